@@ -1,0 +1,136 @@
+/**
+ * The errors of every layer: each has a code, the values it speaks of, and a message that names the rule, the values
+ * and the fix. `EngineError` is their common base, so a caller can tell a clear refusal from a bug.
+ */
+
+/** Codes are stable; messages may be improved. */
+export type ErrorCode =
+  | "SHAPE"
+  | "ATTRIBUTE"
+  | "UNSUPPORTED"
+  | "DEVICE"
+  | "DEVICE_LOST"
+  | "SHADER"
+  | "DISPOSED"
+  | "WEIGHT"
+  | "GRAPH"
+  | "IMAGE"
+  | "CHECKPOINT"
+  | "DOWNLOAD"
+  | "OPTION";
+
+/** Base of all errors that this engine throws on purpose. `details` holds the values that the message names. */
+export class EngineError extends Error {
+  readonly code: ErrorCode;
+  readonly details: Readonly<Record<string, unknown>>;
+
+  constructor(
+    code: ErrorCode,
+    message: string,
+    details: Readonly<Record<string, unknown>> = {},
+    options?: { cause?: unknown },
+  ) {
+    super(message, options);
+    this.name = new.target.name;
+    this.code = code;
+    this.details = details;
+  }
+}
+
+type Details = Readonly<Record<string, unknown>>;
+
+/** Shapes that do not fit together: op, rule, both values, node. */
+export class ShapeError extends EngineError {
+  constructor(message: string, details?: Details) {
+    super("SHAPE", message, details);
+  }
+}
+
+/** An op's attribute outside what the op allows. */
+export class AttributeError extends EngineError {
+  constructor(message: string, details?: Details) {
+    super("ATTRIBUTE", message, details);
+  }
+}
+
+/** Something well-formed that this backend or engine does not do. */
+export class UnsupportedError extends EngineError {
+  constructor(message: string, details?: Details) {
+    super("UNSUPPORTED", message, details);
+  }
+}
+
+/** No adapter, a missing feature, or a limit that is too small. */
+export class DeviceError extends EngineError {
+  constructor(message: string, details?: Details, options?: { cause?: unknown }) {
+    super("DEVICE", message, details, options);
+  }
+}
+
+/** The device went away while work was under way. */
+export class DeviceLostError extends EngineError {
+  constructor(message: string, details?: Details) {
+    super("DEVICE_LOST", message, details);
+  }
+}
+
+/** A shader that does not compile: kernel, line, column, source. */
+export class ShaderCompileError extends EngineError {
+  constructor(message: string, details?: Details) {
+    super("SHADER", message, details);
+  }
+}
+
+/** Use after `dispose()`. */
+export class DisposedError extends EngineError {
+  constructor(what: string) {
+    super("DISPOSED", `${what} was disposed; load it again`, { what });
+  }
+}
+
+/** A tensor that is missing, unexpected or of the wrong shape in a checkpoint. */
+export class WeightError extends EngineError {
+  constructor(message: string, details?: Details) {
+    super("WEIGHT", message, details);
+  }
+}
+
+/** A graph that is not well formed, or a module tree that gives none. */
+export class GraphError extends EngineError {
+  constructor(message: string, details?: Details) {
+    super("GRAPH", message, details);
+  }
+}
+
+/** A picture that cannot be decoded, drawn or written. */
+export class ImageError extends EngineError {
+  constructor(message: string, details?: Details, options?: { cause?: unknown }) {
+    super("IMAGE", message, details, options);
+  }
+}
+
+/** A file that is no checkpoint of YOLOv5: says what it is and what to do. */
+export class CheckpointError extends EngineError {
+  constructor(message: string, details?: Details, options?: { cause?: unknown }) {
+    super("CHECKPOINT", message, details, options);
+  }
+}
+
+/** A download that failed or whose checksum is wrong. */
+export class DownloadError extends EngineError {
+  constructor(message: string, details?: Details, options?: { cause?: unknown }) {
+    super("DOWNLOAD", message, details, options);
+  }
+}
+
+/** An option of the library or the command line that makes no sense. */
+export class OptionError extends EngineError {
+  constructor(message: string, details?: Details) {
+    super("OPTION", message, details);
+  }
+}
+
+/** For bugs only: a condition that no input can break. */
+export function invariant(condition: unknown, message: string): asserts condition {
+  if (!condition) throw new Error(`internal error: ${message}`);
+}

@@ -1,0 +1,3 @@
+export * from "./attributes.js";
+export * from "./graph.js";
+export * from "./op.js";

@@ -1,0 +1,61 @@
+/** What every backend offers: a graph in, something that runs out. */
+
+import type { Graph, Node } from "../ops/index.js";
+import type { HostTensor } from "../tensor/index.js";
+
+export type BackendName = "cpu" | "wasm" | "webgpu" | "gpujs";
+
+/** Storage type of activations and weights on the device. */
+export type ComputeDType = "float32" | "float16" | "int8";
+
+export interface CompileOptions {
+  /** Default `float32`. */
+  readonly dtype?: ComputeDType;
+  /**
+   * Keep every value named in `graph.taps` readable: passes and memory plan then neither drop nor overwrite them.
+   * Without it `tap` compiles such an executable by itself on first use.
+   */
+  readonly keepTaps?: boolean;
+  readonly signal?: AbortSignal;
+}
+
+export interface NodeTiming {
+  readonly name: string;
+  readonly type: Node["type"];
+  /** Kernel that ran, e.g. `conv2d_tiled 8x8x4`. */
+  readonly kernel: string;
+  readonly ms: number;
+  readonly flops: number;
+  /** Bytes read and written at least once: inputs, weights, outputs. */
+  readonly bytes: number;
+}
+
+export interface MemoryUse {
+  readonly weightBytes: number;
+  readonly activationBytes: number;
+  readonly stagingBytes: number;
+  /** Largest sum of simultaneously live activations of the graph: no plan can need less. */
+  readonly liveSetBytes: number;
+}
+
+/** A compiled graph. Calls that overlap are queued in order. */
+export interface Executable {
+  /** @throws ShapeError when the inputs are not what the graph declares; DisposedError after `dispose`. */
+  run(inputs: readonly HostTensor[]): Promise<HostTensor[]>;
+  /** Named module outputs (`graph.taps`) of one run, NCHW float32. */
+  tap(names: readonly string[], inputs: readonly HostTensor[]): Promise<Map<string, HostTensor>>;
+  profile(inputs: readonly HostTensor[]): Promise<NodeTiming[]>;
+  memory(): MemoryUse;
+  dispose(): void;
+}
+
+/** Owns its device, caches and memory; several can live side by side. */
+export interface Backend {
+  readonly name: BackendName;
+  /** What runs it, for people: `NVIDIA H100`, `llvmpipe (software)`, `TypeScript reference`. */
+  readonly adapter: string;
+  /** True for a WebGPU adapter that is emulated on the CPU. */
+  readonly software: boolean;
+  compile(graph: Graph, options?: CompileOptions): Promise<Executable>;
+  dispose(): void;
+}

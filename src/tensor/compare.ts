@@ -1,0 +1,52 @@
+/** Comparing tensors: largest difference, normalised mean squared error, allclose. */
+
+import { ShapeError } from "../errors.js";
+import { formatShape, type HostTensor } from "./tensor.js";
+
+export interface Comparison {
+  /** Largest |actual − expected|; NaN where one of a pair is NaN. */
+  readonly maxAbs: number;
+  /** Σ(actual − expected)² ÷ Σ expected²; 0 for two all-zero tensors. */
+  readonly nmse: number;
+  /** Flat index of the largest difference, −1 where there is none. */
+  readonly worstIndex: number;
+}
+
+/**
+ * Compares element by element, in float64.
+ * @throws ShapeError when the shapes differ.
+ */
+export function compare(actual: HostTensor, expected: HostTensor): Comparison {
+  if (actual.shape.length !== expected.shape.length || actual.shape.some((d, i) => d !== expected.shape[i])) {
+    throw new ShapeError(
+      `compare: shape ${formatShape(actual.shape)} is not the expected ${formatShape(expected.shape)}`,
+      { actual: actual.shape, expected: expected.shape },
+    );
+  }
+  let maxAbs = 0;
+  let worstIndex = -1;
+  let error = 0;
+  let energy = 0;
+  for (let i = 0; i < expected.data.length; i++) {
+    const e = Number(expected.data[i]);
+    const d = Number(actual.data[i]) - e;
+    error += d * d;
+    energy += e * e;
+    const size = Math.abs(d);
+    if (size > maxAbs || (Number.isNaN(size) && !Number.isNaN(maxAbs))) {
+      maxAbs = size;
+      worstIndex = i;
+    }
+  }
+  return { maxAbs, nmse: error === 0 ? 0 : error / energy, worstIndex };
+}
+
+/** True where |actual − expected| ≤ absolute + relative × |expected| for every element (NaN never is). */
+export function allClose(actual: HostTensor, expected: HostTensor, relative: number, absolute: number): boolean {
+  if (actual.data.length !== expected.data.length) return false;
+  for (let i = 0; i < expected.data.length; i++) {
+    const e = Number(expected.data[i]);
+    if (!(Math.abs(Number(actual.data[i]) - e) <= absolute + relative * Math.abs(e))) return false;
+  }
+  return true;
+}

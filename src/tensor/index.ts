@@ -1,0 +1,4 @@
+export * from "./compare.js";
+export * from "./dtype.js";
+export * from "./half.js";
+export * from "./tensor.js";

@@ -1,0 +1,5 @@
+/** A WGSL file's text: inlined by the build and by the test runner. */
+declare module "*.wgsl" {
+  const source: string;
+  export default source;
+}

@@ -1,0 +1,22 @@
+import { readFile } from "node:fs/promises";
+import { defineConfig } from "vitest/config";
+
+/** Imports of `*.wgsl` files give their text, as the build's text loader does. */
+const wgslText = {
+  name: "wgsl-text",
+  async load(id: string): Promise<string | undefined> {
+    if (!id.endsWith(".wgsl")) return undefined;
+    return `export default ${JSON.stringify(await readFile(id, "utf8"))};`;
+  },
+};
+
+export default defineConfig({
+  plugins: [wgslText],
+  test: {
+    include: ["test/**/*.test.ts"],
+    testTimeout: 120_000,
+    hookTimeout: 120_000,
+    pool: "forks",
+    maxWorkers: 2,
+  },
+});
