@@ -1,0 +1,104 @@
+/** Activation functions in float64, with PyTorch's definitions. */
+
+import { AttributeError } from "../errors.js";
+import type { Activation, OpAttributes } from "./attributes.js";
+import type { Op } from "./op.js";
+import { elementwiseOutput } from "./shapes.js";
+
+/** 1 ÷ (1 + e⁻ˣ), finite for every x. */
+export function sigmoid(x: number): number {
+  return x >= 0 ? 1 / (1 + Math.exp(-x)) : Math.exp(x) / (1 + Math.exp(x));
+}
+
+/** ln(1 + eˣ) without overflow. */
+function softplus(x: number): number {
+  return x > 20 ? x : Math.log1p(Math.exp(x));
+}
+
+/** Gauss error function: series for small x, continued fraction beyond (relative error below 1e-14). */
+function erf(x: number): number {
+  const a = Math.abs(x);
+  if (a > 6) return Math.sign(x);
+  if (a < 2.5) {
+    let term = a;
+    let sum = a;
+    for (let n = 1; n < 100 && Math.abs(term) > 1e-17 * Math.abs(sum); n++) {
+      term *= (-a * a) / n;
+      sum += term / (2 * n + 1);
+    }
+    return (Math.sign(x) * 2 * sum) / Math.sqrt(Math.PI);
+  }
+  let fraction = 0;
+  for (let n = 60; n >= 1; n--) fraction = n / 2 / (a + fraction);
+  return Math.sign(x) * (1 - Math.exp(-a * a) / ((a + fraction) * Math.sqrt(Math.PI)));
+}
+
+/** The scalar function of an activation. */
+export function activationFunction(activation: Activation): (x: number) => number {
+  switch (activation.kind) {
+    case "identity":
+      return (x) => x;
+    case "silu":
+      return (x) => x * sigmoid(x);
+    case "sigmoid":
+      return sigmoid;
+    case "relu":
+      return (x) => Math.max(x, 0);
+    case "relu6":
+      return (x) => Math.min(Math.max(x, 0), 6);
+    case "leakyRelu": {
+      const { slope } = activation;
+      return (x) => (x >= 0 ? x : x * slope);
+    }
+    case "hardswish":
+      return (x) => (x * Math.min(Math.max(x + 3, 0), 6)) / 6;
+    case "hardsigmoid":
+      return (x) => Math.min(Math.max(x + 3, 0), 6) / 6;
+    case "mish":
+      return (x) => x * Math.tanh(softplus(x));
+    case "gelu":
+      return (x) => 0.5 * x * (1 + erf(x / Math.SQRT2));
+    case "tanh":
+      return Math.tanh;
+    case "elu": {
+      const { alpha } = activation;
+      return (x) => (x > 0 ? x : alpha * Math.expm1(x));
+    }
+    case "softplus":
+      return softplus;
+  }
+}
+
+/** @throws AttributeError for a slope or alpha that is no finite number. */
+export function checkActivation(activation: Activation, op: string, node: string): void {
+  const parameter =
+    activation.kind === "leakyRelu" ? activation.slope : activation.kind === "elu" ? activation.alpha : 0;
+  if (!Number.isFinite(parameter)) {
+    throw new AttributeError(`${op}: ${activation.kind} needs a finite parameter, got ${parameter} (${node})`, {
+      node,
+    });
+  }
+}
+
+/** Name with its parameter, for messages and kernel keys: `leakyRelu(0.1)`. */
+export function describeActivation(activation: Activation): string {
+  if (activation.kind === "leakyRelu") return `leakyRelu(${activation.slope})`;
+  if (activation.kind === "elu") return `elu(${activation.alpha})`;
+  return activation.kind;
+}
+
+export const activationOp: Op<"activation"> = {
+  type: "activation",
+  infer([x], attrs: OpAttributes["activation"], node) {
+    checkActivation(attrs.activation, "activation", node);
+    return [{ shape: x.shape, dtype: x.dtype }];
+  },
+  reference([x], attrs) {
+    const fn = activationFunction(attrs.activation);
+    const out = elementwiseOutput(x);
+    const data = x.data as Float32Array;
+    for (let i = 0; i < data.length; i++) out.data[i] = fn(data[i]);
+    return [out];
+  },
+  flops: ([x]) => 4 * x.shape.reduce((a, b) => a * b, 1),
+};

@@ -1,0 +1,45 @@
+/** add and scale. */
+
+import { AttributeError } from "../errors.js";
+import { elementCount, formatShape } from "../tensor/index.js";
+import { checkShape, type Op } from "./op.js";
+import { elementwiseOutput, floats } from "./shapes.js";
+
+export const addOp: Op<"add"> = {
+  type: "add",
+  infer(inputs, _attrs, node) {
+    const [first] = inputs;
+    checkShape(inputs.length >= 2, "add", `needs two or more inputs, got ${inputs.length}`, node);
+    for (const { shape } of inputs) {
+      const same = shape.length === first.shape.length && shape.every((d, i) => d === first.shape[i]);
+      checkShape(same, "add", `${formatShape(shape)} must equal ${formatShape(first.shape)}`, node);
+    }
+    return [{ shape: first.shape, dtype: first.dtype }];
+  },
+  reference(inputs) {
+    const out = elementwiseOutput(inputs[0]);
+    for (let i = 0; i < out.data.length; i++) {
+      let sum = 0;
+      for (const x of inputs) sum += floats(x)[i];
+      out.data[i] = sum;
+    }
+    return [out];
+  },
+  flops: (inputs, [y]) => (inputs.length - 1) * elementCount(y.shape),
+};
+
+export const scaleOp: Op<"scale"> = {
+  type: "scale",
+  infer([x], { factor }, node) {
+    if (!Number.isFinite(factor))
+      throw new AttributeError(`scale: factor must be finite, got ${factor} (${node})`, { factor });
+    return [{ shape: x.shape, dtype: x.dtype }];
+  },
+  reference([x], { factor }) {
+    const out = elementwiseOutput(x);
+    const data = floats(x);
+    for (let i = 0; i < data.length; i++) out.data[i] = data[i] * factor;
+    return [out];
+  },
+  flops: ([x]) => elementCount(x.shape),
+};

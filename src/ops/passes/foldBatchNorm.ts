@@ -1,0 +1,84 @@
+/**
+ * Folds an inference BatchNorm into the convolution before it: w' = w·γ/√(σ² + eps), b' = (b − μ)·γ/√(σ² + eps) + β
+ * (Jacob et al. 2018, eq. 14), in float64, with the eps of the module.
+ */
+
+import { type HostTensor, tensor } from "../../tensor/index.js";
+import type { Graph, NodeOf } from "../graph.js";
+import { floats } from "../shapes.js";
+import { GraphDraft } from "./rewrite.js";
+
+export interface FoldedConv {
+  readonly weight: HostTensor;
+  readonly bias: HostTensor;
+}
+
+/** Folded weights by the unfolded weight tensor: graphs of one model at several sizes then share them. */
+export type FoldCache = WeakMap<
+  HostTensor,
+  { readonly key: readonly (HostTensor | number)[]; readonly folded: FoldedConv }
+>;
+
+type Convolution = NodeOf<"conv2d"> | NodeOf<"convTranspose2d">;
+
+function fold(
+  weight: HostTensor,
+  bias: HostTensor | undefined,
+  norm: readonly HostTensor[],
+  eps: number,
+  conv: Convolution,
+): FoldedConv {
+  const [gamma, beta, mean, variance] = norm.map(floats);
+  const channels = gamma.length;
+  const scaled = new Float32Array(weight.data.length);
+  const shifted = new Float32Array(channels);
+  const scales = Float64Array.from(gamma, (g, c) => g / Math.sqrt(variance[c] + eps));
+  const source = floats(weight);
+  if (conv.type === "conv2d") {
+    const perChannel = scaled.length / channels;
+    for (let i = 0; i < scaled.length; i++) scaled[i] = source[i] * scales[Math.floor(i / perChannel)];
+  } else {
+    // [C, O/groups, kh, kw]: the output channel is the group's first plus the second index.
+    const [inChannels, perGroup, kh, kw] = weight.shape;
+    const inPerGroup = inChannels / conv.attrs.groups;
+    for (let i = 0; i < scaled.length; i++) {
+      const input = Math.floor(i / (perGroup * kh * kw));
+      const output = Math.floor(input / inPerGroup) * perGroup + (Math.floor(i / (kh * kw)) % perGroup);
+      scaled[i] = source[i] * scales[output];
+    }
+  }
+  for (let c = 0; c < channels; c++) shifted[c] = ((bias ? floats(bias)[c] : 0) - mean[c]) * scales[c] + beta[c];
+  return { weight: tensor("float32", weight.shape, scaled), bias: tensor("float32", [channels], shifted) };
+}
+
+/** Pass: conv2d or convTranspose2d (no activation yet) whose only reader is a batchNorm becomes one convolution. */
+export function foldBatchNorm(graph: Graph, cache: FoldCache = new WeakMap()): Graph {
+  const draft = new GraphDraft(graph);
+  const uses = draft.useCounts();
+  const producers = new Map(draft.nodes.flatMap((node) => node.outputs.map((id) => [id, node] as const)));
+  draft.nodes = draft.nodes.map((node) => {
+    if (node.type !== "batchNorm") return node;
+    const conv = producers.get(node.inputs[0]);
+    if (conv?.type !== "conv2d" && conv?.type !== "convTranspose2d") return node;
+    if (uses.get(node.inputs[0]) !== 1 || conv.attrs.activation.kind !== "identity") return node;
+    if (conv.type === "conv2d" && conv.attrs.hasResidual) return node;
+    const weight = graph.constants.get(conv.inputs[1]);
+    const bias = conv.attrs.hasBias ? graph.constants.get(conv.inputs[2]) : undefined;
+    const norm = node.inputs.slice(1).map((id) => graph.constants.get(id));
+    if (!weight || (conv.attrs.hasBias && !bias) || !norm.every((t) => t !== undefined)) return node;
+    const key = [...norm, bias ?? 0, node.attrs.eps];
+    let entry = cache.get(weight);
+    if (!entry?.key.every((part, i) => part === key[i])) {
+      entry = { key, folded: fold(weight, bias, norm, node.attrs.eps, conv) };
+      cache.set(weight, entry);
+    }
+    const inputs = [
+      conv.inputs[0],
+      draft.addConstant(`${conv.name}.weight`, entry.folded.weight),
+      draft.addConstant(`${conv.name}.bias`, entry.folded.bias),
+    ];
+    const fused = { ...conv, inputs, outputs: node.outputs, attrs: { ...conv.attrs, hasBias: true } };
+    return fused as typeof conv;
+  });
+  return draft.finish();
+}

@@ -1,0 +1,41 @@
+/** Small helpers that the ops share: output allocation and window geometry. */
+
+import { AttributeError } from "../errors.js";
+import { allocate, elementCount, type HostTensor } from "../tensor/index.js";
+import type { Pair } from "./attributes.js";
+
+/** Floating tensors that reference mathematics reads and writes. */
+export type FloatData = Float32Array | Float64Array;
+export interface FloatTensor {
+  readonly dtype: "float32" | "float64";
+  readonly shape: readonly number[];
+  readonly data: FloatData;
+}
+
+/** Zeros of `shape` in the floating dtype of `like` (float64 stays, everything else is float32). */
+export function floatOutput(shape: readonly number[], like: HostTensor): HostTensor<"float32"> {
+  const dtype = like.dtype === "float64" ? "float64" : "float32";
+  return { dtype, shape, data: allocate(dtype, elementCount(shape)) } as HostTensor<"float32">;
+}
+
+/** Zeros of the input's own shape. */
+export function elementwiseOutput(x: HostTensor): HostTensor<"float32"> {
+  return floatOutput(x.shape, x);
+}
+
+/** The data of a floating tensor (float32 or float64), typed as one for arithmetic. */
+export function floats(x: HostTensor): Float32Array {
+  return x.data as Float32Array;
+}
+
+/** ⌊(size + 2·padding − dilation·(kernel − 1) − 1) ÷ stride⌋ + 1, PyTorch's formula for convolution and pooling. */
+export function windowOutput(size: number, kernel: number, stride: number, padding: number, dilation: number): number {
+  return Math.floor((size + 2 * padding - dilation * (kernel - 1) - 1) / stride) + 1;
+}
+
+/** @throws AttributeError unless both are integers of at least `least`. */
+export function checkPair(pair: Pair, name: string, least: number, op: string, node: string): void {
+  if (!pair.every((v) => Number.isInteger(v) && v >= least)) {
+    throw new AttributeError(`${op}: ${name} must be integers of at least ${least}, got [${pair}] (${node})`, { node });
+  }
+}
