@@ -1,0 +1,92 @@
+/** Which block translates a module: by class name, by a name that contains one, or by its structure. */
+
+import { UnsupportedError } from "../../errors.js";
+import type { ModuleNode } from "../../weights/types.js";
+import * as blocks from "./blocks.js";
+import { activationOf, type Block } from "./context.js";
+import * as layers from "./layers.js";
+
+/** Every module class that this engine knows (heads are in heads.ts). */
+export const BLOCKS: ReadonlyMap<string, Block> = new Map<string, Block>([
+  ["Conv", blocks.convBlock],
+  ["DWConv", blocks.convBlock],
+  ["Bottleneck", blocks.bottleneck],
+  ["CrossConv", blocks.bottleneck],
+  ["BottleneckCSP", blocks.bottleneckCsp],
+  ["C3", blocks.c3],
+  ["C3x", blocks.c3],
+  ["C3TR", blocks.c3],
+  ["C3SPP", blocks.c3],
+  ["C3Ghost", blocks.c3],
+  ["SPP", blocks.spp],
+  ["SPPF", blocks.sppf],
+  ["Focus", blocks.focus],
+  ["Contract", blocks.contract],
+  ["Expand", blocks.expand],
+  ["GhostConv", blocks.ghostConv],
+  ["GhostBottleneck", blocks.ghostBottleneck],
+  ["TransformerLayer", blocks.transformerLayer],
+  ["TransformerBlock", blocks.transformerBlock],
+  ["MixConv2d", blocks.mixConv2d],
+  ["Sum", blocks.sum],
+  ["Concat", blocks.concatBlock],
+  ["Proto", blocks.proto],
+  ["Classify", blocks.classify],
+  ["Sequential", layers.sequential],
+  ["Conv2d", layers.conv2d],
+  ["ConvTranspose2d", layers.convTranspose2d],
+  ["DWConvTranspose2d", layers.convTranspose2d],
+  ["BatchNorm2d", layers.batchNorm2d],
+  ["LayerNorm", layers.layerNorm],
+  ["Linear", layers.linear],
+  ["NonDynamicallyQuantizableLinear", layers.linear],
+  ["_LinearWithBias", layers.linear],
+  ["MaxPool2d", layers.maxPool2d],
+  ["ZeroPad2d", layers.zeroPad2d],
+  ["Upsample", layers.upsample],
+  ["UpsamplingNearest2d", layers.upsample],
+  ["AdaptiveAvgPool2d", layers.adaptiveAvgPool2d],
+]);
+
+/** Blocks recognised by their children where the class name says nothing. */
+function byStructure(module: ModuleNode): Block | undefined {
+  const has = (...names: readonly string[]): boolean => names.every((name) => module.children.has(name));
+  const inner = module.children.get("m");
+  if (has("cv1", "cv2", "cv3", "cv4", "m", "bn")) return blocks.bottleneckCsp;
+  if (has("cv1", "cv2", "cv3", "upsample")) return blocks.proto;
+  if (has("cv1", "cv2", "cv3", "m")) return blocks.c3;
+  if (has("cv1", "cv2") && inner?.type === "MaxPool2d") return blocks.sppf;
+  if (has("cv1", "cv2") && inner && [...inner.children.values()].every((pool) => pool.type === "MaxPool2d")) {
+    return blocks.spp;
+  }
+  if (has("cv1", "cv2") && module.children.size === 2 && module.attributes.has("add")) return blocks.bottleneck;
+  if (has("conv", "shortcut")) return blocks.ghostBottleneck;
+  if (has("q", "k", "v", "ma", "fc1", "fc2")) return blocks.transformerLayer;
+  const conv = module.children.get("conv");
+  if (conv?.type === "Conv2d" && [...module.children.keys()].every((name) => ["conv", "bn", "act"].includes(name))) {
+    return blocks.convBlock;
+  }
+  return undefined;
+}
+
+/**
+ * A fork's class name with a known one in it: `C3Pruned`, `PrunedBottleneck`. The rest must be a word that says nothing
+ * about the mathematics.
+ */
+function byPartOfName(type: string): Block | undefined {
+  const plain = type.replace(/^_+|_+$|pruned?|_?fork|custom|my/gi, "");
+  return plain === type ? undefined : BLOCKS.get(plain);
+}
+
+/** @throws UnsupportedError that names the class and what it holds. */
+export function blockOf(module: ModuleNode, path: string): Block {
+  const known = BLOCKS.get(module.type) ?? byPartOfName(module.type) ?? byStructure(module);
+  if (known) return known;
+  if (activationOf(module, path)) return blocks.activationBlock;
+  const parts = [...module.children.keys(), ...module.parameters.keys()].join(", ") || "nothing";
+  throw new UnsupportedError(
+    `${path}: module ${module.className} is none that YOLOv5 v3.0 to v7.0 has, and its parts (${parts}) match none; ` +
+      "checkpoints of other networks cannot be run",
+    { path, className: module.className },
+  );
+}

@@ -1,0 +1,108 @@
+/** Detect and Segment heads: one convolution per level, then decoding. Facts come from the tensors, not from a yaml. */
+
+import { GraphError, WeightError } from "../../errors.js";
+import type { ValueId } from "../../ops/index.js";
+import { type HostTensor, toFloat32 } from "../../tensor/index.js";
+import type { ModuleNode, PlainValue } from "../../weights/types.js";
+import { applyChild, type BuildContext, child, numberAttribute } from "./context.js";
+
+export type HeadKind = "detect" | "segment" | "classify";
+
+/** Which head a module is, by class name or by what it holds. */
+export function headKind(module: ModuleNode): HeadKind | undefined {
+  if (module.type === "Classify" || (module.children.has("pool") && module.children.has("linear"))) return "classify";
+  if (!tensorOf(module, "anchors") || !module.children.has("m")) return undefined;
+  return module.children.has("proto") ? "segment" : "detect";
+}
+
+/** A buffer or a tensor attribute. */
+function tensorOf(module: ModuleNode, name: string): HostTensor | undefined {
+  const stored = module.buffers.get(name) ?? module.parameters.get(name);
+  if (stored) return stored;
+  const value = module.attributes.get(name);
+  return isTensor(value) ? value : undefined;
+}
+
+function isTensor(value: PlainValue | undefined): value is HostTensor {
+  return typeof value === "object" && value !== null && "dtype" in value && "data" in value;
+}
+
+/** Numbers of a tensor or a list, undefined for anything else. */
+export function numbersOf(value: PlainValue | undefined): number[] | undefined {
+  if (isTensor(value)) return Array.from(toFloat32(value).data);
+  if (Array.isArray(value) && value.every((v) => typeof v === "number" || typeof v === "bigint"))
+    return value.map(Number);
+  return undefined;
+}
+
+export interface HeadFacts {
+  readonly kind: HeadKind;
+  readonly classes: number;
+  /** Input pixels per cell of each level; empty for classification. */
+  readonly strides: readonly number[];
+  /** Per level: (width, height) pairs in input pixels, flattened. */
+  readonly anchors: readonly (readonly number[])[];
+  /** 5 + classes + maskCoefficients. */
+  readonly outputs: number;
+  readonly maskCoefficients: number;
+}
+
+/**
+ * Facts of a Detect or Segment head: anchors from its buffer (in cells, × stride), outputs from its convolutions.
+ * `strides` are those of the module, of the model, or the measured ones.
+ * @throws WeightError, GraphError for heads that do not fit together.
+ */
+export function detectFacts(module: ModuleNode, path: string, strides: readonly number[]): HeadFacts {
+  const buffer = tensorOf(module, "anchors");
+  if (!buffer) throw new WeightError(`${path} has no anchors`, { path });
+  const levels = [...child(module, "m", path).children.values()];
+  const cells = toFloat32(buffer);
+  const nl = levels.length;
+  if (strides.length !== nl || cells.data.length % (2 * nl) !== 0) {
+    throw new GraphError(`${path}: ${nl} levels, ${strides.length} strides and anchors [${buffer.shape}] do not fit`, {
+      path,
+    });
+  }
+  const perLevel = cells.data.length / nl;
+  const anchors = strides.map((stride, level) =>
+    Array.from(cells.data.subarray(level * perLevel, (level + 1) * perLevel), (v) => Math.fround(v * stride)),
+  );
+  const convWeight = levels[0].parameters.get("weight");
+  if (!convWeight) throw new WeightError(`${path}.m.0 has no tensor weight`, { path });
+  const outputs = convWeight.shape[0] / (perLevel / 2);
+  const maskCoefficients = module.children.has("proto") ? numberAttribute(module, "nm", 32, path) : 0;
+  const classes = outputs - 5 - maskCoefficients;
+  if (!Number.isInteger(outputs) || classes < 1) {
+    throw new GraphError(`${path}: ${convWeight.shape[0]} channels are not ${perLevel / 2} anchors × (5 + classes)`, {
+      path,
+    });
+  }
+  const kind = module.children.has("proto") ? "segment" : "detect";
+  return { kind, classes, strides, anchors, outputs, maskCoefficients };
+}
+
+/** Prediction [N, rows, outputs] and, for segmentation, the prototypes [N, nm, H/4, W/4]. */
+export function applyDetect(
+  context: BuildContext,
+  module: ModuleNode,
+  path: string,
+  inputs: readonly ValueId[],
+  strides: readonly number[] | undefined,
+  inputHeight: number,
+): { outputs: ValueId[]; facts: HeadFacts } {
+  const { builder } = context;
+  const maps = [...child(module, "m", path).children].map(([name, conv], level) =>
+    context.apply(conv, `${path}.m.${name}`, [inputs[level]]),
+  );
+  const measured = maps.map((map) => inputHeight / builder.shape(map)[2]);
+  const facts = detectFacts(module, path, strides ?? measured);
+  const prediction = builder.add("detect", path, maps, {
+    anchors: facts.anchors,
+    strides: facts.strides,
+    outputs: facts.outputs,
+    maskCoefficients: facts.maskCoefficients,
+  });
+  builder.tap(path, prediction);
+  if (facts.kind === "detect") return { outputs: [prediction], facts };
+  return { outputs: [prediction, applyChild(context, module, path, "proto", [inputs[0]])], facts };
+}
