@@ -1,0 +1,39 @@
+/**
+ * The memory that reading one file may take, beyond the file itself: 4 × its size + 64 MiB. Every allocation whose size
+ * a file can declare is charged before it is made, so a hostile file ends in one clear error instead of an exhausted
+ * heap. Tensors that are views of the file cost nothing.
+ */
+
+import { CheckpointError } from "../errors.js";
+
+const BASE_BYTES = 64 * 2 ** 20;
+const BYTES_PER_FILE_BYTE = 4;
+
+export class Budget {
+  readonly limit: number;
+  private used = 0;
+
+  constructor(fileBytes: number) {
+    this.limit = BASE_BYTES + BYTES_PER_FILE_BYTE * fileBytes;
+  }
+
+  /**
+   * Counts `bytes` that are about to be allocated.
+   * @throws CheckpointError when the sum exceeds the limit.
+   */
+  charge(bytes: number, what: string): void {
+    this.used += bytes;
+    // Written so that NaN is refused as well.
+    if (!(this.used <= this.limit)) {
+      throw new CheckpointError(
+        `asks for more memory than a file of its size may (${what}, limit ${Math.round(this.limit / 2 ** 20)} MiB); it is damaged or hostile`,
+        { what, bytes, limit: this.limit },
+      );
+    }
+  }
+}
+
+/** Stops reading: the file's own data contradict each other. */
+export function damaged(what: string, details: Readonly<Record<string, unknown>> = {}): never {
+  throw new CheckpointError(`is damaged (${what}); download or copy it again`, details);
+}

@@ -1,0 +1,217 @@
+/**
+ * Turns what the unpickler built into the inert values of `types.ts`: objects with torch's `_modules` and `_parameters`
+ * become `ModuleNode`s, the rest `OpaqueRecord`s. Works through a list instead of recursing, so cycles and depth are
+ * harmless; shared values stay shared.
+ */
+
+import type { HostTensor } from "../tensor/index.js";
+import { type Budget, damaged } from "./budget.js";
+import { numpyArray, numpyDTypeName } from "./pickle/numpy.js";
+import { GlobalRef, PyObject, StorageRef, type Value } from "./pickle/values.js";
+import type { ModuleNode, OpaqueRecord, PlainValue } from "./types.js";
+
+/** What a record or module takes in memory, as the budget counts it. */
+const RECORD_COST = 256;
+const ENTRY_COST = 48;
+const MAX_TREE_DEPTH = 64;
+const MAX_TREE_NODES = 200_000;
+
+/** Dictionaries and flags of `torch.nn.Module` itself, which say nothing about the network. */
+const TORCH_STATE: ReadonlySet<string> = new Set([
+  "_modules",
+  "_parameters",
+  "_buffers",
+  "_non_persistent_buffers_set",
+  "_backward_hooks",
+  "_backward_pre_hooks",
+  "_forward_hooks",
+  "_forward_hooks_with_kwargs",
+  "_forward_hooks_always_called",
+  "_forward_pre_hooks",
+  "_forward_pre_hooks_with_kwargs",
+  "_is_full_backward_hook",
+  "_state_dict_hooks",
+  "_state_dict_pre_hooks",
+  "_load_state_dict_pre_hooks",
+  "_load_state_dict_post_hooks",
+]);
+
+type Mutable<T> = { -readonly [K in keyof T]: T[K] };
+
+/** A module under construction; assignable to `ModuleNode`. */
+interface ModuleShell extends Mutable<ModuleNode> {
+  attributes: Map<string, PlainValue>;
+  parameters: Map<string, HostTensor>;
+  buffers: Map<string, HostTensor>;
+  children: Map<string, ModuleNode>;
+}
+
+export function toPlain(root: Value, budget: Budget): PlainValue {
+  return new Converter(budget).convert(root);
+}
+
+class Converter {
+  private readonly done = new Map<Value, PlainValue>();
+  private readonly modules = new Map<PyObject, ModuleShell>();
+  /** Containers whose shells exist and whose contents are still to be converted. */
+  private readonly pending: (() => void)[] = [];
+
+  constructor(private readonly budget: Budget) {}
+
+  convert(root: Value): PlainValue {
+    const result = this.shell(root);
+    for (let fill = this.pending.pop(); fill; fill = this.pending.pop()) fill();
+    return result;
+  }
+
+  /** The converted value; the contents of containers follow later. */
+  private shell(value: Value): PlainValue {
+    if (value === null || typeof value !== "object" || value instanceof Uint8Array) return value;
+    const known = this.done.get(value);
+    if (known !== undefined) return known;
+    const made = this.make(value);
+    this.done.set(value, made);
+    return made;
+  }
+
+  private make(value: Exclude<Value, null | boolean | number | bigint | string | Uint8Array>): PlainValue {
+    this.budget.charge(RECORD_COST, "the values of its pickle");
+    if (Array.isArray(value)) {
+      this.budget.charge(8 * value.length, "the lists of its pickle");
+      const list: PlainValue[] = [];
+      this.pending.push(() => {
+        for (const item of value) list.push(this.shell(item));
+      });
+      return list;
+    }
+    if (value instanceof Map) {
+      this.budget.charge(ENTRY_COST * value.size, "the dictionaries of its pickle");
+      const map = new Map<PlainValue, PlainValue>();
+      this.pending.push(() => {
+        for (const [key, item] of value) map.set(this.shell(key), this.shell(item));
+      });
+      return map;
+    }
+    // `torch.float16` and the like are strings, other classes and functions records of their names.
+    if (value instanceof GlobalRef) return /^torch\.\w+$/.test(value.name) ? value.name : record(value.name);
+    if (value instanceof StorageRef) return record(value.className);
+    if (value instanceof PyObject) return this.makeObject(value);
+    return value;
+  }
+
+  private makeObject(object: PyObject): PlainValue {
+    const array = numpyArray(object, this.budget) ?? numpyDTypeName(object);
+    if (array !== undefined) return array;
+    if (isModuleState(object.state)) return this.module(object);
+    const made: Mutable<OpaqueRecord> = record(object.className);
+    this.pending.push(() => {
+      made.args = object.args.map((argument) => this.shell(argument));
+      made.state = this.shell(stateOf(object));
+    });
+    return made;
+  }
+
+  /** The module of `object`, made on first sight. */
+  private module(object: PyObject): ModuleShell {
+    const known = this.modules.get(object);
+    if (known) return known;
+    this.budget.charge(4 * RECORD_COST, "the modules of its pickle");
+    const made: ModuleShell = {
+      kind: "module",
+      type: object.className.slice(object.className.lastIndexOf(".") + 1),
+      className: object.className,
+      attributes: new Map(),
+      parameters: new Map(),
+      buffers: new Map(),
+      children: new Map(),
+    };
+    this.modules.set(object, made);
+    this.done.set(object, made);
+    this.pending.push(() => this.fillModule(made, object));
+    return made;
+  }
+
+  private fillModule(made: ModuleShell, object: PyObject): void {
+    const state = object.state;
+    if (!(state instanceof Map)) return;
+    for (const [key, value] of state) {
+      if (typeof key !== "string") continue;
+      if (!TORCH_STATE.has(key)) made.attributes.set(key, this.shell(value));
+      else if (value instanceof Map) this.fillFrom(made, key, value);
+    }
+  }
+
+  /** Parameters, buffers or children; what is None is left out, what is neither tensor nor module is an attribute. */
+  private fillFrom(made: ModuleShell, dictionary: string, entries: ReadonlyMap<Value, Value>): void {
+    if (dictionary !== "_modules" && dictionary !== "_parameters" && dictionary !== "_buffers") return;
+    for (const [name, value] of entries) {
+      if (typeof name !== "string" || value === null) continue;
+      this.budget.charge(ENTRY_COST, "the modules of its pickle");
+      if (dictionary === "_modules" && value instanceof PyObject && !knownAsData(value)) {
+        made.children.set(name, this.module(value));
+        continue;
+      }
+      const plain = this.shell(value);
+      if (dictionary === "_modules" || !isTensor(plain)) made.attributes.set(name, plain);
+      else (dictionary === "_parameters" ? made.parameters : made.buffers).set(name, plain);
+    }
+  }
+}
+
+/** True for tensors among plain values. */
+export function isTensor(value: PlainValue | undefined): value is HostTensor {
+  return typeof value === "object" && value !== null && "dtype" in value;
+}
+
+/** True for modules among plain values. */
+export function isModule(value: PlainValue | undefined): value is ModuleNode {
+  return typeof value === "object" && value !== null && "kind" in value && value.kind === "module";
+}
+
+/** True for records of other Python objects. */
+export function isOpaque(value: PlainValue | undefined): value is OpaqueRecord {
+  return typeof value === "object" && value !== null && "kind" in value && value.kind === "opaque";
+}
+
+function isModuleState(state: Value): boolean {
+  return state instanceof Map && state.get("_modules") instanceof Map && state.get("_parameters") instanceof Map;
+}
+
+/** An array that stands among the submodules is no module, whatever the file claims. */
+function knownAsData(object: PyObject): boolean {
+  return object.className === "numpy.ndarray" || object.className === "numpy.dtype";
+}
+
+function record(className: string): Mutable<OpaqueRecord> {
+  return { kind: "opaque", className, args: [], state: null };
+}
+
+/** The state that BUILD gave, with the items of list and dict subclasses. */
+function stateOf(object: PyObject): Value {
+  const items = object.dict ?? object.list;
+  if (!items) return object.state;
+  return object.state === null ? items : [object.state, items];
+}
+
+/**
+ * Makes sure that a module tree can be walked recursively: no cycle, at most 64 levels and 200,000 nodes even where
+ * modules are shared.
+ * @throws CheckpointError otherwise.
+ */
+export function checkTree(root: ModuleNode): void {
+  /** Nodes below a module, itself included, once it is finished; 0 while its children are being visited. */
+  const counts = new Map<ModuleNode, number>();
+  const visit = (module: ModuleNode, depth: number): number => {
+    const known = counts.get(module);
+    if (known === 0) damaged(`module ${module.className} contains itself`);
+    if (depth > MAX_TREE_DEPTH) damaged(`its modules are nested more than ${MAX_TREE_DEPTH} deep`);
+    if (known !== undefined) return known;
+    counts.set(module, 0);
+    let count = 1;
+    for (const child of module.children.values()) count += visit(child, depth + 1);
+    if (count > MAX_TREE_NODES) damaged(`its modules are more than ${MAX_TREE_NODES}`);
+    counts.set(module, count);
+    return count;
+  };
+  visit(root, 0);
+}

@@ -1,0 +1,181 @@
+/**
+ * The closed table of calls that a pickle may make. Each entry builds an inert value from its arguments; a name that is
+ * not in the table becomes a `PyObject` that records the name and the arguments, and nothing else happens.
+ */
+
+import type { DType } from "../../tensor/index.js";
+import { type Budget, damaged } from "../budget.js";
+import { stridedTensor, torchDType } from "../storage.js";
+import { latin1Bytes } from "./cursor.js";
+import { numpyFromBuffer, numpyScalar } from "./numpy.js";
+import { GlobalRef, PyObject, StorageRef, typeName, type Value } from "./values.js";
+
+type Handler = (args: readonly Value[], calls: Calls) => Value;
+
+const MAX_ELEMENTS = Number.MAX_SAFE_INTEGER;
+const PATH_CLASS = /^pathlib(?:\._local)?\.(Pure)?(Posix|Windows)?Path$/;
+
+export class Calls {
+  constructor(readonly budget: Budget) {}
+
+  /** What `callee(*args)` would give, without calling anything. */
+  call(callee: Value, args: readonly Value[]): Value {
+    if (!(callee instanceof GlobalRef)) return new PyObject(typeName(callee), args);
+    const handler = HANDLERS.get(callee.name);
+    if (handler) return handler(args, this);
+    if (PATH_CLASS.test(callee.name)) return this.path(callee.name, args);
+    return new PyObject(callee.name, args);
+  }
+
+  /** A path of any system as text: nothing is resolved. */
+  private path(className: string, args: readonly Value[]): Value {
+    const parts = args.filter((part) => typeof part === "string");
+    this.budget.charge(2 * parts.reduce((sum, part) => sum + part.length + 1, 0), "a path of its pickle");
+    const separator = className.includes("Windows") ? "\\" : "/";
+    let text = "";
+    for (const part of parts) text += text && !/[\\/]$/.test(text) ? separator + part : part;
+    return text || ".";
+  }
+}
+
+const HANDLERS: ReadonlyMap<string, Handler> = new Map<string, Handler>([
+  ["torch._utils._rebuild_tensor", rebuildTensor],
+  ["torch._utils._rebuild_tensor_v2", rebuildTensor],
+  ["torch._utils._rebuild_tensor_v3", rebuildTensorV3],
+  ["torch._utils._rebuild_parameter", firstArgument],
+  ["torch._utils._rebuild_parameter_with_state", firstArgument],
+  ["torch.nn.parameter.Parameter", firstArgument],
+  ["torch.nn.parameter.Buffer", firstArgument],
+  ["torch._tensor._rebuild_from_type", rebuildFromType],
+  ["torch._tensor._rebuild_from_type_v2", rebuildFromType],
+  ["torch.tensor._rebuild_from_type", rebuildFromType],
+  ["torch.Size", sequence],
+  ["torch.device", (args) => args.filter((part) => typeof part !== "object").join(":")],
+  ["collections.OrderedDict", dictionary],
+  ["collections.defaultdict", (args, calls) => dictionary(args.slice(1), calls)],
+  ["collections.Counter", dictionary],
+  ["collections.deque", sequence],
+  ["builtins.dict", dictionary],
+  ["builtins.set", sequence],
+  ["builtins.frozenset", sequence],
+  ["builtins.list", sequence],
+  ["builtins.tuple", sequence],
+  ["builtins.bytearray", encode],
+  ["builtins.bytes", encode],
+  ["_codecs.encode", encode],
+  ["builtins.getattr", attribute],
+  ["copyreg._reconstructor", reconstructor],
+  ["copyreg.__newobj__", newObject],
+  ["copyreg.__newobj_ex__", (args, calls) => newObject([args[0] ?? null, ...list(args[1] ?? [])], calls)],
+  ["numpy.core.multiarray.scalar", (args) => numpyScalar(args)],
+  ["numpy.core.multiarray._reconstruct", () => new PyObject("numpy.ndarray", [])],
+  ["numpy.core.numeric._frombuffer", (args) => numpyFromBuffer(args)],
+]);
+
+function list(value: Value): readonly Value[] {
+  return Array.isArray(value) ? value : damaged(`a ${typeName(value)} where its pickle needs a tuple`);
+}
+
+/** A tuple of sizes, strides or an offset: integers from 0 up, exact in a double. */
+function sizes(value: Value): number[] {
+  return list(value).map(size);
+}
+
+function size(value: Value): number {
+  if (typeof value !== "number" || !Number.isInteger(value) || value < 0 || value > MAX_ELEMENTS) {
+    damaged(`a tensor size, stride or offset of ${typeof value === "object" ? typeName(value) : String(value)}`);
+  }
+  return value;
+}
+
+/** `(storage, offset, size, stride, …)`, the type being the storage's. */
+function rebuildTensor(args: readonly Value[], calls: Calls): Value {
+  const storage = args[0];
+  if (!(storage instanceof StorageRef)) damaged(`a tensor over a ${typeName(storage ?? null)} instead of a storage`);
+  return tensorOver(storage, storage.dtype, args, calls);
+}
+
+/** As `rebuildTensor`, over an untyped storage; the type is argument 6. */
+function rebuildTensorV3(args: readonly Value[], calls: Calls): Value {
+  const storage = args[0];
+  const type = args[6];
+  if (!(storage instanceof StorageRef)) damaged(`a tensor over a ${typeName(storage ?? null)} instead of a storage`);
+  return tensorOver(storage, type instanceof GlobalRef ? torchDType(type.name) : undefined, args, calls);
+}
+
+function tensorOver(storage: StorageRef, dtype: DType | undefined, args: readonly Value[], calls: Calls): Value {
+  // Complex, quantised and 8-bit float tensors are of no use here; they stay records and only matter if asked for.
+  if (!dtype) return new PyObject("torch.Tensor", args);
+  const offset = size(args[1] ?? null);
+  const shape = sizes(args[2] ?? null);
+  const stride = sizes(args[3] ?? null);
+  // First pass over a legacy file: its storages are not located yet, and this pass's values are thrown away.
+  if (!storage.bytes) return new PyObject("torch.Tensor", []);
+  const all = storage.bytes.as(dtype);
+  const data = storage.dtype ? all.subarray(storage.offset, storage.offset + storage.length) : all;
+  return stridedTensor(data as typeof all, dtype, offset, shape, stride, calls.budget);
+}
+
+function firstArgument(args: readonly Value[]): Value {
+  return args[0] ?? null;
+}
+
+/** `(function, type, args, state)`: a tensor subclass, which is read as the plain tensor. */
+function rebuildFromType(args: readonly Value[], calls: Calls): Value {
+  return calls.call(args[0] ?? null, list(args[2] ?? []));
+}
+
+/** A list, tuple or set, copied as Python's constructors do. */
+function sequence(args: readonly Value[], calls: Calls): Value {
+  const items = args.length === 0 ? [] : args[0];
+  if (items instanceof Uint8Array || !Array.isArray(items)) return items instanceof Map ? [...items.keys()] : [];
+  calls.budget.charge(8 * items.length, "a list of its pickle");
+  return [...items];
+}
+
+/** `()`, `(mapping)` or `(pairs)`. */
+function dictionary(args: readonly Value[], calls: Calls): Value {
+  const source = args[0] ?? [];
+  const pairs = source instanceof Map ? [...source] : list(source);
+  calls.budget.charge(48 * pairs.length, "a dictionary of its pickle");
+  const map = new Map<Value, Value>();
+  for (const pair of pairs) {
+    if (!Array.isArray(pair) || pair.length !== 2) damaged("a dictionary of its pickle has an item that is no pair");
+    map.set(pair[0], pair[1]);
+  }
+  return map;
+}
+
+/** `encode(text, "latin1")`: how protocols below 3 write bytes. */
+function encode(args: readonly Value[], calls: Calls): Value {
+  const source = args[0] ?? "";
+  if (source instanceof Uint8Array) return source;
+  if (typeof source !== "string") return new PyObject("builtins.bytes", args);
+  calls.budget.charge(3 * source.length, "bytes of its pickle");
+  const latin = args[1] === undefined || /^(latin|iso-?8859-?1)/i.test(String(args[1]));
+  return (latin ? latin1Bytes(source) : undefined) ?? new TextEncoder().encode(source);
+}
+
+/** A method of a class is one more name; an attribute of an object is not looked up. */
+function attribute(args: readonly Value[]): Value {
+  const [owner, name] = args;
+  if (owner instanceof GlobalRef && typeof name === "string") {
+    if (owner.name.length + name.length > 1024) damaged("a class name of more than 1024 characters");
+    return new GlobalRef(`${owner.name}.${name}`);
+  }
+  return new PyObject("builtins.getattr", args);
+}
+
+/** `(class, base, state)`: what protocols 0 and 1 write for instances. */
+function reconstructor(args: readonly Value[], calls: Calls): Value {
+  const [type, base, state] = args;
+  if (!(type instanceof GlobalRef)) damaged(`its pickle makes an instance of a ${typeName(type ?? null)}`);
+  const plain = !(base instanceof GlobalRef) || base.name === "builtins.object";
+  return calls.call(type, plain ? [] : [state ?? null]);
+}
+
+function newObject(args: readonly Value[], calls: Calls): Value {
+  const [type, ...rest] = args;
+  if (type === undefined) damaged("its pickle makes an instance of nothing");
+  return calls.call(type, rest);
+}
