@@ -1,0 +1,40 @@
+/** Any picture file to upright RGB bytes, as `cv2.imread(path, IMREAD_COLOR)` reads it. */
+
+import { ImageError } from "../errors.js";
+import { decodeJpeg } from "./jpeg/decode.js";
+import { DEFAULT_MAX_PIXELS } from "./limits.js";
+import { decodePng } from "./png/decode.js";
+import { sniff } from "./sniff.js";
+import type { RgbImage } from "./types.js";
+
+export interface DecodeOptions {
+  /** Name of the file, for messages. */
+  readonly path?: string;
+  /** Largest number of pixels that is accepted; default 2^28. */
+  readonly maxPixels?: number;
+}
+
+/**
+ * Decodes the bytes of a picture file; the format is told from the bytes, not from the name.
+ * @returns width × height × 3 bytes R, G, B, turned upright by EXIF; alpha dropped, 16 bits cut to 8, palettes and
+ * grey expanded. The bytes equal those of OpenCV 4.6 (see `test/image/decode.test.ts`).
+ * @throws ImageError one line that names the file, says what it is, and what to do.
+ */
+export async function decodeImage(bytes: Uint8Array, options: DecodeOptions = {}): Promise<RgbImage> {
+  const what = options.path ?? "picture";
+  const maxPixels = options.maxPixels ?? DEFAULT_MAX_PIXELS;
+  const found = sniff(bytes);
+  if (found.kind === "other") {
+    throw new ImageError(`${what}: is ${found.what}`, { path: options.path, bytes: bytes.length });
+  }
+  switch (found.format) {
+    case "jpeg":
+      return await decodeJpeg(bytes, what, maxPixels);
+    case "png":
+      return decodePng(bytes, what, maxPixels);
+    default:
+      throw new ImageError(`${what}: is a ${found.format} picture, which is not decoded; convert it to JPEG or PNG`, {
+        format: found.format,
+      });
+  }
+}

@@ -1,0 +1,9 @@
+/** Pictures: decoding, resizing, encoding and drawing, in plain RGB bytes. Runs in Node and in browsers. */
+
+export * from "./decode.js";
+export * from "./limits.js";
+export * from "./orient.js";
+export * from "./resize.js";
+export * from "./resizeArea.js";
+export * from "./sniff.js";
+export * from "./types.js";

@@ -1,0 +1,193 @@
+/**
+ * Letterboxing as YOLOv5 v7.0 does it: a picture is shrunk or grown to fit the network's input with its aspect kept,
+ * centred, and the rest filled with grey 114; and the way back for boxes. Bytes equal those of `cv2.resize` and
+ * `cv2.copyMakeBorder`. Behaviour reproduced from docs and reference values; the variants of AutoShape and of
+ * validation are in `letterboxVariants.ts`.
+ */
+
+import { OptionError } from "../errors.js";
+import { type RgbImage, resizeLinearInto } from "../image/index.js";
+import type { Float32Tensor } from "../tensor/index.js";
+
+/** Height and width in pixels, in this order, as tensors and `--imgsz` have them. */
+export type HeightWidth = readonly [height: number, width: number];
+
+export interface LetterboxOptions {
+  /** The network's input, height and width. */
+  readonly size: HeightWidth;
+  /** Largest stride of the model; only `auto` uses it. Default 32. */
+  readonly stride?: number;
+  /** True (`detect.py`): pad only up to the next multiple of `stride`. False: pad to the full `size`. */
+  readonly auto: boolean;
+  /** May small pictures grow? Default true; validation says false. */
+  readonly scaleUp?: boolean;
+  /** Stretch to `size` without padding, aspect lost. Default false. */
+  readonly scaleFill?: boolean;
+  /** Grey level of the padding. Default 114. */
+  readonly color?: number;
+}
+
+export interface Letterboxed {
+  readonly image: RgbImage;
+  /** Factors of width and height by which the picture was resized. */
+  readonly ratio: readonly [width: number, height: number];
+  /** Half of the whole padding, in pixels and maybe a half: of the width and of the height. */
+  readonly pad: readonly [width: number, height: number];
+  /** The picture's part of `image`. */
+  readonly content: { readonly x: number; readonly y: number; readonly width: number; readonly height: number };
+}
+
+/** Python's `round`: halves go to the even neighbour. */
+export function roundHalfEven(value: number): number {
+  const floor = Math.floor(value);
+  const rest = value - floor;
+  return rest > 0.5 || (rest === 0.5 && floor % 2 !== 0) ? floor + 1 : floor;
+}
+
+/** Python's `%`: the sign of the divisor. */
+function modulo(value: number, divisor: number): number {
+  return ((value % divisor) + divisor) % divisor;
+}
+
+/**
+ * Letterboxes one picture.
+ * @throws OptionError for sizes or strides that are no positive whole numbers.
+ */
+export function letterbox(image: RgbImage, options: LetterboxOptions): Letterboxed {
+  const { size, stride = 32, auto, scaleUp = true, scaleFill = false, color = 114 } = options;
+  for (const value of [...size, stride]) {
+    if (!Number.isInteger(value) || value < 1) {
+      throw new OptionError(`letterbox: size ${size.join("×")} and stride ${stride} must be positive whole numbers`, {
+        size,
+        stride,
+      });
+    }
+  }
+  const [targetHeight, targetWidth] = size;
+  let scale = Math.min(targetHeight / image.height, targetWidth / image.width);
+  if (!scaleUp) scale = Math.min(scale, 1);
+  let ratio: readonly [number, number] = [scale, scale];
+  // A side of a very long picture may round to nothing; OpenCV refuses that, we keep one row of pixels.
+  let width = Math.max(1, roundHalfEven(image.width * scale));
+  let height = Math.max(1, roundHalfEven(image.height * scale));
+  let padWidth = targetWidth - width;
+  let padHeight = targetHeight - height;
+  if (auto) {
+    padWidth = modulo(padWidth, stride);
+    padHeight = modulo(padHeight, stride);
+  } else if (scaleFill) {
+    padWidth = 0;
+    padHeight = 0;
+    width = targetWidth;
+    height = targetHeight;
+    ratio = [targetWidth / image.width, targetHeight / image.height];
+  }
+  padWidth /= 2;
+  padHeight /= 2;
+  const left = roundHalfEven(padWidth - 0.1);
+  const right = roundHalfEven(padWidth + 0.1);
+  const top = roundHalfEven(padHeight - 0.1);
+  const bottom = roundHalfEven(padHeight + 0.1);
+  const content = { x: left, y: top, width, height };
+  const boxed = place(image, content, left + width + right, top + height + bottom, color);
+  return { image: boxed, ratio, pad: [padWidth, padHeight], content };
+}
+
+/** The picture, resized to `content`, on a grey sheet of the given size. */
+function place(
+  image: RgbImage,
+  content: Letterboxed["content"],
+  width: number,
+  height: number,
+  color: number,
+): RgbImage {
+  const same = content.width === image.width && content.height === image.height;
+  if (same && width === image.width && height === image.height) return image;
+  const data = new Uint8Array(width * height * 3);
+  if (content.width !== width || content.height !== height) data.fill(color);
+  if (same) {
+    const rowBytes = image.width * 3;
+    for (let y = 0; y < image.height; y++) {
+      const row = image.data.subarray(y * rowBytes, (y + 1) * rowBytes);
+      data.set(row, ((content.y + y) * width + content.x) * 3);
+    }
+  } else {
+    resizeLinearInto(image, content.width, content.height, { data, rowPixels: width, x: content.x, y: content.y });
+  }
+  return { width, height, data };
+}
+
+/** Validation's way back: the gain and the padding that were used, instead of recomputed ones. */
+export interface RatioPad {
+  readonly gain: number;
+  readonly pad: readonly [width: number, height: number];
+}
+
+export interface ScaleBoxesOptions {
+  /** Numbers in one row of `boxes`, the first four being x1, y1, x2, y2. Default 4. */
+  readonly columns?: number;
+  readonly ratioPad?: RatioPad;
+}
+
+/**
+ * Boxes from letterboxed pixels to pixels of the original, clipped to it. `detect.py` recomputes gain and padding from
+ * the two shapes (not quite the letterbox's own), in float64, and applies them in float32 as PyTorch does.
+ * @param boxes rows of x1, y1, x2, y2 and any further columns, which are kept; a new array is returned.
+ * @param letterboxed height and width of the network's input.
+ * @param original height and width of the picture.
+ */
+export function scaleBoxesBack(
+  boxes: Float32Array,
+  letterboxed: HeightWidth,
+  original: HeightWidth,
+  options: ScaleBoxesOptions = {},
+): Float32Array {
+  const columns = options.columns ?? 4;
+  const [height, width] = original;
+  const gain = options.ratioPad?.gain ?? Math.min(letterboxed[0] / height, letterboxed[1] / width);
+  const padX = Math.fround(options.ratioPad?.pad[0] ?? (letterboxed[1] - width * gain) / 2);
+  const padY = Math.fround(options.ratioPad?.pad[1] ?? (letterboxed[0] - height * gain) / 2);
+  const divisor = Math.fround(gain);
+  const back = (value: number, pad: number, limit: number) =>
+    Math.min(Math.max(Math.fround(Math.fround(value - pad) / divisor), 0), limit);
+  const out = Float32Array.from(boxes);
+  for (let at = 0; at + 4 <= out.length; at += columns) {
+    out[at] = back(out[at], padX, width);
+    out[at + 1] = back(out[at + 1], padY, height);
+    out[at + 2] = back(out[at + 2], padX, width);
+    out[at + 3] = back(out[at + 3], padY, height);
+  }
+  return out;
+}
+
+/**
+ * Pictures of one size as the network's input: NCHW, RGB, byte / 255 in float32.
+ * @throws OptionError when there is none or their sizes differ.
+ */
+export function toTensor(images: readonly RgbImage[]): Float32Tensor {
+  const first = images[0];
+  if (!first) throw new OptionError("toTensor: needs at least one picture");
+  const { width, height } = first;
+  const plane = width * height;
+  const levels = Float32Array.from({ length: 256 }, (_, level) => level / 255);
+  const data = new Float32Array(images.length * 3 * plane);
+  for (const [n, image] of images.entries()) {
+    if (image.width !== width || image.height !== height) {
+      throw new OptionError(
+        `toTensor: picture ${n} has ${image.width}×${image.height} pixels, the first ${width}×${height}; ` +
+          "a batch needs one size",
+        { n, width: image.width, height: image.height },
+      );
+    }
+    const red = data.subarray(n * 3 * plane, (n * 3 + 1) * plane);
+    const green = data.subarray((n * 3 + 1) * plane, (n * 3 + 2) * plane);
+    const blue = data.subarray((n * 3 + 2) * plane, (n * 3 + 3) * plane);
+    const source = image.data;
+    for (let i = 0, from = 0; i < plane; i++, from += 3) {
+      red[i] = levels[source[from]];
+      green[i] = levels[source[from + 1]];
+      blue[i] = levels[source[from + 2]];
+    }
+  }
+  return { dtype: "float32", shape: [images.length, 3, height, width], data };
+}
