@@ -1,0 +1,82 @@
+/** YOLOv5's model description (its yaml, as a checkpoint or a metadata string carries it), checked and typed. */
+
+import { GraphError } from "../../errors.js";
+
+/** One line of `backbone` or `head`. */
+export interface LayerConfig {
+  /** Layers it reads; negative: relative. */
+  readonly from: readonly number[];
+  /** Repeats before the depth multiple. */
+  readonly repeats: number;
+  /** Class name without `nn.`. */
+  readonly module: string;
+  readonly args: readonly unknown[];
+}
+
+export interface ModelConfig {
+  readonly classes: number;
+  readonly inputChannels: number;
+  readonly depthMultiple: number;
+  readonly widthMultiple: number;
+  /** Per level (width, height) pairs in pixels, or how many anchors a level has. */
+  readonly anchors: readonly (readonly number[])[] | number;
+  /** `nn.LeakyReLU(0.1)` and the like; undefined: SiLU. */
+  readonly activation: string | undefined;
+  readonly layers: readonly LayerConfig[];
+}
+
+/** Maps of a pickle and objects of a JSON text alike. */
+function entry(source: unknown, key: string): unknown {
+  if (source instanceof Map) return source.get(key);
+  if (typeof source === "object" && source !== null && Object.hasOwn(source, key)) {
+    return (source as Readonly<Record<string, unknown>>)[key];
+  }
+  return undefined;
+}
+
+function numberOf(value: unknown, name: string, fallback?: number): number {
+  if (typeof value === "number" || typeof value === "bigint") return Number(value);
+  if ((value === undefined || value === null) && fallback !== undefined) return fallback;
+  throw new GraphError(`model config: ${name} must be a number, got ${String(value)}`, { name });
+}
+
+function parseLayer(line: unknown, index: number): LayerConfig {
+  if (!Array.isArray(line) || line.length !== 4 || typeof line[2] !== "string" || !Array.isArray(line[3])) {
+    throw new GraphError(`model config: layer ${index} must be [from, repeats, module, args]`, { index });
+  }
+  const [from, repeats, module, args] = line;
+  return {
+    from: (Array.isArray(from) ? from : [from]).map((f) => numberOf(f, `layer ${index} from`)),
+    repeats: numberOf(repeats, `layer ${index} repeats`),
+    module: module.split(".").pop() ?? module,
+    args,
+  };
+}
+
+/**
+ * @param source the yaml's content: `nc`, `depth_multiple`, `width_multiple`, `anchors`, `backbone`, `head`.
+ * @throws GraphError naming what is missing.
+ */
+export function parseModelConfig(source: unknown): ModelConfig {
+  const backbone = entry(source, "backbone");
+  const head = entry(source, "head");
+  if (!Array.isArray(backbone) || !Array.isArray(head)) {
+    throw new GraphError("model config: needs the lists backbone and head, as in yolov5s.yaml");
+  }
+  const anchors = entry(source, "anchors");
+  const activation = entry(source, "activation");
+  return {
+    classes: numberOf(entry(source, "nc"), "nc"),
+    inputChannels: numberOf(entry(source, "ch"), "ch", 3),
+    depthMultiple: numberOf(entry(source, "depth_multiple"), "depth_multiple", 1),
+    widthMultiple: numberOf(entry(source, "width_multiple"), "width_multiple", 1),
+    anchors: Array.isArray(anchors)
+      ? anchors.map((level, i) => {
+          if (!Array.isArray(level)) throw new GraphError(`model config: anchors of level ${i} must be a list`);
+          return level.map((v) => numberOf(v, "anchors"));
+        })
+      : numberOf(anchors, "anchors", 3),
+    activation: typeof activation === "string" ? activation : undefined,
+    layers: [...backbone, ...head].map(parseLayer),
+  };
+}

@@ -1,0 +1,329 @@
+/** Makes module-tree nodes for YOLOv5's blocks: children and attributes as checkpoints name them. */
+
+import { GraphError, WeightError } from "../../errors.js";
+import type { HostTensor } from "../../tensor/index.js";
+import type { ModuleNode, PlainValue } from "../../weights/types.js";
+
+/** Where weights come from: a state dict (shapes are then the file's own) or a seeded generator. */
+export interface TensorSource {
+  /** True where the source holds the tensor; a generator holds what it decides to make. */
+  has(name: string): boolean;
+  /** The tensor, `shape` being what the description asks for. Undefined where a state dict lacks it. */
+  get(name: string, shape: readonly number[]): HostTensor | undefined;
+  /** How many numbered submodules `prefix.0`, `prefix.1`, … there are; undefined where the description decides. */
+  count(prefix: string): number | undefined;
+}
+
+type Child = readonly [string, ModuleNode];
+
+/** Packages, so that class names read as in a checkpoint. */
+const TORCH = new Set([
+  "Sequential",
+  "ModuleList",
+  "Conv2d",
+  "ConvTranspose2d",
+  "BatchNorm2d",
+  "MaxPool2d",
+  "Upsample",
+  "ZeroPad2d",
+  "Linear",
+  "Identity",
+  "MultiheadAttention",
+  "AdaptiveAvgPool2d",
+  "SiLU",
+]);
+
+/** `nn.LeakyReLU(0.1)` → class and first argument. */
+function parseActivation(text: string): { type: string; argument: number | undefined } {
+  const match = /^(?:torch\.)?(?:nn\.)?(\w+)\(([^)]*)\)$/.exec(text.trim());
+  if (!match) throw new GraphError(`model config: activation ${text} must read like nn.ReLU()`, { text });
+  const first = /-?\d*\.?\d+(?:e-?\d+)?/.exec(match[2]);
+  return { type: match[1], argument: first ? Number(first[0]) : undefined };
+}
+
+export class ModuleFactory {
+  private readonly source: TensorSource;
+  private readonly act: ModuleNode;
+  private readonly eps: number | undefined;
+
+  constructor(source: TensorSource, activation: string | undefined, eps: number | undefined) {
+    this.source = source;
+    this.eps = eps;
+    const { type, argument } = parseActivation(activation ?? "nn.SiLU()");
+    const named = type === "LeakyReLU" ? "negative_slope" : "alpha";
+    this.act = this.node(type, argument === undefined ? {} : { [named]: argument });
+  }
+
+  node(type: string, attributes: Readonly<Record<string, PlainValue>>, children: readonly Child[] = []): ModuleNode {
+    const none = new Map<string, HostTensor>();
+    return {
+      kind: "module",
+      type,
+      className: TORCH.has(type) ? `torch.nn.${type}` : `models.common.${type}`,
+      attributes: new Map(Object.entries(attributes)),
+      parameters: none,
+      buffers: none,
+      children: new Map(children),
+    };
+  }
+
+  /** nn.Conv2d; a bias where the source has one (fused files) or the block always has one. */
+  conv2d(
+    path: string,
+    c1: number,
+    c2: number,
+    kernel: readonly [number, number],
+    stride: readonly [number, number],
+    padding: readonly [number, number],
+    groups = 1,
+    bias = false,
+  ): ModuleNode {
+    const parameters = new Map([["weight", this.tensor(`${path}.weight`, [c2, c1 / groups, ...kernel])]]);
+    if (bias || this.source.has(`${path}.bias`)) parameters.set("bias", this.tensor(`${path}.bias`, [c2]));
+    // No `groups`: the graph derives it from the shapes, which also serves pruned files.
+    return { ...this.node("Conv2d", { stride: [...stride], padding: [...padding] }), parameters };
+  }
+
+  batchNorm(path: string, channels: number): ModuleNode {
+    const get = (name: string): [string, HostTensor] => [name, this.tensor(`${path}.${name}`, [channels])];
+    const attributes = this.eps === undefined ? {} : { eps: this.eps };
+    return {
+      ...this.node("BatchNorm2d", attributes),
+      parameters: new Map([get("weight"), get("bias")]),
+      buffers: new Map([get("running_mean"), get("running_var")]),
+    };
+  }
+
+  /** Conv: convolution, BatchNorm (unless the file is fused), activation. */
+  conv(
+    path: string,
+    c1: number,
+    c2: number,
+    k: number | readonly [number, number] = 1,
+    s: number | readonly [number, number] = 1,
+    p?: unknown,
+    groups = 1,
+    act: unknown = true,
+  ): ModuleNode {
+    const kernel: readonly [number, number] = typeof k === "number" ? [k, k] : k;
+    const stride: readonly [number, number] = typeof s === "number" ? [s, s] : s;
+    const auto: readonly [number, number] = [Math.floor(kernel[0] / 2), Math.floor(kernel[1] / 2)];
+    const padding = typeof p === "number" ? ([p, p] as const) : auto;
+    const children: Child[] = [["conv", this.conv2d(`${path}.conv`, c1, c2, kernel, stride, padding, groups)]];
+    if (this.source.has(`${path}.bn.weight`)) children.push(["bn", this.batchNorm(`${path}.bn`, c2)]);
+    children.push(["act", act === false ? this.node("Identity", {}) : this.act]);
+    return this.node("Conv", {}, children);
+  }
+
+  depthwise(path: string, c1: number, c2: number, k: number, s: number, act = true): ModuleNode {
+    return this.conv(path, c1, c2, k, s, undefined, greatestCommonDivisor(c1, c2), act);
+  }
+
+  focus(path: string, c1: number, c2: number, k: number, s: number): ModuleNode {
+    return this.node("Focus", {}, [["conv", this.conv(`${path}.conv`, 4 * c1, c2, k, s)]]);
+  }
+
+  bottleneck(path: string, c1: number, c2: number, shortcut: boolean, e = 0.5): ModuleNode {
+    const hidden = Math.floor(c2 * e);
+    const children: Child[] = [
+      ["cv1", this.conv(`${path}.cv1`, c1, hidden)],
+      ["cv2", this.conv(`${path}.cv2`, hidden, c2, 3)],
+    ];
+    return this.node("Bottleneck", { add: shortcut && c1 === c2 }, children);
+  }
+
+  crossConv(path: string, c1: number, c2: number, k: number, s: number, e: number, shortcut: boolean): ModuleNode {
+    const hidden = Math.floor(c2 * e);
+    const children: Child[] = [
+      ["cv1", this.conv(`${path}.cv1`, c1, hidden, [1, k], [1, s])],
+      ["cv2", this.conv(`${path}.cv2`, hidden, c2, [k, 1], [s, 1])],
+    ];
+    return this.node("CrossConv", { add: shortcut && c1 === c2 }, children);
+  }
+
+  bottleneckCsp(path: string, c1: number, c2: number, n: number, shortcut: boolean): ModuleNode {
+    const hidden = Math.floor(c2 * 0.5);
+    const plain = (name: string, from: number): ModuleNode =>
+      this.conv2d(`${path}.${name}`, from, hidden, [1, 1], [1, 1], [0, 0]);
+    return this.node("BottleneckCSP", {}, [
+      ["cv1", this.conv(`${path}.cv1`, c1, hidden)],
+      ["cv2", plain("cv2", c1)],
+      ["cv3", plain("cv3", hidden)],
+      ["cv4", this.conv(`${path}.cv4`, 2 * hidden, c2)],
+      ["bn", this.batchNorm(`${path}.bn`, 2 * hidden)],
+      ["act", this.act],
+      ["m", this.repeated(`${path}.m`, n, (at) => this.bottleneck(at, hidden, hidden, shortcut, 1))],
+    ]);
+  }
+
+  /** C3 and its relatives, which differ in `m`. */
+  c3(type: string, path: string, c1: number, c2: number, n: number, args: readonly unknown[]): ModuleNode {
+    const hidden = Math.floor(c2 * 0.5);
+    const shortcut = args[1] !== false;
+    const inner: Readonly<Record<string, () => ModuleNode>> = {
+      C3: () => this.repeated(`${path}.m`, n, (at) => this.bottleneck(at, hidden, hidden, shortcut, 1)),
+      C3x: () => this.repeated(`${path}.m`, n, (at) => this.crossConv(at, hidden, hidden, 3, 1, 1, shortcut)),
+      C3Ghost: () => this.repeated(`${path}.m`, n, (at) => this.ghostBottleneck(at, hidden, hidden, 3, 1)),
+      C3SPP: () => this.spp(`${path}.m`, hidden, hidden, Array.isArray(args[1]) ? args[1].map(Number) : [5, 9, 13]),
+      C3TR: () => this.transformerBlock(`${path}.m`, hidden, n),
+    };
+    return this.node(type, {}, [
+      ["cv1", this.conv(`${path}.cv1`, c1, hidden)],
+      ["cv2", this.conv(`${path}.cv2`, c1, hidden)],
+      ["cv3", this.conv(`${path}.cv3`, 2 * hidden, c2)],
+      ["m", inner[type]()],
+    ]);
+  }
+
+  ghostConv(path: string, c1: number, c2: number, k: number, s: number, act = true): ModuleNode {
+    const hidden = Math.floor(c2 / 2);
+    return this.node("GhostConv", {}, [
+      ["cv1", this.conv(`${path}.cv1`, c1, hidden, k, s, undefined, 1, act)],
+      ["cv2", this.conv(`${path}.cv2`, hidden, hidden, 5, 1, undefined, hidden, act)],
+    ]);
+  }
+
+  ghostBottleneck(path: string, c1: number, c2: number, k: number, s: number): ModuleNode {
+    const hidden = Math.floor(c2 / 2);
+    const main = this.node("Sequential", {}, [
+      ["0", this.ghostConv(`${path}.conv.0`, c1, hidden, 1, 1)],
+      ["1", s === 2 ? this.depthwise(`${path}.conv.1`, hidden, hidden, k, s, false) : this.node("Identity", {})],
+      ["2", this.ghostConv(`${path}.conv.2`, hidden, c2, 1, 1, false)],
+    ]);
+    const side =
+      s === 2
+        ? this.node("Sequential", {}, [
+            ["0", this.depthwise(`${path}.shortcut.0`, c1, c1, k, s, false)],
+            ["1", this.conv(`${path}.shortcut.1`, c1, c2, 1, 1, undefined, 1, false)],
+          ])
+        : this.node("Identity", {});
+    return this.node("GhostBottleneck", {}, [
+      ["conv", main],
+      ["shortcut", side],
+    ]);
+  }
+
+  spp(path: string, c1: number, c2: number, kernels: readonly number[]): ModuleNode {
+    const hidden = Math.floor(c1 / 2);
+    const pools = kernels.map((k, i): Child => [String(i), this.pool(k)]);
+    return this.node("SPP", {}, [
+      ["cv1", this.conv(`${path}.cv1`, c1, hidden)],
+      ["cv2", this.conv(`${path}.cv2`, hidden * (kernels.length + 1), c2)],
+      ["m", this.node("ModuleList", {}, pools)],
+    ]);
+  }
+
+  sppf(path: string, c1: number, c2: number, k: number): ModuleNode {
+    const hidden = Math.floor(c1 / 2);
+    return this.node("SPPF", {}, [
+      ["cv1", this.conv(`${path}.cv1`, c1, hidden)],
+      ["cv2", this.conv(`${path}.cv2`, hidden * 4, c2)],
+      ["m", this.pool(k)],
+    ]);
+  }
+
+  convTranspose(type: string, path: string, c1: number, c2: number, args: readonly unknown[]): ModuleNode {
+    const [k, s, p, op] = [1, 2, 3, 4].map((i) => (typeof args[i] === "number" ? args[i] : undefined));
+    const kernel = k ?? 1;
+    const groups = type === "DWConvTranspose2d" ? greatestCommonDivisor(c1, c2) : 1;
+    const attributes = { stride: s ?? 1, padding: p ?? 0, output_padding: op ?? 0, groups };
+    const parameters = new Map([["weight", this.tensor(`${path}.weight`, [c1, c2 / groups, kernel, kernel])]]);
+    parameters.set("bias", this.tensor(`${path}.bias`, [c2]));
+    return { ...this.node(type, attributes), parameters };
+  }
+
+  detect(
+    path: string,
+    sources: readonly number[],
+    outputs: number,
+    nm: number,
+    protos: number,
+    anchors: () => HostTensor,
+    strides: readonly number[] | undefined,
+  ): ModuleNode {
+    const convs = sources.map(
+      (c, i): Child => [String(i), this.conv2d(`${path}.m.${i}`, c, outputs, [1, 1], [1, 1], [0, 0], 1, true)],
+    );
+    const children: Child[] = [["m", this.node("ModuleList", {}, convs)]];
+    if (nm > 0) children.push(["proto", this.proto(`${path}.proto`, sources[0], protos, nm)]);
+    const stored = this.source.has(`${path}.anchors`)
+      ? this.source.get(`${path}.anchors`, [sources.length, 3, 2])
+      : undefined;
+    const head = this.node(
+      nm > 0 ? "Segment" : "Detect",
+      { ...(strides ? { stride: [...strides] } : {}), ...(nm > 0 ? { nm } : {}) },
+      children,
+    );
+    return { ...head, buffers: new Map([["anchors", stored ?? anchors()]]) };
+  }
+
+  classify(path: string, c1: number, classes: number): ModuleNode {
+    const parameters = new Map([
+      ["weight", this.tensor(`${path}.linear.weight`, [classes, 1280])],
+      ["bias", this.tensor(`${path}.linear.bias`, [classes])],
+    ]);
+    return this.node("Classify", {}, [
+      ["conv", this.conv(`${path}.conv`, c1, 1280)],
+      ["pool", this.node("AdaptiveAvgPool2d", { output_size: 1 })],
+      ["linear", { ...this.node("Linear", {}), parameters }],
+    ]);
+  }
+
+  private proto(path: string, c1: number, hidden: number, c2: number): ModuleNode {
+    return this.node("Proto", {}, [
+      ["cv1", this.conv(`${path}.cv1`, c1, hidden, 3)],
+      ["upsample", this.node("Upsample", { scale_factor: 2, mode: "nearest" })],
+      ["cv2", this.conv(`${path}.cv2`, hidden, hidden, 3)],
+      ["cv3", this.conv(`${path}.cv3`, hidden, c2)],
+    ]);
+  }
+
+  private transformerBlock(path: string, c: number, layers: number): ModuleNode {
+    const linear = (at: string, bias: boolean): ModuleNode => {
+      const parameters = new Map([["weight", this.tensor(`${at}.weight`, [c, c])]]);
+      if (bias) parameters.set("bias", this.tensor(`${at}.bias`, [c]));
+      return { ...this.node("Linear", {}), parameters };
+    };
+    const layer = (at: string): ModuleNode => {
+      const attention: ModuleNode = {
+        ...this.node("MultiheadAttention", { num_heads: 4 }, [["out_proj", linear(`${at}.ma.out_proj`, true)]]),
+        parameters: new Map([
+          ["in_proj_weight", this.tensor(`${at}.ma.in_proj_weight`, [3 * c, c])],
+          ["in_proj_bias", this.tensor(`${at}.ma.in_proj_bias`, [3 * c])],
+        ]),
+      };
+      const parts = ["q", "k", "v", "fc1", "fc2"].map((name): Child => [name, linear(`${at}.${name}`, false)]);
+      return this.node("TransformerLayer", {}, [...parts, ["ma", attention]]);
+    };
+    return this.node("TransformerBlock", {}, [
+      ["linear", linear(`${path}.linear`, true)],
+      ["tr", this.repeated(`${path}.tr`, layers, layer)],
+    ]);
+  }
+
+  private pool(k: number): ModuleNode {
+    return this.node("MaxPool2d", { kernel_size: k, stride: 1, padding: Math.floor(k / 2) });
+  }
+
+  private repeated(path: string, n: number, make: (path: string) => ModuleNode): ModuleNode {
+    const count = this.source.count(path) ?? n;
+    return this.node(
+      "Sequential",
+      {},
+      Array.from({ length: count }, (_, i): Child => [String(i), make(`${path}.${i}`)]),
+    );
+  }
+
+  private tensor(name: string, shape: readonly number[]): HostTensor {
+    const found = this.source.get(name, shape);
+    if (!found)
+      throw new WeightError(`the checkpoint has no tensor ${name}, which its model config asks for`, { name, shape });
+    return found;
+  }
+}
+
+export type Factory = ModuleFactory;
+
+function greatestCommonDivisor(a: number, b: number): number {
+  return b === 0 ? a : greatestCommonDivisor(b, a % b);
+}

@@ -1,0 +1,56 @@
+/** Tensors for synthesised modules: from a state dict, or seeded random ones for benches. */
+
+import { elementCount, type HostTensor, tensor } from "../../tensor/index.js";
+import type { TensorSource } from "./modules.js";
+
+/** Tensors of a state dict, in the file's own shapes. */
+export function stateDictSource(stateDict: ReadonlyMap<string, HostTensor>): TensorSource {
+  const counts = new Map<string, number>();
+  for (const name of stateDict.keys()) {
+    for (const match of name.matchAll(/\.(\d+)(?=\.)/g)) {
+      const prefix = name.slice(0, match.index);
+      counts.set(prefix, Math.max(counts.get(prefix) ?? 0, Number(match[1]) + 1));
+    }
+  }
+  return {
+    has: (name) => stateDict.has(name),
+    get: (name) => stateDict.get(name),
+    count: (prefix) => counts.get(prefix),
+  };
+}
+
+/** Mulberry32: small, seeded, good enough for weights. */
+export function seededRandom(seed: number): () => number {
+  let state = seed >>> 0;
+  return () => {
+    state = (state + 0x6d2b79f5) >>> 0;
+    let t = state;
+    t = Math.imul(t ^ (t >>> 15), t | 1);
+    t ^= t + Math.imul(t ^ (t >>> 7), t | 61);
+    return ((t ^ (t >>> 14)) >>> 0) / 4294967296;
+  };
+}
+
+/**
+ * Random weights under which activations keep their scale: convolutions uniform with variance 2 ÷ fan-in (He et al.
+ * 2015), BatchNorm at rest, head biases low so that few boxes pass.
+ */
+export function randomSource(seed: number): TensorSource {
+  const random = seededRandom(seed);
+  return {
+    has: (name) => name.includes(".bn.") || name.endsWith(".bn.weight"),
+    get(name, shape) {
+      const data = new Float32Array(elementCount(shape));
+      if (name.endsWith("running_var") || name.endsWith("bn.weight")) data.fill(1);
+      else if (name.endsWith("running_mean") || name.endsWith("bn.bias")) data.fill(0);
+      else if (shape.length === 1) data.fill(-2);
+      else {
+        const fanIn = elementCount(shape.slice(1));
+        const bound = Math.sqrt(6 / fanIn);
+        for (let i = 0; i < data.length; i++) data[i] = (random() * 2 - 1) * bound;
+      }
+      return tensor("float32", shape, data);
+    },
+    count: () => undefined,
+  };
+}

@@ -1,0 +1,220 @@
+/** A model description plus tensors → the module tree that a pickled checkpoint would hold. */
+
+import { GraphError } from "../../errors.js";
+import { type HostTensor, tensor } from "../../tensor/index.js";
+import type { ModuleNode, PlainValue } from "../../weights/types.js";
+import type { LayerConfig, ModelConfig } from "./modelConfig.js";
+import { type Factory, ModuleFactory, type TensorSource } from "./modules.js";
+
+/** Strides of heads whose file does not record them are measured when the graph is built. */
+export interface SynthesizeOptions {
+  readonly batchNormEps?: number | undefined;
+  readonly strides?: readonly number[] | undefined;
+}
+
+/** YOLOv5's rounding of scaled channel counts. */
+export function makeDivisible(value: number, divisor: number): number {
+  return Math.ceil(value / divisor) * divisor;
+}
+
+/** `round` of Python: half to even. */
+function roundHalfEven(value: number): number {
+  const floor = Math.floor(value);
+  return value - floor === 0.5 ? floor + (floor % 2) : Math.round(value);
+}
+
+const number = (value: unknown, fallback: number): number => (typeof value === "number" ? value : fallback);
+const flag = (value: unknown, fallback: boolean): boolean => (typeof value === "boolean" ? value : fallback);
+const constant = (value: unknown, config: ModelConfig): unknown => (value === "nc" ? config.classes : value);
+
+interface LayerPlan {
+  readonly module: ModuleNode;
+  readonly channels: number;
+}
+
+/** Blocks whose first argument is the output channels, scaled by the width multiple. */
+const SCALED = new Set([
+  "Conv", "DWConv", "GhostConv", "Bottleneck", "GhostBottleneck", "CrossConv", "SPP", "SPPF", "Focus", "MixConv2d",
+  "BottleneckCSP", "C3", "C3x", "C3TR", "C3SPP", "C3Ghost", "ConvTranspose2d", "DWConvTranspose2d",
+]); // biome-ignore format: a table
+/** Blocks that take the repeats as an argument instead of being repeated. */
+const REPEATS_INSIDE = new Set(["BottleneckCSP", "C3", "C3x", "C3TR", "C3SPP", "C3Ghost"]);
+
+/** One block of a layer, by its class. */
+function makeBlock(
+  factory: Factory,
+  name: string,
+  path: string,
+  c1: number,
+  args: readonly unknown[],
+  n: number,
+): ModuleNode {
+  const c2 = number(args[0], c1);
+  switch (name) {
+    case "Conv":
+    case "MixConv2d":
+      return factory.conv(path, c1, c2, number(args[1], 1), number(args[2], 1), args[3], number(args[4], 1), args[5]);
+    case "DWConv":
+      return factory.depthwise(path, c1, c2, number(args[1], 1), number(args[2], 1));
+    case "Focus":
+      return factory.focus(path, c1, c2, number(args[1], 1), number(args[2], 1));
+    case "Bottleneck":
+      return factory.bottleneck(path, c1, c2, flag(args[1], true), number(args[3], 0.5));
+    case "CrossConv":
+      return factory.crossConv(
+        path,
+        c1,
+        c2,
+        number(args[1], 3),
+        number(args[2], 1),
+        number(args[4], 1),
+        flag(args[5], false),
+      );
+    case "BottleneckCSP":
+      return factory.bottleneckCsp(path, c1, c2, n, flag(args[1], true));
+    case "C3":
+    case "C3x":
+    case "C3TR":
+    case "C3SPP":
+    case "C3Ghost":
+      return factory.c3(name, path, c1, c2, n, args);
+    case "GhostConv":
+      return factory.ghostConv(path, c1, c2, number(args[1], 1), number(args[2], 1));
+    case "GhostBottleneck":
+      return factory.ghostBottleneck(path, c1, c2, number(args[1], 3), number(args[2], 1));
+    case "SPP":
+      return factory.spp(path, c1, c2, Array.isArray(args[1]) ? args[1].map(Number) : [5, 9, 13]);
+    case "SPPF":
+      return factory.sppf(path, c1, c2, number(args[1], 5));
+    case "ConvTranspose2d":
+    case "DWConvTranspose2d":
+      return factory.convTranspose(name, path, c1, c2, args);
+    default:
+      throw new GraphError(
+        `model config: ${path} has the module ${name}, which this engine does not build from a yaml`,
+        { name },
+      );
+  }
+}
+
+/** Modules without weights. */
+function makePlain(
+  factory: Factory,
+  layer: LayerConfig,
+  path: string,
+  sources: readonly number[],
+): LayerPlan | undefined {
+  const [c1] = sources;
+  const { module, args } = layer;
+  switch (module) {
+    case "Concat":
+      return { module: factory.node(module, { d: number(args[0], 1) }), channels: sources.reduce((a, b) => a + b, 0) };
+    case "Upsample":
+      return {
+        module: factory.node(module, {
+          size: (args[0] ?? null) as PlainValue,
+          scale_factor: number(args[1], 2),
+          mode: typeof args[2] === "string" ? args[2] : "nearest",
+        }),
+        channels: c1,
+      };
+    case "MaxPool2d": {
+      const kernel = number(args[0], 2);
+      return {
+        module: factory.node(module, {
+          kernel_size: kernel,
+          stride: number(args[1], kernel),
+          padding: number(args[2], 0),
+        }),
+        channels: c1,
+      };
+    }
+    case "ZeroPad2d":
+      return { module: factory.node(module, { padding: args[0] as PlainValue }), channels: c1 };
+    case "BatchNorm2d":
+      return { module: factory.batchNorm(path, c1), channels: c1 };
+    case "Contract":
+      return { module: factory.node(module, { gain: number(args[0], 2) }), channels: c1 * number(args[0], 2) ** 2 };
+    case "Expand":
+      return { module: factory.node(module, { gain: number(args[0], 2) }), channels: c1 / number(args[0], 2) ** 2 };
+    default:
+      return undefined;
+  }
+}
+
+function makeHead(
+  factory: Factory,
+  config: ModelConfig,
+  layer: LayerConfig,
+  path: string,
+  sources: readonly number[],
+  strides: readonly number[] | undefined,
+): LayerPlan {
+  const args = layer.args.map((a) => (a === "anchors" ? config.anchors : constant(a, config)));
+  const classes = number(args[0], config.classes);
+  if (layer.module === "Classify") return { module: factory.classify(path, sources[0], classes), channels: classes };
+  const raw = args[1] ?? config.anchors;
+  const pixels = Array.isArray(raw) ? raw.map((level) => (Array.isArray(level) ? level.map(Number) : [])) : undefined;
+  const perLevel = pixels ? pixels[0].length / 2 : number(raw, 3);
+  const nm = layer.module === "Segment" ? number(args[2], 32) : 0;
+  const protos = layer.module === "Segment" ? makeDivisible(number(args[3], 256) * config.widthMultiple, 8) : 0;
+  const outputs = classes + 5 + nm;
+  const fallback = (): HostTensor => {
+    const cells = sources.map((_, level) => {
+      const stride = strides?.[level] ?? 8 * 2 ** level;
+      return (pixels?.[level] ?? new Array<number>(perLevel * 2).fill(stride)).map((v) => v / stride);
+    });
+    return tensor("float32", [sources.length, perLevel, 2], Float32Array.from(cells.flat()));
+  };
+  return { module: factory.detect(path, sources, perLevel * outputs, nm, protos, fallback, strides), channels: 0 };
+}
+
+/**
+ * The module tree of a description, its tensors from `source` (a state dict, or random ones).
+ * @throws GraphError for modules that cannot be built; WeightError for missing tensors.
+ */
+export function synthesizeModule(
+  config: ModelConfig,
+  source: TensorSource,
+  options: SynthesizeOptions = {},
+): ModuleNode {
+  const factory = new ModuleFactory(source, config.activation, options.batchNormEps);
+  const channels: number[] = [];
+  const layers = new Map<string, ModuleNode>();
+  for (const [index, layer] of config.layers.entries()) {
+    const path = `model.${index}`;
+    const sources = layer.from.map((f) => {
+      const at = f < 0 ? index + f : f;
+      return at < 0 ? config.inputChannels : channels[at];
+    });
+    const wiring: [string, PlainValue][] = [
+      ["i", index],
+      ["f", layer.from.length === 1 ? layer.from[0] : [...layer.from]],
+    ];
+    let plan: LayerPlan | undefined;
+    if (SCALED.has(layer.module)) {
+      let c2 = number(constant(layer.args[0], config), sources[0]);
+      if (c2 !== config.classes) c2 = makeDivisible(c2 * config.widthMultiple, 8);
+      const args = [c2, ...layer.args.slice(1)];
+      const scaled =
+        layer.repeats > 1 ? Math.max(roundHalfEven(layer.repeats * config.depthMultiple), 1) : layer.repeats;
+      const inside = REPEATS_INSIDE.has(layer.module);
+      if (inside || scaled === 1) {
+        plan = { module: makeBlock(factory, layer.module, path, sources[0], args, scaled), channels: c2 };
+      } else {
+        const parts = Array.from({ length: scaled }, (_, k): [string, ModuleNode] => [
+          String(k),
+          makeBlock(factory, layer.module, `${path}.${k}`, k === 0 ? sources[0] : c2, args, 1),
+        ]);
+        plan = { module: factory.node("Sequential", {}, parts), channels: c2 };
+      }
+    } else {
+      plan =
+        makePlain(factory, layer, path, sources) ?? makeHead(factory, config, layer, path, sources, options.strides);
+    }
+    channels.push(plan.channels);
+    layers.set(String(index), { ...plan.module, attributes: new Map([...plan.module.attributes, ...wiring]) });
+  }
+  const sequence = factory.node("Sequential", {}, [...layers]);
+  return factory.node("Model", options.strides ? { stride: [...options.strides] } : {}, [["model", sequence]]);
+}
