@@ -37,3 +37,14 @@ export class Budget {
 export function damaged(what: string, details: Readonly<Record<string, unknown>> = {}): never {
   throw new CheckpointError(`is damaged (${what}); download or copy it again`, details);
 }
+
+/** Runs `read` and puts the file's name before the message of a `CheckpointError`: messages begin with a verb. */
+export function aboutFile<T>(path: string | undefined, fallback: string, read: () => T): T {
+  try {
+    return read();
+  } catch (cause) {
+    if (!(cause instanceof CheckpointError)) throw cause;
+    const details = path === undefined ? cause.details : { ...cause.details, path };
+    throw new CheckpointError(`${path ?? fallback}: ${cause.message}`, details, { cause: cause.cause });
+  }
+}

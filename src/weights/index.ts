@@ -2,5 +2,6 @@
 
 export { isModule, isOpaque, isTensor } from "./modules.js";
 export { type OpenOptions, openCheckpoint } from "./open.js";
+export { readSafetensors, type Safetensors, writeSafetensors } from "./safetensors.js";
 export { asPlainObject, collectStateDict, countParameters, type JsonValue, moduleAt, walkModules } from "./tree.js";
 export * from "./types.js";

@@ -62,7 +62,7 @@ function unwrap(module: ModuleNode): ModuleNode {
 }
 
 /** A dictionary of tensors by name; `undefined` where the value is none. Other entries (counters) are left out. */
-function asStateDict(value: PlainValue | undefined): Map<string, HostTensor> | undefined {
+function asStateDict(value: PlainValue | undefined): ReadonlyMap<string, HostTensor> | undefined {
   if (!(value instanceof Map)) return undefined;
   const tensors = new Map<string, HostTensor>();
   for (const [name, tensor] of value) {
@@ -74,7 +74,7 @@ function asStateDict(value: PlainValue | undefined): Map<string, HostTensor> | u
 }
 
 /** Removes `module.` and `_orig_mod.` where every name has it. */
-export function stripPrefixes(tensors: Map<string, HostTensor>): Map<string, HostTensor> {
+export function stripPrefixes(tensors: ReadonlyMap<string, HostTensor>): ReadonlyMap<string, HostTensor> {
   let current = tensors;
   for (;;) {
     const names = [...current.keys()];
