@@ -1,6 +1,8 @@
 /** Pictures: decoding, resizing, encoding and drawing, in plain RGB bytes. Runs in Node and in browsers. */
 
 export * from "./decode.js";
+export * from "./draw/index.js";
+export * from "./encode.js";
 export * from "./limits.js";
 export * from "./orient.js";
 export * from "./resize.js";

@@ -1,0 +1,44 @@
+/** RGB bytes to picture files. */
+
+import jpeg from "jpeg-js";
+import { ImageError } from "../errors.js";
+import { encodePng as encodePngChecked } from "./png/encode.js";
+import type { RgbImage } from "./types.js";
+
+function check(image: RgbImage, format: string, maxSide: number): void {
+  const { width, height, data } = image;
+  if (width < 1 || height < 1 || width > maxSide || height > maxSide || data.length !== width * height * 3) {
+    throw new ImageError(
+      `${format}: cannot write ${width}×${height} pixels with ${data.length} bytes; sides must be 1 to ${maxSide} and ` +
+        "the bytes width × height × 3",
+      { width, height, bytes: data.length },
+    );
+  }
+}
+
+/**
+ * A JPEG file of `image`.
+ * @param quality 1 to 100 on libjpeg's scale; 95 is OpenCV's default and so `detect.py`'s.
+ * @throws ImageError for empty pictures and for sides beyond JPEG's 65,535.
+ */
+export function encodeJpeg(image: RgbImage, quality = 95): Uint8Array {
+  check(image, "encodeJpeg", 65535);
+  const { width, height, data: source } = image;
+  const data = new Uint8Array(width * height * 4);
+  for (let from = 0, to = 0; from < source.length; from += 3, to += 4) {
+    data[to] = source[from];
+    data[to + 1] = source[from + 1];
+    data[to + 2] = source[from + 2];
+    data[to + 3] = 255;
+  }
+  return jpeg.encode({ width, height, data }, quality).data;
+}
+
+/**
+ * A PNG file of `image` (lossless).
+ * @throws ImageError for empty pictures.
+ */
+export function encodePng(image: RgbImage): Uint8Array {
+  check(image, "encodePng", 2 ** 31 - 1);
+  return encodePngChecked(image);
+}
