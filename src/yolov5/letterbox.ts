@@ -1,20 +1,18 @@
 /**
  * Letterboxing as YOLOv5 v7.0 does it: a picture is shrunk or grown to fit the network's input with its aspect kept,
- * centred, and the rest filled with grey 114; and the way back for boxes. Bytes equal those of `cv2.resize` and
- * `cv2.copyMakeBorder`. Behaviour reproduced from docs and reference values; the variants of AutoShape and of
- * validation are in `letterboxVariants.ts`.
+ * centred, and the rest filled with grey 114. Bytes equal those of `cv2.resize` and `cv2.copyMakeBorder`. Behaviour
+ * reproduced from docs and reference values; the variants of AutoShape and of validation are in
+ * `letterboxVariants.ts`, the way back for boxes in `boxes.ts`.
  */
 
 import { OptionError } from "../errors.js";
 import { type RgbImage, resizeLinearInto } from "../image/index.js";
 import type { Float32Tensor } from "../tensor/index.js";
-
-/** Height and width in pixels, in this order, as tensors and `--imgsz` have them. */
-export type HeightWidth = readonly [height: number, width: number];
+import { roundHalfEven, type Size } from "./boxes.js";
 
 export interface LetterboxOptions {
   /** The network's input, height and width. */
-  readonly size: HeightWidth;
+  readonly size: Size;
   /** Largest stride of the model; only `auto` uses it. Default 32. */
   readonly stride?: number;
   /** True (`detect.py`): pad only up to the next multiple of `stride`. False: pad to the full `size`. */
@@ -35,13 +33,6 @@ export interface Letterboxed {
   readonly pad: readonly [width: number, height: number];
   /** The picture's part of `image`. */
   readonly content: { readonly x: number; readonly y: number; readonly width: number; readonly height: number };
-}
-
-/** Python's `round`: halves go to the even neighbour. */
-export function roundHalfEven(value: number): number {
-  const floor = Math.floor(value);
-  const rest = value - floor;
-  return rest > 0.5 || (rest === 0.5 && floor % 2 !== 0) ? floor + 1 : floor;
 }
 
 /** Python's `%`: the sign of the divisor. */
@@ -115,49 +106,6 @@ function place(
     resizeLinearInto(image, content.width, content.height, { data, rowPixels: width, x: content.x, y: content.y });
   }
   return { width, height, data };
-}
-
-/** Validation's way back: the gain and the padding that were used, instead of recomputed ones. */
-export interface RatioPad {
-  readonly gain: number;
-  readonly pad: readonly [width: number, height: number];
-}
-
-export interface ScaleBoxesOptions {
-  /** Numbers in one row of `boxes`, the first four being x1, y1, x2, y2. Default 4. */
-  readonly columns?: number;
-  readonly ratioPad?: RatioPad;
-}
-
-/**
- * Boxes from letterboxed pixels to pixels of the original, clipped to it. `detect.py` recomputes gain and padding from
- * the two shapes (not quite the letterbox's own), in float64, and applies them in float32 as PyTorch does.
- * @param boxes rows of x1, y1, x2, y2 and any further columns, which are kept; a new array is returned.
- * @param letterboxed height and width of the network's input.
- * @param original height and width of the picture.
- */
-export function scaleBoxesBack(
-  boxes: Float32Array,
-  letterboxed: HeightWidth,
-  original: HeightWidth,
-  options: ScaleBoxesOptions = {},
-): Float32Array {
-  const columns = options.columns ?? 4;
-  const [height, width] = original;
-  const gain = options.ratioPad?.gain ?? Math.min(letterboxed[0] / height, letterboxed[1] / width);
-  const padX = Math.fround(options.ratioPad?.pad[0] ?? (letterboxed[1] - width * gain) / 2);
-  const padY = Math.fround(options.ratioPad?.pad[1] ?? (letterboxed[0] - height * gain) / 2);
-  const divisor = Math.fround(gain);
-  const back = (value: number, pad: number, limit: number) =>
-    Math.min(Math.max(Math.fround(Math.fround(value - pad) / divisor), 0), limit);
-  const out = Float32Array.from(boxes);
-  for (let at = 0; at + 4 <= out.length; at += columns) {
-    out[at] = back(out[at], padX, width);
-    out[at + 1] = back(out[at + 1], padY, height);
-    out[at + 2] = back(out[at + 2], padX, width);
-    out[at + 3] = back(out[at + 3], padY, height);
-  }
-  return out;
 }
 
 /**
