@@ -17,7 +17,8 @@ export type ErrorCode =
   | "IMAGE"
   | "CHECKPOINT"
   | "DOWNLOAD"
-  | "OPTION";
+  | "OPTION"
+  | "NUMERIC";
 
 /** Base of all errors that this engine throws on purpose. `details` holds the values that the message names. */
 export class EngineError extends Error {
@@ -127,6 +128,13 @@ export class DownloadError extends EngineError {
 export class OptionError extends EngineError {
   constructor(message: string, details?: Details) {
     super("OPTION", message, details);
+  }
+}
+
+/** A network output that is not a number or infinite: a fault of the backend, the dtype or the weights. */
+export class NumericError extends EngineError {
+  constructor(message: string, details?: Details) {
+    super("NUMERIC", message, details);
   }
 }
 
