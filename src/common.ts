@@ -1,0 +1,19 @@
+/** What the Node and the browser entry have in common. */
+
+export * from "./errors.js";
+export type { RgbImage } from "./image/types.js";
+export type { Backend, BackendName, ComputeDType, MemoryUse, NodeTiming } from "./runtime/backend.js";
+export { type Comparison, compare, type DType, type Float32Tensor, type HostTensor, tensor } from "./tensor/index.js";
+export { Model, type Result } from "./yolov5/model.js";
+export type { ModelInfo, Task } from "./yolov5/modelInfo.js";
+export { nonMaxSuppression } from "./yolov5/nms.js";
+export type { DetectOptions, Fit } from "./yolov5/options.js";
+export type { RawPicture } from "./yolov5/pictures.js";
+export {
+  ClassificationResult,
+  type Detection,
+  DetectionResult,
+  type SegmentedDetection,
+  type Speed,
+} from "./yolov5/results.js";
+export { type LayerComparison, type Verification, type VerifyTolerance, verifyModel } from "./yolov5/verify.js";

@@ -1,0 +1,60 @@
+/** yolov5-ts in Node: `load` a checkpoint, `detect` in pictures. */
+
+import { type BackendChoice, openBackend } from "./node/backends.js";
+import type { OnProgress } from "./node/download.js";
+import { EMBEDDED_MODEL } from "./node/knownModels.js";
+import { type PictureSource, readPictureSource } from "./node/pictureSource.js";
+import { type OpenedWeights, openWeights, type WeightSource } from "./node/weightSource.js";
+import type { ComputeDType } from "./runtime/backend.js";
+import { createMember } from "./yolov5/loadModel.js";
+import { Model } from "./yolov5/model.js";
+
+export * from "./common.js";
+export type { BackendChoice } from "./node/backends.js";
+export type { OnProgress } from "./node/download.js";
+export { EMBEDDED_MODEL, knownModelNames } from "./node/knownModels.js";
+export type { PictureSource } from "./node/pictureSource.js";
+export type { WeightSource } from "./node/weightSource.js";
+
+export interface LoadOptions {
+  /** Default `auto`: WebGPU on a hardware adapter, else the CPU. */
+  readonly backend?: BackendChoice | undefined;
+  /** float16 storage on backends that have it. */
+  readonly half?: boolean | undefined;
+  /** Progress of downloads, in bytes. */
+  readonly onProgress?: OnProgress | undefined;
+  /** Sentences about what was decided or adjusted on the way. */
+  readonly onNote?: ((note: string) => void) | undefined;
+  /** Model description (yaml content) for a state dict that carries none. */
+  readonly config?: unknown;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/**
+ * Loads a model, or several as an ensemble.
+ * @param source path, URL, `yolov5n` (downloaded once), `random:yolov5s`, bytes; default the embedded model.
+ * @throws CheckpointError, DownloadError: what the file is and what to do; DeviceError: no such backend here.
+ * @example
+ * const model = await load("yolov5n.pt");
+ * const { detections } = await model.detect("bus.jpg");
+ */
+export async function load(
+  source: WeightSource | readonly WeightSource[] = EMBEDDED_MODEL,
+  options: LoadOptions = {},
+): Promise<Model<PictureSource>> {
+  const sources: readonly WeightSource[] = Array.isArray(source) ? source : [source as WeightSource];
+  const weights: OpenedWeights[] = [];
+  for (const item of sources) {
+    const { onProgress, signal, config } = options;
+    weights.push(await openWeights(item, { onProgress, signal, config, onWarning: options.onNote }));
+  }
+  const backend = await openBackend(options.backend ?? "auto", { onNote: options.onNote });
+  const dtype: ComputeDType = options.half ? "float16" : "float32";
+  try {
+    const members = weights.map(({ opened, path }) => createMember(opened, backend, { path, dtype }));
+    return new Model(members, backend, readPictureSource);
+  } catch (error) {
+    backend.dispose();
+    throw error;
+  }
+}

@@ -1,0 +1,60 @@
+/** Backends as Node has them: WebGPU through npm `webgpu` (optional), WASM, and the reference. */
+
+import { DeviceError, OptionError } from "../errors.js";
+import type { Backend, BackendName } from "../runtime/backend.js";
+import { createCpuBackend } from "../runtime/cpu/cpuBackend.js";
+import { createWebGpuBackend } from "../runtime/webgpu/index.js";
+
+export type BackendChoice = "auto" | BackendName;
+export const BACKEND_CHOICES: readonly BackendChoice[] = ["auto", "webgpu", "wasm", "cpu", "gpujs"];
+
+export interface BackendOptions {
+  /** Told why `auto` passed over a backend. */
+  readonly onNote?: ((note: string) => void) | undefined;
+}
+
+/** Dawn's entry for Node. Its object keeps the process alive until nothing refers to it. */
+async function openGpu(): Promise<GPU> {
+  let dawn: { create: (flags: string[]) => GPU; globals: Record<string, unknown> };
+  try {
+    dawn = (await import("webgpu")) as unknown as typeof dawn;
+  } catch (error) {
+    throw new DeviceError(
+      'WebGPU in Node needs the optional package "webgpu", which is not installed or has no build for this platform; run "npm install webgpu" or use --backend cpu',
+      { platform: `${process.platform}-${process.arch}` },
+      { cause: error },
+    );
+  }
+  Object.assign(globalThis, dawn.globals);
+  return dawn.create([]);
+}
+
+async function openWebGpu(): Promise<Backend> {
+  return createWebGpuBackend({ gpu: await openGpu() });
+}
+
+/**
+ * Opens the chosen backend. `auto`: WebGPU on a hardware adapter, else the reference; a software adapter is used only
+ * when asked for.
+ * @throws DeviceError when the chosen one cannot be had; OptionError for an unknown name.
+ */
+export async function openBackend(choice: BackendChoice, options: BackendOptions = {}): Promise<Backend> {
+  switch (choice) {
+    case "cpu":
+      return createCpuBackend();
+    case "webgpu":
+      return openWebGpu();
+    case "auto":
+      try {
+        const backend = await openWebGpu();
+        if (!backend.software) return backend;
+        options.onNote?.(`the only WebGPU adapter is ${backend.adapter}, which is software; using the CPU`);
+        backend.dispose();
+      } catch (error) {
+        options.onNote?.(`no WebGPU: ${(error as Error).message}`);
+      }
+      return createCpuBackend();
+    default:
+      throw new OptionError(`backend ${choice} is not one of ${BACKEND_CHOICES.join(", ")}`, { choice });
+  }
+}

@@ -1,0 +1,78 @@
+/** Models known by name: the embedded one, and the official releases, downloaded once into a cache folder. */
+
+import { existsSync } from "node:fs";
+import { readFile } from "node:fs/promises";
+import { homedir } from "node:os";
+import { join } from "node:path";
+import { DownloadError } from "../errors.js";
+import { download, type OnProgress, sha256, writeAtomically } from "./download.js";
+import { packageRoot } from "./packageRoot.js";
+
+/** Name of the model that ships with the package, and its file. */
+export const EMBEDDED_MODEL = "codes";
+export function embeddedModelPath(): string {
+  return join(packageRoot(), "models", `${EMBEDDED_MODEL}.safetensors`);
+}
+
+const RELEASE = "https://github.com/ultralytics/yolov5/releases/download/v7.0";
+const SIZES = ["n", "s", "m", "l", "x"];
+const VARIANTS = ["", "6", "-seg", "-cls"];
+
+/** SHA-256 of official files, where it is known for certain. */
+const CHECKSUMS: ReadonlyMap<string, string> = new Map([
+  ["yolov5n", "4f180cf23ba0717ada0badd6c685026d73d48f184d00fc159c2641284b2ac0a3"],
+]);
+
+/** `yolov5n` … `yolov5x6`, `yolov5s-seg`, `yolov5m-cls`. */
+export function knownModelNames(): string[] {
+  return SIZES.flatMap((size) => VARIANTS.map((variant) => `yolov5${size}${variant}`));
+}
+
+/** The release's name for what a user wrote (`yolov5n`, `yolov5n.pt`), undefined where it is none. */
+export function knownModelName(text: string): string | undefined {
+  const name = text.replace(/\.pt$/, "");
+  return knownModelNames().includes(name) ? name : undefined;
+}
+
+/** `$YOLOV5_CACHE`, else the platform's cache folder. */
+export function cacheFolder(): string {
+  if (process.env.YOLOV5_CACHE) return process.env.YOLOV5_CACHE;
+  if (process.platform === "win32" && process.env.LOCALAPPDATA) return join(process.env.LOCALAPPDATA, "yolov5-ts");
+  if (process.platform === "darwin") return join(homedir(), "Library", "Caches", "yolov5-ts");
+  return join(process.env.XDG_CACHE_HOME ?? join(homedir(), ".cache"), "yolov5-ts");
+}
+
+export interface KnownModelOptions {
+  readonly onProgress?: OnProgress | undefined;
+  readonly signal?: AbortSignal | undefined;
+  readonly onWarning?: ((message: string) => void) | undefined;
+  /** Where the release's files are; for mirrors and tests. Default the official release. */
+  readonly baseUrl?: string | undefined;
+}
+
+/**
+ * Bytes of an official model, from the cache or downloaded, its checksum verified where one is pinned.
+ * @throws DownloadError that says where to put the file by hand.
+ */
+export async function readKnownModel(
+  name: string,
+  options: KnownModelOptions = {},
+): Promise<{ bytes: Uint8Array; path: string }> {
+  const path = join(cacheFolder(), `${name}.pt`);
+  const pinned = CHECKSUMS.get(name);
+  if (existsSync(path)) {
+    const bytes = await readFile(path);
+    if (!pinned || sha256(bytes) === pinned) return { bytes, path };
+    options.onWarning?.(`${path}: is not the official ${name}.pt (its checksum differs); downloading it again`);
+  }
+  const url = `${options.baseUrl ?? process.env.YOLOV5_RELEASE_URL ?? RELEASE}/${name}.pt`;
+  const advice = `get ${name}.pt elsewhere and put it at ${path}, or give --weights its path`;
+  const bytes = await download(url, { ...options, advice });
+  const digest = sha256(bytes);
+  if (pinned && digest !== pinned) {
+    throw new DownloadError(`${url}: its SHA-256 is ${digest}, not the official ${pinned}; ${advice}`, { url, digest });
+  }
+  if (!pinned) options.onWarning?.(`${name}.pt: its checksum is not pinned; downloaded SHA-256 ${digest}`);
+  await writeAtomically(path, bytes);
+  return { bytes, path };
+}

@@ -1,0 +1,16 @@
+/** Where this package's own files (the embedded model) are, from the sources and from the built `dist` alike. */
+
+import { existsSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+
+/** The nearest folder above this file that holds both `package.json` and `models`. */
+export function packageRoot(): string {
+  let folder = dirname(fileURLToPath(import.meta.url));
+  while (!(existsSync(join(folder, "package.json")) && existsSync(join(folder, "models")))) {
+    const parent = dirname(folder);
+    if (parent === folder) throw new Error("internal error: the package's own folder was not found");
+    folder = parent;
+  }
+  return folder;
+}

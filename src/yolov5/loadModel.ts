@@ -1,0 +1,76 @@
+/** Checkpoint bytes → members of a model: opened, recognised, put on a backend. */
+
+import { EngineError } from "../errors.js";
+import type { Backend, ComputeDType } from "../runtime/backend.js";
+import { openCheckpoint } from "../weights/index.js";
+import type { Checkpoint, ModuleNode } from "../weights/types.js";
+import { architecture } from "./config/architectures.js";
+import { randomSource } from "./config/sources.js";
+import { synthesizeModule } from "./config/synthesize.js";
+import type { Member } from "./model.js";
+import { countsOf, type ModelInfo, notesOf, rawNames, resolveModule, taskOf } from "./modelInfo.js";
+import { normalizeNames } from "./names.js";
+import { Network } from "./network.js";
+
+export interface MemberOptions {
+  /** Name for messages and `info.path`. */
+  readonly path: string;
+  readonly dtype?: ComputeDType | undefined;
+  /** Model description (yaml content) for a bare state dict. */
+  readonly config?: unknown;
+}
+
+/** An opened file and the tree in it, before it meets a backend. */
+export interface OpenedModel {
+  readonly module: ModuleNode;
+  readonly checkpoint: Checkpoint;
+}
+
+/**
+ * Opens and recognises a checkpoint.
+ * @throws CheckpointError saying what the file is and what to do; GraphError, WeightError.
+ */
+export function openModel(bytes: Uint8Array, options: Pick<MemberOptions, "path" | "config">): OpenedModel {
+  const checkpoint = openCheckpoint(bytes, { path: options.path });
+  return { module: resolveModule(checkpoint, options), checkpoint };
+}
+
+/** An architecture of a released name with seeded random weights (`random:yolov5s`), for benches. */
+export function randomModel(name: string, seed = 0): OpenedModel {
+  const module = synthesizeModule(architecture(name), randomSource(seed));
+  return { module, checkpoint: { format: "safetensors", module, extra: new Map() } };
+}
+
+/** A model's facts, once its graph is known. */
+function factsOf(opened: OpenedModel, network: Network, path: string): ModelInfo {
+  const { head } = network;
+  const { parameters, layers } = countsOf(opened.module);
+  return {
+    path,
+    task: head.kind,
+    names: normalizeNames(rawNames(opened.module, opened.checkpoint), head.classes),
+    classes: head.classes,
+    strides: head.strides,
+    stride: Math.max(32, ...head.strides),
+    anchors: head.anchors,
+    maskCoefficients: head.maskCoefficients,
+    parameters,
+    layers,
+    format: opened.checkpoint.format,
+    notes: notesOf(opened.checkpoint),
+  };
+}
+
+/** Puts an opened model on a backend. @throws GraphError, WeightError, UnsupportedError prefixed with the file's name. */
+export function createMember(opened: OpenedModel, backend: Backend, options: MemberOptions): Member {
+  try {
+    taskOf(opened.module, options.path);
+    const network = new Network(opened.module, backend, { dtype: options.dtype });
+    return { network, info: factsOf(opened, network, options.path) };
+  } catch (error) {
+    if (error instanceof EngineError && !error.message.startsWith(options.path)) {
+      throw new EngineError(error.code, `${options.path}: ${error.message}`, error.details, { cause: error });
+    }
+    throw error;
+  }
+}

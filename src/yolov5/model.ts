@@ -1,0 +1,284 @@
+/** The public model: pictures in, results out. Preprocessing, networks (one, or several as an ensemble), NMS, masks. */
+
+import { DisposedError, OptionError, UnsupportedError } from "../errors.js";
+import type { RgbImage } from "../image/index.js";
+import type { Backend, ComputeDType, MemoryUse, NodeTiming } from "../runtime/backend.js";
+import type { HostTensor } from "../tensor/index.js";
+import { augmentInputs, concatenatePredictions, mergeAugmented } from "./augment.js";
+import { softmax } from "./classify.js";
+import { classifyTransform } from "./classifyTransform.js";
+import { letterbox, toTensor } from "./letterbox.js";
+import { autoShapeSize } from "./letterboxVariants.js";
+import { prototypesOf } from "./masks.js";
+import type { ModelInfo } from "./modelInfo.js";
+import { assertSameClasses } from "./names.js";
+import type { Network } from "./network.js";
+import { nonMaxSuppression } from "./nms.js";
+import { checkImageSize, type DetectOptions, type ResolvedOptions, resolveOptions } from "./options.js";
+import type { Picture } from "./pictures.js";
+import {
+  ClassificationResult,
+  DetectionResult,
+  detectionsFrom,
+  type ResultFacts,
+  type SegmentedDetection,
+  segmentedDetectionsFrom,
+} from "./results.js";
+
+/** Boxes, boxes with masks, or class scores, after the model's own task. */
+export type Result = DetectionResult | DetectionResult<SegmentedDetection> | ClassificationResult;
+
+/** One network with the facts of its file. */
+export interface Member {
+  readonly network: Network;
+  readonly info: ModelInfo;
+}
+
+/** Turns whatever the caller gives (paths, URLs, elements of a page) into pictures; the platform's entry supplies it. */
+export type PictureReader<Source> = (source: Source) => Promise<Picture>;
+
+interface Prepared {
+  readonly picture: Picture;
+  readonly fitted: RgbImage;
+  readonly ms: number;
+}
+
+export class Model<Source = unknown> {
+  readonly info: ModelInfo;
+  readonly members: readonly Member[];
+  private readonly backend: Backend;
+  private readonly read: PictureReader<Source>;
+  private disposed = false;
+
+  /** @throws OptionError when the members of an ensemble have other classes or tasks. */
+  constructor(members: readonly Member[], backend: Backend, read: PictureReader<Source>) {
+    const [first] = members;
+    if (!first) throw new OptionError("a model needs at least one checkpoint");
+    if (members.length > 1) {
+      assertSameClasses(members.map(({ info }) => ({ name: info.path, names: info.names })));
+      const odd = members.find(({ info }) => info.task !== "detect");
+      if (odd)
+        throw new UnsupportedError(
+          `ensemble: ${odd.info.path} is a ${odd.info.task} model; only detection models can be combined`,
+        );
+    }
+    this.members = members;
+    const stride = Math.max(...members.map(({ info }) => info.stride));
+    this.info = members.length === 1 ? first.info : { ...first.info, stride };
+    this.backend = backend;
+    this.read = read;
+  }
+
+  get task(): ModelInfo["task"] {
+    return this.info.task;
+  }
+
+  get names(): readonly string[] {
+    return this.info.names;
+  }
+
+  /** What runs it: `{ name: "webgpu", adapter: "NVIDIA H100", dtype: "float32" }`. */
+  get device(): { readonly name: string; readonly adapter: string; readonly dtype: ComputeDType } {
+    return { name: this.backend.name, adapter: this.backend.adapter, dtype: this.members[0].network.dtype };
+  }
+
+  /**
+   * Detects objects (or classifies) in one picture or in a list.
+   * @param source what the platform's entry reads: path, URL, bytes, raw pixels …
+   * @returns one result a picture, in the order given.
+   * @throws ImageError, OptionError, DeviceError, DisposedError.
+   */
+  async detect(source: readonly Source[], options?: DetectOptions): Promise<Result[]>;
+  async detect(source: Source, options?: DetectOptions): Promise<Result>;
+  async detect(source: Source | readonly Source[], options: DetectOptions = {}): Promise<Result | Result[]> {
+    const list: readonly Source[] = Array.isArray(source) ? source : [source as Source];
+    const pictures: Picture[] = [];
+    for (const item of list) pictures.push(await this.read(item));
+    const results = await this.detectPictures(pictures, options);
+    return Array.isArray(source) ? results : results[0];
+  }
+
+  /** `detect` for decoded pictures. */
+  async detectPictures(pictures: readonly Picture[], options: DetectOptions = {}): Promise<Result[]> {
+    if (this.disposed) throw new DisposedError("the model");
+    const resolved = resolveOptions(options, this.names.length);
+    const prepared = this.prepare(pictures, resolved);
+    const results: Result[] = [];
+    for (let start = 0; start < prepared.length; ) {
+      const [first] = prepared.slice(start);
+      let end = start + 1;
+      // Neighbours of one input size share a forward pass.
+      while (end < prepared.length && end - start < resolved.batchSize && sameSize(prepared[end].fitted, first.fitted))
+        end++;
+      results.push(...(await this.runBatch(prepared.slice(start, end), resolved)));
+      start = end;
+    }
+    return results;
+  }
+
+  /** Results for frames as they come; each frame is read, run and given back in order. */
+  async *stream(frames: AsyncIterable<Source> | Iterable<Source>, options: DetectOptions = {}): AsyncGenerator<Result> {
+    for await (const frame of frames) {
+      const [result] = await this.detectPictures([await this.read(frame)], options);
+      yield result;
+    }
+  }
+
+  /**
+   * The network's raw outputs.
+   * @param input [N, 3, H, W] float32, RGB, 0 to 1; sides multiples of the stride.
+   * @returns detection: [N, rows, 5 + classes] (xywh in input pixels, sigmoid applied); segmentation: that with 32 mask
+   *   coefficients a row, and the prototypes [N, 32, H/4, W/4]; classification: logits [N, classes]. An ensemble gives
+   *   the rows of all its members.
+   */
+  async forward(input: HostTensor): Promise<HostTensor[]> {
+    if (this.disposed) throw new DisposedError("the model");
+    const outputs: HostTensor[][] = [];
+    for (const { network } of this.members) outputs.push(await network.forward(input));
+    return outputs.length === 1 ? outputs[0] : [concatenatePredictions(outputs.map(([prediction]) => prediction))];
+  }
+
+  /** Compiles and runs once for an input size, so that the first picture is as fast as the next. */
+  async warmup(imgsz: number | readonly [number, number] = 640, batch = 1): Promise<void> {
+    const [h, w] = typeof imgsz === "number" ? [imgsz, imgsz] : imgsz;
+    const data = new Float32Array(batch * 3 * h * w);
+    await this.forward({ dtype: "float32", shape: [batch, 3, h, w], data });
+  }
+
+  /** Outputs of named modules (`model.9`, `model.9.cv1`) for one input, NCHW. */
+  tap(names: readonly string[], input: HostTensor): Promise<Map<string, HostTensor>> {
+    const [n, c, h, w] = input.shape;
+    return this.members[0].network.with([n, c, h, w], (executable) => executable.tap(names, [input]));
+  }
+
+  /** Time of every node of one forward pass. */
+  profile(input: HostTensor): Promise<NodeTiming[]> {
+    const [n, c, h, w] = input.shape;
+    return this.members[0].network.with([n, c, h, w], (executable) => executable.profile([input]));
+  }
+
+  /** Device memory for one input size, all members together. */
+  async memory(imgsz: number | readonly [number, number] = 640, batch = 1): Promise<MemoryUse> {
+    const [h, w] = typeof imgsz === "number" ? [imgsz, imgsz] : imgsz;
+    const all: MemoryUse[] = [];
+    for (const { network } of this.members) {
+      all.push(await network.with([batch, 3, h, w], async (executable) => executable.memory()));
+    }
+    const sum = (key: keyof MemoryUse): number => all.reduce((total, use) => total + use[key], 0);
+    return {
+      weightBytes: sum("weightBytes"),
+      activationBytes: sum("activationBytes"),
+      stagingBytes: sum("stagingBytes"),
+      liveSetBytes: sum("liveSetBytes"),
+    };
+  }
+
+  /** Frees the device and all plans; later calls throw DisposedError. */
+  dispose(): void {
+    if (this.disposed) return;
+    this.disposed = true;
+    for (const { network } of this.members) network.dispose();
+    this.backend.dispose();
+  }
+
+  private prepare(pictures: readonly Picture[], options: ResolvedOptions): Prepared[] {
+    if (this.task === "classify") {
+      const [size] = options.imgsz ?? [224, 224];
+      return pictures.map((picture) => timed(picture, () => classifyTransform.crop(picture.image, size)));
+    }
+    const { stride } = this.info;
+    const size = checkImageSize(options.imgsz ?? [640, 640], stride, options.onWarning);
+    const common =
+      options.fit === "autoshape"
+        ? autoShapeSize(
+            pictures.map((p) => p.image),
+            size[0],
+            stride,
+          )
+        : size;
+    const auto = options.fit === "rect";
+    return pictures.map((picture) =>
+      timed(picture, () => letterbox(picture.image, { size: common, stride, auto }).image),
+    );
+  }
+
+  private async runBatch(batch: readonly Prepared[], options: ResolvedOptions): Promise<Result[]> {
+    const started = performance.now();
+    const fitted = batch.map((item) => item.fitted);
+    const input = this.task === "classify" ? classifyTransform.toTensor(fitted) : toTensor(fitted);
+    const ready = performance.now();
+    const outputs =
+      options.augment && this.task === "detect" ? [await this.augmented(input)] : await this.forward(input);
+    const ran = performance.now();
+    const results = this.postprocess(batch, input.shape, outputs, options, {
+      preprocess: (ready - started) / batch.length,
+      inference: (ran - ready) / batch.length,
+      ran,
+    });
+    return results;
+  }
+
+  private postprocess(
+    batch: readonly Prepared[],
+    input: readonly number[],
+    outputs: readonly HostTensor[],
+    options: ResolvedOptions,
+    times: { preprocess: number; inference: number; ran: number },
+  ): Result[] {
+    const candidates =
+      this.task === "classify"
+        ? undefined
+        : nonMaxSuppression(outputs[0], { ...options, maskCoefficients: this.info.maskCoefficients });
+    const suppressed = (performance.now() - times.ran) / batch.length;
+    return batch.map(({ picture, ms }, n) => {
+      const { width, height } = picture.image;
+      const speed = { preprocess: ms + times.preprocess, inference: times.inference, postprocess: suppressed };
+      const facts: ResultFacts = {
+        source: picture.source,
+        width,
+        height,
+        input: [1, ...input.slice(1)],
+        names: this.names,
+        speed,
+      };
+      if (!candidates) {
+        const classes = outputs[0].shape[1];
+        const logits = (outputs[0].data as Float32Array).subarray(n * classes, (n + 1) * classes);
+        return new ClassificationResult(facts, softmax(logits));
+      }
+      const [from, to] = [[input[2], input[3]] as const, [height, width] as const];
+      if (this.task === "detect")
+        return new DetectionResult(facts, detectionsFrom(candidates[n], from, to, this.names));
+      const found = segmentedDetectionsFrom(
+        candidates[n],
+        prototypesOf(outputs[1], n),
+        from,
+        to,
+        this.names,
+        options.retinaMasks,
+      );
+      return new DetectionResult(facts, found, "segment");
+    });
+  }
+
+  /** Test-time augmentation: each member sees the picture three times. */
+  private async augmented(input: HostTensor): Promise<HostTensor> {
+    const merged: HostTensor[] = [];
+    for (const { network, info } of this.members) {
+      const predictions: HostTensor[] = [];
+      for (const { tensor } of augmentInputs(input, info.stride)) predictions.push((await network.forward(tensor))[0]);
+      merged.push(mergeAugmented(predictions, input.shape[3], info.strides.length));
+    }
+    return merged.length === 1 ? merged[0] : concatenatePredictions(merged);
+  }
+}
+
+function sameSize(a: RgbImage, b: RgbImage): boolean {
+  return a.width === b.width && a.height === b.height;
+}
+
+function timed(picture: Picture, fit: () => RgbImage): Prepared {
+  const started = performance.now();
+  const fitted = fit();
+  return { picture, fitted, ms: performance.now() - started };
+}

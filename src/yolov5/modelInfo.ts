@@ -1,0 +1,115 @@
+/** From an opened checkpoint to a module tree and the facts that a model states about itself. */
+
+import { CheckpointError } from "../errors.js";
+import { asPlainObject, collectStateDict, countParameters } from "../weights/index.js";
+import type { Checkpoint, ModuleNode, PlainValue } from "../weights/types.js";
+import { parseModelConfig } from "./config/modelConfig.js";
+import { stateDictSource } from "./config/sources.js";
+import { synthesizeModule } from "./config/synthesize.js";
+import { layersOf } from "./graph/buildGraph.js";
+import { type HeadKind, headKind, numbersOf } from "./graph/heads.js";
+import { moduleTreeFromJson } from "./moduleJson.js";
+import { refuseForeignModel } from "./refuse.js";
+
+export type Task = HeadKind;
+
+export interface ResolveOptions {
+  /** File name for messages. */
+  readonly path?: string | undefined;
+  /** Model description (yaml content) for a state dict that carries none. */
+  readonly config?: unknown;
+}
+
+function metadataNumbers(value: PlainValue | undefined): number[] | undefined {
+  const parsed = typeof value === "string" ? JSON.parse(value) : value;
+  return numbersOf(parsed as PlainValue);
+}
+
+/**
+ * The module tree of a checkpoint: the pickled one, or one rebuilt from the metadata's tree or model description.
+ * @throws CheckpointError for files that are no YOLOv5, or state dicts without a description.
+ */
+export function resolveModule(checkpoint: Checkpoint, options: ResolveOptions = {}): ModuleNode {
+  const what = options.path ?? "checkpoint";
+  refuseForeignModel(checkpoint, options.path);
+  if (checkpoint.module) return checkpoint.module;
+  const { stateDict, extra } = checkpoint;
+  if (!stateDict) throw new CheckpointError(`${what}: holds no model`, { path: options.path });
+  const tree = extra.get("modules");
+  if (typeof tree === "string") return moduleTreeFromJson(tree, stateDict);
+  const description = options.config ?? extra.get("yaml") ?? extra.get("config") ?? extra.get("cfg");
+  if (description === undefined || description === null) {
+    throw new CheckpointError(
+      `${what}: is a state dict without a model description; give the model's yaml with --cfg (option config), ` +
+        "or save the whole model",
+      { path: options.path },
+    );
+  }
+  const eps = Number(extra.get("bn_eps") ?? Number.NaN);
+  return synthesizeModule(parseModelConfig(description), stateDictSource(stateDict), {
+    batchNormEps: Number.isFinite(eps) ? eps : undefined,
+    strides: metadataNumbers(extra.get("stride")),
+  });
+}
+
+/** Raw `names` of a checkpoint: the module's, or the file's. */
+export function rawNames(module: ModuleNode, checkpoint: Checkpoint): unknown {
+  const own = module.attributes.get("names") ?? module.children.get("model")?.attributes.get("names");
+  return own ?? checkpoint.extra.get("names");
+}
+
+export interface ModelInfo {
+  /** Path or URL it was loaded from; `embedded:…` and `random:…` for those. */
+  readonly path: string;
+  readonly task: Task;
+  readonly names: readonly string[];
+  readonly classes: number;
+  readonly strides: readonly number[];
+  /** Largest stride, at least 32: input sides are multiples of it. */
+  readonly stride: number;
+  /** Per level (width, height) pairs in input pixels, flattened. */
+  readonly anchors: readonly (readonly number[])[];
+  readonly maskCoefficients: number;
+  /** Elements of all parameters, BatchNorm not folded. */
+  readonly parameters: number;
+  readonly layers: number;
+  /** How the file is stored: `pytorch-zip` … */
+  readonly format: string;
+  /** Date of saving, epoch and other notes that the file carries, for people. */
+  readonly notes: Readonly<Record<string, string>>;
+}
+
+const NOTES = ["date", "epoch", "license", "version"];
+
+/** Notes that a file carries about itself. */
+export function notesOf(checkpoint: Checkpoint): Record<string, string> {
+  const notes: [string, string][] = [];
+  for (const key of NOTES) {
+    const value = checkpoint.extra.get(key);
+    if (value !== undefined && value !== null) notes.push([key, String(asPlainObject(value))]);
+  }
+  return Object.fromEntries(notes);
+}
+
+/** The task that a module tree is for, by its last layer. @throws CheckpointError when that is no head. */
+export function taskOf(module: ModuleNode, what: string): Task {
+  const { layers } = layersOf(module);
+  const last = layers[layers.length - 1];
+  const kind = headKind(last);
+  if (!kind) {
+    throw new CheckpointError(
+      `${what}: its last layer ${last.className} is no YOLOv5 head (Detect, Segment, Classify)`,
+    );
+  }
+  return kind;
+}
+
+/** Counts for `info`. */
+export function countsOf(module: ModuleNode): { parameters: number; layers: number } {
+  const fromModules = countParameters(module);
+  return {
+    parameters:
+      fromModules > 0 ? fromModules : [...collectStateDict(module).values()].reduce((n, t) => n + t.data.length, 0),
+    layers: layersOf(module).layers.length,
+  };
+}

@@ -1,0 +1,110 @@
+/**
+ * Module trees as JSON, for the metadata of safetensors files: classes, attributes and wiring without the tensors, so
+ * that pruned and hand-edited models come back as they were.
+ */
+
+import { CheckpointError } from "../errors.js";
+import type { HostTensor } from "../tensor/index.js";
+import { isTensor } from "../weights/index.js";
+import type { ModuleNode, PlainValue } from "../weights/types.js";
+
+/** `t`: class path, `a`: attributes, `c`: children. */
+interface ModuleJson {
+  readonly t: string;
+  readonly a?: Readonly<Record<string, AttributeJson>>;
+  readonly c?: Readonly<Record<string, ModuleJson>>;
+}
+type AttributeJson = null | boolean | number | string | readonly AttributeJson[];
+
+/** Attributes that only matter for training, or that repeat what the tensors say. */
+const DROPPED = new Set(["np", "training", "momentum", "hyp", "class_weights", "yaml", "names", "grid", "anchor_grid"]);
+
+/** A value as JSON; tensors as their numbers where they are small; undefined for what has no meaning here. */
+function attributeJson(value: PlainValue): AttributeJson | undefined {
+  if (value === null || typeof value === "boolean" || typeof value === "string") return value;
+  if (typeof value === "number") return Number.isFinite(value) ? value : undefined;
+  if (typeof value === "bigint") return Number(value);
+  if (isTensor(value)) return value.data.length <= 64 ? Array.from(value.data, Number) : undefined;
+  if (Array.isArray(value)) {
+    const parts = value.map((v) => attributeJson(v));
+    return parts.every((part) => part !== undefined) ? (parts as AttributeJson[]) : undefined;
+  }
+  return undefined;
+}
+
+function toJson(module: ModuleNode): ModuleJson {
+  const attributes: [string, AttributeJson][] = [];
+  for (const [name, value] of module.attributes) {
+    const json =
+      DROPPED.has(name) || (name === "type" && module.attributes.has("f")) ? undefined : attributeJson(value);
+    if (json !== undefined) attributes.push([name, json]);
+  }
+  const children = [...module.children].map(([name, part]): [string, ModuleJson] => [name, toJson(part)]);
+  return {
+    t: module.className,
+    ...(attributes.length > 0 ? { a: Object.fromEntries(attributes) } : {}),
+    ...(children.length > 0 ? { c: Object.fromEntries(children) } : {}),
+  };
+}
+
+/** The tree's classes and attributes as a JSON text. */
+export function moduleTreeToJson(module: ModuleNode): string {
+  return JSON.stringify(toJson(module));
+}
+
+const MAX_DEPTH = 40;
+/** Buffers of PyTorch's and YOLOv5's modules; every other tensor is a parameter. */
+const BUFFERS = new Set(["running_mean", "running_var", "num_batches_tracked", "anchors", "anchor_grid", "stride"]);
+
+function fromJson(
+  source: unknown,
+  path: string,
+  tensors: ReadonlyMap<string, ReadonlyMap<string, HostTensor>>,
+  depth: number,
+): ModuleNode {
+  if (typeof source !== "object" || source === null || depth > MAX_DEPTH) {
+    throw new CheckpointError(`holds a module tree that is damaged at ${path || "its root"}`, { path });
+  }
+  const { t, a, c } = source as Partial<ModuleJson>;
+  if (typeof t !== "string")
+    throw new CheckpointError(`holds a module without a class at ${path || "its root"}`, { path });
+  const own = tensors.get(path) ?? new Map<string, HostTensor>();
+  const children = Object.entries(c ?? {}).map(([name, part]): [string, ModuleNode] => [
+    name,
+    fromJson(part, path === "" ? name : `${path}.${name}`, tensors, depth + 1),
+  ]);
+  return {
+    kind: "module",
+    type: t.split(".").pop() ?? t,
+    className: t,
+    attributes: new Map<string, PlainValue>(Object.entries(a ?? {})),
+    parameters: new Map([...own].filter(([name]) => !BUFFERS.has(name))),
+    buffers: new Map([...own].filter(([name]) => BUFFERS.has(name))),
+    children: new Map(children),
+  };
+}
+
+/**
+ * The tree back from its JSON text and a state dict.
+ * @throws CheckpointError for a text that is no module tree.
+ */
+export function moduleTreeFromJson(text: string, stateDict: ReadonlyMap<string, HostTensor>): ModuleNode {
+  let parsed: unknown;
+  try {
+    parsed = JSON.parse(text);
+  } catch {
+    throw new CheckpointError("holds a module tree that is no JSON text");
+  }
+  const byModule = new Map<string, Map<string, HostTensor>>();
+  for (const [name, value] of stateDict) {
+    const dot = name.lastIndexOf(".");
+    const path = dot < 0 ? "" : name.slice(0, dot);
+    let own = byModule.get(path);
+    if (!own) {
+      own = new Map();
+      byModule.set(path, own);
+    }
+    own.set(name.slice(dot + 1), value);
+  }
+  return fromJson(parsed, "", byModule, 0);
+}

@@ -1,0 +1,107 @@
+/** A module tree on a backend: one compiled plan per input shape, the least recently used dropped beyond a few. */
+
+import { DisposedError } from "../errors.js";
+import { type FoldCache, type Graph, optimize } from "../ops/index.js";
+import type { Backend, ComputeDType, Executable } from "../runtime/backend.js";
+import type { HostTensor } from "../tensor/index.js";
+import type { ModuleNode } from "../weights/types.js";
+import { type BuiltGraph, buildGraph } from "./graph/buildGraph.js";
+import { createWeightForms, type WeightForms } from "./graph/context.js";
+import type { HeadFacts } from "./graph/heads.js";
+
+export type InputShape = readonly [n: number, c: number, h: number, w: number];
+
+interface Plan {
+  readonly key: string;
+  readonly executable: Promise<Executable>;
+  /** Calls that use it now: a plan in use is never dropped. */
+  users: number;
+}
+
+export interface NetworkOptions {
+  /** Compiled input shapes that are kept. Default 4. */
+  readonly maxPlans?: number | undefined;
+  readonly dtype?: ComputeDType | undefined;
+}
+
+export class Network {
+  readonly module: ModuleNode;
+  readonly backend: Backend;
+  readonly dtype: ComputeDType;
+  /** Facts of the head, from a graph built at the smallest input. */
+  readonly head: HeadFacts;
+  private readonly forms: WeightForms = createWeightForms();
+  private readonly folds: FoldCache = new WeakMap();
+  private readonly plans = new Map<string, Plan>();
+  private readonly maxPlans: number;
+  private disposed = false;
+
+  constructor(module: ModuleNode, backend: Backend, options: NetworkOptions = {}) {
+    this.module = module;
+    this.backend = backend;
+    this.dtype = options.dtype ?? "float32";
+    this.maxPlans = options.maxPlans ?? 4;
+    this.head = this.build([1, 3, 128, 128]).head;
+  }
+
+  /** The graph as built, for one input shape. */
+  build(shape: InputShape): BuiltGraph {
+    return buildGraph(this.module, shape, this.forms);
+  }
+
+  /** What the backend compiles: the graph as built for the reference, optimised for all others. */
+  graph(shape: InputShape): Graph {
+    const { graph } = this.build(shape);
+    return this.backend.name === "cpu" ? graph : optimize(graph, this.folds);
+  }
+
+  /**
+   * Runs `use` with the plan for an input shape, compiling it first where it is new.
+   * @throws what the backend's compiler throws; DisposedError.
+   */
+  async with<T>(shape: InputShape, use: (executable: Executable) => Promise<T>): Promise<T> {
+    if (this.disposed) throw new DisposedError("the model");
+    const key = shape.join("x");
+    let plan = this.plans.get(key);
+    if (plan) {
+      // Most recently used last.
+      this.plans.delete(key);
+    } else {
+      const executable = this.backend.compile(this.graph(shape), { dtype: this.dtype });
+      plan = { key, executable, users: 0 };
+    }
+    this.plans.set(key, plan);
+    plan.users++;
+    try {
+      return await use(await plan.executable);
+    } catch (error) {
+      // A plan that failed to compile must not stay.
+      await plan.executable.catch(() => this.plans.delete(key));
+      throw error;
+    } finally {
+      plan.users--;
+      this.evict();
+    }
+  }
+
+  /** The raw outputs for one input tensor [N, 3, H, W]. */
+  forward(input: HostTensor): Promise<HostTensor[]> {
+    const [n, c, h, w] = input.shape;
+    return this.with([n, c, h, w], (executable) => executable.run([input]));
+  }
+
+  dispose(): void {
+    this.disposed = true;
+    for (const plan of this.plans.values()) void plan.executable.then((e) => e.dispose()).catch(() => undefined);
+    this.plans.clear();
+  }
+
+  private evict(): void {
+    for (const plan of this.plans.values()) {
+      if (this.plans.size <= this.maxPlans) return;
+      if (plan.users > 0) continue;
+      this.plans.delete(plan.key);
+      void plan.executable.then((e) => e.dispose()).catch(() => undefined);
+    }
+  }
+}

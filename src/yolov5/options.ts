@@ -1,0 +1,111 @@
+/** Options of `detect`, in both styles of names, with detect.py's defaults; checked once. */
+
+import { OptionError } from "../errors.js";
+
+/** Which letterbox: `rect` is detect.py's stride-minimal one, `square` the full size, `autoshape` the hub's common shape. */
+export type Fit = "rect" | "square" | "autoshape";
+
+export interface DetectOptions {
+  /** Input size in pixels: one number, or [height, width]. Default 640 (classification 224). */
+  readonly imgsz?: number | readonly [number, number] | undefined;
+  /** Confidence threshold. Default 0.25. */
+  readonly conf?: number | undefined;
+  readonly confThres?: number | undefined;
+  /** IoU threshold of NMS. Default 0.45. */
+  readonly iou?: number | undefined;
+  readonly iouThres?: number | undefined;
+  /** Most boxes per picture. Default 1000. */
+  readonly maxDet?: number | undefined;
+  /** Keep only these class indices. */
+  readonly classes?: readonly number[] | undefined;
+  /** NMS across classes. */
+  readonly agnostic?: boolean | undefined;
+  readonly agnosticNms?: boolean | undefined;
+  /** Every class above the threshold, not only the best. */
+  readonly multiLabel?: boolean | undefined;
+  /** Test-time augmentation: three scales, one mirrored. */
+  readonly augment?: boolean | undefined;
+  /** Masks computed at the picture's own size. */
+  readonly retinaMasks?: boolean | undefined;
+  /** Default `rect`. */
+  readonly fit?: Fit | undefined;
+  /** Short for `fit: "square"`. */
+  readonly square?: boolean | undefined;
+  /** Most pictures in one forward pass of `detect([…])`. Default 1. */
+  readonly batchSize?: number | undefined;
+  /** Called with sentences about settings that were adjusted (an imgsz that is no multiple of the stride). */
+  readonly onWarning?: ((message: string) => void) | undefined;
+}
+
+export interface ResolvedOptions {
+  readonly imgsz: readonly [number, number] | undefined;
+  readonly conf: number;
+  readonly iou: number;
+  readonly maxDet: number;
+  readonly classes: readonly number[] | undefined;
+  readonly agnostic: boolean;
+  readonly multiLabel: boolean;
+  readonly augment: boolean;
+  readonly retinaMasks: boolean;
+  readonly fit: Fit;
+  readonly batchSize: number;
+  readonly onWarning: (message: string) => void;
+}
+
+function fraction(value: number, name: string): number {
+  if (!(value >= 0 && value <= 1)) throw new OptionError(`${name} must be between 0 and 1, got ${value}`, { value });
+  return value;
+}
+
+function count(value: number, name: string): number {
+  if (!Number.isInteger(value) || value < 1) {
+    throw new OptionError(`${name} must be a whole number of at least 1, got ${value}`, { value });
+  }
+  return value;
+}
+
+/** @throws OptionError naming the option and its value. */
+export function resolveOptions(options: DetectOptions, classes: number): ResolvedOptions {
+  const sizes = typeof options.imgsz === "number" ? [options.imgsz, options.imgsz] : options.imgsz;
+  if (sizes && sizes.length !== 2) throw new OptionError(`imgsz must be one number or [height, width], got [${sizes}]`);
+  for (const size of sizes ?? []) {
+    if (!Number.isInteger(size) || size < 1 || size > 16384) {
+      throw new OptionError(`imgsz must be whole pixels between 1 and 16384, got ${size}`, { size });
+    }
+  }
+  for (const index of options.classes ?? []) {
+    if (!Number.isInteger(index) || index < 0 || index >= classes) {
+      throw new OptionError(`classes: ${index} is no class of this model, which has 0 to ${classes - 1}`, { index });
+    }
+  }
+  return {
+    imgsz: sizes && [sizes[0], sizes[1]],
+    conf: fraction(options.conf ?? options.confThres ?? 0.25, "conf"),
+    iou: fraction(options.iou ?? options.iouThres ?? 0.45, "iou"),
+    maxDet: count(options.maxDet ?? 1000, "maxDet"),
+    classes: options.classes,
+    agnostic: options.agnostic ?? options.agnosticNms ?? false,
+    multiLabel: options.multiLabel ?? false,
+    augment: options.augment ?? false,
+    retinaMasks: options.retinaMasks ?? false,
+    fit: options.fit ?? (options.square ? "square" : "rect"),
+    batchSize: count(options.batchSize ?? 1, "batchSize"),
+    onWarning: options.onWarning ?? (() => undefined),
+  };
+}
+
+/** Sides rounded up to multiples of the stride, as check_img_size does, with a warning where that changes them. */
+export function checkImageSize(
+  [height, width]: readonly [number, number],
+  stride: number,
+  onWarning: (message: string) => void,
+): [number, number] {
+  const fitted: [number, number] = [Math.ceil(height / stride) * stride, Math.ceil(width / stride) * stride];
+  if (fitted[0] !== height || fitted[1] !== width) {
+    const text = (a: number, b: number): string => (a === b ? `${a}` : `${a} ${b}`);
+    onWarning(
+      `imgsz ${text(height, width)} must be a multiple of the largest stride ${stride}; using ${text(fitted[0], fitted[1])}`,
+    );
+  }
+  return fitted;
+}

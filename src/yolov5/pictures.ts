@@ -1,0 +1,72 @@
+/** What `detect` accepts beside files: encoded bytes, raw pixels; everything becomes upright RGB. */
+
+import { ImageError } from "../errors.js";
+import { decodeImage, type RgbImage } from "../image/index.js";
+
+/** Raw pixels. RGB or RGBA unless `channels` says otherwise; alpha is dropped. */
+export interface RawPicture {
+  readonly data: Uint8Array | Uint8ClampedArray;
+  readonly width: number;
+  readonly height: number;
+  /** How many bytes a pixel has, or their order. Default by the data's length. */
+  readonly channels?: 1 | 3 | 4 | "rgb" | "bgr" | "rgba" | "bgra" | "grey" | undefined;
+}
+
+export interface Picture {
+  readonly image: RgbImage;
+  readonly source?: string | undefined;
+}
+
+const ORDER: Readonly<Record<string, { readonly step: number; readonly red: number; readonly blue: number }>> = {
+  grey: { step: 1, red: 0, blue: 0 },
+  rgb: { step: 3, red: 0, blue: 2 },
+  bgr: { step: 3, red: 2, blue: 0 },
+  rgba: { step: 4, red: 0, blue: 2 },
+  bgra: { step: 4, red: 2, blue: 0 },
+};
+const BY_COUNT: Readonly<Record<number, string>> = { 1: "grey", 3: "rgb", 4: "rgba" };
+
+export function isRawPicture(source: unknown): source is RawPicture {
+  if (typeof source !== "object" || source === null || !("data" in source)) return false;
+  const { data, width, height } = source as Partial<RawPicture>;
+  return ArrayBuffer.isView(data) && typeof width === "number" && typeof height === "number";
+}
+
+/**
+ * Raw pixels → RGB.
+ * @throws ImageError when the data do not fill width × height × channels.
+ */
+export function rawToRgb(picture: RawPicture): RgbImage {
+  const { data, width, height } = picture;
+  const pixels = width * height;
+  const given = picture.channels ?? data.length / pixels;
+  const order = ORDER[typeof given === "number" ? (BY_COUNT[given] ?? "") : given];
+  if (!order || data.length !== pixels * order.step || pixels === 0) {
+    throw new ImageError(
+      `raw picture: ${data.length} bytes do not fill ${width}×${height} pixels of ${String(picture.channels ?? "1, 3 or 4")} channels`,
+      { width, height, bytes: data.length },
+    );
+  }
+  const { step, red, blue } = order;
+  const out = new Uint8Array(pixels * 3);
+  const green = step === 1 ? 0 : 1;
+  for (let from = 0, to = 0; to < out.length; from += step, to += 3) {
+    out[to] = data[from + red];
+    out[to + 1] = data[from + green];
+    out[to + 2] = data[from + blue];
+  }
+  return { width, height, data: out };
+}
+
+/** Encoded bytes or raw pixels → picture; undefined for other kinds of sources. */
+export async function readPicture(source: unknown): Promise<Picture | undefined> {
+  if (source instanceof ArrayBuffer) return { image: await decodeImage(new Uint8Array(source)) };
+  if (source instanceof Uint8Array) return { image: await decodeImage(source) };
+  if (typeof Blob !== "undefined" && source instanceof Blob) {
+    const name = "name" in source && typeof source.name === "string" ? source.name : undefined;
+    const bytes = new Uint8Array(await source.arrayBuffer());
+    return { image: await decodeImage(bytes, name === undefined ? {} : { path: name }), source: name };
+  }
+  if (isRawPicture(source)) return { image: rawToRgb(source) };
+  return undefined;
+}

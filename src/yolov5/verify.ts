@@ -1,0 +1,117 @@
+/** A model against PyTorch's recorded layers: every module's output compared, the first that diverges named. */
+
+import { CheckpointError } from "../errors.js";
+import { compare, type HostTensor, reshape, tensor, toFloat32 } from "../tensor/index.js";
+import { readSafetensors } from "../weights/index.js";
+import type { Model } from "./model.js";
+
+export interface LayerComparison {
+  /** `layer.0` … `head.0` … `prediction`, `proto`, as in the reference file. */
+  readonly name: string;
+  /** Largest |actual − expected|; null where it is no number. */
+  readonly maxAbs: number;
+  readonly nmse: number;
+  readonly ok: boolean;
+}
+
+export interface Verification {
+  readonly ok: boolean;
+  readonly layers: readonly LayerComparison[];
+  readonly firstDiverging: string | null;
+  readonly backend: { readonly name: string; readonly adapter: string; readonly dtype: string };
+}
+
+/** What counts as equal. */
+export interface VerifyTolerance {
+  /** Largest normalised mean squared error of a layer. Default 1e-9. */
+  readonly nmse?: number | undefined;
+  /** Largest difference of a decoded box coordinate, in input pixels. Default 0.01. */
+  readonly box?: number | undefined;
+  /** Largest difference of objectness, class scores and mask coefficients. Default 1e-4. */
+  readonly score?: number | undefined;
+}
+
+/** PyTorch's head.i [1, na, H, W, no] from the convolution's [1, na·no, H, W]. */
+function headFromMap(map: HostTensor, expected: readonly number[]): HostTensor {
+  const [, na, h, w, no] = expected;
+  const source = toFloat32(map).data;
+  const out = new Float32Array(source.length);
+  for (let a = 0, i = 0; a < na; a++) {
+    for (let p = 0; p < h * w; p++) {
+      for (let k = 0; k < no; k++) out[i++] = source[(a * no + k) * h * w + p];
+    }
+  }
+  return tensor("float32", expected, out);
+}
+
+/** Boxes within pixels, all else within score units: a mean over both would hide a wrong score behind large boxes. */
+function comparePrediction(actual: HostTensor, expected: HostTensor, box: number, score: number): LayerComparison {
+  const { nmse, maxAbs } = compare(actual, expected);
+  const columns = expected.shape[2];
+  let ok = true;
+  for (let i = 0; i < expected.data.length; i++) {
+    const limit = i % columns < 4 ? box : score;
+    if (!(Math.abs(Number(actual.data[i]) - Number(expected.data[i])) <= limit)) ok = false;
+  }
+  return { name: "prediction", maxAbs, nmse, ok };
+}
+
+/** The layers of a reference in the order in which the network computes them. */
+function orderOf(name: string): number {
+  const layer = /^layer\.(\d+)$/.exec(name);
+  if (layer) return Number(layer[1]);
+  const head = /^head\.(\d+)$/.exec(name);
+  if (head) return 1e6 + Number(head[1]);
+  return name === "proto" ? 2e6 : 3e6;
+}
+
+/** Which module gives a tensor of the reference. */
+function tapOf(name: string, headIndex: number): string | undefined {
+  const layer = /^layer\.(\d+)$/.exec(name);
+  if (layer) return `model.${layer[1]}`;
+  const head = /^head\.(\d+)$/.exec(name);
+  if (head) return `model.${headIndex}.m.${head[1]}`;
+  if (name === "proto") return `model.${headIndex}.proto`;
+  return name === "prediction" ? `model.${headIndex}` : undefined;
+}
+
+/**
+ * Runs the model on the reference's own input and compares every tensor that the file holds.
+ * @param reference bytes of a `*.layers.safetensors`: `input_rgb_u8` [H, W, 3], `layer.i`, `head.i`, `prediction`, `proto`.
+ * @throws CheckpointError when the file is no such reference.
+ */
+export async function verifyModel(
+  model: Model<never>,
+  reference: Uint8Array,
+  tolerance: VerifyTolerance = {},
+  path = "reference",
+): Promise<Verification> {
+  const { tensors } = readSafetensors(reference);
+  const picture = tensors.get("input_rgb_u8");
+  if (picture?.shape.length !== 3 || picture.shape[2] !== 3) {
+    throw new CheckpointError(`${path}: has no tensor input_rgb_u8 [H, W, 3]; give a *.layers.safetensors reference`, {
+      path,
+    });
+  }
+  const [h, w] = picture.shape;
+  const bytes = picture.data as Uint8Array;
+  const data = new Float32Array(3 * h * w);
+  for (let c = 0; c < 3; c++) for (let i = 0; i < h * w; i++) data[c * h * w + i] = bytes[i * 3 + c] / 255;
+  const headIndex = model.info.layers - 1;
+  const names = [...tensors.keys()].filter((name) => tapOf(name, headIndex)).sort((a, b) => orderOf(a) - orderOf(b));
+  const taps = names.map((name) => tapOf(name, headIndex) ?? name);
+  const input = tensor("float32", [1, 3, h, w], data);
+  const values = await model.tap([...new Set(taps)], input);
+  const layers = names.map((name, i): LayerComparison => {
+    const expected = tensors.get(name) as HostTensor;
+    let actual = values.get(taps[i]) as HostTensor;
+    if (name.startsWith("head.")) actual = headFromMap(actual, expected.shape);
+    if (name === "prediction")
+      return comparePrediction(actual, expected, tolerance.box ?? 0.01, tolerance.score ?? 1e-4);
+    if (actual.shape.length !== expected.shape.length) actual = reshape(actual, expected.shape);
+    const { maxAbs, nmse } = compare(actual, expected);
+    return { name, maxAbs, nmse, ok: nmse <= (tolerance.nmse ?? 1e-9) };
+  });
+  const firstDiverging = layers.find((layer) => !layer.ok)?.name ?? null;
+  return { ok: firstDiverging === null, layers, firstDiverging, backend: model.device };
+}
