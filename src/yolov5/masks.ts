@@ -209,18 +209,26 @@ function interpolate(
   const data = new Uint8Array(w * h);
   const columns = axis(view.x0, view.x1 - view.x0, ratio.x, region.x0, region.x0 + w);
   const rows = axis(view.y0, view.y1 - view.y0, ratio.y, region.y0, region.y0 + h);
-  for (let y = 0; y < h; y++) {
-    const upper = rows.low[y] * stride;
-    const lower = rows.high[y] * stride;
-    const fy = rows.weight[y];
+  // Source rows interpolated along x; enlarging, several output rows share the same two.
+  let top = { row: -1, values: new Float64Array(w) };
+  let bottom = { row: -1, values: new Float64Array(w) };
+  const blend = (into: { row: number; values: Float64Array }, row: number) => {
+    if (into.row === row) return;
+    into.row = row;
+    const at = row * stride;
     for (let x = 0; x < w; x++) {
       const fx = columns.weight[x];
-      const a = columns.low[x];
-      const b = columns.high[x];
-      const top = plane[upper + a] * (1 - fx) + plane[upper + b] * fx;
-      const bottom = plane[lower + a] * (1 - fx) + plane[lower + b] * fx;
-      data[y * w + x] = top * (1 - fy) + bottom * fy > 0.5 ? 1 : 0;
+      into.values[x] = plane[at + columns.low[x]] * (1 - fx) + plane[at + columns.high[x]] * fx;
     }
+  };
+  for (let y = 0; y < h; y++) {
+    if (bottom.row === rows.low[y]) [top, bottom] = [bottom, top];
+    blend(top, rows.low[y]);
+    blend(bottom, rows.high[y]);
+    const fy = rows.weight[y];
+    const upper = top.values;
+    const lower = bottom.values;
+    for (let x = 0, to = y * w; x < w; x++, to++) data[to] = upper[x] * (1 - fy) + lower[x] * fy > 0.5 ? 1 : 0;
   }
   return {
     height: output[0],
