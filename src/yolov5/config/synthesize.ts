@@ -112,7 +112,8 @@ function makePlain(
     case "Upsample":
       return {
         module: factory.node(module, {
-          size: (args[0] ?? null) as PlainValue,
+          // descriptions inside checkpoints spell None as a string
+          size: (args[0] === "None" ? null : (args[0] ?? null)) as PlainValue,
           scale_factor: number(args[1], 2),
           mode: typeof args[2] === "string" ? args[2] : "nearest",
         }),
