@@ -1,0 +1,107 @@
+/**
+ * Boxes of whole runs (picture file → letterbox → network → NMS → picture coordinates) against PyTorch's.
+ * By default a part of the runs, so that the suite stays short; `YOLOV5_FULL=1` does them all.
+ */
+
+import { existsSync, readFileSync } from "node:fs";
+import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
+import { decodeImage } from "../../src/image/index.js";
+import type { Backend } from "../../src/runtime/backend.js";
+import type { HostTensor } from "../../src/tensor/index.js";
+import { letterbox } from "../../src/yolov5/letterbox.js";
+import { createMember, openModel } from "../../src/yolov5/loadModel.js";
+import { Model } from "../../src/yolov5/model.js";
+import type { DetectionResult } from "../../src/yolov5/results.js";
+import { parityBackends } from "../support/backends.js";
+import { referenceMissing } from "../support/reference.js";
+import {
+  checkpointOf,
+  describeRun,
+  differences,
+  optionsOf,
+  pictureNamed,
+  readReference,
+  sha256,
+} from "./references.js";
+
+const FULL = process.env.YOLOV5_FULL === "1";
+const CHECKPOINTS = ["yolov5n", "ppe", "food", "dna", "pothole", "places", "crops", "crops-pruned-25", "leaky"];
+/** Pictures of each checkpoint that the short suite runs. */
+const SHORT_PICTURES = { fast: 3, slow: 1 };
+
+describe.skipIf(referenceMissing("reference"))("boxes equal PyTorch's", () => {
+  for (const { name: backendName, open, slow } of parityBackends()) {
+    describe(backendName, () => {
+      let backend: Backend | undefined;
+      beforeAll(async () => {
+        backend = await open();
+      });
+      afterAll(() => backend?.dispose());
+
+      for (const name of CHECKPOINTS.filter((c) => existsSync(checkpointOf(c)))) {
+        it(`${name}`, { timeout: 1_800_000 }, async () => {
+          if (!backend) throw new Error("no backend");
+          const path = checkpointOf(name);
+          const opened = openModel(new Uint8Array(readFileSync(path)), { path });
+          const model = new Model<string>([createMember(opened, backend, { path })], backend, async (file) => ({
+            image: await decodeImage(new Uint8Array(readFileSync(file)), { path: file }),
+            source: file,
+          }));
+          rememberForward(model);
+          const { runs } = readReference(name);
+          const pictures = [...new Set(runs.map((run) => run.image))];
+          const chosen = new Set(pictures.slice(0, FULL ? pictures.length : SHORT_PICTURES[slow ? "slow" : "fast"]));
+          const wrong: string[] = [];
+          let boxes = 0;
+          for (const run of runs) {
+            if (!chosen.has(run.image) || (!FULL && slow && run.size > 416 && run.options?.augment)) continue;
+            const result = (await model.detect(pictureNamed(run.image), optionsOf(run))) as DetectionResult;
+            boxes += result.length;
+            for (const sentence of differences(result.detections, run.detections ?? [])) {
+              wrong.push(`${describeRun(run)}: ${sentence}`);
+            }
+          }
+          for (const { network } of model.members) network.dispose();
+          expect(wrong).toEqual([]);
+          expect(boxes).toBeGreaterThan(0);
+        });
+      }
+    });
+  }
+
+  it("letterboxed bytes equal those of OpenCV for every recorded picture", async () => {
+    const wrong: string[] = [];
+    let checked = 0;
+    for (const name of CHECKPOINTS) {
+      const { runs, model } = readReference(name);
+      const stride = Math.max(32, ...((model.stride as number[] | undefined) ?? []));
+      for (const run of runs) {
+        if (!run.letterboxed_sha256) continue;
+        const path = pictureNamed(run.image);
+        const image = await decodeImage(new Uint8Array(readFileSync(path)), { path });
+        const boxed = letterbox(image, { size: [run.size, run.size], stride, auto: run.rect !== false });
+        if (sha256(boxed.image.data) !== run.letterboxed_sha256) wrong.push(describeRun(run));
+        checked++;
+      }
+    }
+    expect(wrong).toEqual([]);
+    expect(checked).toBeGreaterThan(100);
+  });
+});
+
+/** Runs that differ only in NMS share a forward pass. */
+function rememberForward(model: Model<string>): void {
+  const seen = new Map<string, Promise<HostTensor[]>>();
+  const forward = model.forward.bind(model);
+  vi.spyOn(model, "forward").mockImplementation((input) => {
+    const { buffer, byteOffset, byteLength } = input.data;
+    const key = `${input.shape} ${sha256(new Uint8Array(buffer, byteOffset, byteLength))}`;
+    const known = seen.get(key);
+    if (known) return known;
+    const result = forward(input);
+    seen.set(key, result);
+    // Predictions are large; runs of one picture stand together.
+    if (seen.size > 6) seen.delete([...seen.keys()][0]);
+    return result;
+  });
+}
