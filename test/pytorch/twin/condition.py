@@ -64,7 +64,10 @@ def _set_head_biases(head: Detect, features: list[torch.Tensor]) -> None:
         conv.weight.data *= scale
         n, _, h, w = y.shape
         objectness = y.view(n, head.na, head.no, h * w)[:, :, 4] * scale
+        boxes = conv.weight.data.view(head.na, head.no, -1)[:, :4]
+        boxes *= 0.5
         bias = conv.bias.data.view(head.na, head.no)
+        bias[:, 2:4] = -0.2  # boxes a little smaller than their anchors
         bias[:, 4] = -torch.quantile(objectness, 1 - CANDIDATES)
         bias[:, 5 : 5 + head.nc] = 0.8
 
