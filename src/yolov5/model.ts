@@ -277,8 +277,8 @@ function sameSize(a: RgbImage, b: RgbImage): boolean {
   return a.width === b.width && a.height === b.height;
 }
 
-function timed(picture: Picture, fit: () => RgbImage): Prepared {
+function timed(picture: Picture, prepare: () => RgbImage): Prepared {
   const started = performance.now();
-  const fitted = fit();
+  const fitted = prepare();
   return { picture, fitted, ms: performance.now() - started };
 }

@@ -1,0 +1,39 @@
+/** Imports point downwards (docs/design.md): each folder may use those below it, nothing else, and never in a circle. */
+
+const folders = (...names) => `^src/(${names.join("|")})`;
+/** @type {(name: string, from: string, allowed: string[]) => object} */
+const only = (name, from, allowed) => ({
+  name: `${name}-imports-down`,
+  severity: "error",
+  from: { path: `^src/${from}/` },
+  to: { path: "^src/", pathNot: [`^src/${from}/`, "^src/errors\\.ts$", "^src/wgsl\\.d\\.ts$", ...allowed] },
+});
+
+module.exports = {
+  forbidden: [
+    { name: "no-circular", severity: "error", from: {}, to: { circular: true } },
+    { name: "sources-never-import-tests", severity: "error", from: { path: "^src/" }, to: { path: "^(test|bench|scripts)/" } },
+    only("tensor", "tensor", []),
+    only("weights", "weights", [folders("tensor/")]),
+    only("ops", "ops", [folders("tensor/")]),
+    only("image", "image", [folders("tensor/")]),
+    only("kernels", "kernels", [folders("ops/", "tensor/")]),
+    only("runtime", "runtime", [folders("kernels/", "ops/", "tensor/")]),
+    only("yolov5", "yolov5", [folders("runtime/backend\\.ts$", "ops/", "weights/", "image/", "tensor/")]),
+    only("eval", "eval", [folders("yolov5/", "image/", "weights/", "tensor/", "runtime/backend\\.ts$", "ops/")]),
+    only("compress", "compress", [folders("yolov5/", "eval/", "image/", "weights/", "ops/", "tensor/", "runtime/backend\\.ts$")]),
+    {
+      name: "browser-safe",
+      comment: "Node's own modules belong in src/cli, src/node.ts and src/node/",
+      severity: "error",
+      from: { path: "^src/", pathNot: "^src/(cli/|node/|node\\.ts$)" },
+      to: { dependencyTypes: ["core"] },
+    },
+  ],
+  options: {
+    doNotFollow: { path: "node_modules" },
+    exclude: { path: "node_modules" },
+    tsPreCompilationDeps: true,
+    parser: "swc",
+  },
+};

@@ -1,0 +1,31 @@
+/** Builds `dist/`: the Node entry, the browser entry and the command line (esbuild), and the types (tsc). */
+
+import { execFileSync } from "node:child_process";
+import { chmod, readFile, rm } from "node:fs/promises";
+import { build } from "esbuild";
+
+const { version, dependencies = {}, optionalDependencies = {} } = JSON.parse(await readFile("package.json", "utf8"));
+await rm("dist", { recursive: true, force: true });
+
+const common = {
+  bundle: true,
+  format: "esm",
+  target: "es2022",
+  outdir: "dist",
+  sourcemap: true,
+  loader: { ".wgsl": "text" },
+  define: { __VERSION__: JSON.stringify(version) },
+  logLevel: "warning",
+};
+
+// Node: dependencies stay packages; shared code goes into chunks, so that the command starts fast.
+await build({
+  ...common,
+  entryPoints: { node: "src/node.ts", cli: "src/cli/main.ts" },
+  platform: "node",
+  splitting: true,
+  chunkNames: "chunks/[name]-[hash]",
+  external: [...Object.keys(dependencies), ...Object.keys(optionalDependencies)].flatMap((name) => [name, `${name}/*`]),
+});
+await chmod("dist/cli.js", 0o755);
+if (!process.argv.includes("--no-types")) execFileSync("npx", ["tsc", "-p", "tsconfig.build.json"], { stdio: "inherit" });
