@@ -11,6 +11,7 @@ from dataclasses import dataclass
 ANCHORS = [[10, 13, 16, 30, 33, 23], [30, 61, 62, 45, 59, 119], [116, 90, 156, 198, 373, 326]]
 ANCHORS_P6 = [[5, 7, 11, 10, 10, 24], [24, 17, 22, 38, 45, 34], [35, 75, 76, 66, 60, 136], [109, 154, 185, 95, 231, 198]]
 ANCHORS_TINY = [[10, 14, 23, 27, 37, 58], [81, 82, 135, 169, 344, 319]]
+SEGMENT = [[17, 20, 23], 1, "Segment", ["nc", "anchors", 32, 256]]
 
 
 @dataclass(frozen=True)
@@ -55,7 +56,9 @@ def stage(channels: int, block: str = "C3", repeats: int = 3) -> list:
     return [-1, repeats, block, [channels, False]]
 
 
-def pan(block: str = "C3", down: str = "Conv", up: list | None = None, extra: int | None = None, head: list | None = None) -> list:
+def pan(
+    block: str = "C3", down: str = "Conv", up: list | None = None, extra: int | None = None, head: list | None = None
+) -> list:
     """Path aggregation over P3–P5 (modules 10 to 24); `extra`: one more input where the upward path meets P4."""
     up = up or [upsample(), upsample()]
     return [
@@ -225,7 +228,7 @@ ARCHITECTURES: dict[str, Architecture] = {
     "v3-spp": Architecture(v3(pooled=True)),
     "v3-tiny": Architecture(v3_tiny()),
     "c3x": Architecture(c3x()),
-    "seg": Architecture(describe(backbone(), pan(head=[[17, 20, 23], 1, "Segment", ["nc", "anchors", 32, 256]])), "SegmentationModel"),
+    "seg": Architecture(describe(backbone(), pan(head=SEGMENT)), "SegmentationModel"),
     "cls": Architecture(describe(backbone(), []), "ClassificationModel"),
     "assorted": Architecture(assorted()),
 }

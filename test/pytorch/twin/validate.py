@@ -16,7 +16,6 @@ import os
 import sys
 from pathlib import Path
 
-import numpy as np
 import torch
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
@@ -84,7 +83,8 @@ def classifier_differences(weights: Path) -> list[str]:
     """Classification checkpoints have no layer references and no description: compares the trees alone."""
     real = load_model(weights)
     head = real.model[-1]
-    built = build_classifier({**ARCHITECTURES["cls"].description, "depth_multiple": 0.33, "width_multiple": 0.125}, head.linear.out_features)
+    description = {**ARCHITECTURES["cls"].description, "depth_multiple": 0.33, "width_multiple": 0.125}
+    built = build_classifier(description, head.linear.out_features)
     set_activation(built, real.model[0].act)
     built.load_state_dict(real.state_dict())
     return tree_differences(real, built)
