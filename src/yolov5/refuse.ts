@@ -57,18 +57,20 @@ function foreignTensors(names: readonly string[]): string | undefined {
 
 function foreignModule(root: ModuleNode): string | undefined {
   let found: string | undefined;
+  const hyperparameters = root.attributes.get("hyp");
+  const landmarks = hyperparameters instanceof Map && hyperparameters.has("landmark");
   walkModules(root, (module) => {
     if (found !== undefined) return;
-    found = FAMILIES.find(({ pattern }) => pattern.test(module.className))?.what ?? foreignHead(module);
+    found = FAMILIES.find(({ pattern }) => pattern.test(module.className))?.what ?? foreignHead(module, landmarks);
   });
   return found;
 }
 
 /**
- * A YOLOv5 head named Detect has nc + 5 channels an anchor. Forks kept the name and added channels: 10 for five facial
- * landmarks, 2 or 3 for each keypoint, 180 for an angle. (Segment's mask coefficients are YOLOv5's own.)
+ * A YOLOv5 head named Detect has nc + 5 channels an anchor. Forks kept the name and added channels: 2 for each facial
+ * landmark (five in yolov5-face), 2 or 3 for each keypoint, 180 for an angle. (Segment's mask coefficients are YOLOv5's own.)
  */
-function foreignHead(module: ModuleNode): string | undefined {
+function foreignHead(module: ModuleNode, trainedOnLandmarks: boolean): string | undefined {
   if (module.type !== "Detect") return undefined;
   if (module.children.has("m_kpt") || Number(module.attributes.get("nkpt") ?? 0) > 0) {
     return "is a pose fork of YOLOv5 (yolo-pose), whose head predicts keypoints";
@@ -78,7 +80,9 @@ function foreignHead(module: ModuleNode): string | undefined {
   const channels = [...(module.children.get("m")?.children.values() ?? [])][0]?.parameters.get("weight")?.shape[0];
   if (typeof classes !== "number" || anchors === undefined || channels === undefined) return undefined;
   const extra = channels / anchors - 5 - classes;
-  if (extra === 10) return "is a face fork of YOLOv5 (yolov5-face), whose head predicts five landmarks a box";
+  if (extra > 0 && extra % 2 === 0 && (extra === 10 || trainedOnLandmarks)) {
+    return `is a face fork of YOLOv5 (yolov5-face or a number-plate variant), whose head predicts ${extra / 2} landmarks a box`;
+  }
   if (extra === 180) return "is an oriented-box fork of YOLOv5 (yolov5-obb), whose head predicts an angle";
   if (extra > 0)
     return `is a fork of YOLOv5 whose Detect head predicts ${extra} more values a box than ${classes} classes need`;

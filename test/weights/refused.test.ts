@@ -1,0 +1,269 @@
+import { deflateSync, zipSync } from "fflate";
+import { describe, expect, it } from "vitest";
+import { CheckpointError } from "../../src/errors.js";
+import { openCheckpoint } from "../../src/weights/index.js";
+import { refuseForeignModel } from "../../src/yolov5/refuse.js";
+import {
+  bytes,
+  checkpoint,
+  fixture,
+  int,
+  le,
+  moduleOps,
+  type RawEntry,
+  rawZip,
+  tensorOps,
+  text,
+  zip,
+} from "./support.js";
+
+function message(file: Uint8Array | string, path = "best.pt"): string {
+  try {
+    openCheckpoint(typeof file === "string" ? bytes(file) : file, { path });
+  } catch (error) {
+    if (error instanceof CheckpointError) {
+      expect(error.details.path).toBe(path);
+      return error.message;
+    }
+    throw error;
+  }
+  return "opened";
+}
+
+/** A protobuf field: length-delimited contents or a varint. */
+function field(number: number, contents: string | number): string {
+  const tag = varint(number * 8 + (typeof contents === "string" ? 2 : 0));
+  return tag + (typeof contents === "string" ? varint(contents.length) + contents : varint(contents));
+}
+
+function varint(value: number): string {
+  return value < 128
+    ? String.fromCharCode(value)
+    : String.fromCharCode((value & 127) | 128) + varint(Math.floor(value / 128));
+}
+
+const onnx =
+  field(1, 8) + field(2, "pytorch") + field(3, "2.0") + field(7, field(1, "node".repeat(100))) + field(8, "\x10\x11");
+
+describe("says what a file is that is no checkpoint, and what to do", () => {
+  it.each<[string, Uint8Array | string, RegExp]>([
+    ["nothing", "", /^best\.pt: is empty \(0 bytes\); download or copy it again$/],
+    [
+      "a git-lfs pointer",
+      `version https://git-lfs.github.com/spec/v1\noid sha256:${"0".repeat(64)}\nsize 4062133\n`,
+      /^best\.pt: is a git-lfs pointer, not the file itself; run "git lfs pull"$/,
+    ],
+    ["a web page", "\n<!DOCTYPE html><html><body>404</body></html>", /is a web page \(HTML\).*download the file again/],
+    ["a web page with a byte order mark", "\xef\xbb\xbf<html lang=en>", /is a web page/],
+    ["XHTML", '<?xml version="1.0"?>\n<!DOCTYPE html PUBLIC>', /is a web page/],
+    ["OpenVINO", '<?xml version="1.0"?>\n<net name="model">', /OpenVINO/],
+    ["ONNX", onnx, /is an ONNX model; give the \.pt checkpoint/],
+    ["ONNX, cut off", onnx.slice(0, 200), /is an ONNX model/],
+    ["TFLite", `\x1c\x00\x00\x00TFL3\x14\x00\x20\x00`, /is a TensorFlow Lite model/],
+    [
+      "SavedModel",
+      field(1, 1) + field(2, field(1, "meta".repeat(20)) + field(2, "graph")),
+      /is a TensorFlow SavedModel/,
+    ],
+    [
+      "GraphDef",
+      field(1, field(1, "x") + field(2, "Placeholder")) + field(4, field(1, 1000)),
+      /is a frozen TensorFlow/,
+    ],
+    ["Core ML", field(1, 6) + field(2, field(1, "in")) + field(502, "program"), /is a Core ML model/],
+    ["HDF5", "\x89HDF\r\n\x1a\n\0\0\0\0", /is an HDF5 file \(a Keras \.h5 model\?\)/],
+    ["ncnn .param", "7767517\n192 225\nInput images 0 1 images\n", /is an ncnn network description/],
+    ["ncnn .bin", "\x47\x6b\x30\x01\0\0\0\0", /is an ncnn weight file/],
+    ["TensorRT", "ftrt\x01\0\0\0", /is a TensorRT engine/],
+    ["TensorRT with metadata", `${le(12)}{"stride":32}ftrt`.replace("\x0c", "\x0d"), /is a TensorRT engine/],
+    ["GGUF", "GGUF\x03\0\0\0", /is a GGUF model/],
+    ["JSON", '{"names": ["a"]}', /is JSON text/],
+    ["YAML", "nc: 80\nnames: [a]\n", /is plain text \(it begins with "nc: 80"\)/],
+    ["text in another language", "nombre: caf\xc3\xa9\n".repeat(60), /is plain text \(it begins with "nombre: café"\)/],
+    ["a Darknet cfg", "[net]\nbatch=64\n", /is a Darknet \.cfg/],
+    ["Darknet weights", `${le(0)}${le(2)}${le(5)}${le(32013312, 8)}\x01\x02\x03\x04`, /is a Darknet \.weights file/],
+    ["PNG", "\x89PNG\r\n\x1a\n", /is a PNG picture.*--source/],
+    ["JPEG", "\xff\xd8\xff\xe0\0\x10JFIF", /is a JPEG picture/],
+    ["GIF", "GIF89a", /is a GIF picture/],
+    ["WebP", "RIFF\0\0\0\0WEBPVP8 ", /is a WebP picture/],
+    ["MP4", "\0\0\0\x18ftypmp42", /is a video/],
+    ["gzip", "\x1f\x8b\x08\0", /is gzip-compressed/],
+    ["tar", `${"a".repeat(257).replace(/a/g, "\0")}ustar\0`, /is a tar archive/],
+    ["another pickle", "\x80\x04}\x94.", /is a Python pickle that torch\.save did not write/],
+    ["noise", "\x01\x02\x03\x04\x05\x06\x07\x08", /begins with the bytes 01 02 03 04 05 06 07 08/],
+    ["one byte", "\x00", /begins with the bytes 00/],
+    ["the first two bytes of a zip", "PK", /is plain text/],
+  ])("%s", (_, file, expected) => {
+    expect(message(file)).toMatch(expected);
+    expect(message(file).split("\n")).toHaveLength(1);
+  });
+
+  it("begins with 'checkpoint:' where it has no path", () => {
+    expect(() => openCheckpoint(new Uint8Array())).toThrow("checkpoint: is empty (0 bytes); download or copy it again");
+  });
+});
+
+describe("zip archives", () => {
+  const good = fixture("tensors.pt");
+  const deflated = fixture("tensors-deflated.pt");
+  /** A copy with one field of every central (or the first local) entry changed. */
+  const patched = (file: Uint8Array, change: (view: DataView, central: number) => void): Uint8Array => {
+    const copy = file.slice();
+    const view = new DataView(copy.buffer);
+    for (let at = 0; at + 46 <= copy.length; at++) if (view.getUint32(at, true) === 0x02014b50) change(view, at);
+    return copy;
+  };
+
+  it.each<[string, Uint8Array, RegExp]>([
+    ["cut by 100 bytes", good.subarray(0, -100), /is a truncated zip archive.*download or copy it again/],
+    ["cut in the middle", good.subarray(0, 1000), /is a truncated zip archive/],
+    ["cut after 4 bytes", good.subarray(0, 4), /is a truncated zip archive/],
+    [
+      "encrypted",
+      patched(good, (view, at) => view.setUint16(at + 8, 1, true)),
+      /is an encrypted zip archive; decrypt it/,
+    ],
+    ["bzip2 inside", patched(good, (view, at) => view.setUint16(at + 10, 12, true)), /compression method 12/],
+    ["sizes that differ", patched(good, (view, at) => view.setUint32(at + 24, 5, true)), /two different sizes/],
+    [
+      "an entry beyond the end",
+      patched(good, (view, at) => {
+        view.setUint32(at + 20, 1e9, true);
+        view.setUint32(at + 24, 1e9, true);
+      }),
+      /ends at byte 10000\d+ of/,
+    ],
+    [
+      "headers beyond the end",
+      patched(good, (view, at) => view.setUint32(at + 42, 1e9, true)),
+      /has no header at byte/,
+    ],
+    ["a zip bomb", patched(deflated, (view, at) => view.setUint32(at + 24, 4e9, true)), /declares 4000000000 bytes/],
+    [
+      "more than declared",
+      patched(deflated, (view, at) => view.setUint32(at + 24, 3, true)),
+      /does not inflate to its declared 3/,
+    ],
+    ["less than declared", patched(deflated, (view, at) => view.setUint32(at + 24, 2000, true)), /does not inflate/],
+    [
+      "another start of the directory",
+      good.map((byte, i) => (i === good.length - 6 ? byte ^ 1 : byte)),
+      /table of contents breaks off after 0 of/,
+    ],
+    [
+      "a torch.jit archive",
+      zip({ "m/data.pkl": "N.", "m/code/x.py": "", "m/constants.pkl": "N." }),
+      /is a TorchScript archive/,
+    ],
+    ["an .npz", zip({ "a.npy": "\x93NUMPY" }), /is a NumPy \.npz archive/],
+    ["a .keras", zip({ "config.json": "{}", "model.weights.h5": "" }), /is a Keras model/],
+    ["a .pt2", zip({ archive_format: "pt2", "models/model.json": "{}" }), /is a torch\.export program/],
+    ["a zipped checkpoint", zip({ "runs/best.pt": "x" }), /contains runs\/best\.pt; unpack it/],
+    ["another zip", zip({ "word/document.xml": "x" }), /no PyTorch checkpoint \(no data\.pkl; it contains word/],
+    ["an empty zip", zipSync({}), /it contains nothing/],
+    ["an unknown byte order", zip({ "a/data.pkl": "N.", "a/byteorder": "middle" }), /byteorder is "middle"/],
+  ])("%s", (_, file, expected) => {
+    expect(message(file)).toMatch(expected);
+  });
+
+  it("bounds what many references to one compressed storage may inflate to", () => {
+    // 300 entries that share one deflated MiB of zeros: a file of some KiB that would unpack to 300 MiB.
+    const size = 2 ** 20;
+    const data = deflateSync(new Uint8Array(size));
+    const entries: RawEntry[] = [];
+    let items = "";
+    for (let key = 0; key < 300; key++) {
+      entries.push({ name: `a/data/${key}`, data, method: 8, size });
+      items += text(`w${key}`) + tensorOps(String(key), size / 4, 0, [size / 4], [1]);
+    }
+    const pickle = bytes(`}(${items}u.`);
+    entries.push({ name: "a/data.pkl", data: pickle, method: 0, size: pickle.length });
+    expect(message(rawZip(entries))).toMatch(/more memory than a file of its size may/);
+  });
+});
+
+describe("models of other families", () => {
+  const weight = (shape: readonly number[]): string =>
+    tensorOps(
+      "0",
+      4096,
+      0,
+      shape,
+      [...shape.slice(1), 1].map((_, axis) => shape.slice(axis + 1).reduce((a, b) => a * b, 1)),
+    );
+  const detect = (
+    className: string,
+    channels: number,
+    attributes: Readonly<Record<string, string>>,
+    more = {},
+  ): string => {
+    const conv = moduleOps("torch.nn.modules.conv.Conv2d", {}, { weight: weight([channels, 4, 1, 1]) });
+    const head = moduleOps(
+      className,
+      { m: moduleOps("torch.nn.modules.container.ModuleList", { 0: conv }), ...more },
+      {},
+      attributes,
+    );
+    return moduleOps("models.yolo.Model", { model: moduleOps("torch.nn.modules.container.Sequential", { 0: head }) });
+  };
+  const file = (model: string): Uint8Array =>
+    checkpoint(`}(${text("model")}${model}u.`, { 0: new Uint8Array(4096 * 4) });
+  const refusal = (model: string): string => {
+    try {
+      refuseForeignModel(openCheckpoint(file(model)), "best.pt");
+    } catch (error) {
+      if (error instanceof CheckpointError) return error.message;
+      throw error;
+    }
+    return "accepted";
+  };
+  const nc = (classes: number): Record<string, string> => ({ nc: int(classes), na: int(3) });
+
+  it.each([
+    ["YOLOv5", detect("models.yolo.Detect", 3 * 7, nc(2)), /^accepted$/],
+    ["a segmentation head", detect("models.yolo.Segment", 3 * 39, nc(2)), /^accepted$/],
+    ["YOLOv8", moduleOps("ultralytics.nn.tasks.DetectionModel"), /^best\.pt: is a model of the ultralytics package/],
+    ["YOLOv5-face", detect("models.yolo.Detect", 3 * 16, nc(1)), /face fork/],
+    ["YOLOv5-obb", detect("models.yolo.Detect", 3 * 186, nc(1)), /oriented-box fork/],
+    [
+      "a fork with other values",
+      detect("models.yolo.Detect", 3 * 9, nc(1)),
+      /predicts 3 more values a box than 1 classes/,
+    ],
+    [
+      "yolo-pose",
+      detect("models.yolo.Detect", 3 * 6, nc(1), { m_kpt: moduleOps("torch.nn.modules.container.ModuleList") }),
+      /pose fork/,
+    ],
+    ["YOLOv7", detect("models.yolo.IDetect", 3 * 6, nc(1)), /is a YOLOv7/],
+    ["YOLOv9", detect("models.yolo.DualDDetect", 3 * 6, nc(1)), /is a YOLOv9/],
+    ["YOLOX", moduleOps("yolox.models.yolox.YOLOX"), /is a YOLOX/],
+    ["torchvision", moduleOps("torchvision.models.resnet.ResNet"), /is a torchvision model/],
+  ])("%s", (_, model, expected) => {
+    expect(refusal(model)).toMatch(expected);
+  });
+
+  it.each([
+    ["model.22.dfl.conv.weight", /anchor-free/],
+    ["model.22.cv3.0.2.weight", /anchor-free/],
+    ["model.105.ia.0.implicit", /YOLOv7/],
+    ["model.22.m_kpt.0.weight", /pose/],
+  ])("a state dict with %s", (name, expected) => {
+    const opened = openCheckpoint(
+      checkpoint(`}${text(name)}${weight([4, 4, 1, 1])}s.`, { 0: new Uint8Array(4096 * 4) }),
+    );
+    expect(() => refuseForeignModel(opened)).toThrow(expected);
+  });
+
+  it("accepts a state dict of YOLOv5", () => {
+    const names = [
+      "model.0.conv.weight",
+      "model.2.cv2.conv.weight",
+      "model.2.m.0.cv2.conv.weight",
+      "model.24.m.0.weight",
+    ];
+    const items = names.map((name) => text(name) + weight([4, 4, 1, 1])).join("");
+    const opened = openCheckpoint(checkpoint(`}(${items}u.`, { 0: new Uint8Array(4096 * 4) }));
+    expect(() => refuseForeignModel(opened)).not.toThrow();
+  });
+});
