@@ -23,11 +23,8 @@ const TWIN = join(REPOSITORY, "test", "pytorch", "make_fixtures.py");
 const NO_STATE_DICT = new Set(["csp", "assorted", "cls"]);
 const COLUMN = 34;
 
-/** One line on standard error, exit code 1. */
-function fail(message) {
-  console.error(message);
-  process.exit(1);
-}
+/** What keeps the comparison from being made: one line on standard error, exit code 1. */
+class Obstacle extends Error {}
 
 /** A Python that has PyTorch. */
 function findPython() {
@@ -38,7 +35,7 @@ function findPython() {
     });
     if (status === 0) return { python, version: stdout.trim() };
   }
-  return fail(
+  throw new Obstacle(
     `parity needs Python with PyTorch, and none of ${candidates.join(", ")} has it; install it (Debian: apt install python3-torch; else: pip install torch numpy) or set PYTHON`,
   );
 }
@@ -48,7 +45,7 @@ function runTwin(python, args) {
     encoding: "utf8",
     env: { ...process.env, PYTHONDONTWRITEBYTECODE: "1" },
   });
-  if (status !== 0) fail(`make_fixtures.py failed: ${stderr.trim().split("\n").at(-1)}`);
+  if (status !== 0) throw new Obstacle(`make_fixtures.py failed: ${stderr.trim().split("\n").at(-1)}`);
   return stdout.trim().split("\n");
 }
 
@@ -82,52 +79,63 @@ function chooseBackends(asked, weights, reference) {
   if (asked) return asked.split(",");
   const { report, error } = verify(weights, reference, "webgpu");
   if (report) return ["cpu", "webgpu"];
-  if (process.env.REQUIRE_WEBGPU) fail(`REQUIRE_WEBGPU is set and WebGPU failed: ${error}`);
+  if (process.env.REQUIRE_WEBGPU) throw new Obstacle(`REQUIRE_WEBGPU is set and WebGPU failed: ${error}`);
   console.log(`webgpu skipped: ${error}`);
   return ["cpu"];
 }
 
-const { values, positionals } = parseArgs({
-  allowPositionals: true,
-  options: {
-    seed: { type: "string" },
-    arch: { type: "string", multiple: true },
-    backend: { type: "string" },
-    keep: { type: "boolean", default: false },
-  },
-});
-const seed = values.seed ?? String(Math.floor(Math.random() * 1e6));
-if (!/^\d+$/.test(seed)) fail(`--seed must be a whole number, got ${seed}`);
-if (!existsSync(CLI)) fail("dist/cli.js is missing; run npm run build first");
-const { python, version } = findPython();
-const folder = mkdtempSync(join(tmpdir(), "yolov5-parity-"));
-const failures = [];
-let checks = 0;
-try {
-  const chosen = [...(values.arch ?? []), ...positionals];
-  console.log(`PyTorch ${version}, seed ${seed} (repeat with --seed ${seed})`);
-  const names = runTwin(python, [
-    ...["--out", folder, "--seed", seed, "--state-dict"],
-    ...(chosen.length > 0 ? ["--arch", ...chosen] : []),
-  ]);
-  const fileOf = (name, suffix) => join(folder, `${name}${suffix}`);
-  const backends = chooseBackends(values.backend, fileOf(names[0], ".pt"), fileOf(names[0], ".layers.safetensors"));
-  const columns = [...backends, "state dict (cpu)"];
-  console.log(`${"architecture".padEnd(14)}${columns.map((c) => c.padEnd(COLUMN)).join("")}`.trimEnd());
-  for (const name of names) {
-    const reference = fileOf(name, ".layers.safetensors");
-    const cells = backends.map((backend) => [backend, cell(verify(fileOf(name, ".pt"), reference, backend))]);
-    if (!NO_STATE_DICT.has(name)) {
-      cells.push(["state dict", cell(verify(fileOf(name, ".state.pt"), reference, "cpu"))]);
-    }
-    console.log(`${name.padEnd(14)}${cells.map(([, c]) => c.text.padEnd(COLUMN)).join("")}`.trimEnd());
-    checks += cells.length;
-    for (const [where, { ok, detail }] of cells) if (!ok) failures.push(`${name} on ${where}: ${detail}`);
+/** One row of the table: the checkpoint on every backend, and its state dict on the CPU. */
+function checkArchitecture(name, fileOf, backends) {
+  const reference = fileOf(name, ".layers.safetensors");
+  const cells = backends.map((backend) => [backend, cell(verify(fileOf(name, ".pt"), reference, backend))]);
+  if (!NO_STATE_DICT.has(name)) {
+    cells.push(["state dict", cell(verify(fileOf(name, ".state.pt"), reference, "cpu"))]);
   }
-} finally {
-  if (values.keep) console.log(`files kept in ${folder}`);
-  else rmSync(folder, { recursive: true, force: true });
+  console.log(`${name.padEnd(14)}${cells.map(([, c]) => c.text.padEnd(COLUMN)).join("")}`.trimEnd());
+  return cells.map(([where, { ok, detail }]) => (ok ? undefined : `${name} on ${where}: ${detail}`));
 }
-for (const failure of failures) console.error(failure);
-console.log(`${checks - failures.length} passed, ${failures.length} failed`);
-process.exitCode = failures.length > 0 ? 1 : 0;
+
+function main() {
+  const { values, positionals } = parseArgs({
+    allowPositionals: true,
+    options: {
+      seed: { type: "string" },
+      arch: { type: "string", multiple: true },
+      backend: { type: "string" },
+      keep: { type: "boolean", default: false },
+    },
+  });
+  const seed = values.seed ?? String(Math.floor(Math.random() * 1e6));
+  if (!/^\d+$/.test(seed)) throw new Obstacle(`--seed must be a whole number, got ${seed}`);
+  if (!existsSync(CLI)) throw new Obstacle("dist/cli.js is missing; run npm run build first");
+  const { python, version } = findPython();
+  const folder = mkdtempSync(join(tmpdir(), "yolov5-parity-"));
+  const fileOf = (name, suffix) => join(folder, `${name}${suffix}`);
+  try {
+    console.log(`PyTorch ${version}, seed ${seed} (repeat with --seed ${seed})`);
+    const chosen = [...(values.arch ?? []), ...positionals];
+    const names = runTwin(python, [
+      ...["--out", folder, "--seed", seed, "--state-dict"],
+      ...(chosen.length > 0 ? ["--arch", ...chosen] : []),
+    ]);
+    const backends = chooseBackends(values.backend, fileOf(names[0], ".pt"), fileOf(names[0], ".layers.safetensors"));
+    const columns = [...backends, "state dict (cpu)"];
+    console.log(`${"architecture".padEnd(14)}${columns.map((c) => c.padEnd(COLUMN)).join("")}`.trimEnd());
+    const results = names.flatMap((name) => checkArchitecture(name, fileOf, backends));
+    const failures = results.filter((failure) => failure !== undefined);
+    for (const failure of failures) console.error(failure);
+    console.log(`${results.length - failures.length} passed, ${failures.length} failed`);
+    process.exitCode = failures.length > 0 ? 1 : 0;
+  } finally {
+    if (values.keep) console.log(`files kept in ${folder}`);
+    else rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+try {
+  main();
+} catch (error) {
+  if (!(error instanceof Obstacle) && error.code !== "ERR_PARSE_ARGS_UNKNOWN_OPTION") throw error;
+  console.error(error.message);
+  process.exitCode = 1;
+}
