@@ -1,0 +1,39 @@
+/** Descriptor of `conv2d_depthwise.wgsl`: groups = input channels = output channels. */
+
+import { activationOverrides } from "./activation.js";
+import activation from "./activation.wgsl";
+import source from "./conv2d_depthwise.wgsl";
+import { type ConvKernel, sizeWords, windowWords } from "./convProblem.js";
+import { defineKernel, foldWorkgroups } from "./kernel.js";
+import { pixelCount } from "./stored.js";
+
+const kernel = defineKernel(
+  "conv2d_depthwise",
+  source,
+  { x: "read", weight: "read", bias: "read", residual: "read", y: "write" },
+  { modules: [activation] },
+);
+
+export const conv2dDepthwise: ConvKernel = {
+  name: kernel.name,
+  features: [],
+  supports: (p) => p.groups > 1 && p.groups === p.inChannels && p.outChannels === p.inChannels && p.plainInput,
+  call(problem) {
+    return {
+      kernel,
+      overrides: activationOverrides(problem.activation),
+      params: { uints: [...sizeWords(problem), ...windowWords(problem), problem.hasResidual ? 1 : 0] },
+      workgroups: foldWorkgroups(Math.ceil(pixelCount(problem.output) / 64), problem.output.quads),
+    };
+  },
+  packing: () => "depthwise",
+  pack(weight, problem) {
+    const taps = problem.kernel[0] * problem.kernel[1];
+    const packed = new Float32Array(problem.output.quads * taps * 4);
+    for (let c = 0; c < problem.outChannels; c++) {
+      for (let t = 0; t < taps; t++) packed[((c >> 2) * taps + t) * 4 + (c & 3)] = weight[c * taps + t];
+    }
+    return packed;
+  },
+  biasQuads: (problem) => problem.output.quads,
+};

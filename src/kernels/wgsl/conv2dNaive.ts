@@ -1,0 +1,62 @@
+/** Descriptor of `conv2d_naive.wgsl`: every convolution, slowly. */
+
+import { activationOverrides } from "./activation.js";
+import activation from "./activation.wgsl";
+import source from "./conv2d_naive.wgsl";
+import { type ConvKernel, inputKey, sizeWords, windowWords } from "./convProblem.js";
+import { defineKernel, foldWorkgroups } from "./kernel.js";
+import { pixelCount } from "./stored.js";
+
+const kernel = defineKernel(
+  "conv2d_naive",
+  source,
+  { x: "read", weight: "read", bias: "read", residual: "read", y: "write" },
+  { modules: [activation] },
+);
+
+export const conv2dNaive: ConvKernel = {
+  name: kernel.name,
+  features: [],
+  supports: (problem) => problem.groups === 1 || problem.plainInput,
+  call(problem) {
+    const { input, output, groups } = problem;
+    // Without groups the kernel walks all stored channels; padding ones have zero weights.
+    const inPerGroup = groups === 1 ? input.quads * 4 : problem.inChannels / groups;
+    const outPerGroup = groups === 1 ? output.quads * 4 : problem.outChannels / groups;
+    return {
+      kernel,
+      overrides: activationOverrides(problem.activation),
+      params: {
+        uints: [
+          ...sizeWords(problem),
+          ...windowWords(problem),
+          groups === 1 ? input.quads * 4 : problem.inChannels,
+          inPerGroup,
+          outPerGroup,
+          problem.hasResidual ? 1 : 0,
+        ],
+      },
+      workgroups: foldWorkgroups(Math.ceil(pixelCount(output) / 64), output.quads),
+    };
+  },
+  packing: (problem) => (problem.groups === 1 ? `naive:${inputKey(problem)}` : "naive:groups"),
+  pack(weight, problem) {
+    const [kh, kw] = problem.kernel;
+    const taps = kh * kw;
+    const { groups, outChannels, output } = problem;
+    const perGroup = problem.inChannels / groups;
+    const stored = groups === 1 ? problem.input.quads * 4 : perGroup;
+    const packed = new Float32Array(output.quads * taps * stored * 4);
+    for (let o = 0; o < outChannels; o++) {
+      for (let s = 0; s < stored; s++) {
+        const c = groups === 1 ? (problem.inputChannels[s] ?? -1) : s;
+        if (c < 0) continue;
+        for (let t = 0; t < taps; t++) {
+          packed[(((o >> 2) * taps + t) * stored + s) * 4 + (o & 3)] = weight[(o * perGroup + c) * taps + t];
+        }
+      }
+    }
+    return packed;
+  },
+  biasQuads: (problem) => problem.output.quads,
+};

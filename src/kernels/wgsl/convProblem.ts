@@ -1,0 +1,83 @@
+/** What the convolution kernels are asked to do, and how weights are put in order for them. */
+
+import type { Activation, Pair } from "../../ops/attributes.js";
+import type { KernelCall } from "./kernel.js";
+import { pixelCount, type Stored } from "./stored.js";
+
+export interface ConvProblem {
+  readonly input: Stored;
+  readonly output: Stored;
+  readonly inChannels: number;
+  readonly outChannels: number;
+  readonly kernel: Pair;
+  readonly stride: Pair;
+  readonly padding: Pair;
+  readonly dilation: Pair;
+  readonly groups: number;
+  readonly activation: Activation;
+  readonly hasResidual: boolean;
+  /**
+   * Channel that each stored input channel holds, −1 for padding. Kernels for groups > 1 need channel i at i
+   * (`plainInput`).
+   */
+  readonly inputChannels: readonly number[];
+  readonly plainInput: boolean;
+}
+
+/** A kernel for convolutions: what it can do, its dispatch, and its order of weights. */
+export interface ConvKernel {
+  readonly name: string;
+  readonly features: readonly GPUFeatureName[];
+  supports(problem: ConvProblem): boolean;
+  call(problem: ConvProblem): KernelCall;
+  /** Names the order of weights; equal names mean equal bytes for equal weights. */
+  packing(problem: ConvProblem): string;
+  /** OIHW weights in the kernel's order, zero where it computes beyond the last channel. */
+  pack(weight: Float32Array, problem: ConvProblem): Float32Array<ArrayBuffer>;
+  /** Quads that it reads of the bias. */
+  biasQuads(problem: ConvProblem): number;
+}
+
+/** Words of the `Params` that convolutions and pools begin with: sizes of input and output. */
+export function sizeWords({ input, output }: { readonly input: Stored; readonly output: Stored }): number[] {
+  return [input.height, input.width, input.plane, output.height, output.width, output.plane, pixelCount(output)];
+}
+
+/** Kernel, stride, padding and dilation as `Params` words. */
+export function windowWords(w: Pick<ConvProblem, "kernel" | "stride" | "padding" | "dilation">): number[] {
+  return [...w.kernel, ...w.stride, ...w.padding, ...w.dilation];
+}
+
+export function inputKey(problem: ConvProblem): string {
+  return problem.plainInput ? `plain${problem.input.quads}` : problem.inputChannels.join(",");
+}
+
+/**
+ * Weights tile by tile: [tile of `tileQuads` × 4 output channels][ky][kx][stored input channel][output quad of the tile],
+ * a vec4f over the four output channels each. For groups = 1.
+ */
+export function packTiles(
+  weight: Float32Array,
+  problem: ConvProblem,
+  tileQuads: number,
+  inputQuads: number = problem.input.quads,
+): Float32Array<ArrayBuffer> {
+  const [kh, kw] = problem.kernel;
+  const { inChannels, outChannels, inputChannels } = problem;
+  const tileChannels = tileQuads * 4;
+  const tiles = Math.ceil(problem.output.quads / tileQuads);
+  const stored = inputQuads * 4;
+  const packed = new Float32Array(tiles * kh * kw * stored * tileChannels);
+  const taps = kh * kw;
+  for (let o = 0; o < outChannels; o++) {
+    const tile = Math.floor(o / tileChannels);
+    const lane = o - tile * tileChannels;
+    for (let s = 0; s < stored; s++) {
+      const c = inputChannels[s] ?? -1;
+      if (c < 0) continue;
+      const from = (o * inChannels + c) * taps;
+      for (let t = 0; t < taps; t++) packed[((tile * taps + t) * stored + s) * tileChannels + lane] = weight[from + t];
+    }
+  }
+  return packed;
+}

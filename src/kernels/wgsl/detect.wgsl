@@ -1,0 +1,47 @@
+// YOLOv5's decoding of one head map into rows [picture][row][outputs]: xy = (2σ − 0.5 + cell) · stride,
+// wh = (2σ)² · anchor, σ for objectness and classes, mask coefficients as they are. One invocation per pixel and quad.
+
+struct Params {
+  height: u32, width: u32, plane: u32, outPixels: u32,
+  anchors: u32, outputs: u32, plainFrom: u32, rows: u32, firstRow: u32,
+  stride: f32,
+}
+
+@group(0) @binding(0) var<storage, read> x: array<vec4f>;
+// Pairs (width, height) in input pixels.
+@group(0) @binding(1) var<storage, read> anchorSizes: array<vec2f>;
+@group(0) @binding(2) var<storage, read_write> y: array<f32>;
+@group(0) @binding(3) var<uniform> params: Params;
+
+@compute @workgroup_size(64)
+fn main(
+  @builtin(workgroup_id) group: vec3u,
+  @builtin(num_workgroups) grid: vec3u,
+  @builtin(local_invocation_index) lane: u32,
+) {
+  let pixel = (group.x + group.z * grid.x) * 64u + lane;
+  if (pixel >= params.outPixels) { return; }
+  let quad = group.y;
+  let perPicture = params.height * params.width;
+  let picture = pixel / perPicture;
+  let cell = pixel - picture * perPicture;
+  let row = cell / params.width;
+  let column = cell - row * params.width;
+  let raw = x[quad * params.plane + pixel];
+  let doubled = 2.0 * sigmoid(raw);
+  for (var i = 0u; i < 4u; i++) {
+    let c = quad * 4u + i;
+    let anchor = c / params.outputs;
+    if (anchor >= params.anchors) { continue; }
+    let k = c - anchor * params.outputs;
+    var value = 0.5 * doubled[i];
+    if (k < 2u) {
+      value = (doubled[i] + (f32(select(row, column, k == 0u)) - 0.5)) * params.stride;
+    } else if (k < 4u) {
+      value = doubled[i] * doubled[i] * anchorSizes[anchor][k - 2u];
+    } else if (k >= params.plainFrom) {
+      value = raw[i];
+    }
+    y[(picture * params.rows + params.firstRow + anchor * perPicture + cell) * params.outputs + k] = value;
+  }
+}

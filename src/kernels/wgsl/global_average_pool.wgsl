@@ -1,0 +1,29 @@
+// globalAveragePool: one workgroup per picture and quad; 64 partial sums, then their sum.
+
+struct Params { perPicture: u32, inPlane: u32, outPlane: u32, pictures: u32 }
+
+@group(0) @binding(0) var<storage, read> x: array<vec4f>;
+@group(0) @binding(1) var<storage, read_write> y: array<vec4f>;
+@group(0) @binding(2) var<uniform> params: Params;
+
+var<workgroup> partial: array<vec4f, 64>;
+
+@compute @workgroup_size(64)
+fn main(
+  @builtin(workgroup_id) group: vec3u,
+  @builtin(num_workgroups) grid: vec3u,
+  @builtin(local_invocation_index) lane: u32,
+) {
+  let picture = group.x + group.z * grid.x;
+  let quad = group.y;
+  let first = quad * params.inPlane + min(picture, params.pictures - 1u) * params.perPicture;
+  var sum = vec4f(0.0);
+  for (var p = lane; p < params.perPicture; p += 64u) { sum += x[first + p]; }
+  partial[lane] = sum;
+  workgroupBarrier();
+  if (lane == 0u && picture < params.pictures) {
+    var total = vec4f(0.0);
+    for (var i = 0u; i < 64u; i++) { total += partial[i]; }
+    y[quad * params.outPlane + picture] = total / f32(params.perPicture);
+  }
+}

@@ -1,0 +1,108 @@
+/**
+ * What a WGSL kernel is, and how its text is put together.
+ *
+ * A kernel is one `.wgsl` file that reads on its own, plus a descriptor beside it: bindings, constants, workgroups, what
+ * it supports. Three mechanisms carry values into the text, nothing else does:
+ * 1. `override` declarations get their values when the pipeline is made (activation, workgroup size, baked shapes);
+ * 2. a header of `const NAME = value;` lines is put before the text where WGSL needs a constant expression
+ *    (lengths of function-local arrays, that is register tiles); the file names them in its opening comment;
+ * 3. `modules` are whole WGSL files appended to the text (`activation.wgsl`).
+ *
+ * Tensors are stored in "C4NHW4": channels in groups of four, one group after another; within a group the pixels of all
+ * pictures in row order, each a vec4f of four channels. Element (n, c, y, x) is component c % 4 of the vec4f at
+ * (c ÷ 4) · plane + (n · H + y) · W + x, where `plane` is N · H · W rounded up to 16 pixels (256 bytes). Every run of
+ * whole groups is then one contiguous, aligned range of bytes: a concat input or a channel slice is a binding offset.
+ */
+
+/** How a dispatch uses a binding. `uniform` is for the kernel's `Params`. */
+export type Access = "read" | "write" | "uniform";
+
+export interface BindingSlot {
+  readonly name: string;
+  readonly access: Access;
+}
+
+export interface Kernel {
+  /** File name without its ending; part of the names that `profile` reports. */
+  readonly name: string;
+  readonly source: string;
+  /** WGSL files that the text relies on. */
+  readonly modules: readonly string[];
+  /** In the order of @binding. The last one is always `Params`. */
+  readonly bindings: readonly BindingSlot[];
+  /** Optional features without which the text does not compile. */
+  readonly features: readonly GPUFeatureName[];
+}
+
+/** Words of a kernel's `Params` struct: its u32 members first, then its f32 members. */
+export interface Params {
+  readonly uints: readonly number[];
+  readonly floats?: readonly number[];
+}
+
+/** One dispatch of a kernel, without its buffers. */
+export interface KernelCall {
+  readonly kernel: Kernel;
+  /** Values for `override` declarations. */
+  readonly overrides: Readonly<Record<string, number>>;
+  /** `const` lines put before the text. */
+  readonly header?: Readonly<Record<string, number>>;
+  readonly params: Params;
+  readonly workgroups: Workgroups;
+  /** Tile sizes, for reports. */
+  readonly variant?: string;
+}
+
+export type Workgroups = readonly [x: number, y: number, z: number];
+
+/** WebGPU's guaranteed number of workgroups along one dimension. */
+export const MAX_WORKGROUPS = 65535;
+
+/**
+ * Workgroups for `count` items along x (folded into z beyond the limit) and `rows` along y. Kernels get the item back as
+ * `group.x + group.z * grid.x` and must skip items beyond their own count.
+ */
+export function foldWorkgroups(count: number, rows = 1, limit: number = MAX_WORKGROUPS): Workgroups {
+  const folds = Math.max(1, Math.ceil(count / limit));
+  return [Math.ceil(count / folds), rows, folds];
+}
+
+export function defineKernel(
+  name: string,
+  source: string,
+  bindings: Readonly<Record<string, Exclude<Access, "uniform">>>,
+  options: { readonly modules?: readonly string[]; readonly features?: readonly GPUFeatureName[] } = {},
+): Kernel {
+  const slots = Object.entries(bindings).map(([slot, access]): BindingSlot => ({ name: slot, access }));
+  return {
+    name,
+    source,
+    modules: options.modules ?? [],
+    bindings: [...slots, { name: "params", access: "uniform" }],
+    features: options.features ?? [],
+  };
+}
+
+/**
+ * The WGSL text of a call. `shared` holds the indices of `read` bindings whose buffer the same dispatch writes elsewhere:
+ * WebGPU forbids read and read_write of one buffer in a dispatch even on disjoint ranges, but allows read_write for both.
+ */
+export function kernelText(call: KernelCall, shared: ReadonlySet<number> = new Set()): string {
+  const header = Object.entries(call.header ?? {}).map(([name, value]) => `const ${name} = ${value}u;\n`);
+  let text = [call.kernel.source, ...call.kernel.modules].join("\n");
+  for (const index of shared) {
+    text = text.replace(`@binding(${index}) var<storage, read>`, `@binding(${index}) var<storage, read_write>`);
+  }
+  // Directives (`enable …;`) must stay first.
+  const directives = text.match(/^enable [^;]+;$/gm) ?? [];
+  return [...directives, "\n", ...header, text.replace(/^enable [^;]+;$/gm, "")].join("");
+}
+
+/** The bytes of a `Params` struct, padded to the 16 bytes that uniform structs are rounded up to. */
+export function paramsBytes({ uints, floats = [] }: Params): Uint8Array<ArrayBuffer> {
+  const words = uints.length + floats.length;
+  const buffer = new ArrayBuffer(Math.ceil(words / 4) * 16);
+  new Uint32Array(buffer).set(uints);
+  new Float32Array(buffer).set(floats, uints.length);
+  return new Uint8Array(buffer);
+}

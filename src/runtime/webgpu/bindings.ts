@@ -1,0 +1,160 @@
+/** A plan on the device: buffers for its storages, constants and parameters, pipelines and bind groups for its steps. */
+
+import { DeviceError } from "../../errors.js";
+import { paramsBytes, type Workgroups } from "../../kernels/wgsl/index.js";
+import type { ConstantCache, Upload } from "./constantCache.js";
+import type { DeviceContext } from "./deviceContext.js";
+import { BufferUsage } from "./flags.js";
+import { type MemoryPlan, planMemory, plannedBytes } from "./memoryPlan.js";
+import type { PipelineCache } from "./pipelineCache.js";
+import { type Operand, type Plan, type Step, type Tensor, tensorBytes } from "./plan.js";
+
+export interface Dispatch {
+  readonly step: Step;
+  readonly pipeline: GPUComputePipeline;
+  readonly bindGroup: GPUBindGroup;
+  readonly workgroups: Workgroups;
+  /** Bytes bound, each binding counted once. */
+  readonly bytes: number;
+}
+
+export interface Services {
+  readonly context: DeviceContext;
+  readonly pipelines: PipelineCache;
+  readonly constants: ConstantCache;
+}
+
+export class DevicePlan {
+  readonly dispatches: Dispatch[] = [];
+  readonly activationBytes: number;
+  weightBytes = 0;
+  private readonly services: Services;
+  private readonly memory: MemoryPlan;
+  private readonly slots: GPUBuffer[];
+  private readonly uploads: Upload[] = [];
+  private params: GPUBuffer | undefined;
+
+  private constructor(plan: Plan, services: Services, share: boolean) {
+    this.services = services;
+    this.memory = planMemory(plan.storages, share);
+    this.activationBytes = plannedBytes(this.memory);
+    this.checkLimits(plan);
+    const usage = BufferUsage.STORAGE | BufferUsage.COPY_SRC | BufferUsage.COPY_DST;
+    this.slots = this.memory.slots.map((slot, i) => services.context.createBuffer(slot.bytes, usage, `slot ${i}`));
+  }
+
+  /** @throws DeviceError (limits), ShaderCompileError. `share` false keeps every storage for itself. */
+  static async create(plan: Plan, services: Services, share: boolean): Promise<DevicePlan> {
+    const { device } = services.context;
+    device.pushErrorScope("out-of-memory");
+    const made = new DevicePlan(plan, services, share);
+    const outOfMemory = device.popErrorScope();
+    try {
+      await made.bind(plan);
+      const error = await services.context.guard(outOfMemory);
+      if (error) {
+        throw new DeviceError(
+          `webgpu: no memory for ${made.activationBytes} bytes of activations; use a smaller image or batch`,
+          { bytes: made.activationBytes },
+        );
+      }
+    } catch (error) {
+      made.dispose();
+      throw error;
+    }
+    return made;
+  }
+
+  /** Where a tensor lies. */
+  range(tensor: Tensor): { readonly buffer: GPUBuffer; readonly offset: number; readonly size: number } {
+    const buffer = this.slots[this.memory.slotOf[tensor.storage.id]];
+    return { buffer, offset: tensor.byteOffset, size: tensorBytes(tensor) };
+  }
+
+  dispose(): void {
+    for (const slot of this.slots) slot.destroy();
+    for (const upload of this.uploads.splice(0)) this.services.constants.release(upload);
+    this.params?.destroy();
+  }
+
+  private checkLimits(plan: Plan): void {
+    const { maxStorageBufferBindingSize } = this.services.context.device.limits;
+    for (const { node, operands } of plan.steps) {
+      for (const operand of operands) {
+        if (operand.kind === "constant") continue;
+        const bytes = tensorBytes(operand);
+        if (bytes > maxStorageBufferBindingSize) {
+          throw new DeviceError(
+            `webgpu: ${node.name} needs a tensor of ${bytes} bytes, the adapter binds at most ${maxStorageBufferBindingSize} (maxStorageBufferBindingSize); use a smaller image or batch`,
+            { node: node.name, bytes, maxStorageBufferBindingSize },
+          );
+        }
+      }
+    }
+  }
+
+  private async bind(plan: Plan): Promise<void> {
+    const { context, pipelines } = this.services;
+    const { device } = context;
+    const alignment = device.limits.minUniformBufferOffsetAlignment;
+    const blocks = plan.steps.map(({ call }) => paramsBytes(call.params));
+    const offsets: number[] = [];
+    let end = 0;
+    for (const block of blocks) {
+      offsets.push(end);
+      end = Math.ceil((end + block.byteLength) / alignment) * alignment;
+    }
+    const bytes = new Uint8Array(Math.max(16, end));
+    blocks.forEach((block, i) => {
+      bytes.set(block, offsets[i]);
+    });
+    const params = context.createBuffer(bytes.byteLength, BufferUsage.UNIFORM | BufferUsage.COPY_DST, "params");
+    this.params = params;
+    device.queue.writeBuffer(params, 0, bytes);
+
+    const compiled = await Promise.all(plan.steps.map((step) => pipelines.pipeline(step.call, this.sharedReads(step))));
+    const seen = new Set<Upload>();
+    plan.steps.forEach((step, i) => {
+      const resources = step.operands.map((operand) => this.resource(operand));
+      const entries: GPUBindGroupEntry[] = resources.map((resource, binding) => ({ binding, resource }));
+      const param = { buffer: params, offset: offsets[i], size: blocks[i].byteLength };
+      entries.push({ binding: entries.length, resource: param });
+      const bindGroup = device.createBindGroup({
+        label: step.node.name,
+        layout: pipelines.layout(step.call, this.sharedReads(step)),
+        entries,
+      });
+      context.counters.bindGroupsCreated++;
+      const distinct = new Map(resources.map((r) => [`${r.buffer.label}@${r.offset}`, r.size]));
+      this.dispatches.push({
+        step,
+        pipeline: compiled[i],
+        bindGroup,
+        workgroups: step.call.workgroups,
+        bytes: [...distinct.values()].reduce((sum, size) => sum + size, 0),
+      });
+    });
+    for (const upload of this.uploads) {
+      if (!seen.has(upload)) this.weightBytes += upload.bytes;
+      seen.add(upload);
+    }
+  }
+
+  private resource(operand: Operand): { readonly buffer: GPUBuffer; readonly offset: number; readonly size: number } {
+    if (operand.kind !== "constant") return this.range(operand);
+    const upload = this.services.constants.acquire(operand);
+    this.uploads.push(upload);
+    return { buffer: upload.buffer, offset: 0, size: Math.max(16, upload.bytes) };
+  }
+
+  /** Inputs of a step that lie in the buffer of its output. */
+  private sharedReads(step: Step): Set<number> {
+    const output = step.operands[step.operands.length - 1];
+    const shared = new Set<number>();
+    if (output.kind === "constant") return shared;
+    step.operands.slice(0, -1).forEach((operand, i) => {
+      if (operand.kind !== "constant" && operand.storage === output.storage) shared.add(i);
+    });
+    return shared;
+  }
+}

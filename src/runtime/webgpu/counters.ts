@@ -1,0 +1,17 @@
+/** Counts of what is asked of the device, so that tests can hold the backend to "one submit, nothing new, no copy". */
+
+export interface Counters {
+  readonly submits: number;
+  readonly dispatches: number;
+  readonly buffersCreated: number;
+  readonly pipelinesCreated: number;
+  readonly bindGroupsCreated: number;
+  /** Dispatches that only move channels because a concat or slice could not be a placed slice. */
+  readonly copies: number;
+}
+
+export type MutableCounters = { -readonly [K in keyof Counters]: number };
+
+export function newCounters(): MutableCounters {
+  return { submits: 0, dispatches: 0, buffersCreated: 0, pipelinesCreated: 0, bindGroupsCreated: 0, copies: 0 };
+}
