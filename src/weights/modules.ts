@@ -194,12 +194,12 @@ function stateOf(object: PyObject): Value {
 }
 
 /**
- * Makes sure that a module tree can be walked recursively: no cycle, at most 64 levels and 200,000 nodes even where
- * modules are shared.
+ * Makes sure that a module tree can be walked recursively: no cycle, at most 64 levels and 200,000 modules and
+ * tensors, shared ones counted wherever they occur.
  * @throws CheckpointError otherwise.
  */
 export function checkTree(root: ModuleNode): void {
-  /** Nodes below a module, itself included, once it is finished; 0 while its children are being visited. */
+  /** Modules and tensors below a module, itself included, once it is finished; 0 while its children are being visited. */
   const counts = new Map<ModuleNode, number>();
   const visit = (module: ModuleNode, depth: number): number => {
     const known = counts.get(module);
@@ -207,9 +207,9 @@ export function checkTree(root: ModuleNode): void {
     if (depth > MAX_TREE_DEPTH) damaged(`its modules are nested more than ${MAX_TREE_DEPTH} deep`);
     if (known !== undefined) return known;
     counts.set(module, 0);
-    let count = 1;
+    let count = 1 + module.parameters.size + module.buffers.size;
     for (const child of module.children.values()) count += visit(child, depth + 1);
-    if (count > MAX_TREE_NODES) damaged(`its modules are more than ${MAX_TREE_NODES}`);
+    if (count > MAX_TREE_NODES) damaged(`its modules and tensors are more than ${MAX_TREE_NODES}`);
     counts.set(module, count);
     return count;
   };

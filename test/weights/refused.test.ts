@@ -98,6 +98,12 @@ describe("says what a file is that is no checkpoint, and what to do", () => {
     expect(message(file).split("\n")).toHaveLength(1);
   });
 
+  it("quotes names from the file without their control characters", () => {
+    const clear = message(checkpoint(`}(${text("a\x1b[2J\nb")}K\x01u.`));
+    expect(clear).toContain("its keys: a?[2J?b)");
+    expect(message(checkpoint(`}(${text("k".repeat(5000))}K\x01u.`)).length).toBeLessThan(700);
+  });
+
   it("begins with 'checkpoint:' where it has no path", () => {
     expect(() => openCheckpoint(new Uint8Array())).toThrow("checkpoint: is empty (0 bytes); download or copy it again");
   });

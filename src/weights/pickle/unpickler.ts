@@ -11,8 +11,8 @@ import { byteString, parseFloatText, parseInteger, parseQuoted, parseRawUnicode 
 import { GlobalRef, PyObject, typeName, type Value } from "./values.js";
 
 /** What the budget counts for a value on the stack, a container, a memo entry: generous figures for V8. */
-const STACK_COST = 16;
-const CONTAINER_COST = 160;
+const STACK_COST = 32;
+const CONTAINER_COST = 224;
 const MEMO_COST = 48;
 const MAX_NAME = 1024;
 
