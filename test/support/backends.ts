@@ -2,14 +2,27 @@
 
 import type { Backend } from "../../src/runtime/backend.js";
 import { createCpuBackend } from "../../src/runtime/cpu/cpuBackend.js";
+import { openBackend, webgpuOrSkip } from "./webgpu.js";
 
 export interface ParityBackend {
   readonly name: string;
   /** Seconds instead of milliseconds a picture: the short suite gives it fewer. */
   readonly slow: boolean;
-  readonly open: () => Promise<Backend>;
+  /** Undefined where the machine has no such device (the reason was printed); the tests then skip. */
+  readonly open: () => Promise<Backend | undefined>;
 }
 
+export const CPU: ParityBackend = { name: "cpu", slow: true, open: async () => createCpuBackend() };
+
+export const WEBGPU: ParityBackend = {
+  name: "webgpu",
+  slow: false,
+  async open() {
+    const gpu = await webgpuOrSkip();
+    return gpu && openBackend(gpu);
+  },
+};
+
 export function parityBackends(): readonly ParityBackend[] {
-  return [{ name: "cpu", slow: true, open: async () => createCpuBackend() }];
+  return [CPU, WEBGPU];
 }
