@@ -1,0 +1,92 @@
+/** Bytes of a WebAssembly binary: LEB128 numbers, names, and the target that vector code is written for. */
+
+/** What the host can run; one source of kernels gives every variant. */
+export interface Target {
+  /** `simd128`; without it every vector becomes four scalars. */
+  readonly simd: boolean;
+  /** Relaxed SIMD: fused multiply-add. Needs `simd`. */
+  readonly relaxed: boolean;
+  /** Shared memory and atomics. */
+  readonly shared: boolean;
+}
+
+/** A growing byte string. `target` decides how vector operations are lowered. */
+export class Code {
+  private bytes = new Uint8Array(256);
+  private size = 0;
+
+  constructor(readonly target: Target) {}
+
+  get length(): number {
+    return this.size;
+  }
+
+  private reserve(count: number): void {
+    if (this.size + count <= this.bytes.length) return;
+    const grown = new Uint8Array(Math.max(this.bytes.length * 2, this.size + count));
+    grown.set(this.bytes.subarray(0, this.size));
+    this.bytes = grown;
+  }
+
+  byte(...values: readonly number[]): this {
+    this.reserve(values.length);
+    for (const value of values) this.bytes[this.size++] = value;
+    return this;
+  }
+
+  append(other: Uint8Array): this {
+    this.reserve(other.length);
+    this.bytes.set(other, this.size);
+    this.size += other.length;
+    return this;
+  }
+
+  /** Unsigned LEB128 of a number below 2³². */
+  unsigned(value: number): this {
+    let rest = value >>> 0;
+    do {
+      const low = rest & 0x7f;
+      rest >>>= 7;
+      this.byte(rest === 0 ? low : low | 0x80);
+    } while (rest !== 0);
+    return this;
+  }
+
+  /** Signed LEB128 of a 32-bit number. */
+  signed(value: number): this {
+    let rest = value | 0;
+    for (;;) {
+      const low = rest & 0x7f;
+      rest >>= 7;
+      const done = (rest === 0 && (low & 0x40) === 0) || (rest === -1 && (low & 0x40) !== 0);
+      this.byte(done ? low : low | 0x80);
+      if (done) return this;
+    }
+  }
+
+  /** Signed LEB128 of a 64-bit number. */
+  signed64(value: bigint): this {
+    let rest = BigInt.asIntN(64, value);
+    for (;;) {
+      const low = Number(rest & 0x7fn);
+      rest >>= 7n;
+      const done = (rest === 0n && (low & 0x40) === 0) || (rest === -1n && (low & 0x40) !== 0);
+      this.byte(done ? low : low | 0x80);
+      if (done) return this;
+    }
+  }
+
+  float32(value: number): this {
+    return this.append(new Uint8Array(new Float32Array([value]).buffer));
+  }
+
+  name(text: string): this {
+    const encoded = new TextEncoder().encode(text);
+    return this.unsigned(encoded.length).append(encoded);
+  }
+
+  /** A copy of what was written. */
+  finish(): Uint8Array<ArrayBuffer> {
+    return this.bytes.slice(0, this.size);
+  }
+}

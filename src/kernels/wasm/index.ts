@@ -1,0 +1,15 @@
+export * from "./activations.js";
+export { type ConvPointField, type ConvVariant, convPoint } from "./convPoint.js";
+export { type ConvWindowField, convWindow, convWindowScratch } from "./convWindow.js";
+export * from "./copy.js";
+export * from "./detect.js";
+export * from "./elementwise.js";
+export type { Target } from "./emit/index.js";
+export * from "./features.js";
+export { PANEL, TILE_ROWS } from "./gemmTile.js";
+export { type Kernel, SINK_BYTES } from "./kernel.js";
+export * from "./library.js";
+export * from "./pack.js";
+export * from "./reduce.js";
+export { COUNTER_BYTES, HEADER, HEADER_BYTES, STEP_BYTES } from "./scheduler.js";
+export { depthwise, maxPool, type WindowField } from "./window.js";

@@ -1,0 +1,50 @@
+/** Packs convolution weights for the micro-kernel: panels of 8 output channels, [panel][tap][k][8]; the last may be 4. */
+
+import { PANEL } from "./gemmTile.js";
+
+export interface Panels {
+  /** Panels of eight columns. */
+  readonly full: number;
+  /** Whether a panel of four columns follows. */
+  readonly half: boolean;
+}
+
+/** Panels that hold `outputs` columns, padded to a multiple of four. */
+export function panelsOf(outputs: number): Panels {
+  const fours = Math.ceil(outputs / 4);
+  return { full: fours >> 1, half: (fours & 1) === 1 };
+}
+
+/** Floats of the packed weights with `depth` rows of K in all. */
+export function packedFloats(outputs: number, depth: number): number {
+  return Math.ceil(outputs / 4) * 4 * depth;
+}
+
+/**
+ * Writes packed weights. `row(k)` gives the weights of all outputs at that row of K as [base, stride] into `source`, or
+ * undefined for a row of zeros.
+ */
+export function packPanels(
+  target: Float32Array,
+  source: Float32Array,
+  outputs: number,
+  depth: number,
+  row: (k: number) => readonly [base: number, stride: number] | undefined,
+): void {
+  const padded = Math.ceil(outputs / 4) * 4;
+  for (let k = 0; k < depth; k++) {
+    const place = row(k);
+    for (let first = 0; first < padded; first += PANEL) {
+      const columns = Math.min(PANEL, padded - first);
+      const at = first * depth + k * columns;
+      if (!place) {
+        target.fill(0, at, at + columns);
+        continue;
+      }
+      const [base, stride] = place;
+      for (let c = 0; c < columns; c++) {
+        target[at + c] = first + c < outputs ? source[base + (first + c) * stride] : 0;
+      }
+    }
+  }
+}

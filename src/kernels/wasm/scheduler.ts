@@ -1,0 +1,112 @@
+/**
+ * Runs a list of steps inside WebAssembly. A step is a kernel, its arguments and a number of independent tiles; steps
+ * run one after another, the tiles of a step are shared by all threads that take part.
+ *
+ * Without shared memory: `run(first, last)`. With it: `work(thread, generation, first, last)`, which every
+ * thread calls for the same inference. Threads take tiles from an atomic counter, so one that comes late, or never, costs
+ * nothing but its help. A thread that has no tile left waits for the others: first looking a few hundred times, then
+ * asleep on the step's counter of finished tiles.
+ *
+ * Counters carry the generation (number of the inference): a thread that lags behind from an earlier one can never take a
+ * tile of a later one.
+ */
+
+import { type I32, type I32Local, i32, i64, type ModuleBuilder } from "./emit/index.js";
+import { KERNEL_PARAMETERS } from "./kernel.js";
+
+/** Bytes of a step: kernel slot, address of its arguments, tiles, unused. */
+export const STEP_BYTES = 16;
+/** Bytes of a step's counters, a cache line of their own: next tile (low) and generation (high), then finished tiles. */
+export const COUNTER_BYTES = 64;
+
+/** Header words of the memory, written by the host. */
+export const HEADER = { steps: 64, counters: 68, scratch: 72, scratchBytes: 76, generation: 128 } as const;
+/** Bytes at the start of memory that the header takes. */
+export const HEADER_BYTES = 192;
+
+/** Looks at a counter before a thread goes to sleep: some microseconds. */
+const SPINS = 2000;
+/** A sleeper looks again after this long in any case (nanoseconds). */
+const NAP = 2_000_000n;
+
+export function defineScheduler(module: ModuleBuilder): void {
+  const kernelType = module.typeIndex(KERNEL_PARAMETERS, false);
+  const step = (index: I32): I32 => i32.add(i32.load(0, HEADER.steps), i32.mul(index, STEP_BYTES));
+
+  if (!module.target.shared) {
+    module.define("run", 2, { exported: true }, (f) => {
+      const [first, last] = [f.parameter(0), f.parameter(1)];
+      const scratch = f.i32(i32.load(0, HEADER.scratch));
+      const tile = f.i32();
+      const tiles = f.i32();
+      const entry = f.i32();
+      const index = f.i32();
+      f.for(index, first, last, 1, () => {
+        f.set(entry, step(index));
+        f.set(tiles, i32.load(entry, 8));
+        f.for(tile, 0, tiles, 1, () => {
+          f.callIndirect(kernelType, i32.load(entry), i32.load(entry, 4), tile, scratch);
+        });
+      });
+    });
+    return;
+  }
+
+  module.define("work", 4, { exported: true, returns: true }, (f) => {
+    const [thread, generation, first, last] = [f.parameter(0), f.parameter(1), f.parameter(2), f.parameter(3)];
+    const scratch = f.i32(i32.add(i32.load(0, HEADER.scratch), i32.mul(thread, i32.load(0, HEADER.scratchBytes))));
+    const entry = f.i32();
+    const counter = f.i32();
+    const finished = f.i32();
+    const tiles = f.i32();
+    const tile = f.i32();
+    const index = f.i32();
+    const spins = f.i32();
+    const seen = f.i32();
+    const word = f.i64();
+    const stale = (): void =>
+      f.if(i32.ne(i32.atomicLoad(i32.const(0), HEADER.generation), generation), () => f.return(0));
+
+    /** Takes tiles until none is left. */
+    const takeTiles = (): void =>
+      f.block((done) => {
+        f.doWhile(() => {
+          f.set64(word, i64.atomicLoad(counter));
+          f.if(i32.ne(i32.wrap(i64.shrU(word, i64.const(32n))), generation), () => f.return(0));
+          f.set(tile, i32.wrap(word));
+          f.breakIf(done, i32.geU(tile, tiles));
+          f.if(i64.eq(i64.compareExchange(counter, word, i64.add(word, i64.const(1n))), word), () => {
+            f.callIndirect(kernelType, i32.load(entry), i32.load(entry, 4), tile, scratch);
+            f.if(i32.eq(i32.add(i32.atomicAdd(finished, 1), 1), tiles), () => {
+              f.run(i32.atomicNotify(finished, -1));
+            });
+          });
+        }, i32.const(1));
+      });
+
+    const awaitOthers = (local: I32Local): void => {
+      f.set(local, 0);
+      f.block((done) => {
+        f.doWhile(() => {
+          f.set(seen, i32.atomicLoad(finished));
+          f.breakIf(done, i32.eq(seen, tiles));
+          f.increase(local, 1);
+          f.if(i32.geS(local, SPINS), () => {
+            stale();
+            f.run(i32.atomicWait(finished, seen, NAP));
+          });
+        }, i32.const(1));
+      });
+    };
+
+    f.for(index, first, last, 1, () => {
+      f.set(entry, step(index));
+      f.set(tiles, i32.load(entry, 8));
+      f.set(counter, i32.add(i32.load(0, HEADER.counters), i32.mul(index, COUNTER_BYTES)));
+      f.set(finished, i32.add(counter, 8));
+      takeTiles();
+      awaitOthers(spins);
+    });
+    f.return(1);
+  });
+}

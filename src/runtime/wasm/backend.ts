@@ -1,0 +1,110 @@
+/** The WASM backend: kernels emitted for what the host can run, one linear memory per compiled graph. */
+
+import { DeviceError, UnsupportedError } from "../../errors.js";
+import { hasRelaxedSimd, hasSharedMemory, hasSimd, type Target } from "../../kernels/wasm/index.js";
+import { type FoldCache, type Graph, optimize, type ValueId } from "../../ops/index.js";
+import type { Backend, CompileOptions, Executable } from "../backend.js";
+import { type Loaded, type Runner, WasmExecutable } from "./executable.js";
+import { createMemory, createProgram, ModuleCache, writeProgram } from "./program.js";
+
+export interface WasmBackendOptions {
+  /**
+   * Instructions to use; `auto` takes the fastest that the host has. `scalar` is for hosts without SIMD (and tests).
+   * Default `auto`.
+   */
+  readonly instructions?: "auto" | "relaxed" | "simd" | "scalar";
+}
+
+function chooseTarget(options: WasmBackendOptions): Target {
+  const wanted = options.instructions ?? "auto";
+  const simd = wanted !== "scalar" && hasSimd();
+  const relaxed = simd && wanted !== "simd" && hasRelaxedSimd();
+  if ((wanted === "simd" && !simd) || (wanted === "relaxed" && !relaxed)) {
+    throw new DeviceError(
+      `wasm: this host has no ${wanted === "simd" ? "SIMD" : "relaxed SIMD"}; use instructions auto`,
+      {
+        wanted,
+      },
+    );
+  }
+  return { simd, relaxed, shared: false };
+}
+
+/** Runs on the calling thread. */
+function singleThread(instance: WebAssembly.Instance): Runner {
+  const run = instance.exports.run as (first: number, last: number) => void;
+  return {
+    async run(first, last) {
+      run(first, last);
+    },
+    dispose() {},
+  };
+}
+
+class WasmBackend implements Backend {
+  readonly name = "wasm";
+  readonly software = false;
+  readonly adapter: string;
+  private readonly modules = new ModuleCache();
+  private readonly folded: FoldCache = new WeakMap();
+  private readonly executables = new Set<WasmExecutable>();
+  private disposed = false;
+
+  constructor(
+    private readonly target: Target,
+    private readonly threads: number,
+  ) {
+    const instructions = target.relaxed ? "relaxed SIMD" : target.simd ? "SIMD" : "scalar";
+    this.adapter = `WebAssembly ${instructions}, ${threads} thread${threads === 1 ? "" : "s"}`;
+  }
+
+  async compile(graph: Graph, options: CompileOptions = {}): Promise<Executable> {
+    return this.build(graph, options);
+  }
+
+  private async build(graph: Graph, options: CompileOptions): Promise<WasmExecutable> {
+    if (this.disposed) throw new DeviceError("wasm: the backend was disposed; open it again");
+    const dtype = options.dtype ?? "float32";
+    if (dtype !== "float32") {
+      throw new UnsupportedError(`wasm: dtype ${dtype} is not supported; use float32`, { dtype });
+    }
+    options.signal?.throwIfAborted();
+    const keepTaps = options.keepTaps ?? false;
+    const kept = new Set<ValueId>(keepTaps ? graph.taps.values() : []);
+    // As outputs, tapped values survive the passes.
+    const optimized = optimize({ ...graph, outputs: [...new Set([...graph.outputs, ...kept])] }, this.folded);
+    const program = createProgram({ ...optimized, outputs: graph.outputs }, kept, this.threads);
+    const { module, slots } = await this.modules.get(this.target, program.steps);
+    options.signal?.throwIfAborted();
+    const memory = createMemory(program, this.target.shared);
+    writeProgram(program, memory, slots);
+    const instance = await WebAssembly.instantiate(module, { env: { memory } });
+    const loaded: Loaded = { program, memory, runner: singleThread(instance) };
+    const executable = new WasmExecutable(
+      loaded,
+      graph,
+      keepTaps,
+      () => this.build(graph, { ...options, keepTaps: true }),
+      (self) => this.executables.delete(self),
+    );
+    this.executables.add(executable);
+    return executable;
+  }
+
+  dispose(): void {
+    this.disposed = true;
+    for (const executable of [...this.executables]) executable.dispose();
+    this.modules.clear();
+  }
+}
+
+/**
+ * Opens the WASM backend.
+ * @throws DeviceError when the host has no WebAssembly, or not the instructions that were asked for.
+ */
+export async function createWasmBackend(options: WasmBackendOptions = {}): Promise<Backend> {
+  if (typeof WebAssembly !== "object") throw new DeviceError("wasm: this host has no WebAssembly; use --backend cpu");
+  const target = chooseTarget(options);
+  void hasSharedMemory;
+  return new WasmBackend(target, 1);
+}

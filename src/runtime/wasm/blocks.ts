@@ -1,0 +1,69 @@
+/** Blocks of linear memory: constants stay, activations share one arena by their lifetimes. */
+
+/** A run of bytes whose address is known once the whole program is. */
+export interface Block {
+  /** Multiple of 16. */
+  readonly bytes: number;
+  /** Writes the contents of a constant; activations have none. */
+  readonly fill?: (target: Float32Array) => void;
+  /** First and last step that touch it (activations). */
+  first: number;
+  last: number;
+  address: number;
+}
+
+export interface Address {
+  readonly block: Block;
+  readonly offset: number;
+}
+
+export const ALIGNMENT = 64;
+
+export function roundUp(value: number, multiple: number): number {
+  return Math.ceil(value / multiple) * multiple;
+}
+
+export function createBlock(bytes: number, fill?: (target: Float32Array) => void): Block {
+  const block = { bytes: roundUp(Math.max(bytes, 16), 16), first: Number.POSITIVE_INFINITY, last: -1, address: -1 };
+  return fill ? { ...block, fill } : block;
+}
+
+/**
+ * Gives each block an address of `base` or above such that blocks that are live at one step never overlap: the largest
+ * first, each at the lowest free place. Returns the end of the arena.
+ */
+export function placeArena(blocks: readonly Block[], base: number): number {
+  const placed: Block[] = [];
+  let end = base;
+  const bySize = [...blocks].sort((a, b) => b.bytes - a.bytes || a.first - b.first);
+  for (const block of bySize) {
+    const rivals = placed
+      .filter((other) => other.first <= block.last && block.first <= other.last)
+      .sort((a, b) => a.address - b.address);
+    let address = base;
+    for (const rival of rivals) {
+      if (address + block.bytes <= rival.address) break;
+      address = Math.max(address, roundUp(rival.address + rival.bytes, ALIGNMENT));
+    }
+    block.address = address;
+    placed.push(block);
+    end = Math.max(end, address + block.bytes);
+  }
+  return end;
+}
+
+/** Largest sum of the blocks' bytes that are live at one step. */
+export function liveBytes(blocks: readonly Block[], steps: number): number {
+  const changes = new Float64Array(steps + 2);
+  for (const { first, last, bytes } of blocks) {
+    changes[Math.max(0, first)] += bytes;
+    changes[last + 1] -= bytes;
+  }
+  let live = 0;
+  let most = 0;
+  for (const change of changes) {
+    live += change;
+    most = Math.max(most, live);
+  }
+  return most;
+}

@@ -1,0 +1,185 @@
+/** Element-wise ops and pooling. */
+
+import {
+  activationKernel,
+  addKernel,
+  affineKernel,
+  type ElementwiseField,
+  type Kernel,
+  maxPool,
+  scaleKernel,
+} from "../../../kernels/wasm/index.js";
+import type { NodeOf, ValueId } from "../../../ops/index.js";
+import { elementCount } from "../../../tensor/index.js";
+import { type Address, roundUp } from "../blocks.js";
+import { channelMap, physicalChannels } from "../layout.js";
+import type { Lowering } from "../lowering.js";
+
+/** Floats that one tile of an element-wise kernel covers. */
+const TILE_FLOATS = 16384;
+
+/** A value as pixels of whole vectors. */
+interface Run extends Address {
+  readonly step: number;
+}
+
+function emit(
+  lowering: Lowering,
+  kernel: Kernel<ElementwiseField>,
+  x: Run,
+  y: Run,
+  out: Run,
+  pixels: number,
+  floats: number,
+  factor = 0,
+): void {
+  const blockPixels = Math.max(1, Math.floor(TILE_FLOATS / floats));
+  const at = ({ block, offset }: Run): Address => ({ block, offset });
+  lowering.step(
+    kernel,
+    {
+      x: at(x),
+      xStep: x.step,
+      y: at(y),
+      yStep: y.step,
+      out: at(out),
+      outStep: out.step,
+      pixels,
+      blockPixels,
+      floats,
+      factor: { float: factor },
+    },
+    Math.ceil(pixels / blockPixels),
+  );
+}
+
+/** Applies an element-wise kernel to one or two values of one shape. */
+function elementwise(
+  lowering: Lowering,
+  kernel: Kernel<ElementwiseField>,
+  inputs: readonly ValueId[],
+  output: ValueId,
+  factor?: number,
+): void {
+  const shape = lowering.shape(output);
+  const runs = (ids: readonly ValueId[]): { runs: Run[]; out: Run; pixels: number; floats: number } => {
+    if (shape.length !== 4) {
+      const dense = ids.map((id) => lowering.dense(id));
+      const out = lowering.outputDense(output);
+      const step = 0;
+      return {
+        runs: dense.map((d) => ({ block: d.block, offset: d.offset, step })),
+        out: { block: out.block, offset: out.offset, step },
+        pixels: 1,
+        floats: roundUp(elementCount(shape), 4),
+      };
+    }
+    const target = lowering.segments(output);
+    const same = ids.every((id) => physicalChannels(lowering.segments(id)) === physicalChannels(target));
+    const views = ids.map((id) =>
+      same && lowering.segments(id).length === target.length ? lowering.nhwc(id) : lowering.compact(id),
+    );
+    const out = lowering.outputNhwc(output);
+    return {
+      runs: views.map((v) => ({ block: v.block, offset: v.offset, step: v.pixelBytes })),
+      out: { block: out.block, offset: out.offset, step: out.pixelBytes },
+      pixels: out.n * out.h * out.w,
+      floats: physicalChannels(target),
+    };
+  };
+  const {
+    runs: [first, ...rest],
+    out,
+    pixels,
+    floats,
+  } = runs(inputs);
+  if (rest.length === 0) emit(lowering, kernel, first, first, out, pixels, floats, factor);
+  rest.forEach((other, i) => {
+    emit(lowering, kernel, i === 0 ? first : out, other, out, pixels, floats, factor);
+  });
+}
+
+export function lowerActivation(lowering: Lowering, node: NodeOf<"activation">): void {
+  const [output] = node.outputs;
+  if (node.attrs.activation.kind === "identity") {
+    if (lowering.shape(output).length === 4) lowering.alias(output, lowering.nhwc(node.inputs[0]));
+    else lowering.aliasDense(output, lowering.dense(node.inputs[0]));
+    return;
+  }
+  elementwise(lowering, activationKernel(node.attrs.activation), node.inputs, output);
+}
+
+export function lowerAdd(lowering: Lowering, node: NodeOf<"add">): void {
+  elementwise(lowering, addKernel(), node.inputs, node.outputs[0]);
+}
+
+export function lowerScale(lowering: Lowering, node: NodeOf<"scale">): void {
+  elementwise(lowering, scaleKernel(), node.inputs, node.outputs[0], node.attrs.factor);
+}
+
+/** (x − μ)·γ/√(σ² + eps) + β as x·gain + shift. */
+export function lowerBatchNorm(lowering: Lowering, node: NodeOf<"batchNorm">): void {
+  const view = lowering.nhwc(node.inputs[0]);
+  const [gamma, beta, mean, variance] = node.inputs.slice(1).map((id) => lowering.weight(id, node).data);
+  const output = lowering.outputNhwc(node.outputs[0]);
+  const map = channelMap(view.segments);
+  const gain = (c: number): number => gamma[c] / Math.sqrt(variance[c] + node.attrs.eps);
+  const spread = (value: (channel: number) => number): Address =>
+    lowering.constant(map.length, (target) => {
+      map.forEach((channel, i) => {
+        target[i] = channel < 0 ? 0 : value(channel);
+      });
+    });
+  const pixels = output.n * output.h * output.w;
+  const blockPixels = Math.max(1, Math.floor(TILE_FLOATS / map.length));
+  lowering.step(
+    affineKernel(),
+    {
+      x: { block: view.block, offset: view.offset },
+      xStep: view.pixelBytes,
+      out: { block: output.block, offset: output.offset },
+      outStep: output.pixelBytes,
+      pixels,
+      blockPixels,
+      floats: map.length,
+      gain: spread(gain),
+      shift: spread((c) => beta[c] - mean[c] * gain(c)),
+    },
+    Math.ceil(pixels / blockPixels),
+  );
+}
+
+export function lowerMaxPool(lowering: Lowering, node: NodeOf<"maxPool2d">): void {
+  const { kernel, stride, padding, dilation } = node.attrs;
+  const input = lowering.nhwc(node.inputs[0]);
+  const output = lowering.outputNhwc(node.outputs[0]);
+  lowering.step(
+    maxPool(),
+    {
+      x: { block: input.block, offset: input.offset },
+      xPixel: input.pixelBytes,
+      xRow: input.w * input.pixelBytes,
+      xImage: input.h * input.w * input.pixelBytes,
+      inHeight: input.h,
+      inWidth: input.w,
+      strideY: stride[0],
+      strideX: stride[1],
+      padY: padding[0],
+      padX: padding[1],
+      dilationY: dilation[0],
+      dilationX: dilation[1],
+      kernelY: kernel[0],
+      kernelX: kernel[1],
+      height: output.h,
+      width: output.w,
+      channels: physicalChannels(output.segments),
+      out: { block: output.block, offset: output.offset },
+      outPixel: output.pixelBytes,
+      weights: 0,
+      bias: 0,
+      residual: 0,
+      residualPixel: 0,
+    },
+    output.n * output.h,
+  );
+}

@@ -1,0 +1,184 @@
+/** A lowered graph in linear memory: addresses, module, constants and step tables, ready to run. */
+
+import { UnsupportedError } from "../../errors.js";
+import {
+  buildModule,
+  COUNTER_BYTES,
+  HEADER,
+  HEADER_BYTES,
+  type Kernel,
+  type KernelModule,
+  MAXIMUM_PAGES,
+  STEP_BYTES,
+  type Target,
+} from "../../kernels/wasm/index.js";
+import type { Graph, ValueId } from "../../ops/index.js";
+import { ALIGNMENT, type Block, liveBytes, placeArena, roundUp } from "./blocks.js";
+import type { Dense } from "./layout.js";
+import { lowerNode } from "./lower/index.js";
+import { type Argument, type InputPlace, Lowering, type Step } from "./lowering.js";
+
+const PAGE = 65536;
+
+export interface Program {
+  readonly graph: Graph;
+  readonly steps: readonly Step[];
+  readonly inputs: readonly InputPlace[];
+  readonly outputs: readonly Dense[];
+  readonly lowering: Lowering;
+  /** Kept values, to be read after a run. */
+  readonly kept: ReadonlySet<ValueId>;
+  readonly addresses: {
+    readonly steps: number;
+    readonly counters: number;
+    readonly args: readonly number[];
+    readonly scratch: number;
+    readonly scratchBytes: number;
+  };
+  readonly bytes: number;
+  readonly weightBytes: number;
+  readonly arenaBytes: number;
+  readonly liveBytes: number;
+}
+
+/** Lowers a graph and gives everything an address. @throws UnsupportedError beyond 4 GiB. */
+export function createProgram(graph: Graph, keep: ReadonlySet<ValueId>, threads: number): Program {
+  const lowering = new Lowering(graph, { threads, keep });
+  graph.nodes.forEach((node, index) => {
+    lowering.enter(index);
+    lowerNode(lowering, node);
+  });
+  lowering.enter(-1);
+  const outputs = graph.outputs.map((id) => lowering.dense(id));
+  const inputs = graph.inputs.map((id) => lowering.inputPlace(id));
+  const { steps, arena, constants } = lowering;
+  for (const { dense, padded } of inputs) {
+    const block = padded?.block ?? dense?.block;
+    if (block) {
+      block.first = -1;
+      block.last = Math.max(block.last, 0);
+    }
+  }
+  const untilEnd = (block: Block | undefined): void => {
+    if (block && !block.fill) block.last = steps.length;
+  };
+  for (const { block } of outputs) untilEnd(block);
+  for (const id of keep) {
+    const { nhwc, dense } = lowering.peek(id);
+    untilEnd(nhwc?.block);
+    untilEnd(dense?.block);
+  }
+
+  let end = HEADER_BYTES;
+  const take = (bytes: number): number => {
+    const address = roundUp(end, ALIGNMENT);
+    end = address + bytes;
+    return address;
+  };
+  const stepTable = take(steps.length * STEP_BYTES);
+  const counters = take(steps.length * COUNTER_BYTES);
+  const args = steps.map(({ kernel }) => take(kernel.fields.length * 4));
+  const scratchBytes = roundUp(lowering.scratchBytes, ALIGNMENT);
+  const scratch = take(scratchBytes * threads);
+  lowering.zeros.address = take(lowering.zeroFloats * 4);
+  const weightsFrom = roundUp(end, ALIGNMENT);
+  for (const block of constants) block.address = take(block.bytes);
+  const weightBytes = end - weightsFrom;
+  const used = arena.filter((block) => block.last >= block.first);
+  const arenaFrom = roundUp(end, ALIGNMENT);
+  end = placeArena(used, arenaFrom);
+  // Vectors at the end of a dense value may reach beyond it.
+  const bytes = roundUp(end + ALIGNMENT, PAGE);
+  if (bytes > MAXIMUM_PAGES * PAGE) {
+    const gib = (bytes / 2 ** 30).toFixed(1);
+    throw new UnsupportedError(
+      `wasm: the model needs ${gib} GiB, WebAssembly memory ends at 4 GiB; use a smaller imgsz, batch or model, or --backend webgpu`,
+      { bytes },
+    );
+  }
+  return {
+    graph,
+    steps,
+    inputs,
+    outputs,
+    lowering,
+    kept: keep,
+    addresses: { steps: stepTable, counters, args, scratch, scratchBytes },
+    bytes,
+    weightBytes,
+    arenaBytes: end - arenaFrom,
+    liveBytes: liveBytes(used, steps.length),
+  };
+}
+
+/** Modules by their kernels and target: graphs of one model at several sizes share one. */
+export class ModuleCache {
+  private readonly modules = new Map<string, Promise<{ module: WebAssembly.Module; slots: KernelModule["slots"] }>>();
+
+  get(
+    target: Target,
+    steps: readonly Step[],
+  ): Promise<{ readonly module: WebAssembly.Module; readonly slots: KernelModule["slots"] }> {
+    const kernels = new Map<string, Kernel>(steps.map(({ kernel }) => [kernel.name, kernel]));
+    const names = [...kernels.keys()].sort();
+    const key = [target.simd, target.relaxed, target.shared, ...names].join("\n");
+    let entry = this.modules.get(key);
+    if (!entry) {
+      const { bytes, slots } = buildModule(
+        target,
+        names.map((name) => kernels.get(name)).filter((k) => k !== undefined),
+      );
+      entry = WebAssembly.compile(bytes).then((module) => ({ module, slots }));
+      this.modules.set(key, entry);
+    }
+    return entry;
+  }
+
+  clear(): void {
+    this.modules.clear();
+  }
+}
+
+export function createMemory(program: Program, shared: boolean): WebAssembly.Memory {
+  const pages = program.bytes / PAGE;
+  try {
+    return new WebAssembly.Memory({ initial: pages, maximum: pages, shared });
+  } catch (cause) {
+    const mib = Math.ceil(program.bytes / 2 ** 20);
+    throw new UnsupportedError(
+      `wasm: the host gave no ${mib} MiB of memory for the model; use a smaller imgsz, batch or model`,
+      { bytes: program.bytes, cause },
+    );
+  }
+}
+
+function word(value: Argument, ints: Int32Array, floats: Float32Array, at: number): void {
+  if (typeof value === "number") ints[at] = value;
+  else if ("float" in value) floats[at] = value.float;
+  else ints[at] = value.block.address + value.offset;
+}
+
+/** Writes header, step table, arguments and constants. */
+export function writeProgram(program: Program, memory: WebAssembly.Memory, slots: ReadonlyMap<string, number>): void {
+  const { addresses, steps, lowering } = program;
+  const ints = new Int32Array(memory.buffer);
+  const floats = new Float32Array(memory.buffer);
+  ints[HEADER.steps / 4] = addresses.steps;
+  ints[HEADER.counters / 4] = addresses.counters;
+  ints[HEADER.scratch / 4] = addresses.scratch;
+  ints[HEADER.scratchBytes / 4] = addresses.scratchBytes;
+  steps.forEach(({ kernel, args, tiles }, index) => {
+    const entry = (addresses.steps + index * STEP_BYTES) / 4;
+    const slot = slots.get(kernel.name);
+    if (slot === undefined) throw new Error(`internal error: kernel ${kernel.name} is not in the module`);
+    ints[entry] = slot;
+    ints[entry + 1] = addresses.args[index];
+    ints[entry + 2] = tiles;
+    kernel.fields.forEach((field, i) => {
+      word(args[field], ints, floats, addresses.args[index] / 4 + i);
+    });
+  });
+  for (const { fill, address, bytes } of lowering.constants) {
+    fill?.(floats.subarray(address / 4, (address + bytes) / 4));
+  }
+}
