@@ -25,7 +25,18 @@ import {
 } from "./references.js";
 
 const FULL = process.env.YOLOV5_FULL === "1";
-const CHECKPOINTS = ["yolov5n", "ppe", "food", "dna", "pothole", "places", "crops", "crops-pruned-25", "leaky"];
+const CHECKPOINTS = [
+  "yolov5n",
+  "ppe",
+  "food",
+  "dna",
+  "pothole",
+  "places",
+  "crops",
+  "crops-pruned-25",
+  "leaky",
+  "yolov5n-7",
+];
 /** Pictures of each checkpoint that the short suite runs. */
 const SHORT_PICTURES = { fast: 3, slow: 1 };
 
