@@ -1,7 +1,7 @@
 /** The WASM backend: kernels emitted for what the host can run, one linear memory per compiled graph. */
 
 import { DeviceError, UnsupportedError } from "../../errors.js";
-import { hasRelaxedSimd, hasSharedMemory, hasSimd, type Target } from "../../kernels/wasm/index.js";
+import { hasRelaxedSimd, hasSimd, type Target } from "../../kernels/wasm/index.js";
 import { type FoldCache, type Graph, optimize, type ValueId } from "../../ops/index.js";
 import type { Backend, CompileOptions, Executable } from "../backend.js";
 import { type Loaded, type Runner, WasmExecutable } from "./executable.js";
@@ -105,6 +105,5 @@ class WasmBackend implements Backend {
 export async function createWasmBackend(options: WasmBackendOptions = {}): Promise<Backend> {
   if (typeof WebAssembly !== "object") throw new DeviceError("wasm: this host has no WebAssembly; use --backend cpu");
   const target = chooseTarget(options);
-  void hasSharedMemory;
   return new WasmBackend(target, 1);
 }

@@ -213,7 +213,7 @@ export class Lowering {
     if (entry.nhwc) return entry.nhwc;
     const dense = this.dense(id);
     const view = this.outputNhwc(id);
-    const [n, c, h, w] = dense.shape;
+    const [, c, h, w] = dense.shape;
     this.copyChannels(view, (logical, count) => ({
       from: { block: dense.block, offset: dense.offset + logical * h * w * 4 },
       image: c * h * w * 4,
@@ -223,7 +223,6 @@ export class Lowering {
       count,
     }));
     this.clearGaps(view);
-    void n;
     return view;
   }
 
