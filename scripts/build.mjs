@@ -27,5 +27,13 @@ await build({
   chunkNames: "chunks/[name]-[hash]",
   external: [...Object.keys(dependencies), ...Object.keys(optionalDependencies)].flatMap((name) => [name, `${name}/*`]),
 });
+// Browsers: one file with everything in it, so that nothing has to be hosted beside it.
+await build({
+  ...common,
+  entryPoints: { index: "src/index.ts" },
+  platform: "browser",
+  minify: true,
+});
 await chmod("dist/cli.js", 0o755);
-if (!process.argv.includes("--no-types")) execFileSync("npx", ["tsc", "-p", "tsconfig.build.json"], { stdio: "inherit" });
+if (!process.argv.includes("--no-types"))
+  execFileSync("npx", ["tsc", "-p", "tsconfig.build.json"], { stdio: "inherit" });
