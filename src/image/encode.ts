@@ -1,7 +1,7 @@
 /** RGB bytes to picture files. */
 
-import jpeg from "jpeg-js";
 import { ImageError } from "../errors.js";
+import { encodeBaseline } from "./jpeg/encode.js";
 import { encodePng as encodePngChecked } from "./png/encode.js";
 import type { RgbImage } from "./types.js";
 
@@ -17,21 +17,13 @@ function check(image: RgbImage, format: string, maxSide: number): void {
 }
 
 /**
- * A JPEG file of `image`.
+ * A JPEG file of `image`, with full chroma resolution.
  * @param quality 1 to 100 on libjpeg's scale; 95 is OpenCV's default and so `detect.py`'s.
  * @throws ImageError for empty pictures and for sides beyond JPEG's 65,535.
  */
 export function encodeJpeg(image: RgbImage, quality = 95): Uint8Array {
   check(image, "encodeJpeg", 65535);
-  const { width, height, data: source } = image;
-  const data = new Uint8Array(width * height * 4);
-  for (let from = 0, to = 0; from < source.length; from += 3, to += 4) {
-    data[to] = source[from];
-    data[to + 1] = source[from + 1];
-    data[to + 2] = source[from + 2];
-    data[to + 3] = 255;
-  }
-  return jpeg.encode({ width, height, data }, quality).data;
+  return encodeBaseline(image, quality);
 }
 
 /**

@@ -4,8 +4,10 @@ import { ImageError } from "../../errors.js";
 import { checkPictureSize } from "../limits.js";
 import { applyOrientation } from "../orient.js";
 import type { RgbImage } from "../types.js";
-import { readJpegHeader } from "./header.js";
-import { decodeWithMozjpeg } from "./mozjpeg.js";
+import { JpegDamage } from "./frame.js";
+import { type JpegHeader, readJpegHeader } from "./header.js";
+import { decodeWithMozjpeg, mozjpegAvailable } from "./mozjpeg.js";
+import { decodePlain } from "./plainDecoder.js";
 
 /**
  * Decodes a JPEG and turns it upright by its EXIF orientation.
@@ -16,7 +18,22 @@ export async function decodeJpeg(bytes: Uint8Array, what: string, maxPixels: num
   const header = readJpegHeader(bytes);
   if (!header) throw new ImageError(`${what}: damaged JPEG: it has no frame header (truncated?)`, {});
   checkPictureSize(what, header.width, header.height, maxPixels);
-  const image = await decodeWithMozjpeg(bytes);
-  if (!image) throw new ImageError(`${what}: damaged JPEG that does not decode`, { ...header });
-  return applyOrientation(image, header.orientation);
+  const fast = suitsMozjpeg(header) && (await mozjpegAvailable()) ? await decodeWithMozjpeg(bytes) : undefined;
+  return applyOrientation(fast ?? decodeSlowly(bytes, what), header.orientation);
+}
+
+/** Mozjpeg's wrapper refuses CMYK, and mozjpeg spreads 4:4:0 chroma more simply than libjpeg-turbo. */
+function suitsMozjpeg({ components, sampling }: JpegHeader): boolean {
+  const tallest = Math.max(...sampling.map((factors) => factors & 15));
+  return components <= 3 && sampling.every((factors) => (factors & 15) === tallest || factors >> 4 < sampling[0] >> 4);
+}
+
+function decodeSlowly(bytes: Uint8Array, what: string): RgbImage {
+  try {
+    return decodePlain(bytes);
+  } catch (cause) {
+    if (cause instanceof JpegDamage) throw new ImageError(`${what}: damaged JPEG: ${cause.message}`, {}, { cause });
+    if (cause instanceof RangeError) throw new ImageError(`${what}: too large to decode in memory`, {}, { cause });
+    throw cause;
+  }
 }

@@ -11,6 +11,8 @@ export interface JpegHeader {
   readonly process: number;
   /** Bits a sample, 8 in nearly every file. */
   readonly precision: number;
+  /** Horizontal × 16 + vertical sampling factor of each component. */
+  readonly sampling: Uint8Array;
   readonly orientation: number | undefined;
 }
 
@@ -48,6 +50,7 @@ export function readJpegHeader(bytes: Uint8Array): JpegHeader | undefined {
         height: view.getUint16(at + 3),
         width: view.getUint16(at + 5),
         components: bytes[at + 7],
+        sampling: Uint8Array.from({ length: bytes[at + 7] }, (_, i) => bytes[at + 9 + i * 3] ?? 0),
       };
     } else if (marker === 0xe1 && length > 8 && end <= bytes.length) {
       orientation ??= exifOrientation(bytes.subarray(at + 8, end));

@@ -33,17 +33,21 @@ export async function mozjpegAvailable(): Promise<boolean> {
 
 /**
  * Decodes grey and YCbCr/RGB pictures, baseline and progressive, as stored (not turned).
- * @returns undefined where the decoder refuses the file.
+ * @returns undefined where the decoder refuses the file or warns of damage; what libjpeg-turbo makes of damaged data
+ * depends on its vector code, which `plainDecoder.ts` follows and this one does not.
  * @throws whatever WebAssembly throws when it may not compile; ask `mozjpegAvailable` first.
  */
 export async function decodeWithMozjpeg(bytes: Uint8Array): Promise<RgbImage | undefined> {
   compiled ??= compile();
   const module = await compiled;
   const { default: createModule } = await import("@jsquash/jpeg/codec/dec/mozjpeg_dec.js");
+  let complained = false;
   const decoder = await createModule({
     noInitialRun: true,
     print: () => {},
-    printErr: () => {},
+    printErr: () => {
+      complained = true;
+    },
     instantiateWasm: (imports: WebAssembly.Imports, done: (instance: WebAssembly.Instance) => void) => {
       const instance = new WebAssembly.Instance(module, imports);
       done(instance);
@@ -57,7 +61,7 @@ export async function decodeWithMozjpeg(bytes: Uint8Array): Promise<RgbImage | u
   } catch {
     return undefined; // libjpeg's error exit ends the "program": the instance is thrown away with the error.
   }
-  if (!rgba) return undefined;
+  if (!rgba || complained) return undefined;
   const { width, height, data: source } = rgba;
   const data = new Uint8Array(width * height * 3);
   for (let from = 0, to = 0; to < data.length; from += 4, to += 3) {
