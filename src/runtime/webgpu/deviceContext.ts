@@ -46,9 +46,12 @@ export class DeviceContext {
   /** Settles only when the device is lost or disposed of. */
   readonly lost: Promise<EngineError>;
   private failure: EngineError | undefined;
+  /** Held so that it is not collected while the device lives; Node cannot end before it is let go. */
+  keepAlive: GPU | undefined;
   private disposed = false;
 
-  private constructor(device: GPUDevice, info: GPUAdapterInfo, software: boolean) {
+  private constructor(gpu: GPU, device: GPUDevice, info: GPUAdapterInfo, software: boolean) {
+    this.keepAlive = gpu;
     this.device = device;
     this.adapterName = describe(info);
     this.software = software;
@@ -88,7 +91,7 @@ export class DeviceContext {
       throw new DeviceError(`webgpu: ${describe(adapter.info)} gives no device: ${cause}`, {}, { cause });
     }
     const software = adapter.info.isFallbackAdapter === true || SOFTWARE.test(describe(adapter.info));
-    return new DeviceContext(device, adapter.info, software);
+    return new DeviceContext(gpu, device, adapter.info, software);
   }
 
   get stats(): Counters {
@@ -136,5 +139,6 @@ export class DeviceContext {
     if (this.disposed) return;
     this.disposed = true;
     this.device.destroy();
+    this.keepAlive = undefined;
   }
 }

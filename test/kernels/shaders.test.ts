@@ -1,0 +1,65 @@
+/** Every kernel in every variant compiles: Dawn's null backend validates WGSL, layouts and bindings without a GPU. */
+
+import { readdirSync } from "node:fs";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { ShaderCompileError } from "../../src/errors.js";
+import { defineKernel, kernelText } from "../../src/kernels/wgsl/index.js";
+import { DeviceContext } from "../../src/runtime/webgpu/deviceContext.js";
+import { CONV_KERNELS, type ConvKernelName } from "../../src/runtime/webgpu/index.js";
+import { lowerGraph } from "../../src/runtime/webgpu/lowerGraph.js";
+import { PipelineCache } from "../../src/runtime/webgpu/pipelineCache.js";
+import { buildCase, CONV_CASES, GROUP_CASES, OTHER_CASES } from "../support/opCases.js";
+import { REPOSITORY } from "../support/reference.js";
+import { webgpuOrSkip } from "../support/webgpu.js";
+
+const gpu = await webgpuOrSkip(["backend=null"]);
+const KERNELS = join(REPOSITORY, "src", "kernels", "wgsl");
+/** Appended to other kernels, not run by themselves. */
+const MODULES = new Set(["activation"]);
+
+describe.skipIf(!gpu)("shaders", () => {
+  let context: DeviceContext;
+  let pipelines: PipelineCache;
+  const compiled = new Set<string>();
+  beforeAll(async () => {
+    if (!gpu) return;
+    context = await DeviceContext.create({ gpu });
+    pipelines = new PipelineCache(context);
+  });
+  afterAll(() => context?.dispose());
+
+  it.each(Object.keys(CONV_KERNELS) as ConvKernelName[])("compile all cases with %s", async (name) => {
+    for (const opCase of [...OTHER_CASES, ...CONV_CASES, ...GROUP_CASES]) {
+      const { graph } = buildCase(opCase);
+      const { steps } = lowerGraph(graph, [CONV_KERNELS[name], CONV_KERNELS.conv2d_naive], new Set());
+      for (const { call } of steps) {
+        await pipelines.pipeline(call, new Set());
+        // As where inputs and output are slices of one concat.
+        const reads = call.kernel.bindings.flatMap(({ access }, i) => (access === "read" ? [i] : []));
+        await pipelines.pipeline(call, new Set(reads));
+        compiled.add(call.kernel.name);
+      }
+    }
+  });
+
+  it("covers every file", () => {
+    const files = readdirSync(KERNELS).flatMap((file) => (file.endsWith(".wgsl") ? [file.slice(0, -5)] : []));
+    const missing = files.filter((file) => !compiled.has(file) && !MODULES.has(file));
+    expect(missing).toEqual([]);
+  });
+
+  it("reports kernel, line and column of what does not compile", async () => {
+    const kernel = defineKernel("broken", "fn main() {\n  let x: u32 = 1.5;\n}", { y: "write" });
+    const call = { kernel, overrides: {}, params: { uints: [1] }, workgroups: [1, 1, 1] as const };
+    const outcome = pipelines.pipeline(call, new Set());
+    await expect(outcome).rejects.toBeInstanceOf(ShaderCompileError);
+    await expect(outcome).rejects.toThrow(/broken\.wgsl:\d+:\d+: /);
+  });
+
+  it("puts directives before the header, and the header before the text", () => {
+    const kernel = defineKernel("k", "// Text.\nenable subgroups;\nconst B = A;", { y: "write" });
+    const call = { kernel, overrides: {}, header: { A: 4 }, params: { uints: [] }, workgroups: [1, 1, 1] as const };
+    expect(kernelText(call).replace(/\n+/g, "\n")).toBe("enable subgroups;\nconst A = 4u;\n// Text.\nconst B = A;");
+  });
+});

@@ -1,0 +1,210 @@
+/** What a run costs the device, how memory is planned, and how failures end. */
+
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { DeviceError, DeviceLostError, DisposedError, ShapeError } from "../../../src/errors.js";
+import type { Graph } from "../../../src/ops/index.js";
+import { createCpuBackend } from "../../../src/runtime/cpu/cpuBackend.js";
+import { createWebGpuBackend, type WebGpuBackend } from "../../../src/runtime/webgpu/index.js";
+import { compare, type HostTensor } from "../../../src/tensor/index.js";
+import { Blocks, tinyNetwork } from "../../support/blocks.js";
+import { randomTensor } from "../../support/random.js";
+import { openBackend, webgpuOrSkip } from "../../support/webgpu.js";
+
+const gpu = await webgpuOrSkip();
+
+async function onCpu(graph: Graph, inputs: readonly HostTensor[], names: readonly string[]) {
+  const executable = await createCpuBackend().compile(graph);
+  return { outputs: await executable.run(inputs), taps: await executable.tap(names, inputs) };
+}
+
+describe.skipIf(!gpu)("webgpu executable", () => {
+  let backend: WebGpuBackend;
+  beforeAll(async () => {
+    if (gpu) backend = await openBackend(gpu);
+  });
+  afterAll(() => backend?.dispose());
+
+  it("says what runs it", () => {
+    expect(backend.name).toBe("webgpu");
+    expect(backend.adapter).not.toBe("");
+    expect(backend.adapter.includes("(software)")).toBe(backend.software);
+  });
+
+  it.each([
+    [16, 32, 1],
+    [12, 28, 1],
+    [10, 36, 2],
+  ])("computes every layer of a network of width %i at %i pixels, batch %i", async (width, size, batch) => {
+    const graph = tinyNetwork(width, size, batch);
+    const inputs = [randomTensor([batch, 3, size, size], 7)];
+    const names = [...graph.taps.keys()];
+    const expected = await onCpu(graph, inputs, names);
+    const executable = await backend.compile(graph);
+    const outputs = await executable.run(inputs);
+    outputs.forEach((output, i) => {
+      expect(compare(output, expected.outputs[i]).nmse).toBeLessThanOrEqual(1e-10);
+    });
+    const taps = await executable.tap(names, inputs);
+    for (const name of names) {
+      const [actual, wanted] = [taps.get(name), expected.taps.get(name)];
+      expect(actual && wanted && compare(actual, wanted).nmse, name).toBeLessThanOrEqual(1e-10);
+    }
+    executable.dispose();
+  });
+
+  it("submits once a run, creates nothing after the first, copies no channel", async () => {
+    const executable = await backend.compile(tinyNetwork(16, 32));
+    const inputs = [randomTensor([1, 3, 32, 32], 3)];
+    await executable.run(inputs);
+    const before = executable.counters();
+    const runs = 5;
+    for (let i = 0; i < runs; i++) await executable.run(inputs);
+    const after = executable.counters();
+    expect(after.submits - before.submits).toBe(runs);
+    expect(after.buffersCreated).toBe(before.buffersCreated);
+    expect(after.pipelinesCreated).toBe(before.pipelinesCreated);
+    expect(after.bindGroupsCreated).toBe(before.bindGroupsCreated);
+    expect(after.copies).toBe(before.copies);
+    expect(after.dispatches).toBeGreaterThan(before.dispatches);
+    executable.dispose();
+  });
+
+  it("copies a concat input that stands in two concats, and counts it", async () => {
+    const b = new Blocks();
+    const x = b.input([1, 4, 7, 7]);
+    const shared = b.conv("shared", x, 8);
+    const first = b.concat("first", [shared, b.conv("other", x, 4)]);
+    const second = b.concat("second", [b.conv("third", x, 4), shared, shared]);
+    const graph = b.finish([first, second]);
+    const inputs = [randomTensor([1, 4, 7, 7], 5)];
+    const expected = await onCpu(graph, inputs, []);
+    const executable = await backend.compile(graph);
+    const before = executable.counters();
+    const outputs = await executable.run(inputs);
+    expect(executable.counters().copies - before.copies).toBe(2);
+    outputs.forEach((output, i) => {
+      expect(compare(output, expected.outputs[i]).nmse).toBeLessThanOrEqual(1e-10);
+    });
+    executable.dispose();
+  });
+
+  it("keeps a residual and its sum in one concat apart", async () => {
+    const b = new Blocks();
+    const x = b.conv("x", b.input([1, 4, 7, 7]), 8);
+    const sum = b.conv("sum", x, 8, 3, 1, x);
+    const graph = b.finish([b.concat("cat", [x, sum])]);
+    const inputs = [randomTensor([1, 4, 7, 7], 6)];
+    const expected = await onCpu(graph, inputs, []);
+    const executable = await backend.compile(graph);
+    expect(compare((await executable.run(inputs))[0], expected.outputs[0]).nmse).toBeLessThanOrEqual(1e-10);
+    executable.dispose();
+  });
+
+  it("shares weights between two sizes and frees them with the last one", async () => {
+    const small = tinyNetwork(16, 32);
+    const buffersOf = () => backend.counters().buffersCreated;
+    const first = await backend.compile(small);
+    const start = buffersOf();
+    // The same graph again: slots, parameters and staging are new, weights are not.
+    const second = await backend.compile(small);
+    const slots = buffersOf() - start;
+    expect(slots).toBeLessThan(small.constants.size);
+    expect(second.memory().weightBytes).toBe(first.memory().weightBytes);
+    first.dispose();
+    const inputs = [randomTensor([1, 3, 32, 32], 3)];
+    await second.run(inputs);
+    second.dispose();
+    await expect(second.run(inputs)).rejects.toBeInstanceOf(DisposedError);
+  });
+
+  it("runs overlapping calls in order", async () => {
+    const executable = await backend.compile(tinyNetwork(16, 32));
+    const inputs = [1, 2, 3, 4].map((seed) => [randomTensor([1, 3, 32, 32], seed)]);
+    const alone: HostTensor[] = [];
+    for (const given of inputs) alone.push((await executable.run(given))[0]);
+    const together = await Promise.all(inputs.map((given) => executable.run(given)));
+    together.forEach(([output], i) => {
+      expect(compare(output, alone[i]).maxAbs).toBe(0);
+    });
+    executable.dispose();
+  });
+
+  it("refuses inputs of another shape, and goes on", async () => {
+    const executable = await backend.compile(tinyNetwork(16, 32));
+    await expect(executable.run([randomTensor([1, 3, 32, 31], 1)])).rejects.toBeInstanceOf(ShapeError);
+    await expect(executable.run([])).rejects.toBeInstanceOf(ShapeError);
+    expect(await executable.run([randomTensor([1, 3, 32, 32], 1)])).toHaveLength(2);
+    executable.dispose();
+  });
+
+  it("times every dispatch and tells its kernel", async () => {
+    const graph = tinyNetwork(16, 32);
+    const executable = await backend.compile(graph);
+    const timings = await executable.profile([randomTensor([1, 3, 32, 32], 1)]);
+    const names = new Set(timings.map((t) => t.name));
+    for (const name of ["stem", "c3.cv1", "sppf.m1", "up"]) expect(names.has(name), name).toBe(true);
+    const convolutions = graph.nodes.filter((node) => node.type === "conv2d").length;
+    expect(timings.filter((t) => t.type === "conv2d" && t.flops > 0)).toHaveLength(convolutions);
+    for (const { ms, bytes, kernel } of timings) {
+      expect(ms).toBeGreaterThanOrEqual(0);
+      expect(bytes).toBeGreaterThan(0);
+      expect(kernel).not.toBe("");
+    }
+    executable.dispose();
+  });
+});
+
+describe.skipIf(!gpu)("webgpu device", () => {
+  it("works with no optional feature and the least limits", async () => {
+    if (!gpu) return;
+    const backend = await openBackend(gpu, { minimal: true });
+    expect(backend.device.limits.maxComputeInvocationsPerWorkgroup).toBe(256);
+    const graph = tinyNetwork(12, 28);
+    const inputs = [randomTensor([1, 3, 28, 28], 7)];
+    const expected = await onCpu(graph, inputs, []);
+    const executable = await backend.compile(graph);
+    const outputs = await executable.run(inputs);
+    expect(compare(outputs[0], expected.outputs[0]).nmse).toBeLessThanOrEqual(1e-10);
+    // Without timestamp queries every dispatch is waited for.
+    expect((await executable.profile(inputs)).length).toBeGreaterThan(10);
+    backend.dispose();
+  });
+
+  it("names the limit that a tensor breaks", async () => {
+    if (!gpu) return;
+    const backend = await openBackend(gpu, { minimal: true });
+    const b = new Blocks();
+    // 64 channels × 1024 × 1024 × 4 bytes = 256 MiB; WebGPU guarantees 128 MiB a binding.
+    const graph = b.finish([b.conv("wide", b.input([1, 1, 1024, 1024]), 64)]);
+    await expect(backend.compile(graph)).rejects.toThrow(/wide .*268435456 bytes.*134217728/);
+    await expect(backend.compile(graph)).rejects.toBeInstanceOf(DeviceError);
+    backend.dispose();
+  });
+
+  it("settles a run when the device is destroyed, and refuses the next", async () => {
+    if (!gpu) return;
+    const backend = await openBackend(gpu);
+    const executable = await backend.compile(tinyNetwork(16, 64));
+    const inputs = [randomTensor([1, 3, 64, 64], 1)];
+    await executable.run(inputs);
+    const running = executable.run(inputs);
+    const outcome = running.then(
+      () => "done",
+      (error: unknown) => error,
+    );
+    backend.device.destroy();
+    const settled = await outcome;
+    if (settled !== "done") expect(settled).toBeInstanceOf(DeviceLostError);
+    await expect(executable.run(inputs)).rejects.toBeInstanceOf(DeviceLostError);
+    await expect(backend.compile(tinyNetwork(16, 64))).rejects.toBeInstanceOf(DeviceLostError);
+    executable.dispose();
+    backend.dispose();
+    await expect(backend.compile(tinyNetwork(16, 64))).rejects.toBeInstanceOf(DisposedError);
+  });
+
+  it("refuses a GPU without adapter with the fix", async () => {
+    const none = { requestAdapter: async () => null } as unknown as GPU;
+    await expect(createWebGpuBackend({ gpu: none })).rejects.toThrow(/no adapter.*--backend wasm/);
+    await expect(createWebGpuBackend({ gpu: none })).rejects.toBeInstanceOf(DeviceError);
+  });
+});

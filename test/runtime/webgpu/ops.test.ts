@@ -1,0 +1,49 @@
+/** Every op and every convolution kernel on the device against the float64 reference. */
+
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { CONV_KERNELS, type ConvKernelName, type WebGpuBackend } from "../../../src/runtime/webgpu/index.js";
+import { allClose, compare } from "../../../src/tensor/index.js";
+import { buildCase, CONV_CASES, GROUP_CASES, type OpCase, OTHER_CASES } from "../../support/opCases.js";
+import { openBackend, webgpuOrSkip } from "../../support/webgpu.js";
+
+const gpu = await webgpuOrSkip();
+
+async function check(backend: WebGpuBackend, opCase: OpCase): Promise<void> {
+  const { graph, inputs, expected } = buildCase(opCase);
+  const executable = await backend.compile(graph);
+  try {
+    const [actual] = await executable.run(inputs);
+    const { maxAbs, nmse, worstIndex } = compare(actual, expected);
+    const message = `${opCase.name}: max ${maxAbs} at ${worstIndex}, NMSE ${nmse}`;
+    expect(nmse, message).toBeLessThanOrEqual(1e-10);
+    expect(allClose(actual, expected, 1e-5, 1e-5 * Math.sqrt(opCase.depth)), message).toBe(true);
+    // The second run must not depend on what the first one left in memory.
+    const [again] = await executable.run(inputs);
+    expect(compare(again, actual).maxAbs, opCase.name).toBe(0);
+    // tap reads the same value on its own way.
+    const tapped = (await executable.tap(["node"], inputs)).get("node");
+    expect(tapped && compare(tapped, actual).maxAbs, opCase.name).toBe(0);
+  } finally {
+    executable.dispose();
+  }
+}
+
+describe.skipIf(!gpu)("webgpu ops", () => {
+  let backend: WebGpuBackend;
+  beforeAll(async () => {
+    if (gpu) backend = await openBackend(gpu);
+  });
+  afterAll(() => backend?.dispose());
+
+  it.each([...OTHER_CASES, ...GROUP_CASES, ...CONV_CASES])("$name", (opCase) => check(backend, opCase));
+});
+
+describe.skipIf(!gpu).each(Object.keys(CONV_KERNELS) as ConvKernelName[])("%s", (name) => {
+  let backend: WebGpuBackend;
+  beforeAll(async () => {
+    if (gpu) backend = await openBackend(gpu, { convKernel: name });
+  });
+  afterAll(() => backend?.dispose());
+
+  it.each([...CONV_CASES, ...GROUP_CASES])("$name", (opCase) => check(backend, opCase));
+});

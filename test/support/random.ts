@@ -1,0 +1,19 @@
+/** Seeded random tensors, so that a failing case fails again. */
+
+import { elementCount, type HostTensor, tensor } from "../../src/tensor/index.js";
+
+/** Uniform in [−1, 1), from a 32-bit linear congruential generator. */
+export function randomTensor(shape: readonly number[], seed: number, scale = 1): HostTensor<"float32"> {
+  let state = (seed * 2654435761) >>> 0;
+  const data = new Float32Array(elementCount(shape));
+  for (let i = 0; i < data.length; i++) {
+    state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
+    data[i] = (state / 2 ** 31 - 1) * scale;
+  }
+  return tensor("float32", shape, data);
+}
+
+/** The same values as float64, so that reference mathematics rounds nothing. */
+export function asFloat64(t: HostTensor): HostTensor {
+  return tensor("float64", t.shape, Float64Array.from(t.data as Float32Array));
+}
