@@ -36,7 +36,7 @@ export function resolveModule(checkpoint: Checkpoint, options: ResolveOptions = 
   const { stateDict, extra } = checkpoint;
   if (!stateDict) throw new CheckpointError(`${what}: holds no model`, { path: options.path });
   const tree = extra.get("modules");
-  if (typeof tree === "string") return moduleTreeFromJson(tree, stateDict);
+  if (typeof tree === "string" || tree instanceof Map) return moduleTreeFromJson(tree, stateDict);
   const description = options.config ?? extra.get("yaml") ?? extra.get("config") ?? extra.get("cfg");
   if (description === undefined || description === null) {
     throw new CheckpointError(

@@ -4,7 +4,7 @@
  */
 
 import { CheckpointError } from "../errors.js";
-import type { HostTensor } from "../tensor/index.js";
+import { type HostTensor, toFloat32 } from "../tensor/index.js";
 import { isTensor } from "../weights/index.js";
 import type { ModuleNode, PlainValue } from "../weights/types.js";
 
@@ -24,7 +24,7 @@ function attributeJson(value: PlainValue): AttributeJson | undefined {
   if (value === null || typeof value === "boolean" || typeof value === "string") return value;
   if (typeof value === "number") return Number.isFinite(value) ? value : undefined;
   if (typeof value === "bigint") return Number(value);
-  if (isTensor(value)) return value.data.length <= 64 ? Array.from(value.data, Number) : undefined;
+  if (isTensor(value)) return value.data.length <= 64 ? Array.from(toFloat32(value).data) : undefined;
   if (Array.isArray(value)) {
     const parts = value.map((v) => attributeJson(v));
     return parts.every((part) => part !== undefined) ? (parts as AttributeJson[]) : undefined;
@@ -56,6 +56,12 @@ const MAX_DEPTH = 40;
 /** Buffers of PyTorch's and YOLOv5's modules; every other tensor is a parameter. */
 const BUFFERS = new Set(["running_mean", "running_var", "num_batches_tracked", "anchors", "anchor_grid", "stride"]);
 
+/** Entries of a parsed JSON object, or of the map that a file's parsed metadata hold in its place. */
+function entriesOf(value: unknown): [string, unknown][] {
+  if (value instanceof Map) return [...value].map(([key, entry]): [string, unknown] => [String(key), entry]);
+  return typeof value === "object" && value !== null ? Object.entries(value) : [];
+}
+
 function fromJson(
   source: unknown,
   path: string,
@@ -65,11 +71,12 @@ function fromJson(
   if (typeof source !== "object" || source === null || depth > MAX_DEPTH) {
     throw new CheckpointError(`holds a module tree that is damaged at ${path || "its root"}`, { path });
   }
-  const { t, a, c } = source as Partial<ModuleJson>;
+  const parts = new Map(entriesOf(source));
+  const t = parts.get("t");
   if (typeof t !== "string")
     throw new CheckpointError(`holds a module without a class at ${path || "its root"}`, { path });
   const own = tensors.get(path) ?? new Map<string, HostTensor>();
-  const children = Object.entries(c ?? {}).map(([name, part]): [string, ModuleNode] => [
+  const children = entriesOf(parts.get("c")).map(([name, part]): [string, ModuleNode] => [
     name,
     fromJson(part, path === "" ? name : `${path}.${name}`, tensors, depth + 1),
   ]);
@@ -77,7 +84,7 @@ function fromJson(
     kind: "module",
     type: t.split(".").pop() ?? t,
     className: t,
-    attributes: new Map<string, PlainValue>(Object.entries(a ?? {})),
+    attributes: new Map(entriesOf(parts.get("a")) as [string, PlainValue][]),
     parameters: new Map([...own].filter(([name]) => !BUFFERS.has(name))),
     buffers: new Map([...own].filter(([name]) => BUFFERS.has(name))),
     children: new Map(children),
@@ -85,13 +92,13 @@ function fromJson(
 }
 
 /**
- * The tree back from its JSON text and a state dict.
- * @throws CheckpointError for a text that is no module tree.
+ * The tree back from its JSON, as text or parsed, and a state dict.
+ * @throws CheckpointError for what is no module tree.
  */
-export function moduleTreeFromJson(text: string, stateDict: ReadonlyMap<string, HostTensor>): ModuleNode {
-  let parsed: unknown;
+export function moduleTreeFromJson(source: PlainValue, stateDict: ReadonlyMap<string, HostTensor>): ModuleNode {
+  let parsed: unknown = source;
   try {
-    parsed = JSON.parse(text);
+    if (typeof source === "string") parsed = JSON.parse(source);
   } catch {
     throw new CheckpointError("holds a module tree that is no JSON text");
   }

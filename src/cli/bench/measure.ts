@@ -1,0 +1,86 @@
+/** Timing: warm-up, then all engines interleaved round by round, so that a busy machine slows all of them alike. */
+
+import { throwIfInterrupted } from "../interrupt.js";
+import type { BenchEngine } from "./engine.js";
+
+export interface MeasureOptions {
+  readonly iterations: number;
+  readonly warmup: number;
+  /** For all engines together, in seconds. */
+  readonly seconds: number;
+  readonly signal: AbortSignal;
+  readonly onRound?: ((round: number) => void) | undefined;
+}
+
+/** Milliseconds of each timed run, per engine in the given order. At least one round is run. */
+export async function measure(engines: readonly BenchEngine[], options: MeasureOptions): Promise<number[][]> {
+  const deadline = performance.now() + options.seconds * 1000;
+  // Slow engines need no long warm-up: it ends at a quarter of the time.
+  const warm = performance.now() + options.seconds * 250;
+  for (let round = 0; round < options.warmup && performance.now() < warm; round++) {
+    for (const engine of engines) {
+      throwIfInterrupted(options.signal);
+      await engine.run();
+    }
+  }
+  const times: number[][] = engines.map(() => []);
+  for (let round = 0; round < options.iterations; round++) {
+    if (round > 0 && performance.now() > deadline) break;
+    for (const [i, engine] of engines.entries()) {
+      throwIfInterrupted(options.signal);
+      const started = performance.now();
+      await engine.run();
+      times[i].push(performance.now() - started);
+    }
+    options.onRound?.(round + 1);
+  }
+  return times;
+}
+
+/** The value below which `share` of the values lie: nearest rank; for 0.5 the mean of the two middle ones. */
+export function quantile(values: readonly number[], share: number): number {
+  const sorted = values.toSorted((a, b) => a - b);
+  const { length } = sorted;
+  if (length === 0) return Number.NaN;
+  if (share === 0.5 && length % 2 === 0) return (sorted[length / 2 - 1] + sorted[length / 2]) / 2;
+  return sorted[Math.min(length - 1, Math.max(0, Math.ceil(share * length) - 1))];
+}
+
+/** A row of the command's JSON. */
+export interface BenchRow {
+  readonly engine: string;
+  readonly backend: string;
+  readonly model: string;
+  readonly dtype: string;
+  readonly imgsz: readonly [number, number];
+  readonly batch: number;
+  readonly coldMs: number;
+  readonly medianMs: number;
+  readonly p95Ms: number;
+  /** Pictures a second. */
+  readonly fps: number;
+  readonly gflopsPerSecond: number | null;
+  readonly peakBytes: number | null;
+  /** Timed runs. */
+  readonly runs: number;
+}
+
+export async function rowOf(engine: BenchEngine, times: readonly number[]): Promise<BenchRow> {
+  const medianMs = quantile(times, 0.5);
+  const { backend, model, dtype, imgsz, batch, coldMs, flops } = engine;
+  return {
+    engine: engine.engine,
+    backend,
+    model,
+    dtype,
+    imgsz,
+    batch,
+    coldMs,
+    medianMs,
+    p95Ms: quantile(times, 0.95),
+    fps: (batch * 1000) / medianMs,
+    gflopsPerSecond: flops === undefined ? null : flops / medianMs / 1e6,
+    peakBytes: (await engine.peakBytes()) ?? null,
+    runs: times.length,
+  };
+}

@@ -1,0 +1,101 @@
+/** This engine as one that is measured. */
+
+import { readFile } from "node:fs/promises";
+import { NumericError } from "../../errors.js";
+import type { RgbImage } from "../../image/index.js";
+import { type BackendChoice, openBackend } from "../../node/backends.js";
+import { openWeights } from "../../node/weightSource.js";
+import type { HostTensor } from "../../tensor/index.js";
+import { createMember, type OpenedModel, openModel } from "../../yolov5/loadModel.js";
+import { checkImageSize } from "../../yolov5/options.js";
+import { graphFlops } from "../flops.js";
+import type { Output } from "../output.js";
+import { DownloadProgress } from "../progress.js";
+import type { BenchEngine } from "./engine.js";
+import { benchInput } from "./input.js";
+
+export interface OwnEngineOptions {
+  readonly weights: string;
+  readonly backend: BackendChoice;
+  readonly config: unknown;
+  readonly half: boolean;
+  readonly imgsz: readonly [number, number] | undefined;
+  readonly batch: number;
+  readonly picture: RgbImage | undefined;
+}
+
+/** Opens, compiles and runs once, timed; reading or downloading the file and drawing random weights are not. */
+export async function openOwnEngine(options: OwnEngineOptions, output: Output): Promise<BenchEngine> {
+  const { weights, batch } = options;
+  const open = await prepare(options, output);
+  const onNote = (note: string): void => output.line(`note: ${note}`);
+  const started = performance.now();
+  const opened = open();
+  const backend = await openBackend(options.backend, { onNote });
+  try {
+    const dtype = options.half ? "float16" : "float32";
+    const { network, info } = createMember(opened, backend, { path: weights, dtype });
+    const building = performance.now() - started;
+    const usual = info.task === "classify" ? ([224, 224] as const) : ([640, 640] as const);
+    const wanted = options.imgsz ?? usual;
+    const onWarning = (text: string): void => output.warn(text);
+    const imgsz = info.task === "classify" ? wanted : checkImageSize(wanted, info.stride, onWarning);
+    const input = benchInput({ task: info.task, imgsz, stride: info.stride, batch, picture: options.picture });
+    const shape = [batch, 3, imgsz[0], imgsz[1]] as const;
+    const again = performance.now();
+    checkOutputs(await network.forward(input), weights);
+    const coldMs = building + performance.now() - again;
+    return {
+      engine: "yolov5-ts",
+      backend: backend.name,
+      model: weights,
+      dtype: network.dtype,
+      adapter: backend.adapter,
+      coldMs,
+      imgsz: [imgsz[0], imgsz[1]],
+      batch,
+      flops: graphFlops(network.graph(shape)),
+      run: () => network.forward(input),
+      profile: () => network.with(shape, (executable) => executable.profile([input])),
+      async peakBytes() {
+        const use = await network.with(shape, async (executable) => executable.memory());
+        return use.weightBytes + use.activationBytes + use.stagingBytes;
+      },
+      dispose() {
+        network.dispose();
+        backend.dispose();
+      },
+    };
+  } catch (error) {
+    backend.dispose();
+    throw error;
+  }
+}
+
+/** What opens the model once its bytes are here. */
+async function prepare({ weights, config }: OwnEngineOptions, output: Output): Promise<() => OpenedModel> {
+  const bytes = await readFile(weights).catch(() => undefined);
+  if (bytes) return () => openModel(bytes, { path: weights, config });
+  const progress = new DownloadProgress(output);
+  const { onProgress } = progress;
+  const onWarning = (text: string): void => output.warn(text);
+  const { signal } = output.io;
+  const { opened } = await openWeights(weights, { config, onProgress, onWarning, signal }).finally(() =>
+    progress.stop(),
+  );
+  return () => opened;
+}
+
+/** A backend that computes nonsense must not be called fast. @throws NumericError. */
+function checkOutputs(outputs: readonly HostTensor[], model: string): void {
+  for (const { data } of outputs) {
+    let nonZero = false;
+    for (const value of data) {
+      if (!Number.isFinite(Number(value))) {
+        throw new NumericError(`${model}: an output is ${value}; run verify, or bench without --half`, { model });
+      }
+      if (value !== 0) nonZero = true;
+    }
+    if (!nonZero) throw new NumericError(`${model}: all outputs are zero; run verify`, { model });
+  }
+}

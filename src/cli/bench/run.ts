@@ -1,0 +1,73 @@
+/** `yolov5 bench`: every model on every backend, interleaved. */
+
+import { availableParallelism, cpus } from "node:os";
+import type { BenchFlags } from "../commands/bench.js";
+import { readPicture } from "../detect/readPicture.js";
+import { EXIT } from "../errors.js";
+import { orInterrupted } from "../interrupt.js";
+import type { Output } from "../output.js";
+import { openBar } from "../progress.js";
+import { heightWidth } from "../values.js";
+import { readYaml } from "../yamlFile.js";
+import type { BenchEngine } from "./engine.js";
+import { type BenchRow, measure, rowOf } from "./measure.js";
+import { openOwnEngine } from "./ownEngine.js";
+import { benchTable, profileTable } from "./report.js";
+
+export async function runBench(flags: BenchFlags, output: Output): Promise<number> {
+  const engines: BenchEngine[] = [];
+  try {
+    return await orInterrupted(output.io.signal, measureAll(flags, output, engines));
+  } finally {
+    for (const engine of engines) engine.dispose();
+  }
+}
+
+async function measureAll(flags: BenchFlags, output: Output, engines: BenchEngine[]): Promise<number> {
+  const { signal } = output.io;
+  const config = flags.cfg === undefined ? undefined : await readYaml(flags.cfg, "--cfg");
+  const picture = flags.source === undefined ? undefined : (await readPicture(flags.source, { signal })).picture.image;
+  for (const weights of flags.weights ?? ["random:yolov5n"]) {
+    for (const backend of flags.backend ?? ["auto"]) {
+      const { batchSize: batch, half = false } = flags;
+      const imgsz = heightWidth(flags.imgsz);
+      engines.push(await openOwnEngine({ weights, backend, config, half, imgsz, batch, picture }, output));
+    }
+  }
+  const device = deviceOf(engines);
+  output.line(`Device: ${device.adapter}; ${device.cpu}, ${device.cores} cores; Node ${device.node}`);
+  const bar = await openBar(output, flags.iterations, "measuring {bar} {value}/{total} rounds");
+  const times = await measure(engines, { ...flags, signal, onRound: (round) => bar.update(round) }).finally(() =>
+    bar.stop(),
+  );
+  const rows: BenchRow[] = [];
+  for (const [i, engine] of engines.entries()) rows.push(await rowOf(engine, times[i]));
+  for (const line of benchTable(rows)) output.line(line);
+  const layers = flags.layers ? await profileAll(engines, output) : undefined;
+  await output.writeJson({ device, rows, ratios: [], ...(layers ? { layers } : {}) });
+  return EXIT.done;
+}
+
+async function profileAll(engines: readonly BenchEngine[], output: Output): Promise<unknown[]> {
+  const profiles: unknown[] = [];
+  for (const { engine, backend, model, profile } of engines) {
+    if (!profile) continue;
+    const nodes = await profile();
+    output.line();
+    output.line(`${model} on ${backend}:`);
+    for (const line of profileTable(nodes)) output.line(line);
+    profiles.push({ engine, backend, model, nodes });
+  }
+  return profiles;
+}
+
+/** The machine, and what ran on it. */
+function deviceOf(engines: readonly BenchEngine[]) {
+  const adapters = [...new Set(engines.map(({ adapter }) => adapter).filter((adapter) => adapter !== undefined))];
+  return {
+    adapter: adapters.join(", "),
+    cpu: cpus()[0]?.model.trim() ?? "unknown",
+    cores: availableParallelism(),
+    node: process.versions.node,
+  };
+}

@@ -1,0 +1,55 @@
+/** `yolov5 bench`: speed and memory. */
+
+import type { Command } from "commander";
+import type { BackendChoice } from "../../node/backends.js";
+import { BACKEND_LIST, backend, imageSize, list, positive, whole } from "../values.js";
+import { addCommonOptions, type CommonFlags, type Start, WEIGHTS_HELP } from "./common.js";
+
+export interface BenchFlags extends Omit<CommonFlags, "backend"> {
+  readonly backend?: readonly BackendChoice[];
+  readonly weights?: readonly string[];
+  readonly cfg?: string;
+  readonly imgsz?: readonly number[];
+  readonly batchSize: number;
+  readonly half?: boolean;
+  readonly source?: string;
+  readonly iterations: number;
+  readonly warmup: number;
+  readonly seconds: number;
+  readonly layers?: boolean;
+}
+
+const AFTER = `
+Times the network alone: input tensor in host memory to outputs in host memory. cold: from the checkpoint's bytes to the
+first outputs (opening, device, compiling, first run). Several weights and backends are interleaved, round by round. The
+input is seeded noise, or a picture (--source), never zeros; outputs that are no numbers fail the run.
+
+Examples:
+  yolov5 bench --weights yolov5n.pt
+  yolov5 bench --weights random:yolov5s random:yolov5x --backend webgpu --half --iterations 200
+  yolov5 bench --weights best.pt --backend webgpu cpu --layers --json bench.json`;
+
+export function defineBench(program: Command, start: Start): void {
+  const command = program
+    .command("bench")
+    .summary("measure speed and memory")
+    .description("Measures speed and memory of the network.")
+    .optionsGroup("What:")
+    .option("--weights <w...>", `${WEIGHTS_HELP} (default: random:yolov5n)`, list(String))
+    .option(`--backend <b...>`, `${BACKEND_LIST} (also --device; default: auto)`, list(backend))
+    .option("--cfg <yaml>", "model description, for a state dict that carries none")
+    .option("--imgsz <px...>", "input size: one number, or height width (default: 640; classification 224)", imageSize)
+    .option("--batch-size <n>", "pictures in one forward pass", whole(1), 1)
+    .option("--half", "float16 where the backend has it")
+    .option("--source <picture>", "a picture as input instead of noise")
+    .optionsGroup("How long:")
+    .option("--iterations <n>", "timed runs", whole(1), 30)
+    .option("--warmup <n>", "runs before them that do not count", whole(0), 3)
+    .option("--seconds <s>", "stop after so long, with fewer runs", positive, 60)
+    .optionsGroup("More:")
+    .option("--layers", "time of every node: kernel, ms, GFLOP/s, share")
+    .addHelpText("after", AFTER);
+  addCommonOptions(command, { backend: false }).action((flags: BenchFlags) =>
+    start(flags, async (output) => (await import("../bench/run.js")).runBench(flags, output)),
+  );
+}

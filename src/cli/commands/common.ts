@@ -1,0 +1,39 @@
+/** Options that every command has, and how a command starts. */
+
+import type { Command } from "commander";
+import type { BackendChoice } from "../../node/backends.js";
+import { VERSION } from "../../version.js";
+import type { Output } from "../output.js";
+import { BACKEND_LIST, backend } from "../values.js";
+
+export interface CommonFlags {
+  readonly backend: BackendChoice;
+  readonly json?: string;
+  readonly quiet?: boolean;
+}
+
+/** Gives the exit code. */
+export type Runner = (output: Output) => Promise<number>;
+/** Runs a command with its output, its errors printed. */
+export type Start = (flags: Omit<CommonFlags, "backend">, runner: Runner) => Promise<void>;
+
+export const WEIGHTS_HELP =
+  "path, URL, released name (yolov5n, downloaded once), codes (the embedded model) or random:yolov5s";
+
+/** Adds the common options, grouped last; `backend: false` for a command that has its own --backend. */
+export function addCommonOptions(command: Command, { backend: withBackend = true } = {}): Command {
+  command.optionsGroup("Common:");
+  if (withBackend) {
+    command.option(
+      "--backend <name>",
+      `${BACKEND_LIST} (also --device): what runs the network; auto takes WebGPU on a hardware adapter, else the CPU`,
+      backend,
+      "auto",
+    );
+  }
+  return command
+    .option("--json <file>", "write the results as JSON; - for standard output, human text then goes to standard error")
+    .option("--quiet", "no human text but warnings and errors")
+    .version(VERSION, "-V, --version", "print the version")
+    .helpOption("-h, --help", "show this help");
+}

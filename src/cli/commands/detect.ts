@@ -1,0 +1,109 @@
+/** `yolov5 detect`: the flags of detect.py v7.0 with its defaults, and a few more. */
+
+import { type Command, Option } from "commander";
+import { classList, fraction, imageSize, list, whole } from "../values.js";
+import { addCommonOptions, type CommonFlags, type Start, WEIGHTS_HELP } from "./common.js";
+
+export interface DetectFlags extends CommonFlags {
+  readonly weights?: readonly string[];
+  readonly source?: readonly string[];
+  readonly cfg?: string;
+  readonly data?: string;
+  readonly imgsz?: readonly number[];
+  readonly square?: boolean;
+  readonly batchSize: number;
+  readonly half?: boolean;
+  readonly augment?: boolean;
+  readonly confThres: number;
+  readonly iouThres: number;
+  readonly maxDet: number;
+  readonly classes?: readonly number[];
+  readonly agnosticNms?: boolean;
+  readonly multiLabel?: boolean;
+  readonly retinaMasks?: boolean;
+  readonly saveTxt?: boolean;
+  readonly saveConf?: boolean;
+  readonly saveCrop?: boolean;
+  /** `--nosave`. */
+  readonly nosave?: boolean;
+  readonly project?: string;
+  readonly name: string;
+  readonly existOk?: boolean;
+  readonly imageFormat: "source" | "jpg" | "png";
+  readonly lineThickness?: number;
+  readonly hideLabels?: boolean;
+  readonly hideConf?: boolean;
+  readonly vidStride: number;
+  readonly viewImg?: boolean;
+  readonly visualize?: boolean;
+  readonly update?: boolean;
+  readonly dnn?: boolean;
+}
+
+const AFTER = `
+Sources: a picture, a folder (its pictures, not its subfolders), a glob ("photos/**/*.jpg"), an http(s) URL, or a .txt
+file that lists sources, one a line. Several may be given. JPEG and PNG pictures are read; EXIF orientation is applied.
+
+Examples:
+  yolov5 detect                                       the embedded model (QR, barcode, ArUco, Data Matrix), its picture
+  yolov5 detect --weights yolov5n.pt --source bus.jpg
+  yolov5 detect --weights best.pt --source photos --conf-thres 0.4 --classes 0 2 --save-txt --save-conf
+  yolov5 detect --weights yolov5s-seg.pt --source bus.jpg --retina-masks
+  yolov5 detect --weights a.pt b.pt --source bus.jpg  an ensemble
+  yolov5 detect --source bus.jpg --nosave --json -    JSON on standard output, nothing written`;
+
+export function defineDetect(program: Command, start: Start): void {
+  const command = program
+    .command("detect")
+    .summary("find objects in pictures (boxes, masks or classes, after the model's own task)")
+    .description(
+      "Finds objects in pictures, as detect.py of YOLOv5 v7.0 does: detection, segmentation or classification, after the model's own task.",
+    )
+    .optionsGroup("Model and input:")
+    .option("--weights <w...>", `${WEIGHTS_HELP}; several make an ensemble (default: codes)`, list(String))
+    .option(
+      "--source <s...>",
+      "pictures; see below (default with the embedded model: its example picture)",
+      list(String),
+    )
+    .option("--imgsz <px...>", "input size: one number, or height width (default: 640; classification 224)", imageSize)
+    .option("--square", "letterbox to the full imgsz, as exported models do, instead of the smallest rectangle")
+    .option("--batch-size <n>", "pictures of one input size that share a forward pass", whole(1), 1)
+    .option("--half", "float16 where the backend has it")
+    .option("--augment", "test-time augmentation: three scales, one mirrored (detection)")
+    .option("--cfg <yaml>", "model description, for a state dict that carries none")
+    .option("--data <yaml>", "data set description: class names for a checkpoint that carries none")
+    .optionsGroup("Which boxes:")
+    .option("--conf-thres <p>", "lowest confidence (also --conf)", fraction, 0.25)
+    .option("--iou-thres <p>", "IoU above which NMS drops the weaker box (also --iou)", fraction, 0.45)
+    .option("--max-det <n>", "most boxes a picture", whole(1), 1000)
+    .option("--classes <c...>", "only these classes, by index: --classes 0 2", classList)
+    .option("--agnostic-nms", "NMS across classes")
+    .option("--multi-label", "every class of a box above the threshold, as val does, instead of the best one")
+    .option("--retina-masks", "masks at the picture's own resolution (segmentation)")
+    .optionsGroup("Results:")
+    .option("--save-txt", "labels/<picture>.txt: class x y w h, normalised (appended, as detect.py does)")
+    .option("--save-conf", "with the confidence at the end of those lines")
+    .option("--save-crop", "crops/<class>/<picture>.jpg")
+    .option("--nosave", "no annotated pictures")
+    .option("--project <folder>", "default: runs/detect, runs/predict-seg or runs/predict-cls, after the task")
+    .option("--name <name>", "folder of this run in the project; exp2, exp3, … where it exists", "exp")
+    .option("--exist-ok", "write into that folder even where it exists")
+    .addOption(
+      new Option("--image-format <f>", "of annotated pictures").choices(["source", "jpg", "png"]).default("source"),
+    )
+    .optionsGroup("Drawing:")
+    .option("--line-thickness <px>", "of boxes (default: after the picture's size)", whole(1))
+    .option("--hide-labels", "boxes without labels")
+    .option("--hide-conf", "labels without confidences")
+    .optionsGroup("For detect.py's users:")
+    .option("--vid-stride <n>", "frame stride of videos, which this release does not read", whole(1), 1)
+    .option("--view-img", "there is no window here; the annotated pictures are in the run's folder")
+    .option("--update", "nothing to update: checkpoints are read without running what they contain")
+    .option("--dnn", "for ONNX models only; ignored")
+    .option("--visualize", "not available; the library's model.tap() gives the features of any layer")
+    .addHelpText("after", AFTER);
+  addCommonOptions(command).action((flags: DetectFlags) =>
+    start(flags, async (output) => (await import("../detect/run.js")).runDetect(flags, output)),
+  );
+}

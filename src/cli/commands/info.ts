@@ -1,0 +1,39 @@
+/** `yolov5 info`: what is in a checkpoint. */
+
+import type { Command } from "commander";
+import { imageSize } from "../values.js";
+import { addCommonOptions, type CommonFlags, type Start, WEIGHTS_HELP } from "./common.js";
+
+export interface InfoFlags extends CommonFlags {
+  readonly weights?: string;
+  readonly cfg?: string;
+  readonly imgsz?: readonly number[];
+  readonly layers?: boolean;
+  readonly memory?: boolean;
+  readonly half?: boolean;
+}
+
+const AFTER = `
+Examples:
+  yolov5 info --weights best.pt
+  yolov5 info --weights yolov5n.pt --layers
+  yolov5 info --weights random:yolov5x6 --imgsz 1280 --memory --backend webgpu`;
+
+export function defineInfo(program: Command, start: Start): void {
+  const command = program
+    .command("info")
+    .summary("facts of a checkpoint: task, classes, layers, parameters, GFLOPs")
+    .description("Tells what is in a checkpoint.")
+    .optionsGroup("Model:")
+    .option("--weights <w>", `${WEIGHTS_HELP} (default: codes)`)
+    .option("--cfg <yaml>", "model description, for a state dict that carries none")
+    .option("--imgsz <px...>", "input size of GFLOPs, shapes and memory (default: 640; classification 224)", imageSize)
+    .option("--half", "float16 where the backend has it, for --memory")
+    .optionsGroup("More:")
+    .option("--layers", "the table of layers: from, type, output shape, parameters")
+    .option("--memory", "device memory for one picture of that size, on the chosen backend")
+    .addHelpText("after", AFTER);
+  addCommonOptions(command).action((flags: InfoFlags) =>
+    start(flags, async (output) => (await import("../info/run.js")).runInfo(flags, output)),
+  );
+}

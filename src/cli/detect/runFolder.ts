@@ -1,0 +1,31 @@
+/** The folder of one run: runs/detect/exp, exp2, exp3, …, made when the first result is written. */
+
+import { mkdir } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import { UsageError } from "../errors.js";
+
+const MOST = 9999;
+
+/**
+ * Makes `project/name`, or the first of name2, name3, … that does not exist yet.
+ * @param existOk take `project/name` even where it exists.
+ */
+export async function makeRunFolder(project: string, name: string, existOk: boolean): Promise<string> {
+  const first = join(project, name);
+  if (existOk) {
+    await mkdir(first, { recursive: true });
+    return first;
+  }
+  await mkdir(dirname(first), { recursive: true });
+  for (let n = 1; n <= MOST; n++) {
+    const folder = n === 1 ? first : `${first}${n}`;
+    try {
+      // Without `recursive` it fails where the folder exists, so that two runs at once never share one.
+      await mkdir(folder);
+      return folder;
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error;
+    }
+  }
+  throw new UsageError(`${first} to ${first}${MOST} all exist; choose another --name or --project, or --exist-ok`);
+}

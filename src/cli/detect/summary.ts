@@ -1,0 +1,124 @@
+/** The words of a detect run: detect.py's lines, and a table of what was found. */
+
+import type { Result } from "../../yolov5/model.js";
+import { formatF } from "../../yolov5/printf.js";
+import { type Column, grouped, tableLines } from "../table.js";
+import { fileNameOf } from "./save.js";
+
+/** detect.py's line: `image 1/2 /p/bus.jpg: 640x480 4 persons, 1 bus, 98.0ms`. */
+export function logLine(result: Result, index: number, count: number): string {
+  const [, , height, width] = result.input;
+  const what = result.summary();
+  return `image ${index}/${count} ${result.source}: ${height}x${width} ${what}, ${formatF(result.speed.inference, 1)}ms`;
+}
+
+/** detect.py's last line about time: means over the pictures. */
+export class SpeedMeter {
+  private count = 0;
+  private preprocess = 0;
+  private inference = 0;
+  private postprocess = 0;
+
+  add({ speed }: Result): void {
+    this.count++;
+    this.preprocess += speed.preprocess;
+    this.inference += speed.inference;
+    this.postprocess += speed.postprocess;
+  }
+
+  line(imgsz: readonly [number, number]): string {
+    const mean = (total: number): string => formatF(total / Math.max(this.count, 1), 1);
+    return (
+      `Speed: ${mean(this.preprocess)}ms pre-process, ${mean(this.inference)}ms inference, ` +
+      `${mean(this.postprocess)}ms NMS per image at shape (1, 3, ${imgsz[0]}, ${imgsz[1]})`
+    );
+  }
+}
+
+/** More rows than this are summed up by class. */
+const MOST_ROWS = 40;
+
+const BOXES: readonly Column[] = [
+  { title: "image" },
+  { title: "class" },
+  { title: "confidence", right: true },
+  { title: "xmin", right: true },
+  { title: "ymin", right: true },
+  { title: "xmax", right: true },
+  { title: "ymax", right: true },
+];
+const CLASSES: readonly Column[] = [
+  { title: "class" },
+  { title: "boxes", right: true },
+  { title: "images", right: true },
+  { title: "lowest confidence", right: true },
+  { title: "highest", right: true },
+];
+const SCORES: readonly Column[] = [{ title: "image" }, { title: "class" }, { title: "confidence", right: true }];
+
+interface Totals {
+  readonly name: string;
+  boxes: number;
+  images: number;
+  lowest: number;
+  highest: number;
+}
+
+/** Gathers what the table needs, so that results (and their masks) need not be kept. */
+export class Summary {
+  private rows: string[][] = [];
+  private readonly totals = new Map<number, Totals>();
+  private images = 0;
+  private found = 0;
+  private classification = false;
+
+  add(result: Result): void {
+    this.images++;
+    const image = fileNameOf(result.source ?? "picture");
+    if (result.task === "classify") {
+      this.classification = true;
+      const [best] = result.top5;
+      if (best) {
+        this.row([image, best.name, best.confidence.toFixed(3)]);
+        this.count(best.class, best.name, best.confidence, new Set());
+      }
+      return;
+    }
+    const seen = new Set<number>();
+    for (const { class: index, name, confidence, xmin, ymin, xmax, ymax } of result.detections) {
+      this.row([image, name, confidence.toFixed(3), ...[xmin, ymin, xmax, ymax].map((value) => value.toFixed(1))]);
+      this.count(index, name, confidence, seen);
+    }
+  }
+
+  /** The table, by class where there are many rows; nothing for an empty run. */
+  lines(): string[] {
+    if (this.found === 0) return this.images === 0 ? [] : ["Nothing found."];
+    if (this.found <= MOST_ROWS) return tableLines(this.classification ? SCORES : BOXES, this.rows);
+    const totals = [...this.totals.entries()].sort(([a], [b]) => a - b).map(([, entry]) => entry);
+    const rows = totals.map(({ name, boxes, images, lowest, highest }) => [
+      name,
+      grouped(boxes),
+      grouped(images),
+      lowest.toFixed(3),
+      highest.toFixed(3),
+    ]);
+    return tableLines(this.classification ? CLASSES.with(1, { title: "pictures", right: true }) : CLASSES, rows);
+  }
+
+  private row(cells: string[]): void {
+    this.found++;
+    if (this.found <= MOST_ROWS) this.rows.push(cells);
+    else this.rows = [];
+  }
+
+  private count(index: number, name: string, confidence: number, seenInImage: Set<number>): void {
+    const entry = this.totals.get(index) ?? { name, boxes: 0, images: 0, lowest: 1, highest: 0 };
+    this.totals.set(index, entry);
+    entry.boxes++;
+    if (!seenInImage.has(index)) entry.images++;
+    seenInImage.add(index);
+    entry.lowest = Math.min(entry.lowest, confidence);
+    entry.highest = Math.max(entry.highest, confidence);
+  }
+}

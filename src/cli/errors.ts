@@ -1,0 +1,56 @@
+/** Exit codes, and every error as the one line that a user reads. */
+
+import { EngineError } from "../errors.js";
+
+/** The contract's codes; 130 is the shell's for Ctrl-C. */
+export const EXIT = { done: 0, failed: 1, usage: 2, interrupted: 130 } as const;
+
+/** Flags that make no sense, alone or together. */
+export class UsageError extends Error {
+  override readonly name = "UsageError";
+}
+
+/** Ctrl-C. */
+export class InterruptedError extends Error {
+  override readonly name = "InterruptedError";
+
+  constructor(message = "interrupted") {
+    super(message);
+  }
+}
+
+/** What the operating system's codes mean. */
+const SYSTEM: Readonly<Record<string, string>> = {
+  EACCES: "permission denied",
+  EPERM: "permission denied",
+  EROFS: "the file system is read-only",
+  ENOSPC: "no space left on the device",
+  ENOENT: "no such file or folder",
+  ENOTDIR: "a part of the path is a file, not a folder",
+  EISDIR: "is a folder",
+  EEXIST: "exists already",
+  EMFILE: "too many open files",
+};
+
+function isSystemError(error: unknown): error is Error & { code: string; path?: string } {
+  return error instanceof Error && "code" in error && typeof error.code === "string" && "syscall" in error;
+}
+
+/** One line, without the word `error`. */
+export function errorLine(error: unknown): string {
+  const oneLine = (text: string): string => text.replace(/\s*\n\s*/g, " ").trim();
+  if (error instanceof EngineError || error instanceof UsageError || error instanceof InterruptedError) {
+    return oneLine(error.message);
+  }
+  if (isSystemError(error)) return `${error.path ?? "file"}: ${SYSTEM[error.code] ?? error.code}`;
+  const message = error instanceof Error ? error.message : String(error);
+  const text = message.startsWith("internal error") ? message : `internal error: ${message}`;
+  return oneLine(`${text}; run again with DEBUG=1 for the stack and report it`);
+}
+
+/** An option that makes no sense for this model is wrong usage as well; all else is a failed run. */
+export function exitCodeOf(error: unknown): number {
+  if (error instanceof InterruptedError) return EXIT.interrupted;
+  if (error instanceof UsageError) return EXIT.usage;
+  return error instanceof EngineError && error.code === "OPTION" ? EXIT.usage : EXIT.failed;
+}

@@ -1,0 +1,12 @@
+/** Floating-point operations of a graph. */
+
+import { type Graph, opOf, type ValueId } from "../ops/index.js";
+
+/** Sum over all nodes; a multiply-add counts two. */
+export function graphFlops(graph: Graph): number {
+  const descriptions = (ids: readonly ValueId[]) => ids.map((id) => graph.values[id]);
+  return graph.nodes.reduce(
+    (sum, node) => sum + opOf(node).flops(descriptions(node.inputs), descriptions(node.outputs), node.attrs),
+    0,
+  );
+}

@@ -1,0 +1,20 @@
+/** Which release of YOLOv5 a module tree looks like. */
+
+import { type ModuleNode, walkModules } from "../../weights/index.js";
+import { layersOf } from "../../yolov5/graph/buildGraph.js";
+
+/** As far as the modules tell: Focus went with v6.0, BottleneckCSP with v4.0, Segment came with v7.0. */
+export function layoutOf(root: ModuleNode): string {
+  const types = new Set<string>();
+  walkModules(root, ({ type }) => types.add(type));
+  const { layers } = layersOf(root);
+  const [first] = layers;
+  const last = layers[layers.length - 1];
+  if (types.has("Segment") || types.has("Proto")) return "v7.0 (segmentation)";
+  if (types.has("Classify") || last.children.has("linear")) return "v6.2 to v7.0 (classification)";
+  if (types.has("BottleneckCSP")) return types.has("Focus") ? "v1.0 to v3.1 (Focus, BottleneckCSP)" : "BottleneckCSP";
+  if (types.has("Focus")) return "v4.0 to v5.0 (Focus, SPP)";
+  const kernel = first.children.get("conv")?.parameters.get("weight")?.shape[3];
+  if (kernel === 6) return "v6.0 to v7.0 (6×6 stem)";
+  return `YOLOv5 (${first.type} stem${kernel === undefined ? "" : `, ${kernel}×${kernel}`})`;
+}

@@ -1,0 +1,71 @@
+/** The model of a command: loaded with progress, its notes told, names and description from YAML files. */
+
+import type { BackendChoice } from "../node/backends.js";
+import { readPictureSource } from "../node/pictureSource.js";
+import { EMBEDDED_MODEL, load, type PictureSource } from "../node.js";
+import { Model } from "../yolov5/model.js";
+import { normalizeNames } from "../yolov5/names.js";
+import type { Output } from "./output.js";
+import { DownloadProgress } from "./progress.js";
+import { grouped } from "./table.js";
+import { readNames, readYaml } from "./yamlFile.js";
+
+export type CliModel = Model<PictureSource>;
+
+export interface LoadFlags {
+  readonly weights?: readonly string[] | undefined;
+  readonly backend: BackendChoice;
+  readonly half?: boolean | undefined;
+  readonly cfg?: string | undefined;
+  readonly data?: string | undefined;
+}
+
+export async function loadModel(flags: LoadFlags, output: Output): Promise<CliModel> {
+  const config = flags.cfg === undefined ? undefined : await readYaml(flags.cfg, "--cfg");
+  const dataNames = flags.data === undefined ? undefined : await readNames(flags.data);
+  const progress = new DownloadProgress(output);
+  let model: CliModel;
+  try {
+    model = await load(flags.weights ?? [EMBEDDED_MODEL], {
+      backend: flags.backend,
+      half: flags.half,
+      config,
+      signal: output.io.signal,
+      onProgress: progress.onProgress,
+      onNote: (note) => output.line(`note: ${note}`),
+    });
+  } finally {
+    progress.stop();
+  }
+  return dataNames === undefined ? model : withNames(model, dataNames, output);
+}
+
+/** The data set's names, for a checkpoint that has none of its own: as in YOLOv5, a checkpoint's own names win. */
+function withNames(model: CliModel, names: unknown, output: Output): CliModel {
+  const { info } = model;
+  const given = normalizeNames(names, info.classes);
+  if (info.names.some((name, i) => name !== `class${i}`)) {
+    if (given.some((name, i) => name !== info.names[i])) {
+      output.warn("--data has other class names than the checkpoint, whose own are used");
+    }
+    return model;
+  }
+  const members = model.members.map((member) => ({ ...member, info: { ...member.info, names: given } }));
+  return new Model(members, model.members[0].network.backend, readPictureSource);
+}
+
+/** What runs, in two lines. */
+export function describeModel(model: CliModel, output: Output): void {
+  const { name, adapter, dtype } = model.device;
+  output.line(`Backend: ${name} (${adapter}), ${dtype}`);
+  for (const { info } of model.members) {
+    const classes = `${info.classes} class${info.classes === 1 ? "" : "es"}`;
+    output.line(`Model:   ${info.path}, ${info.task}, ${classes}, ${grouped(info.parameters)} parameters`);
+  }
+}
+
+/** The `model` of a command's JSON. */
+export function modelJson({ members, info }: CliModel) {
+  const paths = members.map((member) => member.info.path);
+  return { path: info.path, ...(paths.length > 1 ? { ensemble: paths } : {}), task: info.task, names: info.names };
+}

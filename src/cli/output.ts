@@ -1,0 +1,87 @@
+/** Where a command's words go: human text, warnings and errors, and JSON that nothing else may mix with. */
+
+import { errorLine, exitCodeOf, InterruptedError } from "./errors.js";
+import type { Io, TextStream } from "./io.js";
+
+export interface OutputOptions {
+  /** File, or `-` for standard output. */
+  readonly json?: string | undefined;
+  /** Only warnings and errors. */
+  readonly quiet?: boolean | undefined;
+}
+
+/**
+ * Names and notes come from files of strangers: control characters must not reach the terminal, where they could
+ * move the cursor or set the window's title; neither may marks that turn the direction of text.
+ */
+export function printable(text: string): string {
+  return text.replace(/[\p{Cc}\u202a-\u202e\u2066-\u2069]/gu, (c) => (c === "\n" || c === "\t" ? c : "\ufffd"));
+}
+
+export class Output {
+  readonly io: Io;
+  readonly quiet: boolean;
+  private readonly json: string | undefined;
+  private readonly warned = new Set<string>();
+
+  constructor(io: Io, options: OutputOptions = {}) {
+    this.io = io;
+    this.json = options.json;
+    this.quiet = options.quiet ?? false;
+  }
+
+  get wantsJson(): boolean {
+    return this.json !== undefined;
+  }
+
+  /** Human text goes to standard output, except where that carries JSON. */
+  private get human(): TextStream {
+    return this.json === "-" ? this.io.stderr : this.io.stdout;
+  }
+
+  /** True where human text and progress bars would meet on one terminal. */
+  get humanOnTerminal(): boolean {
+    return !this.quiet && this.human.terminal !== undefined;
+  }
+
+  line(text = ""): void {
+    if (!this.quiet) this.human.write(`${printable(text)}\n`);
+  }
+
+  /** Once for each text. */
+  warn(text: string): void {
+    if (this.warned.has(text)) return;
+    this.warned.add(text);
+    this.io.stderr.write(`warning: ${printable(text.replace(/\s*\n\s*/g, " "))}\n`);
+  }
+
+  /** One line about an input that failed while the run goes on. */
+  fail(text: string): void {
+    this.io.stderr.write(`error: ${printable(text.replace(/\s*\n\s*/g, " "))}\n`);
+  }
+
+  /** Prints what ended the run, one line, and gives the exit code. */
+  error(error: unknown): number {
+    if (error instanceof InterruptedError) this.io.stderr.write(`${error.message}\n`);
+    else this.fail(errorLine(error));
+    if (this.io.env.DEBUG && error instanceof Error) this.io.stderr.write(`${stackOf(error)}\n`);
+    return exitCodeOf(error);
+  }
+
+  /** Writes the command's JSON where it was asked for, a file whole or not at all. */
+  async writeJson(value: unknown): Promise<void> {
+    if (this.json === undefined) return;
+    const text = `${JSON.stringify(value)}\n`;
+    if (this.json === "-") {
+      this.io.stdout.write(text);
+      return;
+    }
+    const { writeAtomically } = await import("../node/download.js");
+    await writeAtomically(this.json, new TextEncoder().encode(text));
+  }
+}
+
+function stackOf(error: Error): string {
+  const cause = error.cause instanceof Error ? `\ncaused by ${stackOf(error.cause)}` : "";
+  return `${error.stack ?? error.message}${cause}`;
+}

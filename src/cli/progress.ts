@@ -1,0 +1,66 @@
+/** Progress on standard error: a bar where that is a terminal, else at most one line. */
+
+import type { OnProgress } from "../node/download.js";
+import type { Output } from "./output.js";
+import { megabytes } from "./table.js";
+
+export interface Bar {
+  update(value: number): void;
+  stop(): void;
+}
+
+const NO_BAR: Bar = { update: () => undefined, stop: () => undefined };
+
+/** A bar, or nothing where standard error is no terminal. `format` may use {bar}, {value}, {total}, {percentage}, {eta}. */
+export async function openBar(output: Output, total: number, format: string): Promise<Bar> {
+  const { terminal } = output.io.stderr;
+  if (!terminal || output.quiet) return NO_BAR;
+  const { default: cliProgress } = await import("cli-progress");
+  const bar = new cliProgress.SingleBar(
+    { stream: terminal, format, clearOnComplete: true, hideCursor: true, barsize: 30 },
+    cliProgress.Presets.shades_classic,
+  );
+  bar.start(total, 0);
+  return { update: (value) => bar.update(value), stop: () => bar.stop() };
+}
+
+/** Shows downloads as they run; `stop` ends the bar that is open. */
+export class DownloadProgress {
+  private readonly output: Output;
+  private bar: Bar | undefined;
+  private opening = false;
+
+  constructor(output: Output) {
+    this.output = output;
+  }
+
+  readonly onProgress: OnProgress = ({ loaded, total }) => {
+    if (!this.opening) {
+      this.opening = true;
+      void this.open(total);
+    }
+    this.bar?.update(Math.round(loaded / 1e5) / 10);
+    if (loaded === total) this.stop();
+  };
+
+  stop(): void {
+    this.bar?.stop();
+    this.bar = undefined;
+    this.opening = false;
+  }
+
+  private async open(total: number | undefined): Promise<void> {
+    if (!this.output.io.stderr.terminal) {
+      this.output.line(`downloading${total === undefined ? "" : ` ${megabytes(total)}`} …`);
+      return;
+    }
+    const bar = await openBar(
+      this.output,
+      total === undefined ? 0 : Math.round(total / 1e5) / 10,
+      "downloading {bar} {value}/{total} MB, {eta} s left",
+    );
+    // The download may have ended while the bar's code was loading.
+    if (this.opening) this.bar = bar;
+    else bar.stop();
+  }
+}

@@ -1,0 +1,51 @@
+/** Plain tables with aligned columns. */
+
+import { printable } from "./output.js";
+
+export interface Column {
+  readonly title: string;
+  /** Numbers stand to the right. */
+  readonly right?: boolean;
+}
+
+/** Characters that take two cells of a terminal: East Asian wide ones and emoji. */
+const WIDE =
+  /[\u1100-\u115f\u2e80-\u303e\u3041-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff00-\uff60\uffe0-\uffe6]|\p{Emoji_Presentation}|[\u{20000}-\u{3fffd}]/u;
+const NO_WIDTH = /^[\p{Mark}\p{Format}]+$/u;
+
+/** Cells that a text takes in a terminal. */
+export function displayWidth(text: string): number {
+  let width = 0;
+  for (const { segment } of new Intl.Segmenter().segment(text)) {
+    if (!NO_WIDTH.test(segment)) width += WIDE.test(segment) ? 2 : 1;
+  }
+  return width;
+}
+
+/** Lines of a table: titles, a rule, rows; columns two spaces apart. */
+export function tableLines(columns: readonly Column[], rows: readonly (readonly string[])[]): string[] {
+  const cells = rows.map((row) => row.map((cell) => printable(cell).replace(/\s+/g, " ")));
+  const widths = columns.map(({ title }, i) =>
+    cells.reduce((most, row) => Math.max(most, displayWidth(row[i] ?? "")), displayWidth(title)),
+  );
+  const line = (row: readonly string[]): string =>
+    columns
+      .map(({ right }, i) => {
+        const text = row[i] ?? "";
+        const fill = " ".repeat(widths[i] - displayWidth(text));
+        return right ? fill + text : text + fill;
+      })
+      .join("  ")
+      .trimEnd();
+  return [line(columns.map(({ title }) => title)), widths.map((w) => "─".repeat(w)).join("  "), ...cells.map(line)];
+}
+
+/** `1867405` → `1,867,405`. */
+export function grouped(value: number): string {
+  return Math.round(value).toLocaleString("en-US");
+}
+
+/** `1.9 MB`, in powers of ten as disks and networks count. */
+export function megabytes(bytes: number): string {
+  return bytes < 1e5 ? `${grouped(bytes / 1000)} kB` : `${(bytes / 1e6).toFixed(1)} MB`;
+}

@@ -1,0 +1,71 @@
+/** Parsers of option values. What they refuse is wrong usage (exit code 2). */
+
+import { InvalidArgumentError } from "commander";
+import type { BackendChoice } from "../node/backends.js";
+
+/** As `BACKEND_CHOICES` of node/backends.ts, repeated so that `--help` loads nothing of the engine. */
+const BACKENDS: readonly BackendChoice[] = ["auto", "webgpu", "wasm", "cpu", "gpujs"];
+export const BACKEND_LIST = BACKENDS.join("|");
+
+export function backend(text: string): BackendChoice {
+  const name = text.trim().toLowerCase();
+  if (name === "") return "auto";
+  const found = BACKENDS.find((choice) => choice === name);
+  if (found) return found;
+  const cuda = /^(cuda(:\d+)?|\d+(,\d+)*|gpu)$/.test(name) ? "; for a GPU of any maker use webgpu" : "";
+  throw new InvalidArgumentError(`It is not one of ${BACKENDS.join(", ")}${cuda}.`);
+}
+
+function number(text: string): number {
+  const value = text.trim() === "" ? Number.NaN : Number(text);
+  if (!Number.isFinite(value)) throw new InvalidArgumentError("It is not a number.");
+  return value;
+}
+
+/** 0 to 1. */
+export function fraction(text: string): number {
+  const value = number(text);
+  if (value < 0 || value > 1) throw new InvalidArgumentError("It must be between 0 and 1.");
+  return value;
+}
+
+export function positive(text: string): number {
+  const value = number(text);
+  if (!(value > 0)) throw new InvalidArgumentError("It must be above 0.");
+  return value;
+}
+
+/** A whole number of at least `least`. */
+export function whole(least: number): (text: string) => number {
+  return (text) => {
+    const value = number(text);
+    if (!Number.isInteger(value) || value < least) {
+      throw new InvalidArgumentError(`It must be a whole number of at least ${least}.`);
+    }
+    return value;
+  };
+}
+
+/** Collects the values of a variadic option. */
+export function list<T>(parse: (text: string) => T): (text: string, previous: readonly T[] | undefined) => T[] {
+  return (text, previous) => [...(previous ?? []), parse(text)];
+}
+
+/** `0 2` or `0,2`. */
+export function classList(text: string, previous: readonly number[] | undefined): number[] {
+  return [...(previous ?? []), ...text.split(",").map(whole(0))];
+}
+
+/** Sides of the input; more than two are refused when the command starts. */
+export function imageSize(text: string, previous: readonly number[] | undefined): number[] {
+  const sizes = [...(previous ?? []), whole(1)(text)];
+  if (sizes.length > 2) throw new InvalidArgumentError("Give one size, or height and width.");
+  if (sizes.some((size) => size > 16384)) throw new InvalidArgumentError("It must be at most 16384 pixels.");
+  return sizes;
+}
+
+/** `[640]` → `[640, 640]`. */
+export function heightWidth(sizes: readonly number[] | undefined): readonly [number, number] | undefined {
+  if (sizes === undefined) return undefined;
+  return [sizes[0], sizes[1] ?? sizes[0]];
+}

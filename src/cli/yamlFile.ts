@@ -1,0 +1,34 @@
+/** YAML files that users give: model descriptions (--cfg) and data sets (--data). */
+
+import { readFile } from "node:fs/promises";
+import { OptionError } from "../errors.js";
+import { errorLine } from "./errors.js";
+
+/** @throws OptionError naming the file and what is wrong with it. */
+export async function readYaml(path: string, option: string): Promise<unknown> {
+  let text: string;
+  try {
+    text = await readFile(path, "utf8");
+  } catch (error) {
+    throw new OptionError(`${option} ${errorLine(error)}; give the path of a YAML file`, { path });
+  }
+  const { parse, YAMLParseError } = await import("yaml");
+  try {
+    return parse(text);
+  } catch (error) {
+    if (!(error instanceof YAMLParseError)) throw error;
+    throw new OptionError(`${option} ${path}: is no valid YAML: ${error.message.split("\n")[0].replace(/:$/, "")}`, {
+      path,
+    });
+  }
+}
+
+/** `names` of a data set's YAML: a list or a map of names. */
+export async function readNames(path: string): Promise<unknown> {
+  const content = await readYaml(path, "--data");
+  const names = typeof content === "object" && content !== null && "names" in content ? content.names : undefined;
+  if (typeof names !== "object" || names === null) {
+    throw new OptionError(`--data ${path}: has no list "names"; give a data set's YAML such as coco128.yaml`, { path });
+  }
+  return names;
+}
