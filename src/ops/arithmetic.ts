@@ -1,18 +1,22 @@
 /** add and scale. */
 
 import { AttributeError } from "../errors.js";
-import { elementCount, formatShape } from "../tensor/index.js";
-import { checkShape, type Op } from "./op.js";
+import { elementCount, formatShape, sameShape } from "../tensor/index.js";
+import { checkCount, checkShape, type Op } from "./op.js";
 import { elementwiseOutput, floats } from "./shapes.js";
 
 export const addOp: Op<"add"> = {
   type: "add",
   infer(inputs, _attrs, node) {
     const [first] = inputs;
-    checkShape(inputs.length >= 2, "add", `needs two or more inputs, got ${inputs.length}`, node);
+    checkShape(inputs.length >= 2, "add", `needs 2 or more inputs, got ${inputs.length}`, node);
     for (const { shape } of inputs) {
-      const same = shape.length === first.shape.length && shape.every((d, i) => d === first.shape[i]);
-      checkShape(same, "add", `${formatShape(shape)} must equal ${formatShape(first.shape)}`, node);
+      checkShape(
+        sameShape(shape, first.shape),
+        "add",
+        `${formatShape(shape)} must equal ${formatShape(first.shape)}`,
+        node,
+      );
     }
     return [{ shape: first.shape, dtype: first.dtype }];
   },
@@ -30,7 +34,9 @@ export const addOp: Op<"add"> = {
 
 export const scaleOp: Op<"scale"> = {
   type: "scale",
-  infer([x], { factor }, node) {
+  infer(inputs, { factor }, node) {
+    checkCount(inputs, 1, "x", "scale", node);
+    const [x] = inputs;
     if (!Number.isFinite(factor))
       throw new AttributeError(`scale: factor must be finite, got ${factor} (${node})`, { factor });
     return [{ shape: x.shape, dtype: x.dtype }];

@@ -1,7 +1,7 @@
 /** Multi-head scaled dot-product attention over the pixels of NCHW maps (Vaswani et al. 2017). */
 
 import { AttributeError } from "../errors.js";
-import { formatShape } from "../tensor/index.js";
+import { formatShape, sameShape } from "../tensor/index.js";
 import { checkShape, nchw, type Op } from "./op.js";
 import { floatOutput, floats } from "./shapes.js";
 
@@ -10,10 +10,14 @@ export const attentionOp: Op<"attention"> = {
   infer(inputs, { heads }, node) {
     const [q] = inputs;
     const [, c] = nchw(q, "attention", node);
-    checkShape(inputs.length === 3, "attention", "needs q, k and v", node);
+    checkShape(inputs.length === 3, "attention", `needs q, k and v, got ${inputs.length} inputs`, node);
     for (const { shape } of inputs) {
-      const same = shape.length === 4 && shape.every((d, i) => d === q.shape[i]);
-      checkShape(same, "attention", `${formatShape(shape)} must equal ${formatShape(q.shape)}`, node);
+      checkShape(
+        sameShape(shape, q.shape),
+        "attention",
+        `${formatShape(shape)} must equal ${formatShape(q.shape)}`,
+        node,
+      );
     }
     if (!(Number.isInteger(heads) && heads > 0 && c % heads === 0)) {
       throw new AttributeError(`attention: ${c} channels must be divisible by ${heads} heads (${node})`, { c, heads });

@@ -1,12 +1,12 @@
 /** conv2d: PyTorch's cross-correlation with groups, dilation, bias, activation and residual. */
 
 import { ShapeError } from "../errors.js";
-import { formatShape, type HostTensor } from "../tensor/index.js";
+import { formatShape, type HostTensor, sameShape } from "../tensor/index.js";
 import { activationFunction, checkActivation } from "./activations.js";
 import type { OpAttributes } from "./attributes.js";
 import type { TensorDesc } from "./graph.js";
-import { checkShape, nchw, type Op } from "./op.js";
-import { checkPair, floatOutput, floats, windowOutput } from "./shapes.js";
+import { checkShape, checkVector, nchw, type Op } from "./op.js";
+import { checkGroups, checkPair, floatOutput, floats, windowOutput } from "./shapes.js";
 
 type Attributes = OpAttributes["conv2d"];
 
@@ -16,12 +16,13 @@ const TILE = 128;
 function infer(inputs: readonly TensorDesc[], attrs: Attributes, node: string): TensorDesc[] {
   const [x, weight] = inputs;
   const [n, c, h, w] = nchw(x, "conv2d", node);
-  const [o, cPerGroup, kh, kw] = nchw(weight, "conv2d", node);
+  const [o, cPerGroup, kh, kw] = nchw(weight, "conv2d", node, "weight", "OIHW");
   checkPair(attrs.stride, "stride", 1, "conv2d", node);
   checkPair(attrs.padding, "padding", 0, "conv2d", node);
   checkPair(attrs.dilation, "dilation", 1, "conv2d", node);
   checkActivation(attrs.activation, "conv2d", node);
   const { groups } = attrs;
+  checkGroups(groups, "conv2d", node);
   if (c !== cPerGroup * groups) {
     throw new ShapeError(
       `conv2d: input channels ${c} must equal weight channels ${cPerGroup} × groups ${groups} (${node})`,
@@ -34,15 +35,12 @@ function infer(inputs: readonly TensorDesc[], attrs: Attributes, node: string): 
   checkShape(oh > 0 && ow > 0, "conv2d", `input ${h}×${w} is smaller than the ${kh}×${kw} kernel`, node);
   const wanted = 2 + (attrs.hasBias ? 1 : 0) + (attrs.hasResidual ? 1 : 0);
   checkShape(inputs.length === wanted, "conv2d", `needs ${wanted} inputs, got ${inputs.length}`, node);
-  if (attrs.hasBias) {
-    const { shape } = inputs[2];
-    checkShape(shape.length === 1 && shape[0] === o, "conv2d", `bias must be [${o}], got ${formatShape(shape)}`, node);
-  }
+  if (attrs.hasBias) checkVector(inputs[2], o, "bias", "conv2d", node);
   const shape = [n, o, oh, ow];
   if (attrs.hasResidual) {
     const residual = inputs[inputs.length - 1].shape;
     checkShape(
-      residual.length === 4 && residual.every((d, i) => d === shape[i]),
+      sameShape(residual, shape),
       "conv2d",
       `residual must be ${formatShape(shape)}, got ${formatShape(residual)}`,
       node,

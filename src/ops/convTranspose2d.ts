@@ -1,27 +1,40 @@
 /** convTranspose2d: the gradient of conv2d with respect to its input, as nn.ConvTranspose2d. */
 
+import { AttributeError } from "../errors.js";
 import { activationFunction, checkActivation } from "./activations.js";
 import type { OpAttributes } from "./attributes.js";
 import type { TensorDesc } from "./graph.js";
-import { checkShape, nchw, type Op } from "./op.js";
-import { checkPair, floatOutput, floats } from "./shapes.js";
+import { checkCount, checkShape, checkVector, nchw, type Op } from "./op.js";
+import { checkGroups, checkPair, floatOutput, floats } from "./shapes.js";
 
 type Attributes = OpAttributes["convTranspose2d"];
 
 function infer(inputs: readonly TensorDesc[], attrs: Attributes, node: string): TensorDesc[] {
   const op = "convTranspose2d";
-  const [x, weight, bias] = inputs;
+  const [x, weight] = inputs;
   const [n, c, h, w] = nchw(x, op, node);
-  const [cIn, oPerGroup, kh, kw] = nchw(weight, op, node);
+  const [cIn, oPerGroup, kh, kw] = nchw(weight, op, node, "weight", "IOHW");
   checkPair(attrs.stride, "stride", 1, op, node);
   checkPair(attrs.padding, "padding", 0, op, node);
   checkPair(attrs.dilation, "dilation", 1, op, node);
   checkPair(attrs.outputPadding, "outputPadding", 0, op, node);
   checkActivation(attrs.activation, op, node);
+  checkGroups(attrs.groups, op, node);
+  for (const axis of [0, 1] as const) {
+    const extra = attrs.outputPadding[axis];
+    // As in PyTorch: more would add rows that no input reaches.
+    if (extra >= attrs.stride[axis] && extra >= attrs.dilation[axis]) {
+      throw new AttributeError(
+        `${op}: outputPadding [${attrs.outputPadding}] must be smaller than stride [${attrs.stride}] or dilation [${attrs.dilation}] (${node})`,
+        { node },
+      );
+    }
+  }
   checkShape(c === cIn, op, `input channels ${c} must equal weight channels ${cIn}`, node);
   checkShape(c % attrs.groups === 0, op, `input channels ${c} must be divisible by groups ${attrs.groups}`, node);
   const o = oPerGroup * attrs.groups;
-  if (attrs.hasBias) checkShape(bias?.shape[0] === o, op, `bias must be [${o}]`, node);
+  checkCount(inputs, attrs.hasBias ? 3 : 2, attrs.hasBias ? "x, weight, bias" : "x, weight", op, node);
+  if (attrs.hasBias) checkVector(inputs[2], o, "bias", op, node);
   const size = (axis: 0 | 1, input: number, kernel: number): number =>
     (input - 1) * attrs.stride[axis] -
     2 * attrs.padding[axis] +
@@ -29,7 +42,12 @@ function infer(inputs: readonly TensorDesc[], attrs: Attributes, node: string): 
     attrs.outputPadding[axis] +
     1;
   const shape = [n, o, size(0, h, kh), size(1, w, kw)];
-  checkShape(shape[2] > 0 && shape[3] > 0, op, "output would be empty", node);
+  checkShape(
+    shape[2] > 0 && shape[3] > 0,
+    op,
+    `output ${shape[2]}×${shape[3]} of input ${h}×${w} would be empty`,
+    node,
+  );
   return [{ shape, dtype: x.dtype }];
 }
 

@@ -1,6 +1,7 @@
 /**
  * detect: YOLOv5's decoding of head maps into boxes. Since v5.0: xy = (2σ(t) − 0.5 + cell)·stride,
- * wh = (2σ(t))²·anchor. Done in float32 steps as PyTorch does, so that the CPU reference agrees to the last bit or two.
+ * wh = (2σ(t))²·anchor. σ is rounded to the outputs' dtype first, as PyTorch stores it, so that float32 results agree to the
+ * last bit or two.
  */
 
 import { AttributeError } from "../errors.js";
@@ -14,6 +15,7 @@ type Attributes = OpAttributes["detect"];
 
 function infer(inputs: readonly TensorDesc[], attrs: Attributes, node: string): TensorDesc[] {
   const { anchors, strides, outputs, maskCoefficients } = attrs;
+  checkShape(inputs.length > 0, "detect", "needs one map a level, got none", node);
   checkShape(
     inputs.length === anchors.length && inputs.length === strides.length,
     "detect",
@@ -28,7 +30,9 @@ function infer(inputs: readonly TensorDesc[], attrs: Attributes, node: string): 
   }
   let rows = 0;
   inputs.forEach((desc, level) => {
-    const [, c, h, w] = nchw(desc, "detect", node);
+    const [n, c, h, w] = nchw(desc, "detect", node);
+    const batch = inputs[0].shape[0];
+    checkShape(n === batch, "detect", `level ${level} holds ${n} pictures, level 0 ${batch}`, node);
     const na = anchors[level].length / 2;
     checkShape(
       c === na * outputs,

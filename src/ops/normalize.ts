@@ -2,12 +2,14 @@
 
 import { AttributeError } from "../errors.js";
 import { elementCount, formatShape } from "../tensor/index.js";
-import { checkShape, nchw, type Op } from "./op.js";
+import { checkCount, checkShape, checkVector, nchw, type Op } from "./op.js";
 import { elementwiseOutput, floats } from "./shapes.js";
 
 function checkEps(eps: number, op: string, node: string): void {
   if (!(eps >= 0)) throw new AttributeError(`${op}: eps must not be negative, got ${eps} (${node})`, { eps, node });
 }
+
+const BATCH_NORM_INPUTS = ["x", "weight", "bias", "mean", "variance"];
 
 export const batchNormOp: Op<"batchNorm"> = {
   type: "batchNorm",
@@ -15,15 +17,8 @@ export const batchNormOp: Op<"batchNorm"> = {
     const [x] = inputs;
     const [, c] = nchw(x, "batchNorm", node);
     checkEps(eps, "batchNorm", node);
-    checkShape(inputs.length === 5, "batchNorm", "needs x, weight, bias, mean and variance", node);
-    for (const { shape } of inputs.slice(1)) {
-      checkShape(
-        shape.length === 1 && shape[0] === c,
-        "batchNorm",
-        `weights must be [${c}], got ${formatShape(shape)}`,
-        node,
-      );
-    }
+    checkCount(inputs, 5, BATCH_NORM_INPUTS.join(", "), "batchNorm", node);
+    for (const i of [1, 2, 3, 4]) checkVector(inputs[i], c, BATCH_NORM_INPUTS[i], "batchNorm", node);
     return [{ shape: x.shape, dtype: x.dtype }];
   },
   reference([x, weight, bias, mean, variance], { eps }) {
@@ -50,7 +45,9 @@ export const layerNormOp: Op<"layerNorm"> = {
     const [x, weight, bias] = inputs;
     const [, c] = nchw(x, "layerNorm", node);
     checkEps(eps, "layerNorm", node);
-    checkShape(weight?.shape[0] === c && bias?.shape[0] === c, "layerNorm", `weight and bias must be [${c}]`, node);
+    checkCount(inputs, 3, "x, weight, bias", "layerNorm", node);
+    checkVector(weight, c, "weight", "layerNorm", node);
+    checkVector(bias, c, "bias", "layerNorm", node);
     return [{ shape: x.shape, dtype: x.dtype }];
   },
   reference([x, weight, bias], { eps }) {
@@ -80,7 +77,9 @@ export const layerNormOp: Op<"layerNorm"> = {
 
 export const softmaxOp: Op<"softmax"> = {
   type: "softmax",
-  infer([x], { axis }, node) {
+  infer(inputs, { axis }, node) {
+    checkCount(inputs, 1, "x", "softmax", node);
+    const [x] = inputs;
     checkShape(
       Number.isInteger(axis) && axis >= 0 && axis < x.shape.length,
       "softmax",

@@ -29,13 +29,39 @@ export function checkShape(
   if (!condition) throw new ShapeError(`${op}: ${rule} (${node})`, { op, node, ...details });
 }
 
-/** Checks the rank and returns the shape as a tuple of four. */
+/** Checks how many inputs a node has; `names` says which, for the message. */
+export function checkCount(
+  inputs: readonly TensorDesc[],
+  count: number,
+  names: string,
+  op: string,
+  node: string,
+): void {
+  checkShape(inputs.length === count, op, `needs ${count} inputs (${names}), got ${inputs.length}`, node);
+}
+
+/** Checks the rank and returns the shape as a tuple of four. `what` and `layout` are for the message. */
 export function nchw(
   desc: TensorDesc | undefined,
   op: string,
   node: string,
+  what = "input",
+  layout = "NCHW",
 ): readonly [number, number, number, number] {
   const shape = desc?.shape ?? [];
-  checkShape(shape.length === 4, op, `input must be NCHW, got ${formatShape(shape)}`, node, { shape });
+  const got = desc ? formatShape(shape) : "nothing";
+  checkShape(shape.length === 4, op, `${what} must be ${layout}, got ${got}`, node, { shape });
   return [shape[0], shape[1], shape[2], shape[3]];
+}
+
+/** Checks that a per-channel vector (bias, γ, μ …) is [channels]. */
+export function checkVector(desc: TensorDesc, channels: number, what: string, op: string, node: string): void {
+  const { shape } = desc;
+  checkShape(
+    shape.length === 1 && shape[0] === channels,
+    op,
+    `${what} must be [${channels}], got ${formatShape(shape)}`,
+    node,
+    { shape },
+  );
 }

@@ -3,7 +3,7 @@
 import { AttributeError } from "../errors.js";
 import { elementCount, formatShape, type HostTensor } from "../tensor/index.js";
 import type { Pair } from "./attributes.js";
-import { checkShape, nchw, type Op } from "./op.js";
+import { checkCount, checkShape, nchw, type Op } from "./op.js";
 import { checkPair, floatOutput, floats } from "./shapes.js";
 
 export const upsampleNearestOp: Op<"upsampleNearest"> = {
@@ -35,7 +35,7 @@ export const concatOp: Op<"concat"> = {
     const [first] = inputs;
     checkShape(inputs.length > 0, "concat", "needs at least one input", node);
     checkShape(
-      axis >= 0 && axis < first.shape.length,
+      Number.isInteger(axis) && axis >= 0 && axis < first.shape.length,
       "concat",
       `axis ${axis} is not one of ${formatShape(first.shape)}`,
       node,
@@ -117,7 +117,7 @@ export const spaceToDepthOp: Op<"spaceToDepth"> = {
   infer([x], { block }, node) {
     const [n, c, h, w] = nchw(x, "spaceToDepth", node);
     checkShape(
-      block > 0 && h % block === 0 && w % block === 0,
+      Number.isInteger(block) && block > 0 && h % block === 0 && w % block === 0,
       "spaceToDepth",
       `${h}×${w} is not divisible by ${block}`,
       node,
@@ -150,7 +150,7 @@ export const depthToSpaceOp: Op<"depthToSpace"> = {
   infer([x], { block }, node) {
     const [n, c, h, w] = nchw(x, "depthToSpace", node);
     checkShape(
-      block > 0 && c % (block * block) === 0,
+      Number.isInteger(block) && block > 0 && c % (block * block) === 0,
       "depthToSpace",
       `${c} channels are not divisible by ${block}²`,
       node,
@@ -182,7 +182,10 @@ export const depthToSpaceOp: Op<"depthToSpace"> = {
 
 export const flattenOp: Op<"flatten"> = {
   type: "flatten",
-  infer([x]) {
+  infer(inputs, _attrs, node) {
+    checkCount(inputs, 1, "x", "flatten", node);
+    const [x] = inputs;
+    checkShape(x.shape.length > 0, "flatten", "a scalar has no first axis", node);
     return [{ shape: [x.shape[0], elementCount(x.shape.slice(1))], dtype: x.dtype }];
   },
   reference([x]) {

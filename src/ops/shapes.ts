@@ -33,6 +33,16 @@ export function windowOutput(size: number, kernel: number, stride: number, paddi
   return Math.floor((size + 2 * padding - dilation * (kernel - 1) - 1) / stride) + 1;
 }
 
+/** @throws AttributeError unless the groups are a whole number of at least 1. */
+export function checkGroups(groups: number, op: string, node: string): void {
+  if (!(Number.isInteger(groups) && groups >= 1)) {
+    throw new AttributeError(`${op}: groups must be a whole number of at least 1, got ${groups} (${node})`, {
+      groups,
+      node,
+    });
+  }
+}
+
 /** @throws AttributeError unless both are integers of at least `least`. */
 export function checkPair(pair: Pair, name: string, least: number, op: string, node: string): void {
   if (!pair.every((v) => Number.isInteger(v) && v >= least)) {

@@ -1,12 +1,12 @@
 /** Comparing tensors: largest difference, normalised mean squared error, allclose. */
 
 import { ShapeError } from "../errors.js";
-import { formatShape, type HostTensor } from "./tensor.js";
+import { formatShape, type HostTensor, sameShape } from "./tensor.js";
 
 export interface Comparison {
-  /** Largest |actual − expected|; NaN where one of a pair is NaN. */
+  /** Largest |actual − expected|; NaN where one of a pair is NaN, or both are infinite. */
   readonly maxAbs: number;
-  /** Σ(actual − expected)² ÷ Σ expected²; 0 for two all-zero tensors. */
+  /** Σ(actual − expected)² ÷ Σ expected²; 0 for two all-zero tensors, infinite where only `expected` is all zero. */
   readonly nmse: number;
   /** Flat index of the largest difference, −1 where there is none. */
   readonly worstIndex: number;
@@ -17,7 +17,7 @@ export interface Comparison {
  * @throws ShapeError when the shapes differ.
  */
 export function compare(actual: HostTensor, expected: HostTensor): Comparison {
-  if (actual.shape.length !== expected.shape.length || actual.shape.some((d, i) => d !== expected.shape[i])) {
+  if (!sameShape(actual.shape, expected.shape)) {
     throw new ShapeError(
       `compare: shape ${formatShape(actual.shape)} is not the expected ${formatShape(expected.shape)}`,
       { actual: actual.shape, expected: expected.shape },
@@ -41,12 +41,17 @@ export function compare(actual: HostTensor, expected: HostTensor): Comparison {
   return { maxAbs, nmse: error === 0 ? 0 : error / energy, worstIndex };
 }
 
-/** True where |actual − expected| ≤ absolute + relative × |expected| for every element (NaN never is). */
+/**
+ * True where the shapes are equal and |actual − expected| ≤ absolute + relative × |expected| for every element. As in
+ * torch.allclose, NaN never is close and an infinity only to itself.
+ */
 export function allClose(actual: HostTensor, expected: HostTensor, relative: number, absolute: number): boolean {
-  if (actual.data.length !== expected.data.length) return false;
+  if (!sameShape(actual.shape, expected.shape)) return false;
   for (let i = 0; i < expected.data.length; i++) {
+    const a = Number(actual.data[i]);
     const e = Number(expected.data[i]);
-    if (!(Math.abs(Number(actual.data[i]) - e) <= absolute + relative * Math.abs(e))) return false;
+    if (a === e) continue;
+    if (!Number.isFinite(e) || !(Math.abs(a - e) <= absolute + relative * Math.abs(e))) return false;
   }
   return true;
 }

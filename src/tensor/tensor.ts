@@ -28,7 +28,7 @@ export function tensor<D extends DType>(dtype: D, shape: readonly number[], data
   const count = elementCount(shape);
   const storage = data ?? allocate(dtype, count);
   if (storage.length !== count) {
-    throw new ShapeError(`tensor: ${storage.length} elements do not fill the shape [${shape}] (${count})`, {
+    throw new ShapeError(`tensor: ${storage.length} elements do not fill the shape ${formatShape(shape)} (${count})`, {
       length: storage.length,
       shape,
     });
@@ -61,6 +61,11 @@ export function contiguousStrides(shape: readonly number[]): number[] {
     step *= shape[axis];
   }
   return strides;
+}
+
+/** True for equal ranks and dimensions. */
+export function sameShape(a: readonly number[], b: readonly number[]): boolean {
+  return a.length === b.length && a.every((dimension, axis) => dimension === b[axis]);
 }
 
 /** `1×3×640×640`, as messages print shapes. */

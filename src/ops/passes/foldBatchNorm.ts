@@ -33,7 +33,7 @@ function fold(
   const channels = gamma.length;
   const scaled = new Float32Array(weight.data.length);
   const shifted = new Float32Array(channels);
-  const deviations = Float32Array.from(variance, (v) => Math.sqrt(Math.fround(v + eps)));
+  const deviations = Float32Array.from(variance, (v) => Math.sqrt(Math.fround(v + Math.fround(eps))));
   const scales = Float32Array.from(gamma, (g, c) => g / deviations[c]);
   const source = floats(weight);
   if (conv.type === "conv2d") {

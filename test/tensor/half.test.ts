@@ -1,0 +1,68 @@
+/** Half floats: every pattern, and the rounding of PyTorch. */
+
+import { describe, expect, it } from "vitest";
+import {
+  bfloat16ArrayToFloat32,
+  float32ArrayToHalf,
+  floatToHalf,
+  halfArrayToFloat32,
+  halfToFloat,
+} from "../../src/tensor/index.js";
+import { readOpFixture } from "../ops/fixture.js";
+
+const { halves } = readOpFixture();
+const floatsOf = (bits: readonly number[]): Float32Array => new Float32Array(Uint32Array.from(bits).buffer);
+
+describe("float16", () => {
+  it("all 65,536 patterns come back, NaNs as NaN", () => {
+    const wrong: number[] = [];
+    let nans = 0;
+    for (let h = 0; h < 65536; h++) {
+      const value = halfToFloat(h);
+      if (Number.isNaN(value)) {
+        nans++;
+        if ((floatToHalf(value) & 0x7fff) !== 0x7e00) wrong.push(h);
+      } else if (floatToHalf(value) !== h || Math.fround(value) !== value) wrong.push(h);
+    }
+    expect(wrong).toEqual([]);
+    expect(nans).toBe(2 * 1023);
+  });
+
+  it("values grow with the pattern, from −65504 to 65504", () => {
+    for (let h = 1; h <= 0x7c00; h++) expect(halfToFloat(h) > halfToFloat(h - 1)).toBe(true);
+    expect(halfToFloat(0x7bff)).toBe(65504);
+    expect(halfToFloat(0x7c00)).toBe(Number.POSITIVE_INFINITY);
+    expect(halfToFloat(0xfc00)).toBe(Number.NEGATIVE_INFINITY);
+    expect(halfToFloat(1)).toBe(2 ** -24);
+    expect(Object.is(halfToFloat(0x8000), -0)).toBe(true);
+  });
+
+  it("numbers between two patterns go to the nearer one, halfway to the even one", () => {
+    const wrong: number[] = [];
+    for (let h = 0; h < 0x7bff; h++) {
+      const [low, high] = [halfToFloat(h), halfToFloat(h + 1)];
+      const middle = (low + high) / 2;
+      const even = h % 2 === 0 ? h : h + 1;
+      const near = (high - low) / 64;
+      if (floatToHalf(middle) !== even || floatToHalf(-middle) !== (even | 0x8000)) wrong.push(h);
+      if (floatToHalf(middle - near) !== h || floatToHalf(middle + near) !== h + 1) wrong.push(h);
+    }
+    expect(wrong).toEqual([]);
+  });
+
+  it("rounds as PyTorch does", () => {
+    expect([...float32ArrayToHalf(floatsOf(halves.float32))]).toEqual([...halves.float16]);
+  });
+
+  it("converts arrays as it converts numbers", () => {
+    const patterns = Uint16Array.of(0, 1, 0x3ff, 0x400, 0x3c00, 0x7bff, 0x7c00, 0x8001, 0xc000);
+    expect([...halfArrayToFloat32(patterns)]).toEqual([...patterns].map(halfToFloat));
+  });
+});
+
+describe("bfloat16", () => {
+  it("is the upper half of a float32, as PyTorch's", () => {
+    const actual = new Uint32Array(bfloat16ArrayToFloat32(Uint16Array.from(halves.bfloat16)).buffer);
+    expect([...actual]).toEqual([...halves.bfloat16AsFloat32]);
+  });
+});
