@@ -1,6 +1,6 @@
 /** A plan on the device: buffers for its storages, constants and parameters, pipelines and bind groups for its steps. */
 
-import { DeviceError } from "../../errors.js";
+import { DeviceError, invariant } from "../../errors.js";
 import { paramsBytes, type Workgroups } from "../../kernels/wgsl/index.js";
 import type { ConstantCache, Upload } from "./constantCache.js";
 import type { DeviceContext } from "./deviceContext.js";
@@ -30,24 +30,25 @@ export class DevicePlan {
   weightBytes = 0;
   private readonly services: Services;
   private readonly memory: MemoryPlan;
-  private readonly slots: GPUBuffer[];
+  private readonly arenas: GPUBuffer[];
   private readonly uploads: Upload[] = [];
   private params: GPUBuffer | undefined;
 
-  private constructor(plan: Plan, services: Services, share: boolean) {
+  private constructor(plan: Plan, services: Services) {
+    const { context } = services;
     this.services = services;
-    this.memory = planMemory(plan.storages, share);
-    this.activationBytes = plannedBytes(this.memory);
     this.checkLimits(plan);
+    this.memory = planMemory(plan, context.device.limits.maxBufferSize);
+    this.activationBytes = plannedBytes(this.memory);
     const usage = BufferUsage.STORAGE | BufferUsage.COPY_SRC | BufferUsage.COPY_DST;
-    this.slots = this.memory.slots.map((slot, i) => services.context.createBuffer(slot.bytes, usage, `slot ${i}`));
+    this.arenas = this.memory.arenaBytes.map((bytes, i) => context.createBuffer(bytes, usage, `arena ${i}`));
   }
 
-  /** @throws DeviceError (limits), ShaderCompileError. `share` false keeps every storage for itself. */
-  static async create(plan: Plan, services: Services, share: boolean): Promise<DevicePlan> {
+  /** @throws DeviceError (limits), ShaderCompileError. */
+  static async create(plan: Plan, services: Services): Promise<DevicePlan> {
     const { device } = services.context;
     device.pushErrorScope("out-of-memory");
-    const made = new DevicePlan(plan, services, share);
+    const made = new DevicePlan(plan, services);
     const outOfMemory = device.popErrorScope();
     try {
       await made.bind(plan);
@@ -67,12 +68,14 @@ export class DevicePlan {
 
   /** Where a tensor lies. */
   range(tensor: Tensor): { readonly buffer: GPUBuffer; readonly offset: number; readonly size: number } {
-    const buffer = this.slots[this.memory.slotOf[tensor.storage.id]];
-    return { buffer, offset: tensor.byteOffset, size: tensorBytes(tensor) };
+    const location = this.memory.locations[tensor.storage.id];
+    invariant(location, `storage ${tensor.storage.id} has no memory`);
+    const buffer = this.arenas[location.arena];
+    return { buffer, offset: location.offset + tensor.byteOffset, size: tensorBytes(tensor) };
   }
 
   dispose(): void {
-    for (const slot of this.slots) slot.destroy();
+    for (const arena of this.arenas) arena.destroy();
     for (const upload of this.uploads.splice(0)) this.services.constants.release(upload);
     this.params?.destroy();
   }
@@ -152,8 +155,9 @@ export class DevicePlan {
     const output = step.operands[step.operands.length - 1];
     const shared = new Set<number>();
     if (output.kind === "constant") return shared;
+    const { buffer } = this.range(output);
     step.operands.slice(0, -1).forEach((operand, i) => {
-      if (operand.kind !== "constant" && operand.storage === output.storage) shared.add(i);
+      if (operand.kind !== "constant" && this.range(operand).buffer === buffer) shared.add(i);
     });
     return shared;
   }

@@ -13,6 +13,7 @@ export function lowerGraph(graph: Graph, convKernels: readonly ConvKernel[], kee
   const lowering = new Lowering(graph, placeValues(graph));
   const inputs = graph.inputs.map((id) => {
     const upload = lowering.plainOutput(id);
+    // Written before the first dispatch.
     upload.storage.first = -1;
     return upload;
   });

@@ -73,7 +73,7 @@ class Implementation implements WebGpuBackend {
     const { context } = this.services;
     context.check();
     const plan = lowerGraph(graph, this.kernels, keep);
-    const onDevice = await DevicePlan.create(plan, this.services, true);
+    const onDevice = await DevicePlan.create(plan, this.services);
     return new WebGpuExecutable(graph, plan, onDevice, this.services, (g, k) => this.compileKeeping(g, k));
   }
 }
