@@ -1,11 +1,16 @@
 /** Any picture file to upright RGB bytes, as `cv2.imread(path, IMREAD_COLOR)` reads it. */
 
 import { ImageError } from "../errors.js";
+import { decodeBmp } from "./formats/bmp.js";
+import { decodeGif } from "./formats/gif.js";
+import { decodePnm } from "./formats/pnm.js";
+import { decodeTiff } from "./formats/tiff.js";
 import { decodeJpeg } from "./jpeg/decode.js";
 import { DEFAULT_MAX_PIXELS } from "./limits.js";
 import { decodePng } from "./png/decode.js";
 import { sniff } from "./sniff.js";
 import type { RgbImage } from "./types.js";
+import { decodeWebp } from "./webp/decode.js";
 
 export interface DecodeOptions {
   /** Name of the file, for messages. */
@@ -32,9 +37,15 @@ export async function decodeImage(bytes: Uint8Array, options: DecodeOptions = {}
       return await decodeJpeg(bytes, what, maxPixels);
     case "png":
       return decodePng(bytes, what, maxPixels);
-    default:
-      throw new ImageError(`${what}: is a ${found.format} picture, which is not decoded; convert it to JPEG or PNG`, {
-        format: found.format,
-      });
+    case "webp":
+      return await decodeWebp(bytes, what, maxPixels);
+    case "bmp":
+      return decodeBmp(bytes, what, maxPixels);
+    case "gif":
+      return decodeGif(bytes, what, maxPixels);
+    case "pnm":
+      return decodePnm(bytes, what, maxPixels);
+    case "tiff":
+      return decodeTiff(bytes, what, maxPixels);
   }
 }

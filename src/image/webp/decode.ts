@@ -1,0 +1,74 @@
+/** WebP to upright RGB bytes with Google's libwebp (`@jsquash/webp`, WebAssembly), as `cv2.imread` decodes it. */
+
+import { ImageError } from "../../errors.js";
+import { exifOrientation } from "../exif.js";
+import { checkPictureSize } from "../limits.js";
+import { applyOrientation } from "../orient.js";
+import type { RgbImage } from "../types.js";
+import { compileEmbedded, decodeWithWasm, ownBuffer, type Rgba } from "../wasmDecoder.js";
+
+interface Instance {
+  decode(data: Uint8Array<ArrayBuffer>): Rgba | null;
+}
+
+/** Compiled code is immutable, so one copy serves everybody. */
+let compiled: Promise<WebAssembly.Module> | undefined;
+
+interface WebpHeader {
+  readonly width: number;
+  readonly height: number;
+  readonly animated: boolean;
+  readonly orientation: number | undefined;
+}
+
+/** Reads the RIFF chunks. Source: RFC 9649, section 2. */
+function readHeader(bytes: Uint8Array): WebpHeader | undefined {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  let size: { width: number; height: number } | undefined;
+  let animated = false;
+  let orientation: number | undefined;
+  for (let at = 12; at + 8 <= bytes.length; ) {
+    const type = String.fromCharCode(...bytes.subarray(at, at + 4));
+    const length = view.getUint32(at + 4, true);
+    const body = at + 8;
+    if (type === "VP8X" && body + 10 <= bytes.length) {
+      animated = (bytes[body] & 2) !== 0;
+      const u24 = (p: number) => bytes[p] | (bytes[p + 1] << 8) | (bytes[p + 2] << 16);
+      size = { width: u24(body + 4) + 1, height: u24(body + 7) + 1 };
+    } else if (type === "VP8 " && body + 10 <= bytes.length) {
+      size ??= { width: view.getUint16(body + 6, true) & 0x3fff, height: view.getUint16(body + 8, true) & 0x3fff };
+    } else if (type === "VP8L" && body + 5 <= bytes.length) {
+      const bits = view.getUint32(body + 1, true);
+      size ??= { width: (bits & 0x3fff) + 1, height: ((bits >>> 14) & 0x3fff) + 1 };
+    } else if (type === "EXIF" && body + length <= bytes.length) {
+      // Some writers keep JPEG's "Exif\0\0" before the TIFF block.
+      const prefixed = bytes[body] === 0x45 && bytes[body + 1] === 0x78;
+      orientation ??= exifOrientation(bytes.subarray(prefixed ? body + 6 : body, body + length));
+    }
+    at = body + length + (length & 1);
+  }
+  return size && { ...size, animated, orientation };
+}
+
+/**
+ * Decodes a still WebP, lossy or lossless; alpha is dropped.
+ * @throws ImageError for damaged files, animations, and where WebAssembly is not allowed.
+ */
+export async function decodeWebp(bytes: Uint8Array, what: string, maxPixels: number): Promise<RgbImage> {
+  const header = readHeader(bytes);
+  if (!header) throw new ImageError(`${what}: damaged WebP: it has no picture (truncated?)`, {});
+  checkPictureSize(what, header.width, header.height, maxPixels);
+  if (header.animated) throw new ImageError(`${what}: is an animated WebP; take a frame of it as PNG`, {});
+  compiled ??= import("./webpWasm.generated.js").then(compileEmbedded);
+  let module: WebAssembly.Module;
+  try {
+    module = await compiled;
+  } catch (cause) {
+    const fix = "allow 'wasm-unsafe-eval' in the page's policy, or convert it to JPEG or PNG";
+    throw new ImageError(`${what}: WebP needs WebAssembly, which is not allowed here; ${fix}`, {}, { cause });
+  }
+  const { default: createModule } = await import("@jsquash/webp/codec/dec/webp_dec.js");
+  const { image } = await decodeWithWasm<Instance>(module, createModule, (decoder) => decoder.decode(ownBuffer(bytes)));
+  if (!image) throw new ImageError(`${what}: damaged WebP that does not decode`, { ...header });
+  return applyOrientation(image, header.orientation);
+}
