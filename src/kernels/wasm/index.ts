@@ -13,3 +13,4 @@ export * from "./pack.js";
 export * from "./reduce.js";
 export { COUNTER_BYTES, HEADER, HEADER_BYTES, STEP_BYTES } from "./scheduler.js";
 export { depthwise, maxPool, type WindowField } from "./window.js";
+export * from "./winograd.js";

@@ -1,0 +1,73 @@
+/** Transposed convolution as convolutions of its output's phases. */
+
+import type { NodeOf } from "../../../ops/index.js";
+import type { Lowering } from "../lowering.js";
+import { emitConv, groupBlock } from "./gemm.js";
+
+/**
+ * A transposed convolution, one phase of the output (y mod stride, x mod stride) at a time: each is a convolution of
+ * stride 1 with the taps that reach that phase.
+ */
+export function lowerConvTranspose(lowering: Lowering, node: NodeOf<"convTranspose2d">): void {
+  const { attrs } = node;
+  const weight = lowering.weight(node.inputs[1], node);
+  const bias = attrs.hasBias ? lowering.weight(node.inputs[2], node).data : undefined;
+  const [inChannels, outPerGroup, kh, kw] = weight.shape;
+  const { groups, stride, padding, dilation } = attrs;
+  const inPerGroup = inChannels / groups;
+  const input = lowering.compact(node.inputs[0]);
+  const output = lowering.outputNhwc(node.outputs[0]);
+  const merged = groups === 1 ? 1 : groupBlock(groups, inPerGroup, outPerGroup);
+  for (let first = 0; first < groups; first += merged) {
+    const here = Math.min(merged, groups - first);
+    // As OIHW of one group: output o, input c.
+    const width = here * inPerGroup;
+    const outputs = here * outPerGroup;
+    const dense = new Float32Array(outputs * width * kh * kw);
+    for (let c = 0; c < width; c++) {
+      const group = Math.floor(c / inPerGroup);
+      for (let o = 0; o < outPerGroup; o++) {
+        const from = ((first * inPerGroup + c) * outPerGroup + o) * kh * kw;
+        dense.set(weight.data.subarray(from, from + kh * kw), ((group * outPerGroup + o) * width + c) * kh * kw);
+      }
+    }
+    for (let y = 0; y < Math.min(stride[0], output.h); y++) {
+      for (let x = 0; x < Math.min(stride[1], output.w); x++) {
+        const kept: { tap: number; at: [number, number] }[] = [];
+        for (let ky = 0; ky < kh; ky++) {
+          for (let kx = 0; kx < kw; kx++) {
+            const dy = y + padding[0] - ky * dilation[0];
+            const dx = x + padding[1] - kx * dilation[1];
+            if (dy % stride[0] !== 0 || dx % stride[1] !== 0) continue;
+            kept.push({ tap: ky * kw + kx, at: [dy / stride[0], dx / stride[1]] });
+          }
+        }
+        // No tap reaches this phase: one that always falls outside, so that bias and activation are still written.
+        if (kept.length === 0) kept.push({ tap: 0, at: [-(2 ** 20), -(2 ** 20)] });
+        emitConv(lowering, {
+          input,
+          depth: Math.ceil(width / 4) * 4,
+          inputOffset: first * inPerGroup * 4,
+          output,
+          outputOffset: first * outPerGroup * 4,
+          outputs,
+          taps: kept.map(({ at }) => at),
+          stride: [1, 1],
+          activation: attrs.activation,
+          weights: dense,
+          weight: (tap, float) => (float < width ? [float * kh * kw + kept[tap].tap, width * kh * kw] : undefined),
+          bias,
+          biasFrom: first * outPerGroup,
+          phase: {
+            y,
+            x,
+            stepY: stride[0],
+            stepX: stride[1],
+            h: Math.ceil((output.h - y) / stride[0]),
+            w: Math.ceil((output.w - x) / stride[1]),
+          },
+        });
+      }
+    }
+  }
+}
