@@ -26,18 +26,33 @@ export interface OpenedModel {
   readonly checkpoint: Checkpoint;
 }
 
+/** Runs `work` and puts the file's name before the message of what it throws, where it is not there yet. */
+function aboutFile<T>(path: string, work: () => T): T {
+  try {
+    return work();
+  } catch (error) {
+    if (error instanceof EngineError && !error.message.startsWith(path)) error.message = `${path}: ${error.message}`;
+    throw error;
+  }
+}
+
 /**
  * Opens and recognises a checkpoint.
  * @throws CheckpointError saying what the file is and what to do; GraphError, WeightError.
  */
 export function openModel(bytes: Uint8Array, options: Pick<MemberOptions, "path" | "config">): OpenedModel {
-  const checkpoint = openCheckpoint(bytes, { path: options.path });
-  return { module: resolveModule(checkpoint, options), checkpoint };
+  return aboutFile(options.path, () => {
+    const checkpoint = openCheckpoint(bytes, { path: options.path });
+    return { module: resolveModule(checkpoint, options), checkpoint };
+  });
 }
 
 /** An architecture of a released name with seeded random weights (`random:yolov5s`), for benches. */
 export function randomModel(name: string, seed = 0): OpenedModel {
-  const module = synthesizeModule(architecture(name), randomSource(seed));
+  const config = architecture(name);
+  const levels = Array.isArray(config.anchors) ? config.anchors.length : 0;
+  const strides = Array.from({ length: levels }, (_, level) => 8 * 2 ** level);
+  const module = synthesizeModule(config, randomSource(seed), { strides });
   return { module, checkpoint: { format: "safetensors", module, extra: new Map() } };
 }
 
@@ -61,16 +76,11 @@ function factsOf(opened: OpenedModel, network: Network, path: string): ModelInfo
   };
 }
 
-/** Puts an opened model on a backend. @throws GraphError, WeightError, UnsupportedError prefixed with the file's name. */
+/** Puts an opened model on a backend. @throws GraphError, WeightError, UnsupportedError beginning with the file's name. */
 export function createMember(opened: OpenedModel, backend: Backend, options: MemberOptions): Member {
-  try {
+  return aboutFile(options.path, () => {
     taskOf(opened.module, options.path);
     const network = new Network(opened.module, backend, { dtype: options.dtype });
     return { network, info: factsOf(opened, network, options.path) };
-  } catch (error) {
-    if (error instanceof EngineError && !error.message.startsWith(options.path)) {
-      throw new EngineError(error.code, `${options.path}: ${error.message}`, error.details, { cause: error });
-    }
-    throw error;
-  }
+  });
 }

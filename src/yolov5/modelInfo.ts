@@ -2,7 +2,7 @@
 
 import { CheckpointError } from "../errors.js";
 import { asPlainObject, collectStateDict, countParameters } from "../weights/index.js";
-import type { Checkpoint, ModuleNode, PlainValue } from "../weights/types.js";
+import type { Checkpoint, ModuleNode } from "../weights/types.js";
 import { parseModelConfig } from "./config/modelConfig.js";
 import { stateDictSource } from "./config/sources.js";
 import { synthesizeModule } from "./config/synthesize.js";
@@ -20,9 +20,14 @@ export interface ResolveOptions {
   readonly config?: unknown;
 }
 
-function metadataNumbers(value: PlainValue | undefined): number[] | undefined {
-  const parsed = typeof value === "string" ? JSON.parse(value) : value;
-  return numbersOf(parsed as PlainValue);
+/** A model description as a value, or as the text that a file's metadata hold. */
+function descriptionOf(value: unknown): unknown {
+  if (typeof value !== "string") return value;
+  try {
+    return JSON.parse(value);
+  } catch {
+    throw new CheckpointError("holds a model description that is no JSON text");
+  }
 }
 
 /**
@@ -46,9 +51,9 @@ export function resolveModule(checkpoint: Checkpoint, options: ResolveOptions = 
     );
   }
   const eps = Number(extra.get("bn_eps") ?? Number.NaN);
-  return synthesizeModule(parseModelConfig(description), stateDictSource(stateDict), {
+  return synthesizeModule(parseModelConfig(descriptionOf(description)), stateDictSource(stateDict), {
     batchNormEps: Number.isFinite(eps) ? eps : undefined,
-    strides: metadataNumbers(extra.get("stride")),
+    strides: numbersOf(extra.get("stride")),
   });
 }
 

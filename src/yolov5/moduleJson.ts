@@ -7,6 +7,7 @@ import { CheckpointError } from "../errors.js";
 import { type HostTensor, toFloat32 } from "../tensor/index.js";
 import { isTensor } from "../weights/index.js";
 import type { ModuleNode, PlainValue } from "../weights/types.js";
+import { entriesOf, entryOf } from "./mapping.js";
 
 /** `t`: class path, `a`: attributes, `c`: children. */
 interface ModuleJson {
@@ -56,10 +57,14 @@ const MAX_DEPTH = 40;
 /** Buffers of PyTorch's and YOLOv5's modules; every other tensor is a parameter. */
 const BUFFERS = new Set(["running_mean", "running_var", "num_batches_tracked", "anchors", "anchor_grid", "stride"]);
 
-/** Entries of a parsed JSON object, or of the map that a file's parsed metadata hold in its place. */
-function entriesOf(value: unknown): [string, unknown][] {
-  if (value instanceof Map) return [...value].map(([key, entry]): [string, unknown] => [String(key), entry]);
-  return typeof value === "object" && value !== null ? Object.entries(value) : [];
+/** An attribute as the file may hold it; undefined for anything that `attributeJson` would not write. */
+function attributeOf(value: unknown): PlainValue | undefined {
+  if (value === null || typeof value === "boolean" || typeof value === "number" || typeof value === "string") {
+    return value;
+  }
+  if (!Array.isArray(value)) return undefined;
+  const parts = value.map(attributeOf);
+  return parts.every((part) => part !== undefined) ? parts : undefined;
 }
 
 function fromJson(
@@ -71,20 +76,24 @@ function fromJson(
   if (typeof source !== "object" || source === null || depth > MAX_DEPTH) {
     throw new CheckpointError(`holds a module tree that is damaged at ${path || "its root"}`, { path });
   }
-  const parts = new Map(entriesOf(source));
-  const t = parts.get("t");
-  if (typeof t !== "string")
+  const className = entryOf(source, "t");
+  if (typeof className !== "string")
     throw new CheckpointError(`holds a module without a class at ${path || "its root"}`, { path });
   const own = tensors.get(path) ?? new Map<string, HostTensor>();
-  const children = entriesOf(parts.get("c")).map(([name, part]): [string, ModuleNode] => [
+  const attributes = new Map<string, PlainValue>();
+  for (const [name, value] of entriesOf(entryOf(source, "a"))) {
+    const attribute = attributeOf(value);
+    if (attribute !== undefined) attributes.set(name, attribute);
+  }
+  const children = entriesOf(entryOf(source, "c")).map(([name, part]): [string, ModuleNode] => [
     name,
     fromJson(part, path === "" ? name : `${path}.${name}`, tensors, depth + 1),
   ]);
   return {
     kind: "module",
-    type: t.split(".").pop() ?? t,
-    className: t,
-    attributes: new Map(entriesOf(parts.get("a")) as [string, PlainValue][]),
+    type: className.split(".").pop() ?? className,
+    className,
+    attributes,
     parameters: new Map([...own].filter(([name]) => !BUFFERS.has(name))),
     buffers: new Map([...own].filter(([name]) => BUFFERS.has(name))),
     children: new Map(children),
@@ -92,15 +101,17 @@ function fromJson(
 }
 
 /**
- * The tree back from its JSON, as text or parsed, and a state dict.
+ * The tree back from its JSON, as text or as read from a file's metadata (objects become maps there), and a state dict.
  * @throws CheckpointError for what is no module tree.
  */
 export function moduleTreeFromJson(source: PlainValue, stateDict: ReadonlyMap<string, HostTensor>): ModuleNode {
-  let parsed: unknown = source;
-  try {
-    if (typeof source === "string") parsed = JSON.parse(source);
-  } catch {
-    throw new CheckpointError("holds a module tree that is no JSON text");
+  let tree: unknown = source;
+  if (typeof source === "string") {
+    try {
+      tree = JSON.parse(source);
+    } catch {
+      throw new CheckpointError("holds a module tree that is no JSON text");
+    }
   }
   const byModule = new Map<string, Map<string, HostTensor>>();
   for (const [name, value] of stateDict) {
@@ -113,5 +124,5 @@ export function moduleTreeFromJson(source: PlainValue, stateDict: ReadonlyMap<st
     }
     own.set(name.slice(dot + 1), value);
   }
-  return fromJson(parsed, "", byModule, 0);
+  return fromJson(tree, "", byModule, 0);
 }

@@ -1,6 +1,7 @@
 /** YOLOv5's model description (its yaml, as a checkpoint or a metadata string carries it), checked and typed. */
 
 import { GraphError } from "../../errors.js";
+import { entryOf } from "../mapping.js";
 
 /** One line of `backbone` or `head`. */
 export interface LayerConfig {
@@ -23,15 +24,6 @@ export interface ModelConfig {
   /** `nn.LeakyReLU(0.1)` and the like; undefined: SiLU. */
   readonly activation: string | undefined;
   readonly layers: readonly LayerConfig[];
-}
-
-/** Maps of a pickle and objects of a JSON text alike. */
-function entry(source: unknown, key: string): unknown {
-  if (source instanceof Map) return source.get(key);
-  if (typeof source === "object" && source !== null && Object.hasOwn(source, key)) {
-    return (source as Readonly<Record<string, unknown>>)[key];
-  }
-  return undefined;
 }
 
 function numberOf(value: unknown, name: string, fallback?: number): number {
@@ -58,18 +50,18 @@ function parseLayer(line: unknown, index: number): LayerConfig {
  * @throws GraphError naming what is missing.
  */
 export function parseModelConfig(source: unknown): ModelConfig {
-  const backbone = entry(source, "backbone");
-  const head = entry(source, "head");
+  const backbone = entryOf(source, "backbone");
+  const head = entryOf(source, "head");
   if (!Array.isArray(backbone) || !Array.isArray(head)) {
     throw new GraphError("model config: needs the lists backbone and head, as in yolov5s.yaml");
   }
-  const anchors = entry(source, "anchors");
-  const activation = entry(source, "activation");
+  const anchors = entryOf(source, "anchors");
+  const activation = entryOf(source, "activation");
   return {
-    classes: numberOf(entry(source, "nc"), "nc"),
-    inputChannels: numberOf(entry(source, "ch"), "ch", 3),
-    depthMultiple: numberOf(entry(source, "depth_multiple"), "depth_multiple", 1),
-    widthMultiple: numberOf(entry(source, "width_multiple"), "width_multiple", 1),
+    classes: numberOf(entryOf(source, "nc"), "nc"),
+    inputChannels: numberOf(entryOf(source, "ch"), "ch", 3),
+    depthMultiple: numberOf(entryOf(source, "depth_multiple"), "depth_multiple", 1),
+    widthMultiple: numberOf(entryOf(source, "width_multiple"), "width_multiple", 1),
     anchors: Array.isArray(anchors)
       ? anchors.map((level, i) => {
           if (!Array.isArray(level)) throw new GraphError(`model config: anchors of level ${i} must be a list`);

@@ -1,126 +1,30 @@
-/** Makes module-tree nodes for YOLOv5's blocks: children and attributes as checkpoints name them. */
+/** Makes module-tree nodes for YOLOv5's blocks and heads: children and attributes as checkpoints name them. */
 
-import { GraphError, WeightError } from "../../errors.js";
 import type { HostTensor } from "../../tensor/index.js";
-import type { ModuleNode, PlainValue } from "../../weights/types.js";
+import type { ModuleNode } from "../../weights/types.js";
+import { type Child, greatestCommonDivisor, LayerFactory } from "./layerFactory.js";
 
-/** Where weights come from: a state dict (shapes are then the file's own) or a seeded generator. */
-export interface TensorSource {
-  /** True where the source holds the tensor; a generator holds what it decides to make. */
-  has(name: string): boolean;
-  /** The tensor, `shape` being what the description asks for. Undefined where a state dict lacks it. */
-  get(name: string, shape: readonly number[]): HostTensor | undefined;
-  /** How many numbered submodules `prefix.0`, `prefix.1`, … there are; undefined where the description decides. */
-  count(prefix: string): number | undefined;
-}
-
-type Child = readonly [string, ModuleNode];
-
-/** Packages, so that class names read as in a checkpoint. */
-const TORCH = new Set([
-  "Sequential",
-  "ModuleList",
-  "Conv2d",
-  "ConvTranspose2d",
-  "BatchNorm2d",
-  "MaxPool2d",
-  "Upsample",
-  "ZeroPad2d",
-  "Linear",
-  "Identity",
-  "MultiheadAttention",
-  "AdaptiveAvgPool2d",
-  "SiLU",
-]);
-
-/** `nn.LeakyReLU(0.1)` → class and first argument. */
-function parseActivation(text: string): { type: string; argument: number | undefined } {
-  const match = /^(?:torch\.)?(?:nn\.)?(\w+)\(([^)]*)\)$/.exec(text.trim());
-  if (!match) throw new GraphError(`model config: activation ${text} must read like nn.ReLU()`, { text });
-  const first = /-?\d*\.?\d+(?:e-?\d+)?/.exec(match[2]);
-  return { type: match[1], argument: first ? Number(first[0]) : undefined };
-}
-
-export class ModuleFactory {
-  private readonly source: TensorSource;
-  private readonly act: ModuleNode;
-  private readonly eps: number | undefined;
-
-  constructor(source: TensorSource, activation: string | undefined, eps: number | undefined) {
-    this.source = source;
-    this.eps = eps;
-    const { type, argument } = parseActivation(activation ?? "nn.SiLU()");
-    const named = type === "LeakyReLU" ? "negative_slope" : "alpha";
-    this.act = this.node(type, argument === undefined ? {} : { [named]: argument });
-  }
-
-  node(type: string, attributes: Readonly<Record<string, PlainValue>>, children: readonly Child[] = []): ModuleNode {
-    const none = new Map<string, HostTensor>();
-    return {
-      kind: "module",
-      type,
-      className: TORCH.has(type) ? `torch.nn.${type}` : `models.common.${type}`,
-      attributes: new Map(Object.entries(attributes)),
-      parameters: none,
-      buffers: none,
-      children: new Map(children),
-    };
-  }
-
-  /** nn.Conv2d; a bias where the source has one (fused files) or the block always has one. */
-  conv2d(
-    path: string,
-    c1: number,
-    c2: number,
-    kernel: readonly [number, number],
-    stride: readonly [number, number],
-    padding: readonly [number, number],
-    groups = 1,
-    bias = false,
-  ): ModuleNode {
-    const parameters = new Map([["weight", this.tensor(`${path}.weight`, [c2, c1 / groups, ...kernel])]]);
-    if (bias || this.source.has(`${path}.bias`)) parameters.set("bias", this.tensor(`${path}.bias`, [c2]));
-    // No `groups`: the graph derives it from the shapes, which also serves pruned files.
-    return { ...this.node("Conv2d", { stride: [...stride], padding: [...padding] }), parameters };
-  }
-
-  batchNorm(path: string, channels: number): ModuleNode {
-    const get = (name: string): [string, HostTensor] => [name, this.tensor(`${path}.${name}`, [channels])];
-    const attributes = this.eps === undefined ? {} : { eps: this.eps };
-    return {
-      ...this.node("BatchNorm2d", attributes),
-      parameters: new Map([get("weight"), get("bias")]),
-      buffers: new Map([get("running_mean"), get("running_var")]),
-    };
-  }
-
-  /** Conv: convolution, BatchNorm (unless the file is fused), activation. */
-  conv(
-    path: string,
-    c1: number,
-    c2: number,
-    k: number | readonly [number, number] = 1,
-    s: number | readonly [number, number] = 1,
-    p?: unknown,
-    groups = 1,
-    act: unknown = true,
-  ): ModuleNode {
-    const kernel: readonly [number, number] = typeof k === "number" ? [k, k] : k;
-    const stride: readonly [number, number] = typeof s === "number" ? [s, s] : s;
-    const auto: readonly [number, number] = [Math.floor(kernel[0] / 2), Math.floor(kernel[1] / 2)];
-    const padding = typeof p === "number" ? ([p, p] as const) : auto;
-    const children: Child[] = [["conv", this.conv2d(`${path}.conv`, c1, c2, kernel, stride, padding, groups)]];
-    if (this.source.has(`${path}.bn.weight`)) children.push(["bn", this.batchNorm(`${path}.bn`, c2)]);
-    children.push(["act", act === false ? this.node("Identity", {}) : this.act]);
-    return this.node("Conv", {}, children);
-  }
-
-  depthwise(path: string, c1: number, c2: number, k: number, s: number, act = true): ModuleNode {
-    return this.conv(path, c1, c2, k, s, undefined, greatestCommonDivisor(c1, c2), act);
-  }
-
+export class ModuleFactory extends LayerFactory {
   focus(path: string, c1: number, c2: number, k: number, s: number): ModuleNode {
     return this.node("Focus", {}, [["conv", this.conv(`${path}.conv`, 4 * c1, c2, k, s)]]);
+  }
+
+  /** Convolutions of several kernels; channel c belongs to the kernel at its place on an even line over them. */
+  mixConv2d(path: string, c1: number, c2: number, kernels: readonly number[], s: number): ModuleNode {
+    const owners = Array.from({ length: c2 }, (_, c) =>
+      Math.floor((c * (kernels.length - 1e-6)) / Math.max(c2 - 1, 1)),
+    );
+    const convs = kernels.map((k, i): Child => {
+      const share = owners.filter((owner) => owner === i).length;
+      const groups = greatestCommonDivisor(c1, share);
+      const padding = Math.floor(k / 2);
+      return [String(i), this.conv2d(`${path}.m.${i}`, c1, share, [k, k], [s, s], [padding, padding], groups)];
+    });
+    return this.node("MixConv2d", {}, [
+      ["m", this.node("ModuleList", {}, convs)],
+      ["bn", this.batchNorm(`${path}.bn`, c2)],
+      ["act", this.node("SiLU", {})],
+    ]);
   }
 
   bottleneck(path: string, c1: number, c2: number, shortcut: boolean, e = 0.5): ModuleNode {
@@ -151,7 +55,8 @@ export class ModuleFactory {
       ["cv3", plain("cv3", hidden)],
       ["cv4", this.conv(`${path}.cv4`, 2 * hidden, c2)],
       ["bn", this.batchNorm(`${path}.bn`, 2 * hidden)],
-      ["act", this.act],
+      // v7.0 builds this one with SiLU, whatever activation the description asks for.
+      ["act", this.node("SiLU", {})],
       ["m", this.repeated(`${path}.m`, n, (at) => this.bottleneck(at, hidden, hidden, shortcut, 1))],
     ]);
   }
@@ -246,9 +151,7 @@ export class ModuleFactory {
     );
     const children: Child[] = [["m", this.node("ModuleList", {}, convs)]];
     if (nm > 0) children.push(["proto", this.proto(`${path}.proto`, sources[0], protos, nm)]);
-    const stored = this.source.has(`${path}.anchors`)
-      ? this.source.get(`${path}.anchors`, [sources.length, 3, 2])
-      : undefined;
+    const stored = this.optional(`${path}.anchors`, [sources.length, 3, 2]);
     const head = this.node(
       nm > 0 ? "Segment" : "Detect",
       { ...(strides ? { stride: [...strides] } : {}), ...(nm > 0 ? { nm } : {}) },
@@ -263,7 +166,8 @@ export class ModuleFactory {
       ["bias", this.tensor(`${path}.linear.bias`, [classes])],
     ]);
     return this.node("Classify", {}, [
-      ["conv", this.conv(`${path}.conv`, c1, 1280)],
+      // Added to a detection model's backbone after its eps was set: PyTorch's own default.
+      ["conv", this.conv(`${path}.conv`, c1, 1280, 1, 1, undefined, 1, true, { eps: 1e-5 })],
       ["pool", this.node("AdaptiveAvgPool2d", { output_size: 1 })],
       ["linear", { ...this.node("Linear", {}), parameters }],
     ]);
@@ -300,30 +204,4 @@ export class ModuleFactory {
       ["tr", this.repeated(`${path}.tr`, layers, layer)],
     ]);
   }
-
-  private pool(k: number): ModuleNode {
-    return this.node("MaxPool2d", { kernel_size: k, stride: 1, padding: Math.floor(k / 2) });
-  }
-
-  private repeated(path: string, n: number, make: (path: string) => ModuleNode): ModuleNode {
-    const count = this.source.count(path) ?? n;
-    return this.node(
-      "Sequential",
-      {},
-      Array.from({ length: count }, (_, i): Child => [String(i), make(`${path}.${i}`)]),
-    );
-  }
-
-  private tensor(name: string, shape: readonly number[]): HostTensor {
-    const found = this.source.get(name, shape);
-    if (!found)
-      throw new WeightError(`the checkpoint has no tensor ${name}, which its model config asks for`, { name, shape });
-    return found;
-  }
-}
-
-export type Factory = ModuleFactory;
-
-function greatestCommonDivisor(a: number, b: number): number {
-  return b === 0 ? a : greatestCommonDivisor(b, a % b);
 }

@@ -1,7 +1,7 @@
 /** Tensors for synthesised modules: from a state dict, or seeded random ones for benches. */
 
 import { elementCount, type HostTensor, tensor } from "../../tensor/index.js";
-import type { TensorSource } from "./modules.js";
+import type { TensorSource } from "./layerFactory.js";
 
 /** Tensors of a state dict, in the file's own shapes. */
 export function stateDictSource(stateDict: ReadonlyMap<string, HostTensor>): TensorSource {

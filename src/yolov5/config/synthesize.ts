@@ -1,10 +1,12 @@
 /** A model description plus tensors → the module tree that a pickled checkpoint would hold. */
 
-import { GraphError } from "../../errors.js";
+import { GraphError, WeightError } from "../../errors.js";
 import { type HostTensor, tensor } from "../../tensor/index.js";
 import type { ModuleNode, PlainValue } from "../../weights/types.js";
+import { roundHalfEven } from "../boxes.js";
+import type { TensorSource } from "./layerFactory.js";
 import type { LayerConfig, ModelConfig } from "./modelConfig.js";
-import { type Factory, ModuleFactory, type TensorSource } from "./modules.js";
+import { ModuleFactory } from "./modules.js";
 
 /** Strides of heads whose file does not record them are measured when the graph is built. */
 export interface SynthesizeOptions {
@@ -15,12 +17,6 @@ export interface SynthesizeOptions {
 /** YOLOv5's rounding of scaled channel counts. */
 export function makeDivisible(value: number, divisor: number): number {
   return Math.ceil(value / divisor) * divisor;
-}
-
-/** `round` of Python: half to even. */
-function roundHalfEven(value: number): number {
-  const floor = Math.floor(value);
-  return value - floor === 0.5 ? floor + (floor % 2) : Math.round(value);
 }
 
 const number = (value: unknown, fallback: number): number => (typeof value === "number" ? value : fallback);
@@ -38,11 +34,12 @@ const SCALED = new Set([
   "BottleneckCSP", "C3", "C3x", "C3TR", "C3SPP", "C3Ghost", "ConvTranspose2d", "DWConvTranspose2d",
 ]); // biome-ignore format: a table
 /** Blocks that take the repeats as an argument instead of being repeated. */
-const REPEATS_INSIDE = new Set(["BottleneckCSP", "C3", "C3x", "C3TR", "C3SPP", "C3Ghost"]);
+const REPEATS_INSIDE = new Set(["BottleneckCSP", "C3", "C3x", "C3TR", "C3Ghost"]);
+const HEADS = new Set(["Detect", "Segment", "Classify"]);
 
 /** One block of a layer, by its class. */
 function makeBlock(
-  factory: Factory,
+  factory: ModuleFactory,
   name: string,
   path: string,
   c1: number,
@@ -51,9 +48,15 @@ function makeBlock(
 ): ModuleNode {
   const c2 = number(args[0], c1);
   switch (name) {
-    case "Conv":
+    case "Conv": {
+      // v7.0 has the dilation before the activation, earlier versions have none.
+      const [k, s, g] = [number(args[1], 1), number(args[2], 1), number(args[4], 1)];
+      const dilated = typeof args[5] === "number";
+      const dilation = dilated ? number(args[5], 1) : 1;
+      return factory.conv(path, c1, c2, k, s, args[3], g, dilated ? args[6] : args[5], { dilation });
+    }
     case "MixConv2d":
-      return factory.conv(path, c1, c2, number(args[1], 1), number(args[2], 1), args[3], number(args[4], 1), args[5]);
+      return factory.mixConv2d(path, c1, c2, Array.isArray(args[1]) ? args[1].map(Number) : [1, 3], number(args[2], 1));
     case "DWConv":
       return factory.depthwise(path, c1, c2, number(args[1], 1), number(args[2], 1));
     case "Focus":
@@ -90,16 +93,20 @@ function makeBlock(
     case "DWConvTranspose2d":
       return factory.convTranspose(name, path, c1, c2, args);
     default:
-      throw new GraphError(
-        `model config: ${path} has the module ${name}, which this engine does not build from a yaml`,
-        { name },
-      );
+      throw unknownModule(name, path);
   }
+}
+
+function unknownModule(name: string, path: string): GraphError {
+  return new GraphError(
+    `model config: ${path} has the module ${name}, which this engine does not build from a yaml; load the whole pickled model instead`,
+    { name, path },
+  );
 }
 
 /** Modules without weights. */
 function makePlain(
-  factory: Factory,
+  factory: ModuleFactory,
   layer: LayerConfig,
   path: string,
   sources: readonly number[],
@@ -134,6 +141,8 @@ function makePlain(
       return { module: factory.node(module, { padding: args[0] as PlainValue }), channels: c1 };
     case "BatchNorm2d":
       return { module: factory.batchNorm(path, c1), channels: c1 };
+    case "Identity":
+      return { module: factory.node(module, {}), channels: c1 };
     case "Contract":
       return { module: factory.node(module, { gain: number(args[0], 2) }), channels: c1 * number(args[0], 2) ** 2 };
     case "Expand":
@@ -144,13 +153,14 @@ function makePlain(
 }
 
 function makeHead(
-  factory: Factory,
+  factory: ModuleFactory,
   config: ModelConfig,
   layer: LayerConfig,
   path: string,
   sources: readonly number[],
   strides: readonly number[] | undefined,
 ): LayerPlan {
+  if (!HEADS.has(layer.module)) throw unknownModule(layer.module, path);
   const args = layer.args.map((a) => (a === "anchors" ? config.anchors : constant(a, config)));
   const classes = number(args[0], config.classes);
   if (layer.module === "Classify") return { module: factory.classify(path, sources[0], classes), channels: classes };
@@ -161,8 +171,10 @@ function makeHead(
   const protos = layer.module === "Segment" ? makeDivisible(number(args[3], 256) * config.widthMultiple, 8) : 0;
   const outputs = classes + 5 + nm;
   const fallback = (): HostTensor => {
-    const cells = sources.map((_, level) => {
-      const stride = strides?.[level] ?? 8 * 2 ** level;
+    if (strides?.length !== sources.length) {
+      throw new WeightError(`the checkpoint has no tensor ${path}.anchors, and no stride that would give it`, { path });
+    }
+    const cells = strides.map((stride, level) => {
       return (pixels?.[level] ?? new Array<number>(perLevel * 2).fill(stride)).map((v) => v / stride);
     });
     return tensor("float32", [sources.length, perLevel, 2], Float32Array.from(cells.flat()));
@@ -180,12 +192,20 @@ export function synthesizeModule(
   options: SynthesizeOptions = {},
 ): ModuleNode {
   const factory = new ModuleFactory(source, config.activation, options.batchNormEps);
+  const perLevel = typeof config.anchors === "number" ? config.anchors : (config.anchors[0]?.length ?? 0) / 2;
+  const headChannels = Math.floor(perLevel) * (config.classes + 5);
   const channels: number[] = [];
   const layers = new Map<string, ModuleNode>();
   for (const [index, layer] of config.layers.entries()) {
     const path = `model.${index}`;
     const sources = layer.from.map((f) => {
       const at = f < 0 ? index + f : f;
+      if (at >= index || at < -1) {
+        throw new GraphError(`model config: ${path} reads layer ${f}, which does not come before it`, {
+          path,
+          from: f,
+        });
+      }
       return at < 0 ? config.inputChannels : channels[at];
     });
     const wiring: [string, PlainValue][] = [
@@ -195,7 +215,8 @@ export function synthesizeModule(
     let plan: LayerPlan | undefined;
     if (SCALED.has(layer.module)) {
       let c2 = number(constant(layer.args[0], config), sources[0]);
-      if (c2 !== config.classes) c2 = makeDivisible(c2 * config.widthMultiple, 8);
+      // A head's own channels are not scaled.
+      if (c2 !== headChannels) c2 = makeDivisible(c2 * config.widthMultiple, 8);
       const args = [c2, ...layer.args.slice(1)];
       const scaled =
         layer.repeats > 1 ? Math.max(roundHalfEven(layer.repeats * config.depthMultiple), 1) : layer.repeats;

@@ -40,10 +40,13 @@ export function sourcesOf(module: ModuleNode, index: number): number[] {
   const raw = module.attributes.get("f");
   const list: readonly PlainValue[] = Array.isArray(raw) ? raw : [raw ?? -1];
   return list.map((entry) => {
-    const from = Number(entry);
+    const from = typeof entry === "number" || typeof entry === "bigint" ? Number(entry) : Number.NaN;
     const source = from < 0 ? index + from : from;
     if (!Number.isInteger(source) || source < -1 || source >= index) {
-      throw new GraphError(`model.${index}: reads layer ${String(entry)}, which does not come before it`, { index });
+      throw new GraphError(`model.${index}: reads layer ${String(entry)}, which does not come before it`, {
+        index,
+        from: entry,
+      });
     }
     return source;
   });

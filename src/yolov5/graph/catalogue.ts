@@ -56,9 +56,8 @@ function byStructure(module: ModuleNode): Block | undefined {
   if (has("cv1", "cv2", "cv3", "upsample")) return blocks.proto;
   if (has("cv1", "cv2", "cv3", "m")) return blocks.c3;
   if (has("cv1", "cv2") && inner?.type === "MaxPool2d") return blocks.sppf;
-  if (has("cv1", "cv2") && inner && [...inner.children.values()].every((pool) => pool.type === "MaxPool2d")) {
-    return blocks.spp;
-  }
+  const pools = [...(inner?.children.values() ?? [])];
+  if (has("cv1", "cv2") && pools.length > 0 && pools.every((pool) => pool.type === "MaxPool2d")) return blocks.spp;
   if (has("cv1", "cv2") && module.children.size === 2 && module.attributes.has("add")) return blocks.bottleneck;
   if (has("conv", "shortcut")) return blocks.ghostBottleneck;
   if (has("q", "k", "v", "ma", "fc1", "fc2")) return blocks.transformerLayer;

@@ -157,6 +157,9 @@ export function activationOf(module: ModuleNode, path: string): Activation | und
     case "ELU":
       return { kind: "elu", alpha: numberAttribute(module, "alpha", 1, path) };
     case "Softplus":
+      if (numberAttribute(module, "beta", 1, path) !== 1 || numberAttribute(module, "threshold", 20, path) !== 20) {
+        throw new UnsupportedError(`${path}: Softplus with a beta or threshold of its own is not supported`, { path });
+      }
       return { kind: "softplus" };
     default:
       return undefined;

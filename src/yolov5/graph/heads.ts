@@ -91,9 +91,13 @@ export function applyDetect(
   inputHeight: number,
 ): { outputs: ValueId[]; facts: HeadFacts } {
   const { builder } = context;
-  const maps = [...child(module, "m", path).children].map(([name, conv], level) =>
-    context.apply(conv, `${path}.m.${name}`, [inputs[level]]),
-  );
+  const levels = [...child(module, "m", path).children];
+  if (levels.length !== inputs.length || levels.length === 0) {
+    throw new GraphError(`${path}: ${levels.length} convolutions for ${inputs.length} inputs; a head has one a level`, {
+      path,
+    });
+  }
+  const maps = levels.map(([name, conv], level) => context.apply(conv, `${path}.m.${name}`, [inputs[level]]));
   const measured = maps.map((map) => inputHeight / builder.shape(map)[2]);
   const facts = detectFacts(module, path, strides ?? measured);
   const prediction = builder.add("detect", path, maps, {

@@ -1,0 +1,158 @@
+/** Makes module-tree nodes for the layers that YOLOv5's blocks are made of: attributes and tensors as checkpoints name them. */
+
+import { GraphError, WeightError } from "../../errors.js";
+import type { HostTensor } from "../../tensor/index.js";
+import type { ModuleNode, PlainValue } from "../../weights/types.js";
+
+/** Where weights come from: a state dict (shapes are then the file's own) or a seeded generator. */
+export interface TensorSource {
+  /** True where the source holds the tensor; a generator holds what it decides to make. */
+  has(name: string): boolean;
+  /** The tensor, `shape` being what the description asks for. Undefined where a state dict lacks it. */
+  get(name: string, shape: readonly number[]): HostTensor | undefined;
+  /** How many numbered submodules `prefix.0`, `prefix.1`, … there are; undefined where the description decides. */
+  count(prefix: string): number | undefined;
+}
+
+export type Child = readonly [string, ModuleNode];
+
+/** Packages, so that class names read as in a checkpoint; activations and all else are below. */
+const YOLO = new Set(["Detect", "Segment", "Model"]);
+const BLOCKS = new Set([
+  "Conv", "Focus", "Bottleneck", "BottleneckCSP", "C3", "C3x", "C3TR", "C3SPP", "C3Ghost", "CrossConv", "GhostConv",
+  "GhostBottleneck", "SPP", "SPPF", "MixConv2d", "TransformerLayer", "TransformerBlock", "DWConvTranspose2d", "Concat",
+  "Contract", "Expand", "Proto", "Classify",
+]); // biome-ignore format: a table
+
+function classPath(type: string): string {
+  if (YOLO.has(type)) return `models.yolo.${type}`;
+  return BLOCKS.has(type) ? `models.common.${type}` : `torch.nn.${type}`;
+}
+
+/** `nn.LeakyReLU(0.1)` → class and first argument. */
+function parseActivation(text: string): { type: string; argument: number | undefined } {
+  const match = /^(?:torch\.)?(?:nn\.)?(\w+)\(([^)]*)\)$/.exec(text.trim());
+  if (!match) throw new GraphError(`model config: activation ${text} must read like nn.ReLU()`, { text });
+  const first = /-?\d*\.?\d+(?:e-?\d+)?/.exec(match[2]);
+  return { type: match[1], argument: first ? Number(first[0]) : undefined };
+}
+
+export class LayerFactory {
+  protected readonly source: TensorSource;
+  protected readonly act: ModuleNode;
+  private readonly eps: number | undefined;
+
+  constructor(source: TensorSource, activation: string | undefined, eps: number | undefined) {
+    this.source = source;
+    this.eps = eps;
+    const { type, argument } = parseActivation(activation ?? "nn.SiLU()");
+    const named = new Map([
+      ["LeakyReLU", "negative_slope"],
+      ["ELU", "alpha"],
+    ]).get(type);
+    if (argument !== undefined && named === undefined) {
+      throw new GraphError(`model config: activation ${activation} has a number, which only LeakyReLU and ELU take`);
+    }
+    this.act = this.node(type, argument === undefined || named === undefined ? {} : { [named]: argument });
+  }
+
+  node(type: string, attributes: Readonly<Record<string, PlainValue>>, children: readonly Child[] = []): ModuleNode {
+    const none = new Map<string, HostTensor>();
+    return {
+      kind: "module",
+      type,
+      className: classPath(type),
+      attributes: new Map(Object.entries(attributes)),
+      parameters: none,
+      buffers: none,
+      children: new Map(children),
+    };
+  }
+
+  /** The file's tensor, or undefined where it has none. */
+  protected optional(name: string, shape: readonly number[]): HostTensor | undefined {
+    return this.source.has(name) ? this.source.get(name, shape) : undefined;
+  }
+
+  /** nn.Conv2d; a bias where the source has one (fused files) or the block always has one. */
+  conv2d(
+    path: string,
+    c1: number,
+    c2: number,
+    kernel: readonly [number, number],
+    stride: readonly [number, number],
+    padding: readonly [number, number],
+    groups = 1,
+    bias = false,
+    dilation = 1,
+  ): ModuleNode {
+    const parameters = new Map([["weight", this.tensor(`${path}.weight`, [c2, c1 / groups, ...kernel])]]);
+    if (bias || this.source.has(`${path}.bias`)) parameters.set("bias", this.tensor(`${path}.bias`, [c2]));
+    // No `groups`: the graph derives it from the shapes, which also serves pruned files.
+    const attributes = { stride: [...stride], padding: [...padding], dilation: [dilation, dilation] };
+    return { ...this.node("Conv2d", attributes), parameters };
+  }
+
+  batchNorm(path: string, channels: number, eps = this.eps): ModuleNode {
+    const get = (name: string): [string, HostTensor] => [name, this.tensor(`${path}.${name}`, [channels])];
+    const attributes = eps === undefined ? {} : { eps };
+    return {
+      ...this.node("BatchNorm2d", attributes),
+      parameters: new Map([get("weight"), get("bias")]),
+      buffers: new Map([get("running_mean"), get("running_var")]),
+    };
+  }
+
+  /** Conv: convolution, BatchNorm (unless the file is fused), activation. */
+  conv(
+    path: string,
+    c1: number,
+    c2: number,
+    k: number | readonly [number, number] = 1,
+    s: number | readonly [number, number] = 1,
+    p?: unknown,
+    groups = 1,
+    act: unknown = true,
+    { dilation = 1, eps = this.eps }: { readonly dilation?: number; readonly eps?: number | undefined } = {},
+  ): ModuleNode {
+    const kernel: readonly [number, number] = typeof k === "number" ? [k, k] : k;
+    const stride: readonly [number, number] = typeof s === "number" ? [s, s] : s;
+    const half = (size: number): number => Math.floor((dilation * (size - 1) + 1) / 2);
+    const auto: readonly [number, number] = [half(kernel[0]), half(kernel[1])];
+    const padding = typeof p === "number" ? ([p, p] as const) : auto;
+    const children: Child[] = [
+      ["conv", this.conv2d(`${path}.conv`, c1, c2, kernel, stride, padding, groups, false, dilation)],
+    ];
+    if (this.source.has(`${path}.bn.weight`)) children.push(["bn", this.batchNorm(`${path}.bn`, c2, eps)]);
+    children.push(["act", act === false ? this.node("Identity", {}) : this.act]);
+    return this.node("Conv", {}, children);
+  }
+
+  depthwise(path: string, c1: number, c2: number, k: number, s: number, act = true): ModuleNode {
+    return this.conv(path, c1, c2, k, s, undefined, greatestCommonDivisor(c1, c2), act);
+  }
+
+  protected pool(k: number): ModuleNode {
+    return this.node("MaxPool2d", { kernel_size: k, stride: 1, padding: Math.floor(k / 2) });
+  }
+
+  protected repeated(path: string, n: number, make: (path: string) => ModuleNode): ModuleNode {
+    const count = this.source.count(path) ?? n;
+    return this.node(
+      "Sequential",
+      {},
+      Array.from({ length: count }, (_, i): Child => [String(i), make(`${path}.${i}`)]),
+    );
+  }
+
+  protected tensor(name: string, shape: readonly number[]): HostTensor {
+    const found = this.source.get(name, shape);
+    if (!found)
+      throw new WeightError(`the checkpoint has no tensor ${name}, which its model config asks for`, { name, shape });
+    return found;
+  }
+}
+
+export function greatestCommonDivisor(a: number, b: number): number {
+  return b === 0 ? a : greatestCommonDivisor(b, a % b);
+}
