@@ -68,6 +68,8 @@ export interface ValidationImage {
   readonly image: RgbImage;
   /** How the original lies in `image`, as it was resized (not recomputed): for `scaleBox`. */
   readonly scaleBack: ScaleBack;
+  /** Size of the picture as it was resized, before padding. */
+  readonly loaded: Size;
 }
 
 /**
@@ -87,5 +89,6 @@ export function validationLetterbox(image: RgbImage, size: number, batch: Size):
   return {
     image: boxed.image,
     scaleBack: { gain: loaded.height / image.height, padX: boxed.pad[0], padY: boxed.pad[1] },
+    loaded: [loaded.height, loaded.width],
   };
 }

@@ -208,7 +208,7 @@ export class Model<Source = unknown> {
     const input = this.task === "classify" ? classifyTransform.toTensor(fitted) : toTensor(fitted);
     const ready = performance.now();
     const outputs =
-      options.augment && this.task === "detect" ? [await this.augmented(input)] : await this.forward(input);
+      options.augment && this.task === "detect" ? [await this.forwardAugmented(input)] : await this.forward(input);
     const ran = performance.now();
     const results = this.postprocess(batch, input.shape, outputs, options, {
       preprocess: (ready - started) / batch.length,
@@ -261,8 +261,11 @@ export class Model<Source = unknown> {
     });
   }
 
-  /** Test-time augmentation: each member sees the picture three times. */
-  private async augmented(input: HostTensor): Promise<HostTensor> {
+  /**
+   * `forward` with test-time augmentation: each member of a detection model sees the picture three times.
+   * @returns [N, rows, 5 + classes] in the pixels of `input`.
+   */
+  async forwardAugmented(input: HostTensor): Promise<HostTensor> {
     const merged: HostTensor[] = [];
     for (const { network, info } of this.members) {
       const predictions: HostTensor[] = [];

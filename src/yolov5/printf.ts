@@ -2,13 +2,18 @@
 
 /** `%g`: six significant digits, no trailing zeros, an exponent below 1e-4 and from 1e6. */
 export function formatG(value: number): string {
+  return formatSignificant(value, 6);
+}
+
+/** `%.{precision}g`: `formatG` with another number of significant digits. */
+export function formatSignificant(value: number, precision: number): string {
   if (Number.isNaN(value)) return "nan";
   if (!Number.isFinite(value)) return value > 0 ? "inf" : "-inf";
   if (value === 0) return Object.is(value, -0) ? "-0" : "0";
   const sign = value < 0 ? "-" : "";
-  let [digits, exponent] = significant(Math.abs(value), 6);
+  let [digits, exponent] = significant(Math.abs(value), precision);
   digits = digits.replace(/0+$/, "");
-  if (exponent < -4 || exponent >= 6) {
+  if (exponent < -4 || exponent >= precision) {
     const mantissa = digits.length > 1 ? `${digits[0]}.${digits.slice(1)}` : digits;
     return `${sign}${mantissa}e${exponent < 0 ? "-" : "+"}${String(Math.abs(exponent)).padStart(2, "0")}`;
   }

@@ -1,0 +1,103 @@
+/**
+ * Label files of YOLO: a line an object, `class x y w h` with the centre and size divided by the picture's, or
+ * `class x1 y1 x2 y2 x3 y3 …` with an outline, whose box then is its smallest and largest coordinates.
+ */
+
+import type { GroundTruth, Polygon } from "./types.js";
+
+/** A line that cannot be used. */
+export interface LabelProblem {
+  /** From 1. */
+  readonly line: number;
+  readonly message: string;
+  /**
+   * `malformed`: nobody can say what it means. `outside`: coordinates that `val.py` takes for a corrupt file, so that it
+   * leaves the picture out.
+   */
+  readonly kind: "malformed" | "outside";
+}
+
+export interface ParsedLabels {
+  readonly truth: GroundTruth;
+  readonly problems: readonly LabelProblem[];
+  /** Lines that repeat an earlier one; they count once. */
+  readonly duplicates: readonly number[];
+}
+
+const NUMBER = /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i;
+/** Three points and the class: fewer columns are a box. */
+const LEAST_OUTLINE = 7;
+
+interface Row {
+  readonly classIndex: number;
+  readonly box: readonly [number, number, number, number];
+  readonly polygon: Polygon | undefined;
+}
+
+/** Objects of one label file, problems by line. An empty file is a picture without objects. */
+export function parseLabels(text: string): ParsedLabels {
+  const rows: Row[] = [];
+  const problems: LabelProblem[] = [];
+  const duplicates: number[] = [];
+  const seen = new Set<string>();
+  for (const [index, content] of text.replace(/^\ufeff/, "").split(/\r\n|\r|\n/).entries()) {
+    const words = content.split(/\s+/).filter((word) => word !== "");
+    if (words.length === 0) continue;
+    const line = index + 1;
+    const row = parseRow(words);
+    if (!("classIndex" in row)) {
+      problems.push({ line, ...row });
+      continue;
+    }
+    const key = [row.classIndex, ...(row.polygon ?? row.box)].join(" ");
+    if (seen.has(key)) duplicates.push(line);
+    else rows.push(row);
+    seen.add(key);
+  }
+  return { truth: truthOf(rows), problems, duplicates };
+}
+
+function truthOf(rows: readonly Row[]): GroundTruth {
+  return {
+    classes: Int32Array.from(rows, ({ classIndex }) => classIndex),
+    boxes: Float32Array.from(rows.flatMap(({ box }) => box)),
+    polygons: rows.map(({ polygon }) => (polygon ? [polygon] : [])),
+  };
+}
+
+function parseRow(words: readonly string[]): Row | Omit<LabelProblem, "line"> {
+  const malformed = (message: string) => ({ kind: "malformed", message }) as const;
+  const wrong = words.find((word) => !NUMBER.test(word));
+  if (wrong !== undefined) return malformed(`"${wrong}" is not a number`);
+  const outline = words.length >= LEAST_OUTLINE;
+  if (words.length !== 5 && !(outline && words.length % 2 === 1)) {
+    const found = `${words.length} column${words.length === 1 ? "" : "s"}`;
+    return malformed(`${found}; a box has 5 (class x y w h), an outline an odd number of at least 7 (class x y x y x y …)`);
+  }
+  const classIndex = Number(words[0]);
+  if (!Number.isInteger(classIndex)) return malformed(`the class ${words[0]} is not a whole number`);
+  if (classIndex < 0) return malformed(`the class ${words[0]} is negative`);
+  const coordinates = Float32Array.from(words.slice(1), Number);
+  // The file's own text names the value, which float32 would change.
+  const outside = words.slice(1).find((_, i) => coordinates[i] < 0 || coordinates[i] > 1);
+  if (outside !== undefined) {
+    const what = Number(outside) < 0 ? "is negative" : "is above 1";
+    return { kind: "outside", message: `${outside} ${what}; coordinates are divided by the picture's width and height` };
+  }
+  if (outline) return { classIndex, box: boxAround(coordinates), polygon: coordinates };
+  const [x, y, w, h] = coordinates;
+  return { classIndex, box: [x, y, w, h], polygon: undefined };
+}
+
+/** Centre and size of the box around an outline, in float32 steps. */
+export function boxAround(polygon: ArrayLike<number>): [x: number, y: number, w: number, h: number] {
+  let [x1, y1, x2, y2] = [polygon[0], polygon[1], polygon[0], polygon[1]];
+  for (let i = 2; i < polygon.length; i += 2) {
+    x1 = Math.min(x1, polygon[i]);
+    x2 = Math.max(x2, polygon[i]);
+    y1 = Math.min(y1, polygon[i + 1]);
+    y2 = Math.max(y2, polygon[i + 1]);
+  }
+  const { fround } = Math;
+  return [fround(fround(x1 + x2) / 2), fround(fround(y1 + y2) / 2), fround(x2 - x1), fround(y2 - y1)];
+}

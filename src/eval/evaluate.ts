@@ -1,0 +1,282 @@
+/**
+ * `val.py` of YOLOv5 v7.0 over a data set: rectangular batches sorted by aspect ratio, INTER_AREA, NMS with every class
+ * above 0.001, matching, metrics. The protocol's batch decides the input's shape only; how many pictures share a forward
+ * pass is the machine's business and changes nothing.
+ */
+
+import { OptionError } from "../errors.js";
+import type { RgbImage } from "../image/types.js";
+import { elementCount, type HostTensor, tensor, toFloat32 } from "../tensor/index.js";
+import type { Size } from "../yolov5/boxes.js";
+import { toTensor } from "../yolov5/letterbox.js";
+import { rectBatches, type ValidationImage, validationLetterbox } from "../yolov5/letterboxVariants.js";
+import { prototypesOf } from "../yolov5/masks.js";
+import { type Candidate, nonMaxSuppression } from "../yolov5/nms.js";
+import { checkImageSize } from "../yolov5/options.js";
+import type { Speed } from "../yolov5/results.js";
+import { ConfusionMatrix } from "./confusionMatrix.js";
+import type { DetectionDataset, GroundTruth, Sample } from "./dataset/types.js";
+import { labelMasks, maskIou, predictedMasks } from "./masks.js";
+import { boxIou, matchDetections } from "./matching.js";
+import { type Metrics, MetricsAccumulator } from "./metrics.js";
+import type { EvaluationModel } from "./model.js";
+import { type DetectionColumns, detectionsInPixels, labelBoxesInPixels, type Placement } from "./targets.js";
+
+export interface EvaluateOptions {
+  /** Longer side of the input, in pixels. Default 640. */
+  readonly imgsz?: number | undefined;
+  /** Default 0.001. */
+  readonly conf?: number | undefined;
+  /** Of NMS. Default 0.6. */
+  readonly iou?: number | undefined;
+  /** Default 300. */
+  readonly maxDet?: number | undefined;
+  /** Pictures that share an input shape. Default 32. */
+  readonly batchSize?: number | undefined;
+  /** One input shape a batch (default), or the full square without padding strides. */
+  readonly rect?: boolean | undefined;
+  /** All labels and boxes count as class 0. */
+  readonly singleClass?: boolean | undefined;
+  /** Test-time augmentation (detection models). */
+  readonly augment?: boolean | undefined;
+  /** Pictures that share a forward pass. Default 1. */
+  readonly forwardBatch?: number | undefined;
+  /** When aborted, evaluation ends after the picture at hand and returns what it has. */
+  readonly signal?: AbortSignal | undefined;
+  readonly onWarning?: ((message: string) => void) | undefined;
+  /** After every picture, in the protocol's order. */
+  readonly onPicture?: ((outcome: PictureOutcome) => void | Promise<void>) | undefined;
+}
+
+/** One picture's labels and detections, in pixels of the original. */
+export interface PictureOutcome {
+  /** Pictures done, this one included, and in all. */
+  readonly done: number;
+  readonly total: number;
+  readonly sample: Sample;
+  readonly image: RgbImage;
+  readonly labelBoxes: Float32Array;
+  readonly labelClasses: Int32Array;
+  readonly detections: DetectionColumns;
+  /** What NMS kept, in pixels of the input. */
+  readonly candidates: readonly Candidate[];
+  readonly placement: Placement;
+  /** [1, 32, H/4, W/4] of a segmentation model. */
+  readonly prototypes: HostTensor | undefined;
+}
+
+export interface Evaluation {
+  /** Of boxes. */
+  readonly metrics: Metrics;
+  /** Of masks, for segmentation models. */
+  readonly maskMetrics: Metrics | undefined;
+  readonly confusion: ConfusionMatrix;
+  /** Milliseconds a picture; reading and decoding are not in it. */
+  readonly speed: Speed;
+  /** Pictures that could not be read, with the reason. */
+  readonly failed: readonly { readonly sample: Sample; readonly error: Error }[];
+  /** False where `signal` ended it early. */
+  readonly complete: boolean;
+}
+
+interface Planned {
+  readonly sample: Sample;
+  readonly size: Size;
+}
+
+interface Loaded extends Planned {
+  readonly image: RgbImage;
+  readonly fitted: ValidationImage;
+  readonly ms: number;
+}
+
+/**
+ * Measures a detection or segmentation model.
+ * @throws OptionError for labels of classes that the model does not have, and for options that make no sense; what the
+ *   backend throws. Pictures that cannot be read are left out and reported in `failed`.
+ */
+export async function evaluate(
+  model: EvaluationModel,
+  dataset: DetectionDataset,
+  options: EvaluateOptions = {},
+): Promise<Evaluation> {
+  if (model.info.task === "classify") {
+    throw new OptionError("evaluate: a classification model has no boxes; use evaluateClassification", {});
+  }
+  assertClasses(model, dataset, options.singleClass ?? false);
+  const run = new EvaluationRun(model, options);
+  return run.over(plan(dataset.samples, model.info.stride, options));
+}
+
+/** The pictures in the protocol's order, each with its input's size. */
+function plan(samples: readonly Sample[], stride: number, options: EvaluateOptions): Planned[] {
+  const { imgsz = 640, batchSize = 32, rect = true, onWarning = () => undefined } = options;
+  const [side] = checkImageSize([imgsz, imgsz], stride, onWarning);
+  if (!rect) return samples.map((sample) => ({ sample, size: [side, side] }));
+  return rectBatches(samples, batchSize, side, stride).flatMap(({ indices, size }) =>
+    indices.map((index) => ({ sample: samples[index], size })),
+  );
+}
+
+/** @throws OptionError naming the classes that the model does not have, and a picture that has them. */
+export function assertClasses(model: EvaluationModel, dataset: DetectionDataset, singleClass: boolean): void {
+  const { classes } = model.info;
+  if (singleClass) return;
+  const outside = new Map<number, { count: number; name: string }>();
+  for (const { truth, name } of dataset.samples) {
+    for (const c of truth.classes) {
+      if (c < classes) continue;
+      const entry = outside.get(c);
+      if (entry) entry.count++;
+      else outside.set(c, { count: 1, name });
+    }
+  }
+  if (outside.size === 0) return;
+  const listed = [...outside].sort(([a], [b]) => a - b);
+  const shown = listed.slice(0, 5).map(([c, { count }]) => `class ${c} (${count} label${count === 1 ? "" : "s"})`);
+  const more = listed.length > shown.length ? ` and ${listed.length - shown.length} more` : "";
+  throw new OptionError(
+    `${dataset.name}: its labels use ${shown.join(", ")}${more}, but the model has ${classes} class${classes === 1 ? "" : "es"} (0 to ${classes - 1}); ` +
+      `use the data set that the model was trained on, or --single-cls (first met in the labels of ${listed[0][1].name})`,
+    { classes, outside: listed.map(([c]) => c) },
+  );
+}
+
+class EvaluationRun {
+  private readonly model: EvaluationModel;
+  private readonly options: EvaluateOptions;
+  private readonly boxes = new MetricsAccumulator();
+  private readonly masks: MetricsAccumulator | undefined;
+  private readonly confusion: ConfusionMatrix;
+  private readonly failed: { sample: Sample; error: Error }[] = [];
+  private readonly ms = { preprocess: 0, inference: 0, postprocess: 0 };
+  private done = 0;
+  private total = 0;
+
+  constructor(model: EvaluationModel, options: EvaluateOptions) {
+    this.model = model;
+    this.options = options;
+    this.masks = model.info.task === "segment" ? new MetricsAccumulator() : undefined;
+    this.confusion = new ConfusionMatrix(options.singleClass ? 1 : model.info.classes);
+  }
+
+  async over(planned: readonly Planned[]): Promise<Evaluation> {
+    this.total = planned.length;
+    const { forwardBatch = 1, signal } = this.options;
+    let batch: Loaded[] = [];
+    for (const [i, item] of planned.entries()) {
+      if (signal?.aborted) break;
+      const loaded = await this.load(item);
+      if (loaded) batch.push(loaded);
+      const following = planned[i + 1];
+      const open = following && sameSize(following.size, item.size) && batch.length < forwardBatch;
+      if (open || batch.length === 0) continue;
+      await this.runBatch(batch);
+      batch = [];
+      // Ctrl-C and progress are events: a backend that never waits would keep them out.
+      await new Promise((resolve) => setTimeout(resolve, 0));
+    }
+    const pictures = Math.max(this.done, 1);
+    return {
+      metrics: this.boxes.compute(),
+      maskMetrics: this.masks?.compute(),
+      confusion: this.confusion,
+      speed: {
+        preprocess: this.ms.preprocess / pictures,
+        inference: this.ms.inference / pictures,
+        postprocess: this.ms.postprocess / pictures,
+      },
+      failed: this.failed,
+      complete: this.done + this.failed.length === planned.length,
+    };
+  }
+
+  /** Undefined for a picture that cannot be read. */
+  private async load({ sample, size }: Planned): Promise<Loaded | undefined> {
+    let image: RgbImage;
+    try {
+      image = await sample.load();
+    } catch (error) {
+      this.failed.push({ sample, error: error as Error });
+      return undefined;
+    }
+    const started = performance.now();
+    const { imgsz = 640 } = this.options;
+    const [side] = checkImageSize([imgsz, imgsz], this.model.info.stride, () => undefined);
+    const fitted = validationLetterbox(image, side, size);
+    return { sample, size, image, fitted, ms: performance.now() - started };
+  }
+
+  private async runBatch(batch: readonly Loaded[]): Promise<void> {
+    const started = performance.now();
+    const input = toTensor(batch.map(({ fitted }) => fitted.image));
+    const ready = performance.now();
+    const augment = this.options.augment === true && this.model.info.task === "detect";
+    const outputs = augment ? [await this.model.forwardAugmented(input)] : await this.model.forward(input);
+    const ran = performance.now();
+    const { conf = 0.001, iou = 0.6, maxDet = 300, singleClass = false } = this.options;
+    const { maskCoefficients } = this.model.info;
+    const kept = nonMaxSuppression(outputs[0], { conf, iou, maxDet, maskCoefficients, multiLabel: true, agnostic: singleClass });
+    this.ms.preprocess += ready - started + batch.reduce((sum, { ms }) => sum + ms, 0);
+    this.ms.inference += ran - ready;
+    this.ms.postprocess += performance.now() - ran;
+    for (const [n, loaded] of batch.entries()) await this.measure(loaded, kept[n], imageOf(outputs[1], n));
+  }
+
+  private async measure(loaded: Loaded, candidates: readonly Candidate[], prototypes: HostTensor | undefined): Promise<void> {
+    const { sample, image, size, fitted } = loaded;
+    const { singleClass = false, onPicture } = this.options;
+    const placement: Placement = {
+      scaleBack: fitted.scaleBack,
+      loaded: fitted.loaded,
+      input: size,
+      original: [image.height, image.width],
+    };
+    const found = detectionsInPixels(candidates, placement);
+    const detections = singleClass ? { ...found, classes: new Int32Array(found.classes.length) } : found;
+    const labelClasses = singleClass ? new Int32Array(sample.truth.classes.length) : sample.truth.classes;
+    const labelBoxes = labelBoxesInPixels(sample.truth.boxes, placement);
+    const { confidences, classes } = detections;
+    const match = (iou: Float32Array) => ({
+      correct: matchDetections({ iou, labelClasses, detectionClasses: classes }),
+      confidences,
+      classes,
+      labelClasses,
+    });
+    this.boxes.add(match(boxIou(labelBoxes, detections.boxes)));
+    this.confusion.add({ labelBoxes, labelClasses, boxes: detections.boxes, confidences, classes });
+    if (this.masks && prototypes) {
+      this.masks.add(match(this.maskIou(sample.truth, labelClasses, candidates, classes, prototypes, placement)));
+    }
+    this.done++;
+    const { done, total } = this;
+    await onPicture?.({ done, total, sample, image, labelBoxes, labelClasses, detections, candidates, placement, prototypes });
+  }
+
+  private maskIou(
+    truth: GroundTruth,
+    labelClasses: Int32Array,
+    candidates: readonly Candidate[],
+    classes: Int32Array,
+    prototypes: HostTensor,
+    placement: Placement,
+  ): Float32Array {
+    const plane = prototypesOf(prototypes);
+    return maskIou(
+      { masks: labelMasks(truth, placement, [plane.height, plane.width]), classes: labelClasses },
+      { masks: predictedMasks(plane, candidates, placement.input), classes },
+    );
+  }
+}
+
+function sameSize(a: Size, b: Size): boolean {
+  return a[0] === b[0] && a[1] === b[1];
+}
+
+/** Image `n` of a batch, as a batch of one. */
+function imageOf(batch: HostTensor | undefined, n: number): HostTensor | undefined {
+  if (!batch) return undefined;
+  const [, ...rest] = batch.shape;
+  const size = elementCount(rest);
+  return tensor("float32", [1, ...rest], toFloat32(batch).data.subarray(n * size, (n + 1) * size));
+}

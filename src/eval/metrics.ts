@@ -1,0 +1,196 @@
+/**
+ * Precision, recall, F1 and mAP as `val.py` of YOLOv5 v7.0 computes them. Pictures are added one by one; `compute` may be
+ * called at any time, so that a run that was stopped still has the figures of what it saw.
+ */
+
+import { sortDescending } from "../yolov5/sort.js";
+import { averagePrecision } from "./averagePrecision.js";
+import { IOU_THRESHOLDS } from "./matching.js";
+import { argMax, interpolate, linspace, mean, smooth } from "./numeric.js";
+
+/** Points of every curve: 0 to 1 in 999 steps. */
+export const CURVE_POINTS = 1000;
+const F1_SMOOTHING = 0.1;
+const EPSILON = 1e-16;
+
+export interface ClassMetrics {
+  /** Class index. */
+  readonly class: number;
+  /** Labels of this class. */
+  readonly instances: number;
+  /** Precision, recall and F1 at the confidence where the mean F1 of all classes is best. */
+  readonly precision: number;
+  readonly recall: number;
+  readonly f1: number;
+  /** AP at IoU 0.5. */
+  readonly map50: number;
+  /** Mean AP over the ten IoU thresholds. */
+  readonly map50_95: number;
+}
+
+/** Curves of one class, `CURVE_POINTS` values each, at IoU 0.5. */
+export interface ClassCurves {
+  readonly class: number;
+  /** Along confidence 0 to 1. */
+  readonly precision: Float64Array;
+  readonly recall: Float64Array;
+  readonly f1: Float64Array;
+  /** Precision envelope along recall 0 to 1. */
+  readonly precisionOverRecall: Float64Array;
+}
+
+/** Means over the classes that have labels; all zero where no detection is right. */
+export interface Metrics {
+  readonly images: number;
+  readonly instances: number;
+  readonly precision: number;
+  readonly recall: number;
+  readonly f1: number;
+  readonly map50: number;
+  readonly map50_95: number;
+  /** Confidence at which precision, recall and F1 are taken. */
+  readonly confidence: number;
+  /** Classes that have labels, ascending. */
+  readonly perClass: readonly ClassMetrics[];
+  readonly curves: readonly ClassCurves[];
+}
+
+/** What one picture adds. */
+export interface PictureMatches {
+  /** Bit set per detection, of `matchDetections`. */
+  readonly correct: Uint16Array;
+  /** 0 to 1. */
+  readonly confidences: Float32Array;
+  readonly classes: Int32Array;
+  readonly labelClasses: ArrayLike<number>;
+}
+
+export class MetricsAccumulator {
+  private images = 0;
+  private readonly parts: PictureMatches[] = [];
+  private detections = 0;
+
+  /** Pictures without labels and without detections count too: as pictures. */
+  add(picture: PictureMatches): void {
+    this.images++;
+    this.parts.push(picture);
+    this.detections += picture.confidences.length;
+  }
+
+  compute(): Metrics {
+    const instances = this.countLabels();
+    const byClass = this.sortedByClass();
+    const classes = [...instances.keys()].sort((a, b) => a - b);
+    const anyRight = this.parts.some(({ correct }) => correct.some((bits) => bits !== 0));
+    const measured = classes.map((c) => measureClass(c, instances.get(c) ?? 0, anyRight ? byClass.get(c) : undefined));
+    const meanF1 = Float64Array.from({ length: CURVE_POINTS }, (_, i) => mean(measured.map(({ curves }) => curves.f1[i])));
+    const best = argMax(smooth(meanF1, F1_SMOOTHING));
+    const perClass = measured.map(({ curves, ap, instances }): ClassMetrics => {
+      const point = { precision: curves.precision[best], recall: curves.recall[best], f1: curves.f1[best] };
+      return { class: curves.class, instances, ...point, map50: ap[0], map50_95: mean(ap) };
+    });
+    const average = (key: "precision" | "recall" | "f1" | "map50" | "map50_95") => mean(perClass.map((c) => c[key]));
+    return {
+      images: this.images,
+      instances: [...instances.values()].reduce((sum, n) => sum + n, 0),
+      precision: average("precision"),
+      recall: average("recall"),
+      f1: average("f1"),
+      map50: average("map50"),
+      map50_95: average("map50_95"),
+      confidence: best / (CURVE_POINTS - 1),
+      perClass,
+      curves: measured.map(({ curves }) => curves),
+    };
+  }
+
+  private countLabels(): Map<number, number> {
+    const counts = new Map<number, number>();
+    for (const { labelClasses } of this.parts) {
+      for (let i = 0; i < labelClasses.length; i++) {
+        counts.set(labelClasses[i], (counts.get(labelClasses[i]) ?? 0) + 1);
+      }
+    }
+    return counts;
+  }
+
+  /** Detections of each class, most confident first. */
+  private sortedByClass(): Map<number, Ranked> {
+    const confidences = new Float32Array(this.detections);
+    const correct = new Uint16Array(this.detections);
+    const classes = new Int32Array(this.detections);
+    let at = 0;
+    for (const part of this.parts) {
+      confidences.set(part.confidences, at);
+      correct.set(part.correct, at);
+      classes.set(part.classes, at);
+      at += part.confidences.length;
+    }
+    const lists = new Map<number, number[]>();
+    for (const i of sortDescending(confidences)) {
+      const list = lists.get(classes[i]);
+      if (list) list.push(i);
+      else lists.set(classes[i], [i]);
+    }
+    const ranked = new Map<number, Ranked>();
+    for (const [c, list] of lists) {
+      ranked.set(c, {
+        confidences: Float64Array.from(list, (i) => confidences[i]),
+        correct: Uint16Array.from(list, (i) => correct[i]),
+      });
+    }
+    return ranked;
+  }
+}
+
+/** Detections of one class, most confident first. */
+interface Ranked {
+  readonly confidences: Float64Array;
+  readonly correct: Uint16Array;
+}
+
+interface MeasuredClass {
+  readonly instances: number;
+  readonly ap: Float64Array;
+  readonly curves: ClassCurves;
+}
+
+function measureClass(classIndex: number, instances: number, ranked: Ranked | undefined): MeasuredClass {
+  const zeros = () => new Float64Array(CURVE_POINTS);
+  const ap = new Float64Array(IOU_THRESHOLDS.length);
+  if (!ranked || ranked.correct.length === 0) {
+    const curves = { precision: zeros(), recall: zeros(), f1: zeros(), precisionOverRecall: zeros() };
+    return { instances, ap, curves: { class: classIndex, ...curves } };
+  }
+  const axis = linspace(0, 1, CURVE_POINTS);
+  let precisionOverRecall: Float64Array = zeros();
+  let first: { recall: Float64Array; precision: Float64Array } | undefined;
+  for (let bit = 0; bit < ap.length; bit++) {
+    const curve = precisionRecall(ranked.correct, bit, instances);
+    const result = averagePrecision(curve.recall, curve.precision);
+    ap[bit] = result.ap;
+    if (bit > 0) continue;
+    first = curve;
+    precisionOverRecall = interpolate(axis, result.recall, result.envelope);
+  }
+  // Along confidence: both axes are negated, because interpolation wants them ascending.
+  const negated = ranked.confidences.map((c) => -c);
+  const points = axis.map((c) => -c);
+  const recall = interpolate(points, negated, first?.recall ?? zeros(), 0);
+  const precision = interpolate(points, negated, first?.precision ?? zeros(), 1);
+  const f1 = precision.map((p, i) => (2 * p * recall[i]) / (p + recall[i] + EPSILON));
+  return { instances, ap, curves: { class: classIndex, precision, recall, f1, precisionOverRecall } };
+}
+
+/** Recall and precision after each detection, at the threshold of one bit. */
+function precisionRecall(correct: Uint16Array, bit: number, instances: number) {
+  const recall = new Float64Array(correct.length);
+  const precision = new Float64Array(correct.length);
+  let right = 0;
+  for (let i = 0; i < correct.length; i++) {
+    right += (correct[i] >> bit) & 1;
+    recall[i] = right / (instances + EPSILON);
+    precision[i] = right / (i + 1);
+  }
+  return { recall, precision };
+}
