@@ -4,6 +4,7 @@ import { fetchBytes, type PictureSource, readPictureSource } from "./browser/pic
 import { DeviceError, OptionError } from "./errors.js";
 import type { Backend, ComputeDType } from "./runtime/backend.js";
 import { createCpuBackend } from "./runtime/cpu/cpuBackend.js";
+import { createWasmBackend } from "./runtime/wasm/index.js";
 import { createWebGpuBackend } from "./runtime/webgpu/index.js";
 import { createMember, openModel } from "./yolov5/loadModel.js";
 import { Model } from "./yolov5/model.js";
@@ -11,12 +12,12 @@ import { Model } from "./yolov5/model.js";
 export type { PictureSource } from "./browser/pictureSource.js";
 export * from "./common.js";
 
-export type BackendChoice = "auto" | "webgpu" | "cpu";
+export type BackendChoice = "auto" | "webgpu" | "wasm" | "cpu";
 /** URL, file or bytes of a checkpoint. */
 export type WeightSource = string | URL | Blob | ArrayBuffer | Uint8Array;
 
 export interface LoadOptions {
-  /** Default `auto`: WebGPU on a hardware adapter, else the CPU. */
+  /** Default `auto`: WebGPU on a hardware adapter, else WASM, else the reference. */
   readonly backend?: BackendChoice | undefined;
   readonly half?: boolean | undefined;
   /** Sentences about what was decided on the way. */
@@ -26,26 +27,29 @@ export interface LoadOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
-async function openWebGpu(): Promise<Backend> {
+async function openWebGpu(hardwareOnly = false): Promise<Backend> {
   if (typeof navigator === "undefined" || !navigator.gpu) {
     throw new DeviceError("this browser has no WebGPU; use backend auto or cpu");
   }
-  return createWebGpuBackend({ gpu: navigator.gpu });
+  return createWebGpuBackend({ gpu: navigator.gpu, hardwareOnly });
 }
 
 async function openBackend(choice: BackendChoice, onNote?: (note: string) => void): Promise<Backend> {
   if (choice === "cpu") return createCpuBackend();
+  if (choice === "wasm") return createWasmBackend();
   if (choice === "webgpu") return openWebGpu();
-  if (choice !== "auto") throw new OptionError(`backend ${String(choice)} is not one of auto, webgpu, cpu`);
+  if (choice !== "auto") throw new OptionError(`backend ${String(choice)} is not one of auto, webgpu, wasm, cpu`);
   try {
-    const backend = await openWebGpu();
-    if (!backend.software) return backend;
-    onNote?.(`the only WebGPU adapter is ${backend.adapter}, which is software; using the CPU`);
-    backend.dispose();
+    return await openWebGpu(true);
   } catch (error) {
-    onNote?.(`no WebGPU: ${(error as Error).message}`);
+    onNote?.(`not on WebGPU: ${(error as Error).message}`);
   }
-  return createCpuBackend();
+  try {
+    return await createWasmBackend();
+  } catch (error) {
+    onNote?.(`no WASM: ${(error as Error).message}`);
+    return createCpuBackend();
+  }
 }
 
 async function bytesOf(source: WeightSource, signal?: AbortSignal): Promise<{ bytes: Uint8Array; path: string }> {

@@ -17,7 +17,7 @@ export type { PictureSource } from "./node/pictureSource.js";
 export type { WeightSource } from "./node/weightSource.js";
 
 export interface LoadOptions {
-  /** Default `auto`: WebGPU on a hardware adapter, else the CPU. */
+  /** Default `auto`: WebGPU on a hardware adapter, else WASM, else the reference. */
   readonly backend?: BackendChoice | undefined;
   /** float16 storage on backends that have it. */
   readonly half?: boolean | undefined;
@@ -49,7 +49,10 @@ export async function load(
     weights.push(await openWeights(item, { onProgress, signal, config, onWarning: options.onNote }));
   }
   const backend = await openBackend(options.backend ?? "auto", { onNote: options.onNote });
-  const dtype: ComputeDType = options.half ? "float16" : "float32";
+  // The reference has one precision; what it is said to run in must be true.
+  const exact = backend.name === "cpu";
+  if (options.half && exact) options.onNote?.("half: the CPU reference computes in float32 all the same");
+  const dtype: ComputeDType = options.half && !exact ? "float16" : "float32";
   try {
     const members = weights.map(({ opened, path }) => createMember(opened, backend, { path, dtype }));
     return new Model(members, backend, readPictureSource);

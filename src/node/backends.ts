@@ -3,6 +3,7 @@
 import { DeviceError, OptionError } from "../errors.js";
 import type { Backend, BackendName } from "../runtime/backend.js";
 import { createCpuBackend } from "../runtime/cpu/cpuBackend.js";
+import { createWasmBackend } from "../runtime/wasm/index.js";
 import { createWebGpuBackend } from "../runtime/webgpu/index.js";
 
 export type BackendChoice = "auto" | BackendName;
@@ -29,31 +30,35 @@ async function openGpu(): Promise<GPU> {
   return dawn.create([]);
 }
 
-async function openWebGpu(): Promise<Backend> {
-  return createWebGpuBackend({ gpu: await openGpu() });
+async function openWebGpu(hardwareOnly = false): Promise<Backend> {
+  return createWebGpuBackend({ gpu: await openGpu(), hardwareOnly });
 }
 
 /**
- * Opens the chosen backend. `auto`: WebGPU on a hardware adapter, else the reference; a software adapter is used only
- * when asked for.
+ * Opens the chosen backend. `auto`: WebGPU on a hardware adapter, else WASM, else the reference; a software adapter is
+ * used only when asked for.
  * @throws DeviceError when the chosen one cannot be had; OptionError for an unknown name.
  */
 export async function openBackend(choice: BackendChoice, options: BackendOptions = {}): Promise<Backend> {
   switch (choice) {
     case "cpu":
       return createCpuBackend();
+    case "wasm":
+      return createWasmBackend();
     case "webgpu":
       return openWebGpu();
     case "auto":
       try {
-        const backend = await openWebGpu();
-        if (!backend.software) return backend;
-        options.onNote?.(`the only WebGPU adapter is ${backend.adapter}, which is software; using the CPU`);
-        backend.dispose();
+        return await openWebGpu(true);
       } catch (error) {
-        options.onNote?.(`no WebGPU: ${(error as Error).message}`);
+        options.onNote?.(`not on WebGPU: ${(error as Error).message}`);
       }
-      return createCpuBackend();
+      try {
+        return await createWasmBackend();
+      } catch (error) {
+        options.onNote?.(`no WASM: ${(error as Error).message}`);
+        return createCpuBackend();
+      }
     default:
       throw new OptionError(`backend ${choice} is not one of ${BACKEND_CHOICES.join(", ")}`, { choice });
   }

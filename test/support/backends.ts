@@ -2,6 +2,7 @@
 
 import type { Backend } from "../../src/runtime/backend.js";
 import { createCpuBackend } from "../../src/runtime/cpu/cpuBackend.js";
+import { createWasmBackend } from "../../src/runtime/wasm/index.js";
 import { openBackend, webgpuOrSkip } from "./webgpu.js";
 
 export interface ParityBackend {
@@ -23,6 +24,8 @@ export const WEBGPU: ParityBackend = {
   },
 };
 
+export const WASM: ParityBackend = { name: "wasm", slow: false, open: () => createWasmBackend() };
+
 export function parityBackends(): readonly ParityBackend[] {
-  return [CPU, WEBGPU];
+  return [CPU, WASM, WEBGPU];
 }

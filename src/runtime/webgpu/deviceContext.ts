@@ -12,6 +12,8 @@ export interface DeviceOptions {
    * for tests of what a lesser adapter would do.
    */
   readonly minimal?: boolean;
+  /** Refuse adapters that are emulated on the CPU, before a device is made. Default false. */
+  readonly hardwareOnly?: boolean;
 }
 
 /** Used where the adapter has them. */
@@ -79,6 +81,10 @@ export class DeviceContext {
         "webgpu: no adapter found; install a Vulkan driver (Debian: apt install mesa-vulkan-drivers gives a software one), or use --backend wasm",
       );
     }
+    const software = adapter.info.isFallbackAdapter === true || SOFTWARE.test(describe(adapter.info));
+    if (software && options.hardwareOnly) {
+      throw new DeviceError(`webgpu: the only adapter is ${describe(adapter.info)}, which is software`, { software });
+    }
     const requiredLimits: Record<string, number> = {};
     if (!minimal) for (const limit of LIMITS) requiredLimits[limit] = adapter.limits[limit];
     let device: GPUDevice;
@@ -90,7 +96,6 @@ export class DeviceContext {
     } catch (cause) {
       throw new DeviceError(`webgpu: ${describe(adapter.info)} gives no device: ${cause}`, {}, { cause });
     }
-    const software = adapter.info.isFallbackAdapter === true || SOFTWARE.test(describe(adapter.info));
     return new DeviceContext(gpu, device, adapter.info, software);
   }
 
@@ -139,6 +144,13 @@ export class DeviceContext {
     if (this.disposed) return;
     this.disposed = true;
     this.device.destroy();
-    this.keepAlive = undefined;
+    // Dawn crashes when its objects are collected before it has reported the loss: a timer holds them until then.
+    const hold = setInterval(() => this.keepAlive, 1000);
+    void this.lost.then(() => {
+      setTimeout(() => {
+        clearInterval(hold);
+        this.keepAlive = undefined;
+      }, 20);
+    });
   }
 }
