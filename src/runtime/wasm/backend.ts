@@ -1,11 +1,13 @@
 /** The WASM backend: kernels emitted for what the host can run, one linear memory per compiled graph. */
 
-import { DeviceError, UnsupportedError } from "../../errors.js";
-import { hasRelaxedSimd, hasSimd, type Target } from "../../kernels/wasm/index.js";
+import { DeviceError, OptionError, UnsupportedError } from "../../errors.js";
+import { hasRelaxedSimd, hasSharedMemory, hasSimd, type Target } from "../../kernels/wasm/index.js";
 import { type FoldCache, type Graph, optimize, type ValueId } from "../../ops/index.js";
 import type { Backend, CompileOptions, Executable } from "../backend.js";
 import { type Loaded, type Runner, WasmExecutable } from "./executable.js";
+import { mayBlock, ThreadPool } from "./pool.js";
 import { createMemory, createProgram, ModuleCache, writeProgram } from "./program.js";
+import { type SpawnWorker, webWorkers } from "./worker.js";
 
 export interface WasmBackendOptions {
   /**
@@ -13,9 +15,39 @@ export interface WasmBackendOptions {
    * Default `auto`.
    */
   readonly instructions?: "auto" | "relaxed" | "simd" | "scalar";
+  /**
+   * Threads to compute with. Default: what the host says it has, eight at most. Hosts without shared memory or workers
+   * (pages that are not cross-origin isolated) compute with one.
+   */
+  readonly threads?: number;
+  /** Starts worker threads where the host's are not web workers (Node: `src/node/wasm.ts`). */
+  readonly spawn?: SpawnWorker;
 }
 
-function chooseTarget(options: WasmBackendOptions): Target {
+/** Threads beyond which a network of small layers gains little. */
+const MOST_DEFAULT_THREADS = 8;
+
+function chooseThreads(wanted: number | undefined): number {
+  if (wanted === undefined)
+    return Math.max(1, Math.min(MOST_DEFAULT_THREADS, globalThis.navigator?.hardwareConcurrency ?? 1));
+  if (Number.isInteger(wanted) && wanted >= 1) return wanted;
+  throw new OptionError(`wasm: threads must be a whole number of at least 1, got ${wanted}`, { threads: wanted });
+}
+
+/** A pool where the host allows one, else undefined: then one thread does all. */
+async function openPool(options: WasmBackendOptions): Promise<ThreadPool | undefined> {
+  const threads = chooseThreads(options.threads);
+  const spawn = options.spawn ?? webWorkers();
+  if (threads === 1 || !spawn || !hasSharedMemory()) return undefined;
+  const participates = mayBlock();
+  const pool = new ThreadPool(spawn, threads, participates);
+  // A thread that takes part needs no other to get on; one that cannot must know that they run.
+  if (participates || (await pool.ready())) return pool;
+  pool.dispose();
+  return undefined;
+}
+
+function chooseTarget(options: WasmBackendOptions, shared: boolean): Target {
   const wanted = options.instructions ?? "auto";
   const simd = wanted !== "scalar" && hasSimd();
   const relaxed = simd && wanted !== "simd" && hasRelaxedSimd();
@@ -27,7 +59,7 @@ function chooseTarget(options: WasmBackendOptions): Target {
       },
     );
   }
-  return { simd, relaxed, shared: false };
+  return { simd, relaxed, shared };
 }
 
 /** Runs on the calling thread. */
@@ -52,8 +84,9 @@ class WasmBackend implements Backend {
 
   constructor(
     private readonly target: Target,
-    private readonly threads: number,
+    private readonly pool: ThreadPool | undefined,
   ) {
+    const threads = pool?.threads ?? 1;
     const instructions = target.relaxed ? "relaxed SIMD" : target.simd ? "SIMD" : "scalar";
     this.adapter = `WebAssembly ${instructions}, ${threads} thread${threads === 1 ? "" : "s"}`;
   }
@@ -73,13 +106,15 @@ class WasmBackend implements Backend {
     const kept = new Set<ValueId>(keepTaps ? graph.taps.values() : []);
     // As outputs, tapped values survive the passes.
     const optimized = optimize({ ...graph, outputs: [...new Set([...graph.outputs, ...kept])] }, this.folded);
-    const program = createProgram({ ...optimized, outputs: graph.outputs }, kept, this.threads);
+    const program = createProgram({ ...optimized, outputs: graph.outputs }, kept, this.pool?.threads ?? 1);
     const { module, slots } = await this.modules.get(this.target, program.steps);
     options.signal?.throwIfAborted();
     const memory = createMemory(program, this.target.shared);
     writeProgram(program, memory, slots);
-    const instance = await WebAssembly.instantiate(module, { env: { memory } });
-    const loaded: Loaded = { program, memory, runner: singleThread(instance) };
+    const runner = this.pool
+      ? await this.pool.load(module, memory, program.addresses.counters)
+      : singleThread(await WebAssembly.instantiate(module, { env: { memory } }));
+    const loaded: Loaded = { program, memory, runner };
     const executable = new WasmExecutable(
       loaded,
       graph,
@@ -95,6 +130,7 @@ class WasmBackend implements Backend {
     this.disposed = true;
     for (const executable of [...this.executables]) executable.dispose();
     this.modules.clear();
+    this.pool?.dispose();
   }
 }
 
@@ -104,6 +140,11 @@ class WasmBackend implements Backend {
  */
 export async function createWasmBackend(options: WasmBackendOptions = {}): Promise<Backend> {
   if (typeof WebAssembly !== "object") throw new DeviceError("wasm: this host has no WebAssembly; use --backend cpu");
-  const target = chooseTarget(options);
-  return new WasmBackend(target, 1);
+  const pool = await openPool(options);
+  try {
+    return new WasmBackend(chooseTarget(options, pool !== undefined), pool);
+  } catch (error) {
+    pool?.dispose();
+    throw error;
+  }
 }

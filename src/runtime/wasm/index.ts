@@ -1,1 +1,2 @@
 export { createWasmBackend, type WasmBackendOptions } from "./backend.js";
+export { type FromWorker, type SpawnWorker, type ToWorker, WORKER_SOURCE, type WorkerThread } from "./worker.js";

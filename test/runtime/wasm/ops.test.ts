@@ -1,15 +1,12 @@
 /** Every op of the WASM backend against its float64 reference, for each kind of instructions that the host has. */
 
-import { setFlagsFromString } from "node:v8";
-import { describe, expect, it } from "vitest";
-import { hasRelaxedSimd, hasSimd } from "../../../src/kernels/wasm/index.js";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { openWasm } from "../../../src/node/wasm.js";
 import { OPS } from "../../../src/ops/index.js";
-import { createWasmBackend, type WasmBackendOptions } from "../../../src/runtime/wasm/index.js";
+import type { Backend } from "../../../src/runtime/backend.js";
+import type { WasmBackendOptions } from "../../../src/runtime/wasm/index.js";
 import { allClose, compare } from "../../../src/tensor/index.js";
 import { ACTIVATIONS, type Case, CONV_CASES, expected, graphCase, nodeTypes, OP_CASES } from "./cases.js";
-
-// V8 of Node 20 has relaxed SIMD behind a flag; later ones have it in any case.
-setFlagsFromString("--experimental-wasm-relaxed-simd");
 
 const activationCases: Case[] = ACTIVATIONS.map((activation) =>
   graphCase(
@@ -24,17 +21,23 @@ const activationCases: Case[] = ACTIVATIONS.map((activation) =>
 );
 const CASES = [...CONV_CASES, ...OP_CASES, ...activationCases];
 
-const variants: { readonly name: string; readonly options: WasmBackendOptions; readonly has: boolean }[] = [
-  { name: "simd", options: { instructions: "simd" }, has: hasSimd() },
-  { name: "relaxed", options: { instructions: "relaxed" }, has: hasRelaxedSimd() },
-  { name: "scalar", options: { instructions: "scalar" }, has: true },
+const variants: { readonly name: string; readonly options: WasmBackendOptions }[] = [
+  { name: "simd", options: { instructions: "simd", threads: 1 } },
+  { name: "relaxed", options: { instructions: "relaxed", threads: 1 } },
+  { name: "scalar", options: { instructions: "scalar", threads: 1 } },
+  { name: "simd, 2 threads", options: { instructions: "simd", threads: 2 } },
+  { name: "relaxed, 3 threads", options: { instructions: "relaxed", threads: 3 } },
 ];
 
-for (const { name, options, has } of variants) {
-  if (!has) console.warn(`skipped: this host's WebAssembly has no ${name} instructions`);
-  describe.skipIf(!has)(`wasm ${name}`, () => {
+for (const { name, options } of variants) {
+  describe(`wasm ${name}`, () => {
+    let backend: Backend;
+    beforeAll(async () => {
+      backend = await openWasm(options);
+    });
+    afterAll(() => backend.dispose());
+
     it.each(CASES.map((c) => [c.name, c] as const))("%s", async (_, testCase) => {
-      const backend = await createWasmBackend(options);
       const executable = await backend.compile(testCase.graph);
       const wanted = expected(testCase);
       // Twice: the second run finds what the first left in memory.
@@ -46,7 +49,7 @@ for (const { name, options, has } of variants) {
           expect(allClose(actual, wanted[i], 1e-4, 1e-4)).toBe(true);
         });
       }
-      backend.dispose();
+      executable.dispose();
     });
   });
 }

@@ -1,0 +1,46 @@
+/** The WASM backend with what Node adds: worker threads, the number of cores, V8's switch for relaxed SIMD. */
+
+import { availableParallelism } from "node:os";
+import { setFlagsFromString } from "node:v8";
+import { Worker } from "node:worker_threads";
+import { hasRelaxedSimd } from "../kernels/wasm/index.js";
+import type { Backend } from "../runtime/backend.js";
+import {
+  createWasmBackend,
+  type FromWorker,
+  type SpawnWorker,
+  type WasmBackendOptions,
+  WORKER_SOURCE,
+} from "../runtime/wasm/index.js";
+
+const PLUMBING = `
+const { parentPort } = require("node:worker_threads");
+parentPort.on("message", (message) => handle(message, (answer) => parentPort.postMessage(answer)));
+`;
+
+/** Worker threads that do not keep the process alive. */
+const spawn: SpawnWorker = ({ onMessage, onError }) => {
+  const worker = new Worker(WORKER_SOURCE + PLUMBING, { eval: true, stdout: false, stderr: false });
+  worker.on("message", (message: FromWorker) => onMessage(message));
+  worker.on("error", (error) => onError(String(error)));
+  worker.unref();
+  return {
+    post: (message) => worker.postMessage(message),
+    terminate: () => void worker.terminate(),
+  };
+};
+
+/**
+ * Opens the WASM backend in Node.
+ *
+ * V8 of Node 20 compiles relaxed SIMD only behind a flag; it is switched on before the first module is compiled, unless
+ * `instructions` asks for less. The multiply-add then rounds once instead of twice.
+ * @throws DeviceError, OptionError as `createWasmBackend`.
+ */
+export async function openWasm(options: WasmBackendOptions = {}): Promise<Backend> {
+  const instructions = options.instructions ?? "auto";
+  if ((instructions === "auto" || instructions === "relaxed") && !hasRelaxedSimd()) {
+    setFlagsFromString("--experimental-wasm-relaxed-simd");
+  }
+  return createWasmBackend({ spawn, ...options, threads: options.threads ?? Math.min(8, availableParallelism()) });
+}

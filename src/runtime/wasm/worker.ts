@@ -1,0 +1,87 @@
+/**
+ * What a worker thread runs, as text: it works from a bundle of one file, under a test runner and in a page alike, with
+ * nothing to load. It only instantiates modules over shared memory and calls their `work`.
+ *
+ * The text defines `handle(message, post)`; the host puts its own plumbing before and after it (`spawnWebWorker`,
+ * `src/node/wasm.ts`).
+ */
+
+/** To a worker. */
+export type ToWorker =
+  | {
+      readonly type: "load";
+      readonly id: number;
+      readonly module: WebAssembly.Module;
+      readonly memory: WebAssembly.Memory;
+    }
+  | {
+      readonly type: "run";
+      readonly id: number;
+      readonly thread: number;
+      readonly generation: number;
+      readonly first: number;
+      readonly last: number;
+    }
+  | { readonly type: "drop"; readonly id: number }
+  | { readonly type: "hello" };
+
+/** From a worker: the answer to `hello`, the end of a run, or why one failed. */
+export type FromWorker =
+  | { readonly type: "ready" }
+  | { readonly type: "done"; readonly id: number; readonly generation: number }
+  | { readonly type: "failed"; readonly id: number; readonly generation: number; readonly message: string };
+
+export const WORKER_SOURCE = `"use strict";
+const instances = new Map();
+function handle(message, post) {
+  const { type, id, generation } = message;
+  if (type === "hello") {
+    post({ type: "ready" });
+  } else if (type === "load") {
+    instances.set(id, new WebAssembly.Instance(message.module, { env: { memory: message.memory } }));
+  } else if (type === "drop") {
+    instances.delete(id);
+  } else if (type === "run") {
+    try {
+      const instance = instances.get(id);
+      if (instance) instance.exports.work(message.thread, generation, message.first, message.last);
+      post({ type: "done", id, generation });
+    } catch (error) {
+      post({ type: "failed", id, generation, message: String(error) });
+    }
+  }
+}
+`;
+
+/** A thread as the pool sees it. */
+export interface WorkerThread {
+  post(message: ToWorker): void;
+  terminate(): void;
+}
+
+/** Starts a thread that runs `WORKER_SOURCE`. It may throw, or report through `onError` later. */
+export type SpawnWorker = (handlers: {
+  readonly onMessage: (message: FromWorker) => void;
+  readonly onError: (message: string) => void;
+}) => WorkerThread;
+
+/** Web workers from a blob URL; undefined where there are none. A page's CSP may still refuse it: then `onError` tells. */
+export function webWorkers(): SpawnWorker | undefined {
+  if (typeof Worker !== "function" || typeof Blob !== "function" || typeof URL.createObjectURL !== "function") {
+    return undefined;
+  }
+  return ({ onMessage, onError }) => {
+    const text = `${WORKER_SOURCE}onmessage = (event) => handle(event.data, (message) => postMessage(message));`;
+    const url = URL.createObjectURL(new Blob([text], { type: "text/javascript" }));
+    const worker = new Worker(url);
+    worker.onmessage = (event: MessageEvent<FromWorker>) => {
+      if (event.data.type === "ready") URL.revokeObjectURL(url);
+      onMessage(event.data);
+    };
+    worker.onerror = (event) => onError(event.message || "the worker did not start");
+    return {
+      post: (message) => worker.postMessage(message),
+      terminate: () => worker.terminate(),
+    };
+  };
+}
