@@ -42,7 +42,8 @@ export interface DetectFlags extends CommonFlags {
 
 const AFTER = `
 Sources: a picture, a folder (its pictures, not its subfolders), a glob ("photos/**/*.jpg"), an http(s) URL, or a .txt
-file that lists sources, one a line. Several may be given. JPEG and PNG pictures are read; EXIF orientation is applied.
+file that lists sources, one a line. Several may be given. JPEG, PNG, WebP, BMP, GIF, TIFF and PNM pictures are read,
+EXIF orientation applied; annotated ones are written as JPEG, or PNG where the source is one.
 
 Examples:
   yolov5 detect                                       the embedded model (QR, barcode, ArUco, Data Matrix), its picture
