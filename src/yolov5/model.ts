@@ -5,6 +5,7 @@ import type { RgbImage } from "../image/index.js";
 import type { Backend, ComputeDType, MemoryUse, NodeTiming } from "../runtime/backend.js";
 import type { HostTensor } from "../tensor/index.js";
 import { augmentInputs, concatenatePredictions, mergeAugmented } from "./augment.js";
+import type { Size } from "./boxes.js";
 import { softmax } from "./classify.js";
 import { classifyTransform } from "./classifyTransform.js";
 import { letterbox, toTensor } from "./letterbox.js";
@@ -91,6 +92,7 @@ export class Model<Source = unknown> {
   async detect(source: readonly Source[], options?: DetectOptions): Promise<Result[]>;
   async detect(source: Source, options?: DetectOptions): Promise<Result>;
   async detect(source: Source | readonly Source[], options: DetectOptions = {}): Promise<Result | Result[]> {
+    if (this.disposed) throw new DisposedError("the model");
     const list: readonly Source[] = Array.isArray(source) ? source : [source as Source];
     const pictures: Picture[] = [];
     for (const item of list) pictures.push(await this.read(item));
@@ -102,10 +104,14 @@ export class Model<Source = unknown> {
   async detectPictures(pictures: readonly Picture[], options: DetectOptions = {}): Promise<Result[]> {
     if (this.disposed) throw new DisposedError("the model");
     const resolved = resolveOptions(options, this.names.length);
+    if (pictures.length === 0) return [];
+    if (resolved.augment && this.task !== "detect") {
+      resolved.onWarning(`augment is ignored: test-time augmentation is for detection, this is a ${this.task} model`);
+    }
     const prepared = this.prepare(pictures, resolved);
     const results: Result[] = [];
     for (let start = 0; start < prepared.length; ) {
-      const [first] = prepared.slice(start);
+      const first = prepared[start];
       let end = start + 1;
       // Neighbours of one input size share a forward pass.
       while (end < prepared.length && end - start < resolved.batchSize && sameSize(prepared[end].fitted, first.fitted))
@@ -138,28 +144,28 @@ export class Model<Source = unknown> {
     return outputs.length === 1 ? outputs[0] : [concatenatePredictions(outputs.map(([prediction]) => prediction))];
   }
 
-  /** Compiles and runs once for an input size, so that the first picture is as fast as the next. */
-  async warmup(imgsz: number | readonly [number, number] = 640, batch = 1): Promise<void> {
-    const [h, w] = typeof imgsz === "number" ? [imgsz, imgsz] : imgsz;
+  /** Compiles and runs once for an input size (rounded up as `detect` does), so that the first picture is as fast as the next. */
+  async warmup(imgsz?: number | readonly [number, number], batch = 1): Promise<void> {
+    const [h, w] = this.inputSize(imgsz);
     const data = new Float32Array(batch * 3 * h * w);
     await this.forward({ dtype: "float32", shape: [batch, 3, h, w], data });
   }
 
-  /** Outputs of named modules (`model.9`, `model.9.cv1`) for one input, NCHW. */
-  tap(names: readonly string[], input: HostTensor): Promise<Map<string, HostTensor>> {
-    const [n, c, h, w] = input.shape;
-    return this.members[0].network.with([n, c, h, w], (executable) => executable.tap(names, [input]));
+  /** Outputs of named modules (`model.9`, `model.9.cv1`) for one input, NCHW; of an ensemble its first member's. */
+  async tap(names: readonly string[], input: HostTensor): Promise<Map<string, HostTensor>> {
+    const { network } = this.members[0];
+    return network.with(network.shapeOf(input), (executable) => executable.tap(names, [input]));
   }
 
-  /** Time of every node of one forward pass. */
-  profile(input: HostTensor): Promise<NodeTiming[]> {
-    const [n, c, h, w] = input.shape;
-    return this.members[0].network.with([n, c, h, w], (executable) => executable.profile([input]));
+  /** Time of every node of one forward pass; of an ensemble its first member's. */
+  async profile(input: HostTensor): Promise<NodeTiming[]> {
+    const { network } = this.members[0];
+    return network.with(network.shapeOf(input), (executable) => executable.profile([input]));
   }
 
   /** Device memory for one input size, all members together. */
-  async memory(imgsz: number | readonly [number, number] = 640, batch = 1): Promise<MemoryUse> {
-    const [h, w] = typeof imgsz === "number" ? [imgsz, imgsz] : imgsz;
+  async memory(imgsz?: number | readonly [number, number], batch = 1): Promise<MemoryUse> {
+    const [h, w] = this.inputSize(imgsz);
     const all: MemoryUse[] = [];
     for (const { network } of this.members) {
       all.push(await network.with([batch, 3, h, w], async (executable) => executable.memory()));
@@ -181,21 +187,28 @@ export class Model<Source = unknown> {
     this.backend.dispose();
   }
 
+  /** [height, width] of the network's input for an `imgsz`; default 640, for classification 224. */
+  private inputSize(imgsz: number | readonly [number, number] | undefined, onWarning = (_: string): void => {}): Size {
+    const standard = this.task === "classify" ? 224 : 640;
+    const size = imgsz ?? standard;
+    return checkImageSize(typeof size === "number" ? [size, size] : size, this.info.stride, onWarning);
+  }
+
   private prepare(pictures: readonly Picture[], options: ResolvedOptions): Prepared[] {
     if (this.task === "classify") {
-      const [size] = options.imgsz ?? [224, 224];
+      const [size] = this.inputSize(options.imgsz, options.onWarning);
       return pictures.map((picture) => timed(picture, () => classifyTransform.crop(picture.image, size)));
     }
     const { stride } = this.info;
-    const size = checkImageSize(options.imgsz ?? [640, 640], stride, options.onWarning);
+    // AutoShape takes any size: the common shape that it finds is a multiple of the stride anyway.
     const common =
       options.fit === "autoshape"
         ? autoShapeSize(
             pictures.map((p) => p.image),
-            size[0],
+            Math.max(...(options.imgsz ?? [640])),
             stride,
           )
-        : size;
+        : this.inputSize(options.imgsz, options.onWarning);
     const auto = options.fit === "rect";
     return pictures.map((picture) =>
       timed(picture, () => letterbox(picture.image, { size: common, stride, auto }).image),
@@ -269,7 +282,9 @@ export class Model<Source = unknown> {
     const merged: HostTensor[] = [];
     for (const { network, info } of this.members) {
       const predictions: HostTensor[] = [];
-      for (const { tensor } of augmentInputs(input, info.stride)) predictions.push((await network.forward(tensor))[0]);
+      // The scaled inputs are multiples of the model's own largest stride, which may be below 32.
+      const stride = Math.max(...info.strides);
+      for (const { tensor } of augmentInputs(input, stride)) predictions.push((await network.forward(tensor))[0]);
       merged.push(mergeAugmented(predictions, input.shape[3], info.strides.length));
     }
     return merged.length === 1 ? merged[0] : concatenatePredictions(merged);

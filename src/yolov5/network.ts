@@ -1,9 +1,9 @@
 /** A module tree on a backend: one compiled plan per input shape, the least recently used dropped beyond a few. */
 
-import { DisposedError } from "../errors.js";
+import { DisposedError, ShapeError } from "../errors.js";
 import { type FoldCache, type Graph, optimize } from "../ops/index.js";
 import type { Backend, ComputeDType, Executable } from "../runtime/backend.js";
-import type { HostTensor } from "../tensor/index.js";
+import { formatShape, type HostTensor } from "../tensor/index.js";
 import type { ModuleNode } from "../weights/types.js";
 import { type BuiltGraph, buildGraph } from "./graph/buildGraph.js";
 import { createWeightForms, type WeightForms } from "./graph/context.js";
@@ -84,10 +84,26 @@ export class Network {
     }
   }
 
+  /**
+   * The shape of an input tensor.
+   * @throws ShapeError unless it is float32 [N, C, H, W] with sides that are multiples of the largest stride.
+   */
+  shapeOf(input: HostTensor): InputShape {
+    const { dtype, shape } = input;
+    const [n, c, h, w] = shape;
+    const stride = Math.max(1, ...this.head.strides);
+    if (shape.length !== 4 || dtype !== "float32" || h % stride !== 0 || w % stride !== 0) {
+      throw new ShapeError(
+        `input must be float32 N×3×H×W, H and W multiples of ${stride}, got ${dtype} ${formatShape(shape)}`,
+        { dtype, shape, stride },
+      );
+    }
+    return [n, c, h, w];
+  }
+
   /** The raw outputs for one input tensor [N, 3, H, W]. */
-  forward(input: HostTensor): Promise<HostTensor[]> {
-    const [n, c, h, w] = input.shape;
-    return this.with([n, c, h, w], (executable) => executable.run([input]));
+  async forward(input: HostTensor): Promise<HostTensor[]> {
+    return this.with(this.shapeOf(input), (executable) => executable.run([input]));
   }
 
   dispose(): void {

@@ -4,6 +4,7 @@ import { OptionError } from "../errors.js";
 
 /** Which letterbox: `rect` is detect.py's stride-minimal one, `square` the full size, `autoshape` the hub's common shape. */
 export type Fit = "rect" | "square" | "autoshape";
+const FITS: readonly Fit[] = ["rect", "square", "autoshape"];
 
 export interface DetectOptions {
   /** Input size in pixels: one number, or [height, width]. Default 640 (classification 224). */
@@ -66,6 +67,8 @@ function count(value: number, name: string): number {
 
 /** @throws OptionError naming the option and its value. */
 export function resolveOptions(options: DetectOptions, classes: number): ResolvedOptions {
+  const fit = options.fit ?? (options.square ? "square" : "rect");
+  if (!FITS.includes(fit)) throw new OptionError(`fit must be one of ${FITS.join(", ")}, got ${fit}`, { fit });
   const sizes = typeof options.imgsz === "number" ? [options.imgsz, options.imgsz] : options.imgsz;
   if (sizes && sizes.length !== 2) throw new OptionError(`imgsz must be one number or [height, width], got [${sizes}]`);
   for (const size of sizes ?? []) {
@@ -88,7 +91,7 @@ export function resolveOptions(options: DetectOptions, classes: number): Resolve
     multiLabel: options.multiLabel ?? false,
     augment: options.augment ?? false,
     retinaMasks: options.retinaMasks ?? false,
-    fit: options.fit ?? (options.square ? "square" : "rect"),
+    fit,
     batchSize: count(options.batchSize ?? 1, "batchSize"),
     onWarning: options.onWarning ?? (() => undefined),
   };

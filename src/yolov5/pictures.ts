@@ -38,10 +38,21 @@ export function isRawPicture(source: unknown): source is RawPicture {
  */
 export function rawToRgb(picture: RawPicture): RgbImage {
   const { data, width, height } = picture;
+  if (!(data instanceof Uint8Array || data instanceof Uint8ClampedArray)) {
+    throw new ImageError(
+      `raw picture: data must be bytes (Uint8Array or Uint8ClampedArray), got ${Object.prototype.toString.call(data)}`,
+    );
+  }
+  if (!(Number.isInteger(width) && Number.isInteger(height) && width > 0 && height > 0)) {
+    throw new ImageError(`raw picture: width and height must be whole pixels of at least 1, got ${width}×${height}`, {
+      width,
+      height,
+    });
+  }
   const pixels = width * height;
   const given = picture.channels ?? data.length / pixels;
   const order = ORDER[typeof given === "number" ? (BY_COUNT[given] ?? "") : given];
-  if (!order || data.length !== pixels * order.step || pixels === 0) {
+  if (!order || data.length !== pixels * order.step) {
     throw new ImageError(
       `raw picture: ${data.length} bytes do not fill ${width}×${height} pixels of ${String(picture.channels ?? "1, 3 or 4")} channels`,
       { width, height, bytes: data.length },

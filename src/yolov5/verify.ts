@@ -1,7 +1,16 @@
 /** A model against PyTorch's recorded layers: every module's output compared, the first that diverges named. */
 
 import { CheckpointError } from "../errors.js";
-import { compare, type HostTensor, reshape, tensor, toFloat32 } from "../tensor/index.js";
+import {
+  compare,
+  elementCount,
+  formatShape,
+  type HostTensor,
+  reshape,
+  sameShape,
+  tensor,
+  toFloat32,
+} from "../tensor/index.js";
 import { readSafetensors } from "../weights/index.js";
 import type { Model } from "./model.js";
 
@@ -86,7 +95,7 @@ export async function verifyModel(
   tolerance: VerifyTolerance = {},
   path = "reference",
 ): Promise<Verification> {
-  const { tensors } = readSafetensors(reference);
+  const { tensors } = readSafetensors(reference, { path });
   const picture = tensors.get("input_rgb_u8");
   if (picture?.shape.length !== 3 || picture.shape[2] !== 3) {
     throw new CheckpointError(`${path}: has no tensor input_rgb_u8 [H, W, 3]; give a *.layers.safetensors reference`, {
@@ -97,14 +106,31 @@ export async function verifyModel(
   const bytes = picture.data as Uint8Array;
   const data = new Float32Array(3 * h * w);
   for (let c = 0; c < 3; c++) for (let i = 0; i < h * w; i++) data[c * h * w + i] = bytes[i * 3 + c] / 255;
+  if (bytes.length !== 3 * h * w || picture.dtype !== "uint8") {
+    throw new CheckpointError(`${path}: input_rgb_u8 must be uint8, got ${picture.dtype}`, { path });
+  }
   const headIndex = model.info.layers - 1;
   const names = [...tensors.keys()].filter((name) => tapOf(name, headIndex)).sort((a, b) => orderOf(a) - orderOf(b));
+  if (names.length === 0) {
+    throw new CheckpointError(`${path}: holds no layer to compare (layer.0, head.0, prediction, …)`, { path });
+  }
   const taps = names.map((name) => tapOf(name, headIndex) ?? name);
   const input = tensor("float32", [1, 3, h, w], data);
   const values = await model.tap([...new Set(taps)], input);
   const layers = names.map((name, i): LayerComparison => {
     const expected = tensors.get(name) as HostTensor;
     let actual = values.get(taps[i]) as HostTensor;
+    // A head's map and a classifier's vector have other ranks in the reference.
+    const fits =
+      actual.shape.length === expected.shape.length
+        ? sameShape(actual.shape, expected.shape)
+        : elementCount(actual.shape) === elementCount(expected.shape);
+    if (!fits) {
+      throw new CheckpointError(
+        `${path}: ${name} is ${formatShape(expected.shape)}, the model gives ${formatShape(actual.shape)}; it is the reference of another model`,
+        { path, name, expected: expected.shape, actual: actual.shape },
+      );
+    }
     if (name.startsWith("head.")) actual = headFromMap(actual, expected.shape);
     if (name === "prediction")
       return comparePrediction(actual, expected, tolerance.box ?? 0.01, tolerance.score ?? 1e-4);

@@ -1,6 +1,6 @@
 /** The numeric truth: runs a graph as built, node by node, with each op's float64 reference. */
 
-import { DisposedError } from "../../errors.js";
+import { DisposedError, UnsupportedError } from "../../errors.js";
 import { type Graph, lifetimes, liveSetBytes, type Node, opOf, type ValueId } from "../../ops/index.js";
 import { BYTES_PER_ELEMENT, elementCount, type HostTensor } from "../../tensor/index.js";
 import type { Backend, Executable, MemoryUse, NodeTiming } from "../backend.js";
@@ -110,7 +110,10 @@ export function createCpuBackend(): Backend {
     name: "cpu",
     adapter: "TypeScript reference",
     software: false,
-    async compile(graph) {
+    async compile(graph, { dtype = "float32" } = {}) {
+      if (dtype !== "float32") {
+        throw new UnsupportedError(`cpu: ${dtype} is not supported, the reference computes in float32 only`, { dtype });
+      }
       return new CpuExecutable(graph);
     },
     dispose() {},
