@@ -1,7 +1,7 @@
 /**
  * Writes the `*Wasm.generated.ts` files of src/image: the decoders of the installed `@jsquash` packages, deflated and
  * in base64, so that no bundler, browser or Node entry has to find a `.wasm` file. Run after changing one of those
- * dependencies; `test/image/embedded.test.ts` fails when they no longer match.
+ * dependencies; `test/image/jpeg.test.ts` fails when they no longer match.
  */
 import { readFileSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";

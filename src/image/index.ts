@@ -3,6 +3,7 @@
 export * from "./decode.js";
 export * from "./draw/index.js";
 export * from "./encode.js";
+export * from "./exif.js";
 export * from "./limits.js";
 export * from "./orient.js";
 export * from "./resize.js";

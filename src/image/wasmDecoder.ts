@@ -24,6 +24,7 @@ export type ModuleFactory<Instance> = (options: {
   readonly noInitialRun: boolean;
   readonly print: () => void;
   readonly printErr: () => void;
+  readonly locateFile: (name: string) => string;
   readonly instantiateWasm: (
     imports: WebAssembly.Imports,
     done: (instance: WebAssembly.Instance) => void,
@@ -52,6 +53,8 @@ export async function decodeWithWasm<Instance>(
   const instance = await createModule({
     noInitialRun: true,
     print: () => {},
+    // Keeps the glue from asking where its .wasm file lies, which blob: workers cannot answer.
+    locateFile: (name) => name,
     printErr: () => {
       warned = true;
     },

@@ -1,7 +1,8 @@
 /**
  * Baseline TIFF: strips and tiles; grey, RGB, palette and bilevel; 1, 2, 4, 8 and 16 bits; none, LZW, Deflate and
- * PackBits; horizontal differencing; the first picture of the file, upright by its orientation tag. 16 bits are cut
- * to 8; alpha is dropped, but 8-bit colours are multiplied by it where it is "unassociated", as libtiff and so OpenCV do. Source: TIFF 6.0 and its technical notes.
+ * PackBits; horizontal differencing; the first picture of the file, upright by its orientation tag. As libtiff and so
+ * OpenCV do, 16 bits are rounded to 8 and alpha is dropped, but 8-bit colours are first multiplied by it where it is
+ * "unassociated". Source: TIFF 6.0 and its technical notes.
  */
 
 import { ImageError } from "../../errors.js";
@@ -118,13 +119,19 @@ function place(chunk: Uint8Array, rowBytes: number, layout: Layout, x0: number, 
         const index = x * together + s;
         const at = y * rowBytes;
         let value: number;
-        if (bits === 16) value = chunk[at + index * 2 + (little ? 1 : 0)];
+        if (bits === 16) value = to8Bits(chunk[at + index * 2], chunk[at + index * 2 + 1], little);
         else if (bits === 8) value = chunk[at + index];
         else value = (chunk[at + ((index * bits) >> 3)] >> (8 - bits - ((index * bits) & 7))) & ((1 << bits) - 1);
         out.data[((y0 + y) * width + x0 + x) * out.samples + out.first + s] = value;
       }
     }
   }
+}
+
+/** Libtiff divides by 257 and rounds. */
+function to8Bits(first: number, second: number, little: boolean): number {
+  const value = little ? first | (second << 8) : (first << 8) | second;
+  return Math.floor((value + 128) / 257);
 }
 
 interface Target {

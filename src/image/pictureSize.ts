@@ -1,0 +1,37 @@
+/** The size of a picture file without decoding its pixels, where its header tells it. */
+
+import { ImageError } from "../errors.js";
+import { decodeImage } from "./decode.js";
+import { exifOrientation } from "./exif.js";
+import { readJpegHeader } from "./jpeg/header.js";
+import { readPngChunks } from "./png/chunks.js";
+import { sniff } from "./sniff.js";
+
+export interface PictureSize {
+  readonly width: number;
+  readonly height: number;
+}
+
+/**
+ * Width and height of the upright picture (EXIF orientations 5 to 8 swap the stored ones).
+ * @param what begins messages, e.g. the file's name.
+ * @throws ImageError as `decodeImage` does.
+ */
+export async function readPictureSize(bytes: Uint8Array, what: string): Promise<PictureSize> {
+  const found = sniff(bytes);
+  if (found.kind === "picture" && found.format === "jpeg") {
+    const header = readJpegHeader(bytes);
+    if (!header) throw new ImageError(`${what}: damaged JPEG: it has no frame header (truncated?)`, {});
+    return upright(header, header.orientation);
+  }
+  if (found.kind === "picture" && found.format === "png") {
+    const { header, exif } = readPngChunks(bytes, what);
+    return upright(header, exif && exifOrientation(exif));
+  }
+  const { width, height } = await decodeImage(bytes, { path: what });
+  return { width, height };
+}
+
+function upright({ width, height }: PictureSize, orientation: number | undefined): PictureSize {
+  return orientation !== undefined && orientation >= 5 ? { width: height, height: width } : { width, height };
+}
