@@ -17,6 +17,7 @@ export type ErrorCode =
   | "IMAGE"
   | "CHECKPOINT"
   | "DOWNLOAD"
+  | "DATASET"
   | "OPTION"
   | "NUMERIC";
 
@@ -121,6 +122,13 @@ export class CheckpointError extends EngineError {
 export class DownloadError extends EngineError {
   constructor(message: string, details?: Details, options?: { cause?: unknown }) {
     super("DOWNLOAD", message, details, options);
+  }
+}
+
+/** A data set that cannot be measured on: a label file's bad line, a missing folder, classes that the model lacks. */
+export class DatasetError extends EngineError {
+  constructor(message: string, details?: Details, options?: { cause?: unknown }) {
+    super("DATASET", message, details, options);
   }
 }
 

@@ -4,7 +4,7 @@
  * pass is the machine's business and changes nothing.
  */
 
-import { OptionError } from "../errors.js";
+import { DatasetError, OptionError } from "../errors.js";
 import type { RgbImage } from "../image/types.js";
 import { elementCount, type HostTensor, tensor, toFloat32 } from "../tensor/index.js";
 import type { Size } from "../yolov5/boxes.js";
@@ -92,8 +92,8 @@ interface Loaded extends Planned {
 
 /**
  * Measures a detection or segmentation model.
- * @throws OptionError for labels of classes that the model does not have, and for options that make no sense; what the
- *   backend throws. Pictures that cannot be read are left out and reported in `failed`.
+ * @throws DatasetError for labels of classes that the model does not have; OptionError for options that make no sense;
+ *   what the backend throws. Pictures that cannot be read are left out and reported in `failed`.
  */
 export async function evaluate(
   model: EvaluationModel,
@@ -118,10 +118,17 @@ function plan(samples: readonly Sample[], stride: number, options: EvaluateOptio
   );
 }
 
-/** @throws OptionError naming the classes that the model does not have, and a picture that has them. */
+/** @throws DatasetError naming the classes that the model does not have, and a picture that has them. */
 export function assertClasses(model: EvaluationModel, dataset: DetectionDataset, singleClass: boolean): void {
   const { classes } = model.info;
   if (singleClass) return;
+  const said = dataset.categoryIds ? undefined : dataset.names?.length;
+  if (said !== undefined && said !== classes) {
+    throw new DatasetError(
+      `${dataset.name}: describes ${said} class${said === 1 ? "" : "es"}, but the model has ${classes}; use the data set that the model was trained on, or --single-cls`,
+      { classes, described: said },
+    );
+  }
   const outside = new Map<number, { count: number; name: string }>();
   for (const { truth, name } of dataset.samples) {
     for (const c of truth.classes) {
@@ -135,7 +142,7 @@ export function assertClasses(model: EvaluationModel, dataset: DetectionDataset,
   const listed = [...outside].sort(([a], [b]) => a - b);
   const shown = listed.slice(0, 5).map(([c, { count }]) => `class ${c} (${count} label${count === 1 ? "" : "s"})`);
   const more = listed.length > shown.length ? ` and ${listed.length - shown.length} more` : "";
-  throw new OptionError(
+  throw new DatasetError(
     `${dataset.name}: its labels use ${shown.join(", ")}${more}, but the model has ${classes} class${classes === 1 ? "" : "es"} (0 to ${classes - 1}); ` +
       `use the data set that the model was trained on, or --single-cls (first met in the labels of ${listed[0][1].name})`,
     { classes, outside: listed.map(([c]) => c) },
@@ -216,14 +223,25 @@ class EvaluationRun {
     const ran = performance.now();
     const { conf = 0.001, iou = 0.6, maxDet = 300, singleClass = false } = this.options;
     const { maskCoefficients } = this.model.info;
-    const kept = nonMaxSuppression(outputs[0], { conf, iou, maxDet, maskCoefficients, multiLabel: true, agnostic: singleClass });
+    const kept = nonMaxSuppression(outputs[0], {
+      conf,
+      iou,
+      maxDet,
+      maskCoefficients,
+      multiLabel: true,
+      agnostic: singleClass,
+    });
     this.ms.preprocess += ready - started + batch.reduce((sum, { ms }) => sum + ms, 0);
     this.ms.inference += ran - ready;
     this.ms.postprocess += performance.now() - ran;
     for (const [n, loaded] of batch.entries()) await this.measure(loaded, kept[n], imageOf(outputs[1], n));
   }
 
-  private async measure(loaded: Loaded, candidates: readonly Candidate[], prototypes: HostTensor | undefined): Promise<void> {
+  private async measure(
+    loaded: Loaded,
+    candidates: readonly Candidate[],
+    prototypes: HostTensor | undefined,
+  ): Promise<void> {
     const { sample, image, size, fitted } = loaded;
     const { singleClass = false, onPicture } = this.options;
     const placement: Placement = {
@@ -250,7 +268,18 @@ class EvaluationRun {
     }
     this.done++;
     const { done, total } = this;
-    await onPicture?.({ done, total, sample, image, labelBoxes, labelClasses, detections, candidates, placement, prototypes });
+    await onPicture?.({
+      done,
+      total,
+      sample,
+      image,
+      labelBoxes,
+      labelClasses,
+      detections,
+      candidates,
+      placement,
+      prototypes,
+    });
   }
 
   private maskIou(

@@ -83,7 +83,9 @@ export class MetricsAccumulator {
     const classes = [...instances.keys()].sort((a, b) => a - b);
     const anyRight = this.parts.some(({ correct }) => correct.some((bits) => bits !== 0));
     const measured = classes.map((c) => measureClass(c, instances.get(c) ?? 0, anyRight ? byClass.get(c) : undefined));
-    const meanF1 = Float64Array.from({ length: CURVE_POINTS }, (_, i) => mean(measured.map(({ curves }) => curves.f1[i])));
+    const meanF1 = Float64Array.from({ length: CURVE_POINTS }, (_, i) =>
+      mean(measured.map(({ curves }) => curves.f1[i])),
+    );
     const best = argMax(smooth(meanF1, F1_SMOOTHING));
     const perClass = measured.map(({ curves, ap, instances }): ClassMetrics => {
       const point = { precision: curves.precision[best], recall: curves.recall[best], f1: curves.f1[best] };

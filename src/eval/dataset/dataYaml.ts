@@ -1,6 +1,6 @@
 /** The data set descriptions of Ultralytics: `path`, `train`, `val`, `test`, `names`, `nc`. Only what they say. */
 
-import { OptionError } from "../../errors.js";
+import { DatasetError } from "../../errors.js";
 
 export type Split = "train" | "val" | "test";
 
@@ -15,29 +15,30 @@ export interface DataDescription {
 /**
  * @param content the parsed YAML.
  * @param file begins every message.
- * @throws OptionError naming what is missing or of the wrong kind.
+ * @throws DatasetError naming what is missing or of the wrong kind.
  */
 export function parseDataDescription(content: unknown, split: Split, file: string): DataDescription {
   if (typeof content !== "object" || content === null || Array.isArray(content)) {
-    throw new OptionError(`${file}: is no data set description; it needs keys such as path, val and names`, { file });
+    throw new DatasetError(`${file}: is no data set description; it needs keys such as path, val and names`, { file });
   }
   const map = content as Readonly<Record<string, unknown>>;
   const { path = "", nc } = map;
-  if (typeof path !== "string") throw new OptionError(`${file}: "path" must be a text, not ${JSON.stringify(path)}`, { file });
+  if (typeof path !== "string")
+    throw new DatasetError(`${file}: "path" must be a text, not ${JSON.stringify(path)}`, { file });
   const given = map[split];
   const sources = Array.isArray(given) ? given : given === undefined || given === null ? [] : [given];
   if (sources.length === 0 || !sources.every((source) => typeof source === "string" && source !== "")) {
     const others = (["train", "val", "test"] as const).filter((key) => key !== split && typeof map[key] === "string");
     const hint = others.length > 0 ? `; it has ${others.map((key) => `"${key}"`).join(" and ")} (--task)` : "";
-    throw new OptionError(`${file}: needs "${split}", the folder or list of pictures to measure on${hint}`, { file });
+    throw new DatasetError(`${file}: needs "${split}", the folder or list of pictures to measure on${hint}`, { file });
   }
   const names = map.names === undefined || map.names === null ? undefined : parseNames(map.names, file);
   if (nc !== undefined && nc !== null) {
     if (typeof nc !== "number" || !Number.isInteger(nc) || nc < 1) {
-      throw new OptionError(`${file}: "nc" must be a whole number above 0, not ${JSON.stringify(nc)}`, { file, nc });
+      throw new DatasetError(`${file}: "nc" must be a whole number above 0, not ${JSON.stringify(nc)}`, { file, nc });
     }
     if (names && names.length !== nc) {
-      throw new OptionError(`${file}: "nc" is ${nc}, but "names" has ${names.length} entries`, { file, nc });
+      throw new DatasetError(`${file}: "nc" is ${nc}, but "names" has ${names.length} entries`, { file, nc });
     }
   }
   return { path, sources: sources as string[], names };
@@ -48,14 +49,14 @@ function parseNames(value: unknown, file: string): string[] {
   const text = (name: unknown): string => (typeof name === "string" ? name : String(name));
   if (Array.isArray(value)) return value.map(text);
   if (typeof value !== "object" || value === null) {
-    throw new OptionError(`${file}: "names" must be a list or a map of class names`, { file });
+    throw new DatasetError(`${file}: "names" must be a list or a map of class names`, { file });
   }
   const entries = new Map(Object.entries(value).map(([key, name]) => [Number(key), text(name)] as const));
   return Array.from({ length: entries.size }, (_, index) => {
     const name = entries.get(index);
     if (name !== undefined) return name;
     const keys = Object.keys(value).slice(0, 5).join(", ");
-    throw new OptionError(
+    throw new DatasetError(
       `${file}: "names" has ${entries.size} entries but none for class ${index} (its keys: ${keys} …); classes are numbered from 0 without gaps`,
       { file, index },
     );

@@ -40,7 +40,10 @@ export function parseLabels(text: string): ParsedLabels {
   const problems: LabelProblem[] = [];
   const duplicates: number[] = [];
   const seen = new Set<string>();
-  for (const [index, content] of text.replace(/^\ufeff/, "").split(/\r\n|\r|\n/).entries()) {
+  for (const [index, content] of text
+    .replace(/^\ufeff/, "")
+    .split(/\r\n|\r|\n/)
+    .entries()) {
     const words = content.split(/\s+/).filter((word) => word !== "");
     if (words.length === 0) continue;
     const line = index + 1;
@@ -72,7 +75,9 @@ function parseRow(words: readonly string[]): Row | Omit<LabelProblem, "line"> {
   const outline = words.length >= LEAST_OUTLINE;
   if (words.length !== 5 && !(outline && words.length % 2 === 1)) {
     const found = `${words.length} column${words.length === 1 ? "" : "s"}`;
-    return malformed(`${found}; a box has 5 (class x y w h), an outline an odd number of at least 7 (class x y x y x y …)`);
+    return malformed(
+      `${found}; a box has 5 (class x y w h), an outline an odd number of at least 7 (class x y x y x y …)`,
+    );
   }
   const classIndex = Number(words[0]);
   if (!Number.isInteger(classIndex)) return malformed(`the class ${words[0]} is not a whole number`);
@@ -82,7 +87,10 @@ function parseRow(words: readonly string[]): Row | Omit<LabelProblem, "line"> {
   const outside = words.slice(1).find((_, i) => coordinates[i] < 0 || coordinates[i] > 1);
   if (outside !== undefined) {
     const what = Number(outside) < 0 ? "is negative" : "is above 1";
-    return { kind: "outside", message: `${outside} ${what}; coordinates are divided by the picture's width and height` };
+    return {
+      kind: "outside",
+      message: `${outside} ${what}; coordinates are divided by the picture's width and height`,
+    };
   }
   if (outline) return { classIndex, box: boxAround(coordinates), polygon: coordinates };
   const [x, y, w, h] = coordinates;

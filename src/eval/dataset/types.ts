@@ -37,6 +37,8 @@ export interface DetectionDataset {
   readonly samples: readonly Sample[];
   /** Class names, where the data set says them. */
   readonly names: readonly string[] | undefined;
+  /** Pictures that are not measured on, with the reason: unreadable ones, and those whose labels `val.py` calls corrupt. */
+  readonly excluded: readonly { readonly name: string; readonly reason: string }[];
   /** COCO's category id of each class index, where the labels come from COCO's JSON. */
   readonly categoryIds?: readonly number[] | undefined;
 }

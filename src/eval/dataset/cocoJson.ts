@@ -1,0 +1,153 @@
+/** COCO's annotation files (`instances_val2017.json`): pictures, boxes, outlines. Only what they say. */
+
+import { DatasetError } from "../../errors.js";
+import { boxAround } from "./labels.js";
+import type { GroundTruth, Polygon } from "./types.js";
+
+export interface CocoPicture {
+  readonly id: number | string;
+  readonly fileName: string;
+  readonly truth: GroundTruth;
+}
+
+export interface CocoAnnotations {
+  readonly pictures: readonly CocoPicture[];
+  /** Name of each class index. */
+  readonly names: readonly string[];
+  /** COCO's category id of each class index. */
+  readonly categoryIds: readonly number[];
+  /** Crowd regions and objects without an extent, which are no labels. */
+  readonly skipped: number;
+}
+
+interface RawAnnotation {
+  readonly image_id: number | string;
+  readonly category_id: number;
+  readonly bbox?: unknown;
+  readonly iscrowd?: unknown;
+  readonly segmentation?: unknown;
+}
+
+type Json = Readonly<Record<string, unknown>>;
+
+/**
+ * Reads annotations in terms of a model's classes: categories go by name where the model has all their names, else by
+ * the order of their ids, which fits only where there are as many categories as classes.
+ * @param file begins every message.
+ * @throws DatasetError naming the entry.
+ */
+export function parseCocoAnnotations(content: unknown, modelNames: readonly string[], file: string): CocoAnnotations {
+  const root = content as Json;
+  const lists = ["images", "annotations", "categories"] as const;
+  const missing = lists.find((key) => typeof content !== "object" || content === null || !Array.isArray(root[key]));
+  if (missing) throw new DatasetError(`${file}: has no list "${missing}", so it is no COCO annotation file`, { file });
+  const categories = (root.categories as readonly Json[]).map(({ id, name }) => ({
+    id: Number(id),
+    name: String(name),
+  }));
+  const classOf = classesOf(categories, modelNames, file);
+  const rows = new Map<number | string, { classIndex: number; box: number[]; polygons: Polygon[] }[]>();
+  const images = root.images as readonly Json[];
+  const sizes = new Map(images.map((image) => [image.id as number | string, image]));
+  let skipped = 0;
+  for (const [index, annotation] of (root.annotations as readonly RawAnnotation[]).entries()) {
+    const at = `${file}: annotations[${index}]`;
+    const image = sizes.get(annotation.image_id);
+    if (!image) throw new DatasetError(`${at}: image_id ${annotation.image_id} is in no entry of "images"`, { index });
+    const classIndex = classOf.get(annotation.category_id);
+    if (classIndex === undefined) {
+      throw new DatasetError(`${at}: category_id ${annotation.category_id} is in no entry of "categories"`, { index });
+    }
+    const [width, height] = [Number(image.width), Number(image.height)];
+    if (!(width > 0 && height > 0)) {
+      throw new DatasetError(
+        `${file}: image ${image.id} needs its width and height above 0, not ${width}×${height}`,
+        {},
+      );
+    }
+    const polygons = polygonsOf(annotation.segmentation, width, height);
+    const box =
+      boxOf(annotation.bbox, width, height, at) ?? (polygons[0] && boxAround(polygons.flatMap((p) => [...p])));
+    if (!box) throw new DatasetError(`${at}: has neither "bbox" nor an outline in "segmentation"`, { index });
+    if (annotation.iscrowd === 1 || !(box[2] > 0 && box[3] > 0)) {
+      skipped++;
+      continue;
+    }
+    const list = rows.get(annotation.image_id) ?? [];
+    list.push({ classIndex, box, polygons });
+    rows.set(annotation.image_id, list);
+  }
+  const pictures = images.map((image): CocoPicture => {
+    const id = image.id as number | string;
+    if (typeof image.file_name !== "string") throw new DatasetError(`${file}: image ${id} has no "file_name"`, {});
+    const own = rows.get(id) ?? [];
+    return {
+      id,
+      fileName: image.file_name,
+      truth: {
+        classes: Int32Array.from(own, ({ classIndex }) => classIndex),
+        boxes: Float32Array.from(own.flatMap(({ box }) => box)),
+        polygons: own.map(({ polygons }) => polygons),
+      },
+    };
+  });
+  const byClass = [...categories].sort((a, b) => (classOf.get(a.id) ?? 0) - (classOf.get(b.id) ?? 0));
+  return { pictures, names: namesOf(byClass, classOf), categoryIds: idsOf(byClass, classOf), skipped };
+}
+
+interface Category {
+  readonly id: number;
+  readonly name: string;
+}
+
+function classesOf(categories: readonly Category[], modelNames: readonly string[], file: string): Map<number, number> {
+  const known = new Map(modelNames.map((name, index) => [name, index]));
+  if (categories.every(({ name }) => known.has(name))) {
+    return new Map(categories.map(({ id, name }) => [id, known.get(name) ?? 0]));
+  }
+  const unknown = categories.filter(({ name }) => !known.has(name));
+  if (categories.length !== modelNames.length) {
+    const listed = unknown.slice(0, 5).map(({ name }) => `"${name}"`);
+    throw new DatasetError(
+      `${file}: has ${categories.length} categories, the model ${modelNames.length} classes, and ${unknown.length} of the categories are none of them (${listed.join(", ")}${unknown.length > 5 ? ", …" : ""}); use the annotations that the model was trained on`,
+      { categories: categories.length, classes: modelNames.length },
+    );
+  }
+  return new Map([...categories].sort((a, b) => a.id - b.id).map(({ id }, index) => [id, index]));
+}
+
+function namesOf(categories: readonly Category[], classOf: ReadonlyMap<number, number>): string[] {
+  const names: string[] = [];
+  for (const { id, name } of categories) names[classOf.get(id) ?? 0] = name;
+  return Array.from(names, (name, index) => name ?? `class${index}`);
+}
+
+function idsOf(categories: readonly Category[], classOf: ReadonlyMap<number, number>): number[] {
+  const ids: number[] = [];
+  for (const { id } of categories) ids[classOf.get(id) ?? 0] = id;
+  return Array.from(ids, (id, index) => id ?? index);
+}
+
+/** Upper left corner and size in pixels → centre and size, normalised and within the picture. */
+function boxOf(value: unknown, width: number, height: number, at: string): number[] | undefined {
+  if (value === undefined || value === null) return undefined;
+  if (!Array.isArray(value) || value.length !== 4 || !value.every((v) => typeof v === "number" && Number.isFinite(v))) {
+    throw new DatasetError(
+      `${at}: "bbox" must be four numbers (x, y, width, height), not ${JSON.stringify(value)}`,
+      {},
+    );
+  }
+  const clamp = (v: number, size: number): number => Math.min(Math.max(v, 0), size);
+  const [x, y, w, h] = value as number[];
+  const [x1, x2] = [clamp(x, width), clamp(x + w, width)];
+  const [y1, y2] = [clamp(y, height), clamp(y + h, height)];
+  return [(x1 + x2) / 2 / width, (y1 + y2) / 2 / height, (x2 - x1) / width, (y2 - y1) / height];
+}
+
+/** Outlines in pixels → normalised; run lengths (crowds) give none. */
+function polygonsOf(value: unknown, width: number, height: number): Polygon[] {
+  if (!Array.isArray(value)) return [];
+  return value
+    .filter((outline) => Array.isArray(outline) && outline.length >= 6)
+    .map((outline) => Float32Array.from(outline as number[], (v, i) => v / (i % 2 === 0 ? width : height)));
+}

@@ -1,0 +1,63 @@
+/** Finding the pictures of a data set, and the label file of each. */
+
+import { readdir, readFile, stat } from "node:fs/promises";
+import { dirname, extname, isAbsolute, join, resolve, sep } from "node:path";
+import { DatasetError } from "../../errors.js";
+
+/** Endings that v7.0 takes for pictures. */
+const PICTURES = new Set("bmp dng jpeg jpg mpo png tif tiff webp pfm".split(" "));
+
+export const isPicture = (path: string): boolean => PICTURES.has(extname(path).slice(1).toLowerCase());
+/** By code points, as Python sorts. */
+export const byName = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);
+
+export async function kindOf(path: string): Promise<"file" | "folder" | undefined> {
+  return stat(path).then(
+    (found) => (found.isDirectory() ? "folder" : "file"),
+    () => undefined,
+  );
+}
+
+/** All pictures below a folder. */
+export async function picturesBelow(folder: string): Promise<string[]> {
+  const entries = await readdir(folder, { recursive: true, withFileTypes: true });
+  return entries
+    .filter((entry) => !entry.isDirectory() && !entry.name.startsWith(".") && isPicture(entry.name))
+    .map((entry) => join(entry.parentPath, entry.name))
+    .sort(byName);
+}
+
+/** The pictures that a list file names, one a line: absolute, beside the list (`./…`), or relative to where we are. */
+export async function picturesOfList(list: string): Promise<string[]> {
+  const text = await readFile(list, "utf8");
+  const lines = text.replace(/^\ufeff/, "").split(/\r\n|\r|\n/);
+  const paths: string[] = [];
+  for (const [index, content] of lines.entries()) {
+    const entry = content.trim();
+    if (entry === "") continue;
+    const beside = join(dirname(list), entry);
+    const candidates = isAbsolute(entry) ? [entry] : entry.startsWith("./") ? [beside] : [entry, beside];
+    let found: string | undefined;
+    for (const path of candidates) {
+      if ((await kindOf(path)) === "file") {
+        found = path;
+        break;
+      }
+    }
+    if (!found) {
+      throw new DatasetError(`${list}:${index + 1}: ${entry}: no such file (tried ${candidates.join(", ")})`, { list });
+    }
+    paths.push(found);
+  }
+  return paths.sort(byName);
+}
+
+/** Where the labels of a picture are: `labels/` in place of the last `images/` of its path, else beside it. */
+export function labelPathOf(picture: string): string {
+  const whole = resolve(picture);
+  const stem = whole.slice(0, whole.length - extname(whole).length);
+  const images = `${sep}images${sep}`;
+  const at = stem.lastIndexOf(images);
+  const labels = at < 0 ? stem : `${stem.slice(0, at)}${sep}labels${sep}${stem.slice(at + images.length)}`;
+  return `${labels}.txt`;
+}

@@ -1,0 +1,185 @@
+/** A data set from what users have: a folder, an Ultralytics YAML, a list file, COCO's annotations. */
+
+import { readFile } from "node:fs/promises";
+import { basename, dirname, extname, isAbsolute, join } from "node:path";
+import { parse } from "yaml";
+import { DatasetError } from "../../errors.js";
+import { parseCocoAnnotations } from "../../eval/dataset/cocoJson.js";
+import { parseDataDescription, type Split } from "../../eval/dataset/dataYaml.js";
+import type { DetectionDataset, Sample } from "../../eval/dataset/types.js";
+import { kindOf, picturesBelow, picturesOfList } from "./files.js";
+import { type ReadOptions, readYoloDataset, sampleOf } from "./yolo.js";
+
+export interface OpenDatasetOptions extends ReadOptions {
+  /** Which pictures of a description. Default `val`. */
+  readonly split?: Split | undefined;
+  /** The model's class names, which COCO's categories are mapped to. */
+  readonly names: readonly string[];
+  /** Folder of the pictures of COCO's annotations. Default: where COCO keeps them, or beside the file. */
+  readonly images?: string | undefined;
+}
+
+/** Names of descriptions that exporters put into a data set's folder. */
+const DESCRIPTIONS = ["data.yaml", "data.yml", "dataset.yaml", "dataset.yml"];
+const SPLIT_FOLDERS: Readonly<Record<Split, readonly string[]>> = {
+  train: ["train", "train2017"],
+  val: ["val", "valid", "validation", "val2017"],
+  test: ["test", "test2017"],
+};
+
+/**
+ * @param path a folder with `images/` and `labels/`, a `.yaml`, a `.txt` list of pictures or a `.json` of COCO.
+ * @throws DatasetError naming what is missing or wrong, with file and line.
+ */
+export async function openDataset(path: string, options: OpenDatasetOptions): Promise<DetectionDataset> {
+  const kind = await kindOf(path);
+  if (!kind) {
+    throw new DatasetError(
+      `${path}: no such file or folder; give a folder with images/ and labels/, a data set's .yaml, a .txt list of pictures or COCO's .json`,
+      { path },
+    );
+  }
+  if (kind === "folder") return openFolder(path, options);
+  switch (extname(path).toLowerCase()) {
+    case ".yaml":
+    case ".yml":
+      return openDescription(path, options);
+    case ".json":
+      return openCoco(path, options);
+    case ".txt":
+      return readYoloDataset(path, await picturesOfList(path), undefined, options);
+    default:
+      throw new DatasetError(
+        `${path}: is no data set; give a folder with images/ and labels/, a .yaml, a .txt list of pictures or COCO's .json`,
+        { path },
+      );
+  }
+}
+
+async function openFolder(folder: string, options: OpenDatasetOptions): Promise<DetectionDataset> {
+  const images = join(folder, "images");
+  const splits = SPLIT_FOLDERS[options.split ?? "val"];
+  if ((await kindOf(images)) === "folder") {
+    const own = await firstFolder(splits.map((name) => join(images, name)));
+    return readPictures(folder, await picturesBelow(own ?? images), undefined, options);
+  }
+  for (const name of DESCRIPTIONS) {
+    if ((await kindOf(join(folder, name))) === "file") return openDescription(join(folder, name), options);
+  }
+  const own = await firstFolder(splits.map((name) => join(folder, name, "images")));
+  return readPictures(folder, await picturesBelow(own ?? folder), undefined, options);
+}
+
+async function firstFolder(paths: readonly string[]): Promise<string | undefined> {
+  for (const path of paths) if ((await kindOf(path)) === "folder") return path;
+  return undefined;
+}
+
+async function readPictures(
+  name: string,
+  pictures: readonly string[],
+  names: readonly string[] | undefined,
+  options: OpenDatasetOptions,
+): Promise<DetectionDataset> {
+  if (pictures.length === 0) {
+    throw new DatasetError(`${name}: holds no pictures; give a folder with images/ and labels/`, { name });
+  }
+  return readYoloDataset(name, pictures, names, options);
+}
+
+async function openDescription(file: string, options: OpenDatasetOptions): Promise<DetectionDataset> {
+  let content: unknown;
+  try {
+    content = parse(await readFile(file, "utf8"));
+  } catch (error) {
+    const [line] = (error as Error).message.split("\n");
+    throw new DatasetError(`${file}: is no valid YAML: ${line.replace(/:$/, "")}`, { file }, { cause: error });
+  }
+  const { path, sources, names } = parseDataDescription(content, options.split ?? "val", file);
+  const pictures: string[] = [];
+  for (const source of sources) {
+    const found = await locate(source, path, file);
+    if ((await kindOf(found)) === "folder") pictures.push(...(await picturesBelow(found)));
+    else if (extname(found).toLowerCase() === ".txt") pictures.push(...(await picturesOfList(found)));
+    else throw new DatasetError(`${file}: ${found} is neither a folder nor a .txt list of pictures`, { file });
+  }
+  return readPictures(file, pictures, names, options);
+}
+
+/**
+ * Where a split is: below `path`, which is taken from the description's own folder, from where we are, or from
+ * `datasets` beside it, as YOLOv5 lays them out; `../` of exports that mean the folder itself is taken off last.
+ */
+async function locate(source: string, path: string, file: string): Promise<string> {
+  const bases = isAbsolute(path)
+    ? [path]
+    : [join(dirname(file), path), path === "" ? "." : path, join("..", "datasets", basename(path))];
+  const tried: string[] = [];
+  for (const text of source.startsWith("../") ? [source, source.slice(3)] : [source]) {
+    for (const base of isAbsolute(text) ? [""] : bases) {
+      const candidate = join(base, text);
+      if (tried.includes(candidate)) continue;
+      if (await kindOf(candidate)) return candidate;
+      tried.push(candidate);
+    }
+  }
+  throw new DatasetError(
+    `${file}: "${source}" is nowhere (tried ${tried.join(", ")}); correct "path", or give the folder that holds images/ and labels/ itself`,
+    { file, tried },
+  );
+}
+
+async function openCoco(file: string, options: OpenDatasetOptions): Promise<DetectionDataset> {
+  let content: unknown;
+  try {
+    content = JSON.parse(await readFile(file, "utf8"));
+  } catch (error) {
+    throw new DatasetError(`${file}: is no valid JSON: ${(error as Error).message}`, { file }, { cause: error });
+  }
+  const { pictures, names, categoryIds, skipped } = parseCocoAnnotations(content, options.names, file);
+  if (pictures.length === 0) throw new DatasetError(`${file}: lists no pictures`, { file });
+  const folder = options.images ?? (await pictureFolder(file, pictures[0].fileName));
+  const samples: Sample[] = [];
+  const excluded: { name: string; reason: string }[] = [];
+  for (const [index, { id, fileName, truth }] of pictures.entries()) {
+    options.signal?.throwIfAborted();
+    const path = join(folder, fileName);
+    try {
+      samples.push(await sampleOf(path, truth, id));
+    } catch (error) {
+      const missing = (error as NodeJS.ErrnoException).code === "ENOENT";
+      const reason = missing ? `${path}: no such file` : (error as Error).message;
+      excluded.push({ name: path, reason });
+      options.onWarning?.(`${reason}; the picture is left out`);
+    }
+    options.onProgress?.(index + 1, pictures.length);
+  }
+  if (samples.length === 0) {
+    throw new DatasetError(`${file}: none of its ${pictures.length} pictures could be read from ${folder}`, { folder });
+  }
+  if (skipped > 0) options.onWarning?.(`${file}: ${skipped} crowd regions or empty boxes are no labels and left out`);
+  return { name: file, samples, names, categoryIds, excluded };
+}
+
+/** `annotations/instances_val2017.json` has its pictures in `val2017` or `images/val2017`; others have them beside. */
+async function pictureFolder(file: string, first: string): Promise<string> {
+  const beside = dirname(file);
+  const above = join(beside, "..");
+  const set = basename(file, extname(file)).replace(/^(instances|person_keypoints|captions)_/, "");
+  const folders = [
+    beside,
+    join(beside, "images"),
+    join(beside, set),
+    above,
+    join(above, "images"),
+    join(above, set),
+    join(above, "images", set),
+  ];
+  for (const folder of folders) if ((await kindOf(join(folder, first))) === "file") return folder;
+  throw new DatasetError(
+    `${file}: its picture ${first} is in none of ${folders.join(", ")}; give their folder with --images`,
+    {
+      file,
+    },
+  );
+}

@@ -1,0 +1,131 @@
+/** Pictures with YOLO label files → data set, all problems found before anything runs. */
+
+import { readFile } from "node:fs/promises";
+import { relative } from "node:path";
+import { DatasetError } from "../../errors.js";
+import { parseLabels } from "../../eval/dataset/labels.js";
+import { type DetectionDataset, type GroundTruth, NO_OBJECTS, type Sample } from "../../eval/dataset/types.js";
+import { decodeImage } from "../../image/index.js";
+import { readPictureSize } from "../../image/pictureSize.js";
+import { labelPathOf } from "./files.js";
+
+export interface ReadOptions {
+  readonly onWarning?: ((message: string) => void) | undefined;
+  /** Files looked at so far, and in all. */
+  readonly onProgress?: ((done: number, total: number) => void) | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** v7.0 calls smaller pictures corrupt. */
+const LEAST_SIDE = 10;
+
+/**
+ * Reads sizes and labels of all pictures.
+ * @throws DatasetError naming file and line of the first label that nobody can read, and how many more there are.
+ */
+export async function readYoloDataset(
+  name: string,
+  pictures: readonly string[],
+  names: readonly string[] | undefined,
+  options: ReadOptions,
+): Promise<DetectionDataset> {
+  const reader = new Reader(options);
+  for (const [index, path] of pictures.entries()) {
+    options.signal?.throwIfAborted();
+    await reader.read(path);
+    options.onProgress?.(index + 1, pictures.length);
+  }
+  reader.refuse();
+  if (reader.labelled === 0 && pictures.length > 0) {
+    options.onWarning?.(
+      `${name}: no labels found for any of its ${pictures.length} pictures, so there is nothing to compare with; ` +
+        `labels of ${shown(pictures[0])} would be in ${shown(labelPathOf(pictures[0]))}`,
+    );
+  }
+  return { name, samples: reader.samples, names, excluded: reader.excluded };
+}
+
+/** A picture that is read and decoded when it is its turn. */
+export async function sampleOf(path: string, truth: GroundTruth, imageId?: number | string): Promise<Sample> {
+  const { width, height } = await readPictureSize(await readFile(path), path);
+  return { name: path, imageId, width, height, truth, load: async () => decodeImage(await readFile(path), { path }) };
+}
+
+/** As short as it can be said from here. */
+function shown(path: string): string {
+  const short = relative(process.cwd(), path);
+  return short === "" || short.startsWith("..") ? path : short;
+}
+
+class Reader {
+  readonly samples: Sample[] = [];
+  readonly excluded: { name: string; reason: string }[] = [];
+  labelled = 0;
+  private readonly malformed: string[] = [];
+  private readonly options: ReadOptions;
+
+  constructor(options: ReadOptions) {
+    this.options = options;
+  }
+
+  async read(path: string): Promise<void> {
+    const truth = await this.readTruth(path);
+    if (!truth) return;
+    try {
+      const sample = await sampleOf(path, truth);
+      if (Math.min(sample.width, sample.height) < LEAST_SIDE) {
+        this.exclude(path, `${path}: ${sample.width}×${sample.height} pixels; sides must have at least ${LEAST_SIDE}`);
+      } else this.samples.push(sample);
+    } catch (error) {
+      this.exclude(path, (error as Error).message);
+    }
+  }
+
+  /** @throws DatasetError where a label file holds lines that cannot be read. */
+  refuse(): void {
+    const [first, ...others] = this.malformed;
+    if (first === undefined) return;
+    const more =
+      others.length === 0
+        ? ""
+        : `; so are ${others.length} more lines: ${others.slice(0, 3).join("; ")}${others.length > 3 ? "; …" : ""}`;
+    throw new DatasetError(`${first}; mend the label file${more}`, { problems: this.malformed });
+  }
+
+  /** Undefined where the picture is left out. A picture without a label file is background. */
+  private async readTruth(picture: string): Promise<GroundTruth | undefined> {
+    const path = labelPathOf(picture);
+    let text: string;
+    try {
+      text = await readFile(path, "utf8");
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code === "ENOENT") return NO_OBJECTS;
+      throw new DatasetError(`${shown(path)}: cannot be read (${(error as NodeJS.ErrnoException).code})`, { path });
+    }
+    this.labelled++;
+    const { truth, problems, duplicates } = parseLabels(text);
+    for (const { line, message, kind } of problems) {
+      if (kind === "malformed") this.malformed.push(`${shown(path)}:${line}: ${message}`);
+    }
+    const outside = problems.filter(({ kind }) => kind === "outside");
+    if (outside.length > 0) {
+      const [{ line, message }] = outside;
+      const more = outside.length > 1 ? ` (and ${outside.length - 1} more lines)` : "";
+      this.exclude(picture, `${shown(path)}:${line}: ${message}${more}`);
+      return undefined;
+    }
+    if (duplicates.length > 0) {
+      const lines = duplicates.slice(0, 5).join(", ");
+      const many = duplicates.length > 1;
+      this.options.onWarning?.(
+        `${shown(path)}: line${many ? "s" : ""} ${lines}${duplicates.length > 5 ? ", …" : ""} ${many ? "repeat earlier ones and count" : "repeats an earlier one and counts"} once`,
+      );
+    }
+    return truth;
+  }
+
+  private exclude(picture: string, reason: string): void {
+    this.excluded.push({ name: picture, reason });
+    this.options.onWarning?.(`${reason}; the picture is left out, as val.py does`);
+  }
+}

@@ -1,0 +1,63 @@
+/** `val` against what PyTorch's val.py gave for real checkpoints and pictures. The long ones need YOLOV5_FULL=1. */
+
+import { readFileSync } from "node:fs";
+import { afterAll, describe, expect, it } from "vitest";
+import { evaluate } from "../../src/eval/evaluate.js";
+import type { BackendChoice } from "../../src/node/backends.js";
+import { openDataset } from "../../src/node/datasets/open.js";
+import { load } from "../../src/node.js";
+import { referencePath } from "../support/reference.js";
+
+interface ReferenceMetrics {
+  readonly data: string;
+  readonly imgsz: number;
+  readonly precision: number;
+  readonly recall: number;
+  readonly map50: number;
+  readonly map50_95: number;
+  readonly map50_95_per_class: Readonly<Record<string, number>>;
+}
+
+const FULL = process.env.YOLOV5_FULL === "1";
+const BACKEND = (process.env.YOLOV5_VAL_BACKEND ?? "cpu") as BackendChoice;
+/** The promise of the project. */
+const TOLERANCE = 0.002;
+const CLASS_TOLERANCE = 0.005;
+
+const path = referencePath("reference", "val.json");
+const reference = path ? (JSON.parse(readFileSync(path, "utf8")) as Record<string, ReferenceMetrics>) : {};
+
+describe.skipIf(!path)("val's figures equal PyTorch's", () => {
+  const report: string[] = [];
+  afterAll(() => console.log(report.join("\n")));
+  if (!FULL) console.warn("skipped: data sets at 640 take minutes on the CPU reference; YOLOV5_FULL=1 runs them");
+
+  const names = Object.keys(reference).filter((name) => FULL || name === "crops");
+  it.each(names)("%s", { timeout: 3_600_000 }, async (name) => {
+    const expected = reference[name];
+    const weights = referencePath("weights", `${name}.pt`);
+    const folder = referencePath("images", expected.data);
+    if (!weights || !folder) return;
+    const model = await load(weights, { backend: BACKEND });
+    try {
+      const dataset = await openDataset(folder, { names: model.names });
+      const { metrics, failed, complete } = await evaluate(model, dataset, { imgsz: expected.imgsz });
+      expect([failed.length, complete]).toEqual([0, true]);
+      const figures = ["precision", "recall", "map50", "map50_95"] as const;
+      report.push(
+        `${name}: ${figures.map((key) => `${key} ${metrics[key].toFixed(6)} (${expected[key]})`).join(", ")}`,
+      );
+      for (const key of figures) expect(Math.abs(metrics[key] - expected[key]), key).toBeLessThanOrEqual(TOLERANCE);
+      let worst = 0;
+      for (const { class: index, map50_95 } of metrics.perClass) {
+        const difference = Math.abs(map50_95 - expected.map50_95_per_class[model.names[index]]);
+        worst = Math.max(worst, difference);
+        expect(difference, model.names[index]).toBeLessThanOrEqual(CLASS_TOLERANCE);
+      }
+      report.push(`  largest difference of a class's mAP50-95: ${worst.toFixed(6)}`);
+      expect(metrics.perClass.length).toBeGreaterThan(0);
+    } finally {
+      model.dispose();
+    }
+  });
+});
