@@ -30,13 +30,16 @@ export async function download(url: string, options: DownloadOptions = {}): Prom
   let timer = setTimeout(() => stall.abort(), stallMs);
   const parts: Uint8Array[] = [];
   let loaded = 0;
+  let body: ReadableStream<Uint8Array> | null = null;
+  let total: number | undefined;
   try {
     const answer = await fetch(url, { signal: signal ? AbortSignal.any([signal, stall.signal]) : stall.signal });
-    if (!answer.ok || !answer.body) throw fail(`the server answered ${answer.status} ${answer.statusText}`);
+    body = answer.body;
+    if (!answer.ok || !body) throw fail(`the server answered ${`${answer.status} ${answer.statusText}`.trim()}`);
     const length = Number(answer.headers.get("content-length") ?? Number.NaN);
-    const total = Number.isFinite(length) && !answer.headers.get("content-encoding") ? length : undefined;
+    total = Number.isFinite(length) && !answer.headers.get("content-encoding") ? length : undefined;
     if (total !== undefined && total > maxBytes) throw fail(`${total} bytes are more than the ${maxBytes} accepted`);
-    for await (const chunk of answer.body as unknown as AsyncIterable<Uint8Array>) {
+    for await (const chunk of body as unknown as AsyncIterable<Uint8Array>) {
       clearTimeout(timer);
       timer = setTimeout(() => stall.abort(), stallMs);
       parts.push(chunk);
@@ -44,13 +47,20 @@ export async function download(url: string, options: DownloadOptions = {}): Prom
       if (loaded > maxBytes) throw fail(`more than ${maxBytes} bytes`);
       onProgress?.({ loaded, total });
     }
-    if (total !== undefined && loaded !== total) throw fail(`the connection ended after ${loaded} of ${total} bytes`);
+    if (total !== undefined && loaded !== total) throw fail(`the connection broke after ${loaded} of ${total} bytes`);
   } catch (error) {
-    if (error instanceof DownloadError) throw error;
+    if (error instanceof DownloadError) {
+      // What was not read must not keep the connection, and with it the process, open.
+      await body?.cancel().catch(() => undefined);
+      throw error;
+    }
     if (signal?.aborted) throw fail("the download was cancelled", error);
     if (stall.signal.aborted) throw fail(`no data for ${stallMs / 1000} s`, error);
     const cause = (error as { cause?: { code?: string; message?: string } }).cause;
-    throw fail(`cannot be reached (${cause?.code ?? cause?.message ?? (error as Error).message})`, error);
+    const reason = cause?.code ?? cause?.message ?? (error as Error).message;
+    if (body)
+      throw fail(`the connection broke after ${loaded} of ${total ?? "an unknown number of"} bytes (${reason})`, error);
+    throw fail(`cannot be reached (${reason})`, error);
   } finally {
     clearTimeout(timer);
   }

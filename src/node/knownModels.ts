@@ -50,6 +50,15 @@ export interface KnownModelOptions {
   readonly baseUrl?: string | undefined;
 }
 
+/** Every official release is a zip file. */
+function startsLikeZip(bytes: Uint8Array): boolean {
+  return bytes[0] === 0x50 && bytes[1] === 0x4b;
+}
+
+function firstCharacters(bytes: Uint8Array): string {
+  return JSON.stringify(Buffer.from(bytes.subarray(0, 16)).toString("latin1"));
+}
+
 /**
  * Bytes of an official model, from the cache or downloaded, its checksum verified where one is pinned.
  * @throws DownloadError that says where to put the file by hand.
@@ -71,6 +80,15 @@ export async function readKnownModel(
   const digest = sha256(bytes);
   if (pinned && digest !== pinned) {
     throw new DownloadError(`${url}: its SHA-256 is ${digest}, not the official ${pinned}; ${advice}`, { url, digest });
+  }
+  // A login or error page sent as a success must not lie in the cache for ever.
+  if (!pinned && !startsLikeZip(bytes)) {
+    throw new DownloadError(
+      `${url}: the server sent no checkpoint (${bytes.length} bytes that begin with ${firstCharacters(bytes)}); ${advice}`,
+      {
+        url,
+      },
+    );
   }
   if (!pinned) options.onWarning?.(`${name}.pt: its checksum is not pinned; downloaded SHA-256 ${digest}`);
   await writeAtomically(path, bytes);

@@ -2,7 +2,7 @@
 
 import { readFile, stat } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
-import { CheckpointError } from "../errors.js";
+import { CheckpointError, OptionError } from "../errors.js";
 import { type OpenedModel, openModel, randomModel } from "../yolov5/loadModel.js";
 import { download, type OnProgress } from "./download.js";
 import {
@@ -72,8 +72,13 @@ export async function openWeights(source: WeightSource, options: OpenWeightsOpti
     return open(bytes instanceof Uint8Array ? bytes : new Uint8Array(bytes), path);
   }
   if (source.startsWith("random:")) {
-    const [, name, seed] = source.split(":");
-    return { opened: randomModel(name, Number(seed ?? 0)), path: source };
+    const [, name, seed = "0"] = source.split(":");
+    if (!/^\d+$/.test(seed)) {
+      throw new OptionError(
+        `${source}: the seed ${JSON.stringify(seed)} must be a whole number, as in random:yolov5s:1`,
+      );
+    }
+    return { opened: randomModel(name, Number(seed)), path: source };
   }
   if (/^https?:\/\//.test(source)) return open(await download(source, options), source);
   if (await fileExists(source)) return open(await readWeightFile(source), source);

@@ -1,0 +1,186 @@
+/** Downloads from a local server: progress, every way to fail, nothing half-written. */
+
+import { readdir, readFile, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { gzipSync } from "node:zlib";
+import { describe, expect, it } from "vitest";
+import { DownloadError } from "../../src/errors.js";
+import { download, sha256, writeAtomically } from "../../src/node/download.js";
+import { rejection, unreachableUrl, withFolder, withServer } from "./server.js";
+
+const BYTES = Uint8Array.from({ length: 300_000 }, (_, i) => (i * 31) & 255);
+
+describe("download", () => {
+  it("gives the bytes and reports progress up to the whole", async () => {
+    await withServer(
+      (_, response) => response.writeHead(200, { "content-length": BYTES.length }).end(BYTES),
+      async (url) => {
+        const seen: { loaded: number; total: number | undefined }[] = [];
+        const bytes = await download(`${url}/w.pt`, { onProgress: (p) => seen.push(p) });
+        expect(Buffer.compare(bytes, BYTES)).toBe(0);
+        expect(seen.length).toBeGreaterThan(0);
+        expect(seen.every(({ total }) => total === BYTES.length)).toBe(true);
+        expect(seen.map(({ loaded }) => loaded)).toEqual(seen.map(({ loaded }) => loaded).sort((a, b) => a - b));
+        expect(seen.at(-1)?.loaded).toBe(BYTES.length);
+      },
+    );
+  });
+
+  it("knows no whole without a Content-Length, or with a compressed body", async () => {
+    for (const compressed of [false, true]) {
+      await withServer(
+        (_, response) => {
+          if (compressed) {
+            const body = gzipSync(BYTES);
+            response.writeHead(200, { "content-encoding": "gzip", "content-length": body.length }).end(body);
+          } else {
+            response.writeHead(200);
+            response.write(BYTES.subarray(0, 1000));
+            response.end(BYTES.subarray(1000));
+          }
+        },
+        async (url) => {
+          const totals = new Set<number | undefined>();
+          const bytes = await download(url, { onProgress: ({ total }) => totals.add(total) });
+          expect(Buffer.compare(bytes, BYTES)).toBe(0);
+          expect([...totals]).toEqual([undefined]);
+        },
+      );
+    }
+  });
+
+  it("follows redirects", async () => {
+    await withServer(
+      (request, response) => {
+        if (request.url === "/moved") response.writeHead(302, { location: "/here" }).end();
+        else response.writeHead(200).end("bytes");
+      },
+      async (url) => expect(Buffer.from(await download(`${url}/moved`)).toString()).toBe("bytes"),
+    );
+  });
+
+  it("says what the server answered, with the advice", async () => {
+    await withServer(
+      (_, response) => response.writeHead(404, "Not Found").end("<html>no such page</html>"),
+      async (url) => {
+        const error = await rejection(download(`${url}/w.pt`, { advice: "put the file at /x" }));
+        expect(error).toBeInstanceOf(DownloadError);
+        expect(error.message).toBe(`${url}/w.pt: the server answered 404 Not Found; put the file at /x`);
+      },
+    );
+  });
+
+  it("names the reason when nothing listens", async () => {
+    const url = await unreachableUrl();
+    const error = await rejection(download(url));
+    expect(error).toBeInstanceOf(DownloadError);
+    expect(error.message).toBe(`${url}: cannot be reached (ECONNREFUSED)`);
+  });
+
+  it("says how far it came when the connection breaks", async () => {
+    await withServer(
+      (_, response) => {
+        response.writeHead(200, { "content-length": BYTES.length });
+        response.write(BYTES.subarray(0, 1000), () => setTimeout(() => response.destroy(), 20));
+      },
+      async (url) => {
+        const error = await rejection(download(url));
+        expect(error).toBeInstanceOf(DownloadError);
+        expect(error.message).toContain(`the connection broke after 1000 of ${BYTES.length} bytes`);
+      },
+    );
+  });
+
+  it("gives up on a server that falls silent, before or after the first bytes", async () => {
+    for (const sent of [0, 10]) {
+      await withServer(
+        (_, response) => {
+          if (sent > 0) {
+            response.writeHead(200, { "content-length": 1000 });
+            response.write(BYTES.subarray(0, sent));
+          }
+        },
+        async (url) => {
+          const error = await rejection(download(url, { stallMs: 150, advice: "try later" }));
+          expect(error).toBeInstanceOf(DownloadError);
+          expect(error.message).toBe(`${url}: no data for 0.15 s; try later`);
+        },
+      );
+    }
+  });
+
+  it("does not give up on a slow server that keeps sending", async () => {
+    await withServer(
+      (_, response) => {
+        response.writeHead(200);
+        let sent = 0;
+        const timer = setInterval(() => {
+          response.write("x");
+          if (++sent === 8) {
+            clearInterval(timer);
+            response.end();
+          }
+        }, 50);
+      },
+      async (url) => expect((await download(url, { stallMs: 300 })).length).toBe(8),
+    );
+  });
+
+  it("stops when it is cancelled", async () => {
+    await withServer(
+      (_, response) => {
+        response.writeHead(200, { "content-length": 1000 });
+        response.write("x");
+      },
+      async (url) => {
+        const controller = new AbortController();
+        const error = await rejection(
+          download(url, { signal: controller.signal, onProgress: () => controller.abort() }),
+        );
+        expect(error.message).toBe(`${url}: the download was cancelled`);
+      },
+    );
+  });
+
+  it("refuses more bytes than it accepts, announced or not", async () => {
+    for (const announced of [true, false]) {
+      await withServer(
+        (_, response) => {
+          response.writeHead(200, announced ? { "content-length": BYTES.length } : {});
+          response.write(BYTES.subarray(0, 5000));
+          response.end(BYTES.subarray(5000));
+        },
+        async (url) => {
+          const error = await rejection(download(url, { maxBytes: 1000 }));
+          expect(error).toBeInstanceOf(DownloadError);
+          expect(error.message).toContain(
+            announced ? "300000 bytes are more than the 1000 accepted" : "more than 1000",
+          );
+        },
+      );
+    }
+  });
+});
+
+describe("writeAtomically", () => {
+  it("makes the folder, leaves no part behind, and keeps the old file when it cannot write", async () => {
+    await withFolder(async (folder) => {
+      const path = join(folder, "a", "b", "w.pt");
+      await writeAtomically(path, BYTES);
+      expect(sha256(await readFile(path))).toBe(sha256(BYTES));
+      expect(await readdir(join(folder, "a", "b"))).toEqual(["w.pt"]);
+
+      await writeFile(join(folder, "file"), "x");
+      await expect(writeAtomically(join(folder, "file", "w.pt"), BYTES)).rejects.toThrow();
+      expect(await readFile(join(folder, "file"), "utf8")).toBe("x");
+    });
+  });
+});
+
+describe("sha256", () => {
+  it("is the lower-case hexadecimal digest", () => {
+    expect(sha256(new TextEncoder().encode("abc"))).toBe(
+      "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad",
+    );
+  });
+});

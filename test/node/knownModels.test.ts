@@ -1,0 +1,147 @@
+/** Models known by name: cache, checksums, and messages that say where to put the file. */
+
+import { existsSync, readFileSync } from "node:fs";
+import { readFile, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { afterEach, describe, expect, it, vi } from "vitest";
+import { DownloadError } from "../../src/errors.js";
+import { sha256 } from "../../src/node/download.js";
+import {
+  cacheFolder,
+  embeddedModelPath,
+  knownModelName,
+  knownModelNames,
+  readKnownModel,
+} from "../../src/node/knownModels.js";
+import { openWeights } from "../../src/node/weightSource.js";
+import { referencePath } from "../support/reference.js";
+import { rejection, unreachableUrl, withFolder, withServer } from "./server.js";
+
+const CHECKPOINT = readFileSync(new URL("../fixtures/pytorch/v6.pt", import.meta.url));
+
+afterEach(() => vi.unstubAllEnvs());
+
+/** A cache of its own, and a server that sends `body`. */
+async function withRelease<T>(
+  body: Uint8Array | string,
+  use: (release: { baseUrl: string; cache: string; requests: string[] }) => Promise<T>,
+): Promise<T> {
+  const requests: string[] = [];
+  return withFolder((cache) => {
+    vi.stubEnv("YOLOV5_CACHE", cache);
+    return withServer(
+      (request, response) => {
+        requests.push(request.url ?? "");
+        response.writeHead(200).end(body);
+      },
+      (baseUrl) => use({ baseUrl, cache, requests }),
+    );
+  });
+}
+
+describe("names", () => {
+  it("are the releases' with or without .pt", () => {
+    expect(knownModelNames()).toHaveLength(20);
+    for (const name of ["yolov5n", "yolov5x6", "yolov5s-seg", "yolov5m-cls"]) {
+      expect(knownModelName(name)).toBe(name);
+      expect(knownModelName(`${name}.pt`)).toBe(name);
+    }
+    for (const text of ["yolov5", "yolov8n", "yolov5n.onnx", "./yolov5n.pt", "constructor"]) {
+      expect(knownModelName(text)).toBeUndefined();
+    }
+  });
+
+  it("the embedded model is in the package", () => {
+    expect(existsSync(embeddedModelPath())).toBe(true);
+  });
+});
+
+describe("cacheFolder", () => {
+  it("is $YOLOV5_CACHE, else under the platform's cache folder", () => {
+    vi.stubEnv("YOLOV5_CACHE", "/somewhere");
+    expect(cacheFolder()).toBe("/somewhere");
+    vi.stubEnv("YOLOV5_CACHE", "");
+    vi.stubEnv("XDG_CACHE_HOME", "/xdg");
+    if (process.platform === "linux") expect(cacheFolder()).toBe(join("/xdg", "yolov5-ts"));
+    expect(cacheFolder().endsWith("yolov5-ts")).toBe(true);
+  });
+});
+
+describe("readKnownModel", () => {
+  it("downloads once, then reads the cache; says that an unpinned checksum was not verified", async () => {
+    await withRelease(CHECKPOINT, async ({ baseUrl, cache, requests }) => {
+      const warnings: string[] = [];
+      const options = { baseUrl, onWarning: (w: string) => warnings.push(w) };
+      const first = await readKnownModel("yolov5s", options);
+      expect(first.path).toBe(join(cache, "yolov5s.pt"));
+      expect(sha256(await readFile(first.path))).toBe(sha256(CHECKPOINT));
+      expect(warnings).toEqual([`yolov5s.pt: its checksum is not pinned; downloaded SHA-256 ${sha256(CHECKPOINT)}`]);
+      const again = await readKnownModel("yolov5s", options);
+      expect(sha256(again.bytes)).toBe(sha256(CHECKPOINT));
+      expect(requests).toEqual(["/yolov5s.pt"]);
+      expect(warnings).toHaveLength(1);
+    });
+  });
+
+  it("refuses a pinned file with another checksum and keeps nothing", async () => {
+    await withRelease(CHECKPOINT, async ({ baseUrl, cache }) => {
+      const error = await rejection(readKnownModel("yolov5n", { baseUrl }));
+      expect(error).toBeInstanceOf(DownloadError);
+      expect(error.message).toContain(`its SHA-256 is ${sha256(CHECKPOINT)}, not the official 4f180cf2`);
+      expect(error.message).toContain(`put it at ${join(cache, "yolov5n.pt")}`);
+      expect(existsSync(join(cache, "yolov5n.pt"))).toBe(false);
+    });
+  });
+
+  it("downloads again when the cached file is not the official one", async () => {
+    await withRelease(CHECKPOINT, async ({ baseUrl, cache, requests }) => {
+      await writeFile(join(cache, "yolov5n.pt"), "half a file");
+      const warnings: string[] = [];
+      await rejection(readKnownModel("yolov5n", { baseUrl, onWarning: (w) => warnings.push(w) }));
+      expect(warnings.join()).toContain("is not the official yolov5n.pt (its checksum differs)");
+      expect(requests).toEqual(["/yolov5n.pt"]);
+      expect(await readFile(join(cache, "yolov5n.pt"), "utf8")).toBe("half a file");
+    });
+  });
+
+  it("offline: says where to put the file", async () => {
+    await withFolder(async (cache) => {
+      vi.stubEnv("YOLOV5_CACHE", cache);
+      const baseUrl = await unreachableUrl();
+      const error = await rejection(readKnownModel("yolov5m", { baseUrl }));
+      expect(error).toBeInstanceOf(DownloadError);
+      expect(error.message).toBe(
+        `${baseUrl}/yolov5m.pt: cannot be reached (ECONNREFUSED); get yolov5m.pt elsewhere and put it at ` +
+          `${join(cache, "yolov5m.pt")}, or give --weights its path`,
+      );
+    });
+  });
+
+  it("a web page sent as a success is not cached as a checkpoint", async () => {
+    await withRelease("<!DOCTYPE html><p>sign in", async ({ baseUrl, cache }) => {
+      const error = await rejection(readKnownModel("yolov5l", { baseUrl }));
+      expect(error.message).toContain("the server sent no checkpoint");
+      expect(error.message).toContain("<!DOCTYPE html>");
+      expect(existsSync(join(cache, "yolov5l.pt"))).toBe(false);
+    });
+  });
+
+  it("passes progress on", async () => {
+    await withRelease(CHECKPOINT, async ({ baseUrl }) => {
+      let loaded = 0;
+      await readKnownModel("yolov5s", { baseUrl, onProgress: (p) => (loaded = p.loaded) });
+      expect(loaded).toBe(CHECKPOINT.length);
+    });
+  });
+
+  const official = referencePath("weights", "yolov5n.pt");
+  it.skipIf(official === undefined)("the official yolov5n.pt passes its checksum", async () => {
+    await withRelease(readFileSync(official ?? ""), async ({ baseUrl }) => {
+      const warnings: string[] = [];
+      const { opened, path } = await openWeights("yolov5n", { baseUrl, onWarning: (w) => warnings.push(w) });
+      expect(warnings).toEqual([]);
+      expect(path.endsWith("yolov5n.pt")).toBe(true);
+      expect(opened.module.type).toBe("Model");
+    });
+  });
+});

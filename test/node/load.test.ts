@@ -1,0 +1,99 @@
+/** `load` as users of the package call it. */
+
+import { readFileSync } from "node:fs";
+import { fileURLToPath, pathToFileURL } from "node:url";
+import { describe, expect, it } from "vitest";
+import { CheckpointError, DisposedError, DownloadError, ImageError, OptionError } from "../../src/errors.js";
+import { type DetectionResult, load, type PictureSource } from "../../src/node.js";
+import { rejection, unreachableUrl, withServer } from "./server.js";
+
+const PICTURE = fileURLToPath(new URL("../../examples/codes.png", import.meta.url));
+const FIXTURE = fileURLToPath(new URL("../fixtures/pytorch/v6.pt", import.meta.url));
+const OPTIONS = { imgsz: 320 } as const;
+
+describe("load", () => {
+  it("without weights gives the embedded model, which finds what its picture shows", async () => {
+    const model = await load(undefined, { backend: "cpu" });
+    expect(model.info.path).toBe("embedded:codes");
+    expect(model.task).toBe("detect");
+    expect(model.names).toEqual(["qr_code", "barcode", "aruco", "data_matrix"]);
+    expect(model.device).toEqual({ name: "cpu", adapter: "TypeScript reference", dtype: "float32" });
+    const result = (await model.detect(PICTURE, OPTIONS)) as DetectionResult;
+    expect(result.detections.length).toBeGreaterThan(1);
+    expect(result.detections.every((d) => model.names[d.class] === d.name && d.confidence > 0.25)).toBe(true);
+    model.dispose();
+  });
+
+  it("reads every kind of picture alike", async () => {
+    const model = await load(FIXTURE, { backend: "cpu" });
+    const bytes = new Uint8Array(readFileSync(PICTURE));
+    await withServer(
+      (_, response) => response.writeHead(200).end(bytes),
+      async (url) => {
+        const sources: PictureSource[] = [
+          PICTURE,
+          pathToFileURL(PICTURE),
+          bytes,
+          bytes.slice().buffer,
+          new Blob([bytes]),
+          `${url}/codes.png`,
+          new URL(`${url}/codes.png`),
+        ];
+        const results = (await model.detect(sources, { imgsz: 64, conf: 0.01, batchSize: 8 })) as DetectionResult[];
+        for (const { detections } of results) expect(detections).toEqual(results[0].detections);
+        expect(results.map(({ source }) => source)).toEqual([
+          PICTURE,
+          PICTURE,
+          undefined,
+          undefined,
+          undefined,
+          `${url}/codes.png`,
+          `${url}/codes.png`,
+        ]);
+      },
+    );
+    model.dispose();
+  });
+
+  it("says what is wrong with a picture", async () => {
+    const model = await load(FIXTURE, { backend: "cpu" });
+    const missing = await rejection(model.detect("missing.jpg"));
+    expect(missing).toBeInstanceOf(ImageError);
+    expect(missing.message).toBe("missing.jpg: no such file; give the path of a picture");
+    expect((await rejection(model.detect("test"))).message).toBe("test: is a folder; give the path of a picture");
+    expect((await rejection(model.detect("package.json"))).message).toContain("package.json: ");
+    const odd = await rejection(model.detect(7 as unknown as PictureSource));
+    expect(odd).toBeInstanceOf(ImageError);
+    expect(odd.message).toContain("a picture must be a path, URL, encoded bytes or { data, width, height }");
+    expect(await rejection(model.detect(`${await unreachableUrl()}/a.jpg`))).toBeInstanceOf(DownloadError);
+    model.dispose();
+  });
+
+  it("an ensemble of several weights, of one dataset only", async () => {
+    const model = await load([FIXTURE, FIXTURE], { backend: "cpu" });
+    expect(model.members).toHaveLength(2);
+    model.dispose();
+    const error = await rejection(load([FIXTURE, "codes"], { backend: "cpu" }));
+    expect(error).toBeInstanceOf(OptionError);
+    expect(error.message).toContain("embedded:codes has 4 classes");
+  });
+
+  it("half on the reference computes in float32 and says so", async () => {
+    const notes: string[] = [];
+    const model = await load(FIXTURE, { backend: "cpu", half: true, onNote: (note) => notes.push(note) });
+    expect(model.device.dtype).toBe("float32");
+    expect(notes.join()).toContain("float32");
+    model.dispose();
+  });
+
+  it("fails with the checkpoint's error, and after dispose with DisposedError", async () => {
+    expect(await rejection(load("missing.pt", { backend: "cpu" }))).toBeInstanceOf(CheckpointError);
+    expect(await rejection(load([], { backend: "cpu" }))).toBeInstanceOf(OptionError);
+    const model = await load(FIXTURE, { backend: "cpu" });
+    model.dispose();
+    model.dispose();
+    expect(await rejection(model.detect("missing.jpg"))).toBeInstanceOf(DisposedError);
+    expect(await rejection(model.warmup())).toBeInstanceOf(DisposedError);
+    expect(await rejection(model.memory())).toBeInstanceOf(DisposedError);
+  });
+});
