@@ -27,12 +27,28 @@ await build({
   chunkNames: "chunks/[name]-[hash]",
   external: [...Object.keys(dependencies), ...Object.keys(optionalDependencies)].flatMap((name) => [name, `${name}/*`]),
 });
+/**
+ * The decoders of @jsquash name a .wasm file beside themselves, which is embedded and never asked for. Bundlers of our
+ * users would look for it all the same and, as webpack does, give up.
+ */
+const withoutWasmFiles = {
+  name: "without-wasm-files",
+  setup: ({ onLoad }) =>
+    onLoad({ filter: /@jsquash[\\/].*_dec\.js$/ }, async ({ path }) => {
+      const source = await readFile(path, "utf8");
+      const contents = source.replace(/new URL\("\w+\.wasm",\s*import\.meta\.url\)\.href/, '""');
+      if (contents === source) throw new Error(`${path} no longer names its .wasm file; drop this plugin`);
+      return { contents, loader: "js" };
+    }),
+};
+
 // Browsers: one file with everything in it, so that nothing has to be hosted beside it.
 await build({
   ...common,
   entryPoints: { index: "src/index.ts" },
   platform: "browser",
   minify: true,
+  plugins: [withoutWasmFiles],
 });
 await chmod("dist/cli.js", 0o755);
 if (!process.argv.includes("--no-types"))
