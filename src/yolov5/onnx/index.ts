@@ -1,0 +1,58 @@
+/** A graph as an ONNX file (opset 13), for the engines that the bench measures beside this one and for whoever needs the format. */
+
+import { GraphError, invariant } from "../../errors.js";
+import type { Graph, ValueId } from "../../ops/index.js";
+import { lowerNode } from "./lowerNode.js";
+import { OnnxGraph } from "./onnxGraph.js";
+
+export { OPSET } from "./onnxGraph.js";
+
+export interface OnnxOptions {
+  /** Names of the inputs; default `images`, as PyTorch's export of YOLOv5 has it. */
+  readonly inputNames?: readonly string[] | undefined;
+  /** Names of the outputs; default `output0`, `output1` … */
+  readonly outputNames?: readonly string[] | undefined;
+  /** Free text that the file carries, e.g. `stride` and `names`. */
+  readonly metadata?: Readonly<Record<string, string>> | undefined;
+  /** Version of the producer. */
+  readonly version?: string | undefined;
+}
+
+/**
+ * The graph as the bytes of an ONNX file, float32, for exactly the shapes it was built for. Graphs as built and
+ * optimised ones both work; an optimised one has its BatchNorms folded, which spares the reader that work.
+ * Outputs are the graph's own, in its order: for detection [N, Σ na·H·W, no] decoded, in input pixels.
+ * @throws UnsupportedError for weights that are not float32; GraphError for a graph that is not well formed.
+ */
+export function exportOnnx(graph: Graph, options: OnnxOptions = {}): Uint8Array {
+  const g = new OnnxGraph();
+  const names = new Map<ValueId, string>();
+  const inputs = graph.inputs.map((id, i) => {
+    const name = g.reserve(options.inputNames?.[i] ?? (i === 0 ? "images" : `images${i}`));
+    names.set(id, name);
+    return { name, shape: graph.values[id].shape };
+  });
+  const outputs = graph.outputs.map((id, i) => ({
+    name: g.reserve(options.outputNames?.[i] ?? `output${i}`),
+    shape: graph.values[id].shape,
+  }));
+  const nameOf = (id: ValueId): string => {
+    let name = names.get(id);
+    if (name === undefined) {
+      const constant = graph.constants.get(id);
+      if (!constant) throw new GraphError(`ONNX export: value ${id} is read before any node gives it`, { id });
+      name = g.initializer(graph.values[id].name, constant);
+      names.set(id, name);
+    }
+    return name;
+  };
+  for (const node of graph.nodes) {
+    invariant(node.outputs.length === 1, `${node.name} has ${node.outputs.length} outputs`);
+    const descs = node.inputs.map((id) => graph.values[id]);
+    names.set(node.outputs[0], lowerNode(g, node, node.inputs.map(nameOf), descs));
+  }
+  // Ports keep their own names whatever node gives them, also where one value is read on or goes out twice.
+  for (const [i, id] of graph.outputs.entries()) g.nodeOf("Identity", [nameOf(id)], [outputs[i].name]);
+  const { metadata = {}, version = "" } = options;
+  return g.finish(inputs, outputs, { producer: "yolov5-ts", version, metadata });
+}
