@@ -55,8 +55,9 @@ function startsWith(bytes: Uint8Array, magic: string, at = 0): boolean {
   return true;
 }
 
-function latin1(bytes: Uint8Array, from: number, to: number): string {
-  return String.fromCharCode(...bytes.subarray(from, to));
+/** A four-letter code of the file, fit to be printed whatever the bytes are. */
+function code(bytes: Uint8Array, from: number): string {
+  return String.fromCharCode(...bytes.subarray(from, from + 4)).replace(/[^\w .+-]/g, "?");
 }
 
 /** Text has no control bytes but white space, and no invalid UTF-8. */
@@ -89,12 +90,12 @@ export function sniff(bytes: Uint8Array): Sniffed {
     return { kind: "picture", format: "pnm" };
   }
   if (startsWith(bytes, "ftyp", 4)) {
-    const brand = latin1(bytes, 8, 12);
+    const brand = code(bytes, 8);
     const known = BRANDS[brand];
     if (known) return { kind: "other", what: `${known}; ${CONVERT}` };
     return { kind: "other", what: `an MP4/QuickTime file (brand "${brand.trim()}"), not a picture` };
   }
-  if (startsWith(bytes, "RIFF")) return { kind: "other", what: `a RIFF file (${latin1(bytes, 8, 12)}), not a picture` };
+  if (startsWith(bytes, "RIFF")) return { kind: "other", what: `a RIFF file (${code(bytes, 8)}), not a picture` };
   for (const { magic, at, what } of OTHERS) if (startsWith(bytes, magic, at)) return { kind: "other", what };
   if (startsWith(bytes, "\x89PNG") || (bytes[1] === 0x50 && bytes[2] === 0x4e && bytes[3] === 0x47)) {
     return { kind: "other", what: "a damaged PNG (its signature is wrong); copy the file again in binary mode" };

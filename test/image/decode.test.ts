@@ -60,6 +60,7 @@ describe("what is no picture", () => {
     ["phone.jpg", text("\0\0\0\x18ftypheic\0\0\0\0"), "is a HEIC picture"],
     ["new.jpg", text("\0\0\0\x18ftypavif\0\0\0\0"), "is an AVIF picture"],
     ["film.jpg", text("\0\0\0\x18ftypisom\0\0\0\0"), "is an MP4/QuickTime file"],
+    ["controls.jpg", text("RIFF\0\0\0\0\x1b[1\n"), "is a RIFF file (??1?)"],
     ["bytes.jpg", Uint8Array.of(1, 2, 3, 4, 5), "in no picture format that is known here"],
   ])("%s", async (path, bytes, words) => {
     const error = await decodeImage(bytes, { path }).catch((e: unknown) => e);
