@@ -10,6 +10,11 @@ export class UsageError extends Error {
   override readonly name = "UsageError";
 }
 
+/** A file given with an option that cannot be used: an input that failed, not wrong usage. */
+export class InputError extends Error {
+  override readonly name = "InputError";
+}
+
 /** Ctrl-C. */
 export class InterruptedError extends Error {
   override readonly name = "InterruptedError";
@@ -32,17 +37,26 @@ const SYSTEM: Readonly<Record<string, string>> = {
   EMFILE: "too many open files",
 };
 
-function isSystemError(error: unknown): error is Error & { code: string; path?: string } {
+function isSystemError(error: unknown): error is Error & { code: string; syscall: string; path?: string } {
   return error instanceof Error && "code" in error && typeof error.code === "string" && "syscall" in error;
+}
+
+function isOwn(error: unknown): error is Error {
+  return error instanceof UsageError || error instanceof InputError || error instanceof InterruptedError;
 }
 
 /** One line, without the word `error`. */
 export function errorLine(error: unknown): string {
   const oneLine = (text: string): string => text.replace(/\s*\n\s*/g, " ").trim();
-  if (error instanceof EngineError || error instanceof UsageError || error instanceof InterruptedError) {
+  if (error instanceof EngineError || isOwn(error)) {
     return oneLine(error.message);
   }
-  if (isSystemError(error)) return `${error.path ?? "file"}: ${SYSTEM[error.code] ?? error.code}`;
+  if (isSystemError(error)) {
+    const { code, path = "file" } = error;
+    // mkdir says so where a file stands in the way.
+    const what = code === "EEXIST" && error.syscall === "mkdir" ? "is a file, not a folder" : SYSTEM[code];
+    return `${path}: ${what ?? code}`;
+  }
   const message = error instanceof Error ? error.message : String(error);
   const text = message.startsWith("internal error") ? message : `internal error: ${message}`;
   return oneLine(`${text}; run again with DEBUG=1 for the stack and report it`);

@@ -27,11 +27,14 @@ export async function openBar(output: Output, total: number, format: string): Pr
 /** Shows downloads as they run; `stop` ends the bar that is open. */
 export class DownloadProgress {
   private readonly output: Output;
+  private readonly announce: boolean;
   private bar: Bar | undefined;
   private opening = false;
 
-  constructor(output: Output) {
+  /** @param announce say one line where there is no terminal for a bar. */
+  constructor(output: Output, announce = true) {
     this.output = output;
+    this.announce = announce;
   }
 
   readonly onProgress: OnProgress = ({ loaded, total }) => {
@@ -51,7 +54,7 @@ export class DownloadProgress {
 
   private async open(total: number | undefined): Promise<void> {
     if (!this.output.io.stderr.terminal) {
-      this.output.line(`downloading${total === undefined ? "" : ` ${megabytes(total)}`} …`);
+      if (this.announce) this.output.line(`downloading${total === undefined ? "" : ` ${megabytes(total)}`} …`);
       return;
     }
     const bar = await openBar(

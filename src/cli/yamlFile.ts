@@ -1,25 +1,22 @@
 /** YAML files that users give: model descriptions (--cfg) and data sets (--data). */
 
 import { readFile } from "node:fs/promises";
-import { OptionError } from "../errors.js";
-import { errorLine } from "./errors.js";
+import { errorLine, InputError } from "./errors.js";
 
-/** @throws OptionError naming the file and what is wrong with it. */
+/** @throws InputError naming the file and what is wrong with it. */
 export async function readYaml(path: string, option: string): Promise<unknown> {
   let text: string;
   try {
     text = await readFile(path, "utf8");
   } catch (error) {
-    throw new OptionError(`${option} ${errorLine(error)}; give the path of a YAML file`, { path });
+    throw new InputError(`${option} ${errorLine(error)}; give the path of a YAML file`);
   }
   const { parse, YAMLParseError } = await import("yaml");
   try {
     return parse(text);
   } catch (error) {
     if (!(error instanceof YAMLParseError)) throw error;
-    throw new OptionError(`${option} ${path}: is no valid YAML: ${error.message.split("\n")[0].replace(/:$/, "")}`, {
-      path,
-    });
+    throw new InputError(`${option} ${path}: is no valid YAML: ${error.message.split("\n")[0].replace(/:$/, "")}`);
   }
 }
 
@@ -28,7 +25,7 @@ export async function readNames(path: string): Promise<unknown> {
   const content = await readYaml(path, "--data");
   const names = typeof content === "object" && content !== null && "names" in content ? content.names : undefined;
   if (typeof names !== "object" || names === null) {
-    throw new OptionError(`--data ${path}: has no list "names"; give a data set's YAML such as coco128.yaml`, { path });
+    throw new InputError(`--data ${path}: has no list "names"; give a data set's YAML such as coco128.yaml`);
   }
   return names;
 }

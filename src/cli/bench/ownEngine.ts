@@ -33,7 +33,7 @@ export async function openOwnEngine(options: OwnEngineOptions, output: Output): 
   const opened = open();
   const backend = await openBackend(options.backend, { onNote });
   try {
-    const dtype = options.half ? "float16" : "float32";
+    const dtype = options.half && backend.name !== "cpu" ? "float16" : "float32";
     const { network, info } = createMember(opened, backend, { path: weights, dtype });
     const building = performance.now() - started;
     const usual = info.task === "classify" ? ([224, 224] as const) : ([640, 640] as const);

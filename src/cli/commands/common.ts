@@ -26,7 +26,7 @@ export function addCommonOptions(command: Command, { backend: withBackend = true
   if (withBackend) {
     command.option(
       "--backend <name>",
-      `${BACKEND_LIST} (also --device): what runs the network; auto takes WebGPU on a hardware adapter, else the CPU`,
+      `${BACKEND_LIST} (also --device): what runs the network; auto takes WebGPU on a hardware adapter, else wasm, else cpu`,
       backend,
       "auto",
     );

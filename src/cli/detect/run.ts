@@ -63,8 +63,8 @@ function refuseUnavailable(flags: DetectFlags, output: Output): void {
 }
 
 function exampleSource(weights: readonly string[] | undefined): string {
-  const embedded = weights === undefined || (weights.length === 1 && weights[0] === EMBEDDED_MODEL);
-  const example = join(packageRoot(), "examples", `${EMBEDDED_MODEL}.jpg`);
+  const embedded = (weights ?? []).every((name) => name === EMBEDDED_MODEL);
+  const example = join(packageRoot(), "examples", `${EMBEDDED_MODEL}.png`);
   if (embedded && existsSync(example)) return example;
   throw new UsageError("--source is missing; give a picture, a folder, a glob or a URL, as in --source bus.jpg");
 }
@@ -197,7 +197,7 @@ class DetectRun {
       this.errors.set(item, item.error);
       return undefined;
     }
-    const progress = new DownloadProgress(this.output);
+    const progress = new DownloadProgress(this.output, false);
     try {
       return await readPicture(item.source, { signal: this.output.io.signal, onProgress: progress.onProgress });
     } catch (error) {
@@ -233,7 +233,7 @@ class DetectRun {
       if (this.flags.saveTxt)
         output.line(`${await saver.labelCount()} labels saved to ${join(saver.savedTo, "labels")}`);
     }
-    if (this.failed > 0) output.line(`${this.failed} of ${this.items.length} sources failed`);
+    if (this.failed > 0 && this.items.length > 1) output.line(`${this.failed} of ${this.items.length} sources failed`);
     const lines = this.summary.lines();
     if (lines.length > 0) output.line();
     for (const line of lines) output.line(line);

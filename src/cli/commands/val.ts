@@ -1,0 +1,88 @@
+/** `yolov5 val`: the flags of val.py v7.0 with its defaults, and a few more. */
+
+import { type Command, Option } from "commander";
+import { fraction, list, whole } from "../values.js";
+import { addCommonOptions, type CommonFlags, type Start, WEIGHTS_HELP } from "./common.js";
+
+export interface ValFlags extends CommonFlags {
+  readonly weights?: readonly string[];
+  readonly data: string;
+  readonly images?: string;
+  readonly cfg?: string;
+  readonly task: "train" | "val" | "test" | "speed";
+  readonly imgsz?: number;
+  readonly batchSize: number;
+  readonly forwardBatch: number;
+  readonly half?: boolean;
+  readonly augment?: boolean;
+  readonly confThres?: number;
+  readonly iouThres?: number;
+  readonly maxDet: number;
+  readonly singleCls?: boolean;
+  readonly verbose?: boolean;
+  readonly saveTxt?: boolean;
+  readonly saveConf?: boolean;
+  readonly saveJson?: boolean;
+  readonly saveHybrid?: boolean;
+  readonly noplots?: boolean;
+  readonly project?: string;
+  readonly name: string;
+  readonly existOk?: boolean;
+  readonly workers?: number;
+  readonly dnn?: boolean;
+}
+
+const AFTER = `
+Data sets: a folder with images/ and labels/ (a .txt a picture, "class x y w h" divided by its size), an Ultralytics
+.yaml (path, val, names), a .txt list of pictures, or COCO's annotations .json. For classification models a folder with
+val/<class>/<pictures>. A picture without a label file counts as background.
+
+Examples:
+  yolov5 val --weights best.pt --data dataset.yaml
+  yolov5 val --weights yolov5n.pt --data coco/annotations/instances_val2017.json --images coco/val2017 --save-json
+  yolov5 val --weights best.pt --data photos --imgsz 320 --verbose --json -
+  yolov5 val --weights yolov5s-cls.pt --data imagenette`;
+
+export function defineVal(program: Command, start: Start): void {
+  const command = program
+    .command("val")
+    .summary("precision, recall and mAP on a labelled data set")
+    .description("Measures a model on a labelled data set, as val.py of YOLOv5 v7.0 does, after the model's own task.")
+    .optionsGroup("Model and data:")
+    .option("--weights <w...>", `${WEIGHTS_HELP}; several make an ensemble (default: codes)`, list(String))
+    .requiredOption("--data <path>", "the data set; see below")
+    .option("--images <folder>", "where the pictures of COCO's annotations are")
+    .addOption(
+      new Option("--task <split>", "which pictures of a description; speed: val with speed settings (square, conf .25, iou .45)")
+        .choices(["train", "val", "test", "speed"])
+        .default("val"),
+    )
+    .option("--imgsz <px>", "longer side of the input (default: 640; classification 224)", whole(1))
+    .option("--batch-size <n>", "pictures that share an input shape (32 is val.py's)", whole(1), 32)
+    .option("--forward-batch <n>", "pictures that share a forward pass; changes the speed only", whole(1), 1)
+    .option("--half", "float16 where the backend has it")
+    .option("--augment", "test-time augmentation: three scales, one mirrored (detection)")
+    .option("--cfg <yaml>", "model description, for a state dict that carries none")
+    .optionsGroup("Measuring:")
+    .option("--conf-thres <p>", "lowest confidence (also --conf; default: 0.001)", fraction)
+    .option("--iou-thres <p>", "IoU above which NMS drops the weaker box (also --iou; default: 0.6)", fraction)
+    .option("--max-det <n>", "most boxes a picture", whole(1), 300)
+    .option("--single-cls", "all classes count as one")
+    .option("--verbose", "a row a class also for 50 classes and more")
+    .optionsGroup("Results:")
+    .option("--save-json", "<weights>_predictions.json in COCO's format")
+    .option("--save-txt", "labels/<picture>.txt: class x y w h, normalised")
+    .option("--save-conf", "with the confidence at the end of those lines")
+    .option("--noplots", "no curves, confusion matrix and mosaics")
+    .option("--project <folder>", "default: runs/val, runs/val-seg or runs/val-cls, after the task")
+    .option("--name <name>", "folder of this run in the project; exp2, exp3, … where it exists", "exp")
+    .option("--exist-ok", "write into that folder even where it exists")
+    .optionsGroup("For val.py's users:")
+    .option("--workers <n>", "nothing to set here; ignored", whole(0))
+    .option("--save-hybrid", "not available: labels mixed into the predictions give misleading figures")
+    .option("--dnn", "for ONNX models only; ignored")
+    .addHelpText("after", AFTER);
+  addCommonOptions(command).action((flags: ValFlags) =>
+    start(flags, async (output) => (await import("../val/run.js")).runVal(flags, output)),
+  );
+}

@@ -1,0 +1,107 @@
+/** `yolov5 bench`: the contract's rows from real runs, and the statistics. */
+
+import { describe, expect, test } from "vitest";
+import type { BenchEngine } from "../../src/cli/bench/engine.js";
+import { benchInput } from "../../src/cli/bench/input.js";
+import { measure, quantile, rowOf } from "../../src/cli/bench/measure.js";
+import { cli, EXAMPLE } from "./support.js";
+
+describe("yolov5 bench", () => {
+  test("rows, device and layers", async () => {
+    const argv = [
+      "bench",
+      "--weights",
+      "codes",
+      "--backend",
+      "cpu",
+      "--imgsz",
+      "64",
+      "--iterations",
+      "3",
+      "--warmup",
+      "1",
+    ];
+    const { code, stdout, stderr } = await cli([...argv, "--layers", "--json", "-"]);
+    expect(code).toBe(0);
+    const { device, rows, ratios, layers } = JSON.parse(stdout);
+    expect(Object.keys(device).sort()).toEqual(["adapter", "cores", "cpu", "node"]);
+    expect(device.node).toBe(process.versions.node);
+    expect(ratios).toEqual([]);
+    expect(rows).toHaveLength(1);
+    const [row] = rows;
+    expect(row).toMatchObject({
+      engine: "yolov5-ts",
+      backend: "cpu",
+      model: "codes",
+      dtype: "float32",
+      imgsz: [64, 64],
+      batch: 1,
+      runs: 3,
+    });
+    for (const key of ["coldMs", "medianMs", "p95Ms", "fps", "gflopsPerSecond", "peakBytes"]) {
+      expect(row[key]).toBeGreaterThan(0);
+    }
+    expect(row.p95Ms).toBeGreaterThanOrEqual(row.medianMs);
+    expect(layers[0].nodes.length).toBeGreaterThan(60);
+    expect(stderr).toMatch(/^engine +backend +model /m);
+    expect(stderr).toMatch(/^model\.0\.conv +reference +[\d.]+ /m);
+  });
+
+  test("several models interleaved, a picture as input, a batch", async () => {
+    const argv = ["bench", "--weights", "codes", "codes", "--device", "cpu", "--imgsz", "64", "--iterations", "1"];
+    const { code, stdout } = await cli([...argv, "--warmup", "0", "--batch", "2", "--source", EXAMPLE, "--json", "-"]);
+    expect(code).toBe(0);
+    const { rows } = JSON.parse(stdout);
+    expect(rows.map((row: { batch: number }) => row.batch)).toEqual([2, 2]);
+    expect(rows[0].fps).toBeCloseTo(2000 / rows[0].medianMs, 6);
+  });
+});
+
+test("input is seeded noise, never zeros", () => {
+  const options = { task: "detect", imgsz: [32, 64], stride: 32, batch: 2 } as const;
+  const { shape, data } = benchInput(options);
+  expect(shape).toEqual([2, 3, 32, 64]);
+  expect(benchInput(options).data).toEqual(data);
+  expect(new Set(data).size).toBeGreaterThan(1000);
+  expect(data.every((value) => value >= 0 && value < 1)).toBe(true);
+});
+
+test("quantiles: nearest rank, the mean of the middle two for an even median", () => {
+  const values = Array.from({ length: 20 }, (_, i) => 20 - i);
+  expect(quantile(values, 0.5)).toBe(10.5);
+  expect(quantile(values, 0.95)).toBe(19);
+  expect(quantile([3, 1, 2], 0.5)).toBe(2);
+  expect(quantile([7], 0.95)).toBe(7);
+});
+
+test("engines take turns, warm-up does not count, time ends a long bench", async () => {
+  const order: string[] = [];
+  const engine = (name: string): BenchEngine => ({
+    engine: name,
+    backend: "cpu",
+    model: "m",
+    dtype: "float32",
+    adapter: undefined,
+    coldMs: 1,
+    imgsz: [64, 64],
+    batch: 4,
+    flops: 2e6,
+    run: async () => {
+      order.push(name);
+      await new Promise((resolve) => setTimeout(resolve, 2));
+      return [];
+    },
+    peakBytes: async () => undefined,
+    dispose: () => undefined,
+  });
+  const engines = [engine("a"), engine("b")];
+  const { signal } = new AbortController();
+  const times = await measure(engines, { iterations: 2, warmup: 1, seconds: 60, signal });
+  expect(order.join("")).toBe("ababab");
+  expect(times.map((list) => list.length)).toEqual([2, 2]);
+  const row = await rowOf(engines[0], [2, 4]);
+  expect(row).toMatchObject({ medianMs: 3, p95Ms: 4, fps: 4000 / 3, gflopsPerSecond: 2 / 3, peakBytes: null });
+  order.length = 0;
+  const short = await measure(engines, { iterations: 1000, warmup: 0, seconds: 0.001, signal });
+  expect(short[0]).toHaveLength(1);
+});

@@ -1,0 +1,121 @@
+/** `yolov5 export` → .safetensors → the same weights, facts and outputs. */
+
+import { readFile, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { describe, expect, test } from "vitest";
+import { load } from "../../src/node.js";
+import { tensor } from "../../src/tensor/index.js";
+import { collectStateDict, readSafetensors } from "../../src/weights/index.js";
+import { seededRandom } from "../../src/yolov5/config/sources.js";
+import { exportedTensors } from "../../src/yolov5/exportSafetensors.js";
+import { openModel } from "../../src/yolov5/loadModel.js";
+import { referencePath } from "../support/reference.js";
+import { cli, EXAMPLE, FAST, fixture, scratchFolder } from "./support.js";
+
+const folder = await scratchFolder();
+const path = (name: string): string => join(folder, name);
+
+function noise(side: number) {
+  const random = seededRandom(7);
+  return tensor("float32", [1, 3, side, side], Float32Array.from({ length: 3 * side * side }, random));
+}
+
+/** Exports, and compares tensors bit for bit, facts, and raw outputs. */
+async function roundTrip(weights: string, target: string): Promise<void> {
+  const { code, stderr } = await cli(["export", "--weights", weights, "--output", target, "--quiet"]);
+  expect(stderr).toBe("");
+  expect(code).toBe(0);
+  const before = exportedTensors(openModel(await readFile(weights), { path: weights }).module);
+  const { tensors, metadata } = readSafetensors(await readFile(target));
+  expect([...tensors.keys()].sort()).toEqual([...before.keys()].sort());
+  for (const [name, { dtype, shape, data }] of before) {
+    expect(tensors.get(name)?.dtype).toBe(dtype);
+    expect(tensors.get(name)?.shape).toEqual(shape);
+    expect(
+      Buffer.from(new Uint8Array(data.buffer, data.byteOffset, data.byteLength)).equals(
+        bytesOf(tensors.get(name)?.data),
+      ),
+    ).toBe(true);
+  }
+  expect(metadata.get("format")).toBe("pt");
+  const models = [await load(weights, { backend: "cpu" }), await load(target, { backend: "cpu" })];
+  const [a, b] = models.map(({ info }) => ({ ...info, path: "", format: "" }));
+  expect(b).toEqual(a);
+  const input = noise(Math.max(64, models[0].info.stride));
+  const [first, second] = [await models[0].forward(input), await models[1].forward(input)];
+  expect(second).toEqual(first);
+  for (const model of models) model.dispose();
+}
+
+function bytesOf(data: ArrayBufferView | undefined): Buffer {
+  return data ? Buffer.from(data.buffer as ArrayBuffer, data.byteOffset, data.byteLength) : Buffer.alloc(0);
+}
+
+describe("round trip, bit for bit", () => {
+  test.each(["v6", "csp", "assorted", "seg", "cls"])("%s", async (name) => {
+    await roundTrip(fixture(`${name}.pt`), path(`${name}.safetensors`));
+    // Once more from the exported file.
+    await roundTrip(path(`${name}.safetensors`), path(`${name}-again.safetensors`));
+  });
+
+  test.each([
+    ["crops-pruned-25.pt"],
+    ["zoo/p6.pt"],
+    ["zoo/transformer.pt"],
+    ["zoo/ghost.pt"],
+    ["zoo/v3-tiny.pt"],
+    ["zoo/focus-spp.pt"],
+    ["formats/odd-names.pt"],
+    ["formats/already-fused.pt"],
+    ["formats/bfloat16.pt"],
+  ])("reference checkpoint %s", async (name) => {
+    const weights = referencePath("weights", ...name.split("/"));
+    if (weights) await roundTrip(weights, path(`${name.replace("/", "-")}.safetensors`));
+  });
+
+  test("the command gives the same boxes", async () => {
+    await cli(["export", "--weights", "codes", "--output", path("codes.safetensors")]);
+    const run = async (weights: string) => {
+      const { stdout } = await cli([
+        "detect",
+        "--weights",
+        weights,
+        "--source",
+        EXAMPLE,
+        "--nosave",
+        "--json",
+        "-",
+        ...FAST,
+      ]);
+      return JSON.parse(stdout).images[0].detections;
+    };
+    const boxes = await run(path("codes.safetensors"));
+    expect(boxes.length).toBeGreaterThan(3);
+    expect(boxes).toEqual(await run("codes"));
+  });
+});
+
+test("what it prints, and where it writes by default", async () => {
+  const weights = path("best.pt");
+  await writeFile(weights, await readFile(fixture("v6.pt")));
+  const { code, stdout } = await cli(["export", "--weights", weights, "--include", "safetensors", "--json", "-"]);
+  expect(code).toBe(0);
+  const facts = JSON.parse(stdout);
+  expect(facts.path).toBe(path("best.safetensors"));
+  expect((await readFile(facts.path)).length).toBe(facts.bytes);
+  const again = await cli(["export", "--weights", facts.path]);
+  expect(again.code).toBe(2);
+  expect(again.stderr).toContain("is the checkpoint itself");
+});
+
+test("--half: every floating-point tensor as float16, half the size", async () => {
+  const target = path("half.safetensors");
+  await cli(["export", "--weights", "random:yolov5n", "--output", path("full.safetensors")]);
+  const { code } = await cli(["export", "--weights", path("full.safetensors"), "--half", "--output", target]);
+  expect(code).toBe(0);
+  const { module } = openModel(await readFile(target), { path: target });
+  const dtypes = [...collectStateDict(module).values()].map(({ dtype }) => dtype);
+  expect(new Set(dtypes)).toEqual(new Set(["float16"]));
+  const [half, full] = [await readFile(target), await readFile(path("full.safetensors"))];
+  expect(half.length / full.length).toBeLessThan(0.55);
+});
