@@ -20,6 +20,11 @@ export interface WasmBackendOptions {
    * (pages that are not cross-origin isolated) compute with one.
    */
   readonly threads?: number;
+  /**
+   * Whether the calling thread computes too and blocks meanwhile. Default: where the host allows it, which is
+   * everywhere but the main thread of a page. `false` leaves all work to worker threads.
+   */
+  readonly blocking?: boolean;
   /** Starts worker threads where the host's are not web workers (Node: `src/node/wasm.ts`). */
   readonly spawn?: SpawnWorker;
 }
@@ -38,8 +43,9 @@ function chooseThreads(wanted: number | undefined): number {
 async function openPool(options: WasmBackendOptions): Promise<ThreadPool | undefined> {
   const threads = chooseThreads(options.threads);
   const spawn = options.spawn ?? webWorkers();
-  if (threads === 1 || !spawn || !hasSharedMemory()) return undefined;
-  const participates = mayBlock();
+  if (!spawn || !hasSharedMemory()) return undefined;
+  const participates = mayBlock() && (options.blocking ?? true);
+  if (threads === 1 && participates) return undefined;
   const pool = new ThreadPool(spawn, threads, participates);
   // A thread that takes part needs no other to get on; one that cannot must know that they run.
   if (participates || (await pool.ready())) return pool;
@@ -107,10 +113,11 @@ class WasmBackend implements Backend {
     // As outputs, tapped values survive the passes.
     const optimized = optimize({ ...graph, outputs: [...new Set([...graph.outputs, ...kept])] }, this.folded);
     const program = createProgram({ ...optimized, outputs: graph.outputs }, kept, this.pool?.threads ?? 1);
-    const { module, slots } = await this.modules.get(this.target, program.steps);
-    options.signal?.throwIfAborted();
+    const compiled = this.modules.get(this.target, program.steps);
     const memory = createMemory(program, this.target.shared);
-    writeProgram(program, memory, slots);
+    writeProgram(program, memory, compiled.slots);
+    const module = await compiled.module;
+    options.signal?.throwIfAborted();
     const runner = this.pool
       ? await this.pool.load(module, memory, program.addresses.counters)
       : singleThread(await WebAssembly.instantiate(module, { env: { memory } }));

@@ -30,9 +30,10 @@ export function createBlock(bytes: number, fill?: (target: Float32Array) => void
 
 /**
  * Gives each block an address of `base` or above such that blocks that are live at one step never overlap: the largest
- * first, each at the lowest free place. Returns the end of the arena.
+ * first, each at the lowest free place. Returns the end of the arena. `guard` bytes stay free behind each block (tests
+ * watch them for stray writes).
  */
-export function placeArena(blocks: readonly Block[], base: number): number {
+export function placeArena(blocks: readonly Block[], base: number, guard = 0): number {
   const placed: Block[] = [];
   let end = base;
   const bySize = [...blocks].sort((a, b) => b.bytes - a.bytes || a.first - b.first);
@@ -42,28 +43,12 @@ export function placeArena(blocks: readonly Block[], base: number): number {
       .sort((a, b) => a.address - b.address);
     let address = base;
     for (const rival of rivals) {
-      if (address + block.bytes <= rival.address) break;
-      address = Math.max(address, roundUp(rival.address + rival.bytes, ALIGNMENT));
+      if (address + block.bytes + guard <= rival.address) break;
+      address = Math.max(address, roundUp(rival.address + rival.bytes + guard, ALIGNMENT));
     }
     block.address = address;
     placed.push(block);
-    end = Math.max(end, address + block.bytes);
+    end = Math.max(end, address + block.bytes + guard);
   }
   return end;
-}
-
-/** Largest sum of the blocks' bytes that are live at one step. */
-export function liveBytes(blocks: readonly Block[], steps: number): number {
-  const changes = new Float64Array(steps + 2);
-  for (const { first, last, bytes } of blocks) {
-    changes[Math.max(0, first)] += bytes;
-    changes[last + 1] -= bytes;
-  }
-  let live = 0;
-  let most = 0;
-  for (const change of changes) {
-    live += change;
-    most = Math.max(most, live);
-  }
-  return most;
 }

@@ -13,7 +13,7 @@ import {
   type Target,
 } from "../../kernels/wasm/index.js";
 import type { Graph, ValueId } from "../../ops/index.js";
-import { ALIGNMENT, type Block, liveBytes, placeArena, roundUp } from "./blocks.js";
+import { ALIGNMENT, type Block, placeArena, roundUp } from "./blocks.js";
 import type { Dense } from "./layout.js";
 import { lowerNode } from "./lower/index.js";
 import { type Argument, type InputPlace, Lowering, type Step } from "./lowering.js";
@@ -38,11 +38,17 @@ export interface Program {
   readonly bytes: number;
   readonly weightBytes: number;
   readonly arenaBytes: number;
-  readonly liveBytes: number;
+  /** Blocks of activations that steps use. */
+  readonly arena: readonly Block[];
 }
 
-/** Lowers a graph and gives everything an address. @throws UnsupportedError beyond 4 GiB. */
-export function createProgram(graph: Graph, keep: ReadonlySet<ValueId>, threads: number): Program {
+/**
+ * Lowers a graph and gives everything an address.
+ * @param keep values to keep readable after a run
+ * @param guard bytes to leave free behind each block of activations
+ * @throws UnsupportedError beyond 4 GiB.
+ */
+export function createProgram(graph: Graph, keep: ReadonlySet<ValueId>, threads: number, guard = 0): Program {
   const lowering = new Lowering(graph, { threads, keep });
   graph.nodes.forEach((node, index) => {
     lowering.enter(index);
@@ -86,7 +92,7 @@ export function createProgram(graph: Graph, keep: ReadonlySet<ValueId>, threads:
   const weightBytes = end - weightsFrom;
   const used = arena.filter((block) => block.last >= block.first);
   const arenaFrom = roundUp(end, ALIGNMENT);
-  end = placeArena(used, arenaFrom);
+  end = placeArena(used, arenaFrom, guard);
   // Vectors at the end of a dense value may reach beyond it.
   const bytes = roundUp(end + ALIGNMENT, PAGE);
   if (bytes > MAXIMUM_PAGES * PAGE) {
@@ -107,18 +113,21 @@ export function createProgram(graph: Graph, keep: ReadonlySet<ValueId>, threads:
     bytes,
     weightBytes,
     arenaBytes: end - arenaFrom,
-    liveBytes: liveBytes(used, steps.length),
+    arena: used,
   };
+}
+
+export interface CompiledModule {
+  /** Compiles in the background. */
+  readonly module: Promise<WebAssembly.Module>;
+  readonly slots: KernelModule["slots"];
 }
 
 /** Modules by their kernels and target: graphs of one model at several sizes share one. */
 export class ModuleCache {
-  private readonly modules = new Map<string, Promise<{ module: WebAssembly.Module; slots: KernelModule["slots"] }>>();
+  private readonly modules = new Map<string, CompiledModule>();
 
-  get(
-    target: Target,
-    steps: readonly Step[],
-  ): Promise<{ readonly module: WebAssembly.Module; readonly slots: KernelModule["slots"] }> {
+  get(target: Target, steps: readonly Step[]): CompiledModule {
     const kernels = new Map<string, Kernel>(steps.map(({ kernel }) => [kernel.name, kernel]));
     const names = [...kernels.keys()].sort();
     const key = [target.simd, target.relaxed, target.shared, ...names].join("\n");
@@ -128,7 +137,9 @@ export class ModuleCache {
         target,
         names.map((name) => kernels.get(name)).filter((k) => k !== undefined),
       );
-      entry = WebAssembly.compile(bytes).then((module) => ({ module, slots }));
+      const module = WebAssembly.compile(bytes);
+      module.catch(() => this.modules.delete(key));
+      entry = { module, slots };
       this.modules.set(key, entry);
     }
     return entry;
