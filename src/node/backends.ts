@@ -3,8 +3,8 @@
 import { DeviceError, OptionError } from "../errors.js";
 import type { Backend, BackendName } from "../runtime/backend.js";
 import { createCpuBackend } from "../runtime/cpu/cpuBackend.js";
-import { createWasmBackend } from "../runtime/wasm/index.js";
 import { createWebGpuBackend } from "../runtime/webgpu/index.js";
+import { openWasm } from "./wasm.js";
 
 export type BackendChoice = "auto" | BackendName;
 export const BACKEND_CHOICES: readonly BackendChoice[] = ["auto", "webgpu", "wasm", "cpu", "gpujs"];
@@ -12,6 +12,8 @@ export const BACKEND_CHOICES: readonly BackendChoice[] = ["auto", "webgpu", "was
 export interface BackendOptions {
   /** Told why `auto` passed over a backend. */
   readonly onNote?: ((note: string) => void) | undefined;
+  /** Threads of the WASM backend. Default: the machine's cores, eight at most. */
+  readonly threads?: number | undefined;
 }
 
 /** Dawn's entry for Node. Its object keeps the process alive until nothing refers to it. */
@@ -40,11 +42,12 @@ async function openWebGpu(hardwareOnly = false): Promise<Backend> {
  * @throws DeviceError when the chosen one cannot be had; OptionError for an unknown name.
  */
 export async function openBackend(choice: BackendChoice, options: BackendOptions = {}): Promise<Backend> {
+  const wasm = options.threads === undefined ? {} : { threads: options.threads };
   switch (choice) {
     case "cpu":
       return createCpuBackend();
     case "wasm":
-      return createWasmBackend();
+      return openWasm(wasm);
     case "webgpu":
       return openWebGpu();
     case "auto":
@@ -54,7 +57,7 @@ export async function openBackend(choice: BackendChoice, options: BackendOptions
         options.onNote?.(`not on WebGPU: ${(error as Error).message}`);
       }
       try {
-        return await createWasmBackend();
+        return await openWasm(wasm);
       } catch (error) {
         options.onNote?.(`no WASM: ${(error as Error).message}`);
         return createCpuBackend();

@@ -1,8 +1,8 @@
 /** The backends that parity is proved on. */
 
+import { openWasm } from "../../src/node/wasm.js";
 import type { Backend } from "../../src/runtime/backend.js";
 import { createCpuBackend } from "../../src/runtime/cpu/cpuBackend.js";
-import { createWasmBackend } from "../../src/runtime/wasm/index.js";
 import { openBackend, webgpuOrSkip } from "./webgpu.js";
 
 export interface ParityBackend {
@@ -24,7 +24,7 @@ export const WEBGPU: ParityBackend = {
   },
 };
 
-export const WASM: ParityBackend = { name: "wasm", slow: false, open: () => createWasmBackend() };
+export const WASM: ParityBackend = { name: "wasm", slow: false, open: () => openWasm() };
 
 export function parityBackends(): readonly ParityBackend[] {
   return [CPU, WASM, WEBGPU];
