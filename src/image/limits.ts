@@ -2,7 +2,10 @@
 
 import { ImageError } from "../errors.js";
 
-/** Default for `maxPixels`: 2^28 pixels (16,384 × 16,384), 768 MiB as RGB. */
+/**
+ * Default for `maxPixels`: 2^28 pixels (16,384 × 16,384), 768 MiB as RGB. While decoding, a picture takes up to 16 bytes
+ * a pixel (JPEG), so `maxPixels` × 16 bounds the memory that a hostile file can claim.
+ */
 export const DEFAULT_MAX_PIXELS = 2 ** 28;
 
 /** OpenCV's bound on either side (`CV_IO_MAX_IMAGE_WIDTH`, `…_HEIGHT`). */

@@ -93,6 +93,22 @@ describe("declared sizes", () => {
     await expect(decodeImage(await claiming(16000, 16000))).rejects.toThrow(/cannot hold its 768016000 bytes/);
   });
 
+  it("are refused of JPEGs that claim endless work", async () => {
+    const huge = Buffer.from(files["grey.jpg"].base64, "base64");
+    const frame = huge.indexOf(Uint8Array.of(0xff, 0xc0));
+    huge.writeUInt16BE(16000, frame + 5);
+    huge.writeUInt16BE(16000, frame + 7);
+    await expect(decodeImage(huge)).rejects.toThrow(/bytes cannot hold its 16000×16000 pixels/);
+
+    const progressive = Buffer.from(files["sampling 1x1 progressive.jpg"].base64, "base64");
+    const start = progressive.indexOf(Uint8Array.of(0xff, 0xc2));
+    progressive.writeUInt16BE(4000, start + 5);
+    progressive.writeUInt16BE(4000, start + 7);
+    const scan = progressive.subarray(progressive.lastIndexOf(Uint8Array.of(0xff, 0xda)), -2);
+    const many = Buffer.concat([progressive.subarray(0, -2), ...Array.from({ length: 3000 }, () => scan)]);
+    await expect(decodeImage(many)).rejects.toThrow(/30\d\d scans of 16000000 pixels/);
+  });
+
   it("of JPEG, WebP, BMP, GIF, TIFF and PNM are bounded too", async () => {
     for (const name of ["grey.jpg", "lossy 90.webp", "RGB.bmp", "64 colours.gif", "RGB None.tif", "colour.ppm"]) {
       const bytes = Buffer.from(files[name].base64, "base64");
