@@ -8,19 +8,19 @@ import { createCpuBackend } from "../runtime/cpu/cpuBackend.js";
 import type { HostTensor } from "../tensor/index.js";
 import { exportedTensors, exportSafetensors } from "../yolov5/exportSafetensors.js";
 import { createMember, openModel } from "../yolov5/loadModel.js";
-import type { ExportFlags } from "./commands/export.js";
 import { EXIT, UsageError } from "./errors.js";
+import type { ExportFlags } from "./flags.js";
 import type { Output } from "./output.js";
 import { DownloadProgress } from "./progress.js";
 import { grouped, megabytes } from "./table.js";
-import { readYaml } from "./yamlFile.js";
+import { readModelConfig } from "./yamlFile.js";
 
 export async function runExport(flags: ExportFlags, output: Output): Promise<number> {
   const target = flags.output ?? defaultOutput(flags.weights);
   if (resolve(target) === resolve(flags.weights)) {
     throw new UsageError(`--output ${target} is the checkpoint itself; give another name`);
   }
-  const config = flags.cfg === undefined ? undefined : await readYaml(flags.cfg, "--cfg");
+  const config = await readModelConfig(flags.cfg);
   const progress = new DownloadProgress(output);
   const { onProgress } = progress;
   const { signal } = output.io;

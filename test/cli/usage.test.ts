@@ -44,7 +44,10 @@ describe("help and version", () => {
 
 describe("wrong usage", () => {
   test.each<[string[], RegExp]>([
-    [["detct"], /unknown command 'detct'.*Did you mean detect.*there are detect, verify, info, export, bench/],
+    [
+      ["detct"],
+      /unknown command 'detct'.*Did you mean detect.*there are [a-z, ]*detect, [a-z, ]*verify, [a-z, ]*bench/,
+    ],
     [["train"], /unknown command 'train'.*there are detect/],
     [["detect", "--sauce", "x"], /unknown option '--sauce'.*Did you mean --source/],
     [["detect", "--frobnicate"], /unknown option '--frobnicate'/],

@@ -1,14 +1,14 @@
 /** `yolov5 bench`: every model on every backend, interleaved. */
 
 import { availableParallelism, cpus } from "node:os";
-import type { BenchFlags } from "../commands/bench.js";
 import { readPicture } from "../detect/readPicture.js";
 import { EXIT } from "../errors.js";
+import type { BenchFlags } from "../flags.js";
 import { orInterrupted } from "../interrupt.js";
 import type { Output } from "../output.js";
 import { openBar } from "../progress.js";
 import { heightWidth } from "../values.js";
-import { readYaml } from "../yamlFile.js";
+import { readModelConfig } from "../yamlFile.js";
 import type { BenchEngine } from "./engine.js";
 import { type BenchRow, measure, rowOf } from "./measure.js";
 import { openOwnEngine } from "./ownEngine.js";
@@ -25,7 +25,7 @@ export async function runBench(flags: BenchFlags, output: Output): Promise<numbe
 
 async function measureAll(flags: BenchFlags, output: Output, engines: BenchEngine[]): Promise<number> {
   const { signal } = output.io;
-  const config = flags.cfg === undefined ? undefined : await readYaml(flags.cfg, "--cfg");
+  const config = await readModelConfig(flags.cfg);
   const picture = flags.source === undefined ? undefined : (await readPicture(flags.source, { signal })).picture.image;
   for (const weights of flags.weights ?? ["random:yolov5n"]) {
     for (const backend of flags.backend ?? ["auto"]) {

@@ -1,23 +1,9 @@
 /** `yolov5 bench`: speed and memory. */
 
 import type { Command } from "commander";
-import type { BackendChoice } from "../../node/backends.js";
+import type { BenchFlags } from "../flags.js";
 import { BACKEND_LIST, backend, imageSize, list, positive, whole } from "../values.js";
-import { addCommonOptions, type CommonFlags, type Start, WEIGHTS_HELP } from "./common.js";
-
-export interface BenchFlags extends Omit<CommonFlags, "backend"> {
-  readonly backend?: readonly BackendChoice[];
-  readonly weights?: readonly string[];
-  readonly cfg?: string;
-  readonly imgsz?: readonly number[];
-  readonly batchSize: number;
-  readonly half?: boolean;
-  readonly source?: string;
-  readonly iterations: number;
-  readonly warmup: number;
-  readonly seconds: number;
-  readonly layers?: boolean;
-}
+import { addCommonOptions, type Start, WEIGHTS_HELP } from "./common.js";
 
 const AFTER = `
 Times the network alone: input tensor in host memory to outputs in host memory. cold: from the checkpoint's bytes to the
@@ -37,7 +23,10 @@ export function defineBench(program: Command, start: Start): void {
     .optionsGroup("What:")
     .option("--weights <w...>", `${WEIGHTS_HELP} (default: random:yolov5n)`, list(String))
     .option(`--backend <b...>`, `${BACKEND_LIST} (also --device; default: auto)`, list(backend))
-    .option("--cfg <yaml>", "model description, for a state dict that carries none")
+    .option(
+      "--cfg <yaml>",
+      "model description (YAML file or a name such as yolov5s), for a state dict that carries none",
+    )
     .option("--imgsz <px...>", "input size: one number, or height width (default: 640; classification 224)", imageSize)
     .option("--batch-size <n>", "pictures in one forward pass", whole(1), 1)
     .option("--half", "float16 where the backend has it")

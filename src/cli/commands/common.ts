@@ -1,16 +1,12 @@
 /** Options that every command has, and how a command starts. */
 
 import type { Command } from "commander";
-import type { BackendChoice } from "../../node/backends.js";
 import { VERSION } from "../../version.js";
+import type { CommonFlags } from "../flags.js";
 import type { Output } from "../output.js";
 import { BACKEND_LIST, backend } from "../values.js";
 
-export interface CommonFlags {
-  readonly backend: BackendChoice;
-  readonly json?: string;
-  readonly quiet?: boolean;
-}
+export type { CommonFlags };
 
 /** Gives the exit code. */
 export type Runner = (output: Output) => Promise<number>;

@@ -1,44 +1,9 @@
 /** `yolov5 detect`: the flags of detect.py v7.0 with its defaults, and a few more. */
 
 import { type Command, Option } from "commander";
+import type { DetectFlags } from "../flags.js";
 import { classList, fraction, imageSize, list, whole } from "../values.js";
-import { addCommonOptions, type CommonFlags, type Start, WEIGHTS_HELP } from "./common.js";
-
-export interface DetectFlags extends CommonFlags {
-  readonly weights?: readonly string[];
-  readonly source?: readonly string[];
-  readonly cfg?: string;
-  readonly data?: string;
-  readonly imgsz?: readonly number[];
-  readonly square?: boolean;
-  readonly batchSize: number;
-  readonly half?: boolean;
-  readonly augment?: boolean;
-  readonly confThres: number;
-  readonly iouThres: number;
-  readonly maxDet: number;
-  readonly classes?: readonly number[];
-  readonly agnosticNms?: boolean;
-  readonly multiLabel?: boolean;
-  readonly retinaMasks?: boolean;
-  readonly saveTxt?: boolean;
-  readonly saveConf?: boolean;
-  readonly saveCrop?: boolean;
-  /** `--nosave`. */
-  readonly nosave?: boolean;
-  readonly project?: string;
-  readonly name: string;
-  readonly existOk?: boolean;
-  readonly imageFormat: "source" | "jpg" | "png";
-  readonly lineThickness?: number;
-  readonly hideLabels?: boolean;
-  readonly hideConf?: boolean;
-  readonly vidStride: number;
-  readonly viewImg?: boolean;
-  readonly visualize?: boolean;
-  readonly update?: boolean;
-  readonly dnn?: boolean;
-}
+import { addCommonOptions, type Start, WEIGHTS_HELP } from "./common.js";
 
 const AFTER = `
 Sources: a picture, a folder (its pictures, not its subfolders), a glob ("photos/**/*.jpg"), an http(s) URL, or a .txt
@@ -72,7 +37,10 @@ export function defineDetect(program: Command, start: Start): void {
     .option("--batch-size <n>", "pictures of one input size that share a forward pass", whole(1), 1)
     .option("--half", "float16 where the backend has it")
     .option("--augment", "test-time augmentation: three scales, one mirrored (detection)")
-    .option("--cfg <yaml>", "model description, for a state dict that carries none")
+    .option(
+      "--cfg <yaml>",
+      "model description (YAML file or a name such as yolov5s), for a state dict that carries none",
+    )
     .option("--data <yaml>", "data set description: class names for a checkpoint that carries none")
     .optionsGroup("Which boxes:")
     .option("--conf-thres <p>", "lowest confidence (also --conf)", fraction, 0.25)

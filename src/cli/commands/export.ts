@@ -1,16 +1,9 @@
 /** `yolov5 export`: a checkpoint as safetensors. */
 
 import { type Command, InvalidArgumentError } from "commander";
+import type { ExportFlags } from "../flags.js";
 import { list } from "../values.js";
-import { addCommonOptions, type CommonFlags, type Start, WEIGHTS_HELP } from "./common.js";
-
-export interface ExportFlags extends CommonFlags {
-  readonly weights: string;
-  readonly include?: readonly string[];
-  readonly output?: string;
-  readonly half?: boolean;
-  readonly cfg?: string;
-}
+import { addCommonOptions, type Start, WEIGHTS_HELP } from "./common.js";
 
 const AFTER = `
 The file holds the tensors under PyTorch's names (safetensors.torch.load_file reads them) and, in its metadata, the module
@@ -35,7 +28,10 @@ export function defineExport(program: Command, start: Start): void {
     .option("--include <format...>", "what to write; this engine writes safetensors", list(format))
     .option("--output <file>", "default: the checkpoint's name with .safetensors")
     .option("--half", "float16 storage (default: the checkpoint's own types)")
-    .option("--cfg <yaml>", "model description, for a state dict that carries none")
+    .option(
+      "--cfg <yaml>",
+      "model description (YAML file or a name such as yolov5s), for a state dict that carries none",
+    )
     .addHelpText("after", AFTER);
   addCommonOptions(command).action((flags: ExportFlags) =>
     start(flags, async (output) => (await import("../export.js")).runExport(flags, output)),

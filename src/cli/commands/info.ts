@@ -1,17 +1,9 @@
 /** `yolov5 info`: what is in a checkpoint. */
 
 import type { Command } from "commander";
+import type { InfoFlags } from "../flags.js";
 import { imageSize } from "../values.js";
-import { addCommonOptions, type CommonFlags, type Start, WEIGHTS_HELP } from "./common.js";
-
-export interface InfoFlags extends CommonFlags {
-  readonly weights?: string;
-  readonly cfg?: string;
-  readonly imgsz?: readonly number[];
-  readonly layers?: boolean;
-  readonly memory?: boolean;
-  readonly half?: boolean;
-}
+import { addCommonOptions, type Start, WEIGHTS_HELP } from "./common.js";
 
 const AFTER = `
 Examples:
@@ -26,7 +18,10 @@ export function defineInfo(program: Command, start: Start): void {
     .description("Tells what is in a checkpoint.")
     .optionsGroup("Model:")
     .option("--weights <w>", `${WEIGHTS_HELP} (default: codes)`)
-    .option("--cfg <yaml>", "model description, for a state dict that carries none")
+    .option(
+      "--cfg <yaml>",
+      "model description (YAML file or a name such as yolov5s), for a state dict that carries none",
+    )
     .option("--imgsz <px...>", "input size of GFLOPs, shapes and memory (default: 640; classification 224)", imageSize)
     .option("--half", "float16 where the backend has it, for --memory")
     .optionsGroup("More:")

@@ -1,18 +1,9 @@
 /** `yolov5 verify`: this engine against PyTorch's recorded layers. */
 
 import type { Command } from "commander";
+import type { VerifyFlags } from "../flags.js";
 import { positive } from "../values.js";
-import { addCommonOptions, type CommonFlags, type Start, WEIGHTS_HELP } from "./common.js";
-
-export interface VerifyFlags extends CommonFlags {
-  readonly weights: string;
-  readonly reference: string;
-  readonly cfg?: string;
-  readonly half?: boolean;
-  readonly tolerance: number;
-  readonly boxTolerance: number;
-  readonly scoreTolerance: number;
-}
+import { addCommonOptions, type Start, WEIGHTS_HELP } from "./common.js";
 
 const AFTER = `
 A reference holds one input picture (input_rgb_u8) and what PyTorch computed for it: layer.0, layer.1, …, head.i before
@@ -29,7 +20,10 @@ export function defineVerify(program: Command, start: Start): void {
     .optionsGroup("Inputs:")
     .requiredOption("--weights <w>", WEIGHTS_HELP)
     .requiredOption("--reference <file>", "*.layers.safetensors")
-    .option("--cfg <yaml>", "model description, for a state dict that carries none")
+    .option(
+      "--cfg <yaml>",
+      "model description (YAML file or a name such as yolov5s), for a state dict that carries none",
+    )
     .option("--half", "float16 where the backend has it")
     .optionsGroup("Tolerances:")
     .option("--tolerance <nmse>", "largest normalised mean squared error of a layer", positive, 1e-9)

@@ -1,0 +1,86 @@
+/** What the options of each command parse to. Here, apart from their definitions, so that runners need not import those. */
+
+import type { BackendChoice } from "../node/backends.js";
+
+export interface CommonFlags {
+  readonly backend: BackendChoice;
+  readonly json?: string;
+  readonly quiet?: boolean;
+}
+
+export interface DetectFlags extends CommonFlags {
+  readonly weights?: readonly string[];
+  readonly source?: readonly string[];
+  readonly cfg?: string;
+  readonly data?: string;
+  readonly imgsz?: readonly number[];
+  readonly square?: boolean;
+  readonly batchSize: number;
+  readonly half?: boolean;
+  readonly augment?: boolean;
+  readonly confThres: number;
+  readonly iouThres: number;
+  readonly maxDet: number;
+  readonly classes?: readonly number[];
+  readonly agnosticNms?: boolean;
+  readonly multiLabel?: boolean;
+  readonly retinaMasks?: boolean;
+  readonly saveTxt?: boolean;
+  readonly saveConf?: boolean;
+  readonly saveCrop?: boolean;
+  /** `--nosave`. */
+  readonly nosave?: boolean;
+  readonly project?: string;
+  readonly name: string;
+  readonly existOk?: boolean;
+  readonly imageFormat: "source" | "jpg" | "png";
+  readonly lineThickness?: number;
+  readonly hideLabels?: boolean;
+  readonly hideConf?: boolean;
+  readonly vidStride: number;
+  readonly viewImg?: boolean;
+  readonly visualize?: boolean;
+  readonly update?: boolean;
+  readonly dnn?: boolean;
+}
+
+export interface VerifyFlags extends CommonFlags {
+  readonly weights: string;
+  readonly reference: string;
+  readonly cfg?: string;
+  readonly half?: boolean;
+  readonly tolerance: number;
+  readonly boxTolerance: number;
+  readonly scoreTolerance: number;
+}
+
+export interface InfoFlags extends CommonFlags {
+  readonly weights?: string;
+  readonly cfg?: string;
+  readonly imgsz?: readonly number[];
+  readonly layers?: boolean;
+  readonly memory?: boolean;
+  readonly half?: boolean;
+}
+
+export interface ExportFlags extends CommonFlags {
+  readonly weights: string;
+  readonly include?: readonly string[];
+  readonly output?: string;
+  readonly half?: boolean;
+  readonly cfg?: string;
+}
+
+export interface BenchFlags extends Omit<CommonFlags, "backend"> {
+  readonly backend?: readonly BackendChoice[];
+  readonly weights?: readonly string[];
+  readonly cfg?: string;
+  readonly imgsz?: readonly number[];
+  readonly batchSize: number;
+  readonly half?: boolean;
+  readonly source?: string;
+  readonly iterations: number;
+  readonly warmup: number;
+  readonly seconds: number;
+  readonly layers?: boolean;
+}
