@@ -8,7 +8,7 @@ import { normalizeNames } from "../yolov5/names.js";
 import type { Output } from "./output.js";
 import { DownloadProgress } from "./progress.js";
 import { grouped } from "./table.js";
-import { readNames, readYaml } from "./yamlFile.js";
+import { readModelConfig, readNames } from "./yamlFile.js";
 
 export type CliModel = Model<PictureSource>;
 
@@ -21,7 +21,7 @@ export interface LoadFlags {
 }
 
 export async function loadModel(flags: LoadFlags, output: Output): Promise<CliModel> {
-  const config = flags.cfg === undefined ? undefined : await readYaml(flags.cfg, "--cfg");
+  const config = await readModelConfig(flags.cfg);
   const dataNames = flags.data === undefined ? undefined : await readNames(flags.data);
   const progress = new DownloadProgress(output);
   let model: CliModel;

@@ -1,6 +1,7 @@
 /** YAML files that users give: model descriptions (--cfg) and data sets (--data). */
 
 import { readFile } from "node:fs/promises";
+import { architectureNames } from "../yolov5/config/architectures.js";
 import { errorLine, InputError } from "./errors.js";
 
 /** @throws InputError naming the file and what is wrong with it. */
@@ -18,6 +19,15 @@ export async function readYaml(path: string, option: string): Promise<unknown> {
     if (!(error instanceof YAMLParseError)) throw error;
     throw new InputError(`${option} ${path}: is no valid YAML: ${error.message.split("\n")[0].replace(/:$/, "")}`);
   }
+}
+
+/**
+ * `--cfg`: a released name (`yolov5s`, for its wiring) or the path of a model's YAML.
+ * @throws InputError naming the file and what is wrong with it.
+ */
+export async function readModelConfig(value: string | undefined): Promise<unknown> {
+  if (value === undefined || architectureNames().includes(value)) return value;
+  return readYaml(value, "--cfg");
 }
 
 /** `names` of a data set's YAML: a list or a map of names. */

@@ -3,6 +3,8 @@
 import { CheckpointError } from "../errors.js";
 import { asPlainObject, collectStateDict, countParameters } from "../weights/index.js";
 import type { Checkpoint, ModuleNode } from "../weights/types.js";
+import { architecture } from "./config/architectures.js";
+import { fittingArchitecture } from "./config/fittingArchitecture.js";
 import { parseModelConfig } from "./config/modelConfig.js";
 import { stateDictSource } from "./config/sources.js";
 import { synthesizeModule } from "./config/synthesize.js";
@@ -16,7 +18,7 @@ export type Task = HeadKind;
 export interface ResolveOptions {
   /** File name for messages. */
   readonly path?: string | undefined;
-  /** Model description (yaml content) for a state dict that carries none. */
+  /** For a state dict that carries none: a model description (yaml content), or a released name (`yolov5s`). */
   readonly config?: unknown;
 }
 
@@ -44,14 +46,19 @@ export function resolveModule(checkpoint: Checkpoint, options: ResolveOptions = 
   if (typeof tree === "string" || tree instanceof Map) return moduleTreeFromJson(tree, stateDict);
   const description = options.config ?? extra.get("yaml") ?? extra.get("config") ?? extra.get("cfg");
   if (description === undefined || description === null) {
+    const wiring = fittingArchitecture(stateDict);
+    const advice = wiring
+      ? `its tensors fit the layout of ${wiring}: say --cfg ${wiring} (option config) if its activation is SiLU, else give its yaml`
+      : "give the model's yaml with --cfg (option config), or save the whole model";
     throw new CheckpointError(
-      `${what}: is a state dict without a model description; give the model's yaml with --cfg (option config), ` +
-        "or save the whole model",
+      `${what}: is a state dict without a model description, which tells neither wiring nor activation; ${advice}`,
       { path: options.path },
     );
   }
   const eps = Number(extra.get("bn_eps") ?? Number.NaN);
-  return synthesizeModule(parseModelConfig(descriptionOf(description)), stateDictSource(stateDict), {
+  const config =
+    typeof options.config === "string" ? architecture(options.config) : parseModelConfig(descriptionOf(description));
+  return synthesizeModule(config, stateDictSource(stateDict), {
     batchNormEps: Number.isFinite(eps) ? eps : undefined,
     strides: numbersOf(extra.get("stride")),
   });

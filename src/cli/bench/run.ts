@@ -9,10 +9,15 @@ import type { Output } from "../output.js";
 import { openBar } from "../progress.js";
 import { heightWidth } from "../values.js";
 import { readModelConfig } from "../yamlFile.js";
-import type { BenchEngine } from "./engine.js";
+import type { BenchEngine, OwnEngine } from "./engine.js";
 import { type BenchRow, measure, rowOf } from "./measure.js";
 import { openOwnEngine } from "./ownEngine.js";
+import { addPeers } from "./peers/addPeers.js";
+import { ratioLines, ratiosOf } from "./peers/ratios.js";
 import { benchTable, profileTable } from "./report.js";
+
+/** Long enough for the spinning threads of a CPU engine to go to sleep. */
+const PAUSE_MS = 20;
 
 export async function runBench(flags: BenchFlags, output: Output): Promise<number> {
   const engines: BenchEngine[] = [];
@@ -27,25 +32,34 @@ async function measureAll(flags: BenchFlags, output: Output, engines: BenchEngin
   const { signal } = output.io;
   const config = await readModelConfig(flags.cfg);
   const picture = flags.source === undefined ? undefined : (await readPicture(flags.source, { signal })).picture.image;
+  const threads = flags.threads ?? availableParallelism();
+  const own: OwnEngine[] = [];
   for (const weights of flags.weights ?? ["random:yolov5n"]) {
     for (const backend of flags.backend ?? ["auto"]) {
       const { batchSize: batch, half = false } = flags;
       const imgsz = heightWidth(flags.imgsz);
-      engines.push(await openOwnEngine({ weights, backend, config, half, imgsz, batch, picture }, output));
+      const engine = await openOwnEngine({ weights, backend, config, half, imgsz, batch, picture, threads }, output);
+      engines.push(engine);
+      own.push(engine);
     }
   }
+  const wanted = flags.peers === true ? [] : flags.peers;
+  const refused = wanted ? await addPeers(own, engines, { wanted, threads }, output) : [];
   const device = deviceOf(engines);
   output.line(`Device: ${device.adapter}; ${device.cpu}, ${device.cores} cores; Node ${device.node}`);
   const bar = await openBar(output, flags.iterations, "measuring {bar} {value}/{total} rounds");
-  const times = await measure(engines, { ...flags, signal, onRound: (round) => bar.update(round) }).finally(() =>
+  const pauseMs = engines.length > own.length ? PAUSE_MS : 0;
+  const times = await measure(engines, { ...flags, signal, pauseMs, onRound: (round) => bar.update(round) }).finally(() =>
     bar.stop(),
   );
   const rows: BenchRow[] = [];
   for (const [i, engine] of engines.entries()) rows.push(await rowOf(engine, times[i]));
   for (const line of benchTable(rows)) output.line(line);
+  const ratios = ratiosOf(rows);
+  for (const line of ratioLines(ratios)) output.line(line);
   const layers = flags.layers ? await profileAll(engines, output) : undefined;
-  await output.writeJson({ device, rows, ratios: [], ...(layers ? { layers } : {}) });
-  return EXIT.done;
+  await output.writeJson({ device, rows, ratios, refused, ...(layers ? { layers } : {}) });
+  return refused.some(({ wrong }) => wrong) ? EXIT.failed : EXIT.done;
 }
 
 async function profileAll(engines: readonly BenchEngine[], output: Output): Promise<unknown[]> {

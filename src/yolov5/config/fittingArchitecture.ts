@@ -1,0 +1,39 @@
+/**
+ * Which released wiring a bare state dict fits: one that uses every tensor of the file and misses none. Widths, depths
+ * and class counts come from the tensors; the activation cannot be told, so this is for advice, not for loading.
+ */
+
+import { WeightError } from "../../errors.js";
+import type { HostTensor } from "../../tensor/index.js";
+import { architecture } from "./architectures.js";
+import { stateDictSource } from "./sources.js";
+import { synthesizeModule } from "./synthesize.js";
+
+/** One of each wiring of v6.0 to v7.0; the size does not matter. */
+const WIRINGS = ["yolov5s", "yolov5s6", "yolov5s-seg", "yolov5s-cls"] as const;
+
+/** Counters of training, and buffers that repeat the anchors. */
+const IGNORED = /\.(num_batches_tracked|anchor_grid|stride)$/;
+
+/** The wiring's name, undefined where none fits exactly. */
+export function fittingArchitecture(stateDict: ReadonlyMap<string, HostTensor>): string | undefined {
+  const wanted = [...stateDict.keys()].filter((name) => !IGNORED.test(name));
+  return WIRINGS.find((wiring) => {
+    const used = new Set<string>();
+    const source = stateDictSource(stateDict);
+    try {
+      synthesizeModule(architecture(wiring), {
+        ...source,
+        get(name, shape) {
+          used.add(name);
+          return source.get(name, shape);
+        },
+      });
+    } catch (error) {
+      // A missing tensor means another wiring; anything else is a fault of the file.
+      if (error instanceof WeightError) return false;
+      throw error;
+    }
+    return wanted.every((name) => used.has(name));
+  });
+}

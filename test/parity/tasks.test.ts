@@ -1,0 +1,130 @@
+/** Classification, segmentation, ensembles and checkpoints saved in other ways, against PyTorch. */
+
+import { existsSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { decodeImage } from "../../src/image/index.js";
+import type { Backend } from "../../src/runtime/backend.js";
+import type { PlainValue } from "../../src/weights/types.js";
+import { createMember, openModel } from "../../src/yolov5/loadModel.js";
+import { type Member, Model } from "../../src/yolov5/model.js";
+import type { ClassificationResult, DetectionResult, SegmentedDetection } from "../../src/yolov5/results.js";
+import { maskArea } from "../../src/yolov5/rle.js";
+import { WASM } from "../support/backends.js";
+import { REFERENCE, referenceMissing } from "../support/reference.js";
+import { checkpointOf, describeRun, optionsOf, pictureNamed, readReference } from "./references.js";
+
+function memberAt(path: string, backend: Backend, config?: unknown): Member {
+  return createMember(openModel(new Uint8Array(readFileSync(path)), { path, config }), backend, { path });
+}
+
+function modelOf(members: readonly Member[], backend: Backend): Model<string> {
+  return new Model<string>(members, backend, async (file) => ({
+    image: await decodeImage(new Uint8Array(readFileSync(file)), { path: file }),
+    source: file,
+  }));
+}
+
+describe.skipIf(referenceMissing("reference"))("tasks and files", () => {
+  let backend: Backend;
+  beforeAll(async () => {
+    const opened = await WASM.open();
+    if (!opened) throw new Error("no WASM");
+    backend = opened;
+  });
+  afterAll(() => backend.dispose());
+
+  it.for(["poses-cls", "zoo-cls"])("%s: the five most probable classes within 1e-4", async (name) => {
+    const model = modelOf([memberAt(checkpointOf(name), backend)], backend);
+    expect(model.task).toBe("classify");
+    for (const run of readReference(name).runs) {
+      const result = (await model.detect(pictureNamed(run.image), { imgsz: run.size })) as ClassificationResult;
+      expect(result.top5.map((entry) => entry.name)).toEqual(run.top5?.map((entry) => entry.name));
+      for (const [rank, entry] of result.top5.entries()) {
+        expect(Math.abs(entry.confidence - (run.top5?.[rank].prob ?? Number.NaN))).toBeLessThanOrEqual(1e-4);
+      }
+    }
+  });
+
+  it("zoo-seg: masks differ in at most 0.5 % of their pixels", async () => {
+    const model = modelOf([memberAt(checkpointOf("zoo-seg"), backend)], backend);
+    let pixels = 0;
+    let difference = 0;
+    for (const run of readReference("zoo-seg").runs) {
+      const result = (await model.detect(
+        pictureNamed(run.image),
+        optionsOf(run),
+      )) as DetectionResult<SegmentedDetection>;
+      expect(result.task).toBe("segment");
+      expect(result.length, describeRun(run)).toBe(run.detections?.length);
+      for (const [i, wanted] of (run.detections ?? []).entries()) {
+        const area = maskArea(result.detections[i].thresholded());
+        const expected = wanted.mask_pixels_letterboxed ?? 0;
+        pixels += expected;
+        difference += Math.abs(area - expected);
+        expect(Math.abs(area - expected), `${describeRun(run)} ${i}`).toBeLessThanOrEqual(
+          Math.max(0.005 * expected, 3),
+        );
+      }
+      const [first] = result.detections.filter((d) => d.area > 0);
+      expect(first.mask.size).toEqual([result.height, result.width]);
+      expect(first.mask.counts.reduce((a, b) => a + b, 0)).toBe(result.width * result.height);
+    }
+    expect(difference / pixels).toBeLessThan(0.005);
+  });
+
+  it("an ensemble suppresses the boxes of its members together", async () => {
+    const members = ["yolov5n", "yolov5n-7"].map((name) => memberAt(checkpointOf(name), backend));
+    const ensemble = modelOf(members, backend);
+    const picture = pictureNamed("bus.jpg");
+    const both = (await ensemble.detect(picture, { imgsz: 320 })) as DetectionResult;
+    const singles: DetectionResult[] = [];
+    for (const member of members) {
+      singles.push((await modelOf([member], backend).detect(picture, { imgsz: 320 })) as DetectionResult);
+    }
+    // Every box of the ensemble is one of its members', and the best of them all is first.
+    for (const box of both.detections) {
+      const found = singles.some(({ detections }) =>
+        detections.some((d) => Math.abs(d.xmin - box.xmin) < 1e-3 && d.class === box.class),
+      );
+      expect(found).toBe(true);
+    }
+    const best = Math.max(...singles.map(({ detections }) => detections[0].confidence));
+    expect(both.detections[0].confidence).toBeCloseTo(best, 6);
+    expect(both.length).toBeGreaterThanOrEqual(Math.max(...singles.map((s) => s.length)));
+  });
+
+  const formats = join(REFERENCE, "weights", "formats");
+  const own = new Set(["bfloat16.pt", "already-fused.pt"]);
+  const files = existsSync(formats) ? readdirSync(formats).filter((f) => f.endsWith(".pt") && !own.has(f)) : [];
+  it.for(files)("formats/%s gives exactly the boxes of reference.pt", async (file) => {
+    const marker = join(tmpdir(), "yolov5-pickle-was-executed");
+    rmSync(marker, { force: true });
+    const picture = pictureNamed("bus.jpg");
+    // A state dict tells neither wiring nor activation: the yaml says the one, we the other.
+    const reference = openModel(new Uint8Array(readFileSync(join(formats, "reference.pt"))), { path: "reference.pt" });
+    const wiring = reference.module.attributes.get("yaml") as ReadonlyMap<PlainValue, PlainValue>;
+    const yaml = new Map([...wiring, ["activation", "nn.LeakyReLU(0.1)"]]);
+    const detect = async (path: string): Promise<DetectionResult> =>
+      (await modelOf([memberAt(path, backend, yaml)], backend).detect(picture, { imgsz: 320 })) as DetectionResult;
+    const [actual, wanted] = [await detect(join(formats, file)), await detect(join(formats, "reference.pt"))];
+    expect(actual.xyxy).toEqual(wanted.xyxy);
+    expect(actual.length).toBeGreaterThan(10);
+    expect(existsSync(marker)).toBe(false);
+    if (file === "odd-names.pt") expect(actual.names).not.toEqual(wanted.names);
+    else if (file !== "state-dict.pt") expect(actual.names).toEqual(wanted.names);
+  });
+
+  const refused = join(REFERENCE, "weights", "refused");
+  it.for(existsSync(refused) ? readdirSync(refused) : [])("refused/%s says what it is", (file) => {
+    const path = join(refused, file);
+    expect(() => memberAt(path, backend)).toThrowError(/^.*\/refused\/.*: /);
+    try {
+      memberAt(path, backend);
+    } catch (error) {
+      console.log((error as Error).message);
+      expect((error as Error).message.split("\n")).toHaveLength(1);
+    }
+  });
+});
