@@ -14,7 +14,7 @@ CANDIDATES = 0.01
 
 
 def _randomise(model: nn.Module, generator: torch.Generator) -> None:
-    """Weights of variance 2 / fan-in; affine parameters of BatchNorm around (1, 0.4)."""
+    """Weights of variance 2 / fan-in; affine parameters of BatchNorm around (1, 0.8)."""
 
     def normal(tensor: torch.Tensor, deviation: float, mean: float = 0.0) -> None:
         tensor.data.copy_(torch.randn(tensor.shape, generator=generator) * deviation + mean)
@@ -22,7 +22,7 @@ def _randomise(model: nn.Module, generator: torch.Generator) -> None:
     for module in model.modules():
         if isinstance(module, nn.BatchNorm2d):
             normal(module.weight, 0.15, 1.0)
-            normal(module.bias, 0.2, 0.4)
+            normal(module.bias, 0.3, 0.8)
         elif isinstance(module, nn.ConvTranspose2d):
             kernel, stride = (math.prod(v) for v in (module.kernel_size, module.stride))
             normal(module.weight, math.sqrt(stride / kernel / (module.in_channels // module.groups)))
