@@ -21,7 +21,7 @@ const YOLO = new Set(["Detect", "Segment", "Model"]);
 const BLOCKS = new Set([
   "Conv", "Focus", "Bottleneck", "BottleneckCSP", "C3", "C3x", "C3TR", "C3SPP", "C3Ghost", "CrossConv", "GhostConv",
   "GhostBottleneck", "SPP", "SPPF", "MixConv2d", "TransformerLayer", "TransformerBlock", "DWConvTranspose2d", "Concat",
-  "Contract", "Expand", "Proto", "Classify",
+  "Contract", "Expand", "Proto", "Classify", "Sum",
 ]); // biome-ignore format: a table
 
 function classPath(type: string): string {

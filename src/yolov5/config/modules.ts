@@ -4,9 +4,25 @@ import type { HostTensor } from "../../tensor/index.js";
 import type { ModuleNode } from "../../weights/types.js";
 import { type Child, greatestCommonDivisor, LayerFactory } from "./layerFactory.js";
 
+/** What C3, BottleneckCSP and their relatives pass on to the blocks inside. */
+export interface InnerArguments {
+  readonly shortcut: boolean;
+  readonly groups: number;
+  /** Hidden channels ÷ output channels. */
+  readonly expansion: number;
+  /** Pools of C3SPP. */
+  readonly kernels: readonly number[];
+}
+
 export class ModuleFactory extends LayerFactory {
   focus(path: string, c1: number, c2: number, k: number, s: number): ModuleNode {
     return this.node("Focus", {}, [["conv", this.conv(`${path}.conv`, 4 * c1, c2, k, s)]]);
+  }
+
+  /** Sum of `n` layers, the later ones weighted where asked for. */
+  sum(path: string, n: number, weighted: boolean): ModuleNode {
+    const parameters = new Map(weighted ? [["w", this.tensor(`${path}.w`, [n - 1])]] : []);
+    return { ...this.node("Sum", { weight: weighted }), parameters };
   }
 
   /** Convolutions of several kernels; channel c belongs to the kernel at its place on an even line over them. */
@@ -27,26 +43,34 @@ export class ModuleFactory extends LayerFactory {
     ]);
   }
 
-  bottleneck(path: string, c1: number, c2: number, shortcut: boolean, e = 0.5): ModuleNode {
+  bottleneck(path: string, c1: number, c2: number, shortcut: boolean, groups = 1, e = 0.5): ModuleNode {
     const hidden = Math.floor(c2 * e);
     const children: Child[] = [
       ["cv1", this.conv(`${path}.cv1`, c1, hidden)],
-      ["cv2", this.conv(`${path}.cv2`, hidden, c2, 3)],
+      ["cv2", this.conv(`${path}.cv2`, hidden, c2, 3, 1, undefined, groups)],
     ];
     return this.node("Bottleneck", { add: shortcut && c1 === c2 }, children);
   }
 
-  crossConv(path: string, c1: number, c2: number, k: number, s: number, e: number, shortcut: boolean): ModuleNode {
+  crossConv(
+    path: string,
+    c1: number,
+    c2: number,
+    [k, s, groups]: readonly [kernel: number, stride: number, groups: number],
+    e: number,
+    shortcut: boolean,
+  ): ModuleNode {
     const hidden = Math.floor(c2 * e);
     const children: Child[] = [
       ["cv1", this.conv(`${path}.cv1`, c1, hidden, [1, k], [1, s])],
-      ["cv2", this.conv(`${path}.cv2`, hidden, c2, [k, 1], [s, 1])],
+      ["cv2", this.conv(`${path}.cv2`, hidden, c2, [k, 1], [s, 1], undefined, groups)],
     ];
     return this.node("CrossConv", { add: shortcut && c1 === c2 }, children);
   }
 
-  bottleneckCsp(path: string, c1: number, c2: number, n: number, shortcut: boolean): ModuleNode {
-    const hidden = Math.floor(c2 * 0.5);
+  bottleneckCsp(path: string, c1: number, c2: number, n: number, inner: InnerArguments): ModuleNode {
+    const { shortcut, groups, expansion } = inner;
+    const hidden = Math.floor(c2 * expansion);
     const plain = (name: string, from: number): ModuleNode =>
       this.conv2d(`${path}.${name}`, from, hidden, [1, 1], [1, 1], [0, 0]);
     return this.node("BottleneckCSP", {}, [
@@ -57,19 +81,19 @@ export class ModuleFactory extends LayerFactory {
       ["bn", this.batchNorm(`${path}.bn`, 2 * hidden)],
       // v7.0 builds this one with SiLU, whatever activation the description asks for.
       ["act", this.node("SiLU", {})],
-      ["m", this.repeated(`${path}.m`, n, (at) => this.bottleneck(at, hidden, hidden, shortcut, 1))],
+      ["m", this.repeated(`${path}.m`, n, (at) => this.bottleneck(at, hidden, hidden, shortcut, groups, 1))],
     ]);
   }
 
   /** C3 and its relatives, which differ in `m`. */
-  c3(type: string, path: string, c1: number, c2: number, n: number, args: readonly unknown[]): ModuleNode {
-    const hidden = Math.floor(c2 * 0.5);
-    const shortcut = args[1] !== false;
+  c3(type: string, path: string, c1: number, c2: number, n: number, args: InnerArguments): ModuleNode {
+    const { shortcut, groups, expansion } = args;
+    const hidden = Math.floor(c2 * expansion);
     const inner: Readonly<Record<string, () => ModuleNode>> = {
-      C3: () => this.repeated(`${path}.m`, n, (at) => this.bottleneck(at, hidden, hidden, shortcut, 1)),
-      C3x: () => this.repeated(`${path}.m`, n, (at) => this.crossConv(at, hidden, hidden, 3, 1, 1, shortcut)),
+      C3: () => this.repeated(`${path}.m`, n, (at) => this.bottleneck(at, hidden, hidden, shortcut, groups, 1)),
+      C3x: () => this.repeated(`${path}.m`, n, (at) => this.crossConv(at, hidden, hidden, [3, 1, groups], 1, shortcut)),
       C3Ghost: () => this.repeated(`${path}.m`, n, (at) => this.ghostBottleneck(at, hidden, hidden, 3, 1)),
-      C3SPP: () => this.spp(`${path}.m`, hidden, hidden, Array.isArray(args[1]) ? args[1].map(Number) : [5, 9, 13]),
+      C3SPP: () => this.spp(`${path}.m`, hidden, hidden, args.kernels),
       C3TR: () => this.transformerBlock(`${path}.m`, hidden, n),
     };
     return this.node(type, {}, [

@@ -6,7 +6,7 @@ import type { ModuleNode, PlainValue } from "../../weights/types.js";
 import { roundHalfEven } from "../boxes.js";
 import type { TensorSource } from "./layerFactory.js";
 import type { LayerConfig, ModelConfig } from "./modelConfig.js";
-import { ModuleFactory } from "./modules.js";
+import { type InnerArguments, ModuleFactory } from "./modules.js";
 
 /** Strides of heads whose file does not record them are measured when the graph is built. */
 export interface SynthesizeOptions {
@@ -37,6 +37,19 @@ const SCALED = new Set([
 const REPEATS_INSIDE = new Set(["BottleneckCSP", "C3", "C3x", "C3TR", "C3Ghost"]);
 const HEADS = new Set(["Detect", "Segment", "Classify"]);
 
+const kernelsOf = (value: unknown, fallback: readonly number[]): readonly number[] =>
+  Array.isArray(value) ? value.map(Number) : fallback;
+
+/** [channels, shortcut, groups, expansion]; C3SPP has its kernels in the second place. */
+function innerArguments(args: readonly unknown[]): InnerArguments {
+  return {
+    shortcut: flag(args[1], true),
+    groups: number(args[2], 1),
+    expansion: number(args[3], 0.5),
+    kernels: kernelsOf(args[1], [5, 9, 13]),
+  };
+}
+
 /** One block of a layer, by its class. */
 function makeBlock(
   factory: ModuleFactory,
@@ -56,37 +69,31 @@ function makeBlock(
       return factory.conv(path, c1, c2, k, s, args[3], g, dilated ? args[6] : args[5], { dilation });
     }
     case "MixConv2d":
-      return factory.mixConv2d(path, c1, c2, Array.isArray(args[1]) ? args[1].map(Number) : [1, 3], number(args[2], 1));
+      return factory.mixConv2d(path, c1, c2, kernelsOf(args[1], [1, 3]), number(args[2], 1));
     case "DWConv":
       return factory.depthwise(path, c1, c2, number(args[1], 1), number(args[2], 1));
     case "Focus":
       return factory.focus(path, c1, c2, number(args[1], 1), number(args[2], 1));
     case "Bottleneck":
-      return factory.bottleneck(path, c1, c2, flag(args[1], true), number(args[3], 0.5));
-    case "CrossConv":
-      return factory.crossConv(
-        path,
-        c1,
-        c2,
-        number(args[1], 3),
-        number(args[2], 1),
-        number(args[4], 1),
-        flag(args[5], false),
-      );
+      return factory.bottleneck(path, c1, c2, flag(args[1], true), number(args[2], 1), number(args[3], 0.5));
+    case "CrossConv": {
+      const geometry = [number(args[1], 3), number(args[2], 1), number(args[3], 1)] as const;
+      return factory.crossConv(path, c1, c2, geometry, number(args[4], 1), flag(args[5], false));
+    }
     case "BottleneckCSP":
-      return factory.bottleneckCsp(path, c1, c2, n, flag(args[1], true));
+      return factory.bottleneckCsp(path, c1, c2, n, innerArguments(args));
     case "C3":
     case "C3x":
     case "C3TR":
     case "C3SPP":
     case "C3Ghost":
-      return factory.c3(name, path, c1, c2, n, args);
+      return factory.c3(name, path, c1, c2, n, innerArguments(args));
     case "GhostConv":
       return factory.ghostConv(path, c1, c2, number(args[1], 1), number(args[2], 1));
     case "GhostBottleneck":
       return factory.ghostBottleneck(path, c1, c2, number(args[1], 3), number(args[2], 1));
     case "SPP":
-      return factory.spp(path, c1, c2, Array.isArray(args[1]) ? args[1].map(Number) : [5, 9, 13]);
+      return factory.spp(path, c1, c2, kernelsOf(args[1], [5, 9, 13]));
     case "SPPF":
       return factory.sppf(path, c1, c2, number(args[1], 5));
     case "ConvTranspose2d":
@@ -141,6 +148,8 @@ function makePlain(
       return { module: factory.node(module, { padding: args[0] as PlainValue }), channels: c1 };
     case "BatchNorm2d":
       return { module: factory.batchNorm(path, c1), channels: c1 };
+    case "Sum":
+      return { module: factory.sum(path, sources.length, flag(args[1], false)), channels: c1 };
     case "Identity":
       return { module: factory.node(module, {}), channels: c1 };
     case "Contract":

@@ -1,0 +1,400 @@
+/** Model descriptions: the released architectures' sizes, and descriptions of real checkpoints rebuilt exactly. */
+
+import { readdirSync } from "node:fs";
+import { basename, join } from "node:path";
+import { describe, expect, it } from "vitest";
+import { GraphError, OptionError, WeightError } from "../../src/errors.js";
+import { type Graph, type Node, OPS } from "../../src/ops/index.js";
+import { elementCount } from "../../src/tensor/index.js";
+import { collectStateDict, countParameters } from "../../src/weights/index.js";
+import { architecture, architectureNames } from "../../src/yolov5/config/architectures.js";
+import { parseModelConfig } from "../../src/yolov5/config/modelConfig.js";
+import { randomSource, stateDictSource } from "../../src/yolov5/config/sources.js";
+import { makeDivisible, synthesizeModule } from "../../src/yolov5/config/synthesize.js";
+import { buildGraph } from "../../src/yolov5/graph/buildGraph.js";
+import { randomModel } from "../../src/yolov5/loadModel.js";
+import { resolveModule } from "../../src/yolov5/modelInfo.js";
+import { REFERENCE, referencePath } from "../support/reference.js";
+import { existing, fixturePath, mapModules, openFile, without, zeroSource } from "./trees.js";
+
+/** The convolutions of a graph as built: parameters once BatchNorm is folded (each then has a bias), and operations. */
+function convolutions(graph: Graph): { parameters: number; gflops: number } {
+  let parameters = 0;
+  let flops = 0;
+  for (const node of graph.nodes) {
+    if (node.type !== "conv2d") continue;
+    const descs = (ids: Node["inputs"]) => ids.map((id) => graph.values[id]);
+    const [inputs, outputs] = [descs(node.inputs), descs(node.outputs)];
+    parameters += elementCount(inputs[1].shape) + outputs[0].shape[1];
+    flops += OPS.conv2d.flops(inputs, outputs, node.attrs);
+  }
+  return { parameters, gflops: flops / 1e9 };
+}
+
+describe("the released architectures", () => {
+  // Parameters before and after folding, GFLOPs at 640 px: the README of v7.0 and the summaries of its logs.
+  it.each([
+    ["yolov5n", 1_872_157, 1_867_405, 4.5],
+    ["yolov5s", 7_235_389, 7_225_885, 16.5],
+    ["yolov5m", 21_190_557, 21_172_173, 49.0],
+    ["yolov5l", 46_563_709, 46_533_693, 109.1],
+    ["yolov5x", 86_749_405, 86_705_005, 205.7],
+  ])("%s has its parameters and GFLOPs", (name, unfused, fused, operations) => {
+    const module = synthesizeModule(architecture(name), zeroSource, { strides: [8, 16, 32] });
+    expect(countParameters(module)).toBe(unfused);
+    const { graph, head } = buildGraph(module, [1, 3, 640, 640]);
+    const { parameters, gflops } = convolutions(graph);
+    expect(parameters).toBe(fused);
+    expect(Math.abs(gflops / operations - 1)).toBeLessThan(0.02);
+    expect(head.strides).toEqual([8, 16, 32]);
+    expect(graph.values[graph.outputs[0]].shape).toEqual([1, 25_200, 85]);
+  });
+
+  it.each([
+    ["yolov5n6", 3.2],
+    ["yolov5s6", 12.6],
+    ["yolov5m6", 35.7],
+    ["yolov5l6", 76.8],
+    ["yolov5x6", 140.7],
+    ["yolov5n-seg", 2.0],
+    ["yolov5s-seg", 7.6],
+    ["yolov5m-seg", 22.0],
+  ])("%s has %d million parameters", (name, millions) => {
+    const strides = name.endsWith("6") ? [8, 16, 32, 64] : [8, 16, 32];
+    const module = synthesizeModule(architecture(name), zeroSource, { strides });
+    // The README rounds some of them before folding, some after.
+    expect(Math.abs(countParameters(module) / 1e6 - millions)).toBeLessThan(0.1);
+  });
+
+  it.each([
+    ["yolov5n-cls", 2_489_464],
+    ["yolov5s-cls", 5_447_688],
+    ["yolov5m-cls", 12_947_192],
+  ])("%s has its parameters", (name, fused) => {
+    const module = synthesizeModule(architecture(name), zeroSource);
+    expect(convolutions(buildGraph(module, [1, 3, 224, 224]).graph).parameters).toBe(fused);
+  });
+
+  it("has every name that is listed, at the strides that its anchors are for", () => {
+    expect(architectureNames()).toHaveLength(20);
+    const strides = (name: string): readonly number[] => {
+      const { module } = randomModel(name, 0);
+      const measured = without(module, "stride");
+      const plain = mapModules(measured, (m) =>
+        m.type === "Detect" || m.type === "Segment" ? without(m, "stride") : m,
+      );
+      return buildGraph(plain, [1, 3, 128, 128]).head.strides;
+    };
+    expect(strides("yolov5n")).toEqual([8, 16, 32]);
+    expect(strides("yolov5n6")).toEqual([8, 16, 32, 64]);
+    expect(strides("yolov5n-seg")).toEqual([8, 16, 32]);
+    expect(strides("yolov5n-cls")).toEqual([]);
+    const { head } = buildGraph(randomModel("yolov5n6").module, [1, 3, 128, 128]);
+    expect(head.anchors[3]).toEqual([436, 615, 739, 380, 925, 792]);
+  });
+
+  it("refuses other names, listing those there are", () => {
+    for (const name of ["yolov5", "yolov8n", "yolov5n7", "yolov5n6-seg", ""]) {
+      expect(() => architecture(name)).toThrow(OptionError);
+    }
+    expect(() => architecture("yolov9")).toThrow("random:yolov9 is no architecture; there are yolov5n, yolov5n6");
+  });
+
+  it("random weights depend on the seed alone", () => {
+    const first = (seed: number): readonly number[] => {
+      const dict = collectStateDict(randomModel("yolov5n", seed).module);
+      return [...(dict.get("model.0.conv.weight")?.data.slice(0, 5) ?? [])].map(Number);
+    };
+    expect(first(3)).toEqual(first(3));
+    expect(first(3)).not.toEqual(first(4));
+  });
+});
+
+/** Nodes without their ids: what two graphs of one network share. */
+function describeGraph(graph: Graph) {
+  return graph.nodes.map(({ type, name, attrs, inputs, outputs }) => ({
+    type,
+    name,
+    attrs,
+    inputs: inputs.map((id) => `${graph.values[id].name} ${graph.values[id].shape}`),
+    outputs: outputs.map((id) => `${graph.values[id].name} ${graph.values[id].shape}`),
+  }));
+}
+
+type Description = ReturnType<typeof describeGraph>;
+
+const withoutActivations = (graph: Description): Description =>
+  graph.map((node) => (node.type === "activation" ? { ...node, attrs: {} } : node)) as Description;
+
+/** Whether a file's modules have the one activation that its description tells: older versions had others. */
+function activationsTold(told: string | undefined, graph: Description): boolean {
+  const kinds = new Set(
+    graph.flatMap(({ attrs }) => ("activation" in attrs ? [JSON.stringify(attrs.activation)] : [])),
+  );
+  kinds.delete('{"kind":"identity"}');
+  return kinds.size === 1 && (told !== undefined || kinds.has('{"kind":"silu"}'));
+}
+
+const shapesOf = (tensors: ReadonlyMap<string, { readonly shape: readonly number[] }>): string[] =>
+  [...tensors]
+    .filter(([name]) => !/num_batches_tracked$|anchor_grid$/.test(name))
+    .map(([name, { shape }]) => `${name} [${shape}]`)
+    .sort();
+
+describe("descriptions that checkpoints carry", () => {
+  const zoo = referencePath("weights", "zoo");
+  const paths = existing([
+    ...["v6", "seg", "csp", "assorted"].map((name) => fixturePath(`${name}.pt`)),
+    ...(zoo ? readdirSync(zoo).map((file) => join(zoo, file)) : []),
+    ...["yolov5n", "yolov5n-7", "food"].map((name) => join(REFERENCE, "weights", `${name}.pt`)),
+  ]);
+  const described = paths
+    .map((path) => [basename(path), openFile(path)] as const)
+    .filter(([, { module }]) => module.attributes.get("yaml") instanceof Map);
+
+  it.each(described)("%s: random weights get the shapes of the real ones", (_, { module }) => {
+    const config = parseModelConfig(module.attributes.get("yaml"));
+    const made = synthesizeModule(config, zeroSource, { strides: headStrides(module) });
+    expect(shapesOf(collectStateDict(made))).toEqual(shapesOf(collectStateDict(module)));
+  });
+
+  it.each(described)("%s: description and state dict give the graph of the pickled modules", (_, { module }) => {
+    const config = parseModelConfig(module.attributes.get("yaml"));
+    const made = synthesizeModule(config, stateDictSource(collectStateDict(module)));
+    const [actual, expected] = [made, module].map((root) => describeGraph(buildGraph(root, [1, 3, 128, 128]).graph));
+    if (activationsTold(config.activation, expected)) expect(actual).toEqual(expected);
+    else expect(withoutActivations(actual)).toEqual(withoutActivations(expected));
+  });
+
+  it("there are some, among them several whose activation the description tells", () => {
+    const told = described.filter(([, { module }]) => {
+      const graph = describeGraph(buildGraph(module, [1, 3, 128, 128]).graph);
+      return activationsTold(parseModelConfig(module.attributes.get("yaml")).activation, graph);
+    });
+    expect(described.length).toBeGreaterThanOrEqual(4);
+    expect(told.length).toBeGreaterThanOrEqual(2);
+  });
+});
+
+function headStrides(module: Parameters<typeof buildGraph>[0]): readonly number[] {
+  return buildGraph(module, [1, 3, 128, 128]).head.strides;
+}
+
+describe("model descriptions", () => {
+  const line = (module: string, ...args: unknown[]) => [-1, 1, module, args];
+  const parse = (layers: readonly unknown[], more: object = {}) =>
+    parseModelConfig({ nc: 2, anchors: 3, backbone: layers, head: [], ...more });
+  const make = (layers: readonly unknown[], more: object = {}) => synthesizeModule(parse(layers, more), zeroSource);
+
+  it("rounds channels up to 8 and repeats half to even", () => {
+    expect(makeDivisible(33, 8)).toBe(40);
+    expect(makeDivisible(32, 8)).toBe(32);
+    const repeats = (n: number, depth: number): number => {
+      const module = make([[-1, n, "C3", [16]]], { depth_multiple: depth });
+      return module.children.get("model")?.children.get("0")?.children.get("m")?.children.size ?? 0;
+    };
+    expect(repeats(9, 0.5)).toBe(4);
+    expect(repeats(3, 0.5)).toBe(2);
+    expect(repeats(3, 0.1)).toBe(1);
+    expect(repeats(1, 0.33)).toBe(1);
+  });
+
+  it("repeats what takes no repeats of its own", () => {
+    const names = (module: string): string[] => {
+      const layer = make([[-1, 3, module, [16]]])
+        .children.get("model")
+        ?.children.get("0");
+      return [layer?.type ?? "", ...(layer?.children.keys() ?? [])];
+    };
+    expect(names("Conv")).toEqual(["Sequential", "0", "1", "2"]);
+    expect(names("C3SPP")).toEqual(["Sequential", "0", "1", "2"]);
+    expect(names("C3TR")).toEqual(["C3TR", "cv1", "cv2", "cv3", "m"]);
+  });
+
+  it("scales channels unless they are the head's own", () => {
+    // 3 anchors × (64 + 5) = 207 stays, 64 (the class count) is scaled like any other.
+    const layers = [line("Conv", 64, 3, 2), line("Conv", 207, 1, 1)];
+    const dict = collectStateDict(make(layers, { nc: 64, width_multiple: 0.5 }));
+    expect(dict.get("model.0.conv.weight")?.shape).toEqual([32, 3, 3, 3]);
+    expect(dict.get("model.1.conv.weight")?.shape).toEqual([207, 32, 1, 1]);
+  });
+
+  it("reads maps as pickles have them and objects as JSON has them", () => {
+    const map = new Map<string, unknown>([
+      ["nc", 2n],
+      ["backbone", [line("Conv", 8)]],
+      ["head", []],
+      ["anchors", [[10, 13]]],
+    ]);
+    expect(parseModelConfig(map)).toEqual(parse([line("Conv", 8)], { anchors: [[10, 13]] }));
+    expect(parse([[-1, 1, "nn.Upsample", ["None", 2, "nearest"]]]).layers[0].module).toBe("Upsample");
+  });
+
+  it("knows the dilation that v7.0's Conv takes", () => {
+    const module = make([line("Conv", 8, 3, 1, "None", 1, 2)]);
+    const { graph } = buildGraphOf(module);
+    expect(graph.nodes[0]).toMatchObject({ type: "conv2d", attrs: { dilation: [2, 2], padding: [2, 2] } });
+    expect(graph.values[graph.nodes[0].outputs[0]].shape).toEqual([1, 8, 32, 32]);
+  });
+
+  it("builds every block that it knows into a graph", () => {
+    const blocks: readonly (readonly unknown[])[] = [
+      line("Focus", 16, 3),
+      line("DWConv", 16, 3, 1),
+      line("GhostConv", 16, 3, 2),
+      line("GhostBottleneck", 16, 3, 2),
+      line("GhostBottleneck", 16, 3, 1),
+      line("Bottleneck", 16),
+      line("CrossConv", 16, 3, 1, 1, 1, true),
+      line("BottleneckCSP", 16),
+      line("C3x", 16),
+      line("C3TR", 16),
+      line("C3SPP", 16, [3, 5]),
+      line("C3Ghost", 16),
+      line("SPP", 16, [3, 5]),
+      line("SPPF", 16, 3),
+      line("MixConv2d", 16, [1, 3, 5], 1),
+      line("Contract", 2),
+      line("Expand", 2),
+      line("nn.ConvTranspose2d", 16, 2, 2),
+      line("DWConvTranspose2d", 16, 2, 2),
+      line("nn.MaxPool2d", 2, 2),
+      line("nn.ZeroPad2d", [0, 1, 0, 1]),
+      line("nn.Identity"),
+      line("nn.BatchNorm2d"),
+    ];
+    const module = make(blocks);
+    const types = new Set(buildGraphOf(module).graph.nodes.map(({ type }) => type));
+    for (const type of [
+      "conv2d",
+      "convTranspose2d",
+      "attention",
+      "pad2d",
+      "spaceToDepth",
+      "depthToSpace",
+      "maxPool2d",
+    ]) {
+      expect(types).toContain(type);
+    }
+    expect([...collectStateDict(module).keys()].filter((n) => n.startsWith("model.14.m."))).toEqual([
+      "model.14.m.0.weight",
+      "model.14.m.1.weight",
+      "model.14.m.2.weight",
+    ]);
+  });
+
+  it("gives BatchNorm the eps it is told, the classification head its own", () => {
+    const config = parse([line("Conv", 8), line("Classify", "nc")]);
+    const module = synthesizeModule(config, zeroSource, { batchNormEps: 0.002 });
+    const eps = (path: string): unknown => {
+      let found = module;
+      for (const name of path.split(".")) found = found.children.get(name) ?? found;
+      return found.attributes.get("eps");
+    };
+    expect(eps("model.0.bn")).toBe(0.002);
+    expect(eps("model.1.conv.bn")).toBe(1e-5);
+  });
+
+  it.each<[string, () => unknown, typeof GraphError | typeof WeightError, string]>([
+    ["no lists", () => parseModelConfig({ nc: 1 }), GraphError, "needs the lists backbone and head"],
+    ["text", () => parseModelConfig("backbone:"), GraphError, "needs the lists backbone and head"],
+    ["no nc", () => parse([], { nc: null }), GraphError, "nc must be a number, got null"],
+    ["a short line", () => parse([[-1, 1, "Conv"]]), GraphError, "layer 0 must be [from, repeats, module, args]"],
+    [
+      "anchors that are no lists",
+      () => parse([], { anchors: [1, 2] }),
+      GraphError,
+      "anchors of level 0 must be a list",
+    ],
+    [
+      "an unknown module",
+      () => make([line("Conv", 8), line("CARAFE", 8)]),
+      GraphError,
+      "model.1 has the module CARAFE",
+    ],
+    [
+      "a module of torch without a block",
+      () => make([line("nn.Flatten")]),
+      GraphError,
+      "model.0 has the module Flatten",
+    ],
+    [
+      "a later layer",
+      () => make([[[-1, 3], 1, "Concat", [1]]]),
+      GraphError,
+      "model.0 reads layer 3, which does not come",
+    ],
+    ["an unreadable activation", () => make([], { activation: "relu" }), GraphError, "must read like nn.ReLU()"],
+    ["an activation's number", () => make([], { activation: "nn.Softplus(2)" }), GraphError, "only LeakyReLU and ELU"],
+    [
+      "no anchors and no strides",
+      () => make([line("Detect", "nc", "anchors")]),
+      WeightError,
+      "no tensor model.0.anchors",
+    ],
+  ])("refuses %s", (_, run, kind, message) => {
+    expect(run).toThrow(kind);
+    expect(run).toThrow(message);
+  });
+
+  it("names the tensor that a state dict lacks", () => {
+    const config = parse([line("Conv", 8)]);
+    expect(() => synthesizeModule(config, stateDictSource(new Map()))).toThrow(
+      "the checkpoint has no tensor model.0.conv.weight, which its model config asks for",
+    );
+  });
+
+  it("random heads pass few boxes, activations keep their scale", () => {
+    const source = randomSource(1);
+    const weight = source.get("model.0.conv.weight", [8, 16, 3, 3]);
+    const values = Array.from(weight?.data ?? [], Number);
+    const variance = values.reduce((sum, v) => sum + v * v, 0) / values.length;
+    expect(variance / (2 / (16 * 9))).toBeGreaterThan(0.9);
+    expect(variance / (2 / (16 * 9))).toBeLessThan(1.1);
+    expect([...(source.get("model.24.m.0.bias", [3])?.data ?? [])]).toEqual([-2, -2, -2]);
+  });
+
+  it("a state dict without a description is refused with what to do", () => {
+    const checkpoint = { format: "pytorch-zip", stateDict: new Map(), extra: new Map() } as const;
+    expect(() => resolveModule(checkpoint, { path: "w.pt" })).toThrow(
+      /^w\.pt: is a state dict without a model description.*give the model's yaml with --cfg/,
+    );
+    expect(() => resolveModule(checkpoint, { path: "w.pt", config: {} })).toThrow("needs the lists backbone");
+  });
+});
+
+/** The graph of layers without a head, by putting a classifier behind them. */
+function buildGraphOf(module: Parameters<typeof buildGraph>[0]) {
+  const sequence = module.children.get("model");
+  if (!sequence) throw new Error("no layers");
+  const size = sequence.children.size;
+  const shape = [1, 3, 32, 32] as const;
+  // Only to end in two dimensions: [N, C, H, W] → [N, C].
+  const flatten = synthesizeHeadless(size);
+  const children = new Map([...sequence.children, [String(size), flatten]]);
+  return buildGraph({ ...module, children: new Map([["model", { ...sequence, children }]]) }, shape);
+}
+
+function synthesizeHeadless(index: number) {
+  const attributes = new Map([
+    ["f", -1],
+    ["i", index],
+  ]);
+  const none = new Map();
+  const linear = {
+    kind: "module",
+    type: "Identity",
+    className: "torch.nn.Identity",
+    attributes: none,
+    parameters: none,
+    buffers: none,
+    children: none,
+  } as const;
+  return {
+    ...linear,
+    type: "Classify",
+    className: "models.common.Classify",
+    attributes,
+    children: new Map([["linear", linear]]),
+  };
+}
