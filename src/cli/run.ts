@@ -8,6 +8,7 @@ import type { Start } from "./commands/common.js";
 import { defineDetect } from "./commands/detect.js";
 import { defineExport } from "./commands/export.js";
 import { defineInfo } from "./commands/info.js";
+import { defineVal } from "./commands/val.js";
 import { defineVerify } from "./commands/verify.js";
 import { EXIT } from "./errors.js";
 import type { Io } from "./io.js";
@@ -18,6 +19,7 @@ Examples:
   yolov5 detect                                            the embedded model on its example picture
   yolov5 detect --weights yolov5n.pt --source bus.jpg      boxes, an annotated picture, a table
   yolov5 detect --weights best.pt --source photos --json - all of a folder, as JSON
+  yolov5 val --weights best.pt --data dataset.yaml         precision, recall and mAP on labelled pictures
   yolov5 info --weights best.pt --layers                   what is in a checkpoint
   yolov5 bench --weights yolov5n.pt                        how fast it runs here
 
@@ -68,7 +70,8 @@ function createProgram(io: Io, start: Start): Command {
       getOutHelpWidth: () => Math.min(io.stdout.terminal?.columns ?? 120, 120),
       getErrHelpWidth: () => Math.min(io.stderr.terminal?.columns ?? 120, 120),
     });
-  for (const define of [defineDetect, defineVerify, defineInfo, defineExport, defineBench]) define(program, start);
+  for (const define of [defineDetect, defineVal, defineVerify, defineInfo, defineExport, defineBench])
+    define(program, start);
   return program;
 }
 

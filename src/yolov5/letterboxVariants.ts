@@ -7,6 +7,7 @@ import { OptionError } from "../errors.js";
 import { type RgbImage, resizeArea, resizeLinear } from "../image/index.js";
 import type { ScaleBack, Size } from "./boxes.js";
 import { letterbox } from "./letterbox.js";
+import { numpyArgsort } from "./numpySort.js";
 
 /** Only the size of a picture. */
 export type Sized = Pick<RgbImage, "width" | "height">;
@@ -49,7 +50,7 @@ export function rectBatches(
   pad = 0.5,
 ): readonly RectBatch[] {
   const aspect = images.map((image) => image.height / image.width);
-  const order = Array.from(images.keys()).sort((a, b) => aspect[a] - aspect[b]);
+  const order = Array.from(numpyArgsort(aspect));
   const batches: RectBatch[] = [];
   for (let start = 0; start < order.length; start += batchSize) {
     const indices = order.slice(start, start + batchSize);

@@ -53,7 +53,10 @@ export function defineVal(program: Command, start: Start): void {
     .requiredOption("--data <path>", "the data set; see below")
     .option("--images <folder>", "where the pictures of COCO's annotations are")
     .addOption(
-      new Option("--task <split>", "which pictures of a description; speed: val with speed settings (square, conf .25, iou .45)")
+      new Option(
+        "--task <split>",
+        "which pictures of a description; speed: val with speed settings (square, conf .25, iou .45)",
+      )
         .choices(["train", "val", "test", "speed"])
         .default("val"),
     )
@@ -62,7 +65,10 @@ export function defineVal(program: Command, start: Start): void {
     .option("--forward-batch <n>", "pictures that share a forward pass; changes the speed only", whole(1), 1)
     .option("--half", "float16 where the backend has it")
     .option("--augment", "test-time augmentation: three scales, one mirrored (detection)")
-    .option("--cfg <yaml>", "model description, for a state dict that carries none")
+    .option(
+      "--cfg <yaml>",
+      "model description (YAML file or a name such as yolov5s), for a state dict that carries none",
+    )
     .optionsGroup("Measuring:")
     .option("--conf-thres <p>", "lowest confidence (also --conf; default: 0.001)", fraction)
     .option("--iou-thres <p>", "IoU above which NMS drops the weaker box (also --iou; default: 0.6)", fraction)

@@ -34,7 +34,8 @@ export function tableRows(
 ): string[] {
   const rows = [row("all", box.images, box, mask)];
   if (!perClass) return rows;
-  for (const [i, own] of box.perClass.entries()) rows.push(row(nameOf(names, own.class), box.images, own, mask?.perClass[i]));
+  for (const [i, own] of box.perClass.entries())
+    rows.push(row(nameOf(names, own.class), box.images, own, mask?.perClass[i]));
   return rows;
 }
 

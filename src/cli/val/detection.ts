@@ -1,0 +1,183 @@
+/** `yolov5 val` of detection and segmentation models. */
+
+import { join } from "node:path";
+import type { DetectionDataset } from "../../eval/dataset/types.js";
+import { type Evaluation, evaluate, type PictureOutcome } from "../../eval/evaluate.js";
+import { openDataset } from "../../node/datasets/open.js";
+import { checkImageSize } from "../../yolov5/options.js";
+import type { ValFlags } from "../commands/val.js";
+import { makeRunFolder } from "../detect/runFolder.js";
+import { EXIT, InterruptedError } from "../errors.js";
+import { type CliModel, modelJson } from "../loadModel.js";
+import type { Output } from "../output.js";
+import { evaluationJson } from "./json.js";
+import { Plots } from "./plots.js";
+import { interruptible, steps } from "./progress.js";
+import { LabelWriter, PredictionsWriter } from "./save.js";
+import { tableHeader, tableRows } from "./table.js";
+
+/** val.py prints a row a class by itself below so many classes. */
+const MANY_CLASSES = 50;
+/** Settings of val.py's task `speed`. */
+const SPEED_SETTINGS = { conf: 0.25, iou: 0.45 };
+const PROJECTS = { detect: "runs/val", segment: "runs/val-seg" } as const;
+
+export async function valDetection(flags: ValFlags, model: CliModel, output: Output): Promise<number> {
+  const { signal } = output.io;
+  const speed = flags.task === "speed";
+  const conf = flags.confThres ?? (speed ? SPEED_SETTINGS.conf : 0.001);
+  const iou = flags.iouThres ?? (speed ? SPEED_SETTINGS.iou : 0.6);
+  if (conf > 0.001 && !speed) output.warn(`--conf-thres ${conf} is above val.py's 0.001: mAP comes out too low`);
+  if (flags.augment && model.task !== "detect") output.warn("--augment is for detection models and ignored");
+
+  const dataset = await readDataset(flags, model, output);
+  const names = namesOf(model, dataset, flags, output);
+  const folder = await runFolder(flags, model);
+  const files = new Files(flags, model, dataset, names, folder);
+  const bar = steps(output, "measuring");
+  let evaluation: Evaluation;
+  try {
+    evaluation = await evaluate(model, dataset, {
+      imgsz: flags.imgsz,
+      conf,
+      iou,
+      maxDet: flags.maxDet,
+      batchSize: flags.batchSize,
+      forwardBatch: flags.forwardBatch,
+      rect: !speed,
+      singleClass: flags.singleCls,
+      augment: flags.augment,
+      signal,
+      onWarning: (text) => output.warn(text),
+      onPicture: async (outcome) => {
+        bar.update(outcome.done, outcome.total);
+        await files.add(outcome);
+      },
+    });
+  } finally {
+    bar.stop();
+  }
+  for (const { error } of evaluation.failed) output.warn(`${error.message}; the picture is left out`);
+  printTable(flags, evaluation, names, output);
+  printSpeed(flags, evaluation, model, output);
+  await files.finish(evaluation, output);
+  await output.writeJson({
+    ...evaluationJson(evaluation, names),
+    excluded: [
+      ...dataset.excluded,
+      ...evaluation.failed.map(({ sample, error }) => ({ name: sample.name, reason: error.message })),
+    ],
+    model: modelJson(model),
+    backend: model.device,
+    ...(folder === undefined ? {} : { savedTo: folder }),
+  });
+  if (evaluation.complete) return EXIT.done;
+  const { images } = evaluation.metrics;
+  return output.error(
+    new InterruptedError(`interrupted after ${images} of ${dataset.samples.length} pictures; the figures are of those`),
+  );
+}
+
+async function readDataset(flags: ValFlags, model: CliModel, output: Output): Promise<DetectionDataset> {
+  const { signal } = output.io;
+  const bar = steps(output, "reading labels");
+  try {
+    const dataset = await interruptible(
+      signal,
+      openDataset(flags.data, {
+        split: flags.task === "speed" ? "val" : flags.task,
+        names: model.names,
+        images: flags.images,
+        signal,
+        onWarning: (text) => output.warn(text),
+        onProgress: bar.update,
+      }),
+    );
+    const background = dataset.samples.filter(({ truth }) => truth.classes.length === 0).length;
+    const { length } = dataset.samples;
+    const excluded = dataset.excluded.length === 0 ? "" : `, ${dataset.excluded.length} left out`;
+    output.line(
+      `Data:    ${dataset.name}, ${length} picture${length === 1 ? "" : "s"}, ${background} of them background${excluded}`,
+    );
+    return dataset;
+  } finally {
+    bar.stop();
+  }
+}
+
+/** The model's own names; the data set's for a checkpoint that has none. */
+function namesOf(model: CliModel, dataset: DetectionDataset, flags: ValFlags, output: Output): readonly string[] {
+  const { names } = dataset;
+  if (flags.singleCls) return ["item"];
+  if (!names || names.length !== model.names.length) return model.names;
+  if (model.names.every((name, i) => name === `class${i}`)) return names;
+  const other = names.findIndex((name, i) => name !== model.names[i]);
+  if (other >= 0) {
+    output.warn(
+      `${dataset.name}: class ${other} is "${names[other]}" there and "${model.names[other]}" in the checkpoint, whose names are used; classes are compared by number`,
+    );
+  }
+  return model.names;
+}
+
+async function runFolder(flags: ValFlags, model: CliModel): Promise<string | undefined> {
+  const writes = !flags.noplots || flags.saveTxt || flags.saveJson;
+  if (!writes) return undefined;
+  const project = flags.project ?? PROJECTS[model.task === "segment" ? "segment" : "detect"];
+  return makeRunFolder(project, flags.name, flags.existOk ?? false);
+}
+
+/** Everything that is written beside the figures. */
+class Files {
+  private readonly folder: string | undefined;
+  private readonly labels: LabelWriter | undefined;
+  private readonly predictions: PredictionsWriter | undefined;
+  private readonly plots: Plots | undefined;
+
+  constructor(
+    flags: ValFlags,
+    model: CliModel,
+    dataset: DetectionDataset,
+    names: readonly string[],
+    folder: string | undefined,
+  ) {
+    this.folder = folder;
+    if (folder === undefined) return;
+    const { categoryIds } = dataset;
+    if (flags.saveTxt) this.labels = new LabelWriter(folder, flags.saveConf ?? false);
+    if (flags.saveJson) this.predictions = new PredictionsWriter(folder, model.info.path, { names, categoryIds });
+    if (!flags.noplots) this.plots = new Plots(folder, names, flags.batchSize);
+  }
+
+  async add(outcome: PictureOutcome): Promise<void> {
+    await this.labels?.add(outcome);
+    this.predictions?.add(outcome);
+    await this.plots?.add(outcome);
+  }
+
+  async finish(evaluation: Evaluation, output: Output): Promise<void> {
+    if (this.folder === undefined) return;
+    await this.plots?.finish(evaluation, output);
+    if (this.predictions)
+      output.line(`${await this.predictions.write()} predictions saved to ${this.predictions.path}`);
+    if (this.labels) output.line(`${this.labels.count} label files saved to ${join(this.folder, "labels")}`);
+    output.line(`Results saved to ${this.folder}`);
+  }
+}
+
+function printTable(flags: ValFlags, evaluation: Evaluation, names: readonly string[], output: Output): void {
+  const { metrics, maskMetrics } = evaluation;
+  const perClass = names.length > 1 && (flags.verbose === true || names.length < MANY_CLASSES);
+  output.line();
+  output.line(tableHeader(maskMetrics !== undefined));
+  for (const line of tableRows(names, metrics, maskMetrics, perClass)) output.line(line);
+}
+
+function printSpeed(flags: ValFlags, { speed }: Evaluation, model: CliModel, output: Output): void {
+  const imgsz = flags.imgsz ?? 640;
+  const [side] = checkImageSize([imgsz, imgsz], model.info.stride, () => undefined);
+  const ms = (value: number): string => `${value.toFixed(1)}ms`;
+  output.line(
+    `Speed: ${ms(speed.preprocess)} pre-process, ${ms(speed.inference)} inference, ${ms(speed.postprocess)} NMS per image at shape (${flags.forwardBatch}, 3, ${side}, ${side})`,
+  );
+}

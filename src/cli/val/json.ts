@@ -1,0 +1,33 @@
+/** The JSON of val: the contract's fields, and what else was measured. */
+
+import type { Evaluation } from "../../eval/evaluate.js";
+import type { Metrics } from "../../eval/metrics.js";
+import { nameOf } from "./table.js";
+
+function figures(metrics: Metrics, names: readonly string[]) {
+  const { precision, recall, f1, map50, map50_95, confidence } = metrics;
+  const perClass = metrics.perClass.map(({ class: index, ...own }) => ({
+    class: index,
+    name: nameOf(names, index),
+    ...own,
+  }));
+  return { precision, recall, f1, map50, map50_95, confidence, perClass };
+}
+
+export function evaluationJson(evaluation: Evaluation, names: readonly string[]) {
+  const { metrics, maskMetrics, confusion, speed, complete } = evaluation;
+  const side = confusion.classes + 1;
+  const rows = Array.from({ length: side }, (_, predicted) =>
+    Array.from({ length: side }, (_, truth) => confusion.at(predicted, truth)),
+  );
+  return {
+    images: metrics.images,
+    instances: metrics.instances,
+    ...figures(metrics, names),
+    ...(maskMetrics ? { masks: figures(maskMetrics, names) } : {}),
+    speed,
+    complete,
+    /** Rows predicted, columns true; the last of both is background. */
+    confusionMatrix: rows,
+  };
+}

@@ -1,0 +1,81 @@
+/** The pictures of a run: curves and confusion matrix as SVG, mosaics of the first batches as PNG. */
+
+import { basename, join } from "node:path";
+import type { Evaluation, PictureOutcome } from "../../eval/evaluate.js";
+import type { Metrics } from "../../eval/metrics.js";
+import { confusionSpec } from "../../eval/plots/confusion.js";
+import { type CurveKind, curveSpec } from "../../eval/plots/curves.js";
+import { composeMosaic, MOSAIC_PICTURES, type MosaicTiles, mosaicTiles } from "../../eval/plots/mosaic.js";
+import { renderSvg } from "../../eval/plots/render.js";
+import { encodePng } from "../../image/index.js";
+import { writeAtomically } from "../../node/download.js";
+import type { Output } from "../output.js";
+
+/** Batches that get mosaics, as val.py draws three. */
+const MOSAICS = 3;
+const CURVES: readonly CurveKind[] = ["PR", "F1", "P", "R"];
+
+interface Tile {
+  readonly name: string;
+  readonly tiles: MosaicTiles;
+}
+
+export class Plots {
+  private readonly folder: string;
+  private readonly names: readonly string[];
+  private readonly batchSize: number;
+  private readonly batches: Tile[][] = [];
+
+  constructor(folder: string, names: readonly string[], batchSize: number) {
+    this.folder = folder;
+    this.names = names;
+    this.batchSize = batchSize;
+  }
+
+  /** Keeps the tiles of a picture that comes into a mosaic. */
+  add(outcome: PictureOutcome): void {
+    const index = outcome.done - 1;
+    const batch = Math.floor(index / this.batchSize);
+    if (batch >= MOSAICS || index % this.batchSize >= MOSAIC_PICTURES) return;
+    this.batches[batch] ??= [];
+    this.batches[batch].push({ name: basename(outcome.sample.name), tiles: mosaicTiles(outcome, this.names) });
+  }
+
+  async finish(evaluation: Evaluation, output: Output): Promise<void> {
+    for (const [batch, tiles] of this.batches.entries()) {
+      if (!tiles) continue;
+      for (const [kind, key] of [
+        ["labels", "labels"],
+        ["pred", "predictions"],
+      ] as const) {
+        const image = composeMosaic(tiles.map((tile) => ({ name: tile.name, image: tile.tiles[key] })));
+        await writeAtomically(join(this.folder, `val_batch${batch}_${kind}.png`), encodePng(image));
+      }
+    }
+    try {
+      await this.curves(evaluation);
+    } catch (error) {
+      // Figures do not depend on plots.
+      output.warn(`no curves and no confusion matrix: ${(error as Error).message}`);
+    }
+  }
+
+  private async curves({ metrics, maskMetrics, confusion }: Evaluation): Promise<void> {
+    const sets: [prefix: string, what: string, metrics: Metrics][] = maskMetrics
+      ? [
+          ["Box", "Boxes: ", metrics],
+          ["Mask", "Masks: ", maskMetrics],
+        ]
+      : [["", "", metrics]];
+    for (const [prefix, what, own] of sets) {
+      for (const kind of CURVES) {
+        await this.write(`${prefix}${kind}_curve.svg`, await renderSvg(curveSpec(kind, own, this.names, what)));
+      }
+    }
+    await this.write("confusion_matrix.svg", await renderSvg(confusionSpec(confusion, this.names)));
+  }
+
+  private write(name: string, text: string): Promise<void> {
+    return writeAtomically(join(this.folder, name), new TextEncoder().encode(text));
+  }
+}

@@ -1,0 +1,39 @@
+/** `yolov5 val`: a data set and a model in, figures, plots and files out. */
+
+import { DatasetError } from "../../errors.js";
+import { kindOf } from "../../node/datasets/files.js";
+import type { ValFlags } from "../commands/val.js";
+import { UsageError } from "../errors.js";
+import { describeModel, loadModel } from "../loadModel.js";
+import type { Output } from "../output.js";
+import { valClassification } from "./classification.js";
+import { valDetection } from "./detection.js";
+
+export async function runVal(flags: ValFlags, output: Output): Promise<number> {
+  refuseUnavailable(flags, output);
+  // A mistyped path is told before a model is downloaded for it.
+  if (!(await kindOf(flags.data))) {
+    throw new DatasetError(
+      `--data ${flags.data}: no such file or folder; give a folder with images/ and labels/, a data set's .yaml, a .txt list of pictures or COCO's .json`,
+      { path: flags.data },
+    );
+  }
+  const { weights, backend, half, cfg } = flags;
+  const model = await loadModel({ weights, backend, half, cfg }, output);
+  try {
+    describeModel(model, output);
+    return model.task === "classify"
+      ? await valClassification(flags, model, output)
+      : await valDetection(flags, model, output);
+  } finally {
+    model.dispose();
+  }
+}
+
+function refuseUnavailable(flags: ValFlags, output: Output): void {
+  if (flags.saveHybrid) {
+    throw new UsageError("--save-hybrid: not available; labels mixed into the predictions give misleading figures");
+  }
+  if (flags.saveConf && !flags.saveTxt) output.warn("--save-conf does nothing without --save-txt");
+  if (flags.dnn) output.warn("--dnn is for ONNX models and ignored");
+}

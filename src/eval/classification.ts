@@ -1,0 +1,129 @@
+/** Top-1 and top-5 accuracy, as classify/val.py of YOLOv5 v7.0 measures them. */
+
+import { OptionError } from "../errors.js";
+import type { RgbImage } from "../image/types.js";
+import { softmax } from "../yolov5/classify.js";
+import { classifyTransform } from "../yolov5/classifyTransform.js";
+import type { Speed } from "../yolov5/results.js";
+import type { ClassifiedSample } from "./dataset/types.js";
+import type { EvaluationModel } from "./model.js";
+
+export interface ClassifyOptions {
+  /** Side of the input. Default 224. */
+  readonly imgsz?: number | undefined;
+  /** Pictures that share a forward pass. Default 1. */
+  readonly forwardBatch?: number | undefined;
+  readonly signal?: AbortSignal | undefined;
+  readonly onProgress?: ((done: number, total: number) => void) | undefined;
+}
+
+export interface Accuracy {
+  readonly images: number;
+  /** Share of pictures whose most probable class is theirs, 0 to 1. */
+  readonly top1: number;
+  /** Share of pictures whose class is among the five most probable. */
+  readonly top5: number;
+}
+
+export interface ClassAccuracy extends Accuracy {
+  readonly class: number;
+}
+
+export interface ClassificationEvaluation extends Accuracy {
+  /** Classes that have pictures, ascending. */
+  readonly perClass: readonly ClassAccuracy[];
+  /** Milliseconds a picture; reading and decoding are not in it. */
+  readonly speed: Speed;
+  readonly failed: readonly { readonly sample: ClassifiedSample; readonly error: Error }[];
+  readonly complete: boolean;
+}
+
+interface Tally {
+  images: number;
+  top1: number;
+  top5: number;
+}
+
+/** @throws OptionError for a model of another task; what the backend throws. Unreadable pictures are in `failed`. */
+export async function evaluateClassification(
+  model: EvaluationModel,
+  samples: readonly ClassifiedSample[],
+  options: ClassifyOptions = {},
+): Promise<ClassificationEvaluation> {
+  const { imgsz = 224, forwardBatch = 1, signal, onProgress } = options;
+  if (model.info.task !== "classify") {
+    throw new OptionError(`evaluateClassification: a ${model.info.task} model gives no class scores; use evaluate`);
+  }
+  const tallies = new Map<number, Tally>();
+  const failed: { sample: ClassifiedSample; error: Error }[] = [];
+  const ms = { preprocess: 0, inference: 0, postprocess: 0 };
+  let seen = 0;
+  let started = 0;
+  for (; started < samples.length && !signal?.aborted; started += forwardBatch) {
+    const batch: { sample: ClassifiedSample; fitted: RgbImage }[] = [];
+    for (const sample of samples.slice(started, started + forwardBatch)) {
+      try {
+        const image = await sample.load();
+        const begun = performance.now();
+        batch.push({ sample, fitted: classifyTransform.crop(image, imgsz) });
+        ms.preprocess += performance.now() - begun;
+      } catch (error) {
+        failed.push({ sample, error: error as Error });
+      }
+    }
+    if (batch.length === 0) continue;
+    const begun = performance.now();
+    const input = classifyTransform.toTensor(batch.map(({ fitted }) => fitted));
+    const ready = performance.now();
+    const [logits] = await model.forward(input);
+    const ran = performance.now();
+    const classes = logits.shape[1];
+    for (const [n, { sample }] of batch.entries()) {
+      const scores = softmax((logits.data as Float32Array).subarray(n * classes, (n + 1) * classes));
+      count(tallies, sample.class, rankOf(scores, sample.class));
+    }
+    ms.preprocess += ready - begun;
+    ms.inference += ran - ready;
+    ms.postprocess += performance.now() - ran;
+    seen += batch.length;
+    onProgress?.(seen + failed.length, samples.length);
+    // Ctrl-C and progress are events: a backend that never waits would keep them out.
+    await new Promise((resolve) => setTimeout(resolve, 0));
+  }
+  const each = Math.max(seen, 1);
+  return {
+    ...accuracyOf([...tallies.values()]),
+    perClass: [...tallies].sort(([a], [b]) => a - b).map(([c, tally]) => ({ class: c, ...accuracyOf([tally]) })),
+    speed: {
+      preprocess: ms.preprocess / each,
+      inference: ms.inference / each,
+      postprocess: ms.postprocess / each,
+    },
+    failed,
+    complete: seen + failed.length === samples.length,
+  };
+}
+
+/** How many classes are more probable; of equal ones the lower index counts as the more probable. */
+function rankOf(scores: Float32Array, wanted: number): number {
+  let rank = 0;
+  for (let c = 0; c < scores.length; c++) {
+    if (scores[c] > scores[wanted] || (scores[c] === scores[wanted] && c < wanted)) rank++;
+  }
+  return rank;
+}
+
+function count(tallies: Map<number, Tally>, classIndex: number, rank: number): void {
+  const tally = tallies.get(classIndex) ?? { images: 0, top1: 0, top5: 0 };
+  tally.images++;
+  if (rank < 1) tally.top1++;
+  if (rank < 5) tally.top5++;
+  tallies.set(classIndex, tally);
+}
+
+function accuracyOf(tallies: readonly Tally[]): Accuracy {
+  const sum = (key: keyof Tally): number => tallies.reduce((total, tally) => total + tally[key], 0);
+  const images = sum("images");
+  const share = (hits: number): number => (images === 0 ? 0 : hits / images);
+  return { images, top1: share(sum("top1")), top5: share(sum("top5")) };
+}

@@ -1,0 +1,145 @@
+/** Up to sixteen pictures in one, with their labels or with what was found: the quick look at a run. */
+
+import {
+  type Annotation,
+  annotate,
+  Canvas,
+  type MaskWindow,
+  paletteColor,
+  type RgbImage,
+  resizeArea,
+  resizeLinear,
+  WHITE,
+} from "../../image/index.js";
+import { processMask, prototypesOf } from "../../yolov5/masks.js";
+import type { BinaryMask } from "../../yolov5/rle.js";
+import type { Polygon } from "../dataset/types.js";
+import type { PictureOutcome } from "../evaluate.js";
+import { fillPolygon } from "../fillPolygon.js";
+
+/** Pictures of a mosaic. */
+export const MOSAIC_PICTURES = 16;
+/** Side of one picture's place, in pixels. */
+const TILE = 400;
+const GREY = 114;
+/** Weaker boxes are not drawn. */
+const SHOWN = 0.25;
+
+/** A picture scaled to its tile, and by how much. */
+interface Scaled {
+  readonly image: RgbImage;
+  readonly gain: number;
+}
+
+/** One tile with labels, one with detections. */
+export interface MosaicTiles {
+  readonly labels: RgbImage;
+  readonly predictions: RgbImage;
+}
+
+export function mosaicTiles(outcome: PictureOutcome, names: readonly string[]): MosaicTiles {
+  const scaled = fit(outcome.image);
+  return {
+    labels: annotate(scaled.image, labelAnnotations(outcome, names, scaled)),
+    predictions: annotate(scaled.image, predictionAnnotations(outcome, names, scaled)),
+  };
+}
+
+/** Tiles in a square of rows, file names in their corners. */
+export function composeMosaic(tiles: readonly { readonly image: RgbImage; readonly name: string }[]): RgbImage {
+  const columns = Math.max(1, Math.ceil(Math.sqrt(tiles.length)));
+  const rows = Math.max(1, Math.ceil(tiles.length / columns));
+  const width = columns * TILE;
+  const canvas = new Canvas({ width, height: rows * TILE, data: new Uint8Array(width * rows * TILE * 3).fill(GREY) });
+  for (const [i, { image, name }] of tiles.entries()) {
+    const left = (i % columns) * TILE;
+    const top = Math.floor(i / columns) * TILE;
+    const x = left + Math.floor((TILE - image.width) / 2);
+    const y = top + Math.floor((TILE - image.height) / 2);
+    for (let row = 0; row < image.height; row++) {
+      const from = row * image.width * 3;
+      canvas.image.data.set(image.data.subarray(from, from + image.width * 3), ((y + row) * width + x) * 3);
+    }
+    canvas.outlinedText(shorten(name), left + 6, top + TILE - 8, 12, WHITE, 0.8);
+  }
+  for (let i = 1; i < columns; i++) canvas.fillRectangle(i * TILE - 1, 0, i * TILE + 1, rows * TILE, WHITE);
+  for (let i = 1; i < rows; i++) canvas.fillRectangle(0, i * TILE - 1, width, i * TILE + 1, WHITE);
+  return canvas.image;
+}
+
+function shorten(name: string): string {
+  return name.length > 50 ? `${name.slice(0, 30)}…${name.slice(-19)}` : name;
+}
+
+function fit(image: RgbImage): Scaled {
+  const gain = Math.min(TILE / image.width, TILE / image.height);
+  const width = Math.max(1, Math.round(image.width * gain));
+  const height = Math.max(1, Math.round(image.height * gain));
+  return { image: gain < 1 ? resizeArea(image, width, height) : resizeLinear(image, width, height), gain };
+}
+
+function labelAnnotations(outcome: PictureOutcome, names: readonly string[], scaled: Scaled): Annotation[] {
+  const segmented = outcome.prototypes !== undefined;
+  return Array.from(outcome.labelClasses, (c, i) => ({
+    xyxy: boxAt(outcome.labelBoxes, i, scaled.gain),
+    color: paletteColor(c),
+    label: names[c] ?? `class${c}`,
+    ...(segmented ? { mask: polygonMask(outcome.sample.truth.polygons[i], scaled.image) } : {}),
+  }));
+}
+
+function predictionAnnotations(outcome: PictureOutcome, names: readonly string[], scaled: Scaled): Annotation[] {
+  const { detections } = outcome;
+  const annotations: Annotation[] = [];
+  for (const [i, c] of detections.classes.entries()) {
+    if (!(detections.confidences[i] > SHOWN)) continue;
+    const mask = predictedMask(outcome, i);
+    annotations.push({
+      xyxy: boxAt(detections.boxes, i, scaled.gain),
+      color: paletteColor(c),
+      label: `${names[c] ?? `class${c}`} ${detections.confidences[i].toFixed(2)}`,
+      ...(mask ? { mask: scaleMask(mask, outcome, scaled) } : {}),
+    });
+  }
+  return annotations;
+}
+
+function boxAt(boxes: Float32Array, i: number, gain: number): [number, number, number, number] {
+  const [x1, y1, x2, y2] = boxes.subarray(4 * i, 4 * i + 4);
+  return [x1 * gain, y1 * gain, x2 * gain, y2 * gain];
+}
+
+function polygonMask(parts: readonly Polygon[], { width, height }: RgbImage): MaskWindow {
+  const data = new Uint8Array(width * height);
+  for (const part of parts) {
+    fillPolygon(
+      { width, height, data },
+      Int32Array.from(part, (v, i) => Math.trunc(v * (i % 2 === 0 ? width : height))),
+    );
+  }
+  return { x0: 0, y0: 0, x1: width, y1: height, data };
+}
+
+/** In pixels of the network's input. */
+function predictedMask({ prototypes, candidates, placement }: PictureOutcome, i: number): BinaryMask | undefined {
+  const { x1, y1, x2, y2, coefficients } = candidates[i];
+  if (!prototypes || !coefficients) return undefined;
+  return processMask(prototypesOf(prototypes), coefficients, [x1, y1, x2, y2], placement.input);
+}
+
+/** From the input's pixels to the tile's, the nearest one each. */
+function scaleMask(mask: BinaryMask, { placement }: PictureOutcome, { image, gain }: Scaled): MaskWindow {
+  const { width, height } = image;
+  const { scaleBack } = placement;
+  const data = new Uint8Array(width * height);
+  const columns = mask.x1 - mask.x0;
+  for (let y = 0, to = 0; y < height; y++) {
+    const fromY = Math.floor(((y + 0.5) / gain) * scaleBack.gain + scaleBack.padY);
+    for (let x = 0; x < width; x++, to++) {
+      const fromX = Math.floor(((x + 0.5) / gain) * scaleBack.gain + scaleBack.padX);
+      if (fromX < mask.x0 || fromX >= mask.x1 || fromY < mask.y0 || fromY >= mask.y1) continue;
+      data[to] = mask.data[(fromY - mask.y0) * columns + fromX - mask.x0];
+    }
+  }
+  return { x0: 0, y0: 0, x1: width, y1: height, data };
+}

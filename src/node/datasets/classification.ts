@@ -1,0 +1,74 @@
+/** Classification data sets: a folder a class, in `val/` (or `test/`) of the data set's folder. */
+
+import { readdir, readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { DatasetError } from "../../errors.js";
+import type { Split } from "../../eval/dataset/dataYaml.js";
+import type { ClassifiedSample } from "../../eval/dataset/types.js";
+import { decodeImage } from "../../image/index.js";
+import { byName, kindOf, picturesBelow } from "./files.js";
+
+/**
+ * @param root holds `<split>/<class>/<pictures>`, or the class folders themselves.
+ * @param names of the model's classes: folders go by name, or in sorted order where their number is the model's.
+ * @throws DatasetError with the numbers where the folders are not the model's classes.
+ */
+export async function openClassificationDataset(
+  root: string,
+  names: readonly string[],
+  split: Split = "val",
+): Promise<ClassifiedSample[]> {
+  const folder = await splitFolder(root, split);
+  const entries = await readdir(folder, { withFileTypes: true });
+  const folders = entries
+    .filter((entry) => entry.isDirectory() && !entry.name.startsWith("."))
+    .map(({ name }) => name)
+    .sort(byName);
+  if (folders.length === 0) {
+    throw new DatasetError(
+      `${folder}: holds no folders; a classification data set has a folder a class: ${split}/<class>/<pictures>`,
+      {
+        folder,
+      },
+    );
+  }
+  const classOf = classesOf(folders, names, folder);
+  const samples: ClassifiedSample[] = [];
+  for (const name of folders) {
+    for (const path of await picturesBelow(join(folder, name))) {
+      samples.push({
+        name: path,
+        class: classOf.get(name) ?? 0,
+        load: async () => decodeImage(await readFile(path), { path }),
+      });
+    }
+  }
+  if (samples.length === 0)
+    throw new DatasetError(`${folder}: its ${folders.length} class folders hold no pictures`, { folder });
+  return samples;
+}
+
+async function splitFolder(root: string, split: Split): Promise<string> {
+  const wanted = split === "val" ? ["val", "valid", "validation", "test"] : [split];
+  for (const name of wanted) if ((await kindOf(join(root, name))) === "folder") return join(root, name);
+  if ((await kindOf(root)) === "folder") return root;
+  throw new DatasetError(
+    `${root}: is no folder; a classification data set is a folder with ${split}/<class>/<pictures>`,
+    { root },
+  );
+}
+
+function classesOf(folders: readonly string[], names: readonly string[], root: string): Map<string, number> {
+  const known = new Map(names.map((name, index) => [name, index]));
+  if (folders.every((name) => known.has(name))) return new Map(folders.map((name) => [name, known.get(name) ?? 0]));
+  if (folders.length === names.length) return new Map(folders.map((name, index) => [name, index]));
+  const unknown = folders.filter((name) => !known.has(name));
+  const listed = unknown
+    .slice(0, 5)
+    .map((name) => `"${name}"`)
+    .join(", ");
+  throw new DatasetError(
+    `${root}: has ${folders.length} class folders, the model ${names.length} classes, and ${unknown.length} of the folders are none of them (${listed}${unknown.length > 5 ? ", …" : ""}); name the folders after the classes`,
+    { folders: folders.length, classes: names.length },
+  );
+}
