@@ -83,4 +83,7 @@ export interface BenchFlags extends Omit<CommonFlags, "backend"> {
   readonly warmup: number;
   readonly seconds: number;
   readonly layers?: boolean;
+  readonly threads?: number;
+  /** `true`: all that are comparable. */
+  readonly peers?: true | readonly string[];
 }

@@ -1,7 +1,8 @@
 /** What is measured: anything that runs one network on one input again and again. Peers implement it beside our own. */
 
-import type { NodeTiming } from "../../runtime/backend.js";
-import type { HostTensor } from "../../tensor/index.js";
+import type { Graph } from "../../ops/index.js";
+import type { ComputeDType, NodeTiming } from "../../runtime/backend.js";
+import type { Float32Tensor, HostTensor } from "../../tensor/index.js";
 
 /** One engine with one model on one backend, loaded. */
 export interface BenchEngine {
@@ -12,16 +13,34 @@ export interface BenchEngine {
   readonly dtype: string;
   /** What runs it, for the device block; undefined where the engine does not say. */
   readonly adapter: string | undefined;
-  /** From the checkpoint's bytes to the first outputs. */
+  /** Of engines that compute on the CPU. */
+  readonly threads?: number | undefined;
+  /** Of peers: the largest difference between their outputs and ours. */
+  readonly maxDifference?: number | undefined;
+  /** From the model's bytes to the first outputs. */
   readonly coldMs: number;
   readonly imgsz: readonly [number, number];
   readonly batch: number;
   /** Of one run of the whole batch; undefined where unknown. */
   readonly flops: number | undefined;
   /** Host memory to host memory. */
-  run(): Promise<readonly HostTensor[]>;
+  run(): Promise<unknown>;
+  /** Milliseconds of one run, where it happens in another process, which then measures it. */
+  time?(): Promise<number>;
   profile?(): Promise<readonly NodeTiming[]>;
   /** Weights, activations and staging together; undefined where unknown. */
   peakBytes(): Promise<number | undefined>;
   dispose(): void;
+}
+
+/** This engine, with what a peer needs to do the same work. */
+export interface OwnEngine extends BenchEngine {
+  readonly dtype: ComputeDType;
+  readonly subject: {
+    readonly input: Float32Tensor;
+    /** Of the first run. */
+    readonly outputs: readonly HostTensor[];
+    /** Optimised: what a user would export, BatchNorms folded. */
+    graph(): Graph;
+  };
 }

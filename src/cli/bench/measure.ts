@@ -1,5 +1,6 @@
 /** Timing: warm-up, then all engines interleaved round by round, so that a busy machine slows all of them alike. */
 
+import { setTimeout } from "node:timers/promises";
 import { throwIfInterrupted } from "../interrupt.js";
 import type { BenchEngine } from "./engine.js";
 
@@ -9,6 +10,8 @@ export interface MeasureOptions {
   /** For all engines together, in seconds. */
   readonly seconds: number;
   readonly signal: AbortSignal;
+  /** Rest between the runs of different engines, which may otherwise disturb each other. */
+  readonly pauseMs?: number | undefined;
   readonly onRound?: ((round: number) => void) | undefined;
 }
 
@@ -28,13 +31,20 @@ export async function measure(engines: readonly BenchEngine[], options: MeasureO
     if (round > 0 && performance.now() > deadline) break;
     for (const [i, engine] of engines.entries()) {
       throwIfInterrupted(options.signal);
-      const started = performance.now();
-      await engine.run();
-      times[i].push(performance.now() - started);
+      // Threads of the engine before may still spin, waiting for more.
+      if (options.pauseMs) await setTimeout(options.pauseMs);
+      times[i].push(await timeOf(engine));
     }
     options.onRound?.(round + 1);
   }
   return times;
+}
+
+async function timeOf(engine: BenchEngine): Promise<number> {
+  if (engine.time) return engine.time();
+  const started = performance.now();
+  await engine.run();
+  return performance.now() - started;
 }
 
 /** The value below which `share` of the values lie: nearest rank; for 0.5 the mean of the two middle ones. */
@@ -54,6 +64,8 @@ export interface BenchRow {
   readonly dtype: string;
   readonly imgsz: readonly [number, number];
   readonly batch: number;
+  /** Of engines that compute on the CPU. */
+  readonly threads: number | null;
   readonly coldMs: number;
   readonly medianMs: number;
   readonly p95Ms: number;
@@ -61,6 +73,8 @@ export interface BenchRow {
   readonly fps: number;
   readonly gflopsPerSecond: number | null;
   readonly peakBytes: number | null;
+  /** Of peers: the largest difference between their outputs and ours. */
+  readonly maxDifference: number | null;
   /** Timed runs. */
   readonly runs: number;
 }
@@ -75,12 +89,14 @@ export async function rowOf(engine: BenchEngine, times: readonly number[]): Prom
     dtype,
     imgsz,
     batch,
+    threads: engine.threads ?? null,
     coldMs,
     medianMs,
     p95Ms: quantile(times, 0.95),
     fps: (batch * 1000) / medianMs,
     gflopsPerSecond: flops === undefined ? null : flops / medianMs / 1e6,
     peakBytes: (await engine.peakBytes()) ?? null,
+    maxDifference: engine.maxDifference ?? null,
     runs: times.length,
   };
 }

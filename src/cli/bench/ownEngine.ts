@@ -5,13 +5,15 @@ import { NumericError } from "../../errors.js";
 import type { RgbImage } from "../../image/index.js";
 import { type BackendChoice, openBackend } from "../../node/backends.js";
 import { openWeights } from "../../node/weightSource.js";
+import { optimize } from "../../ops/index.js";
+import type { BackendName } from "../../runtime/backend.js";
 import type { HostTensor } from "../../tensor/index.js";
 import { createMember, type OpenedModel, openModel } from "../../yolov5/loadModel.js";
 import { checkImageSize } from "../../yolov5/options.js";
 import { graphFlops } from "../flops.js";
 import type { Output } from "../output.js";
 import { DownloadProgress } from "../progress.js";
-import type { BenchEngine } from "./engine.js";
+import type { OwnEngine } from "./engine.js";
 import { benchInput } from "./input.js";
 
 export interface OwnEngineOptions {
@@ -22,16 +24,18 @@ export interface OwnEngineOptions {
   readonly imgsz: readonly [number, number] | undefined;
   readonly batch: number;
   readonly picture: RgbImage | undefined;
+  /** Of backends that compute on the CPU. */
+  readonly threads: number;
 }
 
 /** Opens, compiles and runs once, timed; reading or downloading the file and drawing random weights are not. */
-export async function openOwnEngine(options: OwnEngineOptions, output: Output): Promise<BenchEngine> {
+export async function openOwnEngine(options: OwnEngineOptions, output: Output): Promise<OwnEngine> {
   const { weights, batch } = options;
   const open = await prepare(options, output);
   const onNote = (note: string): void => output.line(`note: ${note}`);
   const started = performance.now();
   const opened = open();
-  const backend = await openBackend(options.backend, { onNote });
+  const backend = await openBackend(options.backend, { onNote, threads: options.threads });
   try {
     const dtype = options.half && backend.name !== "cpu" ? "float16" : "float32";
     const { network, info } = createMember(opened, backend, { path: weights, dtype });
@@ -43,7 +47,8 @@ export async function openOwnEngine(options: OwnEngineOptions, output: Output): 
     const input = benchInput({ task: info.task, imgsz, stride: info.stride, batch, picture: options.picture });
     const shape = [batch, 3, imgsz[0], imgsz[1]] as const;
     const again = performance.now();
-    checkOutputs(await network.forward(input), weights);
+    const outputs = await network.forward(input);
+    checkOutputs(outputs, weights);
     const coldMs = building + performance.now() - again;
     return {
       engine: "yolov5-ts",
@@ -51,10 +56,12 @@ export async function openOwnEngine(options: OwnEngineOptions, output: Output): 
       model: weights,
       dtype: network.dtype,
       adapter: backend.adapter,
+      threads: threadsOf(backend.name, options.threads),
       coldMs,
       imgsz: [imgsz[0], imgsz[1]],
       batch,
       flops: graphFlops(network.graph(shape)),
+      subject: { input, outputs, graph: () => optimize(network.build(shape).graph) },
       run: () => network.forward(input),
       profile: () => network.with(shape, (executable) => executable.profile([input])),
       async peakBytes() {
@@ -70,6 +77,12 @@ export async function openOwnEngine(options: OwnEngineOptions, output: Output): 
     backend.dispose();
     throw error;
   }
+}
+
+/** The reference is one thread; GPU backends have none to speak of. */
+function threadsOf(backend: BackendName, threads: number): number | undefined {
+  if (backend === "wasm") return threads;
+  return backend === "cpu" ? 1 : undefined;
 }
 
 /** What opens the model once its bytes are here. */

@@ -49,8 +49,8 @@ async function measureAll(flags: BenchFlags, output: Output, engines: BenchEngin
   output.line(`Device: ${device.adapter}; ${device.cpu}, ${device.cores} cores; Node ${device.node}`);
   const bar = await openBar(output, flags.iterations, "measuring {bar} {value}/{total} rounds");
   const pauseMs = engines.length > own.length ? PAUSE_MS : 0;
-  const times = await measure(engines, { ...flags, signal, pauseMs, onRound: (round) => bar.update(round) }).finally(() =>
-    bar.stop(),
+  const times = await measure(engines, { ...flags, signal, pauseMs, onRound: (round) => bar.update(round) }).finally(
+    () => bar.stop(),
   );
   const rows: BenchRow[] = [];
   for (const [i, engine] of engines.entries()) rows.push(await rowOf(engine, times[i]));

@@ -1,6 +1,7 @@
 /** `yolov5 bench`: speed and memory. */
 
-import type { Command } from "commander";
+import { type Command, InvalidArgumentError } from "commander";
+import { PEER_NAMES } from "../bench/peers/catalogue.js";
 import type { BenchFlags } from "../flags.js";
 import { BACKEND_LIST, backend, imageSize, list, positive, whole } from "../values.js";
 import { addCommonOptions, type Start, WEIGHTS_HELP } from "./common.js";
@@ -8,12 +9,19 @@ import { addCommonOptions, type Start, WEIGHTS_HELP } from "./common.js";
 const AFTER = `
 Times the network alone: input tensor in host memory to outputs in host memory. cold: from the checkpoint's bytes to the
 first outputs (opening, device, compiling, first run). Several weights and backends are interleaved, round by round. The
-input is seeded noise, or a picture (--source), never zeros; outputs that are no numbers fail the run.
+input is seeded noise, or a picture (--source), never zeros; outputs that are no numbers fail the run. --peers gives other
+engines the same weights (as ONNX) and input, each in a process of its own, and times none whose outputs differ.
 
 Examples:
   yolov5 bench --weights yolov5n.pt
   yolov5 bench --weights random:yolov5s random:yolov5x --backend webgpu --half --iterations 200
-  yolov5 bench --weights best.pt --backend webgpu cpu --layers --json bench.json`;
+  yolov5 bench --weights best.pt --backend webgpu cpu --layers --json bench.json
+  yolov5 bench --weights yolov5n.pt --backend wasm --threads 2 --peers`;
+
+function peer(text: string): string {
+  if (PEER_NAMES.includes(text)) return text;
+  throw new InvalidArgumentError(`It is not one of ${PEER_NAMES.join(", ")}.`);
+}
 
 export function defineBench(program: Command, start: Start): void {
   const command = program
@@ -30,6 +38,7 @@ export function defineBench(program: Command, start: Start): void {
     .option("--imgsz <px...>", "input size: one number, or height width (default: 640; classification 224)", imageSize)
     .option("--batch-size <n>", "pictures in one forward pass", whole(1), 1)
     .option("--half", "float16 where the backend has it")
+    .option("--threads <n>", "threads of every engine on the CPU (default: one a core)", whole(1))
     .option("--source <picture>", "a picture as input instead of noise")
     .optionsGroup("How long:")
     .option("--iterations <n>", "timed runs", whole(1), 30)
@@ -37,6 +46,11 @@ export function defineBench(program: Command, start: Start): void {
     .option("--seconds <s>", "stop after so long, with fewer runs", positive, 60)
     .optionsGroup("More:")
     .option("--layers", "time of every node: kernel, ms, GFLOP/s, share")
+    .option(
+      "--peers [names...]",
+      `other engines beside this one, as installed in bench/peers: ${PEER_NAMES.join(", ")} (default: those that compare)`,
+      list(peer),
+    )
     .addHelpText("after", AFTER);
   addCommonOptions(command, { backend: false }).action((flags: BenchFlags) =>
     start(flags, async (output) => (await import("../bench/run.js")).runBench(flags, output)),

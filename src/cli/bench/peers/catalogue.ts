@@ -1,0 +1,60 @@
+/** The engines that users would pick instead, and whether they are installed in `bench/peers`. */
+
+import { existsSync } from "node:fs";
+import { join } from "node:path";
+import { packageRoot } from "../../../node/packageRoot.js";
+
+export interface PeerKind {
+  /** npm package. */
+  readonly engine: string;
+  /** Its execution provider. */
+  readonly backend: string;
+  /** Computes on the CPU: `--threads` holds for it. */
+  readonly cpu: boolean;
+}
+
+export const PEERS: readonly PeerKind[] = [
+  { engine: "onnxruntime-node", backend: "webgpu", cpu: false },
+  { engine: "onnxruntime-web", backend: "webgpu", cpu: false },
+  { engine: "onnxruntime-node", backend: "cpu", cpu: true },
+  { engine: "onnxruntime-web", backend: "wasm", cpu: true },
+];
+
+/** `onnxruntime-node/webgpu`, as the JSON's ratios name it. */
+export function peerName({ engine, backend }: PeerKind): string {
+  return `${engine}/${backend}`;
+}
+
+export const PEER_NAMES: readonly string[] = PEERS.map(peerName);
+
+export const INSTALL_PEERS = "npm ci --prefix bench/peers --ignore-scripts";
+
+/** The folder of the peers; undefined in an installed package, which does not carry it. */
+export function peersFolder(): string | undefined {
+  const folder = join(packageRoot(), "bench", "peers");
+  return existsSync(join(folder, "worker.mjs")) ? folder : undefined;
+}
+
+export interface PeerChoice {
+  readonly peers: readonly PeerKind[];
+  /** Sentences about what is not measured, and how to change that. */
+  readonly notes: readonly string[];
+}
+
+/**
+ * Which peers to measure.
+ * @param wanted names, or none for all that are comparable: CPU engines always, GPU engines beside a GPU backend.
+ */
+export function choosePeers(wanted: readonly string[], gpu: boolean, folder: string | undefined): PeerChoice {
+  if (!folder) return { peers: [], notes: ["peers are measured from a checkout of the repository; this is none"] };
+  const chosen = PEERS.filter((peer) => (wanted.length > 0 ? wanted.includes(peerName(peer)) : gpu || peer.cpu));
+  const missing = (peer: PeerKind): boolean => !existsSync(join(folder, "node_modules", peer.engine));
+  const packages = [...new Set(chosen.filter(missing).map(({ engine }) => engine))];
+  const none = packages.length > 0 && chosen.every(missing);
+  const notes = packages.length
+    ? [
+        `${none ? "no peer is" : `${packages.join(", ")} is not`} installed in bench/peers; run "${INSTALL_PEERS}" first`,
+      ]
+    : [];
+  return { peers: chosen.filter((peer) => !missing(peer)), notes };
+}
