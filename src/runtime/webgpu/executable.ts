@@ -8,6 +8,7 @@ import { checkInputs, tapValues } from "../inputs.js";
 import type { DevicePlan, Dispatch, Services } from "./bindings.js";
 import type { Counters } from "./counters.js";
 import { BufferUsage, MapMode } from "./flags.js";
+import { Pace } from "./pace.js";
 import type { Plan } from "./plan.js";
 import { profileDispatches } from "./profile.js";
 import { readTensors } from "./readback.js";
@@ -23,6 +24,7 @@ export class WebGpuExecutable implements Executable {
   private readonly staging: GPUBuffer;
   private readonly stagingOffsets: readonly number[];
   private readonly compileKeeping: CompileKeeping;
+  private readonly pace = new Pace();
   private keeping: Promise<WebGpuExecutable> | undefined;
   private queue: Promise<unknown> = Promise.resolve();
   private disposed = false;
@@ -132,8 +134,11 @@ export class WebGpuExecutable implements Executable {
       const { buffer, offset, size } = this.onDevice.range(output);
       encoder.copyBufferToBuffer(buffer, offset, this.staging, this.stagingOffsets[i], size);
     });
+    const started = performance.now();
     context.submit(encoder.finish());
+    if (context.software) await this.pace.rest();
     await context.guard(this.staging.mapAsync(MapMode.READ));
+    this.pace.learn(performance.now() - started);
     context.check();
     const mapped = this.staging.getMappedRange();
     const results = this.plan.outputs.map((output, i) => {
