@@ -199,8 +199,13 @@ export const proto: Block = (context, module, path, inputs) => {
   return applyChild(context, module, path, "cv3", [applyChild(context, module, path, "cv2", [x])]);
 };
 
-/** Classification head: conv, global mean, linear → logits [N, classes]. */
+/** Classification head: conv, global mean, linear → logits [N, classes]; before v6.2: global mean, conv. */
 export const classify: Block = (context, module, path, inputs) => {
+  if (module.children.has("aap")) {
+    const means = inputs.map((x, i) => context.builder.add("globalAveragePool", `${path}.aap.${i}`, [x], {}));
+    const joined = means.length === 1 ? means[0] : concat(context, `${path}.concat`, means);
+    return context.builder.add("flatten", path, [applyChild(context, module, path, "conv", [joined])], {});
+  }
   const x = inputs.length === 1 ? inputs[0] : concat(context, `${path}.concat`, inputs);
   let y = module.children.has("conv") ? applyChild(context, module, path, "conv", [x]) : x;
   y = context.builder.add("globalAveragePool", `${path}.pool`, [y], {});

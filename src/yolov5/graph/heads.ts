@@ -11,7 +11,8 @@ export type HeadKind = "detect" | "segment" | "classify";
 /** Which head a module is, by class name or by what it holds. */
 export function headKind(module: ModuleNode): HeadKind | undefined {
   if (module.type === "Classify" || (module.children.has("pool") && module.children.has("linear"))) return "classify";
-  if (!tensorOf(module, "anchors") || !module.children.has("m")) return undefined;
+  const named = module.type === "Detect" || module.type === "Segment";
+  if (!(named || tensorOf(module, "anchors")) || !module.children.has("m")) return undefined;
   return module.children.has("proto") ? "segment" : "detect";
 }
 
