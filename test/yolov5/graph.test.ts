@@ -15,35 +15,9 @@ import { BLOCKS } from "../../src/yolov5/graph/catalogue.js";
 import { openModel, randomModel } from "../../src/yolov5/loadModel.js";
 import { Network } from "../../src/yolov5/network.js";
 import { randomTensor } from "../ops/randomGraph.js";
-import { mapModules, modelOf, moduleOf, replaced, withAttributes, without } from "./trees.js";
+import { mapModules, modelOf, moduleOf, replaced, smallModel, withAttributes, without } from "./trees.js";
 
 const SHAPE = [1, 3, 64, 64] as const;
-
-/** Two levels at strides 8 and 16, a C3, an SPPF and a shortcut, 2 classes. */
-function smallModel(nc = 2): ModuleNode {
-  const config = parseModelConfig({
-    nc,
-    anchors: [
-      [10, 13, 16, 30],
-      [30, 61, 62, 45],
-    ],
-    backbone: [
-      [-1, 1, "Conv", [8, 6, 2, 2]],
-      [-1, 1, "Conv", [8, 3, 2]],
-      [-1, 1, "Conv", [16, 3, 2]],
-      [-1, 1, "C3", [16]],
-      [-1, 1, "Conv", [16, 3, 2]],
-      [-1, 1, "SPPF", [16, 5]],
-    ],
-    head: [
-      [-1, 1, "nn.Upsample", ["None", 2, "nearest"]],
-      [[-1, 3], 1, "Concat", [1]],
-      [-1, 1, "Bottleneck", [16]],
-      [[8, 5], 1, "Detect", ["nc", "anchors"]],
-    ],
-  });
-  return synthesizeModule(config, randomSource(1), { strides: [8, 16] });
-}
 
 const network = (module: ModuleNode) => new Network(module, createCpuBackend());
 

@@ -5,6 +5,9 @@ import { fileURLToPath } from "node:url";
 import { elementCount, type HostTensor, tensor } from "../../src/tensor/index.js";
 import type { ModuleNode, PlainValue } from "../../src/weights/types.js";
 import type { TensorSource } from "../../src/yolov5/config/layerFactory.js";
+import { parseModelConfig } from "../../src/yolov5/config/modelConfig.js";
+import { randomSource } from "../../src/yolov5/config/sources.js";
+import { synthesizeModule } from "../../src/yolov5/config/synthesize.js";
 import { type OpenedModel, openModel } from "../../src/yolov5/loadModel.js";
 
 export interface Parts {
@@ -65,6 +68,32 @@ export function withAttributes(module: ModuleNode, values: Readonly<Record<strin
 export function mapModules(root: ModuleNode, change: (module: ModuleNode) => ModuleNode): ModuleNode {
   const children = new Map([...root.children].map(([name, child]) => [name, mapModules(child, change)]));
   return change({ ...root, children });
+}
+
+/** Two levels at strides 8 and 16, a C3, an SPPF and a shortcut, 2 classes. */
+export function smallModel(nc = 2): ModuleNode {
+  const config = parseModelConfig({
+    nc,
+    anchors: [
+      [10, 13, 16, 30],
+      [30, 61, 62, 45],
+    ],
+    backbone: [
+      [-1, 1, "Conv", [8, 6, 2, 2]],
+      [-1, 1, "Conv", [8, 3, 2]],
+      [-1, 1, "Conv", [16, 3, 2]],
+      [-1, 1, "C3", [16]],
+      [-1, 1, "Conv", [16, 3, 2]],
+      [-1, 1, "SPPF", [16, 5]],
+    ],
+    head: [
+      [-1, 1, "nn.Upsample", ["None", 2, "nearest"]],
+      [[-1, 3], 1, "Concat", [1]],
+      [-1, 1, "Bottleneck", [16]],
+      [[8, 5], 1, "Detect", ["nc", "anchors"]],
+    ],
+  });
+  return synthesizeModule(config, randomSource(1), { strides: [8, 16] });
 }
 
 /** Zeros of every shape that is asked for: as many tensors as the largest model has, at no cost. */
