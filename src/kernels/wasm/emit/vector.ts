@@ -61,6 +61,21 @@ function pick(opcode: number, compare: number): (a: Vec, b: Vec) => Vec {
 const add = binary(0xe4, 0x92);
 const mul = binary(0xe6, 0x94);
 
+/** Two lanes of each vector: a0 a1 b0 b1 for `from` 0, a2 a3 b2 b3 for 2. */
+function halves(from: 0 | 2): (a: Vec, b: Vec) => Vec {
+  return (a, b) =>
+    vecOf((out, lane) => {
+      if (lane !== WHOLE) {
+        (lane < 2 ? a : b).write(out, from + (lane % 2));
+        return;
+      }
+      a.write(out, lane);
+      b.write(out, lane);
+      simd(out, 0x0d);
+      for (const side of [0, 16]) for (let byte = 0; byte < 8; byte++) out.byte(side + from * 4 + byte);
+    });
+}
+
 /** Bits of a as integers, op, bits back. */
 function integer(opcode: number, scalar: number): (a: Vec, b: Vec) => Vec {
   return (a, b) =>
@@ -153,6 +168,8 @@ export const vec = {
       simd(out, 0x11);
       simd(out, 0x52);
     }),
+  lowHalves: halves(0),
+  highHalves: halves(2),
   /** One lane as a scalar. */
   lane: (a: Vec, index: number): F32 => ({
     type: "f32",

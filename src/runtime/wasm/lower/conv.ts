@@ -6,7 +6,7 @@ import type { Lowering } from "../lowering.js";
 import { lowerDepthwise } from "./depthwise.js";
 import { emitConv, groupBlock } from "./gemm.js";
 import { lowerStem, suitsStem } from "./stem.js";
-import { lowerWinograd, suitsWinograd } from "./winograd.js";
+import { lowerWinograd, winogradScheme } from "./winograd.js";
 
 export function lowerConv(lowering: Lowering, node: NodeOf<"conv2d">): void {
   const { attrs } = node;
@@ -28,8 +28,9 @@ export function lowerConv(lowering: Lowering, node: NodeOf<"conv2d">): void {
     lowerDepthwise(lowering, node, input, output, residual);
     return;
   }
-  if (kh === 3 && kw === 3 && suitsWinograd(node, input, output)) {
-    lowerWinograd(lowering, node, input, output, residual);
+  const scheme = winogradScheme(lowering, node);
+  if (scheme) {
+    lowerWinograd(lowering, scheme, node, input, output, residual);
     return;
   }
   const outPerGroup = outputs / groups;

@@ -1,12 +1,25 @@
 /**
- * The first convolution, over the network's own input of few channels: it reads planes with a border of zeros, so rows
- * of the kernel are runs of floats and no tap needs a check.
+ * The first convolution, over the network's own input of few channels, read as planes.
+ *
+ * 6×6 of stride 2 (YOLOv5 since v6.0): blocks of 2×2 pixels become channels, and a 3×3 kernel over blocks goes through
+ * Winograd. Any other: planes with a border of zeros, so that rows of the kernel are runs of floats and no tap needs a
+ * check.
  */
 
-import { convPoint, PANEL, packedFloats, packPanels, panelsOf } from "../../../kernels/wasm/index.js";
+import {
+  convPoint,
+  focus,
+  PANEL,
+  packedFloats,
+  packPanels,
+  panelsOf,
+  WINOGRAD_STRIDE_1,
+} from "../../../kernels/wasm/index.js";
 import { consumersOf, type NodeOf } from "../../../ops/index.js";
+import type { Nhwc } from "../layout.js";
 import type { Lowering } from "../lowering.js";
 import { packedBias } from "./gemm.js";
+import { emitWinograd } from "./winograd.js";
 
 type Conv = NodeOf<"conv2d">;
 
@@ -27,8 +40,69 @@ export function suitsStem(lowering: Lowering, { inputs, attrs }: Conv): boolean 
   return channels <= MOST_CHANNELS && attrs.groups === 1 && attrs.dilation[1] === 1 && kw > 1 && kw <= MOST_UNROLL;
 }
 
+/** 6×6, stride 2, padding 2 over an even input. */
+function suitsBlocks(lowering: Lowering, { inputs, attrs }: Conv): boolean {
+  const [, , h, w] = lowering.shape(inputs[0]);
+  const [, , kh, kw] = lowering.shape(inputs[1]);
+  const is = (pair: readonly number[], value: number): boolean => pair[0] === value && pair[1] === value;
+  return (
+    is([kh, kw], 6) && is(attrs.stride, 2) && is(attrs.padding, 2) && is([h % 2, w % 2], 0) && is(attrs.dilation, 1)
+  );
+}
+
+function lowerBlocks(lowering: Lowering, node: Conv): void {
+  const { attrs } = node;
+  const weight = lowering.weight(node.inputs[1], node);
+  const [outputs, channels] = weight.shape;
+  const planes = lowering.dense(node.inputs[0]);
+  const [n, , height, width] = planes.shape;
+  const [h, w] = [height / 2, width / 2];
+  const depth = channels * 4;
+  const pixelBytes = depth * 4;
+  const block = lowering.allocate(n * h * w * pixelBytes);
+  const input: Nhwc = { block, offset: 0, n, h, w, pixelBytes, segments: [{ start: 0, count: depth }] };
+  lowering.step(
+    focus(),
+    {
+      x: { block: planes.block, offset: planes.offset },
+      planes: channels,
+      height: h,
+      width: w,
+      out: { block, offset: 0 },
+      outPixel: pixelBytes,
+    },
+    n * h,
+  );
+  // OIHW 6×6 as 3×3 over blocks: row 2·Y + dy of the kernel meets row dy of block Y.
+  const weights = new Float32Array(outputs * depth * 9);
+  for (let row = 0; row < outputs * channels; row++) {
+    for (let ky = 0; ky < 6; ky++) {
+      for (let kx = 0; kx < 6; kx++) {
+        const channel = row * 4 + (ky % 2) * 2 + (kx % 2);
+        weights[channel * 9 + (ky >> 1) * 3 + (kx >> 1)] = weight.data[row * 36 + ky * 6 + kx];
+      }
+    }
+  }
+  emitWinograd(lowering, {
+    scheme: WINOGRAD_STRIDE_1,
+    input,
+    output: lowering.outputNhwc(node.outputs[0]),
+    residual: undefined,
+    padding: [1, 1],
+    activation: attrs.activation,
+    weights,
+    outputs,
+    at: (o, float) => (o * depth + float) * 9,
+    bias: attrs.hasBias ? lowering.weight(node.inputs[2], node).data : undefined,
+  });
+}
+
 export function lowerStem(lowering: Lowering, node: Conv): void {
   const { attrs } = node;
+  if (!attrs.hasResidual && suitsBlocks(lowering, node)) {
+    lowerBlocks(lowering, node);
+    return;
+  }
   const weight = lowering.weight(node.inputs[1], node);
   const bias = attrs.hasBias ? lowering.weight(node.inputs[2], node).data : undefined;
   const [outputs, channels, kh, kw] = weight.shape;
