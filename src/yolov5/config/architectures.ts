@@ -28,70 +28,62 @@ const ANCHORS_P6 = [
 
 type Line = readonly [number | readonly number[], number, string, readonly unknown[]];
 
-const up = (layer: number): Line[] => [
-  [-1, 1, "Upsample", [null, 2, "nearest"]],
-  [[-1, layer], 1, "Concat", [1]],
-];
-const down = (channels: number, layer: number): Line[] => [
-  [-1, 1, "Conv", [channels, 3, 2]],
-  [[-1, layer], 1, "Concat", [1]],
-];
-const stage = (channels: number, repeats: number): Line[] => [
-  [-1, 1, "Conv", [channels, 3, 2]],
-  [-1, repeats, "C3", [channels]],
-];
-const STEM: Line = [-1, 1, "Conv", [64, 6, 2, 2]];
+interface Stage {
+  readonly channels: number;
+  readonly repeats: number;
+}
 
-/** Backbone to P5, path aggregation over P3 to P5. */
-function p5(head: readonly Line[]): Line[] {
+/** Stages at strides 4, 8, 16, 32 and, for P6, 64. */
+const P5: readonly Stage[] = [
+  { channels: 128, repeats: 3 },
+  { channels: 256, repeats: 6 },
+  { channels: 512, repeats: 9 },
+  { channels: 1024, repeats: 3 },
+];
+const P6: readonly Stage[] = [...P5.slice(0, 3), { channels: 768, repeats: 3 }, { channels: 1024, repeats: 3 }];
+
+/** Stem and stages: stage k ends in layer 2k + 2. */
+function backbone(stages: readonly Stage[]): Line[] {
   return [
-    STEM,
-    ...stage(128, 3),
-    ...stage(256, 6),
-    ...stage(512, 9),
-    ...stage(1024, 3),
-    [-1, 1, "SPPF", [1024, 5]],
-    [-1, 1, "Conv", [512, 1, 1]],
-    ...up(6),
-    [-1, 3, "C3", [512, false]],
-    [-1, 1, "Conv", [256, 1, 1]],
-    ...up(4),
-    [-1, 3, "C3", [256, false]],
-    ...down(256, 14),
-    [-1, 3, "C3", [512, false]],
-    ...down(512, 10),
-    [-1, 3, "C3", [1024, false]],
-    ...head,
+    [-1, 1, "Conv", [64, 6, 2, 2]],
+    ...stages.flatMap(({ channels, repeats }): Line[] => [
+      [-1, 1, "Conv", [channels, 3, 2]],
+      [-1, repeats, "C3", [channels]],
+    ]),
   ];
 }
 
-/** One stage and one level more. */
-function p6(): Line[] {
-  return [
-    STEM,
-    ...stage(128, 3),
-    ...stage(256, 6),
-    ...stage(512, 9),
-    ...stage(768, 3),
-    ...stage(1024, 3),
-    [-1, 1, "SPPF", [1024, 5]],
-    [-1, 1, "Conv", [768, 1, 1]],
-    ...up(8),
-    [-1, 3, "C3", [768, false]],
-    [-1, 1, "Conv", [512, 1, 1]],
-    ...up(6),
-    [-1, 3, "C3", [512, false]],
-    [-1, 1, "Conv", [256, 1, 1]],
-    ...up(4),
-    [-1, 3, "C3", [256, false]],
-    ...down(256, 20),
-    [-1, 3, "C3", [512, false]],
-    ...down(512, 16),
-    [-1, 3, "C3", [768, false]],
-    ...down(768, 12),
-    [-1, 3, "C3", [1024, false]],
-    [[23, 26, 29, 32], 1, "Detect", ["nc", "anchors"]],
-  ];
+/** Backbone, SPPF, a path down to stride 8 and one up again (Liu et al. 2018); and the layers that the head reads. */
+function pathAggregation(stages: readonly Stage[]): { lines: Line[]; outputs: number[] } {
+  const top = stages.length - 1;
+  const lines: Line[] = [...backbone(stages), [-1, 1, "SPPF", [stages[top].channels, 5]]];
+  const outputs: number[] = [];
+  const laterals: number[] = [];
+  for (let level = top - 1; level >= 1; level--) {
+    const { channels } = stages[level];
+    laterals[level] = lines.length;
+    lines.push([-1, 1, "Conv", [channels, 1, 1]]);
+    lines.push([-1, 1, "Upsample", [null, 2, "nearest"]], [[-1, 2 * level + 2], 1, "Concat", [1]]);
+    lines.push([-1, 3, "C3", [channels, false]]);
+  }
+  outputs.push(lines.length - 1);
+  for (let level = 2; level <= top; level++) {
+    lines.push([-1, 1, "Conv", [stages[level - 1].channels, 3, 2]], [[-1, laterals[level - 1]], 1, "Concat", [1]]);
+    lines.push([-1, 3, "C3", [stages[level].channels, false]]);
+    outputs.push(lines.length - 1);
+  }
+  return { lines, outputs };
+}
+
+/** All layers of a variant: "", "6", "-seg" or "-cls". */
+function layersOf(variant: string): Line[] {
+  if (variant === "-cls") return [...backbone(P5), [-1, 1, "Classify", ["nc"]]];
+  const { lines, outputs } = pathAggregation(variant === "6" ? P6 : P5);
+  const head: Line =
+    variant === "-seg"
+      ? [outputs, 1, "Segment", ["nc", "anchors", 32, 256]]
+      : [outputs, 1, "Detect", ["nc", "anchors"]];
+  return [...lines, head];
 }
 
 /** Names accepted by `architecture`: yolov5n … yolov5x, with 6, -seg or -cls behind. */
@@ -110,21 +102,12 @@ export function architecture(name: string): ModelConfig {
     throw new OptionError(`random:${name} is no architecture; there are ${architectureNames().join(", ")}`, { name });
   }
   const variant = match[2] ?? "";
-  const detect: Line = [[17, 20, 23], 1, "Detect", ["nc", "anchors"]];
-  const segment: Line = [[17, 20, 23], 1, "Segment", ["nc", "anchors", 32, 256]];
-  const classify: Line = [-1, 1, "Classify", ["nc"]];
-  const lines =
-    variant === "6"
-      ? p6()
-      : variant === "-cls"
-        ? [...p5([]).slice(0, 9), classify]
-        : p5([variant === "-seg" ? segment : detect]);
   return parseModelConfig({
     nc: variant === "-cls" ? 1000 : 80,
     depth_multiple: size[0],
     width_multiple: size[1],
     anchors: variant === "6" ? ANCHORS_P6 : ANCHORS,
-    backbone: lines,
+    backbone: layersOf(variant),
     head: [],
   });
 }
