@@ -1,4 +1,4 @@
-/** `yolov5 export`: opened, written, read back and compared before the file gets its name. */
+/** `yolov5 export`: one file per format, written whole or not at all. */
 
 import { basename, dirname, extname, join, resolve } from "node:path";
 import { invariant } from "../errors.js";
@@ -7,19 +7,19 @@ import { openWeights } from "../node/weightSource.js";
 import { createCpuBackend } from "../runtime/cpu/cpuBackend.js";
 import type { HostTensor } from "../tensor/index.js";
 import { exportedTensors, exportSafetensors } from "../yolov5/exportSafetensors.js";
-import { createMember, openModel } from "../yolov5/loadModel.js";
+import { createMember, type OpenedModel, openModel } from "../yolov5/loadModel.js";
+import type { Member } from "../yolov5/model.js";
 import { EXIT, UsageError } from "./errors.js";
-import type { ExportFlags } from "./flags.js";
+import type { ExportedFile } from "./exportedFile.js";
+import { onnxFile } from "./exportOnnx.js";
+import type { ExportFlags, ExportFormat } from "./flags.js";
 import type { Output } from "./output.js";
 import { DownloadProgress } from "./progress.js";
 import { grouped, megabytes } from "./table.js";
 import { readModelConfig } from "./yamlFile.js";
 
 export async function runExport(flags: ExportFlags, output: Output): Promise<number> {
-  const target = flags.output ?? defaultOutput(flags.weights);
-  if (resolve(target) === resolve(flags.weights)) {
-    throw new UsageError(`--output ${target} is the checkpoint itself; give another name`);
-  }
+  const files = plan(flags);
   const config = await readModelConfig(flags.cfg);
   const progress = new DownloadProgress(output);
   const { onProgress } = progress;
@@ -28,28 +28,50 @@ export async function runExport(flags: ExportFlags, output: Output): Promise<num
   const { opened, path } = await openWeights(flags.weights, { onProgress, signal, config, onWarning }).finally(() =>
     progress.stop(),
   );
-  const { info } = createMember(opened, createCpuBackend(), { path });
-  const bytes = exportSafetensors(opened, info, { half: flags.half });
-  checkReadable(bytes, exportedTensors(opened.module, { half: flags.half }), target);
-  await writeAtomically(target, bytes);
-  const tensors = grouped(exportedTensors(opened.module).size);
-  output.line(`${target}: ${tensors} tensors, ${megabytes(bytes.length)}, ${info.task}, ${info.classes} classes`);
-  output.line(`Use it with --weights ${target}`);
-  await output.writeJson({
-    path: target,
-    format: "safetensors",
-    bytes: bytes.length,
-    source: path,
-    task: info.task,
-    classes: info.classes,
-    parameters: info.parameters,
-    half: flags.half ?? false,
-  });
+  const member = createMember(opened, createCpuBackend(), { path });
+  const { task, classes, parameters } = member.info;
+  const facts: unknown[] = [];
+  for (const { format, target } of files) {
+    const { bytes, summary, details } =
+      format === "onnx" ? onnxFile(member, flags, onWarning) : safetensorsFile(opened, member, flags, target);
+    await writeAtomically(target, bytes);
+    output.line(`${target}: ${summary}, ${megabytes(bytes.length)}, ${task}, ${classes} classes`);
+    if (format === "safetensors") output.line(`Use it with --weights ${target}`);
+    facts.push({ path: target, format, bytes: bytes.length, source: path, task, classes, parameters, ...details });
+  }
+  await output.writeJson(facts.length === 1 ? facts[0] : facts);
   return EXIT.done;
 }
 
+/** Which files are written. @throws UsageError for flags that make no sense together. */
+function plan({ include, weights, output, half }: ExportFlags): { format: ExportFormat; target: string }[] {
+  const formats = new Set<ExportFormat>(include ?? ["safetensors"]);
+  if (output !== undefined && formats.size > 1) {
+    throw new UsageError(`--output ${output} is one file, but --include names ${formats.size} formats; leave one out`);
+  }
+  if (half && formats.has("onnx")) {
+    throw new UsageError("--half holds for safetensors; ONNX files are float32: export them apart, without it");
+  }
+  return [...formats].map((format) => {
+    const target = output ?? defaultOutput(weights, format);
+    if (resolve(target) === resolve(weights)) {
+      throw new UsageError(`--output ${target} is the checkpoint itself; give another name`);
+    }
+    return { format, target };
+  });
+}
+
+/** Read back and compared. */
+function safetensorsFile(opened: OpenedModel, { info }: Member, flags: ExportFlags, target: string): ExportedFile {
+  const { half = false } = flags;
+  const tensors = exportedTensors(opened.module, { half });
+  const bytes = exportSafetensors(opened, info, { half });
+  checkReadable(bytes, tensors, target);
+  return { bytes, summary: `${grouped(tensors.size)} tensors`, details: { half } };
+}
+
 /** Beside a file; in the current folder for URLs and names. */
-function defaultOutput(weights: string): string {
+function defaultOutput(weights: string, format: ExportFormat): string {
   const remote = /^(https?:|random:)/i.test(weights);
   const name = basename(remote ? weights.replace(/^random:/i, "").replace(/[?#].*$/, "") : weights);
   const stem = name.slice(
@@ -57,7 +79,7 @@ function defaultOutput(weights: string): string {
     name.length - (/^\.(pt|pth|safetensors)$/i.test(extname(name)) ? extname(name).length : 0),
   );
   const folder = remote ? "." : dirname(weights);
-  return join(folder, `${stem.replaceAll(":", "-") || "model"}.safetensors`);
+  return join(folder, `${stem.replaceAll(":", "-") || "model"}.${format}`);
 }
 
 /** A file that does not come back as it went in must not replace a good one. */

@@ -63,12 +63,16 @@ export interface InfoFlags extends CommonFlags {
   readonly half?: boolean;
 }
 
+export type ExportFormat = "safetensors" | "onnx";
+
 export interface ExportFlags extends CommonFlags {
   readonly weights: string;
-  readonly include?: readonly string[];
+  readonly include?: readonly ExportFormat[];
   readonly output?: string;
   readonly half?: boolean;
   readonly cfg?: string;
+  readonly imgsz?: readonly number[];
+  readonly batchSize: number;
 }
 
 export interface BenchFlags extends Omit<CommonFlags, "backend"> {

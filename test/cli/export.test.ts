@@ -10,6 +10,7 @@ import { seededRandom } from "../../src/yolov5/config/sources.js";
 import { exportedTensors } from "../../src/yolov5/exportSafetensors.js";
 import { openModel } from "../../src/yolov5/loadModel.js";
 import { referencePath } from "../support/reference.js";
+import { readOnnx } from "../yolov5/onnxReader.js";
 import { cli, EXAMPLE, FAST, fixture, scratchFolder } from "./support.js";
 
 const folder = await scratchFolder();
@@ -118,4 +119,34 @@ test("--half: every floating-point tensor as float16, half the size", async () =
   expect(new Set(dtypes)).toEqual(new Set(["float16"]));
   const [half, full] = [await readFile(target), await readFile(path("full.safetensors"))];
   expect(half.length / full.length).toBeLessThan(0.55);
+});
+
+describe("--include onnx", () => {
+  const weights = fixture("v6.pt");
+
+  test("a file of its own, its size and facts, beside safetensors", async () => {
+    const copy = path("two.pt");
+    await writeFile(copy, await readFile(weights));
+    const size = ["--imgsz", "64", "96", "--batch-size", "2"];
+    const argv = ["export", "--weights", copy, "--include", "onnx", "--include", "safetensors", ...size];
+    const { code, stdout } = await cli([...argv, "--json", "-"]);
+    expect(code).toBe(0);
+    const [onnx, safetensors] = JSON.parse(stdout);
+    expect(onnx).toMatchObject({ path: path("two.onnx"), format: "onnx", opset: 13, input: [2, 3, 64, 96] });
+    expect(safetensors).toMatchObject({ path: path("two.safetensors"), format: "safetensors", half: false });
+    const model = readOnnx(await readFile(onnx.path));
+    expect(model.inputs).toEqual([{ name: "images", shape: [2, 3, 64, 96] }]);
+    expect(model.outputs[0].shape).toEqual([2, 3 * (8 * 12 + 4 * 6 + 2 * 3), 5 + onnx.classes]);
+    expect(model.metadata.get("stride")).toBe("32");
+    expect(model.metadata.get("names")).toMatch(/^\{0: ".*"\}$/);
+  });
+
+  test("refuses what makes no sense", async () => {
+    const half = await cli(["export", "--weights", weights, "--include", "onnx", "--half"]);
+    expect(half).toMatchObject({ code: 2, stderr: expect.stringContaining("ONNX files are float32") });
+    const both = ["export", "--weights", weights, "--include", "onnx", "safetensors", "--output", path("x")];
+    expect(await cli(both)).toMatchObject({ code: 2, stderr: expect.stringContaining("is one file") });
+    const other = await cli(["export", "--weights", weights, "--include", "tflite"]);
+    expect(other).toMatchObject({ code: 2, stderr: expect.stringContaining("safetensors and onnx") });
+  });
 });

@@ -75,7 +75,7 @@ function readAttribute(bytes: Uint8Array): [string, Attribute] {
 function readTensor(bytes: Uint8Array): [string, HostTensor] {
   const fields = fieldsOf(bytes);
   const shape = all(fields, 1).map(whole);
-  const raw = (one(fields, 9)?.bytes ?? new Uint8Array()).slice().buffer;
+  const raw = Uint8Array.from(one(fields, 9)?.bytes ?? []).buffer;
   const type = whole(one(fields, 2));
   if (type !== 1 && type !== 7) throw new Error(`ONNX: element type ${type}`);
   const value =

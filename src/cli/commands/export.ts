@@ -1,33 +1,42 @@
-/** `yolov5 export`: a checkpoint as safetensors. */
+/** `yolov5 export`: a checkpoint as safetensors or ONNX. */
 
 import { type Command, InvalidArgumentError } from "commander";
-import type { ExportFlags } from "../flags.js";
-import { list } from "../values.js";
+import type { ExportFlags, ExportFormat } from "../flags.js";
+import { imageSize, list, whole } from "../values.js";
 import { addCommonOptions, type Start, WEIGHTS_HELP } from "./common.js";
 
 const AFTER = `
-The file holds the tensors under PyTorch's names (safetensors.torch.load_file reads them) and, in its metadata, the module
+A safetensors file holds the tensors under PyTorch's names (safetensors.torch.load_file reads them) and, in its metadata, the module
 tree, class names, strides and anchors. Every command takes it as --weights and gives the same boxes.
+
+An ONNX file (opset 13, float32, BatchNorm folded, boxes decoded, for one input size) is for other engines.
 
 Examples:
   yolov5 export --weights best.pt                       writes best.safetensors
-  yolov5 export --weights best.pt --half --output small.safetensors`;
+  yolov5 export --weights best.pt --half --output small.safetensors
+  yolov5 export --weights best.pt --include onnx --imgsz 416 640`;
 
-function format(text: string): string {
-  if (text !== "safetensors") throw new InvalidArgumentError("This engine writes safetensors.");
-  return text;
+function format(text: string): ExportFormat {
+  if (text === "safetensors" || text === "onnx") return text;
+  throw new InvalidArgumentError("This engine writes safetensors and onnx.");
 }
 
 export function defineExport(program: Command, start: Start): void {
   const command = program
     .command("export")
-    .summary("write a checkpoint as .safetensors")
-    .description("Writes a checkpoint as .safetensors, which every command loads again.")
+    .summary("write a checkpoint as .safetensors or .onnx")
+    .description("Writes a checkpoint as .safetensors, which every command loads again, or as .onnx for other engines.")
     .optionsGroup("Options:")
     .requiredOption("--weights <w>", WEIGHTS_HELP)
-    .option("--include <format...>", "what to write; this engine writes safetensors", list(format))
-    .option("--output <file>", "default: the checkpoint's name with .safetensors")
-    .option("--half", "float16 storage (default: the checkpoint's own types)")
+    .option("--include <format...>", "safetensors, onnx (default: safetensors)", list(format))
+    .option("--output <file>", "default: the checkpoint's name with the format's ending")
+    .option("--half", "safetensors: float16 storage (default: the checkpoint's own types)")
+    .option(
+      "--imgsz <px...>",
+      "onnx: input size, one number or height width (default: 640; classification 224)",
+      imageSize,
+    )
+    .option("--batch-size <n>", "onnx: pictures in one forward pass", whole(1), 1)
     .option(
       "--cfg <yaml>",
       "model description (YAML file or a name such as yolov5s), for a state dict that carries none",
