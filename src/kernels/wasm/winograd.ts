@@ -1,6 +1,6 @@
 /**
- * 3×3 convolution by Winograd's algorithm, for any of its schemes. A tile of work is a block of 4×4 output tiles, all in the
- * thread's scratch memory:
+ * 3×3 convolution by Winograd's algorithm, for any of its schemes. A tile of work is a block of 4×4 output tiles times a
+ * block of panels, all in the thread's scratch memory:
  *   V[plane][tile][c]: the points of each input tile,
  *   M[tile][plane]: V times the plane's weights, for eight outputs at a time,
  *   outputs of M, bias, activation, residual, store.
@@ -28,6 +28,8 @@ const FIELDS = [
   "tiles",
   "blockTiles",
   "depth",
+  "panelBlocks",
+  "panelsPerBlock",
   "weights",
   "panelBytes",
   "panels",
@@ -292,7 +294,8 @@ export function winograd(scheme: WinogradScheme, variant: ConvVariant): Kernel<W
     const blockTiles = k.local("blockTiles");
     const depth = k.local("depth");
     const depthBytes = f.i32(i32.shl(depth, 2));
-    const first = f.i32(i32.mul(k.tile, blockTiles));
+    const panelBlock = f.i32(i32.remU(k.tile, k.arg("panelBlocks")));
+    const first = f.i32(i32.mul(i32.divU(k.tile, k.arg("panelBlocks")), blockTiles));
     const between = f.i32(i32.add(k.scratch, SINK_BYTES));
     const patch = f.i32(i32.add(between, betweenBytes(scheme)));
     const v = f.i32(i32.add(patch, i32.mul(depthBytes, planesOf(scheme))));
@@ -318,9 +321,9 @@ export function winograd(scheme: WinogradScheme, variant: ConvVariant): Kernel<W
     forPanels(
       f,
       {
-        first: i32.const(0),
-        last: k.local("panels"),
-        half: k.arg("half"),
+        first: i32.mul(panelBlock, k.arg("panelsPerBlock")),
+        last: k.min(i32.mul(i32.add(panelBlock, 1), k.arg("panelsPerBlock")), k.arg("panels")),
+        half: i32.and(k.arg("half"), i32.eq(panelBlock, i32.sub(k.arg("panelBlocks"), 1))),
         weights,
         panelBytes: k.local("panelBytes"),
         columns: [bias, column],

@@ -118,7 +118,5 @@ export function readNhwc(memory: Float32Array, view: Nhwc): Float32Array<ArrayBu
 /** Reads a dense value out of memory. */
 export function readDense(memory: Float32Array, view: Dense): Float32Array<ArrayBuffer> {
   const base = (view.block.address + view.offset) / 4;
-  const out = new Float32Array(elementCount(view.shape));
-  out.set(memory.subarray(base, base + out.length));
-  return out;
+  return memory.slice(base, base + elementCount(view.shape)) as Float32Array<ArrayBuffer>;
 }

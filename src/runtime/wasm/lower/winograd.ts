@@ -25,11 +25,57 @@ type Conv = NodeOf<"conv2d">;
 const LEAST_CHANNELS = 8;
 /** Products of Winograd over products of the direct kernel above which it does not pay. */
 const LARGEST_SHARE = 0.7;
-/** Floats of transformed input that a block should take in scratch memory: half of a common L2 cache. */
+/** Floats of transformed input that a block may take in scratch memory: half of a common L2 cache, or a whole one. */
 const BLOCK_FLOATS = 65536;
-/** Tiles of a block: enough to share each pass over the weights, no more than help. */
-const LEAST_TILES = 12;
+const MOST_BLOCK_FLOATS = 2 * BLOCK_FLOATS;
+/** Tiles beyond which a block shares nothing more. */
 const MOST_TILES = 24;
+
+interface Cut {
+  readonly blockTiles: number;
+  readonly panelBlocks: number;
+  readonly panelsPerBlock: number;
+}
+
+/**
+ * Cuts tiles × panels so that threads end together: by a rough count of instructions it tries block sizes and, where a
+ * map has too few tiles to share, blocks of panels, each of which then transforms the input anew.
+ */
+export function cutWinograd(
+  scheme: WinogradScheme,
+  tiles: number,
+  depth: number,
+  panels: number,
+  threads: number,
+): Cut {
+  const planes = planesOf(scheme);
+  const fit = Math.max(8, Math.floor(MOST_BLOCK_FLOATS / (planes * depth) / 4) * 4);
+  const cost = (count: number, panelCount: number): number => {
+    const gather = count * depth * planes * 3;
+    const rows = Math.ceil(count / 4) * 4;
+    // Weights that do not stay in a cache are read again by every block.
+    return gather + panelCount * planes * (rows * (depth * 3.5 + 20) + count * 40 + depth * 6);
+  };
+  let best: (Cut & { readonly end: number }) | undefined;
+  for (const panelBlocks of threads === 1 ? [1] : [1, 2, threads, 2 * threads]) {
+    if (panelBlocks > panels) continue;
+    const panelsPerBlock = Math.ceil(panels / panelBlocks);
+    const most = Math.min(MOST_TILES, fit, Math.ceil(tiles / 4) * 4);
+    for (let blockTiles = 4; blockTiles <= most; blockTiles += 4) {
+      const full = Math.floor(tiles / blockTiles) * panelBlocks;
+      const rest = tiles % blockTiles;
+      // Full blocks in rounds of all threads, then what is left.
+      const left = full % threads;
+      const tail = rest > 0 ? Math.ceil(Math.max(0, panelBlocks - (left > 0 ? threads - left : 0)) / threads) : 0;
+      const end =
+        Math.ceil(full / threads) * cost(blockTiles, panelsPerBlock) + tail * cost(Math.max(rest, 1), panelsPerBlock);
+      if (!best || end < best.end)
+        best = { blockTiles, panelBlocks: Math.ceil(panels / panelsPerBlock), panelsPerBlock, end };
+    }
+  }
+  if (!best) throw new Error("internal error: a Winograd convolution without tiles");
+  return best;
+}
 
 /** The scheme that computes a convolution with fewer products, if one does. */
 export function winogradScheme(lowering: Lowering, { attrs, inputs, outputs }: Conv): WinogradScheme | undefined {
@@ -92,11 +138,14 @@ export function emitWinograd(lowering: Lowering, work: WinogradWork): void {
   const tilesX = Math.ceil(output.w / WINOGRAD_TILE);
   const tilesPerImage = tilesX * Math.ceil(output.h / WINOGRAD_TILE);
   const tiles = tilesPerImage * output.n;
-  const fit = Math.min(MOST_TILES, Math.max(LEAST_TILES, Math.floor(BLOCK_FLOATS / (planesOf(scheme) * depth))));
-  // Equal blocks, as many as threads can share evenly.
-  const { threads } = lowering.options;
-  const blocks = Math.ceil(Math.ceil(tiles / fit) / threads) * threads;
-  const blockTiles = Math.ceil(tiles / blocks / 4) * 4;
+  const panels = full + (half ? 1 : 0);
+  const { blockTiles, panelBlocks, panelsPerBlock } = cutWinograd(
+    scheme,
+    tiles,
+    depth,
+    panels,
+    lowering.options.threads,
+  );
   lowering.scratchBytes = Math.max(lowering.scratchBytes, winogradScratch(scheme, blockTiles, depth));
   const view = residual ?? output;
   lowering.step(
@@ -115,6 +164,8 @@ export function emitWinograd(lowering: Lowering, work: WinogradWork): void {
       tiles,
       blockTiles,
       depth,
+      panelBlocks,
+      panelsPerBlock,
       weights: lowering.constant(winogradFloats(scheme, outputs, depth), (target) =>
         winogradWeights(scheme, target, work.weights, outputs, depth, work.at),
       ),
@@ -133,6 +184,6 @@ export function emitWinograd(lowering: Lowering, work: WinogradWork): void {
       residualRow: output.w * view.pixelBytes,
       residualImage: output.h * output.w * view.pixelBytes,
     },
-    Math.ceil(tiles / blockTiles),
+    Math.ceil(tiles / blockTiles) * panelBlocks,
   );
 }
