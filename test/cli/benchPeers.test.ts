@@ -127,7 +127,7 @@ describe("a peer's process", () => {
   test("is not timed where its outputs are not ours", async () => {
     const { refused } = await open("wrong", answer("params.input.data.map((v, i) => (i === 2 ? v + 0.1 : v))"));
     expect(refused).toMatchObject({ engine: "onnxruntime-web/wasm", model: "m", wrong: true });
-    expect(refused?.reason).toMatch(/differs from ours by up to 0\.100 \(at 2: 3\.0999\d+, ours 3\)/);
+    expect(refused?.reason).toMatch(/its output 0 is not ours: 3\.0999\d+ where ours is 3 \(element 2\)/);
     const shape = await open("shape", answer("params.input.data", "[4]"));
     expect(shape.refused).toMatchObject({ wrong: true, reason: "its outputs are [4], not [1,1,2,2]" });
   });
@@ -143,16 +143,27 @@ describe("a peer's process", () => {
   });
 });
 
-test("comparison: a number that is none never passes, rounding does, coarser for float16", () => {
-  const pair = (a: number, b: number) => [[a], [b]].map(([v]) => [tensor("float32", [1], Float32Array.of(v))]);
-  const check = (a: number, b: number, dtype: "float32" | "float16") => {
-    const [actual, expected] = pair(a, b);
-    return checkOutputs(actual, expected, dtype).problem;
-  };
-  expect(check(600, 600.1, "float32")).toBeUndefined();
-  expect(check(0.5, 0.52, "float32")).toContain("differs");
-  expect(check(0.5, 0.52, "float16")).toBeUndefined();
-  expect(check(Number.NaN, 0.5, "float16")).toContain("differs");
+describe("comparison", () => {
+  const rows = (...values: number[]) => [tensor("float32", [1, values.length / 2, 2], Float32Array.from(values))];
+  const problem = (actual: number[], expected: number[], dtype: "float32" | "float16"): string | undefined =>
+    checkOutputs(rows(...actual), rows(...expected), dtype).problem;
+
+  test("each column by its own scale", () => {
+    // A pixel column and a score column: what is rounding in one is an error in the other.
+    expect(problem([600.5, 0.5, 3.1, 0.1], [600, 0.5, 3, 0.1], "float32")).toBeUndefined();
+    expect(problem([600, 0.5, 3, 0.11], [600, 0.5, 3, 0.1], "float32")).toContain("(element 3)");
+    expect(problem([610, 0.5, 3, 0.1], [600, 0.5, 3, 0.1], "float32")).toContain("(element 0)");
+  });
+
+  test("coarser for float16", () => {
+    expect(problem([600, 0.5, 3, 0.11], [600, 0.5, 3, 0.1], "float16")).toBeUndefined();
+    expect(problem([600, 0.5, 3, 0.2], [600, 0.5, 3, 0.1], "float16")).toContain("(element 3)");
+  });
+
+  test("a number that is none never passes", () => {
+    expect(problem([600, Number.NaN], [600, 0.5], "float16")).toContain("NaN");
+    expect(problem([600, Number.POSITIVE_INFINITY], [600, 0.5], "float16")).toContain("Infinity");
+  });
 });
 
 test("ratios: own rows over peers of the same model, size and batch", () => {

@@ -41,11 +41,8 @@ export function lowerNode(g: OnnxGraph, node: Node, inputs: readonly string[], d
       return inputs.slice(1).reduce((sum, term) => g.node("Add", [sum, term], name), x);
     case "scale":
       return g.node("Mul", [x, g.floats([node.attrs.factor])], name);
-    case "pad2d": {
-      const [left, right, top, bottom] = node.attrs.padding;
-      const pads = g.longs([0, 0, top, left, 0, 0, bottom, right]);
-      return g.node("Pad", [x, pads, g.floats([node.attrs.value])], name, { mode: "constant" });
-    }
+    case "pad2d":
+      return lowerPad(g, node, x, shapes[0]);
     case "spaceToDepth":
       return lowerSpaceToDepth(g, node, x, shapes[0]);
     case "depthToSpace":
@@ -109,6 +106,28 @@ function lowerMaxPool(g: OnnxGraph, node: NodeOf<"maxPool2d">, x: string, input:
     pads: [...padding, ...after],
     dilations: dilation,
   });
+}
+
+/**
+ * Rows and columns that are added are concatenated: ONNX Runtime (1.30) merges a Pad with zeros into a MaxPool after it,
+ * whose own padding is −∞, and so gives other numbers where a map is negative (YOLOv3-tiny). Cropping stays a Pad.
+ */
+function lowerPad(g: OnnxGraph, node: NodeOf<"pad2d">, x: string, shape: readonly number[]): string {
+  const { attrs, name } = node;
+  const [left, right, top, bottom] = attrs.padding;
+  if (attrs.padding.some((size) => size < 0)) {
+    const pads = g.longs([0, 0, top, left, 0, 0, bottom, right]);
+    return g.node("Pad", [x, pads, g.floats([attrs.value])], name, { mode: "constant" });
+  }
+  const [n, c, h, w] = shape;
+  const border = (rows: number, columns: number): string[] => {
+    const count = n * c * rows * columns;
+    return count === 0 ? [] : [g.floats(new Array<number>(count).fill(attrs.value), [n, c, rows, columns])];
+  };
+  const tall = [...border(top, w), x, ...border(bottom, w)];
+  const padded = tall.length === 1 ? x : g.node("Concat", tall, `${name}.rows`, { axis: 2 });
+  const wide = [...border(top + h + bottom, left), padded, ...border(top + h + bottom, right)];
+  return wide.length === 1 ? padded : g.node("Concat", wide, name, { axis: 3 });
 }
 
 function lowerSpaceToDepth(g: OnnxGraph, node: NodeOf<"spaceToDepth">, x: string, shape: readonly number[]): string {
