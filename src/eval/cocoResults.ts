@@ -57,7 +57,7 @@ function segmentationOf(outcome: PictureOutcome, i: number): Pick<CocoResult, "s
   if (!prototypes || !coefficients) return {};
   const { x1, y1, x2, y2 } = candidates[i];
   const mask = processMask(prototypesOf(prototypes), coefficients, [x1, y1, x2, y2], placement.input);
-  const { counts, size } = encodeRle(scaleMask(mask, placement.original));
+  const { counts, size } = encodeRle(scaleMask(mask, placement.original, placement.scaleBack));
   return { segmentation: { size, counts: compressCounts(counts) } };
 }
 

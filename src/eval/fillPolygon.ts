@@ -4,7 +4,6 @@
  */
 
 const ONE = 65536;
-const HALF = 32768;
 
 /** A row-major 0/1 bitmap to draw into. */
 export interface Bitmap {
@@ -42,8 +41,8 @@ export function fillPolygon(bitmap: Bitmap, points: Int32Array): void {
       .map(({ x, slope, top }) => x + slope * (y - top))
       .sort((a, b) => a - b);
     for (let k = 0; k + 1 < crossings.length; k += 2) {
-      const from = Math.max(0, Math.floor((crossings[k] + HALF) / ONE));
-      const to = Math.min(bitmap.width - 1, Math.floor((crossings[k + 1] + HALF) / ONE));
+      const from = Math.max(0, Math.ceil(crossings[k] / ONE));
+      const to = Math.min(bitmap.width - 1, Math.floor(crossings[k + 1] / ONE));
       if (from <= to) bitmap.data.fill(1, y * bitmap.width + from, y * bitmap.width + to + 1);
     }
   }

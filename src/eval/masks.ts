@@ -6,7 +6,7 @@
 import type { Size } from "../yolov5/boxes.js";
 import type { Prototypes } from "../yolov5/masks.js";
 import type { Candidate } from "../yolov5/nms.js";
-import type { BinaryMask } from "../yolov5/rle.js";
+import { type BinaryMask, maskArea } from "../yolov5/rle.js";
 import type { GroundTruth, Polygon } from "./dataset/types.js";
 import { fillPolygon } from "./fillPolygon.js";
 import type { Placement } from "./targets.js";
@@ -70,8 +70,8 @@ function cornersOf([x, y, w, h]: Float32Array): Polygon {
   return Float32Array.of(x1, y1, x2, y1, x2, y2, x1, y2);
 }
 
-/** Bilinear with half-pixel centres and no smoothing, > 0.5. */
-function sampleDown(bitmap: Uint8Array, from: Size, to: Size): Uint8Array {
+/** A bitmap at another size: bilinear with half-pixel centres and no smoothing, > 0.5. */
+export function sampleDown(bitmap: Uint8Array, from: Size, to: Size): Uint8Array {
   const out = new Uint8Array(to[0] * to[1]);
   const columns = sampling(from[1], to[1]);
   const rows = sampling(from[0], to[0]);
@@ -122,9 +122,9 @@ interface ClassedMasks {
 export function maskIou(labels: ClassedMasks, detections: ClassedMasks): Float32Array {
   const { fround } = Math;
   const iou = new Float32Array(labels.masks.length * detections.masks.length);
-  const areas = detections.masks.map(areaOf);
+  const areas = detections.masks.map(maskArea);
   for (const [l, label] of labels.masks.entries()) {
-    const own = areaOf(label);
+    const own = maskArea(label);
     for (const [d, detection] of detections.masks.entries()) {
       if (labels.classes[l] !== detections.classes[d]) continue;
       const inter = intersection(label, detection);
@@ -132,12 +132,6 @@ export function maskIou(labels: ClassedMasks, detections: ClassedMasks): Float32
     }
   }
   return iou;
-}
-
-function areaOf({ data }: BinaryMask): number {
-  let area = 0;
-  for (const bit of data) area += bit;
-  return area;
 }
 
 function intersection(a: BinaryMask, b: BinaryMask): number {

@@ -6,7 +6,7 @@
 
 import { ShapeError } from "../errors.js";
 import { formatShape, type HostTensor, toFloat32 } from "../tensor/index.js";
-import { type Size, scaleBackGeometry } from "./boxes.js";
+import { type ScaleBack, type Size, scaleBackGeometry } from "./boxes.js";
 import type { BinaryMask } from "./rle.js";
 
 /** Prototypes of one image, NCHW without N. */
@@ -84,9 +84,10 @@ export function processMaskNative(
 /**
  * A mask at the size of the network's input in pixels of the original: the padding cut off, bilinear with half-pixel
  * centres, > 0.5 (v7.0's `scale_image`).
+ * @param placement the letterbox's own padding, as `val` uses it; default recomputed from the two sizes.
  */
-export function scaleMask(mask: BinaryMask, original: Size): BinaryMask {
-  const view = unpadded([mask.height, mask.width], original);
+export function scaleMask(mask: BinaryMask, original: Size, placement?: ScaleBack): BinaryMask {
+  const view = unpadded([mask.height, mask.width], original, placement);
   const plane = new Float32Array(mask.width * mask.height);
   const w = mask.x1 - mask.x0;
   for (let y = mask.y0; y < mask.y1; y++) {
@@ -110,8 +111,8 @@ function firstInside(edge: number, size: number): number {
 }
 
 /** The part of a letterboxed plane that shows the picture; Python's `int()` truncates. */
-function unpadded(plane: Size, original: Size): Rectangle {
-  const { padX, padY } = scaleBackGeometry(plane, original);
+function unpadded(plane: Size, original: Size, placement = scaleBackGeometry(plane, original)): Rectangle {
+  const { padX, padY } = placement;
   return {
     x0: Math.trunc(padX),
     y0: Math.trunc(padY),

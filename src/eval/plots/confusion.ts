@@ -8,6 +8,8 @@ import { STYLE } from "./render.js";
 const WRITTEN_CLASSES = 30;
 /** Smaller shares are left white. */
 const LEAST = 0.005;
+/** Longest class name on an axis, in pixels. */
+const LABEL_LIMIT = 140;
 
 export function confusionSpec(matrix: ConfusionMatrix, names: readonly string[]): Spec {
   const side = matrix.classes + 1;
@@ -26,11 +28,17 @@ export function confusionSpec(matrix: ConfusionMatrix, names: readonly string[])
   const size = side <= 8 ? side * 72 : side * cell;
   const written = matrix.classes <= WRITTEN_CLASSES;
   const fontSize = Math.max(7, Math.min(12, Math.round((size / side) * 0.32)));
+  const labelFontSize = Math.max(7, Math.min(12, cell - 2));
+  // Without a canvas Vega guesses widths of texts far too high, and would put the titles as far away.
+  const longest = Math.max(...labels.map((label) => label.length));
+  const extent = Math.min(LABEL_LIMIT, longest * labelFontSize * 0.6) + 8;
   const axis = {
-    labelFontSize: Math.max(7, Math.min(12, cell - 2)),
-    labelLimit: 140,
+    labelFontSize,
+    labelLimit: LABEL_LIMIT,
     labelOverlap: false,
     ticks: false,
+    minExtent: extent,
+    maxExtent: extent,
   } as const;
   return {
     ...STYLE,

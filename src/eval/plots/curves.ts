@@ -73,7 +73,14 @@ export function curveSpec(kind: CurveKind, metrics: Metrics, names: readonly str
     ],
     legends: [
       ...(named && own.length > 0
-        ? [{ stroke: "color", symbolType: "stroke", title: kind === "PR" ? "class, AP at IoU 0.5" : "class" } as const]
+        ? [
+            {
+              stroke: "color",
+              symbolType: "stroke",
+              symbolStrokeWidth: 2.5,
+              title: kind === "PR" ? "class, AP at IoU 0.5" : "class",
+            } as const,
+          ]
         : []),
       ...(own.length > 1 ? [{ stroke: "meanColor", symbolType: "stroke", symbolStrokeWidth: 4 } as const] : []),
     ],
@@ -92,7 +99,6 @@ function lines(source: string, stroke: ProductionRule<ColorValueRef>, width: num
     marks: [
       {
         type: "line",
-        clip: true,
         from: { data: `${source}Series` },
         encode: {
           enter: {

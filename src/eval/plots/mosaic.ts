@@ -3,6 +3,7 @@
 import {
   type Annotation,
   annotate,
+  BLACK,
   Canvas,
   type MaskWindow,
   paletteColor,
@@ -38,7 +39,7 @@ export interface MosaicTiles {
 }
 
 export function mosaicTiles(outcome: PictureOutcome, names: readonly string[]): MosaicTiles {
-  const scaled = fit(outcome.image);
+  const scaled = scaleToTile(outcome.image);
   return {
     labels: annotate(scaled.image, labelAnnotations(outcome, names, scaled)),
     predictions: annotate(scaled.image, predictionAnnotations(outcome, names, scaled)),
@@ -60,7 +61,16 @@ export function composeMosaic(tiles: readonly { readonly image: RgbImage; readon
       const from = row * image.width * 3;
       canvas.image.data.set(image.data.subarray(from, from + image.width * 3), ((y + row) * width + x) * 3);
     }
-    canvas.outlinedText(shorten(name), left + 6, top + TILE - 8, 12, WHITE, 0.8);
+    const text = shorten(name);
+    canvas.fillRectangle(
+      left,
+      top + TILE - 18,
+      left + Math.ceil(canvas.textWidth(text, 12)) + 12,
+      top + TILE,
+      BLACK,
+      0.6,
+    );
+    canvas.text(text, left + 6, top + TILE - 5, 12, WHITE);
   }
   for (let i = 1; i < columns; i++) canvas.fillRectangle(i * TILE - 1, 0, i * TILE + 1, rows * TILE, WHITE);
   for (let i = 1; i < rows; i++) canvas.fillRectangle(0, i * TILE - 1, width, i * TILE + 1, WHITE);
@@ -71,7 +81,7 @@ function shorten(name: string): string {
   return name.length > 50 ? `${name.slice(0, 30)}…${name.slice(-19)}` : name;
 }
 
-function fit(image: RgbImage): Scaled {
+function scaleToTile(image: RgbImage): Scaled {
   const gain = Math.min(TILE / image.width, TILE / image.height);
   const width = Math.max(1, Math.round(image.width * gain));
   const height = Math.max(1, Math.round(image.height * gain));

@@ -1,0 +1,150 @@
+/** Masks: predictions at the prototypes' resolution, labels drawn and sampled down, figures of their own. */
+
+import { describe, expect, test } from "vitest";
+import { CocoResults } from "../../src/eval/cocoResults.js";
+import { compressCounts, expandCounts } from "../../src/eval/cocoRle.js";
+import { COCO_CATEGORY_IDS, COCO_NAMES } from "../../src/eval/coco80.js";
+import type { DetectionDataset } from "../../src/eval/dataset/types.js";
+import { evaluate, type PictureOutcome } from "../../src/eval/evaluate.js";
+import { labelMasks, maskIou, predictedMasks } from "../../src/eval/masks.js";
+import type { EvaluationModel } from "../../src/eval/model.js";
+import type { HostTensor } from "../../src/tensor/index.js";
+import type { Candidate } from "../../src/yolov5/nms.js";
+import { type BinaryMask, maskArea } from "../../src/yolov5/rle.js";
+
+const candidate = (x1: number, y1: number, x2: number, y2: number, ...coefficients: number[]): Candidate => ({
+  ...{ x1, y1, x2, y2, confidence: 0.9, classIndex: 0, row: 0 },
+  coefficients: Float32Array.from(coefficients),
+});
+const placement = { scaleBack: { gain: 1, padX: 0, padY: 0 }, loaded: [32, 32], input: [32, 32], original: [32, 32] } as const;
+const windowOf = ({ x0, y0, x1, y1 }: BinaryMask): number[] => [x0, y0, x1, y1];
+
+describe("masks", () => {
+  // Channel 0 is 1 in the left half and −1 in the right one; channel 1 is 1 everywhere.
+  const protos = {
+    channels: 2,
+    width: 8,
+    height: 8,
+    data: Float32Array.from({ length: 128 }, (_, i) => (i >= 64 ? 1 : i % 8 < 4 ? 1 : -1)),
+  };
+
+  test("predictions are positive sums inside their box, at a quarter of the input", () => {
+    const [left, whole, right] = predictedMasks(
+      protos,
+      [candidate(8, 8, 24, 24, 1, 0), candidate(7.9, 8.1, 24.1, 23.9, 0, 1), candidate(-9, 0, 99, 32, -1, -0.5)],
+      [32, 32],
+    );
+    expect([windowOf(left), maskArea(left)]).toEqual([[2, 2, 6, 6], 8]);
+    expect([windowOf(whole), maskArea(whole)]).toEqual([[2, 3, 7, 6], 15]);
+    expect([windowOf(right), maskArea(right)]).toEqual([[0, 0, 8, 8], 32]);
+  });
+
+  test("labels are their outlines, or their boxes where they have none", () => {
+    const truth = {
+      classes: Int32Array.of(0, 0, 0),
+      boxes: Float32Array.of(0.5, 0.5, 0.5, 0.5, 0.5, 0.5, 0.5, 0.5, 0.1, 0.1, 0.01, 0.01),
+      polygons: [[], [Float32Array.of(0.25, 0.25, 0.5, 0.25, 0.5, 0.75, 0.25, 0.75)], []],
+    };
+    const [box, outline, speck] = labelMasks(truth, placement, [8, 8]);
+    // Rows 8 to 24 with both ends drawn: a cell counts where at least three of its middle four pixels are set.
+    expect([windowOf(box), maskArea(box)]).toEqual([[2, 2, 6, 6], 16]);
+    expect([windowOf(outline), maskArea(outline)]).toEqual([[2, 2, 4, 6], 8]);
+    expect(maskArea(speck)).toBe(0);
+  });
+
+  test("IoU by hand, 0 between classes", () => {
+    const masks = predictedMasks(
+      protos,
+      [candidate(0, 0, 16, 16, 0, 1), candidate(8, 0, 24, 16, 0, 1), candidate(16, 16, 32, 32, 0, 1)],
+      [32, 32],
+    );
+    const iou = maskIou({ masks: [masks[0]], classes: [0] }, { masks, classes: [0, 0, 0] });
+    for (const [i, value] of [1, 8 / 24, 0].entries()) expect(iou[i]).toBeCloseTo(value, 6);
+    expect(Array.from(maskIou({ masks: [masks[0]], classes: [1] }, { masks, classes: [0, 0, 0] }))).toEqual([0, 0, 0]);
+  });
+});
+
+/** One picture of 64×64 (input 96×96, 16 pixels of padding) with one box whose mask is its left half. */
+class LeftHalf implements EvaluationModel {
+  readonly info = { task: "segment", names: ["thing"], classes: 1, stride: 32, maskCoefficients: 1 } as const;
+  async forward(input: HostTensor): Promise<HostTensor[]> {
+    const [n, , h, w] = input.shape;
+    const prediction = new Float32Array(n * 7);
+    const proto = new Float32Array((n * h * w) / 16);
+    for (let i = 0; i < n; i++) prediction.set([48, 48, 32, 32, 1, 0.9, 1], 7 * i);
+    for (let i = 0; i < proto.length; i++) proto[i] = i % (w / 4) < w / 8 ? 3 : -3;
+    return [
+      { dtype: "float32", shape: [n, 1, 7], data: prediction },
+      { dtype: "float32", shape: [n, 1, h / 4, w / 4], data: proto },
+    ];
+  }
+  forwardAugmented(): Promise<HostTensor> {
+    return Promise.reject(new Error("segmentation has no augmentation"));
+  }
+}
+
+function dataset(box: readonly number[], polygon: readonly number[]): DetectionDataset {
+  const image = { width: 64, height: 64, data: new Uint8Array(64 * 64 * 3) };
+  const truth = {
+    classes: Int32Array.of(0),
+    boxes: Float32Array.from(box),
+    polygons: [[Float32Array.from(polygon)]],
+  };
+  const sample = { name: "images/000012.png", width: 64, height: 64, truth, load: async () => image };
+  return { name: "toy", samples: [sample], names: undefined, excluded: [] };
+}
+
+describe("a segmentation model", () => {
+  const left = [0.25, 0.25, 0.484375, 0.25, 0.484375, 0.734375, 0.25, 0.734375];
+
+  test("boxes and masks have figures of their own", async () => {
+    // The box is right, the mask is the box's left half.
+    const both = await evaluate(new LeftHalf(), dataset([0.5, 0.5, 0.5, 0.5], left), { imgsz: 64 });
+    expect(both.metrics.map50_95).toBeCloseTo(0.995, 6);
+    expect(both.maskMetrics?.map50_95).toBeCloseTo(0.995, 6);
+    // A label whose outline is the whole box: boxes agree, masks overlap by a half.
+    const whole = [0.25, 0.25, 0.734375, 0.25, 0.734375, 0.734375, 0.25, 0.734375];
+    const half = await evaluate(new LeftHalf(), dataset([0.5, 0.5, 0.5, 0.5], whole), { imgsz: 64 });
+    expect(half.metrics.map50_95).toBeCloseTo(0.995, 6);
+    // IoU is 32 / 64 cells: exactly the first threshold, and that one only.
+    expect(half.maskMetrics?.map50).toBeCloseTo(0.995, 6);
+    expect(half.maskMetrics?.map50_95).toBeCloseTo(0.0995, 6);
+    expect(half.maskMetrics?.instances).toBe(1);
+  });
+
+  test("--save-json holds boxes and run lengths in COCO's form", async () => {
+    const results = new CocoResults({ names: ["thing"] });
+    const outcomes: PictureOutcome[] = [];
+    await evaluate(new LeftHalf(), dataset([0.5, 0.5, 0.5, 0.5], left), {
+      imgsz: 64,
+      onPicture: (outcome) => {
+        outcomes.push(outcome);
+        results.add(outcome, 12);
+      },
+    });
+    const [{ segmentation, ...entry }] = results.entries;
+    expect(entry).toEqual({ image_id: 12, category_id: 0, bbox: [16, 16, 32, 32], score: 0.9 });
+    expect(segmentation?.size).toEqual([64, 64]);
+    const counts = expandCounts(segmentation?.counts ?? "");
+    expect(counts.reduce((a, b) => a + b)).toBe(64 * 64);
+    const area = counts.reduce((sum, run, i) => (i % 2 === 1 ? sum + run : sum), 0);
+    // 16 × 32 pixels, give or take the bilinear edge.
+    expect(Math.abs(area - 16 * 32)).toBeLessThanOrEqual(2 * 32);
+  });
+});
+
+describe("COCO's forms", () => {
+  test("compressed run lengths, by hand and there and back", () => {
+    // 5 → "5"; 40 = 8 + 32: "X" (8 | more, + 48) then "1"; a negative difference keeps its sign.
+    expect(compressCounts([5, 40])).toBe("5X1");
+    for (const counts of [[0], [4096], [0, 1, 4095], [10, 3, 61, 3, 7, 100000, 2], [1, 2, 3, 4, 3, 2, 1]]) {
+      expect(expandCounts(compressCounts(counts))).toEqual(counts);
+    }
+  });
+
+  test("the 80 classes have the ids 1 to 90", () => {
+    expect([COCO_NAMES.length, COCO_CATEGORY_IDS.length]).toEqual([80, 80]);
+    const id = (name: string) => COCO_CATEGORY_IDS[COCO_NAMES.indexOf(name)];
+    expect(["person", "stop sign", "backpack", "bed", "toothbrush"].map(id)).toEqual([1, 13, 27, 65, 90]);
+  });
+});
