@@ -8,8 +8,9 @@ import { type DetectionResult, load, type PictureSource } from "../../src/node.j
 import { rejection, unreachableUrl, withServer } from "./server.js";
 
 const PICTURE = fileURLToPath(new URL("../../examples/codes.png", import.meta.url));
+const SMALL = fileURLToPath(new URL("../fixtures/pytorch/picture.png", import.meta.url));
 const FIXTURE = fileURLToPath(new URL("../fixtures/pytorch/v6.pt", import.meta.url));
-const OPTIONS = { imgsz: 320 } as const;
+const OPTIONS = { imgsz: 256 } as const;
 
 describe("load", () => {
   it("without weights gives the embedded model, which finds what its picture shows", async () => {
@@ -26,29 +27,29 @@ describe("load", () => {
 
   it("reads every kind of picture alike", async () => {
     const model = await load(FIXTURE, { backend: "cpu" });
-    const bytes = new Uint8Array(readFileSync(PICTURE));
+    const bytes = new Uint8Array(readFileSync(SMALL));
     await withServer(
       (_, response) => response.writeHead(200).end(bytes),
       async (url) => {
         const sources: PictureSource[] = [
-          PICTURE,
-          pathToFileURL(PICTURE),
+          SMALL,
+          pathToFileURL(SMALL),
           bytes,
           bytes.slice().buffer,
           new Blob([bytes]),
-          `${url}/codes.png`,
-          new URL(`${url}/codes.png`),
+          `${url}/picture.png`,
+          new URL(`${url}/picture.png`),
         ];
         const results = (await model.detect(sources, { imgsz: 64, conf: 0.01, batchSize: 8 })) as DetectionResult[];
         for (const { detections } of results) expect(detections).toEqual(results[0].detections);
         expect(results.map(({ source }) => source)).toEqual([
-          PICTURE,
-          PICTURE,
+          SMALL,
+          SMALL,
           undefined,
           undefined,
           undefined,
-          `${url}/codes.png`,
-          `${url}/codes.png`,
+          `${url}/picture.png`,
+          `${url}/picture.png`,
         ]);
       },
     );
