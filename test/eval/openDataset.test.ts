@@ -1,16 +1,14 @@
 /** Data sets on disk: every form that users have, and what is said about broken ones. */
 
-import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { encodeJpeg, encodePng } from "../../src/image/index.js";
+import { decodeImage, encodeJpeg, encodePng } from "../../src/image/index.js";
 import { readPictureSize } from "../../src/image/pictureSize.js";
 import { openClassificationDataset } from "../../src/node/datasets/classification.js";
 import { openDataset } from "../../src/node/datasets/open.js";
 import { referencePath } from "../support/reference.js";
-import { readdir, readFile } from "node:fs/promises";
-import { decodeImage } from "../../src/image/index.js";
 
 let root = "";
 beforeAll(async () => {
@@ -121,12 +119,17 @@ describe("where the pictures are", () => {
       ["annotations/instances_val2017.json", "val2017/a.jpg"],
       ["annotations/instances_val2017.json", "images/val2017/a.jpg"],
     ]) {
-      const folder = await write({ [file]: annotations, [picturePath]: JPEG }, `coco-${picturePath.replaceAll("/", "-")}`);
+      const folder = await write(
+        { [file]: annotations, [picturePath]: JPEG },
+        `coco-${picturePath.replaceAll("/", "-")}`,
+      );
       const { samples, categoryIds } = await openDataset(join(folder, file), { names: NAMES });
       expect([samples[0].imageId, Array.from(samples[0].truth.classes), categoryIds?.[1]]).toEqual([5, [1], 18]);
     }
     const lost = await write({ "y.json": annotations }, "coco-lost");
-    await expect(openDataset(join(lost, "y.json"), { names: NAMES })).rejects.toThrow(/a\.jpg is in none of .*--images/);
+    await expect(openDataset(join(lost, "y.json"), { names: NAMES })).rejects.toThrow(
+      /a\.jpg is in none of .*--images/,
+    );
     const elsewhere = await write({ "a.jpg": JPEG }, "coco-elsewhere");
     const { samples } = await openDataset(join(lost, "y.json"), { names: NAMES, images: elsewhere });
     expect((await samples[0].load()).width).toBe(20);
@@ -161,7 +164,9 @@ describe("what is broken", () => {
     const { warnings, pictures } = await open(folder);
     expect(pictures).toEqual(["outside/images/b.jpg 20×10"]);
     expect(warnings).toEqual([
-      expect.stringMatching(/outside\/labels\/a\.txt:2: -0\.5 is negative.*\(and 1 more lines\); the picture is left out/),
+      expect.stringMatching(
+        /outside\/labels\/a\.txt:2: -0\.5 is negative.*\(and 1 more lines\); the picture is left out/,
+      ),
     ]);
   });
 
@@ -204,7 +209,10 @@ describe("what is broken", () => {
   });
 
   test("paths that are no data set", async () => {
-    await write({ "empty/readme.md": "", "x.zip": "PK", "bad.yaml": "a: [1", "list.txt": "a.jpg\nmissing.jpg\n", "a.jpg": JPEG }, "odd");
+    await write(
+      { "empty/readme.md": "", "x.zip": "PK", "bad.yaml": "a: [1", "list.txt": "a.jpg\nmissing.jpg\n", "a.jpg": JPEG },
+      "odd",
+    );
     const at = (name: string): string => join(root, "odd", name);
     await expect(open(at("nowhere"))).rejects.toThrow(/nowhere: no such file or folder; give a folder with images\//);
     await expect(open(at("empty"))).rejects.toThrow(/empty: holds no pictures/);
@@ -223,9 +231,14 @@ describe("what is broken", () => {
 
 describe("classification", () => {
   test("folders go by the model's names, else in sorted order", async () => {
-    const folder = await write({ "val/dog/a.jpg": JPEG, "val/cat/b.jpg": JPEG, "val/cat/c.png": PNG, "train/x/y.jpg": JPEG }, "cls");
+    const folder = await write(
+      { "val/dog/a.jpg": JPEG, "val/cat/b.jpg": JPEG, "val/cat/c.png": PNG, "train/x/y.jpg": JPEG },
+      "cls",
+    );
     const classes = async (names: readonly string[]) =>
-      (await openClassificationDataset(folder, names)).map(({ name, class: c }) => `${name.slice(folder.length + 5)} ${c}`);
+      (await openClassificationDataset(folder, names)).map(
+        ({ name, class: c }) => `${name.slice(folder.length + 5)} ${c}`,
+      );
     expect(await classes(["dog", "cat"])).toEqual(["cat/b.jpg 1", "cat/c.png 1", "dog/a.jpg 0"]);
     expect(await classes(["Katze", "Hund"])).toEqual(["cat/b.jpg 0", "cat/c.png 0", "dog/a.jpg 1"]);
     expect(await classes(["bird", "cat", "dog"])).toEqual(["cat/b.jpg 1", "cat/c.png 1", "dog/a.jpg 2"]);

@@ -1,4 +1,7 @@
-/** `val` against what PyTorch's val.py gave for real checkpoints and pictures. The long ones need YOLOV5_FULL=1. */
+/**
+ * `val` against what PyTorch's val.py gave for real checkpoints and pictures. By default the small sets, on wasm, and
+ * one on WebGPU; YOLOV5_FULL=1 runs all five on wasm, WebGPU and the CPU reference (many minutes).
+ */
 
 import { readFileSync } from "node:fs";
 import { afterAll, describe, expect, it } from "vitest";
@@ -7,6 +10,7 @@ import type { BackendChoice } from "../../src/node/backends.js";
 import { openDataset } from "../../src/node/datasets/open.js";
 import { load } from "../../src/node.js";
 import { referencePath } from "../support/reference.js";
+import { webgpuOrSkip } from "../support/webgpu.js";
 
 interface ReferenceMetrics {
   readonly data: string;
@@ -19,34 +23,38 @@ interface ReferenceMetrics {
 }
 
 const FULL = process.env.YOLOV5_FULL === "1";
-const BACKEND = (process.env.YOLOV5_VAL_BACKEND ?? "cpu") as BackendChoice;
 /** The promise of the project. */
 const TOLERANCE = 0.002;
 const CLASS_TOLERANCE = 0.005;
 
 const path = referencePath("reference", "val.json");
 const reference = path ? (JSON.parse(readFileSync(path, "utf8")) as Record<string, ReferenceMetrics>) : {};
+const ALL = Object.keys(reference);
+const webgpu = path !== undefined && (await webgpuOrSkip()) !== undefined;
+
+const RUNS: readonly (readonly [BackendChoice, readonly string[]])[] = FULL
+  ? [["wasm", ALL], ...(webgpu ? [["webgpu", ALL] as const] : []), ["cpu", ALL]]
+  : [["wasm", ["crops", "dna", "pothole"]], ...(webgpu ? [["webgpu", ["pothole"]] as const] : [])];
+const CASES = path ? RUNS.flatMap(([backend, names]) => names.map((name) => ({ backend, name }))) : [];
+if (!FULL) console.warn("skipped: COCO's 128 pictures and the CPU reference take minutes; YOLOV5_FULL=1 runs them");
 
 describe.skipIf(!path)("val's figures equal PyTorch's", () => {
   const report: string[] = [];
   afterAll(() => console.log(report.join("\n")));
-  if (!FULL) console.warn("skipped: data sets at 640 take minutes on the CPU reference; YOLOV5_FULL=1 runs them");
 
-  const names = Object.keys(reference).filter((name) => FULL || name === "crops");
-  it.each(names)("%s", { timeout: 3_600_000 }, async (name) => {
+  it.each(CASES)("$name on $backend", { timeout: 3_600_000 }, async ({ backend, name }) => {
     const expected = reference[name];
     const weights = referencePath("weights", `${name}.pt`);
     const folder = referencePath("images", expected.data);
     if (!weights || !folder) return;
-    const model = await load(weights, { backend: BACKEND });
+    const model = await load(weights, { backend });
     try {
       const dataset = await openDataset(folder, { names: model.names });
       const { metrics, failed, complete } = await evaluate(model, dataset, { imgsz: expected.imgsz });
       expect([failed.length, complete]).toEqual([0, true]);
       const figures = ["precision", "recall", "map50", "map50_95"] as const;
-      report.push(
-        `${name}: ${figures.map((key) => `${key} ${metrics[key].toFixed(6)} (${expected[key]})`).join(", ")}`,
-      );
+      const shown = figures.map((key) => `${key} ${metrics[key].toFixed(6)} (${expected[key]})`);
+      report.push(`${name} on ${backend}: ${shown.join(", ")}`);
       for (const key of figures) expect(Math.abs(metrics[key] - expected[key]), key).toBeLessThanOrEqual(TOLERANCE);
       let worst = 0;
       for (const { class: index, map50_95 } of metrics.perClass) {

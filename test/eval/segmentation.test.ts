@@ -1,9 +1,9 @@
 /** Masks: predictions at the prototypes' resolution, labels drawn and sampled down, figures of their own. */
 
 import { describe, expect, test } from "vitest";
+import { COCO_CATEGORY_IDS, COCO_NAMES } from "../../src/eval/coco80.js";
 import { CocoResults } from "../../src/eval/cocoResults.js";
 import { compressCounts, expandCounts } from "../../src/eval/cocoRle.js";
-import { COCO_CATEGORY_IDS, COCO_NAMES } from "../../src/eval/coco80.js";
 import type { DetectionDataset } from "../../src/eval/dataset/types.js";
 import { evaluate, type PictureOutcome } from "../../src/eval/evaluate.js";
 import { labelMasks, maskIou, predictedMasks } from "../../src/eval/masks.js";
@@ -16,7 +16,12 @@ const candidate = (x1: number, y1: number, x2: number, y2: number, ...coefficien
   ...{ x1, y1, x2, y2, confidence: 0.9, classIndex: 0, row: 0 },
   coefficients: Float32Array.from(coefficients),
 });
-const placement = { scaleBack: { gain: 1, padX: 0, padY: 0 }, loaded: [32, 32], input: [32, 32], original: [32, 32] } as const;
+const placement = {
+  scaleBack: { gain: 1, padX: 0, padY: 0 },
+  loaded: [32, 32],
+  input: [32, 32],
+  original: [32, 32],
+} as const;
 const windowOf = ({ x0, y0, x1, y1 }: BinaryMask): number[] => [x0, y0, x1, y1];
 
 describe("masks", () => {

@@ -1,36 +1,9 @@
 /** `yolov5 val`: the flags of val.py v7.0 with its defaults, and a few more. */
 
 import { type Command, Option } from "commander";
+import type { ValFlags } from "../val/flags.js";
 import { fraction, list, whole } from "../values.js";
-import { addCommonOptions, type CommonFlags, type Start, WEIGHTS_HELP } from "./common.js";
-
-export interface ValFlags extends CommonFlags {
-  readonly weights?: readonly string[];
-  readonly data: string;
-  readonly images?: string;
-  readonly cfg?: string;
-  readonly task: "train" | "val" | "test" | "speed";
-  readonly imgsz?: number;
-  readonly batchSize: number;
-  readonly forwardBatch: number;
-  readonly half?: boolean;
-  readonly augment?: boolean;
-  readonly confThres?: number;
-  readonly iouThres?: number;
-  readonly maxDet: number;
-  readonly singleCls?: boolean;
-  readonly verbose?: boolean;
-  readonly saveTxt?: boolean;
-  readonly saveConf?: boolean;
-  readonly saveJson?: boolean;
-  readonly saveHybrid?: boolean;
-  readonly noplots?: boolean;
-  readonly project?: string;
-  readonly name: string;
-  readonly existOk?: boolean;
-  readonly workers?: number;
-  readonly dnn?: boolean;
-}
+import { addCommonOptions, type Start, WEIGHTS_HELP } from "./common.js";
 
 const AFTER = `
 Data sets: a folder with images/ and labels/ (a .txt a picture, "class x y w h" divided by its size), an Ultralytics

@@ -3,10 +3,10 @@
 import { type ClassificationEvaluation, evaluateClassification } from "../../eval/classification.js";
 import { openClassificationDataset } from "../../node/datasets/classification.js";
 import { formatSignificant } from "../../yolov5/printf.js";
-import type { ValFlags } from "../commands/val.js";
 import { EXIT, InterruptedError } from "../errors.js";
 import { type CliModel, modelJson } from "../loadModel.js";
 import type { Output } from "../output.js";
+import type { ValFlags } from "./flags.js";
 import { steps } from "./progress.js";
 import { nameOf } from "./table.js";
 

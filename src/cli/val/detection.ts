@@ -4,12 +4,13 @@ import { join } from "node:path";
 import type { DetectionDataset } from "../../eval/dataset/types.js";
 import { type Evaluation, evaluate, type PictureOutcome } from "../../eval/evaluate.js";
 import { openDataset } from "../../node/datasets/open.js";
+import { EMBEDDED_MODEL } from "../../node/knownModels.js";
 import { checkImageSize } from "../../yolov5/options.js";
-import type { ValFlags } from "../commands/val.js";
 import { makeRunFolder } from "../detect/runFolder.js";
 import { EXIT, InterruptedError } from "../errors.js";
 import { type CliModel, modelJson } from "../loadModel.js";
 import type { Output } from "../output.js";
+import type { ValFlags } from "./flags.js";
 import { evaluationJson } from "./json.js";
 import { Plots } from "./plots.js";
 import { interruptible, steps } from "./progress.js";
@@ -33,7 +34,7 @@ export async function valDetection(flags: ValFlags, model: CliModel, output: Out
   const dataset = await readDataset(flags, model, output);
   const names = namesOf(model, dataset, flags, output);
   const folder = await runFolder(flags, model);
-  const files = new Files(flags, model, dataset, names, folder);
+  const files = new Files(flags, dataset, names, folder);
   const bar = steps(output, "measuring");
   let evaluation: Evaluation;
   try {
@@ -134,18 +135,13 @@ class Files {
   private readonly predictions: PredictionsWriter | undefined;
   private readonly plots: Plots | undefined;
 
-  constructor(
-    flags: ValFlags,
-    model: CliModel,
-    dataset: DetectionDataset,
-    names: readonly string[],
-    folder: string | undefined,
-  ) {
+  constructor(flags: ValFlags, dataset: DetectionDataset, names: readonly string[], folder: string | undefined) {
     this.folder = folder;
     if (folder === undefined) return;
     const { categoryIds } = dataset;
     if (flags.saveTxt) this.labels = new LabelWriter(folder, flags.saveConf ?? false);
-    if (flags.saveJson) this.predictions = new PredictionsWriter(folder, model.info.path, { names, categoryIds });
+    if (flags.saveJson)
+      this.predictions = new PredictionsWriter(folder, flags.weights?.[0] ?? EMBEDDED_MODEL, { names, categoryIds });
     if (!flags.noplots) this.plots = new Plots(folder, names, flags.batchSize);
   }
 

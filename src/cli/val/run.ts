@@ -2,12 +2,12 @@
 
 import { DatasetError } from "../../errors.js";
 import { kindOf } from "../../node/datasets/files.js";
-import type { ValFlags } from "../commands/val.js";
 import { UsageError } from "../errors.js";
 import { describeModel, loadModel } from "../loadModel.js";
 import type { Output } from "../output.js";
 import { valClassification } from "./classification.js";
 import { valDetection } from "./detection.js";
+import type { ValFlags } from "./flags.js";
 
 export async function runVal(flags: ValFlags, output: Output): Promise<number> {
   refuseUnavailable(flags, output);

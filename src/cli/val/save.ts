@@ -5,6 +5,7 @@ import { CocoResults, type CocoResultsOptions } from "../../eval/cocoResults.js"
 import type { PictureOutcome } from "../../eval/evaluate.js";
 import { predictionLines } from "../../eval/predictionText.js";
 import { writeAtomically } from "../../node/download.js";
+import { safeName } from "../detect/save.js";
 
 const bytes = (text: string): Uint8Array => new TextEncoder().encode(text);
 
@@ -46,7 +47,7 @@ export class PredictionsWriter {
   private readonly results: CocoResults;
 
   constructor(runFolder: string, weights: string, options: CocoResultsOptions) {
-    this.path = join(runFolder, `${stemOf(weights)}_predictions.json`);
+    this.path = join(runFolder, `${safeName(stemOf(weights), "model")}_predictions.json`);
     this.results = new CocoResults(options);
   }
 

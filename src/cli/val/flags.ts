@@ -1,0 +1,31 @@
+/** What `yolov5 val` was told. */
+
+import type { CommonFlags } from "../flags.js";
+
+export interface ValFlags extends CommonFlags {
+  readonly weights?: readonly string[];
+  readonly data: string;
+  readonly images?: string;
+  readonly cfg?: string;
+  readonly task: "train" | "val" | "test" | "speed";
+  readonly imgsz?: number;
+  readonly batchSize: number;
+  readonly forwardBatch: number;
+  readonly half?: boolean;
+  readonly augment?: boolean;
+  readonly confThres?: number;
+  readonly iouThres?: number;
+  readonly maxDet: number;
+  readonly singleCls?: boolean;
+  readonly verbose?: boolean;
+  readonly saveTxt?: boolean;
+  readonly saveConf?: boolean;
+  readonly saveJson?: boolean;
+  readonly saveHybrid?: boolean;
+  readonly noplots?: boolean;
+  readonly project?: string;
+  readonly name: string;
+  readonly existOk?: boolean;
+  readonly workers?: number;
+  readonly dnn?: boolean;
+}
