@@ -178,6 +178,7 @@ test("ratios: own rows over peers of the same model, size and batch", () => {
     threads: null,
     coldMs: 1,
     p95Ms: 1,
+    minMs: 1,
     fps: 1,
     gflopsPerSecond: null,
     peakBytes: null,

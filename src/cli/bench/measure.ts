@@ -69,6 +69,8 @@ export interface BenchRow {
   readonly coldMs: number;
   readonly medianMs: number;
   readonly p95Ms: number;
+  /** The fastest run: what a busy machine distorts least. */
+  readonly minMs: number;
   /** Pictures a second. */
   readonly fps: number;
   readonly gflopsPerSecond: number | null;
@@ -93,6 +95,7 @@ export async function rowOf(engine: BenchEngine, times: readonly number[]): Prom
     coldMs,
     medianMs,
     p95Ms: quantile(times, 0.95),
+    minMs: Math.min(...times),
     fps: (batch * 1000) / medianMs,
     gflopsPerSecond: flops === undefined ? null : flops / medianMs / 1e6,
     peakBytes: (await engine.peakBytes()) ?? null,
