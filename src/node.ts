@@ -10,7 +10,10 @@ import { createMember } from "./yolov5/loadModel.js";
 import { Model } from "./yolov5/model.js";
 
 export * from "./common.js";
+export * from "./eval/index.js";
 export type { BackendChoice } from "./node/backends.js";
+export { openClassificationDataset } from "./node/datasets/classification.js";
+export { type OpenDatasetOptions, openDataset } from "./node/datasets/open.js";
 export type { OnProgress } from "./node/download.js";
 export { EMBEDDED_MODEL, knownModelNames } from "./node/knownModels.js";
 export type { PictureSource } from "./node/pictureSource.js";

@@ -107,6 +107,18 @@ describe("where the pictures are", () => {
     expect((await open(join(folder, "list.txt"))).classes).toEqual([[1], []]);
   });
 
+  test("a description that was moved: pictures in images/ beside it, with a warning", async () => {
+    const folder = await write(
+      { ...FILES, "config.yaml": "path: .\nval: images/val2017\nnames: [cat, dog]\n" },
+      "moved",
+    );
+    const { warnings, pictures } = await open(join(folder, "config.yaml"));
+    expect(pictures.length).toBe(3);
+    expect(warnings).toEqual([
+      expect.stringMatching(/config\.yaml: "images\/val2017" is nowhere.*measuring on .*moved\/images/),
+    ]);
+  });
+
   test("COCO's annotations find their pictures beside, in images/ and where COCO keeps them", async () => {
     const annotations = JSON.stringify({
       images: [{ id: 5, file_name: "a.jpg", width: 20, height: 10 }],
@@ -199,6 +211,14 @@ describe("what is broken", () => {
       expect.stringMatching(/b\.png: 9×40 pixels; sides must have at least 10.*left out/),
       expect.stringMatching(/d\.jpg: damaged JPEG.*left out/),
     ]);
+  });
+
+  test("after twenty warnings the rest is only counted", async () => {
+    const bad = Object.fromEntries(Array.from({ length: 23 }, (_, i) => [`images/${i}.jpg`, "text"]));
+    const folder = await write({ ...bad, "images/a.jpg": JPEG, "labels/a.txt": "" }, "twenty");
+    const { warnings, pictures } = await open(folder);
+    expect([warnings.length, pictures.length]).toEqual([21, 1]);
+    expect(warnings[20]).toMatch(/twenty: 3 more pictures are left out for such reasons/);
   });
 
   test("no label file at all is told, with where they would be", async () => {

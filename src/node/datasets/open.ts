@@ -1,13 +1,13 @@
 /** A data set from what users have: a folder, an Ultralytics YAML, a list file, COCO's annotations. */
 
-import { readFile } from "node:fs/promises";
+import { readdir, readFile } from "node:fs/promises";
 import { basename, dirname, extname, isAbsolute, join } from "node:path";
 import { parse } from "yaml";
 import { DatasetError } from "../../errors.js";
 import { parseCocoAnnotations } from "../../eval/dataset/cocoJson.js";
 import { parseDataDescription, type Split } from "../../eval/dataset/dataYaml.js";
 import type { DetectionDataset, Sample } from "../../eval/dataset/types.js";
-import { kindOf, picturesBelow, picturesOfList } from "./files.js";
+import { isPicture, kindOf, picturesBelow, picturesOfList } from "./files.js";
 import { type ReadOptions, readYoloDataset, sampleOf } from "./yolo.js";
 
 export interface OpenDatasetOptions extends ReadOptions {
@@ -98,7 +98,7 @@ async function openDescription(file: string, options: OpenDatasetOptions): Promi
   const { path, sources, names } = parseDataDescription(content, options.split ?? "val", file);
   const pictures: string[] = [];
   for (const source of sources) {
-    const found = await locate(source, path, file);
+    const found = await locate(source, path, file, options);
     if ((await kindOf(found)) === "folder") pictures.push(...(await picturesBelow(found)));
     else if (extname(found).toLowerCase() === ".txt") pictures.push(...(await picturesOfList(found)));
     else throw new DatasetError(`${file}: ${found} is neither a folder nor a .txt list of pictures`, { file });
@@ -108,9 +108,10 @@ async function openDescription(file: string, options: OpenDatasetOptions): Promi
 
 /**
  * Where a split is: below `path`, which is taken from the description's own folder, from where we are, or from
- * `datasets` beside it, as YOLOv5 lays them out; `../` of exports that mean the folder itself is taken off last.
+ * `datasets` beside it, as YOLOv5 lays them out; `../` of exports that mean the folder itself is taken off last. Where
+ * it is nowhere, pictures in an `images/` beside the description are taken, with a warning: data sets get moved.
  */
-async function locate(source: string, path: string, file: string): Promise<string> {
+async function locate(source: string, path: string, file: string, options: OpenDatasetOptions): Promise<string> {
   const bases = isAbsolute(path)
     ? [path]
     : [join(dirname(file), path), path === "" ? "." : path, join("..", "datasets", basename(path))];
@@ -122,6 +123,13 @@ async function locate(source: string, path: string, file: string): Promise<strin
       if (await kindOf(candidate)) return candidate;
       tried.push(candidate);
     }
+  }
+  const beside = join(dirname(file), "images");
+  if ((await kindOf(beside)) === "folder" && (await readdir(beside)).some(isPicture)) {
+    options.onWarning?.(
+      `${file}: "${source}" is nowhere (tried ${tried.join(", ")}); measuring on ${beside}, which is beside it`,
+    );
+    return beside;
   }
   throw new DatasetError(
     `${file}: "${source}" is nowhere (tried ${tried.join(", ")}); correct "path", or give the folder that holds images/ and labels/ itself`,

@@ -36,6 +36,8 @@ export async function readYoloDataset(
     options.onProgress?.(index + 1, pictures.length);
   }
   reader.refuse();
+  const untold = reader.excluded.length - MOST_TOLD;
+  if (untold > 0) options.onWarning?.(`${name}: ${untold} more pictures are left out for such reasons`);
   if (reader.labelled === 0 && pictures.length > 0) {
     options.onWarning?.(
       `${name}: no labels found for any of its ${pictures.length} pictures, so there is nothing to compare with; ` +
@@ -50,6 +52,9 @@ export async function sampleOf(path: string, truth: GroundTruth, imageId?: numbe
   const { width, height } = await readPictureSize(await readFile(path), path);
   return { name: path, imageId, width, height, truth, load: async () => decodeImage(await readFile(path), { path }) };
 }
+
+/** Pictures left out that have a warning of their own. */
+const MOST_TOLD = 20;
 
 /** As short as it can be said from here. */
 function shown(path: string): string {
@@ -126,6 +131,7 @@ class Reader {
 
   private exclude(picture: string, reason: string): void {
     this.excluded.push({ name: picture, reason });
+    if (this.excluded.length > MOST_TOLD) return;
     this.options.onWarning?.(`${reason}; the picture is left out, as val.py does`);
   }
 }
