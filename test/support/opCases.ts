@@ -1,5 +1,6 @@
 /** One table of small, awkward cases for every op: odd sizes, channels around multiples of four, groups, dilation. */
 
+import { type ConvProblem, storedTensor } from "../../src/kernels/wgsl/index.js";
 import {
   type Activation,
   type Graph,
@@ -287,3 +288,21 @@ export function buildCase(opCase: OpCase, seed = 1): { graph: Graph; inputs: Hos
 
 /** A conv2d case of a given shape, for tests that need one of their own. */
 export { conv as convCase };
+
+/** The kernels' view of a case. */
+export function convProblemOf({ attrs, inputs, weights }: OpCase<"conv2d">): ConvProblem {
+  const [n, c, h, w] = inputs[0];
+  const [o, , kh, kw] = weights[0];
+  const size = (axis: 0 | 1, x: number, k: number): number =>
+    Math.floor((x + 2 * attrs.padding[axis] - attrs.dilation[axis] * (k - 1) - 1) / attrs.stride[axis]) + 1;
+  return {
+    ...attrs,
+    input: storedTensor(n, c, h, w),
+    output: storedTensor(n, o, size(0, h, kh), size(1, w, kw)),
+    inChannels: c,
+    outChannels: o,
+    kernel: [kh, kw],
+    inputChannels: Array.from({ length: Math.ceil(c / 4) * 4 }, (_, i) => (i < c ? i : -1)),
+    plainInput: true,
+  };
+}

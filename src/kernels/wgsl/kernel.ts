@@ -28,7 +28,7 @@ export interface Kernel {
   readonly source: string;
   /** WGSL files that the text relies on. */
   readonly modules: readonly string[];
-  /** In the order of @binding. The last one is always `Params`. */
+  /** In the order of @binding; `Params`, where the kernel has them, come last. */
   readonly bindings: readonly BindingSlot[];
   /** Optional features without which the text does not compile. */
   readonly features: readonly GPUFeatureName[];
@@ -47,7 +47,8 @@ export interface KernelCall {
   readonly overrides: Readonly<Record<string, number>>;
   /** `const` lines put before the text. */
   readonly header?: Readonly<Record<string, number>>;
-  readonly params: Params;
+  /** Absent for a kernel without `Params`. */
+  readonly params?: Params;
   readonly workgroups: Workgroups;
   /** Tile sizes, for reports. */
   readonly variant?: string;
@@ -71,14 +72,19 @@ export function defineKernel(
   name: string,
   source: string,
   bindings: Readonly<Record<string, Exclude<Access, "uniform">>>,
-  options: { readonly modules?: readonly string[]; readonly features?: readonly GPUFeatureName[] } = {},
+  options: {
+    readonly modules?: readonly string[];
+    readonly features?: readonly GPUFeatureName[];
+    /** False where everything is baked in. */
+    readonly params?: boolean;
+  } = {},
 ): Kernel {
   const slots = Object.entries(bindings).map(([slot, access]): BindingSlot => ({ name: slot, access }));
   return {
     name,
     source,
     modules: options.modules ?? [],
-    bindings: [...slots, { name: "params", access: "uniform" }],
+    bindings: options.params === false ? slots : [...slots, { name: "params", access: "uniform" }],
     features: options.features ?? [],
   };
 }

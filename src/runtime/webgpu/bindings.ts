@@ -100,16 +100,16 @@ export class DevicePlan {
     const { context, pipelines } = this.services;
     const { device } = context;
     const alignment = device.limits.minUniformBufferOffsetAlignment;
-    const blocks = plan.steps.map(({ call }) => paramsBytes(call.params));
+    const blocks = plan.steps.map(({ call }) => (call.params ? paramsBytes(call.params) : undefined));
     const offsets: number[] = [];
     let end = 0;
     for (const block of blocks) {
       offsets.push(end);
-      end = Math.ceil((end + block.byteLength) / alignment) * alignment;
+      if (block) end = Math.ceil((end + block.byteLength) / alignment) * alignment;
     }
     const bytes = new Uint8Array(Math.max(16, end));
     blocks.forEach((block, i) => {
-      bytes.set(block, offsets[i]);
+      if (block) bytes.set(block, offsets[i]);
     });
     const params = context.createBuffer(bytes.byteLength, BufferUsage.UNIFORM | BufferUsage.COPY_DST, "params");
     this.params = params;
@@ -120,8 +120,11 @@ export class DevicePlan {
     plan.steps.forEach((step, i) => {
       const resources = step.operands.map((operand) => this.resource(operand));
       const entries: GPUBindGroupEntry[] = resources.map((resource, binding) => ({ binding, resource }));
-      const param = { buffer: params, offset: offsets[i], size: blocks[i].byteLength };
-      entries.push({ binding: entries.length, resource: param });
+      const block = blocks[i];
+      if (block) {
+        const resource = { buffer: params, offset: offsets[i], size: block.byteLength };
+        entries.push({ binding: entries.length, resource });
+      }
       const bindGroup = device.createBindGroup({
         label: step.node.name,
         layout: pipelines.layout(step.call, this.sharedReads(step)),

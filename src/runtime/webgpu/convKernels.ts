@@ -1,21 +1,38 @@
 /** Which convolution kernels an adapter gets, in order of preference; the first that supports a problem does it. */
 
-import { type ConvKernel, conv2dDepthwise, conv2dNaive, conv2dSubgroup } from "../../kernels/wgsl/index.js";
+import { OptionError } from "../../errors.js";
+import {
+  CONV_TILES,
+  type ConvKernel,
+  conv2d1x1,
+  conv2dDepthwise,
+  conv2dNaive,
+  conv2dSubgroup,
+  conv2dTiled,
+  tileName,
+} from "../../kernels/wgsl/index.js";
 import type { DeviceContext } from "./deviceContext.js";
 
-export const CONV_KERNELS = {
-  conv2d_naive: conv2dNaive,
-  conv2d_subgroup: conv2dSubgroup,
-  conv2d_depthwise: conv2dDepthwise,
-} as const satisfies Readonly<Record<string, ConvKernel>>;
-
-export type ConvKernelName = keyof typeof CONV_KERNELS;
+/** Every kernel in every tile shape, by name, for tests and benches: `conv2d_naive`, `conv2d_tiled 64x64/4`, … */
+export const CONV_KERNELS: ReadonlyMap<string, ConvKernel> = new Map<string, ConvKernel>([
+  ["conv2d_naive", conv2dNaive],
+  ["conv2d_subgroup", conv2dSubgroup],
+  ["conv2d_depthwise", conv2dDepthwise],
+  ...CONV_TILES.map((tile): [string, ConvKernel] => [`conv2d_tiled ${tileName(tile)}`, conv2dTiled(tile)]),
+  ...CONV_TILES.map((tile): [string, ConvKernel] => [`conv2d_1x1 ${tileName(tile)}`, conv2d1x1(tile)]),
+]);
 
 /** Invocations that `conv2d_subgroup` spreads its weights over. */
 const LANES = 8;
 
-export function convKernels(context: DeviceContext, forced?: ConvKernelName): ConvKernel[] {
-  if (forced) return [CONV_KERNELS[forced], conv2dNaive];
-  if (context.minSubgroupSize >= LANES) return [conv2dDepthwise, conv2dSubgroup, conv2dNaive];
-  return [conv2dDepthwise, conv2dNaive];
+/** @param forced name in `CONV_KERNELS`: used wherever it can, the plain kernel elsewhere. */
+export function convKernels(context: DeviceContext, forced?: string): ConvKernel[] {
+  if (forced !== undefined) {
+    const kernel = CONV_KERNELS.get(forced);
+    if (!kernel) throw new OptionError(`webgpu: no kernel ${forced}; there are ${[...CONV_KERNELS.keys()].join(", ")}`);
+    return [kernel, conv2dNaive];
+  }
+  // A GPU emulated on the CPU has no fast workgroup memory, and barriers cost it dearly.
+  if (context.software && context.minSubgroupSize >= LANES) return [conv2dDepthwise, conv2dSubgroup, conv2dNaive];
+  return [conv2dDepthwise, conv2d1x1(), conv2dTiled(), conv2dNaive];
 }

@@ -1,4 +1,4 @@
-export { CONV_KERNELS, type ConvKernelName } from "./convKernels.js";
+export { CONV_KERNELS } from "./convKernels.js";
 export type { Counters } from "./counters.js";
 export type { WebGpuExecutable } from "./executable.js";
 export { createWebGpuBackend, type WebGpuBackend, type WebGpuOptions } from "./webGpuBackend.js";

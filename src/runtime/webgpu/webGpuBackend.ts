@@ -6,7 +6,7 @@ import type { Graph, ValueId } from "../../ops/index.js";
 import type { Backend, CompileOptions } from "../backend.js";
 import { DevicePlan, type Services } from "./bindings.js";
 import { ConstantCache } from "./constantCache.js";
-import { type ConvKernelName, convKernels } from "./convKernels.js";
+import { convKernels } from "./convKernels.js";
 import type { Counters } from "./counters.js";
 import { DeviceContext, type DeviceOptions } from "./deviceContext.js";
 import { WebGpuExecutable } from "./executable.js";
@@ -14,8 +14,8 @@ import { lowerGraph } from "./lowerGraph.js";
 import { PipelineCache } from "./pipelineCache.js";
 
 export interface WebGpuOptions extends DeviceOptions {
-  /** Convolutions use this kernel wherever it can do them: for tests and benches of one variant. */
-  readonly convKernel?: ConvKernelName;
+  /** Name in `CONV_KERNELS`: convolutions use this kernel wherever it can do them, for tests and benches of one variant. */
+  readonly convKernel?: string;
 }
 
 export interface WebGpuBackend extends Backend {

@@ -1,0 +1,82 @@
+/** Descriptors of `conv2d_tiled.wgsl` and `conv2d_1x1.wgsl`: convolutions without groups on GPUs. */
+
+import { activationOverrides } from "./activation.js";
+import activation from "./activation.wgsl";
+import pointwiseSource from "./conv2d_1x1.wgsl";
+import tiledSource from "./conv2d_tiled.wgsl";
+import { type ConvKernel, type ConvProblem, inputKey, packTiles } from "./convProblem.js";
+import { type ConvTile, chooseTile, tileGrid, tileHeader, tileName, tileQuads } from "./convTiles.js";
+import { defineKernel, foldWorkgroups, type Kernel, type KernelCall } from "./kernel.js";
+import { pixelCount } from "./stored.js";
+
+const bindings = { x: "read", weight: "read", bias: "read", residual: "read", y: "write" } as const;
+const tiled = defineKernel("conv2d_tiled", tiledSource, bindings, { modules: [activation], params: false });
+const pointwise = defineKernel("conv2d_1x1", pointwiseSource, bindings, { modules: [activation], params: false });
+
+function sizes({ input, output, hasResidual }: ConvProblem): Record<string, number> {
+  return {
+    IN_PLANE: input.plane,
+    IN_QUADS: input.quads,
+    OUT_PLANE: output.plane,
+    OUT_PIXELS: pixelCount(output),
+    OUT_QUADS: output.quads,
+    HAS_RESIDUAL: hasResidual ? 1 : 0,
+  };
+}
+
+function windowSizes({ input, output, kernel, stride, padding, dilation }: ConvProblem): Record<string, number> {
+  return {
+    IN_HEIGHT: input.height,
+    IN_WIDTH: input.width,
+    OUT_HEIGHT: output.height,
+    OUT_WIDTH: output.width,
+    KERNEL_HEIGHT: kernel[0],
+    KERNEL_WIDTH: kernel[1],
+    STRIDE_Y: stride[0],
+    STRIDE_X: stride[1],
+    PADDING_Y: padding[0],
+    PADDING_X: padding[1],
+    DILATION_Y: dilation[0],
+    DILATION_X: dilation[1],
+  };
+}
+
+function call(kernel: Kernel, problem: ConvProblem, tile: ConvTile, overrides: Record<string, number>): KernelCall {
+  const [x, y] = tileGrid(problem, tile);
+  return {
+    kernel,
+    overrides: { ...activationOverrides(problem.activation), ...sizes(problem), ...overrides },
+    header: tileHeader(tile),
+    workgroups: foldWorkgroups(x, y),
+    variant: tileName(tile),
+  };
+}
+
+/** The kernel with one tile shape, or with the one that `chooseTile` finds best. */
+export function conv2dTiled(fixed?: ConvTile): ConvKernel {
+  const tileOf = (problem: ConvProblem): ConvTile => fixed ?? chooseTile(problem);
+  return {
+    name: tiled.name,
+    features: [],
+    supports: (problem) => problem.groups === 1,
+    call: (problem) => call(tiled, problem, tileOf(problem), windowSizes(problem)),
+    packing: (problem) => `tiles${tileQuads(tileOf(problem))}:${inputKey(problem)}`,
+    pack: (weight, problem) => packTiles(weight, problem, tileQuads(tileOf(problem))),
+    biasQuads(problem) {
+      const quads = tileQuads(tileOf(problem));
+      return Math.ceil(problem.output.quads / quads) * quads;
+    },
+  };
+}
+
+/** As `conv2dTiled`, for 1×1 windows of stride 1 without padding. */
+export function conv2d1x1(fixed?: ConvTile): ConvKernel {
+  const general = conv2dTiled(fixed);
+  return {
+    ...general,
+    name: pointwise.name,
+    supports: ({ groups, kernel, stride, padding }) =>
+      groups === 1 && [...kernel, ...stride].every((v) => v === 1) && padding.every((v) => v === 0),
+    call: (problem) => call(pointwise, problem, fixed ?? chooseTile(problem), {}),
+  };
+}
