@@ -6,7 +6,7 @@ import { type FoldCache, type Graph, optimize, type ValueId } from "../../ops/in
 import type { Backend, CompileOptions, Executable } from "../backend.js";
 import { type Loaded, type Runner, WasmExecutable } from "./executable.js";
 import { mayBlock, ThreadPool } from "./pool.js";
-import { createMemory, createProgram, ModuleCache, writeProgram } from "./program.js";
+import { createMemory, createProgram, ModuleCache, prepareProgram, writeProgram } from "./program.js";
 import { type SpawnWorker, webWorkers } from "./worker.js";
 
 export interface WasmBackendOptions {
@@ -113,7 +113,7 @@ class WasmBackend implements Backend {
     // As outputs, tapped values survive the passes.
     const optimized = optimize({ ...graph, outputs: [...new Set([...graph.outputs, ...kept])] }, this.folded);
     const program = createProgram({ ...optimized, outputs: graph.outputs }, kept, this.pool?.threads ?? 1);
-    const compiled = this.modules.get(this.target, program.steps);
+    const compiled = this.modules.get(this.target, program);
     const memory = createMemory(program, this.target.shared);
     writeProgram(program, memory, compiled.slots);
     const module = await compiled.module;
@@ -121,6 +121,7 @@ class WasmBackend implements Backend {
     const runner = this.pool
       ? await this.pool.load(module, memory, program.addresses.counters)
       : singleThread(await WebAssembly.instantiate(module, { env: { memory } }));
+    await prepareProgram(program, memory, (first, last) => runner.run(first, last));
     const loaded: Loaded = { program, memory, runner };
     const executable = new WasmExecutable(
       loaded,

@@ -19,6 +19,13 @@ export interface Step {
   readonly node: number;
 }
 
+/** A constant that a kernel makes when the program is loaded, from what the host writes into the arena's memory. */
+export interface Preparation {
+  readonly step: Step;
+  readonly bytes: number;
+  readonly stage: (target: Float32Array) => void;
+}
+
 /** Where the host writes an input: dense, or planar with a border of zeros for a stem that needs no checks. */
 export interface InputPlace {
   readonly dense?: Dense;
@@ -53,6 +60,9 @@ export class Lowering {
   readonly steps: Step[] = [];
   readonly arena: Block[] = [];
   readonly constants: Block[] = [];
+  readonly preparations: Preparation[] = [];
+  /** Where preparations find what the host wrote: the arena, which is free then. */
+  readonly staging: Block = createBlock(0);
   /** Largest scratch memory that a kernel asked for. */
   scratchBytes = 64;
   /** Floats of the page of zeros. */
@@ -97,6 +107,21 @@ export class Lowering {
     const block = createBlock(floats * 4, fill);
     this.constants.push(block);
     return { block, offset: 0 };
+  }
+
+  /** Memory that keeps what a kernel makes at start, of `stagedFloats` that `stage` writes. */
+  prepared(
+    floats: number,
+    stagedFloats: number,
+    stage: (target: Float32Array) => void,
+    step: (staged: Address, out: Address) => Omit<Step, "node">,
+  ): Address {
+    const block = createBlock(floats * 4);
+    this.constants.push(block);
+    const out = { block, offset: 0 };
+    const staged = { block: this.staging, offset: 0 };
+    this.preparations.push({ step: { ...step(staged, out), node: -1 }, bytes: stagedFloats * 4, stage });
+    return out;
   }
 
   /** Words for kernels' tables. */

@@ -22,7 +22,9 @@ const PAGE = 65536;
 
 export interface Program {
   readonly graph: Graph;
+  /** What a run does, then the steps that prepare constants when the program is loaded. */
   readonly steps: readonly Step[];
+  readonly preparations: readonly Step[];
   readonly inputs: readonly InputPlace[];
   readonly outputs: readonly Dense[];
   readonly lowering: Lowering;
@@ -81,9 +83,11 @@ export function createProgram(graph: Graph, keep: ReadonlySet<ValueId>, threads:
     end = address + bytes;
     return address;
   };
-  const stepTable = take(steps.length * STEP_BYTES);
-  const counters = take(steps.length * COUNTER_BYTES);
-  const args = steps.map(({ kernel }) => take(kernel.fields.length * 4));
+  const preparations = lowering.preparations.map(({ step }) => step);
+  const all = [...steps, ...preparations];
+  const stepTable = take(all.length * STEP_BYTES);
+  const counters = take(all.length * COUNTER_BYTES);
+  const args = all.map(({ kernel }) => take(kernel.fields.length * 4));
   const scratchBytes = roundUp(lowering.scratchBytes, ALIGNMENT);
   const scratch = take(scratchBytes * threads);
   lowering.zeros.address = take(lowering.zeroFloats * 4);
@@ -92,7 +96,9 @@ export function createProgram(graph: Graph, keep: ReadonlySet<ValueId>, threads:
   const weightBytes = end - weightsFrom;
   const used = arena.filter((block) => block.last >= block.first);
   const arenaFrom = roundUp(end, ALIGNMENT);
-  end = placeArena(used, arenaFrom, guard);
+  lowering.staging.address = arenaFrom;
+  const staged = lowering.preparations.reduce((most, { bytes }) => Math.max(most, bytes), 0);
+  end = Math.max(placeArena(used, arenaFrom, guard), arenaFrom + staged);
   // Vectors at the end of a dense value may reach beyond it.
   const bytes = roundUp(end + ALIGNMENT, PAGE);
   if (bytes > MAXIMUM_PAGES * PAGE) {
@@ -105,6 +111,7 @@ export function createProgram(graph: Graph, keep: ReadonlySet<ValueId>, threads:
   return {
     graph,
     steps,
+    preparations,
     inputs,
     outputs,
     lowering,
@@ -127,8 +134,8 @@ export interface CompiledModule {
 export class ModuleCache {
   private readonly modules = new Map<string, CompiledModule>();
 
-  get(target: Target, steps: readonly Step[]): CompiledModule {
-    const kernels = new Map<string, Kernel>(steps.map(({ kernel }) => [kernel.name, kernel]));
+  get(target: Target, { steps, preparations }: Pick<Program, "steps" | "preparations">): CompiledModule {
+    const kernels = new Map<string, Kernel>([...steps, ...preparations].map(({ kernel }) => [kernel.name, kernel]));
     const names = [...kernels.keys()].sort();
     const key = [target.simd, target.relaxed, target.shared, ...names].join("\n");
     let entry = this.modules.get(key);
@@ -169,9 +176,10 @@ function word(value: Argument, ints: Int32Array, floats: Float32Array, at: numbe
   else ints[at] = value.block.address + value.offset;
 }
 
-/** Writes header, step table, arguments and constants. */
+/** Writes header, step table, arguments and the constants that the host makes. */
 export function writeProgram(program: Program, memory: WebAssembly.Memory, slots: ReadonlyMap<string, number>): void {
-  const { addresses, steps, lowering } = program;
+  const { addresses, lowering } = program;
+  const steps = [...program.steps, ...program.preparations];
   const ints = new Int32Array(memory.buffer);
   const floats = new Float32Array(memory.buffer);
   ints[HEADER.steps / 4] = addresses.steps;
@@ -191,5 +199,20 @@ export function writeProgram(program: Program, memory: WebAssembly.Memory, slots
   });
   for (const { fill, address, bytes } of lowering.constants) {
     fill?.(floats.subarray(address / 4, (address + bytes) / 4));
+  }
+}
+
+/** Makes the constants that kernels make; `run` runs a range of steps. */
+export async function prepareProgram(
+  program: Program,
+  memory: WebAssembly.Memory,
+  run: (first: number, last: number) => Promise<void>,
+): Promise<void> {
+  const floats = new Float32Array(memory.buffer);
+  const { staging, preparations } = program.lowering;
+  for (const [index, { bytes, stage }] of preparations.entries()) {
+    stage(floats.subarray(staging.address / 4, (staging.address + bytes) / 4));
+    const step = program.steps.length + index;
+    await run(step, step + 1);
   }
 }

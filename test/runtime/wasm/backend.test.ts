@@ -10,6 +10,7 @@ import {
   createProgram,
   createWasmBackend,
   ModuleCache,
+  prepareProgram,
   type SpawnWorker,
   writeProgram,
 } from "../../../src/runtime/wasm/index.js";
@@ -81,9 +82,12 @@ describe("memory", () => {
     async (_, { graph: caseGraph, inputs }) => {
       const guard = 256;
       const program = createProgram(caseGraph, new Set(caseGraph.values.map(({ id }) => id)), 1, guard);
-      const { module, slots } = new ModuleCache().get({ simd: true, relaxed: false, shared: false }, program.steps);
+      const { module, slots } = new ModuleCache().get({ simd: true, relaxed: false, shared: false }, program);
       const memory = createMemory(program, false);
       writeProgram(program, memory, slots);
+      const instance = await WebAssembly.instantiate(await module, { env: { memory } });
+      const run = instance.exports.run as (first: number, last: number) => void;
+      await prepareProgram(program, memory, async (first, last) => run(first, last));
       const bytes = new Uint8Array(memory.buffer);
       // What belongs to no block must come out as it was.
       const free = new Uint8Array(bytes.length);
@@ -95,8 +99,7 @@ describe("memory", () => {
       program.inputs.forEach(({ dense }, i) => {
         if (dense) new Float32Array(memory.buffer).set(inputs[i].data as Float32Array, dense.block.address / 4);
       });
-      const instance = await WebAssembly.instantiate(await module, { env: { memory } });
-      (instance.exports.run as (first: number, last: number) => void)(0, program.steps.length);
+      run(0, program.steps.length);
       const spoiled = free.findIndex((isFree, at) => isFree === 1 && bytes[at] !== 0xa5);
       expect(spoiled).toBe(-1);
       expect(free.includes(1)).toBe(true);

@@ -12,7 +12,7 @@ export interface Target {
 
 /** A growing byte string. `target` decides how vector operations are lowered. */
 export class Code {
-  private bytes = new Uint8Array(256);
+  private buffer = new Uint8Array(256);
   private size = 0;
 
   constructor(readonly target: Target) {}
@@ -22,21 +22,30 @@ export class Code {
   }
 
   private reserve(count: number): void {
-    if (this.size + count <= this.bytes.length) return;
-    const grown = new Uint8Array(Math.max(this.bytes.length * 2, this.size + count));
-    grown.set(this.bytes.subarray(0, this.size));
-    this.bytes = grown;
+    if (this.size + count <= this.buffer.length) return;
+    const grown = new Uint8Array(Math.max(this.buffer.length * 2, this.size + count));
+    grown.set(this.buffer.subarray(0, this.size));
+    this.buffer = grown;
   }
 
-  byte(...values: readonly number[]): this {
-    this.reserve(values.length);
-    for (const value of values) this.bytes[this.size++] = value;
+  /** One to four bytes. (No rest parameter: this is called for every instruction.) */
+  byte(a: number, b?: number, c?: number, d?: number): this {
+    this.reserve(4);
+    this.buffer[this.size++] = a;
+    if (b !== undefined) this.buffer[this.size++] = b;
+    if (c !== undefined) this.buffer[this.size++] = c;
+    if (d !== undefined) this.buffer[this.size++] = d;
+    return this;
+  }
+
+  bytes(values: readonly number[]): this {
+    for (const value of values) this.byte(value);
     return this;
   }
 
   append(other: Uint8Array): this {
     this.reserve(other.length);
-    this.bytes.set(other, this.size);
+    this.buffer.set(other, this.size);
     this.size += other.length;
     return this;
   }
@@ -44,6 +53,7 @@ export class Code {
   /** Unsigned LEB128 of a number below 2³². */
   unsigned(value: number): this {
     let rest = value >>> 0;
+    if (rest < 0x80) return this.byte(rest);
     do {
       const low = rest & 0x7f;
       rest >>>= 7;
@@ -55,6 +65,7 @@ export class Code {
   /** Signed LEB128 of a 32-bit number. */
   signed(value: number): this {
     let rest = value | 0;
+    if (rest >= 0 && rest < 0x40) return this.byte(rest);
     for (;;) {
       const low = rest & 0x7f;
       rest >>= 7;
@@ -87,6 +98,6 @@ export class Code {
 
   /** A copy of what was written. */
   finish(): Uint8Array<ArrayBuffer> {
-    return this.bytes.slice(0, this.size);
+    return this.buffer.slice(0, this.size);
   }
 }

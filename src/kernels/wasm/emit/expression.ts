@@ -53,10 +53,7 @@ function binaryI32(opcode: number): (a: I32Like, b: I32Like) => I32 {
 }
 
 function memory(out: Code, opcode: readonly number[], align: number, offset: number): void {
-  out
-    .byte(...opcode)
-    .unsigned(align)
-    .unsigned(offset);
+  out.bytes(opcode).unsigned(align).unsigned(offset);
 }
 
 export const i32 = {

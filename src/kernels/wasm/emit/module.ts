@@ -49,7 +49,7 @@ export class ModuleBuilder {
   /** The module's bytes. It imports `env.memory` with at least `initialPages` (and, when shared, at most `maximumPages`). */
   finish(initialPages: number, maximumPages: number): Uint8Array<ArrayBuffer> {
     const out = new Code(this.target);
-    out.byte(0x00, 0x61, 0x73, 0x6d, 0x01, 0x00, 0x00, 0x00);
+    out.byte(0x00, 0x61, 0x73, 0x6d).byte(0x01, 0x00, 0x00, 0x00);
     const section = (id: number, fill: (content: Code) => void): void => {
       const content = new Code(this.target);
       fill(content);

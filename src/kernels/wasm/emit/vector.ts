@@ -26,7 +26,7 @@ function unary(opcode: number, scalar: readonly number[]): (a: Vec) => Vec {
     vecOf((out, lane) => {
       a.write(out, lane);
       if (lane === WHOLE) simd(out, opcode);
-      else out.byte(...scalar);
+      else out.bytes(scalar);
     });
 }
 

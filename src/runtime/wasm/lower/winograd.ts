@@ -5,14 +5,16 @@ import {
   PANEL,
   panelsOf,
   planesOf,
+  stageWinograd,
   WINOGRAD_STRIDE_1,
   WINOGRAD_STRIDE_2,
   WINOGRAD_TILE,
   type WinogradScheme,
   winograd,
   winogradFloats,
+  winogradPack,
   winogradScratch,
-  winogradWeights,
+  winogradStagedFloats,
 } from "../../../kernels/wasm/index.js";
 import type { NodeOf } from "../../../ops/index.js";
 import { channelMap, type Nhwc, physicalChannels } from "../layout.js";
@@ -23,6 +25,8 @@ type Conv = NodeOf<"conv2d">;
 
 /** Below this many channels the transforms cost more than they save. */
 const LEAST_CHANNELS = 8;
+/** With stride 2 the gain is small; above this many channels fourfold weights from memory cost more than it. */
+const MOST_CHANNELS_STRIDE_2 = 256;
 /** Products of Winograd over products of the direct kernel above which it does not pay. */
 const LARGEST_SHARE = 0.7;
 /** Floats of transformed input that a block may take in scratch memory: half of a common L2 cache, or a whole one. */
@@ -84,7 +88,7 @@ export function winogradScheme(lowering: Lowering, { attrs, inputs, outputs }: C
   if (kh !== 3 || kw !== 3 || groups !== 1 || stride[0] !== stride[1]) return undefined;
   if (dilation[0] !== 1 || dilation[1] !== 1 || Math.min(o, c) < LEAST_CHANNELS) return undefined;
   const scheme = [WINOGRAD_STRIDE_1, WINOGRAD_STRIDE_2].find((s) => s.stride === stride[0]);
-  if (!scheme) return undefined;
+  if (!scheme || (scheme.stride === 2 && c > MOST_CHANNELS_STRIDE_2)) return undefined;
   const [, , h, w] = lowering.shape(outputs[0]);
   const tiles = Math.ceil(h / WINOGRAD_TILE) * Math.ceil(w / WINOGRAD_TILE);
   return tiles * planesOf(scheme) <= LARGEST_SHARE * 9 * h * w ? scheme : undefined;
@@ -148,6 +152,12 @@ export function emitWinograd(lowering: Lowering, work: WinogradWork): void {
   );
   lowering.scratchBytes = Math.max(lowering.scratchBytes, winogradScratch(scheme, blockTiles, depth));
   const view = residual ?? output;
+  const weights = lowering.prepared(
+    winogradFloats(scheme, outputs, depth),
+    winogradStagedFloats(outputs, depth),
+    (target) => stageWinograd(target, work.weights, outputs, depth, work.at),
+    (staged, out) => ({ kernel: winogradPack(scheme), args: { x: staged, out, depth, panels: full }, tiles: panels }),
+  );
   lowering.step(
     winograd(scheme, { activation, residual: residual !== undefined, unroll: 4 }),
     {
@@ -166,9 +176,7 @@ export function emitWinograd(lowering: Lowering, work: WinogradWork): void {
       depth,
       panelBlocks,
       panelsPerBlock,
-      weights: lowering.constant(winogradFloats(scheme, outputs, depth), (target) =>
-        winogradWeights(scheme, target, work.weights, outputs, depth, work.at),
-      ),
+      weights,
       panelBytes: matricesOf(scheme) * depth * PANEL * 4,
       panels: full,
       half: half ? 1 : 0,
