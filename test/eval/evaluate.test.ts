@@ -1,7 +1,9 @@
 /** The protocol on toy sets whose figures were worked out by hand. */
 
 import { describe, expect, test } from "vitest";
+import { cocoAveragePrecision } from "../../src/eval/averagePrecision.js";
 import { evaluate } from "../../src/eval/evaluate.js";
+import { boxIou, matchDetections } from "../../src/eval/matching.js";
 import { predictionLines } from "../../src/eval/predictionText.js";
 import { evaluateToys, type Toy, ToyModel, toyDataset } from "./support.js";
 
@@ -64,6 +66,28 @@ describe("four pictures, two classes", () => {
     expect(second.map50_95).toBeCloseTo(0.995, 9);
     expect(metrics.map50).toBeCloseTo((first.map50 + second.map50) / 2, 12);
     expect(metrics.map50_95).toBeCloseTo((first.map50_95 + second.map50_95) / 2, 12);
+  });
+
+  test("AP by pycocotools' definition, by hand, from the same matches", async () => {
+    const hits: { confidence: number; right: number }[] = [];
+    await evaluateToys(TOYS, 2, {
+      onPicture: ({ detections, labelBoxes, labelClasses }) => {
+        const iou = boxIou(labelBoxes, detections.boxes);
+        const correct = matchDetections({ iou, labelClasses, detectionClasses: detections.classes });
+        for (const [i, c] of detections.classes.entries()) {
+          if (c === 0) hits.push({ confidence: detections.confidences[i], right: correct[i] & 1 });
+        }
+      },
+    });
+    const ranked = hits.sort((a, b) => b.confidence - a.confidence).map(({ right }) => right);
+    expect(ranked).toEqual([1, 0, 1, 1]);
+    const found = ranked.map((_, i) => ranked.slice(0, i + 1).reduce((sum, right) => sum + right, 0));
+    const ap = cocoAveragePrecision(
+      found.map((n) => n / 3),
+      found.map((n, i) => n / (i + 1)),
+    );
+    // Recalls 0 to 0.33 at precision 1 (34 points), 0.34 to 1 at 3/4 (67 points).
+    expect(ap).toBeCloseTo((34 + 67 * 0.75) / 101, 12);
   });
 
   test("precision, recall and F1 are those at the best mean F1", async () => {

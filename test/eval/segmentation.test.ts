@@ -1,5 +1,7 @@
 /** Masks: predictions at the prototypes' resolution, labels drawn and sampled down, figures of their own. */
 
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { COCO_CATEGORY_IDS, COCO_NAMES } from "../../src/eval/coco80.js";
 import { CocoResults } from "../../src/eval/cocoResults.js";
@@ -11,6 +13,7 @@ import type { EvaluationModel } from "../../src/eval/model.js";
 import type { HostTensor } from "../../src/tensor/index.js";
 import type { Candidate } from "../../src/yolov5/nms.js";
 import { type BinaryMask, maskArea } from "../../src/yolov5/rle.js";
+import { REPOSITORY } from "../support/reference.js";
 
 const candidate = (x1: number, y1: number, x2: number, y2: number, ...coefficients: number[]): Candidate => ({
   ...{ x1, y1, x2, y2, confidence: 0.9, classIndex: 0, row: 0 },
@@ -67,6 +70,36 @@ describe("masks", () => {
     for (const [i, value] of [1, 8 / 24, 0].entries()) expect(iou[i]).toBeCloseTo(value, 6);
     expect(Array.from(maskIou({ masks: [masks[0]], classes: [1] }, { masks, classes: [0, 0, 0] }))).toEqual([0, 0, 0]);
   });
+});
+
+test("IoU of predictions and outlines equals torch's (test/fixtures/eval/make.py)", () => {
+  interface Fixture {
+    readonly input: readonly [number, number];
+    readonly protoSize: readonly [number, number];
+    readonly protos: readonly number[];
+    readonly coefficients: readonly (readonly number[])[];
+    readonly boxes: readonly (readonly [number, number, number, number])[];
+    readonly outlines: readonly (readonly number[])[];
+    readonly iou: readonly (readonly number[])[];
+  }
+  const file = readFileSync(join(REPOSITORY, "test", "fixtures", "eval", "numeric.json"), "utf8");
+  const { input, protoSize, ...fixture } = (JSON.parse(file) as { readonly masks: Fixture }).masks;
+  const [height, width] = protoSize;
+  const protos = { channels: 3, height, width, data: Float32Array.from(fixture.protos) };
+  const candidates = fixture.boxes.map((box, i) => candidate(...box, ...fixture.coefficients[i]));
+  const predicted = predictedMasks(protos, candidates, input);
+  const truth = {
+    classes: new Int32Array(fixture.outlines.length),
+    boxes: new Float32Array(4 * fixture.outlines.length),
+    polygons: fixture.outlines.map((outline) => [Float32Array.from(outline)]),
+  };
+  const masks = labelMasks(truth, { ...placement, loaded: input, input, original: input }, protoSize);
+  const iou = maskIou(
+    { masks, classes: truth.classes },
+    { masks: predicted, classes: new Int32Array(candidates.length) },
+  );
+  expect(Array.from(iou)).toEqual(fixture.iou.flat());
+  expect(iou.filter((value) => value > 0.05).length).toBeGreaterThan(5);
 });
 
 /** One picture of 64×64 (input 96×96, 16 pixels of padding) with one box whose mask is its left half. */
