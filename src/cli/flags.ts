@@ -49,7 +49,7 @@ export interface VerifyFlags extends CommonFlags {
   readonly reference: string;
   readonly cfg?: string;
   readonly half?: boolean;
-  readonly tolerance: number;
+  readonly tolerance?: number;
   readonly boxTolerance: number;
   readonly scoreTolerance: number;
 }

@@ -33,7 +33,7 @@ async function verifyNamed(name: string, backend: Backend) {
     Promise.reject(new Error("no pictures")),
   );
   const reference = new Uint8Array(readFileSync(join(REFERENCE, "reference", `${name}.layers.safetensors`)));
-  const result = await verifyModel(model, reference, {}, `${name}.layers.safetensors`);
+  const result = await verifyModel(model, reference, { nmse: 1e-9 }, `${name}.layers.safetensors`);
   model.members[0].network.dispose();
   return result;
 }
@@ -52,6 +52,7 @@ describe.skipIf(referenceMissing("reference"))("layers equal PyTorch's", () => {
         const result = await verifyNamed(name, backend);
         expect(result.firstDiverging).toBeNull();
         expect(result.layers.length).toBeGreaterThan(20);
+        expect(result.layers.find(({ name: layer }) => layer === "prediction")?.maxAbs).toBeLessThanOrEqual(0.01);
       });
     });
   }

@@ -26,7 +26,11 @@ export function defineVerify(program: Command, start: Start): void {
     )
     .option("--half", "float16 where the backend has it")
     .optionsGroup("Tolerances:")
-    .option("--tolerance <nmse>", "largest normalised mean squared error of a layer", positive, 1e-9)
+    .option(
+      "--tolerance <nmse>",
+      "largest normalised mean squared error of a layer (default: 1e-9 on cpu, 1e-8 elsewhere)",
+      positive,
+    )
     .option("--box-tolerance <px>", "largest difference of a box coordinate of prediction", positive, 0.01)
     .option("--score-tolerance <p>", "largest difference of a score of prediction", positive, 1e-4)
     .addHelpText("after", AFTER);
