@@ -6,8 +6,8 @@ import { BYTES_PER_ELEMENT, elementCount, type HostTensor } from "../../tensor/i
 import type { Executable, MemoryUse, NodeTiming } from "../backend.js";
 import { checkInputs, tapValues } from "../inputs.js";
 import { readDense, readNhwc } from "./layout.js";
-import type { PaddedPlanes } from "./lowering.js";
 import type { Program } from "./program.js";
+import type { PaddedPlanes } from "./steps.js";
 
 /** How the steps [first, last) of a program are run. */
 export interface Runner {

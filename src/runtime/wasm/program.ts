@@ -16,7 +16,8 @@ import type { Graph, ValueId } from "../../ops/index.js";
 import { ALIGNMENT, type Block, placeArena, roundUp } from "./blocks.js";
 import type { Dense } from "./layout.js";
 import { lowerNode } from "./lower/index.js";
-import { type Argument, type InputPlace, Lowering, type Step } from "./lowering.js";
+import { Lowering } from "./lowering.js";
+import type { Argument, InputPlace, Step } from "./steps.js";
 
 const PAGE = 65536;
 
