@@ -92,6 +92,8 @@ export const CONV_CASES: readonly OpCase<"conv2d">[] = [
   conv({ c: 16, o: 16, h: 20, w: 20, residual: true }),
   conv({ c: 17, o: 17, h: 13, w: 13, residual: true, act: { kind: "relu" } }),
   conv({ c: 3, o: 16, h: 20, w: 20, k: [6, 6], s: [2, 2], p: [2, 2] }),
+  conv({ n: 2, c: 1, o: 5, h: 8, w: 6, k: [2, 4], s: [2, 2], p: [0, 2] }),
+  conv({ c: 3, o: 8, h: 13, w: 20, k: [6, 6], s: [2, 2], p: [2, 2] }),
   conv({ c: 8, o: 20, h: 13, w: 20, d: [2, 2], p: [2, 2] }),
   conv({ c: 8, o: 8, h: 13, w: 20, k: [1, 3], s: [1, 2] }),
   conv({ c: 8, o: 8, h: 13, w: 20, k: [3, 1], s: [2, 1], bias: false }),

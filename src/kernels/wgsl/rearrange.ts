@@ -5,6 +5,7 @@ import { sizeWords } from "./convProblem.js";
 import copyChannelsSource from "./copy_channels.wgsl";
 import depthToSpaceSource from "./depth_to_space.wgsl";
 import { defineKernel, foldWorkgroups, type KernelCall } from "./kernel.js";
+import packBlocksSource from "./pack_blocks.wgsl";
 import packSource from "./pack_nchw.wgsl";
 import padSource from "./pad2d.wgsl";
 import spaceToDepthSource from "./space_to_depth.wgsl";
@@ -16,6 +17,7 @@ const upsample = defineKernel("upsample_nearest", upsampleSource, { x: "read", y
 const pad = defineKernel("pad2d", padSource, { x: "read", y: "write" });
 const copyChannels = defineKernel("copy_channels", copyChannelsSource, { x: "read", source: "read", y: "write" });
 const pack = defineKernel("pack_nchw", packSource, { x: "read", y: "write" });
+const packBlocks = defineKernel("pack_blocks", packBlocksSource, { x: "read", y: "write" });
 const unpack = defineKernel("unpack_nchw", unpackSource, { x: "read", source: "read", y: "write" });
 const spaceToDepth = defineKernel("space_to_depth", spaceToDepthSource, { x: "read", y: "write" });
 const depthToSpace = defineKernel("depth_to_space", depthToSpaceSource, { x: "read", y: "write" });
@@ -63,6 +65,17 @@ export function packNchwCall(channels: number, output: Stored): KernelCall {
     kernel: pack,
     overrides: {},
     params: { uints: [channels, output.height * output.width, output.plane, pixelCount(output)] },
+    workgroups: perPixel(output, output.quads),
+  };
+}
+
+/** `output` has a quarter of the pixels and four times the channels; the input's sides are even. */
+export function packBlocksCall(channels: number, output: Stored): KernelCall {
+  const { height, width, plane } = output;
+  return {
+    kernel: packBlocks,
+    overrides: {},
+    params: { uints: [channels, 2 * height, 2 * width, width, height * width, plane, pixelCount(output)] },
     workgroups: perPixel(output, output.quads),
   };
 }

@@ -126,6 +126,11 @@ export class Lowering {
     return made;
   }
 
+  /** The plain floats of a value that nothing needs in groups of four channels yet. */
+  onlyPlain(id: ValueId): PlainTensor | undefined {
+    return this.blockedTensors.has(id) ? undefined : this.plainTensors.get(id);
+  }
+
   /** As `blocked`, with channel i stored at i: a copy where a concat left gaps. */
   blockedPlain(id: ValueId): BlockedTensor {
     const tensor = this.blocked(id);

@@ -40,6 +40,7 @@ describe.skipIf(!gpu)("webgpu ops", () => {
 
 /** Kernels with shapes baked in compile anew for every case, which software adapters do slowly: a few cases by default. */
 const BAKED = /tiled|1x1/;
+const SHORT: ReadonlySet<OpCase> = new Set([1, 3, 5, 13].map((i) => CONV_CASES[i]));
 const FULL = process.env.YOLOV5_FULL === "1";
 
 describe.skipIf(!gpu).each([...CONV_KERNELS])("%s", (name, kernel) => {
@@ -50,6 +51,6 @@ describe.skipIf(!gpu).each([...CONV_KERNELS])("%s", (name, kernel) => {
   afterAll(() => backend?.dispose());
 
   const supported = [...CONV_CASES, ...GROUP_CASES].filter((opCase) => kernel.supports(convProblemOf(opCase)));
-  const cases = FULL || !BAKED.test(name) ? supported : supported.slice(0, 8);
+  const cases = FULL || !BAKED.test(name) ? supported : supported.filter((opCase) => SHORT.has(opCase));
   it.each(cases)("$name", (opCase) => check(backend, opCase));
 });
