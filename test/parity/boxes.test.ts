@@ -14,6 +14,7 @@ import { Model } from "../../src/yolov5/model.js";
 import type { DetectionResult } from "../../src/yolov5/results.js";
 import { parityBackends } from "../support/backends.js";
 import { referenceMissing } from "../support/reference.js";
+import { TRAINED } from "./architectures.js";
 import {
   checkpointOf,
   describeRun,
@@ -25,18 +26,6 @@ import {
 } from "./references.js";
 
 const FULL = process.env.YOLOV5_FULL === "1";
-const CHECKPOINTS = [
-  "yolov5n",
-  "ppe",
-  "food",
-  "dna",
-  "pothole",
-  "places",
-  "crops",
-  "crops-pruned-25",
-  "leaky",
-  "yolov5n-7",
-];
 /** Pictures of each checkpoint that the short suite runs. */
 const SHORT_PICTURES = { fast: 3, slow: 1 };
 
@@ -49,7 +38,7 @@ describe.skipIf(referenceMissing("reference"))("boxes equal PyTorch's", () => {
       });
       afterAll(() => backend?.dispose());
 
-      for (const name of CHECKPOINTS.filter((c) => existsSync(checkpointOf(c)))) {
+      for (const name of TRAINED.filter((c) => existsSync(checkpointOf(c)))) {
         it(`${name}`, { timeout: 1_800_000 }, async ({ skip }) => {
           if (!backend) return skip("no such device");
           const path = checkpointOf(name);
@@ -83,7 +72,7 @@ describe.skipIf(referenceMissing("reference"))("boxes equal PyTorch's", () => {
   it("letterboxed bytes equal those of OpenCV for every recorded picture", async () => {
     const wrong: string[] = [];
     let checked = 0;
-    for (const name of CHECKPOINTS) {
+    for (const name of TRAINED) {
       const { runs, model } = readReference(name);
       const stride = Math.max(32, ...((model.stride as number[] | undefined) ?? []));
       for (const run of runs) {

@@ -10,21 +10,10 @@ import { Model } from "../../src/yolov5/model.js";
 import { verifyModel } from "../../src/yolov5/verify.js";
 import { parityBackends } from "../support/backends.js";
 import { REFERENCE, referenceMissing } from "../support/reference.js";
+import { TRAINED } from "./architectures.js";
 import { checkpointOf } from "./references.js";
 
 /** Trained checkpoints: boxes within 0.01 px, scores within 1e-4, NMSE ≤ 1e-9 at every layer. */
-const TRAINED = [
-  "yolov5n",
-  "ppe",
-  "food",
-  "dna",
-  "pothole",
-  "places",
-  "crops",
-  "crops-pruned-25",
-  "leaky",
-  "yolov5n-7",
-];
 
 async function verifyNamed(name: string, backend: Backend) {
   const path = checkpointOf(name);

@@ -11,8 +11,9 @@ import { createMember, openModel } from "../../src/yolov5/loadModel.js";
 import { type Member, Model } from "../../src/yolov5/model.js";
 import type { ClassificationResult, DetectionResult, SegmentedDetection } from "../../src/yolov5/results.js";
 import { maskArea } from "../../src/yolov5/rle.js";
-import { WASM } from "../support/backends.js";
+import { parityBackends, WASM } from "../support/backends.js";
 import { REFERENCE, referenceMissing } from "../support/reference.js";
+import { CLASSIFIERS } from "./architectures.js";
 import { checkpointOf, describeRun, optionsOf, pictureNamed, readReference } from "./references.js";
 
 function memberAt(path: string, backend: Backend, config?: unknown): Member {
@@ -26,7 +27,60 @@ function modelOf(members: readonly Member[], backend: Backend): Model<string> {
   }));
 }
 
-describe.skipIf(referenceMissing("reference"))("tasks and files", () => {
+describe.skipIf(referenceMissing("reference"))("classification and segmentation", () => {
+  for (const { name: backendName, open } of parityBackends()) {
+    describe(backendName, () => {
+      let backend: Backend | undefined;
+      beforeAll(async () => {
+        backend = await open();
+      });
+      afterAll(() => backend?.dispose());
+
+      it.for(CLASSIFIERS)("%s: the five most probable classes within 1e-4", async (name, { skip }) => {
+        if (!backend) return skip("no such device");
+        const model = modelOf([memberAt(checkpointOf(name), backend)], backend);
+        expect(model.task).toBe("classify");
+        for (const run of readReference(name).runs) {
+          const result = (await model.detect(pictureNamed(run.image), { imgsz: run.size })) as ClassificationResult;
+          expect(result.top5.map((entry) => entry.name)).toEqual(run.top5?.map((entry) => entry.name));
+          for (const [rank, entry] of result.top5.entries()) {
+            expect(Math.abs(entry.confidence - (run.top5?.[rank].prob ?? Number.NaN))).toBeLessThanOrEqual(1e-4);
+          }
+        }
+      });
+
+      it("zoo-seg: masks differ in at most 0.5 % of their pixels", async ({ skip }) => {
+        if (!backend) return skip("no such device");
+        const model = modelOf([memberAt(checkpointOf("zoo-seg"), backend)], backend);
+        let pixels = 0;
+        let difference = 0;
+        for (const run of readReference("zoo-seg").runs) {
+          const result = (await model.detect(
+            pictureNamed(run.image),
+            optionsOf(run),
+          )) as DetectionResult<SegmentedDetection>;
+          expect(result.task).toBe("segment");
+          expect(result.length, describeRun(run)).toBe(run.detections?.length);
+          for (const [i, wanted] of (run.detections ?? []).entries()) {
+            const area = maskArea(result.detections[i].thresholded());
+            const expected = wanted.mask_pixels_letterboxed ?? 0;
+            pixels += expected;
+            difference += Math.abs(area - expected);
+            expect(Math.abs(area - expected), `${describeRun(run)} ${i}`).toBeLessThanOrEqual(
+              Math.max(0.005 * expected, 3),
+            );
+          }
+          const [first] = result.detections.filter((d) => d.area > 0);
+          expect(first.mask.size).toEqual([result.height, result.width]);
+          expect(first.mask.counts.reduce((a, b) => a + b, 0)).toBe(result.width * result.height);
+        }
+        expect(difference / pixels).toBeLessThan(0.005);
+      });
+    });
+  }
+});
+
+describe.skipIf(referenceMissing("reference"))("ensembles and files", () => {
   let backend: Backend;
   beforeAll(async () => {
     const opened = await WASM.open();
@@ -34,45 +88,6 @@ describe.skipIf(referenceMissing("reference"))("tasks and files", () => {
     backend = opened;
   });
   afterAll(() => backend.dispose());
-
-  it.for(["poses-cls", "zoo-cls"])("%s: the five most probable classes within 1e-4", async (name) => {
-    const model = modelOf([memberAt(checkpointOf(name), backend)], backend);
-    expect(model.task).toBe("classify");
-    for (const run of readReference(name).runs) {
-      const result = (await model.detect(pictureNamed(run.image), { imgsz: run.size })) as ClassificationResult;
-      expect(result.top5.map((entry) => entry.name)).toEqual(run.top5?.map((entry) => entry.name));
-      for (const [rank, entry] of result.top5.entries()) {
-        expect(Math.abs(entry.confidence - (run.top5?.[rank].prob ?? Number.NaN))).toBeLessThanOrEqual(1e-4);
-      }
-    }
-  });
-
-  it("zoo-seg: masks differ in at most 0.5 % of their pixels", async () => {
-    const model = modelOf([memberAt(checkpointOf("zoo-seg"), backend)], backend);
-    let pixels = 0;
-    let difference = 0;
-    for (const run of readReference("zoo-seg").runs) {
-      const result = (await model.detect(
-        pictureNamed(run.image),
-        optionsOf(run),
-      )) as DetectionResult<SegmentedDetection>;
-      expect(result.task).toBe("segment");
-      expect(result.length, describeRun(run)).toBe(run.detections?.length);
-      for (const [i, wanted] of (run.detections ?? []).entries()) {
-        const area = maskArea(result.detections[i].thresholded());
-        const expected = wanted.mask_pixels_letterboxed ?? 0;
-        pixels += expected;
-        difference += Math.abs(area - expected);
-        expect(Math.abs(area - expected), `${describeRun(run)} ${i}`).toBeLessThanOrEqual(
-          Math.max(0.005 * expected, 3),
-        );
-      }
-      const [first] = result.detections.filter((d) => d.area > 0);
-      expect(first.mask.size).toEqual([result.height, result.width]);
-      expect(first.mask.counts.reduce((a, b) => a + b, 0)).toBe(result.width * result.height);
-    }
-    expect(difference / pixels).toBeLessThan(0.005);
-  });
 
   it("an ensemble suppresses the boxes of its members together", async () => {
     const members = ["yolov5n", "yolov5n-7"].map((name) => memberAt(checkpointOf(name), backend));

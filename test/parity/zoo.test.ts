@@ -15,6 +15,7 @@ import type { DetectionResult } from "../../src/yolov5/results.js";
 import { verifyModel } from "../../src/yolov5/verify.js";
 import { parityBackends } from "../support/backends.js";
 import { REFERENCE, referenceMissing } from "../support/reference.js";
+import { ZOO } from "./architectures.js";
 import {
   checkpointOf,
   describeRun,
@@ -24,24 +25,7 @@ import {
   readReference,
 } from "./references.js";
 
-const NAMES = [
-  ...[
-    "bifpn",
-    "csp",
-    "focus-spp",
-    "fpn",
-    "ghost",
-    "leaky",
-    "p2",
-    "p34",
-    "p6",
-    "seg",
-    "transformer",
-    "v3-spp",
-    "v3-tiny",
-  ].map((name) => `zoo-${name}`),
-  "format-reference",
-];
+const NAMES = [...ZOO, "format-reference"];
 /**
  * zoo-csp amplifies rounding most: PyTorch's own float32 outputs differ from float64 by 1.5e-9, so no engine can be
  * nearer than that to the recorded values.
