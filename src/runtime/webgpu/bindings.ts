@@ -66,6 +66,11 @@ export class DevicePlan {
     return made;
   }
 
+  /** Dispatches that only copy channels. */
+  get copies(): number {
+    return this.dispatches.reduce((count, { step }) => count + (step.isCopy ? 1 : 0), 0);
+  }
+
   /** Where a tensor lies. */
   range(tensor: Tensor): { readonly buffer: GPUBuffer; readonly offset: number; readonly size: number } {
     const location = this.memory.locations[tensor.storage.id];

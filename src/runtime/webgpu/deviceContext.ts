@@ -62,7 +62,7 @@ export class DeviceContext {
       this.failure ??= this.disposed
         ? new DisposedError("the WebGPU backend")
         : new DeviceLostError(
-            `webgpu: the device was lost (${why.reason}: ${why.message || "no message"}); create the backend again`,
+            `webgpu: the device was lost (${why.reason}: ${why.message || "no message"}); the next call opens it again`,
             { reason: why.reason },
           );
       return this.failure;
@@ -97,6 +97,11 @@ export class DeviceContext {
       throw new DeviceError(`webgpu: ${describe(adapter.info)} gives no device: ${cause}`, {}, { cause });
     }
     return new DeviceContext(gpu, device, adapter.info, software);
+  }
+
+  /** The device is gone, other than by `dispose`. */
+  get isLost(): boolean {
+    return this.failure instanceof DeviceLostError;
   }
 
   get stats(): Counters {

@@ -5,43 +5,39 @@ import { type Graph, liveSetBytes, type ValueId } from "../../ops/index.js";
 import { type HostTensor, tensor } from "../../tensor/index.js";
 import type { Executable, MemoryUse, NodeTiming } from "../backend.js";
 import { checkInputs, tapValues } from "../inputs.js";
-import type { DevicePlan, Dispatch, Services } from "./bindings.js";
+import type { Dispatch } from "./bindings.js";
+import type { Compiled } from "./compiled.js";
 import type { Counters } from "./counters.js";
-import { BufferUsage, MapMode } from "./flags.js";
+import { MapMode } from "./flags.js";
 import { Pace } from "./pace.js";
-import type { Plan } from "./plan.js";
 import { profileDispatches } from "./profile.js";
 import { readTensors } from "./readback.js";
 
-/** Compiles a graph so that the given values stay readable. */
-export type CompileKeeping = (graph: Graph, keep: ReadonlySet<ValueId>) => Promise<WebGpuExecutable>;
+/** Where executables come from, and come back to when their device was lost. */
+export interface ExecutableHost {
+  /** Puts a graph on the current device, a new one after a loss; the given values stay readable after a run. */
+  prepare(graph: Graph, keep: ReadonlySet<ValueId>): Promise<Compiled>;
+}
 
 export class WebGpuExecutable implements Executable {
   private readonly graph: Graph;
-  private readonly plan: Plan;
-  private readonly onDevice: DevicePlan;
-  private readonly services: Services;
-  private readonly staging: GPUBuffer;
-  private readonly stagingOffsets: readonly number[];
-  private readonly compileKeeping: CompileKeeping;
+  private readonly keep: ReadonlySet<ValueId>;
+  private readonly host: ExecutableHost;
   private readonly pace = new Pace();
+  private compiled: Compiled;
   private keeping: Promise<WebGpuExecutable> | undefined;
   private queue: Promise<unknown> = Promise.resolve();
   private disposed = false;
 
-  constructor(graph: Graph, plan: Plan, onDevice: DevicePlan, services: Services, compileKeeping: CompileKeeping) {
+  private constructor(graph: Graph, keep: ReadonlySet<ValueId>, host: ExecutableHost, compiled: Compiled) {
     this.graph = graph;
-    this.plan = plan;
-    this.onDevice = onDevice;
-    this.services = services;
-    this.compileKeeping = compileKeeping;
-    let end = 0;
-    this.stagingOffsets = plan.outputs.map((output) => {
-      const offset = end;
-      end += onDevice.range(output).size;
-      return offset;
-    });
-    this.staging = services.context.createBuffer(end, BufferUsage.MAP_READ | BufferUsage.COPY_DST, "staging");
+    this.keep = keep;
+    this.host = host;
+    this.compiled = compiled;
+  }
+
+  static async create(graph: Graph, keep: ReadonlySet<ValueId>, host: ExecutableHost): Promise<WebGpuExecutable> {
+    return new WebGpuExecutable(graph, keep, host, await host.prepare(graph, keep));
   }
 
   run(inputs: readonly HostTensor[]): Promise<HostTensor[]> {
@@ -50,60 +46,59 @@ export class WebGpuExecutable implements Executable {
 
   async tap(names: readonly string[], inputs: readonly HostTensor[]): Promise<Map<string, HostTensor>> {
     const ids = tapValues(this.graph, names);
-    if (ids.every((id) => this.plan.kept.has(id))) {
-      return this.enqueue(inputs, async () => {
-        await this.execute(inputs);
-        const tensors = await readTensors(
-          this.services.context,
-          ids.map((id) => ({ tensor: this.keptTensor(id), shape: this.graph.values[id].shape, plan: this.onDevice })),
-        );
-        return new Map(names.map((name, i) => [name, tensors[i]]));
-      });
+    if (!ids.every((id) => this.compiled.keeps(id))) {
+      this.keeping ??= WebGpuExecutable.create(this.graph, new Set(this.graph.taps.values()), this.host);
+      return (await this.keeping).tap(names, inputs);
     }
-    this.keeping ??= this.compileKeeping(this.graph, new Set(this.graph.taps.values()));
-    return (await this.keeping).tap(names, inputs);
+    return this.enqueue(inputs, async () => {
+      await this.execute(inputs);
+      const { compiled } = this;
+      const { context } = compiled.services;
+      const wanted = ids.map((id) => ({
+        tensor: compiled.kept(id),
+        shape: this.graph.values[id].shape,
+        plan: compiled.onDevice,
+      }));
+      const tensors = await readTensors(context, wanted);
+      return new Map(names.map((name, i) => [name, tensors[i]]));
+    });
   }
 
   profile(inputs: readonly HostTensor[]): Promise<NodeTiming[]> {
     return this.enqueue(inputs, async () => {
       this.upload(inputs);
-      return profileDispatches(this.services.context, this.onDevice.dispatches);
+      return profileDispatches(this.compiled.services.context, this.compiled.onDevice.dispatches);
     });
   }
 
   memory(): MemoryUse {
-    const { weightBytes, activationBytes } = this.onDevice;
-    return { weightBytes, activationBytes, stagingBytes: this.staging.size, liveSetBytes: liveSetBytes(this.graph) };
+    const { weightBytes, activationBytes } = this.compiled.onDevice;
+    const stagingBytes = this.compiled.staging.size;
+    return { weightBytes, activationBytes, stagingBytes, liveSetBytes: liveSetBytes(this.graph) };
   }
 
   /** What the whole backend has asked of its device so far. */
   counters(): Counters {
-    return this.services.context.stats;
+    return this.compiled.services.context.stats;
   }
 
   dispose(): void {
     if (this.disposed) return;
     this.disposed = true;
-    this.onDevice.dispose();
-    this.staging.destroy();
+    this.compiled.dispose();
     this.keeping?.then(
       (twin) => twin.dispose(),
       () => undefined,
     );
   }
 
-  private keptTensor(id: ValueId) {
-    const kept = this.plan.kept.get(id);
-    if (!kept) throw new Error(`internal error: value ${id} was not kept`);
-    return kept;
-  }
-
   /** One run at a time, in the order of the calls. */
   private enqueue<T>(inputs: readonly HostTensor[], work: () => Promise<T>): Promise<T> {
-    const turn = this.queue.then(() => {
+    const turn = this.queue.then(async () => {
       if (this.disposed) throw new DisposedError("the executable");
       checkInputs(this.graph, inputs);
-      this.services.context.check();
+      if (this.compiled.services.context.isLost) this.compiled = await this.host.prepare(this.graph, this.keep);
+      this.compiled.services.context.check();
       return work();
     });
     this.queue = turn.catch(() => undefined);
@@ -111,9 +106,10 @@ export class WebGpuExecutable implements Executable {
   }
 
   private upload(inputs: readonly HostTensor[]): void {
-    const { queue } = this.services.context.device;
-    this.plan.inputs.forEach((input, i) => {
-      const { buffer, offset } = this.onDevice.range(input);
+    const { plan, onDevice, services } = this.compiled;
+    const { queue } = services.context.device;
+    plan.inputs.forEach((input, i) => {
+      const { buffer, offset } = onDevice.range(input);
       const data = inputs[i].data as Float32Array;
       // A view of shared memory is refused.
       const own = data.buffer instanceof ArrayBuffer ? (data as Float32Array<ArrayBuffer>) : new Float32Array(data);
@@ -122,30 +118,31 @@ export class WebGpuExecutable implements Executable {
   }
 
   private async execute(inputs: readonly HostTensor[]): Promise<HostTensor[]> {
-    const { context } = this.services;
+    const { plan, onDevice, services, staging, stagingOffsets } = this.compiled;
+    const { context } = services;
     this.upload(inputs);
     const encoder = context.device.createCommandEncoder();
     const pass = encoder.beginComputePass();
-    encodeDispatches(pass, this.onDevice.dispatches);
+    encodeDispatches(pass, onDevice.dispatches);
     pass.end();
-    context.counters.dispatches += this.onDevice.dispatches.length;
-    context.counters.copies += this.onDevice.dispatches.reduce((n, d) => n + (d.step.isCopy ? 1 : 0), 0);
-    this.plan.outputs.forEach((output, i) => {
-      const { buffer, offset, size } = this.onDevice.range(output);
-      encoder.copyBufferToBuffer(buffer, offset, this.staging, this.stagingOffsets[i], size);
+    context.counters.dispatches += onDevice.dispatches.length;
+    context.counters.copies += onDevice.copies;
+    plan.outputs.forEach((output, i) => {
+      const { buffer, offset, size } = onDevice.range(output);
+      encoder.copyBufferToBuffer(buffer, offset, staging, stagingOffsets[i], size);
     });
     const started = performance.now();
     context.submit(encoder.finish());
     if (context.software) await this.pace.rest();
-    await context.guard(this.staging.mapAsync(MapMode.READ));
+    await context.guard(staging.mapAsync(MapMode.READ));
     this.pace.learn(performance.now() - started);
     context.check();
-    const mapped = this.staging.getMappedRange();
-    const results = this.plan.outputs.map((output, i) => {
-      const data = new Float32Array(mapped, this.stagingOffsets[i], output.elements).slice();
+    const mapped = staging.getMappedRange();
+    const results = plan.outputs.map((output, i) => {
+      const data = new Float32Array(mapped, stagingOffsets[i], output.elements).slice();
       return tensor("float32", this.graph.values[this.graph.outputs[i]].shape, data);
     });
-    this.staging.unmap();
+    staging.unmap();
     return results;
   }
 }

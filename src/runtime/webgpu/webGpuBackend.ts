@@ -1,15 +1,15 @@
 /** `--backend webgpu`: hand-written WGSL kernels on any WebGPU device. */
 
 import { DisposedError, OptionError, UnsupportedError } from "../../errors.js";
-import type { ConvKernel } from "../../kernels/wgsl/index.js";
 import type { Graph, ValueId } from "../../ops/index.js";
 import type { Backend, CompileOptions } from "../backend.js";
 import { DevicePlan, type Services } from "./bindings.js";
+import { Compiled } from "./compiled.js";
 import { ConstantCache } from "./constantCache.js";
 import { convKernels } from "./convKernels.js";
 import type { Counters } from "./counters.js";
 import { DeviceContext, type DeviceOptions } from "./deviceContext.js";
-import { WebGpuExecutable } from "./executable.js";
+import { type ExecutableHost, WebGpuExecutable } from "./executable.js";
 import { lowerGraph } from "./lowerGraph.js";
 import { PipelineCache } from "./pipelineCache.js";
 
@@ -20,21 +20,22 @@ export interface WebGpuOptions extends DeviceOptions {
 
 export interface WebGpuBackend extends Backend {
   readonly name: "webgpu";
-  /** For whoever must know when the device goes away, or destroys it to see what happens. */
+  /** The device now; another one after a loss. */
   readonly device: GPUDevice;
   compile(graph: Graph, options?: CompileOptions): Promise<WebGpuExecutable>;
   counters(): Counters;
 }
 
-class Implementation implements WebGpuBackend {
+class Implementation implements WebGpuBackend, ExecutableHost {
   readonly name = "webgpu";
-  private readonly services: Services;
-  private readonly kernels: readonly ConvKernel[];
+  private readonly options: WebGpuOptions;
+  private services: Services;
+  private renewal: Promise<Services> | undefined;
   private disposed = false;
 
-  constructor(context: DeviceContext, kernels: readonly ConvKernel[]) {
-    this.services = { context, pipelines: new PipelineCache(context), constants: new ConstantCache(context) };
-    this.kernels = kernels;
+  constructor(options: WebGpuOptions, services: Services) {
+    this.options = options;
+    this.services = services;
   }
 
   get adapter(): string {
@@ -61,7 +62,14 @@ class Implementation implements WebGpuBackend {
       throw new UnsupportedError(`webgpu: ${dtype} is not available on this backend; use float32`, { dtype });
     }
     signal?.throwIfAborted();
-    return this.compileKeeping(graph, new Set(keepTaps ? graph.taps.values() : []));
+    return WebGpuExecutable.create(graph, new Set(keepTaps ? graph.taps.values() : []), this);
+  }
+
+  async prepare(graph: Graph, keep: ReadonlySet<ValueId>): Promise<Compiled> {
+    const services = await this.current();
+    services.context.check();
+    const plan = lowerGraph(graph, convKernels(services.context, this.options.convKernel), keep);
+    return new Compiled(plan, await DevicePlan.create(plan, services), services);
   }
 
   dispose(): void {
@@ -69,13 +77,21 @@ class Implementation implements WebGpuBackend {
     this.services.context.dispose();
   }
 
-  private async compileKeeping(graph: Graph, keep: ReadonlySet<ValueId>): Promise<WebGpuExecutable> {
-    const { context } = this.services;
-    context.check();
-    const plan = lowerGraph(graph, this.kernels, keep);
-    const onDevice = await DevicePlan.create(plan, this.services);
-    return new WebGpuExecutable(graph, plan, onDevice, this.services, (g, k) => this.compileKeeping(g, k));
+  /** The device's services; those of a new device where the old one was lost. */
+  private async current(): Promise<Services> {
+    if (!this.services.context.isLost || this.disposed) return this.services;
+    this.renewal ??= openServices(this.options).finally(() => {
+      this.renewal = undefined;
+    });
+    this.services = await this.renewal;
+    if (this.disposed) this.services.context.dispose();
+    return this.services;
   }
+}
+
+async function openServices(options: WebGpuOptions): Promise<Services> {
+  const context = await DeviceContext.create(options);
+  return { context, pipelines: new PipelineCache(context), constants: new ConstantCache(context) };
 }
 
 /**
@@ -84,13 +100,13 @@ class Implementation implements WebGpuBackend {
  * @throws DeviceError when there is no adapter or device; OptionError for a kernel that the device cannot run.
  */
 export async function createWebGpuBackend(options: WebGpuOptions): Promise<WebGpuBackend> {
-  const context = await DeviceContext.create(options);
-  const kernels = convKernels(context, options.convKernel);
-  const [first] = kernels;
+  const services = await openServices(options);
+  const { context } = services;
+  const [first] = convKernels(context, options.convKernel);
   const missing = first.features.find((feature) => !context.device.features.has(feature));
   if (missing) {
     context.dispose();
     throw new OptionError(`webgpu: ${first.name} needs ${missing}, which ${context.adapterName} does not offer`);
   }
-  return new Implementation(context, kernels);
+  return new Implementation(options, services);
 }

@@ -1,0 +1,44 @@
+/** A graph on one device: its plan, buffers and bind groups, and the staging buffer that results come back through. */
+
+import type { ValueId } from "../../ops/index.js";
+import type { DevicePlan, Services } from "./bindings.js";
+import { BufferUsage } from "./flags.js";
+import type { Plan, Tensor } from "./plan.js";
+
+export class Compiled {
+  readonly plan: Plan;
+  readonly onDevice: DevicePlan;
+  readonly services: Services;
+  readonly staging: GPUBuffer;
+  /** Where each output starts in the staging buffer. */
+  readonly stagingOffsets: readonly number[];
+
+  constructor(plan: Plan, onDevice: DevicePlan, services: Services) {
+    this.plan = plan;
+    this.onDevice = onDevice;
+    this.services = services;
+    let end = 0;
+    this.stagingOffsets = plan.outputs.map((output) => {
+      const offset = end;
+      end += onDevice.range(output).size;
+      return offset;
+    });
+    this.staging = services.context.createBuffer(end, BufferUsage.MAP_READ | BufferUsage.COPY_DST, "staging");
+  }
+
+  /** Whether `tap` can read the value after a run. */
+  keeps(id: ValueId): boolean {
+    return this.plan.kept.has(id);
+  }
+
+  kept(id: ValueId): Tensor {
+    const tensor = this.plan.kept.get(id);
+    if (!tensor) throw new Error(`internal error: value ${id} was not kept`);
+    return tensor;
+  }
+
+  dispose(): void {
+    this.onDevice.dispose();
+    this.staging.destroy();
+  }
+}
