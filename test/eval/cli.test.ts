@@ -184,8 +184,9 @@ describe("what goes wrong", () => {
       expect.stringMatching(/^error: .*a\.txt:2: "wide" is not a number.*\n$/),
     ]);
     await writeFile(path("bad", "labels", "a.txt"), "91 0.5 0.5 0.1 0.1\n");
-    const outside = await cli(["val", "--data", path("bad"), ...FAST]);
+    const outside = await cli(["val", "--data", path("bad"), "--project", path("never"), ...FAST]);
     expect(outside.code).toBe(1);
+    await expect(readdir(path("never"))).rejects.toThrow();
     expect(outside.stderr).toMatch(
       /^error: .*its labels use class 91 \(1 label\), but the model has \d+ classes \(0 to \d+\)/,
     );

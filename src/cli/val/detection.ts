@@ -1,20 +1,16 @@
 /** `yolov5 val` of detection and segmentation models. */
 
-import { join } from "node:path";
 import type { DetectionDataset } from "../../eval/dataset/types.js";
-import { type Evaluation, evaluate, type PictureOutcome } from "../../eval/evaluate.js";
+import { type Evaluation, evaluate } from "../../eval/evaluate.js";
 import { openDataset } from "../../node/datasets/open.js";
-import { EMBEDDED_MODEL } from "../../node/knownModels.js";
 import { checkImageSize } from "../../yolov5/options.js";
-import { makeRunFolder } from "../detect/runFolder.js";
 import { EXIT, InterruptedError } from "../errors.js";
 import { type CliModel, modelJson } from "../loadModel.js";
 import type { Output } from "../output.js";
+import { RunFiles } from "./files.js";
 import type { ValFlags } from "./flags.js";
 import { evaluationJson } from "./json.js";
-import { Plots } from "./plots.js";
 import { interruptible, steps } from "./progress.js";
-import { LabelWriter, PredictionsWriter } from "./save.js";
 import { tableHeader, tableRows } from "./table.js";
 
 /** val.py prints a row a class by itself below so many classes. */
@@ -33,8 +29,8 @@ export async function valDetection(flags: ValFlags, model: CliModel, output: Out
 
   const dataset = await readDataset(flags, model, output);
   const names = namesOf(model, dataset, flags, output);
-  const folder = await runFolder(flags, model);
-  const files = new Files(flags, dataset, names, folder);
+  const project = PROJECTS[model.task === "segment" ? "segment" : "detect"];
+  const files = new RunFiles(flags, { project, names, categoryIds: dataset.categoryIds });
   const bar = steps(output, "measuring");
   let evaluation: Evaluation;
   try {
@@ -70,7 +66,7 @@ export async function valDetection(flags: ValFlags, model: CliModel, output: Out
     ],
     model: modelJson(model),
     backend: model.device,
-    ...(folder === undefined ? {} : { savedTo: folder }),
+    ...(files.savedTo === undefined ? {} : { savedTo: files.savedTo }),
   });
   if (evaluation.complete) return EXIT.done;
   const { images } = evaluation.metrics;
@@ -119,46 +115,6 @@ function namesOf(model: CliModel, dataset: DetectionDataset, flags: ValFlags, ou
     );
   }
   return model.names;
-}
-
-async function runFolder(flags: ValFlags, model: CliModel): Promise<string | undefined> {
-  const writes = !flags.noplots || flags.saveTxt || flags.saveJson;
-  if (!writes) return undefined;
-  const project = flags.project ?? PROJECTS[model.task === "segment" ? "segment" : "detect"];
-  return makeRunFolder(project, flags.name, flags.existOk ?? false);
-}
-
-/** Everything that is written beside the figures. */
-class Files {
-  private readonly folder: string | undefined;
-  private readonly labels: LabelWriter | undefined;
-  private readonly predictions: PredictionsWriter | undefined;
-  private readonly plots: Plots | undefined;
-
-  constructor(flags: ValFlags, dataset: DetectionDataset, names: readonly string[], folder: string | undefined) {
-    this.folder = folder;
-    if (folder === undefined) return;
-    const { categoryIds } = dataset;
-    if (flags.saveTxt) this.labels = new LabelWriter(folder, flags.saveConf ?? false);
-    if (flags.saveJson)
-      this.predictions = new PredictionsWriter(folder, flags.weights?.[0] ?? EMBEDDED_MODEL, { names, categoryIds });
-    if (!flags.noplots) this.plots = new Plots(folder, names, flags.batchSize);
-  }
-
-  async add(outcome: PictureOutcome): Promise<void> {
-    await this.labels?.add(outcome);
-    this.predictions?.add(outcome);
-    await this.plots?.add(outcome);
-  }
-
-  async finish(evaluation: Evaluation, output: Output): Promise<void> {
-    if (this.folder === undefined) return;
-    await this.plots?.finish(evaluation, output);
-    if (this.predictions)
-      output.line(`${await this.predictions.write()} predictions saved to ${this.predictions.path}`);
-    if (this.labels) output.line(`${this.labels.count} label files saved to ${join(this.folder, "labels")}`);
-    output.line(`Results saved to ${this.folder}`);
-  }
 }
 
 function printTable(flags: ValFlags, evaluation: Evaluation, names: readonly string[], output: Output): void {

@@ -1,0 +1,71 @@
+/** Everything that a run of val writes beside its figures. The run's folder is made with the first picture. */
+
+import { join } from "node:path";
+import type { Evaluation, PictureOutcome } from "../../eval/evaluate.js";
+import { EMBEDDED_MODEL } from "../../node/knownModels.js";
+import { makeRunFolder } from "../detect/runFolder.js";
+import type { Output } from "../output.js";
+import type { ValFlags } from "./flags.js";
+import { Plots } from "./plots.js";
+import { LabelWriter, PredictionsWriter } from "./save.js";
+
+interface Writers {
+  readonly folder: string;
+  readonly labels: LabelWriter | undefined;
+  readonly predictions: PredictionsWriter | undefined;
+  readonly plots: Plots | undefined;
+}
+
+export interface RunFilesOptions {
+  readonly project: string;
+  readonly names: readonly string[];
+  readonly categoryIds: readonly number[] | undefined;
+}
+
+export class RunFiles {
+  private readonly flags: ValFlags;
+  private readonly options: RunFilesOptions;
+  private writers: Writers | undefined;
+
+  constructor(flags: ValFlags, options: RunFilesOptions) {
+    this.flags = flags;
+    this.options = options;
+  }
+
+  /** The run's folder; undefined where nothing was written. */
+  get savedTo(): string | undefined {
+    return this.writers?.folder;
+  }
+
+  async add(outcome: PictureOutcome): Promise<void> {
+    const { saveTxt, saveJson, noplots } = this.flags;
+    if (noplots && !saveTxt && !saveJson) return;
+    this.writers ??= await this.open();
+    const { labels, predictions, plots } = this.writers;
+    await labels?.add(outcome);
+    predictions?.add(outcome);
+    plots?.add(outcome);
+  }
+
+  async finish(evaluation: Evaluation, output: Output): Promise<void> {
+    if (!this.writers) return;
+    const { folder, labels, predictions, plots } = this.writers;
+    await plots?.finish(evaluation, output);
+    if (predictions) output.line(`${await predictions.write()} predictions saved to ${predictions.path}`);
+    if (labels) output.line(`${labels.count} label files saved to ${join(folder, "labels")}`);
+    output.line(`Results saved to ${folder}`);
+  }
+
+  private async open(): Promise<Writers> {
+    const { flags } = this;
+    const { project, names, categoryIds } = this.options;
+    const folder = await makeRunFolder(flags.project ?? project, flags.name, flags.existOk ?? false);
+    const weights = flags.weights?.[0] ?? EMBEDDED_MODEL;
+    return {
+      folder,
+      labels: flags.saveTxt ? new LabelWriter(folder, flags.saveConf ?? false) : undefined,
+      predictions: flags.saveJson ? new PredictionsWriter(folder, weights, { names, categoryIds }) : undefined,
+      plots: flags.noplots ? undefined : new Plots(folder, names, flags.batchSize),
+    };
+  }
+}
