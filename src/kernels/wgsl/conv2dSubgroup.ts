@@ -1,53 +1,62 @@
-/** Descriptor of `conv2d_subgroup.wgsl`: convolutions without groups on adapters with subgroups of at least eight. */
+/**
+ * Descriptors of `conv2d_subgroup.wgsl` and `conv2d_direct.wgsl`: convolutions without groups on adapters that are emulated
+ * on a CPU; the first where subgroups have at least eight invocations.
+ */
 
 import { activationOverrides } from "./activation.js";
 import activation from "./activation.wgsl";
-import source from "./conv2d_subgroup.wgsl";
+import directSource from "./conv2d_direct.wgsl";
+import subgroupSource from "./conv2d_subgroup.wgsl";
 import { type ConvKernel, inputKey, packTiles, sizeWords, windowWords } from "./convProblem.js";
-import { defineKernel, foldWorkgroups } from "./kernel.js";
+import { defineKernel, foldWorkgroups, type Kernel } from "./kernel.js";
 import { pixelCount } from "./stored.js";
 
 const TILE_PIXELS = 4;
 const TILE_QUADS = 4;
 const WORKGROUP_SIZE = 8;
 
-const kernel = defineKernel(
-  "conv2d_subgroup",
-  source,
-  { x: "read", weight: "read", bias: "read", residual: "read", y: "write" },
-  { modules: [activation], features: ["subgroups"] },
+const bindings = { x: "read", weight: "read", bias: "read", residual: "read", y: "write" } as const;
+
+function registerKernel(kernel: Kernel): ConvKernel {
+  return {
+    name: kernel.name,
+    features: kernel.features,
+    supports: (problem) => problem.groups === 1,
+    call(problem) {
+      const { input, output } = problem;
+      const [inHeight, inWidth, inPlane, ...out] = sizeWords(problem);
+      return {
+        kernel,
+        overrides: { ...activationOverrides(problem.activation), WORKGROUP_SIZE },
+        params: {
+          uints: [
+            inHeight,
+            inWidth,
+            inPlane,
+            input.quads,
+            ...out,
+            output.quads,
+            ...windowWords(problem),
+            problem.hasResidual ? 1 : 0,
+          ],
+        },
+        workgroups: foldWorkgroups(
+          Math.ceil(pixelCount(output) / (WORKGROUP_SIZE * TILE_PIXELS)),
+          Math.ceil(output.quads / TILE_QUADS),
+        ),
+        variant: `${TILE_PIXELS}x${TILE_QUADS * 4}`,
+      };
+    },
+    packing: (problem) => `tiles${TILE_QUADS}:${inputKey(problem)}`,
+    pack: (weight, problem) => packTiles(weight, problem, TILE_QUADS),
+    biasQuads: (problem) => Math.ceil(problem.output.quads / TILE_QUADS) * TILE_QUADS,
+  };
+}
+
+export const conv2dSubgroup: ConvKernel = registerKernel(
+  defineKernel("conv2d_subgroup", subgroupSource, bindings, { modules: [activation], features: ["subgroups"] }),
 );
 
-export const conv2dSubgroup: ConvKernel = {
-  name: kernel.name,
-  features: kernel.features,
-  supports: (problem) => problem.groups === 1,
-  call(problem) {
-    const { input, output } = problem;
-    const [inHeight, inWidth, inPlane, ...out] = sizeWords(problem);
-    return {
-      kernel,
-      overrides: { ...activationOverrides(problem.activation), WORKGROUP_SIZE },
-      params: {
-        uints: [
-          inHeight,
-          inWidth,
-          inPlane,
-          input.quads,
-          ...out,
-          output.quads,
-          ...windowWords(problem),
-          problem.hasResidual ? 1 : 0,
-        ],
-      },
-      workgroups: foldWorkgroups(
-        Math.ceil(pixelCount(output) / (WORKGROUP_SIZE * TILE_PIXELS)),
-        Math.ceil(output.quads / TILE_QUADS),
-      ),
-      variant: `${TILE_PIXELS}x${TILE_QUADS * 4}`,
-    };
-  },
-  packing: (problem) => `tiles${TILE_QUADS}:${inputKey(problem)}`,
-  pack: (weight, problem) => packTiles(weight, problem, TILE_QUADS),
-  biasQuads: (problem) => Math.ceil(problem.output.quads / TILE_QUADS) * TILE_QUADS,
-};
+export const conv2dDirect: ConvKernel = registerKernel(
+  defineKernel("conv2d_direct", directSource, bindings, { modules: [activation] }),
+);

@@ -6,6 +6,7 @@ import {
   type ConvKernel,
   conv2d1x1,
   conv2dDepthwise,
+  conv2dDirect,
   conv2dNaive,
   conv2dSubgroup,
   conv2dTiled,
@@ -17,6 +18,7 @@ import type { DeviceContext } from "./deviceContext.js";
 export const CONV_KERNELS: ReadonlyMap<string, ConvKernel> = new Map<string, ConvKernel>([
   ["conv2d_naive", conv2dNaive],
   ["conv2d_subgroup", conv2dSubgroup],
+  ["conv2d_direct", conv2dDirect],
   ["conv2d_depthwise", conv2dDepthwise],
   ...CONV_TILES.map((tile): [string, ConvKernel] => [`conv2d_tiled ${tileName(tile)}`, conv2dTiled(tile)]),
   ...CONV_TILES.map((tile): [string, ConvKernel] => [`conv2d_1x1 ${tileName(tile)}`, conv2d1x1(tile)]),
@@ -33,6 +35,9 @@ export function convKernels(context: DeviceContext, forced?: string): ConvKernel
     return [kernel, conv2dNaive];
   }
   // A GPU emulated on the CPU has no fast workgroup memory, and barriers cost it dearly.
-  if (context.software && context.minSubgroupSize >= LANES) return [conv2dDepthwise, conv2dSubgroup, conv2dNaive];
+  if (context.software) {
+    const dense = context.minSubgroupSize >= LANES ? conv2dSubgroup : conv2dDirect;
+    return [conv2dDepthwise, dense, conv2dNaive];
+  }
   return [conv2dDepthwise, conv2d1x1(), conv2dTiled(), conv2dNaive];
 }
