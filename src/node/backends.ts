@@ -4,6 +4,7 @@ import { DeviceError, OptionError } from "../errors.js";
 import type { Backend, BackendName } from "../runtime/backend.js";
 import { createCpuBackend } from "../runtime/cpu/cpuBackend.js";
 import { createWebGpuBackend } from "../runtime/webgpu/index.js";
+import { mayHaveVulkan } from "./vulkan.js";
 import { openWasm } from "./wasm.js";
 
 export type BackendChoice = "auto" | BackendName;
@@ -18,6 +19,11 @@ export interface BackendOptions {
 
 /** Dawn's entry for Node. Its object keeps the process alive until nothing refers to it. */
 async function openGpu(): Promise<GPU> {
+  if (!mayHaveVulkan()) {
+    throw new DeviceError(
+      "webgpu: this machine has no Vulkan driver; install the graphics card's (Debian: mesa-vulkan-drivers for AMD, Intel and in software), or use --backend wasm",
+    );
+  }
   let dawn: { create: (flags: string[]) => GPU; globals: Record<string, unknown> };
   try {
     dawn = (await import("webgpu")) as unknown as typeof dawn;
