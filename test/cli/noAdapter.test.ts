@@ -3,6 +3,8 @@
 import { expect, test, vi } from "vitest";
 import { cli, EXAMPLE } from "./support.js";
 
+// The stand-in for Dawn must be asked on machines without a Vulkan driver too.
+vi.stubEnv("VK_DRIVER_FILES", "stand-in");
 vi.mock("webgpu", () => ({ create: () => ({ requestAdapter: async () => null }), globals: {} }));
 
 const argv = ["detect", "--source", EXAMPLE, "--imgsz", "64", "--nosave"];

@@ -6,6 +6,8 @@ import { type BackendChoice, openBackend } from "../../src/node/backends.js";
 import { rejection } from "./server.js";
 
 const stub = vi.hoisted(() => ({ requestAdapter: async (): Promise<unknown> => null, requests: 0 }));
+// The stand-in for Dawn must be asked on machines without a Vulkan driver too.
+vi.stubEnv("VK_DRIVER_FILES", "stand-in");
 vi.mock("webgpu", () => ({
   globals: {},
   create: () => ({
