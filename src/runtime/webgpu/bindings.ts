@@ -80,9 +80,10 @@ export class DevicePlan {
   }
 
   dispose(): void {
-    for (const arena of this.arenas) arena.destroy();
+    const { context } = this.services;
+    for (const arena of this.arenas) context.destroyBuffer(arena);
     for (const upload of this.uploads.splice(0)) this.services.constants.release(upload);
-    this.params?.destroy();
+    if (this.params) context.destroyBuffer(this.params);
   }
 
   private checkLimits(plan: Plan): void {

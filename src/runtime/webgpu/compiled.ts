@@ -39,6 +39,6 @@ export class Compiled {
 
   dispose(): void {
     this.onDevice.dispose();
-    this.staging.destroy();
+    this.services.context.destroyBuffer(this.staging);
   }
 }

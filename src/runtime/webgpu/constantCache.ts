@@ -47,7 +47,7 @@ export class ConstantCache {
 
   release(upload: Upload): void {
     if (--upload.users > 0) return;
-    upload.buffer.destroy();
+    this.context.destroyBuffer(upload.buffer);
     this.uploads.delete(upload.name);
   }
 

@@ -4,6 +4,7 @@ export interface Counters {
   readonly submits: number;
   readonly dispatches: number;
   readonly buffersCreated: number;
+  readonly buffersDestroyed: number;
   readonly pipelinesCreated: number;
   readonly bindGroupsCreated: number;
   /** Dispatches that only move channels because a concat or slice could not be a placed slice. */
@@ -13,5 +14,13 @@ export interface Counters {
 export type MutableCounters = { -readonly [K in keyof Counters]: number };
 
 export function newCounters(): MutableCounters {
-  return { submits: 0, dispatches: 0, buffersCreated: 0, pipelinesCreated: 0, bindGroupsCreated: 0, copies: 0 };
+  return {
+    submits: 0,
+    dispatches: 0,
+    buffersCreated: 0,
+    buffersDestroyed: 0,
+    pipelinesCreated: 0,
+    bindGroupsCreated: 0,
+    copies: 0,
+  };
 }

@@ -126,6 +126,11 @@ export class DeviceContext {
     return this.device.createBuffer({ size: Math.max(16, Math.ceil(size / 16) * 16), usage, label });
   }
 
+  destroyBuffer(buffer: GPUBuffer): void {
+    this.counters.buffersDestroyed++;
+    buffer.destroy();
+  }
+
   submit(commands: GPUCommandBuffer): void {
     this.counters.submits++;
     this.device.queue.submit([commands]);

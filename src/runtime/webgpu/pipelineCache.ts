@@ -11,6 +11,9 @@ const BUFFER_TYPES: Readonly<Record<Access, GPUBufferBindingType>> = {
   uniform: "uniform",
 };
 
+/** Pipelines kept: enough for several input sizes of a large model with its shapes baked in. */
+const MOST = 1024;
+
 export class PipelineCache {
   private readonly context: DeviceContext;
   private readonly pipelines = new Map<string, Promise<GPUComputePipeline>>();
@@ -29,10 +32,13 @@ export class PipelineCache {
   pipeline(call: KernelCall, shared: ReadonlySet<number>): Promise<GPUComputePipeline> {
     const code = kernelText(call, shared);
     const key = `${JSON.stringify(call.overrides)}\n${code}`;
-    let pipeline = this.pipelines.get(key);
-    if (!pipeline) {
-      pipeline = this.compile(call, shared, code);
-      this.pipelines.set(key, pipeline);
+    const pipeline = this.pipelines.get(key) ?? this.compile(call, shared, code);
+    // Most recently used last; the least recently used one goes.
+    this.pipelines.delete(key);
+    this.pipelines.set(key, pipeline);
+    for (const oldest of this.pipelines.keys()) {
+      if (this.pipelines.size <= MOST) break;
+      this.pipelines.delete(oldest);
     }
     return pipeline;
   }

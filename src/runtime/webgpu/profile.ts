@@ -43,8 +43,8 @@ async function byTimestamps(context: DeviceContext, dispatches: readonly Dispatc
     return dispatches.map((_, i) => Number(times[2 * i + 1] - times[2 * i]) / 1e6);
   } finally {
     querySet.destroy();
-    resolved.destroy();
-    staging.destroy();
+    context.destroyBuffer(resolved);
+    context.destroyBuffer(staging);
   }
 }
 

@@ -53,6 +53,6 @@ export async function readTensors(context: DeviceContext, wanted: readonly Wante
       return tensor("float32", shape, data);
     });
   } finally {
-    staging.destroy();
+    context.destroyBuffer(staging);
   }
 }

@@ -100,6 +100,25 @@ describe.skipIf(!gpu)("webgpu executable", () => {
     executable.dispose();
   });
 
+  it("gives back every buffer, frame after frame and size after size", async () => {
+    const sizes = [32, 64];
+    const inputs = sizes.map((size) => [randomTensor([1, 3, size, size], 3)]);
+    const live = () => backend.counters().buffersCreated - backend.counters().buffersDestroyed;
+    const before = live();
+    for (let round = 0; round < 3; round++) {
+      const both = await Promise.all(sizes.map((size) => backend.compile(tinyNetwork(16, size))));
+      const compiled = live();
+      for (let frame = 0; frame < 10; frame++) await both[frame % 2].run(inputs[frame % 2]);
+      expect(live()).toBe(compiled);
+      await both[0].tap(["c3.cv1"], inputs[0]);
+      await both[1].profile(inputs[1]);
+      for (const executable of both) executable.dispose();
+      // The twin that tap compiled goes one turn later.
+      await new Promise((resolve) => setTimeout(resolve, 0));
+      expect(live()).toBe(before);
+    }
+  });
+
   it("shares weights between two sizes and frees them with the last one", async () => {
     const small = tinyNetwork(16, 32);
     const buffersOf = () => backend.counters().buffersCreated;
