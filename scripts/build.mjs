@@ -42,12 +42,15 @@ const withoutWasmFiles = {
     }),
 };
 
-// Browsers: one file with everything in it, so that nothing has to be hosted beside it.
+// Browsers: the entry, and a chunk for each WebAssembly decoder and its glue, which the first JPEG or WebP imports
+// (relative to the entry, so bundlers and `<script type=module>` find them; JPEGs decode without them, only slower).
 await build({
   ...common,
   entryPoints: { index: "src/index.ts" },
   platform: "browser",
   minify: true,
+  splitting: true,
+  chunkNames: "browser/[name]-[hash]",
   plugins: [withoutWasmFiles],
 });
 await chmod("dist/cli.js", 0o755);

@@ -1,8 +1,8 @@
-/** RGB bytes to picture files. */
+/** RGB bytes to picture files: JPEG with `jpeg-js`, PNG with `fast-png`. */
 
+import { encode as encodeFastPng } from "fast-png";
+import { encode as encodeJpegJs } from "jpeg-js";
 import { ImageError } from "../errors.js";
-import { encodeBaseline } from "./jpeg/encode.js";
-import { encodePng as encodePngChecked } from "./png/encode.js";
 import type { RgbImage } from "./types.js";
 
 function check(image: RgbImage, format: string, maxSide: number): void {
@@ -16,21 +16,51 @@ function check(image: RgbImage, format: string, maxSide: number): void {
   }
 }
 
+/** RGB with a fourth byte a pixel, which jpeg-js wants and passes over. */
+function padded({ width, height, data }: RgbImage): Uint8Array {
+  const rgba = new Uint8Array(width * height * 4);
+  for (let from = 0, to = 0; from < data.length; from += 3, to += 4) {
+    rgba[to] = data[from];
+    rgba[to + 1] = data[from + 1];
+    rgba[to + 2] = data[from + 2];
+  }
+  return rgba;
+}
+
 /**
- * A JPEG file of `image`, with full chroma resolution.
+ * Runs `encode` where `Buffer.from(number[])`, which jpeg-js ends with, exists: browsers have no `Buffer`, so the one
+ * function stands in for the length of this synchronous call, and nobody else can see it.
+ */
+function withBuffer<T>(encode: () => T): T {
+  const scope: { Buffer?: unknown } = globalThis;
+  if (scope.Buffer !== undefined) return encode();
+  scope.Buffer = { from: (bytes: ArrayLike<number>) => Uint8Array.from(bytes) };
+  try {
+    return encode();
+  } finally {
+    delete scope.Buffer;
+  }
+}
+
+/**
+ * A baseline JPEG file of `image`, with full chroma resolution.
  * @param quality 1 to 100 on libjpeg's scale; 95 is OpenCV's default and so `detect.py`'s.
  * @throws ImageError for empty pictures and for sides beyond JPEG's 65,535.
  */
 export function encodeJpeg(image: RgbImage, quality = 95): Uint8Array {
   check(image, "encodeJpeg", 65535);
-  return encodeBaseline(image, quality);
+  const { width, height } = image;
+  const clamped = Math.max(1, Math.min(Math.round(quality), 100));
+  // A copy, since Node's small buffers share their memory.
+  return new Uint8Array(withBuffer(() => encodeJpegJs({ width, height, data: padded(image) }, clamped).data));
 }
 
 /**
- * A PNG file of `image` (lossless).
+ * A PNG file of `image` (lossless, 8-bit colour).
  * @throws ImageError for empty pictures.
  */
 export function encodePng(image: RgbImage): Uint8Array {
   check(image, "encodePng", 2 ** 31 - 1);
-  return encodePngChecked(image);
+  const { width, height, data } = image;
+  return encodeFastPng({ width, height, data, channels: 3, depth: 8 });
 }

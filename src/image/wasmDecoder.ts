@@ -31,9 +31,24 @@ export type ModuleFactory<Instance> = (options: {
   ) => WebAssembly.Exports;
 }) => Promise<Instance>;
 
-export async function compileEmbedded({ WASM_BASE64, WASM_BYTES }: EmbeddedWasm): Promise<WebAssembly.Module> {
+/** A compiled decoder and its glue. Both are imported when the first picture needs them, in chunks of their own. */
+export interface LoadedDecoder<Instance> {
+  readonly module: WebAssembly.Module;
+  readonly createModule: ModuleFactory<Instance>;
+}
+
+async function compileEmbedded({ WASM_BASE64, WASM_BYTES }: EmbeddedWasm): Promise<WebAssembly.Module> {
   const packed = Uint8Array.from(atob(WASM_BASE64), (c) => c.charCodeAt(0));
   return WebAssembly.compile(inflateSync(packed, { out: new Uint8Array(WASM_BYTES) }));
+}
+
+/** @throws whatever keeps it from running here: no WebAssembly, a page's security policy, a chunk that is missing. */
+export async function loadDecoder<Instance>(
+  embedded: Promise<EmbeddedWasm>,
+  glue: Promise<{ readonly default: ModuleFactory<Instance> }>,
+): Promise<LoadedDecoder<Instance>> {
+  const [wasm, { default: createModule }] = await Promise.all([embedded, glue]);
+  return { module: await compileEmbedded(wasm), createModule };
 }
 
 export interface WasmDecoded {
@@ -45,8 +60,7 @@ export interface WasmDecoded {
 
 /** Runs `decode` on a fresh instance and drops the alpha channel of what it gives. */
 export async function decodeWithWasm<Instance>(
-  module: WebAssembly.Module,
-  createModule: ModuleFactory<Instance>,
+  { module, createModule }: LoadedDecoder<Instance>,
   decode: (instance: Instance) => Rgba | null,
 ): Promise<WasmDecoded> {
   let warned = false;

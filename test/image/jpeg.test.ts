@@ -4,12 +4,12 @@ import { readdirSync, readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { join } from "node:path";
 import { inflateSync } from "fflate";
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import { ImageError } from "../../src/errors.js";
-import { encodeJpeg } from "../../src/image/index.js";
+import { decodeImage, encodeJpeg } from "../../src/image/index.js";
 import { decodeWithMozjpeg } from "../../src/image/jpeg/mozjpeg.js";
 import { decodePlain } from "../../src/image/jpeg/plainDecoder.js";
-import { referencePath } from "../support/reference.js";
+import { REPOSITORY, referencePath } from "../support/reference.js";
 import { type DecodeFixtures, noise, readFixture, sha256 } from "./support.js";
 
 const { files } = readFixture<DecodeFixtures>("decode.json");
@@ -66,6 +66,27 @@ describe("encodeJpeg", () => {
     const sizes = [100, 75, 25, 1].map((quality) => encodeJpeg(image, quality).length);
     expect(sizes).toEqual([...sizes].sort((a, b) => b - a));
     expect(meanError(decodePlain(encodeJpeg(image, 100)).data, image.data)).toBeLessThan(2);
+  });
+
+  it("keeps photographs at quality 95 (44 dB and more)", async () => {
+    const file = referencePath("images", "demo", "bus.jpg") ?? join(REPOSITORY, "examples", "codes.png");
+    const image = await decodeImage(new Uint8Array(readFileSync(file)), { path: file });
+    const { data } = decodePlain(encodeJpeg(image));
+    const squares = data.reduce((sum, value, i) => sum + (value - image.data[i]) ** 2, 0) / data.length;
+    expect(10 * Math.log10(255 ** 2 / squares)).toBeGreaterThan(44);
+  });
+
+  it("works without Buffer, as in browsers, and leaves none behind", () => {
+    const image = smooth(17, 13);
+    const file = encodeJpeg(image);
+    vi.stubGlobal("Buffer", undefined);
+    try {
+      expect(encodeJpeg(image)).toEqual(file);
+      expect(globalThis.Buffer).toBeUndefined();
+    } finally {
+      vi.unstubAllGlobals();
+    }
+    expect(globalThis.Buffer.from([1])).toHaveLength(1);
   });
 
   it("refuses what is no picture", () => {

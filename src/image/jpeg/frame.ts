@@ -1,8 +1,8 @@
 /** The segments of a JPEG: tables, frame, scans. Source: ITU-T T.81, annex B; what libjpeg refuses is refused. */
 
+import { type Accuracy, unknownAccuracy } from "./accuracy.js";
 import { BitReader, EOI } from "./bitReader.js";
 import { buildHuffmanTable, type HuffmanTable, STANDARD_AC, STANDARD_DC, type TableDefinition } from "./huffman.js";
-import { type Accuracy, unknownAccuracy } from "./smoothing.js";
 
 /** Damage that libjpeg gives up on. Thrown inside this folder only; `decode.ts` turns it into an ImageError. */
 export class JpegDamage extends Error {}

@@ -4,25 +4,25 @@
  */
 
 import type { RgbImage } from "../types.js";
-import { compileEmbedded, decodeWithWasm, ownBuffer, type Rgba } from "../wasmDecoder.js";
+import { decodeWithWasm, type LoadedDecoder, loadDecoder, ownBuffer, type Rgba } from "../wasmDecoder.js";
 
 interface Instance {
   decode(data: Uint8Array<ArrayBuffer>, preserveOrientation: boolean): Rgba | null;
 }
 
 /** Compiled code is immutable, so one copy serves everybody. */
-let compiled: Promise<WebAssembly.Module> | undefined;
+let loaded: Promise<LoadedDecoder<Instance>> | undefined;
 
-async function compile(): Promise<WebAssembly.Module> {
-  return compileEmbedded(await import("./mozjpegWasm.generated.js"));
+function load(): Promise<LoadedDecoder<Instance>> {
+  loaded ??= loadDecoder(import("./mozjpegWasm.generated.js"), import("@jsquash/jpeg/codec/dec/mozjpeg_dec.js"));
+  return loaded;
 }
 
-/** False where there is no WebAssembly, or where a page's security policy forbids it. */
+/** False where there is no WebAssembly, where a page's security policy forbids it, or where its chunk is missing. */
 export async function mozjpegAvailable(): Promise<boolean> {
   if (typeof WebAssembly === "undefined") return false;
-  compiled ??= compile();
   try {
-    await compiled;
+    await load();
     return true;
   } catch {
     return false;
@@ -35,10 +35,6 @@ export async function mozjpegAvailable(): Promise<boolean> {
  * depends on its vector code, which `plainDecoder.ts` follows and this one does not.
  */
 export async function decodeWithMozjpeg(bytes: Uint8Array): Promise<RgbImage | undefined> {
-  compiled ??= compile();
-  const { default: createModule } = await import("@jsquash/jpeg/codec/dec/mozjpeg_dec.js");
-  const { image, warned } = await decodeWithWasm<Instance>(await compiled, createModule, (decoder) =>
-    decoder.decode(ownBuffer(bytes), false),
-  );
+  const { image, warned } = await decodeWithWasm(await load(), (decoder) => decoder.decode(ownBuffer(bytes), false));
   return warned ? undefined : image;
 }

@@ -3,10 +3,10 @@
  * damaged data behaves as libjpeg: what cannot be read stays as it was.
  */
 
+import { noteScan } from "./accuracy.js";
 import type { BitReader } from "./bitReader.js";
 import { type Component, damaged, type Frame, NATURAL_ORDER, type Scan, type ScanComponent } from "./frame.js";
 import type { HuffmanTable } from "./huffman.js";
-import { noteScan } from "./smoothing.js";
 
 /** What a scan carries from block to block; cleared at restarts. */
 interface ScanState {

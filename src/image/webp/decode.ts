@@ -5,14 +5,14 @@ import { exifOrientation } from "../exif.js";
 import { checkPictureSize } from "../limits.js";
 import { applyOrientation } from "../orient.js";
 import type { RgbImage } from "../types.js";
-import { compileEmbedded, decodeWithWasm, ownBuffer, type Rgba } from "../wasmDecoder.js";
+import { decodeWithWasm, type LoadedDecoder, loadDecoder, ownBuffer, type Rgba } from "../wasmDecoder.js";
 
 interface Instance {
   decode(data: Uint8Array<ArrayBuffer>): Rgba | null;
 }
 
 /** Compiled code is immutable, so one copy serves everybody. */
-let compiled: Promise<WebAssembly.Module> | undefined;
+let loaded: Promise<LoadedDecoder<Instance>> | undefined;
 
 interface WebpHeader {
   readonly width: number;
@@ -59,16 +59,16 @@ export async function decodeWebp(bytes: Uint8Array, what: string, maxPixels: num
   if (!header) throw new ImageError(`${what}: damaged WebP: it has no picture (truncated?)`, {});
   checkPictureSize(what, header.width, header.height, maxPixels);
   if (header.animated) throw new ImageError(`${what}: is an animated WebP; take a frame of it as PNG`, {});
-  compiled ??= import("./webpWasm.generated.js").then(compileEmbedded);
-  let module: WebAssembly.Module;
+  loaded ??= loadDecoder(import("./webpWasm.generated.js"), import("@jsquash/webp/codec/dec/webp_dec.js"));
+  let decoder: LoadedDecoder<Instance>;
   try {
-    module = await compiled;
+    decoder = await loaded;
   } catch (cause) {
-    const fix = "allow 'wasm-unsafe-eval' in the page's policy, or convert it to JPEG or PNG";
-    throw new ImageError(`${what}: WebP needs WebAssembly, which is not allowed here; ${fix}`, {}, { cause });
+    const fix =
+      "allow 'wasm-unsafe-eval' in the page's policy and host the bundle's chunks, or convert it to JPEG or PNG";
+    throw new ImageError(`${what}: WebP needs WebAssembly, which cannot be loaded here; ${fix}`, {}, { cause });
   }
-  const { default: createModule } = await import("@jsquash/webp/codec/dec/webp_dec.js");
-  const { image } = await decodeWithWasm<Instance>(module, createModule, (decoder) => decoder.decode(ownBuffer(bytes)));
+  const { image } = await decodeWithWasm(decoder, (instance) => instance.decode(ownBuffer(bytes)));
   if (!image) throw new ImageError(`${what}: damaged WebP that does not decode`, { ...header });
   return applyOrientation(image, header.orientation);
 }
