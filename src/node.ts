@@ -22,6 +22,8 @@ export type { WeightSource } from "./node/weightSource.js";
 export interface LoadOptions {
   /** Default `auto`: WebGPU on a hardware adapter, else WASM, else the reference. */
   readonly backend?: BackendChoice | undefined;
+  /** Threads of the WASM backend. Default: the machine's cores, eight at most. */
+  readonly threads?: number | undefined;
   /** float16 storage on backends that have it. */
   readonly half?: boolean | undefined;
   /** Progress of downloads, in bytes. */
@@ -51,7 +53,10 @@ export async function load(
     const { onProgress, signal, config } = options;
     weights.push(await openWeights(item, { onProgress, signal, config, onWarning: options.onNote }));
   }
-  const backend = await openBackend(options.backend ?? "auto", { onNote: options.onNote });
+  const backend = await openBackend(options.backend ?? "auto", {
+    onNote: options.onNote,
+    threads: options.threads,
+  });
   // The reference has one precision; what it is said to run in must be true.
   const exact = backend.name === "cpu";
   if (options.half && exact) options.onNote?.("half: the CPU reference computes in float32 all the same");

@@ -4,6 +4,8 @@ import type { BackendChoice } from "../node/backends.js";
 
 export interface CommonFlags {
   readonly backend: BackendChoice;
+  /** Of the WASM backend. */
+  readonly threads?: number;
   readonly json?: string;
   readonly quiet?: boolean;
 }
@@ -87,7 +89,6 @@ export interface BenchFlags extends Omit<CommonFlags, "backend"> {
   readonly warmup: number;
   readonly seconds: number;
   readonly layers?: boolean;
-  readonly threads?: number;
   /** `true`: all that are comparable. */
   readonly peers?: true | readonly string[];
 }

@@ -15,6 +15,7 @@ export type CliModel = Model<PictureSource>;
 export interface LoadFlags {
   readonly weights?: readonly string[] | undefined;
   readonly backend: BackendChoice;
+  readonly threads?: number | undefined;
   readonly half?: boolean | undefined;
   readonly cfg?: string | undefined;
   readonly data?: string | undefined;
@@ -28,6 +29,7 @@ export async function loadModel(flags: LoadFlags, output: Output): Promise<CliMo
   try {
     model = await load(flags.weights ?? [EMBEDDED_MODEL], {
       backend: flags.backend,
+      threads: flags.threads,
       half: flags.half,
       config,
       signal: output.io.signal,

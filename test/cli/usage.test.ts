@@ -42,6 +42,11 @@ describe("help and version", () => {
   });
 });
 
+test("--threads reaches the wasm backend", async () => {
+  const argv = ["detect", "--backend", "wasm", "--threads", "1", "--imgsz", "64", "--nosave"];
+  expect((await cli(argv)).stdout).toMatch(/^Backend: wasm \(WebAssembly .*, 1 thread\), float32$/m);
+});
+
 describe("wrong usage", () => {
   test.each<[string[], RegExp]>([
     [
@@ -58,6 +63,7 @@ describe("wrong usage", () => {
     [["detect", "--imgsz", "640", "480", "320"], /'320' is invalid.*height and width/],
     [["detect", "--imgsz", "100000"], /at most 16384/],
     [["detect", "--conf-thres", "1.5"], /between 0 and 1/],
+    [["val", "--data", "x", "--threads", "0"], /'0' is invalid.*at least 1/],
     [["detect", "--conf", ""], /not a number/],
     [["detect", "--iou-thres", "x"], /not a number/],
     [["detect", "--max-det", "0"], /at least 1/],

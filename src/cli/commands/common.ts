@@ -4,7 +4,7 @@ import type { Command } from "commander";
 import { VERSION } from "../../version.js";
 import type { CommonFlags } from "../flags.js";
 import type { Output } from "../output.js";
-import { BACKEND_LIST, backend } from "../values.js";
+import { BACKEND_LIST, backend, whole } from "../values.js";
 
 export type { CommonFlags };
 
@@ -26,6 +26,7 @@ export function addCommonOptions(command: Command, { backend: withBackend = true
       backend,
       "auto",
     );
+    command.option("--threads <n>", "threads of the wasm backend (default: one a core, eight at most)", whole(1));
   }
   return command
     .option("--json <file>", "write the results as JSON; - for standard output, human text then goes to standard error")

@@ -26,7 +26,13 @@ export async function runInfo(flags: InfoFlags, output: Output): Promise<number>
   // Facts need no device; only memory depends on the backend.
   const backend = flags.memory ? flags.backend : "cpu";
   const model = await loadModel(
-    { backend, weights: flags.weights === undefined ? undefined : [flags.weights], cfg: flags.cfg, half: flags.half },
+    {
+      backend,
+      threads: flags.threads,
+      weights: flags.weights === undefined ? undefined : [flags.weights],
+      cfg: flags.cfg,
+      half: flags.half,
+    },
     output,
   );
   try {

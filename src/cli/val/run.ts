@@ -18,8 +18,8 @@ export async function runVal(flags: ValFlags, output: Output): Promise<number> {
       { path: flags.data },
     );
   }
-  const { weights, backend, half, cfg } = flags;
-  const model = await loadModel({ weights, backend, half, cfg }, output);
+  const { weights, backend, threads, half, cfg } = flags;
+  const model = await loadModel({ weights, backend, threads, half, cfg }, output);
   try {
     describeModel(model, output);
     return model.task === "classify"
