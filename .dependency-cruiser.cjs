@@ -12,7 +12,12 @@ const only = (name, from, allowed) => ({
 module.exports = {
   forbidden: [
     { name: "no-circular", severity: "error", from: {}, to: { circular: true } },
-    { name: "sources-never-import-tests", severity: "error", from: { path: "^src/" }, to: { path: "^(test|bench|scripts)/" } },
+    {
+      name: "sources-never-import-tests",
+      severity: "error",
+      from: { path: "^src/" },
+      to: { path: "^(test|bench|scripts)/" },
+    },
     only("tensor", "tensor", []),
     only("weights", "weights", [folders("tensor/")]),
     only("ops", "ops", [folders("tensor/")]),
@@ -21,7 +26,9 @@ module.exports = {
     only("runtime", "runtime", [folders("kernels/", "ops/", "tensor/")]),
     only("yolov5", "yolov5", [folders("runtime/backend\\.ts$", "ops/", "weights/", "image/", "tensor/")]),
     only("eval", "eval", [folders("yolov5/", "image/", "weights/", "tensor/", "runtime/backend\\.ts$", "ops/")]),
-    only("compress", "compress", [folders("yolov5/", "eval/", "image/", "weights/", "ops/", "tensor/", "runtime/backend\\.ts$")]),
+    only("compress", "compress", [
+      folders("yolov5/", "eval/", "image/", "weights/", "ops/", "tensor/", "runtime/backend\\.ts$"),
+    ]),
     {
       name: "browser-safe",
       comment: "Node's own modules belong in src/cli, src/node.ts and src/node/",
