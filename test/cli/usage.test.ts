@@ -76,7 +76,7 @@ describe("wrong usage", () => {
     [["detect", "--visualize"], /--visualize: .*model\.tap/],
     [["verify", "--weights", "codes"], /required option '--reference <file>'/],
     [["export"], /required option '--weights <w>'/],
-    [["export", "--weights", "codes", "--include", "onnx"], /'onnx' is invalid.*safetensors/],
+    [["export", "--weights", "codes", "--include", "tflite"], /'tflite' is invalid.*safetensors/],
     [["bench", "--iterations", "0"], /at least 1/],
     [["bench", "--seconds", "-1"], /above 0|argument missing/],
     [["info", "--weights", "random:yolov5q"], /no architecture; there are yolov5n/],
