@@ -42,16 +42,19 @@ const withoutWasmFiles = {
     }),
 };
 
-// Browsers: the entry, and a chunk for each WebAssembly decoder and its glue, which the first JPEG or WebP imports
-// (relative to the entry, so bundlers and `<script type=module>` find them; JPEGs decode without them, only slower).
+// The worker of `loadInWorker`: one file, for pages that host it, and as text in a chunk of the browser entry.
+const browser = { ...common, platform: "browser", minify: true, plugins: [withoutWasmFiles] };
+await build({ ...browser, entryPoints: { worker: "src/browser/worker/entry.ts" }, sourcemap: false });
+const workerSource = await readFile("dist/worker.js", "utf8");
+
+// Browsers: the entry, and chunks that are imported when they are needed: the worker, each WebAssembly decoder and its
+// glue (relative to the entry, so bundlers and `<script type=module>` find them; JPEGs decode without them, only slower).
 await build({
-  ...common,
+  ...browser,
   entryPoints: { index: "src/index.ts" },
-  platform: "browser",
-  minify: true,
   splitting: true,
   chunkNames: "browser/[name]-[hash]",
-  plugins: [withoutWasmFiles],
+  define: { ...common.define, __WORKER_SOURCE__: JSON.stringify(workerSource) },
 });
 await chmod("dist/cli.js", 0o755);
 if (!process.argv.includes("--no-types"))

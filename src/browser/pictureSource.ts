@@ -1,8 +1,9 @@
 /** What `model.detect` accepts in a page or worker: files, URLs, pixels, and everything that can be drawn. */
 
-import { DownloadError, ImageError } from "../errors.js";
+import { ImageError } from "../errors.js";
 import { decodeImage } from "../image/index.js";
 import { type Picture, type RawPicture, rawToRgb, readPicture } from "../yolov5/pictures.js";
+import { fetchBytes } from "./download.js";
 
 /** Elements and frames whose pixels a canvas can read. */
 export type DrawableSource =
@@ -24,24 +25,6 @@ export async function readPictureSource(source: PictureSource): Promise<Picture>
   const picture = await readPicture(source);
   if (picture) return picture;
   return { image: rawToRgb(await drawnPixels(source as DrawableSource)) };
-}
-
-/** Bytes behind a URL. @throws DownloadError for CORS, status, and pages served in place of files. */
-export async function fetchBytes(url: string, signal?: AbortSignal): Promise<Uint8Array> {
-  let answer: Response;
-  try {
-    answer = await fetch(url, signal ? { signal } : {});
-  } catch (error) {
-    if (signal?.aborted) throw error;
-    throw new DownloadError(
-      `${url}: cannot be fetched; the server is unreachable or sends no CORS header (Access-Control-Allow-Origin)`,
-      { url },
-      { cause: error },
-    );
-  }
-  if (!answer.ok)
-    throw new DownloadError(`${url}: the server answered ${answer.status}`, { url, status: answer.status });
-  return new Uint8Array(await answer.arrayBuffer());
 }
 
 function sizeOf(source: DrawableSource): readonly [number, number] {

@@ -1,0 +1,108 @@
+/** Backends as a page or worker has them, and what `auto` falls back to. */
+
+import { DeviceError, OptionError } from "../errors.js";
+import type { Backend } from "../runtime/backend.js";
+import { createCpuBackend } from "../runtime/cpu/cpuBackend.js";
+import { createWasmBackend } from "../runtime/wasm/index.js";
+import { createWebGpuBackend } from "../runtime/webgpu/index.js";
+import { RenewingBackend } from "./renewingBackend.js";
+
+export type BackendChoice = "auto" | "webgpu" | "wasm" | "cpu";
+
+export interface BackendOptions {
+  /** Told why a backend was passed over, and when a lost device was replaced. */
+  readonly onNote?: ((note: string) => void) | undefined;
+  /** Threads of the WASM backend, where the page is cross-origin isolated. Default: the machine's cores, eight at most. */
+  readonly threads?: number | undefined;
+  /** Default `navigator.gpu`. */
+  readonly gpu?: GPU | undefined;
+}
+
+/** Browsers that neither give nor refuse an adapter or device within this time have a graphics process that hangs. */
+const OPEN_MS = 10_000;
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
+
+async function openWebGpu(options: BackendOptions, hardwareOnly: boolean): Promise<Backend> {
+  const gpu = options.gpu ?? globalThis.navigator?.gpu;
+  if (!gpu) {
+    const why =
+      globalThis.isSecureContext === false
+        ? "WebGPU needs a secure page (https or localhost)"
+        : "this browser has no WebGPU";
+    throw new DeviceError(`${why}; use backend auto, wasm or cpu`);
+  }
+  const opening = createWebGpuBackend({ gpu, hardwareOnly });
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => {
+      reject(new DeviceError(`webgpu: the browser gave no device within ${OPEN_MS / 1000} s`));
+      opening.then(
+        (backend) => backend.dispose(),
+        () => undefined,
+      );
+    }, OPEN_MS);
+  });
+  try {
+    return await Promise.race([opening, late]);
+  } catch (error) {
+    if (error instanceof DeviceError) throw error;
+    throw new DeviceError(`webgpu: ${messageOf(error)}`, {}, { cause: error });
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+/** @throws DeviceError where there is no WebAssembly or the page's policy forbids it. */
+async function openWasm(options: BackendOptions): Promise<Backend> {
+  if (typeof WebAssembly !== "object") throw new DeviceError("wasm: this browser has no WebAssembly");
+  try {
+    // The smallest module: its eight bytes of header.
+    await WebAssembly.compile(new Uint8Array([0, 97, 115, 109, 1, 0, 0, 0]));
+  } catch (error) {
+    throw new DeviceError(
+      "wasm: the page's Content-Security-Policy forbids WebAssembly; add 'wasm-unsafe-eval' to script-src",
+      {},
+      { cause: error },
+    );
+  }
+  return createWasmBackend(options.threads === undefined ? {} : { threads: options.threads });
+}
+
+async function openCpuSide(options: BackendOptions): Promise<Backend> {
+  try {
+    return await openWasm(options);
+  } catch (error) {
+    options.onNote?.(`not on WASM: ${messageOf(error)}; running on the reference, which is slow`);
+    return createCpuBackend();
+  }
+}
+
+/**
+ * Opens the chosen backend. `auto`: WebGPU on a hardware adapter, else WASM, else the reference, each step down with a
+ * note. A WebGPU device that is lost is opened again and the call repeated; with `auto`, where that fails, on WASM.
+ * @throws DeviceError when the chosen one cannot be had (never for `auto`); OptionError for an unknown name.
+ */
+export async function openBackend(choice: BackendChoice, options: BackendOptions = {}): Promise<Backend> {
+  const { onNote } = options;
+  switch (choice) {
+    case "cpu":
+      return createCpuBackend();
+    case "wasm":
+      return openWasm(options);
+    case "webgpu":
+      return new RenewingBackend(await openWebGpu(options, false), { onNote });
+    case "auto":
+      try {
+        const webgpu = await openWebGpu(options, true);
+        return new RenewingBackend(webgpu, { onNote, fallback: () => openCpuSide(options) });
+      } catch (error) {
+        onNote?.(`not on WebGPU: ${messageOf(error)}`);
+        return openCpuSide(options);
+      }
+    default:
+      throw new OptionError(`backend ${String(choice)} is not one of auto, webgpu, wasm, cpu`, { choice });
+  }
+}

@@ -1,0 +1,153 @@
+/**
+ * A picture's run through the network, apart from the thresholds: sliders re-run only the suppression. The pieces are
+ * those of `Model.detect`, and so are the numbers.
+ */
+
+import type { RgbImage } from "../image/types.js";
+import type { HostTensor } from "../tensor/index.js";
+import { softmax } from "../yolov5/classify.js";
+import { classifyTransform } from "../yolov5/classifyTransform.js";
+import { letterbox, toTensor } from "../yolov5/letterbox.js";
+import { autoShapeSize } from "../yolov5/letterboxVariants.js";
+import { prototypesOf } from "../yolov5/masks.js";
+import type { Model, Result } from "../yolov5/model.js";
+import type { ModelInfo } from "../yolov5/modelInfo.js";
+import { type Candidate, nonMaxSuppression } from "../yolov5/nms.js";
+import { checkImageSize, type DetectOptions, type ResolvedOptions, resolveOptions } from "../yolov5/options.js";
+import type { Picture } from "../yolov5/pictures.js";
+import {
+  ClassificationResult,
+  DetectionResult,
+  detectionsFrom,
+  type ResultFacts,
+  segmentedDetectionsFrom,
+} from "../yolov5/results.js";
+import { type PictureSource, readPictureSource } from "./pictureSource.js";
+
+/** The options of `detect` that come after the network. */
+export type Thresholds = Pick<
+  DetectOptions,
+  | "conf"
+  | "confThres"
+  | "iou"
+  | "iouThres"
+  | "maxDet"
+  | "classes"
+  | "agnostic"
+  | "agnosticNms"
+  | "multiLabel"
+  | "retinaMasks"
+>;
+
+/** Everything that a result is made of, as plain data that can be sent between threads. */
+export interface Outcome {
+  readonly task: ModelInfo["task"];
+  readonly facts: Omit<ResultFacts, "names">;
+  /** Boxes that survived; absent for classification. */
+  readonly candidates?: readonly Candidate[];
+  /** Segmentation: [1, 32, h, w]. */
+  readonly prototypes?: HostTensor;
+  readonly retinaMasks?: boolean;
+  /** Classification. */
+  readonly logits?: Float32Array;
+}
+
+/** The result that an outcome stands for. */
+export function resultOf(outcome: Outcome, names: readonly string[]): Result {
+  const facts: ResultFacts = { ...outcome.facts, names };
+  const { candidates, prototypes } = outcome;
+  if (!candidates) return new ClassificationResult(facts, softmax(outcome.logits ?? []));
+  const input = [facts.input[2], facts.input[3]] as const;
+  const original = [facts.height, facts.width] as const;
+  if (!prototypes) return new DetectionResult(facts, detectionsFrom(candidates, input, original, names));
+  const found = segmentedDetectionsFrom(
+    candidates,
+    prototypesOf(prototypes),
+    input,
+    original,
+    names,
+    outcome.retinaMasks,
+  );
+  return new DetectionResult(facts, found, "segment");
+}
+
+/** The network's outputs for one picture. `result` may be called as often as wanted. */
+export class Prediction {
+  /** Milliseconds. */
+  readonly speed: { readonly preprocess: number; readonly inference: number };
+  /** Raw outputs, as `model.forward` gives them. */
+  readonly outputs: readonly HostTensor[];
+  private readonly info: ModelInfo;
+  private readonly picture: { readonly width: number; readonly height: number; readonly source: string | undefined };
+  private readonly input: readonly number[];
+
+  constructor(
+    info: ModelInfo,
+    picture: Picture,
+    input: readonly number[],
+    outputs: readonly HostTensor[],
+    speed: { preprocess: number; inference: number },
+  ) {
+    this.info = info;
+    this.picture = { width: picture.image.width, height: picture.image.height, source: picture.source };
+    this.input = input;
+    this.outputs = outputs;
+    this.speed = speed;
+  }
+
+  /**
+   * Suppression with other thresholds, without running the network.
+   * @throws OptionError.
+   */
+  result(options: Thresholds = {}): Result {
+    return resultOf(this.outcome(options), this.info.names);
+  }
+
+  /** `result` as plain data. */
+  outcome(options: Thresholds = {}): Outcome {
+    const { task, classes, maskCoefficients } = this.info;
+    const resolved = resolveOptions(options, classes);
+    const started = performance.now();
+    const [first, prototypes] = this.outputs;
+    const candidates = task === "classify" ? undefined : nonMaxSuppression(first, { ...resolved, maskCoefficients })[0];
+    const postprocess = performance.now() - started;
+    const facts = { ...this.picture, input: this.input, speed: { ...this.speed, postprocess } };
+    if (!candidates) return { task, facts, logits: Float32Array.from(first.data as Float32Array) };
+    if (task === "detect") return { task, facts, candidates };
+    return { task, facts, candidates, prototypes, retinaMasks: resolved.retinaMasks };
+  }
+}
+
+function fit(info: ModelInfo, image: RgbImage, options: ResolvedOptions): RgbImage {
+  const { task, stride } = info;
+  const wanted = options.imgsz ?? (task === "classify" ? ([224, 224] as const) : ([640, 640] as const));
+  const checked = () => checkImageSize(wanted, stride, options.onWarning);
+  if (task === "classify") return classifyTransform.crop(image, checked()[0]);
+  const size = options.fit === "autoshape" ? autoShapeSize([image], Math.max(...wanted), stride) : checked();
+  return letterbox(image, { size, stride, auto: options.fit === "rect" }).image;
+}
+
+/**
+ * Runs the network on one picture and keeps its raw outputs, so that thresholds can be changed afterwards.
+ * @param options `imgsz`, `fit`, `augment`; thresholds are given to `result`.
+ * @example
+ * const prediction = await predict(model, image, { imgsz: 640 });
+ * slider.oninput = () => draw(prediction.result({ conf: slider.valueAsNumber }));
+ */
+export async function predict(
+  model: Model<PictureSource>,
+  source: PictureSource,
+  options: DetectOptions = {},
+): Promise<Prediction> {
+  const { info } = model;
+  const resolved = resolveOptions(options, info.classes);
+  const picture = await readPictureSource(source);
+  const started = performance.now();
+  const fitted = fit(info, picture.image, resolved);
+  const input = info.task === "classify" ? classifyTransform.toTensor([fitted]) : toTensor([fitted]);
+  const ready = performance.now();
+  const augmented = resolved.augment && info.task === "detect";
+  const outputs = augmented ? [await model.forwardAugmented(input)] : await model.forward(input);
+  const speed = { preprocess: ready - started, inference: performance.now() - ready };
+  return new Prediction(info, picture, input.shape, outputs, speed);
+}

@@ -1,0 +1,149 @@
+/**
+ * A WebGPU backend whose calls survive the loss of the device. Browsers lose devices when a driver is reset, a laptop
+ * changes its graphics card or a tab sleeps long: the call under way is repeated once on a new device, and where there is
+ * none, on a backend of last resort. Either way a note says so.
+ */
+
+import { DeviceError, DeviceLostError, DisposedError, type EngineError } from "../errors.js";
+import type { Graph } from "../ops/index.js";
+import type { Backend, BackendName, CompileOptions, Executable, MemoryUse, NodeTiming } from "../runtime/backend.js";
+import type { HostTensor } from "../tensor/index.js";
+
+export interface RenewingOptions {
+  readonly onNote?: ((note: string) => void) | undefined;
+  /** Opened when a lost device cannot be had again. Without it such calls reject with the reason. */
+  readonly fallback?: (() => Promise<Backend>) | undefined;
+}
+
+export class RenewingBackend implements Backend {
+  private readonly options: RenewingOptions;
+  private backend: Backend;
+  private replacement: Promise<Backend> | undefined;
+  private disposed = false;
+
+  /** @param backend opens a lost device again by itself, as the WebGPU backend does; disposed of with this one */
+  constructor(backend: Backend, options: RenewingOptions = {}) {
+    this.backend = backend;
+    this.options = options;
+  }
+
+  get name(): BackendName {
+    return this.backend.name;
+  }
+
+  get adapter(): string {
+    return this.backend.adapter;
+  }
+
+  get software(): boolean {
+    return this.backend.software;
+  }
+
+  /** What runs now. */
+  get current(): Backend {
+    return this.backend;
+  }
+
+  async compile(graph: Graph, options: CompileOptions = {}): Promise<Executable> {
+    const executable = new RenewingExecutable(graph, options, this);
+    await executable.prepare();
+    return executable;
+  }
+
+  note(text: string): void {
+    this.options.onNote?.(text);
+  }
+
+  /**
+   * Repeats a call that lost its device.
+   * @param failed what the call rejected with
+   * @param work the call, on whatever backend runs now
+   */
+  async recover<T>(failed: unknown, work: () => Promise<T>): Promise<T> {
+    if (this.disposed) throw new DisposedError("the model");
+    if (!(failed instanceof DeviceLostError)) throw failed;
+    this.note("the WebGPU device was lost; running again on a new one");
+    try {
+      return await work();
+    } catch (error) {
+      const { fallback } = this.options;
+      const gone = error instanceof DeviceLostError || error instanceof DeviceError;
+      if (this.disposed || !gone || !fallback) throw error;
+      this.replacement ??= fallback().then((backend) => {
+        this.note(`WebGPU is gone (${(error as EngineError).message}); running on ${backend.name}`);
+        this.backend.dispose();
+        this.backend = backend;
+        if (this.disposed) backend.dispose();
+        return backend;
+      });
+      await this.replacement;
+      return work();
+    }
+  }
+
+  dispose(): void {
+    this.disposed = true;
+    this.backend.dispose();
+  }
+}
+
+class RenewingExecutable implements Executable {
+  private on: Backend | undefined;
+  private inner: Executable | undefined;
+  private queue: Promise<unknown> = Promise.resolve();
+  private disposed = false;
+
+  constructor(
+    private readonly graph: Graph,
+    private readonly options: CompileOptions,
+    private readonly host: RenewingBackend,
+  ) {}
+
+  /** Compiles for the backend of now, if it is not the one compiled for. */
+  async prepare(): Promise<void> {
+    await this.enqueue(async () => undefined);
+  }
+
+  run(inputs: readonly HostTensor[]): Promise<HostTensor[]> {
+    return this.enqueue((executable) => executable.run(inputs));
+  }
+
+  tap(names: readonly string[], inputs: readonly HostTensor[]): Promise<Map<string, HostTensor>> {
+    return this.enqueue((executable) => executable.tap(names, inputs));
+  }
+
+  profile(inputs: readonly HostTensor[]): Promise<NodeTiming[]> {
+    return this.enqueue((executable) => executable.profile(inputs));
+  }
+
+  memory(): MemoryUse {
+    if (!this.inner) throw new DisposedError("the executable");
+    return this.inner.memory();
+  }
+
+  dispose(): void {
+    this.disposed = true;
+    this.inner?.dispose();
+  }
+
+  /** One call at a time, so that a repeated one keeps its place. */
+  private enqueue<T>(work: (executable: Executable) => Promise<T>): Promise<T> {
+    const call = async (): Promise<T> => {
+      if (this.disposed) throw new DisposedError("the executable");
+      return work(await this.compiled());
+    };
+    const turn = this.queue.then(() => call().catch((error) => this.host.recover(error, call)));
+    this.queue = turn.catch(() => undefined);
+    return turn;
+  }
+
+  private async compiled(): Promise<Executable> {
+    const { current } = this.host;
+    if (this.inner && this.on === current) return this.inner;
+    this.inner?.dispose();
+    this.inner = undefined;
+    this.inner = await current.compile(this.graph, this.options);
+    this.on = current;
+    return this.inner;
+  }
+}

@@ -1,0 +1,113 @@
+/** Requests to a worker and their answers: numbered, sent in the order of the calls, rejected together when it ends. */
+
+import { DeviceError, DisposedError } from "../../errors.js";
+import type { LoadOptions } from "../load.js";
+import { type Answer, type Device, type FromHost, fromWire, type Request, type ToHost } from "./protocol.js";
+import type { Started } from "./spawn.js";
+
+interface Pending {
+  resolve(answer: Answer): void;
+  reject(error: unknown): void;
+}
+
+type OnWarning = ((text: string) => void) | undefined;
+
+export class Connection {
+  private readonly started: Started;
+  private readonly options: Pick<LoadOptions, "onProgress" | "onNote">;
+  private readonly pending = new Map<number, Pending>();
+  private readonly warnings = new Map<number, OnWarning>();
+  private outgoing: Promise<unknown> = Promise.resolve();
+  private nextId = 1;
+  private closed: { readonly reason: unknown } | undefined;
+  private lastDevice: Device = { name: "", adapter: "", dtype: "float32" };
+
+  constructor(started: Started, options: Pick<LoadOptions, "onProgress" | "onNote">) {
+    this.started = started;
+    this.options = options;
+    started.port.onmessage = (event: MessageEvent<FromHost>) => this.receive(event.data);
+    if (typeof Worker !== "undefined" && started.port instanceof Worker) {
+      started.port.onerror = (event) => {
+        event.preventDefault();
+        this.close(new DeviceError(`the worker ended: ${event.message || "no message"}; load the model again`));
+      };
+    }
+  }
+
+  get device(): Device {
+    return this.lastDevice;
+  }
+
+  /** A number for a request that follows. */
+  reserve(onWarning?: OnWarning): number {
+    const id = this.nextId++;
+    if (onWarning) this.warnings.set(id, onWarning);
+    return id;
+  }
+
+  ask(request: Request): Promise<Answer> {
+    return this.askAs(this.reserve(), Promise.resolve([request, []]));
+  }
+
+  /** Sends a request once it is ready and those before it were sent. */
+  askAs(id: number, ready: Promise<readonly [Request, Transferable[]]>): Promise<Answer> {
+    const turn = Promise.allSettled([ready, this.outgoing]);
+    this.outgoing = turn;
+    return new Promise((resolve, reject) => {
+      this.pending.set(id, { resolve, reject });
+      if (this.closed) return this.settle(id, (pending) => pending.reject(this.closed?.reason));
+      void turn.then(([made]) => {
+        if (!this.pending.has(id)) return;
+        if (made.status === "rejected") return this.settle(id, (pending) => pending.reject(made.reason));
+        const [request, given] = made.value;
+        try {
+          this.started.port.postMessage({ ...request, id } satisfies ToHost, given);
+        } catch (error) {
+          this.settle(id, (pending) => pending.reject(error));
+        }
+      });
+    });
+  }
+
+  /** Ends the worker; requests under way and later ones reject with `reason`. */
+  close(reason: unknown): void {
+    if (this.closed) return;
+    this.closed = { reason: reason ?? new DisposedError("the model") };
+    for (const id of [...this.pending.keys()]) this.settle(id, (pending) => pending.reject(this.closed?.reason));
+    // A model on this thread has no worker that would take its memory along.
+    this.started.port.postMessage({ type: "dispose", id: 0 } satisfies ToHost);
+    const isWorker = typeof Worker !== "undefined" && this.started.port instanceof Worker;
+    if (isWorker) this.started.terminate();
+    else setTimeout(() => this.started.terminate(), 1000);
+  }
+
+  private settle(id: number, act: (pending: Pending) => void): void {
+    const pending = this.pending.get(id);
+    this.pending.delete(id);
+    this.warnings.delete(id);
+    if (pending) act(pending);
+  }
+
+  private receive(message: FromHost): void {
+    switch (message.type) {
+      case "started":
+        break;
+      case "progress":
+        this.options.onProgress?.({ loaded: message.loaded, total: message.total });
+        break;
+      case "note":
+        this.options.onNote?.(message.text);
+        break;
+      case "warning":
+        this.warnings.get(message.id)?.(message.text);
+        break;
+      case "answer":
+        if (message.device) this.lastDevice = message.device;
+        this.settle(message.id, (pending) => pending.resolve(message.answer));
+        break;
+      case "failed":
+        this.settle(message.id, (pending) => pending.reject(fromWire(message.error)));
+        break;
+    }
+  }
+}

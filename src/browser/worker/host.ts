@@ -1,0 +1,100 @@
+/** The worker's side: loads one model and answers requests in the order in which they came. */
+
+import { DisposedError } from "../../errors.js";
+import type { HostTensor } from "../../tensor/index.js";
+import type { Model } from "../../yolov5/model.js";
+import { load } from "../load.js";
+import type { PictureSource } from "../pictureSource.js";
+import { type Outcome, type Prediction, predict } from "../prediction.js";
+import { type Answer, buffersOf, type FromHost, type Port, type Request, type ToHost, toWire } from "./protocol.js";
+
+/** Pixels that were sent over are closed once they are read: they hold graphics memory. */
+function close(source: PictureSource): void {
+  const bitmap = typeof ImageBitmap !== "undefined" && source instanceof ImageBitmap;
+  const frame = typeof VideoFrame !== "undefined" && source instanceof VideoFrame;
+  if (bitmap || frame) source.close();
+}
+
+class Host {
+  private model: Model<PictureSource> | undefined;
+  private readonly predictions = new Map<number, Prediction>();
+
+  constructor(private readonly send: (message: FromHost, transfer?: Transferable[]) => void) {}
+
+  async handle(message: ToHost): Promise<void> {
+    const { id } = message;
+    try {
+      const [answer, transfer] = await this.answer(message, id);
+      this.send({ type: "answer", id, answer, device: this.model?.device }, transfer);
+    } catch (error) {
+      this.send({ type: "failed", id, error: toWire(error) });
+    }
+  }
+
+  private async answer(request: Request, id: number): Promise<[Answer, Transferable[]?]> {
+    switch (request.type) {
+      case "load": {
+        const model = await load(request.sources, {
+          ...request.options,
+          onProgress: ({ loaded, total }) => this.send({ type: "progress", loaded, total }),
+          onNote: (text) => this.send({ type: "note", text }),
+        });
+        this.model = model;
+        return [{ kind: "loaded", info: model.info }];
+      }
+      case "predict": {
+        const onWarning = (text: string): void => this.send({ type: "warning", id, text });
+        let prediction: Prediction;
+        try {
+          prediction = await predict(this.loaded(), request.source, { ...request.options, onWarning });
+        } finally {
+          close(request.source);
+        }
+        const outcome = prediction.outcome(request.options);
+        if (request.keep) this.predictions.set(id, prediction);
+        return outcomeAnswer(outcome, !request.keep);
+      }
+      case "select": {
+        const prediction = this.predictions.get(request.prediction);
+        if (!prediction) throw new DisposedError("the prediction");
+        return outcomeAnswer(prediction.outcome(request.options), false);
+      }
+      case "release":
+        this.predictions.delete(request.prediction);
+        return [{ kind: "none" }];
+      case "call": {
+        const model = this.loaded();
+        const method = model[request.method] as (...args: readonly unknown[]) => Promise<unknown>;
+        const value = await method.apply(model, [...request.args]);
+        const transfer = request.method === "forward" ? buffersOf(value as HostTensor[]) : [];
+        return [{ kind: "value", value }, transfer];
+      }
+      case "dispose":
+        this.predictions.clear();
+        this.model?.dispose();
+        this.model = undefined;
+        return [{ kind: "none" }];
+    }
+  }
+
+  private loaded(): Model<PictureSource> {
+    if (!this.model) throw new DisposedError("the model");
+    return this.model;
+  }
+}
+
+/** Prototypes are given away only where nobody needs them any more. */
+function outcomeAnswer(outcome: Outcome, giveAway: boolean): [Answer, Transferable[]?] {
+  const transfer = giveAway && outcome.prototypes ? buffersOf([outcome.prototypes]) : [];
+  return [{ kind: "outcome", outcome }, transfer];
+}
+
+/** Serves one model over a port, one request at a time. */
+export function serve(port: Port): void {
+  const host = new Host((message, transfer) => port.postMessage(message, transfer ?? []));
+  let queue: Promise<void> = Promise.resolve();
+  port.onmessage = (event: MessageEvent<ToHost>) => {
+    queue = queue.then(() => host.handle(event.data));
+  };
+  port.postMessage({ type: "started" } satisfies FromHost);
+}

@@ -1,0 +1,70 @@
+/** Starts a worker without a file to host, wherever the page's policy allows one. */
+
+import type { FromHost, Port } from "./protocol.js";
+import { WORKER_PROGRAM } from "./source.js";
+
+export interface Started {
+  readonly port: Port;
+  readonly terminate: () => void;
+}
+
+/** A worker that has not said that it started by then was blocked without an error. */
+const START_MS = 10_000;
+
+/** Resolves when the worker says that it runs; rejects with the reason when it does not. */
+function started(worker: Worker, signal: AbortSignal | undefined): Promise<Started> {
+  return new Promise((resolve, reject) => {
+    const end = (act: () => void): void => {
+      clearTimeout(timer);
+      signal?.removeEventListener("abort", onAbort);
+      worker.onmessage = null;
+      worker.onerror = null;
+      act();
+    };
+    const fail = (reason: unknown): void =>
+      end(() => {
+        worker.terminate();
+        reject(reason);
+      });
+    const onAbort = (): void => fail(signal?.reason);
+    const timer = setTimeout(() => fail(new Error("it did not answer")), START_MS);
+    signal?.addEventListener("abort", onAbort);
+    worker.onmessage = (event: MessageEvent<FromHost>) => {
+      if (event.data.type === "started") end(() => resolve({ port: worker, terminate: () => worker.terminate() }));
+    };
+    worker.onerror = (event) => {
+      event.preventDefault();
+      fail(new Error(event.message || "it was blocked, maybe by the page's Content-Security-Policy (worker-src)"));
+    };
+  });
+}
+
+/**
+ * Starts the worker: the caller's own, else from a blob, else from `worker.js` beside the entry (pages that serve `dist`
+ * under a policy without `worker-src blob:`).
+ * @throws Error with the reason when none of them runs.
+ */
+export async function spawnModelWorker(
+  create: (() => Worker) | undefined,
+  signal: AbortSignal | undefined,
+): Promise<Started> {
+  signal?.throwIfAborted();
+  if (create) return started(create(), signal);
+  if (typeof Worker !== "function") throw new Error("this browser has no workers");
+  if (WORKER_PROGRAM === "") throw new Error("this build has no worker in it");
+  const url = URL.createObjectURL(new Blob([WORKER_PROGRAM], { type: "text/javascript" }));
+  try {
+    return await started(new Worker(url, { type: "module", name: "yolov5-ts" }), signal);
+  } catch (error) {
+    signal?.throwIfAborted();
+    // Kept from bundlers on purpose: they would copy a second worker beside the first.
+    const here: string = import.meta.url;
+    const file = new URL("../worker.js", here);
+    if (file.origin !== globalThis.location?.origin) throw error;
+    return await started(new Worker(file, { type: "module", name: "yolov5-ts" }), signal).catch(() => {
+      throw error;
+    });
+  } finally {
+    URL.revokeObjectURL(url);
+  }
+}

@@ -1,0 +1,213 @@
+/** The page's side of a model in a worker, with the interface of `Model`. */
+
+import { DisposedError } from "../../errors.js";
+import type { MemoryUse, NodeTiming } from "../../runtime/backend.js";
+import type { HostTensor } from "../../tensor/index.js";
+import type { Result } from "../../yolov5/model.js";
+import type { ModelInfo } from "../../yolov5/modelInfo.js";
+import type { DetectOptions } from "../../yolov5/options.js";
+import type { LoadOptions } from "../load.js";
+import type { PictureSource } from "../pictureSource.js";
+import { type Outcome, resultOf, type Thresholds } from "../prediction.js";
+import { Connection } from "./connection.js";
+import type { Device, PlainMethod, Request } from "./protocol.js";
+import type { Started } from "./spawn.js";
+import { closeGiven, toSend } from "./transfer.js";
+
+export interface WorkerDetectOptions extends DetectOptions {
+  /**
+   * Give an ImageBitmap, VideoFrame or buffer away instead of copying it: the caller cannot use it afterwards.
+   * Default false.
+   */
+  readonly transfer?: boolean | undefined;
+}
+
+/** A picture's raw outputs, kept in the worker. */
+export interface WorkerPrediction {
+  /** The result for the options of `predict`. */
+  readonly first: Result;
+  /** Suppression with other thresholds, without running the network. */
+  result(options?: Thresholds): Promise<Result>;
+  /** Lets the worker forget it. */
+  dispose(): void;
+}
+
+interface Waiting {
+  readonly source: PictureSource;
+  readonly options: WorkerDetectOptions;
+  readonly settle: (result: Result | undefined | Promise<Result>) => void;
+}
+
+export class WorkerModel {
+  readonly info: ModelInfo;
+  private readonly connection: Connection;
+  private busy = false;
+  private waiting: Waiting | undefined;
+
+  private constructor(connection: Connection, info: ModelInfo) {
+    this.connection = connection;
+    this.info = info;
+  }
+
+  /** Loads the model on the other side of a started worker; ends the worker when that fails or is aborted. */
+  static async open(
+    started: Started,
+    request: Omit<Extract<Request, { type: "load" }>, "type">,
+    options: Pick<LoadOptions, "signal" | "onProgress" | "onNote">,
+  ): Promise<WorkerModel> {
+    const { signal } = options;
+    const connection = new Connection(started, options);
+    const abort = (): void => connection.close(signal?.reason);
+    signal?.addEventListener("abort", abort);
+    try {
+      signal?.throwIfAborted();
+      const answer = await connection.ask({ type: "load", ...request });
+      if (answer.kind !== "loaded") throw new Error(`internal error: ${answer.kind} in answer to load`);
+      return new WorkerModel(connection, answer.info);
+    } catch (error) {
+      connection.close(error);
+      throw error;
+    } finally {
+      signal?.removeEventListener("abort", abort);
+    }
+  }
+
+  get task(): ModelInfo["task"] {
+    return this.info.task;
+  }
+
+  get names(): readonly string[] {
+    return this.info.names;
+  }
+
+  /** What runs it, as of the last answer: a lost device may have been replaced. */
+  get device(): Device {
+    return this.connection.device;
+  }
+
+  /** As `Model.detect`. Calls that overlap are answered in order. */
+  async detect(source: readonly PictureSource[], options?: WorkerDetectOptions): Promise<Result[]>;
+  async detect(source: PictureSource, options?: WorkerDetectOptions): Promise<Result>;
+  async detect(
+    source: PictureSource | readonly PictureSource[],
+    options: WorkerDetectOptions = {},
+  ): Promise<Result | Result[]> {
+    if (!Array.isArray(source))
+      return this.toResult((await this.send(source as PictureSource, options, false)).outcome);
+    const sent = source.map((item: PictureSource) => this.send(item, options, false));
+    return (await Promise.all(sent)).map(({ outcome }) => this.toResult(outcome));
+  }
+
+  /**
+   * For video: runs at once when the worker is idle, else waits, and a newer call takes its place. Pixels of elements are
+   * read when their turn comes.
+   * @returns the result, or undefined when a newer frame took this one's place.
+   */
+  detectLatest(source: PictureSource, options: WorkerDetectOptions = {}): Promise<Result | undefined> {
+    return new Promise((settle) => {
+      if (this.waiting) {
+        closeGiven(this.waiting.source, this.waiting.options.transfer);
+        this.waiting.settle(undefined);
+      }
+      this.waiting = { source, options, settle };
+      this.next();
+    });
+  }
+
+  /** Results for frames as they come, in order, none dropped. */
+  async *stream(
+    frames: AsyncIterable<PictureSource> | Iterable<PictureSource>,
+    options: WorkerDetectOptions = {},
+  ): AsyncGenerator<Result> {
+    for await (const frame of frames) yield await this.detect(frame, options);
+  }
+
+  /** Runs the network and keeps its outputs in the worker, so that thresholds can be changed afterwards. */
+  async predict(source: PictureSource, options: WorkerDetectOptions = {}): Promise<WorkerPrediction> {
+    const { id, outcome } = await this.send(source, options, true);
+    return {
+      first: this.toResult(outcome),
+      result: async (thresholds = {}) => {
+        const answer = await this.connection.ask({ type: "select", prediction: id, options: thresholds });
+        return this.toResult(answer.kind === "outcome" ? answer.outcome : outcome);
+      },
+      dispose: () => {
+        void this.connection.ask({ type: "release", prediction: id }).catch(() => undefined);
+      },
+    };
+  }
+
+  /** As `Model.forward`. */
+  forward(input: HostTensor): Promise<HostTensor[]> {
+    return this.call("forward", input);
+  }
+
+  /** As `Model.warmup`. */
+  warmup(imgsz?: number | readonly [number, number], batch = 1): Promise<void> {
+    return this.call("warmup", imgsz, batch);
+  }
+
+  /** As `Model.tap`. */
+  tap(names: readonly string[], input: HostTensor): Promise<Map<string, HostTensor>> {
+    return this.call("tap", names, input);
+  }
+
+  /** As `Model.profile`. */
+  profile(input: HostTensor): Promise<NodeTiming[]> {
+    return this.call("profile", input);
+  }
+
+  /** As `Model.memory`. */
+  memory(imgsz?: number | readonly [number, number], batch = 1): Promise<MemoryUse> {
+    return this.call("memory", imgsz, batch);
+  }
+
+  /** Ends the worker. Calls under way reject with DisposedError. */
+  dispose(): void {
+    this.connection.close(new DisposedError("the model"));
+    this.waiting?.settle(undefined);
+    this.waiting = undefined;
+  }
+
+  private next(): void {
+    const { waiting } = this;
+    if (this.busy || !waiting) return;
+    this.waiting = undefined;
+    this.busy = true;
+    const result = this.detect(waiting.source, waiting.options);
+    waiting.settle(result);
+    const done = (): void => {
+      this.busy = false;
+      this.next();
+    };
+    result.then(done, done);
+  }
+
+  private async call<T>(method: PlainMethod, ...args: readonly unknown[]): Promise<T> {
+    const answer = await this.connection.ask({ type: "call", method, args });
+    return (answer.kind === "value" ? answer.value : undefined) as T;
+  }
+
+  private async send(
+    source: PictureSource,
+    options: WorkerDetectOptions,
+    keep: boolean,
+  ): Promise<{ id: number; outcome: Outcome }> {
+    const { onWarning, transfer = false, ...rest } = options;
+    // The place in the line is taken now, before pixels are fetched, which may take longer for one source than another.
+    const id = this.connection.reserve(onWarning);
+    const answer = await this.connection.askAs(
+      id,
+      toSend(source, transfer).then(({ value, given }) => [
+        { type: "predict", source: value, options: rest, keep },
+        given,
+      ]),
+    );
+    if (answer.kind !== "outcome") throw new Error(`internal error: ${answer.kind} in answer to predict`);
+    return { id, outcome: answer.outcome };
+  }
+
+  private toResult(outcome: Outcome): Result {
+    return resultOf(outcome, this.names);
+  }
+}

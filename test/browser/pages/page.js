@@ -1,0 +1,4 @@
+/** The public entry as a page without a bundler imports it; tests reach it as `engine`. */
+import * as engine from "./dist/index.js";
+
+globalThis.engine = engine;
