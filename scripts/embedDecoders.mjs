@@ -15,6 +15,7 @@ const require = createRequire(join(root, "package.json"));
 for (const { name, codec, target } of [
   { name: "@jsquash/jpeg", codec: "mozjpeg_dec", target: "jpeg/mozjpegWasm" },
   { name: "@jsquash/webp", codec: "webp_dec", target: "webp/webpWasm" },
+  { name: "@jsquash/avif", codec: "avif_dec", target: "avif/avifWasm" },
 ]) {
   const folder = dirname(require.resolve(`${name}/package.json`));
   const { version } = JSON.parse(readFileSync(join(folder, "package.json"), "utf8"));

@@ -1,6 +1,7 @@
 /** Any picture file to upright RGB bytes, as `cv2.imread(path, IMREAD_COLOR)` reads it. */
 
 import { ImageError } from "../errors.js";
+import { decodeAvif } from "./avif/decode.js";
 import { decodeBmp } from "./formats/bmp.js";
 import { decodeGif } from "./formats/gif.js";
 import { decodePnm } from "./formats/pnm.js";
@@ -39,6 +40,8 @@ export async function decodeImage(bytes: Uint8Array, options: DecodeOptions = {}
       return decodePng(bytes, what, maxPixels);
     case "webp":
       return await decodeWebp(bytes, what, maxPixels);
+    case "avif":
+      return await decodeAvif(bytes, what, maxPixels);
     case "bmp":
       return decodeBmp(bytes, what, maxPixels);
     case "gif":

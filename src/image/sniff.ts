@@ -1,7 +1,7 @@
 /** What a file is, told from its first bytes: the pictures we decode, and names for everything else. */
 
 /** Formats with a decoder here. */
-export type PictureFormat = "jpeg" | "png" | "webp" | "bmp" | "gif" | "tiff" | "pnm";
+export type PictureFormat = "jpeg" | "png" | "webp" | "avif" | "bmp" | "gif" | "tiff" | "pnm";
 
 /** Either a picture format that is decoded, or words that say what the bytes are and what to do. */
 export type Sniffed =
@@ -12,8 +12,7 @@ const CONVERT = "convert it to JPEG or PNG";
 
 /** Box brands of ISO base media files (ISO/IEC 14496-12) that are still pictures. */
 const BRANDS: Readonly<Record<string, string>> = {
-  avif: "an AVIF picture, which is not decoded here",
-  avis: "an AVIF picture, which is not decoded here",
+  avis: "an AVIF animation",
   heic: "a HEIC picture, which needs a licensed codec",
   heix: "a HEIC picture, which needs a licensed codec",
   hevc: "a HEIC picture, which needs a licensed codec",
@@ -60,6 +59,13 @@ function code(bytes: Uint8Array, from: number): string {
   return String.fromCharCode(...bytes.subarray(from, from + 4)).replace(/[^\w .+-]/g, "?");
 }
 
+/** Whether the `ftyp` box at the start lists a compatible brand. */
+function hasBrand(bytes: Uint8Array, brand: string): boolean {
+  const end = Math.min(bytes.length, (bytes[2] << 8) | bytes[3], 256);
+  for (let at = 16; at + 4 <= end; at += 4) if (startsWith(bytes, brand, at)) return true;
+  return false;
+}
+
 /** Text has no control bytes but white space, and no invalid UTF-8. */
 function looksLikeText(bytes: Uint8Array): boolean {
   const head = bytes.subarray(0, 512);
@@ -91,6 +97,7 @@ export function sniff(bytes: Uint8Array): Sniffed {
   }
   if (startsWith(bytes, "ftyp", 4)) {
     const brand = code(bytes, 8);
+    if (brand === "avif" || (brand === "mif1" && hasBrand(bytes, "avif"))) return { kind: "picture", format: "avif" };
     const known = BRANDS[brand];
     if (known) return { kind: "other", what: `${known}; ${CONVERT}` };
     return { kind: "other", what: `an MP4/QuickTime file (brand "${brand.trim()}"), not a picture` };

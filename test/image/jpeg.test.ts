@@ -99,6 +99,7 @@ describe("embedded decoders", () => {
   it.each([
     ["@jsquash/jpeg", "mozjpeg_dec", () => import("../../src/image/jpeg/mozjpegWasm.generated.js")],
     ["@jsquash/webp", "webp_dec", () => import("../../src/image/webp/webpWasm.generated.js")],
+    ["@jsquash/avif", "avif_dec", () => import("../../src/image/avif/avifWasm.generated.js")],
   ])("%s is the installed one (else run scripts/embedDecoders.mjs)", async (name, codec, load) => {
     const { WASM_BASE64 } = await load();
     const installed = createRequire(import.meta.url).resolve(`${name}/codec/dec/${codec}.wasm`);

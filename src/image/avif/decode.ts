@@ -1,0 +1,75 @@
+/** AVIF to upright RGB bytes with libavif (`@jsquash/avif`, WebAssembly). OpenCV 4.6 reads none: there is no reference. */
+
+import { ImageError } from "../../errors.js";
+import { checkPictureSize } from "../limits.js";
+import { applyOrientation } from "../orient.js";
+import type { RgbImage } from "../types.js";
+import { decodeWithWasm, type LoadedDecoder, loadDecoder, ownBuffer, type Rgba } from "../wasmDecoder.js";
+
+interface Instance {
+  decode(data: Uint8Array<ArrayBuffer>, bitDepth: number): Rgba | null;
+}
+
+/** Compiled code is immutable, so one copy serves everybody. */
+let loaded: Promise<LoadedDecoder<Instance>> | undefined;
+
+interface AvifHeader {
+  width: number;
+  height: number;
+  /** EXIF numbers of the rotation and of the mirroring, to be applied in this order. */
+  turn: number;
+  mirror: number;
+}
+
+/** Boxes that hold the item properties, one in the other. Source: ISO/IEC 14496-12 and 23008-12. */
+const CONTAINERS = new Set(["meta", "iprp", "ipco"]);
+const MAX_DEPTH = 4;
+/** Quarter turns against the clock, as EXIF orientations. */
+const TURNS = [1, 8, 3, 6];
+
+/** Walks the boxes in [from, to) and notes the largest declared size and the transformations. */
+function readBoxes(view: DataView, from: number, to: number, header: AvifHeader, depth: number): void {
+  for (let at = from; at + 8 <= to; ) {
+    const size = view.getUint32(at);
+    const end = size === 0 ? to : at + size;
+    if (size === 1 || end > to || end < at + 8) return;
+    const type = String.fromCharCode(...[4, 5, 6, 7].map((i) => view.getUint8(at + i)));
+    const body = at + 8;
+    if (CONTAINERS.has(type) && depth < MAX_DEPTH) {
+      // `meta` has four bytes of version and flags before its boxes.
+      readBoxes(view, type === "meta" ? body + 4 : body, end, header, depth + 1);
+    } else if (type === "ispe" && body + 12 <= end) {
+      header.width = Math.max(header.width, view.getUint32(body + 4));
+      header.height = Math.max(header.height, view.getUint32(body + 8));
+    } else if (type === "irot" && body < end) {
+      header.turn = TURNS[view.getUint8(body) & 3];
+    } else if (type === "imir" && body < end) {
+      header.mirror = (view.getUint8(body) & 1) === 0 ? 4 : 2;
+    }
+    at = end;
+  }
+}
+
+/**
+ * Decodes a still AVIF to 8 bits; alpha is dropped, rotation and mirroring applied.
+ * @throws ImageError for damaged files and where WebAssembly is not allowed.
+ */
+export async function decodeAvif(bytes: Uint8Array, what: string, maxPixels: number): Promise<RgbImage> {
+  const header: AvifHeader = { width: 0, height: 0, turn: 1, mirror: 1 };
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  readBoxes(view, 0, bytes.length, header, 0);
+  if (header.width === 0) throw new ImageError(`${what}: damaged AVIF: it declares no picture (truncated?)`, {});
+  checkPictureSize(what, header.width, header.height, maxPixels);
+  loaded ??= loadDecoder(import("./avifWasm.generated.js"), import("@jsquash/avif/codec/dec/avif_dec.js"));
+  let decoder: LoadedDecoder<Instance>;
+  try {
+    decoder = await loaded;
+  } catch (cause) {
+    const fix =
+      "allow 'wasm-unsafe-eval' in the page's policy and host the bundle's chunks, or convert it to JPEG or PNG";
+    throw new ImageError(`${what}: AVIF needs WebAssembly, which cannot be loaded here; ${fix}`, {}, { cause });
+  }
+  const { image } = await decodeWithWasm(decoder, (instance) => instance.decode(ownBuffer(bytes), 8));
+  if (!image) throw new ImageError(`${what}: damaged AVIF that does not decode`, { ...header });
+  return applyOrientation(applyOrientation(image, header.turn), header.mirror);
+}
