@@ -69,6 +69,9 @@ export class DeviceError extends EngineError {
   }
 }
 
+/** A tensor, buffer or memory beyond what the device allows: which limit, its value, and what would fit. */
+export class LimitError extends DeviceError {}
+
 /** The device went away while work was under way. */
 export class DeviceLostError extends EngineError {
   constructor(message: string, details?: Details) {

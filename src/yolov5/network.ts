@@ -1,9 +1,9 @@
 /** A module tree on a backend: one compiled plan per input shape, the least recently used dropped beyond a few. */
 
-import { DisposedError, ShapeError } from "../errors.js";
+import { DisposedError, LimitError, ShapeError } from "../errors.js";
 import { type FoldCache, type Graph, optimize } from "../ops/index.js";
 import type { Backend, ComputeDType, Executable } from "../runtime/backend.js";
-import { formatShape, type HostTensor } from "../tensor/index.js";
+import { elementCount, formatShape, type HostTensor, tensor } from "../tensor/index.js";
 import type { ModuleNode } from "../weights/types.js";
 import { type BuiltGraph, buildGraph } from "./graph/buildGraph.js";
 import { createWeightForms, type WeightForms } from "./graph/context.js";
@@ -34,6 +34,8 @@ export class Network {
   private readonly folds: FoldCache = new WeakMap();
   private readonly plans = new Map<string, Plan>();
   private readonly maxPlans: number;
+  /** Pictures of a size that fit the device at once, where more did not. */
+  private readonly largestBatch = new Map<string, number>();
   private disposed = false;
 
   constructor(module: ModuleNode, backend: Backend, options: NetworkOptions = {}) {
@@ -101,9 +103,45 @@ export class Network {
     return [n, c, h, w];
   }
 
-  /** The raw outputs for one input tensor [N, 3, H, W]. */
+  /**
+   * The raw outputs for one input tensor [N, 3, H, W]. A batch beyond the device's limits runs in parts.
+   * @throws LimitError when even one picture is beyond them.
+   */
   async forward(input: HostTensor): Promise<HostTensor[]> {
-    return this.with(this.shapeOf(input), (executable) => executable.run([input]));
+    const shape = this.shapeOf(input);
+    const [n, c, h, w] = shape;
+    const key = `${c}x${h}x${w}`;
+    const most = this.largestBatch.get(key) ?? n;
+    if (n > most) return this.forwardParts(input, most);
+    try {
+      return await this.with(shape, (executable) => executable.run([input]));
+    } catch (error) {
+      if (!(error instanceof LimitError) || n === 1) throw error;
+      const half = Math.ceil(n / 2);
+      this.largestBatch.set(key, Math.min(half, this.largestBatch.get(key) ?? half));
+      return this.forwardParts(input, half);
+    }
+  }
+
+  /** Runs at most `size` pictures at a time and joins the outputs along the batch axis. */
+  private async forwardParts(input: HostTensor, size: number): Promise<HostTensor[]> {
+    const [n, ...rest] = input.shape;
+    const step = elementCount(rest);
+    const parts: HostTensor[][] = [];
+    for (let first = 0; first < n; first += size) {
+      const count = Math.min(size, n - first);
+      const data = (input.data as Float32Array).subarray(first * step, (first + count) * step);
+      parts.push(await this.forward(tensor("float32", [count, ...rest], data)));
+    }
+    return parts[0].map(({ shape: [, ...output] }, i) => {
+      const joined = new Float32Array(n * elementCount(output));
+      let at = 0;
+      for (const outputs of parts) {
+        joined.set(outputs[i].data as Float32Array, at);
+        at += outputs[i].data.length;
+      }
+      return tensor("float32", [n, ...output], joined);
+    });
   }
 
   dispose(): void {

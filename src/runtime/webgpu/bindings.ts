@@ -1,6 +1,6 @@
 /** A plan on the device: buffers for its storages, constants and parameters, pipelines and bind groups for its steps. */
 
-import { DeviceError, invariant } from "../../errors.js";
+import { invariant, LimitError } from "../../errors.js";
 import { paramsBytes, type Workgroups } from "../../kernels/wgsl/index.js";
 import type { ConstantCache, Upload } from "./constantCache.js";
 import type { DeviceContext } from "./deviceContext.js";
@@ -54,7 +54,7 @@ export class DevicePlan {
       await made.bind(plan);
       const error = await services.context.guard(outOfMemory);
       if (error) {
-        throw new DeviceError(
+        throw new LimitError(
           `webgpu: no memory for ${made.activationBytes} bytes of activations; use a smaller image or batch`,
           { bytes: made.activationBytes },
         );
@@ -93,7 +93,7 @@ export class DevicePlan {
         if (operand.kind === "constant") continue;
         const bytes = tensorBytes(operand);
         if (bytes > maxStorageBufferBindingSize) {
-          throw new DeviceError(
+          throw new LimitError(
             `webgpu: ${node.name} needs a tensor of ${bytes} bytes, the adapter binds at most ${maxStorageBufferBindingSize} (maxStorageBufferBindingSize); use a smaller image or batch`,
             { node: node.name, bytes, maxStorageBufferBindingSize },
           );

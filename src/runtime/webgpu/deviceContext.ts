@@ -1,6 +1,6 @@
 /** The device and what every executable on it shares: limits, features, counters, the news of its loss. */
 
-import { DeviceError, DeviceLostError, DisposedError, EngineError } from "../../errors.js";
+import { DeviceError, DeviceLostError, DisposedError, EngineError, LimitError } from "../../errors.js";
 import { type Counters, type MutableCounters, newCounters } from "./counters.js";
 
 export interface DeviceOptions {
@@ -117,7 +117,7 @@ export class DeviceContext {
   createBuffer(size: number, usage: number, label: string): GPUBuffer {
     const { maxBufferSize } = this.device.limits;
     if (size > maxBufferSize) {
-      throw new DeviceError(
+      throw new LimitError(
         `webgpu: ${label} needs a buffer of ${size} bytes, the adapter allows ${maxBufferSize}; use a smaller image or batch`,
         { size, maxBufferSize },
       );
