@@ -5,8 +5,7 @@ import type { OnProgress } from "./node/download.js";
 import { EMBEDDED_MODEL } from "./node/knownModels.js";
 import { type PictureSource, readPictureSource } from "./node/pictureSource.js";
 import { type OpenedWeights, openWeights, type WeightSource } from "./node/weightSource.js";
-import type { ComputeDType } from "./runtime/backend.js";
-import { createMember } from "./yolov5/loadModel.js";
+import { computeDTypeFor, createMember } from "./yolov5/loadModel.js";
 import { Model } from "./yolov5/model.js";
 
 export * from "./common.js";
@@ -57,12 +56,10 @@ export async function load(
     onNote: options.onNote,
     threads: options.threads,
   });
-  // The reference has one precision; what it is said to run in must be true.
-  const exact = backend.name === "cpu";
-  if (options.half && exact) options.onNote?.("half: the CPU reference computes in float32 all the same");
-  const dtype: ComputeDType = options.half && !exact ? "float16" : "float32";
   try {
-    const members = weights.map(({ opened, path }) => createMember(opened, backend, { path, dtype }));
+    const members = weights.map(({ opened, path }) =>
+      createMember(opened, backend, { path, dtype: computeDTypeFor(opened, backend, options) }),
+    );
     return new Model(members, backend, readPictureSource);
   } catch (error) {
     backend.dispose();

@@ -11,6 +11,7 @@ import { createMember, type OpenedModel, openModel } from "../yolov5/loadModel.j
 import type { Member } from "../yolov5/model.js";
 import { EXIT, UsageError } from "./errors.js";
 import type { ExportedFile } from "./exportedFile.js";
+import { type QuantizedModel, quantizeOpened } from "./exportInt8.js";
 import { onnxFile } from "./exportOnnx.js";
 import type { ExportFlags, ExportFormat } from "./flags.js";
 import type { Output } from "./output.js";
@@ -28,12 +29,15 @@ export async function runExport(flags: ExportFlags, output: Output): Promise<num
   const { opened, path } = await openWeights(flags.weights, { onProgress, signal, config, onWarning }).finally(() =>
     progress.stop(),
   );
+  const quantized = flags.int8 ? await quantizeOpened(opened, path, flags, output) : undefined;
   const member = createMember(opened, createCpuBackend(), { path });
   const { task, classes, parameters } = member.info;
   const facts: unknown[] = [];
   for (const { format, target } of files) {
     const { bytes, summary, details } =
-      format === "onnx" ? onnxFile(member, flags, onWarning) : safetensorsFile(opened, member, flags, target);
+      format === "onnx"
+        ? onnxFile(member, flags, onWarning)
+        : safetensorsFile(opened, member, flags, target, quantized);
     await writeAtomically(target, bytes);
     output.line(`${target}: ${summary}, ${megabytes(bytes.length)}, ${task}, ${classes} classes`);
     if (format === "safetensors") output.line(`Use it with --weights ${target}`);
@@ -44,7 +48,14 @@ export async function runExport(flags: ExportFlags, output: Output): Promise<num
 }
 
 /** Which files are written. @throws UsageError for flags that make no sense together. */
-function plan({ include, weights, output, half }: ExportFlags): { format: ExportFormat; target: string }[] {
+function plan({
+  include,
+  weights,
+  output,
+  half,
+  int8,
+  ...more
+}: ExportFlags): { format: ExportFormat; target: string }[] {
   const formats = new Set<ExportFormat>(include ?? ["safetensors"]);
   if (output !== undefined && formats.size > 1) {
     throw new UsageError(`--output ${output} is one file, but --include names ${formats.size} formats; leave one out`);
@@ -52,8 +63,19 @@ function plan({ include, weights, output, half }: ExportFlags): { format: Export
   if (half && formats.has("onnx")) {
     throw new UsageError("--half holds for safetensors; ONNX files are float32: export them apart, without it");
   }
+  if (int8 && (half || formats.has("onnx"))) {
+    throw new UsageError(`--int8 holds for safetensors alone; export ${half ? "--half" : "onnx"} apart, without it`);
+  }
+  const calibrating = (["data", "calibration", "calibrationImages", "percentile"] as const).find((key) => more[key]);
+  if (calibrating && !int8) {
+    const flag = calibrating.replace(/[A-Z]/g, (c) => `-${c.toLowerCase()}`);
+    throw new UsageError(`--${flag} is for calibration and needs --int8`);
+  }
+  if (more.percentile !== undefined && (more.calibration ?? "percentile") !== "percentile") {
+    throw new UsageError(`--percentile goes with --calibration percentile, not ${more.calibration}`);
+  }
   return [...formats].map((format) => {
-    const target = output ?? defaultOutput(weights, format);
+    const target = output ?? defaultOutput(weights, int8 ? `int8.${format}` : format);
     if (resolve(target) === resolve(weights)) {
       throw new UsageError(`--output ${target} is the checkpoint itself; give another name`);
     }
@@ -62,16 +84,26 @@ function plan({ include, weights, output, half }: ExportFlags): { format: Export
 }
 
 /** Read back and compared. */
-function safetensorsFile(opened: OpenedModel, { info }: Member, flags: ExportFlags, target: string): ExportedFile {
+function safetensorsFile(
+  given: OpenedModel,
+  { info }: Member,
+  flags: ExportFlags,
+  target: string,
+  quantized: QuantizedModel | undefined,
+): ExportedFile {
   const { half = false } = flags;
+  const opened = quantized?.opened ?? given;
+  const metadata = new Map(quantized ? [["int8", JSON.stringify(quantized.facts)]] : []);
   const tensors = exportedTensors(opened.module, { half });
-  const bytes = exportSafetensors(opened, info, { half });
+  const bytes = exportSafetensors(opened, info, { half, metadata });
   checkReadable(bytes, tensors, target);
-  return { bytes, summary: `${grouped(tensors.size)} tensors`, details: { half } };
+  const whole = quantized ? `, ${quantized.facts.convolutions} convolutions in int8` : "";
+  const details = quantized ? { half, int8: quantized.facts } : { half };
+  return { bytes, summary: `${grouped(tensors.size)} tensors${whole}`, details };
 }
 
 /** Beside a file; in the current folder for URLs and names. */
-function defaultOutput(weights: string, format: ExportFormat): string {
+function defaultOutput(weights: string, ending: ExportFormat | `int8.${ExportFormat}`): string {
   const remote = /^(https?:|random:)/i.test(weights);
   const name = basename(remote ? weights.replace(/^random:/i, "").replace(/[?#].*$/, "") : weights);
   const stem = name.slice(
@@ -79,7 +111,8 @@ function defaultOutput(weights: string, format: ExportFormat): string {
     name.length - (/^\.(pt|pth|safetensors)$/i.test(extname(name)) ? extname(name).length : 0),
   );
   const folder = remote ? "." : dirname(weights);
-  return join(folder, `${stem.replaceAll(":", "-") || "model"}.${format}`);
+  const separator = ending.startsWith("int8") ? "-" : ".";
+  return join(folder, `${stem.replaceAll(":", "-") || "model"}${separator}${ending}`);
 }
 
 /** A file that does not come back as it went in must not replace a good one. */

@@ -1,5 +1,6 @@
 /** What the options of each command parse to. Here, apart from their definitions, so that runners need not import those. */
 
+import type { CalibrationMethod } from "../compress/quantize/ranges.js";
 import type { BackendChoice } from "../node/backends.js";
 
 export interface CommonFlags {
@@ -72,6 +73,11 @@ export interface ExportFlags extends CommonFlags {
   readonly include?: readonly ExportFormat[];
   readonly output?: string;
   readonly half?: boolean;
+  readonly int8?: boolean;
+  readonly data?: string;
+  readonly calibration?: CalibrationMethod;
+  readonly calibrationImages?: number;
+  readonly percentile?: number;
   readonly cfg?: string;
   readonly imgsz?: readonly number[];
   readonly batchSize: number;

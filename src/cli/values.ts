@@ -46,6 +46,13 @@ export function whole(least: number): (text: string) => number {
   };
 }
 
+/** 50 to 100. */
+export function percentile(text: string): number {
+  const value = number(text);
+  if (value < 50 || value > 100) throw new InvalidArgumentError("It must be between 50 and 100.");
+  return value;
+}
+
 /** Collects the values of a variadic option. */
 export function list<T>(parse: (text: string) => T): (text: string, previous: readonly T[] | undefined) => T[] {
   return (text, previous) => [...(previous ?? []), parse(text)];

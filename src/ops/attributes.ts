@@ -20,6 +20,18 @@ export type Activation =
 
 export const IDENTITY: Activation = { kind: "identity" };
 
+/**
+ * How a convolution may be computed in integers: x ≈ (q − zeroPoint)·scale with q in 0 … 255, and the weight of output o,
+ * which the graph holds as float32, is a whole number in −127 … 127 times `weightScales[o]`. Backends without integer
+ * kernels ignore it and lose nothing: the weights are those numbers.
+ */
+export interface ConvQuantization {
+  readonly inputScale: number;
+  readonly inputZeroPoint: number;
+  /** One an output channel, above 0. */
+  readonly weightScales: Float32Array;
+}
+
 export interface Conv2dAttributes {
   readonly stride: Pair;
   /** Symmetric zero padding. */
@@ -36,7 +48,11 @@ export interface ConvTranspose2dAttributes extends Conv2dAttributes {
 
 export interface OpAttributes {
   /** Inputs: x [N,C,H,W], weight [O,C/groups,kh,kw], bias [O] (optional), residual [N,O,H',W'] (optional, added after the activation). */
-  conv2d: Conv2dAttributes & { readonly hasBias: boolean; readonly hasResidual: boolean };
+  conv2d: Conv2dAttributes & {
+    readonly hasBias: boolean;
+    readonly hasResidual: boolean;
+    readonly quantization?: ConvQuantization;
+  };
   /** Inputs: x, weight [C,O/groups,kh,kw], bias (optional). */
   convTranspose2d: ConvTranspose2dAttributes & { readonly hasBias: boolean };
   /** Inputs: x, weight γ [C], bias β [C], running mean [C], running variance [C]. */

@@ -56,6 +56,8 @@ export interface Backend {
   readonly adapter: string;
   /** True for a WebGPU adapter that is emulated on the CPU. */
   readonly software: boolean;
+  /** True where `compile` takes dtype `int8`: convolutions with `quantization` are computed in integers. */
+  readonly int8?: boolean;
   compile(graph: Graph, options?: CompileOptions): Promise<Executable>;
   dispose(): void;
 }

@@ -19,6 +19,8 @@ import { moduleTreeToJson } from "./moduleJson.js";
 export interface ExportOptions {
   /** Floating-point tensors as float16, except those that would overflow. Default: the checkpoint's own types. */
   readonly half?: boolean | undefined;
+  /** More facts for the file's metadata. */
+  readonly metadata?: ReadonlyMap<string, string> | undefined;
 }
 
 /** float16 ends here. */
@@ -88,6 +90,6 @@ export function exportSafetensors(
   if (eps !== undefined) metadata.set("bn_eps", String(eps));
   const description = descriptionOf(module, checkpoint.extra);
   if (description !== undefined) metadata.set("yaml", JSON.stringify(asPlainObject(description)));
-  for (const [key, text] of Object.entries(info.notes)) metadata.set(key, text);
+  for (const [key, text] of [...Object.entries(info.notes), ...(options.metadata ?? [])]) metadata.set(key, text);
   return writeSafetensors(exportedTensors(module, options), metadata);
 }

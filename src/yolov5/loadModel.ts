@@ -11,6 +11,7 @@ import type { Member } from "./model.js";
 import { countsOf, type ModelInfo, notesOf, rawNames, resolveModule, taskOf } from "./modelInfo.js";
 import { normalizeNames } from "./names.js";
 import { Network } from "./network.js";
+import { isQuantized } from "./quantized.js";
 
 export interface MemberOptions {
   /** Name for messages and `info.path`. */
@@ -74,6 +75,27 @@ function factsOf(opened: OpenedModel, network: Network, path: string): ModelInfo
     format: opened.checkpoint.format,
     notes: notesOf(opened.checkpoint),
   };
+}
+
+/**
+ * The precision that a model runs in: int8 where its file and the backend have it, float16 where asked for and to be had,
+ * else float32. What is not as the file or the caller would have it is told.
+ */
+export function computeDTypeFor(
+  { module }: OpenedModel,
+  backend: Backend,
+  options: { readonly half?: boolean | undefined; readonly onNote?: ((note: string) => void) | undefined },
+): ComputeDType {
+  const { half = false, onNote = () => undefined } = options;
+  const quantized = isQuantized(module);
+  if (quantized && backend.int8) {
+    if (half) onNote("half is ignored: the file is int8");
+    return "int8";
+  }
+  if (quantized) onNote(`the ${backend.name} backend has no int8 kernels: int8 weights are turned into floats`);
+  // The reference has one precision; what it is said to run in must be true.
+  if (half && backend.name === "cpu") onNote("half: the CPU reference computes in float32 all the same");
+  return half && backend.name !== "cpu" ? "float16" : "float32";
 }
 
 /** Puts an opened model on a backend. @throws GraphError, WeightError, UnsupportedError beginning with the file's name. */

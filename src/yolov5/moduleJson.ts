@@ -8,6 +8,7 @@ import { type HostTensor, toFloat32 } from "../tensor/index.js";
 import { isTensor } from "../weights/index.js";
 import type { ModuleNode, PlainValue } from "../weights/types.js";
 import { entriesOf, entryOf } from "./mapping.js";
+import { INPUT_SCALE, INPUT_ZERO_POINT, WEIGHT_SCALE } from "./quantizedNames.js";
 
 /** `t`: class path, `a`: attributes, `c`: children. */
 interface ModuleJson {
@@ -55,7 +56,17 @@ export function moduleTreeToJson(module: ModuleNode): string {
 
 const MAX_DEPTH = 40;
 /** Buffers of PyTorch's and YOLOv5's modules; every other tensor is a parameter. */
-const BUFFERS = new Set(["running_mean", "running_var", "num_batches_tracked", "anchors", "anchor_grid", "stride"]);
+const BUFFERS = new Set([
+  "running_mean",
+  "running_var",
+  "num_batches_tracked",
+  "anchors",
+  "anchor_grid",
+  "stride",
+  WEIGHT_SCALE,
+  INPUT_SCALE,
+  INPUT_ZERO_POINT,
+]);
 
 /** An attribute as the file may hold it; undefined for anything that `attributeJson` would not write. */
 function attributeOf(value: unknown): PlainValue | undefined {

@@ -8,7 +8,7 @@ import { openWeights } from "../../node/weightSource.js";
 import { optimize } from "../../ops/index.js";
 import type { BackendName } from "../../runtime/backend.js";
 import type { HostTensor } from "../../tensor/index.js";
-import { createMember, type OpenedModel, openModel } from "../../yolov5/loadModel.js";
+import { computeDTypeFor, createMember, type OpenedModel, openModel } from "../../yolov5/loadModel.js";
 import { checkImageSize } from "../../yolov5/options.js";
 import { graphFlops } from "../flops.js";
 import type { Output } from "../output.js";
@@ -37,7 +37,7 @@ export async function openOwnEngine(options: OwnEngineOptions, output: Output): 
   const opened = open();
   const backend = await openBackend(options.backend, { onNote, threads: options.threads });
   try {
-    const dtype = options.half && backend.name !== "cpu" ? "float16" : "float32";
+    const dtype = computeDTypeFor(opened, backend, { half: options.half, onNote });
     const { network, info } = createMember(opened, backend, { path: weights, dtype });
     const building = performance.now() - started;
     const usual = info.task === "classify" ? ([224, 224] as const) : ([640, 640] as const);

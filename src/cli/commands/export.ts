@@ -1,19 +1,24 @@
 /** `yolov5 export`: a checkpoint as safetensors or ONNX. */
 
-import { type Command, InvalidArgumentError } from "commander";
+import { type Command, InvalidArgumentError, Option } from "commander";
+import { CALIBRATION_METHODS } from "../../compress/quantize/ranges.js";
 import type { ExportFlags, ExportFormat } from "../flags.js";
-import { imageSize, list, whole } from "../values.js";
+import { imageSize, list, percentile, whole } from "../values.js";
 import { addCommonOptions, type Start, WEIGHTS_HELP } from "./common.js";
 
 const AFTER = `
 A safetensors file holds the tensors under PyTorch's names (safetensors.torch.load_file reads them) and, in its metadata, the module
 tree, class names, strides and anchors. Every command takes it as --weights and gives the same boxes.
 
+--int8 stores convolutions in a byte a weight, with the ranges of activations found on the pictures of --data (a folder, or
+a .txt list). wasm computes such a file in integers, other backends in float32.
+
 An ONNX file (opset 13, float32, BatchNorm folded, boxes decoded, for one input size) is for other engines.
 
 Examples:
   yolov5 export --weights best.pt                       writes best.safetensors
   yolov5 export --weights best.pt --half --output small.safetensors
+  yolov5 export --weights best.pt --int8 --data photos   writes best-int8.safetensors
   yolov5 export --weights best.pt --include onnx --imgsz 416 640`;
 
 function format(text: string): ExportFormat {
@@ -33,10 +38,20 @@ export function defineExport(program: Command, start: Start): void {
     .option("--half", "safetensors: float16 storage (default: the checkpoint's own types)")
     .option(
       "--imgsz <px...>",
-      "onnx: input size, one number or height width (default: 640; classification 224)",
+      "onnx, int8: input size, one number or height width (default: 640; classification 224)",
       imageSize,
     )
     .option("--batch-size <n>", "onnx: pictures in one forward pass", whole(1), 1)
+    .option("--int8", "safetensors: int8 after calibration on the pictures of --data")
+    .option("--data <folder>", "int8: pictures as the model will see them; labels are not needed")
+    .addOption(
+      new Option(
+        "--calibration <how>",
+        "int8: the range of activations that 256 steps cover (default: percentile)",
+      ).choices(CALIBRATION_METHODS),
+    )
+    .option("--calibration-images <n>", "int8: pictures at most, spread over the folder (default: 128)", whole(1))
+    .option("--percentile <p>", "int8: share of values kept on each side, 50 to 100 (default: 99.99)", percentile)
     .option(
       "--cfg <yaml>",
       "model description (YAML file or a name such as yolov5s), for a state dict that carries none",

@@ -16,10 +16,18 @@ export interface ConvVariant {
   readonly residual: boolean;
   /** Steps of K per turn of the inner loop: divides the depth of a tap. */
   readonly unroll: number;
+  /** Activations and weights are int16, sums int32; each column has a factor that makes them float32 again. */
+  readonly integer?: boolean;
 }
 
-export function convKey(name: string, { activation, residual, unroll }: ConvVariant): string {
-  return `${name} ${activationKey(activation)}${residual ? " +residual" : ""} k${unroll}`;
+export function convKey(name: string, { activation, residual, unroll, integer }: ConvVariant): string {
+  return `${name}${integer ? " int8" : ""} ${activationKey(activation)}${residual ? " +residual" : ""} k${unroll}`;
+}
+
+/** Of the tile's columns: where their biases are and, for integers, their factors. */
+export interface ColumnConstants {
+  readonly bias: I32Local;
+  readonly scales: I32Local;
 }
 
 /** Activation, residual and store of one register tile. */
@@ -27,22 +35,28 @@ export function storeTile(
   f: FunctionBuilder,
   tile: GemmTile,
   variant: ConvVariant,
+  { bias, scales }: ColumnConstants,
   outputs: readonly I32Local[],
   residuals: readonly I32Local[],
 ): void {
+  const constants = variant.integer
+    ? tile.accumulators[0].map((_, v) => [f.vec(vec.load(scales, v * 16)), f.vec(vec.load(bias, v * 16))] as const)
+    : [];
   tile.accumulators.forEach((row, r) => {
     row.forEach((sum, v) => {
-      let value: Vec = activate(f, variant.activation, sum);
+      const own = constants[v];
+      const total = own ? vec.madd(vec.fromI32(sum), own[0], own[1]) : sum;
+      let value: Vec = activate(f, variant.activation, total);
       if (variant.residual) value = vec.add(f.vec(value), vec.load(residuals[r], v * 16));
       f.storeVec(outputs[r], value, v * 16);
     });
   });
 }
 
-/** All accumulators set to the bias at `address`. */
-export function startTile(f: FunctionBuilder, tile: GemmTile, address: I32Local): void {
+/** All accumulators set to the bias, or to 0 where integers are summed. */
+export function startTile(f: FunctionBuilder, tile: GemmTile, variant: ConvVariant, address: I32Local): void {
   tile.accumulators[0].forEach((_, v) => {
-    const bias = f.vec(vec.load(address, v * 16));
+    const bias = f.vec(variant.integer ? vec.splat(0) : vec.load(address, v * 16));
     for (const row of tile.accumulators) f.setVec(row[v], bias);
   });
 }
@@ -95,6 +109,7 @@ const FIELDS = [
   "weights",
   "panelBytes",
   "bias",
+  "scales",
   "out",
   "outStep",
   "residual",
@@ -104,6 +119,7 @@ export type ConvPointField = (typeof FIELDS)[number];
 
 /** `single`: one tap at offset 0, no tap table. */
 export function convPoint(variant: ConvVariant, single: boolean): Kernel<ConvPointField> {
+  const { integer = false } = variant;
   return kernel(convKey(single ? "conv2d_point" : "conv2d_rows", variant), FIELDS, (k) => {
     const { f } = k;
     const panelBlock = f.i32(i32.remU(k.tile, k.arg("panelBlocks")));
@@ -129,6 +145,7 @@ export function convPoint(variant: ConvVariant, single: boolean): Kernel<ConvPoi
       f.set(residual, i32.add(k.arg("residual"), i32.mul(i32.mul(row, width), residualStep)));
     }
     const bias = k.local("bias");
+    const scales = k.local("scales");
     const weights = k.local("weights");
     const depth = k.local("depth");
     const last = k.min(i32.mul(i32.add(panelBlock, 1), k.arg("panelsPerBlock")), k.arg("panels"));
@@ -149,7 +166,7 @@ export function convPoint(variant: ConvVariant, single: boolean): Kernel<ConvPoi
         half: i32.and(k.arg("half"), i32.eq(panelBlock, i32.sub(k.arg("panelBlocks"), 1))),
         weights,
         panelBytes: k.local("panelBytes"),
-        columns: variant.residual ? [bias, out, residual] : [bias, out],
+        columns: [bias, out, ...(variant.residual ? [residual] : []), ...(variant.integer ? [scales] : [])],
       },
       (tile) => {
         f.for(x, start, end, TILE_ROWS, () => {
@@ -162,9 +179,9 @@ export function convPoint(variant: ConvVariant, single: boolean): Kernel<ConvPoi
             if (variant.residual) f.set(residuals[r], i32.add(residual, i32.mul(pixel, residualStep)));
           }
           f.set(tile.weights, weights);
-          startTile(f, tile, bias);
+          startTile(f, tile, variant, bias);
           if (single) {
-            accumulate(f, tile, depth, variant.unroll);
+            accumulate(f, tile, depth, variant.unroll, integer);
           } else {
             f.set(tap, k.arg("tapTable"));
             f.set(taps, i32.add(tap, i32.shl(k.arg("taps"), 2)));
@@ -172,13 +189,13 @@ export function convPoint(variant: ConvVariant, single: boolean): Kernel<ConvPoi
               () => {
                 f.set(offset, i32.load(tap));
                 for (let r = 0; r < TILE_ROWS; r++) f.set(tile.rows[r], i32.add(bases[r], offset));
-                accumulate(f, tile, depth, variant.unroll);
+                accumulate(f, tile, depth, variant.unroll, integer);
                 f.increase(tap, 4);
               },
               i32.ne(tap, taps),
             );
           }
-          storeTile(f, tile, variant, outputs, residuals);
+          storeTile(f, tile, variant, { bias, scales }, outputs, residuals);
         });
       },
     );

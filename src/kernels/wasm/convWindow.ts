@@ -36,6 +36,7 @@ const FIELDS = [
   "weights",
   "panelBytes",
   "bias",
+  "scales",
   "out",
   "outPixel",
   "outRow",
@@ -55,6 +56,7 @@ export function convWindowScratch(pixels: number, taps: number): number {
 }
 
 export function convWindow(variant: ConvVariant): Kernel<ConvWindowField> {
+  const { integer = false } = variant;
   return kernel(convKey("conv2d_window", variant), FIELDS, (k) => {
     const { f } = k;
     const panelBlock = f.i32(i32.remU(k.tile, k.arg("panelBlocks")));
@@ -134,6 +136,7 @@ export function convWindow(variant: ConvVariant): Kernel<ConvWindowField> {
     }
 
     const bias = k.local("bias");
+    const scales = k.local("scales");
     const weights = k.local("weights");
     const depth = k.local("depth");
     const last = k.min(i32.mul(i32.add(panelBlock, 1), k.arg("panelsPerBlock")), k.arg("panels"));
@@ -150,18 +153,18 @@ export function convWindow(variant: ConvVariant): Kernel<ConvWindowField> {
         half: i32.and(k.arg("half"), i32.eq(panelBlock, i32.sub(k.arg("panelBlocks"), 1))),
         weights,
         panelBytes: k.local("panelBytes"),
-        columns: [bias, column],
+        columns: variant.integer ? [bias, column, scales] : [bias, column],
       },
       (tile) => {
         f.set(entry, table);
         f.for(pixel, start, end, TILE_ROWS, () => {
           f.set(tile.weights, weights);
-          startTile(f, tile, bias);
+          startTile(f, tile, variant, bias);
           f.set(left, taps);
           f.doWhile(() => {
             for (let r = 0; r < TILE_ROWS; r++) f.set(tile.rows[r], i32.load(entry, r * 4));
             f.increase(entry, GROUP_BYTES);
-            accumulate(f, tile, depth, variant.unroll);
+            accumulate(f, tile, depth, variant.unroll, integer);
             f.set(left, i32.sub(left, 1));
           }, left);
           for (let r = 0; r < TILE_ROWS; r++) {
@@ -171,7 +174,7 @@ export function convWindow(variant: ConvVariant): Kernel<ConvWindowField> {
             if (variant.residual) f.set(residuals[r], i32.add(i32.load(entry, GROUP_BYTES + r * 4), column));
           }
           f.increase(entry, 2 * GROUP_BYTES);
-          storeTile(f, tile, variant, outputs, residuals);
+          storeTile(f, tile, variant, { bias, scales }, outputs, residuals);
         });
       },
     );

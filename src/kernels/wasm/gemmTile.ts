@@ -39,8 +39,11 @@ export function gemmTile(f: FunctionBuilder, vectors: number): GemmTile {
   };
 }
 
-/** Adds `count` steps of k, a positive multiple of `unroll` (at most 8). */
-export function accumulate(f: FunctionBuilder, tile: GemmTile, count: I32Like, unroll: number): void {
+/**
+ * Adds `count` steps of k, a positive multiple of `unroll` (at most 8). `integer`: a step is two k of int16, rows and
+ * weights ([pair][8][2]) alike, and the sums are int32.
+ */
+export function accumulate(f: FunctionBuilder, tile: GemmTile, count: I32Like, unroll: number, integer = false): void {
   const { accumulators, rows, weights, counter } = tile;
   const vectors = accumulators[0].length;
   f.set(counter, i32.shl(count, COUNTER_SHIFT));
@@ -51,7 +54,7 @@ export function accumulate(f: FunctionBuilder, tile: GemmTile, count: I32Like, u
         accumulators.forEach((row, r) => {
           const activation = f.vec(vec.loadSplat(rows[r], step * 4));
           row.forEach((sum, v) => {
-            f.setVec(sum, vec.madd(activation, w[v], sum));
+            f.setVec(sum, integer ? vec.addBits(vec.dotI16(activation, w[v]), sum) : vec.madd(activation, w[v], sum));
           });
         });
         if (step < unroll - 1) f.breakIf(exit, i32.and(counter, 1 << step));

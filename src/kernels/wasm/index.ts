@@ -11,6 +11,7 @@ export { PANEL, TILE_ROWS } from "./gemmTile.js";
 export { type Kernel, SINK_BYTES } from "./kernel.js";
 export * from "./library.js";
 export * from "./pack.js";
+export { type QuantizeField, quantize } from "./quantize.js";
 export * from "./reduce.js";
 export { COUNTER_BYTES, HEADER, HEADER_BYTES, STEP_BYTES } from "./scheduler.js";
 export { depthwise, maxPool, type WindowField } from "./window.js";

@@ -83,7 +83,9 @@ export function foldBatchNorm(graph: Graph, cache: FoldCache = new WeakMap()): G
       draft.addConstant(`${conv.name}.weight`, entry.folded.weight),
       draft.addConstant(`${conv.name}.bias`, entry.folded.bias),
     ];
-    const fused = { ...conv, inputs, outputs: node.outputs, attrs: { ...conv.attrs, hasBias: true } };
+    // Folded weights are no whole numbers of the old scales.
+    const { quantization: _, ...attrs } = conv.attrs as NodeOf<"conv2d">["attrs"];
+    const fused = { ...conv, inputs, outputs: node.outputs, attrs: { ...attrs, hasBias: true } };
     return fused as typeof conv;
   });
   return draft.finish();

@@ -83,6 +83,7 @@ class WasmBackend implements Backend {
   readonly name = "wasm";
   readonly software = false;
   readonly adapter: string;
+  readonly int8: boolean;
   private readonly modules = new ModuleCache();
   private readonly folded: FoldCache = new WeakMap();
   private readonly executables = new Set<WasmExecutable>();
@@ -92,6 +93,8 @@ class WasmBackend implements Backend {
     private readonly target: Target,
     private readonly pool: ThreadPool | undefined,
   ) {
+    // The integer kernels have no scalar twins.
+    this.int8 = target.simd;
     const threads = pool?.threads ?? 1;
     const instructions = target.relaxed ? "relaxed SIMD" : target.simd ? "SIMD" : "scalar";
     this.adapter = `WebAssembly ${instructions}, ${threads} thread${threads === 1 ? "" : "s"}`;
@@ -104,15 +107,21 @@ class WasmBackend implements Backend {
   private async build(graph: Graph, options: CompileOptions): Promise<WasmExecutable> {
     if (this.disposed) throw new DeviceError("wasm: the backend was disposed; open it again");
     const dtype = options.dtype ?? "float32";
-    if (dtype !== "float32") {
-      throw new UnsupportedError(`wasm: dtype ${dtype} is not supported; use float32`, { dtype });
+    if (dtype !== "float32" && !(dtype === "int8" && this.int8)) {
+      throw new UnsupportedError(`wasm: dtype ${dtype} is not supported here; use float32`, { dtype });
     }
     options.signal?.throwIfAborted();
     const keepTaps = options.keepTaps ?? false;
     const kept = new Set<ValueId>(keepTaps ? graph.taps.values() : []);
     // As outputs, tapped values survive the passes.
     const optimized = optimize({ ...graph, outputs: [...new Set([...graph.outputs, ...kept])] }, this.folded);
-    const program = createProgram({ ...optimized, outputs: graph.outputs }, kept, this.pool?.threads ?? 1);
+    const program = createProgram(
+      { ...optimized, outputs: graph.outputs },
+      kept,
+      this.pool?.threads ?? 1,
+      0,
+      dtype === "int8",
+    );
     const compiled = this.modules.get(this.target, program);
     const memory = createMemory(program, this.target.shared);
     writeProgram(program, memory, compiled.slots);

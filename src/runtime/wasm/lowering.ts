@@ -29,6 +29,7 @@ export class Lowering {
   readonly zeros: Block = createBlock(0);
   readonly channels: ChannelPlan;
   private readonly values = new Map<ValueId, Placed>();
+  private readonly made = new Map<string, unknown>();
   private node = -1;
 
   constructor(
@@ -81,6 +82,12 @@ export class Lowering {
     const staged = { block: this.staging, offset: 0 };
     this.preparations.push({ step: { ...step(staged, out), node: -1 }, bytes: stagedFloats * 4, stage });
     return out;
+  }
+
+  /** What several nodes can use, made by the first; the key tells its type. */
+  shared<T>(key: string, make: () => T): T {
+    if (!this.made.has(key)) this.made.set(key, make());
+    return this.made.get(key) as T;
   }
 
   /** Words for kernels' tables. */

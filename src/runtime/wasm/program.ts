@@ -1,6 +1,6 @@
 /** A lowered graph in linear memory: addresses, module, constants and step tables, ready to run. */
 
-import { UnsupportedError } from "../../errors.js";
+import { LimitError, UnsupportedError } from "../../errors.js";
 import {
   buildModule,
   COUNTER_BYTES,
@@ -49,10 +49,17 @@ export interface Program {
  * Lowers a graph and gives everything an address.
  * @param keep values to keep readable after a run
  * @param guard bytes to leave free behind each block of activations
- * @throws UnsupportedError beyond 4 GiB.
+ * @param int8 whether quantized convolutions are computed in integers
+ * @throws LimitError beyond 4 GiB.
  */
-export function createProgram(graph: Graph, keep: ReadonlySet<ValueId>, threads: number, guard = 0): Program {
-  const lowering = new Lowering(graph, { threads, keep });
+export function createProgram(
+  graph: Graph,
+  keep: ReadonlySet<ValueId>,
+  threads: number,
+  guard = 0,
+  int8 = false,
+): Program {
+  const lowering = new Lowering(graph, { threads, keep, int8 });
   graph.nodes.forEach((node, index) => {
     lowering.enter(index);
     lowerNode(lowering, node);
@@ -104,7 +111,7 @@ export function createProgram(graph: Graph, keep: ReadonlySet<ValueId>, threads:
   const bytes = roundUp(end + ALIGNMENT, PAGE);
   if (bytes > MAXIMUM_PAGES * PAGE) {
     const gib = (bytes / 2 ** 30).toFixed(1);
-    throw new UnsupportedError(
+    throw new LimitError(
       `wasm: the model needs ${gib} GiB, WebAssembly memory ends at 4 GiB; use a smaller imgsz, batch or model, or --backend webgpu`,
       { bytes },
     );

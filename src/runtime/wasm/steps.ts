@@ -43,6 +43,8 @@ export interface PaddedPlanes {
 
 export interface LoweringOptions {
   readonly threads: number;
+  /** Compute quantized convolutions in integers. */
+  readonly int8: boolean;
   /** Values to keep readable after the run. */
   readonly keep: ReadonlySet<ValueId>;
 }

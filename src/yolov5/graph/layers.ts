@@ -4,6 +4,7 @@ import { GraphError, UnsupportedError } from "../../errors.js";
 import { IDENTITY, type Pair, type ValueId } from "../../ops/index.js";
 import { elementCount, type HostTensor, reshape, tensor, toFloat32 } from "../../tensor/index.js";
 import type { ModuleNode } from "../../weights/types.js";
+import { quantizedWeight } from "../quantized.js";
 import {
   type Block,
   type BuildContext,
@@ -50,7 +51,11 @@ export const conv2d: Block = (context, module, path, inputs) => {
   const kernel: Pair = [filter.shape[2], filter.shape[3]];
   const dilation = pairAttribute(module, "dilation", [1, 1], path);
   const hasBias = module.parameters.has("bias");
-  const operands = [x, constantOf(context, module, "weight", path)];
+  const quantized = quantizedWeight(context.forms, module, path);
+  const operands = [
+    x,
+    quantized ? builder.constant(`${path}.weight`, quantized.weight) : constantOf(context, module, "weight", path),
+  ];
   if (hasBias) operands.push(constantOf(context, module, "bias", path));
   return builder.add("conv2d", path, operands, {
     stride: pairAttribute(module, "stride", [1, 1], path),
@@ -61,6 +66,7 @@ export const conv2d: Block = (context, module, path, inputs) => {
     activation: IDENTITY,
     hasBias,
     hasResidual: false,
+    ...(quantized ? { quantization: quantized.quantization } : {}),
   });
 };
 

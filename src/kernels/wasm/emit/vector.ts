@@ -76,6 +76,18 @@ function halves(from: 0 | 2): (a: Vec, b: Vec) => Vec {
     });
 }
 
+/** Integer instructions without a scalar twin: kernels of the int8 path exist for hosts with SIMD only. */
+function simdOnly(opcode: number): (...operands: readonly Vec[]) => Vec {
+  return (...operands) =>
+    vecOf((out, lane) => {
+      if (lane !== WHOLE) throw new Error("internal error: integer vectors need SIMD");
+      for (const operand of operands) operand.write(out, lane);
+      simd(out, opcode);
+    });
+}
+
+const dotI8 = simdOnly(0x113);
+
 /** Bits of a as integers, op, bits back. */
 function integer(opcode: number, scalar: number): (a: Vec, b: Vec) => Vec {
   return (a, b) =>
@@ -168,6 +180,16 @@ export const vec = {
       simd(out, 0x11);
       simd(out, 0x52);
     }),
+  /** Eight products of int16 lanes, neighbours added: four int32. */
+  dotI16: (a: Vec, b: Vec): Vec => simdOnly(0xba)(a, b),
+  /** Relaxed SIMD: sixteen products of int8 lanes of a and of b, which must be 0 to 127, fours added to c's int32. */
+  relaxedDotI8: (a: Vec, b: Vec, c: Vec): Vec => dotI8(a, b, c),
+  /** Difference of int32 lanes. */
+  subI32: (a: Vec, b: Vec): Vec => simdOnly(0xb1)(a, b),
+  /** int32 lanes as float32. */
+  fromI32: (a: Vec): Vec => simdOnly(0xfa)(a),
+  /** Eight int32 as int16, saturated. */
+  narrowI32: (a: Vec, b: Vec): Vec => simdOnly(0x85)(a, b),
   lowHalves: halves(0),
   highHalves: halves(2),
   /** One lane as a scalar. */

@@ -1,10 +1,12 @@
 /** conv2d: which kernel computes it. */
 
+import { WINOGRAD_STRIDE_1, type WinogradScheme } from "../../../kernels/wasm/index.js";
 import type { NodeOf } from "../../../ops/index.js";
 import { channelMap, physicalChannels } from "../layout.js";
 import type { Lowering } from "../lowering.js";
 import { lowerDepthwise } from "./depthwise.js";
 import { emitConv, groupBlock } from "./gemm.js";
+import { lowerInteger, suitsIntegers } from "./integer.js";
 import { lowerStem, suitsStem } from "./stem.js";
 import { lowerWinograd, winogradScheme } from "./winograd.js";
 
@@ -29,6 +31,10 @@ export function lowerConv(lowering: Lowering, node: NodeOf<"conv2d">): void {
     return;
   }
   const scheme = winogradScheme(lowering, node);
+  if (attrs.quantization && suitsIntegers(lowering, node) && !keepsFloat(scheme)) {
+    lowerInteger(lowering, node, attrs.quantization, output, residual);
+    return;
+  }
   if (scheme) {
     lowerWinograd(lowering, scheme, node, input, output, residual);
     return;
@@ -63,6 +69,9 @@ export function lowerConv(lowering: Lowering, node: NodeOf<"conv2d">): void {
     });
   }
 }
+
+/** 3×3 of stride 1: four times fewer products in float32 beat twice as many a cycle in integers (docs/int8.md). */
+const keepsFloat = (scheme: WinogradScheme | undefined): boolean => scheme === WINOGRAD_STRIDE_1;
 
 /** OIHW weights of several groups as one group: zeros where output and input belong to different groups. */
 function blockDiagonal(

@@ -97,6 +97,7 @@ export function emitConv(lowering: Lowering, work: ConvWork): void {
     weights,
     panelBytes: total * PANEL * 4,
     bias: packedBias(lowering, work.bias, work.biasFrom, outputs),
+    scales: 0,
   };
   const plain = taps.length === 1 && taps[0][0] === 0 && taps[0][1] === 0 && !work.phase;
   if (plain && work.stride[0] === 1 && work.stride[1] === 1) {

@@ -142,6 +142,7 @@ export function lowerStem(lowering: Lowering, node: Conv): void {
       ),
       panelBytes: depth * PANEL * 4,
       bias: packedBias(lowering, bias, 0, outputs),
+      scales: 0,
       out: { block: output.block, offset: output.offset },
       outStep: output.pixelBytes,
       residual: { block: view.block, offset: view.offset },

@@ -1,0 +1,73 @@
+/** Runs pictures through the float32 network and notes what each convolution is given. */
+
+import { OptionError } from "../../errors.js";
+import type { Graph, ValueId } from "../../ops/index.js";
+import type { Backend } from "../../runtime/backend.js";
+import { type HostTensor, toFloat32 } from "../../tensor/index.js";
+import { Histogram } from "./histogram.js";
+import type { QuantizationPlan } from "./plan.js";
+import {
+  type ActivationQuantization,
+  activationQuantization,
+  type CalibrationMethod,
+  DEFAULT_PERCENTILE,
+  rangeOf,
+} from "./ranges.js";
+
+export interface CalibrationOptions {
+  readonly method: CalibrationMethod;
+  /** For `percentile`. Default 99.99. */
+  readonly percentile?: number | undefined;
+  readonly signal?: AbortSignal | undefined;
+  /** After each input, with their number so far. */
+  readonly onInput?: ((done: number) => void) | undefined;
+}
+
+export interface Calibration {
+  readonly inputs: number;
+  /** By module path of the convolution. */
+  readonly activations: ReadonlyMap<string, ActivationQuantization>;
+}
+
+/**
+ * Scale and zero point of every planned convolution's input.
+ * @param inputs tensors of the shape that the plan's graph takes.
+ * @throws OptionError without inputs; NumericError where the network gives no numbers; what the backend throws.
+ */
+export async function calibrate(
+  backend: Backend,
+  plan: QuantizationPlan,
+  inputs: AsyncIterable<HostTensor> | Iterable<HostTensor>,
+  options: CalibrationOptions,
+): Promise<Calibration> {
+  const { convolutions, graph } = plan;
+  const observed = [...new Set([...convolutions.values()].map(({ inputs: [id] }) => id))];
+  const histograms = new Map(observed.map((id): [ValueId, Histogram] => [id, new Histogram()]));
+  const computed = observed.filter((id) => !graph.inputs.includes(id));
+  const watched: Graph = { ...graph, outputs: computed };
+  const executable = await backend.compile(watched, options.signal ? { signal: options.signal } : {});
+  let done = 0;
+  try {
+    for await (const input of inputs) {
+      options.signal?.throwIfAborted();
+      const outputs = await executable.run([input]);
+      const count = (id: ValueId, tensor: HostTensor): void =>
+        histograms.get(id)?.add(toFloat32(tensor).data, graph.values[id].name);
+      computed.forEach((id, i) => {
+        count(id, outputs[i]);
+      });
+      for (const id of graph.inputs) count(id, input);
+      options.onInput?.(++done);
+    }
+  } finally {
+    executable.dispose();
+  }
+  if (done === 0) throw new OptionError("calibration needs at least one picture");
+  const { method, percentile = DEFAULT_PERCENTILE } = options;
+  const activations = new Map<string, ActivationQuantization>();
+  for (const [name, node] of convolutions) {
+    const histogram = histograms.get(node.inputs[0]);
+    if (histogram) activations.set(name, activationQuantization(rangeOf(histogram, method, percentile)));
+  }
+  return { inputs: done, activations };
+}

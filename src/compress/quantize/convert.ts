@@ -1,0 +1,53 @@
+/** A module tree with its planned convolutions in int8: BatchNorm folded, scales beside the weights. */
+
+import { float32ArrayToHalf, type HostTensor, tensor, toFloat32 } from "../../tensor/index.js";
+import type { ModuleNode } from "../../weights/types.js";
+import { INPUT_SCALE, INPUT_ZERO_POINT, WEIGHT_SCALE } from "../../yolov5/quantizedNames.js";
+import type { Calibration } from "./calibrate.js";
+import { modulePaths, type QuantizationPlan } from "./plan.js";
+import { quantizeWeight } from "./weights.js";
+
+/** float16 ends here. */
+const LARGEST_HALF = 65504;
+
+/** Weights of what stays float are stored as float16, as released checkpoints are; everything else keeps its type. */
+function shrink(name: string, source: HostTensor): HostTensor {
+  if (name !== "weight" || source.shape.length < 2 || source.dtype !== "float32") return source;
+  const { data } = toFloat32(source);
+  if (data.some((value) => Math.abs(value) > LARGEST_HALF)) return source;
+  return tensor("float16", source.shape, float32ArrayToHalf(data));
+}
+
+/** The quantized tree. Wiring, names and all other tensors stay. */
+export function quantizeModule(root: ModuleNode, plan: QuantizationPlan, { activations }: Calibration): ModuleNode {
+  const paths = modulePaths(root);
+  const convert = (module: ModuleNode): ModuleNode => {
+    const path = paths.get(module);
+    const node = path === undefined ? undefined : plan.convolutions.get(path);
+    const input = path === undefined ? undefined : activations.get(path);
+    const weight = node && plan.graph.constants.get(node.inputs[1]);
+    if (node && input && weight) {
+      const { weight: whole, scales } = quantizeWeight(weight);
+      const bias = node.attrs.hasBias ? plan.graph.constants.get(node.inputs[2]) : undefined;
+      return {
+        ...module,
+        parameters: new Map<string, HostTensor>([["weight", whole], ...(bias ? [["bias", bias] as const] : [])]),
+        buffers: new Map<string, HostTensor>([
+          [WEIGHT_SCALE, scales],
+          [INPUT_SCALE, tensor("float32", [1], Float32Array.of(input.scale))],
+          [INPUT_ZERO_POINT, tensor("uint8", [1], Uint8Array.of(input.zeroPoint))],
+        ]),
+      };
+    }
+    return {
+      ...module,
+      parameters: new Map([...module.parameters].map(([name, value]) => [name, shrink(name, value)])),
+      children: new Map(
+        [...module.children]
+          .filter(([, part]) => !plan.folded.has(paths.get(part) ?? ""))
+          .map(([name, part]) => [name, convert(part)]),
+      ),
+    };
+  };
+  return convert(root);
+}

@@ -1,0 +1,51 @@
+/**
+ * float32 pixels as int16 for the integer kernels: round(x ÷ scale), half to even, clamped to the 256 steps of the
+ * quantization. The zero point is left out: [low, high] is [−zeroPoint, 255 − zeroPoint], and zero padding stays 0.
+ *
+ * Eight channels at a time; the last may read floats beyond the pixel, whose numbers meet zero weights. A tile is a block
+ * of pixels.
+ */
+
+import { type I32Local, i32, type Vec, vec } from "./emit/index.js";
+import { type Kernel, kernel } from "./kernel.js";
+
+const FIELDS = ["x", "xPixel", "out", "pixels", "blockPixels", "channels", "inverse", "low", "high"] as const;
+export type QuantizeField = (typeof FIELDS)[number];
+
+/** 1.5 × 2²³: a small number added to it is rounded and stands in the low bits of the mantissa. */
+const ROUNDING = 12582912;
+
+/** `channels` is a multiple of eight; pixels of the output are that many int16. */
+export function quantize(): Kernel<QuantizeField> {
+  return kernel("quantize", FIELDS, (k) => {
+    const { f } = k;
+    const start = f.i32(i32.mul(k.tile, k.arg("blockPixels")));
+    const end = k.min(i32.add(start, k.arg("blockPixels")), k.arg("pixels"));
+    const inverse = f.vec(k.splat("inverse"));
+    const low = f.vec(k.splat("low"));
+    const high = f.vec(k.splat("high"));
+    const rounding = f.vec(vec.splat(ROUNDING));
+    const xPixel = k.local("xPixel");
+    const channels = k.local("channels");
+    const out = f.i32(i32.add(k.arg("out"), i32.mul(start, i32.shl(channels, 1))));
+    const row = f.i32(i32.add(k.arg("x"), i32.mul(start, xPixel)));
+    const x = f.i32();
+    const left = f.i32();
+    const pixel = f.i32();
+    const whole = (address: I32Local, offset: number): Vec => {
+      const scaled = vec.mul(vec.load(address, offset), inverse);
+      return vec.subI32(vec.add(vec.pmax(vec.pmin(scaled, high), low), rounding), rounding);
+    };
+    f.for(pixel, start, end, 1, () => {
+      f.set(x, row);
+      f.set(left, channels);
+      f.doWhile(() => {
+        f.storeVec(out, vec.narrowI32(whole(x, 0), whole(x, 16)));
+        f.increase(x, 32);
+        f.increase(out, 16);
+        f.set(left, i32.sub(left, 8));
+      }, left);
+      f.increase(row, xPixel);
+    });
+  });
+}
