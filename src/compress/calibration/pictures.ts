@@ -1,0 +1,75 @@
+/** Calibration inputs: a few pictures of the user's own, all of one size, without padding. */
+
+import { DatasetError } from "../../errors.js";
+import { type RgbImage, resizeArea, resizeLinear } from "../../image/index.js";
+import type { Float32Tensor } from "../../tensor/index.js";
+import type { Size } from "../../yolov5/boxes.js";
+import { toTensor } from "../../yolov5/letterbox.js";
+
+/** What is needed of a data set's pictures. */
+export interface CalibrationSample {
+  readonly name: string;
+  readonly width: number;
+  readonly height: number;
+  load(): Promise<RgbImage>;
+}
+
+export interface CalibrationOptions {
+  /** Pictures at most. */
+  readonly count: number;
+  /** Longer side of the input in pixels. */
+  readonly imgsz: number;
+  readonly stride: number;
+  readonly onProgress?: ((done: number, total: number) => void) | undefined;
+}
+
+/**
+ * Inputs [1, 3, H, W] from pictures spread evenly over the data set. H × W has the median picture's aspect; the others
+ * cover it and lose their edges: grey bars would count as picture in every statistic.
+ * @throws DatasetError where there is none; ImageError of `load`.
+ */
+export async function calibrationInputs(
+  samples: readonly CalibrationSample[],
+  options: CalibrationOptions,
+): Promise<Float32Tensor[]> {
+  const chosen = spread(samples, options.count);
+  if (chosen.length === 0) throw new DatasetError("calibration needs at least one picture");
+  const size = commonSize(chosen, options);
+  const inputs: Float32Tensor[] = [];
+  for (const [i, sample] of chosen.entries()) {
+    inputs.push(toTensor([cover(await sample.load(), size)]));
+    options.onProgress?.(i + 1, chosen.length);
+  }
+  return inputs;
+}
+
+/** `count` entries, evenly spaced from the first on. */
+export function spread<T>(list: readonly T[], count: number): T[] {
+  const n = Math.min(count, list.length);
+  return Array.from({ length: n }, (_, i) => list[Math.floor((i * list.length) / n)]);
+}
+
+function commonSize(samples: readonly CalibrationSample[], { imgsz, stride }: CalibrationOptions): Size {
+  const aspects = samples.map(({ width, height }) => height / width).sort((a, b) => a - b);
+  const aspect = aspects[Math.floor(aspects.length / 2)];
+  const strides = (side: number): number => Math.max(1, Math.round(side / stride)) * stride;
+  const long = strides(imgsz);
+  return aspect <= 1 ? [strides(imgsz * aspect), long] : [long, strides(imgsz / aspect)];
+}
+
+/** Scaled so that it covers height × width, then cut to its middle. */
+function cover(image: RgbImage, [height, width]: Size): RgbImage {
+  const gain = Math.max(height / image.height, width / image.width);
+  const w = Math.max(width, Math.round(image.width * gain));
+  const h = Math.max(height, Math.round(image.height * gain));
+  const scaled =
+    w === image.width && h === image.height ? image : gain < 1 ? resizeArea(image, w, h) : resizeLinear(image, w, h);
+  const left = Math.floor((w - width) / 2);
+  const top = Math.floor((h - height) / 2);
+  const data = new Uint8Array(width * height * 3);
+  for (let y = 0; y < height; y++) {
+    const from = ((top + y) * w + left) * 3;
+    data.set(scaled.data.subarray(from, from + width * 3), y * width * 3);
+  }
+  return { width, height, data };
+}

@@ -1,0 +1,139 @@
+/**
+ * How the channels that a layer used to read follow from those that are left: x ≈ A·x′ + b by ridge regression on sampled
+ * pixels. A is drawn towards "every channel is itself", so that channels which tell nothing new change nothing.
+ * Minimising ‖X − A·X′‖² + λ‖A − I‖² gives A = (Cov(x, x′) + λI)(Cov(x′, x′) + λI)⁻¹.
+ * (Channel pruning with reconstruction: He et al. 2017; here in closed form, and pointwise.)
+ */
+
+import { type HostTensor, toFloat32 } from "../../tensor/index.js";
+import { seededRandom } from "../../yolov5/config/sources.js";
+
+export interface ChannelRegression {
+  /** [full channels × kept channels], row by row. */
+  readonly matrix: Float64Array;
+  /** One a full channel. */
+  readonly offset: Float64Array;
+}
+
+/** Share of the mean variance that λ is. */
+const RIDGE = 0.02;
+/** Sampled pixels over all pictures: at least so many, and so many a channel. */
+const PIXELS = 6000;
+const PIXELS_PER_CHANNEL = 24;
+
+/**
+ * @param full values of the unpruned network, NCHW, one tensor a picture.
+ * @param left the same value in the pruned one.
+ * @param kept index in `full` of each channel of `left`.
+ */
+export function regressChannels(
+  full: readonly HostTensor[],
+  left: readonly HostTensor[],
+  kept: readonly number[],
+): ChannelRegression {
+  const x = samplePixels(full);
+  const y = samplePixels(left);
+  const [c, d] = [x.channels, y.channels];
+  const meanX = centre(x);
+  const meanY = centre(y);
+  const cross = products(x, y);
+  const own = products(y, y);
+  let trace = 0;
+  for (let j = 0; j < d; j++) trace += own[j * d + j];
+  const ridge = (RIDGE * trace) / d + 1e-12;
+  for (let j = 0; j < d; j++) own[j * d + j] += ridge;
+  for (const [j, i] of kept.entries()) cross[i * d + j] += ridge;
+  const factor = cholesky(own, d);
+  for (let i = 0; i < c; i++) solve(factor, d, cross.subarray(i * d, (i + 1) * d));
+  const offset = Float64Array.from({ length: c }, (_, i) => {
+    let value = meanX[i];
+    for (let j = 0; j < d; j++) value -= cross[i * d + j] * meanY[j];
+    return value;
+  });
+  return { matrix: cross, offset };
+}
+
+interface Samples {
+  readonly channels: number;
+  readonly count: number;
+  /** Channel by channel. */
+  readonly data: Float32Array;
+}
+
+/** The same pixels of any value of these dimensions: the random sequence depends on the counts of pixels alone. */
+function samplePixels(maps: readonly HostTensor[]): Samples {
+  const [, channels, h, w] = maps[0].shape;
+  const plane = h * w;
+  const perPicture = Math.min(plane, Math.ceil(Math.max(PIXELS, PIXELS_PER_CHANNEL * 256) / maps.length));
+  const count = perPicture * maps.length;
+  const data = new Float32Array(channels * count);
+  const random = seededRandom(1);
+  let at = 0;
+  for (const map of maps) {
+    const source = toFloat32(map).data;
+    for (let p = 0; p < perPicture; p++, at++) {
+      const pixel = perPicture === plane ? p : Math.floor(random() * plane);
+      for (let c = 0; c < channels; c++) data[c * count + at] = source[c * plane + pixel];
+    }
+  }
+  return { channels, count, data };
+}
+
+/** Takes the mean off each channel and returns it. */
+function centre({ channels, count, data }: Samples): Float64Array {
+  const means = new Float64Array(channels);
+  for (let c = 0; c < channels; c++) {
+    let sum = 0;
+    for (let i = c * count; i < (c + 1) * count; i++) sum += data[i];
+    means[c] = sum / count;
+    for (let i = c * count; i < (c + 1) * count; i++) data[i] -= means[c];
+  }
+  return means;
+}
+
+/** Mean products of all pairs of channels, [a × b]. */
+function products(a: Samples, b: Samples): Float64Array {
+  const { count } = a;
+  const out = new Float64Array(a.channels * b.channels);
+  for (let i = 0; i < a.channels; i++) {
+    const row = a.data.subarray(i * count, (i + 1) * count);
+    for (let j = 0; j < b.channels; j++) {
+      if (a === b && j < i) {
+        out[i * b.channels + j] = out[j * b.channels + i];
+        continue;
+      }
+      const column = b.data.subarray(j * count, (j + 1) * count);
+      let sum = 0;
+      for (let s = 0; s < count; s++) sum += row[s] * column[s];
+      out[i * b.channels + j] = sum / count;
+    }
+  }
+  return out;
+}
+
+/** Lower triangle L of a positive definite matrix, M = L·Lᵀ. */
+function cholesky(matrix: Float64Array, n: number): Float64Array {
+  const l = new Float64Array(n * n);
+  for (let i = 0; i < n; i++) {
+    for (let j = 0; j <= i; j++) {
+      let sum = matrix[i * n + j];
+      for (let k = 0; k < j; k++) sum -= l[i * n + k] * l[j * n + k];
+      l[i * n + j] = i === j ? Math.sqrt(Math.max(sum, 1e-30)) : sum / l[j * n + j];
+    }
+  }
+  return l;
+}
+
+/** Replaces `row` by the solution z of M·z = row. */
+function solve(l: Float64Array, n: number, row: Float64Array): void {
+  for (let i = 0; i < n; i++) {
+    let sum = row[i];
+    for (let k = 0; k < i; k++) sum -= l[i * n + k] * row[k];
+    row[i] = sum / l[i * n + i];
+  }
+  for (let i = n - 1; i >= 0; i--) {
+    let sum = row[i];
+    for (let k = i + 1; k < n; k++) sum -= l[k * n + i] * row[k];
+    row[i] = sum / l[i * n + i];
+  }
+}

@@ -1,0 +1,60 @@
+/** From the names of graph nodes back to the modules and tensors of the tree, and trees with other tensors. */
+
+import { float32ArrayToHalf, type HostTensor, tensor } from "../../tensor/index.js";
+import type { ModuleNode, PlainValue } from "../../weights/types.js";
+import { layersOf } from "../../yolov5/graph/buildGraph.js";
+
+/** The module that a path of the graph (`model.2.cv1.conv`) means, whatever wraps the layers in the file. */
+export function moduleOfPath(root: ModuleNode, path: string): ModuleNode | undefined {
+  const [, index, ...names] = path.split(".");
+  let module: ModuleNode | undefined = layersOf(root).layers[Number(index)];
+  for (const name of names) module = module?.children.get(name);
+  return module;
+}
+
+/** The tensor that a constant of the graph (`model.2.cv1.conv.weight`) was made from. */
+export function tensorOfPath(root: ModuleNode, path: string): HostTensor | undefined {
+  const dot = path.lastIndexOf(".");
+  const module = moduleOfPath(root, path.slice(0, dot));
+  const name = path.slice(dot + 1);
+  return module?.parameters.get(name) ?? module?.buffers.get(name);
+}
+
+/** What becomes of a tree's tensors and of single modules' attributes; everything else stays. */
+export interface TreeChanges {
+  readonly tensors: ReadonlyMap<HostTensor, HostTensor>;
+  readonly attributes: ReadonlyMap<ModuleNode, ReadonlyMap<string, PlainValue>>;
+}
+
+/** A copy of the tree. A module or tensor that occurs twice occurs twice in the copy. */
+export function changeTree(root: ModuleNode, changes: TreeChanges): ModuleNode {
+  const done = new Map<ModuleNode, ModuleNode>();
+  const swap = (tensors: ReadonlyMap<string, HostTensor>): Map<string, HostTensor> =>
+    new Map([...tensors].map(([name, value]) => [name, changes.tensors.get(value) ?? value]));
+  const visit = (module: ModuleNode): ModuleNode => {
+    const known = done.get(module);
+    if (known) return known;
+    const own = changes.attributes.get(module) ?? new Map<string, PlainValue>();
+    const copy: ModuleNode = {
+      ...module,
+      attributes: new Map([...module.attributes, ...own]),
+      parameters: swap(module.parameters),
+      buffers: swap(module.buffers),
+      children: new Map([...module.children].map(([name, child]) => [name, visit(child)])),
+    };
+    done.set(module, copy);
+    return copy;
+  };
+  return visit(root);
+}
+
+/** float16 ends here. */
+const LARGEST_HALF = 65504;
+
+/** Numbers stored in the dtype of `like` where that is float16 and holds them, else as float32. */
+export function storedLike(like: HostTensor, shape: readonly number[], data: Float32Array): HostTensor {
+  if (like.dtype !== "float16" || data.some((v) => !(Math.abs(v) <= LARGEST_HALF))) {
+    return tensor("float32", shape, data);
+  }
+  return tensor("float16", shape, float32ArrayToHalf(data));
+}

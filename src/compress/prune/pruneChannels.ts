@@ -1,0 +1,99 @@
+/** Structured pruning: whole channels removed, so that the network is smaller and faster on every backend. */
+
+import { UnsupportedError } from "../../errors.js";
+import type { ModuleNode } from "../../weights/types.js";
+import { buildGraph } from "../../yolov5/graph/buildGraph.js";
+import { type ChannelMap, traceChannels, type Unit } from "./channels.js";
+import { type Criterion, type Grouping, groupChannels, scoreUnits } from "./groups.js";
+import { tensorOfPath } from "./moduleTensors.js";
+import { removeChannels } from "./removeChannels.js";
+import { keptCounts, removedUnits, type SelectOptions } from "./select.js";
+
+export interface PruneOptions extends SelectOptions {
+  /** Default `l2`. */
+  readonly criterion?: Criterion | undefined;
+}
+
+/** A network prepared for pruning: its groups of channels, each channel with its score. */
+export interface PruningPlan {
+  readonly module: ModuleNode;
+  readonly map: ChannelMap;
+  readonly grouping: Grouping;
+  readonly scores: ReadonlyMap<Unit, number>;
+}
+
+/** What became of one group. */
+export interface PrunedGroup {
+  readonly layers: readonly string[];
+  readonly before: number;
+  readonly after: number;
+}
+
+export interface PruneResult {
+  readonly module: ModuleNode;
+  readonly groups: readonly PrunedGroup[];
+  /** Share of the prunable channels that are gone. */
+  readonly removed: number;
+  /** Layers that keep all their outputs, with the reason. */
+  readonly kept: Grouping["kept"];
+}
+
+/** Any input size shows the wiring. */
+const TRACED = [1, 3, 128, 128] as const;
+
+/**
+ * @throws UnsupportedError where no channel can be removed; OptionError for criterion `bn` on a fused checkpoint;
+ *   GraphError and others for trees that are no YOLOv5.
+ */
+export function planPruning(module: ModuleNode, criterion: Criterion = "l2"): PruningPlan {
+  const { graph } = buildGraph(module, TRACED);
+  const map = traceChannels(graph, ({ name }, { data }) => {
+    return tensorOfPath(module, `${name}.weight`)?.data.length === data.length;
+  });
+  const grouping = groupChannels(map);
+  if (grouping.groups.length === 0) {
+    const [first] = grouping.kept;
+    throw new UnsupportedError(
+      `prune: this network has no channel that could be removed${first ? ` (${first.layer}: ${first.why})` : ""}`,
+    );
+  }
+  return { module, map, grouping, scores: scoreUnits(map, grouping, criterion) };
+}
+
+/** Prunes down to the given number of channels in each group of the plan. */
+export function pruneTo(plan: PruningPlan, counts: readonly number[]): PruneResult {
+  const { module, map, grouping, scores } = plan;
+  const { groups, kept } = grouping;
+  const removed = removedUnits(groups, scores, counts);
+  const total = groups.reduce((sum, { units }) => sum + units.length, 0);
+  return {
+    module: withoutDescription(removeChannels(module, map, removed)),
+    groups: groups.map(({ layers, units }, i) => ({ layers, before: units.length, after: counts[i] })),
+    removed: removed.size / total,
+    kept,
+  };
+}
+
+/**
+ * Removes the least important channels; accuracy needs `reestimate` afterwards, or training elsewhere.
+ * @param module of a checkpoint; it stays as it is.
+ * @throws as `planPruning`; OptionError for an amount outside [0, 1).
+ */
+export function pruneChannels(module: ModuleNode, options: PruneOptions): PruneResult {
+  const plan = planPruning(module, options.criterion);
+  return pruneTo(plan, keptCounts(plan.grouping.groups, plan.scores, options));
+}
+
+/** YOLOv5's description (yaml) tells the widths of the unpruned network: the tree alone is true now. */
+function withoutDescription(module: ModuleNode): ModuleNode {
+  const strip = (node: ModuleNode): ModuleNode => ({
+    ...node,
+    attributes: new Map([...node.attributes].filter(([name]) => name !== "yaml" && name !== "yaml_file")),
+  });
+  const inner = module.children.get("model");
+  if (!inner) return strip(module);
+  return {
+    ...strip(module),
+    children: new Map([...module.children].map(([n, c]) => [n, n === "model" ? strip(c) : c])),
+  };
+}

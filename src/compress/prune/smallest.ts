@@ -1,0 +1,63 @@
+/**
+ * Which elements are the k smallest, in the way of `torch.topk(…, largest=False)` on a CPU: equal values at the edge are
+ * chosen as the quickselect of the GNU C++ library (`std::nth_element`: median of three, unguarded partition) leaves them.
+ * Checkpoints in float16 have thousands of equal values, so masks equal PyTorch's only with the same choice. Written from
+ * the algorithm's description (Musser 1997, introspective selection), checked against PyTorch's masks.
+ */
+
+/** Indices of the `count` smallest values, in no particular order. */
+export function smallestIndices(values: Float32Array, count: number): Int32Array {
+  const order = Int32Array.from(values, (_, i) => i);
+  if (count <= 0) return order.subarray(0, 0);
+  if (count < values.length) select(values, order, count - 1);
+  return order.subarray(0, count);
+}
+
+/** Rearranges `order` so that the first `nth + 1` entries are of the smallest values. */
+function select(values: Float32Array, order: Int32Array, nth: number): void {
+  const at = (position: number): number => values[order[position]];
+  const swap = (a: number, b: number): void => {
+    const moved = order[a];
+    order[a] = order[b];
+    order[b] = moved;
+  };
+  let first = 0;
+  let last = order.length;
+  while (last - first > 3) {
+    const cut = partition(first, last, at, swap);
+    if (cut <= nth) first = cut;
+    else last = cut;
+  }
+  // Insertion sort of what is left, stable.
+  for (let i = first + 1; i < last; i++) {
+    for (let j = i; j > first && at(j) < at(j - 1); j--) swap(j, j - 1);
+  }
+}
+
+type At = (position: number) => number;
+type Swap = (a: number, b: number) => void;
+
+/** Around the median of the second, the middle and the last value, which is put first; returns where the upper part begins. */
+function partition(first: number, last: number, at: At, swap: Swap): number {
+  swap(first, medianOf(first + 1, first + Math.floor((last - first) / 2), last - 1, at));
+  const pivot = at(first);
+  let low = first + 1;
+  let high = last;
+  for (;;) {
+    while (at(low) < pivot) low++;
+    high--;
+    while (pivot < at(high)) high--;
+    if (low >= high) return low;
+    swap(low, high);
+    low++;
+  }
+}
+
+function medianOf(a: number, b: number, c: number, at: At): number {
+  if (at(a) < at(b)) {
+    if (at(b) < at(c)) return b;
+    return at(a) < at(c) ? c : a;
+  }
+  if (at(a) < at(c)) return a;
+  return at(b) < at(c) ? c : b;
+}
