@@ -1,7 +1,6 @@
 /** `load` in a page or worker. */
 
-import type { ComputeDType } from "../runtime/backend.js";
-import { createMember, openModel } from "../yolov5/loadModel.js";
+import { computeDTypeFor, createMember, openModel } from "../yolov5/loadModel.js";
 import { Model } from "../yolov5/model.js";
 import { type BackendChoice, openBackend } from "./backends.js";
 import { fetchBytes, type OnProgress } from "./download.js";
@@ -65,10 +64,9 @@ export async function load(
   const backend = await openBackend(options.backend ?? "auto", { onNote, threads });
   try {
     signal?.throwIfAborted();
-    const exact = backend.name === "cpu";
-    if (options.half && exact) onNote?.("half: the CPU reference computes in float32 all the same");
-    const dtype: ComputeDType = options.half && !exact ? "float16" : "float32";
-    const members = opened.map(({ model, path }) => createMember(model, backend, { path, dtype }));
+    const members = opened.map(({ model, path }) =>
+      createMember(model, backend, { path, dtype: computeDTypeFor(model, backend, options) }),
+    );
     return new Model(members, backend, readPictureSource);
   } catch (error) {
     backend.dispose();

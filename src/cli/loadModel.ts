@@ -19,6 +19,8 @@ export interface LoadFlags {
   readonly half?: boolean | undefined;
   readonly cfg?: string | undefined;
   readonly data?: string | undefined;
+  /** False where nothing is computed: how it would be is then nobody's business. Default true. */
+  readonly notes?: boolean | undefined;
 }
 
 export async function loadModel(flags: LoadFlags, output: Output): Promise<CliModel> {
@@ -34,7 +36,9 @@ export async function loadModel(flags: LoadFlags, output: Output): Promise<CliMo
       config,
       signal: output.io.signal,
       onProgress: progress.onProgress,
-      onNote: (note) => output.line(`note: ${note}`),
+      onNote: (note) => {
+        if (flags.notes ?? true) output.line(`note: ${note}`);
+      },
     });
   } finally {
     progress.stop();

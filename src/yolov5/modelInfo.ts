@@ -2,7 +2,7 @@
 
 import { CheckpointError } from "../errors.js";
 import { asPlainObject, collectStateDict, countParameters } from "../weights/index.js";
-import type { Checkpoint, ModuleNode } from "../weights/types.js";
+import type { Checkpoint, ModuleNode, PlainValue } from "../weights/types.js";
 import { architecture } from "./config/architectures.js";
 import { fittingArchitecture } from "./config/fittingArchitecture.js";
 import { parseModelConfig } from "./config/modelConfig.js";
@@ -93,6 +93,14 @@ export interface ModelInfo {
 
 const NOTES = ["date", "epoch", "license", "version"];
 
+/** How a quantized file came about, in words. */
+function int8Note(facts: PlainValue | undefined): string | undefined {
+  if (typeof facts === "string") return facts;
+  if (!(facts instanceof Map)) return undefined;
+  const of = (key: string): string => String(asPlainObject(facts.get(key) ?? null));
+  return `${of("convolutions")} convolutions; calibration ${of("calibration")}, pictures ${of("images")}`;
+}
+
 /** Notes that a file carries about itself. */
 export function notesOf(checkpoint: Checkpoint): Record<string, string> {
   const notes: [string, string][] = [];
@@ -100,6 +108,8 @@ export function notesOf(checkpoint: Checkpoint): Record<string, string> {
     const value = checkpoint.extra.get(key);
     if (value !== undefined && value !== null) notes.push([key, String(asPlainObject(value))]);
   }
+  const int8 = int8Note(checkpoint.extra.get("int8"));
+  if (int8 !== undefined) notes.push(["int8", int8]);
   return Object.fromEntries(notes);
 }
 

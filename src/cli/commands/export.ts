@@ -51,7 +51,7 @@ export function defineExport(program: Command, start: Start): void {
       ).choices(CALIBRATION_METHODS),
     )
     .option("--calibration-images <n>", "int8: pictures at most, spread over the folder (default: 128)", whole(1))
-    .option("--percentile <p>", "int8: share of values kept on each side, 50 to 100 (default: 99.99)", percentile)
+    .option("--percentile <p>", "int8: share of values kept on each side, 50 to 100 (default: 99.999)", percentile)
     .option(
       "--cfg <yaml>",
       "model description (YAML file or a name such as yolov5s), for a state dict that carries none",

@@ -32,6 +32,7 @@ export async function runInfo(flags: InfoFlags, output: Output): Promise<number>
       weights: flags.weights === undefined ? undefined : [flags.weights],
       cfg: flags.cfg,
       half: flags.half,
+      notes: flags.memory === true,
     },
     output,
   );

@@ -16,7 +16,7 @@ import {
 
 export interface CalibrationOptions {
   readonly method: CalibrationMethod;
-  /** For `percentile`. Default 99.99. */
+  /** For `percentile`. Default 99.999. */
   readonly percentile?: number | undefined;
   readonly signal?: AbortSignal | undefined;
   /** After each input, with their number so far. */
@@ -57,7 +57,8 @@ export async function calibrate(
         count(id, outputs[i]);
       });
       for (const id of graph.inputs) count(id, input);
-      options.onInput?.(++done);
+      done++;
+      options.onInput?.(done);
     }
   } finally {
     executable.dispose();

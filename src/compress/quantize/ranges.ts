@@ -9,7 +9,7 @@ export type CalibrationMethod = "minmax" | "percentile" | "entropy";
 export const CALIBRATION_METHODS: readonly CalibrationMethod[] = ["minmax", "percentile", "entropy"];
 
 /** Share of values that the percentile keeps on each side, where nothing else is asked for. */
-export const DEFAULT_PERCENTILE = 99.99;
+export const DEFAULT_PERCENTILE = 99.999;
 
 /** `low` ≤ 0 ≤ `high`, so that padding's 0 is a step. */
 export interface Range {

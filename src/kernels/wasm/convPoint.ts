@@ -7,7 +7,7 @@
 
 import { activate, activationKey, type KernelActivation } from "./activations.js";
 import { type FunctionBuilder, type I32, type I32Local, i32, type Vec, vec } from "./emit/index.js";
-import { accumulate, type GemmTile, gemmTile, PANEL, TILE_ROWS } from "./gemmTile.js";
+import { accumulate, type GemmTile, gemmTile, type Numbers, PANEL, TILE_ROWS } from "./gemmTile.js";
 import { type Kernel, kernel } from "./kernel.js";
 
 export interface ConvVariant {
@@ -16,12 +16,16 @@ export interface ConvVariant {
   readonly residual: boolean;
   /** Steps of K per turn of the inner loop: divides the depth of a tap. */
   readonly unroll: number;
-  /** Activations and weights are int16, sums int32; each column has a factor that makes them float32 again. */
-  readonly integer?: boolean;
+  /** Of activations and weights. Each column of integers has a factor that makes its sum float32 again. */
+  readonly numbers?: Numbers;
 }
 
-export function convKey(name: string, { activation, residual, unroll, integer }: ConvVariant): string {
-  return `${name}${integer ? " int8" : ""} ${activationKey(activation)}${residual ? " +residual" : ""} k${unroll}`;
+export function isInteger({ numbers = "float32" }: ConvVariant): boolean {
+  return numbers !== "float32";
+}
+
+export function convKey(name: string, { activation, residual, unroll, numbers = "float32" }: ConvVariant): string {
+  return `${name}${numbers === "float32" ? "" : ` ${numbers}`} ${activationKey(activation)}${residual ? " +residual" : ""} k${unroll}`;
 }
 
 /** Of the tile's columns: where their biases are and, for integers, their factors. */
@@ -39,7 +43,7 @@ export function storeTile(
   outputs: readonly I32Local[],
   residuals: readonly I32Local[],
 ): void {
-  const constants = variant.integer
+  const constants = isInteger(variant)
     ? tile.accumulators[0].map((_, v) => [f.vec(vec.load(scales, v * 16)), f.vec(vec.load(bias, v * 16))] as const)
     : [];
   tile.accumulators.forEach((row, r) => {
@@ -56,7 +60,7 @@ export function storeTile(
 /** All accumulators set to the bias, or to 0 where integers are summed. */
 export function startTile(f: FunctionBuilder, tile: GemmTile, variant: ConvVariant, address: I32Local): void {
   tile.accumulators[0].forEach((_, v) => {
-    const bias = f.vec(variant.integer ? vec.splat(0) : vec.load(address, v * 16));
+    const bias = f.vec(isInteger(variant) ? vec.splat(0) : vec.load(address, v * 16));
     for (const row of tile.accumulators) f.setVec(row[v], bias);
   });
 }
@@ -119,7 +123,7 @@ export type ConvPointField = (typeof FIELDS)[number];
 
 /** `single`: one tap at offset 0, no tap table. */
 export function convPoint(variant: ConvVariant, single: boolean): Kernel<ConvPointField> {
-  const { integer = false } = variant;
+  const { numbers = "float32" } = variant;
   return kernel(convKey(single ? "conv2d_point" : "conv2d_rows", variant), FIELDS, (k) => {
     const { f } = k;
     const panelBlock = f.i32(i32.remU(k.tile, k.arg("panelBlocks")));
@@ -166,7 +170,7 @@ export function convPoint(variant: ConvVariant, single: boolean): Kernel<ConvPoi
         half: i32.and(k.arg("half"), i32.eq(panelBlock, i32.sub(k.arg("panelBlocks"), 1))),
         weights,
         panelBytes: k.local("panelBytes"),
-        columns: [bias, out, ...(variant.residual ? [residual] : []), ...(variant.integer ? [scales] : [])],
+        columns: [bias, out, ...(variant.residual ? [residual] : []), ...(isInteger(variant) ? [scales] : [])],
       },
       (tile) => {
         f.for(x, start, end, TILE_ROWS, () => {
@@ -181,7 +185,7 @@ export function convPoint(variant: ConvVariant, single: boolean): Kernel<ConvPoi
           f.set(tile.weights, weights);
           startTile(f, tile, variant, bias);
           if (single) {
-            accumulate(f, tile, depth, variant.unroll, integer);
+            accumulate(f, tile, depth, variant.unroll, numbers);
           } else {
             f.set(tap, k.arg("tapTable"));
             f.set(taps, i32.add(tap, i32.shl(k.arg("taps"), 2)));
@@ -189,7 +193,7 @@ export function convPoint(variant: ConvVariant, single: boolean): Kernel<ConvPoi
               () => {
                 f.set(offset, i32.load(tap));
                 for (let r = 0; r < TILE_ROWS; r++) f.set(tile.rows[r], i32.add(bases[r], offset));
-                accumulate(f, tile, depth, variant.unroll, integer);
+                accumulate(f, tile, depth, variant.unroll, numbers);
                 f.increase(tap, 4);
               },
               i32.ne(tap, taps),

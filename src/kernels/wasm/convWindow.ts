@@ -7,7 +7,7 @@
  * reuse it.
  */
 
-import { type ConvVariant, convKey, forPanels, startTile, storeTile } from "./convPoint.js";
+import { type ConvVariant, convKey, forPanels, isInteger, startTile, storeTile } from "./convPoint.js";
 import { i32 } from "./emit/index.js";
 import { accumulate, TILE_ROWS } from "./gemmTile.js";
 import { type Kernel, kernel, SINK_BYTES } from "./kernel.js";
@@ -56,7 +56,7 @@ export function convWindowScratch(pixels: number, taps: number): number {
 }
 
 export function convWindow(variant: ConvVariant): Kernel<ConvWindowField> {
-  const { integer = false } = variant;
+  const { numbers = "float32" } = variant;
   return kernel(convKey("conv2d_window", variant), FIELDS, (k) => {
     const { f } = k;
     const panelBlock = f.i32(i32.remU(k.tile, k.arg("panelBlocks")));
@@ -153,7 +153,7 @@ export function convWindow(variant: ConvVariant): Kernel<ConvWindowField> {
         half: i32.and(k.arg("half"), i32.eq(panelBlock, i32.sub(k.arg("panelBlocks"), 1))),
         weights,
         panelBytes: k.local("panelBytes"),
-        columns: variant.integer ? [bias, column, scales] : [bias, column],
+        columns: isInteger(variant) ? [bias, column, scales] : [bias, column],
       },
       (tile) => {
         f.set(entry, table);
@@ -164,7 +164,7 @@ export function convWindow(variant: ConvVariant): Kernel<ConvWindowField> {
           f.doWhile(() => {
             for (let r = 0; r < TILE_ROWS; r++) f.set(tile.rows[r], i32.load(entry, r * 4));
             f.increase(entry, GROUP_BYTES);
-            accumulate(f, tile, depth, variant.unroll, integer);
+            accumulate(f, tile, depth, variant.unroll, numbers);
             f.set(left, i32.sub(left, 1));
           }, left);
           for (let r = 0; r < TILE_ROWS; r++) {

@@ -10,7 +10,7 @@
  * drop the repeated test.
  */
 
-import { type FunctionBuilder, type I32Like, type I32Local, i32, type VecLocal, vec } from "./emit/index.js";
+import { type FunctionBuilder, type I32Like, type I32Local, i32, type Vec, type VecLocal, vec } from "./emit/index.js";
 
 /** Rows of the register tile. */
 export const TILE_ROWS = 4;
@@ -39,11 +39,22 @@ export function gemmTile(f: FunctionBuilder, vectors: number): GemmTile {
   };
 }
 
-/**
- * Adds `count` steps of k, a positive multiple of `unroll` (at most 8). `integer`: a step is two k of int16, rows and
- * weights ([pair][8][2]) alike, and the sums are int32.
- */
-export function accumulate(f: FunctionBuilder, tile: GemmTile, count: I32Like, unroll: number, integer = false): void {
+/** What a step of k holds in 32 bits: one float32, or two int16 (weights lie [pair][column][2], sums are int32). */
+export type Numbers = "float32" | "int16";
+
+function product(numbers: Numbers, activation: Vec, weight: Vec, sum: Vec): Vec {
+  if (numbers === "float32") return vec.madd(activation, weight, sum);
+  return vec.addBits(vec.dotI16(activation, weight), sum);
+}
+
+/** Adds `count` steps of k, a positive multiple of `unroll` (at most 8). */
+export function accumulate(
+  f: FunctionBuilder,
+  tile: GemmTile,
+  count: I32Like,
+  unroll: number,
+  numbers: Numbers = "float32",
+): void {
   const { accumulators, rows, weights, counter } = tile;
   const vectors = accumulators[0].length;
   f.set(counter, i32.shl(count, COUNTER_SHIFT));
@@ -54,7 +65,7 @@ export function accumulate(f: FunctionBuilder, tile: GemmTile, count: I32Like, u
         accumulators.forEach((row, r) => {
           const activation = f.vec(vec.loadSplat(rows[r], step * 4));
           row.forEach((sum, v) => {
-            f.setVec(sum, integer ? vec.addBits(vec.dotI16(activation, w[v]), sum) : vec.madd(activation, w[v], sum));
+            f.setVec(sum, product(numbers, activation, w[v], sum));
           });
         });
         if (step < unroll - 1) f.breakIf(exit, i32.and(counter, 1 << step));

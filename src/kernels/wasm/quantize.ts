@@ -6,7 +6,7 @@
  * of pixels.
  */
 
-import { type I32Local, i32, type Vec, vec } from "./emit/index.js";
+import { i32, type Vec, vec } from "./emit/index.js";
 import { type Kernel, kernel } from "./kernel.js";
 
 const FIELDS = ["x", "xPixel", "out", "pixels", "blockPixels", "channels", "inverse", "low", "high"] as const;
@@ -32,15 +32,15 @@ export function quantize(): Kernel<QuantizeField> {
     const x = f.i32();
     const left = f.i32();
     const pixel = f.i32();
-    const whole = (address: I32Local, offset: number): Vec => {
-      const scaled = vec.mul(vec.load(address, offset), inverse);
+    const whole = (offset: number): Vec => {
+      const scaled = vec.mul(vec.load(x, offset), inverse);
       return vec.subI32(vec.add(vec.pmax(vec.pmin(scaled, high), low), rounding), rounding);
     };
     f.for(pixel, start, end, 1, () => {
       f.set(x, row);
       f.set(left, channels);
       f.doWhile(() => {
-        f.storeVec(out, vec.narrowI32(whole(x, 0), whole(x, 16)));
+        f.storeVec(out, vec.narrowI32(whole(0), whole(16)));
         f.increase(x, 32);
         f.increase(out, 16);
         f.set(left, i32.sub(left, 8));

@@ -86,8 +86,6 @@ function simdOnly(opcode: number): (...operands: readonly Vec[]) => Vec {
     });
 }
 
-const dotI8 = simdOnly(0x113);
-
 /** Bits of a as integers, op, bits back. */
 function integer(opcode: number, scalar: number): (a: Vec, b: Vec) => Vec {
   return (a, b) =>
@@ -181,15 +179,13 @@ export const vec = {
       simd(out, 0x52);
     }),
   /** Eight products of int16 lanes, neighbours added: four int32. */
-  dotI16: (a: Vec, b: Vec): Vec => simdOnly(0xba)(a, b),
-  /** Relaxed SIMD: sixteen products of int8 lanes of a and of b, which must be 0 to 127, fours added to c's int32. */
-  relaxedDotI8: (a: Vec, b: Vec, c: Vec): Vec => dotI8(a, b, c),
+  dotI16: simdOnly(0xba) as (a: Vec, b: Vec) => Vec,
   /** Difference of int32 lanes. */
-  subI32: (a: Vec, b: Vec): Vec => simdOnly(0xb1)(a, b),
+  subI32: simdOnly(0xb1) as (a: Vec, b: Vec) => Vec,
   /** int32 lanes as float32. */
-  fromI32: (a: Vec): Vec => simdOnly(0xfa)(a),
+  fromI32: simdOnly(0xfa) as (a: Vec) => Vec,
   /** Eight int32 as int16, saturated. */
-  narrowI32: (a: Vec, b: Vec): Vec => simdOnly(0x85)(a, b),
+  narrowI32: simdOnly(0x85) as (a: Vec, b: Vec) => Vec,
   lowHalves: halves(0),
   highHalves: halves(2),
   /** One lane as a scalar. */

@@ -13,7 +13,7 @@ import {
   panelsOf,
   quantize,
 } from "../../../kernels/wasm/index.js";
-import type { ConvQuantization, NodeOf } from "../../../ops/index.js";
+import type { ConvQuantization, NodeOf, ValueId } from "../../../ops/index.js";
 import type { HostTensor } from "../../../tensor/index.js";
 import { type Block, roundUp } from "../blocks.js";
 import { channelMap, type Nhwc, physicalChannels } from "../layout.js";
@@ -22,13 +22,16 @@ import { cut, packedBias } from "./gemm.js";
 
 type Conv = NodeOf<"conv2d">;
 
-/** int16 that a step of the micro-kernel's inner loop takes: four pairs. */
-const CHANNELS = 8;
+/** Steps of the micro-kernel's inner loop, of two int16 each. */
+const UNROLL = 4;
+const CHANNELS = 2 * UNROLL;
 /** Floats that one tile of the quantization reads. */
 const TILE_FLOATS = 16384;
+/** Largest magnitudes of an activation without its zero point, and of a weight. */
+const LARGEST_PRODUCT = 255 * 127;
 
-/** A value as int16 pixels of `channels` numbers. */
-export interface QuantizedView {
+/** A value as pixels of `channels` int16. */
+interface QuantizedView {
   readonly block: Block;
   readonly channels: number;
 }
@@ -37,15 +40,12 @@ export interface QuantizedView {
 export function suitsIntegers(lowering: Lowering, { inputs, attrs }: Conv): boolean {
   if (!lowering.options.int8 || !attrs.quantization || attrs.groups !== 1) return false;
   const [, channels, kh, kw] = lowering.shape(inputs[1]);
-  return channels * kh * kw * 255 * 127 < 2 ** 31;
+  return channels * kh * kw * LARGEST_PRODUCT < 2 ** 31;
 }
 
-function quantizedInput(
-  lowering: Lowering,
-  node: Conv,
-  { inputScale, inputZeroPoint }: ConvQuantization,
-): QuantizedView {
-  const [id] = node.inputs;
+/** Quantized once for all that read it with the same scale. */
+function quantizedInput(lowering: Lowering, id: ValueId, quantization: ConvQuantization): QuantizedView {
+  const { inputScale, inputZeroPoint } = quantization;
   return lowering.shared(`int16 ${id} ${inputScale} ${inputZeroPoint}`, () => {
     const view = lowering.nhwc(id);
     const channels = roundUp(physicalChannels(view.segments), CHANNELS);
@@ -86,18 +86,20 @@ function packIntegers(
   for (let o = 0; o < outputs; o++) {
     const panel = Math.floor(o / PANEL) * PANEL;
     const columns = Math.min(PANEL, padded - panel);
+    const first = panel * area * channels + (o - panel) * 2;
     for (let tap = 0; tap < area; tap++) {
       for (let c = 0; c < map.length; c++) {
         if (map[c] < 0) continue;
         const k = tap * channels + c;
-        const value = weight.data[(o * inputs + map[c]) * area + tap] / scales[o];
-        target[panel * area * channels + (k >> 1) * columns * 2 + (o - panel) * 2 + (k & 1)] = Math.round(value);
+        // The graph's weights are whole numbers × scale.
+        const whole = Math.round(weight.data[(o * inputs + map[c]) * area + tap] / scales[o]);
+        target[first + (k >> 1) * columns * 2 + (k & 1)] = whole;
       }
     }
   }
 }
 
-/** One quantized convolution, its input's channels as they stand in `input`. */
+/** One quantized convolution. */
 export function lowerInteger(
   lowering: Lowering,
   node: Conv,
@@ -109,23 +111,23 @@ export function lowerInteger(
   const weight = lowering.weight(node.inputs[1], node);
   const bias = attrs.hasBias ? lowering.weight(node.inputs[2], node).data : undefined;
   const { n, h, w, segments } = lowering.nhwc(node.inputs[0]);
-  const { block: x, channels } = quantizedInput(lowering, node, quantization);
+  const { block: x, channels } = quantizedInput(lowering, node.inputs[0], quantization);
+  const pixelBytes = channels * 2;
   const { weightScales, inputScale } = quantization;
+  const scales = weightScales.map((scale) => scale * inputScale);
+  const map = channelMap(segments);
   const [outputs, , kh, kw] = weight.shape;
   const taps = kh * kw;
   const { full, half } = panelsOf(outputs);
-  // A pair of int16 takes a float's place in all sizes.
-  const pairs = channels / 2;
-  const total = pairs * taps;
-  const map = channelMap(segments);
+  const steps = (taps * channels) / 2;
   const pixels = n * output.h * output.w;
-  const { block, panelBlocks, panelsPerBlock } = cut(pixels, total, full + (half ? 1 : 0), lowering.options.threads);
+  const { block, panelBlocks, panelsPerBlock } = cut(pixels, steps, full + (half ? 1 : 0), lowering.options.threads);
   const view = residual ?? output;
   const variant: ConvVariant = {
     activation: attrs.activation,
     residual: residual !== undefined,
-    unroll: CHANNELS / 2,
-    integer: true,
+    unroll: UNROLL,
+    numbers: "int16",
   };
   const shared = {
     panelBlocks,
@@ -133,30 +135,18 @@ export function lowerInteger(
     panels: full,
     half: half ? 1 : 0,
     taps,
-    depth: pairs,
-    weights: lowering.constant(packedFloats(outputs, total), (target) =>
-      packIntegers(
-        new Int16Array(target.buffer, target.byteOffset, target.length * 2),
-        weight,
-        weightScales,
-        map,
-        channels,
-      ),
+    depth: channels / 2,
+    weights: lowering.constant(packedFloats(outputs, steps), ({ buffer, byteOffset, length }) =>
+      packIntegers(new Int16Array(buffer, byteOffset, length * 2), weight, weightScales, map, channels),
     ),
-    panelBytes: total * PANEL * 4,
+    panelBytes: steps * PANEL * 4,
     bias: packedBias(lowering, bias, 0, outputs),
-    scales: packedBias(
-      lowering,
-      weightScales.map((scale) => scale * inputScale),
-      0,
-      outputs,
-    ),
+    scales: packedBias(lowering, scales, 0, outputs),
     x: { block: x, offset: 0 },
     out: { block: output.block, offset: output.offset },
     residual: { block: view.block, offset: view.offset },
   };
   const tiles = Math.ceil(pixels / block) * panelBlocks;
-  const pixelBytes = channels * 2;
   if (taps === 1 && attrs.stride.every((s) => s === 1) && attrs.padding.every((p) => p === 0)) {
     lowering.step(
       convPoint(variant, true),
@@ -198,7 +188,7 @@ export function lowerInteger(
       pixels,
       blockPixels: block,
       tapTable: lowering.table(offsets),
-      zeros: lowering.zeroPage(pairs),
+      zeros: lowering.zeroPage(pixelBytes / 4),
       outPixel: output.pixelBytes,
       outRow: output.w * output.pixelBytes,
       outImage: output.h * output.w * output.pixelBytes,
