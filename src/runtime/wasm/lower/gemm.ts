@@ -60,10 +60,19 @@ export function cut(
   let block = Math.min(128, Math.max(16, Math.ceil(TILE_FLOATS / depth / 4) * 4));
   const wanted = threads > 1 ? threads * TILES_PER_THREAD : 1;
   if (Math.ceil(pixels / block) < wanted) block = Math.max(16, Math.ceil(pixels / wanted / 4) * 4);
-  const blocks = Math.ceil(pixels / block);
+  return { block, ...cutPanels(panels, Math.ceil(pixels / block), threads) };
+}
+
+/** Cuts panels where blocks of pixels alone are too few tiles for all threads. */
+export function cutPanels(
+  panels: number,
+  blocks: number,
+  threads: number,
+): { readonly panelBlocks: number; readonly panelsPerBlock: number } {
+  const wanted = threads > 1 ? threads * TILES_PER_THREAD : 1;
   const panelBlocks = Math.max(1, Math.min(Math.ceil(panels / 4), Math.ceil(wanted / blocks)));
   const panelsPerBlock = Math.ceil(panels / panelBlocks);
-  return { block, panelBlocks: Math.ceil(panels / panelsPerBlock), panelsPerBlock };
+  return { panelBlocks: Math.ceil(panels / panelsPerBlock), panelsPerBlock };
 }
 
 export function packedBias(lowering: Lowering, bias: Float32Array | undefined, from: number, outputs: number): Address {

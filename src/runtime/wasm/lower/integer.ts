@@ -13,27 +13,32 @@ import {
   panelsOf,
   quantize,
 } from "../../../kernels/wasm/index.js";
-import type { ConvQuantization, NodeOf, ValueId } from "../../../ops/index.js";
+import type { ConvQuantization, NodeOf, Pair, ValueId } from "../../../ops/index.js";
 import type { HostTensor } from "../../../tensor/index.js";
 import { type Block, roundUp } from "../blocks.js";
 import { channelMap, type Nhwc, physicalChannels } from "../layout.js";
 import type { Lowering } from "../lowering.js";
-import { cut, packedBias } from "./gemm.js";
+import { cut, cutPanels, packedBias } from "./gemm.js";
 
 type Conv = NodeOf<"conv2d">;
 
 /** Steps of the micro-kernel's inner loop, of two int16 each. */
 const UNROLL = 4;
 const CHANNELS = 2 * UNROLL;
-/** Floats that one tile of the quantization reads. */
-const TILE_FLOATS = 16384;
+/** Bytes of weights that stay in a common L2 cache while the rows of a map pass. */
+const L2_BYTES = 2 ** 19;
+/** Output pixels of a tile in rows. */
+const BLOCK = 80;
 /** Largest magnitudes of an activation without its zero point, and of a weight. */
 const LARGEST_PRODUCT = 255 * 127;
 
-/** A value as pixels of `channels` int16. */
+/** A value as pixels of `channels` int16 within a border of zeros. */
 interface QuantizedView {
   readonly block: Block;
   readonly channels: number;
+  readonly pixelBytes: number;
+  readonly rowBytes: number;
+  readonly imageBytes: number;
 }
 
 /** True for convolutions that the graph describes in integers and whose sums cannot overflow int32. */
@@ -43,31 +48,41 @@ export function suitsIntegers(lowering: Lowering, { inputs, attrs }: Conv): bool
   return channels * kh * kw * LARGEST_PRODUCT < 2 ** 31;
 }
 
-/** Quantized once for all that read it with the same scale. */
-function quantizedInput(lowering: Lowering, id: ValueId, quantization: ConvQuantization): QuantizedView {
-  const { inputScale, inputZeroPoint } = quantization;
-  return lowering.shared(`int16 ${id} ${inputScale} ${inputZeroPoint}`, () => {
+/** Quantized once for all that read it with the same scale and border. */
+function quantizedInput(
+  lowering: Lowering,
+  id: ValueId,
+  { inputScale, inputZeroPoint }: ConvQuantization,
+  [padY, padX]: Pair,
+): QuantizedView {
+  return lowering.shared(`int16 ${id} ${inputScale} ${inputZeroPoint} ${padY} ${padX}`, () => {
     const view = lowering.nhwc(id);
+    const { n, h, w } = view;
     const channels = roundUp(physicalChannels(view.segments), CHANNELS);
-    const pixels = view.n * view.h * view.w;
-    const block = lowering.allocate(pixels * channels * 2);
-    const blockPixels = Math.max(1, Math.floor(TILE_FLOATS / channels));
+    const pixelBytes = channels * 2;
+    const rowBytes = (w + 2 * padX) * pixelBytes;
+    const rows = h + 2 * padY;
+    const block = lowering.allocate(n * rows * rowBytes);
     lowering.step(
       quantize(),
       {
         x: { block: view.block, offset: view.offset },
         xPixel: view.pixelBytes,
+        xRow: w * view.pixelBytes,
+        xImage: h * w * view.pixelBytes,
+        height: h,
+        width: w,
+        padY,
+        padX,
         out: { block, offset: 0 },
-        pixels,
-        blockPixels,
         channels,
         inverse: { float: 1 / inputScale },
         low: { float: -inputZeroPoint },
         high: { float: 255 - inputZeroPoint },
       },
-      Math.ceil(pixels / blockPixels),
+      n * rows,
     );
-    return { block, channels };
+    return { block, channels, pixelBytes, rowBytes, imageBytes: rows * rowBytes };
   });
 }
 
@@ -111,17 +126,21 @@ export function lowerInteger(
   const weight = lowering.weight(node.inputs[1], node);
   const bias = attrs.hasBias ? lowering.weight(node.inputs[2], node).data : undefined;
   const { n, h, w, segments } = lowering.nhwc(node.inputs[0]);
-  const { block: x, channels } = quantizedInput(lowering, node.inputs[0], quantization);
-  const pixelBytes = channels * 2;
+  const [outputs, , kh, kw] = weight.shape;
+  const taps = kh * kw;
+  const { stride, padding, dilation } = attrs;
+  const point = taps === 1 && stride.every((step) => step === 1) && padding.every((p) => p === 0);
+  // Rows of the kernel as single runs of numbers; not where large weights would pass once a row of a small map.
+  const rows = !point && dilation[1] === 1 && (output.w >= BLOCK || weight.data.length * 2 <= L2_BYTES);
+  const input = quantizedInput(lowering, node.inputs[0], quantization, rows ? padding : [0, 0]);
+  const { channels, pixelBytes, rowBytes, imageBytes } = input;
   const { weightScales, inputScale } = quantization;
   const scales = weightScales.map((scale) => scale * inputScale);
   const map = channelMap(segments);
-  const [outputs, , kh, kw] = weight.shape;
-  const taps = kh * kw;
   const { full, half } = panelsOf(outputs);
   const steps = (taps * channels) / 2;
   const pixels = n * output.h * output.w;
-  const { block, panelBlocks, panelsPerBlock } = cut(pixels, steps, full + (half ? 1 : 0), lowering.options.threads);
+  const panels = full + (half ? 1 : 0);
   const view = residual ?? output;
   const variant: ConvVariant = {
     activation: attrs.activation,
@@ -130,28 +149,57 @@ export function lowerInteger(
     numbers: "int16",
   };
   const shared = {
-    panelBlocks,
-    panelsPerBlock,
     panels: full,
     half: half ? 1 : 0,
-    taps,
-    depth: channels / 2,
     weights: lowering.constant(packedFloats(outputs, steps), ({ buffer, byteOffset, length }) =>
       packIntegers(new Int16Array(buffer, byteOffset, length * 2), weight, weightScales, map, channels),
     ),
     panelBytes: steps * PANEL * 4,
     bias: packedBias(lowering, bias, 0, outputs),
     scales: packedBias(lowering, scales, 0, outputs),
-    x: { block: x, offset: 0 },
+    x: { block: input.block, offset: 0 },
     out: { block: output.block, offset: output.offset },
     residual: { block: view.block, offset: view.offset },
   };
+  const wide = { outStep: output.pixelBytes, residualStep: view.pixelBytes };
+  if (rows) {
+    const blockWidth = Math.min(BLOCK, Math.ceil(output.w / 4) * 4);
+    const blocksPerRow = Math.ceil(output.w / blockWidth);
+    const blocks = n * output.h * blocksPerRow;
+    const { panelBlocks, panelsPerBlock } = cutPanels(panels, blocks, lowering.options.threads);
+    const offsets = Array.from({ length: kh }, (_, y) => y * dilation[0] * rowBytes);
+    lowering.step(
+      convPoint(variant, false),
+      {
+        ...shared,
+        ...wide,
+        panelBlocks,
+        panelsPerBlock,
+        xStep: stride[1] * pixelBytes,
+        xRow: stride[0] * rowBytes,
+        xImage: imageBytes,
+        rowsPerImage: output.h,
+        width: output.w,
+        blockWidth,
+        blocksPerRow,
+        taps: kh,
+        tapTable: lowering.table(offsets),
+        depth: (kw * channels) / 2,
+      },
+      blocks * panelBlocks,
+    );
+    return;
+  }
+  const { block, panelBlocks, panelsPerBlock } = cut(pixels, steps, panels, lowering.options.threads);
   const tiles = Math.ceil(pixels / block) * panelBlocks;
-  if (taps === 1 && attrs.stride.every((s) => s === 1) && attrs.padding.every((p) => p === 0)) {
+  const cutting = { panelBlocks, panelsPerBlock, taps, depth: channels / 2 };
+  if (point) {
     lowering.step(
       convPoint(variant, true),
       {
         ...shared,
+        ...wide,
+        ...cutting,
         xStep: pixelBytes,
         xRow: 0,
         xImage: 0,
@@ -160,8 +208,6 @@ export function lowerInteger(
         blockWidth: block,
         blocksPerRow: Math.ceil(pixels / block),
         tapTable: 0,
-        outStep: output.pixelBytes,
-        residualStep: view.pixelBytes,
       },
       tiles,
     );
@@ -169,20 +215,21 @@ export function lowerInteger(
   }
   lowering.scratchBytes = Math.max(lowering.scratchBytes, convWindowScratch(block, taps));
   const offsets = Array.from({ length: taps }, (_, tap) => [
-    Math.floor(tap / kw) * attrs.dilation[0] - attrs.padding[0],
-    (tap % kw) * attrs.dilation[1] - attrs.padding[1],
+    Math.floor(tap / kw) * dilation[0] - padding[0],
+    (tap % kw) * dilation[1] - padding[1],
   ]).flat();
   lowering.step(
     convWindow(variant),
     {
       ...shared,
+      ...cutting,
       xPixel: pixelBytes,
-      xRow: w * pixelBytes,
-      xImage: h * w * pixelBytes,
+      xRow: rowBytes,
+      xImage: imageBytes,
       inHeight: h,
       inWidth: w,
-      strideY: attrs.stride[0],
-      strideX: attrs.stride[1],
+      strideY: stride[0],
+      strideX: stride[1],
       width: output.w,
       pixelsPerImage: output.h * output.w,
       pixels,
