@@ -145,7 +145,7 @@ describe("a peer's process", () => {
 
 describe("comparison", () => {
   const rows = (...values: number[]) => [tensor("float32", [1, values.length / 2, 2], Float32Array.from(values))];
-  const problem = (actual: number[], expected: number[], dtype: "float32" | "float16"): string | undefined =>
+  const problem = (actual: number[], expected: number[], dtype: "float32" | "float16" | "int8"): string | undefined =>
     checkOutputs(rows(...actual), rows(...expected), dtype).problem;
 
   test("each column by its own scale", () => {
@@ -158,6 +158,14 @@ describe("comparison", () => {
   test("coarser for float16", () => {
     expect(problem([600, 0.5, 3, 0.11], [600, 0.5, 3, 0.1], "float16")).toBeUndefined();
     expect(problem([600, 0.5, 3, 0.2], [600, 0.5, 3, 0.1], "float16")).toContain("(element 3)");
+  });
+
+  test("int8: a few scores may go either way, many may not", () => {
+    const expected = Array.from({ length: 4000 }, (_, i) => (i % 2 === 0 ? 600 : 0.5));
+    const off = (count: number): number[] => expected.map((value, i) => (i % 2 === 1 && i < 2 * count ? 0.9 : value));
+    expect(problem(off(4), expected, "int8")).toBeUndefined();
+    expect(problem(off(5), expected, "int8")).toContain("(element 1)");
+    expect(problem([Number.NaN, ...expected.slice(1)], expected, "int8")).toContain("(element 0)");
   });
 
   test("a number that is none never passes", () => {
