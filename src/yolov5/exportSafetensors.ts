@@ -15,6 +15,7 @@ import {
 } from "../weights/index.js";
 import type { ModelInfo } from "./modelInfo.js";
 import { moduleTreeToJson } from "./moduleJson.js";
+import { INPUT_SCALE, WEIGHT_SCALE } from "./quantizedNames.js";
 
 export interface ExportOptions {
   /** Floating-point tensors as float16, except those that would overflow. Default: the checkpoint's own types. */
@@ -56,12 +57,13 @@ function descriptionOf(module: ModuleNode, extra: Checkpoint["extra"]): PlainVal
   return candidates.find((value) => value instanceof Map);
 }
 
-/** Tensors by PyTorch's names; the training counter of BatchNorm is left out. */
+/** Tensors by PyTorch's names; the training counter of BatchNorm is left out. Scales of int8 keep their precision. */
 export function exportedTensors(module: ModuleNode, options: ExportOptions = {}): Map<string, HostTensor> {
   const tensors = new Map<string, HostTensor>();
   for (const [name, value] of collectStateDict(module)) {
     if (name.endsWith("num_batches_tracked")) continue;
-    tensors.set(name, options.half ? toHalf(value) : value);
+    const scale = name.endsWith(`.${WEIGHT_SCALE}`) || name.endsWith(`.${INPUT_SCALE}`);
+    tensors.set(name, options.half && !scale ? toHalf(value) : value);
   }
   return tensors;
 }

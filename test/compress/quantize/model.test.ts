@@ -94,6 +94,9 @@ describe("a quantized file", () => {
       createMember(codes.opened, createCpuBackend(), { path: "int8" }).info,
     );
     expect(readSafetensors(again).tensors).toEqual(readSafetensors(codes.bytes).tensors);
+    const { info } = createMember(codes.opened, createCpuBackend(), { path: "int8" });
+    const half = openModel(exportSafetensors(codes.opened, info, { half: true }), { path: "half" });
+    expect(createMember(half, createCpuBackend(), { path: "half" }).info.parameters).toBe(info.parameters);
   });
 
   it.each(parityBackends().map((b) => [b.name, b] as const))("runs on %s as it should", async (_, { open }) => {
