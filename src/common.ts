@@ -1,5 +1,6 @@
 /** What the Node and the browser entry have in common. */
 
+export { type CalibrationMethod, type QuantizeOptions, quantize } from "./compress/quantize/index.js";
 export * from "./errors.js";
 export type { RgbImage } from "./image/types.js";
 export type { Backend, BackendName, ComputeDType, MemoryUse, NodeTiming } from "./runtime/backend.js";

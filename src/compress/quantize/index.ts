@@ -5,6 +5,13 @@ export { quantizeModule } from "./convert.js";
 export { Histogram } from "./histogram.js";
 export { planQuantization, type QuantizationPlan } from "./plan.js";
 export {
+  type QuantizationFacts,
+  type QuantizedModule,
+  type QuantizeOptions,
+  quantize,
+  quantizeMember,
+} from "./quantize.js";
+export {
   type ActivationQuantization,
   activationQuantization,
   CALIBRATION_METHODS,

@@ -13,8 +13,9 @@ import {
 } from "../../../src/compress/quantize/index.js";
 import { OptionError, WeightError } from "../../../src/errors.js";
 import { evaluate } from "../../../src/eval/index.js";
+import { decodeImage } from "../../../src/image/index.js";
 import { openWasm } from "../../../src/node/wasm.js";
-import { load, openDataset } from "../../../src/node.js";
+import { load, openDataset, quantize } from "../../../src/node.js";
 import { createCpuBackend } from "../../../src/runtime/cpu/cpuBackend.js";
 import { compare, type HostTensor, tensor, toFloat32 } from "../../../src/tensor/index.js";
 import { moduleAt, readSafetensors, writeSafetensors } from "../../../src/weights/index.js";
@@ -150,6 +151,20 @@ describe("a quantized file", () => {
     expect(open).toThrow(WeightError);
     expect(open).toThrow(message);
   });
+});
+
+it("quantize() gives a file from a loaded model and pictures", async () => {
+  const model = await load(CODES, { backend: "wasm", threads: 1 });
+  const picture = await decodeImage(await readFile(join(REPOSITORY, "examples", "codes.png")));
+  const bytes = await quantize(model, [picture], { imgsz: [320, 320], method: "minmax" });
+  const loaded = await load(bytes, { backend: "wasm", threads: 1 });
+  expect(loaded.device.dtype).toBe("int8");
+  expect([loaded.names, loaded.info.anchors]).toEqual([model.names, model.info.anchors]);
+  expect(loaded.info.notes.int8).toBe("57 convolutions; calibration minmax, pictures 1");
+  await expect(quantize(loaded, [picture])).rejects.toThrow(/is int8 already/);
+  await expect(quantize({ members: [] }, [picture])).rejects.toThrow(OptionError);
+  model.dispose();
+  loaded.dispose();
 });
 
 it("calibration without pictures is refused", async () => {

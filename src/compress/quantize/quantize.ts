@@ -1,0 +1,108 @@
+/** Float model and pictures in, int8 model out: planning, calibration and conversion in one call. */
+
+import { OptionError } from "../../errors.js";
+import type { RgbImage } from "../../image/index.js";
+import type { HostTensor } from "../../tensor/index.js";
+import type { ModuleNode } from "../../weights/types.js";
+import { classifyTransform } from "../../yolov5/classifyTransform.js";
+import { exportSafetensors } from "../../yolov5/exportSafetensors.js";
+import { letterbox, toTensor } from "../../yolov5/letterbox.js";
+import type { Member } from "../../yolov5/model.js";
+import { checkImageSize } from "../../yolov5/options.js";
+import { isQuantized } from "../../yolov5/quantized.js";
+import { calibrate } from "./calibrate.js";
+import { quantizeModule } from "./convert.js";
+import { planQuantization } from "./plan.js";
+import type { CalibrationMethod } from "./ranges.js";
+
+export interface QuantizeOptions {
+  /** [height, width] of the network's input. Default 640, for classification 224. */
+  readonly imgsz?: readonly [number, number] | undefined;
+  /** Default `percentile`. */
+  readonly method?: CalibrationMethod | undefined;
+  /** Share of values kept on each side, in percent. Default 99.999. */
+  readonly percentile?: number | undefined;
+  readonly signal?: AbortSignal | undefined;
+  /** After each picture, with their number so far. */
+  readonly onPicture?: ((done: number) => void) | undefined;
+  readonly onWarning?: ((message: string) => void) | undefined;
+}
+
+/** How a quantized model came about, for its file's metadata. */
+export interface QuantizationFacts {
+  readonly calibration: CalibrationMethod;
+  readonly images: number;
+  readonly imgsz: readonly [number, number];
+  /** Convolutions in int8. */
+  readonly convolutions: number;
+}
+
+export interface QuantizedModule {
+  readonly module: ModuleNode;
+  readonly facts: QuantizationFacts;
+}
+
+type Images = AsyncIterable<RgbImage> | Iterable<RgbImage>;
+
+/**
+ * The member's tree with its convolutions in int8, calibrated on its own backend.
+ * @throws OptionError for a model that is int8 already, or without pictures.
+ */
+export async function quantizeMember(
+  { info, network }: Member,
+  images: Images,
+  options: QuantizeOptions = {},
+): Promise<QuantizedModule> {
+  if (isQuantized(network.module)) {
+    throw new OptionError(`${info.path}: is int8 already; give the checkpoint that it was made from`);
+  }
+  const { method = "percentile", percentile, signal, onPicture, onWarning = () => undefined } = options;
+  const classify = info.task === "classify";
+  const wanted = options.imgsz ?? (classify ? ([224, 224] as const) : ([640, 640] as const));
+  const [height, width] = classify ? wanted : checkImageSize(wanted, info.stride, onWarning);
+  const plan = planQuantization(network.module, network.build([1, 3, height, width]).graph);
+  async function* inputs(): AsyncGenerator<HostTensor> {
+    for await (const image of images) {
+      yield classify
+        ? classifyTransform.toTensor([classifyTransform.crop(image, height)])
+        : toTensor([letterbox(image, { size: [height, width], stride: info.stride, auto: false }).image]);
+    }
+  }
+  const calibration = await calibrate(network.backend, plan, inputs(), {
+    method,
+    percentile,
+    signal,
+    onInput: onPicture,
+  });
+  return {
+    module: quantizeModule(network.module, plan, calibration),
+    facts: {
+      calibration: method,
+      images: calibration.inputs,
+      imgsz: [height, width],
+      convolutions: plan.convolutions.size,
+    },
+  };
+}
+
+/**
+ * The bytes of a quantized safetensors file, which `load` takes.
+ * @param model a loaded model, no ensemble.
+ * @param images decoded pictures as the model will see them.
+ * @example
+ * const model = await load("best.pt", { backend: "wasm" });
+ * await writeFile("best-int8.safetensors", await quantize(model, images));
+ */
+export async function quantize(
+  { members }: { readonly members: readonly Member[] },
+  images: Images,
+  options: QuantizeOptions = {},
+): Promise<Uint8Array> {
+  const [member] = members;
+  if (members.length !== 1) throw new OptionError(`quantize: an ensemble of ${members.length} is not one model`);
+  const { module, facts } = await quantizeMember(member, images, options);
+  const metadata = new Map([["int8", JSON.stringify(facts)]]);
+  return exportSafetensors({ module, checkpoint: { format: "safetensors", extra: new Map() } }, member.info, {
+    metadata,
+  });
+}
