@@ -5,6 +5,7 @@ import { VERSION } from "../version.js";
 import { resolveAliases } from "./aliases.js";
 import { defineBench } from "./commands/bench.js";
 import type { Start } from "./commands/common.js";
+import { defineCompress } from "./commands/compress.js";
 import { defineDetect } from "./commands/detect.js";
 import { defineExport } from "./commands/export.js";
 import { defineInfo } from "./commands/info.js";
@@ -22,6 +23,7 @@ Examples:
   yolov5 val --weights best.pt --data dataset.yaml         precision, recall and mAP on labelled pictures
   yolov5 info --weights best.pt --layers                   what is in a checkpoint
   yolov5 bench --weights yolov5n.pt                        how fast it runs here
+  yolov5 compress --weights best.pt --data photos --prune 0.1 --report out.html   smaller, faster, and what it costs
 
 "yolov5 <command> --help" shows every option of a command. Exit codes: 0 done, 1 an input or the run failed,
 2 wrong usage. DEBUG=1 adds stack traces.`;
@@ -70,7 +72,7 @@ function createProgram(io: Io, start: Start): Command {
       getOutHelpWidth: () => Math.min(io.stdout.terminal?.columns ?? 120, 120),
       getErrHelpWidth: () => Math.min(io.stderr.terminal?.columns ?? 120, 120),
     });
-  for (const define of [defineDetect, defineVal, defineVerify, defineInfo, defineExport, defineBench])
+  for (const define of [defineDetect, defineVal, defineVerify, defineInfo, defineExport, defineCompress, defineBench])
     define(program, start);
   return program;
 }

@@ -16,7 +16,7 @@ export interface ChannelRegression {
 }
 
 /** Share of the mean variance that λ is. */
-const RIDGE = 0.02;
+const RIDGE = 0.05;
 /** Sampled pixels over all pictures: at least so many, and so many a channel. */
 const PIXELS = 6000;
 const PIXELS_PER_CHANNEL = 24;
@@ -51,6 +51,27 @@ export function regressChannels(
     return value;
   });
   return { matrix: cross, offset };
+}
+
+/**
+ * Covariances of a value's channels, [channels × channels], on sampled pixels.
+ * @param maps NCHW, one tensor a picture.
+ */
+export function channelCovariance(maps: readonly HostTensor[]): Float64Array {
+  const x = samplePixels(maps);
+  centre(x);
+  return products(x, x);
+}
+
+/** Inverse of a symmetric positive definite matrix. */
+export function inverse(matrix: Float64Array, n: number): Float64Array {
+  const factor = cholesky(matrix, n);
+  const result = new Float64Array(n * n);
+  for (let i = 0; i < n; i++) {
+    result[i * n + i] = 1;
+    solve(factor, n, result.subarray(i * n, (i + 1) * n));
+  }
+  return result;
 }
 
 interface Samples {

@@ -1,0 +1,203 @@
+/** A row of the table: what a step's file weighs, finds and costs to run. Everything is measured on the file's own bytes. */
+
+import { zlibSync } from "fflate";
+import { moduleFlops } from "../../compress/index.js";
+import type { DetectionDataset } from "../../eval/dataset/types.js";
+import { type Evaluation, evaluate, type PictureOutcome } from "../../eval/evaluate.js";
+import { type BackendChoice, openBackend } from "../../node/backends.js";
+import type { Backend, ComputeDType } from "../../runtime/backend.js";
+import type { ModuleNode } from "../../weights/types.js";
+import { exportSafetensors } from "../../yolov5/exportSafetensors.js";
+import { computeDTypeFor, createMember, type OpenedModel, openModel } from "../../yolov5/loadModel.js";
+import { Model } from "../../yolov5/model.js";
+import type { ModelInfo } from "../../yolov5/modelInfo.js";
+import type { BenchEngine } from "../bench/engine.js";
+import { benchInput } from "../bench/input.js";
+import { measure, quantile } from "../bench/measure.js";
+import type { Output } from "../output.js";
+import { steps } from "../val/progress.js";
+
+/** A network as a file. */
+export interface Candidate {
+  readonly name: string;
+  readonly bytes: Uint8Array;
+  readonly opened: OpenedModel;
+  readonly info: ModelInfo;
+  readonly half: boolean;
+}
+
+export interface Latency {
+  readonly backend: string;
+  readonly medianMs: number;
+  readonly p95Ms: number;
+  readonly minMs: number;
+  /** Weights, activations and staging together. */
+  readonly peakBytes: number;
+}
+
+export interface CompressionRow {
+  readonly name: string;
+  readonly bytes: number;
+  /** Deflated as a zip or a web server would. */
+  readonly compressedBytes: number;
+  readonly parameters: number;
+  readonly gflops: number;
+  readonly precision: number;
+  readonly recall: number;
+  readonly f1: number;
+  readonly map50: number;
+  readonly map50_95: number;
+  readonly latency: readonly Latency[];
+}
+
+/** The network as the bytes of its .safetensors, opened again from them. */
+export function asFile(
+  name: string,
+  module: ModuleNode,
+  from: OpenedModel,
+  backend: Backend,
+  half: boolean,
+): Candidate {
+  const extra = new Map(
+    [...from.checkpoint.extra].filter(([key]) => module === from.module || !["yaml", "cfg"].includes(key)),
+  );
+  const own = { module, checkpoint: { ...from.checkpoint, extra } };
+  const { info } = createMember(own, backend, { path: name });
+  const bytes = exportSafetensors(own, info, { half });
+  const opened = openModel(bytes, { path: name });
+  const again = createMember(opened, backend, { path: name });
+  return { name, bytes, opened, info: { ...again.info, names: info.names }, half };
+}
+
+export interface EvaluateContext {
+  readonly backend: Backend;
+  readonly dataset: DetectionDataset;
+  readonly imgsz: number;
+  readonly output: Output;
+  readonly onPicture?: ((outcome: PictureOutcome) => void) | undefined;
+}
+
+/** `val` of one candidate. */
+export async function evaluateCandidate(
+  { opened, name, info, half }: Pick<Candidate, "opened" | "name" | "info" | "half">,
+  { backend, dataset, imgsz, output, onPicture }: EvaluateContext,
+): Promise<Evaluation> {
+  const { network } = createMember(opened, backend, { path: name, dtype: dtypeOf(opened, backend, half) });
+  // Not disposed: that would take the backend along, which other candidates use.
+  const model = new Model([{ network, info }], backend, () => Promise.reject(new Error("no pictures are read here")));
+  const bar = steps(output, `measuring ${name}`);
+  try {
+    return await evaluate(model, dataset, {
+      imgsz,
+      signal: output.io.signal,
+      onPicture: (outcome) => {
+        bar.update(outcome.done, outcome.total);
+        onPicture?.(outcome);
+      },
+    });
+  } finally {
+    bar.stop();
+    network.dispose();
+  }
+}
+
+/** Half floats on disk are half floats in WebGPU; the CPU's backends have no arithmetic for them. */
+function dtypeOf(opened: OpenedModel, backend: Backend, half: boolean): ComputeDType {
+  return computeDTypeFor(opened, backend, { half: half && backend.name === "webgpu" });
+}
+
+/** Times all candidates on all backends, interleaved. */
+export async function measureLatencies(
+  candidates: readonly Candidate[],
+  options: {
+    readonly backends: readonly BackendChoice[];
+    readonly imgsz: number;
+    readonly iterations: number;
+    readonly threads: number | undefined;
+  },
+  output: Output,
+): Promise<Latency[][]> {
+  const opened: Backend[] = [];
+  const engines: { engine: BenchEngine; candidate: number }[] = [];
+  try {
+    for (const choice of options.backends) {
+      const backend = await openBackend(choice, { threads: options.threads });
+      opened.push(backend);
+      for (const [candidate, own] of candidates.entries()) {
+        engines.push({ engine: engineOf(own, backend, options.imgsz), candidate });
+      }
+    }
+    const list = engines.map(({ engine }) => engine);
+    const bar = steps(output, "timing");
+    const { signal } = output.io;
+    const { iterations } = options;
+    const times = await measure(list, {
+      iterations,
+      warmup: 3,
+      seconds: 300,
+      signal,
+      onRound: (round) => bar.update(round, iterations),
+    }).finally(() => bar.stop());
+    const result: Latency[][] = candidates.map(() => []);
+    for (const [i, { engine, candidate }] of engines.entries()) {
+      result[candidate].push({
+        backend: engine.backend,
+        medianMs: quantile(times[i], 0.5),
+        p95Ms: quantile(times[i], 0.95),
+        minMs: Math.min(...times[i]),
+        peakBytes: (await engine.peakBytes()) ?? 0,
+      });
+    }
+    return result;
+  } finally {
+    for (const { engine } of engines) engine.dispose();
+    for (const backend of opened) backend.dispose();
+  }
+}
+
+function engineOf({ opened, name, half }: Candidate, backend: Backend, imgsz: number): BenchEngine {
+  const dtype = dtypeOf(opened, backend, half);
+  const { network, info } = createMember(opened, backend, { path: name, dtype });
+  const shape = [1, 3, imgsz, imgsz] as const;
+  const input = benchInput({ task: info.task, imgsz: [imgsz, imgsz], stride: info.stride, batch: 1 });
+  return {
+    engine: "yolov5-ts",
+    backend: backend.name,
+    model: name,
+    dtype,
+    adapter: backend.adapter,
+    coldMs: Number.NaN,
+    imgsz: [imgsz, imgsz],
+    batch: 1,
+    flops: undefined,
+    run: () => network.forward(input),
+    async peakBytes() {
+      const use = await network.with(shape, async (executable) => executable.memory());
+      return use.weightBytes + use.activationBytes + use.stagingBytes;
+    },
+    dispose: () => network.dispose(),
+  };
+}
+
+export function rowOf(
+  candidate: Candidate,
+  evaluation: Evaluation,
+  latency: readonly Latency[],
+  imgsz: number,
+): CompressionRow {
+  const { precision, recall, f1, map50, map50_95 } = evaluation.metrics;
+  const { name, bytes, info, opened } = candidate;
+  return {
+    name,
+    bytes: bytes.length,
+    compressedBytes: zlibSync(bytes, { level: 6 }).length,
+    parameters: info.parameters,
+    gflops: moduleFlops(opened.module, [imgsz, imgsz]) / 1e9,
+    precision,
+    recall,
+    f1,
+    map50,
+    map50_95,
+    latency,
+  };
+}

@@ -1,0 +1,121 @@
+/** `--report`: one HTML file without anything outside it: table, charts, pictures before and after. */
+
+import type { LayerSensitivity } from "../../compress/index.js";
+import { type ParetoPoint, paretoSpec, sensitivitySpec } from "../../compress/report/pareto.js";
+import { renderSvg } from "../../eval/plots/render.js";
+import { encodeJpeg, type RgbImage } from "../../image/index.js";
+import { VERSION } from "../../version.js";
+import type { CompressionRow } from "./measure.js";
+import { compressionCells } from "./table.js";
+
+/** One picture with what is labelled and what the first and the last step find. */
+export interface Example {
+  readonly name: string;
+  readonly labels: RgbImage;
+  readonly before: RgbImage;
+  readonly after: RgbImage;
+}
+
+export interface ReportContent {
+  readonly weights: string;
+  readonly data: string;
+  readonly pictures: number;
+  readonly imgsz: number;
+  /** What ran it. */
+  readonly device: string;
+  readonly rows: readonly CompressionRow[];
+  readonly notes: readonly string[];
+  readonly sensitivities: readonly LayerSensitivity[];
+  readonly examples: readonly Example[];
+  /** Name of the row that the examples' `after` shows. */
+  readonly last: string;
+}
+
+const STYLE = `
+body { font: 15px/1.5 system-ui, sans-serif; color: #222; margin: 2rem auto; max-width: 1180px; padding: 0 1rem; }
+h1 { font-size: 1.5rem; margin: 0 0 .3rem; } h2 { font-size: 1.15rem; margin: 2rem 0 .6rem; }
+.facts, .hint { color: #666; margin: 0 0 .4rem; }
+.scroll { overflow-x: auto; }
+table { border-collapse: collapse; font-size: 13.5px; white-space: nowrap; }
+th, td { padding: .35rem .7rem; border-bottom: 1px solid #e4e4e4; text-align: right; font-variant-numeric: tabular-nums; }
+th:first-child, td:first-child { text-align: left; } th { border-bottom: 2px solid #bbb; font-weight: 600; }
+tr:hover td { background: #f5f8ff; } .delta { color: #888; font-size: 11.5px; display: block; line-height: 1.1; }
+svg { max-width: 100%; height: auto; }
+.example { display: grid; grid-template-columns: repeat(3, 1fr); gap: .6rem; margin-bottom: 1rem; }
+figure { margin: 0; } figure img { width: 100%; display: block; } figcaption { font-size: 12.5px; color: #555; }
+`;
+
+export async function reportHtml(content: ReportContent): Promise<string> {
+  const { rows, notes, sensitivities, examples } = content;
+  const charts: string[] = [];
+  for (const [index, { backend }] of (rows[0]?.latency ?? []).entries()) {
+    const points = rows.map(({ name, latency, map50_95 }): ParetoPoint => {
+      return { name, ms: latency[index].medianMs, map: map50_95 };
+    });
+    charts.push(await renderSvg(paretoSpec(points, backend)));
+  }
+  const bars = sensitivities.length > 0 ? await renderSvg(sensitivitySpec(sensitivities)) : "";
+  return `<!doctype html>
+<html lang="en">
+<head><meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>${escapeHtml(content.weights)}: compression</title><style>${STYLE}</style></head>
+<body>
+<h1>${escapeHtml(content.weights)}</h1>
+<p class="facts">${content.pictures} pictures of ${escapeHtml(content.data)} at ${content.imgsz} px · ${escapeHtml(content.device)} · yolov5-ts ${VERSION}</p>
+${notes.map((note) => `<p>${escapeHtml(note)}</p>`).join("\n")}
+<h2>Every step</h2>
+<div class="scroll">${table(rows)}</div>
+<p class="hint">Small grey figures: change against the first row. Size: .safetensors; deflated: as in a zip. Times: median of one picture through the network, all steps interleaved.</p>
+<h2>Accuracy over time</h2>
+${charts.join("\n")}
+${examples.length > 0 ? `<h2>Examples</h2>\n${examples.map((example) => exampleHtml(example, content)).join("\n")}` : ""}
+${bars === "" ? "" : `<h2>Where it hurts</h2>\n${bars}`}
+</body>
+</html>
+`;
+}
+
+/** Columns whose change against the first row is told. */
+const RELATIVE: ReadonlySet<string> = new Set(["size", "deflated", "parameters", "GFLOPs"]);
+
+function table(rows: readonly CompressionRow[]): string {
+  const { columns, cells } = compressionCells(rows);
+  const values = rows.map((row) => [
+    Number.NaN,
+    row.bytes,
+    row.compressedBytes,
+    row.parameters,
+    row.gflops,
+    ...[row.precision, row.recall, row.f1, row.map50, row.map50_95],
+    ...row.latency.flatMap(({ medianMs, peakBytes }) => [medianMs, peakBytes]),
+  ]);
+  const head = columns.map(({ title }) => `<th>${escapeHtml(title)}</th>`).join("");
+  const body = cells.map((row, r) => {
+    const columnsOf = row.map((cell, c) => {
+      const [now, first] = [values[r][c], values[0][c]];
+      const relative = RELATIVE.has(columns[c].title) || / (ms|memory)$/.test(columns[c].title);
+      const change = relative ? `${signed(100 * (now / first - 1), 0)} %` : signed(now - first, 3);
+      const delta = r > 0 && c > 0 && first > 0 ? `<span class="delta">${change}</span>` : "";
+      return `<td>${escapeHtml(cell)}${delta}</td>`;
+    });
+    return `<tr>${columnsOf.join("")}</tr>`;
+  });
+  return `<table><thead><tr>${head}</tr></thead><tbody>${body.join("\n")}</tbody></table>`;
+}
+
+function signed(value: number, digits: number): string {
+  const text = Math.abs(value).toFixed(digits);
+  return Number(text) === 0 ? `±${text}` : `${value < 0 ? "−" : "+"}${text}`;
+}
+
+function exampleHtml({ name, labels, before, after }: Example, { rows, last }: ReportContent): string {
+  const figure = (image: RgbImage, caption: string): string => {
+    const data = Buffer.from(encodeJpeg(image, 85)).toString("base64");
+    return `<figure><img alt="${escapeHtml(caption)}" src="data:image/jpeg;base64,${data}"><figcaption>${escapeHtml(caption)}</figcaption></figure>`;
+  };
+  return `<div class="example">${figure(labels, `${name}, labels`)}${figure(before, rows[0]?.name ?? "before")}${figure(after, last)}</div>`;
+}
+
+/** Names come from files: nothing of them may become markup. */
+function escapeHtml(text: string): string {
+  return text.replace(/[&<>"']/g, (c) => `&#${c.charCodeAt(0)};`);
+}

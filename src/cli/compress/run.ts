@@ -1,0 +1,195 @@
+/** `yolov5 compress`: steps, table, file and report. */
+
+import { basename, resolve } from "node:path";
+import { spread } from "../../compress/calibration/pictures.js";
+import type { DetectionDataset } from "../../eval/dataset/types.js";
+import type { Evaluation, PictureOutcome } from "../../eval/evaluate.js";
+import { type MosaicTiles, mosaicTiles } from "../../eval/plots/mosaic.js";
+import { openBackend } from "../../node/backends.js";
+import { openDataset } from "../../node/datasets/open.js";
+import { writeAtomically } from "../../node/download.js";
+import { openWeights } from "../../node/weightSource.js";
+import type { Backend } from "../../runtime/backend.js";
+import { createMember, type OpenedModel } from "../../yolov5/loadModel.js";
+import { checkImageSize } from "../../yolov5/options.js";
+import { isQuantized } from "../../yolov5/quantized.js";
+import { EXIT, InterruptedError, UsageError } from "../errors.js";
+import type { Output } from "../output.js";
+import { DownloadProgress } from "../progress.js";
+import { interruptible, steps as openSteps } from "../val/progress.js";
+import { readModelConfig } from "../yamlFile.js";
+import type { CompressFlags } from "./flags.js";
+import { asFile, type Candidate, evaluateCandidate, measureLatencies, rowOf } from "./measure.js";
+import { type Example, reportHtml } from "./report.js";
+import { makeSteps } from "./steps.js";
+import { compressionTable } from "./table.js";
+
+/** Pictures side by side in the report. */
+const EXAMPLES = 4;
+
+export async function runCompress(flags: CompressFlags, output: Output): Promise<number> {
+  checkFlags(flags);
+  const backend = await openBackend(flags.backend, {
+    onNote: (text) => output.line(`note: ${text}`),
+    threads: flags.threads,
+  });
+  try {
+    return await new CompressRun(flags, output, backend).run();
+  } finally {
+    backend.dispose();
+  }
+}
+
+function checkFlags({ prune, targetFlops, maxDrop, output, weights, unstructured, half, int8 }: CompressFlags): void {
+  const goals = [prune, targetFlops, maxDrop].filter((goal) => goal !== undefined);
+  if (goals.length > 1)
+    throw new UsageError("--prune, --target-flops and --max-drop say the same thing; give one of them");
+  if (prune !== undefined && prune >= 1)
+    throw new UsageError("--prune takes a share below 1: 0.1 removes 10 % of the channels");
+  if (output === undefined) return;
+  if (resolve(output) === resolve(weights))
+    throw new UsageError(`--output ${output} is the checkpoint itself; give another name`);
+  if (goals.length === 0 && unstructured === undefined && !half && !int8) {
+    throw new UsageError(
+      "--output needs a step: --prune, --target-flops, --max-drop, --unstructured, --half or --int8",
+    );
+  }
+}
+
+/** Tiles of the chosen pictures, by their names. */
+type Tiles = ReadonlyMap<string, MosaicTiles>;
+
+class CompressRun {
+  constructor(
+    private readonly flags: CompressFlags,
+    private readonly output: Output,
+    private readonly backend: Backend,
+  ) {}
+
+  async run(): Promise<number> {
+    const { flags, output, backend } = this;
+    const { opened, path } = await this.open(flags.weights);
+    const { info } = createMember(opened, backend, { path });
+    if (info.task === "classify") {
+      throw new UsageError(
+        `${path}: is a classification model; compress measures boxes. Use export --half or --int8, and val`,
+      );
+    }
+    if (isQuantized(opened.module))
+      throw new UsageError(`${path}: is int8 already; give the checkpoint that it was made from`);
+    const [imgsz] = checkImageSize([flags.imgsz ?? 640, flags.imgsz ?? 640], info.stride, (text) => output.warn(text));
+    const dataset = await this.readDataset(info.names);
+    output.line(`Backend: ${backend.name} (${backend.adapter})`);
+    output.line(`Model:   ${path}, ${dataset.samples.length} pictures of ${dataset.name} at ${imgsz}`);
+
+    const context = { backend, dataset, imgsz, output };
+    const made = await makeSteps(opened, {
+      ...context,
+      flags,
+      info,
+      mapOf: async (module, name) => {
+        const candidate = { opened: { ...opened, module }, name, info, half: false };
+        return this.complete(await evaluateCandidate(candidate, context)).metrics.map50_95;
+      },
+    });
+    const candidates: Candidate[] = [asFile(basename(path), opened.module, opened, backend, false)];
+    for (const step of made.steps) candidates.push(asFile(step.name, step.module, opened, backend, step.half));
+    const last = candidates[candidates.length - 1];
+    for (const other of flags.compare ?? []) {
+      const further = await this.open(other);
+      candidates.push(asFile(basename(further.path), further.opened.module, further.opened, backend, false));
+    }
+
+    const chosen = new Set(spread(dataset.samples, EXAMPLES).map(({ name }) => name));
+    const evaluations: Evaluation[] = [];
+    const tiles: Map<string, MosaicTiles>[] = [];
+    for (const candidate of candidates) {
+      const own = new Map<string, MosaicTiles>();
+      const onPicture = (outcome: PictureOutcome): void => {
+        if (flags.report !== undefined && chosen.has(outcome.sample.name)) {
+          own.set(outcome.sample.name, mosaicTiles(outcome, candidate.info.names));
+        }
+      };
+      evaluations.push(this.complete(await evaluateCandidate(candidate, { ...context, onPicture })));
+      tiles.push(own);
+    }
+    const latencies = await measureLatencies(
+      candidates,
+      { backends: flags.latency ?? [backend.name], imgsz, iterations: flags.iterations, threads: flags.threads },
+      output,
+    );
+    const rows = candidates.map((candidate, i) => rowOf(candidate, evaluations[i], latencies[i], imgsz));
+    output.line();
+    for (const line of compressionTable(rows)) output.line(line);
+
+    if (flags.output !== undefined) {
+      await writeAtomically(flags.output, last.bytes);
+      output.line(`\n${last.name} written; use it with --weights ${flags.output}`);
+    }
+    const lastIndex = candidates.indexOf(last);
+    if (flags.report !== undefined) {
+      const html = await reportHtml({
+        weights: path,
+        data: dataset.name,
+        pictures: dataset.samples.length,
+        imgsz,
+        device: `${backend.name} (${backend.adapter})`,
+        rows,
+        notes: made.notes,
+        sensitivities: made.sensitivities,
+        examples: examplesOf(tiles[0], tiles[lastIndex > 0 ? lastIndex : candidates.length - 1]),
+        last: rows[lastIndex > 0 ? lastIndex : rows.length - 1].name,
+      });
+      await writeAtomically(flags.report, new TextEncoder().encode(html));
+      output.line(`Report: ${flags.report}`);
+    }
+    await output.writeJson({
+      weights: path,
+      data: dataset.name,
+      images: dataset.samples.length,
+      imgsz,
+      rows,
+      notes: made.notes,
+      sensitivities: made.sensitivities,
+      ...(flags.output === undefined ? {} : { output: flags.output }),
+    });
+    return EXIT.done;
+  }
+
+  private complete(evaluation: Evaluation): Evaluation {
+    for (const { error } of evaluation.failed) this.output.warn(`${error.message}; the picture is left out`);
+    if (!evaluation.complete) throw new InterruptedError();
+    return evaluation;
+  }
+
+  private async open(weights: string): Promise<{ opened: OpenedModel; path: string }> {
+    const { flags, output } = this;
+    const config = await readModelConfig(flags.cfg);
+    const progress = new DownloadProgress(output);
+    const { onProgress } = progress;
+    const { signal } = output.io;
+    const onWarning = (text: string): void => output.warn(text);
+    return openWeights(weights, { onProgress, signal, config, onWarning }).finally(() => progress.stop());
+  }
+
+  private async readDataset(names: readonly string[]): Promise<DetectionDataset> {
+    const { flags, output } = this;
+    const { signal } = output.io;
+    const bar = openSteps(output, "reading labels");
+    const { data, task: split, images } = flags;
+    const onWarning = (text: string): void => output.warn(text);
+    return interruptible(
+      signal,
+      openDataset(data, { split, names, images, signal, onWarning, onProgress: bar.update }),
+    ).finally(() => bar.stop());
+  }
+}
+
+function examplesOf(before: Tiles, after: Tiles): Example[] {
+  return [...before].flatMap(([name, first]) => {
+    const other = after.get(name);
+    return other
+      ? [{ name: basename(name), labels: first.labels, before: first.predictions, after: other.predictions }]
+      : [];
+  });
+}

@@ -1,0 +1,181 @@
+/** The steps of a run, one after another: each gives a network, as the file that it would be. */
+
+import { spread } from "../../compress/calibration/pictures.js";
+import {
+  ChannelPruner,
+  calibrationInputs,
+  type LayerSensitivity,
+  largestAmount,
+  pruneUnstructured,
+  reestimate,
+} from "../../compress/index.js";
+import { calibrate, planQuantization, quantizeModule } from "../../compress/quantize/index.js";
+import type { DetectionDataset } from "../../eval/dataset/types.js";
+import type { Backend } from "../../runtime/backend.js";
+import type { Float32Tensor } from "../../tensor/index.js";
+import type { ModuleNode } from "../../weights/types.js";
+import { letterbox, toTensor } from "../../yolov5/letterbox.js";
+import type { OpenedModel } from "../../yolov5/loadModel.js";
+import type { ModelInfo } from "../../yolov5/modelInfo.js";
+import type { Output } from "../output.js";
+import { grouped } from "../table.js";
+import { interruptible, steps } from "../val/progress.js";
+import type { CompressFlags } from "./flags.js";
+
+export interface Step {
+  readonly name: string;
+  readonly module: ModuleNode;
+  /** Stored as float16. */
+  readonly half: boolean;
+}
+
+export interface StepsContext {
+  readonly flags: CompressFlags;
+  readonly output: Output;
+  readonly backend: Backend;
+  readonly dataset: DetectionDataset;
+  readonly info: ModelInfo;
+  readonly imgsz: number;
+  /** mAP50-95 of a network, 0 to 1. */
+  readonly mapOf: (module: ModuleNode, what: string) => Promise<number>;
+}
+
+export interface Steps {
+  readonly steps: readonly Step[];
+  readonly sensitivities: readonly LayerSensitivity[];
+  /** What was done, for people. */
+  readonly notes: readonly string[];
+}
+
+/** Bars of one stage each, one at a time. */
+class Stages {
+  private current: { name: string; bar: ReturnType<typeof steps> } | undefined;
+
+  constructor(private readonly output: Output) {}
+
+  readonly update = (name: string, done: number, total: number): void => {
+    if (this.current?.name !== name) {
+      this.stop();
+      this.current = { name, bar: steps(this.output, name) };
+    }
+    this.current.bar.update(done, total);
+  };
+
+  stop(): void {
+    this.current?.bar.stop();
+    this.current = undefined;
+  }
+}
+
+export async function makeSteps(opened: OpenedModel, context: StepsContext): Promise<Steps> {
+  const { flags, output, backend } = context;
+  const { signal } = output.io;
+  const made: Step[] = [];
+  const notes: string[] = [];
+  const note = (text: string): void => {
+    notes.push(text);
+    output.line(text);
+  };
+  let sensitivities: readonly LayerSensitivity[] = [];
+  let { module } = opened;
+  let half = false;
+  const bars = new Stages(output);
+  const calibration = async (): Promise<Float32Tensor[]> =>
+    calibrationInputs(context.dataset.samples, {
+      count: flags.calibrationImages,
+      imgsz: context.imgsz,
+      stride: context.info.stride,
+      onProgress: (done, total) => bars.update("reading calibration pictures", done, total),
+    });
+  try {
+    if (flags.prune !== undefined || flags.targetFlops !== undefined || flags.maxDrop !== undefined) {
+      const inputs = await calibration();
+      const { criterion, scope, round } = flags;
+      const pruner = await interruptible(
+        signal,
+        ChannelPruner.prepare(module, inputs, backend, { criterion, scope, round, signal, onProgress: bars.update }),
+      );
+      sensitivities = pruner.sensitivities;
+      const counts = await interruptible(signal, countsFor(pruner, module, context));
+      const pruned = await interruptible(signal, pruner.prune(counts));
+      bars.stop();
+      const percent = (share: number): string => `${(100 * share).toFixed(1)} %`;
+      note(
+        `Pruned: ${percent(pruned.removed)} of the channels are gone, ${percent(pruned.flopsRatio)} of the operations are left (criterion ${criterion}, ${scope}, multiples of ${round})`,
+      );
+      for (const { layer, why } of pruned.kept) if (!why.includes("head")) note(`${layer} keeps its channels: ${why}`);
+      made.push({ name: `pruned ${percent(pruned.removed)}`, module: pruned.cut, half });
+      made.push({ name: "+ re-estimated", module: pruned.module, half });
+      module = pruned.module;
+    }
+    if (flags.unstructured !== undefined) {
+      const sparse = pruneUnstructured(module, flags.unstructured);
+      note(
+        `Zeroed: ${grouped(sparse.zeros)} of ${grouped(sparse.weights)} weights of the convolutions are zero; the network runs as fast as before`,
+      );
+      const inputs = await calibration();
+      const corrected = await interruptible(
+        signal,
+        reestimate(module, sparse.module, inputs, backend, {
+          reconstruct: false,
+          signal,
+          onProgress: (done, total) => bars.update("re-estimation", done, total),
+        }),
+      );
+      module = corrected;
+      made.push({ name: `+ ${(100 * flags.unstructured).toFixed(0)} % zeroed`, module, half });
+    }
+    if (flags.half) {
+      half = true;
+      made.push({ name: "+ float16", module, half });
+    }
+    if (flags.int8) {
+      module = await interruptible(signal, quantized(module, context, bars));
+      made.push({ name: "+ int8", module, half });
+    }
+  } finally {
+    bars.stop();
+  }
+  return { steps: made, sensitivities, notes };
+}
+
+/** Channels kept, for whichever goal was given. */
+async function countsFor(pruner: ChannelPruner, module: ModuleNode, context: StepsContext): Promise<number[]> {
+  const { flags, output, mapOf } = context;
+  if (flags.prune !== undefined) return pruner.countsForAmount(flags.prune);
+  if (flags.targetFlops !== undefined) return pruner.countsForFlops(flags.targetFlops);
+  const { maxDrop = 0 } = flags;
+  const before = await mapOf(module, "original");
+  const amount = await largestAmount(maxDrop, async (candidate) => {
+    const { module: pruned, flopsRatio } = await pruner.prune(pruner.countsForAmount(candidate));
+    const drop = 100 * (before - (await mapOf(pruned, `${(100 * candidate).toFixed(1)} %`)));
+    output.line(
+      `  ${(100 * candidate).toFixed(1)} % of the channels: ${drop.toFixed(2)} points of mAP50-95 lost, ${(100 * flopsRatio).toFixed(1)} % of the operations left`,
+    );
+    return drop;
+  });
+  if (amount === 0) {
+    output.warn(`no amount that was tried loses at most ${maxDrop} points; nothing is pruned`);
+  }
+  return pruner.countsForAmount(amount);
+}
+
+/** Letterboxed to the full square, as `export --int8` calibrates. */
+async function quantized(module: ModuleNode, context: StepsContext, bars: Stages): Promise<ModuleNode> {
+  const { backend, dataset, flags, imgsz, info, output } = context;
+  const { graph } = (await import("../../yolov5/graph/buildGraph.js")).buildGraph(module, [1, 3, imgsz, imgsz]);
+  const plan = planQuantization(module, graph);
+  const samples = spread(dataset.samples, flags.calibrationImages);
+  async function* inputs(): AsyncGenerator<Float32Tensor> {
+    for (const sample of samples) {
+      const { image } = letterbox(await sample.load(), { size: [imgsz, imgsz], stride: info.stride, auto: false });
+      yield toTensor([image]);
+    }
+  }
+  const calibration = await calibrate(backend, plan, inputs(), {
+    method: "percentile",
+    signal: output.io.signal,
+    onInput: (done) => bars.update("calibrating int8", done, samples.length),
+  });
+  return quantizeModule(module, plan, calibration);
+}

@@ -1,0 +1,160 @@
+/**
+ * Structured pruning from start to end: scores (from the weights, or from calibration pictures), the choice of channels for
+ * an amount, for a share of the operations or for a largest loss, and re-estimation.
+ */
+
+import { OptionError } from "../errors.js";
+import type { Backend } from "../runtime/backend.js";
+import type { Float32Tensor } from "../tensor/index.js";
+import type { ModuleNode } from "../weights/types.js";
+import { buildGraph } from "../yolov5/graph/buildGraph.js";
+import { spread } from "./calibration/pictures.js";
+import { observeReaders } from "./calibration/readers.js";
+import { reestimate } from "./calibration/reestimate.js";
+import { moduleFlops } from "./flops.js";
+import { eliminationScores } from "./prune/elimination.js";
+import type { Criterion } from "./prune/groups.js";
+import { type PruneResult, type PruningPlan, planPruning, pruneTo } from "./prune/pruneChannels.js";
+import { keptCounts, removedUnits, type SelectOptions } from "./prune/select.js";
+import { unitFlops } from "./prune/unitFlops.js";
+import { type LayerSensitivity, layerSensitivities } from "./sensitivity.js";
+
+/** `data`: what the outputs lose, measured on the calibration pictures; the others look at the weights alone. */
+export type PruningCriterion = Criterion | "data";
+export const PRUNING_CRITERIA: readonly PruningCriterion[] = ["data", "bn", "l1", "l2"];
+
+export type PruneStage = "sensitivity" | "statistics" | "re-estimation";
+
+export interface ChannelPrunerOptions {
+  readonly criterion: PruningCriterion;
+  readonly scope: SelectOptions["scope"];
+  readonly round?: number | undefined;
+  readonly signal?: AbortSignal | undefined;
+  readonly onProgress?: ((stage: PruneStage, done: number, total: number) => void) | undefined;
+}
+
+export interface PrunedNetwork extends PruneResult {
+  /** As cut, before re-estimation. */
+  readonly cut: ModuleNode;
+  /** Operations left, as a share of the original's. */
+  readonly flopsRatio: number;
+}
+
+/** Pictures for the sensitivity of layers: it runs them once for every layer. */
+const SENSITIVITY_PICTURES = 4;
+/** Operations are compared at this size; their ratio is the same at any. */
+const FLOPS_SIZE = [256, 256] as const;
+
+export class ChannelPruner {
+  private constructor(
+    private readonly plan: PruningPlan,
+    private readonly inputs: readonly Float32Tensor[],
+    private readonly backend: Backend,
+    private readonly options: ChannelPrunerOptions,
+    /** Of criterion `data`; empty for the others. */
+    readonly sensitivities: readonly LayerSensitivity[],
+  ) {}
+
+  /**
+   * @param inputs calibration pictures of one size, see `calibrationInputs`.
+   * @throws UnsupportedError where nothing can be pruned; OptionError for `bn` on a fused checkpoint.
+   */
+  static async prepare(
+    module: ModuleNode,
+    inputs: readonly Float32Tensor[],
+    backend: Backend,
+    options: ChannelPrunerOptions,
+  ): Promise<ChannelPruner> {
+    const { criterion, signal } = options;
+    const progress = (stage: PruneStage) => (done: number, total: number) => options.onProgress?.(stage, done, total);
+    const plan = planPruning(module, criterion === "data" ? "l2" : criterion);
+    if (criterion !== "data") return new ChannelPruner(plan, inputs, backend, options, []);
+    const few = spread(inputs, SENSITIVITY_PICTURES);
+    const sensitivities = await layerSensitivities(module, few, backend, {
+      signal,
+      onProgress: progress("sensitivity"),
+    });
+    const readers = await observeReaders(module, plan.map, inputs, backend, {
+      signal,
+      onProgress: progress("statistics"),
+    });
+    const factors = new Map(sensitivities.map(({ layer, factor }) => [layer, factor]));
+    const weighted = readers.map((reader) => ({ ...reader, factor: factors.get(reader.use.node.name) }));
+    const scores = eliminationScores(plan.map, plan.grouping, weighted);
+    return new ChannelPruner({ ...plan, scores }, inputs, backend, options, sensitivities);
+  }
+
+  /** Channels kept in each group for a share of the prunable channels to remove. */
+  countsForAmount(amount: number): number[] {
+    return this.counts(this.plan, amount);
+  }
+
+  /**
+   * Channels kept in each group so that at most `ratio` of the operations is left; the cheapest for what they save go.
+   * @throws OptionError for a ratio outside (0, 1], or one that the floors of the groups do not allow.
+   */
+  countsForFlops(ratio: number): number[] {
+    if (!(ratio > 0 && ratio <= 1)) {
+      throw new OptionError(`prune: the share of operations ${ratio} must be above 0 and at most 1`);
+    }
+    const { graph } = buildGraph(this.plan.module, [1, 3, 128, 128]);
+    const flops = unitFlops(graph, this.plan.map);
+    const scores = new Map([...this.plan.scores].map(([unit, score]) => [unit, score / (flops.get(unit) ?? 1)]));
+    const plan = { ...this.plan, scores };
+    let [low, high] = [0, 0.75];
+    if (this.ratioOf(plan, this.counts(plan, high)) > ratio) {
+      throw new OptionError(
+        `prune: ${ratio} of the operations cannot be reached while every layer keeps a quarter of its channels; ask for more, or take a smaller model`,
+        { ratio },
+      );
+    }
+    for (let step = 0; step < 10; step++) {
+      const middle = (low + high) / 2;
+      if (this.ratioOf(plan, this.counts(plan, middle)) > ratio) low = middle;
+      else high = middle;
+    }
+    return this.counts(plan, high);
+  }
+
+  /** Cuts and re-estimates. */
+  async prune(counts: readonly number[]): Promise<PrunedNetwork> {
+    const { plan, inputs, backend } = this;
+    const { signal, onProgress } = this.options;
+    const result = pruneTo(plan, counts);
+    const removed = removedUnits(plan.grouping.groups, plan.scores, counts);
+    const module = await reestimate(plan.module, result.module, inputs, backend, {
+      keptOf: (value) => plan.map.unitsOf(value).flatMap((unit, i) => (removed.has(unit) ? [] : [i])),
+      signal,
+      onProgress: (done, total) => onProgress?.("re-estimation", done, total),
+    });
+    return { ...result, cut: result.module, module, flopsRatio: this.ratioOf(plan, counts) };
+  }
+
+  private counts({ grouping, scores }: PruningPlan, amount: number): number[] {
+    const { scope, round } = this.options;
+    return keptCounts(grouping.groups, scores, { amount, scope, round });
+  }
+
+  private ratioOf(plan: PruningPlan, counts: readonly number[]): number {
+    return moduleFlops(pruneTo(plan, counts).module, FLOPS_SIZE) / moduleFlops(plan.module, FLOPS_SIZE);
+  }
+}
+
+/**
+ * The largest amount whose loss is within bounds, by halving: `steps` networks are made and measured.
+ * @param lossOf loss of an amount, in the unit of `largest`.
+ * @returns 0 where even the smallest amount tried loses more.
+ */
+export async function largestAmount(
+  largest: number,
+  lossOf: (amount: number) => Promise<number>,
+  { from = 0, to = 0.4, steps = 4 } = {},
+): Promise<number> {
+  let [good, bad] = [from, to];
+  for (let step = 0; step < steps; step++) {
+    const middle = (good + bad) / 2;
+    if ((await lossOf(middle)) <= largest) good = middle;
+    else bad = middle;
+  }
+  return good;
+}

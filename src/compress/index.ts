@@ -1,0 +1,18 @@
+/** Pruning and what repairs it; int8 is in `quantize/`. */
+
+export { type CalibrationSample, calibrationInputs } from "./calibration/pictures.js";
+export { type ReestimateOptions, reestimate } from "./calibration/reestimate.js";
+export {
+  ChannelPruner,
+  type ChannelPrunerOptions,
+  largestAmount,
+  PRUNING_CRITERIA,
+  type PrunedNetwork,
+  type PruneStage,
+  type PruningCriterion,
+} from "./channelPruner.js";
+export { moduleFlops } from "./flops.js";
+export { outputError } from "./outputError.js";
+export { type PruneOptions, type PruneResult, planPruning, pruneChannels } from "./prune/pruneChannels.js";
+export { pruneUnstructured, type UnstructuredResult } from "./prune/unstructured.js";
+export { type LayerSensitivity, layerSensitivities, outputErrorOf } from "./sensitivity.js";

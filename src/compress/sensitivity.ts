@@ -1,0 +1,106 @@
+/**
+ * How much the network's answers suffer from an error in each layer: the layer's weights are shaken by a known amount and
+ * the error of the outputs is measured on a few calibration pictures. No labels are needed. Times a layer's own error
+ * (see `elimination.ts`) this says what removing a channel costs in the end.
+ */
+
+import { type Graph, optimize, type ValueId } from "../ops/index.js";
+import type { Backend } from "../runtime/backend.js";
+import { type Float32Tensor, type HostTensor, tensor, toFloat32 } from "../tensor/index.js";
+import type { ModuleNode } from "../weights/types.js";
+import { seededRandom } from "../yolov5/config/sources.js";
+import { buildGraph } from "../yolov5/graph/buildGraph.js";
+import type { HeadFacts } from "../yolov5/graph/heads.js";
+import { outputError } from "./outputError.js";
+
+export interface LayerSensitivity {
+  /** Name of the convolution. */
+  readonly layer: string;
+  /** Error of the network's outputs ÷ error of this layer's output, both as shares of their energy. */
+  readonly factor: number;
+}
+
+export interface SensitivityOptions {
+  readonly onProgress?: ((done: number, total: number) => void) | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** Standard deviation of the noise, as a share of the weights' own: 1 % of the energy. */
+const NOISE = 0.1;
+
+/**
+ * @param inputs calibration pictures of one size; a handful is enough.
+ * @returns one row a convolution, in the graph's order.
+ */
+export async function layerSensitivities(
+  module: ModuleNode,
+  inputs: readonly Float32Tensor[],
+  backend: Backend,
+  options: SensitivityOptions = {},
+): Promise<LayerSensitivity[]> {
+  const [, , h, w] = inputs[0].shape;
+  const { graph, head } = buildGraph(module, [1, 3, h, w]);
+  const expected = await outputsOf(graph, inputs, backend);
+  const layers = graph.nodes.filter(({ type }) => type === "conv2d" || type === "convTranspose2d");
+  const rows: LayerSensitivity[] = [];
+  for (const { name, inputs: operands } of layers) {
+    options.signal?.throwIfAborted();
+    const weight = graph.constants.get(operands[1]);
+    if (!weight) continue;
+    const shaken = await outputsOf(withConstant(graph, operands[1], shake(weight)), inputs, backend);
+    rows.push({ layer: name, factor: meanError(shaken, expected, head) / NOISE ** 2 });
+    options.onProgress?.(rows.length, layers.length);
+  }
+  return rows;
+}
+
+/** Error of a candidate's outputs, as a share of the original's, on the same pictures. */
+export async function outputErrorOf(
+  candidate: ModuleNode,
+  original: ModuleNode,
+  inputs: readonly Float32Tensor[],
+  backend: Backend,
+): Promise<number> {
+  const [, , h, w] = inputs[0].shape;
+  const { graph, head } = buildGraph(original, [1, 3, h, w]);
+  const expected = await outputsOf(graph, inputs, backend);
+  const actual = await outputsOf(buildGraph(candidate, [1, 3, h, w]).graph, inputs, backend);
+  return meanError(actual, expected, head);
+}
+
+function meanError(actual: readonly HostTensor[], expected: readonly HostTensor[], head: HeadFacts): number {
+  return actual.reduce((sum, output, i) => sum + outputError(output, expected[i], head), 0) / actual.length;
+}
+
+/** The first output (boxes or classes) for each picture. */
+async function outputsOf(graph: Graph, inputs: readonly Float32Tensor[], backend: Backend): Promise<HostTensor[]> {
+  const executable = await backend.compile(backend.name === "cpu" ? graph : optimize(graph));
+  try {
+    const outputs: HostTensor[] = [];
+    for (const input of inputs) outputs.push((await executable.run([input]))[0]);
+    return outputs;
+  } finally {
+    executable.dispose();
+  }
+}
+
+function withConstant(graph: Graph, id: ValueId, value: HostTensor): Graph {
+  return { ...graph, constants: new Map([...graph.constants, [id, value]]) };
+}
+
+/** The weights plus normal noise, scaled by each output filter's own spread. */
+function shake(weight: HostTensor): HostTensor {
+  const { data, shape } = toFloat32(weight);
+  const random = seededRandom(5);
+  const size = data.length / shape[0];
+  const result = data.slice();
+  for (let o = 0; o < shape[0]; o++) {
+    const filter = data.subarray(o * size, (o + 1) * size);
+    const spread = Math.sqrt(filter.reduce((sum, v) => sum + v * v, 0) / size);
+    for (let i = 0; i < size; i++) {
+      const normal = Math.sqrt(-2 * Math.log(1 - random())) * Math.cos(2 * Math.PI * random());
+      result[o * size + i] += NOISE * spread * normal;
+    }
+  }
+  return tensor("float32", shape, result);
+}
