@@ -31,7 +31,7 @@ export function paretoSpec(points: readonly ParetoPoint[], what: string): Spec {
     ],
     scales: [
       { name: "x", domain: { data: "points", field: "ms" }, range: "width", zero: false, nice: true, padding: 60 },
-      { name: "y", domain: { data: "points", field: "map" }, range: "height", zero: true, nice: true, padding: 24 },
+      { name: "y", domain: [0, 1.12 * Math.max(0.01, ...points.map(({ map }) => map))], range: "height" },
     ],
     axes: [
       { orient: "bottom", scale: "x", title: "milliseconds a picture (median)", grid: true },

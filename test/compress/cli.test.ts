@@ -1,0 +1,161 @@
+/** `yolov5 compress` from flags to file and report, and the pruned file in the other commands. */
+
+import { cp, mkdir, readFile, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { beforeAll, describe, expect, test } from "vitest";
+import { encodePng } from "../../src/image/index.js";
+import { load } from "../../src/node.js";
+import { createCpuBackend } from "../../src/runtime/cpu/cpuBackend.js";
+import { tensor } from "../../src/tensor/index.js";
+import { writeSafetensors } from "../../src/weights/index.js";
+import { createMember, openModel } from "../../src/yolov5/loadModel.js";
+import type { DetectionResult } from "../../src/yolov5/results.js";
+import { cli, EXAMPLE, scratchFolder } from "../cli/support.js";
+import { noise } from "./support.js";
+
+const folder = await scratchFolder();
+const path = (...names: string[]): string => join(folder, ...names);
+const FAST = ["--weights", "codes", "--backend", "wasm", "--imgsz", "256", "--iterations", "2"] as const;
+
+/** The example picture with what the embedded model finds in it, and a grey one. */
+beforeAll(async () => {
+  const model = await load("codes", { backend: "wasm" });
+  const { detections, width, height } = (await model.detect(EXAMPLE, { imgsz: 256, conf: 0.5 })) as DetectionResult;
+  model.dispose();
+  const lines = detections.map(({ class: c, xmin, ymin, xmax, ymax }) =>
+    [c, (xmin + xmax) / 2 / width, (ymin + ymax) / 2 / height, (xmax - xmin) / width, (ymax - ymin) / height].join(" "),
+  );
+  await mkdir(path("data", "images"), { recursive: true });
+  await mkdir(path("data", "labels"));
+  await cp(EXAMPLE, path("data", "images", "codes.png"));
+  await writeFile(path("data", "labels", "codes.txt"), `${lines.join("\n")}\n`);
+  const grey = { width: 64, height: 64, data: new Uint8Array(64 * 64 * 3).fill(128) };
+  await writeFile(path("data", "images", "grey <b>.png"), encodePng(grey));
+});
+
+interface CompressJson {
+  readonly rows: readonly {
+    readonly name: string;
+    readonly bytes: number;
+    readonly compressedBytes: number;
+    readonly parameters: number;
+    readonly gflops: number;
+    readonly map50: number;
+    readonly latency: readonly { readonly backend: string; readonly medianMs: number; readonly peakBytes: number }[];
+  }[];
+}
+
+describe("a run", () => {
+  const small = path("small.safetensors");
+
+  test("prunes, halves, quantizes; table, JSON, file, report", async () => {
+    const { code, stdout, stderr } = await cli([
+      ...["compress", "--data", path("data"), ...FAST, "--prune", "0.2", "--round", "4", "--unstructured", "0.2"],
+      ...[
+        "--half",
+        "--int8",
+        "--report",
+        path("out.html"),
+        "--json",
+        path("out.json"),
+        "--output",
+        path("int8.safetensors"),
+      ],
+    ]);
+    expect([code, stderr]).toEqual([0, ""]);
+    const { rows } = JSON.parse(await readFile(path("out.json"), "utf8")) as CompressJson;
+    const names = rows.map(({ name }) => name.replace(/\d+\.\d/, "x"));
+    expect(names).toEqual(["embedded:codes", "pruned x %", "+ re-estimated", "+ 20 % zeroed", "+ float16", "+ int8"]);
+    const [original, cut, again, zeroed, , int8] = rows;
+    expect(original.map50).toBeGreaterThan(0.9);
+    expect(again.map50).toBeGreaterThanOrEqual(cut.map50);
+    expect(again.parameters).toBeLessThan(0.9 * original.parameters);
+    expect(again.gflops).toBeLessThan(original.gflops);
+    expect(zeroed.bytes).toBe(again.bytes);
+    expect(zeroed.compressedBytes).toBeLessThan(0.95 * again.compressedBytes);
+    expect(int8.bytes).toBeLessThan(0.65 * again.bytes);
+    expect(rows.every(({ latency: [own] }) => own.backend === "wasm" && own.medianMs > 0 && own.peakBytes > 0)).toBe(
+      true,
+    );
+    for (const { name } of rows) expect(stdout).toContain(name);
+    const html = await readFile(path("out.html"), "utf8");
+    expect(html).not.toMatch(/(src|href)="(?!data:)/);
+    expect(html).not.toContain("<b>");
+    expect(html.match(/<svg/g)?.length).toBe(2);
+    expect(html.match(/data:image\/jpeg/g)?.length).toBe(6);
+    expect((await cli(["info", "--weights", path("int8.safetensors")])).code).toBe(0);
+  });
+
+  test("pruned files run with detect, info, export and verify", async () => {
+    const { code, stderr } = await cli([
+      ...["compress", "--data", path("data"), ...FAST, "--target-flops", "0.8", "--criterion", "l1", "--output", small],
+    ]);
+    expect([code, stderr]).toEqual([0, ""]);
+    const detect = [
+      "detect",
+      "--weights",
+      small,
+      "--source",
+      EXAMPLE,
+      "--imgsz",
+      "256",
+      "--nosave",
+      "--backend",
+      "wasm",
+    ];
+    expect((await cli(detect)).code).toBe(0);
+    expect(
+      (await cli(["export", "--weights", small, "--include", "onnx", "--imgsz", "64", "--output", path("a.onnx")]))
+        .code,
+    ).toBe(0);
+    await writeFile(path("reference.layers.safetensors"), await referenceOf(small));
+    const verify = ["verify", "--weights", small, "--reference", path("reference.layers.safetensors")];
+    for (const backend of ["wasm", "cpu"]) {
+      const { code: verified, stdout } = await cli([...verify, "--backend", backend]);
+      expect([backend, verified, stdout.includes("agree")]).toEqual([backend, 0, true]);
+    }
+  });
+});
+
+/** Every layer of the pruned network as the float64 reference computes it, in the form that `verify` reads. */
+async function referenceOf(weights: string): Promise<Uint8Array> {
+  const backend = createCpuBackend();
+  const opened = openModel(await readFile(weights), { path: weights });
+  const { network, info } = createMember(opened, backend, { path: weights });
+  const [h, w] = [64, 96];
+  const bytes = Uint8Array.from(noise(h, w).data, (v) => Math.floor(v * 256));
+  const chw = Float32Array.from({ length: bytes.length }, (_, i) => {
+    const [c, pixel] = [Math.floor(i / (h * w)), i % (h * w)];
+    return bytes[pixel * 3 + c] / 255;
+  });
+  const input = tensor("float32", [1, 3, h, w], chw);
+  const layers = Array.from({ length: info.layers - 1 }, (_, i) => `model.${i}`);
+  const values = await network.with([1, 3, h, w], (executable) => executable.tap(layers, [input]));
+  const [prediction] = await network.forward(input);
+  const tensors = new Map([...values].map(([name, value]) => [name.replace("model", "layer"), value] as const));
+  tensors.set("prediction", prediction);
+  tensors.set("input_rgb_u8", tensor("uint8", [h, w, 3], bytes));
+  network.dispose();
+  return writeSafetensors(tensors, new Map());
+}
+
+describe("wrong usage", () => {
+  test.each([
+    [["--prune", "0.1", "--max-drop", "2"], /say the same thing; give one of them/],
+    [["--prune", "1"], /a share below 1/],
+    [["--output", "x.safetensors"], /--output needs a step/],
+    [["--prune", "10"], /between 0 and 1/],
+    [["--criterion", "magic"], /data, bn, l1, l2/],
+  ])("%j", async (flags, message) => {
+    const { code, stderr } = await cli(["compress", "--data", path("data"), ...FAST, ...flags]);
+    expect(code).toBe(2);
+    expect(stderr).toMatch(message);
+  });
+
+  test("classification models", async () => {
+    const { code, stderr } = await cli([
+      ...["compress", "--data", path("data"), "--weights", "random:yolov5n-cls", "--backend", "wasm"],
+    ]);
+    expect([code, stderr]).toEqual([2, expect.stringMatching(/is a classification model/)]);
+  });
+});
