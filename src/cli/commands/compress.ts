@@ -60,6 +60,7 @@ export function defineCompress(program: Command, start: Start): void {
     .option("--half", "store as float16")
     .option("--int8", "int8 with calibration, as export --int8")
     .option("--calibration-images <n>", "pictures for re-estimation and int8, at most", whole(1), 32)
+    .option("--calibration-data <path>", "where those pictures are, labels not needed (default: --data)")
     .optionsGroup("Results:")
     .option("--output <file>", "the last step as .safetensors")
     .option("--report <file>", "self-contained HTML: table, chart, example pictures")

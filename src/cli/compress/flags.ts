@@ -26,6 +26,8 @@ export interface CompressFlags extends CommonFlags {
   readonly half?: boolean;
   readonly int8?: boolean;
   readonly calibrationImages: number;
+  /** Pictures for calibration, where not those of `data`. */
+  readonly calibrationData?: string;
   /** Further checkpoints for the same table. */
   readonly compare?: readonly string[];
   /** Backends that are timed. */

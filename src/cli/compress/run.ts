@@ -78,13 +78,16 @@ class CompressRun {
     if (isQuantized(opened.module))
       throw new UsageError(`${path}: is int8 already; give the checkpoint that it was made from`);
     const [imgsz] = checkImageSize([flags.imgsz ?? 640, flags.imgsz ?? 640], info.stride, (text) => output.warn(text));
-    const dataset = await this.readDataset(info.names);
+    const dataset = await this.readDataset(flags.data, info.names);
+    const { calibrationData } = flags;
+    const calibration = calibrationData === undefined ? dataset : await this.readDataset(calibrationData, info.names);
     output.line(`Backend: ${backend.name} (${backend.adapter})`);
     output.line(`Model:   ${path}, ${dataset.samples.length} pictures of ${dataset.name} at ${imgsz}`);
 
     const context = { backend, dataset, imgsz, output };
     const made = await makeSteps(opened, {
       ...context,
+      calibration,
       flags,
       info,
       mapOf: async (module, name) => {
@@ -172,11 +175,11 @@ class CompressRun {
     return openWeights(weights, { onProgress, signal, config, onWarning }).finally(() => progress.stop());
   }
 
-  private async readDataset(names: readonly string[]): Promise<DetectionDataset> {
+  private async readDataset(data: string, names: readonly string[]): Promise<DetectionDataset> {
     const { flags, output } = this;
     const { signal } = output.io;
     const bar = openSteps(output, "reading labels");
-    const { data, task: split, images } = flags;
+    const { task: split, images } = flags;
     const onWarning = (text: string): void => output.warn(text);
     return interruptible(
       signal,

@@ -33,7 +33,8 @@ export interface StepsContext {
   readonly flags: CompressFlags;
   readonly output: Output;
   readonly backend: Backend;
-  readonly dataset: DetectionDataset;
+  /** Pictures for calibration. */
+  readonly calibration: DetectionDataset;
   readonly info: ModelInfo;
   readonly imgsz: number;
   /** mAP50-95 of a network, 0 to 1. */
@@ -81,7 +82,7 @@ export async function makeSteps(opened: OpenedModel, context: StepsContext): Pro
   let half = false;
   const bars = new Stages(output);
   const calibration = async (): Promise<Float32Tensor[]> =>
-    calibrationInputs(context.dataset.samples, {
+    calibrationInputs(context.calibration.samples, {
       count: flags.calibrationImages,
       imgsz: context.imgsz,
       stride: context.info.stride,
@@ -162,10 +163,10 @@ async function countsFor(pruner: ChannelPruner, module: ModuleNode, context: Ste
 
 /** Letterboxed to the full square, as `export --int8` calibrates. */
 async function quantized(module: ModuleNode, context: StepsContext, bars: Stages): Promise<ModuleNode> {
-  const { backend, dataset, flags, imgsz, info, output } = context;
+  const { backend, calibration: pictures, flags, imgsz, info, output } = context;
   const { graph } = (await import("../../yolov5/graph/buildGraph.js")).buildGraph(module, [1, 3, imgsz, imgsz]);
   const plan = planQuantization(module, graph);
-  const samples = spread(dataset.samples, flags.calibrationImages);
+  const samples = spread(pictures.samples, flags.calibrationImages);
   async function* inputs(): AsyncGenerator<Float32Tensor> {
     for (const sample of samples) {
       const { image } = letterbox(await sample.load(), { size: [imgsz, imgsz], stride: info.stride, auto: false });
