@@ -42,6 +42,8 @@ export interface PrunedNetwork extends PruneResult {
 
 /** Pictures for the sensitivity of layers: it runs them once for every layer. */
 const SENSITIVITY_PICTURES = 4;
+/** Shares of a layer that stay in any case, tried in this order for a share of the operations. */
+const FLOORS = [0.75, 0.65, 0.55, 0.45, 0.35, 0.25] as const;
 /** Operations are compared at this size; their ratio is the same at any. */
 const FLOPS_SIZE = [256, 256] as const;
 
@@ -101,19 +103,21 @@ export class ChannelPruner {
     const flops = unitFlops(graph, this.plan.map);
     const scores = new Map([...this.plan.scores].map(([unit, score]) => [unit, score / (flops.get(unit) ?? 1)]));
     const plan = { ...this.plan, scores };
-    let [low, high] = [0, 0.75];
-    if (this.ratioOf(plan, this.counts(plan, high)) > ratio) {
+    // A high floor spreads the loss over the layers, which costs less than emptying some of them.
+    const floor = FLOORS.find((least) => this.ratioOf(plan, this.counts(plan, 1 - least, least)) <= ratio);
+    if (floor === undefined) {
       throw new OptionError(
         `prune: ${ratio} of the operations cannot be reached while every layer keeps a quarter of its channels; ask for more, or take a smaller model`,
         { ratio },
       );
     }
+    let [low, high] = [0, 1 - floor];
     for (let step = 0; step < 10; step++) {
       const middle = (low + high) / 2;
-      if (this.ratioOf(plan, this.counts(plan, middle)) > ratio) low = middle;
+      if (this.ratioOf(plan, this.counts(plan, middle, floor)) > ratio) low = middle;
       else high = middle;
     }
-    return this.counts(plan, high);
+    return this.counts(plan, high, floor);
   }
 
   /** Cuts and re-estimates. */
@@ -130,9 +134,9 @@ export class ChannelPruner {
     return { ...result, cut: result.module, module, flopsRatio: this.ratioOf(plan, counts) };
   }
 
-  private counts({ grouping, scores }: PruningPlan, amount: number): number[] {
+  private counts({ grouping, scores }: PruningPlan, amount: number, atLeast?: number): number[] {
     const { scope, round } = this.options;
-    return keptCounts(grouping.groups, scores, { amount, scope, round });
+    return keptCounts(grouping.groups, scores, { amount, scope, round, atLeast });
   }
 
   private ratioOf(plan: PruningPlan, counts: readonly number[]): number {

@@ -112,11 +112,16 @@ describe("the parts", () => {
     for (const [i, expected] of [
       [0, [1, 0, 0]],
       [1, [0, 1, 0]],
-      [3, [2, -0.5, 0]],
+      // Drawn towards nothing by λ, 5 % of the (equal) variances.
+      [3, [2 / 1.05, -0.5 / 1.05, 0]],
     ] as const) {
-      for (const [j, v] of row(i).entries()) expect(Math.abs(v - expected[j])).toBeLessThan(0.06);
+      for (const [j, v] of row(i).entries()) expect(Math.abs(v - expected[j])).toBeLessThan(0.02);
     }
-    expect(Math.abs(offset[3] - 7)).toBeLessThan(0.05);
+    // Means are exact.
+    const mean = (c: number): number =>
+      full.data.subarray(c * plane, (c + 1) * plane).reduce((a, b) => a + b, 0) / plane;
+    const predicted = offset[3] + [0, 1, 2].reduce((sum, c) => sum + matrix[9 + c] * mean(c), 0);
+    expect(predicted).toBeCloseTo(mean(3), 4);
   });
 
   test("calibration pictures are spread over the data set and share one size", async () => {
