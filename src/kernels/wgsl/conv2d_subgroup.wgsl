@@ -118,16 +118,19 @@ fn main(
     ky += select(0u, 1u, nextRow);
   }
 
-  // A loop, although it costs an indexed read of each sum: sixteen copies of the epilogue take seconds to compile.
-  let sums = array<vec4f, 16>(
-    s00, s01, s02, s03, s10, s11, s12, s13, s20, s21, s22, s23, s30, s31, s32, s33,
-  );
-  for (var i = 0u; i < 16u; i++) {
-    let outQuad = tile * 4u + (i & 3u);
-    let outPixel = pixel + (i >> 2u) * WORKGROUP_SIZE;
-    if (outQuad < params.outQuads && outPixel < params.outPixels) {
-      let at = outQuad * params.outPlane + outPixel;
-      var value = activate(sums[i]);
+  // One sum at a time, picked by comparison, in a loop of no constant length: sixteen copies of the epilogue, by hand or by
+  // unrolling, or an array that is indexed, take a software adapter seconds to compile.
+  let present = min(4u, params.outQuads - tile * 4u);
+  for (var i = 0u; i < present * 4u; i++) {
+    var sum = s00;
+    sum = select(sum, s10, i == 1u); sum = select(sum, s20, i == 2u); sum = select(sum, s30, i == 3u);
+    sum = select(sum, s01, i == 4u); sum = select(sum, s11, i == 5u); sum = select(sum, s21, i == 6u); sum = select(sum, s31, i == 7u);
+    sum = select(sum, s02, i == 8u); sum = select(sum, s12, i == 9u); sum = select(sum, s22, i == 10u); sum = select(sum, s32, i == 11u);
+    sum = select(sum, s03, i == 12u); sum = select(sum, s13, i == 13u); sum = select(sum, s23, i == 14u); sum = select(sum, s33, i == 15u);
+    let outPixel = pixel + (i & 3u) * WORKGROUP_SIZE;
+    if (outPixel < params.outPixels) {
+      let at = (tile * 4u + (i >> 2u)) * params.outPlane + outPixel;
+      var value = activate(sum);
       if (params.hasResidual != 0u) { value += residual[at]; }
       y[at] = value;
     }
