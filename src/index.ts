@@ -8,4 +8,5 @@ export { type Prediction, predict, type Thresholds } from "./browser/prediction.
 export { type LoadInWorkerOptions, loadInWorker } from "./browser/worker/loadInWorker.js";
 export type { WorkerDetectOptions, WorkerModel, WorkerPrediction } from "./browser/worker/workerModel.js";
 export * from "./common.js";
+export { paletteColor } from "./image/draw/palette.js";
 export { classificationLines, detectionLines, segmentationLines } from "./yolov5/saveText.js";

@@ -118,7 +118,7 @@ export class Prediction {
   }
 }
 
-function fit(info: ModelInfo, image: RgbImage, options: ResolvedOptions): RgbImage {
+function fitPicture(info: ModelInfo, image: RgbImage, options: ResolvedOptions): RgbImage {
   const { task, stride } = info;
   const wanted = options.imgsz ?? (task === "classify" ? ([224, 224] as const) : ([640, 640] as const));
   const checked = () => checkImageSize(wanted, stride, options.onWarning);
@@ -143,7 +143,7 @@ export async function predict(
   const resolved = resolveOptions(options, info.classes);
   const picture = await readPictureSource(source);
   const started = performance.now();
-  const fitted = fit(info, picture.image, resolved);
+  const fitted = fitPicture(info, picture.image, resolved);
   const input = info.task === "classify" ? classifyTransform.toTensor([fitted]) : toTensor([fitted]);
   const ready = performance.now();
   const augmented = resolved.augment && info.task === "detect";

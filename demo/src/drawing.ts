@@ -1,0 +1,107 @@
+/** Draws a result on a 2-D context whose units are device pixels: masks, boxes, labels. */
+
+import { type DetectionResult, paletteColor, type Result, type SegmentedDetection } from "yolov5-ts";
+
+export interface DrawOptions {
+  /** Device pixels per pixel of the picture, across and down. */
+  readonly scaleX: number;
+  readonly scaleY: number;
+  /** Device pixels per CSS pixel: lines and letters keep their size on every screen. */
+  readonly density: number;
+  /** Index of the detection to stress. */
+  readonly highlight?: number | undefined;
+}
+
+export function cssColor(index: number): string {
+  return `rgb(${paletteColor(index).join(" ")})`;
+}
+
+/** Black or white, whichever is read more easily on the class's colour. */
+function textColor(index: number): string {
+  const [r, g, b] = paletteColor(index).map((level) => (level / 255) ** 2.2);
+  return 0.2126 * r + 0.7152 * g + 0.0722 * b > 0.3 ? "#000" : "#fff";
+}
+
+function hasMasks(result: Result): result is DetectionResult<SegmentedDetection> {
+  return result.task === "segment";
+}
+
+/** All masks of a result as one picture; the surest detection on top. */
+export function maskLayer(result: Result): OffscreenCanvas | undefined {
+  if (!hasMasks(result) || result.detections.length === 0) return undefined;
+  const { width, height } = result;
+  const image = new ImageData(width, height);
+  for (const detection of result.detections.toReversed()) {
+    const [r, g, b] = paletteColor(detection.class);
+    const bitmap = detection.bitmap();
+    for (let i = 0; i < bitmap.length; i++) if (bitmap[i]) image.data.set([r, g, b, 120], i * 4);
+  }
+  const layer = new OffscreenCanvas(width, height);
+  layer.getContext("2d")?.putImageData(image, 0, 0);
+  return layer;
+}
+
+export function drawResult(
+  context: CanvasRenderingContext2D,
+  result: Result,
+  masks: OffscreenCanvas | undefined,
+  options: DrawOptions,
+): void {
+  const { scaleX, scaleY, density, highlight } = options;
+  if (result.task === "classify") {
+    drawClasses(context, result.top5, density);
+    return;
+  }
+  if (masks) context.drawImage(masks, 0, 0, result.width * scaleX, result.height * scaleY);
+  const size = Math.round(12.5 * density);
+  context.font = `600 ${size}px system-ui, sans-serif`;
+  context.textBaseline = "middle";
+  context.lineJoin = "round";
+  const order = result.detections.map((detection, index) => ({ detection, index })).toReversed();
+  // The stressed one last, so that nothing covers it.
+  order.sort((a, b) => Number(a.index === highlight) - Number(b.index === highlight));
+  for (const { detection, index } of order) {
+    const stressed = index === highlight;
+    context.globalAlpha = highlight === undefined || stressed ? 1 : 0.25;
+    const [x, y] = [detection.xmin * scaleX, detection.ymin * scaleY];
+    const [w, h] = [(detection.xmax - detection.xmin) * scaleX, (detection.ymax - detection.ymin) * scaleY];
+    context.strokeStyle = cssColor(detection.class);
+    context.lineWidth = (stressed ? 4 : 2.5) * density;
+    context.strokeRect(x, y, w, h);
+    const text = `${detection.name} ${detection.confidence.toFixed(2)}`;
+    const pad = 5 * density;
+    const high = size + 7 * density;
+    const wide = context.measureText(text).width + 2 * pad;
+    const half = context.lineWidth / 2;
+    // Above the box; within it where the picture ends; never beyond its right edge.
+    const left = Math.max(0, Math.min(x - half, result.width * scaleX - wide));
+    const top = y - high < 0 ? y : y - high;
+    context.fillStyle = cssColor(detection.class);
+    context.beginPath();
+    context.roundRect(left, top, wide, high, 4 * density);
+    context.fill();
+    context.fillStyle = textColor(detection.class);
+    context.fillText(text, left + pad, top + high / 2 + density * 0.5);
+  }
+  context.globalAlpha = 1;
+}
+
+function drawClasses(
+  context: CanvasRenderingContext2D,
+  top: readonly { readonly name: string; readonly confidence: number }[],
+  density: number,
+): void {
+  const size = 15 * density;
+  context.font = `600 ${size}px system-ui, sans-serif`;
+  context.textBaseline = "middle";
+  const lines = top.map(({ name, confidence }) => `${confidence.toFixed(2)}  ${name}`);
+  const wide = Math.max(0, ...lines.map((line) => context.measureText(line).width)) + 22 * density;
+  context.fillStyle = "rgb(0 0 0 / 62%)";
+  context.beginPath();
+  context.roundRect(10 * density, 10 * density, wide, lines.length * size * 1.5 + 12 * density, 8 * density);
+  context.fill();
+  context.fillStyle = "#fff";
+  lines.forEach((line, i) => {
+    context.fillText(line, 21 * density, 16 * density + size * (1.5 * i + 0.75));
+  });
+}

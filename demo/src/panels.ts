@@ -1,0 +1,100 @@
+/** What the page says about the model, the device, the result and the times. */
+
+import type { NodeTiming, Result, WorkerModel } from "yolov5-ts";
+import { box, button, create } from "./dom.js";
+import { cssColor } from "./drawing.js";
+
+const BACKENDS: Readonly<Record<string, string>> = { webgpu: "WebGPU", wasm: "WebAssembly", cpu: "Reference" };
+const TASKS = { detect: "detection", segment: "segmentation", classify: "classification" } as const;
+
+export function showDevice(device: WorkerModel["device"] | undefined, notes: readonly string[]): void {
+  const software = device?.name === "webgpu" && device.adapter.includes("(software)");
+  const kind = device?.name === "webgpu" ? (software ? "software" : "gpu") : (device?.name ?? "none");
+  box("badge").dataset.kind = kind;
+  const adapter = device?.adapter.replace(/^WebAssembly /, "") ?? "";
+  box("badge-text").textContent = device ? `${BACKENDS[device.name] ?? device.name} · ${adapter}` : "no model";
+  const why = box("why");
+  why.hidden = notes.length === 0;
+  why.textContent = notes.map((note) => `${note[0].toUpperCase()}${note.slice(1)}.`).join(" ");
+}
+
+export function showModel(model: WorkerModel, title: string): void {
+  const { task, classes, parameters, layers, strides, format } = model.info;
+  box("model-name").textContent = title;
+  const count = parameters < 1e6 ? `${Math.round(parameters / 1e3)} k` : `${(parameters / 1e6).toFixed(1)} M`;
+  const facts = [
+    TASKS[task],
+    `${classes} class${classes === 1 ? "" : "es"}`,
+    `${count} parameters`,
+    `${layers} layers`,
+  ];
+  if (strides.length > 0) facts.push(`strides ${strides.join(", ")}`);
+  box("facts").textContent = [...facts, format].join(" · ");
+}
+
+export function showResult(result: Result | undefined, highlight: (index: number | undefined) => void): void {
+  const list = box("list");
+  const rows: readonly { readonly class: number; readonly name: string; readonly confidence: number }[] =
+    result === undefined ? [] : result.task === "classify" ? result.top5 : result.detections;
+  box("summary").textContent = result?.summary() ?? "Nothing yet";
+  list.replaceChildren(
+    ...rows.slice(0, 200).map((row, index) => {
+      const swatch = create("span", { className: "swatch" });
+      swatch.style.background = cssColor(row.class);
+      const bar = create("i");
+      bar.style.width = `${row.confidence * 100}%`;
+      const entry = create(
+        "button",
+        { type: "button" },
+        swatch,
+        create("span", { className: "name", textContent: row.name }),
+        create("span", { className: "meter" }, bar),
+        create("span", { className: "number", textContent: row.confidence.toFixed(2) }),
+      );
+      for (const event of ["pointerenter", "focus"]) entry.addEventListener(event, () => highlight(index));
+      for (const event of ["pointerleave", "blur"]) entry.addEventListener(event, () => highlight(undefined));
+      return create("li", {}, entry);
+    }),
+  );
+  for (const id of ["copy", "png", "txt"]) button(id).disabled = result === undefined;
+}
+
+const STAGES = ["pre", "net", "post", "draw"] as const;
+const milliseconds = (ms: number): string => `${ms < 10 ? ms.toFixed(1) : Math.round(ms)} ms`;
+
+/** @param fps of a video, median of the last frames */
+export function showTimes(result: Result | undefined, draw: number, fps?: number): void {
+  if (!result) {
+    for (const stage of STAGES) box(`time-${stage}`).textContent = "–";
+    box("fps").textContent = "–";
+    box("bar").replaceChildren();
+    return;
+  }
+  const { preprocess, inference, postprocess } = result.speed;
+  const times = [preprocess, inference, postprocess, draw];
+  const total = times.reduce((sum, ms) => sum + ms, 0);
+  STAGES.forEach((stage, i) => {
+    box(`time-${stage}`).textContent = milliseconds(times[i]);
+  });
+  box("bar").replaceChildren(
+    ...STAGES.map((stage, i) => {
+      const part = create("i", { className: stage });
+      part.style.flexGrow = String(times[i] / total);
+      return part;
+    }),
+  );
+  box("fps-label").textContent = fps === undefined ? "total" : "median";
+  box("fps").textContent = fps === undefined ? milliseconds(total) : `${fps.toFixed(1)} FPS`;
+}
+
+/** The layers that took longest. */
+export function showProfile(timings: readonly NodeTiming[]): void {
+  const total = timings.reduce((sum, { ms }) => sum + ms, 0);
+  const rows = timings.toSorted((a, b) => b.ms - a.ms).slice(0, 25);
+  const head = create("tr", {}, ...["layer", "kernel", "ms", "%"].map((text) => create("th", { scope: "col" }, text)));
+  const body = rows.map(({ name, kernel, ms }) => {
+    const cells = [name, kernel, ms.toFixed(2), `${((100 * ms) / total).toFixed(0)}`];
+    return create("tr", {}, ...cells.map((text) => create("td", {}, text)));
+  });
+  box("profile-table").replaceChildren(create("table", {}, create("thead", {}, head), create("tbody", {}, ...body)));
+}

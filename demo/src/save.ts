@@ -1,0 +1,32 @@
+/** Takes results home: JSON to the clipboard, the drawn picture, label files. */
+
+import {
+  classificationLines,
+  type DetectionResult,
+  detectionLines,
+  type Result,
+  type SegmentedDetection,
+  segmentationLines,
+} from "yolov5-ts";
+import { create } from "./dom.js";
+
+export function download(blob: Blob, name: string): void {
+  const href = URL.createObjectURL(blob);
+  create("a", { href, download: name }).click();
+  setTimeout(() => URL.revokeObjectURL(href), 10_000);
+}
+
+/** As `--save-txt --save-conf` writes them. */
+export function labelText(result: Result): string {
+  const lines =
+    result.task === "classify"
+      ? classificationLines(result)
+      : result.task === "segment"
+        ? segmentationLines(result as DetectionResult<SegmentedDetection>, true)
+        : detectionLines(result, true);
+  return lines.map((line) => `${line}\n`).join("");
+}
+
+export function json(result: Result): string {
+  return JSON.stringify(result, null, 2);
+}

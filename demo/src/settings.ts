@@ -1,0 +1,107 @@
+/** The sliders and boxes: what they stand at, and whether a change needs the network or only the suppression. */
+
+import type { Thresholds } from "yolov5-ts";
+import { box, button, create, input } from "./dom.js";
+
+const DEFAULTS = { conf: 0.25, iou: 0.45, "max-det": 1000, imgsz: 640 } as const;
+type Slider = keyof typeof DEFAULTS;
+const SLIDERS = Object.keys(DEFAULTS) as Slider[];
+
+export interface SettingsHandlers {
+  /** Thresholds changed: the raw outputs are still good. */
+  readonly onThresholds: () => void;
+  /** The input size changed: the network must run again. */
+  readonly onSize: () => void;
+}
+
+export class Settings {
+  private defaultSize: number = DEFAULTS.imgsz;
+  private readonly handlers: SettingsHandlers;
+
+  constructor(handlers: SettingsHandlers) {
+    this.handlers = handlers;
+    for (const name of SLIDERS) {
+      input(name).addEventListener("input", () => {
+        this.show(name);
+        if (name !== "imgsz") handlers.onThresholds();
+      });
+    }
+    // A run for every step of the slider would only queue up.
+    input("imgsz").addEventListener("change", () => handlers.onSize());
+    input("agnostic").addEventListener("change", () => handlers.onThresholds());
+    button("classes-all").addEventListener("click", () => this.checkAll(true));
+    button("classes-none").addEventListener("click", () => this.checkAll(false));
+    button("reset").addEventListener("click", () => {
+      this.reset();
+      handlers.onSize();
+    });
+    this.reset();
+  }
+
+  get imgsz(): number {
+    return input("imgsz").valueAsNumber;
+  }
+
+  get thresholds(): Thresholds {
+    const boxes = this.classBoxes();
+    const kept = boxes.flatMap((item, index) => (item.checked ? [index] : []));
+    return {
+      conf: input("conf").valueAsNumber,
+      iou: input("iou").valueAsNumber,
+      maxDet: input("max-det").valueAsNumber,
+      agnostic: input("agnostic").checked,
+      ...(kept.length === boxes.length ? {} : { classes: kept }),
+    };
+  }
+
+  /** A model's own size and classes. */
+  adopt(names: readonly string[], size: number): void {
+    const list = box("class-list");
+    for (const label of list.querySelectorAll("label")) label.remove();
+    names.forEach((name) => {
+      const check = create("input", { type: "checkbox", checked: true });
+      check.addEventListener("change", () => this.classesChanged());
+      list.append(create("label", {}, check, name));
+    });
+    this.defaultSize = size;
+    input("imgsz").valueAsNumber = size;
+    this.show("imgsz");
+    this.showClasses();
+  }
+
+  private reset(): void {
+    for (const name of SLIDERS) {
+      input(name).valueAsNumber = name === "imgsz" ? this.defaultSize : DEFAULTS[name];
+      this.show(name);
+    }
+    input("agnostic").checked = false;
+    for (const item of this.classBoxes()) item.checked = true;
+    this.showClasses();
+  }
+
+  private classBoxes(): HTMLInputElement[] {
+    return [...box("class-list").querySelectorAll("input")];
+  }
+
+  private checkAll(checked: boolean): void {
+    for (const item of this.classBoxes()) item.checked = checked;
+    this.classesChanged();
+  }
+
+  private classesChanged(): void {
+    this.showClasses();
+    this.handlers.onThresholds();
+  }
+
+  private showClasses(): void {
+    const boxes = this.classBoxes();
+    const kept = boxes.filter((item) => item.checked).length;
+    box("classes-state").textContent = kept === boxes.length ? `all ${kept}` : `${kept} of ${boxes.length}`;
+  }
+
+  private show(name: Slider): void {
+    const { value, valueAsNumber } = input(name);
+    box(`${name}-out`).textContent =
+      name === "imgsz" ? `${value} px` : name === "max-det" ? value : valueAsNumber.toFixed(2);
+  }
+}

@@ -1,0 +1,52 @@
+/** The demo page: `vite demo` serves it, `vite build demo` writes it to demo/dist. It uses the built package. */
+
+import { fileURLToPath } from "node:url";
+import { defineConfig, type Plugin } from "vite";
+
+const from = (path: string): string => fileURLToPath(new URL(path, import.meta.url));
+
+/** What the built page may do: scripts of its own, WebAssembly, workers from blobs; no inline code, no eval. */
+const POLICY = [
+  "default-src 'self'",
+  "script-src 'self' 'wasm-unsafe-eval'",
+  "worker-src 'self' blob:",
+  "img-src 'self' blob: data:",
+  "media-src 'self' blob:",
+  "connect-src 'self' https: http: blob: data:",
+  "object-src 'none'",
+  "base-uri 'self'",
+].join("; ");
+
+const contentPolicy: Plugin = {
+  name: "content-policy",
+  apply: "build",
+  transformIndexHtml: () => [
+    {
+      tag: "meta",
+      attrs: { "http-equiv": "Content-Security-Policy", content: POLICY },
+      injectTo: "head-prepend",
+    },
+  ],
+};
+
+/** With these headers the WASM backend may use threads. */
+const ISOLATION = {
+  "Cross-Origin-Opener-Policy": "same-origin",
+  "Cross-Origin-Embedder-Policy": "credentialless",
+};
+
+export default defineConfig({
+  root: from("."),
+  base: "./",
+  plugins: [contentPolicy],
+  resolve: {
+    alias: [
+      { find: /^yolov5-ts$/, replacement: from("../dist/index.js") },
+      { find: /^yolov5-ts\/models\//, replacement: from("../models/") },
+    ],
+  },
+  server: { headers: ISOLATION, fs: { allow: [from("..")] } },
+  preview: { headers: ISOLATION },
+  // The policy forbids scripts and styles within the page, and modulepreload needs no polyfill where WebGPU exists.
+  build: { outDir: from("dist"), emptyOutDir: true, target: "es2022", assetsInlineLimit: 0, modulePreload: false, chunkSizeWarningLimit: 1200 },
+});
