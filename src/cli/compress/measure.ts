@@ -5,7 +5,7 @@ import { moduleFlops } from "../../compress/index.js";
 import type { DetectionDataset } from "../../eval/dataset/types.js";
 import { type Evaluation, evaluate, type PictureOutcome } from "../../eval/evaluate.js";
 import { type BackendChoice, openBackend } from "../../node/backends.js";
-import type { Backend, ComputeDType } from "../../runtime/backend.js";
+import type { Backend } from "../../runtime/backend.js";
 import type { ModuleNode } from "../../weights/types.js";
 import { exportSafetensors } from "../../yolov5/exportSafetensors.js";
 import { computeDTypeFor, createMember, type OpenedModel, openModel } from "../../yolov5/loadModel.js";
@@ -23,7 +23,6 @@ export interface Candidate {
   readonly bytes: Uint8Array;
   readonly opened: OpenedModel;
   readonly info: ModelInfo;
-  readonly half: boolean;
 }
 
 export interface Latency {
@@ -66,7 +65,7 @@ export function asFile(
   const bytes = exportSafetensors(own, info, { half });
   const opened = openModel(bytes, { path: name });
   const again = createMember(opened, backend, { path: name });
-  return { name, bytes, opened, info: { ...again.info, names: info.names }, half };
+  return { name, bytes, opened, info: { ...again.info, names: info.names } };
 }
 
 export interface EvaluateContext {
@@ -79,10 +78,10 @@ export interface EvaluateContext {
 
 /** `val` of one candidate. */
 export async function evaluateCandidate(
-  { opened, name, info, half }: Pick<Candidate, "opened" | "name" | "info" | "half">,
+  { opened, name, info }: Pick<Candidate, "opened" | "name" | "info">,
   { backend, dataset, imgsz, output, onPicture }: EvaluateContext,
 ): Promise<Evaluation> {
-  const { network } = createMember(opened, backend, { path: name, dtype: dtypeOf(opened, backend, half) });
+  const { network } = createMember(opened, backend, { path: name, dtype: computeDTypeFor(opened, backend, {}) });
   // Not disposed: that would take the backend along, which other candidates use.
   const model = new Model([{ network, info }], backend, () => Promise.reject(new Error("no pictures are read here")));
   const bar = steps(output, `measuring ${name}`);
@@ -101,12 +100,7 @@ export async function evaluateCandidate(
   }
 }
 
-/** Half floats on disk are half floats in WebGPU; the CPU's backends have no arithmetic for them. */
-function dtypeOf(opened: OpenedModel, backend: Backend, half: boolean): ComputeDType {
-  return computeDTypeFor(opened, backend, { half: half && backend.name === "webgpu" });
-}
-
-/** Times all candidates on all backends, interleaved. */
+/** Times all candidates, interleaved, on each backend. */
 export async function measureLatencies(
   candidates: readonly Candidate[],
   options: {
@@ -117,46 +111,42 @@ export async function measureLatencies(
   },
   output: Output,
 ): Promise<Latency[][]> {
-  const opened: Backend[] = [];
-  const engines: { engine: BenchEngine; candidate: number }[] = [];
-  try {
-    for (const choice of options.backends) {
-      const backend = await openBackend(choice, { threads: options.threads });
-      opened.push(backend);
-      for (const [candidate, own] of candidates.entries()) {
-        engines.push({ engine: engineOf(own, backend, options.imgsz), candidate });
-      }
-    }
-    const list = engines.map(({ engine }) => engine);
-    const bar = steps(output, "timing");
-    const { signal } = output.io;
-    const { iterations } = options;
-    const times = await measure(list, {
-      iterations,
-      warmup: 3,
-      seconds: 300,
-      signal,
-      onRound: (round) => bar.update(round, iterations),
-    }).finally(() => bar.stop());
-    const result: Latency[][] = candidates.map(() => []);
-    for (const [i, { engine, candidate }] of engines.entries()) {
-      result[candidate].push({
-        backend: engine.backend,
-        medianMs: quantile(times[i], 0.5),
-        p95Ms: quantile(times[i], 0.95),
-        minMs: Math.min(...times[i]),
-        peakBytes: (await engine.peakBytes()) ?? 0,
+  const result: Latency[][] = candidates.map(() => []);
+  for (const choice of options.backends) {
+    // One backend after another: the threads of one would spin while the next is timed.
+    const backend = await openBackend(choice, { threads: options.threads });
+    const engines: BenchEngine[] = [];
+    const bar = steps(output, `timing on ${backend.name}`);
+    try {
+      for (const own of candidates) engines.push(engineOf(own, backend, options.imgsz));
+      const { iterations } = options;
+      const times = await measure(engines, {
+        iterations,
+        warmup: 3,
+        seconds: 300,
+        signal: output.io.signal,
+        onRound: (round) => bar.update(round, iterations),
       });
+      for (const [i, engine] of engines.entries()) {
+        result[i].push({
+          backend: engine.backend,
+          medianMs: quantile(times[i], 0.5),
+          p95Ms: quantile(times[i], 0.95),
+          minMs: Math.min(...times[i]),
+          peakBytes: (await engine.peakBytes()) ?? 0,
+        });
+      }
+    } finally {
+      bar.stop();
+      for (const engine of engines) engine.dispose();
+      backend.dispose();
     }
-    return result;
-  } finally {
-    for (const { engine } of engines) engine.dispose();
-    for (const backend of opened) backend.dispose();
   }
+  return result;
 }
 
-function engineOf({ opened, name, half }: Candidate, backend: Backend, imgsz: number): BenchEngine {
-  const dtype = dtypeOf(opened, backend, half);
+function engineOf({ opened, name }: Candidate, backend: Backend, imgsz: number): BenchEngine {
+  const dtype = computeDTypeFor(opened, backend, {});
   const { network, info } = createMember(opened, backend, { path: name, dtype });
   const shape = [1, 3, imgsz, imgsz] as const;
   const input = benchInput({ task: info.task, imgsz: [imgsz, imgsz], stride: info.stride, batch: 1 });

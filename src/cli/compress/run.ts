@@ -91,7 +91,7 @@ class CompressRun {
       flags,
       info,
       mapOf: async (module, name) => {
-        const candidate = { opened: { ...opened, module }, name, info, half: false };
+        const candidate = { opened: { ...opened, module }, name, info };
         return this.complete(await evaluateCandidate(candidate, context)).metrics.map50_95;
       },
     });

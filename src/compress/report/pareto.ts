@@ -14,7 +14,13 @@ export interface ParetoPoint {
 
 /** @param what runs it, for the axis: `wasm`. */
 export function paretoSpec(points: readonly ParetoPoint[], what: string): Spec {
-  const values = points.map((point, i) => ({ ...point, best: isBest(point, points), above: i % 2 === 0 }));
+  const highest = Math.max(...points.map(({ map }) => map));
+  // Neighbours' names stand above and below by turns, but never below the axis.
+  const values = points.map((point, i) => ({
+    ...point,
+    best: isBest(point, points),
+    above: i % 2 === 0 || point.map < highest / 8,
+  }));
   const front = values.filter(({ best }) => best).sort((a, b) => a.ms - b.ms);
   const color = { signal: "datum.best ? '#0b57d0' : '#999'" };
   return {
