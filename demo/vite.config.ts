@@ -48,5 +48,12 @@ export default defineConfig({
   server: { headers: ISOLATION, fs: { allow: [from("..")] } },
   preview: { headers: ISOLATION },
   // The policy forbids scripts and styles within the page, and modulepreload needs no polyfill where WebGPU exists.
-  build: { outDir: from("dist"), emptyOutDir: true, target: "es2022", assetsInlineLimit: 0, modulePreload: false, chunkSizeWarningLimit: 1200 },
+  build: {
+    outDir: from("dist"),
+    emptyOutDir: true,
+    target: "es2022",
+    assetsInlineLimit: 0,
+    modulePreload: false,
+    chunkSizeWarningLimit: 1200,
+  },
 });

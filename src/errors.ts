@@ -21,6 +21,25 @@ export type ErrorCode =
   | "OPTION"
   | "NUMERIC";
 
+/** Written out, because minifiers rename classes. */
+const NAMES: Readonly<Record<ErrorCode, string>> = {
+  SHAPE: "ShapeError",
+  ATTRIBUTE: "AttributeError",
+  UNSUPPORTED: "UnsupportedError",
+  DEVICE: "DeviceError",
+  DEVICE_LOST: "DeviceLostError",
+  SHADER: "ShaderCompileError",
+  DISPOSED: "DisposedError",
+  WEIGHT: "WeightError",
+  GRAPH: "GraphError",
+  IMAGE: "ImageError",
+  CHECKPOINT: "CheckpointError",
+  DOWNLOAD: "DownloadError",
+  DATASET: "DatasetError",
+  OPTION: "OptionError",
+  NUMERIC: "NumericError",
+};
+
 /** Base of all errors that this engine throws on purpose. `details` holds the values that the message names. */
 export class EngineError extends Error {
   readonly code: ErrorCode;
@@ -33,7 +52,7 @@ export class EngineError extends Error {
     options?: { cause?: unknown },
   ) {
     super(message, options);
-    this.name = new.target.name;
+    this.name = NAMES[code];
     this.code = code;
     this.details = details;
   }

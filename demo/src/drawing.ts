@@ -53,7 +53,9 @@ export function drawResult(
     return;
   }
   if (masks) context.drawImage(masks, 0, 0, result.width * scaleX, result.height * scaleY);
-  const size = Math.round(12.5 * density);
+  // On a phone's width labels would hide what they name.
+  const points = Math.min(12.5, Math.max(9, (result.width * scaleX) / density / 42));
+  const size = Math.round(points * density);
   context.font = `600 ${size}px system-ui, sans-serif`;
   context.textBaseline = "middle";
   context.lineJoin = "round";
@@ -66,11 +68,11 @@ export function drawResult(
     const [x, y] = [detection.xmin * scaleX, detection.ymin * scaleY];
     const [w, h] = [(detection.xmax - detection.xmin) * scaleX, (detection.ymax - detection.ymin) * scaleY];
     context.strokeStyle = cssColor(detection.class);
-    context.lineWidth = (stressed ? 4 : 2.5) * density;
+    context.lineWidth = (stressed ? 0.32 : 0.2) * size;
     context.strokeRect(x, y, w, h);
     const text = `${detection.name} ${detection.confidence.toFixed(2)}`;
-    const pad = 5 * density;
-    const high = size + 7 * density;
+    const pad = 0.4 * size;
+    const high = size + 0.55 * size;
     const wide = context.measureText(text).width + 2 * pad;
     const half = context.lineWidth / 2;
     // Above the box; within it where the picture ends; never beyond its right edge.

@@ -4,8 +4,8 @@ import { DeviceError, OptionError } from "../errors.js";
 import type { Backend } from "../runtime/backend.js";
 import { createCpuBackend } from "../runtime/cpu/cpuBackend.js";
 import { createWasmBackend } from "../runtime/wasm/index.js";
-import { createWebGpuBackend } from "../runtime/webgpu/index.js";
-import { RenewingBackend } from "./renewingBackend.js";
+import { createWebGpuBackend, type WebGpuBackend } from "../runtime/webgpu/index.js";
+import { RenewingBackend, type RenewingOptions } from "./renewingBackend.js";
 
 export type BackendChoice = "auto" | "webgpu" | "wasm" | "cpu";
 
@@ -25,7 +25,7 @@ function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }
 
-async function openWebGpu(options: BackendOptions, hardwareOnly: boolean): Promise<Backend> {
+async function openWebGpu(options: BackendOptions, hardwareOnly: boolean): Promise<WebGpuBackend> {
   const gpu = options.gpu ?? globalThis.navigator?.gpu;
   if (!gpu) {
     const why =
@@ -55,6 +55,12 @@ async function openWebGpu(options: BackendOptions, hardwareOnly: boolean): Promi
   }
 }
 
+function renewing(backend: WebGpuBackend, options: Omit<RenewingOptions, "isLost">): Backend {
+  // Of two promises that are settled, the first one wins.
+  const isLost = () => Promise.race([backend.device.lost.then(() => true), Promise.resolve().then(() => false)]);
+  return new RenewingBackend(backend, { ...options, isLost });
+}
+
 /** @throws DeviceError where there is no WebAssembly or the page's policy forbids it. */
 async function openWasm(options: BackendOptions): Promise<Backend> {
   if (typeof WebAssembly !== "object") throw new DeviceError("wasm: this browser has no WebAssembly");
@@ -75,7 +81,9 @@ async function openCpuSide(options: BackendOptions): Promise<Backend> {
   try {
     return await openWasm(options);
   } catch (error) {
-    options.onNote?.(`not on WASM: ${messageOf(error)}; running on the reference, which is slow`);
+    options.onNote?.(
+      `not on WASM: ${messageOf(error).replace(/^wasm: /, "")}; running on the reference, which is slow`,
+    );
     return createCpuBackend();
   }
 }
@@ -93,13 +101,13 @@ export async function openBackend(choice: BackendChoice, options: BackendOptions
     case "wasm":
       return openWasm(options);
     case "webgpu":
-      return new RenewingBackend(await openWebGpu(options, false), { onNote });
+      return renewing(await openWebGpu(options, false), { onNote });
     case "auto":
       try {
         const webgpu = await openWebGpu(options, true);
-        return new RenewingBackend(webgpu, { onNote, fallback: () => openCpuSide(options) });
+        return renewing(webgpu, { onNote, fallback: () => openCpuSide(options) });
       } catch (error) {
-        onNote?.(`not on WebGPU: ${messageOf(error)}`);
+        onNote?.(`not on WebGPU: ${messageOf(error).replace(/^webgpu: /, "")}`);
         return openCpuSide(options);
       }
     default:

@@ -10,6 +10,8 @@ import type { Backend, BackendName, CompileOptions, Executable, MemoryUse, NodeT
 import type { HostTensor } from "../tensor/index.js";
 
 export interface RenewingOptions {
+  /** Whether the device is gone, so that an error tells of that and not of, say, a picture that is too large for it. */
+  readonly isLost: () => Promise<boolean>;
   readonly onNote?: ((note: string) => void) | undefined;
   /** Opened when a lost device cannot be had again. Without it such calls reject with the reason. */
   readonly fallback?: (() => Promise<Backend>) | undefined;
@@ -22,7 +24,7 @@ export class RenewingBackend implements Backend {
   private disposed = false;
 
   /** @param backend opens a lost device again by itself, as the WebGPU backend does; disposed of with this one */
-  constructor(backend: Backend, options: RenewingOptions = {}) {
+  constructor(backend: Backend, options: RenewingOptions) {
     this.backend = backend;
     this.options = options;
   }
@@ -61,24 +63,27 @@ export class RenewingBackend implements Backend {
    */
   async recover<T>(failed: unknown, work: () => Promise<T>): Promise<T> {
     if (this.disposed) throw new DisposedError("the model");
-    if (!(failed instanceof DeviceLostError)) throw failed;
-    this.note("the WebGPU device was lost; running again on a new one");
-    try {
-      return await work();
-    } catch (error) {
-      const { fallback } = this.options;
-      const gone = error instanceof DeviceLostError || error instanceof DeviceError;
-      if (this.disposed || !gone || !fallback) throw error;
-      this.replacement ??= fallback().then((backend) => {
-        this.note(`WebGPU is gone (${(error as EngineError).message}); running on ${backend.name}`);
-        this.backend.dispose();
-        this.backend = backend;
-        if (this.disposed) backend.dispose();
-        return backend;
-      });
-      await this.replacement;
-      return work();
+    let reason = failed;
+    if (failed instanceof DeviceLostError) {
+      this.note("the WebGPU device was lost; running again on a new one");
+      try {
+        return await work();
+      } catch (error) {
+        reason = error;
+      }
     }
+    const { fallback, isLost } = this.options;
+    const gone = reason instanceof DeviceLostError || (reason instanceof DeviceError && (await isLost()));
+    if (this.disposed || !gone || !fallback) throw reason;
+    this.replacement ??= fallback().then((backend) => {
+      this.note(`WebGPU is gone (${(reason as EngineError).message}); running on ${backend.name}`);
+      this.backend.dispose();
+      this.backend = backend;
+      if (this.disposed) backend.dispose();
+      return backend;
+    });
+    await this.replacement;
+    return work();
   }
 
   dispose(): void {

@@ -2,3 +2,4 @@
 import * as engine from "./dist/index.js";
 
 globalThis.engine = engine;
+document.body.dataset.ready = "";

@@ -57,8 +57,9 @@ export async function serveSite(mounts: readonly Mount[]): Promise<Site> {
       response.end(bytes);
       return;
     }
-    if (!path.endsWith("favicon.ico")) missing.push(path);
-    response.statusCode = 404;
+    const icon = path.endsWith("favicon.ico");
+    if (!icon) missing.push(path);
+    response.statusCode = icon ? 204 : 404;
     response.end("not found");
   });
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));

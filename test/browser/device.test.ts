@@ -1,0 +1,176 @@
+/** What becomes of a call when the graphics device is absent, refuses, or goes away: an answer within a second. */
+
+import type { Browser, Page } from "playwright-core";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { chromiumMissing, launchChromium } from "./support/chromium.js";
+import { createWorkspace, type Workspace } from "./support/dist.js";
+import { type EngineWindow, openPlain, plainSites } from "./support/pages.js";
+import { type Site, serveSite } from "./support/server.js";
+
+const LIMIT_MS = 1000;
+
+/** What tests do to the page's WebGPU; put in place before the page's own scripts. */
+interface Tampering {
+  adapter?: "null" | "hanging" | undefined;
+  device?: "rejects" | undefined;
+  /** Say that the software adapter is hardware, so that `auto` takes it. */
+  pretend?: boolean;
+}
+
+interface TamperedWindow extends EngineWindow {
+  readonly tampering: Tampering;
+  readonly devices: readonly GPUDevice[];
+}
+
+function tamper(): void {
+  const tampering: Tampering = {};
+  const devices: GPUDevice[] = [];
+  Object.assign(globalThis, { tampering, devices });
+  const { requestAdapter } = GPU.prototype;
+  const { requestDevice } = GPUAdapter.prototype;
+  GPU.prototype.requestAdapter = async function (options) {
+    if (tampering.adapter === "null") return null;
+    const adapter = await requestAdapter.call(this, options);
+    if (adapter && tampering.pretend) {
+      Object.defineProperty(adapter, "info", { value: { description: "Pretended GPU", isFallbackAdapter: false } });
+    }
+    return adapter;
+  };
+  GPUAdapter.prototype.requestDevice = async function (descriptor) {
+    if (tampering.device === "rejects") throw new DOMException("not today", "OperationError");
+    const device = await requestDevice.call(this, descriptor);
+    devices.push(device);
+    return device;
+  };
+}
+
+describe.skipIf(chromiumMissing())("the graphics device in a page", () => {
+  let workspace: Workspace;
+  let site: Site;
+  let browser: Browser;
+
+  beforeAll(async () => {
+    workspace = createWorkspace();
+    site = await serveSite(plainSites(workspace));
+    browser = await launchChromium();
+  });
+
+  afterAll(async () => {
+    await browser?.close();
+    await site?.close();
+    workspace?.dispose();
+  });
+
+  async function open(tampering: Tampering): Promise<Page> {
+    const page = await browser.newPage();
+    await page.addInitScript(tamper);
+    await openPlain(page, site.origin, "/plain/");
+    await page.evaluate((wanted) => {
+      Object.assign((globalThis as unknown as TamperedWindow).tampering, wanted);
+    }, tampering);
+    return page;
+  }
+
+  test.each([
+    [{ adapter: "null" }, /no adapter found/],
+    [{ device: "rejects" }, /gives no device: .*not today/],
+  ] as const)("%j: webgpu is refused with the reason, auto takes WASM with a note", async (tampering, reason) => {
+    const page = await open(tampering);
+    const found = await page.evaluate(async () => {
+      const { engine, tampering } = globalThis as unknown as TamperedWindow;
+      tampering.pretend = true;
+      const bytes = await (await fetch("models/codes.safetensors")).arrayBuffer();
+      const started = performance.now();
+      const asked = await engine.load(bytes, { backend: "webgpu" }).then(
+        () => "loaded",
+        (error: Error) => `${error.name}: ${error.message}`,
+      );
+      const refusedMs = performance.now() - started;
+      const notes: string[] = [];
+      const model = await engine.load(bytes, { onNote: (note) => notes.push(note) });
+      const { name } = model.device;
+      model.dispose();
+      return { asked, refusedMs, notes, name };
+    });
+    expect(found.asked).toMatch(/^DeviceError: /);
+    expect(found.asked).toMatch(reason);
+    expect(found.refusedMs).toBeLessThan(LIMIT_MS);
+    expect(found.name).toBe("wasm");
+    expect(found.notes[0]).toMatch(/^not on WebGPU: /);
+    expect(found.notes[0]).toMatch(reason);
+    await page.close();
+  });
+
+  test("lost in the middle of a call: the call is answered by a new device, with a note", async () => {
+    const page = await open({});
+    const found = await page.evaluate(async () => {
+      const { engine, devices } = globalThis as unknown as TamperedWindow;
+      const notes: string[] = [];
+      const model = await engine.load("models/codes.safetensors", {
+        backend: "webgpu",
+        onNote: (note) => notes.push(note),
+      });
+      const picture = await (await fetch("examples/codes.png")).blob();
+      const before = await model.detect(picture, { imgsz: 320 });
+      const calls = [1, 2, 3].map(() => model.detect(picture, { imgsz: 320 }));
+      // Once the first is under way.
+      await new Promise((resolve) => setTimeout(resolve, 60));
+      devices[0].destroy();
+      const after = await Promise.all(calls);
+      const { name } = model.device;
+      model.dispose();
+      return {
+        name,
+        notes,
+        devices: devices.length,
+        before: JSON.stringify(before.toJSON().input) + before.summary(),
+        after: after.map((result) => JSON.stringify(result.toJSON().input) + result.summary()),
+      };
+    });
+    expect(found.after).toEqual([found.before, found.before, found.before]);
+    expect(found.name).toBe("webgpu");
+    expect(found.devices).toBe(2);
+    expect(found.notes).toContain("the WebGPU device was lost; running again on a new one");
+    await page.close();
+  });
+
+  test("lost for good: the call rejects with the reason, within a second", async () => {
+    const page = await open({});
+    const found = await page.evaluate(async () => {
+      const { engine, devices, tampering } = globalThis as unknown as TamperedWindow;
+      const picture = await (await fetch("examples/codes.png")).blob();
+      const model = await engine.load("models/codes.safetensors", { backend: "webgpu" });
+      await model.detect(picture, { imgsz: 320 });
+      tampering.adapter = "null";
+      const call = model.detect(picture, { imgsz: 320 }).then(
+        () => "answered",
+        (error: Error) => `${error.name}: ${error.message}`,
+      );
+      await new Promise((resolve) => setTimeout(resolve, 60));
+      devices[0].destroy();
+      const started = performance.now();
+      const outcome = await call;
+      return { outcome, ms: performance.now() - started };
+    });
+    expect(found.outcome).toMatch(/^DeviceError: webgpu: no adapter found/);
+    expect(found.ms).toBeLessThan(LIMIT_MS);
+    await page.close();
+  });
+
+  test("float16 where the device has none: a sentence, not a wrong number", async () => {
+    const page = await open({});
+    const found = await page.evaluate(async () => {
+      const { engine } = globalThis as unknown as TamperedWindow;
+      const started = performance.now();
+      const model = await engine.load("models/codes.safetensors", { backend: "webgpu", half: true });
+      const outcome = await model.detect({ data: new Uint8Array(64 * 64 * 3), width: 64, height: 64 }).then(
+        () => "answered",
+        (error: Error) => `${error.name}: ${error.message}`,
+      );
+      return { outcome, ms: performance.now() - started };
+    });
+    expect(found.outcome).toMatch(/^(UnsupportedError|DeviceError): .*float16/);
+    expect(found.ms).toBeLessThan(LIMIT_MS);
+    await page.close();
+  });
+});
