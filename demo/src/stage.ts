@@ -5,7 +5,7 @@ import { box, byId, canvas } from "./dom.js";
 import { drawResult, maskLayer } from "./drawing.js";
 
 /** Share of the window's height that a picture may take. */
-const MOST_HEIGHT = 0.72;
+const MOST_HEIGHT = 0.68;
 /** Pictures smaller than the stage grow by no more than this. */
 const MOST_GROWTH = 4;
 

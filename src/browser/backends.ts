@@ -48,6 +48,14 @@ async function openWebGpu(options: BackendOptions, hardwareOnly: boolean): Promi
   try {
     return await Promise.race([opening, late]);
   } catch (error) {
+    // Where the engine's sentence speaks of drivers and flags, a page's visitor needs another one.
+    if (error instanceof DeviceError && error.message.startsWith("webgpu: no adapter found")) {
+      throw new DeviceError(
+        "webgpu: no adapter found, this browser has none for its graphics card or driver; use backend auto or wasm",
+        error.details,
+        { cause: error },
+      );
+    }
     if (error instanceof DeviceError) throw error;
     throw new DeviceError(`webgpu: ${messageOf(error)}`, {}, { cause: error });
   } finally {
