@@ -1,7 +1,7 @@
 /** The WASM backend around its kernels: memory, taps, threads, failures, disposal. */
 
 import { describe, expect, it } from "vitest";
-import { DisposedError, OptionError, ShapeError, UnsupportedError } from "../../../src/errors.js";
+import { DisposedError, LimitError, OptionError, ShapeError, UnsupportedError } from "../../../src/errors.js";
 import { openWasm } from "../../../src/node/wasm.js";
 import { type Graph, GraphBuilder, type ValueId } from "../../../src/ops/index.js";
 import { createCpuBackend } from "../../../src/runtime/cpu/cpuBackend.js";
@@ -121,7 +121,7 @@ describe("memory", () => {
     const x = b.input("x", { shape: [1, 16, 6400, 6400], dtype: "float32" });
     const huge = b.add("upsampleNearest", "up", [x], { scale: [2, 2] });
     const backend = await openWasm({ threads: 1 });
-    await expect(backend.compile(b.finish([huge]))).rejects.toThrow(UnsupportedError);
+    await expect(backend.compile(b.finish([huge]))).rejects.toThrow(LimitError);
     await expect(backend.compile(b.finish([huge]))).rejects.toThrow(
       /GiB, WebAssembly memory ends at 4 GiB; use a smaller/,
     );
