@@ -9,6 +9,7 @@ import { computeDTypeFor, createMember } from "./yolov5/loadModel.js";
 import { Model } from "./yolov5/model.js";
 
 export * from "./common.js";
+export * from "./compress/index.js";
 export * from "./eval/index.js";
 export type { BackendChoice } from "./node/backends.js";
 export { openClassificationDataset } from "./node/datasets/classification.js";
