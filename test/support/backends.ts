@@ -26,6 +26,15 @@ export const WEBGPU: ParityBackend = {
 
 export const WASM: ParityBackend = { name: "wasm", slow: false, open: () => openWasm() };
 
+/** Other instructions and thread counts than this machine's own choice: part of the long suite. */
+const WASM_VARIANTS: readonly ParityBackend[] = (["relaxed", "simd", "scalar"] as const).flatMap((instructions) =>
+  [1, 2].map((threads) => ({
+    name: `wasm ${instructions} ${threads}`,
+    slow: instructions === "scalar",
+    open: () => openWasm({ instructions, threads }),
+  })),
+);
+
 export function parityBackends(): readonly ParityBackend[] {
-  return [CPU, WASM, WEBGPU];
+  return [CPU, WASM, WEBGPU, ...(process.env.YOLOV5_FULL === "1" ? WASM_VARIANTS : [])];
 }

@@ -3,13 +3,13 @@
 import { OPS } from "../../src/ops/index.js";
 import { BLOCKS } from "../../src/yolov5/graph/catalogue.js";
 import { ARCHITECTURES } from "../parity/architectures.js";
-import { parityBackends } from "./backends.js";
+import { CPU, WASM, WEBGPU } from "./backends.js";
 
 const START = "<!-- support matrix: generated, UPDATE_README=1 npx vitest run test/docs -->";
 const END = "<!-- end of the support matrix -->";
 
 export function supportMatrix(): string {
-  const backends = parityBackends().map(({ name }) => name);
+  const backends = [CPU, WASM, WEBGPU].map(({ name }) => name);
   const rows = ARCHITECTURES.map(
     ({ title, task, references }) =>
       `| ${title} | ${task} | ${backends.map(() => "✓").join(" | ")} | ${references.map((name) => `\`${name}\``).join(", ")} |`,
