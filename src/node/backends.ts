@@ -1,8 +1,9 @@
-/** Backends as Node has them: WebGPU through npm `webgpu` (optional), WASM, and the reference. */
+/** Backends as Node has them: WebGPU through npm `webgpu` and gpu.js (both optional), WASM, and the reference. */
 
 import { DeviceError, OptionError } from "../errors.js";
 import type { Backend, BackendName } from "../runtime/backend.js";
 import { createCpuBackend } from "../runtime/cpu/cpuBackend.js";
+import { createGpujsBackend } from "../runtime/gpujs/index.js";
 import { createWebGpuBackend } from "../runtime/webgpu/index.js";
 import { mayHaveVulkan } from "./vulkan.js";
 import { openWasm } from "./wasm.js";
@@ -56,6 +57,8 @@ export async function openBackend(choice: BackendChoice, options: BackendOptions
       return openWasm(wasm);
     case "webgpu":
       return openWebGpu();
+    case "gpujs":
+      return createGpujsBackend({ importModule: () => import("gpu.js") });
     case "auto":
       try {
         return await openWebGpu(true);

@@ -1,0 +1,71 @@
+/** The gpu.js backend: for browsers with WebGL2 and no WebGPU; in Node it runs in gpu.js's CPU modes. */
+
+import { DeviceError, UnsupportedError } from "../../errors.js";
+import { type FoldCache, type Graph, optimize } from "../../ops/index.js";
+import type { Backend, CompileOptions, Executable } from "../backend.js";
+import { GpujsDevice, type GpujsMode } from "./device.js";
+import { GpujsExecutable } from "./executable.js";
+import { type GpuLibrary, loadLibrary } from "./library.js";
+
+export interface GpujsBackendOptions {
+  /** The host's way to the optional package: `() => import("gpu.js")`. */
+  readonly importModule: () => Promise<unknown>;
+  /** Default `auto`: WebGL2 where the host has it, else gpu.js's WebAssembly mode, else its JavaScript mode. */
+  readonly mode?: GpujsMode | "auto";
+}
+
+class GpujsBackend implements Backend {
+  readonly name = "gpujs";
+  readonly adapter: string;
+  readonly software: boolean;
+  private readonly device: GpujsDevice;
+  private readonly folded: FoldCache = new WeakMap();
+  private readonly executables = new Set<GpujsExecutable>();
+  private disposed = false;
+
+  constructor(library: GpuLibrary, mode: GpujsMode | "auto") {
+    this.device = new GpujsDevice(library, mode);
+    this.adapter = this.device.adapter;
+    this.software = this.device.software;
+  }
+
+  async compile(graph: Graph, options: CompileOptions = {}): Promise<Executable> {
+    return this.build(graph, options);
+  }
+
+  dispose(): void {
+    if (this.disposed) return;
+    this.disposed = true;
+    for (const executable of [...this.executables]) executable.dispose();
+    this.device.dispose();
+  }
+
+  private async build(graph: Graph, options: CompileOptions): Promise<GpujsExecutable> {
+    if (this.disposed) throw new DeviceError("gpujs: the backend was disposed; open it again");
+    const dtype = options.dtype ?? "float32";
+    if (dtype !== "float32") {
+      throw new UnsupportedError(`gpujs: dtype ${dtype} is not supported here; use float32`, { dtype });
+    }
+    options.signal?.throwIfAborted();
+    const keepTaps = options.keepTaps ?? false;
+    // As outputs, tapped values survive the passes.
+    const outputs = keepTaps ? [...new Set([...graph.outputs, ...graph.taps.values()])] : graph.outputs;
+    const executable = new GpujsExecutable(
+      this.device,
+      graph,
+      optimize({ ...graph, outputs }, this.folded),
+      keepTaps ? undefined : () => this.build(graph, { ...options, keepTaps: true }),
+      (self) => this.executables.delete(self),
+    );
+    this.executables.add(executable);
+    return executable;
+  }
+}
+
+/**
+ * Opens the gpu.js backend.
+ * @throws DeviceError when the package is absent or the host cannot run the mode.
+ */
+export async function createGpujsBackend({ importModule, mode = "auto" }: GpujsBackendOptions): Promise<Backend> {
+  return new GpujsBackend(await loadLibrary(importModule), mode);
+}
