@@ -4,7 +4,12 @@ import { execFileSync } from "node:child_process";
 import { chmod, readFile, rm } from "node:fs/promises";
 import { build } from "esbuild";
 
-const { version, dependencies = {}, optionalDependencies = {} } = JSON.parse(await readFile("package.json", "utf8"));
+const {
+  version,
+  dependencies = {},
+  optionalDependencies = {},
+  peerDependencies = {},
+} = JSON.parse(await readFile("package.json", "utf8"));
 await rm("dist", { recursive: true, force: true });
 
 const common = {
@@ -25,7 +30,10 @@ await build({
   platform: "node",
   splitting: true,
   chunkNames: "chunks/[name]-[hash]",
-  external: [...Object.keys(dependencies), ...Object.keys(optionalDependencies)].flatMap((name) => [name, `${name}/*`]),
+  external: Object.keys({ ...dependencies, ...optionalDependencies, ...peerDependencies }).flatMap((name) => [
+    name,
+    `${name}/*`,
+  ]),
 });
 /**
  * The decoders of @jsquash name a .wasm file beside themselves, which is embedded and never asked for. Bundlers of our
