@@ -3,6 +3,7 @@
 import { execFileSync } from "node:child_process";
 import { chmod, readFile, rm } from "node:fs/promises";
 import { build } from "esbuild";
+import { gpuJsForPages, withoutGpuJs } from "./gpuJsForPages.mjs";
 
 const {
   version,
@@ -51,12 +52,17 @@ const withoutWasmFiles = {
 };
 
 // The worker of `loadInWorker`: one file, for pages that host it, and as text in a chunk of the browser entry.
-const browser = { ...common, platform: "browser", minify: true, plugins: [withoutWasmFiles] };
-await build({ ...browser, entryPoints: { worker: "src/browser/worker/entry.ts" }, sourcemap: false });
+const browser = { ...common, platform: "browser", minify: true, plugins: [withoutWasmFiles, gpuJsForPages] };
+await build({
+  ...browser,
+  plugins: [withoutWasmFiles, withoutGpuJs],
+  entryPoints: { worker: "src/browser/worker/entry.ts" },
+  sourcemap: false,
+});
 const workerSource = await readFile("dist/worker.js", "utf8");
 
-// Browsers: the entry, and chunks that are imported when they are needed: the worker, each WebAssembly decoder and its
-// glue (relative to the entry, so bundlers and `<script type=module>` find them; JPEGs decode without them, only slower).
+// Browsers: the entry, and chunks that are imported when they are needed: the worker, gpu.js, each WebAssembly decoder and
+// its glue (relative to the entry, so bundlers and `<script type=module>` find them; JPEGs decode without them, only slower).
 await build({
   ...browser,
   entryPoints: { index: "src/index.ts" },

@@ -7,7 +7,7 @@ import { createWasmBackend } from "../runtime/wasm/index.js";
 import { createWebGpuBackend, type WebGpuBackend } from "../runtime/webgpu/index.js";
 import { RenewingBackend, type RenewingOptions } from "./renewingBackend.js";
 
-export type BackendChoice = "auto" | "webgpu" | "wasm" | "cpu";
+export type BackendChoice = "auto" | "webgpu" | "wasm" | "cpu" | "gpujs";
 
 export interface BackendOptions {
   /** Told why a backend was passed over, and when a lost device was replaced. */
@@ -85,6 +85,15 @@ async function openWasm(options: BackendOptions): Promise<Backend> {
   return createWasmBackend(options.threads === undefined ? {} : { threads: options.threads });
 }
 
+/** WebGL2 through gpu.js, in chunks that only this loads. Not in the worker, whose one file goes without. */
+async function openGpujs(): Promise<Backend> {
+  if (typeof document === "undefined") {
+    throw new DeviceError("gpujs: runs on a page's own thread only; use load, or backend auto or wasm in a worker");
+  }
+  const { createGpujsBackend } = await import("../runtime/gpujs/index.js");
+  return createGpujsBackend({ importModule: () => import("gpu.js"), mode: "webgl2" });
+}
+
 async function openCpuSide(options: BackendOptions): Promise<Backend> {
   try {
     return await openWasm(options);
@@ -108,6 +117,8 @@ export async function openBackend(choice: BackendChoice, options: BackendOptions
       return createCpuBackend();
     case "wasm":
       return openWasm(options);
+    case "gpujs":
+      return openGpujs();
     case "webgpu":
       return renewing(await openWebGpu(options, false), { onNote });
     case "auto":
@@ -119,6 +130,6 @@ export async function openBackend(choice: BackendChoice, options: BackendOptions
         return openCpuSide(options);
       }
     default:
-      throw new OptionError(`backend ${String(choice)} is not one of auto, webgpu, wasm, cpu`, { choice });
+      throw new OptionError(`backend ${String(choice)} is not one of auto, webgpu, wasm, cpu, gpujs`, { choice });
   }
 }

@@ -1,6 +1,6 @@
 /** One gpu.js context: its mode, and tensors and kernels on it. */
 
-import { DeviceError, LimitError } from "../../errors.js";
+import { DeviceError, DeviceLostError, LimitError } from "../../errors.js";
 import type { Dialect } from "./kernels/dialect.js";
 import { type Extent, floatsOf } from "./layout.js";
 import type { Gpu, GpuArgument, GpuInput, GpuKernel, GpuLibrary, GpuTexture } from "./library.js";
@@ -159,6 +159,13 @@ export class GpujsDevice {
   finish(): void {
     const { gl } = this;
     gl?.readPixels(0, 0, 1, 1, gl.RGBA, gl.FLOAT, new Float32Array(4));
+  }
+
+  /** @throws DeviceLostError: what was read since then are zeros. */
+  checkAlive(): void {
+    if (this.gl?.isContextLost()) {
+      throw new DeviceLostError("gpujs: the browser took the WebGL context away; load the model again");
+    }
   }
 
   dispose(): void {

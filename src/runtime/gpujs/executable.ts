@@ -145,7 +145,9 @@ export class GpujsExecutable implements Executable {
         values.setHost(id, inputs[i]);
       });
       try {
-        return await work(values);
+        const answer = await work(values);
+        this.device.checkAlive();
+        return answer;
       } finally {
         values.releaseAll();
       }

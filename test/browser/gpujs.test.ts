@@ -1,0 +1,82 @@
+/** The gpu.js backend in Chromium on WebGL2 (SwiftShader): ops, layers and boxes, as a page without a bundler has it. */
+
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import type { Browser, Page } from "playwright-core";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { REPOSITORY } from "../support/reference.js";
+import { expectBoxes, type ParityCase } from "./support/boxes.js";
+import { chromiumMissing, launchChromium, watchErrors } from "./support/chromium.js";
+import { createWorkspace, type Workspace } from "./support/dist.js";
+import { type EngineWindow, openPlain, plainSites } from "./support/pages.js";
+import { type Site, serveSite } from "./support/server.js";
+
+interface Run {
+  readonly image: string;
+  readonly size: number;
+  readonly conf: number;
+  readonly iou: number;
+  readonly rect: boolean;
+  readonly options: Readonly<Record<string, unknown>>;
+  readonly detections: ParityCase["expected"];
+}
+
+describe.skipIf(chromiumMissing())("gpu.js on WebGL2", () => {
+  let workspace: Workspace;
+  let site: Site;
+  let browser: Browser;
+  let page: Page;
+  let errors: readonly string[];
+
+  beforeAll(async () => {
+    workspace = createWorkspace();
+    site = await serveSite(plainSites(workspace));
+    browser = await launchChromium();
+    page = await browser.newPage();
+    errors = watchErrors(page);
+    // The strictest policy: no eval, no WebAssembly.
+    await openPlain(page, site.origin, "/strict/");
+  });
+
+  afterAll(async () => {
+    await browser?.close();
+    await site?.close();
+    workspace?.dispose();
+  });
+
+  test.each(["v6", "csp", "assorted", "seg"])("every layer of %s is PyTorch's, and so are the boxes", async (name) => {
+    const { runs } = JSON.parse(readFileSync(join(REPOSITORY, "test/fixtures/pytorch", `${name}.json`), "utf8")) as {
+      runs: readonly Run[];
+    };
+    const [run] = runs;
+    const found = await page.evaluate(
+      async ({ name, run }) => {
+        const { engine } = globalThis as unknown as EngineWindow;
+        const model = await engine.load(`fixtures/pytorch/${name}.pt`, { backend: "gpujs" });
+        const layers = await (await fetch(`fixtures/pytorch/${name}.layers.safetensors`)).arrayBuffer();
+        const verification = await engine.verifyModel(model, new Uint8Array(layers), { nmse: 1e-8 });
+        const boxes = [];
+        for (let round = 0; round < 3; round++) {
+          const result = await model.detect(`fixtures/pytorch/${run.image}`, {
+            imgsz: run.size,
+            conf: run.conf,
+            iou: run.iou,
+            fit: run.rect ? "rect" : "square",
+            maxDet: Number(run.options.max_det),
+          });
+          boxes.push(result.task === "classify" ? [] : [...result.detections]);
+        }
+        const { device } = model;
+        model.dispose();
+        return { device, boxes, layers: verification.layers };
+      },
+      { name, run },
+    );
+    expect(found.device.name).toBe("gpujs");
+    expect(found.device.adapter).toMatch(/^gpu\.js webgl2 \(.+\)$/);
+    expect(found.layers.filter(({ ok }) => !ok)).toEqual([]);
+    expect(found.layers.length).toBeGreaterThanOrEqual(9);
+    for (const boxes of found.boxes) expectBoxes(boxes, run.detections);
+    expect(errors).toEqual([]);
+  });
+});
