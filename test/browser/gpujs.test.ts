@@ -2,8 +2,10 @@
 
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
+import { build } from "esbuild";
 import type { Browser, Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { gpuJsForPages } from "../../scripts/gpuJsForPages.mjs";
 import { REPOSITORY } from "../support/reference.js";
 import { expectBoxes, type ParityCase } from "./support/boxes.js";
 import { chromiumMissing, launchChromium, watchErrors } from "./support/chromium.js";
@@ -19,6 +21,23 @@ interface Run {
   readonly rect: boolean;
   readonly options: Readonly<Record<string, unknown>>;
   readonly detections: ParityCase["expected"];
+}
+
+/** The cases of every op with the backend, minified, as one script. */
+async function bundleOps(): Promise<string> {
+  const { outputFiles } = await build({
+    entryPoints: [join(REPOSITORY, "test/browser/pages/gpujsOps.ts")],
+    absWorkingDir: REPOSITORY,
+    bundle: true,
+    format: "iife",
+    minify: true,
+    target: "es2022",
+    loader: { ".wgsl": "text" },
+    plugins: [gpuJsForPages],
+    write: false,
+    logLevel: "error",
+  });
+  return outputFiles[0].text;
 }
 
 describe.skipIf(chromiumMissing())("gpu.js on WebGL2", () => {
@@ -42,6 +61,24 @@ describe.skipIf(chromiumMissing())("gpu.js on WebGL2", () => {
     await browser?.close();
     await site?.close();
     workspace?.dispose();
+  });
+
+  test("every op is its reference's", async () => {
+    const other = await browser.newPage();
+    await openPlain(other, site.origin, "/plain/");
+    await other.addScriptTag({ content: await bundleOps() });
+    const { cases, untested, wrong, adapter } = await other.evaluate(() =>
+      (
+        globalThis as unknown as {
+          runGpujsOps: () => Promise<{ cases: number; untested: string[]; wrong: string[]; adapter: string }>;
+        }
+      ).runGpujsOps(),
+    );
+    expect(adapter).toMatch(/^gpu\.js webgl2 /);
+    expect(cases).toBeGreaterThan(50);
+    expect(untested).toEqual([]);
+    expect(wrong).toEqual([]);
+    await other.close();
   });
 
   test.each(["v6", "csp", "assorted", "seg"])("every layer of %s is PyTorch's, and so are the boxes", async (name) => {

@@ -79,10 +79,10 @@ export async function openOwnEngine(options: OwnEngineOptions, output: Output): 
   }
 }
 
-/** The reference is one thread; GPU backends have none to speak of. */
+/** The reference is one thread, and so is gpu.js in Node; GPU backends have none to speak of. */
 function threadsOf(backend: BackendName, threads: number): number | undefined {
   if (backend === "wasm") return threads;
-  return backend === "cpu" ? 1 : undefined;
+  return backend === "cpu" || backend === "gpujs" ? 1 : undefined;
 }
 
 /** What opens the model once its bytes are here. */

@@ -1,0 +1,4 @@
+import type { Plugin } from "esbuild";
+
+export const gpuJsForPages: Plugin;
+export const withoutGpuJs: Plugin;
