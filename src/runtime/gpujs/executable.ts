@@ -8,7 +8,8 @@ import { checkInputs, tapValues } from "../inputs.js";
 import type { DeviceTensor, GpujsDevice } from "./device.js";
 import { KernelSet } from "./kernelSet.js";
 import { extentOf, floatsOf } from "./layout.js";
-import { lower, type Step } from "./lower.js";
+import { lower } from "./lower.js";
+import type { Step } from "./lowering.js";
 import { Values } from "./values.js";
 
 /** Lets timers and other calls in between the nodes of a long run. */

@@ -1,28 +1,13 @@
 /** Which kernels a node runs as. Ops and shapes without a kernel run as their reference on the host. */
 
-import { type Graph, type Node, type NodeOf, type OpType, opOf } from "../../ops/index.js";
-import type { DeviceTensor } from "./device.js";
-import type { KernelSet } from "./kernelSet.js";
+import { type Node, type NodeOf, type OpType, opOf } from "../../ops/index.js";
 import { concatSource, depthToSpaceSource, sliceSource, spaceToDepthSource } from "./kernels/channels.js";
 import { activationSource, addSource, affineSource, scaleSource } from "./kernels/pointwise.js";
 import { maxSource, meanSource, padSource, upsampleSource } from "./kernels/window.js";
 import { blocksOf, extentOf, packVector } from "./layout.js";
 import { lowerConv } from "./lowerConv.js";
 import { lowerDetect } from "./lowerDetect.js";
-import type { Values } from "./values.js";
-
-export interface Step {
-  /** For profiles: `gpu.js conv2d 3x3`, or `reference (host)`. */
-  readonly kernel: string;
-  run(values: Values): void;
-}
-
-export interface Lowering {
-  readonly graph: Graph;
-  readonly kernels: KernelSet;
-  /** Packed constants on the device, released with the executable. */
-  constant(data: Float32Array, extent: readonly [number, number, number]): DeviceTensor;
-}
+import type { Lowering, Step } from "./lowering.js";
 
 /** Below all that occurs, in range in float32: what maxPool2d pads with. */
 const LOWEST = -3.4e38;

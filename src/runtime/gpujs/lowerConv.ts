@@ -5,7 +5,7 @@ import { toFloat32 } from "../../tensor/index.js";
 import { type ConvProblem, convSource, hasWholeBlocks } from "./kernels/conv.js";
 import { padSource } from "./kernels/window.js";
 import { blocksOf, extentOf, packBlockWeights, packLaneWeights, packVector } from "./layout.js";
-import type { Lowering, Step } from "./lower.js";
+import type { Lowering, Step } from "./lowering.js";
 
 /** Undefined where the weights are no constants. */
 export function lowerConv(node: NodeOf<"conv2d">, lowering: Lowering): Step | undefined {

@@ -2,7 +2,7 @@
 
 import type { NodeOf } from "../../ops/index.js";
 import { detectSource } from "./kernels/detect.js";
-import type { Lowering, Step } from "./lower.js";
+import type { Lowering, Step } from "./lowering.js";
 
 export function lowerDetect(node: NodeOf<"detect">, { graph, kernels }: Lowering): Step {
   const { anchors, strides, outputs, maskCoefficients } = node.attrs;
