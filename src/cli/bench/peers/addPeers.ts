@@ -26,7 +26,7 @@ export async function addPeers(
   options: AddPeersOptions,
   output: Output,
 ): Promise<RefusedPeer[]> {
-  const gpu = own.some(({ backend }) => backend === "webgpu" || backend === "gpujs");
+  const gpu = own.some(({ backend }) => backend === "webgpu");
   const folder = peersFolder();
   const { peers, notes } = choosePeers(options.wanted, gpu, folder);
   for (const note of notes) output.warn(note);
