@@ -22,9 +22,10 @@ module.exports = {
     only("weights", "weights", [folders("tensor/")]),
     only("ops", "ops", [folders("tensor/")]),
     only("image", "image", [folders("tensor/")]),
+    only("tracking", "tracking", [folders("tensor/")]),
     only("kernels", "kernels", [folders("ops/", "tensor/")]),
     only("runtime", "runtime", [folders("kernels/", "ops/", "tensor/")]),
-    only("yolov5", "yolov5", [folders("runtime/backend\\.ts$", "ops/", "weights/", "image/", "tensor/")]),
+    only("yolov5", "yolov5", [folders("runtime/backend\\.ts$", "ops/", "weights/", "image/", "tracking/", "tensor/")]),
     only("eval", "eval", [folders("yolov5/", "image/", "weights/", "tensor/", "runtime/backend\\.ts$", "ops/")]),
     only("compress", "compress", [
       folders("yolov5/", "eval/", "image/", "weights/", "ops/", "tensor/", "runtime/backend\\.ts$"),

@@ -5,6 +5,7 @@ export * from "./errors.js";
 export type { RgbImage } from "./image/types.js";
 export type { Backend, BackendName, ComputeDType, MemoryUse, NodeTiming } from "./runtime/backend.js";
 export { type Comparison, compare, type DType, type Float32Tensor, type HostTensor, tensor } from "./tensor/index.js";
+export * from "./tracking/index.js";
 export { Model, type Result } from "./yolov5/model.js";
 export type { ModelInfo, Task } from "./yolov5/modelInfo.js";
 export { nonMaxSuppression } from "./yolov5/nms.js";
@@ -17,4 +18,5 @@ export {
   type SegmentedDetection,
   type Speed,
 } from "./yolov5/results.js";
+export { trackResult } from "./yolov5/trackResult.js";
 export { type LayerComparison, type Verification, type VerifyTolerance, verifyModel } from "./yolov5/verify.js";

@@ -19,6 +19,7 @@ export type ErrorCode =
   | "DOWNLOAD"
   | "DATASET"
   | "OPTION"
+  | "VIDEO"
   | "NUMERIC";
 
 /** Written out, because minifiers rename classes. */
@@ -37,6 +38,7 @@ const NAMES: Readonly<Record<ErrorCode, string>> = {
   DOWNLOAD: "DownloadError",
   DATASET: "DatasetError",
   OPTION: "OptionError",
+  VIDEO: "VideoError",
   NUMERIC: "NumericError",
 };
 
@@ -158,6 +160,13 @@ export class DatasetError extends EngineError {
 export class OptionError extends EngineError {
   constructor(message: string, details?: Details) {
     super("OPTION", message, details);
+  }
+}
+
+/** A video that cannot be read or written, or ffmpeg, which does both, is missing. */
+export class VideoError extends EngineError {
+  constructor(message: string, details?: Details, options?: { cause?: unknown }) {
+    super("VIDEO", message, details, options);
   }
 }
 

@@ -17,6 +17,10 @@ export { type OpenDatasetOptions, openDataset } from "./node/datasets/open.js";
 export type { OnProgress } from "./node/download.js";
 export { EMBEDDED_MODEL, knownModelNames } from "./node/knownModels.js";
 export type { PictureSource } from "./node/pictureSource.js";
+export type { VideoFrame } from "./node/video/frameSource.js";
+export { probeVideo, type VideoInfo } from "./node/video/probe.js";
+export { type ReadVideoOptions, readVideo } from "./node/video/readVideo.js";
+export { VideoWriter, type VideoWriterOptions } from "./node/video/writeVideo.js";
 export type { WeightSource } from "./node/weightSource.js";
 
 export interface LoadOptions {

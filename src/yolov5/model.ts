@@ -253,6 +253,8 @@ export class Model<Source = unknown> {
         input: [1, ...input.slice(1)],
         names: this.names,
         speed,
+        frame: picture.frame,
+        time: picture.time,
       };
       if (!candidates) {
         const classes = outputs[0].shape[1];

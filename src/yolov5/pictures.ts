@@ -10,11 +10,17 @@ export interface RawPicture {
   readonly height: number;
   /** How many bytes a pixel has, or their order. Default by the data's length. */
   readonly channels?: 1 | 3 | 4 | "rgb" | "bgr" | "rgba" | "bgra" | "grey" | undefined;
+  /** Of a video: the frame's number, and its time in seconds; both come back in the result. */
+  readonly frame?: number | undefined;
+  readonly time?: number | undefined;
 }
 
 export interface Picture {
   readonly image: RgbImage;
   readonly source?: string | undefined;
+  /** Of a video: the frame's number, and its time in seconds. */
+  readonly frame?: number | undefined;
+  readonly time?: number | undefined;
 }
 
 const ORDER: Readonly<Record<string, { readonly step: number; readonly red: number; readonly blue: number }>> = {
@@ -58,6 +64,7 @@ export function rawToRgb(picture: RawPicture): RgbImage {
       { width, height, bytes: data.length },
     );
   }
+  if (order === ORDER.rgb) return { width, height, data: Uint8Array.from(data) };
   const { step, red, blue } = order;
   const out = new Uint8Array(pixels * 3);
   const green = step === 1 ? 0 : 1;
@@ -78,6 +85,6 @@ export async function readPicture(source: unknown): Promise<Picture | undefined>
     const bytes = new Uint8Array(await source.arrayBuffer());
     return { image: await decodeImage(bytes, name === undefined ? {} : { path: name }), source: name };
   }
-  if (isRawPicture(source)) return { image: rawToRgb(source) };
+  if (isRawPicture(source)) return { image: rawToRgb(source), frame: source.frame, time: source.time };
   return undefined;
 }

@@ -19,6 +19,8 @@ export interface Detection {
   /** Class index. */
   readonly class: number;
   readonly name: string;
+  /** Tracked videos only: the object's id, the same in every frame; absent while it is not confirmed. */
+  readonly track?: number | undefined;
 }
 
 /** One object with its mask, which is computed when it is first asked for. */

@@ -17,6 +17,7 @@ import {
   ShaderCompileError,
   ShapeError,
   UnsupportedError,
+  VideoError,
   WeightError,
 } from "../../errors.js";
 import type { ComputeDType } from "../../runtime/backend.js";
@@ -118,6 +119,7 @@ const CLASSES = {
   DATASET: DatasetError,
   OPTION: OptionError,
   NUMERIC: NumericError,
+  VIDEO: VideoError,
 } as const satisfies Record<Exclude<ErrorCode, "DISPOSED">, unknown>;
 
 /** The error as it was thrown in the worker: same class, message, details. */

@@ -1,0 +1,103 @@
+/** The system's ffmpeg and ffprobe: how they are started, and one clear line where they are missing. */
+
+import { type ChildProcess, type ChildProcessByStdio, type SpawnOptions, spawn } from "node:child_process";
+import type { Readable, Writable } from "node:stream";
+import { VideoError } from "../../errors.js";
+
+export type Tool = "ffmpeg" | "ffprobe";
+
+/** `FFMPEG_PATH` and `FFPROBE_PATH` name programs that are not on the PATH. */
+export function programOf(tool: Tool): string {
+  return process.env[`${tool.toUpperCase()}_PATH`] || tool;
+}
+
+/** Ctrl-C in a terminal goes to all of its processes; these must outlive it to finish their file. */
+const OPTIONS: SpawnOptions = { detached: process.platform !== "win32", windowsHide: true };
+
+/** Starts the tool with its output piped, and its input where `input` says so. */
+export function startTool(
+  tool: Tool,
+  args: readonly string[],
+  input: true,
+): ChildProcessByStdio<Writable, null, Readable>;
+export function startTool(
+  tool: Tool,
+  args: readonly string[],
+  input: false,
+): ChildProcessByStdio<null, Readable, Readable>;
+export function startTool(tool: Tool, args: readonly string[], input: boolean): ChildProcess {
+  return spawn(programOf(tool), args, {
+    ...OPTIONS,
+    stdio: input ? ["pipe", "ignore", "pipe"] : ["ignore", "pipe", "pipe"],
+  });
+}
+
+/** What to say when a tool did not start. */
+export function startError(tool: Tool, source: string, error: NodeJS.ErrnoException): VideoError {
+  const program = programOf(tool);
+  const why =
+    error.code === "ENOENT"
+      ? `${program} was not found; install ffmpeg (apt install ffmpeg, brew install ffmpeg, winget install ffmpeg) ` +
+        `or name it in ${tool.toUpperCase()}_PATH`
+      : `${program} could not be started (${error.code ?? error.message})`;
+  return new VideoError(`${source}: videos need ffmpeg: ${why}`, { source, program }, { cause: error });
+}
+
+export interface Answer {
+  readonly code: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/**
+ * Runs a tool to its end and collects what it says.
+ * @throws VideoError when it is missing or gives no answer in time.
+ */
+export function askTool(
+  tool: Tool,
+  args: readonly string[],
+  source: string,
+  options: { readonly signal?: AbortSignal | undefined; readonly timeoutMs?: number | undefined } = {},
+): Promise<Answer> {
+  const { signal, timeoutMs = 30_000 } = options;
+  return new Promise((resolve, reject) => {
+    const child = startTool(tool, args, false);
+    let [stdout, stderr] = ["", ""];
+    const stop = (): void => void child.kill("SIGKILL");
+    const timer = setTimeout(() => {
+      stop();
+      reject(new VideoError(`${source}: no answer for ${timeoutMs / 1000} s; is the address right and reachable?`));
+    }, timeoutMs);
+    const end = (act: () => void): void => {
+      clearTimeout(timer);
+      signal?.removeEventListener("abort", stop);
+      act();
+    };
+    if (signal?.aborted) stop();
+    signal?.addEventListener("abort", stop, { once: true });
+    child.stdout.setEncoding("utf8").on("data", (text: string) => {
+      stdout += text;
+    });
+    child.stderr.setEncoding("utf8").on("data", (text: string) => {
+      stderr += text;
+    });
+    child.on("error", (error) => end(() => reject(startError(tool, source, error))));
+    child.on("close", (code) =>
+      end(() => {
+        if (signal?.aborted) reject(new VideoError(`${source}: interrupted`, { source }));
+        else resolve({ code, stdout, stderr });
+      }),
+    );
+  });
+}
+
+/**
+ * ffmpeg's complaint in a few words: without the addresses of its parts, and without the file's name, which the message
+ * around it has.
+ */
+export function plainComplaint(line: string): string {
+  return line
+    .replace(/^(\[[^\]]*\] ?)+/, "")
+    .replace(/^(file:|https?:|rtsp:|rtmp:|\/dev\/)\S*: /, "")
+    .trim();
+}

@@ -1,0 +1,175 @@
+/** A running ffmpeg that decodes: raw RGB frames from its pipe, one by one, as fast as they are taken. */
+
+import type { ChildProcessByStdio } from "node:child_process";
+import type { Readable } from "node:stream";
+import { VideoError } from "../../errors.js";
+import { askTool, startError, startTool } from "./ffmpeg.js";
+import type { VideoInput } from "./input.js";
+import type { VideoInfo } from "./probe.js";
+import { ShowInfo } from "./showInfo.js";
+
+/** One upright frame; goes to `model.detect` and `model.stream` as it is. */
+export interface VideoFrame {
+  /** Row-major RGB, `width` × `height` × 3 bytes; the caller's to keep. */
+  readonly data: Uint8Array;
+  readonly width: number;
+  readonly height: number;
+  readonly channels: "rgb";
+  /** 1, 2, 3, … as detect.py counts; after a stride of n every n-th frame of the video. */
+  readonly frame: number;
+  /** Seconds since the video's beginning. */
+  readonly time: number;
+}
+
+export interface FrameSourceOptions {
+  readonly stride: number;
+  readonly onWarning: (text: string) => void;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** A stream that sends nothing for so long has ended. */
+const STALL_MS = 30_000;
+
+export class FrameSource {
+  private readonly input: VideoInput;
+  private readonly info: VideoInfo;
+  private readonly options: FrameSourceOptions;
+  private readonly child: ChildProcessByStdio<null, Readable, Readable>;
+  private readonly said: ShowInfo;
+  private readonly closed: Promise<number | null>;
+  private failure: Error | undefined;
+  private stopped = false;
+  /** The part of a chunk that belongs to the next frame. */
+  private rest: Uint8Array | undefined;
+  private count = 0;
+
+  private constructor(input: VideoInput, info: VideoInfo, options: FrameSourceOptions, modernSync: boolean) {
+    this.input = input;
+    this.info = info;
+    this.options = options;
+    this.child = startTool("ffmpeg", decodeArguments(input, info, options.stride, modernSync), false);
+    this.said = new ShowInfo(this.child.stderr);
+    this.child.on("error", (error) => {
+      this.failure = startError("ffmpeg", input.source, error);
+    });
+    this.closed = new Promise((resolve) => this.child.on("close", resolve));
+    options.signal?.addEventListener("abort", this.stop, { once: true });
+    if (options.signal?.aborted) this.stop();
+  }
+
+  static async open(input: VideoInput, info: VideoInfo, options: FrameSourceOptions): Promise<FrameSource> {
+    const { stdout } = await askTool("ffmpeg", ["-version"], input.source, { signal: options.signal });
+    return new FrameSource(input, info, options, hasFpsMode(stdout));
+  }
+
+  /**
+   * The next frame, undefined after the last.
+   * @throws VideoError for a video that breaks off, after all frames that could be decoded.
+   */
+  async next(): Promise<VideoFrame | undefined> {
+    const { width, height, fps } = this.info;
+    // Its own memory, not zeroed, since every byte is written.
+    const data = new Uint8Array(Buffer.allocUnsafeSlow(width * height * 3).buffer);
+    if (!(await this.fill(data)) || this.stopped) {
+      await this.end();
+      return undefined;
+    }
+    const time = (await this.said.nextTime()) ?? (this.count * this.options.stride) / fps;
+    return { data, width, height, channels: "rgb", frame: ++this.count, time };
+  }
+
+  /** Ends ffmpeg at once. */
+  readonly stop = (): void => {
+    this.stopped = true;
+    this.options.signal?.removeEventListener("abort", this.stop);
+    this.child.kill("SIGKILL");
+    this.child.stdout.destroy();
+  };
+
+  /** False where the pipe ends before the frame is whole. */
+  private async fill(target: Uint8Array): Promise<boolean> {
+    let at = 0;
+    while (at < target.length) {
+      const chunk = this.rest ?? (await this.read());
+      this.rest = undefined;
+      if (!chunk) return false;
+      const part = chunk.subarray(0, target.length - at);
+      target.set(part, at);
+      at += part.length;
+      if (part.length < chunk.length) this.rest = chunk.subarray(part.length);
+    }
+    return true;
+  }
+
+  private async read(): Promise<Uint8Array | undefined> {
+    const { stdout } = this.child;
+    for (;;) {
+      const chunk: Uint8Array | null = stdout.read();
+      if (chunk) return chunk;
+      if (stdout.readableEnded || stdout.destroyed) return undefined;
+      await this.readable();
+    }
+  }
+
+  private readable(): Promise<void> {
+    const { stdout } = this.child;
+    return new Promise((resolve) => {
+      const timer = setTimeout(() => {
+        this.failure = new VideoError(`${this.input.source}: no frame for ${STALL_MS / 1000} s`);
+        this.stop();
+      }, STALL_MS);
+      const events = ["readable", "end", "close", "error"] as const;
+      const done = (): void => {
+        clearTimeout(timer);
+        for (const event of events) stdout.off(event, done);
+        resolve();
+      };
+      for (const event of events) stdout.on(event, done);
+    });
+  }
+
+  /** Whether what came is all that there is. */
+  private async end(): Promise<void> {
+    const code = await this.closed;
+    const { stopped, failure, count } = this;
+    const { source } = this.input;
+    if (failure) throw failure;
+    if (stopped) return;
+    this.options.signal?.removeEventListener("abort", this.stop);
+    const { complaints } = this.said;
+    const why = complaints.length > 0 ? complaints.join("; ") : `ffmpeg ended with ${code}`;
+    const { frames, counted } = this.info;
+    const expected = frames === undefined ? undefined : Math.floor(frames / this.options.stride);
+    if (count === 0) {
+      const few = expected === 0 ? `it has fewer frames than the stride of ${this.options.stride}` : why;
+      throw new VideoError(`${source}: gave no frames: ${few}`, { source });
+    }
+    const short = counted && expected !== undefined && count < expected && complaints.length > 0;
+    if (code !== 0 || short) {
+      const of = expected === undefined ? "" : ` of ${expected}`;
+      throw new VideoError(`${source}: is damaged after ${count}${of} frames: ${why}`, { source, frames: count });
+    }
+    if (complaints.length > 0) this.options.onWarning(`${source}: ffmpeg found damage in it: ${why}`);
+  }
+}
+
+/** `-fps_mode` came with 5.1 (2022), and its older name goes away. Builds from git have no number and are newer. */
+function hasFpsMode(version: string): boolean {
+  const found = /^ffmpeg version n?(\d+)\.(\d+)/.exec(version);
+  return !found || Number(found[1]) > 5 || (Number(found[1]) === 5 && Number(found[2]) >= 1);
+}
+
+function decodeArguments(input: VideoInput, info: VideoInfo, stride: number, modernSync: boolean): string[] {
+  // detect.py grabs n frames and takes the last of them.
+  const select = stride > 1 ? [`select=not(mod(n+1\\,${stride}))`] : [];
+  // ffmpeg turns frames upright by itself. The fixed size keeps the pipe in step where a stream changes its own.
+  const filters = [...select, `scale=${info.width}:${info.height}`, "showinfo=checksum=0"];
+  return [
+    ...["-hide_banner", "-nostdin", "-nostats", "-loglevel", "repeat+level+info"],
+    ...input.args,
+    ...["-map", "0:V:0", "-an", "-sn", "-dn", "-vf", filters.join(",")],
+    // Every frame once: none doubled or dropped for an even pace.
+    ...(modernSync ? ["-fps_mode", "passthrough"] : ["-vsync", "passthrough"]),
+    ...["-pix_fmt", "rgb24", "-f", "rawvideo", "pipe:1"],
+  ];
+}

@@ -1,0 +1,100 @@
+/** `readVideo`: the frames of a file, stream or camera, one read ahead while the caller works on another. */
+
+import { OptionError } from "../../errors.js";
+import { FrameSource, type VideoFrame } from "./frameSource.js";
+import { type VideoInput, videoInput } from "./input.js";
+import { probeVideo, type VideoInfo } from "./probe.js";
+
+export interface ReadVideoOptions {
+  /** Take every n-th frame only. Default 1. */
+  readonly stride?: number | undefined;
+  /** Sentences about damage that was read over. */
+  readonly onWarning?: ((text: string) => void) | undefined;
+  /** Ends the frames; the loop over them ends without an error. */
+  readonly signal?: AbortSignal | undefined;
+}
+
+/**
+ * Reads a video with the system's ffmpeg, which must be installed.
+ *
+ * Of files every frame comes, no sooner than it is asked for but for one that is decoded ahead: memory stays at a few
+ * frames. Of streams and cameras the newest frame comes, and those that were not taken in time are dropped (`frame`
+ * counts them).
+ * @param source path, address (`http(s)`, `rtsp`, `rtmp`, …), or camera: `0`, `/dev/video0`.
+ * @throws VideoError: ffmpeg is missing, the video is missing or damaged (after the frames that could be read).
+ * @example
+ * for await (const result of model.stream(readVideo("street.mp4", { stride: 2 }))) console.log(result.time, result.xyxy);
+ */
+export async function* readVideo(source: string, options: ReadVideoOptions = {}): AsyncGenerator<VideoFrame> {
+  const input = videoInput(source);
+  yield* readFrames(input, await probeVideo(input, options), options);
+}
+
+/** `readVideo` for a video whose facts are known. */
+export async function* readFrames(
+  input: VideoInput,
+  info: VideoInfo,
+  options: ReadVideoOptions = {},
+): AsyncGenerator<VideoFrame> {
+  const { stride = 1, onWarning = () => undefined, signal } = options;
+  if (!Number.isInteger(stride) || stride < 1) {
+    throw new OptionError(`stride must be a whole number of at least 1, got ${stride}`, { stride });
+  }
+  const source = await FrameSource.open(input, info, { stride, onWarning, signal });
+  try {
+    yield* input.live ? newest(source) : ahead(source);
+  } finally {
+    source.stop();
+  }
+}
+
+/** Each frame, the next one being decoded meanwhile. */
+async function* ahead(source: FrameSource): AsyncGenerator<VideoFrame> {
+  let coming = settled(source.next());
+  for (;;) {
+    const frame = unwrap(await coming);
+    if (!frame) return;
+    coming = settled(source.next());
+    yield frame;
+  }
+}
+
+/** The last frame that came; older ones that nobody asked for in time are gone. */
+async function* newest(source: FrameSource): AsyncGenerator<VideoFrame> {
+  let latest: Settled | undefined;
+  let wake = (): void => undefined;
+  const pump = async (): Promise<void> => {
+    for (let going = true; going; wake()) {
+      const got = await settled(source.next());
+      going = "value" in got && got.value !== undefined;
+      latest = got;
+    }
+  };
+  void pump();
+  for (;;) {
+    while (!latest) {
+      await new Promise<void>((resolve) => {
+        wake = resolve;
+      });
+    }
+    const frame = unwrap(latest);
+    if (!frame) return;
+    latest = undefined;
+    yield frame;
+  }
+}
+
+type Settled = { readonly value: VideoFrame | undefined } | { readonly error: unknown };
+
+/** A promise that never rejects, so that it can wait until somebody looks. */
+function settled(promise: Promise<VideoFrame | undefined>): Promise<Settled> {
+  return promise.then(
+    (value) => ({ value }),
+    (error: unknown) => ({ error }),
+  );
+}
+
+function unwrap(got: Settled): VideoFrame | undefined {
+  if ("error" in got) throw got.error;
+  return got.value;
+}

@@ -1,0 +1,159 @@
+/** Writes RGB frames as MP4 (H.264 where the system's ffmpeg can) beside its final name, then renames. */
+
+import type { ChildProcessByStdio } from "node:child_process";
+import { once } from "node:events";
+import { mkdir, rename, rm } from "node:fs/promises";
+import { dirname } from "node:path";
+import type { Readable, Writable } from "node:stream";
+import { VideoError } from "../../errors.js";
+import type { RgbImage } from "../../image/index.js";
+import { askTool, plainComplaint, startError, startTool } from "./ffmpeg.js";
+
+export interface VideoWriterOptions {
+  readonly width: number;
+  readonly height: number;
+  /** Frames a second: `25`, `30000/1001`. */
+  readonly rate: string;
+  /** Frames keep the times at which they are written, as those of a camera must. */
+  readonly live?: boolean | undefined;
+  readonly onWarning?: ((text: string) => void) | undefined;
+}
+
+/** Encoders by preference, with settings for a picture that looks like its source. */
+const ENCODERS: readonly (readonly [name: string, ...settings: string[]])[] = [
+  ["libx264", "-preset", "veryfast", "-crf", "20"],
+  ["libopenh264", "-b:v", "4M"],
+  ["h264_videotoolbox", "-q:v", "65"],
+  ["h264_mf", "-b:v", "4M"],
+  ["mpeg4", "-q:v", "3"],
+];
+
+export class VideoWriter {
+  /** Where the video will be. */
+  readonly path: string;
+  private readonly part: string;
+  private readonly child: ChildProcessByStdio<Writable, null, Readable>;
+  private readonly closed: Promise<number | null>;
+  private readonly size: readonly [width: number, height: number];
+  private failure: VideoError | undefined;
+  private complaints = "";
+  private done: Promise<void> | undefined;
+  private count = 0;
+
+  private constructor(path: string, part: string, options: VideoWriterOptions, encoder: readonly string[]) {
+    this.path = path;
+    this.part = part;
+    this.size = [options.width, options.height];
+    this.child = startTool("ffmpeg", encodeArguments(part, options, encoder), true);
+    this.child.on("error", (error) => {
+      this.failure = startError("ffmpeg", path, error);
+    });
+    // Why the pipe broke is told by ffmpeg itself.
+    this.child.stdin.on("error", () => undefined);
+    this.child.stderr.setEncoding("utf8").on("data", (text: string) => {
+      this.complaints = (this.complaints + text).slice(-2000);
+    });
+    this.closed = new Promise((resolve) => this.child.on("close", resolve));
+  }
+
+  /** @throws VideoError where ffmpeg is missing. */
+  static async open(path: string, options: VideoWriterOptions): Promise<VideoWriter> {
+    const { stdout } = await askTool("ffmpeg", ["-hide_banner", "-encoders"], path);
+    const available = new Set(stdout.split("\n").map((line) => line.trim().split(/\s+/)[1]));
+    const encoder = ENCODERS.find(([name]) => available.has(name));
+    if (!encoder) {
+      throw new VideoError(`${path}: this ffmpeg has neither an H.264 nor an MPEG-4 encoder; install a full build`);
+    }
+    if (encoder[0] === "mpeg4") {
+      options.onWarning?.(`${path}: this ffmpeg has no H.264 encoder; written as MPEG-4, which browsers do not play`);
+    }
+    await mkdir(dirname(path), { recursive: true });
+    return new VideoWriter(path, `${path}.${process.pid}.part`, options, encoder);
+  }
+
+  /** How many frames were written. */
+  get frames(): number {
+    return this.count;
+  }
+
+  /**
+   * Writes one frame; resolves when the encoder wants the next. The frame's bytes must not change any more.
+   * @throws VideoError when the encoder has ended, or for a frame of another size.
+   */
+  async write(frame: RgbImage): Promise<void> {
+    const [width, height] = this.size;
+    if (frame.width !== width || frame.height !== height) {
+      throw new VideoError(`${this.path}: a frame is ${frame.width}×${frame.height}, the video ${width}×${height}`);
+    }
+    const { stdin } = this.child;
+    if (this.done) return;
+    if (!stdin.destroyed) this.count++;
+    if (stdin.destroyed || (!stdin.write(frame.data) && !(await this.drained()))) throw await this.broken();
+  }
+
+  /** Ends the file and gives it its name; a video without frames leaves none. Further calls wait for the same end. */
+  finish(): Promise<void> {
+    this.done ??= this.close();
+    return this.done;
+  }
+
+  /** Ends the encoder and leaves no file. */
+  async abort(): Promise<void> {
+    this.done ??= Promise.resolve();
+    this.child.kill("SIGKILL");
+    await this.closed;
+    await rm(this.part, { force: true });
+  }
+
+  private async close(): Promise<void> {
+    if (this.count === 0) return this.abort();
+    this.child.stdin.end();
+    if ((await this.closed) !== 0) throw await this.broken();
+    await rename(this.part, this.path);
+  }
+
+  /** False where the encoder ended instead. */
+  private async drained(): Promise<boolean> {
+    const { stdin } = this.child;
+    const left = new AbortController();
+    const { signal } = left;
+    try {
+      const drained = once(stdin, "drain", { signal }).then(() => true);
+      const closed = once(stdin, "close", { signal }).then(() => false);
+      return await Promise.race([drained, closed]);
+    } catch {
+      return false;
+    } finally {
+      left.abort();
+    }
+  }
+
+  private async broken(): Promise<VideoError> {
+    const code = await this.closed;
+    await rm(this.part, { force: true });
+    if (this.failure) return this.failure;
+    const lines = this.complaints
+      .split("\n")
+      .map(plainComplaint)
+      .filter((line) => line !== "");
+    const why = lines.slice(-2).join("; ") || `ffmpeg ended with ${code}`;
+    return new VideoError(`${this.path}: cannot be written: ${why}`, { path: this.path });
+  }
+}
+
+function encodeArguments(
+  part: string,
+  { width, height, rate, live }: VideoWriterOptions,
+  [name, ...settings]: readonly string[],
+): string[] {
+  // H.264 with 4:2:0 needs even sides. The colours are told to the player, which else guesses by the size.
+  const filters = ["pad=ceil(iw/2)*2:ceil(ih/2)*2", "scale=out_color_matrix=bt709:out_range=tv", "format=yuv420p"];
+  const colours = ["-colorspace", "bt709", "-color_primaries", "bt709", "-color_trc", "bt709", "-color_range", "tv"];
+  return [
+    ...["-hide_banner", "-loglevel", "error", "-y"],
+    ...(live ? ["-use_wallclock_as_timestamps", "1"] : []),
+    ...["-f", "rawvideo", "-pix_fmt", "rgb24", "-video_size", `${width}x${height}`, "-framerate", rate, "-i", "pipe:0"],
+    ...["-an", "-vf", filters.join(","), "-r", rate, "-c:v", name, ...settings, ...colours],
+    ...["-movflags", "+faststart", "-f", "mp4", `file:${part}`],
+  ];
+}

@@ -1,0 +1,7 @@
+/** Tracking: boxes frame by frame → ids that stay. Independent of networks; runs in Node and in browsers. */
+
+export type { Xyxy } from "./kalman.js";
+export type { ResolvedTrackerOptions, TrackerAlgorithm, TrackerOptions } from "./options.js";
+export { TRACKER_ALGORITHMS } from "./options.js";
+export { type Track, Tracker, type TrackerBox } from "./tracker.js";
+export { type Trail, Trails } from "./trails.js";

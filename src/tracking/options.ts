@@ -1,0 +1,68 @@
+/** Settings of a tracker, checked once. */
+
+import { OptionError } from "../errors.js";
+
+/** `bytetrack`: two rounds, the second for boxes of low score. `sort`: one round, boxes of high score only. */
+export type TrackerAlgorithm = "bytetrack" | "sort";
+export const TRACKER_ALGORITHMS: readonly TrackerAlgorithm[] = ["bytetrack", "sort"];
+
+export interface TrackerOptions {
+  /** Default `bytetrack`. */
+  readonly algorithm?: TrackerAlgorithm | undefined;
+  /** Boxes of at least this score are matched first. Default 0.5. */
+  readonly high?: number | undefined;
+  /** Boxes below this score are ignored; those between `low` and `high` only continue tracks. Default 0.1. */
+  readonly low?: number | undefined;
+  /** Least score that begins a track. Default `high` + 0.1. */
+  readonly begin?: number | undefined;
+  /** Frames for which a track that is not seen is remembered. Default 30. */
+  readonly buffer?: number | undefined;
+  /** Frames in a row in which an object must be seen until it has an id. Default 2 (`bytetrack`), 3 (`sort`). */
+  readonly minHits?: number | undefined;
+  /** Boxes continue tracks of their own class only. Default true. */
+  readonly classAware?: boolean | undefined;
+}
+
+export type ResolvedTrackerOptions = {
+  readonly [K in keyof TrackerOptions]-?: NonNullable<TrackerOptions[K]>;
+};
+
+function score(value: number, name: string): number {
+  if (!(value >= 0 && value <= 1)) {
+    throw new OptionError(`tracker: ${name} must be a score between 0 and 1, got ${value}`, { [name]: value });
+  }
+  return value;
+}
+
+function whole(value: number, name: string, least: number): number {
+  if (!Number.isInteger(value) || value < least) {
+    throw new OptionError(`tracker: ${name} must be a whole number of at least ${least}, got ${value}`, {
+      [name]: value,
+    });
+  }
+  return value;
+}
+
+/** @throws OptionError naming the option and its value. */
+export function resolveTrackerOptions(options: TrackerOptions): ResolvedTrackerOptions {
+  const algorithm = options.algorithm ?? "bytetrack";
+  if (!TRACKER_ALGORITHMS.includes(algorithm)) {
+    throw new OptionError(`tracker: algorithm must be ${TRACKER_ALGORITHMS.join(" or ")}, got ${algorithm}`, {
+      algorithm,
+    });
+  }
+  const high = score(options.high ?? 0.5, "high");
+  const low = score(options.low ?? Math.min(0.1, high), "low");
+  if (low > high) {
+    throw new OptionError(`tracker: low ${low} must not be above high ${high}`, { low, high });
+  }
+  return {
+    algorithm,
+    high,
+    low,
+    begin: score(options.begin ?? Math.min(high + 0.1, 1), "begin"),
+    buffer: whole(options.buffer ?? 30, "buffer", 0),
+    minHits: whole(options.minHits ?? (algorithm === "sort" ? 3 : 2), "minHits", 1),
+    classAware: options.classAware ?? true,
+  };
+}
