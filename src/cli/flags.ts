@@ -2,6 +2,7 @@
 
 import type { CalibrationMethod } from "../compress/quantize/ranges.js";
 import type { BackendChoice } from "../node/backends.js";
+import type { TrackerAlgorithm } from "../tracking/index.js";
 
 export interface CommonFlags {
   readonly backend: BackendChoice;
@@ -41,6 +42,11 @@ export interface DetectFlags extends CommonFlags {
   readonly hideLabels?: boolean;
   readonly hideConf?: boolean;
   readonly vidStride: number;
+  readonly maxFrames?: number;
+  readonly ndjson?: string;
+  readonly track?: TrackerAlgorithm;
+  readonly trackBuffer: number;
+  readonly trackAcrossClasses?: boolean;
   readonly viewImg?: boolean;
   readonly visualize?: boolean;
   readonly update?: boolean;

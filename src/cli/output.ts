@@ -1,11 +1,14 @@
 /** Where a command's words go: human text, warnings and errors, and JSON that nothing else may mix with. */
 
-import { errorLine, exitCodeOf, InterruptedError } from "./errors.js";
+import { errorLine, exitCodeOf, InterruptedError, UsageError } from "./errors.js";
 import type { Io, TextStream } from "./io.js";
+import { LineFile } from "./lineFile.js";
 
 export interface OutputOptions {
   /** File, or `-` for standard output. */
   readonly json?: string | undefined;
+  /** File, or `-` for standard output: one JSON object a line, as they come. */
+  readonly ndjson?: string | undefined;
   /** Only warnings and errors. */
   readonly quiet?: boolean | undefined;
 }
@@ -22,12 +25,26 @@ export class Output {
   readonly io: Io;
   readonly quiet: boolean;
   private readonly json: string | undefined;
+  private readonly ndjson: string | undefined;
   private readonly warned = new Set<string>();
+  private lines: LineFile | undefined;
 
   constructor(io: Io, options: OutputOptions = {}) {
     this.io = io;
     this.json = options.json;
+    this.ndjson = options.ndjson;
     this.quiet = options.quiet ?? false;
+  }
+
+  /** @throws UsageError where two kinds of JSON would mix on standard output. */
+  checkJson(): void {
+    if (this.json === "-" && this.ndjson === "-") {
+      throw new UsageError("--json - and --ndjson - both want standard output; write one of them to a file");
+    }
+  }
+
+  get wantsNdjson(): boolean {
+    return this.ndjson !== undefined;
   }
 
   get wantsJson(): boolean {
@@ -36,7 +53,7 @@ export class Output {
 
   /** Human text goes to standard output, except where that carries JSON. */
   private get human(): TextStream {
-    return this.json === "-" ? this.io.stderr : this.io.stdout;
+    return this.json === "-" || this.ndjson === "-" ? this.io.stderr : this.io.stdout;
   }
 
   /** True where human text and progress bars would meet on one terminal. */
@@ -66,6 +83,18 @@ export class Output {
     else this.fail(errorLine(error));
     if (this.io.env.DEBUG && error instanceof Error) this.io.stderr.write(`${stackOf(error)}\n`);
     return exitCodeOf(error);
+  }
+
+  /** Writes one line of NDJSON where it was asked for; a file grows as the lines come. */
+  async writeNdjson(value: unknown): Promise<void> {
+    if (this.ndjson === undefined) return;
+    const text = `${JSON.stringify(value)}\n`;
+    if (this.ndjson === "-") {
+      this.io.stdout.write(text);
+      return;
+    }
+    this.lines ??= new LineFile(this.ndjson);
+    await this.lines.write(text);
   }
 
   /** Writes the command's JSON where it was asked for, a file whole or not at all. */

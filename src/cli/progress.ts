@@ -5,14 +5,23 @@ import type { Output } from "./output.js";
 import { megabytes } from "./table.js";
 
 export interface Bar {
-  update(value: number): void;
+  /** @param words further values of the format. */
+  update(value: number, words?: Readonly<Record<string, string>>): void;
   stop(): void;
 }
 
 const NO_BAR: Bar = { update: () => undefined, stop: () => undefined };
 
-/** A bar, or nothing where standard error is no terminal. `format` may use {bar}, {value}, {total}, {percentage}, {eta}. */
-export async function openBar(output: Output, total: number, format: string): Promise<Bar> {
+/**
+ * A bar, or nothing where standard error is no terminal.
+ * @param format may use {bar}, {value}, {total}, {percentage}, {eta}, and what `words` and `update` name.
+ */
+export async function openBar(
+  output: Output,
+  total: number,
+  format: string,
+  words: Readonly<Record<string, string>> = {},
+): Promise<Bar> {
   const { terminal } = output.io.stderr;
   if (!terminal || output.quiet) return NO_BAR;
   const { default: cliProgress } = await import("cli-progress");
@@ -20,8 +29,8 @@ export async function openBar(output: Output, total: number, format: string): Pr
     { stream: terminal, format, clearOnComplete: true, hideCursor: true, barsize: 30 },
     cliProgress.Presets.shades_classic,
   );
-  bar.start(total, 0);
-  return { update: (value) => bar.update(value), stop: () => bar.stop() };
+  bar.start(total, 0, words);
+  return { update: (value, more) => bar.update(value, more), stop: () => bar.stop() };
 }
 
 /** Shows downloads as they run; `stop` ends the bar that is open. */

@@ -104,10 +104,8 @@ describe("sources", () => {
   });
 
   test.each<[string, RegExp]>([
-    ["0", /camera.*video comes in a later release/],
-    ["screen", /screen.*later release/],
-    ["rtsp://camera.example/1", /stream.*later release/],
-    ["https://youtu.be/abc", /video.*later release/],
+    ["screen", /screen is not read/],
+    ["https://youtu.be/abc", /page with a video; download it/],
     ["https://", /no valid URL/],
     ["", /is empty/],
   ])("%j", async (source, message) => {

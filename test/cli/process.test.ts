@@ -44,7 +44,7 @@ describe.skipIf(!built)("dist/cli.js", () => {
     expect(await start(["detect", "--source", "none.jpg", ...flags])).toEqual({
       code: 1,
       stdout: "",
-      stderr: "error: none.jpg: no such file; give a picture, folder, glob, URL or list of these\n",
+      stderr: "error: none.jpg: no such file; give a picture, video, folder, glob, URL or list of these\n",
     });
     expect((await start(["detect", "--nonsense"])).code).toBe(2);
   });

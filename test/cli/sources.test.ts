@@ -12,6 +12,7 @@ const folder = await scratchFolder();
 const path = (...names: string[]): string => join(folder, ...names);
 await mkdir(path("photos", "deep", "er"), { recursive: true });
 await mkdir(path("videos"));
+await mkdir(path("nothing"));
 for (const name of [
   "b.jpg",
   "a.PNG",
@@ -30,22 +31,46 @@ await writeFile(path("empty.txt"), "\n# nothing\n");
 await writeFile(path("nested.txt"), "list.txt\n");
 await writeFile(path("odd [1].jpg"), "");
 
-async function expand(...sources: string[]): Promise<{ paths: string[]; errors: string[]; warnings: string[] }> {
-  const warnings: string[] = [];
-  const items = await expandSources(sources, { onWarning: (text) => warnings.push(text) });
-  const paths = items.filter(({ error }) => error === undefined).map(({ source }) => source.replace(`${folder}/`, ""));
-  return { paths, errors: items.flatMap(({ error }) => error ?? []), warnings };
+async function expand(...sources: string[]): Promise<{ paths: string[]; errors: string[]; videos: string[] }> {
+  const items = await expandSources(sources, {});
+  const short = (source: string): string => source.replace(`${folder}/`, "");
+  const paths = items.filter(({ error }) => error === undefined).map(({ source }) => short(source));
+  const videos = items.filter(({ video }) => video).map(({ source }) => short(source));
+  return { paths, errors: items.flatMap(({ error }) => error ?? []), videos };
 }
 
-test("a folder: its pictures by name, not its subfolders; videos are told", async () => {
-  const { paths, errors, warnings } = await expand(path("photos"));
-  expect(paths).toEqual(["photos/Z.webp", "photos/a.PNG", "photos/b.jpg"]);
+test("a folder: its pictures by name, then its videos, not its subfolders", async () => {
+  const { paths, errors, videos } = await expand(path("photos"));
+  expect(paths).toEqual(["photos/Z.webp", "photos/a.PNG", "photos/b.jpg", "photos/clip.mp4"]);
   expect(errors).toEqual([]);
-  expect(warnings).toEqual([expect.stringContaining("1 video skipped")]);
-  expect((await expand(path("videos"))).errors[0]).toContain(
-    "holds 1 video and no pictures; video comes in a later release",
-  );
+  expect(videos).toEqual(["photos/clip.mp4"]);
+  expect((await expand(path("videos"))).videos).toEqual(["videos/clip.mp4"]);
+  expect((await expand(path("nothing"))).errors[0]).toMatch(/holds no pictures and no videos; names of .* mp4/);
 });
+
+test("videos by address, streams, cameras; TypeScript files and still GIFs are none", async () => {
+  const addresses = [
+    "https://example.org/a/clip.webm?x=1",
+    "https://example.org/live/index.m3u8",
+    "rtsp://example.org:554/1",
+    "0",
+    "video=Front Camera",
+  ];
+  expect((await expand(...addresses)).videos).toEqual(addresses);
+  await writeFile(path("code.ts"), "export {};");
+  await writeFile(path("stream.ts"), Uint8Array.of(0x47, 0x40, 0));
+  await writeFile(path("still.gif"), gif(1));
+  await writeFile(path("moving.gif"), gif(2));
+  const { videos } = await expand(path("code.ts"), path("stream.ts"), path("still.gif"), path("moving.gif"));
+  expect(videos).toEqual(["stream.ts", "moving.gif"]);
+});
+
+/** A GIF of 1×1 pixel with so many pictures. */
+function gif(pictures: number): Uint8Array {
+  const header = [...Buffer.from("GIF89a"), 1, 0, 1, 0, 0x80, 0, 0, 0, 0, 0, 255, 255, 255];
+  const picture = [0x21, 0xf9, 4, 0, 10, 0, 0, 0, 0x2c, 0, 0, 0, 0, 1, 0, 1, 0, 0, 2, 2, 0x44, 1, 0];
+  return Uint8Array.from([...header, ...Array.from({ length: pictures }, () => picture).flat(), 0x3b]);
+}
 
 test("globs, also through subfolders, sorted", async () => {
   expect((await expand(path("photos", "*.jpg"))).paths).toEqual(["photos/b.jpg"]);

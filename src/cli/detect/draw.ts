@@ -4,6 +4,8 @@ import {
   type Annotation,
   annotate,
   annotateLines,
+  Canvas,
+  defaultLineThickness,
   encodeJpeg,
   encodePng,
   type MaskWindow,
@@ -11,6 +13,7 @@ import {
   paletteColor,
   type RgbImage,
 } from "../../image/index.js";
+import type { Trail } from "../../tracking/index.js";
 import type { Result } from "../../yolov5/model.js";
 import type { Detection, SegmentedDetection } from "../../yolov5/results.js";
 import { classificationLines } from "../../yolov5/saveText.js";
@@ -21,20 +24,38 @@ export interface DrawOptions {
   readonly hideConf?: boolean | undefined;
 }
 
-/** A copy of the picture with boxes, masks and labels, or with the best classes in its corner. */
-export function draw(image: RgbImage, result: Result, options: DrawOptions): RgbImage {
+/**
+ * A copy of the picture with boxes, masks and labels, or with the best classes in its corner.
+ * @param trails of tracked objects, which have the colours of their ids, not of their classes.
+ */
+export function draw(image: RgbImage, result: Result, options: DrawOptions, trails: readonly Trail[] = []): RgbImage {
   const { lineThickness, hideLabels = false } = options;
   const style = { hideLabels, ...(lineThickness === undefined ? {} : { lineThickness }) };
   if (result.task === "classify") return annotateLines(image, classificationLines(result), style);
   const annotations = result.detections.map(
     (detection): Annotation => ({
       xyxy: [detection.xmin, detection.ymin, detection.xmax, detection.ymax],
-      color: paletteColor(detection.class),
-      label: options.hideConf ? detection.name : `${detection.name} ${detection.confidence.toFixed(2)}`,
+      color: paletteColor(detection.track ?? detection.class),
+      label: labelOf(detection, options.hideConf ?? false),
       ...(isSegmented(detection) ? { mask: maskOf(detection, image) } : {}),
     }),
   );
-  return annotate(image, annotations, style);
+  return annotate(withTrails(image, trails, lineThickness), annotations, style);
+}
+
+/** `#3 person 0.87`; without a track `person 0.87`. */
+function labelOf({ name, confidence, track }: Detection, hideConf: boolean): string {
+  return `${track === undefined ? "" : `#${track} `}${name}${hideConf ? "" : ` ${confidence.toFixed(2)}`}`;
+}
+
+function withTrails(image: RgbImage, trails: readonly Trail[], lineThickness: number | undefined): RgbImage {
+  if (trails.length === 0) return image;
+  const canvas = new Canvas(image);
+  const thickness = lineThickness ?? defaultLineThickness(image);
+  for (const { id, points } of trails) {
+    if (points.length > 2) canvas.polyline(points, paletteColor(id), thickness);
+  }
+  return canvas.image;
 }
 
 function isSegmented(detection: Detection): detection is SegmentedDetection {

@@ -14,10 +14,12 @@ import { type CliModel, describeModel, loadModel, modelJson } from "../loadModel
 import type { Output } from "../output.js";
 import { type Bar, DownloadProgress, openBar } from "../progress.js";
 import { heightWidth } from "../values.js";
+import { Follower } from "./follow.js";
 import { type ReadPicture, readPicture } from "./readPicture.js";
 import { Saver } from "./save.js";
 import { expandSources, type SourceItem } from "./sources.js";
 import { logLine, SpeedMeter, Summary } from "./summary.js";
+import { type VideoReport, VideoRun } from "./video.js";
 
 const PROJECTS = { detect: "runs/detect", segment: "runs/predict-seg", classify: "runs/predict-cls" } as const;
 /** Errors after which no further picture can succeed. */
@@ -33,10 +35,11 @@ const FATAL: ReadonlySet<ErrorCode> = new Set([
 
 export async function runDetect(flags: DetectFlags, output: Output): Promise<number> {
   refuseUnavailable(flags, output);
+  output.checkJson();
   const sources = flags.source ?? [exampleSource(flags.weights)];
-  const items = await expandSources(sources, { onWarning: (text) => output.warn(text), signal: output.io.signal });
+  const items = await expandSources(sources, { signal: output.io.signal });
   // A mistyped path is told before a model is downloaded for it; JSON needs the model's facts in any case.
-  if (!output.wantsJson && items.every(({ error }) => error !== undefined)) {
+  if (!output.wantsJson && !output.wantsNdjson && items.every(({ error }) => error !== undefined)) {
     for (const { error } of items) output.fail(error ?? "");
     return EXIT.failed;
   }
@@ -96,6 +99,9 @@ class DetectRun {
   private readonly speed = new SpeedMeter();
   private readonly summary = new Summary();
   private readonly images: unknown[] = [];
+  private readonly videos: VideoReport[] = [];
+  private readonly follower: Follower | undefined;
+  private video: VideoRun | undefined;
   /** Why sources gave no picture. */
   private readonly errors = new Map<SourceItem, string>();
   private done = 0;
@@ -106,7 +112,10 @@ class DetectRun {
     this.output = output;
     this.model = model;
     this.items = items;
-    this.options = detectOptions(flags, output);
+    const following = flags.track !== undefined && model.task !== "classify";
+    this.follower = following ? new Follower(flags) : undefined;
+    const conf = this.follower?.networkConf ?? flags.confThres;
+    this.options = { ...detectOptions(flags, output), conf };
     // Told before the first picture is read.
     resolveOptions(this.options, model.names.length);
     this.saver = new Saver({
@@ -123,6 +132,7 @@ class DetectRun {
       hideConf: flags.hideConf,
     });
     if (flags.augment && model.task !== "detect") output.warn("--augment is for detection models and ignored");
+    if (flags.track && !following) output.warn("--track follows boxes and is ignored in classification");
     if (flags.saveCrop && model.task === "classify") output.warn("--save-crop has no boxes to crop in classification");
   }
 
@@ -134,7 +144,11 @@ class DetectRun {
       await orInterrupted(output.io.signal, this.runAll(bar));
     } catch (error) {
       if (!(error instanceof InterruptedError)) throw error;
-      stopped = new InterruptedError(`interrupted after ${this.done} of ${items.length} pictures`);
+      // The frames so far become a video that plays.
+      await this.video?.finish();
+      if (this.video) this.videos.push(this.video.report);
+      const what = this.video ? `frames of ${this.video.source}` : `of ${items.length} pictures`;
+      stopped = new InterruptedError(`interrupted after ${this.video?.report.frames ?? this.done} ${what}`);
     } finally {
       bar.stop();
     }
@@ -143,6 +157,7 @@ class DetectRun {
       model: modelJson(this.model),
       backend: this.model.device,
       images: this.images,
+      ...(this.videos.length === 0 ? {} : { videos: this.videos }),
       ...(this.saver.savedTo === undefined ? {} : { savedTo: this.saver.savedTo }),
     });
     if (stopped) return output.error(stopped);
@@ -151,17 +166,46 @@ class DetectRun {
 
   /** One bar for many pictures, where the log lines do not already show on the same terminal how far it is. */
   private async openBar(): Promise<Bar> {
-    const many = this.items.length > 1 && !this.output.humanOnTerminal;
+    const pictures = this.items.every(({ video }) => !video);
+    const many = pictures && this.items.length > 1 && !this.output.humanOnTerminal;
     if (!many) return { update: () => undefined, stop: () => undefined };
     return openBar(this.output, this.items.length, "detecting {bar} {value}/{total} pictures, {eta} s left");
   }
 
   private async runAll(bar: Bar): Promise<void> {
     const { batchSize } = this.flags;
-    for (let start = 0; start < this.items.length; start += batchSize) {
-      await this.runBatch(this.items.slice(start, start + batchSize), start);
-      bar.update(Math.min(start + batchSize, this.items.length));
+    for (let start = 0, end = 0; start < this.items.length; start = end) {
+      end = start + 1;
+      if (this.items[start].video) await this.runVideo(this.items[start], start);
+      else {
+        while (end < this.items.length && end - start < batchSize && !this.items[end].video) end++;
+        await this.runBatch(this.items.slice(start, end), start);
+      }
+      bar.update(end);
     }
+  }
+
+  private async runVideo(item: SourceItem, index: number): Promise<void> {
+    const { flags, output, model, options, saver, follower } = this;
+    follower?.restart();
+    try {
+      const take = (result: Result): void => this.take(result);
+      const context = { flags, output, model, options, saver, follower, take };
+      this.video = new VideoRun(context, item.source, [index + 1, this.items.length]);
+      await this.video.run();
+    } catch (error) {
+      if (isFatal(error)) throw error;
+      throwIfInterrupted(output.io.signal);
+      await this.fail(this.video?.source ?? item.source, errorLine(error));
+    }
+    throwIfInterrupted(output.io.signal);
+    const { video } = this;
+    this.video = undefined;
+    if (!video || video.report.frames === 0) return;
+    this.videos.push(video.report);
+    output.line(video.line());
+    // Pictures that come after it are a row of their own.
+    follower?.restart();
   }
 
   private async runBatch(items: readonly SourceItem[], start: number): Promise<void> {
@@ -178,7 +222,7 @@ class DetectRun {
         return;
       }
       if (isFatal(error)) throw error;
-      this.fail(items[0].source, errorLine(error));
+      await this.fail(items[0].source, errorLine(error));
       return;
     }
     throwIfInterrupted(this.output.io.signal);
@@ -187,7 +231,7 @@ class DetectRun {
       const entry = read[i];
       const result = entry && results?.[next++];
       if (result) await this.keep(item.source, entry, result, start + i + 1);
-      else this.fail(item.source, this.errors.get(item) ?? "not read");
+      else await this.fail(item.source, this.errors.get(item) ?? "not read");
     }
   }
 
@@ -209,9 +253,16 @@ class DetectRun {
     }
   }
 
-  private async keep(source: string, read: ReadPicture, result: Result, index: number): Promise<void> {
+  private async keep(source: string, read: ReadPicture, plain: Result, index: number): Promise<void> {
+    const { result, trails } = this.follower?.follow(plain) ?? { result: plain, trails: [] };
     this.output.line(logLine(result, index, this.items.length));
-    await this.saver.save(source, read.picture.image, read.format, result);
+    await this.saver.save(source, read.picture.image, read.format, result, trails);
+    if (this.output.wantsNdjson) await this.output.writeNdjson(result);
+    this.take(result);
+  }
+
+  /** Counts a result and keeps what the table and the JSON need of it. */
+  private take(result: Result): void {
     this.speed.add(result);
     this.summary.add(result);
     // Masks are computed by toJSON, so only where somebody reads them.
@@ -219,10 +270,11 @@ class DetectRun {
     this.done++;
   }
 
-  private fail(source: string, message: string): void {
+  private async fail(source: string, message: string): Promise<void> {
     this.failed++;
     this.output.fail(message);
     this.images.push({ source, error: message });
+    if (this.output.wantsNdjson) await this.output.writeNdjson({ source, error: message });
   }
 
   private async report(): Promise<void> {
@@ -234,6 +286,7 @@ class DetectRun {
         output.line(`${await saver.labelCount()} labels saved to ${join(saver.savedTo, "labels")}`);
     }
     if (this.failed > 0 && this.items.length > 1) output.line(`${this.failed} of ${this.items.length} sources failed`);
+    if (this.follower) output.line(`${this.follower.runTotal} objects tracked`);
     const lines = this.summary.lines();
     if (lines.length > 0) output.line();
     for (const line of lines) output.line(line);

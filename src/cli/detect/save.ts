@@ -4,6 +4,9 @@ import { appendFile, mkdir, readdir } from "node:fs/promises";
 import { basename, extname, join } from "node:path";
 import { encodeJpeg, type PictureFormat, type RgbImage } from "../../image/index.js";
 import { writeAtomically } from "../../node/download.js";
+import type { VideoInput } from "../../node/video/input.js";
+import { VideoWriter, type VideoWriterOptions } from "../../node/video/writeVideo.js";
+import type { Trail } from "../../tracking/index.js";
 import { roundHalfEven } from "../../yolov5/boxes.js";
 import type { Result } from "../../yolov5/model.js";
 import type { Detection, DetectionResult, SegmentedDetection } from "../../yolov5/results.js";
@@ -26,6 +29,12 @@ export interface SaveOptions extends DrawOptions {
 const CROP_GAIN = 1.02;
 const CROP_PAD = 10;
 
+/** What one video leaves. */
+export interface VideoSaver {
+  readonly writer: VideoWriter | undefined;
+  readonly save: (image: RgbImage, result: Result, trails: readonly Trail[]) => Promise<void>;
+}
+
 export class Saver {
   private readonly options: SaveOptions;
   private folder: string | undefined;
@@ -43,17 +52,57 @@ export class Saver {
   }
 
   /** Writes what the options ask for; each picture whole or not at all. */
-  async save(source: string, image: RgbImage, format: PictureFormat | undefined, result: Result): Promise<void> {
+  async save(
+    source: string,
+    image: RgbImage,
+    format: PictureFormat | undefined,
+    result: Result,
+    trails: readonly Trail[] = [],
+  ): Promise<void> {
     const { options } = this;
-    if (!options.pictures && !options.labels && !options.crops) return;
+    if (!this.writes) return;
     this.folder ??= await makeRunFolder(options.project, options.name, options.existOk);
     const stem = this.claim(fileNameOf(source), format);
     if (options.labels) await this.saveLabels(this.folder, stem, result);
     if (options.crops && result.task !== "classify") await this.saveCrops(this.folder, stem, image, result);
     if (options.pictures) {
-      const { bytes, ending } = encode(draw(image, result, options), options.imageFormat, format);
+      const { bytes, ending } = encode(draw(image, result, options, trails), options.imageFormat, format);
       await writeAtomically(join(this.folder, stem + (keptEnding(source, ending) ?? ending)), bytes);
     }
+  }
+
+  /**
+   * Opens what a video leaves: an MP4 file with its frames, and the name that label files and crops begin with.
+   * Nothing, where the options ask for nothing.
+   */
+  async openVideo(
+    { source, live }: Pick<VideoInput, "source" | "live">,
+    video: VideoWriterOptions,
+  ): Promise<VideoSaver | undefined> {
+    const { options } = this;
+    if (!this.writes) return undefined;
+    this.folder ??= await makeRunFolder(options.project, options.name, options.existOk);
+    const { folder } = this;
+    const name = live
+      ? safeName(source.replace(/^\/dev\/|:\/\//g, "_").replace(/^_/, ""), "stream")
+      : fileNameOf(source);
+    const ownEnding = live ? "" : extname(name);
+    const stem = this.claim(`${name.slice(0, name.length - ownEnding.length)}.mp4`, undefined);
+    const writer = options.pictures ? await VideoWriter.open(join(folder, `${stem}.mp4`), video) : undefined;
+    return {
+      writer,
+      save: async (image, result, trails) => {
+        // Begun before anything is awaited: what is counted as done is in the file, also after Ctrl-C.
+        const written = writer?.write(draw(image, result, options, trails));
+        if (options.labels) await this.saveLabels(folder, `${stem}_${result.frame}`, result);
+        if (options.crops && result.task !== "classify") await this.saveCrops(folder, stem, image, result);
+        await written;
+      },
+    };
+  }
+
+  private get writes(): boolean {
+    return this.options.pictures || this.options.labels || this.options.crops;
   }
 
   /** How many label files the run's folder holds. */

@@ -1,31 +1,35 @@
-/** `--source` → pictures, in detect.py's order: files, folders, globs, URLs, list files. Nothing is opened here. */
+/** `--source` → pictures and videos, in detect.py's order: files, folders, globs, URLs, cameras, list files. */
 
-import { readdir, readFile, stat } from "node:fs/promises";
+import { open, readdir, readFile, stat } from "node:fs/promises";
 import { dirname, extname, isAbsolute, join } from "node:path";
+import {
+  hasVideoEnding,
+  isAnimatedGif,
+  isCamera,
+  isStreamAddress,
+  isVideoUrl,
+  VIDEO_ENDINGS,
+} from "../../node/video/input.js";
 import { InterruptedError } from "../errors.js";
 
-/** One picture to read, or the reason why a source gives none. */
+/** One picture or video to read, or the reason why a source gives none. */
 export type SourceItem =
-  | { readonly source: string; readonly error?: undefined }
-  | { readonly source: string; readonly error: string };
+  | { readonly source: string; readonly video?: boolean; readonly error?: undefined }
+  | { readonly source: string; readonly video?: undefined; readonly error: string };
 
-/** What detect.py takes for pictures and for videos, by the name's ending. */
+/** What detect.py takes for pictures, by the name's ending. */
 const PICTURES = new Set("bmp dng jpeg jpg mpo png tif tiff webp pfm avif gif".split(" "));
-const VIDEOS = new Set("asf avi m4v mkv mov mp4 mpeg mpg ts wmv webm".split(" "));
-const LATER = "video comes in a later release; give pictures, or frames of it as pictures";
 
 const ending = (path: string): string => extname(path).slice(1).toLowerCase();
 const isPicture = (path: string): boolean => PICTURES.has(ending(path));
-const isVideo = (path: string): boolean => VIDEOS.has(ending(path));
 /** By code points, as Python sorts. */
 const byName = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);
 
 export interface ExpandOptions {
-  readonly onWarning: (text: string) => void;
   readonly signal?: AbortSignal | undefined;
 }
 
-/** All pictures of the sources, in the order given; those of folders, globs and lists sorted by name. */
+/** All pictures and videos of the sources, in the order given; those of folders, globs and lists sorted by name. */
 export async function expandSources(sources: readonly string[], options: ExpandOptions): Promise<SourceItem[]> {
   const items: SourceItem[] = [];
   for (const source of sources) items.push(...(await expand(source, options, true)));
@@ -35,78 +39,111 @@ export async function expandSources(sources: readonly string[], options: ExpandO
 async function expand(source: string, options: ExpandOptions, listsAllowed: boolean): Promise<SourceItem[]> {
   if (options.signal?.aborted) throw new InterruptedError();
   if (source === "") return [{ source, error: '"": is empty; give a picture, folder, glob, URL or list' }];
-  if (/^https?:\/\//i.test(source)) return [fromUrl(source)];
-  if (/^(rtsp|rtmp|tcp|udp):\/\//i.test(source)) return [{ source, error: `${source}: is a stream; ${LATER}` }];
+  if (/^https?:\/\//i.test(source)) return [await fromUrl(source, options)];
+  if (isStreamAddress(source)) return [{ source, video: true }];
   if (/^file:\/\//i.test(source))
     return expand((await import("node:url")).fileURLToPath(source), options, listsAllowed);
   const found = await stat(source).catch((error: NodeJS.ErrnoException) => error);
   if (!(found instanceof Error)) {
-    if (found.isDirectory()) return fromFolder(source, options);
-    if (isVideo(source)) return [{ source, error: `${source}: is a video; ${LATER}` }];
+    if (found.isDirectory()) return fromFolder(source);
+    if (found.isCharacterDevice() && isCamera(source)) return [{ source, video: true }];
+    if (await isVideo(source)) return [{ source, video: true }];
     if (ending(source) === "txt") return fromList(source, options, listsAllowed);
     return [{ source }];
   }
   if (found.code !== "ENOENT" && found.code !== "ENOTDIR") {
     return [{ source, error: `${source}: cannot be read (${found.code}); check its permissions` }];
   }
-  if (/[*?[\]{}]/.test(source)) return fromGlob(source, options);
-  if (/^\d+$/.test(source)) return [{ source, error: `${source}: is a camera number; ${LATER}` }];
+  if (/[*?[\]{}]/.test(source)) return fromGlob(source);
+  if (isCamera(source)) return [{ source, video: true }];
   if (source === "screen" || source.startsWith("screen ")) {
-    return [{ source, error: `${source}: is the screen; ${LATER}` }];
+    return [{ source, error: `${source}: the screen is not read; record it with ffmpeg and give the file` }];
   }
-  if (ending(source) === "streams") return [{ source, error: `${source}: is a list of streams; ${LATER}` }];
-  return [{ source, error: `${source}: no such file; give a picture, folder, glob, URL or list of these` }];
+  return [{ source, error: `${source}: no such file; give a picture, video, folder, glob, URL or list of these` }];
 }
 
-function fromUrl(source: string): SourceItem {
+async function fromUrl(source: string, options: ExpandOptions): Promise<SourceItem> {
   let url: URL;
   try {
     url = new URL(source);
   } catch {
     return { source, error: `${source}: is no valid URL` };
   }
-  if (isVideo(url.pathname) || /(^|\.)(youtube\.com|youtu\.be)$/.test(url.hostname)) {
-    return { source, error: `${source}: is a video; ${LATER}` };
+  if (/(^|\.)(youtube\.com|youtu\.be)$/.test(url.hostname)) {
+    return { source, error: `${source}: is a page with a video; download it (yt-dlp does) and give the file` };
   }
+  if (isVideoUrl(source)) return { source, video: true };
+  // A camera's address says nothing, but its server does; a picture's is asked for nothing before it is read.
+  if (ending(url.pathname) === "" && (await isStream(source, options.signal))) return { source, video: true };
   return { source };
 }
 
-/** The pictures among names; videos are counted and told, other files passed over as detect.py does. */
-function picturesAmong(source: string, paths: readonly string[], options: ExpandOptions): SourceItem[] {
-  const pictures = paths.filter(isPicture);
-  const videos = paths.filter(isVideo).length;
-  if (pictures.length === 0) {
-    const what =
-      videos > 0 ? `holds ${videos} video${videos > 1 ? "s" : ""} and no pictures; ${LATER}` : "holds no pictures";
-    const formats = videos > 0 ? "" : `; names of pictures end in ${[...PICTURES].join(", ")}`;
-    return [{ source, error: `${source}: ${what}${formats}` }];
+/** Whether a server sends a video or one JPEG after the other. */
+async function isStream(url: string, signal: AbortSignal | undefined): Promise<boolean> {
+  const patience = AbortSignal.timeout(10_000);
+  try {
+    const answer = await fetch(url, { signal: signal ? AbortSignal.any([signal, patience]) : patience });
+    await answer.body?.cancel();
+    return /^(video\/|multipart\/x-mixed-replace|application\/(vnd\.apple\.mpegurl|x-mpegurl|dash\+xml))/i.test(
+      answer.headers.get("content-type") ?? "",
+    );
+  } catch {
+    // Whoever reads it says what is wrong.
+    return false;
   }
-  if (videos > 0) options.onWarning(`${source}: ${videos} video${videos > 1 ? "s" : ""} skipped; ${LATER}`);
-  return pictures.map((path) => ({ source: path }));
 }
 
-async function fromFolder(source: string, options: ExpandOptions): Promise<SourceItem[]> {
+/** By the ending, and where that has other meanings by the file: animated GIFs, MPEG streams among TypeScript files. */
+async function isVideo(path: string): Promise<boolean> {
+  if (!hasVideoEnding(path)) return false;
+  if (ending(path) === "gif") return isAnimatedGif(await readFile(path));
+  if (ending(path) !== "ts") return true;
+  const file = await open(path);
+  try {
+    const { bytesRead, buffer } = await file.read(Buffer.alloc(1), 0, 1, 0);
+    return bytesRead === 1 && buffer[0] === 0x47;
+  } finally {
+    await file.close();
+  }
+}
+
+/** The pictures among names, then the videos, as in detect.py; other files are passed over. */
+async function mediaAmong(source: string, paths: readonly string[]): Promise<SourceItem[]> {
+  const pictures: SourceItem[] = [];
+  const videos: SourceItem[] = [];
+  for (const path of paths) {
+    // A file that cannot be opened is told when its turn comes.
+    if (await isVideo(path).catch(() => !isPicture(path))) videos.push({ source: path, video: true });
+    else if (isPicture(path)) pictures.push({ source: path });
+  }
+  if (pictures.length + videos.length > 0) return [...pictures, ...videos];
+  const formats = `names of pictures end in ${[...PICTURES].join(", ")}, of videos in ${VIDEO_ENDINGS.join(", ")}`;
+  return [{ source, error: `${source}: holds no pictures and no videos; ${formats}` }];
+}
+
+async function fromFolder(source: string): Promise<SourceItem[]> {
   const entries = await readdir(source, { withFileTypes: true });
   const names = entries.filter((entry) => !entry.isDirectory() && !entry.name.startsWith(".")).map(({ name }) => name);
   const paths = names.sort(byName).map((name) => join(source, name));
-  return picturesAmong(source, paths, options);
+  return mediaAmong(source, paths);
 }
 
-async function fromGlob(source: string, options: ExpandOptions): Promise<SourceItem[]> {
+async function fromGlob(source: string): Promise<SourceItem[]> {
   const { glob } = await import("tinyglobby");
   const pattern = process.platform === "win32" ? source.replaceAll("\\", "/") : source;
   const paths = await glob(pattern, { absolute: isAbsolute(source), onlyFiles: true, expandDirectories: false });
   if (paths.length === 0) return [{ source, error: `${source}: matches no files` }];
-  return picturesAmong(source, paths.sort(byName), options);
+  return mediaAmong(source, paths.sort(byName));
 }
 
 /** One source a line, relative to the current folder or else to the list's own; empty lines and # comments skipped. */
 async function fromList(source: string, options: ExpandOptions, allowed: boolean): Promise<SourceItem[]> {
-  if (!allowed) return [{ source, error: `${source}: is a list inside a list; name its pictures directly` }];
+  if (!allowed) return [{ source, error: `${source}: is a list inside a list; name its entries directly` }];
   const text = await readFile(source, "utf8");
   const lines = text.split(/\r?\n/).map((line) => line.replace(/^\ufeff/, "").trim());
   const entries = lines.filter((line) => line !== "" && !line.startsWith("#"));
-  if (entries.length === 0) return [{ source, error: `${source}: lists no pictures; write one source a line` }];
+  if (entries.length === 0)
+    return [{ source, error: `${source}: lists no pictures and no videos; write one source a line` }];
   const items: SourceItem[] = [];
   for (const entry of entries) {
     const beside = join(dirname(source), entry);

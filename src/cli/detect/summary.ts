@@ -12,6 +12,14 @@ export function logLine(result: Result, index: number, count: number): string {
   return `image ${index}/${count} ${result.source}: ${height}x${width} ${what}, ${formatF(result.speed.inference, 1)}ms`;
 }
 
+/** detect.py's line of a video's frame: `video 1/1 (12/375) /p/clip.mp4: 384x640 3 persons, 30.1ms`. */
+export function frameLine(result: Result, index: number, count: number, frames: number | undefined): string {
+  const [, , height, width] = result.input;
+  const at = frames === undefined ? `${result.frame}` : `${result.frame}/${frames}`;
+  const ms = formatF(result.speed.inference, 1);
+  return `video ${index}/${count} (${at}) ${result.source}: ${height}x${width} ${result.summary()}, ${ms}ms`;
+}
+
 /** detect.py's last line about time: means over the pictures. */
 export class SpeedMeter {
   private count = 0;

@@ -43,18 +43,20 @@ export function isCamera(source: string): boolean {
 
 /**
  * How to open a source.
- * @param source path, `http(s)`, `rtsp`, `rtmp`, `udp`, `tcp`, `srt` address, or a camera: its number or device.
+ * @param address path, `http(s)`, `rtsp`, `rtmp`, `udp`, `tcp`, `srt` address, or a camera: its number or device.
  * @throws VideoError for a camera that this system names in another way.
  */
-export function videoInput(source: string, platform: NodeJS.Platform = process.platform): VideoInput {
+export function videoInput(address: string, platform: NodeJS.Platform = process.platform): VideoInput {
+  // What is printed, written and sent on must not carry a camera's password.
+  const source = address.replace(/^(\w+:\/\/[^/@:]*):[^/@]*@/, "$1:***@");
   if (isStreamAddress(source)) {
     // Over UDP, packets that get lost leave grey smears.
     const transport = /^rtsp/i.test(source) ? ["-rtsp_transport", "tcp"] : [];
-    return { source, live: true, args: [...transport, "-i", source] };
+    return { source, live: true, args: [...transport, "-i", address] };
   }
   if (/^https?:\/\//i.test(source)) {
     const live = !hasVideoEnding(new URL(source).pathname) && !/\.(m3u8|mpd)$/i.test(new URL(source).pathname);
-    return { source, live, args: ["-i", source] };
+    return { source, live, args: ["-i", address] };
   }
   if (isCamera(source)) return { source, live: true, args: cameraArguments(source, platform) };
   // With `file:` a name is a name, whatever colons and dashes it holds; a playlist in it may not reach the network.

@@ -1,0 +1,210 @@
+/** One video of a detect run: frames → results → log lines or a bar, annotated video, labels. */
+
+import type { VideoFrame } from "../../node/video/frameSource.js";
+import { type VideoInput, videoInput } from "../../node/video/input.js";
+import { probeVideo, type VideoInfo } from "../../node/video/probe.js";
+import { readFrames } from "../../node/video/readVideo.js";
+import type { Result } from "../../yolov5/model.js";
+import type { DetectOptions } from "../../yolov5/options.js";
+import { formatF } from "../../yolov5/printf.js";
+import type { DetectFlags } from "../flags.js";
+import { throwIfInterrupted } from "../interrupt.js";
+import type { CliModel } from "../loadModel.js";
+import type { Output } from "../output.js";
+import { type Bar, openBar } from "../progress.js";
+import type { Follower } from "./follow.js";
+import type { Saver, VideoSaver } from "./save.js";
+import { frameLine } from "./summary.js";
+
+export interface VideoContext {
+  readonly flags: DetectFlags;
+  readonly output: Output;
+  readonly model: CliModel;
+  readonly options: DetectOptions;
+  readonly saver: Saver;
+  readonly follower: Follower | undefined;
+  /** Counts a result and keeps what the JSON and the table need of it. */
+  readonly take: (result: Result) => void;
+}
+
+/** What the JSON says about a whole video. */
+export interface VideoReport {
+  readonly source: string;
+  readonly frames: number;
+  readonly seconds: number;
+  /** Frames a second from file to file: decoding, network, drawing, encoding. */
+  readonly fps: number;
+  readonly sourceFps: number;
+  readonly tracks?: number;
+  readonly savedTo?: string;
+}
+
+export class VideoRun {
+  private readonly context: VideoContext;
+  private readonly input: VideoInput;
+  private readonly place: readonly [index: number, count: number];
+  private info: VideoInfo | undefined;
+  private saved: VideoSaver | undefined;
+  private bar: Bar = { update: () => undefined, stop: () => undefined };
+  private barShown = false;
+  private frames = 0;
+  private started = 0;
+  private elapsed = 0;
+
+  /**
+   * @param place of the source among all: `video 1/2`.
+   * @throws VideoError for a camera that this system names in another way.
+   */
+  constructor(context: VideoContext, source: string, place: readonly [index: number, count: number]) {
+    this.context = context;
+    this.input = videoInput(source);
+    this.place = place;
+  }
+
+  get source(): string {
+    return this.input.source;
+  }
+
+  get report(): VideoReport {
+    const { frames, source } = this;
+    const { follower } = this.context;
+    return {
+      source,
+      frames,
+      seconds: this.elapsed / 1000,
+      fps: this.elapsed > 0 ? (frames * 1000) / this.elapsed : 0,
+      sourceFps: this.info?.fps ?? 0,
+      ...(follower === undefined ? {} : { tracks: follower.count }),
+      ...(this.saved?.writer === undefined ? {} : { savedTo: this.saved.writer.path }),
+    };
+  }
+
+  /** @throws VideoError, also after frames of a video that breaks off; DeviceError. */
+  async run(): Promise<void> {
+    const { output, flags, saver } = this.context;
+    const { signal } = output.io;
+    const onWarning = (text: string): void => output.warn(text);
+    const info = await probeVideo(this.input, { signal });
+    this.info = info;
+    const { live } = this.input;
+    const stride = flags.vidStride;
+    const [over, under = "1"] = info.rate.split("/");
+    // With a stride the annotated video keeps the time, so it has fewer frames a second.
+    const rate = `${over}/${Number(under) * stride}`;
+    this.saved = await saver.openVideo(this.input, { width: info.width, height: info.height, rate, live, onWarning });
+    const total = this.total(info);
+    await this.openBar(total);
+    this.started = performance.now();
+    const reading = new AbortController();
+    const stop = AbortSignal.any([signal, reading.signal]);
+    try {
+      await this.runFrames(readFrames(this.input, info, { stride, onWarning, signal: stop }), total);
+    } finally {
+      reading.abort();
+      await this.finish();
+    }
+  }
+
+  /** Ends the annotated video so that it plays; also in the middle of `run`. */
+  async finish(): Promise<void> {
+    this.bar.stop();
+    await this.saved?.writer?.finish();
+    if (this.elapsed === 0 && this.started > 0) this.elapsed = performance.now() - this.started;
+  }
+
+  /** `clip.mp4: 375 frames in 12.3 s (30.5 FPS), 7 tracks`. */
+  line(): string {
+    const { frames, seconds, fps, tracks } = this.report;
+    const ids = tracks === undefined ? "" : `, ${tracks} track${tracks === 1 ? "" : "s"}`;
+    const plural = frames === 1 ? "" : "s";
+    return `${this.source}: ${frames} frame${plural} in ${formatF(seconds, 1)} s (${formatF(fps, 1)} FPS)${ids}`;
+  }
+
+  private total({ frames }: VideoInfo): number | undefined {
+    const { vidStride, maxFrames } = this.context.flags;
+    const own = frames === undefined ? undefined : Math.floor(frames / vidStride);
+    return maxFrames === undefined ? own : Math.min(own ?? maxFrames, maxFrames);
+  }
+
+  /** On a terminal one bar stands for the many lines. */
+  private async openBar(total: number | undefined): Promise<void> {
+    const { output } = this.context;
+    const [index, count] = this.place;
+    const many = count > 1 ? `${index}/${count} ` : "";
+    const format =
+      total === undefined
+        ? `video ${many}{value} frames, {fps} FPS`
+        : `video ${many}{bar} {value}/{total} frames, {fps} FPS, {eta} s left`;
+    this.barShown = output.io.stderr.terminal !== undefined && output.humanOnTerminal;
+    if (this.barShown) this.bar = await openBar(output, total ?? 0, format, { fps: "…" });
+  }
+
+  /** While the network works on one group of frames, the one before is drawn and written, and the next one decoded. */
+  private async runFrames(frames: AsyncIterable<VideoFrame>, total: number | undefined): Promise<void> {
+    const { model, options, flags, output } = this.context;
+    const size = this.input.live ? 1 : flags.batchSize;
+    let before: (() => Promise<void>) | undefined;
+    const keepLast = async (): Promise<void> => {
+      const last = before;
+      before = undefined;
+      await last?.();
+    };
+    const run = async (group: readonly VideoFrame[]): Promise<void> => {
+      const pictures = group.map(({ data, width, height, frame, time }) => ({
+        image: { data, width, height },
+        source: this.source,
+        frame,
+        time,
+      }));
+      const running = model.detectPictures(pictures, options);
+      running.catch(() => undefined);
+      await keepLast();
+      const results = await running;
+      throwIfInterrupted(output.io.signal);
+      before = async () => {
+        for (const [i, result] of results.entries()) await this.keep(group[i], result, total);
+      };
+    };
+    try {
+      for await (const group of grouped(frames, size, flags.maxFrames)) await run(group);
+    } finally {
+      // Also of a video that breaks off after it.
+      if (!output.io.signal.aborted) await keepLast();
+    }
+    throwIfInterrupted(output.io.signal);
+  }
+
+  private async keep(frame: VideoFrame, plain: Result, total: number | undefined): Promise<void> {
+    const { output, follower, take } = this.context;
+    throwIfInterrupted(output.io.signal);
+    const { result, trails } = follower?.follow(plain) ?? { result: plain, trails: [] };
+    const saving = this.saved?.save(frame, result, trails);
+    saving?.catch(() => undefined);
+    this.frames++;
+    take(result);
+    if (!this.barShown) output.line(frameLine(result, ...this.place, total));
+    this.bar.update(this.frames, { fps: formatF((this.frames * 1000) / (performance.now() - this.started), 1) });
+    if (output.wantsNdjson) await output.writeNdjson(result);
+    await saving;
+  }
+}
+
+/** Up to `size` frames at a time, `most` in all. */
+async function* grouped<T>(
+  items: AsyncIterable<T>,
+  size: number,
+  most = Number.POSITIVE_INFINITY,
+): AsyncGenerator<T[]> {
+  let group: T[] = [];
+  let count = 0;
+  for await (const item of items) {
+    group.push(item);
+    count++;
+    if (group.length === size || count >= most) {
+      yield group;
+      group = [];
+    }
+    if (count >= most) return;
+  }
+  if (group.length > 0) yield group;
+}
