@@ -1,6 +1,13 @@
 /** Draws a result on a 2-D context whose units are device pixels: masks, boxes, labels. */
 
-import { type DetectionResult, paletteColor, type Result, type SegmentedDetection } from "yolov5-ts";
+import {
+  type Detection,
+  type DetectionResult,
+  paletteColor,
+  type Result,
+  type SegmentedDetection,
+  type Trail,
+} from "yolov5-ts";
 
 export interface DrawOptions {
   /** Device pixels per pixel of the picture, across and down. */
@@ -10,10 +17,22 @@ export interface DrawOptions {
   readonly density: number;
   /** Index of the detection to stress. */
   readonly highlight?: number | undefined;
+  /** The ways of tracked objects, in the picture's pixels. */
+  readonly trails?: readonly Trail[] | undefined;
 }
 
 export function cssColor(index: number): string {
   return `rgb(${paletteColor(index).join(" ")})`;
+}
+
+/** Index of its colour: of its track where it has one, else of its class. */
+export function colorIndex({ track, class: index }: Pick<Detection, "track" | "class">): number {
+  return track ?? index;
+}
+
+/** `person #3` */
+export function titleOf({ name, track }: Pick<Detection, "name" | "track">): string {
+  return track === undefined ? name : `${name} #${track}`;
 }
 
 /** Black or white, whichever is read more easily on the class's colour. */
@@ -32,7 +51,7 @@ export function maskLayer(result: Result): OffscreenCanvas | undefined {
   const { width, height } = result;
   const image = new ImageData(width, height);
   for (const detection of result.detections.toReversed()) {
-    const [r, g, b] = paletteColor(detection.class);
+    const [r, g, b] = paletteColor(colorIndex(detection));
     const bitmap = detection.bitmap();
     for (let i = 0; i < bitmap.length; i++) if (bitmap[i]) image.data.set([r, g, b, 120], i * 4);
   }
@@ -59,6 +78,7 @@ export function drawResult(
   context.font = `600 ${size}px system-ui, sans-serif`;
   context.textBaseline = "middle";
   context.lineJoin = "round";
+  drawTrails(context, options, 0.24 * size);
   const order = result.detections.map((detection, index) => ({ detection, index })).toReversed();
   // The stressed one last, so that nothing covers it.
   order.sort((a, b) => Number(a.index === highlight) - Number(b.index === highlight));
@@ -67,10 +87,10 @@ export function drawResult(
     context.globalAlpha = highlight === undefined || stressed ? 1 : 0.25;
     const [x, y] = [detection.xmin * scaleX, detection.ymin * scaleY];
     const [w, h] = [(detection.xmax - detection.xmin) * scaleX, (detection.ymax - detection.ymin) * scaleY];
-    context.strokeStyle = cssColor(detection.class);
+    context.strokeStyle = cssColor(colorIndex(detection));
     context.lineWidth = (stressed ? 0.32 : 0.2) * size;
     context.strokeRect(x, y, w, h);
-    const text = `${detection.name} ${detection.confidence.toFixed(2)}`;
+    const text = `${titleOf(detection)} ${detection.confidence.toFixed(2)}`;
     const pad = 0.4 * size;
     const high = size + 0.55 * size;
     const wide = context.measureText(text).width + 2 * pad;
@@ -78,14 +98,26 @@ export function drawResult(
     // Above the box; within it where the picture ends; never beyond its right edge.
     const left = Math.max(0, Math.min(x - half, result.width * scaleX - wide));
     const top = y - high < 0 ? y : y - high;
-    context.fillStyle = cssColor(detection.class);
+    context.fillStyle = cssColor(colorIndex(detection));
     context.beginPath();
     context.roundRect(left, top, wide, high, 4 * density);
     context.fill();
-    context.fillStyle = textColor(detection.class);
+    context.fillStyle = textColor(colorIndex(detection));
     context.fillText(text, left + pad, top + high / 2 + density * 0.5);
   }
   context.globalAlpha = 1;
+}
+
+function drawTrails(context: CanvasRenderingContext2D, options: DrawOptions, lineWidth: number): void {
+  const { scaleX, scaleY, trails = [] } = options;
+  context.lineWidth = lineWidth;
+  context.lineCap = "round";
+  for (const { id, points } of trails) {
+    context.strokeStyle = cssColor(id);
+    context.beginPath();
+    for (let i = 0; i < points.length; i += 2) context.lineTo(points[i] * scaleX, points[i + 1] * scaleY);
+    context.stroke();
+  }
 }
 
 function drawClasses(

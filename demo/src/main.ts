@@ -1,10 +1,11 @@
 /** The demo page: a model, a picture or a video, and the result over it. */
 
-import type { BackendChoice, OnProgress, Result, WeightSource } from "yolov5-ts";
+import type { BackendChoice, OnProgress, Result, Trail, WeightSource } from "yolov5-ts";
 import embeddedModel from "yolov5-ts/models/codes.safetensors?url";
 import samplePicture from "../../examples/codes.png?url";
 import { box, button, byId, clearError, input, showError } from "./dom.js";
 import { listenForFiles } from "./files.js";
+import { Following } from "./following.js";
 import { showDevice, showModel, showProfile, showResult, showTimes } from "./panels.js";
 import { Player } from "./player.js";
 import { download, json, labelText } from "./save.js";
@@ -24,6 +25,10 @@ class Page {
   private readonly session = new Session();
   private readonly settings = new Settings({
     onThresholds: () => this.rethreshold(),
+    onTracking: () => {
+      this.startFollowing();
+      if (this.player.active) void this.guard(() => this.player.again());
+    },
     onSize: () => void this.guard(() => this.detect()),
   });
   private readonly player = new Player(this.stage, {
@@ -31,6 +36,7 @@ class Page {
     onStop: () => this.show(undefined),
   });
   private weights: Weights = { source: "", title: "" };
+  private readonly following = new Following();
   private picture: Blob | undefined;
   private result: Result | undefined;
   private notes: string[] = [];
@@ -147,6 +153,7 @@ class Page {
     this.picture = undefined;
     this.session.forget();
     this.intervals = [];
+    this.startFollowing();
     await this.player.openFile(file);
   }
 
@@ -159,7 +166,12 @@ class Page {
     this.picture = undefined;
     this.session.forget();
     this.intervals = [];
+    this.startFollowing();
     await this.player.startCamera();
+  }
+
+  private startFollowing(): void {
+    this.following.restart(this.settings.thresholds.conf ?? 0.25);
   }
 
   /** Runs the network on what is on the stage. Videos take care of themselves. */
@@ -180,24 +192,26 @@ class Page {
 
   private async runFrame(video: HTMLVideoElement): Promise<void> {
     try {
-      const { imgsz, thresholds } = this.settings;
-      const result = await this.session.frame(video, imgsz, thresholds);
+      const { imgsz, thresholds, tracking } = this.settings;
+      const asked = tracking ? this.following.thresholds(thresholds) : thresholds;
+      const result = await this.session.frame(video, imgsz, asked);
       if (!result || !this.player.active) return;
       const now = performance.now();
       if (this.lastFrame > 0) this.intervals.push(now - this.lastFrame);
       this.lastFrame = now;
       if (this.intervals.length > FRAMES_FOR_MEDIAN) this.intervals.shift();
       const middle = this.intervals.toSorted((a, b) => a - b)[this.intervals.length >> 1];
-      this.show(result, middle && 1000 / middle);
+      const shown = tracking ? this.following.follow(result, thresholds.conf ?? 0.25) : { result, trails: [] };
+      this.show(shown.result, middle && 1000 / middle, shown.trails);
     } catch (error) {
       this.player.stop();
       showError(error);
     }
   }
 
-  private show(result: Result | undefined, fps?: number): void {
+  private show(result: Result | undefined, fps?: number, trails: readonly Trail[] = []): void {
     this.result = result;
-    const draw = this.stage.setResult(result);
+    const draw = this.stage.setResult(result, trails);
     showResult(result, (index) => this.stage.highlight(index));
     showTimes(result, draw, fps);
     if (result && this.session.current) showDevice(this.session.current.device, this.notes);

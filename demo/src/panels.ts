@@ -1,8 +1,8 @@
 /** What the page says about the model, the device, the result and the times. */
 
-import type { NodeTiming, Result, WorkerModel } from "yolov5-ts";
+import type { Detection, NodeTiming, Result, WorkerModel } from "yolov5-ts";
 import { box, button, create } from "./dom.js";
-import { cssColor } from "./drawing.js";
+import { colorIndex, cssColor, titleOf } from "./drawing.js";
 
 const BACKENDS: Readonly<Record<string, string>> = { webgpu: "WebGPU", wasm: "WebAssembly", cpu: "Reference" };
 const TASKS = { detect: "detection", segment: "segmentation", classify: "classification" } as const;
@@ -34,20 +34,20 @@ export function showModel(model: WorkerModel, title: string): void {
 
 export function showResult(result: Result | undefined, highlight: (index: number | undefined) => void): void {
   const list = box("list");
-  const rows: readonly { readonly class: number; readonly name: string; readonly confidence: number }[] =
+  const rows: readonly Pick<Detection, "class" | "name" | "confidence" | "track">[] =
     result === undefined ? [] : result.task === "classify" ? result.top5 : result.detections;
   box("summary").textContent = result?.summary() ?? "Nothing yet";
   list.replaceChildren(
     ...rows.slice(0, 200).map((row, index) => {
       const swatch = create("span", { className: "swatch" });
-      swatch.style.background = cssColor(row.class);
+      swatch.style.background = cssColor(colorIndex(row));
       const bar = create("i");
       bar.style.width = `${row.confidence * 100}%`;
       const entry = create(
         "button",
         { type: "button" },
         swatch,
-        create("span", { className: "name", textContent: row.name }),
+        create("span", { className: "name", textContent: titleOf(row) }),
         create("span", { className: "meter" }, bar),
         create("span", { className: "number", textContent: row.confidence.toFixed(2) }),
       );

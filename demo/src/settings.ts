@@ -10,6 +10,8 @@ const SLIDERS = Object.keys(DEFAULTS) as Slider[];
 export interface SettingsHandlers {
   /** Thresholds changed: the raw outputs are still good. */
   readonly onThresholds: () => void;
+  /** Tracking was switched on or off. */
+  readonly onTracking: () => void;
   /** The input size changed: the network must run again. */
   readonly onSize: () => void;
 }
@@ -29,6 +31,7 @@ export class Settings {
     // A run for every step of the slider would only queue up.
     input("imgsz").addEventListener("change", () => handlers.onSize());
     input("agnostic").addEventListener("change", () => handlers.onThresholds());
+    input("track").addEventListener("change", () => handlers.onTracking());
     button("classes-all").addEventListener("click", () => this.checkAll(true));
     button("classes-none").addEventListener("click", () => this.checkAll(false));
     button("reset").addEventListener("click", () => {
@@ -40,6 +43,10 @@ export class Settings {
 
   get imgsz(): number {
     return input("imgsz").valueAsNumber;
+  }
+
+  get tracking(): boolean {
+    return input("track").checked;
   }
 
   get thresholds(): Thresholds {

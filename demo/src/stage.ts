@@ -1,6 +1,6 @@
 /** The picture or video with the result over it, in register at every size and pixel density. */
 
-import type { Result } from "yolov5-ts";
+import type { Result, Trail } from "yolov5-ts";
 import { box, byId, canvas } from "./dom.js";
 import { drawResult, maskLayer } from "./drawing.js";
 
@@ -16,6 +16,7 @@ export class Stage {
   private readonly fit = box("fit");
   private size: readonly [width: number, height: number] = [0, 0];
   private result: Result | undefined;
+  private trails: readonly Trail[] = [];
   private masks: OffscreenCanvas | undefined;
   private highlighted: number | undefined;
 
@@ -45,9 +46,10 @@ export class Stage {
   }
 
   /** @returns milliseconds that drawing took */
-  setResult(result: Result | undefined): number {
+  setResult(result: Result | undefined, trails: readonly Trail[] = []): number {
     const started = performance.now();
     this.result = result;
+    this.trails = trails;
     this.masks = result && maskLayer(result);
     this.highlighted = undefined;
     this.draw();
@@ -70,7 +72,8 @@ export class Stage {
     if (!context) throw new Error("this browser gives no canvas to draw on");
     context.drawImage(this.video.hidden ? this.picture : this.video, 0, 0, width, height);
     const density = Math.max(1, Math.max(width, height) / 900);
-    if (this.result) drawResult(context, this.result, this.masks, { scaleX: 1, scaleY: 1, density });
+    const { result, trails } = this;
+    if (result) drawResult(context, result, this.masks, { scaleX: 1, scaleY: 1, density, trails });
     return new Promise((resolve, reject) => {
       target.toBlob((blob) => (blob ? resolve(blob) : reject(new Error("the picture could not be written"))));
     });
@@ -102,12 +105,13 @@ export class Stage {
     const context = this.overlay.getContext("2d");
     context?.clearRect(0, 0, pixelWidth, pixelHeight);
     if (!context || !this.result || this.size[0] === 0) return;
-    const { result } = this;
+    const { result, trails } = this;
     drawResult(context, result, this.masks, {
       scaleX: pixelWidth / result.width,
       scaleY: pixelHeight / result.height,
       density,
       highlight: this.highlighted,
+      trails,
     });
   }
 }

@@ -45,6 +45,6 @@ function idsOf(tracks: readonly Track[]): Map<number, number> {
 
 /** A copy whose masks are, as the original's, computed only when they are asked for. */
 function withTrack(detection: Detection, track: number): Detection {
-  const copy: Detection = Object.defineProperties({} as Detection, Object.getOwnPropertyDescriptors(detection));
+  const copy: Detection = Object.create(Object.getPrototypeOf(detection), Object.getOwnPropertyDescriptors(detection));
   return Object.assign(copy, { track });
 }

@@ -1,10 +1,12 @@
 /** The built demo page, used as a visitor uses it. */
 
 import { readFileSync } from "node:fs";
-import { basename } from "node:path";
+import { basename, join } from "node:path";
 import type { Browser, BrowserContext, Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { Detection } from "../../src/index.js";
+import { REPOSITORY } from "../support/reference.js";
+import { ffmpeg, ffmpegMissing } from "../support/video.js";
 import { expectBoxes, parityCase } from "./support/boxes.js";
 import { chromiumMissing, launchChromium, watchErrors } from "./support/chromium.js";
 import { createWorkspace, type Workspace } from "./support/dist.js";
@@ -222,6 +224,32 @@ describe.skipIf(chromiumMissing())("the demo page", () => {
     await slide(page, "conf", 0.26);
     await page.waitForSelector("#list li");
     expect(errors.filter((text) => !text.includes("404"))).toEqual([]);
+    await context.close();
+  });
+
+  test.skipIf(ffmpegMissing())("tracking: codes that move through a video keep their numbers", async () => {
+    const { context, page, errors } = await visit("demo");
+    await slide(page, "imgsz", 320);
+    // There and back, so that it can loop.
+    const clip = join(workspace.folder, "codes.webm");
+    const move = "crop=800:600:100+60*sin(2*PI*n/75):20,scale=640:480";
+    const picture = join(REPOSITORY, "examples", "codes.png");
+    ffmpeg(["-loop", "1", "-framerate", "25", "-i", picture, "-vf", move, "-frames:v", "75", "-c:v", "vp8", clip]);
+    await page.setInputFiles("#file", clip);
+    await page.waitForSelector("#fps:has-text('FPS')");
+    expect(await page.textContent("#list")).not.toContain("#");
+    await page.check("#track");
+    await page.waitForSelector("#list .name:has-text('#1')");
+    const names = (): Promise<string[]> => page.locator("#list .name").allTextContents();
+    const first = new Set((await names()).filter((name) => name.includes("#")));
+    expect(first.size).toBeGreaterThan(2);
+    // Once around, and who was there at the start still is.
+    await page.waitForTimeout(4000);
+    const kept = (await names()).filter((name) => first.has(name));
+    expect(kept.length).toBeGreaterThan(2);
+    await page.uncheck("#track");
+    await page.waitForFunction(() => !document.querySelector("#list")?.textContent?.includes("#"));
+    expect(errors).toEqual([]);
     await context.close();
   });
 
