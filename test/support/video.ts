@@ -10,10 +10,10 @@ export function ffmpegMissing(): boolean {
   return missing;
 }
 
-/** Runs ffmpeg, its output written over. */
+/** Runs ffmpeg, its output written over. @throws Error with what it complained about. */
 export function ffmpeg(args: readonly string[], input?: Uint8Array): void {
   execFileSync("ffmpeg", ["-hide_banner", "-loglevel", "error", "-y", ...args], {
-    stdio: [input ? "pipe" : "ignore", "ignore", "inherit"],
+    stdio: [input ? "pipe" : "ignore", "ignore", "pipe"],
     ...(input ? { input } : {}),
   });
 }

@@ -18,7 +18,7 @@ Examples:
   yolov5 detect --weights best.pt --source photos --conf-thres 0.4 --classes 0 2 --save-txt --save-conf
   yolov5 detect --weights yolov5s-seg.pt --source bus.jpg --retina-masks
   yolov5 detect --weights a.pt b.pt --source bus.jpg  an ensemble
-  yolov5 detect --weights yolov5n.pt --source street.mp4 --track
+  yolov5 detect --weights yolov5n.pt --source street.mp4 --track     a video, with ids that stay
   yolov5 detect --source bus.jpg --nosave --json -    JSON on standard output, nothing written`;
 
 export function defineDetect(program: Command, start: Start): void {

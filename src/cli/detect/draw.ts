@@ -4,10 +4,9 @@ import {
   type Annotation,
   annotate,
   annotateLines,
-  Canvas,
-  defaultLineThickness,
   encodeJpeg,
   encodePng,
+  type Font,
   type MaskWindow,
   type PictureFormat,
   paletteColor,
@@ -22,6 +21,7 @@ export interface DrawOptions {
   readonly lineThickness?: number | undefined;
   readonly hideLabels?: boolean | undefined;
   readonly hideConf?: boolean | undefined;
+  readonly font?: Font | undefined;
 }
 
 /**
@@ -29,8 +29,12 @@ export interface DrawOptions {
  * @param trails of tracked objects, which have the colours of their ids, not of their classes.
  */
 export function draw(image: RgbImage, result: Result, options: DrawOptions, trails: readonly Trail[] = []): RgbImage {
-  const { lineThickness, hideLabels = false } = options;
-  const style = { hideLabels, ...(lineThickness === undefined ? {} : { lineThickness }) };
+  const { lineThickness, hideLabels = false, font } = options;
+  const style = {
+    hideLabels,
+    ...(lineThickness === undefined ? {} : { lineThickness }),
+    ...(font === undefined ? {} : { font }),
+  };
   if (result.task === "classify") return annotateLines(image, classificationLines(result), style);
   const annotations = result.detections.map(
     (detection): Annotation => ({
@@ -40,22 +44,15 @@ export function draw(image: RgbImage, result: Result, options: DrawOptions, trai
       ...(isSegmented(detection) ? { mask: maskOf(detection, image) } : {}),
     }),
   );
-  return annotate(withTrails(image, trails, lineThickness), annotations, style);
+  const lines = trails
+    .filter(({ points }) => points.length > 2)
+    .map(({ id, points }) => ({ points, color: paletteColor(id) }));
+  return annotate(image, annotations, { ...style, lines });
 }
 
 /** `#3 person 0.87`; without a track `person 0.87`. */
 function labelOf({ name, confidence, track }: Detection, hideConf: boolean): string {
   return `${track === undefined ? "" : `#${track} `}${name}${hideConf ? "" : ` ${confidence.toFixed(2)}`}`;
-}
-
-function withTrails(image: RgbImage, trails: readonly Trail[], lineThickness: number | undefined): RgbImage {
-  if (trails.length === 0) return image;
-  const canvas = new Canvas(image);
-  const thickness = lineThickness ?? defaultLineThickness(image);
-  for (const { id, points } of trails) {
-    if (points.length > 2) canvas.polyline(points, paletteColor(id), thickness);
-  }
-  return canvas.image;
 }
 
 function isSegmented(detection: Detection): detection is SegmentedDetection {

@@ -2,7 +2,7 @@
 
 import { appendFile, mkdir, readdir } from "node:fs/promises";
 import { basename, extname, join } from "node:path";
-import { encodeJpeg, type PictureFormat, type RgbImage } from "../../image/index.js";
+import { encodeJpeg, type Font, loadFont, type PictureFormat, type RgbImage } from "../../image/index.js";
 import { writeAtomically } from "../../node/download.js";
 import type { VideoInput } from "../../node/video/input.js";
 import { VideoWriter, type VideoWriterOptions } from "../../node/video/writeVideo.js";
@@ -38,6 +38,7 @@ export interface VideoSaver {
 export class Saver {
   private readonly options: SaveOptions;
   private folder: string | undefined;
+  private font: Font | undefined;
   /** Names of pictures written in this run: a second bus.jpg of another folder must not replace the first. */
   private readonly taken = new Set<string>();
   private readonly cropCounts = new Map<string, number>();
@@ -66,7 +67,7 @@ export class Saver {
     if (options.labels) await this.saveLabels(this.folder, stem, result);
     if (options.crops && result.task !== "classify") await this.saveCrops(this.folder, stem, image, result);
     if (options.pictures) {
-      const { bytes, ending } = encode(draw(image, result, options, trails), options.imageFormat, format);
+      const { bytes, ending } = encode(this.draw(image, result, trails), options.imageFormat, format);
       await writeAtomically(join(this.folder, stem + (keptEnding(source, ending) ?? ending)), bytes);
     }
   }
@@ -93,12 +94,18 @@ export class Saver {
       writer,
       save: async (image, result, trails) => {
         // Begun before anything is awaited: what is counted as done is in the file, also after Ctrl-C.
-        const written = writer?.write(draw(image, result, options, trails));
+        const written = writer?.write(this.draw(image, result, trails));
         if (options.labels) await this.saveLabels(folder, `${stem}_${result.frame}`, result);
         if (options.crops && result.task !== "classify") await this.saveCrops(folder, stem, image, result);
         await written;
       },
     };
+  }
+
+  private draw(image: RgbImage, result: Result, trails: readonly Trail[]): RgbImage {
+    // Read once a run, which for a video is the difference of some milliseconds a frame.
+    this.font ??= loadFont();
+    return draw(image, result, { ...this.options, font: this.font }, trails);
   }
 
   private get writes(): boolean {

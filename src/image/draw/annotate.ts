@@ -2,6 +2,7 @@
 
 import type { RgbImage } from "../types.js";
 import { Canvas, type MaskWindow } from "./canvas.js";
+import { type Font, loadFont } from "./font.js";
 import { BLACK, type Color, WHITE } from "./palette.js";
 
 export interface Annotation {
@@ -13,12 +14,22 @@ export interface Annotation {
   readonly mask?: MaskWindow;
 }
 
+/** A line through x, y, x, y, …, pixels of the picture. */
+export interface AnnotationLine {
+  readonly points: ArrayLike<number>;
+  readonly color: Color;
+}
+
 export interface AnnotateOptions {
   /** Pixels; default by the picture's size. */
   readonly lineThickness?: number;
   readonly hideLabels?: boolean;
   /** How much masks cover, 0 to 1; default 0.5. */
   readonly maskAlpha?: number;
+  /** Lines over the masks and under the boxes. */
+  readonly lines?: readonly AnnotationLine[];
+  /** Of `loadFont`, which takes some milliseconds: give it where many pictures are annotated. */
+  readonly font?: Font;
 }
 
 /** YOLOv5's rule: 3/1000 of the mean side, at least 2 pixels. */
@@ -37,11 +48,12 @@ function fontSize(image: RgbImage, lineThickness: number | undefined): number {
  * top (as detections are sorted, the most confident one).
  */
 export function annotate(image: RgbImage, annotations: readonly Annotation[], options: AnnotateOptions = {}): RgbImage {
-  const canvas = new Canvas(image);
+  const canvas = new Canvas(image, options.font ?? loadFont());
   const thickness = options.lineThickness ?? defaultLineThickness(image);
   const size = fontSize(image, options.lineThickness);
   const bottomUp = [...annotations].reverse();
   for (const { mask, color } of bottomUp) if (mask) canvas.mask(mask, color, options.maskAlpha);
+  for (const { points, color } of options.lines ?? []) canvas.polyline(points, color, thickness);
   for (const { xyxy, color } of bottomUp) canvas.rectangle(...xyxy, color, thickness);
   if (options.hideLabels) return canvas.image;
   // Labels come last, so that no neighbour's box runs through their text.
@@ -57,7 +69,7 @@ export function annotate(image: RgbImage, annotations: readonly Annotation[], op
  * (`0.87 tabby cat`), on a darkened panel so that they can be read on anything.
  */
 export function annotateLines(image: RgbImage, lines: readonly string[], options: AnnotateOptions = {}): RgbImage {
-  const canvas = new Canvas(image);
+  const canvas = new Canvas(image, options.font ?? loadFont());
   if (lines.length === 0) return canvas.image;
   let size = fontSize(image, options.lineThickness);
   const margin = Math.round(Math.min(32, Math.min(image.width, image.height) * 0.05));
