@@ -182,7 +182,7 @@ export class VideoRun {
     saving?.catch(() => undefined);
     this.frames++;
     take(result);
-    if (!this.barShown) output.line(frameLine(result, ...this.place, total));
+    if (!this.barShown) output.line(frameLine(result, ...this.place, this.input.live ? undefined : total));
     this.bar.update(this.frames, { fps: formatF((this.frames * 1000) / (performance.now() - this.started), 1) });
     if (output.wantsNdjson) await output.writeNdjson(result);
     await saving;
