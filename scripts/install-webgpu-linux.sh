@@ -15,7 +15,8 @@ installed_version() {
 present() {
   local version
   ls /usr/share/vulkan/icd.d/lvp_icd*.json >/dev/null 2>&1 || return 1
-  ldconfig -p 2>/dev/null | grep -q libvulkan.so.1 || return 1
+  # Not "grep -q": it may end before ldconfig has written all, which pipefail then reports as a failure.
+  [ -n "$(ldconfig -p 2>/dev/null | grep -F libvulkan.so.1 || true)" ] || return 1
   version=$(installed_version)
   [ -n "$version" ] && [ "$version" -ge "$needed" ]
 }
