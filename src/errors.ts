@@ -177,6 +177,9 @@ export class NumericError extends EngineError {
   }
 }
 
+/** A number that the chosen storage type cannot hold and float32 can: callers fall back to float32. */
+export class PrecisionError extends NumericError {}
+
 /** For bugs only: a condition that no input can break. */
 export function invariant(condition: unknown, message: string): asserts condition {
   if (!condition) throw new Error(`internal error: ${message}`);

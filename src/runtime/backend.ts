@@ -58,6 +58,8 @@ export interface Backend {
   readonly software: boolean;
   /** True where `compile` takes dtype `int8`: convolutions with `quantization` are computed in integers. */
   readonly int8?: boolean;
+  /** True where `compile` takes dtype `float16`. */
+  readonly float16?: boolean;
   compile(graph: Graph, options?: CompileOptions): Promise<Executable>;
   dispose(): void;
 }

@@ -10,7 +10,7 @@ import { DeviceContext } from "../../src/runtime/webgpu/deviceContext.js";
 import { BufferUsage, MapMode } from "../../src/runtime/webgpu/flags.js";
 import { lowerGraph } from "../../src/runtime/webgpu/lowerGraph.js";
 import { PipelineCache } from "../../src/runtime/webgpu/pipelineCache.js";
-import { type Plan, type Step, type Tensor, tensorBytes } from "../../src/runtime/webgpu/plan.js";
+import { type Constant, type Plan, type Step, type Tensor, tensorBytes } from "../../src/runtime/webgpu/plan.js";
 import { buildCase, CONV_CASES, convProblemOf, GROUP_CASES, type OpCase, OTHER_CASES } from "../support/opCases.js";
 import { webgpuOrSkip } from "../support/webgpu.js";
 
@@ -21,6 +21,8 @@ const GUARD = 4096;
 /** A float32 that no computation gives. */
 const PATTERN = 0xdeadbeef;
 const USAGE = BufferUsage.STORAGE | BufferUsage.COPY_DST | BufferUsage.COPY_SRC;
+
+type Words = ReturnType<Constant["build"]> | Uint8Array<ArrayBuffer>;
 
 class Guarded {
   private readonly context: DeviceContext;
@@ -48,7 +50,7 @@ class Guarded {
         if (i < y.byteOffset / 4 || i >= end) return true;
         if (y.kind === "plain") return false;
         // Pixels between the last one and the start of the next quad.
-        const pixel = ((i - y.byteOffset / 4) >> 2) % y.stored.plane;
+        const pixel = Math.floor((i - y.byteOffset / 4) / (y.stored.pixelBytes / 4)) % y.stored.plane;
         return pixel >= y.stored.pictures * y.stored.height * y.stored.width;
       };
       after.forEach((word, i) => {
@@ -89,7 +91,7 @@ class Guarded {
     pass.end();
   }
 
-  private buffer(data: Float32Array<ArrayBuffer> | Uint32Array<ArrayBuffer> | Uint8Array<ArrayBuffer>, usage = USAGE) {
+  private buffer(data: Words, usage = USAGE) {
     const buffer = this.context.createBuffer(data.byteLength, usage, "guarded");
     this.context.device.queue.writeBuffer(buffer, 0, data);
     return buffer;
@@ -118,10 +120,10 @@ describe.skipIf(!gpu)("kernels stay within their outputs", () => {
   afterAll(() => context?.dispose());
 
   const general = CONV_KERNELS.get("conv2d_naive");
-  const lower = (opCase: OpCase, name = "conv2d_naive"): Plan => {
+  const lower = (opCase: OpCase, name = "conv2d_naive", half = false): Plan => {
     const kernel = CONV_KERNELS.get(name);
     if (!kernel || !general) throw new Error(`no kernel ${name}`);
-    return lowerGraph(buildCase(opCase).graph, [kernel, general], new Set());
+    return lowerGraph(buildCase(opCase).graph, [kernel, general], new Set(), half);
   };
 
   it.each([...OTHER_CASES, ...GROUP_CASES])("$name", async (opCase) => {
@@ -133,8 +135,11 @@ describe.skipIf(!gpu)("kernels stay within their outputs", () => {
   it.each([...CONV_KERNELS])("%s", async (name, kernel) => {
     const supported = awkward.filter((opCase) => kernel.supports(convProblemOf(opCase)));
     expect(supported.length).toBeGreaterThan(0);
+    const halves = context.device.features.has("shader-f16") ? [false, true] : [false];
     for (const opCase of process.env.YOLOV5_FULL === "1" ? supported : supported.slice(0, 1)) {
-      expect(await guarded.run(lower(opCase, name)), opCase.name).toEqual([]);
+      for (const half of halves) {
+        expect(await guarded.run(lower(opCase, name, half)), `${opCase.name} half ${half}`).toEqual([]);
+      }
     }
   });
 });

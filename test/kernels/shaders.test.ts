@@ -4,7 +4,7 @@ import { readdirSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { ShaderCompileError } from "../../src/errors.js";
-import { conv2dNaive, defineKernel, kernelText } from "../../src/kernels/wgsl/index.js";
+import { conv2dNaive, defineKernel, findOverflowCall, kernelText, storedTensor } from "../../src/kernels/wgsl/index.js";
 import { DeviceContext } from "../../src/runtime/webgpu/deviceContext.js";
 import { CONV_KERNELS } from "../../src/runtime/webgpu/index.js";
 import { lowerGraph } from "../../src/runtime/webgpu/lowerGraph.js";
@@ -16,7 +16,7 @@ import { webgpuOrSkip } from "../support/webgpu.js";
 const gpu = await webgpuOrSkip(["backend=null"]);
 const KERNELS = join(REPOSITORY, "src", "kernels", "wgsl");
 /** Appended to other kernels, not run by themselves. */
-const MODULES = new Set(["activation"]);
+const MODULES = new Set(["activation", "storage_f16", "storage_f32"]);
 
 describe.skipIf(!gpu)("shaders", () => {
   let context: DeviceContext;
@@ -32,7 +32,7 @@ describe.skipIf(!gpu)("shaders", () => {
   it.each([...CONV_KERNELS])("compile all cases with %s", async (_, kernel) => {
     for (const opCase of [...OTHER_CASES, ...CONV_CASES, ...GROUP_CASES]) {
       const { graph } = buildCase(opCase);
-      const { steps } = lowerGraph(graph, [kernel, conv2dNaive], new Set());
+      const steps = [false, true].flatMap((half) => lowerGraph(graph, [kernel, conv2dNaive], new Set(), half).steps);
       for (const { call } of steps) {
         await pipelines.pipeline(call, new Set());
         // As where inputs and output are slices of one concat.
@@ -41,6 +41,11 @@ describe.skipIf(!gpu)("shaders", () => {
         compiled.add(call.kernel.name);
       }
     }
+  });
+
+  it("compiles the look for numbers beyond float16", async () => {
+    await pipelines.pipeline(findOverflowCall(storedTensor(1, 4, 2, 2, 8), 0), new Set());
+    compiled.add("find_overflow");
   });
 
   it("covers every file", () => {

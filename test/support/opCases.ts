@@ -10,7 +10,7 @@ import {
   type OpAttributes,
   type OpType,
 } from "../../src/ops/index.js";
-import { type HostTensor, tensor } from "../../src/tensor/index.js";
+import { floatToHalf, type HostTensor, halfToFloat, tensor } from "../../src/tensor/index.js";
 import { asFloat64, randomTensor } from "./random.js";
 
 export interface OpCase<T extends OpType = OpType> {
@@ -260,12 +260,20 @@ export const OTHER_CASES: readonly OpCase[] = [
   }),
 ];
 
-/** The case as a graph, its inputs, and what the float64 reference makes of them. */
-export function buildCase(opCase: OpCase, seed = 1): { graph: Graph; inputs: HostTensor[]; expected: HostTensor } {
+/**
+ * The case as a graph, its inputs, and what the float64 reference makes of them. `half`: all of them numbers of float16.
+ */
+export function buildCase(
+  opCase: OpCase,
+  seed = 1,
+  half = false,
+): { graph: Graph; inputs: HostTensor[]; expected: HostTensor } {
+  const random = (...given: Parameters<typeof randomTensor>): HostTensor<"float32"> =>
+    half ? asHalves(randomTensor(...given)) : randomTensor(...given);
   const { type, attrs, scale = 1 } = opCase;
-  const inputs = opCase.inputs.map((shape, i) => randomTensor(shape, seed * 100 + i, scale));
+  const inputs = opCase.inputs.map((shape, i) => random(shape, seed * 100 + i, scale));
   const weights = opCase.weights.map((shape, i) => {
-    const made = randomTensor(shape, seed * 100 + 50 + i);
+    const made = random(shape, seed * 100 + 50 + i);
     // A variance is positive.
     if (type === "batchNorm" && i === 3)
       return tensor(
@@ -286,6 +294,15 @@ export function buildCase(opCase: OpCase, seed = 1): { graph: Graph; inputs: Hos
   const op = OPS[type] as unknown as { reference(inputs: readonly HostTensor[], attrs: unknown): HostTensor[] };
   const [expected] = op.reference(values.map(asFloat64), attrs);
   return { graph: builder.finish([output]), inputs, expected };
+}
+
+/** Rounded to float16. */
+function asHalves(t: HostTensor<"float32">): HostTensor<"float32"> {
+  return tensor(
+    "float32",
+    t.shape,
+    t.data.map((v) => halfToFloat(floatToHalf(v))),
+  );
 }
 
 /** A conv2d case of a given shape, for tests that need one of their own. */

@@ -2,9 +2,9 @@
 
 struct Params { plane: u32, outPixels: u32 }
 
-@group(0) @binding(0) var<storage, read> a: array<vec4f>;
-@group(0) @binding(1) var<storage, read> b: array<vec4f>;
-@group(0) @binding(2) var<storage, read_write> y: array<vec4f>;
+@group(0) @binding(0) var<storage, read> a: array<Quad>;
+@group(0) @binding(1) var<storage, read> b: array<Quad>;
+@group(0) @binding(2) var<storage, read_write> y: array<Quad>;
 @group(0) @binding(3) var<uniform> params: Params;
 
 @compute @workgroup_size(64)
@@ -17,5 +17,5 @@ fn main(
   if (pixel >= params.outPixels) { return; }
   let quad = group.y;
   let at = quad * params.plane + pixel;
-  y[at] = a[at] + b[at];
+  y[at] = stored(vec4f(a[at]) + vec4f(b[at]));
 }

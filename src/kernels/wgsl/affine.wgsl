@@ -2,10 +2,10 @@
 
 struct Params { plane: u32, outPixels: u32 }
 
-@group(0) @binding(0) var<storage, read> x: array<vec4f>;
+@group(0) @binding(0) var<storage, read> x: array<Quad>;
 @group(0) @binding(1) var<storage, read> scale: array<vec4f>;
 @group(0) @binding(2) var<storage, read> shift: array<vec4f>;
-@group(0) @binding(3) var<storage, read_write> y: array<vec4f>;
+@group(0) @binding(3) var<storage, read_write> y: array<Quad>;
 @group(0) @binding(4) var<uniform> params: Params;
 
 @compute @workgroup_size(64)
@@ -18,5 +18,5 @@ fn main(
   if (pixel >= params.outPixels) { return; }
   let quad = group.y;
   let at = quad * params.plane + pixel;
-  y[at] = x[at] * scale[quad] + shift[quad];
+  y[at] = stored(vec4f(x[at]) * scale[quad] + shift[quad]);
 }

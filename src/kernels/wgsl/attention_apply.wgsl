@@ -5,8 +5,8 @@ struct Params {
 }
 
 @group(0) @binding(0) var<storage, read> scores: array<f32>;
-@group(0) @binding(1) var<storage, read> v: array<vec4f>;
-@group(0) @binding(2) var<storage, read_write> y: array<vec4f>;
+@group(0) @binding(1) var<storage, read> v: array<Quad>;
+@group(0) @binding(2) var<storage, read_write> y: array<Quad>;
 @group(0) @binding(3) var<uniform> params: Params;
 
 @compute @workgroup_size(64)
@@ -27,7 +27,7 @@ fn main(
   var sum = vec4f(0.0);
   for (var key = 0u; key < params.perPicture; key++) {
     let score = vec4f(scores[rows.x + key], scores[rows.y + key], scores[rows.z + key], scores[rows.w + key]);
-    sum += score * v[values + key];
+    sum += score * vec4f(v[values + key]);
   }
-  y[quad * params.outPlane + pixel] = sum;
+  y[quad * params.outPlane + pixel] = stored(sum);
 }

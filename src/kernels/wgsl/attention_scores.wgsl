@@ -2,8 +2,8 @@
 
 struct Params { perPicture: u32, plane: u32, heads: u32, headChannels: u32, count: u32, scale: f32 }
 
-@group(0) @binding(0) var<storage, read> q: array<vec4f>;
-@group(0) @binding(1) var<storage, read> k: array<vec4f>;
+@group(0) @binding(0) var<storage, read> q: array<Quad>;
+@group(0) @binding(1) var<storage, read> k: array<Quad>;
 @group(0) @binding(2) var<storage, read_write> y: array<f32>;
 @group(0) @binding(3) var<uniform> params: Params;
 
@@ -24,7 +24,7 @@ fn main(
   for (var i = 0u; i < params.headChannels; i++) {
     let c = head * params.headChannels + i;
     let at = (c / 4u) * params.plane + first;
-    sum += q[at + query][c % 4u] * k[at + key][c % 4u];
+    sum += f32(q[at + query][c % 4u]) * f32(k[at + key][c % 4u]);
   }
   y[item] = sum * params.scale;
 }

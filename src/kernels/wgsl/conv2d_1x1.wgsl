@@ -18,11 +18,11 @@ override OUT_PIXELS: u32;
 override OUT_QUADS: u32;
 override HAS_RESIDUAL: bool;
 
-@group(0) @binding(0) var<storage, read> x: array<vec4f>;
-@group(0) @binding(1) var<storage, read> weight: array<vec4f>;
+@group(0) @binding(0) var<storage, read> x: array<Quad>;
+@group(0) @binding(1) var<storage, read> weight: array<Quad>;
 @group(0) @binding(2) var<storage, read> bias: array<vec4f>;
-@group(0) @binding(3) var<storage, read> residual: array<vec4f>;
-@group(0) @binding(4) var<storage, read_write> y: array<vec4f>;
+@group(0) @binding(3) var<storage, read> residual: array<Quad>;
+@group(0) @binding(4) var<storage, read_write> y: array<Quad>;
 
 var<workgroup> tileX: array<vec4f, STEP * TILE_PIXELS>;
 var<workgroup> tileW: array<vec4f, STEP * 4u * TILE_QUADS>;
@@ -49,12 +49,12 @@ fn main(
     for (var row = lane / TILE_PIXELS; row < STEP; row += LOADED) {
       let quad = first + row;
       tileX[row * TILE_PIXELS + loadColumn] =
-        select(vec4f(0.0), x[min(quad, IN_QUADS - 1u) * IN_PLANE + loadPixel], quad < IN_QUADS);
+        select(vec4f(0.0), vec4f(x[min(quad, IN_QUADS - 1u) * IN_PLANE + loadPixel]), quad < IN_QUADS);
     }
     let weights = (tile * IN_QUADS + first) * 4u * TILE_QUADS;
     let present = min(STEP, IN_QUADS - first) * 4u * TILE_QUADS;
     for (var i = lane; i < STEP * 4u * TILE_QUADS; i += THREADS) {
-      tileW[i] = select(vec4f(0.0), weight[weights + min(i, present - 1u)], i < present);
+      tileW[i] = select(vec4f(0.0), vec4f(weight[weights + min(i, present - 1u)]), i < present);
     }
     workgroupBarrier();
 
@@ -79,8 +79,8 @@ fn main(
       if (quad < OUT_QUADS && pixel < OUT_PIXELS) {
         let destination = quad * OUT_PLANE + pixel;
         var value = activate(sums[p * REG_QUADS + q]);
-        if (HAS_RESIDUAL) { value += residual[destination]; }
-        y[destination] = value;
+        if (HAS_RESIDUAL) { value += vec4f(residual[destination]); }
+        y[destination] = stored(value);
       }
     }
   }

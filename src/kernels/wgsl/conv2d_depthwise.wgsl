@@ -9,11 +9,11 @@ struct Params {
   hasResidual: u32,
 }
 
-@group(0) @binding(0) var<storage, read> x: array<vec4f>;
-@group(0) @binding(1) var<storage, read> weight: array<vec4f>;
+@group(0) @binding(0) var<storage, read> x: array<Quad>;
+@group(0) @binding(1) var<storage, read> weight: array<Quad>;
 @group(0) @binding(2) var<storage, read> bias: array<vec4f>;
-@group(0) @binding(3) var<storage, read> residual: array<vec4f>;
-@group(0) @binding(4) var<storage, read_write> y: array<vec4f>;
+@group(0) @binding(3) var<storage, read> residual: array<Quad>;
+@group(0) @binding(4) var<storage, read_write> y: array<Quad>;
 @group(0) @binding(5) var<uniform> params: Params;
 
 @compute @workgroup_size(64)
@@ -38,11 +38,11 @@ fn main(
     for (var kx = 0u; kx < params.kernelWidth; kx++) {
       let ix = i32(left + kx * params.dilationX) - i32(params.paddingX);
       if (ix < 0 || ix >= i32(params.inWidth)) { continue; }
-      sum += weight[(quad * params.kernelHeight + ky) * params.kernelWidth + kx] * x[row + u32(ix)];
+      sum += vec4f(weight[(quad * params.kernelHeight + ky) * params.kernelWidth + kx]) * vec4f(x[row + u32(ix)]);
     }
   }
   let destination = quad * params.outPlane + pixel;
   var value = activate(sum);
-  if (params.hasResidual != 0u) { value += residual[destination]; }
-  y[destination] = value;
+  if (params.hasResidual != 0u) { value += vec4f(residual[destination]); }
+  y[destination] = stored(value);
 }

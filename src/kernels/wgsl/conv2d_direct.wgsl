@@ -14,11 +14,11 @@ struct Params {
   hasResidual: u32,
 }
 
-@group(0) @binding(0) var<storage, read> x: array<vec4f>;
-@group(0) @binding(1) var<storage, read> weight: array<vec4f>;
+@group(0) @binding(0) var<storage, read> x: array<Quad>;
+@group(0) @binding(1) var<storage, read> weight: array<Quad>;
 @group(0) @binding(2) var<storage, read> bias: array<vec4f>;
-@group(0) @binding(3) var<storage, read> residual: array<vec4f>;
-@group(0) @binding(4) var<storage, read_write> y: array<vec4f>;
+@group(0) @binding(3) var<storage, read> residual: array<Quad>;
+@group(0) @binding(4) var<storage, read_write> y: array<Quad>;
 @group(0) @binding(5) var<uniform> params: Params;
 
 // Top left corner of an output pixel's window (row, column) and the first pixel of its picture.
@@ -41,7 +41,7 @@ fn load(window: vec3i, dy: u32, dx: u32, plane: u32) -> vec4f {
   let ix = window.y + i32(dx);
   let inside = iy >= 0 && iy < i32(params.inHeight) && ix >= 0 && ix < i32(params.inWidth);
   let at = u32(select(0, window.z + iy * i32(params.inWidth) + ix, inside));
-  return select(vec4f(0.0), x[plane + at], inside);
+  return select(vec4f(0.0), vec4f(x[plane + at]), inside);
 }
 
 @compute @workgroup_size(WORKGROUP_SIZE)
@@ -84,16 +84,16 @@ fn main(
     let v2 = load(window2, dy, dx, plane);
     let v3 = load(window3, dy, dx, plane);
     let w0 = mat4x4f(
-      weight[weights + 0u], weight[weights + 4u], weight[weights + 8u], weight[weights + 12u],
+      vec4f(weight[weights + 0u]), vec4f(weight[weights + 4u]), vec4f(weight[weights + 8u]), vec4f(weight[weights + 12u]),
     );
     let w1 = mat4x4f(
-      weight[weights + 1u], weight[weights + 5u], weight[weights + 9u], weight[weights + 13u],
+      vec4f(weight[weights + 1u]), vec4f(weight[weights + 5u]), vec4f(weight[weights + 9u]), vec4f(weight[weights + 13u]),
     );
     let w2 = mat4x4f(
-      weight[weights + 2u], weight[weights + 6u], weight[weights + 10u], weight[weights + 14u],
+      vec4f(weight[weights + 2u]), vec4f(weight[weights + 6u]), vec4f(weight[weights + 10u]), vec4f(weight[weights + 14u]),
     );
     let w3 = mat4x4f(
-      weight[weights + 3u], weight[weights + 7u], weight[weights + 11u], weight[weights + 15u],
+      vec4f(weight[weights + 3u]), vec4f(weight[weights + 7u]), vec4f(weight[weights + 11u]), vec4f(weight[weights + 15u]),
     );
     s00 += w0 * v0; s01 += w1 * v0; s02 += w2 * v0; s03 += w3 * v0;
     s10 += w0 * v1; s11 += w1 * v1; s12 += w2 * v1; s13 += w3 * v1;
@@ -122,8 +122,8 @@ fn main(
     if (outPixel < params.outPixels) {
       let at = (tile * 4u + (i >> 2u)) * params.outPlane + outPixel;
       var value = activate(sum);
-      if (params.hasResidual != 0u) { value += residual[at]; }
-      y[at] = value;
+      if (params.hasResidual != 0u) { value += vec4f(residual[at]); }
+      y[at] = stored(value);
     }
   }
 }

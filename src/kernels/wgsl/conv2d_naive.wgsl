@@ -10,11 +10,11 @@ struct Params {
   inChannels: u32, inPerGroup: u32, outPerGroup: u32, hasResidual: u32,
 }
 
-@group(0) @binding(0) var<storage, read> x: array<vec4f>;
-@group(0) @binding(1) var<storage, read> weight: array<vec4f>;
+@group(0) @binding(0) var<storage, read> x: array<Quad>;
+@group(0) @binding(1) var<storage, read> weight: array<Quad>;
 @group(0) @binding(2) var<storage, read> bias: array<vec4f>;
-@group(0) @binding(3) var<storage, read> residual: array<vec4f>;
-@group(0) @binding(4) var<storage, read_write> y: array<vec4f>;
+@group(0) @binding(3) var<storage, read> residual: array<Quad>;
+@group(0) @binding(4) var<storage, read_write> y: array<Quad>;
 @group(0) @binding(5) var<uniform> params: Params;
 
 @compute @workgroup_size(64)
@@ -46,17 +46,17 @@ fn main(
         let groups = (quad * 4u + vec4u(0u, 1u, 2u, 3u)) / p.outPerGroup;
         let channels = min(groups * p.inPerGroup + k, vec4u(p.inChannels - 1u));
         let values = vec4f(
-          x[(channels.x / 4u) * p.inPlane + at][channels.x % 4u],
-          x[(channels.y / 4u) * p.inPlane + at][channels.y % 4u],
-          x[(channels.z / 4u) * p.inPlane + at][channels.z % 4u],
-          x[(channels.w / 4u) * p.inPlane + at][channels.w % 4u],
+          f32(x[(channels.x / 4u) * p.inPlane + at][channels.x % 4u]),
+          f32(x[(channels.y / 4u) * p.inPlane + at][channels.y % 4u]),
+          f32(x[(channels.z / 4u) * p.inPlane + at][channels.z % 4u]),
+          f32(x[(channels.w / 4u) * p.inPlane + at][channels.w % 4u]),
         );
-        sum += weight[weights + k] * values;
+        sum += vec4f(weight[weights + k]) * values;
       }
     }
   }
   let destination = quad * p.outPlane + pixel;
   var value = activate(sum);
-  if (p.hasResidual != 0u) { value += residual[destination]; }
-  y[destination] = value;
+  if (p.hasResidual != 0u) { value += vec4f(residual[destination]); }
+  y[destination] = stored(value);
 }

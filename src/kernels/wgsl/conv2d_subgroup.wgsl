@@ -19,11 +19,11 @@ struct Params {
   hasResidual: u32,
 }
 
-@group(0) @binding(0) var<storage, read> x: array<vec4f>;
-@group(0) @binding(1) var<storage, read> weight: array<vec4f>;
+@group(0) @binding(0) var<storage, read> x: array<Quad>;
+@group(0) @binding(1) var<storage, read> weight: array<Quad>;
 @group(0) @binding(2) var<storage, read> bias: array<vec4f>;
-@group(0) @binding(3) var<storage, read> residual: array<vec4f>;
-@group(0) @binding(4) var<storage, read_write> y: array<vec4f>;
+@group(0) @binding(3) var<storage, read> residual: array<Quad>;
+@group(0) @binding(4) var<storage, read_write> y: array<Quad>;
 @group(0) @binding(5) var<uniform> params: Params;
 
 // Top left corner of an output pixel's window (row, column) and the first pixel of its picture.
@@ -46,7 +46,7 @@ fn load(window: vec3i, dy: u32, dx: u32, plane: u32) -> vec4f {
   let ix = window.y + i32(dx);
   let inside = iy >= 0 && iy < i32(params.inHeight) && ix >= 0 && ix < i32(params.inWidth);
   let at = u32(select(0, window.z + iy * i32(params.inWidth) + ix, inside));
-  return select(vec4f(0.0), x[plane + at], inside);
+  return select(vec4f(0.0), vec4f(x[plane + at]), inside);
 }
 
 @compute @workgroup_size(WORKGROUP_SIZE)
@@ -83,8 +83,8 @@ fn main(
   var quad = 0u;
   for (var step = 0u; step < steps; step++) {
     // Lanes 0…3 hold the weights of the first (third) input channel, lanes 4…7 those of the second (fourth).
-    let wa = weight[weights];
-    let wb = weight[weights + 8u];
+    let wa = vec4f(weight[weights]);
+    let wb = vec4f(weight[weights + 8u]);
     let dy = ky * params.dilationY;
     let dx = kx * params.dilationX;
     let plane = quad * params.inPlane;
@@ -131,8 +131,8 @@ fn main(
     if (outPixel < params.outPixels) {
       let at = (tile * 4u + (i >> 2u)) * params.outPlane + outPixel;
       var value = activate(sum);
-      if (params.hasResidual != 0u) { value += residual[at]; }
-      y[at] = value;
+      if (params.hasResidual != 0u) { value += vec4f(residual[at]); }
+      y[at] = stored(value);
     }
   }
 }

@@ -31,11 +31,11 @@ override DILATION_Y: u32;
 override DILATION_X: u32;
 override HAS_RESIDUAL: bool;
 
-@group(0) @binding(0) var<storage, read> x: array<vec4f>;
-@group(0) @binding(1) var<storage, read> weight: array<vec4f>;
+@group(0) @binding(0) var<storage, read> x: array<Quad>;
+@group(0) @binding(1) var<storage, read> weight: array<Quad>;
 @group(0) @binding(2) var<storage, read> bias: array<vec4f>;
-@group(0) @binding(3) var<storage, read> residual: array<vec4f>;
-@group(0) @binding(4) var<storage, read_write> y: array<vec4f>;
+@group(0) @binding(3) var<storage, read> residual: array<Quad>;
+@group(0) @binding(4) var<storage, read_write> y: array<Quad>;
 
 var<workgroup> tileX: array<vec4f, STEP * TILE_PIXELS>;
 var<workgroup> tileW: array<vec4f, STEP * 4u * TILE_QUADS>;
@@ -74,14 +74,14 @@ fn main(
       let ix = left + i32((element % KERNEL_WIDTH) * DILATION_X);
       var value = vec4f(0.0);
       if (k < depth && iy >= 0 && iy < i32(IN_HEIGHT) && ix >= 0 && ix < i32(IN_WIDTH)) {
-        value = x[(k % IN_QUADS) * IN_PLANE + pictureStart + u32(iy) * IN_WIDTH + u32(ix)];
+        value = vec4f(x[(k % IN_QUADS) * IN_PLANE + pictureStart + u32(iy) * IN_WIDTH + u32(ix)]);
       }
       tileX[row * TILE_PIXELS + loadColumn] = value;
     }
     let weights = (tile * depth + first) * 4u * TILE_QUADS;
     let present = min(STEP, depth - first) * 4u * TILE_QUADS;
     for (var i = lane; i < STEP * 4u * TILE_QUADS; i += THREADS) {
-      tileW[i] = select(vec4f(0.0), weight[weights + min(i, present - 1u)], i < present);
+      tileW[i] = select(vec4f(0.0), vec4f(weight[weights + min(i, present - 1u)]), i < present);
     }
     workgroupBarrier();
 
@@ -106,8 +106,8 @@ fn main(
       if (quad < OUT_QUADS && pixel < OUT_PIXELS) {
         let destination = quad * OUT_PLANE + pixel;
         var value = activate(sums[p * REG_QUADS + q]);
-        if (HAS_RESIDUAL) { value += residual[destination]; }
-        y[destination] = value;
+        if (HAS_RESIDUAL) { value += vec4f(residual[destination]); }
+        y[destination] = stored(value);
       }
     }
   }

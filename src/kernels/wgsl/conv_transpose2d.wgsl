@@ -10,10 +10,10 @@ struct Params {
   inChannels: u32, inPerGroup: u32, outPerGroup: u32,
 }
 
-@group(0) @binding(0) var<storage, read> x: array<vec4f>;
-@group(0) @binding(1) var<storage, read> weight: array<vec4f>;
+@group(0) @binding(0) var<storage, read> x: array<Quad>;
+@group(0) @binding(1) var<storage, read> weight: array<Quad>;
 @group(0) @binding(2) var<storage, read> bias: array<vec4f>;
-@group(0) @binding(3) var<storage, read_write> y: array<vec4f>;
+@group(0) @binding(3) var<storage, read_write> y: array<Quad>;
 @group(0) @binding(4) var<uniform> params: Params;
 
 @compute @workgroup_size(64)
@@ -49,14 +49,14 @@ fn main(
       for (var k = 0u; k < params.inPerGroup; k++) {
         let channels = min(first + k, vec4u(params.inChannels - 1u));
         let values = vec4f(
-          x[(channels.x / 4u) * params.inPlane + at][channels.x % 4u],
-          x[(channels.y / 4u) * params.inPlane + at][channels.y % 4u],
-          x[(channels.z / 4u) * params.inPlane + at][channels.z % 4u],
-          x[(channels.w / 4u) * params.inPlane + at][channels.w % 4u],
+          f32(x[(channels.x / 4u) * params.inPlane + at][channels.x % 4u]),
+          f32(x[(channels.y / 4u) * params.inPlane + at][channels.y % 4u]),
+          f32(x[(channels.z / 4u) * params.inPlane + at][channels.z % 4u]),
+          f32(x[(channels.w / 4u) * params.inPlane + at][channels.w % 4u]),
         );
-        sum += weight[weights + k] * values;
+        sum += vec4f(weight[weights + k]) * values;
       }
     }
   }
-  y[quad * params.outPlane + pixel] = activate(sum);
+  y[quad * params.outPlane + pixel] = stored(activate(sum));
 }

@@ -5,14 +5,14 @@ const NONE = 0xffffffffu;
 
 struct Params { inPlane: u32, outPlane: u32, outPixels: u32 }
 
-@group(0) @binding(0) var<storage, read> x: array<vec4f>;
+@group(0) @binding(0) var<storage, read> x: array<Quad>;
 @group(0) @binding(1) var<storage, read> source: array<vec4u>;
-@group(0) @binding(2) var<storage, read_write> y: array<vec4f>;
+@group(0) @binding(2) var<storage, read_write> y: array<Quad>;
 @group(0) @binding(3) var<uniform> params: Params;
 
 fn channel(index: u32, pixel: u32) -> f32 {
   if (index == NONE) { return 0.0; }
-  return x[(index / 4u) * params.inPlane + pixel][index % 4u];
+  return f32(x[(index / 4u) * params.inPlane + pixel][index % 4u]);
 }
 
 @compute @workgroup_size(64)
@@ -25,7 +25,7 @@ fn main(
   if (pixel >= params.outPixels) { return; }
   let quad = group.y;
   let sources = source[quad];
-  y[quad * params.outPlane + pixel] = vec4f(
+  y[quad * params.outPlane + pixel] = stored(vec4f(
     channel(sources.x, pixel), channel(sources.y, pixel), channel(sources.z, pixel), channel(sources.w, pixel),
-  );
+  ));
 }

@@ -6,8 +6,8 @@ struct Params {
   channels: u32, block: u32,
 }
 
-@group(0) @binding(0) var<storage, read> x: array<vec4f>;
-@group(0) @binding(1) var<storage, read_write> y: array<vec4f>;
+@group(0) @binding(0) var<storage, read> x: array<Quad>;
+@group(0) @binding(1) var<storage, read_write> y: array<Quad>;
 @group(0) @binding(2) var<uniform> params: Params;
 
 @compute @workgroup_size(64)
@@ -30,7 +30,7 @@ fn main(
     let c = quad * 4u + k;
     if (c >= params.channels) { continue; }
     let source = slice * params.channels + c;
-    value[k] = x[(source / 4u) * params.inPlane + at][source % 4u];
+    value[k] = f32(x[(source / 4u) * params.inPlane + at][source % 4u]);
   }
-  y[quad * params.outPlane + pixel] = value;
+  y[quad * params.outPlane + pixel] = stored(value);
 }

@@ -7,7 +7,7 @@ struct Params {
   stride: f32,
 }
 
-@group(0) @binding(0) var<storage, read> x: array<vec4f>;
+@group(0) @binding(0) var<storage, read> x: array<Quad>;
 // Pairs (width, height) in input pixels.
 @group(0) @binding(1) var<storage, read> anchorSizes: array<vec2f>;
 @group(0) @binding(2) var<storage, read_write> y: array<f32>;
@@ -27,7 +27,7 @@ fn main(
   let cell = pixel - picture * perPicture;
   let row = cell / params.width;
   let column = cell - row * params.width;
-  let raw = x[quad * params.plane + pixel];
+  let raw = vec4f(x[quad * params.plane + pixel]);
   let doubled = 2.0 * sigmoid(raw);
   for (var i = 0u; i < 4u; i++) {
     let c = quad * 4u + i;

@@ -2,8 +2,8 @@
 
 struct Params { perPicture: u32, inPlane: u32, outPlane: u32, pictures: u32 }
 
-@group(0) @binding(0) var<storage, read> x: array<vec4f>;
-@group(0) @binding(1) var<storage, read_write> y: array<vec4f>;
+@group(0) @binding(0) var<storage, read> x: array<Quad>;
+@group(0) @binding(1) var<storage, read_write> y: array<Quad>;
 @group(0) @binding(2) var<uniform> params: Params;
 
 var<workgroup> partial: array<vec4f, 64>;
@@ -18,12 +18,12 @@ fn main(
   let quad = group.y;
   let first = quad * params.inPlane + min(picture, params.pictures - 1u) * params.perPicture;
   var sum = vec4f(0.0);
-  for (var p = lane; p < params.perPicture; p += 64u) { sum += x[first + p]; }
+  for (var p = lane; p < params.perPicture; p += 64u) { sum += vec4f(x[first + p]); }
   partial[lane] = sum;
   workgroupBarrier();
   if (lane == 0u && picture < params.pictures) {
     var total = vec4f(0.0);
     for (var i = 0u; i < 64u; i++) { total += partial[i]; }
-    y[quad * params.outPlane + picture] = total / f32(params.perPicture);
+    y[quad * params.outPlane + picture] = stored(total / f32(params.perPicture));
   }
 }

@@ -9,6 +9,7 @@ export * from "./convTiles.js";
 export * from "./convTranspose2d.js";
 export * from "./detect.js";
 export * from "./elementwise.js";
+export * from "./findOverflow.js";
 export * from "./kernel.js";
 export * from "./normalize.js";
 export * from "./pool.js";

@@ -6,13 +6,17 @@
  * 1. `override` declarations get their values when the pipeline is made (activation, workgroup size, baked shapes);
  * 2. a header of `const NAME = value;` lines is put before the text where WGSL needs a constant expression
  *    (lengths of function-local arrays, that is register tiles); the file names them in its opening comment;
- * 3. `modules` are whole WGSL files appended to the text (`activation.wgsl`).
+ * 3. `modules` are whole WGSL files appended to the text (`activation.wgsl`); one of two says how a `Quad`, four channels of
+ *    a pixel, is stored: `storage_f32.wgsl` or, for calls that are `half`, `storage_f16.wgsl`.
  *
  * Tensors are stored in "C4NHW4": channels in groups of four, one group after another; within a group the pixels of all
- * pictures in row order, each a vec4f of four channels. Element (n, c, y, x) is component c % 4 of the vec4f at
- * (c ÷ 4) · plane + (n · H + y) · W + x, where `plane` is N · H · W rounded up to 16 pixels (256 bytes). Every run of
+ * pictures in row order, each a `Quad` of four channels. Element (n, c, y, x) is component c % 4 of the quad at
+ * (c ÷ 4) · plane + (n · H + y) · W + x, where `plane` is N · H · W rounded up to 256 bytes. Every run of
  * whole groups is then one contiguous, aligned range of bytes: a concat input or a channel slice is a binding offset.
  */
+
+import storageF16 from "./storage_f16.wgsl";
+import storageF32 from "./storage_f32.wgsl";
 
 /** How a dispatch uses a binding. `uniform` is for the kernel's `Params`. */
 export type Access = "read" | "write" | "uniform";
@@ -50,6 +54,8 @@ export interface KernelCall {
   /** Absent for a kernel without `Params`. */
   readonly params?: Params;
   readonly workgroups: Workgroups;
+  /** Pictures and packed weights are stored in float16. Default false. */
+  readonly half?: boolean;
   /** Tile sizes, for reports. */
   readonly variant?: string;
 }
@@ -95,7 +101,9 @@ export function defineKernel(
  */
 export function kernelText(call: KernelCall, shared: ReadonlySet<number> = new Set()): string {
   const header = Object.entries(call.header ?? {}).map(([name, value]) => `const ${name} = ${value}u;\n`);
-  let text = [call.kernel.source, ...call.kernel.modules].join("\n");
+  const { source, modules } = call.kernel;
+  const storage = /\bQuad\b/.test(source) ? [call.half ? storageF16 : storageF32] : [];
+  let text = [source, ...modules, ...storage].join("\n");
   for (const index of shared) {
     text = text.replace(`@binding(${index}) var<storage, read>`, `@binding(${index}) var<storage, read_write>`);
   }

@@ -2,10 +2,10 @@
 
 struct Params { plane: u32, outPixels: u32, channels: u32, quads: u32, eps: f32 }
 
-@group(0) @binding(0) var<storage, read> x: array<vec4f>;
+@group(0) @binding(0) var<storage, read> x: array<Quad>;
 @group(0) @binding(1) var<storage, read> weight: array<vec4f>;
 @group(0) @binding(2) var<storage, read> bias: array<vec4f>;
-@group(0) @binding(3) var<storage, read_write> y: array<vec4f>;
+@group(0) @binding(3) var<storage, read_write> y: array<Quad>;
 @group(0) @binding(4) var<uniform> params: Params;
 
 // Zero in the components of a quad that are no channel.
@@ -23,16 +23,16 @@ fn main(
   if (pixel >= params.outPixels) { return; }
   let count = f32(params.channels);
   var sum = vec4f(0.0);
-  for (var q = 0u; q < params.quads; q++) { sum += present(q, x[q * params.plane + pixel]); }
+  for (var q = 0u; q < params.quads; q++) { sum += present(q, vec4f(x[q * params.plane + pixel])); }
   let mean = dot(sum, vec4f(1.0)) / count;
   var squares = vec4f(0.0);
   for (var q = 0u; q < params.quads; q++) {
-    let d = present(q, x[q * params.plane + pixel] - mean);
+    let d = present(q, vec4f(x[q * params.plane + pixel]) - mean);
     squares += d * d;
   }
   let scale = 1.0 / sqrt(dot(squares, vec4f(1.0)) / count + params.eps);
   for (var q = 0u; q < params.quads; q++) {
     let at = q * params.plane + pixel;
-    y[at] = (x[at] - mean) * scale * weight[q] + bias[q];
+    y[at] = stored((vec4f(x[at]) - mean) * scale * weight[q] + bias[q]);
   }
 }

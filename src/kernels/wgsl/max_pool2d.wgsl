@@ -7,8 +7,8 @@ struct Params {
   strideY: u32, strideX: u32, paddingY: u32, paddingX: u32, dilationY: u32, dilationX: u32,
 }
 
-@group(0) @binding(0) var<storage, read> x: array<vec4f>;
-@group(0) @binding(1) var<storage, read_write> y: array<vec4f>;
+@group(0) @binding(0) var<storage, read> x: array<Quad>;
+@group(0) @binding(1) var<storage, read_write> y: array<Quad>;
 @group(0) @binding(2) var<uniform> params: Params;
 
 @compute @workgroup_size(64)
@@ -33,8 +33,8 @@ fn main(
     for (var kx = 0u; kx < params.kernelWidth; kx++) {
       let ix = i32(left + kx * params.dilationX) - i32(params.paddingX);
       if (ix < 0 || ix >= i32(params.inWidth)) { continue; }
-      best = max(best, x[row + u32(ix)]);
+      best = max(best, vec4f(x[row + u32(ix)]));
     }
   }
-  y[quad * params.outPlane + pixel] = best;
+  y[quad * params.outPlane + pixel] = stored(best);
 }

@@ -5,7 +5,7 @@
 struct Params { channels: u32, inHeight: u32, inWidth: u32, outWidth: u32, perPicture: u32, outPlane: u32, outPixels: u32 }
 
 @group(0) @binding(0) var<storage, read> x: array<f32>;
-@group(0) @binding(1) var<storage, read_write> y: array<vec4f>;
+@group(0) @binding(1) var<storage, read_write> y: array<Quad>;
 @group(0) @binding(2) var<uniform> params: Params;
 
 @compute @workgroup_size(64)
@@ -23,11 +23,11 @@ fn main(
   let column = rest - row * params.outWidth;
   var value = vec4f(0.0);
   for (var k = 0u; k < 4u; k++) {
-    let stored = quad * 4u + k;
-    let corner = stored / params.channels;
+    let channel = quad * 4u + k;
+    let corner = channel / params.channels;
     if (corner >= 4u) { continue; }
-    let plane = (picture * params.channels + stored % params.channels) * params.inHeight;
+    let plane = (picture * params.channels + channel % params.channels) * params.inHeight;
     value[k] = x[(plane + 2u * row + corner / 2u) * params.inWidth + 2u * column + corner % 2u];
   }
-  y[quad * params.outPlane + pixel] = value;
+  y[quad * params.outPlane + pixel] = stored(value);
 }

@@ -3,7 +3,7 @@
 struct Params { channels: u32, perPicture: u32, outPlane: u32, outPixels: u32 }
 
 @group(0) @binding(0) var<storage, read> x: array<f32>;
-@group(0) @binding(1) var<storage, read_write> y: array<vec4f>;
+@group(0) @binding(1) var<storage, read_write> y: array<Quad>;
 @group(0) @binding(2) var<uniform> params: Params;
 
 @compute @workgroup_size(64)
@@ -22,5 +22,5 @@ fn main(
     let c = quad * 4u + k;
     if (c < params.channels) { value[k] = x[(picture * params.channels + c) * params.perPicture + at]; }
   }
-  y[quad * params.outPlane + pixel] = value;
+  y[quad * params.outPlane + pixel] = stored(value);
 }

@@ -8,8 +8,8 @@ struct Params {
   value: f32,
 }
 
-@group(0) @binding(0) var<storage, read> x: array<vec4f>;
-@group(0) @binding(1) var<storage, read_write> y: array<vec4f>;
+@group(0) @binding(0) var<storage, read> x: array<Quad>;
+@group(0) @binding(1) var<storage, read_write> y: array<Quad>;
 @group(0) @binding(2) var<uniform> params: Params;
 
 @compute @workgroup_size(64)
@@ -27,7 +27,7 @@ fn main(
   let ix = i32(pixel % params.outWidth) - bitcast<i32>(params.left);
   var value = vec4f(params.value);
   if (iy >= 0 && iy < i32(params.inHeight) && ix >= 0 && ix < i32(params.inWidth)) {
-    value = x[quad * params.inPlane + (picture * params.inHeight + u32(iy)) * params.inWidth + u32(ix)];
+    value = vec4f(x[quad * params.inPlane + (picture * params.inHeight + u32(iy)) * params.inWidth + u32(ix)]);
   }
-  y[quad * params.outPlane + pixel] = value;
+  y[quad * params.outPlane + pixel] = stored(value);
 }

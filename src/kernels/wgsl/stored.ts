@@ -1,5 +1,7 @@
 /** How a four-dimensional tensor lies in memory; see `kernel.ts` for the layout. */
 
+export type PixelBytes = 16 | 8;
+
 /** Sizes of a stored tensor: pictures, height, width, groups of four channels, pixels from one group to the next. */
 export interface Stored {
   readonly pictures: number;
@@ -7,17 +9,26 @@ export interface Stored {
   readonly width: number;
   /** Groups of four channels. */
   readonly quads: number;
-  /** Pixels (vec4f) from one quad to the next. */
+  /** Pixels from one quad to the next. */
   readonly plane: number;
+  /** Bytes of four channels of a pixel: 16 in float32, 8 in float16. */
+  readonly pixelBytes: PixelBytes;
 }
 
-/** Slices start at multiples of 256 bytes, the largest alignment that WebGPU may ask of a binding: 16 pixels. */
-const PLANE_MULTIPLE = 16;
+/** Slices start at multiples of 256 bytes, the largest alignment that WebGPU may ask of a binding. */
+const ALIGNMENT = 256;
 
-export function storedTensor(pictures: number, storedChannels: number, height: number, width: number): Stored {
+export function storedTensor(
+  pictures: number,
+  storedChannels: number,
+  height: number,
+  width: number,
+  pixelBytes: PixelBytes = 16,
+): Stored {
   const pixels = pictures * height * width;
-  const plane = Math.ceil(pixels / PLANE_MULTIPLE) * PLANE_MULTIPLE;
-  return { pictures, height, width, quads: Math.ceil(storedChannels / 4), plane };
+  const multiple = ALIGNMENT / pixelBytes;
+  const plane = Math.ceil(pixels / multiple) * multiple;
+  return { pictures, height, width, quads: Math.ceil(storedChannels / 4), plane, pixelBytes };
 }
 
 export function pixelCount(t: Stored): number {
@@ -25,5 +36,5 @@ export function pixelCount(t: Stored): number {
 }
 
 export function storedBytes(t: Stored): number {
-  return t.quads * t.plane * 16;
+  return t.quads * t.plane * t.pixelBytes;
 }

@@ -2,8 +2,8 @@
 
 struct Params { plane: u32, outPixels: u32, factor: f32 }
 
-@group(0) @binding(0) var<storage, read> x: array<vec4f>;
-@group(0) @binding(1) var<storage, read_write> y: array<vec4f>;
+@group(0) @binding(0) var<storage, read> x: array<Quad>;
+@group(0) @binding(1) var<storage, read_write> y: array<Quad>;
 @group(0) @binding(2) var<uniform> params: Params;
 
 @compute @workgroup_size(64)
@@ -16,5 +16,5 @@ fn main(
   if (pixel >= params.outPixels) { return; }
   let quad = group.y;
   let at = quad * params.plane + pixel;
-  y[at] = activate(x[at] * params.factor);
+  y[at] = stored(activate(vec4f(x[at]) * params.factor));
 }

@@ -2,7 +2,7 @@
 
 struct Params { channels: u32, perPicture: u32, inPlane: u32, outPixels: u32 }
 
-@group(0) @binding(0) var<storage, read> x: array<vec4f>;
+@group(0) @binding(0) var<storage, read> x: array<Quad>;
 @group(0) @binding(1) var<storage, read> source: array<u32>;
 @group(0) @binding(2) var<storage, read_write> y: array<f32>;
 @group(0) @binding(3) var<uniform> params: Params;
@@ -18,6 +18,7 @@ fn main(
   let c = group.y;
   let picture = pixel / params.perPicture;
   let at = pixel - picture * params.perPicture;
-  let stored = source[c];
-  y[(picture * params.channels + c) * params.perPicture + at] = x[(stored / 4u) * params.inPlane + pixel][stored % 4u];
+  let place = source[c];
+  y[(picture * params.channels + c) * params.perPicture + at] =
+    f32(x[(place / 4u) * params.inPlane + pixel][place % 4u]);
 }

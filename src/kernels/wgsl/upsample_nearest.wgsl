@@ -6,8 +6,8 @@ struct Params {
   scaleY: u32, scaleX: u32,
 }
 
-@group(0) @binding(0) var<storage, read> x: array<vec4f>;
-@group(0) @binding(1) var<storage, read_write> y: array<vec4f>;
+@group(0) @binding(0) var<storage, read> x: array<Quad>;
+@group(0) @binding(1) var<storage, read_write> y: array<Quad>;
 @group(0) @binding(2) var<uniform> params: Params;
 
 @compute @workgroup_size(64)

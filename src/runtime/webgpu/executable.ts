@@ -9,35 +9,47 @@ import type { Dispatch } from "./bindings.js";
 import type { Compiled } from "./compiled.js";
 import type { Counters } from "./counters.js";
 import { MapMode } from "./flags.js";
+import { checkOverflow } from "./overflow.js";
 import { Pace } from "./pace.js";
 import { profileDispatches } from "./profile.js";
 import { readTensors } from "./readback.js";
 
+/** What a graph is compiled for. */
+export interface Wanted {
+  /** Values that stay readable after a run. */
+  readonly keep: ReadonlySet<ValueId>;
+  /** Float16 storage. */
+  readonly half: boolean;
+}
+
 /** Where executables come from, and come back to when their device was lost. */
 export interface ExecutableHost {
-  /** Puts a graph on the current device, a new one after a loss; the given values stay readable after a run. */
-  prepare(graph: Graph, keep: ReadonlySet<ValueId>): Promise<Compiled>;
+  /** Puts a graph on the current device, a new one after a loss. */
+  prepare(graph: Graph, wanted: Wanted): Promise<Compiled>;
 }
 
 export class WebGpuExecutable implements Executable {
   private readonly graph: Graph;
-  private readonly keep: ReadonlySet<ValueId>;
+  private readonly wanted: Wanted;
   private readonly host: ExecutableHost;
   private readonly pace = new Pace();
   private compiled: Compiled;
   private keeping: Promise<WebGpuExecutable> | undefined;
   private queue: Promise<unknown> = Promise.resolve();
+  /** Float16 was seen to hold all numbers of a picture. */
+  private trusted: boolean;
   private disposed = false;
 
-  private constructor(graph: Graph, keep: ReadonlySet<ValueId>, host: ExecutableHost, compiled: Compiled) {
+  private constructor(graph: Graph, wanted: Wanted, host: ExecutableHost, compiled: Compiled) {
     this.graph = graph;
-    this.keep = keep;
+    this.wanted = wanted;
+    this.trusted = !wanted.half;
     this.host = host;
     this.compiled = compiled;
   }
 
-  static async create(graph: Graph, keep: ReadonlySet<ValueId>, host: ExecutableHost): Promise<WebGpuExecutable> {
-    return new WebGpuExecutable(graph, keep, host, await host.prepare(graph, keep));
+  static async create(graph: Graph, wanted: Wanted, host: ExecutableHost): Promise<WebGpuExecutable> {
+    return new WebGpuExecutable(graph, wanted, host, await host.prepare(graph, wanted));
   }
 
   run(inputs: readonly HostTensor[]): Promise<HostTensor[]> {
@@ -47,7 +59,8 @@ export class WebGpuExecutable implements Executable {
   async tap(names: readonly string[], inputs: readonly HostTensor[]): Promise<Map<string, HostTensor>> {
     const ids = tapValues(this.graph, names);
     if (!ids.every((id) => this.compiled.keeps(id))) {
-      this.keeping ??= WebGpuExecutable.create(this.graph, new Set(this.graph.taps.values()), this.host);
+      const keep = new Set(this.graph.taps.values());
+      this.keeping ??= WebGpuExecutable.create(this.graph, { ...this.wanted, keep }, this.host);
       return (await this.keeping).tap(names, inputs);
     }
     return this.enqueue(inputs, async () => {
@@ -97,7 +110,7 @@ export class WebGpuExecutable implements Executable {
     const turn = this.queue.then(async () => {
       if (this.disposed) throw new DisposedError("the executable");
       checkInputs(this.graph, inputs);
-      if (this.compiled.services.context.isLost) this.compiled = await this.host.prepare(this.graph, this.keep);
+      if (this.compiled.services.context.isLost) this.compiled = await this.host.prepare(this.graph, this.wanted);
       this.compiled.services.context.check();
       return work();
     });
@@ -120,6 +133,13 @@ export class WebGpuExecutable implements Executable {
   private async execute(inputs: readonly HostTensor[]): Promise<HostTensor[]> {
     const { plan, onDevice, services, staging, stagingOffsets } = this.compiled;
     const { context } = services;
+    if (!this.trusted) {
+      this.upload(inputs);
+      await checkOverflow(this.compiled);
+      // A warm-up on zeros proves nothing.
+      this.trusted = inputs.every(({ data }) => data.some((value) => value !== data[0]));
+    }
+    // After the check, whose run may have put other values where the inputs were.
     this.upload(inputs);
     const encoder = context.device.createCommandEncoder();
     const pass = encoder.beginComputePass();

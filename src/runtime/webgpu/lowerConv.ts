@@ -8,7 +8,6 @@ import {
   convTranspose2dCall,
   packBlocksCall,
   packTransposed,
-  storedTensor,
 } from "../../kernels/wgsl/index.js";
 import type { NodeOf, ValueId } from "../../ops/index.js";
 import { type HostTensor, toFloat32 } from "../../tensor/index.js";
@@ -64,7 +63,7 @@ function foldWeights(weight: Float32Array, [o, c, kh, kw]: readonly number[]): F
 function foldedInput(lowering: Lowering, id: ValueId): BlockedTensor {
   const [n, c, h, w] = lowering.graph.values[id].shape;
   const map = plainMap(4 * c);
-  const made = lowering.temporary(storedTensor(n, 4 * c, h / 2, w / 2), map);
+  const made = lowering.temporary(lowering.stored(n, 4 * c, h / 2, w / 2), map);
   lowering.emit(packBlocksCall(c, made.stored), [lowering.plain(id), made]);
   return made;
 }
@@ -101,7 +100,7 @@ export function lowerConv2d(lowering: Lowering, node: NodeOf<"conv2d">, kernels:
   if (!kernel) {
     throw new UnsupportedError(`conv2d: no kernel for ${node.name} among ${kernels.map((k) => k.name).join(", ")}`);
   }
-  const packed = lowering.weights([weight], `${folds ? "folded:" : ""}${kernel.packing(problem)}`, () =>
+  const packed = lowering.kernelWeights(weight, `${folds ? "folded:" : ""}${kernel.packing(problem)}`, () =>
     kernel.pack(folds ? foldWeights(floatsOf(weight), weight.shape) : floatsOf(weight), problem),
   );
   const packedBias = biasConstant(lowering, bias, kernel.biasQuads(problem));
@@ -127,7 +126,7 @@ export function lowerConvTranspose2d(lowering: Lowering, node: NodeOf<"convTrans
     groups: attrs.groups,
     activation: attrs.activation,
   };
-  const packed = lowering.weights([weight], `transposed${attrs.groups}`, () =>
+  const packed = lowering.kernelWeights(weight, `transposed${attrs.groups}`, () =>
     packTransposed(floatsOf(weight), problem),
   );
   lowering.emit(convTranspose2dCall(problem), [x, packed, biasConstant(lowering, bias, y.stored.quads), y]);

@@ -8,9 +8,17 @@ import { lowerOp } from "./lowerOps.js";
 import { placeValues } from "./placement.js";
 import type { Plan, Tensor } from "./plan.js";
 
-/** `keep`: values whose storages nothing may overwrite. `convKernels`: in order of preference. */
-export function lowerGraph(graph: Graph, convKernels: readonly ConvKernel[], keep: ReadonlySet<ValueId>): Plan {
-  const lowering = new Lowering(graph, placeValues(graph));
+/**
+ * `keep`: values whose storages nothing may overwrite. `convKernels`: in order of preference. `half`: pictures and weights of
+ * convolutions in float16.
+ */
+export function lowerGraph(
+  graph: Graph,
+  convKernels: readonly ConvKernel[],
+  keep: ReadonlySet<ValueId>,
+  half = false,
+): Plan {
+  const lowering = new Lowering(graph, placeValues(graph), half);
   const inputs = graph.inputs.map((id) => {
     const upload = lowering.plainOutput(id);
     // Written before the first dispatch.

@@ -73,7 +73,7 @@ const concat: Lower<"concat"> = (lowering, node) => {
   const y = lowering.output(node.outputs[0]);
   let quad = 0;
   for (const x of inputs) {
-    const byteOffset = y.byteOffset + quad * y.stored.plane * 16;
+    const byteOffset = y.byteOffset + quad * y.stored.plane * y.stored.pixelBytes;
     quad += quadsOf(x.map);
     if (x.storage === y.storage && x.byteOffset === byteOffset) continue;
     lowering.copyChannels(x, { ...y, stored: { ...y.stored, quads: quadsOf(x.map) }, map: x.map, byteOffset }, 0);
@@ -194,7 +194,7 @@ const sliceChannels: Lower<"sliceChannels"> = (lowering, node) => {
   const view = sliceMap(x.map, start, end);
   if (view && !lowering.placement.places.has(id)) {
     const stored = { ...x.stored, quads: quadsOf(view.map) };
-    const byteOffset = x.byteOffset + view.firstQuad * x.stored.plane * 16;
+    const byteOffset = x.byteOffset + view.firstQuad * x.stored.plane * x.stored.pixelBytes;
     lowering.alias(id, { ...x, stored, map: view.map, byteOffset });
     return;
   }

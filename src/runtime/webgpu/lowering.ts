@@ -4,9 +4,11 @@ import { invariant } from "../../errors.js";
 import {
   copyChannelsCall,
   type KernelCall,
+  type PixelBytes,
   packNchwCall,
   pixelCount,
   type Stored,
+  storedBytes,
   storedTensor,
   unpackNchwCall,
 } from "../../kernels/wgsl/index.js";
@@ -22,6 +24,7 @@ import {
   sameMap,
   storedOfChannels,
 } from "./channelMap.js";
+import { toHalves } from "./halves.js";
 import type { Placement } from "./placement.js";
 import type { BlockedTensor, Constant, Operand, PlainTensor, Step, Storage, Tensor } from "./plan.js";
 
@@ -36,11 +39,14 @@ export class Lowering {
   private readonly plainTensors = new Map<ValueId, PlainTensor>();
   /** Storages of values that hold placed slices, made when the first slice is written. */
   private readonly rootStorages = new Map<ValueId, Storage>();
+  private readonly pixelBytes: PixelBytes;
   private node: Pick<Node, "name" | "type"> = { name: "", type: "conv2d" };
 
-  constructor(graph: Graph, placement: Placement) {
+  /** `half`: pictures and the weights of convolutions are stored in float16; plain floats stay what they are. */
+  constructor(graph: Graph, placement: Placement, half = false) {
     this.graph = graph;
     this.placement = placement;
+    this.pixelBytes = half ? 8 : 16;
   }
 
   /** Names the node that the next steps belong to. */
@@ -61,7 +67,7 @@ export class Lowering {
 
   storedOf(id: ValueId, map: ChannelMap): Stored {
     const [n, , h, w] = this.graph.values[id].shape;
-    return storedTensor(n, quadsOf(map) * 4, h, w);
+    return this.stored(n, quadsOf(map) * 4, h, w);
   }
 
   mapOf(id: ValueId): ChannelMap {
@@ -81,10 +87,11 @@ export class Lowering {
     let storage = this.rootStorages.get(root);
     if (!storage) {
       const whole = this.storedOf(root, this.mapOf(root));
-      storage = this.storage(whole.quads * whole.plane * 16);
+      storage = this.storage(storedBytes(whole));
       this.rootStorages.set(root, storage);
     }
-    const made: BlockedTensor = { kind: "blocked", stored, map, storage, byteOffset: quad * stored.plane * 16 };
+    const byteOffset = quad * stored.plane * stored.pixelBytes;
+    const made: BlockedTensor = { kind: "blocked", stored, map, storage, byteOffset };
     this.blockedTensors.set(id, made);
     return made;
   }
@@ -102,7 +109,7 @@ export class Lowering {
   }
 
   temporary(stored: Stored, map: ChannelMap): BlockedTensor {
-    return { kind: "blocked", stored, map, storage: this.storage(stored.quads * stored.plane * 16), byteOffset: 0 };
+    return { kind: "blocked", stored, map, storage: this.storage(storedBytes(stored)), byteOffset: 0 };
   }
 
   plainTemporary(elements: number): PlainTensor {
@@ -141,7 +148,7 @@ export class Lowering {
   remapped(tensor: BlockedTensor, map: ChannelMap): BlockedTensor {
     if (sameMap(tensor.map, map)) return tensor;
     const { pictures, height, width } = tensor.stored;
-    const made = this.temporary(storedTensor(pictures, quadsOf(map) * 4, height, width), map);
+    const made = this.temporary(this.stored(pictures, quadsOf(map) * 4, height, width), map);
     this.copyChannels(tensor, made, 0);
     return made;
   }
@@ -168,7 +175,7 @@ export class Lowering {
   /** A plain tensor seen as one quad of pixels, for kernels that work element by element. */
   asPixels(t: PlainTensor): Stored {
     const pixels = Math.ceil(t.elements / 4);
-    return { pictures: 1, height: 1, width: pixels, quads: 1, plane: pixels };
+    return { pictures: 1, height: 1, width: pixels, quads: 1, plane: pixels, pixelBytes: 16 };
   }
 
   /** A small array of indices, shared by all that ask for the same one. */
@@ -184,6 +191,18 @@ export class Lowering {
 
   weights(sources: readonly HostTensor[], key: string, build: () => Float32Array<ArrayBuffer>): Constant {
     return { kind: "constant", sources, key, build };
+  }
+
+  /** Weights of a convolution, stored as its pictures are. @throws PrecisionError where float16 cannot hold one. */
+  kernelWeights(source: HostTensor, key: string, build: () => Float32Array<ArrayBuffer>): Constant {
+    if (this.pixelBytes === 16) return this.weights([source], key, build);
+    const { name } = this.node;
+    return { kind: "constant", sources: [source], key: `half:${key}`, build: () => toHalves(build(), name) };
+  }
+
+  /** As `storedTensor`, in this plan's precision. */
+  stored(pictures: number, storedChannels: number, height: number, width: number): Stored {
+    return storedTensor(pictures, storedChannels, height, width, this.pixelBytes);
   }
 
   /** Adds a dispatch; the operands are in the order of the kernel's bindings. */
@@ -202,7 +221,8 @@ export class Lowering {
       storage.first = Math.min(storage.first, index);
       storage.last = Math.max(storage.last, index);
     }
-    this.steps.push({ node: this.node, call, operands, flops: 0, isCopy });
+    const half = this.pixelBytes === 8 && operands.some(({ kind }) => kind === "blocked");
+    this.steps.push({ node: this.node, call: half ? { ...call, half } : call, operands, flops: 0, isCopy });
   }
 
   pixels(t: BlockedTensor): number {

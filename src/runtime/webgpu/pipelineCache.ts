@@ -45,7 +45,11 @@ export class PipelineCache {
 
   private async compile(call: KernelCall, shared: ReadonlySet<number>, code: string): Promise<GPUComputePipeline> {
     const { device, counters } = this.context;
-    const { name, features } = call.kernel;
+    const { name } = call.kernel;
+    const features: readonly GPUFeatureName[] = [
+      ...call.kernel.features,
+      ...(call.half ? (["shader-f16"] as const) : []),
+    ];
     const missing = features.find((feature) => !device.features.has(feature));
     if (missing) throw new UnsupportedError(`webgpu: kernel ${name} needs the feature ${missing}`, { name, missing });
     counters.pipelinesCreated++;

@@ -1,6 +1,6 @@
 /** What lowering gives: dispatches over tensors that live in storages; and what memory planning adds. */
 
-import type { KernelCall, Stored } from "../../kernels/wgsl/index.js";
+import { type KernelCall, type Stored, storedBytes } from "../../kernels/wgsl/index.js";
 import type { Node, ValueId } from "../../ops/index.js";
 import type { HostTensor } from "../../tensor/index.js";
 import type { ChannelMap } from "./channelMap.js";
@@ -38,7 +38,7 @@ export interface Constant {
   /** Host tensors that the bytes are made from; with `key` they identify the upload. Empty for tables. */
   readonly sources: readonly HostTensor[];
   readonly key: string;
-  readonly build: () => Float32Array<ArrayBuffer> | Uint32Array<ArrayBuffer>;
+  readonly build: () => Float32Array<ArrayBuffer> | Uint32Array<ArrayBuffer> | Uint16Array<ArrayBuffer>;
 }
 
 export type Operand = Tensor | Constant;
@@ -65,6 +65,6 @@ export interface Plan {
 
 /** Bytes that a tensor occupies. */
 export function tensorBytes(t: Tensor): number {
-  if (t.kind === "blocked") return t.stored.quads * t.stored.plane * 16;
+  if (t.kind === "blocked") return storedBytes(t.stored);
   return Math.ceil(t.elements / 4) * 16;
 }

@@ -1,6 +1,6 @@
 /** Reading tensors back in the order that people expect, for `tap`: NCHW float32. */
 
-import { type HostTensor, tensor } from "../../tensor/index.js";
+import { type HostTensor, tensor, toFloat32 } from "../../tensor/index.js";
 import type { DevicePlan } from "./bindings.js";
 import { storedOfChannels } from "./channelMap.js";
 import type { DeviceContext } from "./deviceContext.js";
@@ -30,6 +30,13 @@ function unpack(source: Float32Array, t: BlockedTensor): Float32Array<ArrayBuffe
   return out;
 }
 
+/** The numbers of a stored tensor in the order they lie in, as float32. */
+function floatsAt(bytes: ArrayBuffer, offset: number, size: number, t: Tensor): Float32Array {
+  if (t.kind === "plain" || t.stored.pixelBytes === 16) return new Float32Array(bytes, offset, size / 4);
+  const halves = new Uint16Array(bytes, offset, size / 2);
+  return toFloat32(tensor("float16", [halves.length], halves.slice())).data;
+}
+
 /** Copies tensors to the host; they must still hold what the last run left in them. */
 export async function readTensors(context: DeviceContext, wanted: readonly Wanted[]): Promise<HostTensor[]> {
   const ranges = wanted.map(({ tensor: t, plan }) => plan.range(t));
@@ -48,7 +55,7 @@ export async function readTensors(context: DeviceContext, wanted: readonly Wante
     await context.guard(staging.mapAsync(MapMode.READ));
     const mapped = staging.getMappedRange();
     return wanted.map(({ tensor: t, shape }, i) => {
-      const floats = new Float32Array(mapped, offsets[i], ranges[i].size / 4);
+      const floats = floatsAt(mapped, offsets[i], ranges[i].size, t);
       const data = t.kind === "blocked" ? unpack(floats, t) : floats.slice(0, t.elements);
       return tensor("float32", shape, data);
     });

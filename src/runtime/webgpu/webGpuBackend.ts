@@ -1,7 +1,7 @@
 /** `--backend webgpu`: hand-written WGSL kernels on any WebGPU device. */
 
 import { DisposedError, OptionError, UnsupportedError } from "../../errors.js";
-import type { Graph, ValueId } from "../../ops/index.js";
+import type { Graph } from "../../ops/index.js";
 import type { Backend, CompileOptions } from "../backend.js";
 import { DevicePlan, type Services } from "./bindings.js";
 import { Compiled } from "./compiled.js";
@@ -9,7 +9,7 @@ import { ConstantCache } from "./constantCache.js";
 import { convKernels } from "./convKernels.js";
 import type { Counters } from "./counters.js";
 import { DeviceContext, type DeviceOptions } from "./deviceContext.js";
-import { type ExecutableHost, WebGpuExecutable } from "./executable.js";
+import { type ExecutableHost, type Wanted, WebGpuExecutable } from "./executable.js";
 import { lowerGraph } from "./lowerGraph.js";
 import { PipelineCache } from "./pipelineCache.js";
 
@@ -47,6 +47,10 @@ class Implementation implements WebGpuBackend, ExecutableHost {
     return this.services.context.software;
   }
 
+  get float16(): boolean {
+    return this.services.context.device.features.has("shader-f16");
+  }
+
   get device(): GPUDevice {
     return this.services.context.device;
   }
@@ -58,17 +62,24 @@ class Implementation implements WebGpuBackend, ExecutableHost {
   async compile(graph: Graph, options: CompileOptions = {}): Promise<WebGpuExecutable> {
     const { dtype = "float32", keepTaps = false, signal } = options;
     if (this.disposed) throw new DisposedError("the WebGPU backend");
-    if (dtype !== "float32") {
+    if (dtype === "int8") {
       throw new UnsupportedError(`webgpu: ${dtype} is not available on this backend; use float32`, { dtype });
     }
+    if (dtype === "float16" && !this.float16) {
+      throw new UnsupportedError(
+        `webgpu: float16 needs the feature shader-f16, which ${this.adapter} does not offer; use float32`,
+        { dtype },
+      );
+    }
     signal?.throwIfAborted();
-    return WebGpuExecutable.create(graph, new Set(keepTaps ? graph.taps.values() : []), this);
+    const keep = new Set(keepTaps ? graph.taps.values() : []);
+    return WebGpuExecutable.create(graph, { keep, half: dtype === "float16" }, this);
   }
 
-  async prepare(graph: Graph, keep: ReadonlySet<ValueId>): Promise<Compiled> {
+  async prepare(graph: Graph, { keep, half }: Wanted): Promise<Compiled> {
     const services = await this.current();
     services.context.check();
-    const plan = lowerGraph(graph, convKernels(services.context, this.options.convKernel), keep);
+    const plan = lowerGraph(graph, convKernels(services.context, this.options.convKernel), keep, half);
     return new Compiled(plan, await DevicePlan.create(plan, services), services);
   }
 

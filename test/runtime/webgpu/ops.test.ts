@@ -8,15 +8,21 @@ import { openBackend, webgpuOrSkip } from "../../support/webgpu.js";
 
 const gpu = await webgpuOrSkip();
 
-async function check(backend: WebGpuBackend, opCase: OpCase): Promise<void> {
-  const { graph, inputs, expected } = buildCase(opCase);
-  const executable = await backend.compile(graph);
+/** Of float16 storage: inputs and weights are numbers of float16, what is written is rounded to them. */
+const HALF = { nmse: 1e-6, relative: 1e-3, absolute: 1e-3 };
+const FULL_PRECISION = { nmse: 1e-10, relative: 1e-5, absolute: 1e-5 };
+
+async function check(backend: WebGpuBackend, opCase: OpCase, half = false): Promise<void> {
+  const { graph, inputs, expected } = buildCase(opCase, 1, half);
+  const executable = await backend.compile(graph, { dtype: half ? "float16" : "float32" });
+  const limits = half ? HALF : FULL_PRECISION;
   try {
     const [actual] = await executable.run(inputs);
     const { maxAbs, nmse, worstIndex } = compare(actual, expected);
     const message = `${opCase.name}: max ${maxAbs} at ${worstIndex}, NMSE ${nmse}`;
-    expect(nmse, message).toBeLessThanOrEqual(1e-10);
-    expect(allClose(actual, expected, 1e-5, 1e-5 * Math.sqrt(opCase.depth)), message).toBe(true);
+    expect(nmse, message).toBeLessThanOrEqual(limits.nmse);
+    const absolute = limits.absolute * Math.sqrt(opCase.depth);
+    expect(allClose(actual, expected, limits.relative, absolute), message).toBe(true);
     // The second run must not depend on what the first one left in memory.
     const [again] = await executable.run(inputs);
     expect(compare(again, actual).maxAbs, opCase.name).toBe(0);
@@ -36,6 +42,10 @@ describe.skipIf(!gpu)("webgpu ops", () => {
   afterAll(() => backend?.dispose());
 
   it.each([...OTHER_CASES, ...GROUP_CASES, ...CONV_CASES])("$name", (opCase) => check(backend, opCase));
+
+  it.each([...OTHER_CASES, ...GROUP_CASES, ...CONV_CASES])("float16: $name", (opCase) =>
+    backend.float16 ? check(backend, opCase, true) : undefined,
+  );
 });
 
 /**
@@ -56,4 +66,7 @@ describe.skipIf(!gpu).each([...CONV_KERNELS])("%s", (name, kernel) => {
   const supported = [...CONV_CASES, ...GROUP_CASES].filter((opCase) => kernel.supports(convProblemOf(opCase)));
   const cases = FULL || !SLOW.test(name) ? supported : supported.filter((opCase) => SHORT.has(opCase));
   it.each(cases)("$name", (opCase) => check(backend, opCase));
+  it.each(FULL ? cases : cases.slice(0, 2))("float16: $name", (opCase) =>
+    backend.float16 ? check(backend, opCase, true) : undefined,
+  );
 });
