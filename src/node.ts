@@ -63,7 +63,11 @@ export async function load(
   });
   try {
     const members = weights.map(({ opened, path }) =>
-      createMember(opened, backend, { path, dtype: computeDTypeFor(opened, backend, options) }),
+      createMember(opened, backend, {
+        path,
+        dtype: computeDTypeFor(opened, backend, options),
+        onNote: options.onNote,
+      }),
     );
     return new Model(members, backend, readPictureSource);
   } catch (error) {

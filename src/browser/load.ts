@@ -65,7 +65,7 @@ export async function load(
   try {
     signal?.throwIfAborted();
     const members = opened.map(({ model, path }) =>
-      createMember(model, backend, { path, dtype: computeDTypeFor(model, backend, options) }),
+      createMember(model, backend, { path, dtype: computeDTypeFor(model, backend, options), onNote }),
     );
     return new Model(members, backend, readPictureSource);
   } catch (error) {

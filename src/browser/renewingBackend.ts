@@ -41,6 +41,10 @@ export class RenewingBackend implements Backend {
     return this.backend.software;
   }
 
+  get float16(): boolean {
+    return this.backend.float16 ?? false;
+  }
+
   /** What runs now. */
   get current(): Backend {
     return this.backend;
@@ -147,7 +151,9 @@ class RenewingExecutable implements Executable {
     if (this.inner && this.on === current) return this.inner;
     this.inner?.dispose();
     this.inner = undefined;
-    this.inner = await current.compile(this.graph, this.options);
+    const { options } = this;
+    const dtype = options.dtype === "float16" && !current.float16 ? "float32" : options.dtype;
+    this.inner = await current.compile(this.graph, dtype === undefined ? options : { ...options, dtype });
     this.on = current;
     return this.inner;
   }

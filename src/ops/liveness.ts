@@ -1,7 +1,7 @@
 /** Lifetimes of values, and the live-set bound that memory plans are judged by. */
 
 import { BYTES_PER_ELEMENT, elementCount } from "../tensor/index.js";
-import type { Graph, ValueId } from "./graph.js";
+import type { Graph, TensorDesc, ValueId } from "./graph.js";
 
 /** Node indices of the first write (−1 for graph inputs) and the last read (node count for graph outputs). */
 export interface Lifetime {
@@ -27,13 +27,20 @@ export function lifetimes(graph: Graph): Map<ValueId, Lifetime> {
   return result;
 }
 
-/** Largest sum of bytes that are live at one node, `bytesPerElement` each (default: the values' own dtypes). */
-export function liveSetBytes(graph: Graph, bytesPerElement?: number): number {
+function ownBytes({ dtype }: TensorDesc, _id: ValueId): number {
+  return BYTES_PER_ELEMENT[dtype];
+}
+
+/**
+ * Largest sum of bytes that are live at one node.
+ * @param bytesPerElement of a value on a device that stores it in another type than its own
+ */
+export function liveSetBytes(graph: Graph, bytesPerElement = ownBytes): number {
   const live = lifetimes(graph);
   const changes = new Array<number>(graph.nodes.length + 2).fill(0);
   for (const [id, { first, last }] of live) {
-    const { shape, dtype } = graph.values[id];
-    const bytes = elementCount(shape) * (bytesPerElement ?? BYTES_PER_ELEMENT[dtype]);
+    const value = graph.values[id];
+    const bytes = elementCount(value.shape) * bytesPerElement(value, id);
     changes[Math.max(first, 0)] += bytes;
     if (last + 1 < changes.length) changes[Math.max(last, 0) + 1] -= bytes;
   }

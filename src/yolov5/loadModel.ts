@@ -17,6 +17,8 @@ export interface MemberOptions {
   /** Name for messages and `info.path`. */
   readonly path: string;
   readonly dtype?: ComputeDType | undefined;
+  /** Told what shows only when the model runs: float16 that cannot hold its numbers. */
+  readonly onNote?: ((note: string) => void) | undefined;
   /** Model description (yaml content) for a bare state dict. */
   readonly config?: unknown;
 }
@@ -93,16 +95,17 @@ export function computeDTypeFor(
     return "int8";
   }
   if (quantized) onNote(`the ${backend.name} backend has no int8 kernels: int8 weights are turned into floats`);
-  // The reference has one precision; what it is said to run in must be true.
-  if (half && backend.name === "cpu") onNote("half: the CPU reference computes in float32 all the same");
-  return half && backend.name !== "cpu" ? "float16" : "float32";
+  if (!half || backend.float16) return half ? "float16" : "float32";
+  onNote(`half: float16 is not to be had on ${backend.name} (${backend.adapter}), running in float32`);
+  return "float32";
 }
 
 /** Puts an opened model on a backend. @throws GraphError, WeightError, UnsupportedError beginning with the file's name. */
 export function createMember(opened: OpenedModel, backend: Backend, options: MemberOptions): Member {
   return aboutFile(options.path, () => {
     taskOf(opened.module, options.path);
-    const network = new Network(opened.module, backend, { dtype: options.dtype });
+    const { dtype, onNote } = options;
+    const network = new Network(opened.module, backend, { dtype, onNote });
     return { network, info: factsOf(opened, network, options.path) };
   });
 }

@@ -1,6 +1,6 @@
 /** A module tree on a backend: one compiled plan per input shape, the least recently used dropped beyond a few. */
 
-import { DisposedError, LimitError, ShapeError } from "../errors.js";
+import { DisposedError, LimitError, PrecisionError, ShapeError } from "../errors.js";
 import { type FoldCache, type Graph, optimize } from "../ops/index.js";
 import type { Backend, ComputeDType, Executable } from "../runtime/backend.js";
 import { elementCount, formatShape, type HostTensor, tensor } from "../tensor/index.js";
@@ -13,6 +13,7 @@ export type InputShape = readonly [n: number, c: number, h: number, w: number];
 
 interface Plan {
   readonly key: string;
+  readonly dtype: ComputeDType;
   readonly executable: Promise<Executable>;
   /** Calls that use it now: a plan in use is never dropped. */
   users: number;
@@ -22,16 +23,19 @@ export interface NetworkOptions {
   /** Compiled input shapes that are kept. Default 4. */
   readonly maxPlans?: number | undefined;
   readonly dtype?: ComputeDType | undefined;
+  /** Told when float16 turns out not to hold the network's numbers. */
+  readonly onNote?: ((note: string) => void) | undefined;
 }
 
 export class Network {
   readonly module: ModuleNode;
   readonly backend: Backend;
-  readonly dtype: ComputeDType;
   /** Facts of the head, from a graph built at the smallest input. */
   readonly head: HeadFacts;
   private readonly forms: WeightForms = createWeightForms();
   private readonly folds: FoldCache = new WeakMap();
+  private readonly onNote: (note: string) => void;
+  private precision: ComputeDType;
   private readonly plans = new Map<string, Plan>();
   private readonly maxPlans: number;
   /** Pictures of a size that fit the device at once, where more did not. */
@@ -41,9 +45,15 @@ export class Network {
   constructor(module: ModuleNode, backend: Backend, options: NetworkOptions = {}) {
     this.module = module;
     this.backend = backend;
-    this.dtype = options.dtype ?? "float32";
+    this.precision = options.dtype ?? "float32";
+    this.onNote = options.onNote ?? (() => undefined);
     this.maxPlans = options.maxPlans ?? 4;
     this.head = this.build([1, 3, 128, 128]).head;
+  }
+
+  /** What it runs in: float32 instead of float16 since that was found too small, or on a backend that has none. */
+  get dtype(): ComputeDType {
+    return this.precision === "float16" && !this.backend.float16 ? "float32" : this.precision;
   }
 
   /** The graph as built, for one input shape. */
@@ -58,19 +68,34 @@ export class Network {
   }
 
   /**
-   * Runs `use` with the plan for an input shape, compiling it first where it is new.
+   * Runs `use` with the plan for an input shape, compiling it first where it is new. Where float16 cannot hold the
+   * network's numbers, once more in float32, with a note; that network then stays in float32.
    * @throws what the backend's compiler throws; DisposedError.
    */
   async with<T>(shape: InputShape, use: (executable: Executable) => Promise<T>): Promise<T> {
+    try {
+      return await this.withPlan(shape, use);
+    } catch (error) {
+      if (!(error instanceof PrecisionError)) throw error;
+      if (this.precision === "float16") {
+        this.precision = "float32";
+        this.onNote(`half: ${error.message.replace(/; use float32$/, "")}; running in float32`);
+      }
+      return this.withPlan(shape, use);
+    }
+  }
+
+  private async withPlan<T>(shape: InputShape, use: (executable: Executable) => Promise<T>): Promise<T> {
     if (this.disposed) throw new DisposedError("the model");
-    const key = shape.join("x");
+    const { dtype } = this;
+    const key = `${dtype} ${shape.join("x")}`;
     let plan = this.plans.get(key);
     if (plan) {
       // Most recently used last.
       this.plans.delete(key);
     } else {
-      const executable = this.backend.compile(this.graph(shape), { dtype: this.dtype });
-      plan = { key, executable, users: 0 };
+      const executable = this.backend.compile(this.graph(shape), { dtype });
+      plan = { key, dtype, executable, users: 0 };
     }
     this.plans.set(key, plan);
     plan.users++;
@@ -152,8 +177,7 @@ export class Network {
 
   private evict(): void {
     for (const plan of this.plans.values()) {
-      if (this.plans.size <= this.maxPlans) return;
-      if (plan.users > 0) continue;
+      if (plan.users > 0 || (this.plans.size <= this.maxPlans && plan.dtype === this.dtype)) continue;
       this.plans.delete(plan.key);
       void plan.executable.then((e) => e.dispose()).catch(() => undefined);
     }

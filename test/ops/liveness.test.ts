@@ -42,7 +42,7 @@ describe("liveness", () => {
     const { graph } = example();
     // At node 3: b 6, c 8, d 14 channels of 10 pixels.
     expect(liveSetBytes(graph)).toBe((6 + 8 + 14) * 10 * 4);
-    expect(liveSetBytes(graph, 2)).toBe((6 + 8 + 14) * 10 * 2);
+    expect(liveSetBytes(graph, () => 2)).toBe((6 + 8 + 14) * 10 * 2);
   });
 
   it("counts an unread input, an output that is an input, and a graph without nodes", () => {

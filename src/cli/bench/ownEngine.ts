@@ -38,7 +38,7 @@ export async function openOwnEngine(options: OwnEngineOptions, output: Output): 
   const backend = await openBackend(options.backend, { onNote, threads: options.threads });
   try {
     const dtype = computeDTypeFor(opened, backend, { half: options.half, onNote });
-    const { network, info } = createMember(opened, backend, { path: weights, dtype });
+    const { network, info } = createMember(opened, backend, { path: weights, dtype, onNote });
     const building = performance.now() - started;
     const usual = info.task === "classify" ? ([224, 224] as const) : ([640, 640] as const);
     const wanted = options.imgsz ?? usual;

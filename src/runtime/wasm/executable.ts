@@ -110,7 +110,7 @@ export class WasmExecutable implements Executable {
       weightBytes: program.weightBytes,
       activationBytes: program.arenaBytes,
       stagingBytes: program.bytes - program.weightBytes - program.arenaBytes,
-      liveSetBytes: liveSetBytes(program.graph, 4),
+      liveSetBytes: liveSetBytes(program.graph, () => 4),
     };
   }
 

@@ -1,7 +1,7 @@
 /** A compiled graph: one encoder, one pass and one submit per run; tap and profile on demand. */
 
 import { DisposedError } from "../../errors.js";
-import { type Graph, liveSetBytes, type ValueId } from "../../ops/index.js";
+import { type Graph, liveSetBytes, type TensorDesc, type ValueId } from "../../ops/index.js";
 import { type HostTensor, tensor } from "../../tensor/index.js";
 import type { Executable, MemoryUse, NodeTiming } from "../backend.js";
 import { checkInputs, tapValues } from "../inputs.js";
@@ -87,7 +87,11 @@ export class WebGpuExecutable implements Executable {
   memory(): MemoryUse {
     const { weightBytes, activationBytes } = this.compiled.onDevice;
     const stagingBytes = this.compiled.staging.size;
-    return { weightBytes, activationBytes, stagingBytes, liveSetBytes: liveSetBytes(this.graph) };
+    const { graph, wanted } = this;
+    // In float16 all pictures but those that the caller gives; rows stay float32.
+    const inHalf = ({ shape }: TensorDesc, id: ValueId) => shape.length === 4 && !graph.inputs.includes(id);
+    const bytesPerElement = (value: TensorDesc, id: ValueId) => (wanted.half && inHalf(value, id) ? 2 : 4);
+    return { weightBytes, activationBytes, stagingBytes, liveSetBytes: liveSetBytes(graph, bytesPerElement) };
   }
 
   /** What the whole backend has asked of its device so far. */
