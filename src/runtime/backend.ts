@@ -38,7 +38,7 @@ export interface MemoryUse {
   readonly liveSetBytes: number;
 }
 
-/** A compiled graph. Calls that overlap are queued in order. */
+/** A compiled graph. Calls may overlap; they run, and give their results, in their order. */
 export interface Executable {
   /** @throws ShapeError when the inputs are not what the graph declares; DisposedError after `dispose`. */
   run(inputs: readonly HostTensor[]): Promise<HostTensor[]>;

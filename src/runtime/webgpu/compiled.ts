@@ -1,16 +1,16 @@
-/** A graph on one device: its plan, buffers and bind groups, and the staging buffer that results come back through. */
+/** A graph on one device: its plan, buffers and bind groups, and the staging buffers that results come back through. */
 
 import type { ValueId } from "../../ops/index.js";
 import type { DevicePlan, Services } from "./bindings.js";
-import { BufferUsage } from "./flags.js";
 import type { Plan, Tensor } from "./plan.js";
+import { StagingRing } from "./staging.js";
 
 export class Compiled {
   readonly plan: Plan;
   readonly onDevice: DevicePlan;
   readonly services: Services;
-  readonly staging: GPUBuffer;
-  /** Where each output starts in the staging buffer. */
+  readonly staging: StagingRing;
+  /** Where each output starts in a staging buffer. */
   readonly stagingOffsets: readonly number[];
 
   constructor(plan: Plan, onDevice: DevicePlan, services: Services) {
@@ -23,7 +23,7 @@ export class Compiled {
       end += onDevice.range(output).size;
       return offset;
     });
-    this.staging = services.context.createBuffer(end, BufferUsage.MAP_READ | BufferUsage.COPY_DST, "staging");
+    this.staging = new StagingRing(services.context, end);
   }
 
   /** Whether `tap` can read the value after a run. */
@@ -39,6 +39,6 @@ export class Compiled {
 
   dispose(): void {
     this.onDevice.dispose();
-    this.services.context.destroyBuffer(this.staging);
+    this.staging.dispose();
   }
 }

@@ -1,4 +1,7 @@
-/** A compiled graph: one encoder, one pass and one submit per run; tap and profile on demand. */
+/**
+ * A compiled graph: one encoder, one pass and one submit per run; tap and profile on demand. Runs are submitted in the order
+ * of the calls and do not wait for each other's results: two are on their way at once.
+ */
 
 import { DisposedError } from "../../errors.js";
 import { type Graph, liveSetBytes, type TensorDesc, type ValueId } from "../../ops/index.js";
@@ -35,7 +38,10 @@ export class WebGpuExecutable implements Executable {
   private readonly pace = new Pace();
   private compiled: Compiled;
   private keeping: Promise<WebGpuExecutable> | undefined;
+  /** Settles when the call before has been submitted. */
   private queue: Promise<unknown> = Promise.resolve();
+  /** Settles when all runs that were submitted have given their results. */
+  private settled: Promise<unknown> = Promise.resolve();
   /** Float16 was seen to hold all numbers of a picture. */
   private trusted: boolean;
   private disposed = false;
@@ -52,8 +58,13 @@ export class WebGpuExecutable implements Executable {
     return new WebGpuExecutable(graph, wanted, host, await host.prepare(graph, wanted));
   }
 
-  run(inputs: readonly HostTensor[]): Promise<HostTensor[]> {
-    return this.enqueue(inputs, () => this.execute(inputs));
+  async run(inputs: readonly HostTensor[]): Promise<HostTensor[]> {
+    const { results } = await this.enqueue(
+      inputs,
+      () => this.compiled.staging.next.free,
+      () => this.submit(inputs),
+    );
+    return results;
   }
 
   async tap(names: readonly string[], inputs: readonly HostTensor[]): Promise<Map<string, HostTensor>> {
@@ -63,8 +74,8 @@ export class WebGpuExecutable implements Executable {
       this.keeping ??= WebGpuExecutable.create(this.graph, { ...this.wanted, keep }, this.host);
       return (await this.keeping).tap(names, inputs);
     }
-    return this.enqueue(inputs, async () => {
-      await this.execute(inputs);
+    return this.alone(inputs, async () => {
+      await (await this.submit(inputs)).results;
       const { compiled } = this;
       const { context } = compiled.services;
       const wanted = ids.map((id) => ({
@@ -78,7 +89,7 @@ export class WebGpuExecutable implements Executable {
   }
 
   profile(inputs: readonly HostTensor[]): Promise<NodeTiming[]> {
-    return this.enqueue(inputs, async () => {
+    return this.alone(inputs, async () => {
       this.upload(inputs);
       return profileDispatches(this.compiled.services.context, this.compiled.onDevice.dispatches);
     });
@@ -86,7 +97,7 @@ export class WebGpuExecutable implements Executable {
 
   memory(): MemoryUse {
     const { weightBytes, activationBytes } = this.compiled.onDevice;
-    const stagingBytes = this.compiled.staging.size;
+    const stagingBytes = this.compiled.staging.bytes;
     const { graph, wanted } = this;
     // In float16 all pictures but those that the caller gives; rows stay float32.
     const inHalf = ({ shape }: TensorDesc, id: ValueId) => shape.length === 4 && !graph.inputs.includes(id);
@@ -99,19 +110,27 @@ export class WebGpuExecutable implements Executable {
     return this.compiled.services.context.stats;
   }
 
+  /** Runs that are on their way still give their results, calls that wait for their turn reject. */
   dispose(): void {
     if (this.disposed) return;
     this.disposed = true;
-    this.compiled.dispose();
+    // Not before the device is done with the buffers.
+    void this.queue.then(() => this.settled).then(() => this.compiled.dispose());
     this.keeping?.then(
       (twin) => twin.dispose(),
       () => undefined,
     );
   }
 
-  /** One run at a time, in the order of the calls. */
-  private enqueue<T>(inputs: readonly HostTensor[], work: () => Promise<T>): Promise<T> {
+  /** Calls that look at what a run leaves on the device, or time it: no other run is on its way meanwhile. */
+  private alone<T>(inputs: readonly HostTensor[], work: () => Promise<T>): Promise<T> {
+    return this.enqueue(inputs, () => this.settled, work);
+  }
+
+  /** One call at a time, in their order, each after what it says it must wait for. */
+  private enqueue<T>(inputs: readonly HostTensor[], free: () => Promise<unknown>, work: () => Promise<T>): Promise<T> {
     const turn = this.queue.then(async () => {
+      await free();
       if (this.disposed) throw new DisposedError("the executable");
       checkInputs(this.graph, inputs);
       if (this.compiled.services.context.isLost) this.compiled = await this.host.prepare(this.graph, this.wanted);
@@ -134,12 +153,15 @@ export class WebGpuExecutable implements Executable {
     });
   }
 
-  private async execute(inputs: readonly HostTensor[]): Promise<HostTensor[]> {
-    const { plan, onDevice, services, staging, stagingOffsets } = this.compiled;
+  /** Sends one run off. What it gives back comes wrapped, so that the next call need not wait for it. */
+  private async submit(inputs: readonly HostTensor[]): Promise<{ readonly results: Promise<HostTensor[]> }> {
+    const { compiled } = this;
+    const { plan, onDevice, services, staging, stagingOffsets } = compiled;
     const { context } = services;
     if (!this.trusted) {
+      await this.settled;
       this.upload(inputs);
-      await checkOverflow(this.compiled);
+      await checkOverflow(compiled);
       // A warm-up on zeros proves nothing.
       this.trusted = inputs.every(({ data }) => data.some((value) => value !== data[0]));
     }
@@ -151,15 +173,33 @@ export class WebGpuExecutable implements Executable {
     pass.end();
     context.counters.dispatches += onDevice.dispatches.length;
     context.counters.copies += onDevice.copies;
+    const { next } = staging;
     plan.outputs.forEach((output, i) => {
       const { buffer, offset, size } = onDevice.range(output);
-      encoder.copyBufferToBuffer(buffer, offset, staging, stagingOffsets[i], size);
+      encoder.copyBufferToBuffer(buffer, offset, next.buffer, stagingOffsets[i], size);
     });
-    const started = performance.now();
     context.submit(encoder.finish());
-    if (context.software) await this.pace.rest();
-    await context.guard(staging.mapAsync(MapMode.READ));
-    this.pace.learn(performance.now() - started);
+    staging.advance();
+    const results = this.results(compiled, next.buffer, this.settled);
+    this.settled = results.catch(() => undefined);
+    next.free = this.settled;
+    return { results };
+  }
+
+  /** Waits for the run that was submitted last to fill a staging buffer. `before`: the runs before it have settled. */
+  private async results(compiled: Compiled, staging: GPUBuffer, before: Promise<unknown>): Promise<HostTensor[]> {
+    const { plan, services, stagingOffsets } = compiled;
+    const { context } = services;
+    if (context.software) {
+      await before;
+      // The device starts on this run when it is done with the one before.
+      const started = performance.now();
+      await context.guard(this.pace.rest());
+      await context.guard(staging.mapAsync(MapMode.READ));
+      this.pace.learn(performance.now() - started);
+    } else {
+      await Promise.all([context.guard(staging.mapAsync(MapMode.READ)), before]);
+    }
     context.check();
     const mapped = staging.getMappedRange();
     const results = plan.outputs.map((output, i) => {

@@ -148,6 +148,87 @@ describe.skipIf(!gpu)("webgpu executable", () => {
     executable.dispose();
   });
 
+  it("has two runs on their way at once, a third only when the first is done, results in order", async () => {
+    const executable = await backend.compile(tinyNetwork(16, 32));
+    const inputs = [1, 2, 3, 4].map((seed) => [randomTensor([1, 3, 32, 32], seed)]);
+    await executable.run(inputs[0]);
+    const { submits } = executable.counters();
+    const done: number[] = [];
+    const submitted: number[] = [];
+    const calls = inputs.map(async (given, i) => {
+      await executable.run(given);
+      done.push(i);
+      submitted.push(executable.counters().submits - submits);
+    });
+    await Promise.all(calls);
+    expect(done).toEqual([0, 1, 2, 3]);
+    expect(submitted[0]).toBeGreaterThanOrEqual(2);
+    expect(submitted[0]).toBeLessThanOrEqual(3);
+    executable.dispose();
+  });
+
+  it("1,000 frames of two alternating sizes, two on their way: nothing is created, nothing grows", async () => {
+    const sizes = [32, 64];
+    const inputs = sizes.map((size) => [randomTensor([1, 3, size, size], 3)]);
+    const both = await Promise.all(sizes.map((size) => backend.compile(tinyNetwork(8, size))));
+    for (const [i, executable] of both.entries()) await executable.run(inputs[i]);
+    const before = backend.counters();
+    const memory = both.map((executable) => executable.memory());
+    let last: Promise<unknown> = Promise.resolve();
+    for (let frame = 0; frame < 1000; frame++) {
+      const next = both[frame % 2].run(inputs[frame % 2]);
+      await last;
+      last = next;
+    }
+    await last;
+    const after = backend.counters();
+    expect(after.submits - before.submits).toBe(1000);
+    for (const key of ["buffersCreated", "buffersDestroyed", "pipelinesCreated", "bindGroupsCreated"] as const) {
+      expect(after[key], key).toBe(before[key]);
+    }
+    expect(both.map((executable) => executable.memory())).toEqual(memory);
+    for (const executable of both) executable.dispose();
+  });
+
+  it("lets tap and profile have the device to themselves between runs", async () => {
+    const graph = tinyNetwork(16, 32);
+    const executable = await backend.compile(graph, { keepTaps: true });
+    const inputs = [1, 2, 3].map((seed) => [randomTensor([1, 3, 32, 32], seed)]);
+    const alone: HostTensor[] = [];
+    for (const given of inputs) alone.push((await executable.tap(["neck.cv3"], given)).get("neck.cv3") as HostTensor);
+    const [first, taps, timings, last] = await Promise.all([
+      executable.run(inputs[0]),
+      executable.tap(["neck.cv3"], inputs[1]),
+      executable.profile(inputs[1]),
+      executable.run(inputs[2]),
+    ]);
+    expect(compare(first[0], alone[0]).maxAbs).toBe(0);
+    expect(compare(taps.get("neck.cv3") as HostTensor, alone[1]).maxAbs).toBe(0);
+    expect(timings.length).toBeGreaterThan(10);
+    expect(compare(last[0], alone[2]).maxAbs).toBe(0);
+    executable.dispose();
+  });
+
+  it("finishes what is on its way and rejects what waits when it is disposed of", async () => {
+    const executable = await backend.compile(tinyNetwork(16, 64));
+    const inputs = [randomTensor([1, 3, 64, 64], 1)];
+    await executable.run(inputs);
+    const calls = [executable.run(inputs), executable.run(inputs), executable.run(inputs), executable.profile(inputs)];
+    const { submits } = executable.counters();
+    for (let i = 0; i < 1000 && executable.counters().submits < submits + 2; i++) await Promise.resolve();
+    const destroyed = backend.counters().buffersDestroyed;
+    executable.dispose();
+    const outcomes = await Promise.allSettled(calls);
+    expect(outcomes.map(({ status }) => status)).toEqual(["fulfilled", "fulfilled", "rejected", "rejected"]);
+    for (const outcome of outcomes.slice(2)) expect(outcome).toHaveProperty("reason", expect.any(DisposedError));
+    await new Promise((resolve) => setTimeout(resolve, 0));
+    expect(backend.counters().buffersDestroyed).toBeGreaterThan(destroyed);
+    // A buffer used after its end would have been the device's last.
+    const other = await backend.compile(tinyNetwork(16, 32));
+    expect(await other.run([randomTensor([1, 3, 32, 32], 1)])).toHaveLength(2);
+    other.dispose();
+  });
+
   it("refuses inputs of another shape, and goes on", async () => {
     const executable = await backend.compile(tinyNetwork(16, 32));
     await expect(executable.run([randomTensor([1, 3, 32, 31], 1)])).rejects.toBeInstanceOf(ShapeError);
@@ -200,21 +281,26 @@ describe.skipIf(!gpu)("webgpu device", () => {
     backend.dispose();
   });
 
-  it.each([0, 2])("settles a run when the device is destroyed after %i ms, and opens another", async (delay) => {
+  it.each([0, 2])("settles all runs when the device is destroyed after %i ms, and opens another", async (delay) => {
     if (!gpu) return;
     const backend = await openBackend(gpu);
     const executable = await backend.compile(tinyNetwork(16, 64));
     const inputs = [randomTensor([1, 3, 64, 64], 1)];
     const [expected] = await executable.run(inputs);
-    const outcome = executable.run(inputs).then(
-      () => "done",
-      (error: unknown) => error,
+    const calls = [1, 2, 3, 4].map(() => executable.run(inputs));
+    const outcomes = calls.map((call) =>
+      call.then(
+        ([output]) => compare(output, expected).maxAbs,
+        (error: unknown) => error,
+      ),
     );
     const lost = backend.device;
     if (delay > 0) await new Promise((resolve) => setTimeout(resolve, delay));
     lost.destroy();
-    const settled = await outcome;
-    if (settled !== "done") expect(settled).toBeInstanceOf(DeviceLostError);
+    // Those that were on their way are lost with it, those that waited run on the next one.
+    for (const settled of await Promise.all(outcomes)) {
+      if (settled !== 0) expect(settled).toBeInstanceOf(DeviceLostError);
+    }
     await lost.lost;
     const [again] = await executable.run(inputs);
     expect(compare(again, expected).maxAbs).toBe(0);
