@@ -21,6 +21,8 @@ export class RenewingBackend implements Backend {
   private readonly options: RenewingOptions;
   private backend: Backend;
   private replacement: Promise<Backend> | undefined;
+  /** The loss that was told last: several calls can be under way when it comes. */
+  private told: unknown;
   private disposed = false;
 
   /** @param backend opens a lost device again by itself, as the WebGPU backend does; disposed of with this one */
@@ -69,7 +71,8 @@ export class RenewingBackend implements Backend {
     if (this.disposed) throw new DisposedError("the model");
     let reason = failed;
     if (failed instanceof DeviceLostError) {
-      this.note("the WebGPU device was lost; running again on a new one");
+      if (failed !== this.told) this.note("the WebGPU device was lost; running again on a new one");
+      this.told = failed;
       try {
         return await work();
       } catch (error) {
@@ -99,7 +102,9 @@ export class RenewingBackend implements Backend {
 class RenewingExecutable implements Executable {
   private on: Backend | undefined;
   private inner: Executable | undefined;
-  private queue: Promise<unknown> = Promise.resolve();
+  private compiling: Promise<unknown> = Promise.resolve();
+  /** Settles when all calls before have. */
+  private settled: Promise<unknown> = Promise.resolve();
   private disposed = false;
 
   constructor(
@@ -135,26 +140,45 @@ class RenewingExecutable implements Executable {
     this.inner?.dispose();
   }
 
-  /** One call at a time, so that a repeated one keeps its place. */
+  /** Calls begin in their order and overlap; each settles after those before it, so that a repeated one keeps its place. */
   private enqueue<T>(work: (executable: Executable) => Promise<T>): Promise<T> {
+    let on: Executable | undefined;
     const call = async (): Promise<T> => {
-      if (this.disposed) throw new DisposedError("the executable");
-      return work(await this.compiled());
+      on = await this.compiled();
+      return work(on);
     };
-    const turn = this.queue.then(() => call().catch((error) => this.host.recover(error, call)));
-    this.queue = turn.catch(() => undefined);
+    const before = this.settled;
+    const first = call();
+    const turn = first.then(
+      (value) => before.then(() => value),
+      async (error) => {
+        await before;
+        // A call before this one has moved to another backend.
+        const moved = on !== undefined && on !== this.inner && !this.disposed;
+        return moved ? call().catch((again) => this.host.recover(again, call)) : this.host.recover(error, call);
+      },
+    );
+    this.settled = turn.catch(() => undefined);
     return turn;
   }
 
-  private async compiled(): Promise<Executable> {
-    const { current } = this.host;
-    if (this.inner && this.on === current) return this.inner;
-    this.inner?.dispose();
-    this.inner = undefined;
-    const { options } = this;
-    const dtype = options.dtype === "float16" && !current.float16 ? "float32" : options.dtype;
-    this.inner = await current.compile(this.graph, dtype === undefined ? options : { ...options, dtype });
-    this.on = current;
-    return this.inner;
+  private compiled(): Promise<Executable> {
+    const ready = this.compiling.then(async () => {
+      if (this.disposed) throw new DisposedError("the executable");
+      const { current } = this.host;
+      if (this.inner && this.on === current) return this.inner;
+      this.inner?.dispose();
+      this.inner = undefined;
+      const made = await current.compile(this.graph, this.options);
+      if (this.disposed) {
+        made.dispose();
+        throw new DisposedError("the executable");
+      }
+      this.inner = made;
+      this.on = current;
+      return made;
+    });
+    this.compiling = ready.catch(() => undefined);
+    return ready;
   }
 }

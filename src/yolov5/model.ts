@@ -8,6 +8,7 @@ import { augmentInputs, concatenatePredictions, mergeAugmented } from "./augment
 import type { Size } from "./boxes.js";
 import { softmax } from "./classify.js";
 import { classifyTransform } from "./classifyTransform.js";
+import { inOrder } from "./inOrder.js";
 import { letterbox, toTensor } from "./letterbox.js";
 import { autoShapeSize } from "./letterboxVariants.js";
 import { prototypesOf } from "./masks.js";
@@ -50,6 +51,8 @@ export class Model<Source = unknown> {
   private readonly backend: Backend;
   private readonly read: PictureReader<Source>;
   private disposed = false;
+  /** When the network was last done with a batch. */
+  private ranAt = 0;
 
   /** @throws OptionError when the members of an ensemble have other classes or tasks. */
   constructor(members: readonly Member[], backend: Backend, read: PictureReader<Source>) {
@@ -122,12 +125,17 @@ export class Model<Source = unknown> {
     return results;
   }
 
-  /** Results for frames as they come; each frame is read, run and given back in order. */
-  async *stream(frames: AsyncIterable<Source> | Iterable<Source>, options: DetectOptions = {}): AsyncGenerator<Result> {
-    for await (const frame of frames) {
-      const [result] = await this.detectPictures([await this.read(frame)], options);
-      yield result;
-    }
+  /**
+   * Results for frames as they come, in order, none dropped. While the device works on one frame, the next is read and sent
+   * after it; no more than two are read ahead of the result that comes next. A frame's memory may be used again when the next
+   * one is asked for. An error of the source comes after the results of the frames before it; a loop that ends early closes
+   * the source.
+   */
+  stream(frames: AsyncIterable<Source> | Iterable<Source>, options: DetectOptions = {}): AsyncGenerator<Result> {
+    return inOrder(frames, async (frame) => {
+      const picture = await this.read(frame);
+      return { result: this.detectPictures([picture], options).then(([result]) => result) };
+    });
   }
 
   /**
@@ -223,9 +231,12 @@ export class Model<Source = unknown> {
     const outputs =
       options.augment && this.task === "detect" ? [await this.forwardAugmented(input)] : await this.forward(input);
     const ran = performance.now();
+    // Not the time in which the device worked on a frame before.
+    const began = Math.max(ready, this.ranAt);
+    this.ranAt = ran;
     const results = this.postprocess(batch, input.shape, outputs, options, {
       preprocess: (ready - started) / batch.length,
-      inference: (ran - ready) / batch.length,
+      inference: (ran - began) / batch.length,
       ran,
     });
     return results;

@@ -162,6 +162,45 @@ describe("lists and batches", () => {
     model.dispose();
   });
 
+  it("stream takes frames whose source uses one buffer for all", async () => {
+    const model = modelOf();
+    const pictures = Array.from({ length: 5 }, (_, i) => noise(64, 64, i + 1));
+    const buffer = new Uint8Array(64 * 64 * 3);
+    function* frames() {
+      for (const { data, ...rest } of pictures) {
+        buffer.set(data);
+        yield { ...rest, data: buffer };
+      }
+    }
+    const streamed: unknown[] = [];
+    for await (const result of model.stream(frames(), LOW)) streamed.push(result);
+    expect(boxes(streamed)).toEqual(boxes(await model.detect(pictures, LOW)));
+    model.dispose();
+  });
+
+  it("stream keeps two frames under way, and can be left with one under way", async () => {
+    const { model, record } = recordedModel([V6], 20);
+    await model.warmup(64);
+    const closed: string[] = [];
+    function* frames() {
+      try {
+        for (let i = 0; i < 9; i++) yield noise(64, 64, i);
+      } finally {
+        closed.push("closed");
+      }
+    }
+    const results = model.stream(frames(), { imgsz: 64 });
+    const first = results.next();
+    await new Promise((resolve) => setTimeout(resolve, 10));
+    expect(record.runs).toHaveLength(3);
+    await first;
+    await results.return(undefined);
+    expect(closed).toEqual(["closed"]);
+    model.dispose();
+    await new Promise((resolve) => setTimeout(resolve, 30));
+    expect(record.runs.length).toBeLessThanOrEqual(4);
+  });
+
   it("overlapping calls each get their own result", async () => {
     const model = modelOf();
     const pictures = Array.from({ length: 10 }, (_, i) => noise(40 + 8 * (i % 3), 64 - 6 * (i % 4), i + 1));

@@ -4,6 +4,7 @@ import type { VideoFrame } from "../../node/video/frameSource.js";
 import { type VideoInput, videoInput } from "../../node/video/input.js";
 import { probeVideo, type VideoInfo } from "../../node/video/probe.js";
 import { readFrames } from "../../node/video/readVideo.js";
+import { inOrder } from "../../yolov5/inOrder.js";
 import type { Result } from "../../yolov5/model.js";
 import type { DetectOptions } from "../../yolov5/options.js";
 import { formatF } from "../../yolov5/printf.js";
@@ -139,37 +140,27 @@ export class VideoRun {
     if (this.barShown) this.bar = await openBar(output, total ?? 0, format, { fps: "…" });
   }
 
-  /** While the network works on one group of frames, the one before is drawn and written, and the next one decoded. */
+  /** While one group of frames is drawn and written, the network works on the next one, and the one after it is decoded. */
   private async runFrames(frames: AsyncIterable<VideoFrame>, total: number | undefined): Promise<void> {
     const { model, options, flags, output } = this.context;
-    const size = this.input.live ? 1 : flags.batchSize;
-    let before: (() => Promise<void>) | undefined;
-    const keepLast = async (): Promise<void> => {
-      const last = before;
-      before = undefined;
-      await last?.();
-    };
-    const run = async (group: readonly VideoFrame[]): Promise<void> => {
-      const pictures = group.map(({ data, width, height, frame, time }) => ({
-        image: { data, width, height },
-        source: this.source,
-        frame,
-        time,
-      }));
-      const running = model.detectPictures(pictures, options);
-      running.catch(() => undefined);
-      await keepLast();
-      const results = await running;
-      throwIfInterrupted(output.io.signal);
-      before = async () => {
-        for (const [i, result] of results.entries()) await this.keep(group[i], result, total);
-      };
-    };
-    try {
-      for await (const group of grouped(frames, size, flags.maxFrames)) await run(group);
-    } finally {
-      // Also of a video that breaks off after it.
-      if (!output.io.signal.aborted) await keepLast();
+    const { live } = this.input;
+    const groups = grouped(frames, live ? 1 : flags.batchSize, flags.maxFrames);
+    const running = inOrder(
+      groups,
+      async (group) => {
+        const pictures = group.map(({ data, width, height, frame, time }) => ({
+          image: { data, width, height },
+          source: this.source,
+          frame,
+          time,
+        }));
+        return { result: model.detectPictures(pictures, options).then((results) => ({ group, results })) };
+      },
+      // A frame that waits for the device is no longer live.
+      live ? 1 : 2,
+    );
+    for await (const { group, results } of running) {
+      for (const [i, result] of results.entries()) await this.keep(group[i], result, total);
     }
     throwIfInterrupted(output.io.signal);
   }
