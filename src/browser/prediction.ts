@@ -3,17 +3,13 @@
  * those of `Model.detect`, and so are the numbers.
  */
 
-import type { RgbImage } from "../image/types.js";
 import type { HostTensor } from "../tensor/index.js";
 import { softmax } from "../yolov5/classify.js";
-import { classifyTransform } from "../yolov5/classifyTransform.js";
-import { letterbox, toTensor } from "../yolov5/letterbox.js";
-import { autoShapeSize } from "../yolov5/letterboxVariants.js";
 import { prototypesOf } from "../yolov5/masks.js";
 import type { Model, Result } from "../yolov5/model.js";
 import type { ModelInfo } from "../yolov5/modelInfo.js";
 import { type Candidate, nonMaxSuppression } from "../yolov5/nms.js";
-import { checkImageSize, type DetectOptions, type ResolvedOptions, resolveOptions } from "../yolov5/options.js";
+import { type DetectOptions, resolveOptions } from "../yolov5/options.js";
 import type { Picture } from "../yolov5/pictures.js";
 import {
   ClassificationResult,
@@ -118,15 +114,6 @@ export class Prediction {
   }
 }
 
-function fitPicture(info: ModelInfo, image: RgbImage, options: ResolvedOptions): RgbImage {
-  const { task, stride } = info;
-  const wanted = options.imgsz ?? (task === "classify" ? ([224, 224] as const) : ([640, 640] as const));
-  const checked = () => checkImageSize(wanted, stride, options.onWarning);
-  if (task === "classify") return classifyTransform.crop(image, checked()[0]);
-  const size = options.fit === "autoshape" ? autoShapeSize([image], Math.max(...wanted), stride) : checked();
-  return letterbox(image, { size, stride, auto: options.fit === "rect" }).image;
-}
-
 /**
  * Runs the network on one picture and keeps its raw outputs, so that thresholds can be changed afterwards.
  * @param options `imgsz`, `fit`, `augment`; thresholds are given to `result`.
@@ -143,11 +130,9 @@ export async function predict(
   const resolved = resolveOptions(options, info.classes);
   const picture = await readPictureSource(source);
   const started = performance.now();
-  const fitted = fitPicture(info, picture.image, resolved);
-  const input = info.task === "classify" ? classifyTransform.toTensor([fitted]) : toTensor([fitted]);
+  const input = model.inputOf(model.fit([picture], resolved));
   const ready = performance.now();
-  const augmented = resolved.augment && info.task === "detect";
-  const outputs = augmented ? [await model.forwardAugmented(input)] : await model.forward(input);
+  const outputs = await model.infer(input, resolved);
   const speed = { preprocess: ready - started, inference: performance.now() - ready };
   return new Prediction(info, picture, input.shape, outputs, speed);
 }

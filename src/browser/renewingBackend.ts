@@ -7,7 +7,8 @@
 import { DeviceError, DeviceLostError, DisposedError, type EngineError } from "../errors.js";
 import type { Graph } from "../ops/index.js";
 import type { Backend, BackendName, CompileOptions, Executable, MemoryUse, NodeTiming } from "../runtime/backend.js";
-import type { HostTensor } from "../tensor/index.js";
+import type { FittedPicture, HostTensor } from "../tensor/index.js";
+import { fittedToTensor } from "../yolov5/letterbox.js";
 
 export interface RenewingOptions {
   /** Whether the device is gone, so that an error tells of that and not of, say, a picture that is too large for it. */
@@ -45,6 +46,10 @@ export class RenewingBackend implements Backend {
 
   get float16(): boolean {
     return this.backend.float16 ?? false;
+  }
+
+  get fitsPictures(): boolean {
+    return this.backend.fitsPictures === true;
   }
 
   /** What runs now. */
@@ -120,6 +125,14 @@ class RenewingExecutable implements Executable {
 
   run(inputs: readonly HostTensor[]): Promise<HostTensor[]> {
     return this.enqueue((executable) => executable.run(inputs));
+  }
+
+  runPictures(pictures: readonly FittedPicture[]): Promise<HostTensor[]> {
+    return this.enqueue((executable) => {
+      if (executable.runPictures) return executable.runPictures(pictures);
+      const [, , height, width] = this.graph.values[this.graph.inputs[0]].shape;
+      return executable.run([fittedToTensor(pictures, [height, width])]);
+    });
   }
 
   tap(names: readonly string[], inputs: readonly HostTensor[]): Promise<Map<string, HostTensor>> {

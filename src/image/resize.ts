@@ -4,6 +4,7 @@
  */
 
 import { ShapeError } from "../errors.js";
+import type { ResizeAxis } from "../tensor/index.js";
 import type { RgbImage } from "./types.js";
 
 /** Coefficients are integers out of this (`INTER_RESIZE_COEF_SCALE`). */
@@ -16,21 +17,12 @@ function rint(value: number): number {
   return rest > 0.5 || (rest === 0.5 && floor % 2 !== 0) ? floor + 1 : floor;
 }
 
-interface Axis {
-  /** For each output index its two neighbours in the source, clamped to it. */
-  readonly first: Int32Array;
-  readonly second: Int32Array;
-  /** Their weights, out of 2048. */
-  readonly firstWeight: Int32Array;
-  readonly secondWeight: Int32Array;
-}
-
 /**
  * Neighbours and weights of one axis. At the borders OpenCV clamps the fraction of columns, but of rows only the
  * indices.
  */
-function axis(source: number, target: number, clampFraction: boolean): Axis {
-  const table: Axis = {
+function axis(source: number, target: number, clampFraction: boolean): ResizeAxis {
+  const table: ResizeAxis = {
     first: new Int32Array(target),
     second: new Int32Array(target),
     firstWeight: new Int32Array(target),
@@ -55,6 +47,24 @@ function axis(source: number, target: number, clampFraction: boolean): Axis {
   return table;
 }
 
+/**
+ * The tables of a resize, for those who compute its sums elsewhere.
+ * @throws ShapeError for empty sizes.
+ */
+export function resizeAxes(
+  source: Pick<RgbImage, "width" | "height">,
+  width: number,
+  height: number,
+): { readonly columns: ResizeAxis; readonly rows: ResizeAxis } {
+  if (width < 1 || height < 1 || source.width < 1 || source.height < 1) {
+    throw new ShapeError(`resize: cannot go from ${source.width}×${source.height} to ${width}×${height} pixels`, {
+      from: [source.width, source.height],
+      to: [width, height],
+    });
+  }
+  return { columns: axis(source.width, width, true), rows: axis(source.height, height, false) };
+}
+
 /** Where `resizeLinearInto` writes: the whole of a picture, or a window of a larger one. */
 export interface ResizeTarget {
   readonly data: Uint8Array;
@@ -73,7 +83,7 @@ function resizeRow(
   source: Uint8Array,
   upper: number,
   lower: number,
-  columns: Axis,
+  columns: ResizeAxis,
   b0: number,
   b1: number,
   out: Uint8Array,
@@ -111,19 +121,12 @@ function resizeRow(
  * @throws ShapeError for empty sizes.
  */
 export function resizeLinearInto(image: RgbImage, width: number, height: number, target: ResizeTarget): void {
-  const { width: sourceWidth, height: sourceHeight, data: source } = image;
-  if (width < 1 || height < 1 || sourceWidth < 1 || sourceHeight < 1) {
-    throw new ShapeError(`resize: cannot go from ${sourceWidth}×${sourceHeight} to ${width}×${height} pixels`, {
-      from: [sourceWidth, sourceHeight],
-      to: [width, height],
-    });
-  }
-  const columns = axis(sourceWidth, width, true);
+  const { width: sourceWidth, data: source } = image;
+  const { columns, rows } = resizeAxes(image, width, height);
   for (let x = 0; x < width; x++) {
     columns.first[x] *= 3;
     columns.second[x] *= 3;
   }
-  const rows = axis(sourceHeight, height, false);
   const rowBytes = sourceWidth * 3;
   for (let y = 0; y < height; y++) {
     const start = ((target.y + y) * target.rowPixels + target.x) * 3;

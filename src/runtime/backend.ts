@@ -1,7 +1,7 @@
 /** What every backend offers: a graph in, something that runs out. */
 
 import type { Graph, Node } from "../ops/index.js";
-import type { HostTensor } from "../tensor/index.js";
+import type { FittedPicture, HostTensor } from "../tensor/index.js";
 
 export type BackendName = "cpu" | "wasm" | "webgpu" | "gpujs";
 
@@ -42,6 +42,12 @@ export interface MemoryUse {
 export interface Executable {
   /** @throws ShapeError when the inputs are not what the graph declares; DisposedError after `dispose`. */
   run(inputs: readonly HostTensor[]): Promise<HostTensor[]>;
+  /**
+   * `run` for a graph whose one input is pictures, [N, 3, H, W]: they are resized on the device, and every float of the input is
+   * what `run` would have been given. Their bytes must not change before the results are there.
+   * @throws ShapeError for another number of pictures or parts beyond the input; LimitError for a picture beyond the device.
+   */
+  runPictures?(pictures: readonly FittedPicture[]): Promise<HostTensor[]>;
   /** Named module outputs (`graph.taps`) of one run, NCHW float32. */
   tap(names: readonly string[], inputs: readonly HostTensor[]): Promise<Map<string, HostTensor>>;
   profile(inputs: readonly HostTensor[]): Promise<NodeTiming[]>;
@@ -60,6 +66,8 @@ export interface Backend {
   readonly int8?: boolean;
   /** True where `compile` takes dtype `float16`. */
   readonly float16?: boolean;
+  /** True where executables have `runPictures` and it is faster than resizing on the CPU. */
+  readonly fitsPictures?: boolean;
   compile(graph: Graph, options?: CompileOptions): Promise<Executable>;
   dispose(): void;
 }

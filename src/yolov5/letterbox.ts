@@ -7,8 +7,9 @@
 
 import { OptionError } from "../errors.js";
 import { type RgbImage, resizeLinearInto } from "../image/index.js";
-import type { Float32Tensor } from "../tensor/index.js";
+import type { FittedPicture, Float32Tensor } from "../tensor/index.js";
 import { roundHalfEven, type Size } from "./boxes.js";
+import { rawToRgb } from "./pictures.js";
 
 export interface LetterboxOptions {
   /** The network's input, height and width. */
@@ -25,14 +26,23 @@ export interface LetterboxOptions {
   readonly color?: number;
 }
 
-export interface Letterboxed {
-  readonly image: RgbImage;
+/** Where a picture goes in the network's input. */
+export interface LetterboxPlan {
+  /** The input's. */
+  readonly width: number;
+  readonly height: number;
   /** Factors of width and height by which the picture was resized. */
   readonly ratio: readonly [width: number, height: number];
   /** Half of the whole padding, in pixels and maybe a half: of the width and of the height. */
   readonly pad: readonly [width: number, height: number];
-  /** The picture's part of `image`. */
+  /** The picture's part of the input. */
   readonly content: { readonly x: number; readonly y: number; readonly width: number; readonly height: number };
+  /** Grey level around it. */
+  readonly color: number;
+}
+
+export interface Letterboxed extends Pick<LetterboxPlan, "ratio" | "pad" | "content"> {
+  readonly image: RgbImage;
 }
 
 /** Python's `%`: the sign of the divisor. */
@@ -41,10 +51,10 @@ function modulo(value: number, divisor: number): number {
 }
 
 /**
- * Letterboxes one picture.
+ * Where `letterbox` puts a picture of this size.
  * @throws OptionError for sizes or strides that are no positive whole numbers.
  */
-export function letterbox(image: RgbImage, options: LetterboxOptions): Letterboxed {
+export function letterboxPlan(image: Pick<RgbImage, "width" | "height">, options: LetterboxOptions): LetterboxPlan {
   const { size, stride = 32, auto, scaleUp = true, scaleFill = false, color = 114 } = options;
   for (const value of [...size, stride]) {
     if (!Number.isInteger(value) || value < 1) {
@@ -80,17 +90,24 @@ export function letterbox(image: RgbImage, options: LetterboxOptions): Letterbox
   const top = roundHalfEven(padHeight - 0.1);
   const bottom = roundHalfEven(padHeight + 0.1);
   const content = { x: left, y: top, width, height };
-  const boxed = place(image, content, left + width + right, top + height + bottom, color);
-  return { image: boxed, ratio, pad: [padWidth, padHeight], content };
+  const pad = [padWidth, padHeight] as const;
+  return { width: left + width + right, height: top + height + bottom, ratio, pad, content, color };
+}
+
+/**
+ * Letterboxes one picture.
+ * @throws OptionError for sizes or strides that are no positive whole numbers.
+ */
+export function letterbox(image: RgbImage, options: LetterboxOptions): Letterboxed {
+  const plan = letterboxPlan(image, options);
+  const { ratio, pad, content } = plan;
+  return { image: place(image, plan), ratio, pad, content };
 }
 
 /** The picture, resized to `content`, on a grey sheet of the given size. */
-function place(
+export function place(
   image: RgbImage,
-  content: Letterboxed["content"],
-  width: number,
-  height: number,
-  color: number,
+  { width, height, content, color }: Pick<LetterboxPlan, "width" | "height" | "content" | "color">,
 ): RgbImage {
   const same = content.width === image.width && content.height === image.height;
   if (same && width === image.width && height === image.height) return image;
@@ -138,4 +155,14 @@ export function toTensor(images: readonly RgbImage[]): Float32Tensor {
     }
   }
   return { dtype: "float32", shape: [images.length, 3, height, width], data };
+}
+
+/** What a device makes of pictures that it resizes itself, computed here: for one that cannot. */
+export function fittedToTensor(pictures: readonly FittedPicture[], [height, width]: Size): Float32Tensor {
+  return toTensor(
+    pictures.map(({ pixels, x, y, columns, rows, grey }) => {
+      const content = { x, y, width: columns.first.length, height: rows.first.length };
+      return place(rawToRgb(pixels), { width, height, content, color: grey });
+    }),
+  );
 }

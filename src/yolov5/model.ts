@@ -1,23 +1,19 @@
 /** The public model: pictures in, results out. Preprocessing, networks (one, or several as an ensemble), NMS, masks. */
 
 import { DisposedError, OptionError, UnsupportedError } from "../errors.js";
-import type { RgbImage } from "../image/index.js";
 import type { Backend, ComputeDType, MemoryUse, NodeTiming } from "../runtime/backend.js";
 import type { HostTensor } from "../tensor/index.js";
 import { augmentInputs, concatenatePredictions, mergeAugmented } from "./augment.js";
-import type { Size } from "./boxes.js";
 import { softmax } from "./classify.js";
-import { classifyTransform } from "./classifyTransform.js";
 import { inOrder } from "./inOrder.js";
-import { letterbox, toTensor } from "./letterbox.js";
-import { autoShapeSize } from "./letterboxVariants.js";
 import { prototypesOf } from "./masks.js";
 import type { ModelInfo } from "./modelInfo.js";
 import { assertSameClasses } from "./names.js";
 import type { Network } from "./network.js";
 import { nonMaxSuppression } from "./nms.js";
-import { checkImageSize, type DetectOptions, type ResolvedOptions, resolveOptions } from "./options.js";
+import { type DetectOptions, type ResolvedOptions, resolveOptions } from "./options.js";
 import type { Picture } from "./pictures.js";
+import { type Fitted, type NetworkInput, Preprocessor } from "./preprocess.js";
 import {
   ClassificationResult,
   DetectionResult,
@@ -39,10 +35,8 @@ export interface Member {
 /** Turns whatever the caller gives (paths, URLs, elements of a page) into pictures; the platform's entry supplies it. */
 export type PictureReader<Source> = (source: Source) => Promise<Picture>;
 
-interface Prepared {
+interface Prepared extends Fitted {
   readonly picture: Picture;
-  readonly fitted: RgbImage;
-  readonly ms: number;
 }
 
 export class Model<Source = unknown> {
@@ -50,6 +44,7 @@ export class Model<Source = unknown> {
   readonly members: readonly Member[];
   private readonly backend: Backend;
   private readonly read: PictureReader<Source>;
+  private readonly preprocessor: Preprocessor;
   private disposed = false;
   /** When the network was last done with a batch. */
   private ranAt = 0;
@@ -70,6 +65,7 @@ export class Model<Source = unknown> {
     const stride = Math.max(...members.map(({ info }) => info.stride));
     this.info = members.length === 1 ? first.info : { ...first.info, stride };
     this.backend = backend;
+    this.preprocessor = new Preprocessor(this.info, backend);
     this.read = read;
   }
 
@@ -111,14 +107,14 @@ export class Model<Source = unknown> {
     if (resolved.augment && this.task !== "detect") {
       resolved.onWarning(`augment is ignored: test-time augmentation is for detection, this is a ${this.task} model`);
     }
-    const prepared = this.prepare(pictures, resolved);
+    const fitted = this.fit(pictures, resolved);
+    const prepared = pictures.map((picture, i): Prepared => ({ ...fitted[i], picture }));
     const results: Result[] = [];
     for (let start = 0; start < prepared.length; ) {
       const first = prepared[start];
       let end = start + 1;
       // Neighbours of one input size share a forward pass.
-      while (end < prepared.length && end - start < resolved.batchSize && sameSize(prepared[end].fitted, first.fitted))
-        end++;
+      while (end < prepared.length && end - start < resolved.batchSize && sameSize(prepared[end], first)) end++;
       results.push(...(await this.runBatch(prepared.slice(start, end), resolved)));
       start = end;
     }
@@ -147,14 +143,18 @@ export class Model<Source = unknown> {
    */
   async forward(input: HostTensor): Promise<HostTensor[]> {
     if (this.disposed) throw new DisposedError("the model");
+    return this.onMembers((network) => network.forward(input));
+  }
+
+  private async onMembers(run: (network: Network) => Promise<HostTensor[]>): Promise<HostTensor[]> {
     const outputs: HostTensor[][] = [];
-    for (const { network } of this.members) outputs.push(await network.forward(input));
+    for (const { network } of this.members) outputs.push(await run(network));
     return outputs.length === 1 ? outputs[0] : [concatenatePredictions(outputs.map(([prediction]) => prediction))];
   }
 
   /** Compiles and runs once for an input size (rounded up as `detect` does), so that the first picture is as fast as the next. */
   async warmup(imgsz?: number | readonly [number, number], batch = 1): Promise<void> {
-    const [h, w] = this.inputSize(imgsz);
+    const [h, w] = this.preprocessor.inputSize(imgsz);
     const data = new Float32Array(batch * 3 * h * w);
     await this.forward({ dtype: "float32", shape: [batch, 3, h, w], data });
   }
@@ -173,7 +173,7 @@ export class Model<Source = unknown> {
 
   /** Device memory for one input size, all members together. */
   async memory(imgsz?: number | readonly [number, number], batch = 1): Promise<MemoryUse> {
-    const [h, w] = this.inputSize(imgsz);
+    const [h, w] = this.preprocessor.inputSize(imgsz);
     const all: MemoryUse[] = [];
     for (const { network } of this.members) {
       all.push(await network.with([batch, 3, h, w], async (executable) => executable.memory()));
@@ -195,41 +195,30 @@ export class Model<Source = unknown> {
     this.backend.dispose();
   }
 
-  /** [height, width] of the network's input for an `imgsz`; default 640, for classification 224. */
-  private inputSize(imgsz: number | readonly [number, number] | undefined, onWarning = (_: string): void => {}): Size {
-    const standard = this.task === "classify" ? 224 : 640;
-    const size = imgsz ?? standard;
-    return checkImageSize(typeof size === "number" ? [size, size] : size, this.info.stride, onWarning);
+  /** Pictures at the network's size, for `inputOf`; part of `detect` and `predict`. */
+  fit(pictures: readonly Picture[], options: ResolvedOptions): Fitted[] {
+    const images = pictures.map((picture) => picture.image);
+    return this.preprocessor.fit(images, options);
   }
 
-  private prepare(pictures: readonly Picture[], options: ResolvedOptions): Prepared[] {
-    if (this.task === "classify") {
-      const [size] = this.inputSize(options.imgsz, options.onWarning);
-      return pictures.map((picture) => timed(picture, () => classifyTransform.crop(picture.image, size)));
-    }
-    const { stride } = this.info;
-    // AutoShape takes any size: the common shape that it finds is a multiple of the stride anyway.
-    const common =
-      options.fit === "autoshape"
-        ? autoShapeSize(
-            pictures.map((p) => p.image),
-            Math.max(...(options.imgsz ?? [640])),
-            stride,
-          )
-        : this.inputSize(options.imgsz, options.onWarning);
-    const auto = options.fit === "rect";
-    return pictures.map((picture) =>
-      timed(picture, () => letterbox(picture.image, { size: common, stride, auto }).image),
-    );
+  /** Pictures of one size as a batch. */
+  inputOf(batch: readonly Fitted[]): NetworkInput {
+    return this.preprocessor.input(batch);
+  }
+
+  /** `forward` for such a batch, with test-time augmentation where it is asked for. */
+  async infer(input: NetworkInput, { augment }: Pick<ResolvedOptions, "augment">): Promise<HostTensor[]> {
+    if (this.disposed) throw new DisposedError("the model");
+    const { pictures, shape, tensor } = input;
+    if (pictures) return this.onMembers((network) => network.forwardPictures(pictures, [shape[2], shape[3]]));
+    return augment && this.task === "detect" ? [await this.forwardAugmented(tensor)] : this.forward(tensor);
   }
 
   private async runBatch(batch: readonly Prepared[], options: ResolvedOptions): Promise<Result[]> {
     const started = performance.now();
-    const fitted = batch.map((item) => item.fitted);
-    const input = this.task === "classify" ? classifyTransform.toTensor(fitted) : toTensor(fitted);
+    const input = this.inputOf(batch);
     const ready = performance.now();
-    const outputs =
-      options.augment && this.task === "detect" ? [await this.forwardAugmented(input)] : await this.forward(input);
+    const outputs = await this.infer(input, options);
     const ran = performance.now();
     // Not the time in which the device worked on a frame before.
     const began = Math.max(ready, this.ranAt);
@@ -304,12 +293,6 @@ export class Model<Source = unknown> {
   }
 }
 
-function sameSize(a: RgbImage, b: RgbImage): boolean {
-  return a.width === b.width && a.height === b.height;
-}
-
-function timed(picture: Picture, prepare: () => RgbImage): Prepared {
-  const started = performance.now();
-  const fitted = prepare();
-  return { picture, fitted, ms: performance.now() - started };
+function sameSize(a: Fitted, b: Fitted): boolean {
+  return a.size[0] === b.size[0] && a.size[1] === b.size[1];
 }

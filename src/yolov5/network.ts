@@ -3,11 +3,13 @@
 import { DisposedError, LimitError, PrecisionError, ShapeError } from "../errors.js";
 import { type FoldCache, type Graph, optimize } from "../ops/index.js";
 import type { Backend, ComputeDType, Executable } from "../runtime/backend.js";
-import { elementCount, formatShape, type HostTensor, tensor } from "../tensor/index.js";
+import { elementCount, type FittedPicture, formatShape, type HostTensor, tensor } from "../tensor/index.js";
 import type { ModuleNode } from "../weights/types.js";
+import type { Size } from "./boxes.js";
 import { type BuiltGraph, buildGraph } from "./graph/buildGraph.js";
 import { createWeightForms, type WeightForms } from "./graph/context.js";
 import type { HeadFacts } from "./graph/heads.js";
+import { fittedToTensor } from "./letterbox.js";
 
 export type InputShape = readonly [n: number, c: number, h: number, w: number];
 
@@ -133,40 +135,48 @@ export class Network {
    * @throws LimitError when even one picture is beyond them.
    */
   async forward(input: HostTensor): Promise<HostTensor[]> {
-    const shape = this.shapeOf(input);
-    const [n, c, h, w] = shape;
-    const key = `${c}x${h}x${w}`;
-    const most = this.largestBatch.get(key) ?? n;
-    if (n > most) return this.forwardParts(input, most);
-    try {
-      return await this.with(shape, (executable) => executable.run([input]));
-    } catch (error) {
-      if (!(error instanceof LimitError) || n === 1) throw error;
-      const half = Math.ceil(n / 2);
-      this.largestBatch.set(key, Math.min(half, this.largestBatch.get(key) ?? half));
-      return this.forwardParts(input, half);
-    }
+    const [, ...rest] = input.shape;
+    const step = elementCount(rest);
+    return this.inParts(this.shapeOf(input), (executable, first, count) => {
+      const data = (input.data as Float32Array).subarray(first * step, (first + count) * step);
+      return executable.run([tensor("float32", [count, ...rest], data)]);
+    });
   }
 
-  /** Runs at most `size` pictures at a time and joins the outputs along the batch axis. */
-  private async forwardParts(input: HostTensor, size: number): Promise<HostTensor[]> {
-    const [n, ...rest] = input.shape;
-    const step = elementCount(rest);
-    const parts: HostTensor[][] = [];
-    for (let first = 0; first < n; first += size) {
-      const count = Math.min(size, n - first);
-      const data = (input.data as Float32Array).subarray(first * step, (first + count) * step);
-      parts.push(await this.forward(tensor("float32", [count, ...rest], data)));
-    }
-    return parts[0].map(({ shape: [, ...output] }, i) => {
-      const joined = new Float32Array(n * elementCount(output));
-      let at = 0;
-      for (const outputs of parts) {
-        joined.set(outputs[i].data as Float32Array, at);
-        at += outputs[i].data.length;
+  /** `forward` for pictures that the backend puts into an input of this size itself. */
+  forwardPictures(pictures: readonly FittedPicture[], [height, width]: Size): Promise<HostTensor[]> {
+    return this.inParts([pictures.length, 3, height, width], async (executable, first, count) => {
+      const part = pictures.slice(first, first + count);
+      try {
+        if (executable.runPictures) return await executable.runPictures(part);
+      } catch (error) {
+        // A picture that is too large for the device as it is, though not when resized.
+        if (!(error instanceof LimitError)) throw error;
       }
-      return tensor("float32", [n, ...output], joined);
+      return executable.run([fittedToTensor(part, [height, width])]);
     });
+  }
+
+  /** Runs the whole batch at once or, where the device has refused as many, in parts whose outputs are joined. */
+  private async inParts(
+    shape: InputShape,
+    run: (executable: Executable, first: number, count: number) => Promise<HostTensor[]>,
+  ): Promise<HostTensor[]> {
+    const [n, c, h, w] = shape;
+    const key = `${c}x${h}x${w}`;
+    const parts: HostTensor[][] = [];
+    for (let first = 0; first < n; ) {
+      const count = Math.min(this.largestBatch.get(key) ?? n, n - first);
+      try {
+        parts.push(await this.with([count, c, h, w], (executable) => run(executable, first, count)));
+        first += count;
+      } catch (error) {
+        if (!(error instanceof LimitError) || count === 1) throw error;
+        const half = Math.ceil(count / 2);
+        this.largestBatch.set(key, Math.min(half, this.largestBatch.get(key) ?? half));
+      }
+    }
+    return parts.length === 1 ? parts[0] : joined(parts);
   }
 
   dispose(): void {
@@ -182,4 +192,18 @@ export class Network {
       void plan.executable.then((e) => e.dispose()).catch(() => undefined);
     }
   }
+}
+
+/** Outputs of parts, joined along the batch axis. */
+function joined(parts: readonly (readonly HostTensor[])[]): HostTensor[] {
+  return parts[0].map(({ shape: [, ...output] }, i) => {
+    const n = parts.reduce((sum, outputs) => sum + outputs[i].shape[0], 0);
+    const data = new Float32Array(n * elementCount(output));
+    let at = 0;
+    for (const outputs of parts) {
+      data.set(outputs[i].data as Float32Array, at);
+      at += outputs[i].data.length;
+    }
+    return tensor("float32", [n, ...output], data);
+  });
 }

@@ -4,7 +4,14 @@ import { readdirSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { ShaderCompileError } from "../../src/errors.js";
-import { conv2dNaive, defineKernel, findOverflowCall, kernelText, storedTensor } from "../../src/kernels/wgsl/index.js";
+import {
+  conv2dNaive,
+  defineKernel,
+  findOverflowCall,
+  kernelText,
+  letterboxCall,
+  storedTensor,
+} from "../../src/kernels/wgsl/index.js";
 import { DeviceContext } from "../../src/runtime/webgpu/deviceContext.js";
 import { CONV_KERNELS } from "../../src/runtime/webgpu/index.js";
 import { lowerGraph } from "../../src/runtime/webgpu/lowerGraph.js";
@@ -16,7 +23,7 @@ import { webgpuOrSkip } from "../support/webgpu.js";
 const gpu = await webgpuOrSkip(["backend=null"]);
 const KERNELS = join(REPOSITORY, "src", "kernels", "wgsl");
 /** Appended to other kernels, not run by themselves. */
-const MODULES = new Set(["activation", "storage_f16", "storage_f32"]);
+const MODULES = new Set(["activation", "pixels_bytes", "storage_f16", "storage_f32"]);
 
 describe.skipIf(!gpu)("shaders", () => {
   let context: DeviceContext;
@@ -46,6 +53,13 @@ describe.skipIf(!gpu)("shaders", () => {
   it("compiles the look for numbers beyond float16", async () => {
     await pipelines.pipeline(findOverflowCall(storedTensor(1, 4, 2, 2, 8), 0), new Set());
     compiled.add("find_overflow");
+  });
+
+  it("compiles the letterbox", async () => {
+    const content = { x: 0, y: 0, contentWidth: 1, contentHeight: 1, index: 0, grey: 114 };
+    const call = letterboxCall({ ...content, width: 4, height: 4, sourceWidth: 1, sourceBytes: 3 });
+    await pipelines.pipeline(call, new Set());
+    compiled.add("letterbox");
   });
 
   it("covers every file", () => {

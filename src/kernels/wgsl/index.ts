@@ -11,6 +11,7 @@ export * from "./detect.js";
 export * from "./elementwise.js";
 export * from "./findOverflow.js";
 export * from "./kernel.js";
+export * from "./letterbox.js";
 export * from "./normalize.js";
 export * from "./pool.js";
 export * from "./rearrange.js";

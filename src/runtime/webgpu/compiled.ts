@@ -2,6 +2,7 @@
 
 import type { ValueId } from "../../ops/index.js";
 import type { DevicePlan, Services } from "./bindings.js";
+import { PictureLoader } from "./pictureLoader.js";
 import type { Plan, Tensor } from "./plan.js";
 import { StagingRing } from "./staging.js";
 
@@ -12,6 +13,8 @@ export class Compiled {
   readonly staging: StagingRing;
   /** Where each output starts in a staging buffer. */
   readonly stagingOffsets: readonly number[];
+
+  private pictures: PictureLoader | undefined;
 
   constructor(plan: Plan, onDevice: DevicePlan, services: Services) {
     this.plan = plan;
@@ -24,6 +27,17 @@ export class Compiled {
       return offset;
     });
     this.staging = new StagingRing(services.context, end);
+  }
+
+  /** Puts pictures into the first input, which has this shape. */
+  loader(shape: readonly number[]): PictureLoader {
+    this.pictures ??= new PictureLoader(this.services, { ...this.onDevice.range(this.plan.inputs[0]), shape });
+    return this.pictures;
+  }
+
+  /** Of results, and of pictures on their way in. */
+  get stagingBytes(): number {
+    return this.staging.bytes + (this.pictures?.bytes ?? 0);
   }
 
   /** Whether `tap` can read the value after a run. */
@@ -40,5 +54,6 @@ export class Compiled {
   dispose(): void {
     this.onDevice.dispose();
     this.staging.dispose();
+    this.pictures?.dispose();
   }
 }

@@ -5,15 +5,16 @@
 
 import { DisposedError } from "../../errors.js";
 import { type Graph, liveSetBytes, type TensorDesc, type ValueId } from "../../ops/index.js";
-import { type HostTensor, tensor } from "../../tensor/index.js";
+import { type FittedPicture, type HostTensor, tensor } from "../../tensor/index.js";
 import type { Executable, MemoryUse, NodeTiming } from "../backend.js";
 import { checkInputs, tapValues } from "../inputs.js";
-import type { Dispatch } from "./bindings.js";
 import type { Compiled } from "./compiled.js";
 import type { Counters } from "./counters.js";
+import type { DeviceContext } from "./deviceContext.js";
 import { MapMode } from "./flags.js";
 import { checkOverflow } from "./overflow.js";
 import { Pace } from "./pace.js";
+import type { Lead } from "./pictureLoader.js";
 import { profileDispatches } from "./profile.js";
 import { readTensors } from "./readback.js";
 
@@ -24,6 +25,11 @@ export interface Wanted {
   /** Float16 storage. */
   readonly half: boolean;
 }
+
+/** What a run starts from. */
+type Given =
+  | { readonly inputs: readonly HostTensor[]; readonly pictures?: undefined }
+  | { readonly pictures: readonly FittedPicture[]; readonly inputs?: undefined };
 
 /** Where executables come from, and come back to when their device was lost. */
 export interface ExecutableHost {
@@ -58,13 +64,12 @@ export class WebGpuExecutable implements Executable {
     return new WebGpuExecutable(graph, wanted, host, await host.prepare(graph, wanted));
   }
 
-  async run(inputs: readonly HostTensor[]): Promise<HostTensor[]> {
-    const { results } = await this.enqueue(
-      inputs,
-      () => this.compiled.staging.next.free,
-      () => this.submit(inputs),
-    );
-    return results;
+  run(inputs: readonly HostTensor[]): Promise<HostTensor[]> {
+    return this.runGiven({ inputs });
+  }
+
+  runPictures(pictures: readonly FittedPicture[]): Promise<HostTensor[]> {
+    return this.runGiven({ pictures });
   }
 
   async tap(names: readonly string[], inputs: readonly HostTensor[]): Promise<Map<string, HostTensor>> {
@@ -74,8 +79,8 @@ export class WebGpuExecutable implements Executable {
       this.keeping ??= WebGpuExecutable.create(this.graph, { ...this.wanted, keep }, this.host);
       return (await this.keeping).tap(names, inputs);
     }
-    return this.alone(inputs, async () => {
-      await (await this.submit(inputs)).results;
+    return this.alone({ inputs }, async () => {
+      await (await this.submit({ inputs })).results;
       const { compiled } = this;
       const { context } = compiled.services;
       const wanted = ids.map((id) => ({
@@ -89,15 +94,15 @@ export class WebGpuExecutable implements Executable {
   }
 
   profile(inputs: readonly HostTensor[]): Promise<NodeTiming[]> {
-    return this.alone(inputs, async () => {
-      this.upload(inputs);
+    return this.alone({ inputs }, async () => {
+      await this.upload({ inputs });
       return profileDispatches(this.compiled.services.context, this.compiled.onDevice.dispatches);
     });
   }
 
   memory(): MemoryUse {
     const { weightBytes, activationBytes } = this.compiled.onDevice;
-    const stagingBytes = this.compiled.staging.bytes;
+    const stagingBytes = this.compiled.stagingBytes;
     const { graph, wanted } = this;
     // In float16 all pictures but those that the caller gives; rows stay float32.
     const inHalf = ({ shape }: TensorDesc, id: ValueId) => shape.length === 4 && !graph.inputs.includes(id);
@@ -123,16 +128,25 @@ export class WebGpuExecutable implements Executable {
   }
 
   /** Calls that look at what a run leaves on the device, or time it: no other run is on its way meanwhile. */
-  private alone<T>(inputs: readonly HostTensor[], work: () => Promise<T>): Promise<T> {
-    return this.enqueue(inputs, () => this.settled, work);
+  private alone<T>(given: Given, work: () => Promise<T>): Promise<T> {
+    return this.enqueue(given, () => this.settled, work);
+  }
+
+  private async runGiven(given: Given): Promise<HostTensor[]> {
+    const { results } = await this.enqueue(
+      given,
+      () => this.compiled.staging.next.free,
+      () => this.submit(given),
+    );
+    return results;
   }
 
   /** One call at a time, in their order, each after what it says it must wait for. */
-  private enqueue<T>(inputs: readonly HostTensor[], free: () => Promise<unknown>, work: () => Promise<T>): Promise<T> {
+  private enqueue<T>(given: Given, free: () => Promise<unknown>, work: () => Promise<T>): Promise<T> {
     const turn = this.queue.then(async () => {
       await free();
       if (this.disposed) throw new DisposedError("the executable");
-      checkInputs(this.graph, inputs);
+      if (given.inputs) checkInputs(this.graph, given.inputs);
       if (this.compiled.services.context.isLost) this.compiled = await this.host.prepare(this.graph, this.wanted);
       this.compiled.services.context.check();
       return work();
@@ -141,36 +155,40 @@ export class WebGpuExecutable implements Executable {
     return turn;
   }
 
-  private upload(inputs: readonly HostTensor[]): void {
+  /** @returns what must be dispatched first: pictures get into the input that way, tensors are simply written. */
+  private async upload(given: Given): Promise<readonly Lead[]> {
     const { plan, onDevice, services } = this.compiled;
+    if (given.pictures) {
+      const [input] = this.graph.inputs;
+      return this.compiled.loader(this.graph.values[input].shape).load(given.pictures);
+    }
     const { queue } = services.context.device;
     plan.inputs.forEach((input, i) => {
       const { buffer, offset } = onDevice.range(input);
-      const data = inputs[i].data as Float32Array;
+      const data = given.inputs[i].data as Float32Array;
       // A view of shared memory is refused.
       const own = data.buffer instanceof ArrayBuffer ? (data as Float32Array<ArrayBuffer>) : new Float32Array(data);
       queue.writeBuffer(buffer, offset, own);
     });
+    return [];
   }
 
   /** Sends one run off. What it gives back comes wrapped, so that the next call need not wait for it. */
-  private async submit(inputs: readonly HostTensor[]): Promise<{ readonly results: Promise<HostTensor[]> }> {
+  private async submit(given: Given): Promise<{ readonly results: Promise<HostTensor[]> }> {
     const { compiled } = this;
     const { plan, onDevice, services, staging, stagingOffsets } = compiled;
     const { context } = services;
     if (!this.trusted) {
       await this.settled;
-      this.upload(inputs);
+      const leads = await this.upload(given);
+      if (leads.length > 0) context.submit(encode(context, leads).finish());
       await checkOverflow(compiled);
-      // A warm-up on zeros proves nothing.
-      this.trusted = inputs.every(({ data }) => data.some((value) => value !== data[0]));
+      this.trusted = tells(given);
     }
     // After the check, whose run may have put other values where the inputs were.
-    this.upload(inputs);
-    const encoder = context.device.createCommandEncoder();
-    const pass = encoder.beginComputePass();
-    encodeDispatches(pass, onDevice.dispatches);
-    pass.end();
+    const leads = await this.upload(given);
+    const encoder = encode(context, [...leads, ...onDevice.dispatches]);
+    context.counters.dispatches += leads.length;
     context.counters.dispatches += onDevice.dispatches.length;
     context.counters.copies += onDevice.copies;
     const { next } = staging;
@@ -211,8 +229,16 @@ export class WebGpuExecutable implements Executable {
   }
 }
 
-/** Sets only what changes from one dispatch to the next. */
-function encodeDispatches(pass: GPUComputePassEncoder, dispatches: readonly Dispatch[]): void {
+/** Whether a run on it shows what a network's numbers are like: a warm-up on zeros proves nothing. */
+function tells({ inputs, pictures }: Given): boolean {
+  const lists = inputs ? inputs.map(({ data }) => data) : pictures.map(({ pixels }) => pixels.data);
+  return lists.every((data) => data.some((value) => value !== data[0]));
+}
+
+/** Dispatches in one pass. Sets only what changes from one to the next. */
+function encode(context: DeviceContext, dispatches: readonly Lead[]): GPUCommandEncoder {
+  const encoder = context.device.createCommandEncoder();
+  const pass = encoder.beginComputePass();
   let pipeline: GPUComputePipeline | undefined;
   for (const dispatch of dispatches) {
     if (dispatch.pipeline !== pipeline) {
@@ -222,4 +248,6 @@ function encodeDispatches(pass: GPUComputePassEncoder, dispatches: readonly Disp
     pass.setBindGroup(0, dispatch.bindGroup);
     pass.dispatchWorkgroups(...dispatch.workgroups);
   }
+  pass.end();
+  return encoder;
 }

@@ -16,6 +16,10 @@ import { PipelineCache } from "./pipelineCache.js";
 export interface WebGpuOptions extends DeviceOptions {
   /** Name in `CONV_KERNELS`: convolutions use this kernel wherever it can do them, for tests and benches of one variant. */
   readonly convKernel?: string;
+  /**
+   * Resize pictures on the device. Default: not on adapters that are emulated on the CPU, where the CPU's own code is faster.
+   */
+  readonly fitPictures?: boolean;
 }
 
 export interface WebGpuBackend extends Backend {
@@ -49,6 +53,10 @@ class Implementation implements WebGpuBackend, ExecutableHost {
 
   get float16(): boolean {
     return this.services.context.device.features.has("shader-f16");
+  }
+
+  get fitsPictures(): boolean {
+    return this.options.fitPictures ?? !this.software;
   }
 
   get device(): GPUDevice {

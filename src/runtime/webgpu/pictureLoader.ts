@@ -1,0 +1,182 @@
+/**
+ * Pictures into the input of a plan: their bytes are uploaded as they are, and a dispatch a picture before those of the plan
+ * resizes them, lays them on grey and makes floats of them.
+ */
+
+import { LimitError, ShapeError } from "../../errors.js";
+import { letterboxCall, paramsBytes } from "../../kernels/wgsl/index.js";
+import type { FittedPicture, PackedPixels, ResizeAxis } from "../../tensor/index.js";
+import type { Dispatch, Services } from "./bindings.js";
+import type { Upload } from "./constantCache.js";
+import { BufferUsage } from "./flags.js";
+import type { Constant } from "./plan.js";
+
+/** The quotients that a GPU's own division may miss by a bit. */
+const LEVELS: Constant = {
+  kind: "constant",
+  sources: [],
+  key: "byte / 255",
+  build: () => Float32Array.from({ length: 256 }, (_, level) => level / 255),
+};
+
+export type Lead = Pick<Dispatch, "pipeline" | "bindGroup" | "workgroups">;
+
+/** Where the input lies, and its shape. */
+export interface LoadTarget {
+  readonly buffer: GPUBuffer;
+  readonly offset: number;
+  readonly size: number;
+  readonly shape: readonly number[];
+}
+
+/** What one picture of a batch needs on the device. */
+interface Slot {
+  source: GPUBuffer;
+  readonly taps: GPUBuffer;
+  readonly params: GPUBuffer;
+  bindGroup: GPUBindGroup;
+  columns?: ResizeAxis;
+  rows?: ResizeAxis;
+}
+
+export class PictureLoader {
+  private readonly services: Services;
+  private readonly target: LoadTarget;
+  private readonly levels: Upload;
+  private readonly slots: Slot[] = [];
+
+  constructor(services: Services, target: LoadTarget) {
+    this.services = services;
+    this.target = target;
+    this.levels = services.constants.acquire(LEVELS);
+  }
+
+  /** Bytes on the device. */
+  get bytes(): number {
+    return this.slots.reduce((sum, { source, taps, params }) => sum + source.size + taps.size + params.size, 0);
+  }
+
+  /**
+   * Uploads one picture for each of the batch.
+   * @returns what must be dispatched, before the plan, to have them in the input.
+   * @throws ShapeError for another number of pictures, or parts beyond the input; LimitError.
+   */
+  async load(pictures: readonly FittedPicture[]): Promise<Lead[]> {
+    const { context, pipelines } = this.services;
+    const { queue } = context.device;
+    const [n, , height, width] = this.target.shape;
+    if (pictures.length !== n) throw new ShapeError(`run: ${pictures.length} pictures given, the plan is for ${n}`);
+    const leads: Lead[] = [];
+    for (const [index, { pixels, x, y, columns, rows, grey }] of pictures.entries()) {
+      const [contentWidth, contentHeight] = [columns.first.length, rows.first.length];
+      if (x + contentWidth > width || y + contentHeight > height) {
+        throw new ShapeError(
+          `run: ${contentWidth}×${contentHeight} pixels at ${x}, ${y} are beyond ${width}×${height}`,
+        );
+      }
+      const [sourceWidth, sourceBytes] = [pixels.width, pixels.channels];
+      const sizes = { width, height, x, y, contentWidth, contentHeight, index, grey, sourceWidth, sourceBytes };
+      const call = letterboxCall(sizes);
+      const pipeline = await pipelines.pipeline(call, new Set());
+      const slot = this.slot(index, pixels, pipelines.layout(call, new Set()));
+      this.write(slot.source, pixels);
+      if (slot.columns !== columns || slot.rows !== rows) {
+        queue.writeBuffer(slot.taps, 0, packTaps(columns, rows));
+        Object.assign(slot, { columns, rows });
+      }
+      if (call.params) queue.writeBuffer(slot.params, 0, paramsBytes(call.params));
+      leads.push({ pipeline, bindGroup: slot.bindGroup, workgroups: call.workgroups });
+    }
+    return leads;
+  }
+
+  dispose(): void {
+    const { context, constants } = this.services;
+    for (const { source, taps, params } of this.slots.splice(0)) {
+      for (const buffer of [source, taps, params]) context.destroyBuffer(buffer);
+    }
+    constants.release(this.levels);
+  }
+
+  /** The picture's slot, with room for its pixels: made once, grown where a larger picture comes. */
+  private slot(index: number, pixels: PackedPixels, layout: GPUBindGroupLayout): Slot {
+    const { context } = this.services;
+    const bytes = Math.ceil((pixels.width * pixels.height * pixels.channels) / 4) * 4;
+    const { maxStorageBufferBindingSize } = context.device.limits;
+    if (bytes > maxStorageBufferBindingSize) {
+      throw new LimitError(
+        `webgpu: a picture of ${pixels.width}×${pixels.height} pixels has ${bytes} bytes, the adapter binds at most ${maxStorageBufferBindingSize}; use a smaller picture`,
+        { bytes, maxStorageBufferBindingSize },
+      );
+    }
+    const known = this.slots[index];
+    if (known && known.source.size >= bytes) return known;
+    const storage = BufferUsage.STORAGE | BufferUsage.COPY_DST;
+    const source = context.createBuffer(bytes, storage, `picture ${index}`);
+    if (known) {
+      context.destroyBuffer(known.source);
+      known.source = source;
+      known.bindGroup = this.bind(known, layout);
+      return known;
+    }
+    const [, , height, width] = this.target.shape;
+    const taps = context.createBuffer((width + height) * 16, storage, `taps ${index}`);
+    const params = context.createBuffer(48, BufferUsage.UNIFORM | BufferUsage.COPY_DST, `picture params ${index}`);
+    const made: Slot = { source, taps, params, bindGroup: this.bind({ source, taps, params }, layout) };
+    this.slots[index] = made;
+    return made;
+  }
+
+  private bind(
+    { source, taps, params }: Pick<Slot, "source" | "taps" | "params">,
+    layout: GPUBindGroupLayout,
+  ): GPUBindGroup {
+    const { context } = this.services;
+    const { buffer, offset, size } = this.target;
+    const resources = [
+      { buffer: source },
+      { buffer: taps },
+      { buffer: this.levels.buffer },
+      { buffer, offset, size },
+      { buffer: params },
+    ];
+    context.counters.bindGroupsCreated++;
+    return context.device.createBindGroup({
+      label: "letterbox",
+      layout,
+      entries: resources.map((resource, binding) => ({ binding, resource })),
+    });
+  }
+
+  /** Sizes of writes are multiples of four, pictures need not be. */
+  private write(to: GPUBuffer, { data, width, height, channels }: PackedPixels): void {
+    const { queue } = this.services.context.device;
+    const length = width * height * channels;
+    if (data.length < length) {
+      throw new ShapeError(`run: a picture of ${width}×${height} pixels needs ${length} bytes, got ${data.length}`);
+    }
+    // A view of shared memory is refused.
+    const own = data.buffer instanceof ArrayBuffer ? (data as Uint8Array<ArrayBuffer>) : new Uint8Array(data);
+    const whole = length - (length % 4);
+    if (whole > 0) queue.writeBuffer(to, 0, own, 0, whole);
+    if (whole < length) {
+      const rest = new Uint8Array(4);
+      rest.set(own.subarray(whole, length));
+      queue.writeBuffer(to, whole, rest);
+    }
+  }
+}
+
+function packTaps(columns: ResizeAxis, rows: ResizeAxis): Uint32Array<ArrayBuffer> {
+  const words = new Uint32Array((columns.first.length + rows.first.length) * 4);
+  let at = 0;
+  for (const { first, second, firstWeight, secondWeight } of [columns, rows]) {
+    for (let i = 0; i < first.length; i++, at += 4) {
+      words[at] = first[i];
+      words[at + 1] = second[i];
+      words[at + 2] = firstWeight[i];
+      words[at + 3] = secondWeight[i];
+    }
+  }
+  return words;
+}

@@ -1,0 +1,99 @@
+/** Pictures → the network's input: letterboxed or cropped here, or left to a backend that does it on its device. */
+
+import { type RgbImage, resizeAxes } from "../image/index.js";
+import type { Backend } from "../runtime/backend.js";
+import type { FittedPicture, HostTensor, PackedPixels, ResizeAxis } from "../tensor/index.js";
+import type { Size } from "./boxes.js";
+import { classifyTransform } from "./classifyTransform.js";
+import { type LetterboxPlan, letterboxPlan, place, toTensor } from "./letterbox.js";
+import { autoShapeSize } from "./letterboxVariants.js";
+import type { ModelInfo } from "./modelInfo.js";
+import { checkImageSize, type ResolvedOptions } from "./options.js";
+
+/** A picture at the network's size, or one that the device will bring to it. */
+export interface Fitted {
+  /** Height and width of the network's input. */
+  readonly size: Size;
+  readonly content: RgbImage | FittedPicture;
+  readonly ms: number;
+}
+
+/** A batch for the network: [N, 3, H, W], or pictures that become it on the device. */
+export type NetworkInput =
+  | { readonly shape: readonly number[]; readonly tensor: HostTensor; readonly pictures?: undefined }
+  | { readonly shape: readonly number[]; readonly pictures: readonly FittedPicture[]; readonly tensor?: undefined };
+
+/** Pairs of sizes whose resize tables are kept. */
+const MOST_TABLES = 16;
+
+export class Preprocessor {
+  private readonly info: Pick<ModelInfo, "task" | "stride">;
+  private readonly backend: Pick<Backend, "fitsPictures">;
+  private readonly tables = new Map<string, { readonly columns: ResizeAxis; readonly rows: ResizeAxis }>();
+
+  constructor(info: Pick<ModelInfo, "task" | "stride">, backend: Pick<Backend, "fitsPictures">) {
+    this.info = info;
+    this.backend = backend;
+  }
+
+  /** [height, width] of the network's input for an `imgsz`; default 640, for classification 224. */
+  inputSize(imgsz: number | readonly [number, number] | undefined, onWarning = (_: string): void => {}): Size {
+    const size = imgsz ?? (this.info.task === "classify" ? 224 : 640);
+    return checkImageSize(typeof size === "number" ? [size, size] : size, this.info.stride, onWarning);
+  }
+
+  fit(images: readonly RgbImage[], options: ResolvedOptions): Fitted[] {
+    if (this.info.task === "classify") {
+      const [side] = this.inputSize(options.imgsz, options.onWarning);
+      return images.map((image) => timed([side, side], () => classifyTransform.crop(image, side)));
+    }
+    const { stride } = this.info;
+    // AutoShape takes any size: the common shape that it finds is a multiple of the stride anyway.
+    const size =
+      options.fit === "autoshape"
+        ? autoShapeSize(images, Math.max(...(options.imgsz ?? [640])), stride)
+        : this.inputSize(options.imgsz, options.onWarning);
+    const auto = options.fit === "rect";
+    // Test-time augmentation works on the tensor.
+    const onDevice = this.backend.fitsPictures === true && !(options.augment && this.info.task === "detect");
+    return images.map((image) => {
+      const plan = letterboxPlan(image, { size, stride, auto });
+      return timed([plan.height, plan.width], () =>
+        onDevice ? this.fitted({ ...image, channels: 3 }, plan) : place(image, plan),
+      );
+    });
+  }
+
+  /** Pictures of one size as one batch. */
+  input(batch: readonly Fitted[]): NetworkInput {
+    const images: RgbImage[] = [];
+    const pictures: FittedPicture[] = [];
+    for (const { content } of batch) {
+      if ("pixels" in content) pictures.push(content);
+      else images.push(content);
+    }
+    if (pictures.length > 0) return { shape: [batch.length, 3, ...batch[0].size], pictures };
+    const tensor = this.info.task === "classify" ? classifyTransform.toTensor(images) : toTensor(images);
+    return { shape: tensor.shape, tensor };
+  }
+
+  private fitted(pixels: PackedPixels, { content, color }: LetterboxPlan): FittedPicture {
+    const { x, y, width, height } = content;
+    const key = [pixels.width, pixels.height, width, height].join();
+    const tables = this.tables.get(key) ?? resizeAxes(pixels, width, height);
+    // Most recently used last; the least recently used one goes.
+    this.tables.delete(key);
+    this.tables.set(key, tables);
+    for (const oldest of this.tables.keys()) {
+      if (this.tables.size <= MOST_TABLES) break;
+      this.tables.delete(oldest);
+    }
+    return { pixels, x, y, ...tables, grey: color };
+  }
+}
+
+function timed(size: Size, make: () => Fitted["content"]): Fitted {
+  const started = performance.now();
+  const content = make();
+  return { size, content, ms: performance.now() - started };
+}
