@@ -55,12 +55,12 @@ export class Blocks {
     return y;
   }
 
-  c3(name: string, x: ValueId, out: number, depth = 1): ValueId {
+  c3(name: string, x: ValueId, out: number, depth = 1, shortcut = true): ValueId {
     const hidden = out / 2;
     let main = this.conv(`${name}.cv1`, x, hidden);
     for (let i = 0; i < depth; i++) {
       const inner = this.conv(`${name}.m.${i}.cv1`, main, hidden);
-      main = this.conv(`${name}.m.${i}.cv2`, inner, hidden, 3, 1, main);
+      main = this.conv(`${name}.m.${i}.cv2`, inner, hidden, 3, 1, shortcut ? main : undefined);
     }
     const joined = this.concat(`${name}.cat`, [main, this.conv(`${name}.cv2`, x, hidden)]);
     return this.conv(`${name}.cv3`, joined, out);

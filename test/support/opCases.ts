@@ -316,6 +316,7 @@ export function convProblemOf({ attrs, inputs, weights }: OpCase<"conv2d">): Con
     Math.floor((x + 2 * attrs.padding[axis] - attrs.dilation[axis] * (k - 1) - 1) / attrs.stride[axis]) + 1;
   return {
     ...attrs,
+    residual: attrs.hasResidual ? "input" : "none",
     input: storedTensor(n, c, h, w),
     output: storedTensor(n, o, size(0, h, kh), size(1, w, kw)),
     inChannels: c,

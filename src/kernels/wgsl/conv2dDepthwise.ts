@@ -3,7 +3,7 @@
 import { activationOverrides } from "./activation.js";
 import activation from "./activation.wgsl";
 import source from "./conv2d_depthwise.wgsl";
-import { type ConvKernel, sizeWords, windowWords } from "./convProblem.js";
+import { type ConvKernel, RESIDUAL_WORD, sizeWords, windowWords } from "./convProblem.js";
 import { defineKernel, foldWorkgroups } from "./kernel.js";
 import { pixelCount } from "./stored.js";
 
@@ -22,7 +22,7 @@ export const conv2dDepthwise: ConvKernel = {
     return {
       kernel,
       overrides: activationOverrides(problem.activation),
-      params: { uints: [...sizeWords(problem), ...windowWords(problem), problem.hasResidual ? 1 : 0] },
+      params: { uints: [...sizeWords(problem), ...windowWords(problem), RESIDUAL_WORD[problem.residual]] },
       workgroups: foldWorkgroups(Math.ceil(pixelCount(problem.output) / 64), problem.output.quads),
     };
   },

@@ -3,7 +3,7 @@
 import { activationOverrides } from "./activation.js";
 import activation from "./activation.wgsl";
 import source from "./conv2d_naive.wgsl";
-import { type ConvKernel, inputKey, sizeWords, windowWords } from "./convProblem.js";
+import { type ConvKernel, inputKey, RESIDUAL_WORD, sizeWords, windowWords } from "./convProblem.js";
 import { defineKernel, foldWorkgroups } from "./kernel.js";
 import { pixelCount } from "./stored.js";
 
@@ -33,7 +33,7 @@ export const conv2dNaive: ConvKernel = {
           groups === 1 ? input.quads * 4 : problem.inChannels,
           inPerGroup,
           outPerGroup,
-          problem.hasResidual ? 1 : 0,
+          RESIDUAL_WORD[problem.residual],
         ],
       },
       workgroups: foldWorkgroups(Math.ceil(pixelCount(output) / 64), output.quads),

@@ -7,7 +7,7 @@ import { activationOverrides } from "./activation.js";
 import activation from "./activation.wgsl";
 import directSource from "./conv2d_direct.wgsl";
 import subgroupSource from "./conv2d_subgroup.wgsl";
-import { type ConvKernel, inputKey, packTiles, sizeWords, windowWords } from "./convProblem.js";
+import { type ConvKernel, inputKey, packTiles, RESIDUAL_WORD, sizeWords, windowWords } from "./convProblem.js";
 import { defineKernel, foldWorkgroups, type Kernel } from "./kernel.js";
 import { pixelCount } from "./stored.js";
 
@@ -37,7 +37,7 @@ function registerKernel(kernel: Kernel): ConvKernel {
             ...out,
             output.quads,
             ...windowWords(problem),
-            problem.hasResidual ? 1 : 0,
+            RESIDUAL_WORD[problem.residual],
           ],
         },
         workgroups: foldWorkgroups(

@@ -4,7 +4,7 @@ import { activationOverrides } from "./activation.js";
 import activation from "./activation.wgsl";
 import pointwiseSource from "./conv2d_1x1.wgsl";
 import tiledSource from "./conv2d_tiled.wgsl";
-import { type ConvKernel, type ConvProblem, inputKey, packTiles } from "./convProblem.js";
+import { type ConvKernel, type ConvProblem, inputKey, packTiles, RESIDUAL_WORD } from "./convProblem.js";
 import { type ConvTile, chooseTile, tileGrid, tileHeader, tileName, tileQuads } from "./convTiles.js";
 import { defineKernel, foldWorkgroups, type Kernel, type KernelCall } from "./kernel.js";
 import { pixelCount } from "./stored.js";
@@ -13,14 +13,14 @@ const bindings = { x: "read", weight: "read", bias: "read", residual: "read", y:
 const tiled = defineKernel("conv2d_tiled", tiledSource, bindings, { modules: [activation], params: false });
 const pointwise = defineKernel("conv2d_1x1", pointwiseSource, bindings, { modules: [activation], params: false });
 
-function sizes({ input, output, hasResidual }: ConvProblem): Record<string, number> {
+function sizes({ input, output, residual }: ConvProblem): Record<string, number> {
   return {
     IN_PLANE: input.plane,
     IN_QUADS: input.quads,
     OUT_PLANE: output.plane,
     OUT_PIXELS: pixelCount(output),
     OUT_QUADS: output.quads,
-    HAS_RESIDUAL: hasResidual ? 1 : 0,
+    RESIDUAL: RESIDUAL_WORD[residual],
   };
 }
 

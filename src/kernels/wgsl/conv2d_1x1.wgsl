@@ -16,7 +16,8 @@ override IN_QUADS: u32;
 override OUT_PLANE: u32;
 override OUT_PIXELS: u32;
 override OUT_QUADS: u32;
-override HAS_RESIDUAL: bool;
+// What is added at the end: 0 nothing, 1 `residual`, 2 what stands in `y`.
+override RESIDUAL: u32;
 
 @group(0) @binding(0) var<storage, read> x: array<Quad>;
 @group(0) @binding(1) var<storage, read> weight: array<Quad>;
@@ -79,7 +80,8 @@ fn main(
       if (quad < OUT_QUADS && pixel < OUT_PIXELS) {
         let destination = quad * OUT_PLANE + pixel;
         var value = activate(sums[p * REG_QUADS + q]);
-        if (HAS_RESIDUAL) { value += vec4f(residual[destination]); }
+        if (RESIDUAL == 1u) { value += vec4f(residual[destination]); }
+        if (RESIDUAL == 2u) { value += vec4f(y[destination]); }
         y[destination] = stored(value);
       }
     }

@@ -6,7 +6,7 @@ struct Params {
   outHeight: u32, outWidth: u32, outPlane: u32, outPixels: u32,
   kernelHeight: u32, kernelWidth: u32,
   strideY: u32, strideX: u32, paddingY: u32, paddingX: u32, dilationY: u32, dilationX: u32,
-  hasResidual: u32,
+  residual: u32,
 }
 
 @group(0) @binding(0) var<storage, read> x: array<Quad>;
@@ -43,6 +43,7 @@ fn main(
   }
   let destination = quad * params.outPlane + pixel;
   var value = activate(sum);
-  if (params.hasResidual != 0u) { value += vec4f(residual[destination]); }
+  if (params.residual == 1u) { value += vec4f(residual[destination]); }
+  if (params.residual == 2u) { value += vec4f(y[destination]); }
   y[destination] = stored(value);
 }

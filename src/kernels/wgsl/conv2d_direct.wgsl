@@ -11,7 +11,7 @@ struct Params {
   outHeight: u32, outWidth: u32, outPlane: u32, outPixels: u32, outQuads: u32,
   kernelHeight: u32, kernelWidth: u32,
   strideY: u32, strideX: u32, paddingY: u32, paddingX: u32, dilationY: u32, dilationX: u32,
-  hasResidual: u32,
+  residual: u32,
 }
 
 @group(0) @binding(0) var<storage, read> x: array<Quad>;
@@ -122,7 +122,8 @@ fn main(
     if (outPixel < params.outPixels) {
       let at = (tile * 4u + (i >> 2u)) * params.outPlane + outPixel;
       var value = activate(sum);
-      if (params.hasResidual != 0u) { value += vec4f(residual[at]); }
+      if (params.residual == 1u) { value += vec4f(residual[at]); }
+      if (params.residual == 2u) { value += vec4f(y[at]); }
       y[at] = stored(value);
     }
   }

@@ -7,7 +7,7 @@ struct Params {
   outHeight: u32, outWidth: u32, outPlane: u32, outPixels: u32,
   kernelHeight: u32, kernelWidth: u32,
   strideY: u32, strideX: u32, paddingY: u32, paddingX: u32, dilationY: u32, dilationX: u32,
-  inChannels: u32, inPerGroup: u32, outPerGroup: u32, hasResidual: u32,
+  inChannels: u32, inPerGroup: u32, outPerGroup: u32, residual: u32,
 }
 
 @group(0) @binding(0) var<storage, read> x: array<Quad>;
@@ -57,6 +57,7 @@ fn main(
   }
   let destination = quad * p.outPlane + pixel;
   var value = activate(sum);
-  if (p.hasResidual != 0u) { value += vec4f(residual[destination]); }
+  if (p.residual == 1u) { value += vec4f(residual[destination]); }
+  if (p.residual == 2u) { value += vec4f(y[destination]); }
   y[destination] = stored(value);
 }

@@ -29,7 +29,8 @@ override PADDING_Y: u32;
 override PADDING_X: u32;
 override DILATION_Y: u32;
 override DILATION_X: u32;
-override HAS_RESIDUAL: bool;
+// What is added at the end: 0 nothing, 1 `residual`, 2 what stands in `y`.
+override RESIDUAL: u32;
 
 @group(0) @binding(0) var<storage, read> x: array<Quad>;
 @group(0) @binding(1) var<storage, read> weight: array<Quad>;
@@ -106,7 +107,8 @@ fn main(
       if (quad < OUT_QUADS && pixel < OUT_PIXELS) {
         let destination = quad * OUT_PLANE + pixel;
         var value = activate(sums[p * REG_QUADS + q]);
-        if (HAS_RESIDUAL) { value += vec4f(residual[destination]); }
+        if (RESIDUAL == 1u) { value += vec4f(residual[destination]); }
+        if (RESIDUAL == 2u) { value += vec4f(y[destination]); }
         y[destination] = stored(value);
       }
     }

@@ -4,6 +4,11 @@ import type { Activation, Pair } from "../../ops/attributes.js";
 import type { KernelCall } from "./kernel.js";
 import { pixelCount, type Stored } from "./stored.js";
 
+export type Residual = "none" | "input" | "output";
+
+/** As the kernels are told. */
+export const RESIDUAL_WORD: { readonly [R in Residual]: number } = { none: 0, input: 1, output: 2 };
+
 export interface ConvProblem {
   readonly input: Stored;
   readonly output: Stored;
@@ -15,7 +20,8 @@ export interface ConvProblem {
   readonly dilation: Pair;
   readonly groups: number;
   readonly activation: Activation;
-  readonly hasResidual: boolean;
+  /** Where what is added after the activation lies: nowhere, in a tensor of its own, or in the output's own place. */
+  readonly residual: Residual;
   /**
    * Channel that each stored input channel holds, −1 for padding. Kernels for groups > 1 need channel i at i
    * (`plainInput`).

@@ -8,6 +8,7 @@ import { fuseResidual } from "./fuseResidual.js";
 export { type FoldCache, foldBatchNorm } from "./foldBatchNorm.js";
 export { fuseActivation } from "./fuseActivation.js";
 export { fuseResidual } from "./fuseResidual.js";
+export { type MergeCache, mergeSiblings, overwrites } from "./mergeSiblings.js";
 
 /** BatchNorm folded, activations and residual sums in the convolutions' epilogues. */
 export function optimize(graph: Graph, cache?: FoldCache): Graph {

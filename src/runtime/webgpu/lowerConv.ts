@@ -81,6 +81,7 @@ export function lowerConv2d(lowering: Lowering, node: NodeOf<"conv2d">, kernels:
   const residual = attrs.hasResidual ? lowering.blockedPlain(inputs[inputs.length - 1]) : undefined;
   const y = lowering.output(node.outputs[0]);
   const [outChannels, , kh, kw] = weight.shape;
+  const inPlace = residual?.storage === y.storage && residual.byteOffset === y.byteOffset;
   const problem: ConvProblem = {
     input: x.stored,
     output: y.stored,
@@ -92,7 +93,7 @@ export function lowerConv2d(lowering: Lowering, node: NodeOf<"conv2d">, kernels:
     dilation: attrs.dilation,
     groups: attrs.groups,
     activation: attrs.activation,
-    hasResidual: attrs.hasResidual,
+    residual: inPlace ? "output" : residual ? "input" : "none",
     inputChannels: channelsOfStored(x.map),
     plainInput: isPlain(x.map),
   };
@@ -104,7 +105,7 @@ export function lowerConv2d(lowering: Lowering, node: NodeOf<"conv2d">, kernels:
     kernel.pack(folds ? foldWeights(floatsOf(weight), weight.shape) : floatsOf(weight), problem),
   );
   const packedBias = biasConstant(lowering, bias, kernel.biasQuads(problem));
-  lowering.emit(kernel.call(problem), [x, packed, packedBias, residual ?? packedBias, y]);
+  lowering.emit(kernel.call(problem), [x, packed, packedBias, inPlace ? packedBias : (residual ?? packedBias), y]);
 }
 
 export function lowerConvTranspose2d(lowering: Lowering, node: NodeOf<"convTranspose2d">): void {

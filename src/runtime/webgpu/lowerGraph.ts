@@ -18,7 +18,7 @@ export function lowerGraph(
   keep: ReadonlySet<ValueId>,
   half = false,
 ): Plan {
-  const lowering = new Lowering(graph, placeValues(graph), half);
+  const lowering = new Lowering(graph, placeValues(graph, keep), half);
   const inputs = graph.inputs.map((id) => {
     const upload = lowering.plainOutput(id);
     // Written before the first dispatch.

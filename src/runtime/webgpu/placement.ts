@@ -2,7 +2,7 @@
  * Before lowering: the channel map of every value, and which concat inputs are written straight into the concat's output.
  */
 
-import type { Graph, Node, ValueId } from "../../ops/index.js";
+import { consumersOf, type Graph, type Node, overwrites, type ValueId } from "../../ops/index.js";
 import { type ChannelMap, normalizeMap, plainMap, quadsOf, sameMap, sliceMap } from "./channelMap.js";
 
 /** A value that lives inside another one, `firstQuad` groups of four channels after its start. */
@@ -50,7 +50,32 @@ function mapOfOutput(graph: Graph, node: Node, mapOf: (id: ValueId) => ChannelMa
   }
 }
 
-export function placeValues(graph: Graph): Placement {
+/**
+ * Puts convolutions that were merged (`mergeSiblings`) into the concat that the second of their slices goes to, with the first
+ * slice where another value of the concat is written later. The second slice is then a view that is in place.
+ */
+function placeMerged(graph: Graph, places: Map<ValueId, Place>, keep: ReadonlySet<ValueId>): void {
+  const consumers = consumersOf(graph);
+  for (const node of graph.nodes) {
+    const [both] = node.outputs;
+    const slices = (consumers.get(both) ?? []).map((index) => graph.nodes[index]);
+    if (node.type !== "conv2d" || slices.length !== 2 || places.has(both)) continue;
+    const [first, second] = slices;
+    if (first.type !== "sliceChannels" || second.type !== "sliceChannels") continue;
+    const place = places.get(second.outputs[0]);
+    const later = [...places].find(([, { parent, firstQuad }]) => parent === place?.parent && firstQuad === 0)?.[0];
+    if (!place || later === undefined || first.attrs.start !== 0 || second.attrs.start !== first.attrs.end) continue;
+    const [split, end] = [first.attrs.end, second.attrs.end];
+    if (split % 4 !== 0 || place.firstQuad !== split / 4 || end !== graph.values[both].shape[1]) continue;
+    if (keep.has(first.outputs[0]) || keep.has(both) || graph.outputs.includes(both)) continue;
+    if (!overwrites(graph, later, first.outputs[0])) continue;
+    places.set(both, { parent: place.parent, firstQuad: 0 });
+    places.delete(second.outputs[0]);
+  }
+}
+
+/** `keep`: values that nothing may overwrite. */
+export function placeValues(graph: Graph, keep: ReadonlySet<ValueId> = new Set()): Placement {
   const maps = new Map<ValueId, ChannelMap>();
   const mapOf = (id: ValueId): ChannelMap => maps.get(id) ?? plainMap(graph.values[id].shape[1]);
   for (const node of graph.nodes) {
@@ -70,5 +95,6 @@ export function placeValues(graph: Graph): Placement {
       firstQuad += quadsOf(mapOf(id));
     }
   }
+  placeMerged(graph, places, keep);
   return { maps, places };
 }

@@ -1,7 +1,7 @@
 /** `--backend webgpu`: hand-written WGSL kernels on any WebGPU device. */
 
 import { DisposedError, OptionError, UnsupportedError } from "../../errors.js";
-import type { Graph } from "../../ops/index.js";
+import { type Graph, type MergeCache, mergeSiblings } from "../../ops/index.js";
 import type { Backend, CompileOptions } from "../backend.js";
 import { DevicePlan, type Services } from "./bindings.js";
 import { Compiled } from "./compiled.js";
@@ -35,6 +35,7 @@ class Implementation implements WebGpuBackend, ExecutableHost {
   private readonly options: WebGpuOptions;
   private services: Services;
   private renewal: Promise<Services> | undefined;
+  private readonly merged: MergeCache = new WeakMap();
   private disposed = false;
 
   constructor(options: WebGpuOptions, services: Services) {
@@ -87,7 +88,12 @@ class Implementation implements WebGpuBackend, ExecutableHost {
   async prepare(graph: Graph, { keep, half }: Wanted): Promise<Compiled> {
     const services = await this.current();
     services.context.check();
-    const plan = lowerGraph(graph, convKernels(services.context, this.options.convKernel), keep, half);
+    const plan = lowerGraph(
+      mergeSiblings(graph, this.merged),
+      convKernels(services.context, this.options.convKernel),
+      keep,
+      half,
+    );
     return new Compiled(plan, await DevicePlan.create(plan, services), services);
   }
 
