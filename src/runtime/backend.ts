@@ -38,6 +38,29 @@ export interface MemoryUse {
   readonly liveSetBytes: number;
 }
 
+/** What a run starts from: the graph's inputs, or pictures for its only one (see `runPictures`). */
+export type RunInput =
+  | { readonly inputs: readonly HostTensor[]; readonly pictures?: undefined }
+  | { readonly pictures: readonly FittedPicture[]; readonly inputs?: undefined };
+
+/** Rows of one picture's detections that can become boxes. */
+export interface CandidateRows {
+  /** Their numbers in the whole output, ascending. */
+  readonly rows: Int32Array;
+  /** Row after row, `columns` floats each, the same as in the whole output. */
+  readonly data: Float32Array;
+  readonly columns: number;
+  /** Rows of the whole output. */
+  readonly total: number;
+}
+
+export interface CandidateOutputs {
+  /** One a picture. */
+  readonly candidates: readonly CandidateRows[];
+  /** The graph's other outputs, whole. */
+  readonly others: readonly HostTensor[];
+}
+
 /** A compiled graph. Calls may overlap; they run, and give their results, in their order. */
 export interface Executable {
   /** @throws ShapeError when the inputs are not what the graph declares; DisposedError after `dispose`. */
@@ -48,6 +71,12 @@ export interface Executable {
    * @throws ShapeError for another number of pictures or parts beyond the input; LimitError for a picture beyond the device.
    */
   runPictures?(pictures: readonly FittedPicture[]): Promise<HostTensor[]>;
+  /**
+   * As `run` or `runPictures`, for a detection head of whose rows only those matter that have an objectness, and objectness ×
+   * class for some class, above `threshold`: the others stay on the device, but for a few that are close.
+   * @returns undefined for a graph without such a head.
+   */
+  runCandidates?(given: RunInput, threshold: number): Promise<CandidateOutputs | undefined>;
   /** Named module outputs (`graph.taps`) of one run, NCHW float32. */
   tap(names: readonly string[], inputs: readonly HostTensor[]): Promise<Map<string, HostTensor>>;
   profile(inputs: readonly HostTensor[]): Promise<NodeTiming[]>;

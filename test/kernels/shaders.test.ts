@@ -7,6 +7,7 @@ import { ShaderCompileError } from "../../src/errors.js";
 import {
   conv2dNaive,
   defineKernel,
+  detectCandidatesCall,
   findOverflowCall,
   kernelText,
   letterboxCall,
@@ -23,7 +24,7 @@ import { webgpuOrSkip } from "../support/webgpu.js";
 const gpu = await webgpuOrSkip(["backend=null"]);
 const KERNELS = join(REPOSITORY, "src", "kernels", "wgsl");
 /** Appended to other kernels, not run by themselves. */
-const MODULES = new Set(["activation", "pixels_bytes", "storage_f16", "storage_f32"]);
+const MODULES = new Set(["activation", "decode", "pixels_bytes", "storage_f16", "storage_f32"]);
 
 describe.skipIf(!gpu)("shaders", () => {
   let context: DeviceContext;
@@ -60,6 +61,16 @@ describe.skipIf(!gpu)("shaders", () => {
     const call = letterboxCall({ ...content, width: 4, height: 4, sourceWidth: 1, sourceBytes: 3 });
     await pipelines.pipeline(call, new Set());
     compiled.add("letterbox");
+  });
+
+  it("compiles the search for candidates", async () => {
+    for (const pixelBytes of [16, 8] as const) {
+      const input = storedTensor(1, 21, 2, 2, pixelBytes);
+      const level = { input, anchors: 3, outputs: 7, maskCoefficients: 0, rows: 12, firstRow: 0, stride: 8 };
+      const call = detectCandidatesCall(level, 4, 0.25);
+      await pipelines.pipeline(call, new Set());
+      compiled.add(call.kernel.name);
+    }
   });
 
   it("covers every file", () => {

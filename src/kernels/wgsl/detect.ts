@@ -1,15 +1,21 @@
-/** Descriptor of `detect.wgsl`. */
+/** Descriptors of `detect.wgsl` and `detect_candidates.wgsl`. */
 
 import activation from "./activation.wgsl";
-import source from "./detect.wgsl";
+import decode from "./decode.wgsl";
+import detectSource from "./detect.wgsl";
+import candidatesSource from "./detect_candidates.wgsl";
 import { defineKernel, foldWorkgroups, type KernelCall } from "./kernel.js";
 import { pixelCount, type Stored } from "./stored.js";
 
-const detect = defineKernel(
-  "detect",
-  source,
-  { x: "read", anchorSizes: "read", y: "write" },
-  { modules: [activation] },
+const modules = [activation, decode];
+
+const detect = defineKernel("detect", detectSource, { x: "read", anchorSizes: "read", y: "write" }, { modules });
+
+const detectCandidates = defineKernel(
+  "detect_candidates",
+  candidatesSource,
+  { x: "read", anchorSizes: "read", found: "write", y: "write" },
+  { modules },
 );
 
 export interface DetectLevel {
@@ -44,5 +50,46 @@ export function detectCall(level: DetectLevel): KernelCall {
       floats: [level.stride],
     },
     workgroups: foldWorkgroups(Math.ceil(pixelCount(input) / 64), input.quads),
+  };
+}
+
+/** Below this a GPU may take a float32 for 0. */
+const SMALLEST_NORMAL = 2 ** -126;
+
+/**
+ * What scores must exceed on the device, for a threshold that the host then applies exactly to what comes back: a little less,
+ * should a driver's compiler round a product in another way, and less than any score where it might lose the smallest ones.
+ */
+export function deviceThreshold(threshold: number): number {
+  const below = Math.fround(threshold) * (1 - 2 ** -20);
+  return below < SMALLEST_NORMAL ? -1 : below;
+}
+
+/**
+ * Writes the rows whose scores exceed `threshold` (as `deviceThreshold` gives it), at most `capacity` a picture.
+ * `found`: u32 words, for each picture a counter that is 0 before the first level, then for each slot a row number.
+ * `y`: [pictures, capacity, outputs].
+ */
+export function detectCandidatesCall(level: DetectLevel, capacity: number, threshold: number): KernelCall {
+  const { input } = level;
+  return {
+    kernel: detectCandidates,
+    overrides: {},
+    params: {
+      uints: [
+        input.height,
+        input.width,
+        input.plane,
+        pixelCount(input),
+        level.outputs,
+        level.outputs - level.maskCoefficients,
+        level.firstRow,
+        capacity,
+        input.pictures,
+      ],
+      floats: [level.stride, threshold],
+    },
+    half: input.pixelBytes === 8,
+    workgroups: foldWorkgroups(Math.ceil(pixelCount(input) / 64), level.anchors),
   };
 }

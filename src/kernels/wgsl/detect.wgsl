@@ -1,5 +1,4 @@
-// YOLOv5's decoding of one head map into rows [picture][row][outputs]: xy = (2σ − 0.5 + cell) · stride,
-// wh = (2σ)² · anchor, σ for objectness and classes, mask coefficients as they are. One invocation per pixel and quad.
+// Decoding (decode.wgsl) of one head map into rows [picture][row][outputs]. One invocation per pixel and quad.
 
 struct Params {
   height: u32, width: u32, plane: u32, outPixels: u32,
@@ -25,8 +24,7 @@ fn main(
   let perPicture = params.height * params.width;
   let picture = pixel / perPicture;
   let cell = pixel - picture * perPicture;
-  let row = cell / params.width;
-  let column = cell - row * params.width;
+  let position = vec2u(cell % params.width, cell / params.width);
   let raw = vec4f(x[quad * params.plane + pixel]);
   let doubled = 2.0 * sigmoid(raw);
   for (var i = 0u; i < 4u; i++) {
@@ -34,14 +32,7 @@ fn main(
     let anchor = c / params.outputs;
     if (anchor >= params.anchors) { continue; }
     let k = c - anchor * params.outputs;
-    var value = 0.5 * doubled[i];
-    if (k < 2u) {
-      value = (doubled[i] + (f32(select(row, column, k == 0u)) - 0.5)) * params.stride;
-    } else if (k < 4u) {
-      value = doubled[i] * doubled[i] * anchorSizes[anchor][k - 2u];
-    } else if (k >= params.plainFrom) {
-      value = raw[i];
-    }
+    let value = decode(raw[i], doubled[i], k, params.plainFrom, position, params.stride, anchorSizes[anchor]);
     y[(picture * params.rows + params.firstRow + anchor * perPicture + cell) * params.outputs + k] = value;
   }
 }

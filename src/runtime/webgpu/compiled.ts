@@ -1,32 +1,54 @@
-/** A graph on one device: its plan, buffers and bind groups, and the staging buffers that results come back through. */
+/** A graph on one device: its plan, buffers and bind groups, and the ways through it that runs have taken so far. */
 
-import type { ValueId } from "../../ops/index.js";
+import { invariant } from "../../errors.js";
+import type { Graph, ValueId } from "../../ops/index.js";
+import type { HostTensor } from "../../tensor/index.js";
 import type { DevicePlan, Services } from "./bindings.js";
+import { CandidatePath } from "./candidatePath.js";
 import { PictureLoader } from "./pictureLoader.js";
 import type { Plan, Tensor } from "./plan.js";
-import { StagingRing } from "./staging.js";
+import { Readback, type ReadOutput, type RunPath, readOutputs } from "./runPath.js";
 
 export class Compiled {
   readonly plan: Plan;
   readonly onDevice: DevicePlan;
   readonly services: Services;
-  readonly staging: StagingRing;
-  /** Where each output starts in a staging buffer. */
-  readonly stagingOffsets: readonly number[];
+  /** The graph's outputs as they are; undefined before the first such run. */
+  wholePath: RunPath<HostTensor[]> | undefined;
+  /** Candidates of its detection head; undefined before the first such run. */
+  candidatePath: CandidatePath | undefined;
+  private readonly graph: Graph;
 
   private pictures: PictureLoader | undefined;
 
-  constructor(plan: Plan, onDevice: DevicePlan, services: Services) {
+  constructor(graph: Graph, plan: Plan, onDevice: DevicePlan, services: Services) {
+    this.graph = graph;
     this.plan = plan;
     this.onDevice = onDevice;
     this.services = services;
-    let end = 0;
-    this.stagingOffsets = plan.outputs.map((output) => {
-      const offset = end;
-      end += onDevice.range(output).size;
-      return offset;
-    });
-    this.staging = new StagingRing(services.context, end);
+  }
+
+  /** The way to the graph's outputs. */
+  whole(): RunPath<HostTensor[]> {
+    this.wholePath ??= wholePath(this.onDevice, this.outputs, this.services);
+    return this.wholePath;
+  }
+
+  /**
+   * The way to the candidates of the plan's detection head.
+   * @param needed rows of a picture that there must be room for; where there is not yet, no run may be on its way
+   */
+  async candidates(needed = 0): Promise<CandidatePath> {
+    const known = this.candidatePath;
+    if (known && known.capacity >= needed) return known;
+    const { onDevice, services } = this;
+    const { detect } = this.plan;
+    invariant(detect, "candidates of a graph without a detection head");
+    const others = this.outputs.filter((_, i) => this.graph.outputs[i] !== detect.output);
+    const made = await CandidatePath.create({ detect, others, onDevice, services }, needed);
+    known?.dispose();
+    this.candidatePath = made;
+    return made;
   }
 
   /** Puts pictures into the first input, which has this shape. */
@@ -37,7 +59,8 @@ export class Compiled {
 
   /** Of results, and of pictures on their way in. */
   get stagingBytes(): number {
-    return this.staging.bytes + (this.pictures?.bytes ?? 0);
+    const results = (this.wholePath?.readback.staging.bytes ?? 0) + (this.candidatePath?.bytes ?? 0);
+    return results + (this.pictures?.bytes ?? 0);
   }
 
   /** Whether `tap` can read the value after a run. */
@@ -53,7 +76,26 @@ export class Compiled {
 
   dispose(): void {
     this.onDevice.dispose();
-    this.staging.dispose();
+    this.wholePath?.readback.staging.dispose();
+    this.candidatePath?.dispose();
     this.pictures?.dispose();
   }
+
+  private get outputs(): ReadOutput[] {
+    return this.plan.outputs.map((tensor, i) => ({ tensor, shape: this.graph.values[this.graph.outputs[i]].shape }));
+  }
+}
+
+function wholePath(onDevice: DevicePlan, outputs: readonly ReadOutput[], services: Services): RunPath<HostTensor[]> {
+  const readback = new Readback(
+    services.context,
+    outputs.map(({ tensor }) => onDevice.range(tensor)),
+  );
+  const { dispatches } = onDevice;
+  return {
+    dispatches,
+    readback,
+    begin: () => undefined,
+    read: (mapped) => readOutputs(outputs, readback.offsets, mapped),
+  };
 }

@@ -9,6 +9,10 @@ export interface Counters {
   readonly bindGroupsCreated: number;
   /** Dispatches that only move channels because a concat or slice could not be a placed slice. */
   readonly copies: number;
+  /** Bytes that runs copied back for the host to read. */
+  readonly bytesRead: number;
+  /** Runs that were repeated because they found more candidates than there was room for. */
+  readonly candidateOverflows: number;
 }
 
 export type MutableCounters = { -readonly [K in keyof Counters]: number };
@@ -22,5 +26,7 @@ export function newCounters(): MutableCounters {
     pipelinesCreated: 0,
     bindGroupsCreated: 0,
     copies: 0,
+    bytesRead: 0,
+    candidateOverflows: 0,
   };
 }

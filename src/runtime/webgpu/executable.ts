@@ -5,8 +5,8 @@
 
 import { DisposedError } from "../../errors.js";
 import { type Graph, liveSetBytes, type TensorDesc, type ValueId } from "../../ops/index.js";
-import { type FittedPicture, type HostTensor, tensor } from "../../tensor/index.js";
-import type { Executable, MemoryUse, NodeTiming } from "../backend.js";
+import type { FittedPicture, HostTensor } from "../../tensor/index.js";
+import type { CandidateOutputs, Executable, MemoryUse, NodeTiming, RunInput } from "../backend.js";
 import { checkInputs, tapValues } from "../inputs.js";
 import type { Compiled } from "./compiled.js";
 import type { Counters } from "./counters.js";
@@ -17,6 +17,7 @@ import { Pace } from "./pace.js";
 import type { Lead } from "./pictureLoader.js";
 import { profileDispatches } from "./profile.js";
 import { readTensors } from "./readback.js";
+import type { RunPath } from "./runPath.js";
 
 /** What a graph is compiled for. */
 export interface Wanted {
@@ -25,11 +26,6 @@ export interface Wanted {
   /** Float16 storage. */
   readonly half: boolean;
 }
-
-/** What a run starts from. */
-type Given =
-  | { readonly inputs: readonly HostTensor[]; readonly pictures?: undefined }
-  | { readonly pictures: readonly FittedPicture[]; readonly inputs?: undefined };
 
 /** Where executables come from, and come back to when their device was lost. */
 export interface ExecutableHost {
@@ -65,11 +61,30 @@ export class WebGpuExecutable implements Executable {
   }
 
   run(inputs: readonly HostTensor[]): Promise<HostTensor[]> {
-    return this.runGiven({ inputs });
+    return this.runWhole({ inputs });
   }
 
   runPictures(pictures: readonly FittedPicture[]): Promise<HostTensor[]> {
-    return this.runGiven({ pictures });
+    return this.runWhole({ pictures });
+  }
+
+  async runCandidates(given: RunInput, threshold: number): Promise<CandidateOutputs | undefined> {
+    if (!this.compiled.plan.detect) return undefined;
+    for (;;) {
+      const found = await this.runPath(
+        given,
+        () => this.compiled.candidatePath,
+        async () => {
+          const path = await this.compiled.candidates();
+          path.setThreshold(threshold);
+          return path;
+        },
+      );
+      if (found.outputs) return found.outputs;
+      // Nothing is lost: the run is repeated with room for all.
+      this.compiled.services.context.counters.candidateOverflows++;
+      await this.alone(given, () => this.compiled.candidates(found.needed));
+    }
   }
 
   async tap(names: readonly string[], inputs: readonly HostTensor[]): Promise<Map<string, HostTensor>> {
@@ -80,7 +95,7 @@ export class WebGpuExecutable implements Executable {
       return (await this.keeping).tap(names, inputs);
     }
     return this.alone({ inputs }, async () => {
-      await (await this.submit({ inputs })).results;
+      await (await this.submit({ inputs }, this.compiled.whole())).results;
       const { compiled } = this;
       const { context } = compiled.services;
       const wanted = ids.map((id) => ({
@@ -128,21 +143,34 @@ export class WebGpuExecutable implements Executable {
   }
 
   /** Calls that look at what a run leaves on the device, or time it: no other run is on its way meanwhile. */
-  private alone<T>(given: Given, work: () => Promise<T>): Promise<T> {
+  private alone<T>(given: RunInput, work: () => Promise<T>): Promise<T> {
     return this.enqueue(given, () => this.settled, work);
   }
 
-  private async runGiven(given: Given): Promise<HostTensor[]> {
+  private runWhole(given: RunInput): Promise<HostTensor[]> {
+    return this.runPath(
+      given,
+      () => this.compiled.wholePath,
+      async () => this.compiled.whole(),
+    );
+  }
+
+  /** @param known the path if there is one already, whose buffers must be free before the call's turn */
+  private async runPath<T>(
+    given: RunInput,
+    known: () => RunPath<T> | undefined,
+    path: () => Promise<RunPath<T>>,
+  ): Promise<T> {
     const { results } = await this.enqueue(
       given,
-      () => this.compiled.staging.next.free,
-      () => this.submit(given),
+      async () => known()?.readback.staging.next.free,
+      async () => this.submit(given, await path()),
     );
     return results;
   }
 
   /** One call at a time, in their order, each after what it says it must wait for. */
-  private enqueue<T>(given: Given, free: () => Promise<unknown>, work: () => Promise<T>): Promise<T> {
+  private enqueue<T>(given: RunInput, free: () => Promise<unknown>, work: () => Promise<T>): Promise<T> {
     const turn = this.queue.then(async () => {
       await free();
       if (this.disposed) throw new DisposedError("the executable");
@@ -156,7 +184,7 @@ export class WebGpuExecutable implements Executable {
   }
 
   /** @returns what must be dispatched first: pictures get into the input that way, tensors are simply written. */
-  private async upload(given: Given): Promise<readonly Lead[]> {
+  private async upload(given: RunInput): Promise<readonly Lead[]> {
     const { plan, onDevice, services } = this.compiled;
     if (given.pictures) {
       const [input] = this.graph.inputs;
@@ -174,40 +202,47 @@ export class WebGpuExecutable implements Executable {
   }
 
   /** Sends one run off. What it gives back comes wrapped, so that the next call need not wait for it. */
-  private async submit(given: Given): Promise<{ readonly results: Promise<HostTensor[]> }> {
+  private async submit<T>(given: RunInput, path: RunPath<T>): Promise<{ readonly results: Promise<T> }> {
     const { compiled } = this;
-    const { plan, onDevice, services, staging, stagingOffsets } = compiled;
-    const { context } = services;
+    const { context } = compiled.services;
     if (!this.trusted) {
       await this.settled;
       const leads = await this.upload(given);
-      if (leads.length > 0) context.submit(encode(context, leads).finish());
+      if (leads.length > 0) {
+        const encoder = context.device.createCommandEncoder();
+        encode(encoder, leads);
+        context.submit(encoder.finish());
+      }
       await checkOverflow(compiled);
       this.trusted = tells(given);
     }
     // After the check, whose run may have put other values where the inputs were.
     const leads = await this.upload(given);
-    const encoder = encode(context, [...leads, ...onDevice.dispatches]);
-    context.counters.dispatches += leads.length;
-    context.counters.dispatches += onDevice.dispatches.length;
-    context.counters.copies += onDevice.copies;
-    const { next } = staging;
-    plan.outputs.forEach((output, i) => {
-      const { buffer, offset, size } = onDevice.range(output);
-      encoder.copyBufferToBuffer(buffer, offset, next.buffer, stagingOffsets[i], size);
-    });
+    const { readback } = path;
+    const encoder = context.device.createCommandEncoder();
+    path.begin(encoder);
+    const dispatches = [...leads, ...path.dispatches];
+    encode(encoder, dispatches);
+    const { next } = readback.staging;
+    readback.encode(encoder, next.buffer);
+    context.counters.dispatches += dispatches.length;
+    context.counters.copies += compiled.onDevice.copies;
+    context.counters.bytesRead += readback.runBytes;
     context.submit(encoder.finish());
-    staging.advance();
-    const results = this.results(compiled, next.buffer, this.settled);
+    readback.staging.advance();
+    const results = this.results(context, path, next.buffer, this.settled);
     this.settled = results.catch(() => undefined);
     next.free = this.settled;
     return { results };
   }
 
   /** Waits for the run that was submitted last to fill a staging buffer. `before`: the runs before it have settled. */
-  private async results(compiled: Compiled, staging: GPUBuffer, before: Promise<unknown>): Promise<HostTensor[]> {
-    const { plan, services, stagingOffsets } = compiled;
-    const { context } = services;
+  private async results<T>(
+    context: DeviceContext,
+    path: RunPath<T>,
+    staging: GPUBuffer,
+    before: Promise<unknown>,
+  ): Promise<T> {
     if (context.software) {
       await before;
       // The device starts on this run when it is done with the one before.
@@ -219,25 +254,20 @@ export class WebGpuExecutable implements Executable {
       await Promise.all([context.guard(staging.mapAsync(MapMode.READ)), before]);
     }
     context.check();
-    const mapped = staging.getMappedRange();
-    const results = plan.outputs.map((output, i) => {
-      const data = new Float32Array(mapped, stagingOffsets[i], output.elements).slice();
-      return tensor("float32", this.graph.values[this.graph.outputs[i]].shape, data);
-    });
+    const results = path.read(staging.getMappedRange());
     staging.unmap();
     return results;
   }
 }
 
 /** Whether a run on it shows what a network's numbers are like: a warm-up on zeros proves nothing. */
-function tells({ inputs, pictures }: Given): boolean {
+function tells({ inputs, pictures }: RunInput): boolean {
   const lists = inputs ? inputs.map(({ data }) => data) : pictures.map(({ pixels }) => pixels.data);
   return lists.every((data) => data.some((value) => value !== data[0]));
 }
 
 /** Dispatches in one pass. Sets only what changes from one to the next. */
-function encode(context: DeviceContext, dispatches: readonly Lead[]): GPUCommandEncoder {
-  const encoder = context.device.createCommandEncoder();
+function encode(encoder: GPUCommandEncoder, dispatches: readonly Lead[]): void {
   const pass = encoder.beginComputePass();
   let pipeline: GPUComputePipeline | undefined;
   for (const dispatch of dispatches) {
@@ -249,5 +279,4 @@ function encode(context: DeviceContext, dispatches: readonly Lead[]): GPUCommand
     pass.dispatchWorkgroups(...dispatch.workgroups);
   }
   pass.end();
-  return encoder;
 }

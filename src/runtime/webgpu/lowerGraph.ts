@@ -48,5 +48,8 @@ export function lowerGraph(
     tensor.storage.last = Number.POSITIVE_INFINITY;
     kept.set(id, tensor);
   }
-  return { steps: lowering.steps, storages: lowering.storages, inputs, outputs, kept };
+  const [detect] = lowering.detects.filter(({ output }) => graph.outputs.includes(output) && !isRead(graph, output));
+  return { steps: lowering.steps, storages: lowering.storages, inputs, outputs, detect, kept };
 }
+
+const isRead = (graph: Graph, id: ValueId): boolean => graph.nodes.some(({ inputs }) => inputs.includes(id));

@@ -205,9 +205,10 @@ const detect: Lower<"detect"> = (lowering, node) => {
   const { anchors, strides, outputs, maskCoefficients } = node.attrs;
   const levels = node.inputs.map((id) => lowering.blockedPlain(id));
   const y = lowering.plainOutput(node.outputs[0]);
-  const [, rows] = lowering.graph.values[node.outputs[0]].shape;
+  const [pictures, rows, columns] = lowering.graph.values[node.outputs[0]].shape;
+  const firstStep = lowering.steps.length;
   let firstRow = 0;
-  levels.forEach((x, i) => {
+  const maps = levels.map((x, i) => {
     const count = anchors[i].length / 2;
     const sizes = lowering.weights([], `anchors:${anchors[i].join(",")}`, () => {
       const packed = new Float32Array(Math.ceil(anchors[i].length / 4) * 4);
@@ -218,7 +219,10 @@ const detect: Lower<"detect"> = (lowering, node) => {
     const level = { input: x.stored, anchors: count, outputs, maskCoefficients, rows, firstRow, stride };
     lowering.emit(kernels.detectCall(level), [x, sizes, y]);
     firstRow += count * x.stored.height * x.stored.width;
+    return { x, anchorSizes: sizes, level };
   });
+  const endStep = lowering.steps.length;
+  lowering.detects.push({ output: node.outputs[0], pictures, rows, columns, maps, firstStep, endStep });
 };
 
 const LOWER: { readonly [T in Exclude<OpType, "conv2d" | "convTranspose2d">]: Lower<T> } = {

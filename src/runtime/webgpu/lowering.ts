@@ -26,7 +26,7 @@ import {
 } from "./channelMap.js";
 import { toHalves } from "./halves.js";
 import type { Placement } from "./placement.js";
-import type { BlockedTensor, Constant, Operand, PlainTensor, Step, Storage, Tensor } from "./plan.js";
+import type { BlockedTensor, Constant, DetectPlan, Operand, PlainTensor, Step, Storage, Tensor } from "./plan.js";
 
 const NONE = 0xffffffff;
 
@@ -35,6 +35,7 @@ export class Lowering {
   readonly placement: Placement;
   readonly steps: Step[] = [];
   readonly storages: Storage[] = [];
+  readonly detects: DetectPlan[] = [];
   private readonly blockedTensors = new Map<ValueId, BlockedTensor>();
   private readonly plainTensors = new Map<ValueId, PlainTensor>();
   /** Storages of values that hold placed slices, made when the first slice is written. */

@@ -1,6 +1,6 @@
 /** What lowering gives: dispatches over tensors that live in storages; and what memory planning adds. */
 
-import { type KernelCall, type Stored, storedBytes } from "../../kernels/wgsl/index.js";
+import { type DetectLevel, type KernelCall, type Stored, storedBytes } from "../../kernels/wgsl/index.js";
 import type { Node, ValueId } from "../../ops/index.js";
 import type { HostTensor } from "../../tensor/index.js";
 import type { ChannelMap } from "./channelMap.js";
@@ -53,12 +53,35 @@ export interface Step {
   readonly isCopy: boolean;
 }
 
+/** One head map of a detect node. */
+export interface DetectMap {
+  readonly x: BlockedTensor;
+  readonly anchorSizes: Constant;
+  readonly level: DetectLevel;
+}
+
+/** The detect node of a graph, for runs that want its candidates only: they leave its steps out. */
+export interface DetectPlan {
+  /** The node's output, which nothing in the graph reads. */
+  readonly output: ValueId;
+  /** Of the output: [pictures, rows, columns]. */
+  readonly pictures: number;
+  readonly rows: number;
+  readonly columns: number;
+  readonly maps: readonly DetectMap[];
+  /** Its steps are [firstStep, endStep) of the plan. */
+  readonly firstStep: number;
+  readonly endStep: number;
+}
+
 export interface Plan {
   readonly steps: readonly Step[];
   readonly storages: readonly Storage[];
   /** Uploads before the pass, in the order of the graph's inputs. */
   readonly inputs: readonly PlainTensor[];
   readonly outputs: readonly PlainTensor[];
+  /** Absent for graphs without, and where the head's rows are needed for something else than an output. */
+  readonly detect?: DetectPlan | undefined;
   /** Where each kept tap can be read. */
   readonly kept: ReadonlyMap<ValueId, Tensor>;
 }

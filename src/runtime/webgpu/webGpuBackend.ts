@@ -88,13 +88,10 @@ class Implementation implements WebGpuBackend, ExecutableHost {
   async prepare(graph: Graph, { keep, half }: Wanted): Promise<Compiled> {
     const services = await this.current();
     services.context.check();
-    const plan = lowerGraph(
-      mergeSiblings(graph, this.merged),
-      convKernels(services.context, this.options.convKernel),
-      keep,
-      half,
-    );
-    return new Compiled(plan, await DevicePlan.create(plan, services), services);
+    const merged = mergeSiblings(graph, this.merged);
+    const kernels = convKernels(services.context, this.options.convKernel);
+    const plan = lowerGraph(merged, kernels, keep, half);
+    return new Compiled(merged, plan, await DevicePlan.create(plan, services), services);
   }
 
   dispose(): void {

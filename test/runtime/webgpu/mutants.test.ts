@@ -71,7 +71,7 @@ describe.skipIf(!gpu)("one wrong element", () => {
     const executable = await WebGpuExecutable.create(
       graph,
       { keep: new Set(), half: false },
-      { prepare: async () => new Compiled(faulty, await DevicePlan.create(faulty, services), services) },
+      { prepare: async () => new Compiled(graph, faulty, await DevicePlan.create(faulty, services), services) },
     );
     const [actual] = await executable.run(inputs);
     executable.dispose();
