@@ -6,7 +6,16 @@
 
 import { DeviceError, DeviceLostError, DisposedError, type EngineError } from "../errors.js";
 import type { Graph } from "../ops/index.js";
-import type { Backend, BackendName, CompileOptions, Executable, MemoryUse, NodeTiming } from "../runtime/backend.js";
+import type {
+  Backend,
+  BackendName,
+  CandidateOutputs,
+  CompileOptions,
+  Executable,
+  MemoryUse,
+  NodeTiming,
+  RunInput,
+} from "../runtime/backend.js";
 import type { FittedPicture, HostTensor } from "../tensor/index.js";
 import { fittedToTensor } from "../yolov5/letterbox.js";
 
@@ -133,6 +142,10 @@ class RenewingExecutable implements Executable {
       const [, , height, width] = this.graph.values[this.graph.inputs[0]].shape;
       return executable.run([fittedToTensor(pictures, [height, width])]);
     });
+  }
+
+  runCandidates(given: RunInput, threshold: number): Promise<CandidateOutputs | undefined> {
+    return this.enqueue(async (executable) => executable.runCandidates?.(given, threshold));
   }
 
   tap(names: readonly string[], inputs: readonly HostTensor[]): Promise<Map<string, HostTensor>> {

@@ -11,7 +11,7 @@ import type { Size } from "../yolov5/boxes.js";
 import { toTensor } from "../yolov5/letterbox.js";
 import { rectBatches, type ValidationImage, validationLetterbox } from "../yolov5/letterboxVariants.js";
 import { prototypesOf } from "../yolov5/masks.js";
-import { type Candidate, nonMaxSuppression } from "../yolov5/nms.js";
+import { type Candidate, suppressRows } from "../yolov5/nms.js";
 import { checkImageSize } from "../yolov5/options.js";
 import type { Speed } from "../yolov5/results.js";
 import { assertClasses } from "./assertClasses.js";
@@ -188,12 +188,12 @@ class EvaluationRun {
     const started = performance.now();
     const input = toTensor(batch.map(({ fitted }) => fitted.image));
     const ready = performance.now();
-    const augment = this.options.augment === true && this.model.info.task === "detect";
-    const outputs = augment ? [await this.model.forwardAugmented(input)] : await this.model.forward(input);
+    const { augment = false, conf = 0.001 } = this.options;
+    const outputs = await this.model.inferRows({ shape: input.shape, tensor: input }, { conf, augment });
     const ran = performance.now();
-    const { conf = 0.001, iou = 0.6, maxDet = 300, singleClass = false } = this.options;
+    const { iou = 0.6, maxDet = 300, singleClass = false } = this.options;
     const { maskCoefficients } = this.model.info;
-    const kept = nonMaxSuppression(outputs[0], {
+    const kept = suppressRows(outputs.candidates, {
       conf,
       iou,
       maxDet,
@@ -204,7 +204,7 @@ class EvaluationRun {
     this.ms.preprocess += ready - started + batch.reduce((sum, { ms }) => sum + ms, 0);
     this.ms.inference += ran - ready;
     this.ms.postprocess += performance.now() - ran;
-    for (const [n, loaded] of batch.entries()) await this.measure(loaded, kept[n], imageOf(outputs[1], n));
+    for (const [n, loaded] of batch.entries()) await this.measure(loaded, kept[n], imageOf(outputs.others[0], n));
   }
 
   private async measure(

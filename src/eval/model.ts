@@ -1,11 +1,17 @@
 /** What evaluation needs of a model; `Model` of src/yolov5 has it, on whatever backend. */
 
+import type { CandidateOutputs } from "../runtime/backend.js";
 import type { HostTensor } from "../tensor/index.js";
 import type { ModelInfo } from "../yolov5/modelInfo.js";
+import type { NetworkInput } from "../yolov5/preprocess.js";
 
 export interface EvaluationModel {
   readonly info: Pick<ModelInfo, "task" | "names" | "classes" | "stride" | "maskCoefficients">;
   /** [N, 3, H, W] float32, RGB, 0 to 1 → raw outputs. */
   forward(input: HostTensor): Promise<HostTensor[]>;
-  forwardAugmented(input: HostTensor): Promise<HostTensor>;
+  /** Rows of a detection or segmentation model for suppression at `conf`, and its other outputs. */
+  inferRows(
+    input: NetworkInput,
+    options: { readonly conf: number; readonly augment: boolean },
+  ): Promise<CandidateOutputs>;
 }

@@ -1,7 +1,7 @@
 /** The public model: pictures in, results out. Preprocessing, networks (one, or several as an ensemble), NMS, masks. */
 
 import { DisposedError, OptionError, UnsupportedError } from "../errors.js";
-import type { Backend, ComputeDType, MemoryUse, NodeTiming } from "../runtime/backend.js";
+import type { Backend, CandidateOutputs, ComputeDType, MemoryUse, NodeTiming } from "../runtime/backend.js";
 import type { HostTensor } from "../tensor/index.js";
 import { augmentInputs, concatenatePredictions, mergeAugmented } from "./augment.js";
 import { softmax } from "./classify.js";
@@ -10,7 +10,7 @@ import { prototypesOf } from "./masks.js";
 import type { ModelInfo } from "./modelInfo.js";
 import { assertSameClasses } from "./names.js";
 import type { Network } from "./network.js";
-import { nonMaxSuppression } from "./nms.js";
+import { suppressRows } from "./nms.js";
 import { type DetectOptions, type ResolvedOptions, resolveOptions } from "./options.js";
 import type { Picture } from "./pictures.js";
 import { type Fitted, type NetworkInput, Preprocessor } from "./preprocess.js";
@@ -22,6 +22,7 @@ import {
   type SegmentedDetection,
   segmentedDetectionsFrom,
 } from "./results.js";
+import { allRows, joinMembers } from "./rows.js";
 
 /** Boxes, boxes with masks, or class scores, after the model's own task. */
 export type Result = DetectionResult | DetectionResult<SegmentedDetection> | ClassificationResult;
@@ -156,7 +157,9 @@ export class Model<Source = unknown> {
   async warmup(imgsz?: number | readonly [number, number], batch = 1): Promise<void> {
     const [h, w] = this.preprocessor.inputSize(imgsz);
     const data = new Float32Array(batch * 3 * h * w);
-    await this.forward({ dtype: "float32", shape: [batch, 3, h, w], data });
+    const tensor: HostTensor = { dtype: "float32", shape: [batch, 3, h, w], data };
+    if (this.task === "classify") await this.forward(tensor);
+    else await this.inferRows({ shape: tensor.shape, tensor });
   }
 
   /** Outputs of named modules (`model.9`, `model.9.cv1`) for one input, NCHW; of an ensemble its first member's. */
@@ -214,11 +217,28 @@ export class Model<Source = unknown> {
     return augment && this.task === "detect" ? [await this.forwardAugmented(tensor)] : this.forward(tensor);
   }
 
+  /**
+   * `infer` of detection and segmentation models, for suppression at a confidence of `conf` or more: the rows that can become
+   * boxes then, or all where the backend cannot choose them.
+   */
+  async inferRows(input: NetworkInput, options: { conf?: number; augment?: boolean } = {}): Promise<CandidateOutputs> {
+    if (this.disposed) throw new DisposedError("the model");
+    const { conf = 0.25, augment = false } = options;
+    // Augmentation merges whole predictions.
+    if (augment && this.task === "detect") return allRows(await this.infer(input, { augment }));
+    const outputs: CandidateOutputs[] = [];
+    for (const { network } of this.members) outputs.push(await network.rows(input, conf));
+    return outputs.length === 1 ? outputs[0] : joinMembers(outputs);
+  }
+
   private async runBatch(batch: readonly Prepared[], options: ResolvedOptions): Promise<Result[]> {
     const started = performance.now();
     const input = this.inputOf(batch);
     const ready = performance.now();
-    const outputs = await this.infer(input, options);
+    const outputs =
+      this.task === "classify"
+        ? { logits: (await this.infer(input, options))[0] }
+        : await this.inferRows(input, options);
     const ran = performance.now();
     // Not the time in which the device worked on a frame before.
     const began = Math.max(ready, this.ranAt);
@@ -234,14 +254,12 @@ export class Model<Source = unknown> {
   private postprocess(
     batch: readonly Prepared[],
     input: readonly number[],
-    outputs: readonly HostTensor[],
+    outputs: CandidateOutputs | { readonly logits: HostTensor },
     options: ResolvedOptions,
     times: { preprocess: number; inference: number; ran: number },
   ): Result[] {
-    const candidates =
-      this.task === "classify"
-        ? undefined
-        : nonMaxSuppression(outputs[0], { ...options, maskCoefficients: this.info.maskCoefficients });
+    const { maskCoefficients } = this.info;
+    const kept = "logits" in outputs ? [] : suppressRows(outputs.candidates, { ...options, maskCoefficients });
     const suppressed = (performance.now() - times.ran) / batch.length;
     return batch.map(({ picture, ms }, n) => {
       const { width, height } = picture.image;
@@ -256,17 +274,16 @@ export class Model<Source = unknown> {
         frame: picture.frame,
         time: picture.time,
       };
-      if (!candidates) {
-        const classes = outputs[0].shape[1];
-        const logits = (outputs[0].data as Float32Array).subarray(n * classes, (n + 1) * classes);
+      if ("logits" in outputs) {
+        const classes = outputs.logits.shape[1];
+        const logits = (outputs.logits.data as Float32Array).subarray(n * classes, (n + 1) * classes);
         return new ClassificationResult(facts, softmax(logits));
       }
       const [from, to] = [[input[2], input[3]] as const, [height, width] as const];
-      if (this.task === "detect")
-        return new DetectionResult(facts, detectionsFrom(candidates[n], from, to, this.names));
+      if (this.task === "detect") return new DetectionResult(facts, detectionsFrom(kept[n], from, to, this.names));
       const found = segmentedDetectionsFrom(
-        candidates[n],
-        prototypesOf(outputs[1], n),
+        kept[n],
+        prototypesOf(outputs.others[0], n),
         from,
         to,
         this.names,

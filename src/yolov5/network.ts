@@ -1,8 +1,8 @@
 /** A module tree on a backend: one compiled plan per input shape, the least recently used dropped beyond a few. */
 
-import { DisposedError, LimitError, PrecisionError, ShapeError } from "../errors.js";
+import { DisposedError, invariant, LimitError, PrecisionError, ShapeError } from "../errors.js";
 import { type FoldCache, type Graph, optimize } from "../ops/index.js";
-import type { Backend, ComputeDType, Executable } from "../runtime/backend.js";
+import type { Backend, CandidateOutputs, ComputeDType, Executable, RunInput } from "../runtime/backend.js";
 import { elementCount, type FittedPicture, formatShape, type HostTensor, tensor } from "../tensor/index.js";
 import type { ModuleNode } from "../weights/types.js";
 import type { Size } from "./boxes.js";
@@ -10,6 +10,8 @@ import { type BuiltGraph, buildGraph } from "./graph/buildGraph.js";
 import { createWeightForms, type WeightForms } from "./graph/context.js";
 import type { HeadFacts } from "./graph/heads.js";
 import { fittedToTensor } from "./letterbox.js";
+import type { NetworkInput } from "./preprocess.js";
+import { allRows, joinBatches, joinTensors } from "./rows.js";
 
 export type InputShape = readonly [n: number, c: number, h: number, w: number];
 
@@ -135,40 +137,39 @@ export class Network {
    * @throws LimitError when even one picture is beyond them.
    */
   async forward(input: HostTensor): Promise<HostTensor[]> {
-    const [, ...rest] = input.shape;
-    const step = elementCount(rest);
-    return this.inParts(this.shapeOf(input), (executable, first, count) => {
-      const data = (input.data as Float32Array).subarray(first * step, (first + count) * step);
-      return executable.run([tensor("float32", [count, ...rest], data)]);
-    });
+    return this.inParts({ shape: this.shapeOf(input), tensor: input }, runWhole, joinTensors);
   }
 
   /** `forward` for pictures that the backend puts into an input of this size itself. */
   forwardPictures(pictures: readonly FittedPicture[], [height, width]: Size): Promise<HostTensor[]> {
-    return this.inParts([pictures.length, 3, height, width], async (executable, first, count) => {
-      const part = pictures.slice(first, first + count);
-      try {
-        if (executable.runPictures) return await executable.runPictures(part);
-      } catch (error) {
-        // A picture that is too large for the device as it is, though not when resized.
-        if (!(error instanceof LimitError)) throw error;
-      }
-      return executable.run([fittedToTensor(part, [height, width])]);
-    });
+    return this.inParts({ shape: [pictures.length, 3, height, width], pictures }, runWhole, joinTensors);
+  }
+
+  /**
+   * The rows of a detection or segmentation head that can become boxes above a confidence threshold, and its other outputs. From
+   * a backend that cannot choose, all rows.
+   */
+  async rows(input: NetworkInput, threshold: number): Promise<CandidateOutputs> {
+    if (input.tensor) this.shapeOf(input.tensor);
+    const run = async (executable: Executable, given: RunInput) => {
+      const found = await executable.runCandidates?.(given, threshold);
+      if (found) return found;
+      const outputs = await runWhole(executable, given);
+      return outputs && allRows(outputs);
+    };
+    return this.inParts(input, run, joinBatches);
   }
 
   /** Runs the whole batch at once or, where the device has refused as many, in parts whose outputs are joined. */
-  private async inParts(
-    shape: InputShape,
-    run: (executable: Executable, first: number, count: number) => Promise<HostTensor[]>,
-  ): Promise<HostTensor[]> {
-    const [n, c, h, w] = shape;
+  private async inParts<T>(input: NetworkInput, run: Run<T>, join: (parts: readonly T[]) => T): Promise<T> {
+    const [n, c, h, w] = input.shape;
     const key = `${c}x${h}x${w}`;
-    const parts: HostTensor[][] = [];
+    const parts: T[] = [];
     for (let first = 0; first < n; ) {
       const count = Math.min(this.largestBatch.get(key) ?? n, n - first);
+      const given = partOf(input, first, count);
       try {
-        parts.push(await this.with([count, c, h, w], (executable) => run(executable, first, count)));
+        parts.push(await this.with([count, c, h, w], (executable) => runPart(executable, given, [h, w], run)));
         first += count;
       } catch (error) {
         if (!(error instanceof LimitError) || count === 1) throw error;
@@ -176,7 +177,7 @@ export class Network {
         this.largestBatch.set(key, Math.min(half, this.largestBatch.get(key) ?? half));
       }
     }
-    return parts.length === 1 ? parts[0] : joined(parts);
+    return parts.length === 1 ? parts[0] : join(parts);
   }
 
   dispose(): void {
@@ -194,16 +195,31 @@ export class Network {
   }
 }
 
-/** Outputs of parts, joined along the batch axis. */
-function joined(parts: readonly (readonly HostTensor[])[]): HostTensor[] {
-  return parts[0].map(({ shape: [, ...output] }, i) => {
-    const n = parts.reduce((sum, outputs) => sum + outputs[i].shape[0], 0);
-    const data = new Float32Array(n * elementCount(output));
-    let at = 0;
-    for (const outputs of parts) {
-      data.set(outputs[i].data as Float32Array, at);
-      at += outputs[i].data.length;
-    }
-    return tensor("float32", [n, ...output], data);
-  });
+/** One way to run a plan; undefined where the executable does not take pictures. */
+type Run<T> = (executable: Executable, given: RunInput) => Promise<T | undefined>;
+
+const runWhole: Run<HostTensor[]> = async (executable, { inputs, pictures }) =>
+  inputs ? executable.run(inputs) : executable.runPictures?.(pictures);
+
+/** Pictures that the device does not take are resized here. */
+async function runPart<T>(executable: Executable, given: RunInput, size: Size, run: Run<T>): Promise<T> {
+  try {
+    const outputs = await run(executable, given);
+    if (outputs !== undefined) return outputs;
+  } catch (error) {
+    // A picture that is too large for the device as it is, though not when resized.
+    if (!(error instanceof LimitError) || given.inputs) throw error;
+  }
+  const outputs = await run(executable, { inputs: [fittedToTensor(given.pictures ?? [], size)] });
+  invariant(outputs !== undefined, "a backend ran a tensor and gave nothing");
+  return outputs;
+}
+
+/** `count` pictures of a batch, from `first` on. */
+function partOf({ shape, tensor: whole, pictures }: NetworkInput, first: number, count: number): RunInput {
+  if (pictures) return { pictures: pictures.slice(first, first + count) };
+  const [, ...rest] = shape;
+  const step = elementCount(rest);
+  const data = (whole.data as Float32Array).subarray(first * step, (first + count) * step);
+  return { inputs: [tensor("float32", [count, ...rest], data)] };
 }

@@ -5,6 +5,7 @@
  */
 
 import { NumericError, OptionError, ShapeError } from "../errors.js";
+import type { CandidateRows } from "../runtime/backend.js";
 import { formatShape, type HostTensor, toFloat32 } from "../tensor/index.js";
 import { sortDescending } from "./sort.js";
 import { suppress } from "./suppress.js";
@@ -86,13 +87,23 @@ export function nonMaxSuppression(prediction: HostTensor, options: NmsOptions = 
 }
 
 /**
+ * `nonMaxSuppression` of rows, some or all, in ascending order of their numbers: where those that are missing do not pass the
+ * confidence threshold, it gives the same boxes, bit for bit.
+ */
+export function suppressRows(candidates: readonly CandidateRows[], options: NmsOptions = {}): Candidate[][] {
+  return candidates.map(({ data, columns, rows }) => nonMaxSuppressionRows(data, columns, options, rows));
+}
+
+/**
  * Non-maximum suppression of one image.
  * @param prediction row-major `[rows, columns]`, as in `nonMaxSuppression`.
+ * @param numbers of the rows, where not all of an image's are given.
  */
 export function nonMaxSuppressionRows(
   prediction: Float32Array,
   columns: number,
   options: NmsOptions = {},
+  numbers?: Int32Array,
 ): Candidate[] {
   const resolved = resolve(options);
   const classCount = columns - 5 - resolved.maskCoefficients;
@@ -102,6 +113,7 @@ export function nonMaxSuppressionRows(
       { columns, length: prediction.length, maskCoefficients: resolved.maskCoefficients },
     );
   }
+  const numberOf = (row: number): number => (numbers ? numbers[row] : row);
   const found = filter(prediction, columns, classCount, resolved);
   if (found.count === 0) return [];
   const order = sortDescending(found.scores, found.count).subarray(0, MAX_NMS);
@@ -124,7 +136,9 @@ export function nonMaxSuppressionRows(
     x2[k] = raw[4 * k + 2] + offset;
     y2[k] = raw[4 * k + 3] + offset;
     // A finite sum of corners means four finite corners, for any box that fits into float32.
-    if (!Number.isFinite(x1[k] + y1[k] + x2[k] + y2[k])) throw notFinite(prediction, found.rows[candidate], columns);
+    if (!Number.isFinite(x1[k] + y1[k] + x2[k] + y2[k])) {
+      throw notFinite(prediction.subarray(at, at + 4), numberOf(found.rows[candidate]));
+    }
   }
 
   const kept = suppress({ count, x1, y1, x2, y2 }, resolved.iou, resolved.maxDet);
@@ -137,7 +151,7 @@ export function nonMaxSuppressionRows(
       y2: raw[4 * k + 3],
       confidence: found.scores[order[k]],
       classIndex: found.classes[order[k]],
-      row,
+      row: numberOf(row),
     };
     if (resolved.maskCoefficients === 0) return box;
     const at = row * columns;
@@ -205,8 +219,7 @@ function grow<T extends Int32Array | Float32Array>(source: T, Type: new (length:
   return larger;
 }
 
-function notFinite(prediction: Float32Array, row: number, columns: number): NumericError {
-  const [x, y, w, h] = prediction.subarray(row * columns, row * columns + 4);
+function notFinite([x, y, w, h]: Float32Array, row: number): NumericError {
   return new NumericError(
     `nms: the network gave the box x=${x} y=${y} w=${w} h=${h} (row ${row}), which is not finite: ` +
       "a fault of the backend or of the weights; run it with dtype float32 or another backend",

@@ -4,7 +4,7 @@ import { expect, test } from "vitest";
 import { RenewingBackend } from "../../src/browser/renewingBackend.js";
 import { DeviceError, DeviceLostError, DisposedError, ShapeError } from "../../src/errors.js";
 import { type Graph, GraphBuilder } from "../../src/ops/index.js";
-import type { Backend, Executable } from "../../src/runtime/backend.js";
+import type { Backend, CandidateOutputs, Executable } from "../../src/runtime/backend.js";
 import { createCpuBackend } from "../../src/runtime/cpu/cpuBackend.js";
 import { type HostTensor, tensor } from "../../src/tensor/index.js";
 
@@ -121,4 +121,27 @@ test("after dispose nothing is opened again", async () => {
   await expect(call).rejects.toThrow(DisposedError);
   executable.dispose();
   await expect(executable.run([input(1)])).rejects.toThrow(DisposedError);
+});
+
+test("rows that a device chooses: from the device, and undefined on a fallback that cannot", async () => {
+  const outputs: CandidateOutputs = { candidates: [], others: [] };
+  const inner = failing([]);
+  const choosing: Backend = {
+    ...inner,
+    compile: async (graph, options) => {
+      const executable = await inner.compile(graph, options);
+      let calls = 0;
+      const runCandidates = async (): Promise<CandidateOutputs> => {
+        if (calls++ > 0) throw new DeviceError("webgpu: no adapter found");
+        return outputs;
+      };
+      return { ...executable, runCandidates };
+    },
+  };
+  const backend = new RenewingBackend(choosing, { isLost, fallback: async () => createCpuBackend() });
+  const executable = await backend.compile(doubling());
+  expect(await executable.runCandidates?.({ inputs: [input(1)] }, 0.25)).toBe(outputs);
+  expect(await executable.runCandidates?.({ inputs: [input(1)] }, 0.25)).toBeUndefined();
+  expect((await executable.run([input(4)]))[0].data[0]).toBe(8);
+  expect(backend.name).toBe("cpu");
 });

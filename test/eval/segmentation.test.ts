@@ -10,9 +10,12 @@ import type { DetectionDataset } from "../../src/eval/dataset/types.js";
 import { evaluate, type PictureOutcome } from "../../src/eval/evaluate.js";
 import { labelMasks, maskIou, predictedMasks } from "../../src/eval/masks.js";
 import type { EvaluationModel } from "../../src/eval/model.js";
+import type { CandidateOutputs } from "../../src/runtime/backend.js";
 import type { HostTensor } from "../../src/tensor/index.js";
 import type { Candidate } from "../../src/yolov5/nms.js";
+import type { NetworkInput } from "../../src/yolov5/preprocess.js";
 import { type BinaryMask, maskArea } from "../../src/yolov5/rle.js";
+import { allRows } from "../../src/yolov5/rows.js";
 import { REPOSITORY } from "../support/reference.js";
 
 const candidate = (x1: number, y1: number, x2: number, y2: number, ...coefficients: number[]): Candidate => ({
@@ -116,8 +119,9 @@ class LeftHalf implements EvaluationModel {
       { dtype: "float32", shape: [n, 1, h / 4, w / 4], data: proto },
     ];
   }
-  forwardAugmented(): Promise<HostTensor> {
-    return Promise.reject(new Error("segmentation has no augmentation"));
+  async inferRows({ tensor }: NetworkInput): Promise<CandidateOutputs> {
+    if (!tensor) throw new Error("evaluation gives tensors");
+    return allRows(await this.forward(tensor));
   }
 }
 

@@ -5,7 +5,10 @@ import type { EvaluateOptions, Evaluation } from "../../src/eval/evaluate.js";
 import { evaluate } from "../../src/eval/evaluate.js";
 import type { EvaluationModel } from "../../src/eval/model.js";
 import type { RgbImage } from "../../src/image/types.js";
+import type { CandidateOutputs } from "../../src/runtime/backend.js";
 import type { HostTensor } from "../../src/tensor/index.js";
+import type { NetworkInput } from "../../src/yolov5/preprocess.js";
+import { allRows } from "../../src/yolov5/rows.js";
 
 /** Class, then x1, y1, x2, y2 in pixels of the picture. */
 export type Label = readonly [classIndex: number, x1: number, y1: number, x2: number, y2: number];
@@ -92,8 +95,9 @@ export class ToyModel implements EvaluationModel {
     return [{ dtype: "float32", shape: [n, rows, columns], data }];
   }
 
-  async forwardAugmented(input: HostTensor): Promise<HostTensor> {
-    return (await this.forward(input))[0];
+  async inferRows({ tensor }: NetworkInput): Promise<CandidateOutputs> {
+    if (!tensor) throw new Error("evaluation gives tensors");
+    return allRows(await this.forward(tensor));
   }
 }
 

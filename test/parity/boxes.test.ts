@@ -7,7 +7,6 @@ import { existsSync, readFileSync } from "node:fs";
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import { decodeImage } from "../../src/image/index.js";
 import type { Backend } from "../../src/runtime/backend.js";
-import type { HostTensor } from "../../src/tensor/index.js";
 import { letterbox } from "../../src/yolov5/letterbox.js";
 import { createMember, openModel } from "../../src/yolov5/loadModel.js";
 import { Model } from "../../src/yolov5/model.js";
@@ -47,7 +46,7 @@ describe.skipIf(referenceMissing("reference"))("boxes equal PyTorch's", () => {
             image: await decodeImage(new Uint8Array(readFileSync(file)), { path: file }),
             source: file,
           }));
-          rememberForward(model);
+          rememberRuns(model, backendName === "webgpu");
           const { runs } = readReference(name);
           const pictures = [...new Set(runs.map((run) => run.image))];
           const chosen = new Set(pictures.slice(0, FULL ? pictures.length : SHORT_PICTURES[slow ? "slow" : "fast"]));
@@ -89,16 +88,18 @@ describe.skipIf(referenceMissing("reference"))("boxes equal PyTorch's", () => {
   });
 });
 
-/** Runs that differ only in NMS share a forward pass. */
-function rememberForward(model: Model<string>): void {
-  const seen = new Map<string, Promise<HostTensor[]>>();
-  const forward = model.forward.bind(model);
-  vi.spyOn(model, "forward").mockImplementation((input) => {
-    const { buffer, byteOffset, byteLength } = input.data;
-    const key = `${input.shape} ${sha256(new Uint8Array(buffer, byteOffset, byteLength))}`;
+/** Runs that differ only in NMS share a forward pass; where the backend chooses rows, those of one threshold. */
+function rememberRuns({ members: [{ network }] }: Model<string>, choosesRows: boolean): void {
+  const seen = new Map<string, ReturnType<typeof network.rows>>();
+  const rows = network.rows.bind(network);
+  vi.spyOn(network, "rows").mockImplementation((input, threshold) => {
+    if (!input.tensor) return rows(input, threshold);
+    const { buffer, byteOffset, byteLength } = input.tensor.data;
+    const hash = sha256(new Uint8Array(buffer, byteOffset, byteLength));
+    const key = `${input.shape} ${hash} ${choosesRows ? threshold : ""}`;
     const known = seen.get(key);
     if (known) return known;
-    const result = forward(input);
+    const result = rows(input, threshold);
     seen.set(key, result);
     // Predictions are large; runs of one picture stand together.
     if (seen.size > 6) seen.delete([...seen.keys()][0]);

@@ -7,6 +7,7 @@ import { createCpuBackend } from "../../src/runtime/cpu/cpuBackend.js";
 import { tensor } from "../../src/tensor/index.js";
 import { seededRandom } from "../../src/yolov5/config/sources.js";
 import { createMember, randomModel } from "../../src/yolov5/loadModel.js";
+import { allRows } from "../../src/yolov5/rows.js";
 
 /** The reference on a device that holds at most `most` pictures. */
 function limited(most: number, compiled: number[]): Backend {
@@ -40,6 +41,8 @@ describe("batches beyond the device's limits", () => {
     const before = compiled.length;
     await parts.network.forward(input);
     expect(compiled.length).toBe(before);
+    // From a backend that does not choose rows: all of them, those of each part after the other.
+    expect(await parts.network.rows({ shape: input.shape, tensor: input }, 0.25)).toEqual(allRows([wanted]));
   });
 
   it("a single picture beyond them is an error that names the limit", async () => {
