@@ -14,6 +14,7 @@ export interface BackendOptions {
   readonly onNote?: ((note: string) => void) | undefined;
   /** Threads of the WASM backend, where the page is cross-origin isolated. Default: the machine's cores, eight at most. */
   readonly threads?: number | undefined;
+  readonly fitPictures?: boolean | undefined;
   /** Default `navigator.gpu`. */
   readonly gpu?: GPU | undefined;
 }
@@ -34,7 +35,7 @@ async function openWebGpu(options: BackendOptions, hardwareOnly: boolean): Promi
         : "this browser has no WebGPU";
     throw new DeviceError(`${why}; use backend auto, wasm or cpu`);
   }
-  const opening = createWebGpuBackend({ gpu, hardwareOnly });
+  const opening = createWebGpuBackend({ gpu, hardwareOnly, fitPictures: options.fitPictures });
   let timer: ReturnType<typeof setTimeout> | undefined;
   const late = new Promise<never>((_, reject) => {
     timer = setTimeout(() => {

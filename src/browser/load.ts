@@ -18,6 +18,11 @@ export interface LoadOptions {
   readonly half?: boolean | undefined;
   /** Threads of the WASM backend, where the page is cross-origin isolated. Default: the machine's cores, eight at most. */
   readonly threads?: number | undefined;
+  /**
+   * On WebGPU: resize pictures on the device; canvases, bitmaps, videos and their frames then go there without passing
+   * through the CPU. Default: on hardware adapters.
+   */
+  readonly fitPictures?: boolean | undefined;
   /** Progress of downloads, in bytes. */
   readonly onProgress?: OnProgress | undefined;
   /** Sentences about what was decided on the way, also later (a device that was lost and opened again). */
@@ -53,7 +58,7 @@ export async function load(
   source: WeightSource | readonly WeightSource[],
   options: LoadOptions = {},
 ): Promise<Model<PictureSource>> {
-  const { signal, onNote, threads, config } = options;
+  const { signal, onNote, threads, config, fitPictures } = options;
   const sources: readonly WeightSource[] = Array.isArray(source) ? source : [source as WeightSource];
   const opened = [];
   for (const item of sources) {
@@ -61,13 +66,14 @@ export async function load(
     signal?.throwIfAborted();
     opened.push({ path, model: openModel(bytes, { path, config }) });
   }
-  const backend = await openBackend(options.backend ?? "auto", { onNote, threads });
+  const backend = await openBackend(options.backend ?? "auto", { onNote, threads, fitPictures });
   try {
     signal?.throwIfAborted();
     const members = opened.map(({ model, path }) =>
       createMember(model, backend, { path, dtype: computeDTypeFor(model, backend, options), onNote }),
     );
-    return new Model(members, backend, readPictureSource);
+    const read = (source: PictureSource) => readPictureSource(source, backend.fitsPictures === true);
+    return new Model(members, backend, read);
   } catch (error) {
     backend.dispose();
     throw error;

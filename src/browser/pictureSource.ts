@@ -1,7 +1,7 @@
 /** What `model.detect` accepts in a page or worker: files, URLs, pixels, and everything that can be drawn. */
 
 import { ImageError } from "../errors.js";
-import { decodeImage } from "../image/index.js";
+import { decodeImage, type RgbImage } from "../image/index.js";
 import { type Picture, type RawPicture, rawToRgb, readPicture } from "../yolov5/pictures.js";
 import { fetchBytes } from "./download.js";
 
@@ -16,15 +16,76 @@ export type DrawableSource =
 
 export type PictureSource = string | URL | Blob | ArrayBuffer | Uint8Array | RawPicture | ImageData | DrawableSource;
 
-/** @throws ImageError, DownloadError naming the source. */
-export async function readPictureSource(source: PictureSource): Promise<Picture> {
+/**
+ * @param inPlace leave what is drawn in graphics memory where this browser can; the picture must then be closed
+ * @throws ImageError, DownloadError naming the source.
+ */
+export async function readPictureSource(source: PictureSource, inPlace = false): Promise<Picture> {
   if (typeof source === "string" || source instanceof URL) {
     const url = String(source);
     return { image: await decodeImage(await fetchBytes(url), { path: url }), source: url };
   }
   const picture = await readPicture(source);
   if (picture) return picture;
-  return { image: rawToRgb(await drawnPixels(source as DrawableSource)) };
+  const drawable = source as DrawableSource;
+  const [width, height] = sizeOf(drawable);
+  if (!(width > 0 && height > 0)) {
+    throw new ImageError("the picture or video has no pixels yet; wait for its load or loadeddata event", {
+      width,
+      height,
+    });
+  }
+  const shown = inPlace ? await snapshot(drawable, width, height) : undefined;
+  if (!shown) return { image: rawToRgb(drawnPixels(drawable, width, height)) };
+  return { image: new DrawnImage(shown, width, height), close: () => shown.close() };
+}
+
+/** A picture in graphics memory, whose bytes are read only where something asks for them. */
+class DrawnImage implements RgbImage {
+  private bytes: Uint8Array | undefined;
+
+  constructor(
+    readonly drawable: VideoFrame | ImageBitmap,
+    readonly width: number,
+    readonly height: number,
+  ) {}
+
+  get data(): Uint8Array {
+    this.bytes ??= rawToRgb(drawnPixels(this.drawable, this.width, this.height)).data;
+    return this.bytes;
+  }
+}
+
+/**
+ * What the source shows now, without reading its pixels; undefined where this browser cannot, and for pictures that only a
+ * canvas brings into the form that `detect` sees: elements with an orientation of their own, frames turned or stretched.
+ */
+async function snapshot(
+  source: DrawableSource,
+  width: number,
+  height: number,
+): Promise<VideoFrame | ImageBitmap | undefined> {
+  if ("naturalWidth" in source) return undefined;
+  try {
+    if (!("videoWidth" in source || "displayWidth" in source)) return await createImageBitmap(source);
+    const frame = "displayWidth" in source ? source.clone() : new VideoFrame(source);
+    const { visibleRect, format } = frame;
+    const { rotation = 0, flip = false } = frame as VideoFrame & {
+      readonly rotation?: number;
+      readonly flip?: boolean;
+    };
+    const plain = visibleRect?.width === width && visibleRect.height === height && rotation === 0 && !flip;
+    // Chromium gives WebGPU frames of video formats only.
+    if (plain && !/^(RGB|BGR)/.test(format ?? "")) return frame;
+    try {
+      return plain ? await createImageBitmap(frame) : undefined;
+    } finally {
+      frame.close();
+    }
+  } catch {
+    // Among others a source from another site: reading it gives the error that says so.
+    return undefined;
+  }
 }
 
 function sizeOf(source: DrawableSource): readonly [number, number] {
@@ -35,14 +96,7 @@ function sizeOf(source: DrawableSource): readonly [number, number] {
 }
 
 /** The pixels as a 2-D canvas reads them, at the source's own size. */
-async function drawnPixels(source: DrawableSource): Promise<ImageData> {
-  const [width, height] = sizeOf(source);
-  if (!(width > 0 && height > 0)) {
-    throw new ImageError("the picture or video has no pixels yet; wait for its load or loadeddata event", {
-      width,
-      height,
-    });
-  }
+function drawnPixels(source: DrawableSource, width: number, height: number): ImageData {
   const canvas = new OffscreenCanvas(width, height);
   const context = canvas.getContext("2d", { willReadFrequently: true, colorSpace: "srgb" });
   if (!context) throw new ImageError("this browser gives no 2-D canvas to read pixels with");

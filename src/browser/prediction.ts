@@ -18,7 +18,7 @@ import {
   type ResultFacts,
   segmentedDetectionsFrom,
 } from "../yolov5/results.js";
-import { type PictureSource, readPictureSource } from "./pictureSource.js";
+import type { PictureSource } from "./pictureSource.js";
 
 /** The options of `detect` that come after the network. */
 export type Thresholds = Pick<
@@ -128,11 +128,15 @@ export async function predict(
 ): Promise<Prediction> {
   const { info } = model;
   const resolved = resolveOptions(options, info.classes);
-  const picture = await readPictureSource(source);
-  const started = performance.now();
-  const input = model.inputOf(model.fit([picture], resolved));
-  const ready = performance.now();
-  const outputs = await model.infer(input, resolved);
-  const speed = { preprocess: ready - started, inference: performance.now() - ready };
-  return new Prediction(info, picture, input.shape, outputs, speed);
+  const picture = await model.read(source);
+  try {
+    const started = performance.now();
+    const input = model.inputOf(model.fit([picture], resolved));
+    const ready = performance.now();
+    const outputs = await model.infer(input, resolved);
+    const speed = { preprocess: ready - started, inference: performance.now() - ready };
+    return new Prediction(info, picture, input.shape, outputs, speed);
+  } finally {
+    picture.close?.();
+  }
 }

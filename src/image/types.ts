@@ -6,4 +6,6 @@ export interface RgbImage {
   readonly height: number;
   /** `width` × `height` × 3 bytes. */
   readonly data: Uint8Array;
+  /** In browsers: the picture where WebGPU can take it from. `data` is then computed when it is first asked for. */
+  readonly drawable?: VideoFrame | ImageBitmap | undefined;
 }

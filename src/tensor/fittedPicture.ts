@@ -14,6 +14,8 @@ export interface PackedPixels {
   readonly height: number;
   readonly channels: 3 | 4;
   readonly data: Uint8Array | Uint8ClampedArray;
+  /** The same picture in a browser's graphics memory. `data` may then cost a copy. */
+  readonly drawable?: VideoFrame | ImageBitmap | undefined;
 }
 
 /**

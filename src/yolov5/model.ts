@@ -12,7 +12,7 @@ import { assertSameClasses } from "./names.js";
 import type { Network } from "./network.js";
 import { suppressRows } from "./nms.js";
 import { type DetectOptions, type ResolvedOptions, resolveOptions } from "./options.js";
-import type { Picture } from "./pictures.js";
+import { closeAll, type Picture, readAll } from "./pictures.js";
 import { type Fitted, type NetworkInput, Preprocessor } from "./preprocess.js";
 import {
   ClassificationResult,
@@ -44,7 +44,8 @@ export class Model<Source = unknown> {
   readonly info: ModelInfo;
   readonly members: readonly Member[];
   private readonly backend: Backend;
-  private readonly read: PictureReader<Source>;
+  /** Reads a source as `detect` does; the picture must be closed. */
+  readonly read: PictureReader<Source>;
   private readonly preprocessor: Preprocessor;
   private disposed = false;
   /** When the network was last done with a batch. */
@@ -94,14 +95,20 @@ export class Model<Source = unknown> {
   async detect(source: Source | readonly Source[], options: DetectOptions = {}): Promise<Result | Result[]> {
     if (this.disposed) throw new DisposedError("the model");
     const list: readonly Source[] = Array.isArray(source) ? source : [source as Source];
-    const pictures: Picture[] = [];
-    for (const item of list) pictures.push(await this.read(item));
-    const results = await this.detectPictures(pictures, options);
+    const results = await this.detectPictures(await readAll(list, this.read), options);
     return Array.isArray(source) ? results : results[0];
   }
 
-  /** `detect` for decoded pictures. */
+  /** `detect` for decoded pictures; closes those that hold something. */
   async detectPictures(pictures: readonly Picture[], options: DetectOptions = {}): Promise<Result[]> {
+    try {
+      return await this.detectOpen(pictures, options);
+    } finally {
+      closeAll(pictures);
+    }
+  }
+
+  private async detectOpen(pictures: readonly Picture[], options: DetectOptions): Promise<Result[]> {
     if (this.disposed) throw new DisposedError("the model");
     const resolved = resolveOptions(options, this.names.length);
     if (pictures.length === 0) return [];

@@ -21,6 +21,8 @@ export interface Picture {
   /** Of a video: the frame's number, and its time in seconds. */
   readonly frame?: number | undefined;
   readonly time?: number | undefined;
+  /** Lets go of what the picture holds outside of memory; `detectPictures` calls it when it is done. */
+  readonly close?: (() => void) | undefined;
 }
 
 const ORDER: Readonly<Record<string, { readonly step: number; readonly red: number; readonly blue: number }>> = {
@@ -87,4 +89,20 @@ export async function readPicture(source: unknown): Promise<Picture | undefined>
   }
   if (isRawPicture(source)) return { image: rawToRgb(source), frame: source.frame, time: source.time };
   return undefined;
+}
+
+export function closeAll(pictures: readonly Picture[]): void {
+  for (const { close } of pictures) close?.();
+}
+
+/** Reads sources one after another; when one fails, those before it are closed. */
+export async function readAll<T>(sources: readonly T[], read: (source: T) => Promise<Picture>): Promise<Picture[]> {
+  const pictures: Picture[] = [];
+  try {
+    for (const source of sources) pictures.push(await read(source));
+  } catch (error) {
+    closeAll(pictures);
+    throw error;
+  }
+  return pictures;
 }

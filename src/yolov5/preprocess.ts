@@ -58,9 +58,7 @@ export class Preprocessor {
     const onDevice = this.backend.fitsPictures === true && !(options.augment && this.info.task === "detect");
     return images.map((image) => {
       const plan = letterboxPlan(image, { size, stride, auto });
-      return timed([plan.height, plan.width], () =>
-        onDevice ? this.fitted({ ...image, channels: 3 }, plan) : place(image, plan),
-      );
+      return timed([plan.height, plan.width], () => (onDevice ? this.fitted(packed(image), plan) : place(image, plan)));
     });
   }
 
@@ -90,6 +88,22 @@ export class Preprocessor {
     }
     return { pixels, x, y, ...tables, grey: color };
   }
+}
+
+/** Not a copy, which would ask for the bytes of a picture that need not be read. */
+function packed(image: RgbImage): PackedPixels {
+  const { width, height, drawable } = image;
+  return drawable
+    ? {
+        width,
+        height,
+        channels: 3,
+        drawable,
+        get data() {
+          return image.data;
+        },
+      }
+    : { width, height, channels: 3, data: image.data };
 }
 
 function timed(size: Size, make: () => Fitted["content"]): Fitted {

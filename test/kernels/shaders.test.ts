@@ -24,7 +24,7 @@ import { webgpuOrSkip } from "../support/webgpu.js";
 const gpu = await webgpuOrSkip(["backend=null"]);
 const KERNELS = join(REPOSITORY, "src", "kernels", "wgsl");
 /** Appended to other kernels, not run by themselves. */
-const MODULES = new Set(["activation", "decode", "pixels_bytes", "storage_f16", "storage_f32"]);
+const MODULES = new Set(["activation", "decode", "pixels_bytes", "pixels_texture", "storage_f16", "storage_f32"]);
 
 describe.skipIf(!gpu)("shaders", () => {
   let context: DeviceContext;
@@ -58,8 +58,8 @@ describe.skipIf(!gpu)("shaders", () => {
 
   it("compiles the letterbox", async () => {
     const content = { x: 0, y: 0, contentWidth: 1, contentHeight: 1, index: 0, grey: 114 };
-    const call = letterboxCall({ ...content, width: 4, height: 4, sourceWidth: 1, sourceBytes: 3 });
-    await pipelines.pipeline(call, new Set());
+    const sizes = { ...content, width: 4, height: 4, sourceWidth: 1, sourceBytes: 3 };
+    for (const from of ["bytes", "texture"] as const) await pipelines.pipeline(letterboxCall(sizes, from), new Set());
     compiled.add("letterbox");
   });
 

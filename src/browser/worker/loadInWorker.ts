@@ -45,7 +45,7 @@ export async function loadInWorker(
   source: WeightSource | readonly WeightSource[],
   options: LoadInWorkerOptions = {},
 ): Promise<WorkerModel> {
-  const { createWorker, signal, onProgress, onNote, backend, half, threads, cache, config } = options;
+  const { createWorker, signal, onProgress, onNote, backend, half, threads, cache, config, fitPictures } = options;
   const sources = (Array.isArray(source) ? source : [source as WeightSource]).map(absolute);
   let host: Started;
   try {
@@ -58,7 +58,7 @@ export async function loadInWorker(
   }
   return WorkerModel.open(
     host,
-    { sources, options: { backend, half, threads, cache, config } },
+    { sources, options: { backend, half, threads, cache, config, fitPictures } },
     {
       signal,
       onProgress,

@@ -18,8 +18,8 @@
 import storageF16 from "./storage_f16.wgsl";
 import storageF32 from "./storage_f32.wgsl";
 
-/** How a dispatch uses a binding. `uniform` is for the kernel's `Params`. */
-export type Access = "read" | "write" | "uniform";
+/** How a dispatch uses a binding. `uniform` is for the kernel's `Params`, `texture` for a picture that is read. */
+export type Access = "read" | "write" | "uniform" | "texture";
 
 export interface BindingSlot {
   readonly name: string;

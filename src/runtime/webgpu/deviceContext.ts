@@ -2,6 +2,7 @@
 
 import { DeviceError, DeviceLostError, DisposedError, EngineError, LimitError } from "../../errors.js";
 import { type Counters, type MutableCounters, newCounters } from "./counters.js";
+import { TextureUsage } from "./flags.js";
 
 export interface DeviceOptions {
   /** `navigator.gpu`, or what `create([])` of the npm package `webgpu` gives. */
@@ -129,6 +130,19 @@ export class DeviceContext {
   destroyBuffer(buffer: GPUBuffer): void {
     this.counters.buffersDestroyed++;
     buffer.destroy();
+  }
+
+  /** For pictures that a browser copies into it; counted as a buffer. */
+  createTexture(width: number, height: number): GPUTexture {
+    this.counters.buffersCreated++;
+    const { COPY_DST, TEXTURE_BINDING, RENDER_ATTACHMENT } = TextureUsage;
+    const usage = COPY_DST | TEXTURE_BINDING | RENDER_ATTACHMENT;
+    return this.device.createTexture({ size: [width, height], format: "rgba8unorm", usage, label: "picture" });
+  }
+
+  destroyTexture(texture: GPUTexture): void {
+    this.counters.buffersDestroyed++;
+    texture.destroy();
   }
 
   submit(commands: GPUCommandBuffer): void {

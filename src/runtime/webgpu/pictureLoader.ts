@@ -1,10 +1,10 @@
 /**
- * Pictures into the input of a plan: their bytes are uploaded as they are, and a dispatch a picture before those of the plan
- * resizes them, lays them on grey and makes floats of them.
+ * Pictures into the input of a plan: their bytes are uploaded as they are, or what a browser shows is copied into a texture,
+ * and a dispatch a picture before those of the plan resizes them, lays them on grey and makes floats of them.
  */
 
 import { LimitError, ShapeError } from "../../errors.js";
-import { letterboxCall, paramsBytes } from "../../kernels/wgsl/index.js";
+import { type KernelCall, letterboxCall, paramsBytes } from "../../kernels/wgsl/index.js";
 import type { FittedPicture, PackedPixels, ResizeAxis } from "../../tensor/index.js";
 import type { Dispatch, Services } from "./bindings.js";
 import type { Upload } from "./constantCache.js";
@@ -29,12 +29,18 @@ export interface LoadTarget {
   readonly shape: readonly number[];
 }
 
+/** Where the pixels of a picture lie, and how the kernel is bound to them. */
+interface Place<T> {
+  readonly source: T;
+  readonly bindGroup: GPUBindGroup;
+}
+
 /** What one picture of a batch needs on the device. */
 interface Slot {
-  source: GPUBuffer;
   readonly taps: GPUBuffer;
   readonly params: GPUBuffer;
-  bindGroup: GPUBindGroup;
+  bytes?: Place<GPUBuffer>;
+  texture?: Place<GPUTexture>;
   columns?: ResizeAxis;
   rows?: ResizeAxis;
 }
@@ -53,7 +59,10 @@ export class PictureLoader {
 
   /** Bytes on the device. */
   get bytes(): number {
-    return this.slots.reduce((sum, { source, taps, params }) => sum + source.size + taps.size + params.size, 0);
+    return this.slots.reduce((sum, { taps, params, bytes, texture }) => {
+      const drawn = texture ? texture.source.width * texture.source.height * 4 : 0;
+      return sum + taps.size + params.size + (bytes?.source.size ?? 0) + drawn;
+    }, 0);
   }
 
   /**
@@ -76,30 +85,41 @@ export class PictureLoader {
       }
       const [sourceWidth, sourceBytes] = [pixels.width, pixels.channels];
       const sizes = { width, height, x, y, contentWidth, contentHeight, index, grey, sourceWidth, sourceBytes };
-      const call = letterboxCall(sizes);
+      this.slots[index] ??= this.newSlot(index);
+      const slot = this.slots[index];
+      const drawn = this.loadDrawn(slot, letterboxCall(sizes, "texture"), pixels);
+      const call = letterboxCall(sizes, drawn ? "texture" : "bytes");
+      const { bindGroup } = drawn ?? this.loadBytes(slot, call, pixels);
       const pipeline = await pipelines.pipeline(call, new Set());
-      const slot = this.slot(index, pixels, pipelines.layout(call, new Set()));
-      this.write(slot.source, pixels);
       if (slot.columns !== columns || slot.rows !== rows) {
         queue.writeBuffer(slot.taps, 0, packTaps(columns, rows));
         Object.assign(slot, { columns, rows });
       }
       if (call.params) queue.writeBuffer(slot.params, 0, paramsBytes(call.params));
-      leads.push({ pipeline, bindGroup: slot.bindGroup, workgroups: call.workgroups });
+      leads.push({ pipeline, bindGroup, workgroups: call.workgroups });
     }
     return leads;
   }
 
   dispose(): void {
     const { context, constants } = this.services;
-    for (const { source, taps, params } of this.slots.splice(0)) {
-      for (const buffer of [source, taps, params]) context.destroyBuffer(buffer);
+    for (const { taps, params, bytes, texture } of this.slots.splice(0)) {
+      for (const buffer of [taps, params, ...(bytes ? [bytes.source] : [])]) context.destroyBuffer(buffer);
+      if (texture) context.destroyTexture(texture.source);
     }
     constants.release(this.levels);
   }
 
-  /** The picture's slot, with room for its pixels: made once, grown where a larger picture comes. */
-  private slot(index: number, pixels: PackedPixels, layout: GPUBindGroupLayout): Slot {
+  private newSlot(index: number): Slot {
+    const { context } = this.services;
+    const [, , height, width] = this.target.shape;
+    const { STORAGE, UNIFORM, COPY_DST } = BufferUsage;
+    const taps = context.createBuffer((width + height) * 16, STORAGE | COPY_DST, `taps ${index}`);
+    return { taps, params: context.createBuffer(48, UNIFORM | COPY_DST, `picture params ${index}`) };
+  }
+
+  /** A buffer with the picture's bytes: made once, grown where a larger picture comes. */
+  private loadBytes(slot: Slot, call: KernelCall, pixels: PackedPixels): Place<GPUBuffer> {
     const { context } = this.services;
     const bytes = Math.ceil((pixels.width * pixels.height * pixels.channels) / 4) * 4;
     const { maxStorageBufferBindingSize } = context.device.limits;
@@ -109,32 +129,44 @@ export class PictureLoader {
         { bytes, maxStorageBufferBindingSize },
       );
     }
-    const known = this.slots[index];
-    if (known && known.source.size >= bytes) return known;
-    const storage = BufferUsage.STORAGE | BufferUsage.COPY_DST;
-    const source = context.createBuffer(bytes, storage, `picture ${index}`);
-    if (known) {
-      context.destroyBuffer(known.source);
-      known.source = source;
-      known.bindGroup = this.bind(known, layout);
-      return known;
+    if (!slot.bytes || slot.bytes.source.size < bytes) {
+      if (slot.bytes) context.destroyBuffer(slot.bytes.source);
+      const source = context.createBuffer(bytes, BufferUsage.STORAGE | BufferUsage.COPY_DST, "picture");
+      slot.bytes = { source, bindGroup: this.bind({ buffer: source }, slot, call) };
     }
-    const [, , height, width] = this.target.shape;
-    const taps = context.createBuffer((width + height) * 16, storage, `taps ${index}`);
-    const params = context.createBuffer(48, BufferUsage.UNIFORM | BufferUsage.COPY_DST, `picture params ${index}`);
-    const made: Slot = { source, taps, params, bindGroup: this.bind({ source, taps, params }, layout) };
-    this.slots[index] = made;
-    return made;
+    this.write(slot.bytes.source, pixels);
+    return slot.bytes;
   }
 
-  private bind(
-    { source, taps, params }: Pick<Slot, "source" | "taps" | "params">,
-    layout: GPUBindGroupLayout,
-  ): GPUBindGroup {
+  /** A texture with the picture, which a browser copies there; undefined where it does not or there is nothing to copy. */
+  private loadDrawn(
+    slot: Slot,
+    call: KernelCall,
+    { width, height, drawable }: PackedPixels,
+  ): Place<GPUTexture> | undefined {
     const { context } = this.services;
+    const { device } = context;
+    if (!drawable || Math.max(width, height) > device.limits.maxTextureDimension2D) return undefined;
+    const known = slot.texture?.source;
+    if (!slot.texture || !known || known.width < width || known.height < height) {
+      if (known) context.destroyTexture(known);
+      const source = context.createTexture(Math.max(width, known?.width ?? 0), Math.max(height, known?.height ?? 0));
+      slot.texture = { source, bindGroup: this.bind(source.createView(), slot, call) };
+    }
+    try {
+      const destination = { texture: slot.texture.source, colorSpace: "srgb", premultipliedAlpha: false } as const;
+      device.queue.copyExternalImageToTexture({ source: drawable }, destination, [width, height]);
+    } catch {
+      return undefined;
+    }
+    return slot.texture;
+  }
+
+  private bind(source: GPUBindingResource, { taps, params }: Slot, call: KernelCall): GPUBindGroup {
+    const { context, pipelines } = this.services;
     const { buffer, offset, size } = this.target;
     const resources = [
-      { buffer: source },
+      source,
       { buffer: taps },
       { buffer: this.levels.buffer },
       { buffer, offset, size },
@@ -143,7 +175,7 @@ export class PictureLoader {
     context.counters.bindGroupsCreated++;
     return context.device.createBindGroup({
       label: "letterbox",
-      layout,
+      layout: pipelines.layout(call, new Set()),
       entries: resources.map((resource, binding) => ({ binding, resource })),
     });
   }

@@ -5,7 +5,7 @@ import { type Access, type KernelCall, kernelText } from "../../kernels/wgsl/ind
 import type { DeviceContext } from "./deviceContext.js";
 import { ShaderStage } from "./flags.js";
 
-const BUFFER_TYPES: Readonly<Record<Access, GPUBufferBindingType>> = {
+const BUFFER_TYPES: Readonly<Record<Exclude<Access, "texture">, GPUBufferBindingType>> = {
   read: "read-only-storage",
   write: "storage",
   uniform: "uniform",
@@ -81,7 +81,7 @@ export class PipelineCache {
         entries: accesses.map((access, binding) => ({
           binding,
           visibility: ShaderStage.COMPUTE,
-          buffer: { type: BUFFER_TYPES[access] },
+          ...(access === "texture" ? { texture: {} } : { buffer: { type: BUFFER_TYPES[access] } }),
         })),
       });
       layout = { bindGroup, pipeline: device.createPipelineLayout({ bindGroupLayouts: [bindGroup] }) };

@@ -19,7 +19,7 @@ export interface WebGpuOptions extends DeviceOptions {
   /**
    * Resize pictures on the device. Default: not on adapters that are emulated on the CPU, where the CPU's own code is faster.
    */
-  readonly fitPictures?: boolean;
+  readonly fitPictures?: boolean | undefined;
 }
 
 export interface WebGpuBackend extends Backend {
