@@ -3,7 +3,15 @@
 export { type CalibrationMethod, type QuantizeOptions, quantize } from "./compress/quantize/index.js";
 export * from "./errors.js";
 export type { RgbImage } from "./image/types.js";
-export type { Backend, BackendName, ComputeDType, MemoryUse, NodeTiming } from "./runtime/backend.js";
+export type {
+  Backend,
+  BackendName,
+  CandidateOutputs,
+  CandidateRows,
+  ComputeDType,
+  MemoryUse,
+  NodeTiming,
+} from "./runtime/backend.js";
 export { type Comparison, compare, type DType, type Float32Tensor, type HostTensor, tensor } from "./tensor/index.js";
 export * from "./tracking/index.js";
 export { Model, type Result } from "./yolov5/model.js";
