@@ -11,6 +11,8 @@ export type {
   ComputeDType,
   MemoryUse,
   NodeTiming,
+  TuneOptions,
+  TuneReport,
 } from "./runtime/backend.js";
 export { type Comparison, compare, type DType, type Float32Tensor, type HostTensor, tensor } from "./tensor/index.js";
 export * from "./tracking/index.js";

@@ -5,6 +5,7 @@ import type { OnProgress } from "./node/download.js";
 import { EMBEDDED_MODEL } from "./node/knownModels.js";
 import { type PictureSource, readPictureSource } from "./node/pictureSource.js";
 import { type OpenedWeights, openWeights, type WeightSource } from "./node/weightSource.js";
+import type { TuneOptions } from "./runtime/backend.js";
 import { computeDTypeFor, createMember } from "./yolov5/loadModel.js";
 import { Model } from "./yolov5/model.js";
 
@@ -30,6 +31,11 @@ export interface LoadOptions {
   readonly threads?: number | undefined;
   /** float16 storage on backends that have it. */
   readonly half?: boolean | undefined;
+  /**
+   * WebGPU: measure which kernels are the fastest on this device before an input size runs first; kept for later starts. `true`,
+   * or what to tell and when to stop.
+   */
+  readonly tune?: boolean | TuneOptions | undefined;
   /** Progress of downloads, in bytes. */
   readonly onProgress?: OnProgress | undefined;
   /** Sentences about what was decided or adjusted on the way. */
@@ -66,6 +72,7 @@ export async function load(
       createMember(opened, backend, {
         path,
         dtype: computeDTypeFor(opened, backend, options),
+        tune: options.tune === true ? {} : options.tune || undefined,
         onNote: options.onNote,
       }),
     );

@@ -23,6 +23,8 @@ export interface LoadOptions {
    * through the CPU. Default: on hardware adapters.
    */
   readonly fitPictures?: boolean | undefined;
+  /** WebGPU: measure which kernels are the fastest on this device before an input size runs first. Default false. */
+  readonly tune?: boolean | undefined;
   /** Progress of downloads, in bytes. */
   readonly onProgress?: OnProgress | undefined;
   /** Sentences about what was decided on the way, also later (a device that was lost and opened again). */
@@ -70,7 +72,12 @@ export async function load(
   try {
     signal?.throwIfAborted();
     const members = opened.map(({ model, path }) =>
-      createMember(model, backend, { path, dtype: computeDTypeFor(model, backend, options), onNote }),
+      createMember(model, backend, {
+        path,
+        dtype: computeDTypeFor(model, backend, options),
+        tune: options.tune ? {} : undefined,
+        onNote,
+      }),
     );
     const read = (source: PictureSource) => readPictureSource(source, backend.fitsPictures === true);
     return new Model(members, backend, read);

@@ -61,6 +61,10 @@ export class RenewingBackend implements Backend {
     return this.backend.fitsPictures === true;
   }
 
+  get tunes(): boolean {
+    return this.backend.tunes ?? false;
+  }
+
   /** What runs now. */
   get current(): Backend {
     return this.backend;

@@ -21,6 +21,7 @@ export interface DetectFlags extends CommonFlags {
   readonly square?: boolean;
   readonly batchSize: number;
   readonly half?: boolean;
+  readonly tune?: boolean;
   readonly augment?: boolean;
   readonly confThres: number;
   readonly iouThres: number;
@@ -96,6 +97,7 @@ export interface BenchFlags extends Omit<CommonFlags, "backend"> {
   readonly imgsz?: readonly number[];
   readonly batchSize: number;
   readonly half?: boolean;
+  readonly tune?: boolean;
   readonly source?: string;
   readonly iterations: number;
   readonly warmup: number;

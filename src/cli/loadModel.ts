@@ -8,6 +8,7 @@ import { normalizeNames } from "../yolov5/names.js";
 import type { Output } from "./output.js";
 import { DownloadProgress } from "./progress.js";
 import { grouped } from "./table.js";
+import { tuneWithBar } from "./tuning.js";
 import { readModelConfig, readNames } from "./yamlFile.js";
 
 export type CliModel = Model<PictureSource>;
@@ -17,6 +18,7 @@ export interface LoadFlags {
   readonly backend: BackendChoice;
   readonly threads?: number | undefined;
   readonly half?: boolean | undefined;
+  readonly tune?: boolean | undefined;
   readonly cfg?: string | undefined;
   readonly data?: string | undefined;
   /** False where nothing is computed: how it would be is then nobody's business. Default true. */
@@ -33,6 +35,7 @@ export async function loadModel(flags: LoadFlags, output: Output): Promise<CliMo
       backend: flags.backend,
       threads: flags.threads,
       half: flags.half,
+      tune: flags.tune ? tuneWithBar(output) : undefined,
       config,
       signal: output.io.signal,
       onProgress: progress.onProgress,

@@ -5,6 +5,7 @@ import type { Backend, BackendName } from "../runtime/backend.js";
 import { createCpuBackend } from "../runtime/cpu/cpuBackend.js";
 import { createGpujsBackend } from "../runtime/gpujs/index.js";
 import { createWebGpuBackend } from "../runtime/webgpu/index.js";
+import { tuningStore } from "./tuningStore.js";
 import { mayHaveVulkan } from "./vulkan.js";
 import { openWasm } from "./wasm.js";
 
@@ -40,7 +41,7 @@ async function openGpu(): Promise<GPU> {
 }
 
 async function openWebGpu(hardwareOnly = false): Promise<Backend> {
-  return createWebGpuBackend({ gpu: await openGpu(), hardwareOnly });
+  return createWebGpuBackend({ gpu: await openGpu(), hardwareOnly, tuningStore });
 }
 
 /**

@@ -8,6 +8,29 @@ export type BackendName = "cpu" | "wasm" | "webgpu" | "gpujs";
 /** Storage type of activations and weights on the device. */
 export type ComputeDType = "float32" | "float16" | "int8";
 
+/** What tuning found out. */
+export interface TuneReport {
+  /** Convolutions of different shapes that were not known yet. */
+  readonly shapes: number;
+  /** How many of them got another kernel. */
+  readonly changed: number;
+  /** Sum of their times with the usual kernels, and with the chosen ones. */
+  readonly usualMs: number;
+  readonly tunedMs: number;
+  /** Kernels that gave other numbers than the usual ones. */
+  readonly rejected: readonly string[];
+}
+
+export interface TuneOptions {
+  readonly onProgress?:
+    | ((progress: { readonly done: number; readonly total: number; readonly kernel: string }) => void)
+    | undefined;
+  readonly onReport?: ((report: TuneReport) => void) | undefined;
+  readonly signal?: AbortSignal | undefined;
+  /** No further kernel is tried after so long. Default 120. */
+  readonly seconds?: number | undefined;
+}
+
 export interface CompileOptions {
   /** Default `float32`. */
   readonly dtype?: ComputeDType;
@@ -17,6 +40,8 @@ export interface CompileOptions {
    */
   readonly keepTaps?: boolean;
   readonly signal?: AbortSignal;
+  /** First measure which kernels are the fastest for this graph, where the backend has several (`Backend.tunes`). */
+  readonly tune?: TuneOptions | undefined;
 }
 
 export interface NodeTiming {
@@ -95,6 +120,8 @@ export interface Backend {
   readonly int8?: boolean;
   /** True where `compile` takes dtype `float16`. */
   readonly float16?: boolean;
+  /** True where `compile` takes `tune`. */
+  readonly tunes?: boolean;
   /** True where executables have `runPictures` and it is faster than resizing on the CPU. */
   readonly fitsPictures?: boolean;
   compile(graph: Graph, options?: CompileOptions): Promise<Executable>;

@@ -1,7 +1,7 @@
 /** Checkpoint bytes → members of a model: opened, recognised, put on a backend. */
 
 import { EngineError } from "../errors.js";
-import type { Backend, ComputeDType } from "../runtime/backend.js";
+import type { Backend, ComputeDType, TuneOptions } from "../runtime/backend.js";
 import { openCheckpoint } from "../weights/index.js";
 import type { Checkpoint, ModuleNode } from "../weights/types.js";
 import { architecture } from "./config/architectures.js";
@@ -17,6 +17,8 @@ export interface MemberOptions {
   /** Name for messages and `info.path`. */
   readonly path: string;
   readonly dtype?: ComputeDType | undefined;
+  /** Choose kernels by measuring, for every new input shape. */
+  readonly tune?: TuneOptions | undefined;
   /** Told what shows only when the model runs: float16 that cannot hold its numbers. */
   readonly onNote?: ((note: string) => void) | undefined;
   /** Model description (yaml content) for a bare state dict. */
@@ -104,8 +106,9 @@ export function computeDTypeFor(
 export function createMember(opened: OpenedModel, backend: Backend, options: MemberOptions): Member {
   return aboutFile(options.path, () => {
     taskOf(opened.module, options.path);
-    const { dtype, onNote } = options;
-    const network = new Network(opened.module, backend, { dtype, onNote });
+    const { dtype, tune, onNote } = options;
+    if (tune && !backend.tunes) onNote?.(`tune: ${backend.name} has no kernels to choose from`);
+    const network = new Network(opened.module, backend, { dtype, tune, onNote });
     return { network, info: factsOf(opened, network, options.path) };
   });
 }

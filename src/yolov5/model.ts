@@ -1,7 +1,14 @@
 /** The public model: pictures in, results out. Preprocessing, networks (one, or several as an ensemble), NMS, masks. */
 
 import { DisposedError, OptionError, UnsupportedError } from "../errors.js";
-import type { Backend, CandidateOutputs, ComputeDType, MemoryUse, NodeTiming } from "../runtime/backend.js";
+import type {
+  Backend,
+  CandidateOutputs,
+  ComputeDType,
+  MemoryUse,
+  NodeTiming,
+  TuneOptions,
+} from "../runtime/backend.js";
 import type { HostTensor } from "../tensor/index.js";
 import { augmentInputs, concatenatePredictions, mergeAugmented } from "./augment.js";
 import { softmax } from "./classify.js";
@@ -169,6 +176,20 @@ export class Model<Source = unknown> {
     else await this.inferRows({ shape: tensor.shape, tensor });
   }
 
+  /**
+   * Measures, where the backend has several kernels (WebGPU), which are the fastest on this device for an input size
+   * (rounded up as `detect` does; `detect` lays out pictures with `fit: "rect"` in sizes of their own), and uses them from then on.
+   * Runs go on meanwhile. In Node the choice is kept for later starts.
+   * @throws the signal's reason.
+   */
+  async tune(
+    options: TuneOptions & { readonly imgsz?: number | readonly [number, number]; readonly batch?: number } = {},
+  ): Promise<void> {
+    if (this.disposed) throw new DisposedError("the model");
+    const [h, w] = this.preprocessor.inputSize(options.imgsz);
+    for (const { network } of this.members) await network.tune([options.batch ?? 1, 3, h, w], options);
+  }
+
   /** Outputs of named modules (`model.9`, `model.9.cv1`) for one input, NCHW; of an ensemble its first member's. */
   async tap(names: readonly string[], input: HostTensor): Promise<Map<string, HostTensor>> {
     const { network } = this.members[0];
@@ -241,6 +262,8 @@ export class Model<Source = unknown> {
   private async runBatch(batch: readonly Prepared[], options: ResolvedOptions): Promise<Result[]> {
     const started = performance.now();
     const input = this.inputOf(batch);
+    const preprocess = (performance.now() - started) / batch.length;
+    for (const { network } of this.members) await network.tuneFirst(input.shape);
     const ready = performance.now();
     const outputs =
       this.task === "classify"
@@ -251,7 +274,7 @@ export class Model<Source = unknown> {
     const began = Math.max(ready, this.ranAt);
     this.ranAt = ran;
     const results = this.postprocess(batch, input.shape, outputs, options, {
-      preprocess: (ready - started) / batch.length,
+      preprocess,
       inference: (ran - began) / batch.length,
       ran,
     });

@@ -2,7 +2,7 @@
 
 import { DisposedError, invariant, LimitError, PrecisionError, ShapeError } from "../errors.js";
 import { type FoldCache, type Graph, optimize } from "../ops/index.js";
-import type { Backend, CandidateOutputs, ComputeDType, Executable, RunInput } from "../runtime/backend.js";
+import type { Backend, CandidateOutputs, ComputeDType, Executable, RunInput, TuneOptions } from "../runtime/backend.js";
 import { elementCount, type FittedPicture, formatShape, type HostTensor, tensor } from "../tensor/index.js";
 import type { ModuleNode } from "../weights/types.js";
 import type { Size } from "./boxes.js";
@@ -21,12 +21,20 @@ interface Plan {
   readonly executable: Promise<Executable>;
   /** Calls that use it now: a plan in use is never dropped. */
   users: number;
+  /** Another one took its place: to be disposed of when its last call ends. */
+  retired?: boolean;
+}
+
+function dispose({ executable }: Plan): void {
+  void executable.then((e) => e.dispose()).catch(() => undefined);
 }
 
 export interface NetworkOptions {
   /** Compiled input shapes that are kept. Default 4. */
   readonly maxPlans?: number | undefined;
   readonly dtype?: ComputeDType | undefined;
+  /** Measure which kernels are the fastest before a new input shape runs, where the backend has several. */
+  readonly tune?: TuneOptions | undefined;
   /** Told when float16 turns out not to hold the network's numbers. */
   readonly onNote?: ((note: string) => void) | undefined;
 }
@@ -38,6 +46,7 @@ export class Network {
   readonly head: HeadFacts;
   private readonly forms: WeightForms = createWeightForms();
   private readonly folds: FoldCache = new WeakMap();
+  private readonly tuneOptions: TuneOptions | undefined;
   private readonly onNote: (note: string) => void;
   private precision: ComputeDType;
   private readonly plans = new Map<string, Plan>();
@@ -50,6 +59,7 @@ export class Network {
     this.module = module;
     this.backend = backend;
     this.precision = options.dtype ?? "float32";
+    this.tuneOptions = options.tune;
     this.onNote = options.onNote ?? (() => undefined);
     this.maxPlans = options.maxPlans ?? 4;
     this.head = this.build([1, 3, 128, 128]).head;
@@ -98,7 +108,7 @@ export class Network {
       // Most recently used last.
       this.plans.delete(key);
     } else {
-      const executable = this.backend.compile(this.graph(shape), { dtype });
+      const executable = this.compile(shape, dtype, this.tuneOptions);
       plan = { key, dtype, executable, users: 0 };
     }
     this.plans.set(key, plan);
@@ -112,7 +122,37 @@ export class Network {
     } finally {
       plan.users--;
       this.evict();
+      if (plan.retired && plan.users === 0) dispose(plan);
     }
+  }
+
+  /** Compiles, which tunes, a shape that is new: so that nobody takes that time for an inference's. */
+  async tuneFirst(shape: readonly number[]): Promise<void> {
+    if (!this.tuneOptions || !this.backend.tunes) return;
+    const [n, c, h, w] = shape;
+    await this.with([n, c, h, w], async () => undefined);
+  }
+
+  private compile(shape: InputShape, dtype: ComputeDType, tune: TuneOptions | undefined): Promise<Executable> {
+    return this.backend.compile(this.graph(shape), { dtype, tune: this.backend.tunes ? tune : undefined });
+  }
+
+  /**
+   * Measures which kernels are the fastest for an input shape and uses them from then on. Runs go on meanwhile, with the
+   * kernels of before.
+   * @throws the signal's reason; what the backend's compiler throws.
+   */
+  async tune(shape: InputShape, options: TuneOptions): Promise<void> {
+    if (this.disposed) throw new DisposedError("the model");
+    const { dtype } = this;
+    const key = `${dtype} ${shape.join("x")}`;
+    const executable = await this.compile(shape, dtype, options);
+    const old = this.plans.get(key);
+    if (this.disposed) executable.dispose();
+    else this.plans.set(key, { key, dtype, executable: Promise.resolve(executable), users: 0 });
+    if (old) old.retired = true;
+    if (old?.users === 0) dispose(old);
+    this.evict();
   }
 
   /**
@@ -182,7 +222,7 @@ export class Network {
 
   dispose(): void {
     this.disposed = true;
-    for (const plan of this.plans.values()) void plan.executable.then((e) => e.dispose()).catch(() => undefined);
+    for (const plan of this.plans.values()) dispose(plan);
     this.plans.clear();
   }
 
@@ -190,7 +230,7 @@ export class Network {
     for (const plan of this.plans.values()) {
       if (plan.users > 0 || (this.plans.size <= this.maxPlans && plan.dtype === this.dtype)) continue;
       this.plans.delete(plan.key);
-      void plan.executable.then((e) => e.dispose()).catch(() => undefined);
+      dispose(plan);
     }
   }
 }

@@ -165,8 +165,9 @@ describe.skipIf(chromiumMissing())("the graphics device in a page", () => {
       const notes: string[] = [];
       const onNote = (note: string) => notes.push(note);
       const model = await engine.load("models/codes.safetensors", { backend: "webgpu", half: true, onNote });
+      const ms = performance.now() - started;
       await model.detect({ data: new Uint8Array(64 * 64 * 3), width: 64, height: 64 });
-      return { notes, dtype: model.device.dtype, ms: performance.now() - started };
+      return { notes, dtype: model.device.dtype, ms };
     });
     expect(found.notes).toEqual([expect.stringMatching(/^half: float16 is not to be had on webgpu .*float32$/)]);
     expect(found.dtype).toBe("float32");

@@ -65,6 +65,27 @@ describe("plans", () => {
     expect(record.compiled).toEqual(["1×3×32×32", "1×3×64×64", "1×3×96×96"]);
   });
 
+  it("tune puts a plan in the place of one that may be in use, and leaves it to its calls", async () => {
+    const { network, record } = networkOf({ tunes: true });
+    let release = (): void => undefined;
+    const gate = new Promise<void>((resolve) => {
+      release = resolve;
+    });
+    const busy = network.with([1, 3, 32, 32], () => gate);
+    await network.tune([1, 3, 32, 32], {});
+    expect(record.compiled).toEqual(["1×3×32×32", "1×3×32×32 tuned"]);
+    await network.forward(input(32));
+    await settle();
+    expect(record.disposed).toEqual([]);
+    release();
+    await busy;
+    await settle();
+    expect(record.disposed).toEqual(["1×3×32×32"]);
+    await network.tune([1, 3, 32, 32], {});
+    await settle();
+    expect(record.disposed).toEqual(["1×3×32×32", "1×3×32×32"]);
+  });
+
   it("a plan that failed to compile is tried again", async () => {
     let fail = true;
     const { network, record } = networkOf({

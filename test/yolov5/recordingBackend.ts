@@ -17,6 +17,8 @@ export interface Recording {
 export interface RecordingOptions {
   /** How long a run takes, in ms. */
   readonly delay?: number;
+  /** Takes `tune`, and marks what was compiled with it. */
+  readonly tunes?: boolean;
   /** Called before each compilation; may throw. */
   readonly onCompile?: (shape: string) => void;
 }
@@ -41,10 +43,11 @@ export function recordingBackend(options: RecordingOptions = {}): { backend: Bac
     name: "wasm",
     adapter: "nothing",
     software: false,
-    async compile(graph) {
+    tunes: options.tunes ?? false,
+    async compile(graph, { tune } = {}) {
       const shape = graph.values[graph.inputs[0]].shape.join("×");
       options.onCompile?.(shape);
-      record.compiled.push(shape);
+      record.compiled.push(tune ? `${shape} tuned` : shape);
       return executableOf(graph, shape);
     },
     dispose() {

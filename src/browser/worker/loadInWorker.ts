@@ -45,7 +45,8 @@ export async function loadInWorker(
   source: WeightSource | readonly WeightSource[],
   options: LoadInWorkerOptions = {},
 ): Promise<WorkerModel> {
-  const { createWorker, signal, onProgress, onNote, backend, half, threads, cache, config, fitPictures } = options;
+  const { createWorker, signal, onProgress, onNote, backend, half, tune, threads, cache, config, fitPictures } =
+    options;
   const sources = (Array.isArray(source) ? source : [source as WeightSource]).map(absolute);
   let host: Started;
   try {
@@ -58,7 +59,7 @@ export async function loadInWorker(
   }
   return WorkerModel.open(
     host,
-    { sources, options: { backend, half, threads, cache, config, fitPictures } },
+    { sources, options: { backend, half, tune, threads, cache, config, fitPictures } },
     {
       signal,
       onProgress,

@@ -42,7 +42,7 @@ export type Request =
   | {
       readonly type: "load";
       readonly sources: readonly WeightSource[];
-      readonly options: Pick<LoadOptions, "backend" | "half" | "threads" | "cache" | "config" | "fitPictures">;
+      readonly options: Pick<LoadOptions, "backend" | "half" | "tune" | "threads" | "cache" | "config" | "fitPictures">;
     }
   /** Runs the network. With `keep` the prediction stays in the worker under the request's id until it is released. */
   | {

@@ -13,6 +13,7 @@ import { checkImageSize } from "../../yolov5/options.js";
 import { graphFlops } from "../flops.js";
 import type { Output } from "../output.js";
 import { DownloadProgress } from "../progress.js";
+import { tuneWithBar } from "../tuning.js";
 import type { OwnEngine } from "./engine.js";
 import { benchInput } from "./input.js";
 
@@ -21,6 +22,8 @@ export interface OwnEngineOptions {
   readonly backend: BackendChoice;
   readonly config: unknown;
   readonly half: boolean;
+  /** Choose kernels by measuring first. */
+  readonly tune: boolean;
   readonly imgsz: readonly [number, number] | undefined;
   readonly batch: number;
   readonly picture: RgbImage | undefined;
@@ -33,6 +36,7 @@ export async function openOwnEngine(options: OwnEngineOptions, output: Output): 
   const { weights, batch } = options;
   const open = await prepare(options, output);
   const onNote = (note: string): void => output.line(`note: ${note}`);
+  if (options.tune) await tuneFirst(open(), options, output);
   const started = performance.now();
   const opened = open();
   const backend = await openBackend(options.backend, { onNote, threads: options.threads });
@@ -76,6 +80,23 @@ export async function openOwnEngine(options: OwnEngineOptions, output: Output): 
   } catch (error) {
     backend.dispose();
     throw error;
+  }
+}
+
+/** On a backend of its own, so that the cold start that is timed afterwards is one. */
+async function tuneFirst(opened: OpenedModel, options: OwnEngineOptions, output: Output): Promise<void> {
+  const backend = await openBackend(options.backend);
+  try {
+    const onNote = (note: string): void => output.line(`note: ${note}`);
+    const tune = tuneWithBar(output);
+    const dtype = computeDTypeFor(opened, backend, { half: options.half });
+    const { network, info } = createMember(opened, backend, { path: options.weights, dtype, tune, onNote });
+    const usual = info.task === "classify" ? ([224, 224] as const) : ([640, 640] as const);
+    const [h, w] = options.imgsz ?? usual;
+    if (backend.tunes) await network.tune([options.batch, 3, h, w], tune);
+    network.dispose();
+  } finally {
+    backend.dispose();
   }
 }
 

@@ -36,9 +36,12 @@ async function measureAll(flags: BenchFlags, output: Output, engines: BenchEngin
   const own: OwnEngine[] = [];
   for (const weights of flags.weights ?? ["random:yolov5n"]) {
     for (const backend of flags.backend ?? ["auto"]) {
-      const { batchSize: batch, half = false } = flags;
+      const { batchSize: batch, half = false, tune = false } = flags;
       const imgsz = heightWidth(flags.imgsz);
-      const engine = await openOwnEngine({ weights, backend, config, half, imgsz, batch, picture, threads }, output);
+      const engine = await openOwnEngine(
+        { weights, backend, config, half, tune, imgsz, batch, picture, threads },
+        output,
+      );
       engines.push(engine);
       own.push(engine);
     }

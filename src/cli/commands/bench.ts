@@ -3,6 +3,7 @@
 import { type Command, InvalidArgumentError } from "commander";
 import { PEER_NAMES } from "../bench/peers/catalogue.js";
 import type { BenchFlags } from "../flags.js";
+import { TUNE_HELP } from "../tuning.js";
 import { BACKEND_LIST, backend, imageSize, list, positive, whole } from "../values.js";
 import { addCommonOptions, type Start, WEIGHTS_HELP } from "./common.js";
 
@@ -38,6 +39,7 @@ export function defineBench(program: Command, start: Start): void {
     .option("--imgsz <px...>", "input size: one number, or height width (default: 640; classification 224)", imageSize)
     .option("--batch-size <n>", "pictures in one forward pass", whole(1), 1)
     .option("--half", "float16 where the backend has it")
+    .option("--tune", TUNE_HELP)
     .option("--threads <n>", "threads of every engine on the CPU (default: one a core)", whole(1))
     .option("--source <picture>", "a picture as input instead of noise")
     .optionsGroup("How long:")

@@ -3,6 +3,7 @@
 import { type Command, Option } from "commander";
 import { TRACKER_ALGORITHMS } from "../../tracking/options.js";
 import type { DetectFlags } from "../flags.js";
+import { TUNE_HELP } from "../tuning.js";
 import { classList, fraction, imageSize, list, whole } from "../values.js";
 import { addCommonOptions, type Start, WEIGHTS_HELP } from "./common.js";
 
@@ -39,6 +40,7 @@ export function defineDetect(program: Command, start: Start): void {
     .option("--square", "letterbox to the full imgsz, as exported models do, instead of the smallest rectangle")
     .option("--batch-size <n>", "pictures of one input size that share a forward pass", whole(1), 1)
     .option("--half", "float16 where the backend has it")
+    .option("--tune", TUNE_HELP)
     .option("--augment", "test-time augmentation: three scales, one mirrored (detection)")
     .option(
       "--cfg <yaml>",

@@ -1,6 +1,7 @@
 /** `yolov5 val`: the flags of val.py v7.0 with its defaults, and a few more. */
 
 import { type Command, Option } from "commander";
+import { TUNE_HELP } from "../tuning.js";
 import type { ValFlags } from "../val/flags.js";
 import { fraction, list, whole } from "../values.js";
 import { addCommonOptions, type Start, WEIGHTS_HELP } from "./common.js";
@@ -37,6 +38,7 @@ export function defineVal(program: Command, start: Start): void {
     .option("--batch-size <n>", "pictures that share an input shape (32 is val.py's)", whole(1), 32)
     .option("--forward-batch <n>", "pictures that share a forward pass; changes the speed only", whole(1), 1)
     .option("--half", "float16 where the backend has it")
+    .option("--tune", TUNE_HELP)
     .option("--augment", "test-time augmentation: three scales, one mirrored (detection)")
     .option(
       "--cfg <yaml>",

@@ -18,8 +18,8 @@ export async function runVal(flags: ValFlags, output: Output): Promise<number> {
       { path: flags.data },
     );
   }
-  const { weights, backend, threads, half, cfg } = flags;
-  const model = await loadModel({ weights, backend, threads, half, cfg }, output);
+  const { weights, backend, threads, half, tune, cfg } = flags;
+  const model = await loadModel({ weights, backend, threads, half, tune, cfg }, output);
   try {
     describeModel(model, output);
     return model.task === "classify"

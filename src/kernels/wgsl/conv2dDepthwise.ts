@@ -4,7 +4,7 @@ import { activationOverrides } from "./activation.js";
 import activation from "./activation.wgsl";
 import source from "./conv2d_depthwise.wgsl";
 import { type ConvKernel, RESIDUAL_WORD, sizeWords, windowWords } from "./convProblem.js";
-import { defineKernel, foldWorkgroups } from "./kernel.js";
+import { defineKernel, foldWorkgroups, sourceText } from "./kernel.js";
 import { pixelCount } from "./stored.js";
 
 const kernel = defineKernel(
@@ -17,6 +17,7 @@ const kernel = defineKernel(
 export const conv2dDepthwise: ConvKernel = {
   name: kernel.name,
   features: [],
+  text: sourceText(kernel),
   supports: (p) => p.groups > 1 && p.groups === p.inChannels && p.outChannels === p.inChannels && p.plainInput,
   call(problem) {
     return {

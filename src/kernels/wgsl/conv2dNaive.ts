@@ -4,7 +4,7 @@ import { activationOverrides } from "./activation.js";
 import activation from "./activation.wgsl";
 import source from "./conv2d_naive.wgsl";
 import { type ConvKernel, inputKey, RESIDUAL_WORD, sizeWords, windowWords } from "./convProblem.js";
-import { defineKernel, foldWorkgroups } from "./kernel.js";
+import { defineKernel, foldWorkgroups, sourceText } from "./kernel.js";
 import { pixelCount } from "./stored.js";
 
 const kernel = defineKernel(
@@ -17,6 +17,7 @@ const kernel = defineKernel(
 export const conv2dNaive: ConvKernel = {
   name: kernel.name,
   features: [],
+  text: sourceText(kernel),
   supports: (problem) => problem.groups === 1 || problem.plainInput,
   call(problem) {
     const { input, output, groups } = problem;

@@ -8,7 +8,7 @@ import activation from "./activation.wgsl";
 import directSource from "./conv2d_direct.wgsl";
 import subgroupSource from "./conv2d_subgroup.wgsl";
 import { type ConvKernel, inputKey, packTiles, RESIDUAL_WORD, sizeWords, windowWords } from "./convProblem.js";
-import { defineKernel, foldWorkgroups, type Kernel } from "./kernel.js";
+import { defineKernel, foldWorkgroups, type Kernel, sourceText } from "./kernel.js";
 import { pixelCount } from "./stored.js";
 
 const TILE_PIXELS = 4;
@@ -21,6 +21,7 @@ function registerKernel(kernel: Kernel): ConvKernel {
   return {
     name: kernel.name,
     features: kernel.features,
+    text: sourceText(kernel),
     supports: (problem) => problem.groups === 1,
     call(problem) {
       const { input, output } = problem;

@@ -6,7 +6,7 @@ import pointwiseSource from "./conv2d_1x1.wgsl";
 import tiledSource from "./conv2d_tiled.wgsl";
 import { type ConvKernel, type ConvProblem, inputKey, packTiles, RESIDUAL_WORD } from "./convProblem.js";
 import { type ConvTile, chooseTile, tileGrid, tileHeader, tileName, tileQuads } from "./convTiles.js";
-import { defineKernel, foldWorkgroups, type Kernel, type KernelCall } from "./kernel.js";
+import { defineKernel, foldWorkgroups, type Kernel, type KernelCall, sourceText } from "./kernel.js";
 import { pixelCount } from "./stored.js";
 
 const bindings = { x: "read", weight: "read", bias: "read", residual: "read", y: "write" } as const;
@@ -58,6 +58,7 @@ export function conv2dTiled(fixed?: ConvTile): ConvKernel {
   return {
     name: tiled.name,
     features: [],
+    text: sourceText(tiled),
     supports: (problem) => problem.groups === 1,
     call: (problem) => call(tiled, problem, tileOf(problem), windowSizes(problem)),
     packing: (problem) => `tiles${tileQuads(tileOf(problem))}:${inputKey(problem)}`,
@@ -75,6 +76,7 @@ export function conv2d1x1(fixed?: ConvTile): ConvKernel {
   return {
     ...general,
     name: pointwise.name,
+    text: sourceText(pointwise),
     supports: ({ groups, kernel, stride, padding }) =>
       groups === 1 && [...kernel, ...stride].every((v) => v === 1) && padding.every((v) => v === 0),
     call: (problem) => call(pointwise, problem, fixed ?? chooseTile(problem), {}),

@@ -34,6 +34,8 @@ export interface ConvProblem {
 export interface ConvKernel {
   readonly name: string;
   readonly features: readonly GPUFeatureName[];
+  /** Its shader, to tell versions apart. */
+  readonly text: string;
   supports(problem: ConvProblem): boolean;
   call(problem: ConvProblem): KernelCall;
   /** Names the order of weights; equal names mean equal bytes for equal weights. */

@@ -95,6 +95,11 @@ export function defineKernel(
   };
 }
 
+/** A kernel's own text and that of its modules, without what a call adds. */
+export function sourceText({ source, modules }: Kernel): string {
+  return [source, ...modules].join("\n");
+}
+
 /**
  * The WGSL text of a call. `shared` holds the indices of `read` bindings whose buffer the same dispatch writes elsewhere:
  * WebGPU forbids read and read_write of one buffer in a dispatch even on disjoint ranges, but allows read_write for both.

@@ -8,6 +8,7 @@ import { BufferUsage } from "./flags.js";
 import { type MemoryPlan, planMemory, plannedBytes } from "./memoryPlan.js";
 import type { PipelineCache } from "./pipelineCache.js";
 import { type Operand, type Plan, type Step, type Tensor, tensorBytes } from "./plan.js";
+import type { TuningTable } from "./tuning.js";
 
 export interface Dispatch {
   readonly step: Step;
@@ -22,6 +23,7 @@ export interface Services {
   readonly context: DeviceContext;
   readonly pipelines: PipelineCache;
   readonly constants: ConstantCache;
+  readonly tuning: TuningTable;
 }
 
 export class DevicePlan {

@@ -68,7 +68,16 @@ function foldedInput(lowering: Lowering, id: ValueId): BlockedTensor {
   return made;
 }
 
-export function lowerConv2d(lowering: Lowering, node: NodeOf<"conv2d">, kernels: readonly ConvKernel[]): void {
+/** A kernel for a problem of a node, or undefined for the usual one. */
+export type ConvChoice = (problem: ConvProblem, node: string) => ConvKernel | undefined;
+
+/** `kernels`: in order of preference, after what `choice` wants. */
+export function lowerConv2d(
+  lowering: Lowering,
+  node: NodeOf<"conv2d">,
+  kernels: readonly ConvKernel[],
+  choice?: ConvChoice,
+): void {
   const { attrs, inputs } = node;
   const weight = lowering.constant(inputs[1]);
   const bias = attrs.hasBias ? lowering.constant(inputs[2]) : undefined;
@@ -97,7 +106,7 @@ export function lowerConv2d(lowering: Lowering, node: NodeOf<"conv2d">, kernels:
     inputChannels: channelsOfStored(x.map),
     plainInput: isPlain(x.map),
   };
-  const kernel = kernels.find((candidate) => candidate.supports(problem));
+  const kernel = choice?.(problem, node.name) ?? kernels.find((candidate) => candidate.supports(problem));
   if (!kernel) {
     throw new UnsupportedError(`conv2d: no kernel for ${node.name} among ${kernels.map((k) => k.name).join(", ")}`);
   }

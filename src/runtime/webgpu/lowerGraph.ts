@@ -2,7 +2,7 @@
 
 import type { ConvKernel } from "../../kernels/wgsl/index.js";
 import { type Graph, opOf, type ValueId } from "../../ops/index.js";
-import { lowerConv2d, lowerConvTranspose2d } from "./lowerConv.js";
+import { type ConvChoice, lowerConv2d, lowerConvTranspose2d } from "./lowerConv.js";
 import { Lowering } from "./lowering.js";
 import { lowerOp } from "./lowerOps.js";
 import { placeValues } from "./placement.js";
@@ -10,13 +10,14 @@ import type { Plan, Tensor } from "./plan.js";
 
 /**
  * `keep`: values whose storages nothing may overwrite. `convKernels`: in order of preference. `half`: pictures and weights of
- * convolutions in float16.
+ * convolutions in float16. `choice`: goes before the preference.
  */
 export function lowerGraph(
   graph: Graph,
   convKernels: readonly ConvKernel[],
   keep: ReadonlySet<ValueId>,
   half = false,
+  choice?: ConvChoice,
 ): Plan {
   const lowering = new Lowering(graph, placeValues(graph, keep), half);
   const inputs = graph.inputs.map((id) => {
@@ -29,7 +30,7 @@ export function lowerGraph(
     const descs = (ids: readonly ValueId[]) => ids.map((id) => graph.values[id]);
     lowering.begin(node);
     const before = lowering.steps.length;
-    if (node.type === "conv2d") lowerConv2d(lowering, node, convKernels);
+    if (node.type === "conv2d") lowerConv2d(lowering, node, convKernels, choice);
     else if (node.type === "convTranspose2d") lowerConvTranspose2d(lowering, node);
     else lowerOp(lowering, node);
     const working = lowering.steps.slice(before).findLast((step) => !step.isCopy);

@@ -2,7 +2,7 @@
 
 import { DisposedError, OptionError, UnsupportedError } from "../../errors.js";
 import { type Graph, type MergeCache, mergeSiblings } from "../../ops/index.js";
-import type { Backend, CompileOptions } from "../backend.js";
+import type { Backend, CompileOptions, TuneOptions } from "../backend.js";
 import { DevicePlan, type Services } from "./bindings.js";
 import { Compiled } from "./compiled.js";
 import { ConstantCache } from "./constantCache.js";
@@ -10,8 +10,11 @@ import { convKernels } from "./convKernels.js";
 import type { Counters } from "./counters.js";
 import { DeviceContext, type DeviceOptions } from "./deviceContext.js";
 import { type ExecutableHost, type Wanted, WebGpuExecutable } from "./executable.js";
+import type { ConvChoice } from "./lowerConv.js";
 import { lowerGraph } from "./lowerGraph.js";
 import { PipelineCache } from "./pipelineCache.js";
+import { tune } from "./tuner.js";
+import { type TuningStore, TuningTable, tuningKey } from "./tuning.js";
 
 export interface WebGpuOptions extends DeviceOptions {
   /** Name in `CONV_KERNELS`: convolutions use this kernel wherever it can do them, for tests and benches of one variant. */
@@ -20,6 +23,8 @@ export interface WebGpuOptions extends DeviceOptions {
    * Resize pictures on the device. Default: not on adapters that are emulated on the CPU, where the CPU's own code is faster.
    */
   readonly fitPictures?: boolean | undefined;
+  /** Keeps what `tune` found out, and gives it back at the next start. Default: nothing is kept. */
+  readonly tuningStore?: TuningStore | undefined;
 }
 
 export interface WebGpuBackend extends Backend {
@@ -56,6 +61,10 @@ class Implementation implements WebGpuBackend, ExecutableHost {
     return this.services.context.device.features.has("shader-f16");
   }
 
+  get tunes(): boolean {
+    return true;
+  }
+
   get fitsPictures(): boolean {
     return this.options.fitPictures ?? !this.software;
   }
@@ -82,16 +91,37 @@ class Implementation implements WebGpuBackend, ExecutableHost {
     }
     signal?.throwIfAborted();
     const keep = new Set(keepTaps ? graph.taps.values() : []);
-    return WebGpuExecutable.create(graph, { keep, half: dtype === "float16" }, this);
+    const half = dtype === "float16";
+    if (options.tune) await this.tune(graph, half, options.tune);
+    return WebGpuExecutable.create(graph, { keep, half }, this);
   }
 
   async prepare(graph: Graph, { keep, half }: Wanted): Promise<Compiled> {
     const services = await this.current();
     services.context.check();
+    const { convKernel } = this.options;
+    const usual = convKernels(services.context, convKernel);
+    const { features } = services.context.device;
+    // A kept table may be of a device with more features, or damaged.
+    const tuned: ConvChoice = (problem) => {
+      const kernel = convKernel === undefined ? services.tuning.kernel(problem, half) : undefined;
+      return kernel?.features.every((feature) => features.has(feature)) && kernel.supports(problem)
+        ? kernel
+        : undefined;
+    };
     const merged = mergeSiblings(graph, this.merged);
-    const kernels = convKernels(services.context, this.options.convKernel);
-    const plan = lowerGraph(merged, kernels, keep, half);
+    const plan = lowerGraph(merged, usual, keep, half, tuned);
     return new Compiled(merged, plan, await DevicePlan.create(plan, services), services);
+  }
+
+  private async tune(graph: Graph, half: boolean, options: TuneOptions): Promise<void> {
+    const services = await this.current();
+    services.context.check();
+    const usual = convKernels(services.context, this.options.convKernel);
+    const known = services.tuning.size;
+    await tune({ graph: mergeSiblings(graph, this.merged), half, services, usual }, options);
+    const { key, size } = services.tuning;
+    if (size > known) await this.options.tuningStore?.save(key, services.tuning.text());
   }
 
   dispose(): void {
@@ -113,7 +143,9 @@ class Implementation implements WebGpuBackend, ExecutableHost {
 
 async function openServices(options: WebGpuOptions): Promise<Services> {
   const context = await DeviceContext.create(options);
-  return { context, pipelines: new PipelineCache(context), constants: new ConstantCache(context) };
+  const tuning = new TuningTable(tuningKey(context));
+  tuning.read(await options.tuningStore?.load(tuning.key));
+  return { context, pipelines: new PipelineCache(context), constants: new ConstantCache(context), tuning };
 }
 
 /**

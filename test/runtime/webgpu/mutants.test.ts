@@ -14,6 +14,7 @@ import { CONV_KERNELS } from "../../../src/runtime/webgpu/index.js";
 import { lowerGraph } from "../../../src/runtime/webgpu/lowerGraph.js";
 import { PipelineCache } from "../../../src/runtime/webgpu/pipelineCache.js";
 import type { Plan, Step } from "../../../src/runtime/webgpu/plan.js";
+import { TuningTable, tuningKey } from "../../../src/runtime/webgpu/tuning.js";
 import { allClose } from "../../../src/tensor/index.js";
 import { buildCase, CONV_CASES, convProblemOf, GROUP_CASES, type OpCase, OTHER_CASES } from "../../support/opCases.js";
 import { webgpuOrSkip } from "../../support/webgpu.js";
@@ -52,7 +53,8 @@ describe.skipIf(!gpu)("one wrong element", () => {
   beforeAll(async () => {
     if (!gpu) return;
     const context = await DeviceContext.create({ gpu });
-    services = { context, pipelines: new PipelineCache(context), constants: new ConstantCache(context) };
+    const tuning = new TuningTable(tuningKey(context));
+    services = { context, pipelines: new PipelineCache(context), constants: new ConstantCache(context), tuning };
   });
   afterAll(() => services?.context.dispose());
 

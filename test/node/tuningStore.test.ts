@@ -1,0 +1,55 @@
+/** The file that keeps what tuning found out: a cache that nothing may depend on. */
+
+import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, expect, it, vi } from "vitest";
+import { tuningPath, tuningStore } from "../../src/node/tuningStore.js";
+
+let folder: string;
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), "yolov5-tuning-"));
+  vi.stubEnv("YOLOV5_CACHE", join(folder, "cache"));
+});
+afterEach(async () => {
+  vi.unstubAllEnvs();
+  await rm(folder, { recursive: true, force: true });
+});
+
+it("gives back what was kept, by adapter, and leaves no other file", async () => {
+  expect(await tuningStore.load("a")).toBeUndefined();
+  await tuningStore.save("a", "1");
+  await tuningStore.save("b", "2");
+  await tuningStore.save("a", "3");
+  expect([await tuningStore.load("a"), await tuningStore.load("b")]).toEqual(["3", "2"]);
+  expect(await readdir(join(folder, "cache"))).toEqual(["webgpu-tuning.json"]);
+});
+
+it("keeps the newest tables only", async () => {
+  for (let i = 0; i < 12; i++) await tuningStore.save(`adapter ${i}`, `${i}`);
+  expect(await tuningStore.load("adapter 0")).toBeUndefined();
+  expect(await tuningStore.load("adapter 11")).toBe("11");
+  expect(Object.keys(JSON.parse(await readFile(tuningPath(), "utf8")).tables)).toHaveLength(8);
+});
+
+it.each([
+  "",
+  "{",
+  "null",
+  '{"version":2,"tables":{"a":"1"}}',
+  '{"version":1,"tables":null}',
+  '{"version":1,"tables":{"a":1}}',
+])("takes %j for nothing, and writes over it", async (text) => {
+  await tuningStore.save("x", "");
+  await writeFile(tuningPath(), text);
+  expect(await tuningStore.load("a")).toBeUndefined();
+  await tuningStore.save("a", "1");
+  expect(await tuningStore.load("a")).toBe("1");
+});
+
+it("does not mind a folder that cannot be", async () => {
+  await writeFile(join(folder, "file"), "");
+  vi.stubEnv("YOLOV5_CACHE", join(folder, "file", "cache"));
+  await tuningStore.save("a", "1");
+  expect(await tuningStore.load("a")).toBeUndefined();
+});

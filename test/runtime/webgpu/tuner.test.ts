@@ -1,0 +1,151 @@
+/** Tuning: what is measured and kept, that a wrong kernel never wins, that a kept table spares the measuring. */
+
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { type ConvKernel, conv2dNaive } from "../../../src/kernels/wgsl/index.js";
+import type { Graph } from "../../../src/ops/index.js";
+import type { TuneReport } from "../../../src/runtime/backend.js";
+import { ConstantCache } from "../../../src/runtime/webgpu/constantCache.js";
+import { DeviceContext } from "../../../src/runtime/webgpu/deviceContext.js";
+import { CONV_KERNELS, type TuningStore, type WebGpuBackend } from "../../../src/runtime/webgpu/index.js";
+import { PipelineCache } from "../../../src/runtime/webgpu/pipelineCache.js";
+import { tune } from "../../../src/runtime/webgpu/tuner.js";
+import { TuningTable, tuningKey, USUAL } from "../../../src/runtime/webgpu/tuning.js";
+import { compare } from "../../../src/tensor/index.js";
+import { tinyNetwork } from "../../support/blocks.js";
+import { randomTensor } from "../../support/random.js";
+import { openBackend, webgpuOrSkip } from "../../support/webgpu.js";
+
+const gpu = await webgpuOrSkip();
+const GRAPH: Graph = tinyNetwork(16, 32);
+const INPUTS = [randomTensor([1, 3, 32, 32], 3)];
+
+/** Keeps tables in memory, and how often each was asked for. */
+class MemoryStore implements TuningStore {
+  readonly tables = new Map<string, string>();
+  async load(key: string) {
+    return this.tables.get(key);
+  }
+  async save(key: string, text: string) {
+    this.tables.set(key, text);
+  }
+}
+
+describe.skipIf(!gpu)("tuning", () => {
+  const open: WebGpuBackend[] = [];
+  afterEach(() => {
+    for (const backend of open.splice(0)) backend.dispose();
+  });
+
+  async function tuned(tuningStore: TuningStore) {
+    if (!gpu) throw new Error("no adapter");
+    const backend = await openBackend(gpu, { tuningStore });
+    open.push(backend);
+    const reports: TuneReport[] = [];
+    const kernels: string[] = [];
+    const executable = await backend.compile(GRAPH, {
+      tune: { onReport: (report) => reports.push(report), onProgress: ({ kernel }) => kernels.push(kernel) },
+    });
+    return { backend, executable, report: reports[0], kernels };
+  }
+
+  it("measures every shape once, keeps it, and gives the same numbers", async () => {
+    const store = new MemoryStore();
+    const first = await tuned(store);
+    expect(first.report.shapes).toBeGreaterThan(5);
+    expect(first.report.tunedMs).toBeLessThanOrEqual(first.report.usualMs);
+    expect(first.report.rejected).toEqual([]);
+    expect(first.kernels.length).toBeGreaterThan(2);
+    const [text] = store.tables.values();
+    expect(Object.keys(JSON.parse(text))).toHaveLength(first.report.shapes);
+
+    const usual = await first.backend.compile(GRAPH, {});
+    const [plain] = await (await openPlain()).run(INPUTS);
+    for (const executable of [first.executable, usual]) {
+      expect(compare((await executable.run(INPUTS))[0], plain).nmse).toBeLessThanOrEqual(1e-10);
+    }
+    // The next start finds the table and measures nothing.
+    const second = await tuned(store);
+    expect(second.report.shapes).toBe(0);
+    expect(second.kernels).toEqual([]);
+  });
+
+  async function openPlain() {
+    if (!gpu) throw new Error("no adapter");
+    const backend = await openBackend(gpu);
+    open.push(backend);
+    return backend.compile(GRAPH);
+  }
+
+  it("uses what a table says, and leaves out what is damaged", async () => {
+    const store = new MemoryStore();
+    const { backend } = await tuned(store);
+    const [[key, text]] = store.tables;
+    const problems = Object.keys(JSON.parse(text));
+    store.tables.set(
+      key,
+      JSON.stringify({ ...Object.fromEntries(problems.map((p) => [p, "conv2d_naive"])), x: 7, y: "z" }),
+    );
+    const again = await tuned(store);
+    expect(again.report.shapes).toBe(0);
+    const kernels = new Set(
+      (await again.executable.profile(INPUTS)).flatMap((t) => (t.type === "conv2d" && t.flops > 0 ? [t.kernel] : [])),
+    );
+    expect([...kernels]).toEqual(["conv2d_naive"]);
+    expect(backend.software ? kernels.has("conv2d_subgroup 4x16") : false).toBe(false);
+    for (const broken of ["{", "null", "[]", '"text"', '{"a":{}}']) {
+      store.tables.set(key, broken);
+      expect((await tuned(store)).report.shapes).toBe(problems.length);
+    }
+  });
+
+  it("stops when told to, and keeps nothing then", async () => {
+    if (!gpu) return;
+    const store = new MemoryStore();
+    const backend = await openBackend(gpu, { tuningStore: store });
+    open.push(backend);
+    const controller = new AbortController();
+    const onProgress = () => controller.abort(new Error("enough"));
+    const work = backend.compile(GRAPH, { tune: { onProgress, signal: controller.signal } });
+    await expect(work).rejects.toThrow("enough");
+    expect(store.tables.size).toBe(0);
+  });
+});
+
+describe.skipIf(!gpu)("a competition", () => {
+  let context: DeviceContext;
+  beforeEach(async () => {
+    if (gpu) context = await DeviceContext.create({ gpu });
+  });
+  afterEach(() => context?.dispose());
+
+  const run = async (candidates: ReadonlyMap<string, ConvKernel>) => {
+    const tuning = new TuningTable(tuningKey(context));
+    const services = { context, pipelines: new PipelineCache(context), constants: new ConstantCache(context), tuning };
+    const reports: TuneReport[] = [];
+    await tune(
+      { graph: GRAPH, half: false, services, usual: [conv2dNaive], candidates },
+      { onReport: (report) => reports.push(report) },
+    );
+    return { report: reports[0], table: JSON.parse(tuning.text()) as Record<string, string> };
+  };
+
+  it("is never won by a kernel with wrong numbers, however fast", async () => {
+    const subgroup = CONV_KERNELS.get("conv2d_direct");
+    if (!subgroup) throw new Error("no kernel");
+    // Computes one workgroup only, and is done in no time.
+    const wrong: ConvKernel = { ...subgroup, call: (p) => ({ ...subgroup.call(p), workgroups: [1, 1, 1] }) };
+    const { report, table } = await run(new Map([["conv2d_direct", wrong]]));
+    expect(report.rejected).toEqual(["conv2d_direct"]);
+    expect(report.changed).toBe(0);
+    expect(new Set(Object.values(table))).toEqual(new Set([USUAL]));
+  });
+
+  it("has another key when a shader, an adapter or the kernels are others", () => {
+    const key = tuningKey(context);
+    expect(tuningKey(context)).toBe(key);
+    expect(key).toContain(context.adapterName);
+    const changed = new Map([...CONV_KERNELS].map(([name, kernel]) => [name, { ...kernel, text: `${kernel.text} ` }]));
+    expect(tuningKey(context, changed)).not.toBe(key);
+    expect(tuningKey(context, new Map([...CONV_KERNELS].slice(1)))).not.toBe(key);
+  });
+});
