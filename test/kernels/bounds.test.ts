@@ -123,7 +123,7 @@ describe.skipIf(!gpu)("kernels stay within their outputs", () => {
   const lower = (opCase: OpCase, name = "conv2d_naive", half = false): Plan => {
     const kernel = CONV_KERNELS.get(name);
     if (!kernel || !general) throw new Error(`no kernel ${name}`);
-    return lowerGraph(buildCase(opCase).graph, [kernel, general], new Set(), half);
+    return lowerGraph(buildCase(opCase).graph, { kernels: [kernel, general], half });
   };
 
   it.each([...OTHER_CASES, ...GROUP_CASES])("$name", async (opCase) => {

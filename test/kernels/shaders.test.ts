@@ -11,6 +11,7 @@ import {
   findOverflowCall,
   kernelText,
   letterboxCall,
+  maxPoolChainCall,
   storedTensor,
 } from "../../src/kernels/wgsl/index.js";
 import { DeviceContext } from "../../src/runtime/webgpu/deviceContext.js";
@@ -40,7 +41,7 @@ describe.skipIf(!gpu)("shaders", () => {
   it.each([...CONV_KERNELS])("compile all cases with %s", async (_, kernel) => {
     for (const opCase of [...OTHER_CASES, ...CONV_CASES, ...GROUP_CASES]) {
       const { graph } = buildCase(opCase);
-      const steps = [false, true].flatMap((half) => lowerGraph(graph, [kernel, conv2dNaive], new Set(), half).steps);
+      const steps = [false, true].flatMap((half) => lowerGraph(graph, { kernels: [kernel, conv2dNaive], half }).steps);
       for (const { call } of steps) {
         await pipelines.pipeline(call, new Set());
         // As where inputs and output are slices of one concat.
@@ -54,6 +55,14 @@ describe.skipIf(!gpu)("shaders", () => {
   it("compiles the look for numbers beyond float16", async () => {
     await pipelines.pipeline(findOverflowCall(storedTensor(1, 4, 2, 2, 8), 0), new Set());
     compiled.add("find_overflow");
+  });
+
+  it("compiles three pools in one", async () => {
+    for (const pixelBytes of [16, 8] as const) {
+      const call = { ...maxPoolChainCall(storedTensor(1, 4, 20, 20, pixelBytes), 5), half: pixelBytes === 8 };
+      for (const shared of [new Set<number>(), new Set([0, 1, 2])]) await pipelines.pipeline(call, shared);
+      compiled.add(call.kernel.name);
+    }
   });
 
   it("compiles the letterbox", async () => {

@@ -1,25 +1,32 @@
 /** A graph becomes a plan: dispatches, the storages they touch, where inputs go and outputs come from. */
 
 import type { ConvKernel } from "../../kernels/wgsl/index.js";
-import { type Graph, opOf, type ValueId } from "../../ops/index.js";
+import { type Graph, type Node, opOf, type ValueId } from "../../ops/index.js";
 import { type ConvChoice, lowerConv2d, lowerConvTranspose2d } from "./lowerConv.js";
 import { Lowering } from "./lowering.js";
 import { lowerOp } from "./lowerOps.js";
 import { placeValues } from "./placement.js";
 import type { Plan, Tensor } from "./plan.js";
+import { lowerPoolChain, poolChains } from "./poolChains.js";
 
-/**
- * `keep`: values whose storages nothing may overwrite. `convKernels`: in order of preference. `half`: pictures and weights of
- * convolutions in float16. `choice`: goes before the preference.
- */
-export function lowerGraph(
-  graph: Graph,
-  convKernels: readonly ConvKernel[],
-  keep: ReadonlySet<ValueId>,
-  half = false,
-  choice?: ConvChoice,
-): Plan {
+export interface LowerOptions {
+  /** Convolution kernels in order of preference. */
+  readonly kernels: readonly ConvKernel[];
+  /** Goes before that order. */
+  readonly choice?: ConvChoice | undefined;
+  /** Values whose storages nothing may overwrite. */
+  readonly keep?: ReadonlySet<ValueId>;
+  /** Pictures and weights of convolutions in float16. */
+  readonly half?: boolean;
+  /** SPPF's three pools in one dispatch, in workgroup memory. */
+  readonly chainPools?: boolean;
+}
+
+export function lowerGraph(graph: Graph, options: LowerOptions): Plan {
+  const { kernels, choice, keep = new Set(), half = false, chainPools = false } = options;
   const lowering = new Lowering(graph, placeValues(graph, keep), half);
+  const chains = chainPools ? poolChains(graph) : new Map<Node, readonly ValueId[]>();
+  const pooled = new Set<ValueId>();
   const inputs = graph.inputs.map((id) => {
     const upload = lowering.plainOutput(id);
     // Written before the first dispatch.
@@ -30,9 +37,13 @@ export function lowerGraph(
     const descs = (ids: readonly ValueId[]) => ids.map((id) => graph.values[id]);
     lowering.begin(node);
     const before = lowering.steps.length;
-    if (node.type === "conv2d") lowerConv2d(lowering, node, convKernels, choice);
+    const chain = chains.get(node);
+    if (pooled.has(node.outputs[0])) continue;
+    if (node.type === "conv2d") lowerConv2d(lowering, node, kernels, choice);
     else if (node.type === "convTranspose2d") lowerConvTranspose2d(lowering, node);
-    else lowerOp(lowering, node);
+    else if (node.type === "maxPool2d" && chain && lowerPoolChain(lowering, node, chain)) {
+      for (const id of chain) pooled.add(id);
+    } else lowerOp(lowering, node);
     const working = lowering.steps.slice(before).findLast((step) => !step.isCopy);
     if (working) working.flops = opOf(node).flops(descs(node.inputs), descs(node.outputs), node.attrs);
   }

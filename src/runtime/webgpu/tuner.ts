@@ -67,12 +67,13 @@ const median = (values: readonly number[]): number => [...values].sort((a, b) =>
 /** The network with one kernel wherever the choice gives it: its outputs, and ms by problem. */
 async function measure(setting: TunerSetting, inputs: readonly HostTensor[], wanted: ConvChoice, usualMs = 0) {
   const { graph, half, services, usual } = setting;
+  const chainPools = !services.context.software;
   const problems = new Map<string, string>();
   const choice: ConvChoice = (problem, node) => {
     problems.set(node, problemKey(problem, half));
     return wanted(problem, node);
   };
-  const plan = lowerGraph(graph, usual, new Set(), half, choice);
+  const plan = lowerGraph(graph, { kernels: usual, half, choice, chainPools });
   const compiled = new Compiled(graph, plan, await DevicePlan.create(plan, services), services);
   const host = { prepare: async () => compiled };
   const executable = await WebGpuExecutable.create(graph, { keep: new Set(), half }, host);
@@ -110,14 +111,15 @@ export async function tune(setting: TunerSetting, options: TuneOptions): Promise
   const open = new Map<string, ConvKernel>();
   const supporters = new Map<string, ConvKernel>();
   const candidates = setting.candidates ?? suitable(setting);
-  lowerGraph(graph, usual, new Set(), half, (problem) => {
+  const look: ConvChoice = (problem) => {
     const key = problemKey(problem, half);
     const first = usual.find((kernel) => kernel.supports(problem));
     if (table.get(key) !== undefined || !first) return undefined;
     open.set(key, first);
     for (const [name, kernel] of candidates) if (kernel.supports(problem)) supporters.set(name, kernel);
     return undefined;
-  });
+  };
+  lowerGraph(graph, { kernels: usual, half, choice: look });
   const report = { shapes: open.size, changed: 0, usualMs: 0, tunedMs: 0, rejected: [] as string[] };
   if (open.size > 0) {
     const total = supporters.size + 2;

@@ -23,6 +23,8 @@ export interface WebGpuOptions extends DeviceOptions {
    * Resize pictures on the device. Default: not on adapters that are emulated on the CPU, where the CPU's own code is faster.
    */
   readonly fitPictures?: boolean | undefined;
+  /** SPPF's pools as one dispatch. Default: on hardware adapters. */
+  readonly chainPools?: boolean | undefined;
   /** Keeps what `tune` found out, and gives it back at the next start. Default: nothing is kept. */
   readonly tuningStore?: TuningStore | undefined;
 }
@@ -110,7 +112,9 @@ class Implementation implements WebGpuBackend, ExecutableHost {
         : undefined;
     };
     const merged = mergeSiblings(graph, this.merged);
-    const plan = lowerGraph(merged, usual, keep, half, tuned);
+    // Workgroup memory and barriers are slow where the CPU emulates them.
+    const chainPools = this.options.chainPools ?? !services.context.software;
+    const plan = lowerGraph(merged, { kernels: usual, choice: tuned, keep, half, chainPools });
     return new Compiled(merged, plan, await DevicePlan.create(plan, services), services);
   }
 

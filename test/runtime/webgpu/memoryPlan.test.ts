@@ -14,7 +14,7 @@ const KERNELS = [conv2dDepthwise, conv2d1x1(), conv2dTiled(), conv2dNaive];
 const NO_LIMIT = 2 ** 40;
 
 function lower(graph: Graph, keepAll = false): Plan {
-  return lowerGraph(graph, KERNELS, new Set(keepAll ? graph.taps.values() : []));
+  return lowerGraph(graph, { kernels: KERNELS, keep: new Set(keepAll ? graph.taps.values() : []), chainPools: true });
 }
 
 /** Pairs of storages that are alive at one step and overlap in memory. */

@@ -62,7 +62,7 @@ describe.skipIf(!gpu)("one wrong element", () => {
   const planOf = (opCase: OpCase, name = "conv2d_naive"): Plan => {
     const kernel = CONV_KERNELS.get(name);
     if (!kernel || !general) throw new Error(`no kernel ${name}`);
-    return lowerGraph(buildCase(opCase).graph, [kernel, general], new Set());
+    return lowerGraph(buildCase(opCase).graph, { kernels: [kernel, general] });
   };
 
   /** Whether the case, with this step of its plan broken, still passes. */
