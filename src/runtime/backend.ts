@@ -31,6 +31,12 @@ export interface TuneOptions {
   readonly seconds?: number | undefined;
 }
 
+/** Parts of a compilation, in their order. */
+export type CompileStage = "graph" | "lowering" | "kernels" | "weights";
+
+/** Told what a part took; a part that comes in pieces is told piece by piece. */
+export type OnStage = (stage: CompileStage, ms: number) => void;
+
 export interface CompileOptions {
   /** Default `float32`. */
   readonly dtype?: ComputeDType;
@@ -42,6 +48,8 @@ export interface CompileOptions {
   readonly signal?: AbortSignal;
   /** First measure which kernels are the fastest for this graph, where the backend has several (`Backend.tunes`). */
   readonly tune?: TuneOptions | undefined;
+  /** Told what the parts of this compilation took, by backends that have them. */
+  readonly onStage?: OnStage | undefined;
 }
 
 export interface NodeTiming {
@@ -109,6 +117,17 @@ export interface Executable {
   dispose(): void;
 }
 
+/** What a backend has asked of a GPU so far. */
+export interface DeviceCounters {
+  readonly dispatches: number;
+  readonly submits: number;
+  /** Bytes that runs copied back for the host to read. */
+  readonly bytesRead: number;
+  readonly buffersCreated: number;
+  readonly pipelinesCreated: number;
+  readonly bindGroupsCreated: number;
+}
+
 /** Owns its device, caches and memory; several can live side by side. */
 export interface Backend {
   readonly name: BackendName;
@@ -125,5 +144,7 @@ export interface Backend {
   /** True where executables have `runPictures` and it is faster than resizing on the CPU. */
   readonly fitsPictures?: boolean;
   compile(graph: Graph, options?: CompileOptions): Promise<Executable>;
+  /** Of GPUs that count. */
+  counters?(): DeviceCounters;
   dispose(): void;
 }

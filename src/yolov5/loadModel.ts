@@ -1,7 +1,7 @@
 /** Checkpoint bytes → members of a model: opened, recognised, put on a backend. */
 
 import { EngineError } from "../errors.js";
-import type { Backend, ComputeDType, TuneOptions } from "../runtime/backend.js";
+import type { Backend, ComputeDType, OnStage, TuneOptions } from "../runtime/backend.js";
 import { openCheckpoint } from "../weights/index.js";
 import type { Checkpoint, ModuleNode } from "../weights/types.js";
 import { architecture } from "./config/architectures.js";
@@ -21,6 +21,8 @@ export interface MemberOptions {
   readonly tune?: TuneOptions | undefined;
   /** Told what shows only when the model runs: float16 that cannot hold its numbers. */
   readonly onNote?: ((note: string) => void) | undefined;
+  /** Told what the parts of every compilation took. */
+  readonly onStage?: OnStage | undefined;
   /** Model description (yaml content) for a bare state dict. */
   readonly config?: unknown;
 }
@@ -106,9 +108,9 @@ export function computeDTypeFor(
 export function createMember(opened: OpenedModel, backend: Backend, options: MemberOptions): Member {
   return aboutFile(options.path, () => {
     taskOf(opened.module, options.path);
-    const { dtype, tune, onNote } = options;
+    const { dtype, tune, onNote, onStage } = options;
     if (tune && !backend.tunes) onNote?.(`tune: ${backend.name} has no kernels to choose from`);
-    const network = new Network(opened.module, backend, { dtype, tune, onNote });
+    const network = new Network(opened.module, backend, { dtype, tune, onNote, onStage });
     return { network, info: factsOf(opened, network, options.path) };
   });
 }

@@ -2,7 +2,15 @@
 
 import { DisposedError, invariant, LimitError, PrecisionError, ShapeError } from "../errors.js";
 import { type FoldCache, type Graph, optimize } from "../ops/index.js";
-import type { Backend, CandidateOutputs, ComputeDType, Executable, RunInput, TuneOptions } from "../runtime/backend.js";
+import type {
+  Backend,
+  CandidateOutputs,
+  ComputeDType,
+  Executable,
+  OnStage,
+  RunInput,
+  TuneOptions,
+} from "../runtime/backend.js";
 import { elementCount, type FittedPicture, formatShape, type HostTensor, tensor } from "../tensor/index.js";
 import type { ModuleNode } from "../weights/types.js";
 import type { Size } from "./boxes.js";
@@ -37,6 +45,8 @@ export interface NetworkOptions {
   readonly tune?: TuneOptions | undefined;
   /** Told when float16 turns out not to hold the network's numbers. */
   readonly onNote?: ((note: string) => void) | undefined;
+  /** Told what the parts of every compilation took. */
+  readonly onStage?: OnStage | undefined;
 }
 
 export class Network {
@@ -47,6 +57,7 @@ export class Network {
   private readonly forms: WeightForms = createWeightForms();
   private readonly folds: FoldCache = new WeakMap();
   private readonly tuneOptions: TuneOptions | undefined;
+  private readonly onStage: OnStage | undefined;
   private readonly onNote: (note: string) => void;
   private precision: ComputeDType;
   private readonly plans = new Map<string, Plan>();
@@ -60,6 +71,7 @@ export class Network {
     this.backend = backend;
     this.precision = options.dtype ?? "float32";
     this.tuneOptions = options.tune;
+    this.onStage = options.onStage;
     this.onNote = options.onNote ?? (() => undefined);
     this.maxPlans = options.maxPlans ?? 4;
     this.head = this.build([1, 3, 128, 128]).head;
@@ -134,7 +146,11 @@ export class Network {
   }
 
   private compile(shape: InputShape, dtype: ComputeDType, tune: TuneOptions | undefined): Promise<Executable> {
-    return this.backend.compile(this.graph(shape), { dtype, tune: this.backend.tunes ? tune : undefined });
+    const { backend, onStage } = this;
+    const started = performance.now();
+    const graph = this.graph(shape);
+    onStage?.("graph", performance.now() - started);
+    return backend.compile(graph, { dtype, tune: backend.tunes ? tune : undefined, onStage });
   }
 
   /**

@@ -1,9 +1,12 @@
 /** `yolov5 bench`: the contract's rows from real runs, and the statistics. */
 
 import { describe, expect, test } from "vitest";
+import { ColdStart, coldLine } from "../../src/cli/bench/cold.js";
 import type { BenchEngine } from "../../src/cli/bench/engine.js";
+import { frameWork, frameWorkLine } from "../../src/cli/bench/frameWork.js";
 import { benchInput } from "../../src/cli/bench/input.js";
 import { measure, quantile, rowOf } from "../../src/cli/bench/measure.js";
+import { webgpuOrSkip } from "../support/webgpu.js";
 import { cli, EXAMPLE } from "./support.js";
 
 describe("yolov5 bench", () => {
@@ -38,6 +41,8 @@ describe("yolov5 bench", () => {
       batch: 1,
       runs: 3,
     });
+    expect(row.perFrame).toBeNull();
+    expect(Object.keys(row.coldStages)).toEqual(["open", "device", "graph", "firstRun"]);
     for (const key of ["coldMs", "medianMs", "p95Ms", "fps", "gflopsPerSecond", "peakBytes"]) {
       expect(row[key]).toBeGreaterThan(0);
     }
@@ -54,6 +59,82 @@ describe("yolov5 bench", () => {
     const { rows } = JSON.parse(stdout);
     expect(rows.map((row: { batch: number }) => row.batch)).toEqual([2, 2]);
     expect(rows[0].fps).toBeCloseTo(2000 / rows[0].medianMs, 6);
+  });
+});
+
+const gpu = await webgpuOrSkip();
+
+describe("yolov5 bench, details", () => {
+  const argv = ["bench", "--weights", "codes", "--imgsz", "64", "--iterations", "2", "--warmup", "1", "--json", "-"];
+
+  test("a cold start by stage", async () => {
+    const { code, stdout, stderr } = await cli([...argv, "--backend", "wasm", "--threads", "1"]);
+    expect(code).toBe(0);
+    const [row] = JSON.parse(stdout).rows;
+    expect(row.perFrame).toBeNull();
+    const stages = Object.entries<number>(row.coldStages);
+    expect(stages.map(([name]) => name)).toEqual([
+      "open",
+      "device",
+      "graph",
+      "lowering",
+      "kernels",
+      "weights",
+      "firstRun",
+    ]);
+    for (const [, ms] of stages) expect(ms).toBeGreaterThanOrEqual(0);
+    expect(stages.reduce((sum, [, ms]) => sum + ms, 0)).toBeCloseTo(row.coldMs, 6);
+    expect(stderr).toMatch(/^codes float32 on wasm, cold ms: open file [\d.]+, device [\d.]+, .*, first run [\d.]+$/m);
+    expect(stderr).not.toContain("dispatches");
+  });
+
+  test.skipIf(!gpu)("a GPU's work per frame, nothing of which is new", async () => {
+    const { code, stdout, stderr } = await cli([...argv, "--backend", "webgpu"]);
+    expect(code).toBe(0);
+    const [{ perFrame, coldStages, dtype }] = JSON.parse(stdout).rows;
+    expect(dtype).toBe("float32");
+    expect(Object.keys(coldStages)).toContain("kernels");
+    expect(perFrame).toMatchObject({ submits: 1, buffersCreated: 0, pipelinesCreated: 0, bindGroupsCreated: 0 });
+    expect(perFrame.dispatches).toBeGreaterThan(40);
+    // The predictions, [1, rows, 5 + classes] floats.
+    expect(perFrame.bytesRead % (4 * 84)).toBe(0);
+    expect(stderr).toMatch(/ dispatches {2}submits /);
+    expect(stderr).toMatch(
+      /^codes float32 on webgpu, per frame: \d+ dispatches, 1 submit, .* read back, nothing created$/m,
+    );
+  });
+
+  test("work per frame is a mean, and says what is created", () => {
+    const nothing = {
+      dispatches: 5,
+      submits: 2,
+      bytesRead: 7,
+      buffersCreated: 4,
+      pipelinesCreated: 3,
+      bindGroupsCreated: 3,
+    };
+    const after = { ...nothing, dispatches: 25, submits: 4, bytesRead: 4007, buffersCreated: 5 };
+    const work = frameWork(nothing, after, 2);
+    expect(work).toMatchObject({
+      dispatches: 10,
+      submits: 1,
+      bytesRead: 2000,
+      buffersCreated: 0.5,
+      pipelinesCreated: 0,
+    });
+    expect(frameWorkLine(work)).toBe("10 dispatches, 1 submit, 2 kB read back, 0.50 buffers created");
+  });
+
+  test("stages inside a stage count once", async () => {
+    const cold = new ColdStart();
+    await cold.time("firstRun", async () => {
+      await new Promise((resolve) => setTimeout(resolve, 20));
+      cold.add("kernels", 15);
+    });
+    expect(cold.times.kernels).toBe(15);
+    expect(cold.times.firstRun).toBeLessThan(cold.totalMs);
+    cold.add("kernels", 1);
+    expect(coldLine({ kernels: 16, open: 1 })).toBe("open file 1.0, kernels 16.0");
   });
 });
 

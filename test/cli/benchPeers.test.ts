@@ -191,6 +191,8 @@ test("ratios: own rows over peers of the same model, size and batch", () => {
     gflopsPerSecond: null,
     peakBytes: null,
     maxDifference: null,
+    coldStages: null,
+    perFrame: null,
     runs: 1,
   });
   const ratios = ratiosOf([

@@ -1,8 +1,9 @@
 /** What is measured: anything that runs one network on one input again and again. Peers implement it beside our own. */
 
 import type { Graph } from "../../ops/index.js";
-import type { ComputeDType, NodeTiming } from "../../runtime/backend.js";
+import type { ComputeDType, DeviceCounters, NodeTiming } from "../../runtime/backend.js";
 import type { Float32Tensor, HostTensor } from "../../tensor/index.js";
+import type { ColdTimes } from "./cold.js";
 
 /** One engine with one model on one backend, loaded. */
 export interface BenchEngine {
@@ -19,6 +20,8 @@ export interface BenchEngine {
   readonly maxDifference?: number | undefined;
   /** From the model's bytes to the first outputs. */
   readonly coldMs: number;
+  /** Of engines of our own: `coldMs` by stage. */
+  readonly coldStages?: ColdTimes | undefined;
   readonly imgsz: readonly [number, number];
   readonly batch: number;
   /** Of one run of the whole batch; undefined where unknown. */
@@ -27,6 +30,8 @@ export interface BenchEngine {
   run(): Promise<unknown>;
   /** Milliseconds of one run, where it happens in another process, which then measures it. */
   time?(): Promise<number>;
+  /** Of GPUs: what was asked of the device so far. */
+  counters?(): DeviceCounters | undefined;
   profile?(): Promise<readonly NodeTiming[]>;
   /** Weights, activations and staging together; undefined where unknown. */
   peakBytes(): Promise<number | undefined>;

@@ -2,7 +2,9 @@
 
 import { setTimeout } from "node:timers/promises";
 import { throwIfInterrupted } from "../interrupt.js";
+import type { ColdTimes } from "./cold.js";
 import type { BenchEngine } from "./engine.js";
+import type { FrameWork } from "./frameWork.js";
 
 export interface MeasureOptions {
   readonly iterations: number;
@@ -12,6 +14,8 @@ export interface MeasureOptions {
   readonly signal: AbortSignal;
   /** Rest between the runs of different engines, which may otherwise disturb each other. */
   readonly pauseMs?: number | undefined;
+  /** Between the warm-up and the timed rounds. */
+  readonly onWarm?: (() => void) | undefined;
   readonly onRound?: ((round: number) => void) | undefined;
 }
 
@@ -26,6 +30,7 @@ export async function measure(engines: readonly BenchEngine[], options: MeasureO
       await engine.run();
     }
   }
+  options.onWarm?.();
   const times: number[][] = engines.map(() => []);
   for (let round = 0; round < options.iterations; round++) {
     if (round > 0 && performance.now() > deadline) break;
@@ -67,6 +72,8 @@ export interface BenchRow {
   /** Of engines that compute on the CPU. */
   readonly threads: number | null;
   readonly coldMs: number;
+  /** Of engines of our own: `coldMs` by stage. */
+  readonly coldStages: ColdTimes | null;
   readonly medianMs: number;
   readonly p95Ms: number;
   /** The fastest run: what a busy machine distorts least. */
@@ -75,13 +82,15 @@ export interface BenchRow {
   readonly fps: number;
   readonly gflopsPerSecond: number | null;
   readonly peakBytes: number | null;
+  /** Of our own on GPUs: what each timed run asked of the device. */
+  readonly perFrame: FrameWork | null;
   /** Of peers: the largest difference between their outputs and ours. */
   readonly maxDifference: number | null;
   /** Timed runs. */
   readonly runs: number;
 }
 
-export async function rowOf(engine: BenchEngine, times: readonly number[]): Promise<BenchRow> {
+export async function rowOf(engine: BenchEngine, times: readonly number[], perFrame?: FrameWork): Promise<BenchRow> {
   const medianMs = quantile(times, 0.5);
   const { backend, model, dtype, imgsz, batch, coldMs, flops } = engine;
   return {
@@ -93,12 +102,14 @@ export async function rowOf(engine: BenchEngine, times: readonly number[]): Prom
     batch,
     threads: engine.threads ?? null,
     coldMs,
+    coldStages: engine.coldStages ?? null,
     medianMs,
     p95Ms: quantile(times, 0.95),
     minMs: Math.min(...times),
     fps: (batch * 1000) / medianMs,
     gflopsPerSecond: flops === undefined ? null : flops / medianMs / 1e6,
     peakBytes: (await engine.peakBytes()) ?? null,
+    perFrame: perFrame ?? null,
     maxDifference: engine.maxDifference ?? null,
     runs: times.length,
   };

@@ -14,6 +14,7 @@ import { graphFlops } from "../flops.js";
 import type { Output } from "../output.js";
 import { DownloadProgress } from "../progress.js";
 import { tuneWithBar } from "../tuning.js";
+import { ColdStart } from "./cold.js";
 import type { OwnEngine } from "./engine.js";
 import { benchInput } from "./input.js";
 
@@ -37,23 +38,22 @@ export async function openOwnEngine(options: OwnEngineOptions, output: Output): 
   const open = await prepare(options, output);
   const onNote = (note: string): void => output.line(`note: ${note}`);
   if (options.tune) await tuneFirst(open(), options, output);
-  const started = performance.now();
-  const opened = open();
-  const backend = await openBackend(options.backend, { onNote, threads: options.threads });
+  const cold = new ColdStart();
+  const opened = await cold.time("open", open);
+  const backend = await cold.time("device", () => openBackend(options.backend, { onNote, threads: options.threads }));
   try {
     const dtype = computeDTypeFor(opened, backend, { half: options.half, onNote });
-    const { network, info } = createMember(opened, backend, { path: weights, dtype, onNote });
-    const building = performance.now() - started;
+    const member = { path: weights, dtype, onNote, onStage: cold.add };
+    const { network, info } = await cold.time("graph", () => createMember(opened, backend, member));
     const usual = info.task === "classify" ? ([224, 224] as const) : ([640, 640] as const);
     const wanted = options.imgsz ?? usual;
     const onWarning = (text: string): void => output.warn(text);
     const imgsz = info.task === "classify" ? wanted : checkImageSize(wanted, info.stride, onWarning);
     const input = benchInput({ task: info.task, imgsz, stride: info.stride, batch, picture: options.picture });
     const shape = [batch, 3, imgsz[0], imgsz[1]] as const;
-    const again = performance.now();
-    const outputs = await network.forward(input);
+    // Compiles first, which tells its stages.
+    const outputs = await cold.time("firstRun", () => network.forward(input));
     checkOutputs(outputs, weights);
-    const coldMs = building + performance.now() - again;
     return {
       engine: "yolov5-ts",
       backend: backend.name,
@@ -61,12 +61,14 @@ export async function openOwnEngine(options: OwnEngineOptions, output: Output): 
       dtype: network.dtype,
       adapter: backend.adapter,
       threads: threadsOf(backend.name, options.threads),
-      coldMs,
+      coldMs: cold.totalMs,
+      coldStages: cold.times,
       imgsz: [imgsz[0], imgsz[1]],
       batch,
       flops: graphFlops(network.graph(shape)),
       subject: { input, outputs, graph: () => optimize(network.build(shape).graph) },
       run: () => network.forward(input),
+      counters: () => backend.counters?.(),
       profile: () => network.with(shape, (executable) => executable.profile([input])),
       async peakBytes() {
         const use = await network.with(shape, async (executable) => executable.memory());

@@ -1,6 +1,7 @@
 /** `yolov5 bench`: every model on every backend, interleaved. */
 
 import { availableParallelism, cpus } from "node:os";
+import type { DeviceCounters } from "../../runtime/backend.js";
 import { readPicture } from "../detect/readPicture.js";
 import { EXIT } from "../errors.js";
 import type { BenchFlags } from "../flags.js";
@@ -10,11 +11,12 @@ import { openBar } from "../progress.js";
 import { heightWidth } from "../values.js";
 import { readModelConfig } from "../yamlFile.js";
 import type { BenchEngine, OwnEngine } from "./engine.js";
-import { type BenchRow, measure, rowOf } from "./measure.js";
+import { frameWork } from "./frameWork.js";
+import { type BenchRow, type MeasureOptions, measure, rowOf } from "./measure.js";
 import { openOwnEngine } from "./ownEngine.js";
 import { addPeers } from "./peers/addPeers.js";
 import { ratioLines, ratiosOf } from "./peers/ratios.js";
-import { benchTable, profileTable } from "./report.js";
+import { benchTable, detailLines, profileTable } from "./report.js";
 
 /** Long enough for the spinning threads of a CPU engine to go to sleep. */
 const PAUSE_MS = 20;
@@ -52,17 +54,33 @@ async function measureAll(flags: BenchFlags, output: Output, engines: BenchEngin
   output.line(`Device: ${device.adapter}; ${device.cpu}, ${device.cores} cores; Node ${device.node}`);
   const bar = await openBar(output, flags.iterations, "measuring {bar} {value}/{total} rounds");
   const pauseMs = engines.length > own.length ? PAUSE_MS : 0;
-  const times = await measure(engines, { ...flags, signal, pauseMs, onRound: (round) => bar.update(round) }).finally(
+  const rows = await measureRows(engines, { ...flags, signal, pauseMs, onRound: (round) => bar.update(round) }).finally(
     () => bar.stop(),
   );
-  const rows: BenchRow[] = [];
-  for (const [i, engine] of engines.entries()) rows.push(await rowOf(engine, times[i]));
   for (const line of benchTable(rows)) output.line(line);
+  for (const line of detailLines(rows)) output.line(line);
   const ratios = ratiosOf(rows);
   for (const line of ratioLines(ratios)) output.line(line);
   const layers = flags.layers ? await profileAll(engines, output) : undefined;
   await output.writeJson({ device, rows, ratios, refused, ...(layers ? { layers } : {}) });
   return refused.some(({ wrong }) => wrong) ? EXIT.failed : EXIT.done;
+}
+
+/** Times all engines, and counts what the timed runs ask of GPUs. */
+async function measureRows(engines: readonly BenchEngine[], options: MeasureOptions): Promise<BenchRow[]> {
+  const count = (): (DeviceCounters | undefined)[] => engines.map((engine) => engine.counters?.());
+  let before = count();
+  const onWarm = (): void => {
+    before = count();
+  };
+  const times = await measure(engines, { ...options, onWarm });
+  const after = count();
+  const rows: BenchRow[] = [];
+  for (const [i, engine] of engines.entries()) {
+    const [from, to] = [before[i], after[i]];
+    rows.push(await rowOf(engine, times[i], from && to && frameWork(from, to, times[i].length)));
+  }
+  return rows;
 }
 
 async function profileAll(engines: readonly BenchEngine[], output: Output): Promise<unknown[]> {

@@ -9,9 +9,10 @@ import { addCommonOptions, type Start, WEIGHTS_HELP } from "./common.js";
 
 const AFTER = `
 Times the network alone: input tensor in host memory to outputs in host memory. cold: from the checkpoint's bytes to the
-first outputs (opening, device, compiling, first run). Several weights and backends are interleaved, round by round. The
-input is seeded noise, or a picture (--source), never zeros; outputs that are no numbers fail the run. --peers gives other
-engines the same weights (as ONNX) and input, each in a process of its own, and times none whose outputs differ.
+first outputs, by stage under the table; on GPUs also what a frame asks of the device. Several weights and backends are
+interleaved, round by round. The input is seeded noise, or a picture (--source), never zeros; outputs that are no numbers
+fail the run. --peers gives other engines the same weights (as ONNX) and input, each in a process of its own, and times
+none whose outputs differ.
 
 Examples:
   yolov5 bench --weights yolov5n.pt

@@ -4,6 +4,7 @@ import { DeviceError, OptionError, UnsupportedError } from "../../errors.js";
 import { hasRelaxedSimd, hasSharedMemory, hasSimd, type Target } from "../../kernels/wasm/index.js";
 import { type FoldCache, type Graph, optimize, type ValueId } from "../../ops/index.js";
 import type { Backend, CompileOptions, Executable } from "../backend.js";
+import { Stopwatch } from "../stopwatch.js";
 import { type Loaded, type Runner, WasmExecutable } from "./executable.js";
 import { mayBlock, ThreadPool } from "./pool.js";
 import { createMemory, createProgram, ModuleCache, prepareProgram, writeProgram } from "./program.js";
@@ -111,10 +112,12 @@ class WasmBackend implements Backend {
       throw new UnsupportedError(`wasm: dtype ${dtype} is not supported here; use float32`, { dtype });
     }
     options.signal?.throwIfAborted();
+    const watch = new Stopwatch(options.onStage);
     const keepTaps = options.keepTaps ?? false;
     const kept = new Set<ValueId>(keepTaps ? graph.taps.values() : []);
     // As outputs, tapped values survive the passes.
     const optimized = optimize({ ...graph, outputs: [...new Set([...graph.outputs, ...kept])] }, this.folded);
+    watch.lap("graph");
     const program = createProgram(
       { ...optimized, outputs: graph.outputs },
       kept,
@@ -122,21 +125,26 @@ class WasmBackend implements Backend {
       0,
       dtype === "int8",
     );
+    watch.lap("lowering");
     const compiled = this.modules.get(this.target, program);
+    watch.lap("kernels");
     const memory = createMemory(program, this.target.shared);
     writeProgram(program, memory, compiled.slots);
+    watch.lap("weights");
     const module = await compiled.module;
     options.signal?.throwIfAborted();
     const runner = this.pool
       ? await this.pool.load(module, memory, program.addresses.counters)
       : singleThread(await WebAssembly.instantiate(module, { env: { memory } }));
+    watch.lap("kernels");
     await prepareProgram(program, memory, (first, last) => runner.run(first, last));
+    watch.lap("weights");
     const loaded: Loaded = { program, memory, runner };
     const executable = new WasmExecutable(
       loaded,
       graph,
       keepTaps,
-      () => this.build(graph, { ...options, keepTaps: true }),
+      () => this.build(graph, { ...options, keepTaps: true, onStage: undefined }),
       (self) => this.executables.delete(self),
     );
     this.executables.add(executable);

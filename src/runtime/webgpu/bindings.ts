@@ -2,6 +2,7 @@
 
 import { invariant, LimitError } from "../../errors.js";
 import { paramsBytes, type Workgroups } from "../../kernels/wgsl/index.js";
+import type { Stopwatch } from "../stopwatch.js";
 import type { ConstantCache, Upload } from "./constantCache.js";
 import type { DeviceContext } from "./deviceContext.js";
 import { BufferUsage } from "./flags.js";
@@ -47,14 +48,15 @@ export class DevicePlan {
   }
 
   /** @throws DeviceError (limits), ShaderCompileError. */
-  static async create(plan: Plan, services: Services): Promise<DevicePlan> {
+  static async create(plan: Plan, services: Services, watch?: Stopwatch): Promise<DevicePlan> {
     const { device } = services.context;
     device.pushErrorScope("out-of-memory");
     const made = new DevicePlan(plan, services);
     const outOfMemory = device.popErrorScope();
     try {
-      await made.bind(plan);
+      await made.bind(plan, watch);
       const error = await services.context.guard(outOfMemory);
+      watch?.lap("weights");
       if (error) {
         throw new LimitError(
           `webgpu: no memory for ${made.activationBytes} bytes of activations; use a smaller image or batch`,
@@ -104,7 +106,7 @@ export class DevicePlan {
     }
   }
 
-  private async bind(plan: Plan): Promise<void> {
+  private async bind(plan: Plan, watch?: Stopwatch): Promise<void> {
     const { context, pipelines } = this.services;
     const { device } = context;
     const alignment = device.limits.minUniformBufferOffsetAlignment;
@@ -123,7 +125,9 @@ export class DevicePlan {
     this.params = params;
     device.queue.writeBuffer(params, 0, bytes);
 
+    watch?.lap("lowering");
     const compiled = await Promise.all(plan.steps.map((step) => pipelines.pipeline(step.call, this.sharedReads(step))));
+    watch?.lap("kernels");
     const seen = new Set<Upload>();
     plan.steps.forEach((step, i) => {
       const resources = step.operands.map((operand) => this.resource(operand));

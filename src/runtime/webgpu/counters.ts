@@ -1,16 +1,11 @@
 /** Counts of what is asked of the device, so that tests can hold the backend to "one submit, nothing new, no copy". */
 
-export interface Counters {
-  readonly submits: number;
-  readonly dispatches: number;
-  readonly buffersCreated: number;
+import type { DeviceCounters } from "../backend.js";
+
+export interface Counters extends DeviceCounters {
   readonly buffersDestroyed: number;
-  readonly pipelinesCreated: number;
-  readonly bindGroupsCreated: number;
   /** Dispatches that only move channels because a concat or slice could not be a placed slice. */
   readonly copies: number;
-  /** Bytes that runs copied back for the host to read. */
-  readonly bytesRead: number;
   /** Runs that were repeated because they found more candidates than there was room for. */
   readonly candidateOverflows: number;
 }

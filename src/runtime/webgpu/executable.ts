@@ -6,7 +6,7 @@
 import { DisposedError } from "../../errors.js";
 import { type Graph, liveSetBytes, type TensorDesc, type ValueId } from "../../ops/index.js";
 import type { FittedPicture, HostTensor } from "../../tensor/index.js";
-import type { CandidateOutputs, Executable, MemoryUse, NodeTiming, RunInput } from "../backend.js";
+import type { CandidateOutputs, Executable, MemoryUse, NodeTiming, OnStage, RunInput } from "../backend.js";
 import { checkInputs, tapValues } from "../inputs.js";
 import type { Compiled } from "./compiled.js";
 import type { Counters } from "./counters.js";
@@ -30,7 +30,7 @@ export interface Wanted {
 /** Where executables come from, and come back to when their device was lost. */
 export interface ExecutableHost {
   /** Puts a graph on the current device, a new one after a loss. */
-  prepare(graph: Graph, wanted: Wanted): Promise<Compiled>;
+  prepare(graph: Graph, wanted: Wanted, onStage?: OnStage): Promise<Compiled>;
 }
 
 export class WebGpuExecutable implements Executable {
@@ -56,8 +56,13 @@ export class WebGpuExecutable implements Executable {
     this.compiled = compiled;
   }
 
-  static async create(graph: Graph, wanted: Wanted, host: ExecutableHost): Promise<WebGpuExecutable> {
-    return new WebGpuExecutable(graph, wanted, host, await host.prepare(graph, wanted));
+  static async create(
+    graph: Graph,
+    wanted: Wanted,
+    host: ExecutableHost,
+    onStage?: OnStage,
+  ): Promise<WebGpuExecutable> {
+    return new WebGpuExecutable(graph, wanted, host, await host.prepare(graph, wanted, onStage));
   }
 
   run(inputs: readonly HostTensor[]): Promise<HostTensor[]> {

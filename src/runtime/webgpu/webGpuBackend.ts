@@ -2,7 +2,8 @@
 
 import { DisposedError, OptionError, UnsupportedError } from "../../errors.js";
 import { type Graph, type MergeCache, mergeSiblings } from "../../ops/index.js";
-import type { Backend, CompileOptions, TuneOptions } from "../backend.js";
+import type { Backend, CompileOptions, OnStage, TuneOptions } from "../backend.js";
+import { Stopwatch } from "../stopwatch.js";
 import { DevicePlan, type Services } from "./bindings.js";
 import { Compiled } from "./compiled.js";
 import { ConstantCache } from "./constantCache.js";
@@ -95,10 +96,11 @@ class Implementation implements WebGpuBackend, ExecutableHost {
     const keep = new Set(keepTaps ? graph.taps.values() : []);
     const half = dtype === "float16";
     if (options.tune) await this.tune(graph, half, options.tune);
-    return WebGpuExecutable.create(graph, { keep, half }, this);
+    return WebGpuExecutable.create(graph, { keep, half }, this, options.onStage);
   }
 
-  async prepare(graph: Graph, { keep, half }: Wanted): Promise<Compiled> {
+  async prepare(graph: Graph, { keep, half }: Wanted, onStage?: OnStage): Promise<Compiled> {
+    const watch = new Stopwatch(onStage);
     const services = await this.current();
     services.context.check();
     const { convKernel } = this.options;
@@ -112,10 +114,11 @@ class Implementation implements WebGpuBackend, ExecutableHost {
         : undefined;
     };
     const merged = mergeSiblings(graph, this.merged);
+    watch.lap("graph");
     // Workgroup memory and barriers are slow where the CPU emulates them.
     const chainPools = this.options.chainPools ?? !services.context.software;
     const plan = lowerGraph(merged, { kernels: usual, choice: tuned, keep, half, chainPools });
-    return new Compiled(merged, plan, await DevicePlan.create(plan, services), services);
+    return new Compiled(merged, plan, await DevicePlan.create(plan, services, watch), services);
   }
 
   private async tune(graph: Graph, half: boolean, options: TuneOptions): Promise<void> {
