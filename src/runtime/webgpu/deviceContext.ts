@@ -13,6 +13,8 @@ export interface DeviceOptions {
    * for tests of what a lesser adapter would do.
    */
   readonly minimal?: boolean;
+  /** Choose kernels as for a GPU where the adapter is emulated on the CPU: for tests of that choice. Default false. */
+  readonly asHardware?: boolean;
   /** Refuse adapters that are emulated on the CPU, before a device is made. Default false. */
   readonly hardwareOnly?: boolean;
 }
@@ -75,7 +77,7 @@ export class DeviceContext {
 
   /** @throws DeviceError when there is no adapter or it gives no device. */
   static async create(options: DeviceOptions): Promise<DeviceContext> {
-    const { gpu, powerPreference, minimal = false } = options;
+    const { gpu, powerPreference, minimal = false, asHardware = false } = options;
     const adapter = await gpu.requestAdapter(powerPreference ? { powerPreference } : {});
     if (!adapter) {
       throw new DeviceError(
@@ -97,7 +99,7 @@ export class DeviceContext {
     } catch (cause) {
       throw new DeviceError(`webgpu: ${describe(adapter.info)} gives no device: ${cause}`, {}, { cause });
     }
-    return new DeviceContext(gpu, device, adapter.info, software);
+    return new DeviceContext(gpu, device, adapter.info, software && !asHardware);
   }
 
   /** The device is gone, other than by `dispose`. */

@@ -58,6 +58,23 @@ describe.skipIf(!gpu)("SPPF's pools", () => {
     expect(await kernelsOf([1, 4, 13, 13], windows)).toEqual(windows.map(() => "max_pool2d"));
   });
 
+  it("a network with all that a GPU gets, every layer", async () => {
+    if (!gpu) return;
+    const hardware = await openBackend(gpu, { asHardware: true });
+    expect([hardware.software, hardware.adapter.includes("software")]).toEqual([false, false]);
+    // Few shapes: emulated adapters take seconds to compile each of these pipelines.
+    const b = new Blocks();
+    const graph = b.finish([b.sppf("sppf", b.conv("stem", b.input([1, 3, 32, 32]), 16, 3), 16)]);
+    const inputs = [randomTensor([1, 3, 32, 32], 7)];
+    const executable = await hardware.compile(graph);
+    const kernels = new Set((await executable.profile(inputs)).map(({ kernel }) => kernel.split(" ")[0]));
+    for (const kernel of ["conv2d_1x1", "conv2d_tiled", "max_pool_chain"]) expect(kernels).toContain(kernel);
+    const [actual] = await executable.run(inputs);
+    const [expected] = await (await createCpuBackend().compile(graph)).run(inputs);
+    expect(compare(actual, expected).nmse).toBeLessThanOrEqual(1e-10);
+    hardware.dispose();
+  });
+
   it("a whole SPPF, every layer", async () => {
     const b = new Blocks();
     const graph = b.finish([b.sppf("sppf", b.input([2, 6, 20, 13]), 24)]);
