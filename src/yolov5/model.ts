@@ -11,28 +11,17 @@ import type {
 } from "../runtime/backend.js";
 import type { HostTensor } from "../tensor/index.js";
 import { augmentInputs, concatenatePredictions, mergeAugmented } from "./augment.js";
-import { softmax } from "./classify.js";
 import { inOrder } from "./inOrder.js";
-import { prototypesOf } from "./masks.js";
 import type { ModelInfo } from "./modelInfo.js";
 import { assertSameClasses } from "./names.js";
 import type { Network } from "./network.js";
-import { suppressRows } from "./nms.js";
 import { type DetectOptions, type ResolvedOptions, resolveOptions } from "./options.js";
 import { closeAll, type Picture, readAll } from "./pictures.js";
+import { type Prepared, type Result, resultsOf } from "./postprocess.js";
 import { type Fitted, type NetworkInput, Preprocessor } from "./preprocess.js";
-import {
-  ClassificationResult,
-  DetectionResult,
-  detectionsFrom,
-  type ResultFacts,
-  type SegmentedDetection,
-  segmentedDetectionsFrom,
-} from "./results.js";
 import { allRows, joinMembers } from "./rows.js";
 
-/** Boxes, boxes with masks, or class scores, after the model's own task. */
-export type Result = DetectionResult | DetectionResult<SegmentedDetection> | ClassificationResult;
+export type { Result } from "./postprocess.js";
 
 /** One network with the facts of its file. */
 export interface Member {
@@ -42,10 +31,6 @@ export interface Member {
 
 /** Turns whatever the caller gives (paths, URLs, elements of a page) into pictures; the platform's entry supplies it. */
 export type PictureReader<Source> = (source: Source) => Promise<Picture>;
-
-interface Prepared extends Fitted {
-  readonly picture: Picture;
-}
 
 export class Model<Source = unknown> {
   readonly info: ModelInfo;
@@ -273,53 +258,9 @@ export class Model<Source = unknown> {
     // Not the time in which the device worked on a frame before.
     const began = Math.max(ready, this.ranAt);
     this.ranAt = ran;
-    const results = this.postprocess(batch, input.shape, outputs, options, {
+    return resultsOf(batch, input.shape, outputs, this.info, options, {
       preprocess,
       inference: (ran - began) / batch.length,
-      ran,
-    });
-    return results;
-  }
-
-  private postprocess(
-    batch: readonly Prepared[],
-    input: readonly number[],
-    outputs: CandidateOutputs | { readonly logits: HostTensor },
-    options: ResolvedOptions,
-    times: { preprocess: number; inference: number; ran: number },
-  ): Result[] {
-    const { maskCoefficients } = this.info;
-    const kept = "logits" in outputs ? [] : suppressRows(outputs.candidates, { ...options, maskCoefficients });
-    const suppressed = (performance.now() - times.ran) / batch.length;
-    return batch.map(({ picture, ms }, n) => {
-      const { width, height } = picture.image;
-      const speed = { preprocess: ms + times.preprocess, inference: times.inference, postprocess: suppressed };
-      const facts: ResultFacts = {
-        source: picture.source,
-        width,
-        height,
-        input: [1, ...input.slice(1)],
-        names: this.names,
-        speed,
-        frame: picture.frame,
-        time: picture.time,
-      };
-      if ("logits" in outputs) {
-        const classes = outputs.logits.shape[1];
-        const logits = (outputs.logits.data as Float32Array).subarray(n * classes, (n + 1) * classes);
-        return new ClassificationResult(facts, softmax(logits));
-      }
-      const [from, to] = [[input[2], input[3]] as const, [height, width] as const];
-      if (this.task === "detect") return new DetectionResult(facts, detectionsFrom(kept[n], from, to, this.names));
-      const found = segmentedDetectionsFrom(
-        kept[n],
-        prototypesOf(outputs.others[0], n),
-        from,
-        to,
-        this.names,
-        options.retinaMasks,
-      );
-      return new DetectionResult(facts, found, "segment");
     });
   }
 
