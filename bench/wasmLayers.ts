@@ -6,43 +6,12 @@
  *   node .cache/wasmLayers.mjs [threads]
  */
 
-import { i32, ModuleBuilder, type Target, vec } from "../src/kernels/wasm/emit/index.js";
+import { wasmCeiling } from "../src/cli/bench/peaks/wasm.js";
 import { openWasm } from "../src/node/wasm.js";
 import { GraphBuilder, OPS, type OpAttributes } from "../src/ops/index.js";
 import { compare, type HostTensor, tensor } from "../src/tensor/index.js";
 
 const RUNS = 12;
-
-/** Independent sums, so that latency does not count: registers enough for all hosts. */
-const CHAINS = 10;
-
-async function ceiling(relaxed: boolean): Promise<number> {
-  const target: Target = { simd: true, relaxed, shared: false };
-  const module = new ModuleBuilder(target);
-  module.define("spin", 1, { exported: true }, (f) => {
-    const left = f.parameter(0);
-    const sums = f.vecs(CHAINS);
-    const [a, b] = [f.vec(vec.load(64)), f.vec(vec.load(128))];
-    f.doWhile(() => {
-      for (let step = 0; step < 4; step++) for (const sum of sums) f.setVec(sum, vec.madd(a, b, sum));
-      f.set(left, i32.sub(left, 1));
-    }, left);
-    for (const sum of sums) f.storeVec(192, sum);
-  });
-  const memory = new WebAssembly.Memory({ initial: 1, maximum: 1 });
-  const { instance } = await WebAssembly.instantiate(module.finish(1, 1), { env: { memory } });
-  const spin = instance.exports.spin as (turns: number) => void;
-  const turns = 100_000;
-  let best = Number.POSITIVE_INFINITY;
-  for (let i = 0; i < RUNS; i++) {
-    const started = performance.now();
-    spin(turns);
-    best = Math.min(best, performance.now() - started);
-    // Lets the optimised code take over.
-    await new Promise((resolve) => setTimeout(resolve, 5));
-  }
-  return (turns * 4 * CHAINS * 8) / best / 1e6;
-}
 
 interface Layer {
   readonly name: string;
@@ -98,7 +67,7 @@ function layerGraph({ size, c, o, k, s }: Layer) {
 const threads = Number(process.argv[2] ?? 1);
 for (const instructions of ["simd", "relaxed"] as const) {
   const backend = await openWasm({ instructions, threads });
-  const most = await ceiling(instructions === "relaxed");
+  const most = await wasmCeiling(instructions === "relaxed");
   console.log(`\n${backend.adapter}; ceiling of one thread in registers ${most.toFixed(1)} GFLOP/s`);
   console.log("layer            map  in → out   kernel                      ms  GFLOP/s  of ceiling      NMSE");
   for (const layer of LAYERS) {

@@ -5,6 +5,7 @@ import { ColdStart, coldLine } from "../../src/cli/bench/cold.js";
 import type { BenchEngine } from "../../src/cli/bench/engine.js";
 import { frameWork, frameWorkLine } from "../../src/cli/bench/frameWork.js";
 import { benchInput } from "../../src/cli/bench/input.js";
+import { floorMs, profileLayers } from "../../src/cli/bench/layers.js";
 import { measure, quantile, rowOf } from "../../src/cli/bench/measure.js";
 import { webgpuOrSkip } from "../support/webgpu.js";
 import { cli, EXAMPLE } from "./support.js";
@@ -47,6 +48,7 @@ describe("yolov5 bench", () => {
       expect(row[key]).toBeGreaterThan(0);
     }
     expect(row.p95Ms).toBeGreaterThanOrEqual(row.medianMs);
+    expect(layers[0]).toMatchObject({ peaks: null, totalFloorMs: null });
     expect(layers[0].nodes.length).toBeGreaterThan(60);
     expect(stderr).toMatch(/^engine +backend +model /m);
     expect(stderr).toMatch(/^model\.0\.conv +reference +[\d.]+ /m);
@@ -102,6 +104,73 @@ describe("yolov5 bench, details", () => {
     expect(stderr).toMatch(
       /^codes float32 on webgpu, per frame: \d+ dispatches, 1 submit, .* read back, nothing created$/m,
     );
+  });
+
+  /** What both backends must say with `--layers`. */
+  function checkLayers({ stdout, stderr }: { readonly stdout: string; readonly stderr: string }): void {
+    const [profile] = JSON.parse(stdout).layers;
+    const { peaks, nodes, totalMs, totalFloorMs } = profile;
+    for (const peak of ["gflopsPerSecond", "gbPerSecond"]) expect(peaks[peak]).toBeGreaterThan(0);
+    for (const node of nodes) expect(node.floorMs).toBeCloseTo(floorMs(node, peaks), 9);
+    const sum = (key: "ms" | "floorMs"): number =>
+      nodes.reduce((total: number, node: Record<string, number>) => total + node[key], 0);
+    expect(totalMs).toBeCloseTo(sum("ms"), 6);
+    expect(totalFloorMs).toBeCloseTo(sum("floorMs"), 9);
+    expect(totalFloorMs).toBeGreaterThan(0);
+    expect(stderr).toMatch(/^peaks of the device, measured now: [\d.]+ GFLOP\/s, [\d.]+ GB\/s; floor: /m);
+    expect(stderr).toMatch(/^node +kernel +ms +GFLOP\/s +GB\/s +share +floor ms +of floor$/m);
+    expect(stderr).toMatch(/^\d+ nodes, [\d.]+ ms, floor [\d.]+ ms, [\d.]+ %$/m);
+  }
+
+  test("layers beside their floors, wasm", async () => {
+    checkLayers(await cli([...argv, "--backend", "wasm", "--threads", "1", "--layers"]));
+  });
+
+  test.skipIf(!gpu)("layers beside their floors, webgpu", { timeout: 90_000 }, async () => {
+    checkLayers(await cli([...argv, "--backend", "webgpu", "--layers"]));
+  });
+
+  test("a floor is the longer of arithmetic and traffic", () => {
+    const node = { name: "a", type: "conv2d", kernel: "k", ms: 1, flops: 4e6, bytes: 1e6 } as const;
+    expect(floorMs(node, { gflopsPerSecond: 2, gbPerSecond: 1 })).toBe(2);
+    expect(floorMs({ ...node, bytes: 5e6 }, { gflopsPerSecond: 2, gbPerSecond: 1 })).toBe(5);
+  });
+
+  test("the best of several profiles, node by node", async () => {
+    const times = [
+      [3, 1],
+      [1, 3],
+      [2, 2],
+      [2, 2],
+      [2, 2],
+    ];
+    const engine: BenchEngine = {
+      engine: "e",
+      backend: "cpu",
+      model: "m",
+      dtype: "float32",
+      adapter: undefined,
+      coldMs: 1,
+      imgsz: [64, 64],
+      batch: 1,
+      flops: 1,
+      run: async () => [],
+      profile: async () =>
+        (times.shift() ?? []).map((ms) => ({
+          name: "n",
+          type: "activation" as const,
+          kernel: "k",
+          ms,
+          flops: 1,
+          bytes: 1,
+        })),
+      peakBytes: async () => undefined,
+      dispose: () => undefined,
+    };
+    const profile = await profileLayers(engine);
+    expect(profile?.nodes.map(({ ms }) => ms)).toEqual([1, 1]);
+    expect(profile).toMatchObject({ totalMs: 2, peaks: null, totalFloorMs: null });
+    expect(times).toEqual([]);
   });
 
   test("work per frame is a mean, and says what is created", () => {

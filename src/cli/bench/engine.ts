@@ -5,6 +5,14 @@ import type { ComputeDType, DeviceCounters, NodeTiming } from "../../runtime/bac
 import type { Float32Tensor, HostTensor } from "../../tensor/index.js";
 import type { ColdTimes } from "./cold.js";
 
+/** What a device can do at best. */
+export interface DevicePeaks {
+  /** float32 multiply-adds in registers, counted as two operations. */
+  readonly gflopsPerSecond: number;
+  /** Bytes read and written, of the size of the working set that does best: small ones stay in a cache. */
+  readonly gbPerSecond: number;
+}
+
 /** One engine with one model on one backend, loaded. */
 export interface BenchEngine {
   /** `yolov5-ts`, or the peer's package. */
@@ -33,6 +41,8 @@ export interface BenchEngine {
   /** Of GPUs: what was asked of the device so far. */
   counters?(): DeviceCounters | undefined;
   profile?(): Promise<readonly NodeTiming[]>;
+  /** What its device can do at best; undefined where there is no way to tell. */
+  peaks?(): Promise<DevicePeaks | undefined>;
   /** Weights, activations and staging together; undefined where unknown. */
   peakBytes(): Promise<number | undefined>;
   dispose(): void;

@@ -17,6 +17,7 @@ import { tuneWithBar } from "../tuning.js";
 import { ColdStart } from "./cold.js";
 import type { OwnEngine } from "./engine.js";
 import { benchInput } from "./input.js";
+import { measurePeaks } from "./peaks/peaks.js";
 
 export interface OwnEngineOptions {
   readonly weights: string;
@@ -70,6 +71,7 @@ export async function openOwnEngine(options: OwnEngineOptions, output: Output): 
       run: () => network.forward(input),
       counters: () => backend.counters?.(),
       profile: () => network.with(shape, (executable) => executable.profile([input])),
+      peaks: () => measurePeaks(backend, network.dtype, options.threads),
       async peakBytes() {
         const use = await network.with(shape, async (executable) => executable.memory());
         return use.weightBytes + use.activationBytes + use.stagingBytes;

@@ -1,9 +1,9 @@
 /** The tables of a bench. */
 
-import type { NodeTiming } from "../../runtime/backend.js";
 import { type Column, megabytes, tableLines } from "../table.js";
 import { coldLine } from "./cold.js";
 import { frameWorkLine, rounded } from "./frameWork.js";
+import type { LayerProfile } from "./layers.js";
 import type { BenchRow } from "./measure.js";
 
 const COLUMNS: readonly Column[] = [
@@ -72,19 +72,35 @@ const NODES: readonly Column[] = [
   { title: "share", right: true },
 ];
 
-/** In the order of the graph. */
-export function profileTable(timings: readonly NodeTiming[]): string[] {
-  const total = timings.reduce((sum, { ms }) => sum + ms, 0);
-  const rows = timings.map(({ name, kernel, ms, flops, bytes }) => [
+const FLOORS: readonly Column[] = [
+  { title: "floor ms", right: true },
+  { title: "of floor", right: true },
+];
+
+/** Nodes in the order of the graph, and their sum. */
+export function profileLines({ backend, model, dtype, peaks, nodes, totalMs, totalFloorMs }: LayerProfile): string[] {
+  const rows = nodes.map(({ name, kernel, ms, flops, bytes, floorMs }) => [
     name,
     kernel,
     ms.toFixed(3),
     ms > 0 ? (flops / ms / 1e6).toFixed(1) : "",
     ms > 0 ? (bytes / ms / 1e6).toFixed(1) : "",
-    total > 0 ? `${((100 * ms) / total).toFixed(1)} %` : "",
+    percent(ms, totalMs),
+    ...(floorMs === null ? [] : [floorMs.toFixed(3), percent(floorMs, ms)]),
   ]);
-  return [...tableLines(NODES, rows), `${timings.length} nodes, ${total.toFixed(3)} ms`];
+  const lines = [`${model} ${dtype} on ${backend}:`];
+  if (peaks) {
+    const { gflopsPerSecond, gbPerSecond } = peaks;
+    const measured = `${gflopsPerSecond.toFixed(1)} GFLOP/s, ${gbPerSecond.toFixed(1)} GB/s`;
+    lines.push(`peaks of the device, measured now: ${measured}; floor: the longer of arithmetic and traffic at them`);
+  }
+  lines.push(...tableLines(peaks ? [...NODES, ...FLOORS] : NODES, rows));
+  const sum = `${nodes.length} nodes, ${totalMs.toFixed(3)} ms`;
+  const floor = totalFloorMs === null ? "" : `, floor ${totalFloorMs.toFixed(3)} ms, ${percent(totalFloorMs, totalMs)}`;
+  return [...lines, sum + floor];
 }
+
+const percent = (part: number, whole: number): string => (whole > 0 ? `${((100 * part) / whole).toFixed(1)} %` : "");
 
 function milliseconds(value: number): string {
   return value.toFixed(value < 10 ? 3 : value < 100 ? 2 : 1);

@@ -5,18 +5,19 @@ import type { DeviceCounters } from "../../runtime/backend.js";
 import { readPicture } from "../detect/readPicture.js";
 import { EXIT } from "../errors.js";
 import type { BenchFlags } from "../flags.js";
-import { orInterrupted } from "../interrupt.js";
+import { orInterrupted, throwIfInterrupted } from "../interrupt.js";
 import type { Output } from "../output.js";
 import { openBar } from "../progress.js";
 import { heightWidth } from "../values.js";
 import { readModelConfig } from "../yamlFile.js";
 import type { BenchEngine, OwnEngine } from "./engine.js";
 import { frameWork } from "./frameWork.js";
+import { type LayerProfile, profileLayers } from "./layers.js";
 import { type BenchRow, type MeasureOptions, measure, rowOf } from "./measure.js";
 import { openOwnEngine } from "./ownEngine.js";
 import { addPeers } from "./peers/addPeers.js";
 import { ratioLines, ratiosOf } from "./peers/ratios.js";
-import { benchTable, detailLines, profileTable } from "./report.js";
+import { benchTable, detailLines, profileLines } from "./report.js";
 
 /** Long enough for the spinning threads of a CPU engine to go to sleep. */
 const PAUSE_MS = 20;
@@ -83,15 +84,15 @@ async function measureRows(engines: readonly BenchEngine[], options: MeasureOpti
   return rows;
 }
 
-async function profileAll(engines: readonly BenchEngine[], output: Output): Promise<unknown[]> {
-  const profiles: unknown[] = [];
-  for (const { engine, backend, model, profile } of engines) {
+async function profileAll(engines: readonly BenchEngine[], output: Output): Promise<LayerProfile[]> {
+  const profiles: LayerProfile[] = [];
+  for (const engine of engines) {
+    throwIfInterrupted(output.io.signal);
+    const profile = await profileLayers(engine);
     if (!profile) continue;
-    const nodes = await profile();
     output.line();
-    output.line(`${model} on ${backend}:`);
-    for (const line of profileTable(nodes)) output.line(line);
-    profiles.push({ engine, backend, model, nodes });
+    for (const line of profileLines(profile)) output.line(line);
+    profiles.push(profile);
   }
   return profiles;
 }

@@ -48,7 +48,10 @@ export function defineBench(program: Command, start: Start): void {
     .option("--warmup <n>", "runs before them that do not count", whole(0), 3)
     .option("--seconds <s>", "stop after so long, with fewer runs", positive, 60)
     .optionsGroup("More:")
-    .option("--layers", "time of every node: kernel, ms, GFLOP/s, share")
+    .option(
+      "--layers",
+      "time of every node: kernel, ms, GFLOP/s, share of the total, and the least the device could need",
+    )
     .option(
       "--peers [names...]",
       `other engines beside this one, as installed in bench/peers: ${PEER_NAMES.join(", ")} (default: those that compare)`,

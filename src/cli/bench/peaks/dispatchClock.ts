@@ -1,0 +1,98 @@
+/** Times one dispatch of a shader: by timestamp queries where the device has them, else from submit to done. */
+
+import { BufferUsage, MapMode } from "../../../runtime/webgpu/flags.js";
+import { Pace } from "../../../runtime/webgpu/pace.js";
+
+/** A measurement repeats its dispatch until it takes so long, so that starting it does not count. */
+const LEAST_MS = 20;
+const MOST_DISPATCHES = 4096;
+/** The best of so many counts. */
+const RUNS = 3;
+/** Two timestamps. */
+const BYTES = 16;
+
+interface Queries {
+  readonly set: GPUQuerySet;
+  readonly resolved: GPUBuffer;
+  readonly staging: GPUBuffer;
+}
+
+export class DispatchClock {
+  private readonly device: GPUDevice;
+  private readonly software: boolean;
+  private readonly queries: Queries | undefined;
+
+  constructor(device: GPUDevice, software: boolean) {
+    this.device = device;
+    this.software = software;
+    if (!device.features.has("timestamp-query")) return;
+    const { QUERY_RESOLVE, COPY_SRC, COPY_DST, MAP_READ } = BufferUsage;
+    this.queries = {
+      set: device.createQuerySet({ type: "timestamp", count: 2 }),
+      resolved: device.createBuffer({ size: BYTES, usage: QUERY_RESOLVE | COPY_SRC }),
+      staging: device.createBuffer({ size: BYTES, usage: MAP_READ | COPY_DST }),
+    };
+  }
+
+  /** Milliseconds of one dispatch among many. `buffers`: storage, in the order of their bindings in group 0. */
+  async time(code: string, buffers: readonly GPUBuffer[], workgroups: number): Promise<number> {
+    const { device } = this;
+    const pipeline = await device.createComputePipelineAsync({
+      layout: "auto",
+      compute: { module: device.createShaderModule({ code }), entryPoint: "main" },
+    });
+    const bindGroup = device.createBindGroup({
+      layout: pipeline.getBindGroupLayout(0),
+      entries: buffers.map((buffer, binding) => ({ binding, resource: { buffer } })),
+    });
+    const encode = (pass: GPUComputePassEncoder, dispatches: number): void => {
+      pass.setPipeline(pipeline);
+      pass.setBindGroup(0, bindGroup);
+      for (let i = 0; i < dispatches; i++) pass.dispatchWorkgroups(workgroups);
+    };
+    let dispatches = 1;
+    let pace = new Pace();
+    let ms = await this.pass((pass) => encode(pass, dispatches), pace);
+    while (ms < LEAST_MS && dispatches < MOST_DISPATCHES) {
+      dispatches *= 2;
+      pace = new Pace();
+      ms = await this.pass((pass) => encode(pass, dispatches), pace);
+    }
+    for (let i = 1; i < RUNS; i++) ms = Math.min(ms, await this.pass((pass) => encode(pass, dispatches), pace));
+    return ms / dispatches;
+  }
+
+  dispose(): void {
+    this.queries?.set.destroy();
+    this.queries?.resolved.destroy();
+    this.queries?.staging.destroy();
+  }
+
+  private async pass(encode: (pass: GPUComputePassEncoder) => void, pace: Pace): Promise<number> {
+    const { device, queries } = this;
+    const encoder = device.createCommandEncoder();
+    const timestampWrites = queries && {
+      querySet: queries.set,
+      beginningOfPassWriteIndex: 0,
+      endOfPassWriteIndex: 1,
+    };
+    const pass = encoder.beginComputePass(timestampWrites ? { timestampWrites } : {});
+    encode(pass);
+    pass.end();
+    if (queries) {
+      encoder.resolveQuerySet(queries.set, 0, 2, queries.resolved, 0);
+      encoder.copyBufferToBuffer(queries.resolved, 0, queries.staging, 0, BYTES);
+    }
+    const started = performance.now();
+    device.queue.submit([encoder.finish()]);
+    if (this.software) await pace.rest();
+    await (queries ? queries.staging.mapAsync(MapMode.READ) : device.queue.onSubmittedWorkDone());
+    const waited = performance.now() - started;
+    pace.learn(waited);
+    if (!queries) return waited;
+    const [from, to] = new BigUint64Array(queries.staging.getMappedRange());
+    const ms = Number(to - from) / 1e6;
+    queries.staging.unmap();
+    return ms;
+  }
+}
