@@ -2,7 +2,7 @@
 
 import { describe, expect, it } from "vitest";
 import { conv2d1x1, conv2dDepthwise, conv2dNaive, conv2dTiled } from "../../../src/kernels/wgsl/index.js";
-import { type Graph, liveSetBytes, optimize } from "../../../src/ops/index.js";
+import { type Graph, liveSetBytes, mergeSiblings, optimize } from "../../../src/ops/index.js";
 import { lowerGraph } from "../../../src/runtime/webgpu/lowerGraph.js";
 import { type MemoryPlan, planMemory, plannedBytes } from "../../../src/runtime/webgpu/memoryPlan.js";
 import type { Plan, Storage } from "../../../src/runtime/webgpu/plan.js";
@@ -13,8 +13,10 @@ import { tinyNetwork } from "../../support/blocks.js";
 const KERNELS = [conv2dDepthwise, conv2d1x1(), conv2dTiled(), conv2dNaive];
 const NO_LIMIT = 2 ** 40;
 
+/** What the backend makes of a graph on a GPU. */
 function lower(graph: Graph, keepAll = false): Plan {
-  return lowerGraph(graph, { kernels: KERNELS, keep: new Set(keepAll ? graph.taps.values() : []), chainPools: true });
+  const keep = new Set(keepAll ? graph.taps.values() : []);
+  return lowerGraph(mergeSiblings(graph), { kernels: KERNELS, keep, chainPools: true });
 }
 
 /** Pairs of storages that are alive at one step and overlap in memory. */
