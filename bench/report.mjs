@@ -18,8 +18,9 @@ const milliseconds = (value) => (value < 10 ? value.toFixed(2) : value < 100 ? v
 
 /** Markdown for one run: rows of one run were interleaved, so only they may be compared. */
 function markdown({ device, rows, ratios }) {
+  const host = device.browser ?? `Node ${device.node}`;
   const lines = [
-    `${device.adapter}; ${device.cpu}, ${device.cores} cores, Node ${device.node}`,
+    `${device.adapter}; ${device.cpu}, ${device.cores} cores, ${host}`,
     "",
     "| engine | model | imgsz | batch | cold ms | median ms | p95 ms | min ms | GFLOP/s | max Δ | runs |",
     "|---|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|",
@@ -33,8 +34,11 @@ function markdown({ device, rows, ratios }) {
     lines.push(`| ${cells.join(" | ")} |`);
   }
   if (ratios.length > 0) lines.push("");
-  for (const { engine, over, medianOverMedian } of ratios) {
-    lines.push(`- ${engine} over ${over}: ${medianOverMedian.toFixed(2)}×`);
+  const bestOf = (name, model) =>
+    rows.find((row) => `${row.engine}/${row.backend}` === name && row.model === model)?.minMs;
+  for (const { engine, over, model, medianOverMedian } of ratios) {
+    const best = bestOf(over, model) / bestOf(engine, model);
+    lines.push(`- ${engine} over ${over}: ${medianOverMedian.toFixed(2)}× (best times: ${best.toFixed(2)}×)`);
   }
   return lines.join("\n");
 }

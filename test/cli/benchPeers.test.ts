@@ -12,7 +12,8 @@ import {
   peerName,
   peersFolder,
 } from "../../src/cli/bench/peers/catalogue.js";
-import { checkOutputs, openPeer } from "../../src/cli/bench/peers/openPeer.js";
+import { checkOutputs } from "../../src/cli/bench/peers/checkOutputs.js";
+import { openPeer } from "../../src/cli/bench/peers/openPeer.js";
 import { ratioLines, ratiosOf } from "../../src/cli/bench/peers/ratios.js";
 import { GraphBuilder } from "../../src/ops/index.js";
 import { tensor } from "../../src/tensor/index.js";
