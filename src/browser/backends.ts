@@ -89,10 +89,22 @@ async function openWasm(options: BackendOptions): Promise<Backend> {
 /** WebGL2 through gpu.js, in chunks that only this loads. Not in the worker, whose one file goes without. */
 async function openGpujs(): Promise<Backend> {
   if (typeof document === "undefined") {
-    throw new DeviceError("gpujs: runs on a page's own thread only; use load, or backend auto or wasm in a worker");
+    throw new DeviceError("gpujs: runs on a page's own thread only; load the model there, or use backend auto or wasm");
   }
   const { createGpujsBackend } = await import("../runtime/gpujs/index.js");
   return createGpujsBackend({ importModule: () => import("gpu.js"), mode: "webgl2" });
+}
+
+/** For `auto`, where WebGL2 was found to be faster: a context that the browser takes away is replaced by WASM. */
+export async function openGpujsElseWasm(options: BackendOptions = {}): Promise<Backend> {
+  const { onNote } = options;
+  const isLost = async (): Promise<boolean> => false;
+  return new RenewingBackend(await openGpujs(), {
+    renews: false,
+    isLost,
+    onNote,
+    fallback: () => openCpuSide(options),
+  });
 }
 
 async function openCpuSide(options: BackendOptions): Promise<Backend> {

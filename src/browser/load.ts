@@ -1,18 +1,21 @@
 /** `load` in a page or worker. */
 
-import { computeDTypeFor, createMember, openModel } from "../yolov5/loadModel.js";
+import type { Backend } from "../runtime/backend.js";
+import { computeDTypeFor, createMember, type OpenedModel, openModel } from "../yolov5/loadModel.js";
 import { Model } from "../yolov5/model.js";
-import { type BackendChoice, openBackend } from "./backends.js";
+import { type BackendChoice, openBackend, openGpujsElseWasm } from "./backends.js";
 import { fetchBytes, type OnProgress } from "./download.js";
 import { type PictureSource, readPictureSource } from "./pictureSource.js";
+import { fasterOf, hasHardwareWebGl2 } from "./webGl.js";
 
 /** URL, file or bytes of a checkpoint. */
 export type WeightSource = string | URL | Blob | ArrayBuffer | Uint8Array;
 
 export interface LoadOptions {
   /**
-   * Default `auto`: WebGPU on a hardware adapter, else WASM, else the reference, with a note for each step down. A
-   * backend that is asked for by name and cannot be had is a DeviceError.
+   * Default `auto`: WebGPU on a hardware adapter, else WASM, else the reference, with a note for each step down; WebGL2
+   * (`gpujs`) in place of the latter two where a graphics card draws it and it is found to be faster. A backend that is
+   * asked for by name and cannot be had is a DeviceError.
    */
   readonly backend?: BackendChoice | undefined;
   readonly half?: boolean | undefined;
@@ -49,6 +52,42 @@ async function bytesOf(source: WeightSource, options: LoadOptions): Promise<{ by
   return { bytes: source instanceof Uint8Array ? source : new Uint8Array(source), path: "checkpoint" };
 }
 
+async function openSources(source: WeightSource | readonly WeightSource[], options: LoadOptions): Promise<Opened[]> {
+  const sources: readonly WeightSource[] = Array.isArray(source) ? source : [source as WeightSource];
+  const opened: Opened[] = [];
+  for (const item of sources) {
+    const { bytes, path } = await bytesOf(item, options);
+    options.signal?.throwIfAborted();
+    opened.push({ path, model: openModel(bytes, { path, config: options.config }) });
+  }
+  return opened;
+}
+
+interface Opened {
+  readonly path: string;
+  readonly model: OpenedModel;
+}
+
+/** Puts the members on the backend, which goes where that fails. */
+function onBackend(opened: readonly Opened[], backend: Backend, options: LoadOptions): Model<PictureSource> {
+  try {
+    options.signal?.throwIfAborted();
+    const members = opened.map(({ model, path }) =>
+      createMember(model, backend, {
+        path,
+        dtype: computeDTypeFor(model, backend, options),
+        tune: options.tune ? {} : undefined,
+        onNote: options.onNote,
+      }),
+    );
+    const read = (source: PictureSource) => readPictureSource(source, backend.fitsPictures === true);
+    return new Model(members, backend, read);
+  } catch (error) {
+    backend.dispose();
+    throw error;
+  }
+}
+
 /**
  * Loads a model, or several as an ensemble.
  * @throws CheckpointError, DownloadError: what the file is and what to do; DeviceError: no such backend here.
@@ -60,29 +99,20 @@ export async function load(
   source: WeightSource | readonly WeightSource[],
   options: LoadOptions = {},
 ): Promise<Model<PictureSource>> {
-  const { signal, onNote, threads, config, fitPictures } = options;
-  const sources: readonly WeightSource[] = Array.isArray(source) ? source : [source as WeightSource];
-  const opened = [];
-  for (const item of sources) {
-    const { bytes, path } = await bytesOf(item, options);
-    signal?.throwIfAborted();
-    opened.push({ path, model: openModel(bytes, { path, config }) });
-  }
-  const backend = await openBackend(options.backend ?? "auto", { onNote, threads, fitPictures });
-  try {
-    signal?.throwIfAborted();
-    const members = opened.map(({ model, path }) =>
-      createMember(model, backend, {
-        path,
-        dtype: computeDTypeFor(model, backend, options),
-        tune: options.tune ? {} : undefined,
-        onNote,
-      }),
-    );
-    const read = (source: PictureSource) => readPictureSource(source, backend.fitsPictures === true);
-    return new Model(members, backend, read);
-  } catch (error) {
-    backend.dispose();
-    throw error;
-  }
+  const { backend: choice = "auto", signal, onNote, threads, fitPictures } = options;
+  const opened = await openSources(source, options);
+  const backend = await openBackend(choice, { onNote, threads, fitPictures });
+  const model = onBackend(opened, backend, options);
+  if (choice !== "auto" || backend.name === "webgpu" || !hasHardwareWebGl2()) return model;
+  const rival = async (): Promise<Model<PictureSource>> =>
+    onBackend(opened, await openGpujsElseWasm({ onNote, threads }), { ...options, onNote: undefined });
+  return fasterOf(model, rival, { signal, onNote });
+}
+
+/** `load` on WebGL2, as `auto` takes it: with WASM in reserve. */
+export async function loadOnWebGl2(
+  source: WeightSource | readonly WeightSource[],
+  options: LoadOptions,
+): Promise<Model<PictureSource>> {
+  return onBackend(await openSources(source, options), await openGpujsElseWasm(options), options);
 }

@@ -1,5 +1,5 @@
 /**
- * A WebGPU backend whose calls survive the loss of the device. Browsers lose devices when a driver is reset, a laptop
+ * A backend on a graphics card whose calls survive the loss of the device. Browsers lose devices when a driver is reset, a laptop
  * changes its graphics card or a tab sleeps long: the call under way is repeated once on a new device, and where there is
  * none, on a backend of last resort. Either way a note says so.
  */
@@ -19,7 +19,11 @@ import type {
 import type { FittedPicture, HostTensor } from "../tensor/index.js";
 import { fittedToTensor } from "../yolov5/letterbox.js";
 
+const API: Readonly<Partial<Record<BackendName, string>>> = { webgpu: "WebGPU", gpujs: "WebGL2" };
+
 export interface RenewingOptions {
+  /** Whether the backend opens a lost device again by itself when it is next called. Default true. */
+  readonly renews?: boolean | undefined;
   /** Whether the device is gone, so that an error tells of that and not of, say, a picture that is too large for it. */
   readonly isLost: () => Promise<boolean>;
   readonly onNote?: ((note: string) => void) | undefined;
@@ -35,7 +39,7 @@ export class RenewingBackend implements Backend {
   private told: unknown;
   private disposed = false;
 
-  /** @param backend opens a lost device again by itself, as the WebGPU backend does; disposed of with this one */
+  /** @param backend disposed of with this one */
   constructor(backend: Backend, options: RenewingOptions) {
     this.backend = backend;
     this.options = options;
@@ -88,8 +92,10 @@ export class RenewingBackend implements Backend {
   async recover<T>(failed: unknown, work: () => Promise<T>): Promise<T> {
     if (this.disposed) throw new DisposedError("the model");
     let reason = failed;
-    if (failed instanceof DeviceLostError) {
-      if (failed !== this.told) this.note("the WebGPU device was lost; running again on a new one");
+    const { fallback, isLost, renews = true } = this.options;
+    const api = API[this.backend.name] ?? this.backend.name;
+    if (failed instanceof DeviceLostError && renews) {
+      if (failed !== this.told) this.note(`the ${api} device was lost; running again on a new one`);
       this.told = failed;
       try {
         return await work();
@@ -97,11 +103,10 @@ export class RenewingBackend implements Backend {
         reason = error;
       }
     }
-    const { fallback, isLost } = this.options;
     const gone = reason instanceof DeviceLostError || (reason instanceof DeviceError && (await isLost()));
     if (this.disposed || !gone || !fallback) throw reason;
     this.replacement ??= fallback().then((backend) => {
-      this.note(`WebGPU is gone (${(reason as EngineError).message}); running on ${backend.name}`);
+      this.note(`${api} is gone (${(reason as EngineError).message}); running on ${backend.name}`);
       this.backend.dispose();
       this.backend = backend;
       if (this.disposed) backend.dispose();

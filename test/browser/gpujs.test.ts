@@ -116,4 +116,104 @@ describe.skipIf(chromiumMissing())("gpu.js on WebGL2", () => {
     for (const boxes of found.boxes) expectBoxes(boxes, run.detections);
     expect(errors).toEqual([]);
   });
+
+  /** A page without WebGPU that calls its software WebGL2 a graphics card. `slowMs`: what WASM then takes longer. */
+  async function openPretending(slowMs: number): Promise<Page> {
+    const other = await browser.newPage();
+    await other.addInitScript((ms) => {
+      Object.defineProperty(navigator, "gpu", { value: undefined });
+      const { getContext } = HTMLCanvasElement.prototype;
+      const contexts: unknown[] = [];
+      HTMLCanvasElement.prototype.getContext = function (this: HTMLCanvasElement, kind: string, options?: object) {
+        const wanted = { ...options, failIfMajorPerformanceCaveat: false };
+        const context = Reflect.apply(getContext, this, [kind, wanted]);
+        contexts.push(context);
+        return context;
+      } as typeof getContext;
+      const { getParameter } = WebGL2RenderingContext.prototype;
+      const UNMASKED_RENDERER = 0x9246;
+      WebGL2RenderingContext.prototype.getParameter = function (name) {
+        return name === UNMASKED_RENDERER ? "Pretended GPU" : getParameter.call(this, name);
+      };
+      const { postMessage } = Worker.prototype;
+      Worker.prototype.postMessage = function (...args: unknown[]) {
+        setTimeout(() => Reflect.apply(postMessage, this, args), ms);
+      };
+      Object.assign(globalThis, { contexts });
+    }, slowMs);
+    await openPlain(other, site.origin, "/plain/");
+    return other;
+  }
+
+  const loadedGpujs = (other: Page): Promise<boolean> =>
+    other.evaluate(() => performance.getEntriesByType("resource").some(({ name }) => /\/gpujs-\w+\.js$/.test(name)));
+
+  test("auto: on software WebGL2 it is not even loaded", async () => {
+    const other = await browser.newPage();
+    await openPlain(other, site.origin, "/plain/");
+    const names = await other.evaluate(async () => {
+      const { engine } = globalThis as unknown as EngineWindow;
+      Object.defineProperty(navigator, "gpu", { value: undefined });
+      const found: string[] = [];
+      for (const how of ["load", "loadInWorker"] as const) {
+        const model = await engine[how]("fixtures/pytorch/v6.pt");
+        found.push(model.device.name);
+        model.dispose();
+      }
+      return found;
+    });
+    expect(names).toEqual(["wasm", "wasm"]);
+    expect(await loadedGpujs(other)).toBe(false);
+    await other.close();
+  });
+
+  test("auto: measured beside WASM, and not taken where it is slower", async () => {
+    const other = await openPretending(0);
+    const found = await other.evaluate(async () => {
+      const { engine } = globalThis as unknown as EngineWindow;
+      const answers: { name: string; path: string; notes: string[] }[] = [];
+      for (const how of ["load", "loadInWorker"] as const) {
+        const notes: string[] = [];
+        const model = await engine[how]("fixtures/pytorch/v6.pt", { onNote: (note) => notes.push(note) });
+        answers.push({ name: model.device.name, path: model.info.path, notes });
+        model.dispose();
+      }
+      return answers;
+    });
+    for (const { name, path, notes } of found) {
+      expect(name).toBe("wasm");
+      expect(path).toMatch(/fixtures\/pytorch\/v6\.pt$/);
+      expect(notes).toHaveLength(2);
+      expect(notes[0]).toMatch(/^not on WebGPU: /);
+      expect(notes[1]).toMatch(/^not on WebGL2: it takes \d+ ms a picture, wasm \d+ ms$/);
+    }
+    expect(await loadedGpujs(other)).toBe(true);
+    await other.close();
+  });
+
+  test("auto: taken where it is faster; when the browser takes the context away, WASM answers", async () => {
+    const other = await openPretending(800);
+    const found = await other.evaluate(async () => {
+      const { engine, contexts } = globalThis as unknown as EngineWindow & { contexts: WebGL2RenderingContext[] };
+      const notes: string[] = [];
+      const model = await engine.loadInWorker("fixtures/pytorch/v6.pt", { onNote: (note) => notes.push(note) });
+      const devices = [model.device.name];
+      const summaries: string[] = [];
+      for (let round = 0; round < 2; round++) {
+        summaries.push((await model.detect("fixtures/pytorch/picture.png", { imgsz: 96, conf: 0.01 })).summary());
+        devices.push(model.device.name);
+        for (const context of contexts) {
+          if (context instanceof WebGL2RenderingContext) context.getExtension("WEBGL_lose_context")?.loseContext();
+        }
+      }
+      model.dispose();
+      return { notes, devices, summaries };
+    });
+    expect(found.devices).toEqual(["gpujs", "gpujs", "wasm"]);
+    expect(found.summaries[0]).toMatch(/\d/);
+    expect(found.summaries[1]).toBe(found.summaries[0]);
+    expect(found.notes.at(-2)).toMatch(/^WebGL2 is faster here: \d+ ms a picture, wasm \d+ ms$/);
+    expect(found.notes.at(-1)).toMatch(/^WebGL2 is gone \(gpujs: .*\); running on wasm$/);
+    await other.close();
+  });
 });

@@ -145,3 +145,18 @@ test("rows that a device chooses: from the device, and undefined on a fallback t
   expect((await executable.run([input(4)]))[0].data[0]).toBe(8);
   expect(backend.name).toBe("cpu");
 });
+
+test("a backend that does not renew itself goes straight to the fallback, whose note names it", async () => {
+  const notes: string[] = [];
+  const inner = { ...failing([new DeviceLostError("gpujs: the context is gone")]), name: "gpujs" as const };
+  const backend = new RenewingBackend(inner, {
+    renews: false,
+    isLost: async () => false,
+    onNote: (note) => notes.push(note),
+    fallback: async () => createCpuBackend(),
+  });
+  const executable = await backend.compile(doubling());
+  expect((await executable.run([input(3)]))[0].data[0]).toBe(6);
+  expect(inner.log).toEqual(["compile", "fail DeviceLostError", "dispose"]);
+  expect(notes).toEqual(["WebGL2 is gone (gpujs: the context is gone); running on cpu"]);
+});

@@ -3,7 +3,7 @@
 import { DisposedError } from "../../errors.js";
 import type { HostTensor } from "../../tensor/index.js";
 import type { Model } from "../../yolov5/model.js";
-import { load } from "../load.js";
+import { type LoadOptions, load, type WeightSource } from "../load.js";
 import type { PictureSource } from "../pictureSource.js";
 import { type Outcome, type Prediction, predict } from "../prediction.js";
 import { type Answer, buffersOf, type FromHost, type Port, type Request, type ToHost, toWire } from "./protocol.js";
@@ -15,11 +15,16 @@ function close(source: PictureSource): void {
   if (bitmap || frame) source.close();
 }
 
+export type Loader = (sources: readonly WeightSource[], options: LoadOptions) => Promise<Model<PictureSource>>;
+
 class Host {
   private model: Model<PictureSource> | undefined;
   private readonly predictions = new Map<number, Prediction>();
 
-  constructor(private readonly send: (message: FromHost, transfer?: Transferable[]) => void) {}
+  constructor(
+    private readonly send: (message: FromHost, transfer?: Transferable[]) => void,
+    private readonly load: Loader,
+  ) {}
 
   async handle(message: ToHost): Promise<void> {
     const { id } = message;
@@ -34,7 +39,7 @@ class Host {
   private async answer(request: Request, id: number): Promise<[Answer, Transferable[]?]> {
     switch (request.type) {
       case "load": {
-        const model = await load(request.sources, {
+        const model = await this.load(request.sources, {
           ...request.options,
           onProgress: ({ loaded, total }) => this.send({ type: "progress", loaded, total }),
           onNote: (text) => this.send({ type: "note", text }),
@@ -90,8 +95,8 @@ function outcomeAnswer(outcome: Outcome, giveAway: boolean): [Answer, Transferab
 }
 
 /** Serves one model over a port, one request at a time. */
-export function serve(port: Port): void {
-  const host = new Host((message, transfer) => port.postMessage(message, transfer ?? []));
+export function serve(port: Port, loader: Loader = load): void {
+  const host = new Host((message, transfer) => port.postMessage(message, transfer ?? []), loader);
   let queue: Promise<void> = Promise.resolve();
   port.onmessage = (event: MessageEvent<ToHost>) => {
     queue = queue.then(() => host.handle(event.data));

@@ -4,6 +4,7 @@ import { DeviceError, DeviceLostError, LimitError } from "../../errors.js";
 import type { Dialect } from "./kernels/dialect.js";
 import { type Extent, floatsOf } from "./layout.js";
 import type { Gpu, GpuArgument, GpuInput, GpuKernel, GpuLibrary, GpuTexture } from "./library.js";
+import { isSoftwareRenderer, rendererOf } from "./renderer.js";
 
 /** `webgl2`: fragment shaders; `webasm` and `cpu`: gpu.js's own compilers to WebAssembly and JavaScript. */
 export type GpujsMode = "webgl2" | "webasm" | "cpu";
@@ -27,11 +28,6 @@ function chooseMode({ GPU }: GpuLibrary, wanted: GpujsMode | "auto"): GpujsMode 
   if (wanted === "auto") return supported.webgl2 ? "webgl2" : supported.webasm ? "webasm" : "cpu";
   if (!supported[wanted]) throw new DeviceError(`gpujs: this host cannot run gpu.js's mode ${wanted}; use mode auto`);
   return wanted;
-}
-
-function rendererOf(gl: WebGL2RenderingContext): string {
-  const info = gl.getExtension("WEBGL_debug_renderer_info");
-  return String(gl.getParameter(info ? info.UNMASKED_RENDERER_WEBGL : gl.RENDERER));
 }
 
 /** Nested results [z][y][x] as one array: rows of floats, or of four floats a thread. */
@@ -86,8 +82,9 @@ export class GpujsDevice {
     this.gl = this.mode === "webgl2" ? (this.gpu.context as WebGL2RenderingContext) : undefined;
     this.dialect = this.gl ? "texture" : "flat";
     const renderer = this.gl ? rendererOf(this.gl) : "";
-    this.adapter = this.gl ? `gpu.js webgl2 (${renderer})` : `gpu.js ${this.mode}`;
-    this.software = !this.gl || /swiftshader|llvmpipe|softpipe|software/i.test(renderer);
+    this.software = !this.gl || isSoftwareRenderer(renderer);
+    const software = this.software ? " (software)" : "";
+    this.adapter = this.gl ? `gpu.js webgl2 (${renderer})${software}` : `gpu.js ${this.mode}`;
   }
 
   /** @throws LimitError when a tensor cannot be one texture. */

@@ -1,0 +1,112 @@
+/** Whether `auto` has reason to try WebGL2, and which of two loaded models is the faster one. */
+
+import { isSoftwareRenderer, rendererOf } from "../runtime/gpujs/renderer.js";
+import { compare, type Float32Tensor, type HostTensor, tensor } from "../tensor/index.js";
+import { seededRandom } from "../yolov5/config/sources.js";
+import type { ModelInfo } from "../yolov5/modelInfo.js";
+
+/** Timed runs of each side; the best one counts. */
+const ROUNDS = 3;
+/** A rival this many times slower in its first timed run has lost. */
+const HOPELESS = 2;
+/** What rounding explains. Broken drivers are off by far more. */
+const NMSE = 1e-6;
+const ADAPTER_MS = 3000;
+
+/** True in a page whose WebGL2 is drawn by a graphics card. A context is made for it and given back. */
+export function hasHardwareWebGl2(): boolean {
+  if (typeof document === "undefined") return false;
+  // Browsers that know that it would be slow then give none.
+  const gl = document.createElement("canvas").getContext("webgl2", { failIfMajorPerformanceCaveat: true });
+  if (!gl) return false;
+  const floats = gl.getExtension("EXT_color_buffer_float") !== null;
+  const hardware = floats && !isSoftwareRenderer(rendererOf(gl));
+  gl.getExtension("WEBGL_lose_context")?.loseContext();
+  return hardware;
+}
+
+/** True where the page has no adapter for WebGPU, or does not tell in time. */
+export async function lacksWebGpu(gpu: GPU | undefined = globalThis.navigator?.gpu): Promise<boolean> {
+  if (!gpu) return true;
+  const late = new Promise<undefined>((resolve) => setTimeout(() => resolve(undefined), ADAPTER_MS));
+  const adapter = await Promise.race([gpu.requestAdapter().catch(() => null), late]);
+  return !adapter || adapter.info?.isFallbackAdapter === true;
+}
+
+/** A loaded model, here or in a worker. */
+export interface Contestant {
+  readonly info: ModelInfo;
+  readonly device: { readonly name: string };
+  forward(input: HostTensor): Promise<HostTensor[]>;
+  dispose(): void;
+}
+
+/** Noise of the size that the model usually gets: zeros would be computed faster than pictures. */
+function usualInput({ task, stride }: ModelInfo): Float32Tensor {
+  const size = task === "classify" ? 224 : Math.ceil(640 / stride) * stride;
+  const random = seededRandom(0);
+  const data = Float32Array.from({ length: 3 * size * size }, () => random());
+  return tensor("float32", [1, 3, size, size], data);
+}
+
+async function msOf(model: Contestant, input: HostTensor): Promise<number> {
+  const started = performance.now();
+  await model.forward(input);
+  return performance.now() - started;
+}
+
+export interface ContestOptions {
+  readonly signal?: AbortSignal | undefined;
+  readonly onNote?: ((note: string) => void) | undefined;
+}
+
+/**
+ * Runs the network on both sides, compares the outputs and keeps the faster one; the other is disposed of. A rival that
+ * cannot be had, fails or computes something else has lost, and a note says why.
+ * @param standing on WASM or the reference: kept unless the rival wins
+ * @param openRival the same model on WebGL2
+ */
+export async function fasterOf<M extends Contestant>(
+  standing: M,
+  openRival: () => Promise<M>,
+  options: ContestOptions,
+): Promise<M> {
+  const { signal, onNote } = options;
+  const input = usualInput(standing.info);
+  const times: { standing: number; rival: number } = {
+    standing: Number.POSITIVE_INFINITY,
+    rival: Number.POSITIVE_INFINITY,
+  };
+  let rival: M | undefined;
+  let reason: string | undefined;
+  try {
+    rival = await openRival();
+    const [wanted, given] = [await standing.forward(input), await rival.forward(input)];
+    signal?.throwIfAborted();
+    const apart = given.findIndex((output, i) => !(compare(output, wanted[i]).nmse <= NMSE));
+    if (apart >= 0) reason = "its outputs are wrong on this graphics driver";
+    for (let round = 0; round < ROUNDS && reason === undefined; round++) {
+      times.standing = Math.min(times.standing, await msOf(standing, input));
+      times.rival = Math.min(times.rival, await msOf(rival, input));
+      signal?.throwIfAborted();
+      if (times.rival > HOPELESS * times.standing) break;
+    }
+  } catch (error) {
+    if (signal?.aborted) {
+      rival?.dispose();
+      standing.dispose();
+      throw signal.reason;
+    }
+    reason = error instanceof Error ? error.message.replace(/^gpujs: /, "") : String(error);
+  }
+  const { name } = standing.device;
+  const figures = `${times.rival.toFixed(0)} ms a picture, ${name} ${times.standing.toFixed(0)} ms`;
+  if (rival && reason === undefined && times.rival < times.standing) {
+    onNote?.(`WebGL2 is faster here: ${figures}`);
+    standing.dispose();
+    return rival;
+  }
+  onNote?.(`not on WebGL2: ${reason ?? `it takes ${figures}`}`);
+  rival?.dispose();
+  return standing;
+}
