@@ -4,15 +4,30 @@ import type { Detection, NodeTiming, Result, WorkerModel } from "yolov5-ts";
 import { box, button, create } from "./dom.js";
 import { colorIndex, cssColor, titleOf } from "./drawing.js";
 
-const BACKENDS: Readonly<Record<string, string>> = { webgpu: "WebGPU", wasm: "WebAssembly", cpu: "Reference" };
+const BACKENDS: Readonly<Record<string, string>> = {
+  webgpu: "WebGPU",
+  gpujs: "WebGL2",
+  wasm: "WebAssembly",
+  cpu: "Reference",
+};
 const TASKS = { detect: "detection", segment: "segmentation", classify: "classification" } as const;
 
+/** What matters of the adapter's name: browsers wrap a WebGL renderer as `ANGLE (vendor, card and driver, version)`. */
+function shortAdapter(adapter: string): string {
+  const card = /ANGLE \([^,]*, (?:Vulkan [\d.]+ \()?([^(,]+)/.exec(adapter)?.[1].trim();
+  const suffix = adapter.endsWith("(software)") ? " (software)" : "";
+  return card
+    ? card.replace(/ Direct3D.*| OpenGL.*/, "") + suffix
+    : adapter.replace(/^WebAssembly |^gpu\.js webgl2 /, "");
+}
+
 export function showDevice(device: WorkerModel["device"] | undefined, notes: readonly string[]): void {
-  const software = device?.name === "webgpu" && device.adapter.includes("(software)");
-  const kind = device?.name === "webgpu" ? (software ? "software" : "gpu") : (device?.name ?? "none");
-  box("badge").dataset.kind = kind;
-  const adapter = device?.adapter.replace(/^WebAssembly /, "") ?? "";
-  box("badge-text").textContent = device ? `${BACKENDS[device.name] ?? device.name} · ${adapter}` : "no model";
+  const graphics = device?.name === "webgpu" || device?.name === "gpujs";
+  const software = device?.adapter.includes("(software)");
+  box("badge").dataset.kind = graphics ? (software ? "software" : "gpu") : (device?.name ?? "none");
+  const text = device ? `${BACKENDS[device.name] ?? device.name} · ${shortAdapter(device.adapter)}` : "no model";
+  box("badge-text").textContent = text;
+  box("badge").title = device ? device.adapter : "";
   const why = box("why");
   why.hidden = notes.length === 0;
   why.textContent = notes.map((note) => `${note[0].toUpperCase()}${note.slice(1)}.`).join(" ");

@@ -91,7 +91,7 @@ describe.skipIf(chromiumMissing())("the demo page", () => {
     ["demo", /1 thread$/],
     ["demo-isolated", /[2-8] threads$/],
   ] as const)(
-    "%s: a checkpoint and a picture are dropped; boxes are PyTorch's, on wasm (%s) and webgpu",
+    "%s: a checkpoint and a picture are dropped; boxes are PyTorch's, on wasm (%s), webgpu and gpujs",
     async (path, threads) => {
       const wanted = parityCase(640);
       const small = parityCase(320);
@@ -116,6 +116,14 @@ describe.skipIf(chromiumMissing())("the demo page", () => {
         await page.waitForFunction(() => document.querySelector("#summary")?.textContent !== "Nothing yet");
         if (official) expectBoxes((await copied(page)).detections, small.expected);
         expect(await page.textContent("#badge-text")).toMatch(/^WebGPU · .*\(software\)$/);
+        await page.selectOption("#backend", "gpujs");
+        await page.waitForSelector("#badge-text:has-text('WebGL2')");
+        await idle(page);
+        await page.waitForFunction(() => document.querySelector("#summary")?.textContent !== "Nothing yet");
+        if (official) expectBoxes((await copied(page)).detections, small.expected);
+        expect(await page.textContent("#badge-text")).toMatch(/^WebGL2 · .*\(software\)$/);
+        expect(await page.textContent("#why")).toContain("page's own thread");
+        expect(await page.getAttribute("#badge", "data-kind")).toBe("software");
       }
       expect(errors).toEqual([]);
       await context.close();
