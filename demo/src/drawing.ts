@@ -21,6 +21,8 @@ export interface DrawOptions {
   readonly trails?: readonly Trail[] | undefined;
 }
 
+const MASK_ALPHA = 120;
+
 export function cssColor(index: number): string {
   return `rgb(${paletteColor(index).join(" ")})`;
 }
@@ -50,10 +52,17 @@ export function maskLayer(result: Result): OffscreenCanvas | undefined {
   if (!hasMasks(result) || result.detections.length === 0) return undefined;
   const { width, height } = result;
   const image = new ImageData(width, height);
+  const pixels = new Uint32Array(image.data.buffer);
   for (const detection of result.detections.toReversed()) {
     const [r, g, b] = paletteColor(colorIndex(detection));
+    const color = ((MASK_ALPHA << 24) | (b << 16) | (g << 8) | r) >>> 0;
     const bitmap = detection.bitmap();
-    for (let i = 0; i < bitmap.length; i++) if (bitmap[i]) image.data.set([r, g, b, 120], i * 4);
+    // Masks end at their boxes.
+    const [left, right] = [Math.max(0, Math.floor(detection.xmin)), Math.min(width, Math.ceil(detection.xmax) + 1)];
+    const bottom = Math.min(height, Math.ceil(detection.ymax) + 1);
+    for (let y = Math.max(0, Math.floor(detection.ymin)); y < bottom; y++) {
+      for (let i = y * width + left; i < y * width + right; i++) if (bitmap[i]) pixels[i] = color;
+    }
   }
   const layer = new OffscreenCanvas(width, height);
   layer.getContext("2d")?.putImageData(image, 0, 0);

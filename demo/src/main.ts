@@ -67,8 +67,10 @@ class Page {
     byId("url-form", HTMLFormElement).addEventListener("submit", (event) => {
       event.preventDefault();
       const source = input("url").value;
-      const title = decodeURIComponent(new URL(source).pathname.split("/").at(-1) || source);
-      void this.guard(() => this.open({ source, title }));
+      void this.guard(async () => {
+        const title = decodeURIComponent(new URL(source).pathname.split("/").at(-1) || source);
+        await this.open({ source, title });
+      });
     });
     void this.guard(async () => {
       await this.open({ source: embeddedModel, title: "codes (embedded)" });
@@ -154,6 +156,7 @@ class Page {
     this.session.forget();
     this.intervals = [];
     this.startFollowing();
+    this.lastFrame = 0;
     await this.player.openFile(file);
   }
 
@@ -167,6 +170,7 @@ class Page {
     this.session.forget();
     this.intervals = [];
     this.startFollowing();
+    this.lastFrame = 0;
     await this.player.startCamera();
   }
 
@@ -213,6 +217,8 @@ class Page {
     this.result = result;
     const draw = this.stage.setResult(result, trails);
     showResult(result, (index) => this.stage.highlight(index));
+    // A screen reader would never come to an end of a video.
+    box("summary").ariaLive = this.player.active ? "off" : "polite";
     showTimes(result, draw, fps);
     if (result && this.session.current) showDevice(this.session.current.device, this.notes);
   }

@@ -1,12 +1,16 @@
 /** Video files and the camera: frames go to the model as fast as it takes them, the newest first. */
 
-import { box, button } from "./dom.js";
+import { box, button, showError } from "./dom.js";
 import type { Stage } from "./stage.js";
 
 export interface PlayerHandlers {
   /** A frame is on the screen; resolves when the model is ready for the next. */
   readonly onFrame: (video: HTMLVideoElement) => Promise<void>;
   readonly onStop: () => void;
+}
+
+async function cameras(): Promise<MediaDeviceInfo[]> {
+  return (await navigator.mediaDevices.enumerateDevices()).filter(({ kind }) => kind === "videoinput");
 }
 
 export class Player {
@@ -24,8 +28,7 @@ export class Player {
     this.handlers = handlers;
     button("pause").addEventListener("click", () => this.togglePause());
     button("flip").addEventListener("click", () => {
-      this.facing = this.facing === "user" ? "environment" : "user";
-      void this.startCamera();
+      this.switchCamera().catch(showError);
     });
   }
 
@@ -42,11 +45,30 @@ export class Player {
     this.url = URL.createObjectURL(file);
     this.video.src = this.url;
     await this.play("This video cannot be played by your browser; MP4 with H.264 works everywhere.");
+    button("pause").textContent = "Pause";
     button("pause").hidden = false;
   }
 
-  /** @throws Error with what to do when the camera cannot be had. */
-  async startCamera(): Promise<void> {
+  /** The camera on the other side; where cameras have no sides, as on desks, the next one. */
+  private async switchCamera(): Promise<void> {
+    const before = this.deviceId;
+    this.facing = this.facing === "user" ? "environment" : "user";
+    await this.startCamera();
+    if (this.deviceId !== before) return;
+    const ids = (await cameras()).map(({ deviceId }) => deviceId);
+    const next = ids[(ids.indexOf(before ?? "") + 1) % ids.length];
+    if (next && next !== before) await this.startCamera({ deviceId: { exact: next } });
+  }
+
+  private get deviceId(): string | undefined {
+    return this.stream?.getVideoTracks()[0]?.getSettings().deviceId;
+  }
+
+  /**
+   * @param which default: the side that was chosen last
+   * @throws Error with what to do when the camera cannot be had.
+   */
+  async startCamera(which: MediaTrackConstraints = { facingMode: this.facing }): Promise<void> {
     if (!navigator.mediaDevices?.getUserMedia) {
       throw new Error("The camera needs a secure page (https or localhost) and a browser that offers one.");
     }
@@ -54,7 +76,7 @@ export class Player {
     try {
       this.stream = await navigator.mediaDevices.getUserMedia({
         audio: false,
-        video: { facingMode: this.facing, width: { ideal: 1280 }, height: { ideal: 720 } },
+        video: { ...which, width: { ideal: 1280 }, height: { ideal: 720 } },
       });
     } catch (error) {
       const denied = error instanceof DOMException && error.name === "NotAllowedError";
@@ -67,8 +89,7 @@ export class Player {
     }
     this.video.srcObject = this.stream;
     await this.play("The camera gives no picture.");
-    const devices = await navigator.mediaDevices.enumerateDevices();
-    button("flip").hidden = devices.filter(({ kind }) => kind === "videoinput").length < 2;
+    button("flip").hidden = (await cameras()).length < 2;
     button("camera").setAttribute("aria-pressed", "true");
     box("camera-text").textContent = "Stop camera";
   }

@@ -139,7 +139,8 @@ export async function openBackend(choice: BackendChoice, options: BackendOptions
         const webgpu = await openWebGpu(options, true);
         return renewing(webgpu, { onNote, fallback: () => openCpuSide(options) });
       } catch (error) {
-        onNote?.(`not on WebGPU: ${messageOf(error).replace(/^webgpu: /, "")}`);
+        // What to choose instead is no news to who chose auto.
+        onNote?.(`not on WebGPU: ${messageOf(error).replace(/^webgpu: |; use backend .*$/g, "")}`);
         return openCpuSide(options);
       }
     default:

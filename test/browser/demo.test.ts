@@ -211,6 +211,14 @@ describe.skipIf(chromiumMissing())("the demo page", () => {
     await page.click("#camera");
     await page.waitForSelector("#fps:has-text('FPS')");
     expect(await page.getAttribute("#camera", "aria-pressed")).toBe("true");
+    const label = (): Promise<string | undefined> =>
+      page.evaluate(() => {
+        const stream = document.querySelector("video")?.srcObject;
+        return stream instanceof MediaStream ? stream.getVideoTracks()[0]?.label : undefined;
+      });
+    const first = await label();
+    await page.click("#flip");
+    await expect.poll(async () => ((await label()) ?? first) !== first, { timeout: 5000 }).toBe(true);
     await page.click("#camera");
     await page.waitForSelector("#camera-text:text-is('Camera')");
     await page.waitForSelector("#summary:has-text('code')");

@@ -21,7 +21,7 @@ const FLAGS = [
   "--use-webgpu-adapter=swiftshader",
   "--enable-features=Vulkan",
   "--use-fake-ui-for-media-stream",
-  "--use-fake-device-for-media-stream",
+  "--use-fake-device-for-media-stream=device-count=2",
 ];
 
 /** True (after saying why) where there is no Chromium; with REQUIRE_WEBGPU=1 that is an error instead. */
