@@ -1,7 +1,7 @@
 /**
  * This engine beside onnxruntime-web in Chromium, in one page and run:
  *   npm ci --prefix bench/peers --ignore-scripts                       once
- *   npm run bench:browser -- --weights yolov5n.pt --threads 1 2 [--backend wasm gpujs webgpu] [--json run]
+ *   npm run bench:browser -- --weights yolov5n.pt --threads 1 2 [--backend wasm gpujs webgpu] [--own] [--json run]
  * Bundles bench/browser/ (the page and what drives it), then runs it.
  */
 

@@ -40,6 +40,8 @@ const { values } = parseArgs({
     iterations: { type: "string", default: "30" },
     warmup: { type: "string", default: "3" },
     seconds: { type: "string", default: "120" },
+    /** No peers: only this engine's backends beside each other. */
+    own: { type: "boolean", default: false },
     json: { type: "string" },
   },
 });
@@ -117,7 +119,8 @@ async function benchPage(browser: Browser, site: Site, threads: number, subject:
     }
   };
   for (const backend of values.backend) await open("yolov5-ts", backend);
-  for (const backend of values.backend) if (PEER_OF[backend]) await open("onnxruntime-web", PEER_OF[backend]);
+  for (const backend of values.own ? [] : values.backend)
+    if (PEER_OF[backend]) await open("onnxruntime-web", PEER_OF[backend]);
   const times = await measure(engines, {
     iterations: Number(values.iterations),
     warmup: Number(values.warmup),
