@@ -117,7 +117,7 @@ describe.skipIf(chromiumMissing())("gpu.js on WebGL2", () => {
     expect(errors).toEqual([]);
   });
 
-  /** A page without WebGPU that calls its software WebGL2 a graphics card. `slowMs`: what WASM then takes longer. */
+  /** A page without WebGPU that calls its software WebGL2 a graphics card. `slowMs`: what its clock says a worker takes longer. */
   async function openPretending(slowMs: number): Promise<Page> {
     const other = await browser.newPage();
     await other.addInitScript((ms) => {
@@ -136,8 +136,12 @@ describe.skipIf(chromiumMissing())("gpu.js on WebGL2", () => {
         return name === UNMASKED_RENDERER ? "Pretended GPU" : getParameter.call(this, name);
       };
       const { postMessage } = Worker.prototype;
+      const now = performance.now.bind(performance);
+      let late = 0;
+      performance.now = () => now() + late;
       Worker.prototype.postMessage = function (...args: unknown[]) {
-        setTimeout(() => Reflect.apply(postMessage, this, args), ms);
+        late += ms;
+        Reflect.apply(postMessage, this, args);
       };
       Object.assign(globalThis, { contexts });
     }, slowMs);
@@ -192,7 +196,7 @@ describe.skipIf(chromiumMissing())("gpu.js on WebGL2", () => {
   });
 
   test("auto: taken where it is faster; when the browser takes the context away, WASM answers", async () => {
-    const other = await openPretending(800);
+    const other = await openPretending(60_000);
     const found = await other.evaluate(async () => {
       const { engine, contexts } = globalThis as unknown as EngineWindow & { contexts: WebGL2RenderingContext[] };
       const notes: string[] = [];
