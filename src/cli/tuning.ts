@@ -19,7 +19,7 @@ export function tuneWithBar(output: Output): TuneOptions {
       bar ??= openBar(output, total, "tuning {bar} {value}/{total} {kernel}", { kernel });
       void bar.then((shown) => shown.update(done, { kernel }));
     },
-    onReport({ shapes, changed, usualMs, tunedMs, rejected }) {
+    onReport({ shapes, changed, usualMs, tunedMs, rejected, complete }) {
       void end();
       if (shapes === 0) output.line("Tuned:   all convolutions of this size were measured before");
       else {
@@ -28,8 +28,9 @@ export function tuneWithBar(output: Output): TuneOptions {
           `Tuned:   ${changed} of ${shapes} convolutions got another kernel (${times}), kept in ${tuningPath()}`,
         );
       }
+      if (!complete) output.line("note: tuning ran out of time; the next --tune goes on with the rest");
       if (rejected.length > 0)
-        output.warn(`tuning: wrong numbers on this device from ${rejected.join(", ")}; not used`);
+        output.warn(`tuning: wrong numbers, or none, on this device from ${rejected.join(", ")}; not used`);
     },
   };
 }

@@ -5,7 +5,7 @@ import type { Backend, BackendName } from "../runtime/backend.js";
 import { createCpuBackend } from "../runtime/cpu/cpuBackend.js";
 import { createGpujsBackend } from "../runtime/gpujs/index.js";
 import { createWebGpuBackend } from "../runtime/webgpu/index.js";
-import { tuningStore } from "./tuningStore.js";
+import { fileTuningStore } from "./tuningStore.js";
 import { mayHaveVulkan } from "./vulkan.js";
 import { openWasm } from "./wasm.js";
 
@@ -13,7 +13,7 @@ export type BackendChoice = "auto" | BackendName;
 export const BACKEND_CHOICES: readonly BackendChoice[] = ["auto", "webgpu", "wasm", "cpu", "gpujs"];
 
 export interface BackendOptions {
-  /** Told why `auto` passed over a backend. */
+  /** Told why `auto` passed over a backend, and of a file with tuned kernels that cannot be used. */
   readonly onNote?: ((note: string) => void) | undefined;
   /** Threads of the WASM backend. Default: the machine's cores, eight at most. */
   readonly threads?: number | undefined;
@@ -40,8 +40,8 @@ async function openGpu(): Promise<GPU> {
   return dawn.create([]);
 }
 
-async function openWebGpu(hardwareOnly = false): Promise<Backend> {
-  return createWebGpuBackend({ gpu: await openGpu(), hardwareOnly, tuningStore });
+async function openWebGpu({ onNote }: BackendOptions, hardwareOnly = false): Promise<Backend> {
+  return createWebGpuBackend({ gpu: await openGpu(), hardwareOnly, tuningStore: fileTuningStore(onNote) });
 }
 
 /**
@@ -57,12 +57,12 @@ export async function openBackend(choice: BackendChoice, options: BackendOptions
     case "wasm":
       return openWasm(wasm);
     case "webgpu":
-      return openWebGpu();
+      return openWebGpu(options);
     case "gpujs":
       return createGpujsBackend({ importModule: () => import("gpu.js") });
     case "auto":
       try {
-        return await openWebGpu(true);
+        return await openWebGpu(options, true);
       } catch (error) {
         options.onNote?.(`not on WebGPU: ${(error as Error).message}`);
       }

@@ -1,5 +1,6 @@
 /** What `tune` found out, in a file of the cache folder: an object of tables by adapter, driver and shader texts. */
 
+import { randomUUID } from "node:crypto";
 import { mkdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { TuningStore } from "../runtime/webgpu/index.js";
@@ -11,39 +12,52 @@ const MOST_TABLES = 8;
 
 interface Contents {
   readonly version: number;
-  readonly tables: Readonly<Record<string, string>>;
+  readonly tables: Tables;
 }
 
 export const tuningPath = (): string => join(cacheFolder(), "webgpu-tuning.json");
 
+type Tables = Readonly<Record<string, string>>;
+
+/** @throws where the text is no such file of this version. */
+function parseTables(text: string): Tables {
+  const { version, tables } = (JSON.parse(text) ?? {}) as Partial<Contents>;
+  if (version !== VERSION) throw new Error(`its version is ${version}, not ${VERSION}`);
+  if (typeof tables !== "object" || tables === null) throw new Error("it has no tables");
+  return Object.fromEntries(Object.entries(tables).filter(([, table]) => typeof table === "string"));
+}
+
 /** The file's tables; none where it is missing, damaged or of another version: it is only a cache. */
-async function readTables(): Promise<Record<string, string>> {
+async function readTables(onNote: (note: string) => void): Promise<Tables> {
+  const text = await readFile(tuningPath(), "utf8").catch(() => undefined);
+  if (text === undefined) return {};
   try {
-    const { version, tables } = JSON.parse(await readFile(tuningPath(), "utf8")) as Partial<Contents>;
-    if (version !== VERSION || typeof tables !== "object" || tables === null) return {};
-    return Object.fromEntries(Object.entries(tables).filter(([, text]) => typeof text === "string"));
-  } catch {
+    return parseTables(text);
+  } catch (error) {
+    onNote(`${tuningPath()} is not used: ${(error as Error).message}; --tune writes it anew`);
     return {};
   }
 }
 
-/** Never throws: where the folder cannot be written, the next start measures again. */
-export const tuningStore: TuningStore = {
-  async load(key) {
-    return (await readTables())[key];
-  },
-  async save(key, text) {
-    const path = tuningPath();
-    const partial = `${path}.${process.pid}.part`;
-    try {
-      const { [key]: _, ...others } = await readTables();
-      const tables = Object.fromEntries([...Object.entries(others).slice(1 - MOST_TABLES), [key, text]]);
-      await mkdir(cacheFolder(), { recursive: true });
-      // Whoever reads meanwhile sees the old file or the new one, never a half.
-      await writeFile(partial, JSON.stringify({ version: VERSION, tables } satisfies Contents));
-      await rename(partial, path);
-    } catch {
-      await rm(partial, { force: true }).catch(() => undefined);
-    }
-  },
-};
+/** Never throws: where the folder cannot be written, the next start measures again. `onNote`: told of a file that is no use. */
+export function fileTuningStore(onNote: (note: string) => void = () => undefined): TuningStore {
+  return {
+    async load(key) {
+      return (await readTables(onNote))[key];
+    },
+    async save(key, text) {
+      const path = tuningPath();
+      const partial = `${path}.${randomUUID()}.part`;
+      try {
+        const { [key]: _, ...others } = await readTables(() => undefined);
+        const tables = Object.fromEntries([...Object.entries(others).slice(1 - MOST_TABLES), [key, text]]);
+        await mkdir(cacheFolder(), { recursive: true });
+        // Whoever reads meanwhile sees the old file or the new one, never a half.
+        await writeFile(partial, JSON.stringify({ version: VERSION, tables } satisfies Contents));
+        await rename(partial, path);
+      } catch {
+        await rm(partial, { force: true }).catch(() => undefined);
+      }
+    },
+  };
+}

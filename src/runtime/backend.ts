@@ -17,8 +17,10 @@ export interface TuneReport {
   /** Sum of their times with the usual kernels, and with the chosen ones. */
   readonly usualMs: number;
   readonly tunedMs: number;
-  /** Kernels that gave other numbers than the usual ones. */
+  /** Kernels that gave wrong numbers or do not run on this device. */
   readonly rejected: readonly string[];
+  /** False where the time ran out: what was not measured to the end will be measured next time. */
+  readonly complete: boolean;
 }
 
 export interface TuneOptions {

@@ -4,12 +4,15 @@ import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, it, vi } from "vitest";
-import { tuningPath, tuningStore } from "../../src/node/tuningStore.js";
+import { fileTuningStore, tuningPath } from "../../src/node/tuningStore.js";
 
 let folder: string;
+const notes: string[] = [];
+const tuningStore = fileTuningStore((note) => notes.push(note));
 beforeEach(async () => {
   folder = await mkdtemp(join(tmpdir(), "yolov5-tuning-"));
   vi.stubEnv("YOLOV5_CACHE", join(folder, "cache"));
+  notes.length = 0;
 });
 afterEach(async () => {
   vi.unstubAllEnvs();
@@ -32,19 +35,34 @@ it("keeps the newest tables only", async () => {
   expect(Object.keys(JSON.parse(await readFile(tuningPath(), "utf8")).tables)).toHaveLength(8);
 });
 
-it.each([
-  "",
-  "{",
-  "null",
-  '{"version":2,"tables":{"a":"1"}}',
-  '{"version":1,"tables":null}',
-  '{"version":1,"tables":{"a":1}}',
-])("takes %j for nothing, and writes over it", async (text) => {
-  await tuningStore.save("x", "");
-  await writeFile(tuningPath(), text);
+it.each(["", "{", "null", '{"version":2,"tables":{"a":"1"}}', '{"version":1,"tables":null}'])(
+  "takes %j for nothing, says so once, and writes over it",
+  async (text) => {
+    await tuningStore.save("x", "");
+    await writeFile(tuningPath(), text);
+    expect(await tuningStore.load("a")).toBeUndefined();
+    expect(notes).toHaveLength(1);
+    expect(notes[0]).toContain(`${tuningPath()} is not used: `);
+    await tuningStore.save("a", "1");
+    expect(await tuningStore.load("a")).toBe("1");
+    expect(notes).toHaveLength(1);
+  },
+);
+
+it("leaves out a table that is no text, and says nothing where there is no file", async () => {
   expect(await tuningStore.load("a")).toBeUndefined();
-  await tuningStore.save("a", "1");
-  expect(await tuningStore.load("a")).toBe("1");
+  await tuningStore.save("b", "2");
+  await writeFile(tuningPath(), '{"version":1,"tables":{"a":1,"b":"2"}}');
+  expect([await tuningStore.load("a"), await tuningStore.load("b")]).toEqual([undefined, "2"]);
+  expect(notes).toEqual([]);
+});
+
+it("survives several that write at once", async () => {
+  await Promise.all(Array.from({ length: 8 }, (_, i) => tuningStore.save(`adapter ${i}`, `${i}`)));
+  const { version, tables } = JSON.parse(await readFile(tuningPath(), "utf8"));
+  expect(version).toBe(1);
+  for (const [key, text] of Object.entries(tables)) expect(key).toBe(`adapter ${text}`);
+  expect(notes).toEqual([]);
 });
 
 it("does not mind a folder that cannot be", async () => {

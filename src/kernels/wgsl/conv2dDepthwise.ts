@@ -27,6 +27,22 @@ export const conv2dDepthwise: ConvKernel = {
       workgroups: foldWorkgroups(Math.ceil(pixelCount(problem.output) / 64), problem.output.quads),
     };
   },
+  work({ output, kernel }) {
+    return {
+      workgroups: Math.ceil(pixelCount(output) / 64) * output.quads,
+      invocations: 64,
+      sharedBytes: 0,
+      registers: 32,
+      steps: kernel[0] * kernel[1],
+      barriers: false,
+      fmas: 4,
+      integers: 12,
+      loads: 1,
+      cachedLoads: 1,
+      sharedLoads: 0,
+      broadcasts: 0,
+    };
+  },
   packing: () => "depthwise",
   pack(weight, problem) {
     const taps = problem.kernel[0] * problem.kernel[1];

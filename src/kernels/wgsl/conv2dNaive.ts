@@ -40,6 +40,24 @@ export const conv2dNaive: ConvKernel = {
       workgroups: foldWorkgroups(Math.ceil(pixelCount(output) / 64), output.quads),
     };
   },
+  // A round: one element of the window, one input channel; four numbers at a stride of four, which take as long as whole quads.
+  work({ input, output, kernel, groups, inChannels }) {
+    const channels = groups === 1 ? input.quads * 4 : inChannels / groups;
+    return {
+      workgroups: Math.ceil(pixelCount(output) / 64) * output.quads,
+      invocations: 64,
+      sharedBytes: 0,
+      registers: 48,
+      steps: kernel[0] * kernel[1] * channels,
+      barriers: false,
+      fmas: 4,
+      integers: 24,
+      loads: groups === 1 ? 0.25 : 1,
+      cachedLoads: 17,
+      sharedLoads: 0,
+      broadcasts: 0,
+    };
+  },
   packing: (problem) => (problem.groups === 1 ? `naive:${inputKey(problem)}` : "naive:groups"),
   pack(weight, problem) {
     const [kh, kw] = problem.kernel;

@@ -7,7 +7,17 @@ import { activationOverrides } from "./activation.js";
 import activation from "./activation.wgsl";
 import directSource from "./conv2d_direct.wgsl";
 import subgroupSource from "./conv2d_subgroup.wgsl";
-import { type ConvKernel, inputKey, packTiles, RESIDUAL_WORD, sizeWords, windowWords } from "./convProblem.js";
+import {
+  type ConvKernel,
+  type ConvProblem,
+  type ConvWork,
+  depthOf,
+  inputKey,
+  packTiles,
+  RESIDUAL_WORD,
+  sizeWords,
+  windowWords,
+} from "./convProblem.js";
 import { defineKernel, foldWorkgroups, type Kernel, sourceText } from "./kernel.js";
 import { pixelCount } from "./stored.js";
 
@@ -17,7 +27,14 @@ const WORKGROUP_SIZE = 8;
 
 const bindings = { x: "read", weight: "read", bias: "read", residual: "read", y: "write" } as const;
 
-function registerKernel(kernel: Kernel): ConvKernel {
+/** How the 16 vectors of weights of a round reach an invocation. */
+type WeightReads = Pick<ConvWork, "loads" | "cachedLoads" | "broadcasts">;
+
+function registerKernel(kernel: Kernel, weightReads: WeightReads): ConvKernel {
+  const grid = ({ output }: ConvProblem): readonly [number, number] => [
+    Math.ceil(pixelCount(output) / (WORKGROUP_SIZE * TILE_PIXELS)),
+    Math.ceil(output.quads / TILE_QUADS),
+  ];
   return {
     name: kernel.name,
     features: kernel.features,
@@ -41,11 +58,24 @@ function registerKernel(kernel: Kernel): ConvKernel {
             RESIDUAL_WORD[problem.residual],
           ],
         },
-        workgroups: foldWorkgroups(
-          Math.ceil(pixelCount(output) / (WORKGROUP_SIZE * TILE_PIXELS)),
-          Math.ceil(output.quads / TILE_QUADS),
-        ),
+        workgroups: foldWorkgroups(...grid(problem)),
         variant: `${TILE_PIXELS}x${TILE_QUADS * 4}`,
+      };
+    },
+    work(problem) {
+      const [x, y] = grid(problem);
+      return {
+        ...weightReads,
+        workgroups: x * y,
+        invocations: WORKGROUP_SIZE,
+        sharedBytes: 0,
+        registers: 4 * (TILE_PIXELS * TILE_QUADS + TILE_PIXELS + 16) + 32,
+        steps: depthOf(problem),
+        barriers: false,
+        fmas: TILE_PIXELS * TILE_QUADS * 16,
+        integers: TILE_PIXELS * 8 + 12,
+        loads: weightReads.loads + TILE_PIXELS,
+        sharedLoads: 0,
       };
     },
     packing: (problem) => `tiles${TILE_QUADS}:${inputKey(problem)}`,
@@ -56,8 +86,10 @@ function registerKernel(kernel: Kernel): ConvKernel {
 
 export const conv2dSubgroup: ConvKernel = registerKernel(
   defineKernel("conv2d_subgroup", subgroupSource, bindings, { modules: [activation], features: ["subgroups"] }),
+  { loads: 0, cachedLoads: 2, broadcasts: 64 },
 );
 
 export const conv2dDirect: ConvKernel = registerKernel(
   defineKernel("conv2d_direct", directSource, bindings, { modules: [activation] }),
+  { loads: 0, cachedLoads: 16, broadcasts: 0 },
 );

@@ -5,7 +5,7 @@ import activation from "./activation.wgsl";
 import pointwiseSource from "./conv2d_1x1.wgsl";
 import tiledSource from "./conv2d_tiled.wgsl";
 import { type ConvKernel, type ConvProblem, inputKey, packTiles, RESIDUAL_WORD } from "./convProblem.js";
-import { type ConvTile, chooseTile, tileGrid, tileHeader, tileName, tileQuads } from "./convTiles.js";
+import { type ConvTile, tileGrid, tileHeader, tileName, tileQuads, tileWork } from "./convTiles.js";
 import { defineKernel, foldWorkgroups, type Kernel, type KernelCall, sourceText } from "./kernel.js";
 import { pixelCount } from "./stored.js";
 
@@ -52,33 +52,32 @@ function call(kernel: Kernel, problem: ConvProblem, tile: ConvTile, overrides: R
   };
 }
 
-/** The kernel with one tile shape, or with the one that `chooseTile` finds best. */
-export function conv2dTiled(fixed?: ConvTile): ConvKernel {
-  const tileOf = (problem: ConvProblem): ConvTile => fixed ?? chooseTile(problem);
+/** The kernel with one tile shape. */
+export function conv2dTiled(tile: ConvTile): ConvKernel {
+  const quads = tileQuads(tile);
   return {
     name: tiled.name,
     features: [],
     text: sourceText(tiled),
     supports: (problem) => problem.groups === 1,
-    call: (problem) => call(tiled, problem, tileOf(problem), windowSizes(problem)),
-    packing: (problem) => `tiles${tileQuads(tileOf(problem))}:${inputKey(problem)}`,
-    pack: (weight, problem) => packTiles(weight, problem, tileQuads(tileOf(problem))),
-    biasQuads(problem) {
-      const quads = tileQuads(tileOf(problem));
-      return Math.ceil(problem.output.quads / quads) * quads;
-    },
+    call: (problem) => call(tiled, problem, tile, windowSizes(problem)),
+    work: (problem) => tileWork(problem, tile, 24),
+    packing: (problem) => `tiles${quads}:${inputKey(problem)}`,
+    pack: (weight, problem) => packTiles(weight, problem, quads),
+    biasQuads: (problem) => Math.ceil(problem.output.quads / quads) * quads,
   };
 }
 
 /** As `conv2dTiled`, for 1×1 windows of stride 1 without padding. */
-export function conv2d1x1(fixed?: ConvTile): ConvKernel {
-  const general = conv2dTiled(fixed);
+export function conv2d1x1(tile: ConvTile): ConvKernel {
+  const general = conv2dTiled(tile);
   return {
     ...general,
     name: pointwise.name,
     text: sourceText(pointwise),
     supports: ({ groups, kernel, stride, padding }) =>
       groups === 1 && [...kernel, ...stride].every((v) => v === 1) && padding.every((v) => v === 0),
-    call: (problem) => call(pointwise, problem, fixed ?? chooseTile(problem), {}),
+    call: (problem) => call(pointwise, problem, tile, {}),
+    work: (problem) => tileWork(problem, tile, 4),
   };
 }

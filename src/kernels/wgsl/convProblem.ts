@@ -30,6 +30,33 @@ export interface ConvProblem {
   readonly plainInput: boolean;
 }
 
+/** What a kernel does for a problem, to estimate its time by (`convCost.ts`): waste at the edges of tiles included. */
+export interface ConvWork {
+  readonly workgroups: number;
+  /** Of a workgroup. */
+  readonly invocations: number;
+  /** Workgroup memory. */
+  readonly sharedBytes: number;
+  /** 32-bit numbers that an invocation keeps, roughly. */
+  readonly registers: number;
+  /** Rounds of the loop over K: each waits for its loads before it multiplies. */
+  readonly steps: number;
+  /** There are barriers in a round. */
+  readonly barriers: boolean;
+  /** All that follow: of one invocation in one round. */
+  readonly fmas: number;
+  /** Operations on whole numbers that find out where to load from. */
+  readonly integers: number;
+  /** Groups of four channels or weights read from memory, each invocation its own. */
+  readonly loads: number;
+  /** The same ones for all invocations of a subgroup, or read a moment ago. */
+  readonly cachedLoads: number;
+  /** vec4f from workgroup memory, each invocation its own. */
+  readonly sharedLoads: number;
+  /** The same ones for (nearly) all invocations of a subgroup; also numbers handed on within it. */
+  readonly broadcasts: number;
+}
+
 /** A kernel for convolutions: what it can do, its dispatch, and its order of weights. */
 export interface ConvKernel {
   readonly name: string;
@@ -38,12 +65,18 @@ export interface ConvKernel {
   readonly text: string;
   supports(problem: ConvProblem): boolean;
   call(problem: ConvProblem): KernelCall;
+  work(problem: ConvProblem): ConvWork;
   /** Names the order of weights; equal names mean equal bytes for equal weights. */
   packing(problem: ConvProblem): string;
   /** OIHW weights in the kernel's order, zero where it computes beyond the last channel. */
   pack(weight: Float32Array, problem: ConvProblem): Float32Array<ArrayBuffer>;
   /** Quads that it reads of the bias. */
   biasQuads(problem: ConvProblem): number;
+}
+
+/** Elements of the window × input quads: what the loop over K goes through. */
+export function depthOf({ kernel, input }: ConvProblem): number {
+  return kernel[0] * kernel[1] * input.quads;
 }
 
 /** Words of the `Params` that convolutions and pools begin with: sizes of input and output. */

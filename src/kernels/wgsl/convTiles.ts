@@ -1,6 +1,6 @@
-/** Tile shapes of the convolution kernels that work through workgroup memory, and the choice among them. */
+/** Tile shapes of the convolution kernels that work through workgroup memory. */
 
-import type { ConvProblem } from "./convProblem.js";
+import { type ConvProblem, type ConvWork, depthOf } from "./convProblem.js";
 import { pixelCount } from "./stored.js";
 
 /** See the opening comment of `conv2d_tiled.wgsl`. */
@@ -22,9 +22,6 @@ export const CONV_TILES: readonly ConvTile[] = [
   { groupPixels: 8, groupQuads: 4, regPixels: 2, regQuads: 1, step: 8 },
 ];
 
-/** Workgroups that keep a large GPU busy: about two for each of its multiprocessors. */
-const ENOUGH_WORKGROUPS = 256;
-
 const tilePixels = (tile: ConvTile): number => tile.groupPixels * tile.regPixels;
 export const tileQuads = (tile: ConvTile): number => tile.groupQuads * tile.regQuads;
 
@@ -33,21 +30,29 @@ export function tileGrid(problem: ConvProblem, tile: ConvTile): readonly [number
   return [Math.ceil(pixelCount(problem.output) / tilePixels(tile)), Math.ceil(problem.output.quads / tileQuads(tile))];
 }
 
-/** Share of a tile's products that count. */
-function efficiency(problem: ConvProblem, tile: ConvTile): number {
+/**
+ * Each invocation brings its share of pixels and weights into workgroup memory, then multiplies from there.
+ * @param integersPerPixel operations on whole numbers for each pixel's load
+ */
+export function tileWork(problem: ConvProblem, tile: ConvTile, integersPerPixel: number): ConvWork {
+  const { groupPixels, groupQuads, regPixels, regQuads, step } = tile;
   const [x, y] = tileGrid(problem, tile);
-  return (pixelCount(problem.output) * problem.output.quads) / (x * tilePixels(tile) * y * tileQuads(tile));
-}
-
-/** The largest tile that gives enough workgroups and wastes little, else the one that wastes least among the small. */
-export function chooseTile(problem: ConvProblem): ConvTile {
-  const fits = CONV_TILES.find((tile) => {
-    const [x, y] = tileGrid(problem, tile);
-    return x * y >= ENOUGH_WORKGROUPS && efficiency(problem, tile) > 0.75;
-  });
-  if (fits) return fits;
-  const small = CONV_TILES.slice(2);
-  return small.reduce((best, tile) => (efficiency(problem, tile) >= efficiency(problem, best) ? tile : best));
+  const invocations = groupPixels * groupQuads;
+  const vectors = step * (tilePixels(tile) + 4 * tileQuads(tile));
+  return {
+    workgroups: x * y,
+    invocations,
+    sharedBytes: vectors * 16,
+    registers: 4 * (regPixels * regQuads + regPixels + 4) + 24,
+    steps: Math.ceil(depthOf(problem) / step),
+    barriers: true,
+    fmas: step * regPixels * regQuads * 16,
+    integers: (step * (tilePixels(tile) * integersPerPixel + 16 * tileQuads(tile))) / invocations,
+    loads: vectors / invocations,
+    cachedLoads: 0,
+    sharedLoads: step * regPixels + vectors / invocations,
+    broadcasts: step * regQuads * 4,
+  };
 }
 
 export function tileHeader(tile: ConvTile): Record<string, number> {

@@ -4,6 +4,7 @@ export * from "./conv2dDepthwise.js";
 export * from "./conv2dNaive.js";
 export * from "./conv2dSubgroup.js";
 export * from "./conv2dTiled.js";
+export * from "./convCost.js";
 export * from "./convProblem.js";
 export * from "./convTiles.js";
 export * from "./convTranspose2d.js";

@@ -1,15 +1,17 @@
-/** Which convolution kernels an adapter gets, in order of preference; the first that supports a problem does it. */
+/** Which convolution kernels there are, which of them a device can run, and which one a problem gets without tuning. */
 
 import { OptionError } from "../../errors.js";
 import {
   CONV_TILES,
   type ConvKernel,
+  type ConvProblem,
   conv2d1x1,
   conv2dDepthwise,
   conv2dDirect,
   conv2dNaive,
   conv2dSubgroup,
   conv2dTiled,
+  estimate,
   tileName,
 } from "../../kernels/wgsl/index.js";
 import type { DeviceContext } from "./deviceContext.js";
@@ -27,17 +29,52 @@ export const CONV_KERNELS: ReadonlyMap<string, ConvKernel> = new Map<string, Con
 /** Invocations that `conv2d_subgroup` spreads its weights over. */
 const LANES = 8;
 
-/** @param forced name in `CONV_KERNELS`: used wherever it can, the plain kernel elsewhere. */
-export function convKernels(context: DeviceContext, forced?: string): ConvKernel[] {
+/** What runs a problem. */
+export type KernelOf = (problem: ConvProblem) => ConvKernel;
+
+/** The kernels that this device can run, by name. */
+export function runnable({ device, minSubgroupSize }: DeviceContext): ReadonlyMap<string, ConvKernel> {
+  const has = ({ features }: ConvKernel): boolean => features.every((feature) => device.features.has(feature));
+  const fits = (kernel: ConvKernel): boolean => kernel !== conv2dSubgroup || minSubgroupSize >= LANES;
+  return new Map([...CONV_KERNELS].filter(([, kernel]) => has(kernel) && fits(kernel)));
+}
+
+/** The first that can; the plain kernel where none can. */
+export const firstOf =
+  (kernels: readonly ConvKernel[]): KernelOf =>
+  (problem) =>
+    kernels.find((kernel) => kernel.supports(problem)) ?? conv2dNaive;
+
+/** The kernel with the shortest estimate. */
+export function cheapestOf(kernels: Iterable<ConvKernel>): KernelOf {
+  const all = [...kernels];
+  return (problem) => {
+    let best = conv2dNaive;
+    let least = Number.POSITIVE_INFINITY;
+    for (const kernel of all) {
+      const time = kernel.supports(problem) ? estimate(kernel.work(problem), problem) : Number.POSITIVE_INFINITY;
+      if (time < least) [best, least] = [kernel, time];
+    }
+    return best;
+  };
+}
+
+/**
+ * @param forced name in `CONV_KERNELS`, used wherever it can, the plain kernel elsewhere
+ * @throws OptionError for an unknown name and a kernel that the device cannot run.
+ */
+export function usualKernels(context: DeviceContext, forced?: string): KernelOf {
+  const can = runnable(context);
   if (forced !== undefined) {
     const kernel = CONV_KERNELS.get(forced);
     if (!kernel) throw new OptionError(`webgpu: no kernel ${forced}; there are ${[...CONV_KERNELS.keys()].join(", ")}`);
-    return [kernel, conv2dNaive];
+    if (!can.has(forced)) {
+      const needs = kernel.features.join(", ");
+      throw new OptionError(`webgpu: ${forced} needs ${needs}, which ${context.adapterName} does not offer`);
+    }
+    return firstOf([kernel]);
   }
-  // A GPU emulated on the CPU has no fast workgroup memory, and barriers cost it dearly.
-  if (context.software) {
-    const dense = context.minSubgroupSize >= LANES ? conv2dSubgroup : conv2dDirect;
-    return [conv2dDepthwise, dense, conv2dNaive];
-  }
-  return [conv2dDepthwise, conv2d1x1(), conv2dTiled(), conv2dNaive];
+  // A GPU emulated on the CPU has no fast workgroup memory, and barriers cost it dearly: measured, not estimated.
+  if (context.software) return firstOf([conv2dDepthwise, can.get("conv2d_subgroup") ?? conv2dDirect]);
+  return cheapestOf(can.values());
 }

@@ -44,6 +44,8 @@ function describe(info: GPUAdapterInfo): string {
 export class DeviceContext {
   readonly device: GPUDevice;
   readonly adapterName: string;
+  /** All that tells it from other adapters and drivers. */
+  readonly identity: string;
   readonly software: boolean;
   /** Fewest invocations that a subgroup can have; 0 without subgroups. */
   readonly minSubgroupSize: number;
@@ -59,6 +61,7 @@ export class DeviceContext {
     this.keepAlive = gpu;
     this.device = device;
     this.adapterName = describe(info);
+    this.identity = [info.vendor, info.architecture, info.device, info.description].join("|");
     this.software = software;
     this.minSubgroupSize = device.features.has("subgroups") ? (info.subgroupMinSize ?? 0) : 0;
     this.lost = device.lost.then((why) => {

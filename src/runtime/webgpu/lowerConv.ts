@@ -68,16 +68,10 @@ function foldedInput(lowering: Lowering, id: ValueId): BlockedTensor {
   return made;
 }
 
-/** A kernel for a problem of a node, or undefined for the usual one. */
-export type ConvChoice = (problem: ConvProblem, node: string) => ConvKernel | undefined;
+/** The kernel for a problem of a node. */
+export type ConvChoice = (problem: ConvProblem, node: string) => ConvKernel;
 
-/** `kernels`: in order of preference, after what `choice` wants. */
-export function lowerConv2d(
-  lowering: Lowering,
-  node: NodeOf<"conv2d">,
-  kernels: readonly ConvKernel[],
-  choice?: ConvChoice,
-): void {
+export function lowerConv2d(lowering: Lowering, node: NodeOf<"conv2d">, choice: ConvChoice): void {
   const { attrs, inputs } = node;
   const weight = lowering.constant(inputs[1]);
   const bias = attrs.hasBias ? lowering.constant(inputs[2]) : undefined;
@@ -106,10 +100,8 @@ export function lowerConv2d(
     inputChannels: channelsOfStored(x.map),
     plainInput: isPlain(x.map),
   };
-  const kernel = choice?.(problem, node.name) ?? kernels.find((candidate) => candidate.supports(problem));
-  if (!kernel) {
-    throw new UnsupportedError(`conv2d: no kernel for ${node.name} among ${kernels.map((k) => k.name).join(", ")}`);
-  }
+  const kernel = choice(problem, node.name);
+  if (!kernel.supports(problem)) throw new UnsupportedError(`conv2d: ${kernel.name} cannot do ${node.name}`);
   const packed = lowering.kernelWeights(weight, `${folds ? "folded:" : ""}${kernel.packing(problem)}`, () =>
     kernel.pack(folds ? foldWeights(floatsOf(weight), weight.shape) : floatsOf(weight), problem),
   );

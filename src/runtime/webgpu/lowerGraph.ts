@@ -1,6 +1,5 @@
 /** A graph becomes a plan: dispatches, the storages they touch, where inputs go and outputs come from. */
 
-import type { ConvKernel } from "../../kernels/wgsl/index.js";
 import { type Graph, type Node, opOf, type ValueId } from "../../ops/index.js";
 import { type ConvChoice, lowerConv2d, lowerConvTranspose2d } from "./lowerConv.js";
 import { Lowering } from "./lowering.js";
@@ -10,10 +9,8 @@ import type { Plan, Tensor } from "./plan.js";
 import { lowerPoolChain, poolChains } from "./poolChains.js";
 
 export interface LowerOptions {
-  /** Convolution kernels in order of preference. */
-  readonly kernels: readonly ConvKernel[];
-  /** Goes before that order. */
-  readonly choice?: ConvChoice | undefined;
+  /** What runs each convolution. */
+  readonly choice: ConvChoice;
   /** Values whose storages nothing may overwrite. */
   readonly keep?: ReadonlySet<ValueId>;
   /** Pictures and weights of convolutions in float16. */
@@ -23,7 +20,7 @@ export interface LowerOptions {
 }
 
 export function lowerGraph(graph: Graph, options: LowerOptions): Plan {
-  const { kernels, choice, keep = new Set(), half = false, chainPools = false } = options;
+  const { choice, keep = new Set(), half = false, chainPools = false } = options;
   const lowering = new Lowering(graph, placeValues(graph, keep), half);
   const chains = chainPools ? poolChains(graph) : new Map<Node, readonly ValueId[]>();
   const pooled = new Set<ValueId>();
@@ -39,7 +36,7 @@ export function lowerGraph(graph: Graph, options: LowerOptions): Plan {
     const before = lowering.steps.length;
     const chain = chains.get(node);
     if (pooled.has(node.outputs[0])) continue;
-    if (node.type === "conv2d") lowerConv2d(lowering, node, kernels, choice);
+    if (node.type === "conv2d") lowerConv2d(lowering, node, choice);
     else if (node.type === "convTranspose2d") lowerConvTranspose2d(lowering, node);
     else if (node.type === "maxPool2d" && chain && lowerPoolChain(lowering, node, chain)) {
       for (const id of chain) pooled.add(id);

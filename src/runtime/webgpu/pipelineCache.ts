@@ -53,7 +53,10 @@ export class PipelineCache {
     const missing = features.find((feature) => !device.features.has(feature));
     if (missing) throw new UnsupportedError(`webgpu: kernel ${name} needs the feature ${missing}`, { name, missing });
     counters.pipelinesCreated++;
+    // A text that does not compile is told by the pipeline; the device itself is none the worse for it.
+    device.pushErrorScope("validation");
     const module = device.createShaderModule({ code, label: name });
+    device.popErrorScope().catch(() => undefined);
     try {
       return await this.context.guard(
         device.createComputePipelineAsync({

@@ -1,16 +1,18 @@
 /**
  * Measures, for every convolution of a graph that the table does not know yet, the kernels that can do it, on the device and
- * within the whole network, and writes down the fastest. A kernel whose network gives other numbers than the usual one's is
- * out, however fast it is.
+ * within the whole network, and writes down the fastest. A kernel with wrong numbers is out, however fast it is: the network's
+ * outputs must stay what they were, and before it wins, its own output must equal the plain kernel's in every element.
  */
 
-import type { ConvKernel } from "../../kernels/wgsl/index.js";
+import { LimitError, PrecisionError, ShaderCompileError, UnsupportedError } from "../../errors.js";
+import type { ConvKernel, ConvProblem } from "../../kernels/wgsl/index.js";
 import type { Graph } from "../../ops/index.js";
 import { compare, elementCount, type HostTensor, tensor } from "../../tensor/index.js";
 import type { TuneOptions } from "../backend.js";
 import { DevicePlan, type Services } from "./bindings.js";
 import { Compiled } from "./compiled.js";
-import { CONV_KERNELS } from "./convKernels.js";
+import { agreesWithPlain } from "./convCheck.js";
+import { type KernelOf, runnable } from "./convKernels.js";
 import { WebGpuExecutable } from "./executable.js";
 import type { ConvChoice } from "./lowerConv.js";
 import { lowerGraph } from "./lowerGraph.js";
@@ -20,8 +22,8 @@ export interface TunerSetting {
   readonly graph: Graph;
   readonly half: boolean;
   readonly services: Services;
-  /** What is used without tuning, in order of preference. */
-  readonly usual: readonly ConvKernel[];
+  /** What is used without tuning. */
+  readonly usual: KernelOf;
   /** Competitors by name. Default: all that suit the adapter. */
   readonly candidates?: ReadonlyMap<string, ConvKernel>;
 }
@@ -32,20 +34,15 @@ const REPEATS = 5;
 const HOPELESS = 1.5;
 /** A winner must take less than this share of the usual kernel's time, or noise would choose. */
 const MARGIN = 0.97;
-/** Largest deviation from the usual kernel's outputs (NMSE): far above rounding, far below a wrong element. */
+/** Largest deviation of the network's outputs (NMSE): far above rounding. */
 const LIMIT = { float32: 1e-8, float16: 1e-3 };
 /** Default time limit in seconds. */
 const SECONDS = 120;
 
 /** On an adapter that is emulated on the CPU, kernels with workgroup memory lose and take seconds to compile. */
-function suitable({ services }: TunerSetting): Map<string, ConvKernel> {
-  const { software, device } = services.context;
-  return new Map(
-    [...CONV_KERNELS].filter(
-      ([name, { features }]) =>
-        features.every((feature) => device.features.has(feature)) && !(software && /tiled|1x1/.test(name)),
-    ),
-  );
+function suitable({ services: { context } }: TunerSetting): ReadonlyMap<string, ConvKernel> {
+  const can = runnable(context);
+  return context.software ? new Map([...can].filter(([name]) => !/tiled|1x1/.test(name))) : can;
 }
 
 /** Seeded noise between 0 and 1: zeros would be faster than pictures on some devices. */
@@ -64,16 +61,30 @@ function noise(graph: Graph): HostTensor[] {
 
 const median = (values: readonly number[]): number => [...values].sort((a, b) => a - b)[values.length >> 1];
 
-/** The network with one kernel wherever the choice gives it: its outputs, and ms by problem. */
-async function measure(setting: TunerSetting, inputs: readonly HostTensor[], wanted: ConvChoice, usualMs = 0) {
-  const { graph, half, services, usual } = setting;
-  const chainPools = !services.context.software;
+interface Measured {
+  readonly outputs: readonly HostTensor[];
+  /** Of the last run, all dispatches together. */
+  readonly total: number;
+  /** By problem: the median of its convolutions in all runs. */
+  readonly ms: ReadonlyMap<string, number>;
+  /** The shortest time of a dispatch that the clock could tell from nothing. */
+  readonly shortest: number;
+}
+
+/** The network with the kernels of a choice. */
+async function measure(
+  setting: TunerSetting,
+  inputs: readonly HostTensor[],
+  choice: ConvChoice,
+  usualMs = 0,
+): Promise<Measured> {
+  const { graph, half, services } = setting;
   const problems = new Map<string, string>();
-  const choice: ConvChoice = (problem, node) => {
+  const noted: ConvChoice = (problem, node) => {
     problems.set(node, problemKey(problem, half));
-    return wanted(problem, node);
+    return choice(problem, node);
   };
-  const plan = lowerGraph(graph, { kernels: usual, half, choice, chainPools });
+  const plan = lowerGraph(graph, { choice: noted, half, chainPools: !services.context.software });
   const compiled = new Compiled(graph, plan, await DevicePlan.create(plan, services), services);
   const host = { prepare: async () => compiled };
   const executable = await WebGpuExecutable.create(graph, { keep: new Set(), half }, host);
@@ -81,20 +92,33 @@ async function measure(setting: TunerSetting, inputs: readonly HostTensor[], wan
     const outputs = await executable.run(inputs);
     const samples = new Map<string, number[]>();
     let total = 0;
+    let shortest = Number.POSITIVE_INFINITY;
     for (let i = 0; i < REPEATS && (i === 0 || usualMs === 0 || total < HOPELESS * usualMs); i++) {
       total = 0;
       for (const { name, type, flops, ms } of await executable.profile(inputs)) {
         const problem = type === "conv2d" && flops > 0 ? problems.get(name) : undefined;
         total += ms;
+        if (ms > 0) shortest = Math.min(shortest, ms);
         if (problem === undefined) continue;
         const list = samples.get(problem);
         if (list) list.push(ms);
         else samples.set(problem, [ms]);
       }
     }
-    return { outputs, total, ms: new Map([...samples].map(([problem, list]) => [problem, median(list)])) };
+    return { outputs, total, shortest, ms: new Map([...samples].map(([problem, list]) => [problem, median(list)])) };
   } finally {
     executable.dispose();
+  }
+}
+
+/** Undefined for a candidate that this device does not compile, bind or hold. */
+async function tryToMeasure(...given: Parameters<typeof measure>): Promise<Measured | undefined> {
+  try {
+    return await measure(...given);
+  } catch (error) {
+    const own = [ShaderCompileError, LimitError, UnsupportedError, PrecisionError];
+    if (own.some((kind) => error instanceof kind)) return undefined;
+    throw error;
   }
 }
 
@@ -103,70 +127,90 @@ function agree(actual: readonly HostTensor[], expected: readonly HostTensor[], h
   return expected.every((output, i) => compare(actual[i], output).nmse <= limit);
 }
 
+interface Entry {
+  readonly problem: ConvProblem;
+  readonly usual: ConvKernel;
+  readonly candidates: { readonly name: string; readonly kernel: ConvKernel; readonly ms: number }[];
+}
+
+/** The graph's convolutions that the table does not know. */
+function unknown({ graph, half, services, usual }: TunerSetting): Map<string, Entry> {
+  const open = new Map<string, Entry>();
+  const look: ConvChoice = (problem) => {
+    const key = problemKey(problem, half);
+    const kernel = usual(problem);
+    if (services.tuning.get(key) === undefined) open.set(key, { problem, usual: kernel, candidates: [] });
+    return kernel;
+  };
+  lowerGraph(graph, { choice: look, half });
+  return open;
+}
+
 /** @throws the signal's reason; PrecisionError where float16 cannot hold the network's numbers. */
 export async function tune(setting: TunerSetting, options: TuneOptions): Promise<void> {
   const { graph, half, services, usual } = setting;
   const { onProgress, onReport, signal, seconds = SECONDS } = options;
-  const { tuning: table } = services;
-  const open = new Map<string, ConvKernel>();
-  const supporters = new Map<string, ConvKernel>();
-  const candidates = setting.candidates ?? suitable(setting);
-  const look: ConvChoice = (problem) => {
-    const key = problemKey(problem, half);
-    const first = usual.find((kernel) => kernel.supports(problem));
-    if (table.get(key) !== undefined || !first) return undefined;
-    open.set(key, first);
-    for (const [name, kernel] of candidates) if (kernel.supports(problem)) supporters.set(name, kernel);
-    return undefined;
-  };
-  lowerGraph(graph, { kernels: usual, half, choice: look });
-  const report = { shapes: open.size, changed: 0, usualMs: 0, tunedMs: 0, rejected: [] as string[] };
+  const open = unknown(setting);
+  const report = { shapes: open.size, changed: 0, usualMs: 0, tunedMs: 0, rejected: new Set<string>(), complete: true };
   if (open.size > 0) {
-    const total = supporters.size + 2;
+    const entries = [...open.values()];
+    const useful = ([, kernel]: readonly [string, ConvKernel]): boolean =>
+      entries.some((entry) => entry.usual !== kernel && kernel.supports(entry.problem));
+    const competitors = [...(setting.candidates ?? suitable(setting))].filter(useful);
+    const total = competitors.length + 2;
     const ends = performance.now() + seconds * 1000;
     const inputs = noise(graph);
-    const usualRun = () => measure(setting, inputs, () => undefined);
     onProgress?.({ done: 0, total, kernel: "usual kernels" });
-    const before = await usualRun();
-    const best = new Map<string, { kernel: string; ms: number }>();
-    let done = 1;
-    for (const [name, kernel] of supporters) {
+    const before = await measure(setting, inputs, usual);
+    for (const [i, [name, kernel]] of competitors.entries()) {
       signal?.throwIfAborted();
-      if (performance.now() > ends) break;
-      onProgress?.({ done: done++, total, kernel: name });
+      if (performance.now() > ends) {
+        report.complete = false;
+        break;
+      }
+      onProgress?.({ done: i + 1, total, kernel: name });
       const chosen = new Set<string>();
-      const run = await measure(
-        setting,
-        inputs,
-        (problem) => {
-          const key = problemKey(problem, half);
-          if (open.get(key) === undefined || open.get(key) === kernel || !kernel.supports(problem)) return undefined;
-          chosen.add(key);
-          return kernel;
-        },
-        before.total,
-      );
-      if (!agree(run.outputs, before.outputs, half)) {
-        report.rejected.push(name);
-        continue;
-      }
-      for (const key of chosen) {
-        const ms = run.ms.get(key) ?? Number.POSITIVE_INFINITY;
-        if (ms < (best.get(key)?.ms ?? Number.POSITIVE_INFINITY)) best.set(key, { kernel: name, ms });
-      }
+      const choice: ConvChoice = (problem) => {
+        const key = problemKey(problem, half);
+        const entry = open.get(key);
+        if (!entry || entry.usual === kernel || !kernel.supports(problem)) return usual(problem);
+        chosen.add(key);
+        return kernel;
+      };
+      const run = await tryToMeasure(setting, inputs, choice, before.total);
+      if (run && agree(run.outputs, before.outputs, half)) {
+        for (const key of chosen) {
+          const ms = run.ms.get(key);
+          if (ms !== undefined) open.get(key)?.candidates.push({ name, kernel, ms });
+        }
+      } else report.rejected.add(name);
     }
+    signal?.throwIfAborted();
     // Once more, because clocks and other programs change while one measures: the better of both is to be beaten.
     onProgress?.({ done: total - 1, total, kernel: "usual kernels" });
-    const after = await usualRun();
-    for (const key of open.keys()) {
+    const after = await measure(setting, inputs, usual);
+    const shortest = Math.min(before.shortest, after.shortest);
+    for (const [key, { problem, candidates }] of open) {
+      signal?.throwIfAborted();
       const usualMs = Math.min(...[before, after].map(({ ms }) => ms.get(key) ?? Number.POSITIVE_INFINITY));
-      const winner = best.get(key);
-      const wins = winner !== undefined && winner.ms < MARGIN * usualMs;
-      table.set(key, wins ? winner.kernel : USUAL);
+      // Browsers round times; what is within the clock's steps is no win.
+      const winners = candidates
+        .filter(({ ms }) => ms < MARGIN * usualMs && usualMs - ms >= Math.min(shortest, usualMs / 2))
+        .sort((a, b) => a.ms - b.ms);
+      let winner: (typeof winners)[number] | undefined;
+      for (const candidate of winners) {
+        if (await agreesWithPlain(problem, candidate.kernel, half, services)) {
+          winner = candidate;
+          break;
+        }
+        report.rejected.add(candidate.name);
+      }
+      // What was not measured to the end is measured again next time.
+      if (winner || report.complete) services.tuning.set(key, winner?.name ?? USUAL);
       report.usualMs += usualMs;
-      report.tunedMs += wins ? winner.ms : usualMs;
-      if (wins) report.changed++;
+      report.tunedMs += winner?.ms ?? usualMs;
+      if (winner) report.changed++;
     }
   }
-  onReport?.(report);
+  onReport?.({ ...report, rejected: [...report.rejected] });
 }

@@ -38,7 +38,7 @@ function hash(text: string): string {
 /** Adapter and driver as WebGPU tells them, and a hash of the shader texts that compete. */
 export function tuningKey(context: DeviceContext, kernels: ReadonlyMap<string, ConvKernel> = CONV_KERNELS): string {
   const texts = [...kernels].map(([name, kernel]) => `${name}\n${kernel.text}`).join("\n");
-  return `${context.adapterName} ${hash(texts)}`;
+  return `${context.identity} ${hash(texts)}`;
 }
 
 export class TuningTable {
@@ -58,16 +58,20 @@ export class TuningTable {
     return this.kernels.get(problem);
   }
 
-  /** The kernel to use instead of the usual one. */
-  kernel(problem: ConvProblem, half: boolean): ConvKernel | undefined {
-    return CONV_KERNELS.get(this.kernels.get(problemKey(problem, half)) ?? USUAL);
+  /** Name of the kernel to use instead of the usual one. */
+  kernel(problem: ConvProblem, half: boolean): string | undefined {
+    const name = this.get(problemKey(problem, half));
+    return name === USUAL ? undefined : name;
   }
 
   set(problem: string, kernel: string): void {
     this.kernels.set(problem, kernel);
   }
 
-  /** Takes over what a store kept; anything that is no such table, or names no kernel, is left out. */
+  /**
+   * Takes over what a store kept of problems that are not known yet; anything that is no such table, or names no kernel, is left
+   * out.
+   */
   read(text: string | undefined): void {
     let entries: unknown;
     try {
@@ -77,8 +81,8 @@ export class TuningTable {
     }
     if (typeof entries !== "object" || entries === null) return;
     for (const [problem, kernel] of Object.entries(entries)) {
-      if (typeof kernel === "string" && (kernel === USUAL || CONV_KERNELS.has(kernel)))
-        this.kernels.set(problem, kernel);
+      if (this.kernels.has(problem) || typeof kernel !== "string") continue;
+      if (kernel === USUAL || CONV_KERNELS.has(kernel)) this.kernels.set(problem, kernel);
     }
   }
 

@@ -1,13 +1,13 @@
 /** `--backend webgpu`: hand-written WGSL kernels on any WebGPU device. */
 
-import { DisposedError, OptionError, UnsupportedError } from "../../errors.js";
+import { DisposedError, UnsupportedError } from "../../errors.js";
 import { type Graph, type MergeCache, mergeSiblings } from "../../ops/index.js";
 import type { Backend, CompileOptions, OnStage, TuneOptions } from "../backend.js";
 import { Stopwatch } from "../stopwatch.js";
 import { DevicePlan, type Services } from "./bindings.js";
 import { Compiled } from "./compiled.js";
 import { ConstantCache } from "./constantCache.js";
-import { convKernels } from "./convKernels.js";
+import { runnable, usualKernels } from "./convKernels.js";
 import type { Counters } from "./counters.js";
 import { DeviceContext, type DeviceOptions } from "./deviceContext.js";
 import { type ExecutableHost, type Wanted, WebGpuExecutable } from "./executable.js";
@@ -104,31 +104,34 @@ class Implementation implements WebGpuBackend, ExecutableHost {
     const services = await this.current();
     services.context.check();
     const { convKernel } = this.options;
-    const usual = convKernels(services.context, convKernel);
-    const { features } = services.context.device;
+    const usual = usualKernels(services.context, convKernel);
+    const can = runnable(services.context);
     // A kept table may be of a device with more features, or damaged.
-    const tuned: ConvChoice = (problem) => {
-      const kernel = convKernel === undefined ? services.tuning.kernel(problem, half) : undefined;
-      return kernel?.features.every((feature) => features.has(feature)) && kernel.supports(problem)
-        ? kernel
-        : undefined;
+    const choice: ConvChoice = (problem) => {
+      const name = convKernel === undefined ? services.tuning.kernel(problem, half) : undefined;
+      const kernel = name === undefined ? undefined : can.get(name);
+      return kernel?.supports(problem) ? kernel : usual(problem);
     };
     const merged = mergeSiblings(graph, this.merged);
     watch.lap("graph");
     // Workgroup memory and barriers are slow where the CPU emulates them.
     const chainPools = this.options.chainPools ?? !services.context.software;
-    const plan = lowerGraph(merged, { kernels: usual, choice: tuned, keep, half, chainPools });
+    const plan = lowerGraph(merged, { choice, keep, half, chainPools });
     return new Compiled(merged, plan, await DevicePlan.create(plan, services, watch), services);
   }
 
   private async tune(graph: Graph, half: boolean, options: TuneOptions): Promise<void> {
     const services = await this.current();
     services.context.check();
-    const usual = convKernels(services.context, this.options.convKernel);
-    const known = services.tuning.size;
+    const usual = usualKernels(services.context, this.options.convKernel);
+    const { tuning } = services;
+    const known = tuning.size;
     await tune({ graph: mergeSiblings(graph, this.merged), half, services, usual }, options);
-    const { key, size } = services.tuning;
-    if (size > known) await this.options.tuningStore?.save(key, services.tuning.text());
+    const { tuningStore } = this.options;
+    if (tuning.size === known || !tuningStore) return;
+    // Another process may have added to the table meanwhile.
+    tuning.read(await tuningStore.load(tuning.key));
+    await tuningStore.save(tuning.key, tuning.text());
   }
 
   dispose(): void {
@@ -162,12 +165,11 @@ async function openServices(options: WebGpuOptions): Promise<Services> {
  */
 export async function createWebGpuBackend(options: WebGpuOptions): Promise<WebGpuBackend> {
   const services = await openServices(options);
-  const { context } = services;
-  const [first] = convKernels(context, options.convKernel);
-  const missing = first.features.find((feature) => !context.device.features.has(feature));
-  if (missing) {
-    context.dispose();
-    throw new OptionError(`webgpu: ${first.name} needs ${missing}, which ${context.adapterName} does not offer`);
+  try {
+    usualKernels(services.context, options.convKernel);
+  } catch (error) {
+    services.context.dispose();
+    throw error;
   }
   return new Implementation(options, services);
 }

@@ -2,8 +2,8 @@
 
 import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
-import { conv2d1x1, conv2dDepthwise, conv2dNaive, conv2dTiled } from "../../../src/kernels/wgsl/index.js";
 import { type Graph, mergeSiblings, optimize, producersOf } from "../../../src/ops/index.js";
+import { CONV_KERNELS, cheapestOf } from "../../../src/runtime/webgpu/convKernels.js";
 import { lowerGraph } from "../../../src/runtime/webgpu/lowerGraph.js";
 import { isChannelConcat, placeValues } from "../../../src/runtime/webgpu/placement.js";
 import { type Plan, type Step, type Tensor, tensorBytes } from "../../../src/runtime/webgpu/plan.js";
@@ -14,7 +14,7 @@ import { ARCHITECTURES } from "../../parity/architectures.js";
 import { checkpointOf } from "../../parity/references.js";
 import { referenceMissing } from "../../support/reference.js";
 
-const KERNELS = [conv2dDepthwise, conv2d1x1(), conv2dTiled(), conv2dNaive];
+const choice = cheapestOf(CONV_KERNELS.values());
 const REFERENCES = ARCHITECTURES.flatMap(({ references }) => references);
 
 const optimized = (module: ModuleNode): Graph => optimize(buildGraph(module, [1, 3, 128, 128]).graph);
@@ -24,7 +24,7 @@ function referenceGraph(name: string): Graph {
   return mergeSiblings(optimized(openModel(new Uint8Array(readFileSync(path)), { path }).module));
 }
 
-const lower = (graph: Graph, chainPools: boolean): Plan => lowerGraph(graph, { kernels: KERNELS, chainPools });
+const lower = (graph: Graph, chainPools: boolean): Plan => lowerGraph(graph, { choice, chainPools });
 
 const copiesOf = ({ steps }: Plan): string[] => steps.flatMap(({ isCopy, node }) => (isCopy ? [node.name] : []));
 

@@ -1,8 +1,8 @@
 /** No two storages that are alive together share a byte, and the whole stays near the least that any plan needs. */
 
 import { describe, expect, it } from "vitest";
-import { conv2d1x1, conv2dDepthwise, conv2dNaive, conv2dTiled } from "../../../src/kernels/wgsl/index.js";
 import { type Graph, liveSetBytes, mergeSiblings, optimize } from "../../../src/ops/index.js";
+import { CONV_KERNELS, cheapestOf } from "../../../src/runtime/webgpu/convKernels.js";
 import { lowerGraph } from "../../../src/runtime/webgpu/lowerGraph.js";
 import { type MemoryPlan, planMemory, plannedBytes } from "../../../src/runtime/webgpu/memoryPlan.js";
 import type { Plan, Storage } from "../../../src/runtime/webgpu/plan.js";
@@ -10,13 +10,14 @@ import { buildGraph } from "../../../src/yolov5/graph/buildGraph.js";
 import { randomModel } from "../../../src/yolov5/loadModel.js";
 import { tinyNetwork } from "../../support/blocks.js";
 
-const KERNELS = [conv2dDepthwise, conv2d1x1(), conv2dTiled(), conv2dNaive];
+/** What a GPU gets. */
+const choice = cheapestOf(CONV_KERNELS.values());
 const NO_LIMIT = 2 ** 40;
 
 /** What the backend makes of a graph on a GPU. */
 function lower(graph: Graph, keepAll = false): Plan {
   const keep = new Set(keepAll ? graph.taps.values() : []);
-  return lowerGraph(mergeSiblings(graph), { kernels: KERNELS, keep, chainPools: true });
+  return lowerGraph(mergeSiblings(graph), { choice, keep, chainPools: true });
 }
 
 /** Pairs of storages that are alive at one step and overlap in memory. */

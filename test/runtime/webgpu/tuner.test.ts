@@ -3,7 +3,7 @@
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { type ConvKernel, conv2dNaive } from "../../../src/kernels/wgsl/index.js";
 import type { Graph } from "../../../src/ops/index.js";
-import type { TuneReport } from "../../../src/runtime/backend.js";
+import type { TuneOptions, TuneReport } from "../../../src/runtime/backend.js";
 import { ConstantCache } from "../../../src/runtime/webgpu/constantCache.js";
 import { DeviceContext } from "../../../src/runtime/webgpu/deviceContext.js";
 import { CONV_KERNELS, type TuningStore, type WebGpuBackend } from "../../../src/runtime/webgpu/index.js";
@@ -19,10 +19,12 @@ const gpu = await webgpuOrSkip();
 const GRAPH: Graph = tinyNetwork(16, 32);
 const INPUTS = [randomTensor([1, 3, 32, 32], 3)];
 
-/** Keeps tables in memory, and how often each was asked for. */
+/** Keeps tables in memory, and which were asked for. */
 class MemoryStore implements TuningStore {
   readonly tables = new Map<string, string>();
+  readonly asked: string[] = [];
   async load(key: string) {
+    this.asked.push(key);
     return this.tables.get(key);
   }
   async save(key: string, text: string) {
@@ -98,6 +100,19 @@ describe.skipIf(!gpu)("tuning", () => {
     }
   });
 
+  it("keeps what another process found out meanwhile", async () => {
+    if (!gpu) return;
+    const store = new MemoryStore();
+    const backend = await openBackend(gpu, { tuningStore: store });
+    open.push(backend);
+    const onProgress = () => store.tables.set(store.asked[0], JSON.stringify({ elsewhere: USUAL }));
+    await backend.compile(GRAPH, { tune: { onProgress } });
+    expect(store.asked).toHaveLength(2);
+    const kept = Object.keys(JSON.parse(store.tables.get(store.asked[0]) ?? "{}"));
+    expect(kept).toContain("elsewhere");
+    expect(kept.length).toBeGreaterThan(5);
+  });
+
   it("stops when told to, and keeps nothing then", async () => {
     if (!gpu) return;
     const store = new MemoryStore();
@@ -111,6 +126,12 @@ describe.skipIf(!gpu)("tuning", () => {
   });
 });
 
+function kernelNamed(name: string): ConvKernel {
+  const kernel = CONV_KERNELS.get(name);
+  if (!kernel) throw new Error(`no kernel ${name}`);
+  return kernel;
+}
+
 describe.skipIf(!gpu)("a competition", () => {
   let context: DeviceContext;
   beforeEach(async () => {
@@ -118,32 +139,72 @@ describe.skipIf(!gpu)("a competition", () => {
   });
   afterEach(() => context?.dispose());
 
-  const run = async (candidates: ReadonlyMap<string, ConvKernel>) => {
+  const run = async (candidates: ReadonlyMap<string, ConvKernel>, options: TuneOptions = {}) => {
     const tuning = new TuningTable(tuningKey(context));
     const services = { context, pipelines: new PipelineCache(context), constants: new ConstantCache(context), tuning };
     const reports: TuneReport[] = [];
     await tune(
-      { graph: GRAPH, half: false, services, usual: [conv2dNaive], candidates },
-      { onReport: (report) => reports.push(report) },
+      { graph: GRAPH, half: false, services, usual: () => conv2dNaive, candidates },
+      { ...options, onReport: (report) => reports.push(report) },
     );
     return { report: reports[0], table: JSON.parse(tuning.text()) as Record<string, string> };
   };
 
   it("is never won by a kernel with wrong numbers, however fast", async () => {
-    const subgroup = CONV_KERNELS.get("conv2d_direct");
-    if (!subgroup) throw new Error("no kernel");
+    const direct = kernelNamed("conv2d_direct");
     // Computes one workgroup only, and is done in no time.
-    const wrong: ConvKernel = { ...subgroup, call: (p) => ({ ...subgroup.call(p), workgroups: [1, 1, 1] }) };
+    const wrong: ConvKernel = { ...direct, call: (p) => ({ ...direct.call(p), workgroups: [1, 1, 1] }) };
     const { report, table } = await run(new Map([["conv2d_direct", wrong]]));
     expect(report.rejected).toEqual(["conv2d_direct"]);
     expect(report.changed).toBe(0);
     expect(new Set(Object.values(table))).toEqual(new Set([USUAL]));
   });
 
+  it("is not won by a kernel whose one wrong element does not show in the network's outputs", async () => {
+    const direct = kernelNamed("conv2d_direct");
+    const nearly: ConvKernel = {
+      ...direct,
+      // One layer only, the first.
+      supports: (problem) => problem.input.quads === 1,
+      call(problem) {
+        const call = direct.call(problem);
+        const source = call.kernel.source.replace(
+          "y[at] = stored(value);",
+          "y[at] = stored(value + vec4f(select(0.0, 2e-4, at == 0u)));",
+        );
+        expect(source).not.toBe(call.kernel.source);
+        return { ...call, kernel: { ...call.kernel, source } };
+      },
+    };
+    const { report, table } = await run(new Map([["nearly", nearly]]));
+    expect(report.changed).toBe(0);
+    expect(new Set(Object.values(table))).toEqual(new Set([USUAL]));
+  });
+
+  it("goes on without a kernel that this device does not compile", async () => {
+    const direct = kernelNamed("conv2d_direct");
+    const broken: ConvKernel = {
+      ...direct,
+      call(problem) {
+        const call = direct.call(problem);
+        return { ...call, kernel: { ...call.kernel, source: `${call.kernel.source}\nlet` } };
+      },
+    };
+    const { report } = await run(new Map([["broken", broken]]));
+    expect(report.rejected).toEqual(["broken"]);
+    expect(report.changed).toBe(0);
+  });
+
+  it("that runs out of time leaves the rest for the next", async () => {
+    const { report, table } = await run(new Map([["conv2d_direct", kernelNamed("conv2d_direct")]]), { seconds: 0 });
+    expect([report.complete, report.changed]).toEqual([false, 0]);
+    expect(table).toEqual({});
+  });
+
   it("has another key when a shader, an adapter or the kernels are others", () => {
     const key = tuningKey(context);
     expect(tuningKey(context)).toBe(key);
-    expect(key).toContain(context.adapterName);
+    expect(key).toContain(context.identity);
     const changed = new Map([...CONV_KERNELS].map(([name, kernel]) => [name, { ...kernel, text: `${kernel.text} ` }]));
     expect(tuningKey(context, changed)).not.toBe(key);
     expect(tuningKey(context, new Map([...CONV_KERNELS].slice(1)))).not.toBe(key);
