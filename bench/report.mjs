@@ -16,22 +16,41 @@ function label({ engine, backend, threads, dtype }) {
 
 const milliseconds = (value) => (value < 10 ? value.toFixed(2) : value < 100 ? value.toFixed(1) : value.toFixed(0));
 
+/** Stages of a cold start, in words. */
+const COLD = {
+  open: "open file",
+  device: "device",
+  graph: "graph and passes",
+  lowering: "lowering",
+  kernels: "kernels",
+  weights: "weights",
+  firstRun: "first run",
+};
+
 /** Markdown for one run: rows of one run were interleaved, so only they may be compared. */
 function markdown({ device, rows, ratios }) {
   const host = device.browser ?? `Node ${device.node}`;
   const lines = [
     `${device.adapter}; ${device.cpu}, ${device.cores} cores, ${host}`,
     "",
-    "| engine | model | imgsz | batch | cold ms | median ms | p95 ms | min ms | GFLOP/s | max Δ | runs |",
-    "|---|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|",
+    "| engine | model | imgsz | batch | cold ms | median ms | p95 ms | min ms | GFLOP/s | memory MB | dispatches | max Δ | runs |",
+    "|---|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|",
   ];
   for (const row of rows) {
     const name = row.engine === OWN ? `**${label(row)}**` : label(row);
     const times = [row.coldMs, row.medianMs, row.p95Ms, row.minMs].map(milliseconds);
     const rate = row.gflopsPerSecond === null ? "" : row.gflopsPerSecond.toFixed(1);
     const difference = row.maxDifference === null ? "" : row.maxDifference.toExponential(0);
-    const cells = [name, row.model, row.imgsz.join("×"), row.batch, ...times, rate, difference, row.runs];
-    lines.push(`| ${cells.join(" | ")} |`);
+    const memory = row.peakBytes === null ? "" : (row.peakBytes / 1e6).toFixed(1);
+    // Absent in files of earlier versions.
+    const dispatches = row.perFrame?.dispatches ?? "";
+    const cells = [name, row.model, row.imgsz.join("×"), row.batch, ...times, rate, memory, dispatches, difference];
+    lines.push(`| ${[...cells, row.runs].join(" | ")} |`);
+  }
+  for (const { coldStages, ...row } of rows) {
+    if (!coldStages) continue;
+    const stages = Object.entries(coldStages).map(([stage, ms]) => `${COLD[stage]} ${milliseconds(ms)}`);
+    lines.push("", `Cold ms, ${label(row)}, ${row.model}: ${stages.join(", ")}.`);
   }
   if (ratios.length > 0) lines.push("");
   const bestOf = (name, model) =>
