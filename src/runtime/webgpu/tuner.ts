@@ -61,6 +61,14 @@ function noise(graph: Graph): HostTensor[] {
 
 const median = (values: readonly number[]): number => [...values].sort((a, b) => a - b)[values.length >> 1];
 
+/**
+ * Whether a time is shorter by more than noise. `shortest`: the least that the clock told from nothing; browsers round to steps of
+ * 0.1 ms, and neither a nothing nor less than a step is a win.
+ */
+export function beats(ms: number, usualMs: number, shortest: number): boolean {
+  return ms > 0 && ms < MARGIN * usualMs && usualMs - ms >= Math.min(shortest, usualMs / 2);
+}
+
 interface Measured {
   readonly outputs: readonly HostTensor[];
   /** Of the last run, all dispatches together. */
@@ -193,10 +201,7 @@ export async function tune(setting: TunerSetting, options: TuneOptions): Promise
     for (const [key, { problem, candidates }] of open) {
       signal?.throwIfAborted();
       const usualMs = Math.min(...[before, after].map(({ ms }) => ms.get(key) ?? Number.POSITIVE_INFINITY));
-      // Browsers round times; what is within the clock's steps is no win.
-      const winners = candidates
-        .filter(({ ms }) => ms < MARGIN * usualMs && usualMs - ms >= Math.min(shortest, usualMs / 2))
-        .sort((a, b) => a.ms - b.ms);
+      const winners = candidates.filter(({ ms }) => beats(ms, usualMs, shortest)).sort((a, b) => a.ms - b.ms);
       let winner: (typeof winners)[number] | undefined;
       for (const candidate of winners) {
         if (await agreesWithPlain(problem, candidate.kernel, half, services)) {

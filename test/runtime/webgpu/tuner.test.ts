@@ -8,7 +8,7 @@ import { ConstantCache } from "../../../src/runtime/webgpu/constantCache.js";
 import { DeviceContext } from "../../../src/runtime/webgpu/deviceContext.js";
 import { CONV_KERNELS, type TuningStore, type WebGpuBackend } from "../../../src/runtime/webgpu/index.js";
 import { PipelineCache } from "../../../src/runtime/webgpu/pipelineCache.js";
-import { tune } from "../../../src/runtime/webgpu/tuner.js";
+import { beats, tune } from "../../../src/runtime/webgpu/tuner.js";
 import { TuningTable, tuningKey, USUAL } from "../../../src/runtime/webgpu/tuning.js";
 import { compare } from "../../../src/tensor/index.js";
 import { tinyNetwork } from "../../support/blocks.js";
@@ -131,6 +131,18 @@ function kernelNamed(name: string): ConvKernel {
   if (!kernel) throw new Error(`no kernel ${name}`);
   return kernel;
 }
+
+it.each([
+  ["a clear win", 0.6, 1, 0.002, true],
+  ["within noise", 0.98, 1, 0.002, false],
+  ["slower", 1.1, 1, 0.002, false],
+  ["half of the shortest time there is", 0.001, 0.002, 0.002, true],
+  ["a step of a clock that browsers round", 0.1, 0.2, 0.1, true],
+  ["nothing, on such a clock", 0, 0.1, 0.1, false],
+  ["less than a step of it", 0.75, 0.8, 0.1, false],
+] as const)("takes %s for what it is", (_, ms, usualMs, shortest, wins) => {
+  expect(beats(ms, usualMs, shortest)).toBe(wins);
+});
 
 describe.skipIf(!gpu)("a competition", () => {
   let context: DeviceContext;
