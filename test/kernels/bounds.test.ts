@@ -130,7 +130,7 @@ describe.skipIf(!gpu)("kernels stay within their outputs", () => {
   });
 
   /** Outputs that fill no tile; each kernel gets the first that it can do, or all of them with YOLOV5_FULL=1. */
-  const awkward = [CONV_CASES[3], CONV_CASES[13], GROUP_CASES[3], CONV_CASES[1]];
+  const awkward = [CONV_CASES[3], CONV_CASES[13], GROUP_CASES[3], CONV_CASES[1], CONV_CASES[14]];
   it.each([...CONV_KERNELS])("%s", async (name, kernel) => {
     const supported = awkward.filter((opCase) => kernel.supports(convProblemOf(opCase)));
     expect(supported.length).toBeGreaterThan(0);

@@ -9,8 +9,10 @@ import {
   conv2dDepthwise,
   conv2dDirect,
   conv2dNaive,
+  conv2dSplit,
   conv2dSubgroup,
   conv2dTiled,
+  conv2dWinograd,
   estimate,
   tileName,
 } from "../../kernels/wgsl/index.js";
@@ -22,9 +24,14 @@ export const CONV_KERNELS: ReadonlyMap<string, ConvKernel> = new Map<string, Con
   ["conv2d_subgroup", conv2dSubgroup],
   ["conv2d_direct", conv2dDirect],
   ["conv2d_depthwise", conv2dDepthwise],
+  ["conv2d_split", conv2dSplit],
+  ["conv2d_winograd", conv2dWinograd],
   ...CONV_TILES.map((tile): [string, ConvKernel] => [`conv2d_tiled ${tileName(tile)}`, conv2dTiled(tile)]),
   ...CONV_TILES.map((tile): [string, ConvKernel] => [`conv2d_1x1 ${tileName(tile)}`, conv2d1x1(tile)]),
 ]);
+
+/** The estimate knows too little of these: they run where they were measured to be faster. */
+export const ONLY_TUNED: ReadonlySet<ConvKernel> = new Set([conv2dSplit, conv2dWinograd]);
 
 /** Invocations that `conv2d_subgroup` spreads its weights over. */
 const LANES = 8;
@@ -76,5 +83,5 @@ export function usualKernels(context: DeviceContext, forced?: string): KernelOf 
   }
   // A GPU emulated on the CPU has no fast workgroup memory, and barriers cost it dearly: measured, not estimated.
   if (context.software) return firstOf([conv2dDepthwise, can.get("conv2d_subgroup") ?? conv2dDirect]);
-  return cheapestOf(can.values());
+  return cheapestOf([...can.values()].filter((kernel) => !ONLY_TUNED.has(kernel)));
 }

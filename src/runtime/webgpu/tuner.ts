@@ -42,7 +42,7 @@ const SECONDS = 120;
 /** On an adapter that is emulated on the CPU, kernels with workgroup memory lose and take seconds to compile. */
 function suitable({ services: { context } }: TunerSetting): ReadonlyMap<string, ConvKernel> {
   const can = runnable(context);
-  return context.software ? new Map([...can].filter(([name]) => !/tiled|1x1/.test(name))) : can;
+  return context.software ? new Map([...can].filter(([name]) => !/tiled|1x1|split|winograd/.test(name))) : can;
 }
 
 /** Seeded noise between 0 and 1: zeros would be faster than pictures on some devices. */

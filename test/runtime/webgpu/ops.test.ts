@@ -52,7 +52,7 @@ describe.skipIf(!gpu)("webgpu ops", () => {
  * Kernels with shapes baked in compile anew for every case, and the direct one is long: software adapters take seconds, so
  * these get a few cases unless YOLOV5_FULL=1.
  */
-const SLOW = /tiled|1x1|direct/;
+const SLOW = /tiled|1x1|direct|winograd/;
 const SHORT: ReadonlySet<OpCase> = new Set([1, 3, 5, 13].map((i) => CONV_CASES[i]));
 const FULL = process.env.YOLOV5_FULL === "1";
 
