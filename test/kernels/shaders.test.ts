@@ -25,7 +25,15 @@ import { webgpuOrSkip } from "../support/webgpu.js";
 const gpu = await webgpuOrSkip(["backend=null"]);
 const KERNELS = join(REPOSITORY, "src", "kernels", "wgsl");
 /** Appended to other kernels, not run by themselves. */
-const MODULES = new Set(["activation", "decode", "pixels_bytes", "pixels_texture", "storage_f16", "storage_f32"]);
+const MODULES = new Set([
+  "activation",
+  "conv_window",
+  "decode",
+  "pixels_bytes",
+  "pixels_texture",
+  "storage_f16",
+  "storage_f32",
+]);
 
 describe.skipIf(!gpu)("shaders", () => {
   let context: DeviceContext;

@@ -2,6 +2,7 @@
 
 import { activationOverrides } from "./activation.js";
 import activation from "./activation.wgsl";
+import window from "./conv_window.wgsl";
 import source from "./conv2d_split.wgsl";
 import { type ConvKernel, depthOf, inputKey, packTiles, RESIDUAL_WORD, sizeWords, windowWords } from "./convProblem.js";
 import { defineKernel, foldWorkgroups, sourceText } from "./kernel.js";
@@ -15,7 +16,7 @@ const kernel = defineKernel(
   "conv2d_split",
   source,
   { x: "read", weight: "read", bias: "read", residual: "read", y: "write" },
-  { modules: [activation] },
+  { modules: [activation, window] },
 );
 
 export const conv2dSplit: ConvKernel = {

@@ -5,6 +5,7 @@
 
 import { activationOverrides } from "./activation.js";
 import activation from "./activation.wgsl";
+import window from "./conv_window.wgsl";
 import directSource from "./conv2d_direct.wgsl";
 import subgroupSource from "./conv2d_subgroup.wgsl";
 import {
@@ -85,11 +86,11 @@ function registerKernel(kernel: Kernel, weightReads: WeightReads): ConvKernel {
 }
 
 export const conv2dSubgroup: ConvKernel = registerKernel(
-  defineKernel("conv2d_subgroup", subgroupSource, bindings, { modules: [activation], features: ["subgroups"] }),
+  defineKernel("conv2d_subgroup", subgroupSource, bindings, { modules: [activation, window], features: ["subgroups"] }),
   { loads: 0, cachedLoads: 2, broadcasts: 64 },
 );
 
 export const conv2dDirect: ConvKernel = registerKernel(
-  defineKernel("conv2d_direct", directSource, bindings, { modules: [activation] }),
+  defineKernel("conv2d_direct", directSource, bindings, { modules: [activation, window] }),
   { loads: 0, cachedLoads: 16, broadcasts: 0 },
 );

@@ -25,27 +25,6 @@ const QUADS = 4u;
 
 var<workgroup> sums: array<vec4f, SLICES * PIXELS * QUADS * 2u>;
 
-// Top left corner of an output pixel's window (row, column) and the first pixel of its picture.
-fn windowOf(pixel: u32) -> vec3i {
-  let perPicture = params.outHeight * params.outWidth;
-  let picture = pixel / perPicture;
-  let rest = pixel % perPicture;
-  return vec3i(
-    i32((rest / params.outWidth) * params.strideY) - i32(params.paddingY),
-    i32((rest % params.outWidth) * params.strideX) - i32(params.paddingX),
-    i32(picture * params.inHeight * params.inWidth),
-  );
-}
-
-// The four channels of an input quad at element (dy, dx) of a window; zero outside the picture.
-fn load(window: vec3i, dy: u32, dx: u32, plane: u32) -> vec4f {
-  let iy = window.x + i32(dy);
-  let ix = window.y + i32(dx);
-  let inside = iy >= 0 && iy < i32(params.inHeight) && ix >= 0 && ix < i32(params.inWidth);
-  let at = u32(select(0, window.z + iy * i32(params.inWidth) + ix, inside));
-  return select(vec4f(0.0), vec4f(x[plane + at]), inside);
-}
-
 @compute @workgroup_size(256)
 fn main(
   @builtin(workgroup_id) group: vec3u,
