@@ -46,7 +46,7 @@ export function isCamera(source: string): boolean {
  * @param address path, `http(s)`, `rtsp`, `rtmp`, `udp`, `tcp`, `srt` address, or a camera: its number or device.
  * @throws VideoError for a camera that this system names in another way.
  */
-export function videoInput(address: string, platform: NodeJS.Platform = process.platform): VideoInput {
+export function videoInput(address: string, platform: string = process.platform): VideoInput {
   // What is printed, written and sent on must not carry a camera's password.
   const source = address.replace(/^(\w+:\/\/[^/@:]*):[^/@]*@/, "$1:***@");
   if (isStreamAddress(source)) {
@@ -63,7 +63,7 @@ export function videoInput(address: string, platform: NodeJS.Platform = process.
   return { source, live: false, args: ["-protocol_whitelist", "file,crypto,data", "-i", `file:${source}`] };
 }
 
-function cameraArguments(source: string, platform: NodeJS.Platform): string[] {
+function cameraArguments(source: string, platform: string): string[] {
   const number = /^\d+$/.test(source);
   if (platform === "linux") return ["-f", "v4l2", "-i", number ? `/dev/video${source}` : source];
   if (platform === "darwin") return ["-f", "avfoundation", "-framerate", "30", "-i", `${source}:none`];
