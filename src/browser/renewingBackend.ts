@@ -12,11 +12,12 @@ import type {
   CandidateOutputs,
   CompileOptions,
   Executable,
+  FittedPicture,
   MemoryUse,
   NodeTiming,
   RunInput,
 } from "../runtime/backend.js";
-import type { FittedPicture, HostTensor } from "../tensor/index.js";
+import type { HostTensor } from "../tensor/index.js";
 import { fittedToTensor } from "../yolov5/letterbox.js";
 
 const API: Readonly<Partial<Record<BackendName, string>>> = { webgpu: "WebGPU", gpujs: "WebGL2" };

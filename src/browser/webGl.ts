@@ -1,8 +1,7 @@
 /** Whether `auto` has reason to try WebGL2, and which of two loaded models is the faster one. */
 
 import { isSoftwareRenderer, rendererOf } from "../runtime/gpujs/renderer.js";
-import { compare, type Float32Tensor, type HostTensor, tensor } from "../tensor/index.js";
-import { seededRandom } from "../yolov5/config/sources.js";
+import { compare, type Float32Tensor, type HostTensor, seededRandom, tensor } from "../tensor/index.js";
 import type { ModelInfo } from "../yolov5/modelInfo.js";
 
 /** Timed runs of each side; the best one counts. */

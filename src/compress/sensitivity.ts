@@ -6,9 +6,8 @@
 
 import { type Graph, optimize, type ValueId } from "../ops/index.js";
 import type { Backend } from "../runtime/backend.js";
-import { type Float32Tensor, type HostTensor, tensor, toFloat32 } from "../tensor/index.js";
+import { type Float32Tensor, type HostTensor, seededRandom, tensor, toFloat32 } from "../tensor/index.js";
 import type { ModuleNode } from "../weights/types.js";
-import { seededRandom } from "../yolov5/config/sources.js";
 import { buildGraph } from "../yolov5/graph/buildGraph.js";
 import type { HeadFacts } from "../yolov5/graph/heads.js";
 import { outputError } from "./outputError.js";

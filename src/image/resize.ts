@@ -4,8 +4,15 @@
  */
 
 import { ShapeError } from "../errors.js";
-import type { ResizeAxis } from "../tensor/index.js";
 import type { RgbImage } from "./types.js";
+
+/** Two neighbours for each index of a resized axis, clamped to the source, and their weights out of 2048. */
+export interface ResizeAxis {
+  readonly first: Int32Array;
+  readonly second: Int32Array;
+  readonly firstWeight: Int32Array;
+  readonly secondWeight: Int32Array;
+}
 
 /** Coefficients are integers out of this (`INTER_RESIZE_COEF_SCALE`). */
 const COEFFICIENT_SCALE = 2048;

@@ -1,12 +1,44 @@
 /** What every backend offers: a graph in, something that runs out. */
 
 import type { Graph, Node } from "../ops/index.js";
-import type { FittedPicture, HostTensor } from "../tensor/index.js";
+import type { HostTensor } from "../tensor/index.js";
 
 export type BackendName = "cpu" | "wasm" | "webgpu" | "gpujs";
 
 /** Storage type of activations and weights on the device. */
 export type ComputeDType = "float32" | "float16" | "int8";
+
+/** As `src/image` makes it: two neighbours for each index of a resized axis, clamped to the source, and their weights out of 2048. */
+export interface AxisTaps {
+  readonly first: Int32Array;
+  readonly second: Int32Array;
+  readonly firstWeight: Int32Array;
+  readonly secondWeight: Int32Array;
+}
+
+/** Row-major bytes: R, G, B, or with a fourth one that is not looked at. */
+export interface PackedPixels {
+  readonly width: number;
+  readonly height: number;
+  readonly channels: 3 | 4;
+  readonly data: Uint8Array | Uint8ClampedArray;
+  /** The same picture in a browser's graphics memory. `data` may then cost a copy. */
+  readonly drawable?: VideoFrame | ImageBitmap | undefined;
+}
+
+/**
+ * In the network's input the resized picture has its upper left corner at (`x`, `y`), with one column for each index of
+ * `columns` and one row for each of `rows`. The rest is `grey`. The input's floats are byte / 255.
+ */
+export interface FittedPicture {
+  readonly pixels: PackedPixels;
+  readonly x: number;
+  readonly y: number;
+  /** The same objects for the same sizes, so that they need not be sent again. */
+  readonly columns: AxisTaps;
+  readonly rows: AxisTaps;
+  readonly grey: number;
+}
 
 /** What tuning found out. */
 export interface TuneReport {

@@ -7,7 +7,8 @@
 
 import { OptionError } from "../errors.js";
 import { type RgbImage, resizeLinearInto } from "../image/index.js";
-import type { FittedPicture, Float32Tensor } from "../tensor/index.js";
+import type { FittedPicture } from "../runtime/backend.js";
+import type { Float32Tensor } from "../tensor/index.js";
 import { roundHalfEven, type Size } from "./boxes.js";
 import { rawToRgb } from "./pictures.js";
 

@@ -7,11 +7,12 @@ import type {
   CandidateOutputs,
   ComputeDType,
   Executable,
+  FittedPicture,
   OnStage,
   RunInput,
   TuneOptions,
 } from "../runtime/backend.js";
-import { elementCount, type FittedPicture, formatShape, type HostTensor, tensor } from "../tensor/index.js";
+import { elementCount, formatShape, type HostTensor, tensor } from "../tensor/index.js";
 import type { ModuleNode } from "../weights/types.js";
 import type { Size } from "./boxes.js";
 import { type BuiltGraph, buildGraph } from "./graph/buildGraph.js";

@@ -1,8 +1,8 @@
 /** Pictures → the network's input: letterboxed or cropped here, or left to a backend that does it on its device. */
 
-import { type RgbImage, resizeAxes } from "../image/index.js";
-import type { Backend } from "../runtime/backend.js";
-import type { FittedPicture, HostTensor, PackedPixels, ResizeAxis } from "../tensor/index.js";
+import { type ResizeAxis, type RgbImage, resizeAxes } from "../image/index.js";
+import type { Backend, FittedPicture, PackedPixels } from "../runtime/backend.js";
+import type { HostTensor } from "../tensor/index.js";
 import type { Size } from "./boxes.js";
 import { classifyTransform } from "./classifyTransform.js";
 import { type LetterboxPlan, letterboxPlan, place, toTensor } from "./letterbox.js";

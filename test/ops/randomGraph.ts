@@ -8,8 +8,7 @@ import {
   type OpAttributes,
   type ValueId,
 } from "../../src/ops/index.js";
-import { elementCount, type Float32Tensor, tensor } from "../../src/tensor/index.js";
-import { seededRandom } from "../../src/yolov5/config/sources.js";
+import { elementCount, type Float32Tensor, seededRandom, tensor } from "../../src/tensor/index.js";
 
 export type Random = () => number;
 

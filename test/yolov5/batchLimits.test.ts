@@ -4,8 +4,7 @@ import { describe, expect, it } from "vitest";
 import { LimitError } from "../../src/errors.js";
 import type { Backend } from "../../src/runtime/backend.js";
 import { createCpuBackend } from "../../src/runtime/cpu/cpuBackend.js";
-import { tensor } from "../../src/tensor/index.js";
-import { seededRandom } from "../../src/yolov5/config/sources.js";
+import { seededRandom, tensor } from "../../src/tensor/index.js";
 import { createMember, randomModel } from "../../src/yolov5/loadModel.js";
 import { allRows } from "../../src/yolov5/rows.js";
 

@@ -1,9 +1,8 @@
 /** Input tensors of benches: a picture or seeded noise, never zeros, whose timings would lie. */
 
 import type { RgbImage } from "../../image/index.js";
-import { type Float32Tensor, tensor } from "../../tensor/index.js";
+import { type Float32Tensor, seededRandom, tensor } from "../../tensor/index.js";
 import { classifyTransform } from "../../yolov5/classifyTransform.js";
-import { seededRandom } from "../../yolov5/config/sources.js";
 import { letterbox, toTensor } from "../../yolov5/letterbox.js";
 import type { Task } from "../../yolov5/modelInfo.js";
 

@@ -8,7 +8,9 @@ import { openWeights } from "../../node/weightSource.js";
 import { optimize } from "../../ops/index.js";
 import type { BackendName } from "../../runtime/backend.js";
 import type { HostTensor } from "../../tensor/index.js";
+import type { Size } from "../../yolov5/boxes.js";
 import { computeDTypeFor, createMember, type OpenedModel, openModel } from "../../yolov5/loadModel.js";
+import type { ModelInfo } from "../../yolov5/modelInfo.js";
 import { checkImageSize } from "../../yolov5/options.js";
 import { graphFlops } from "../flops.js";
 import type { Output } from "../output.js";
@@ -46,10 +48,7 @@ export async function openOwnEngine(options: OwnEngineOptions, output: Output): 
     const dtype = computeDTypeFor(opened, backend, { half: options.half, onNote });
     const member = { path: weights, dtype, onNote, onStage: cold.add };
     const { network, info } = await cold.time("graph", () => createMember(opened, backend, member));
-    const usual = info.task === "classify" ? ([224, 224] as const) : ([640, 640] as const);
-    const wanted = options.imgsz ?? usual;
-    const onWarning = (text: string): void => output.warn(text);
-    const imgsz = info.task === "classify" ? wanted : checkImageSize(wanted, info.stride, onWarning);
+    const imgsz = inputSize(info, options, output);
     const input = benchInput({ task: info.task, imgsz, stride: info.stride, batch, picture: options.picture });
     const shape = [batch, 3, imgsz[0], imgsz[1]] as const;
     // Compiles first, which tells its stages.
@@ -87,6 +86,12 @@ export async function openOwnEngine(options: OwnEngineOptions, output: Output): 
   }
 }
 
+/** Height and width of the network's input: multiples of the stride, told where they were none. */
+function inputSize({ task, stride }: ModelInfo, { imgsz }: OwnEngineOptions, output: Output): Size {
+  if (task === "classify") return imgsz ?? [224, 224];
+  return checkImageSize(imgsz ?? [640, 640], stride, (text) => output.warn(text));
+}
+
 /** On a backend of its own, so that the cold start that is timed afterwards is one. */
 async function tuneFirst(opened: OpenedModel, options: OwnEngineOptions, output: Output): Promise<void> {
   const backend = await openBackend(options.backend);
@@ -95,8 +100,7 @@ async function tuneFirst(opened: OpenedModel, options: OwnEngineOptions, output:
     const tune = tuneWithBar(output);
     const dtype = computeDTypeFor(opened, backend, { half: options.half });
     const { network, info } = createMember(opened, backend, { path: options.weights, dtype, tune, onNote });
-    const usual = info.task === "classify" ? ([224, 224] as const) : ([640, 640] as const);
-    const [h, w] = options.imgsz ?? usual;
+    const [h, w] = inputSize(info, options, output);
     if (backend.tunes) await network.tune([options.batch, 3, h, w], tune);
     network.dispose();
   } finally {

@@ -5,8 +5,7 @@
  * (Channel pruning with reconstruction: He et al. 2017; here in closed form, and pointwise.)
  */
 
-import { type HostTensor, toFloat32 } from "../../tensor/index.js";
-import { seededRandom } from "../../yolov5/config/sources.js";
+import { type HostTensor, seededRandom, toFloat32 } from "../../tensor/index.js";
 
 export interface ChannelRegression {
   /** [full channels × kept channels], row by row. */

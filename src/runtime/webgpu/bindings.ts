@@ -31,6 +31,8 @@ export class DevicePlan {
   readonly dispatches: Dispatch[] = [];
   readonly activationBytes: number;
   weightBytes = 0;
+  /** Dispatches that only copy channels. */
+  readonly copies: number;
   private readonly services: Services;
   private readonly memory: MemoryPlan;
   private readonly arenas: GPUBuffer[];
@@ -40,6 +42,7 @@ export class DevicePlan {
   private constructor(plan: Plan, services: Services) {
     const { context } = services;
     this.services = services;
+    this.copies = plan.steps.filter(({ isCopy }) => isCopy).length;
     this.checkLimits(plan);
     this.memory = planMemory(plan, context.device.limits.maxBufferSize);
     this.activationBytes = plannedBytes(this.memory);
@@ -68,11 +71,6 @@ export class DevicePlan {
       throw error;
     }
     return made;
-  }
-
-  /** Dispatches that only copy channels. */
-  get copies(): number {
-    return this.dispatches.reduce((count, { step }) => count + (step.isCopy ? 1 : 0), 0);
   }
 
   /** Where a tensor lies. */

@@ -1,9 +1,10 @@
 /** Compares a convolution kernel with the plain one on one problem, element by element, on the device. */
 
 import { type ConvKernel, type ConvProblem, conv2dNaive, type Stored, storedBytes } from "../../kernels/wgsl/index.js";
-import { type HostTensor, tensor } from "../../tensor/index.js";
+import { type HostTensor, seededRandom, tensor } from "../../tensor/index.js";
 import { DevicePlan, type Services } from "./bindings.js";
 import { plainMap } from "./channelMap.js";
+import { encodeDispatches } from "./encode.js";
 import { toHalves } from "./halves.js";
 import type { BlockedTensor, Constant, Plan, Storage } from "./plan.js";
 import { readTensors } from "./readback.js";
@@ -16,11 +17,8 @@ const LIMIT = { float32: 1e-4, float16: 1e-2 };
 
 /** Seeded noise in [−scale, scale). */
 function noise(length: number, seed: number, scale: number): Float32Array<ArrayBuffer> {
-  let state = seed;
-  return Float32Array.from({ length }, () => {
-    state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
-    return (state / 2 ** 31 - 1) * scale;
-  });
+  const random = seededRandom(seed);
+  return Float32Array.from({ length }, () => (2 * random() - 1) * scale);
 }
 
 const shapeOf = ({ pictures, quads, height, width }: Stored) => [pictures, quads * 4, height, width];
@@ -90,13 +88,7 @@ async function outputOf(
       context.device.queue.writeBuffer(buffer, offset, half ? toHalves(floats, node.name) : floats);
     }
     const encoder = context.device.createCommandEncoder();
-    const pass = encoder.beginComputePass();
-    for (const { pipeline, bindGroup, workgroups } of onDevice.dispatches) {
-      pass.setPipeline(pipeline);
-      pass.setBindGroup(0, bindGroup);
-      pass.dispatchWorkgroups(...workgroups);
-    }
-    pass.end();
+    encodeDispatches(encoder, onDevice.dispatches);
     context.submit(encoder.finish());
     const [output] = await readTensors(context, [{ tensor: y, shape: shapeOf(y.stored), plan: onDevice }]);
     return output;

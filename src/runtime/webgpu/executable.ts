@@ -5,16 +5,24 @@
 
 import { DisposedError } from "../../errors.js";
 import { type Graph, liveSetBytes, type TensorDesc, type ValueId } from "../../ops/index.js";
-import type { FittedPicture, HostTensor } from "../../tensor/index.js";
-import type { CandidateOutputs, Executable, MemoryUse, NodeTiming, OnStage, RunInput } from "../backend.js";
+import type { HostTensor } from "../../tensor/index.js";
+import type {
+  CandidateOutputs,
+  Executable,
+  FittedPicture,
+  MemoryUse,
+  NodeTiming,
+  OnStage,
+  RunInput,
+} from "../backend.js";
 import { checkInputs, tapValues } from "../inputs.js";
 import type { Compiled } from "./compiled.js";
 import type { Counters } from "./counters.js";
 import type { DeviceContext } from "./deviceContext.js";
+import { type Encodable, encodeDispatches } from "./encode.js";
 import { MapMode } from "./flags.js";
 import { checkOverflow } from "./overflow.js";
 import { Pace } from "./pace.js";
-import type { Lead } from "./pictureLoader.js";
 import { profileDispatches } from "./profile.js";
 import { readTensors } from "./readback.js";
 import type { RunPath } from "./runPath.js";
@@ -189,7 +197,7 @@ export class WebGpuExecutable implements Executable {
   }
 
   /** @returns what must be dispatched first: pictures get into the input that way, tensors are simply written. */
-  private async upload(given: RunInput): Promise<readonly Lead[]> {
+  private async upload(given: RunInput): Promise<readonly Encodable[]> {
     const { plan, onDevice, services } = this.compiled;
     if (given.pictures) {
       const [input] = this.graph.inputs;
@@ -215,7 +223,7 @@ export class WebGpuExecutable implements Executable {
       const leads = await this.upload(given);
       if (leads.length > 0) {
         const encoder = context.device.createCommandEncoder();
-        encode(encoder, leads);
+        encodeDispatches(encoder, leads);
         context.submit(encoder.finish());
       }
       await checkOverflow(compiled);
@@ -227,7 +235,7 @@ export class WebGpuExecutable implements Executable {
     const encoder = context.device.createCommandEncoder();
     path.begin(encoder);
     const dispatches = [...leads, ...path.dispatches];
-    encode(encoder, dispatches);
+    encodeDispatches(encoder, dispatches);
     const { next } = readback.staging;
     readback.encode(encoder, next.buffer);
     context.counters.dispatches += dispatches.length;
@@ -269,19 +277,4 @@ export class WebGpuExecutable implements Executable {
 function tells({ inputs, pictures }: RunInput): boolean {
   const lists = inputs ? inputs.map(({ data }) => data) : pictures.map(({ pixels }) => pixels.data);
   return lists.every((data) => data.some((value) => value !== data[0]));
-}
-
-/** Dispatches in one pass. Sets only what changes from one to the next. */
-function encode(encoder: GPUCommandEncoder, dispatches: readonly Lead[]): void {
-  const pass = encoder.beginComputePass();
-  let pipeline: GPUComputePipeline | undefined;
-  for (const dispatch of dispatches) {
-    if (dispatch.pipeline !== pipeline) {
-      pipeline = dispatch.pipeline;
-      pass.setPipeline(pipeline);
-    }
-    pass.setBindGroup(0, dispatch.bindGroup);
-    pass.dispatchWorkgroups(...dispatch.workgroups);
-  }
-  pass.end();
 }

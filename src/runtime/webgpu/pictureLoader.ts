@@ -5,9 +5,10 @@
 
 import { LimitError, ShapeError } from "../../errors.js";
 import { type KernelCall, letterboxCall, paramsBytes } from "../../kernels/wgsl/index.js";
-import type { FittedPicture, PackedPixels, ResizeAxis } from "../../tensor/index.js";
-import type { Dispatch, Services } from "./bindings.js";
+import type { AxisTaps, FittedPicture, PackedPixels } from "../backend.js";
+import type { Services } from "./bindings.js";
 import type { Upload } from "./constantCache.js";
+import type { Encodable } from "./encode.js";
 import { BufferUsage } from "./flags.js";
 import type { Constant } from "./plan.js";
 
@@ -18,8 +19,6 @@ const LEVELS: Constant = {
   key: "byte / 255",
   build: () => Float32Array.from({ length: 256 }, (_, level) => level / 255),
 };
-
-export type Lead = Pick<Dispatch, "pipeline" | "bindGroup" | "workgroups">;
 
 /** Where the input lies, and its shape. */
 export interface LoadTarget {
@@ -41,8 +40,8 @@ interface Slot {
   readonly params: GPUBuffer;
   bytes?: Place<GPUBuffer>;
   texture?: Place<GPUTexture>;
-  columns?: ResizeAxis;
-  rows?: ResizeAxis;
+  columns?: AxisTaps;
+  rows?: AxisTaps;
 }
 
 export class PictureLoader {
@@ -70,12 +69,12 @@ export class PictureLoader {
    * @returns what must be dispatched, before the plan, to have them in the input.
    * @throws ShapeError for another number of pictures, or parts beyond the input; LimitError.
    */
-  async load(pictures: readonly FittedPicture[]): Promise<Lead[]> {
+  async load(pictures: readonly FittedPicture[]): Promise<Encodable[]> {
     const { context, pipelines } = this.services;
     const { queue } = context.device;
     const [n, , height, width] = this.target.shape;
     if (pictures.length !== n) throw new ShapeError(`run: ${pictures.length} pictures given, the plan is for ${n}`);
-    const leads: Lead[] = [];
+    const leads: Encodable[] = [];
     for (const [index, { pixels, x, y, columns, rows, grey }] of pictures.entries()) {
       const [contentWidth, contentHeight] = [columns.first.length, rows.first.length];
       if (x + contentWidth > width || y + contentHeight > height) {
@@ -199,7 +198,7 @@ export class PictureLoader {
   }
 }
 
-function packTaps(columns: ResizeAxis, rows: ResizeAxis): Uint32Array<ArrayBuffer> {
+function packTaps(columns: AxisTaps, rows: AxisTaps): Uint32Array<ArrayBuffer> {
   const words = new Uint32Array((columns.first.length + rows.first.length) * 4);
   let at = 0;
   for (const { first, second, firstWeight, secondWeight } of [columns, rows]) {

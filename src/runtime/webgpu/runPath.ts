@@ -2,12 +2,12 @@
 
 import { type HostTensor, tensor } from "../../tensor/index.js";
 import type { DeviceContext } from "./deviceContext.js";
-import type { Lead } from "./pictureLoader.js";
+import type { Encodable } from "./encode.js";
 import type { PlainTensor } from "./plan.js";
 import { StagingRing } from "./staging.js";
 
 export interface RunPath<T> {
-  readonly dispatches: readonly Lead[];
+  readonly dispatches: readonly Encodable[];
   readonly readback: Readback;
   /** Commands before the dispatches. */
   begin(encoder: GPUCommandEncoder): void;

@@ -7,12 +7,13 @@
 import { LimitError, PrecisionError, ShaderCompileError, UnsupportedError } from "../../errors.js";
 import type { ConvKernel, ConvProblem } from "../../kernels/wgsl/index.js";
 import type { Graph } from "../../ops/index.js";
-import { compare, elementCount, type HostTensor, tensor } from "../../tensor/index.js";
+import { compare, elementCount, type HostTensor, seededRandom, tensor } from "../../tensor/index.js";
 import type { TuneOptions } from "../backend.js";
 import { DevicePlan, type Services } from "./bindings.js";
 import { Compiled } from "./compiled.js";
 import { agreesWithPlain } from "./convCheck.js";
 import { type KernelOf, runnable } from "./convKernels.js";
+import type { DeviceContext } from "./deviceContext.js";
 import { WebGpuExecutable } from "./executable.js";
 import type { ConvChoice } from "./lowerConv.js";
 import { lowerGraph } from "./lowerGraph.js";
@@ -24,7 +25,7 @@ export interface TunerSetting {
   readonly services: Services;
   /** What is used without tuning. */
   readonly usual: KernelOf;
-  /** Competitors by name. Default: all that suit the adapter. */
+  /** Competitors by name. Default: all that the device can run. */
   readonly candidates?: ReadonlyMap<string, ConvKernel>;
 }
 
@@ -40,22 +41,16 @@ const LIMIT = { float32: 1e-8, float16: 1e-3 };
 const SECONDS = 120;
 
 /** On an adapter that is emulated on the CPU, kernels with workgroup memory lose and take seconds to compile. */
-function suitable({ services: { context } }: TunerSetting): ReadonlyMap<string, ConvKernel> {
-  const can = runnable(context);
-  return context.software ? new Map([...can].filter(([name]) => !/tiled|1x1|split|winograd/.test(name))) : can;
+function suits(kernel: ConvKernel, problem: ConvProblem, { software }: DeviceContext): boolean {
+  return kernel.supports(problem) && !(software && kernel.work(problem).sharedBytes > 0);
 }
 
 /** Seeded noise between 0 and 1: zeros would be faster than pictures on some devices. */
 function noise(graph: Graph): HostTensor[] {
-  let state = 1;
+  const random = seededRandom(1);
   return graph.inputs.map((id) => {
     const { shape } = graph.values[id];
-    const data = new Float32Array(elementCount(shape));
-    for (let i = 0; i < data.length; i++) {
-      state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
-      data[i] = state / 2 ** 32;
-    }
-    return tensor("float32", shape, data);
+    return tensor("float32", shape, Float32Array.from({ length: elementCount(shape) }, random));
   });
 }
 
@@ -163,8 +158,8 @@ export async function tune(setting: TunerSetting, options: TuneOptions): Promise
   if (open.size > 0) {
     const entries = [...open.values()];
     const useful = ([, kernel]: readonly [string, ConvKernel]): boolean =>
-      entries.some((entry) => entry.usual !== kernel && kernel.supports(entry.problem));
-    const competitors = [...(setting.candidates ?? suitable(setting))].filter(useful);
+      entries.some((entry) => entry.usual !== kernel && suits(kernel, entry.problem, services.context));
+    const competitors = [...(setting.candidates ?? runnable(services.context))].filter(useful);
     const total = competitors.length + 2;
     const ends = performance.now() + seconds * 1000;
     const inputs = noise(graph);

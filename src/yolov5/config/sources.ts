@@ -1,6 +1,6 @@
 /** Tensors for synthesised modules: from a state dict, or seeded random ones for benches. */
 
-import { elementCount, type HostTensor, tensor } from "../../tensor/index.js";
+import { elementCount, type HostTensor, seededRandom, tensor } from "../../tensor/index.js";
 import type { TensorSource } from "./layerFactory.js";
 
 /** Tensors of a state dict, in the file's own shapes. */
@@ -16,18 +16,6 @@ export function stateDictSource(stateDict: ReadonlyMap<string, HostTensor>): Ten
     has: (name) => stateDict.has(name),
     get: (name) => stateDict.get(name),
     count: (prefix) => counts.get(prefix),
-  };
-}
-
-/** Mulberry32: small, seeded, good enough for weights. */
-export function seededRandom(seed: number): () => number {
-  let state = seed >>> 0;
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let t = state;
-    t = Math.imul(t ^ (t >>> 15), t | 1);
-    t ^= t + Math.imul(t ^ (t >>> 7), t | 61);
-    return ((t ^ (t >>> 14)) >>> 0) / 4294967296;
   };
 }
 

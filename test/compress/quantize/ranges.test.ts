@@ -4,8 +4,7 @@ import { describe, expect, it } from "vitest";
 import { HALF_BINS } from "../../../src/compress/quantize/histogram.js";
 import { activationQuantization, Histogram, quantizeWeight, rangeOf } from "../../../src/compress/quantize/index.js";
 import { NumericError } from "../../../src/errors.js";
-import { tensor } from "../../../src/tensor/index.js";
-import { seededRandom } from "../../../src/yolov5/config/sources.js";
+import { seededRandom, tensor } from "../../../src/tensor/index.js";
 import { dequantizeWeight } from "../../../src/yolov5/quantized.js";
 
 describe("weights", () => {

@@ -5,8 +5,8 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { DisposedError, LimitError, ShapeError } from "../../../src/errors.js";
 import { decodeImage, type RgbImage, resizeAxes } from "../../../src/image/index.js";
 import { GraphBuilder } from "../../../src/ops/index.js";
+import type { FittedPicture } from "../../../src/runtime/backend.js";
 import type { WebGpuBackend, WebGpuExecutable } from "../../../src/runtime/webgpu/index.js";
-import type { FittedPicture } from "../../../src/tensor/index.js";
 import {
   fittedToTensor,
   type LetterboxOptions,
