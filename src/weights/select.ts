@@ -12,7 +12,7 @@ const WRAPPERS: ReadonlyMap<string, string> = new Map([
 ]);
 const PREFIXES = ["module.", "_orig_mod."];
 /** Where training scripts put a state dict, in order of preference. */
-const STATE_DICT_KEYS = ["ema", "model", "model_state_dict", "state_dict", "ema_state_dict"];
+const STATE_DICT_KEYS = ["ema", "model", "model_state_dict", "state_dict", "ema_state_dict", "ema_net", "net"];
 
 /** @throws CheckpointError when the value is neither module, state dict nor a dictionary with one of them. */
 export function selectModel(root: PlainValue, format: CheckpointFormat): Checkpoint {

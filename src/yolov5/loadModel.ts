@@ -12,6 +12,7 @@ import { countsOf, type ModelInfo, notesOf, rawNames, resolveModule, taskOf } fr
 import { normalizeNames } from "./names.js";
 import { Network } from "./network.js";
 import { isQuantized } from "./quantized.js";
+import { refuseOtherInputs } from "./refuse.js";
 
 export interface MemberOptions {
   /** Name for messages and `info.path`. */
@@ -108,6 +109,7 @@ export function computeDTypeFor(
 export function createMember(opened: OpenedModel, backend: Backend, options: MemberOptions): Member {
   return aboutFile(options.path, () => {
     taskOf(opened.module, options.path);
+    refuseOtherInputs(opened.module, options.path);
     const { dtype, tune, onNote, onStage } = options;
     if (tune && !backend.tunes) onNote?.(`tune: ${backend.name} has no kernels to choose from`);
     const network = new Network(opened.module, backend, { dtype, tune, onNote, onStage });
