@@ -35,6 +35,20 @@ async function fileExists(path: string): Promise<boolean> {
   );
 }
 
+/** Endings of the folders that exporters write. */
+const EXPORTED_FOLDERS: readonly (readonly [ending: RegExp, what: string])[] = [
+  [/\.(mlpackage|mlmodelc)\/?$/, "is a Core ML package"],
+  [/(^|[/\\_])saved_model\/?$/, "is a TensorFlow SavedModel folder"],
+  [/_openvino_model\/?$/, "is a folder of an OpenVINO model"],
+  [/_ncnn_model\/?$/, "is a folder of an ncnn model"],
+  [/_paddle_model\/?$/, "is a folder of a PaddlePaddle model"],
+  [/_web_model\/?$/, "is a folder of a TensorFlow.js model"],
+];
+
+function describeFolder(path: string): string {
+  return EXPORTED_FOLDERS.find(([ending]) => ending.test(path))?.[1] ?? "is a folder";
+}
+
 /** @throws CheckpointError for a path that is no file: what it is, and how to find weights. */
 async function readWeightFile(path: string): Promise<Uint8Array> {
   try {
@@ -45,7 +59,7 @@ async function readWeightFile(path: string): Promise<Uint8Array> {
       code === "ENOENT"
         ? "no such file"
         : code === "EISDIR"
-          ? "is a folder"
+          ? describeFolder(path)
           : `cannot be read (${code ?? String(error)})`;
     throw new CheckpointError(
       `${path}: ${what}; give the path of a .pt or .safetensors checkpoint, a released name such as yolov5n, or ${EMBEDDED_MODEL} (embedded)`,
