@@ -106,7 +106,7 @@ class WasmBackend implements Backend {
   }
 
   private async build(graph: Graph, options: CompileOptions): Promise<WasmExecutable> {
-    if (this.disposed) throw new DeviceError("wasm: the backend was disposed; open it again");
+    this.check();
     const dtype = options.dtype ?? "float32";
     if (dtype !== "float32" && !(dtype === "int8" && this.int8)) {
       throw new UnsupportedError(`wasm: dtype ${dtype} is not supported here; use float32`, { dtype });
@@ -137,7 +137,13 @@ class WasmBackend implements Backend {
       ? await this.pool.load(module, memory, program.addresses.counters)
       : singleThread(await WebAssembly.instantiate(module, { env: { memory } }));
     watch.lap("kernels");
-    await prepareProgram(program, memory, (first, last) => runner.run(first, last));
+    try {
+      await prepareProgram(program, memory, (first, last) => runner.run(first, last));
+      this.check();
+    } catch (error) {
+      runner.dispose();
+      throw error;
+    }
     watch.lap("weights");
     const loaded: Loaded = { program, memory, runner };
     const executable = new WasmExecutable(
@@ -149,6 +155,10 @@ class WasmBackend implements Backend {
     );
     this.executables.add(executable);
     return executable;
+  }
+
+  private check(): void {
+    if (this.disposed) throw new DeviceError("wasm: the backend was disposed; open it again");
   }
 
   dispose(): void {
