@@ -50,7 +50,8 @@ async function openWebGpu({ onNote }: BackendOptions, hardwareOnly = false): Pro
  * @throws DeviceError when the chosen one cannot be had; OptionError for an unknown name.
  */
 export async function openBackend(choice: BackendChoice, options: BackendOptions = {}): Promise<Backend> {
-  const wasm = options.threads === undefined ? {} : { threads: options.threads };
+  const { threads, onNote } = options;
+  const wasm = threads === undefined ? {} : { threads, onNote };
   switch (choice) {
     case "cpu":
       return createCpuBackend();
@@ -64,12 +65,12 @@ export async function openBackend(choice: BackendChoice, options: BackendOptions
       try {
         return await openWebGpu(options, true);
       } catch (error) {
-        options.onNote?.(`not on WebGPU: ${(error as Error).message}`);
+        onNote?.(`not on WebGPU: ${(error as Error).message}`);
       }
       try {
         return await openWasm(wasm);
       } catch (error) {
-        options.onNote?.(`no WASM: ${(error as Error).message}`);
+        onNote?.(`no WASM: ${(error as Error).message}`);
         return createCpuBackend();
       }
     default:

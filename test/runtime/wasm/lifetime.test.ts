@@ -57,3 +57,26 @@ describe("dispose of the WASM backend", () => {
     backend.dispose();
   });
 });
+
+describe("a number of threads beyond reason", () => {
+  for (const threads of [17, 500, 1e9, Number.MAX_SAFE_INTEGER]) {
+    it(`${threads} on one core: cut, with a note`, async () => {
+      const { alive, spawn } = silent();
+      const notes: string[] = [];
+      const backend = await createWasmBackend({ threads, cores: 1, spawn, onNote: (note) => notes.push(note) });
+      expect(alive.threads).toBe(15);
+      expect(backend.adapter).toContain("16 threads");
+      expect(notes).toEqual([`wasm: ${threads} threads are too many for this host; running with 16`]);
+      backend.dispose();
+    });
+  }
+
+  it("four a core are allowed", async () => {
+    const { alive, spawn } = silent();
+    const notes: string[] = [];
+    const backend = await createWasmBackend({ threads: 256, cores: 64, spawn, onNote: (note) => notes.push(note) });
+    expect(alive.threads).toBe(255);
+    expect(notes).toEqual([]);
+    backend.dispose();
+  });
+});
