@@ -5,6 +5,7 @@ import { type Graph, lifetimes, liveSetBytes, type Node, opOf, type ValueId } fr
 import { BYTES_PER_ELEMENT, elementCount, type HostTensor } from "../../tensor/index.js";
 import type { Backend, Executable, MemoryUse, NodeTiming } from "../backend.js";
 import { checkInputs, tapValues } from "../inputs.js";
+import { checkLiveSet } from "../liveSetLimit.js";
 
 /** Lets timers and other calls in between the nodes of a long run. */
 const breathe = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 0));
@@ -114,6 +115,7 @@ export function createCpuBackend(): Backend {
       if (dtype !== "float32") {
         throw new UnsupportedError(`cpu: ${dtype} is not supported, the reference computes in float32 only`, { dtype });
       }
+      checkLiveSet(graph, "cpu");
       return new CpuExecutable(graph);
     },
     dispose() {},
