@@ -20,8 +20,12 @@ import { closeAll, type Picture, readAll } from "./pictures.js";
 import { type Prepared, type Result, resultsOf } from "./postprocess.js";
 import { type Fitted, type Fitting, type NetworkInput, Preprocessor } from "./preprocess.js";
 import { allRows, joinMembers } from "./rows.js";
+import { Turns } from "./turns.js";
 
 export type { Result } from "./postprocess.js";
+
+/** Calls that overlap hold so many decoded pictures at once; the others wait, undecoded. */
+const MOST_DECODED = 16;
 
 /** Inputs of so many pixels are compiled for before a picture is brought to their size. */
 const LARGE_PIXELS = 2048 * 2048;
@@ -32,8 +36,8 @@ export interface Member {
   readonly info: ModelInfo;
 }
 
-/** Turns whatever the caller gives (paths, URLs, elements of a page) into pictures; the platform's entry supplies it. */
-export type PictureReader<Source> = (source: Source) => Promise<Picture>;
+/** Turns whatever the caller gives (paths, URLs, elements of a page) into pictures; the platform's entry supplies it. `begin` is waited for before bytes are decoded. */
+export type PictureReader<Source> = (source: Source, begin?: () => Promise<void>) => Promise<Picture>;
 
 export class Model<Source = unknown> {
   readonly info: ModelInfo;
@@ -42,6 +46,8 @@ export class Model<Source = unknown> {
   /** Reads a source as `detect` does; the picture must be closed. */
   readonly read: PictureReader<Source>;
   private readonly preprocessor: Preprocessor;
+  /** Of calls that overlap. */
+  private readonly turns = new Turns(MOST_DECODED);
   private disposed = false;
   /** When the network was last done with a batch. */
   private ranAt = 0;
@@ -89,9 +95,18 @@ export class Model<Source = unknown> {
   async detect(source: Source, options?: DetectOptions): Promise<Result>;
   async detect(source: Source | readonly Source[], options: DetectOptions = {}): Promise<Result | Result[]> {
     if (this.disposed) throw new DisposedError("the model");
-    const list: readonly Source[] = Array.isArray(source) ? source : [source as Source];
-    const results = await this.detectPictures(await readAll(list, this.read), options);
-    return Array.isArray(source) ? results : results[0];
+    if (Array.isArray(source))
+      return this.detectPictures(await readAll(source as readonly Source[], this.read), options);
+    const turn = this.turns.take();
+    try {
+      const picture = await this.read(source as Source, async () => {
+        await turn.begin();
+        if (this.disposed) throw new DisposedError("the model");
+      });
+      return (await this.detectPictures([picture], options))[0];
+    } finally {
+      turn.end();
+    }
   }
 
   /** `detect` for decoded pictures; closes those that hold something. */

@@ -93,12 +93,17 @@ function snapshot<T>(source: T): T {
 /**
  * Encoded bytes or raw pixels → picture; undefined for other kinds of sources. Their memory may be used again as soon as the
  * call has returned its promise.
+ * @param begin waited for before bytes are decoded
  */
-export async function readPicture(source: unknown): Promise<Picture | undefined> {
-  if (source instanceof ArrayBuffer) return { image: await decodeImage(new Uint8Array(snapshot(source))) };
-  if (source instanceof Uint8Array) return { image: await decodeImage(snapshot(source)) };
+export async function readPicture(source: unknown, begin?: () => Promise<void>): Promise<Picture | undefined> {
+  if (source instanceof ArrayBuffer || source instanceof Uint8Array) {
+    const bytes = source instanceof Uint8Array ? snapshot(source) : new Uint8Array(snapshot(source));
+    await begin?.();
+    return { image: await decodeImage(bytes) };
+  }
   if (typeof Blob !== "undefined" && source instanceof Blob) {
     const name = "name" in source && typeof source.name === "string" ? source.name : undefined;
+    await begin?.();
     const bytes = new Uint8Array(await source.arrayBuffer());
     return { image: await decodeImage(bytes, name === undefined ? {} : { path: name }), source: name };
   }
