@@ -80,7 +80,8 @@ function onBackend(opened: readonly Opened[], backend: Backend, options: LoadOpt
         onNote: options.onNote,
       }),
     );
-    const read = (source: PictureSource) => readPictureSource(source, backend.fitsPictures === true);
+    const read = (source: PictureSource, begin?: () => Promise<void>) =>
+      readPictureSource(source, backend.fitsPictures === true, begin);
     return new Model(members, backend, read);
   } catch (error) {
     backend.dispose();

@@ -18,14 +18,21 @@ export type PictureSource = string | URL | Blob | ArrayBuffer | Uint8Array | Raw
 
 /**
  * @param inPlace leave what is drawn in graphics memory where this browser can; the picture must then be closed
+ * @param begin waited for before bytes are decoded
  * @throws ImageError, DownloadError naming the source.
  */
-export async function readPictureSource(source: PictureSource, inPlace = false): Promise<Picture> {
+export async function readPictureSource(
+  source: PictureSource,
+  inPlace = false,
+  begin?: () => Promise<void>,
+): Promise<Picture> {
   if (typeof source === "string" || source instanceof URL) {
     const url = String(source);
-    return { image: await decodeImage(await fetchBytes(url), { path: url }), source: url };
+    const bytes = await fetchBytes(url);
+    await begin?.();
+    return { image: await decodeImage(bytes, { path: url }), source: url };
   }
-  const picture = await readPicture(source);
+  const picture = await readPicture(source, begin);
   if (picture) return picture;
   const drawable = source as DrawableSource;
   const [width, height] = sizeOf(drawable);

@@ -1,6 +1,7 @@
 /** Exit codes, and every error as the one line that a user reads. */
 
 import { EngineError } from "../errors.js";
+import { oneLine } from "../yolov5/printable.js";
 
 /** The contract's codes; 130 is the shell's for Ctrl-C. */
 export const EXIT = { done: 0, failed: 1, usage: 2, interrupted: 130 } as const;
@@ -47,7 +48,6 @@ function isOwn(error: unknown): error is Error {
 
 /** One line, without the word `error`. */
 export function errorLine(error: unknown): string {
-  const oneLine = (text: string): string => text.replace(/\s*\n\s*/g, " ").trim();
   if (error instanceof EngineError || isOwn(error)) {
     return oneLine(error.message);
   }
@@ -55,7 +55,7 @@ export function errorLine(error: unknown): string {
     const { code, path = "file" } = error;
     // mkdir says so where a file stands in the way.
     const what = code === "EEXIST" && error.syscall === "mkdir" ? "is a file, not a folder" : SYSTEM[code];
-    return `${path}: ${what ?? code}`;
+    return oneLine(`${path}: ${what ?? code}`);
   }
   const message = error instanceof Error ? error.message : String(error);
   const text = message.startsWith("internal error") ? message : `internal error: ${message}`;

@@ -1,6 +1,6 @@
 /** Plain tables with aligned columns. */
 
-import { printable } from "./output.js";
+import { printable } from "../yolov5/printable.js";
 
 export interface Column {
   readonly title: string;

@@ -9,16 +9,21 @@ import { download } from "./download.js";
 
 export type PictureSource = string | URL | Uint8Array | ArrayBuffer | Blob | RawPicture;
 
-/** @throws ImageError, DownloadError naming the source. */
-export async function readPictureSource(source: PictureSource): Promise<Picture> {
+/**
+ * @param begin waited for before bytes are decoded, and before a file is read
+ * @throws ImageError, DownloadError naming the source.
+ */
+export async function readPictureSource(source: PictureSource, begin?: () => Promise<void>): Promise<Picture> {
   if (source instanceof URL) {
-    return readPictureSource(source.protocol === "file:" ? fileURLToPath(source) : source.href);
+    return readPictureSource(source.protocol === "file:" ? fileURLToPath(source) : source.href, begin);
   }
   if (typeof source === "string") {
-    const bytes = /^https?:\/\//.test(source) ? await download(source) : await readPictureFile(source);
+    const remote = /^https?:\/\//.test(source) ? await download(source) : undefined;
+    await begin?.();
+    const bytes = remote ?? (await readPictureFile(source));
     return { image: await decodeImage(bytes, { path: source }), source };
   }
-  const picture = await readPicture(source);
+  const picture = await readPicture(source, begin);
   if (!picture) {
     throw new ImageError(
       `a picture must be a path, URL, encoded bytes or { data, width, height }, got ${Object.prototype.toString.call(source)}`,

@@ -78,12 +78,32 @@ export function rawToRgb(picture: RawPicture): RgbImage {
   return { width, height, data: out };
 }
 
-/** Encoded bytes or raw pixels → picture; undefined for other kinds of sources. */
-export async function readPicture(source: unknown): Promise<Picture | undefined> {
-  if (source instanceof ArrayBuffer) return { image: await decodeImage(new Uint8Array(source)) };
-  if (source instanceof Uint8Array) return { image: await decodeImage(source) };
+/** Bytes and pixels as they are now: whoever gave them may use the memory again. Other sources are given back. */
+function snapshot<T>(source: T): T {
+  if (source instanceof ArrayBuffer) return source.slice() as T;
+  // Not `slice`, which of a Node Buffer gives a view.
+  if (source instanceof Uint8Array) return new Uint8Array(source) as T;
+  if (!isRawPicture(source)) return source;
+  const { data, width, height, channels, frame, time } = source;
+  const own = data instanceof Uint8ClampedArray ? new Uint8ClampedArray(data) : new Uint8Array(data);
+  const copy: RawPicture = { data: own, width, height, channels, frame, time };
+  return copy as T;
+}
+
+/**
+ * Encoded bytes or raw pixels → picture; undefined for other kinds of sources. Their memory may be used again as soon as the
+ * call has returned its promise.
+ * @param begin waited for before bytes are decoded
+ */
+export async function readPicture(source: unknown, begin?: () => Promise<void>): Promise<Picture | undefined> {
+  if (source instanceof ArrayBuffer || source instanceof Uint8Array) {
+    const bytes = source instanceof Uint8Array ? snapshot(source) : new Uint8Array(snapshot(source));
+    await begin?.();
+    return { image: await decodeImage(bytes) };
+  }
   if (typeof Blob !== "undefined" && source instanceof Blob) {
     const name = "name" in source && typeof source.name === "string" ? source.name : undefined;
+    await begin?.();
     const bytes = new Uint8Array(await source.arrayBuffer());
     return { image: await decodeImage(bytes, name === undefined ? {} : { path: name }), source: name };
   }
@@ -95,11 +115,16 @@ export function closeAll(pictures: readonly Picture[]): void {
   for (const { close } of pictures) close?.();
 }
 
-/** Reads sources one after another; when one fails, those before it are closed. */
+/**
+ * Reads sources one after another; when one fails, those before it are closed. Bytes and pixels are those of the time of the
+ * call.
+ */
 export async function readAll<T>(sources: readonly T[], read: (source: T) => Promise<Picture>): Promise<Picture[]> {
   const pictures: Picture[] = [];
+  // The first one is read at once.
+  const own = sources.map((source, i) => (i === 0 ? source : snapshot(source)));
   try {
-    for (const source of sources) pictures.push(await read(source));
+    for (const source of own) pictures.push(await read(source));
   } catch (error) {
     closeAll(pictures);
     throw error;

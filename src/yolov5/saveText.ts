@@ -1,6 +1,7 @@
 /** Label files as detect.py, segment/predict.py and classify/predict.py of v7.0 write them (`--save-txt`). */
 
 import { roundHalfEven } from "./boxes.js";
+import { printable } from "./printable.js";
 import { formatF, formatG } from "./printf.js";
 import type { ClassificationResult, Detection, DetectionResult, SegmentedDetection } from "./results.js";
 
@@ -33,7 +34,7 @@ export function segmentationLines(result: DetectionResult<SegmentedDetection>, s
 
 /** Lines `0.87 name`, the most probable first. */
 export function classificationLines(result: ClassificationResult): string[] {
-  return result.top5.map(({ name, confidence }) => `${formatF(confidence, 2)} ${name}`);
+  return result.top5.map(({ name, confidence }) => `${formatF(confidence, 2)} ${printable(name)}`);
 }
 
 function line(detection: Detection, numbers: readonly number[], saveConf: boolean): string {

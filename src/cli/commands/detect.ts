@@ -4,7 +4,7 @@ import { type Command, Option } from "commander";
 import { TRACKER_ALGORITHMS } from "../../tracking/options.js";
 import type { DetectFlags } from "../flags.js";
 import { TUNE_HELP } from "../tuning.js";
-import { classList, fraction, imageSize, list, whole } from "../values.js";
+import { batchSize, classList, fraction, imageSize, list, whole } from "../values.js";
 import { addCommonOptions, type Start, WEIGHTS_HELP } from "./common.js";
 
 const AFTER = `
@@ -38,7 +38,7 @@ export function defineDetect(program: Command, start: Start): void {
     )
     .option("--imgsz <px...>", "input size: one number, or height width (default: 640; classification 224)", imageSize)
     .option("--square", "letterbox to the full imgsz, as exported models do, instead of the smallest rectangle")
-    .option("--batch-size <n>", "pictures of one input size that share a forward pass", whole(1), 1)
+    .option("--batch-size <n>", "pictures of one input size that share a forward pass", batchSize, 1)
     .option("--half", "float16 where the backend has it")
     .option("--tune", TUNE_HELP)
     .option("--augment", "test-time augmentation: three scales, one mirrored (detection)")

@@ -127,7 +127,8 @@ class CompressRun {
 
     if (flags.output !== undefined) {
       await writeAtomically(flags.output, last.bytes);
-      output.line(`\n${last.name} written; use it with --weights ${flags.output}`);
+      output.line();
+      output.line(`${last.name} written; use it with --weights ${flags.output}`);
     }
     const lastIndex = candidates.indexOf(last);
     if (flags.report !== undefined) {

@@ -5,6 +5,7 @@ import { CocoResults, type CocoResultsOptions } from "../../eval/cocoResults.js"
 import type { PictureOutcome } from "../../eval/evaluate.js";
 import { predictionLines } from "../../eval/predictionText.js";
 import { writeAtomically } from "../../node/download.js";
+import { printableJson } from "../../yolov5/printable.js";
 import { safeName } from "../detect/save.js";
 
 const bytes = (text: string): Uint8Array => new TextEncoder().encode(text);
@@ -58,7 +59,7 @@ export class PredictionsWriter {
   }
 
   async write(): Promise<number> {
-    await writeAtomically(this.path, bytes(JSON.stringify(this.results.entries)));
+    await writeAtomically(this.path, bytes(printableJson(this.results.entries)));
     return this.results.entries.length;
   }
 }

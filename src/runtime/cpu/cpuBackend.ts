@@ -5,6 +5,7 @@ import { evaluate, type Graph, givenValue, liveSetBytes, type Node, opOf, type V
 import { BYTES_PER_ELEMENT, elementCount, type HostTensor } from "../../tensor/index.js";
 import type { Backend, Executable, MemoryUse, NodeTiming } from "../backend.js";
 import { checkInputs, tapValues } from "../inputs.js";
+import { checkLiveSet } from "../liveSetLimit.js";
 
 class CpuExecutable implements Executable {
   private readonly graph: Graph;
@@ -84,6 +85,7 @@ export function createCpuBackend(): Backend {
       if (dtype !== "float32") {
         throw new UnsupportedError(`cpu: ${dtype} is not supported, the reference computes in float32 only`, { dtype });
       }
+      checkLiveSet(graph, "cpu");
       return new CpuExecutable(graph);
     },
     dispose() {},
