@@ -5,7 +5,8 @@ import { fileURLToPath } from "node:url";
 import { ImageError } from "../errors.js";
 import { decodeImage } from "../image/index.js";
 import { type Picture, type RawPicture, readPicture } from "../yolov5/pictures.js";
-import { download } from "./download.js";
+import { isHttp, shownAddress } from "./address.js";
+import { downloadPicture } from "./downloadPicture.js";
 
 export type PictureSource = string | URL | Uint8Array | ArrayBuffer | Blob | RawPicture;
 
@@ -15,8 +16,9 @@ export async function readPictureSource(source: PictureSource): Promise<Picture>
     return readPictureSource(source.protocol === "file:" ? fileURLToPath(source) : source.href);
   }
   if (typeof source === "string") {
-    const bytes = /^https?:\/\//.test(source) ? await download(source) : await readPictureFile(source);
-    return { image: await decodeImage(bytes, { path: source }), source };
+    const shown = shownAddress(source);
+    const bytes = isHttp(source) ? await downloadPicture(source) : await readPictureFile(source);
+    return { image: await decodeImage(bytes, { path: shown }), source: shown };
   }
   const picture = await readPicture(source);
   if (!picture) {

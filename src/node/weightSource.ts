@@ -4,6 +4,7 @@ import { readFile, stat } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
 import { CheckpointError, OptionError } from "../errors.js";
 import { type OpenedModel, openModel, randomModel } from "../yolov5/loadModel.js";
+import { isHttp, shownAddress } from "./address.js";
 import { download, type OnProgress } from "./download.js";
 import {
   EMBEDDED_MODEL,
@@ -57,9 +58,11 @@ async function readWeightFile(path: string): Promise<Uint8Array> {
 
 /**
  * Opens weights of any kind.
- * @throws CheckpointError, DownloadError, OptionError: one line with the name, what it is, and the fix.
+ * @throws CheckpointError, DownloadError, OptionError: one line with the name, what it is, and the fix; the signal's reason
+ *   where it is aborted.
  */
 export async function openWeights(source: WeightSource, options: OpenWeightsOptions = {}): Promise<OpenedWeights> {
+  options.signal?.throwIfAborted();
   const open = (bytes: Uint8Array, path: string): OpenedWeights => ({
     opened: openModel(bytes, { path, config: options.config }),
     path,
@@ -80,7 +83,7 @@ export async function openWeights(source: WeightSource, options: OpenWeightsOpti
     }
     return { opened: randomModel(name, Number(seed)), path: source };
   }
-  if (/^https?:\/\//.test(source)) return open(await download(source, options), source);
+  if (isHttp(source)) return open(await download(source, options), shownAddress(source));
   if (await fileExists(source)) return open(await readWeightFile(source), source);
   if (source === EMBEDDED_MODEL) return open(await readFile(embeddedModelPath()), `embedded:${EMBEDDED_MODEL}`);
   const known = knownModelName(source);

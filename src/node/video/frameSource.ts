@@ -48,7 +48,7 @@ export class FrameSource {
     this.input = input;
     this.info = info;
     this.options = options;
-    this.child = startTool("ffmpeg", decodeArguments(input, info, options.stride, modernSync), false);
+    this.child = startTool("ffmpeg", decodeArguments(input, info, options.stride, modernSync), false, input.env);
     // Node throws away what an ended child has left in its pipe, unless somebody listens for `readable` all the time.
     this.child.stdout.on("readable", () => undefined);
     this.said = new ShowInfo(this.child.stderr);

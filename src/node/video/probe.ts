@@ -18,6 +18,8 @@ export interface VideoInfo {
   readonly counted: boolean;
   /** `h264`, `vp9`, … */
   readonly codec: string;
+  /** Comes as it happens and has no end: a camera, a stream, an address that tells neither size nor duration. */
+  readonly live: boolean;
 }
 
 interface ProbedStream {
@@ -32,14 +34,20 @@ interface ProbedStream {
   readonly side_data_list?: readonly { readonly rotation?: number }[];
 }
 
+interface ProbedFormat {
+  readonly format_name?: string;
+  readonly duration?: string;
+  readonly size?: string;
+}
+
 interface Probed {
   readonly streams?: readonly ProbedStream[];
-  readonly format?: { readonly duration?: string };
+  readonly format?: ProbedFormat;
 }
 
 const ENTRIES =
   "stream=codec_name,width,height,avg_frame_rate,r_frame_rate,nb_frames,duration:stream_tags=rotate:" +
-  "stream_side_data=rotation:format=duration";
+  "stream_side_data=rotation:format=format_name,duration,size";
 
 /**
  * Reads a video's facts with ffprobe.
@@ -52,10 +60,16 @@ export async function probeVideo(
 ): Promise<VideoInfo> {
   const input = typeof source === "string" ? videoInput(source) : source;
   const args = ["-v", "error", ...input.args, "-select_streams", "V:0", "-show_entries", ENTRIES, "-of", "json"];
-  const { code, stdout, stderr } = await askTool("ffprobe", args, input.source, options);
+  const { code, stdout, stderr } = await askTool("ffprobe", args, input.source, { ...options, env: input.env });
   const probed: Probed = stdout.trim() === "" ? {} : JSON.parse(stdout);
   const [stream] = probed.streams ?? [];
   if (code !== 0 || !stream) {
+    if (/Format not on whitelist/.test(stderr)) {
+      throw new VideoError(
+        `${input.source}: is a playlist or in a format that names other files; give the videos themselves`,
+        { source: input.source },
+      );
+    }
     const complaints = stderr
       .split("\n")
       .map(plainComplaint)
@@ -63,10 +77,21 @@ export async function probeVideo(
     const why = code === 0 ? "it has no pictures" : [...new Set(complaints)].join("; ") || `ffprobe ended with ${code}`;
     throw new VideoError(`${input.source}: is no video that ffmpeg can read: ${why}`, { source: input.source });
   }
-  return infoOf(stream, probed.format?.duration, input);
+  return infoOf(stream, probed.format ?? {}, input);
 }
 
-function infoOf(stream: ProbedStream, formatDuration: string | undefined, { source, live }: VideoInput): VideoInfo {
+/**
+ * A server that sends one JPEG after the other is live. A file over HTTP has a size or a duration, and a playlist that has an
+ * end a duration, whatever size it has itself.
+ */
+function isLive({ format_name: name = "", duration, size }: ProbedFormat): boolean {
+  if (/mpjpeg/.test(name)) return true;
+  const playlist = /hls|dash|rtsp|sdp/.test(name);
+  return !(Number(duration) > 0) && (playlist || !(Number(size) > 0));
+}
+
+function infoOf(stream: ProbedStream, format: ProbedFormat, { source, live: known }: VideoInput): VideoInfo {
+  const live = known ?? isLive(format);
   const [width, height] = [stream.width ?? 0, stream.height ?? 0];
   if (width < 1 || height < 1) {
     throw new VideoError(`${source}: says its frames are ${width}×${height} pixels; it is damaged or holds no frames`);
@@ -77,7 +102,7 @@ function infoOf(stream: ProbedStream, formatDuration: string | undefined, { sour
   const rate = [stream.avg_frame_rate, stream.r_frame_rate].find((text) => sensible(fraction(text))) ?? "30/1";
   const fps = fraction(rate);
   const counted = Number(stream.nb_frames);
-  const seconds = Number(stream.duration ?? formatDuration ?? Number.NaN);
+  const seconds = Number(stream.duration ?? format.duration ?? Number.NaN);
   const estimate = seconds > 0 ? Math.max(1, Math.round(seconds * fps)) : undefined;
   return {
     width: turned ? height : width,
@@ -86,6 +111,7 @@ function infoOf(stream: ProbedStream, formatDuration: string | undefined, { sour
     fps,
     frames: live ? undefined : counted > 0 ? counted : estimate,
     counted: counted > 0,
+    live,
     codec: stream.codec_name ?? "unknown",
   };
 }

@@ -42,7 +42,7 @@ export async function* readFrames(
   }
   const source = await FrameSource.open(input, info, { stride, onWarning, signal });
   try {
-    yield* input.live ? newest(source) : ahead(source);
+    yield* info.live ? newest(source) : ahead(source);
   } finally {
     source.stop();
   }
