@@ -3,7 +3,7 @@
 import { withoutLogin } from "../../node/address.js";
 import type { VideoFrame } from "../../node/video/frameSource.js";
 import { type VideoInput, videoInput } from "../../node/video/input.js";
-import { probeVideo, type VideoInfo } from "../../node/video/probe.js";
+import { hasLargeFrames, probeVideo, type VideoInfo } from "../../node/video/probe.js";
 import { readFrames } from "../../node/video/readVideo.js";
 import { inOrder } from "../../yolov5/inOrder.js";
 import type { Result } from "../../yolov5/model.js";
@@ -149,8 +149,9 @@ export class VideoRun {
   /** While one group of frames is drawn and written, the network works on the next one, and the one after it is decoded. */
   private async runFrames(frames: AsyncIterable<VideoFrame>, total: number | undefined): Promise<void> {
     const { model, options, flags, output } = this.context;
-    const live = this.info?.live ?? false;
-    const groups = grouped(frames, live ? 1 : flags.batchSize, flags.maxFrames);
+    // A frame that waits for the device is no longer live; many large ones are too much for the memory.
+    const alone = this.info !== undefined && (this.info.live || hasLargeFrames(this.info));
+    const groups = grouped(frames, alone ? 1 : flags.batchSize, flags.maxFrames);
     const running = inOrder(
       groups,
       async (group) => {
@@ -162,8 +163,7 @@ export class VideoRun {
         }));
         return { result: model.detectPictures(pictures, options).then((results) => ({ group, results })) };
       },
-      // A frame that waits for the device is no longer live.
-      live ? 1 : 2,
+      alone ? 1 : 2,
     );
     for await (const { group, results } of running) {
       for (const [i, result] of results.entries()) await this.keep(group[i], result, total);

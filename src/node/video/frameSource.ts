@@ -5,7 +5,7 @@ import type { Readable } from "node:stream";
 import { VideoError } from "../../errors.js";
 import { askTool, startError, startTool } from "./ffmpeg.js";
 import type { VideoInput } from "./input.js";
-import type { VideoInfo } from "./probe.js";
+import { decoderLimits, hasLargeFrames, type VideoInfo } from "./probe.js";
 import { ShowInfo } from "./showInfo.js";
 
 /** One upright frame; goes to `model.detect` and `model.stream` as it is. */
@@ -23,6 +23,7 @@ export interface VideoFrame {
 
 export interface FrameSourceOptions {
   readonly stride: number;
+  readonly maxPixels: number;
   readonly onWarning: (text: string) => void;
   readonly signal?: AbortSignal | undefined;
 }
@@ -48,7 +49,7 @@ export class FrameSource {
     this.input = input;
     this.info = info;
     this.options = options;
-    this.child = startTool("ffmpeg", decodeArguments(input, info, options.stride, modernSync), false, input.env);
+    this.child = startTool("ffmpeg", decodeArguments(input, info, options, modernSync), false, input.env);
     // Node throws away what an ended child has left in its pipe, unless somebody listens for `readable` all the time.
     this.child.stdout.on("readable", () => undefined);
     this.said = new ShowInfo(this.child.stderr);
@@ -174,13 +175,21 @@ function hasFpsMode(version: string): boolean {
   return !found || Number(found[1]) > 5 || (Number(found[1]) === 5 && Number(found[2]) >= 1);
 }
 
-function decodeArguments(input: VideoInput, info: VideoInfo, stride: number, modernSync: boolean): string[] {
+function decodeArguments(
+  input: VideoInput,
+  info: VideoInfo,
+  { stride, maxPixels }: FrameSourceOptions,
+  modernSync: boolean,
+): string[] {
   // detect.py grabs n frames and takes the last of them.
   const select = stride > 1 ? [`select=not(mod(n+1\\,${stride}))`] : [];
   // ffmpeg turns frames upright by itself. The fixed size keeps the pipe in step where a stream changes its own.
   const filters = [...select, `scale=${info.width}:${info.height}`, "showinfo=checksum=0"];
   return [
     ...["-hide_banner", "-nostdin", "-nostats", "-loglevel", "repeat+level+info"],
+    ...decoderLimits(maxPixels),
+    // Each thread of a decoder has a frame of its own.
+    ...(hasLargeFrames(info) ? ["-threads", "1"] : []),
     ...input.args,
     ...["-map", "0:V:0", "-an", "-sn", "-dn", "-vf", filters.join(",")],
     // Every frame once: none doubled or dropped for an even pace.

@@ -1,7 +1,7 @@
 /** What a video is, before its first frame is read: size, frames a second, how many. */
 
 import { VideoError } from "../../errors.js";
-import { checkPictureSize, DEFAULT_MAX_PIXELS } from "../../image/index.js";
+import { checkPictureSize } from "../../image/index.js";
 import { askTool, plainComplaint } from "./ffmpeg.js";
 import { type VideoInput, videoInput } from "./input.js";
 
@@ -20,6 +20,22 @@ export interface VideoInfo {
   readonly codec: string;
   /** Comes as it happens and has no end: a camera, a stream, an address that tells neither size nor duration. */
   readonly live: boolean;
+}
+
+/** Default for `maxPixels`: 8192 × 4320 pixels a frame, the largest of what cameras call 8K; 101 MiB as RGB. */
+export const MAX_FRAME_PIXELS = 8192 * 4320;
+/** Of frames beyond this, none is decoded ahead and none kept back by decoder or encoder: each takes 27 MiB or more. */
+const LARGE_FRAME_PIXELS = 4096 * 2304;
+
+/** Whether only as many of these frames as must be should be in memory. */
+export function hasLargeFrames({ width, height }: Pick<VideoInfo, "width" | "height">): boolean {
+  return width * height > LARGE_FRAME_PIXELS;
+}
+
+export interface ProbeOptions {
+  readonly signal?: AbortSignal | undefined;
+  /** Videos with more pixels a frame are refused. Default 35,389,440 (8192 × 4320). */
+  readonly maxPixels?: number | undefined;
 }
 
 interface ProbedStream {
@@ -54,13 +70,22 @@ const ENTRIES =
  * @param source path, address or camera.
  * @throws VideoError: ffmpeg is missing, the file is missing, damaged or no video.
  */
-export async function probeVideo(
-  source: string | VideoInput,
-  options: { readonly signal?: AbortSignal | undefined } = {},
-): Promise<VideoInfo> {
+export async function probeVideo(source: string | VideoInput, options: ProbeOptions = {}): Promise<VideoInfo> {
   const input = typeof source === "string" ? videoInput(source) : source;
-  const args = ["-v", "error", ...input.args, "-select_streams", "V:0", "-show_entries", ENTRIES, "-of", "json"];
-  const { code, stdout, stderr } = await askTool("ffprobe", args, input.source, { ...options, env: input.env });
+  const { signal, maxPixels = MAX_FRAME_PIXELS } = options;
+  const args = [
+    "-v",
+    "error",
+    ...decoderLimits(maxPixels),
+    ...input.args,
+    "-select_streams",
+    "V:0",
+    "-show_entries",
+    ENTRIES,
+    "-of",
+    "json",
+  ];
+  const { code, stdout, stderr } = await askTool("ffprobe", args, input.source, { signal, env: input.env });
   const probed: Probed = stdout.trim() === "" ? {} : JSON.parse(stdout);
   const [stream] = probed.streams ?? [];
   if (code !== 0 || !stream) {
@@ -70,6 +95,7 @@ export async function probeVideo(
         { source: input.source },
       );
     }
+    throwIfTooLarge(input.source, stderr, maxPixels);
     const complaints = stderr
       .split("\n")
       .map(plainComplaint)
@@ -77,7 +103,16 @@ export async function probeVideo(
     const why = code === 0 ? "it has no pictures" : [...new Set(complaints)].join("; ") || `ffprobe ended with ${code}`;
     throw new VideoError(`${input.source}: is no video that ffmpeg can read: ${why}`, { source: input.source });
   }
-  return infoOf(stream, probed.format ?? {}, input);
+  if (!stream.width) throwIfTooLarge(input.source, stderr, maxPixels);
+  return infoOf(stream, probed.format ?? {}, input, maxPixels);
+}
+
+/**
+ * For ffmpeg and ffprobe, before their input: a stream whose frames grow on the way is bounded as well. Decoders count what
+ * they keep around a picture, too.
+ */
+export function decoderLimits(maxPixels: number): string[] {
+  return ["-max_pixels", `${2 * maxPixels + 2 ** 20}`];
 }
 
 /**
@@ -90,13 +125,19 @@ function isLive({ format_name: name = "", duration, size }: ProbedFormat): boole
   return !(Number(duration) > 0) && (playlist || !(Number(size) > 0));
 }
 
-function infoOf(stream: ProbedStream, format: ProbedFormat, { source, live: known }: VideoInput): VideoInfo {
+function infoOf(
+  stream: ProbedStream,
+  format: ProbedFormat,
+  { source, live: known }: VideoInput,
+  maxPixels: number,
+): VideoInfo {
   const live = known ?? isLive(format);
   const [width, height] = [stream.width ?? 0, stream.height ?? 0];
   if (width < 1 || height < 1) {
     throw new VideoError(`${source}: says its frames are ${width}×${height} pixels; it is damaged or holds no frames`);
   }
-  checkPictureSize(source, width, height, DEFAULT_MAX_PIXELS);
+  if (width * height > maxPixels) throw tooLarge(source, width, height, maxPixels);
+  checkPictureSize(source, width, height, maxPixels);
   const rotation = stream.side_data_list?.find((data) => data.rotation !== undefined)?.rotation;
   const turned = Math.abs(rotation ?? Number(stream.tags?.rotate ?? 0)) % 180 === 90;
   const rate = [stream.avg_frame_rate, stream.r_frame_rate].find((text) => sensible(fraction(text))) ?? "30/1";
@@ -114,6 +155,20 @@ function infoOf(stream: ProbedStream, format: ProbedFormat, { source, live: know
     live,
     codec: stream.codec_name ?? "unknown",
   };
+}
+
+/** Where the decoder refused the size before ffprobe could tell it. */
+function throwIfTooLarge(source: string, stderr: string, maxPixels: number): void {
+  const [, width, height] = /Picture size (\d+)x(\d+) exceeds/.exec(stderr) ?? [];
+  if (width !== undefined) throw tooLarge(source, Number(width), Number(height), maxPixels);
+}
+
+function tooLarge(source: string, width: number, height: number, maxPixels: number): VideoError {
+  return new VideoError(
+    `${source}: its frames of ${width}×${height} pixels are larger than the ${maxPixels} pixels allowed; ` +
+      "make them smaller (ffmpeg -i … -vf scale=3840:-2 …), or raise `maxPixels` of readVideo",
+    { source, width, height, maxPixels },
+  );
 }
 
 function fraction(text: string | undefined): number {
