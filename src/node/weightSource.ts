@@ -1,7 +1,6 @@
 /** What `--weights` and `load` accept, as opened models. */
 
 import { readFile, stat } from "node:fs/promises";
-import { fileURLToPath } from "node:url";
 import { CheckpointError, OptionError } from "../errors.js";
 import { type OpenedModel, openModel, randomModel } from "../yolov5/loadModel.js";
 import { isHttp, shownAddress } from "./address.js";
@@ -13,6 +12,7 @@ import {
   knownModelName,
   readKnownModel,
 } from "./knownModels.js";
+import { bytesOfDataAddress, FILE_ADDRESS_ADVICE, nameOfAddress, pathOfFileAddress } from "./localAddress.js";
 
 /** Path, URL, known name, `random:yolov5s`, the embedded model's name, or the bytes themselves. */
 export type WeightSource = string | URL | Blob | ArrayBuffer | Uint8Array;
@@ -67,12 +67,21 @@ export async function openWeights(source: WeightSource, options: OpenWeightsOpti
     opened: openModel(bytes, { path, config: options.config }),
     path,
   });
-  if (source instanceof URL && source.protocol === "file:") return openWeights(fileURLToPath(source), options);
   if (source instanceof URL) return openWeights(source.href, options);
   if (typeof source !== "string") {
     const bytes = source instanceof Blob ? await source.arrayBuffer() : source;
     const path = source instanceof Blob && "name" in source ? String(source.name) : "checkpoint";
     return open(bytes instanceof Uint8Array ? bytes : new Uint8Array(bytes), path);
+  }
+  if (/^file:\/\//i.test(source)) {
+    const path = pathOfFileAddress(source);
+    if (path === undefined) throw new CheckpointError(`${source}: ${FILE_ADDRESS_ADVICE}`, { source });
+    return openWeights(path, options);
+  }
+  if (/^data:/i.test(source)) {
+    const bytes = await bytesOfDataAddress(source);
+    if (bytes) return open(bytes, nameOfAddress(source));
+    throw new CheckpointError(`${nameOfAddress(source)}: is no well-formed data address; give the checkpoint's bytes`);
   }
   if (source.startsWith("random:")) {
     const [, name, seed = "0"] = source.split(":");

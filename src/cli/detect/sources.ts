@@ -3,6 +3,7 @@
 import { readdir, readFile, stat } from "node:fs/promises";
 import { dirname, extname, isAbsolute, join } from "node:path";
 import { isHttp } from "../../node/address.js";
+import { FILE_ADDRESS_ADVICE, pathOfFileAddress } from "../../node/localAddress.js";
 import { isVideo } from "../../node/video/fileKind.js";
 import { isCamera, isStreamAddress, VIDEO_ENDINGS } from "../../node/video/input.js";
 import { InterruptedError } from "../errors.js";
@@ -35,8 +36,12 @@ async function expand(source: string, options: ExpandOptions, listsAllowed: bool
   if (source === "") return [{ source, error: '"": is empty; give a picture, folder, glob, URL or list' }];
   if (isHttp(source)) return [await httpItem(source, options.signal)];
   if (isStreamAddress(source)) return [streamItem(source)];
-  if (/^file:\/\//i.test(source))
-    return expand((await import("node:url")).fileURLToPath(source), options, listsAllowed);
+  if (/^file:\/\//i.test(source)) {
+    const path = pathOfFileAddress(source);
+    return path === undefined
+      ? [{ source, error: `${source}: ${FILE_ADDRESS_ADVICE}` }]
+      : expand(path, options, listsAllowed);
+  }
   const unread = unreadAddress(source);
   if (unread) return [unread];
   const found = await stat(source).catch((error: NodeJS.ErrnoException) => error);
