@@ -1,11 +1,12 @@
 /** What `model.detect` accepts in Node: paths, URLs, encoded bytes, raw pixels. */
 
 import { readFile } from "node:fs/promises";
-import { fileURLToPath } from "node:url";
 import { ImageError } from "../errors.js";
 import { decodeImage } from "../image/index.js";
 import { type Picture, type RawPicture, readPicture } from "../yolov5/pictures.js";
-import { download } from "./download.js";
+import { isHttp } from "./address.js";
+import { downloadPicture } from "./downloadPicture.js";
+import { bytesOfDataAddress, FILE_ADDRESS_ADVICE, nameOfAddress, pathOfFileAddress } from "./localAddress.js";
 
 export type PictureSource = string | URL | Uint8Array | ArrayBuffer | Blob | RawPicture;
 
@@ -14,14 +15,20 @@ export type PictureSource = string | URL | Uint8Array | ArrayBuffer | Blob | Raw
  * @throws ImageError, DownloadError naming the source.
  */
 export async function readPictureSource(source: PictureSource, begin?: () => Promise<void>): Promise<Picture> {
-  if (source instanceof URL) {
-    return readPictureSource(source.protocol === "file:" ? fileURLToPath(source) : source.href, begin);
-  }
+  if (source instanceof URL) return readPictureSource(source.href, begin);
   if (typeof source === "string") {
-    const remote = /^https?:\/\//.test(source) ? await download(source) : undefined;
+    if (/^file:\/\//i.test(source)) {
+      const path = pathOfFileAddress(source);
+      if (path === undefined) throw new ImageError(`${source}: ${FILE_ADDRESS_ADVICE}`, { source });
+      return readPictureSource(path, begin);
+    }
+    const shown = nameOfAddress(source);
+    const remote = isHttp(source) ? await downloadPicture(source) : undefined;
     await begin?.();
-    const bytes = remote ?? (await readPictureFile(source));
-    return { image: await decodeImage(bytes, { path: source }), source };
+    return {
+      image: await decodeImage(remote ?? (await readLocalBytes(source, shown)), { path: shown }),
+      source: shown,
+    };
   }
   const picture = await readPicture(source, begin);
   if (!picture) {
@@ -30,6 +37,13 @@ export async function readPictureSource(source: PictureSource, begin?: () => Pro
     );
   }
   return picture;
+}
+
+async function readLocalBytes(source: string, shown: string): Promise<Uint8Array> {
+  if (!/^data:/i.test(source)) return readPictureFile(source);
+  const bytes = await bytesOfDataAddress(source);
+  if (bytes) return bytes;
+  throw new ImageError(`${shown}: is no well-formed data address; give the picture's bytes`, { source: shown });
 }
 
 async function readPictureFile(path: string): Promise<Uint8Array> {
