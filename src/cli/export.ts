@@ -2,7 +2,7 @@
 
 import { basename, dirname, extname, join, resolve } from "node:path";
 import { invariant } from "../errors.js";
-import { writeAtomically } from "../node/download.js";
+import { writeAtomically } from "../node/writeFile.js";
 import { openWeights } from "../node/weightSource.js";
 import { createCpuBackend } from "../runtime/cpu/cpuBackend.js";
 import type { HostTensor } from "../tensor/index.js";

@@ -105,7 +105,7 @@ export class Output {
       this.io.stdout.write(text);
       return;
     }
-    const { writeAtomically } = await import("../node/download.js");
+    const { writeAtomically } = await import("../node/writeFile.js");
     await writeAtomically(this.json, new TextEncoder().encode(text));
   }
 }

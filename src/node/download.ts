@@ -1,8 +1,6 @@
-/** Downloads with progress, a time limit without data, checks, and no half-written files. */
+/** Downloads with progress, a time limit without data, and checksums. */
 
 import { createHash } from "node:crypto";
-import { mkdir, rename, rm, writeFile } from "node:fs/promises";
-import { dirname } from "node:path";
 import { DownloadError } from "../errors.js";
 
 /** Bytes so far, and of the whole where the server says. */
@@ -75,17 +73,4 @@ export async function download(url: string, options: DownloadOptions = {}): Prom
 
 export function sha256(bytes: Uint8Array): string {
   return createHash("sha256").update(bytes).digest("hex");
-}
-
-/** Writes beside the target, then renames, so that no reader ever sees half a file. */
-export async function writeAtomically(path: string, bytes: Uint8Array): Promise<void> {
-  await mkdir(dirname(path), { recursive: true });
-  const part = `${path}.${process.pid}.part`;
-  try {
-    await writeFile(part, bytes);
-    await rename(part, path);
-  } catch (error) {
-    await rm(part, { force: true });
-    throw error;
-  }
 }

@@ -7,7 +7,7 @@ import type { Evaluation, PictureOutcome } from "../../eval/evaluate.js";
 import { type MosaicTiles, mosaicTiles } from "../../eval/plots/mosaic.js";
 import { openBackend } from "../../node/backends.js";
 import { openDataset } from "../../node/datasets/open.js";
-import { writeAtomically } from "../../node/download.js";
+import { writeAtomically } from "../../node/writeFile.js";
 import { openWeights } from "../../node/weightSource.js";
 import type { Backend } from "../../runtime/backend.js";
 import { createMember, type OpenedModel } from "../../yolov5/loadModel.js";

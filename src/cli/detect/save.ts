@@ -3,7 +3,7 @@
 import { appendFile, mkdir, readdir } from "node:fs/promises";
 import { basename, extname, join } from "node:path";
 import { encodeJpeg, type Font, loadFont, type PictureFormat, type RgbImage } from "../../image/index.js";
-import { writeAtomically } from "../../node/download.js";
+import { writeAtomically } from "../../node/writeFile.js";
 import type { VideoInput } from "../../node/video/input.js";
 import { VideoWriter, type VideoWriterOptions } from "../../node/video/writeVideo.js";
 import type { Trail } from "../../tracking/index.js";

@@ -4,7 +4,7 @@ import { basename, extname, join } from "node:path";
 import { CocoResults, type CocoResultsOptions } from "../../eval/cocoResults.js";
 import type { PictureOutcome } from "../../eval/evaluate.js";
 import { predictionLines } from "../../eval/predictionText.js";
-import { writeAtomically } from "../../node/download.js";
+import { writeAtomically } from "../../node/writeFile.js";
 import { safeName } from "../detect/save.js";
 
 const bytes = (text: string): Uint8Array => new TextEncoder().encode(text);
