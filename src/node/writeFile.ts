@@ -98,7 +98,10 @@ export async function makeFolder(path: string): Promise<void> {
 export async function nearestFolder(path: string): Promise<{ readonly folder: string; readonly missing: string }> {
   let missing = resolve(path);
   for (let at = missing; ; missing = at, at = dirname(at)) {
-    const found = await lstat(at).catch(() => undefined);
+    const found = await lstat(at).catch((error: NodeJS.ErrnoException) => {
+      if (error.code === "ENOENT" || error.code === "ENOTDIR") return undefined;
+      throw error;
+    });
     if (found || dirname(at) === at) return { folder: at, missing };
   }
 }

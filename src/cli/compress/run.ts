@@ -1,6 +1,6 @@
 /** `yolov5 compress`: steps, table, file and report. */
 
-import { basename, resolve } from "node:path";
+import { basename } from "node:path";
 import { spread } from "../../compress/calibration/pictures.js";
 import type { DetectionDataset } from "../../eval/dataset/types.js";
 import type { Evaluation, PictureOutcome } from "../../eval/evaluate.js";
@@ -13,6 +13,7 @@ import type { Backend } from "../../runtime/backend.js";
 import { createMember, type OpenedModel } from "../../yolov5/loadModel.js";
 import { checkImageSize } from "../../yolov5/options.js";
 import { isQuantized } from "../../yolov5/quantized.js";
+import { Attempts } from "../attempts.js";
 import { EXIT, InterruptedError, UsageError } from "../errors.js";
 import type { Output } from "../output.js";
 import { DownloadProgress } from "../progress.js";
@@ -40,16 +41,13 @@ export async function runCompress(flags: CompressFlags, output: Output): Promise
   }
 }
 
-function checkFlags({ prune, targetFlops, maxDrop, output, weights, unstructured, half, int8 }: CompressFlags): void {
+function checkFlags({ prune, targetFlops, maxDrop, output, unstructured, half, int8 }: CompressFlags): void {
   const goals = [prune, targetFlops, maxDrop].filter((goal) => goal !== undefined);
   if (goals.length > 1)
     throw new UsageError("--prune, --target-flops and --max-drop say the same thing; give one of them");
   if (prune !== undefined && prune >= 1)
     throw new UsageError("--prune takes a share below 1: 0.1 removes 10 % of the channels");
-  if (output === undefined) return;
-  if (resolve(output) === resolve(weights))
-    throw new UsageError(`--output ${output} is the checkpoint itself; give another name`);
-  if (goals.length === 0 && unstructured === undefined && !half && !int8) {
+  if (output !== undefined && goals.length === 0 && unstructured === undefined && !half && !int8) {
     throw new UsageError(
       "--output needs a step: --prune, --target-flops, --max-drop, --unstructured, --half or --int8",
     );
@@ -125,12 +123,17 @@ class CompressRun {
     output.line();
     for (const line of compressionTable(rows)) output.line(line);
 
-    if (flags.output !== undefined) {
-      await writeAtomically(flags.output, last.bytes);
-      output.line(`\n${last.name} written; use it with --weights ${flags.output}`);
-    }
+    const attempts = new Attempts(output);
+    const target = flags.output;
+    const written =
+      target !== undefined &&
+      (await attempts.of(async () => {
+        await writeAtomically(target, last.bytes);
+        output.line(`\n${last.name} written; use it with --weights ${target}`);
+      }));
     const lastIndex = candidates.indexOf(last);
-    if (flags.report !== undefined) {
+    const { report } = flags;
+    if (report !== undefined) {
       const html = await reportHtml({
         weights: path,
         data: dataset.name,
@@ -143,8 +146,10 @@ class CompressRun {
         examples: examplesOf(tiles[0], tiles[lastIndex > 0 ? lastIndex : candidates.length - 1]),
         last: rows[lastIndex > 0 ? lastIndex : rows.length - 1].name,
       });
-      await writeAtomically(flags.report, new TextEncoder().encode(html));
-      output.line(`Report: ${flags.report}`);
+      await attempts.of(async () => {
+        await writeAtomically(report, new TextEncoder().encode(html));
+        output.line(`Report: ${report}`);
+      });
     }
     await output.writeJson({
       weights: path,
@@ -154,9 +159,10 @@ class CompressRun {
       rows,
       notes: made.notes,
       sensitivities: made.sensitivities,
-      ...(flags.output === undefined ? {} : { output: flags.output }),
+      ...(written ? { output: target } : {}),
+      ...(attempts.errors.length === 0 ? {} : { errors: attempts.errors }),
     });
-    return EXIT.done;
+    return attempts.errors.length === 0 ? EXIT.done : EXIT.failed;
   }
 
   private complete(evaluation: Evaluation): Evaluation {

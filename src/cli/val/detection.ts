@@ -30,7 +30,7 @@ export async function valDetection(flags: ValFlags, model: CliModel, output: Out
   const dataset = await readDataset(flags, model, output);
   const names = namesOf(model, dataset, flags, output);
   const project = PROJECTS[model.task === "segment" ? "segment" : "detect"];
-  const files = new RunFiles(flags, { project, names, categoryIds: dataset.categoryIds });
+  const files = new RunFiles(flags, { project, names, categoryIds: dataset.categoryIds }, output);
   const bar = steps(output, "measuring");
   let evaluation: Evaluation;
   try {
@@ -67,8 +67,9 @@ export async function valDetection(flags: ValFlags, model: CliModel, output: Out
     model: modelJson(model),
     backend: model.device,
     ...(files.savedTo === undefined ? {} : { savedTo: files.savedTo }),
+    ...(files.errors.length === 0 ? {} : { errors: files.errors }),
   });
-  if (evaluation.complete) return EXIT.done;
+  if (evaluation.complete) return files.errors.length === 0 ? EXIT.done : EXIT.failed;
   const { images } = evaluation.metrics;
   return output.error(
     new InterruptedError(`interrupted after ${images} of ${dataset.samples.length} pictures; the figures are of those`),

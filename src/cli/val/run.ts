@@ -2,6 +2,7 @@
 
 import { DatasetError } from "../../errors.js";
 import { kindOf } from "../../node/datasets/files.js";
+import { checkRunFolder } from "../destinations.js";
 import { UsageError } from "../errors.js";
 import { describeModel, loadModel } from "../loadModel.js";
 import type { Output } from "../output.js";
@@ -18,6 +19,8 @@ export async function runVal(flags: ValFlags, output: Output): Promise<number> {
       { path: flags.data },
     );
   }
+  const { noplots, saveTxt, saveJson, project = "runs", name, existOk } = flags;
+  if (!noplots || saveTxt || saveJson) await checkRunFolder(project, name, existOk);
   const { weights, backend, threads, half, tune, cfg } = flags;
   const model = await loadModel({ weights, backend, threads, half, tune, cfg }, output);
   try {
