@@ -15,12 +15,13 @@ import { checkImageSize } from "../../yolov5/options.js";
 import { isQuantized } from "../../yolov5/quantized.js";
 import { Attempts } from "../attempts.js";
 import { EXIT, InterruptedError, UsageError } from "../errors.js";
+import { orInterrupted } from "../interrupt.js";
 import type { Output } from "../output.js";
 import { DownloadProgress } from "../progress.js";
 import { interruptible, steps as openSteps } from "../val/progress.js";
 import { readModelConfig } from "../yamlFile.js";
 import type { CompressFlags } from "./flags.js";
-import { asFile, type Candidate, evaluateCandidate, measureLatencies, rowOf } from "./measure.js";
+import { asFile, type Candidate, type CompressionRow, evaluateCandidate, measureLatencies, rowOf } from "./measure.js";
 import { type Example, reportHtml } from "./report.js";
 import { makeSteps } from "./steps.js";
 import { compressionTable } from "./table.js";
@@ -35,7 +36,7 @@ export async function runCompress(flags: CompressFlags, output: Output): Promise
     threads: flags.threads,
   });
   try {
-    return await new CompressRun(flags, output, backend).run();
+    return await orInterrupted(output.io.signal, new CompressRun(flags, output, backend).run());
   } finally {
     backend.dispose();
   }
@@ -119,7 +120,11 @@ class CompressRun {
       { backends: flags.latency ?? [backend.name], imgsz, iterations: flags.iterations, threads: flags.threads },
       output,
     );
-    const rows = candidates.map((candidate, i) => rowOf(candidate, evaluations[i], latencies[i], imgsz));
+    const rows: CompressionRow[] = [];
+    for (const [i, candidate] of candidates.entries()) {
+      const { signal } = output.io;
+      rows.push(await interruptible(signal, rowOf(candidate, evaluations[i], latencies[i], imgsz, signal)));
+    }
     output.line();
     for (const line of compressionTable(rows)) output.line(line);
 

@@ -1,14 +1,11 @@
 /** The numeric truth: runs a graph as built, node by node, with each op's float64 reference. */
 
+import { Breather } from "../../breathe.js";
 import { DisposedError, UnsupportedError } from "../../errors.js";
 import { type Graph, lifetimes, liveSetBytes, type Node, opOf, type ValueId } from "../../ops/index.js";
 import { BYTES_PER_ELEMENT, elementCount, type HostTensor } from "../../tensor/index.js";
 import type { Backend, Executable, MemoryUse, NodeTiming } from "../backend.js";
 import { checkInputs, tapValues } from "../inputs.js";
-
-/** Lets timers and other calls in between the nodes of a long run. */
-const breathe = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 0));
-const BREATHE_AFTER_MS = 50;
 
 class CpuExecutable implements Executable {
   private readonly graph: Graph;
@@ -77,7 +74,7 @@ class CpuExecutable implements Executable {
     checkInputs(graph, inputs);
     const values = new Map<ValueId, HostTensor>(graph.inputs.map((id, i) => [id, inputs[i]]));
     const live = lifetimes(graph);
-    let rested = performance.now();
+    const breather = new Breather();
     for (const [index, node] of graph.nodes.entries()) {
       const started = performance.now();
       const operands = node.inputs.map((id) => this.valueOf(values, id));
@@ -89,10 +86,7 @@ class CpuExecutable implements Executable {
       for (const id of node.inputs) {
         if (live.get(id)?.last === index && !keep.has(id)) values.delete(id);
       }
-      if (performance.now() - rested > BREATHE_AFTER_MS) {
-        await breathe();
-        rested = performance.now();
-      }
+      await breather.rest();
     }
     return values;
   }
