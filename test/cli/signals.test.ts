@@ -146,8 +146,18 @@ const WASM = ["--backend", "wasm", "--threads", "1", "--imgsz", "256"] as const;
 
 describe.skipIf(skip)("signals at seven moments of", { timeout: 300_000 }, () => {
   test("detect on pictures", async () => {
-    const source = join(pictures(12), "images");
-    const flags = ["--source", source, ...WASM, "--save-txt", "--save-crop", "--json", "out.json"];
+    const source = join(pictures(6), "images");
+    const flags = [
+      "--source",
+      source,
+      ...WASM,
+      "--save-txt",
+      "--save-crop",
+      "--image-format",
+      "jpg",
+      "--json",
+      "out.json",
+    ];
     await atSevenMoments("pictures", ["detect", ...flags], checkCount);
   });
 
@@ -164,7 +174,7 @@ describe.skipIf(skip)("signals at seven moments of", { timeout: 300_000 }, () =>
   });
 
   test("val", async () => {
-    const flags = ["--data", pictures(12), ...WASM, "--save-txt", "--save-json", "--json", "out.json"];
+    const flags = ["--data", pictures(6), ...WASM, "--save-txt", "--save-json", "--json", "out.json"];
     await atSevenMoments("val", ["val", ...flags]);
   });
 
@@ -175,7 +185,7 @@ describe.skipIf(skip)("signals at seven moments of", { timeout: 300_000 }, () =>
   });
 
   test("export --int8", async () => {
-    const flags = ["--int8", "--data", join(pictures(12), "images"), ...WASM];
+    const flags = ["--int8", "--data", join(pictures(6), "images"), ...WASM];
     await atSevenMoments("export", ["export", "--weights", "codes", ...flags, "--output", "int8.safetensors"]);
   });
 
