@@ -3,6 +3,7 @@
 import { join } from "node:path";
 import type { Evaluation, PictureOutcome } from "../../eval/evaluate.js";
 import { EMBEDDED_MODEL } from "../../node/knownModels.js";
+import { checkRunFolder } from "../destinations.js";
 import { makeRunFolder } from "../detect/runFolder.js";
 import { Attempts } from "../attempts.js";
 import type { Output } from "../output.js";
@@ -21,6 +22,13 @@ export interface RunFilesOptions {
   readonly project: string;
   readonly names: readonly string[];
   readonly categoryIds: readonly number[] | undefined;
+}
+
+const writesFiles = ({ noplots, saveTxt, saveJson }: ValFlags): boolean => !noplots || !!saveTxt || !!saveJson;
+
+/** Whether the folder can be made, where one will be. @throws InputError. */
+export async function checkValFolder(flags: ValFlags, project: string): Promise<void> {
+  if (writesFiles(flags)) await checkRunFolder(project, flags.name, flags.existOk);
 }
 
 export class RunFiles {
@@ -46,8 +54,7 @@ export class RunFiles {
   }
 
   async add(outcome: PictureOutcome): Promise<void> {
-    const { saveTxt, saveJson, noplots } = this.flags;
-    if (noplots && !saveTxt && !saveJson) return;
+    if (!writesFiles(this.flags)) return;
     this.writers ??= await this.open();
     const { labels, predictions, plots } = this.writers;
     if (labels) await this.attempts.of(() => labels.add(outcome));

@@ -2,12 +2,12 @@
 
 import { DatasetError } from "../../errors.js";
 import { kindOf } from "../../node/datasets/files.js";
-import { checkRunFolder } from "../destinations.js";
 import { UsageError } from "../errors.js";
 import { describeModel, loadModel } from "../loadModel.js";
 import type { Output } from "../output.js";
 import { valClassification } from "./classification.js";
 import { valDetection } from "./detection.js";
+import { checkValFolder } from "./files.js";
 import type { ValFlags } from "./flags.js";
 
 export async function runVal(flags: ValFlags, output: Output): Promise<number> {
@@ -19,8 +19,7 @@ export async function runVal(flags: ValFlags, output: Output): Promise<number> {
       { path: flags.data },
     );
   }
-  const { noplots, saveTxt, saveJson, project = "runs", name, existOk } = flags;
-  if (!noplots || saveTxt || saveJson) await checkRunFolder(project, name, existOk);
+  if (flags.project !== undefined) await checkValFolder(flags, flags.project);
   const { weights, backend, threads, half, tune, cfg } = flags;
   const model = await loadModel({ weights, backend, threads, half, tune, cfg }, output);
   try {
