@@ -1,9 +1,9 @@
 /** Where a command's words go: human text, warnings and errors, and JSON that nothing else may mix with. */
 
+import type { LineWriter } from "../node/writeFile.js";
 import { oneLine, printable, printableJson } from "../yolov5/printable.js";
 import { errorLine, exitCodeOf, InterruptedError, UsageError } from "./errors.js";
 import type { Io, TextStream } from "./io.js";
-import { LineFile } from "./lineFile.js";
 
 export interface OutputOptions {
   /** File, or `-` for standard output. */
@@ -20,7 +20,7 @@ export class Output {
   private readonly json: string | undefined;
   private readonly ndjson: string | undefined;
   private readonly warned = new Set<string>();
-  private lines: LineFile | undefined;
+  private lines: Promise<LineWriter> | undefined;
 
   constructor(io: Io, options: OutputOptions = {}) {
     this.io = io;
@@ -90,8 +90,9 @@ export class Output {
       this.io.stdout.write(text);
       return;
     }
-    this.lines ??= new LineFile(this.ndjson);
-    await this.lines.write(text);
+    const { openForLines } = await import("../node/writeFile.js");
+    this.lines ??= openForLines(this.ndjson);
+    await (await this.lines).write(text);
   }
 
   /** Writes the command's JSON where it was asked for, a file whole or not at all. */
@@ -102,8 +103,13 @@ export class Output {
       this.io.stdout.write(text);
       return;
     }
-    const { writeAtomically } = await import("../node/download.js");
+    const { writeAtomically } = await import("../node/writeFile.js");
     await writeAtomically(this.json, new TextEncoder().encode(text));
+  }
+
+  /** Ends the file of lines. */
+  async close(): Promise<void> {
+    await this.lines?.then((lines) => lines.close()).catch(() => undefined);
   }
 }
 

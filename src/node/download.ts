@@ -1,8 +1,6 @@
-/** Downloads with progress, limits of time and size, checks, and no half-written files. */
+/** Downloads with progress, limits of time and size, and checksums. */
 
 import { createHash } from "node:crypto";
-import { mkdir, rename, rm, writeFile } from "node:fs/promises";
-import { dirname } from "node:path";
 import { DownloadError, EngineError } from "../errors.js";
 import { shownAddress, withoutSecrets } from "./address.js";
 import { ByteCollector } from "./byteCollector.js";
@@ -146,17 +144,4 @@ class Patience {
 
 export function sha256(bytes: Uint8Array): string {
   return createHash("sha256").update(bytes).digest("hex");
-}
-
-/** Writes beside the target, then renames, so that no reader ever sees half a file. */
-export async function writeAtomically(path: string, bytes: Uint8Array): Promise<void> {
-  await mkdir(dirname(path), { recursive: true });
-  const part = `${path}.${process.pid}.part`;
-  try {
-    await writeFile(part, bytes);
-    await rename(part, path);
-  } catch (error) {
-    await rm(part, { force: true });
-    throw error;
-  }
 }

@@ -6,8 +6,9 @@ import { homedir } from "node:os";
 import { join } from "node:path";
 import { DownloadError } from "../errors.js";
 import { shownAddress } from "./address.js";
-import { download, type OnProgress, sha256, writeAtomically } from "./download.js";
+import { download, type OnProgress, sha256 } from "./download.js";
 import { packageRoot } from "./packageRoot.js";
+import { writeAtomically } from "./writeFile.js";
 
 /** Name of the model that ships with the package, and its file. */
 export const EMBEDDED_MODEL = "codes";

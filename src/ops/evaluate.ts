@@ -1,13 +1,10 @@
 /** Runs a graph as built, node by node, with each op's reference. */
 
+import { Breather } from "../breathe.js";
 import type { HostTensor } from "../tensor/index.js";
 import type { Graph, Node, ValueId } from "./graph.js";
 import { lifetimes } from "./liveness.js";
 import { opOf } from "./registry.js";
-
-/** Lets timers and other calls in between the nodes of a long run. */
-const breathe = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 0));
-const BREATHE_AFTER_MS = 50;
 
 export interface EvaluateOptions {
   /** Values to hold until the end; all others go when the last node that reads them has run. */
@@ -26,7 +23,7 @@ export async function evaluate(
 ): Promise<Map<ValueId, HostTensor>> {
   const values = new Map<ValueId, HostTensor>(graph.inputs.map((id, i) => [id, inputs[i]]));
   const live = lifetimes(graph);
-  let rested = performance.now();
+  const breather = new Breather();
   for (const [index, node] of graph.nodes.entries()) {
     const started = performance.now();
     const operands = node.inputs.map((id) => givenValue(graph, values, id));
@@ -38,10 +35,7 @@ export async function evaluate(
     for (const id of node.inputs) {
       if (live.get(id)?.last === index && !keep.has(id)) values.delete(id);
     }
-    if (performance.now() - rested > BREATHE_AFTER_MS) {
-      await breathe();
-      rested = performance.now();
-    }
+    await breather.rest();
   }
   return values;
 }

@@ -1,13 +1,11 @@
 /** Downloads from a local server: progress, every way to fail, nothing half-written. */
 
-import { readdir, readFile, writeFile } from "node:fs/promises";
-import { join } from "node:path";
 import { gzipSync } from "node:zlib";
 import { describe, expect, it } from "vitest";
 import { DownloadError } from "../../src/errors.js";
 import { ByteCollector } from "../../src/node/byteCollector.js";
-import { download, sha256, writeAtomically } from "../../src/node/download.js";
-import { rejection, unreachableUrl, withFolder, withServer } from "./server.js";
+import { download, sha256 } from "../../src/node/download.js";
+import { rejection, unreachableUrl, withServer } from "./server.js";
 
 const BYTES = Uint8Array.from({ length: 300_000 }, (_, i) => (i * 31) & 255);
 
@@ -191,21 +189,6 @@ describe("download", () => {
         },
       );
     }
-  });
-});
-
-describe("writeAtomically", () => {
-  it("makes the folder, leaves no part behind, and keeps the old file when it cannot write", async () => {
-    await withFolder(async (folder) => {
-      const path = join(folder, "a", "b", "w.pt");
-      await writeAtomically(path, BYTES);
-      expect(sha256(await readFile(path))).toBe(sha256(BYTES));
-      expect(await readdir(join(folder, "a", "b"))).toEqual(["w.pt"]);
-
-      await writeFile(join(folder, "file"), "x");
-      await expect(writeAtomically(join(folder, "file", "w.pt"), BYTES)).rejects.toThrow();
-      expect(await readFile(join(folder, "file"), "utf8")).toBe("x");
-    });
   });
 });
 

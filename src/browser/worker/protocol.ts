@@ -17,6 +17,7 @@ import {
   ShaderCompileError,
   ShapeError,
   UnsupportedError,
+  OutputError,
   VideoError,
   WeightError,
 } from "../../errors.js";
@@ -120,6 +121,7 @@ const CLASSES = {
   OPTION: OptionError,
   NUMERIC: NumericError,
   VIDEO: VideoError,
+  OUTPUT: OutputError,
 } as const satisfies Record<Exclude<ErrorCode, "DISPOSED">, unknown>;
 
 /** The error as it was thrown in the worker: same class, message, details. */

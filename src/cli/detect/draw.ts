@@ -66,16 +66,16 @@ function maskOf(detection: SegmentedDetection, { width, height }: RgbImage): Mas
 /** JPEG cannot be wider or higher. */
 const MAX_JPEG_SIDE = 65535;
 
-/**
- * Encodes in the wanted format; `source` keeps the source's own, or JPEG where that cannot be written here.
- * @returns the bytes and the name's ending.
- */
-export function encode(
-  image: RgbImage,
+/** What a picture is written as: `source` keeps its own format, or takes JPEG where that cannot be written here. */
+export function formatFor(
+  { width, height }: RgbImage,
   wanted: "source" | "jpg" | "png",
   format: PictureFormat | undefined,
-): { bytes: Uint8Array; ending: ".jpg" | ".png" } {
+): "jpg" | "png" {
   const png = wanted === "png" || (wanted === "source" && format === "png");
-  if (png || Math.max(image.width, image.height) > MAX_JPEG_SIDE) return { bytes: encodePng(image), ending: ".png" };
-  return { bytes: encodeJpeg(image), ending: ".jpg" };
+  return png || Math.max(width, height) > MAX_JPEG_SIDE ? "png" : "jpg";
+}
+
+export function encode(image: RgbImage, format: "jpg" | "png"): Uint8Array {
+  return format === "png" ? encodePng(image) : encodeJpeg(image);
 }

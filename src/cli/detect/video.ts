@@ -26,7 +26,7 @@ export interface VideoContext {
   readonly saver: Saver;
   readonly follower: Follower | undefined;
   /** Counts a result and keeps what the JSON and the table need of it. */
-  readonly take: (result: Result) => void;
+  readonly take: (result: Result) => Promise<void>;
 }
 
 /** What the JSON says about a whole video. */
@@ -110,6 +110,7 @@ export class VideoRun {
       reading.abort();
       await this.finish();
     }
+    if (this.saved?.problem !== undefined) throw this.saved.problem;
   }
 
   /** Ends the annotated video so that it plays; also in the middle of `run`. */
@@ -171,18 +172,23 @@ export class VideoRun {
     throwIfInterrupted(output.io.signal);
   }
 
+  /** Whether the frames are of use also where the annotated video cannot be written. */
+  private get readElsewhere(): boolean {
+    const { flags, output } = this.context;
+    return output.wantsJson || output.wantsNdjson || (flags.saveTxt ?? false) || (flags.saveCrop ?? false);
+  }
+
   private async keep(frame: VideoFrame, plain: Result, total: number | undefined): Promise<void> {
     const { output, follower, take } = this.context;
     throwIfInterrupted(output.io.signal);
     const { result, trails } = follower?.follow(plain) ?? { result: plain, trails: [] };
     const saving = this.saved?.save(frame, result, trails);
-    saving?.catch(() => undefined);
     this.frames++;
-    take(result);
     if (!this.barShown) output.line(frameLine(result, ...this.place, this.info?.live ? undefined : total));
     this.bar.update(this.frames, { fps: formatF((this.frames * 1000) / (performance.now() - this.started), 1) });
-    if (output.wantsNdjson) await output.writeNdjson(result);
+    await take(result);
     await saving;
+    if (this.saved?.problem !== undefined && !this.readElsewhere) throw this.saved.problem;
   }
 }
 

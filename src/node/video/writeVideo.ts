@@ -2,11 +2,13 @@
 
 import type { ChildProcessByStdio } from "node:child_process";
 import { once } from "node:events";
-import { mkdir, rename, rm } from "node:fs/promises";
+import { rename, rm } from "node:fs/promises";
 import { dirname } from "node:path";
 import type { Readable, Writable } from "node:stream";
 import { VideoError } from "../../errors.js";
 import type { RgbImage } from "../../image/index.js";
+import { outputError } from "../systemReason.js";
+import { makeFolder, removeOnExit, temporaryName } from "../writeFile.js";
 import { askTool, plainComplaint, startError, startTool } from "./ffmpeg.js";
 import { hasLargeFrames } from "./probe.js";
 
@@ -36,6 +38,7 @@ export class VideoWriter {
   private readonly child: ChildProcessByStdio<Writable, null, Readable>;
   private readonly closed: Promise<number | null>;
   private readonly size: readonly [width: number, height: number];
+  private readonly keepPart: () => void;
   private failure: VideoError | undefined;
   private complaints = "";
   private done: Promise<void> | undefined;
@@ -55,6 +58,11 @@ export class VideoWriter {
       this.complaints = (this.complaints + text).slice(-2000);
     });
     this.closed = new Promise((resolve) => this.child.on("close", resolve));
+    // A process that ends in the middle, as a second Ctrl-C makes it, leaves neither an encoder nor half a file.
+    const kill = (): void => void this.child.kill("SIGKILL");
+    process.once("exit", kill);
+    void this.closed.then(() => process.off("exit", kill));
+    this.keepPart = removeOnExit(part);
   }
 
   /** @throws VideoError where ffmpeg is missing. */
@@ -68,8 +76,10 @@ export class VideoWriter {
     if (encoder[0] === "mpeg4") {
       options.onWarning?.(`${path}: this ffmpeg has no H.264 encoder; written as MPEG-4, which browsers do not play`);
     }
-    await mkdir(dirname(path), { recursive: true });
-    return new VideoWriter(path, `${path}.${process.pid}.part`, options, encoder);
+    await makeFolder(dirname(path)).catch((error: unknown) => {
+      throw outputError(path, error);
+    });
+    return new VideoWriter(path, temporaryName(path), options, encoder);
   }
 
   /** How many frames were written. */
@@ -103,14 +113,25 @@ export class VideoWriter {
     this.done ??= Promise.resolve();
     this.child.kill("SIGKILL");
     await this.closed;
+    await this.removePart();
+  }
+
+  private async removePart(): Promise<void> {
     await rm(this.part, { force: true });
+    this.keepPart();
   }
 
   private async close(): Promise<void> {
     if (this.count === 0) return this.abort();
     this.child.stdin.end();
     if ((await this.closed) !== 0) throw await this.broken();
-    await rename(this.part, this.path);
+    try {
+      await rename(this.part, this.path);
+      this.keepPart();
+    } catch (error) {
+      await this.removePart();
+      throw outputError(this.path, error);
+    }
   }
 
   /** False where the encoder ended instead. */
@@ -131,7 +152,7 @@ export class VideoWriter {
 
   private async broken(): Promise<VideoError> {
     const code = await this.closed;
-    await rm(this.part, { force: true });
+    await this.removePart();
     if (this.failure) return this.failure;
     const lines = this.complaints
       .split("\n")
