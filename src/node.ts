@@ -43,6 +43,8 @@ export interface LoadOptions {
   /** Model description (yaml content) for a state dict that carries none. */
   readonly config?: unknown;
   readonly signal?: AbortSignal | undefined;
+  /** Largest number of pixels of picture files that `detect` reads. Default 2^26. */
+  readonly maxPixels?: number | undefined;
 }
 
 /**
@@ -76,7 +78,9 @@ export async function load(
         onNote: options.onNote,
       }),
     );
-    return new Model(members, backend, readPictureSource);
+    return new Model(members, backend, (item, { maxPixels = options.maxPixels } = {}) =>
+      readPictureSource(item, { maxPixels }),
+    );
   } catch (error) {
     backend.dispose();
     throw error;

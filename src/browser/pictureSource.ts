@@ -1,8 +1,15 @@
 /** What `model.detect` accepts in a page or worker: files, URLs, pixels, and everything that can be drawn. */
 
 import { ImageError } from "../errors.js";
-import { decodeImage, type RgbImage } from "../image/index.js";
-import { type Picture, type RawPicture, rawToRgb, readPicture } from "../yolov5/pictures.js";
+import type { RgbImage } from "../image/index.js";
+import {
+  decodePicture,
+  type Picture,
+  type RawPicture,
+  type ReadPictureOptions,
+  rawToRgb,
+  readPicture,
+} from "../yolov5/pictures.js";
 import { fetchBytes } from "./download.js";
 
 /** Elements and frames whose pixels a canvas can read. */
@@ -20,12 +27,16 @@ export type PictureSource = string | URL | Blob | ArrayBuffer | Uint8Array | Raw
  * @param inPlace leave what is drawn in graphics memory where this browser can; the picture must then be closed
  * @throws ImageError, DownloadError naming the source.
  */
-export async function readPictureSource(source: PictureSource, inPlace = false): Promise<Picture> {
+export async function readPictureSource(
+  source: PictureSource,
+  inPlace = false,
+  options: ReadPictureOptions = {},
+): Promise<Picture> {
   if (typeof source === "string" || source instanceof URL) {
     const url = String(source);
-    return { image: await decodeImage(await fetchBytes(url), { path: url }), source: url };
+    return decodePicture(await fetchBytes(url), url, options);
   }
-  const picture = await readPicture(source);
+  const picture = await readPicture(source, options);
   if (picture) return picture;
   const drawable = source as DrawableSource;
   const [width, height] = sizeOf(drawable);

@@ -21,6 +21,7 @@ export interface DetectFlags extends CommonFlags {
   readonly square?: boolean;
   readonly batchSize: number;
   readonly half?: boolean;
+  readonly maxPixels?: number;
   readonly tune?: boolean;
   readonly augment?: boolean;
   readonly confThres: number;

@@ -23,8 +23,8 @@ const WASM_BYTES_PER_PIXEL = 8;
 /** Memory and work are never bounded below what so many pixels may take: decoders have tables and buffers of their own. */
 const LEAST_PIXELS = 2 ** 23;
 
-/** So often may a decoder go over each pixel that is allowed; a progressive JPEG of ten scans does so nine times. */
-const SAMPLES_PER_PIXEL = 64;
+/** So often may a decoder go over each pixel that is allowed; a progressive JPEG of ten scans does so 8 to 16 times. */
+const SAMPLES_PER_PIXEL = 20;
 
 /** @throws ImageError for sizes of zero or beyond the bounds. `what` begins the message. */
 export function checkPictureSize(what: string, width: number, height: number, maxPixels: number): void {

@@ -3,22 +3,27 @@
 import { readFile } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
 import { ImageError } from "../errors.js";
-import { decodeImage } from "../image/index.js";
-import { type Picture, type RawPicture, readPicture } from "../yolov5/pictures.js";
+import {
+  decodePicture,
+  type Picture,
+  type RawPicture,
+  type ReadPictureOptions,
+  readPicture,
+} from "../yolov5/pictures.js";
 import { download } from "./download.js";
 
 export type PictureSource = string | URL | Uint8Array | ArrayBuffer | Blob | RawPicture;
 
 /** @throws ImageError, DownloadError naming the source. */
-export async function readPictureSource(source: PictureSource): Promise<Picture> {
+export async function readPictureSource(source: PictureSource, options: ReadPictureOptions = {}): Promise<Picture> {
   if (source instanceof URL) {
-    return readPictureSource(source.protocol === "file:" ? fileURLToPath(source) : source.href);
+    return readPictureSource(source.protocol === "file:" ? fileURLToPath(source) : source.href, options);
   }
   if (typeof source === "string") {
     const bytes = /^https?:\/\//.test(source) ? await download(source) : await readPictureFile(source);
-    return { image: await decodeImage(bytes, { path: source }), source };
+    return decodePicture(bytes, source, options);
   }
-  const picture = await readPicture(source);
+  const picture = await readPicture(source, options);
   if (!picture) {
     throw new ImageError(
       `a picture must be a path, URL, encoded bytes or { data, width, height }, got ${Object.prototype.toString.call(source)}`,

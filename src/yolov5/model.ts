@@ -16,7 +16,7 @@ import type { ModelInfo } from "./modelInfo.js";
 import { assertSameClasses } from "./names.js";
 import type { Network } from "./network.js";
 import { type DetectOptions, type ResolvedOptions, resolveOptions } from "./options.js";
-import { closeAll, type Picture, readAll } from "./pictures.js";
+import { closeAll, type Picture, type ReadPictureOptions, readAll } from "./pictures.js";
 import { type Prepared, type Result, resultsOf } from "./postprocess.js";
 import { type Fitted, type NetworkInput, Preprocessor } from "./preprocess.js";
 import { allRows, joinMembers } from "./rows.js";
@@ -30,7 +30,7 @@ export interface Member {
 }
 
 /** Turns whatever the caller gives (paths, URLs, elements of a page) into pictures; the platform's entry supplies it. */
-export type PictureReader<Source> = (source: Source) => Promise<Picture>;
+export type PictureReader<Source> = (source: Source, options?: ReadPictureOptions) => Promise<Picture>;
 
 export class Model<Source = unknown> {
   readonly info: ModelInfo;
@@ -87,7 +87,10 @@ export class Model<Source = unknown> {
   async detect(source: Source | readonly Source[], options: DetectOptions = {}): Promise<Result | Result[]> {
     if (this.disposed) throw new DisposedError("the model");
     const list: readonly Source[] = Array.isArray(source) ? source : [source as Source];
-    const results = await this.detectPictures(await readAll(list, this.read), options);
+    // Told before the first picture is read.
+    resolveOptions(options, this.names.length);
+    const pictures = await readAll(list, (item) => this.read(item, options));
+    const results = await this.detectPictures(pictures, options);
     return Array.isArray(source) ? results : results[0];
   }
 
@@ -107,6 +110,7 @@ export class Model<Source = unknown> {
     if (resolved.augment && this.task !== "detect") {
       resolved.onWarning(`augment is ignored: test-time augmentation is for detection, this is a ${this.task} model`);
     }
+    for (const { warnings = [] } of pictures) for (const warning of warnings) resolved.onWarning(warning);
     const fitted = this.fit(pictures, resolved);
     const prepared = pictures.map((picture, i): Prepared => ({ ...fitted[i], picture }));
     const results: Result[] = [];
@@ -129,7 +133,7 @@ export class Model<Source = unknown> {
    */
   stream(frames: AsyncIterable<Source> | Iterable<Source>, options: DetectOptions = {}): AsyncGenerator<Result> {
     return inOrder(frames, async (frame) => {
-      const picture = await this.read(frame);
+      const picture = await this.read(frame, options);
       return { result: this.detectPictures([picture], options).then(([result]) => result) };
     });
   }

@@ -15,8 +15,15 @@ export interface RawPicture {
   readonly time?: number | undefined;
 }
 
+export interface ReadPictureOptions {
+  /** Largest number of pixels that is accepted; default 2^26. */
+  readonly maxPixels?: number | undefined;
+}
+
 export interface Picture {
   readonly image: RgbImage;
+  /** Sentences about a picture that is used although a part of it is lost. */
+  readonly warnings?: readonly string[] | undefined;
   readonly source?: string | undefined;
   /** Of a video: the frame's number, and its time in seconds. */
   readonly frame?: number | undefined;
@@ -78,14 +85,28 @@ export function rawToRgb(picture: RawPicture): RgbImage {
   return { width, height, data: out };
 }
 
+/**
+ * The bytes of a picture file → picture.
+ * @param source what the picture is known by: path, URL, name.
+ * @throws ImageError.
+ */
+export async function decodePicture(
+  bytes: Uint8Array,
+  source: string | undefined,
+  { maxPixels }: ReadPictureOptions = {},
+): Promise<Picture> {
+  const warnings: string[] = [];
+  const image = await decodeImage(bytes, { path: source, maxPixels, onNote: (note) => warnings.push(note) });
+  return { image, source, ...(warnings.length === 0 ? {} : { warnings }) };
+}
+
 /** Encoded bytes or raw pixels → picture; undefined for other kinds of sources. */
-export async function readPicture(source: unknown): Promise<Picture | undefined> {
-  if (source instanceof ArrayBuffer) return { image: await decodeImage(new Uint8Array(source)) };
-  if (source instanceof Uint8Array) return { image: await decodeImage(source) };
+export async function readPicture(source: unknown, options: ReadPictureOptions = {}): Promise<Picture | undefined> {
+  if (source instanceof ArrayBuffer) return decodePicture(new Uint8Array(source), undefined, options);
+  if (source instanceof Uint8Array) return decodePicture(source, undefined, options);
   if (typeof Blob !== "undefined" && source instanceof Blob) {
     const name = "name" in source && typeof source.name === "string" ? source.name : undefined;
-    const bytes = new Uint8Array(await source.arrayBuffer());
-    return { image: await decodeImage(bytes, name === undefined ? {} : { path: name }), source: name };
+    return decodePicture(new Uint8Array(await source.arrayBuffer()), name, options);
   }
   if (isRawPicture(source)) return { image: rawToRgb(source), frame: source.frame, time: source.time };
   return undefined;

@@ -2,16 +2,16 @@
 
 import { readFile } from "node:fs/promises";
 import { ImageError } from "../../errors.js";
-import { decodeImage, type PictureFormat, sniff } from "../../image/index.js";
+import { type PictureFormat, sniff } from "../../image/index.js";
 import { download, type OnProgress } from "../../node/download.js";
-import type { Picture } from "../../yolov5/pictures.js";
+import { decodePicture, type Picture, type ReadPictureOptions } from "../../yolov5/pictures.js";
 
 export interface ReadPicture {
   readonly picture: Picture;
   readonly format: PictureFormat | undefined;
 }
 
-export interface ReadOptions {
+export interface ReadOptions extends ReadPictureOptions {
   readonly signal: AbortSignal;
   readonly onProgress?: OnProgress | undefined;
 }
@@ -25,9 +25,9 @@ export async function readPicture(source: string, options: ReadOptions): Promise
   const bytes = /^https?:\/\//i.test(source)
     ? await download(source, { signal, onProgress, maxBytes: MAX_DOWNLOAD })
     : await readBytes(source);
-  const image = await decodeImage(bytes, { path: source });
+  const picture = await decodePicture(bytes, source, options);
   const sniffed = sniff(bytes);
-  return { picture: { image, source }, format: sniffed.kind === "picture" ? sniffed.format : undefined };
+  return { picture, format: sniffed.kind === "picture" ? sniffed.format : undefined };
 }
 
 async function readBytes(path: string): Promise<Uint8Array> {

@@ -243,7 +243,9 @@ class DetectRun {
     }
     const progress = new DownloadProgress(this.output, false);
     try {
-      return await readPicture(item.source, { signal: this.output.io.signal, onProgress: progress.onProgress });
+      const { maxPixels } = this.flags;
+      const { signal } = this.output.io;
+      return await readPicture(item.source, { signal, onProgress: progress.onProgress, maxPixels });
     } catch (error) {
       throwIfInterrupted(this.output.io.signal);
       this.errors.set(item, errorLine(error));
