@@ -41,6 +41,8 @@ export interface DetectFlags extends CommonFlags {
   readonly existOk?: boolean;
   readonly imageFormat: "source" | "jpg" | "png";
   readonly lineThickness?: number;
+  /** File with letters that the built-in font lacks. */
+  readonly font?: string;
   readonly hideLabels?: boolean;
   readonly hideConf?: boolean;
   readonly vidStride: number;

@@ -83,6 +83,10 @@ export function defineDetect(program: Command, start: Start): void {
     )
     .optionsGroup("Drawing:")
     .option("--line-thickness <px>", "of boxes (default: after the picture's size)", whole(1))
+    .option(
+      "--font <file>",
+      "font of class names in other scripts (default: one of this system that has their letters)",
+    )
     .option("--hide-labels", "boxes without labels")
     .option("--hide-conf", "labels without confidences")
     .optionsGroup("For detect.py's users:")

@@ -3,7 +3,9 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { EngineError, type ErrorCode } from "../../errors.js";
+import type { Font } from "../../image/index.js";
 import { EMBEDDED_MODEL } from "../../node/knownModels.js";
+import { openLabelFont } from "../../node/labelFont.js";
 import { packageRoot } from "../../node/packageRoot.js";
 import type { Result } from "../../yolov5/model.js";
 import { checkImageSize, type DetectOptions, resolveOptions } from "../../yolov5/options.js";
@@ -46,7 +48,10 @@ export async function runDetect(flags: DetectFlags, output: Output): Promise<num
   const model = await loadModel(flags, output);
   try {
     describeModel(model, output);
-    return await new DetectRun(flags, output, model, items).run();
+    const font = flags.nosave
+      ? undefined
+      : await openLabelFont(model.names, { file: flags.font, onWarning: (text) => output.warn(text) });
+    return await new DetectRun(flags, output, model, items, font).run();
   } finally {
     model.dispose();
   }
@@ -107,7 +112,13 @@ class DetectRun {
   private done = 0;
   private failed = 0;
 
-  constructor(flags: DetectFlags, output: Output, model: CliModel, items: readonly SourceItem[]) {
+  constructor(
+    flags: DetectFlags,
+    output: Output,
+    model: CliModel,
+    items: readonly SourceItem[],
+    font: Font | undefined,
+  ) {
     this.flags = flags;
     this.output = output;
     this.model = model;
@@ -130,6 +141,7 @@ class DetectRun {
       lineThickness: flags.lineThickness,
       hideLabels: flags.hideLabels,
       hideConf: flags.hideConf,
+      font,
     });
     if (flags.augment && model.task !== "detect") output.warn("--augment is for detection models and ignored");
     if (flags.track && !following) output.warn("--track follows boxes and is ignored in classification");
