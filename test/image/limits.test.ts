@@ -4,6 +4,7 @@ import { describe, expect, it } from "vitest";
 import { ImageError } from "../../src/errors.js";
 import { decodeImage } from "../../src/image/index.js";
 import { DecodeBudget } from "../../src/image/limits.js";
+import { withMemoryBound } from "../../src/image/wasmMemory.js";
 import { type DecodeFixtures, readFixture, sha256 } from "./support.js";
 
 const { files } = readFixture<DecodeFixtures>("decode.json");
@@ -53,6 +54,39 @@ describe("TIFF directories", () => {
   });
 });
 
+describe("TIFF strips and tiles that share their bytes", () => {
+  it("are refused where reading them all would not end", async () => {
+    // 2^16 rows, a strip each, all of them on the same 1 MB.
+    const rows = 2 ** 16;
+    const block = Buffer.alloc(rows * 8 + 2 ** 20);
+    for (let i = 0; i < rows; i++) {
+      block.writeUInt32LE(8 + rows * 8, i * 4);
+      block.writeUInt32LE(2 ** 20, (rows + i) * 4);
+    }
+    const tags = [
+      ...[[256, 4, 1, 1] as const, [257, 4, 1, rows] as const, [258, 3, 1, 8] as const, [259, 3, 1, 5] as const],
+      ...[[262, 3, 1, 1] as const, [273, 4, rows, 8] as const, [277, 3, 1, 1] as const, [278, 4, 1, 1] as const],
+      [279, 4, rows, 8 + rows * 4] as const,
+    ];
+    await expect(decodeImage(tiff(block, tags))).rejects.toThrow(/65536 such strips or tiles would take too long/);
+  });
+
+  it("are refused where tiles reach far beyond a narrow picture", async () => {
+    const tiles = 2 ** 12;
+    const block = Buffer.alloc(tiles * 8 + 64);
+    for (let i = 0; i < tiles; i++) {
+      block.writeUInt32LE(8 + tiles * 8, i * 4);
+      block.writeUInt32LE(64, (tiles + i) * 4);
+    }
+    const tags = [
+      ...[[256, 4, 1, 1] as const, [257, 4, 1, tiles * 16] as const, [258, 3, 1, 8] as const],
+      ...[[259, 3, 1, 32773] as const, [262, 3, 1, 1] as const, [277, 3, 1, 1] as const, [322, 4, 1, 2 ** 19] as const],
+      ...[[323, 4, 1, 16] as const, [324, 4, tiles, 8] as const, [325, 4, tiles, 8 + tiles * 4] as const],
+    ];
+    await expect(decodeImage(tiff(block, tags))).rejects.toThrow(/4096 such strips or tiles would take too long/);
+  });
+});
+
 describe("one limit", () => {
   it("says what to raise it to, in pixels and in bytes", () => {
     const budget = new DecodeBudget("a.png", { maxPixels: 2 ** 24 });
@@ -76,6 +110,21 @@ describe("one limit", () => {
     const webp = Buffer.from("RIFF\x1a\0\0\0WEBPVP8L\x0d\0\0\0\x2f", "latin1");
     const big = Buffer.concat([webp, Buffer.from("ffdfff07070000000000000000", "hex")]);
     await expect(decodeImage(big, { maxPixels: 2 ** 26 })).rejects.toThrow(/MiB to decode|beyond the bound/);
+  });
+
+  it("is written into WebAssembly modules before they are compiled", async () => {
+    // A module with one memory of 1 page and no bound, and an export of it.
+    const bytes = Uint8Array.of(0, 97, 115, 109, 1, 0, 0, 0, 5, 3, 1, 0, 1, 7, 5, 1, 1, 109, 2, 0);
+    const memoryOf = async (wasm: Uint8Array<ArrayBuffer>): Promise<WebAssembly.Memory> => {
+      const { exports } = new WebAssembly.Instance(await WebAssembly.compile(wasm));
+      return exports.m as WebAssembly.Memory;
+    };
+    expect((await memoryOf(bytes)).grow(20)).toBe(1);
+    const bounded = await memoryOf(withMemoryBound(bytes, 10 * 65536));
+    expect(bounded.grow(9)).toBe(1);
+    expect(() => bounded.grow(1)).toThrow();
+    // Never below what the module begins with.
+    expect((await memoryOf(withMemoryBound(bytes, 0))).buffer.byteLength).toBe(65536);
   });
 
   it("counts the scans of a progressive JPEG by the pixels that they go over", async () => {

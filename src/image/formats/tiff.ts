@@ -96,6 +96,7 @@ export function decodeTiff(bytes: Uint8Array, budget: DecodeBudget): RgbImage {
   const perPlane = across * Math.ceil(height / chunkHeight);
   const reader = new ChunkReader(bytes, tags, layout, budget);
   budget.memory(width * height * (planar ? samples + 3 : 3) + reader.bytesOfChunk);
+  reader.askForWork(perPlane * (planar ? samples : 1));
   const toRgb = toRgbOf(layout.photometric, samples, layout.bits, tags);
   const data = new Uint8Array(width * height * 3);
   const planes = planar ? new Uint8Array(width * height * samples) : undefined;
@@ -122,6 +123,8 @@ function scatter(line: Uint8Array, count: number, out: Uint8Array, to: number, s
 }
 
 const copy: ToRgb = (line, from, count, out, to) => out.set(line.subarray(from, from + count * 3), to);
+
+const JPEG_SLOWNESS = 4;
 
 /** Strips and tiles, unpacked. */
 class ChunkReader {
@@ -158,6 +161,18 @@ class ChunkReader {
     return this.rowBytes * Math.min(this.layout.chunkHeight, this.layout.height);
   }
 
+  /**
+   * Chunks may all lie on the same bytes, and tiles reach far beyond the picture: what is read and unpacked in all is asked
+   * for first. JPEG is slower than the others by far.
+   */
+  askForWork(chunks: number): void {
+    const { layout, lengths } = this;
+    const slowness = layout.compression === JPEG ? JPEG_SLOWNESS : 1;
+    let packed = 0;
+    for (let i = 0; i < Math.min(chunks, lengths.length); i++) packed += lengths[i];
+    this.budget.work(packed + chunks * this.bytesOfChunk * slowness, `a TIFF of ${chunks} such strips or tiles`);
+  }
+
   /** The rows of chunk `index` that lie within the picture, of 8-bit samples, or of RGB. */
   read(index: number, rows: number, columns: number): ChunkRows {
     const { layout, budget, tags } = this;
@@ -169,14 +184,11 @@ class ChunkReader {
     }
     const stored = this.bytes.subarray(offset, offset + length);
     if (compression === JPEG) {
-      return unpackJpegChunk(
-        stored,
-        Uint8Array.from(tags.all(TAG.jpegTables)),
-        layout.photometric,
-        rows,
-        columns,
-        budget,
-      );
+      const tables = Uint8Array.from(tags.all(TAG.jpegTables));
+      // The last strip may be stored with all its rows.
+      const stripHeight = tags.has(TAG.tileOffsets) ? layout.chunkHeight : tags.first(TAG.rowsPerStrip, layout.height);
+      const room = { width: chunkWidth, height: stripHeight };
+      return unpackJpegChunk(stored, tables, layout.photometric, { rows, columns, room }, budget);
     }
     const packed = tags.first(TAG.fillOrder, 1) === 2 ? reversedBits(stored) : stored;
     const [h, v] = layout.subsampling;

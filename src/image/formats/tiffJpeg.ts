@@ -3,6 +3,7 @@
 import { ImageError } from "../../errors.js";
 import type { ColorModel } from "../jpeg/color.js";
 import { JpegDamage } from "../jpeg/frame.js";
+import { readJpegHeader } from "../jpeg/header.js";
 import { decodePlain } from "../jpeg/plainDecoder.js";
 import type { DecodeBudget } from "../limits.js";
 import { PHOTOMETRIC } from "./tiffColor.js";
@@ -26,24 +27,34 @@ function withTables(stream: Uint8Array, tables: Uint8Array): Uint8Array {
   return joined;
 }
 
-/** @throws ImageError for streams that do not decode or are smaller than their place. */
+/** What of a chunk lies within the picture, and the chunk's own size. */
+export interface ChunkPlace {
+  readonly rows: number;
+  readonly columns: number;
+  readonly room: { readonly width: number; readonly height: number };
+}
+
+/** @throws ImageError for streams that do not decode, and for pictures smaller than their place or larger than a chunk. */
 export function unpackJpegChunk(
   stream: Uint8Array,
   tables: Uint8Array,
   photometric: number,
-  rows: number,
-  columns: number,
+  { rows, columns, room }: ChunkPlace,
   budget: DecodeBudget,
 ): ChunkRows {
   const { what } = budget;
   const model = MODELS[photometric];
   if (!model)
     throw new ImageError(`${what}: is a TIFF of an unusual kind (JPEG, photometric ${photometric}); convert it`);
+  const joined = withTables(stream, tables);
+  const header = readJpegHeader(joined);
+  const fits = header && header.width >= columns && header.height >= rows;
+  if (!fits || header.width > room.width || header.height > room.height) {
+    const size = header ? `${header.width}×${header.height}` : "without a size";
+    throw new ImageError(`${what}: damaged TIFF: a JPEG in it is ${size}, in the place of ${columns}×${rows}`, {});
+  }
   try {
-    const { width, height, data } = decodePlain(withTables(stream, tables), budget, model);
-    if (width < columns || height < rows) {
-      throw new ImageError(`${what}: damaged TIFF: a JPEG in it is ${width}×${height}, smaller than its place`, {});
-    }
+    const { width, data } = decodePlain(joined, budget, model);
     if (photometric === PHOTOMETRIC.whiteIsZero) for (let i = 0; i < data.length; i++) data[i] = 255 - data[i];
     return { rows, rgb: true, row: (y) => data.subarray(y * width * 3, (y * width + columns) * 3) };
   } catch (cause) {
