@@ -5,7 +5,6 @@ import { decodeAvif } from "./avif/decode.js";
 import { decodeBmp } from "./formats/bmp.js";
 import { decodeGif } from "./formats/gif.js";
 import { decodePnm } from "./formats/pnm.js";
-import { decodeTiff } from "./formats/tiff.js";
 import { decodeJpeg } from "./jpeg/decode.js";
 import { type BudgetOptions, DecodeBudget } from "./limits.js";
 import { decodePng } from "./png/decode.js";
@@ -38,6 +37,16 @@ export async function decodeImage(bytes: Uint8Array, options: DecodeOptions = {}
   }
 }
 
+/** A chunk of its own: TIFFs are rare in browsers, whose entry stays small. */
+async function loadTiff(what: string): Promise<typeof import("./formats/tiff.js")> {
+  try {
+    return await import("./formats/tiff.js");
+  } catch (cause) {
+    const fix = "host the bundle's chunks, or convert it to JPEG or PNG";
+    throw new ImageError(`${what}: the TIFF decoder cannot be loaded here; ${fix}`, {}, { cause });
+  }
+}
+
 async function decodeAs(format: PictureFormat, bytes: Uint8Array, budget: DecodeBudget): Promise<RgbImage> {
   switch (format) {
     case "jpeg":
@@ -55,6 +64,6 @@ async function decodeAs(format: PictureFormat, bytes: Uint8Array, budget: Decode
     case "pnm":
       return decodePnm(bytes, budget);
     case "tiff":
-      return decodeTiff(bytes, budget);
+      return (await loadTiff(budget.what)).decodeTiff(bytes, budget);
   }
 }
