@@ -7,7 +7,7 @@ import { type PictureSource, readPictureSource } from "./node/pictureSource.js";
 import { type OpenedWeights, openWeights, type WeightSource } from "./node/weightSource.js";
 import type { Backend, TuneOptions } from "./runtime/backend.js";
 import { computeDTypeFor, createMember } from "./yolov5/loadModel.js";
-import { type Member, Model } from "./yolov5/model.js";
+import { type Member, Model, type PictureReader } from "./yolov5/model.js";
 
 export * from "./common.js";
 export * from "./compress/index.js";
@@ -44,6 +44,8 @@ export interface LoadOptions {
   readonly config?: unknown;
   /** Ends the loading; the promise rejects with the signal's reason. */
   readonly signal?: AbortSignal | undefined;
+  /** Largest number of pixels of picture files that `detect` reads. Default 2^26. */
+  readonly maxPixels?: number | undefined;
 }
 
 /**
@@ -72,7 +74,9 @@ export async function load(
     signal?.throwIfAborted();
     backend = await openBackend(options.backend ?? "auto", { onNote: options.onNote, threads: options.threads });
     signal?.throwIfAborted();
-    return new Model(createMembers(weights, backend, options), backend, readPictureSource);
+    const read: PictureReader<PictureSource> = (item, { maxPixels = options.maxPixels, begin } = {}) =>
+      readPictureSource(item, { maxPixels, begin });
+    return new Model(createMembers(weights, backend, options), backend, read);
   } catch (error) {
     backend?.dispose();
     // What failed because of the abort is no news.

@@ -3,6 +3,7 @@
 import type { Backend } from "../runtime/backend.js";
 import { computeDTypeFor, createMember, type OpenedModel, openModel } from "../yolov5/loadModel.js";
 import { Model } from "../yolov5/model.js";
+import type { ReadPictureOptions } from "../yolov5/pictures.js";
 import { type BackendChoice, openBackend, openGpujsElseWasm } from "./backends.js";
 import { fetchBytes, type OnProgress } from "./download.js";
 import { type PictureSource, readPictureSource } from "./pictureSource.js";
@@ -36,6 +37,8 @@ export interface LoadOptions {
   readonly cache?: boolean | undefined;
   /** Model description (yaml content) for a state dict that carries none. */
   readonly config?: unknown;
+  /** Largest number of pixels of picture files that `detect` reads. Default 2^26. */
+  readonly maxPixels?: number | undefined;
   /** Ends the loading; the promise rejects with the signal's reason. */
   readonly signal?: AbortSignal | undefined;
 }
@@ -80,8 +83,8 @@ function onBackend(opened: readonly Opened[], backend: Backend, options: LoadOpt
         onNote: options.onNote,
       }),
     );
-    const read = (source: PictureSource, begin?: () => Promise<void>) =>
-      readPictureSource(source, backend.fitsPictures === true, begin);
+    const read = (source: PictureSource, { maxPixels = options.maxPixels, begin }: ReadPictureOptions = {}) =>
+      readPictureSource(source, backend.fitsPictures === true, { maxPixels, begin });
     return new Model(members, backend, read);
   } catch (error) {
     backend.dispose();

@@ -1,8 +1,15 @@
 /** What `model.detect` accepts in a page or worker: files, URLs, pixels, and everything that can be drawn. */
 
 import { ImageError } from "../errors.js";
-import { decodeImage, type RgbImage } from "../image/index.js";
-import { type Picture, type RawPicture, rawToRgb, readPicture } from "../yolov5/pictures.js";
+import type { RgbImage } from "../image/index.js";
+import {
+  decodePicture,
+  type Picture,
+  type RawPicture,
+  type ReadPictureOptions,
+  rawToRgb,
+  readPicture,
+} from "../yolov5/pictures.js";
 import { fetchBytes } from "./download.js";
 
 /** Elements and frames whose pixels a canvas can read. */
@@ -24,15 +31,15 @@ export type PictureSource = string | URL | Blob | ArrayBuffer | Uint8Array | Raw
 export async function readPictureSource(
   source: PictureSource,
   inPlace = false,
-  begin?: () => Promise<void>,
+  options: ReadPictureOptions = {},
 ): Promise<Picture> {
   if (typeof source === "string" || source instanceof URL) {
     const url = String(source);
     const bytes = await fetchBytes(url);
-    await begin?.();
-    return { image: await decodeImage(bytes, { path: url }), source: url };
+    await options.begin?.();
+    return decodePicture(bytes, url, options);
   }
-  const picture = await readPicture(source, begin);
+  const picture = await readPicture(source, options);
   if (picture) return picture;
   const drawable = source as DrawableSource;
   const [width, height] = sizeOf(drawable);

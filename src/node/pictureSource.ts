@@ -2,35 +2,35 @@
 
 import { readFile } from "node:fs/promises";
 import { ImageError } from "../errors.js";
-import { decodeImage } from "../image/index.js";
-import { type Picture, type RawPicture, readPicture } from "../yolov5/pictures.js";
+import {
+  decodePicture,
+  type Picture,
+  type RawPicture,
+  type ReadPictureOptions,
+  readPicture,
+} from "../yolov5/pictures.js";
 import { isHttp } from "./address.js";
 import { downloadPicture } from "./downloadPicture.js";
 import { bytesOfDataAddress, FILE_ADDRESS_ADVICE, nameOfAddress, pathOfFileAddress } from "./localAddress.js";
 
 export type PictureSource = string | URL | Uint8Array | ArrayBuffer | Blob | RawPicture;
 
-/**
- * @param begin waited for before bytes are decoded, and before a file is read
- * @throws ImageError, DownloadError naming the source.
- */
-export async function readPictureSource(source: PictureSource, begin?: () => Promise<void>): Promise<Picture> {
-  if (source instanceof URL) return readPictureSource(source.href, begin);
+/** @throws ImageError, DownloadError naming the source. */
+export async function readPictureSource(source: PictureSource, options: ReadPictureOptions = {}): Promise<Picture> {
+  if (source instanceof URL) return readPictureSource(source.href, options);
   if (typeof source === "string") {
     if (/^file:\/\//i.test(source)) {
       const path = pathOfFileAddress(source);
       if (path === undefined) throw new ImageError(`${source}: ${FILE_ADDRESS_ADVICE}`, { source });
-      return readPictureSource(path, begin);
+      return readPictureSource(path, options);
     }
     const shown = nameOfAddress(source);
     const remote = isHttp(source) ? await downloadPicture(source) : undefined;
-    await begin?.();
-    return {
-      image: await decodeImage(remote ?? (await readLocalBytes(source, shown)), { path: shown }),
-      source: shown,
-    };
+    // A download may go on while other pictures are detected; memory for pixels is taken in turn.
+    await options.begin?.();
+    return decodePicture(remote ?? (await readLocalBytes(source, shown)), shown, options);
   }
-  const picture = await readPicture(source, begin);
+  const picture = await readPicture(source, options);
   if (!picture) {
     throw new ImageError(
       `a picture must be a path, URL, encoded bytes or { data, width, height }, got ${Object.prototype.toString.call(source)}`,

@@ -16,7 +16,7 @@ import type { ModelInfo } from "./modelInfo.js";
 import { assertSameClasses } from "./names.js";
 import type { Network } from "./network.js";
 import { type DetectOptions, type ResolvedOptions, resolveOptions } from "./options.js";
-import { closeAll, type Picture, readAll } from "./pictures.js";
+import { closeAll, type Picture, type ReadPictureOptions, readAll } from "./pictures.js";
 import { type Prepared, type Result, resultsOf } from "./postprocess.js";
 import { type Fitted, type Fitting, type NetworkInput, Preprocessor } from "./preprocess.js";
 import { allRows, joinMembers } from "./rows.js";
@@ -36,8 +36,8 @@ export interface Member {
   readonly info: ModelInfo;
 }
 
-/** Turns whatever the caller gives (paths, URLs, elements of a page) into pictures; the platform's entry supplies it. `begin` is waited for before bytes are decoded. */
-export type PictureReader<Source> = (source: Source, begin?: () => Promise<void>) => Promise<Picture>;
+/** Turns whatever the caller gives (paths, URLs, elements of a page) into pictures; the platform's entry supplies it. */
+export type PictureReader<Source> = (source: Source, options?: ReadPictureOptions) => Promise<Picture>;
 
 export class Model<Source = unknown> {
   readonly info: ModelInfo;
@@ -95,14 +95,20 @@ export class Model<Source = unknown> {
   async detect(source: Source, options?: DetectOptions): Promise<Result>;
   async detect(source: Source | readonly Source[], options: DetectOptions = {}): Promise<Result | Result[]> {
     if (this.disposed) throw new DisposedError("the model");
-    if (Array.isArray(source))
-      return this.detectPictures(await readAll(source as readonly Source[], this.read), options);
+    // Told before the first picture is read.
+    resolveOptions(options, this.names.length);
+    const { maxPixels } = options;
+    if (Array.isArray(source)) {
+      const pictures = await readAll(source as readonly Source[], (item) => this.read(item, { maxPixels }));
+      return this.detectPictures(pictures, options);
+    }
     const turn = this.turns.take();
     try {
-      const picture = await this.read(source as Source, async () => {
+      const begin = async (): Promise<void> => {
         await turn.begin();
         if (this.disposed) throw new DisposedError("the model");
-      });
+      };
+      const picture = await this.read(source as Source, { maxPixels, begin });
       return (await this.detectPictures([picture], options))[0];
     } finally {
       turn.end();
@@ -125,6 +131,7 @@ export class Model<Source = unknown> {
     if (resolved.augment && this.task !== "detect") {
       resolved.onWarning(`augment is ignored: test-time augmentation is for detection, this is a ${this.task} model`);
     }
+    for (const { warnings = [] } of pictures) for (const warning of warnings) resolved.onWarning(warning);
     const plans = this.preprocessor.plan(
       pictures.map((picture) => picture.image),
       resolved,
@@ -159,7 +166,7 @@ export class Model<Source = unknown> {
    */
   stream(frames: AsyncIterable<Source> | Iterable<Source>, options: DetectOptions = {}): AsyncGenerator<Result> {
     return inOrder(frames, async (frame) => {
-      const picture = await this.read(frame);
+      const picture = await this.read(frame, options);
       return { result: this.detectPictures([picture], options).then(([result]) => result) };
     });
   }

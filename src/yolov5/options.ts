@@ -34,7 +34,12 @@ export interface DetectOptions {
   readonly square?: boolean | undefined;
   /** Most pictures in one forward pass of `detect([…])`. Default 1. */
   readonly batchSize?: number | undefined;
-  /** Called with sentences about settings that were adjusted (an imgsz that is no multiple of the stride). */
+  /** Largest number of pixels of a picture file. Default: what `load` was given, else 2^26 (decoding stays below 1 GB). */
+  readonly maxPixels?: number | undefined;
+  /**
+   * Called with sentences about settings that were adjusted (an imgsz that is no multiple of the stride) and about pictures
+   * that are used although a part of them is lost (truncated files).
+   */
   readonly onWarning?: ((message: string) => void) | undefined;
 }
 
@@ -81,6 +86,7 @@ export function resolveOptions(options: DetectOptions, classes: number): Resolve
       throw new OptionError(`classes: ${index} is no class of this model, which has 0 to ${classes - 1}`, { index });
     }
   }
+  if (options.maxPixels !== undefined) count(options.maxPixels, "maxPixels");
   return {
     imgsz: sizes && [sizes[0], sizes[1]],
     conf: fraction(options.conf ?? options.confThres ?? 0.25, "conf"),

@@ -15,8 +15,17 @@ export interface RawPicture {
   readonly time?: number | undefined;
 }
 
+export interface ReadPictureOptions {
+  /** Largest number of pixels that is accepted; default 2^26. */
+  readonly maxPixels?: number | undefined;
+  /** Waited for before bytes are decoded, and before a file is read. */
+  readonly begin?: (() => Promise<void>) | undefined;
+}
+
 export interface Picture {
   readonly image: RgbImage;
+  /** Sentences about a picture that is used although a part of it is lost. */
+  readonly warnings?: readonly string[] | undefined;
   readonly source?: string | undefined;
   /** Of a video: the frame's number, and its time in seconds. */
   readonly frame?: number | undefined;
@@ -91,21 +100,34 @@ function snapshot<T>(source: T): T {
 }
 
 /**
+ * The bytes of a picture file → picture.
+ * @param source what the picture is known by: path, URL, name.
+ * @throws ImageError.
+ */
+export async function decodePicture(
+  bytes: Uint8Array,
+  source: string | undefined,
+  { maxPixels }: ReadPictureOptions = {},
+): Promise<Picture> {
+  const warnings: string[] = [];
+  const image = await decodeImage(bytes, { path: source, maxPixels, onNote: (note) => warnings.push(note) });
+  return { image, source, ...(warnings.length === 0 ? {} : { warnings }) };
+}
+
+/**
  * Encoded bytes or raw pixels → picture; undefined for other kinds of sources. Their memory may be used again as soon as the
  * call has returned its promise.
- * @param begin waited for before bytes are decoded
  */
-export async function readPicture(source: unknown, begin?: () => Promise<void>): Promise<Picture | undefined> {
+export async function readPicture(source: unknown, options: ReadPictureOptions = {}): Promise<Picture | undefined> {
   if (source instanceof ArrayBuffer || source instanceof Uint8Array) {
     const bytes = source instanceof Uint8Array ? snapshot(source) : new Uint8Array(snapshot(source));
-    await begin?.();
-    return { image: await decodeImage(bytes) };
+    await options.begin?.();
+    return decodePicture(bytes, undefined, options);
   }
   if (typeof Blob !== "undefined" && source instanceof Blob) {
     const name = "name" in source && typeof source.name === "string" ? source.name : undefined;
-    await begin?.();
-    const bytes = new Uint8Array(await source.arrayBuffer());
-    return { image: await decodeImage(bytes, name === undefined ? {} : { path: name }), source: name };
+    await options.begin?.();
+    return decodePicture(new Uint8Array(await source.arrayBuffer()), name, options);
   }
   if (isRawPicture(source)) return { image: rawToRgb(source), frame: source.frame, time: source.time };
   return undefined;

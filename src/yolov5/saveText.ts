@@ -33,7 +33,7 @@ export function segmentationLines(result: DetectionResult<SegmentedDetection>, s
 }
 
 /** Lines `0.87 name`, the most probable first. */
-export function classificationLines(result: ClassificationResult): string[] {
+export function classificationLines(result: Pick<ClassificationResult, "top5">): string[] {
   return result.top5.map(({ name, confidence }) => `${formatF(confidence, 2)} ${printable(name)}`);
 }
 

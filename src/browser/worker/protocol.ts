@@ -43,7 +43,10 @@ export type Request =
   | {
       readonly type: "load";
       readonly sources: readonly WeightSource[];
-      readonly options: Pick<LoadOptions, "backend" | "half" | "tune" | "threads" | "cache" | "config" | "fitPictures">;
+      readonly options: Pick<
+        LoadOptions,
+        "backend" | "half" | "tune" | "threads" | "cache" | "config" | "fitPictures" | "maxPixels"
+      >;
     }
   /** Runs the network. With `keep` the prediction stays in the worker under the request's id until it is released. */
   | {

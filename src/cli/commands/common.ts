@@ -17,6 +17,8 @@ export type Start = (flags: Omit<CommonFlags, "backend"> & FileFlags, runner: Ru
 export const WEIGHTS_HELP =
   "path, URL, released name (yolov5n, downloaded once), codes (the embedded model) or random:yolov5s";
 
+export const MAX_PIXELS_HELP = "most pixels of a picture file; decoding takes up to 12 bytes each (default: 67108864)";
+
 /** Adds the common options, grouped last; `backend: false` for a command that has its own --backend. */
 export function addCommonOptions(command: Command, { backend: withBackend = true } = {}): Command {
   command.optionsGroup("Common:");

@@ -1,6 +1,7 @@
 /** A run of `yolov5 detect`: sources → pictures and videos → results → log lines and files. */
 
 import { EngineError, type ErrorCode } from "../../errors.js";
+import type { Font } from "../../image/index.js";
 import { VideoAddressError } from "../../node/downloadPicture.js";
 import type { Trail } from "../../tracking/index.js";
 import type { Result } from "../../yolov5/model.js";
@@ -65,7 +66,13 @@ export class DetectRun {
   /** Addresses whose servers turned out to send videos. */
   private readonly videoAddresses = new Set<SourceItem>();
 
-  constructor(flags: DetectFlags, output: Output, model: CliModel, items: readonly SourceItem[]) {
+  constructor(
+    flags: DetectFlags,
+    output: Output,
+    model: CliModel,
+    items: readonly SourceItem[],
+    font: Font | undefined,
+  ) {
     this.flags = flags;
     this.output = output;
     this.model = model;
@@ -89,6 +96,7 @@ export class DetectRun {
       lineThickness: flags.lineThickness,
       hideLabels: flags.hideLabels,
       hideConf: flags.hideConf,
+      font,
     });
     if (flags.augment && model.task !== "detect") output.warn("--augment is for detection models and ignored");
     if (flags.track && !following) output.warn("--track follows boxes and is ignored in classification");
@@ -210,6 +218,7 @@ export class DetectRun {
       return await readPicture(item.address ?? item.source, {
         signal: this.output.io.signal,
         onProgress: progress.onProgress,
+        maxPixels: this.flags.maxPixels,
       });
     } catch (error) {
       throwIfInterrupted(this.output.io.signal);

@@ -4,6 +4,7 @@ import {
   type Annotation,
   annotate,
   annotateLines,
+  drawableName,
   encodeJpeg,
   encodePng,
   type Font,
@@ -35,12 +36,16 @@ export function draw(image: RgbImage, result: Result, options: DrawOptions, trai
     ...(lineThickness === undefined ? {} : { lineThickness }),
     ...(font === undefined ? {} : { font }),
   };
-  if (result.task === "classify") return annotateLines(image, classificationLines(result), style);
+  const nameOf = (name: string, index: number): string => (font ? drawableName(font, name, index) : name);
+  if (result.task === "classify") {
+    const top5 = result.top5.map((score) => ({ ...score, name: nameOf(score.name, score.class) }));
+    return annotateLines(image, classificationLines({ top5 }), style);
+  }
   const annotations = result.detections.map(
     (detection): Annotation => ({
       xyxy: [detection.xmin, detection.ymin, detection.xmax, detection.ymax],
       color: paletteColor(detection.track ?? detection.class),
-      label: labelOf(detection, options.hideConf ?? false),
+      label: labelOf({ ...detection, name: nameOf(detection.name, detection.class) }, options.hideConf ?? false),
       ...(isSegmented(detection) ? { mask: maskOf(detection, image) } : {}),
     }),
   );
@@ -50,8 +55,10 @@ export function draw(image: RgbImage, result: Result, options: DrawOptions, trai
   return annotate(image, annotations, { ...style, lines });
 }
 
+type LabelParts = Pick<Detection, "name" | "confidence" | "track">;
+
 /** `#3 person 0.87`; without a track `person 0.87`. */
-function labelOf({ name, confidence, track }: Detection, hideConf: boolean): string {
+function labelOf({ name, confidence, track }: LabelParts, hideConf: boolean): string {
   return `${track === undefined ? "" : `#${track} `}${name}${hideConf ? "" : ` ${confidence.toFixed(2)}`}`;
 }
 

@@ -2,19 +2,19 @@
 
 import { readFile } from "node:fs/promises";
 import { ImageError } from "../../errors.js";
-import { decodeImage, type PictureFormat, sniff } from "../../image/index.js";
+import { type PictureFormat, sniff } from "../../image/index.js";
 import { isHttp, shownAddress } from "../../node/address.js";
 import type { OnProgress } from "../../node/download.js";
 import { downloadPicture, VideoAddressError } from "../../node/downloadPicture.js";
 import { isAnimatedGif } from "../../node/video/input.js";
-import type { Picture } from "../../yolov5/pictures.js";
+import { decodePicture, type Picture, type ReadPictureOptions } from "../../yolov5/pictures.js";
 
 export interface ReadPicture {
   readonly picture: Picture;
   readonly format: PictureFormat | undefined;
 }
 
-export interface ReadOptions {
+export interface ReadOptions extends ReadPictureOptions {
   readonly signal: AbortSignal;
   readonly onProgress?: OnProgress | undefined;
 }
@@ -29,10 +29,9 @@ export async function readPicture(source: string, options: ReadOptions): Promise
   const bytes = remote ? await downloadPicture(source, { signal, onProgress }) : await readBytes(source);
   // Of files this is known before.
   if (remote && isAnimatedGif(bytes)) throw new VideoAddressError(source, "an animated GIF");
-  const shown = shownAddress(source);
-  const image = await decodeImage(bytes, { path: shown });
+  const picture = await decodePicture(bytes, shownAddress(source), options);
   const sniffed = sniff(bytes);
-  return { picture: { image, source: shown }, format: sniffed.kind === "picture" ? sniffed.format : undefined };
+  return { picture, format: sniffed.kind === "picture" ? sniffed.format : undefined };
 }
 
 async function readBytes(path: string): Promise<Uint8Array> {

@@ -3,6 +3,7 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { EMBEDDED_MODEL } from "../../node/knownModels.js";
+import { openLabelFont } from "../../node/labelFont.js";
 import { packageRoot } from "../../node/packageRoot.js";
 import { checkRunFolder } from "../destinations.js";
 import { EXIT, UsageError } from "../errors.js";
@@ -27,7 +28,10 @@ export async function runDetect(flags: DetectFlags, output: Output): Promise<num
   const model = await loadModel(flags, output);
   try {
     describeModel(model, output);
-    return await new DetectRun(flags, output, model, items).run();
+    const font = flags.nosave
+      ? undefined
+      : await openLabelFont(model.names, { file: flags.font, onWarning: (text) => output.warn(text) });
+    return await new DetectRun(flags, output, model, items, font).run();
   } finally {
     model.dispose();
   }

@@ -127,7 +127,7 @@ export class Saver {
 
   private draw(image: RgbImage, result: Result, trails: readonly Trail[]): RgbImage {
     // Read once a run, which for a video is the difference of some milliseconds a frame.
-    this.font ??= loadFont();
+    this.font ??= this.options.font ?? loadFont();
     return draw(image, result, { ...this.options, font: this.font }, trails);
   }
 

@@ -86,7 +86,7 @@ export class VideoRun {
     const { output, flags, saver } = this.context;
     const { signal } = output.io;
     const onWarning = (text: string): void => output.warn(text);
-    const info = await probeVideo(this.input, { signal });
+    const info = await probeVideo(this.input, { signal, maxPixels: flags.maxPixels });
     this.info = info;
     const { live } = info;
     const stride = flags.vidStride;

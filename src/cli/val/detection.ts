@@ -87,6 +87,7 @@ async function readDataset(flags: ValFlags, model: CliModel, output: Output): Pr
         split: flags.task === "speed" ? "val" : flags.task,
         names: model.names,
         images: flags.images,
+        maxPixels: flags.maxPixels,
         signal,
         onWarning: (text) => output.warn(text),
         onProgress: bar.update,
