@@ -52,15 +52,15 @@ export class GraphLimits {
     }
     checkFilled(shape, name);
     const elements = elementCount(shape);
-    if (elements > MAX_ELEMENTS) {
-      throw new LimitError(
-        `graph: ${formatShape(shape)} is more than 16 GiB; use a smaller imgsz, batch or model (${name})`,
-        { name, shape },
-      );
-    }
     if (elements > VALUE_BASE + VALUE_FACTOR * this.inputElements) {
       throw new GraphError(
         `graph: ${formatShape(shape)} is more than ${VALUE_FACTOR} times the network's input; the file is damaged or hostile (${name})`,
+        { name, shape },
+      );
+    }
+    if (elements > MAX_ELEMENTS) {
+      throw new LimitError(
+        `graph: ${formatShape(shape)} is more than 16 GiB; use a smaller imgsz, batch or model (${name})`,
         { name, shape },
       );
     }

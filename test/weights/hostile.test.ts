@@ -12,7 +12,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { writeSafetensors } from "../../src/weights/index.js";
 import { REPOSITORY } from "../support/reference.js";
 import { call, conv, deep, dict, laughs, list, millionTuple, modelFile, shared } from "./hostileFiles.js";
-import { bytes, int, le, moduleOps, tensorOps, text } from "./support.js";
+import { bytes, checkpoint, int, le, moduleOps, tensorOps, text } from "./support.js";
 
 // Within the repository, so that the bundle finds its packages.
 const folder = mkdtempSync(join(REPOSITORY, "node_modules", ".hostile-"));
@@ -102,10 +102,7 @@ describe("a small file ends soon, in little memory, in a model or one sentence",
       () => withTop(`(${text("storage")}ctorch\nFloatStorage\n${laughs()}${text("cpu")}${int(1)}tQ`),
     ],
     ["a tensor's offset is a DAG", () => withTop(tensorOps("1", 2, 0, [2], [1]).replace(int(0), laughs()))],
-    [
-      "keys of a dictionary without a model are DAGs",
-      () => bytes(modelFile({ top: {} }).subarray(0, 0), legacy(`}(${laughs()}K\x01u`)),
-    ],
+    ["keys of a dictionary without a model are DAGs", () => checkpoint(`}(${laughs()}K\x01u.`)],
     ["the legacy protocol is a DAG", () => legacy(laughs())],
     ["the legacy protocol is nested deep", () => legacy(deep())],
     ["f is a DAG", () => modelFile({ layers: [moduleOps("torch.nn.ReLU", {}, {}, { f: laughs() })] })],
@@ -163,7 +160,11 @@ describe("a small file ends soon, in little memory, in a model or one sentence",
     ],
     [
       "__newobj__ of __newobj__",
-      () => withTop(many(20_000, call("copyreg", "__newobj__", `(${"ccopyreg\n__newobj__\n".repeat(500)}t`))),
+      () =>
+        withTop(
+          many(20_000, call("copyreg", "__newobj__", shared)),
+          `(${"ccopyreg\n__newobj__\n".repeat(500)}tr${le(200)}0`,
+        ),
     ],
     [
       "tensors with a shared shape of 65,536 numbers",
@@ -314,7 +315,7 @@ describe("what no real network has is refused in one sentence", () => {
     180_000,
   );
 
-  it("a transposed stride of 64 runs on wasm", () => {
+  it("a transposed stride of 32, whose phases mostly have no tap, runs on wasm", () => {
     open(modelFile({ layers: [conv([8, 8, 1, 1], { stride: int(32) }, transposed)] }), "wasm");
   }, 60_000);
 
@@ -322,7 +323,7 @@ describe("what no real network has is refused in one sentence", () => {
     ["depth", { depth_multiple: 1e300 }],
     ["width", { width_multiple: 1e300 }],
     ["anchors", { anchors: 1e9 }],
-  ])("a description with a %s beyond all bounds", (_, more) => {
+  ])("a description with %s beyond all bounds", (_, more) => {
     const description = {
       nc: 1,
       backbone: [[-1, 3, "Conv", [8, 1, 1]]],
