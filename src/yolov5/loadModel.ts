@@ -2,6 +2,7 @@
 
 import { EngineError } from "../errors.js";
 import type { Backend, ComputeDType, OnStage, TuneOptions } from "../runtime/backend.js";
+import { asFileError } from "../weights/budget.js";
 import { openCheckpoint } from "../weights/index.js";
 import type { Checkpoint, ModuleNode } from "../weights/types.js";
 import { architecture } from "./config/architectures.js";
@@ -38,7 +39,8 @@ export interface OpenedModel {
 function aboutFile<T>(path: string, work: () => T): T {
   try {
     return work();
-  } catch (error) {
+  } catch (cause) {
+    const error = asFileError(cause);
     if (error instanceof EngineError && !error.message.startsWith(path)) error.message = `${path}: ${error.message}`;
     throw error;
   }

@@ -1,7 +1,8 @@
 /** From an opened checkpoint to a module tree and the facts that a model states about itself. */
 
 import { CheckpointError } from "../errors.js";
-import { asPlainObject, collectStateDict, countParameters } from "../weights/index.js";
+import { describeValue, scalarNumber } from "../weights/describe.js";
+import { collectStateDict, countParameters } from "../weights/index.js";
 import type { Checkpoint, ModuleNode, PlainValue } from "../weights/types.js";
 import { architecture } from "./config/architectures.js";
 import { fittingArchitecture } from "./config/fittingArchitecture.js";
@@ -75,7 +76,8 @@ export function resolveModule(checkpoint: Checkpoint, options: ResolveOptions = 
       { path: options.path },
     );
   }
-  const eps = Number(extra.get("bn_eps") ?? Number.NaN);
+  const written = extra.get("bn_eps");
+  const eps = typeof written === "string" ? Number(written.slice(0, 32)) : (scalarNumber(written) ?? Number.NaN);
   const config =
     typeof options.config === "string" ? architecture(options.config) : parseModelConfig(descriptionOf(description));
   return synthesizeModule(config, stateDictSource(stateDict), {
@@ -112,12 +114,14 @@ export interface ModelInfo {
 }
 
 const NOTES = ["date", "epoch", "license", "version"];
+/** Characters of a note. */
+const MAX_NOTE = 1000;
 
 /** How a quantized file came about, in words. */
 function int8Note(facts: PlainValue | undefined): string | undefined {
-  if (typeof facts === "string") return facts;
+  if (typeof facts === "string") return describeValue(facts, MAX_NOTE);
   if (!(facts instanceof Map)) return undefined;
-  const of = (key: string): string => String(asPlainObject(facts.get(key) ?? null));
+  const of = (key: string): string => describeValue(facts.get(key), MAX_NOTE);
   return `${of("convolutions")} convolutions; calibration ${of("calibration")}, pictures ${of("images")}`;
 }
 
@@ -126,7 +130,7 @@ export function notesOf(checkpoint: Checkpoint): Record<string, string> {
   const notes: [string, string][] = [];
   for (const key of NOTES) {
     const value = checkpoint.extra.get(key);
-    if (value !== undefined && value !== null) notes.push([key, String(asPlainObject(value))]);
+    if (value !== undefined && value !== null) notes.push([key, describeValue(value, MAX_NOTE)]);
   }
   const int8 = int8Note(checkpoint.extra.get("int8"));
   if (int8 !== undefined) notes.push(["int8", int8]);

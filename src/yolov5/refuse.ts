@@ -4,6 +4,7 @@
  */
 
 import { CheckpointError } from "../errors.js";
+import { scalarNumber } from "../weights/describe.js";
 import { type Checkpoint, collectStateDict, type ModuleNode, walkModules } from "../weights/index.js";
 import { layersOf, sourcesOf } from "./graph/buildGraph.js";
 
@@ -150,7 +151,7 @@ function foreignModule(root: ModuleNode): string | undefined {
  */
 function foreignHead(module: ModuleNode, trainedOnLandmarks: boolean): string | undefined {
   if (module.type !== "Detect") return undefined;
-  if (module.children.has("m_kpt") || Number(module.attributes.get("nkpt") ?? 0) > 0) {
+  if (module.children.has("m_kpt") || (scalarNumber(module.attributes.get("nkpt")) ?? 0) > 0) {
     return "is a pose fork of YOLOv5 (yolo-pose), whose head predicts keypoints";
   }
   const classes = module.attributes.get("nc");

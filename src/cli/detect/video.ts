@@ -105,7 +105,10 @@ export class VideoRun {
     const reading = new AbortController();
     const stop = AbortSignal.any([signal, reading.signal]);
     try {
-      await this.runFrames(readFrames(this.input, info, { stride, onWarning, signal: stop }), total);
+      await this.runFrames(
+        readFrames(this.input, info, { stride, onWarning, signal: stop, maxPixels: flags.maxPixels }),
+        total,
+      );
     } finally {
       reading.abort();
       await this.finish();
