@@ -1,22 +1,26 @@
 /** What `model.detect` accepts in Node: paths, URLs, encoded bytes, raw pixels. */
 
 import { readFile } from "node:fs/promises";
-import { fileURLToPath } from "node:url";
 import { ImageError } from "../errors.js";
 import { decodeImage } from "../image/index.js";
 import { type Picture, type RawPicture, readPicture } from "../yolov5/pictures.js";
-import { download } from "./download.js";
+import { isHttp } from "./address.js";
+import { downloadPicture } from "./downloadPicture.js";
+import { bytesOfDataAddress, FILE_ADDRESS_ADVICE, nameOfAddress, pathOfFileAddress } from "./localAddress.js";
 
 export type PictureSource = string | URL | Uint8Array | ArrayBuffer | Blob | RawPicture;
 
 /** @throws ImageError, DownloadError naming the source. */
 export async function readPictureSource(source: PictureSource): Promise<Picture> {
-  if (source instanceof URL) {
-    return readPictureSource(source.protocol === "file:" ? fileURLToPath(source) : source.href);
-  }
+  if (source instanceof URL) return readPictureSource(source.href);
   if (typeof source === "string") {
-    const bytes = /^https?:\/\//.test(source) ? await download(source) : await readPictureFile(source);
-    return { image: await decodeImage(bytes, { path: source }), source };
+    if (/^file:\/\//i.test(source)) {
+      const path = pathOfFileAddress(source);
+      if (path === undefined) throw new ImageError(`${source}: ${FILE_ADDRESS_ADVICE}`, { source });
+      return readPictureSource(path);
+    }
+    const shown = nameOfAddress(source);
+    return { image: await decodeImage(await readBytes(source, shown), { path: shown }), source: shown };
   }
   const picture = await readPicture(source);
   if (!picture) {
@@ -25,6 +29,14 @@ export async function readPictureSource(source: PictureSource): Promise<Picture>
     );
   }
   return picture;
+}
+
+async function readBytes(source: string, shown: string): Promise<Uint8Array> {
+  if (isHttp(source)) return downloadPicture(source);
+  if (!/^data:/i.test(source)) return readPictureFile(source);
+  const bytes = await bytesOfDataAddress(source);
+  if (bytes) return bytes;
+  throw new ImageError(`${shown}: is no well-formed data address; give the picture's bytes`, { source: shown });
 }
 
 async function readPictureFile(path: string): Promise<Uint8Array> {

@@ -1,9 +1,9 @@
 /** What `--weights` and `load` accept, as opened models. */
 
 import { readFile, stat } from "node:fs/promises";
-import { fileURLToPath } from "node:url";
 import { CheckpointError, OptionError } from "../errors.js";
 import { type OpenedModel, openModel, randomModel } from "../yolov5/loadModel.js";
+import { isHttp, shownAddress } from "./address.js";
 import { download, type OnProgress } from "./download.js";
 import {
   EMBEDDED_MODEL,
@@ -12,6 +12,7 @@ import {
   knownModelName,
   readKnownModel,
 } from "./knownModels.js";
+import { bytesOfDataAddress, FILE_ADDRESS_ADVICE, nameOfAddress, pathOfFileAddress } from "./localAddress.js";
 
 /** Path, URL, known name, `random:yolov5s`, the embedded model's name, or the bytes themselves. */
 export type WeightSource = string | URL | Blob | ArrayBuffer | Uint8Array;
@@ -57,19 +58,30 @@ async function readWeightFile(path: string): Promise<Uint8Array> {
 
 /**
  * Opens weights of any kind.
- * @throws CheckpointError, DownloadError, OptionError: one line with the name, what it is, and the fix.
+ * @throws CheckpointError, DownloadError, OptionError: one line with the name, what it is, and the fix; the signal's reason
+ *   where it is aborted.
  */
 export async function openWeights(source: WeightSource, options: OpenWeightsOptions = {}): Promise<OpenedWeights> {
+  options.signal?.throwIfAborted();
   const open = (bytes: Uint8Array, path: string): OpenedWeights => ({
     opened: openModel(bytes, { path, config: options.config }),
     path,
   });
-  if (source instanceof URL && source.protocol === "file:") return openWeights(fileURLToPath(source), options);
   if (source instanceof URL) return openWeights(source.href, options);
   if (typeof source !== "string") {
     const bytes = source instanceof Blob ? await source.arrayBuffer() : source;
     const path = source instanceof Blob && "name" in source ? String(source.name) : "checkpoint";
     return open(bytes instanceof Uint8Array ? bytes : new Uint8Array(bytes), path);
+  }
+  if (/^file:\/\//i.test(source)) {
+    const path = pathOfFileAddress(source);
+    if (path === undefined) throw new CheckpointError(`${source}: ${FILE_ADDRESS_ADVICE}`, { source });
+    return openWeights(path, options);
+  }
+  if (/^data:/i.test(source)) {
+    const bytes = await bytesOfDataAddress(source);
+    if (bytes) return open(bytes, nameOfAddress(source));
+    throw new CheckpointError(`${nameOfAddress(source)}: is no well-formed data address; give the checkpoint's bytes`);
   }
   if (source.startsWith("random:")) {
     const [, name, seed = "0"] = source.split(":");
@@ -80,7 +92,7 @@ export async function openWeights(source: WeightSource, options: OpenWeightsOpti
     }
     return { opened: randomModel(name, Number(seed)), path: source };
   }
-  if (/^https?:\/\//.test(source)) return open(await download(source, options), source);
+  if (isHttp(source)) return open(await download(source, options), shownAddress(source));
   if (await fileExists(source)) return open(await readWeightFile(source), source);
   if (source === EMBEDDED_MODEL) return open(await readFile(embeddedModelPath()), `embedded:${EMBEDDED_MODEL}`);
   const known = knownModelName(source);

@@ -3,6 +3,7 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { EngineError, type ErrorCode } from "../../errors.js";
+import { VideoAddressError } from "../../node/downloadPicture.js";
 import { EMBEDDED_MODEL } from "../../node/knownModels.js";
 import { packageRoot } from "../../node/packageRoot.js";
 import type { Result } from "../../yolov5/model.js";
@@ -104,6 +105,8 @@ class DetectRun {
   private video: VideoRun | undefined;
   /** Why sources gave no picture. */
   private readonly errors = new Map<SourceItem, string>();
+  /** Addresses whose servers turned out to send videos. */
+  private readonly videoAddresses = new Set<SourceItem>();
   private done = 0;
   private failed = 0;
 
@@ -191,7 +194,7 @@ class DetectRun {
     try {
       const take = (result: Result): void => this.take(result);
       const context = { flags, output, model, options, saver, follower, take };
-      this.video = new VideoRun(context, item.source, [index + 1, this.items.length]);
+      this.video = new VideoRun(context, item.address ?? item.source, [index + 1, this.items.length]);
       await this.video.run();
     } catch (error) {
       if (isFatal(error)) throw error;
@@ -231,6 +234,7 @@ class DetectRun {
       const entry = read[i];
       const result = entry && results?.[next++];
       if (result) await this.keep(item.source, entry, result, start + i + 1);
+      else if (this.videoAddresses.has(item)) await this.runVideo(item, start + i);
       else await this.fail(item.source, this.errors.get(item) ?? "not read");
     }
   }
@@ -243,10 +247,14 @@ class DetectRun {
     }
     const progress = new DownloadProgress(this.output, false);
     try {
-      return await readPicture(item.source, { signal: this.output.io.signal, onProgress: progress.onProgress });
+      return await readPicture(item.address ?? item.source, {
+        signal: this.output.io.signal,
+        onProgress: progress.onProgress,
+      });
     } catch (error) {
       throwIfInterrupted(this.output.io.signal);
-      this.errors.set(item, errorLine(error));
+      if (error instanceof VideoAddressError) this.videoAddresses.add(item);
+      else this.errors.set(item, errorLine(error));
       return undefined;
     } finally {
       progress.stop();

@@ -4,7 +4,6 @@ import { appendFile, mkdir, readdir } from "node:fs/promises";
 import { basename, extname, join } from "node:path";
 import { encodeJpeg, type Font, loadFont, type PictureFormat, type RgbImage } from "../../image/index.js";
 import { writeAtomically } from "../../node/download.js";
-import type { VideoInput } from "../../node/video/input.js";
 import { VideoWriter, type VideoWriterOptions } from "../../node/video/writeVideo.js";
 import type { Trail } from "../../tracking/index.js";
 import { roundHalfEven } from "../../yolov5/boxes.js";
@@ -77,7 +76,7 @@ export class Saver {
    * Nothing, where the options ask for nothing.
    */
   async openVideo(
-    { source, live }: Pick<VideoInput, "source" | "live">,
+    { source, live }: { readonly source: string; readonly live: boolean },
     video: VideoWriterOptions,
   ): Promise<VideoSaver | undefined> {
     const { options } = this;

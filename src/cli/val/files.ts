@@ -2,6 +2,7 @@
 
 import { join } from "node:path";
 import type { Evaluation, PictureOutcome } from "../../eval/evaluate.js";
+import { shownAddress } from "../../node/address.js";
 import { EMBEDDED_MODEL } from "../../node/knownModels.js";
 import { makeRunFolder } from "../detect/runFolder.js";
 import type { Output } from "../output.js";
@@ -60,7 +61,7 @@ export class RunFiles {
     const { flags } = this;
     const { project, names, categoryIds } = this.options;
     const folder = await makeRunFolder(flags.project ?? project, flags.name, flags.existOk ?? false);
-    const weights = flags.weights?.[0] ?? EMBEDDED_MODEL;
+    const weights = shownAddress(flags.weights?.[0] ?? EMBEDDED_MODEL);
     return {
       folder,
       labels: flags.saveTxt ? new LabelWriter(folder, flags.saveConf ?? false) : undefined,

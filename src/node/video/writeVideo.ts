@@ -8,6 +8,7 @@ import type { Readable, Writable } from "node:stream";
 import { VideoError } from "../../errors.js";
 import type { RgbImage } from "../../image/index.js";
 import { askTool, plainComplaint, startError, startTool } from "./ffmpeg.js";
+import { hasLargeFrames } from "./probe.js";
 
 export interface VideoWriterOptions {
   readonly width: number;
@@ -147,13 +148,17 @@ function encodeArguments(
   [name, ...settings]: readonly string[],
 ): string[] {
   // H.264 with 4:2:0 needs even sides. The colours are told to the player, which else guesses by the size.
-  const filters = ["pad=ceil(iw/2)*2:ceil(ih/2)*2", "scale=out_color_matrix=bt709:out_range=tv", "format=yuv420p"];
+  const pad = width % 2 === 1 || height % 2 === 1 ? ["pad=ceil(iw/2)*2:ceil(ih/2)*2"] : [];
+  const filters = [...pad, "scale=out_color_matrix=bt709:out_range=tv", "format=yuv420p"];
   const colours = ["-colorspace", "bt709", "-color_primaries", "bt709", "-color_trc", "bt709", "-color_range", "tv"];
   return [
     ...["-hide_banner", "-loglevel", "error", "-y"],
     ...(live ? ["-use_wallclock_as_timestamps", "1"] : []),
     ...["-f", "rawvideo", "-pix_fmt", "rgb24", "-video_size", `${width}x${height}`, "-framerate", rate, "-i", "pipe:0"],
     ...["-an", "-vf", filters.join(","), "-r", rate, "-c:v", name, ...settings, ...colours],
+    // Encoders keep dozens of frames back, to look ahead and for each of their threads.
+    ...(hasLargeFrames({ width, height }) ? ["-threads", "1"] : []),
+    ...(hasLargeFrames({ width, height }) && name === "libx264" ? ["-tune", "zerolatency"] : []),
     ...["-movflags", "+faststart", "-f", "mp4", `file:${part}`],
   ];
 }
