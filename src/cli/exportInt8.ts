@@ -3,6 +3,7 @@
 import { extname } from "node:path";
 import { type QuantizationFacts, type QuantizedModule, quantizeMember } from "../compress/quantize/index.js";
 import type { RgbImage } from "../image/index.js";
+import { assertPictures } from "../eval/assertPictures.js";
 import { openBackend } from "../node/backends.js";
 import { kindOf, picturesBelow, picturesOfList } from "../node/datasets/files.js";
 import { createMember, type OpenedModel } from "../yolov5/loadModel.js";
@@ -55,14 +56,19 @@ async function quantizeOn(
   output: Output,
 ): Promise<QuantizedModule> {
   const { signal } = output.io;
+  const reasons: string[] = [];
   async function* images(): AsyncGenerator<RgbImage> {
     for (const source of pictures) {
       const image = await readPicture(source, { signal }).then(
         ({ picture }) => picture.image,
-        (error: unknown) => output.warn(`${errorLine(error)}; it is left out`),
+        (error: unknown) => {
+          reasons.push(errorLine(error));
+          output.warn(`${errorLine(error)}; it is left out`);
+        },
       );
       if (image) yield image;
     }
+    if (!signal.aborted) assertPictures(pictures.length - reasons.length, reasons, `--data ${flags.data}`);
   }
   const { calibration: method = "percentile", percentile } = flags;
   output.line(`Calibrating on ${pictures.length} pictures (${method}, ${member.network.backend.name}) …`);

@@ -5,6 +5,7 @@ import type { RgbImage } from "../image/types.js";
 import { softmax } from "../yolov5/classify.js";
 import { classifyTransform } from "../yolov5/classifyTransform.js";
 import type { Speed } from "../yolov5/results.js";
+import { assertPictures } from "./assertPictures.js";
 import type { ClassifiedSample } from "./dataset/types.js";
 import type { EvaluationModel } from "./model.js";
 
@@ -44,7 +45,10 @@ interface Tally {
   top5: number;
 }
 
-/** @throws OptionError for a model of another task; what the backend throws. Unreadable pictures are in `failed`. */
+/**
+ * Unreadable pictures are in `failed`.
+ * @throws OptionError for a model of another task; DatasetError where no picture can be read; what the backend throws.
+ */
 export async function evaluateClassification(
   model: EvaluationModel,
   samples: readonly ClassifiedSample[],
@@ -90,6 +94,10 @@ export async function evaluateClassification(
     // Ctrl-C and progress are events: a backend that never waits would keep them out.
     await new Promise((resolve) => setTimeout(resolve, 0));
   }
+  assertPictures(
+    samples.length - failed.length,
+    failed.map(({ error }) => error.message),
+  );
   const each = Math.max(seen, 1);
   return {
     ...accuracyOf([...tallies.values()]),

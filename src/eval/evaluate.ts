@@ -15,6 +15,7 @@ import { type Candidate, suppressRows } from "../yolov5/nms.js";
 import { checkImageSize } from "../yolov5/options.js";
 import type { Speed } from "../yolov5/results.js";
 import { assertClasses } from "./assertClasses.js";
+import { assertPictures } from "./assertPictures.js";
 import { ConfusionMatrix } from "./confusionMatrix.js";
 import type { DetectionDataset, GroundTruth, Sample } from "./dataset/types.js";
 import { labelMasks, maskIou, predictedMasks } from "./masks.js";
@@ -93,7 +94,7 @@ interface Loaded extends Planned {
 
 /**
  * Measures a detection or segmentation model.
- * @throws DatasetError for labels of classes that the model does not have; OptionError for options that make no sense;
+ * @throws DatasetError for labels of classes that the model does not have, and where no picture is left to measure on; OptionError for options that make no sense;
  *   what the backend throws. Pictures that cannot be read are left out and reported in `failed`.
  */
 export async function evaluate(
@@ -105,8 +106,14 @@ export async function evaluate(
     throw new OptionError("evaluate: a classification model has no boxes; use evaluateClassification", {});
   }
   assertClasses(model, dataset, options.singleClass ?? false);
+  const excluded = dataset.excluded.map(({ reason }) => reason);
+  assertPictures(dataset.samples.length, excluded, dataset.name);
   const run = new EvaluationRun(model, options);
-  return run.over(plan(dataset.samples, model.info.stride, options));
+  const evaluation = await run.over(plan(dataset.samples, model.info.stride, options));
+  const { failed } = evaluation;
+  const unread = failed.map(({ error }) => error.message);
+  assertPictures(dataset.samples.length - failed.length, [...excluded, ...unread], dataset.name);
+  return evaluation;
 }
 
 /** The pictures in the protocol's order, each with its input's size. */

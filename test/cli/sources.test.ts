@@ -75,7 +75,7 @@ function gif(pictures: number): Uint8Array {
 
 test("globs, also through subfolders, sorted", async () => {
   expect((await expand(path("photos", "*.jpg"))).paths).toEqual(["photos/b.jpg"]);
-  expect((await expand(path("photos", "**", "*.{jpg,png}"))).paths).toEqual([
+  expect((await expand(path("photos", "**", "*.[jp][pn]g"))).paths).toEqual([
     "photos/b.jpg",
     "photos/deep/c.jpg",
     "photos/deep/er/d.png",

@@ -2,6 +2,7 @@
 
 import { basename } from "node:path";
 import { spread } from "../../compress/calibration/pictures.js";
+import { assertPictures } from "../../eval/assertPictures.js";
 import type { DetectionDataset } from "../../eval/dataset/types.js";
 import type { Evaluation, PictureOutcome } from "../../eval/evaluate.js";
 import { type MosaicTiles, mosaicTiles } from "../../eval/plots/mosaic.js";
@@ -192,10 +193,13 @@ class CompressRun {
     const bar = openSteps(output, "reading labels");
     const { task: split, images } = flags;
     const onWarning = (text: string): void => output.warn(text);
-    return interruptible(
+    const dataset = await interruptible(
       signal,
       openDataset(data, { split, names, images, signal, onWarning, onProgress: bar.update }),
     ).finally(() => bar.stop());
+    const reasons = dataset.excluded.map(({ reason }) => reason);
+    assertPictures(dataset.samples.length, reasons, dataset.name);
+    return dataset;
   }
 }
 

@@ -1,8 +1,9 @@
 /** `--source` → pictures and videos, in detect.py's order: files, folders, globs, URLs, cameras, list files. */
 
 import { readdir, readFile, stat } from "node:fs/promises";
-import { dirname, extname, isAbsolute, join } from "node:path";
+import { dirname, extname, join } from "node:path";
 import { isHttp } from "../../node/address.js";
+import { globFiles, isGlob } from "../../node/glob.js";
 import { FILE_ADDRESS_ADVICE, pathOfFileAddress } from "../../node/localAddress.js";
 import { isVideo } from "../../node/video/fileKind.js";
 import { isCamera, isStreamAddress, VIDEO_ENDINGS } from "../../node/video/input.js";
@@ -56,7 +57,7 @@ async function expand(source: string, options: ExpandOptions, listsAllowed: bool
   if (found.code !== "ENOENT" && found.code !== "ENOTDIR") {
     return [{ source, error: `${source}: cannot be read (${found.code}); check its permissions` }];
   }
-  if (/[*?[\]{}]/.test(source)) return fromGlob(source);
+  if (isGlob(source)) return fromGlob(source);
   if (isCamera(source)) return [{ source, video: true }];
   if (source === "screen" || source.startsWith("screen ")) {
     return [{ source, error: `${source}: the screen is not read; record it with ffmpeg and give the file` }];
@@ -86,9 +87,7 @@ async function fromFolder(source: string): Promise<SourceItem[]> {
 }
 
 async function fromGlob(source: string): Promise<SourceItem[]> {
-  const { glob } = await import("tinyglobby");
-  const pattern = process.platform === "win32" ? source.replaceAll("\\", "/") : source;
-  const paths = await glob(pattern, { absolute: isAbsolute(source), onlyFiles: true, expandDirectories: false });
+  const paths = await globFiles(source);
   if (paths.length === 0) return [{ source, error: `${source}: matches no files` }];
   return mediaAmong(source, paths.sort(byName));
 }

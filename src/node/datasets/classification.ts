@@ -6,8 +6,11 @@ import { DatasetError } from "../../errors.js";
 import type { Split } from "../../eval/dataset/dataYaml.js";
 import type { ClassifiedSample } from "../../eval/dataset/types.js";
 import { decodeImage } from "../../image/index.js";
-import { byName, kindOf, picturesBelow } from "./files.js";
+import { byName, isPicture, kindOf, picturesBelow } from "./files.js";
 import type { ReadOptions } from "./yolo.js";
+
+/** torchvision's ImageFolder takes these too. */
+const isClassPicture = (name: string): boolean => isPicture(name) || /\.(ppm|pgm)$/i.test(name);
 
 /**
  * @param root holds `<split>/<class>/<pictures>`, or the class folders themselves.
@@ -21,11 +24,11 @@ export async function openClassificationDataset(
   options: Pick<ReadOptions, "maxPixels" | "onWarning"> = {},
 ): Promise<ClassifiedSample[]> {
   const folder = await splitFolder(root, split);
-  const entries = await readdir(folder, { withFileTypes: true });
-  const folders = entries
-    .filter((entry) => entry.isDirectory() && !entry.name.startsWith("."))
-    .map(({ name }) => name)
-    .sort(byName);
+  const folders: string[] = [];
+  for (const name of await readdir(folder)) {
+    if (!name.startsWith(".") && (await kindOf(join(folder, name))) === "folder") folders.push(name);
+  }
+  folders.sort(byName);
   if (folders.length === 0) {
     throw new DatasetError(
       `${folder}: holds no folders; a classification data set has a folder a class: ${split}/<class>/<pictures>`,
@@ -37,7 +40,7 @@ export async function openClassificationDataset(
   const classOf = classesOf(folders, names, folder);
   const samples: ClassifiedSample[] = [];
   for (const name of folders) {
-    for (const path of await picturesBelow(join(folder, name))) {
+    for (const path of await picturesBelow(join(folder, name), isClassPicture)) {
       samples.push({
         name: path,
         class: classOf.get(name) ?? 0,

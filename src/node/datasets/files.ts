@@ -1,6 +1,6 @@
 /** Finding the pictures of a data set, and the label file of each. */
 
-import { readdir, readFile, stat } from "node:fs/promises";
+import { readdir, readFile, realpath, stat } from "node:fs/promises";
 import { dirname, extname, isAbsolute, join, resolve, sep } from "node:path";
 import { DatasetError } from "../../errors.js";
 
@@ -18,13 +18,28 @@ export async function kindOf(path: string): Promise<"file" | "folder" | undefine
   );
 }
 
-/** All pictures below a folder. */
-export async function picturesBelow(folder: string): Promise<string[]> {
-  const entries = await readdir(folder, { recursive: true, withFileTypes: true });
-  return entries
-    .filter((entry) => !entry.isDirectory() && !entry.name.startsWith(".") && isPicture(entry.name))
-    .map((entry) => join(entry.parentPath, entry.name))
-    .sort(byName);
+/**
+ * All pictures below a folder, sorted by name, as Python's recursive glob finds them: hidden files and folders are
+ * passed over and links are followed, but never into a folder that the link lies in.
+ * @param accepts whether a file of this name is a picture.
+ */
+export async function picturesBelow(folder: string, accepts = isPicture): Promise<string[]> {
+  return (await walk(folder, accepts, [])).sort(byName);
+}
+
+async function walk(folder: string, accepts: (name: string) => boolean, above: readonly string[]): Promise<string[]> {
+  const real = await realpath(folder);
+  if (above.includes(real)) return [];
+  const found: string[] = [];
+  for (const name of await readdir(folder)) {
+    if (name.startsWith(".")) continue;
+    const path = join(folder, name);
+    const stats = await stat(path).catch(() => undefined);
+    if (stats?.isDirectory()) found.push(...(await walk(path, accepts, [...above, real])));
+    // Pipes and devices never end. A broken link is told when its turn comes.
+    else if ((stats === undefined || stats.isFile()) && accepts(name)) found.push(path);
+  }
+  return found;
 }
 
 /** The pictures that a list file names, one a line: absolute, beside the list (`./…`), or relative to where we are. */
