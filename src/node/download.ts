@@ -3,10 +3,10 @@
 import { createHash } from "node:crypto";
 import { mkdir, rename, rm, writeFile } from "node:fs/promises";
 import { dirname } from "node:path";
+import type { OnProgress } from "../api/loadOptions.js";
 import { DownloadError } from "../errors.js";
 
-/** Bytes so far, and of the whole where the server says. */
-export type OnProgress = (progress: { readonly loaded: number; readonly total: number | undefined }) => void;
+export type { OnProgress };
 
 export interface DownloadOptions {
   readonly onProgress?: OnProgress | undefined;

@@ -2,12 +2,11 @@
 
 import { readFile } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
+import type { PictureSource } from "../api/sources.js";
 import { ImageError } from "../errors.js";
 import { decodeImage } from "../image/index.js";
-import { type Picture, type RawPicture, readPicture } from "../yolov5/pictures.js";
+import { type Picture, readPicture } from "../yolov5/pictures.js";
 import { download } from "./download.js";
-
-export type PictureSource = string | URL | Uint8Array | ArrayBuffer | Blob | RawPicture;
 
 /** @throws ImageError, DownloadError naming the source. */
 export async function readPictureSource(source: PictureSource): Promise<Picture> {

@@ -2,19 +2,12 @@
 
 import { readFile, stat } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
+import { EMBEDDED_MODEL } from "../api/names.js";
+import type { WeightSource } from "../api/sources.js";
 import { CheckpointError, OptionError } from "../errors.js";
 import { type OpenedModel, openModel, randomModel } from "../yolov5/loadModel.js";
 import { download, type OnProgress } from "./download.js";
-import {
-  EMBEDDED_MODEL,
-  embeddedModelPath,
-  type KnownModelOptions,
-  knownModelName,
-  readKnownModel,
-} from "./knownModels.js";
-
-/** Path, URL, known name, `random:yolov5s`, the embedded model's name, or the bytes themselves. */
-export type WeightSource = string | URL | Blob | ArrayBuffer | Uint8Array;
+import { embeddedModelPath, type KnownModelOptions, knownModelName, readKnownModel } from "./knownModels.js";
 
 export interface OpenWeightsOptions extends KnownModelOptions {
   readonly onProgress?: OnProgress | undefined;

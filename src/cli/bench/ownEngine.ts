@@ -3,10 +3,10 @@
 import { readFile } from "node:fs/promises";
 import { NumericError } from "../../errors.js";
 import type { RgbImage } from "../../image/index.js";
-import { type BackendChoice, openBackend } from "../../node/backends.js";
+import { openBackend } from "../../node/backends.js";
 import { openWeights } from "../../node/weightSource.js";
 import { optimize } from "../../ops/index.js";
-import type { BackendName } from "../../runtime/backend.js";
+import type { BackendChoice, BackendName } from "../../runtime/backend.js";
 import type { HostTensor } from "../../tensor/index.js";
 import type { Size } from "../../yolov5/boxes.js";
 import { computeDTypeFor, createMember, type OpenedModel, openModel } from "../../yolov5/loadModel.js";

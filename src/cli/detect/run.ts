@@ -3,7 +3,7 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { EngineError, type ErrorCode } from "../../errors.js";
-import { EMBEDDED_MODEL } from "../../node/knownModels.js";
+import { EMBEDDED_MODEL } from "../../api/names.js";
 import { packageRoot } from "../../node/packageRoot.js";
 import type { Result } from "../../yolov5/model.js";
 import { checkImageSize, type DetectOptions, resolveOptions } from "../../yolov5/options.js";

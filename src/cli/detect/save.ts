@@ -9,7 +9,7 @@ import { VideoWriter, type VideoWriterOptions } from "../../node/video/writeVide
 import type { Trail } from "../../tracking/index.js";
 import { roundHalfEven } from "../../yolov5/boxes.js";
 import type { Result } from "../../yolov5/model.js";
-import type { Detection, DetectionResult, SegmentedDetection } from "../../yolov5/results.js";
+import type { Detection, DetectionResult, SegmentationResult } from "../../yolov5/results.js";
 import { classificationLines, detectionLines, segmentationLines } from "../../yolov5/saveText.js";
 import { type DrawOptions, draw, encode } from "./draw.js";
 import { makeRunFolder } from "./runFolder.js";
@@ -139,7 +139,12 @@ export class Saver {
     if (lines.length > 0) await appendFile(join(labels, `${stem}.txt`), `${lines.join("\n")}\n`);
   }
 
-  private async saveCrops(folder: string, stem: string, image: RgbImage, result: DetectionResult): Promise<void> {
+  private async saveCrops(
+    folder: string,
+    stem: string,
+    image: RgbImage,
+    result: DetectionResult | SegmentationResult,
+  ): Promise<void> {
     // The lowest confidence first, as detect.py numbers them.
     for (const detection of result.detections.toReversed()) {
       const crop = cropOf(image, detection);
@@ -155,7 +160,7 @@ export class Saver {
 /** The label lines of a result, after its task. */
 function linesOf(result: Result, saveConf: boolean): string[] {
   if (result.task === "classify") return classificationLines(result);
-  if (result.task === "segment") return segmentationLines(result as DetectionResult<SegmentedDetection>, saveConf);
+  if (result.task === "segment") return segmentationLines(result, saveConf);
   return detectionLines(result, saveConf);
 }
 

@@ -2,7 +2,7 @@
 
 import { join } from "node:path";
 import type { Evaluation, PictureOutcome } from "../../eval/evaluate.js";
-import { EMBEDDED_MODEL } from "../../node/knownModels.js";
+import { EMBEDDED_MODEL } from "../../api/names.js";
 import { makeRunFolder } from "../detect/runFolder.js";
 import type { Output } from "../output.js";
 import type { ValFlags } from "./flags.js";
