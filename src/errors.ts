@@ -20,7 +20,8 @@ export type ErrorCode =
   | "DATASET"
   | "OPTION"
   | "VIDEO"
-  | "NUMERIC";
+  | "NUMERIC"
+  | "OUTPUT";
 
 /** Written out, because minifiers rename classes. */
 const NAMES: Readonly<Record<ErrorCode, string>> = {
@@ -40,6 +41,7 @@ const NAMES: Readonly<Record<ErrorCode, string>> = {
   OPTION: "OptionError",
   VIDEO: "VideoError",
   NUMERIC: "NumericError",
+  OUTPUT: "OutputError",
 };
 
 /** Base of all errors that this engine throws on purpose. `details` holds the values that the message names. */
@@ -167,6 +169,13 @@ export class OptionError extends EngineError {
 export class VideoError extends EngineError {
   constructor(message: string, details?: Details, options?: { cause?: unknown }) {
     super("VIDEO", message, details, options);
+  }
+}
+
+/** A result that cannot be written: which file, why, and what to do. */
+export class OutputError extends EngineError {
+  constructor(message: string, details?: Details, options?: { cause?: unknown }) {
+    super("OUTPUT", message, details, options);
   }
 }
 

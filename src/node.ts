@@ -6,8 +6,9 @@ import type { PictureSource, WeightSource } from "./api/sources.js";
 import { openBackend } from "./node/backends.js";
 import { readPictureSource } from "./node/pictureSource.js";
 import { type OpenedWeights, openWeights } from "./node/weightSource.js";
+import type { Backend } from "./runtime/backend.js";
 import { computeDTypeFor, createMember } from "./yolov5/loadModel.js";
-import { Model } from "./yolov5/model.js";
+import { type Member, Model, type PictureReader } from "./yolov5/model.js";
 
 export * from "./api/browserOnly.js";
 export * from "./common.js";
@@ -24,7 +25,8 @@ export { VideoWriter, type VideoWriterOptions } from "./node/video/writeVideo.js
 /**
  * Loads a model, or several as an ensemble.
  * @param source path, URL, `yolov5n` (downloaded once), `random:yolov5s`, bytes; default the embedded model.
- * @throws CheckpointError, DownloadError: what the file is and what to do; DeviceError: no such backend here.
+ * @throws CheckpointError, DownloadError: what the file is and what to do; DeviceError: no such backend here; the reason of
+ *   `signal`.
  * @example
  * const model = await load("yolov5n.pt");
  * const { detections } = await model.detect("bus.jpg");
@@ -34,27 +36,36 @@ export async function load(
   options: LoadOptions = {},
 ): Promise<Model<PictureSource>> {
   const sources: readonly WeightSource[] = Array.isArray(source) ? source : [source as WeightSource];
-  const weights: OpenedWeights[] = [];
-  for (const item of sources) {
-    const { onProgress, signal, config } = options;
-    weights.push(await openWeights(item, { onProgress, signal, config, onWarning: options.onNote }));
-  }
-  const backend = await openBackend(options.backend ?? "auto", {
-    onNote: options.onNote,
-    threads: options.threads,
-  });
+  const { signal } = options;
+  let backend: Backend | undefined;
   try {
-    const members = weights.map(({ opened, path }) =>
-      createMember(opened, backend, {
-        path,
-        dtype: computeDTypeFor(opened, backend, options),
-        tune: options.tune === true ? {} : options.tune || undefined,
-        onNote: options.onNote,
-      }),
-    );
-    return new Model(members, backend, readPictureSource);
+    const weights: OpenedWeights[] = [];
+    for (const item of sources) {
+      signal?.throwIfAborted();
+      const { onProgress, onNote: onWarning, config } = options;
+      weights.push(await openWeights(item, { onProgress, signal, config, onWarning }));
+    }
+    signal?.throwIfAborted();
+    backend = await openBackend(options.backend ?? "auto", { onNote: options.onNote, threads: options.threads });
+    signal?.throwIfAborted();
+    const read: PictureReader<PictureSource> = (item, { maxPixels = options.maxPixels, begin } = {}) =>
+      readPictureSource(item, { maxPixels, begin });
+    return new Model(createMembers(weights, backend, options), backend, read);
   } catch (error) {
-    backend.dispose();
+    backend?.dispose();
+    // What failed because of the abort is no news.
+    signal?.throwIfAborted();
     throw error;
   }
+}
+
+function createMembers(weights: readonly OpenedWeights[], backend: Backend, options: LoadOptions): Member[] {
+  return weights.map(({ opened, path }) =>
+    createMember(opened, backend, {
+      path,
+      dtype: computeDTypeFor(opened, backend, options),
+      tune: options.tune === true ? {} : options.tune || undefined,
+      onNote: options.onNote,
+    }),
+  );
 }

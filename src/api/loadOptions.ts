@@ -27,6 +27,8 @@ export interface LoadOptions {
   readonly onNote?: ((note: string) => void) | undefined;
   /** Model description (yaml content) for a state dict that carries none. */
   readonly config?: unknown;
+  /** Largest number of pixels of picture files that `detect` reads. Default 2^26. */
+  readonly maxPixels?: number | undefined;
   /** Ends the loading; the promise rejects with the signal's reason. */
   readonly signal?: AbortSignal | undefined;
   /**

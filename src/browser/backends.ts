@@ -81,7 +81,8 @@ async function openWasm(options: BackendOptions): Promise<Backend> {
       { cause: error },
     );
   }
-  return createWasmBackend(options.threads === undefined ? {} : { threads: options.threads });
+  const { threads, onNote } = options;
+  return createWasmBackend(threads === undefined ? {} : { threads, onNote });
 }
 
 /** WebGL2 through gpu.js, in chunks that only this loads. Not in the worker, whose one file goes without. */

@@ -6,6 +6,7 @@ import { OptionError } from "../errors.js";
 import type { Backend } from "../runtime/backend.js";
 import { computeDTypeFor, createMember, type OpenedModel, openModel } from "../yolov5/loadModel.js";
 import { Model } from "../yolov5/model.js";
+import type { ReadPictureOptions } from "../yolov5/pictures.js";
 import { openBackend, openGpujsElseWasm } from "./backends.js";
 import { fetchBytes } from "./download.js";
 import { readPictureSource } from "./pictureSource.js";
@@ -51,7 +52,8 @@ function onBackend(opened: readonly Opened[], backend: Backend, options: LoadOpt
         onNote: options.onNote,
       }),
     );
-    const read = (source: PictureSource) => readPictureSource(source, backend.fitsPictures === true);
+    const read = (source: PictureSource, { maxPixels = options.maxPixels, begin }: ReadPictureOptions = {}) =>
+      readPictureSource(source, backend.fitsPictures === true, { maxPixels, begin });
     return new Model(members, backend, read);
   } catch (error) {
     backend.dispose();

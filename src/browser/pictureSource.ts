@@ -2,8 +2,8 @@
 
 import type { PictureSource } from "../api/sources.js";
 import { ImageError } from "../errors.js";
-import { decodeImage, type RgbImage } from "../image/index.js";
-import { type Picture, rawToRgb, readPicture } from "../yolov5/pictures.js";
+import type { RgbImage } from "../image/index.js";
+import { decodePicture, type Picture, type ReadPictureOptions, rawToRgb, readPicture } from "../yolov5/pictures.js";
 import { fetchBytes } from "./download.js";
 
 /** `DrawableSource` as this browser has it. */
@@ -11,14 +11,21 @@ type Drawable = ImageBitmap | HTMLCanvasElement | OffscreenCanvas | HTMLImageEle
 
 /**
  * @param inPlace leave what is drawn in graphics memory where this browser can; the picture must then be closed
+ * @param begin waited for before bytes are decoded
  * @throws ImageError, DownloadError naming the source.
  */
-export async function readPictureSource(source: PictureSource, inPlace = false): Promise<Picture> {
+export async function readPictureSource(
+  source: PictureSource,
+  inPlace = false,
+  options: ReadPictureOptions = {},
+): Promise<Picture> {
   if (typeof source === "string" || source instanceof URL) {
     const url = String(source);
-    return { image: await decodeImage(await fetchBytes(url), { path: url }), source: url };
+    const bytes = await fetchBytes(url);
+    await options.begin?.();
+    return decodePicture(bytes, url, options);
   }
-  const picture = await readPicture(source);
+  const picture = await readPicture(source, options);
   if (picture) return picture;
   const drawable = source as Drawable;
   const [width, height] = sizeOf(drawable);

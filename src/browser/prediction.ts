@@ -74,7 +74,7 @@ export class Prediction {
   /** Raw outputs, as `model.forward` gives them. */
   readonly outputs: readonly HostTensor[];
   private readonly info: ModelInfo;
-  private readonly picture: { readonly width: number; readonly height: number; readonly source: string | undefined };
+  private readonly picture: Pick<ResultFacts, "width" | "height" | "source" | "warnings">;
   private readonly input: readonly number[];
 
   constructor(
@@ -85,7 +85,8 @@ export class Prediction {
     speed: { preprocess: number; inference: number },
   ) {
     this.info = info;
-    this.picture = { width: picture.image.width, height: picture.image.height, source: picture.source };
+    const { image, source, warnings } = picture;
+    this.picture = { width: image.width, height: image.height, source, warnings };
     this.input = input;
     this.outputs = outputs;
     this.speed = speed;
@@ -128,8 +129,9 @@ export async function predict(
 ): Promise<Prediction> {
   const { info } = model;
   const resolved = resolveOptions(options, info.classes);
-  const picture = await model.read(source);
+  const picture = await model.read(source, options);
   try {
+    for (const warning of picture.warnings ?? []) resolved.onWarning(warning);
     const started = performance.now();
     const input = model.inputOf(model.fit([picture], resolved));
     const ready = performance.now();

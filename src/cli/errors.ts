@@ -1,6 +1,8 @@
 /** Exit codes, and every error as the one line that a user reads. */
 
 import { EngineError } from "../errors.js";
+import { isSystemError, systemReason } from "../node/systemReason.js";
+import { oneLine } from "../yolov5/printable.js";
 
 /** The contract's codes; 130 is the shell's for Ctrl-C. */
 export const EXIT = { done: 0, failed: 1, usage: 2, interrupted: 130 } as const;
@@ -24,39 +26,16 @@ export class InterruptedError extends Error {
   }
 }
 
-/** What the operating system's codes mean. */
-const SYSTEM: Readonly<Record<string, string>> = {
-  EACCES: "permission denied",
-  EPERM: "permission denied",
-  EROFS: "the file system is read-only",
-  ENOSPC: "no space left on the device",
-  ENOENT: "no such file or folder",
-  ENOTDIR: "a part of the path is a file, not a folder",
-  EISDIR: "is a folder",
-  EEXIST: "exists already",
-  EMFILE: "too many open files",
-};
-
-function isSystemError(error: unknown): error is Error & { code: string; syscall: string; path?: string } {
-  return error instanceof Error && "code" in error && typeof error.code === "string" && "syscall" in error;
-}
-
 function isOwn(error: unknown): error is Error {
   return error instanceof UsageError || error instanceof InputError || error instanceof InterruptedError;
 }
 
 /** One line, without the word `error`. */
 export function errorLine(error: unknown): string {
-  const oneLine = (text: string): string => text.replace(/\s*\n\s*/g, " ").trim();
   if (error instanceof EngineError || isOwn(error)) {
     return oneLine(error.message);
   }
-  if (isSystemError(error)) {
-    const { code, path = "file" } = error;
-    // mkdir says so where a file stands in the way.
-    const what = code === "EEXIST" && error.syscall === "mkdir" ? "is a file, not a folder" : SYSTEM[code];
-    return `${path}: ${what ?? code}`;
-  }
+  if (isSystemError(error)) return oneLine(`${error.path ?? "file"}: ${systemReason(error)}`);
   const message = error instanceof Error ? error.message : String(error);
   const text = message.startsWith("internal error") ? message : `internal error: ${message}`;
   return oneLine(`${text}; run again with DEBUG=1 for the stack and report it`);

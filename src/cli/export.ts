@@ -1,16 +1,19 @@
 /** `yolov5 export`: one file per format, written whole or not at all. */
 
-import { basename, dirname, extname, join, resolve } from "node:path";
+import { basename, dirname, extname, join } from "node:path";
 import { invariant } from "../errors.js";
-import { writeAtomically } from "../node/download.js";
+import { writeAtomically } from "../node/writeFile.js";
 import { openWeights } from "../node/weightSource.js";
 import { createCpuBackend } from "../runtime/cpu/cpuBackend.js";
 import type { HostTensor } from "../tensor/index.js";
 import { exportedTensors, exportSafetensors } from "../yolov5/exportSafetensors.js";
 import { createMember, type OpenedModel, openModel } from "../yolov5/loadModel.js";
 import type { Member } from "../yolov5/model.js";
+import { Attempts } from "./attempts.js";
+import { checkDestinations } from "./destinations.js";
 import { EXIT, UsageError } from "./errors.js";
 import type { ExportedFile } from "./exportedFile.js";
+import { cutToBytes, NAME_BYTES } from "./fileNames.js";
 import { type QuantizedModel, quantizeOpened } from "./exportInt8.js";
 import { onnxFile } from "./exportOnnx.js";
 import type { ExportFlags, ExportFormat } from "./flags.js";
@@ -21,6 +24,7 @@ import { readModelConfig } from "./yamlFile.js";
 
 export async function runExport(flags: ExportFlags, output: Output): Promise<number> {
   const files = plan(flags);
+  for (const { target } of files) await checkDestinations({ ...flags, output: target });
   const config = await readModelConfig(flags.cfg);
   const progress = new DownloadProgress(output);
   const { onProgress } = progress;
@@ -33,18 +37,22 @@ export async function runExport(flags: ExportFlags, output: Output): Promise<num
   const member = createMember(opened, createCpuBackend(), { path });
   const { task, classes, parameters } = member.info;
   const facts: unknown[] = [];
+  const attempts = new Attempts(output);
   for (const { format, target } of files) {
     const { bytes, summary, details } =
       format === "onnx"
         ? onnxFile(member, flags, onWarning)
         : safetensorsFile(opened, member, flags, target, quantized);
-    await writeAtomically(target, bytes);
+    if (!(await attempts.of(() => writeAtomically(target, bytes)))) {
+      facts.push({ path: target, format, error: attempts.errors.at(-1) });
+      continue;
+    }
     output.line(`${target}: ${summary}, ${megabytes(bytes.length)}, ${task}, ${classes} classes`);
     if (format === "safetensors") output.line(`Use it with --weights ${target}`);
     facts.push({ path: target, format, bytes: bytes.length, source: path, task, classes, parameters, ...details });
   }
   await output.writeJson(facts.length === 1 ? facts[0] : facts);
-  return EXIT.done;
+  return attempts.errors.length === 0 ? EXIT.done : EXIT.failed;
 }
 
 /** Which files are written. @throws UsageError for flags that make no sense together. */
@@ -75,11 +83,7 @@ function plan({
     throw new UsageError(`--percentile goes with --calibration percentile, not ${more.calibration}`);
   }
   return [...formats].map((format) => {
-    const target = output ?? defaultOutput(weights, int8 ? `int8.${format}` : format);
-    if (resolve(target) === resolve(weights)) {
-      throw new UsageError(`--output ${target} is the checkpoint itself; give another name`);
-    }
-    return { format, target };
+    return { format, target: output ?? defaultOutput(weights, int8 ? `int8.${format}` : format) };
   });
 }
 
@@ -112,7 +116,8 @@ function defaultOutput(weights: string, ending: ExportFormat | `int8.${ExportFor
   );
   const folder = remote ? "." : dirname(weights);
   const separator = ending.startsWith("int8") ? "-" : ".";
-  return join(folder, `${stem.replaceAll(":", "-") || "model"}${separator}${ending}`);
+  const end = `${separator}${ending}`;
+  return join(folder, cutToBytes(stem.replaceAll(":", "-") || "model", NAME_BYTES - end.length) + end);
 }
 
 /** A file that does not come back as it went in must not replace a good one. */

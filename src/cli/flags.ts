@@ -21,6 +21,7 @@ export interface DetectFlags extends CommonFlags {
   readonly square?: boolean;
   readonly batchSize: number;
   readonly half?: boolean;
+  readonly maxPixels?: number;
   readonly tune?: boolean;
   readonly augment?: boolean;
   readonly confThres: number;
@@ -40,6 +41,8 @@ export interface DetectFlags extends CommonFlags {
   readonly existOk?: boolean;
   readonly imageFormat: "source" | "jpg" | "png";
   readonly lineThickness?: number;
+  /** File with letters that the built-in font lacks. */
+  readonly font?: string;
   readonly hideLabels?: boolean;
   readonly hideConf?: boolean;
   readonly vidStride: number;

@@ -5,6 +5,7 @@ import { EMBEDDED_MODEL, load, type PictureSource } from "../node.js";
 import type { BackendChoice } from "../runtime/backend.js";
 import { Model } from "../yolov5/model.js";
 import { normalizeNames } from "../yolov5/names.js";
+import { throwIfInterrupted } from "./interrupt.js";
 import type { Output } from "./output.js";
 import { DownloadProgress } from "./progress.js";
 import { grouped } from "./table.js";
@@ -43,6 +44,9 @@ export async function loadModel(flags: LoadFlags, output: Output): Promise<CliMo
         if (flags.notes ?? true) output.line(`note: ${note}`);
       },
     });
+  } catch (error) {
+    throwIfInterrupted(output.io.signal);
+    throw error;
   } finally {
     progress.stop();
   }

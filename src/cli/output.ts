@@ -1,8 +1,9 @@
 /** Where a command's words go: human text, warnings and errors, and JSON that nothing else may mix with. */
 
+import type { LineWriter } from "../node/writeFile.js";
+import { oneLine, printable, printableJson } from "../yolov5/printable.js";
 import { errorLine, exitCodeOf, InterruptedError, UsageError } from "./errors.js";
 import type { Io, TextStream } from "./io.js";
-import { LineFile } from "./lineFile.js";
 
 export interface OutputOptions {
   /** File, or `-` for standard output. */
@@ -13,21 +14,13 @@ export interface OutputOptions {
   readonly quiet?: boolean | undefined;
 }
 
-/**
- * Names and notes come from files of strangers: control characters must not reach the terminal, where they could
- * move the cursor or set the window's title; neither may marks that turn the direction of text.
- */
-export function printable(text: string): string {
-  return text.replace(/[\p{Cc}\u202a-\u202e\u2066-\u2069]/gu, (c) => (c === "\n" || c === "\t" ? c : "\ufffd"));
-}
-
 export class Output {
   readonly io: Io;
   readonly quiet: boolean;
   private readonly json: string | undefined;
   private readonly ndjson: string | undefined;
   private readonly warned = new Set<string>();
-  private lines: LineFile | undefined;
+  private lines: Promise<LineWriter> | undefined;
 
   constructor(io: Io, options: OutputOptions = {}) {
     this.io = io;
@@ -61,6 +54,7 @@ export class Output {
     return !this.quiet && this.human.terminal !== undefined;
   }
 
+  /** One line: what would start another comes from a name. */
   line(text = ""): void {
     if (!this.quiet) this.human.write(`${printable(text)}\n`);
   }
@@ -69,44 +63,53 @@ export class Output {
   warn(text: string): void {
     if (this.warned.has(text)) return;
     this.warned.add(text);
-    this.io.stderr.write(`warning: ${printable(text.replace(/\s*\n\s*/g, " "))}\n`);
+    this.io.stderr.write(`warning: ${oneLine(text)}\n`);
   }
 
   /** One line about an input that failed while the run goes on. */
   fail(text: string): void {
-    this.io.stderr.write(`error: ${printable(text.replace(/\s*\n\s*/g, " "))}\n`);
+    this.io.stderr.write(`error: ${oneLine(text)}\n`);
   }
 
   /** Prints what ended the run, one line, and gives the exit code. */
   error(error: unknown): number {
     if (error instanceof InterruptedError) this.io.stderr.write(`${error.message}\n`);
     else this.fail(errorLine(error));
-    if (this.io.env.DEBUG && error instanceof Error) this.io.stderr.write(`${stackOf(error)}\n`);
+    if (this.io.env.DEBUG && error instanceof Error) {
+      const lines = stackOf(error).split("\n").map(printable);
+      this.io.stderr.write(`${lines.join("\n")}\n`);
+    }
     return exitCodeOf(error);
   }
 
   /** Writes one line of NDJSON where it was asked for; a file grows as the lines come. */
   async writeNdjson(value: unknown): Promise<void> {
     if (this.ndjson === undefined) return;
-    const text = `${JSON.stringify(value)}\n`;
+    const text = `${printableJson(value)}\n`;
     if (this.ndjson === "-") {
       this.io.stdout.write(text);
       return;
     }
-    this.lines ??= new LineFile(this.ndjson);
-    await this.lines.write(text);
+    const { openForLines } = await import("../node/writeFile.js");
+    this.lines ??= openForLines(this.ndjson);
+    await (await this.lines).write(text);
   }
 
   /** Writes the command's JSON where it was asked for, a file whole or not at all. */
   async writeJson(value: unknown): Promise<void> {
     if (this.json === undefined) return;
-    const text = `${JSON.stringify(value)}\n`;
+    const text = `${printableJson(value)}\n`;
     if (this.json === "-") {
       this.io.stdout.write(text);
       return;
     }
-    const { writeAtomically } = await import("../node/download.js");
+    const { writeAtomically } = await import("../node/writeFile.js");
     await writeAtomically(this.json, new TextEncoder().encode(text));
+  }
+
+  /** Ends the file of lines. */
+  async close(): Promise<void> {
+    await this.lines?.then((lines) => lines.close()).catch(() => undefined);
   }
 }
 

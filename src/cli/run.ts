@@ -11,7 +11,8 @@ import { defineExport } from "./commands/export.js";
 import { defineInfo } from "./commands/info.js";
 import { defineVal } from "./commands/val.js";
 import { defineVerify } from "./commands/verify.js";
-import { EXIT } from "./errors.js";
+import { checkDestinations } from "./destinations.js";
+import { EXIT, InterruptedError } from "./errors.js";
 import type { Io } from "./io.js";
 import { Output } from "./output.js";
 
@@ -38,9 +39,13 @@ export async function run(argv: readonly string[], io: Io): Promise<number> {
   const start: Start = async (flags, runner) => {
     const output = new Output(io, flags);
     try {
+      await checkDestinations(flags);
       code = await runner(output);
     } catch (error) {
-      code = output.error(error);
+      // What was asked to stop says so with the signal's own reason.
+      code = output.error(io.signal.aborted && error === io.signal.reason ? new InterruptedError() : error);
+    } finally {
+      await output.close();
     }
   };
   const program = createProgram(io, start);

@@ -1,6 +1,7 @@
 /** Plain tables with aligned columns. */
 
-import { printable } from "./output.js";
+import { cutText } from "../weights/describe.js";
+import { printable } from "../yolov5/printable.js";
 
 export interface Column {
   readonly title: string;
@@ -13,18 +14,26 @@ const WIDE =
   /[\u1100-\u115f\u2e80-\u303e\u3041-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff00-\uff60\uffe0-\uffe6]|\p{Emoji_Presentation}|[\u{20000}-\u{3fffd}]/u;
 const NO_WIDTH = /^[\p{Mark}\p{Format}]+$/u;
 
+/** Characters that are segmented at a time: an Intl.Segmenter takes time with the square of a text's length. */
+const PIECE = 256;
+/** Characters of a cell: longer ones would not fit on any screen. */
+const MOST_CHARACTERS = 1024;
+
 /** Cells that a text takes in a terminal. */
 export function displayWidth(text: string): number {
+  const segmenter = new Intl.Segmenter();
   let width = 0;
-  for (const { segment } of new Intl.Segmenter().segment(text)) {
-    if (!NO_WIDTH.test(segment)) width += WIDE.test(segment) ? 2 : 1;
+  for (let start = 0; start < text.length; start += PIECE) {
+    for (const { segment } of segmenter.segment(text.slice(start, start + PIECE))) {
+      if (!NO_WIDTH.test(segment)) width += WIDE.test(segment) ? 2 : 1;
+    }
   }
   return width;
 }
 
 /** Lines of a table: titles, a rule, rows; columns two spaces apart. */
 export function tableLines(columns: readonly Column[], rows: readonly (readonly string[])[]): string[] {
-  const cells = rows.map((row) => row.map((cell) => printable(cell).replace(/\s+/g, " ")));
+  const cells = rows.map((row) => row.map((cell) => cutText(printable(cell).replace(/\s+/g, " "), MOST_CHARACTERS)));
   const widths = columns.map(({ title }, i) =>
     cells.reduce((most, row) => Math.max(most, displayWidth(row[i] ?? "")), displayWidth(title)),
   );

@@ -35,16 +35,20 @@ export function positive(text: string): number {
   return value;
 }
 
-/** A whole number of at least `least`. */
-export function whole(least: number): (text: string) => number {
+/** A whole number of at least `least`, and of at most `most`: far above what makes sense, and below what breaks counting. */
+export function whole(least: number, most = 1e9): (text: string) => number {
   return (text) => {
     const value = number(text);
     if (!Number.isInteger(value) || value < least) {
       throw new InvalidArgumentError(`It must be a whole number of at least ${least}.`);
     }
+    if (value > most) throw new InvalidArgumentError(`It must be at most ${most}.`);
     return value;
   };
 }
+
+/** Pictures in a forward pass. */
+export const batchSize = whole(1, 4096);
 
 /** 50 to 100. */
 export function percentile(text: string): number {

@@ -2,6 +2,7 @@
 
 import { readFile } from "node:fs/promises";
 import { CheckpointError } from "../errors.js";
+import { shownAddress } from "../node/address.js";
 import type { Model } from "../yolov5/model.js";
 import { type LayerComparison, verifyModel } from "../yolov5/verify.js";
 import { EXIT, errorLine } from "./errors.js";
@@ -38,7 +39,7 @@ export async function runVerify(flags: VerifyFlags, output: Output): Promise<num
     if (result.firstDiverging === null) return EXIT.done;
     const diverging = result.layers.filter(({ ok }) => !ok).length;
     output.fail(
-      `${flags.weights}: ${diverging} of ${result.layers.length} layers beyond tolerance, the first is ${result.firstDiverging}`,
+      `${shownAddress(flags.weights)}: ${diverging} of ${result.layers.length} layers beyond tolerance, the first is ${result.firstDiverging}`,
     );
     return EXIT.failed;
   } finally {

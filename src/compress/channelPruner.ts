@@ -3,6 +3,7 @@
  * an amount, for a share of the operations or for a largest loss, and re-estimation.
  */
 
+import { Breather } from "../breathe.js";
 import { OptionError } from "../errors.js";
 import type { Backend } from "../runtime/backend.js";
 import type { Float32Tensor } from "../tensor/index.js";
@@ -82,7 +83,7 @@ export class ChannelPruner {
     });
     const factors = new Map(sensitivities.map(({ layer, factor }) => [layer, factor]));
     const weighted = readers.map((reader) => ({ ...reader, factor: factors.get(reader.use.node.name) }));
-    const scores = eliminationScores(plan.map, plan.grouping, weighted);
+    const scores = await eliminationScores(plan.map, plan.grouping, weighted, undefined, new Breather(signal));
     return new ChannelPruner({ ...plan, scores }, inputs, backend, options, sensitivities);
   }
 
@@ -96,6 +97,26 @@ export class ChannelPruner {
    * @throws OptionError for a ratio outside (0, 1], or one that the floors of the groups do not allow.
    */
   countsForFlops(ratio: number): number[] {
+    const search = this.searchFlops(ratio);
+    for (;;) {
+      const { done, value } = search.next();
+      if (done) return value;
+    }
+  }
+
+  /** The same, with timers and signals let in between; ends with the signal of the options. */
+  async findCountsForFlops(ratio: number): Promise<number[]> {
+    const breather = new Breather(this.options.signal);
+    const search = this.searchFlops(ratio);
+    for (;;) {
+      const { done, value } = search.next();
+      if (done) return value;
+      await breather.rest();
+    }
+  }
+
+  /** Cuts one network a step, to count its operations. */
+  private *searchFlops(ratio: number): Generator<undefined, number[]> {
     if (!(ratio > 0 && ratio <= 1)) {
       throw new OptionError(`prune: the share of operations ${ratio} must be above 0 and at most 1`);
     }
@@ -104,7 +125,11 @@ export class ChannelPruner {
     const scores = new Map([...this.plan.scores].map(([unit, score]) => [unit, score / (flops.get(unit) ?? 1)]));
     const plan = { ...this.plan, scores };
     // A high floor spreads the loss over the layers, which costs less than emptying some of them.
-    const floor = FLOORS.find((least) => this.ratioOf(plan, this.counts(plan, 1 - least, least)) <= ratio);
+    let floor: number | undefined;
+    for (const least of FLOORS) {
+      if (floor === undefined && this.ratioOf(plan, this.counts(plan, 1 - least, least)) <= ratio) floor = least;
+      yield;
+    }
     if (floor === undefined) {
       throw new OptionError(
         `prune: ${ratio} of the operations cannot be reached while every layer keeps a quarter of its channels; ask for more, or take a smaller model`,
@@ -116,6 +141,7 @@ export class ChannelPruner {
       const middle = (low + high) / 2;
       if (this.ratioOf(plan, this.counts(plan, middle, floor)) > ratio) low = middle;
       else high = middle;
+      yield;
     }
     return this.counts(plan, high, floor);
   }

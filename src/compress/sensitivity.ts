@@ -4,6 +4,7 @@
  * (see `elimination.ts`) this says what removing a channel costs in the end.
  */
 
+import { Breather } from "../breathe.js";
 import { type Graph, optimize, type ValueId } from "../ops/index.js";
 import type { Backend } from "../runtime/backend.js";
 import { type Float32Tensor, type HostTensor, seededRandom, tensor, toFloat32 } from "../tensor/index.js";
@@ -39,14 +40,20 @@ export async function layerSensitivities(
 ): Promise<LayerSensitivity[]> {
   const [, , h, w] = inputs[0].shape;
   const { graph, head } = buildGraph(module, [1, 3, h, w]);
-  const expected = await outputsOf(graph, inputs, backend);
+  const breather = new Breather(options.signal);
+  const expected = await outputsOf(graph, inputs, backend, breather);
   const layers = graph.nodes.filter(({ type }) => type === "conv2d" || type === "convTranspose2d");
   const rows: LayerSensitivity[] = [];
   for (const { name, inputs: operands } of layers) {
-    options.signal?.throwIfAborted();
+    await breather.rest();
     const weight = graph.constants.get(operands[1]);
     if (!weight) continue;
-    const shaken = await outputsOf(withConstant(graph, operands[1], shake(weight)), inputs, backend);
+    const shaken = await outputsOf(
+      withConstant(graph, operands[1], await shake(weight, breather)),
+      inputs,
+      backend,
+      breather,
+    );
     rows.push({ layer: name, factor: meanError(shaken, expected, head) / NOISE ** 2 });
     options.onProgress?.(rows.length, layers.length);
   }
@@ -62,8 +69,9 @@ export async function outputErrorOf(
 ): Promise<number> {
   const [, , h, w] = inputs[0].shape;
   const { graph, head } = buildGraph(original, [1, 3, h, w]);
-  const expected = await outputsOf(graph, inputs, backend);
-  const actual = await outputsOf(buildGraph(candidate, [1, 3, h, w]).graph, inputs, backend);
+  const breather = new Breather();
+  const expected = await outputsOf(graph, inputs, backend, breather);
+  const actual = await outputsOf(buildGraph(candidate, [1, 3, h, w]).graph, inputs, backend, breather);
   return meanError(actual, expected, head);
 }
 
@@ -72,11 +80,19 @@ function meanError(actual: readonly HostTensor[], expected: readonly HostTensor[
 }
 
 /** The first output (boxes or classes) for each picture. */
-async function outputsOf(graph: Graph, inputs: readonly Float32Tensor[], backend: Backend): Promise<HostTensor[]> {
+async function outputsOf(
+  graph: Graph,
+  inputs: readonly Float32Tensor[],
+  backend: Backend,
+  breather: Breather,
+): Promise<HostTensor[]> {
   const executable = await backend.compile(backend.name === "cpu" ? graph : optimize(graph));
   try {
     const outputs: HostTensor[] = [];
-    for (const input of inputs) outputs.push((await executable.run([input]))[0]);
+    for (const input of inputs) {
+      outputs.push((await executable.run([input]))[0]);
+      await breather.rest();
+    }
     return outputs;
   } finally {
     executable.dispose();
@@ -88,7 +104,7 @@ function withConstant(graph: Graph, id: ValueId, value: HostTensor): Graph {
 }
 
 /** The weights plus normal noise, scaled by each output filter's own spread. */
-function shake(weight: HostTensor): HostTensor {
+async function shake(weight: HostTensor, breather: Breather): Promise<HostTensor> {
   const { data, shape } = toFloat32(weight);
   const random = seededRandom(5);
   const size = data.length / shape[0];
@@ -100,6 +116,7 @@ function shake(weight: HostTensor): HostTensor {
       const normal = Math.sqrt(-2 * Math.log(1 - random())) * Math.cos(2 * Math.PI * random());
       result[o * size + i] += NOISE * spread * normal;
     }
+    await breather.rest();
   }
   return tensor("float32", shape, result);
 }

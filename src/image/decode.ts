@@ -5,19 +5,16 @@ import { decodeAvif } from "./avif/decode.js";
 import { decodeBmp } from "./formats/bmp.js";
 import { decodeGif } from "./formats/gif.js";
 import { decodePnm } from "./formats/pnm.js";
-import { decodeTiff } from "./formats/tiff.js";
 import { decodeJpeg } from "./jpeg/decode.js";
-import { DEFAULT_MAX_PIXELS } from "./limits.js";
+import { type BudgetOptions, DecodeBudget } from "./limits.js";
 import { decodePng } from "./png/decode.js";
-import { sniff } from "./sniff.js";
+import { type PictureFormat, sniff } from "./sniff.js";
 import type { RgbImage } from "./types.js";
 import { decodeWebp } from "./webp/decode.js";
 
-export interface DecodeOptions {
+export interface DecodeOptions extends BudgetOptions {
   /** Name of the file, for messages. */
-  readonly path?: string;
-  /** Largest number of pixels that is accepted; default 2^28. */
-  readonly maxPixels?: number;
+  readonly path?: string | undefined;
 }
 
 /**
@@ -28,27 +25,45 @@ export interface DecodeOptions {
  */
 export async function decodeImage(bytes: Uint8Array, options: DecodeOptions = {}): Promise<RgbImage> {
   const what = options.path ?? "picture";
-  const maxPixels = options.maxPixels ?? DEFAULT_MAX_PIXELS;
   const found = sniff(bytes);
   if (found.kind === "other") {
     throw new ImageError(`${what}: is ${found.what}`, { path: options.path, bytes: bytes.length });
   }
-  switch (found.format) {
+  try {
+    return await decodeAs(found.format, bytes, new DecodeBudget(what, options));
+  } catch (cause) {
+    if (!(cause instanceof RangeError)) throw cause;
+    throw new ImageError(`${what}: too large to decode in memory`, { path: options.path }, { cause });
+  }
+}
+
+/** A chunk of its own: TIFFs are rare in browsers, whose entry stays small. */
+async function loadTiff(what: string): Promise<typeof import("./formats/tiff.js")> {
+  try {
+    return await import("./formats/tiff.js");
+  } catch (cause) {
+    const fix = "host the bundle's chunks, or convert it to JPEG or PNG";
+    throw new ImageError(`${what}: the TIFF decoder cannot be loaded here; ${fix}`, {}, { cause });
+  }
+}
+
+async function decodeAs(format: PictureFormat, bytes: Uint8Array, budget: DecodeBudget): Promise<RgbImage> {
+  switch (format) {
     case "jpeg":
-      return await decodeJpeg(bytes, what, maxPixels);
+      return await decodeJpeg(bytes, budget);
     case "png":
-      return decodePng(bytes, what, maxPixels);
+      return decodePng(bytes, budget);
     case "webp":
-      return await decodeWebp(bytes, what, maxPixels);
+      return await decodeWebp(bytes, budget);
     case "avif":
-      return await decodeAvif(bytes, what, maxPixels);
+      return await decodeAvif(bytes, budget);
     case "bmp":
-      return decodeBmp(bytes, what, maxPixels);
+      return decodeBmp(bytes, budget);
     case "gif":
-      return decodeGif(bytes, what, maxPixels);
+      return decodeGif(bytes, budget);
     case "pnm":
-      return decodePnm(bytes, what, maxPixels);
+      return decodePnm(bytes, budget);
     case "tiff":
-      return decodeTiff(bytes, what, maxPixels);
+      return (await loadTiff(budget.what)).decodeTiff(bytes, budget);
   }
 }

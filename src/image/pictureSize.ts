@@ -5,6 +5,7 @@ import { decodeImage } from "./decode.js";
 import { exifOrientation } from "./exif.js";
 import { readJpegHeader } from "./jpeg/header.js";
 import { readPngChunks } from "./png/chunks.js";
+import type { BudgetOptions } from "./limits.js";
 import { sniff } from "./sniff.js";
 
 export interface PictureSize {
@@ -17,7 +18,11 @@ export interface PictureSize {
  * @param what begins messages, e.g. the file's name.
  * @throws ImageError as `decodeImage` does.
  */
-export async function readPictureSize(bytes: Uint8Array, what: string): Promise<PictureSize> {
+export async function readPictureSize(
+  bytes: Uint8Array,
+  what: string,
+  options: BudgetOptions = {},
+): Promise<PictureSize> {
   const found = sniff(bytes);
   if (found.kind === "picture" && found.format === "jpeg") {
     const header = readJpegHeader(bytes);
@@ -28,7 +33,7 @@ export async function readPictureSize(bytes: Uint8Array, what: string): Promise<
     const { header, exif } = readPngChunks(bytes, what);
     return upright(header, exif && exifOrientation(exif));
   }
-  const { width, height } = await decodeImage(bytes, { path: what });
+  const { width, height } = await decodeImage(bytes, { ...options, path: what });
   return { width, height };
 }
 

@@ -28,6 +28,8 @@ const OTHERS: readonly { readonly magic: string; readonly at?: number; readonly 
   { magic: "\xff\x0a", what: `a JPEG XL picture, which is not decoded here; ${CONVERT}` },
   { magic: "\0\0\0\x0cjP  \r\n", what: `a JPEG 2000 picture, which is not decoded here; ${CONVERT}` },
   { magic: "\xffO\xffQ", what: `a JPEG 2000 codestream, which is not decoded here; ${CONVERT}` },
+  { magic: "II+\0", what: `a BigTIFF, which is not decoded here; save it as plain TIFF, JPEG or PNG` },
+  { magic: "MM\0+", what: `a BigTIFF, which is not decoded here; save it as plain TIFF, JPEG or PNG` },
   { magic: "8BPS", what: `a Photoshop file; export it as JPEG or PNG` },
   { magic: "DDS ", what: `a DirectDraw texture; ${CONVERT}` },
   { magic: "v/1\x01", what: `an OpenEXR picture; ${CONVERT}` },

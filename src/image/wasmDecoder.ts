@@ -5,7 +5,9 @@
  */
 
 import { inflateSync } from "fflate";
+import { DecodeBudget } from "./limits.js";
 import type { RgbImage } from "./types.js";
+import { withMemoryBound } from "./wasmMemory.js";
 
 /** The embedded form of a module. */
 export interface EmbeddedWasm {
@@ -31,15 +33,26 @@ export type ModuleFactory<Instance> = (options: {
   ) => WebAssembly.Exports;
 }) => Promise<Instance>;
 
-/** A compiled decoder and its glue. Both are imported when the first picture needs them, in chunks of their own. */
-export interface LoadedDecoder<Instance> {
-  readonly module: WebAssembly.Module;
+/** A decoder and its glue. Both are imported when the first picture needs them, in chunks of their own. */
+export class LoadedDecoder<Instance> {
   readonly createModule: ModuleFactory<Instance>;
-}
+  private readonly wasm: Uint8Array;
+  /** The module compiled last, and the bound of its memory: callers hardly ever change theirs. */
+  private compiled: { readonly maxBytes: number; readonly module: Promise<WebAssembly.Module> } | undefined;
 
-async function compileEmbedded({ WASM_BASE64, WASM_BYTES }: EmbeddedWasm): Promise<WebAssembly.Module> {
-  const packed = Uint8Array.from(atob(WASM_BASE64), (c) => c.charCodeAt(0));
-  return WebAssembly.compile(inflateSync(packed, { out: new Uint8Array(WASM_BYTES) }));
+  constructor({ WASM_BASE64, WASM_BYTES }: EmbeddedWasm, createModule: ModuleFactory<Instance>) {
+    const packed = Uint8Array.from(atob(WASM_BASE64), (c) => c.charCodeAt(0));
+    this.wasm = inflateSync(packed, { out: new Uint8Array(WASM_BYTES) });
+    this.createModule = createModule;
+  }
+
+  /** The module whose memory grows to `maxBytes` at most, whatever a file claims once the decoder reads it. */
+  module(maxBytes: number): Promise<WebAssembly.Module> {
+    if (this.compiled?.maxBytes !== maxBytes) {
+      this.compiled = { maxBytes, module: WebAssembly.compile(withMemoryBound(this.wasm, maxBytes)) };
+    }
+    return this.compiled.module;
+  }
 }
 
 /** @throws whatever keeps it from running here: no WebAssembly, a page's security policy, a chunk that is missing. */
@@ -48,7 +61,9 @@ export async function loadDecoder<Instance>(
   glue: Promise<{ readonly default: ModuleFactory<Instance> }>,
 ): Promise<LoadedDecoder<Instance>> {
   const [wasm, { default: createModule }] = await Promise.all([embedded, glue]);
-  return { module: await compileEmbedded(wasm), createModule };
+  const decoder = new LoadedDecoder(wasm, createModule);
+  await decoder.module(new DecodeBudget("").maxWasmBytes);
+  return decoder;
 }
 
 export interface WasmDecoded {
@@ -58,13 +73,18 @@ export interface WasmDecoded {
   readonly warned: boolean;
 }
 
-/** Runs `decode` on a fresh instance and drops the alpha channel of what it gives. */
+/**
+ * Runs `decode` on a fresh instance and drops the alpha channel of what it gives.
+ * @throws ImageError where the picture turns out to be larger than its header said and than the budget allows.
+ */
 export async function decodeWithWasm<Instance>(
-  { module, createModule }: LoadedDecoder<Instance>,
+  decoder: LoadedDecoder<Instance>,
+  budget: DecodeBudget,
   decode: (instance: Instance) => Rgba | null,
 ): Promise<WasmDecoded> {
   let warned = false;
-  const instance = await createModule({
+  const module = await decoder.module(budget.maxWasmBytes);
+  const instance = await decoder.createModule({
     noInitialRun: true,
     print: () => {},
     // Keeps the glue from asking where its .wasm file lies, which blob: workers cannot answer.
@@ -87,6 +107,7 @@ export async function decodeWithWasm<Instance>(
   }
   if (!rgba) return { image: undefined, warned };
   const { width, height, data: source } = rgba;
+  budget.size(width, height);
   const data = new Uint8Array(width * height * 3);
   for (let from = 0, to = 0; to < data.length; from += 4, to += 3) {
     data[to] = source[from];

@@ -6,7 +6,7 @@ import { createCpuBackend } from "../runtime/cpu/cpuBackend.js";
 import { createGpujsBackend } from "../runtime/gpujs/index.js";
 import { createWebGpuBackend } from "../runtime/webgpu/index.js";
 import { fileTuningStore } from "./tuningStore.js";
-import { mayHaveVulkan } from "./vulkan.js";
+import { mayHaveHardware, mayHaveVulkan } from "./vulkan.js";
 import { openWasm } from "./wasm.js";
 
 export const BACKEND_CHOICES: readonly BackendChoice[] = ["auto", "webgpu", "wasm", "cpu", "gpujs"];
@@ -19,10 +19,16 @@ export interface BackendOptions {
 }
 
 /** Dawn's entry for Node. Its object keeps the process alive until nothing refers to it. */
-async function openGpu(): Promise<GPU> {
+async function openGpu(hardwareOnly: boolean): Promise<GPU> {
   if (!mayHaveVulkan()) {
     throw new DeviceError(
       "webgpu: this machine has no Vulkan driver; install the graphics card's (Debian: mesa-vulkan-drivers for AMD, Intel and in software), or use --backend wasm",
+    );
+  }
+  if (hardwareOnly && !mayHaveHardware()) {
+    throw new DeviceError(
+      "webgpu: no hardware adapter: this machine has no graphics card with a driver, only a software one",
+      { software: true },
     );
   }
   let dawn: { create: (flags: string[]) => GPU; globals: Record<string, unknown> };
@@ -40,7 +46,7 @@ async function openGpu(): Promise<GPU> {
 }
 
 async function openWebGpu({ onNote }: BackendOptions, hardwareOnly = false): Promise<Backend> {
-  return createWebGpuBackend({ gpu: await openGpu(), hardwareOnly, tuningStore: fileTuningStore(onNote) });
+  return createWebGpuBackend({ gpu: await openGpu(hardwareOnly), hardwareOnly, tuningStore: fileTuningStore(onNote) });
 }
 
 /**
@@ -49,7 +55,8 @@ async function openWebGpu({ onNote }: BackendOptions, hardwareOnly = false): Pro
  * @throws DeviceError when the chosen one cannot be had; OptionError for an unknown name.
  */
 export async function openBackend(choice: BackendChoice, options: BackendOptions = {}): Promise<Backend> {
-  const wasm = options.threads === undefined ? {} : { threads: options.threads };
+  const { threads, onNote } = options;
+  const wasm = threads === undefined ? {} : { threads, onNote };
   switch (choice) {
     case "cpu":
       return createCpuBackend();
@@ -63,12 +70,12 @@ export async function openBackend(choice: BackendChoice, options: BackendOptions
       try {
         return await openWebGpu(options, true);
       } catch (error) {
-        options.onNote?.(`not on WebGPU: ${(error as Error).message}`);
+        onNote?.(`not on WebGPU: ${(error as Error).message}`);
       }
       try {
         return await openWasm(wasm);
       } catch (error) {
-        options.onNote?.(`no WASM: ${(error as Error).message}`);
+        onNote?.(`no WASM: ${(error as Error).message}`);
         return createCpuBackend();
       }
     default:

@@ -1,10 +1,11 @@
-/** Downloads with progress, a time limit without data, checks, and no half-written files. */
+/** Downloads with progress, limits of time and size, and checksums. */
 
 import { createHash } from "node:crypto";
-import { mkdir, rename, rm, writeFile } from "node:fs/promises";
-import { dirname } from "node:path";
 import type { OnProgress } from "../api/loadOptions.js";
-import { DownloadError } from "../errors.js";
+import { DownloadError, EngineError } from "../errors.js";
+import { shownAddress, withoutSecrets } from "./address.js";
+import { ByteCollector } from "./byteCollector.js";
+import { openRequest, proxyNote, type Request } from "./request.js";
 
 export type { OnProgress };
 
@@ -17,75 +18,130 @@ export interface DownloadOptions {
   readonly advice?: string | undefined;
   /** Give up after so long without data, in ms. Default 30,000. */
   readonly stallMs?: number | undefined;
+  /** Give up after so long in all, in ms. Default 3,600,000: an hour. */
+  readonly totalMs?: number | undefined;
+  /** Give up when so long brings less than 1 kB a second, in ms. Default 60,000. */
+  readonly slowMs?: number | undefined;
+  /** Looks at the answer's content type before the body is read; what it throws ends the download. */
+  readonly onType?: ((contentType: string) => void) | undefined;
 }
 
 const DEFAULT_MAX_BYTES = 2 ** 31;
+const HOUR = 3_600_000;
+/** Bytes a millisecond, on average, of the slowest server that is waited for. */
+const SLOWEST = 1;
+/** Progress is told in steps of at least so many bytes. */
+const STEP = 2 ** 14;
 
-/** @throws DownloadError with the address, what happened, and the advice. */
+/**
+ * @param url may carry user and password; messages show them as `***`.
+ * @throws DownloadError with the address, what happened, and the advice; the signal's reason where it is aborted.
+ */
 export async function download(url: string, options: DownloadOptions = {}): Promise<Uint8Array> {
-  const { onProgress, signal, advice = "", maxBytes = DEFAULT_MAX_BYTES, stallMs = 30_000 } = options;
+  const { onProgress, signal, advice = "", maxBytes = DEFAULT_MAX_BYTES, onType } = options;
+  signal?.throwIfAborted();
+  const shown = shownAddress(url);
   const fail = (what: string, cause?: unknown): DownloadError =>
-    new DownloadError(`${url}: ${what}${advice ? `; ${advice}` : ""}`, { url }, { cause });
-  const stall = new AbortController();
-  let timer = setTimeout(() => stall.abort(), stallMs);
-  const parts: Uint8Array[] = [];
-  let loaded = 0;
-  let body: ReadableStream<Uint8Array> | null = null;
+    new DownloadError(`${shown}: ${what}${advice ? `; ${advice}` : ""}`, { url: shown }, { cause });
+  const patience = new Patience(options);
+  const bytes = new ByteCollector();
+  let request: Request | undefined;
   let total: number | undefined;
   try {
-    const answer = await fetch(url, { signal: signal ? AbortSignal.any([signal, stall.signal]) : stall.signal });
-    body = answer.body;
-    if (!answer.ok || !body) throw fail(`the server answered ${`${answer.status} ${answer.statusText}`.trim()}`);
-    const length = Number(answer.headers.get("content-length") ?? Number.NaN);
-    total = Number.isFinite(length) && !answer.headers.get("content-encoding") ? length : undefined;
+    request = await openRequest(url, signal ? AbortSignal.any([signal, patience.signal]) : patience.signal);
+    const { ok, status, statusText, headers, body } = request.answer;
+    if (!ok || !body) throw fail(refusal(status, statusText, headers.get("www-authenticate")));
+    onType?.(headers.get("content-type") ?? "");
+    const length = Number(headers.get("content-length") ?? Number.NaN);
+    total = Number.isFinite(length) && !headers.get("content-encoding") ? length : undefined;
     if (total !== undefined && total > maxBytes) throw fail(`${total} bytes are more than the ${maxBytes} accepted`);
+    let told = -STEP;
     for await (const chunk of body as unknown as AsyncIterable<Uint8Array>) {
-      clearTimeout(timer);
-      timer = setTimeout(() => stall.abort(), stallMs);
-      parts.push(chunk);
-      loaded += chunk.length;
-      if (loaded > maxBytes) throw fail(`more than ${maxBytes} bytes`);
-      onProgress?.({ loaded, total });
+      bytes.add(chunk);
+      patience.came(bytes.length);
+      if (bytes.length > maxBytes) throw fail(`more than ${maxBytes} bytes`);
+      if (bytes.length - told < STEP) continue;
+      told = bytes.length;
+      onProgress?.({ loaded: told, total });
     }
-    if (total !== undefined && loaded !== total) throw fail(`the connection broke after ${loaded} of ${total} bytes`);
+    if (total !== undefined && bytes.length !== total) {
+      throw fail(`the connection broke after ${bytes.length} of ${total} bytes`);
+    }
+    if (told !== bytes.length) onProgress?.({ loaded: bytes.length, total });
   } catch (error) {
-    if (error instanceof DownloadError) {
-      // What was not read must not keep the connection, and with it the process, open.
-      await body?.cancel().catch(() => undefined);
-      throw error;
+    signal?.throwIfAborted();
+    if (error instanceof EngineError) throw error;
+    if (patience.end !== undefined) throw fail(`${patience.end}${request ? "" : proxyNote(url)}`, error);
+    const reason = withoutSecrets(reasonOf(error));
+    if (request) {
+      const of = total ?? "an unknown number of";
+      throw fail(`the connection broke after ${bytes.length} of ${of} bytes (${reason})`, error);
     }
-    if (signal?.aborted) throw fail("the download was cancelled", error);
-    if (stall.signal.aborted) throw fail(`no data for ${stallMs / 1000} s`, error);
-    const cause = (error as { cause?: { code?: string; message?: string } }).cause;
-    const reason = cause?.code ?? cause?.message ?? (error as Error).message;
-    if (body)
-      throw fail(`the connection broke after ${loaded} of ${total ?? "an unknown number of"} bytes (${reason})`, error);
-    throw fail(`cannot be reached (${reason})`, error);
+    if (!URL.canParse(url)) throw fail("is no valid URL", error);
+    throw fail(`cannot be reached${proxyNote(url)} (${reason})`, error);
   } finally {
-    clearTimeout(timer);
+    patience.stop();
+    await request?.close();
   }
-  const bytes = new Uint8Array(loaded);
-  let at = 0;
-  for (const part of parts) {
-    bytes.set(part, at);
-    at += part.length;
+  return bytes.join();
+}
+
+function refusal(status: number, statusText: string, wants: string | null): string {
+  const answered = `the server answered ${`${status} ${statusText}`.trim()}`;
+  if (status !== 401) return answered;
+  const basic = wants === null || /\bbasic\b/i.test(wants);
+  return basic
+    ? `${answered}; give user and password as in http://user:password@host/…`
+    : `${answered}: it wants ${wants.split(/[\s,]/)[0]} authentication, and only Basic is known here`;
+}
+
+/** `fetch` wraps what happened, behind a proxy twice: the system's code, or the innermost sentence. */
+function reasonOf(error: unknown): string {
+  const { code, message, cause } = error as { code?: unknown; message?: string; cause?: unknown };
+  if (typeof code === "string" && !code.startsWith("UND_ERR")) return code;
+  return cause === undefined || cause === null ? (message ?? String(error)) : reasonOf(cause);
+}
+
+/** When to give up: no data, too little, or too long in all. */
+class Patience {
+  private readonly giveUp = new AbortController();
+  private readonly timers: readonly NodeJS.Timeout[];
+  private readonly stall: NodeJS.Timeout;
+  private loaded = 0;
+  private before = 0;
+  /** Why it was given up. */
+  end: string | undefined;
+
+  constructor({ stallMs = 30_000, totalMs = HOUR, slowMs = 60_000 }: DownloadOptions) {
+    this.stall = setTimeout(() => this.over(`no data for ${stallMs / 1000} s`), stallMs);
+    const whole = setTimeout(() => this.over(`not done after ${totalMs / 1000} s`), totalMs);
+    const pace = setInterval(() => {
+      const came = this.loaded - this.before;
+      this.before = this.loaded;
+      if (came < slowMs * SLOWEST) this.over(`too slow: ${came} bytes in ${slowMs / 1000} s`);
+    }, slowMs);
+    this.timers = [this.stall, whole, pace];
   }
-  return bytes;
+
+  get signal(): AbortSignal {
+    return this.giveUp.signal;
+  }
+
+  came(loaded: number): void {
+    this.loaded = loaded;
+    this.stall.refresh();
+  }
+
+  stop(): void {
+    for (const timer of this.timers) clearTimeout(timer);
+  }
+
+  private over(why: string): void {
+    this.end ??= why;
+    this.giveUp.abort();
+  }
 }
 
 export function sha256(bytes: Uint8Array): string {
   return createHash("sha256").update(bytes).digest("hex");
-}
-
-/** Writes beside the target, then renames, so that no reader ever sees half a file. */
-export async function writeAtomically(path: string, bytes: Uint8Array): Promise<void> {
-  await mkdir(dirname(path), { recursive: true });
-  const part = `${path}.${process.pid}.part`;
-  try {
-    await writeFile(part, bytes);
-    await rename(part, path);
-  } catch (error) {
-    await rm(part, { force: true });
-    throw error;
-  }
 }

@@ -6,8 +6,10 @@ import { homedir } from "node:os";
 import { join } from "node:path";
 import { EMBEDDED_MODEL } from "../api/names.js";
 import { DownloadError } from "../errors.js";
-import { download, type OnProgress, sha256, writeAtomically } from "./download.js";
+import { shownAddress } from "./address.js";
+import { download, type OnProgress, sha256 } from "./download.js";
 import { packageRoot } from "./packageRoot.js";
+import { writeAtomically } from "./writeFile.js";
 
 /** The embedded model's file. */
 export function embeddedModelPath(): string {
@@ -77,16 +79,20 @@ export async function readKnownModel(
   const url = `${options.baseUrl ?? process.env.YOLOV5_RELEASE_URL ?? RELEASE}/${name}.pt`;
   const advice = `get ${name}.pt elsewhere and put it at ${path}, or give --weights its path`;
   const bytes = await download(url, { ...options, advice });
+  const shown = shownAddress(url);
   const digest = sha256(bytes);
   if (pinned && digest !== pinned) {
-    throw new DownloadError(`${url}: its SHA-256 is ${digest}, not the official ${pinned}; ${advice}`, { url, digest });
+    throw new DownloadError(`${shown}: its SHA-256 is ${digest}, not the official ${pinned}; ${advice}`, {
+      url: shown,
+      digest,
+    });
   }
   // A login or error page sent as a success must not lie in the cache for ever.
   if (!pinned && !startsLikeZip(bytes)) {
     throw new DownloadError(
-      `${url}: the server sent no checkpoint (${bytes.length} bytes that begin with ${firstCharacters(bytes)}); ${advice}`,
+      `${shown}: the server sent no checkpoint (${bytes.length} bytes that begin with ${firstCharacters(bytes)}); ${advice}`,
       {
-        url,
+        url: shown,
       },
     );
   }

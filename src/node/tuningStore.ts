@@ -1,10 +1,10 @@
 /** What `tune` found out, in a file of the cache folder: an object of tables by adapter, driver and shader texts. */
 
-import { randomUUID } from "node:crypto";
-import { mkdir, readFile, rename, rm, writeFile } from "node:fs/promises";
+import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { TuningStore } from "../runtime/webgpu/index.js";
 import { cacheFolder } from "./knownModels.js";
+import { writeAtomically } from "./writeFile.js";
 
 const VERSION = 1;
 /** Tables of old drivers and versions go when there are more; the newest stay. */
@@ -46,17 +46,13 @@ export function fileTuningStore(onNote: (note: string) => void = () => undefined
       return (await readTables(onNote))[key];
     },
     async save(key, text) {
-      const path = tuningPath();
-      const partial = `${path}.${randomUUID()}.part`;
       try {
         const { [key]: _, ...others } = await readTables(() => undefined);
         const tables = Object.fromEntries([...Object.entries(others).slice(1 - MOST_TABLES), [key, text]]);
-        await mkdir(cacheFolder(), { recursive: true });
-        // Whoever reads meanwhile sees the old file or the new one, never a half.
-        await writeFile(partial, JSON.stringify({ version: VERSION, tables } satisfies Contents));
-        await rename(partial, path);
+        const contents: Contents = { version: VERSION, tables };
+        await writeAtomically(tuningPath(), new TextEncoder().encode(JSON.stringify(contents)));
       } catch {
-        await rm(partial, { force: true }).catch(() => undefined);
+        // It is only a cache.
       }
     },
   };

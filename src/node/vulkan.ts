@@ -1,8 +1,11 @@
-/** Whether Linux has any Vulkan driver to offer. Asked before Dawn is loaded, which prints a page of warnings without one. */
+/**
+ * Whether Linux has any Vulkan driver to offer, and any graphics card. Asked before Dawn is loaded: it prints a page of warnings
+ * without a driver and two lines for a software one, from native code that no option silences.
+ */
 
 import { readdirSync } from "node:fs";
 import { homedir } from "node:os";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 
 /** Where the Vulkan loader looks for drivers (its documentation, "Linux driver discovery"), and where NVIDIA's containers mount theirs. */
 function driverFolders(environment: NodeJS.ProcessEnv): string[] {
@@ -18,20 +21,52 @@ function driverFolders(environment: NodeJS.ProcessEnv): string[] {
   return data.map((folder) => join(folder, "vulkan", "icd.d"));
 }
 
-function hasManifest(folder: string): boolean {
+/** Manifests of drivers that compute on the CPU: Mesa's lavapipe, Google's SwiftShader. */
+const SOFTWARE_DRIVER = /^lvp_|lavapipe|swiftshader/i;
+
+/** Graphics devices below /dev: the kernel's own, NVIDIA's, Windows' for its Linux, those of phones and boards. */
+const GRAPHICS_DEVICE = /^(dri\/(renderD|card)|nvidia|nvgpu|nvhost|dxg$|kfd$|kgsl|mali|pvr)/;
+
+function listed(folder: string): string[] {
   try {
-    return readdirSync(folder).some((name) => name.endsWith(".json"));
+    return readdirSync(folder);
   } catch {
-    return false;
+    return [];
   }
 }
+
+/** Driver manifests, as the user names them by environment or as they lie in the loader's folders. */
+function manifests(environment: NodeJS.ProcessEnv): string[] {
+  const { VK_DRIVER_FILES, VK_ICD_FILENAMES, VK_ADD_DRIVER_FILES = "" } = environment;
+  const named = VK_DRIVER_FILES || VK_ICD_FILENAMES;
+  const found = driverFolders(environment).flatMap(listed);
+  const names = named ? named.split(":") : [...VK_ADD_DRIVER_FILES.split(":"), ...found.filter(isManifest)];
+  return names.filter(Boolean).map((name) => basename(name));
+}
+
+const isManifest = (name: string): boolean => name.endsWith(".json");
 
 /** True where a driver may exist: always outside Linux, and where the user names drivers by environment. */
 export function mayHaveVulkan(
   environment: NodeJS.ProcessEnv = process.env,
   platform: string = process.platform,
 ): boolean {
+  return platform !== "linux" || manifests(environment).length > 0;
+}
+
+/**
+ * False where WebGPU could only be software: no driver but such a one, or no graphics device at all. A driver that the user
+ * names by environment may know devices of its own.
+ * @param devices the folder of the system's devices
+ */
+export function mayHaveHardware(
+  environment: NodeJS.ProcessEnv = process.env,
+  platform: string = process.platform,
+  devices = "/dev",
+): boolean {
   if (platform !== "linux") return true;
+  if (manifests(environment).every((name) => SOFTWARE_DRIVER.test(name))) return false;
   if (environment.VK_DRIVER_FILES || environment.VK_ICD_FILENAMES || environment.VK_ADD_DRIVER_FILES) return true;
-  return driverFolders(environment).some(hasManifest);
+  const names = [...listed(devices), ...listed(join(devices, "dri")).map((name) => `dri/${name}`)];
+  return names.some((name) => GRAPHICS_DEVICE.test(name));
 }

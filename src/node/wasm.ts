@@ -42,5 +42,5 @@ export async function openWasm(options: WasmBackendOptions = {}): Promise<Backen
   if ((instructions === "auto" || instructions === "relaxed") && !hasRelaxedSimd()) {
     setFlagsFromString("--experimental-wasm-relaxed-simd");
   }
-  return createWasmBackend({ spawn, ...options, threads: options.threads ?? Math.min(8, availableParallelism()) });
+  return createWasmBackend({ spawn, cores: availableParallelism(), ...options });
 }

@@ -1,13 +1,14 @@
 /** What `--weights` and `load` accept, as opened models. */
 
 import { readFile, stat } from "node:fs/promises";
-import { fileURLToPath } from "node:url";
 import { EMBEDDED_MODEL } from "../api/names.js";
 import type { WeightSource } from "../api/sources.js";
 import { CheckpointError, OptionError } from "../errors.js";
 import { type OpenedModel, openModel, randomModel } from "../yolov5/loadModel.js";
+import { isHttp, shownAddress } from "./address.js";
 import { download, type OnProgress } from "./download.js";
 import { embeddedModelPath, type KnownModelOptions, knownModelName, readKnownModel } from "./knownModels.js";
+import { bytesOfDataAddress, FILE_ADDRESS_ADVICE, nameOfAddress, pathOfFileAddress } from "./localAddress.js";
 
 export interface OpenWeightsOptions extends KnownModelOptions {
   readonly onProgress?: OnProgress | undefined;
@@ -28,6 +29,20 @@ async function fileExists(path: string): Promise<boolean> {
   );
 }
 
+/** Endings of the folders that exporters write. */
+const EXPORTED_FOLDERS: readonly (readonly [ending: RegExp, what: string])[] = [
+  [/\.(mlpackage|mlmodelc)\/?$/, "is a Core ML package"],
+  [/(^|[/\\_])saved_model\/?$/, "is a TensorFlow SavedModel folder"],
+  [/_openvino_model\/?$/, "is a folder of an OpenVINO model"],
+  [/_ncnn_model\/?$/, "is a folder of an ncnn model"],
+  [/_paddle_model\/?$/, "is a folder of a PaddlePaddle model"],
+  [/_web_model\/?$/, "is a folder of a TensorFlow.js model"],
+];
+
+function describeFolder(path: string): string {
+  return EXPORTED_FOLDERS.find(([ending]) => ending.test(path))?.[1] ?? "is a folder";
+}
+
 /** @throws CheckpointError for a path that is no file: what it is, and how to find weights. */
 async function readWeightFile(path: string): Promise<Uint8Array> {
   try {
@@ -38,7 +53,7 @@ async function readWeightFile(path: string): Promise<Uint8Array> {
       code === "ENOENT"
         ? "no such file"
         : code === "EISDIR"
-          ? "is a folder"
+          ? describeFolder(path)
           : `cannot be read (${code ?? String(error)})`;
     throw new CheckpointError(
       `${path}: ${what}; give the path of a .pt or .safetensors checkpoint, a released name such as yolov5n, or ${EMBEDDED_MODEL} (embedded)`,
@@ -50,19 +65,30 @@ async function readWeightFile(path: string): Promise<Uint8Array> {
 
 /**
  * Opens weights of any kind.
- * @throws CheckpointError, DownloadError, OptionError: one line with the name, what it is, and the fix.
+ * @throws CheckpointError, DownloadError, OptionError: one line with the name, what it is, and the fix; the signal's reason
+ *   where it is aborted.
  */
 export async function openWeights(source: WeightSource, options: OpenWeightsOptions = {}): Promise<OpenedWeights> {
+  options.signal?.throwIfAborted();
   const open = (bytes: Uint8Array, path: string): OpenedWeights => ({
     opened: openModel(bytes, { path, config: options.config }),
     path,
   });
-  if (source instanceof URL && source.protocol === "file:") return openWeights(fileURLToPath(source), options);
   if (source instanceof URL) return openWeights(source.href, options);
   if (typeof source !== "string") {
     const bytes = source instanceof Blob ? await source.arrayBuffer() : source;
     const path = source instanceof Blob && "name" in source ? String(source.name) : "checkpoint";
     return open(bytes instanceof Uint8Array ? bytes : new Uint8Array(bytes), path);
+  }
+  if (/^file:\/\//i.test(source)) {
+    const path = pathOfFileAddress(source);
+    if (path === undefined) throw new CheckpointError(`${source}: ${FILE_ADDRESS_ADVICE}`, { source });
+    return openWeights(path, options);
+  }
+  if (/^data:/i.test(source)) {
+    const bytes = await bytesOfDataAddress(source);
+    if (bytes) return open(bytes, nameOfAddress(source));
+    throw new CheckpointError(`${nameOfAddress(source)}: is no well-formed data address; give the checkpoint's bytes`);
   }
   if (source.startsWith("random:")) {
     const [, name, seed = "0"] = source.split(":");
@@ -73,7 +99,7 @@ export async function openWeights(source: WeightSource, options: OpenWeightsOpti
     }
     return { opened: randomModel(name, Number(seed)), path: source };
   }
-  if (/^https?:\/\//.test(source)) return open(await download(source, options), source);
+  if (isHttp(source)) return open(await download(source, options), shownAddress(source));
   if (await fileExists(source)) return open(await readWeightFile(source), source);
   if (source === EMBEDDED_MODEL) return open(await readFile(embeddedModelPath()), `embedded:${EMBEDDED_MODEL}`);
   const known = knownModelName(source);

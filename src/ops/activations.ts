@@ -10,6 +10,15 @@ export function sigmoid(x: number): number {
   return x >= 0 ? 1 / (1 + Math.exp(-x)) : Math.exp(x) / (1 + Math.exp(x));
 }
 
+/**
+ * `sigmoid` of a float32 number in the steps that PyTorch takes in float32, each rounded: exactly 1 from 16.64 on (e⁻ˣ is
+ * then below half a step of 1), exactly 0 below −88.72 (e⁻ˣ is then infinite). Decoding compares scores, so that which of
+ * them are equal matters more than their last digits.
+ */
+export function sigmoid32(x: number): number {
+  return Math.fround(1 / Math.fround(1 + Math.fround(Math.exp(-x))));
+}
+
 /** ln(1 + eˣ) without overflow. */
 function softplus(x: number): number {
   return x > 20 ? x : Math.log1p(Math.exp(x));

@@ -5,8 +5,9 @@ import { formatShape, type HostTensor, sameShape } from "../tensor/index.js";
 import { activationFunction, checkActivation } from "./activations.js";
 import type { OpAttributes } from "./attributes.js";
 import type { TensorDesc } from "./graph.js";
+import { MAX_STEP } from "./limits.js";
 import { checkShape, checkVector, nchw, type Op } from "./op.js";
-import { checkGroups, checkPair, floatOutput, floats, windowOutput } from "./shapes.js";
+import { checkGroups, checkKernel, checkPair, floatOutput, floats, windowOutput } from "./shapes.js";
 
 type Attributes = OpAttributes["conv2d"];
 
@@ -17,9 +18,10 @@ function infer(inputs: readonly TensorDesc[], attrs: Attributes, node: string): 
   const [x, weight] = inputs;
   const [n, c, h, w] = nchw(x, "conv2d", node);
   const [o, cPerGroup, kh, kw] = nchw(weight, "conv2d", node, "weight", "OIHW");
-  checkPair(attrs.stride, "stride", 1, "conv2d", node);
+  checkPair(attrs.stride, "stride", 1, "conv2d", node, MAX_STEP);
   checkPair(attrs.padding, "padding", 0, "conv2d", node);
   checkPair(attrs.dilation, "dilation", 1, "conv2d", node);
+  checkKernel([kh, kw], attrs.dilation, "conv2d", node);
   checkActivation(attrs.activation, "conv2d", node);
   const { groups } = attrs;
   checkGroups(groups, "conv2d", node);

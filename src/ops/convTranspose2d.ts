@@ -4,8 +4,9 @@ import { AttributeError } from "../errors.js";
 import { activationFunction, checkActivation } from "./activations.js";
 import type { OpAttributes } from "./attributes.js";
 import type { TensorDesc } from "./graph.js";
+import { MAX_STEP } from "./limits.js";
 import { checkCount, checkShape, checkVector, nchw, type Op } from "./op.js";
-import { checkGroups, checkPair, floatOutput, floats } from "./shapes.js";
+import { checkGroups, checkKernel, checkPair, floatOutput, floats } from "./shapes.js";
 
 type Attributes = OpAttributes["convTranspose2d"];
 
@@ -14,9 +15,10 @@ function infer(inputs: readonly TensorDesc[], attrs: Attributes, node: string): 
   const [x, weight] = inputs;
   const [n, c, h, w] = nchw(x, op, node);
   const [cIn, oPerGroup, kh, kw] = nchw(weight, op, node, "weight", "IOHW");
-  checkPair(attrs.stride, "stride", 1, op, node);
+  checkPair(attrs.stride, "stride", 1, op, node, MAX_STEP);
   checkPair(attrs.padding, "padding", 0, op, node);
   checkPair(attrs.dilation, "dilation", 1, op, node);
+  checkKernel([kh, kw], attrs.dilation, op, node);
   checkPair(attrs.outputPadding, "outputPadding", 0, op, node);
   checkActivation(attrs.activation, op, node);
   checkGroups(attrs.groups, op, node);

@@ -1,11 +1,11 @@
 /**
  * detect: YOLOv5's decoding of head maps into boxes. Since v5.0: xy = (2σ(t) − 0.5 + cell)·stride,
- * wh = (2σ(t))²·anchor. σ is rounded to the outputs' dtype first, as PyTorch stores it, so that float32 results agree to the
- * last bit or two.
+ * wh = (2σ(t))²·anchor. In float32 every step is rounded as PyTorch rounds it: scores that are equal there are equal here,
+ * so that the best class and the order of boxes are PyTorch's, and all else agrees to the last bit or two.
  */
 
 import { AttributeError } from "../errors.js";
-import { sigmoid } from "./activations.js";
+import { sigmoid, sigmoid32 } from "./activations.js";
 import type { OpAttributes } from "./attributes.js";
 import type { TensorDesc } from "./graph.js";
 import { checkShape, nchw, type Op } from "./op.js";
@@ -53,6 +53,9 @@ export const detectOp: Op<"detect"> = {
     const [n, rows, no] = shape;
     const out = floatOutput(shape, inputs[0]);
     const plainFrom = no - attrs.maskCoefficients;
+    const single = out.dtype === "float32";
+    const activate = single ? sigmoid32 : sigmoid;
+    const round = single ? Math.fround : (value: number) => value;
     for (let image = 0; image < n; image++) {
       let at = image * rows * no;
       inputs.forEach((x, level) => {
@@ -68,12 +71,12 @@ export const detectOp: Op<"detect"> = {
               const pixel = base + y * w + xx;
               for (let k = 0; k < no; k++) {
                 const t = data[pixel + k * h * w];
-                out.data[at + k] = k < plainFrom ? sigmoid(t) : t;
+                out.data[at + k] = k < plainFrom ? activate(t) : t;
               }
-              out.data[at] = (out.data[at] * 2 + (xx - 0.5)) * stride;
-              out.data[at + 1] = (out.data[at + 1] * 2 + (y - 0.5)) * stride;
-              out.data[at + 2] = (out.data[at + 2] * 2) ** 2 * anchors[2 * a];
-              out.data[at + 3] = (out.data[at + 3] * 2) ** 2 * anchors[2 * a + 1];
+              out.data[at] = round(out.data[at] * 2 + (xx - 0.5)) * stride;
+              out.data[at + 1] = round(out.data[at + 1] * 2 + (y - 0.5)) * stride;
+              out.data[at + 2] = round((out.data[at + 2] * 2) ** 2) * round(anchors[2 * a]);
+              out.data[at + 3] = round((out.data[at + 3] * 2) ** 2) * round(anchors[2 * a + 1]);
             }
           }
         }

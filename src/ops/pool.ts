@@ -2,8 +2,9 @@
 
 import { elementCount } from "../tensor/index.js";
 import type { OpAttributes } from "./attributes.js";
+import { MAX_STEP } from "./limits.js";
 import { checkShape, nchw, type Op } from "./op.js";
-import { checkPair, floatOutput, floats, windowOutput } from "./shapes.js";
+import { checkKernel, checkPair, floatOutput, floats, windowOutput } from "./shapes.js";
 
 type PoolAttributes = OpAttributes["maxPool2d"];
 
@@ -22,9 +23,10 @@ export const maxPool2dOp: Op<"maxPool2d"> = {
   infer([x], attrs, node) {
     const [n, c, h, w] = nchw(x, "maxPool2d", node);
     checkPair(attrs.kernel, "kernel", 1, "maxPool2d", node);
-    checkPair(attrs.stride, "stride", 1, "maxPool2d", node);
+    checkPair(attrs.stride, "stride", 1, "maxPool2d", node, MAX_STEP);
     checkPair(attrs.padding, "padding", 0, "maxPool2d", node);
     checkPair(attrs.dilation, "dilation", 1, "maxPool2d", node);
+    checkKernel(attrs.kernel, attrs.dilation, "maxPool2d", node);
     for (const axis of [0, 1] as const) {
       const half = Math.floor(attrs.kernel[axis] / 2);
       checkShape(

@@ -3,6 +3,7 @@
 import { AttributeError } from "../errors.js";
 import { elementCount, formatShape, type HostTensor } from "../tensor/index.js";
 import type { Pair } from "./attributes.js";
+import { MAX_REACH, MAX_STEP } from "./limits.js";
 import { checkCount, checkShape, nchw, type Op } from "./op.js";
 import { checkPair, floatOutput, floats } from "./shapes.js";
 
@@ -10,7 +11,7 @@ export const upsampleNearestOp: Op<"upsampleNearest"> = {
   type: "upsampleNearest",
   infer([x], { scale }, node) {
     const [n, c, h, w] = nchw(x, "upsampleNearest", node);
-    checkPair(scale, "scale", 1, "upsampleNearest", node);
+    checkPair(scale, "scale", 1, "upsampleNearest", node, MAX_STEP);
     return [{ shape: [n, c, h * scale[0], w * scale[1]], dtype: x.dtype }];
   },
   reference([x], { scale }) {
@@ -76,7 +77,7 @@ export const pad2dOp: Op<"pad2d"> = {
     const [left, right, top, bottom] = padding;
     const shape = [n, c, h + top + bottom, w + left + right];
     checkShape(
-      padding.every(Number.isInteger) && shape[2] > 0 && shape[3] > 0,
+      padding.every((p) => Number.isInteger(p) && Math.abs(p) <= MAX_REACH) && shape[2] > 0 && shape[3] > 0,
       "pad2d",
       `padding [${padding}] does not fit ${h}×${w}`,
       node,
@@ -103,6 +104,8 @@ export const pad2dOp: Op<"pad2d"> = {
   flops: () => 0,
 };
 
+const isBlock = (block: number): boolean => Number.isInteger(block) && block > 0 && block <= MAX_STEP;
+
 /** (row, column) of each slice in channel order. */
 function sliceOffsets(block: number, order: "focus" | "contract"): Pair[] {
   const offsets: Pair[] = [];
@@ -117,7 +120,7 @@ export const spaceToDepthOp: Op<"spaceToDepth"> = {
   infer([x], { block }, node) {
     const [n, c, h, w] = nchw(x, "spaceToDepth", node);
     checkShape(
-      Number.isInteger(block) && block > 0 && h % block === 0 && w % block === 0,
+      isBlock(block) && h % block === 0 && w % block === 0,
       "spaceToDepth",
       `${h}×${w} is not divisible by ${block}`,
       node,
@@ -150,7 +153,7 @@ export const depthToSpaceOp: Op<"depthToSpace"> = {
   infer([x], { block }, node) {
     const [n, c, h, w] = nchw(x, "depthToSpace", node);
     checkShape(
-      Number.isInteger(block) && block > 0 && c % (block * block) === 0,
+      isBlock(block) && c % (block * block) === 0,
       "depthToSpace",
       `${c} channels are not divisible by ${block}²`,
       node,

@@ -3,6 +3,7 @@
 import { AttributeError } from "../errors.js";
 import { allocate, elementCount, type HostTensor } from "../tensor/index.js";
 import type { Pair } from "./attributes.js";
+import { MAX_REACH } from "./limits.js";
 
 /** Floating tensors that reference mathematics reads and writes. */
 export type FloatData = Float32Array | Float64Array;
@@ -43,9 +44,26 @@ export function checkGroups(groups: number, op: string, node: string): void {
   }
 }
 
-/** @throws AttributeError unless both are integers of at least `least`. */
-export function checkPair(pair: Pair, name: string, least: number, op: string, node: string): void {
+/** @throws AttributeError unless both are integers from `least` to `most`. */
+export function checkPair(
+  pair: Pair,
+  name: string,
+  least: number,
+  op: string,
+  node: string,
+  most: number = MAX_REACH,
+): void {
   if (!pair.every((v) => Number.isInteger(v) && v >= least)) {
     throw new AttributeError(`${op}: ${name} must be integers of at least ${least}, got [${pair}] (${node})`, { node });
   }
+  if (!pair.every((v) => v <= most)) {
+    throw new AttributeError(`${op}: ${name} must be at most ${most}, got [${pair}] (${node})`, { node });
+  }
+}
+
+/** @throws AttributeError for a kernel without a tap, or one that reaches, with its dilation, farther than any real one. */
+export function checkKernel(kernel: Pair, dilation: Pair, op: string, node: string): void {
+  checkPair(kernel, "kernel", 1, op, node);
+  const reach: Pair = [dilation[0] * (kernel[0] - 1), dilation[1] * (kernel[1] - 1)];
+  checkPair(reach, "dilation × (kernel − 1)", 0, op, node);
 }

@@ -12,13 +12,25 @@ const BYTES_PER_FILE_BYTE = 4;
 export class Budget {
   readonly limit: number;
   private used = 0;
+  private unpackedBytes = 0;
 
-  constructor(fileBytes: number) {
+  constructor(private readonly fileBytes: number) {
     this.limit = BASE_BYTES + BYTES_PER_FILE_BYTE * fileBytes;
   }
 
+  /** Counts what an entry of an archive unpacks to. */
+  chargeUnpacked(bytes: number, what: string): void {
+    this.charge(bytes, what);
+    this.unpackedBytes += bytes;
+  }
+
+  /** What the forms may take that tensors get later: the same rule, over the file as unpacked. */
+  forForms(): Budget {
+    return new Budget(this.fileBytes + this.unpackedBytes);
+  }
+
   /**
-   * Counts `bytes` that are about to be allocated.
+   * Counts `bytes` that are about to be allocated, or as many steps of work where something shared is gone through again.
    * @throws CheckpointError when the sum exceeds the limit.
    */
   charge(bytes: number, what: string): void {
@@ -45,11 +57,25 @@ function oneLine(message: string): string {
   return clean.length > 600 ? `${clean.slice(0, 600)}…` : clean;
 }
 
+/**
+ * What the host throws where a file asks for too much (a stack, an array or a string beyond its limits) is the file's
+ * fault and becomes a sentence about it; all else is returned as it is.
+ */
+export function asFileError(cause: unknown): unknown {
+  if (!(cause instanceof RangeError)) return cause;
+  return new CheckpointError(
+    `asks for more than can be computed with (${cause.message}); it is damaged or hostile`,
+    {},
+    { cause },
+  );
+}
+
 /** Runs `read` and puts the file's name before the message of a `CheckpointError`: messages begin with a verb. */
 export function aboutFile<T>(path: string | undefined, fallback: string, read: () => T): T {
   try {
     return read();
-  } catch (cause) {
+  } catch (error) {
+    const cause = asFileError(error);
     if (!(cause instanceof CheckpointError)) throw cause;
     const details = path === undefined ? cause.details : { ...cause.details, path };
     throw new CheckpointError(`${path ?? fallback}: ${oneLine(cause.message)}`, details, { cause: cause.cause });

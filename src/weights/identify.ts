@@ -42,6 +42,23 @@ const SIGNATURES: readonly Signature[] = [
   { at: 4, bytes: "ftypavif", sentence: "is an AVIF picture, not a checkpoint; did you mean --source?" },
   { at: 4, bytes: "ftyp", sentence: "is a video or HEIF picture, not a checkpoint; did you mean --source?" },
   { at: 8, bytes: "AVI ", sentence: "is a video, not a checkpoint; did you mean --source?" },
+  { at: 0, bytes: "\x01HEF", sentence: `is a HEF model (Hailo); ${EXPORTED}` },
+  { at: 0, bytes: "MATLAB 5.0", sentence: `is a MATLAB file (.mat); ${EXPECTED}` },
+  {
+    at: 0,
+    bytes: "x\x01",
+    sentence: "is zlib-compressed (a joblib dump of scikit-learn?); give a YOLOv5 .pt checkpoint",
+  },
+  {
+    at: 0,
+    bytes: "x\x9c",
+    sentence: "is zlib-compressed (a joblib dump of scikit-learn?); give a YOLOv5 .pt checkpoint",
+  },
+  {
+    at: 0,
+    bytes: "x\xda",
+    sentence: "is zlib-compressed (a joblib dump of scikit-learn?); give a YOLOv5 .pt checkpoint",
+  },
   { at: 0, bytes: "%PDF", sentence: `is a PDF document; ${EXPECTED}` },
   { at: 0, bytes: "\x7fELF", sentence: `is a program or library, not a checkpoint; ${EXPECTED}` },
 ];
@@ -57,7 +74,7 @@ export function identify(bytes: Uint8Array): string {
   if (text !== undefined) return identifyText(text);
   if (isDarknet(bytes)) return `is a Darknet .weights file; ${EXPECTED}`;
   if (bytes[0] === 0x80 && bytes[1] <= 5) {
-    return "is a Python pickle that torch.save did not write (or a cut-off one); give a file written by torch.save";
+    return identifyPickle(bytes);
   }
   switch (protobufKind(bytes)) {
     case "onnx":
@@ -121,7 +138,54 @@ function identifyText(text: string): string {
   }
   if (trimmed.startsWith("7767517")) return `is an ncnn network description (.param); ${EXPORTED}`;
   if (trimmed.startsWith("[net]")) return `is a Darknet .cfg file; ${EXPECTED}`;
-  if (/^[[{]/.test(trimmed)) return `is JSON text; ${EXPECTED}`;
+  if (/^[[{]/.test(trimmed)) return identifyJson(trimmed);
   const line = trimmed.split(/\r?\n/, 1)[0].slice(0, 40);
   return `is plain text (it begins with ${JSON.stringify(line)}); ${EXPECTED}`;
+}
+
+/** Keys that one kind of JSON file begins with. */
+const JSON_KINDS: readonly { readonly pattern: RegExp; readonly sentence: string }[] = [
+  {
+    pattern: /"(modelTopology|weightsManifest)"\s*:|"format"\s*:\s*"(graph|layers)-model"/,
+    sentence: `is a TensorFlow.js model (model.json); ${EXPORTED}`,
+  },
+  {
+    pattern: /"itemInfoEntries"\s*:|"fileFormatVersion"\s*:/,
+    sentence: `is the manifest of a Core ML package (.mlpackage); ${EXPORTED}`,
+  },
+  { pattern: /"magic"\s*:\s*"pir"/, sentence: `is a PaddlePaddle model (.json program); ${EXPORTED}` },
+  {
+    pattern: /"weight_map"\s*:/,
+    sentence: "is the index of a safetensors model in parts; join the parts and give the one .safetensors file",
+  },
+  {
+    pattern: /"(architectures|model_type|_name_or_path|transformers_version)"\s*:/,
+    sentence: `is the configuration of a Hugging Face model, without its weights; ${EXPECTED}`,
+  },
+  {
+    pattern: /"(annotations|images|categories)"\s*:\s*\[/,
+    sentence: `is JSON text with annotations (COCO?), not a model; ${EXPECTED}`,
+  },
+];
+
+function identifyJson(text: string): string {
+  return JSON_KINDS.find(({ pattern }) => pattern.test(text))?.sentence ?? `is JSON text; ${EXPECTED}`;
+}
+
+/** What a pickle that is no checkpoint was written by: names that stand in its first kilobytes. */
+const PICKLE_KINDS: readonly { readonly pattern: RegExp; readonly what: string }[] = [
+  { pattern: /StructuredToParameterName@@|\bpaddle\b/, what: "is PaddlePaddle weights (.pdparams)" },
+  { pattern: /\bdetectron2\b|__author__.{0,12}Detectron/i, what: "is a model of Detectron2" },
+  { pattern: /\bsklearn\b|\bjoblib\b/, what: "is a scikit-learn model (pickle or joblib)" },
+  { pattern: /\b(xgboost|lightgbm|catboost)\b/, what: "is a model of gradient-boosted trees" },
+  { pattern: /\b(keras|tensorflow)\b/, what: "is a pickled Keras or TensorFlow model" },
+  { pattern: /\b(fastai|pytorch_lightning)\b/, what: "is a fastai or Lightning pickle" },
+  { pattern: /\bnumpy\b/, what: "is a Python pickle of NumPy arrays" },
+];
+
+function identifyPickle(bytes: Uint8Array): string {
+  const head = new TextDecoder("latin1").decode(bytes.subarray(0, 8192));
+  const what = PICKLE_KINDS.find(({ pattern }) => pattern.test(head))?.what;
+  if (what !== undefined) return `${what}; ${EXPECTED}`;
+  return "is a Python pickle that torch.save did not write (or a cut-off one); give a file written by torch.save";
 }

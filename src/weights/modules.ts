@@ -6,6 +6,7 @@
 
 import type { HostTensor } from "../tensor/index.js";
 import { type Budget, damaged } from "./budget.js";
+import { checkName, Float32Charge, MAX_NAMES, MAX_TREE_DEPTH, MAX_TREE_NODES } from "./limits.js";
 import { numpyArray, numpyDTypeName } from "./pickle/numpy.js";
 import { GlobalRef, PyObject, StorageRef, type Value } from "./pickle/values.js";
 import type { ModuleNode, OpaqueRecord, PlainValue } from "./types.js";
@@ -13,8 +14,6 @@ import type { ModuleNode, OpaqueRecord, PlainValue } from "./types.js";
 /** What a record or module takes in memory, as the budget counts it. */
 const RECORD_COST = 256;
 const ENTRY_COST = 48;
-const MAX_TREE_DEPTH = 64;
-const MAX_TREE_NODES = 200_000;
 
 /** Dictionaries and flags of `torch.nn.Module` itself, which say nothing about the network. */
 const TORCH_STATE: ReadonlySet<string> = new Set([
@@ -52,6 +51,7 @@ export function toPlain(root: Value, budget: Budget): PlainValue {
 
 class Converter {
   private readonly done = new Map<Value, PlainValue>();
+  private readonly lists = new Map<readonly Value[], readonly PlainValue[]>();
   private readonly modules = new Map<PyObject, ModuleShell>();
   /** Containers whose shells exist and whose contents are still to be converted. */
   private readonly pending: (() => void)[] = [];
@@ -76,14 +76,7 @@ class Converter {
 
   private make(value: Exclude<Value, null | boolean | number | bigint | string | Uint8Array>): PlainValue {
     this.budget.charge(RECORD_COST, "the values of its pickle");
-    if (Array.isArray(value)) {
-      this.budget.charge(8 * value.length, "the lists of its pickle");
-      const list: PlainValue[] = [];
-      this.pending.push(() => {
-        for (const item of value) list.push(this.shell(item));
-      });
-      return list;
-    }
+    if (Array.isArray(value)) return this.list(value);
     if (value instanceof Map) {
       this.budget.charge(ENTRY_COST * value.size, "the dictionaries of its pickle");
       const map = new Map<PlainValue, PlainValue>();
@@ -99,13 +92,26 @@ class Converter {
     return value;
   }
 
+  private list(values: readonly Value[]): readonly PlainValue[] {
+    const known = this.lists.get(values);
+    if (known) return known;
+    this.budget.charge(8 * values.length, "the lists of its pickle");
+    const list: PlainValue[] = [];
+    this.lists.set(values, list);
+    this.pending.push(() => {
+      for (const item of values) list.push(this.shell(item));
+    });
+    return list;
+  }
+
   private makeObject(object: PyObject): PlainValue {
     const array = numpyArray(object, this.budget) ?? numpyDTypeName(object);
     if (array !== undefined) return array;
     if (isModuleState(object.state)) return this.module(object);
     const made: Mutable<OpaqueRecord> = record(object.className);
     this.pending.push(() => {
-      made.args = object.args.map((argument) => this.shell(argument));
+      // As a list of its own, so that arguments which many objects share are converted once.
+      made.args = this.list(object.args);
       made.state = this.shell(stateOf(object));
     });
     return made;
@@ -134,6 +140,8 @@ class Converter {
   private fillModule(made: ModuleShell, object: PyObject): void {
     const state = object.state;
     if (!(state instanceof Map)) return;
+    // A state that several modules share is copied for each.
+    this.budget.charge(ENTRY_COST * state.size, "the modules of its pickle");
     for (const [key, value] of state) {
       if (typeof key !== "string") continue;
       if (!TORCH_STATE.has(key)) made.attributes.set(key, this.shell(value));
@@ -144,9 +152,10 @@ class Converter {
   /** Parameters, buffers or children; what is None is left out, what is neither tensor nor module is an attribute. */
   private fillFrom(made: ModuleShell, dictionary: string, entries: ReadonlyMap<Value, Value>): void {
     if (dictionary !== "_modules" && dictionary !== "_parameters" && dictionary !== "_buffers") return;
+    this.budget.charge(ENTRY_COST * entries.size, "the modules of its pickle");
     for (const [name, value] of entries) {
       if (typeof name !== "string" || value === null) continue;
-      this.budget.charge(ENTRY_COST, "the modules of its pickle");
+      checkName(name);
       if (dictionary === "_modules" && value instanceof PyObject && !knownAsData(value)) {
         made.children.set(name, this.module(value));
         continue;
@@ -194,24 +203,43 @@ function stateOf(object: PyObject): Value {
 }
 
 /**
- * Makes sure that a module tree can be walked recursively: no cycle, at most 64 levels and 200,000 modules and
- * tensors, shared ones counted wherever they occur.
+ * Makes sure that a module tree can be walked recursively and put on a device: no cycle, bounded in depth, modules and
+ * tensors (shared ones counted wherever they occur), the length of all names, and what its tensors take as float32.
  * @throws CheckpointError otherwise.
  */
-export function checkTree(root: ModuleNode): void {
-  /** Modules and tensors below a module, itself included, once it is finished; 0 while its children are being visited. */
-  const counts = new Map<ModuleNode, number>();
-  const visit = (module: ModuleNode, depth: number): number => {
-    const known = counts.get(module);
-    if (known === 0) damaged(`module ${module.className} contains itself`);
+export function checkTree(root: ModuleNode, budget: Budget): void {
+  /** What is below a module, itself included, once it is finished; undefined while its children are being visited. */
+  const sizes = new Map<ModuleNode, TreeSize | undefined>();
+  const charge = new Float32Charge(budget.forForms());
+  const visit = (module: ModuleNode, depth: number): TreeSize => {
+    const known = sizes.get(module);
+    if (!known && sizes.has(module)) damaged(`module ${module.className} contains itself`);
     if (depth > MAX_TREE_DEPTH) damaged(`its modules are nested more than ${MAX_TREE_DEPTH} deep`);
-    if (known !== undefined) return known;
-    counts.set(module, 0);
-    let count = 1 + module.parameters.size + module.buffers.size;
-    for (const child of module.children.values()) count += visit(child, depth + 1);
+    if (known) return known;
+    sizes.set(module, undefined);
+    let count = 1;
+    let characters = 0;
+    for (const [name, tensor] of [...module.parameters, ...module.buffers]) {
+      charge.add(tensor);
+      count++;
+      characters += name.length;
+    }
+    for (const [name, child] of module.children) {
+      const below = visit(child, depth + 1);
+      count += below.count;
+      characters += below.characters + (name.length + 1) * below.count;
+    }
     if (count > MAX_TREE_NODES) damaged(`its modules and tensors are more than ${MAX_TREE_NODES}`);
-    counts.set(module, count);
-    return count;
+    if (characters > MAX_NAMES) damaged(`the names of its modules and tensors have more than ${MAX_NAMES} characters`);
+    const size = { count, characters };
+    sizes.set(module, size);
+    return size;
   };
   visit(root, 0);
+}
+
+interface TreeSize {
+  readonly count: number;
+  /** Of all dotted names, from this module on. */
+  readonly characters: number;
 }

@@ -30,8 +30,8 @@ export function openCheckpoint(bytes: Uint8Array, options: OpenOptions = {}): Ch
 function read(bytes: Uint8Array): Checkpoint {
   if (bytes.byteLength === 0) throw new CheckpointError("is empty (0 bytes); download or copy it again");
   const budget = new Budget(bytes.byteLength);
-  if (isZip(bytes)) return selectModel(readPytorchZip(bytes, budget), "pytorch-zip");
-  if (isLegacy(bytes)) return selectModel(readPytorchLegacy(bytes, budget), "pytorch-legacy");
+  if (isZip(bytes)) return selectModel(readPytorchZip(bytes, budget), "pytorch-zip", budget);
+  if (isLegacy(bytes)) return selectModel(readPytorchLegacy(bytes, budget), "pytorch-legacy", budget);
   if (isSafetensors(bytes)) {
     const { metadata, tensors } = parseSafetensors(bytes, budget);
     if (tensors.size === 0) throw new CheckpointError("is a safetensors file without tensors; export the model again");

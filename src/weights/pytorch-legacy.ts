@@ -8,11 +8,12 @@
 import { CheckpointError } from "../errors.js";
 import { BYTES_PER_ELEMENT } from "../tensor/index.js";
 import { type Budget, damaged } from "./budget.js";
+import { describeValue } from "./describe.js";
 import { toPlain } from "./modules.js";
 import { Calls } from "./pickle/calls.js";
 import { Unpickler } from "./pickle/unpickler.js";
 import { StorageRef, type Value } from "./pickle/values.js";
-import { storageId, storageRef } from "./pytorch-zip.js";
+import { storageId, storageKey, storageRef } from "./pytorch-zip.js";
 import { StorageBytes, storageDType } from "./storage.js";
 import type { PlainValue } from "./types.js";
 
@@ -44,7 +45,7 @@ export function readPytorchLegacy(bytes: Uint8Array, budget: Budget): PlainValue
   const protocol = header(2 + MAGIC.length);
   if (protocol.value !== PROTOCOL_VERSION) {
     throw new CheckpointError(
-      `is a PyTorch file of protocol ${String(protocol.value)}; only ${PROTOCOL_VERSION} is known, save it again with a current torch.save`,
+      `is a PyTorch file of protocol ${describeValue(protocol.value)}; only ${PROTOCOL_VERSION} is known, save it again with a current torch.save`,
     );
   }
   const system = header(protocol.end);
@@ -95,7 +96,7 @@ function locate(
   const storages = new Map<string, StorageBytes>();
   let at = keys.end;
   for (const value of keys.value) {
-    const key = String(value);
+    const key = storageKey(value);
     const width = widths.get(key) ?? damaged(`storage ${key} belongs to no tensor`, { key });
     if (at + 8 > bytes.length) damaged(`it ends before storage ${key}`, { key });
     const length = Number(view.getBigInt64(at, true));

@@ -3,6 +3,7 @@
 import { CheckpointError } from "../errors.js";
 import { BYTES_PER_ELEMENT } from "../tensor/index.js";
 import { type Budget, damaged } from "./budget.js";
+import { describeValue } from "./describe.js";
 import { toPlain } from "./modules.js";
 import { Calls } from "./pickle/calls.js";
 import { Unpickler } from "./pickle/unpickler.js";
@@ -10,6 +11,9 @@ import { GlobalRef, StorageRef, typeName, type Value } from "./pickle/values.js"
 import { StorageBytes, storageDType } from "./storage.js";
 import type { PlainValue } from "./types.js";
 import { ZipArchive } from "./zip.js";
+
+/** Characters of a storage's key. */
+const MAX_KEY = 64;
 
 /** The pickled value of a PyTorch zip. @throws CheckpointError for every other zip, which is named. */
 export function readPytorchZip(bytes: Uint8Array, budget: Budget): PlainValue {
@@ -39,10 +43,17 @@ export function readPytorchZip(bytes: Uint8Array, budget: Budget): PlainValue {
 export function storageId(id: readonly Value[]): { className: string; key: string; length: number } {
   const [, type, key, , length] = id;
   if (!(type instanceof GlobalRef) || typeof length !== "number" || !Number.isSafeInteger(length) || length < 0) {
-    damaged(`a storage of class ${typeName(type ?? null)} and length ${String(length)}`);
+    damaged(`a storage of class ${typeName(type ?? null)} and length ${describeValue(length)}`);
   }
-  if (typeof key !== "string" && typeof key !== "number") damaged("a storage without a key");
-  return { className: type.name, key: String(key), length };
+  return { className: type.name, key: storageKey(key), length };
+}
+
+/** Keys count up from 0; early legacy files have addresses. */
+export function storageKey(value: Value | undefined): string {
+  if (typeof value !== "string" && typeof value !== "number") damaged("a storage without a key");
+  const key = String(value);
+  if (key.length > MAX_KEY) damaged(`a storage key of ${key.length} characters`);
+  return key;
 }
 
 /** A reference to `length` elements of `stored`, which must hold them. */

@@ -6,11 +6,12 @@
 import { CheckpointError } from "../errors.js";
 import { BYTES_PER_ELEMENT, type DType, elementCount, formatShape, type HostTensor } from "../tensor/index.js";
 import { aboutFile, Budget, damaged } from "./budget.js";
+import { describeValue } from "./describe.js";
+import { checkName, MAX_DIMENSIONS } from "./limits.js";
 import { typedData } from "./storage.js";
 
 /** The format allows 100 MB; no network here comes near 2 MiB, and a parsed header takes many times its size. */
 const MAX_HEADER = 2 * 2 ** 20;
-const MAX_DIMENSIONS = 64;
 
 const NAME_OF: Readonly<Record<DType, string>> = {
   float64: "F64",
@@ -65,6 +66,7 @@ export function parseSafetensors(bytes: Uint8Array, budget: Budget): Safetensors
   for (const name of keys) {
     if (name === "__metadata__") continue;
     budget.charge(512, "the tensors of its header");
+    checkName(name);
     const { dtype, shape, begin, end } = readEntry(name, header.get(name));
     if (end > data.length) {
       damaged(`tensor ${name} ends at byte ${end} of ${data.length}; the file is cut off`, { name, begin, end });
@@ -149,8 +151,8 @@ function readEntry(
   const dtype = typeof dtypeName === "string" ? DTYPE_OF.get(dtypeName) : undefined;
   if (!dtype) {
     throw new CheckpointError(
-      `has a tensor ${name} of data type ${String(dtypeName)}; known are ${[...DTYPE_OF.keys()].join(", ")}`,
-      { name, dtype: dtypeName },
+      `has a tensor ${name} of data type ${describeValue(dtypeName)}; known are ${[...DTYPE_OF.keys()].join(", ")}`,
+      { name, dtype: describeValue(dtypeName) },
     );
   }
   const shape = counts(entry.get("shape"));

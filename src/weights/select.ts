@@ -2,6 +2,9 @@
 
 import { CheckpointError } from "../errors.js";
 import type { HostTensor } from "../tensor/index.js";
+import type { Budget } from "./budget.js";
+import { describeValue } from "./describe.js";
+import { checkName, Float32Charge } from "./limits.js";
 import { checkTree, isModule, isOpaque, isTensor } from "./modules.js";
 import type { Checkpoint, CheckpointFormat, ModuleNode, PlainValue } from "./types.js";
 
@@ -12,11 +15,11 @@ const WRAPPERS: ReadonlyMap<string, string> = new Map([
 ]);
 const PREFIXES = ["module.", "_orig_mod."];
 /** Where training scripts put a state dict, in order of preference. */
-const STATE_DICT_KEYS = ["ema", "model", "model_state_dict", "state_dict", "ema_state_dict"];
+const STATE_DICT_KEYS = ["ema", "model", "model_state_dict", "state_dict", "ema_state_dict", "ema_net", "net"];
 
 /** @throws CheckpointError when the value is neither module, state dict nor a dictionary with one of them. */
-export function selectModel(root: PlainValue, format: CheckpointFormat): Checkpoint {
-  if (isModule(root)) return { format, source: "bare", module: unwrap(root), extra: new Map() };
+export function selectModel(root: PlainValue, format: CheckpointFormat, budget: Budget): Checkpoint {
+  if (isModule(root)) return { format, source: "bare", module: unwrap(root, budget), extra: new Map() };
   if (!(root instanceof Map)) {
     throw new CheckpointError(
       `holds a ${describe(root)} instead of a model; give a YOLOv5 checkpoint, a pickled module or a state dict`,
@@ -24,20 +27,24 @@ export function selectModel(root: PlainValue, format: CheckpointFormat): Checkpo
   }
   for (const key of ["ema", "model"] as const) {
     const value = firstOfPair(root.get(key));
-    if (isModule(value)) return { format, source: key, module: unwrap(value), extra: extraOf(root, ["ema", "model"]) };
-    const tensors = asStateDict(value);
+    if (isModule(value))
+      return { format, source: key, module: unwrap(value, budget), extra: extraOf(root, ["ema", "model"]) };
+    const tensors = asStateDict(value, budget);
     if (tensors) return { format, source: key, stateDict: tensors, extra: extraOf(root, ["ema", "model"]) };
     if (isOpaque(value)) {
       throw new CheckpointError(`holds as '${key}' a ${value.className}, which is no torch module`, { key });
     }
   }
   for (const key of STATE_DICT_KEYS) {
-    const tensors = asStateDict(root.get(key));
+    const tensors = asStateDict(root.get(key), budget);
     if (tensors) return { format, stateDict: tensors, extra: extraOf(root, [key]) };
   }
-  const bare = asStateDict(root);
+  const bare = asStateDict(root, budget);
   if (bare) return { format, source: "bare", stateDict: bare, extra: new Map() };
-  const keys = [...root.keys()].slice(0, 8).map(String).join(", ");
+  const keys = [...root.keys()]
+    .slice(0, 8)
+    .map((key) => describeValue(key))
+    .join(", ");
   throw new CheckpointError(
     `holds a dictionary without a model (its keys: ${keys || "none"}); a YOLOv5 checkpoint has 'model' or 'ema', or is a state dict`,
     { keys },
@@ -50,8 +57,8 @@ function firstOfPair(value: PlainValue | undefined): PlainValue | undefined {
 }
 
 /** The module inside DataParallel, DistributedDataParallel and torch.compile wrappers, its tree checked. */
-function unwrap(module: ModuleNode): ModuleNode {
-  checkTree(module);
+function unwrap(module: ModuleNode, budget: Budget): ModuleNode {
+  checkTree(module, budget);
   let inner = module;
   for (;;) {
     const name = WRAPPERS.get(inner.type);
@@ -62,7 +69,7 @@ function unwrap(module: ModuleNode): ModuleNode {
 }
 
 /** A dictionary of tensors by name; `undefined` where the value is none. Other entries (counters) are left out. */
-function asStateDict(value: PlainValue | undefined): ReadonlyMap<string, HostTensor> | undefined {
+function asStateDict(value: PlainValue | undefined, budget: Budget): ReadonlyMap<string, HostTensor> | undefined {
   if (!(value instanceof Map)) return undefined;
   const tensors = new Map<string, HostTensor>();
   for (const [name, tensor] of value) {
@@ -70,6 +77,11 @@ function asStateDict(value: PlainValue | undefined): ReadonlyMap<string, HostTen
   }
   // A checkpoint's own dictionary may hold a stray tensor; in a state dict at least half of the values are tensors.
   if (tensors.size === 0 || tensors.size * 2 < value.size) return undefined;
+  const charge = new Float32Charge(budget.forForms());
+  for (const [name, tensor] of tensors) {
+    checkName(name);
+    charge.add(tensor);
+  }
   return stripPrefixes(tensors);
 }
 

@@ -12,8 +12,7 @@ import {
   type HostTensor,
 } from "../tensor/index.js";
 import { type Budget, damaged } from "./budget.js";
-
-const MAX_DIMENSIONS = 64;
+import { MAX_DIMENSIONS } from "./limits.js";
 
 /** `HalfStorage` of module torch or torch.cuda → float16. Types that the engine has no use for are absent. */
 const STORAGE_DTYPES: ReadonlyMap<string, DType> = new Map<string, DType>([
@@ -147,10 +146,13 @@ function gather(
   source: DataByDType[DType],
   dtype: DType,
   offset: number,
-  size: readonly number[],
-  stride: readonly number[],
+  shape: readonly number[],
+  strides: readonly number[],
   count: number,
 ): DataByDType[DType] {
+  // Without axes of one index, which move nothing and would cost a step for every row.
+  const size = shape.filter((d) => d !== 1);
+  const stride = strides.filter((_, axis) => shape[axis] !== 1);
   const out = allocate(dtype, count);
   const inner = size.length - 1;
   const index = new Array<number>(size.length).fill(0);

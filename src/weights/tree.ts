@@ -1,8 +1,8 @@
 /** Reading a module tree: state dict, look-up by path, plain copies for printing. */
 
 import { CheckpointError } from "../errors.js";
-import { formatShape, type HostTensor } from "../tensor/index.js";
-import { isModule, isOpaque, isTensor } from "./modules.js";
+import type { HostTensor } from "../tensor/index.js";
+import { describeValue } from "./describe.js";
 import type { ModuleNode, PlainValue } from "./types.js";
 
 /**
@@ -54,37 +54,41 @@ export type JsonValue = null | boolean | number | string | JsonValue[] | { [key:
 
 const MAX_DEPTH = 64;
 const MAX_VALUES = 1_000_000;
+/** Of all strings together: one that a file shares counts wherever it occurs. */
+const MAX_CHARACTERS = 16_000_000;
 
 /**
  * A copy for printing and JSON: maps become objects (own properties only, so that a key `__proto__` is a key like any
  * other), tensors, modules and records short descriptions, big integers and non-finite numbers strings.
- * @throws CheckpointError beyond 64 levels (cycles) or a million values.
+ * @throws CheckpointError beyond 64 levels (cycles), a million values or 16 million characters.
  */
 export function asPlainObject(value: PlainValue): JsonValue {
   let left = MAX_VALUES;
+  let characters = MAX_CHARACTERS;
+  const text = (item: string): string => {
+    characters -= item.length;
+    if (characters < 0) throw new CheckpointError(`holds more than ${MAX_CHARACTERS} characters in one entry`);
+    return item;
+  };
   const copy = (item: PlainValue, depth: number): JsonValue => {
     if (depth > MAX_DEPTH) throw new CheckpointError(`holds values nested more than ${MAX_DEPTH} deep or in a cycle`);
     if (--left < 0) throw new CheckpointError(`holds more than ${MAX_VALUES} values in one entry`);
-    if (item === null || typeof item === "boolean" || typeof item === "string") return item;
+    if (item === null || typeof item === "boolean") return item;
+    if (typeof item === "string") return text(item);
     if (typeof item === "number") return Number.isFinite(item) ? item : String(item);
-    if (typeof item === "bigint") return String(item);
-    if (item instanceof Uint8Array) return `<${item.length} bytes>`;
+    if (typeof item === "bigint") return text(String(item));
     if (Array.isArray(item)) return item.map((element: PlainValue) => copy(element, depth + 1));
     if (item instanceof Map) {
       const entries: [string, JsonValue][] = [];
-      for (const [key, element] of item) entries.push([keyText(key), copy(element, depth + 1)]);
+      for (const [key, element] of item) entries.push([keyText(key, text), copy(element, depth + 1)]);
       return Object.fromEntries(entries);
     }
-    return keyText(item);
+    return describeValue(item);
   };
   return copy(value, 0);
 }
 
-/** A value as a dictionary key or in a sentence. */
-function keyText(value: PlainValue): string {
-  if (isTensor(value)) return `<${value.dtype} ${formatShape(value.shape)}>`;
-  if (isModule(value) || isOpaque(value)) return `<${value.className}>`;
-  if (value instanceof Map) return `<dict of ${value.size}>`;
-  if (Array.isArray(value)) return `<list of ${value.length}>`;
-  return String(value);
+/** A value as a dictionary key. */
+function keyText(value: PlainValue, text: (key: string) => string): string {
+  return text(typeof value === "string" || typeof value === "bigint" ? String(value) : describeValue(value));
 }

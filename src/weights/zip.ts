@@ -67,7 +67,7 @@ export class ZipArchive {
     if (size > packed.length * MAX_DEFLATE_RATIO) {
       damaged(`zip entry ${name} declares ${size} bytes, which ${packed.length} cannot hold`, { name, size });
     }
-    this.budget.charge(size + 1, `zip entry ${name}`);
+    this.budget.chargeUnpacked(size + 1, `zip entry ${name}`);
     let out: Uint8Array;
     try {
       // One byte more than declared, so that an entry which holds more is noticed.

@@ -10,7 +10,8 @@ export interface ClassScore {
 }
 
 /**
- * Softmax over all classes, in float64, rounded to float32.
+ * Softmax over all classes. x − max, its exponential and the quotient are rounded to float32, as PyTorch rounds them, so
+ * that classes which tie there tie here; only the sum is taken in float64.
  * @throws NumericError where a logit is NaN or all are −∞.
  */
 export function softmax(logits: ArrayLike<number>): Float32Array {
@@ -25,7 +26,7 @@ export function softmax(logits: ArrayLike<number>): Float32Array {
       { highest },
     );
   }
-  const exponentials = Float64Array.from(logits, (value) => Math.exp(value - highest));
+  const exponentials = Float32Array.from(logits, (value) => Math.exp(Math.fround(value - highest)));
   const sum = exponentials.reduce((a, b) => a + b, 0);
   return Float32Array.from(exponentials, (value) => value / sum);
 }

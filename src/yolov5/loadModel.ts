@@ -2,6 +2,7 @@
 
 import { EngineError } from "../errors.js";
 import type { Backend, ComputeDType, OnStage, TuneOptions } from "../runtime/backend.js";
+import { asFileError } from "../weights/budget.js";
 import { openCheckpoint } from "../weights/index.js";
 import type { Checkpoint, ModuleNode } from "../weights/types.js";
 import { architecture } from "./config/architectures.js";
@@ -12,6 +13,7 @@ import { countsOf, type ModelInfo, notesOf, rawNames, resolveModule, taskOf } fr
 import { normalizeNames } from "./names.js";
 import { Network } from "./network.js";
 import { isQuantized } from "./quantized.js";
+import { refuseOtherInputs } from "./refuse.js";
 
 export interface MemberOptions {
   /** Name for messages and `info.path`. */
@@ -37,7 +39,8 @@ export interface OpenedModel {
 function aboutFile<T>(path: string, work: () => T): T {
   try {
     return work();
-  } catch (error) {
+  } catch (cause) {
+    const error = asFileError(cause);
     if (error instanceof EngineError && !error.message.startsWith(path)) error.message = `${path}: ${error.message}`;
     throw error;
   }
@@ -108,6 +111,7 @@ export function computeDTypeFor(
 export function createMember(opened: OpenedModel, backend: Backend, options: MemberOptions): Member {
   return aboutFile(options.path, () => {
     taskOf(opened.module, options.path);
+    refuseOtherInputs(opened.module, options.path);
     const { dtype, tune, onNote, onStage } = options;
     if (tune && !backend.tunes) onNote?.(`tune: ${backend.name} has no kernels to choose from`);
     const network = new Network(opened.module, backend, { dtype, tune, onNote, onStage });

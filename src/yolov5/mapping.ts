@@ -1,8 +1,11 @@
 /** Maps of a pickle and objects of a JSON text, read alike. */
 
+import { describeValue } from "../weights/describe.js";
+
 /** Entries with keys as strings; none for anything that is neither. */
 export function entriesOf(source: unknown): [string, unknown][] {
-  if (source instanceof Map) return [...source].map(([key, value]): [string, unknown] => [String(key), value]);
+  if (source instanceof Map)
+    return [...source].map(([key, value]): [string, unknown] => [describeValue(key, Number.POSITIVE_INFINITY), value]);
   if (typeof source === "object" && source !== null && !Array.isArray(source)) return Object.entries(source);
   return [];
 }

@@ -16,12 +16,19 @@ import type { ModelInfo } from "./modelInfo.js";
 import { assertSameClasses } from "./names.js";
 import type { Network } from "./network.js";
 import { type DetectOptions, type ResolvedOptions, resolveOptions } from "./options.js";
-import { closeAll, type Picture, readAll } from "./pictures.js";
+import { closeAll, type Picture, type ReadPictureOptions, readAll } from "./pictures.js";
 import { type Prepared, type Result, resultsOf } from "./postprocess.js";
-import { type Fitted, type NetworkInput, Preprocessor } from "./preprocess.js";
+import { type Fitted, type Fitting, type NetworkInput, Preprocessor } from "./preprocess.js";
 import { allRows, joinMembers } from "./rows.js";
+import { Turns } from "./turns.js";
 
 export type { Result } from "./postprocess.js";
+
+/** Calls that overlap hold so many decoded pictures at once; the others wait, undecoded. */
+const MOST_DECODED = 16;
+
+/** Inputs of so many pixels are compiled for before a picture is brought to their size. */
+const LARGE_PIXELS = 2048 * 2048;
 
 /** One network with the facts of its file. */
 export interface Member {
@@ -30,7 +37,7 @@ export interface Member {
 }
 
 /** Turns whatever the caller gives (paths, URLs, elements of a page) into pictures; the platform's entry supplies it. */
-export type PictureReader<Source> = (source: Source) => Promise<Picture>;
+export type PictureReader<Source> = (source: Source, options?: ReadPictureOptions) => Promise<Picture>;
 
 export class Model<Source = unknown> {
   readonly info: ModelInfo;
@@ -39,6 +46,8 @@ export class Model<Source = unknown> {
   /** Reads a source as `detect` does; the picture must be closed. */
   readonly read: PictureReader<Source>;
   private readonly preprocessor: Preprocessor;
+  /** Of calls that overlap. */
+  private readonly turns = new Turns(MOST_DECODED);
   private disposed = false;
   /** When the network was last done with a batch. */
   private ranAt = 0;
@@ -86,9 +95,24 @@ export class Model<Source = unknown> {
   async detect(source: Source, options?: DetectOptions): Promise<Result>;
   async detect(source: Source | readonly Source[], options: DetectOptions = {}): Promise<Result | Result[]> {
     if (this.disposed) throw new DisposedError("the model");
-    const list: readonly Source[] = Array.isArray(source) ? source : [source as Source];
-    const results = await this.detectPictures(await readAll(list, this.read), options);
-    return Array.isArray(source) ? results : results[0];
+    // Told before the first picture is read.
+    resolveOptions(options, this.names.length);
+    const { maxPixels } = options;
+    if (Array.isArray(source)) {
+      const pictures = await readAll(source as readonly Source[], (item) => this.read(item, { maxPixels }));
+      return this.detectPictures(pictures, options);
+    }
+    const turn = this.turns.take();
+    try {
+      const begin = async (): Promise<void> => {
+        await turn.begin();
+        if (this.disposed) throw new DisposedError("the model");
+      };
+      const picture = await this.read(source as Source, { maxPixels, begin });
+      return (await this.detectPictures([picture], options))[0];
+    } finally {
+      turn.end();
+    }
   }
 
   /** `detect` for decoded pictures; closes those that hold something. */
@@ -107,7 +131,13 @@ export class Model<Source = unknown> {
     if (resolved.augment && this.task !== "detect") {
       resolved.onWarning(`augment is ignored: test-time augmentation is for detection, this is a ${this.task} model`);
     }
-    const fitted = this.fit(pictures, resolved);
+    for (const { warnings = [] } of pictures) for (const warning of warnings) resolved.onWarning(warning);
+    const plans = this.preprocessor.plan(
+      pictures.map((picture) => picture.image),
+      resolved,
+    );
+    await this.compileLarge(plans);
+    const fitted = plans.map(({ make }) => make());
     const prepared = pictures.map((picture, i): Prepared => ({ ...fitted[i], picture }));
     const results: Result[] = [];
     for (let start = 0; start < prepared.length; ) {
@@ -121,6 +151,13 @@ export class Model<Source = unknown> {
     return results;
   }
 
+  /** Compiles for inputs so large that the device may have no memory for them, before pictures are made that large. */
+  private async compileLarge(plans: readonly Fitting[]): Promise<void> {
+    const [largest] = plans.map(({ size }) => size).sort((a, b) => b[0] * b[1] - a[0] * a[1]);
+    if (largest[0] * largest[1] < LARGE_PIXELS) return;
+    for (const { network } of this.members) await network.with([1, 3, ...largest], async () => undefined);
+  }
+
   /**
    * Results for frames as they come, in order, none dropped. While the device works on one frame, the next is read and sent
    * after it; no more than two are read ahead of the result that comes next. A frame's memory may be used again when the next
@@ -129,7 +166,7 @@ export class Model<Source = unknown> {
    */
   stream(frames: AsyncIterable<Source> | Iterable<Source>, options: DetectOptions = {}): AsyncGenerator<Result> {
     return inOrder(frames, async (frame) => {
-      const picture = await this.read(frame);
+      const picture = await this.read(frame, options);
       return { result: this.detectPictures([picture], options).then(([result]) => result) };
     });
   }
@@ -155,6 +192,9 @@ export class Model<Source = unknown> {
   /** Compiles and runs once for an input size (rounded up as `detect` does), so that the first picture is as fast as the next. */
   async warmup(imgsz?: number | readonly [number, number], batch = 1): Promise<void> {
     const [h, w] = this.preprocessor.inputSize(imgsz);
+    if (!Number.isInteger(batch) || batch < 1) throw new OptionError(`warmup: batch must be 1 or more, got ${batch}`);
+    // Refused, where the device has no memory for it, before the input is made.
+    for (const { network } of this.members) await network.with([batch, 3, h, w], async () => undefined);
     const data = new Float32Array(batch * 3 * h * w);
     const tensor: HostTensor = { dtype: "float32", shape: [batch, 3, h, w], data };
     if (this.task === "classify") await this.forward(tensor);

@@ -1,7 +1,8 @@
 /** From an opened checkpoint to a module tree and the facts that a model states about itself. */
 
 import { CheckpointError } from "../errors.js";
-import { asPlainObject, collectStateDict, countParameters } from "../weights/index.js";
+import { describeValue, scalarNumber } from "../weights/describe.js";
+import { collectStateDict, countParameters } from "../weights/index.js";
 import type { Checkpoint, ModuleNode, PlainValue } from "../weights/types.js";
 import { architecture } from "./config/architectures.js";
 import { fittingArchitecture } from "./config/fittingArchitecture.js";
@@ -10,6 +11,7 @@ import { stateDictSource } from "./config/sources.js";
 import { synthesizeModule } from "./config/synthesize.js";
 import { layersOf } from "./graph/buildGraph.js";
 import { type HeadKind, headKind, numbersOf } from "./graph/heads.js";
+import { entryOf } from "./mapping.js";
 import { moduleTreeFromJson } from "./moduleJson.js";
 import { refuseForeignModel } from "./refuse.js";
 
@@ -33,6 +35,25 @@ function descriptionOf(value: unknown): unknown {
 }
 
 /**
+ * YOLOv5's model description in what surrounds a state dict. Other projects keep other things under these names: a list of
+ * channels, a file name, training options; then `foreign` says so.
+ */
+function descriptionIn(extra: Checkpoint["extra"]): { description?: unknown; foreign?: string } {
+  let foreign: string | undefined;
+  for (const key of ["yaml", "config", "cfg"]) {
+    const value = extra.get(key);
+    if (value === undefined || value === null) continue;
+    const text = typeof value === "string";
+    const plain = text && /^\s*\{/.test(value) ? descriptionOf(value) : value;
+    if (Array.isArray(entryOf(plain, "backbone")) || Array.isArray(entryOf(plain, "head")))
+      return { description: plain };
+    const kind = Array.isArray(value) ? "list" : text ? "text" : value instanceof Map ? "dictionary" : "value";
+    foreign ??= `its ${key} is a ${kind} without YOLOv5's backbone and head`;
+  }
+  return foreign === undefined ? {} : { foreign };
+}
+
+/**
  * The module tree of a checkpoint: the pickled one, or one rebuilt from the metadata's tree or model description.
  * @throws CheckpointError for files that are no YOLOv5, or state dicts without a description.
  */
@@ -44,18 +65,19 @@ export function resolveModule(checkpoint: Checkpoint, options: ResolveOptions = 
   if (!stateDict) throw new CheckpointError(`${what}: holds no model`, { path: options.path });
   const tree = extra.get("modules");
   if (typeof tree === "string" || tree instanceof Map) return moduleTreeFromJson(tree, stateDict);
-  const description = options.config ?? extra.get("yaml") ?? extra.get("config") ?? extra.get("cfg");
-  if (description === undefined || description === null) {
+  const { description, foreign } = options.config != null ? { description: options.config } : descriptionIn(extra);
+  if (description === undefined) {
     const wiring = fittingArchitecture(stateDict);
     const advice = wiring
       ? `its tensors fit the layout of ${wiring}: say --cfg ${wiring} (option config) if its activation is SiLU, else give its yaml`
       : "give the model's yaml with --cfg (option config), or save the whole model";
     throw new CheckpointError(
-      `${what}: is a state dict without a model description, which tells neither wiring nor activation; ${advice}`,
+      `${what}: is a state dict without a model description, which tells neither wiring nor activation${foreign ? ` (${foreign})` : ""}; ${advice}`,
       { path: options.path },
     );
   }
-  const eps = Number(extra.get("bn_eps") ?? Number.NaN);
+  const written = extra.get("bn_eps");
+  const eps = typeof written === "string" ? Number(written.slice(0, 32)) : (scalarNumber(written) ?? Number.NaN);
   const config =
     typeof options.config === "string" ? architecture(options.config) : parseModelConfig(descriptionOf(description));
   return synthesizeModule(config, stateDictSource(stateDict), {
@@ -92,12 +114,14 @@ export interface ModelInfo {
 }
 
 const NOTES = ["date", "epoch", "license", "version"];
+/** Characters of a note. */
+const MAX_NOTE = 1000;
 
 /** How a quantized file came about, in words. */
 function int8Note(facts: PlainValue | undefined): string | undefined {
-  if (typeof facts === "string") return facts;
+  if (typeof facts === "string") return describeValue(facts, MAX_NOTE);
   if (!(facts instanceof Map)) return undefined;
-  const of = (key: string): string => String(asPlainObject(facts.get(key) ?? null));
+  const of = (key: string): string => describeValue(facts.get(key), MAX_NOTE);
   return `${of("convolutions")} convolutions; calibration ${of("calibration")}, pictures ${of("images")}`;
 }
 
@@ -106,7 +130,7 @@ export function notesOf(checkpoint: Checkpoint): Record<string, string> {
   const notes: [string, string][] = [];
   for (const key of NOTES) {
     const value = checkpoint.extra.get(key);
-    if (value !== undefined && value !== null) notes.push([key, String(asPlainObject(value))]);
+    if (value !== undefined && value !== null) notes.push([key, describeValue(value, MAX_NOTE)]);
   }
   const int8 = int8Note(checkpoint.extra.get("int8"));
   if (int8 !== undefined) notes.push(["int8", int8]);

@@ -6,6 +6,7 @@
 import { CheckpointError } from "../errors.js";
 import { type HostTensor, toFloat32 } from "../tensor/index.js";
 import { isTensor } from "../weights/index.js";
+import { checkName } from "../weights/limits.js";
 import type { ModuleNode, PlainValue } from "../weights/types.js";
 import { entriesOf, entryOf } from "./mapping.js";
 import { INPUT_SCALE, INPUT_ZERO_POINT, WEIGHT_SCALE } from "./quantizedNames.js";
@@ -55,6 +56,8 @@ export function moduleTreeToJson(module: ModuleNode): string {
 }
 
 const MAX_DEPTH = 40;
+/** Modules, attributes and items of lists. */
+const MAX_PARTS = 200_000;
 /** Buffers of PyTorch's and YOLOv5's modules; every other tensor is a parameter. */
 const BUFFERS = new Set([
   "running_mean",
@@ -69,46 +72,64 @@ const BUFFERS = new Set([
 ]);
 
 /** An attribute as the file may hold it; undefined for anything that `attributeJson` would not write. */
-function attributeOf(value: unknown): PlainValue | undefined {
+function attributeOf(value: unknown, reading: Reading, depth = 0): PlainValue | undefined {
   if (value === null || typeof value === "boolean" || typeof value === "number" || typeof value === "string") {
     return value;
   }
-  if (!Array.isArray(value)) return undefined;
-  const parts = value.map(attributeOf);
+  if (!Array.isArray(value) || depth > MAX_DEPTH) return undefined;
+  reading.count(value.length);
+  const parts = value.map((part) => attributeOf(part, reading, depth + 1));
   return parts.every((part) => part !== undefined) ? parts : undefined;
 }
 
-function fromJson(
-  source: unknown,
-  path: string,
-  tensors: ReadonlyMap<string, ReadonlyMap<string, HostTensor>>,
-  depth: number,
-): ModuleNode {
+/** What one tree is read with. Maps of a pickle may share what is in them, so parts are counted wherever they occur. */
+class Reading {
+  private parts = 0;
+
+  constructor(readonly tensors: ReadonlyMap<string, ReadonlyMap<string, HostTensor>>) {}
+
+  /** @throws CheckpointError for a tree that no model has. */
+  count(parts: number): void {
+    this.parts += parts;
+    if (this.parts > MAX_PARTS) throw new CheckpointError(`holds a module tree of more than ${MAX_PARTS} parts`);
+  }
+}
+
+function fromJson(source: unknown, path: string, reading: Reading, depth: number): ModuleNode {
   if (typeof source !== "object" || source === null || depth > MAX_DEPTH) {
     throw new CheckpointError(`holds a module tree that is damaged at ${path || "its root"}`, { path });
   }
   const className = entryOf(source, "t");
   if (typeof className !== "string")
     throw new CheckpointError(`holds a module without a class at ${path || "its root"}`, { path });
-  const own = tensors.get(path) ?? new Map<string, HostTensor>();
+  const own = reading.tensors.get(path) ?? new Map<string, HostTensor>();
   const attributes = new Map<string, PlainValue>();
-  for (const [name, value] of entriesOf(entryOf(source, "a"))) {
-    const attribute = attributeOf(value);
+  for (const [name, value] of partsOf(source, "a", reading)) {
+    const attribute = attributeOf(value, reading);
     if (attribute !== undefined) attributes.set(name, attribute);
   }
-  const children = entriesOf(entryOf(source, "c")).map(([name, part]): [string, ModuleNode] => [
-    name,
-    fromJson(part, path === "" ? name : `${path}.${name}`, tensors, depth + 1),
-  ]);
+  const children = partsOf(source, "c", reading).map(([name, part]): [string, ModuleNode] => {
+    checkName(name);
+    return [name, fromJson(part, path === "" ? name : `${path}.${name}`, reading, depth + 1)];
+  });
   return {
     kind: "module",
-    type: className.split(".").pop() ?? className,
+    type: className.slice(className.lastIndexOf(".") + 1),
     className,
     attributes,
     parameters: new Map([...own].filter(([name]) => !BUFFERS.has(name))),
     buffers: new Map([...own].filter(([name]) => BUFFERS.has(name))),
     children: new Map(children),
   };
+}
+
+/** Entries of a part, counted before they are copied. */
+function partsOf(source: object, key: string, reading: Reading): [string, unknown][] {
+  const part = entryOf(source, key);
+  if (part instanceof Map) reading.count(part.size);
+  const entries = entriesOf(part);
+  if (!(part instanceof Map)) reading.count(entries.length);
+  return entries;
 }
 
 /**
@@ -135,5 +156,5 @@ export function moduleTreeFromJson(source: PlainValue, stateDict: ReadonlyMap<st
     }
     own.set(name.slice(dot + 1), value);
   }
-  return fromJson(tree, "", byModule, 0);
+  return fromJson(tree, "", new Reading(byModule), 0);
 }

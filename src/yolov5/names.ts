@@ -1,16 +1,23 @@
 /** Class names as checkpoints hold them (list or dict, any key type, gaps) → one list, a name per class. */
 
 import { OptionError } from "../errors.js";
+import { cutText, describeValue, scalarNumber } from "../weights/describe.js";
+
+/** Characters of a class name: what a line of a table, a tag of a box and a folder of crops can be asked to hold. */
+const MAX_NAME = 256;
+/** Digits of a class index written as text. */
+const MAX_DIGITS = 16;
 
 /**
  * Names of `classCount` classes from a list, a dict as a map, or a parsed JSON object. Keys may be numbers or digits in strings; a class without a name is `class{n}`; names
- * are kept as they are, whatever they spell (`__proto__`, empty, any script); names beyond the classes are dropped.
+ * are kept as they are, whatever they spell (`__proto__`, empty, any script), but cut to 256 characters; names beyond the
+ * classes are dropped.
  */
 export function normalizeNames(names: unknown, classCount: number): string[] {
   const found = new Map<number, string>();
   for (const [key, name] of entriesOf(names)) {
-    const index = typeof key === "string" && /^\s*\d+\s*$/.test(key) ? Number(key) : key;
-    if (typeof index === "number" || typeof index === "bigint") found.set(Number(index), nameText(name, Number(index)));
+    const index = scalarNumber(typeof key === "string" ? indexOf(key) : key);
+    if (index !== undefined && index >= 0 && index < classCount) found.set(index, nameText(name, index));
   }
   return Array.from({ length: classCount }, (_, index) => found.get(index) ?? `class${index}`);
 }
@@ -22,10 +29,16 @@ function entriesOf(names: unknown): Iterable<readonly [unknown, unknown]> {
   return [];
 }
 
+/** A class index in digits. */
+function indexOf(key: string): number | undefined {
+  const text = key.length <= MAX_DIGITS ? key.trim() : "";
+  return /^\d+$/.test(text) ? Number(text) : undefined;
+}
+
 function nameText(name: unknown, index: number): string {
-  if (typeof name === "string") return name;
+  if (typeof name === "string") return cutText(name, MAX_NAME);
   return typeof name === "number" || typeof name === "bigint" || typeof name === "boolean"
-    ? String(name)
+    ? describeValue(name)
     : `class${index}`;
 }
 

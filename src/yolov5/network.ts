@@ -1,6 +1,6 @@
 /** A module tree on a backend: one compiled plan per input shape, the least recently used dropped beyond a few. */
 
-import { DisposedError, invariant, LimitError, PrecisionError, ShapeError } from "../errors.js";
+import { DisposedError, invariant, LimitError, OptionError, PrecisionError, ShapeError } from "../errors.js";
 import { type FoldCache, type Graph, optimize } from "../ops/index.js";
 import type {
   Backend,
@@ -174,9 +174,12 @@ export class Network {
 
   /**
    * The shape of an input tensor.
-   * @throws ShapeError unless it is float32 [N, C, H, W] with sides that are multiples of the largest stride.
+   * @throws OptionError for what is no tensor; ShapeError unless it is float32 [N, C, H, W] with sides that are multiples of the largest stride.
    */
   shapeOf(input: HostTensor): InputShape {
+    if (!Array.isArray(input?.shape) || !ArrayBuffer.isView(input.data)) {
+      throw new OptionError('input must be a tensor { dtype: "float32", shape: [N, 3, H, W], data: Float32Array }');
+    }
     const { dtype, shape } = input;
     const [n, c, h, w] = shape;
     const stride = Math.max(1, ...this.head.strides);

@@ -1,6 +1,7 @@
 /** Options of `detect`, in both styles of names, with detect.py's defaults; checked once. */
 
 import { OptionError } from "../errors.js";
+import { cutText, describeValue } from "../weights/describe.js";
 
 /** Which letterbox: `rect` is detect.py's stride-minimal one, `square` the full size, `autoshape` the hub's common shape. */
 export type Fit = "rect" | "square" | "autoshape";
@@ -34,7 +35,12 @@ export interface DetectOptions {
   readonly square?: boolean | undefined;
   /** Most pictures in one forward pass of `detect([…])`. Default 1. */
   readonly batchSize?: number | undefined;
-  /** Called with sentences about settings that were adjusted (an imgsz that is no multiple of the stride). */
+  /** Largest number of pixels of a picture file. Default: what `load` was given, else 2^26 (decoding stays below 1 GB). */
+  readonly maxPixels?: number | undefined;
+  /**
+   * Called with sentences about settings that were adjusted (an imgsz that is no multiple of the stride) and about pictures
+   * that are used although a part of them is lost (truncated files).
+   */
   readonly onWarning?: ((message: string) => void) | undefined;
 }
 
@@ -53,44 +59,72 @@ export interface ResolvedOptions {
   readonly onWarning: (message: string) => void;
 }
 
+/** Values are checked, not their types alone: callers in JavaScript give what they read from a page or a query. */
 function fraction(value: number, name: string): number {
-  if (!(value >= 0 && value <= 1)) throw new OptionError(`${name} must be between 0 and 1, got ${value}`, { value });
+  if (typeof value !== "number" || !(value >= 0 && value <= 1)) {
+    throw new OptionError(`${name} must be between 0 and 1, got ${shown(value)}`, { value });
+  }
   return value;
 }
 
 function count(value: number, name: string): number {
   if (!Number.isInteger(value) || value < 1) {
-    throw new OptionError(`${name} must be a whole number of at least 1, got ${value}`, { value });
+    throw new OptionError(`${name} must be a whole number of at least 1, got ${shown(value)}`, { value });
   }
   return value;
+}
+
+function flag(value: boolean, name: string): boolean {
+  if (typeof value !== "boolean")
+    throw new OptionError(`${name} must be true or false, got ${shown(value)}`, { value });
+  return value;
+}
+
+/** A value in a message: text in quotes, so that "0.5" is not taken for 0.5. */
+function shown(value: unknown): string {
+  return typeof value === "string" ? JSON.stringify(cutText(value)) : describeValue(value);
 }
 
 /** @throws OptionError naming the option and its value. */
 export function resolveOptions(options: DetectOptions, classes: number): ResolvedOptions {
   const fit = options.fit ?? (options.square ? "square" : "rect");
-  if (!FITS.includes(fit)) throw new OptionError(`fit must be one of ${FITS.join(", ")}, got ${fit}`, { fit });
+  if (!FITS.includes(fit))
+    throw new OptionError(`fit must be one of ${FITS.join(", ")}, got ${describeValue(fit)}`, { fit });
   const sizes = typeof options.imgsz === "number" ? [options.imgsz, options.imgsz] : options.imgsz;
-  if (sizes && sizes.length !== 2) throw new OptionError(`imgsz must be one number or [height, width], got [${sizes}]`);
+  if (sizes && !(Array.isArray(sizes) && sizes.length === 2)) {
+    throw new OptionError(
+      `imgsz must be one number or [height, width], got ${Array.isArray(sizes) ? `[${sizes.slice(0, 4).map(shown)}]` : shown(sizes)}`,
+    );
+  }
   for (const size of sizes ?? []) {
     if (!Number.isInteger(size) || size < 1 || size > 16384) {
-      throw new OptionError(`imgsz must be whole pixels between 1 and 16384, got ${size}`, { size });
+      throw new OptionError(`imgsz must be whole pixels between 1 and 16384, got ${shown(size)}`, { size });
     }
   }
-  for (const index of options.classes ?? []) {
+  const { classes: kept = [] } = options;
+  if (!Array.isArray(kept)) {
+    throw new OptionError(`classes must be a list of class indices, such as [0], got ${shown(kept)}`, {
+      classes: kept,
+    });
+  }
+  for (const index of kept) {
     if (!Number.isInteger(index) || index < 0 || index >= classes) {
-      throw new OptionError(`classes: ${index} is no class of this model, which has 0 to ${classes - 1}`, { index });
+      throw new OptionError(`classes: ${shown(index)} is no class of this model, which has 0 to ${classes - 1}`, {
+        index,
+      });
     }
   }
+  if (options.maxPixels !== undefined) count(options.maxPixels, "maxPixels");
   return {
     imgsz: sizes && [sizes[0], sizes[1]],
     conf: fraction(options.conf ?? options.confThres ?? 0.25, "conf"),
     iou: fraction(options.iou ?? options.iouThres ?? 0.45, "iou"),
     maxDet: count(options.maxDet ?? 1000, "maxDet"),
     classes: options.classes,
-    agnostic: options.agnostic ?? options.agnosticNms ?? false,
-    multiLabel: options.multiLabel ?? false,
-    augment: options.augment ?? false,
-    retinaMasks: options.retinaMasks ?? false,
+    agnostic: flag(options.agnostic ?? options.agnosticNms ?? false, "agnostic"),
+    multiLabel: flag(options.multiLabel ?? false, "multiLabel"),
+    augment: flag(options.augment ?? false, "augment"),
+    retinaMasks: flag(options.retinaMasks ?? false, "retinaMasks"),
     fit,
     batchSize: count(options.batchSize ?? 1, "batchSize"),
     onWarning: options.onWarning ?? (() => undefined),

@@ -15,8 +15,17 @@ export interface RawPicture {
   readonly time?: number | undefined;
 }
 
+export interface ReadPictureOptions {
+  /** Largest number of pixels that is accepted; default 2^26. */
+  readonly maxPixels?: number | undefined;
+  /** Waited for before bytes are decoded, and before a file is read. */
+  readonly begin?: (() => Promise<void>) | undefined;
+}
+
 export interface Picture {
   readonly image: RgbImage;
+  /** Sentences about a picture that is used although a part of it is lost. */
+  readonly warnings?: readonly string[] | undefined;
   readonly source?: string | undefined;
   /** Of a video: the frame's number, and its time in seconds. */
   readonly frame?: number | undefined;
@@ -78,14 +87,47 @@ export function rawToRgb(picture: RawPicture): RgbImage {
   return { width, height, data: out };
 }
 
-/** Encoded bytes or raw pixels → picture; undefined for other kinds of sources. */
-export async function readPicture(source: unknown): Promise<Picture | undefined> {
-  if (source instanceof ArrayBuffer) return { image: await decodeImage(new Uint8Array(source)) };
-  if (source instanceof Uint8Array) return { image: await decodeImage(source) };
+/** Bytes and pixels as they are now: whoever gave them may use the memory again. Other sources are given back. */
+function snapshot<T>(source: T): T {
+  if (source instanceof ArrayBuffer) return source.slice() as T;
+  // Not `slice`, which of a Node Buffer gives a view.
+  if (source instanceof Uint8Array) return new Uint8Array(source) as T;
+  if (!isRawPicture(source)) return source;
+  const { data, width, height, channels, frame, time } = source;
+  const own = data instanceof Uint8ClampedArray ? new Uint8ClampedArray(data) : new Uint8Array(data);
+  const copy: RawPicture = { data: own, width, height, channels, frame, time };
+  return copy as T;
+}
+
+/**
+ * The bytes of a picture file → picture.
+ * @param source what the picture is known by: path, URL, name.
+ * @throws ImageError.
+ */
+export async function decodePicture(
+  bytes: Uint8Array,
+  source: string | undefined,
+  { maxPixels }: ReadPictureOptions = {},
+): Promise<Picture> {
+  const warnings: string[] = [];
+  const image = await decodeImage(bytes, { path: source, maxPixels, onNote: (note) => warnings.push(note) });
+  return { image, source, ...(warnings.length === 0 ? {} : { warnings }) };
+}
+
+/**
+ * Encoded bytes or raw pixels → picture; undefined for other kinds of sources. Their memory may be used again as soon as the
+ * call has returned its promise.
+ */
+export async function readPicture(source: unknown, options: ReadPictureOptions = {}): Promise<Picture | undefined> {
+  if (source instanceof ArrayBuffer || source instanceof Uint8Array) {
+    const bytes = source instanceof Uint8Array ? snapshot(source) : new Uint8Array(snapshot(source));
+    await options.begin?.();
+    return decodePicture(bytes, undefined, options);
+  }
   if (typeof Blob !== "undefined" && source instanceof Blob) {
     const name = "name" in source && typeof source.name === "string" ? source.name : undefined;
-    const bytes = new Uint8Array(await source.arrayBuffer());
-    return { image: await decodeImage(bytes, name === undefined ? {} : { path: name }), source: name };
+    await options.begin?.();
+    return decodePicture(new Uint8Array(await source.arrayBuffer()), name, options);
   }
   if (isRawPicture(source)) return { image: rawToRgb(source), frame: source.frame, time: source.time };
   return undefined;
@@ -95,11 +137,16 @@ export function closeAll(pictures: readonly Picture[]): void {
   for (const { close } of pictures) close?.();
 }
 
-/** Reads sources one after another; when one fails, those before it are closed. */
+/**
+ * Reads sources one after another; when one fails, those before it are closed. Bytes and pixels are those of the time of the
+ * call.
+ */
 export async function readAll<T>(sources: readonly T[], read: (source: T) => Promise<Picture>): Promise<Picture[]> {
   const pictures: Picture[] = [];
+  // The first one is read at once.
+  const own = sources.map((source, i) => (i === 0 ? source : snapshot(source)));
   try {
-    for (const source of sources) pictures.push(await read(source));
+    for (const source of own) pictures.push(await read(source));
   } catch (error) {
     closeAll(pictures);
     throw error;

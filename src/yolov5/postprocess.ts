@@ -55,6 +55,7 @@ export function resultsOf(
       speed: { preprocess: ms + times.preprocess, inference: times.inference, postprocess },
       frame: picture.frame,
       time: picture.time,
+      warnings: picture.warnings,
     };
     if ("logits" in outputs) {
       const classes = outputs.logits.shape[1];

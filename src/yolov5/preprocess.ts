@@ -18,6 +18,13 @@ export interface Fitted {
   readonly ms: number;
 }
 
+/** A picture that is to be brought to the network's size. */
+export interface Fitting {
+  /** Height and width of the network's input. */
+  readonly size: Size;
+  readonly make: () => Fitted;
+}
+
 /** A batch for the network: [N, 3, H, W], or pictures that become it on the device. */
 export type NetworkInput =
   | { readonly shape: readonly number[]; readonly tensor: HostTensor; readonly pictures?: undefined }
@@ -43,9 +50,14 @@ export class Preprocessor {
   }
 
   fit(images: readonly RgbImage[], options: ResolvedOptions): Fitted[] {
+    return this.plan(images, options).map(({ make }) => make());
+  }
+
+  /** What `fit` will do, with the sizes of the network's inputs: nothing is computed or allocated yet. */
+  plan(images: readonly RgbImage[], options: ResolvedOptions): Fitting[] {
     if (this.info.task === "classify") {
       const [side] = this.inputSize(options.imgsz, options.onWarning);
-      return images.map((image) => timed([side, side], () => classifyTransform.crop(image, side)));
+      return images.map((image) => fitting([side, side], () => classifyTransform.crop(image, side)));
     }
     const { stride } = this.info;
     // AutoShape takes any size: the common shape that it finds is a multiple of the stride anyway.
@@ -58,7 +70,9 @@ export class Preprocessor {
     const onDevice = this.backend.fitsPictures === true && !(options.augment && this.info.task === "detect");
     return images.map((image) => {
       const plan = letterboxPlan(image, { size, stride, auto });
-      return timed([plan.height, plan.width], () => (onDevice ? this.fitted(packed(image), plan) : place(image, plan)));
+      return fitting([plan.height, plan.width], () =>
+        onDevice ? this.fitted(packed(image), plan) : place(image, plan),
+      );
     });
   }
 
@@ -106,8 +120,11 @@ function packed(image: RgbImage): PackedPixels {
     : { width, height, channels: 3, data: image.data };
 }
 
-function timed(size: Size, make: () => Fitted["content"]): Fitted {
-  const started = performance.now();
-  const content = make();
-  return { size, content, ms: performance.now() - started };
+function fitting(size: Size, work: () => Fitted["content"]): Fitting {
+  const make = (): Fitted => {
+    const started = performance.now();
+    const content = work();
+    return { size, content, ms: performance.now() - started };
+  };
+  return { size, make };
 }

@@ -4,7 +4,9 @@
  */
 
 import { CheckpointError } from "../errors.js";
+import { scalarNumber } from "../weights/describe.js";
 import { type Checkpoint, collectStateDict, type ModuleNode, walkModules } from "../weights/index.js";
+import { layersOf, sourcesOf } from "./graph/buildGraph.js";
 
 const ADVICE = "give a checkpoint of the yolov5 repository (v3.0 to v7.0)";
 
@@ -18,6 +20,17 @@ const FAMILIES: readonly { readonly pattern: RegExp; readonly what: string }[] =
   { pattern: /^yolov6\./, what: "is a YOLOv6 model" },
   { pattern: /^super_gradients\./, what: "is a model of SuperGradients (YOLO-NAS)" },
   { pattern: /^(mmdet|mmyolo|mmengine)\./, what: "is a model of OpenMMLab" },
+  { pattern: /^detectron2\./, what: "is a model of Detectron2" },
+  {
+    pattern: /^(effdet|segmentation_models_pytorch|fastai)\./,
+    what: "is a model of another library (effdet, smp or fastai)",
+  },
+  { pattern: /(^|\.)(rtdetr|rt_detr|RTDETR)(\.|$)/, what: "is an RT-DETR model" },
+  { pattern: /(^|\.)detr(\.|$)/i, what: "is a DETR model" },
+  {
+    pattern: /^models\.models\.Darknet$|^models\.Darknet$/,
+    what: "is a Darknet cfg model (YOLOR, Scaled-YOLOv4 or an old yolov3)",
+  },
   { pattern: /^torchvision\.models\./, what: "is a torchvision model" },
   { pattern: /^(timm|transformers)\./, what: "is a model of another library (timm or transformers)" },
   { pattern: /\.I?Keypoint$/, what: "is a YOLO pose model, whose head predicts keypoints" },
@@ -33,7 +46,31 @@ const TENSOR_NAMES: readonly { readonly pattern: RegExp; readonly what: string }
     what: "has an anchor-free head (dfl, cv2, cv3): YOLOv8 or later, or YOLOv5u",
   },
   { pattern: /(^|\.)m_kpt\./, what: "is a YOLO pose model, whose head predicts keypoints" },
-  { pattern: /(^|\.)i[am]\.\d+\.implicit$/, what: "is a YOLOv7 (or YOLOR) model" },
+  { pattern: /(^|\.)implicit$/, what: "is a YOLOv7 (or YOLOR) model" },
+  { pattern: /^module_list\.\d+\./, what: "is a Darknet cfg model (YOLOR, Scaled-YOLOv4 or an old yolov3)" },
+  { pattern: /^(backbone\.backbone\.(stem|dark\d)|head\.(stems|cls_preds|obj_preds)\.\d)/, what: "is a YOLOX model" },
+  {
+    pattern: /(^|\.)ERBlock_\d|^backbone\..*\.rbr_dense\.|^detect\.(stems|proj_conv|cls_preds)/,
+    what: "is a YOLOv6 model",
+  },
+  { pattern: /^(heads\.head\d\.|backbone\.stem\.conv\.branch_)/, what: "is a model of SuperGradients (YOLO-NAS)" },
+  {
+    pattern: /(^|\.)(dec_(bbox|score)_head|enc_(bbox|score)_head|denoising_class_embed)\./,
+    what: "is an RT-DETR model",
+  },
+  {
+    pattern: /^(query_embed\.weight|class_embed\.|bbox_embed\.layers\.|transformer\.decoder\.)/,
+    what: "is a DETR model",
+  },
+  { pattern: /^(backbone\.bottom_up\.|proposal_generator\.)/, what: "is a model of Detectron2" },
+  {
+    pattern: /^(rpn\.head\.|roi_heads\.|backbone\.body\.|head\.(classification|regression)_head\.)/,
+    what: "is a torchvision detector (Faster or Mask R-CNN, RetinaNet, SSD)",
+  },
+  { pattern: /^(bbox_head|rpn_head|roi_head|mask_head)\./, what: "is a model of OpenMMLab" },
+  { pattern: /^(vgg|loc|conf)\.0\.weight$/, what: "is an SSD model" },
+  { pattern: /(^|\.)(patch_embed\.proj|cls_token|encoder\.layer\.0\.attention)/, what: "is a vision transformer" },
+  { pattern: /^(layer[1-4]\.0\.conv1|features\.\d+(\.\d+)*|fc)\.weight$/, what: "is a torchvision classifier" },
 ];
 
 /**
@@ -48,6 +85,48 @@ export function refuseForeignModel(checkpoint: Checkpoint, path = "checkpoint"):
   if (sentence !== undefined) {
     throw new CheckpointError(`${path}: ${sentence}; ${ADVICE}`, { path, className: module?.className });
   }
+}
+
+/** Layers that fold pixels of 2×2 into channels before their convolution. */
+const FOLDING = new Set(["Focus"]);
+
+/**
+ * Pictures are RGB: a network for another number of channels would need an input that no picture gives.
+ * @throws CheckpointError naming the channels.
+ */
+export function refuseOtherInputs(root: ModuleNode, path = "checkpoint"): void {
+  const { layers } = layersOf(root);
+  for (const [index, layer] of layers.entries()) {
+    if (!sourcesOf(layer, index).includes(-1)) continue;
+    const channels = inputChannels(layer);
+    if (channels === undefined || channels === 3) continue;
+    const kind = CHANNEL_KINDS.get(channels);
+    throw new CheckpointError(
+      `${path}: is a network for inputs of ${channels} ${channels === 1 ? "channel" : "channels"}${kind ? ` (${kind})` : ""}; ` +
+        "this engine reads pictures as RGB, 3 channels: give a model trained on those (ch: 3)",
+      { path, channels },
+    );
+  }
+}
+
+const CHANNEL_KINDS: ReadonlyMap<number, string> = new Map([
+  [1, "greyscale"],
+  [2, "two planes"],
+  [4, "RGB and one more, such as infrared, depth or alpha"],
+  [6, "two pictures, such as RGB and infrared"],
+]);
+
+/** Channels that a layer's first convolution reads; undefined where it begins with none. */
+function inputChannels(layer: ModuleNode): number | undefined {
+  let found: number | undefined;
+  walkModules(layer, (module) => {
+    const shape = module.type === "Conv2d" ? module.parameters.get("weight")?.shape : undefined;
+    if (found !== undefined || shape?.length !== 4) return;
+    const groups = module.attributes.get("groups");
+    found = shape[1] * (typeof groups === "number" ? groups : 1);
+  });
+  if (found === undefined || !FOLDING.has(layer.type)) return found;
+  return found % 4 === 0 ? found / 4 : undefined;
 }
 
 function foreignTensors(names: readonly string[]): string | undefined {
@@ -72,7 +151,7 @@ function foreignModule(root: ModuleNode): string | undefined {
  */
 function foreignHead(module: ModuleNode, trainedOnLandmarks: boolean): string | undefined {
   if (module.type !== "Detect") return undefined;
-  if (module.children.has("m_kpt") || Number(module.attributes.get("nkpt") ?? 0) > 0) {
+  if (module.children.has("m_kpt") || (scalarNumber(module.attributes.get("nkpt")) ?? 0) > 0) {
     return "is a pose fork of YOLOv5 (yolo-pose), whose head predicts keypoints";
   }
   const classes = module.attributes.get("nc");

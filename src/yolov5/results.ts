@@ -58,6 +58,8 @@ export interface ResultFacts {
   /** Video only: frame number, and its time in seconds. */
   readonly frame?: number | undefined;
   readonly time?: number | undefined;
+  /** Sentences about a picture that was used although a part of it is lost; absent where all is well. */
+  readonly warnings?: readonly string[] | undefined;
 }
 
 /** Boxes that survived suppression, in pixels of the original. */
@@ -130,6 +132,8 @@ export class DetectionResult<D extends Detection = Detection, T extends "detect"
   readonly speed: Speed;
   readonly frame: number | undefined;
   readonly time: number | undefined;
+  /** Sentences about a picture that was used although a part of it is lost. */
+  readonly warnings: readonly string[] | undefined;
   readonly detections: readonly D[];
 
   constructor(facts: ResultFacts, detections: readonly D[], task?: T) {
@@ -143,6 +147,7 @@ export class DetectionResult<D extends Detection = Detection, T extends "detect"
     this.speed = facts.speed;
     this.frame = facts.frame;
     this.time = facts.time;
+    this.warnings = facts.warnings;
     this.detections = detections;
   }
 
@@ -216,6 +221,8 @@ export class ClassificationResult {
   readonly speed: Speed;
   readonly frame: number | undefined;
   readonly time: number | undefined;
+  /** Sentences about a picture that was used although a part of it is lost. */
+  readonly warnings: readonly string[] | undefined;
   /** Softmax over all classes, by class index. */
   readonly probabilities: Float32Array;
   /** The five most probable classes, or all where there are fewer. */
@@ -230,6 +237,7 @@ export class ClassificationResult {
     this.speed = facts.speed;
     this.frame = facts.frame;
     this.time = facts.time;
+    this.warnings = facts.warnings;
     this.probabilities = probabilities;
     this.top5 = topClasses(probabilities, facts.names);
   }
@@ -270,7 +278,7 @@ export class ClassificationResult {
   }
 }
 
-function factsJson({ source, width, height, input, frame, time }: ResultFacts) {
+function factsJson({ source, width, height, input, frame, time, warnings }: ResultFacts) {
   return {
     ...(source === undefined ? {} : { source }),
     ...(frame === undefined ? {} : { frame }),
@@ -278,5 +286,6 @@ function factsJson({ source, width, height, input, frame, time }: ResultFacts) {
     width,
     height,
     input,
+    ...(warnings === undefined ? {} : { warnings }),
   };
 }

@@ -1,6 +1,7 @@
 /** Label files as detect.py, segment/predict.py and classify/predict.py of v7.0 write them (`--save-txt`). */
 
 import { roundHalfEven } from "./boxes.js";
+import { printable } from "./printable.js";
 import { formatF, formatG } from "./printf.js";
 import type { ClassificationResult, Detection, DetectionResult, SegmentationResult } from "./results.js";
 
@@ -32,8 +33,8 @@ export function segmentationLines(result: SegmentationResult, saveConf = false):
 }
 
 /** Lines `0.87 name`, the most probable first. */
-export function classificationLines(result: ClassificationResult): string[] {
-  return result.top5.map(({ name, confidence }) => `${formatF(confidence, 2)} ${name}`);
+export function classificationLines(result: Pick<ClassificationResult, "top5">): string[] {
+  return result.top5.map(({ name, confidence }) => `${formatF(confidence, 2)} ${printable(name)}`);
 }
 
 function line(detection: Detection, numbers: readonly number[], saveConf: boolean): string {

@@ -13,6 +13,7 @@ import {
 } from "../tensor/index.js";
 import { readSafetensors } from "../weights/index.js";
 import type { Model } from "./model.js";
+import { floatLimits } from "./roundingLimits.js";
 
 export interface LayerComparison {
   /** `layer.0` … `head.0` … `prediction`, `proto`, as in the reference file. */
@@ -20,6 +21,8 @@ export interface LayerComparison {
   /** Largest |actual − expected|; null where it is no number. */
   readonly maxAbs: number;
   readonly nmse: number;
+  /** Largest NMSE that still counts as equal; absent for `prediction`, which is held to pixels and scores. */
+  readonly limit?: number;
   readonly ok: boolean;
 }
 
@@ -33,8 +36,9 @@ export interface Verification {
 /** What counts as equal. */
 export interface VerifyTolerance {
   /**
-   * Largest normalised mean squared error of a layer. Default 1e-9 on the reference, 1e-8 on float32 devices; in float16, whose
-   * rounding alone gives up to 2e-5 at the deepest layers, 1e-4.
+   * Largest normalised mean squared error of a layer. By default each layer's follows from float32 arithmetic: what its
+   * roundings account for, with a margin (`roundingLimits`). In float16, whose rounding alone gives up to 2e-5 at the
+   * deepest layers, 1e-4.
    */
   readonly nmse?: number | undefined;
   /** Largest difference of a decoded box coordinate, in input pixels. Default 0.01. */
@@ -91,13 +95,31 @@ function orderOf(name: string): number {
 }
 
 /** Which module gives a tensor of the reference. */
-function tapOf(name: string, headIndex: number): string | undefined {
+export function tapOf(name: string, headIndex: number): string | undefined {
   const layer = /^layer\.(\d+)$/.exec(name);
   if (layer) return `model.${layer[1]}`;
   const head = /^head\.(\d+)$/.exec(name);
   if (head) return `model.${headIndex}.m.${head[1]}`;
   if (name === "proto") return `model.${headIndex}.proto`;
   return name === "prediction" ? `model.${headIndex}` : undefined;
+}
+
+/** The picture of a reference as a network's input. */
+export function referenceInput(tensors: ReadonlyMap<string, HostTensor>, path: string): HostTensor {
+  const picture = tensors.get("input_rgb_u8");
+  if (picture?.shape.length !== 3 || picture.shape[2] !== 3) {
+    throw new CheckpointError(`${path}: has no tensor input_rgb_u8 [H, W, 3]; give a *.layers.safetensors reference`, {
+      path,
+    });
+  }
+  const [h, w] = picture.shape;
+  const bytes = picture.data as Uint8Array;
+  const data = new Float32Array(3 * h * w);
+  for (let c = 0; c < 3; c++) for (let i = 0; i < h * w; i++) data[c * h * w + i] = bytes[i * 3 + c] / 255;
+  if (bytes.length !== 3 * h * w || picture.dtype !== "uint8") {
+    throw new CheckpointError(`${path}: input_rgb_u8 must be uint8, got ${picture.dtype}`, { path });
+  }
+  return tensor("float32", [1, 3, h, w], data);
 }
 
 /**
@@ -112,32 +134,23 @@ export async function verifyModel(
   path = "reference",
 ): Promise<Verification> {
   const { tensors } = readSafetensors(reference, { path });
-  const picture = tensors.get("input_rgb_u8");
-  if (picture?.shape.length !== 3 || picture.shape[2] !== 3) {
-    throw new CheckpointError(`${path}: has no tensor input_rgb_u8 [H, W, 3]; give a *.layers.safetensors reference`, {
-      path,
-    });
-  }
-  const [h, w] = picture.shape;
-  const bytes = picture.data as Uint8Array;
-  const data = new Float32Array(3 * h * w);
-  for (let c = 0; c < 3; c++) for (let i = 0; i < h * w; i++) data[c * h * w + i] = bytes[i * 3 + c] / 255;
-  if (bytes.length !== 3 * h * w || picture.dtype !== "uint8") {
-    throw new CheckpointError(`${path}: input_rgb_u8 must be uint8, got ${picture.dtype}`, { path });
-  }
+  const input = referenceInput(tensors, path);
+  const [, , h, w] = input.shape;
   const headIndex = model.info.layers - 1;
   const names = [...tensors.keys()].filter((name) => tapOf(name, headIndex)).sort((a, b) => orderOf(a) - orderOf(b));
   if (names.length === 0) {
     throw new CheckpointError(`${path}: holds no layer to compare (layer.0, head.0, prediction, …)`, { path });
   }
   const taps = names.map((name) => tapOf(name, headIndex) ?? name);
-  const input = tensor("float32", [1, 3, h, w], data);
   const values = await model.tap([...new Set(taps)], input);
   const { name: backend, dtype } = model.device;
-  const limit = tolerance.nmse ?? (dtype === "float16" ? 1e-4 : backend === "cpu" ? 1e-9 : 1e-8);
+  const { network } = model.members[0];
+  const limits = floatLimits(network.build([1, 3, h, w]).graph, taps, input, backend);
+  const fixed = tolerance.nmse ?? (dtype === "float16" ? 1e-4 : undefined);
   // Heads are compared before the prediction that is decoded from them.
   let headNmse = 0;
-  const layers = names.map((name, i): LayerComparison => {
+  const layers: LayerComparison[] = [];
+  for (const [i, name] of names.entries()) {
     const expected = tensors.get(name) as HostTensor;
     let actual = values.get(taps[i]) as HostTensor;
     // A head's map and a classifier's vector have other ranks in the reference.
@@ -152,18 +165,17 @@ export async function verifyModel(
       );
     }
     if (name.startsWith("head.")) actual = headFromMap(actual, expected.shape);
-    if (name === "prediction")
-      return comparePrediction(
-        actual,
-        expected,
-        { box: tolerance.box ?? 0.01, score: tolerance.score ?? 1e-4 },
-        headNmse,
-      );
+    if (name === "prediction") {
+      const units = { box: tolerance.box ?? 0.01, score: tolerance.score ?? 1e-4 };
+      layers.push(comparePrediction(actual, expected, units, headNmse));
+      continue;
+    }
     if (actual.shape.length !== expected.shape.length) actual = reshape(actual, expected.shape);
     const { maxAbs, nmse } = compare(actual, expected);
     if (name.startsWith("head.")) headNmse = Math.max(headNmse, nmse);
-    return { name, maxAbs, nmse, ok: nmse <= limit };
-  });
+    const limit = fixed ?? (await limits.of(taps[i], nmse));
+    layers.push({ name, maxAbs, nmse, limit, ok: nmse <= limit });
+  }
   const firstDiverging = layers.find((layer) => !layer.ok)?.name ?? null;
   return { ok: firstDiverging === null, layers, firstDiverging, backend: model.device };
 }

@@ -1,7 +1,7 @@
 /** The built command as a process: exit codes, streams, Ctrl-C, and that it ends when it is done. */
 
 import { spawn } from "node:child_process";
-import { existsSync } from "node:fs";
+import { closeSync, existsSync, openSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { REPOSITORY } from "../support/reference.js";
@@ -76,5 +76,58 @@ describe.skipIf(!built)("dist/cli.js", () => {
     child.stdout.destroy();
     const code = await new Promise((resolve) => child.on("close", resolve));
     expect(code).toBe(0);
+  });
+
+  const many = [
+    "--source",
+    ...Array.from({ length: 6 }, () => EXAMPLE),
+    "--backend",
+    "cpu",
+    "--imgsz",
+    "64",
+    "--nosave",
+  ];
+
+  test("nobody reads standard error: the results come all the same", async () => {
+    const child = spawn(process.execPath, [CLI, "detect", ...many, "--json", "-"], {
+      stdio: ["ignore", "pipe", "pipe"],
+    });
+    child.stderr.destroy();
+    let stdout = "";
+    child.stdout.on("data", (data: Buffer) => {
+      stdout += data.toString();
+    });
+    expect(await new Promise((resolve) => child.on("close", resolve))).toBe(0);
+    expect((JSON.parse(stdout) as { images: unknown[] }).images).toHaveLength(6);
+  });
+
+  test("a reader that goes away in the middle: what is written to files is whole", async () => {
+    const json = join(folder, "left.json");
+    const child = spawn(process.execPath, [CLI, "detect", ...many, "--json", json], {
+      stdio: ["ignore", "pipe", "pipe"],
+    });
+    child.stdout.once("data", () => child.stdout.destroy());
+    child.stderr.resume();
+    expect(await new Promise((resolve) => child.on("close", resolve))).toBe(0);
+    expect((JSON.parse(readFileSync(json, "utf8")) as { images: unknown[] }).images.length).toBeLessThanOrEqual(6);
+  });
+
+  test.skipIf(!existsSync("/dev/full"))("standard output that is full is told", async () => {
+    const full = openSync("/dev/full", "w");
+    for (const argv of [
+      ["info", "--weights", "codes", "--layers"],
+      ["detect", ...many, "--quiet", "--json", "-"],
+    ]) {
+      const child = spawn(process.execPath, [CLI, ...argv], { stdio: ["ignore", full, "pipe"] });
+      let stderr = "";
+      child.stderr?.on("data", (data: Buffer) => {
+        stderr += data.toString();
+      });
+      expect(await new Promise((resolve) => child.on("close", resolve))).toBe(1);
+      expect(stderr).toMatch(
+        /^error: standard output: cannot be written: no space left on the device; free some or write elsewhere$/m,
+      );
+    }
+    closeSync(full);
   });
 });

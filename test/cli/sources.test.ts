@@ -3,9 +3,10 @@
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { expect, test } from "vitest";
+import { cropOf } from "../../src/cli/detect/crop.js";
 import { makeRunFolder } from "../../src/cli/detect/runFolder.js";
-import { cropOf, fileNameOf, safeName } from "../../src/cli/detect/save.js";
 import { expandSources } from "../../src/cli/detect/sources.js";
+import { fileNameOf, safeName } from "../../src/cli/fileNames.js";
 import { scratchFolder } from "./support.js";
 
 const folder = await scratchFolder();

@@ -28,8 +28,8 @@ describe("elimination", () => {
   const map = { weights: [], norms: [], fixed: new Map(), unitsOf: () => [] };
   const grouping = { groups: [{ layers: ["a"], units: [0, 1, 2, 3] }], kept: [] };
 
-  test("of two channels that say the same one goes first, and then the other is needed", () => {
-    const scores = eliminationScores(map, grouping, [reader()], 0.25);
+  test("of two channels that say the same one goes first, and then the other is needed", async () => {
+    const scores = await eliminationScores(map, grouping, [reader()], 0.25);
     const of = (unit: number): number => scores.get(unit) ?? Number.NaN;
     const twins = [of(0), of(1)].sort((a, b) => a - b);
     expect(twins[0]).toBeLessThan(0.01);
@@ -40,9 +40,9 @@ describe("elimination", () => {
     expect([of(0), of(1), of(2), of(3)].filter((v) => v === Number.POSITIVE_INFINITY)).toHaveLength(1);
   });
 
-  test("an error in a sensitive layer counts for more", () => {
-    const plain = eliminationScores(map, grouping, [reader()]);
-    const weighted = eliminationScores(map, grouping, [{ ...reader(), factor: 10 }]);
+  test("an error in a sensitive layer counts for more", async () => {
+    const plain = await eliminationScores(map, grouping, [reader()]);
+    const weighted = await eliminationScores(map, grouping, [{ ...reader(), factor: 10 }]);
     for (const [unit, score] of plain) {
       if (Number.isFinite(score)) expect(weighted.get(unit)).toBeCloseTo(10 * score, 6);
     }

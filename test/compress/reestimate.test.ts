@@ -92,22 +92,22 @@ function scoreError(actual: Float32Array, expected: Float32Array, columns: numbe
 }
 
 describe("the parts", () => {
-  test("moments over pictures and pixels", () => {
+  test("moments over pictures and pixels", async () => {
     const a = tensor("float32", [1, 2, 1, 2], Float32Array.of(1, 3, 1e6, 1e6 + 1));
     const b = tensor("float32", [1, 2, 1, 2], Float32Array.of(5, 7, 1e6 + 2, 1e6 + 3));
-    const { mean, variance } = channelMoments([a, b]);
+    const { mean, variance } = await channelMoments([a, b]);
     expect([...mean]).toEqual([4, 1e6 + 1.5]);
     expect([...variance]).toEqual([5, 1.25]);
   });
 
-  test("a channel that is a mixture of others is found again", () => {
+  test("a channel that is a mixture of others is found again", async () => {
     const left = noise(40, 50);
     const { data } = left;
     const plane = 2000;
     const full = tensor("float32", [1, 4, 40, 50]);
     full.data.set(data);
     for (let i = 0; i < plane; i++) full.data[3 * plane + i] = 2 * data[i] - 0.5 * data[plane + i] + 7;
-    const { matrix, offset } = regressChannels([full], [left], [0, 1, 2]);
+    const { matrix, offset } = await regressChannels([full], [left], [0, 1, 2]);
     const row = (i: number) => [...matrix.subarray(3 * i, 3 * i + 3)];
     for (const [i, expected] of [
       [0, [1, 0, 0]],

@@ -18,7 +18,10 @@ const MAX_PIXELS = 2 ** 22;
 const MAX_MILLISECONDS = 15_000;
 const MAX_GROWTH_BYTES = 512 * 2 ** 20;
 
-const { files } = readFixture<DecodeFixtures>("decode.json");
+const files = {
+  ...readFixture<DecodeFixtures>("decode.json").files,
+  ...readFixture<DecodeFixtures>("tiff.json").files,
+};
 const corpus = Object.entries(files).map(([name, { base64 }]) => ({ name, bytes: Buffer.from(base64, "base64") }));
 
 /** One to four random changes: bytes, whole numbers, cuts, repeats, or a piece of another file. */

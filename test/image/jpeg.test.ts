@@ -9,8 +9,11 @@ import { ImageError } from "../../src/errors.js";
 import { decodeImage, encodeJpeg } from "../../src/image/index.js";
 import { decodeWithMozjpeg } from "../../src/image/jpeg/mozjpeg.js";
 import { decodePlain } from "../../src/image/jpeg/plainDecoder.js";
+import { DecodeBudget } from "../../src/image/limits.js";
 import { REPOSITORY, referencePath } from "../support/reference.js";
 import { type DecodeFixtures, noise, readFixture, sha256 } from "./support.js";
+
+const ANY = new DecodeBudget("test");
 
 const { files } = readFixture<DecodeFixtures>("decode.json");
 
@@ -19,7 +22,7 @@ describe("the plain decoder", () => {
   const names = Object.keys(files).filter((name) => name.endsWith(".jpg") && !name.startsWith("orientation"));
   it.each(names)("%s has OpenCV's bytes", (name) => {
     const { base64, expected } = files[name];
-    const decode = () => decodePlain(new Uint8Array(Buffer.from(base64, "base64")));
+    const decode = () => decodePlain(new Uint8Array(Buffer.from(base64, "base64")), ANY);
     if (expected === null) expect(decode).toThrow();
     else expect(sha256(decode().data)).toBe(expected.sha256);
   });
@@ -30,9 +33,9 @@ describe("the plain decoder", () => {
     expect(some.length).toBeGreaterThan(4);
     for (const name of some) {
       const bytes = new Uint8Array(readFileSync(join(folder ?? "", name)));
-      const fast = await decodeWithMozjpeg(bytes);
+      const fast = await decodeWithMozjpeg(bytes, ANY);
       if (!fast) continue; // It complained; the plain decoder then decides.
-      expect(sha256(decodePlain(bytes).data), name).toBe(sha256(fast.data));
+      expect(sha256(decodePlain(bytes, ANY).data), name).toBe(sha256(fast.data));
     }
   });
 });
@@ -55,23 +58,23 @@ describe("encodeJpeg", () => {
   ])("%i × %i comes back nearly the same, and both decoders agree", async (width, height) => {
     const image = smooth(width, height);
     const file = encodeJpeg(image, 95);
-    const decoded = decodePlain(file);
+    const decoded = decodePlain(file, ANY);
     expect([decoded.width, decoded.height]).toEqual([width, height]);
     expect(meanError(decoded.data, image.data)).toBeLessThan(2);
-    expect((await decodeWithMozjpeg(file))?.data).toEqual(decoded.data);
+    expect((await decodeWithMozjpeg(file, ANY))?.data).toEqual(decoded.data);
   });
 
   it("survives noise, and lower quality makes smaller files", () => {
     const image = noise(64, 48, 3);
     const sizes = [100, 75, 25, 1].map((quality) => encodeJpeg(image, quality).length);
     expect(sizes).toEqual([...sizes].sort((a, b) => b - a));
-    expect(meanError(decodePlain(encodeJpeg(image, 100)).data, image.data)).toBeLessThan(2);
+    expect(meanError(decodePlain(encodeJpeg(image, 100), ANY).data, image.data)).toBeLessThan(2);
   });
 
   it("keeps photographs at quality 95 (44 dB and more)", async () => {
     const file = referencePath("images", "demo", "bus.jpg") ?? join(REPOSITORY, "examples", "codes.png");
     const image = await decodeImage(new Uint8Array(readFileSync(file)), { path: file });
-    const { data } = decodePlain(encodeJpeg(image));
+    const { data } = decodePlain(encodeJpeg(image), ANY);
     const squares = data.reduce((sum, value, i) => sum + (value - image.data[i]) ** 2, 0) / data.length;
     expect(10 * Math.log10(255 ** 2 / squares)).toBeGreaterThan(44);
   });

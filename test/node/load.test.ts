@@ -98,3 +98,87 @@ describe("load", () => {
     expect(await rejection(model.memory())).toBeInstanceOf(DisposedError);
   });
 });
+
+describe("load with a signal", () => {
+  const reason = new Error("the user left");
+  const aborted = AbortSignal.abort(reason);
+
+  it("that is aborted rejects with its reason, whatever the source", async () => {
+    const sources = [
+      undefined,
+      FIXTURE,
+      readFileSync(FIXTURE),
+      "random:yolov5n",
+      await unreachableUrl(),
+      "no/such/file.pt",
+    ];
+    for (const source of sources) {
+      expect(await rejection(load(source, { signal: aborted, backend: "cpu" }))).toBe(reason);
+    }
+    expect((await rejection(load(FIXTURE, { signal: AbortSignal.abort(), backend: "wasm" }))).name).toBe("AbortError");
+  });
+
+  it("that is aborted during a download rejects with its reason", async () => {
+    const controller = new AbortController();
+    await withServer(
+      (_, response) => {
+        response.writeHead(200, { "content-length": 1000 }).write("x");
+        setTimeout(() => controller.abort(reason), 50);
+      },
+      async (url) => {
+        const loading = load(`${url}/x.pt`, { signal: controller.signal, backend: "cpu" });
+        expect(await rejection(loading)).toBe(reason);
+      },
+    );
+  });
+
+  it("that is aborted between two models, or while the backend opens, rejects with its reason", async () => {
+    const between = new AbortController();
+    await withServer(
+      (_, response) => {
+        response.writeHead(200).end(readFileSync(FIXTURE));
+        between.abort(reason);
+      },
+      async (url) => {
+        const loading = load([`${url}/x.pt`, FIXTURE], { signal: between.signal, backend: "cpu" });
+        expect(await rejection(loading)).toBe(reason);
+      },
+    );
+    const opening = new AbortController();
+    const onNote = () => opening.abort(reason);
+    // `auto` notes why it passes over WebGPU; where it does not, there is nothing to abort at.
+    const loading = load(FIXTURE, { signal: opening.signal, onNote });
+    await loading.then(
+      (model) => model.dispose(),
+      (error) => expect(error).toBe(reason),
+    );
+  });
+});
+
+describe("bytes and pixels given to detect", () => {
+  it("are those of the time of the call, in lists too", async () => {
+    const model = await load(FIXTURE, { backend: "cpu" });
+    const options = { imgsz: 64, conf: 0.01 } as const;
+    const file = readFileSync(SMALL);
+    const { image } = await model.read(SMALL);
+    const wanted = ((await model.detect(SMALL, options)) as DetectionResult).detections;
+    expect(wanted.length).toBeGreaterThan(0);
+    const given = () => {
+      const bytes = [Buffer.from(file), new Uint8Array(file), new Uint8Array(file), new Uint8Array(image.data)];
+      const raw = { data: bytes[3], width: image.width, height: image.height };
+      const sources: PictureSource[] = [bytes[0], bytes[1], bytes[2].buffer, raw];
+      return { bytes, sources };
+    };
+    for (const order of [0, 1, 2, 3]) {
+      const { bytes, sources } = given();
+      const running = model.detect(sources[order], options);
+      for (const each of bytes) each.fill(0);
+      expect(((await running) as DetectionResult).detections).toEqual(wanted);
+    }
+    const { bytes, sources } = given();
+    const running = model.detect(sources, options);
+    for (const each of bytes) each.fill(0);
+    for (const { detections } of (await running) as DetectionResult[]) expect(detections).toEqual(wanted);
+    model.dispose();
+  });
+});

@@ -23,18 +23,16 @@ const pixels = (n: number): Uint8Array => {
 
 describe("how ffmpeg is told to open a source", () => {
   test("files by their name, whatever it looks like; passwords are not repeated", () => {
-    expect(videoInput("-odd:name.mp4").args).toEqual([
-      "-protocol_whitelist",
-      "file,crypto,data",
-      "-i",
-      "file:-odd:name.mp4",
-    ]);
+    const { args } = videoInput("-odd:name.mp4");
+    expect(args.slice(0, 2)).toEqual(["-protocol_whitelist", "file,crypto,data"]);
+    expect(args.slice(-2)).toEqual(["-i", "file:-odd:name.mp4"]);
     const camera = videoInput("rtsp://me:secret@host/1");
     expect(camera).toMatchObject({ source: "rtsp://me:***@host/1", live: true });
-    expect(camera.args).toEqual(["-rtsp_transport", "tcp", "-i", "rtsp://me:secret@host/1"]);
-    expect(videoInput("https://host/clip.mp4?x").live).toBe(false);
-    expect(videoInput("https://host/live.m3u8").live).toBe(false);
-    expect(videoInput("https://host/camera").live).toBe(true);
+    expect(camera.args.slice(0, 2)).toEqual(["-rtsp_transport", "tcp"]);
+    expect(camera.args.slice(-2)).toEqual(["-i", "rtsp://me:secret@host/1"]);
+    // What a server sends must not name files of this machine.
+    expect(camera.args[camera.args.indexOf("-protocol_whitelist") + 1].split(",")).not.toContain("file");
+    expect(videoInput("https://host/clip.mp4?x").live).toBeUndefined();
   });
 
   test("cameras, as each system names them", () => {
@@ -289,7 +287,7 @@ describe.skipIf(ffmpegMissing())("with ffmpeg", () => {
       await expect(given.write({ ...frame(1), width: 21 })).rejects.toThrow(/a frame is 21×21, the video 33×21/);
       await given.abort();
       expect(await readdir(path("empty"))).toEqual([]);
-      await expect(VideoWriter.open(path("clip.mp4/out.mp4"), options)).rejects.toThrow(/ENOTDIR|EEXIST/);
+      await expect(VideoWriter.open(path("clip.mp4/out.mp4"), options)).rejects.toThrow(/is a file, not a folder/);
     });
 
     test("an encoder that dies is an error and leaves nothing", async () => {

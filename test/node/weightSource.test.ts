@@ -1,7 +1,7 @@
 /** What --weights and load accept: paths, URLs, names, bytes; and one clear line for the rest. */
 
 import { readFileSync } from "node:fs";
-import { writeFile } from "node:fs/promises";
+import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { describe, expect, it } from "vitest";
@@ -62,6 +62,20 @@ describe("openWeights", () => {
       const path = join(folder, "yolov5s.pt");
       await writeFile(path, BYTES);
       expect((await openWeights(path)).path).toBe(path);
+    });
+  });
+
+  it("says what a folder is that an exporter wrote", async () => {
+    const exported = {
+      "best.mlpackage": /Core ML package; give/,
+      best_saved_model: /SavedModel folder; give/,
+      best_web_model: /TensorFlow\.js/,
+    };
+    await withFolder(async (folder) => {
+      for (const [name, expected] of Object.entries(exported)) {
+        await mkdir(join(folder, name));
+        await expect(openWeights(join(folder, name))).rejects.toThrow(expected);
+      }
     });
   });
 

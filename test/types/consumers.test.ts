@@ -60,7 +60,8 @@ describe("types in users' projects", () => {
   test.each(["readVideo", "probeVideo", "openDataset", "openClassificationDataset", "knownModelNames"] as const)(
     "%s in a page says what to do instead",
     (name) => {
-      const call = page[name] as (...args: unknown[]) => unknown;
+      const entry: Readonly<Record<string, unknown>> = { ...page };
+      const call = entry[name] as (...args: unknown[]) => unknown;
       expect(() => call("x")).toThrow(new RegExp(`^${name} needs Node; in a page .{10}`));
     },
   );

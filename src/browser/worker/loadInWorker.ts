@@ -63,12 +63,24 @@ export async function loadInWorker(
   source: WeightSource | readonly WeightSource[],
   options: LoadInWorkerOptions = {},
 ): Promise<WorkerModel> {
-  const { backend = "auto", signal, onProgress, onNote, half, tune, threads, cache, config, fitPictures } = options;
+  const {
+    backend = "auto",
+    signal,
+    onProgress,
+    onNote,
+    half,
+    tune,
+    threads,
+    cache,
+    config,
+    fitPictures,
+    maxPixels,
+  } = options;
   const hooks = { signal, onProgress, onNote };
   let sources = (Array.isArray(source) ? source : [source as WeightSource]).map(absolute);
   const contested = backend === "auto" && (await lacksWebGpu()) && hasHardwareWebGl2();
   if (contested) sources = await Promise.all(sources.map((item) => fetched(item, options)));
-  const request = { sources, options: { backend, half, tune, threads, cache, config, fitPictures } };
+  const request = { sources, options: { backend, half, tune, threads, cache, config, fitPictures, maxPixels } };
   const model = await WorkerModel.open(await startHost(options), request, hooks);
   if (!contested || model.device.name === "webgpu") return model;
   const rival = (): Promise<WorkerModel> => WorkerModel.open(onThisThread(loadOnWebGl2), request, { signal, onNote });

@@ -19,6 +19,7 @@ import {
   ShaderCompileError,
   ShapeError,
   UnsupportedError,
+  OutputError,
   VideoError,
   WeightError,
 } from "../../errors.js";
@@ -42,7 +43,10 @@ export type Request =
   | {
       readonly type: "load";
       readonly sources: readonly WeightSource[];
-      readonly options: Pick<LoadOptions, "backend" | "half" | "tune" | "threads" | "cache" | "config" | "fitPictures">;
+      readonly options: Pick<
+        LoadOptions,
+        "backend" | "half" | "tune" | "threads" | "cache" | "config" | "fitPictures" | "maxPixels"
+      >;
     }
   /** Runs the network. With `keep` the prediction stays in the worker under the request's id until it is released. */
   | {
@@ -121,6 +125,7 @@ const CLASSES = {
   OPTION: OptionError,
   NUMERIC: NumericError,
   VIDEO: VideoError,
+  OUTPUT: OutputError,
 } as const satisfies Record<Exclude<ErrorCode, "DISPOSED">, unknown>;
 
 /** The error as it was thrown in the worker: same class, message, details. */

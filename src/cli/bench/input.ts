@@ -1,10 +1,13 @@
 /** Input tensors of benches: a picture or seeded noise, never zeros, whose timings would lie. */
 
+import { LimitError } from "../../errors.js";
 import type { RgbImage } from "../../image/index.js";
 import { type Float32Tensor, seededRandom, tensor } from "../../tensor/index.js";
 import { classifyTransform } from "../../yolov5/classifyTransform.js";
 import { letterbox, toTensor } from "../../yolov5/letterbox.js";
 import type { Task } from "../../yolov5/modelInfo.js";
+
+const MOST_BYTES = 2 ** 32;
 
 export interface InputOptions {
   readonly task: Task;
@@ -16,6 +19,14 @@ export interface InputOptions {
 
 /** [N, 3, H, W], the same picture N times. */
 export function benchInput({ task, imgsz, stride, batch, picture }: InputOptions): Float32Tensor {
+  const bytes = batch * 3 * imgsz[0] * imgsz[1] * 4;
+  if (bytes > MOST_BYTES) {
+    const gib = (bytes / 2 ** 30).toFixed(1);
+    throw new LimitError(
+      `${batch} pictures of ${imgsz[0]}×${imgsz[1]} are an input of ${gib} GiB, 4 GiB at most are allowed; use a smaller imgsz or batch`,
+      { bytes },
+    );
+  }
   if (!picture) return noise(batch, imgsz);
   if (task === "classify") {
     const fitted = classifyTransform.crop(picture, imgsz[0]);

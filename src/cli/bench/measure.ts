@@ -1,6 +1,7 @@
 /** Timing: warm-up, then all engines interleaved round by round, so that a busy machine slows all of them alike. */
 
 import { setTimeout } from "node:timers/promises";
+import { Breather } from "../../breathe.js";
 import { throwIfInterrupted } from "../interrupt.js";
 import type { ColdTimes } from "./cold.js";
 import type { BenchEngine } from "./engine.js";
@@ -21,6 +22,8 @@ export interface MeasureOptions {
 
 /** Milliseconds of each timed run, per engine in the given order. At least one round is run. */
 export async function measure(engines: readonly BenchEngine[], options: MeasureOptions): Promise<number[][]> {
+  // A backend that never waits would keep Ctrl-C out.
+  const breather = new Breather();
   const deadline = performance.now() + options.seconds * 1000;
   // Slow engines need no long warm-up: it ends at a quarter of the time.
   const warm = performance.now() + options.seconds * 250;
@@ -28,6 +31,7 @@ export async function measure(engines: readonly BenchEngine[], options: MeasureO
     for (const engine of engines) {
       throwIfInterrupted(options.signal);
       await engine.run();
+      await breather.rest();
     }
   }
   options.onWarm?.();
@@ -39,6 +43,7 @@ export async function measure(engines: readonly BenchEngine[], options: MeasureO
       // Threads of the engine before may still spin, waiting for more.
       if (options.pauseMs) await setTimeout(options.pauseMs);
       times[i].push(await timeOf(engine));
+      await breather.rest();
     }
     options.onRound?.(round + 1);
   }

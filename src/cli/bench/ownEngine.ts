@@ -3,6 +3,7 @@
 import { readFile } from "node:fs/promises";
 import { NumericError } from "../../errors.js";
 import type { RgbImage } from "../../image/index.js";
+import { shownAddress } from "../../node/address.js";
 import { openBackend } from "../../node/backends.js";
 import { openWeights } from "../../node/weightSource.js";
 import { optimize } from "../../ops/index.js";
@@ -46,18 +47,18 @@ export async function openOwnEngine(options: OwnEngineOptions, output: Output): 
   const backend = await cold.time("device", () => openBackend(options.backend, { onNote, threads: options.threads }));
   try {
     const dtype = computeDTypeFor(opened, backend, { half: options.half, onNote });
-    const member = { path: weights, dtype, onNote, onStage: cold.add };
+    const member = { path: shownAddress(weights), dtype, onNote, onStage: cold.add };
     const { network, info } = await cold.time("graph", () => createMember(opened, backend, member));
     const imgsz = inputSize(info, options, output);
     const input = benchInput({ task: info.task, imgsz, stride: info.stride, batch, picture: options.picture });
     const shape = [batch, 3, imgsz[0], imgsz[1]] as const;
     // Compiles first, which tells its stages.
     const outputs = await cold.time("firstRun", () => network.forward(input));
-    checkOutputs(outputs, weights);
+    checkOutputs(outputs, shownAddress(weights));
     return {
       engine: "yolov5-ts",
       backend: backend.name,
-      model: weights,
+      model: shownAddress(weights),
       dtype: network.dtype,
       adapter: backend.adapter,
       threads: threadsOf(backend.name, options.threads),
@@ -99,7 +100,12 @@ async function tuneFirst(opened: OpenedModel, options: OwnEngineOptions, output:
     const onNote = (note: string): void => output.line(`note: ${note}`);
     const tune = tuneWithBar(output);
     const dtype = computeDTypeFor(opened, backend, { half: options.half });
-    const { network, info } = createMember(opened, backend, { path: options.weights, dtype, tune, onNote });
+    const { network, info } = createMember(opened, backend, {
+      path: shownAddress(options.weights),
+      dtype,
+      tune,
+      onNote,
+    });
     const [h, w] = inputSize(info, options, output);
     if (backend.tunes) await network.tune([options.batch, 3, h, w], tune);
     network.dispose();

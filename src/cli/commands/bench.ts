@@ -4,7 +4,7 @@ import { type Command, InvalidArgumentError } from "commander";
 import { PEER_NAMES } from "../bench/peers/catalogue.js";
 import type { BenchFlags } from "../flags.js";
 import { TUNE_HELP } from "../tuning.js";
-import { BACKEND_LIST, backend, imageSize, list, positive, whole } from "../values.js";
+import { BACKEND_LIST, backend, batchSize, imageSize, list, positive, whole } from "../values.js";
 import { addCommonOptions, type Start, WEIGHTS_HELP } from "./common.js";
 
 const AFTER = `
@@ -38,7 +38,7 @@ export function defineBench(program: Command, start: Start): void {
       "model description (YAML file or a name such as yolov5s), for a state dict that carries none",
     )
     .option("--imgsz <px...>", "input size: one number, or height width (default: 640; classification 224)", imageSize)
-    .option("--batch-size <n>", "pictures in one forward pass", whole(1), 1)
+    .option("--batch-size <n>", "pictures in one forward pass", batchSize, 1)
     .option("--half", "float16 where the backend has it")
     .option("--tune", TUNE_HELP)
     .option("--threads <n>", "threads of every engine on the CPU (default: one a core)", whole(1))

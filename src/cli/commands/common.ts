@@ -2,6 +2,7 @@
 
 import type { Command } from "commander";
 import { VERSION } from "../../version.js";
+import type { FileFlags } from "../destinations.js";
 import type { CommonFlags } from "../flags.js";
 import type { Output } from "../output.js";
 import { BACKEND_LIST, backend, whole } from "../values.js";
@@ -11,10 +12,12 @@ export type { CommonFlags };
 /** Gives the exit code. */
 export type Runner = (output: Output) => Promise<number>;
 /** Runs a command with its output, its errors printed. */
-export type Start = (flags: Omit<CommonFlags, "backend">, runner: Runner) => Promise<void>;
+export type Start = (flags: Omit<CommonFlags, "backend"> & FileFlags, runner: Runner) => Promise<void>;
 
 export const WEIGHTS_HELP =
   "path, URL, released name (yolov5n, downloaded once), codes (the embedded model) or random:yolov5s";
+
+export const MAX_PIXELS_HELP = "most pixels of a picture file; decoding takes up to 12 bytes each (default: 67108864)";
 
 /** Adds the common options, grouped last; `backend: false` for a command that has its own --backend. */
 export function addCommonOptions(command: Command, { backend: withBackend = true } = {}): Command {

@@ -32,7 +32,7 @@ export function defineCompress(program: Command, start: Start): void {
     .addOption(
       new Option("--task <split>", "which pictures of a description").choices(["train", "val", "test"]).default("val"),
     )
-    .option("--imgsz <px>", "longer side of the input (default: 640)", whole(1))
+    .option("--imgsz <px>", "longer side of the input (default: 640)", whole(1, 16384))
     .option(
       "--cfg <yaml>",
       "model description (YAML file or a name such as yolov5s), for a state dict that carries none",

@@ -4,8 +4,8 @@ import { type Command, Option } from "commander";
 import { TRACKER_ALGORITHMS } from "../../tracking/options.js";
 import type { DetectFlags } from "../flags.js";
 import { TUNE_HELP } from "../tuning.js";
-import { classList, fraction, imageSize, list, whole } from "../values.js";
-import { addCommonOptions, type Start, WEIGHTS_HELP } from "./common.js";
+import { batchSize, classList, fraction, imageSize, list, whole } from "../values.js";
+import { addCommonOptions, MAX_PIXELS_HELP, type Start, WEIGHTS_HELP } from "./common.js";
 
 const AFTER = `
 Sources: a picture, a video, a folder (its pictures and videos, not its subfolders), a glob ("photos/**/*.jpg"), an
@@ -37,8 +37,9 @@ export function defineDetect(program: Command, start: Start): void {
       list(String),
     )
     .option("--imgsz <px...>", "input size: one number, or height width (default: 640; classification 224)", imageSize)
+    .option("--max-pixels <n>", MAX_PIXELS_HELP, whole(1))
     .option("--square", "letterbox to the full imgsz, as exported models do, instead of the smallest rectangle")
-    .option("--batch-size <n>", "pictures of one input size that share a forward pass", whole(1), 1)
+    .option("--batch-size <n>", "pictures of one input size that share a forward pass", batchSize, 1)
     .option("--half", "float16 where the backend has it")
     .option("--tune", TUNE_HELP)
     .option("--augment", "test-time augmentation: three scales, one mirrored (detection)")
@@ -82,6 +83,10 @@ export function defineDetect(program: Command, start: Start): void {
     )
     .optionsGroup("Drawing:")
     .option("--line-thickness <px>", "of boxes (default: after the picture's size)", whole(1))
+    .option(
+      "--font <file>",
+      "font of class names in other scripts (default: one of this system that has their letters)",
+    )
     .option("--hide-labels", "boxes without labels")
     .option("--hide-conf", "labels without confidences")
     .optionsGroup("For detect.py's users:")

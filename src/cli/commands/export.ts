@@ -3,7 +3,7 @@
 import { type Command, InvalidArgumentError, Option } from "commander";
 import { CALIBRATION_METHODS } from "../../compress/quantize/ranges.js";
 import type { ExportFlags, ExportFormat } from "../flags.js";
-import { imageSize, list, percentile, whole } from "../values.js";
+import { batchSize, imageSize, list, percentile, whole } from "../values.js";
 import { addCommonOptions, type Start, WEIGHTS_HELP } from "./common.js";
 
 const AFTER = `
@@ -41,7 +41,7 @@ export function defineExport(program: Command, start: Start): void {
       "onnx, int8: input size, one number or height width (default: 640; classification 224)",
       imageSize,
     )
-    .option("--batch-size <n>", "onnx: pictures in one forward pass", whole(1), 1)
+    .option("--batch-size <n>", "onnx: pictures in one forward pass", batchSize, 1)
     .option("--int8", "safetensors: int8 after calibration on the pictures of --data")
     .option("--data <folder>", "int8: pictures as the model will see them; labels are not needed")
     .addOption(

@@ -3,8 +3,8 @@
 import { type Command, Option } from "commander";
 import { TUNE_HELP } from "../tuning.js";
 import type { ValFlags } from "../val/flags.js";
-import { fraction, list, whole } from "../values.js";
-import { addCommonOptions, type Start, WEIGHTS_HELP } from "./common.js";
+import { batchSize, fraction, list, whole } from "../values.js";
+import { addCommonOptions, MAX_PIXELS_HELP, type Start, WEIGHTS_HELP } from "./common.js";
 
 const AFTER = `
 Data sets: a folder with images/ and labels/ (a .txt a picture, "class x y w h" divided by its size), an Ultralytics
@@ -34,9 +34,10 @@ export function defineVal(program: Command, start: Start): void {
         .choices(["train", "val", "test", "speed"])
         .default("val"),
     )
-    .option("--imgsz <px>", "longer side of the input (default: 640; classification 224)", whole(1))
-    .option("--batch-size <n>", "pictures that share an input shape (32 is val.py's)", whole(1), 32)
-    .option("--forward-batch <n>", "pictures that share a forward pass; changes the speed only", whole(1), 1)
+    .option("--imgsz <px>", "longer side of the input (default: 640; classification 224)", whole(1, 16384))
+    .option("--max-pixels <n>", MAX_PIXELS_HELP, whole(1))
+    .option("--batch-size <n>", "pictures that share an input shape (32 is val.py's)", batchSize, 32)
+    .option("--forward-batch <n>", "pictures that share a forward pass; changes the speed only", batchSize, 1)
     .option("--half", "float16 where the backend has it")
     .option("--tune", TUNE_HELP)
     .option("--augment", "test-time augmentation: three scales, one mirrored (detection)")

@@ -28,7 +28,7 @@ export function defineVerify(program: Command, start: Start): void {
     .optionsGroup("Tolerances:")
     .option(
       "--tolerance <nmse>",
-      "largest normalised mean squared error of a layer (default: 1e-9 on cpu, 1e-8 elsewhere, 1e-4 in float16)",
+      "largest normalised mean squared error of a layer (default: what float32 rounding explains at its depth; 1e-4 in float16)",
       positive,
     )
     .option("--box-tolerance <px>", "largest difference of a box coordinate of prediction", positive, 0.01)

@@ -5,6 +5,7 @@ import { type ParetoPoint, paretoSpec, sensitivitySpec } from "../../compress/re
 import { renderSvg } from "../../eval/plots/render.js";
 import { encodeJpeg, type RgbImage } from "../../image/index.js";
 import { VERSION } from "../../version.js";
+import { printable } from "../../yolov5/printable.js";
 import type { CompressionRow } from "./measure.js";
 import { compressionCells } from "./table.js";
 
@@ -117,5 +118,5 @@ function exampleHtml({ name, labels, before, after }: Example, { rows, last }: R
 
 /** Names come from files: nothing of them may become markup. */
 function escapeHtml(text: string): string {
-  return text.replace(/[&<>"']/g, (c) => `&#${c.charCodeAt(0)};`);
+  return printable(text).replace(/[&<>"']/g, (c) => `&#${c.charCodeAt(0)};`);
 }

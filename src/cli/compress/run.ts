@@ -1,25 +1,27 @@
 /** `yolov5 compress`: steps, table, file and report. */
 
-import { basename, resolve } from "node:path";
+import { basename } from "node:path";
 import { spread } from "../../compress/calibration/pictures.js";
 import type { DetectionDataset } from "../../eval/dataset/types.js";
 import type { Evaluation, PictureOutcome } from "../../eval/evaluate.js";
 import { type MosaicTiles, mosaicTiles } from "../../eval/plots/mosaic.js";
 import { openBackend } from "../../node/backends.js";
 import { openDataset } from "../../node/datasets/open.js";
-import { writeAtomically } from "../../node/download.js";
+import { writeAtomically } from "../../node/writeFile.js";
 import { openWeights } from "../../node/weightSource.js";
 import type { Backend } from "../../runtime/backend.js";
 import { createMember, type OpenedModel } from "../../yolov5/loadModel.js";
 import { checkImageSize } from "../../yolov5/options.js";
 import { isQuantized } from "../../yolov5/quantized.js";
+import { Attempts } from "../attempts.js";
 import { EXIT, InterruptedError, UsageError } from "../errors.js";
+import { orInterrupted } from "../interrupt.js";
 import type { Output } from "../output.js";
 import { DownloadProgress } from "../progress.js";
 import { interruptible, steps as openSteps } from "../val/progress.js";
 import { readModelConfig } from "../yamlFile.js";
 import type { CompressFlags } from "./flags.js";
-import { asFile, type Candidate, evaluateCandidate, measureLatencies, rowOf } from "./measure.js";
+import { asFile, type Candidate, type CompressionRow, evaluateCandidate, measureLatencies, rowOf } from "./measure.js";
 import { type Example, reportHtml } from "./report.js";
 import { makeSteps } from "./steps.js";
 import { compressionTable } from "./table.js";
@@ -34,22 +36,19 @@ export async function runCompress(flags: CompressFlags, output: Output): Promise
     threads: flags.threads,
   });
   try {
-    return await new CompressRun(flags, output, backend).run();
+    return await orInterrupted(output.io.signal, new CompressRun(flags, output, backend).run());
   } finally {
     backend.dispose();
   }
 }
 
-function checkFlags({ prune, targetFlops, maxDrop, output, weights, unstructured, half, int8 }: CompressFlags): void {
+function checkFlags({ prune, targetFlops, maxDrop, output, unstructured, half, int8 }: CompressFlags): void {
   const goals = [prune, targetFlops, maxDrop].filter((goal) => goal !== undefined);
   if (goals.length > 1)
     throw new UsageError("--prune, --target-flops and --max-drop say the same thing; give one of them");
   if (prune !== undefined && prune >= 1)
     throw new UsageError("--prune takes a share below 1: 0.1 removes 10 % of the channels");
-  if (output === undefined) return;
-  if (resolve(output) === resolve(weights))
-    throw new UsageError(`--output ${output} is the checkpoint itself; give another name`);
-  if (goals.length === 0 && unstructured === undefined && !half && !int8) {
+  if (output !== undefined && goals.length === 0 && unstructured === undefined && !half && !int8) {
     throw new UsageError(
       "--output needs a step: --prune, --target-flops, --max-drop, --unstructured, --half or --int8",
     );
@@ -121,16 +120,25 @@ class CompressRun {
       { backends: flags.latency ?? [backend.name], imgsz, iterations: flags.iterations, threads: flags.threads },
       output,
     );
-    const rows = candidates.map((candidate, i) => rowOf(candidate, evaluations[i], latencies[i], imgsz));
+    const rows: CompressionRow[] = [];
+    for (const [i, candidate] of candidates.entries()) {
+      const { signal } = output.io;
+      rows.push(await interruptible(signal, rowOf(candidate, evaluations[i], latencies[i], imgsz, signal)));
+    }
     output.line();
     for (const line of compressionTable(rows)) output.line(line);
 
-    if (flags.output !== undefined) {
-      await writeAtomically(flags.output, last.bytes);
-      output.line(`\n${last.name} written; use it with --weights ${flags.output}`);
-    }
+    const attempts = new Attempts(output);
+    const target = flags.output;
+    const written =
+      target !== undefined &&
+      (await attempts.of(async () => {
+        await writeAtomically(target, last.bytes);
+        output.line(`\n${last.name} written; use it with --weights ${target}`);
+      }));
     const lastIndex = candidates.indexOf(last);
-    if (flags.report !== undefined) {
+    const { report } = flags;
+    if (report !== undefined) {
       const html = await reportHtml({
         weights: path,
         data: dataset.name,
@@ -143,8 +151,10 @@ class CompressRun {
         examples: examplesOf(tiles[0], tiles[lastIndex > 0 ? lastIndex : candidates.length - 1]),
         last: rows[lastIndex > 0 ? lastIndex : rows.length - 1].name,
       });
-      await writeAtomically(flags.report, new TextEncoder().encode(html));
-      output.line(`Report: ${flags.report}`);
+      await attempts.of(async () => {
+        await writeAtomically(report, new TextEncoder().encode(html));
+        output.line(`Report: ${report}`);
+      });
     }
     await output.writeJson({
       weights: path,
@@ -154,9 +164,10 @@ class CompressRun {
       rows,
       notes: made.notes,
       sensitivities: made.sensitivities,
-      ...(flags.output === undefined ? {} : { output: flags.output }),
+      ...(written ? { output: target } : {}),
+      ...(attempts.errors.length === 0 ? {} : { errors: attempts.errors }),
     });
-    return EXIT.done;
+    return attempts.errors.length === 0 ? EXIT.done : EXIT.failed;
   }
 
   private complete(evaluation: Evaluation): Evaluation {

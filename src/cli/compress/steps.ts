@@ -86,11 +86,12 @@ export async function makeSteps(opened: OpenedModel, context: StepsContext): Pro
       count: flags.calibrationImages,
       imgsz: context.imgsz,
       stride: context.info.stride,
+      signal,
       onProgress: (done, total) => bars.update("reading calibration pictures", done, total),
     });
   try {
     if (flags.prune !== undefined || flags.targetFlops !== undefined || flags.maxDrop !== undefined) {
-      const inputs = await calibration();
+      const inputs = await interruptible(signal, calibration());
       const { criterion, scope, round } = flags;
       const pruner = await interruptible(
         signal,
@@ -114,7 +115,7 @@ export async function makeSteps(opened: OpenedModel, context: StepsContext): Pro
       note(
         `Zeroed: ${grouped(sparse.zeros)} of ${grouped(sparse.weights)} weights of the convolutions are zero; the network runs as fast as before`,
       );
-      const inputs = await calibration();
+      const inputs = await interruptible(signal, calibration());
       const corrected = await interruptible(
         signal,
         reestimate(module, sparse.module, inputs, backend, {
@@ -144,7 +145,7 @@ export async function makeSteps(opened: OpenedModel, context: StepsContext): Pro
 async function countsFor(pruner: ChannelPruner, module: ModuleNode, context: StepsContext): Promise<number[]> {
   const { flags, output, mapOf } = context;
   if (flags.prune !== undefined) return pruner.countsForAmount(flags.prune);
-  if (flags.targetFlops !== undefined) return pruner.countsForFlops(flags.targetFlops);
+  if (flags.targetFlops !== undefined) return pruner.findCountsForFlops(flags.targetFlops);
   const { maxDrop = 0 } = flags;
   const before = await mapOf(module, "original");
   const amount = await largestAmount(maxDrop, async (candidate) => {

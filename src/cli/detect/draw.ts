@@ -4,6 +4,7 @@ import {
   type Annotation,
   annotate,
   annotateLines,
+  drawableName,
   encodeJpeg,
   encodePng,
   type Font,
@@ -35,12 +36,16 @@ export function draw(image: RgbImage, result: Result, options: DrawOptions, trai
     ...(lineThickness === undefined ? {} : { lineThickness }),
     ...(font === undefined ? {} : { font }),
   };
-  if (result.task === "classify") return annotateLines(image, classificationLines(result), style);
+  const nameOf = (name: string, index: number): string => (font ? drawableName(font, name, index) : name);
+  if (result.task === "classify") {
+    const top5 = result.top5.map((score) => ({ ...score, name: nameOf(score.name, score.class) }));
+    return annotateLines(image, classificationLines({ top5 }), style);
+  }
   const annotations = result.detections.map(
     (detection): Annotation => ({
       xyxy: [detection.xmin, detection.ymin, detection.xmax, detection.ymax],
       color: paletteColor(detection.track ?? detection.class),
-      label: labelOf(detection, options.hideConf ?? false),
+      label: labelOf({ ...detection, name: nameOf(detection.name, detection.class) }, options.hideConf ?? false),
       ...(isSegmented(detection) ? { mask: maskOf(detection, image) } : {}),
     }),
   );
@@ -50,8 +55,10 @@ export function draw(image: RgbImage, result: Result, options: DrawOptions, trai
   return annotate(image, annotations, { ...style, lines });
 }
 
+type LabelParts = Pick<Detection, "name" | "confidence" | "track">;
+
 /** `#3 person 0.87`; without a track `person 0.87`. */
-function labelOf({ name, confidence, track }: Detection, hideConf: boolean): string {
+function labelOf({ name, confidence, track }: LabelParts, hideConf: boolean): string {
   return `${track === undefined ? "" : `#${track} `}${name}${hideConf ? "" : ` ${confidence.toFixed(2)}`}`;
 }
 
@@ -66,16 +73,16 @@ function maskOf(detection: SegmentedDetection, { width, height }: RgbImage): Mas
 /** JPEG cannot be wider or higher. */
 const MAX_JPEG_SIDE = 65535;
 
-/**
- * Encodes in the wanted format; `source` keeps the source's own, or JPEG where that cannot be written here.
- * @returns the bytes and the name's ending.
- */
-export function encode(
-  image: RgbImage,
+/** What a picture is written as: `source` keeps its own format, or takes JPEG where that cannot be written here. */
+export function formatFor(
+  { width, height }: RgbImage,
   wanted: "source" | "jpg" | "png",
   format: PictureFormat | undefined,
-): { bytes: Uint8Array; ending: ".jpg" | ".png" } {
+): "jpg" | "png" {
   const png = wanted === "png" || (wanted === "source" && format === "png");
-  if (png || Math.max(image.width, image.height) > MAX_JPEG_SIDE) return { bytes: encodePng(image), ending: ".png" };
-  return { bytes: encodeJpeg(image), ending: ".jpg" };
+  return png || Math.max(width, height) > MAX_JPEG_SIDE ? "png" : "jpg";
+}
+
+export function encode(image: RgbImage, format: "jpg" | "png"): Uint8Array {
+  return format === "png" ? encodePng(image) : encodeJpeg(image);
 }

@@ -2,32 +2,36 @@
 
 import { readFile } from "node:fs/promises";
 import { ImageError } from "../../errors.js";
-import { decodeImage, type PictureFormat, sniff } from "../../image/index.js";
-import { download, type OnProgress } from "../../node/download.js";
-import type { Picture } from "../../yolov5/pictures.js";
+import { type PictureFormat, sniff } from "../../image/index.js";
+import { isHttp, shownAddress } from "../../node/address.js";
+import type { OnProgress } from "../../node/download.js";
+import { downloadPicture, VideoAddressError } from "../../node/downloadPicture.js";
+import { isAnimatedGif } from "../../node/video/input.js";
+import { decodePicture, type Picture, type ReadPictureOptions } from "../../yolov5/pictures.js";
 
 export interface ReadPicture {
   readonly picture: Picture;
   readonly format: PictureFormat | undefined;
 }
 
-export interface ReadOptions {
+export interface ReadOptions extends ReadPictureOptions {
   readonly signal: AbortSignal;
   readonly onProgress?: OnProgress | undefined;
 }
 
-/** Larger pictures than this are no pictures. */
-const MAX_DOWNLOAD = 2 ** 29;
-
-/** @throws ImageError, DownloadError with one line that names the source. */
+/**
+ * @param source path or address; user and password in it are used and not shown.
+ * @throws ImageError, DownloadError with one line that names the source; VideoAddressError for an address that gives a video.
+ */
 export async function readPicture(source: string, options: ReadOptions): Promise<ReadPicture> {
   const { signal, onProgress } = options;
-  const bytes = /^https?:\/\//i.test(source)
-    ? await download(source, { signal, onProgress, maxBytes: MAX_DOWNLOAD })
-    : await readBytes(source);
-  const image = await decodeImage(bytes, { path: source });
+  const remote = isHttp(source);
+  const bytes = remote ? await downloadPicture(source, { signal, onProgress }) : await readBytes(source);
+  // Of files this is known before.
+  if (remote && isAnimatedGif(bytes)) throw new VideoAddressError(source, "an animated GIF");
+  const picture = await decodePicture(bytes, shownAddress(source), options);
   const sniffed = sniff(bytes);
-  return { picture: { image, source }, format: sniffed.kind === "picture" ? sniffed.format : undefined };
+  return { picture, format: sniffed.kind === "picture" ? sniffed.format : undefined };
 }
 
 async function readBytes(path: string): Promise<Uint8Array> {

@@ -2,6 +2,8 @@
 
 import { mkdir } from "node:fs/promises";
 import { dirname, join } from "node:path";
+import { outputError } from "../../node/systemReason.js";
+import { makeFolder } from "../../node/writeFile.js";
 import { UsageError } from "../errors.js";
 
 const MOST = 9999;
@@ -9,14 +11,23 @@ const MOST = 9999;
 /**
  * Makes `project/name`, or the first of name2, name3, … that does not exist yet.
  * @param existOk take `project/name` even where it exists.
+ * @throws OutputError.
  */
 export async function makeRunFolder(project: string, name: string, existOk: boolean): Promise<string> {
   const first = join(project, name);
+  try {
+    return await makeFree(first, existOk);
+  } catch (error) {
+    throw outputError(first, error);
+  }
+}
+
+async function makeFree(first: string, existOk: boolean): Promise<string> {
   if (existOk) {
-    await mkdir(first, { recursive: true });
+    await makeFolder(first);
     return first;
   }
-  await mkdir(dirname(first), { recursive: true });
+  await makeFolder(dirname(first));
   for (let n = 1; n <= MOST; n++) {
     const folder = n === 1 ? first : `${first}${n}`;
     try {

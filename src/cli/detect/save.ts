@@ -1,17 +1,19 @@
-/** What a run leaves on disk: annotated pictures, label files, crops. */
+/** What a run leaves on disk: annotated pictures and videos, label files, crops. No path is written twice. */
 
-import { appendFile, mkdir, readdir } from "node:fs/promises";
-import { basename, extname, join } from "node:path";
+import { appendFile, readdir } from "node:fs/promises";
+import { join } from "node:path";
 import { encodeJpeg, type Font, loadFont, type PictureFormat, type RgbImage } from "../../image/index.js";
-import { writeAtomically } from "../../node/download.js";
-import type { VideoInput } from "../../node/video/input.js";
+import { outputError } from "../../node/systemReason.js";
 import { VideoWriter, type VideoWriterOptions } from "../../node/video/writeVideo.js";
+import { makeFolder, writeAtomically } from "../../node/writeFile.js";
 import type { Trail } from "../../tracking/index.js";
-import { roundHalfEven } from "../../yolov5/boxes.js";
 import type { Result } from "../../yolov5/model.js";
-import type { Detection, DetectionResult, SegmentationResult } from "../../yolov5/results.js";
+import type { DetectionResult, SegmentationResult } from "../../yolov5/results.js";
 import { classificationLines, detectionLines, segmentationLines } from "../../yolov5/saveText.js";
-import { type DrawOptions, draw, encode } from "./draw.js";
+import { fileNameOf, safeName, splitName } from "../fileNames.js";
+import { RunPaths } from "../runPaths.js";
+import { cropOf } from "./crop.js";
+import { type DrawOptions, draw, encode, formatFor } from "./draw.js";
 import { makeRunFolder } from "./runFolder.js";
 
 export interface SaveOptions extends DrawOptions {
@@ -25,23 +27,21 @@ export interface SaveOptions extends DrawOptions {
   readonly crops: boolean;
 }
 
-/** detect.py's crops: the box × 1.02 + 10 pixels. */
-const CROP_GAIN = 1.02;
-const CROP_PAD = 10;
-
 /** What one video leaves. */
 export interface VideoSaver {
   readonly writer: VideoWriter | undefined;
+  /** Never throws: the first thing that cannot be written is `problem`, the rest goes on. */
   readonly save: (image: RgbImage, result: Result, trails: readonly Trail[]) => Promise<void>;
+  readonly problem: unknown;
 }
 
 export class Saver {
   private readonly options: SaveOptions;
   private folder: string | undefined;
   private font: Font | undefined;
-  /** Names of pictures written in this run: a second bus.jpg of another folder must not replace the first. */
-  private readonly taken = new Set<string>();
-  private readonly cropCounts = new Map<string, number>();
+  private readonly paths = new RunPaths();
+  /** The folder of each class that has crops: two names that would share one get two. */
+  private readonly classFolders = new Map<string, string>();
 
   constructor(options: SaveOptions) {
     this.options = options;
@@ -52,7 +52,10 @@ export class Saver {
     return this.folder;
   }
 
-  /** Writes what the options ask for; each picture whole or not at all. */
+  /**
+   * Writes what the options ask for, each file whole or not at all; what fails does not keep the others from being written.
+   * @throws OutputError of the first that failed.
+   */
   async save(
     source: string,
     image: RgbImage,
@@ -62,14 +65,23 @@ export class Saver {
   ): Promise<void> {
     const { options } = this;
     if (!this.writes) return;
-    this.folder ??= await makeRunFolder(options.project, options.name, options.existOk);
-    const stem = this.claim(fileNameOf(source), format);
-    if (options.labels) await this.saveLabels(this.folder, stem, result);
-    if (options.crops && result.task !== "classify") await this.saveCrops(this.folder, stem, image, result);
+    const folder = await this.open();
+    const { stem: name, ending: own } = splitName(fileNameOf(source));
+    const written = formatFor(image, options.imageFormat, format);
+    const ending = keptEnding(own, written) ?? `.${written}`;
+    const labels = join(folder, "labels");
+    const stem = this.paths.claim(name || "picture", [
+      ...(options.pictures ? [{ folder, ending }] : []),
+      ...(options.labels ? [{ folder: labels, ending: ".txt" }] : []),
+    ]);
+    const problems = new Problems();
+    if (options.labels) await problems.of(this.saveLabels(join(labels, `${stem}.txt`), result));
+    if (options.crops && result.task !== "classify") await this.saveCrops(folder, stem, image, result, problems);
     if (options.pictures) {
-      const { bytes, ending } = encode(this.draw(image, result, trails), options.imageFormat, format);
-      await writeAtomically(join(this.folder, stem + (keptEnding(source, ending) ?? ending)), bytes);
+      const bytes = encode(this.draw(image, result, trails), written);
+      await problems.of(writeAtomically(join(folder, stem + ending), bytes));
     }
+    if (problems.first !== undefined) throw problems.first;
   }
 
   /**
@@ -77,34 +89,45 @@ export class Saver {
    * Nothing, where the options ask for nothing.
    */
   async openVideo(
-    { source, live }: Pick<VideoInput, "source" | "live">,
+    { source, live }: { readonly source: string; readonly live: boolean },
     video: VideoWriterOptions,
   ): Promise<VideoSaver | undefined> {
-    const { options } = this;
+    const { options, paths } = this;
     if (!this.writes) return undefined;
-    this.folder ??= await makeRunFolder(options.project, options.name, options.existOk);
-    const { folder } = this;
+    const folder = await this.open();
     const name = live
       ? safeName(source.replace(/^\/dev\/|:\/\//g, "_").replace(/^_/, ""), "stream")
-      : fileNameOf(source);
-    const ownEnding = live ? "" : extname(name);
-    const stem = this.claim(`${name.slice(0, name.length - ownEnding.length)}.mp4`, undefined);
+      : splitName(fileNameOf(source)).stem;
+    const stem = paths.claim(name || "video", [{ folder, ending: ".mp4" }]);
     const writer = options.pictures ? await VideoWriter.open(join(folder, `${stem}.mp4`), video) : undefined;
+    const problems = new Problems();
     return {
       writer,
+      get problem() {
+        return problems.first;
+      },
       save: async (image, result, trails) => {
         // Begun before anything is awaited: what is counted as done is in the file, also after Ctrl-C.
-        const written = writer?.write(this.draw(image, result, trails));
-        if (options.labels) await this.saveLabels(folder, `${stem}_${result.frame}`, result);
-        if (options.crops && result.task !== "classify") await this.saveCrops(folder, stem, image, result);
+        const written = writer && problems.of(writer.write(this.draw(image, result, trails)));
+        if (options.labels) {
+          const path = paths.claimFile(join(folder, "labels"), `${stem}_${result.frame}`, ".txt");
+          await problems.of(this.saveLabels(path, result));
+        }
+        if (options.crops && result.task !== "classify") await this.saveCrops(folder, stem, image, result, problems);
         await written;
       },
     };
   }
 
+  private async open(): Promise<string> {
+    const { project, name, existOk } = this.options;
+    this.folder ??= await makeRunFolder(project, name, existOk);
+    return this.folder;
+  }
+
   private draw(image: RgbImage, result: Result, trails: readonly Trail[]): RgbImage {
     // Read once a run, which for a video is the difference of some milliseconds a frame.
-    this.font ??= loadFont();
+    this.font ??= this.options.font ?? loadFont();
     return draw(image, result, { ...this.options, font: this.font }, trails);
   }
 
@@ -119,24 +142,15 @@ export class Saver {
     return names.filter((name) => name.endsWith(".txt")).length;
   }
 
-  /** The name without its ending, with a number where another source of this run had the same name. */
-  private claim(name: string, format: PictureFormat | undefined): string {
-    const ending = extname(name);
-    const stem = name.slice(0, name.length - ending.length) || "picture";
-    for (let n = 1; ; n++) {
-      const candidate = n === 1 ? stem : `${stem}_${n}`;
-      const key = `${candidate}${ending || format}`.toLowerCase();
-      if (this.taken.has(key)) continue;
-      this.taken.add(key);
-      return candidate;
-    }
-  }
-
-  private async saveLabels(folder: string, stem: string, result: Result): Promise<void> {
+  /** Appends to what an earlier run left there, as detect.py does. */
+  private async saveLabels(path: string, result: Result): Promise<void> {
     const lines = linesOf(result, this.options.confidences);
-    const labels = join(folder, "labels");
-    await mkdir(labels, { recursive: true });
-    if (lines.length > 0) await appendFile(join(labels, `${stem}.txt`), `${lines.join("\n")}\n`);
+    try {
+      await makeFolder(join(path, ".."));
+      if (lines.length > 0) await appendFile(path, `${lines.join("\n")}\n`);
+    } catch (error) {
+      throw outputError(path, error);
+    }
   }
 
   private async saveCrops(
@@ -144,15 +158,35 @@ export class Saver {
     stem: string,
     image: RgbImage,
     result: DetectionResult | SegmentationResult,
+    problems: Problems,
   ): Promise<void> {
     // The lowest confidence first, as detect.py numbers them.
     for (const detection of result.detections.toReversed()) {
       const crop = cropOf(image, detection);
       if (!crop) continue;
-      const key = join("crops", safeName(detection.name, `class${detection.class}`), stem);
-      const n = (this.cropCounts.get(key) ?? 0) + 1;
-      this.cropCounts.set(key, n);
-      await writeAtomically(join(folder, `${key}${n === 1 ? "" : n}.jpg`), encodeJpeg(crop));
+      const own = this.classFolder(join(folder, "crops"), detection.name, detection.class);
+      await problems.of(writeAtomically(this.paths.claimFile(own, stem, ".jpg", ""), encodeJpeg(crop)));
+    }
+  }
+
+  private classFolder(crops: string, name: string, index: number): string {
+    const known = this.classFolders.get(name);
+    if (known !== undefined) return known;
+    const folder = this.paths.claimFile(crops, safeName(name, `class${index}`), "");
+    this.classFolders.set(name, folder);
+    return folder;
+  }
+}
+
+/** Keeps the first of several failures while the work goes on. */
+class Problems {
+  first: unknown;
+
+  async of(work: Promise<void>): Promise<void> {
+    try {
+      await work;
+    } catch (error) {
+      this.first ??= error;
     }
   }
 }
@@ -165,51 +199,7 @@ function linesOf(result: Result, saveConf: boolean): string[] {
 }
 
 /** `.JPG` and `.jpeg` stay as they are where the format does. */
-function keptEnding(source: string, ending: ".jpg" | ".png"): string | undefined {
-  const own = extname(fileNameOf(source));
-  const same = ending === ".jpg" ? /^\.jpe?g$/i : /^\.png$/i;
+function keptEnding(own: string, format: "jpg" | "png"): string | undefined {
+  const same = format === "jpg" ? /^\.jpe?g$/i : /^\.png$/i;
   return same.test(own) ? own : undefined;
-}
-
-/** The last part of a path or of a URL's path, fit for a file name. */
-export function fileNameOf(source: string): string {
-  if (!/^https?:\/\//i.test(source)) return basename(source);
-  const last = basename(new URL(source).pathname);
-  let name = last;
-  try {
-    name = decodeURIComponent(last);
-  } catch {
-    // A lone % is no escape: the name stays as it is.
-  }
-  return safeName(name, "picture");
-}
-
-/** Class names and URLs are of strangers: no separators, no way up, nothing that a file system forbids. */
-export function safeName(name: string, fallback: string): string {
-  const safe = name
-    .replace(/[\p{Cc}/\\:*?"<>|]/gu, "_")
-    .trim()
-    .replace(/^\.+|[. ]+$/g, "")
-    .slice(0, 100);
-  return safe === "" ? fallback : safe;
-}
-
-/** The part of the picture around a box: its rounded corners, scaled by 1.02, 10 pixels more, cut to whole pixels. */
-export function cropOf(image: RgbImage, detection: Detection): RgbImage | undefined {
-  const [x1, y1, x2, y2] = [detection.xmin, detection.ymin, detection.xmax, detection.ymax].map(roundHalfEven);
-  const halfWidth = ((x2 - x1) * CROP_GAIN + CROP_PAD) / 2;
-  const halfHeight = ((y2 - y1) * CROP_GAIN + CROP_PAD) / 2;
-  const clip = (value: number, size: number): number => Math.min(Math.max(Math.trunc(value), 0), size);
-  const left = clip((x1 + x2) / 2 - halfWidth, image.width);
-  const right = clip((x1 + x2) / 2 + halfWidth, image.width);
-  const top = clip((y1 + y2) / 2 - halfHeight, image.height);
-  const bottom = clip((y1 + y2) / 2 + halfHeight, image.height);
-  const [width, height] = [right - left, bottom - top];
-  if (width < 1 || height < 1) return undefined;
-  const data = new Uint8Array(width * height * 3);
-  for (let y = 0; y < height; y++) {
-    const from = ((top + y) * image.width + left) * 3;
-    data.set(image.data.subarray(from, from + width * 3), y * width * 3);
-  }
-  return { width, height, data };
 }

@@ -1,21 +1,16 @@
 /** `--source` → pictures and videos, in detect.py's order: files, folders, globs, URLs, cameras, list files. */
 
-import { open, readdir, readFile, stat } from "node:fs/promises";
+import { readdir, readFile, stat } from "node:fs/promises";
 import { dirname, extname, isAbsolute, join } from "node:path";
-import {
-  hasVideoEnding,
-  isAnimatedGif,
-  isCamera,
-  isStreamAddress,
-  isVideoUrl,
-  VIDEO_ENDINGS,
-} from "../../node/video/input.js";
+import { isHttp } from "../../node/address.js";
+import { FILE_ADDRESS_ADVICE, pathOfFileAddress } from "../../node/localAddress.js";
+import { isVideo } from "../../node/video/fileKind.js";
+import { isCamera, isStreamAddress, VIDEO_ENDINGS } from "../../node/video/input.js";
 import { InterruptedError } from "../errors.js";
+import { httpItem, streamItem, unreadAddress } from "./addresses.js";
+import type { SourceItem } from "./sourceItem.js";
 
-/** One picture or video to read, or the reason why a source gives none. */
-export type SourceItem =
-  | { readonly source: string; readonly video?: boolean; readonly error?: undefined }
-  | { readonly source: string; readonly video?: undefined; readonly error: string };
+export type { SourceItem } from "./sourceItem.js";
 
 /** What detect.py takes for pictures, by the name's ending. */
 const PICTURES = new Set("bmp dng jpeg jpg mpo png tif tiff webp pfm avif gif".split(" "));
@@ -39,15 +34,22 @@ export async function expandSources(sources: readonly string[], options: ExpandO
 async function expand(source: string, options: ExpandOptions, listsAllowed: boolean): Promise<SourceItem[]> {
   if (options.signal?.aborted) throw new InterruptedError();
   if (source === "") return [{ source, error: '"": is empty; give a picture, folder, glob, URL or list' }];
-  if (/^https?:\/\//i.test(source)) return [await fromUrl(source, options)];
-  if (isStreamAddress(source)) return [{ source, video: true }];
-  if (/^file:\/\//i.test(source))
-    return expand((await import("node:url")).fileURLToPath(source), options, listsAllowed);
+  if (isHttp(source)) return [await httpItem(source, options.signal)];
+  if (isStreamAddress(source)) return [streamItem(source)];
+  if (/^file:\/\//i.test(source)) {
+    const path = pathOfFileAddress(source);
+    return path === undefined
+      ? [{ source, error: `${source}: ${FILE_ADDRESS_ADVICE}` }]
+      : expand(path, options, listsAllowed);
+  }
+  const unread = unreadAddress(source);
+  if (unread) return [unread];
   const found = await stat(source).catch((error: NodeJS.ErrnoException) => error);
   if (!(found instanceof Error)) {
     if (found.isDirectory()) return fromFolder(source);
     if (found.isCharacterDevice() && isCamera(source)) return [{ source, video: true }];
-    if (await isVideo(source)) return [{ source, video: true }];
+    // A file that cannot be opened is told when its turn comes.
+    if (await isVideo(source, true).catch(() => false)) return [{ source, video: true }];
     if (ending(source) === "txt") return fromList(source, options, listsAllowed);
     return [{ source }];
   }
@@ -60,51 +62,6 @@ async function expand(source: string, options: ExpandOptions, listsAllowed: bool
     return [{ source, error: `${source}: the screen is not read; record it with ffmpeg and give the file` }];
   }
   return [{ source, error: `${source}: no such file; give a picture, video, folder, glob, URL or list of these` }];
-}
-
-async function fromUrl(source: string, options: ExpandOptions): Promise<SourceItem> {
-  let url: URL;
-  try {
-    url = new URL(source);
-  } catch {
-    return { source, error: `${source}: is no valid URL` };
-  }
-  if (/(^|\.)(youtube\.com|youtu\.be)$/.test(url.hostname)) {
-    return { source, error: `${source}: is a page with a video; download it (yt-dlp does) and give the file` };
-  }
-  if (isVideoUrl(source)) return { source, video: true };
-  // A camera's address says nothing, but its server does; a picture's is asked for nothing before it is read.
-  if (ending(url.pathname) === "" && (await isStream(source, options.signal))) return { source, video: true };
-  return { source };
-}
-
-/** Whether a server sends a video or one JPEG after the other. */
-async function isStream(url: string, signal: AbortSignal | undefined): Promise<boolean> {
-  const patience = AbortSignal.timeout(10_000);
-  try {
-    const answer = await fetch(url, { signal: signal ? AbortSignal.any([signal, patience]) : patience });
-    await answer.body?.cancel();
-    return /^(video\/|multipart\/x-mixed-replace|application\/(vnd\.apple\.mpegurl|x-mpegurl|dash\+xml))/i.test(
-      answer.headers.get("content-type") ?? "",
-    );
-  } catch {
-    // Whoever reads it says what is wrong.
-    return false;
-  }
-}
-
-/** By the ending, and where that has other meanings by the file: animated GIFs, MPEG streams among TypeScript files. */
-async function isVideo(path: string): Promise<boolean> {
-  if (!hasVideoEnding(path)) return false;
-  if (ending(path) === "gif") return isAnimatedGif(await readFile(path));
-  if (ending(path) !== "ts") return true;
-  const file = await open(path);
-  try {
-    const { bytesRead, buffer } = await file.read(Buffer.alloc(1), 0, 1, 0);
-    return bytesRead === 1 && buffer[0] === 0x47;
-  } finally {
-    await file.close();
-  }
 }
 
 /** The pictures among names, then the videos, as in detect.py; other files are passed over. */

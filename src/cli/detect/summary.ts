@@ -2,8 +2,8 @@
 
 import type { Result } from "../../yolov5/model.js";
 import { formatF } from "../../yolov5/printf.js";
+import { fileNameOf } from "../fileNames.js";
 import { type Column, grouped, tableLines } from "../table.js";
-import { fileNameOf } from "./save.js";
 
 /** detect.py's line: `image 1/2 /p/bus.jpg: 640x480 4 persons, 1 bus, 98.0ms`. */
 export function logLine(result: Result, index: number, count: number): string {

@@ -1,8 +1,9 @@
 /** One video of a detect run: frames → results → log lines or a bar, annotated video, labels. */
 
+import { withoutLogin } from "../../node/address.js";
 import type { VideoFrame } from "../../node/video/frameSource.js";
 import { type VideoInput, videoInput } from "../../node/video/input.js";
-import { probeVideo, type VideoInfo } from "../../node/video/probe.js";
+import { hasLargeFrames, probeVideo, type VideoInfo } from "../../node/video/probe.js";
 import { readFrames } from "../../node/video/readVideo.js";
 import { inOrder } from "../../yolov5/inOrder.js";
 import type { Result } from "../../yolov5/model.js";
@@ -25,7 +26,7 @@ export interface VideoContext {
   readonly saver: Saver;
   readonly follower: Follower | undefined;
   /** Counts a result and keeps what the JSON and the table need of it. */
-  readonly take: (result: Result) => void;
+  readonly take: (result: Result) => Promise<void>;
 }
 
 /** What the JSON says about a whole video. */
@@ -85,25 +86,34 @@ export class VideoRun {
     const { output, flags, saver } = this.context;
     const { signal } = output.io;
     const onWarning = (text: string): void => output.warn(text);
-    const info = await probeVideo(this.input, { signal });
+    const info = await probeVideo(this.input, { signal, maxPixels: flags.maxPixels });
     this.info = info;
-    const { live } = this.input;
+    const { live } = info;
     const stride = flags.vidStride;
     const [over, under = "1"] = info.rate.split("/");
     // With a stride the annotated video keeps the time, so it has fewer frames a second.
     const rate = `${over}/${Number(under) * stride}`;
-    this.saved = await saver.openVideo(this.input, { width: info.width, height: info.height, rate, live, onWarning });
+    // A login has no place in a file's name.
+    const source = withoutLogin(this.source);
+    this.saved = await saver.openVideo(
+      { source, live },
+      { width: info.width, height: info.height, rate, live, onWarning },
+    );
     const total = this.total(info);
     await this.openBar(total);
     this.started = performance.now();
     const reading = new AbortController();
     const stop = AbortSignal.any([signal, reading.signal]);
     try {
-      await this.runFrames(readFrames(this.input, info, { stride, onWarning, signal: stop }), total);
+      await this.runFrames(
+        readFrames(this.input, info, { stride, onWarning, signal: stop, maxPixels: flags.maxPixels }),
+        total,
+      );
     } finally {
       reading.abort();
       await this.finish();
     }
+    if (this.saved?.problem !== undefined) throw this.saved.problem;
   }
 
   /** Ends the annotated video so that it plays; also in the middle of `run`. */
@@ -143,8 +153,9 @@ export class VideoRun {
   /** While one group of frames is drawn and written, the network works on the next one, and the one after it is decoded. */
   private async runFrames(frames: AsyncIterable<VideoFrame>, total: number | undefined): Promise<void> {
     const { model, options, flags, output } = this.context;
-    const { live } = this.input;
-    const groups = grouped(frames, live ? 1 : flags.batchSize, flags.maxFrames);
+    // A frame that waits for the device is no longer live; many large ones are too much for the memory.
+    const alone = this.info !== undefined && (this.info.live || hasLargeFrames(this.info));
+    const groups = grouped(frames, alone ? 1 : flags.batchSize, flags.maxFrames);
     const running = inOrder(
       groups,
       async (group) => {
@@ -156,8 +167,7 @@ export class VideoRun {
         }));
         return { result: model.detectPictures(pictures, options).then((results) => ({ group, results })) };
       },
-      // A frame that waits for the device is no longer live.
-      live ? 1 : 2,
+      alone ? 1 : 2,
     );
     for await (const { group, results } of running) {
       for (const [i, result] of results.entries()) await this.keep(group[i], result, total);
@@ -165,18 +175,23 @@ export class VideoRun {
     throwIfInterrupted(output.io.signal);
   }
 
+  /** Whether the frames are of use also where the annotated video cannot be written. */
+  private get readElsewhere(): boolean {
+    const { flags, output } = this.context;
+    return output.wantsJson || output.wantsNdjson || (flags.saveTxt ?? false) || (flags.saveCrop ?? false);
+  }
+
   private async keep(frame: VideoFrame, plain: Result, total: number | undefined): Promise<void> {
     const { output, follower, take } = this.context;
     throwIfInterrupted(output.io.signal);
     const { result, trails } = follower?.follow(plain) ?? { result: plain, trails: [] };
     const saving = this.saved?.save(frame, result, trails);
-    saving?.catch(() => undefined);
     this.frames++;
-    take(result);
-    if (!this.barShown) output.line(frameLine(result, ...this.place, this.input.live ? undefined : total));
+    if (!this.barShown) output.line(frameLine(result, ...this.place, this.info?.live ? undefined : total));
     this.bar.update(this.frames, { fps: formatF((this.frames * 1000) / (performance.now() - this.started), 1) });
-    if (output.wantsNdjson) await output.writeNdjson(result);
+    await take(result);
     await saving;
+    if (this.saved?.problem !== undefined && !this.readElsewhere) throw this.saved.problem;
   }
 }
 

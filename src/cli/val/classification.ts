@@ -16,7 +16,10 @@ export async function valClassification(flags: ValFlags, model: CliModel, output
   }
   const { signal } = output.io;
   const split = flags.task === "speed" ? "val" : flags.task;
-  const samples = await openClassificationDataset(flags.data, model.names, split);
+  const samples = await openClassificationDataset(flags.data, model.names, split, {
+    maxPixels: flags.maxPixels,
+    onWarning: (text) => output.warn(text),
+  });
   output.line(`Data:    ${flags.data}, ${samples.length} pictures`);
   const bar = steps(output, "measuring");
   let evaluation: ClassificationEvaluation;

@@ -7,7 +7,7 @@ import { checkImageSize } from "../../yolov5/options.js";
 import { EXIT, InterruptedError } from "../errors.js";
 import { type CliModel, modelJson } from "../loadModel.js";
 import type { Output } from "../output.js";
-import { RunFiles } from "./files.js";
+import { checkValFolder, RunFiles } from "./files.js";
 import type { ValFlags } from "./flags.js";
 import { evaluationJson } from "./json.js";
 import { interruptible, steps } from "./progress.js";
@@ -27,10 +27,11 @@ export async function valDetection(flags: ValFlags, model: CliModel, output: Out
   if (conf > 0.001 && !speed) output.warn(`--conf-thres ${conf} is above val.py's 0.001: mAP comes out too low`);
   if (flags.augment && model.task !== "detect") output.warn("--augment is for detection models and ignored");
 
+  const project = PROJECTS[model.task === "segment" ? "segment" : "detect"];
+  await checkValFolder(flags, flags.project ?? project);
   const dataset = await readDataset(flags, model, output);
   const names = namesOf(model, dataset, flags, output);
-  const project = PROJECTS[model.task === "segment" ? "segment" : "detect"];
-  const files = new RunFiles(flags, { project, names, categoryIds: dataset.categoryIds });
+  const files = new RunFiles(flags, { project, names, categoryIds: dataset.categoryIds }, output);
   const bar = steps(output, "measuring");
   let evaluation: Evaluation;
   try {
@@ -67,8 +68,9 @@ export async function valDetection(flags: ValFlags, model: CliModel, output: Out
     model: modelJson(model),
     backend: model.device,
     ...(files.savedTo === undefined ? {} : { savedTo: files.savedTo }),
+    ...(files.errors.length === 0 ? {} : { errors: files.errors }),
   });
-  if (evaluation.complete) return EXIT.done;
+  if (evaluation.complete) return files.errors.length === 0 ? EXIT.done : EXIT.failed;
   const { images } = evaluation.metrics;
   return output.error(
     new InterruptedError(`interrupted after ${images} of ${dataset.samples.length} pictures; the figures are of those`),
@@ -85,6 +87,7 @@ async function readDataset(flags: ValFlags, model: CliModel, output: Output): Pr
         split: flags.task === "speed" ? "val" : flags.task,
         names: model.names,
         images: flags.images,
+        maxPixels: flags.maxPixels,
         signal,
         onWarning: (text) => output.warn(text),
         onProgress: bar.update,

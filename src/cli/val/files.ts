@@ -3,7 +3,10 @@
 import { join } from "node:path";
 import type { Evaluation, PictureOutcome } from "../../eval/evaluate.js";
 import { EMBEDDED_MODEL } from "../../api/names.js";
+import { shownAddress } from "../../node/address.js";
+import { checkRunFolder } from "../destinations.js";
 import { makeRunFolder } from "../detect/runFolder.js";
+import { Attempts } from "../attempts.js";
 import type { Output } from "../output.js";
 import type { ValFlags } from "./flags.js";
 import { Plots } from "./plots.js";
@@ -22,14 +25,28 @@ export interface RunFilesOptions {
   readonly categoryIds: readonly number[] | undefined;
 }
 
+const writesFiles = ({ noplots, saveTxt, saveJson }: ValFlags): boolean => !noplots || !!saveTxt || !!saveJson;
+
+/** Whether the folder can be made, where one will be. @throws InputError. */
+export async function checkValFolder(flags: ValFlags, project: string): Promise<void> {
+  if (writesFiles(flags)) await checkRunFolder(project, flags.name, flags.existOk);
+}
+
 export class RunFiles {
   private readonly flags: ValFlags;
   private readonly options: RunFilesOptions;
+  private readonly attempts: Attempts;
   private writers: Writers | undefined;
 
-  constructor(flags: ValFlags, options: RunFilesOptions) {
+  constructor(flags: ValFlags, options: RunFilesOptions, output: Output) {
     this.flags = flags;
     this.options = options;
+    this.attempts = new Attempts(output);
+  }
+
+  /** Why files could not be written. */
+  get errors(): readonly string[] {
+    return this.attempts.errors;
   }
 
   /** The run's folder; undefined where nothing was written. */
@@ -38,11 +55,10 @@ export class RunFiles {
   }
 
   async add(outcome: PictureOutcome): Promise<void> {
-    const { saveTxt, saveJson, noplots } = this.flags;
-    if (noplots && !saveTxt && !saveJson) return;
+    if (!writesFiles(this.flags)) return;
     this.writers ??= await this.open();
     const { labels, predictions, plots } = this.writers;
-    await labels?.add(outcome);
+    if (labels) await this.attempts.of(() => labels.add(outcome));
     predictions?.add(outcome);
     plots?.add(outcome);
   }
@@ -50,8 +66,12 @@ export class RunFiles {
   async finish(evaluation: Evaluation, output: Output): Promise<void> {
     if (!this.writers) return;
     const { folder, labels, predictions, plots } = this.writers;
-    await plots?.finish(evaluation, output);
-    if (predictions) output.line(`${await predictions.write()} predictions saved to ${predictions.path}`);
+    if (plots) await this.attempts.of(() => plots.finish(evaluation, output));
+    if (predictions) {
+      await this.attempts.of(async () =>
+        output.line(`${await predictions.write()} predictions saved to ${predictions.path}`),
+      );
+    }
     if (labels) output.line(`${labels.count} label files saved to ${join(folder, "labels")}`);
     output.line(`Results saved to ${folder}`);
   }
@@ -60,7 +80,7 @@ export class RunFiles {
     const { flags } = this;
     const { project, names, categoryIds } = this.options;
     const folder = await makeRunFolder(flags.project ?? project, flags.name, flags.existOk ?? false);
-    const weights = flags.weights?.[0] ?? EMBEDDED_MODEL;
+    const weights = shownAddress(flags.weights?.[0] ?? EMBEDDED_MODEL);
     return {
       folder,
       labels: flags.saveTxt ? new LabelWriter(folder, flags.saveConf ?? false) : undefined,

@@ -12,6 +12,7 @@ export interface ValFlags extends CommonFlags {
   readonly batchSize: number;
   readonly forwardBatch: number;
   readonly half?: boolean;
+  readonly maxPixels?: number;
   readonly tune?: boolean;
   readonly augment?: boolean;
   readonly confThres?: number;

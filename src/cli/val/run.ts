@@ -7,6 +7,7 @@ import { describeModel, loadModel } from "../loadModel.js";
 import type { Output } from "../output.js";
 import { valClassification } from "./classification.js";
 import { valDetection } from "./detection.js";
+import { checkValFolder } from "./files.js";
 import type { ValFlags } from "./flags.js";
 
 export async function runVal(flags: ValFlags, output: Output): Promise<number> {
@@ -18,6 +19,7 @@ export async function runVal(flags: ValFlags, output: Output): Promise<number> {
       { path: flags.data },
     );
   }
+  if (flags.project !== undefined) await checkValFolder(flags, flags.project);
   const { weights, backend, threads, half, tune, cfg } = flags;
   const model = await loadModel({ weights, backend, threads, half, tune, cfg }, output);
   try {

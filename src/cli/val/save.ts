@@ -1,24 +1,26 @@
 /** What a run of val leaves on disk beside plots: label files of the predictions, and COCO's results format. */
 
-import { basename, extname, join } from "node:path";
+import { basename, join } from "node:path";
 import { CocoResults, type CocoResultsOptions } from "../../eval/cocoResults.js";
 import type { PictureOutcome } from "../../eval/evaluate.js";
 import { predictionLines } from "../../eval/predictionText.js";
-import { writeAtomically } from "../../node/download.js";
-import { safeName } from "../detect/save.js";
+import { writeAtomically } from "../../node/writeFile.js";
+import { printableJson } from "../../yolov5/printable.js";
+import { safeName, splitName } from "../fileNames.js";
+import { RunPaths } from "../runPaths.js";
 
 const bytes = (text: string): Uint8Array => new TextEncoder().encode(text);
 
 /** The picture's file name without its ending. */
 export function stemOf(path: string): string {
-  return basename(path, extname(path));
+  return splitName(basename(path)).stem;
 }
 
-/** Writes `labels/<picture>.txt`; a second picture of the same name in another folder gets a number. */
+/** Writes `labels/<picture>.txt`; a second picture of the same name gets a number. */
 export class LabelWriter {
   private readonly folder: string;
   private readonly confidences: boolean;
-  private readonly taken = new Map<string, number>();
+  private readonly paths = new RunPaths();
   private written = 0;
 
   constructor(runFolder: string, confidences: boolean) {
@@ -33,10 +35,8 @@ export class LabelWriter {
   async add(outcome: PictureOutcome): Promise<void> {
     const lines = predictionLines(outcome, this.confidences);
     if (lines.length === 0) return;
-    const stem = stemOf(outcome.sample.name);
-    const n = (this.taken.get(stem) ?? 0) + 1;
-    this.taken.set(stem, n);
-    await writeAtomically(join(this.folder, `${stem}${n === 1 ? "" : `_${n}`}.txt`), bytes(`${lines.join("\n")}\n`));
+    const path = this.paths.claimFile(this.folder, stemOf(outcome.sample.name) || "picture", ".txt");
+    await writeAtomically(path, bytes(`${lines.join("\n")}\n`));
     this.written++;
   }
 }
@@ -47,7 +47,7 @@ export class PredictionsWriter {
   private readonly results: CocoResults;
 
   constructor(runFolder: string, weights: string, options: CocoResultsOptions) {
-    this.path = join(runFolder, `${safeName(stemOf(weights), "model")}_predictions.json`);
+    this.path = new RunPaths().claimFile(runFolder, safeName(stemOf(weights), "model"), "_predictions.json");
     this.results = new CocoResults(options);
   }
 
@@ -58,7 +58,7 @@ export class PredictionsWriter {
   }
 
   async write(): Promise<number> {
-    await writeAtomically(this.path, bytes(JSON.stringify(this.results.entries)));
+    await writeAtomically(this.path, bytes(printableJson(this.results.entries)));
     return this.results.entries.length;
   }
 }

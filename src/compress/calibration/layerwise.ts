@@ -4,6 +4,7 @@
  * as they are now, at the price of one forward pass a picture.
  */
 
+import type { Breather } from "../../breathe.js";
 import type { Graph, ValueId } from "../../ops/index.js";
 import type { Backend } from "../../runtime/backend.js";
 import type { HostTensor } from "../../tensor/index.js";
@@ -17,7 +18,12 @@ export class LayerwiseRun {
   private next = 0;
 
   /** @param inputs one tensor a picture, all of the graph's input shape. */
-  constructor(graph: Graph, backend: Backend, inputs: readonly HostTensor[]) {
+  constructor(
+    graph: Graph,
+    backend: Backend,
+    inputs: readonly HostTensor[],
+    private readonly breather: Breather,
+  ) {
     this.graph = graph;
     this.backend = backend;
     this.constants = new Map(graph.constants);
@@ -72,6 +78,7 @@ export class LayerwiseRun {
       for (let i = 0; i < pictures; i++) {
         const outputs = await executable.run(piece.inputs.map((id) => this.of(id)[i]));
         for (const [o, output] of outputs.entries()) results[o].push(output);
+        await this.breather.rest();
       }
       for (const [o, id] of piece.outputs.entries()) this.values.set(id, results[o]);
     } finally {

@@ -1,5 +1,6 @@
 /** Means and variances of channels over pictures and pixels. */
 
+import { Breather } from "../../breathe.js";
 import { type HostTensor, toFloat32 } from "../../tensor/index.js";
 
 export interface Moments {
@@ -9,7 +10,7 @@ export interface Moments {
 }
 
 /** Over N, H and W of one or several NCHW tensors, in float64. */
-export function channelMoments(maps: readonly HostTensor[]): Moments {
+export async function channelMoments(maps: readonly HostTensor[], breather = new Breather()): Promise<Moments> {
   const channels = maps[0].shape[1];
   const sums = new Float64Array(channels);
   const squares = new Float64Array(channels);
@@ -35,6 +36,7 @@ export function channelMoments(maps: readonly HostTensor[]): Moments {
       squares[c] += square;
     }
     count += n * plane;
+    await breather.rest();
   }
   const mean = sums.map((sum, c) => origin[c] + sum / count);
   const variance = squares.map((square, c) => Math.max(0, square / count - (sums[c] / count) ** 2));

@@ -1,5 +1,6 @@
 /** Calibration inputs: a few pictures of the user's own, all of one size, without padding. */
 
+import { Breather } from "../../breathe.js";
 import { DatasetError } from "../../errors.js";
 import { type RgbImage, resizeArea, resizeLinear } from "../../image/index.js";
 import type { Float32Tensor } from "../../tensor/index.js";
@@ -20,6 +21,7 @@ export interface CalibrationOptions {
   /** Longer side of the input in pixels. */
   readonly imgsz: number;
   readonly stride: number;
+  readonly signal?: AbortSignal | undefined;
   readonly onProgress?: ((done: number, total: number) => void) | undefined;
 }
 
@@ -36,9 +38,11 @@ export async function calibrationInputs(
   if (chosen.length === 0) throw new DatasetError("calibration needs at least one picture");
   const size = commonSize(chosen, options);
   const inputs: Float32Tensor[] = [];
+  const breather = new Breather(options.signal);
   for (const [i, sample] of chosen.entries()) {
     inputs.push(toTensor([cover(await sample.load(), size)]));
     options.onProgress?.(i + 1, chosen.length);
+    await breather.rest();
   }
   return inputs;
 }

@@ -1,5 +1,6 @@
 /** What every convolution of the unpruned network reads on the calibration pictures: covariances for `eliminationScores`. */
 
+import { Breather } from "../../breathe.js";
 import type { ValueId } from "../../ops/index.js";
 import type { Backend } from "../../runtime/backend.js";
 import type { Float32Tensor } from "../../tensor/index.js";
@@ -25,17 +26,18 @@ export async function observeReaders(
 ): Promise<Reader[]> {
   const [, , h, w] = inputs[0].shape;
   const { graph } = buildGraph(module, [1, 3, h, w]);
-  const run = new LayerwiseRun(graph, backend, inputs);
+  const breather = new Breather(options.signal);
+  const run = new LayerwiseRun(graph, backend, inputs, breather);
   const uses = new Map(map.weights.filter(({ layout }) => layout === "conv").map((use) => [use.node.name, use]));
   const covariances = new Map<ValueId, Float64Array>();
   const readers: Reader[] = [];
   for (const [index, node] of graph.nodes.entries()) {
     const use = uses.get(node.name);
     if (!use || node.type !== "conv2d") continue;
-    options.signal?.throwIfAborted();
+    await breather.rest();
     await run.advance(index);
     const [x] = node.inputs;
-    const covariance = covariances.get(x) ?? channelCovariance(run.of(x));
+    const covariance = covariances.get(x) ?? (await channelCovariance(run.of(x), breather));
     covariances.set(x, covariance);
     readers.push({ use, covariance });
     options.onProgress?.(readers.length, uses.size);

@@ -9,6 +9,7 @@
  *   it follows from those that are left (see `regression.ts`).
  */
 
+import { Breather } from "../../breathe.js";
 import { invariant } from "../../errors.js";
 import { consumersOf, type Graph, type NodeOf, type ValueId } from "../../ops/index.js";
 import type { Backend } from "../../runtime/backend.js";
@@ -51,6 +52,7 @@ export async function reestimate(
 }
 
 class Reestimation {
+  private readonly breather: Breather;
   private readonly full: LayerwiseRun;
   private readonly left: LayerwiseRun;
   private readonly consumers: ReadonlyMap<ValueId, readonly number[]>;
@@ -65,22 +67,23 @@ class Reestimation {
     backend: Backend,
     private readonly options: ReestimateOptions,
   ) {
-    this.full = new LayerwiseRun(before, backend, inputs);
-    this.left = new LayerwiseRun(after, backend, inputs);
+    this.breather = new Breather(options.signal);
+    this.full = new LayerwiseRun(before, backend, inputs, this.breather);
+    this.left = new LayerwiseRun(after, backend, inputs, this.breather);
     this.consumers = consumersOf(before);
   }
 
   async run(): Promise<ModuleNode> {
     const { nodes } = this.before;
-    const { onProgress, signal } = this.options;
+    const { onProgress } = this.options;
     const stops = nodes
       .map(({ type }, i) => ({ type, i }))
       .filter(({ type }) => isConvolution(type) || type === "batchNorm");
     for (const [done, { i }] of stops.entries()) {
-      signal?.throwIfAborted();
+      await this.breather.rest();
       const node = nodes[i];
       await this.advance(i);
-      if (node.type === "batchNorm") this.setNorm(node, i);
+      if (node.type === "batchNorm") await this.setNorm(node, i);
       else if (node.type === "conv2d" || node.type === "convTranspose2d") await this.setConvolution(node, i);
       onProgress?.(done + 1, stops.length);
     }
@@ -97,11 +100,11 @@ class Reestimation {
     return this.options.keptOf?.(value) ?? Array.from({ length: channels }, (_, i) => i);
   }
 
-  private setNorm(node: NodeOf<"batchNorm">, index: number): void {
+  private async setNorm(node: NodeOf<"batchNorm">, index: number): Promise<void> {
     const [x, , , meanId, varianceId] = node.inputs;
     const kept = this.keptOf(x);
-    const was = channelMoments(this.full.of(x));
-    const is = channelMoments(this.left.of(x));
+    const was = await channelMoments(this.full.of(x), this.breather);
+    const is = await channelMoments(this.left.of(x), this.breather);
     const own = this.after.nodes[index];
     const mean = floatsOf(this.full.constant(meanId));
     const variance = floatsOf(this.full.constant(varianceId));
@@ -120,16 +123,17 @@ class Reestimation {
     const { reconstruct = true } = this.options;
     const weight = this.full.constant(weightId);
     if (reconstruct && node.attrs.groups === 1 && node.type === "conv2d" && weight && index > 0) {
-      const regression = this.regressions.get(x) ?? regressChannels(this.full.of(x), this.left.of(x), kept);
+      const regression =
+        this.regressions.get(x) ?? (await regressChannels(this.full.of(x), this.left.of(x), kept, this.breather));
       this.regressions.set(x, regression);
-      this.set(own.inputs[1], mixed(toFloat32(weight), outputs, kept.length, regression));
+      this.set(own.inputs[1], await mixed(toFloat32(weight), outputs, kept.length, regression, this.breather));
     }
     await this.advance(index + 1);
     const normed = (this.consumers.get(y) ?? []).some((i) => this.before.nodes[i].type === "batchNorm");
     if (normed || !node.attrs.hasBias) return;
     // The picture itself is the same in both networks, and so is a mean of nothing.
-    const was = channelMoments(this.full.of(y)).mean;
-    const is = channelMoments(this.left.of(y)).mean;
+    const was = (await channelMoments(this.full.of(y), this.breather)).mean;
+    const is = (await channelMoments(this.left.of(y), this.breather)).mean;
     const bias = floatsOf(this.left.constant(own.inputs[2]));
     const shift = Float32Array.from(outputs, (c, j) => was[c] - is[j]);
     this.set(
@@ -166,12 +170,13 @@ function ratio(is: number, was: number): number {
 }
 
 /** W′[o, j] = Σ_c W[o, c]·A[c, j] at every tap, for the outputs that stay. */
-function mixed(
+async function mixed(
   weight: Float32Tensor,
   outputs: readonly number[],
   left: number,
   { matrix }: ChannelRegression,
-): Float32Array {
+  breather: Breather,
+): Promise<Float32Array> {
   const [, channels, kh, kw] = weight.shape;
   const taps = kh * kw;
   const result = tensor("float32", [outputs.length, left, kh, kw]);
@@ -186,6 +191,7 @@ function mixed(
       }
     }
     result.data.set(sums, row * left * taps);
+    await breather.rest();
   }
   return result.data;
 }

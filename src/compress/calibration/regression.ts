@@ -5,6 +5,7 @@
  * (Channel pruning with reconstruction: He et al. 2017; here in closed form, and pointwise.)
  */
 
+import { Breather } from "../../breathe.js";
 import { type HostTensor, seededRandom, toFloat32 } from "../../tensor/index.js";
 
 export interface ChannelRegression {
@@ -25,25 +26,29 @@ const PIXELS_PER_CHANNEL = 24;
  * @param left the same value in the pruned one.
  * @param kept index in `full` of each channel of `left`.
  */
-export function regressChannels(
+export async function regressChannels(
   full: readonly HostTensor[],
   left: readonly HostTensor[],
   kept: readonly number[],
-): ChannelRegression {
+  breather = new Breather(),
+): Promise<ChannelRegression> {
   const x = samplePixels(full);
   const y = samplePixels(left);
   const [c, d] = [x.channels, y.channels];
   const meanX = centre(x);
   const meanY = centre(y);
-  const cross = products(x, y);
-  const own = products(y, y);
+  const cross = await products(x, y, breather);
+  const own = await products(y, y, breather);
   let trace = 0;
   for (let j = 0; j < d; j++) trace += own[j * d + j];
   const ridge = (RIDGE * trace) / d + 1e-12;
   for (let j = 0; j < d; j++) own[j * d + j] += ridge;
   for (const [j, i] of kept.entries()) cross[i * d + j] += ridge;
-  const factor = cholesky(own, d);
-  for (let i = 0; i < c; i++) solve(factor, d, cross.subarray(i * d, (i + 1) * d));
+  const factor = await cholesky(own, d, breather);
+  for (let i = 0; i < c; i++) {
+    solve(factor, d, cross.subarray(i * d, (i + 1) * d));
+    await breather.rest();
+  }
   const offset = Float64Array.from({ length: c }, (_, i) => {
     let value = meanX[i];
     for (let j = 0; j < d; j++) value -= cross[i * d + j] * meanY[j];
@@ -56,19 +61,20 @@ export function regressChannels(
  * Covariances of a value's channels, [channels × channels], on sampled pixels.
  * @param maps NCHW, one tensor a picture.
  */
-export function channelCovariance(maps: readonly HostTensor[]): Float64Array {
+export function channelCovariance(maps: readonly HostTensor[], breather: Breather): Promise<Float64Array> {
   const x = samplePixels(maps);
   centre(x);
-  return products(x, x);
+  return products(x, x, breather);
 }
 
 /** Inverse of a symmetric positive definite matrix. */
-export function inverse(matrix: Float64Array, n: number): Float64Array {
-  const factor = cholesky(matrix, n);
+export async function inverse(matrix: Float64Array, n: number, breather: Breather): Promise<Float64Array> {
+  const factor = await cholesky(matrix, n, breather);
   const result = new Float64Array(n * n);
   for (let i = 0; i < n; i++) {
     result[i * n + i] = 1;
     solve(factor, n, result.subarray(i * n, (i + 1) * n));
+    await breather.rest();
   }
   return result;
 }
@@ -112,7 +118,7 @@ function centre({ channels, count, data }: Samples): Float64Array {
 }
 
 /** Mean products of all pairs of channels, [a × b]. */
-function products(a: Samples, b: Samples): Float64Array {
+async function products(a: Samples, b: Samples, breather: Breather): Promise<Float64Array> {
   const { count } = a;
   const out = new Float64Array(a.channels * b.channels);
   for (let i = 0; i < a.channels; i++) {
@@ -127,12 +133,13 @@ function products(a: Samples, b: Samples): Float64Array {
       for (let s = 0; s < count; s++) sum += row[s] * column[s];
       out[i * b.channels + j] = sum / count;
     }
+    await breather.rest();
   }
   return out;
 }
 
 /** Lower triangle L of a positive definite matrix, M = L·Lᵀ. */
-function cholesky(matrix: Float64Array, n: number): Float64Array {
+async function cholesky(matrix: Float64Array, n: number, breather: Breather): Promise<Float64Array> {
   const l = new Float64Array(n * n);
   for (let i = 0; i < n; i++) {
     for (let j = 0; j <= i; j++) {
@@ -140,6 +147,7 @@ function cholesky(matrix: Float64Array, n: number): Float64Array {
       for (let k = 0; k < j; k++) sum -= l[i * n + k] * l[j * n + k];
       l[i * n + j] = i === j ? Math.sqrt(Math.max(sum, 1e-30)) : sum / l[j * n + j];
     }
+    await breather.rest();
   }
   return l;
 }

@@ -5,6 +5,7 @@
  * 1993, on channels). Channels go one after another, so two that say the same are not both called needless.
  */
 
+import { Breather } from "../../breathe.js";
 import { elementCount, toFloat32 } from "../../tensor/index.js";
 import { inverse } from "../calibration/regression.js";
 import type { ChannelMap, Unit, WeightUse } from "./channels.js";
@@ -38,30 +39,37 @@ interface State {
  * group the order of removal. Units that go last of all have no score to compare and get infinity.
  * @param least share of each group that is never removed.
  */
-export function eliminationScores(
+export async function eliminationScores(
   map: ChannelMap,
   { groups }: Grouping,
   readers: readonly Reader[],
   least = 0.25,
-): Map<Unit, number> {
+  breather = new Breather(),
+): Promise<Map<Unit, number>> {
   const initial = new Map<Reader, State>();
   const scores = new Map<Unit, number>();
   for (const group of groups) {
     const own = new Set(group.units);
-    const states = readers
-      .filter(({ use }) => use.inputs.some((unit) => own.has(unit)))
-      .map((reader) => {
-        const state = initial.get(reader) ?? stateOf(reader);
-        initial.set(reader, state);
-        return { ...state, precision: state.precision.slice(), gram: state.gram.slice(), gone: state.gone.slice() };
-      });
-    eliminate(group, states, Math.floor(group.units.length * (1 - least)), scores);
+    const states: State[] = [];
+    for (const reader of readers.filter(({ use }) => use.inputs.some((unit) => own.has(unit)))) {
+      const state = initial.get(reader) ?? (await stateOf(reader, breather));
+      initial.set(reader, state);
+      const { precision, gram, gone } = state;
+      states.push({ ...state, precision: precision.slice(), gram: gram.slice(), gone: gone.slice() });
+    }
+    await eliminate(group, states, Math.floor(group.units.length * (1 - least)), scores, breather);
   }
   for (const unit of map.fixed.keys()) scores.set(unit, Number.POSITIVE_INFINITY);
   return scores;
 }
 
-function eliminate(group: ChannelGroup, states: readonly State[], count: number, scores: Map<Unit, number>): void {
+async function eliminate(
+  group: ChannelGroup,
+  states: readonly State[],
+  count: number,
+  scores: Map<Unit, number>,
+  breather: Breather,
+): Promise<void> {
   const active = new Set(group.units);
   let highest = 0;
   for (let step = 0; step < count; step++) {
@@ -75,7 +83,12 @@ function eliminate(group: ChannelGroup, states: readonly State[], count: number,
     highest = Math.max(highest, bestCost);
     scores.set(best, highest);
     active.delete(best);
-    for (const state of states) for (const c of state.channelsOf.get(best) ?? []) remove(state, c);
+    for (const state of states) {
+      for (const c of state.channelsOf.get(best) ?? []) {
+        remove(state, c);
+        await breather.rest();
+      }
+    }
   }
   for (const unit of active) scores.set(unit, Number.POSITIVE_INFINITY);
 }
@@ -105,9 +118,9 @@ function remove({ n, precision, gram, gone }: State, c: number): void {
   }
 }
 
-function stateOf({ use, covariance, factor = 1 }: Reader): State {
+async function stateOf({ use, covariance, factor = 1 }: Reader, breather: Breather): Promise<State> {
   const n = use.inputs.length;
-  const gram = gramOf(use);
+  const gram = await gramOf(use, breather);
   let trace = 0;
   let energy = 0;
   for (let i = 0; i < n; i++) trace += covariance[i * n + i];
@@ -122,7 +135,7 @@ function stateOf({ use, covariance, factor = 1 }: Reader): State {
   }
   return {
     n,
-    precision: inverse(regular, n),
+    precision: await inverse(regular, n, breather),
     gram,
     energy: Math.max(energy, 1e-20) / Math.max(factor, 1e-9),
     channelsOf,
@@ -131,7 +144,7 @@ function stateOf({ use, covariance, factor = 1 }: Reader): State {
 }
 
 /** WᵀW over outputs and taps. */
-function gramOf({ weight }: WeightUse): Float64Array {
+async function gramOf({ weight }: WeightUse, breather: Breather): Promise<Float64Array> {
   const { data, shape } = toFloat32(weight);
   const [outputs, n] = shape;
   const taps = elementCount(shape.slice(2));
@@ -145,6 +158,7 @@ function gramOf({ weight }: WeightUse): Float64Array {
         for (let j = 0; j < n; j++) gram[i * n + j] += w * column[j];
       }
     }
+    await breather.rest();
   }
   return gram;
 }

@@ -78,9 +78,9 @@ export function take(source: HostTensor, axis: number, indices: readonly number[
   );
   for (let o = 0; o < outer; o++) {
     for (const [to, from] of indices.entries()) {
-      for (let i = 0; i < inner; i++) {
-        result.data[(o * indices.length + to) * inner + i] = data[(o * shape[axis] + from) * inner + i];
-      }
+      const start = (o * shape[axis] + from) * inner;
+      const target = (o * indices.length + to) * inner;
+      for (let i = 0; i < inner; i++) result.data[target + i] = data[start + i];
     }
   }
   return result;

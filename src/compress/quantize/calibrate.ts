@@ -1,5 +1,6 @@
 /** Runs pictures through the float32 network and notes what each convolution is given. */
 
+import { Breather } from "../../breathe.js";
 import { OptionError } from "../../errors.js";
 import type { Graph, ValueId } from "../../ops/index.js";
 import type { Backend } from "../../runtime/backend.js";
@@ -46,6 +47,7 @@ export async function calibrate(
   const computed = observed.filter((id) => !graph.inputs.includes(id));
   const watched: Graph = { ...graph, outputs: computed };
   const executable = await backend.compile(watched, options.signal ? { signal: options.signal } : {});
+  const breather = new Breather(options.signal);
   let done = 0;
   try {
     for await (const input of inputs) {
@@ -53,9 +55,10 @@ export async function calibrate(
       const outputs = await executable.run([input]);
       const count = (id: ValueId, tensor: HostTensor): void =>
         histograms.get(id)?.add(toFloat32(tensor).data, graph.values[id].name);
-      computed.forEach((id, i) => {
+      for (const [i, id] of computed.entries()) {
         count(id, outputs[i]);
-      });
+        await breather.rest();
+      }
       for (const id of graph.inputs) count(id, input);
       done++;
       options.onInput?.(done);
@@ -69,6 +72,7 @@ export async function calibrate(
   for (const [name, node] of convolutions) {
     const histogram = histograms.get(node.inputs[0]);
     if (histogram) activations.set(name, activationQuantization(rangeOf(histogram, method, percentile)));
+    await breather.rest();
   }
   return { inputs: done, activations };
 }

@@ -1,6 +1,7 @@
 /** The confusion matrix as a picture: of each true class (column), the shares of what it was taken for. */
 
 import type { Mark, Spec } from "vega";
+import { printable } from "../../yolov5/printable.js";
 import type { ConfusionMatrix } from "../confusionMatrix.js";
 import { STYLE } from "./render.js";
 
@@ -13,7 +14,7 @@ const LABEL_LIMIT = 140;
 
 export function confusionSpec(matrix: ConfusionMatrix, names: readonly string[]): Spec {
   const side = matrix.classes + 1;
-  const labels = uniqueLabels([...names.slice(0, matrix.classes), "background"]);
+  const labels = uniqueLabels([...names.slice(0, matrix.classes).map(printable), "background"]);
   const cells = [];
   for (let truth = 0; truth < side; truth++) {
     let sum = 0;

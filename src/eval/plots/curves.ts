@@ -1,6 +1,7 @@
 /** Curves of a run: precision over recall, and precision, recall and F1 over confidence; a line a class and their mean. */
 
 import type { ColorValueRef, Mark, ProductionRule, Spec } from "vega";
+import { printable } from "../../yolov5/printable.js";
 import { type ClassCurves, CURVE_POINTS, type Metrics } from "../metrics.js";
 import { argMax, mean, smooth } from "../numeric.js";
 import { STYLE } from "./render.js";
@@ -42,7 +43,7 @@ export function curveSpec(kind: CurveKind, metrics: Metrics, names: readonly str
   const own = metrics.curves.map((curves) => values(curves));
   const average = Float64Array.from({ length: CURVE_POINTS }, (_, i) => mean(own.map((curve) => curve[i])));
   const named = own.length <= NAMED_CLASSES;
-  const labels = metrics.perClass.map((c) => classLabel(kind, names[c.class] ?? `class${c.class}`, c.map50));
+  const labels = metrics.perClass.map((c) => classLabel(kind, printable(names[c.class] ?? `class${c.class}`), c.map50));
   const meanLabel = meanText(kind, metrics, average);
   const classPoints = own.flatMap((curve, i) => points(curve, labels[i]));
   // One class is its own mean.

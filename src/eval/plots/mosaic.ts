@@ -3,6 +3,8 @@
 import {
   type Annotation,
   annotate,
+  drawableName,
+  loadFont,
   BLACK,
   Canvas,
   type MaskWindow,
@@ -40,9 +42,12 @@ export interface MosaicTiles {
 
 export function mosaicTiles(outcome: PictureOutcome, names: readonly string[]): MosaicTiles {
   const scaled = scaleToTile(outcome.image);
+  const font = loadFont();
+  // Numbers in place of names that would be boxes.
+  const shown = names.map((name, i) => drawableName(font, name, i));
   return {
-    labels: annotate(scaled.image, labelAnnotations(outcome, names, scaled)),
-    predictions: annotate(scaled.image, predictionAnnotations(outcome, names, scaled)),
+    labels: annotate(scaled.image, labelAnnotations(outcome, shown, scaled), { font }),
+    predictions: annotate(scaled.image, predictionAnnotations(outcome, shown, scaled), { font }),
   };
 }
 

@@ -2,6 +2,7 @@
 
 import type { Spec } from "vega";
 import { UnsupportedError } from "../../errors.js";
+import { wellFormedXml } from "../../yolov5/printable.js";
 
 /** The look that all plots share. */
 export const STYLE = {
@@ -32,7 +33,7 @@ export async function renderSvg(spec: Spec): Promise<string> {
   const { View, Warn, parse } = await loadVega();
   const view = new View(parse(spec), { renderer: "none", logLevel: Warn });
   try {
-    return await view.toSVG();
+    return wellFormedXml(await view.toSVG());
   } finally {
     view.finalize();
   }

@@ -1,7 +1,7 @@
 /** AVIF to upright RGB bytes with libavif (`@jsquash/avif`, WebAssembly). OpenCV 4.6 reads none: there is no reference. */
 
 import { ImageError } from "../../errors.js";
-import { checkPictureSize } from "../limits.js";
+import type { DecodeBudget } from "../limits.js";
 import { applyOrientation } from "../orient.js";
 import type { RgbImage } from "../types.js";
 import { decodeWithWasm, type LoadedDecoder, loadDecoder, ownBuffer, type Rgba } from "../wasmDecoder.js";
@@ -12,6 +12,9 @@ interface Instance {
 
 /** Compiled code is immutable, so one copy serves everybody. */
 let loaded: Promise<LoadedDecoder<Instance>> | undefined;
+
+/** Memory a pixel: frames of 16-bit samples inside the decoder, RGBA inside and outside, RGB. */
+const BYTES_PER_PIXEL = 20;
 
 interface AvifHeader {
   width: number;
@@ -54,12 +57,14 @@ function readBoxes(view: DataView, from: number, to: number, header: AvifHeader,
  * Decodes a still AVIF to 8 bits; alpha is dropped, rotation and mirroring applied.
  * @throws ImageError for damaged files and where WebAssembly is not allowed.
  */
-export async function decodeAvif(bytes: Uint8Array, what: string, maxPixels: number): Promise<RgbImage> {
+export async function decodeAvif(bytes: Uint8Array, budget: DecodeBudget): Promise<RgbImage> {
+  const { what } = budget;
   const header: AvifHeader = { width: 0, height: 0, turn: 1, mirror: 1 };
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   readBoxes(view, 0, bytes.length, header, 0);
   if (header.width === 0) throw new ImageError(`${what}: damaged AVIF: it declares no picture (truncated?)`, {});
-  checkPictureSize(what, header.width, header.height, maxPixels);
+  budget.size(header.width, header.height);
+  budget.memory(header.width * header.height * BYTES_PER_PIXEL);
   loaded ??= loadDecoder(import("./avifWasm.generated.js"), import("@jsquash/avif/codec/dec/avif_dec.js"));
   let decoder: LoadedDecoder<Instance>;
   try {
@@ -69,7 +74,7 @@ export async function decodeAvif(bytes: Uint8Array, what: string, maxPixels: num
       "allow 'wasm-unsafe-eval' in the page's policy and host the bundle's chunks, or convert it to JPEG or PNG";
     throw new ImageError(`${what}: AVIF needs WebAssembly, which cannot be loaded here; ${fix}`, {}, { cause });
   }
-  const { image } = await decodeWithWasm(decoder, (instance) => instance.decode(ownBuffer(bytes), 8));
+  const { image } = await decodeWithWasm(decoder, budget, (instance) => instance.decode(ownBuffer(bytes), 8));
   if (!image) throw new ImageError(`${what}: damaged AVIF that does not decode`, { ...header });
   return applyOrientation(applyOrientation(image, header.turn), header.mirror);
 }

@@ -3,12 +3,22 @@
 import { inflateSync } from "fflate";
 import { Coverage } from "./coverage.js";
 import { GLYPHS_BASE64 } from "./glyphs.generated.js";
+import { textRuns } from "./textRuns.js";
 
-interface Glyph {
+export interface Glyph {
   /** Width to the next letter, in font units. */
   readonly advance: number;
   /** Each a closed outline of x, y (upwards), on-curve flag; off-curve points are quadratic controls. */
   readonly contours: readonly Int16Array[];
+}
+
+/** Shapes what the built-in letters lack: other scripts, by fonts from elsewhere. */
+export interface TextShaper {
+  /**
+   * The glyphs of a run of one direction from left to right, in units of the built-in font.
+   * @returns undefined where no font has all its letters.
+   */
+  shape(text: string, rightToLeft: boolean): readonly Glyph[] | undefined;
 }
 
 export interface Font {
@@ -19,6 +29,8 @@ export interface Font {
   readonly glyphs: ReadonlyMap<number, Glyph>;
   /** A hollow box, for characters that the font lacks. */
   readonly missing: Glyph;
+  /** For all other characters. */
+  readonly shaper?: TextShaper | undefined;
 }
 
 function box(left: number, bottom: number, right: number, top: number): Int16Array {
@@ -84,9 +96,45 @@ export function loadFont(): Font {
 const INVISIBLE = /[\u200b-\u200f\u202a-\u202e\u2060-\u2064\ufeff]|\p{Variation_Selector}/gu;
 const WHITE_SPACE = /[\s\p{Cc}]/gu;
 
-function glyphsOf(font: Font, text: string): Glyph[] {
-  const plain = text.normalize("NFC").replace(INVISIBLE, "").replace(WHITE_SPACE, " ");
-  return Array.from(plain, (character) => font.glyphs.get(character.codePointAt(0) ?? 0) ?? font.missing);
+/** What of a text is seen. */
+export function visibleText(text: string): string {
+  return text.normalize("NFC").replace(INVISIBLE, "").replace(WHITE_SPACE, " ");
+}
+
+function hasLetter(font: Font, character: string): boolean {
+  return font.glyphs.has(character.codePointAt(0) ?? 0);
+}
+
+/** Glyphs from left to right; undefined for each run that nothing has the letters of. */
+function runsToGlyphs(font: Font, text: string): (readonly Glyph[] | undefined)[] {
+  return textRuns(visibleText(text), (character) => hasLetter(font, character)).map((run) =>
+    run.foreign
+      ? font.shaper?.shape(run.text, run.rightToLeft)
+      : Array.from(run.text, (character) => font.glyphs.get(character.codePointAt(0) ?? 0) ?? font.missing),
+  );
+}
+
+/** Characters of a text that the built-in letters lack. */
+export function foreignCharacters(font: Font, text: string): string[] {
+  return Array.from(visibleText(text)).filter((character) => !hasLetter(font, character));
+}
+
+/** Whether a text can be drawn without a box in place of a letter. */
+export function canDraw(font: Font, text: string): boolean {
+  return runsToGlyphs(font, text).every((glyphs) => glyphs !== undefined);
+}
+
+/** A class's name where it can be drawn, else its number. */
+export function drawableName(font: Font, name: string, index: number): string {
+  return canDraw(font, name) ? name : String(index);
+}
+
+function glyphsOf(font: Font, text: string): readonly Glyph[] {
+  const plain = visibleText(text);
+  if (Array.from(plain).every((character) => hasLetter(font, character))) {
+    return Array.from(plain, (character) => font.glyphs.get(character.codePointAt(0) ?? 0) ?? font.missing);
+  }
+  return runsToGlyphs(font, text).flatMap((glyphs) => glyphs ?? [font.missing]);
 }
 
 /** Width of a line of text in pixels, at `size` pixels an em. */

@@ -2,5 +2,14 @@
 
 export * from "./annotate.js";
 export * from "./canvas.js";
-export { type Font, loadFont, textWidth } from "./font.js";
+export {
+  canDraw,
+  drawableName,
+  type Font,
+  foreignCharacters,
+  type Glyph,
+  loadFont,
+  type TextShaper,
+  textWidth,
+} from "./font.js";
 export * from "./palette.js";

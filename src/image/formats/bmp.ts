@@ -4,7 +4,7 @@
  */
 
 import { ImageError } from "../../errors.js";
-import { checkPictureSize } from "../limits.js";
+import type { DecodeBudget } from "../limits.js";
 import type { RgbImage } from "../types.js";
 
 const [RGB, RLE8, RLE4, BITFIELDS, ALPHA_BITFIELDS] = [0, 1, 2, 3, 6];
@@ -25,7 +25,8 @@ function refuse(what: string, why: string): never {
   throw new ImageError(`${what}: damaged BMP: ${why}`, { reason: why });
 }
 
-function readHeader(bytes: Uint8Array, what: string, maxPixels: number): Header {
+function readHeader(bytes: Uint8Array, budget: DecodeBudget): Header {
+  const { what } = budget;
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const size = bytes.length >= 18 ? view.getUint32(14, true) : 0;
   if (size !== 12 && size < 40) refuse(what, `its header has an unknown size, ${size}`);
@@ -36,7 +37,7 @@ function readHeader(bytes: Uint8Array, what: string, maxPixels: number): Header 
   const bits = view.getUint16(old ? 24 : 28, true);
   const compression = old ? RGB : view.getUint32(30, true);
   const used = old ? 0 : view.getUint32(46, true);
-  checkPictureSize(what, width, Math.abs(signedHeight), maxPixels);
+  budget.size(width, Math.abs(signedHeight));
 
   const entry = old ? 3 : 4;
   const hasMasks = compression === BITFIELDS || compression === ALPHA_BITFIELDS;
@@ -117,14 +118,16 @@ function unpackRuns(bytes: Uint8Array, header: Header, what: string): Uint8Array
 }
 
 /** @throws ImageError for damaged files and for the JPEG and PNG that a BMP may wrap. */
-export function decodeBmp(bytes: Uint8Array, what: string, maxPixels: number): RgbImage {
-  const header = readHeader(bytes, what, maxPixels);
+export function decodeBmp(bytes: Uint8Array, budget: DecodeBudget): RgbImage {
+  const { what } = budget;
+  const header = readHeader(bytes, budget);
   const { width, height, bits, compression, palette } = header;
   const runs = compression === RLE8 ? 8 : compression === RLE4 ? 4 : 0;
   const known =
     [1, 4, 8, 16, 24, 32].includes(bits) && [RGB, RLE8, RLE4, BITFIELDS, ALPHA_BITFIELDS].includes(compression);
   if (!known || (runs > 0 && bits !== runs)) refuse(what, `no such pixels: ${bits} bits, compression ${compression}`);
   const stride = runs > 0 ? width : Math.ceil((width * bits) / 32) * 4;
+  budget.memory(width * height * (runs > 0 ? 4 : 3));
   if (runs === 0 && header.pixels + stride * height > bytes.length) refuse(what, "it ends early (truncated?)");
   const source = runs > 0 ? unpackRuns(bytes, header, what) : bytes.subarray(header.pixels);
   const depth = runs > 0 ? 8 : bits;

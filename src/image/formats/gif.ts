@@ -4,7 +4,7 @@
  */
 
 import { ImageError } from "../../errors.js";
-import { checkPictureSize } from "../limits.js";
+import type { DecodeBudget } from "../limits.js";
 import type { RgbImage } from "../types.js";
 
 function refuse(what: string, why: string): never {
@@ -106,12 +106,13 @@ function rowOrder(height: number, interlaced: boolean): number[] {
 }
 
 /** @throws ImageError for damaged files; a frame that is cut off keeps what there is. */
-export function decodeGif(bytes: Uint8Array, what: string, maxPixels: number): RgbImage {
+export function decodeGif(bytes: Uint8Array, budget: DecodeBudget): RgbImage {
+  const { what } = budget;
   if (bytes.length < 13) refuse(what, "it ends within its header (truncated?)");
   const u16 = (at: number) => bytes[at] | (bytes[at + 1] << 8);
   const width = u16(6);
   const height = u16(8);
-  checkPictureSize(what, width, height, maxPixels);
+  budget.size(width, height);
   const tableAt = (flags: number, at: number) =>
     flags & 128 ? bytes.subarray(at, at + 3 * (2 << (flags & 7))) : undefined;
   const globalTable = tableAt(bytes[10], 13);
@@ -129,16 +130,27 @@ export function decodeGif(bytes: Uint8Array, what: string, maxPixels: number): R
     const minimumBits = bytes[dataAt];
     if (!table) refuse(what, "it has no palette");
     if (!(minimumBits >= 1 && minimumBits <= 8)) refuse(what, "its codes have an impossible size");
-    checkPictureSize(what, frameWidth, frameHeight, maxPixels);
+    budget.size(frameWidth, frameHeight);
+    budget.memory(frameWidth * frameHeight + width * height * 3);
     const indices = new Uint8Array(frameWidth * frameHeight);
-    if (unpackLzw(joinBlocks(bytes, dataAt + 1).data, minimumBits, indices) === 0)
-      refuse(what, "its first frame is empty");
+    const found = unpackLzw(joinBlocks(bytes, dataAt + 1).data, minimumBits, indices);
+    if (found === 0) refuse(what, "its first frame is empty");
+    if (found < indices.length) {
+      const percent = Math.floor((found / indices.length) * 100);
+      budget.note(`damaged GIF: only ${percent} % of its first frame is there (truncated?)`);
+    }
     const data = new Uint8Array(width * height * 3);
     for (const [stored, row] of rowOrder(frameHeight, (flags & 64) !== 0).entries()) {
       if (top + row >= height) continue;
-      for (let x = 0; x < frameWidth && left + x < width; x++) {
-        const index = indices[stored * frameWidth + x] * 3;
-        data.set(table.subarray(index, index + 3), ((top + row) * width + left + x) * 3);
+      const columns = Math.min(frameWidth, width - left);
+      let to = ((top + row) * width + left) * 3;
+      for (let x = 0, from = stored * frameWidth; x < columns; x++, from++, to += 3) {
+        const index = indices[from] * 3;
+        // Beyond the palette's end it is black.
+        if (index + 2 >= table.length) continue;
+        data[to] = table[index];
+        data[to + 1] = table[index + 1];
+        data[to + 2] = table[index + 2];
       }
     }
     return { width, height, data };

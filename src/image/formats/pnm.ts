@@ -1,8 +1,9 @@
 /** Netpbm pictures P1 to P6 (PBM, PGM, PPM), text and binary, 8 and 16 bits. Source: the netpbm format pages. */
 
 import { ImageError } from "../../errors.js";
-import { checkPictureSize } from "../limits.js";
+import type { DecodeBudget } from "../limits.js";
 import type { RgbImage } from "../types.js";
+import { greyToRgb } from "./grey.js";
 
 function refuse(what: string, why: string): never {
   throw new ImageError(`${what}: damaged PNM: ${why}`, { reason: why });
@@ -42,7 +43,8 @@ class NumberReader {
 }
 
 /** @throws ImageError for damaged and truncated files. */
-export function decodePnm(bytes: Uint8Array, what: string, maxPixels: number): RgbImage {
+export function decodePnm(bytes: Uint8Array, budget: DecodeBudget): RgbImage {
+  const { what } = budget;
   const kind = bytes[1] - 48;
   const text = kind <= 3;
   const bitmap = kind === 1 || kind === 4;
@@ -51,7 +53,7 @@ export function decodePnm(bytes: Uint8Array, what: string, maxPixels: number): R
   const width = reader.next();
   const height = reader.next();
   const top = bitmap ? 1 : reader.next();
-  checkPictureSize(what, width, height, maxPixels);
+  budget.size(width, height);
   if (top < 1 || top > 65535) refuse(what, `its largest value is ${top}; 1 to 65535 is allowed`);
   const wide = top > 255;
   const samples = width * height * channels;
@@ -59,24 +61,26 @@ export function decodePnm(bytes: Uint8Array, what: string, maxPixels: number): R
   const needed = text ? samples : bitmap ? Math.ceil(width / 8) * height : samples * (wide ? 2 : 1);
   if (start + needed > bytes.length + (text ? 1 : 0)) refuse(what, "it ends early (truncated?)");
 
-  const levels = new Uint8Array(width * height * channels);
-  for (let i = 0; i < samples; i++) {
-    let value: number;
-    if (text) {
-      value = reader.next(bitmap ? 1 : 10);
-    } else if (bitmap) {
-      const [x, y] = [i % width, Math.floor(i / width)];
-      value = (bytes[start + y * Math.ceil(width / 8) + (x >> 3)] >> (7 - (x & 7))) & 1;
-    } else {
-      value = wide ? (bytes[start + i * 2] << 8) | bytes[start + i * 2 + 1] : bytes[start + i];
+  budget.memory(samples + (channels === 3 ? 0 : samples * 3));
+  const levels = new Uint8Array(samples);
+  if (text) {
+    for (let i = 0; i < samples; i++) {
+      const value = reader.next(bitmap ? 1 : 10);
+      // Bitmaps say ink; text is stretched, as OpenCV does.
+      levels[i] = bitmap ? (value ? 0 : 255) : Math.floor((Math.min(value, top) * 255) / top);
     }
-    // Bitmaps say ink; 16-bit values lose their lower byte; text is stretched, as OpenCV does.
-    if (bitmap) levels[i] = value ? 0 : 255;
-    else if (wide) levels[i] = text ? Math.floor((Math.min(value, top) * 255) / top) : value >> 8;
-    else levels[i] = text ? Math.floor((Math.min(value, top) * 255) / top) : value;
+  } else if (bitmap) {
+    const rowBytes = Math.ceil(width / 8);
+    for (let y = 0, to = 0; y < height; y++) {
+      const row = start + y * rowBytes;
+      for (let x = 0; x < width; x++) levels[to++] = (bytes[row + (x >> 3)] >> (7 - (x & 7))) & 1 ? 0 : 255;
+    }
+  } else if (wide) {
+    // 16-bit values lose their lower byte.
+    for (let i = 0; i < samples; i++) levels[i] = bytes[start + i * 2];
+  } else {
+    levels.set(bytes.subarray(start, start + samples));
   }
   if (channels === 3) return { width, height, data: levels };
-  const data = new Uint8Array(samples * 3);
-  for (let i = 0; i < samples; i++) data.fill(levels[i], i * 3, i * 3 + 3);
-  return { width, height, data };
+  return { width, height, data: greyToRgb(levels) };
 }

@@ -1,236 +1,217 @@
 /**
- * Baseline TIFF: strips and tiles; grey, RGB, palette and bilevel; 1, 2, 4, 8 and 16 bits; none, LZW, Deflate and
- * PackBits; horizontal differencing; the first picture of the file, upright by its orientation tag. As libtiff and so
- * OpenCV do, 16 bits are rounded to 8 and alpha is dropped, but 8-bit colours are first multiplied by it where it is
- * "unassociated". Source: TIFF 6.0 and its technical notes.
+ * TIFF: strips and tiles; grey, RGB, palette, bilevel, CMYK, YCbCr, CIE L*a*b*; 1, 2, 4, 8 and 16 bits; none, LZW, Deflate,
+ * PackBits, JPEG, CCITT fax; horizontal differencing; the first picture of the file, upright by its orientation tag. As
+ * libtiff and so OpenCV do, 16 bits are rounded to 8 and alpha is dropped, but 8-bit colours are first multiplied by it
+ * where it is "unassociated". Source: TIFF 6.0 and its technical notes.
  */
 
 import { ImageError } from "../../errors.js";
-import { checkPictureSize } from "../limits.js";
+import type { DecodeBudget } from "../limits.js";
 import { applyOrientation } from "../orient.js";
 import type { RgbImage } from "../types.js";
-import { COMPRESSIONS } from "./tiffUnpack.js";
-
-const TAG = {
-  width: 256,
-  height: 257,
-  bits: 258,
-  compression: 259,
-  photometric: 262,
-  stripOffsets: 273,
-  orientation: 274,
-  samples: 277,
-  rowsPerStrip: 278,
-  stripBytes: 279,
-  planar: 284,
-  predictor: 317,
-  palette: 320,
-  tileWidth: 322,
-  tileHeight: 323,
-  tileOffsets: 324,
-  tileBytes: 325,
-  extraSamples: 338,
-  sampleFormat: 339,
-} as const;
-
-/** Photometric interpretations. */
-const [WHITE_IS_ZERO, BLACK_IS_ZERO, RGB, PALETTE] = [0, 1, 2, 3];
-
-const OTHER_COMPRESSIONS: Readonly<Record<number, string>> = {
-  2: "CCITT fax",
-  3: "CCITT fax (group 3)",
-  4: "CCITT fax (group 4)",
-  6: "old JPEG",
-  7: "JPEG",
-  34925: "LZMA",
-  50000: "Zstandard",
-  50001: "WebP",
-};
+import { PHOTOMETRIC, type ToRgb, toRgbOf, ycbcrColor } from "./tiffColor.js";
+import { unpackJpegChunk } from "./tiffJpeg.js";
+import { addUp, type ChunkRows, type Depth, samplesOfRow, unpackUnits } from "./tiffSamples.js";
+import { readTags, TAG, type TiffTags } from "./tiffTags.js";
+import { isFax, JPEG, OTHER_COMPRESSIONS, reversedBits, unpackerOf } from "./tiffUnpack.js";
 
 function refuse(what: string, why: string): never {
   throw new ImageError(`${what}: ${why}`, { reason: why });
 }
 
-/** Bytes of a value of each field type. */
-const TYPE_BYTES: Readonly<Record<number, number>> = { 1: 1, 3: 2, 4: 4 };
-
-/** The numeric tags of the first directory. */
-function readTags(bytes: Uint8Array, view: DataView, little: boolean, what: string): ReadonlyMap<number, number[]> {
-  const damaged = () => refuse(what, "damaged TIFF: its directory lies outside the file (truncated?)");
-  if (bytes.length < 8) damaged();
-  const directory = view.getUint32(4, little);
-  if (directory + 2 > bytes.length) damaged();
-  const tags = new Map<number, number[]>();
-  for (let i = 0; i < view.getUint16(directory, little); i++) {
-    const at = directory + 2 + i * 12;
-    if (at + 12 > bytes.length) damaged();
-    const size = TYPE_BYTES[view.getUint16(at + 2, little)];
-    const count = view.getUint32(at + 4, little);
-    if (size === undefined) continue;
-    const from = size * count <= 4 ? at + 8 : view.getUint32(at + 8, little);
-    if (from + size * count > bytes.length) damaged();
-    const read = (p: number) =>
-      size === 1 ? bytes[p] : size === 2 ? view.getUint16(p, little) : view.getUint32(p, little);
-    tags.set(
-      view.getUint16(at, little),
-      Array.from({ length: count }, (_, k) => read(from + k * size)),
-    );
-  }
-  return tags;
-}
-
-interface Layout {
+/** What the tags say, checked. */
+interface Layout extends Depth {
   readonly width: number;
   readonly height: number;
-  readonly bits: number;
-  /** Samples that lie side by side in a chunk: all of a pixel, or one where planes are stored apart. */
-  readonly together: number;
-  readonly little: boolean;
-  readonly differences: boolean;
-}
-
-/** Undoes horizontal differencing of a chunk's rows. */
-function addUp(chunk: Uint8Array, rowBytes: number, layout: Layout): void {
-  const { bits, together, little } = layout;
-  const step = together * (bits >> 3);
-  for (let row = 0; row + rowBytes <= chunk.length; row += rowBytes) {
-    if (bits === 8) {
-      for (let i = row + step; i < row + rowBytes; i++) chunk[i] += chunk[i - step];
-    } else {
-      const [high, low] = little ? [1, 0] : [0, 1];
-      for (let i = row + step; i < row + rowBytes; i += 2) {
-        const before = (chunk[i - step + high] << 8) | chunk[i - step + low];
-        const sum = ((chunk[i + high] << 8) | chunk[i + low]) + before;
-        chunk[i + high] = sum >> 8;
-        chunk[i + low] = sum & 255;
-      }
-    }
-  }
-}
-
-/** Copies samples of a chunk, cut to 8 bits, into `out` (height × width × samples). */
-function place(chunk: Uint8Array, rowBytes: number, layout: Layout, x0: number, y0: number, out: Target): void {
-  const { width, height, bits, together, little } = layout;
-  const columns = Math.min(Math.floor((rowBytes * 8) / (bits * together)), width - x0);
-  const rows = Math.min(Math.floor(chunk.length / rowBytes), height - y0);
-  for (let y = 0; y < rows; y++) {
-    for (let x = 0; x < columns; x++) {
-      for (let s = 0; s < together; s++) {
-        const index = x * together + s;
-        const at = y * rowBytes;
-        let value: number;
-        if (bits === 16) value = to8Bits(chunk[at + index * 2], chunk[at + index * 2 + 1], little);
-        else if (bits === 8) value = chunk[at + index];
-        else value = (chunk[at + ((index * bits) >> 3)] >> (8 - bits - ((index * bits) & 7))) & ((1 << bits) - 1);
-        out.data[((y0 + y) * width + x0 + x) * out.samples + out.first + s] = value;
-      }
-    }
-  }
-}
-
-/** Libtiff divides by 257 and rounds. */
-function to8Bits(first: number, second: number, little: boolean): number {
-  const value = little ? first | (second << 8) : (first << 8) | second;
-  return Math.floor((value + 128) / 257);
-}
-
-interface Target {
-  readonly data: Uint8Array;
+  readonly compression: number;
+  readonly photometric: number;
   readonly samples: number;
-  /** First sample that the chunk holds. */
-  readonly first: number;
+  /** Each sample has chunks of its own. */
+  readonly planar: boolean;
+  readonly chunkWidth: number;
+  readonly chunkHeight: number;
+  /** Chroma samples of YCbCr: one for so many columns and rows. */
+  readonly subsampling: readonly [number, number];
 }
 
-/** @throws ImageError for damaged files and for kinds of TIFF that are not decoded. */
-export function decodeTiff(bytes: Uint8Array, what: string, maxPixels: number): RgbImage {
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  const little = bytes[0] === 0x49;
-  const tags = readTags(bytes, view, little, what);
-  const tag = (id: number, fallback: number) => tags.get(id)?.[0] ?? fallback;
-  const width = tag(TAG.width, 0);
-  const height = tag(TAG.height, 0);
-  checkPictureSize(what, width, height, maxPixels);
-  const samples = tag(TAG.samples, 1);
-  const bits = tag(TAG.bits, 1);
-  const compression = tag(TAG.compression, 1);
-  const photometric = tag(TAG.photometric, samples >= 3 ? RGB : BLACK_IS_ZERO);
-  const planar = tag(TAG.planar, 1) === 2 && samples > 1;
-  const unpack = COMPRESSIONS[compression];
-  if (!unpack) {
+const WANTED: Readonly<Record<number, number>> = {
+  [PHOTOMETRIC.rgb]: 3,
+  [PHOTOMETRIC.cmyk]: 4,
+  [PHOTOMETRIC.ycbcr]: 3,
+  [PHOTOMETRIC.cielab]: 3,
+};
+
+function readLayout(tags: TiffTags, little: boolean, budget: DecodeBudget): Layout {
+  const { what } = budget;
+  const [width, height] = [tags.first(TAG.width, 0), tags.first(TAG.height, 0)];
+  budget.size(width, height);
+  const samples = tags.first(TAG.samples, 1);
+  const bits = tags.first(TAG.bits, 1);
+  const compression = tags.first(TAG.compression, 1);
+  const fax = isFax(compression);
+  const { rgb, blackIsZero, whiteIsZero } = PHOTOMETRIC;
+  const photometric = tags.first(TAG.photometric, samples >= 3 ? rgb : fax ? whiteIsZero : blackIsZero);
+  const planar = tags.first(TAG.planar, 1) === 2 && samples > 1;
+  const across = photometric === PHOTOMETRIC.ycbcr && compression !== JPEG;
+  const [h = 2, v = 2] = across ? tags.all(TAG.subsampling) : [1, 1];
+  if (!(compression === JPEG || fax || unpackerOf(compression))) {
     const name = OTHER_COMPRESSIONS[compression] ?? `compression ${compression}`;
     refuse(what, `is a TIFF with ${name}, which is not decoded; convert it to JPEG or PNG`);
   }
-  const wanted = photometric === RGB ? 3 : 1;
-  const known = [1, 2, 4, 8, 16].includes(bits) && photometric <= PALETTE && samples >= wanted && samples <= 8;
-  if (!known || tag(TAG.sampleFormat, 1) !== 1 || (tags.get(TAG.bits) ?? []).some((b) => b !== bits)) {
-    refuse(
-      what,
-      `is a TIFF of an unusual kind (${samples} samples of ${bits} bits, photometric ${photometric}); convert it`,
-    );
+  const wanted = WANTED[photometric] ?? 1;
+  const depths = photometric > PHOTOMETRIC.palette || compression === JPEG ? [8] : fax ? [1] : [1, 2, 4, 8, 16];
+  const known =
+    Object.values<number>(PHOTOMETRIC).includes(photometric) &&
+    depths.includes(bits) &&
+    tags.all(TAG.bits).every((b) => b === bits) &&
+    samples >= wanted &&
+    samples <= 8 &&
+    tags.first(TAG.sampleFormat, 1) === 1 &&
+    !(fax && samples > 1) &&
+    !(planar && (compression === JPEG || h * v > 1)) &&
+    !(h * v > 1 && samples !== 3) &&
+    [h, v].every((factor) => [1, 2, 4].includes(factor)) &&
+    !(photometric === PHOTOMETRIC.cmyk && tags.first(TAG.inkSet, 1) !== 1);
+  if (!known) {
+    const kind = `${samples} samples of ${bits} bits, photometric ${photometric}, compression ${compression}`;
+    refuse(what, `is a TIFF of an unusual kind (${kind}); convert it to JPEG or PNG`);
   }
-
   const tiled = tags.has(TAG.tileOffsets);
-  const chunkWidth = tiled ? tag(TAG.tileWidth, 0) : width;
-  const chunkHeight = tiled ? tag(TAG.tileHeight, 0) : Math.min(tag(TAG.rowsPerStrip, height), height);
-  checkPictureSize(what, chunkWidth, chunkHeight, maxPixels);
-  const offsets = tags.get(tiled ? TAG.tileOffsets : TAG.stripOffsets) ?? [];
-  const lengths = tags.get(tiled ? TAG.tileBytes : TAG.stripBytes) ?? [];
-  const together = planar ? 1 : samples;
-  const differences = tag(TAG.predictor, 1) === 2 && bits >= 8;
-  const layout: Layout = { width, height, bits, together, little, differences };
-  const rowBytes = Math.ceil((chunkWidth * together * bits) / 8);
+  const chunkWidth = tiled ? tags.first(TAG.tileWidth, 0) : width;
+  const chunkHeight = tiled ? tags.first(TAG.tileHeight, 0) : Math.min(tags.first(TAG.rowsPerStrip, height), height);
+  budget.size(chunkWidth, Math.min(chunkHeight, height));
+  return {
+    ...{ width, height, compression, photometric, samples, bits, planar, little, chunkWidth, chunkHeight },
+    together: planar ? 1 : samples,
+    subsampling: [h, v],
+  };
+}
+
+/** @throws ImageError for damaged files and for kinds of TIFF that are not decoded. */
+export function decodeTiff(bytes: Uint8Array, budget: DecodeBudget): RgbImage {
+  const tags = readTags(bytes, budget.what);
+  const layout = readLayout(tags, bytes[0] === 0x49, budget);
+  const { width, height, samples, planar, chunkWidth, chunkHeight } = layout;
   const across = Math.ceil(width / chunkWidth);
   const perPlane = across * Math.ceil(height / chunkHeight);
-  const data = new Uint8Array(width * height * samples);
+  const reader = new ChunkReader(bytes, tags, layout, budget);
+  budget.memory(width * height * (planar ? samples + 3 : 3) + reader.bytesOfChunk);
+  reader.askForWork(perPlane * (planar ? samples : 1));
+  const toRgb = toRgbOf(layout.photometric, samples, layout.bits, tags);
+  const data = new Uint8Array(width * height * 3);
+  const planes = planar ? new Uint8Array(width * height * samples) : undefined;
   for (let i = 0; i < perPlane * (planar ? samples : 1); i++) {
-    const [offset, length] = [offsets[i], lengths[i]];
-    if (offset === undefined || length === undefined || offset + length > bytes.length) {
-      refuse(what, "damaged TIFF: its pixels lie outside the file (truncated?)");
-    }
     const position = i % perPlane;
-    const y0 = Math.floor(position / across) * chunkHeight;
-    const rows = tiled ? chunkHeight : Math.min(chunkHeight, height - y0);
-    const chunk = new Uint8Array(rowBytes * rows);
+    const [x0, y0] = [(position % across) * chunkWidth, Math.floor(position / across) * chunkHeight];
+    const columns = Math.min(chunkWidth, width - x0);
+    const chunk = reader.read(i, Math.min(chunkHeight, height - y0), columns);
+    const convert: ToRgb = chunk.rgb ? copy : toRgb;
+    for (let y = 0; y < chunk.rows; y++) {
+      const to = (y0 + y) * width + x0;
+      const line = chunk.row(y);
+      if (planes) scatter(line, columns, planes, to * samples + Math.floor(i / perPlane), samples);
+      else convert(line, 0, columns, data, to * 3);
+    }
+  }
+  if (planes) toRgb(planes, 0, width * height, data, 0);
+  return applyOrientation({ width, height, data }, tags.first(TAG.orientation, 1));
+}
+
+/** One plane's samples to their places among the others. */
+function scatter(line: Uint8Array, count: number, out: Uint8Array, to: number, step: number): void {
+  for (let x = 0, at = to; x < count; x++, at += step) out[at] = line[x];
+}
+
+const copy: ToRgb = (line, from, count, out, to) => out.set(line.subarray(from, from + count * 3), to);
+
+const JPEG_SLOWNESS = 4;
+
+/** Strips and tiles, unpacked. */
+class ChunkReader {
+  private readonly bytes: Uint8Array;
+  private readonly tags: TiffTags;
+  private readonly layout: Layout;
+  private readonly budget: DecodeBudget;
+  private readonly offsets: readonly number[];
+  private readonly lengths: readonly number[];
+  private readonly differences: boolean;
+  private short = false;
+
+  constructor(bytes: Uint8Array, tags: TiffTags, layout: Layout, budget: DecodeBudget) {
+    this.bytes = bytes;
+    this.tags = tags;
+    this.layout = layout;
+    this.budget = budget;
+    const tiled = tags.has(TAG.tileOffsets);
+    this.offsets = tags.all(tiled ? TAG.tileOffsets : TAG.stripOffsets);
+    this.lengths = tags.all(tiled ? TAG.tileBytes : TAG.stripBytes);
+    this.differences = tags.first(TAG.predictor, 1) === 2 && layout.bits >= 8;
+  }
+
+  /** Rows of units of `subsampling` for YCbCr, else rows of pixels. */
+  private get rowBytes(): number {
+    const { chunkWidth, together, bits, subsampling } = this.layout;
+    const [h, v] = subsampling;
+    if (h * v > 1) return Math.ceil(chunkWidth / h) * (h * v + 2);
+    return Math.ceil((chunkWidth * together * bits) / 8);
+  }
+
+  /** Of a chunk as it is unpacked; JPEG asks the budget itself. */
+  get bytesOfChunk(): number {
+    return this.rowBytes * Math.min(this.layout.chunkHeight, this.layout.height);
+  }
+
+  /**
+   * Chunks may all lie on the same bytes, and tiles reach far beyond the picture: what is read and unpacked in all is asked
+   * for first. JPEG is slower than the others by far.
+   */
+  askForWork(chunks: number): void {
+    const { layout, lengths } = this;
+    const slowness = layout.compression === JPEG ? JPEG_SLOWNESS : 1;
+    let packed = 0;
+    for (let i = 0; i < Math.min(chunks, lengths.length); i++) packed += lengths[i];
+    this.budget.work(packed + chunks * this.bytesOfChunk * slowness, `a TIFF of ${chunks} such strips or tiles`);
+  }
+
+  /** The rows of chunk `index` that lie within the picture, of 8-bit samples, or of RGB. */
+  read(index: number, rows: number, columns: number): ChunkRows {
+    const { layout, budget, tags } = this;
+    const { what } = budget;
+    const { compression, chunkWidth } = layout;
+    const [offset, length] = [this.offsets[index], this.lengths[index]];
+    if (offset === undefined || length === undefined || offset + length > this.bytes.length) {
+      return refuse(what, "damaged TIFF: its pixels lie outside the file (truncated?)");
+    }
+    const stored = this.bytes.subarray(offset, offset + length);
+    if (compression === JPEG) {
+      const tables = Uint8Array.from(tags.all(TAG.jpegTables));
+      // The last strip may be stored with all its rows.
+      const stripHeight = tags.has(TAG.tileOffsets) ? layout.chunkHeight : tags.first(TAG.rowsPerStrip, layout.height);
+      const room = { width: chunkWidth, height: stripHeight };
+      return unpackJpegChunk(stored, tables, layout.photometric, { rows, columns, room }, budget);
+    }
+    const packed = tags.first(TAG.fillOrder, 1) === 2 ? reversedBits(stored) : stored;
+    const [h, v] = layout.subsampling;
+    const { rowBytes } = this;
+    const chunk = new Uint8Array(rowBytes * Math.ceil(rows / v));
+    let found: number;
     try {
-      unpack(bytes.subarray(offset, offset + length), chunk);
+      const faxOptions = { width: chunkWidth, group3: tags.first(TAG.group3Options, 0) };
+      found = unpackerOf(compression, faxOptions)?.(packed, chunk) ?? 0;
     } catch (cause) {
       throw new ImageError(`${what}: damaged TIFF: its pixels do not unpack`, {}, { cause });
     }
-    if (differences) addUp(chunk, rowBytes, layout);
-    const first = planar ? Math.floor(i / perPlane) : 0;
-    place(chunk, rowBytes, layout, (position % across) * chunkWidth, y0, { data, samples, first });
+    if (found < chunk.length) this.tell();
+    if (this.differences) addUp(chunk, rowBytes, layout);
+    if (h * v > 1) return unpackUnits(chunk, rowBytes, rows, columns, [h, v], ycbcrColor(tags));
+    const line = new Uint8Array(chunkWidth * layout.together);
+    return { rows, rgb: false, row: (y) => samplesOfRow(chunk, y * rowBytes, columns, layout, line) };
   }
-  const unassociated = photometric === RGB && samples === 4 && bits === 8 && tag(TAG.extraSamples, 0) === 2;
-  if (unassociated) multiplyByAlpha(data);
-  const palette = tags.get(TAG.palette) ?? [];
-  return applyOrientation(
-    { width, height, data: toRgb(data, samples, bits, photometric, palette) },
-    tag(TAG.orientation, 1),
-  );
-}
 
-function multiplyByAlpha(rgba: Uint8Array): void {
-  for (let i = 0; i < rgba.length; i += 4) {
-    const alpha = rgba[i + 3];
-    for (let c = 0; c < 3; c++) rgba[i + c] = Math.floor((rgba[i + c] * alpha + 127) / 255);
+  /** Once a picture. */
+  private tell(): void {
+    if (!this.short)
+      this.budget.note("damaged TIFF: some of its pixels are missing (truncated?); it is used without them");
+    this.short = true;
   }
-}
-
-function toRgb(source: Uint8Array, samples: number, bits: number, photometric: number, palette: number[]): Uint8Array {
-  const pixels = source.length / samples;
-  const out = new Uint8Array(pixels * 3);
-  const entries = palette.length / 3;
-  const stretch = bits < 8 ? 255 / ((1 << bits) - 1) : 1;
-  for (let i = 0; i < pixels; i++) {
-    const at = i * samples;
-    if (photometric === RGB) {
-      for (let c = 0; c < 3; c++) out[i * 3 + c] = source[at + c];
-    } else if (photometric === PALETTE) {
-      for (let c = 0; c < 3; c++) out[i * 3 + c] = (palette[c * entries + source[at]] ?? 0) >> 8;
-    } else {
-      const level = source[at] * stretch;
-      out.fill(photometric === WHITE_IS_ZERO ? 255 - level : level, i * 3, i * 3 + 3);
-    }
-  }
-  return out;
 }

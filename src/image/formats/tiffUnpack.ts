@@ -1,22 +1,75 @@
-/** TIFF's compressions: LZW, PackBits, Deflate. Each unpacks one strip or tile of known size. */
+/** TIFF's compressions: none, LZW, PackBits, Deflate, fax. Each unpacks one strip or tile of known size. */
 
 import { inflateSync } from "fflate";
+import { type FaxOptions, unpackFax } from "./tiffFax.js";
 
-/** Numbers of the Compression tag. */
-export const COMPRESSIONS: Readonly<Record<number, (packed: Uint8Array, out: Uint8Array) => void>> = {
-  1: (packed, out) => out.set(packed.subarray(0, out.length)),
+/** Fills `out` as far as the data go; returns how far. */
+export type Unpack = (packed: Uint8Array, out: Uint8Array) => number;
+
+/** Compression tag of JPEG; that of before TIFF 6's technical note 2 is another. */
+export const JPEG = 7;
+
+const FAX: Readonly<Record<number, FaxOptions["kind"]>> = {
+  2: "huffman",
+  3: "group 3",
+  4: "group 4",
+  32771: "huffman words",
+};
+
+const UNPACKERS: Readonly<Record<number, Unpack>> = {
+  1: (packed, out) => {
+    out.set(packed.subarray(0, out.length));
+    return packed.length;
+  },
   5: unpackLzw,
   8: unpackDeflate,
   32946: unpackDeflate,
   32773: unpackPackBits,
 };
 
-function unpackDeflate(packed: Uint8Array, out: Uint8Array): void {
-  inflateSync(packed.subarray(2), { out });
+/** Names of compressions that are not decoded. */
+export const OTHER_COMPRESSIONS: Readonly<Record<number, string>> = {
+  6: "old JPEG",
+  34676: "SGI LogLuv",
+  34712: "JPEG 2000",
+  34925: "LZMA",
+  50000: "Zstandard",
+  50001: "WebP",
+  50002: "JPEG XL",
+};
+
+export function isFax(compression: number): boolean {
+  return FAX[compression] !== undefined;
+}
+
+/** @param fax columns of a chunk, and the tag T4Options. */
+export function unpackerOf(
+  compression: number,
+  fax: { readonly width: number; readonly group3: number } = { width: 1, group3: 0 },
+): Unpack | undefined {
+  const kind = FAX[compression];
+  if (kind === undefined) return UNPACKERS[compression];
+  const rowBytes = Math.ceil(fax.width / 8);
+  return (packed, out) =>
+    rowBytes * unpackFax(packed, out, fax.width, { kind, twoDimensional: (fax.group3 & 1) === 1 });
+}
+
+/** A copy with the bits of every byte the other way round, as FillOrder 2 stores them. */
+export function reversedBits(bytes: Uint8Array): Uint8Array {
+  const table = Uint8Array.from({ length: 256 }, (_, i) => {
+    let reversed = 0;
+    for (let bit = 0; bit < 8; bit++) if (i & (1 << bit)) reversed |= 128 >> bit;
+    return reversed;
+  });
+  return bytes.map((byte) => table[byte]);
+}
+
+function unpackDeflate(packed: Uint8Array, out: Uint8Array): number {
+  return inflateSync(packed.subarray(2), { out }).length;
 }
 
 /** Source: TIFF 6.0, section 9. */
-function unpackPackBits(packed: Uint8Array, out: Uint8Array): void {
+function unpackPackBits(packed: Uint8Array, out: Uint8Array): number {
   let to = 0;
   for (let at = 0; at < packed.length && to < out.length; ) {
     const control = (packed[at++] << 24) >> 24;
@@ -30,13 +83,14 @@ function unpackPackBits(packed: Uint8Array, out: Uint8Array): void {
       to += 1 - control;
     }
   }
+  return to;
 }
 
 const CLEAR = 256;
 const END = 257;
 
 /** Source: TIFF 6.0, section 13: codes from the top bit, one bit longer one code early. */
-function unpackLzw(packed: Uint8Array, out: Uint8Array): void {
+function unpackLzw(packed: Uint8Array, out: Uint8Array): number {
   // Where in `out` each code's bytes lie: a code is its predecessor's bytes and the one after them.
   const start = new Int32Array(4097);
   const length = new Int32Array(4097);
@@ -49,13 +103,13 @@ function unpackLzw(packed: Uint8Array, out: Uint8Array): void {
   let previousLength = 0;
   for (let at = 0; to < out.length; ) {
     while (count < bits) {
-      if (at >= packed.length) return;
+      if (at >= packed.length) return to;
       buffer = ((buffer << 8) | packed[at++]) & 0xffffff;
       count += 8;
     }
     const code = (buffer >> (count - bits)) & ((1 << bits) - 1);
     count -= bits;
-    if (code === END) return;
+    if (code === END) return to;
     if (code === CLEAR) {
       next = 258;
       bits = 9;
@@ -73,11 +127,12 @@ function unpackLzw(packed: Uint8Array, out: Uint8Array): void {
     if (code < 256) {
       out[to++] = code;
     } else {
-      if (code >= next) return;
+      if (code >= next) return to;
       const from = start[code];
       for (let i = 0; i < length[code] && to < out.length; i++) out[to++] = out[from + i];
     }
     previousStart = begin;
     previousLength = to - begin;
   }
+  return to;
 }

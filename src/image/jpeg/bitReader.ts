@@ -14,6 +14,10 @@ export class BitReader {
   position: number;
   /** A marker that was met and not yet dealt with, 0 for none. */
   marker = 0;
+  /** Something was made up: bits after the end of the data, the symbol of a code that no table has, a restart. */
+  madeUp = false;
+  /** The file ended without an end-of-image marker. */
+  ranOut = false;
   /** Set once zero bits had to be made up; blocks are then no longer decoded until a restart. */
   exhausted = false;
   /** The lower `count` bits are unread. */
@@ -45,12 +49,14 @@ export class BitReader {
     }
     if (this.count < needed) {
       this.exhausted = true;
+      this.madeUp = true;
       this.buffer = (this.buffer << (24 - this.count)) & 0xffffff;
       this.count = 24;
     }
   }
 
   private end(): number {
+    this.ranOut = true;
     this.marker = EOI;
     return 0;
   }
@@ -86,7 +92,10 @@ export class BitReader {
       code = (code << 1) | this.bits(1);
       length++;
     }
-    if (length > 16) return 0;
+    if (length > 16) {
+      this.madeUp = true;
+      return 0;
+    }
     return table.symbols[(code + table.offset[length]) & 255];
   }
 
@@ -104,6 +113,7 @@ export class BitReader {
       while (this.position < bytes.length && bytes[this.position] === 0xff) this.position++;
       if (this.position >= bytes.length) {
         this.marker = EOI;
+        this.ranOut = true;
         return EOI;
       }
       const byte = bytes[this.position++];
@@ -124,6 +134,7 @@ export class BitReader {
     if (this.marker === 0xd0 + expected) {
       this.marker = 0;
     } else {
+      this.madeUp = true;
       for (;;) {
         const { marker } = this;
         const ahead = (marker - 0xd0 - expected) & 7;

@@ -1,7 +1,7 @@
 /** Rows of JPEG components to RGB, in libjpeg's fixed point (ITU-T T.871), and CMYK as OpenCV turns it into colour. */
 
-/** The colour model that a file's components are in. */
-export type ColorModel = "grey" | "rgb" | "ycc" | "cmyk" | "ycck";
+/** The colour model that a file's components are in; `inks` are CMYK as TIFF stores them, not inverted. */
+export type ColorModel = "grey" | "rgb" | "ycc" | "cmyk" | "ycck" | "inks";
 
 const fix = (value: number) => Math.floor(value * 65536 + 0.5);
 const HALF = 1 << 15;
@@ -57,6 +57,12 @@ export function rowToRgb(
       out[to] = first[x];
       out[to + 1] = second[x];
       out[to + 2] = third[x];
+    }
+  }
+  if (model === "inks") {
+    for (let x = 0, at = start; at < end; x++, at += 3) {
+      const light = 255 - fourth[x];
+      for (let c = 0; c < 3; c++) out[at + c] = Math.floor((light * (255 - out[at + c])) / 255);
     }
   }
   if (model === "ycck" || model === "cmyk") inkToLight(out, start, end, fourth, model === "ycck");

@@ -1,7 +1,7 @@
 /** JPEG to upright RGB bytes, as `cv2.imread(IMREAD_COLOR)` gives them. */
 
 import { ImageError } from "../../errors.js";
-import { checkPictureSize } from "../limits.js";
+import type { DecodeBudget } from "../limits.js";
 import { applyOrientation } from "../orient.js";
 import type { RgbImage } from "../types.js";
 import { JpegDamage } from "./frame.js";
@@ -14,33 +14,58 @@ import { decodePlain } from "./plainDecoder.js";
  * @param what begins messages, e.g. `bus.jpg`.
  * @throws ImageError for damaged files and for processes that libjpeg-turbo does not decode.
  */
-export async function decodeJpeg(bytes: Uint8Array, what: string, maxPixels: number): Promise<RgbImage> {
+export async function decodeJpeg(bytes: Uint8Array, budget: DecodeBudget): Promise<RgbImage> {
+  const { what } = budget;
   const header = readJpegHeader(bytes);
   if (!header) throw new ImageError(`${what}: damaged JPEG: it has no frame header (truncated?)`, {});
-  checkPictureSize(what, header.width, header.height, maxPixels);
-  checkWork(what, header, bytes);
-  const fast = suitsMozjpeg(header) && (await mozjpegAvailable()) ? await decodeWithMozjpeg(bytes) : undefined;
-  return applyOrientation(fast ?? decodeSlowly(bytes, what), header.orientation);
+  budget.size(header.width, header.height);
+  const scans = checkWork(header, bytes, budget);
+  const fits = mozjpegBytes(header, scans) <= budget.maxBytes;
+  const fast =
+    fits && suitsMozjpeg(header) && (await mozjpegAvailable()) ? await decodeWithMozjpeg(bytes, budget) : undefined;
+  return applyOrientation(fast ?? decodeSlowly(bytes, budget), header.orientation);
 }
 
 /** No complete JPEG has more pixels a byte than 1024; cut-off ones may, up to this, when they are large. */
 const MAX_PIXELS_PER_BYTE = 4096;
 const ALWAYS_ALLOWED_PIXELS = 2 ** 24;
-/** Encoders write about ten scans; each costs a pass over the picture. */
-const MAX_SCANS = 100;
+/** RGBA inside mozjpeg and outside, and the RGB bytes. */
+const MOZJPEG_PIXEL_BYTES = 11;
 
-/** Refuses small files that claim work without end: huge empty pictures, thousands of scans. */
-function checkWork(what: string, { width, height }: JpegHeader, bytes: Uint8Array): void {
+/** Samples of all components, chroma by its sampling. */
+function samplesOf({ width, height, sampling }: JpegHeader): number {
+  const most = (part: (factors: number) => number): number => Math.max(1, ...Array.from(sampling, part));
+  const full = most((factors) => factors >> 4) * most((factors) => factors & 15);
+  return sampling.reduce((sum, factors) => sum + ((factors >> 4) * (factors & 15)) / full, 0) * width * height;
+}
+
+/** Several scans need all coefficients, of two bytes, kept. */
+function mozjpegBytes(header: JpegHeader, scans: number): number {
+  const { width, height } = header;
+  return width * height * MOZJPEG_PIXEL_BYTES + (scans > 1 ? samplesOf(header) * 2 : 0);
+}
+
+/**
+ * Refuses small files that claim work without end: huge empty pictures, thousands of scans (encoders write about ten).
+ * @returns how many scans there are.
+ */
+function checkWork(header: JpegHeader, bytes: Uint8Array, budget: DecodeBudget): number {
+  const { what } = budget;
+  const { width, height, components } = header;
   const pixels = width * height;
   if (pixels > ALWAYS_ALLOWED_PIXELS && pixels > bytes.length * MAX_PIXELS_PER_BYTE) {
     const message = `${what}: damaged JPEG: ${bytes.length} bytes cannot hold its ${width}×${height} pixels`;
     throw new ImageError(message, { width, height, bytes: bytes.length });
   }
   let scans = 0;
-  for (let at = bytes.indexOf(0xff); at >= 0; at = bytes.indexOf(0xff, at + 1)) if (bytes[at + 1] === 0xda) scans++;
-  if (scans > MAX_SCANS && scans * pixels > ALWAYS_ALLOWED_PIXELS * MAX_SCANS) {
-    throw new ImageError(`${what}: damaged JPEG: ${scans} scans of ${pixels} pixels are no picture`, { scans, pixels });
+  let passes = 0;
+  for (let at = bytes.indexOf(0xff); at >= 0; at = bytes.indexOf(0xff, at + 1)) {
+    if (bytes[at + 1] !== 0xda) continue;
+    scans++;
+    passes += Math.min(bytes[at + 4] || 1, components) / components;
   }
+  budget.work(passes * samplesOf(header), `a JPEG of ${scans} scans over ${pixels} pixels`);
+  return scans;
 }
 
 /** Mozjpeg's wrapper refuses CMYK, and mozjpeg spreads 4:4:0 chroma more simply than libjpeg-turbo. */
@@ -49,12 +74,11 @@ function suitsMozjpeg({ components, sampling }: JpegHeader): boolean {
   return components <= 3 && sampling.every((factors) => (factors & 15) === tallest || factors >> 4 < sampling[0] >> 4);
 }
 
-function decodeSlowly(bytes: Uint8Array, what: string): RgbImage {
+function decodeSlowly(bytes: Uint8Array, budget: DecodeBudget): RgbImage {
   try {
-    return decodePlain(bytes);
+    return decodePlain(bytes, budget);
   } catch (cause) {
-    if (cause instanceof JpegDamage) throw new ImageError(`${what}: damaged JPEG: ${cause.message}`, {}, { cause });
-    if (cause instanceof RangeError) throw new ImageError(`${what}: too large to decode in memory`, {}, { cause });
-    throw cause;
+    if (!(cause instanceof JpegDamage)) throw cause;
+    throw new ImageError(`${budget.what}: damaged JPEG: ${cause.message}`, {}, { cause });
   }
 }

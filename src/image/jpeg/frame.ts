@@ -22,8 +22,8 @@ export interface Component {
   readonly blocksPerColumn: number;
   /** Blocks of a stored row; whole MCUs. */
   readonly blockStride: number;
-  /** 64 coefficients a block in natural order, not yet dequantised. */
-  readonly coefficients: Int16Array;
+  /** 64 coefficients a block in natural order, not yet dequantised; let go of once the samples are computed. */
+  coefficients: Int16Array;
   /** The table in force when the component's first scan began. */
   quantization: Uint16Array | undefined;
   /** Of a progressive file. */
@@ -79,13 +79,16 @@ export class JpegFile {
   /** Adobe's colour transform: 0 none, 1 YCbCr, 2 YCCK; undefined without its marker. */
   adobeTransform: number | undefined;
   private readonly bytes: Uint8Array;
+  private readonly beforeAllocating: (layout: Frame) => void;
   private readonly quantization: (Uint16Array | undefined)[] = [];
   private readonly dcTables: (HuffmanTable | "damaged" | undefined)[] = [];
   private readonly acTables: (HuffmanTable | "damaged" | undefined)[] = [];
   private restartInterval = 0;
 
-  constructor(bytes: Uint8Array) {
+  /** @param beforeAllocating is told the frame's layout before its coefficients are allocated; it may throw. */
+  constructor(bytes: Uint8Array, beforeAllocating: (layout: Frame) => void = () => undefined) {
     this.bytes = bytes;
+    this.beforeAllocating = beforeAllocating;
     this.reader = new BitReader(bytes, 2);
   }
 
@@ -143,7 +146,6 @@ export class JpegFile {
     const components = factors.map((factor, i): Component => {
       const [h, v] = [factor >> 4, factor & 15];
       const blockStride = Math.ceil(width / (maxH * 8)) * h;
-      const rows = Math.ceil(height / (maxV * 8)) * v;
       return {
         id: segment[6 + i * 3],
         h,
@@ -152,12 +154,17 @@ export class JpegFile {
         blocksPerRow: Math.ceil((width * h) / (maxH * 8)),
         blocksPerColumn: Math.ceil((height * v) / (maxV * 8)),
         blockStride,
-        coefficients: new Int16Array(blockStride * rows * 64),
+        coefficients: new Int16Array(0),
         quantization: undefined,
         accuracy: unknownAccuracy(),
       };
     });
     this.frame = { width, height, progressive: marker === 0xc2, maxH, maxV, components };
+    this.beforeAllocating(this.frame);
+    for (const component of components) {
+      const rows = Math.ceil(height / (maxV * 8)) * component.v;
+      component.coefficients = new Int16Array(component.blockStride * rows * 64);
+    }
   }
 
   private readHuffman(segment: Uint8Array): void {

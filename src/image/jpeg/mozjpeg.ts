@@ -3,6 +3,7 @@
  * of `cv2.imread`. It is not asked to turn the picture, and no colour profile is applied.
  */
 
+import type { DecodeBudget } from "../limits.js";
 import type { RgbImage } from "../types.js";
 import { decodeWithWasm, type LoadedDecoder, loadDecoder, ownBuffer, type Rgba } from "../wasmDecoder.js";
 
@@ -34,7 +35,8 @@ export async function mozjpegAvailable(): Promise<boolean> {
  * @returns undefined where the decoder refuses the file or warns of damage; what libjpeg-turbo makes of damaged data
  * depends on its vector code, which `plainDecoder.ts` follows and this one does not.
  */
-export async function decodeWithMozjpeg(bytes: Uint8Array): Promise<RgbImage | undefined> {
-  const { image, warned } = await decodeWithWasm(await load(), (decoder) => decoder.decode(ownBuffer(bytes), false));
+export async function decodeWithMozjpeg(bytes: Uint8Array, budget: DecodeBudget): Promise<RgbImage | undefined> {
+  const decode = (decoder: Instance): Rgba | null => decoder.decode(ownBuffer(bytes), false);
+  const { image, warned } = await decodeWithWasm(await load(), budget, decode);
   return warned ? undefined : image;
 }

@@ -4,6 +4,7 @@
  * WebAssembly one; used for what that one refuses and where WebAssembly is not allowed.
  */
 
+import type { DecodeBudget } from "../limits.js";
 import type { RgbImage } from "../types.js";
 import { type ColorModel, colorModel, rowToRgb } from "./color.js";
 import { type Component, damaged, type Frame, JpegFile } from "./frame.js";
@@ -52,6 +53,7 @@ function reconstruct(from: Coefficients, component: Component, smooth: boolean):
       else inverseDct(component.coefficients, at, quantization, workspace, data, start, stride);
     }
   }
+  component.coefficients = new Int16Array(0);
   return {
     width: Math.ceil((frame.width * component.h) / frame.maxH),
     height: Math.ceil((frame.height * component.v) / frame.maxV),
@@ -77,15 +79,45 @@ function toRgb(from: Coefficients, model: ColorModel): RgbImage {
   return { width, height, data };
 }
 
+const COMPONENTS: Readonly<Record<ColorModel, number>> = { grey: 1, rgb: 3, ycc: 3, cmyk: 4, ycck: 4, inks: 4 };
+
 /**
  * Decodes a JPEG as stored (not turned).
+ * @param stated what the components are, where something else than the file's markers says so.
  * @throws JpegDamage with the reason where libjpeg gives up.
  */
-export function decodePlain(bytes: Uint8Array): RgbImage {
-  const file = new JpegFile(bytes);
+export function decodePlain(bytes: Uint8Array, budget: DecodeBudget, stated?: ColorModel): RgbImage {
+  const file = new JpegFile(bytes, (frame) => {
+    budget.size(frame.width, frame.height);
+    budget.memory(bytesFor(frame));
+  });
   const coefficients = readCoefficients(file);
   const ids = coefficients.frame.components.map(({ id }) => id);
-  const model = colorModel(ids, file.sawJfif, file.adobeTransform);
+  const fitting = stated === undefined || COMPONENTS[stated] === ids.length;
+  const model = fitting ? (stated ?? colorModel(ids, file.sawJfif, file.adobeTransform)) : undefined;
   if (!model) return damaged(`it has ${ids.length} components, which stand for no colours`);
+  tellLosses(file, coefficients, budget);
   return toRgb(coefficients, model);
+}
+
+/** Coefficients of two bytes and samples of one, which take their place one component after another, then RGB. */
+function bytesFor({ width, height, maxH, maxV, components }: Frame): number {
+  const mcus = Math.ceil(width / (maxH * 8)) * Math.ceil(height / (maxV * 8));
+  const samples = components.reduce((sum, { h, v }) => sum + mcus * h * v * 64, 0);
+  const largest = mcus * maxH * maxV * 64;
+  return Math.max(samples * 2 + largest, samples + width * height * 3);
+}
+
+/** OpenCV uses such pictures, and so does this decoder; but whoever gets boxes of half a picture should know. */
+function tellLosses({ reader }: JpegFile, { frame, lastGoodRow }: Coefficients, budget: DecodeBudget): void {
+  const rows = Math.ceil(frame.height / (frame.maxV * 8));
+  const fine = frame.components.every(({ accuracy }) => accuracy.missing.every((bits) => bits === 0));
+  if (reader.madeUp && lastGoodRow < rows - 1) {
+    const percent = Math.round((1 - (lastGoodRow + 1) / rows) * 100);
+    budget.note(`damaged JPEG: its data end early (truncated?); the lower ${percent} % is missing or coarse`);
+  } else if (reader.madeUp) {
+    budget.note("damaged JPEG: parts of its data are wrong or missing; it is used as far as it decodes");
+  } else if (frame.progressive && reader.ranOut && !fine) {
+    budget.note("damaged JPEG: it ends before its last scans (truncated?); it is used without its details");
+  }
 }

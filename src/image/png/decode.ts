@@ -6,7 +6,7 @@
 import { inflateSync } from "fflate";
 import { ImageError } from "../../errors.js";
 import { exifOrientation } from "../exif.js";
-import { checkPictureSize } from "../limits.js";
+import type { DecodeBudget } from "../limits.js";
 import { applyOrientation } from "../orient.js";
 import type { RgbImage } from "../types.js";
 import { type PngHeader, readPngChunks } from "./chunks.js";
@@ -127,14 +127,16 @@ function expandPass(pass: Pass, raw: Uint8Array, at: number, header: PngHeader, 
  * @param what begins messages, e.g. `bus.png`.
  * @throws ImageError where OpenCV refuses too: truncated, wrong checksums, too few pixels, unknown pixel layouts.
  */
-export function decodePng(bytes: Uint8Array, what: string, maxPixels: number): RgbImage {
+export function decodePng(bytes: Uint8Array, budget: DecodeBudget): RgbImage {
+  const { what } = budget;
   const { header, palette, compressed, exif } = readPngChunks(bytes, what);
   const { width, height, depth, colorType } = header;
-  checkPictureSize(what, width, height, maxPixels);
+  budget.size(width, height);
   const samples = colorType === 2 ? 3 : colorType === 4 ? 2 : colorType === 6 ? 4 : 1;
   const passes = passesOf(header, samples * depth);
   let expected = 0;
   for (const pass of passes) expected += pass.height * (pass.rowBytes + 1);
+  budget.memory(expected + width * height * 3);
   const raw = inflate(compressed, expected, what);
   const data = new Uint8Array(width * height * 3);
   let at = 0;

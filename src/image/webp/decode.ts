@@ -2,7 +2,7 @@
 
 import { ImageError } from "../../errors.js";
 import { exifOrientation } from "../exif.js";
-import { checkPictureSize } from "../limits.js";
+import type { DecodeBudget } from "../limits.js";
 import { applyOrientation } from "../orient.js";
 import type { RgbImage } from "../types.js";
 import { decodeWithWasm, type LoadedDecoder, loadDecoder, ownBuffer, type Rgba } from "../wasmDecoder.js";
@@ -14,9 +14,14 @@ interface Instance {
 /** Compiled code is immutable, so one copy serves everybody. */
 let loaded: Promise<LoadedDecoder<Instance>> | undefined;
 
+/** Memory a pixel: RGBA inside the decoder and outside, RGB, and inside alpha or, lossless, ARGB before the RGBA. */
+const LOSSY_BYTES = 12;
+const LOSSLESS_BYTES = 15;
+
 interface WebpHeader {
   readonly width: number;
   readonly height: number;
+  readonly lossless: boolean;
   readonly animated: boolean;
   readonly orientation: number | undefined;
 }
@@ -24,7 +29,12 @@ interface WebpHeader {
 /** Reads the RIFF chunks. Source: RFC 9649, section 2. */
 function readHeader(bytes: Uint8Array): WebpHeader | undefined {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  let size: { width: number; height: number } | undefined;
+  let [width, height] = [0, 0];
+  // The canvas and the picture in it each have a size; one of them may lie.
+  const add = (w: number, h: number): void => {
+    if (w * h > width * height) [width, height] = [w, h];
+  };
+  let lossless = false;
   let animated = false;
   let orientation: number | undefined;
   for (let at = 12; at + 8 <= bytes.length; ) {
@@ -34,12 +44,13 @@ function readHeader(bytes: Uint8Array): WebpHeader | undefined {
     if (type === "VP8X" && body + 10 <= bytes.length) {
       animated = (bytes[body] & 2) !== 0;
       const u24 = (p: number) => bytes[p] | (bytes[p + 1] << 8) | (bytes[p + 2] << 16);
-      size = { width: u24(body + 4) + 1, height: u24(body + 7) + 1 };
+      add(u24(body + 4) + 1, u24(body + 7) + 1);
     } else if (type === "VP8 " && body + 10 <= bytes.length) {
-      size ??= { width: view.getUint16(body + 6, true) & 0x3fff, height: view.getUint16(body + 8, true) & 0x3fff };
+      add(view.getUint16(body + 6, true) & 0x3fff, view.getUint16(body + 8, true) & 0x3fff);
     } else if (type === "VP8L" && body + 5 <= bytes.length) {
       const bits = view.getUint32(body + 1, true);
-      size ??= { width: (bits & 0x3fff) + 1, height: ((bits >>> 14) & 0x3fff) + 1 };
+      add((bits & 0x3fff) + 1, ((bits >>> 14) & 0x3fff) + 1);
+      lossless = true;
     } else if (type === "EXIF" && body + length <= bytes.length) {
       // Some writers keep JPEG's "Exif\0\0" before the TIFF block.
       const prefixed = bytes[body] === 0x45 && bytes[body + 1] === 0x78;
@@ -47,17 +58,19 @@ function readHeader(bytes: Uint8Array): WebpHeader | undefined {
     }
     at = body + length + (length & 1);
   }
-  return size && { ...size, animated, orientation };
+  return width === 0 ? undefined : { width, height, lossless, animated, orientation };
 }
 
 /**
  * Decodes a still WebP, lossy or lossless; alpha is dropped.
  * @throws ImageError for damaged files, animations, and where WebAssembly is not allowed.
  */
-export async function decodeWebp(bytes: Uint8Array, what: string, maxPixels: number): Promise<RgbImage> {
+export async function decodeWebp(bytes: Uint8Array, budget: DecodeBudget): Promise<RgbImage> {
+  const { what } = budget;
   const header = readHeader(bytes);
   if (!header) throw new ImageError(`${what}: damaged WebP: it has no picture (truncated?)`, {});
-  checkPictureSize(what, header.width, header.height, maxPixels);
+  budget.size(header.width, header.height);
+  budget.memory(header.width * header.height * (header.lossless ? LOSSLESS_BYTES : LOSSY_BYTES));
   if (header.animated) throw new ImageError(`${what}: is an animated WebP; take a frame of it as PNG`, {});
   loaded ??= loadDecoder(import("./webpWasm.generated.js"), import("@jsquash/webp/codec/dec/webp_dec.js"));
   let decoder: LoadedDecoder<Instance>;
@@ -68,7 +81,7 @@ export async function decodeWebp(bytes: Uint8Array, what: string, maxPixels: num
       "allow 'wasm-unsafe-eval' in the page's policy and host the bundle's chunks, or convert it to JPEG or PNG";
     throw new ImageError(`${what}: WebP needs WebAssembly, which cannot be loaded here; ${fix}`, {}, { cause });
   }
-  const { image } = await decodeWithWasm(decoder, (instance) => instance.decode(ownBuffer(bytes)));
+  const { image } = await decodeWithWasm(decoder, budget, (instance) => instance.decode(ownBuffer(bytes)));
   if (!image) throw new ImageError(`${what}: damaged WebP that does not decode`, { ...header });
   return applyOrientation(image, header.orientation);
 }

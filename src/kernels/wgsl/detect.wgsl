@@ -26,7 +26,7 @@ fn main(
   let cell = pixel - picture * perPicture;
   let position = vec2u(cell % params.width, cell / params.width);
   let raw = vec4f(x[quad * params.plane + pixel]);
-  let doubled = 2.0 * sigmoid(raw);
+  let doubled = 2.0 * score(raw);
   for (var i = 0u; i < 4u; i++) {
     let c = quad * 4u + i;
     let anchor = c / params.outputs;

@@ -32,7 +32,7 @@ fn main(
   let anchor = group.y;
   let first = anchor * params.outputs;
   let at = first + 4u;
-  let objectness = sigmoid(vec4f(x[(at / 4u) * params.plane + pixel]))[at % 4u];
+  let objectness = score(vec4f(x[(at / 4u) * params.plane + pixel]))[at % 4u];
   if (!(objectness > params.threshold)) { return; }
 
   var passes = false;
@@ -40,7 +40,7 @@ fn main(
   for (var quad = (first + 5u) / 4u; quad <= lastQuad; quad++) {
     // Channels of the anchor before this one wrap around and are large.
     let k = vec4u(quad * 4u) + vec4u(0u, 1u, 2u, 3u) - first;
-    let scores = objectness * sigmoid(vec4f(x[quad * params.plane + pixel]));
+    let scores = objectness * score(vec4f(x[quad * params.plane + pixel]));
     passes |= any((scores > vec4f(params.threshold)) & (k >= vec4u(5u)) & (k < vec4u(params.plainFrom)));
   }
   if (!passes) { return; }
@@ -56,7 +56,7 @@ fn main(
   for (var k = 0u; k < params.outputs; k++) {
     let c = first + k;
     let raw = vec4f(x[(c / 4u) * params.plane + pixel]);
-    let doubled = 2.0 * sigmoid(raw);
+    let doubled = 2.0 * score(raw);
     y[place * params.outputs + k] =
       decode(raw[c % 4u], doubled[c % 4u], k, params.plainFrom, position, params.stride, anchorSizes[anchor]);
   }

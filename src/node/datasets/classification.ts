@@ -7,6 +7,7 @@ import type { Split } from "../../eval/dataset/dataYaml.js";
 import type { ClassifiedSample } from "../../eval/dataset/types.js";
 import { decodeImage } from "../../image/index.js";
 import { byName, kindOf, picturesBelow } from "./files.js";
+import type { ReadOptions } from "./yolo.js";
 
 /**
  * @param root holds `<split>/<class>/<pictures>`, or the class folders themselves.
@@ -17,6 +18,7 @@ export async function openClassificationDataset(
   root: string,
   names: readonly string[],
   split: Split = "val",
+  options: Pick<ReadOptions, "maxPixels" | "onWarning"> = {},
 ): Promise<ClassifiedSample[]> {
   const folder = await splitFolder(root, split);
   const entries = await readdir(folder, { withFileTypes: true });
@@ -39,7 +41,8 @@ export async function openClassificationDataset(
       samples.push({
         name: path,
         class: classOf.get(name) ?? 0,
-        load: async () => decodeImage(await readFile(path), { path }),
+        load: async () =>
+          decodeImage(await readFile(path), { path, maxPixels: options.maxPixels, onNote: options.onWarning }),
       });
     }
   }

@@ -153,7 +153,7 @@ async function openCoco(file: string, options: OpenDatasetOptions): Promise<Dete
     options.signal?.throwIfAborted();
     const path = join(folder, fileName);
     try {
-      samples.push(await sampleOf(path, truth, id));
+      samples.push(await sampleOf(path, truth, options, id));
     } catch (error) {
       const missing = (error as NodeJS.ErrnoException).code === "ENOENT";
       const reason = missing ? `${path}: no such file` : (error as Error).message;

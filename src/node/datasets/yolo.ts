@@ -5,11 +5,13 @@ import { relative } from "node:path";
 import { DatasetError } from "../../errors.js";
 import { parseLabels } from "../../eval/dataset/labels.js";
 import { type DetectionDataset, type GroundTruth, NO_OBJECTS, type Sample } from "../../eval/dataset/types.js";
-import { decodeImage } from "../../image/index.js";
+import { decodeImage, type DecodeOptions } from "../../image/index.js";
 import { readPictureSize } from "../../image/pictureSize.js";
 import { labelPathOf } from "./files.js";
 
 export interface ReadOptions {
+  /** Largest number of pixels of a picture; default 2^26. */
+  readonly maxPixels?: number | undefined;
   readonly onWarning?: ((message: string) => void) | undefined;
   /** Files looked at so far, and in all. */
   readonly onProgress?: ((done: number, total: number) => void) | undefined;
@@ -48,9 +50,15 @@ export async function readYoloDataset(
 }
 
 /** A picture that is read and decoded when it is its turn. */
-export async function sampleOf(path: string, truth: GroundTruth, imageId?: number | string): Promise<Sample> {
-  const { width, height } = await readPictureSize(await readFile(path), path);
-  return { name: path, imageId, width, height, truth, load: async () => decodeImage(await readFile(path), { path }) };
+export async function sampleOf(
+  path: string,
+  truth: GroundTruth,
+  { maxPixels, onWarning }: ReadOptions,
+  imageId?: number | string,
+): Promise<Sample> {
+  const decoding: DecodeOptions = { path, maxPixels, onNote: onWarning };
+  const { width, height } = await readPictureSize(await readFile(path), path, { maxPixels });
+  return { name: path, imageId, width, height, truth, load: async () => decodeImage(await readFile(path), decoding) };
 }
 
 /** Pictures left out that have a warning of their own. */
@@ -77,7 +85,7 @@ class Reader {
     const truth = await this.readTruth(path);
     if (!truth) return;
     try {
-      const sample = await sampleOf(path, truth);
+      const sample = await sampleOf(path, truth, this.options);
       if (Math.min(sample.width, sample.height) < LEAST_SIDE) {
         this.exclude(path, `${path}: ${sample.width}×${sample.height} pixels; sides must have at least ${LEAST_SIDE}`);
       } else this.samples.push(sample);

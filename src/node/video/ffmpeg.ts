@@ -3,6 +3,7 @@
 import { type ChildProcess, type ChildProcessByStdio, type SpawnOptions, spawn } from "node:child_process";
 import type { Readable, Writable } from "node:stream";
 import { VideoError } from "../../errors.js";
+import { withoutSecrets } from "../address.js";
 
 export type Tool = "ffmpeg" | "ffprobe";
 
@@ -14,20 +15,30 @@ export function programOf(tool: Tool): string {
 /** Ctrl-C in a terminal goes to all of its processes; these must outlive it to finish their file. */
 const OPTIONS: SpawnOptions = { detached: process.platform !== "win32", windowsHide: true };
 
+export type ToolEnvironment = Readonly<Record<string, string | undefined>>;
+
 /** Starts the tool with its output piped, and its input where `input` says so. */
 export function startTool(
   tool: Tool,
   args: readonly string[],
   input: true,
+  env?: ToolEnvironment,
 ): ChildProcessByStdio<Writable, null, Readable>;
 export function startTool(
   tool: Tool,
   args: readonly string[],
   input: false,
+  env?: ToolEnvironment,
 ): ChildProcessByStdio<null, Readable, Readable>;
-export function startTool(tool: Tool, args: readonly string[], input: boolean): ChildProcess {
+export function startTool(
+  tool: Tool,
+  args: readonly string[],
+  input: boolean,
+  env: ToolEnvironment = process.env,
+): ChildProcess {
   return spawn(programOf(tool), args, {
     ...OPTIONS,
+    env,
     stdio: input ? ["pipe", "ignore", "pipe"] : ["ignore", "pipe", "pipe"],
   });
 }
@@ -57,11 +68,15 @@ export function askTool(
   tool: Tool,
   args: readonly string[],
   source: string,
-  options: { readonly signal?: AbortSignal | undefined; readonly timeoutMs?: number | undefined } = {},
+  options: {
+    readonly signal?: AbortSignal | undefined;
+    readonly timeoutMs?: number | undefined;
+    readonly env?: ToolEnvironment | undefined;
+  } = {},
 ): Promise<Answer> {
   const { signal, timeoutMs = 30_000 } = options;
   return new Promise((resolve, reject) => {
-    const child = startTool(tool, args, false);
+    const child = startTool(tool, args, false, options.env);
     let [stdout, stderr] = ["", ""];
     const stop = (): void => void child.kill("SIGKILL");
     const timer = setTimeout(() => {
@@ -92,11 +107,11 @@ export function askTool(
 }
 
 /**
- * ffmpeg's complaint in a few words: without the addresses of its parts, and without the file's name, which the message
+ * ffmpeg's complaint in a few words: without passwords, without the addresses of its parts, and without the file's name, which the message
  * around it has.
  */
 export function plainComplaint(line: string): string {
-  return line
+  return withoutSecrets(line)
     .replace(/^(\[[^\]]*\] ?)+/, "")
     .replace(/^(file:|https?:|rtsp:|rtmp:|\/dev\/)\S*: /, "")
     .trim();

@@ -5,7 +5,7 @@ import type { Readable } from "node:stream";
 import { VideoError } from "../../errors.js";
 import { askTool, startError, startTool } from "./ffmpeg.js";
 import type { VideoInput } from "./input.js";
-import type { VideoInfo } from "./probe.js";
+import { decoderLimits, hasLargeFrames, type VideoInfo } from "./probe.js";
 import { ShowInfo } from "./showInfo.js";
 
 /** One upright frame; goes to `model.detect` and `model.stream` as it is. */
@@ -23,6 +23,7 @@ export interface VideoFrame {
 
 export interface FrameSourceOptions {
   readonly stride: number;
+  readonly maxPixels: number;
   readonly onWarning: (text: string) => void;
   readonly signal?: AbortSignal | undefined;
 }
@@ -36,7 +37,8 @@ export class FrameSource {
   private readonly options: FrameSourceOptions;
   private readonly child: ChildProcessByStdio<null, Readable, Readable>;
   private readonly said: ShowInfo;
-  private readonly closed: Promise<number | null>;
+  /** Exit code, or the signal that ended it. */
+  private readonly closed: Promise<number | string | null>;
   private failure: Error | undefined;
   private stopped = false;
   /** The part of a chunk that belongs to the next frame. */
@@ -47,12 +49,14 @@ export class FrameSource {
     this.input = input;
     this.info = info;
     this.options = options;
-    this.child = startTool("ffmpeg", decodeArguments(input, info, options.stride, modernSync), false);
+    this.child = startTool("ffmpeg", decodeArguments(input, info, options, modernSync), false, input.env);
+    // Node throws away what an ended child has left in its pipe, unless somebody listens for `readable` all the time.
+    this.child.stdout.on("readable", () => undefined);
     this.said = new ShowInfo(this.child.stderr);
     this.child.on("error", (error) => {
       this.failure = startError("ffmpeg", input.source, error);
     });
-    this.closed = new Promise((resolve) => this.child.on("close", resolve));
+    this.closed = new Promise((resolve) => this.child.on("close", (code, by) => resolve(code ?? by)));
     options.signal?.addEventListener("abort", this.stop, { once: true });
     if (options.signal?.aborted) this.stop();
   }
@@ -136,7 +140,7 @@ export class FrameSource {
     if (failure) throw failure;
     if (stopped) return;
     this.options.signal?.removeEventListener("abort", this.stop);
-    const { complaints } = this.said;
+    const { complaints, frames: decoded } = await this.said.all();
     const why = complaints.length > 0 ? complaints.join("; ") : `ffmpeg ended with ${code}`;
     const { frames, counted } = this.info;
     const expected = frames === undefined ? undefined : Math.floor(frames / this.options.stride);
@@ -144,12 +148,24 @@ export class FrameSource {
       const few = expected === 0 ? `it has fewer frames than the stride of ${this.options.stride}` : why;
       throw new VideoError(`${source}: gave no frames: ${few}`, { source });
     }
-    const short = counted && expected !== undefined && count < expected && complaints.length > 0;
-    if (code !== 0 || short) {
+    const short = counted && expected !== undefined && count < expected;
+    if (code !== 0 || (short && complaints.length > 0)) {
       const of = expected === undefined ? "" : ` of ${expected}`;
       throw new VideoError(`${source}: is damaged after ${count}${of} frames: ${why}`, { source, frames: count });
     }
+    if (count < decoded) {
+      throw new VideoError(`${source}: only ${count} of the ${decoded} frames that ffmpeg decoded arrived`, { source });
+    }
     if (complaints.length > 0) this.options.onWarning(`${source}: ffmpeg found damage in it: ${why}`);
+    if (short) {
+      // Sound files do so too, where an edit list leaves frames out.
+      this.options.onWarning(`${source}: says it has ${frames} frames; ffmpeg gives ${count}${this.afterStride()}`);
+    }
+  }
+
+  private afterStride(): string {
+    const { stride } = this.options;
+    return stride > 1 ? ` with a stride of ${stride}` : "";
   }
 }
 
@@ -159,13 +175,21 @@ function hasFpsMode(version: string): boolean {
   return !found || Number(found[1]) > 5 || (Number(found[1]) === 5 && Number(found[2]) >= 1);
 }
 
-function decodeArguments(input: VideoInput, info: VideoInfo, stride: number, modernSync: boolean): string[] {
+function decodeArguments(
+  input: VideoInput,
+  info: VideoInfo,
+  { stride, maxPixels }: FrameSourceOptions,
+  modernSync: boolean,
+): string[] {
   // detect.py grabs n frames and takes the last of them.
   const select = stride > 1 ? [`select=not(mod(n+1\\,${stride}))`] : [];
   // ffmpeg turns frames upright by itself. The fixed size keeps the pipe in step where a stream changes its own.
   const filters = [...select, `scale=${info.width}:${info.height}`, "showinfo=checksum=0"];
   return [
     ...["-hide_banner", "-nostdin", "-nostats", "-loglevel", "repeat+level+info"],
+    ...decoderLimits(maxPixels),
+    // Each thread of a decoder has a frame of its own.
+    ...(hasLargeFrames(info) ? ["-threads", "1"] : []),
     ...input.args,
     ...["-map", "0:V:0", "-an", "-sn", "-dn", "-vf", filters.join(",")],
     // Every frame once: none doubled or dropped for an even pace.

@@ -2,20 +2,37 @@
 
 import { extname } from "node:path";
 import { VideoError } from "../../errors.js";
+import { isHttp, shownAddress } from "../address.js";
+import { ffmpegEnvironment } from "../proxy.js";
 
 export interface VideoInput {
   /** As the user wrote it. */
   readonly source: string;
-  /** Comes as it happens and has no end: frames that are not taken in time are dropped. */
-  readonly live: boolean;
+  /** Comes as it happens and has no end: frames that are not taken in time are dropped. Undefined where its server tells. */
+  readonly live: boolean | undefined;
   /** Arguments up to and with `-i`. */
   readonly args: readonly string[];
+  /** Where it is not this process's own: ffmpeg's environment, with the proxy for this address. */
+  readonly env?: Readonly<Record<string, string | undefined>>;
 }
 
 /** By the name's ending; `gif` only where it is animated. */
-export const VIDEO_ENDINGS = "asf avi gif m4v mkv mov mp4 mpeg mpg ts wmv webm".split(" ");
-/** Streams over HTTP: playlists, and cameras that send one JPEG after the other. */
-const STREAM_ENDINGS = ["m3u8", "mpd", "mjpg", "mjpeg"];
+export const VIDEO_ENDINGS = (
+  "3g2 3gp amv asf avi divx dv f4v flv gif h264 h265 hevc ivf m1v m2t m2ts m2v m4v mjpeg mjpg mk3d mkv mov mp4 mpeg mpg mpv " +
+  "mts mxf nut ogm ogv qt rm rmvb ts vob webm wmv wtv y4m"
+).split(" ");
+/** Playlists on the network may name what is on it, never a file of this machine. */
+const NETWORK = [
+  "-protocol_whitelist",
+  "http,https,httpproxy,tls,tcp,udp,rtp,srtp,rtsp,rtsps,rtmp,rtmpt,rtmps,rtmpe,rtmpte,srt,crypto,data",
+];
+/** Formats that hold their pictures themselves. Playlists, manifests and scripts (HLS, DASH, concat, SDP) name other files. */
+const CONTAINERS =
+  "3dostr,4xm,aa,amv,anm,apng,asf,asf_o,av1,avi,avs,avs2,avs3,bethsoftvid,bfi,bink,c93,cavsvideo,cdxl,cine,dhav,dirac,dnxhd," +
+  "dsicin,dv,dxa,ea,flic,flv,frm,gif,gxf,h261,h263,h264,hevc,idcin,iff,ifv,ingenient,ipmovie,ivf,ivr,jpegxl_anim,jv,kux,live_flv," +
+  "lmlm4,lvf,lxf,m4v,matroska,mjpeg,mjpeg_2000,mlv,mm,mov,mp4,mpeg,mpegts,mpegvideo,mpjpeg,mtv,mv,mvi,mxf,mxg,nsv,nut,nuv,obu,ogg," +
+  "pmp,psxstr,pva,r3d,rl2,rm,roq,rpl,sdr2,ser,siff,smjpeg,smk,swf,tiertexseq,thp,tmv,ty,vc1,vc1test,vivo,viv,vmd,vqf,vvc,wc3movie," +
+  "webm,webp_anim,wsvqa,wtv,xmv,yop,yuv4mpegpipe";
 const LIVE_PROTOCOLS = /^(rtsps?|rtmps?|rtp|srt|tcp|udp):\/\//i;
 
 const ending = (path: string): string => extname(path).slice(1).toLowerCase();
@@ -29,11 +46,9 @@ export function isStreamAddress(source: string): boolean {
   return LIVE_PROTOCOLS.test(source);
 }
 
-/** An HTTP address whose name says that it is a video or a stream. */
-export function isVideoUrl(source: string): boolean {
-  if (!/^https?:\/\//i.test(source)) return false;
-  const { pathname } = new URL(source);
-  return hasVideoEnding(pathname) || STREAM_ENDINGS.includes(ending(pathname));
+/** Playlists of streams over HTTP. */
+export function isStreamEnding(path: string): boolean {
+  return ["m3u8", "mpd"].includes(ending(path));
 }
 
 /** `0`, `/dev/video0`, or `video=Name` as Windows names cameras. */
@@ -47,20 +62,20 @@ export function isCamera(source: string): boolean {
  * @throws VideoError for a camera that this system names in another way.
  */
 export function videoInput(address: string, platform: string = process.platform): VideoInput {
-  // What is printed, written and sent on must not carry a camera's password.
-  const source = address.replace(/^(\w+:\/\/[^/@:]*):[^/@]*@/, "$1:***@");
-  if (isStreamAddress(source)) {
+  const source = shownAddress(address);
+  if (isStreamAddress(address)) {
     // Over UDP, packets that get lost leave grey smears.
-    const transport = /^rtsp/i.test(source) ? ["-rtsp_transport", "tcp"] : [];
-    return { source, live: true, args: [...transport, "-i", address] };
+    const transport = /^rtsp/i.test(address) ? ["-rtsp_transport", "tcp"] : [];
+    return { source, live: true, args: [...transport, ...NETWORK, "-i", address] };
   }
-  if (/^https?:\/\//i.test(source)) {
-    const live = !hasVideoEnding(new URL(source).pathname) && !/\.(m3u8|mpd)$/i.test(new URL(source).pathname);
-    return { source, live, args: ["-i", address] };
+  if (isHttp(address)) {
+    if (!URL.canParse(address)) throw new VideoError(`${source}: is no valid URL`, { source });
+    return { source, live: undefined, args: [...NETWORK, "-i", address], env: ffmpegEnvironment(address) };
   }
-  if (isCamera(source)) return { source, live: true, args: cameraArguments(source, platform) };
-  // With `file:` a name is a name, whatever colons and dashes it holds; a playlist in it may not reach the network.
-  return { source, live: false, args: ["-protocol_whitelist", "file,crypto,data", "-i", `file:${source}`] };
+  if (isCamera(address)) return { source, live: true, args: cameraArguments(address, platform) };
+  // With `file:` a name is a name, whatever colons and dashes it holds.
+  const protocols = ["-protocol_whitelist", "file,crypto,data", "-format_whitelist", CONTAINERS];
+  return { source, live: false, args: [...protocols, "-i", `file:${address}`] };
 }
 
 function cameraArguments(source: string, platform: string): string[] {

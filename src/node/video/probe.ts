@@ -1,7 +1,7 @@
 /** What a video is, before its first frame is read: size, frames a second, how many. */
 
 import { VideoError } from "../../errors.js";
-import { checkPictureSize, DEFAULT_MAX_PIXELS } from "../../image/index.js";
+import { checkPictureSize } from "../../image/index.js";
 import { askTool, plainComplaint } from "./ffmpeg.js";
 import { type VideoInput, videoInput } from "./input.js";
 
@@ -18,6 +18,24 @@ export interface VideoInfo {
   readonly counted: boolean;
   /** `h264`, `vp9`, … */
   readonly codec: string;
+  /** Comes as it happens and has no end: a camera, a stream, an address that tells neither size nor duration. */
+  readonly live: boolean;
+}
+
+/** Default for `maxPixels`: 8192 × 4320 pixels a frame, the largest of what cameras call 8K; 101 MiB as RGB. */
+export const MAX_FRAME_PIXELS = 8192 * 4320;
+/** Of frames beyond this, none is decoded ahead and none kept back by decoder or encoder: each takes 27 MiB or more. */
+const LARGE_FRAME_PIXELS = 4096 * 2304;
+
+/** Whether only as many of these frames as must be should be in memory. */
+export function hasLargeFrames({ width, height }: Pick<VideoInfo, "width" | "height">): boolean {
+  return width * height > LARGE_FRAME_PIXELS;
+}
+
+export interface ProbeOptions {
+  readonly signal?: AbortSignal | undefined;
+  /** Videos with more pixels a frame are refused. Default 35,389,440 (8192 × 4320). */
+  readonly maxPixels?: number | undefined;
 }
 
 interface ProbedStream {
@@ -32,30 +50,52 @@ interface ProbedStream {
   readonly side_data_list?: readonly { readonly rotation?: number }[];
 }
 
+interface ProbedFormat {
+  readonly format_name?: string;
+  readonly duration?: string;
+  readonly size?: string;
+}
+
 interface Probed {
   readonly streams?: readonly ProbedStream[];
-  readonly format?: { readonly duration?: string };
+  readonly format?: ProbedFormat;
 }
 
 const ENTRIES =
   "stream=codec_name,width,height,avg_frame_rate,r_frame_rate,nb_frames,duration:stream_tags=rotate:" +
-  "stream_side_data=rotation:format=duration";
+  "stream_side_data=rotation:format=format_name,duration,size";
 
 /**
  * Reads a video's facts with ffprobe.
  * @param source path, address or camera.
  * @throws VideoError: ffmpeg is missing, the file is missing, damaged or no video.
  */
-export async function probeVideo(
-  source: string | VideoInput,
-  options: { readonly signal?: AbortSignal | undefined } = {},
-): Promise<VideoInfo> {
+export async function probeVideo(source: string | VideoInput, options: ProbeOptions = {}): Promise<VideoInfo> {
   const input = typeof source === "string" ? videoInput(source) : source;
-  const args = ["-v", "error", ...input.args, "-select_streams", "V:0", "-show_entries", ENTRIES, "-of", "json"];
-  const { code, stdout, stderr } = await askTool("ffprobe", args, input.source, options);
+  const { signal, maxPixels = MAX_FRAME_PIXELS } = options;
+  const args = [
+    "-v",
+    "error",
+    ...decoderLimits(maxPixels),
+    ...input.args,
+    "-select_streams",
+    "V:0",
+    "-show_entries",
+    ENTRIES,
+    "-of",
+    "json",
+  ];
+  const { code, stdout, stderr } = await askTool("ffprobe", args, input.source, { signal, env: input.env });
   const probed: Probed = stdout.trim() === "" ? {} : JSON.parse(stdout);
   const [stream] = probed.streams ?? [];
   if (code !== 0 || !stream) {
+    if (/Format not on whitelist/.test(stderr)) {
+      throw new VideoError(
+        `${input.source}: is a playlist or in a format that names other files; give the videos themselves`,
+        { source: input.source },
+      );
+    }
+    throwIfTooLarge(input.source, stderr, maxPixels);
     const complaints = stderr
       .split("\n")
       .map(plainComplaint)
@@ -63,21 +103,47 @@ export async function probeVideo(
     const why = code === 0 ? "it has no pictures" : [...new Set(complaints)].join("; ") || `ffprobe ended with ${code}`;
     throw new VideoError(`${input.source}: is no video that ffmpeg can read: ${why}`, { source: input.source });
   }
-  return infoOf(stream, probed.format?.duration, input);
+  if (!stream.width) throwIfTooLarge(input.source, stderr, maxPixels);
+  return infoOf(stream, probed.format ?? {}, input, maxPixels);
 }
 
-function infoOf(stream: ProbedStream, formatDuration: string | undefined, { source, live }: VideoInput): VideoInfo {
+/**
+ * For ffmpeg and ffprobe, before their input: a stream whose frames grow on the way is bounded as well. Decoders count what
+ * they keep around a picture, too.
+ */
+export function decoderLimits(maxPixels: number): string[] {
+  return ["-max_pixels", `${2 * maxPixels + 2 ** 20}`];
+}
+
+/**
+ * A server that sends one JPEG after the other is live. A file over HTTP has a size or a duration, and a playlist that has an
+ * end a duration, whatever size it has itself.
+ */
+function isLive({ format_name: name = "", duration, size }: ProbedFormat): boolean {
+  if (/mpjpeg/.test(name)) return true;
+  const playlist = /hls|dash|rtsp|sdp/.test(name);
+  return !(Number(duration) > 0) && (playlist || !(Number(size) > 0));
+}
+
+function infoOf(
+  stream: ProbedStream,
+  format: ProbedFormat,
+  { source, live: known }: VideoInput,
+  maxPixels: number,
+): VideoInfo {
+  const live = known ?? isLive(format);
   const [width, height] = [stream.width ?? 0, stream.height ?? 0];
   if (width < 1 || height < 1) {
     throw new VideoError(`${source}: says its frames are ${width}×${height} pixels; it is damaged or holds no frames`);
   }
-  checkPictureSize(source, width, height, DEFAULT_MAX_PIXELS);
+  if (width * height > maxPixels) throw tooLarge(source, width, height, maxPixels);
+  checkPictureSize(source, width, height, maxPixels);
   const rotation = stream.side_data_list?.find((data) => data.rotation !== undefined)?.rotation;
   const turned = Math.abs(rotation ?? Number(stream.tags?.rotate ?? 0)) % 180 === 90;
   const rate = [stream.avg_frame_rate, stream.r_frame_rate].find((text) => sensible(fraction(text))) ?? "30/1";
   const fps = fraction(rate);
   const counted = Number(stream.nb_frames);
-  const seconds = Number(stream.duration ?? formatDuration ?? Number.NaN);
+  const seconds = Number(stream.duration ?? format.duration ?? Number.NaN);
   const estimate = seconds > 0 ? Math.max(1, Math.round(seconds * fps)) : undefined;
   return {
     width: turned ? height : width,
@@ -86,8 +152,23 @@ function infoOf(stream: ProbedStream, formatDuration: string | undefined, { sour
     fps,
     frames: live ? undefined : counted > 0 ? counted : estimate,
     counted: counted > 0,
+    live,
     codec: stream.codec_name ?? "unknown",
   };
+}
+
+/** Where the decoder refused the size before ffprobe could tell it. */
+function throwIfTooLarge(source: string, stderr: string, maxPixels: number): void {
+  const [, width, height] = /Picture size (\d+)x(\d+) exceeds/.exec(stderr) ?? [];
+  if (width !== undefined) throw tooLarge(source, Number(width), Number(height), maxPixels);
+}
+
+function tooLarge(source: string, width: number, height: number, maxPixels: number): VideoError {
+  return new VideoError(
+    `${source}: its frames of ${width}×${height} pixels are larger than the ${maxPixels} pixels allowed; ` +
+      "make them smaller (ffmpeg -i … -vf scale=3840:-2 …), or raise `maxPixels` of readVideo",
+    { source, width, height, maxPixels },
+  );
 }
 
 function fraction(text: string | undefined): number {

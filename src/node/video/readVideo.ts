@@ -3,13 +3,15 @@
 import { OptionError } from "../../errors.js";
 import { FrameSource, type VideoFrame } from "./frameSource.js";
 import { type VideoInput, videoInput } from "./input.js";
-import { probeVideo, type VideoInfo } from "./probe.js";
+import { hasLargeFrames, MAX_FRAME_PIXELS, probeVideo, type VideoInfo } from "./probe.js";
 
 export interface ReadVideoOptions {
   /** Take every n-th frame only. Default 1. */
   readonly stride?: number | undefined;
   /** Sentences about damage that was read over. */
   readonly onWarning?: ((text: string) => void) | undefined;
+  /** Videos with more pixels a frame are refused. Default 35,389,440 (8192 × 4320). */
+  readonly maxPixels?: number | undefined;
   /** Ends the frames; the loop over them ends without an error. */
   readonly signal?: AbortSignal | undefined;
 }
@@ -18,7 +20,7 @@ export interface ReadVideoOptions {
  * Reads a video with the system's ffmpeg, which must be installed.
  *
  * Of files every frame comes, no sooner than it is asked for but for one that is decoded ahead: memory stays at a few
- * frames. Of streams and cameras the newest frame comes, and those that were not taken in time are dropped (`frame`
+ * frames, and of frames beyond 4K at one. Of streams and cameras the newest frame comes, and those that were not taken in time are dropped (`frame`
  * counts them).
  * @param source path, address (`http(s)`, `rtsp`, `rtmp`, …), or camera: `0`, `/dev/video0`.
  * @throws VideoError: ffmpeg is missing, the video is missing or damaged (after the frames that could be read).
@@ -36,16 +38,21 @@ export async function* readFrames(
   info: VideoInfo,
   options: ReadVideoOptions = {},
 ): AsyncGenerator<VideoFrame> {
-  const { stride = 1, onWarning = () => undefined, signal } = options;
+  const { stride = 1, onWarning = () => undefined, signal, maxPixels = MAX_FRAME_PIXELS } = options;
   if (!Number.isInteger(stride) || stride < 1) {
     throw new OptionError(`stride must be a whole number of at least 1, got ${stride}`, { stride });
   }
-  const source = await FrameSource.open(input, info, { stride, onWarning, signal });
+  const source = await FrameSource.open(input, info, { stride, onWarning, signal, maxPixels });
   try {
-    yield* input.live ? newest(source) : ahead(source);
+    yield* info.live ? newest(source) : hasLargeFrames(info) ? oneByOne(source) : ahead(source);
   } finally {
     source.stop();
   }
+}
+
+/** Each frame, decoded when it is asked for. */
+async function* oneByOne(source: FrameSource): AsyncGenerator<VideoFrame> {
+  for (let frame = await source.next(); frame; frame = await source.next()) yield frame;
 }
 
 /** Each frame, the next one being decoded meanwhile. */

@@ -9,21 +9,32 @@ const COMPLAINT = /\[(?:error|fatal|panic)\] (.*)$/;
 /** More than this is said again and again. */
 const MOST_COMPLAINTS = 3;
 
+/** What was said in all. */
+export interface SaidInAll {
+  /** The first few complaints that differ. */
+  readonly complaints: readonly string[];
+  /** How many frames were decoded. */
+  readonly frames: number;
+}
+
 export class ShowInfo {
-  /** The first few that differ. */
-  readonly complaints: string[] = [];
+  private readonly complaints: string[] = [];
+  private frames = 0;
   /** Of frames that are not yet asked for, in seconds. */
   private readonly times: number[] = [];
+  private readonly over: Promise<void>;
   private wake: (() => void) | undefined;
   private ended = false;
 
   /** @param stderr of an ffmpeg started with `-loglevel repeat+level+info`. */
   constructor(stderr: Readable) {
-    const lines = createInterface({ input: stderr });
-    lines.on("line", (line) => this.take(line));
-    lines.on("close", () => {
-      this.ended = true;
-      this.wake?.();
+    createInterface({ input: stderr }).on("line", (line) => this.take(line));
+    this.over = new Promise((resolve) => {
+      stderr.once("close", () => {
+        this.ended = true;
+        this.wake?.();
+        resolve();
+      });
     });
   }
 
@@ -38,9 +49,17 @@ export class ShowInfo {
     return Number.isFinite(time) ? time : undefined;
   }
 
+  /** Settles when ffmpeg will say nothing more. */
+  async all(): Promise<SaidInAll> {
+    await this.over;
+    const { complaints, frames } = this;
+    return { complaints, frames };
+  }
+
   private take(line: string): void {
     const frame = FRAME.exec(line);
     if (frame) {
+      this.frames++;
       this.times.push(Number(frame[1]));
       this.wake?.();
       return;

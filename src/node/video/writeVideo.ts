@@ -2,12 +2,15 @@
 
 import type { ChildProcessByStdio } from "node:child_process";
 import { once } from "node:events";
-import { mkdir, rename, rm } from "node:fs/promises";
+import { rename, rm } from "node:fs/promises";
 import { dirname } from "node:path";
 import type { Readable, Writable } from "node:stream";
 import { VideoError } from "../../errors.js";
 import type { RgbImage } from "../../image/index.js";
+import { outputError } from "../systemReason.js";
+import { makeFolder, removeOnExit, temporaryName } from "../writeFile.js";
 import { askTool, plainComplaint, startError, startTool } from "./ffmpeg.js";
+import { hasLargeFrames } from "./probe.js";
 
 export interface VideoWriterOptions {
   readonly width: number;
@@ -35,6 +38,7 @@ export class VideoWriter {
   private readonly child: ChildProcessByStdio<Writable, null, Readable>;
   private readonly closed: Promise<number | null>;
   private readonly size: readonly [width: number, height: number];
+  private readonly keepPart: () => void;
   private failure: VideoError | undefined;
   private complaints = "";
   private done: Promise<void> | undefined;
@@ -54,6 +58,11 @@ export class VideoWriter {
       this.complaints = (this.complaints + text).slice(-2000);
     });
     this.closed = new Promise((resolve) => this.child.on("close", resolve));
+    // A process that ends in the middle, as a second Ctrl-C makes it, leaves neither an encoder nor half a file.
+    const kill = (): void => void this.child.kill("SIGKILL");
+    process.once("exit", kill);
+    void this.closed.then(() => process.off("exit", kill));
+    this.keepPart = removeOnExit(part);
   }
 
   /** @throws VideoError where ffmpeg is missing. */
@@ -67,8 +76,10 @@ export class VideoWriter {
     if (encoder[0] === "mpeg4") {
       options.onWarning?.(`${path}: this ffmpeg has no H.264 encoder; written as MPEG-4, which browsers do not play`);
     }
-    await mkdir(dirname(path), { recursive: true });
-    return new VideoWriter(path, `${path}.${process.pid}.part`, options, encoder);
+    await makeFolder(dirname(path)).catch((error: unknown) => {
+      throw outputError(path, error);
+    });
+    return new VideoWriter(path, temporaryName(path), options, encoder);
   }
 
   /** How many frames were written. */
@@ -102,14 +113,25 @@ export class VideoWriter {
     this.done ??= Promise.resolve();
     this.child.kill("SIGKILL");
     await this.closed;
+    await this.removePart();
+  }
+
+  private async removePart(): Promise<void> {
     await rm(this.part, { force: true });
+    this.keepPart();
   }
 
   private async close(): Promise<void> {
     if (this.count === 0) return this.abort();
     this.child.stdin.end();
     if ((await this.closed) !== 0) throw await this.broken();
-    await rename(this.part, this.path);
+    try {
+      await rename(this.part, this.path);
+      this.keepPart();
+    } catch (error) {
+      await this.removePart();
+      throw outputError(this.path, error);
+    }
   }
 
   /** False where the encoder ended instead. */
@@ -130,7 +152,7 @@ export class VideoWriter {
 
   private async broken(): Promise<VideoError> {
     const code = await this.closed;
-    await rm(this.part, { force: true });
+    await this.removePart();
     if (this.failure) return this.failure;
     const lines = this.complaints
       .split("\n")
@@ -147,13 +169,17 @@ function encodeArguments(
   [name, ...settings]: readonly string[],
 ): string[] {
   // H.264 with 4:2:0 needs even sides. The colours are told to the player, which else guesses by the size.
-  const filters = ["pad=ceil(iw/2)*2:ceil(ih/2)*2", "scale=out_color_matrix=bt709:out_range=tv", "format=yuv420p"];
+  const pad = width % 2 === 1 || height % 2 === 1 ? ["pad=ceil(iw/2)*2:ceil(ih/2)*2"] : [];
+  const filters = [...pad, "scale=out_color_matrix=bt709:out_range=tv", "format=yuv420p"];
   const colours = ["-colorspace", "bt709", "-color_primaries", "bt709", "-color_trc", "bt709", "-color_range", "tv"];
   return [
     ...["-hide_banner", "-loglevel", "error", "-y"],
     ...(live ? ["-use_wallclock_as_timestamps", "1"] : []),
     ...["-f", "rawvideo", "-pix_fmt", "rgb24", "-video_size", `${width}x${height}`, "-framerate", rate, "-i", "pipe:0"],
     ...["-an", "-vf", filters.join(","), "-r", rate, "-c:v", name, ...settings, ...colours],
+    // Encoders keep dozens of frames back, to look ahead and for each of their threads.
+    ...(hasLargeFrames({ width, height }) ? ["-threads", "1"] : []),
+    ...(hasLargeFrames({ width, height }) && name === "libx264" ? ["-tune", "zerolatency"] : []),
     ...["-movflags", "+faststart", "-f", "mp4", `file:${part}`],
   ];
 }

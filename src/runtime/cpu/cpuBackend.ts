@@ -1,14 +1,11 @@
 /** The numeric truth: runs a graph as built, node by node, with each op's float64 reference. */
 
 import { DisposedError, UnsupportedError } from "../../errors.js";
-import { type Graph, lifetimes, liveSetBytes, type Node, opOf, type ValueId } from "../../ops/index.js";
+import { evaluate, type Graph, givenValue, liveSetBytes, type Node, opOf, type ValueId } from "../../ops/index.js";
 import { BYTES_PER_ELEMENT, elementCount, type HostTensor } from "../../tensor/index.js";
 import type { Backend, Executable, MemoryUse, NodeTiming } from "../backend.js";
 import { checkInputs, tapValues } from "../inputs.js";
-
-/** Lets timers and other calls in between the nodes of a long run. */
-const breathe = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 0));
-const BREATHE_AFTER_MS = 50;
+import { checkLiveSet } from "../liveSetLimit.js";
 
 class CpuExecutable implements Executable {
   private readonly graph: Graph;
@@ -21,13 +18,13 @@ class CpuExecutable implements Executable {
 
   async run(inputs: readonly HostTensor[]): Promise<HostTensor[]> {
     const values = await this.execute(inputs, new Set());
-    return this.graph.outputs.map((id) => this.valueOf(values, id));
+    return this.graph.outputs.map((id) => givenValue(this.graph, values, id));
   }
 
   async tap(names: readonly string[], inputs: readonly HostTensor[]): Promise<Map<string, HostTensor>> {
     const ids = tapValues(this.graph, names);
     const values = await this.execute(inputs, new Set(ids));
-    return new Map(names.map((name, i) => [name, this.valueOf(values, ids[i])]));
+    return new Map(names.map((name, i) => [name, givenValue(this.graph, values, ids[i])]));
   }
 
   async profile(inputs: readonly HostTensor[]): Promise<NodeTiming[]> {
@@ -73,34 +70,8 @@ class CpuExecutable implements Executable {
     keep: ReadonlySet<ValueId>,
     onNode?: (node: Node, ms: number) => void,
   ): Promise<Map<ValueId, HostTensor>> {
-    const { graph } = this;
-    checkInputs(graph, inputs);
-    const values = new Map<ValueId, HostTensor>(graph.inputs.map((id, i) => [id, inputs[i]]));
-    const live = lifetimes(graph);
-    let rested = performance.now();
-    for (const [index, node] of graph.nodes.entries()) {
-      const started = performance.now();
-      const operands = node.inputs.map((id) => this.valueOf(values, id));
-      const results = opOf(node).reference(operands, node.attrs);
-      node.outputs.forEach((id, i) => {
-        values.set(id, results[i]);
-      });
-      onNode?.(node, performance.now() - started);
-      for (const id of node.inputs) {
-        if (live.get(id)?.last === index && !keep.has(id)) values.delete(id);
-      }
-      if (performance.now() - rested > BREATHE_AFTER_MS) {
-        await breathe();
-        rested = performance.now();
-      }
-    }
-    return values;
-  }
-
-  private valueOf(values: ReadonlyMap<ValueId, HostTensor>, id: ValueId): HostTensor {
-    const value = values.get(id) ?? this.graph.constants.get(id);
-    if (!value) throw new Error(`internal error: value ${id} (${this.graph.values[id]?.name}) was not computed`);
-    return value;
+    checkInputs(this.graph, inputs);
+    return evaluate(this.graph, inputs, { keep, ...(onNode && { onNode }) });
   }
 }
 
@@ -114,6 +85,7 @@ export function createCpuBackend(): Backend {
       if (dtype !== "float32") {
         throw new UnsupportedError(`cpu: ${dtype} is not supported, the reference computes in float32 only`, { dtype });
       }
+      checkLiveSet(graph, "cpu");
       return new CpuExecutable(graph);
     },
     dispose() {},

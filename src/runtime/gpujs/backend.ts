@@ -3,6 +3,7 @@
 import { DeviceError, UnsupportedError } from "../../errors.js";
 import { type FoldCache, type Graph, optimize } from "../../ops/index.js";
 import type { Backend, CompileOptions, Executable } from "../backend.js";
+import { checkLiveSet } from "../liveSetLimit.js";
 import { GpujsDevice, type GpujsMode } from "./device.js";
 import { GpujsExecutable } from "./executable.js";
 import { type GpuLibrary, loadLibrary } from "./library.js";
@@ -47,6 +48,7 @@ class GpujsBackend implements Backend {
       throw new UnsupportedError(`gpujs: dtype ${dtype} is not supported here; use float32`, { dtype });
     }
     options.signal?.throwIfAborted();
+    checkLiveSet(graph, "gpujs");
     const keepTaps = options.keepTaps ?? false;
     // As outputs, tapped values survive the passes.
     const outputs = keepTaps ? [...new Set([...graph.outputs, ...graph.taps.values()])] : graph.outputs;

@@ -1,5 +1,6 @@
 /** Runs the steps of a graph, in order, one call at a time. */
 
+import { Breather } from "../../breathe.js";
 import { DisposedError } from "../../errors.js";
 import { type Graph, lifetimes, liveSetBytes, opOf, type ValueId } from "../../ops/index.js";
 import { BYTES_PER_ELEMENT, elementCount, type HostTensor } from "../../tensor/index.js";
@@ -11,10 +12,6 @@ import { extentOf, floatsOf } from "./layout.js";
 import { lower } from "./lower.js";
 import type { Step } from "./lowering.js";
 import { Values } from "./values.js";
-
-/** Lets timers and other calls in between the nodes of a long run. */
-const breathe = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 0));
-const BREATHE_AFTER_MS = 50;
 
 export class GpujsExecutable implements Executable {
   private queue: Promise<unknown> = Promise.resolve();
@@ -163,7 +160,7 @@ export class GpujsExecutable implements Executable {
     onNode?: (index: number, ms: number) => void,
   ): Promise<void> {
     const live = lifetimes(this.graph);
-    let rested = performance.now();
+    const breather = new Breather();
     for (const [index, step] of this.steps.entries()) {
       const started = performance.now();
       step.run(values);
@@ -174,10 +171,7 @@ export class GpujsExecutable implements Executable {
       for (const id of this.graph.nodes[index].inputs) {
         if (live.get(id)?.last === index && !keep.has(id)) values.release(id);
       }
-      if (performance.now() - rested > BREATHE_AFTER_MS) {
-        await breathe();
-        rested = performance.now();
-      }
+      await breather.rest();
     }
   }
 }

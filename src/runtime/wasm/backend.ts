@@ -17,10 +17,14 @@ export interface WasmBackendOptions {
    */
   readonly instructions?: "auto" | "relaxed" | "simd" | "scalar";
   /**
-   * Threads to compute with. Default: what the host says it has, eight at most. Hosts without shared memory or workers
-   * (pages that are not cross-origin isolated) compute with one.
+   * Threads to compute with. Default: what the host says it has, eight at most; more than four a core (or 16, where that is
+   * more) are cut to that. Hosts without shared memory or workers (pages that are not cross-origin isolated) compute with one.
    */
   readonly threads?: number;
+  /** Cores of the host. Default: what it says itself, as web browsers do. */
+  readonly cores?: number;
+  /** Told of a number of threads that was cut. */
+  readonly onNote?: ((note: string) => void) | undefined;
   /**
    * Whether the calling thread computes too and blocks meanwhile. Default: where the host allows it, which is
    * everywhere but the main thread of a page. `false` leaves all work to worker threads.
@@ -32,17 +36,25 @@ export interface WasmBackendOptions {
 
 /** Threads beyond which a network of small layers gains little. */
 const MOST_DEFAULT_THREADS = 8;
+/** Every thread takes about 8 MB of the host's memory, whether it has a core to run on or not. */
+const MOST_PER_CORE = 4;
+/** Allowed on any host. */
+const ALWAYS_ALLOWED = 16;
 
-function chooseThreads(wanted: number | undefined): number {
-  if (wanted === undefined)
-    return Math.max(1, Math.min(MOST_DEFAULT_THREADS, globalThis.navigator?.hardwareConcurrency ?? 1));
-  if (Number.isInteger(wanted) && wanted >= 1) return wanted;
-  throw new OptionError(`wasm: threads must be a whole number of at least 1, got ${wanted}`, { threads: wanted });
+function chooseThreads(options: WasmBackendOptions): number {
+  const { threads, cores = globalThis.navigator?.hardwareConcurrency ?? 1, onNote } = options;
+  if (threads === undefined) return Math.max(1, Math.min(MOST_DEFAULT_THREADS, cores));
+  if (!(Number.isInteger(threads) && threads >= 1)) {
+    throw new OptionError(`wasm: threads must be a whole number of at least 1, got ${threads}`, { threads });
+  }
+  const most = Math.max(ALWAYS_ALLOWED, MOST_PER_CORE * cores);
+  if (threads > most) onNote?.(`wasm: ${threads} threads are too many for this host; running with ${most}`);
+  return Math.min(threads, most);
 }
 
 /** A pool where the host allows one, else undefined: then one thread does all. */
 async function openPool(options: WasmBackendOptions): Promise<ThreadPool | undefined> {
-  const threads = chooseThreads(options.threads);
+  const threads = chooseThreads(options);
   const spawn = options.spawn ?? webWorkers();
   if (!spawn || !hasSharedMemory()) return undefined;
   const participates = mayBlock() && (options.blocking ?? true);
@@ -106,7 +118,7 @@ class WasmBackend implements Backend {
   }
 
   private async build(graph: Graph, options: CompileOptions): Promise<WasmExecutable> {
-    if (this.disposed) throw new DeviceError("wasm: the backend was disposed; open it again");
+    this.check();
     const dtype = options.dtype ?? "float32";
     if (dtype !== "float32" && !(dtype === "int8" && this.int8)) {
       throw new UnsupportedError(`wasm: dtype ${dtype} is not supported here; use float32`, { dtype });
@@ -137,7 +149,13 @@ class WasmBackend implements Backend {
       ? await this.pool.load(module, memory, program.addresses.counters)
       : singleThread(await WebAssembly.instantiate(module, { env: { memory } }));
     watch.lap("kernels");
-    await prepareProgram(program, memory, (first, last) => runner.run(first, last));
+    try {
+      await prepareProgram(program, memory, (first, last) => runner.run(first, last));
+      this.check();
+    } catch (error) {
+      runner.dispose();
+      throw error;
+    }
     watch.lap("weights");
     const loaded: Loaded = { program, memory, runner };
     const executable = new WasmExecutable(
@@ -149,6 +167,10 @@ class WasmBackend implements Backend {
     );
     this.executables.add(executable);
     return executable;
+  }
+
+  private check(): void {
+    if (this.disposed) throw new DeviceError("wasm: the backend was disposed; open it again");
   }
 
   dispose(): void {

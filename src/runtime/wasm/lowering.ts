@@ -1,6 +1,6 @@
 /** Turns a graph into steps over symbolic addresses: kernels, arguments, blocks of memory. */
 
-import { UnsupportedError } from "../../errors.js";
+import { LimitError, UnsupportedError } from "../../errors.js";
 import { type CopyField, copy, type Kernel } from "../../kernels/wasm/index.js";
 import type { Graph, Node, ValueId } from "../../ops/index.js";
 import { elementCount, type HostTensor } from "../../tensor/index.js";
@@ -8,6 +8,9 @@ import { type Address, type Block, createBlock } from "./blocks.js";
 import { type ChannelPlan, planChannels } from "./channels.js";
 import { channelCount, type Dense, type Nhwc, physicalChannels, type Segment, sameSegments } from "./layout.js";
 import type { Argument, InputPlace, LoweringOptions, PaddedPlanes, Preparation, Step } from "./steps.js";
+
+/** Far beyond what the largest released network, of 538 operations, takes. */
+const MAX_STEPS = 100_000;
 
 interface Placed {
   nhwc?: Nhwc;
@@ -51,6 +54,9 @@ export class Lowering {
         value.block.first = Math.min(value.block.first, index);
         value.block.last = Math.max(value.block.last, index);
       }
+    }
+    if (this.steps.length >= MAX_STEPS) {
+      throw new LimitError(`wasm: the model needs more than ${MAX_STEPS} kernel calls; it is damaged or hostile`);
     }
     this.steps.push({ kernel, args, tiles, node: this.node });
   }

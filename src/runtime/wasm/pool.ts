@@ -39,6 +39,8 @@ export class ThreadPool {
   private readonly workers: WorkerThread[] = [];
   private readonly pending = new Set<Pending>();
   private readonly started: Promise<boolean>;
+  /** Ends the wait for the workers' answers; its timer would keep a process alive. */
+  private settleStart: (good: boolean) => void = () => undefined;
   private queue: Promise<unknown> = Promise.resolve();
   private nextId = 1;
   private broken: string | undefined;
@@ -53,19 +55,16 @@ export class ThreadPool {
     const wanted = threads - (participates ? 1 : 0);
     this.started = new Promise((resolve) => {
       const timer = setTimeout(() => resolve(false), START_MS);
-      const settle = (good: boolean): void => {
+      this.settleStart = (good) => {
         clearTimeout(timer);
         resolve(good);
       };
       const onMessage = (message: FromWorker): void => {
         if (message.type === "ready") {
-          if (++ready === wanted) settle(true);
+          if (++ready === wanted) this.settleStart(true);
         } else this.finish(message);
       };
-      const onError = (message: string): void => {
-        this.fail(message);
-        settle(false);
-      };
+      const onError = (message: string): void => this.fail(message);
       try {
         for (let i = 0; i < wanted; i++) this.workers.push(spawn({ onMessage, onError }));
         for (const worker of this.workers) worker.post({ type: "hello" });
@@ -140,6 +139,7 @@ export class ThreadPool {
 
   private fail(message: string): void {
     this.broken ??= message;
+    this.settleStart(false);
     for (const { reject } of this.pending) reject(new DeviceError(`wasm: a worker thread failed: ${message}`));
     this.pending.clear();
   }

@@ -54,8 +54,15 @@ export class DevicePlan {
   static async create(plan: Plan, services: Services, watch?: Stopwatch): Promise<DevicePlan> {
     const { device } = services.context;
     device.pushErrorScope("out-of-memory");
-    const made = new DevicePlan(plan, services);
-    const outOfMemory = device.popErrorScope();
+    let made: DevicePlan;
+    let outOfMemory: Promise<GPUError | null>;
+    try {
+      made = new DevicePlan(plan, services);
+    } finally {
+      // Also where a limit is broken: a scope that stays open would swallow the errors of later plans.
+      outOfMemory = device.popErrorScope();
+      outOfMemory.catch(() => undefined);
+    }
     try {
       await made.bind(plan, watch);
       const error = await services.context.guard(outOfMemory);

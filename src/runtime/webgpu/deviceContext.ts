@@ -71,11 +71,19 @@ export class DeviceContext {
             `webgpu: the device was lost (${why.reason}: ${why.message || "no message"}); the next call opens it again`,
             { reason: why.reason },
           );
+      this.unlisten();
       return this.failure;
     });
-    device.addEventListener("uncapturederror", (event) => {
-      this.failure ??= new DeviceError(`webgpu: ${event.error.message}`, { adapter: this.adapterName });
-    });
+    device.addEventListener("uncapturederror", this.onUncaptured);
+  }
+
+  private readonly onUncaptured = (event: GPUUncapturedErrorEvent): void => {
+    this.failure ??= new DeviceError(`webgpu: ${event.error.message}`, { adapter: this.adapterName });
+  };
+
+  /** Dawn keeps listeners alive, and what they refer to: this context, its device, and with it the driver's threads. */
+  private unlisten(): void {
+    this.device.removeEventListener("uncapturederror", this.onUncaptured);
   }
 
   /** @throws DeviceError when there is no adapter or it gives no device. */
@@ -172,6 +180,7 @@ export class DeviceContext {
   dispose(): void {
     if (this.disposed) return;
     this.disposed = true;
+    this.unlisten();
     this.device.destroy();
     // Dawn crashes when its objects are collected before it has reported the loss: a timer holds them until then.
     const hold = setInterval(() => this.keepAlive, 1000);

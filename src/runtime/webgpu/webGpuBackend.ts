@@ -153,9 +153,14 @@ class Implementation implements WebGpuBackend, ExecutableHost {
 
 async function openServices(options: WebGpuOptions): Promise<Services> {
   const context = await DeviceContext.create(options);
-  const tuning = new TuningTable(tuningKey(context));
-  tuning.read(await options.tuningStore?.load(tuning.key));
-  return { context, pipelines: new PipelineCache(context), constants: new ConstantCache(context), tuning };
+  try {
+    const tuning = new TuningTable(tuningKey(context));
+    tuning.read(await options.tuningStore?.load(tuning.key));
+    return { context, pipelines: new PipelineCache(context), constants: new ConstantCache(context), tuning };
+  } catch (error) {
+    context.dispose();
+    throw error;
+  }
 }
 
 /**

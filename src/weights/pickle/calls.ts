@@ -6,6 +6,8 @@
 import type { DType } from "../../tensor/index.js";
 import { type Budget, damaged } from "../budget.js";
 import { stridedTensor, torchDType } from "../storage.js";
+import { describeValue } from "../describe.js";
+import { MAX_DIMENSIONS } from "../limits.js";
 import { latin1Bytes } from "./cursor.js";
 import { numpyFromBuffer, numpyScalar } from "./numpy.js";
 import { GlobalRef, PyObject, StorageRef, typeName, type Value } from "./values.js";
@@ -13,22 +15,36 @@ import { GlobalRef, PyObject, StorageRef, typeName, type Value } from "./values.
 type Handler = (args: readonly Value[], calls: Calls) => Value;
 
 const MAX_ELEMENTS = Number.MAX_SAFE_INTEGER;
+/** Calls of rebuilders that call again: a subclass of a tensor is one level. */
+const MAX_NESTED_CALLS = 16;
+/** Characters of a class name. */
+export const MAX_NAME = 1024;
+/** Characters of a part of a device (`cuda:0`), and of an encoding. */
+const MAX_WORD = 32;
 const PATH_CLASS = /^pathlib(?:\._local)?\.(Pure)?(Posix|Windows)?Path$/;
 
 export class Calls {
+  private depth = 0;
+
   constructor(readonly budget: Budget) {}
 
   /** What `callee(*args)` would give, without calling anything. */
   call(callee: Value, args: readonly Value[]): Value {
     if (!(callee instanceof GlobalRef)) return new PyObject(typeName(callee), args);
     const handler = HANDLERS.get(callee.name);
-    if (handler) return handler(args, this);
+    if (handler) {
+      if (++this.depth > MAX_NESTED_CALLS) damaged(`calls nested more than ${MAX_NESTED_CALLS} deep in its pickle`);
+      const value = handler(args, this);
+      this.depth--;
+      return value;
+    }
     if (PATH_CLASS.test(callee.name)) return this.path(callee.name, args);
     return new PyObject(callee.name, args);
   }
 
   /** A path of any system as text: nothing is resolved. */
   private path(className: string, args: readonly Value[]): Value {
+    this.budget.charge(8 * args.length, "a path of its pickle");
     const parts = args.filter((part) => typeof part === "string");
     this.budget.charge(2 * parts.reduce((sum, part) => sum + part.length + 1, 0), "a path of its pickle");
     const separator = className.includes("Windows") ? "\\" : "/";
@@ -50,9 +66,9 @@ const HANDLERS: ReadonlyMap<string, Handler> = new Map<string, Handler>([
   ["torch._tensor._rebuild_from_type_v2", rebuildFromType],
   ["torch.tensor._rebuild_from_type", rebuildFromType],
   ["torch.Size", sequence],
-  ["torch.device", (args) => args.filter((part) => typeof part !== "object").join(":")],
+  ["torch.device", device],
   ["collections.OrderedDict", dictionary],
-  ["collections.defaultdict", (args, calls) => dictionary(args.slice(1), calls)],
+  ["collections.defaultdict", (args, calls) => dictionary(args.slice(1, 2), calls)],
   ["collections.Counter", dictionary],
   ["collections.deque", sequence],
   ["builtins.dict", dictionary],
@@ -66,7 +82,7 @@ const HANDLERS: ReadonlyMap<string, Handler> = new Map<string, Handler>([
   ["builtins.getattr", attribute],
   ["copyreg._reconstructor", reconstructor],
   ["copyreg.__newobj__", newObject],
-  ["copyreg.__newobj_ex__", (args, calls) => newObject([args[0] ?? null, ...list(args[1] ?? [])], calls)],
+  ["copyreg.__newobj_ex__", ([type, args], calls) => calls.call(type ?? null, list(args ?? []))],
   ["numpy.core.multiarray.scalar", (args) => numpyScalar(args)],
   ["numpy.core.multiarray._reconstruct", () => new PyObject("numpy.ndarray", [])],
   ["numpy.core.numeric._frombuffer", (args) => numpyFromBuffer(args)],
@@ -78,12 +94,14 @@ function list(value: Value): readonly Value[] {
 
 /** A tuple of sizes, strides or an offset: integers from 0 up, exact in a double. */
 function sizes(value: Value): number[] {
-  return list(value).map(size);
+  const values = list(value);
+  if (values.length > MAX_DIMENSIONS) damaged(`a tensor of ${values.length} dimensions`);
+  return values.map(size);
 }
 
 function size(value: Value): number {
   if (typeof value !== "number" || !Number.isInteger(value) || value < 0 || value > MAX_ELEMENTS) {
-    damaged(`a tensor size, stride or offset of ${typeof value === "object" ? typeName(value) : String(value)}`);
+    damaged(`a tensor size, stride or offset of ${describeValue(value)}`);
   }
   return value;
 }
@@ -127,16 +145,20 @@ function rebuildFromType(args: readonly Value[], calls: Calls): Value {
 
 /** A list, tuple or set, copied as Python's constructors do. */
 function sequence(args: readonly Value[], calls: Calls): Value {
-  const items = args.length === 0 ? [] : args[0];
-  if (items instanceof Uint8Array || !Array.isArray(items)) return items instanceof Map ? [...items.keys()] : [];
-  calls.budget.charge(8 * items.length, "a list of its pickle");
-  return [...items];
+  const items = args[0] ?? [];
+  if (!Array.isArray(items) && !(items instanceof Map)) return [];
+  calls.budget.charge(8 * (Array.isArray(items) ? items.length : items.size), "a list of its pickle");
+  return [...(Array.isArray(items) ? items : items.keys())];
 }
 
 /** `()`, `(mapping)` or `(pairs)`. */
 function dictionary(args: readonly Value[], calls: Calls): Value {
   const source = args[0] ?? [];
-  const pairs = source instanceof Map ? [...source] : list(source);
+  if (source instanceof Map) {
+    calls.budget.charge(48 * source.size, "a dictionary of its pickle");
+    return new Map(source);
+  }
+  const pairs = list(source);
   calls.budget.charge(48 * pairs.length, "a dictionary of its pickle");
   const map = new Map<Value, Value>();
   for (const pair of pairs) {
@@ -151,16 +173,27 @@ function encode(args: readonly Value[], calls: Calls): Value {
   const source = args[0] ?? "";
   if (source instanceof Uint8Array) return source;
   if (typeof source !== "string") return new PyObject("builtins.bytes", args);
-  calls.budget.charge(3 * source.length, "bytes of its pickle");
-  const latin = args[1] === undefined || /^(latin|iso-?8859-?1)/i.test(String(args[1]));
+  calls.budget.charge(4 * source.length, "bytes of its pickle");
+  const encoding = args[1] ?? "latin1";
+  const latin = typeof encoding === "string" && /^(latin|iso-?8859-?1)/i.test(encoding.slice(0, MAX_WORD));
   return (latin ? latin1Bytes(source) : undefined) ?? new TextEncoder().encode(source);
 }
 
+/** `("cuda", 0)` → `cuda:0`. */
+function device(args: readonly Value[]): Value {
+  return args
+    .slice(0, 2)
+    .filter((part) => typeof part !== "object")
+    .map((part) => String(part).slice(0, MAX_WORD))
+    .join(":");
+}
+
 /** A method of a class is one more name; an attribute of an object is not looked up. */
-function attribute(args: readonly Value[]): Value {
+function attribute(args: readonly Value[], calls: Calls): Value {
   const [owner, name] = args;
   if (owner instanceof GlobalRef && typeof name === "string") {
-    if (owner.name.length + name.length > 1024) damaged("a class name of more than 1024 characters");
+    if (owner.name.length + name.length > MAX_NAME) damaged(`a class name of more than ${MAX_NAME} characters`);
+    calls.budget.charge(2 * (owner.name.length + name.length), "the names of its pickle");
     return new GlobalRef(`${owner.name}.${name}`);
   }
   return new PyObject("builtins.getattr", args);
@@ -175,7 +208,8 @@ function reconstructor(args: readonly Value[], calls: Calls): Value {
 }
 
 function newObject(args: readonly Value[], calls: Calls): Value {
-  const [type, ...rest] = args;
+  const type = args[0];
   if (type === undefined) damaged("its pickle makes an instance of nothing");
-  return calls.call(type, rest);
+  calls.budget.charge(8 * args.length, "the arguments of its pickle");
+  return calls.call(type, args.slice(1));
 }

@@ -2,6 +2,7 @@
 
 import { contiguousStrides, type DataByDType, type DType, type HostTensor, halfToFloat } from "../../tensor/index.js";
 import { type Budget, damaged } from "../budget.js";
+import { MAX_DIMENSIONS } from "../limits.js";
 import { stridedTensor, typedData } from "../storage.js";
 import { latin1Bytes, smallest } from "./cursor.js";
 import { PyObject, type Value } from "./values.js";
@@ -11,6 +12,11 @@ interface NumpyType {
   readonly code: string;
   readonly bigEndian: boolean;
 }
+
+/** Characters of a type's name: `<f8`, `datetime64[ns]`. */
+const MAX_SPELLING = 32;
+/** Bytes of the widest number. */
+const WIDEST = 8;
 
 const DTYPES: ReadonlyMap<string, DType> = new Map<string, DType>([
   ["f8", "float64"],
@@ -28,7 +34,7 @@ const DTYPES: ReadonlyMap<string, DType> = new Map<string, DType>([
 function numpyType(value: Value): NumpyType | undefined {
   if (!(value instanceof PyObject) || value.className !== "numpy.dtype") return undefined;
   const spelled = value.args[0];
-  if (typeof spelled !== "string") return undefined;
+  if (typeof spelled !== "string" || spelled.length > MAX_SPELLING) return undefined;
   const order = Array.isArray(value.state) ? value.state[1] : undefined;
   return { code: spelled.replace(/^[<>=|]/, ""), bigEndian: order === ">" || spelled.startsWith(">") };
 }
@@ -43,7 +49,8 @@ export function numpyDTypeName(value: Value): string | undefined {
 export function numpyScalar(args: readonly Value[]): Value {
   const type = numpyType(args[0] ?? null);
   const source = args[1] ?? null;
-  const bytes = typeof source === "string" ? latin1Bytes(source) : source;
+  // Not all of a string that a thousand scalars may share.
+  const bytes = typeof source === "string" ? latin1Bytes(source.slice(0, WIDEST)) : source;
   const width = type ? Number(type.code.slice(1)) : 0;
   if (!type || !(bytes instanceof Uint8Array) || bytes.length < width || width === 0) {
     return new PyObject("numpy.scalar", args);
@@ -96,9 +103,11 @@ export function numpyArray(object: PyObject, budget: Budget): HostTensor | undef
   const [, shape, dtypeObject, fortran, raw] = object.state;
   const type = numpyType(dtypeObject);
   const dtype = type && DTYPES.get(type.code);
+  if (!type || !dtype || !Array.isArray(shape)) return undefined;
+  if (shape.length > MAX_DIMENSIONS) damaged(`a numpy array of ${shape.length} dimensions`);
   if (typeof raw === "string") budget.charge(raw.length, "a numpy array");
   const bytes = typeof raw === "string" ? latin1Bytes(raw) : raw;
-  if (!type || !dtype || !(bytes instanceof Uint8Array) || !Array.isArray(shape)) return undefined;
+  if (!(bytes instanceof Uint8Array)) return undefined;
   const size: number[] = [];
   for (const d of shape) {
     if (typeof d !== "number" || !Number.isInteger(d) || d < 0) damaged("a numpy array's shape");

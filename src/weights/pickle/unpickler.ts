@@ -5,7 +5,7 @@
  */
 
 import { type Budget, damaged } from "../budget.js";
-import type { Calls } from "./calls.js";
+import { type Calls, MAX_NAME } from "./calls.js";
 import { Cursor } from "./cursor.js";
 import { byteString, parseFloatText, parseInteger, parseQuoted, parseRawUnicode } from "./text.js";
 import { GlobalRef, PyObject, typeName, type Value } from "./values.js";
@@ -14,7 +14,6 @@ import { GlobalRef, PyObject, typeName, type Value } from "./values.js";
 const STACK_COST = 32;
 const CONTAINER_COST = 224;
 const MEMO_COST = 48;
-const MAX_NAME = 1024;
 
 export class Unpickler {
   private readonly cursor: Cursor;
@@ -182,10 +181,10 @@ export class Unpickler {
       case 0x92: {
         // NEWOBJ_EX: keyword arguments are kept with the others, where only a message could show them.
         const [type, args, keywords] = this.popMany(3);
-        const empty = keywords instanceof Map && keywords.size === 0;
-        return this.pushContainer(
-          this.calls.call(type, empty ? argumentList(args) : [...argumentList(args), keywords]),
-        );
+        const list = argumentList(args);
+        if (keywords instanceof Map && keywords.size === 0) return this.pushContainer(this.calls.call(type, list));
+        this.budget.charge(8 * list.length, "the arguments of its pickle");
+        return this.pushContainer(this.calls.call(type, [...list, keywords]));
       }
       case 0x62: // BUILD
         this.build();
@@ -318,7 +317,7 @@ function argumentList(args: Value): readonly Value[] {
 
 /** Python 2's module names and NumPy 2's private ones, as Python 3 and NumPy 1 spell them. */
 function globalName(module: string, name: string): string {
-  if (module.length + name.length > MAX_NAME) damaged("a class name of more than 1024 characters");
+  if (module.length + name.length > MAX_NAME) damaged(`a class name of more than ${MAX_NAME} characters`);
   if (module === "__builtin__") return `builtins.${name}`;
   if (module === "copy_reg") return `copyreg.${name}`;
   if (module.startsWith("numpy._core")) return `numpy.core${module.slice(11)}.${name}`;

@@ -14,6 +14,9 @@ export interface TensorSource {
   count(prefix: string): number | undefined;
 }
 
+/** Blocks in a row. */
+export const MAX_REPEATS = 1000;
+
 export type Child = readonly [string, ModuleNode];
 
 /** Packages, so that class names read as in a checkpoint; activations and all else are below. */
@@ -138,6 +141,7 @@ export class LayerFactory {
 
   protected repeated(path: string, n: number, make: (path: string) => ModuleNode): ModuleNode {
     const count = this.source.count(path) ?? n;
+    checkCount(count, MAX_REPEATS, "repeats", path);
     return this.node(
       "Sequential",
       {},
@@ -153,6 +157,13 @@ export class LayerFactory {
   }
 }
 
+/** @throws GraphError unless `count` is a whole number from 1 to `most`. */
+export function checkCount(count: number, most: number, what: string, path: string): void {
+  if (Number.isInteger(count) && count >= 1 && count <= most) return;
+  throw new GraphError(`model config: ${path} has ${count} ${what}; 1 to ${most} are read`, { path, count });
+}
+
+/** Of whole numbers. */
 export function greatestCommonDivisor(a: number, b: number): number {
-  return b === 0 ? a : greatestCommonDivisor(b, a % b);
+  return b > 0 ? greatestCommonDivisor(b, a % b) : a;
 }

@@ -1,7 +1,12 @@
 /** YOLOv5's model description (its yaml, as a checkpoint or a metadata string carries it), checked and typed. */
 
 import { GraphError } from "../../errors.js";
+import { cutText, describeValue, scalarNumber } from "../../weights/describe.js";
+import { MAX_LAYERS } from "../graph/bounds.js";
 import { entryOf } from "../mapping.js";
+
+/** Items of a layer's lists, levels of a head, anchors of a level. */
+const MAX_LIST = 64;
 
 /** One line of `backbone` or `head`. */
 export interface LayerConfig {
@@ -27,9 +32,10 @@ export interface ModelConfig {
 }
 
 function numberOf(value: unknown, name: string, fallback?: number): number {
-  if (typeof value === "number" || typeof value === "bigint") return Number(value);
   if ((value === undefined || value === null) && fallback !== undefined) return fallback;
-  throw new GraphError(`model config: ${name} must be a number, got ${String(value)}`, { name });
+  const number = scalarNumber(value);
+  if (number !== undefined && Number.isFinite(number)) return number;
+  throw new GraphError(`model config: ${name} must be a number, got ${describeValue(value)}`, { name });
 }
 
 function parseLayer(line: unknown, index: number): LayerConfig {
@@ -37,12 +43,33 @@ function parseLayer(line: unknown, index: number): LayerConfig {
     throw new GraphError(`model config: layer ${index} must be [from, repeats, module, args]`, { index });
   }
   const [from, repeats, module, args] = line;
+  if (args.length > MAX_LIST || (Array.isArray(from) && from.length > MAX_LIST)) {
+    throw new GraphError(`model config: layer ${index} has a list of more than ${MAX_LIST} items`, { index });
+  }
   return {
     from: (Array.isArray(from) ? from : [from]).map((f) => numberOf(f, `layer ${index} from`)),
     repeats: numberOf(repeats, `layer ${index} repeats`),
-    module: module.split(".").pop() ?? module,
+    module: cutText(module).split(".").pop() ?? module,
     args,
   };
+}
+
+/** Pairs of each level in pixels. */
+export function anchorLevels(levels: readonly unknown[]): number[][] {
+  if (levels.length === 0 || levels.length > MAX_LIST) {
+    throw new GraphError(`model config: anchors of ${levels.length} levels; 1 to ${MAX_LIST} are read`);
+  }
+  return levels.map((level, i) => {
+    if (!Array.isArray(level)) throw new GraphError(`model config: anchors of level ${i} must be a list`);
+    anchorCount(level.length / 2);
+    return level.map((v) => numberOf(v, "anchors"));
+  });
+}
+
+/** How many anchors a level has. @throws GraphError for what no head has. */
+export function anchorCount(count: number): number {
+  if (Number.isInteger(count) && count >= 1 && count <= MAX_LIST) return count;
+  throw new GraphError(`model config: ${count} anchors a level; 1 to ${MAX_LIST} are read`, { count });
 }
 
 /**
@@ -55,6 +82,9 @@ export function parseModelConfig(source: unknown): ModelConfig {
   if (!Array.isArray(backbone) || !Array.isArray(head)) {
     throw new GraphError("model config: needs the lists backbone and head, as in yolov5s.yaml");
   }
+  if (backbone.length + head.length > MAX_LAYERS) {
+    throw new GraphError(`model config: ${backbone.length + head.length} layers, more than ${MAX_LAYERS}`);
+  }
   const anchors = entryOf(source, "anchors");
   const activation = entryOf(source, "activation");
   return {
@@ -62,13 +92,8 @@ export function parseModelConfig(source: unknown): ModelConfig {
     inputChannels: numberOf(entryOf(source, "ch"), "ch", 3),
     depthMultiple: numberOf(entryOf(source, "depth_multiple"), "depth_multiple", 1),
     widthMultiple: numberOf(entryOf(source, "width_multiple"), "width_multiple", 1),
-    anchors: Array.isArray(anchors)
-      ? anchors.map((level, i) => {
-          if (!Array.isArray(level)) throw new GraphError(`model config: anchors of level ${i} must be a list`);
-          return level.map((v) => numberOf(v, "anchors"));
-        })
-      : numberOf(anchors, "anchors", 3),
-    activation: typeof activation === "string" ? activation : undefined,
+    anchors: Array.isArray(anchors) ? anchorLevels(anchors) : anchorCount(numberOf(anchors, "anchors", 3)),
+    activation: typeof activation === "string" ? cutText(activation) : undefined,
     layers: [...backbone, ...head].map(parseLayer),
   };
 }

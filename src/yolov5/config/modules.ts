@@ -27,11 +27,10 @@ export class ModuleFactory extends LayerFactory {
 
   /** Convolutions of several kernels; channel c belongs to the kernel at its place on an even line over them. */
   mixConv2d(path: string, c1: number, c2: number, kernels: readonly number[], s: number): ModuleNode {
-    const owners = Array.from({ length: c2 }, (_, c) =>
-      Math.floor((c * (kernels.length - 1e-6)) / Math.max(c2 - 1, 1)),
-    );
+    const shares = kernels.map(() => 0);
+    for (let c = 0; c < c2; c++) shares[Math.floor((c * (kernels.length - 1e-6)) / Math.max(c2 - 1, 1))]++;
     const convs = kernels.map((k, i): Child => {
-      const share = owners.filter((owner) => owner === i).length;
+      const share = shares[i];
       const groups = greatestCommonDivisor(c1, share);
       const padding = Math.floor(k / 2);
       return [String(i), this.conv2d(`${path}.m.${i}`, c1, share, [k, k], [s, s], [padding, padding], groups)];

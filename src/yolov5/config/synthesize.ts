@@ -2,10 +2,11 @@
 
 import { GraphError, WeightError } from "../../errors.js";
 import { type HostTensor, tensor } from "../../tensor/index.js";
+import { scalarNumber } from "../../weights/describe.js";
 import type { ModuleNode, PlainValue } from "../../weights/types.js";
 import { roundHalfEven } from "../boxes.js";
-import type { TensorSource } from "./layerFactory.js";
-import type { LayerConfig, ModelConfig } from "./modelConfig.js";
+import { checkCount, MAX_REPEATS, type TensorSource } from "./layerFactory.js";
+import { anchorCount, anchorLevels, type LayerConfig, type ModelConfig } from "./modelConfig.js";
 import { type InnerArguments, ModuleFactory } from "./modules.js";
 
 /** Strides of heads whose file does not record them are measured when the graph is built. */
@@ -35,10 +36,12 @@ const SCALED = new Set([
 ]); // biome-ignore format: a table
 /** Blocks that take the repeats as an argument instead of being repeated. */
 const REPEATS_INSIDE = new Set(["BottleneckCSP", "C3", "C3x", "C3TR", "C3Ghost"]);
+/** Beyond every real network, see `docs/hostile-files.md`. */
+const MAX_CHANNELS = 65_536;
 const HEADS = new Set(["Detect", "Segment", "Classify"]);
 
 const kernelsOf = (value: unknown, fallback: readonly number[]): readonly number[] =>
-  Array.isArray(value) ? value.map(Number) : fallback;
+  Array.isArray(value) ? value.map((v) => scalarNumber(v) ?? Number.NaN) : fallback;
 
 /** [channels, shortcut, groups, expansion]; C3SPP has its kernels in the second place. */
 function innerArguments(args: readonly unknown[]): InnerArguments {
@@ -174,8 +177,8 @@ function makeHead(
   const classes = number(args[0], config.classes);
   if (layer.module === "Classify") return { module: factory.classify(path, sources[0], classes), channels: classes };
   const raw = args[1] ?? config.anchors;
-  const pixels = Array.isArray(raw) ? raw.map((level) => (Array.isArray(level) ? level.map(Number) : [])) : undefined;
-  const perLevel = pixels ? pixels[0].length / 2 : number(raw, 3);
+  const pixels = Array.isArray(raw) ? anchorLevels(raw) : undefined;
+  const perLevel = pixels ? pixels[0].length / 2 : anchorCount(number(raw, 3));
   const nm = layer.module === "Segment" ? number(args[2], 32) : 0;
   const protos = layer.module === "Segment" ? makeDivisible(number(args[3], 256) * config.widthMultiple, 8) : 0;
   const outputs = classes + 5 + nm;
@@ -209,7 +212,7 @@ export function synthesizeModule(
     const path = `model.${index}`;
     const sources = layer.from.map((f) => {
       const at = f < 0 ? index + f : f;
-      if (at >= index || at < -1) {
+      if (!Number.isInteger(at) || at >= index || at < -1) {
         throw new GraphError(`model config: ${path} reads layer ${f}, which does not come before it`, {
           path,
           from: f,
@@ -226,9 +229,11 @@ export function synthesizeModule(
       let c2 = number(constant(layer.args[0], config), sources[0]);
       // A head's own channels are not scaled.
       if (c2 !== headChannels) c2 = makeDivisible(c2 * config.widthMultiple, 8);
+      checkCount(c2, MAX_CHANNELS, "channels", path);
       const args = [c2, ...layer.args.slice(1)];
       const scaled =
         layer.repeats > 1 ? Math.max(roundHalfEven(layer.repeats * config.depthMultiple), 1) : layer.repeats;
+      checkCount(scaled, MAX_REPEATS, "repeats", path);
       const inside = REPEATS_INSIDE.has(layer.module);
       if (inside || scaled === 1) {
         plan = { module: makeBlock(factory, layer.module, path, sources[0], args, scaled), channels: c2 };
@@ -243,6 +248,7 @@ export function synthesizeModule(
       plan =
         makePlain(factory, layer, path, sources) ?? makeHead(factory, config, layer, path, sources, options.strides);
     }
+    if (!HEADS.has(layer.module)) checkCount(plan.channels, MAX_CHANNELS, "channels", path);
     channels.push(plan.channels);
     layers.set(String(index), { ...plan.module, attributes: new Map([...plan.module.attributes, ...wiring]) });
   }

@@ -2,8 +2,10 @@
 
 import { GraphError } from "../../errors.js";
 import type { Graph, ValueId } from "../../ops/index.js";
+import { describeValue, scalarNumber } from "../../weights/describe.js";
 import type { ModuleNode, PlainValue } from "../../weights/types.js";
 import { blockOf } from "./catalogue.js";
+import { checkClasses, MAX_LAYERS, MAX_SOURCES } from "./bounds.js";
 import { createContext, createWeightForms, type WeightForms } from "./context.js";
 import { applyDetect, type HeadFacts, headKind, numbersOf } from "./heads.js";
 
@@ -39,13 +41,14 @@ export function layersOf(root: ModuleNode): { layers: readonly ModuleNode[]; pre
 export function sourcesOf(module: ModuleNode, index: number): number[] {
   const raw = module.attributes.get("f");
   const list: readonly PlainValue[] = Array.isArray(raw) ? raw : [raw ?? -1];
+  if (list.length > MAX_SOURCES) throw new GraphError(`model.${index}: reads ${list.length} layers`, { index });
   return list.map((entry) => {
-    const from = typeof entry === "number" || typeof entry === "bigint" ? Number(entry) : Number.NaN;
+    const from = scalarNumber(entry) ?? Number.NaN;
     const source = from < 0 ? index + from : from;
     if (!Number.isInteger(source) || source < -1 || source >= index) {
-      throw new GraphError(`model.${index}: reads layer ${String(entry)}, which does not come before it`, {
+      throw new GraphError(`model.${index}: reads layer ${describeValue(entry)}, which does not come before it`, {
         index,
-        from: entry,
+        from: describeValue(entry),
       });
     }
     return source;
@@ -74,6 +77,9 @@ export function buildGraph(
   const { builder } = context;
   const input = builder.input("images", { shape, dtype: "float32" });
   const { layers, prefix } = layersOf(root);
+  if (layers.length > MAX_LAYERS) {
+    throw new GraphError(`the model has ${layers.length} layers, more than ${MAX_LAYERS}`, { layers: layers.length });
+  }
   const values: ValueId[] = [];
   const facts: LayerFacts[] = [];
   for (const [index, module] of layers.entries()) {
@@ -106,6 +112,7 @@ export function buildGraph(
       outputShape,
     });
   }
+  checkClasses(outputShape[1], `${prefix}.${layers.length - 1}`);
   const head: HeadFacts = {
     kind: "classify",
     classes: outputShape[1],

@@ -3,6 +3,7 @@
 import { GraphError, UnsupportedError, WeightError } from "../../errors.js";
 import { type Activation, type Float32Cache, GraphBuilder, type Pair, type ValueId } from "../../ops/index.js";
 import type { HostTensor } from "../../tensor/index.js";
+import { describeValue, scalarNumber } from "../../weights/describe.js";
 import type { ModuleNode, PlainValue } from "../../weights/types.js";
 
 /** A module applied to values; `path` is PyTorch's (`model.2.cv1`). */
@@ -92,28 +93,26 @@ export function derive(
   return result;
 }
 
-function isNumber(value: PlainValue | undefined): value is number | bigint {
-  return typeof value === "number" || typeof value === "bigint";
-}
-
 /** A number attribute, or the default where the module has none. @throws GraphError for anything else. */
 export function numberAttribute(module: ModuleNode, name: string, fallback: number, path: string): number {
   const value = module.attributes.get(name);
   if (value === undefined || value === null) return fallback;
-  if (!isNumber(value)) throw new GraphError(`${path}.${name} must be a number`, { path, name });
-  return Number(value);
+  const number = scalarNumber(value);
+  if (number === undefined) {
+    throw new GraphError(`${path}.${name} must be a number, got ${describeValue(value)}`, { path, name });
+  }
+  return number;
 }
 
 /** A pair attribute given as one number or two, `fallback` where absent. */
 export function pairAttribute(module: ModuleNode, name: string, fallback: Pair, path: string): Pair {
   const value = module.attributes.get(name);
   if (value === undefined || value === null) return fallback;
-  if (isNumber(value)) return [Number(value), Number(value)];
-  if (Array.isArray(value)) {
-    if (value.length === 1 && isNumber(value[0])) return [Number(value[0]), Number(value[0])];
-    if (value.length === 2 && isNumber(value[0]) && isNumber(value[1])) return [Number(value[0]), Number(value[1])];
-  }
-  throw new GraphError(`${path}.${name} must be one or two numbers, got ${String(value)}`, { path, name });
+  const parts: readonly PlainValue[] = Array.isArray(value) ? value : [value];
+  const first = scalarNumber(parts[0]);
+  const second = parts.length === 1 ? first : scalarNumber(parts[1]);
+  if (first !== undefined && second !== undefined && parts.length <= 2) return [first, second];
+  throw new GraphError(`${path}.${name} must be one or two numbers, got ${describeValue(value)}`, { path, name });
 }
 
 export function booleanAttribute(module: ModuleNode, name: string, fallback: boolean): boolean {

@@ -3,7 +3,9 @@
 import { GraphError, WeightError } from "../../errors.js";
 import type { ValueId } from "../../ops/index.js";
 import { type HostTensor, toFloat32 } from "../../tensor/index.js";
+import { scalarNumber } from "../../weights/describe.js";
 import type { ModuleNode, PlainValue } from "../../weights/types.js";
+import { checkAnchors, checkClasses, checkStrides, MAX_FACTS } from "./bounds.js";
 import { applyChild, type BuildContext, child, numberAttribute } from "./context.js";
 
 export type HeadKind = "detect" | "segment" | "classify";
@@ -28,12 +30,12 @@ function isTensor(value: PlainValue | undefined): value is HostTensor {
   return typeof value === "object" && value !== null && "dtype" in value && "data" in value;
 }
 
-/** Numbers of a tensor or a list, undefined for anything else. */
+/** Numbers of a short tensor or list, undefined for anything else. */
 export function numbersOf(value: PlainValue | undefined): number[] | undefined {
-  if (isTensor(value)) return Array.from(toFloat32(value).data);
-  if (Array.isArray(value) && value.every((v) => typeof v === "number" || typeof v === "bigint"))
-    return value.map(Number);
-  return undefined;
+  if (isTensor(value)) return value.data.length <= MAX_FACTS ? Array.from(toFloat32(value).data) : undefined;
+  if (!Array.isArray(value) || value.length > MAX_FACTS) return undefined;
+  const numbers = value.map(scalarNumber).filter((v) => v !== undefined);
+  return numbers.length === value.length ? numbers : undefined;
 }
 
 export interface HeadFacts {
@@ -57,8 +59,10 @@ export function detectFacts(module: ModuleNode, path: string, strides: readonly 
   const buffer = tensorOf(module, "anchors");
   if (!buffer) throw new WeightError(`${path} has no anchors`, { path });
   const levels = [...child(module, "m", path).children.values()];
-  const cells = toFloat32(buffer);
   const nl = levels.length;
+  checkAnchors(buffer.data.length, nl, path);
+  checkStrides(strides, path);
+  const cells = toFloat32(buffer);
   if (strides.length !== nl || cells.data.length % (2 * nl) !== 0) {
     throw new GraphError(`${path}: ${nl} levels, ${strides.length} strides and anchors [${buffer.shape}] do not fit`, {
       path,
@@ -73,11 +77,15 @@ export function detectFacts(module: ModuleNode, path: string, strides: readonly 
   const outputs = convWeight.shape[0] / (perLevel / 2);
   const maskCoefficients = module.children.has("proto") ? numberAttribute(module, "nm", 32, path) : 0;
   const classes = outputs - 5 - maskCoefficients;
+  if (!Number.isInteger(maskCoefficients) || maskCoefficients < 0) {
+    throw new GraphError(`${path}.nm must be a whole number from 0, got ${maskCoefficients}`, { path });
+  }
   if (!Number.isInteger(outputs) || classes < 1) {
     throw new GraphError(`${path}: ${convWeight.shape[0]} channels are not ${perLevel / 2} anchors × (5 + classes)`, {
       path,
     });
   }
+  checkClasses(classes, path);
   const kind = module.children.has("proto") ? "segment" : "detect";
   return { kind, classes, strides, anchors, outputs, maskCoefficients };
 }

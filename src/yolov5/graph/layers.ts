@@ -3,7 +3,8 @@
 import { GraphError, UnsupportedError } from "../../errors.js";
 import { IDENTITY, type Pair, type ValueId } from "../../ops/index.js";
 import { elementCount, type HostTensor, reshape, tensor, toFloat32 } from "../../tensor/index.js";
-import type { ModuleNode } from "../../weights/types.js";
+import { describeValue, scalarNumber } from "../../weights/describe.js";
+import type { ModuleNode, PlainValue } from "../../weights/types.js";
 import { quantizedWeight } from "../quantized.js";
 import {
   type Block,
@@ -25,7 +26,7 @@ export function constantOf(context: BuildContext, module: ModuleNode, name: stri
 function checkPaddingMode(module: ModuleNode, path: string): void {
   const mode = module.attributes.get("padding_mode");
   if (mode !== undefined && mode !== null && mode !== "zeros") {
-    throw new UnsupportedError(`${path}: padding_mode ${String(mode)} is not supported, only zeros`, { path });
+    throw new UnsupportedError(`${path}: padding_mode ${describeValue(mode)} is not supported, only zeros`, { path });
   }
 }
 
@@ -163,9 +164,11 @@ export const maxPool2d: Block = (context, module, path, inputs) => {
 
 export const zeroPad2d: Block = (context, module, path, inputs) => {
   const value = module.attributes.get("padding") ?? 0;
-  const padding = (Array.isArray(value) ? value : [value, value, value, value]).map(Number);
-  if (padding.length !== 4) throw new GraphError(`${path}.padding must be four numbers`, { path });
-  const [left, right, top, bottom] = padding;
+  const sides: readonly PlainValue[] = Array.isArray(value) ? value : [value, value, value, value];
+  const [left, right, top, bottom] = sides.slice(0, 4).map(scalarNumber);
+  if (sides.length !== 4 || left === undefined || right === undefined || top === undefined || bottom === undefined) {
+    throw new GraphError(`${path}.padding must be four numbers, got ${describeValue(value)}`, { path });
+  }
   return context.builder.add("pad2d", path, [only(inputs, path)], { padding: [left, right, top, bottom], value: 0 });
 };
 
@@ -173,7 +176,9 @@ export const upsample: Block = (context, module, path, inputs) => {
   const x = only(inputs, path);
   const mode = module.attributes.get("mode") ?? "nearest";
   if (mode !== "nearest") {
-    throw new UnsupportedError(`${path}: upsampling mode ${String(mode)} is not supported, only nearest`, { path });
+    throw new UnsupportedError(`${path}: upsampling mode ${describeValue(mode)} is not supported, only nearest`, {
+      path,
+    });
   }
   const [, , h, w] = context.builder.shape(x);
   const size = module.attributes.get("size");

@@ -20,6 +20,9 @@ function choose(values: readonly number[], index: string): string {
   );
 }
 
+/** σ(t) in float32: gpu.js's CPU modes compute in doubles, where scores that are equal in PyTorch would differ. */
+const SIGMOID = "Math.fround(1 / Math.fround(1 + Math.fround(Math.exp(-t))))";
+
 /** Output [outputs, H·W, N·anchors], one float a thread. */
 export function detectSource({ dialect, width, anchors, stride, outputs, maskCoefficients }: DetectLevel): string {
   const count = anchors.length / 2;
@@ -32,8 +35,8 @@ export function detectSource({ dialect, width, anchors, stride, outputs, maskCoe
   const row = Math.floor((this.thread.y + 0.5) / ${width}); const column = this.thread.y - row * ${width};
   const ch = anchor * ${outputs} + k;
   ${loadChannel(dialect, "t", "x", { base: `image * ${Math.ceil((count * outputs) / 4)}`, channel: "ch", y: "row", x: "column" })}
-  const s = 1 / (1 + Math.exp(-t)); const d = s * 2; const q = d * d;
-  const xy = (d + (k < 0.5 ? column : row) - 0.5) * ${literal(stride)};
+  const s = ${SIGMOID}; const d = s * 2; const q = d * d;
+  const xy = (d + ((k < 0.5 ? column : row) - 0.5)) * ${literal(stride)};
   const wh = q * (k < 2.5 ? ${choose(even, "anchor")} : ${choose(odd, "anchor")});
   return (k < 1.5 ? xy : (k < 3.5 ? wh : (k < ${plain - 0.5} ? s : t)));
 }`;

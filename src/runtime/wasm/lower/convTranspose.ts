@@ -42,11 +42,13 @@ export function lowerConvTranspose(lowering: Lowering, node: NodeOf<"convTranspo
             kept.push({ tap: ky * kw + kx, at: [dy / stride[0], dx / stride[1]] });
           }
         }
-        // No tap reaches this phase: one that always falls outside, so that bias and activation are still written.
-        if (kept.length === 0) kept.push({ tap: 0, at: [-(2 ** 20), -(2 ** 20)] });
+        // No tap reaches this phase: one without weights that always falls outside, so that bias and activation are
+        // still written.
+        const empty = kept.length === 0;
+        if (empty) kept.push({ tap: 0, at: [-(2 ** 20), -(2 ** 20)] });
         emitConv(lowering, {
           input,
-          depth: Math.ceil(width / 4) * 4,
+          depth: empty ? 4 : Math.ceil(width / 4) * 4,
           inputOffset: first * inPerGroup * 4,
           output,
           outputOffset: first * outPerGroup * 4,
@@ -55,7 +57,8 @@ export function lowerConvTranspose(lowering: Lowering, node: NodeOf<"convTranspo
           stride: [1, 1],
           activation: attrs.activation,
           weights: dense,
-          weight: (tap, float) => (float < width ? [float * kh * kw + kept[tap].tap, width * kh * kw] : undefined),
+          weight: (tap, float) =>
+            !empty && float < width ? [float * kh * kw + kept[tap].tap, width * kh * kw] : undefined,
           bias,
           biasFrom: first * outPerGroup,
           phase: {

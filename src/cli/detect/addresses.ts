@@ -1,0 +1,82 @@
+/** Which addresses are pictures and which are videos: by the ending, else by what the server says and sends. */
+
+import { isHttp, shownAddress } from "../../node/address.js";
+import { isVideoType } from "../../node/downloadPicture.js";
+import { openRequest } from "../../node/request.js";
+import { hasVideoMagic } from "../../node/video/fileKind.js";
+import { hasVideoEnding, isStreamEnding } from "../../node/video/input.js";
+import type { SourceItem } from "./sourceItem.js";
+
+/** Endings of pictures: their servers are asked for nothing before they are read, and then may still say otherwise. */
+const PICTURE_ENDING = /\.(avif|bmp|dng|gif|jfif|jpe?g|mpo|p[bgnp]m|png|tiff?|webp)$/i;
+/** The first part of an answer of many pictures, from a server that does not say so. */
+const MJPEG = /^\s*--.*\r\n(.+\r\n)*content-type: *image\//i;
+const PATIENCE_MS = 10_000;
+/** So much of an answer tells what it is. */
+const HEAD_BYTES = 512;
+
+/** An address with its password apart from what is shown. */
+function itemOf(address: string, video: boolean): SourceItem {
+  const source = shownAddress(address);
+  return { source, ...(source === address ? {} : { address }), ...(video ? { video } : {}) };
+}
+
+/** `rtsp://…` and the like. */
+export function streamItem(address: string): SourceItem {
+  return itemOf(address, true);
+}
+
+/** `http://…`: one request where the ending says nothing. */
+export async function httpItem(address: string, signal: AbortSignal | undefined): Promise<SourceItem> {
+  const source = shownAddress(address);
+  if (!URL.canParse(address)) return { source, error: `${source}: is no valid URL` };
+  const { hostname, pathname } = new URL(address);
+  if (/(^|\.)(youtube\.com|youtu\.be)$/.test(hostname)) {
+    return { source, error: `${source}: is a page with a video; download it (yt-dlp does) and give the file` };
+  }
+  if (PICTURE_ENDING.test(pathname)) return itemOf(address, false);
+  const video = hasVideoEnding(pathname) || isStreamEnding(pathname) || (await sendsVideo(address, signal));
+  return itemOf(address, video);
+}
+
+/** An address of a kind that nobody here reads; undefined for what is none. */
+export function unreadAddress(source: string): SourceItem | undefined {
+  if (isHttp(source) || !/^[a-z][a-z\d+.-]+:\/\//i.test(source)) return undefined;
+  const shown = shownAddress(source);
+  return {
+    source: shown,
+    error: `${shown}: addresses of this kind are not read; give http, https, rtsp, rtmp, udp, tcp, srt or a file`,
+  };
+}
+
+/** Whether a server sends a video or one JPEG after the other. */
+async function sendsVideo(address: string, signal: AbortSignal | undefined): Promise<boolean> {
+  const patience = AbortSignal.timeout(PATIENCE_MS);
+  try {
+    const { answer, close } = await openRequest(address, signal ? AbortSignal.any([signal, patience]) : patience);
+    try {
+      const type = answer.headers.get("content-type") ?? "";
+      if (!answer.ok || /^image\//i.test(type)) return false;
+      if (isVideoType(type)) return true;
+      const head = await headOf(answer.body);
+      return hasVideoMagic(head) || MJPEG.test(Buffer.from(head).toString("latin1"));
+    } finally {
+      await close();
+    }
+  } catch {
+    // Whoever reads it says what is wrong.
+    return false;
+  }
+}
+
+async function headOf(body: ReadableStream<Uint8Array> | null): Promise<Uint8Array> {
+  const reader = body?.getReader();
+  let head = new Uint8Array(0);
+  while (reader && head.length < HEAD_BYTES) {
+    const { done, value } = await reader.read();
+    if (done) break;
+    head = Uint8Array.from(Buffer.concat([head, value.subarray(0, HEAD_BYTES)]));
+  }
+  reader?.releaseLock();
+  return head;
+}

@@ -1,0 +1,108 @@
+/** What a detect run found and what failed: the JSON, the lines of NDJSON, and the words at its end. */
+
+import { join } from "node:path";
+import type { Result } from "../../yolov5/model.js";
+import { errorLine } from "../errors.js";
+import { type CliModel, modelJson } from "../loadModel.js";
+import type { Output } from "../output.js";
+import type { Saver } from "./save.js";
+import { SpeedMeter, Summary } from "./summary.js";
+import type { VideoReport } from "./video.js";
+
+export class Collected {
+  private readonly output: Output;
+  private readonly speed = new SpeedMeter();
+  private readonly summary = new Summary();
+  private readonly images: unknown[] = [];
+  private readonly videos: VideoReport[] = [];
+  private count = 0;
+  private failures = 0;
+  private linesBroken = false;
+
+  constructor(output: Output) {
+    this.output = output;
+  }
+
+  /** Pictures and frames with a result. */
+  get done(): number {
+    return this.count;
+  }
+
+  /** Whether anything went wrong on the way. */
+  get failed(): boolean {
+    return this.failures > 0 || this.linesBroken;
+  }
+
+  /**
+   * Counts a result and keeps what the table and the JSON need of it.
+   * @param error what of it could not be written.
+   */
+  async take(result: Result, error?: string): Promise<void> {
+    const { output } = this;
+    this.count++;
+    this.speed.add(result);
+    this.summary.add(result);
+    if (error !== undefined) {
+      this.failures++;
+      output.fail(error);
+    }
+    // Masks are computed by toJSON, so only where somebody reads them.
+    if (!output.wantsJson && !output.wantsNdjson) return;
+    const entry = { ...result.toJSON(), ...(error === undefined ? {} : { error }) };
+    if (output.wantsJson) this.images.push(entry);
+    await this.writeLine(entry);
+  }
+
+  takeVideo(report: VideoReport): void {
+    this.videos.push(report);
+  }
+
+  /** A source that gave nothing, or not all. */
+  async fail(source: string, message: string): Promise<void> {
+    this.failures++;
+    this.output.fail(message);
+    const entry = { source, error: message };
+    this.images.push(entry);
+    await this.writeLine(entry);
+  }
+
+  json(model: CliModel, { savedTo }: Saver) {
+    const { images, videos } = this;
+    return {
+      model: modelJson(model),
+      backend: model.device,
+      images,
+      ...(videos.length === 0 ? {} : { videos }),
+      ...(savedTo === undefined ? {} : { savedTo }),
+    };
+  }
+
+  /** Speed, where the files are, and what failed. */
+  async report(saver: Saver, sources: number, imgsz: readonly [number, number], labels: boolean): Promise<void> {
+    const { output, failures } = this;
+    if (this.count > 0) output.line(this.speed.line(imgsz));
+    if (saver.savedTo !== undefined) {
+      output.line(`Results saved to ${saver.savedTo}`);
+      if (labels) output.line(`${await saver.labelCount()} labels saved to ${join(saver.savedTo, "labels")}`);
+    }
+    if (failures > 0 && sources > 1) output.line(`${failures} of ${sources} sources failed`);
+  }
+
+  /** The table of what was found. */
+  table(): void {
+    const lines = this.summary.lines();
+    if (lines.length > 0) this.output.line();
+    for (const line of lines) this.output.line(line);
+  }
+
+  /** A line that cannot be written is told once; the results go on elsewhere. */
+  private async writeLine(value: unknown): Promise<void> {
+    if (!this.output.wantsNdjson || this.linesBroken) return;
+    try {
+      await this.output.writeNdjson(value);
+    } catch (error) {
+      this.linesBroken = true;
+      this.output.fail(errorLine(error));
+    }
+  }
+}

@@ -1,0 +1,29 @@
+/** The part of a picture that one box shows. */
+
+import type { RgbImage } from "../../image/index.js";
+import { roundHalfEven } from "../../yolov5/boxes.js";
+import type { Detection } from "../../yolov5/results.js";
+
+/** detect.py's crops: the box × 1.02 + 10 pixels. */
+const CROP_GAIN = 1.02;
+const CROP_PAD = 10;
+
+/** The part of the picture around a box: its rounded corners, scaled by 1.02, 10 pixels more, cut to whole pixels. */
+export function cropOf(image: RgbImage, detection: Detection): RgbImage | undefined {
+  const [x1, y1, x2, y2] = [detection.xmin, detection.ymin, detection.xmax, detection.ymax].map(roundHalfEven);
+  const halfWidth = ((x2 - x1) * CROP_GAIN + CROP_PAD) / 2;
+  const halfHeight = ((y2 - y1) * CROP_GAIN + CROP_PAD) / 2;
+  const clip = (value: number, size: number): number => Math.min(Math.max(Math.trunc(value), 0), size);
+  const left = clip((x1 + x2) / 2 - halfWidth, image.width);
+  const right = clip((x1 + x2) / 2 + halfWidth, image.width);
+  const top = clip((y1 + y2) / 2 - halfHeight, image.height);
+  const bottom = clip((y1 + y2) / 2 + halfHeight, image.height);
+  const [width, height] = [right - left, bottom - top];
+  if (width < 1 || height < 1) return undefined;
+  const data = new Uint8Array(width * height * 3);
+  for (let y = 0; y < height; y++) {
+    const from = ((top + y) * image.width + left) * 3;
+    data.set(image.data.subarray(from, from + width * 3), y * width * 3);
+  }
+  return { width, height, data };
+}

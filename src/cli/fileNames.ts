@@ -1,0 +1,60 @@
+/** File names made of what strangers wrote: classes, addresses, sources. Cut in bytes, as file systems count. */
+
+import { basename, extname } from "node:path";
+
+/** The longest name that common file systems take. */
+export const NAME_BYTES = 255;
+/** Longer endings are parts of the name. */
+const ENDING_BYTES = 16;
+/** Names that Windows keeps for devices, with any ending. */
+const DEVICES = /^(con|prn|aux|nul|com\d|lpt\d)(\.|$)/i;
+
+/** The longest start of a text with at most so many bytes of UTF-8; no character is cut. */
+export function cutToBytes(text: string, most: number): string {
+  let [size, end] = [0, 0];
+  // A character has at least as many bytes as code units: what lies beyond cannot fit, however long the text is.
+  for (const character of text.slice(0, most)) {
+    size += Buffer.byteLength(character);
+    if (size > most) break;
+    end += character.length;
+  }
+  return text.slice(0, end);
+}
+
+/** No separators, no way up, nothing that a file system forbids or hides, and not too long. */
+export function safeName(name: string, fallback: string): string {
+  // No regular expression with a repetition at its end: those take quadratic time on long runs of blanks.
+  let start = 0;
+  while (start < name.length && isMargin(name[start])) start++;
+  const safe = name
+    .slice(start, start + NAME_BYTES)
+    .replace(/[\p{Cc}\u202a-\u202e\u2066-\u2069/\\:*?"<>|]/gu, "_")
+    .replace(DEVICES, "_$&");
+  const cut = cutToBytes(safe, NAME_BYTES);
+  let end = cut.length;
+  while (end > 0 && isMargin(cut[end - 1])) end--;
+  return end === 0 ? fallback : cut.slice(0, end);
+}
+
+const isMargin = (character: string): boolean => character === "." || /\s/.test(character);
+
+/** The last part of a path or of a URL's path, fit for a file name. */
+export function fileNameOf(source: string): string {
+  if (!/^https?:\/\//i.test(source)) return basename(source);
+  const last = basename(new URL(source).pathname);
+  let name = last;
+  try {
+    name = decodeURIComponent(last);
+  } catch {
+    // A lone % is no escape: the name stays as it is.
+  }
+  const { stem, ending } = splitName(name);
+  return safeName(cutToBytes(stem, NAME_BYTES - ENDING_BYTES) + ending, "picture");
+}
+
+/** `clip.tar.mp4` → `clip.tar` and `.mp4`. */
+export function splitName(name: string): { readonly stem: string; readonly ending: string } {
+  const own = extname(name);
+  const ending = Buffer.byteLength(own) > ENDING_BYTES ? "" : own;
+  return { stem: name.slice(0, name.length - ending.length), ending };
+}

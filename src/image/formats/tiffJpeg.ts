@@ -1,0 +1,64 @@
+/** JPEG strips and tiles of a TIFF: streams without tables, which lie in a tag. Source: TIFF technical note 2. */
+
+import { ImageError } from "../../errors.js";
+import type { ColorModel } from "../jpeg/color.js";
+import { JpegDamage } from "../jpeg/frame.js";
+import { readJpegHeader } from "../jpeg/header.js";
+import { decodePlain } from "../jpeg/plainDecoder.js";
+import type { DecodeBudget } from "../limits.js";
+import { PHOTOMETRIC } from "./tiffColor.js";
+import type { ChunkRows } from "./tiffSamples.js";
+
+/** What the TIFF says the components are, whatever the stream says; inks are stored as they are. */
+const MODELS: Readonly<Record<number, ColorModel>> = {
+  [PHOTOMETRIC.whiteIsZero]: "grey",
+  [PHOTOMETRIC.blackIsZero]: "grey",
+  [PHOTOMETRIC.rgb]: "rgb",
+  [PHOTOMETRIC.cmyk]: "inks",
+  [PHOTOMETRIC.ycbcr]: "ycc",
+};
+
+/** The stream with the tables before it, both without the markers between them. */
+function withTables(stream: Uint8Array, tables: Uint8Array): Uint8Array {
+  if (tables.length < 4) return stream;
+  const joined = new Uint8Array(tables.length - 2 + stream.length - 2);
+  joined.set(tables.subarray(0, -2));
+  joined.set(stream.subarray(2), tables.length - 2);
+  return joined;
+}
+
+/** What of a chunk lies within the picture, and the chunk's own size. */
+export interface ChunkPlace {
+  readonly rows: number;
+  readonly columns: number;
+  readonly room: { readonly width: number; readonly height: number };
+}
+
+/** @throws ImageError for streams that do not decode, and for pictures smaller than their place or larger than a chunk. */
+export function unpackJpegChunk(
+  stream: Uint8Array,
+  tables: Uint8Array,
+  photometric: number,
+  { rows, columns, room }: ChunkPlace,
+  budget: DecodeBudget,
+): ChunkRows {
+  const { what } = budget;
+  const model = MODELS[photometric];
+  if (!model)
+    throw new ImageError(`${what}: is a TIFF of an unusual kind (JPEG, photometric ${photometric}); convert it`);
+  const joined = withTables(stream, tables);
+  const header = readJpegHeader(joined);
+  const fits = header && header.width >= columns && header.height >= rows;
+  if (!fits || header.width > room.width || header.height > room.height) {
+    const size = header ? `${header.width}×${header.height}` : "without a size";
+    throw new ImageError(`${what}: damaged TIFF: a JPEG in it is ${size}, in the place of ${columns}×${rows}`, {});
+  }
+  try {
+    const { width, data } = decodePlain(joined, budget, model);
+    if (photometric === PHOTOMETRIC.whiteIsZero) for (let i = 0; i < data.length; i++) data[i] = 255 - data[i];
+    return { rows, rgb: true, row: (y) => data.subarray(y * width * 3, (y * width + columns) * 3) };
+  } catch (cause) {
+    if (!(cause instanceof JpegDamage)) throw cause;
+    throw new ImageError(`${what}: damaged TIFF: the JPEG in it: ${cause.message}`, {}, { cause });
+  }
+}

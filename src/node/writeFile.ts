@@ -1,0 +1,209 @@
+/**
+ * Files written whole or not at all: beside the target under a short name, then renamed, so that no reader ever sees half a
+ * file. What is no regular file (a FIFO, a device) is written in place and never replaced; of a link, what it names.
+ */
+
+import { randomUUID } from "node:crypto";
+import { close, constants, open, rmSync, write } from "node:fs";
+import { chmod, lstat, mkdir, readlink, realpath, rename, rm, writeFile } from "node:fs/promises";
+import { dirname, join, resolve } from "node:path";
+import { setTimeout } from "node:timers/promises";
+import { promisify } from "node:util";
+import { outputError } from "./systemReason.js";
+
+/** What a path leads to when it is written. */
+export interface WriteTarget {
+  /** With links followed. */
+  readonly path: string;
+  /** A regular file, one to be made, or neither: a FIFO, a device. */
+  readonly kind: "file" | "new" | "stream";
+  /** Permissions of a regular file. */
+  readonly mode?: number;
+}
+
+/** How long a FIFO waits for its reader. */
+const READER_MS = 10_000;
+const MOST_LINKS = 40;
+
+/**
+ * Writes a file, with the folders that it needs; one that is there already keeps its permissions.
+ * @throws OutputError: which file, why, what to do.
+ */
+export async function writeAtomically(path: string, bytes: Uint8Array): Promise<void> {
+  try {
+    await makeFolder(dirname(path));
+    const target = await writeTarget(path);
+    if (target.kind === "stream") await append(target, bytes);
+    else await replace(target, bytes);
+  } catch (error) {
+    throw outputError(path, error);
+  }
+}
+
+/**
+ * A file that grows as its lines come: empty at first, links followed, streams left as they are.
+ * @throws OutputError.
+ */
+export async function openForLines(path: string): Promise<LineWriter> {
+  try {
+    await makeFolder(dirname(path));
+    const target = await writeTarget(path);
+    return new LineWriter(path, target.kind === "stream" ? await openStream(target) : await openFile(target));
+  } catch (error) {
+    throw outputError(path, error);
+  }
+}
+
+interface Opened {
+  readonly fd: number;
+  readonly close: () => Promise<void>;
+}
+
+export class LineWriter {
+  constructor(
+    private readonly path: string,
+    private readonly opened: Opened,
+  ) {}
+
+  /** @throws OutputError. */
+  async write(text: string): Promise<void> {
+    try {
+      await writeAll(this.opened, new TextEncoder().encode(text));
+    } catch (error) {
+      throw outputError(this.path, error);
+    }
+  }
+
+  close(): Promise<void> {
+    return this.opened.close();
+  }
+}
+
+/**
+ * As `mkdir` with `recursive`, but with the true reason: Node tells of a missing folder where the parent is read-only.
+ * @throws the operating system's error.
+ */
+export async function makeFolder(path: string): Promise<void> {
+  try {
+    await mkdir(path, { recursive: true });
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== "ENOENT") throw error;
+    const { missing } = await nearestFolder(path);
+    await mkdir(missing);
+    await mkdir(path, { recursive: true });
+  }
+}
+
+/** The nearest folder above `path`, or it itself, that exists; and the first part below it that does not. */
+export async function nearestFolder(path: string): Promise<{ readonly folder: string; readonly missing: string }> {
+  let missing = resolve(path);
+  for (let at = missing; ; missing = at, at = dirname(at)) {
+    const found = await lstat(at).catch((error: NodeJS.ErrnoException) => {
+      if (error.code === "ENOENT" || error.code === "ENOTDIR") return undefined;
+      throw error;
+    });
+    if (found || dirname(at) === at) return { folder: at, missing };
+  }
+}
+
+/** A name beside the target that does not grow with the target's own. */
+export function temporaryName(path: string): string {
+  return join(dirname(path), `.${process.pid}-${randomUUID().slice(0, 8)}.part`);
+}
+
+/** Removes a temporary file when the process ends in the middle of its work. @returns what takes that back. */
+export function removeOnExit(path: string): () => void {
+  const remove = (): void => rmSync(path, { force: true });
+  process.once("exit", remove);
+  return () => void process.off("exit", remove);
+}
+
+/** Follows links by hand: the last of them may name what is not there yet. */
+export async function writeTarget(path: string): Promise<WriteTarget> {
+  let at = path;
+  for (let links = 0; links <= MOST_LINKS; links++) {
+    if (descriptorOf(at) !== undefined) return { path: at, kind: "stream" };
+    const found = await lstat(at).catch((error: NodeJS.ErrnoException) => {
+      if (error.code === "ENOENT") return undefined;
+      throw error;
+    });
+    if (!found) return { path: at, kind: "new" };
+    if (found.isDirectory()) throw systemError("EISDIR", "open");
+    if (found.isFile()) return { path: at, kind: "file", mode: found.mode & 0o7777 };
+    if (!found.isSymbolicLink()) return { path: at, kind: "stream" };
+    at = resolve(await realpath(dirname(at)), await readlink(at));
+  }
+  throw systemError("ELOOP", "open");
+}
+
+/** `/dev/stdout` and the like: what is open already, perhaps a file that others write to as well. */
+function descriptorOf(path: string): number | undefined {
+  const name = /^\/(?:dev|proc\/self)\/(?:fd\/(\d+)|(stdout|stderr))$/.exec(path);
+  if (!name) return undefined;
+  return name[1] === undefined ? ["", "stdout", "stderr"].indexOf(name[2]) : Number(name[1]);
+}
+
+function systemError(code: string, syscall: string): Error {
+  return Object.assign(new Error(code), { code, syscall });
+}
+
+async function replace({ path, mode, kind }: WriteTarget, bytes: Uint8Array): Promise<void> {
+  const part = temporaryName(path);
+  const done = removeOnExit(part);
+  try {
+    await writeFile(part, bytes, { flag: "wx" });
+    if (mode !== undefined) await chmod(part, mode);
+    await rename(part, path);
+  } catch (error) {
+    await rm(part, { force: true });
+    // A file in a folder that takes no new ones, or one that is mounted on its own, can still be written.
+    const code = (error as NodeJS.ErrnoException).code ?? "";
+    if (kind !== "file" || !["EACCES", "EPERM", "EROFS", "EBUSY", "EXDEV"].includes(code)) throw error;
+    await writeFile(path, bytes);
+  } finally {
+    done();
+  }
+}
+
+async function append(target: WriteTarget, bytes: Uint8Array): Promise<void> {
+  const opened = await openStream(target);
+  try {
+    await writeAll(opened, bytes);
+  } finally {
+    await opened.close();
+  }
+}
+
+async function openFile({ path }: WriteTarget): Promise<Opened> {
+  const fd = await promisify(open)(path, "w");
+  return { fd, close: () => promisify(close)(fd) };
+}
+
+/** Never blocks: a thread that waits for a FIFO's reader could not be ended. */
+async function openStream({ path }: WriteTarget): Promise<Opened> {
+  const own = descriptorOf(path);
+  if (own !== undefined) return { fd: own, close: () => Promise.resolve() };
+  const { O_WRONLY, O_APPEND, O_NONBLOCK = 0 } = constants;
+  const deadline = performance.now() + READER_MS;
+  for (;;) {
+    try {
+      const fd = await promisify(open)(path, O_WRONLY | O_APPEND | O_NONBLOCK);
+      return { fd, close: () => promisify(close)(fd) };
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== "ENXIO" || performance.now() > deadline) throw error;
+      await setTimeout(50);
+    }
+  }
+}
+
+async function writeAll({ fd }: Opened, bytes: Uint8Array): Promise<void> {
+  for (let at = 0; at < bytes.length; ) {
+    try {
+      at += (await promisify(write)(fd, bytes, at)).bytesWritten;
+    } catch (error) {
+      // A reader that is slower than this.
+      if ((error as NodeJS.ErrnoException).code !== "EAGAIN") throw error;
+      await setTimeout(5);
+    }
+  }
+}

@@ -1,0 +1,82 @@
+/** Many calls of `detect` at once: few decoded pictures, every answer, in order, also where some fail or the model goes. */
+
+import { readFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import { describe, expect, it } from "vitest";
+import { DisposedError } from "../../src/errors.js";
+import { readPictureSource } from "../../src/node/pictureSource.js";
+import { type DetectionResult, load, type Model, type PictureSource } from "../../src/node.js";
+import { Model as PlainModel } from "../../src/yolov5/model.js";
+import { Turns } from "../../src/yolov5/turns.js";
+
+const SMALL = fileURLToPath(new URL("../fixtures/pytorch/picture.png", import.meta.url));
+const OPTIONS = { imgsz: 64, conf: 0.001 } as const;
+
+/** A model that counts the pictures which are decoded and not answered yet. */
+async function counting() {
+  const loaded = await load(undefined, { backend: "wasm", threads: 1 });
+  const seen = { now: 0, most: 0 };
+  const model: Model<PictureSource> = new PlainModel(
+    loaded.members,
+    loaded.members[0].network.backend,
+    async (source: PictureSource, begin) => {
+      const picture = await readPictureSource(source, begin);
+      seen.now++;
+      seen.most = Math.max(seen.most, seen.now);
+      return { ...picture, close: () => seen.now-- };
+    },
+  );
+  return { model, seen };
+}
+
+describe("calls that overlap", () => {
+  it("hold 16 decoded pictures at most, and are all answered", async () => {
+    const { model, seen } = await counting();
+    const bytes = new Uint8Array(readFileSync(SMALL));
+    const sources: PictureSource[] = [bytes, SMALL, bytes.slice().buffer, new Blob([bytes]), new Uint8Array([1, 2, 3])];
+    const finished: number[] = [];
+    const calls = Array.from({ length: 100 }, (_, i) =>
+      model.detect(sources[i % 5], OPTIONS).finally(() => finished.push(i)),
+    );
+    const outcomes = await Promise.allSettled(calls);
+    const good = outcomes.filter((o) => o.status === "fulfilled").map((o) => (o.value as DetectionResult).detections);
+    expect(good.length).toBe(80);
+    for (const detections of good) expect(detections).toEqual(good[0]);
+    expect(seen.most).toBeGreaterThan(1);
+    expect(seen.most).toBeLessThanOrEqual(16);
+    expect([seen.now, finished.length]).toEqual([0, 100]);
+    model.dispose();
+  });
+
+  it("end at once where the model is disposed of", async () => {
+    const { model, seen } = await counting();
+    const bytes = new Uint8Array(readFileSync(SMALL));
+    const calls = Array.from({ length: 200 }, () => model.detect(bytes, OPTIONS));
+    await calls[0];
+    model.dispose();
+    const outcomes = await Promise.allSettled(calls);
+    const refused = outcomes.filter((o) => o.status === "rejected");
+    expect(refused.length).toBeGreaterThan(100);
+    for (const { reason } of refused) expect(reason).toBeInstanceOf(DisposedError);
+    expect(seen.now).toBe(0);
+  });
+});
+
+describe("turns", () => {
+  it("are given in the order in which they are asked for; one that was never begun ends nothing", async () => {
+    const turns = new Turns(2);
+    const taken = Array.from({ length: 5 }, () => turns.take());
+    const begun: number[] = [];
+    taken.forEach((turn, i) => void (i !== 1 && turn.begin().then(() => begun.push(i))));
+    await Promise.resolve();
+    await Promise.resolve();
+    expect(begun).toEqual([0, 2]);
+    taken[1].end();
+    await new Promise((resolve) => setTimeout(resolve, 0));
+    expect(begun).toEqual([0, 2]);
+    taken[0].end();
+    taken[2].end();
+    await new Promise((resolve) => setTimeout(resolve, 0));
+    expect(begun).toEqual([0, 2, 3, 4]);
+  });
+});
