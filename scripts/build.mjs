@@ -65,7 +65,7 @@ const workerSource = await readFile("dist/worker.js", "utf8");
 // its glue (relative to the entry, so bundlers and `<script type=module>` find them; JPEGs decode without them, only slower).
 await build({
   ...browser,
-  entryPoints: { index: "src/index.ts" },
+  entryPoints: { index: "src/index.ts", browser: "src/browser.ts" },
   splitting: true,
   chunkNames: "browser/[name]-[hash]",
   define: { ...common.define, __WORKER_SOURCE__: JSON.stringify(workerSource) },

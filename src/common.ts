@@ -1,10 +1,26 @@
 /** What the Node and the browser entry have in common. */
 
+export type { LoadInWorkerOptions, LoadOptions, OnProgress, WorkerLike } from "./api/loadOptions.js";
+export { CACHE_NAME, EMBEDDED_MODEL } from "./api/names.js";
+export type {
+  CanvasLike,
+  DrawableSource,
+  ImageBitmapLike,
+  ImageElementLike,
+  PictureSource,
+  VideoElementLike,
+  VideoFrameLike,
+  WeightSource,
+} from "./api/sources.js";
+export { type Prediction, predict, type Thresholds } from "./browser/prediction.js";
+export type { WorkerDetectOptions, WorkerModel, WorkerPrediction } from "./browser/worker/workerModel.js";
 export { type CalibrationMethod, type QuantizeOptions, quantize } from "./compress/quantize/index.js";
 export * from "./errors.js";
+export { paletteColor } from "./image/draw/palette.js";
 export type { RgbImage } from "./image/types.js";
 export type {
   Backend,
+  BackendChoice,
   BackendName,
   CandidateOutputs,
   CandidateRows,
@@ -25,8 +41,10 @@ export {
   ClassificationResult,
   type Detection,
   DetectionResult,
+  type SegmentationResult,
   type SegmentedDetection,
   type Speed,
 } from "./yolov5/results.js";
+export { classificationLines, detectionLines, segmentationLines } from "./yolov5/saveText.js";
 export { trackResult } from "./yolov5/trackResult.js";
 export { type LayerComparison, type Verification, type VerifyTolerance, verifyModel } from "./yolov5/verify.js";

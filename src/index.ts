@@ -1,12 +1,14 @@
-/** yolov5-ts in browsers: `load` a checkpoint, `detect` in pictures. No module of Node is reachable from here. */
+/**
+ * yolov5-ts in browsers: `load` a checkpoint, `detect` in pictures. No module of Node is reachable from here. The same names as
+ * in Node; `yolov5-ts/browser` is the same without what measures and compresses models.
+ */
 
-export type { BackendChoice } from "./browser/backends.js";
-export { CACHE_NAME, type OnProgress } from "./browser/download.js";
-export { type LoadOptions, load, type WeightSource } from "./browser/load.js";
-export type { DrawableSource, PictureSource } from "./browser/pictureSource.js";
-export { type Prediction, predict, type Thresholds } from "./browser/prediction.js";
-export { type LoadInWorkerOptions, loadInWorker } from "./browser/worker/loadInWorker.js";
-export type { WorkerDetectOptions, WorkerModel, WorkerPrediction } from "./browser/worker/workerModel.js";
-export * from "./common.js";
-export { paletteColor } from "./image/draw/palette.js";
-export { classificationLines, detectionLines, segmentationLines } from "./yolov5/saveText.js";
+export * from "./api/nodeOnly.js";
+export * from "./browser.js";
+export * from "./compress/index.js";
+export * from "./eval/index.js";
+export type { OpenDatasetOptions } from "./node/datasets/open.js";
+export type { VideoFrame } from "./node/video/frameSource.js";
+export type { VideoInfo } from "./node/video/probe.js";
+export type { ReadVideoOptions } from "./node/video/readVideo.js";
+export type { VideoWriterOptions } from "./node/video/writeVideo.js";

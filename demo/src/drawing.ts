@@ -1,13 +1,6 @@
 /** Draws a result on a 2-D context whose units are device pixels: masks, boxes, labels. */
 
-import {
-  type Detection,
-  type DetectionResult,
-  paletteColor,
-  type Result,
-  type SegmentedDetection,
-  type Trail,
-} from "yolov5-ts";
+import { type Detection, paletteColor, type Result, type Trail } from "yolov5-ts";
 
 export interface DrawOptions {
   /** Device pixels per pixel of the picture, across and down. */
@@ -43,13 +36,9 @@ function textColor(index: number): string {
   return 0.2126 * r + 0.7152 * g + 0.0722 * b > 0.3 ? "#000" : "#fff";
 }
 
-function hasMasks(result: Result): result is DetectionResult<SegmentedDetection> {
-  return result.task === "segment";
-}
-
 /** All masks of a result as one picture; the surest detection on top. */
 export function maskLayer(result: Result): OffscreenCanvas | undefined {
-  if (!hasMasks(result) || result.detections.length === 0) return undefined;
+  if (result.task !== "segment" || result.detections.length === 0) return undefined;
   const { width, height } = result;
   const image = new ImageData(width, height);
   const pixels = new Uint32Array(image.data.buffer);

@@ -1,13 +1,6 @@
 /** Takes results home: JSON to the clipboard, the drawn picture, label files. */
 
-import {
-  classificationLines,
-  type DetectionResult,
-  detectionLines,
-  type Result,
-  type SegmentedDetection,
-  segmentationLines,
-} from "yolov5-ts";
+import { classificationLines, detectionLines, type Result, segmentationLines } from "yolov5-ts";
 import { create } from "./dom.js";
 
 export function download(blob: Blob, name: string): void {
@@ -22,7 +15,7 @@ export function labelText(result: Result): string {
     result.task === "classify"
       ? classificationLines(result)
       : result.task === "segment"
-        ? segmentationLines(result as DetectionResult<SegmentedDetection>, true)
+        ? segmentationLines(result, true)
         : detectionLines(result, true);
   return lines.map((line) => `${line}\n`).join("");
 }

@@ -1,13 +1,11 @@
 /** Backends as a page or worker has them, and what `auto` falls back to. */
 
 import { DeviceError, OptionError } from "../errors.js";
-import type { Backend } from "../runtime/backend.js";
+import type { Backend, BackendChoice } from "../runtime/backend.js";
 import { createCpuBackend } from "../runtime/cpu/cpuBackend.js";
 import { createWasmBackend } from "../runtime/wasm/index.js";
 import { createWebGpuBackend, type WebGpuBackend } from "../runtime/webgpu/index.js";
 import { RenewingBackend, type RenewingOptions } from "./renewingBackend.js";
-
-export type BackendChoice = "auto" | "webgpu" | "wasm" | "cpu" | "gpujs";
 
 export interface BackendOptions {
   /** Told why a backend was passed over, and when a lost device was replaced. */

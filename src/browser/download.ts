@@ -1,9 +1,10 @@
 /** Bytes behind a URL, with progress and an optional cache, and a clear sentence for each way in which that goes wrong. */
 
+import type { OnProgress } from "../api/loadOptions.js";
+import { CACHE_NAME } from "../api/names.js";
 import { DownloadError } from "../errors.js";
 
-/** Bytes so far, and of the whole where the server says. */
-export type OnProgress = (progress: { readonly loaded: number; readonly total: number | undefined }) => void;
+export type { OnProgress };
 
 export interface FetchOptions {
   readonly onProgress?: OnProgress | undefined;
@@ -14,8 +15,6 @@ export interface FetchOptions {
   readonly maxBytes?: number | undefined;
 }
 
-/** Name of the cache in Cache Storage, for pages that want to clear it. */
-export const CACHE_NAME = "yolov5-ts";
 const MAX_BYTES = 2 ** 31;
 
 /**

@@ -1,47 +1,16 @@
 /** `load` in a page or worker. */
 
+import type { LoadOptions } from "../api/loadOptions.js";
+import type { PictureSource, WeightSource } from "../api/sources.js";
+import { OptionError } from "../errors.js";
 import type { Backend } from "../runtime/backend.js";
 import { computeDTypeFor, createMember, type OpenedModel, openModel } from "../yolov5/loadModel.js";
 import { Model } from "../yolov5/model.js";
 import type { ReadPictureOptions } from "../yolov5/pictures.js";
-import { type BackendChoice, openBackend, openGpujsElseWasm } from "./backends.js";
-import { fetchBytes, type OnProgress } from "./download.js";
-import { type PictureSource, readPictureSource } from "./pictureSource.js";
+import { openBackend, openGpujsElseWasm } from "./backends.js";
+import { fetchBytes } from "./download.js";
+import { readPictureSource } from "./pictureSource.js";
 import { fasterOf, hasHardwareWebGl2 } from "./webGl.js";
-
-/** URL, file or bytes of a checkpoint. */
-export type WeightSource = string | URL | Blob | ArrayBuffer | Uint8Array;
-
-export interface LoadOptions {
-  /**
-   * Default `auto`: WebGPU on a hardware adapter, else WASM, else the reference, with a note for each step down; WebGL2
-   * (`gpujs`) in place of the latter two where a graphics card draws it and it is found to be faster. A backend that is
-   * asked for by name and cannot be had is a DeviceError.
-   */
-  readonly backend?: BackendChoice | undefined;
-  readonly half?: boolean | undefined;
-  /** Threads of the WASM backend, where the page is cross-origin isolated. Default: the machine's cores, eight at most. */
-  readonly threads?: number | undefined;
-  /**
-   * On WebGPU: resize pictures on the device; canvases, bitmaps, videos and their frames then go there without passing
-   * through the CPU. Default: on hardware adapters.
-   */
-  readonly fitPictures?: boolean | undefined;
-  /** WebGPU: measure which kernels are the fastest on this device before an input size runs first. Default false. */
-  readonly tune?: boolean | undefined;
-  /** Progress of downloads, in bytes. */
-  readonly onProgress?: OnProgress | undefined;
-  /** Sentences about what was decided on the way, also later (a device that was lost and opened again). */
-  readonly onNote?: ((note: string) => void) | undefined;
-  /** Keep downloads in the browser's Cache Storage and take them from there next time. Default false. */
-  readonly cache?: boolean | undefined;
-  /** Model description (yaml content) for a state dict that carries none. */
-  readonly config?: unknown;
-  /** Largest number of pixels of picture files that `detect` reads. Default 2^26. */
-  readonly maxPixels?: number | undefined;
-  /** Ends the loading; the promise rejects with the signal's reason. */
-  readonly signal?: AbortSignal | undefined;
-}
 
 async function bytesOf(source: WeightSource, options: LoadOptions): Promise<{ bytes: Uint8Array; path: string }> {
   if (typeof source === "string" || source instanceof URL) {
@@ -79,7 +48,7 @@ function onBackend(opened: readonly Opened[], backend: Backend, options: LoadOpt
       createMember(model, backend, {
         path,
         dtype: computeDTypeFor(model, backend, options),
-        tune: options.tune ? {} : undefined,
+        tune: options.tune === true ? {} : options.tune || undefined,
         onNote: options.onNote,
       }),
     );
@@ -97,12 +66,17 @@ function onBackend(opened: readonly Opened[], backend: Backend, options: LoadOpt
  * @throws CheckpointError, DownloadError: what the file is and what to do; DeviceError: no such backend here.
  * @example
  * const model = await load("best.pt", { onProgress: ({ loaded, total }) => bar(loaded, total) });
- * const { detections } = await model.detect(document.querySelector("img"));
+ * const { detections } = await model.detect(image);
  */
 export async function load(
-  source: WeightSource | readonly WeightSource[],
+  source?: WeightSource | readonly WeightSource[],
   options: LoadOptions = {},
 ): Promise<Model<PictureSource>> {
+  if (source === undefined) {
+    throw new OptionError(
+      "load() needs a checkpoint in a page: a URL, a file or its bytes; only Node has the embedded model beside it",
+    );
+  }
   const { backend: choice = "auto", signal, onNote, threads, fitPictures } = options;
   const opened = await openSources(source, options);
   const backend = await openBackend(choice, { onNote, threads, fitPictures });

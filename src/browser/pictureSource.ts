@@ -1,27 +1,13 @@
 /** What `model.detect` accepts in a page or worker: files, URLs, pixels, and everything that can be drawn. */
 
+import type { PictureSource } from "../api/sources.js";
 import { ImageError } from "../errors.js";
 import type { RgbImage } from "../image/index.js";
-import {
-  decodePicture,
-  type Picture,
-  type RawPicture,
-  type ReadPictureOptions,
-  rawToRgb,
-  readPicture,
-} from "../yolov5/pictures.js";
+import { decodePicture, type Picture, type ReadPictureOptions, rawToRgb, readPicture } from "../yolov5/pictures.js";
 import { fetchBytes } from "./download.js";
 
-/** Elements and frames whose pixels a canvas can read. */
-export type DrawableSource =
-  | ImageBitmap
-  | HTMLCanvasElement
-  | OffscreenCanvas
-  | HTMLImageElement
-  | HTMLVideoElement
-  | VideoFrame;
-
-export type PictureSource = string | URL | Blob | ArrayBuffer | Uint8Array | RawPicture | ImageData | DrawableSource;
+/** `DrawableSource` as this browser has it. */
+type Drawable = ImageBitmap | HTMLCanvasElement | OffscreenCanvas | HTMLImageElement | HTMLVideoElement | VideoFrame;
 
 /**
  * @param inPlace leave what is drawn in graphics memory where this browser can; the picture must then be closed
@@ -41,7 +27,7 @@ export async function readPictureSource(
   }
   const picture = await readPicture(source, options);
   if (picture) return picture;
-  const drawable = source as DrawableSource;
+  const drawable = source as Drawable;
   const [width, height] = sizeOf(drawable);
   if (!(width > 0 && height > 0)) {
     throw new ImageError("the picture or video has no pixels yet; wait for its load or loadeddata event", {
@@ -75,7 +61,7 @@ class DrawnImage implements RgbImage {
  * canvas brings into the form that `detect` sees: elements with an orientation of their own, frames turned or stretched.
  */
 async function snapshot(
-  source: DrawableSource,
+  source: Drawable,
   width: number,
   height: number,
 ): Promise<VideoFrame | ImageBitmap | undefined> {
@@ -102,7 +88,7 @@ async function snapshot(
   }
 }
 
-function sizeOf(source: DrawableSource): readonly [number, number] {
+function sizeOf(source: Drawable): readonly [number, number] {
   if ("videoWidth" in source) return [source.videoWidth, source.videoHeight];
   if ("naturalWidth" in source) return [source.naturalWidth, source.naturalHeight];
   if ("displayWidth" in source) return [source.displayWidth, source.displayHeight];
@@ -110,7 +96,7 @@ function sizeOf(source: DrawableSource): readonly [number, number] {
 }
 
 /** The pixels as a 2-D canvas reads them, at the source's own size. */
-function drawnPixels(source: DrawableSource, width: number, height: number): ImageData {
+function drawnPixels(source: Drawable, width: number, height: number): ImageData {
   const canvas = new OffscreenCanvas(width, height);
   const context = canvas.getContext("2d", { willReadFrequently: true, colorSpace: "srgb" });
   if (!context) throw new ImageError("this browser gives no 2-D canvas to read pixels with");

@@ -3,6 +3,7 @@
  * those of `Model.detect`, and so are the numbers.
  */
 
+import type { PictureSource } from "../api/sources.js";
 import type { HostTensor } from "../tensor/index.js";
 import { softmax } from "../yolov5/classify.js";
 import { prototypesOf } from "../yolov5/masks.js";
@@ -18,7 +19,6 @@ import {
   type ResultFacts,
   segmentedDetectionsFrom,
 } from "../yolov5/results.js";
-import type { PictureSource } from "./pictureSource.js";
 
 /** The options of `detect` that come after the network. */
 export type Thresholds = Pick<
@@ -55,7 +55,7 @@ export function resultOf(outcome: Outcome, names: readonly string[]): Result {
   if (!candidates) return new ClassificationResult(facts, softmax(outcome.logits ?? []));
   const input = [facts.input[2], facts.input[3]] as const;
   const original = [facts.height, facts.width] as const;
-  if (!prototypes) return new DetectionResult(facts, detectionsFrom(candidates, input, original, names));
+  if (!prototypes) return new DetectionResult(facts, detectionsFrom(candidates, input, original, names), "detect");
   const found = segmentedDetectionsFrom(
     candidates,
     prototypesOf(prototypes),

@@ -1,7 +1,7 @@
 /** What the options of each command parse to. Here, apart from their definitions, so that runners need not import those. */
 
 import type { CalibrationMethod } from "../compress/quantize/ranges.js";
-import type { BackendChoice } from "../node/backends.js";
+import type { BackendChoice } from "../runtime/backend.js";
 import type { TrackerAlgorithm } from "../tracking/index.js";
 
 export interface CommonFlags {

@@ -1,8 +1,8 @@
 /** The model of a command: loaded with progress, its notes told, names and description from YAML files. */
 
-import type { BackendChoice } from "../node/backends.js";
 import { readPictureSource } from "../node/pictureSource.js";
 import { EMBEDDED_MODEL, load, type PictureSource } from "../node.js";
+import type { BackendChoice } from "../runtime/backend.js";
 import { Model } from "../yolov5/model.js";
 import { normalizeNames } from "../yolov5/names.js";
 import { throwIfInterrupted } from "./interrupt.js";

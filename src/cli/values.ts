@@ -1,7 +1,7 @@
 /** Parsers of option values. What they refuse is wrong usage (exit code 2). */
 
 import { InvalidArgumentError } from "commander";
-import type { BackendChoice } from "../node/backends.js";
+import type { BackendChoice } from "../runtime/backend.js";
 
 /** As `BACKEND_CHOICES` of node/backends.ts, repeated so that `--help` loads nothing of the engine. */
 const BACKENDS: readonly BackendChoice[] = ["auto", "webgpu", "wasm", "cpu", "gpujs"];

@@ -6,6 +6,9 @@ export interface RgbImage {
   readonly height: number;
   /** `width` × `height` × 3 bytes. */
   readonly data: Uint8Array;
-  /** In browsers: the picture where WebGPU can take it from. `data` is then computed when it is first asked for. */
-  readonly drawable?: VideoFrame | ImageBitmap | undefined;
+  /**
+   * In browsers: the picture where WebGPU can take it from (VideoFrame, ImageBitmap). `data` is then computed when it is
+   * first asked for.
+   */
+  readonly drawable?: object | undefined;
 }

@@ -1,7 +1,7 @@
 /** Backends as Node has them: WebGPU through npm `webgpu` and gpu.js (both optional), WASM, and the reference. */
 
 import { DeviceError, OptionError } from "../errors.js";
-import type { Backend, BackendName } from "../runtime/backend.js";
+import type { Backend, BackendChoice } from "../runtime/backend.js";
 import { createCpuBackend } from "../runtime/cpu/cpuBackend.js";
 import { createGpujsBackend } from "../runtime/gpujs/index.js";
 import { createWebGpuBackend } from "../runtime/webgpu/index.js";
@@ -9,7 +9,6 @@ import { fileTuningStore } from "./tuningStore.js";
 import { mayHaveHardware, mayHaveVulkan } from "./vulkan.js";
 import { openWasm } from "./wasm.js";
 
-export type BackendChoice = "auto" | BackendName;
 export const BACKEND_CHOICES: readonly BackendChoice[] = ["auto", "webgpu", "wasm", "cpu", "gpujs"];
 
 export interface BackendOptions {

@@ -1,13 +1,13 @@
 /** Downloads with progress, limits of time and size, and checksums. */
 
 import { createHash } from "node:crypto";
+import type { OnProgress } from "../api/loadOptions.js";
 import { DownloadError, EngineError } from "../errors.js";
 import { shownAddress, withoutSecrets } from "./address.js";
 import { ByteCollector } from "./byteCollector.js";
 import { openRequest, proxyNote, type Request } from "./request.js";
 
-/** Bytes so far, and of the whole where the server says. */
-export type OnProgress = (progress: { readonly loaded: number; readonly total: number | undefined }) => void;
+export type { OnProgress };
 
 export interface DownloadOptions {
   readonly onProgress?: OnProgress | undefined;

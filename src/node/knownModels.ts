@@ -4,14 +4,14 @@ import { existsSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { homedir } from "node:os";
 import { join } from "node:path";
+import { EMBEDDED_MODEL } from "../api/names.js";
 import { DownloadError } from "../errors.js";
 import { shownAddress } from "./address.js";
 import { download, type OnProgress, sha256 } from "./download.js";
 import { packageRoot } from "./packageRoot.js";
 import { writeAtomically } from "./writeFile.js";
 
-/** Name of the model that ships with the package, and its file. */
-export const EMBEDDED_MODEL = "codes";
+/** The embedded model's file. */
 export function embeddedModelPath(): string {
   return join(packageRoot(), "models", `${EMBEDDED_MODEL}.safetensors`);
 }

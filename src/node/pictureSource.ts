@@ -1,19 +1,12 @@
 /** What `model.detect` accepts in Node: paths, URLs, encoded bytes, raw pixels. */
 
 import { readFile } from "node:fs/promises";
+import type { PictureSource } from "../api/sources.js";
 import { ImageError } from "../errors.js";
-import {
-  decodePicture,
-  type Picture,
-  type RawPicture,
-  type ReadPictureOptions,
-  readPicture,
-} from "../yolov5/pictures.js";
+import { decodePicture, type Picture, type ReadPictureOptions, readPicture } from "../yolov5/pictures.js";
 import { isHttp } from "./address.js";
 import { downloadPicture } from "./downloadPicture.js";
 import { bytesOfDataAddress, FILE_ADDRESS_ADVICE, nameOfAddress, pathOfFileAddress } from "./localAddress.js";
-
-export type PictureSource = string | URL | Uint8Array | ArrayBuffer | Blob | RawPicture;
 
 /** @throws ImageError, DownloadError naming the source. */
 export async function readPictureSource(source: PictureSource, options: ReadPictureOptions = {}): Promise<Picture> {

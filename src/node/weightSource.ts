@@ -1,21 +1,14 @@
 /** What `--weights` and `load` accept, as opened models. */
 
 import { readFile, stat } from "node:fs/promises";
+import { EMBEDDED_MODEL } from "../api/names.js";
+import type { WeightSource } from "../api/sources.js";
 import { CheckpointError, OptionError } from "../errors.js";
 import { type OpenedModel, openModel, randomModel } from "../yolov5/loadModel.js";
 import { isHttp, shownAddress } from "./address.js";
 import { download, type OnProgress } from "./download.js";
-import {
-  EMBEDDED_MODEL,
-  embeddedModelPath,
-  type KnownModelOptions,
-  knownModelName,
-  readKnownModel,
-} from "./knownModels.js";
+import { embeddedModelPath, type KnownModelOptions, knownModelName, readKnownModel } from "./knownModels.js";
 import { bytesOfDataAddress, FILE_ADDRESS_ADVICE, nameOfAddress, pathOfFileAddress } from "./localAddress.js";
-
-/** Path, URL, known name, `random:yolov5s`, the embedded model's name, or the bytes themselves. */
-export type WeightSource = string | URL | Blob | ArrayBuffer | Uint8Array;
 
 export interface OpenWeightsOptions extends KnownModelOptions {
   readonly onProgress?: OnProgress | undefined;

@@ -5,6 +5,9 @@ import type { HostTensor } from "../tensor/index.js";
 
 export type BackendName = "cpu" | "wasm" | "webgpu" | "gpujs";
 
+/** A backend by name, or the best one that is there. */
+export type BackendChoice = "auto" | BackendName;
+
 /** Storage type of activations and weights on the device. */
 export type ComputeDType = "float32" | "float16" | "int8";
 
@@ -22,8 +25,8 @@ export interface PackedPixels {
   readonly height: number;
   readonly channels: 3 | 4;
   readonly data: Uint8Array | Uint8ClampedArray;
-  /** The same picture in a browser's graphics memory. `data` may then cost a copy. */
-  readonly drawable?: VideoFrame | ImageBitmap | undefined;
+  /** The same picture in a browser's graphics memory (VideoFrame, ImageBitmap). `data` may then cost a copy. */
+  readonly drawable?: object | undefined;
 }
 
 /**

@@ -14,12 +14,15 @@ import {
   DetectionResult,
   detectionsFrom,
   type ResultFacts,
-  type SegmentedDetection,
+  type SegmentationResult,
   segmentedDetectionsFrom,
 } from "./results.js";
 
-/** Boxes, boxes with masks, or class scores, after the model's own task. */
-export type Result = DetectionResult | DetectionResult<SegmentedDetection> | ClassificationResult;
+/**
+ * Boxes, boxes with masks, or class scores, depending on the model's task. `detections` and `xyxy` are there for every task
+ * (a classification has none); `result.task === "segment"` narrows to masks, `"classify"` to `top5`.
+ */
+export type Result = DetectionResult | SegmentationResult | ClassificationResult;
 
 /** A picture at the network's size. */
 export interface Prepared extends Fitted {
@@ -60,7 +63,7 @@ export function resultsOf(
       return new ClassificationResult(facts, softmax(logits));
     }
     const [from, to] = [[input[2], input[3]] as const, [height, width] as const];
-    if (task === "detect") return new DetectionResult(facts, detectionsFrom(kept[n], from, to, names));
+    if (task === "detect") return new DetectionResult(facts, detectionsFrom(kept[n], from, to, names), "detect");
     const prototypes = prototypesOf(outputs.others[0], n);
     const found = segmentedDetectionsFrom(kept[n], prototypes, from, to, names, options.retinaMasks);
     return new DetectionResult(facts, found, "segment");

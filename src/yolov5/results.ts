@@ -121,9 +121,9 @@ export function segmentedDetectionsFrom(
 /** Four numbers, confidence, class index: a row of AutoShape's `xyxy`. */
 export type BoxRow = readonly [number, number, number, number, confidence: number, classIndex: number];
 
-/** Boxes of one picture, by confidence, descending. */
-export class DetectionResult<D extends Detection = Detection> {
-  readonly task: "detect" | "segment";
+/** Boxes of one picture, by confidence, descending. `task` tells boxes with masks from boxes alone. */
+export class DetectionResult<D extends Detection = Detection, T extends "detect" | "segment" = "detect"> {
+  readonly task: T;
   readonly source: string | undefined;
   readonly width: number;
   readonly height: number;
@@ -136,8 +136,9 @@ export class DetectionResult<D extends Detection = Detection> {
   readonly warnings: readonly string[] | undefined;
   readonly detections: readonly D[];
 
-  constructor(facts: ResultFacts, detections: readonly D[], task: "detect" | "segment" = "detect") {
-    this.task = task;
+  constructor(facts: ResultFacts, detections: readonly D[], task?: T) {
+    // T is "detect" where nobody says otherwise.
+    this.task = task ?? ("detect" as T);
     this.source = facts.source;
     this.width = facts.width;
     this.height = facts.height;
@@ -206,6 +207,9 @@ export class DetectionResult<D extends Detection = Detection> {
   }
 }
 
+/** Boxes with masks: `polygon()`, `bitmap()` and `mask` of every detection. */
+export type SegmentationResult = DetectionResult<SegmentedDetection, "segment">;
+
 /** Class scores of one picture. */
 export class ClassificationResult {
   readonly task = "classify";
@@ -236,6 +240,31 @@ export class ClassificationResult {
     this.warnings = facts.warnings;
     this.probabilities = probabilities;
     this.top5 = topClasses(probabilities, facts.names);
+  }
+
+  /** None: a classification has no boxes. Here so that every result can be looped over. */
+  get detections(): readonly Detection[] {
+    return [];
+  }
+
+  get length(): number {
+    return 0;
+  }
+
+  get xyxy(): BoxRow[] {
+    return [];
+  }
+
+  get xywh(): BoxRow[] {
+    return [];
+  }
+
+  get xyxyn(): BoxRow[] {
+    return [];
+  }
+
+  get xywhn(): BoxRow[] {
+    return [];
   }
 
   /** `bus 0.87, truck 0.10, …`: the middle of classify/predict.py's log line. */

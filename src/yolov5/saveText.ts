@@ -3,13 +3,13 @@
 import { roundHalfEven } from "./boxes.js";
 import { printable } from "./printable.js";
 import { formatF, formatG } from "./printf.js";
-import type { ClassificationResult, Detection, DetectionResult, SegmentedDetection } from "./results.js";
+import type { ClassificationResult, Detection, DetectionResult, SegmentationResult } from "./results.js";
 
 /**
  * Lines `class x y w h [confidence]`, centre and size divided by the picture's, `%g`, the lowest confidence first.
  * Boxes are rounded to whole pixels before, and the steps are float32, as detect.py does it.
  */
-export function detectionLines(result: DetectionResult, saveConf = false): string[] {
+export function detectionLines(result: DetectionResult | SegmentationResult, saveConf = false): string[] {
   const { width, height } = result;
   const fraction = (value: number, size: number) => Math.fround(value / size);
   return result.detections.toReversed().map((d) => {
@@ -28,7 +28,7 @@ export function detectionLines(result: DetectionResult, saveConf = false): strin
  * Lines `class x y x y … [confidence]`: the largest contour of each mask, normalised, the lowest confidence first. An
  * empty mask leaves the class alone on its line, as upstream does.
  */
-export function segmentationLines(result: DetectionResult<SegmentedDetection>, saveConf = false): string[] {
+export function segmentationLines(result: SegmentationResult, saveConf = false): string[] {
   return result.detections.toReversed().map((d) => line(d, Array.from(d.polygon()), saveConf));
 }
 

@@ -20,6 +20,14 @@ import { type Detection, DetectionResult } from "./results.js";
 export function trackResult<R extends Result>(tracker: Tracker, result: R, conf?: number): R;
 export function trackResult(tracker: Tracker, result: Result, conf = 0): Result {
   if (result.task === "classify") return result;
+  return result.task === "segment" ? followed(tracker, result, conf) : followed(tracker, result, conf);
+}
+
+function followed<D extends Detection, T extends "detect" | "segment">(
+  tracker: Tracker,
+  result: DetectionResult<D, T>,
+  conf: number,
+): DetectionResult<D, T> {
   const { detections } = result;
   const ids = idsOf(
     tracker.update(
@@ -30,7 +38,7 @@ export function trackResult(tracker: Tracker, result: Result, conf = 0): Result 
       })),
     ),
   );
-  const kept: Detection[] = [];
+  const kept: D[] = [];
   for (const [i, detection] of detections.entries()) {
     const id = ids.get(i);
     if (id !== undefined) kept.push(withTrack(detection, id));
@@ -44,7 +52,7 @@ function idsOf(tracks: readonly Track[]): Map<number, number> {
 }
 
 /** A copy whose masks are, as the original's, computed only when they are asked for. */
-function withTrack(detection: Detection, track: number): Detection {
-  const copy: Detection = Object.create(Object.getPrototypeOf(detection), Object.getOwnPropertyDescriptors(detection));
+function withTrack<D extends Detection>(detection: D, track: number): D {
+  const copy: D = Object.create(Object.getPrototypeOf(detection), Object.getOwnPropertyDescriptors(detection));
   return Object.assign(copy, { track });
 }

@@ -6,9 +6,9 @@
 import { readFileSync } from "node:fs";
 import { afterAll, describe, expect, it } from "vitest";
 import { evaluate } from "../../src/eval/evaluate.js";
-import type { BackendChoice } from "../../src/node/backends.js";
 import { openDataset } from "../../src/node/datasets/open.js";
 import { load } from "../../src/node.js";
+import type { BackendChoice } from "../../src/runtime/backend.js";
 import { referencePath } from "../support/reference.js";
 import { webgpuOrSkip } from "../support/webgpu.js";
 

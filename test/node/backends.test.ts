@@ -2,7 +2,8 @@
 
 import { afterEach, describe, expect, it, vi } from "vitest";
 import { DeviceError, OptionError } from "../../src/errors.js";
-import { type BackendChoice, openBackend } from "../../src/node/backends.js";
+import { openBackend } from "../../src/node/backends.js";
+import type { BackendChoice } from "../../src/runtime/backend.js";
 import { rejection } from "./server.js";
 
 const stub = vi.hoisted(() => ({ requestAdapter: async (): Promise<unknown> => null, requests: 0 }));

@@ -6,7 +6,8 @@ import { join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { describe, expect, it } from "vitest";
 import { CheckpointError, DownloadError, EngineError, type ErrorCode } from "../../src/errors.js";
-import { openWeights, type WeightSource } from "../../src/node/weightSource.js";
+import type { WeightSource } from "../../src/api/sources.js";
+import { openWeights } from "../../src/node/weightSource.js";
 import { moduleAt } from "../../src/weights/index.js";
 import { rejection, unreachableUrl, withFolder, withServer } from "./server.js";
 

@@ -1,7 +1,7 @@
 /** Requests to a worker and their answers: numbered, sent in the order of the calls, rejected together when it ends. */
 
+import type { LoadOptions } from "../../api/loadOptions.js";
 import { DeviceError, DisposedError } from "../../errors.js";
-import type { LoadOptions } from "../load.js";
 import { type Answer, type Device, type FromHost, fromWire, type Request, type ToHost } from "./protocol.js";
 import type { Started } from "./spawn.js";
 

@@ -1,10 +1,11 @@
 /** The worker's side: loads one model and answers requests in the order in which they came. */
 
+import type { LoadOptions } from "../../api/loadOptions.js";
+import type { PictureSource, WeightSource } from "../../api/sources.js";
 import { DisposedError } from "../../errors.js";
 import type { HostTensor } from "../../tensor/index.js";
 import type { Model } from "../../yolov5/model.js";
-import { type LoadOptions, load, type WeightSource } from "../load.js";
-import type { PictureSource } from "../pictureSource.js";
+import { load } from "../load.js";
 import { type Outcome, type Prediction, predict } from "../prediction.js";
 import { type Answer, buffersOf, type FromHost, type Port, type Request, type ToHost, toWire } from "./protocol.js";
 

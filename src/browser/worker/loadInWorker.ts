@@ -1,20 +1,14 @@
 /** `load`, but in a worker: the page stays responsive while the network runs. */
 
+import type { LoadInWorkerOptions, LoadOptions } from "../../api/loadOptions.js";
+import type { WeightSource } from "../../api/sources.js";
 import { fetchBytes } from "../download.js";
-import { type LoadOptions, loadOnWebGl2, type WeightSource } from "../load.js";
+import { loadOnWebGl2 } from "../load.js";
 import { fasterOf, hasHardwareWebGl2, lacksWebGpu } from "../webGl.js";
 import { type Loader, serve } from "./host.js";
 import type { Port } from "./protocol.js";
 import type { Started } from "./spawn.js";
 import { WorkerModel } from "./workerModel.js";
-
-export interface LoadInWorkerOptions extends LoadOptions {
-  /**
-   * Starts the worker from a file of yours, for pages whose policy allows no blob workers:
-   * `() => new Worker(new URL("yolov5-ts/worker", import.meta.url), { type: "module" })`.
-   */
-  readonly createWorker?: (() => Worker) | undefined;
-}
 
 /** The same protocol within this thread: for WebGL2, and for pages that may not start workers. */
 function onThisThread(loader?: Loader): Started {

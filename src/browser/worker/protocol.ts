@@ -1,5 +1,7 @@
 /** The messages between a page and its worker. Everything in them can be cloned; pixels are transferred. */
 
+import type { LoadOptions } from "../../api/loadOptions.js";
+import type { PictureSource, WeightSource } from "../../api/sources.js";
 import {
   AttributeError,
   CheckpointError,
@@ -25,8 +27,6 @@ import type { ComputeDType } from "../../runtime/backend.js";
 import type { HostTensor } from "../../tensor/index.js";
 import type { ModelInfo } from "../../yolov5/modelInfo.js";
 import type { DetectOptions } from "../../yolov5/options.js";
-import type { LoadOptions, WeightSource } from "../load.js";
-import type { PictureSource } from "../pictureSource.js";
 import type { Outcome, Thresholds } from "../prediction.js";
 
 export interface Device {
@@ -85,7 +85,8 @@ export interface WireError {
 
 /** Both ends of a worker, or of a channel within one thread. */
 export interface Port {
-  postMessage(message: unknown, transfer?: Transferable[]): void;
+  /** `transfer`: Transferable, which only DOM's types know. */
+  postMessage(message: unknown, transfer?: object[]): void;
   onmessage: ((event: MessageEvent) => void) | null;
 }
 

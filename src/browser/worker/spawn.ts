@@ -1,5 +1,6 @@
 /** Starts a worker without a file to host, wherever the page's policy allows one. */
 
+import type { WorkerLike } from "../../api/loadOptions.js";
 import type { FromHost, Port } from "./protocol.js";
 import { WORKER_PROGRAM } from "./source.js";
 
@@ -45,11 +46,11 @@ function started(worker: Worker, signal: AbortSignal | undefined): Promise<Start
  * @throws Error with the reason when none of them runs.
  */
 export async function spawnModelWorker(
-  create: (() => Worker) | undefined,
+  create: (() => WorkerLike) | undefined,
   signal: AbortSignal | undefined,
 ): Promise<Started> {
   signal?.throwIfAborted();
-  if (create) return started(create(), signal);
+  if (create) return started(create() as Worker, signal);
   if (typeof Worker !== "function") throw new Error("this browser has no workers");
   if (WORKER_PROGRAM === "") throw new Error("this build has no worker in it");
   const url = URL.createObjectURL(new Blob([WORKER_PROGRAM], { type: "text/javascript" }));

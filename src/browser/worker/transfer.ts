@@ -1,7 +1,7 @@
 /** Pictures on their way to a worker: elements become bitmaps, pixels are transferred, what the caller keeps is copied. */
 
+import type { DrawableSource, PictureSource } from "../../api/sources.js";
 import { ImageError } from "../../errors.js";
-import type { DrawableSource, PictureSource } from "../pictureSource.js";
 
 export interface Sendable {
   readonly value: PictureSource;
@@ -38,7 +38,7 @@ export async function toSend(source: PictureSource, transfer: boolean): Promise<
 
 async function capture(source: DrawableSource): Promise<ImageBitmap> {
   try {
-    return await createImageBitmap(source);
+    return await createImageBitmap(source as ImageBitmapSource);
   } catch (error) {
     const crossOrigin = error instanceof DOMException && error.name === "SecurityError";
     throw new ImageError(

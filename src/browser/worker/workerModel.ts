@@ -1,13 +1,13 @@
 /** The page's side of a model in a worker, with the interface of `Model`. */
 
+import type { LoadOptions } from "../../api/loadOptions.js";
+import type { PictureSource } from "../../api/sources.js";
 import { DisposedError } from "../../errors.js";
 import type { MemoryUse, NodeTiming } from "../../runtime/backend.js";
 import type { HostTensor } from "../../tensor/index.js";
 import type { Result } from "../../yolov5/model.js";
 import type { ModelInfo } from "../../yolov5/modelInfo.js";
 import type { DetectOptions } from "../../yolov5/options.js";
-import type { LoadOptions } from "../load.js";
-import type { PictureSource } from "../pictureSource.js";
 import { type Outcome, resultOf, type Thresholds } from "../prediction.js";
 import { Connection } from "./connection.js";
 import type { Device, PlainMethod, Request } from "./protocol.js";

@@ -1,7 +1,7 @@
 /** What `yolov5 compress` was told. */
 
 import type { PruningCriterion } from "../../compress/channelPruner.js";
-import type { BackendChoice } from "../../node/backends.js";
+import type { BackendChoice } from "../../runtime/backend.js";
 import type { CommonFlags } from "../flags.js";
 
 export interface CompressFlags extends CommonFlags {

@@ -2,7 +2,7 @@
 
 import { existsSync } from "node:fs";
 import { join } from "node:path";
-import { EMBEDDED_MODEL } from "../../node/knownModels.js";
+import { EMBEDDED_MODEL } from "../../api/names.js";
 import { openLabelFont } from "../../node/labelFont.js";
 import { packageRoot } from "../../node/packageRoot.js";
 import { checkRunFolder } from "../destinations.js";

@@ -8,7 +8,7 @@ import { VideoWriter, type VideoWriterOptions } from "../../node/video/writeVide
 import { makeFolder, writeAtomically } from "../../node/writeFile.js";
 import type { Trail } from "../../tracking/index.js";
 import type { Result } from "../../yolov5/model.js";
-import type { DetectionResult, SegmentedDetection } from "../../yolov5/results.js";
+import type { DetectionResult, SegmentationResult } from "../../yolov5/results.js";
 import { classificationLines, detectionLines, segmentationLines } from "../../yolov5/saveText.js";
 import { fileNameOf, safeName, splitName } from "../fileNames.js";
 import { RunPaths } from "../runPaths.js";
@@ -157,7 +157,7 @@ export class Saver {
     folder: string,
     stem: string,
     image: RgbImage,
-    result: DetectionResult,
+    result: DetectionResult | SegmentationResult,
     problems: Problems,
   ): Promise<void> {
     // The lowest confidence first, as detect.py numbers them.
@@ -194,7 +194,7 @@ class Problems {
 /** The label lines of a result, after its task. */
 function linesOf(result: Result, saveConf: boolean): string[] {
   if (result.task === "classify") return classificationLines(result);
-  if (result.task === "segment") return segmentationLines(result as DetectionResult<SegmentedDetection>, saveConf);
+  if (result.task === "segment") return segmentationLines(result, saveConf);
   return detectionLines(result, saveConf);
 }
 

@@ -2,8 +2,8 @@
 
 import { join } from "node:path";
 import type { Evaluation, PictureOutcome } from "../../eval/evaluate.js";
+import { EMBEDDED_MODEL } from "../../api/names.js";
 import { shownAddress } from "../../node/address.js";
-import { EMBEDDED_MODEL } from "../../node/knownModels.js";
 import { checkRunFolder } from "../destinations.js";
 import { makeRunFolder } from "../detect/runFolder.js";
 import { Attempts } from "../attempts.js";

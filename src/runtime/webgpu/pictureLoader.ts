@@ -154,7 +154,9 @@ export class PictureLoader {
     }
     try {
       const destination = { texture: slot.texture.source, colorSpace: "srgb", premultipliedAlpha: false } as const;
-      device.queue.copyExternalImageToTexture({ source: drawable }, destination, [width, height]);
+      // The one place that knows what it is: browsers only.
+      const source = drawable as VideoFrame | ImageBitmap;
+      device.queue.copyExternalImageToTexture({ source }, destination, [width, height]);
     } catch {
       return undefined;
     }

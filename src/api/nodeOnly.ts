@@ -1,0 +1,39 @@
+/**
+ * Node's part of the API where there is no Node: the same names, so that one import serves both, and a sentence when one is
+ * called.
+ */
+
+import { UnsupportedError } from "../errors.js";
+import type * as classification from "../node/datasets/classification.js";
+import type * as datasets from "../node/datasets/open.js";
+import type * as models from "../node/knownModels.js";
+import type * as probe from "../node/video/probe.js";
+import type * as reading from "../node/video/readVideo.js";
+import type * as writing from "../node/video/writeVideo.js";
+
+function missing(name: string, instead: string): () => never {
+  return () => {
+    throw new UnsupportedError(`${name} needs Node; in a page ${instead}`, { name });
+  };
+}
+
+const DATASET = "give evaluate() an array of samples";
+const VIDEO = "draw a <video> and give it to model.detect";
+
+export const openClassificationDataset: typeof classification.openClassificationDataset = missing(
+  "openClassificationDataset",
+  DATASET,
+);
+export const openDataset: typeof datasets.openDataset = missing("openDataset", DATASET);
+export const knownModelNames: typeof models.knownModelNames = missing(
+  "knownModelNames",
+  "load a checkpoint by its URL or file",
+);
+export const probeVideo: typeof probe.probeVideo = missing("probeVideo", VIDEO);
+export const readVideo: typeof reading.readVideo = missing("readVideo", VIDEO);
+/** Node's class by its one way in, `open`. */
+export const VideoWriter: Pick<typeof writing.VideoWriter, "open" | "prototype"> = {
+  open: missing("VideoWriter", "record a canvas with MediaRecorder"),
+  prototype: undefined as never,
+};
+export type VideoWriter = writing.VideoWriter;
