@@ -13,6 +13,7 @@ import {
   readKnownModel,
 } from "./knownModels.js";
 import { bytesOfDataAddress, FILE_ADDRESS_ADVICE, nameOfAddress, pathOfFileAddress } from "./localAddress.js";
+import { readFailure, readRegularFile } from "./regularFile.js";
 
 /** Path, URL, known name, `random:yolov5s`, the embedded model's name, or the bytes themselves. */
 export type WeightSource = string | URL | Blob | ArrayBuffer | Uint8Array;
@@ -39,17 +40,10 @@ async function fileExists(path: string): Promise<boolean> {
 /** @throws CheckpointError for a path that is no file: what it is, and how to find weights. */
 async function readWeightFile(path: string): Promise<Uint8Array> {
   try {
-    return await readFile(path);
+    return await readRegularFile(path);
   } catch (error) {
-    const code = (error as { code?: string }).code;
-    const what =
-      code === "ENOENT"
-        ? "no such file"
-        : code === "EISDIR"
-          ? "is a folder"
-          : `cannot be read (${code ?? String(error)})`;
     throw new CheckpointError(
-      `${path}: ${what}; give the path of a .pt or .safetensors checkpoint, a released name such as yolov5n, or ${EMBEDDED_MODEL} (embedded)`,
+      `${path}: ${readFailure(error, path)}; give the path of a .pt or .safetensors checkpoint, a released name such as yolov5n, or ${EMBEDDED_MODEL} (embedded)`,
       { path },
       { cause: error },
     );
