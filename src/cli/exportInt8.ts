@@ -2,8 +2,8 @@
 
 import { extname } from "node:path";
 import { type QuantizationFacts, type QuantizedModule, quantizeMember } from "../compress/quantize/index.js";
-import type { RgbImage } from "../image/index.js";
 import { assertPictures } from "../eval/assertPictures.js";
+import type { RgbImage } from "../image/index.js";
 import { openBackend } from "../node/backends.js";
 import { kindOf, picturesBelow, picturesOfList } from "../node/datasets/files.js";
 import { createMember, type OpenedModel } from "../yolov5/loadModel.js";

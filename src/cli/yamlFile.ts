@@ -1,6 +1,6 @@
 /** YAML files that users give: model descriptions (--cfg) and data sets (--data). */
 
-import { readFile } from "node:fs/promises";
+import { readTextFile } from "../node/textFile.js";
 import { architectureNames } from "../yolov5/config/architectures.js";
 import { errorLine, InputError } from "./errors.js";
 
@@ -8,16 +8,15 @@ import { errorLine, InputError } from "./errors.js";
 export async function readYaml(path: string, option: string): Promise<unknown> {
   let text: string;
   try {
-    text = await readFile(path, "utf8");
+    text = await readTextFile(path);
   } catch (error) {
     throw new InputError(`${option} ${errorLine(error)}; give the path of a YAML file`);
   }
-  const { parse, YAMLParseError } = await import("yaml");
+  const { parseYaml } = await import("../node/yamlText.js");
   try {
-    return parse(text);
+    return parseYaml(text);
   } catch (error) {
-    if (!(error instanceof YAMLParseError)) throw error;
-    throw new InputError(`${option} ${path}: is no valid YAML: ${error.message.split("\n")[0].replace(/:$/, "")}`);
+    throw new InputError(`${option} ${path}: ${(error as Error).message}`);
   }
 }
 

@@ -1,12 +1,12 @@
 /** What `model.detect` accepts in Node: paths, URLs, encoded bytes, raw pixels. */
 
-import { readFile } from "node:fs/promises";
 import type { PictureSource } from "../api/sources.js";
 import { ImageError } from "../errors.js";
 import { decodePicture, type Picture, type ReadPictureOptions, readPicture } from "../yolov5/pictures.js";
 import { isHttp } from "./address.js";
 import { downloadPicture } from "./downloadPicture.js";
 import { bytesOfDataAddress, FILE_ADDRESS_ADVICE, nameOfAddress, pathOfFileAddress } from "./localAddress.js";
+import { readFailure, readRegularFile } from "./regularFile.js";
 
 /** @throws ImageError, DownloadError naming the source. */
 export async function readPictureSource(source: PictureSource, options: ReadPictureOptions = {}): Promise<Picture> {
@@ -41,10 +41,12 @@ async function readLocalBytes(source: string, shown: string): Promise<Uint8Array
 
 async function readPictureFile(path: string): Promise<Uint8Array> {
   try {
-    return await readFile(path);
+    return await readRegularFile(path);
   } catch (error) {
-    const code = (error as { code?: string }).code;
-    const what = code === "ENOENT" ? "no such file" : code === "EISDIR" ? "is a folder" : `cannot be read (${code})`;
-    throw new ImageError(`${path}: ${what}; give the path of a picture`, { path }, { cause: error });
+    throw new ImageError(
+      `${path}: ${readFailure(error, path)}; give the path of a picture`,
+      { path },
+      { cause: error },
+    );
   }
 }

@@ -9,6 +9,7 @@ import { isHttp, shownAddress } from "./address.js";
 import { download, type OnProgress } from "./download.js";
 import { embeddedModelPath, type KnownModelOptions, knownModelName, readKnownModel } from "./knownModels.js";
 import { bytesOfDataAddress, FILE_ADDRESS_ADVICE, nameOfAddress, pathOfFileAddress } from "./localAddress.js";
+import { readFailure, readRegularFile } from "./regularFile.js";
 
 export interface OpenWeightsOptions extends KnownModelOptions {
   readonly onProgress?: OnProgress | undefined;
@@ -46,17 +47,11 @@ function describeFolder(path: string): string {
 /** @throws CheckpointError for a path that is no file: what it is, and how to find weights. */
 async function readWeightFile(path: string): Promise<Uint8Array> {
   try {
-    return await readFile(path);
+    return await readRegularFile(path);
   } catch (error) {
-    const code = (error as { code?: string }).code;
-    const what =
-      code === "ENOENT"
-        ? "no such file"
-        : code === "EISDIR"
-          ? describeFolder(path)
-          : `cannot be read (${code ?? String(error)})`;
+    const folder = (error as { code?: string }).code === "EISDIR" ? describeFolder(path) : undefined;
     throw new CheckpointError(
-      `${path}: ${what}; give the path of a .pt or .safetensors checkpoint, a released name such as yolov5n, or ${EMBEDDED_MODEL} (embedded)`,
+      `${path}: ${folder ?? readFailure(error, path)}; give the path of a .pt or .safetensors checkpoint, a released name such as yolov5n, or ${EMBEDDED_MODEL} (embedded)`,
       { path },
       { cause: error },
     );

@@ -1,11 +1,11 @@
 /** One source → decoded picture, with the format its file has. */
 
-import { readFile } from "node:fs/promises";
 import { ImageError } from "../../errors.js";
 import { type PictureFormat, sniff } from "../../image/index.js";
 import { isHttp, shownAddress } from "../../node/address.js";
 import type { OnProgress } from "../../node/download.js";
 import { downloadPicture, VideoAddressError } from "../../node/downloadPicture.js";
+import { readFailure, readRegularFile } from "../../node/regularFile.js";
 import { isAnimatedGif } from "../../node/video/input.js";
 import { decodePicture, type Picture, type ReadPictureOptions } from "../../yolov5/pictures.js";
 
@@ -36,10 +36,12 @@ export async function readPicture(source: string, options: ReadOptions): Promise
 
 async function readBytes(path: string): Promise<Uint8Array> {
   try {
-    return await readFile(path);
+    return await readRegularFile(path);
   } catch (error) {
-    const code = (error as NodeJS.ErrnoException).code;
-    const what = code === "ENOENT" ? "no such file" : `cannot be read (${code})`;
-    throw new ImageError(`${path}: ${what}; give the path of a picture`, { path }, { cause: error });
+    throw new ImageError(
+      `${path}: ${readFailure(error, path)}; give the path of a picture`,
+      { path },
+      { cause: error },
+    );
   }
 }

@@ -1,10 +1,12 @@
 /** `--source` → pictures and videos, in detect.py's order: files, folders, globs, URLs, cameras, list files. */
 
-import { readdir, readFile, stat } from "node:fs/promises";
+import { readdir, stat } from "node:fs/promises";
 import { dirname, extname, join } from "node:path";
 import { isHttp } from "../../node/address.js";
 import { globFiles, isGlob } from "../../node/glob.js";
 import { FILE_ADDRESS_ADVICE, pathOfFileAddress } from "../../node/localAddress.js";
+import { NAME_NOT_UTF8 } from "../../node/regularFile.js";
+import { readTextFile } from "../../node/textFile.js";
 import { isVideo } from "../../node/video/fileKind.js";
 import { isCamera, isStreamAddress, VIDEO_ENDINGS } from "../../node/video/input.js";
 import { InterruptedError } from "../errors.js";
@@ -49,6 +51,7 @@ async function expand(source: string, options: ExpandOptions, listsAllowed: bool
   if (!(found instanceof Error)) {
     if (found.isDirectory()) return fromFolder(source);
     if (found.isCharacterDevice() && isCamera(source)) return [{ source, video: true }];
+    if (!found.isFile()) return [{ source, error: `${source}: is a pipe or a device, not a file` }];
     // A file that cannot be opened is told when its turn comes.
     if (await isVideo(source, true).catch(() => false)) return [{ source, video: true }];
     if (ending(source) === "txt") return fromList(source, options, listsAllowed);
@@ -62,6 +65,7 @@ async function expand(source: string, options: ExpandOptions, listsAllowed: bool
   if (source === "screen" || source.startsWith("screen ")) {
     return [{ source, error: `${source}: the screen is not read; record it with ffmpeg and give the file` }];
   }
+  if (source.includes("\ufffd")) return [{ source, error: `${source}: ${NAME_NOT_UTF8}` }];
   return [{ source, error: `${source}: no such file; give a picture, video, folder, glob, URL or list of these` }];
 }
 
@@ -70,6 +74,7 @@ async function mediaAmong(source: string, paths: readonly string[]): Promise<Sou
   const pictures: SourceItem[] = [];
   const videos: SourceItem[] = [];
   for (const path of paths) {
+    if (await isEndless(path)) continue;
     // A file that cannot be opened is told when its turn comes.
     if (await isVideo(path).catch(() => !isPicture(path))) videos.push({ source: path, video: true });
     else if (isPicture(path)) pictures.push({ source: path });
@@ -95,8 +100,8 @@ async function fromGlob(source: string): Promise<SourceItem[]> {
 /** One source a line, relative to the current folder or else to the list's own; empty lines and # comments skipped. */
 async function fromList(source: string, options: ExpandOptions, allowed: boolean): Promise<SourceItem[]> {
   if (!allowed) return [{ source, error: `${source}: is a list inside a list; name its entries directly` }];
-  const text = await readFile(source, "utf8");
-  const lines = text.split(/\r?\n/).map((line) => line.replace(/^\ufeff/, "").trim());
+  const text = await readTextFile(source);
+  const lines = text.split(/\r\n|\r|\n/).map((line) => line.trim());
   const entries = lines.filter((line) => line !== "" && !line.startsWith("#"));
   if (entries.length === 0)
     return [{ source, error: `${source}: lists no pictures and no videos; write one source a line` }];
@@ -107,6 +112,14 @@ async function fromList(source: string, options: ExpandOptions, allowed: boolean
     items.push(...(await expand(!here && (await exists(beside)) ? beside : entry, options, false)));
   }
   return items;
+}
+
+/** Pipes and devices, also behind a link. */
+async function isEndless(path: string): Promise<boolean> {
+  return stat(path).then(
+    (found) => !found.isFile() && !found.isDirectory(),
+    () => false,
+  );
 }
 
 async function exists(path: string): Promise<boolean> {

@@ -32,7 +32,8 @@ type Json = Readonly<Record<string, unknown>>;
 
 /**
  * Reads annotations in terms of a model's classes: categories go by name where the model has all their names, else by
- * the order of their ids, which fits only where there are as many categories as classes.
+ * the order of their ids, which fits only where there are as many categories as classes. Categories that no annotation
+ * uses are passed over where they do not fit.
  * @param file begins every message.
  * @throws DatasetError naming the entry.
  */
@@ -41,11 +42,13 @@ export function parseCocoAnnotations(content: unknown, modelNames: readonly stri
   const lists = ["images", "annotations", "categories"] as const;
   const missing = lists.find((key) => typeof content !== "object" || content === null || !Array.isArray(root[key]));
   if (missing) throw new DatasetError(`${file}: has no list "${missing}", so it is no COCO annotation file`, { file });
-  const categories = (root.categories as readonly Json[]).map(({ id, name }) => ({
+  const categories = (root.categories as readonly Json[]).map(({ id, name, supercategory }) => ({
     id: Number(id),
     name: String(name),
+    parent: supercategory,
   }));
-  const classOf = classesOf(categories, modelNames, file);
+  const used = new Set((root.annotations as readonly RawAnnotation[]).map(({ category_id }) => category_id));
+  const classOf = classesOf(categories, used, modelNames, file);
   const rows = new Map<number | string, { classIndex: number; box: number[]; polygons: Polygon[] }[]>();
   const images = root.images as readonly Json[];
   const sizes = new Map(images.map((image) => [image.id as number | string, image]));
@@ -91,29 +94,51 @@ export function parseCocoAnnotations(content: unknown, modelNames: readonly stri
       },
     };
   });
-  const byClass = [...categories].sort((a, b) => (classOf.get(a.id) ?? 0) - (classOf.get(b.id) ?? 0));
+  const classes = categories.filter(({ id }) => classOf.has(id));
+  const byClass = classes.sort((a, b) => (classOf.get(a.id) ?? 0) - (classOf.get(b.id) ?? 0));
   return { pictures, names: namesOf(byClass, classOf), categoryIds: idsOf(byClass, classOf), skipped };
 }
 
 interface Category {
   readonly id: number;
   readonly name: string;
+  /** What the category is a kind of. */
+  readonly parent: unknown;
 }
 
-function classesOf(categories: readonly Category[], modelNames: readonly string[], file: string): Map<number, number> {
+/** Class index of each category id; categories that no annotation uses and no class is named after have none. */
+function classesOf(
+  categories: readonly Category[],
+  used: ReadonlySet<number>,
+  modelNames: readonly string[],
+  file: string,
+): Map<number, number> {
   const known = new Map(modelNames.map((name, index) => [name, index]));
-  if (categories.every(({ name }) => known.has(name))) {
-    return new Map(categories.map(({ id, name }) => [id, known.get(name) ?? 0]));
+  if (
+    categories.every(({ id, name }) => known.has(name) || !used.has(id)) &&
+    categories.some((c) => known.has(c.name))
+  ) {
+    const named = categories.filter(({ name }) => known.has(name));
+    return new Map(named.map(({ id, name }) => [id, known.get(name) ?? 0]));
   }
+  const fitting = choices(categories, used).find((choice) => choice.length === modelNames.length);
+  if (fitting) return new Map([...fitting].sort((a, b) => a.id - b.id).map(({ id }, index) => [id, index]));
   const unknown = categories.filter(({ name }) => !known.has(name));
-  if (categories.length !== modelNames.length) {
-    const listed = unknown.slice(0, 5).map(({ name }) => `"${name}"`);
-    throw new DatasetError(
-      `${file}: has ${categories.length} categories, the model ${modelNames.length} classes, and ${unknown.length} of the categories are none of them (${listed.join(", ")}${unknown.length > 5 ? ", …" : ""}); use the annotations that the model was trained on`,
-      { categories: categories.length, classes: modelNames.length },
-    );
-  }
-  return new Map([...categories].sort((a, b) => a.id - b.id).map(({ id }, index) => [id, index]));
+  const listed = unknown.slice(0, 5).map(({ name }) => `"${name}"`);
+  throw new DatasetError(
+    `${file}: has ${categories.length} categories, the model ${modelNames.length} classes, and ${unknown.length} of the categories are none of them (${listed.join(", ")}${unknown.length > 5 ? ", …" : ""}); use the annotations that the model was trained on`,
+    { categories: categories.length, classes: modelNames.length },
+  );
+}
+
+/** Which categories may be the model's classes: all; those that head no other (Roboflow's category 0); those in use. */
+function choices(categories: readonly Category[], used: ReadonlySet<number>): (readonly Category[])[] {
+  const parents = new Set(categories.map(({ parent }) => parent));
+  return [
+    categories,
+    categories.filter(({ id, name }) => used.has(id) || !parents.has(name)),
+    categories.filter(({ id }) => used.has(id)),
+  ];
 }
 
 function namesOf(categories: readonly Category[], classOf: ReadonlyMap<number, number>): string[] {

@@ -1,11 +1,12 @@
 /** Classification data sets: a folder a class, in `val/` (or `test/`) of the data set's folder. */
 
-import { readdir, readFile } from "node:fs/promises";
+import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { DatasetError } from "../../errors.js";
 import type { Split } from "../../eval/dataset/dataYaml.js";
 import type { ClassifiedSample } from "../../eval/dataset/types.js";
 import { decodeImage } from "../../image/index.js";
+import { readRegularFile } from "../regularFile.js";
 import { byName, isPicture, kindOf, picturesBelow } from "./files.js";
 import type { ReadOptions } from "./yolo.js";
 
@@ -45,7 +46,7 @@ export async function openClassificationDataset(
         name: path,
         class: classOf.get(name) ?? 0,
         load: async () =>
-          decodeImage(await readFile(path), { path, maxPixels: options.maxPixels, onNote: options.onWarning }),
+          decodeImage(await readRegularFile(path), { path, maxPixels: options.maxPixels, onNote: options.onWarning }),
       });
     }
   }

@@ -1,8 +1,10 @@
 /** Finding the pictures of a data set, and the label file of each. */
 
-import { readdir, readFile, realpath, stat } from "node:fs/promises";
+import { readdir, realpath, stat } from "node:fs/promises";
 import { dirname, extname, isAbsolute, join, resolve, sep } from "node:path";
 import { DatasetError } from "../../errors.js";
+import { NAME_NOT_UTF8 } from "../regularFile.js";
+import { readTextFile } from "../textFile.js";
 
 /** Endings that v7.0 takes for pictures. */
 const PICTURES = new Set("bmp dng jpeg jpg mpo png tif tiff webp pfm".split(" "));
@@ -31,11 +33,15 @@ async function walk(folder: string, accepts: (name: string) => boolean, above: r
   const real = await realpath(folder);
   if (above.includes(real)) return [];
   const found: string[] = [];
-  for (const name of await readdir(folder)) {
+  for (const entry of await readdir(folder, { withFileTypes: true })) {
+    const { name } = entry;
     if (name.startsWith(".")) continue;
     const path = join(folder, name);
     const stats = await stat(path).catch(() => undefined);
     if (stats?.isDirectory()) found.push(...(await walk(path, accepts, [...above, real])));
+    // What is in it cannot be reached.
+    else if (stats === undefined && entry.isDirectory() && name.includes("\ufffd"))
+      throw new DatasetError(`${path}: ${NAME_NOT_UTF8}`, { path });
     // Pipes and devices never end. A broken link is told when its turn comes.
     else if ((stats === undefined || stats.isFile()) && accepts(name)) found.push(path);
   }
@@ -44,8 +50,8 @@ async function walk(folder: string, accepts: (name: string) => boolean, above: r
 
 /** The pictures that a list file names, one a line: absolute, beside the list (`./…`), or relative to where we are. */
 export async function picturesOfList(list: string): Promise<string[]> {
-  const text = await readFile(list, "utf8");
-  const lines = text.replace(/^\ufeff/, "").split(/\r\n|\r|\n/);
+  const text = await readTextFile(list);
+  const lines = text.split(/\r\n|\r|\n/);
   const paths: string[] = [];
   for (const [index, content] of lines.entries()) {
     const entry = content.trim();

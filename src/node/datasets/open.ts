@@ -1,12 +1,14 @@
 /** A data set from what users have: a folder, an Ultralytics YAML, a list file, COCO's annotations. */
 
-import { readdir, readFile } from "node:fs/promises";
+import { readdir } from "node:fs/promises";
 import { basename, dirname, extname, isAbsolute, join } from "node:path";
-import { parse } from "yaml";
 import { DatasetError } from "../../errors.js";
 import { parseCocoAnnotations } from "../../eval/dataset/cocoJson.js";
 import { parseDataDescription, type Split } from "../../eval/dataset/dataYaml.js";
 import type { DetectionDataset, Sample } from "../../eval/dataset/types.js";
+import { readFailure } from "../regularFile.js";
+import { readTextFile } from "../textFile.js";
+import { parseYaml } from "../yamlText.js";
 import { isPicture, kindOf, picturesBelow, picturesOfList } from "./files.js";
 import { type ReadOptions, readYoloDataset, sampleOf } from "./yolo.js";
 
@@ -90,10 +92,9 @@ async function readPictures(
 async function openDescription(file: string, options: OpenDatasetOptions): Promise<DetectionDataset> {
   let content: unknown;
   try {
-    content = parse(await readFile(file, "utf8"));
+    content = parseYaml(await readTextFile(file));
   } catch (error) {
-    const [line] = (error as Error).message.split("\n");
-    throw new DatasetError(`${file}: is no valid YAML: ${line.replace(/:$/, "")}`, { file }, { cause: error });
+    throw new DatasetError(`${file}: ${readFailure(error, file)}`, { file }, { cause: error });
   }
   const { path, sources, names } = parseDataDescription(content, options.split ?? "val", file);
   const pictures: string[] = [];
@@ -140,7 +141,7 @@ async function locate(source: string, path: string, file: string, options: OpenD
 async function openCoco(file: string, options: OpenDatasetOptions): Promise<DetectionDataset> {
   let content: unknown;
   try {
-    content = JSON.parse(await readFile(file, "utf8"));
+    content = JSON.parse(await readTextFile(file));
   } catch (error) {
     throw new DatasetError(`${file}: is no valid JSON: ${(error as Error).message}`, { file }, { cause: error });
   }
@@ -155,8 +156,8 @@ async function openCoco(file: string, options: OpenDatasetOptions): Promise<Dete
     try {
       samples.push(await sampleOf(path, truth, options, id));
     } catch (error) {
-      const missing = (error as NodeJS.ErrnoException).code === "ENOENT";
-      const reason = missing ? `${path}: no such file` : (error as Error).message;
+      const system = (error as NodeJS.ErrnoException).syscall !== undefined;
+      const reason = system ? `${path}: ${readFailure(error, path)}` : (error as Error).message;
       excluded.push({ name: path, reason });
       options.onWarning?.(`${reason}; the picture is left out`);
     }

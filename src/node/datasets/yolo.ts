@@ -1,12 +1,13 @@
 /** Pictures with YOLO label files → data set, all problems found before anything runs. */
 
-import { readFile } from "node:fs/promises";
 import { relative } from "node:path";
 import { DatasetError } from "../../errors.js";
 import { parseLabels } from "../../eval/dataset/labels.js";
 import { type DetectionDataset, type GroundTruth, NO_OBJECTS, type Sample } from "../../eval/dataset/types.js";
 import { decodeImage, type DecodeOptions } from "../../image/index.js";
 import { readPictureSize } from "../../image/pictureSize.js";
+import { readFailure, readRegularFile } from "../regularFile.js";
+import { readTextFile } from "../textFile.js";
 import { labelPathOf } from "./files.js";
 
 export interface ReadOptions {
@@ -57,8 +58,15 @@ export async function sampleOf(
   imageId?: number | string,
 ): Promise<Sample> {
   const decoding: DecodeOptions = { path, maxPixels, onNote: onWarning };
-  const { width, height } = await readPictureSize(await readFile(path), path, { maxPixels });
-  return { name: path, imageId, width, height, truth, load: async () => decodeImage(await readFile(path), decoding) };
+  const { width, height } = await readPictureSize(await readRegularFile(path), path, { maxPixels });
+  return {
+    name: path,
+    imageId,
+    width,
+    height,
+    truth,
+    load: async () => decodeImage(await readRegularFile(path), decoding),
+  };
 }
 
 /** Pictures left out that have a warning of their own. */
@@ -90,7 +98,8 @@ class Reader {
         this.exclude(path, `${path}: ${sample.width}×${sample.height} pixels; sides must have at least ${LEAST_SIDE}`);
       } else this.samples.push(sample);
     } catch (error) {
-      this.exclude(path, (error as Error).message);
+      const system = (error as NodeJS.ErrnoException).syscall !== undefined;
+      this.exclude(path, system ? `${path}: ${readFailure(error, path)}` : (error as Error).message);
     }
   }
 
@@ -110,10 +119,10 @@ class Reader {
     const path = labelPathOf(picture);
     let text: string;
     try {
-      text = await readFile(path, "utf8");
+      text = await readTextFile(path);
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code === "ENOENT") return NO_OBJECTS;
-      throw new DatasetError(`${shown(path)}: cannot be read (${(error as NodeJS.ErrnoException).code})`, { path });
+      throw new DatasetError(`${shown(path)}: ${readFailure(error, path)}`, { path });
     }
     this.labelled++;
     const { truth, problems, duplicates } = parseLabels(text);

@@ -1,0 +1,29 @@
+/** Reading files that strangers named: only regular ones, since pipes and devices never end. */
+
+import { readFile, stat } from "node:fs/promises";
+
+/** Code of the error for what is neither a file nor a folder. */
+const NOT_REGULAR = "NOT_REGULAR";
+
+/** @throws the system's error; one of code `NOT_REGULAR` for pipes, sockets and devices. */
+export async function readRegularFile(path: string): Promise<Buffer> {
+  const found = await stat(path);
+  if (!found.isFile() && !found.isDirectory()) {
+    throw Object.assign(new Error(`${path}: is a pipe or a device, not a file`), { code: NOT_REGULAR });
+  }
+  return readFile(path);
+}
+
+/** What an error of reading means, for after `path: `. */
+export function readFailure(error: unknown, path: string): string {
+  const { code, message } = error as NodeJS.ErrnoException;
+  // Node replaces bytes of names that are not UTF-8, and then finds no such file.
+  if (code === "ENOENT" && path.includes("\ufffd")) return NAME_NOT_UTF8;
+  if (code === "ENOENT") return "no such file";
+  if (code === "EISDIR") return "is a folder";
+  if (code === NOT_REGULAR) return "is a pipe or a device, not a file";
+  return code === undefined ? message : `cannot be read (${code})`;
+}
+
+export const NAME_NOT_UTF8 =
+  "its name is not UTF-8; rename it, all of a folder with: convmv -r -f gbk -t utf8 --notest FOLDER (in place of gbk, the encoding that the names have)";

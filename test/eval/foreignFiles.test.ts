@@ -1,0 +1,194 @@
+/** Lists, labels, YAML and JSON as other tools and systems write them: read, or refused with the true reason. */
+
+import { execFileSync } from "node:child_process";
+import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { expandSources } from "../../src/cli/detect/sources.js";
+import { readYaml } from "../../src/cli/yamlFile.js";
+import { parseCocoAnnotations } from "../../src/eval/dataset/cocoJson.js";
+import { encodePng } from "../../src/image/index.js";
+import { openDataset } from "../../src/node/datasets/open.js";
+import { decodeText } from "../../src/node/textFile.js";
+import { parseYaml } from "../../src/node/yamlText.js";
+
+let root = "";
+beforeAll(async () => {
+  root = await mkdtemp(join(tmpdir(), "foreign-"));
+});
+afterAll(() => rm(root, { recursive: true, force: true }));
+
+const PNG = encodePng({ width: 20, height: 20, data: new Uint8Array(1200) });
+const NAMES = ["cat", "dog"];
+
+async function write(files: Readonly<Record<string, string | Uint8Array>>, folder: string): Promise<string> {
+  for (const [name, content] of Object.entries(files)) {
+    await mkdir(dirname(join(root, folder, name)), { recursive: true });
+    await writeFile(join(root, folder, name), content);
+  }
+  return join(root, folder);
+}
+
+function utf16(text: string, order: "LE" | "BE", mark: boolean): Uint8Array {
+  const bytes = Buffer.from((mark ? "\ufeff" : "") + text, "utf16le");
+  return order === "LE" ? bytes : bytes.swap16();
+}
+
+describe("UTF-16", () => {
+  const FORMS = [
+    ["LE", true],
+    ["BE", true],
+    ["LE", false],
+    ["BE", false],
+  ] as const;
+
+  test.each(FORMS)("%s, mark %s: list, labels, YAML, JSON", async (order, mark) => {
+    const as = (text: string): Uint8Array => utf16(text, order, mark);
+    const coco = {
+      images: [{ id: 1, file_name: "images/a.png", width: 20, height: 20 }],
+      annotations: [{ image_id: 1, category_id: 1, bbox: [5, 5, 10, 10] }],
+      categories: [{ id: 1, name: "dog" }],
+    };
+    const folder = await write(
+      {
+        "images/a.png": PNG,
+        "labels/a.txt": as("1 0.5 0.5 0.1 0.1\r\n"),
+        "list.txt": as("images/a.png\r\n"),
+        "data.yaml": as('val: images\r\nnames: ["猫", dog]\r\n'),
+        "coco.json": as(JSON.stringify(coco)),
+      },
+      `utf16${order}${mark}`,
+    );
+    for (const name of ["list.txt", "data.yaml", "coco.json"]) {
+      const { samples } = await openDataset(join(folder, name), { names: NAMES });
+      expect([name, ...samples.map(({ truth }) => Array.from(truth.classes))]).toEqual([name, [1]]);
+    }
+    expect(await readYaml(join(folder, "data.yaml"), "--data")).toMatchObject({ names: ["猫", "dog"] });
+    expect(await expandSources([join(folder, "list.txt")], {})).toEqual([{ source: join(folder, "images/a.png") }]);
+  });
+
+  test("UTF-8, with a mark or without", () => {
+    expect(decodeText(Buffer.from("\ufeff猫\n"))).toBe("猫\n");
+    expect(decodeText(Buffer.from("猫"))).toBe("猫");
+    expect(decodeText(new Uint8Array(0))).toBe("");
+  });
+});
+
+describe("YAML", () => {
+  test.each([
+    ["base: &b\n  path: ds\n<<: *b\nval: v\n", { base: { path: "ds" }, path: "ds", val: "v" }],
+    ["a: &a {x: 1}\nb: &b {x: 2, y: 3}\nc:\n  <<: [*a, *b]\n", { a: { x: 1 }, b: { x: 2, y: 3 }, c: { x: 1, y: 3 } }],
+    ["a: &a {x: 1}\nc:\n  x: 5\n  <<: *a\n", { a: { x: 1 }, c: { x: 5 } }],
+    ["n: &n [a, b]\nnames: *n\n", { n: ["a", "b"], names: ["a", "b"] }],
+  ])("merge keys and anchors: %j", (text, expected) => {
+    expect(parseYaml(text)).toEqual(expected);
+  });
+
+  test.each([
+    ["merge of a text", "<<: text\n"],
+    ["unknown anchor", "a: *none\n"],
+    ["nested deeply", "[".repeat(100_000)],
+    ["lists in lists", "- ".repeat(100_000)],
+    ["aliases of aliases", bomb()],
+  ])("%s is one line", async (name, text) => {
+    const folder = await write({ "data.yaml": text }, `yaml ${name}`);
+    const file = join(folder, "data.yaml");
+    const opened = openDataset(file, { names: NAMES });
+    await expect(opened).rejects.toMatchObject({
+      code: "DATASET",
+      message: expect.stringMatching(/data\.yaml: is .*/),
+    });
+    await expect(readYaml(file, "--data")).rejects.toThrow(/^--data [^\n]*data\.yaml: is [^\n]*$/);
+  });
+});
+
+function bomb(): string {
+  const lines = ["a0: &a0 [x, x, x, x, x, x, x, x, x]"];
+  for (let i = 1; i < 9; i++) lines.push(`a${i}: &a${i} [${Array.from({ length: 9 }, () => `*a${i - 1}`).join(", ")}]`);
+  return lines.join("\n");
+}
+
+describe("COCO categories that no annotation uses", () => {
+  const content = (categories: readonly object[], used: readonly number[]) => ({
+    images: [{ id: 1, file_name: "a.png", width: 20, height: 20 }],
+    annotations: used.map((id) => ({ image_id: 1, category_id: id, bbox: [5, 5, 10, 10] })),
+    categories,
+  });
+  const ROBOFLOW = [
+    { id: 0, name: "pets", supercategory: "none" },
+    { id: 1, name: "cat", supercategory: "pets" },
+    { id: 2, name: "dog", supercategory: "pets" },
+  ];
+  const classes = (categories: readonly object[], used: readonly number[], names = NAMES): number[] =>
+    parseCocoAnnotations(content(categories, used), names, "x.json").pictures.flatMap(({ truth }) => [
+      ...truth.classes,
+    ]);
+
+  test("Roboflow's category 0, by name and by order", () => {
+    expect(classes(ROBOFLOW, [2, 1])).toEqual([1, 0]);
+    expect(classes(ROBOFLOW, [2, 1], ["katze", "hund"])).toEqual([1, 0]);
+    expect(classes(ROBOFLOW, [2], ["katze", "hund"])).toEqual([1]);
+  });
+
+  test("unused without a supercategory, anywhere", () => {
+    const plain = [
+      { id: 1, name: "cat" },
+      { id: 2, name: "unused" },
+      { id: 3, name: "dog" },
+    ];
+    expect(classes(plain, [3, 1])).toEqual([1, 0]);
+    expect(classes(plain, [3, 1], ["katze", "hund"])).toEqual([1, 0]);
+  });
+
+  test("a category 0 that is used is refused with the numbers", () => {
+    expect(() => classes(ROBOFLOW, [0, 1, 2])).toThrow(/has 3 categories, the model 2 classes.*"pets"/);
+  });
+});
+
+// Other systems refuse such names when they are made.
+describe.runIf(process.platform === "linux")("names that are not UTF-8, pipes and devices", () => {
+  const NOT_UTF8 = /its name is not UTF-8; rename it.*convmv/;
+  const bytes = (...parts: readonly (string | Buffer)[]): Buffer =>
+    Buffer.concat(parts.map((part) => Buffer.from(part)));
+  const GBK = Buffer.from([0xd5, 0xd5, 0xc6, 0xac]);
+
+  test("a picture: the reason is told, the others are read", async () => {
+    const folder = await write({ "a.png": PNG }, "gbk");
+    await writeFile(bytes(folder, "/", GBK, ".png"), PNG);
+    const warnings: string[] = [];
+    const { samples } = await openDataset(folder, { names: NAMES, onWarning: (text) => warnings.push(text) });
+    expect(samples.length).toBe(1);
+    expect(warnings[0]).toMatch(NOT_UTF8);
+    const { readPicture } = await import("../../src/cli/detect/readPicture.js");
+    const items = await expandSources([folder], {});
+    const { signal } = new AbortController();
+    await expect(readPicture(items[1].source, { signal })).rejects.toThrow(NOT_UTF8);
+  });
+
+  test("a folder, a list entry and an argument", async () => {
+    const folder = await write({ "a.png": PNG, "list.txt": bytes(GBK, ".png\n") }, "gbk2");
+    await mkdir(bytes(folder, "/", GBK));
+    await expect(openDataset(folder, { names: NAMES })).rejects.toThrow(NOT_UTF8);
+    const items = await expandSources([join(folder, "list.txt"), `${folder}/\ufffd.png`], {});
+    expect(items.map(({ error }) => error)).toEqual([1, 2].map(() => expect.stringMatching(NOT_UTF8)));
+  });
+
+  test("pipes and devices are not waited for", async () => {
+    const folder = await write(
+      { "a.png": PNG, "l.txt": `${root}/pipes/p.png\nfile://host/x.png\nfile:///%zz\na.png\n` },
+      "pipes",
+    );
+    for (const name of ["p.png", "list.txt", "labels.png"]) execFileSync("mkfifo", [join(folder, name)]);
+    execFileSync("ln", ["-s", "/dev/zero", join(folder, "z.png")]);
+    for (const source of [folder, join(folder, "*.png")]) {
+      expect((await expandSources([source], {})).map((item) => item.source)).toEqual([join(folder, "a.png")]);
+    }
+    const endless = ["p.png", "list.txt", "z.png"].map((name) => join(folder, name));
+    for (const item of await expandSources(endless, {})) expect(item.error).toMatch(/is a pipe or a device/);
+    const items = await expandSources([join(folder, "l.txt")], {});
+    expect(items.map(({ error }) => error !== undefined)).toEqual([true, true, true, false]);
+    const { openWeights } = await import("../../src/node/weightSource.js");
+    for (const path of endless) await expect(openWeights(path)).rejects.toThrow(/is a pipe or a device/);
+  });
+});
