@@ -6,8 +6,9 @@ import { DatasetError } from "../../errors.js";
 import type { Split } from "../../eval/dataset/dataYaml.js";
 import type { ClassifiedSample } from "../../eval/dataset/types.js";
 import { decodeImage } from "../../image/index.js";
+import { byName } from "../order.js";
 import { readRegularFile } from "../regularFile.js";
-import { byName, isPicture, kindOf, picturesBelow } from "./files.js";
+import { isPicture, kindOf, picturesBelow } from "./files.js";
 
 /** torchvision's ImageFolder takes these too. */
 const isClassPicture = (name: string): boolean => isPicture(name) || /\.(ppm|pgm)$/i.test(name);

@@ -3,6 +3,7 @@
 import { readdir, realpath, stat } from "node:fs/promises";
 import { dirname, extname, isAbsolute, join, resolve, sep } from "node:path";
 import { DatasetError } from "../../errors.js";
+import { byName } from "../order.js";
 import { NAME_NOT_UTF8 } from "../regularFile.js";
 import { readTextFile } from "../textFile.js";
 
@@ -10,8 +11,6 @@ import { readTextFile } from "../textFile.js";
 const PICTURES = new Set("bmp dng jpeg jpg mpo png tif tiff webp pfm".split(" "));
 
 export const isPicture = (path: string): boolean => PICTURES.has(extname(path).slice(1).toLowerCase());
-/** By code points, as Python sorts. */
-export const byName = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);
 
 export async function kindOf(path: string): Promise<"file" | "folder" | undefined> {
   return stat(path).then(
