@@ -6,6 +6,7 @@ import { isHttp } from "../../node/address.js";
 import { globFiles, isGlob } from "../../node/glob.js";
 import { FILE_ADDRESS_ADVICE, pathOfFileAddress } from "../../node/localAddress.js";
 import { byName, byNumbers } from "../../node/order.js";
+import { isPictureName, PICTURE_ENDINGS } from "../../node/pictureEndings.js";
 import { NAME_NOT_UTF8 } from "../../node/regularFile.js";
 import { readTextFile } from "../../node/textFile.js";
 import { isVideo } from "../../node/video/fileKind.js";
@@ -16,11 +17,7 @@ import type { SourceItem } from "./sourceItem.js";
 
 export type { SourceItem } from "./sourceItem.js";
 
-/** What detect.py takes for pictures, by the name's ending. */
-const PICTURES = new Set("bmp dng jpeg jpg mpo png tif tiff webp pfm avif gif".split(" "));
-
 const ending = (path: string): string => extname(path).slice(1).toLowerCase();
-const isPicture = (path: string): boolean => PICTURES.has(ending(path));
 
 export interface ExpandOptions {
   /** Pictures are frames of one scene: numbers in their names count by value, where detect.py's order is by letters. */
@@ -77,11 +74,11 @@ async function mediaAmong(source: string, paths: readonly string[]): Promise<Sou
   for (const path of paths) {
     if (await isEndless(path)) continue;
     // A file that cannot be opened is told when its turn comes.
-    if (await isVideo(path).catch(() => !isPicture(path))) videos.push({ source: path, video: true });
-    else if (isPicture(path)) pictures.push({ source: path });
+    if (await isVideo(path).catch(() => !isPictureName(path))) videos.push({ source: path, video: true });
+    else if (isPictureName(path)) pictures.push({ source: path });
   }
   if (pictures.length + videos.length > 0) return [...pictures, ...videos];
-  const formats = `names of pictures end in ${[...PICTURES].join(", ")}, of videos in ${VIDEO_ENDINGS.join(", ")}`;
+  const formats = `names of pictures end in ${PICTURE_ENDINGS.join(", ")}, of videos in ${VIDEO_ENDINGS.join(", ")}`;
   return [{ source, error: `${source}: holds no pictures and no videos; ${formats}` }];
 }
 
