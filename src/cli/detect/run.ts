@@ -19,7 +19,7 @@ export async function runDetect(flags: DetectFlags, output: Output): Promise<num
   const { nosave, saveTxt, saveCrop, project = "runs", name, existOk } = flags;
   if (!nosave || saveTxt || saveCrop) await checkRunFolder(project, name, existOk);
   const sources = flags.source ?? [exampleSource(flags.weights)];
-  const items = await expandSources(sources, { signal: output.io.signal });
+  const items = await expandSources(sources, { signal: output.io.signal, frames: flags.track !== undefined });
   // A mistyped path is told before a model is downloaded for it; JSON needs the model's facts in any case.
   if (!output.wantsJson && !output.wantsNdjson && items.every(({ error }) => error !== undefined)) {
     for (const { error } of items) output.fail(error ?? "");

@@ -5,6 +5,8 @@ import { dirname, extname, join } from "node:path";
 import { isHttp } from "../../node/address.js";
 import { globFiles, isGlob } from "../../node/glob.js";
 import { FILE_ADDRESS_ADVICE, pathOfFileAddress } from "../../node/localAddress.js";
+import { byName, byNumbers } from "../../node/order.js";
+import { isPictureName, PICTURE_ENDINGS } from "../../node/pictureEndings.js";
 import { NAME_NOT_UTF8 } from "../../node/regularFile.js";
 import { readTextFile } from "../../node/textFile.js";
 import { isVideo } from "../../node/video/fileKind.js";
@@ -15,19 +17,15 @@ import type { SourceItem } from "./sourceItem.js";
 
 export type { SourceItem } from "./sourceItem.js";
 
-/** What detect.py takes for pictures, by the name's ending. */
-const PICTURES = new Set("bmp dng jpeg jpg mpo png tif tiff webp pfm avif gif".split(" "));
-
 const ending = (path: string): string => extname(path).slice(1).toLowerCase();
-const isPicture = (path: string): boolean => PICTURES.has(ending(path));
-/** By code points, as Python sorts. */
-const byName = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);
 
 export interface ExpandOptions {
+  /** Pictures are frames of one scene: numbers in their names count by value, where detect.py's order is by letters. */
+  readonly frames?: boolean | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 
-/** All pictures and videos of the sources, in the order given; those of folders, globs and lists sorted by name. */
+/** All pictures and videos of the sources, in the order given; those of folders and globs sorted by name. */
 export async function expandSources(sources: readonly string[], options: ExpandOptions): Promise<SourceItem[]> {
   const items: SourceItem[] = [];
   for (const source of sources) items.push(...(await expand(source, options, true)));
@@ -49,7 +47,7 @@ async function expand(source: string, options: ExpandOptions, listsAllowed: bool
   if (unread) return [unread];
   const found = await stat(source).catch((error: NodeJS.ErrnoException) => error);
   if (!(found instanceof Error)) {
-    if (found.isDirectory()) return fromFolder(source);
+    if (found.isDirectory()) return fromFolder(source, options);
     if (found.isCharacterDevice() && isCamera(source)) return [{ source, video: true }];
     if (!found.isFile()) return [{ source, error: `${source}: is a pipe or a device, not a file` }];
     // A file that cannot be opened is told when its turn comes.
@@ -60,7 +58,7 @@ async function expand(source: string, options: ExpandOptions, listsAllowed: bool
   if (found.code !== "ENOENT" && found.code !== "ENOTDIR") {
     return [{ source, error: `${source}: cannot be read (${found.code}); check its permissions` }];
   }
-  if (isGlob(source)) return fromGlob(source);
+  if (isGlob(source)) return fromGlob(source, options);
   if (isCamera(source)) return [{ source, video: true }];
   if (source === "screen" || source.startsWith("screen ")) {
     return [{ source, error: `${source}: the screen is not read; record it with ffmpeg and give the file` }];
@@ -76,25 +74,25 @@ async function mediaAmong(source: string, paths: readonly string[]): Promise<Sou
   for (const path of paths) {
     if (await isEndless(path)) continue;
     // A file that cannot be opened is told when its turn comes.
-    if (await isVideo(path).catch(() => !isPicture(path))) videos.push({ source: path, video: true });
-    else if (isPicture(path)) pictures.push({ source: path });
+    if (await isVideo(path).catch(() => !isPictureName(path))) videos.push({ source: path, video: true });
+    else if (isPictureName(path)) pictures.push({ source: path });
   }
   if (pictures.length + videos.length > 0) return [...pictures, ...videos];
-  const formats = `names of pictures end in ${[...PICTURES].join(", ")}, of videos in ${VIDEO_ENDINGS.join(", ")}`;
+  const formats = `names of pictures end in ${PICTURE_ENDINGS.join(", ")}, of videos in ${VIDEO_ENDINGS.join(", ")}`;
   return [{ source, error: `${source}: holds no pictures and no videos; ${formats}` }];
 }
 
-async function fromFolder(source: string): Promise<SourceItem[]> {
+async function fromFolder(source: string, { frames }: ExpandOptions): Promise<SourceItem[]> {
   const entries = await readdir(source, { withFileTypes: true });
   const names = entries.filter((entry) => !entry.isDirectory() && !entry.name.startsWith(".")).map(({ name }) => name);
-  const paths = names.sort(byName).map((name) => join(source, name));
+  const paths = names.sort(frames ? byNumbers : byName).map((name) => join(source, name));
   return mediaAmong(source, paths);
 }
 
-async function fromGlob(source: string): Promise<SourceItem[]> {
+async function fromGlob(source: string, { frames }: ExpandOptions): Promise<SourceItem[]> {
   const paths = await globFiles(source);
   if (paths.length === 0) return [{ source, error: `${source}: matches no files` }];
-  return mediaAmong(source, paths.sort(byName));
+  return mediaAmong(source, paths.sort(frames ? byNumbers : byName));
 }
 
 /** One source a line, relative to the current folder or else to the list's own; empty lines and # comments skipped. */

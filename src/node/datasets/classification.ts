@@ -6,12 +6,10 @@ import { DatasetError } from "../../errors.js";
 import type { Split } from "../../eval/dataset/dataYaml.js";
 import type { ClassifiedSample } from "../../eval/dataset/types.js";
 import { decodeImage } from "../../image/index.js";
+import { byName } from "../order.js";
 import { readRegularFile } from "../regularFile.js";
-import { byName, isPicture, kindOf, picturesBelow } from "./files.js";
+import { kindOf, picturesBelow } from "./files.js";
 import type { ReadOptions } from "./yolo.js";
-
-/** torchvision's ImageFolder takes these too. */
-const isClassPicture = (name: string): boolean => isPicture(name) || /\.(ppm|pgm)$/i.test(name);
 
 /**
  * @param root holds `<split>/<class>/<pictures>`, or the class folders themselves.
@@ -41,7 +39,7 @@ export async function openClassificationDataset(
   const classOf = classesOf(folders, names, folder);
   const samples: ClassifiedSample[] = [];
   for (const name of folders) {
-    for (const path of await picturesBelow(join(folder, name), isClassPicture)) {
+    for (const path of await picturesBelow(join(folder, name))) {
       samples.push({
         name: path,
         class: classOf.get(name) ?? 0,

@@ -3,15 +3,10 @@
 import { readdir, realpath, stat } from "node:fs/promises";
 import { dirname, extname, isAbsolute, join, resolve, sep } from "node:path";
 import { DatasetError } from "../../errors.js";
+import { byName } from "../order.js";
+import { isPictureName } from "../pictureEndings.js";
 import { NAME_NOT_UTF8 } from "../regularFile.js";
 import { readTextFile } from "../textFile.js";
-
-/** Endings that v7.0 takes for pictures. */
-const PICTURES = new Set("bmp dng jpeg jpg mpo png tif tiff webp pfm".split(" "));
-
-export const isPicture = (path: string): boolean => PICTURES.has(extname(path).slice(1).toLowerCase());
-/** By code points, as Python sorts. */
-export const byName = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);
 
 export async function kindOf(path: string): Promise<"file" | "folder" | undefined> {
   return stat(path).then(
@@ -23,13 +18,12 @@ export async function kindOf(path: string): Promise<"file" | "folder" | undefine
 /**
  * All pictures below a folder, sorted by name, as Python's recursive glob finds them: hidden files and folders are
  * passed over and links are followed, but never into a folder that the link lies in.
- * @param accepts whether a file of this name is a picture.
  */
-export async function picturesBelow(folder: string, accepts = isPicture): Promise<string[]> {
-  return (await walk(folder, accepts, [])).sort(byName);
+export async function picturesBelow(folder: string): Promise<string[]> {
+  return (await walk(folder, [])).sort(byName);
 }
 
-async function walk(folder: string, accepts: (name: string) => boolean, above: readonly string[]): Promise<string[]> {
+async function walk(folder: string, above: readonly string[]): Promise<string[]> {
   const real = await realpath(folder);
   if (above.includes(real)) return [];
   const found: string[] = [];
@@ -38,12 +32,12 @@ async function walk(folder: string, accepts: (name: string) => boolean, above: r
     if (name.startsWith(".")) continue;
     const path = join(folder, name);
     const stats = await stat(path).catch(() => undefined);
-    if (stats?.isDirectory()) found.push(...(await walk(path, accepts, [...above, real])));
+    if (stats?.isDirectory()) found.push(...(await walk(path, [...above, real])));
     // What is in it cannot be reached.
     else if (stats === undefined && entry.isDirectory() && name.includes("\ufffd"))
       throw new DatasetError(`${path}: ${NAME_NOT_UTF8}`, { path });
     // Pipes and devices never end. A broken link is told when its turn comes.
-    else if ((stats === undefined || stats.isFile()) && accepts(name)) found.push(path);
+    else if ((stats === undefined || stats.isFile()) && isPictureName(name)) found.push(path);
   }
   return found;
 }

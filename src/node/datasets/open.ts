@@ -6,10 +6,11 @@ import { DatasetError } from "../../errors.js";
 import { parseCocoAnnotations } from "../../eval/dataset/cocoJson.js";
 import { parseDataDescription, type Split } from "../../eval/dataset/dataYaml.js";
 import type { DetectionDataset, Sample } from "../../eval/dataset/types.js";
+import { isPictureName } from "../pictureEndings.js";
 import { readFailure } from "../regularFile.js";
 import { readTextFile } from "../textFile.js";
 import { parseYaml } from "../yamlText.js";
-import { isPicture, kindOf, picturesBelow, picturesOfList } from "./files.js";
+import { kindOf, picturesBelow, picturesOfList } from "./files.js";
 import { type ReadOptions, readYoloDataset, sampleOf } from "./yolo.js";
 
 export interface OpenDatasetOptions extends ReadOptions {
@@ -126,7 +127,7 @@ async function locate(source: string, path: string, file: string, options: OpenD
     }
   }
   const beside = join(dirname(file), "images");
-  if ((await kindOf(beside)) === "folder" && (await readdir(beside)).some(isPicture)) {
+  if ((await kindOf(beside)) === "folder" && (await readdir(beside)).some(isPictureName)) {
     options.onWarning?.(
       `${file}: "${source}" is nowhere (tried ${tried.join(", ")}); measuring on ${beside}, which is beside it`,
     );
