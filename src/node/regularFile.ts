@@ -9,7 +9,11 @@ const NOT_REGULAR = "NOT_REGULAR";
 export async function readRegularFile(path: string): Promise<Buffer> {
   const found = await stat(path);
   if (!found.isFile() && !found.isDirectory()) {
-    throw Object.assign(new Error(`${path}: is a pipe or a device, not a file`), { code: NOT_REGULAR });
+    throw Object.assign(new Error(`${path}: is a pipe or a device, not a file`), {
+      code: NOT_REGULAR,
+      syscall: "read",
+      path,
+    });
   }
   return readFile(path);
 }

@@ -16,6 +16,7 @@ const REASONS: Readonly<Record<string, string>> = {
   EISDIR: "is a folder",
   EEXIST: "exists already",
   EMFILE: "too many open files",
+  NOT_REGULAR: "is a pipe or a device, not a file",
   EIO: "the device reports an error",
   EPIPE: "nobody reads it any more",
   ENXIO: "nobody reads it",

@@ -188,6 +188,15 @@ describe.runIf(process.platform === "linux")("names that are not UTF-8, pipes an
     for (const item of await expandSources(endless, {})) expect(item.error).toMatch(/is a pipe or a device/);
     const items = await expandSources([join(folder, "l.txt")], {});
     expect(items.map(({ error }) => error !== undefined)).toEqual([true, true, true, false]);
+    const { cli } = await import("../cli/support.js");
+    for (const argv of [
+      ["val", "--data", endless[1]],
+      ["detect", "--cfg", endless[0], "--source", endless[0]],
+    ]) {
+      const { code, stderr } = await cli([...argv, "--backend", "cpu"]);
+      expect([code, stderr]).toEqual([1, expect.stringMatching(/is a pipe or a device, not a file/)]);
+      expect(stderr).not.toContain("internal error");
+    }
     const { openWeights } = await import("../../src/node/weightSource.js");
     for (const path of endless) await expect(openWeights(path)).rejects.toThrow(/is a pipe or a device/);
   });
