@@ -1,6 +1,7 @@
 /** Reading files that strangers named: only regular ones, since pipes and devices never end. */
 
 import { readFile, stat } from "node:fs/promises";
+import { isSystemError, systemReason } from "./systemReason.js";
 
 /** Code of the error for what is neither a file nor a folder. */
 const NOT_REGULAR = "NOT_REGULAR";
@@ -24,8 +25,7 @@ export function readFailure(error: unknown, path: string): string {
   // Node replaces bytes of names that are not UTF-8, and then finds no such file.
   if (code === "ENOENT" && path.includes("\ufffd")) return NAME_NOT_UTF8;
   if (code === "ENOENT") return "no such file";
-  if (code === "EISDIR") return "is a folder";
-  if (code === NOT_REGULAR) return "is a pipe or a device, not a file";
+  if (isSystemError(error) && (code === "EISDIR" || code === NOT_REGULAR)) return systemReason(error);
   return code === undefined ? message : `cannot be read (${code})`;
 }
 
