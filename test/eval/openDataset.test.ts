@@ -182,7 +182,7 @@ describe("COCO's annotations and the pictures beside them", () => {
     expect(classes).toEqual([[1]]);
     expect(warnings).toEqual([
       expect.stringContaining("1 crowd regions or empty boxes are no labels"),
-      expect.stringContaining('1 box lies outside of the width and height that "images" says'),
+      expect.stringContaining('1 box outside of the width and height that "images" says is left out'),
     ]);
   });
 

@@ -207,7 +207,7 @@ describe.skipIf(ffmpegMissing())("with ffmpeg", () => {
 
   test("no video: a text, sound only, nothing", async () => {
     await writeFile(path("text.mp4"), "hello");
-    await expect(collect(path("text.mp4"))).rejects.toThrow(/^\S+text\.mp4: is no video that ffmpeg can read: /);
+    await expect(collect(path("text.mp4"))).rejects.toThrow(/^\S+text\.mp4: is a text file, not a video/);
     ffmpeg(["-f", "lavfi", "-i", "sine=duration=0.1", "-c:a", "aac", path("sound.mp4")]);
     await expect(collect(path("sound.mp4"))).rejects.toThrow(
       "sound.mp4: is no video that ffmpeg can read: it has no pictures",

@@ -6,8 +6,12 @@ import { isHttp, shownAddress } from "../../node/address.js";
 import type { OnProgress } from "../../node/download.js";
 import { downloadPicture, VideoAddressError } from "../../node/downloadPicture.js";
 import { readFailure, readRegularFile } from "../../node/regularFile.js";
+import { hasVideoMagic } from "../../node/video/fileKind.js";
 import { isAnimatedGif } from "../../node/video/input.js";
 import { decodePicture, type Picture, type ReadPictureOptions } from "../../yolov5/pictures.js";
+
+/** So much tells a video, whatever its server calls it. */
+const HEAD_BYTES = 512;
 
 export interface ReadPicture {
   readonly picture: Picture;
@@ -29,8 +33,11 @@ export async function readPicture(source: string, options: ReadOptions): Promise
   const bytes = remote ? await downloadPicture(source, { signal, onProgress }) : await readBytes(source);
   // Of files this is known before.
   if (remote && isAnimatedGif(bytes)) throw new VideoAddressError(source, "an animated GIF");
-  const picture = await decodePicture(bytes, shownAddress(source), options);
   const sniffed = sniff(bytes);
+  if (remote && sniffed.kind === "other" && hasVideoMagic(bytes.subarray(0, HEAD_BYTES))) {
+    throw new VideoAddressError(source, "by its first bytes");
+  }
+  const picture = await decodePicture(bytes, shownAddress(source), options);
   return { picture, format: sniffed.kind === "picture" ? sniffed.format : undefined };
 }
 

@@ -64,8 +64,8 @@ function warningsOf({ skipped, outside, runLengths }: CocoAnnotations, resized: 
   const warnings: string[] = [];
   if (skipped > 0) warnings.push(`${skipped} crowd regions or empty boxes are no labels and left out`);
   if (outside > 0) {
-    const many = outside === 1 ? "1 box lies" : `${outside} boxes lie`;
-    warnings.push(`${many} outside of the width and height that "images" says and left out`);
+    const [boxes, are] = outside === 1 ? ["1 box", "is"] : [`${outside} boxes`, "are"];
+    warnings.push(`${boxes} outside of the width and height that "images" says ${are} left out`);
   }
   if (resized.length > 0) {
     const many = resized.length === 1 ? "1 picture has" : `${resized.length} pictures have`;
