@@ -290,6 +290,34 @@ describe.skipIf(ffmpegMissing())("with ffmpeg", () => {
       await expect(VideoWriter.open(path("clip.mp4/out.mp4"), options)).rejects.toThrow(/is a file, not a folder/);
     });
 
+    test.skipIf(process.platform === "win32")(
+      "a disk that is full at the end: no half a video is called whole",
+      async () => {
+        // ffmpeg 5.1 ends with 0 there; this one does so wherever it runs.
+        const fake = path("ffmpeg-full");
+        const real = process.env.FFMPEG_PATH || "ffmpeg";
+        const lines = [
+          "#!/bin/sh",
+          `case "$*" in *-encoders*) exec "${real}" "$@";; esac`,
+          "cat > /dev/null",
+          'for last; do :; done; echo half > "${last#file:}"',
+          'echo "Error writing trailer of $last: No space left on device" >&2',
+        ];
+        await writeFile(fake, lines.join("\n"), { mode: 0o755 });
+        vi.stubEnv("FFMPEG_PATH", fake);
+        try {
+          const writer = await VideoWriter.open(path("full/out.mp4"), { width: 33, height: 21, rate: "10" });
+          await writer.write(frame(1));
+          await expect(writer.finish()).rejects.toThrow(
+            /out\.mp4: cannot be written: no space left on the device; free/,
+          );
+        } finally {
+          vi.unstubAllEnvs();
+        }
+        expect(await readdir(path("full"))).toEqual([]);
+      },
+    );
+
     test("an encoder that dies is an error and leaves nothing", async () => {
       const writer = await VideoWriter.open(path("dead/out.mp4"), { width: 33, height: 21, rate: "0" });
       const writing = (async () => {
