@@ -251,6 +251,19 @@ describe("a result that cannot be written", () => {
     expect(existsSync(path("vf", "exp", "labels", "b.txt"))).toBe(true);
   });
 
+  test("val --save-json: pictures of one name in two folders are told", async () => {
+    const root = path("twins");
+    for (const name of ["a", "b"]) {
+      await mkdir(join(root, "images", name), { recursive: true });
+      await writeFile(join(root, "images", name, "x.jpg"), jpeg);
+    }
+    const run = ["val", ...TINY, "--save-json", "--noplots", "--project", path("twins-out")];
+    expect((await cli([...run, "--data", root])).stderr).toMatch(
+      /--save-json: 1 of the pictures carry the image_id of another one, .*b\/x\.jpg\), and their predictions cannot be/,
+    );
+    expect((await cli([...run, "--data", join(root, "images", "a")])).stderr).not.toContain("image_id");
+  });
+
   test("export: one format of two", async () => {
     copyFileSync(EXAMPLE, path("x.png"));
     const weights = path("m", "codes.safetensors");
