@@ -300,7 +300,7 @@ describe.skipIf(ffmpegMissing())("with ffmpeg", () => {
           "#!/bin/sh",
           `case "$*" in *-encoders*) exec "${real}" "$@";; esac`,
           "cat > /dev/null",
-          'for last; do :; done; echo half > "${last#file:}"',
+          'for last; do :; done; echo half > "$(echo "$last" | sed s/^file://)"',
           'echo "Error writing trailer of $last: No space left on device" >&2',
         ];
         await writeFile(fake, lines.join("\n"), { mode: 0o755 });
