@@ -3,6 +3,8 @@
 import { stat } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
 import { checkFile, checkFolder } from "../node/checkOutput.js";
+import { isPictureName } from "../node/pictureEndings.js";
+import { hasVideoEnding } from "../node/video/input.js";
 import { errorLine, InputError, UsageError } from "./errors.js";
 
 type Paths = string | readonly string[] | undefined;
@@ -46,9 +48,14 @@ export async function checkDestinations(flags: FileFlags): Promise<void> {
     });
     // Several may go to one stream.
     if (kind === "stream") continue;
-    const key = (await fileKey(target)) ?? resolve(target).normalize("NFC").toUpperCase();
+    const there = await fileKey(target);
+    const key = there ?? resolve(target).normalize("NFC").toUpperCase();
     const other = seen.get(key);
     if (other !== undefined) throw new UsageError(`--${name} ${path} is ${other}; give another name`);
+    // A picture of a folder, a glob or a list is read as well, and none can be made again.
+    if (there !== undefined && (isPictureName(target) || hasVideoEnding(target))) {
+      throw new UsageError(`--${name} ${path} is a picture or video that exists; give another name`);
+    }
     seen.set(key, `what --${name} writes`);
   }
 }

@@ -3,7 +3,7 @@
  * compared as systems do that do not tell cases or forms of one letter apart.
  */
 
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import { cutToBytes, NAME_BYTES } from "./fileNames.js";
 
 /** Where a file of some stem goes. */
@@ -18,6 +18,11 @@ export class RunPaths {
   /** The last number that was given to a stem, so that thousands of one name need no search. */
   private readonly numbers = new Map<string, number>();
 
+  /** @param kept paths that the run reads, so that no result replaces them. */
+  constructor(kept: readonly string[] = []) {
+    for (const path of kept) this.taken.add(pathKey(path));
+  }
+
   /**
    * A stem that is free at every place, which are then taken: the name itself, or numbered.
    * @param separator between name and number: `a_2`.
@@ -28,7 +33,7 @@ export class RunPaths {
     for (let n = this.numbers.get(start) ?? 1; ; n++) {
       const suffix = n === 1 ? "" : `${separator}${n}`;
       const stem = cutToBytes(name, most - suffix.length) + suffix;
-      const keys = places.map(({ folder, ending }) => keyOf(join(folder, stem + ending)));
+      const keys = places.map(({ folder, ending }) => pathKey(join(folder, stem + ending)));
       if (keys.some((key) => this.taken.has(key))) continue;
       for (const key of keys) this.taken.add(key);
       this.numbers.set(start, n + 1);
@@ -41,6 +46,8 @@ export class RunPaths {
     return join(folder, this.claim(name, [{ folder, ending }], separator) + ending);
   }
 }
+
+const pathKey = (path: string): string => keyOf(resolve(path));
 
 /** As the disk gets it: halves of surrogate pairs all become the same sign. */
 function keyOf(path: string): string {

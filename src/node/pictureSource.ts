@@ -6,7 +6,7 @@ import { decodePicture, type Picture, type ReadPictureOptions, readPicture } fro
 import { isHttp } from "./address.js";
 import { downloadPicture } from "./downloadPicture.js";
 import { bytesOfDataAddress, FILE_ADDRESS_ADVICE, nameOfAddress, pathOfFileAddress } from "./localAddress.js";
-import { readFailure, readRegularFile } from "./regularFile.js";
+import { readPictureFile } from "./pictureFile.js";
 
 /** @throws ImageError, DownloadError naming the source. */
 export async function readPictureSource(source: PictureSource, options: ReadPictureOptions = {}): Promise<Picture> {
@@ -37,16 +37,4 @@ async function readLocalBytes(source: string, shown: string): Promise<Uint8Array
   const bytes = await bytesOfDataAddress(source);
   if (bytes) return bytes;
   throw new ImageError(`${shown}: is no well-formed data address; give the picture's bytes`, { source: shown });
-}
-
-async function readPictureFile(path: string): Promise<Uint8Array> {
-  try {
-    return await readRegularFile(path);
-  } catch (error) {
-    throw new ImageError(
-      `${path}: ${readFailure(error, path)}; give the path of a picture`,
-      { path },
-      { cause: error },
-    );
-  }
 }

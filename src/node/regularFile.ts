@@ -25,9 +25,14 @@ export function readFailure(error: unknown, path: string): string {
   // Node replaces bytes of names that are not UTF-8, and then finds no such file.
   if (code === "ENOENT" && path.includes("\ufffd")) return NAME_NOT_UTF8;
   if (code === "ENOENT") return "no such file";
-  if (isSystemError(error) && (code === "EISDIR" || code === NOT_REGULAR)) return systemReason(error);
-  return code === undefined ? message : `cannot be read (${code})`;
+  if (path.includes("\0")) return "no name of a file holds zero bytes; a list must be in UTF-8 or UTF-16";
+  if (!isSystemError(error)) return code === undefined ? message : `cannot be read (${code})`;
+  const reason = systemReason(error);
+  // Sentences of their own; the others are reasons.
+  return reason.startsWith("is ") ? reason : `cannot be read: ${reason}`;
 }
 
-export const NAME_NOT_UTF8 =
-  "its name is not UTF-8; rename it, all of a folder with: convmv -r -f gbk -t utf8 --notest FOLDER (in place of gbk, the encoding that the names have)";
+/** How names get UTF-8. */
+export const RENAME = "convmv -r -f gbk -t utf8 --notest FOLDER (in place of gbk, the encoding that the names have)";
+
+export const NAME_NOT_UTF8 = `its name is not UTF-8; rename it, all of a folder with: ${RENAME}`;

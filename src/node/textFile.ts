@@ -1,6 +1,6 @@
 /** Text files that users give: lists, labels, YAML, JSON. Windows PowerShell writes UTF-16 where others write UTF-8. */
 
-import { readRegularFile } from "./regularFile.js";
+import { readRegularFile, RENAME } from "./regularFile.js";
 
 /** @throws the system's error, or as `readRegularFile` does. */
 export async function readTextFile(path: string): Promise<string> {
@@ -10,6 +10,13 @@ export async function readTextFile(path: string): Promise<string> {
 /** UTF-8 or UTF-16 of either order; a byte order mark is dropped. */
 export function decodeText(bytes: Uint8Array): string {
   return new TextDecoder(encodingOf(bytes)).decode(bytes);
+}
+
+/** What to say of a line of a list that names no file; undefined where its encoding is not why. */
+export function encodingProblem(list: string, line: number, entry: string): string | undefined {
+  // Decoding puts it where bytes are none of UTF-8.
+  if (!entry.includes("\ufffd")) return undefined;
+  return `${list}:${line}: ${entry}: the line is not UTF-8; save the list as UTF-8; names of files that are not, are renamed with: ${RENAME}`;
 }
 
 /** Bytes that are looked at where there is no mark. */

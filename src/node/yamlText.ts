@@ -1,4 +1,4 @@
-/** YAML as PyYAML reads it where that matters: merge keys (`<<`) included. */
+/** YAML as PyYAML reads it where that matters: merge keys (`<<`), keys that come twice, line ends of every system. */
 
 import { parse } from "yaml";
 
@@ -9,15 +9,18 @@ const MOST_NESTED = 500;
 export function parseYaml(text: string): unknown {
   if (isDeep(text)) throw new Error(TOO_DEEP);
   try {
-    return parse(text, { merge: true, logLevel: "error" });
+    // Of a key that comes twice, the last one holds.
+    return parse(text.replace(/\r\n?/g, "\n"), { merge: true, uniqueKeys: false, logLevel: "error" });
   } catch (error) {
     if (error instanceof RangeError) throw new Error(TOO_DEEP, { cause: error });
+    if ((error as { code?: unknown }).code === "MULTIPLE_DOCS") throw new Error(SEVERAL, { cause: error });
     const [line] = (error as Error).message.split("\n");
     throw new Error(`is no valid YAML: ${line.replace(/:$/, "")}`, { cause: error });
   }
 }
 
 const TOO_DEEP = "is nested too deeply";
+const SEVERAL = "holds several documents; keep the one that is meant, and no line of --- or ... after it";
 
 /** Brackets that stay open, or markers of lists within lists on one line. */
 function isDeep(text: string): boolean {

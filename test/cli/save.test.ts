@@ -1,7 +1,7 @@
 /** Results that must not replace each other, names that file systems do not take, and results that cannot be written. */
 
 import { execFileSync } from "node:child_process";
-import { copyFileSync, existsSync, mkdirSync, writeFileSync } from "node:fs";
+import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { chmod, mkdir, readdir, readFile, symlink, writeFile } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { describe, expect, test } from "vitest";
@@ -251,6 +251,19 @@ describe("a result that cannot be written", () => {
     expect(existsSync(path("vf", "exp", "labels", "b.txt"))).toBe(true);
   });
 
+  test("val --save-json: pictures of one name in two folders are told", async () => {
+    const root = path("twins");
+    for (const name of ["a", "b"]) {
+      await mkdir(join(root, "images", name), { recursive: true });
+      await writeFile(join(root, "images", name, "x.jpg"), jpeg);
+    }
+    const run = ["val", ...TINY, "--save-json", "--noplots", "--project", path("twins-out")];
+    expect((await cli([...run, "--data", root])).stderr).toMatch(
+      /--save-json: 1 of the pictures carry the image_id of another one, .*b\/x\.jpg\), and their predictions cannot be/,
+    );
+    expect((await cli([...run, "--data", join(root, "images", "a")])).stderr).not.toContain("image_id");
+  });
+
   test("export: one format of two", async () => {
     copyFileSync(EXAMPLE, path("x.png"));
     const weights = path("m", "codes.safetensors");
@@ -321,11 +334,28 @@ describe("told before the work", () => {
     const flags = ["detect", "--source", join(source, "a.jpg"), "--weights", model, ...TINY];
     expect(await early([...flags, "--json", model])).toContain("is the checkpoint itself; give another name");
     expect(await early([...flags, "--json", join(source, "a.jpg")])).toContain("is what --source reads");
+    // Read as one of a folder, or of no source at all: nobody means to lose it.
+    pictures("in", ["a.jpg", "b.jpg"]);
+    for (const option of ["--json", "--ndjson"]) {
+      expect(await early(["detect", "--source", source, ...TINY, option, join(source, "b.jpg")])).toContain(
+        "b.jpg is a picture or video that exists; give another name",
+      );
+    }
+    expect(await early(["val", "--data", source, "--json", join(source, "a.jpg")])).toContain("is a picture or video");
     expect(await early([...flags, "--json", path("one"), "--ndjson", path("one")])).toContain("is what --json writes");
     expect(await early(["export", "--weights", path("link.safetensors"), "--output", model])).toContain(
       "is the checkpoint itself",
     );
     expect(await early(["export", "--weights", model])).toContain("is the checkpoint itself");
+  });
+
+  test("a run's folder that is the source's: the pictures stay as they are", async () => {
+    const source = pictures("own", ["a.jpg", "b.jpg"]);
+    const before = readFileSync(join(source, "a.jpg"));
+    const run = ["--project", path("."), "--name", "own", "--exist-ok"];
+    expect((await cli(["detect", "--source", source, ...run, ...TINY])).code).toBe(0);
+    expect(readFileSync(join(source, "a.jpg")).equals(before)).toBe(true);
+    expect(readdirSync(source).sort()).toEqual(["a.jpg", "a_2.jpg", "b.jpg", "b_2.jpg"]);
   });
 
   test.skipIf(process.platform === "win32" || process.getuid?.() === 0)("a folder without permission", async () => {

@@ -72,6 +72,8 @@ describe.skipIf(ffmpegMissing())("addresses", () => {
     else if (name === "untyped") send("clip.ts", undefined);
     else if (name === "chunked") send("clip.mp4", "video/mp4", false);
     else if (name === "wrong.png") send("clip.mp4", "video/mp4");
+    else if (name === "unsaid.png") send("clip.mp4", "application/octet-stream");
+    else if (name === "called-picture") send("clip.mp4", "image/jpeg");
     else if (name === "silent.jpg") camera(response, "application/octet-stream; boundary=ffmpeg");
     else if (/video|mjpg/.test(name)) camera(response, "multipart/x-mixed-replace; boundary=ffmpeg");
     else if (files.has(name)) send(name, "application/octet-stream");
@@ -84,21 +86,24 @@ describe.skipIf(ffmpegMissing())("addresses", () => {
     return { code, stderr, stdout, images: JSON.parse(stdout).images as Entry[] };
   };
 
-  test.each(["moved", "octets", "untyped", "chunked", "wrong.png", "clip.flv", "moving.gif"])(
-    "%s is a video: every frame, at its own time",
-    async (name) => {
-      await withServer(server, async (url) => {
-        const { code, images, stderr } = await run([`${url}/${name}`], "--project", path("saved", name));
-        expect(stderr).not.toContain("error");
-        expect(code).toBe(0);
-        expect(images.map(({ frame }) => frame)).toEqual(Array.from({ length: 30 }, (_, n) => n + 1));
-        expect((images.at(-1)?.time ?? 0) - (images[0].time ?? 0)).toBeCloseTo(29 / 25, 1);
-        const [saved] = await readdir(path("saved", name, "exp"));
-        expect(saved).toBe(`${name.replace(/\.\w+$/, "")}.mp4`);
-        expect(probe(path("saved", name, "exp", saved))).toMatchObject({ frames: 30, rate: "25/1" });
-      });
-    },
-  );
+  test.each([
+    ...["moved", "octets", "untyped", "chunked", "wrong.png", "clip.flv", "moving.gif", "unsaid.png", "called-picture"],
+    // ffmpeg takes these for rows of pictures.
+    ...["octets?poster=a.jpg", "octets?file=a%03d.png", "clip.mp4?still=a.jpg#t=1", "octets#a.jpg"],
+  ])("%s is a video: every frame, at its own time", async (name) => {
+    await withServer(server, async (url) => {
+      // A scheme in capitals is one, too.
+      const source = `${url.replace("http", "HTTP")}/${name}`;
+      const { code, images, stderr } = await run([source], "--project", path("saved", name));
+      expect(stderr).not.toContain("error");
+      expect(code).toBe(0);
+      expect(images.map(({ frame }) => frame)).toEqual(Array.from({ length: 30 }, (_, n) => n + 1));
+      expect((images.at(-1)?.time ?? 0) - (images[0].time ?? 0)).toBeCloseTo(29 / 25, 1);
+      const [saved] = await readdir(path("saved", name, "exp"));
+      expect(saved).toBe(`${name.replace(/[?#].*$/, "").replace(/\.\w+$/, "")}.mp4`);
+      expect(probe(path("saved", name, "exp", saved))).toMatchObject({ frames: 30, rate: "25/1" });
+    });
+  });
 
   test.each(["video", "axis-cgi/mjpg/video.cgi?resolution=64x48", "mjpg/video.mjpg", "mjpg/video.jpg"])(
     "%s is a camera",

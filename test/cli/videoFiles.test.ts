@@ -91,8 +91,35 @@ describe.skipIf(ffmpegMissing())("files of all kinds", () => {
       const reading = (async () => {
         for await (const { frame } of readVideo(path(name))) frames.push(frame);
       })();
-      await expect(reading).rejects.toThrow(new RegExp(`${name}: is (a playlist or in a format|no video)`));
+      await expect(reading).rejects.toThrow(new RegExp(`${name}: is (a playlist or manifest|a text file|no video)`));
       expect(frames).toEqual([]);
     }
+  });
+
+  test.each([
+    [
+      "picture.mp4",
+      () => readFile(EXAMPLE),
+      /picture\.mp4: is a picture \(PNG\), not a video; give it the ending of its/,
+    ],
+    ["nothing.mkv", () => "", /nothing\.mkv: is an empty file; download or copy it again/],
+    ["page.mp4", () => "<!DOCTYPE html><html>", /page\.mp4: is a web page \(HTML\), not a video/],
+    ["notes.avi", () => "no video\n", /notes\.avi: is a text file, not a video/],
+    ["pointer.webm", () => "version https://git-lfs.github.com/spec/v1\n", /is a git-lfs pointer.*git lfs pull/],
+    [
+      "list.mp4",
+      () => "ffconcat version 1.0\nfile a.flv\n",
+      /list\.mp4: is a playlist or manifest \(concat\), which names/,
+    ],
+  ])("%s: the true reason, not what ffmpeg missed in it", async (name, content, reason) => {
+    await writeFile(path(name), await content());
+    await expect(readVideo(path(name)).next()).rejects.toThrow(reason);
+  });
+
+  test("sound called a video", async () => {
+    ffmpeg(["-f", "lavfi", "-i", "sine=duration=0.2", "-f", "wav", path("sound.avi")]);
+    await expect(readVideo(path("sound.avi")).next()).rejects.toThrow(
+      /sound\.avi: is in the format wav, which holds no/,
+    );
   });
 });

@@ -1,7 +1,7 @@
 /** Lists, labels, YAML and JSON as other tools and systems write them: read, or refused with the true reason. */
 
 import { execFileSync } from "node:child_process";
-import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
@@ -81,7 +81,14 @@ describe("YAML", () => {
     ["a: &a {x: 1}\nb: &b {x: 2, y: 3}\nc:\n  <<: [*a, *b]\n", { a: { x: 1 }, b: { x: 2, y: 3 }, c: { x: 1, y: 3 } }],
     ["a: &a {x: 1}\nc:\n  x: 5\n  <<: *a\n", { a: { x: 1 }, c: { x: 5 } }],
     ["n: &n [a, b]\nnames: *n\n", { n: ["a", "b"], names: ["a", "b"] }],
-  ])("merge keys and anchors: %j", (text, expected) => {
+    // PyYAML takes the last of a key, and every kind of line end.
+    ["val: a\nval: b\n", { val: "b" }],
+    ["names:\n  0: a\n  0: b\n  1: c\n", { names: { 0: "b", 1: "c" } }],
+    ["a: &a {x: 1}\nb: &b {y: 2}\n<<: *a\n<<: *b\n", { a: { x: 1 }, b: { y: 2 }, x: 1, y: 2 }],
+    ["val: a\rnames: [x]\r", { val: "a", names: ["x"] }],
+    ["val: a\r\nnames:\r\n  - x\r\n", { val: "a", names: ["x"] }],
+    ["%YAML 1.1\n---\nval: a\n", { val: "a" }],
+  ])("as PyYAML reads it: %j", (text, expected) => {
     expect(parseYaml(text)).toEqual(expected);
   });
 
@@ -91,6 +98,7 @@ describe("YAML", () => {
     ["nested deeply", "[".repeat(100_000)],
     ["lists in lists", "- ".repeat(100_000)],
     ["aliases of aliases", bomb()],
+    ["tabs for blanks", "names:\n\t- a\n"],
   ])("%s is one line", async (name, text) => {
     const folder = await write({ "data.yaml": text }, `yaml ${name}`);
     const file = join(folder, "data.yaml");
@@ -101,6 +109,51 @@ describe("YAML", () => {
     });
     await expect(readYaml(file, "--data")).rejects.toThrow(/^--data [^\n]*data\.yaml: is [^\n]*$/);
   });
+});
+
+test("YAML: several documents, and a path that says nothing", async () => {
+  expect(() => parseYaml("a: 1\n---\nb: 2\n")).toThrow(/^holds several documents; keep the one that is meant/);
+  const folder = await write({ "images/a.png": PNG, "data.yaml": "path:\nval: images\n" }, "yaml path");
+  expect((await openDataset(join(folder, "data.yaml"), { names: NAMES })).samples).toHaveLength(1);
+});
+
+describe("lists in other encodings, and with comments", () => {
+  // "照片.png", and "é.png".
+  const ENCODED = [
+    ["GBK", "d5d5c6ac2e706e670a"],
+    ["Latin-1", "e92e706e670d0a"],
+  ] as const;
+
+  test.each(ENCODED)("%s: it is the list that is not UTF-8", async (name, hex) => {
+    const files = { "照片.png": PNG, "é.png": PNG, "list.txt": Buffer.from(`0a${hex}`, "hex") };
+    const list = join(await write(files, `list ${name}`), "list.txt");
+    const reason = /list\.txt:2: .*\.png: the line is not UTF-8; save the list as UTF-8; .*convmv/;
+    await expect(openDataset(list, { names: NAMES })).rejects.toThrow(reason);
+    expect((await expandSources([list], {}))[0].error).toMatch(reason);
+  });
+
+  test("UTF-32: no talk of permissions", async () => {
+    const list = join(await write({ "list.txt": Buffer.from("fffe0000610000000a000000", "hex") }, "utf32"), "list.txt");
+    for (const { error } of await expandSources([list], {})) {
+      expect(error).toMatch(/no name of a file holds zero bytes; a list must be in UTF-8 or UTF-16/);
+    }
+  });
+
+  test("comments and blanks are skipped by every command", async () => {
+    const files = { "a.png": PNG, "list.txt": "\ufeff# two\n\n  ./a.png\t \n #end" };
+    const list = join(await write(files, "comments"), "list.txt");
+    expect((await openDataset(list, { names: NAMES })).samples).toHaveLength(1);
+    expect(await expandSources([list], {})).toHaveLength(1);
+  });
+});
+
+test("links in a circle and names too long: the reason is the system's own", async () => {
+  const folder = await write({ "x.txt": "" }, "reasons");
+  await symlink(join(folder, "circle.png"), join(folder, "circle.png"));
+  const sources = [join(folder, "circle.png"), join(folder, `${"n".repeat(300)}.png`)];
+  const items = await expandSources(sources, {});
+  expect(items[0].error).toMatch(/circle\.png: cannot be read: its links lead in a circle$/);
+  expect(items[1].error).toMatch(/n\.png: cannot be read: the name is longer than the file system allows$/);
 });
 
 function bomb(): string {
@@ -148,7 +201,7 @@ describe("COCO categories that no annotation uses", () => {
 
 // Other systems refuse such names when they are made.
 describe.runIf(process.platform === "linux")("names that are not UTF-8, pipes and devices", () => {
-  const NOT_UTF8 = /its name is not UTF-8; rename it.*convmv/;
+  const NOT_UTF8 = /its name is not UTF-8; rename it.*convmv|list\.txt:1: .* is not UTF-8; save the list.*convmv/;
   const bytes = (...parts: readonly (string | Buffer)[]): Buffer =>
     Buffer.concat(parts.map((part) => Buffer.from(part)));
   const GBK = Buffer.from([0xd5, 0xd5, 0xc6, 0xac]);

@@ -148,6 +148,69 @@ describe("where the pictures are", () => {
   });
 });
 
+describe("COCO's annotations and the pictures beside them", () => {
+  const image = { id: 5, file_name: "a.jpg", width: 20, height: 10 };
+  const category = { id: 18, name: "dog" };
+  const annotation = { image_id: 5, category_id: 18, bbox: [2, 2, 10, 5] };
+  const coco = (change: object) => ({ images: [image], categories: [category], annotations: [annotation], ...change });
+  const openCoco = async (change: object, name: string): Promise<Opened> => {
+    const folder = await write({ "x.json": JSON.stringify(coco(change)), "a.jpg": JPEG, "b.jpg": JPEG }, name);
+    return open(join(folder, "x.json"));
+  };
+
+  test("as they belong together: no warning", async () => {
+    expect(await openCoco({}, "coco-right")).toMatchObject({ warnings: [], classes: [[1]] });
+  });
+
+  test.each([
+    ["half as large", { width: 10, height: 5 }],
+    ["turned, as before EXIF is heard", { width: 10, height: 20 }],
+    ["one pixel less", { width: 20, height: 9 }],
+  ])("pictures of another size are told: %s", async (name, size) => {
+    const { warnings, classes } = await openCoco({ images: [{ ...image, ...size }] }, `coco-${name}`);
+    expect(classes).toEqual([[1]]);
+    expect(warnings.join()).toMatch(
+      new RegExp(
+        `1 picture has another size .*a\\.jpg is 20×10, not ${size.width}×${size.height}\\); give the pictures`,
+      ),
+    );
+  });
+
+  test("boxes outside of the picture are not called crowds", async () => {
+    const annotations = [annotation, { ...annotation, bbox: [30, 2, 5, 5] }, { ...annotation, bbox: [2, 2, 0, 5] }];
+    const { warnings, classes } = await openCoco({ annotations }, "coco-outside");
+    expect(classes).toEqual([[1]]);
+    expect(warnings).toEqual([
+      expect.stringContaining("1 crowd regions or empty boxes are no labels"),
+      expect.stringContaining('1 box outside of the width and height that "images" says is left out'),
+    ]);
+  });
+
+  test("ids as texts, crowds as true, empty boxes with an outline, one picture listed twice", async () => {
+    const annotations = [
+      { ...annotation, image_id: "5" },
+      { ...annotation, category_id: "18", bbox: [], segmentation: [[2, 2, 8, 2, 8, 8]] },
+      { ...annotation, iscrowd: true },
+    ];
+    const { warnings, classes } = await openCoco({ annotations, images: [image, image] }, "coco-texts");
+    expect([classes, warnings.length]).toEqual([[[1, 1]], 1]);
+    const categories = [{ id: "18", name: "dog" }];
+    expect((await openCoco({ categories }, "coco-texts-2")).classes).toEqual([[1]]);
+  });
+
+  test("two pictures of one id are refused: their annotations cannot be told apart", async () => {
+    const images = [image, { ...image, file_name: "b.jpg" }];
+    await expect(openCoco({ images }, "coco-twice")).rejects.toThrow(
+      /"images" has the id 5 twice, for a\.jpg and b\.jpg; give each picture an id of its own/,
+    );
+  });
+
+  test("outlines in run lengths are told", async () => {
+    const annotations = [{ ...annotation, segmentation: { counts: [0, 200], size: [10, 20] } }];
+    expect((await openCoco({ annotations }, "coco-rle")).warnings.join()).toContain("1 outline is in run lengths");
+  });
+});
+
 describe("what is broken", () => {
   test("lines that nobody can read stop everything, named with file and line", async () => {
     const folder = await write(

@@ -33,3 +33,41 @@ test("classes may be links and hold .ppm and .pgm", async () => {
   const samples = await openClassificationDataset(root, ["a", "b"]);
   expect(samples.map((sample) => sample.class)).toEqual([0, 0, 1]);
 });
+
+const NAMES = ["cat", "dog", "owl"];
+
+async function classesOf(folder: string, folders: readonly string[], names: readonly string[] = NAMES) {
+  for (const name of folders) await put(join(folder, "val", name, "0.png"));
+  const warnings: string[] = [];
+  const samples = await openClassificationDataset(join(root, folder), names, "val", {
+    onWarning: (text) => warnings.push(text),
+  });
+  const found = samples.map(({ name, class: index }) => [
+    relative(join(root, folder, "val"), name).slice(0, -6),
+    index,
+  ]);
+  return { classes: Object.fromEntries(found) as Readonly<Record<string, number>>, warnings };
+}
+
+test("one folder's name in capitals does not move the other classes", async () => {
+  expect(await classesOf("caps", ["cat", "dog", "OWL"])).toEqual({ classes: { cat: 0, dog: 1, OWL: 2 }, warnings: [] });
+  expect((await classesOf("fewer", ["Owl", "cat"])).classes).toEqual({ Owl: 2, cat: 0 });
+  expect((await classesOf("both", ["A", "a", "b"], ["a", "A", "b"])).classes).toEqual({ A: 1, a: 0, b: 2 });
+});
+
+test("folders that go by their order are told; an order that the names contradict is refused", async () => {
+  const { classes, warnings } = await classesOf("order", ["katze", "uhu", "wolf"]);
+  expect(classes).toEqual({ katze: 0, uhu: 1, wolf: 2 });
+  expect(warnings).toEqual([expect.stringMatching(/folder "katze" is taken for class 0, "cat": not all folders are/)]);
+  expect((await classesOf("nameless", ["x", "y"], ["class0", "class1"])).warnings).toEqual([]);
+  await expect(classesOf("shifted", ["aardvark", "cat", "dog"])).rejects.toThrow(
+    /1 of the folders are none of them \("aardvark"\); name the folders after the classes/,
+  );
+});
+
+test("a link to nothing is told in words when its turn comes", async () => {
+  await put("val/a/0.png");
+  await symlink("nowhere", join(root, "val/a/z.jpg"));
+  const samples = await openClassificationDataset(root, ["a"]);
+  await expect(samples[1].load()).rejects.toThrow(/val\/a\/z\.jpg: no such file; give the path of a picture$/);
+});

@@ -4,6 +4,7 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { misorderedFrames } from "../../src/cli/detect/frameOrder.js";
 import { expandSources } from "../../src/cli/detect/sources.js";
 import { byNumbers } from "../../src/node/order.js";
 
@@ -34,4 +35,25 @@ test("folders and globs", async () => {
     expect(await order(true)).toEqual(["1", "2", "3", "10", "11"]);
     expect(await order(false)).toEqual(["1", "10", "11", "2", "3"]);
   }
+});
+
+test("an order of letters that the user gave is told, not changed", async () => {
+  const files = (order: readonly number[]): string[] => order.map((n) => join(folder, `frame${n}.jpg`));
+  await writeFile(join(folder, "list.txt"), [1, 10, 11, 2, 3].map((n) => `frame${n}.jpg`).join("\n"));
+  const said = async (sources: readonly string[]): Promise<string | undefined> =>
+    misorderedFrames(await expandSources(sources, { frames: true }));
+  for (const sources of [files([1, 10, 11, 2, 3]), [join(folder, "list.txt")]]) {
+    expect(await said(sources)).toMatch(
+      /in the order given, in which frame11\.jpg comes before frame2\.jpg; give their/,
+    );
+  }
+  // Backwards, by hand, and with zeros: nobody's mistake.
+  for (const order of [
+    [1, 2, 3, 10, 11],
+    [11, 10, 3, 2, 1],
+    [3, 1, 2],
+  ]) {
+    expect(await said(files(order))).toBeUndefined();
+  }
+  expect(misorderedFrames(["a9/1.jpg", "a10/1.jpg"].map((source) => ({ source })))).toBeUndefined();
 });

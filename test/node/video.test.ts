@@ -207,7 +207,7 @@ describe.skipIf(ffmpegMissing())("with ffmpeg", () => {
 
   test("no video: a text, sound only, nothing", async () => {
     await writeFile(path("text.mp4"), "hello");
-    await expect(collect(path("text.mp4"))).rejects.toThrow(/^\S+text\.mp4: is no video that ffmpeg can read: /);
+    await expect(collect(path("text.mp4"))).rejects.toThrow(/^\S+text\.mp4: is a text file, not a video/);
     ffmpeg(["-f", "lavfi", "-i", "sine=duration=0.1", "-c:a", "aac", path("sound.mp4")]);
     await expect(collect(path("sound.mp4"))).rejects.toThrow(
       "sound.mp4: is no video that ffmpeg can read: it has no pictures",
@@ -289,6 +289,34 @@ describe.skipIf(ffmpegMissing())("with ffmpeg", () => {
       expect(await readdir(path("empty"))).toEqual([]);
       await expect(VideoWriter.open(path("clip.mp4/out.mp4"), options)).rejects.toThrow(/is a file, not a folder/);
     });
+
+    test.skipIf(process.platform === "win32")(
+      "a disk that is full at the end: no half a video is called whole",
+      async () => {
+        // ffmpeg 5.1 ends with 0 there; this one does so wherever it runs.
+        const fake = path("ffmpeg-full");
+        const real = process.env.FFMPEG_PATH || "ffmpeg";
+        const lines = [
+          "#!/bin/sh",
+          `case "$*" in *-encoders*) exec "${real}" "$@";; esac`,
+          "cat > /dev/null",
+          'for last; do :; done; echo half > "$(echo "$last" | sed s/^file://)"',
+          'echo "Error writing trailer of $last: No space left on device" >&2',
+        ];
+        await writeFile(fake, lines.join("\n"), { mode: 0o755 });
+        vi.stubEnv("FFMPEG_PATH", fake);
+        try {
+          const writer = await VideoWriter.open(path("full/out.mp4"), { width: 33, height: 21, rate: "10" });
+          await writer.write(frame(1));
+          await expect(writer.finish()).rejects.toThrow(
+            /out\.mp4: cannot be written: no space left on the device; free/,
+          );
+        } finally {
+          vi.unstubAllEnvs();
+        }
+        expect(await readdir(path("full"))).toEqual([]);
+      },
+    );
 
     test("an encoder that dies is an error and leaves nothing", async () => {
       const writer = await VideoWriter.open(path("dead/out.mp4"), { width: 33, height: 21, rate: "0" });

@@ -1,10 +1,13 @@
 /** Every frame of a video arrives, however slowly it is taken; fewer than it says are told. */
 
+import { readFile } from "node:fs/promises";
+import type { RequestListener } from "node:http";
 import { join } from "node:path";
 import { beforeAll, describe, expect, test } from "vitest";
 import { readVideo } from "../../src/node.js";
 import { scratchFolder } from "../cli/support.js";
 import { ffmpeg, ffmpegMissing, probe } from "../support/video.js";
+import { withServer } from "./server.js";
 
 const folder = await scratchFolder();
 const path = (name: string): string => join(folder, name);
@@ -57,5 +60,27 @@ describe.skipIf(ffmpegMissing())("the last frames", () => {
     expect(frames).toBe(probe(path("cut.mp4")).frames);
     expect(frames).toBeLessThan(30);
     expect(warnings).toEqual([expect.stringMatching(/cut\.mp4: says it has \d+ frames; ffmpeg gives \d+$/)]);
+  });
+
+  test("a stream that ends: its last frame comes, and what was dropped is told", async () => {
+    ffmpeg([...["-f", "lavfi", "-i", "testsrc2=size=64x48:rate=10:duration=1"], "-f", "mpegts", path("ended.ts")]);
+    const stream = await readFile(path("ended.ts"));
+    // Without a length it may have no end.
+    const answer: RequestListener = (_, response) => void response.writeHead(200).end(stream);
+    await withServer(answer, async (url) => {
+      const seen: number[] = [];
+      const warnings: string[] = [];
+      for await (const { frame } of readVideo(`${url}/stream`, { onWarning: (text) => warnings.push(text) })) {
+        seen.push(frame);
+        await wait(400);
+      }
+      expect(seen.at(-1)).toBe(10);
+      const dropped = 10 - seen.length;
+      expect(warnings.filter((text) => text.includes("came to an end"))).toEqual(
+        dropped === 0
+          ? []
+          : [expect.stringMatching(new RegExp(`${dropped} frames? (was|were) dropped.*download it first`))],
+      );
+    });
   });
 });

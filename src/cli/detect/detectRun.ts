@@ -84,20 +84,23 @@ export class DetectRun {
     this.options = { ...detectOptions(flags, output), conf };
     // Told before the first picture is read.
     resolveOptions(this.options, model.names.length);
-    this.saver = new Saver({
-      project: flags.project ?? PROJECTS[model.task],
-      name: flags.name,
-      existOk: flags.existOk ?? false,
-      pictures: !flags.nosave,
-      imageFormat: flags.imageFormat,
-      labels: flags.saveTxt ?? false,
-      confidences: flags.saveConf ?? false,
-      crops: flags.saveCrop ?? false,
-      lineThickness: flags.lineThickness,
-      hideLabels: flags.hideLabels,
-      hideConf: flags.hideConf,
-      font,
-    });
+    this.saver = new Saver(
+      {
+        project: flags.project ?? PROJECTS[model.task],
+        name: flags.name,
+        existOk: flags.existOk ?? false,
+        pictures: !flags.nosave,
+        imageFormat: flags.imageFormat,
+        labels: flags.saveTxt ?? false,
+        confidences: flags.saveConf ?? false,
+        crops: flags.saveCrop ?? false,
+        lineThickness: flags.lineThickness,
+        hideLabels: flags.hideLabels,
+        hideConf: flags.hideConf,
+        font,
+      },
+      items.map(({ source }) => source),
+    );
     if (flags.augment && model.task !== "detect") output.warn("--augment is for detection models and ignored");
     if (flags.track && !following) output.warn("--track follows boxes and is ignored in classification");
     if (flags.saveCrop && model.task === "classify") output.warn("--save-crop has no boxes to crop in classification");

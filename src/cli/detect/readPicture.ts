@@ -1,13 +1,16 @@
 /** One source → decoded picture, with the format its file has. */
 
-import { ImageError } from "../../errors.js";
 import { type PictureFormat, sniff } from "../../image/index.js";
 import { isHttp, shownAddress } from "../../node/address.js";
 import type { OnProgress } from "../../node/download.js";
 import { downloadPicture, VideoAddressError } from "../../node/downloadPicture.js";
-import { readFailure, readRegularFile } from "../../node/regularFile.js";
+import { readPictureFile } from "../../node/pictureFile.js";
+import { hasVideoMagic } from "../../node/video/fileKind.js";
 import { isAnimatedGif } from "../../node/video/input.js";
 import { decodePicture, type Picture, type ReadPictureOptions } from "../../yolov5/pictures.js";
+
+/** So much tells a video, whatever its server calls it. */
+const HEAD_BYTES = 512;
 
 export interface ReadPicture {
   readonly picture: Picture;
@@ -26,22 +29,13 @@ export interface ReadOptions extends ReadPictureOptions {
 export async function readPicture(source: string, options: ReadOptions): Promise<ReadPicture> {
   const { signal, onProgress } = options;
   const remote = isHttp(source);
-  const bytes = remote ? await downloadPicture(source, { signal, onProgress }) : await readBytes(source);
+  const bytes = remote ? await downloadPicture(source, { signal, onProgress }) : await readPictureFile(source);
   // Of files this is known before.
   if (remote && isAnimatedGif(bytes)) throw new VideoAddressError(source, "an animated GIF");
-  const picture = await decodePicture(bytes, shownAddress(source), options);
   const sniffed = sniff(bytes);
-  return { picture, format: sniffed.kind === "picture" ? sniffed.format : undefined };
-}
-
-async function readBytes(path: string): Promise<Uint8Array> {
-  try {
-    return await readRegularFile(path);
-  } catch (error) {
-    throw new ImageError(
-      `${path}: ${readFailure(error, path)}; give the path of a picture`,
-      { path },
-      { cause: error },
-    );
+  if (remote && sniffed.kind === "other" && hasVideoMagic(bytes.subarray(0, HEAD_BYTES))) {
+    throw new VideoAddressError(source, "by its first bytes");
   }
+  const picture = await decodePicture(bytes, shownAddress(source), options);
+  return { picture, format: sniffed.kind === "picture" ? sniffed.format : undefined };
 }

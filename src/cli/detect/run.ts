@@ -11,6 +11,7 @@ import type { DetectFlags } from "../flags.js";
 import { describeModel, loadModel } from "../loadModel.js";
 import type { Output } from "../output.js";
 import { DetectRun } from "./detectRun.js";
+import { misorderedFrames } from "./frameOrder.js";
 import { expandSources } from "./sources.js";
 
 export async function runDetect(flags: DetectFlags, output: Output): Promise<number> {
@@ -25,6 +26,8 @@ export async function runDetect(flags: DetectFlags, output: Output): Promise<num
     for (const { error } of items) output.fail(error ?? "");
     return EXIT.failed;
   }
+  const misordered = flags.track === undefined ? undefined : misorderedFrames(items);
+  if (misordered !== undefined) output.warn(misordered);
   const model = await loadModel(flags, output);
   try {
     describeModel(model, output);

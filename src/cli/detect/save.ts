@@ -39,12 +39,14 @@ export class Saver {
   private readonly options: SaveOptions;
   private folder: string | undefined;
   private font: Font | undefined;
-  private readonly paths = new RunPaths();
+  private readonly paths: RunPaths;
   /** The folder of each class that has crops: two names that would share one get two. */
   private readonly classFolders = new Map<string, string>();
 
-  constructor(options: SaveOptions) {
+  /** @param sources paths that the run reads. */
+  constructor(options: SaveOptions, sources: readonly string[]) {
     this.options = options;
+    this.paths = new RunPaths(sources);
   }
 
   /** The run's folder, undefined while nothing was written. */

@@ -7,8 +7,8 @@ import { globFiles, isGlob } from "../../node/glob.js";
 import { FILE_ADDRESS_ADVICE, pathOfFileAddress } from "../../node/localAddress.js";
 import { byName, byNumbers } from "../../node/order.js";
 import { isPictureName, PICTURE_ENDINGS } from "../../node/pictureEndings.js";
-import { NAME_NOT_UTF8 } from "../../node/regularFile.js";
-import { readTextFile } from "../../node/textFile.js";
+import { NAME_NOT_UTF8, readFailure } from "../../node/regularFile.js";
+import { encodingProblem, readTextFile } from "../../node/textFile.js";
 import { isVideo } from "../../node/video/fileKind.js";
 import { isCamera, isStreamAddress, VIDEO_ENDINGS } from "../../node/video/input.js";
 import { InterruptedError } from "../errors.js";
@@ -56,7 +56,7 @@ async function expand(source: string, options: ExpandOptions, listsAllowed: bool
     return [{ source }];
   }
   if (found.code !== "ENOENT" && found.code !== "ENOTDIR") {
-    return [{ source, error: `${source}: cannot be read (${found.code}); check its permissions` }];
+    return [{ source, error: `${source}: ${readFailure(found, source)}` }];
   }
   if (isGlob(source)) return fromGlob(source, options);
   if (isCamera(source)) return [{ source, video: true }];
@@ -99,15 +99,18 @@ async function fromGlob(source: string, { frames }: ExpandOptions): Promise<Sour
 async function fromList(source: string, options: ExpandOptions, allowed: boolean): Promise<SourceItem[]> {
   if (!allowed) return [{ source, error: `${source}: is a list inside a list; name its entries directly` }];
   const text = await readTextFile(source);
-  const lines = text.split(/\r\n|\r|\n/).map((line) => line.trim());
-  const entries = lines.filter((line) => line !== "" && !line.startsWith("#"));
+  const lines = text.split(/\r\n|\r|\n/).map((line, index) => ({ entry: line.trim(), line: index + 1 }));
+  const entries = lines.filter(({ entry }) => entry !== "" && !entry.startsWith("#"));
   if (entries.length === 0)
     return [{ source, error: `${source}: lists no pictures and no videos; write one source a line` }];
   const items: SourceItem[] = [];
-  for (const entry of entries) {
+  for (const { entry, line } of entries) {
     const beside = join(dirname(source), entry);
     const here = await exists(entry);
-    items.push(...(await expand(!here && (await exists(beside)) ? beside : entry, options, false)));
+    const path = !here && (await exists(beside)) ? beside : entry;
+    const problem = here || path !== entry ? undefined : encodingProblem(source, line, entry);
+    if (problem !== undefined) items.push({ source: entry, error: problem });
+    else items.push(...(await expand(path, options, false)));
   }
   return items;
 }

@@ -68,6 +68,13 @@ export class RunFiles {
     const { folder, labels, predictions, plots } = this.writers;
     if (plots) await this.attempts.of(() => plots.finish(evaluation, output));
     if (predictions) {
+      const [first, ...others] = predictions.repeated;
+      if (first !== undefined) {
+        output.warn(
+          `--save-json: ${others.length + 1} of the pictures carry the image_id of another one, which is the number or name of its file ` +
+            `(${first}), and their predictions cannot be told apart; give files different names`,
+        );
+      }
       await this.attempts.of(async () =>
         output.line(`${await predictions.write()} predictions saved to ${predictions.path}`),
       );

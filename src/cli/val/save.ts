@@ -44,7 +44,10 @@ export class LabelWriter {
 /** Collects predictions for `<weights>_predictions.json`. */
 export class PredictionsWriter {
   readonly path: string;
+  /** Pictures whose number or name another one had before. */
+  readonly repeated: string[] = [];
   private readonly results: CocoResults;
+  private readonly ids = new Set<number | string>();
 
   constructor(runFolder: string, weights: string, options: CocoResultsOptions) {
     this.path = new RunPaths().claimFile(runFolder, safeName(stemOf(weights), "model"), "_predictions.json");
@@ -54,7 +57,10 @@ export class PredictionsWriter {
   add(outcome: PictureOutcome): void {
     const { sample } = outcome;
     const stem = stemOf(sample.name);
-    this.results.add(outcome, sample.imageId ?? (/^\d+$/.test(stem) ? Number(stem) : stem));
+    const id = sample.imageId ?? (/^\d+$/.test(stem) ? Number(stem) : stem);
+    if (this.ids.has(id)) this.repeated.push(sample.name);
+    this.ids.add(id);
+    this.results.add(outcome, id);
   }
 
   async write(): Promise<number> {

@@ -7,6 +7,9 @@ import type { GroundTruth, Polygon } from "./types.js";
 export interface CocoPicture {
   readonly id: number | string;
   readonly fileName: string;
+  /** The size that the annotations say, in pixels, which boxes and outlines are parts of; NaN where they say none. */
+  readonly width: number;
+  readonly height: number;
   readonly truth: GroundTruth;
 }
 
@@ -18,11 +21,15 @@ export interface CocoAnnotations {
   readonly categoryIds: readonly number[];
   /** Crowd regions and objects without an extent, which are no labels. */
   readonly skipped: number;
+  /** Boxes that lie outside of what the annotations say is the picture's size, left out as well. */
+  readonly outside: number;
+  /** Objects whose outline is in run lengths, which is not read: they have their box alone. */
+  readonly runLengths: number;
 }
 
 interface RawAnnotation {
   readonly image_id: number | string;
-  readonly category_id: number;
+  readonly category_id: unknown;
   readonly bbox?: unknown;
   readonly iscrowd?: unknown;
   readonly segmentation?: unknown;
@@ -47,17 +54,16 @@ export function parseCocoAnnotations(content: unknown, modelNames: readonly stri
     name: String(name),
     parent: supercategory,
   }));
-  const used = new Set((root.annotations as readonly RawAnnotation[]).map(({ category_id }) => category_id));
+  const used = new Set((root.annotations as readonly RawAnnotation[]).map((a) => Number(a.category_id)));
   const classOf = classesOf(categories, used, modelNames, file);
-  const rows = new Map<number | string, { classIndex: number; box: number[]; polygons: Polygon[] }[]>();
-  const images = root.images as readonly Json[];
-  const sizes = new Map(images.map((image) => [image.id as number | string, image]));
-  let skipped = 0;
+  const rows = new Map<string, { classIndex: number; box: number[]; polygons: Polygon[] }[]>();
+  const images = imagesById(root.images as readonly Json[], file);
+  let [skipped, outside, runLengths] = [0, 0, 0];
   for (const [index, annotation] of (root.annotations as readonly RawAnnotation[]).entries()) {
     const at = `${file}: annotations[${index}]`;
-    const image = sizes.get(annotation.image_id);
+    const image = images.get(keyOf(annotation.image_id));
     if (!image) throw new DatasetError(`${at}: image_id ${annotation.image_id} is in no entry of "images"`, { index });
-    const classIndex = classOf.get(annotation.category_id);
+    const classIndex = classOf.get(Number(annotation.category_id));
     if (classIndex === undefined) {
       throw new DatasetError(`${at}: category_id ${annotation.category_id} is in no entry of "categories"`, { index });
     }
@@ -72,21 +78,25 @@ export function parseCocoAnnotations(content: unknown, modelNames: readonly stri
     const box =
       boxOf(annotation.bbox, width, height, at) ?? (polygons[0] && boxAround(polygons.flatMap((p) => [...p])));
     if (!box) throw new DatasetError(`${at}: has neither "bbox" nor an outline in "segmentation"`, { index });
-    if (annotation.iscrowd === 1 || !(box[2] > 0 && box[3] > 0)) {
-      skipped++;
+    if (Number(annotation.iscrowd) === 1 || !(box[2] > 0 && box[3] > 0)) {
+      if (Number(annotation.iscrowd) !== 1 && hasExtent(annotation.bbox)) outside++;
+      else skipped++;
       continue;
     }
-    const list = rows.get(annotation.image_id) ?? [];
+    if (isRunLength(annotation.segmentation)) runLengths++;
+    const list = rows.get(keyOf(annotation.image_id)) ?? [];
     list.push({ classIndex, box, polygons });
-    rows.set(annotation.image_id, list);
+    rows.set(keyOf(annotation.image_id), list);
   }
-  const pictures = images.map((image): CocoPicture => {
+  const pictures = Array.from(images, ([key, image]): CocoPicture => {
     const id = image.id as number | string;
     if (typeof image.file_name !== "string") throw new DatasetError(`${file}: image ${id} has no "file_name"`, {});
-    const own = rows.get(id) ?? [];
+    const own = rows.get(key) ?? [];
     return {
       id,
       fileName: image.file_name,
+      width: Number(image.width),
+      height: Number(image.height),
       truth: {
         classes: Int32Array.from(own, ({ classIndex }) => classIndex),
         boxes: Float32Array.from(own.flatMap(({ box }) => box)),
@@ -96,8 +106,41 @@ export function parseCocoAnnotations(content: unknown, modelNames: readonly stri
   });
   const classes = categories.filter(({ id }) => classOf.has(id));
   const byClass = classes.sort((a, b) => (classOf.get(a.id) ?? 0) - (classOf.get(b.id) ?? 0));
-  return { pictures, names: namesOf(byClass, classOf), categoryIds: idsOf(byClass, classOf), skipped };
+  return {
+    pictures,
+    names: namesOf(byClass, classOf),
+    categoryIds: idsOf(byClass, classOf),
+    skipped,
+    outside,
+    runLengths,
+  };
 }
+
+/** Some tools write ids as texts, and not always everywhere. */
+const keyOf = (id: unknown): string => String(id);
+
+/** @throws DatasetError where two pictures have one id: nobody can say whose the annotations are. */
+function imagesById(images: readonly Json[], file: string): Map<string, Json> {
+  const byId = new Map<string, Json>();
+  for (const image of images) {
+    const key = keyOf(image.id);
+    const first = byId.get(key);
+    if (first && first.file_name !== image.file_name) {
+      throw new DatasetError(
+        `${file}: "images" has the id ${key} twice, for ${first.file_name} and ${image.file_name}; give each picture an id of its own`,
+        { id: key },
+      );
+    }
+    if (!first) byId.set(key, image);
+  }
+  return byId;
+}
+
+/** Of a box that was checked before. */
+const hasExtent = (bbox: unknown): boolean => Array.isArray(bbox) && bbox[2] > 0 && bbox[3] > 0;
+
+const isRunLength = (outline: unknown): boolean =>
+  typeof outline === "object" && outline !== null && "counts" in outline;
 
 interface Category {
   readonly id: number;
@@ -155,7 +198,7 @@ function idsOf(categories: readonly Category[], classOf: ReadonlyMap<number, num
 
 /** Upper left corner and size in pixels → centre and size, normalised and within the picture. */
 function boxOf(value: unknown, width: number, height: number, at: string): number[] | undefined {
-  if (value === undefined || value === null) return undefined;
+  if (value === undefined || value === null || (Array.isArray(value) && value.length === 0)) return undefined;
   if (!Array.isArray(value) || value.length !== 4 || !value.every((v) => typeof v === "number" && Number.isFinite(v))) {
     throw new DatasetError(
       `${at}: "bbox" must be four numbers (x, y, width, height), not ${JSON.stringify(value)}`,

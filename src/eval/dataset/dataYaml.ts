@@ -22,7 +22,8 @@ export function parseDataDescription(content: unknown, split: Split, file: strin
     throw new DatasetError(`${file}: is no data set description; it needs keys such as path, val and names`, { file });
   }
   const map = content as Readonly<Record<string, unknown>>;
-  const { path = "", nc } = map;
+  const { nc } = map;
+  const path = map.path ?? "";
   if (typeof path !== "string")
     throw new DatasetError(`${file}: "path" must be a text, not ${JSON.stringify(path)}`, { file });
   const given = map[split];

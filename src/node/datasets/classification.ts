@@ -7,7 +7,7 @@ import type { Split } from "../../eval/dataset/dataYaml.js";
 import type { ClassifiedSample } from "../../eval/dataset/types.js";
 import { decodeImage } from "../../image/index.js";
 import { byName } from "../order.js";
-import { readRegularFile } from "../regularFile.js";
+import { readPictureFile } from "../pictureFile.js";
 import { kindOf, picturesBelow } from "./files.js";
 import type { ReadOptions } from "./yolo.js";
 
@@ -36,7 +36,7 @@ export async function openClassificationDataset(
       },
     );
   }
-  const classOf = classesOf(folders, names, folder);
+  const classOf = classesOf(folders, names, folder, options.onWarning);
   const samples: ClassifiedSample[] = [];
   for (const name of folders) {
     for (const path of await picturesBelow(join(folder, name))) {
@@ -44,7 +44,7 @@ export async function openClassificationDataset(
         name: path,
         class: classOf.get(name) ?? 0,
         load: async () =>
-          decodeImage(await readRegularFile(path), { path, maxPixels: options.maxPixels, onNote: options.onWarning }),
+          decodeImage(await readPictureFile(path), { path, maxPixels: options.maxPixels, onNote: options.onWarning }),
       });
     }
   }
@@ -63,11 +63,29 @@ async function splitFolder(root: string, split: Split): Promise<string> {
   );
 }
 
-function classesOf(folders: readonly string[], names: readonly string[], root: string): Map<string, number> {
-  const known = new Map(names.map((name, index) => [name, index]));
-  if (folders.every((name) => known.has(name))) return new Map(folders.map((name) => [name, known.get(name) ?? 0]));
-  if (folders.length === names.length) return new Map(folders.map((name, index) => [name, index]));
-  const unknown = folders.filter((name) => !known.has(name));
+function classesOf(
+  folders: readonly string[],
+  names: readonly string[],
+  root: string,
+  onWarning?: (message: string) => void,
+): Map<string, number> {
+  const indexOf = classIndex(names, new Set(folders));
+  const indices = folders.map(indexOf);
+  const unknown = folders.filter((_, i) => indices[i] === undefined);
+  const taken = new Set(indices);
+  if (unknown.length === 0 && taken.size === folders.length) {
+    return new Map(folders.map((name, i) => [name, indices[i] ?? 0]));
+  }
+  // Names that are no class's stand for classes by their order, unless those that are one say otherwise.
+  if (folders.length === names.length && indices.every((index, i) => index === undefined || index === i)) {
+    const other = indices.indexOf(undefined);
+    const named = names.some((name, index) => name !== `class${index}`);
+    if (named)
+      onWarning?.(
+        `${root}: folder "${folders[other]}" is taken for class ${other}, "${names[other]}": not all folders are named after the classes, so they go by their order`,
+      );
+    return new Map(folders.map((name, index) => [name, index]));
+  }
   const listed = unknown
     .slice(0, 5)
     .map((name) => `"${name}"`)
@@ -76,4 +94,13 @@ function classesOf(folders: readonly string[], names: readonly string[], root: s
     `${root}: has ${folders.length} class folders, the model ${names.length} classes, and ${unknown.length} of the folders are none of them (${listed}${unknown.length > 5 ? ", …" : ""}); name the folders after the classes`,
     { folders: folders.length, classes: names.length },
   );
+}
+
+/** Index of a class by its name, in whatever case where no other class or folder is called so. */
+function classIndex(names: readonly string[], folders: ReadonlySet<string>): (name: string) => number | undefined {
+  const exact = new Map(names.map((name, index) => [name, index]));
+  const loose = new Map(
+    names.filter((name) => !folders.has(name)).map((name) => [name.toLowerCase(), exact.get(name)]),
+  );
+  return (name) => exact.get(name) ?? loose.get(name.toLowerCase());
 }

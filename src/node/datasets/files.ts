@@ -6,7 +6,7 @@ import { DatasetError } from "../../errors.js";
 import { byName } from "../order.js";
 import { isPictureName } from "../pictureEndings.js";
 import { NAME_NOT_UTF8 } from "../regularFile.js";
-import { readTextFile } from "../textFile.js";
+import { encodingProblem, readTextFile } from "../textFile.js";
 
 export async function kindOf(path: string): Promise<"file" | "folder" | undefined> {
   return stat(path).then(
@@ -42,14 +42,14 @@ async function walk(folder: string, above: readonly string[]): Promise<string[]>
   return found;
 }
 
-/** The pictures that a list file names, one a line: absolute, beside the list (`./…`), or relative to where we are. */
+/** The pictures that a list file names, one a line: absolute, beside the list (`./…`), or relative to where we are; empty lines and # comments are skipped. */
 export async function picturesOfList(list: string): Promise<string[]> {
   const text = await readTextFile(list);
   const lines = text.split(/\r\n|\r|\n/);
   const paths: string[] = [];
   for (const [index, content] of lines.entries()) {
     const entry = content.trim();
-    if (entry === "") continue;
+    if (entry === "" || entry.startsWith("#")) continue;
     const beside = join(dirname(list), entry);
     const candidates = isAbsolute(entry) ? [entry] : entry.startsWith("./") ? [beside] : [entry, beside];
     let found: string | undefined;
@@ -60,7 +60,10 @@ export async function picturesOfList(list: string): Promise<string[]> {
       }
     }
     if (!found) {
-      throw new DatasetError(`${list}:${index + 1}: ${entry}: no such file (tried ${candidates.join(", ")})`, { list });
+      const why = encodingProblem(list, index + 1, entry);
+      throw new DatasetError(why ?? `${list}:${index + 1}: ${entry}: no such file (tried ${candidates.join(", ")})`, {
+        list,
+      });
     }
     paths.push(found);
   }

@@ -3,23 +3,19 @@
 import { readdir } from "node:fs/promises";
 import { basename, dirname, extname, isAbsolute, join } from "node:path";
 import { DatasetError } from "../../errors.js";
-import { parseCocoAnnotations } from "../../eval/dataset/cocoJson.js";
 import { parseDataDescription, type Split } from "../../eval/dataset/dataYaml.js";
-import type { DetectionDataset, Sample } from "../../eval/dataset/types.js";
+import type { DetectionDataset } from "../../eval/dataset/types.js";
 import { isPictureName } from "../pictureEndings.js";
 import { readFailure } from "../regularFile.js";
 import { readTextFile } from "../textFile.js";
 import { parseYaml } from "../yamlText.js";
+import { type CocoOptions, openCoco } from "./coco.js";
 import { kindOf, picturesBelow, picturesOfList } from "./files.js";
-import { type ReadOptions, readYoloDataset, sampleOf } from "./yolo.js";
+import { readYoloDataset } from "./yolo.js";
 
-export interface OpenDatasetOptions extends ReadOptions {
+export interface OpenDatasetOptions extends CocoOptions {
   /** Which pictures of a description. Default `val`. */
   readonly split?: Split | undefined;
-  /** The model's class names, which COCO's categories are mapped to. */
-  readonly names: readonly string[];
-  /** Folder of the pictures of COCO's annotations. Default: where COCO keeps them, or beside the file. */
-  readonly images?: string | undefined;
 }
 
 /** Names of descriptions that exporters put into a data set's folder. */
@@ -136,60 +132,5 @@ async function locate(source: string, path: string, file: string, options: OpenD
   throw new DatasetError(
     `${file}: "${source}" is nowhere (tried ${tried.join(", ")}); correct "path", or give the folder that holds images/ and labels/ itself`,
     { file, tried },
-  );
-}
-
-async function openCoco(file: string, options: OpenDatasetOptions): Promise<DetectionDataset> {
-  let content: unknown;
-  try {
-    content = JSON.parse(await readTextFile(file));
-  } catch (error) {
-    throw new DatasetError(`${file}: is no valid JSON: ${(error as Error).message}`, { file }, { cause: error });
-  }
-  const { pictures, names, categoryIds, skipped } = parseCocoAnnotations(content, options.names, file);
-  if (pictures.length === 0) throw new DatasetError(`${file}: lists no pictures`, { file });
-  const folder = options.images ?? (await pictureFolder(file, pictures[0].fileName));
-  const samples: Sample[] = [];
-  const excluded: { name: string; reason: string }[] = [];
-  for (const [index, { id, fileName, truth }] of pictures.entries()) {
-    options.signal?.throwIfAborted();
-    const path = join(folder, fileName);
-    try {
-      samples.push(await sampleOf(path, truth, options, id));
-    } catch (error) {
-      const system = (error as NodeJS.ErrnoException).syscall !== undefined;
-      const reason = system ? `${path}: ${readFailure(error, path)}` : (error as Error).message;
-      excluded.push({ name: path, reason });
-      options.onWarning?.(`${reason}; the picture is left out`);
-    }
-    options.onProgress?.(index + 1, pictures.length);
-  }
-  if (samples.length === 0) {
-    throw new DatasetError(`${file}: none of its ${pictures.length} pictures could be read from ${folder}`, { folder });
-  }
-  if (skipped > 0) options.onWarning?.(`${file}: ${skipped} crowd regions or empty boxes are no labels and left out`);
-  return { name: file, samples, names, categoryIds, excluded };
-}
-
-/** `annotations/instances_val2017.json` has its pictures in `val2017` or `images/val2017`; others have them beside. */
-async function pictureFolder(file: string, first: string): Promise<string> {
-  const beside = dirname(file);
-  const above = join(beside, "..");
-  const set = basename(file, extname(file)).replace(/^(instances|person_keypoints|captions)_/, "");
-  const folders = [
-    beside,
-    join(beside, "images"),
-    join(beside, set),
-    above,
-    join(above, "images"),
-    join(above, set),
-    join(above, "images", set),
-  ];
-  for (const folder of folders) if ((await kindOf(join(folder, first))) === "file") return folder;
-  throw new DatasetError(
-    `${file}: its picture ${first} is in none of ${folders.join(", ")}; give their folder with --images`,
-    {
-      file,
-    },
   );
 }

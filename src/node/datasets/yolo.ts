@@ -6,6 +6,7 @@ import { parseLabels } from "../../eval/dataset/labels.js";
 import { type DetectionDataset, type GroundTruth, NO_OBJECTS, type Sample } from "../../eval/dataset/types.js";
 import { decodeImage, type DecodeOptions } from "../../image/index.js";
 import { readPictureSize } from "../../image/pictureSize.js";
+import { readPictureFile } from "../pictureFile.js";
 import { readFailure, readRegularFile } from "../regularFile.js";
 import { readTextFile } from "../textFile.js";
 import { labelPathOf } from "./files.js";
@@ -65,7 +66,7 @@ export async function sampleOf(
     width,
     height,
     truth,
-    load: async () => decodeImage(await readRegularFile(path), decoding),
+    load: async () => decodeImage(await readPictureFile(path), decoding),
   };
 }
 

@@ -1,9 +1,10 @@
 /** Whether a file is a video: by its ending, and where that is missing or has other meanings by what is in it. */
 
-import { open, stat } from "node:fs/promises";
+import { stat } from "node:fs/promises";
 import { extname } from "node:path";
 import { sniff } from "../../image/index.js";
 import { hasVideoEnding, isAnimatedGif } from "./input.js";
+import { headOf } from "./notVideo.js";
 import { probeVideo } from "./probe.js";
 
 /** At offset 0 unless stated. Ogg, Matroska and MP4 may hold sound alone; then whoever reads them says so. */
@@ -63,15 +64,4 @@ function isTransportStream(head: Uint8Array): boolean {
   const packets = (first: number, size: number): boolean =>
     head[first] === 0x47 && (head.length <= first + size || head[first + size] === 0x47);
   return packets(0, 188) || (head.length > 4 && packets(4, 192));
-}
-
-async function headOf(path: string, most: number): Promise<Uint8Array> {
-  const file = await open(path);
-  try {
-    const { size } = await file.stat();
-    const { buffer, bytesRead } = await file.read(new Uint8Array(Math.min(size, most)), 0, Math.min(size, most), 0);
-    return buffer.subarray(0, bytesRead);
-  } finally {
-    await file.close();
-  }
 }

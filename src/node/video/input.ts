@@ -10,6 +10,8 @@ export interface VideoInput {
   readonly source: string;
   /** Comes as it happens and has no end: frames that are not taken in time are dropped. Undefined where its server tells. */
   readonly live: boolean | undefined;
+  /** Where it is a file of this machine. */
+  readonly path?: string;
   /** Arguments up to and with `-i`. */
   readonly args: readonly string[];
   /** Where it is not this process's own: ffmpeg's environment, with the proxy for this address. */
@@ -66,16 +68,30 @@ export function videoInput(address: string, platform: string = process.platform)
   if (isStreamAddress(address)) {
     // Over UDP, packets that get lost leave grey smears.
     const transport = /^rtsp/i.test(address) ? ["-rtsp_transport", "tcp"] : [];
-    return { source, live: true, args: [...transport, ...NETWORK, "-i", address] };
+    return { source, live: true, args: [...transport, ...NETWORK, "-i", lowerScheme(address)] };
   }
   if (isHttp(address)) {
     if (!URL.canParse(address)) throw new VideoError(`${source}: is no valid URL`, { source });
-    return { source, live: undefined, args: [...NETWORK, "-i", address], env: ffmpegEnvironment(address) };
+    return { source, live: undefined, args: [...NETWORK, "-i", forFfmpeg(address)], env: ffmpegEnvironment(address) };
   }
   if (isCamera(address)) return { source, live: true, args: cameraArguments(address, platform) };
   // With `file:` a name is a name, whatever colons and dashes it holds.
   const protocols = ["-protocol_whitelist", "file,crypto,data", "-format_whitelist", CONTAINERS];
-  return { source, live: false, args: [...protocols, "-i", `file:${address}`] };
+  return { source, live: false, path: address, args: [...protocols, "-i", `file:${address}`] };
+}
+
+/** ffmpeg knows its protocols in lower case only. */
+function lowerScheme(address: string): string {
+  return address.replace(/^[a-z]+:/i, (scheme) => scheme.toLowerCase());
+}
+
+/**
+ * An address without its fragment, which servers do not get. ffmpeg takes one that ends like a picture's name (`…?poster=a.jpg`)
+ * for a row of pictures, and asks for `a1.jpg`, `a2.jpg`, … where it finds `%d`; an empty fragment ends it otherwise.
+ */
+function forFfmpeg(address: string): string {
+  const [whole] = lowerScheme(address).split("#", 1);
+  return whole.includes("?") ? `${whole}#` : whole;
 }
 
 function cameraArguments(source: string, platform: string): string[] {

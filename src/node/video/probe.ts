@@ -4,6 +4,7 @@ import { VideoError } from "../../errors.js";
 import { checkPictureSize } from "../../image/index.js";
 import { askTool, plainComplaint } from "./ffmpeg.js";
 import { type VideoInput, videoInput } from "./input.js";
+import { notVideo } from "./notVideo.js";
 
 export interface VideoInfo {
   /** Upright, in pixels. */
@@ -89,12 +90,9 @@ export async function probeVideo(source: string | VideoInput, options: ProbeOpti
   const probed: Probed = stdout.trim() === "" ? {} : JSON.parse(stdout);
   const [stream] = probed.streams ?? [];
   if (code !== 0 || !stream) {
-    if (/Format not on whitelist/.test(stderr)) {
-      throw new VideoError(
-        `${input.source}: is a playlist or in a format that names other files; give the videos themselves`,
-        { source: input.source },
-      );
-    }
+    const format = /\[(\S+) @ [^\]]*\] Format not on whitelist/.exec(stderr)?.[1];
+    const known = await notVideo(format, input.path);
+    if (known !== undefined) throw new VideoError(`${input.source}: ${known}`, { source: input.source });
     throwIfTooLarge(input.source, stderr, maxPixels);
     const complaints = stderr
       .split("\n")

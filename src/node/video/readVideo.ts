@@ -44,7 +44,11 @@ export async function* readFrames(
   }
   const source = await FrameSource.open(input, info, { stride, onWarning, signal, maxPixels });
   try {
-    yield* info.live ? newest(source) : hasLargeFrames(info) ? oneByOne(source) : ahead(source);
+    yield* info.live
+      ? newest(source, (dropped) => tellDropped(input, dropped, onWarning))
+      : hasLargeFrames(info)
+        ? oneByOne(source)
+        : ahead(source);
   } finally {
     source.stop();
   }
@@ -66,28 +70,52 @@ async function* ahead(source: FrameSource): AsyncGenerator<VideoFrame> {
   }
 }
 
-/** The last frame that came; older ones that nobody asked for in time are gone. */
-async function* newest(source: FrameSource): AsyncGenerator<VideoFrame> {
-  let latest: Settled | undefined;
+/** A stream that ends may have been a file, whose server told neither its size nor its duration. */
+function tellDropped({ source, live }: VideoInput, dropped: number, onWarning: (text: string) => void): void {
+  if (live === true || dropped === 0) return;
+  const frames = dropped === 1 ? "1 frame was" : `${dropped} frames were`;
+  onWarning(
+    `${source}: came to an end, and ${frames} dropped, since its server says neither size nor duration and it was taken for live; ` +
+      "download it first to have every frame",
+  );
+}
+
+/**
+ * The last frame that came; older ones that nobody asked for in time are gone.
+ * @param onEnd gets their number where the stream ends by itself.
+ */
+async function* newest(source: FrameSource, onEnd: (dropped: number) => void): AsyncGenerator<VideoFrame> {
+  let latest: VideoFrame | undefined;
+  // Apart from the frame, which must not be lost when nothing follows it.
+  let last: Settled | undefined;
+  let [came, given] = [0, 0];
   let wake = (): void => undefined;
   const pump = async (): Promise<void> => {
-    for (let going = true; going; wake()) {
+    for (; !last; wake()) {
       const got = await settled(source.next());
-      going = "value" in got && got.value !== undefined;
-      latest = got;
+      if ("value" in got && got.value !== undefined) {
+        latest = got.value;
+        came++;
+      } else last = got;
     }
   };
   void pump();
   for (;;) {
-    while (!latest) {
+    while (!latest && !last) {
       await new Promise<void>((resolve) => {
         wake = resolve;
       });
     }
-    const frame = unwrap(latest);
-    if (!frame) return;
-    latest = undefined;
-    yield frame;
+    if (latest) {
+      const frame = latest;
+      latest = undefined;
+      given++;
+      yield frame;
+    } else if (last) {
+      unwrap(last);
+      onEnd(came - given);
+      return;
+    }
   }
 }
 

@@ -31,6 +31,9 @@ const ENCODERS: readonly (readonly [name: string, ...settings: string[]])[] = [
   ["mpeg4", "-q:v", "3"],
 ];
 
+/** What ffmpeg says of a file whose end is missing. */
+const NOT_WHOLE = /^(\[[^\]]*\] ?)*(Error (writing|closing)|Unable to re-open)|No space left on device/m;
+
 export class VideoWriter {
   /** Where the video will be. */
   readonly path: string;
@@ -124,7 +127,8 @@ export class VideoWriter {
   private async close(): Promise<void> {
     if (this.count === 0) return this.abort();
     this.child.stdin.end();
-    if ((await this.closed) !== 0) throw await this.broken();
+    // Where the end of the file cannot be written, ffmpeg before 6.1 says so and ends as if all were well.
+    if ((await this.closed) !== 0 || NOT_WHOLE.test(this.complaints)) throw await this.broken();
     try {
       await rename(this.part, this.path);
       this.keepPart();
@@ -150,10 +154,13 @@ export class VideoWriter {
     }
   }
 
-  private async broken(): Promise<VideoError> {
+  private async broken(): Promise<unknown> {
     const code = await this.closed;
     await this.removePart();
     if (this.failure) return this.failure;
+    if (/No space left on device/.test(this.complaints)) {
+      return outputError(this.path, Object.assign(new Error("ENOSPC"), { code: "ENOSPC", syscall: "write" }));
+    }
     const lines = this.complaints
       .split("\n")
       .map(plainComplaint)

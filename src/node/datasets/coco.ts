@@ -1,0 +1,105 @@
+/** A data set from COCO's annotations: where the pictures are, and whether they are the ones that were annotated. */
+
+import { basename, dirname, extname, join } from "node:path";
+import { DatasetError } from "../../errors.js";
+import { type CocoAnnotations, type CocoPicture, parseCocoAnnotations } from "../../eval/dataset/cocoJson.js";
+import type { DetectionDataset, Sample } from "../../eval/dataset/types.js";
+import { readFailure } from "../regularFile.js";
+import { readTextFile } from "../textFile.js";
+import { kindOf } from "./files.js";
+import { type ReadOptions, sampleOf } from "./yolo.js";
+
+export interface CocoOptions extends ReadOptions {
+  /** The model's class names, which COCO's categories are mapped to. */
+  readonly names: readonly string[];
+  /** Folder of the pictures. Default: where COCO keeps them, or beside the file. */
+  readonly images?: string | undefined;
+}
+
+/** @throws DatasetError naming the file and the entry that is wrong. */
+export async function openCoco(file: string, options: CocoOptions): Promise<DetectionDataset> {
+  let content: unknown;
+  try {
+    content = JSON.parse(await readTextFile(file));
+  } catch (error) {
+    throw new DatasetError(`${file}: is no valid JSON: ${(error as Error).message}`, { file }, { cause: error });
+  }
+  const annotations = parseCocoAnnotations(content, options.names, file);
+  const { pictures, names, categoryIds } = annotations;
+  if (pictures.length === 0) throw new DatasetError(`${file}: lists no pictures`, { file });
+  const folder = options.images ?? (await pictureFolder(file, pictures[0].fileName));
+  const samples: Sample[] = [];
+  const excluded: { name: string; reason: string }[] = [];
+  const resized: string[] = [];
+  for (const [index, picture] of pictures.entries()) {
+    options.signal?.throwIfAborted();
+    const path = join(folder, picture.fileName);
+    try {
+      const sample = await sampleOf(path, picture.truth, options, picture.id);
+      samples.push(sample);
+      if (isOfAnotherSize(picture, sample)) {
+        resized.push(`${path} is ${sample.width}×${sample.height}, not ${picture.width}×${picture.height}`);
+      }
+    } catch (error) {
+      const system = (error as NodeJS.ErrnoException).syscall !== undefined;
+      const reason = system ? `${path}: ${readFailure(error, path)}` : (error as Error).message;
+      excluded.push({ name: path, reason });
+      options.onWarning?.(`${reason}; the picture is left out`);
+    }
+    options.onProgress?.(index + 1, pictures.length);
+  }
+  if (samples.length === 0) {
+    throw new DatasetError(`${file}: none of its ${pictures.length} pictures could be read from ${folder}`, { folder });
+  }
+  for (const warning of warningsOf(annotations, resized)) options.onWarning?.(`${file}: ${warning}`);
+  return { name: file, samples, names, categoryIds, excluded };
+}
+
+function isOfAnotherSize(picture: CocoPicture, sample: Sample): boolean {
+  return picture.truth.classes.length > 0 && (picture.width !== sample.width || picture.height !== sample.height);
+}
+
+/** What of the annotations is not measured as it stands there. */
+function warningsOf({ skipped, outside, runLengths }: CocoAnnotations, resized: readonly string[]): string[] {
+  const warnings: string[] = [];
+  if (skipped > 0) warnings.push(`${skipped} crowd regions or empty boxes are no labels and left out`);
+  if (outside > 0) {
+    const [boxes, are] = outside === 1 ? ["1 box", "is"] : [`${outside} boxes`, "are"];
+    warnings.push(`${boxes} outside of the width and height that "images" says ${are} left out`);
+  }
+  if (resized.length > 0) {
+    const many = resized.length === 1 ? "1 picture has" : `${resized.length} pictures have`;
+    warnings.push(
+      `${many} another size than the annotations say, so that boxes may not fit (${resized[0]}); ` +
+        "give the pictures that were annotated, or correct width and height",
+    );
+  }
+  if (runLengths > 0) {
+    const many = runLengths === 1 ? "1 outline is" : `${runLengths} outlines are`;
+    warnings.push(`${many} in run lengths, which are not read: masks are compared with the boxes there`);
+  }
+  return warnings;
+}
+
+/** `annotations/instances_val2017.json` has its pictures in `val2017` or `images/val2017`; others have them beside. */
+async function pictureFolder(file: string, first: string): Promise<string> {
+  const beside = dirname(file);
+  const above = join(beside, "..");
+  const set = basename(file, extname(file)).replace(/^(instances|person_keypoints|captions)_/, "");
+  const folders = [
+    beside,
+    join(beside, "images"),
+    join(beside, set),
+    above,
+    join(above, "images"),
+    join(above, set),
+    join(above, "images", set),
+  ];
+  for (const folder of folders) if ((await kindOf(join(folder, first))) === "file") return folder;
+  throw new DatasetError(
+    `${file}: its picture ${first} is in none of ${folders.join(", ")}; give their folder with --images`,
+    {
+      file,
+    },
+  );
+}
