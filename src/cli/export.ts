@@ -15,14 +15,17 @@ import { EXIT, UsageError } from "./errors.js";
 import type { ExportedFile } from "./exportedFile.js";
 import { cutToBytes, NAME_BYTES } from "./fileNames.js";
 import { type QuantizedModel, quantizeOpened } from "./exportInt8.js";
-import { onnxFile } from "./exportOnnx.js";
+import { checkOpset, onnxFile } from "./exportOnnx.js";
 import type { ExportFlags, ExportFormat } from "./flags.js";
 import type { Output } from "./output.js";
 import { DownloadProgress } from "./progress.js";
 import { grouped, megabytes } from "./table.js";
+import { optionName, tellUnavailable, type Unavailable } from "./unavailable.js";
 import { readModelConfig } from "./yamlFile.js";
 
 export async function runExport(flags: ExportFlags, output: Output): Promise<number> {
+  tellUnavailable(flags, UNAVAILABLE, output);
+  checkOpset(flags, (text) => output.warn(text));
   const files = plan(flags);
   for (const { target } of files) await checkDestinations({ ...flags, output: target });
   const config = await readModelConfig(flags.cfg);
@@ -55,6 +58,24 @@ export async function runExport(flags: ExportFlags, output: Output): Promise<num
   return attempts.errors.length === 0 ? EXIT.done : EXIT.failed;
 }
 
+const TENSORRT = "is for TensorRT engines, which are not written here; ignored";
+const TENSORFLOW = "is for TensorFlow's formats, which are not written here; ignored";
+
+/** Options of export.py. */
+const UNAVAILABLE: readonly Unavailable<ExportFlags>[] = [
+  ["dynamic", "ONNX files have one input size; export one for each --imgsz and --batch-size, without it", "refused"],
+  ["optimize", "is for TorchScript, which is not written here; ignored"],
+  ["verbose", TENSORRT],
+  ["workspace", TENSORRT],
+  ["keras", TENSORFLOW],
+  ["nms", TENSORFLOW],
+  ["agnosticNms", TENSORFLOW],
+  ["topkPerClass", TENSORFLOW],
+  ["topkAll", TENSORFLOW],
+  ["iouThres", TENSORFLOW],
+  ["confThres", TENSORFLOW],
+];
+
 /** Which files are written. @throws UsageError for flags that make no sense together. */
 function plan({
   include,
@@ -76,8 +97,7 @@ function plan({
   }
   const calibrating = (["data", "calibration", "calibrationImages", "percentile"] as const).find((key) => more[key]);
   if (calibrating && !int8) {
-    const flag = calibrating.replace(/[A-Z]/g, (c) => `-${c.toLowerCase()}`);
-    throw new UsageError(`--${flag} is for calibration and needs --int8`);
+    throw new UsageError(`${optionName(calibrating)} is for calibration and needs --int8`);
   }
   if (more.percentile !== undefined && (more.calibration ?? "percentile") !== "percentile") {
     throw new UsageError(`--percentile goes with --calibration percentile, not ${more.calibration}`);

@@ -5,6 +5,7 @@ import { VERSION } from "../version.js";
 import type { Member } from "../yolov5/model.js";
 import { exportOnnx, OPSET } from "../yolov5/onnx/index.js";
 import { checkImageSize } from "../yolov5/options.js";
+import { UsageError } from "./errors.js";
 import type { ExportedFile } from "./exportedFile.js";
 import type { ExportFlags } from "./flags.js";
 import { heightWidth } from "./values.js";
@@ -27,6 +28,17 @@ export function onnxFile(
     summary: `opset ${OPSET}, input ${shape.join("×")}`,
     details: { opset: OPSET, input: shape },
   };
+}
+
+/** @throws UsageError for an opset that may be too old for what is written. */
+export function checkOpset({ opset = OPSET }: ExportFlags, onWarning: (text: string) => void): void {
+  if (opset < OPSET) {
+    throw new UsageError(
+      `--opset ${opset}: ONNX files are written with opset ${OPSET}; leave it out, and convert the file if an engine needs an older one`,
+    );
+  }
+  if (opset > OPSET)
+    onWarning(`--opset ${opset}: ONNX files are written with opset ${OPSET}, which newer engines read`);
 }
 
 /** JSON's escapes are among Python's. */

@@ -223,7 +223,7 @@ export class DetectRun {
     } catch (error) {
       throwIfInterrupted(this.output.io.signal);
       if (error instanceof VideoAddressError) this.videoAddresses.add(item);
-      else this.errors.set(item, errorLine(error));
+      else this.errors.set(item, errorLine(error) + modelAdvice(item.source));
       return undefined;
     } finally {
       progress.stop();
@@ -267,6 +267,13 @@ export class DetectRun {
     }
     return checkImageSize(heightWidth(this.flags.imgsz) ?? [640, 640], this.model.info.stride, () => undefined);
   }
+}
+
+/** `--source a.jpg b.pt`: what the word was taken for. */
+function modelAdvice(source: string): string {
+  return /\.(?:pt|pth|safetensors|onnx)$/i.test(source)
+    ? " (it was taken for a picture; models are given with --weights)"
+    : "";
 }
 
 function isFatal(error: unknown): boolean {

@@ -6,13 +6,14 @@ import { formatSignificant } from "../../yolov5/printf.js";
 import { EXIT, InterruptedError } from "../errors.js";
 import { type CliModel, modelJson } from "../loadModel.js";
 import type { Output } from "../output.js";
+import { optionName } from "../unavailable.js";
 import type { ValFlags } from "./flags.js";
 import { steps } from "./progress.js";
 import { nameOf } from "./table.js";
 
 export async function valClassification(flags: ValFlags, model: CliModel, output: Output): Promise<number> {
   for (const flag of ["saveTxt", "saveJson", "augment", "singleCls"] as const) {
-    if (flags[flag]) output.warn(`--${flag.replace(/[A-Z]/g, (c) => `-${c.toLowerCase()}`)} is for boxes and ignored`);
+    if (flags[flag]) output.warn(`${optionName(flag)} is for boxes and ignored`);
   }
   const { signal } = output.io;
   const split = flags.task === "speed" ? "val" : flags.task;
