@@ -19,6 +19,7 @@ import { checkOpset, onnxFile } from "./exportOnnx.js";
 import type { ExportFlags, ExportFormat } from "./flags.js";
 import type { Output } from "./output.js";
 import { DownloadProgress } from "./progress.js";
+import { inputSize, noteSize } from "./sizeNote.js";
 import { grouped, megabytes } from "./table.js";
 import { optionName, tellUnavailable, type Unavailable } from "./unavailable.js";
 import { readModelConfig } from "./yamlFile.js";
@@ -39,6 +40,7 @@ export async function runExport(flags: ExportFlags, output: Output): Promise<num
   const quantized = flags.int8 ? await quantizeOpened(opened, path, flags, output) : undefined;
   const member = createMember(opened, createCpuBackend(), { path });
   const { task, classes, parameters } = member.info;
+  if (files.some(({ format }) => format === "onnx")) noteSize([member.info], inputSize(member.info, flags), output);
   const facts: unknown[] = [];
   const attempts = new Attempts(output);
   for (const { format, target } of files) {

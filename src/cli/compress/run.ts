@@ -19,6 +19,7 @@ import { EXIT, InterruptedError, UsageError } from "../errors.js";
 import { orInterrupted } from "../interrupt.js";
 import type { Output } from "../output.js";
 import { DownloadProgress } from "../progress.js";
+import { noteSize } from "../sizeNote.js";
 import { interruptible, steps as openSteps } from "../val/progress.js";
 import { readModelConfig } from "../yamlFile.js";
 import type { CompressFlags } from "./flags.js";
@@ -78,6 +79,7 @@ class CompressRun {
     if (isQuantized(opened.module))
       throw new UsageError(`${path}: is int8 already; give the checkpoint that it was made from`);
     const [imgsz] = checkImageSize([flags.imgsz ?? 640, flags.imgsz ?? 640], info.stride, (text) => output.warn(text));
+    noteSize([info], [imgsz, imgsz], output);
     const dataset = await this.readDataset(flags.data, info.names);
     const { calibrationData } = flags;
     const calibration = calibrationData === undefined ? dataset : await this.readDataset(calibrationData, info.names);
@@ -95,12 +97,12 @@ class CompressRun {
         return this.complete(await evaluateCandidate(candidate, context)).metrics.map50_95;
       },
     });
-    const candidates: Candidate[] = [asFile(basename(path), opened.module, opened, backend, false)];
-    for (const step of made.steps) candidates.push(asFile(step.name, step.module, opened, backend, step.half));
+    const candidates: Candidate[] = [asFile(basename(path), opened.module, opened, backend)];
+    for (const step of made.steps) candidates.push(asFile(step.name, step.module, opened, backend, step));
     const last = candidates[candidates.length - 1];
     for (const other of flags.compare ?? []) {
       const further = await this.open(other);
-      candidates.push(asFile(basename(further.path), further.opened.module, further.opened, backend, false));
+      candidates.push(asFile(basename(further.path), further.opened.module, further.opened, backend));
     }
 
     const chosen = new Set(spread(dataset.samples, EXAMPLES).map(({ name }) => name));

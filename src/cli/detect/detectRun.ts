@@ -5,13 +5,14 @@ import type { Font } from "../../image/index.js";
 import { VideoAddressError } from "../../node/downloadPicture.js";
 import type { Trail } from "../../tracking/index.js";
 import type { Result } from "../../yolov5/model.js";
-import { checkImageSize, type DetectOptions, resolveOptions } from "../../yolov5/options.js";
+import { type DetectOptions, resolveOptions } from "../../yolov5/options.js";
 import { EXIT, errorLine, InterruptedError } from "../errors.js";
 import type { DetectFlags } from "../flags.js";
 import { orInterrupted, throwIfInterrupted } from "../interrupt.js";
 import type { CliModel } from "../loadModel.js";
 import type { Output } from "../output.js";
 import { type Bar, DownloadProgress, openBar } from "../progress.js";
+import { inputSize, noteSize } from "../sizeNote.js";
 import { heightWidth } from "../values.js";
 import { Collected } from "./collected.js";
 import { Follower } from "./follow.js";
@@ -98,6 +99,11 @@ export class DetectRun {
       hideConf: flags.hideConf,
       font,
     });
+    noteSize(
+      model.members.map(({ info }) => info),
+      this.inputSize(),
+      output,
+    );
     if (flags.augment && model.task !== "detect") output.warn("--augment is for detection models and ignored");
     if (flags.track && !following) output.warn("--track follows boxes and is ignored in classification");
     if (flags.saveCrop && model.task === "classify") output.warn("--save-crop has no boxes to crop in classification");
@@ -260,12 +266,8 @@ export class DetectRun {
   }
 
   private inputSize(): readonly [number, number] {
-    if (this.model.task === "classify") {
-      const size = this.options.imgsz;
-      const side = typeof size === "number" ? size : (size?.[0] ?? 224);
-      return [side, side];
-    }
-    return checkImageSize(heightWidth(this.flags.imgsz) ?? [640, 640], this.model.info.stride, () => undefined);
+    const [h, w] = inputSize(this.model.info, this.flags);
+    return this.model.task === "classify" ? [h, h] : [h, w];
   }
 }
 

@@ -6,6 +6,7 @@ import { formatSignificant } from "../../yolov5/printf.js";
 import { EXIT, InterruptedError } from "../errors.js";
 import { type CliModel, modelJson } from "../loadModel.js";
 import type { Output } from "../output.js";
+import { noteSize } from "../sizeNote.js";
 import { optionName } from "../unavailable.js";
 import type { ValFlags } from "./flags.js";
 import { steps } from "./progress.js";
@@ -17,6 +18,8 @@ export async function valClassification(flags: ValFlags, model: CliModel, output
   }
   const { signal } = output.io;
   const split = flags.task === "speed" ? "val" : flags.task;
+  const [side] = flags.imgsz === undefined ? model.info.defaultImgsz : [flags.imgsz];
+  noteSize([model.info], [side, side], output);
   const samples = await openClassificationDataset(flags.data, model.names, split, {
     maxPixels: flags.maxPixels,
     onWarning: (text) => output.warn(text),
