@@ -2,7 +2,6 @@
 
 import { basename, dirname, extname, join } from "node:path";
 import { invariant } from "../errors.js";
-import { writeAtomically } from "../node/writeFile.js";
 import { openWeights } from "../node/weightSource.js";
 import { createCpuBackend } from "../runtime/cpu/cpuBackend.js";
 import type { HostTensor } from "../tensor/index.js";
@@ -19,6 +18,7 @@ import { checkOpset, onnxFile } from "./exportOnnx.js";
 import type { ExportFlags, ExportFormat } from "./flags.js";
 import type { Output } from "./output.js";
 import { DownloadProgress } from "./progress.js";
+import { refuseExisting, writeTold } from "./replacing.js";
 import { inputSize, noteSize } from "./sizeNote.js";
 import { grouped, megabytes } from "./table.js";
 import { optionName, tellUnavailable, type Unavailable } from "./unavailable.js";
@@ -29,6 +29,8 @@ export async function runExport(flags: ExportFlags, output: Output): Promise<num
   checkOpset(flags, (text) => output.warn(text));
   const files = plan(flags);
   for (const { target } of files) await checkDestinations({ ...flags, output: target });
+  const named = flags.output !== undefined || flags.existOk === true;
+  if (flags.int8 && !named) for (const { target } of files) await refuseExisting(target);
   const config = await readModelConfig(flags.cfg);
   const progress = new DownloadProgress(output);
   const { onProgress } = progress;
@@ -48,11 +50,16 @@ export async function runExport(flags: ExportFlags, output: Output): Promise<num
       format === "onnx"
         ? onnxFile(member, flags, onWarning)
         : safetensorsFile(opened, member, flags, target, quantized);
-    if (!(await attempts.of(() => writeAtomically(target, bytes)))) {
+    let written = true;
+    const writing = async (): Promise<void> => {
+      written = await writeTold(target, bytes, named, output);
+    };
+    if (!(await attempts.of(writing))) {
       facts.push({ path: target, format, error: attempts.errors.at(-1) });
       continue;
     }
-    output.line(`${target}: ${summary}, ${megabytes(bytes.length)}, ${task}, ${classes} classes`);
+    const same = written ? "" : " (the same file was there already)";
+    output.line(`${target}: ${summary}, ${megabytes(bytes.length)}, ${task}, ${classes} classes${same}`);
     if (format === "safetensors") output.line(`Use it with --weights ${target}`);
     facts.push({ path: target, format, bytes: bytes.length, source: path, task, classes, parameters, ...details });
   }

@@ -8,7 +8,6 @@ import type { Evaluation, PictureOutcome } from "../../eval/evaluate.js";
 import { type MosaicTiles, mosaicTiles } from "../../eval/plots/mosaic.js";
 import { openBackend } from "../../node/backends.js";
 import { openDataset } from "../../node/datasets/open.js";
-import { writeAtomically } from "../../node/writeFile.js";
 import { openWeights } from "../../node/weightSource.js";
 import type { Backend } from "../../runtime/backend.js";
 import { createMember, type OpenedModel } from "../../yolov5/loadModel.js";
@@ -19,6 +18,7 @@ import { EXIT, InterruptedError, UsageError } from "../errors.js";
 import { orInterrupted } from "../interrupt.js";
 import type { Output } from "../output.js";
 import { DownloadProgress } from "../progress.js";
+import { writeTold } from "../replacing.js";
 import { noteSize } from "../sizeNote.js";
 import { interruptible, steps as openSteps } from "../val/progress.js";
 import { readModelConfig } from "../yamlFile.js";
@@ -129,14 +129,14 @@ class CompressRun {
       rows.push(await interruptible(signal, rowOf(candidate, evaluations[i], latencies[i], imgsz, signal)));
     }
     output.line();
-    for (const line of compressionTable(rows)) output.line(line);
+    output.lines(() => compressionTable(rows));
 
     const attempts = new Attempts(output);
     const target = flags.output;
     const written =
       target !== undefined &&
       (await attempts.of(async () => {
-        await writeAtomically(target, last.bytes);
+        await writeTold(target, last.bytes, true, output);
         output.line(`\n${last.name} written; use it with --weights ${target}`);
       }));
     const lastIndex = candidates.indexOf(last);
@@ -155,7 +155,7 @@ class CompressRun {
         last: rows[lastIndex > 0 ? lastIndex : rows.length - 1].name,
       });
       await attempts.of(async () => {
-        await writeAtomically(report, new TextEncoder().encode(html));
+        await writeTold(report, new TextEncoder().encode(html), true, output);
         output.line(`Report: ${report}`);
       });
     }

@@ -259,10 +259,16 @@ export class DetectRun {
   }
 
   private async report(): Promise<void> {
-    const { collected, follower, items, output, saver } = this;
+    const { collected, follower, items, model, output, saver } = this;
     await collected.report(saver, items.length, this.inputSize(), this.flags.saveTxt ?? false);
     if (follower) output.line(`${follower.runTotal} objects tracked`);
     collected.table();
+    // Whoever gave pictures and no model may not know what is looked for.
+    if (this.flags.weights === undefined && this.flags.source !== undefined && collected.empty > 0) {
+      output.line(
+        `note: without --weights the embedded model runs, which knows only ${model.names.join(", ")}; for other objects give a model, as in --weights yolov5n`,
+      );
+    }
   }
 
   private inputSize(): readonly [number, number] {

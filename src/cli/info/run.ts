@@ -105,14 +105,19 @@ function print(facts: Facts, model: CliModel, output: Output): void {
   for (const [title, text] of rows) output.line(`${title.padEnd(width)}  ${text}`);
   if (facts.layerTable) {
     output.line();
-    const table = facts.layerTable.map(({ index, from, type, outputShape, parameters }) => [
-      String(index),
-      from.join(", "),
-      type,
-      formatShape(outputShape),
-      grouped(parameters),
-    ]);
-    for (const line of tableLines(LAYER_COLUMNS, table)) output.line(line);
+    const { layerTable } = facts;
+    output.lines(() =>
+      tableLines(
+        LAYER_COLUMNS,
+        layerTable.map(({ index, from, type, outputShape, parameters }) => [
+          String(index),
+          from.join(", "),
+          type,
+          formatShape(outputShape),
+          grouped(parameters),
+        ]),
+      ),
+    );
   }
   if (facts.memory) {
     output.line();

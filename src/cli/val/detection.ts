@@ -132,7 +132,7 @@ function printTable(flags: ValFlags, evaluation: Evaluation, names: readonly str
   const perClass = names.length > 1 && (flags.verbose === true || names.length < MANY_CLASSES);
   output.line();
   output.line(tableHeader(maskMetrics !== undefined));
-  for (const line of tableRows(names, metrics, maskMetrics, perClass)) output.line(line);
+  output.lines(() => tableRows(names, metrics, maskMetrics, perClass));
 }
 
 /** Longer side of the input, in pixels. */
