@@ -6,6 +6,7 @@ import { assertPictures } from "../../eval/assertPictures.js";
 import type { DetectionDataset } from "../../eval/dataset/types.js";
 import type { Evaluation, PictureOutcome } from "../../eval/evaluate.js";
 import { type MosaicTiles, mosaicTiles } from "../../eval/plots/mosaic.js";
+import { loadVega } from "../../eval/plots/render.js";
 import { openBackend } from "../../node/backends.js";
 import { openDataset } from "../../node/datasets/open.js";
 import { openWeights } from "../../node/weightSource.js";
@@ -33,6 +34,8 @@ const EXAMPLES = 4;
 
 export async function runCompress(flags: CompressFlags, output: Output): Promise<number> {
   checkFlags(flags);
+  // Told before minutes of work whose report it would be.
+  if (flags.report !== undefined) await loadVega();
   const backend = await openBackend(flags.backend, {
     onNote: (text) => output.line(`note: ${text}`),
     threads: flags.threads,
