@@ -1,6 +1,7 @@
 /** Builds the command line and runs one command. Only the chosen command's code is loaded. */
 
 import { Command, CommanderError } from "commander";
+import { shownAddress } from "../node/address.js";
 import { VERSION } from "../version.js";
 import { resolveAliases } from "./aliases.js";
 import { defineBench } from "./commands/bench.js";
@@ -113,7 +114,7 @@ function explain(text: string, program: Command): string {
   }
   const command = commandOf(program, program.args);
   if (line.includes("too many arguments")) {
-    const words = (command?.args ?? []).map((word) => `'${word}'`).join(", ");
+    const words = (command?.args ?? []).map((word) => `'${shownAddress(word)}'`).join(", ");
     return `${line} No option takes ${words || "them"}; ${placesOf(command)}.\n`;
   }
   if (line.includes("required option '--data")) {

@@ -1,14 +1,16 @@
 /** `--weights a.pt photo.jpg`: an option that takes several words took one that was meant for another. */
 
 import { stat } from "node:fs/promises";
+import { shownAddress } from "../node/address.js";
 import { isGlob } from "../node/glob.js";
 import { isPictureName } from "../node/pictureEndings.js";
-import { hasVideoEnding } from "../node/video/input.js";
+import { hasVideoEnding, isStreamAddress } from "../node/video/input.js";
 import { UsageError } from "./errors.js";
 
 /** Names that no checkpoint has: pictures, videos, lists and descriptions, globs, cameras. */
 function isNoModel(word: string): boolean {
   if (/^(?:random:|data:)/i.test(word)) return false;
+  if (isStreamAddress(word)) return true;
   const name = /^https?:/i.test(word) ? word.replace(/[?#].*$/, "") : word;
   return isPictureName(name) || hasVideoEnding(name) || /\.(?:txt|ya?ml|csv)$/i.test(name) || /^\d+$/.test(name);
 }
@@ -18,9 +20,10 @@ function isNoModel(word: string): boolean {
  * @param option that takes such words in this command: `--source`, `--data`.
  */
 function strayText(weights: readonly string[], stray: string, option: string): string {
-  const models = weights.filter((word) => word !== stray && !isNoModel(word));
-  const mended = models.length > 0 ? `: --weights ${models.join(" ")} ${option} ${stray}` : "";
-  return `--weights takes every word up to the next option: ${stray} was taken for a model; give it with ${option}${mended}`;
+  const models = weights.filter((word) => word !== stray && !isNoModel(word)).map(shownAddress);
+  const shown = shownAddress(stray);
+  const mended = models.length > 0 ? `: --weights ${models.join(" ")} ${option} ${shown}` : "";
+  return `--weights takes every word up to the next option: ${shown} was taken for a model; give it with ${option}${mended}`;
 }
 
 /** That sentence where a word is no model by its name. */

@@ -72,6 +72,8 @@ describe("wrong usage", () => {
     [["detect", "--weights", "codes", "test"], /--weights codes --source test$/m],
     [["detect", "--weights", "codes", "nowhere/*.jpg"], /--weights codes --source nowhere\/\*\.jpg$/m],
     [["detect", "--weights", "a.pt", "0"], /--weights a\.pt --source 0$/m],
+    [["detect", "--weights", "a.pt", "rtsp://me:secret@cam/1"], /--weights a\.pt --source rtsp:\/\/me:\*\*\*@cam\/1$/m],
+    [["detect", "http://me:secret@cam/1.jpg"], /No option takes 'http:\/\/me:\*\*\*@cam\/1\.jpg'/],
     [["val", "--weights", "a.pt", "coco.yaml"], /'--data <path>' not specified; .*--weights a\.pt --data coco\.yaml$/m],
     [["detect", "--weights"], /argument missing/],
     [["detect", "--imgsz", "big"], /'big' is invalid.*not a number/],

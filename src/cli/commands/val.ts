@@ -22,7 +22,7 @@ const TASKS = ["train", "val", "test", "speed"] as const;
 function task(text: string): ValFlags["task"] {
   const found = TASKS.find((name) => name === text);
   if (found) return found;
-  const study = text === "study" ? " For a study run val once for each --imgsz and keep its --json." : "";
+  const study = text.toLowerCase() === "study" ? " For a study run val once for each --imgsz and keep its --json." : "";
   throw new InvalidArgumentError(`Allowed choices are ${TASKS.join(", ")}.${study}`);
 }
 
