@@ -14,8 +14,9 @@ export default defineConfig({
   plugins: [wgslText],
   test: {
     include: ["test/**/*.test.ts"],
-    testTimeout: 120_000,
-    hookTimeout: 120_000,
+    // Against hangs alone: a machine that is busy with other work takes many times as long.
+    testTimeout: 600_000,
+    hookTimeout: 600_000,
     pool: "forks",
     maxWorkers: 2,
   },

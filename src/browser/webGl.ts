@@ -3,6 +3,7 @@
 import { isSoftwareRenderer, rendererOf } from "../runtime/gpujs/renderer.js";
 import { compare, type Float32Tensor, type HostTensor, seededRandom, tensor } from "../tensor/index.js";
 import type { ModelInfo } from "../yolov5/modelInfo.js";
+import { checkImageSize } from "../yolov5/options.js";
 
 /** Timed runs of each side; the best one counts. */
 const ROUNDS = 3;
@@ -41,11 +42,11 @@ export interface Contestant {
 }
 
 /** Noise of the size that the model usually gets: zeros would be computed faster than pictures. */
-function usualInput({ task, stride }: ModelInfo): Float32Tensor {
-  const size = task === "classify" ? 224 : Math.ceil(640 / stride) * stride;
+function usualInput({ task, stride, defaultImgsz }: ModelInfo): Float32Tensor {
+  const [h, w] = task === "classify" ? defaultImgsz : checkImageSize(defaultImgsz, stride, () => undefined);
   const random = seededRandom(0);
-  const data = Float32Array.from({ length: 3 * size * size }, () => random());
-  return tensor("float32", [1, 3, size, size], data);
+  const data = Float32Array.from({ length: 3 * h * w }, () => random());
+  return tensor("float32", [1, 3, h, w], data);
 }
 
 async function msOf(model: Contestant, input: HostTensor): Promise<number> {

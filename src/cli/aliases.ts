@@ -1,25 +1,39 @@
-/** Other spellings of flags that users of detect.py and val.py type (argparse also accepts unique beginnings). */
+/** Other spellings of flags that users of YOLOv5's scripts type; argparse also accepts beginnings that fit one flag alone. */
 
 const ALIASES: ReadonlyMap<string, string> = new Map([
   ["--img", "--imgsz"],
   ["--img-size", "--imgsz"],
-  ["--device", "--backend"],
+  ["--image-size", "--imgsz"],
   ["--conf", "--conf-thres"],
   ["--iou", "--iou-thres"],
   ["--batch", "--batch-size"],
   ["--agnostic", "--agnostic-nms"],
+  ["--no-save", "--nosave"],
+  ["--no-plots", "--noplots"],
 ]);
 
-/** `--img 640` → `--imgsz 640`; everything after `--` stays. */
-export function resolveAliases(argv: readonly string[]): string[] {
+/**
+ * `--img 640` → `--imgsz 640`, `--conf_thres` → `--conf-thres`, `--line` → `--line-thickness`; everything after `--` stays.
+ * @param known the command's own flags.
+ */
+export function resolveAliases(argv: readonly string[], known: readonly string[] = []): string[] {
   const end = argv.includes("--") ? argv.indexOf("--") : argv.length;
   const words = argv.slice(0, end).map((word) => {
+    if (!word.startsWith("--")) return word;
     const equals = word.indexOf("=");
     const flag = equals < 0 ? word : word.slice(0, equals);
-    const known = ALIASES.get(flag);
-    return known === undefined ? word : known + word.slice(flag.length);
+    return resolveFlag(flag, known) + word.slice(flag.length);
   });
   return [...lastOnly(words, "--imgsz"), ...argv.slice(end)];
+}
+
+function resolveFlag(flag: string, known: readonly string[]): string {
+  const dashed = `--${flag.slice(2).replaceAll("_", "-")}`;
+  if (known.includes(dashed)) return dashed;
+  const alias = ALIASES.get(dashed);
+  if (alias !== undefined) return alias;
+  const begun = known.filter((name) => name.startsWith(dashed));
+  return begun.length === 1 ? begun[0] : flag;
 }
 
 /** Drops all but the last use of a flag: `--imgsz 640 --imgsz 320` is 320, as in argparse, and never 640×320. */

@@ -2,7 +2,6 @@
 
 import { basename, dirname, extname, join } from "node:path";
 import { invariant } from "../errors.js";
-import { writeAtomically } from "../node/writeFile.js";
 import { openWeights } from "../node/weightSource.js";
 import { createCpuBackend } from "../runtime/cpu/cpuBackend.js";
 import type { HostTensor } from "../tensor/index.js";
@@ -15,16 +14,23 @@ import { EXIT, UsageError } from "./errors.js";
 import type { ExportedFile } from "./exportedFile.js";
 import { cutToBytes, NAME_BYTES } from "./fileNames.js";
 import { type QuantizedModel, quantizeOpened } from "./exportInt8.js";
-import { onnxFile } from "./exportOnnx.js";
+import { checkOpset, onnxFile } from "./exportOnnx.js";
 import type { ExportFlags, ExportFormat } from "./flags.js";
 import type { Output } from "./output.js";
 import { DownloadProgress } from "./progress.js";
+import { refuseExisting, writeTold } from "./replacing.js";
+import { inputSize, noteSize } from "./sizeNote.js";
 import { grouped, megabytes } from "./table.js";
+import { optionName, tellUnavailable, type Unavailable } from "./unavailable.js";
 import { readModelConfig } from "./yamlFile.js";
 
 export async function runExport(flags: ExportFlags, output: Output): Promise<number> {
+  tellUnavailable(flags, UNAVAILABLE, output);
+  checkOpset(flags, (text) => output.warn(text));
   const files = plan(flags);
   for (const { target } of files) await checkDestinations({ ...flags, output: target });
+  const named = flags.output !== undefined || flags.existOk === true;
+  if (flags.int8 && !named) for (const { target } of files) await refuseExisting(target);
   const config = await readModelConfig(flags.cfg);
   const progress = new DownloadProgress(output);
   const { onProgress } = progress;
@@ -36,6 +42,7 @@ export async function runExport(flags: ExportFlags, output: Output): Promise<num
   const quantized = flags.int8 ? await quantizeOpened(opened, path, flags, output) : undefined;
   const member = createMember(opened, createCpuBackend(), { path });
   const { task, classes, parameters } = member.info;
+  if (files.some(({ format }) => format === "onnx")) noteSize([member.info], inputSize(member.info, flags), output);
   const facts: unknown[] = [];
   const attempts = new Attempts(output);
   for (const { format, target } of files) {
@@ -43,17 +50,40 @@ export async function runExport(flags: ExportFlags, output: Output): Promise<num
       format === "onnx"
         ? onnxFile(member, flags, onWarning)
         : safetensorsFile(opened, member, flags, target, quantized);
-    if (!(await attempts.of(() => writeAtomically(target, bytes)))) {
+    let written = true;
+    const writing = async (): Promise<void> => {
+      written = await writeTold(target, bytes, named, output);
+    };
+    if (!(await attempts.of(writing))) {
       facts.push({ path: target, format, error: attempts.errors.at(-1) });
       continue;
     }
-    output.line(`${target}: ${summary}, ${megabytes(bytes.length)}, ${task}, ${classes} classes`);
+    const same = written ? "" : " (the same file was there already)";
+    output.line(`${target}: ${summary}, ${megabytes(bytes.length)}, ${task}, ${classes} classes${same}`);
     if (format === "safetensors") output.line(`Use it with --weights ${target}`);
     facts.push({ path: target, format, bytes: bytes.length, source: path, task, classes, parameters, ...details });
   }
   await output.writeJson(facts.length === 1 ? facts[0] : facts);
   return attempts.errors.length === 0 ? EXIT.done : EXIT.failed;
 }
+
+const TENSORRT = "is for TensorRT engines, which are not written here; ignored";
+const TENSORFLOW = "is for TensorFlow's formats, which are not written here; ignored";
+
+/** Options of export.py. */
+const UNAVAILABLE: readonly Unavailable<ExportFlags>[] = [
+  ["dynamic", "ONNX files have one input size; export one for each --imgsz and --batch-size, without it", "refused"],
+  ["optimize", "is for TorchScript, which is not written here; ignored"],
+  ["verbose", TENSORRT],
+  ["workspace", TENSORRT],
+  ["keras", TENSORFLOW],
+  ["nms", TENSORFLOW],
+  ["agnosticNms", TENSORFLOW],
+  ["topkPerClass", TENSORFLOW],
+  ["topkAll", TENSORFLOW],
+  ["iouThres", TENSORFLOW],
+  ["confThres", TENSORFLOW],
+];
 
 /** Which files are written. @throws UsageError for flags that make no sense together. */
 function plan({
@@ -76,8 +106,7 @@ function plan({
   }
   const calibrating = (["data", "calibration", "calibrationImages", "percentile"] as const).find((key) => more[key]);
   if (calibrating && !int8) {
-    const flag = calibrating.replace(/[A-Z]/g, (c) => `-${c.toLowerCase()}`);
-    throw new UsageError(`--${flag} is for calibration and needs --int8`);
+    throw new UsageError(`${optionName(calibrating)} is for calibration and needs --int8`);
   }
   if (more.percentile !== undefined && (more.calibration ?? "percentile") !== "percentile") {
     throw new UsageError(`--percentile goes with --calibration percentile, not ${more.calibration}`);

@@ -13,6 +13,7 @@ import { readPicture } from "./detect/readPicture.js";
 import { errorLine, InputError, UsageError } from "./errors.js";
 import type { ExportFlags } from "./flags.js";
 import type { Output } from "./output.js";
+import { inputSize, noteSize } from "./sizeNote.js";
 import { interruptible, steps } from "./val/progress.js";
 import { heightWidth } from "./values.js";
 
@@ -42,6 +43,7 @@ export async function quantizeOpened(
   });
   try {
     const member = createMember(opened, backend, { path });
+    noteSize([member.info], inputSize(member.info, flags), output);
     const { module, facts } = await quantizeOn(member, pictures, flags, output);
     return { opened: { module, checkpoint: opened.checkpoint }, facts };
   } finally {

@@ -4,20 +4,17 @@ import { optimize } from "../ops/index.js";
 import { VERSION } from "../version.js";
 import type { Member } from "../yolov5/model.js";
 import { exportOnnx, OPSET } from "../yolov5/onnx/index.js";
-import { checkImageSize } from "../yolov5/options.js";
+import { UsageError } from "./errors.js";
 import type { ExportedFile } from "./exportedFile.js";
 import type { ExportFlags } from "./flags.js";
-import { heightWidth } from "./values.js";
+import { inputSize } from "./sizeNote.js";
 
 export function onnxFile(
   { network, info }: Member,
   { imgsz, batchSize }: ExportFlags,
   onWarning: (text: string) => void,
 ): ExportedFile {
-  const classify = info.task === "classify";
-  const usual = classify ? ([224, 224] as const) : ([640, 640] as const);
-  const wanted = heightWidth(imgsz) ?? usual;
-  const [h, w] = classify ? wanted : checkImageSize(wanted, info.stride, onWarning);
+  const [h, w] = inputSize(info, { imgsz }, onWarning);
   const shape = [batchSize, 3, h, w] as const;
   const graph = optimize(network.build(shape).graph);
   // detect.py reads these two: the stride as a number, the names as a dictionary of Python.
@@ -27,6 +24,17 @@ export function onnxFile(
     summary: `opset ${OPSET}, input ${shape.join("×")}`,
     details: { opset: OPSET, input: shape },
   };
+}
+
+/** @throws UsageError for an opset that may be too old for what is written. */
+export function checkOpset({ opset = OPSET }: ExportFlags, onWarning: (text: string) => void): void {
+  if (opset < OPSET) {
+    throw new UsageError(
+      `--opset ${opset}: ONNX files are written with opset ${OPSET}; leave it out, and convert the file if an engine needs an older one`,
+    );
+  }
+  if (opset > OPSET)
+    onWarning(`--opset ${opset}: ONNX files are written with opset ${OPSET}, which newer engines read`);
 }
 
 /** JSON's escapes are among Python's. */

@@ -3,9 +3,12 @@
 import type { CalibrationMethod } from "../compress/quantize/ranges.js";
 import type { BackendChoice } from "../runtime/backend.js";
 import type { TrackerAlgorithm } from "../tracking/index.js";
+import type { DeviceChoice } from "./devices.js";
 
 export interface CommonFlags {
   readonly backend: BackendChoice;
+  /** What `--device` was taken for; `backend` follows it. */
+  readonly device?: DeviceChoice;
   /** Of the WASM backend. */
   readonly threads?: number;
   readonly json?: string;
@@ -55,6 +58,8 @@ export interface DetectFlags extends CommonFlags {
   readonly visualize?: boolean;
   readonly update?: boolean;
   readonly dnn?: boolean;
+  readonly saveCsv?: boolean;
+  readonly saveFormat?: number;
 }
 
 export interface VerifyFlags extends CommonFlags {
@@ -91,6 +96,21 @@ export interface ExportFlags extends CommonFlags {
   readonly cfg?: string;
   readonly imgsz?: readonly number[];
   readonly batchSize: number;
+  readonly existOk?: boolean;
+  readonly opset?: number;
+  readonly dynamic?: boolean;
+  readonly simplify?: boolean;
+  readonly inplace?: boolean;
+  readonly optimize?: boolean;
+  readonly verbose?: boolean;
+  readonly workspace?: number;
+  readonly keras?: boolean;
+  readonly nms?: boolean;
+  readonly agnosticNms?: boolean;
+  readonly topkPerClass?: number;
+  readonly topkAll?: number;
+  readonly iouThres?: number;
+  readonly confThres?: number;
 }
 
 export interface BenchFlags extends Omit<CommonFlags, "backend"> {

@@ -5,6 +5,7 @@ import { EMBEDDED_MODEL, load, type PictureSource } from "../node.js";
 import type { BackendChoice } from "../runtime/backend.js";
 import { Model } from "../yolov5/model.js";
 import { normalizeNames } from "../yolov5/names.js";
+import type { DeviceChoice } from "./devices.js";
 import { throwIfInterrupted } from "./interrupt.js";
 import type { Output } from "./output.js";
 import { DownloadProgress } from "./progress.js";
@@ -17,6 +18,7 @@ export type CliModel = Model<PictureSource>;
 export interface LoadFlags {
   readonly weights?: readonly string[] | undefined;
   readonly backend: BackendChoice;
+  readonly device?: DeviceChoice | undefined;
   readonly threads?: number | undefined;
   readonly half?: boolean | undefined;
   readonly tune?: boolean | undefined;
@@ -49,6 +51,9 @@ export async function loadModel(flags: LoadFlags, output: Output): Promise<CliMo
     throw error;
   } finally {
     progress.stop();
+  }
+  if (flags.device?.gpu && model.members[0].network.backend.software) {
+    output.line("note: there is no GPU here but one emulated on the CPU; --device cpu is faster");
   }
   return dataNames === undefined ? model : withNames(model, dataNames, output);
 }

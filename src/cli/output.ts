@@ -20,7 +20,7 @@ export class Output {
   private readonly json: string | undefined;
   private readonly ndjson: string | undefined;
   private readonly warned = new Set<string>();
-  private lines: Promise<LineWriter> | undefined;
+  private lineFile: Promise<LineWriter> | undefined;
 
   constructor(io: Io, options: OutputOptions = {}) {
     this.io = io;
@@ -59,6 +59,12 @@ export class Output {
     if (!this.quiet) this.human.write(`${printable(text)}\n`);
   }
 
+  /** Lines that take work to make, such as a table's: they are made only where somebody reads them. */
+  lines(make: () => readonly string[]): void {
+    if (this.quiet) return;
+    for (const text of make()) this.line(text);
+  }
+
   /** Once for each text. */
   warn(text: string): void {
     if (this.warned.has(text)) return;
@@ -91,8 +97,8 @@ export class Output {
       return;
     }
     const { openForLines } = await import("../node/writeFile.js");
-    this.lines ??= openForLines(this.ndjson);
-    await (await this.lines).write(text);
+    this.lineFile ??= openForLines(this.ndjson);
+    await (await this.lineFile).write(text);
   }
 
   /** Writes the command's JSON where it was asked for, a file whole or not at all. */
@@ -109,7 +115,7 @@ export class Output {
 
   /** Ends the file of lines. */
   async close(): Promise<void> {
-    await this.lines?.then((lines) => lines.close()).catch(() => undefined);
+    await this.lineFile?.then((lines) => lines.close()).catch(() => undefined);
   }
 }
 

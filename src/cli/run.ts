@@ -1,6 +1,7 @@
 /** Builds the command line and runs one command. Only the chosen command's code is loaded. */
 
 import { Command, CommanderError } from "commander";
+import { shownAddress } from "../node/address.js";
 import { VERSION } from "../version.js";
 import { resolveAliases } from "./aliases.js";
 import { defineBench } from "./commands/bench.js";
@@ -15,6 +16,7 @@ import { checkDestinations } from "./destinations.js";
 import { EXIT, InterruptedError } from "./errors.js";
 import type { Io } from "./io.js";
 import { Output } from "./output.js";
+import { strayWord } from "./weightWords.js";
 
 const EXAMPLES = `
 Examples:
@@ -39,6 +41,7 @@ export async function run(argv: readonly string[], io: Io): Promise<number> {
   const start: Start = async (flags, runner) => {
     const output = new Output(io, flags);
     try {
+      if (flags.device?.note !== undefined) output.line(`note: ${flags.device.note}`);
       await checkDestinations(flags);
       code = await runner(output);
     } catch (error) {
@@ -54,7 +57,9 @@ export async function run(argv: readonly string[], io: Io): Promise<number> {
       program.outputHelp({ error: true });
       return EXIT.usage;
     }
-    await program.parseAsync(resolveAliases(argv), { from: "user" });
+    const command = commandOf(program, argv);
+    const known = command?.options.flatMap(({ long }) => long ?? []);
+    await program.parseAsync(resolveAliases(argv, known), { from: "user" });
     return code;
   } catch (error) {
     // Commander has printed its message. Help and version end with 0, all else is wrong usage.
@@ -82,13 +87,53 @@ function createProgram(io: Io, start: Start): Command {
   return program;
 }
 
+/** The command that the words name. */
+function commandOf(program: Command, words: readonly string[]): Command | undefined {
+  return program.commands.find((command) => words.includes(command.name()));
+}
+
+/** What users of YOLOv5 call things that have another name here. */
+const OTHER_NAMES: ReadonlyMap<string, string> = new Map([
+  ["predict", "predictions are made by detect, for every task"],
+  ["segment", "detect finds masks, after the model's own task"],
+  ["classify", "detect classifies, after the model's own task"],
+  ["track", "detect --track follows objects"],
+  ["validate", "models are measured by val"],
+  ["benchmarks", "speed is measured by bench"],
+  ["train", "nothing is trained here: train with YOLOv5 and give its best.pt to --weights"],
+]);
+
 /** Commander's message as one line that says what to do. */
 function explain(text: string, program: Command): string {
   const line = text.trim().replace(/\s*\n\s*/g, " ");
-  if (line.includes("unknown command")) {
+  const unknown = /unknown command '(.*?)'/.exec(line)?.[1];
+  if (unknown !== undefined) {
     const names = program.commands.map((command) => command.name()).join(", ");
-    return `${line}; there are ${names}\n`;
+    const other = OTHER_NAMES.get(unknown.toLowerCase());
+    return `${line}${other === undefined ? "" : ` (${other})`}; there are ${names}\n`;
   }
-  if (line.includes("too many arguments")) return `${line} Pictures are given with --source, models with --weights.\n`;
+  const command = commandOf(program, program.args);
+  if (line.includes("too many arguments")) {
+    const words = (command?.args ?? []).map((word) => `'${shownAddress(word)}'`).join(", ");
+    return `${line} No option takes ${words || "them"}; ${placesOf(command)}.\n`;
+  }
+  if (line.includes("required option '--data")) {
+    const weights: readonly string[] = [command?.getOptionValue("weights") ?? []].flat();
+    const stray = strayWord(weights, "--data");
+    return `${line}${stray === undefined ? "" : `; ${stray}`}\n`;
+  }
+  const taken = /option '(--[\w-]+) .*' argument '(.*)' is invalid/.exec(line);
+  if (taken && looksLikeFile(taken[2])) {
+    return `${line} '${taken[2]}' was taken for a value of ${taken[1]}; ${placesOf(command)}.\n`;
+  }
   return `${line}\n`;
 }
+
+/** Where pictures and models go in a command. */
+function placesOf(command: Command | undefined): string {
+  const has = (flag: string): boolean => command?.options.some(({ long }) => long === flag) ?? true;
+  const pictures = has("--source") ? "--source" : has("--data") ? "--data" : undefined;
+  return `${pictures ? `pictures are given with ${pictures}, ` : ""}models ${pictures ? "" : "are given "}with --weights`;
+}
+
+const looksLikeFile = (text: string): boolean => /[/\\*]|\.[a-z]\w{0,11}$/i.test(text);

@@ -1,20 +1,6 @@
 /** Parsers of option values. What they refuse is wrong usage (exit code 2). */
 
 import { InvalidArgumentError } from "commander";
-import type { BackendChoice } from "../runtime/backend.js";
-
-/** As `BACKEND_CHOICES` of node/backends.ts, repeated so that `--help` loads nothing of the engine. */
-const BACKENDS: readonly BackendChoice[] = ["auto", "webgpu", "wasm", "cpu", "gpujs"];
-export const BACKEND_LIST = BACKENDS.join("|");
-
-export function backend(text: string): BackendChoice {
-  const name = text.trim().toLowerCase();
-  if (name === "") return "auto";
-  const found = BACKENDS.find((choice) => choice === name);
-  if (found) return found;
-  const cuda = /^(cuda(:\d+)?|\d+(,\d+)*|gpu)$/.test(name) ? "; for a GPU of any maker use webgpu" : "";
-  throw new InvalidArgumentError(`It is not one of ${BACKENDS.join(", ")}${cuda}.`);
-}
 
 function number(text: string): number {
   const value = text.trim() === "" ? Number.NaN : Number(text);

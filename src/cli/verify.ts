@@ -30,9 +30,13 @@ export async function runVerify(flags: VerifyFlags, output: Output): Promise<num
     const anyModel = model as unknown as Model<never>;
     const work = verifyModel(anyModel, reference, tolerance, flags.reference);
     const result = await orInterrupted(output.io.signal, work);
-    const types = moduleTypes(model);
-    const rows = result.layers.map((layer) => row(layer, types));
-    for (const line of tableLines(COLUMNS, rows)) output.line(line);
+    output.lines(() => {
+      const types = moduleTypes(model);
+      return tableLines(
+        COLUMNS,
+        result.layers.map((layer) => row(layer, types)),
+      );
+    });
     if (result.firstDiverging !== null) output.line(`First diverging layer: ${result.firstDiverging}`);
     else output.line(`All ${result.layers.length} agree with PyTorch.`);
     await output.writeJson(result);

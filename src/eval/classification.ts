@@ -54,7 +54,7 @@ export async function evaluateClassification(
   samples: readonly ClassifiedSample[],
   options: ClassifyOptions = {},
 ): Promise<ClassificationEvaluation> {
-  const { imgsz = 224, forwardBatch = 1, signal, onProgress } = options;
+  const { imgsz = model.info.defaultImgsz?.[0] ?? 224, forwardBatch = 1, signal, onProgress } = options;
   if (model.info.task !== "classify") {
     throw new OptionError(`evaluateClassification: a ${model.info.task} model gives no class scores; use evaluate`);
   }

@@ -25,7 +25,7 @@ import type { EvaluationModel } from "./model.js";
 import { type DetectionColumns, detectionsInPixels, labelBoxesInPixels, type Placement } from "./targets.js";
 
 export interface EvaluateOptions {
-  /** Longer side of the input, in pixels. Default 640. */
+  /** Longer side of the input, in pixels. Default 640; int8: as calibrated. */
   readonly imgsz?: number | undefined;
   /** Default 0.001. */
   readonly conf?: number | undefined;
@@ -108,8 +108,11 @@ export async function evaluate(
   assertClasses(model, dataset, options.singleClass ?? false);
   const excluded = dataset.excluded.map(({ reason }) => reason);
   assertPictures(dataset.samples.length, excluded, dataset.name);
-  const run = new EvaluationRun(model, options);
-  const evaluation = await run.over(plan(dataset.samples, model.info.stride, options));
+  const { stride, defaultImgsz = [640] } = model.info;
+  const { imgsz = Math.max(...defaultImgsz), onWarning = () => undefined } = options;
+  const [side] = checkImageSize([imgsz, imgsz], stride, onWarning);
+  const run = new EvaluationRun(model, side, options);
+  const evaluation = await run.over(plan(dataset.samples, side, stride, options));
   const { failed } = evaluation;
   const unread = failed.map(({ error }) => error.message);
   assertPictures(dataset.samples.length - failed.length, [...excluded, ...unread], dataset.name);
@@ -117,9 +120,8 @@ export async function evaluate(
 }
 
 /** The pictures in the protocol's order, each with its input's size. */
-function plan(samples: readonly Sample[], stride: number, options: EvaluateOptions): Planned[] {
-  const { imgsz = 640, batchSize = 32, rect = true, onWarning = () => undefined } = options;
-  const [side] = checkImageSize([imgsz, imgsz], stride, onWarning);
+function plan(samples: readonly Sample[], side: number, stride: number, options: EvaluateOptions): Planned[] {
+  const { batchSize = 32, rect = true } = options;
   if (!rect) return samples.map((sample) => ({ sample, size: [side, side] }));
   return rectBatches(samples, batchSize, side, stride).flatMap(({ indices, size }) =>
     indices.map((index) => ({ sample: samples[index], size })),
@@ -128,6 +130,7 @@ function plan(samples: readonly Sample[], stride: number, options: EvaluateOptio
 
 class EvaluationRun {
   private readonly model: EvaluationModel;
+  private readonly side: number;
   private readonly options: EvaluateOptions;
   private readonly boxes = new MetricsAccumulator();
   private readonly masks: MetricsAccumulator | undefined;
@@ -137,8 +140,10 @@ class EvaluationRun {
   private done = 0;
   private total = 0;
 
-  constructor(model: EvaluationModel, options: EvaluateOptions) {
+  /** @param side the longer one of the input, a multiple of the stride. */
+  constructor(model: EvaluationModel, side: number, options: EvaluateOptions) {
     this.model = model;
+    this.side = side;
     this.options = options;
     this.masks = model.info.task === "segment" ? new MetricsAccumulator() : undefined;
     this.confusion = new ConfusionMatrix(options.singleClass ? 1 : model.info.classes);
@@ -185,9 +190,7 @@ class EvaluationRun {
       return undefined;
     }
     const started = performance.now();
-    const { imgsz = 640 } = this.options;
-    const [side] = checkImageSize([imgsz, imgsz], this.model.info.stride, () => undefined);
-    const fitted = validationLetterbox(image, side, size);
+    const fitted = validationLetterbox(image, this.side, size);
     return { sample, size, image, fitted, ms: performance.now() - started };
   }
 

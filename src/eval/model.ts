@@ -6,7 +6,8 @@ import type { ModelInfo } from "../yolov5/modelInfo.js";
 import type { NetworkInput } from "../yolov5/preprocess.js";
 
 export interface EvaluationModel {
-  readonly info: Pick<ModelInfo, "task" | "names" | "classes" | "stride" | "maskCoefficients">;
+  readonly info: Pick<ModelInfo, "task" | "names" | "classes" | "stride" | "maskCoefficients"> &
+    Partial<Pick<ModelInfo, "defaultImgsz">>;
   /** [N, 3, H, W] float32, RGB, 0 to 1 → raw outputs. */
   forward(input: HostTensor): Promise<HostTensor[]>;
   /** Rows of a detection or segmentation model for suppression at `conf`, and its other outputs. */

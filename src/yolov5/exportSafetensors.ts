@@ -88,10 +88,15 @@ export function exportSafetensors(
     ["stride", JSON.stringify(info.strides)],
     ["anchors", JSON.stringify(info.anchors)],
   ]);
+  if (info.imgsz) metadata.set("imgsz", JSON.stringify(info.imgsz));
   const eps = batchNormEps(module);
   if (eps !== undefined) metadata.set("bn_eps", String(eps));
   const description = descriptionOf(module, checkpoint.extra);
   if (description !== undefined) metadata.set("yaml", JSON.stringify(asPlainObject(description)));
-  for (const [key, text] of [...Object.entries(info.notes), ...(options.metadata ?? [])]) metadata.set(key, text);
+  // The facts themselves, of which the note is a sentence.
+  const int8 = checkpoint.extra.get("int8");
+  const facts: [string, string][] = int8 instanceof Map ? [["int8", JSON.stringify(asPlainObject(int8))]] : [];
+  for (const [key, text] of [...Object.entries(info.notes), ...facts, ...(options.metadata ?? [])])
+    metadata.set(key, text);
   return writeSafetensors(exportedTensors(module, options), metadata);
 }

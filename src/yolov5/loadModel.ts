@@ -10,6 +10,7 @@ import { randomSource } from "./config/sources.js";
 import { synthesizeModule } from "./config/synthesize.js";
 import type { Member } from "./model.js";
 import { countsOf, type ModelInfo, notesOf, rawNames, resolveModule, taskOf } from "./modelInfo.js";
+import { statedSizes, usualSize } from "./modelSize.js";
 import { normalizeNames } from "./names.js";
 import { Network } from "./network.js";
 import { isQuantized } from "./quantized.js";
@@ -70,6 +71,8 @@ export function randomModel(name: string, seed = 0): OpenedModel {
 function factsOf(opened: OpenedModel, network: Network, path: string): ModelInfo {
   const { head } = network;
   const { parameters, layers } = countsOf(opened.module);
+  const { trained, calibrated } = statedSizes(opened.checkpoint);
+  const imgsz = calibrated ?? trained;
   return {
     path,
     task: head.kind,
@@ -81,6 +84,8 @@ function factsOf(opened: OpenedModel, network: Network, path: string): ModelInfo
     maskCoefficients: head.maskCoefficients,
     parameters,
     layers,
+    ...(imgsz ? { imgsz } : {}),
+    defaultImgsz: calibrated ?? usualSize(head.kind),
     format: opened.checkpoint.format,
     notes: notesOf(opened.checkpoint),
   };

@@ -4,6 +4,7 @@ import { CheckpointError } from "../errors.js";
 import { describeValue, scalarNumber } from "../weights/describe.js";
 import { collectStateDict, countParameters } from "../weights/index.js";
 import type { Checkpoint, ModuleNode, PlainValue } from "../weights/types.js";
+import type { Size } from "./boxes.js";
 import { architecture } from "./config/architectures.js";
 import { fittingArchitecture } from "./config/fittingArchitecture.js";
 import { parseModelConfig } from "./config/modelConfig.js";
@@ -107,6 +108,10 @@ export interface ModelInfo {
   /** Elements of all parameters, BatchNorm not folded. */
   readonly parameters: number;
   readonly layers: number;
+  /** [height, width] in pixels that the file says it was trained at, or calibrated for where it is int8. */
+  readonly imgsz?: Size;
+  /** [height, width] of `detect` unless told otherwise: 640, classification 224; what an int8 file was calibrated for. */
+  readonly defaultImgsz: Size;
   /** How the file is stored: `pytorch-zip` … */
   readonly format: string;
   /** Date of saving, epoch and other notes that the file carries, for people. */

@@ -8,7 +8,7 @@ export type Fit = "rect" | "square" | "autoshape";
 const FITS: readonly Fit[] = ["rect", "square", "autoshape"];
 
 export interface DetectOptions {
-  /** Input size in pixels: one number, or [height, width]. Default 640 (classification 224). */
+  /** Input size in pixels: one number, or [height, width]. Default 640 (classification 224; int8: as calibrated). */
   readonly imgsz?: number | readonly [number, number] | undefined;
   /** Confidence threshold. Default 0.25. */
   readonly conf?: number | undefined;

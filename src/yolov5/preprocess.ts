@@ -34,18 +34,18 @@ export type NetworkInput =
 const MOST_TABLES = 16;
 
 export class Preprocessor {
-  private readonly info: Pick<ModelInfo, "task" | "stride">;
+  private readonly info: Pick<ModelInfo, "task" | "stride" | "defaultImgsz">;
   private readonly backend: Pick<Backend, "fitsPictures">;
   private readonly tables = new Map<string, { readonly columns: ResizeAxis; readonly rows: ResizeAxis }>();
 
-  constructor(info: Pick<ModelInfo, "task" | "stride">, backend: Pick<Backend, "fitsPictures">) {
+  constructor(info: Pick<ModelInfo, "task" | "stride" | "defaultImgsz">, backend: Pick<Backend, "fitsPictures">) {
     this.info = info;
     this.backend = backend;
   }
 
-  /** [height, width] of the network's input for an `imgsz`; default 640, for classification 224. */
+  /** [height, width] of the network's input for an `imgsz`; default the model's own `defaultImgsz`. */
   inputSize(imgsz: number | readonly [number, number] | undefined, onWarning = (_: string): void => {}): Size {
-    const size = imgsz ?? (this.info.task === "classify" ? 224 : 640);
+    const size = imgsz ?? this.info.defaultImgsz;
     return checkImageSize(typeof size === "number" ? [size, size] : size, this.info.stride, onWarning);
   }
 
@@ -63,7 +63,7 @@ export class Preprocessor {
     // AutoShape takes any size: the common shape that it finds is a multiple of the stride anyway.
     const size =
       options.fit === "autoshape"
-        ? autoShapeSize(images, Math.max(...(options.imgsz ?? [640])), stride)
+        ? autoShapeSize(images, Math.max(...(options.imgsz ?? this.info.defaultImgsz)), stride)
         : this.inputSize(options.imgsz, options.onWarning);
     const auto = options.fit === "rect";
     // Test-time augmentation works on the tensor.

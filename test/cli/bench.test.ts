@@ -126,7 +126,7 @@ describe("yolov5 bench, details", () => {
     checkLayers(await cli([...argv, "--backend", "wasm", "--threads", "1", "--layers"]));
   });
 
-  test.skipIf(!gpu)("layers beside their floors, webgpu", { timeout: 90_000 }, async () => {
+  test.skipIf(!gpu)("layers beside their floors, webgpu", async () => {
     checkLayers(await cli([...argv, "--backend", "webgpu", "--layers"]));
   });
 

@@ -149,3 +149,51 @@ describe("--include onnx", () => {
     expect(other).toMatchObject({ code: 2, stderr: expect.stringContaining("safetensors and onnx") });
   });
 });
+
+describe("a file that is there", () => {
+  test("is never replaced under a name that nobody gave; the same bytes are no obstacle", async () => {
+    const weights = path("mine.pt");
+    await writeFile(weights, await readFile(fixture("v6.pt")));
+    const argv = ["export", "--weights", weights];
+    await writeFile(path("mine.safetensors"), "precious");
+    const refused = await cli(argv);
+    expect(refused.code).toBe(1);
+    expect(refused.stderr).toMatch(/mine\.safetensors: is there already.*--output, or --exist-ok\n$/);
+    expect(await readFile(path("mine.safetensors"), "utf8")).toBe("precious");
+    const wanted = await cli([...argv, "--exist-ok"]);
+    expect(wanted).toMatchObject({ code: 0, stderr: expect.stringMatching(/^warning: .*: replaced the file of that/) });
+    const again = await cli(argv);
+    expect(again).toMatchObject({ code: 0, stderr: "" });
+    expect(again.stdout).toContain("(the same file was there already)");
+  });
+
+  test("of several formats the others are written", async () => {
+    const weights = path("pair.pt");
+    await writeFile(weights, await readFile(fixture("v6.pt")));
+    await writeFile(path("pair.onnx"), "precious");
+    const argv = ["export", "--weights", weights, "--include", "onnx", "safetensors", "--imgsz", "64", "--json", "-"];
+    const { code, stdout } = await cli(argv);
+    expect(code).toBe(1);
+    expect(JSON.parse(stdout)).toMatchObject([{ error: expect.stringContaining("is there already") }, { half: false }]);
+    expect(await readFile(path("pair.onnx"), "utf8")).toBe("precious");
+  });
+
+  test("is replaced and told under the name that was given, also with --quiet", async () => {
+    const target = path("given.safetensors");
+    await writeFile(target, "before");
+    const argv = ["export", "--weights", "codes", "--output", target, "--quiet"];
+    const { code, stderr } = await cli(argv);
+    expect(code).toBe(0);
+    expect(stderr).toMatch(/^warning: .*given\.safetensors: replaced the file of that name \(0 kB\)\n$/);
+  });
+
+  test("int8 says so before it calibrates", async () => {
+    const weights = path("slow.pt");
+    await writeFile(weights, await readFile(fixture("v6.pt")));
+    await writeFile(path("slow-int8.safetensors"), "precious");
+    const { code, stdout, stderr } = await cli(["export", "--weights", weights, "--int8", "--data", folder]);
+    expect(code).toBe(1);
+    expect(stdout).toBe("");
+    expect(stderr).toContain("slow-int8.safetensors: is there already");
+  });
+});

@@ -24,7 +24,7 @@ test("without kernels to choose from a note says so", async () => {
 });
 
 describe.skipIf(!gpu)("on WebGPU", () => {
-  test("measured once for the size that runs, kept for every command", { timeout: 120_000 }, async () => {
+  test("measured once for the size that runs, kept for every command", async () => {
     const bench = [
       "bench",
       "--weights",

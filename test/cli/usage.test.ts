@@ -1,7 +1,6 @@
 /** Wrong usage: exit code 2, one line that says what to do. Help and version: exit code 0, at once. */
 
 import { describe, expect, test } from "vitest";
-import { resolveAliases } from "../../src/cli/aliases.js";
 import { cli } from "./support.js";
 
 const COMMANDS = ["detect", "verify", "info", "export", "bench"];
@@ -56,7 +55,26 @@ describe("wrong usage", () => {
     [["train"], /unknown command 'train'.*there are detect/],
     [["detect", "--sauce", "x"], /unknown option '--sauce'.*Did you mean --source/],
     [["detect", "--frobnicate"], /unknown option '--frobnicate'/],
-    [["detect", "bus.jpg"], /too many arguments.*--source/],
+    [["detect", "bus.jpg"], /too many arguments.*No option takes 'bus\.jpg'; pictures are given with --source, models/],
+    [["info", "a.pt"], /No option takes 'a\.pt'; models are given with --weights/],
+    [["val", "--data", "x", "b.pt"], /No option takes 'b\.pt'; pictures are given with --data, models with --weights/],
+    [["predict"], /predictions are made by detect/],
+    [["Track", "--source", "x.mp4"], /detect --track/],
+    [
+      ["detect", "--imgsz", "640", "a.jpg"],
+      /'a\.jpg' was taken for a value of --imgsz; pictures are given with --source/,
+    ],
+    [["detect", "--track", "clips/a.mp4"], /'clips\/a\.mp4' was taken for a value of --track/],
+    [["detect", "--classes", "0", "photos/"], /'photos\/' was taken for a value of --classes/],
+    [["detect", "--weights", "a.pt", "b.jpg"], /: b\.jpg was taken for a model; .*: --weights a\.pt --source b\.jpg$/m],
+    [["detect", "--weights", "a.pt", "clip.mp4", "--source", "c.jpg"], /clip\.mp4 was taken for a model; give it with/],
+    [["detect", "--weights", "c.png"], /c\.png was taken for a model; give it with --source$/m],
+    [["detect", "--weights", "codes", "test"], /--weights codes --source test$/m],
+    [["detect", "--weights", "codes", "nowhere/*.jpg"], /--weights codes --source nowhere\/\*\.jpg$/m],
+    [["detect", "--weights", "a.pt", "0"], /--weights a\.pt --source 0$/m],
+    [["detect", "--weights", "a.pt", "rtsp://me:secret@cam/1"], /--weights a\.pt --source rtsp:\/\/me:\*\*\*@cam\/1$/m],
+    [["detect", "http://me:secret@cam/1.jpg"], /No option takes 'http:\/\/me:\*\*\*@cam\/1\.jpg'/],
+    [["val", "--weights", "a.pt", "coco.yaml"], /'--data <path>' not specified; .*--weights a\.pt --data coco\.yaml$/m],
     [["detect", "--weights"], /argument missing/],
     [["detect", "--imgsz", "big"], /'big' is invalid.*not a number/],
     [["detect", "--imgsz", "0"], /'0' is invalid.*at least 1/],
@@ -70,7 +88,22 @@ describe("wrong usage", () => {
     [["detect", "--batch-size", "1.5"], /whole number/],
     [["detect", "--classes", "a"], /not a number/],
     [["detect", "--backend", "tpu"], /not one of auto, webgpu, wasm, cpu, gpujs/],
-    [["detect", "--device", "0"], /for a GPU of any maker use webgpu/],
+    ...["detect", "val --data x", "info", "export --weights x", "bench", "verify --weights x --reference y"].map(
+      (line): [string[], RegExp] => [
+        [...line.split(" "), "--device", "tpu"],
+        /'tpu' is invalid. It is no device: there/,
+      ],
+    ),
+    [["detect", "--device", "cuda:x"], /no device: there are cpu, a GPU \(0, cuda:0, mps\)/],
+    [["detect", "--device", "-1"], /no device|argument missing/],
+    [["compress", "--weights", "x", "--data", "y", "--latency", "tpu"], /'tpu' is invalid. It is not one of auto/],
+    [["detect", "--save-csv"], /--save-csv: .*--json FILE/],
+    [["detect", "--save-format", "1"], /--save-format 1: .*YOLO/],
+    [["val", "--data", "test", "--save-hybrid"], /--save-hybrid: .*--save-txt/],
+    [["val", "--data", "test", "--task", "study"], /'study' is invalid.*run val once for each --imgsz/],
+    [["export", "--weights", "codes", "--include", "onnx", "--dynamic"], /--dynamic: .*one for each --imgsz/],
+    [["export", "--weights", "codes", "--include", "onnx", "--opset", "11"], /--opset 11: .*opset 13/],
+    [["export", "--weights", "codes", "--include", "engine"], /'engine' is invalid.*made from the ONNX file/],
     [["detect", "--image-format", "webp"], /Allowed choices are source, jpg, png/],
     [["detect", "--weights", "random:yolov5n"], /--source is missing/],
     [["detect", "--visualize"], /--visualize: .*model\.tap/],
@@ -108,14 +141,4 @@ describe("wrong usage", () => {
     expect(stdout).toBe("");
     expect(stderr).toContain("ensemble: random:yolov5n has 80 classes, embedded:codes has 4");
   });
-});
-
-test("aliases of flags", () => {
-  const resolved = (line: string): string => resolveAliases(line.split(" ")).join(" ");
-  expect(resolved("detect --img 640 --device=cpu --conf .4")).toBe("detect --imgsz 640 --backend=cpu --conf-thres .4");
-  expect(resolved("detect --iou=.5 --batch 2")).toBe("detect --iou-thres=.5 --batch-size 2");
-  // The last use of a size counts.
-  expect(resolved("detect --img 640 480 --half --img-size=320 --nosave")).toBe("detect --half --imgsz=320 --nosave");
-  expect(resolved("detect --imgsz=640 --imgsz 320 256")).toBe("detect --imgsz 320 256");
-  expect(resolveAliases(["detect", "--", "--img"])).toEqual(["detect", "--", "--img"]);
 });

@@ -21,7 +21,7 @@ describe.skipIf(!full || !weights || ffmpegMissing())("tracked by yolov5n", asyn
     ["bottle-detection", bottles ?? "", "bottle", 7, 1189],
   ])(
     "%s: one id for each passage, every frame written",
-    { timeout: 400_000 },
+    { timeout: 1_200_000 },
     async (name, source, wanted, ids, frames) => {
       const argv = [
         "detect",

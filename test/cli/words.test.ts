@@ -83,3 +83,17 @@ test("the table has a row a box, or a row a class where there are many", () => {
   expect(nothing.lines()).toEqual(["Nothing found."]);
   expect(new Summary().lines()).toEqual([]);
 });
+
+test("tables are not made where nobody reads them", () => {
+  let text = "";
+  const stream = {
+    write: (part: string) => {
+      text += part;
+    },
+  };
+  const io = { stdout: stream, stderr: stream, env: {}, signal: new AbortController().signal };
+  new Output(io, { quiet: true }).lines(() => expect.unreachable("a table that is not shown"));
+  expect(text).toBe("");
+  new Output(io).lines(() => ["a", "b"]);
+  expect(text).toBe("a\nb\n");
+});

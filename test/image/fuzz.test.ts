@@ -15,7 +15,7 @@ const SEED = Number(process.env.YOLOV5_FUZZ_SEED ?? 1);
 /** Bound for the declared size; one picture of it takes 12 MB. */
 const MAX_PIXELS = 2 ** 22;
 /** Far above what a picture of that size takes, even on a busy machine. */
-const MAX_MILLISECONDS = 15_000;
+const MAX_MILLISECONDS = 60_000;
 const MAX_GROWTH_BYTES = 512 * 2 ** 20;
 
 const files = {
@@ -48,7 +48,7 @@ function mutate(next: () => number): { name: string; bytes: Uint8Array } {
 }
 
 describe("mutated pictures", () => {
-  it("decode or are refused in one line", { timeout: COUNT > 0 ? 24 * 3600_000 : 60_000 }, async () => {
+  it("decode or are refused in one line", { timeout: COUNT > 0 ? 24 * 3600_000 : 600_000 }, async () => {
     const next = randomNumbers(SEED);
     const started = performance.now();
     let before = 0;

@@ -13,7 +13,7 @@ import { rejection } from "./server.js";
 
 const WEIGHTS = join(REPOSITORY, "models", "codes.safetensors");
 
-it("pictures and weights", { timeout: 60_000 }, async () => {
+it("pictures and weights", async () => {
   const data = `data:image/png;base64,${(await readFile(EXAMPLE)).toString("base64")}`;
   const weights = `data:application/octet-stream;base64,${(await readFile(WEIGHTS)).toString("base64")}`;
   const file = pathToFileURL(EXAMPLE);

@@ -21,7 +21,7 @@ const COUNT = Number(process.env.YOLOV5_FUZZ ?? 0);
 const SEED = Number(process.env.YOLOV5_FUZZ_SEED ?? 1);
 const DEFAULT_MS = 4000;
 /** One file of a few KiB; far above what it takes, far below what a hang or an unchecked allocation would. */
-const MAX_MS = 3000;
+const MAX_MS = 30_000;
 
 /** Mulberry32. */
 function random(seed: number): (below: number) => number {
@@ -175,6 +175,6 @@ describe("mutated files give a checkpoint or one clear error", () => {
       expect(opened).toBeGreaterThan(0);
       expect(slowest).toBeLessThan(MAX_MS);
     },
-    COUNT > 0 ? 3_600_000 : 60_000,
+    COUNT > 0 ? 3_600_000 : 600_000,
   );
 });

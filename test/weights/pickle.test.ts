@@ -236,9 +236,8 @@ describe("damaged and hostile pickles give one clear error", () => {
     let pickle = "K\x01q\x00";
     for (let i = 1; i < 200; i++)
       pickle += `(${`h${String.fromCharCode(i - 1)}`.repeat(10)}tq${String.fromCharCode(i)}`;
-    const started = performance.now();
-    unpickle(`${pickle}.`);
-    expect(performance.now() - started).toBeLessThan(1000);
+    // Gone through as a tree it would not end.
+    expect(unpickle(`${pickle}.`)).toHaveLength(10);
   });
 
   it("bounds memory by the file's size", () => {

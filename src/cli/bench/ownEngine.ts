@@ -9,13 +9,11 @@ import { openWeights } from "../../node/weightSource.js";
 import { optimize } from "../../ops/index.js";
 import type { BackendChoice, BackendName } from "../../runtime/backend.js";
 import type { HostTensor } from "../../tensor/index.js";
-import type { Size } from "../../yolov5/boxes.js";
 import { computeDTypeFor, createMember, type OpenedModel, openModel } from "../../yolov5/loadModel.js";
-import type { ModelInfo } from "../../yolov5/modelInfo.js";
-import { checkImageSize } from "../../yolov5/options.js";
 import { graphFlops } from "../flops.js";
 import type { Output } from "../output.js";
 import { DownloadProgress } from "../progress.js";
+import { inputSize } from "../sizeNote.js";
 import { tuneWithBar } from "../tuning.js";
 import { ColdStart } from "./cold.js";
 import type { OwnEngine } from "./engine.js";
@@ -49,7 +47,7 @@ export async function openOwnEngine(options: OwnEngineOptions, output: Output): 
     const dtype = computeDTypeFor(opened, backend, { half: options.half, onNote });
     const member = { path: shownAddress(weights), dtype, onNote, onStage: cold.add };
     const { network, info } = await cold.time("graph", () => createMember(opened, backend, member));
-    const imgsz = inputSize(info, options, output);
+    const imgsz = inputSize(info, options, (text) => output.warn(text));
     const input = benchInput({ task: info.task, imgsz, stride: info.stride, batch, picture: options.picture });
     const shape = [batch, 3, imgsz[0], imgsz[1]] as const;
     // Compiles first, which tells its stages.
@@ -87,12 +85,6 @@ export async function openOwnEngine(options: OwnEngineOptions, output: Output): 
   }
 }
 
-/** Height and width of the network's input: multiples of the stride, told where they were none. */
-function inputSize({ task, stride }: ModelInfo, { imgsz }: OwnEngineOptions, output: Output): Size {
-  if (task === "classify") return imgsz ?? [224, 224];
-  return checkImageSize(imgsz ?? [640, 640], stride, (text) => output.warn(text));
-}
-
 /** On a backend of its own, so that the cold start that is timed afterwards is one. */
 async function tuneFirst(opened: OpenedModel, options: OwnEngineOptions, output: Output): Promise<void> {
   const backend = await openBackend(options.backend);
@@ -106,7 +98,7 @@ async function tuneFirst(opened: OpenedModel, options: OwnEngineOptions, output:
       tune,
       onNote,
     });
-    const [h, w] = inputSize(info, options, output);
+    const [h, w] = inputSize(info, options, (text) => output.warn(text));
     if (backend.tunes) await network.tune([options.batch, 3, h, w], tune);
     network.dispose();
   } finally {

@@ -58,10 +58,10 @@ async function measureAll(flags: BenchFlags, output: Output, engines: BenchEngin
   const rows = await measureRows(engines, { ...flags, signal, pauseMs, onRound: (round) => bar.update(round) }).finally(
     () => bar.stop(),
   );
-  for (const line of benchTable(rows)) output.line(line);
-  for (const line of detailLines(rows)) output.line(line);
+  output.lines(() => benchTable(rows));
+  output.lines(() => detailLines(rows));
   const ratios = ratiosOf(rows);
-  for (const line of ratioLines(ratios)) output.line(line);
+  output.lines(() => ratioLines(ratios));
   const layers = flags.layers ? await profileAll(engines, output) : undefined;
   await output.writeJson({ device, rows, ratios, refused, ...(layers ? { layers } : {}) });
   return refused.some(({ wrong }) => wrong) ? EXIT.failed : EXIT.done;
@@ -91,7 +91,7 @@ async function profileAll(engines: readonly BenchEngine[], output: Output): Prom
     const profile = await profileLayers(engine);
     if (!profile) continue;
     output.line();
-    for (const line of profileLines(profile)) output.line(line);
+    output.lines(() => profileLines(profile));
     profiles.push(profile);
   }
   return profiles;

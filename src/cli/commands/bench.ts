@@ -2,9 +2,10 @@
 
 import { type Command, InvalidArgumentError } from "commander";
 import { PEER_NAMES } from "../bench/peers/catalogue.js";
+import { BACKEND_LIST, backend } from "../devices.js";
 import type { BenchFlags } from "../flags.js";
 import { TUNE_HELP } from "../tuning.js";
-import { BACKEND_LIST, backend, batchSize, imageSize, list, positive, whole } from "../values.js";
+import { batchSize, imageSize, list, positive, whole } from "../values.js";
 import { addCommonOptions, type Start, WEIGHTS_HELP } from "./common.js";
 
 const AFTER = `
@@ -32,7 +33,7 @@ export function defineBench(program: Command, start: Start): void {
     .description("Measures speed and memory of the network.")
     .optionsGroup("What:")
     .option("--weights <w...>", `${WEIGHTS_HELP} (default: random:yolov5n)`, list(String))
-    .option(`--backend <b...>`, `${BACKEND_LIST} (also --device; default: auto)`, list(backend))
+    .option(`--backend <b...>`, `${BACKEND_LIST} (default: auto)`, list(backend))
     .option(
       "--cfg <yaml>",
       "model description (YAML file or a name such as yolov5s), for a state dict that carries none",

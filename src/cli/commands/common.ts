@@ -3,9 +3,10 @@
 import type { Command } from "commander";
 import { VERSION } from "../../version.js";
 import type { FileFlags } from "../destinations.js";
+import { BACKEND_LIST, backend, type DeviceChoice, device } from "../devices.js";
 import type { CommonFlags } from "../flags.js";
 import type { Output } from "../output.js";
-import { BACKEND_LIST, backend, whole } from "../values.js";
+import { whole } from "../values.js";
 
 export type { CommonFlags };
 
@@ -25,15 +26,30 @@ export function addCommonOptions(command: Command, { backend: withBackend = true
   if (withBackend) {
     command.option(
       "--backend <name>",
-      `${BACKEND_LIST} (also --device): what runs the network; auto takes WebGPU on a hardware adapter, else wasm, else cpu`,
+      `${BACKEND_LIST}: what runs the network; auto takes WebGPU on a hardware adapter, else wasm, else cpu (the slow reference)`,
       backend,
       "auto",
     );
     command.option("--threads <n>", "threads of the wasm backend (default: one a core, eight at most)", whole(1));
   }
+  addDeviceOption(command, !withBackend);
   return command
     .option("--json <file>", "write the results as JSON; - for standard output, human text then goes to standard error")
     .option("--quiet", "no human text but warnings and errors")
     .version(VERSION, "-V, --version", "print the version")
     .helpOption("-h, --help", "show this help");
+}
+
+/** `--device` sets the backend; of it and `--backend` the last one counts. */
+function addDeviceOption(command: Command, severalBackends: boolean): void {
+  command.option(
+    "--device <d>",
+    "as for detect.py: cpu (runs on wasm), a GPU (0, cuda:0, mps: webgpu), or one of these backends",
+    device,
+  );
+  command.on("option:device", () => {
+    const { backend: chosen } = command.getOptionValue("device") as DeviceChoice;
+    command.setOptionValue("backend", severalBackends ? [chosen] : chosen);
+  });
+  command.on("option:backend", () => command.setOptionValue("device", undefined));
 }

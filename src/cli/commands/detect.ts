@@ -92,8 +92,10 @@ export function defineDetect(program: Command, start: Start): void {
     .optionsGroup("For detect.py's users:")
     .option("--view-img", "there is no window here; the annotated pictures are in the run's folder")
     .option("--update", "nothing to update: checkpoints are read without running what they contain")
-    .option("--dnn", "for ONNX models only; ignored")
+    .option("--dnn", "of OpenCV's ONNX reader; ignored")
     .option("--visualize", "not available; the library's model.tap() gives the features of any layer")
+    .option("--save-csv", "not available; --json and --ndjson hold every box")
+    .option("--save-format <n>", "of --save-txt: 0, YOLO's own, is the one there is", whole(0))
     .addHelpText("after", AFTER);
   addCommonOptions(command).action((flags: DetectFlags) =>
     start(flags, async (output) => (await import("../detect/run.js")).runDetect(flags, output)),

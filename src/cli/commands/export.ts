@@ -3,7 +3,7 @@
 import { type Command, InvalidArgumentError, Option } from "commander";
 import { CALIBRATION_METHODS } from "../../compress/quantize/ranges.js";
 import type { ExportFlags, ExportFormat } from "../flags.js";
-import { batchSize, imageSize, list, percentile, whole } from "../values.js";
+import { batchSize, fraction, imageSize, list, percentile, positive, whole } from "../values.js";
 import { addCommonOptions, type Start, WEIGHTS_HELP } from "./common.js";
 
 const AFTER = `
@@ -23,7 +23,9 @@ Examples:
 
 function format(text: string): ExportFormat {
   if (text === "safetensors" || text === "onnx") return text;
-  throw new InvalidArgumentError("This engine writes safetensors and onnx.");
+  throw new InvalidArgumentError(
+    "This engine writes safetensors and onnx; other formats are made from the ONNX file by their own tools.",
+  );
 }
 
 export function defineExport(program: Command, start: Start): void {
@@ -35,6 +37,7 @@ export function defineExport(program: Command, start: Start): void {
     .requiredOption("--weights <w>", WEIGHTS_HELP)
     .option("--include <format...>", "safetensors, onnx (default: safetensors)", list(format))
     .option("--output <file>", "default: the checkpoint's name with the format's ending")
+    .option("--exist-ok", "replace that file where it exists")
     .option("--half", "safetensors: float16 storage (default: the checkpoint's own types)")
     .option(
       "--imgsz <px...>",
@@ -56,6 +59,21 @@ export function defineExport(program: Command, start: Start): void {
       "--cfg <yaml>",
       "model description (YAML file or a name such as yolov5s), for a state dict that carries none",
     )
+    .optionsGroup("For export.py's users:")
+    .option("--opset <n>", "ONNX files have opset 13", whole(1))
+    .option("--dynamic", "not available; one ONNX file for each --imgsz and --batch-size")
+    .option("--simplify", "always done; ignored")
+    .option("--inplace", "nothing to set here; ignored")
+    .option("--optimize", "of TorchScript; ignored")
+    .option("--verbose", "of TensorRT; ignored")
+    .option("--workspace <gb>", "of TensorRT; ignored", positive)
+    .option("--keras", "of TensorFlow; ignored")
+    .option("--nms", "of TensorFlow; ignored, as are those below")
+    .option("--agnostic-nms", "as --nms")
+    .option("--topk-per-class <n>", "as --nms", whole(1))
+    .option("--topk-all <n>", "as --nms", whole(1))
+    .option("--iou-thres <p>", "as --nms", fraction)
+    .option("--conf-thres <p>", "as --nms", fraction)
     .addHelpText("after", AFTER);
   addCommonOptions(command).action((flags: ExportFlags) =>
     start(flags, async (output) => (await import("../export.js")).runExport(flags, output)),

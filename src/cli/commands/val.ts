@@ -1,6 +1,6 @@
 /** `yolov5 val`: the flags of val.py v7.0 with its defaults, and a few more. */
 
-import { type Command, Option } from "commander";
+import { type Command, InvalidArgumentError, Option } from "commander";
 import { TUNE_HELP } from "../tuning.js";
 import type { ValFlags } from "../val/flags.js";
 import { batchSize, fraction, list, whole } from "../values.js";
@@ -17,6 +17,15 @@ Examples:
   yolov5 val --weights best.pt --data photos --imgsz 320 --verbose --json -
   yolov5 val --weights yolov5s-cls.pt --data imagenette`;
 
+const TASKS = ["train", "val", "test", "speed"] as const;
+
+function task(text: string): ValFlags["task"] {
+  const found = TASKS.find((name) => name === text);
+  if (found) return found;
+  const study = text.toLowerCase() === "study" ? " For a study run val once for each --imgsz and keep its --json." : "";
+  throw new InvalidArgumentError(`Allowed choices are ${TASKS.join(", ")}.${study}`);
+}
+
 export function defineVal(program: Command, start: Start): void {
   const command = program
     .command("val")
@@ -29,9 +38,9 @@ export function defineVal(program: Command, start: Start): void {
     .addOption(
       new Option(
         "--task <split>",
-        "which pictures of a description; speed: val with speed settings (square, conf .25, iou .45)",
+        "which pictures of a description: train, val, test; speed: val with speed settings (square, conf .25, iou .45)",
       )
-        .choices(["train", "val", "test", "speed"])
+        .argParser(task)
         .default("val"),
     )
     .option("--imgsz <px>", "longer side of the input (default: 640; classification 224)", whole(1, 16384))
@@ -62,7 +71,7 @@ export function defineVal(program: Command, start: Start): void {
     .optionsGroup("For val.py's users:")
     .option("--workers <n>", "nothing to set here; ignored", whole(0))
     .option("--save-hybrid", "not available: labels mixed into the predictions give misleading figures")
-    .option("--dnn", "for ONNX models only; ignored")
+    .option("--dnn", "of OpenCV's ONNX reader; ignored")
     .addHelpText("after", AFTER);
   addCommonOptions(command).action((flags: ValFlags) =>
     start(flags, async (output) => (await import("../val/run.js")).runVal(flags, output)),

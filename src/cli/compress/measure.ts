@@ -18,6 +18,7 @@ import { benchInput } from "../bench/input.js";
 import { measure, quantile } from "../bench/measure.js";
 import type { Output } from "../output.js";
 import { steps } from "../val/progress.js";
+import type { Step } from "./steps.js";
 
 /** A network as a file. */
 export interface Candidate {
@@ -57,14 +58,15 @@ export function asFile(
   module: ModuleNode,
   from: OpenedModel,
   backend: Backend,
-  half: boolean,
+  stored: Pick<Step, "half" | "int8"> = { half: false },
 ): Candidate {
   const extra = new Map(
     [...from.checkpoint.extra].filter(([key]) => module === from.module || !["yaml", "cfg"].includes(key)),
   );
   const own = { module, checkpoint: { ...from.checkpoint, extra } };
   const { info } = createMember(own, backend, { path: name });
-  const bytes = exportSafetensors(own, info, { half });
+  const metadata = new Map(stored.int8 ? [["int8", JSON.stringify(stored.int8)]] : []);
+  const bytes = exportSafetensors(own, info, { half: stored.half, metadata });
   const opened = openModel(bytes, { path: name });
   const again = createMember(opened, backend, { path: name });
   return { name, bytes, opened, info: { ...again.info, names: info.names } };

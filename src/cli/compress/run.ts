@@ -6,9 +6,9 @@ import { assertPictures } from "../../eval/assertPictures.js";
 import type { DetectionDataset } from "../../eval/dataset/types.js";
 import type { Evaluation, PictureOutcome } from "../../eval/evaluate.js";
 import { type MosaicTiles, mosaicTiles } from "../../eval/plots/mosaic.js";
+import { loadVega } from "../../eval/plots/render.js";
 import { openBackend } from "../../node/backends.js";
 import { openDataset } from "../../node/datasets/open.js";
-import { writeAtomically } from "../../node/writeFile.js";
 import { openWeights } from "../../node/weightSource.js";
 import type { Backend } from "../../runtime/backend.js";
 import { createMember, type OpenedModel } from "../../yolov5/loadModel.js";
@@ -19,6 +19,8 @@ import { EXIT, InterruptedError, UsageError } from "../errors.js";
 import { orInterrupted } from "../interrupt.js";
 import type { Output } from "../output.js";
 import { DownloadProgress } from "../progress.js";
+import { writeTold } from "../replacing.js";
+import { noteSize } from "../sizeNote.js";
 import { interruptible, steps as openSteps } from "../val/progress.js";
 import { readModelConfig } from "../yamlFile.js";
 import type { CompressFlags } from "./flags.js";
@@ -32,6 +34,8 @@ const EXAMPLES = 4;
 
 export async function runCompress(flags: CompressFlags, output: Output): Promise<number> {
   checkFlags(flags);
+  // Told before minutes of work whose report it would be.
+  if (flags.report !== undefined) await loadVega();
   const backend = await openBackend(flags.backend, {
     onNote: (text) => output.line(`note: ${text}`),
     threads: flags.threads,
@@ -78,6 +82,7 @@ class CompressRun {
     if (isQuantized(opened.module))
       throw new UsageError(`${path}: is int8 already; give the checkpoint that it was made from`);
     const [imgsz] = checkImageSize([flags.imgsz ?? 640, flags.imgsz ?? 640], info.stride, (text) => output.warn(text));
+    noteSize([info], [imgsz, imgsz], output);
     const dataset = await this.readDataset(flags.data, info.names);
     const { calibrationData } = flags;
     const calibration = calibrationData === undefined ? dataset : await this.readDataset(calibrationData, info.names);
@@ -95,12 +100,12 @@ class CompressRun {
         return this.complete(await evaluateCandidate(candidate, context)).metrics.map50_95;
       },
     });
-    const candidates: Candidate[] = [asFile(basename(path), opened.module, opened, backend, false)];
-    for (const step of made.steps) candidates.push(asFile(step.name, step.module, opened, backend, step.half));
+    const candidates: Candidate[] = [asFile(basename(path), opened.module, opened, backend)];
+    for (const step of made.steps) candidates.push(asFile(step.name, step.module, opened, backend, step));
     const last = candidates[candidates.length - 1];
     for (const other of flags.compare ?? []) {
       const further = await this.open(other);
-      candidates.push(asFile(basename(further.path), further.opened.module, further.opened, backend, false));
+      candidates.push(asFile(basename(further.path), further.opened.module, further.opened, backend));
     }
 
     const chosen = new Set(spread(dataset.samples, EXAMPLES).map(({ name }) => name));
@@ -127,14 +132,14 @@ class CompressRun {
       rows.push(await interruptible(signal, rowOf(candidate, evaluations[i], latencies[i], imgsz, signal)));
     }
     output.line();
-    for (const line of compressionTable(rows)) output.line(line);
+    output.lines(() => compressionTable(rows));
 
     const attempts = new Attempts(output);
     const target = flags.output;
     const written =
       target !== undefined &&
       (await attempts.of(async () => {
-        await writeAtomically(target, last.bytes);
+        await writeTold(target, last.bytes, true, output);
         output.line(`\n${last.name} written; use it with --weights ${target}`);
       }));
     const lastIndex = candidates.indexOf(last);
@@ -153,7 +158,7 @@ class CompressRun {
         last: rows[lastIndex > 0 ? lastIndex : rows.length - 1].name,
       });
       await attempts.of(async () => {
-        await writeAtomically(report, new TextEncoder().encode(html));
+        await writeTold(report, new TextEncoder().encode(html), true, output);
         output.line(`Report: ${report}`);
       });
     }

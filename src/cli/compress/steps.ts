@@ -9,7 +9,13 @@ import {
   pruneUnstructured,
   reestimate,
 } from "../../compress/index.js";
-import { calibrate, planQuantization, quantizeModule } from "../../compress/quantize/index.js";
+import {
+  calibrate,
+  planQuantization,
+  type QuantizationFacts,
+  type QuantizedModule,
+  quantizeModule,
+} from "../../compress/quantize/index.js";
 import type { DetectionDataset } from "../../eval/dataset/types.js";
 import type { Backend } from "../../runtime/backend.js";
 import type { Float32Tensor } from "../../tensor/index.js";
@@ -27,6 +33,7 @@ export interface Step {
   readonly module: ModuleNode;
   /** Stored as float16. */
   readonly half: boolean;
+  readonly int8?: QuantizationFacts;
 }
 
 export interface StepsContext {
@@ -132,8 +139,9 @@ export async function makeSteps(opened: OpenedModel, context: StepsContext): Pro
       made.push({ name: "+ float16", module, half });
     }
     if (flags.int8) {
-      module = await interruptible(signal, quantized(module, context, bars));
-      made.push({ name: "+ int8", module, half });
+      const { module: converted, facts } = await interruptible(signal, quantized(module, context, bars));
+      module = converted;
+      made.push({ name: "+ int8", module, half, int8: facts });
     }
   } finally {
     bars.stop();
@@ -163,7 +171,7 @@ async function countsFor(pruner: ChannelPruner, module: ModuleNode, context: Ste
 }
 
 /** Letterboxed to the full square, as `export --int8` calibrates. */
-async function quantized(module: ModuleNode, context: StepsContext, bars: Stages): Promise<ModuleNode> {
+async function quantized(module: ModuleNode, context: StepsContext, bars: Stages): Promise<QuantizedModule> {
   const { backend, calibration: pictures, flags, imgsz, info, output } = context;
   const { graph } = (await import("../../yolov5/graph/buildGraph.js")).buildGraph(module, [1, 3, imgsz, imgsz]);
   const plan = planQuantization(module, graph);
@@ -174,10 +182,19 @@ async function quantized(module: ModuleNode, context: StepsContext, bars: Stages
       yield toTensor([image]);
     }
   }
+  const method = "percentile";
   const calibration = await calibrate(backend, plan, inputs(), {
-    method: "percentile",
+    method,
     signal: output.io.signal,
     onInput: (done) => bars.update("calibrating int8", done, samples.length),
   });
-  return quantizeModule(module, plan, calibration);
+  return {
+    module: quantizeModule(module, plan, calibration),
+    facts: {
+      calibration: method,
+      images: calibration.inputs,
+      imgsz: [imgsz, imgsz],
+      convolutions: plan.convolutions.size,
+    },
+  };
 }

@@ -16,6 +16,7 @@ export class Collected {
   private readonly images: unknown[] = [];
   private readonly videos: VideoReport[] = [];
   private count = 0;
+  private without = 0;
   private failures = 0;
   private linesBroken = false;
 
@@ -26,6 +27,11 @@ export class Collected {
   /** Pictures and frames with a result. */
   get done(): number {
     return this.count;
+  }
+
+  /** Pictures and frames in which nothing was found. */
+  get empty(): number {
+    return this.without;
   }
 
   /** Whether anything went wrong on the way. */
@@ -40,8 +46,9 @@ export class Collected {
   async take(result: Result, error?: string): Promise<void> {
     const { output } = this;
     this.count++;
+    if (result.task !== "classify" && result.detections.length === 0) this.without++;
     this.speed.add(result);
-    this.summary.add(result);
+    if (!output.quiet) this.summary.add(result);
     if (error !== undefined) {
       this.failures++;
       output.fail(error);
@@ -90,9 +97,10 @@ export class Collected {
 
   /** The table of what was found. */
   table(): void {
-    const lines = this.summary.lines();
-    if (lines.length > 0) this.output.line();
-    for (const line of lines) this.output.line(line);
+    this.output.lines(() => {
+      const lines = this.summary.lines();
+      return lines.length > 0 ? ["", ...lines] : [];
+    });
   }
 
   /** A line that cannot be written is told once; the results go on elsewhere. */

@@ -5,13 +5,14 @@ import type { Font } from "../../image/index.js";
 import { VideoAddressError } from "../../node/downloadPicture.js";
 import type { Trail } from "../../tracking/index.js";
 import type { Result } from "../../yolov5/model.js";
-import { checkImageSize, type DetectOptions, resolveOptions } from "../../yolov5/options.js";
+import { type DetectOptions, resolveOptions } from "../../yolov5/options.js";
 import { EXIT, errorLine, InterruptedError } from "../errors.js";
 import type { DetectFlags } from "../flags.js";
 import { orInterrupted, throwIfInterrupted } from "../interrupt.js";
 import type { CliModel } from "../loadModel.js";
 import type { Output } from "../output.js";
 import { type Bar, DownloadProgress, openBar } from "../progress.js";
+import { inputSize, noteSize } from "../sizeNote.js";
 import { heightWidth } from "../values.js";
 import { Collected } from "./collected.js";
 import { Follower } from "./follow.js";
@@ -100,6 +101,11 @@ export class DetectRun {
         font,
       },
       items.map(({ source }) => source),
+    );
+    noteSize(
+      model.members.map(({ info }) => info),
+      this.inputSize(),
+      output,
     );
     if (flags.augment && model.task !== "detect") output.warn("--augment is for detection models and ignored");
     if (flags.track && !following) output.warn("--track follows boxes and is ignored in classification");
@@ -226,7 +232,7 @@ export class DetectRun {
     } catch (error) {
       throwIfInterrupted(this.output.io.signal);
       if (error instanceof VideoAddressError) this.videoAddresses.add(item);
-      else this.errors.set(item, errorLine(error));
+      else this.errors.set(item, errorLine(error) + modelAdvice(item.source));
       return undefined;
     } finally {
       progress.stop();
@@ -256,20 +262,29 @@ export class DetectRun {
   }
 
   private async report(): Promise<void> {
-    const { collected, follower, items, output, saver } = this;
+    const { collected, follower, items, model, output, saver } = this;
     await collected.report(saver, items.length, this.inputSize(), this.flags.saveTxt ?? false);
     if (follower) output.line(`${follower.runTotal} objects tracked`);
     collected.table();
+    // Whoever gave pictures and no model may not know what is looked for.
+    if (this.flags.weights === undefined && this.flags.source !== undefined && collected.empty > 0) {
+      output.line(
+        `note: without --weights the embedded model runs, which knows only ${model.names.join(", ")}; for other objects give a model, as in --weights yolov5n`,
+      );
+    }
   }
 
   private inputSize(): readonly [number, number] {
-    if (this.model.task === "classify") {
-      const size = this.options.imgsz;
-      const side = typeof size === "number" ? size : (size?.[0] ?? 224);
-      return [side, side];
-    }
-    return checkImageSize(heightWidth(this.flags.imgsz) ?? [640, 640], this.model.info.stride, () => undefined);
+    const [h, w] = inputSize(this.model.info, this.flags);
+    return this.model.task === "classify" ? [h, h] : [h, w];
   }
+}
+
+/** `--source a.jpg b.pt`: what the word was taken for. */
+function modelAdvice(source: string): string {
+  return /\.(?:pt|pth|safetensors|onnx)$/i.test(source)
+    ? " (it was taken for a picture; models are given with --weights)"
+    : "";
 }
 
 function isFatal(error: unknown): boolean {

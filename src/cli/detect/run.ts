@@ -10,12 +10,14 @@ import { EXIT, UsageError } from "../errors.js";
 import type { DetectFlags } from "../flags.js";
 import { describeModel, loadModel } from "../loadModel.js";
 import type { Output } from "../output.js";
+import { tellUnavailable, type Unavailable } from "../unavailable.js";
+import { checkWeightWords } from "../weightWords.js";
 import { DetectRun } from "./detectRun.js";
 import { misorderedFrames } from "./frameOrder.js";
 import { expandSources } from "./sources.js";
 
 export async function runDetect(flags: DetectFlags, output: Output): Promise<number> {
-  refuseUnavailable(flags, output);
+  await checkFlags(flags, output);
   output.checkJson();
   const { nosave, saveTxt, saveCrop, project = "runs", name, existOk } = flags;
   if (!nosave || saveTxt || saveCrop) await checkRunFolder(project, name, existOk);
@@ -40,17 +42,23 @@ export async function runDetect(flags: DetectFlags, output: Output): Promise<num
   }
 }
 
-/** detect.py's flags that mean nothing here: told, or refused where results would be missed. */
-function refuseUnavailable(flags: DetectFlags, output: Output): void {
-  if (flags.visualize) {
+const UNAVAILABLE: readonly Unavailable<DetectFlags>[] = [
+  ["visualize", "feature pictures are not written; the library's model.tap() gives any layer's output", "refused"],
+  ["saveCsv", "no CSV is written; --json FILE or --ndjson FILE holds every box", "refused"],
+  ["viewImg", "there is no window here; look at the pictures in the run's folder"],
+  ["update", "nothing to update, checkpoints are read without running what they contain"],
+  ["dnn", "is for OpenCV's ONNX reader and ignored"],
+];
+
+async function checkFlags(flags: DetectFlags, output: Output): Promise<void> {
+  tellUnavailable(flags, UNAVAILABLE, output);
+  if ((flags.saveFormat ?? 0) > 0) {
     throw new UsageError(
-      "--visualize: feature pictures are not written; the library's model.tap() gives any layer's output",
+      `--save-format ${flags.saveFormat}: labels are written in YOLO's format alone (0), in pixels by --json`,
     );
   }
   if (flags.saveConf && !flags.saveTxt) output.warn("--save-conf does nothing without --save-txt");
-  if (flags.viewImg) output.warn("--view-img: there is no window here; look at the pictures in the run's folder");
-  if (flags.update) output.warn("--update: nothing to update, checkpoints are read without running what they contain");
-  if (flags.dnn) output.warn("--dnn is for ONNX models and ignored");
+  await checkWeightWords(flags);
 }
 
 function exampleSource(weights: readonly string[] | undefined): string {

@@ -4,14 +4,13 @@ import type { MemoryUse } from "../../runtime/backend.js";
 import { formatShape } from "../../tensor/index.js";
 import { countParameters } from "../../weights/index.js";
 import { layersOf } from "../../yolov5/graph/buildGraph.js";
-import { checkImageSize } from "../../yolov5/options.js";
 import { EXIT } from "../errors.js";
 import type { InfoFlags } from "../flags.js";
 import { graphFlops } from "../flops.js";
 import { type CliModel, loadModel } from "../loadModel.js";
 import type { Output } from "../output.js";
+import { inputSize, sizeOrigin } from "../sizeNote.js";
 import { type Column, grouped, megabytes, tableLines } from "../table.js";
-import { heightWidth } from "../values.js";
 import { layoutOf } from "./layout.js";
 
 const LAYER_COLUMNS: readonly Column[] = [
@@ -51,9 +50,7 @@ type Facts = Awaited<ReturnType<typeof gather>>;
 async function gather(model: CliModel, flags: InfoFlags, output: Output) {
   const { info } = model;
   const { network } = model.members[0];
-  const usual = model.task === "classify" ? 224 : 640;
-  const wanted = heightWidth(flags.imgsz) ?? ([usual, usual] as const);
-  const [h, w] = model.task === "classify" ? wanted : checkImageSize(wanted, info.stride, (text) => output.warn(text));
+  const [h, w] = inputSize(info, flags, (text) => output.warn(text));
   const built = network.build([1, 3, h, w]);
   const { layers } = layersOf(network.module);
   const { path, task, format, classes, names, strides, stride, anchors, maskCoefficients, notes } = info;
@@ -66,6 +63,8 @@ async function gather(model: CliModel, flags: InfoFlags, output: Output) {
     parameters: info.parameters,
     gflops: graphFlops(built.graph) / 1e9,
     imgsz: [h, w],
+    /** [height, width] that the file says it was made for. */
+    ownImgsz: info.imgsz ?? null,
     classes,
     names,
     strides,
@@ -93,6 +92,7 @@ function print(facts: Facts, model: CliModel, output: Output): void {
     ["layers", String(facts.layers)],
     ["parameters", grouped(facts.parameters)],
     ["GFLOPs", `${facts.gflops.toFixed(2)} at ${h}×${w}`],
+    ...(facts.ownImgsz ? [[sizeOrigin(facts), `${facts.ownImgsz.join("×")}`] as [string, string]] : []),
     ["classes", `${facts.classes}: ${shortList(facts.names)}`],
   ];
   if (facts.task !== "classify") {
@@ -105,14 +105,19 @@ function print(facts: Facts, model: CliModel, output: Output): void {
   for (const [title, text] of rows) output.line(`${title.padEnd(width)}  ${text}`);
   if (facts.layerTable) {
     output.line();
-    const table = facts.layerTable.map(({ index, from, type, outputShape, parameters }) => [
-      String(index),
-      from.join(", "),
-      type,
-      formatShape(outputShape),
-      grouped(parameters),
-    ]);
-    for (const line of tableLines(LAYER_COLUMNS, table)) output.line(line);
+    const { layerTable } = facts;
+    output.lines(() =>
+      tableLines(
+        LAYER_COLUMNS,
+        layerTable.map(({ index, from, type, outputShape, parameters }) => [
+          String(index),
+          from.join(", "),
+          type,
+          formatShape(outputShape),
+          grouped(parameters),
+        ]),
+      ),
+    );
   }
   if (facts.memory) {
     output.line();

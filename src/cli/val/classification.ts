@@ -6,16 +6,20 @@ import { formatSignificant } from "../../yolov5/printf.js";
 import { EXIT, InterruptedError } from "../errors.js";
 import { type CliModel, modelJson } from "../loadModel.js";
 import type { Output } from "../output.js";
+import { noteSize } from "../sizeNote.js";
+import { optionName } from "../unavailable.js";
 import type { ValFlags } from "./flags.js";
 import { steps } from "./progress.js";
 import { nameOf } from "./table.js";
 
 export async function valClassification(flags: ValFlags, model: CliModel, output: Output): Promise<number> {
   for (const flag of ["saveTxt", "saveJson", "augment", "singleCls"] as const) {
-    if (flags[flag]) output.warn(`--${flag.replace(/[A-Z]/g, (c) => `-${c.toLowerCase()}`)} is for boxes and ignored`);
+    if (flags[flag]) output.warn(`${optionName(flag)} is for boxes and ignored`);
   }
   const { signal } = output.io;
   const split = flags.task === "speed" ? "val" : flags.task;
+  const [side] = flags.imgsz === undefined ? model.info.defaultImgsz : [flags.imgsz];
+  noteSize([model.info], [side, side], output);
   const samples = await openClassificationDataset(flags.data, model.names, split, {
     maxPixels: flags.maxPixels,
     onWarning: (text) => output.warn(text),

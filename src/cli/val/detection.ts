@@ -7,6 +7,7 @@ import { checkImageSize } from "../../yolov5/options.js";
 import { EXIT, InterruptedError } from "../errors.js";
 import { type CliModel, modelJson } from "../loadModel.js";
 import type { Output } from "../output.js";
+import { noteSize } from "../sizeNote.js";
 import { checkValFolder, RunFiles } from "./files.js";
 import type { ValFlags } from "./flags.js";
 import { evaluationJson } from "./json.js";
@@ -27,6 +28,12 @@ export async function valDetection(flags: ValFlags, model: CliModel, output: Out
   if (conf > 0.001 && !speed) output.warn(`--conf-thres ${conf} is above val.py's 0.001: mAP comes out too low`);
   if (flags.augment && model.task !== "detect") output.warn("--augment is for detection models and ignored");
 
+  const side = inputSide(flags, model);
+  noteSize(
+    model.members.map(({ info }) => info),
+    [side, side],
+    output,
+  );
   const project = PROJECTS[model.task === "segment" ? "segment" : "detect"];
   await checkValFolder(flags, flags.project ?? project);
   const dataset = await readDataset(flags, model, output);
@@ -125,12 +132,17 @@ function printTable(flags: ValFlags, evaluation: Evaluation, names: readonly str
   const perClass = names.length > 1 && (flags.verbose === true || names.length < MANY_CLASSES);
   output.line();
   output.line(tableHeader(maskMetrics !== undefined));
-  for (const line of tableRows(names, metrics, maskMetrics, perClass)) output.line(line);
+  output.lines(() => tableRows(names, metrics, maskMetrics, perClass));
+}
+
+/** Longer side of the input, in pixels. */
+function inputSide({ imgsz }: ValFlags, { info }: CliModel): number {
+  const wanted = imgsz ?? Math.max(...info.defaultImgsz);
+  return checkImageSize([wanted, wanted], info.stride, () => undefined)[0];
 }
 
 function printSpeed(flags: ValFlags, { speed }: Evaluation, model: CliModel, output: Output): void {
-  const imgsz = flags.imgsz ?? 640;
-  const [side] = checkImageSize([imgsz, imgsz], model.info.stride, () => undefined);
+  const side = inputSide(flags, model);
   const ms = (value: number): string => `${value.toFixed(1)}ms`;
   output.line(
     `Speed: ${ms(speed.preprocess)} pre-process, ${ms(speed.inference)} inference, ${ms(speed.postprocess)} NMS per image at shape (${flags.forwardBatch}, 3, ${side}, ${side})`,

@@ -2,16 +2,16 @@
 
 import { DatasetError } from "../../errors.js";
 import { kindOf } from "../../node/datasets/files.js";
-import { UsageError } from "../errors.js";
 import { describeModel, loadModel } from "../loadModel.js";
 import type { Output } from "../output.js";
+import { tellUnavailable, type Unavailable } from "../unavailable.js";
 import { valClassification } from "./classification.js";
 import { valDetection } from "./detection.js";
 import { checkValFolder } from "./files.js";
 import type { ValFlags } from "./flags.js";
 
 export async function runVal(flags: ValFlags, output: Output): Promise<number> {
-  refuseUnavailable(flags, output);
+  checkFlags(flags, output);
   // A mistyped path is told before a model is downloaded for it.
   if (!(await kindOf(flags.data))) {
     throw new DatasetError(
@@ -20,8 +20,8 @@ export async function runVal(flags: ValFlags, output: Output): Promise<number> {
     );
   }
   if (flags.project !== undefined) await checkValFolder(flags, flags.project);
-  const { weights, backend, threads, half, tune, cfg } = flags;
-  const model = await loadModel({ weights, backend, threads, half, tune, cfg }, output);
+  const { weights, backend, device, threads, half, tune, cfg } = flags;
+  const model = await loadModel({ weights, backend, device, threads, half, tune, cfg }, output);
   try {
     describeModel(model, output);
     return model.task === "classify"
@@ -32,10 +32,16 @@ export async function runVal(flags: ValFlags, output: Output): Promise<number> {
   }
 }
 
-function refuseUnavailable(flags: ValFlags, output: Output): void {
-  if (flags.saveHybrid) {
-    throw new UsageError("--save-hybrid: not available; labels mixed into the predictions give misleading figures");
-  }
+const UNAVAILABLE: readonly Unavailable<ValFlags>[] = [
+  [
+    "saveHybrid",
+    "not available: labels mixed into the predictions give misleading figures; --save-txt writes the predictions",
+    "refused",
+  ],
+  ["dnn", "is for OpenCV's ONNX reader and ignored"],
+];
+
+function checkFlags(flags: ValFlags, output: Output): void {
+  tellUnavailable(flags, UNAVAILABLE, output);
   if (flags.saveConf && !flags.saveTxt) output.warn("--save-conf does nothing without --save-txt");
-  if (flags.dnn) output.warn("--dnn is for ONNX models and ignored");
 }

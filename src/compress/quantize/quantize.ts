@@ -58,7 +58,7 @@ export async function quantizeMember(
   }
   const { method = "percentile", percentile, signal, onPicture, onWarning = () => undefined } = options;
   const classify = info.task === "classify";
-  const wanted = options.imgsz ?? (classify ? ([224, 224] as const) : ([640, 640] as const));
+  const wanted = options.imgsz ?? info.defaultImgsz;
   const [height, width] = classify ? wanted : checkImageSize(wanted, info.stride, onWarning);
   const plan = planQuantization(network.module, network.build([1, 3, height, width]).graph);
   async function* inputs(): AsyncGenerator<HostTensor> {

@@ -39,7 +39,8 @@ export async function renderSvg(spec: Spec): Promise<string> {
   }
 }
 
-async function loadVega(): Promise<typeof import("vega")> {
+/** @throws UnsupportedError where the optional package is missing. */
+export async function loadVega(): Promise<typeof import("vega")> {
   try {
     return await import("vega");
   } catch (cause) {

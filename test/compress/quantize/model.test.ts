@@ -243,7 +243,7 @@ const ACCURACY = [
 ] as const;
 
 describe("mAP50-95 drops by 0.5 points at most", () => {
-  it.each(ACCURACY)("%s on %s", { timeout: 600_000 }, async (name, data, imgsz, slow) => {
+  it.each(ACCURACY)("%s on %s", { timeout: 1_800_000 }, async (name, data, imgsz, slow) => {
     const weights = referencePath("weights", `${name}.pt`);
     const images = referencePath("images", data);
     if (!weights || !images) return;

@@ -57,7 +57,6 @@ describe.skipIf(!process.env.YOLOV5_FULL || referenceMissing("reference"))("refe
     async (name) => {
       await expectLayers(checkpointOf(name), join(REFERENCE, "reference", `${name}.layers.safetensors`));
     },
-    120_000,
   );
 
   test("boxes of yolov5n", async () => {
@@ -66,5 +65,5 @@ describe.skipIf(!process.env.YOLOV5_FULL || referenceMissing("reference"))("refe
     const { detections } = (await model.detect(pictureNamed(run.image), optionsOf(run))) as DetectionResult;
     expect(run.detections?.length).toBeGreaterThan(0);
     expect(differences(detections, run.detections ?? [])).toEqual([]);
-  }, 120_000);
+  });
 });

@@ -37,7 +37,10 @@ function doubling(shape: readonly number[]) {
 }
 
 function fitted(images: readonly RgbImage[], options: DetectOptions): { pictures: FittedPicture[]; shape: number[] } {
-  const preprocessor = new Preprocessor({ task: "detect", stride: 32 }, { fitsPictures: true });
+  const preprocessor = new Preprocessor(
+    { task: "detect", stride: 32, defaultImgsz: [640, 640] },
+    { fitsPictures: true },
+  );
   const { pictures, shape } = preprocessor.input(preprocessor.fit(images, resolveOptions(options, 80)));
   if (!pictures) throw new Error("the CPU did it");
   return { pictures: [...pictures], shape: [...shape] };
