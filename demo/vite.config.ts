@@ -29,16 +29,32 @@ const contentPolicy: Plugin = {
   ],
 };
 
+/** Programs beside the page's, whose names browsers and index.html know: without a hash, next to index.html. */
+const BESIDE = { starting: from("src/starting.ts"), "service-worker": from("src/serviceWorker.ts") };
+
+const besidePage: Plugin = {
+  name: "beside-page",
+  apply: "build",
+  transformIndexHtml: {
+    order: "post",
+    // `starting` comes first, so that it sees others fail. Files that are opened as such have no origin: with crossorigin they would go without their style, too.
+    handler: (html) => ({
+      html: html.replaceAll(" crossorigin ", " "),
+      tags: [{ tag: "script", attrs: { src: "./starting.js" }, injectTo: "head-prepend" }],
+    }),
+  },
+};
+
 /** With these headers the WASM backend may use threads. */
 const ISOLATION = {
   "Cross-Origin-Opener-Policy": "same-origin",
-  "Cross-Origin-Embedder-Policy": "credentialless",
+  "Cross-Origin-Embedder-Policy": "require-corp",
 };
 
 export default defineConfig({
   root: from("."),
   base: "./",
-  plugins: [contentPolicy],
+  plugins: [contentPolicy, besidePage],
   resolve: {
     alias: [
       { find: /^yolov5-ts$/, replacement: from("../dist/index.js") },
@@ -55,5 +71,9 @@ export default defineConfig({
     assetsInlineLimit: 0,
     modulePreload: false,
     chunkSizeWarningLimit: 1200,
+    rollupOptions: {
+      input: { index: from("index.html"), ...BESIDE },
+      output: { entryFileNames: ({ name }) => (name in BESIDE ? "[name].js" : "assets/[name]-[hash].js") },
+    },
   },
 });

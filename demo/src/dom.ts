@@ -1,5 +1,7 @@
 /** Elements of the page by id, checked once so that the rest need not. */
 
+import { isSuperseded } from "./lane.js";
+
 export function byId<E extends Element>(id: string, kind: new () => E): E {
   const element = document.getElementById(id);
   if (!(element instanceof kind)) throw new Error(`the page has no ${kind.name} #${id}`);
@@ -26,7 +28,7 @@ export function messageOf(error: unknown): string {
 }
 
 export function showError(error: unknown): void {
-  if (error instanceof DOMException && error.name === "AbortError") return;
+  if (isSuperseded(error)) return;
   box("alert-text").textContent = messageOf(error);
   box("alert").hidden = false;
 }

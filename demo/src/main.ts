@@ -1,141 +1,132 @@
 /** The demo page: a model, a picture or a video, and the result over it. */
 
-import type { BackendChoice, OnProgress, Result, Trail, WeightSource } from "yolov5-ts";
-import embeddedModel from "yolov5-ts/models/codes.safetensors?url";
+import type { Result, Trail } from "yolov5-ts";
 import samplePicture from "../../examples/codes.png?url";
+import { Busy } from "./busy.js";
 import { box, button, byId, clearError, input, showError } from "./dom.js";
 import { listenForFiles } from "./files.js";
-import { Following } from "./following.js";
-import { showDevice, showModel, showProfile, showResult, showTimes } from "./panels.js";
+import { isolate, keepFiles } from "./isolation.js";
+import { Lane } from "./lane.js";
+import { Live } from "./live.js";
+import { EMBEDDED, ModelChooser, type Weights, weightsAt } from "./modelChooser.js";
+import { showProfile, showResult, showTimes } from "./panels.js";
 import { Player } from "./player.js";
 import { download, json, labelText } from "./save.js";
 import { Session } from "./session.js";
 import { Settings } from "./settings.js";
 import { Stage } from "./stage.js";
 
-const FRAMES_FOR_MEDIAN = 31;
-
-interface Weights {
-  readonly source: WeightSource;
-  readonly title: string;
-}
+/** A list that changes with every frame of a video can be neither read nor clicked. */
+const LIST_MS = 200;
 
 class Page {
+  private readonly lanes = { model: new Lane(), content: new Lane(), compute: new Lane(), other: new Lane() };
+  private readonly busy = new Busy();
   private readonly stage = new Stage();
   private readonly session = new Session();
   private readonly settings = new Settings({
     onThresholds: () => this.rethreshold(),
     onTracking: () => {
-      this.startFollowing();
-      if (this.player.active) void this.guard(() => this.player.again());
+      this.live.follow();
+      this.player.again();
     },
-    onSize: () => void this.guard(() => this.detect()),
+    onSize: () => void this.run("compute", (signal) => this.detect(signal)),
   });
   private readonly player = new Player(this.stage, {
-    onFrame: (video) => this.runFrame(video),
-    onStop: () => this.show(undefined),
+    onFrame: (video) => void this.live.take(video),
+    onLost: () => this.endVideo(new Error("The camera ended: it was unplugged, or its permission was taken back.")),
   });
-  private weights: Weights = { source: "", title: "" };
-  private readonly following = new Following();
+  private readonly live = new Live(this.session, this.settings, {
+    onResult: (result, fps, trails) => this.show(result, fps, trails),
+    onError: (error) => this.endVideo(error),
+  });
+  private readonly chooser: ModelChooser;
   private picture: Blob | undefined;
   private result: Result | undefined;
-  private notes: string[] = [];
-  private intervals: number[] = [];
-  private lastFrame = 0;
-  private busyCount = 0;
+  private listed = 0;
+
+  constructor(oneThread: string | undefined) {
+    this.chooser = new ModelChooser(this.session, this.busy, oneThread);
+  }
 
   start(): void {
+    document.body.dataset.started = "";
+    const open = (weights: Weights): Promise<void> => this.run("model", (signal) => this.open(weights, signal));
     listenForFiles({
-      onModel: (file) => void this.guard(() => this.open({ source: file, title: file.name })),
-      onPicture: (file) => void this.guard(() => this.openPicture(file)),
-      onVideo: (file) => void this.guard(() => this.openVideo(file)),
+      onModel: (file) => void open({ source: file, title: file.name }),
+      onPicture: (file) => void this.run("content", (signal) => this.openPicture(file, signal)),
+      onVideo: (file) => void this.run("content", (signal) => this.openVideo(file, signal)),
     });
-    const click = (id: string, act: () => Promise<void>): void =>
-      button(id).addEventListener("click", () => void this.guard(act));
-    click("sample", () => this.openSample());
-    click("camera", () => this.toggleCamera());
-    click("embedded", () => this.open({ source: embeddedModel, title: "codes (embedded)" }));
-    click("profile", () => this.profile());
-    click("copy", () => this.copy());
-    click("png", async () => download(await this.stage.toPng(), "yolov5.png"));
-    click("txt", async () => {
+    const click = (id: string, lane: keyof Page["lanes"], act: (signal: AbortSignal) => Promise<void>): void =>
+      button(id).addEventListener("click", () => void this.run(lane, act));
+    click("sample", "content", (signal) => this.openSample(signal));
+    click("camera", "content", (signal) => this.toggleCamera(signal));
+    click("flip", "content", (signal) => this.orPicture(() => this.player.switchCamera(signal)));
+    click("profile", "other", () => this.profile());
+    click("copy", "other", () => this.copy());
+    click("png", "other", async () => download(await this.stage.toPng(), "yolov5.png"));
+    click("txt", "other", async () => {
       if (this.result) download(new Blob([labelText(this.result)], { type: "text/plain" }), "yolov5.txt");
     });
     button("alert-close").addEventListener("click", clearError);
-    const backend = byId("backend", HTMLSelectElement);
-    backend.addEventListener("change", () => void this.guard(() => this.open(this.weights)));
+    button("embedded").addEventListener("click", () => void open(EMBEDDED));
+    byId("backend", HTMLSelectElement).addEventListener("change", () => void open(this.chooser.weights));
     byId("url-form", HTMLFormElement).addEventListener("submit", (event) => {
       event.preventDefault();
-      const source = input("url").value;
-      void this.guard(async () => {
-        const title = decodeURIComponent(new URL(source).pathname.split("/").at(-1) || source);
-        await this.open({ source, title });
-      });
+      void open(weightsAt(input("url").value));
     });
-    void this.guard(async () => {
-      await this.open({ source: embeddedModel, title: "codes (embedded)" });
-      if (!this.picture && !this.player.active) await this.openSample();
+    this.listenForLeaving();
+    const sample = this.run("content", (signal) => this.openSample(signal));
+    void Promise.all([open(EMBEDDED), sample]).then(() => keepFiles([EMBEDDED.source, samplePicture]));
+  }
+
+  /** A page that is kept for the way back must not keep the camera's light on. */
+  private listenForLeaving(): void {
+    addEventListener("pagehide", () => {
+      if (this.player.isCamera) this.player.stop();
+    });
+    addEventListener("pageshow", ({ persisted }) => {
+      if (persisted && this.stage.showsVideo && !this.player.active) this.endVideo();
     });
   }
 
-  /** Runs an action and says plainly what went wrong. */
-  private async guard(act: () => Promise<void>): Promise<void> {
+  /** Runs an action and says plainly what went wrong, unless a newer one of its lane took its place. */
+  private async run(lane: keyof Page["lanes"], act: (signal: AbortSignal) => Promise<void>): Promise<void> {
+    const signal = this.lanes[lane].begin();
     clearError();
     try {
-      await act();
+      await act(signal);
     } catch (error) {
-      showError(error);
+      if (!signal.aborted) showError(error);
     }
   }
 
-  private async busy<T>(text: string, work: () => Promise<T>): Promise<T> {
-    this.busyCount++;
-    box("busy").hidden = false;
-    box("busy-text").textContent = text;
+  private async open(weights: Weights, signal: AbortSignal): Promise<void> {
+    const cancel = (): void => {
+      this.lanes.model.begin();
+      this.chooser.revert();
+    };
+    const { model, changed } = await this.chooser.open(weights, this.settings.imgsz, signal, cancel);
+    if (changed) this.settings.adopt(model);
+    await this.detect(this.lanes.compute.begin());
+  }
+
+  private async openSample(signal: AbortSignal): Promise<void> {
+    let sample: Blob;
     try {
-      return await work();
-    } finally {
-      this.busyCount--;
-      box("busy").hidden = this.busyCount === 0;
-      box("progress").hidden = true;
+      const answer = await fetch(samplePicture, { signal });
+      if (!answer.ok) throw new Error(`the server answered ${answer.status}`);
+      sample = await answer.blob();
+    } catch (error) {
+      signal.throwIfAborted();
+      throw new Error("The sample picture could not be fetched. Check the connection, or open a picture of yours.", {
+        cause: error,
+      });
     }
+    await this.openPicture(sample, signal);
   }
 
-  private async open(weights: Weights): Promise<void> {
-    const choice = byId("backend", HTMLSelectElement).value as BackendChoice;
-    const notes: string[] = [];
-    const onProgress: OnProgress = ({ loaded, total }) => {
-      const bar = byId("progress", HTMLProgressElement);
-      bar.hidden = false;
-      if (total === undefined) bar.removeAttribute("value");
-      else bar.value = loaded / total;
-    };
-    const onNote = (note: string): void => {
-      notes.push(note);
-      if (this.notes === notes) showDevice(this.session.current?.device, notes);
-    };
-    const model = await this.busy(`Loading ${weights.title}…`, async () => {
-      const opened = await this.session.load(weights.source, choice, { onProgress, onNote });
-      // The first run compiles; here it is not taken for the picture's time.
-      const size = opened.task === "classify" ? 224 : this.settings.imgsz;
-      await opened.warmup(Math.min(size, 640));
-      return opened;
-    });
-    const changed = weights !== this.weights;
-    this.weights = weights;
-    this.notes = notes;
-    showDevice(model.device, notes);
-    showModel(model, weights.title);
-    if (changed) this.settings.adopt(model.names, model.task === "classify" ? 224 : 640);
-    await this.detect();
-  }
-
-  private async openSample(): Promise<void> {
-    const answer = await fetch(samplePicture);
-    await this.openPicture(await answer.blob());
-  }
-
-  private async openPicture(file: Blob): Promise<void> {
+  private async openPicture(file: Blob, signal: AbortSignal): Promise<void> {
     let bitmap: ImageBitmap;
     try {
       bitmap = await createImageBitmap(file);
@@ -143,84 +134,105 @@ class Page {
       const name = file instanceof File ? file.name : "The file";
       throw new Error(`${name} is no picture that this browser can show. JPEG, PNG, WebP and GIF work everywhere.`);
     }
-    this.player.stop();
-    this.picture = file;
-    this.stage.showPicture(bitmap);
+    if (!signal.aborted) {
+      this.leaveVideo();
+      this.picture = file;
+      this.stage.showPicture(bitmap);
+    }
     bitmap.close();
+    signal.throwIfAborted();
     this.show(undefined);
-    await this.detect();
+    await this.detect(this.lanes.compute.begin());
   }
 
-  private async openVideo(file: Blob): Promise<void> {
-    this.picture = undefined;
-    this.session.forget();
-    this.intervals = [];
-    this.startFollowing();
-    this.lastFrame = 0;
-    await this.player.openFile(file);
+  private async openVideo(file: Blob, signal: AbortSignal): Promise<void> {
+    await this.orPicture(() => this.player.openFile(file, signal));
+    this.enterVideo();
   }
 
-  private async toggleCamera(): Promise<void> {
+  private async toggleCamera(signal: AbortSignal): Promise<void> {
     if (this.player.isCamera) {
       this.player.stop();
-      await this.openSample();
-      return;
+      return this.backToPicture();
     }
-    this.picture = undefined;
+    await this.busy.during("Waiting for the camera…", () => this.orPicture(() => this.player.startCamera(signal)));
+    this.enterVideo();
+  }
+
+  private enterVideo(): void {
+    this.lanes.compute.begin();
     this.session.forget();
-    this.intervals = [];
-    this.startFollowing();
-    this.lastFrame = 0;
-    await this.player.startCamera();
+    this.live.restart();
+    this.settings.forVideo(true);
+    this.show(undefined);
+    this.player.again();
   }
 
-  private startFollowing(): void {
-    this.following.restart(this.settings.thresholds.conf ?? 0.25);
+  private leaveVideo(): void {
+    this.player.stop();
+    this.live.restart();
+    this.settings.forVideo(false);
   }
 
-  /** Runs the network on what is on the stage. Videos take care of themselves. */
-  private async detect(): Promise<void> {
+  /** Where opening a video fails after the one before it ended, the picture comes back. */
+  private async orPicture(open: () => Promise<void>): Promise<void> {
+    try {
+      await open();
+    } catch (error) {
+      if (this.stage.showsVideo && !this.player.active) this.endVideo(error);
+      throw error;
+    }
+  }
+
+  private async backToPicture(): Promise<void> {
+    if (!this.picture) return this.openSample(this.lanes.content.begin());
+    this.leaveVideo();
+    this.stage.backToPicture();
+    this.show(undefined);
+    await this.detect(this.lanes.compute.begin());
+  }
+
+  private endVideo(error?: unknown): void {
+    void this.run("content", () => this.backToPicture());
+    if (error !== undefined) showError(error);
+  }
+
+  /** Runs the network on what is on the stage. Videos that play take care of themselves. */
+  private async detect(signal: AbortSignal): Promise<void> {
     if (this.player.active) return this.player.again();
     const { picture } = this;
     if (!picture || !this.session.current) return;
-    const { imgsz, thresholds } = this.settings;
-    const result = await this.busy("Looking…", () => this.session.predict(picture, imgsz, thresholds));
-    if (picture === this.picture) this.show(result);
+    const show = (result: Result): void => this.show(result);
+    const read = () => this.settings.thresholds;
+    const warnings: string[] = [];
+    const onWarning = (text: string): void => void warnings.push(text);
+    await this.busy.during("Looking…", () =>
+      this.session.predict(picture, this.settings.imgsz, read, { signal, show, onWarning }),
+    );
+    box("warning").textContent = warnings.join(" ");
   }
 
   private rethreshold(): void {
     const show = (result: Result): void => this.show(result);
-    if (this.player.active) void this.guard(() => this.player.again());
-    else void this.guard(() => this.session.select(() => this.settings.thresholds, show));
-  }
-
-  private async runFrame(video: HTMLVideoElement): Promise<void> {
-    try {
-      const { imgsz, thresholds, tracking } = this.settings;
-      const asked = tracking ? this.following.thresholds(thresholds) : thresholds;
-      const result = await this.session.frame(video, imgsz, asked);
-      if (!result || !this.player.active) return;
-      const now = performance.now();
-      if (this.lastFrame > 0) this.intervals.push(now - this.lastFrame);
-      this.lastFrame = now;
-      if (this.intervals.length > FRAMES_FOR_MEDIAN) this.intervals.shift();
-      const middle = this.intervals.toSorted((a, b) => a - b)[this.intervals.length >> 1];
-      const shown = tracking ? this.following.follow(result, thresholds.conf ?? 0.25) : { result, trails: [] };
-      this.show(shown.result, middle && 1000 / middle, shown.trails);
-    } catch (error) {
-      this.player.stop();
-      showError(error);
-    }
+    if (this.player.active) this.player.again();
+    else this.session.select(() => this.settings.thresholds, show).catch(showError);
   }
 
   private show(result: Result | undefined, fps?: number, trails: readonly Trail[] = []): void {
-    this.result = result;
     const draw = this.stage.setResult(result, trails);
-    showResult(result, (index) => this.stage.highlight(index));
+    const video = this.player.active;
+    const now = performance.now();
+    const due = fps === undefined || now - this.listed > LIST_MS;
+    this.result = result;
+    if (due) {
+      this.listed = now;
+      showResult(result, (index) => this.stage.highlight(index));
+      showTimes(result, draw, fps);
+      this.chooser.show();
+    }
     // A screen reader would never come to an end of a video.
-    box("summary").ariaLive = this.player.active ? "off" : "polite";
-    showTimes(result, draw, fps);
-    if (result && this.session.current) showDevice(this.session.current.device, this.notes);
+    box("summary").ariaLive = video ? "off" : "polite";
+    box("warning").textContent = "";
   }
 
   private async copy(): Promise<void> {
@@ -239,13 +251,10 @@ class Page {
   }
 
   private async profile(): Promise<void> {
-    const model = this.session.current;
-    if (!model) return;
-    const size = model.task === "classify" ? 224 : this.settings.imgsz;
-    const shape = [1, 3, size, size];
-    const data = new Float32Array(3 * size * size);
-    showProfile(await this.busy("Measuring…", () => model.profile({ dtype: "float32", shape, data })));
+    const timings = await this.busy.during("Measuring…", () => this.session.profile(this.settings.imgsz));
+    if (timings) showProfile(timings);
   }
 }
 
-new Page().start();
+const oneThread = await isolate();
+new Page(oneThread).start();

@@ -1,10 +1,10 @@
 /** What the page says about the model, the device, the result and the times. */
 
-import type { Detection, NodeTiming, Result, WorkerModel } from "yolov5-ts";
+import type { BackendChoice, Detection, NodeTiming, Result, WorkerModel } from "yolov5-ts";
 import { box, button, create } from "./dom.js";
 import { colorIndex, cssColor, titleOf } from "./drawing.js";
 
-const BACKENDS: Readonly<Record<string, string>> = {
+export const BACKENDS: Readonly<Record<string, string>> = {
   webgpu: "WebGPU",
   gpujs: "WebGL2",
   wasm: "WebAssembly",
@@ -18,7 +18,7 @@ function shortAdapter(adapter: string): string {
   const suffix = adapter.endsWith("(software)") ? " (software)" : "";
   return card
     ? card.replace(/ Direct3D.*| OpenGL.*/, "") + suffix
-    : adapter.replace(/^WebAssembly |^gpu\.js webgl2 /, "");
+    : adapter.replace(/^WebAssembly .*, |^gpu\.js webgl2 /, "");
 }
 
 export function showDevice(device: WorkerModel["device"] | undefined, notes: readonly string[]): void {
@@ -31,6 +31,14 @@ export function showDevice(device: WorkerModel["device"] | undefined, notes: rea
   const why = box("why");
   why.hidden = notes.length === 0;
   why.textContent = notes.map((note) => `${note[0].toUpperCase()}${note.slice(1)}.`).join(" ");
+}
+
+/** Another backend is being started; what ran before may run on meanwhile. */
+export function showOpening(choice: BackendChoice): void {
+  box("badge").dataset.kind = "opening";
+  box("badge-text").textContent = choice === "auto" ? "starting…" : `starting ${BACKENDS[choice]}…`;
+  box("badge").title = "";
+  box("why").hidden = true;
 }
 
 export function showModel(model: WorkerModel, title: string): void {
@@ -79,6 +87,8 @@ const milliseconds = (ms: number): string => `${ms < 10 ? ms.toFixed(1) : Math.r
 
 /** @param fps of a video, median of the last frames */
 export function showTimes(result: Result | undefined, draw: number, fps?: number): void {
+  // Classification has nothing to suppress.
+  box("suppress").hidden = result?.task === "classify";
   if (!result) {
     for (const stage of STAGES) box(`time-${stage}`).textContent = "–";
     box("fps").textContent = "–";

@@ -1,35 +1,48 @@
-/** Video files and the camera: frames go to the model as fast as it takes them, the newest first. */
+/** Video files and the camera: opening, pausing, switching, and a call for every frame that comes to the screen. */
 
-import { box, button, showError } from "./dom.js";
+import { box, button } from "./dom.js";
 import type { Stage } from "./stage.js";
 
 export interface PlayerHandlers {
-  /** A frame is on the screen; resolves when the model is ready for the next. */
-  readonly onFrame: (video: HTMLVideoElement) => Promise<void>;
-  readonly onStop: () => void;
+  /** A frame is on the screen. Not called while the page is hidden. */
+  readonly onFrame: (video: HTMLVideoElement) => void;
+  /** The camera ended by itself: it was unplugged, or its permission was taken back. */
+  readonly onLost: () => void;
 }
+
+const VIDEO_FAILURE = "This video cannot be played by your browser; MP4 with H.264 works everywhere.";
 
 async function cameras(): Promise<MediaDeviceInfo[]> {
   return (await navigator.mediaDevices.enumerateDevices()).filter(({ kind }) => kind === "videoinput");
 }
 
+function cameraFailure(error: unknown): string {
+  const name = error instanceof DOMException ? error.name : "";
+  if (name === "NotAllowedError") {
+    return "The camera was not allowed. Allow it in the browser's address bar and try again.";
+  }
+  if (name === "NotFoundError") return "No camera was found. Connect one and try again.";
+  return "The camera could not be opened. Does another program use it?";
+}
+
+function end(stream: MediaStream | undefined): void {
+  for (const track of stream?.getTracks() ?? []) track.stop();
+}
+
 export class Player {
   private readonly video: HTMLVideoElement;
-  private readonly stage: Stage;
-  private readonly handlers: PlayerHandlers;
   private stream: MediaStream | undefined;
   private url: string | undefined;
   private facing: "user" | "environment" = "environment";
   private run = 0;
 
-  constructor(stage: Stage, handlers: PlayerHandlers) {
-    this.stage = stage;
+  constructor(
+    private readonly stage: Stage,
+    private readonly handlers: PlayerHandlers,
+  ) {
     this.video = stage.video;
-    this.handlers = handlers;
-    button("pause").addEventListener("click", () => this.togglePause());
-    button("flip").addEventListener("click", () => {
-      this.switchCamera().catch(showError);
-    });
+    button("pause").addEventListener("click", () => void this.togglePause());
+    for (const event of ["play", "pause"]) this.video.addEventListener(event, () => this.labelPause());
   }
 
   get active(): boolean {
@@ -40,64 +53,72 @@ export class Player {
     return this.stream !== undefined;
   }
 
-  async openFile(file: Blob): Promise<void> {
+  /** @throws Error with what to do where the file cannot be played; then nothing plays. */
+  async openFile(file: Blob, signal: AbortSignal): Promise<void> {
     this.stop();
     this.url = URL.createObjectURL(file);
     this.video.src = this.url;
-    await this.play("This video cannot be played by your browser; MP4 with H.264 works everywhere.");
-    button("pause").textContent = "Pause";
+    await this.play(VIDEO_FAILURE, signal);
+    this.labelPause();
     button("pause").hidden = false;
   }
 
-  /** The camera on the other side; where cameras have no sides, as on desks, the next one. */
-  private async switchCamera(): Promise<void> {
-    const before = this.deviceId;
-    this.facing = this.facing === "user" ? "environment" : "user";
-    await this.startCamera();
-    if (this.deviceId !== before) return;
-    const ids = (await cameras()).map(({ deviceId }) => deviceId);
-    const next = ids[(ids.indexOf(before ?? "") + 1) % ids.length];
-    if (next && next !== before) await this.startCamera({ deviceId: { exact: next } });
-  }
-
-  private get deviceId(): string | undefined {
-    return this.stream?.getVideoTracks()[0]?.getSettings().deviceId;
-  }
-
   /**
+   * What plays goes on until the camera is there.
    * @param which default: the side that was chosen last
-   * @throws Error with what to do when the camera cannot be had.
+   * @throws Error with what to do where the camera cannot be had.
    */
-  async startCamera(which: MediaTrackConstraints = { facingMode: this.facing }): Promise<void> {
+  async startCamera(signal: AbortSignal, which: MediaTrackConstraints = { facingMode: this.facing }): Promise<void> {
     if (!navigator.mediaDevices?.getUserMedia) {
       throw new Error("The camera needs a secure page (https or localhost) and a browser that offers one.");
     }
-    this.stop();
+    let stream: MediaStream;
     try {
-      this.stream = await navigator.mediaDevices.getUserMedia({
+      stream = await navigator.mediaDevices.getUserMedia({
         audio: false,
         video: { ...which, width: { ideal: 1280 }, height: { ideal: 720 } },
       });
     } catch (error) {
-      const denied = error instanceof DOMException && error.name === "NotAllowedError";
-      throw new Error(
-        denied
-          ? "The camera was not allowed. Allow it in the browser's address bar and try again."
-          : "No camera could be opened. Is one connected, and free?",
-        { cause: error },
-      );
+      throw new Error(cameraFailure(error), { cause: error });
     }
-    this.video.srcObject = this.stream;
-    await this.play("The camera gives no picture.");
-    button("flip").hidden = (await cameras()).length < 2;
+    if (signal.aborted) {
+      end(stream);
+      throw signal.reason;
+    }
+    this.stop();
+    this.stream = stream;
+    stream.getVideoTracks()[0]?.addEventListener("ended", () => {
+      if (this.stream === stream) this.handlers.onLost();
+    });
+    this.video.srcObject = stream;
     button("camera").setAttribute("aria-pressed", "true");
     box("camera-text").textContent = "Stop camera";
+    await this.play("The camera gives no picture.", signal);
+    const several = (await cameras()).length > 1;
+    if (this.stream === stream) button("flip").hidden = !several;
+  }
+
+  /** The camera on the other side; where cameras have no sides, as on desks, the next one. */
+  async switchCamera(signal: AbortSignal): Promise<void> {
+    const before = this.deviceId;
+    this.facing = this.facing === "user" ? "environment" : "user";
+    // Phones open one camera at a time.
+    end(this.stream);
+    try {
+      await this.startCamera(signal);
+      if (this.deviceId !== before) return;
+      const ids = (await cameras()).map(({ deviceId }) => deviceId);
+      const next = ids[(ids.indexOf(before ?? "") + 1) % ids.length];
+      if (next && next !== before) await this.startCamera(signal, { deviceId: { exact: next } });
+    } catch (error) {
+      if (!signal.aborted) this.stop();
+      throw error;
+    }
   }
 
   stop(): void {
     this.run++;
-    const was = this.active;
-    for (const track of this.stream?.getTracks() ?? []) track.stop();
+    end(this.stream);
     this.stream = undefined;
     if (this.url) URL.revokeObjectURL(this.url);
     this.url = undefined;
@@ -109,53 +130,59 @@ export class Player {
     button("flip").hidden = true;
     button("camera").setAttribute("aria-pressed", "false");
     box("camera-text").textContent = "Camera";
-    if (was) this.handlers.onStop();
   }
 
-  /** Runs the frame that a paused video shows. */
-  async again(): Promise<void> {
-    if (this.active && this.video.paused) await this.handlers.onFrame(this.video);
+  /** Takes the frame that a paused video shows once more. */
+  again(): void {
+    if (this.active && this.video.paused) this.handlers.onFrame(this.video);
   }
 
-  private async play(failure: string): Promise<void> {
+  private get deviceId(): string | undefined {
+    return this.stream?.getVideoTracks()[0]?.getSettings().deviceId;
+  }
+
+  private async play(failure: string, signal: AbortSignal): Promise<void> {
     const run = ++this.run;
     try {
       await this.video.play();
     } catch (error) {
-      if (run !== this.run) return;
-      this.stop();
-      throw new Error(failure, { cause: error });
+      signal.throwIfAborted();
+      const refused = error instanceof DOMException && error.name === "NotAllowedError";
+      // Phones that save power start no video by themselves: it stands still, and the button plays it.
+      if (!(refused && this.url)) {
+        this.stop();
+        throw new Error(failure, { cause: error });
+      }
+    }
+    if (signal.aborted) {
+      if (run === this.run) this.stop();
+      throw signal.reason;
     }
     this.stage.showVideo();
-    void this.loop(run);
+    this.watch(run);
   }
 
-  private async loop(run: number): Promise<void> {
-    while (run === this.run) {
-      await this.nextFrame();
+  private watch(run: number): void {
+    const shown = (): void => {
       if (run !== this.run) return;
-      if (!this.video.paused) await this.handlers.onFrame(this.video);
-    }
+      if (!this.video.paused && !document.hidden) this.handlers.onFrame(this.video);
+      this.watch(run);
+    };
+    if (this.video.requestVideoFrameCallback) this.video.requestVideoFrameCallback(shown);
+    else requestAnimationFrame(shown);
   }
 
-  /** The next frame on the screen; a timer too, for paused videos and tabs in the background. */
-  private nextFrame(): Promise<void> {
-    return new Promise((resolve) => {
-      const timer = setTimeout(() => {
-        this.video.cancelVideoFrameCallback?.(handle);
-        resolve();
-      }, 250);
-      const done = (): void => {
-        clearTimeout(timer);
-        resolve();
-      };
-      const handle = this.video.requestVideoFrameCallback?.(done) ?? requestAnimationFrame(done);
-    });
-  }
-
-  private togglePause(): void {
-    if (this.video.paused) void this.video.play();
-    else this.video.pause();
+  private labelPause(): void {
     button("pause").textContent = this.video.paused ? "Play" : "Pause";
+  }
+
+  private async togglePause(): Promise<void> {
+    if (this.video.paused) {
+      await this.video.play().catch(() => undefined);
+    } else {
+      this.video.pause();
+      // The boxes then are those of the frame that stands still.
+      this.again();
+    }
   }
 }

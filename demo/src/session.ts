@@ -3,6 +3,7 @@
 import {
   type BackendChoice,
   loadInWorker,
+  type NodeTiming,
   type OnProgress,
   type PictureSource,
   type Result,
@@ -11,82 +12,127 @@ import {
   type WorkerModel,
   type WorkerPrediction,
 } from "yolov5-ts";
+import { superseded } from "./lane.js";
 
 export interface LoadHooks {
+  readonly signal: AbortSignal;
   readonly onProgress: OnProgress;
   readonly onNote: (note: string) => void;
+  /** The file is read; what follows compiles the network. */
+  readonly onRead: () => void;
+}
+
+export interface PredictHooks {
+  readonly signal: AbortSignal;
+  readonly show: (result: Result) => void;
+  readonly onWarning: (text: string) => void;
 }
 
 export class Session {
   private model: WorkerModel | undefined;
   private prediction: WorkerPrediction | undefined;
-  private loading: AbortController | undefined;
   private selecting = false;
-  private again: (() => void) | undefined;
+  private stale = false;
 
   get current(): WorkerModel | undefined {
     return this.model;
   }
 
-  /** Loads a model in place of the present one, which stays where loading fails. A newer call ends an older one. */
-  async load(source: WeightSource, backend: BackendChoice, hooks: LoadHooks): Promise<WorkerModel> {
-    this.loading?.abort();
-    const loading = new AbortController();
-    this.loading = loading;
-    const model = await loadInWorker(source, { backend, signal: loading.signal, ...hooks });
-    if (loading.signal.aborted) {
-      model.dispose();
-      throw loading.signal.reason;
+  /**
+   * Loads a model and runs it once in place of the present one, which works on meanwhile and stays where that fails.
+   * @param size of the run that compiles, so that it is not taken for the picture's time; classification has its own
+   */
+  async load(source: WeightSource, backend: BackendChoice, size: number, hooks: LoadHooks): Promise<WorkerModel> {
+    const { signal, onProgress, onNote, onRead } = hooks;
+    const model = await loadInWorker(source, { backend, signal, onProgress, onNote });
+    const end = (): void => model.dispose();
+    signal.addEventListener("abort", end);
+    try {
+      signal.throwIfAborted();
+      onRead();
+      // The reference compiles nothing, and takes long.
+      if (model.device.name !== "cpu") await model.warmup(model.task === "classify" ? 224 : Math.min(size, 640));
+      signal.throwIfAborted();
+    } catch (error) {
+      end();
+      throw error;
+    } finally {
+      signal.removeEventListener("abort", end);
     }
     this.prediction = undefined;
-    this.model?.dispose();
+    const before = this.model;
     this.model = model;
+    before?.dispose();
     return model;
   }
 
-  /** Runs the network on a picture. Its outputs stay in the worker for `select`. */
-  async predict(source: PictureSource, imgsz: number, thresholds: Thresholds): Promise<Result> {
-    const { model } = this;
-    if (!model) throw new Error("there is no model yet");
-    this.forget();
-    const prediction = await model.predict(source, { imgsz, ...thresholds });
-    if (this.model === model) {
-      this.forget();
-      this.prediction = prediction;
-    }
-    return prediction.first;
-  }
-
-  /** One frame of a video; undefined when a newer one took its place. */
-  async frame(source: PictureSource, imgsz: number, thresholds: Thresholds): Promise<Result | undefined> {
-    return this.model?.detectLatest(source, { imgsz, ...thresholds });
-  }
-
   /**
-   * Applies thresholds to the picture's prediction. While one call runs, only the newest of the others is kept.
-   * @param read called when its turn comes
+   * Runs the network on a picture and shows the result, once more where thresholds moved meanwhile. The outputs stay in
+   * the worker for `select`.
    */
-  async select(read: () => Thresholds, show: (result: Result) => void): Promise<void> {
-    const { prediction } = this;
-    if (!prediction) return;
-    if (this.selecting) {
-      this.again = () => void this.select(read, show);
-      return;
+  async predict(source: PictureSource, imgsz: number, read: () => Thresholds, hooks: PredictHooks): Promise<void> {
+    const { model } = this;
+    if (!model) return;
+    this.forget();
+    const { signal, show, onWarning } = hooks;
+    const asked = read();
+    const prediction = await this.counting(model, model.predict(source, { imgsz, ...asked, onWarning }));
+    if (signal.aborted) {
+      prediction.dispose();
+      throw signal.reason;
     }
+    this.prediction = prediction;
+    show(prediction.first);
+    if (JSON.stringify(asked) !== JSON.stringify(read())) await this.select(read, show);
+  }
+
+  /** One frame of a video, which is given away; undefined when a newer one took its place. */
+  async frame(source: PictureSource, imgsz: number, thresholds: Thresholds): Promise<Result | undefined> {
+    const { model } = this;
+    if (model) return this.counting(model, model.detectLatest(source, { imgsz, ...thresholds, transfer: true }));
+    if (typeof VideoFrame !== "undefined" && source instanceof VideoFrame) source.close();
+    return undefined;
+  }
+
+  /** Applies thresholds to the picture's prediction; of calls that come while one runs the newest alone is answered. */
+  async select(read: () => Thresholds, show: (result: Result) => void): Promise<void> {
+    this.stale = true;
+    if (this.selecting) return;
     this.selecting = true;
     try {
-      const result = await prediction.result(read());
-      if (this.prediction === prediction) show(result);
+      while (this.stale && this.prediction && this.model) {
+        this.stale = false;
+        const { prediction, model } = this;
+        const result = await this.counting(model, prediction.result(read()));
+        if (this.prediction === prediction) show(result);
+      }
     } finally {
       this.selecting = false;
-      const { again } = this;
-      this.again = undefined;
-      again?.();
     }
+  }
+
+  /** Time of each layer on an empty picture of `size` × `size` pixels. */
+  async profile(size: number): Promise<readonly NodeTiming[] | undefined> {
+    const { model } = this;
+    if (!model) return undefined;
+    const side = model.task === "classify" ? 224 : size;
+    const data = new Float32Array(3 * side * side);
+    return this.counting(model, model.profile({ dtype: "float32", shape: [1, 3, side, side], data }));
   }
 
   forget(): void {
     this.prediction?.dispose();
     this.prediction = undefined;
+  }
+
+  /** An answer that still counts: what a model says or fails with that was replaced meanwhile is no news to the page. */
+  private async counting<T>(model: WorkerModel, answer: Promise<T>): Promise<T> {
+    try {
+      const value = await answer;
+      if (this.model === model) return value;
+    } catch (error) {
+      if (this.model === model) throw error;
+    }
+    throw superseded();
   }
 }

@@ -1,6 +1,6 @@
 /** The sliders and boxes: what they stand at, and whether a change needs the network or only the suppression. */
 
-import type { Thresholds } from "yolov5-ts";
+import type { Thresholds, WorkerModel } from "yolov5-ts";
 import { box, button, create, input } from "./dom.js";
 
 const DEFAULTS = { conf: 0.25, iou: 0.45, "max-det": 1000, imgsz: 640 } as const;
@@ -18,6 +18,8 @@ export interface SettingsHandlers {
 
 export class Settings {
   private defaultSize: number = DEFAULTS.imgsz;
+  private video = false;
+  private trackable = true;
   private readonly handlers: SettingsHandlers;
 
   constructor(handlers: SettingsHandlers) {
@@ -46,7 +48,7 @@ export class Settings {
   }
 
   get tracking(): boolean {
-    return input("track").checked;
+    return this.trackable && input("track").checked;
   }
 
   get thresholds(): Thresholds {
@@ -61,8 +63,15 @@ export class Settings {
     };
   }
 
-  /** A model's own size and classes. */
-  adopt(names: readonly string[], size: number): void {
+  /** A model's own size and classes; what does not apply to it is hidden. */
+  adopt({ names, task }: Pick<WorkerModel, "names" | "task">): void {
+    const boxes = task !== "classify";
+    for (const name of ["conf", "iou", "max-det"]) box(`${name}-row`).hidden = !boxes;
+    const several = boxes && names.length > 1;
+    box("agnostic-row").hidden = !several;
+    box("classes").hidden = !several;
+    this.trackable = boxes;
+    this.showTracking();
     const list = box("class-list");
     for (const label of list.querySelectorAll("label")) label.remove();
     names.forEach((name) => {
@@ -70,10 +79,20 @@ export class Settings {
       check.addEventListener("change", () => this.classesChanged());
       list.append(create("label", {}, check, name));
     });
-    this.defaultSize = size;
-    input("imgsz").valueAsNumber = size;
+    this.defaultSize = task === "classify" ? 224 : DEFAULTS.imgsz;
+    input("imgsz").valueAsNumber = this.defaultSize;
     this.show("imgsz");
     this.showClasses();
+  }
+
+  /** Tracks need frames that follow each other. */
+  forVideo(video: boolean): void {
+    this.video = video;
+    this.showTracking();
+  }
+
+  private showTracking(): void {
+    box("track-row").hidden = !(this.video && this.trackable);
   }
 
   private reset(): void {

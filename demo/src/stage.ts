@@ -28,6 +28,10 @@ export class Stage {
     });
   }
 
+  get showsVideo(): boolean {
+    return !this.video.hidden;
+  }
+
   showPicture(bitmap: ImageBitmap): void {
     this.video.hidden = true;
     this.picture.hidden = false;
@@ -36,6 +40,14 @@ export class Stage {
     this.picture.getContext("2d")?.drawImage(bitmap, 0, 0);
     this.setResult(undefined);
     this.resize(bitmap.width, bitmap.height);
+  }
+
+  /** The picture that was there before the video. */
+  backToPicture(): void {
+    this.video.hidden = true;
+    this.picture.hidden = false;
+    this.setResult(undefined);
+    this.resize(this.picture.width, this.picture.height);
   }
 
   showVideo(): void {

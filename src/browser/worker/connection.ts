@@ -4,6 +4,7 @@ import type { LoadOptions } from "../../api/loadOptions.js";
 import { DeviceError, DisposedError } from "../../errors.js";
 import { type Answer, type Device, type FromHost, fromWire, type Request, type ToHost } from "./protocol.js";
 import type { Started } from "./spawn.js";
+import { closeAll } from "./transfer.js";
 
 interface Pending {
   resolve(answer: Answer): void;
@@ -55,9 +56,12 @@ export class Connection {
     this.outgoing = turn;
     return new Promise((resolve, reject) => {
       this.pending.set(id, { resolve, reject });
-      if (this.closed) return this.settle(id, (pending) => pending.reject(this.closed?.reason));
+      if (this.closed) this.settle(id, (pending) => pending.reject(this.closed?.reason));
       void turn.then(([made]) => {
-        if (!this.pending.has(id)) return;
+        if (!this.pending.has(id)) {
+          if (made.status === "fulfilled") closeAll(made.value[1]);
+          return;
+        }
         if (made.status === "rejected") return this.settle(id, (pending) => pending.reject(made.reason));
         const [request, given] = made.value;
         try {

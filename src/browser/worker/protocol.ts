@@ -16,10 +16,10 @@ import {
   ImageError,
   NumericError,
   OptionError,
+  OutputError,
   ShaderCompileError,
   ShapeError,
   UnsupportedError,
-  OutputError,
   VideoError,
   WeightError,
 } from "../../errors.js";

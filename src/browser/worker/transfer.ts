@@ -53,6 +53,12 @@ async function capture(source: DrawableSource): Promise<ImageBitmap> {
 
 /** Frees pixels that were given away but not sent. */
 export function closeGiven(source: PictureSource, transfer: boolean | undefined): void {
-  if (!transfer) return;
-  if (isA(source, globalThis.ImageBitmap) || isA(source, globalThis.VideoFrame)) source.close();
+  if (transfer) closeAll([source]);
+}
+
+/** Frees what holds graphics memory among things that were to be given away. */
+export function closeAll(given: readonly unknown[]): void {
+  for (const item of given) {
+    if (isA(item, globalThis.ImageBitmap) || isA(item, globalThis.VideoFrame)) item.close();
+  }
 }

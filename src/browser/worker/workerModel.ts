@@ -105,10 +105,7 @@ export class WorkerModel {
    */
   detectLatest(source: PictureSource, options: WorkerDetectOptions = {}): Promise<Result | undefined> {
     return new Promise((settle) => {
-      if (this.waiting) {
-        closeGiven(this.waiting.source, this.waiting.options.transfer);
-        this.waiting.settle(undefined);
-      }
+      this.dropWaiting();
       this.waiting = { source, options, settle };
       this.next();
     });
@@ -165,7 +162,13 @@ export class WorkerModel {
   /** Ends the worker. Calls under way reject with DisposedError. */
   dispose(): void {
     this.connection.close(new DisposedError("the model"));
-    this.waiting?.settle(undefined);
+    this.dropWaiting();
+  }
+
+  private dropWaiting(): void {
+    if (!this.waiting) return;
+    closeGiven(this.waiting.source, this.waiting.options.transfer);
+    this.waiting.settle(undefined);
     this.waiting = undefined;
   }
 

@@ -11,7 +11,7 @@ const PLACES = [
   "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome",
 ];
 
-const FLAGS = [
+export const CHROMIUM_FLAGS = [
   "--no-sandbox",
   "--disable-background-networking",
   "--disable-component-update",
@@ -22,7 +22,7 @@ const FLAGS = [
   "--enable-features=Vulkan",
   "--use-fake-ui-for-media-stream",
   "--use-fake-device-for-media-stream=device-count=2",
-];
+] as const;
 
 /** True (after saying why) where there is no Chromium; with REQUIRE_WEBGPU=1 that is an error instead. */
 export function chromiumMissing(): boolean {
@@ -33,10 +33,15 @@ export function chromiumMissing(): boolean {
   return true;
 }
 
+/** @throws Error where there is none. */
+export function chromiumPath(): string {
+  const path = PLACES.find((place) => place && existsSync(place));
+  if (!path) throw new Error("no Chromium");
+  return path;
+}
+
 export function launchChromium(extra: readonly string[] = []): Promise<Browser> {
-  const executablePath = PLACES.find((path) => path && existsSync(path));
-  if (!executablePath) throw new Error("no Chromium");
-  return chromium.launch({ executablePath, headless: true, args: [...FLAGS, ...extra] });
+  return chromium.launch({ executablePath: chromiumPath(), headless: true, args: [...CHROMIUM_FLAGS, ...extra] });
 }
 
 /** What went wrong in a page by itself: uncaught errors and errors on the console. */

@@ -1,0 +1,406 @@
+/** The demo page while more than one thing happens: what an older action brings, or fails with, disturbs no newer one. */
+
+import { readFileSync } from "node:fs";
+import type { ServerResponse } from "node:http";
+import { join } from "node:path";
+import { type Browser, chromium, type Page } from "playwright-core";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { REPOSITORY } from "../support/reference.js";
+import { ffmpeg, ffmpegMissing } from "../support/video.js";
+import { CHROMIUM_FLAGS, chromiumMissing, chromiumPath, launchChromium } from "./support/chromium.js";
+import {
+  alerts,
+  demoSites,
+  drop,
+  idle,
+  movingCodes,
+  openDemo,
+  ready,
+  slide,
+  type Visit,
+  watchAlerts,
+} from "./support/demo.js";
+import { createWorkspace, type Workspace } from "./support/dist.js";
+import { buildDemo, plainSites } from "./support/pages.js";
+import { type Site, serveSite } from "./support/server.js";
+
+const MODEL = readFileSync(join(REPOSITORY, "models", "codes.safetensors"));
+
+describe.skipIf(chromiumMissing())("the demo page while more than one thing happens", () => {
+  let workspace: Workspace;
+  let site: Site;
+  let browser: Browser;
+  /** Answers that the tests hold back. */
+  const held = new Map<string, ServerResponse>();
+
+  beforeAll(async () => {
+    workspace = createWorkspace();
+    const from = await buildDemo(workspace);
+    site = await serveSite([
+      {
+        at: "/held/",
+        from: (path, response) => {
+          response.setHeader("Content-Length", MODEL.length);
+          response.write(MODEL.subarray(0, MODEL.length / 2));
+          held.set(path, response);
+          return true;
+        },
+      },
+      ...plainSites(workspace),
+      ...demoSites(from),
+    ]);
+    browser = await launchChromium();
+  });
+
+  afterAll(async () => {
+    await browser?.close();
+    await site?.close();
+    workspace?.dispose();
+  });
+
+  /** The page with the embedded model's result; from then on every message that it shows is noted. */
+  async function visit(options: Parameters<Browser["newContext"]>[0] = {}, prepare?: (page: Page) => Promise<unknown>) {
+    const opened: Visit = await openDemo(browser, `${site.origin}/deep/er/demo/`, options, prepare);
+    await ready(opened.page);
+    await watchAlerts(opened.page);
+    return opened;
+  }
+
+  const backend = (page: Page): Promise<string> => page.inputValue("#backend");
+  const badge = (page: Page, text: string): Promise<unknown> => page.waitForSelector(`#badge-text:has-text("${text}")`);
+  const found = (page: Page): Promise<unknown> => page.waitForSelector("#summary:has-text('2 qr_codes')");
+
+  const PATIENCE = { timeout: 30_000 };
+  const answering = (name: string): Promise<void> => expect.poll(() => held.has(name), PATIENCE).toBe(true);
+
+  async function openHeld(page: Page, name: string): Promise<void> {
+    await page.fill("#url", `${site.origin}/held/${name}`);
+    await page.press("#url", "Enter");
+    await answering(name);
+    await page.waitForSelector("#cancel");
+  }
+
+  test("another backend during a computation: no alarm, and list, badge and result agree", async () => {
+    const { context, page, errors } = await visit();
+    expect(await page.textContent("#backend option:checked")).toBe("auto (WebAssembly)");
+    // The reference takes its time.
+    await page.selectOption("#backend", "cpu");
+    await page.waitForSelector("#busy-text:has-text('Looking')");
+    await badge(page, "Reference");
+    expect(await page.textContent("#backend option[value='auto']")).toBe("auto");
+    await page.selectOption("#backend", "wasm");
+    await badge(page, "WebAssembly");
+    await found(page);
+    await idle(page);
+    // Quickly one after the other, and while a measurement runs: the last one stands.
+    await page.click("#layers summary");
+    await page.click("#profile");
+    for (const choice of ["cpu", "gpujs", "webgpu", "auto"]) await page.selectOption("#backend", choice);
+    await badge(page, "WebAssembly");
+    await found(page);
+    await idle(page);
+    expect([await backend(page), await page.textContent("#backend option:checked")]).toEqual([
+      "auto",
+      "auto (WebAssembly)",
+    ]);
+    expect(await alerts(page)).toEqual([]);
+    expect(errors).toEqual([]);
+    await context.close();
+  });
+
+  test("thresholds that move while the network runs count for its result", async () => {
+    const { context, page } = await visit();
+    await slide(page, "imgsz", 320);
+    await page.selectOption("#backend", "cpu");
+    await page.waitForSelector("#busy-text:has-text('Looking')");
+    await slide(page, "max-det", 1);
+    await badge(page, "Reference");
+    await idle(page);
+    await page.waitForFunction(() => document.querySelectorAll("#list li").length === 1);
+    expect(await alerts(page)).toEqual([]);
+    await context.close();
+  });
+
+  test("a download shows its progress, and Cancel leaves what was there", async () => {
+    const { context, page, errors } = await visit();
+    await openHeld(page, "cancelled.safetensors");
+    await page.waitForSelector("#busy-bytes:has-text('0.5 of 0.9 MB')");
+    await badge(page, "starting");
+    await page.click("#cancel");
+    await idle(page);
+    await badge(page, "WebAssembly");
+    expect(await page.textContent("#model-name")).toBe("codes (embedded)");
+    // The page is as it was: the next change runs the same model.
+    await page.selectOption("#backend", "wasm");
+    await found(page);
+    expect(await alerts(page)).toEqual([]);
+    expect(errors).toEqual([]);
+    await context.close();
+  });
+
+  test("a model dropped while another loads wins; the backend chosen meanwhile is that of the newer model", async () => {
+    const { context, page } = await visit();
+    await openHeld(page, "slow.safetensors");
+    await drop(page, "/plain/models/codes.safetensors");
+    await page.waitForSelector("#model-name:text-is('codes.safetensors')");
+    held.get("slow.safetensors")?.destroy();
+    await idle(page);
+    // A change of the backend while a model loads opens that model, not the one before.
+    await openHeld(page, "next.safetensors");
+    held.delete("next.safetensors");
+    await page.selectOption("#backend", "wasm");
+    await answering("next.safetensors");
+    held.get("next.safetensors")?.end(MODEL.subarray(MODEL.length / 2));
+    await page.waitForSelector("#model-name:text-is('next.safetensors')");
+    await badge(page, "WebAssembly");
+    expect(await backend(page)).toBe("wasm");
+    expect(await alerts(page)).toEqual([]);
+    // One that fails leaves model, list and badge as they were, and says so.
+    await openHeld(page, "cut.safetensors");
+    held.delete("cut.safetensors");
+    await page.selectOption("#backend", "cpu");
+    await answering("cut.safetensors");
+    held.get("cut.safetensors")?.destroy();
+    await page.waitForSelector("#alert:has-text('cut.safetensors: the connection ended')");
+    await badge(page, "WebAssembly");
+    expect([await backend(page), await page.textContent("#model-name")]).toEqual(["wasm", "next.safetensors"]);
+    await context.close();
+  });
+
+  test("a picture dropped while another, or the camera, is waited for stays", async () => {
+    const { context, page, errors } = await visit({}, (waiting) =>
+      waiting.addInitScript(() => {
+        const state = { release: () => {}, tracks: [] as MediaStreamTrack[] };
+        Object.assign(globalThis, { state });
+        const ask = navigator.mediaDevices.getUserMedia.bind(navigator.mediaDevices);
+        navigator.mediaDevices.getUserMedia = async (wanted) => {
+          await new Promise<void>((resolve) => {
+            state.release = resolve;
+          });
+          const stream = await ask(wanted);
+          state.tracks.push(...stream.getTracks());
+          return stream;
+        };
+        const decode = createImageBitmap;
+        globalThis.createImageBitmap = (async (source: ImageBitmapSource) => {
+          // The broken file's decoder takes longer than the good one's.
+          if (source instanceof File && source.name === "broken.png") await new Promise((r) => setTimeout(r, 1500));
+          return decode(source);
+        }) as typeof createImageBitmap;
+      }),
+    );
+    await page.click("#camera");
+    await page.waitForSelector("#busy-text:has-text('Waiting for the camera')");
+    await drop(page, "/plain/fixtures/pytorch/picture.png");
+    const width = (): Promise<number | undefined> =>
+      page.evaluate(() => document.querySelector<HTMLCanvasElement>("#picture")?.width);
+    await expect.poll(width, PATIENCE).not.toBe(1000);
+    const dropped = await width();
+    type State = { release: () => void; tracks: MediaStreamTrack[] };
+    await page.evaluate(() => (globalThis as unknown as { state: State }).state.release());
+    // The camera that nobody waits for any more is closed again.
+    const tracks = () =>
+      page.evaluate(() => (globalThis as unknown as { state: State }).state.tracks.map(({ readyState }) => readyState));
+    await expect.poll(tracks, PATIENCE).toEqual(["ended"]);
+    expect(await page.isVisible("#picture")).toBe(true);
+    await idle(page);
+    await page.setInputFiles("#file", { name: "broken.png", mimeType: "image/png", buffer: Buffer.from("no picture") });
+    await page.click("#sample");
+    await found(page);
+    await page.waitForTimeout(2000);
+    expect(await width()).toBe(1000);
+    expect(dropped).not.toBe(1000);
+    expect(await alerts(page)).toEqual([]);
+    expect(errors).toEqual([]);
+    await context.close();
+  });
+
+  test.each([
+    ["NotAllowedError", "The camera was not allowed"],
+    ["NotFoundError", "No camera was found"],
+    ["NotReadableError", "Does another program use it?"],
+  ])("a camera that cannot be had (%s) leaves picture and result", async (name, says) => {
+    const { context, page, errors } = await visit({}, (refusing) =>
+      refusing.addInitScript((kind) => {
+        navigator.mediaDevices.getUserMedia = () => Promise.reject(new DOMException("no", kind));
+      }, name),
+    );
+    await page.click("#camera");
+    await page.waitForSelector(`#alert:has-text("${says}")`);
+    expect(await page.getAttribute("#camera", "aria-pressed")).toBe("false");
+    await slide(page, "max-det", 2);
+    await page.waitForFunction(() => document.querySelectorAll("#list li").length === 2);
+    expect(await page.isVisible("#picture")).toBe(true);
+    expect(errors).toEqual([]);
+    await context.close();
+  });
+
+  test("a camera that is unplugged, and a page that is left and come back to, end with the picture", async () => {
+    const kept = await chromium.launch({
+      executablePath: chromiumPath(),
+      args: [...CHROMIUM_FLAGS],
+      ignoreDefaultArgs: ["--disable-back-forward-cache"],
+    });
+    const { context, page, errors } = await openDemo(kept, `${site.origin}/deep/er/demo/`);
+    await ready(page);
+    await slide(page, "imgsz", 320);
+    const camera = async (): Promise<void> => {
+      await page.click("#camera");
+      await page.waitForSelector("#fps:has-text('FPS')");
+      expect(await page.isVisible("#track-row")).toBe(true);
+    };
+    await camera();
+    await page.evaluate(() => {
+      const stream = document.querySelector("video")?.srcObject as MediaStream;
+      stream.getVideoTracks()[0].dispatchEvent(new Event("ended"));
+    });
+    await page.waitForSelector("#alert:has-text('The camera ended')");
+    await page.waitForSelector("#summary:has-text('code')");
+    expect(await page.isVisible("#track-row")).toBe(false);
+    await camera();
+    await page.goto(`${site.origin}/plain/`);
+    await page.goBack({ waitUntil: "commit" });
+    // From the cache it is the same document, else a new one; both work.
+    await page.waitForSelector("#camera[aria-pressed='false']");
+    await page.waitForSelector("#summary:has-text('code')");
+    await slide(page, "max-det", 1);
+    await page.waitForFunction(() => document.querySelectorAll("#list li").length === 1);
+    expect(errors).toEqual([]);
+    await context.close();
+    await kept.close();
+  });
+
+  test("a reload begins as the page says, not where its controls stood", async () => {
+    const { context, page } = await visit();
+    await page.selectOption("#backend", "gpujs");
+    await badge(page, "WebGL2");
+    await found(page);
+    await slide(page, "max-det", 1);
+    await page.reload();
+    await ready(page);
+    expect([await backend(page), await page.inputValue("#max-det")]).toEqual(["auto", "1000"]);
+    await badge(page, "WebAssembly");
+    await found(page);
+    await context.close();
+  });
+
+  test("what does not apply is hidden", async () => {
+    const { context, page } = await visit();
+    const shown = async (): Promise<string[]> => {
+      const ids = [
+        "conf-row",
+        "iou-row",
+        "max-det-row",
+        "agnostic-row",
+        "track-row",
+        "classes",
+        "suppress",
+        "embedded",
+      ];
+      const visible = await Promise.all(ids.map((id) => page.isVisible(`#${id}`)));
+      return ids.filter((_, i) => visible[i]);
+    };
+    expect(await shown()).toEqual(["conf-row", "iou-row", "max-det-row", "agnostic-row", "classes", "suppress"]);
+    await drop(page, "/plain/fixtures/pytorch/cls.pt");
+    await page.waitForSelector("#model-name:text-is('cls.pt')");
+    await page.waitForSelector("#list li");
+    await idle(page);
+    expect(await shown()).toEqual(["embedded"]);
+    await page.click("#embedded");
+    await found(page);
+    expect(await shown()).not.toContain("embedded");
+    await context.close();
+  });
+
+  test("on a phone the model comes before the settings, and long words do not push the page sideways", async () => {
+    const { context, page } = await visit({ viewport: { width: 360, height: 740 }, isMobile: true });
+    const top = (name: string): Promise<number> =>
+      page.evaluate((kind) => document.querySelector(`.${kind}`)?.getBoundingClientRect().top ?? Number.NaN, name);
+    expect(await top("model")).toBeLessThan(await top("settings"));
+    await page.fill("#url", `${site.origin}/${"a".repeat(300)}.pt`);
+    await page.press("#url", "Enter");
+    await page.waitForSelector("#alert:has-text('answered 404')");
+    await openHeld(page, `${"b".repeat(200)}.pt`);
+    expect(await page.evaluate(() => document.documentElement.scrollWidth - innerWidth)).toBeLessThanOrEqual(0);
+    await page.click("#cancel");
+    await context.close();
+  });
+
+  test.skipIf(ffmpegMissing())(
+    "a video: frames are captured while the worker computes; backend and model change without an alarm",
+    async () => {
+      const { context, page, errors } = await visit({}, (counting) =>
+        counting.addInitScript(() => {
+          const counts = { asked: 0, answered: 0, waited: 0, open: 0 };
+          Object.assign(globalThis, { counts });
+          const Plain = VideoFrame;
+          const close = Plain.prototype.close;
+          const closed = new WeakSet<VideoFrame>();
+          Plain.prototype.close = function () {
+            if (!closed.has(this)) counts.open--;
+            closed.add(this);
+            close.call(this);
+          };
+          globalThis.VideoFrame = new Proxy(Plain, {
+            construct(target, args) {
+              counts.open++;
+              // Captured although the worker has not answered for the frame before.
+              if (counts.asked > counts.answered) counts.waited++;
+              return Reflect.construct(target, args) as VideoFrame;
+            },
+          });
+          const post = Worker.prototype.postMessage;
+          Worker.prototype.postMessage = function (this: Worker, ...args: unknown[]) {
+            const [message, given] = args as [{ type?: string }, unknown[]];
+            if (message.type === "predict") {
+              counts.asked++;
+              // The frame is the worker's now.
+              if (given.some((item) => item instanceof Plain)) counts.open--;
+              this.addEventListener("message", () => counts.answered++, { once: true });
+            }
+            Reflect.apply(post, this, args);
+          } as typeof post;
+        }),
+      );
+      const counts = () =>
+        page.evaluate(
+          () => (globalThis as unknown as { counts: { asked: number; waited: number; open: number } }).counts,
+        );
+      const clip = join(workspace.folder, "moving.webm");
+      ffmpeg(movingCodes(clip));
+      await page.setInputFiles("#file", clip);
+      await page.waitForSelector("#fps:has-text('FPS')");
+      await expect.poll(async () => (await counts()).waited, PATIENCE).toBeGreaterThan(3);
+      // What a newer frame replaced is closed: one waits at most, one more is on its way to the worker.
+      expect((await counts()).open).toBeLessThanOrEqual(2);
+      await slide(page, "imgsz", 96);
+      for (const [choice, name] of [
+        ["cpu", "Reference"],
+        ["webgpu", "WebGPU"],
+        ["wasm", "WebAssembly"],
+      ]) {
+        await page.selectOption("#backend", choice);
+        await badge(page, name);
+      }
+      await drop(page, "/plain/fixtures/pytorch/cls.pt");
+      await page.waitForSelector("#model-name:text-is('cls.pt')");
+      await page.click("#embedded");
+      await page.waitForSelector("#model-name:has-text('embedded')");
+      // A file that is no video leaves the page with its picture; one that is no picture leaves the video.
+      await page.setInputFiles("#file", { name: "text.png", mimeType: "image/png", buffer: Buffer.from("text") });
+      await page.waitForSelector("#alert:has-text('text.png is no picture')");
+      expect(await page.isVisible("#video")).toBe(true);
+      await page.click("#pause");
+      await page.waitForSelector("#pause:text-is('Play')");
+      await page.waitForSelector("#fps-label:text-is('total')");
+      await page.setInputFiles("#file", { name: "no.mp4", mimeType: "video/mp4", buffer: Buffer.from("text") });
+      await page.waitForSelector("#alert:has-text('cannot be played')");
+      await page.waitForSelector("#picture");
+      await page.waitForSelector("#summary:has-text('code')");
+      expect((await alerts(page)).filter((text) => !/text\.png|cannot be played/.test(text))).toEqual([]);
+      await expect.poll(async () => (await counts()).open, PATIENCE).toBe(0);
+      expect(errors).toEqual([]);
+      await context.close();
+    },
+  );
+});
