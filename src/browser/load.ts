@@ -1,9 +1,14 @@
 /** `load` in a page or worker. */
 
+import { nameOfAddress } from "../api/address.js";
+import { givenBytes } from "../api/givenBytes.js";
 import type { LoadOptions } from "../api/loadOptions.js";
 import type { PictureSource, WeightSource } from "../api/sources.js";
 import { OptionError } from "../errors.js";
+import { decodeImage } from "../image/index.js";
 import type { Backend } from "../runtime/backend.js";
+import { signalOf, throwIfAborted } from "../yolov5/abort.js";
+import { addressIn } from "../yolov5/given.js";
 import { computeDTypeFor, createMember, type OpenedModel, openModel } from "../yolov5/loadModel.js";
 import { Model } from "../yolov5/model.js";
 import type { ReadPictureOptions } from "../yolov5/pictures.js";
@@ -13,23 +18,32 @@ import { readPictureSource } from "./pictureSource.js";
 import { fasterOf, hasHardwareWebGl2 } from "./webGl.js";
 
 async function bytesOf(source: WeightSource, options: LoadOptions): Promise<{ bytes: Uint8Array; path: string }> {
-  if (typeof source === "string" || source instanceof URL) {
-    const { onProgress, signal, cache } = options;
-    return { bytes: await fetchBytes(String(source), { onProgress, signal, cache }), path: String(source) };
-  }
-  if (source instanceof Blob) {
-    const path = "name" in source ? String(source.name) : "checkpoint";
-    return { bytes: new Uint8Array(await source.arrayBuffer()), path };
-  }
-  return { bytes: source instanceof Uint8Array ? source : new Uint8Array(source), path: "checkpoint" };
+  const address = addressIn(source);
+  if (address === undefined) return givenBytes(source);
+  const { onProgress, signal, cache, onNote } = options;
+  return { bytes: await fetchBytes(address, { onProgress, signal, cache, onNote }), path: nameOfAddress(address) };
 }
 
-async function openSources(source: WeightSource | readonly WeightSource[], options: LoadOptions): Promise<Opened[]> {
-  const sources: readonly WeightSource[] = Array.isArray(source) ? source : [source as WeightSource];
+/**
+ * The checkpoints that a call names.
+ * @throws OptionError where it names none.
+ */
+export function checkpointsOf(source: WeightSource | readonly WeightSource[] | undefined): readonly WeightSource[] {
+  if (source === undefined) {
+    throw new OptionError(
+      "load() needs a checkpoint in a page: a URL, a file or its bytes; only Node has the embedded model beside it",
+    );
+  }
+  return Array.isArray(source) ? source : [source as WeightSource];
+}
+
+async function openSources(sources: readonly WeightSource[], options: LoadOptions): Promise<Opened[]> {
   const opened: Opened[] = [];
+  const signal = signalOf(options.signal);
   for (const item of sources) {
+    throwIfAborted(signal);
     const { bytes, path } = await bytesOf(item, options);
-    options.signal?.throwIfAborted();
+    throwIfAborted(signal);
     opened.push({ path, model: openModel(bytes, { path, config: options.config }) });
   }
   return opened;
@@ -43,7 +57,7 @@ interface Opened {
 /** Puts the members on the backend, which goes where that fails. */
 function onBackend(opened: readonly Opened[], backend: Backend, options: LoadOptions): Model<PictureSource> {
   try {
-    options.signal?.throwIfAborted();
+    throwIfAborted(options.signal);
     const members = opened.map(({ model, path }) =>
       createMember(model, backend, {
         path,
@@ -52,8 +66,8 @@ function onBackend(opened: readonly Opened[], backend: Backend, options: LoadOpt
         onNote: options.onNote,
       }),
     );
-    const read = (source: PictureSource, { maxPixels = options.maxPixels, begin }: ReadPictureOptions = {}) =>
-      readPictureSource(source, backend.fitsPictures === true, { maxPixels, begin });
+    const read = (source: PictureSource, { maxPixels = options.maxPixels, ...reading }: ReadPictureOptions = {}) =>
+      readPictureSource(source, backend.fitsPictures === true, { ...reading, maxPixels, decode: decodeImage });
     return new Model(members, backend, read);
   } catch (error) {
     backend.dispose();
@@ -63,7 +77,8 @@ function onBackend(opened: readonly Opened[], backend: Backend, options: LoadOpt
 
 /**
  * Loads a model, or several as an ensemble.
- * @throws CheckpointError, DownloadError: what the file is and what to do; DeviceError: no such backend here.
+ * @throws CheckpointError, DownloadError: what the file is and what to do; DeviceError: no such backend here; the reason of
+ *   `signal`.
  * @example
  * const model = await load("best.pt", { onProgress: ({ loaded, total }) => bar(loaded, total) });
  * const { detections } = await model.detect(image);
@@ -72,13 +87,8 @@ export async function load(
   source?: WeightSource | readonly WeightSource[],
   options: LoadOptions = {},
 ): Promise<Model<PictureSource>> {
-  if (source === undefined) {
-    throw new OptionError(
-      "load() needs a checkpoint in a page: a URL, a file or its bytes; only Node has the embedded model beside it",
-    );
-  }
   const { backend: choice = "auto", signal, onNote, threads, fitPictures } = options;
-  const opened = await openSources(source, options);
+  const opened = await openSources(checkpointsOf(source), options);
   const backend = await openBackend(choice, { onNote, threads, fitPictures });
   const model = onBackend(opened, backend, options);
   if (choice !== "auto" || backend.name === "webgpu" || !hasHardwareWebGl2()) return model;
@@ -89,8 +99,8 @@ export async function load(
 
 /** `load` on WebGL2, as `auto` takes it: with WASM in reserve. */
 export async function loadOnWebGl2(
-  source: WeightSource | readonly WeightSource[],
+  sources: readonly WeightSource[],
   options: LoadOptions,
 ): Promise<Model<PictureSource>> {
-  return onBackend(await openSources(source, options), await openGpujsElseWasm(options), options);
+  return onBackend(await openSources(sources, options), await openGpujsElseWasm(options), options);
 }

@@ -2,6 +2,7 @@
 
 import { ImageError } from "../errors.js";
 import { decodeAvif } from "./avif/decode.js";
+import { decodeByBrowser } from "./byBrowser.js";
 import { decodeBmp } from "./formats/bmp.js";
 import { decodeGif } from "./formats/gif.js";
 import { decodePnm } from "./formats/pnm.js";
@@ -38,13 +39,14 @@ export async function decodeImage(bytes: Uint8Array, options: DecodeOptions = {}
 }
 
 /** A chunk of its own: TIFFs are rare in browsers, whose entry stays small. */
-async function loadTiff(what: string): Promise<typeof import("./formats/tiff.js")> {
+async function decodeTiff(bytes: Uint8Array, budget: DecodeBudget): Promise<RgbImage> {
+  let tiff: typeof import("./formats/tiff.js");
   try {
-    return await import("./formats/tiff.js");
+    tiff = await import("./formats/tiff.js");
   } catch (cause) {
-    const fix = "host the bundle's chunks, or convert it to JPEG or PNG";
-    throw new ImageError(`${what}: the TIFF decoder cannot be loaded here; ${fix}`, {}, { cause });
+    return decodeByBrowser(bytes, "tiff", budget, cause);
   }
+  return tiff.decodeTiff(bytes, budget);
 }
 
 async function decodeAs(format: PictureFormat, bytes: Uint8Array, budget: DecodeBudget): Promise<RgbImage> {
@@ -64,6 +66,6 @@ async function decodeAs(format: PictureFormat, bytes: Uint8Array, budget: Decode
     case "pnm":
       return decodePnm(bytes, budget);
     case "tiff":
-      return (await loadTiff(budget.what)).decodeTiff(bytes, budget);
+      return await decodeTiff(bytes, budget);
   }
 }

@@ -52,7 +52,7 @@ export type Request =
   | {
       readonly type: "predict";
       readonly source: PictureSource;
-      readonly options: Omit<DetectOptions, "onWarning">;
+      readonly options: Omit<DetectOptions, "onWarning" | "signal">;
       readonly keep: boolean;
     }
   | { readonly type: "select"; readonly prediction: number; readonly options: Thresholds }
@@ -60,7 +60,8 @@ export type Request =
   | { readonly type: "call"; readonly method: PlainMethod; readonly args: readonly unknown[] }
   | { readonly type: "dispose" };
 
-export type ToHost = Request & { readonly id: number };
+/** A request, or that the one of this number is no longer wanted, which is heard before its turn comes. */
+export type ToHost = (Request | { readonly type: "abort" }) & { readonly id: number };
 
 export type Answer =
   | { readonly kind: "loaded"; readonly info: ModelInfo }

@@ -1,6 +1,7 @@
 /** Starts a worker without a file to host, wherever the page's policy allows one. */
 
 import type { WorkerLike } from "../../api/loadOptions.js";
+import { onAbort, throwIfAborted } from "../../yolov5/abort.js";
 import type { FromHost, Port } from "./protocol.js";
 import { WORKER_PROGRAM } from "./source.js";
 
@@ -17,7 +18,7 @@ function started(worker: Worker, signal: AbortSignal | undefined): Promise<Start
   return new Promise((resolve, reject) => {
     const end = (act: () => void): void => {
       clearTimeout(timer);
-      signal?.removeEventListener("abort", onAbort);
+      stopListening();
       worker.onmessage = null;
       worker.onerror = null;
       act();
@@ -27,9 +28,8 @@ function started(worker: Worker, signal: AbortSignal | undefined): Promise<Start
         worker.terminate();
         reject(reason);
       });
-    const onAbort = (): void => fail(signal?.reason);
     const timer = setTimeout(() => fail(new Error("it did not answer")), START_MS);
-    signal?.addEventListener("abort", onAbort);
+    const stopListening = onAbort(signal, fail);
     worker.onmessage = (event: MessageEvent<FromHost>) => {
       if (event.data.type === "started") end(() => resolve({ port: worker, terminate: () => worker.terminate() }));
     };
@@ -49,15 +49,14 @@ export async function spawnModelWorker(
   create: (() => WorkerLike) | undefined,
   signal: AbortSignal | undefined,
 ): Promise<Started> {
-  signal?.throwIfAborted();
+  throwIfAborted(signal);
   if (create) return started(create() as Worker, signal);
-  if (typeof Worker !== "function") throw new Error("this browser has no workers");
   if (WORKER_PROGRAM === "") throw new Error("this build has no worker in it");
   const url = URL.createObjectURL(new Blob([WORKER_PROGRAM], { type: "text/javascript" }));
   try {
     return await started(new Worker(url, { type: "module", name: "yolov5-ts" }), signal);
   } catch (error) {
-    signal?.throwIfAborted();
+    throwIfAborted(signal);
     // Kept from bundlers on purpose: they would copy a second worker beside the first.
     const here: string = import.meta.url;
     const file = new URL("../worker.js", here);

@@ -1,7 +1,7 @@
 /** One source → decoded picture, with the format its file has. */
 
 import { ImageError } from "../../errors.js";
-import { type PictureFormat, sniff } from "../../image/index.js";
+import { decodeImage, type PictureFormat, sniff } from "../../image/index.js";
 import { isHttp, shownAddress } from "../../node/address.js";
 import type { OnProgress } from "../../node/download.js";
 import { downloadPicture, VideoAddressError } from "../../node/downloadPicture.js";
@@ -29,7 +29,7 @@ export async function readPicture(source: string, options: ReadOptions): Promise
   const bytes = remote ? await downloadPicture(source, { signal, onProgress }) : await readBytes(source);
   // Of files this is known before.
   if (remote && isAnimatedGif(bytes)) throw new VideoAddressError(source, "an animated GIF");
-  const picture = await decodePicture(bytes, shownAddress(source), options);
+  const picture = await decodePicture(bytes, shownAddress(source), { ...options, decode: decodeImage });
   const sniffed = sniff(bytes);
   return { picture, format: sniffed.kind === "picture" ? sniffed.format : undefined };
 }
