@@ -3,8 +3,9 @@
 import type { LoadOptions } from "../../api/loadOptions.js";
 import { DeviceError, DisposedError } from "../../errors.js";
 import { abortReason, onAbort } from "../../yolov5/abort.js";
-import { type Answer, type Device, type FromHost, fromWire, type Request, type ToHost } from "./protocol.js";
-import type { Started } from "./spawn.js";
+import type { Answer, Device, FromHost, Request, ToHost } from "./protocol.js";
+import type { Started } from "./started.js";
+import { fromWire } from "./wireError.js";
 
 interface Pending {
   resolve(answer: Answer): void;
@@ -92,6 +93,7 @@ export class Connection {
     if (this.closed) return;
     this.closed = { reason: reason ?? new DisposedError("the model") };
     for (const id of [...this.pending.keys()]) this.abort(id, this.closed.reason);
+    this.started.decoders?.close();
     // A model on this thread has no worker that would take its memory along.
     this.started.port.postMessage({ type: "dispose", id: 0 } satisfies ToHost);
     const isWorker = typeof Worker !== "undefined" && this.started.port instanceof Worker;
@@ -119,6 +121,13 @@ export class Connection {
     switch (message.type) {
       case "started":
         break;
+      case "decoder": {
+        const { decoder, port } = message;
+        const ended = (reason: string): void =>
+          this.started.port.postMessage({ type: "decoderEnded", decoder, reason } satisfies ToHost);
+        void this.started.decoders?.open(decoder, port, ended);
+        break;
+      }
       case "progress":
         this.options.onProgress?.({ loaded: message.loaded, total: message.total });
         break;

@@ -7,9 +7,10 @@ import { DisposedError } from "../../errors.js";
 import type { HostTensor } from "../../tensor/index.js";
 import type { Model } from "../../yolov5/model.js";
 import { closePixels } from "../drawable.js";
-import { load } from "../load.js";
 import { type Outcome, type Prediction, predict } from "../prediction.js";
-import { type Answer, buffersOf, type FromHost, type Port, type Request, type ToHost, toWire } from "./protocol.js";
+import type { DecoderName } from "./decoders/protocol.js";
+import { type Answer, buffersOf, type FromHost, type Port, type Request, type ToHost } from "./protocol.js";
+import { toWire } from "./wireError.js";
 
 export type Loader = (sources: readonly WeightSource[], options: LoadOptions) => Promise<Model<PictureSource>>;
 
@@ -107,14 +108,22 @@ function outcomeAnswer(outcome: Outcome, giveAway: boolean): [Answer, Transferab
   return [{ kind: "outcome", outcome }, transfer];
 }
 
-/** Serves one model over a port, one request at a time. */
-export function serve(port: Port, loader: Loader = load): void {
+/**
+ * Serves one model over a port, one request at a time.
+ * @param onDecoderEnded told of a decoder's worker that is gone
+ */
+export function serve(
+  port: Port,
+  loader: Loader,
+  onDecoderEnded: (decoder: DecoderName, reason: string) => void = () => undefined,
+): void {
   const host = new Host((message, transfer) => port.postMessage(message, transfer ?? []), loader);
   let queue: Promise<void> = Promise.resolve();
   // Without a pause now and then, requests that wait here would be answered before it is heard that they are given up.
   const breather = new Breather();
   port.onmessage = ({ data }: MessageEvent<ToHost>) => {
     if (data.type === "abort") return host.abort(data.id);
+    if (data.type === "decoderEnded") return onDecoderEnded(data.decoder, data.reason);
     host.expect(data.id);
     queue = queue.then(() => breather.rest()).then(() => host.handle(data, data.id));
   };

@@ -8,15 +8,15 @@ import { UnsupportedError } from "../../errors.js";
 import { signalOf, throwIfAborted } from "../../yolov5/abort.js";
 import { addressIn, isBlob } from "../../yolov5/given.js";
 import { absoluteAddress, fetchBytes } from "../download.js";
-import { checkpointsOf, loadOnWebGl2 } from "../load.js";
+import { checkpointsOf, load, loadOnWebGl2 } from "../load.js";
 import { fasterOf, hasHardwareWebGl2, lacksWebGpu } from "../webGl.js";
 import { type Loader, serve } from "./host.js";
 import type { Port } from "./protocol.js";
-import type { Started } from "./spawn.js";
+import type { Started } from "./started.js";
 import { WorkerModel } from "./workerModel.js";
 
 /** The same protocol within this thread: for WebGL2, and for pages that may not start workers. */
-function onThisThread(loader?: Loader): Started {
+function onThisThread(loader: Loader = load): Started {
   const { port1, port2 } = new MessageChannel();
   serve(port2 as unknown as Port, loader);
   return {
@@ -54,6 +54,7 @@ function isNoPage(): boolean {
 
 async function startHost(
   { backend, createWorker, onNote }: LoadInWorkerOptions,
+  light: boolean,
   signal: AbortSignal | undefined,
 ): Promise<Started> {
   if (backend === "gpujs") {
@@ -63,8 +64,12 @@ async function startHost(
   try {
     // Asked first, since service workers, which have none, may import nothing later either.
     if (!createWorker && typeof Worker !== "function") throw new Error("there are no workers here");
-    const { spawnModelWorker } = await import("./spawn.js");
-    return await spawnModelWorker(createWorker, signal);
+    const [{ spawnModelWorker }, { DecoderWorkers }] = await Promise.all([
+      import("./spawn.js"),
+      import("./decoders/workers.js"),
+    ]);
+    const { worker, terminate } = await spawnModelWorker(createWorker, light, signal);
+    return { port: worker, terminate, decoders: new DecoderWorkers(onNote) };
   } catch (error) {
     throwIfAborted(signal);
     onNote?.(`no worker: ${error instanceof Error ? error.message : error}; running on the page's own thread`);
@@ -95,12 +100,14 @@ export async function loadInWorker(
   throwIfAborted(signal);
   const hooks = { signal, onProgress, onNote };
   let sources = await Promise.all(checkpointsOf(source).map(toSend));
-  const contested = backend === "auto" && (await lacksWebGpu()) && hasHardwareWebGl2();
+  const lacking = backend === "auto" && (await lacksWebGpu());
+  const contested = lacking && hasHardwareWebGl2();
+  const light = lacking || backend === "wasm" || backend === "cpu";
   if (contested) sources = await Promise.all(sources.map((item) => fetched(item, options)));
   // What is told on the way cannot be sent along.
   const tuning = typeof tune === "object" ? { seconds: tune.seconds } : tune;
   const request = { sources, options: { backend, half, tune: tuning, threads, cache, config, fitPictures, maxPixels } };
-  const model = await WorkerModel.open(await startHost(options, signal), request, hooks);
+  const model = await WorkerModel.open(await startHost(options, light, signal), request, hooks);
   if (!contested || model.device.name === "webgpu") return model;
   const rival = (): Promise<WorkerModel> => WorkerModel.open(onThisThread(loadOnWebGl2), request, { signal, onNote });
   return fasterOf(model, rival, hooks);

@@ -13,7 +13,7 @@ import type { DetectOptions } from "../../yolov5/options.js";
 import { type Outcome, resultOf, type Thresholds } from "../prediction.js";
 import { Connection } from "./connection.js";
 import type { Device, PlainMethod, Request } from "./protocol.js";
-import type { Started } from "./spawn.js";
+import type { Started } from "./started.js";
 import { closeGiven, toSend } from "./transfer.js";
 
 export interface WorkerDetectOptions extends DetectOptions {
