@@ -56,7 +56,7 @@ export type Answer =
 export type FromHost =
   | { readonly type: "started" }
   /** A decoder is wanted, which answers over the port. */
-  | { readonly type: "decoder"; readonly decoder: DecoderName; readonly port: MessagePort }
+  | { readonly type: "decoder"; readonly decoder: DecoderName; readonly port: ChannelPort }
   | { readonly type: "progress"; readonly loaded: number; readonly total: number | undefined }
   | { readonly type: "note"; readonly text: string }
   | { readonly type: "warning"; readonly id: number; readonly text: string }
@@ -68,6 +68,11 @@ export interface Port {
   /** `transfer`: Transferable, which only DOM's types know. */
   postMessage(message: unknown, transfer?: object[]): void;
   onmessage: ((event: MessageEvent) => void) | null;
+}
+
+/** A `MessagePort`, which projects without DOM's types do not know. */
+export interface ChannelPort extends Port {
+  close(): void;
 }
 
 /** Buffers of tensors that may be given away. */

@@ -1,7 +1,7 @@
 /** The other side of a model, once it runs: a worker, or a channel within this thread. */
 
 import type { DecoderName } from "./decoders/protocol.js";
-import type { Port } from "./protocol.js";
+import type { ChannelPort, Port } from "./protocol.js";
 
 export interface Started {
   readonly port: Port;
@@ -16,6 +16,6 @@ export interface DecoderStarter {
    * @param port of who asks
    * @param onEnd called when the decoder dies, with the reason
    */
-  open(decoder: DecoderName, port: MessagePort, onEnd: (reason: string) => void): Promise<void>;
+  open(decoder: DecoderName, port: ChannelPort, onEnd: (reason: string) => void): Promise<void>;
   close(): void;
 }

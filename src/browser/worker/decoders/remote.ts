@@ -6,6 +6,7 @@ import type { DecodeOptions, RgbImage } from "../../../image/index.js";
 import { decodePng } from "../../../image/png/decode.js";
 import { sniff } from "../../../image/sniff.js";
 import type { Decode } from "../../../yolov5/pictures.js";
+import type { ChannelPort } from "../protocol.js";
 import { fromWire } from "../wireError.js";
 import { type DecodeAnswer, type DecodeRequest, type DecoderName, ELSEWHERE } from "./protocol.js";
 
@@ -22,7 +23,7 @@ class Remote {
   private readonly pending = new Map<number, Pending>();
   private nextId = 1;
 
-  constructor(private readonly port: MessagePort) {
+  constructor(private readonly port: ChannelPort) {
     port.onmessage = ({ data }: MessageEvent<DecodeAnswer>) => this.receive(data);
   }
 
@@ -57,7 +58,7 @@ export class RemoteDecoders {
   private readonly remotes = new Map<DecoderName, Remote>();
 
   /** @param open has a decoder started, which answers over the port */
-  constructor(private readonly open: (decoder: DecoderName, port: MessagePort) => void) {}
+  constructor(private readonly open: (decoder: DecoderName, port: ChannelPort) => void) {}
 
   readonly decode: Decode = (bytes, options) => {
     const found = sniff(bytes);

@@ -1,10 +1,11 @@
 /** Decodes for a model's worker: in a worker of the format's own, or on the page's thread where there can be none. */
 
 import type { Decode } from "../../../yolov5/pictures.js";
+import type { ChannelPort } from "../protocol.js";
 import { toWire } from "../wireError.js";
 import type { DecodeAnswer, DecodeRequest } from "./protocol.js";
 
-export function serveDecoder(port: MessagePort, decode: Decode): void {
+export function serveDecoder(port: ChannelPort, decode: Decode): void {
   const answer = async ({ id, bytes, path, maxPixels }: DecodeRequest): Promise<void> => {
     const notes: string[] = [];
     try {

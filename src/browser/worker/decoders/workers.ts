@@ -1,6 +1,7 @@
 /** The page's side of decoding for a model's worker: starts a worker for each decoder that is asked for. */
 
 import { decodeImage } from "../../../image/index.js";
+import type { ChannelPort } from "../protocol.js";
 import { startProgram } from "../spawn.js";
 import type { DecoderStarter } from "../started.js";
 import type { DecoderName } from "./protocol.js";
@@ -20,7 +21,7 @@ export class DecoderWorkers implements DecoderStarter {
   /** @param onNote told where pictures are decoded on the page's own thread instead */
   constructor(private readonly onNote: ((note: string) => void) | undefined) {}
 
-  async open(decoder: DecoderName, port: MessagePort, onEnd: (reason: string) => void): Promise<void> {
+  async open(decoder: DecoderName, port: ChannelPort, onEnd: (reason: string) => void): Promise<void> {
     try {
       const { PROGRAM } = await PROGRAMS[decoder]();
       const { worker, terminate } = await startProgram(PROGRAM, undefined);
@@ -32,7 +33,7 @@ export class DecoderWorkers implements DecoderStarter {
         terminate();
         onEnd(event.message || "no message");
       };
-      worker.postMessage(port, [port]);
+      worker.postMessage(port, [port as unknown as Transferable]);
     } catch (error) {
       if (this.closed) return;
       const reason = error instanceof Error ? error.message : String(error);
