@@ -1,7 +1,8 @@
 /** Builds `dist/`: the Node entry, the browser entry and the command line (esbuild), and the types (tsc). */
 
 import { execFileSync } from "node:child_process";
-import { chmod, readFile, rm } from "node:fs/promises";
+import { chmod, readFile, rm, writeFile } from "node:fs/promises";
+import { join } from "node:path";
 import { build } from "esbuild";
 import { gpuJsForPages, withoutGpuJs } from "./gpuJsForPages.mjs";
 
@@ -51,15 +52,60 @@ const withoutWasmFiles = {
     }),
 };
 
-// The worker of `loadInWorker`: one file, for pages that host it, and as text in a chunk of the browser entry.
-const browser = { ...common, platform: "browser", minify: true, plugins: [withoutWasmFiles, gpuJsForPages] };
-await build({
-  ...browser,
-  plugins: [withoutWasmFiles, withoutGpuJs],
-  entryPoints: { worker: "src/browser/worker/entry.ts" },
-  sourcemap: false,
-});
-const workerSource = await readFile("dist/worker.js", "utf8");
+/** Shaders without comments and indentation, which are a tenth of what pages load. */
+const compactShaders = {
+  name: "compact-shaders",
+  setup: ({ onLoad }) =>
+    onLoad({ filter: /\.wgsl$/ }, async ({ path }) => ({
+      contents: (await readFile(path, "utf8"))
+        .replace(/\/\/.*$/gm, "")
+        .replace(/^[ \t]+|[ \t]+$/gm, "")
+        .replace(/\n{2,}/g, "\n"),
+      loader: "text",
+    })),
+};
+
+/** The light worker is for pages without WebGPU. */
+const withoutWebGpu = {
+  name: "without-webgpu",
+  setup: ({ onResolve }) =>
+    onResolve({ filter: /runtime\/webgpu\/index\.js$/ }, ({ importer }) =>
+      importer.endsWith("noWebGpu.ts") ? undefined : { path: join(process.cwd(), "src/browser/worker/noWebGpu.ts") },
+    ),
+};
+
+const browser = {
+  ...common,
+  platform: "browser",
+  minify: true,
+  plugins: [withoutWasmFiles, gpuJsForPages, compactShaders],
+};
+
+/** A worker's program as one text: what it would import later comes with it, since blobs can import nothing. */
+async function programOf(entryPoint, ...plugins) {
+  const { outputFiles } = await build({
+    ...browser,
+    plugins: [withoutWasmFiles, withoutGpuJs, compactShaders, ...plugins],
+    entryPoints: [entryPoint],
+    sourcemap: false,
+    write: false,
+  });
+  return outputFiles[0].text;
+}
+
+// The worker of `loadInWorker`: one file, for pages that host it. The same as text, and what else runs in workers, in chunks of
+// the browser entry that are imported when they are needed.
+const workers = "src/browser/worker";
+const modelProgram = await programOf(`${workers}/entry.ts`);
+await writeFile("dist/worker.js", modelProgram);
+const programs = {
+  __MODEL_PROGRAM__: modelProgram,
+  __LIGHT_PROGRAM__: await programOf(`${workers}/entry.ts`, withoutWebGpu),
+  __JPEG_PROGRAM__: await programOf(`${workers}/decoders/jpeg.ts`),
+  __WEBP_PROGRAM__: await programOf(`${workers}/decoders/webp.ts`),
+  __AVIF_PROGRAM__: await programOf(`${workers}/decoders/avif.ts`),
+  __RARE_PROGRAM__: await programOf(`${workers}/decoders/rare.ts`),
+};
 
 // Browsers: the entry, and chunks that are imported when they are needed: the worker, gpu.js, each WebAssembly decoder and
 // its glue (relative to the entry, so bundlers and `<script type=module>` find them; JPEGs decode without them, only slower).
@@ -68,7 +114,10 @@ await build({
   entryPoints: { index: "src/index.ts", browser: "src/browser.ts" },
   splitting: true,
   chunkNames: "browser/[name]-[hash]",
-  define: { ...common.define, __WORKER_SOURCE__: JSON.stringify(workerSource) },
+  define: {
+    ...common.define,
+    ...Object.fromEntries(Object.entries(programs).map(([name, text]) => [name, JSON.stringify(text)])),
+  },
 });
 await chmod("dist/cli.js", 0o755);
 if (!process.argv.includes("--no-types"))

@@ -34,11 +34,11 @@ export const gpuJsForPages = {
   },
 };
 
-/** esbuild plugin: the worker is one file, so that gpu.js would come with every use of it; it goes without. */
+/** esbuild plugin: workers have no WebGL2 backend, and are one file, with which it would come; it is left out. */
 export const withoutGpuJs = {
   name: "without-gpu-js",
   setup(build) {
-    build.onResolve({ filter: /^gpu\.js$/ }, ({ path }) => ({ path, namespace: "absent" }));
+    build.onResolve({ filter: /^gpu\.js$|runtime\/gpujs\/index\.js$/ }, ({ path }) => ({ path, namespace: "absent" }));
     build.onLoad({ filter: /.*/, namespace: "absent" }, () => ({ contents: "export {};", loader: "js" }));
   },
 };

@@ -7,6 +7,7 @@ import { openBackend } from "./node/backends.js";
 import { readPictureSource } from "./node/pictureSource.js";
 import { type OpenedWeights, openWeights } from "./node/weightSource.js";
 import type { Backend } from "./runtime/backend.js";
+import { signalOf, throwIfAborted } from "./yolov5/abort.js";
 import { computeDTypeFor, createMember } from "./yolov5/loadModel.js";
 import { type Member, Model, type PictureReader } from "./yolov5/model.js";
 
@@ -36,25 +37,25 @@ export async function load(
   options: LoadOptions = {},
 ): Promise<Model<PictureSource>> {
   const sources: readonly WeightSource[] = Array.isArray(source) ? source : [source as WeightSource];
-  const { signal } = options;
+  const signal = signalOf(options.signal);
   let backend: Backend | undefined;
   try {
     const weights: OpenedWeights[] = [];
     for (const item of sources) {
-      signal?.throwIfAborted();
+      throwIfAborted(signal);
       const { onProgress, onNote: onWarning, config } = options;
       weights.push(await openWeights(item, { onProgress, signal, config, onWarning }));
     }
-    signal?.throwIfAborted();
+    throwIfAborted(signal);
     backend = await openBackend(options.backend ?? "auto", { onNote: options.onNote, threads: options.threads });
-    signal?.throwIfAborted();
-    const read: PictureReader<PictureSource> = (item, { maxPixels = options.maxPixels, begin } = {}) =>
-      readPictureSource(item, { maxPixels, begin });
+    throwIfAborted(signal);
+    const read: PictureReader<PictureSource> = (item, { maxPixels = options.maxPixels, ...reading } = {}) =>
+      readPictureSource(item, { maxPixels, ...reading });
     return new Model(createMembers(weights, backend, options), backend, read);
   } catch (error) {
     backend?.dispose();
     // What failed because of the abort is no news.
-    signal?.throwIfAborted();
+    throwIfAborted(signal);
     throw error;
   }
 }

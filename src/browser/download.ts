@@ -1,8 +1,10 @@
 /** Bytes behind a URL, with progress and an optional cache, and a clear sentence for each way in which that goes wrong. */
 
+import { nameOfAddress, schemeOf, splitLogin } from "../api/address.js";
 import type { OnProgress } from "../api/loadOptions.js";
-import { CACHE_NAME } from "../api/names.js";
 import { DownloadError } from "../errors.js";
+import { onAbort, throwIfAborted } from "../yolov5/abort.js";
+import { openKeptFiles } from "./keptFiles.js";
 
 export type { OnProgress };
 
@@ -11,65 +13,125 @@ export interface FetchOptions {
   readonly signal?: AbortSignal | undefined;
   /** Keep the answer in the browser's Cache Storage and take it from there next time. Default false. */
   readonly cache?: boolean | undefined;
+  /** Told why nothing is kept although `cache` asks for it. */
+  readonly onNote?: ((note: string) => void) | undefined;
   /** Largest answer that is accepted, in bytes. Default 2 GiB. */
   readonly maxBytes?: number | undefined;
 }
 
 const MAX_BYTES = 2 ** 31;
 
+/** What is asked for: the address without login, the header that stands for that, and the name for messages. */
+interface Target {
+  readonly url: string;
+  readonly authorization: string | undefined;
+  readonly shown: string;
+}
+
 /**
  * Fetches a file.
+ * @param address of any kind that this browser fetches, relative to the page. User and password in it go into a header and
+ *   are never shown; of data only the beginning is.
  * @throws DownloadError when the server is unreachable or forbids it (CORS), answers with a status other than 2xx, with
  *   a web page, with nothing, or with more or fewer bytes than announced; the signal's reason when aborted.
  */
-export async function fetchBytes(url: string, options: FetchOptions = {}): Promise<Uint8Array<ArrayBuffer>> {
+export async function fetchBytes(address: string, options: FetchOptions = {}): Promise<Uint8Array<ArrayBuffer>> {
   const { signal, onProgress } = options;
-  signal?.throwIfAborted();
-  const store = options.cache ? await openCache() : undefined;
-  const kept = await store?.match(url).catch(() => undefined);
+  throwIfAborted(signal);
+  const target = targetOf(address);
+  const remote = /^https?:/i.test(target.url);
+  const store = options.cache && remote ? await openKeptFiles(options.onNote) : undefined;
+  const kept = await store?.get(target.url);
+  throwIfAborted(signal);
   if (kept) {
-    const bytes = new Uint8Array(await kept.arrayBuffer());
-    onProgress?.({ loaded: bytes.length, total: bytes.length });
-    return bytes;
+    onProgress?.({ loaded: kept.length, total: kept.length });
+    return kept;
   }
-  const answer = await request(url, signal);
-  const bytes = await readBody(answer, url, options);
-  if (looksLikePage(answer, bytes)) {
-    throw new DownloadError(
-      `${url}: the server sent a web page instead of the file (often its "not found" page); check the address`,
-      { url, type: answer.headers.get("content-type") },
-    );
-  }
-  // A full or forbidden cache is no reason to fail.
-  await store?.put(url, new Response(bytes)).catch(() => undefined);
+  const bytes = await fetchAnew(target, options);
+  await store?.put(target.url, bytes);
+  throwIfAborted(signal);
   return bytes;
 }
 
-async function request(url: string, signal: AbortSignal | undefined): Promise<Response> {
+/** @throws DownloadError for what is no address. */
+function targetOf(address: string): Target {
+  const shown = nameOfAddress(address);
+  const absolute = absoluteAddress(address);
+  return /^https?:/i.test(absolute)
+    ? { ...splitLogin(absolute), shown }
+    : { url: absolute, authorization: undefined, shown };
+}
+
+/**
+ * An address as this page means it.
+ * @throws DownloadError for what is none.
+ */
+export function absoluteAddress(address: string): string {
+  // Which would be the page itself.
+  if (address === "") throw new DownloadError("the address is an empty string; give an address, a file or its bytes");
+  try {
+    return new URL(address, globalThis.document?.baseURI ?? globalThis.location?.href).href;
+  } catch (error) {
+    const shown = nameOfAddress(address);
+    throw new DownloadError(`${shown}: is no valid address`, { url: shown }, { cause: error });
+  }
+}
+
+async function fetchAnew(target: Target, options: FetchOptions): Promise<Uint8Array<ArrayBuffer>> {
+  const { shown } = target;
+  // Signals of other realms and libraries are not what `fetch` takes.
+  const giveUp = new AbortController();
+  const stopListening = onAbort(options.signal, (reason) => giveUp.abort(reason));
+  try {
+    const answer = await request(target, giveUp.signal);
+    const bytes = await readBody(answer, shown, options);
+    if (looksLikePage(answer, bytes)) {
+      throw new DownloadError(
+        `${shown}: the server sent a web page instead of the file (often its "not found" page); check the address`,
+        { url: shown, type: answer.headers.get("content-type") },
+      );
+    }
+    return bytes;
+  } catch (error) {
+    throwIfAborted(options.signal);
+    throw error;
+  } finally {
+    stopListening();
+  }
+}
+
+async function request({ url, authorization, shown }: Target, signal: AbortSignal): Promise<Response> {
   let answer: Response;
   try {
-    answer = await fetch(url, signal ? { signal } : {});
+    answer = await fetch(url, { signal, ...(authorization === undefined ? {} : { headers: { authorization } }) });
   } catch (error) {
-    if (signal?.aborted) throw signal.reason;
-    throw new DownloadError(
-      `${url}: cannot be fetched; the server is unreachable, the address is wrong, or the server sends no CORS header (Access-Control-Allow-Origin)`,
-      { url },
-      { cause: error },
-    );
+    throw new DownloadError(`${shown}: ${unreachable(url)}`, { url: shown }, { cause: error });
   }
   if (!answer.ok) {
     throw new DownloadError(
-      `${url}: the server answered ${answer.status}${answer.statusText ? ` ${answer.statusText}` : ""}`,
-      { url, status: answer.status },
+      `${shown}: the server answered ${answer.status}${answer.statusText ? ` ${answer.statusText}` : ""}`,
+      { url: shown, status: answer.status },
     );
   }
   return answer;
 }
 
-/** Only pages in secure contexts have one, and private windows may refuse it. */
-async function openCache(): Promise<Cache | undefined> {
-  if (typeof caches === "undefined") return undefined;
-  return caches.open(CACHE_NAME).catch(() => undefined);
+/** What may be the reason that an address cannot be fetched: the browser does not tell scripts. */
+function unreachable(url: string): string {
+  const scheme = schemeOf(url) ?? url.slice(0, url.indexOf(":"));
+  switch (scheme) {
+    case "http":
+    case "https":
+      return "cannot be fetched; the server is unreachable, the address is wrong, or the server sends no CORS header (Access-Control-Allow-Origin)";
+    case "data":
+      return "is no well-formed data address, or the page's Content-Security-Policy forbids it (connect-src data:); give the bytes";
+    case "blob":
+      return "names no blob: it was revoked, belongs to another site, or the page's Content-Security-Policy forbids it (connect-src blob:); give the Blob itself";
+    case "file":
+      return "pages read no files by address; give the File that an <input> or a drop gives";
+    default:
+      return `pages fetch no addresses of the kind ${scheme}:; give http, https, data or blob, a file or its bytes`;
+  }
 }
 
 /** The length that the server announces; of compressed answers it says nothing about the bytes that arrive. */
@@ -78,11 +140,15 @@ function announced(answer: Response): number | undefined {
   return answer.headers.has("content-encoding") || !Number.isInteger(length) ? undefined : length;
 }
 
-async function readBody(answer: Response, url: string, options: FetchOptions): Promise<Uint8Array<ArrayBuffer>> {
-  const { signal, onProgress, maxBytes = MAX_BYTES } = options;
+async function readBody(answer: Response, shown: string, options: FetchOptions): Promise<Uint8Array<ArrayBuffer>> {
+  const { onProgress, maxBytes = MAX_BYTES } = options;
   const total = announced(answer);
   const tooLarge = (bytes: number): DownloadError =>
-    new DownloadError(`${url}: has ${bytes} bytes or more, accepted are ${maxBytes}`, { url, bytes, maxBytes });
+    new DownloadError(`${shown}: has ${bytes} bytes or more, accepted are ${maxBytes}`, {
+      url: shown,
+      bytes,
+      maxBytes,
+    });
   if (total !== undefined && total > maxBytes) {
     await answer.body?.cancel();
     throw tooLarge(total);
@@ -103,18 +169,17 @@ async function readBody(answer: Response, url: string, options: FetchOptions): P
       onProgress?.({ loaded, total });
     }
   } catch (error) {
-    if (signal?.aborted) throw signal.reason;
     if (error instanceof DownloadError) throw error;
     throw new DownloadError(
-      `${url}: the connection ended after ${loaded} of ${total ?? "an unknown number of"} bytes; try again`,
-      { url, loaded, total },
+      `${shown}: the connection ended after ${loaded} of ${total ?? "an unknown number of"} bytes; try again`,
+      { url: shown, loaded, total },
       { cause: error },
     );
   }
-  if (loaded === 0) throw new DownloadError(`${url}: the server sent an empty file`, { url });
+  if (loaded === 0) throw new DownloadError(`${shown}: is an empty file`, { url: shown });
   if (total !== undefined && loaded !== total) {
-    throw new DownloadError(`${url}: ${loaded} bytes arrived, ${total} were announced; try again`, {
-      url,
+    throw new DownloadError(`${shown}: ${loaded} bytes arrived, ${total} were announced; try again`, {
+      url: shown,
       loaded,
       total,
     });

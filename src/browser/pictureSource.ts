@@ -1,40 +1,36 @@
 /** What `model.detect` accepts in a page or worker: files, URLs, pixels, and everything that can be drawn. */
 
+import { nameOfAddress } from "../api/address.js";
 import type { PictureSource } from "../api/sources.js";
 import { ImageError } from "../errors.js";
 import type { RgbImage } from "../image/index.js";
-import { decodePicture, type Picture, type ReadPictureOptions, rawToRgb, readPicture } from "../yolov5/pictures.js";
+import { throwIfAborted } from "../yolov5/abort.js";
+import { addressIn } from "../yolov5/given.js";
+import { type DecodePictureOptions, decodePicture, type Picture, rawToRgb, readPicture } from "../yolov5/pictures.js";
 import { fetchBytes } from "./download.js";
-
-/** `DrawableSource` as this browser has it. */
-type Drawable = ImageBitmap | HTMLCanvasElement | OffscreenCanvas | HTMLImageElement | HTMLVideoElement | VideoFrame;
+import { type Drawable, drawableSize, unreadable } from "./drawable.js";
 
 /**
  * @param inPlace leave what is drawn in graphics memory where this browser can; the picture must then be closed
- * @param begin waited for before bytes are decoded
- * @throws ImageError, DownloadError naming the source.
+ * @throws ImageError, DownloadError naming the source; the reason of `signal`.
  */
 export async function readPictureSource(
   source: PictureSource,
-  inPlace = false,
-  options: ReadPictureOptions = {},
+  inPlace: boolean,
+  options: DecodePictureOptions,
 ): Promise<Picture> {
-  if (typeof source === "string" || source instanceof URL) {
-    const url = String(source);
-    const bytes = await fetchBytes(url);
+  const { signal } = options;
+  throwIfAborted(signal);
+  const address = addressIn(source);
+  if (address !== undefined) {
+    const bytes = await fetchBytes(address, { signal });
     await options.begin?.();
-    return decodePicture(bytes, url, options);
+    return decodePicture(bytes, nameOfAddress(address), options);
   }
   const picture = await readPicture(source, options);
   if (picture) return picture;
   const drawable = source as Drawable;
-  const [width, height] = sizeOf(drawable);
-  if (!(width > 0 && height > 0)) {
-    throw new ImageError("the picture or video has no pixels yet; wait for its load or loadeddata event", {
-      width,
-      height,
-    });
-  }
+  const [width, height] = drawableSize(source);
   const shown = inPlace ? await snapshot(drawable, width, height) : undefined;
   if (!shown) return { image: rawToRgb(drawnPixels(drawable, width, height)) };
   return { image: new DrawnImage(shown, width, height), close: () => shown.close() };
@@ -88,26 +84,15 @@ async function snapshot(
   }
 }
 
-function sizeOf(source: Drawable): readonly [number, number] {
-  if ("videoWidth" in source) return [source.videoWidth, source.videoHeight];
-  if ("naturalWidth" in source) return [source.naturalWidth, source.naturalHeight];
-  if ("displayWidth" in source) return [source.displayWidth, source.displayHeight];
-  return [source.width, source.height];
-}
-
 /** The pixels as a 2-D canvas reads them, at the source's own size. */
 function drawnPixels(source: Drawable, width: number, height: number): ImageData {
   const canvas = new OffscreenCanvas(width, height);
   const context = canvas.getContext("2d", { willReadFrequently: true, colorSpace: "srgb" });
   if (!context) throw new ImageError("this browser gives no 2-D canvas to read pixels with");
-  context.drawImage(source, 0, 0, width, height);
   try {
+    context.drawImage(source, 0, 0, width, height);
     return context.getImageData(0, 0, width, height);
   } catch (error) {
-    throw new ImageError(
-      "the picture comes from another site that sends no CORS header, so its pixels cannot be read; set crossorigin on the element or fetch it yourself",
-      {},
-      { cause: error },
-    );
+    throw unreadable(error);
   }
 }

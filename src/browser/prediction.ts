@@ -5,6 +5,7 @@
 
 import type { PictureSource } from "../api/sources.js";
 import type { HostTensor } from "../tensor/index.js";
+import { throwIfAborted, untilAborted } from "../yolov5/abort.js";
 import { softmax } from "../yolov5/classify.js";
 import { prototypesOf } from "../yolov5/masks.js";
 import type { Model, Result } from "../yolov5/model.js";
@@ -117,7 +118,7 @@ export class Prediction {
 
 /**
  * Runs the network on one picture and keeps its raw outputs, so that thresholds can be changed afterwards.
- * @param options `imgsz`, `fit`, `augment`; thresholds are given to `result`.
+ * @param options `imgsz`, `fit`, `augment`, `signal`; thresholds are given to `result`.
  * @example
  * const prediction = await predict(model, image, { imgsz: 640 });
  * slider.oninput = () => draw(prediction.result({ conf: slider.valueAsNumber }));
@@ -129,16 +130,19 @@ export async function predict(
 ): Promise<Prediction> {
   const { info } = model;
   const resolved = resolveOptions(options, info.classes);
-  const picture = await model.read(source, options);
-  try {
-    for (const warning of picture.warnings ?? []) resolved.onWarning(warning);
-    const started = performance.now();
-    const input = model.inputOf(model.fit([picture], resolved));
-    const ready = performance.now();
-    const outputs = await model.infer(input, resolved);
-    const speed = { preprocess: ready - started, inference: performance.now() - ready };
-    return new Prediction(info, picture, input.shape, outputs, speed);
-  } finally {
-    picture.close?.();
-  }
+  return untilAborted(resolved.signal, async (signal) => {
+    const picture = await model.read(source, { maxPixels: options.maxPixels, signal });
+    try {
+      throwIfAborted(signal);
+      for (const warning of picture.warnings ?? []) resolved.onWarning(warning);
+      const started = performance.now();
+      const input = model.inputOf(model.fit([picture], resolved));
+      const ready = performance.now();
+      const outputs = await model.infer(input, resolved);
+      const speed = { preprocess: ready - started, inference: performance.now() - ready };
+      return new Prediction(info, picture, input.shape, outputs, speed);
+    } finally {
+      picture.close?.();
+    }
+  });
 }

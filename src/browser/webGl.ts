@@ -1,6 +1,7 @@
 /** Whether `auto` has reason to try WebGL2, and which of two loaded models is the faster one. */
 
 import { isSoftwareRenderer, rendererOf } from "../runtime/gpujs/renderer.js";
+import { isSoftwareAdapter } from "../runtime/webgpu/index.js";
 import { compare, type Float32Tensor, type HostTensor, seededRandom, tensor } from "../tensor/index.js";
 import type { ModelInfo } from "../yolov5/modelInfo.js";
 import { checkImageSize } from "../yolov5/options.js";
@@ -25,12 +26,12 @@ export function hasHardwareWebGl2(): boolean {
   return hardware;
 }
 
-/** True where the page has no adapter for WebGPU, or does not tell in time. */
+/** True where the page has no hardware adapter for WebGPU, or does not tell in time. */
 export async function lacksWebGpu(gpu: GPU | undefined = globalThis.navigator?.gpu): Promise<boolean> {
   if (!gpu) return true;
   const late = new Promise<undefined>((resolve) => setTimeout(() => resolve(undefined), ADAPTER_MS));
   const adapter = await Promise.race([gpu.requestAdapter().catch(() => null), late]);
-  return !adapter || adapter.info?.isFallbackAdapter === true;
+  return !adapter || (adapter.info !== undefined && isSoftwareAdapter(adapter.info));
 }
 
 /** A loaded model, here or in a worker. */

@@ -1,21 +1,40 @@
 /** Any picture file to upright RGB bytes, as `cv2.imread(path, IMREAD_COLOR)` reads it. */
 
-import { ImageError } from "../errors.js";
 import { decodeAvif } from "./avif/decode.js";
+import { decodeByBrowser } from "./byBrowser.js";
+import { type DecodeOptions, type Decoder, decodeWith } from "./decodeWith.js";
 import { decodeBmp } from "./formats/bmp.js";
 import { decodeGif } from "./formats/gif.js";
 import { decodePnm } from "./formats/pnm.js";
 import { decodeJpeg } from "./jpeg/decode.js";
-import { type BudgetOptions, DecodeBudget } from "./limits.js";
 import { decodePng } from "./png/decode.js";
-import { type PictureFormat, sniff } from "./sniff.js";
+import type { PictureFormat } from "./sniff.js";
 import type { RgbImage } from "./types.js";
 import { decodeWebp } from "./webp/decode.js";
 
-export interface DecodeOptions extends BudgetOptions {
-  /** Name of the file, for messages. */
-  readonly path?: string | undefined;
-}
+export type { DecodeOptions };
+
+/** A chunk of its own: TIFFs are rare in browsers, whose entry stays small. */
+const decodeTiff: Decoder = async (bytes, budget) => {
+  let tiff: typeof import("./formats/tiff.js");
+  try {
+    tiff = await import("./formats/tiff.js");
+  } catch (cause) {
+    return decodeByBrowser(bytes, "tiff", budget, cause);
+  }
+  return tiff.decodeTiff(bytes, budget);
+};
+
+const DECODERS: Readonly<Record<PictureFormat, Decoder>> = {
+  jpeg: decodeJpeg,
+  png: decodePng,
+  webp: decodeWebp,
+  avif: decodeAvif,
+  bmp: decodeBmp,
+  gif: decodeGif,
+  pnm: decodePnm,
+  tiff: decodeTiff,
+};
 
 /**
  * Decodes the bytes of a picture file; the format is told from the bytes, not from the name.
@@ -23,47 +42,6 @@ export interface DecodeOptions extends BudgetOptions {
  * grey expanded. The bytes equal those of OpenCV 4.6 (see `test/image/decode.test.ts`).
  * @throws ImageError one line that names the file, says what it is, and what to do.
  */
-export async function decodeImage(bytes: Uint8Array, options: DecodeOptions = {}): Promise<RgbImage> {
-  const what = options.path ?? "picture";
-  const found = sniff(bytes);
-  if (found.kind === "other") {
-    throw new ImageError(`${what}: is ${found.what}`, { path: options.path, bytes: bytes.length });
-  }
-  try {
-    return await decodeAs(found.format, bytes, new DecodeBudget(what, options));
-  } catch (cause) {
-    if (!(cause instanceof RangeError)) throw cause;
-    throw new ImageError(`${what}: too large to decode in memory`, { path: options.path }, { cause });
-  }
-}
-
-/** A chunk of its own: TIFFs are rare in browsers, whose entry stays small. */
-async function loadTiff(what: string): Promise<typeof import("./formats/tiff.js")> {
-  try {
-    return await import("./formats/tiff.js");
-  } catch (cause) {
-    const fix = "host the bundle's chunks, or convert it to JPEG or PNG";
-    throw new ImageError(`${what}: the TIFF decoder cannot be loaded here; ${fix}`, {}, { cause });
-  }
-}
-
-async function decodeAs(format: PictureFormat, bytes: Uint8Array, budget: DecodeBudget): Promise<RgbImage> {
-  switch (format) {
-    case "jpeg":
-      return await decodeJpeg(bytes, budget);
-    case "png":
-      return decodePng(bytes, budget);
-    case "webp":
-      return await decodeWebp(bytes, budget);
-    case "avif":
-      return await decodeAvif(bytes, budget);
-    case "bmp":
-      return decodeBmp(bytes, budget);
-    case "gif":
-      return decodeGif(bytes, budget);
-    case "pnm":
-      return decodePnm(bytes, budget);
-    case "tiff":
-      return (await loadTiff(budget.what)).decodeTiff(bytes, budget);
-  }
+export function decodeImage(bytes: Uint8Array, options: DecodeOptions = {}): Promise<RgbImage> {
+  return decodeWith(DECODERS, bytes, options);
 }

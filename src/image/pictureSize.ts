@@ -4,8 +4,8 @@ import { ImageError } from "../errors.js";
 import { decodeImage } from "./decode.js";
 import { exifOrientation } from "./exif.js";
 import { readJpegHeader } from "./jpeg/header.js";
-import { readPngChunks } from "./png/chunks.js";
 import type { BudgetOptions } from "./limits.js";
+import { readPngChunks } from "./png/chunks.js";
 import { sniff } from "./sniff.js";
 
 export interface PictureSize {

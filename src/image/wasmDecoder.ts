@@ -55,15 +55,33 @@ export class LoadedDecoder<Instance> {
   }
 }
 
-/** @throws whatever keeps it from running here: no WebAssembly, a page's security policy, a chunk that is missing. */
-export async function loadDecoder<Instance>(
-  embedded: Promise<EmbeddedWasm>,
-  glue: Promise<{ readonly default: ModuleFactory<Instance> }>,
-): Promise<LoadedDecoder<Instance>> {
-  const [wasm, { default: createModule }] = await Promise.all([embedded, glue]);
-  const decoder = new LoadedDecoder(wasm, createModule);
-  await decoder.module(new DecodeBudget("").maxWasmBytes);
-  return decoder;
+/** A decoder that is loaded when the first picture needs it. Compiled code is immutable, so one copy serves everybody. */
+export class DecoderOnDemand<Instance> {
+  private loaded: Promise<LoadedDecoder<Instance>> | undefined;
+
+  constructor(
+    private readonly embedded: () => Promise<EmbeddedWasm>,
+    private readonly glue: () => Promise<{ readonly default: ModuleFactory<Instance> }>,
+  ) {}
+
+  /** @throws whatever keeps it from running here: no WebAssembly, a page's security policy, a chunk that is missing. */
+  async get(): Promise<LoadedDecoder<Instance>> {
+    this.loaded ??= this.load();
+    try {
+      return await this.loaded;
+    } catch (error) {
+      // The next picture may find the network back.
+      this.loaded = undefined;
+      throw error;
+    }
+  }
+
+  private async load(): Promise<LoadedDecoder<Instance>> {
+    const [wasm, { default: createModule }] = await Promise.all([this.embedded(), this.glue()]);
+    const decoder = new LoadedDecoder(wasm, createModule);
+    await decoder.module(new DecodeBudget("").maxWasmBytes);
+    return decoder;
+  }
 }
 
 export interface WasmDecoded {

@@ -3,6 +3,7 @@
 import { createHash } from "node:crypto";
 import type { OnProgress } from "../api/loadOptions.js";
 import { DownloadError, EngineError } from "../errors.js";
+import { onAbort, throwIfAborted } from "../yolov5/abort.js";
 import { shownAddress, withoutSecrets } from "./address.js";
 import { ByteCollector } from "./byteCollector.js";
 import { openRequest, proxyNote, type Request } from "./request.js";
@@ -39,16 +40,18 @@ const STEP = 2 ** 14;
  */
 export async function download(url: string, options: DownloadOptions = {}): Promise<Uint8Array> {
   const { onProgress, signal, advice = "", maxBytes = DEFAULT_MAX_BYTES, onType } = options;
-  signal?.throwIfAborted();
+  throwIfAborted(signal);
   const shown = shownAddress(url);
   const fail = (what: string, cause?: unknown): DownloadError =>
     new DownloadError(`${shown}: ${what}${advice ? `; ${advice}` : ""}`, { url: shown }, { cause });
   const patience = new Patience(options);
+  // Not `AbortSignal.any`, which takes signals of Node's own class only, as `fetch` does.
+  const stopListening = onAbort(signal, () => patience.stopWaiting());
   const bytes = new ByteCollector();
   let request: Request | undefined;
   let total: number | undefined;
   try {
-    request = await openRequest(url, signal ? AbortSignal.any([signal, patience.signal]) : patience.signal);
+    request = await openRequest(url, patience.signal);
     const { ok, status, statusText, headers, body } = request.answer;
     if (!ok || !body) throw fail(refusal(status, statusText, headers.get("www-authenticate")));
     onType?.(headers.get("content-type") ?? "");
@@ -69,7 +72,7 @@ export async function download(url: string, options: DownloadOptions = {}): Prom
     }
     if (told !== bytes.length) onProgress?.({ loaded: bytes.length, total });
   } catch (error) {
-    signal?.throwIfAborted();
+    throwIfAborted(signal);
     if (error instanceof EngineError) throw error;
     if (patience.end !== undefined) throw fail(`${patience.end}${request ? "" : proxyNote(url)}`, error);
     const reason = withoutSecrets(reasonOf(error));
@@ -80,6 +83,7 @@ export async function download(url: string, options: DownloadOptions = {}): Prom
     if (!URL.canParse(url)) throw fail("is no valid URL", error);
     throw fail(`cannot be reached${proxyNote(url)} (${reason})`, error);
   } finally {
+    stopListening();
     patience.stop();
     await request?.close();
   }
@@ -130,6 +134,11 @@ class Patience {
   came(loaded: number): void {
     this.loaded = loaded;
     this.stall.refresh();
+  }
+
+  /** Ends the request without a reason of its own. */
+  stopWaiting(): void {
+    this.giveUp.abort();
   }
 
   stop(): void {

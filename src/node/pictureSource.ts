@@ -2,39 +2,39 @@
 
 import type { PictureSource } from "../api/sources.js";
 import { ImageError } from "../errors.js";
+import { decodeImage } from "../image/index.js";
+import { throwIfAborted } from "../yolov5/abort.js";
+import { describeGiven } from "../yolov5/given.js";
 import { decodePicture, type Picture, type ReadPictureOptions, readPicture } from "../yolov5/pictures.js";
-import { isHttp } from "./address.js";
 import { downloadPicture } from "./downloadPicture.js";
-import { bytesOfDataAddress, FILE_ADDRESS_ADVICE, nameOfAddress, pathOfFileAddress } from "./localAddress.js";
+import { bytesInside, type Place, placeOf } from "./localAddress.js";
 import { readPictureFile } from "./pictureFile.js";
 
-/** @throws ImageError, DownloadError naming the source. */
+/** @throws ImageError, DownloadError naming the source; the reason of `signal`. */
 export async function readPictureSource(source: PictureSource, options: ReadPictureOptions = {}): Promise<Picture> {
-  if (source instanceof URL) return readPictureSource(source.href, options);
-  if (typeof source === "string") {
-    if (/^file:\/\//i.test(source)) {
-      const path = pathOfFileAddress(source);
-      if (path === undefined) throw new ImageError(`${source}: ${FILE_ADDRESS_ADVICE}`, { source });
-      return readPictureSource(path, options);
-    }
-    const shown = nameOfAddress(source);
-    const remote = isHttp(source) ? await downloadPicture(source) : undefined;
+  const decoding = { ...options, decode: decodeImage };
+  const place = placeOf(source, "picture");
+  if (place) {
+    const { signal } = options;
+    const remote = place.kind === "remote" ? await downloadPicture(place.address, { signal }) : undefined;
     // A download may go on while other pictures are detected; memory for pixels is taken in turn.
     await options.begin?.();
-    return decodePicture(remote ?? (await readLocalBytes(source, shown)), shown, options);
+    throwIfAborted(signal);
+    return decodePicture(remote ?? (await readLocalBytes(place)), place.shown, decoding);
   }
-  const picture = await readPicture(source, options);
+  const picture = await readPicture(source, decoding);
   if (!picture) {
     throw new ImageError(
-      `a picture must be a path, URL, encoded bytes or { data, width, height }, got ${Object.prototype.toString.call(source)}`,
+      `a picture must be a path, URL, encoded bytes or { data, width, height }, got ${describeGiven(source)}`,
     );
   }
   return picture;
 }
 
-async function readLocalBytes(source: string, shown: string): Promise<Uint8Array> {
-  if (!/^data:/i.test(source)) return readPictureFile(source);
-  const bytes = await bytesOfDataAddress(source);
-  if (bytes) return bytes;
-  throw new ImageError(`${shown}: is no well-formed data address; give the picture's bytes`, { source: shown });
+async function readLocalBytes(place: Place): Promise<Uint8Array> {
+  const { shown } = place;
+  const refuse = (why: string): ImageError => new ImageError(`${shown}: ${why}`, { source: shown });
+  if (place.kind === "nowhere") throw refuse(place.why);
+  if (place.kind === "inside") return bytesInside(place.address, "picture", refuse);
+  return readPictureFile(place.address);
 }

@@ -1,6 +1,6 @@
 /** Text files that users give: lists, labels, YAML, JSON. Windows PowerShell writes UTF-16 where others write UTF-8. */
 
-import { readRegularFile, RENAME } from "./regularFile.js";
+import { RENAME, readRegularFile } from "./regularFile.js";
 
 /** @throws the system's error, or as `readRegularFile` does. */
 export async function readTextFile(path: string): Promise<string> {

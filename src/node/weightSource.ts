@@ -1,14 +1,16 @@
 /** What `--weights` and `load` accept, as opened models. */
 
 import { readFile, stat } from "node:fs/promises";
+import { nameOfAddress } from "../api/address.js";
+import { givenBytes } from "../api/givenBytes.js";
 import { EMBEDDED_MODEL } from "../api/names.js";
 import type { WeightSource } from "../api/sources.js";
 import { CheckpointError, OptionError } from "../errors.js";
+import { throwIfAborted } from "../yolov5/abort.js";
 import { type OpenedModel, openModel, randomModel } from "../yolov5/loadModel.js";
-import { isHttp, shownAddress } from "./address.js";
 import { download, type OnProgress } from "./download.js";
 import { embeddedModelPath, type KnownModelOptions, knownModelName, readKnownModel } from "./knownModels.js";
-import { bytesOfDataAddress, FILE_ADDRESS_ADVICE, nameOfAddress, pathOfFileAddress } from "./localAddress.js";
+import { bytesInside, placeOf } from "./localAddress.js";
 import { readFailure, readRegularFile } from "./regularFile.js";
 
 export interface OpenWeightsOptions extends KnownModelOptions {
@@ -51,7 +53,7 @@ async function readWeightFile(path: string): Promise<Uint8Array> {
   } catch (error) {
     const folder = (error as { code?: string }).code === "EISDIR" ? describeFolder(path) : undefined;
     throw new CheckpointError(
-      `${path}: ${folder ?? readFailure(error, path)}; give the path of a .pt or .safetensors checkpoint, a released name such as yolov5n, or ${EMBEDDED_MODEL} (embedded)`,
+      `${nameOfAddress(path)}: ${folder ?? readFailure(error, path)}; give the path of a .pt or .safetensors checkpoint, a released name such as yolov5n, or ${EMBEDDED_MODEL} (embedded)`,
       { path },
       { cause: error },
     );
@@ -64,27 +66,37 @@ async function readWeightFile(path: string): Promise<Uint8Array> {
  *   where it is aborted.
  */
 export async function openWeights(source: WeightSource, options: OpenWeightsOptions = {}): Promise<OpenedWeights> {
-  options.signal?.throwIfAborted();
+  throwIfAborted(options.signal);
   const open = (bytes: Uint8Array, path: string): OpenedWeights => ({
     opened: openModel(bytes, { path, config: options.config }),
     path,
   });
-  if (source instanceof URL) return openWeights(source.href, options);
-  if (typeof source !== "string") {
-    const bytes = source instanceof Blob ? await source.arrayBuffer() : source;
-    const path = source instanceof Blob && "name" in source ? String(source.name) : "checkpoint";
-    return open(bytes instanceof Uint8Array ? bytes : new Uint8Array(bytes), path);
+  const place = placeOf(source, "checkpoint");
+  if (!place) {
+    const { bytes, path } = await givenBytes(source);
+    throwIfAborted(options.signal);
+    return open(bytes, path);
   }
-  if (/^file:\/\//i.test(source)) {
-    const path = pathOfFileAddress(source);
-    if (path === undefined) throw new CheckpointError(`${source}: ${FILE_ADDRESS_ADVICE}`, { source });
-    return openWeights(path, options);
+  const { shown } = place;
+  const refuse = (why: string): CheckpointError => new CheckpointError(`${shown}: ${why}`, { source: shown });
+  switch (place.kind) {
+    case "nowhere":
+      throw refuse(place.why);
+    case "inside":
+      return open(await bytesInside(place.address, "checkpoint", refuse), shown);
+    case "remote":
+      return open(await download(place.address, options), shown);
+    case "path":
+      return openNamed(place.address, open, options);
   }
-  if (/^data:/i.test(source)) {
-    const bytes = await bytesOfDataAddress(source);
-    if (bytes) return open(bytes, nameOfAddress(source));
-    throw new CheckpointError(`${nameOfAddress(source)}: is no well-formed data address; give the checkpoint's bytes`);
-  }
+}
+
+/** A path, or a name that stands for a model. */
+async function openNamed(
+  source: string,
+  open: (bytes: Uint8Array, path: string) => OpenedWeights,
+  options: OpenWeightsOptions,
+): Promise<OpenedWeights> {
   if (source.startsWith("random:")) {
     const [, name, seed = "0"] = source.split(":");
     if (!/^\d+$/.test(seed)) {
@@ -94,7 +106,6 @@ export async function openWeights(source: WeightSource, options: OpenWeightsOpti
     }
     return { opened: randomModel(name, Number(seed)), path: source };
   }
-  if (isHttp(source)) return open(await download(source, options), shownAddress(source));
   if (await fileExists(source)) return open(await readWeightFile(source), source);
   if (source === EMBEDDED_MODEL) return open(await readFile(embeddedModelPath()), `embedded:${EMBEDDED_MODEL}`);
   const known = knownModelName(source);

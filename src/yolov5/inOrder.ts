@@ -1,5 +1,14 @@
 /** Work on items as they come: the next ones are read and started while one is under way, results keep their order. */
 
+import { signalOf, untilAborted } from "./abort.js";
+
+export interface InOrderOptions {
+  /** Items under way at once, read but not given back. Default 2. */
+  readonly most?: number | undefined;
+  /** Ends it with its reason, also while an item is waited for. */
+  readonly signal?: AbortSignal | undefined;
+}
+
 /** Work that was begun. */
 export interface Begun<R> {
   readonly result: Promise<R>;
@@ -8,15 +17,15 @@ export interface Begun<R> {
 /**
  * @param begin settles when the item itself is no longer needed: only then the next one is asked for, so a source may use
  *   its memory again.
- * @param most items under way at once, read but not given back.
  * @returns results in the order of the items. An error of the source or of the work comes after the results before it.
  *   Whoever stops early has the source closed; work that is under way then ends unseen.
  */
 export async function* inOrder<T, R>(
   items: AsyncIterable<T> | Iterable<T>,
   begin: (item: T) => Promise<Begun<R>>,
-  most = 2,
+  { most = 2, signal: given }: InOrderOptions = {},
 ): AsyncGenerator<R> {
+  const signal = signalOf(given);
   const iterator = Symbol.asyncIterator in items ? items[Symbol.asyncIterator]() : items[Symbol.iterator]();
   const coming: Promise<{ readonly value: R } | undefined>[] = [];
   let last: Promise<unknown> = Promise.resolve();
@@ -62,7 +71,7 @@ export async function* inOrder<T, R>(
   try {
     for (let i = 0; i < most; i++) advance();
     for (;;) {
-      const next = await coming.shift();
+      const next = await untilAborted(signal, async () => coming.shift());
       if (!next) return;
       advance();
       yield next.value;

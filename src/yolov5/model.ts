@@ -1,5 +1,6 @@
 /** The public model: pictures in, results out. Preprocessing, networks (one, or several as an ensemble), NMS, masks. */
 
+import { Breather } from "../breathe.js";
 import { DisposedError, OptionError, UnsupportedError } from "../errors.js";
 import type {
   Backend,
@@ -10,8 +11,9 @@ import type {
   TuneOptions,
 } from "../runtime/backend.js";
 import type { HostTensor } from "../tensor/index.js";
+import { AbortListeners, throwIfAborted, untilAborted } from "./abort.js";
 import { augmentInputs, concatenatePredictions, mergeAugmented } from "./augment.js";
-import { inOrder } from "./inOrder.js";
+import { type Begun, inOrder } from "./inOrder.js";
 import type { ModelInfo } from "./modelInfo.js";
 import { assertSameClasses } from "./names.js";
 import type { Network } from "./network.js";
@@ -48,6 +50,8 @@ export class Model<Source = unknown> {
   private readonly preprocessor: Preprocessor;
   /** Of calls that overlap. */
   private readonly turns = new Turns(MOST_DECODED);
+  private readonly aborts = new AbortListeners();
+  private readonly breather = new Breather();
   private disposed = false;
   /** When the network was last done with a batch. */
   private ranAt = 0;
@@ -89,26 +93,38 @@ export class Model<Source = unknown> {
    * Detects objects (or classifies) in one picture or in a list.
    * @param source what the platform's entry reads: path, URL, bytes, raw pixels …
    * @returns one result a picture, in the order given.
-   * @throws ImageError, OptionError, DeviceError, DisposedError.
+   * @throws ImageError, OptionError, DeviceError, DisposedError; the reason of `signal`.
    */
   async detect(source: readonly Source[], options?: DetectOptions): Promise<Result[]>;
   async detect(source: Source, options?: DetectOptions): Promise<Result>;
   async detect(source: Source | readonly Source[], options: DetectOptions = {}): Promise<Result | Result[]> {
     if (this.disposed) throw new DisposedError("the model");
     // Told before the first picture is read.
-    resolveOptions(options, this.names.length);
-    const { maxPixels } = options;
-    if (Array.isArray(source)) {
-      const pictures = await readAll(source as readonly Source[], (item) => this.read(item, { maxPixels }));
-      return this.detectPictures(pictures, options);
-    }
-    const turn = this.turns.take();
+    const { signal } = resolveOptions(options, this.names.length);
+    const work = (own: AbortSignal | undefined): Promise<Result | Result[]> => {
+      const given = { ...options, signal: own };
+      return Array.isArray(source)
+        ? this.detectList(source as readonly Source[], given)
+        : this.detectOne(source as Source, given);
+    };
+    return untilAborted(signal, work, this.aborts.on);
+  }
+
+  private async detectList(sources: readonly Source[], options: DetectOptions): Promise<Result[]> {
+    const { maxPixels, signal } = options;
+    const pictures = await readAll(sources, (item) => this.read(item, { maxPixels, signal }), signal);
+    return this.detectPictures(pictures, options);
+  }
+
+  private async detectOne(source: Source, options: DetectOptions): Promise<Result> {
+    const { maxPixels, signal } = options;
+    const turn = this.turns.take(signal);
     try {
       const begin = async (): Promise<void> => {
         await turn.begin();
         if (this.disposed) throw new DisposedError("the model");
       };
-      const picture = await this.read(source as Source, { maxPixels, begin });
+      const picture = await this.read(source, { maxPixels, begin, signal });
       return (await this.detectPictures([picture], options))[0];
     } finally {
       turn.end();
@@ -136,6 +152,7 @@ export class Model<Source = unknown> {
       pictures.map((picture) => picture.image),
       resolved,
     );
+    await this.heed(resolved.signal);
     await this.compileLarge(plans);
     const fitted = plans.map(({ make }) => make());
     const prepared = pictures.map((picture, i): Prepared => ({ ...fitted[i], picture }));
@@ -145,10 +162,18 @@ export class Model<Source = unknown> {
       let end = start + 1;
       // Neighbours of one input size share a forward pass.
       while (end < prepared.length && end - start < resolved.batchSize && sameSize(prepared[end], first)) end++;
+      await this.heed(resolved.signal);
       results.push(...(await this.runBatch(prepared.slice(start, end), resolved)));
       start = end;
     }
     return results;
+  }
+
+  /** Backends that compute on this thread let nothing in between by themselves, so that a signal would never be heard. */
+  private async heed(signal: AbortSignal | undefined): Promise<void> {
+    if (!signal) return;
+    await this.breather.rest();
+    throwIfAborted(signal);
   }
 
   /** Compiles for inputs so large that the device may have no memory for them, before pictures are made that large. */
@@ -162,13 +187,15 @@ export class Model<Source = unknown> {
    * Results for frames as they come, in order, none dropped. While the device works on one frame, the next is read and sent
    * after it; no more than two are read ahead of the result that comes next. A frame's memory may be used again when the next
    * one is asked for. An error of the source comes after the results of the frames before it; a loop that ends early closes
-   * the source.
+   * the source. An abort of `signal` ends it between two results, and closes the source too.
    */
   stream(frames: AsyncIterable<Source> | Iterable<Source>, options: DetectOptions = {}): AsyncGenerator<Result> {
-    return inOrder(frames, async (frame) => {
+    const begin = async (frame: Source): Promise<Begun<Result>> => {
+      await this.heed(options.signal);
       const picture = await this.read(frame, options);
       return { result: this.detectPictures([picture], options).then(([result]) => result) };
-    });
+    };
+    return inOrder(frames, begin, { signal: options.signal });
   }
 
   /**

@@ -2,6 +2,7 @@
 
 import { OptionError } from "../errors.js";
 import { cutText, describeValue } from "../weights/describe.js";
+import { signalOf } from "./abort.js";
 
 /** Which letterbox: `rect` is detect.py's stride-minimal one, `square` the full size, `autoshape` the hub's common shape. */
 export type Fit = "rect" | "square" | "autoshape";
@@ -42,6 +43,11 @@ export interface DetectOptions {
    * that are used although a part of them is lost (truncated files).
    */
   readonly onWarning?: ((message: string) => void) | undefined;
+  /**
+   * Gives up: the promise rejects at once with the signal's reason, whether the call waits, downloads, decodes or runs. What is
+   * under way on the device ends unseen.
+   */
+  readonly signal?: AbortSignal | undefined;
 }
 
 export interface ResolvedOptions {
@@ -56,6 +62,7 @@ export interface ResolvedOptions {
   readonly retinaMasks: boolean;
   readonly fit: Fit;
   readonly batchSize: number;
+  readonly signal: AbortSignal | undefined;
   readonly onWarning: (message: string) => void;
 }
 
@@ -127,6 +134,7 @@ export function resolveOptions(options: DetectOptions, classes: number): Resolve
     retinaMasks: flag(options.retinaMasks ?? false, "retinaMasks"),
     fit,
     batchSize: count(options.batchSize ?? 1, "batchSize"),
+    signal: signalOf(options.signal),
     onWarning: options.onWarning ?? (() => undefined),
   };
 }

@@ -1,7 +1,9 @@
 /** What `detect` accepts beside files: encoded bytes, raw pixels; everything becomes upright RGB. */
 
 import { ImageError } from "../errors.js";
-import { decodeImage, type RgbImage } from "../image/index.js";
+import type { DecodeOptions, RgbImage } from "../image/index.js";
+import { throwIfAborted } from "./abort.js";
+import { type BlobLike, bytesIn, describeGiven, isBlob, isPixelData, nameOfBlob, tagOf } from "./given.js";
 
 /** Raw pixels. RGB or RGBA unless `channels` says otherwise; alpha is dropped. */
 export interface RawPicture {
@@ -15,11 +17,20 @@ export interface RawPicture {
   readonly time?: number | undefined;
 }
 
+/** Bytes of a picture file → upright RGB: `decodeImage`, or what stands for it where the decoders are elsewhere. */
+export type Decode = (bytes: Uint8Array, options: DecodeOptions) => Promise<RgbImage>;
+
 export interface ReadPictureOptions {
   /** Largest number of pixels that is accepted; default 2^26. */
   readonly maxPixels?: number | undefined;
   /** Waited for before bytes are decoded, and before a file is read. */
   readonly begin?: (() => Promise<void>) | undefined;
+  /** Ends the reading with its reason. */
+  readonly signal?: AbortSignal | undefined;
+}
+
+export interface DecodePictureOptions extends ReadPictureOptions {
+  readonly decode: Decode;
 }
 
 export interface Picture {
@@ -43,10 +54,19 @@ const ORDER: Readonly<Record<string, { readonly step: number; readonly red: numb
 };
 const BY_COUNT: Readonly<Record<number, string>> = { 1: "grey", 3: "rgb", 4: "rgba" };
 
+/** Pixels, or what is meant to be some: `rawToRgb` says what is wrong with them. Elements of a page have such members too. */
 export function isRawPicture(source: unknown): source is RawPicture {
-  if (typeof source !== "object" || source === null || !("data" in source)) return false;
-  const { data, width, height } = source as Partial<RawPicture>;
-  return ArrayBuffer.isView(data) && typeof width === "number" && typeof height === "number";
+  if (typeof source !== "object" || source === null || !/^(Object|ImageData)$/.test(tagOf(source))) return false;
+  return "data" in source && "width" in source && "height" in source;
+}
+
+/**
+ * The bytes of raw pixels.
+ * @throws ImageError for other numbers than bytes.
+ */
+export function pixelsOf({ data }: RawPicture): Uint8Array | Uint8ClampedArray {
+  if (isPixelData(data)) return data;
+  throw new ImageError(`raw picture: data must be bytes (Uint8Array or Uint8ClampedArray), got ${describeGiven(data)}`);
 }
 
 /**
@@ -54,17 +74,12 @@ export function isRawPicture(source: unknown): source is RawPicture {
  * @throws ImageError when the data do not fill width × height × channels.
  */
 export function rawToRgb(picture: RawPicture): RgbImage {
-  const { data, width, height } = picture;
-  if (!(data instanceof Uint8Array || data instanceof Uint8ClampedArray)) {
-    throw new ImageError(
-      `raw picture: data must be bytes (Uint8Array or Uint8ClampedArray), got ${Object.prototype.toString.call(data)}`,
-    );
-  }
+  const { width, height } = picture;
+  const data = pixelsOf(picture);
   if (!(Number.isInteger(width) && Number.isInteger(height) && width > 0 && height > 0)) {
-    throw new ImageError(`raw picture: width and height must be whole pixels of at least 1, got ${width}×${height}`, {
-      width,
-      height,
-    });
+    throw new ImageError(
+      `raw picture: width and height must be whole pixels of at least 1, got ${sideText(width)}×${sideText(height)}`,
+    );
   }
   const pixels = width * height;
   const given = picture.channels ?? data.length / pixels;
@@ -87,15 +102,18 @@ export function rawToRgb(picture: RawPicture): RgbImage {
   return { width, height, data: out };
 }
 
+function sideText(side: unknown): string {
+  return typeof side === "number" ? String(side) : describeGiven(side);
+}
+
 /** Bytes and pixels as they are now: whoever gave them may use the memory again. Other sources are given back. */
 function snapshot<T>(source: T): T {
-  if (source instanceof ArrayBuffer) return source.slice() as T;
+  const bytes = bytesIn(source);
   // Not `slice`, which of a Node Buffer gives a view.
-  if (source instanceof Uint8Array) return new Uint8Array(source) as T;
-  if (!isRawPicture(source)) return source;
+  if (bytes) return new Uint8Array(bytes) as T;
+  if (!isRawPicture(source) || !isPixelData(source.data)) return source;
   const { data, width, height, channels, frame, time } = source;
-  const own = data instanceof Uint8ClampedArray ? new Uint8ClampedArray(data) : new Uint8Array(data);
-  const copy: RawPicture = { data: own, width, height, channels, frame, time };
+  const copy: RawPicture = { data: new Uint8Array(data), width, height, channels, frame, time };
   return copy as T;
 }
 
@@ -107,10 +125,11 @@ function snapshot<T>(source: T): T {
 export async function decodePicture(
   bytes: Uint8Array,
   source: string | undefined,
-  { maxPixels }: ReadPictureOptions = {},
+  { maxPixels, decode, signal }: DecodePictureOptions,
 ): Promise<Picture> {
+  throwIfAborted(signal);
   const warnings: string[] = [];
-  const image = await decodeImage(bytes, { path: source, maxPixels, onNote: (note) => warnings.push(note) });
+  const image = await decode(bytes, { path: source, maxPixels, onNote: (note) => warnings.push(note) });
   return { image, source, ...(warnings.length === 0 ? {} : { warnings }) };
 }
 
@@ -118,19 +137,34 @@ export async function decodePicture(
  * Encoded bytes or raw pixels → picture; undefined for other kinds of sources. Their memory may be used again as soon as the
  * call has returned its promise.
  */
-export async function readPicture(source: unknown, options: ReadPictureOptions = {}): Promise<Picture | undefined> {
-  if (source instanceof ArrayBuffer || source instanceof Uint8Array) {
-    const bytes = source instanceof Uint8Array ? snapshot(source) : new Uint8Array(snapshot(source));
+export async function readPicture(source: unknown, options: DecodePictureOptions): Promise<Picture | undefined> {
+  const given = bytesIn(source);
+  if (given) {
+    const bytes = snapshot(given);
     await options.begin?.();
     return decodePicture(bytes, undefined, options);
   }
-  if (typeof Blob !== "undefined" && source instanceof Blob) {
-    const name = "name" in source && typeof source.name === "string" ? source.name : undefined;
+  if (isBlob(source)) {
     await options.begin?.();
-    return decodePicture(new Uint8Array(await source.arrayBuffer()), name, options);
+    return decodePicture(await bytesOfBlob(source), nameOfBlob(source), options);
   }
   if (isRawPicture(source)) return { image: rawToRgb(source), frame: source.frame, time: source.time };
   return undefined;
+}
+
+async function bytesOfBlob(blob: BlobLike): Promise<Uint8Array> {
+  try {
+    return new Uint8Array(await blob.arrayBuffer());
+  } catch (error) {
+    const name = nameOfBlob(blob) ?? "picture";
+    throw new ImageError(`${name}: ${unreadableBlob(error)}`, {}, { cause: error });
+  }
+}
+
+/** Files that were chosen in a page may be gone or changed when they are read. */
+export function unreadableBlob(error: unknown): string {
+  const { name } = error as Partial<Error>;
+  return `cannot be read (${name ?? "unknown reason"}); choose it again, it may have been moved or changed`;
 }
 
 export function closeAll(pictures: readonly Picture[]): void {
@@ -141,12 +175,19 @@ export function closeAll(pictures: readonly Picture[]): void {
  * Reads sources one after another; when one fails, those before it are closed. Bytes and pixels are those of the time of the
  * call.
  */
-export async function readAll<T>(sources: readonly T[], read: (source: T) => Promise<Picture>): Promise<Picture[]> {
+export async function readAll<T>(
+  sources: readonly T[],
+  read: (source: T) => Promise<Picture>,
+  signal?: AbortSignal,
+): Promise<Picture[]> {
   const pictures: Picture[] = [];
   // The first one is read at once.
   const own = sources.map((source, i) => (i === 0 ? source : snapshot(source)));
   try {
-    for (const source of own) pictures.push(await read(source));
+    for (const source of own) {
+      throwIfAborted(signal);
+      pictures.push(await read(source));
+    }
   } catch (error) {
     closeAll(pictures);
     throw error;

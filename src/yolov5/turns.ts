@@ -1,5 +1,7 @@
 /** Turns for work that holds much memory: a few at once, the others in the order in which they ask. */
 
+import { onAbort } from "./abort.js";
+
 export interface Turn {
   /** Settles when it is this one's turn; asked for again, at once. */
   readonly begin: () => Promise<void>;
@@ -8,7 +10,7 @@ export interface Turn {
 }
 
 export class Turns {
-  private readonly waiting: (() => void)[] = [];
+  private readonly waiting = new Set<() => void>();
   private free: number;
 
   /** @param most how many may be under way at once */
@@ -16,22 +18,39 @@ export class Turns {
     this.free = most;
   }
 
-  take(): Turn {
+  /** @param signal ends the wait: `begin` then rejects with its reason, and the turn goes to nobody */
+  take(signal?: AbortSignal): Turn {
     let begun: Promise<void> | undefined;
+    let held = false;
     const begin = (): Promise<void> => {
-      begun ??= this.free > 0 ? this.start() : new Promise((resolve) => this.waiting.push(resolve));
+      begun ??= new Promise((resolve, reject) => {
+        const start = (): void => {
+          stop();
+          held = true;
+          resolve();
+        };
+        const stop = onAbort(signal, (reason) => {
+          this.waiting.delete(start);
+          reject(reason);
+        });
+        if (signal?.aborted) return;
+        if (this.free === 0) this.waiting.add(start);
+        else {
+          this.free--;
+          start();
+        }
+      });
       return begun;
     };
     const end = (): void => {
-      if (!begun) return;
-      const next = this.waiting.shift();
-      if (next) next();
-      else this.free++;
+      if (!held) return;
+      held = false;
+      const [next] = this.waiting;
+      if (next) {
+        this.waiting.delete(next);
+        next();
+      } else this.free++;
     };
     return { begin, end };
-  }
-
-  private async start(): Promise<void> {
-    this.free--;
   }
 }

@@ -160,7 +160,7 @@ describe.skipIf(chromiumMissing())("what is drawn, on WebGPU", () => {
       return { tainted, empty, without, copies: counts.copies - before.copies, reads: counts.reads - before.reads };
     });
     expect(found.tainted).toMatch(/^ImageError: the picture comes from another site that sends no CORS header/);
-    expect(found.empty).toMatch(/^ImageError: the picture or video has no pixels yet/);
+    expect(found.empty).toMatch(/^ImageError: the <video> has no pixels yet/);
     expect(found.without).toBe("no error");
     expect([found.copies, found.reads]).toEqual([0, 1]);
     await page.close();

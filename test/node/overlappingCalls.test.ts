@@ -62,7 +62,89 @@ describe("calls that overlap", () => {
   });
 });
 
+describe("calls that are given up", () => {
+  it("while they wait for their turn hold nothing and keep nobody waiting", async () => {
+    const { model, seen } = await counting();
+    const bytes = new Uint8Array(readFileSync(SMALL));
+    const controller = new AbortController();
+    const reason = new Error("enough");
+    const calls = Array.from({ length: 60 }, (_, i) =>
+      model.detect(bytes, { ...OPTIONS, ...(i % 2 === 0 ? {} : { signal: controller.signal }) }),
+    );
+    const outcomes = Promise.allSettled(calls);
+    await calls[0];
+    controller.abort(reason);
+    const settled = await outcomes;
+    for (const [i, outcome] of settled.entries()) {
+      if (i % 2 === 0) expect(outcome.status).toBe("fulfilled");
+      else if (outcome.status === "rejected") expect(outcome.reason).toBe(reason);
+    }
+    expect(settled.filter(({ status }) => status === "rejected").length).toBeGreaterThan(20);
+    // What was under way ends unseen, with what it held.
+    await model.detect(bytes, OPTIONS);
+    expect(seen.now).toBe(0);
+    expect(seen.most).toBeLessThanOrEqual(16);
+    model.dispose();
+  });
+
+  it("leave a stream's source closed", async () => {
+    const { model } = await counting();
+    const controller = new AbortController();
+    let closed = 0;
+    const frames = async function* () {
+      try {
+        for (;;) yield SMALL;
+      } finally {
+        closed++;
+      }
+    };
+    let given = 0;
+    const reason = new Error("enough");
+    const running = (async () => {
+      for await (const _ of model.stream(frames(), { ...OPTIONS, signal: controller.signal })) {
+        if (++given === 3) controller.abort(reason);
+      }
+    })();
+    await expect(running).rejects.toBe(reason);
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    expect([given, closed]).toEqual([3, 1]);
+    model.dispose();
+  });
+
+  it("end a stream whose source is waited for", async () => {
+    const { model } = await counting();
+    const never = async function* () {
+      yield SMALL;
+      await new Promise(() => undefined);
+    };
+    const controller = new AbortController();
+    const results = model.stream(never(), { ...OPTIONS, signal: controller.signal });
+    await results.next();
+    const waiting = results.next();
+    setTimeout(() => controller.abort(), 20);
+    await expect(waiting).rejects.toThrow("aborted");
+    expect((await results.next()).done).toBe(true);
+    model.dispose();
+  });
+});
+
 describe("turns", () => {
+  it("that are given up while they wait go to nobody", async () => {
+    const turns = new Turns(1);
+    const controller = new AbortController();
+    const [first, second, third] = [turns.take(), turns.take(controller.signal), turns.take()];
+    await first.begin();
+    const waiting = second.begin();
+    const begun: string[] = [];
+    void third.begin().then(() => begun.push("third"));
+    controller.abort(new Error("enough"));
+    await expect(waiting).rejects.toThrow("enough");
+    second.end();
+    first.end();
+    await new Promise((resolve) => setTimeout(resolve, 0));
+    expect(begun).toEqual(["third"]);
+  });
+
   it("are given in the order in which they are asked for; one that was never begun ends nothing", async () => {
     const turns = new Turns(2);
     const taken = Array.from({ length: 5 }, () => turns.take());

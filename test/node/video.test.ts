@@ -236,6 +236,11 @@ describe.skipIf(ffmpegMissing())("with ffmpeg", () => {
       if (frame === 5) stop.abort();
     }
     expect(last).toBeLessThan(8);
+    // Given up before it began: no frame, and no error either.
+    const reason = new Error("enough");
+    const signal = AbortSignal.abort(reason);
+    for await (const { frame } of readVideo(path("long.mp4"), { signal })) expect(frame).toBe("none");
+    await expect(probeVideo(path("long.mp4"), { signal })).rejects.toBe(reason);
   });
 
   test("a live stream gives the newest frame and drops the others", async () => {

@@ -56,7 +56,7 @@ describe("inOrder", () => {
         furthest = Math.max(furthest, begun - given);
         return work(item);
       },
-      most,
+      { most },
     );
     for await (const _ of results) {
       given++;

@@ -2,6 +2,7 @@
 
 import { describe, expect, it } from "vitest";
 import { DisposedError, ImageError, OptionError, ShapeError, UnsupportedError } from "../../src/errors.js";
+import { decodeImage } from "../../src/image/index.js";
 import type { Backend } from "../../src/runtime/backend.js";
 import { createCpuBackend } from "../../src/runtime/cpu/cpuBackend.js";
 import { seededRandom, tensor } from "../../src/tensor/index.js";
@@ -23,7 +24,7 @@ function noise(width: number, height: number, seed = 1): RawPicture {
 }
 
 async function reader(source: RawPicture) {
-  const picture = await readPicture(source);
+  const picture = await readPicture(source, { decode: decodeImage });
   if (!picture) throw new Error("no picture");
   return picture;
 }
@@ -264,17 +265,17 @@ describe("raw pictures", () => {
     [
       "floats",
       { ...red, data: new Float32Array(6) },
-      "must be bytes (Uint8Array or Uint8ClampedArray), got [object Float32Array]",
+      "must be bytes (Uint8Array or Uint8ClampedArray), got Float32Array",
     ],
   ])("refuses %s", async (_, picture, message) => {
     expect(() => rawToRgb(picture as RawPicture)).toThrow(ImageError);
     expect(() => rawToRgb(picture as RawPicture)).toThrow(message);
-    await expect(readPicture(picture)).rejects.toThrow(message);
+    await expect(readPicture(picture, { decode: decodeImage })).rejects.toThrow(message);
   });
 
   it("readPicture leaves other sources to the platform", async () => {
-    for (const source of ["a.jpg", 7, null, undefined, {}, { data: [1, 2, 3], width: 1, height: 1 }]) {
-      expect(await readPicture(source)).toBeUndefined();
+    for (const source of ["a.jpg", 7, null, undefined, {}]) {
+      expect(await readPicture(source, { decode: decodeImage })).toBeUndefined();
     }
   });
 });

@@ -2,16 +2,23 @@
 
 import type { LoadOptions } from "../../api/loadOptions.js";
 import { DeviceError, DisposedError } from "../../errors.js";
-import { type Answer, type Device, type FromHost, fromWire, type Request, type ToHost } from "./protocol.js";
-import type { Started } from "./spawn.js";
-import { closeAll } from "./transfer.js";
+import { abortReason, onAbort } from "../../yolov5/abort.js";
+import type { Answer, Device, FromHost, Request, ToHost } from "./protocol.js";
+import type { Started } from "./started.js";
+import { fromWire } from "./wireError.js";
 
 interface Pending {
   resolve(answer: Answer): void;
   reject(error: unknown): void;
+  readonly stopListening: () => void;
 }
 
 type OnWarning = ((text: string) => void) | undefined;
+
+/** Bitmaps and frames hold graphics memory; buffers need no closing. */
+function closeUnsent(given: readonly Transferable[]): void {
+  for (const item of given) if ("close" in item && !(item instanceof MessagePort)) item.close();
+}
 
 export class Connection {
   private readonly started: Started;
@@ -50,16 +57,24 @@ export class Connection {
     return this.askAs(this.reserve(), Promise.resolve([request, []]));
   }
 
-  /** Sends a request once it is ready and those before it were sent. */
-  askAs(id: number, ready: Promise<readonly [Request, Transferable[]]>): Promise<Answer> {
+  /**
+   * Sends a request once it is ready and those before it were sent.
+   * @param signal rejects with its reason at once; the worker is told, and what was to be given to it is closed
+   */
+  askAs(
+    id: number,
+    ready: Promise<readonly [Request, Transferable[]]>,
+    signal?: AbortSignal | undefined,
+  ): Promise<Answer> {
     const turn = Promise.allSettled([ready, this.outgoing]);
     this.outgoing = turn;
     return new Promise((resolve, reject) => {
-      this.pending.set(id, { resolve, reject });
+      this.pending.set(id, { resolve, reject, stopListening: onAbort(signal, (reason) => this.abort(id, reason)) });
+      if (signal?.aborted) this.abort(id, abortReason(signal));
       if (this.closed) this.settle(id, (pending) => pending.reject(this.closed?.reason));
       void turn.then(([made]) => {
         if (!this.pending.has(id)) {
-          if (made.status === "fulfilled") closeAll(made.value[1]);
+          if (made.status === "fulfilled") closeUnsent(made.value[1]);
           return;
         }
         if (made.status === "rejected") return this.settle(id, (pending) => pending.reject(made.reason));
@@ -77,7 +92,8 @@ export class Connection {
   close(reason: unknown): void {
     if (this.closed) return;
     this.closed = { reason: reason ?? new DisposedError("the model") };
-    for (const id of [...this.pending.keys()]) this.settle(id, (pending) => pending.reject(this.closed?.reason));
+    for (const id of [...this.pending.keys()]) this.abort(id, this.closed.reason);
+    this.started.decoders?.close();
     // A model on this thread has no worker that would take its memory along.
     this.started.port.postMessage({ type: "dispose", id: 0 } satisfies ToHost);
     const isWorker = typeof Worker !== "undefined" && this.started.port instanceof Worker;
@@ -85,17 +101,33 @@ export class Connection {
     else setTimeout(() => this.started.terminate(), 1000);
   }
 
+  /** The worker may be waiting for a server, or the request for its turn there. */
+  private abort(id: number, reason: unknown): void {
+    if (!this.pending.has(id)) return;
+    this.settle(id, (pending) => pending.reject(reason));
+    this.started.port.postMessage({ type: "abort", id } satisfies ToHost);
+  }
+
   private settle(id: number, act: (pending: Pending) => void): void {
     const pending = this.pending.get(id);
     this.pending.delete(id);
     this.warnings.delete(id);
-    if (pending) act(pending);
+    if (!pending) return;
+    pending.stopListening();
+    act(pending);
   }
 
   private receive(message: FromHost): void {
     switch (message.type) {
       case "started":
         break;
+      case "decoder": {
+        const { decoder, port } = message;
+        const ended = (reason: string): void =>
+          this.started.port.postMessage({ type: "decoderEnded", decoder, reason } satisfies ToHost);
+        void this.started.decoders?.open(decoder, port, ended);
+        break;
+      }
       case "progress":
         this.options.onProgress?.({ loaded: message.loaded, total: message.total });
         break;

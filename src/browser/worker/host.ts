@@ -2,46 +2,59 @@
 
 import type { LoadOptions } from "../../api/loadOptions.js";
 import type { PictureSource, WeightSource } from "../../api/sources.js";
+import { Breather } from "../../breathe.js";
 import { DisposedError } from "../../errors.js";
 import type { HostTensor } from "../../tensor/index.js";
 import type { Model } from "../../yolov5/model.js";
-import { load } from "../load.js";
+import { closePixels } from "../drawable.js";
 import { type Outcome, type Prediction, predict } from "../prediction.js";
-import { type Answer, buffersOf, type FromHost, type Port, type Request, type ToHost, toWire } from "./protocol.js";
-
-/** Pixels that were sent over are closed once they are read: they hold graphics memory. */
-function close(source: PictureSource): void {
-  const bitmap = typeof ImageBitmap !== "undefined" && source instanceof ImageBitmap;
-  const frame = typeof VideoFrame !== "undefined" && source instanceof VideoFrame;
-  if (bitmap || frame) source.close();
-}
+import type { DecoderName } from "./decoders/protocol.js";
+import { type Answer, buffersOf, type FromHost, type Port, type Request, type ToHost } from "./protocol.js";
+import { toWire } from "./wireError.js";
 
 export type Loader = (sources: readonly WeightSource[], options: LoadOptions) => Promise<Model<PictureSource>>;
 
 class Host {
   private model: Model<PictureSource> | undefined;
   private readonly predictions = new Map<number, Prediction>();
+  /** Of requests that came and are not answered. */
+  private readonly open = new Map<number, AbortController>();
 
   constructor(
     private readonly send: (message: FromHost, transfer?: Transferable[]) => void,
     private readonly load: Loader,
   ) {}
 
-  async handle(message: ToHost): Promise<void> {
-    const { id } = message;
+  /** Notes that a request came, whose turn is yet to come. */
+  expect(id: number): void {
+    this.open.set(id, new AbortController());
+  }
+
+  abort(id: number): void {
+    this.open.get(id)?.abort();
+  }
+
+  async handle(request: Request, id: number): Promise<void> {
     try {
-      const [answer, transfer] = await this.answer(message, id);
+      const [answer, transfer] = await this.answer(request, id, this.open.get(id)?.signal);
       this.send({ type: "answer", id, answer, device: this.model?.device }, transfer);
     } catch (error) {
       this.send({ type: "failed", id, error: toWire(error) });
+    } finally {
+      this.open.delete(id);
     }
   }
 
-  private async answer(request: Request, id: number): Promise<[Answer, Transferable[]?]> {
+  private async answer(
+    request: Request,
+    id: number,
+    signal: AbortSignal | undefined,
+  ): Promise<[Answer, Transferable[]?]> {
     switch (request.type) {
       case "load": {
         const model = await this.load(request.sources, {
           ...request.options,
+          signal,
           onProgress: ({ loaded, total }) => this.send({ type: "progress", loaded, total }),
           onNote: (text) => this.send({ type: "note", text }),
         });
@@ -52,9 +65,9 @@ class Host {
         const onWarning = (text: string): void => this.send({ type: "warning", id, text });
         let prediction: Prediction;
         try {
-          prediction = await predict(this.loaded(), request.source, { ...request.options, onWarning });
+          prediction = await predict(this.loaded(), request.source, { ...request.options, onWarning, signal });
         } finally {
-          close(request.source);
+          closePixels(request.source);
         }
         const outcome = prediction.outcome(request.options);
         if (request.keep) this.predictions.set(id, prediction);
@@ -95,12 +108,24 @@ function outcomeAnswer(outcome: Outcome, giveAway: boolean): [Answer, Transferab
   return [{ kind: "outcome", outcome }, transfer];
 }
 
-/** Serves one model over a port, one request at a time. */
-export function serve(port: Port, loader: Loader = load): void {
+/**
+ * Serves one model over a port, one request at a time.
+ * @param onDecoderEnded told of a decoder's worker that is gone
+ */
+export function serve(
+  port: Port,
+  loader: Loader,
+  onDecoderEnded: (decoder: DecoderName, reason: string) => void = () => undefined,
+): void {
   const host = new Host((message, transfer) => port.postMessage(message, transfer ?? []), loader);
   let queue: Promise<void> = Promise.resolve();
-  port.onmessage = (event: MessageEvent<ToHost>) => {
-    queue = queue.then(() => host.handle(event.data));
+  // Without a pause now and then, requests that wait here would be answered before it is heard that they are given up.
+  const breather = new Breather();
+  port.onmessage = ({ data }: MessageEvent<ToHost>) => {
+    if (data.type === "abort") return host.abort(data.id);
+    if (data.type === "decoderEnded") return onDecoderEnded(data.decoder, data.reason);
+    host.expect(data.id);
+    queue = queue.then(() => breather.rest()).then(() => host.handle(data, data.id));
   };
   port.postMessage({ type: "started" } satisfies FromHost);
 }

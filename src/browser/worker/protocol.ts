@@ -2,32 +2,13 @@
 
 import type { LoadOptions } from "../../api/loadOptions.js";
 import type { PictureSource, WeightSource } from "../../api/sources.js";
-import {
-  AttributeError,
-  CheckpointError,
-  DatasetError,
-  DeviceError,
-  DeviceLostError,
-  DisposedError,
-  DownloadError,
-  EngineError,
-  type ErrorCode,
-  GraphError,
-  ImageError,
-  NumericError,
-  OptionError,
-  OutputError,
-  ShaderCompileError,
-  ShapeError,
-  UnsupportedError,
-  VideoError,
-  WeightError,
-} from "../../errors.js";
 import type { ComputeDType } from "../../runtime/backend.js";
 import type { HostTensor } from "../../tensor/index.js";
 import type { ModelInfo } from "../../yolov5/modelInfo.js";
 import type { DetectOptions } from "../../yolov5/options.js";
 import type { Outcome, Thresholds } from "../prediction.js";
+import type { DecoderName } from "./decoders/protocol.js";
+import type { WireError } from "./wireError.js";
 
 export interface Device {
   readonly name: string;
@@ -52,7 +33,7 @@ export type Request =
   | {
       readonly type: "predict";
       readonly source: PictureSource;
-      readonly options: Omit<DetectOptions, "onWarning">;
+      readonly options: Omit<DetectOptions, "onWarning" | "signal">;
       readonly keep: boolean;
     }
   | { readonly type: "select"; readonly prediction: number; readonly options: Thresholds }
@@ -60,7 +41,11 @@ export type Request =
   | { readonly type: "call"; readonly method: PlainMethod; readonly args: readonly unknown[] }
   | { readonly type: "dispose" };
 
-export type ToHost = Request & { readonly id: number };
+/** A request, or that the one of this number is no longer wanted, which is heard before its turn comes. */
+export type ToHost =
+  | ((Request | { readonly type: "abort" }) & { readonly id: number })
+  /** This decoder's worker is gone. */
+  | { readonly type: "decoderEnded"; readonly decoder: DecoderName; readonly reason: string };
 
 export type Answer =
   | { readonly kind: "loaded"; readonly info: ModelInfo }
@@ -70,18 +55,13 @@ export type Answer =
 
 export type FromHost =
   | { readonly type: "started" }
+  /** A decoder is wanted, which answers over the port. */
+  | { readonly type: "decoder"; readonly decoder: DecoderName; readonly port: ChannelPort }
   | { readonly type: "progress"; readonly loaded: number; readonly total: number | undefined }
   | { readonly type: "note"; readonly text: string }
   | { readonly type: "warning"; readonly id: number; readonly text: string }
   | { readonly type: "answer"; readonly id: number; readonly answer: Answer; readonly device: Device | undefined }
   | { readonly type: "failed"; readonly id: number; readonly error: WireError };
-
-export interface WireError {
-  readonly code: ErrorCode | undefined;
-  readonly name: string;
-  readonly message: string;
-  readonly details: Readonly<Record<string, unknown>>;
-}
 
 /** Both ends of a worker, or of a channel within one thread. */
 export interface Port {
@@ -90,52 +70,9 @@ export interface Port {
   onmessage: ((event: MessageEvent) => void) | null;
 }
 
-function cloneable(details: Readonly<Record<string, unknown>>): Readonly<Record<string, unknown>> {
-  try {
-    return structuredClone(details);
-  } catch {
-    return {};
-  }
-}
-
-export function toWire(error: unknown): WireError {
-  if (error instanceof EngineError) {
-    const { code, name, message, details } = error;
-    return { code, name, message, details: cloneable(details) };
-  }
-  const known = error instanceof Error || error instanceof DOMException;
-  return known
-    ? { code: undefined, name: error.name, message: error.message, details: {} }
-    : { code: undefined, name: "Error", message: String(error), details: {} };
-}
-
-const CLASSES = {
-  SHAPE: ShapeError,
-  ATTRIBUTE: AttributeError,
-  UNSUPPORTED: UnsupportedError,
-  DEVICE: DeviceError,
-  DEVICE_LOST: DeviceLostError,
-  SHADER: ShaderCompileError,
-  WEIGHT: WeightError,
-  GRAPH: GraphError,
-  IMAGE: ImageError,
-  CHECKPOINT: CheckpointError,
-  DOWNLOAD: DownloadError,
-  DATASET: DatasetError,
-  OPTION: OptionError,
-  NUMERIC: NumericError,
-  VIDEO: VideoError,
-  OUTPUT: OutputError,
-} as const satisfies Record<Exclude<ErrorCode, "DISPOSED">, unknown>;
-
-/** The error as it was thrown in the worker: same class, message, details. */
-export function fromWire({ code, name, message, details }: WireError): Error {
-  if (code === "DISPOSED") return new DisposedError(String(details.what ?? "the model"));
-  if (code !== undefined) return new CLASSES[code](message, details);
-  if (name === "AbortError") return new DOMException(message, name);
-  const error = new Error(message);
-  error.name = name;
-  return error;
+/** A `MessagePort`, which projects without DOM's types do not know. */
+export interface ChannelPort extends Port {
+  close(): void;
 }
 
 /** Buffers of tensors that may be given away. */

@@ -1,23 +1,23 @@
-/** Starts a worker without a file to host, wherever the page's policy allows one. */
+/** Starts workers without a file to host, wherever the page's policy allows them. */
 
 import type { WorkerLike } from "../../api/loadOptions.js";
-import type { FromHost, Port } from "./protocol.js";
-import { WORKER_PROGRAM } from "./source.js";
-
-export interface Started {
-  readonly port: Port;
-  readonly terminate: () => void;
-}
+import { onAbort, throwIfAborted } from "../../yolov5/abort.js";
+import type { FromHost } from "./protocol.js";
 
 /** A worker that has not said that it started by then was blocked without an error. */
 const START_MS = 10_000;
 
+export interface StartedWorker {
+  readonly worker: Worker;
+  readonly terminate: () => void;
+}
+
 /** Resolves when the worker says that it runs; rejects with the reason when it does not. */
-function started(worker: Worker, signal: AbortSignal | undefined): Promise<Started> {
+function started(worker: Worker, signal: AbortSignal | undefined): Promise<StartedWorker> {
   return new Promise((resolve, reject) => {
     const end = (act: () => void): void => {
       clearTimeout(timer);
-      signal?.removeEventListener("abort", onAbort);
+      stopListening();
       worker.onmessage = null;
       worker.onerror = null;
       act();
@@ -27,11 +27,10 @@ function started(worker: Worker, signal: AbortSignal | undefined): Promise<Start
         worker.terminate();
         reject(reason);
       });
-    const onAbort = (): void => fail(signal?.reason);
     const timer = setTimeout(() => fail(new Error("it did not answer")), START_MS);
-    signal?.addEventListener("abort", onAbort);
+    const stopListening = onAbort(signal, fail);
     worker.onmessage = (event: MessageEvent<FromHost>) => {
-      if (event.data.type === "started") end(() => resolve({ port: worker, terminate: () => worker.terminate() }));
+      if (event.data.type === "started") end(() => resolve({ worker, terminate: () => worker.terminate() }));
     };
     worker.onerror = (event) => {
       event.preventDefault();
@@ -41,23 +40,41 @@ function started(worker: Worker, signal: AbortSignal | undefined): Promise<Start
 }
 
 /**
- * Starts the worker: the caller's own, else from a blob, else from `worker.js` beside the entry (pages that serve `dist`
- * under a policy without `worker-src blob:`).
+ * Starts a worker from its text.
+ * @throws Error with the reason when it does not run.
+ */
+export async function startProgram(program: string, signal: AbortSignal | undefined): Promise<StartedWorker> {
+  if (program === "") throw new Error("this build has no worker in it");
+  const url = URL.createObjectURL(new Blob([program], { type: "text/javascript" }));
+  try {
+    return await started(new Worker(url, { type: "module", name: "yolov5-ts" }), signal);
+  } finally {
+    URL.revokeObjectURL(url);
+  }
+}
+
+/** The smallest program that does what is asked of it. */
+async function modelProgram(light: boolean): Promise<string> {
+  return (light ? await import("./programs/light.js") : await import("./programs/model.js")).PROGRAM;
+}
+
+/**
+ * Starts the model's worker: the caller's own, else from a blob, else from `worker.js` beside the entry (pages that serve
+ * `dist` under a policy without `worker-src blob:`).
+ * @param light the worker needs no WebGPU
  * @throws Error with the reason when none of them runs.
  */
 export async function spawnModelWorker(
   create: (() => WorkerLike) | undefined,
+  light: boolean,
   signal: AbortSignal | undefined,
-): Promise<Started> {
-  signal?.throwIfAborted();
+): Promise<StartedWorker> {
+  throwIfAborted(signal);
   if (create) return started(create() as Worker, signal);
-  if (typeof Worker !== "function") throw new Error("this browser has no workers");
-  if (WORKER_PROGRAM === "") throw new Error("this build has no worker in it");
-  const url = URL.createObjectURL(new Blob([WORKER_PROGRAM], { type: "text/javascript" }));
   try {
-    return await started(new Worker(url, { type: "module", name: "yolov5-ts" }), signal);
+    return await startProgram(await modelProgram(light), signal);
   } catch (error) {
-    signal?.throwIfAborted();
+    throwIfAborted(signal);
     // Kept from bundlers on purpose: they would copy a second worker beside the first.
     const here: string = import.meta.url;
     const file = new URL("../worker.js", here);
@@ -65,7 +82,5 @@ export async function spawnModelWorker(
     return await started(new Worker(file, { type: "module", name: "yolov5-ts" }), signal).catch(() => {
       throw error;
     });
-  } finally {
-    URL.revokeObjectURL(url);
   }
 }

@@ -1,7 +1,10 @@
 /** Pictures on their way to a worker: elements become bitmaps, pixels are transferred, what the caller keeps is copied. */
 
-import type { DrawableSource, PictureSource } from "../../api/sources.js";
-import { ImageError } from "../../errors.js";
+import type { PictureSource } from "../../api/sources.js";
+import { addressIn, bytesIn, isBlob, tagOf } from "../../yolov5/given.js";
+import { isRawPicture, pixelsOf } from "../../yolov5/pictures.js";
+import { absoluteAddress } from "../download.js";
+import { closePixels, drawableKind, drawableSize, unreadable } from "../drawable.js";
 
 export interface Sendable {
   readonly value: PictureSource;
@@ -9,56 +12,55 @@ export interface Sendable {
   readonly given: Transferable[];
 }
 
-/** A global class of this browser, which may lack some. */
-function isA<T>(value: unknown, kind: (new (...args: never[]) => T) | undefined): value is T {
-  return kind !== undefined && value instanceof kind;
-}
-
-/** @throws ImageError when an element has no pixels yet, or none that this page may read. */
+/**
+ * @param transfer give away what the caller has, instead of a copy
+ * @throws ImageError for what is no picture, when an element has no pixels yet, or none that this page may read.
+ */
 export async function toSend(source: PictureSource, transfer: boolean): Promise<Sendable> {
-  if (typeof source === "string" || source instanceof URL) {
-    const base = globalThis.document?.baseURI ?? globalThis.location?.href;
-    return { value: new URL(source, base).href, given: [] };
+  const address = addressIn(source);
+  if (address !== undefined) return { value: absoluteAddress(address), given: [] };
+  if (isBlob(source)) return { value: source as Blob, given: [] };
+  const bytes = bytesIn(source);
+  if (bytes) {
+    const value = toGive(bytes, transfer);
+    return { value, given: ownBuffer(value) };
   }
-  if (isA(source, globalThis.Blob)) return { value: source, given: [] };
-  if (source instanceof ArrayBuffer) return { value: source, given: transfer ? [source] : [] };
-  if (isA(source, globalThis.ImageData) || "data" in source || ArrayBuffer.isView(source)) {
-    const { buffer } = "data" in source ? source.data : source;
-    return { value: source, given: transfer && buffer instanceof ArrayBuffer ? [buffer] : [] };
+  if (isRawPicture(source)) {
+    const { width, height, channels, frame, time } = source;
+    const data = toGive(pixelsOf(source), transfer);
+    return { value: { data, width, height, channels, frame, time }, given: ownBuffer(data) };
   }
-  if (isA(source, globalThis.VideoFrame)) {
+  drawableSize(source);
+  const kind = drawableKind(source);
+  if (kind === "VideoFrame") {
     // A clone shares the pixels.
-    const frame = transfer ? source : source.clone();
+    const frame = transfer ? (source as VideoFrame) : (source as VideoFrame).clone();
     return { value: frame, given: [frame] };
   }
-  if (isA(source, globalThis.ImageBitmap) && transfer) return { value: source, given: [source] };
-  const bitmap = await capture(source);
+  if (kind === "ImageBitmap" && transfer) return { value: source, given: [source as ImageBitmap] };
+  const bitmap = await capture(source as ImageBitmapSource);
   return { value: bitmap, given: [bitmap] };
 }
 
-async function capture(source: DrawableSource): Promise<ImageBitmap> {
+/** The bytes as they are now: without `transfer`, whoever gave them may use their memory again. */
+function toGive<T extends Uint8Array | Uint8ClampedArray>(bytes: T, transfer: boolean): T | Uint8Array<ArrayBuffer> {
+  return transfer ? bytes : new Uint8Array(bytes);
+}
+
+/** Shared memory cannot be given away. */
+function ownBuffer({ buffer }: Uint8Array | Uint8ClampedArray): Transferable[] {
+  return tagOf(buffer) === "ArrayBuffer" ? [buffer as ArrayBuffer] : [];
+}
+
+async function capture(source: ImageBitmapSource): Promise<ImageBitmap> {
   try {
-    return await createImageBitmap(source as ImageBitmapSource);
+    return await createImageBitmap(source);
   } catch (error) {
-    const crossOrigin = error instanceof DOMException && error.name === "SecurityError";
-    throw new ImageError(
-      crossOrigin
-        ? "the picture comes from another site that sends no CORS header, so its pixels cannot be read; set crossorigin on the element or fetch it yourself"
-        : "the picture or video has no pixels yet; wait for its load or loadeddata event",
-      {},
-      { cause: error },
-    );
+    throw unreadable(error);
   }
 }
 
 /** Frees pixels that were given away but not sent. */
 export function closeGiven(source: PictureSource, transfer: boolean | undefined): void {
-  if (transfer) closeAll([source]);
-}
-
-/** Frees what holds graphics memory among things that were to be given away. */
-export function closeAll(given: readonly unknown[]): void {
-  for (const item of given) {
-    if (isA(item, globalThis.ImageBitmap) || isA(item, globalThis.VideoFrame)) item.close();
-  }
+  if (transfer) closePixels(source);
 }

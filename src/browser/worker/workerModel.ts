@@ -5,13 +5,15 @@ import type { PictureSource } from "../../api/sources.js";
 import { DisposedError } from "../../errors.js";
 import type { MemoryUse, NodeTiming } from "../../runtime/backend.js";
 import type { HostTensor } from "../../tensor/index.js";
+import { onAbort, signalOf, throwIfAborted } from "../../yolov5/abort.js";
+import { type Begun, inOrder } from "../../yolov5/inOrder.js";
 import type { Result } from "../../yolov5/model.js";
 import type { ModelInfo } from "../../yolov5/modelInfo.js";
 import type { DetectOptions } from "../../yolov5/options.js";
 import { type Outcome, resultOf, type Thresholds } from "../prediction.js";
 import { Connection } from "./connection.js";
 import type { Device, PlainMethod, Request } from "./protocol.js";
-import type { Started } from "./spawn.js";
+import type { Started } from "./started.js";
 import { closeGiven, toSend } from "./transfer.js";
 
 export interface WorkerDetectOptions extends DetectOptions {
@@ -57,10 +59,9 @@ export class WorkerModel {
   ): Promise<WorkerModel> {
     const { signal } = options;
     const connection = new Connection(started, options);
-    const abort = (): void => connection.close(signal?.reason);
-    signal?.addEventListener("abort", abort);
+    const stopListening = onAbort(signal, (reason) => connection.close(reason));
     try {
-      signal?.throwIfAborted();
+      throwIfAborted(signal);
       const answer = await connection.ask({ type: "load", ...request });
       if (answer.kind !== "loaded") throw new Error(`internal error: ${answer.kind} in answer to load`);
       return new WorkerModel(connection, answer.info);
@@ -68,7 +69,7 @@ export class WorkerModel {
       connection.close(error);
       throw error;
     } finally {
-      signal?.removeEventListener("abort", abort);
+      stopListening();
     }
   }
 
@@ -105,8 +106,21 @@ export class WorkerModel {
    */
   detectLatest(source: PictureSource, options: WorkerDetectOptions = {}): Promise<Result | undefined> {
     return new Promise((settle) => {
-      this.dropWaiting();
-      this.waiting = { source, options, settle };
+      let stopListening = (): void => undefined;
+      const frame: Waiting = {
+        source,
+        options,
+        settle: (result) => {
+          stopListening();
+          settle(result);
+        },
+      };
+      const signal = signalOf(options.signal);
+      this.drop(undefined);
+      this.waiting = frame;
+      stopListening = onAbort(signal, (reason) => {
+        if (this.waiting === frame) this.drop(Promise.reject(reason));
+      });
       this.next();
     });
   }
@@ -116,7 +130,8 @@ export class WorkerModel {
     frames: AsyncIterable<PictureSource> | Iterable<PictureSource>,
     options: WorkerDetectOptions = {},
   ): AsyncGenerator<Result> {
-    for await (const frame of frames) yield await this.detect(frame, options);
+    const detect = async (frame: PictureSource): Promise<Begun<Result>> => ({ result: this.detect(frame, options) });
+    yield* inOrder(frames, detect, { most: 1, signal: options.signal });
   }
 
   /** Runs the network and keeps its outputs in the worker, so that thresholds can be changed afterwards. */
@@ -162,14 +177,16 @@ export class WorkerModel {
   /** Ends the worker. Calls under way reject with DisposedError. */
   dispose(): void {
     this.connection.close(new DisposedError("the model"));
-    this.dropWaiting();
+    this.drop(undefined);
   }
 
-  private dropWaiting(): void {
-    if (!this.waiting) return;
-    closeGiven(this.waiting.source, this.waiting.options.transfer);
-    this.waiting.settle(undefined);
+  /** Settles the frame that waits, if there is one, without detecting in it. */
+  private drop(result: undefined | Promise<never>): void {
+    const { waiting } = this;
     this.waiting = undefined;
+    if (!waiting) return;
+    closeGiven(waiting.source, waiting.options.transfer);
+    waiting.settle(result);
   }
 
   private next(): void {
@@ -196,7 +213,9 @@ export class WorkerModel {
     options: WorkerDetectOptions,
     keep: boolean,
   ): Promise<{ id: number; outcome: Outcome }> {
-    const { onWarning, transfer = false, ...rest } = options;
+    const { onWarning, transfer = false, signal: wanted, ...rest } = options;
+    const signal = signalOf(wanted);
+    throwIfAborted(signal);
     // The place in the line is taken now, before pixels are fetched, which may take longer for one source than another.
     const id = this.connection.reserve(onWarning);
     const answer = await this.connection.askAs(
@@ -205,6 +224,7 @@ export class WorkerModel {
         { type: "predict", source: value, options: rest, keep },
         given,
       ]),
+      signal,
     );
     if (answer.kind !== "outcome") throw new Error(`internal error: ${answer.kind} in answer to predict`);
     return { id, outcome: answer.outcome };

@@ -1,6 +1,6 @@
 /** One source → decoded picture, with the format its file has. */
 
-import { type PictureFormat, sniff } from "../../image/index.js";
+import { decodeImage, type PictureFormat, sniff } from "../../image/index.js";
 import { isHttp, shownAddress } from "../../node/address.js";
 import type { OnProgress } from "../../node/download.js";
 import { downloadPicture, VideoAddressError } from "../../node/downloadPicture.js";
@@ -36,6 +36,6 @@ export async function readPicture(source: string, options: ReadOptions): Promise
   if (remote && sniffed.kind === "other" && hasVideoMagic(bytes.subarray(0, HEAD_BYTES))) {
     throw new VideoAddressError(source, "by its first bytes");
   }
-  const picture = await decodePicture(bytes, shownAddress(source), options);
+  const picture = await decodePicture(bytes, shownAddress(source), { ...options, decode: decodeImage });
   return { picture, format: sniffed.kind === "picture" ? sniffed.format : undefined };
 }

@@ -167,7 +167,7 @@ export class VideoRun {
         }));
         return { result: model.detectPictures(pictures, options).then((results) => ({ group, results })) };
       },
-      alone ? 1 : 2,
+      { most: alone ? 1 : 2 },
     );
     for await (const { group, results } of running) {
       for (const [i, result] of results.entries()) await this.keep(group[i], result, total);

@@ -3,10 +3,10 @@
 import {
   type Annotation,
   annotate,
-  drawableName,
-  loadFont,
   BLACK,
   Canvas,
+  drawableName,
+  loadFont,
   type MaskWindow,
   paletteColor,
   type RgbImage,

@@ -1,17 +1,20 @@
 /** AVIF to upright RGB bytes with libavif (`@jsquash/avif`, WebAssembly). OpenCV 4.6 reads none: there is no reference. */
 
 import { ImageError } from "../../errors.js";
+import { decodeByBrowser } from "../byBrowser.js";
 import type { DecodeBudget } from "../limits.js";
 import { applyOrientation } from "../orient.js";
 import type { RgbImage } from "../types.js";
-import { decodeWithWasm, type LoadedDecoder, loadDecoder, ownBuffer, type Rgba } from "../wasmDecoder.js";
+import { DecoderOnDemand, decodeWithWasm, type LoadedDecoder, ownBuffer, type Rgba } from "../wasmDecoder.js";
 
 interface Instance {
   decode(data: Uint8Array<ArrayBuffer>, bitDepth: number): Rgba | null;
 }
 
-/** Compiled code is immutable, so one copy serves everybody. */
-let loaded: Promise<LoadedDecoder<Instance>> | undefined;
+const libavif = new DecoderOnDemand<Instance>(
+  () => import("./avifWasm.generated.js"),
+  () => import("@jsquash/avif/codec/dec/avif_dec.js"),
+);
 
 /** Memory a pixel: frames of 16-bit samples inside the decoder, RGBA inside and outside, RGB. */
 const BYTES_PER_PIXEL = 20;
@@ -55,7 +58,7 @@ function readBoxes(view: DataView, from: number, to: number, header: AvifHeader,
 
 /**
  * Decodes a still AVIF to 8 bits; alpha is dropped, rotation and mirroring applied.
- * @throws ImageError for damaged files and where WebAssembly is not allowed.
+ * @throws ImageError for damaged files, and where neither our decoder nor the browser reads it.
  */
 export async function decodeAvif(bytes: Uint8Array, budget: DecodeBudget): Promise<RgbImage> {
   const { what } = budget;
@@ -65,14 +68,11 @@ export async function decodeAvif(bytes: Uint8Array, budget: DecodeBudget): Promi
   if (header.width === 0) throw new ImageError(`${what}: damaged AVIF: it declares no picture (truncated?)`, {});
   budget.size(header.width, header.height);
   budget.memory(header.width * header.height * BYTES_PER_PIXEL);
-  loaded ??= loadDecoder(import("./avifWasm.generated.js"), import("@jsquash/avif/codec/dec/avif_dec.js"));
   let decoder: LoadedDecoder<Instance>;
   try {
-    decoder = await loaded;
+    decoder = await libavif.get();
   } catch (cause) {
-    const fix =
-      "allow 'wasm-unsafe-eval' in the page's policy and host the bundle's chunks, or convert it to JPEG or PNG";
-    throw new ImageError(`${what}: AVIF needs WebAssembly, which cannot be loaded here; ${fix}`, {}, { cause });
+    return decodeByBrowser(bytes, "avif", budget, cause);
   }
   const { image } = await decodeWithWasm(decoder, budget, (instance) => instance.decode(ownBuffer(bytes), 8));
   if (!image) throw new ImageError(`${what}: damaged AVIF that does not decode`, { ...header });

@@ -5,25 +5,22 @@
 
 import type { DecodeBudget } from "../limits.js";
 import type { RgbImage } from "../types.js";
-import { decodeWithWasm, type LoadedDecoder, loadDecoder, ownBuffer, type Rgba } from "../wasmDecoder.js";
+import { DecoderOnDemand, decodeWithWasm, ownBuffer, type Rgba } from "../wasmDecoder.js";
 
 interface Instance {
   decode(data: Uint8Array<ArrayBuffer>, preserveOrientation: boolean): Rgba | null;
 }
 
-/** Compiled code is immutable, so one copy serves everybody. */
-let loaded: Promise<LoadedDecoder<Instance>> | undefined;
-
-function load(): Promise<LoadedDecoder<Instance>> {
-  loaded ??= loadDecoder(import("./mozjpegWasm.generated.js"), import("@jsquash/jpeg/codec/dec/mozjpeg_dec.js"));
-  return loaded;
-}
+const mozjpeg = new DecoderOnDemand<Instance>(
+  () => import("./mozjpegWasm.generated.js"),
+  () => import("@jsquash/jpeg/codec/dec/mozjpeg_dec.js"),
+);
 
 /** False where there is no WebAssembly, where a page's security policy forbids it, or where its chunk is missing. */
 export async function mozjpegAvailable(): Promise<boolean> {
   if (typeof WebAssembly === "undefined") return false;
   try {
-    await load();
+    await mozjpeg.get();
     return true;
   } catch {
     return false;
@@ -37,6 +34,6 @@ export async function mozjpegAvailable(): Promise<boolean> {
  */
 export async function decodeWithMozjpeg(bytes: Uint8Array, budget: DecodeBudget): Promise<RgbImage | undefined> {
   const decode = (decoder: Instance): Rgba | null => decoder.decode(ownBuffer(bytes), false);
-  const { image, warned } = await decodeWithWasm(await load(), budget, decode);
+  const { image, warned } = await decodeWithWasm(await mozjpeg.get(), budget, decode);
   return warned ? undefined : image;
 }

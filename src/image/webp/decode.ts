@@ -1,18 +1,21 @@
 /** WebP to upright RGB bytes with Google's libwebp (`@jsquash/webp`, WebAssembly), as `cv2.imread` decodes it. */
 
 import { ImageError } from "../../errors.js";
+import { decodeByBrowser } from "../byBrowser.js";
 import { exifOrientation } from "../exif.js";
 import type { DecodeBudget } from "../limits.js";
 import { applyOrientation } from "../orient.js";
 import type { RgbImage } from "../types.js";
-import { decodeWithWasm, type LoadedDecoder, loadDecoder, ownBuffer, type Rgba } from "../wasmDecoder.js";
+import { DecoderOnDemand, decodeWithWasm, type LoadedDecoder, ownBuffer, type Rgba } from "../wasmDecoder.js";
 
 interface Instance {
   decode(data: Uint8Array<ArrayBuffer>): Rgba | null;
 }
 
-/** Compiled code is immutable, so one copy serves everybody. */
-let loaded: Promise<LoadedDecoder<Instance>> | undefined;
+const libwebp = new DecoderOnDemand<Instance>(
+  () => import("./webpWasm.generated.js"),
+  () => import("@jsquash/webp/codec/dec/webp_dec.js"),
+);
 
 /** Memory a pixel: RGBA inside the decoder and outside, RGB, and inside alpha or, lossless, ARGB before the RGBA. */
 const LOSSY_BYTES = 12;
@@ -63,7 +66,7 @@ function readHeader(bytes: Uint8Array): WebpHeader | undefined {
 
 /**
  * Decodes a still WebP, lossy or lossless; alpha is dropped.
- * @throws ImageError for damaged files, animations, and where WebAssembly is not allowed.
+ * @throws ImageError for damaged files, animations, and where neither our decoder nor the browser reads it.
  */
 export async function decodeWebp(bytes: Uint8Array, budget: DecodeBudget): Promise<RgbImage> {
   const { what } = budget;
@@ -72,14 +75,11 @@ export async function decodeWebp(bytes: Uint8Array, budget: DecodeBudget): Promi
   budget.size(header.width, header.height);
   budget.memory(header.width * header.height * (header.lossless ? LOSSLESS_BYTES : LOSSY_BYTES));
   if (header.animated) throw new ImageError(`${what}: is an animated WebP; take a frame of it as PNG`, {});
-  loaded ??= loadDecoder(import("./webpWasm.generated.js"), import("@jsquash/webp/codec/dec/webp_dec.js"));
   let decoder: LoadedDecoder<Instance>;
   try {
-    decoder = await loaded;
+    decoder = await libwebp.get();
   } catch (cause) {
-    const fix =
-      "allow 'wasm-unsafe-eval' in the page's policy and host the bundle's chunks, or convert it to JPEG or PNG";
-    throw new ImageError(`${what}: WebP needs WebAssembly, which cannot be loaded here; ${fix}`, {}, { cause });
+    return decodeByBrowser(bytes, "webp", budget, cause);
   }
   const { image } = await decodeWithWasm(decoder, budget, (instance) => instance.decode(ownBuffer(bytes)));
   if (!image) throw new ImageError(`${what}: damaged WebP that does not decode`, { ...header });

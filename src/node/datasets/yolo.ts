@@ -4,7 +4,7 @@ import { relative } from "node:path";
 import { DatasetError } from "../../errors.js";
 import { parseLabels } from "../../eval/dataset/labels.js";
 import { type DetectionDataset, type GroundTruth, NO_OBJECTS, type Sample } from "../../eval/dataset/types.js";
-import { decodeImage, type DecodeOptions } from "../../image/index.js";
+import { type DecodeOptions, decodeImage } from "../../image/index.js";
 import { readPictureSize } from "../../image/pictureSize.js";
 import { readPictureFile } from "../pictureFile.js";
 import { readFailure, readRegularFile } from "../regularFile.js";

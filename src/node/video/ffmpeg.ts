@@ -3,6 +3,7 @@
 import { type ChildProcess, type ChildProcessByStdio, type SpawnOptions, spawn } from "node:child_process";
 import type { Readable, Writable } from "node:stream";
 import { VideoError } from "../../errors.js";
+import { abortReason } from "../../yolov5/abort.js";
 import { withoutSecrets } from "../address.js";
 
 export type Tool = "ffmpeg" | "ffprobe";
@@ -62,7 +63,7 @@ export interface Answer {
 
 /**
  * Runs a tool to its end and collects what it says.
- * @throws VideoError when it is missing or gives no answer in time.
+ * @throws VideoError when it is missing or gives no answer in time; the reason of `signal`.
  */
 export function askTool(
   tool: Tool,
@@ -99,7 +100,7 @@ export function askTool(
     child.on("error", (error) => end(() => reject(startError(tool, source, error))));
     child.on("close", (code) =>
       end(() => {
-        if (signal?.aborted) reject(new VideoError(`${source}: interrupted`, { source }));
+        if (signal?.aborted) reject(abortReason(signal));
         else resolve({ code, stdout, stderr });
       }),
     );

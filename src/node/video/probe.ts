@@ -69,7 +69,7 @@ const ENTRIES =
 /**
  * Reads a video's facts with ffprobe.
  * @param source path, address or camera.
- * @throws VideoError: ffmpeg is missing, the file is missing, damaged or no video.
+ * @throws VideoError: ffmpeg is missing, the file is missing, damaged or no video; the reason of `signal`.
  */
 export async function probeVideo(source: string | VideoInput, options: ProbeOptions = {}): Promise<VideoInfo> {
   const input = typeof source === "string" ? videoInput(source) : source;

@@ -29,7 +29,15 @@ export interface ReadVideoOptions {
  */
 export async function* readVideo(source: string, options: ReadVideoOptions = {}): AsyncGenerator<VideoFrame> {
   const input = videoInput(source);
-  yield* readFrames(input, await probeVideo(input, options), options);
+  const { signal } = options;
+  let info: VideoInfo;
+  try {
+    info = await probeVideo(input, options);
+  } catch (error) {
+    if (signal?.aborted) return;
+    throw error;
+  }
+  yield* readFrames(input, info, options);
 }
 
 /** `readVideo` for a video whose facts are known. */

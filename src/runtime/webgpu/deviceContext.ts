@@ -36,6 +36,11 @@ const LIMITS = [
 /** Emulations of a GPU on the CPU. */
 const SOFTWARE = /llvmpipe|lavapipe|swiftshader|software|basic render|warp/i;
 
+/** Whether an adapter computes on the processor. */
+export function isSoftwareAdapter(info: GPUAdapterInfo): boolean {
+  return info.isFallbackAdapter === true || SOFTWARE.test(describe(info));
+}
+
 function describe(info: GPUAdapterInfo): string {
   const name = info.description || [info.vendor, info.architecture, info.device].filter(Boolean).join(" ");
   return name || "unnamed adapter";
@@ -95,7 +100,7 @@ export class DeviceContext {
         "webgpu: no adapter found; install a Vulkan driver (Debian: apt install mesa-vulkan-drivers gives a software one), or use --backend wasm",
       );
     }
-    const software = adapter.info.isFallbackAdapter === true || SOFTWARE.test(describe(adapter.info));
+    const software = isSoftwareAdapter(adapter.info);
     if (software && options.hardwareOnly) {
       throw new DeviceError(`webgpu: the only adapter is ${describe(adapter.info)}, which is software`, { software });
     }

@@ -5,9 +5,9 @@
 
 import type { DType } from "../../tensor/index.js";
 import { type Budget, damaged } from "../budget.js";
-import { stridedTensor, torchDType } from "../storage.js";
 import { describeValue } from "../describe.js";
 import { MAX_DIMENSIONS } from "../limits.js";
+import { stridedTensor, torchDType } from "../storage.js";
 import { latin1Bytes } from "./cursor.js";
 import { numpyFromBuffer, numpyScalar } from "./numpy.js";
 import { GlobalRef, PyObject, StorageRef, typeName, type Value } from "./values.js";

@@ -4,8 +4,8 @@ import { GraphError } from "../../errors.js";
 import type { Graph, ValueId } from "../../ops/index.js";
 import { describeValue, scalarNumber } from "../../weights/describe.js";
 import type { ModuleNode, PlainValue } from "../../weights/types.js";
-import { blockOf } from "./catalogue.js";
 import { checkClasses, MAX_LAYERS, MAX_SOURCES } from "./bounds.js";
+import { blockOf } from "./catalogue.js";
 import { createContext, createWeightForms, type WeightForms } from "./context.js";
 import { applyDetect, type HeadFacts, headKind, numbersOf } from "./heads.js";
 

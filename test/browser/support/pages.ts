@@ -11,6 +11,8 @@ import { ISOLATION, type Mount } from "./server.js";
 export const POLICIES = {
   "/plain/": {},
   "/isolated/": ISOLATION,
+  /** For frames without an origin of their own. */
+  "/open/": { "Access-Control-Allow-Origin": "*" },
   "/strict/": { "Content-Security-Policy": "default-src 'self'; script-src 'self'" },
   "/wasm/": { "Content-Security-Policy": "default-src 'self'; script-src 'self' 'wasm-unsafe-eval'; worker-src blob:" },
 } as const satisfies Record<string, Readonly<Record<string, string>>>;

@@ -3,8 +3,8 @@
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { openBackend } from "../../../src/node/backends.js";
 import type { PictureSource } from "../../../src/api/sources.js";
+import { openBackend } from "../../../src/node/backends.js";
 import { readPictureSource } from "../../../src/node/pictureSource.js";
 import type { Backend } from "../../../src/runtime/backend.js";
 import { createMember, openModel } from "../../../src/yolov5/loadModel.js";

@@ -1,0 +1,26 @@
+/** The bytes of a checkpoint that a caller has in hand, in Node and in pages alike. */
+
+import { CheckpointError } from "../errors.js";
+import { bytesIn, describeGiven, isBlob, nameOfBlob } from "../yolov5/given.js";
+import { unreadableBlob } from "../yolov5/pictures.js";
+
+/**
+ * @param source bytes or a file, of any realm
+ * @returns the bytes, and what messages call them
+ * @throws CheckpointError for everything else.
+ */
+export async function givenBytes(source: unknown): Promise<{ readonly bytes: Uint8Array; readonly path: string }> {
+  const bytes = bytesIn(source);
+  if (bytes) return { bytes, path: "checkpoint" };
+  if (!isBlob(source)) {
+    throw new CheckpointError(
+      `a checkpoint must be a path or URL, a file (Blob or File) or its bytes, got ${describeGiven(source)}`,
+    );
+  }
+  const path = nameOfBlob(source) ?? "checkpoint";
+  try {
+    return { bytes: new Uint8Array(await source.arrayBuffer()), path };
+  } catch (error) {
+    throw new CheckpointError(`${path}: ${unreadableBlob(error)}`, { path }, { cause: error });
+  }
+}

@@ -1,0 +1,81 @@
+/** A checkpoint, or several, on a backend of this page or worker. */
+
+import { nameOfAddress } from "../api/address.js";
+import { givenBytes } from "../api/givenBytes.js";
+import type { LoadOptions } from "../api/loadOptions.js";
+import type { PictureSource, WeightSource } from "../api/sources.js";
+import type { Backend } from "../runtime/backend.js";
+import { signalOf, throwIfAborted } from "../yolov5/abort.js";
+import { addressIn } from "../yolov5/given.js";
+import { computeDTypeFor, createMember, type OpenedModel, openModel } from "../yolov5/loadModel.js";
+import { Model } from "../yolov5/model.js";
+import type { Decode, ReadPictureOptions } from "../yolov5/pictures.js";
+import { openBackend } from "./backends.js";
+import { fetchBytes } from "./download.js";
+import { readPictureSource } from "./pictureSource.js";
+
+async function bytesOf(source: WeightSource, options: LoadOptions): Promise<{ bytes: Uint8Array; path: string }> {
+  const address = addressIn(source);
+  if (address === undefined) return givenBytes(source);
+  const { onProgress, signal, cache, onNote } = options;
+  return { bytes: await fetchBytes(address, { onProgress, signal, cache, onNote }), path: nameOfAddress(address) };
+}
+
+/** Reads and opens checkpoints, one after the other. @throws CheckpointError, DownloadError; the reason of `signal`. */
+export async function openSources(sources: readonly WeightSource[], options: LoadOptions): Promise<Opened[]> {
+  const opened: Opened[] = [];
+  const signal = signalOf(options.signal);
+  for (const item of sources) {
+    throwIfAborted(signal);
+    const { bytes, path } = await bytesOf(item, options);
+    throwIfAborted(signal);
+    opened.push({ path, model: openModel(bytes, { path, config: options.config }) });
+  }
+  return opened;
+}
+
+export interface Opened {
+  readonly path: string;
+  readonly model: OpenedModel;
+}
+
+/** Puts the members on the backend, which goes where that fails. */
+export function onBackend(
+  opened: readonly Opened[],
+  backend: Backend,
+  options: LoadOptions,
+  decode: Decode,
+): Model<PictureSource> {
+  try {
+    throwIfAborted(options.signal);
+    const members = opened.map(({ model, path }) =>
+      createMember(model, backend, {
+        path,
+        dtype: computeDTypeFor(model, backend, options),
+        tune: options.tune === true ? {} : options.tune || undefined,
+        onNote: options.onNote,
+      }),
+    );
+    const read = (source: PictureSource, { maxPixels = options.maxPixels, ...reading }: ReadPictureOptions = {}) =>
+      readPictureSource(source, backend.fitsPictures === true, { ...reading, maxPixels, decode });
+    return new Model(members, backend, read);
+  } catch (error) {
+    backend.dispose();
+    throw error;
+  }
+}
+
+/**
+ * Loads checkpoints onto the backend of the options.
+ * @param decode reads picture files
+ * @throws as `load`.
+ */
+export async function loadModel(
+  sources: readonly WeightSource[],
+  options: LoadOptions,
+  decode: Decode,
+): Promise<Model<PictureSource>> {
+  const { backend = "auto", onNote, threads, fitPictures } = options;
+  const opened = await openSources(sources, options);
+  return onBackend(opened, await openBackend(backend, { onNote, threads, fitPictures }), options, decode);
+}

@@ -1,0 +1,7 @@
+/** What runs in the worker that decodes JPEG for a model's worker. */
+
+import { decodeWith } from "../../../image/decodeWith.js";
+import { decodeJpeg } from "../../../image/jpeg/decode.js";
+import { runDecoderWorker } from "./serve.js";
+
+runDecoderWorker((bytes, options) => decodeWith({ jpeg: decodeJpeg }, bytes, options));

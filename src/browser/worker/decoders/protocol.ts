@@ -1,0 +1,29 @@
+/** The messages between a model's worker and who decodes for it: a worker of the format's own, or the page's thread. */
+
+import type { PictureFormat, RgbImage } from "../../../image/index.js";
+import type { WireError } from "../wireError.js";
+
+/** What runs in a worker of its own. */
+export type DecoderName = "jpeg" | "webp" | "avif" | "rare";
+
+/** Formats whose decoders are not in the model's worker: most pages need one or none. */
+export const ELSEWHERE: Readonly<Partial<Record<PictureFormat, DecoderName>>> = {
+  jpeg: "jpeg",
+  webp: "webp",
+  avif: "avif",
+  bmp: "rare",
+  gif: "rare",
+  pnm: "rare",
+  tiff: "rare",
+};
+
+export interface DecodeRequest {
+  readonly id: number;
+  readonly bytes: Uint8Array;
+  readonly path: string | undefined;
+  readonly maxPixels: number | undefined;
+}
+
+export type DecodeAnswer =
+  | { readonly id: number; readonly image: RgbImage; readonly notes: readonly string[] }
+  | { readonly id: number; readonly error: WireError };

@@ -1,0 +1,7 @@
+/** What runs in the worker that decodes WebP for a model's worker. */
+
+import { decodeWith } from "../../../image/decodeWith.js";
+import { decodeWebp } from "../../../image/webp/decode.js";
+import { runDecoderWorker } from "./serve.js";
+
+runDecoderWorker((bytes, options) => decodeWith({ webp: decodeWebp }, bytes, options));

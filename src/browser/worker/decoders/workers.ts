@@ -1,0 +1,51 @@
+/** The page's side of decoding for a model's worker: starts a worker for each decoder that is asked for. */
+
+import { decodeImage } from "../../../image/index.js";
+import type { ChannelPort } from "../protocol.js";
+import { startProgram } from "../spawn.js";
+import type { DecoderStarter } from "../started.js";
+import type { DecoderName } from "./protocol.js";
+import { serveDecoder } from "./serve.js";
+
+const PROGRAMS: Readonly<Record<DecoderName, () => Promise<{ readonly PROGRAM: string }>>> = {
+  jpeg: () => import("../programs/jpeg.js"),
+  webp: () => import("../programs/webp.js"),
+  avif: () => import("../programs/avif.js"),
+  rare: () => import("../programs/rare.js"),
+};
+
+export class DecoderWorkers implements DecoderStarter {
+  private readonly ends = new Set<() => void>();
+  private closed = false;
+
+  /** @param onNote told where pictures are decoded on the page's own thread instead */
+  constructor(private readonly onNote: ((note: string) => void) | undefined) {}
+
+  async open(decoder: DecoderName, port: ChannelPort, onEnd: (reason: string) => void): Promise<void> {
+    try {
+      const { PROGRAM } = await PROGRAMS[decoder]();
+      const { worker, terminate } = await startProgram(PROGRAM, undefined);
+      if (this.closed) return terminate();
+      this.ends.add(terminate);
+      worker.onerror = (event) => {
+        event.preventDefault();
+        this.ends.delete(terminate);
+        terminate();
+        onEnd(event.message || "no message");
+      };
+      worker.postMessage(port, [port as unknown as Transferable]);
+    } catch (error) {
+      if (this.closed) return;
+      const reason = error instanceof Error ? error.message : String(error);
+      this.onNote?.(`no worker to decode pictures: ${reason}; decoding on the page's own thread`);
+      serveDecoder(port, decodeImage);
+      this.ends.add(() => port.close());
+    }
+  }
+
+  close(): void {
+    this.closed = true;
+    for (const end of this.ends) end();
+    this.ends.clear();
+  }
+}

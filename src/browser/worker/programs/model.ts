@@ -1,0 +1,5 @@
+/** The text of the model's worker (`entry.ts`, bundled), imported when one is started. The build puts it here. */
+
+declare const __MODEL_PROGRAM__: string;
+
+export const PROGRAM: string = typeof __MODEL_PROGRAM__ === "undefined" ? "" : __MODEL_PROGRAM__;
