@@ -1,5 +1,6 @@
 /** `yolov5-ts/browser`: what a page needs to run a model, for pages without a bundler that leaves out the rest. */
 
+export { annotate } from "./browser/annotate.js";
 export { load } from "./browser/load.js";
 export { loadInWorker } from "./browser/worker/loadInWorker.js";
 export * from "./common.js";

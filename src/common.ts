@@ -1,5 +1,6 @@
 /** What the Node and the browser entry have in common. */
 
+export type { AnnotatePicture, AnnotateTarget, Context2dLike } from "./api/annotate.js";
 export type { LoadInWorkerOptions, LoadOptions, OnProgress, WorkerLike } from "./api/loadOptions.js";
 export { CACHE_NAME, EMBEDDED_MODEL } from "./api/names.js";
 export type {
@@ -16,7 +17,8 @@ export { type Prediction, predict, type Thresholds } from "./browser/prediction.
 export type { WorkerDetectOptions, WorkerModel, WorkerPrediction } from "./browser/worker/workerModel.js";
 export { type CalibrationMethod, type QuantizeOptions, quantize } from "./compress/quantize/index.js";
 export * from "./errors.js";
-export { paletteColor } from "./image/draw/palette.js";
+export type { Font as LabelFont } from "./image/draw/font.js";
+export { type Color, paletteColor } from "./image/draw/palette.js";
 export type { RgbImage } from "./image/types.js";
 export type {
   Backend,
@@ -32,11 +34,12 @@ export type {
 } from "./runtime/backend.js";
 export { type Comparison, compare, type DType, type Float32Tensor, type HostTensor, tensor } from "./tensor/index.js";
 export * from "./tracking/index.js";
+export type { AnnotateStyle } from "./yolov5/drawStyle.js";
 export { Model, type Result } from "./yolov5/model.js";
 export type { ModelInfo, Task } from "./yolov5/modelInfo.js";
 export { nonMaxSuppression } from "./yolov5/nms.js";
 export type { DetectOptions, Fit } from "./yolov5/options.js";
-export type { RawPicture } from "./yolov5/pictures.js";
+export type { PlainPicture, RawPicture } from "./yolov5/plainPicture.js";
 export {
   ClassificationResult,
   type Detection,
@@ -45,6 +48,7 @@ export {
   type SegmentedDetection,
   type Speed,
 } from "./yolov5/results.js";
+export type { SaveOptions } from "./yolov5/saver.js";
 export { classificationLines, detectionLines, segmentationLines } from "./yolov5/saveText.js";
 export { trackResult } from "./yolov5/trackResult.js";
 export { type LayerComparison, type Verification, type VerifyTolerance, verifyModel } from "./yolov5/verify.js";

@@ -8,6 +8,8 @@ export * from "./browser.js";
 export * from "./compress/index.js";
 export * from "./eval/index.js";
 export type { OpenDatasetOptions } from "./node/datasets/open.js";
+export type { LabelFontOptions } from "./node/labelFont.js";
+export type { SavePictureOptions } from "./node/savePicture.js";
 export type { VideoFrame } from "./node/video/frameSource.js";
 export type { VideoInfo } from "./node/video/probe.js";
 export type { ReadVideoOptions } from "./node/video/readVideo.js";

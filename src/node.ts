@@ -4,7 +4,7 @@ import type { LoadOptions } from "./api/loadOptions.js";
 import { EMBEDDED_MODEL } from "./api/names.js";
 import type { PictureSource, WeightSource } from "./api/sources.js";
 import { openBackend } from "./node/backends.js";
-import { readPictureSource } from "./node/pictureSource.js";
+import { readWithSaver } from "./node/resultSaver.js";
 import { type OpenedWeights, openWeights } from "./node/weightSource.js";
 import type { Backend } from "./runtime/backend.js";
 import { signalOf, throwIfAborted } from "./yolov5/abort.js";
@@ -15,9 +15,13 @@ export * from "./api/browserOnly.js";
 export * from "./common.js";
 export * from "./compress/index.js";
 export * from "./eval/index.js";
+export { encodeJpeg, encodePng } from "./image/encode.js";
+export { annotate } from "./node/annotate.js";
 export { openClassificationDataset } from "./node/datasets/classification.js";
 export { type OpenDatasetOptions, openDataset } from "./node/datasets/open.js";
 export { knownModelNames } from "./node/knownModels.js";
+export { type LabelFontOptions, openLabelFont } from "./node/labelFont.js";
+export { type SavePictureOptions, savePicture } from "./node/savePicture.js";
 export type { VideoFrame } from "./node/video/frameSource.js";
 export { probeVideo, type VideoInfo } from "./node/video/probe.js";
 export { type ReadVideoOptions, readVideo } from "./node/video/readVideo.js";
@@ -50,7 +54,7 @@ export async function load(
     backend = await openBackend(options.backend ?? "auto", { onNote: options.onNote, threads: options.threads });
     throwIfAborted(signal);
     const read: PictureReader<PictureSource> = (item, { maxPixels = options.maxPixels, ...reading } = {}) =>
-      readPictureSource(item, { maxPixels, ...reading });
+      readWithSaver(item, { maxPixels, ...reading });
     return new Model(createMembers(weights, backend, options), backend, read);
   } catch (error) {
     backend?.dispose();

@@ -2,7 +2,7 @@
 
 import type { Result, Trail } from "yolov5-ts";
 import { box, byId, canvas } from "./dom.js";
-import { drawResult, maskLayer } from "./drawing.js";
+import { drawResult } from "./drawing.js";
 
 /** Share of the window's height that a picture may take. */
 const MOST_HEIGHT = 0.68;
@@ -17,7 +17,6 @@ export class Stage {
   private size: readonly [width: number, height: number] = [0, 0];
   private result: Result | undefined;
   private trails: readonly Trail[] = [];
-  private masks: OffscreenCanvas | undefined;
   private highlighted: number | undefined;
 
   constructor() {
@@ -62,7 +61,6 @@ export class Stage {
     const started = performance.now();
     this.result = result;
     this.trails = trails;
-    this.masks = result && maskLayer(result);
     this.highlighted = undefined;
     this.draw();
     this.overlay.setAttribute("aria-label", result ? `Result: ${result.summary()}` : "No result yet");
@@ -85,7 +83,7 @@ export class Stage {
     context.drawImage(this.video.hidden ? this.picture : this.video, 0, 0, width, height);
     const density = Math.max(1, Math.max(width, height) / 900);
     const { result, trails } = this;
-    if (result) drawResult(context, result, this.masks, { scaleX: 1, scaleY: 1, density, trails });
+    if (result) drawResult(target, result, { density, trails });
     return new Promise((resolve, reject) => {
       target.toBlob((blob) => (blob ? resolve(blob) : reject(new Error("the picture could not be written"))));
     });
@@ -114,16 +112,9 @@ export class Stage {
       this.overlay.width = pixelWidth;
       this.overlay.height = pixelHeight;
     }
-    const context = this.overlay.getContext("2d");
-    context?.clearRect(0, 0, pixelWidth, pixelHeight);
-    if (!context || !this.result || this.size[0] === 0) return;
-    const { result, trails } = this;
-    drawResult(context, result, this.masks, {
-      scaleX: pixelWidth / result.width,
-      scaleY: pixelHeight / result.height,
-      density,
-      highlight: this.highlighted,
-      trails,
-    });
+    this.overlay.getContext("2d")?.clearRect(0, 0, pixelWidth, pixelHeight);
+    if (!this.result || this.size[0] === 0) return;
+    const { result, trails, highlighted: highlight } = this;
+    drawResult(this.overlay, result, { density, highlight, trails });
   }
 }

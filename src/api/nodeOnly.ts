@@ -4,9 +4,12 @@
  */
 
 import { UnsupportedError } from "../errors.js";
+import type * as encoding from "../image/encode.js";
 import type * as classification from "../node/datasets/classification.js";
 import type * as datasets from "../node/datasets/open.js";
 import type * as models from "../node/knownModels.js";
+import type * as fonts from "../node/labelFont.js";
+import type * as saving from "../node/savePicture.js";
 import type * as probe from "../node/video/probe.js";
 import type * as reading from "../node/video/readVideo.js";
 import type * as writing from "../node/video/writeVideo.js";
@@ -18,6 +21,7 @@ function missing(name: string, instead: string): () => never {
 }
 
 const DATASET = "give evaluate() an array of samples";
+const CANVAS = "draw on a canvas and take canvas.toBlob";
 const VIDEO = "draw a <video> and give it to model.detect";
 
 export const openClassificationDataset: typeof classification.openClassificationDataset = missing(
@@ -29,6 +33,10 @@ export const knownModelNames: typeof models.knownModelNames = missing(
   "knownModelNames",
   "load a checkpoint by its URL or file",
 );
+export const openLabelFont: typeof fonts.openLabelFont = missing("openLabelFont", "give annotate a fontFamily of CSS");
+export const savePicture: typeof saving.savePicture = missing("savePicture", CANVAS);
+export const encodeJpeg: typeof encoding.encodeJpeg = missing("encodeJpeg", CANVAS);
+export const encodePng: typeof encoding.encodePng = missing("encodePng", CANVAS);
 export const probeVideo: typeof probe.probeVideo = missing("probeVideo", VIDEO);
 export const readVideo: typeof reading.readVideo = missing("readVideo", VIDEO);
 /** Node's class by its one way in, `open`. */

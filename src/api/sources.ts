@@ -3,7 +3,7 @@
  * that the types compile in projects without DOM's; DOM's own types fit.
  */
 
-import type { RawPicture } from "../yolov5/pictures.js";
+import type { PlainPicture } from "../yolov5/plainPicture.js";
 
 /** An `<img>` that is loaded. */
 export interface ImageElementLike {
@@ -45,7 +45,7 @@ export type DrawableSource = ImageElementLike | VideoElementLike | VideoFrameLik
  * A picture: path (Node) or URL, encoded bytes, raw pixels (`ImageData` is such), or something that is drawn (pages and
  * workers).
  */
-export type PictureSource = string | URL | Blob | ArrayBuffer | Uint8Array | RawPicture | DrawableSource;
+export type PictureSource = PlainPicture | DrawableSource;
 
 /**
  * A checkpoint: URL, file or bytes; in Node also a path, a released name (`yolov5n`), `random:yolov5s` or the embedded

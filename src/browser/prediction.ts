@@ -20,6 +20,7 @@ import {
   type ResultFacts,
   segmentedDetectionsFrom,
 } from "../yolov5/results.js";
+import type { ResultSaver } from "../yolov5/saver.js";
 
 /** The options of `detect` that come after the network. */
 export type Thresholds = Pick<
@@ -39,7 +40,7 @@ export type Thresholds = Pick<
 /** Everything that a result is made of, as plain data that can be sent between threads. */
 export interface Outcome {
   readonly task: ModelInfo["task"];
-  readonly facts: Omit<ResultFacts, "names">;
+  readonly facts: Omit<ResultFacts, "names" | "saver">;
   /** Boxes that survived; absent for classification. */
   readonly candidates?: readonly Candidate[];
   /** Segmentation: [1, 32, h, w]. */
@@ -50,8 +51,8 @@ export interface Outcome {
 }
 
 /** The result that an outcome stands for. */
-export function resultOf(outcome: Outcome, names: readonly string[]): Result {
-  const facts: ResultFacts = { ...outcome.facts, names };
+export function resultOf(outcome: Outcome, names: readonly string[], saver?: ResultSaver): Result {
+  const facts: ResultFacts = { ...outcome.facts, names, saver };
   const { candidates, prototypes } = outcome;
   if (!candidates) return new ClassificationResult(facts, softmax(outcome.logits ?? []));
   const input = [facts.input[2], facts.input[3]] as const;
@@ -76,6 +77,7 @@ export class Prediction {
   readonly outputs: readonly HostTensor[];
   private readonly info: ModelInfo;
   private readonly picture: Pick<ResultFacts, "width" | "height" | "source" | "warnings">;
+  private readonly saver: ResultSaver | undefined;
   private readonly input: readonly number[];
 
   constructor(
@@ -86,8 +88,9 @@ export class Prediction {
     speed: { preprocess: number; inference: number },
   ) {
     this.info = info;
-    const { image, source, warnings } = picture;
+    const { image, source, warnings, saver } = picture;
     this.picture = { width: image.width, height: image.height, source, warnings };
+    this.saver = saver;
     this.input = input;
     this.outputs = outputs;
     this.speed = speed;
@@ -98,7 +101,7 @@ export class Prediction {
    * @throws OptionError.
    */
   result(options: Thresholds = {}): Result {
-    return resultOf(this.outcome(options), this.info.names);
+    return resultOf(this.outcome(options), this.info.names, this.saver);
   }
 
   /** `result` as plain data. */

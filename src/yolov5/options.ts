@@ -67,7 +67,7 @@ export interface ResolvedOptions {
 }
 
 /** Values are checked, not their types alone: callers in JavaScript give what they read from a page or a query. */
-function fraction(value: number, name: string): number {
+export function fraction(value: number, name: string): number {
   if (typeof value !== "number" || !(value >= 0 && value <= 1)) {
     throw new OptionError(`${name} must be between 0 and 1, got ${shown(value)}`, { value });
   }
@@ -81,14 +81,14 @@ function count(value: number, name: string): number {
   return value;
 }
 
-function flag(value: boolean, name: string): boolean {
+export function flag(value: boolean, name: string): boolean {
   if (typeof value !== "boolean")
     throw new OptionError(`${name} must be true or false, got ${shown(value)}`, { value });
   return value;
 }
 
 /** A value in a message: text in quotes, so that "0.5" is not taken for 0.5. */
-function shown(value: unknown): string {
+export function shown(value: unknown): string {
   return typeof value === "string" ? JSON.stringify(cutText(value)) : describeValue(value);
 }
 

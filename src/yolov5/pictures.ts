@@ -4,18 +4,10 @@ import { ImageError } from "../errors.js";
 import type { DecodeOptions, RgbImage } from "../image/index.js";
 import { throwIfAborted } from "./abort.js";
 import { type BlobLike, bytesIn, describeGiven, isBlob, isPixelData, nameOfBlob, tagOf } from "./given.js";
+import type { RawPicture } from "./plainPicture.js";
+import type { ResultSaver } from "./saver.js";
 
-/** Raw pixels. RGB or RGBA unless `channels` says otherwise; alpha is dropped. */
-export interface RawPicture {
-  readonly data: Uint8Array | Uint8ClampedArray;
-  readonly width: number;
-  readonly height: number;
-  /** How many bytes a pixel has, or their order. Default by the data's length. */
-  readonly channels?: 1 | 3 | 4 | "rgb" | "bgr" | "rgba" | "bgra" | "grey" | undefined;
-  /** Of a video: the frame's number, and its time in seconds; both come back in the result. */
-  readonly frame?: number | undefined;
-  readonly time?: number | undefined;
-}
+export type { RawPicture } from "./plainPicture.js";
 
 /** Bytes of a picture file → upright RGB: `decodeImage`, or what stands for it where the decoders are elsewhere. */
 export type Decode = (bytes: Uint8Array, options: DecodeOptions) => Promise<RgbImage>;
@@ -41,6 +33,8 @@ export interface Picture {
   /** Of a video: the frame's number, and its time in seconds. */
   readonly frame?: number | undefined;
   readonly time?: number | undefined;
+  /** In Node: writes an annotated copy of it; part of the picture's result. */
+  readonly saver?: ResultSaver | undefined;
   /** Lets go of what the picture holds outside of memory; `detectPictures` calls it when it is done. */
   readonly close?: (() => void) | undefined;
 }

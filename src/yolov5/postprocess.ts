@@ -56,6 +56,7 @@ export function resultsOf(
       frame: picture.frame,
       time: picture.time,
       warnings: picture.warnings,
+      saver: picture.saver,
     };
     if ("logits" in outputs) {
       const classes = outputs.logits.shape[1];

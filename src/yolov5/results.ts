@@ -1,41 +1,17 @@
 /** What `model.detect` returns: boxes (with masks) or class scores in the original picture's terms, and their JSON. */
 
-import { roundHalfEven, type Size, scaleBox } from "./boxes.js";
 import { type ClassScore, topClasses } from "./classify.js";
-import { type Prototypes, processMask, processMaskNative, scaleMask } from "./masks.js";
-import type { Candidate } from "./nms.js";
-import { normalizedPolygon } from "./polygons.js";
+import { classificationCsv, detectionCsv } from "./csv.js";
+import { changed, type Detection, type SegmentedDetection } from "./detections.js";
 import { formatF } from "./printf.js";
-import { type BinaryMask, encodeRle, maskToBitmap, type Rle, rleArea } from "./rle.js";
+import { type ResultSaver, type SaveOptions, saveWith } from "./saver.js";
 
-/** One object. Pixels of the upright original picture, clipped to it, not rounded. */
-export interface Detection {
-  readonly xmin: number;
-  readonly ymin: number;
-  readonly xmax: number;
-  readonly ymax: number;
-  /** 0 to 1. */
-  readonly confidence: number;
-  /** Class index. */
-  readonly class: number;
-  readonly name: string;
-  /** Tracked videos only: the object's id, the same in every frame; absent while it is not confirmed. */
-  readonly track?: number | undefined;
-}
-
-/** One object with its mask, which is computed when it is first asked for. */
-export interface SegmentedDetection extends Detection {
-  /** At the size of the original picture. */
-  readonly mask: Rle;
-  /** Pixels of `mask`. */
-  readonly area: number;
-  /** `mask` as a row-major 0/1 bitmap, `height` × `width` of the original. */
-  bitmap(): Uint8Array;
-  /** The largest outer contour, x, y, x, y, … divided by the original's width and height; empty for an empty mask. */
-  polygon(): Float32Array;
-  /** The mask as v7.0 thresholds it: at the size of the network's input, or the original's with retina masks. */
-  thresholded(): BinaryMask;
-}
+export {
+  type Detection,
+  detectionsFrom,
+  type SegmentedDetection,
+  segmentedDetectionsFrom,
+} from "./detections.js";
 
 /** Milliseconds. */
 export interface Speed {
@@ -60,62 +36,8 @@ export interface ResultFacts {
   readonly time?: number | undefined;
   /** Sentences about a picture that was used although a part of it is lost; absent where all is well. */
   readonly warnings?: readonly string[] | undefined;
-}
-
-/** Boxes that survived suppression, in pixels of the original. */
-export function detectionsFrom(
-  candidates: readonly Candidate[],
-  input: Size,
-  original: Size,
-  names: readonly string[],
-): Detection[] {
-  return candidates.map((candidate) => {
-    const { x1, y1, x2, y2, confidence, classIndex } = candidate;
-    const [xmin, ymin, xmax, ymax] = scaleBox([x1, y1, x2, y2], input, original);
-    return { xmin, ymin, xmax, ymax, confidence, class: classIndex, name: names[classIndex] ?? `class${classIndex}` };
-  });
-}
-
-/**
- * `detectionsFrom` with lazy masks. They hold on to the prototypes (3.3 MB at 640×640) until the result is dropped.
- * @param retinaMasks masks computed at the original's size instead of the network's input.
- */
-export function segmentedDetectionsFrom(
-  candidates: readonly Candidate[],
-  prototypes: Prototypes,
-  input: Size,
-  original: Size,
-  names: readonly string[],
-  retinaMasks = false,
-): SegmentedDetection[] {
-  return detectionsFrom(candidates, input, original, names).map((detection, i) => {
-    const { x1, y1, x2, y2, coefficients = new Float32Array(0) } = candidates[i];
-    const { xmin, ymin, xmax, ymax } = detection;
-    const threshold = (): BinaryMask =>
-      retinaMasks
-        ? processMaskNative(
-            prototypes,
-            coefficients,
-            [roundHalfEven(xmin), roundHalfEven(ymin), roundHalfEven(xmax), roundHalfEven(ymax)],
-            original,
-          )
-        : processMask(prototypes, coefficients, [x1, y1, x2, y2], input);
-    const full = (): BinaryMask => (retinaMasks ? threshold() : scaleMask(threshold(), original));
-    let rle: Rle | undefined;
-    return {
-      ...detection,
-      get mask() {
-        rle ??= encodeRle(full());
-        return rle;
-      },
-      get area() {
-        return rleArea(this.mask);
-      },
-      bitmap: () => maskToBitmap(full()),
-      polygon: () => normalizedPolygon(threshold(), original),
-      thresholded: threshold,
-    };
-  });
+  /** Writes an annotated picture; results of Node's `detect` have it. */
+  readonly saver?: ResultSaver | undefined;
 }
 
 /** Four numbers, confidence, class index: a row of AutoShape's `xyxy`. */
@@ -135,6 +57,8 @@ export class DetectionResult<D extends Detection = Detection, T extends "detect"
   /** Sentences about a picture that was used although a part of it is lost. */
   readonly warnings: readonly string[] | undefined;
   readonly detections: readonly D[];
+  /** Not to be seen in JSON or in a console: it may know an address with its password. */
+  readonly #saver: ResultSaver | undefined;
 
   constructor(facts: ResultFacts, detections: readonly D[], task?: T) {
     // T is "detect" where nobody says otherwise.
@@ -149,6 +73,8 @@ export class DetectionResult<D extends Detection = Detection, T extends "detect"
     this.time = facts.time;
     this.warnings = facts.warnings;
     this.detections = detections;
+    // A result that is made of another one is of the same picture.
+    this.#saver = #saver in facts ? facts.#saver : facts.saver;
   }
 
   get length(): number {
@@ -201,6 +127,52 @@ export class DetectionResult<D extends Detection = Detection, T extends "detect"
       .join(", ");
   }
 
+  /** The result of the same picture with those detections for which `keep` is true. */
+  filter(keep: (detection: D, index: number) => boolean): DetectionResult<D, T> {
+    return new DetectionResult(this, this.detections.filter(keep), this.task);
+  }
+
+  /**
+   * The result of the same picture with what `change` gives in place of each detection's own values; the others stay, and
+   * masks are still computed only when they are asked for.
+   * @example
+   * const anonymous = (await model.detect("bus.jpg")).map(() => ({ name: "someone" }));
+   */
+  map(change: (detection: D, index: number) => Partial<Detection>): DetectionResult<D, T> {
+    const detections = this.detections.map((detection, index) => changed(detection, change(detection, index)));
+    return new DetectionResult(this, detections, this.task);
+  }
+
+  /** How many there are of each class name, by class index; or of one name. */
+  count(): ReadonlyMap<string, number>;
+  count(name: string): number;
+  count(name?: string): number | ReadonlyMap<string, number> {
+    const byIndex = this.detections.toSorted((a, b) => a.class - b.class);
+    const counts = new Map<string, number>();
+    for (const detection of byIndex) counts.set(detection.name, (counts.get(detection.name) ?? 0) + 1);
+    return name === undefined ? counts : (counts.get(name) ?? 0);
+  }
+
+  /**
+   * Lines `source,frame,time,track,class,name,confidence,xmin,ymin,xmax,ymax`, what is absent empty, texts quoted where they
+   * must be (RFC 4180).
+   * @param header whether the names of the columns come first; leave it out to append to a file.
+   */
+  toCSV({ header = true }: { readonly header?: boolean } = {}): string {
+    return detectionCsv(this, header);
+  }
+
+  /**
+   * Node: writes the picture with everything drawn on it, as `yolov5 detect` does; JPEG or PNG after the path's ending. The
+   * picture is read again from where `detect` took it; one that came from memory is given in the options.
+   * @throws OutputError, ImageError, OptionError, DownloadError, UnsupportedError.
+   * @example
+   * await (await model.detect("bus.jpg")).save("bus-found.jpg", { lineThickness: 4 });
+   */
+  save(path: string | URL, options: SaveOptions = {}): Promise<void> {
+    return saveWith(this.#saver, this, path, options);
+  }
+
   /** An entry of `images` in the command's JSON; masks are computed here at the latest. */
   toJSON() {
     return { ...factsJson(this), detections: this.detections, speed: this.speed };
@@ -227,6 +199,7 @@ export class ClassificationResult {
   readonly probabilities: Float32Array;
   /** The five most probable classes, or all where there are fewer. */
   readonly top5: readonly ClassScore[];
+  readonly #saver: ResultSaver | undefined;
 
   constructor(facts: ResultFacts, probabilities: Float32Array) {
     this.source = facts.source;
@@ -240,6 +213,7 @@ export class ClassificationResult {
     this.warnings = facts.warnings;
     this.probabilities = probabilities;
     this.top5 = topClasses(probabilities, facts.names);
+    this.#saver = #saver in facts ? facts.#saver : facts.saver;
   }
 
   /** None: a classification has no boxes. Here so that every result can be looped over. */
@@ -270,6 +244,33 @@ export class ClassificationResult {
   /** `bus 0.87, truck 0.10, …`: the middle of classify/predict.py's log line. */
   summary(): string {
     return this.top5.map(({ name, confidence }) => `${name} ${formatF(confidence, 2)}`).join(", ");
+  }
+
+  /** Itself: there are no boxes to choose from. */
+  filter(_keep: (detection: Detection, index: number) => boolean): ClassificationResult {
+    return this;
+  }
+
+  /** Itself: there are no boxes to change. */
+  map(_change: (detection: Detection, index: number) => Partial<Detection>): ClassificationResult {
+    return this;
+  }
+
+  /** None: a classification has no boxes. */
+  count(): ReadonlyMap<string, number>;
+  count(name: string): number;
+  count(name?: string): number | ReadonlyMap<string, number> {
+    return name === undefined ? new Map() : 0;
+  }
+
+  /** Lines `source,frame,time,class,name,confidence` of the five most probable classes. */
+  toCSV({ header = true }: { readonly header?: boolean } = {}): string {
+    return classificationCsv(this, header);
+  }
+
+  /** As `DetectionResult.save`: the picture with its best classes in its corner. */
+  save(path: string | URL, options: SaveOptions = {}): Promise<void> {
+    return saveWith(this.#saver, this, path, options);
   }
 
   /** An entry of `images` in the command's JSON. */

@@ -1,8 +1,9 @@
 /** Results with the ids of a tracker. */
 
 import type { Track, Tracker } from "../tracking/index.js";
+import { changed, type Detection } from "./detections.js";
 import type { Result } from "./model.js";
-import { type Detection, DetectionResult } from "./results.js";
+import { DetectionResult } from "./results.js";
 
 /**
  * Gives the next frame's detections to a tracker and their ids back as `track`. Call it for every frame, in order.
@@ -41,7 +42,7 @@ function followed<D extends Detection, T extends "detect" | "segment">(
   const kept: D[] = [];
   for (const [i, detection] of detections.entries()) {
     const id = ids.get(i);
-    if (id !== undefined) kept.push(withTrack(detection, id));
+    if (id !== undefined) kept.push(changed(detection, { track: id }));
     else if (detection.confidence >= conf) kept.push(detection);
   }
   return new DetectionResult(result, kept, result.task);
@@ -49,10 +50,4 @@ function followed<D extends Detection, T extends "detect" | "segment">(
 
 function idsOf(tracks: readonly Track[]): Map<number, number> {
   return new Map(tracks.flatMap(({ box, id }) => (box === undefined ? [] : [[box, id] as const])));
-}
-
-/** A copy whose masks are, as the original's, computed only when they are asked for. */
-function withTrack<D extends Detection>(detection: D, track: number): D {
-  const copy: D = Object.create(Object.getPrototypeOf(detection), Object.getOwnPropertyDescriptors(detection));
-  return Object.assign(copy, { track });
 }

@@ -2,12 +2,17 @@
 
 import { describe, expect, it } from "vitest";
 import {
-  annotate,
-  annotateLines,
+  type AnnotateOptions,
+  type Annotation,
   Canvas,
   type Color,
+  canDraw,
   defaultLineThickness,
+  drawAnnotations,
+  drawLines,
   loadFont,
+  maskRectangles,
+  outlineOf,
   paletteColor,
   type RgbImage,
   textWidth,
@@ -58,7 +63,7 @@ describe("Canvas", () => {
 
   it("centres a rectangle's outline on its border", () => {
     const canvas = new Canvas(sheet(40, 30));
-    canvas.rectangle(10, 8, 30, 20, RED, 3);
+    canvas.fillRectangles(outlineOf(10, 8, 30, 20, 3), RED);
     expect(bounds(canvas.image)).toEqual([9, 7, 31, 21]);
     expect(pixel(canvas.image, 11, 9)).toEqual([255, 0, 0]);
     expect(pixel(canvas.image, 12, 10)).toEqual([100, 100, 100]);
@@ -97,7 +102,8 @@ describe("Canvas", () => {
 
   it("tints masks by half", () => {
     const canvas = new Canvas(sheet(6, 6));
-    canvas.mask({ x0: 4, y0: 4, x1: 8, y1: 8, data: new Uint8Array(16).fill(1) }, [200, 0, 0]);
+    const mask = { x0: 4, y0: 4, x1: 8, y1: 8, data: new Uint8Array(16).fill(1) };
+    canvas.fillRectangles(maskRectangles(mask), [200, 0, 0], 0.5);
     expect(pixel(canvas.image, 4, 4)).toEqual([150, 50, 50]);
     expect(pixel(canvas.image, 3, 4)).toEqual([100, 100, 100]);
   });
@@ -107,10 +113,11 @@ describe("Canvas", () => {
     const number = () => (next() - 0.3) * 200;
     for (let i = 0; i < 60; i++) {
       const canvas = new Canvas(sheet(37, 23));
-      canvas.rectangle(number(), number(), number(), number(), RED, number() / 10);
-      canvas.polyline(Array.from({ length: 8 }, number), RED, number() / 10, i % 2 === 0);
+      canvas.polyline(Array.from({ length: 8 }, number), RED, number() / 10);
       canvas.polygon([...Array.from({ length: 10 }, number), Number.POSITIVE_INFINITY, Number.NaN], RED);
-      canvas.label("inside", number(), number(), { color: RED, size: 5 + Math.abs(number()) });
+      const xyxy = [number(), number(), number(), number()] as const;
+      const sizes = { fontSize: 5 + Math.abs(number()), lineThickness: Math.abs(number()) / 10 };
+      drawAnnotations(canvas, [{ xyxy, color: RED, label: "inside" }], sizes);
       canvas.text("anywhere", number(), number(), Math.abs(number()) / 4, RED);
       expect(canvas.image.data.length).toBe(37 * 23 * 3);
     }
@@ -150,12 +157,20 @@ describe("text", () => {
 
   it("takes no room for joiners, one space for line breaks, and composes accents", () => {
     expect(textWidth(font, "a\u200db", 20)).toBe(textWidth(font, "ab", 20));
+    expect(textWidth(font, "a\u2067\u202eb\u2069\u061c", 20)).toBe(textWidth(font, "ab", 20));
+    expect(canDraw(font, "a\u2067b")).toBe(true);
     expect(textWidth(font, "a\nb", 20)).toBe(textWidth(font, "a b", 20));
     expect(textWidth(font, "e\u0301", 20)).toBe(textWidth(font, "é", 20));
   });
 });
 
-describe("annotate", () => {
+const annotate = (image: RgbImage, annotations: readonly Annotation[], options?: AnnotateOptions): RgbImage => {
+  const canvas = new Canvas(image);
+  drawAnnotations(canvas, annotations, options);
+  return canvas.image;
+};
+
+describe("annotations", () => {
   const item = (xyxy: [number, number, number, number], label = "person 0.87") => ({ xyxy, label, color: RED });
 
   it("puts the label above the box, and inside where there is no room above", () => {
@@ -180,7 +195,8 @@ describe("annotate", () => {
     expect(pixel(drawn, 50, 70)).toEqual([255, 0, 0]);
     expect(bounds(drawn)).toEqual([49, 49, 90, 90]);
     const mask = { x0: 60, y0: 60, x1: 62, y1: 62, data: Uint8Array.of(1, 0, 0, 1) };
-    const tinted = annotate(sheet(120, 120), [{ ...items[0], mask }], { hideLabels: true });
+    const masked = [{ ...items[0], mask: maskRectangles(mask) }];
+    const tinted = annotate(sheet(120, 120), masked, { hideLabels: true });
     expect(pixel(tinted, 60, 60)).toEqual([178, 50, 50]);
     expect(pixel(tinted, 61, 60)).toEqual([100, 100, 100]);
   });
@@ -192,11 +208,14 @@ describe("annotate", () => {
   });
 
   it("writes a classification's lines on a dark panel in the corner", () => {
-    const drawn = annotateLines(sheet(400, 300, 250), ["0.87 tabby", "0.10 tiger cat"]);
-    const [left, top, right, bottom] = bounds(drawn, 250) ?? [];
+    const canvas = new Canvas(sheet(400, 300, 250));
+    drawLines(canvas, ["0.87 tabby", "0.10 tiger cat"]);
+    const [left, top, right, bottom] = bounds(canvas.image, 250) ?? [];
     expect(left).toBe(top);
     expect(right).toBeLessThan(250);
     expect(bottom).toBeLessThan(100);
-    expect(annotateLines(sheet(4, 4), [])).toEqual(sheet(4, 4));
+    const empty = new Canvas(sheet(4, 4));
+    drawLines(empty, []);
+    expect(empty.image).toEqual(sheet(4, 4));
   });
 });

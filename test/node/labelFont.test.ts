@@ -3,7 +3,7 @@
 import { mkdir, readFile, symlink, writeFile } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { annotate, canDraw, drawableName, type Font, textWidth } from "../../src/image/index.js";
+import { Canvas, canDraw, drawAnnotations, drawableName, type Font, textWidth } from "../../src/image/index.js";
 import { openLabelFont } from "../../src/node/labelFont.js";
 import { systemFonts } from "../../src/node/systemFonts.js";
 import { cli, EXAMPLE, FAST, scratchFolder } from "../cli/support.js";
@@ -18,7 +18,9 @@ const none = async (): Promise<string[]> => [];
 /** A label on grey, as a hash. */
 function drawn(font: Font, label: string): string {
   const image = { width: 200, height: 60, data: new Uint8Array(200 * 60 * 3).fill(99) };
-  return sha256(annotate(image, [{ xyxy: [5, 40, 190, 55], color: [255, 56, 56], label }], { font }).data);
+  const canvas = new Canvas(image, font);
+  drawAnnotations(canvas, [{ xyxy: [5, 40, 190, 55], color: [255, 56, 56], label }]);
+  return sha256(canvas.image.data);
 }
 
 /** A model whose four class names are others. */

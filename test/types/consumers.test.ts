@@ -57,14 +57,14 @@ describe("types in users' projects", () => {
     expect(names(node)).toEqual(expect.arrayContaining(names(browser)));
   });
 
-  test.each(["readVideo", "probeVideo", "openDataset", "openClassificationDataset", "knownModelNames"] as const)(
-    "%s in a page says what to do instead",
-    (name) => {
-      const entry: Readonly<Record<string, unknown>> = { ...page };
-      const call = entry[name] as (...args: unknown[]) => unknown;
-      expect(() => call("x")).toThrow(new RegExp(`^${name} needs Node; in a page .{10}`));
-    },
-  );
+  test.each([
+    ...["readVideo", "probeVideo", "openDataset", "openClassificationDataset", "knownModelNames"],
+    ...["savePicture", "openLabelFont", "encodeJpeg", "encodePng"],
+  ])("%s in a page says what to do instead", (name) => {
+    const entry: Readonly<Record<string, unknown>> = { ...page };
+    const call = entry[name] as (...args: unknown[]) => unknown;
+    expect(() => call("x")).toThrow(new RegExp(`^${name} needs Node; in a page .{10}`));
+  });
 
   test("loadInWorker in Node says what to do instead", async () => {
     await expect(node.loadInWorker("codes")).rejects.toThrow(

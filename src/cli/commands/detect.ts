@@ -82,7 +82,7 @@ export function defineDetect(program: Command, start: Start): void {
       new Option("--image-format <f>", "of annotated pictures").choices(["source", "jpg", "png"]).default("source"),
     )
     .optionsGroup("Drawing:")
-    .option("--line-thickness <px>", "of boxes (default: after the picture's size)", whole(1))
+    .option("--line-thickness <px>", "of boxes (default: after the picture's size)", whole(1, 10_000))
     .option(
       "--font <file>",
       "font of class names in other scripts (default: one of this system that has their letters)",

@@ -3,25 +3,28 @@
 import { appendFile, readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { encodeJpeg, type Font, loadFont, type PictureFormat, type RgbImage } from "../../image/index.js";
+import { encodePicture, type WrittenFormat } from "../../node/savePicture.js";
 import { outputError } from "../../node/systemReason.js";
 import { VideoWriter, type VideoWriterOptions } from "../../node/video/writeVideo.js";
 import { makeFolder, writeAtomically } from "../../node/writeFile.js";
 import type { Trail } from "../../tracking/index.js";
+import { drawOnPixels } from "../../yolov5/drawPixels.js";
+import type { AnnotateStyle } from "../../yolov5/drawStyle.js";
 import type { Result } from "../../yolov5/model.js";
 import type { DetectionResult, SegmentationResult } from "../../yolov5/results.js";
 import { classificationLines, detectionLines, segmentationLines } from "../../yolov5/saveText.js";
 import { fileNameOf, safeName, splitName } from "../fileNames.js";
 import { RunPaths } from "../runPaths.js";
 import { cropOf } from "./crop.js";
-import { type DrawOptions, draw, encode, formatFor } from "./draw.js";
+import { formatFor } from "./pictureFormat.js";
 import { makeRunFolder } from "./runFolder.js";
 
-export interface SaveOptions extends DrawOptions {
+export interface SaveOptions extends Pick<AnnotateStyle, "lineThickness" | "hideLabels" | "hideConf" | "font"> {
   readonly project: string;
   readonly name: string;
   readonly existOk: boolean;
   readonly pictures: boolean;
-  readonly imageFormat: "source" | "jpg" | "png";
+  readonly imageFormat: "source" | WrittenFormat;
   readonly labels: boolean;
   readonly confidences: boolean;
   readonly crops: boolean;
@@ -80,7 +83,7 @@ export class Saver {
     if (options.labels) await problems.of(this.saveLabels(join(labels, `${stem}.txt`), result));
     if (options.crops && result.task !== "classify") await this.saveCrops(folder, stem, image, result, problems);
     if (options.pictures) {
-      const bytes = encode(this.draw(image, result, trails), written);
+      const bytes = encodePicture(this.draw(image, result, trails), written);
       await problems.of(writeAtomically(join(folder, stem + ending), bytes));
     }
     if (problems.first !== undefined) throw problems.first;
@@ -130,7 +133,8 @@ export class Saver {
   private draw(image: RgbImage, result: Result, trails: readonly Trail[]): RgbImage {
     // Read once a run, which for a video is the difference of some milliseconds a frame.
     this.font ??= this.options.font ?? loadFont();
-    return draw(image, result, { ...this.options, font: this.font }, trails);
+    const { lineThickness, hideLabels, hideConf } = this.options;
+    return drawOnPixels(image, result, { lineThickness, hideLabels, hideConf, font: this.font, trails });
   }
 
   private get writes(): boolean {
@@ -201,7 +205,7 @@ function linesOf(result: Result, saveConf: boolean): string[] {
 }
 
 /** `.JPG` and `.jpeg` stay as they are where the format does. */
-function keptEnding(own: string, format: "jpg" | "png"): string | undefined {
+function keptEnding(own: string, format: WrittenFormat): string | undefined {
   const same = format === "jpg" ? /^\.jpe?g$/i : /^\.png$/i;
   return same.test(own) ? own : undefined;
 }

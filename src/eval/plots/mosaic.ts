@@ -2,12 +2,12 @@
 
 import {
   type Annotation,
-  annotate,
   BLACK,
   Canvas,
+  drawAnnotations,
   drawableName,
   loadFont,
-  type MaskWindow,
+  maskRectangles,
   paletteColor,
   type RgbImage,
   resizeArea,
@@ -45,9 +45,14 @@ export function mosaicTiles(outcome: PictureOutcome, names: readonly string[]): 
   const font = loadFont();
   // Numbers in place of names that would be boxes.
   const shown = names.map((name, i) => drawableName(font, name, i));
+  const drawn = (annotations: readonly Annotation[]): RgbImage => {
+    const canvas = new Canvas(scaled.image, font);
+    drawAnnotations(canvas, annotations);
+    return canvas.image;
+  };
   return {
-    labels: annotate(scaled.image, labelAnnotations(outcome, shown, scaled), { font }),
-    predictions: annotate(scaled.image, predictionAnnotations(outcome, shown, scaled), { font }),
+    labels: drawn(labelAnnotations(outcome, shown, scaled)),
+    predictions: drawn(predictionAnnotations(outcome, shown, scaled)),
   };
 }
 
@@ -124,7 +129,7 @@ function boxAt(boxes: Float32Array, i: number, gain: number): [number, number, n
   return [x1 * gain, y1 * gain, x2 * gain, y2 * gain];
 }
 
-function polygonMask(parts: readonly Polygon[], { width, height }: RgbImage): MaskWindow {
+function polygonMask(parts: readonly Polygon[], { width, height }: RgbImage): number[] {
   const data = new Uint8Array(width * height);
   for (const part of parts) {
     fillPolygon(
@@ -132,7 +137,7 @@ function polygonMask(parts: readonly Polygon[], { width, height }: RgbImage): Ma
       Int32Array.from(part, (v, i) => Math.trunc(v * (i % 2 === 0 ? width : height))),
     );
   }
-  return { x0: 0, y0: 0, x1: width, y1: height, data };
+  return maskRectangles({ x0: 0, y0: 0, x1: width, y1: height, data });
 }
 
 /** In pixels of the network's input. */
@@ -143,7 +148,7 @@ function predictedMask({ prototypes, candidates, placement }: PictureOutcome, i:
 }
 
 /** From the input's pixels to the tile's, the nearest one each. */
-function scaleMask(mask: BinaryMask, { placement }: PictureOutcome, { image, gain }: Scaled): MaskWindow {
+function scaleMask(mask: BinaryMask, { placement }: PictureOutcome, { image, gain }: Scaled): number[] {
   const { width, height } = image;
   const { scaleBack } = placement;
   const data = new Uint8Array(width * height);
@@ -156,5 +161,5 @@ function scaleMask(mask: BinaryMask, { placement }: PictureOutcome, { image, gai
       data[to] = mask.data[(fromY - mask.y0) * columns + fromX - mask.x0];
     }
   }
-  return { x0: 0, y0: 0, x1: width, y1: height, data };
+  return maskRectangles({ x0: 0, y0: 0, x1: width, y1: height, data });
 }

@@ -4,6 +4,7 @@ import { inflateSync } from "fflate";
 import { Coverage } from "./coverage.js";
 import { GLYPHS_BASE64 } from "./glyphs.generated.js";
 import { textRuns } from "./textRuns.js";
+import { visibleText } from "./visibleText.js";
 
 export interface Glyph {
   /** Width to the next letter, in font units. */
@@ -90,15 +91,6 @@ export function loadFont(): Font {
     glyphs.set(code, { advance, contours });
   }
   return { unitsPerEm, ascent, descent, glyphs, missing: missingGlyph(unitsPerEm) };
-}
-
-/** Characters that take no room: joiners, direction marks, variation selectors, byte-order mark. */
-const INVISIBLE = /[\u200b-\u200f\u202a-\u202e\u2060-\u2064\ufeff]|\p{Variation_Selector}/gu;
-const WHITE_SPACE = /[\s\p{Cc}]/gu;
-
-/** What of a text is seen. */
-export function visibleText(text: string): string {
-  return text.normalize("NFC").replace(INVISIBLE, "").replace(WHITE_SPACE, " ");
 }
 
 function hasLetter(font: Font, character: string): boolean {

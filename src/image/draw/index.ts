@@ -12,4 +12,6 @@ export {
   type TextShaper,
   textWidth,
 } from "./font.js";
+export * from "./mask.js";
 export * from "./palette.js";
+export * from "./surface.js";

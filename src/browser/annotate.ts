@@ -1,0 +1,56 @@
+/** `annotate` in a page or worker, where a canvas does the drawing of pictures too: letters are the page's own. */
+
+import { type AnnotatePicture, type AnnotateTarget, annotateWith, drawOnTarget } from "../api/annotate.js";
+import type { PictureSource } from "../api/sources.js";
+import { ImageError } from "../errors.js";
+import { decodeImage } from "../image/index.js";
+import type { RgbImage } from "../image/types.js";
+import type { AnnotateStyle } from "../yolov5/drawStyle.js";
+import type { Result } from "../yolov5/model.js";
+import { rawToRgb } from "../yolov5/pictures.js";
+import { readPictureSource } from "./pictureSource.js";
+
+/**
+ * Draws a result on a canvas or 2-D context, in place: boxes, masks and labels, or the best classes in the corner. The picture
+ * is taken to fill the canvas, whatever its size (`style.area` says otherwise), and is not drawn itself. Transformations do
+ * not apply, a clip does.
+ * @throws OptionError; ImageError where the canvas gives no 2-D context.
+ * @example
+ * canvas.getContext("2d")?.drawImage(image, 0, 0, canvas.width, canvas.height);
+ * annotate(canvas, await model.detect(image), { maskAlpha: 0.4 });
+ */
+export function annotate(target: AnnotateTarget, result: Result, style?: AnnotateStyle): void;
+/**
+ * A copy of a picture with a result drawn on it, as RGB.
+ * @param picture what `detect` takes: the result's own picture, or the same at another size.
+ * @throws OptionError, ImageError, DownloadError.
+ */
+export function annotate(picture: AnnotatePicture, result: Result, style?: AnnotateStyle): Promise<RgbImage>;
+export function annotate(
+  target: AnnotateTarget | AnnotatePicture,
+  result: Result,
+  style: AnnotateStyle = {},
+): Promise<RgbImage> | undefined {
+  return annotateWith(drawOnPicture, target, result, style);
+}
+
+async function drawOnPicture(source: PictureSource, result: Result, style: AnnotateStyle): Promise<RgbImage> {
+  const { image } = await readPictureSource(source, false, { maxPixels: style.maxPixels, decode: decodeImage });
+  const context = contextWith(image);
+  drawOnTarget(context, result, { ...style, area: undefined });
+  return rawToRgb(context.getImageData(0, 0, image.width, image.height));
+}
+
+function contextWith({ width, height, data }: RgbImage): OffscreenCanvasRenderingContext2D {
+  const pixels = new ImageData(width, height);
+  const rgba = pixels.data.fill(255);
+  for (let from = 0, to = 0; from < data.length; from += 3, to += 4) {
+    rgba[to] = data[from];
+    rgba[to + 1] = data[from + 1];
+    rgba[to + 2] = data[from + 2];
+  }
+  const context = new OffscreenCanvas(width, height).getContext("2d", { willReadFrequently: true });
+  if (!context) throw new ImageError("this browser gives no 2-D canvas to draw with");
+  context.putImageData(pixels, 0, 0);
+  return context;
+}

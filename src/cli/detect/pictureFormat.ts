@@ -1,0 +1,14 @@
+/** What annotated pictures are written as. */
+
+import type { PictureFormat, RgbImage } from "../../image/index.js";
+import { MAX_JPEG_SIDE, type WrittenFormat } from "../../node/savePicture.js";
+
+/** `source` keeps the picture's own format, or takes JPEG where that cannot be written here. */
+export function formatFor(
+  { width, height }: RgbImage,
+  wanted: "source" | WrittenFormat,
+  format: PictureFormat | undefined,
+): WrittenFormat {
+  const png = wanted === "png" || (wanted === "source" && format === "png");
+  return png || Math.max(width, height) > MAX_JPEG_SIDE ? "png" : "jpg";
+}

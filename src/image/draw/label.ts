@@ -1,0 +1,112 @@
+/** Labels: text in filled boxes, placed so that none leaves the picture and, where there is room, none covers another. */
+
+import { BLACK, type Color, luminance, WHITE } from "./palette.js";
+import type { Area, Surface } from "./surface.js";
+
+/** What is to be named. */
+export interface LabelRequest {
+  readonly text: string;
+  /** Of the box behind the text. */
+  readonly color: Color;
+  /** The outer corners of the outline that it stands on: x0, y0, x1, y1. */
+  readonly around: readonly [number, number, number, number];
+}
+
+export interface PlacedLabel {
+  readonly text: string;
+  readonly color: Color;
+  /** Pixels an em. */
+  readonly size: number;
+  readonly left: number;
+  readonly top: number;
+  readonly width: number;
+  readonly height: number;
+}
+
+/** Backgrounds brighter than this get a dark rim around white letters. */
+const BRIGHT = 0.3;
+const RIM = 0.35;
+/** A label's height in ems. */
+const LINE = 1.25;
+/** So many labels keep out of each other's way; more lie upon one another however they are placed. */
+const MOST_APART = 1000;
+
+/**
+ * Places labels, the first one first. A label stands on the upper left corner of what it names; it goes below that corner
+ * where it would leave the picture at the top, moves left where it would leave at the right, and is set smaller where it is
+ * wider or higher than the picture. Where it would cover an earlier label it takes another corner, or of all those the one where it
+ * covers least.
+ * @param size pixels an em.
+ * @param area the picture on the surface.
+ */
+export function placeLabels(
+  surface: Surface,
+  requests: readonly LabelRequest[],
+  size: number,
+  area: Area,
+): PlacedLabel[] {
+  const placed: PlacedLabel[] = [];
+  for (const request of requests) {
+    const choices = placesFor(surface, request, size, area);
+    placed.push(placed.length < MOST_APART ? leastCovering(choices, placed) : choices[0]);
+  }
+  return placed;
+}
+
+/** The usual place first. */
+function placesFor(surface: Surface, { text, color, around }: LabelRequest, wanted: number, area: Area): PlacedLabel[] {
+  const full = surface.textWidth(text, wanted) + wanted * 0.4;
+  const size = Math.max(8, Math.min(wanted, (wanted * area.width) / full, area.height / LINE));
+  const width = Math.ceil(surface.textWidth(text, size)) + 2 * paddingOf(size);
+  const height = Math.round(size * LINE);
+  const [x0, y0, x1, y1] = around.map(Math.round);
+  const at = (x: number, top: number): PlacedLabel => {
+    const left = Math.max(area.x, Math.min(x, area.x + area.width - width));
+    return { text, color, size, width, height, left, top };
+  };
+  const usual = y0 - height >= area.y ? y0 - height : Math.max(area.y, y0);
+  const tops = [y0 - height, y0, y1, y1 - height].filter(
+    (top) => top >= area.y && top + height <= area.y + area.height,
+  );
+  return [at(x0, usual), ...tops.flatMap((top) => [at(x0, top), at(x1 - width, top)])];
+}
+
+const paddingOf = (size: number): number => Math.round(size * 0.2);
+
+function leastCovering(choices: readonly PlacedLabel[], placed: readonly PlacedLabel[]): PlacedLabel {
+  let [best] = choices;
+  let least = Number.POSITIVE_INFINITY;
+  for (const choice of choices) {
+    let covered = 0;
+    for (const other of placed) covered += overlap(choice, other);
+    if (covered < least) [best, least] = [choice, covered];
+    if (least === 0) break;
+  }
+  return best;
+}
+
+/** Pixels that two labels share. */
+function overlap(a: PlacedLabel, b: PlacedLabel): number {
+  const wide = Math.min(a.left + a.width, b.left + b.width) - Math.max(a.left, b.left);
+  const high = Math.min(a.top + a.height, b.top + b.height) - Math.max(a.top, b.top);
+  return wide > 0 && high > 0 ? wide * high : 0;
+}
+
+export function drawLabel(surface: Surface, label: PlacedLabel, alpha = 1): void {
+  const { text, color, size, left, top, width, height } = label;
+  surface.fillRectangles([left, top, left + width, top + height], color, alpha);
+  const x = left + paddingOf(size);
+  const baseline = top + Math.round(height / 2 + size * 0.35);
+  if (luminance(color) > BRIGHT) {
+    const shift = Math.max(1, size / 20);
+    for (const [dx, dy] of [
+      [-shift, 0],
+      [shift, 0],
+      [0, -shift],
+      [0, shift],
+    ]) {
+      surface.text(text, x + dx, baseline + dy, size, BLACK, RIM * alpha);
+    }
+  }
+  surface.text(text, x, baseline, size, WHITE, alpha);
+}

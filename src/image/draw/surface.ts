@@ -1,0 +1,44 @@
+/** What is drawn on: pixels in memory, or the canvas of a page. */
+
+import type { Color } from "./palette.js";
+
+/** Coordinates are the surface's pixels; what lies outside of it is cut off. `alpha`: 1 covers, 0 leaves. */
+export interface Surface {
+  readonly width: number;
+  readonly height: number;
+  /**
+   * Rectangles x0, y0, x1, y1, …, that do not overlap: columns x0 to x1 − 1 and rows y0 to y1 − 1 of each, corners rounded to
+   * whole pixels, so that neighbours meet without a seam.
+   */
+  fillRectangles(rectangles: ArrayLike<number>, color: Color, alpha?: number): void;
+  /** A smooth line through x, y, x, y, …, with round ends and corners. */
+  polyline(points: ArrayLike<number>, color: Color, thickness: number, alpha?: number): void;
+  /** Whether there are letters for all of a text. */
+  canWrite(text: string): boolean;
+  /** Width in pixels of a line of text at `size` pixels an em. */
+  textWidth(text: string, size: number): number;
+  /** A line of text, its base line beginning at (x, y), at `size` pixels an em. */
+  text(text: string, x: number, y: number, size: number, color: Color, alpha?: number): void;
+}
+
+/** A part of a surface, in its pixels. */
+export interface Area {
+  readonly x: number;
+  readonly y: number;
+  readonly width: number;
+  readonly height: number;
+}
+
+/** An outline of `thickness` pixels, centred on the rectangle's border as OpenCV draws it: four bars for `fillRectangles`. */
+export function outlineOf(x0: number, y0: number, x1: number, y1: number, thickness: number): number[] {
+  const t = Math.max(1, Math.round(thickness));
+  const before = Math.floor(t / 2);
+  const [left, top] = [Math.round(x0) - before, Math.round(y0) - before];
+  const [right, bottom] = [Math.round(x1) - before, Math.round(y1) - before];
+  return [
+    ...[left, top, right + t, top + t],
+    ...[left, bottom, right + t, bottom + t],
+    ...[left, top + t, left + t, bottom],
+    ...[right, top + t, right + t, bottom],
+  ];
+}
