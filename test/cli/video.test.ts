@@ -224,7 +224,7 @@ describe.skipIf(ffmpegMissing())("with ffmpeg", () => {
     expect(code).toBe(1);
     expect(stderr.trimEnd().split("\n")).toEqual([
       expect.stringMatching(/^error: \S+torn\.mp4: is damaged after \d of 9 frames: /),
-      expect.stringMatching(/^error: \S+text\.mp4: is no video that ffmpeg can read: /),
+      expect.stringMatching(/^error: \S+text\.mp4: is a text file, not a video$/),
     ]);
     const images = JSON.parse(stdout).images as Entry[];
     const torn = images.filter(({ source, error }) => source === path("torn.mp4") && error === undefined);
