@@ -49,6 +49,5 @@ describe("the Node entry in bundles", () => {
       expect(run(join(elsewhere, file))).toEqual(SERVER_ANSWER);
       rmSync(elsewhere, { recursive: true });
     },
-    300_000,
   );
 });

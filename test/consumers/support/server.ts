@@ -43,16 +43,15 @@ export function writeServer(folder: string): void {
 const ENVIRONMENT = { PATH: process.env.PATH ?? "", HOME: process.env.HOME ?? "" };
 
 /**
- * Runs a program, killed after two minutes.
- * @returns what it printed on standard output, parsed; its complaints where that is no JSON.
+ * Runs a program in `cwd`, killed after five minutes.
+ * @returns what it printed on standard output, parsed; all that it printed where that is no JSON.
  */
-export function runServer(command: readonly string[], inputs: string, model = "codes"): unknown {
-  const [program, ...words] = command;
-  const { stdout, stderr } = spawnSync(program, [...words, inputs, model], {
-    cwd: dirname(words.at(-1) ?? "."),
+export function runJson([program, ...words]: readonly string[], cwd: string): unknown {
+  const { stdout, stderr } = spawnSync(program, words, {
+    cwd,
     encoding: "utf8",
     env: ENVIRONMENT,
-    timeout: 120_000,
+    timeout: 300_000,
     killSignal: "SIGKILL",
   });
   try {
@@ -60,4 +59,9 @@ export function runServer(command: readonly string[], inputs: string, model = "c
   } catch {
     return (stdout + stderr).trim();
   }
+}
+
+/** Runs the program of a server, whose path ends `command`, from its own folder. */
+export function runServer(command: readonly string[], inputs: string): unknown {
+  return runJson([...command, inputs, "codes"], dirname(command.at(-1) ?? "."));
 }
