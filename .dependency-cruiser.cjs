@@ -8,7 +8,14 @@ const only = (name, from, allowed) => ({
   from: { path: `^src/${from}/` },
   to: {
     path: "^src/",
-    pathNot: [`^src/${from}/`, "^src/errors\\.ts$", "^src/breathe\\.ts$", "^src/wgsl\\.d\\.ts$", ...allowed],
+    pathNot: [
+      `^src/${from}/`,
+      "^src/errors\\.ts$",
+      "^src/breathe\\.ts$",
+      "^src/optionalPackage\\.ts$",
+      "^src/wgsl\\.d\\.ts$",
+      ...allowed,
+    ],
   },
 });
 

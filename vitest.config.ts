@@ -14,6 +14,8 @@ export default defineConfig({
   plugins: [wgslText],
   test: {
     include: ["test/**/*.test.ts"],
+    // Needs packages that are installed apart: npm run test:consumers.
+    exclude: ["**/node_modules/**", "test/consumers/**"],
     // Against hangs alone: a machine that is busy with other work takes many times as long.
     testTimeout: 600_000,
     hookTimeout: 600_000,

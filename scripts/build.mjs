@@ -4,6 +4,9 @@ import { execFileSync } from "node:child_process";
 import { chmod, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { build } from "esbuild";
+import { bundledCommonJs } from "./bundledCommonJs.mjs";
+import { decoderGlue } from "./decoderGlue.mjs";
+import { writeLicenceTexts } from "./licenceTexts.mjs";
 import { gpuJsForPages, withoutGpuJs } from "./gpuJsForPages.mjs";
 
 const {
@@ -23,34 +26,23 @@ const common = {
   loader: { ".wgsl": "text" },
   define: { __VERSION__: JSON.stringify(version) },
   logLevel: "warning",
+  metafile: true,
 };
 
-// Node: dependencies stay packages; shared code goes into chunks, so that the command starts fast.
-await build({
+// Node: dependencies stay packages, all else that the sources import is bundled (scripts/bundledCommonJs.mjs says why);
+// shared code goes into chunks, so that the command starts fast.
+const forNode = await build({
   ...common,
   entryPoints: { node: "src/node.ts", cli: "src/cli/main.ts" },
   platform: "node",
   splitting: true,
   chunkNames: "chunks/[name]-[hash]",
+  plugins: [decoderGlue, bundledCommonJs],
   external: Object.keys({ ...dependencies, ...optionalDependencies, ...peerDependencies }).flatMap((name) => [
     name,
     `${name}/*`,
   ]),
 });
-/**
- * The decoders of @jsquash name a .wasm file beside themselves, which is embedded and never asked for. Bundlers of our
- * users would look for it all the same and, as webpack does, give up.
- */
-const withoutWasmFiles = {
-  name: "without-wasm-files",
-  setup: ({ onLoad }) =>
-    onLoad({ filter: /@jsquash[\\/].*_dec\.js$/ }, async ({ path }) => {
-      const source = await readFile(path, "utf8");
-      const contents = source.replace(/new URL\("\w+\.wasm",\s*import\.meta\.url\)\.href/, '""');
-      if (contents === source) throw new Error(`${path} no longer names its .wasm file; drop this plugin`);
-      return { contents, loader: "js" };
-    }),
-};
 
 /** Shaders without comments and indentation, which are a tenth of what pages load. */
 const compactShaders = {
@@ -78,14 +70,14 @@ const browser = {
   ...common,
   platform: "browser",
   minify: true,
-  plugins: [withoutWasmFiles, gpuJsForPages, compactShaders],
+  plugins: [decoderGlue, gpuJsForPages, compactShaders],
 };
 
 /** A worker's program as one text: what it would import later comes with it, since blobs can import nothing. */
 async function programOf(entryPoint, ...plugins) {
   const { outputFiles } = await build({
     ...browser,
-    plugins: [withoutWasmFiles, withoutGpuJs, compactShaders, ...plugins],
+    plugins: [decoderGlue, withoutGpuJs, compactShaders, ...plugins],
     entryPoints: [entryPoint],
     sourcemap: false,
     write: false,
@@ -109,7 +101,7 @@ const programs = {
 
 // Browsers: the entry, and chunks that are imported when they are needed: the worker, gpu.js, each WebAssembly decoder and
 // its glue (relative to the entry, so bundlers and `<script type=module>` find them; JPEGs decode without them, only slower).
-await build({
+const forPages = await build({
   ...browser,
   entryPoints: { index: "src/index.ts", browser: "src/browser.ts" },
   splitting: true,
@@ -119,6 +111,7 @@ await build({
     ...Object.fromEntries(Object.entries(programs).map(([name, text]) => [name, JSON.stringify(text)])),
   },
 });
+await writeLicenceTexts([forNode.metafile, forPages.metafile], "dist/LICENSES.txt");
 await chmod("dist/cli.js", 0o755);
 if (!process.argv.includes("--no-types"))
   execFileSync("npx", ["tsc", "-p", "tsconfig.build.json"], { stdio: "inherit" });

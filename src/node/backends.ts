@@ -1,6 +1,7 @@
 /** Backends as Node has them: WebGPU through npm `webgpu` and gpu.js (both optional), WASM, and the reference. */
 
 import { DeviceError, OptionError } from "../errors.js";
+import { importOptional } from "../optionalPackage.js";
 import type { Backend, BackendChoice } from "../runtime/backend.js";
 import { createCpuBackend } from "../runtime/cpu/cpuBackend.js";
 import { createGpujsBackend } from "../runtime/gpujs/index.js";
@@ -33,7 +34,7 @@ async function openGpu(hardwareOnly: boolean): Promise<GPU> {
   }
   let dawn: { create: (flags: string[]) => GPU; globals: Record<string, unknown> };
   try {
-    dawn = (await import("webgpu")) as unknown as typeof dawn;
+    dawn = await importOptional<typeof dawn>("webgpu");
   } catch (error) {
     throw new DeviceError(
       'WebGPU in Node needs the optional package "webgpu", which is not installed or has no build for this platform; run "npm install webgpu" (132 MB) or use --backend wasm',
@@ -65,7 +66,7 @@ export async function openBackend(choice: BackendChoice, options: BackendOptions
     case "webgpu":
       return openWebGpu(options);
     case "gpujs":
-      return createGpujsBackend({ importModule: () => import("gpu.js") });
+      return createGpujsBackend({ importModule: () => importOptional("gpu.js") });
     case "auto":
       try {
         return await openWebGpu(options, true);

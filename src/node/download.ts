@@ -5,8 +5,9 @@ import type { OnProgress } from "../api/loadOptions.js";
 import { DownloadError, EngineError } from "../errors.js";
 import { onAbort, throwIfAborted } from "../yolov5/abort.js";
 import { shownAddress, withoutSecrets } from "./address.js";
+import type { Request } from "./answer.js";
 import { ByteCollector } from "./byteCollector.js";
-import { openRequest, proxyNote, type Request } from "./request.js";
+import { openRequest, proxyNote } from "./request.js";
 
 export type { OnProgress };
 

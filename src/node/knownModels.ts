@@ -1,20 +1,13 @@
-/** Models known by name: the embedded one, and the official releases, downloaded once into a cache folder. */
+/** Models known by name: the official releases, downloaded once into a cache folder. */
 
 import { existsSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { homedir } from "node:os";
 import { join } from "node:path";
-import { EMBEDDED_MODEL } from "../api/names.js";
 import { DownloadError } from "../errors.js";
 import { shownAddress } from "./address.js";
 import { download, type OnProgress, sha256 } from "./download.js";
-import { packageRoot } from "./packageRoot.js";
 import { writeAtomically } from "./writeFile.js";
-
-/** The embedded model's file. */
-export function embeddedModelPath(): string {
-  return join(packageRoot(), "models", `${EMBEDDED_MODEL}.safetensors`);
-}
 
 const RELEASE = "https://github.com/ultralytics/yolov5/releases/download/v7.0";
 const SIZES = ["n", "s", "m", "l", "x"];

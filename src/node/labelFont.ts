@@ -6,6 +6,7 @@
 import { readFile, stat } from "node:fs/promises";
 import { OptionError } from "../errors.js";
 import { drawableName, type Font, foreignCharacters, type Glyph, loadFont } from "../image/draw/index.js";
+import { importOptional } from "../optionalPackage.js";
 import { systemFonts } from "./systemFonts.js";
 
 export interface LabelFontOptions {
@@ -35,7 +36,7 @@ export async function openLabelFont(names: readonly string[], options: LabelFont
   const wanted = new Set(names.flatMap((name) => foreignCharacters(builtIn, name)));
   const given = file === undefined ? undefined : await readGiven(file);
   if (wanted.size === 0) return builtIn;
-  const harfBuzz: HarfBuzz | undefined = await import("harfbuzzjs").catch(() => undefined);
+  const harfBuzz = await importOptional<HarfBuzz>("harfbuzzjs").catch(() => undefined);
   const fonts: ShapingFont[] = [];
   if (harfBuzz) {
     const missing = new Set(wanted);

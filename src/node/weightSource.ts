@@ -9,7 +9,8 @@ import { CheckpointError, OptionError } from "../errors.js";
 import { throwIfAborted } from "../yolov5/abort.js";
 import { type OpenedModel, openModel, randomModel } from "../yolov5/loadModel.js";
 import { download, type OnProgress } from "./download.js";
-import { embeddedModelPath, type KnownModelOptions, knownModelName, readKnownModel } from "./knownModels.js";
+import { embeddedModelPath } from "./embeddedModel.js";
+import { type KnownModelOptions, knownModelName, readKnownModel } from "./knownModels.js";
 import { bytesInside, placeOf } from "./localAddress.js";
 import { readFailure, readRegularFile } from "./regularFile.js";
 

@@ -1,16 +1,17 @@
 /** Applications built with Vite, webpack and esbuild against the package as npm would install it, run in Chromium. */
 
-import { cpSync, existsSync, mkdirSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { build as esbuild } from "esbuild";
 import type { Browser } from "playwright-core";
 import { build as vite } from "vite";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import webpack from "webpack";
+import { runWebpack } from "../consumers/support/nodeBundlers.js";
+import { majorVersion } from "../consumers/support/tools.js";
+import { Matrix } from "../support/matrix.js";
 import { REPOSITORY } from "../support/reference.js";
-import { chromiumMissing, launchChromium, watchErrors } from "./support/chromium.js";
+import { expectApplication, layApplication } from "./support/application.js";
+import { chromiumMissing, launchChromium } from "./support/chromium.js";
 import { createWorkspace, type Workspace } from "./support/dist.js";
-import { serveSite } from "./support/server.js";
 
 /** Builds `app` (index.html, main.js) into `out`, as users of the bundler do, with its defaults. */
 type Bundle = (app: string, out: string) => Promise<void>;
@@ -26,23 +27,12 @@ const BUNDLERS: Readonly<Record<string, Bundle>> = {
     });
   },
   webpack: (app, out) =>
-    new Promise((resolve, reject) => {
-      const compiler = webpack({
-        mode: "production",
-        context: app,
-        entry: "./main.js",
-        // Minifying proves nothing here and takes most of the time.
-        optimization: { minimize: false },
-        performance: false,
-        output: { path: out, filename: "main.js", chunkFormat: "module", module: true },
-        experiments: { outputModule: true },
-      });
-      compiler.run((error, stats) => {
-        compiler.close(() => undefined);
-        if (error) reject(error);
-        else if (stats?.hasErrors() || stats?.hasWarnings()) reject(new Error(stats.toString("errors-warnings")));
-        else resolve();
-      });
+    runWebpack({
+      context: app,
+      entry: "./main.js",
+      // The build warns of entries beyond 244 kB; this one has a detector in it.
+      performance: false,
+      output: { path: out, filename: "main.js" },
     }),
   async esbuild(app, out) {
     const result = await esbuild({
@@ -58,6 +48,7 @@ const BUNDLERS: Readonly<Record<string, Bundle>> = {
 };
 
 describe.skipIf(chromiumMissing())("applications of users", () => {
+  const matrix = new Matrix("pages in every test run", ["bundler", "page", "worker"]);
   let workspace: Workspace;
   let browser: Browser;
 
@@ -75,31 +66,11 @@ describe.skipIf(chromiumMissing())("applications of users", () => {
     "built with %s: detects on the page and in a worker, no file beside the build",
     async (name) => {
       const app = join(workspace.folder, name);
-      const out = join(app, "dist");
-      cpSync(join(REPOSITORY, "test/browser/consumers"), app, { recursive: true });
-      mkdirSync(out, { recursive: true });
-      await BUNDLERS[name](app, out);
-      if (!existsSync(join(out, "index.html"))) cpSync(join(app, "index.html"), join(out, "index.html"));
-      expect(readdirSync(out, { recursive: true }).filter((file) => /\.wasm$|worker\.js$/.test(String(file)))).toEqual(
-        [],
-      );
-      cpSync(join(workspace.packageFolder, "models/codes.safetensors"), join(out, "codes.safetensors"));
-      cpSync(join(REPOSITORY, "examples/codes.png"), join(out, "codes.png"));
-      const site = await serveSite([{ at: "/", from: out }]);
-      const page = await browser.newPage();
-      const errors = watchErrors(page);
-      try {
-        await page.goto(site.origin);
-        const answer = await page.textContent("#answer", { timeout: 20_000 });
-        const [local, worker] = (answer ?? "").split("\n");
-        expect(local).toMatch(/^wasm: 2 qr_codes, .* \/ \d+$/);
-        expect(worker).toBe(local);
-        expect(errors).toEqual([]);
-        expect(site.missing).toEqual([]);
-      } finally {
-        await page.close();
-        await site.close();
-      }
+      await BUNDLERS[name](app, layApplication(app));
+      await expectApplication(browser, app, workspace.packageFolder);
+      matrix.add(name === "esbuild" ? name : `${name} ${majorVersion(REPOSITORY, name)}`, "runs", "runs");
     },
   );
+
+  test("docs/consumers.md has this table", () => matrix.check());
 });

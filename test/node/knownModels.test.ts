@@ -6,13 +6,8 @@ import { join } from "node:path";
 import { afterEach, describe, expect, it, vi } from "vitest";
 import { DownloadError } from "../../src/errors.js";
 import { sha256 } from "../../src/node/download.js";
-import {
-  cacheFolder,
-  embeddedModelPath,
-  knownModelName,
-  knownModelNames,
-  readKnownModel,
-} from "../../src/node/knownModels.js";
+import { embeddedModelPath } from "../../src/node/embeddedModel.js";
+import { cacheFolder, knownModelName, knownModelNames, readKnownModel } from "../../src/node/knownModels.js";
 import { openWeights } from "../../src/node/weightSource.js";
 import { referencePath } from "../support/reference.js";
 import { rejection, unreachableUrl, withFolder, withServer } from "./server.js";

@@ -6,8 +6,9 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import * as browser from "../../src/browser.js";
 import * as page from "../../src/index.js";
 import * as node from "../../src/node.js";
+import { Matrix } from "../support/matrix.js";
 import { REPOSITORY } from "../support/reference.js";
-import { COMPILERS, createProject, type Project } from "./support.js";
+import { COMPILERS, compilerVersion, createProject, type Project } from "./support.js";
 
 const RESOLUTIONS = {
   nodenext: { module: "nodenext" },
@@ -24,6 +25,12 @@ const fixture = (name: string): string => readFileSync(join(REPOSITORY, "test/ty
 
 describe("types in users' projects", () => {
   let project: Project;
+  const matrix = new Matrix("TypeScript", [
+    "TypeScript",
+    "Node (`types: node`)",
+    "pages (`lib: dom`)",
+    "both together",
+  ]);
   beforeAll(() => {
     project = createProject();
   });
@@ -36,12 +43,16 @@ describe("types in users' projects", () => {
     }
     const both = { "server.ts": fixture("server"), "page.ts": fixture("page"), "same.ts": fixture("same") };
     expect(project.compile(compiler, { ...RESOLUTIONS.bundler, ...BOTH }, both)).toBe("");
+    const all = Object.keys(RESOLUTIONS).join(", ");
+    matrix.add(compilerVersion(compiler), all, all, compiler === "typescript-5.9" ? "bundler, node10" : "bundler");
   });
 
   test("node10, as projects of old have it", () => {
     const both = { "server.ts": fixture("server"), "page.ts": fixture("page"), "same.ts": fixture("same") };
     expect(project.compile("typescript-5.9", { ...NODE10, ...BOTH }, both)).toBe("");
   });
+
+  test("docs/consumers.md has the table of what compiled", () => matrix.check());
 
   test("mistakes are still found", () => {
     const said = project.compile("typescript", { ...RESOLUTIONS.nodenext, ...BOTH }, { "wrong.ts": fixture("wrong") });

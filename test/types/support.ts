@@ -1,7 +1,7 @@
 /** The package as npm would install it, with its types, and TypeScript projects that use it. */
 
 import { spawnSync } from "node:child_process";
-import { cpSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { REPOSITORY } from "../support/reference.js";
@@ -22,6 +22,13 @@ export interface Project {
 }
 
 const compilerPath = (name: string): string => join(REPOSITORY, "node_modules", name, "bin/tsc");
+
+/** `5.9`. */
+export function compilerVersion(name: Compiler): string {
+  const file = join(REPOSITORY, "node_modules", name, "package.json");
+  const { version } = JSON.parse(readFileSync(file, "utf8")) as { readonly version: string };
+  return version.split(".").slice(0, 2).join(".");
+}
 
 /** @throws Error with tsc's words where the types cannot be made. */
 export function createProject(): Project {

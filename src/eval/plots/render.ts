@@ -2,6 +2,7 @@
 
 import type { Spec } from "vega";
 import { UnsupportedError } from "../../errors.js";
+import { importOptional } from "../../optionalPackage.js";
 import { wellFormedXml } from "../../yolov5/printable.js";
 
 /** The look that all plots share. */
@@ -42,7 +43,7 @@ export async function renderSvg(spec: Spec): Promise<string> {
 /** @throws UnsupportedError where the optional package is missing. */
 export async function loadVega(): Promise<typeof import("vega")> {
   try {
-    return await import("vega");
+    return await importOptional("vega");
   } catch (cause) {
     throw new UnsupportedError(
       'plots need the optional package "vega", which is not installed; run "npm install vega"',

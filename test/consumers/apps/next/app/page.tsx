@@ -1,0 +1,5 @@
+import { Detector } from "./detector";
+
+export default function Page() {
+  return <Detector />;
+}

@@ -1,0 +1,53 @@
+/** Servers that are bundled with this package's Node entry. esbuild alone; every bundler: `npm run test:consumers`. */
+
+import { cpSync, rmSync } from "node:fs";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import {
+  bundleWithEsbuild,
+  bundleWithEsbuildMinified,
+  EXTENSION,
+  type Format,
+} from "../consumers/support/nodeBundlers.js";
+import { NOT_WITH_BUNDLE, runServer, SERVER_ANSWER, writeServer } from "../consumers/support/server.js";
+import { createUserProject, type UserProject } from "../support/packed.js";
+
+describe("the Node entry in bundles", () => {
+  let project: UserProject;
+  let elsewhere: string;
+
+  beforeAll(() => {
+    project = createUserProject();
+    writeServer(project.folder);
+    elsewhere = `${project.folder}-elsewhere`;
+  });
+  afterAll(() => {
+    project?.dispose();
+    rmSync(elsewhere, { recursive: true, force: true });
+  });
+
+  const run = (program: string): unknown => runServer([process.execPath, program], join(project.folder, "inputs"));
+
+  test("without a bundler", () => {
+    expect(run(join(project.folder, "main.js"))).toEqual(SERVER_ANSWER);
+  });
+
+  test.each([
+    ["esm", "as it is", bundleWithEsbuild],
+    ["cjs", "minified", bundleWithEsbuildMinified],
+  ] as const)(
+    "esbuild, %s %s: runs where the package is installed, with the model beside it, and says what is missing without",
+    async (format: Format, _, bundle) => {
+      const file = `main.${EXTENSION[format]}`;
+      const out = join(project.folder, `esbuild-${format}`);
+      await bundle(join(project.folder, "main.js"), join(out, file), format);
+      expect(run(join(out, file))).toEqual(SERVER_ANSWER);
+      cpSync(out, elsewhere, { recursive: true });
+      expect(run(join(elsewhere, file))).toBe(NOT_WITH_BUNDLE);
+      const model = join(project.folder, "node_modules/yolov5-ts/models/codes.safetensors");
+      cpSync(model, join(elsewhere, "codes.safetensors"));
+      expect(run(join(elsewhere, file))).toEqual(SERVER_ANSWER);
+      rmSync(elsewhere, { recursive: true });
+    },
+  );
+});
