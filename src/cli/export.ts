@@ -1,12 +1,13 @@
 /** `yolov5 export`: one file per format, written whole or not at all. */
 
 import { basename, dirname, extname, join } from "node:path";
+import { Breather } from "../breathe.js";
 import { invariant } from "../errors.js";
 import { writeAtomically } from "../node/writeFile.js";
 import { openWeights } from "../node/weightSource.js";
 import { createCpuBackend } from "../runtime/cpu/cpuBackend.js";
 import type { HostTensor } from "../tensor/index.js";
-import { exportedTensors, exportSafetensors } from "../yolov5/exportSafetensors.js";
+import { exportedTensorPieces, exportedTensors, safetensorsOf } from "../yolov5/exportSafetensors.js";
 import { createMember, type OpenedModel, openModel } from "../yolov5/loadModel.js";
 import type { Member } from "../yolov5/model.js";
 import { Attempts } from "./attempts.js";
@@ -41,8 +42,8 @@ export async function runExport(flags: ExportFlags, output: Output): Promise<num
   for (const { format, target } of files) {
     const { bytes, summary, details } =
       format === "onnx"
-        ? onnxFile(member, flags, onWarning)
-        : safetensorsFile(opened, member, flags, target, quantized);
+        ? await onnxFile(member, flags, { onWarning, signal })
+        : await safetensorsFile(opened, member, target, { half: flags.half, quantized, signal });
     if (!(await attempts.of(() => writeAtomically(target, bytes)))) {
       facts.push({ path: target, format, error: attempts.errors.at(-1) });
       continue;
@@ -88,18 +89,23 @@ function plan({
 }
 
 /** Read back and compared. */
-function safetensorsFile(
+async function safetensorsFile(
   given: OpenedModel,
   { info }: Member,
-  flags: ExportFlags,
   target: string,
-  quantized: QuantizedModel | undefined,
-): ExportedFile {
-  const { half = false } = flags;
+  options: {
+    readonly half: boolean | undefined;
+    readonly quantized: QuantizedModel | undefined;
+    readonly signal: AbortSignal;
+  },
+): Promise<ExportedFile> {
+  const { half = false, quantized, signal } = options;
   const opened = quantized?.opened ?? given;
   const metadata = new Map(quantized ? [["int8", JSON.stringify(quantized.facts)]] : []);
-  const tensors = exportedTensors(opened.module, { half });
-  const bytes = exportSafetensors(opened, info, { half, metadata });
+  const breather = new Breather(signal);
+  const tensors = await breather.through(exportedTensorPieces(opened.module, { half }));
+  const bytes = safetensorsOf(opened, info, tensors, metadata);
+  await breather.rest();
   checkReadable(bytes, tensors, target);
   const whole = quantized ? `, ${quantized.facts.convolutions} convolutions in int8` : "";
   const details = quantized ? { half, int8: quantized.facts } : { half };

@@ -3,8 +3,9 @@
 import { readFile, stat } from "node:fs/promises";
 import { EMBEDDED_MODEL } from "../api/names.js";
 import type { WeightSource } from "../api/sources.js";
+import { Breather } from "../breathe.js";
 import { CheckpointError, OptionError } from "../errors.js";
-import { type OpenedModel, openModel, randomModel } from "../yolov5/loadModel.js";
+import { type OpenedModel, openModel, randomModelPieces } from "../yolov5/loadModel.js";
 import { isHttp, shownAddress } from "./address.js";
 import { download, type OnProgress } from "./download.js";
 import { embeddedModelPath, type KnownModelOptions, knownModelName, readKnownModel } from "./knownModels.js";
@@ -92,7 +93,8 @@ export async function openWeights(source: WeightSource, options: OpenWeightsOpti
         `${source}: the seed ${JSON.stringify(seed)} must be a whole number, as in random:yolov5s:1`,
       );
     }
-    return { opened: randomModel(name, Number(seed)), path: source };
+    const opened = await new Breather(options.signal).through(randomModelPieces(name, Number(seed)));
+    return { opened, path: source };
   }
   if (isHttp(source)) return open(await download(source, options), shownAddress(source));
   if (await fileExists(source)) return open(await readWeightFile(source), source);

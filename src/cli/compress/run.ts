@@ -11,6 +11,7 @@ import { openDataset } from "../../node/datasets/open.js";
 import { writeAtomically } from "../../node/writeFile.js";
 import { openWeights } from "../../node/weightSource.js";
 import type { Backend } from "../../runtime/backend.js";
+import type { ModuleNode } from "../../weights/types.js";
 import { createMember, type OpenedModel } from "../../yolov5/loadModel.js";
 import { checkImageSize } from "../../yolov5/options.js";
 import { isQuantized } from "../../yolov5/quantized.js";
@@ -95,12 +96,15 @@ class CompressRun {
         return this.complete(await evaluateCandidate(candidate, context)).metrics.map50_95;
       },
     });
-    const candidates: Candidate[] = [asFile(basename(path), opened.module, opened, backend, false)];
-    for (const step of made.steps) candidates.push(asFile(step.name, step.module, opened, backend, step.half));
+    const { signal } = output.io;
+    const fileOf = (name: string, module: ModuleNode, from: OpenedModel, half = false): Promise<Candidate> =>
+      interruptible(signal, asFile(name, module, from, backend, { half, signal }));
+    const candidates: Candidate[] = [await fileOf(basename(path), opened.module, opened)];
+    for (const step of made.steps) candidates.push(await fileOf(step.name, step.module, opened, step.half));
     const last = candidates[candidates.length - 1];
     for (const other of flags.compare ?? []) {
       const further = await this.open(other);
-      candidates.push(asFile(basename(further.path), further.opened.module, further.opened, backend, false));
+      candidates.push(await fileOf(basename(further.path), further.opened.module, further.opened));
     }
 
     const chosen = new Set(spread(dataset.samples, EXAMPLES).map(({ name }) => name));
@@ -123,7 +127,6 @@ class CompressRun {
     );
     const rows: CompressionRow[] = [];
     for (const [i, candidate] of candidates.entries()) {
-      const { signal } = output.io;
       rows.push(await interruptible(signal, rowOf(candidate, evaluations[i], latencies[i], imgsz, signal)));
     }
     output.line();
@@ -140,7 +143,7 @@ class CompressRun {
     const lastIndex = candidates.indexOf(last);
     const { report } = flags;
     if (report !== undefined) {
-      const html = await reportHtml({
+      const content = {
         weights: path,
         data: dataset.name,
         pictures: dataset.samples.length,
@@ -151,7 +154,8 @@ class CompressRun {
         sensitivities: made.sensitivities,
         examples: examplesOf(tiles[0], tiles[lastIndex > 0 ? lastIndex : candidates.length - 1]),
         last: rows[lastIndex > 0 ? lastIndex : rows.length - 1].name,
-      });
+      };
+      const html = await interruptible(signal, reportHtml(content, signal));
       await attempts.of(async () => {
         await writeAtomically(report, new TextEncoder().encode(html));
         output.line(`Report: ${report}`);

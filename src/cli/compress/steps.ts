@@ -1,15 +1,16 @@
 /** The steps of a run, one after another: each gives a network, as the file that it would be. */
 
+import { Breather } from "../../breathe.js";
 import { spread } from "../../compress/calibration/pictures.js";
 import {
   ChannelPruner,
   calibrationInputs,
   type LayerSensitivity,
   largestAmount,
-  pruneUnstructured,
   reestimate,
 } from "../../compress/index.js";
-import { calibrate, planQuantization, quantizeModule } from "../../compress/quantize/index.js";
+import { pruneUnstructuredPieces } from "../../compress/prune/unstructured.js";
+import { calibrate, planQuantization, quantizeModulePieces } from "../../compress/quantize/index.js";
 import type { DetectionDataset } from "../../eval/dataset/types.js";
 import type { Backend } from "../../runtime/backend.js";
 import type { Float32Tensor } from "../../tensor/index.js";
@@ -111,7 +112,8 @@ export async function makeSteps(opened: OpenedModel, context: StepsContext): Pro
       module = pruned.module;
     }
     if (flags.unstructured !== undefined) {
-      const sparse = pruneUnstructured(module, flags.unstructured);
+      const pieces = pruneUnstructuredPieces(module, flags.unstructured);
+      const sparse = await interruptible(signal, new Breather(signal).through(pieces));
       note(
         `Zeroed: ${grouped(sparse.zeros)} of ${grouped(sparse.weights)} weights of the convolutions are zero; the network runs as fast as before`,
       );
@@ -179,5 +181,5 @@ async function quantized(module: ModuleNode, context: StepsContext, bars: Stages
     signal: output.io.signal,
     onInput: (done) => bars.update("calibrating int8", done, samples.length),
   });
-  return quantizeModule(module, plan, calibration);
+  return new Breather(output.io.signal).through(quantizeModulePieces(module, plan, calibration));
 }
