@@ -75,7 +75,9 @@ function plan({
   if (int8 && (half || formats.has("onnx"))) {
     throw new UsageError(`--int8 holds for safetensors alone; export ${half ? "--half" : "onnx"} apart, without it`);
   }
-  const calibrating = (["data", "calibration", "calibrationImages", "percentile"] as const).find((key) => more[key]);
+  const calibrating = (["data", "calibration", "calibrationImages", "percentile", "maxPixels"] as const).find(
+    (key) => more[key],
+  );
   if (calibrating && !int8) {
     const flag = calibrating.replace(/[A-Z]/g, (c) => `-${c.toLowerCase()}`);
     throw new UsageError(`--${flag} is for calibration and needs --int8`);

@@ -59,7 +59,7 @@ async function quantizeOn(
   const reasons: string[] = [];
   async function* images(): AsyncGenerator<RgbImage> {
     for (const source of pictures) {
-      const image = await readPicture(source, { signal }).then(
+      const image = await readPicture(source, { signal, maxPixels: flags.maxPixels }).then(
         ({ picture }) => picture.image,
         (error: unknown) => {
           reasons.push(errorLine(error));

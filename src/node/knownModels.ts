@@ -1,7 +1,6 @@
 /** Models known by name: the embedded one, and the official releases, downloaded once into a cache folder. */
 
 import { existsSync } from "node:fs";
-import { readFile } from "node:fs/promises";
 import { homedir } from "node:os";
 import { join } from "node:path";
 import { EMBEDDED_MODEL } from "../api/names.js";
@@ -9,6 +8,7 @@ import { DownloadError } from "../errors.js";
 import { shownAddress } from "./address.js";
 import { download, type OnProgress, sha256 } from "./download.js";
 import { packageRoot } from "./packageRoot.js";
+import { readRegularFile } from "./regularFile.js";
 import { writeAtomically } from "./writeFile.js";
 
 /** The embedded model's file. */
@@ -72,7 +72,7 @@ export async function readKnownModel(
   const path = join(cacheFolder(), `${name}.pt`);
   const pinned = CHECKSUMS.get(name);
   if (existsSync(path)) {
-    const bytes = await readFile(path);
+    const bytes = await readRegularFile(path);
     if (!pinned || sha256(bytes) === pinned) return { bytes, path };
     options.onWarning?.(`${path}: is not the official ${name}.pt (its checksum differs); downloading it again`);
   }

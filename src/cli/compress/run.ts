@@ -195,11 +195,11 @@ class CompressRun {
     const { flags, output } = this;
     const { signal } = output.io;
     const bar = openSteps(output, "reading labels");
-    const { task: split, images } = flags;
+    const { task: split, images, maxPixels } = flags;
     const onWarning = (text: string): void => output.warn(text);
     const dataset = await interruptible(
       signal,
-      openDataset(data, { split, names, images, signal, onWarning, onProgress: bar.update }),
+      openDataset(data, { split, names, images, maxPixels, signal, onWarning, onProgress: bar.update }),
     ).finally(() => bar.stop());
     const reasons = dataset.excluded.map(({ reason }) => reason);
     assertPictures(dataset.samples.length, reasons, dataset.name);
