@@ -9,6 +9,7 @@ import { shownAddress } from "./address.js";
 import { download, type OnProgress, sha256 } from "./download.js";
 import { packageRoot } from "./packageRoot.js";
 import { readRegularFile } from "./regularFile.js";
+import { readTextFile } from "./textFile.js";
 import { writeAtomically } from "./writeFile.js";
 
 /** The embedded model's file. */
@@ -62,7 +63,8 @@ function firstCharacters(bytes: Uint8Array): string {
 }
 
 /**
- * Bytes of an official model, from the cache or downloaded, its checksum verified where one is pinned.
+ * Bytes of an official model, from the cache or downloaded. Its checksum is verified: where none is pinned, from the cache
+ * against that of its download.
  * @throws DownloadError that says where to put the file by hand.
  */
 export async function readKnownModel(
@@ -73,8 +75,10 @@ export async function readKnownModel(
   const pinned = CHECKSUMS.get(name);
   if (existsSync(path)) {
     const bytes = await readRegularFile(path);
-    if (!pinned || sha256(bytes) === pinned) return { bytes, path };
-    options.onWarning?.(`${path}: is not the official ${name}.pt (its checksum differs); downloading it again`);
+    const wanted = pinned ?? (await recordedChecksum(path));
+    if (wanted === undefined || sha256(bytes) === wanted) return { bytes, path };
+    const what = pinned ? `the official ${name}.pt` : `the ${name}.pt that was downloaded`;
+    options.onWarning?.(`${path}: is not ${what} (its checksum differs); downloading it again`);
   }
   const url = `${options.baseUrl ?? process.env.YOLOV5_RELEASE_URL ?? RELEASE}/${name}.pt`;
   const advice = `get ${name}.pt elsewhere and put it at ${path}, or give --weights its path`;
@@ -98,5 +102,15 @@ export async function readKnownModel(
   }
   if (!pinned) options.onWarning?.(`${name}.pt: its checksum is not pinned; downloaded SHA-256 ${digest}`);
   await writeAtomically(path, bytes);
+  await writeAtomically(recordOf(path), new TextEncoder().encode(`${digest}  ${name}.pt\n`));
   return { bytes, path };
+}
+
+/** As `sha256sum` writes and checks it: what was downloaded once is known from then on. */
+const recordOf = (path: string): string => `${path}.sha256`;
+
+/** Undefined for a file that was put there by hand. */
+async function recordedChecksum(path: string): Promise<string | undefined> {
+  const text = await readTextFile(recordOf(path)).catch(() => "");
+  return /^([0-9a-f]{64})\b/.exec(text)?.[1];
 }
