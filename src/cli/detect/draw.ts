@@ -26,12 +26,14 @@ export interface DrawOptions {
 }
 
 /**
- * A copy of the picture with boxes, masks and labels, or with the best classes in its corner.
+ * Draws boxes, masks and labels, or the best classes in the corner. On the picture itself: frames and pictures may be so large
+ * that there is no room for two of them.
  * @param trails of tracked objects, which have the colours of their ids, not of their classes.
  */
 export function draw(image: RgbImage, result: Result, options: DrawOptions, trails: readonly Trail[] = []): RgbImage {
   const { lineThickness, hideLabels = false, font } = options;
   const style = {
+    inPlace: true,
     hideLabels,
     ...(lineThickness === undefined ? {} : { lineThickness }),
     ...(font === undefined ? {} : { font }),

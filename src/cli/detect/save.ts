@@ -8,7 +8,6 @@ import { VideoWriter, type VideoWriterOptions } from "../../node/video/writeVide
 import { makeFolder, writeAtomically } from "../../node/writeFile.js";
 import type { Trail } from "../../tracking/index.js";
 import type { Result } from "../../yolov5/model.js";
-import type { DetectionResult, SegmentationResult } from "../../yolov5/results.js";
 import { classificationLines, detectionLines, segmentationLines } from "../../yolov5/saveText.js";
 import { fileNameOf, safeName, splitName } from "../fileNames.js";
 import { RunPaths } from "../runPaths.js";
@@ -76,7 +75,7 @@ export class Saver {
     ]);
     const problems = new Problems();
     if (options.labels) await problems.of(this.saveLabels(join(labels, `${stem}.txt`), result));
-    if (options.crops && result.task !== "classify") await this.saveCrops(folder, stem, image, result, problems);
+    await this.saveCrops(folder, stem, this.cropsOf(image, result), problems);
     if (options.pictures) {
       const bytes = encode(this.draw(image, result, trails), written);
       await problems.of(writeAtomically(join(folder, stem + ending), bytes));
@@ -107,13 +106,15 @@ export class Saver {
         return problems.first;
       },
       save: async (image, result, trails) => {
+        // Before the frame is drawn on.
+        const crops = this.cropsOf(image, result);
         // Begun before anything is awaited: what is counted as done is in the file, also after Ctrl-C.
         const written = writer && problems.of(writer.write(this.draw(image, result, trails)));
         if (options.labels) {
           const path = paths.claimFile(join(folder, "labels"), `${stem}_${result.frame}`, ".txt");
           await problems.of(this.saveLabels(path, result));
         }
-        if (options.crops && result.task !== "classify") await this.saveCrops(folder, stem, image, result, problems);
+        await this.saveCrops(folder, stem, crops, problems);
         await written;
       },
     };
@@ -153,19 +154,19 @@ export class Saver {
     }
   }
 
-  private async saveCrops(
-    folder: string,
-    stem: string,
-    image: RgbImage,
-    result: DetectionResult | SegmentationResult,
-    problems: Problems,
-  ): Promise<void> {
-    // The lowest confidence first, as detect.py numbers them.
-    for (const detection of result.detections.toReversed()) {
+  /** Where the options ask for them; the lowest confidence first, as detect.py numbers them. */
+  private cropsOf(image: RgbImage, result: Result): Crop[] {
+    if (!this.options.crops || result.task === "classify") return [];
+    return result.detections.toReversed().flatMap((detection) => {
       const crop = cropOf(image, detection);
-      if (!crop) continue;
-      const own = this.classFolder(join(folder, "crops"), detection.name, detection.class);
-      await problems.of(writeAtomically(this.paths.claimFile(own, stem, ".jpg", ""), encodeJpeg(crop)));
+      return crop ? [{ image: crop, name: detection.name, class: detection.class }] : [];
+    });
+  }
+
+  private async saveCrops(folder: string, stem: string, crops: readonly Crop[], problems: Problems): Promise<void> {
+    for (const { image, name, class: index } of crops) {
+      const own = this.classFolder(join(folder, "crops"), name, index);
+      await problems.of(writeAtomically(this.paths.claimFile(own, stem, ".jpg", ""), encodeJpeg(image)));
     }
   }
 
@@ -176,6 +177,13 @@ export class Saver {
     this.classFolders.set(name, folder);
     return folder;
   }
+}
+
+/** What one box shows. */
+interface Crop {
+  readonly image: RgbImage;
+  readonly name: string;
+  readonly class: number;
 }
 
 /** Keeps the first of several failures while the work goes on. */

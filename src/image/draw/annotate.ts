@@ -2,7 +2,7 @@
 
 import type { RgbImage } from "../types.js";
 import { Canvas, type MaskWindow } from "./canvas.js";
-import { type Font, loadFont } from "./font.js";
+import type { Font } from "./font.js";
 import { BLACK, type Color, WHITE } from "./palette.js";
 
 export interface Annotation {
@@ -30,6 +30,8 @@ export interface AnnotateOptions {
   readonly lines?: readonly AnnotationLine[];
   /** Of `loadFont`, which takes some milliseconds: give it where many pictures are annotated. */
   readonly font?: Font;
+  /** Draw on the picture that is given. Default false: on a copy. */
+  readonly inPlace?: boolean;
 }
 
 /** YOLOv5's rule: 3/1000 of the mean side, at least 2 pixels. */
@@ -48,7 +50,7 @@ function fontSize(image: RgbImage, lineThickness: number | undefined): number {
  * top (as detections are sorted, the most confident one).
  */
 export function annotate(image: RgbImage, annotations: readonly Annotation[], options: AnnotateOptions = {}): RgbImage {
-  const canvas = new Canvas(image, options.font ?? loadFont());
+  const canvas = new Canvas(image, options.font, options.inPlace);
   const thickness = options.lineThickness ?? defaultLineThickness(image);
   const size = fontSize(image, options.lineThickness);
   const bottomUp = [...annotations].reverse();
@@ -69,7 +71,7 @@ export function annotate(image: RgbImage, annotations: readonly Annotation[], op
  * (`0.87 tabby cat`), on a darkened panel so that they can be read on anything.
  */
 export function annotateLines(image: RgbImage, lines: readonly string[], options: AnnotateOptions = {}): RgbImage {
-  const canvas = new Canvas(image, options.font ?? loadFont());
+  const canvas = new Canvas(image, options.font, options.inPlace);
   if (lines.length === 0) return canvas.image;
   let size = fontSize(image, options.lineThickness);
   const margin = Math.round(Math.min(32, Math.min(image.width, image.height) * 0.05));
