@@ -27,7 +27,7 @@ const common = {
 // Node: dependencies stay packages; shared code goes into chunks, so that the command starts fast.
 await build({
   ...common,
-  entryPoints: { node: "src/node.ts", cli: "src/cli/main.ts" },
+  entryPoints: { node: "src/node.ts", cli: "src/cli/main.ts", pictureWorker: "src/node/pictureWorker.ts" },
   platform: "node",
   splitting: true,
   chunkNames: "chunks/[name]-[hash]",

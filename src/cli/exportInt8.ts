@@ -62,6 +62,7 @@ async function quantizeOn(
       const image = await readPicture(source, { signal, maxPixels: flags.maxPixels }).then(
         ({ picture }) => picture.image,
         (error: unknown) => {
+          signal.throwIfAborted();
           reasons.push(errorLine(error));
           output.warn(`${errorLine(error)}; it is left out`);
         },

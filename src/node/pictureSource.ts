@@ -6,10 +6,12 @@ import { decodePicture, type Picture, type ReadPictureOptions, readPicture } fro
 import { isHttp } from "./address.js";
 import { downloadPicture } from "./downloadPicture.js";
 import { bytesOfDataAddress, FILE_ADDRESS_ADVICE, nameOfAddress, pathOfFileAddress } from "./localAddress.js";
+import { decodeAside } from "./pictureThread.js";
 import { readFailure, readRegularFile } from "./regularFile.js";
 
 /** @throws ImageError, DownloadError naming the source. */
-export async function readPictureSource(source: PictureSource, options: ReadPictureOptions = {}): Promise<Picture> {
+export async function readPictureSource(source: PictureSource, given: ReadPictureOptions = {}): Promise<Picture> {
+  const options: ReadPictureOptions = { decode: decodeAside, ...given };
   if (source instanceof URL) return readPictureSource(source.href, options);
   if (typeof source === "string") {
     if (/^file:\/\//i.test(source)) {

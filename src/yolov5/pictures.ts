@@ -18,6 +18,8 @@ export interface RawPicture {
 export interface ReadPictureOptions {
   /** Largest number of pixels that is accepted; default 2^26. */
   readonly maxPixels?: number | undefined;
+  /** Default `decodeImage`. */
+  readonly decode?: typeof decodeImage | undefined;
   /** Waited for before bytes are decoded, and before a file is read. */
   readonly begin?: (() => Promise<void>) | undefined;
 }
@@ -107,10 +109,10 @@ function snapshot<T>(source: T): T {
 export async function decodePicture(
   bytes: Uint8Array,
   source: string | undefined,
-  { maxPixels }: ReadPictureOptions = {},
+  { maxPixels, decode = decodeImage }: ReadPictureOptions = {},
 ): Promise<Picture> {
   const warnings: string[] = [];
-  const image = await decodeImage(bytes, { path: source, maxPixels, onNote: (note) => warnings.push(note) });
+  const image = await decode(bytes, { path: source, maxPixels, onNote: (note) => warnings.push(note) });
   return { image, source, ...(warnings.length === 0 ? {} : { warnings }) };
 }
 

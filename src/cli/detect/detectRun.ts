@@ -97,6 +97,7 @@ export class DetectRun {
       hideLabels: flags.hideLabels,
       hideConf: flags.hideConf,
       font,
+      signal: output.io.signal,
     });
     if (flags.augment && model.task !== "detect") output.warn("--augment is for detection models and ignored");
     if (flags.track && !following) output.warn("--track follows boxes and is ignored in classification");
@@ -247,6 +248,7 @@ export class DetectRun {
       await this.saver.save(source, picture.image, format, result, trails);
       return undefined;
     } catch (error) {
+      throwIfInterrupted(this.output.io.signal);
       if (isFatal(error)) throw error;
       return errorLine(error);
     }

@@ -5,14 +5,13 @@ import {
   annotate,
   annotateLines,
   drawableName,
-  encodeJpeg,
-  encodePng,
   type Font,
   type MaskWindow,
   type PictureFormat,
   paletteColor,
   type RgbImage,
 } from "../../image/index.js";
+import type { PictureFile } from "../../node/pictureThread.js";
 import type { Trail } from "../../tracking/index.js";
 import type { Result } from "../../yolov5/model.js";
 import type { Detection, SegmentedDetection } from "../../yolov5/results.js";
@@ -80,11 +79,7 @@ export function formatFor(
   { width, height }: RgbImage,
   wanted: "source" | "jpg" | "png",
   format: PictureFormat | undefined,
-): "jpg" | "png" {
+): PictureFile {
   const png = wanted === "png" || (wanted === "source" && format === "png");
   return png || Math.max(width, height) > MAX_JPEG_SIDE ? "png" : "jpg";
-}
-
-export function encode(image: RgbImage, format: "jpg" | "png"): Uint8Array {
-  return format === "png" ? encodePng(image) : encodeJpeg(image);
 }

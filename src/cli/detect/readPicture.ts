@@ -5,6 +5,7 @@ import { type PictureFormat, sniff } from "../../image/index.js";
 import { isHttp, shownAddress } from "../../node/address.js";
 import type { OnProgress } from "../../node/download.js";
 import { downloadPicture, VideoAddressError } from "../../node/downloadPicture.js";
+import { decodeAside } from "../../node/pictureThread.js";
 import { readFailure, readRegularFile } from "../../node/regularFile.js";
 import { isAnimatedGif } from "../../node/video/input.js";
 import { decodePicture, type Picture, type ReadPictureOptions } from "../../yolov5/pictures.js";
@@ -29,7 +30,8 @@ export async function readPicture(source: string, options: ReadOptions): Promise
   const bytes = remote ? await downloadPicture(source, { signal, onProgress }) : await readBytes(source);
   // Of files this is known before.
   if (remote && isAnimatedGif(bytes)) throw new VideoAddressError(source, "an animated GIF");
-  const picture = await decodePicture(bytes, shownAddress(source), options);
+  const decode: typeof decodeAside = (own, decoding) => decodeAside(own, { ...decoding, signal });
+  const picture = await decodePicture(bytes, shownAddress(source), { ...options, decode });
   const sniffed = sniff(bytes);
   return { picture, format: sniffed.kind === "picture" ? sniffed.format : undefined };
 }

@@ -3,6 +3,7 @@
 import { appendFile, readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { encodeJpeg, type Font, loadFont, type PictureFormat, type RgbImage } from "../../image/index.js";
+import { encodeAside } from "../../node/pictureThread.js";
 import { outputError } from "../../node/systemReason.js";
 import { VideoWriter, type VideoWriterOptions } from "../../node/video/writeVideo.js";
 import { makeFolder, writeAtomically } from "../../node/writeFile.js";
@@ -12,7 +13,7 @@ import { classificationLines, detectionLines, segmentationLines } from "../../yo
 import { fileNameOf, safeName, splitName } from "../fileNames.js";
 import { RunPaths } from "../runPaths.js";
 import { cropOf } from "./crop.js";
-import { type DrawOptions, draw, encode, formatFor } from "./draw.js";
+import { type DrawOptions, draw, formatFor } from "./draw.js";
 import { makeRunFolder } from "./runFolder.js";
 
 export interface SaveOptions extends DrawOptions {
@@ -24,6 +25,8 @@ export interface SaveOptions extends DrawOptions {
   readonly labels: boolean;
   readonly confidences: boolean;
   readonly crops: boolean;
+  /** Ends what is being encoded. */
+  readonly signal?: AbortSignal | undefined;
 }
 
 /** What one video leaves. */
@@ -52,8 +55,9 @@ export class Saver {
   }
 
   /**
-   * Writes what the options ask for, each file whole or not at all; what fails does not keep the others from being written.
-   * @throws OutputError of the first that failed.
+   * Writes what the options ask for, each file whole or not at all; what fails does not keep the others from being written. The
+   * picture is drawn on, and may be gone afterwards.
+   * @throws OutputError of the first that failed; the signal's reason.
    */
   async save(
     source: string,
@@ -77,7 +81,7 @@ export class Saver {
     if (options.labels) await problems.of(this.saveLabels(join(labels, `${stem}.txt`), result));
     await this.saveCrops(folder, stem, this.cropsOf(image, result), problems);
     if (options.pictures) {
-      const bytes = encode(this.draw(image, result, trails), written);
+      const bytes = await encodeAside(this.draw(image, result, trails), written, { signal: options.signal });
       await problems.of(writeAtomically(join(folder, stem + ending), bytes));
     }
     if (problems.first !== undefined) throw problems.first;
