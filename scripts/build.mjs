@@ -6,8 +6,8 @@ import { join } from "node:path";
 import { build } from "esbuild";
 import { bundledCommonJs } from "./bundledCommonJs.mjs";
 import { decoderGlue } from "./decoderGlue.mjs";
-import { writeLicenceTexts } from "./licenceTexts.mjs";
 import { gpuJsForPages, withoutGpuJs } from "./gpuJsForPages.mjs";
+import { writeLicenceTexts } from "./licenceTexts.mjs";
 
 const {
   version,
@@ -33,7 +33,7 @@ const common = {
 // shared code goes into chunks, so that the command starts fast.
 const forNode = await build({
   ...common,
-  entryPoints: { node: "src/node.ts", cli: "src/cli/main.ts" },
+  entryPoints: { node: "src/node.ts", cli: "src/cli/main.ts", pictureWorker: "src/node/pictureWorker.ts" },
   platform: "node",
   splitting: true,
   chunkNames: "chunks/[name]-[hash]",

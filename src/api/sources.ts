@@ -49,6 +49,6 @@ export type PictureSource = PlainPicture | DrawableSource;
 
 /**
  * A checkpoint: URL, file or bytes; in Node also a path, a released name (`yolov5n`), `random:yolov5s` or the embedded
- * model's name.
+ * model's name. Bytes are not copied: the model may keep them as its weights, so they must not be changed afterwards.
  */
 export type WeightSource = string | URL | Blob | ArrayBuffer | Uint8Array;

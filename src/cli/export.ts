@@ -1,11 +1,12 @@
 /** `yolov5 export`: one file per format, written whole or not at all. */
 
 import { basename, dirname, extname, join } from "node:path";
+import { Breather } from "../breathe.js";
 import { invariant } from "../errors.js";
 import { openWeights } from "../node/weightSource.js";
 import { createCpuBackend } from "../runtime/cpu/cpuBackend.js";
 import type { HostTensor } from "../tensor/index.js";
-import { exportedTensors, exportSafetensors } from "../yolov5/exportSafetensors.js";
+import { exportedTensorPieces, exportedTensors, safetensorsOf } from "../yolov5/exportSafetensors.js";
 import { createMember, type OpenedModel, openModel } from "../yolov5/loadModel.js";
 import type { Member } from "../yolov5/model.js";
 import { Attempts } from "./attempts.js";
@@ -48,8 +49,8 @@ export async function runExport(flags: ExportFlags, output: Output): Promise<num
   for (const { format, target } of files) {
     const { bytes, summary, details } =
       format === "onnx"
-        ? onnxFile(member, flags, onWarning)
-        : safetensorsFile(opened, member, flags, target, quantized);
+        ? await onnxFile(member, flags, { onWarning, signal })
+        : await safetensorsFile(opened, member, target, { half: flags.half, quantized, signal });
     let written = true;
     const writing = async (): Promise<void> => {
       written = await writeTold(target, bytes, named, output);
@@ -104,7 +105,9 @@ function plan({
   if (int8 && (half || formats.has("onnx"))) {
     throw new UsageError(`--int8 holds for safetensors alone; export ${half ? "--half" : "onnx"} apart, without it`);
   }
-  const calibrating = (["data", "calibration", "calibrationImages", "percentile"] as const).find((key) => more[key]);
+  const calibrating = (["data", "calibration", "calibrationImages", "percentile", "maxPixels"] as const).find(
+    (key) => more[key],
+  );
   if (calibrating && !int8) {
     throw new UsageError(`${optionName(calibrating)} is for calibration and needs --int8`);
   }
@@ -117,18 +120,23 @@ function plan({
 }
 
 /** Read back and compared. */
-function safetensorsFile(
+async function safetensorsFile(
   given: OpenedModel,
   { info }: Member,
-  flags: ExportFlags,
   target: string,
-  quantized: QuantizedModel | undefined,
-): ExportedFile {
-  const { half = false } = flags;
+  options: {
+    readonly half: boolean | undefined;
+    readonly quantized: QuantizedModel | undefined;
+    readonly signal: AbortSignal;
+  },
+): Promise<ExportedFile> {
+  const { half = false, quantized, signal } = options;
   const opened = quantized?.opened ?? given;
   const metadata = new Map(quantized ? [["int8", JSON.stringify(quantized.facts)]] : []);
-  const tensors = exportedTensors(opened.module, { half });
-  const bytes = exportSafetensors(opened, info, { half, metadata });
+  const breather = new Breather(signal);
+  const tensors = await breather.through(exportedTensorPieces(opened.module, { half }));
+  const bytes = safetensorsOf(opened, info, tensors, metadata);
+  await breather.rest();
   checkReadable(bytes, tensors, target);
   const whole = quantized ? `, ${quantized.facts.convolutions} convolutions in int8` : "";
   const details = quantized ? { half, int8: quantized.facts } : { half };

@@ -61,9 +61,10 @@ async function quantizeOn(
   const reasons: string[] = [];
   async function* images(): AsyncGenerator<RgbImage> {
     for (const source of pictures) {
-      const image = await readPicture(source, { signal }).then(
+      const image = await readPicture(source, { signal, maxPixels: flags.maxPixels }).then(
         ({ picture }) => picture.image,
         (error: unknown) => {
+          signal.throwIfAborted();
           reasons.push(errorLine(error));
           output.warn(`${errorLine(error)}; it is left out`);
         },

@@ -1,6 +1,7 @@
 /** `export --include onnx`: the optimised graph at one input size, for other engines. */
 
-import { optimize } from "../ops/index.js";
+import { Breather } from "../breathe.js";
+import { optimizePieces } from "../ops/index.js";
 import { VERSION } from "../version.js";
 import type { Member } from "../yolov5/model.js";
 import { exportOnnx, OPSET } from "../yolov5/onnx/index.js";
@@ -9,14 +10,16 @@ import type { ExportedFile } from "./exportedFile.js";
 import type { ExportFlags } from "./flags.js";
 import { inputSize } from "./sizeNote.js";
 
-export function onnxFile(
+export async function onnxFile(
   { network, info }: Member,
   { imgsz, batchSize }: ExportFlags,
-  onWarning: (text: string) => void,
-): ExportedFile {
+  { onWarning, signal }: { readonly onWarning: (text: string) => void; readonly signal: AbortSignal },
+): Promise<ExportedFile> {
   const [h, w] = inputSize(info, { imgsz }, onWarning);
   const shape = [batchSize, 3, h, w] as const;
-  const graph = optimize(network.build(shape).graph);
+  const breather = new Breather(signal);
+  const graph = await breather.through(optimizePieces(network.build(shape).graph));
+  await breather.rest();
   // detect.py reads these two: the stride as a number, the names as a dictionary of Python.
   const metadata = { stride: String(info.stride), names: pythonDictionary(info.names) };
   return {

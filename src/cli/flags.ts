@@ -95,6 +95,7 @@ export interface ExportFlags extends CommonFlags {
   readonly percentile?: number;
   readonly cfg?: string;
   readonly imgsz?: readonly number[];
+  readonly maxPixels?: number;
   readonly batchSize: number;
   readonly existOk?: boolean;
   readonly opset?: number;
@@ -122,6 +123,7 @@ export interface BenchFlags extends Omit<CommonFlags, "backend"> {
   readonly half?: boolean;
   readonly tune?: boolean;
   readonly source?: string;
+  readonly maxPixels?: number;
   readonly iterations: number;
   readonly warmup: number;
   readonly seconds: number;

@@ -55,7 +55,10 @@ export async function loadModel(flags: LoadFlags, output: Output): Promise<CliMo
   if (flags.device?.gpu && model.members[0].network.backend.software) {
     output.line("note: there is no GPU here but one emulated on the CPU; --device cpu is faster");
   }
-  return dataNames === undefined ? model : withNames(model, dataNames, output);
+  const named = dataNames === undefined ? model : withNames(model, dataNames, output);
+  // Ends the forward pass under way, which may take longer than anybody waits.
+  output.io.signal.addEventListener("abort", () => named.dispose(), { once: true });
+  return named;
 }
 
 /** The data set's names, for a checkpoint that has none of its own: as in YOLOv5, a checkpoint's own names win. */

@@ -1,8 +1,8 @@
 /** `yolov5 verify`: a row a layer, and the first that diverges. */
 
-import { readFile } from "node:fs/promises";
 import { CheckpointError } from "../errors.js";
 import { shownAddress } from "../node/address.js";
+import { readRegularFile } from "../node/regularFile.js";
 import type { Model } from "../yolov5/model.js";
 import { type LayerComparison, verifyModel } from "../yolov5/verify.js";
 import { EXIT, errorLine } from "./errors.js";
@@ -53,7 +53,7 @@ export async function runVerify(flags: VerifyFlags, output: Output): Promise<num
 
 async function readReference(path: string): Promise<Uint8Array> {
   try {
-    return await readFile(path);
+    return await readRegularFile(path);
   } catch (error) {
     throw new CheckpointError(`--reference ${errorLine(error)}; give a *.layers.safetensors file`, { path });
   }

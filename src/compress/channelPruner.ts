@@ -3,7 +3,7 @@
  * an amount, for a share of the operations or for a largest loss, and re-estimation.
  */
 
-import { Breather } from "../breathe.js";
+import { atOnce, Breather, type Pieces } from "../breathe.js";
 import { OptionError } from "../errors.js";
 import type { Backend } from "../runtime/backend.js";
 import type { Float32Tensor } from "../tensor/index.js";
@@ -12,10 +12,10 @@ import { buildGraph } from "../yolov5/graph/buildGraph.js";
 import { spread } from "./calibration/pictures.js";
 import { observeReaders } from "./calibration/readers.js";
 import { reestimate } from "./calibration/reestimate.js";
-import { moduleFlops } from "./flops.js";
+import { moduleFlopsPieces } from "./flops.js";
 import { eliminationScores } from "./prune/elimination.js";
 import type { Criterion } from "./prune/groups.js";
-import { type PruneResult, type PruningPlan, planPruning, pruneTo } from "./prune/pruneChannels.js";
+import { type PruneResult, type PruningPlan, planPruningPieces, pruneToPieces } from "./prune/pruneChannels.js";
 import { keptCounts, removedUnits, type SelectOptions } from "./prune/select.js";
 import { unitFlops } from "./prune/unitFlops.js";
 import { type LayerSensitivity, layerSensitivities } from "./sensitivity.js";
@@ -49,6 +49,9 @@ const FLOORS = [0.75, 0.65, 0.55, 0.45, 0.35, 0.25] as const;
 const FLOPS_SIZE = [256, 256] as const;
 
 export class ChannelPruner {
+  /** Operations of the whole network, once they are counted. */
+  private flops: number | undefined;
+
   private constructor(
     private readonly plan: PruningPlan,
     private readonly inputs: readonly Float32Tensor[],
@@ -70,7 +73,8 @@ export class ChannelPruner {
   ): Promise<ChannelPruner> {
     const { criterion, signal } = options;
     const progress = (stage: PruneStage) => (done: number, total: number) => options.onProgress?.(stage, done, total);
-    const plan = planPruning(module, criterion === "data" ? "l2" : criterion);
+    const breather = new Breather(signal);
+    const plan = await breather.through(planPruningPieces(module, criterion === "data" ? "l2" : criterion));
     if (criterion !== "data") return new ChannelPruner(plan, inputs, backend, options, []);
     const few = spread(inputs, SENSITIVITY_PICTURES);
     const sensitivities = await layerSensitivities(module, few, backend, {
@@ -83,7 +87,7 @@ export class ChannelPruner {
     });
     const factors = new Map(sensitivities.map(({ layer, factor }) => [layer, factor]));
     const weighted = readers.map((reader) => ({ ...reader, factor: factors.get(reader.use.node.name) }));
-    const scores = await eliminationScores(plan.map, plan.grouping, weighted, undefined, new Breather(signal));
+    const scores = await eliminationScores(plan.map, plan.grouping, weighted, undefined, breather);
     return new ChannelPruner({ ...plan, scores }, inputs, backend, options, sensitivities);
   }
 
@@ -97,26 +101,16 @@ export class ChannelPruner {
    * @throws OptionError for a ratio outside (0, 1], or one that the floors of the groups do not allow.
    */
   countsForFlops(ratio: number): number[] {
-    const search = this.searchFlops(ratio);
-    for (;;) {
-      const { done, value } = search.next();
-      if (done) return value;
-    }
+    return atOnce(this.searchFlops(ratio));
   }
 
   /** The same, with timers and signals let in between; ends with the signal of the options. */
   async findCountsForFlops(ratio: number): Promise<number[]> {
-    const breather = new Breather(this.options.signal);
-    const search = this.searchFlops(ratio);
-    for (;;) {
-      const { done, value } = search.next();
-      if (done) return value;
-      await breather.rest();
-    }
+    return new Breather(this.options.signal).through(this.searchFlops(ratio));
   }
 
-  /** Cuts one network a step, to count its operations. */
-  private *searchFlops(ratio: number): Generator<undefined, number[]> {
+  /** Cuts networks to count their operations. */
+  private *searchFlops(ratio: number): Pieces<number[]> {
     if (!(ratio > 0 && ratio <= 1)) {
       throw new OptionError(`prune: the share of operations ${ratio} must be above 0 and at most 1`);
     }
@@ -127,8 +121,9 @@ export class ChannelPruner {
     // A high floor spreads the loss over the layers, which costs less than emptying some of them.
     let floor: number | undefined;
     for (const least of FLOORS) {
-      if (floor === undefined && this.ratioOf(plan, this.counts(plan, 1 - least, least)) <= ratio) floor = least;
-      yield;
+      if ((yield* this.ratioOf(plan, this.counts(plan, 1 - least, least))) > ratio) continue;
+      floor = least;
+      break;
     }
     if (floor === undefined) {
       throw new OptionError(
@@ -139,9 +134,8 @@ export class ChannelPruner {
     let [low, high] = [0, 1 - floor];
     for (let step = 0; step < 10; step++) {
       const middle = (low + high) / 2;
-      if (this.ratioOf(plan, this.counts(plan, middle, floor)) > ratio) low = middle;
+      if ((yield* this.ratioOf(plan, this.counts(plan, middle, floor))) > ratio) low = middle;
       else high = middle;
-      yield;
     }
     return this.counts(plan, high, floor);
   }
@@ -150,14 +144,16 @@ export class ChannelPruner {
   async prune(counts: readonly number[]): Promise<PrunedNetwork> {
     const { plan, inputs, backend } = this;
     const { signal, onProgress } = this.options;
-    const result = pruneTo(plan, counts);
+    const breather = new Breather(signal);
+    const result = await breather.through(pruneToPieces(plan, counts));
     const removed = removedUnits(plan.grouping.groups, plan.scores, counts);
     const module = await reestimate(plan.module, result.module, inputs, backend, {
       keptOf: (value) => plan.map.unitsOf(value).flatMap((unit, i) => (removed.has(unit) ? [] : [i])),
       signal,
       onProgress: (done, total) => onProgress?.("re-estimation", done, total),
     });
-    return { ...result, cut: result.module, module, flopsRatio: this.ratioOf(plan, counts) };
+    const flopsRatio = await breather.through(this.ratioOf(plan, counts));
+    return { ...result, cut: result.module, module, flopsRatio };
   }
 
   private counts({ grouping, scores }: PruningPlan, amount: number, atLeast?: number): number[] {
@@ -165,8 +161,10 @@ export class ChannelPruner {
     return keptCounts(grouping.groups, scores, { amount, scope, round, atLeast });
   }
 
-  private ratioOf(plan: PruningPlan, counts: readonly number[]): number {
-    return moduleFlops(pruneTo(plan, counts).module, FLOPS_SIZE) / moduleFlops(plan.module, FLOPS_SIZE);
+  private *ratioOf(plan: PruningPlan, counts: readonly number[]): Pieces<number> {
+    const { module } = yield* pruneToPieces(plan, counts);
+    this.flops ??= yield* moduleFlopsPieces(plan.module, FLOPS_SIZE);
+    return (yield* moduleFlopsPieces(module, FLOPS_SIZE)) / this.flops;
   }
 }
 

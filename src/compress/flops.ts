@@ -1,12 +1,17 @@
 /** Floating-point operations of a module tree. */
 
-import { opOf, optimize, type ValueId } from "../ops/index.js";
+import { atOnce, type Pieces } from "../breathe.js";
+import { opOf, optimizePieces, type ValueId } from "../ops/index.js";
 import type { ModuleNode } from "../weights/types.js";
 import { buildGraph } from "../yolov5/graph/buildGraph.js";
 
 /** Of one forward pass at [1, 3, H, W], BatchNorm folded; a multiply-add counts two. */
-export function moduleFlops(module: ModuleNode, [h, w]: readonly [number, number]): number {
-  const graph = optimize(buildGraph(module, [1, 3, h, w]).graph);
+export function moduleFlops(module: ModuleNode, size: readonly [number, number]): number {
+  return atOnce(moduleFlopsPieces(module, size));
+}
+
+export function* moduleFlopsPieces(module: ModuleNode, [h, w]: readonly [number, number]): Pieces<number> {
+  const graph = yield* optimizePieces(buildGraph(module, [1, 3, h, w]).graph);
   const describe = (ids: readonly ValueId[]) => ids.map((id) => graph.values[id]);
   return graph.nodes.reduce(
     (sum, node) => sum + opOf(node).flops(describe(node.inputs), describe(node.outputs), node.attrs),

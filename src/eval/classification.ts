@@ -72,14 +72,19 @@ export async function evaluateClassification(
         batch.push({ sample, fitted: classifyTransform.crop(image, imgsz) });
         ms.preprocess += performance.now() - begun;
       } catch (error) {
-        failed.push({ sample, error: error as Error });
+        if (!signal?.aborted) failed.push({ sample, error: error as Error });
       }
     }
     if (batch.length === 0) continue;
     const begun = performance.now();
     const input = classifyTransform.toTensor(batch.map(({ fitted }) => fitted));
     const ready = performance.now();
-    const [logits] = await model.forward(input);
+    // What fails because of the abort is no news; the figures are of the pictures before.
+    const outputs = await model.forward(input).catch((error: unknown) => {
+      if (!signal?.aborted) throw error;
+    });
+    if (!outputs) break;
+    const [logits] = outputs;
     const ran = performance.now();
     const classes = logits.shape[1];
     for (const [n, { sample }] of batch.entries()) {

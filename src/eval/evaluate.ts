@@ -160,7 +160,13 @@ class EvaluationRun {
       const following = planned[i + 1];
       const open = following && sameSize(following.size, item.size) && batch.length < forwardBatch;
       if (open || batch.length === 0) continue;
-      await this.runBatch(batch);
+      try {
+        await this.runBatch(batch);
+      } catch (error) {
+        // What failed because of the abort is no news; the figures are of the pictures before.
+        if (signal?.aborted) break;
+        throw error;
+      }
       batch = [];
       // Ctrl-C and progress are events: a backend that never waits would keep them out.
       await new Promise((resolve) => setTimeout(resolve, 0));
@@ -186,7 +192,7 @@ class EvaluationRun {
     try {
       image = await sample.load();
     } catch (error) {
-      this.failed.push({ sample, error: error as Error });
+      if (!this.options.signal?.aborted) this.failed.push({ sample, error: error as Error });
       return undefined;
     }
     const started = performance.now();

@@ -54,6 +54,8 @@ export interface BudgetOptions {
   readonly maxPixels?: number | undefined;
   /** Called with sentences about pictures that are used although a part of them is lost. */
   readonly onNote?: ((note: string) => void) | undefined;
+  /** Told how many pixels a picture claims before memory is taken for it; what it throws ends the decoding. */
+  readonly onSize?: ((pixels: number) => void) | undefined;
 }
 
 /** What one picture may take. `what`, the file's name, begins all messages. */
@@ -61,11 +63,14 @@ export class DecodeBudget {
   readonly what: string;
   readonly maxPixels: number;
   private readonly onNote: (note: string) => void;
+  private readonly onSize: (pixels: number) => void;
 
-  constructor(what: string, { maxPixels = DEFAULT_MAX_PIXELS, onNote = () => undefined }: BudgetOptions = {}) {
+  constructor(what: string, options: BudgetOptions = {}) {
+    const { maxPixels = DEFAULT_MAX_PIXELS, onNote = () => undefined, onSize = () => undefined } = options;
     this.what = what;
     this.maxPixels = maxPixels;
     this.onNote = onNote;
+    this.onSize = onSize;
   }
 
   get maxBytes(): number {
@@ -80,6 +85,7 @@ export class DecodeBudget {
   /** @throws ImageError for sizes of zero or beyond the bounds. */
   size(width: number, height: number): void {
     checkPictureSize(this.what, width, height, this.maxPixels);
+    this.onSize(width * height);
   }
 
   /**

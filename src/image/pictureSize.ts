@@ -16,12 +16,13 @@ export interface PictureSize {
 /**
  * Width and height of the upright picture (EXIF orientations 5 to 8 swap the stored ones).
  * @param what begins messages, e.g. the file's name.
+ * @param options `decode`: how pictures are decoded whose headers do not tell. Default `decodeImage`.
  * @throws ImageError as `decodeImage` does.
  */
 export async function readPictureSize(
   bytes: Uint8Array,
   what: string,
-  options: BudgetOptions = {},
+  { decode = decodeImage, ...options }: BudgetOptions & { readonly decode?: typeof decodeImage } = {},
 ): Promise<PictureSize> {
   const found = sniff(bytes);
   if (found.kind === "picture" && found.format === "jpeg") {
@@ -33,7 +34,7 @@ export async function readPictureSize(
     const { header, exif } = readPngChunks(bytes, what);
     return upright(header, exif && exifOrientation(exif));
   }
-  const { width, height } = await decodeImage(bytes, { ...options, path: what });
+  const { width, height } = await decode(bytes, { ...options, path: what });
   return { width, height };
 }
 

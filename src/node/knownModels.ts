@@ -1,12 +1,13 @@
 /** Models known by name: the official releases, downloaded once into a cache folder. */
 
 import { existsSync } from "node:fs";
-import { readFile } from "node:fs/promises";
 import { homedir } from "node:os";
 import { join } from "node:path";
 import { DownloadError } from "../errors.js";
 import { shownAddress } from "./address.js";
 import { download, type OnProgress, sha256 } from "./download.js";
+import { readRegularFile } from "./regularFile.js";
+import { readTextFile } from "./textFile.js";
 import { writeAtomically } from "./writeFile.js";
 
 const RELEASE = "https://github.com/ultralytics/yolov5/releases/download/v7.0";
@@ -55,7 +56,8 @@ function firstCharacters(bytes: Uint8Array): string {
 }
 
 /**
- * Bytes of an official model, from the cache or downloaded, its checksum verified where one is pinned.
+ * Bytes of an official model, from the cache or downloaded. Its checksum is verified: where none is pinned, from the cache
+ * against that of its download.
  * @throws DownloadError that says where to put the file by hand.
  */
 export async function readKnownModel(
@@ -65,9 +67,11 @@ export async function readKnownModel(
   const path = join(cacheFolder(), `${name}.pt`);
   const pinned = CHECKSUMS.get(name);
   if (existsSync(path)) {
-    const bytes = await readFile(path);
-    if (!pinned || sha256(bytes) === pinned) return { bytes, path };
-    options.onWarning?.(`${path}: is not the official ${name}.pt (its checksum differs); downloading it again`);
+    const bytes = await readRegularFile(path);
+    const wanted = pinned ?? (await recordedChecksum(path));
+    if (wanted === undefined || sha256(bytes) === wanted) return { bytes, path };
+    const what = pinned ? `the official ${name}.pt` : `the ${name}.pt that was downloaded`;
+    options.onWarning?.(`${path}: is not ${what} (its checksum differs); downloading it again`);
   }
   const url = `${options.baseUrl ?? process.env.YOLOV5_RELEASE_URL ?? RELEASE}/${name}.pt`;
   const advice = `get ${name}.pt elsewhere and put it at ${path}, or give --weights its path`;
@@ -91,5 +95,15 @@ export async function readKnownModel(
   }
   if (!pinned) options.onWarning?.(`${name}.pt: its checksum is not pinned; downloaded SHA-256 ${digest}`);
   await writeAtomically(path, bytes);
+  await writeAtomically(recordOf(path), new TextEncoder().encode(`${digest}  ${name}.pt\n`));
   return { bytes, path };
+}
+
+/** As `sha256sum` writes and checks it: what was downloaded once is known from then on. */
+const recordOf = (path: string): string => `${path}.sha256`;
+
+/** Undefined for a file that was put there by hand. */
+async function recordedChecksum(path: string): Promise<string | undefined> {
+  const text = await readTextFile(recordOf(path)).catch(() => "");
+  return /^([0-9a-f]{64})\b/.exec(text)?.[1];
 }

@@ -2,20 +2,21 @@
 
 import type { PictureSource } from "../api/sources.js";
 import { ImageError } from "../errors.js";
-import { decodeImage } from "../image/index.js";
 import { throwIfAborted } from "../yolov5/abort.js";
 import { describeGiven } from "../yolov5/given.js";
 import { decodePicture, type Picture, type ReadPictureOptions, readPicture } from "../yolov5/pictures.js";
 import { downloadPicture } from "./downloadPicture.js";
 import { bytesInside, type Place, placeOf } from "./localAddress.js";
 import { readPictureFile } from "./pictureFile.js";
+import { decodeAside } from "./pictureThread.js";
 
 /** @throws ImageError, DownloadError naming the source; the reason of `signal`. */
 export async function readPictureSource(source: PictureSource, options: ReadPictureOptions = {}): Promise<Picture> {
-  const decoding = { ...options, decode: decodeImage };
+  const { signal } = options;
+  const decode: typeof decodeAside = (bytes, decoding) => decodeAside(bytes, { ...decoding, signal });
+  const decoding = { ...options, decode };
   const place = placeOf(source, "picture");
   if (place) {
-    const { signal } = options;
     const remote = place.kind === "remote" ? await downloadPicture(place.address, { signal }) : undefined;
     // A download may go on while other pictures are detected; memory for pixels is taken in turn.
     await options.begin?.();

@@ -5,8 +5,11 @@ import { isSystemError, systemReason } from "./systemReason.js";
 
 /** Code of the error for what is neither a file nor a folder. */
 const NOT_REGULAR = "NOT_REGULAR";
+/** Code of the error for files beyond what Node reads as a whole. */
+const TOO_LARGE = "TOO_LARGE";
+const MOST_BYTES = 2 ** 31 - 1;
 
-/** @throws the system's error; one of code `NOT_REGULAR` for pipes, sockets and devices. */
+/** @throws the system's error; one of code `NOT_REGULAR` for pipes, sockets and devices, of code `TOO_LARGE` beyond 2 GiB. */
 export async function readRegularFile(path: string): Promise<Buffer> {
   const found = await stat(path);
   if (!found.isFile() && !found.isDirectory()) {
@@ -15,6 +18,9 @@ export async function readRegularFile(path: string): Promise<Buffer> {
       syscall: "read",
       path,
     });
+  }
+  if (found.size > MOST_BYTES) {
+    throw Object.assign(new Error(`${path}: is larger than 2 GiB`), { code: TOO_LARGE, syscall: "read", path });
   }
   return readFile(path);
 }

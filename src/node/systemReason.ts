@@ -17,6 +17,7 @@ const REASONS: Readonly<Record<string, string>> = {
   EEXIST: "exists already",
   EMFILE: "too many open files",
   NOT_REGULAR: "is a pipe or a device, not a file",
+  TOO_LARGE: "is larger than 2 GiB, the most that is read",
   EIO: "the device reports an error",
   EPIPE: "nobody reads it any more",
   ENXIO: "nobody reads it",

@@ -1,9 +1,9 @@
 /** What `tune` found out, in a file of the cache folder: an object of tables by adapter, driver and shader texts. */
 
-import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { TuningStore } from "../runtime/webgpu/index.js";
 import { cacheFolder } from "./knownModels.js";
+import { readTextFile } from "./textFile.js";
 import { writeAtomically } from "./writeFile.js";
 
 const VERSION = 1;
@@ -29,7 +29,7 @@ function parseTables(text: string): Tables {
 
 /** The file's tables; none where it is missing, damaged or of another version: it is only a cache. */
 async function readTables(onNote: (note: string) => void): Promise<Tables> {
-  const text = await readFile(tuningPath(), "utf8").catch(() => undefined);
+  const text = await readTextFile(tuningPath()).catch(() => undefined);
   if (text === undefined) return {};
   try {
     return parseTables(text);

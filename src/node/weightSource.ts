@@ -5,9 +5,10 @@ import { nameOfAddress } from "../api/address.js";
 import { givenBytes } from "../api/givenBytes.js";
 import { EMBEDDED_MODEL } from "../api/names.js";
 import type { WeightSource } from "../api/sources.js";
+import { Breather } from "../breathe.js";
 import { CheckpointError, OptionError } from "../errors.js";
 import { throwIfAborted } from "../yolov5/abort.js";
-import { type OpenedModel, openModel, randomModel } from "../yolov5/loadModel.js";
+import { type OpenedModel, openModel, randomModelPieces } from "../yolov5/loadModel.js";
 import { download, type OnProgress } from "./download.js";
 import { embeddedModelPath } from "./embeddedModel.js";
 import { type KnownModelOptions, knownModelName, readKnownModel } from "./knownModels.js";
@@ -105,7 +106,8 @@ async function openNamed(
         `${source}: the seed ${JSON.stringify(seed)} must be a whole number, as in random:yolov5s:1`,
       );
     }
-    return { opened: randomModel(name, Number(seed)), path: source };
+    const opened = await new Breather(options.signal).through(randomModelPieces(name, Number(seed)));
+    return { opened, path: source };
   }
   if (await fileExists(source)) return open(await readWeightFile(source), source);
   if (source === EMBEDDED_MODEL) return open(await readFile(embeddedModelPath()), `embedded:${EMBEDDED_MODEL}`);

@@ -1,6 +1,18 @@
-/** YAML as PyYAML reads it where that matters: merge keys (`<<`), keys that come twice, line ends of every system. */
+/**
+ * YAML as PyYAML, and so YOLOv5, reads it where that matters: merge keys (`<<`), keys that come twice, line ends of every system,
+ * and the truth values of YAML 1.1. Numbers are those of YAML 1.2: dates, base 60 and octal numbers without an `o` stay what
+ * they look like.
+ */
 
-import { parse } from "yaml";
+import { parse, type ScalarTag, type Tags } from "yaml";
+
+/** A class called `no` is `False` to whoever trained the model; in quotes it is itself. `y` and `n` are texts to PyYAML. */
+const TRUTH: ScalarTag = {
+  tag: "tag:yaml.org,2002:bool",
+  default: true,
+  test: /^(?:yes|Yes|YES|no|No|NO|true|True|TRUE|false|False|FALSE|on|On|ON|off|Off|OFF)$/,
+  resolve: (text) => /^(?:yes|true|on)$/i.test(text),
+};
 
 /** Far beyond any description; the parser's own end is the stack's or the memory's. */
 const MOST_NESTED = 500;
@@ -9,8 +21,9 @@ const MOST_NESTED = 500;
 export function parseYaml(text: string): unknown {
   if (isDeep(text)) throw new Error(TOO_DEEP);
   try {
+    const customTags = (tags: Tags): Tags => [TRUTH, ...tags];
     // Of a key that comes twice, the last one holds.
-    return parse(text.replace(/\r\n?/g, "\n"), { merge: true, uniqueKeys: false, logLevel: "error" });
+    return parse(text.replace(/\r\n?/g, "\n"), { merge: true, uniqueKeys: false, logLevel: "error", customTags });
   } catch (error) {
     if (error instanceof RangeError) throw new Error(TOO_DEEP, { cause: error });
     if ((error as { code?: unknown }).code === "MULTIPLE_DOCS") throw new Error(SEVERAL, { cause: error });

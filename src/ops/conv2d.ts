@@ -1,5 +1,6 @@
 /** conv2d: PyTorch's cross-correlation with groups, dilation, bias, activation and residual. */
 
+import { atOnce, type Pieces } from "../breathe.js";
 import { ShapeError } from "../errors.js";
 import { formatShape, type HostTensor, sameShape } from "../tensor/index.js";
 import { activationFunction, checkActivation } from "./activations.js";
@@ -169,7 +170,8 @@ function multiply(work: GroupWork, outputs: number, depth: number, count: number
   }
 }
 
-function reference(inputs: readonly HostTensor[], attrs: Attributes): HostTensor[] {
+/** A piece is the window of `TILE` output pixels, of all channels of a group. */
+function* referencePieces(inputs: readonly HostTensor[], attrs: Attributes): Pieces<HostTensor[]> {
   const [x, weight] = inputs;
   const [n, , h, w] = x.shape;
   const [o, c, kh, kw] = weight.shape;
@@ -207,6 +209,7 @@ function reference(inputs: readonly HostTensor[], attrs: Attributes): HostTensor
             out.data[at + p] = residual ? value + residual[at + p] : value;
           }
         }
+        yield;
       }
     }
   }
@@ -216,7 +219,8 @@ function reference(inputs: readonly HostTensor[], attrs: Attributes): HostTensor
 export const conv2dOp: Op<"conv2d"> = {
   type: "conv2d",
   infer,
-  reference,
+  reference: (inputs, attrs) => atOnce(referencePieces(inputs, attrs)),
+  referencePieces,
   flops([, weight], [y]) {
     const [o, c, kh, kw] = weight.shape;
     return 2 * y.shape[0] * o * y.shape[2] * y.shape[3] * c * kh * kw;

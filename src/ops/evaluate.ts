@@ -27,7 +27,10 @@ export async function evaluate(
   for (const [index, node] of graph.nodes.entries()) {
     const started = performance.now();
     const operands = node.inputs.map((id) => givenValue(graph, values, id));
-    const results = opOf(node).reference(operands, node.attrs);
+    const op = opOf(node);
+    const results = op.referencePieces
+      ? await breather.through(op.referencePieces(operands, node.attrs))
+      : op.reference(operands, node.attrs);
     node.outputs.forEach((id, i) => {
       values.set(id, alter(results[i], node));
     });

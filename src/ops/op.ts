@@ -1,5 +1,6 @@
 /** What an op is: attributes, the one shape check, and the reference mathematics. */
 
+import type { Pieces } from "../breathe.js";
 import { ShapeError } from "../errors.js";
 import { formatShape, type HostTensor } from "../tensor/index.js";
 import type { OpAttributes, OpType } from "./attributes.js";
@@ -14,6 +15,8 @@ export interface Op<T extends OpType = OpType> {
   infer(inputs: readonly TensorDesc[], attrs: OpAttributes[T], node: string): TensorDesc[];
   /** The definition, accumulated in float64; outputs have the dtype of the first input (float32 or float64). */
   reference(inputs: readonly HostTensor[], attrs: OpAttributes[T]): HostTensor[];
+  /** `reference` in pieces, of ops that take long. */
+  referencePieces?(inputs: readonly HostTensor[], attrs: OpAttributes[T]): Pieces<HostTensor[]>;
   /** Multiply-adds × 2 plus cheap arithmetic, for reports; 0 where only data move. */
   flops(inputs: readonly TensorDesc[], outputs: readonly TensorDesc[], attrs: OpAttributes[T]): number;
 }

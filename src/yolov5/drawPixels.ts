@@ -1,4 +1,4 @@
-/** Results drawn on a copy of their pictures in memory. */
+/** Results drawn on their pictures in memory. */
 
 import { Canvas } from "../image/draw/canvas.js";
 import type { RgbImage } from "../image/types.js";
@@ -6,12 +6,18 @@ import { drawResult } from "./drawResult.js";
 import { type AnnotateStyle, type DrawnResult, resolveStyle } from "./drawStyle.js";
 
 /**
- * A copy of the picture with the result on it; at the result's size or another.
+ * The picture with the result on it, at the result's size or another.
+ * @param options `inPlace`: on the pixels that are given; else on a copy
  * @throws OptionError.
  */
-export function drawOnPixels(image: RgbImage, result: DrawnResult, style: AnnotateStyle = {}): RgbImage {
+export function drawOnPixels(
+  image: RgbImage,
+  result: DrawnResult,
+  style: AnnotateStyle = {},
+  { inPlace = false }: { readonly inPlace?: boolean } = {},
+): RgbImage {
   const resolved = resolveStyle(style);
-  const canvas = new Canvas(image, style.font);
+  const canvas = new Canvas(image, style.font, inPlace);
   drawResult(canvas, result, { ...resolved, area: undefined });
   return canvas.image;
 }

@@ -3,6 +3,7 @@
  * tree and the facts in its metadata. Weights keep their bits.
  */
 
+import { atOnce, type Pieces } from "../breathe.js";
 import { float32ArrayToHalf, type HostTensor, tensor, toFloat32 } from "../tensor/index.js";
 import {
   asPlainObject,
@@ -59,26 +60,48 @@ function descriptionOf(module: ModuleNode, extra: Checkpoint["extra"]): PlainVal
 
 /** Tensors by PyTorch's names; the training counter of BatchNorm is left out. Scales of int8 keep their precision. */
 export function exportedTensors(module: ModuleNode, options: ExportOptions = {}): Map<string, HostTensor> {
+  return atOnce(exportedTensorPieces(module, options));
+}
+
+/** The same in pieces, a tensor each. */
+export function* exportedTensorPieces(
+  module: ModuleNode,
+  options: ExportOptions = {},
+): Pieces<Map<string, HostTensor>> {
   const tensors = new Map<string, HostTensor>();
   for (const [name, value] of collectStateDict(module)) {
     if (name.endsWith("num_batches_tracked")) continue;
     const scale = name.endsWith(`.${WEIGHT_SCALE}`) || name.endsWith(`.${INPUT_SCALE}`);
     tensors.set(name, options.half && !scale ? toHalf(value) : value);
+    yield;
   }
   return tensors;
 }
 
+/** A module tree and the file it came from. */
+interface Exported {
+  readonly module: ModuleNode;
+  readonly checkpoint: Checkpoint;
+}
+
 /**
  * The bytes of the file.
- * @param opened the module tree and the file it came from.
  * @param info the model's facts.
  */
-export function exportSafetensors(
-  opened: { readonly module: ModuleNode; readonly checkpoint: Checkpoint },
+export function exportSafetensors(opened: Exported, info: ModelInfo, options: ExportOptions = {}): Uint8Array {
+  return safetensorsOf(opened, info, exportedTensors(opened.module, options), options.metadata);
+}
+
+/**
+ * The bytes of a file with these tensors.
+ * @param tensors as `exportedTensors` gives them.
+ */
+export function safetensorsOf(
+  { module, checkpoint }: Exported,
   info: ModelInfo,
-  options: ExportOptions = {},
+  tensors: ReadonlyMap<string, HostTensor>,
+  more: ReadonlyMap<string, string> = new Map(),
 ): Uint8Array {
-  const { module, checkpoint } = opened;
   const metadata = new Map<string, string>([
     ["format", "pt"],
     ["model", "yolov5"],
@@ -96,7 +119,6 @@ export function exportSafetensors(
   // The facts themselves, of which the note is a sentence.
   const int8 = checkpoint.extra.get("int8");
   const facts: [string, string][] = int8 instanceof Map ? [["int8", JSON.stringify(asPlainObject(int8))]] : [];
-  for (const [key, text] of [...Object.entries(info.notes), ...facts, ...(options.metadata ?? [])])
-    metadata.set(key, text);
-  return writeSafetensors(exportedTensors(module, options), metadata);
+  for (const [key, text] of [...Object.entries(info.notes), ...facts, ...more]) metadata.set(key, text);
+  return writeSafetensors(tensors, metadata);
 }

@@ -1,5 +1,6 @@
 /** Checkpoint bytes → members of a model: opened, recognised, put on a backend. */
 
+import { atOnce, type Pieces } from "../breathe.js";
 import { EngineError } from "../errors.js";
 import type { Backend, ComputeDType, OnStage, TuneOptions } from "../runtime/backend.js";
 import { asFileError } from "../weights/budget.js";
@@ -60,10 +61,21 @@ export function openModel(bytes: Uint8Array, options: Pick<MemberOptions, "path"
 
 /** An architecture of a released name with seeded random weights (`random:yolov5s`), for benches. */
 export function randomModel(name: string, seed = 0): OpenedModel {
+  return atOnce(randomModelPieces(name, seed));
+}
+
+/** The same in pieces, a tensor each. */
+export function* randomModelPieces(name: string, seed: number): Pieces<OpenedModel> {
   const config = architecture(name);
   const levels = Array.isArray(config.anchors) ? config.anchors.length : 0;
   const strides = Array.from({ length: levels }, (_, level) => 8 * 2 ** level);
-  const module = synthesizeModule(config, randomSource(seed), { strides });
+  const draws: (() => void)[] = [];
+  const source = randomSource(seed, (draw) => draws.push(draw));
+  const module = synthesizeModule(config, source, { strides });
+  for (const draw of draws) {
+    draw();
+    yield;
+  }
   return { module, checkpoint: { format: "safetensors", module, extra: new Map() } };
 }
 

@@ -37,9 +37,9 @@ function indexOf(key: string): number | undefined {
 
 function nameText(name: unknown, index: number): string {
   if (typeof name === "string") return cutText(name, MAX_NAME);
-  return typeof name === "number" || typeof name === "bigint" || typeof name === "boolean"
-    ? describeValue(name)
-    : `class${index}`;
+  // As Python writes it: what YAML files call `no`, `off` or `true` without quotes.
+  if (typeof name === "boolean") return name ? "True" : "False";
+  return typeof name === "number" || typeof name === "bigint" ? describeValue(name) : `class${index}`;
 }
 
 /**

@@ -1,7 +1,8 @@
 /** A module tree on a backend: one compiled plan per input shape, the least recently used dropped beyond a few. */
 
+import { atOnce, Breather, type Pieces } from "../breathe.js";
 import { DisposedError, invariant, LimitError, OptionError, PrecisionError, ShapeError } from "../errors.js";
-import { type FoldCache, type Graph, optimize } from "../ops/index.js";
+import { type FoldCache, type Graph, optimizePieces } from "../ops/index.js";
 import type {
   Backend,
   CandidateOutputs,
@@ -90,8 +91,12 @@ export class Network {
 
   /** What the backend compiles: the graph as built for the reference, optimised for all others. */
   graph(shape: InputShape): Graph {
+    return atOnce(this.graphPieces(shape));
+  }
+
+  private *graphPieces(shape: InputShape): Pieces<Graph> {
     const { graph } = this.build(shape);
-    return this.backend.name === "cpu" ? graph : optimize(graph, this.folds);
+    return this.backend.name === "cpu" ? graph : yield* optimizePieces(graph, this.folds);
   }
 
   /**
@@ -146,10 +151,10 @@ export class Network {
     await this.with([n, c, h, w], async () => undefined);
   }
 
-  private compile(shape: InputShape, dtype: ComputeDType, tune: TuneOptions | undefined): Promise<Executable> {
+  private async compile(shape: InputShape, dtype: ComputeDType, tune: TuneOptions | undefined): Promise<Executable> {
     const { backend, onStage } = this;
     const started = performance.now();
-    const graph = this.graph(shape);
+    const graph = await new Breather().through(this.graphPieces(shape));
     onStage?.("graph", performance.now() - started);
     return backend.compile(graph, { dtype, tune: backend.tunes ? tune : undefined, onStage });
   }

@@ -130,6 +130,26 @@ describe("results do not replace each other", () => {
     }
   });
 
+  test("crops show the picture without what is drawn on it", async () => {
+    const source = pictures("plain", ["1.png"]);
+    const [saved, kept] = [path("with"), path("without")];
+    for (const [project, more] of [
+      [saved, []],
+      [kept, ["--nosave"]],
+    ] as const) {
+      const argv = ["detect", "--source", source, ...FAST, "--project", project, "--save-crop", ...more];
+      expect((await cli(argv)).code).toBe(0);
+    }
+    const names = (await readdir(join(saved, "exp", "crops", "aruco"))).sort();
+    expect(names.length).toBeGreaterThan(1);
+    for (const name of names) {
+      const read = (project: string) => readFile(join(project, "exp", "crops", "aruco", name));
+      expect((await read(saved)).equals(await read(kept))).toBe(true);
+    }
+    const drawn = await decodeImage(await readFile(join(saved, "exp", "1.png")));
+    expect(Buffer.from(drawn.data).equals(picture.data)).toBe(false);
+  });
+
   test("crops: as many as boxes", async () => {
     const source = pictures("crops", ["1.jpg", "12.jpg", "122.jpg", "1.png"]);
     const json = path("crops.json");

@@ -1,12 +1,19 @@
 /** Long work of pruning lets timers and signals in between, and ends when it is told to. */
 
 import { afterEach, describe, expect, test, vi } from "vitest";
-import { Breather } from "../../src/breathe.js";
+import { Breather, type Pieces } from "../../src/breathe.js";
 import { channelMoments } from "../../src/compress/calibration/moments.js";
 import { inverse, regressChannels } from "../../src/compress/calibration/regression.js";
+import { moduleFlopsPieces } from "../../src/compress/flops.js";
 import { ChannelPruner } from "../../src/compress/index.js";
+import { planPruning, planPruningPieces, pruneToPieces } from "../../src/compress/prune/pruneChannels.js";
+import { smallestIndexPieces, smallestIndices } from "../../src/compress/prune/smallest.js";
+import { convolutionWeights, pruneUnstructuredPieces } from "../../src/compress/prune/unstructured.js";
+import { calibrate, planQuantization, quantizeModulePieces } from "../../src/compress/quantize/index.js";
 import { createCpuBackend } from "../../src/runtime/cpu/cpuBackend.js";
 import { seededRandom, tensor } from "../../src/tensor/index.js";
+import { exportedTensorPieces } from "../../src/yolov5/exportSafetensors.js";
+import { createMember, randomModelPieces } from "../../src/yolov5/loadModel.js";
 import { codes, noise } from "./support.js";
 
 afterEach(() => vi.restoreAllMocks());
@@ -17,10 +24,10 @@ function slowClock(): void {
   vi.spyOn(performance, "now").mockImplementation(() => (now += 1000));
 }
 
-/** Aborted by a timer: only work that lets timers in hears of it. */
+/** Aborted by the event loop: only work that gives it a turn hears of it. */
 function abortSoon(): AbortSignal {
   const abort = new AbortController();
-  setTimeout(() => abort.abort(), 0);
+  setImmediate(() => abort.abort());
   return abort.signal;
 }
 
@@ -53,7 +60,43 @@ describe("work that is told to stop", () => {
     const pruner = await ChannelPruner.prepare(module, [noise(64, 64)], createCpuBackend(), options);
     expect(await pruner.findCountsForFlops(0.8)).toEqual(pruner.countsForFlops(0.8));
     slowClock();
-    setTimeout(() => abort.abort(), 0);
+    setImmediate(() => abort.abort());
     await expect(pruner.findCountsForFlops(0.8)).rejects.toThrow(/abort/i);
+  });
+});
+
+describe("what walks over all weights does so in pieces", () => {
+  const opened = codes();
+  const { module } = opened;
+  const convolutions = convolutionWeights(module).length;
+  const plan = planPruning(module);
+  const counts = plan.grouping.groups.map(({ units }) => Math.ceil(units.length / 2));
+
+  test.each<[string, () => Pieces<unknown>]>([
+    ["unstructured pruning", () => pruneUnstructuredPieces(module, 0.3)],
+    ["scores", () => planPruningPieces(module, "l1")],
+    ["cutting", () => pruneToPieces(plan, counts)],
+    ["counting operations", () => moduleFlopsPieces(module, [64, 64])],
+    ["float16", () => exportedTensorPieces(module, { half: true })],
+    ["random weights", () => randomModelPieces("yolov5n", 3)],
+  ])("%s", (_, pieces) => {
+    // Every convolution is a piece, but for those that keep their channels.
+    expect([...pieces()].length).toBeGreaterThan(0.6 * convolutions);
+  });
+
+  test("int8", async () => {
+    const { network } = createMember(opened, createCpuBackend(), { path: "codes" });
+    const quantized = planQuantization(module, network.build([1, 3, 64, 64]).graph);
+    const calibration = await calibrate(createCpuBackend(), quantized, [noise(64, 64)], { method: "minmax" });
+    expect([...quantizeModulePieces(module, quantized, calibration)].length).toBeGreaterThan(convolutions);
+  });
+
+  test("the choice of the smallest among millions", () => {
+    const draw = seededRandom(1);
+    const values = Float32Array.from({ length: 5e6 }, draw);
+    expect([...smallestIndexPieces(values, 1e6)].length).toBeGreaterThan(5);
+    const chosen = smallestIndices(values, 1e6);
+    const most = chosen.reduce((largest, index) => Math.max(largest, values[index]), 0);
+    expect(values.reduce((count, value) => count + (value <= most ? 1 : 0), 0)).toBe(1e6);
   });
 });

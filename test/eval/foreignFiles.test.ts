@@ -12,6 +12,7 @@ import { encodePng } from "../../src/image/index.js";
 import { openDataset } from "../../src/node/datasets/open.js";
 import { decodeText } from "../../src/node/textFile.js";
 import { parseYaml } from "../../src/node/yamlText.js";
+import { normalizeNames } from "../../src/yolov5/names.js";
 
 let root = "";
 beforeAll(async () => {
@@ -90,6 +91,24 @@ describe("YAML", () => {
     ["%YAML 1.1\n---\nval: a\n", { val: "a" }],
   ])("as PyYAML reads it: %j", (text, expected) => {
     expect(parseYaml(text)).toEqual(expected);
+  });
+
+  test("truth values and names are PyYAML's: a class called no is False, quoted it is itself", async () => {
+    const words = "yes, No, ON, off, true, False, y, n, 'no', \"on\", nO, none";
+    const { names } = parseYaml(`names: [${words}]`) as { names: unknown };
+    expect(names).toEqual([true, false, true, false, true, false, "y", "n", "no", "on", "nO", "none"]);
+    expect(normalizeNames(names, 12)).toEqual(
+      ["True", "False", "True", "False", "True", "False", "y", "n", "no", "on", "nO", "none"], // Python's str()
+    );
+    expect(parseYaml("names: {0: no, 1: !!str no}")).toEqual({ names: { 0: false, 1: "no" } });
+    // A description with such names opens, under the names that YOLOv5 shows.
+    const folder = await write({ "data.yaml": "path: .\nval: images\nnames: {0: no, 1: dog}\n" }, "truth");
+    const { names: read } = (await readYaml(join(folder, "data.yaml"), "--data")) as { names: unknown };
+    expect(normalizeNames(read, 2)).toEqual(["False", "dog"]);
+  });
+
+  test("numbers are not those of YAML 1.1", () => {
+    expect(parseYaml("a: [010, 1:30, 2020-01-01, 1_000]")).toEqual({ a: [10, "1:30", "2020-01-01", "1_000"] });
   });
 
   test.each([

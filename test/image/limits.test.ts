@@ -87,6 +87,40 @@ describe("TIFF strips and tiles that share their bytes", () => {
   });
 });
 
+describe("TIFFs that are not decoded", () => {
+  const plain = [
+    ...[[256, 4, 1, 1] as const, [257, 4, 1, 1] as const, [262, 3, 1, 2] as const, [273, 4, 1, 8] as const],
+    ...[[277, 3, 1, 3] as const, [279, 4, 1, 4] as const],
+  ];
+  it.each([
+    ["old-style JPEG", [[258, 3, 1, 8] as const, [259, 3, 1, 6] as const], /with old-style JPEG \(compression 6/],
+    [
+      "JPEGs in planes",
+      [[258, 3, 1, 8] as const, [259, 3, 1, 7] as const, [284, 3, 1, 2] as const],
+      /a plane for each/,
+    ],
+    [
+      "floats",
+      [[258, 3, 1, 32] as const, [259, 3, 1, 1] as const, [339, 3, 1, 3] as const],
+      /of floating-point numbers/,
+    ],
+    ["LZMA", [[258, 3, 1, 8] as const, [259, 3, 1, 34925] as const], /with LZMA/],
+    ["another compression", [[258, 3, 1, 8] as const, [259, 3, 1, 4711] as const], /with compression 4711/],
+    ["an odd depth", [[258, 3, 1, 12] as const, [259, 3, 1, 1] as const], /of an unusual kind \(3 samples of 12 bits/],
+  ])("%s: what it is, and what to do", async (_, tags, why) => {
+    const bytes = tiff(Uint8Array.of(1, 2, 3, 4), [...plain, ...tags]);
+    await expect(decodeImage(bytes, { path: "a.tif" })).rejects.toThrow(why);
+    await expect(decodeImage(bytes, { path: "a.tif" })).rejects.toThrow(/^a\.tif: is a TIFF .*(JPEG or PNG)$/);
+  });
+
+  it.each(["II+\0\b\0\0\0", "MM\0+\0\b\0\0"])("BigTIFF %j", async (head) => {
+    const bytes = Buffer.concat([Buffer.from(head, "latin1"), Buffer.alloc(64)]);
+    await expect(decodeImage(bytes, { path: "a.tif" })).rejects.toThrow(
+      /^a\.tif: is a BigTIFF, .*plain TIFF, JPEG or PNG$/,
+    );
+  });
+});
+
 describe("one limit", () => {
   it("says what to raise it to, in pixels and in bytes", () => {
     const budget = new DecodeBudget("a.png", { maxPixels: 2 ** 24 });

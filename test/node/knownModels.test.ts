@@ -78,6 +78,30 @@ describe("readKnownModel", () => {
     });
   });
 
+  it("knows an unpinned file again by the checksum of its download", async () => {
+    await withRelease(CHECKPOINT, async ({ baseUrl, cache, requests }) => {
+      const warnings: string[] = [];
+      const options = { baseUrl, onWarning: (w: string) => warnings.push(w) };
+      const { path } = await readKnownModel("yolov5s", options);
+      expect(await readFile(`${path}.sha256`, "utf8")).toBe(`${sha256(CHECKPOINT)}  yolov5s.pt\n`);
+      const damaged = Buffer.from(CHECKPOINT);
+      damaged[1000] ^= 1;
+      await writeFile(path, damaged);
+      const { bytes } = await readKnownModel("yolov5s", options);
+      expect(sha256(bytes)).toBe(sha256(CHECKPOINT));
+      expect(warnings.at(-2)).toBe(
+        `${path}: is not the yolov5s.pt that was downloaded (its checksum differs); downloading it again`,
+      );
+      expect(requests).toHaveLength(2);
+      // What a user put there has no record, and is taken as it is; so is one with a record that is none.
+      await writeFile(join(cache, "yolov5m.pt"), damaged);
+      expect(sha256((await readKnownModel("yolov5m", options)).bytes)).toBe(sha256(damaged));
+      await writeFile(join(cache, "yolov5m.pt.sha256"), "nonsense");
+      expect(sha256((await readKnownModel("yolov5m", options)).bytes)).toBe(sha256(damaged));
+      expect(requests).toHaveLength(2);
+    });
+  });
+
   it("refuses a pinned file with another checksum and keeps nothing", async () => {
     await withRelease(CHECKPOINT, async ({ baseUrl, cache }) => {
       const error = await rejection(readKnownModel("yolov5n", { baseUrl }));

@@ -52,9 +52,13 @@ describe.skipIf(ffmpegMissing())("large frames", () => {
       const error = await rejection(attempt());
       expect(error).toBeInstanceOf(VideoError);
       expect(error.message).toContain(
-        `${name}: its frames of ${width}×${height} pixels are larger than the 35389440 pixels allowed; make them smaller`,
+        `${name}: its frames of ${width}×${height} pixels are larger than the 16777216 pixels allowed; make them smaller`,
       );
     }
+    const error = await rejection(probeVideo(path(name)));
+    expect(error.message).toMatch(
+      new RegExp(`or raise the bound \\(--max-pixels, .maxPixels.\\) to ${width * height}$`),
+    );
     expect(await probeVideo(path(name), { maxPixels: 8e7 })).toMatchObject({ width, height });
   });
 

@@ -62,7 +62,7 @@ describe("plans", () => {
     release();
     await Promise.all(busy);
     await network.forward(input(32));
-    expect(record.compiled).toEqual(["1×3×32×32", "1×3×64×64", "1×3×96×96"]);
+    expect(record.compiled.toSorted()).toEqual(["1×3×32×32", "1×3×64×64", "1×3×96×96"]);
   });
 
   it("tune puts a plan in the place of one that may be in use, and leaves it to its calls", async () => {
@@ -71,7 +71,15 @@ describe("plans", () => {
     const gate = new Promise<void>((resolve) => {
       release = resolve;
     });
-    const busy = network.with([1, 3, 32, 32], () => gate);
+    let use = (): void => undefined;
+    const inUse = new Promise<void>((resolve) => {
+      use = resolve;
+    });
+    const busy = network.with([1, 3, 32, 32], () => {
+      use();
+      return gate;
+    });
+    await inUse;
     await network.tune([1, 3, 32, 32], {});
     expect(record.compiled).toEqual(["1×3×32×32", "1×3×32×32 tuned"]);
     await network.forward(input(32));

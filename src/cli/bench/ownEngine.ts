@@ -1,10 +1,10 @@
 /** This engine as one that is measured. */
 
-import { readFile } from "node:fs/promises";
 import { NumericError } from "../../errors.js";
 import type { RgbImage } from "../../image/index.js";
 import { shownAddress } from "../../node/address.js";
 import { openBackend } from "../../node/backends.js";
+import { readRegularFile } from "../../node/regularFile.js";
 import { openWeights } from "../../node/weightSource.js";
 import { optimize } from "../../ops/index.js";
 import type { BackendChoice, BackendName } from "../../runtime/backend.js";
@@ -114,7 +114,8 @@ function threadsOf(backend: BackendName, threads: number): number | undefined {
 
 /** What opens the model once its bytes are here. */
 async function prepare({ weights, config }: OwnEngineOptions, output: Output): Promise<() => OpenedModel> {
-  const bytes = await readFile(weights).catch(() => undefined);
+  // What is no file here is a name or an address, or told by `openWeights`.
+  const bytes = await readRegularFile(weights).catch(() => undefined);
   if (bytes) return () => openModel(bytes, { path: weights, config });
   const progress = new DownloadProgress(output);
   const { onProgress } = progress;

@@ -34,7 +34,10 @@ export async function runBench(flags: BenchFlags, output: Output): Promise<numbe
 async function measureAll(flags: BenchFlags, output: Output, engines: BenchEngine[]): Promise<number> {
   const { signal } = output.io;
   const config = await readModelConfig(flags.cfg);
-  const picture = flags.source === undefined ? undefined : (await readPicture(flags.source, { signal })).picture.image;
+  const picture =
+    flags.source === undefined
+      ? undefined
+      : (await readPicture(flags.source, { signal, maxPixels: flags.maxPixels })).picture.image;
   const threads = flags.threads ?? availableParallelism();
   const own: OwnEngine[] = [];
   for (const weights of flags.weights ?? ["random:yolov5n"]) {

@@ -6,7 +6,7 @@ import { BACKEND_LIST, backend } from "../devices.js";
 import type { BenchFlags } from "../flags.js";
 import { TUNE_HELP } from "../tuning.js";
 import { batchSize, imageSize, list, positive, whole } from "../values.js";
-import { addCommonOptions, type Start, WEIGHTS_HELP } from "./common.js";
+import { addCommonOptions, MAX_PIXELS_HELP, type Start, WEIGHTS_HELP } from "./common.js";
 
 const AFTER = `
 Times the network alone: input tensor in host memory to outputs in host memory. cold: from the checkpoint's bytes to the
@@ -44,6 +44,7 @@ export function defineBench(program: Command, start: Start): void {
     .option("--tune", TUNE_HELP)
     .option("--threads <n>", "threads of every engine on the CPU (default: one a core)", whole(1))
     .option("--source <picture>", "a picture as input instead of noise")
+    .option("--max-pixels <n>", MAX_PIXELS_HELP, whole(1))
     .optionsGroup("How long:")
     .option("--iterations <n>", "timed runs", whole(1), 30)
     .option("--warmup <n>", "runs before them that do not count", whole(0), 3)

@@ -4,7 +4,7 @@ import { type Command, Option } from "commander";
 import type { CompressFlags } from "../compress/flags.js";
 import { BACKEND_LIST, backend } from "../devices.js";
 import { fraction, list, positive, whole } from "../values.js";
-import { addCommonOptions, type Start, WEIGHTS_HELP } from "./common.js";
+import { addCommonOptions, MAX_PIXELS_HELP, type Start, WEIGHTS_HELP } from "./common.js";
 
 /** As `PRUNING_CRITERIA`, repeated so that `--help` loads nothing of the engine. */
 const CRITERIA = ["data", "bn", "l1", "l2"] as const;
@@ -34,6 +34,7 @@ export function defineCompress(program: Command, start: Start): void {
       new Option("--task <split>", "which pictures of a description").choices(["train", "val", "test"]).default("val"),
     )
     .option("--imgsz <px>", "longer side of the input (default: 640)", whole(1, 16384))
+    .option("--max-pixels <n>", MAX_PIXELS_HELP, whole(1))
     .option(
       "--cfg <yaml>",
       "model description (YAML file or a name such as yolov5s), for a state dict that carries none",

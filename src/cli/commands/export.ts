@@ -4,7 +4,7 @@ import { type Command, InvalidArgumentError, Option } from "commander";
 import { CALIBRATION_METHODS } from "../../compress/quantize/ranges.js";
 import type { ExportFlags, ExportFormat } from "../flags.js";
 import { batchSize, fraction, imageSize, list, percentile, positive, whole } from "../values.js";
-import { addCommonOptions, type Start, WEIGHTS_HELP } from "./common.js";
+import { addCommonOptions, MAX_PIXELS_HELP, type Start, WEIGHTS_HELP } from "./common.js";
 
 const AFTER = `
 A safetensors file holds the tensors under PyTorch's names (safetensors.torch.load_file reads them) and, in its metadata, the module
@@ -54,6 +54,7 @@ export function defineExport(program: Command, start: Start): void {
       ).choices(CALIBRATION_METHODS),
     )
     .option("--calibration-images <n>", "int8: pictures at most, spread over the folder (default: 128)", whole(1))
+    .option("--max-pixels <n>", `int8: ${MAX_PIXELS_HELP}`, whole(1))
     .option("--percentile <p>", "int8: share of values kept on each side, 50 to 100 (default: 99.999)", percentile)
     .option(
       "--cfg <yaml>",

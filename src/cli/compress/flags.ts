@@ -11,6 +11,7 @@ export interface CompressFlags extends CommonFlags {
   readonly task: "train" | "val" | "test";
   readonly cfg?: string;
   readonly imgsz?: number;
+  readonly maxPixels?: number;
   readonly output?: string;
   readonly report?: string;
   /** Share of the channels. */

@@ -3,13 +3,14 @@
 import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { createDeflate } from "node:zlib";
-import { moduleFlops } from "../../compress/index.js";
+import { Breather } from "../../breathe.js";
+import { moduleFlopsPieces } from "../../compress/flops.js";
 import type { DetectionDataset } from "../../eval/dataset/types.js";
 import { type Evaluation, evaluate, type PictureOutcome } from "../../eval/evaluate.js";
 import { openBackend } from "../../node/backends.js";
 import type { Backend, BackendChoice } from "../../runtime/backend.js";
 import type { ModuleNode } from "../../weights/types.js";
-import { exportSafetensors } from "../../yolov5/exportSafetensors.js";
+import { exportedTensorPieces, safetensorsOf } from "../../yolov5/exportSafetensors.js";
 import { computeDTypeFor, createMember, type OpenedModel, openModel } from "../../yolov5/loadModel.js";
 import { Model } from "../../yolov5/model.js";
 import type { ModelInfo } from "../../yolov5/modelInfo.js";
@@ -53,21 +54,25 @@ export interface CompressionRow {
 }
 
 /** The network as the bytes of its .safetensors, opened again from them. */
-export function asFile(
+export async function asFile(
   name: string,
   module: ModuleNode,
   from: OpenedModel,
   backend: Backend,
-  stored: Pick<Step, "half" | "int8"> = { half: false },
-): Candidate {
+  { half = false, int8, signal }: Partial<Pick<Step, "half" | "int8">> & { readonly signal: AbortSignal },
+): Promise<Candidate> {
   const extra = new Map(
     [...from.checkpoint.extra].filter(([key]) => module === from.module || !["yaml", "cfg"].includes(key)),
   );
   const own = { module, checkpoint: { ...from.checkpoint, extra } };
   const { info } = createMember(own, backend, { path: name });
-  const metadata = new Map(stored.int8 ? [["int8", JSON.stringify(stored.int8)]] : []);
-  const bytes = exportSafetensors(own, info, { half: stored.half, metadata });
+  const metadata = new Map(int8 ? [["int8", JSON.stringify(int8)]] : []);
+  const breather = new Breather(signal);
+  await breather.rest();
+  const bytes = safetensorsOf(own, info, await breather.through(exportedTensorPieces(module, { half })), metadata);
+  await breather.rest();
   const opened = openModel(bytes, { path: name });
+  await breather.rest();
   const again = createMember(opened, backend, { path: name });
   return { name, bytes, opened, info: { ...again.info, names: info.names } };
 }
@@ -187,7 +192,7 @@ export async function rowOf(
     bytes: bytes.length,
     compressedBytes: await deflatedSize(bytes, signal),
     parameters: info.parameters,
-    gflops: moduleFlops(opened.module, [imgsz, imgsz]) / 1e9,
+    gflops: (await new Breather(signal).through(moduleFlopsPieces(opened.module, [imgsz, imgsz]))) / 1e9,
     precision,
     recall,
     f1,

@@ -1,5 +1,6 @@
 /** `--report`: one HTML file without anything outside it: table, charts, pictures before and after. */
 
+import { Breather } from "../../breathe.js";
 import type { LayerSensitivity } from "../../compress/index.js";
 import { type ParetoPoint, paretoSpec, sensitivitySpec } from "../../compress/report/pareto.js";
 import { renderSvg } from "../../eval/plots/render.js";
@@ -46,7 +47,9 @@ svg { max-width: 100%; height: auto; }
 figure { margin: 0; } figure img { width: 100%; display: block; } figcaption { font-size: 12.5px; color: #555; }
 `;
 
-export async function reportHtml(content: ReportContent): Promise<string> {
+/** @throws the signal's reason, once it is aborted. */
+export async function reportHtml(content: ReportContent, signal?: AbortSignal): Promise<string> {
+  const breather = new Breather(signal);
   const { rows, notes, sensitivities, examples } = content;
   const charts: string[] = [];
   for (const [index, { backend }] of (rows[0]?.latency ?? []).entries()) {
@@ -54,6 +57,12 @@ export async function reportHtml(content: ReportContent): Promise<string> {
       return { name, ms: latency[index].medianMs, map: map50_95 };
     });
     charts.push(await renderSvg(paretoSpec(points, backend)));
+    await breather.rest();
+  }
+  const pictures: string[] = [];
+  for (const example of examples) {
+    pictures.push(exampleHtml(example, content));
+    await breather.rest();
   }
   const bars = sensitivities.length > 0 ? await renderSvg(sensitivitySpec(sensitivities)) : "";
   return `<!doctype html>
@@ -68,7 +77,7 @@ ${notes.map((note) => `<p>${escapeHtml(note)}</p>`).join("\n")}
 <p class="hint">Small grey figures: change against the first row. Size: .safetensors; deflated: as in a zip. Times: median of one picture through the network, all steps interleaved.</p>
 <h2>Accuracy over time</h2>
 ${charts.join("\n")}
-${examples.length > 0 ? `<h2>Examples</h2>\n${examples.map((example) => exampleHtml(example, content)).join("\n")}` : ""}
+${examples.length > 0 ? `<h2>Examples</h2>\n${pictures.join("\n")}` : ""}
 ${bars === "" ? "" : `<h2>Where it hurts</h2>\n${bars}`}
 </body>
 </html>

@@ -11,6 +11,7 @@ import { openBackend } from "../../node/backends.js";
 import { openDataset } from "../../node/datasets/open.js";
 import { openWeights } from "../../node/weightSource.js";
 import type { Backend } from "../../runtime/backend.js";
+import type { ModuleNode } from "../../weights/types.js";
 import { createMember, type OpenedModel } from "../../yolov5/loadModel.js";
 import { checkImageSize } from "../../yolov5/options.js";
 import { isQuantized } from "../../yolov5/quantized.js";
@@ -26,7 +27,7 @@ import { readModelConfig } from "../yamlFile.js";
 import type { CompressFlags } from "./flags.js";
 import { asFile, type Candidate, type CompressionRow, evaluateCandidate, measureLatencies, rowOf } from "./measure.js";
 import { type Example, reportHtml } from "./report.js";
-import { makeSteps } from "./steps.js";
+import { makeSteps, type Step } from "./steps.js";
 import { compressionTable } from "./table.js";
 
 /** Pictures side by side in the report. */
@@ -100,12 +101,15 @@ class CompressRun {
         return this.complete(await evaluateCandidate(candidate, context)).metrics.map50_95;
       },
     });
-    const candidates: Candidate[] = [asFile(basename(path), opened.module, opened, backend)];
-    for (const step of made.steps) candidates.push(asFile(step.name, step.module, opened, backend, step));
+    const { signal } = output.io;
+    const fileOf = (name: string, module: ModuleNode, from: OpenedModel, stored?: Step): Promise<Candidate> =>
+      interruptible(signal, asFile(name, module, from, backend, { half: stored?.half, int8: stored?.int8, signal }));
+    const candidates: Candidate[] = [await fileOf(basename(path), opened.module, opened)];
+    for (const step of made.steps) candidates.push(await fileOf(step.name, step.module, opened, step));
     const last = candidates[candidates.length - 1];
     for (const other of flags.compare ?? []) {
       const further = await this.open(other);
-      candidates.push(asFile(basename(further.path), further.opened.module, further.opened, backend));
+      candidates.push(await fileOf(basename(further.path), further.opened.module, further.opened));
     }
 
     const chosen = new Set(spread(dataset.samples, EXAMPLES).map(({ name }) => name));
@@ -128,7 +132,6 @@ class CompressRun {
     );
     const rows: CompressionRow[] = [];
     for (const [i, candidate] of candidates.entries()) {
-      const { signal } = output.io;
       rows.push(await interruptible(signal, rowOf(candidate, evaluations[i], latencies[i], imgsz, signal)));
     }
     output.line();
@@ -145,7 +148,7 @@ class CompressRun {
     const lastIndex = candidates.indexOf(last);
     const { report } = flags;
     if (report !== undefined) {
-      const html = await reportHtml({
+      const content = {
         weights: path,
         data: dataset.name,
         pictures: dataset.samples.length,
@@ -156,7 +159,8 @@ class CompressRun {
         sensitivities: made.sensitivities,
         examples: examplesOf(tiles[0], tiles[lastIndex > 0 ? lastIndex : candidates.length - 1]),
         last: rows[lastIndex > 0 ? lastIndex : rows.length - 1].name,
-      });
+      };
+      const html = await interruptible(signal, reportHtml(content, signal));
       await attempts.of(async () => {
         await writeTold(report, new TextEncoder().encode(html), true, output);
         output.line(`Report: ${report}`);
@@ -196,11 +200,11 @@ class CompressRun {
     const { flags, output } = this;
     const { signal } = output.io;
     const bar = openSteps(output, "reading labels");
-    const { task: split, images } = flags;
+    const { task: split, images, maxPixels } = flags;
     const onWarning = (text: string): void => output.warn(text);
     const dataset = await interruptible(
       signal,
-      openDataset(data, { split, names, images, signal, onWarning, onProgress: bar.update }),
+      openDataset(data, { split, names, images, maxPixels, signal, onWarning, onProgress: bar.update }),
     ).finally(() => bar.stop());
     const reasons = dataset.excluded.map(({ reason }) => reason);
     assertPictures(dataset.samples.length, reasons, dataset.name);

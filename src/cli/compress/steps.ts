@@ -1,20 +1,21 @@
 /** The steps of a run, one after another: each gives a network, as the file that it would be. */
 
+import { Breather } from "../../breathe.js";
 import { spread } from "../../compress/calibration/pictures.js";
 import {
   ChannelPruner,
   calibrationInputs,
   type LayerSensitivity,
   largestAmount,
-  pruneUnstructured,
   reestimate,
 } from "../../compress/index.js";
+import { pruneUnstructuredPieces } from "../../compress/prune/unstructured.js";
 import {
   calibrate,
   planQuantization,
   type QuantizationFacts,
   type QuantizedModule,
-  quantizeModule,
+  quantizeModulePieces,
 } from "../../compress/quantize/index.js";
 import type { DetectionDataset } from "../../eval/dataset/types.js";
 import type { Backend } from "../../runtime/backend.js";
@@ -118,7 +119,8 @@ export async function makeSteps(opened: OpenedModel, context: StepsContext): Pro
       module = pruned.module;
     }
     if (flags.unstructured !== undefined) {
-      const sparse = pruneUnstructured(module, flags.unstructured);
+      const pieces = pruneUnstructuredPieces(module, flags.unstructured);
+      const sparse = await interruptible(signal, new Breather(signal).through(pieces));
       note(
         `Zeroed: ${grouped(sparse.zeros)} of ${grouped(sparse.weights)} weights of the convolutions are zero; the network runs as fast as before`,
       );
@@ -189,7 +191,7 @@ async function quantized(module: ModuleNode, context: StepsContext, bars: Stages
     onInput: (done) => bars.update("calibrating int8", done, samples.length),
   });
   return {
-    module: quantizeModule(module, plan, calibration),
+    module: await new Breather(output.io.signal).through(quantizeModulePieces(module, plan, calibration)),
     facts: {
       calibration: method,
       images: calibration.inputs,

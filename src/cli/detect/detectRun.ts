@@ -99,6 +99,7 @@ export class DetectRun {
         hideLabels: flags.hideLabels,
         hideConf: flags.hideConf,
         font,
+        signal: output.io.signal,
       },
       items.map(({ source }) => source),
     );
@@ -256,6 +257,7 @@ export class DetectRun {
       await this.saver.save(source, picture.image, format, result, trails);
       return undefined;
     } catch (error) {
+      throwIfInterrupted(this.output.io.signal);
       if (isFatal(error)) throw error;
       return errorLine(error);
     }

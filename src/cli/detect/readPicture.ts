@@ -1,10 +1,11 @@
 /** One source → decoded picture, with the format its file has. */
 
-import { decodeImage, type PictureFormat, sniff } from "../../image/index.js";
+import { type PictureFormat, sniff } from "../../image/index.js";
 import { isHttp, shownAddress } from "../../node/address.js";
 import type { OnProgress } from "../../node/download.js";
 import { downloadPicture, VideoAddressError } from "../../node/downloadPicture.js";
 import { readPictureFile } from "../../node/pictureFile.js";
+import { decodeAside } from "../../node/pictureThread.js";
 import { hasVideoMagic } from "../../node/video/fileKind.js";
 import { isAnimatedGif } from "../../node/video/input.js";
 import { decodePicture, type Picture, type ReadPictureOptions } from "../../yolov5/pictures.js";
@@ -36,6 +37,7 @@ export async function readPicture(source: string, options: ReadOptions): Promise
   if (remote && sniffed.kind === "other" && hasVideoMagic(bytes.subarray(0, HEAD_BYTES))) {
     throw new VideoAddressError(source, "by its first bytes");
   }
-  const picture = await decodePicture(bytes, shownAddress(source), { ...options, decode: decodeImage });
+  const decode: typeof decodeAside = (own, decoding) => decodeAside(own, { ...decoding, signal });
+  const picture = await decodePicture(bytes, shownAddress(source), { ...options, decode });
   return { picture, format: sniffed.kind === "picture" ? sniffed.format : undefined };
 }

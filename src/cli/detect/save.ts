@@ -3,7 +3,8 @@
 import { appendFile, readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { encodeJpeg, type Font, loadFont, type PictureFormat, type RgbImage } from "../../image/index.js";
-import { encodePicture, type WrittenFormat } from "../../node/savePicture.js";
+import { encodeAside } from "../../node/pictureThread.js";
+import type { WrittenFormat } from "../../node/savePicture.js";
 import { outputError } from "../../node/systemReason.js";
 import { VideoWriter, type VideoWriterOptions } from "../../node/video/writeVideo.js";
 import { makeFolder, writeAtomically } from "../../node/writeFile.js";
@@ -11,7 +12,6 @@ import type { Trail } from "../../tracking/index.js";
 import { drawOnPixels } from "../../yolov5/drawPixels.js";
 import type { AnnotateStyle } from "../../yolov5/drawStyle.js";
 import type { Result } from "../../yolov5/model.js";
-import type { DetectionResult, SegmentationResult } from "../../yolov5/results.js";
 import { classificationLines, detectionLines, segmentationLines } from "../../yolov5/saveText.js";
 import { fileNameOf, safeName, splitName } from "../fileNames.js";
 import { RunPaths } from "../runPaths.js";
@@ -28,6 +28,8 @@ export interface SaveOptions extends Pick<AnnotateStyle, "lineThickness" | "hide
   readonly labels: boolean;
   readonly confidences: boolean;
   readonly crops: boolean;
+  /** Ends what is being encoded. */
+  readonly signal?: AbortSignal | undefined;
 }
 
 /** What one video leaves. */
@@ -58,8 +60,9 @@ export class Saver {
   }
 
   /**
-   * Writes what the options ask for, each file whole or not at all; what fails does not keep the others from being written.
-   * @throws OutputError of the first that failed.
+   * Writes what the options ask for, each file whole or not at all; what fails does not keep the others from being written. The
+   * picture is drawn on, and may be gone afterwards.
+   * @throws OutputError of the first that failed; the signal's reason.
    */
   async save(
     source: string,
@@ -81,9 +84,9 @@ export class Saver {
     ]);
     const problems = new Problems();
     if (options.labels) await problems.of(this.saveLabels(join(labels, `${stem}.txt`), result));
-    if (options.crops && result.task !== "classify") await this.saveCrops(folder, stem, image, result, problems);
+    await this.saveCrops(folder, stem, this.cropsOf(image, result), problems);
     if (options.pictures) {
-      const bytes = encodePicture(this.draw(image, result, trails), written);
+      const bytes = await encodeAside(this.draw(image, result, trails), written, { signal: options.signal });
       await problems.of(writeAtomically(join(folder, stem + ending), bytes));
     }
     if (problems.first !== undefined) throw problems.first;
@@ -112,13 +115,15 @@ export class Saver {
         return problems.first;
       },
       save: async (image, result, trails) => {
+        // Before the frame is drawn on.
+        const crops = this.cropsOf(image, result);
         // Begun before anything is awaited: what is counted as done is in the file, also after Ctrl-C.
         const written = writer && problems.of(writer.write(this.draw(image, result, trails)));
         if (options.labels) {
           const path = paths.claimFile(join(folder, "labels"), `${stem}_${result.frame}`, ".txt");
           await problems.of(this.saveLabels(path, result));
         }
-        if (options.crops && result.task !== "classify") await this.saveCrops(folder, stem, image, result, problems);
+        await this.saveCrops(folder, stem, crops, problems);
         await written;
       },
     };
@@ -134,7 +139,9 @@ export class Saver {
     // Read once a run, which for a video is the difference of some milliseconds a frame.
     this.font ??= this.options.font ?? loadFont();
     const { lineThickness, hideLabels, hideConf } = this.options;
-    return drawOnPixels(image, result, { lineThickness, hideLabels, hideConf, font: this.font, trails });
+    const style = { lineThickness, hideLabels, hideConf, font: this.font, trails };
+    // Frames and pictures may be so large that there is no room for two of them.
+    return drawOnPixels(image, result, style, { inPlace: true });
   }
 
   private get writes(): boolean {
@@ -159,19 +166,19 @@ export class Saver {
     }
   }
 
-  private async saveCrops(
-    folder: string,
-    stem: string,
-    image: RgbImage,
-    result: DetectionResult | SegmentationResult,
-    problems: Problems,
-  ): Promise<void> {
-    // The lowest confidence first, as detect.py numbers them.
-    for (const detection of result.detections.toReversed()) {
+  /** Where the options ask for them; the lowest confidence first, as detect.py numbers them. */
+  private cropsOf(image: RgbImage, result: Result): Crop[] {
+    if (!this.options.crops || result.task === "classify") return [];
+    return result.detections.toReversed().flatMap((detection) => {
       const crop = cropOf(image, detection);
-      if (!crop) continue;
-      const own = this.classFolder(join(folder, "crops"), detection.name, detection.class);
-      await problems.of(writeAtomically(this.paths.claimFile(own, stem, ".jpg", ""), encodeJpeg(crop)));
+      return crop ? [{ image: crop, name: detection.name, class: detection.class }] : [];
+    });
+  }
+
+  private async saveCrops(folder: string, stem: string, crops: readonly Crop[], problems: Problems): Promise<void> {
+    for (const { image, name, class: index } of crops) {
+      const own = this.classFolder(join(folder, "crops"), name, index);
+      await problems.of(writeAtomically(this.paths.claimFile(own, stem, ".jpg", ""), encodeJpeg(image)));
     }
   }
 
@@ -182,6 +189,13 @@ export class Saver {
     this.classFolders.set(name, folder);
     return folder;
   }
+}
+
+/** What one box shows. */
+interface Crop {
+  readonly image: RgbImage;
+  readonly name: string;
+  readonly class: number;
 }
 
 /** Keeps the first of several failures while the work goes on. */

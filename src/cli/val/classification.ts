@@ -23,6 +23,7 @@ export async function valClassification(flags: ValFlags, model: CliModel, output
   const samples = await openClassificationDataset(flags.data, model.names, split, {
     maxPixels: flags.maxPixels,
     onWarning: (text) => output.warn(text),
+    signal,
   });
   output.line(`Data:    ${flags.data}, ${samples.length} pictures`);
   const bar = steps(output, "measuring");

@@ -1,5 +1,6 @@
 /** Groups of units that the same convolutions give, and how much each unit matters. */
 
+import type { Pieces } from "../../breathe.js";
 import { OptionError } from "../../errors.js";
 import { elementCount, toFloat32 } from "../../tensor/index.js";
 import type { ChannelMap, Unit, WeightUse } from "./channels.js";
@@ -46,10 +47,10 @@ export function groupChannels(map: ChannelMap): Grouping {
 
 /**
  * Importance of every unit: the mean over its convolutions (or BatchNorms). Norms of filters are divided by the mean of
- * their layer, without which layers of small weights would go first whatever they do.
+ * their layer, without which layers of small weights would go first whatever they do. A piece is a convolution.
  * @throws OptionError for `bn` where a channel has no BatchNorm (fused checkpoints).
  */
-export function scoreUnits(map: ChannelMap, grouping: Grouping, criterion: Criterion): Map<Unit, number> {
+export function* scoreUnits(map: ChannelMap, grouping: Grouping, criterion: Criterion): Pieces<Map<Unit, number>> {
   const sums = new Map<Unit, { total: number; count: number }>();
   const add = (unit: Unit, value: number): void => {
     const entry = sums.get(unit);
@@ -68,6 +69,7 @@ export function scoreUnits(map: ChannelMap, grouping: Grouping, criterion: Crite
       const norms = filterNorms(use, criterion);
       const mean = norms.reduce((sum, v) => sum + v, 0) / norms.length || 1;
       for (const [o, unit] of use.outputs.entries()) add(unit, norms[o] / mean);
+      yield;
     }
   }
   const scores = new Map<Unit, number>();
@@ -92,12 +94,14 @@ function filterNorms({ weight, outputs, layout }: WeightUse, criterion: "l1" | "
   const norms = new Float64Array(outputs.length);
   const plane = elementCount(shape.slice(2));
   const power = (v: number): number => (criterion === "l1" ? Math.abs(v) : v * v);
-  for (let i = 0; i < data.length; i++) {
-    const first = Math.floor(i / (shape[1] * plane));
-    const second = Math.floor(i / plane) % shape[1];
-    const output =
-      layout === "transposed" ? second : layout === "transposedDepthwise" ? first * shape[1] + second : first;
-    norms[output] += power(data[i]);
+  for (let first = 0, i = 0; first < shape[0]; first++) {
+    for (let second = 0; second < shape[1]; second++) {
+      const output =
+        layout === "transposed" ? second : layout === "transposedDepthwise" ? first * shape[1] + second : first;
+      let sum = norms[output];
+      for (const end = i + plane; i < end; i++) sum += power(data[i]);
+      norms[output] = sum;
+    }
   }
   return criterion === "l1" ? norms : norms.map(Math.sqrt);
 }

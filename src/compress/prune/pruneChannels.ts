@@ -1,5 +1,6 @@
 /** Structured pruning: whole channels removed, so that the network is smaller and faster on every backend. */
 
+import { atOnce, type Pieces } from "../../breathe.js";
 import { UnsupportedError } from "../../errors.js";
 import type { ModuleNode } from "../../weights/types.js";
 import { buildGraph } from "../../yolov5/graph/buildGraph.js";
@@ -46,6 +47,11 @@ const TRACED = [1, 3, 128, 128] as const;
  *   GraphError and others for trees that are no YOLOv5.
  */
 export function planPruning(module: ModuleNode, criterion: Criterion = "l2"): PruningPlan {
+  return atOnce(planPruningPieces(module, criterion));
+}
+
+/** The same in pieces, a convolution each. */
+export function* planPruningPieces(module: ModuleNode, criterion: Criterion): Pieces<PruningPlan> {
   const { graph } = buildGraph(module, TRACED);
   const map = traceChannels(graph, ({ name }, { data }) => {
     return tensorOfPath(module, `${name}.weight`)?.data.length === data.length;
@@ -57,17 +63,22 @@ export function planPruning(module: ModuleNode, criterion: Criterion = "l2"): Pr
       `prune: this network has no channel that could be removed${first ? ` (${first.layer}: ${first.why})` : ""}`,
     );
   }
-  return { module, map, grouping, scores: scoreUnits(map, grouping, criterion) };
+  return { module, map, grouping, scores: yield* scoreUnits(map, grouping, criterion) };
 }
 
 /** Prunes down to the given number of channels in each group of the plan. */
 export function pruneTo(plan: PruningPlan, counts: readonly number[]): PruneResult {
+  return atOnce(pruneToPieces(plan, counts));
+}
+
+/** The same in pieces, a convolution each. */
+export function* pruneToPieces(plan: PruningPlan, counts: readonly number[]): Pieces<PruneResult> {
   const { module, map, grouping, scores } = plan;
   const { groups, kept } = grouping;
   const removed = removedUnits(groups, scores, counts);
   const total = groups.reduce((sum, { units }) => sum + units.length, 0);
   return {
-    module: withoutDescription(removeChannels(module, map, removed)),
+    module: withoutDescription(yield* removeChannels(module, map, removed)),
     groups: groups.map(({ layers, units }, i) => ({ layers, before: units.length, after: counts[i] })),
     removed: removed.size / total,
     kept,

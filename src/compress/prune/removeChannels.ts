@@ -1,15 +1,16 @@
 /** The smaller module tree: rows and columns of removed units cut from every weight, attributes kept true. */
 
+import type { Pieces } from "../../breathe.js";
 import { type HostTensor, tensor } from "../../tensor/index.js";
 import type { ModuleNode, PlainValue } from "../../weights/types.js";
 import type { ChannelMap, Unit, WeightUse } from "./channels.js";
 import { changeTree, moduleOfPath, tensorOfPath } from "./moduleTensors.js";
 
 /**
- * Removes units from a tree.
+ * Removes units from a tree; a piece is a convolution.
  * @param map of the graph built from this tree.
  */
-export function removeChannels(root: ModuleNode, map: ChannelMap, removed: ReadonlySet<Unit>): ModuleNode {
+export function* removeChannels(root: ModuleNode, map: ChannelMap, removed: ReadonlySet<Unit>): Pieces<ModuleNode> {
   const tensors = new Map<HostTensor, HostTensor>();
   const attributes = new Map<ModuleNode, ReadonlyMap<string, PlainValue>>();
   const keptOf = (units: readonly Unit[]): number[] => units.map((_, i) => i).filter((i) => !removed.has(units[i]));
@@ -24,6 +25,7 @@ export function removeChannels(root: ModuleNode, map: ChannelMap, removed: Reado
     if (bias) tensors.set(bias, take(bias, 0, outputs));
     const module = moduleOfPath(root, name);
     if (module) attributes.set(module, channelAttributes(module, use, outputs.length, inputs.length));
+    yield;
   }
   for (const { node, channels } of map.norms) {
     const kept = keptOf(channels);

@@ -5,16 +5,27 @@
  * the algorithm's description (Musser 1997, introspective selection), checked against PyTorch's masks.
  */
 
+import { atOnce, type Pieces } from "../../breathe.js";
+
+/** Values that are looked at in one piece. */
+const PIECE = 2 ** 20;
+
 /** Indices of the `count` smallest values, in no particular order. */
 export function smallestIndices(values: Float32Array, count: number): Int32Array {
-  const order = Int32Array.from(values, (_, i) => i);
-  if (count <= 0) return order.subarray(0, 0);
-  if (count < values.length) select(values, order, count - 1);
+  return atOnce(smallestIndexPieces(values, count));
+}
+
+export function* smallestIndexPieces(values: Float32Array, count: number): Pieces<Int32Array> {
+  if (count <= 0) return new Int32Array(0);
+  const order = new Int32Array(values.length);
+  for (let i = 0; i < order.length; i++) order[i] = i;
+  yield;
+  if (count < values.length) yield* select(values, order, count - 1);
   return order.subarray(0, count);
 }
 
 /** Rearranges `order` so that the first `nth + 1` entries are of the smallest values. */
-function select(values: Float32Array, order: Int32Array, nth: number): void {
+function* select(values: Float32Array, order: Int32Array, nth: number): Pieces<void> {
   const at = (position: number): number => values[order[position]];
   const swap = (a: number, b: number): void => {
     const moved = order[a];
@@ -24,7 +35,7 @@ function select(values: Float32Array, order: Int32Array, nth: number): void {
   let first = 0;
   let last = order.length;
   while (last - first > 3) {
-    const cut = partition(first, last, at, swap);
+    const cut = yield* partition(first, last, at, swap);
     if (cut <= nth) first = cut;
     else last = cut;
   }
@@ -38,11 +49,12 @@ type At = (position: number) => number;
 type Swap = (a: number, b: number) => void;
 
 /** Around the median of the second, the middle and the last value, which is put first; returns where the upper part begins. */
-function partition(first: number, last: number, at: At, swap: Swap): number {
+function* partition(first: number, last: number, at: At, swap: Swap): Pieces<number> {
   swap(first, medianOf(first + 1, first + Math.floor((last - first) / 2), last - 1, at));
   const pivot = at(first);
   let low = first + 1;
   let high = last;
+  let rest = high - low - PIECE;
   for (;;) {
     while (at(low) < pivot) low++;
     high--;
@@ -50,6 +62,9 @@ function partition(first: number, last: number, at: At, swap: Swap): number {
     if (low >= high) return low;
     swap(low, high);
     low++;
+    if (high - low > rest) continue;
+    rest -= PIECE;
+    yield;
   }
 }
 

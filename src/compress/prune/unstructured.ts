@@ -4,13 +4,14 @@
  * own masks). The network keeps its size and its speed; what shrinks is the compressed file.
  */
 
+import { atOnce, type Pieces } from "../../breathe.js";
 import { OptionError } from "../../errors.js";
 import { type HostTensor, tensor, toFloat32 } from "../../tensor/index.js";
 import { walkModules } from "../../weights/index.js";
 import type { ModuleNode } from "../../weights/types.js";
 import { roundHalfEven } from "../../yolov5/boxes.js";
 import { changeTree } from "./moduleTensors.js";
-import { smallestIndices } from "./smallest.js";
+import { smallestIndexPieces } from "./smallest.js";
 
 export interface UnstructuredResult {
   readonly module: ModuleNode;
@@ -36,15 +37,25 @@ export function convolutionWeights(module: ModuleNode): HostTensor[] {
  * @throws OptionError for an amount outside [0, 1].
  */
 export function l1Masks(weights: readonly HostTensor[], amount: number): Uint8Array[] {
+  return atOnce(l1MaskPieces(weights, amount));
+}
+
+function* l1MaskPieces(weights: readonly HostTensor[], amount: number): Pieces<Uint8Array[]> {
   if (!(amount >= 0 && amount <= 1)) {
     throw new OptionError(`prune: the amount ${amount} must be between 0 and 1 (0.2 zeroes 20 % of the weights)`);
   }
   const total = weights.reduce((sum, { data }) => sum + data.length, 0);
   const sizes = new Float32Array(total);
   let at = 0;
-  for (const weight of weights) for (const v of toFloat32(weight).data) sizes[at++] = Math.abs(v);
+  for (const weight of weights) {
+    const { data } = toFloat32(weight);
+    for (let i = 0; i < data.length; i++) sizes[at++] = Math.abs(data[i]);
+    yield;
+  }
   const all = new Uint8Array(total).fill(1);
-  for (const index of smallestIndices(sizes, roundHalfEven(amount * total))) all[index] = 0;
+  const zeroed = yield* smallestIndexPieces(sizes, roundHalfEven(amount * total));
+  for (let i = 0; i < zeroed.length; i++) all[zeroed[i]] = 0;
+  yield;
   let start = 0;
   return weights.map(({ data }) => {
     start += data.length;
@@ -54,12 +65,22 @@ export function l1Masks(weights: readonly HostTensor[], amount: number): Uint8Ar
 
 /** Zeroes the smallest weights of all convolutions; tensors keep their types. */
 export function pruneUnstructured(module: ModuleNode, amount: number): UnstructuredResult {
+  return atOnce(pruneUnstructuredPieces(module, amount));
+}
+
+/** The same in pieces, a tensor each, or a million values of the choice. */
+export function* pruneUnstructuredPieces(module: ModuleNode, amount: number): Pieces<UnstructuredResult> {
   const weights = convolutionWeights(module);
-  const masks = l1Masks(weights, amount);
-  const tensors = new Map(weights.map((weight, i) => [weight, masked(weight, masks[i])] as const));
-  const total = weights.reduce((sum, { data }) => sum + data.length, 0);
-  let zeros = 0;
-  for (const { data } of tensors.values()) for (const v of data) if (Number(v) === 0) zeros++;
+  const masks = yield* l1MaskPieces(weights, amount);
+  const tensors = new Map<HostTensor, HostTensor>();
+  let [zeros, total] = [0, 0];
+  for (const [i, weight] of weights.entries()) {
+    const own = masked(weight, masks[i]);
+    tensors.set(weight, own);
+    total += own.data.length;
+    for (let at = 0; at < own.data.length; at++) if (Number(own.data[at]) === 0) zeros++;
+    yield;
+  }
   return { module: changeTree(module, { tensors, attributes: new Map() }), zeros, weights: total };
 }
 

@@ -1,5 +1,6 @@
 /** A module tree with its planned convolutions in int8: BatchNorm folded, scales beside the weights. */
 
+import { atOnce, type Pieces } from "../../breathe.js";
 import { float32ArrayToHalf, type HostTensor, tensor, toFloat32 } from "../../tensor/index.js";
 import type { ModuleNode } from "../../weights/types.js";
 import { INPUT_SCALE, INPUT_ZERO_POINT, WEIGHT_SCALE } from "../../yolov5/quantizedNames.js";
@@ -19,9 +20,19 @@ function shrink(name: string, source: HostTensor): HostTensor {
 }
 
 /** The quantized tree. Wiring, names and all other tensors stay. */
-export function quantizeModule(root: ModuleNode, plan: QuantizationPlan, { activations }: Calibration): ModuleNode {
+export function quantizeModule(root: ModuleNode, plan: QuantizationPlan, calibration: Calibration): ModuleNode {
+  return atOnce(quantizeModulePieces(root, plan, calibration));
+}
+
+/** The same in pieces, a module each. */
+export function* quantizeModulePieces(
+  root: ModuleNode,
+  plan: QuantizationPlan,
+  { activations }: Calibration,
+): Pieces<ModuleNode> {
   const paths = modulePaths(root);
-  const convert = (module: ModuleNode): ModuleNode => {
+  function* convert(module: ModuleNode): Pieces<ModuleNode> {
+    yield;
     const path = paths.get(module);
     const node = path === undefined ? undefined : plan.convolutions.get(path);
     const input = path === undefined ? undefined : activations.get(path);
@@ -39,15 +50,12 @@ export function quantizeModule(root: ModuleNode, plan: QuantizationPlan, { activ
         ]),
       };
     }
-    return {
-      ...module,
-      parameters: new Map([...module.parameters].map(([name, value]) => [name, shrink(name, value)])),
-      children: new Map(
-        [...module.children]
-          .filter(([, part]) => !plan.folded.has(paths.get(part) ?? ""))
-          .map(([name, part]) => [name, convert(part)]),
-      ),
-    };
-  };
-  return convert(root);
+    const children = new Map<string, ModuleNode>();
+    for (const [name, part] of module.children) {
+      if (!plan.folded.has(paths.get(part) ?? "")) children.set(name, yield* convert(part));
+    }
+    const parameters = new Map([...module.parameters].map(([name, value]) => [name, shrink(name, value)]));
+    return { ...module, parameters, children };
+  }
+  return yield* convert(root);
 }

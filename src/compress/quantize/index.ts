@@ -1,7 +1,7 @@
 /** int8: calibration on the user's pictures, conversion of module trees. */
 
 export { type Calibration, type CalibrationOptions, calibrate } from "./calibrate.js";
-export { quantizeModule } from "./convert.js";
+export { quantizeModule, quantizeModulePieces } from "./convert.js";
 export { Histogram } from "./histogram.js";
 export { planQuantization, type QuantizationPlan } from "./plan.js";
 export {

@@ -1,5 +1,6 @@
 /** Float model and pictures in, int8 model out: planning, calibration and conversion in one call. */
 
+import { Breather } from "../../breathe.js";
 import { OptionError } from "../../errors.js";
 import type { RgbImage } from "../../image/index.js";
 import type { HostTensor } from "../../tensor/index.js";
@@ -11,7 +12,7 @@ import type { Member } from "../../yolov5/model.js";
 import { checkImageSize } from "../../yolov5/options.js";
 import { isQuantized } from "../../yolov5/quantized.js";
 import { calibrate } from "./calibrate.js";
-import { quantizeModule } from "./convert.js";
+import { quantizeModulePieces } from "./convert.js";
 import { planQuantization } from "./plan.js";
 import type { CalibrationMethod } from "./ranges.js";
 
@@ -75,7 +76,7 @@ export async function quantizeMember(
     onInput: onPicture,
   });
   return {
-    module: quantizeModule(network.module, plan, calibration),
+    module: await new Breather(signal).through(quantizeModulePieces(network.module, plan, calibration)),
     facts: {
       calibration: method,
       images: calibration.inputs,

@@ -1,4 +1,4 @@
-/** Drawing on a copy of a picture in memory: rectangles, polygons, lines and text, clipped to the picture. */
+/** Drawing on a picture in memory or a copy of it: rectangles, polygons, lines and text, clipped to the picture. */
 
 import type { RgbImage } from "../types.js";
 import { Coverage, clipPolygon } from "./coverage.js";
@@ -7,12 +7,12 @@ import type { Color } from "./palette.js";
 import type { Surface } from "./surface.js";
 
 export class Canvas implements Surface {
-  /** The picture drawn on, a copy of the one given. */
+  /** The picture drawn on: the one given, or a copy of it. */
   readonly image: RgbImage;
   private readonly font: Font;
 
-  constructor(image: RgbImage, font: Font = loadFont()) {
-    this.image = { width: image.width, height: image.height, data: image.data.slice() };
+  constructor(image: RgbImage, font: Font = loadFont(), inPlace = false) {
+    this.image = inPlace ? image : { width: image.width, height: image.height, data: image.data.slice() };
     this.font = font;
   }
 

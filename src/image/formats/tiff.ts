@@ -73,6 +73,15 @@ function readLayout(tags: TiffTags, little: boolean, budget: DecodeBudget): Layo
     [h, v].every((factor) => [1, 2, 4].includes(factor)) &&
     !(photometric === PHOTOMETRIC.cmyk && tags.first(TAG.inkSet, 1) !== 1);
   if (!known) {
+    if (tags.first(TAG.sampleFormat, 1) === 3) {
+      refuse(
+        what,
+        `is a TIFF of floating-point numbers, which is not decoded; save it with 8 or 16 bits, as JPEG or PNG`,
+      );
+    }
+    if (planar && compression === JPEG) {
+      refuse(what, "is a TIFF of JPEGs with a plane for each colour, which is not decoded; convert it to JPEG or PNG");
+    }
     const kind = `${samples} samples of ${bits} bits, photometric ${photometric}, compression ${compression}`;
     refuse(what, `is a TIFF of an unusual kind (${kind}); convert it to JPEG or PNG`);
   }

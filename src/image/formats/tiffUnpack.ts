@@ -29,7 +29,7 @@ const UNPACKERS: Readonly<Record<number, Unpack>> = {
 
 /** Names of compressions that are not decoded. */
 export const OTHER_COMPRESSIONS: Readonly<Record<number, string>> = {
-  6: "old JPEG",
+  6: "old-style JPEG (compression 6, withdrawn in 1995)",
   34676: "SGI LogLuv",
   34712: "JPEG 2000",
   34925: "LZMA",

@@ -24,6 +24,8 @@ export interface Component {
   readonly blockStride: number;
   /** 64 coefficients a block in natural order, not yet dequantised; let go of once the samples are computed. */
   coefficients: Int16Array;
+  /** Of a progressive file: blocks that have more than their first coefficient. The others are most of a sky. */
+  detailed: Uint8Array;
   /** The table in force when the component's first scan began. */
   quantization: Uint16Array | undefined;
   /** Of a progressive file. */
@@ -155,6 +157,7 @@ export class JpegFile {
         blocksPerColumn: Math.ceil((height * v) / (maxV * 8)),
         blockStride,
         coefficients: new Int16Array(0),
+        detailed: new Uint8Array(0),
         quantization: undefined,
         accuracy: unknownAccuracy(),
       };
@@ -164,6 +167,7 @@ export class JpegFile {
     for (const component of components) {
       const rows = Math.ceil(height / (maxV * 8)) * component.v;
       component.coefficients = new Int16Array(component.blockStride * rows * 64);
+      if (this.frame.progressive) component.detailed = new Uint8Array(component.blockStride * rows);
     }
   }
 

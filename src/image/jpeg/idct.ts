@@ -93,18 +93,65 @@ export function inverseDct(
   for (let i = 1; i < 8; i++) firstRow |= coefficients[at + i];
   for (let i = 8; i < 64; i++) others |= coefficients[at + i];
   if (firstRow === 0 && others === 0) {
-    // A flat block, as most of the sky is.
-    const dc = wrap16(wrap16(Math.imul(coefficients[at], quantization[0])) << 2);
-    const level = Math.max(-128, Math.min((dc + 16) >> 5, 127)) + 128;
-    for (let y = 0; y < 8; y++) out.fill(level, start + y * stride, start + y * stride + 8);
+    flatBlock(coefficients[at], quantization[0], out, start, stride);
     return;
   }
-  for (let i = 0; i < 64; i++) workspace[i] = wrap16(Math.imul(coefficients[at + i], quantization[i]));
-  if (others === 0) flatColumns(workspace);
-  else for (let x = 0; x < 8; x++) pass(workspace, x, 8, 1 << 10, 11);
-  for (let y = 0; y < 8; y++) {
-    pass(workspace, y * 8, 1, 1 << 17, 18);
-    const to = start + y * stride;
-    for (let x = 0; x < 8; x++) out[to + x] = Math.max(-128, Math.min(workspace[y * 8 + x], 127)) + 128;
+  if (others === 0) {
+    for (let x = 0; x < 8; x++) workspace[x] = wrap16(Math.imul(coefficients[at + x], quantization[x]));
+    flatColumns(workspace);
+  } else {
+    for (let x = 0; x < 8; x++) column(coefficients, at + x, quantization, workspace, x);
   }
+  for (let y = 0; y < 8; y++) row(workspace, y * 8, out, start + y * stride);
+}
+
+/** A block of its first coefficient alone. */
+export function flatBlock(first: number, quantization: number, out: Uint8Array, start: number, stride: number): void {
+  const dc = wrap16(wrap16(Math.imul(first, quantization)) << 2);
+  const level = Math.max(-128, Math.min((dc + 16) >> 5, 127)) + 128;
+  for (let y = 0; y < 8; y++) fillEight(out, start + y * stride, level);
+}
+
+/** Of most columns only the first number is not 0. */
+function column(
+  coefficients: Int16Array,
+  at: number,
+  quantization: Uint16Array,
+  workspace: Int32Array,
+  x: number,
+): void {
+  let others = 0;
+  for (let i = 8; i < 64; i += 8) others |= coefficients[at + i];
+  if (others === 0) {
+    const level = saturate16(wrap16(Math.imul(coefficients[at], quantization[x])) << 2);
+    for (let i = x; i < 64; i += 8) workspace[i] = level;
+    return;
+  }
+  for (let i = 0; i < 64; i += 8) {
+    workspace[x + i] = wrap16(Math.imul(coefficients[at + i], quantization[x + i]));
+  }
+  pass(workspace, x, 8, 1 << 10, 11);
+}
+
+function row(workspace: Int32Array, at: number, out: Uint8Array, to: number): void {
+  let others = 0;
+  for (let i = 1; i < 8; i++) others |= workspace[at + i];
+  if (others === 0) {
+    fillEight(out, to, Math.max(-128, Math.min((workspace[at] + 16) >> 5, 127)) + 128);
+    return;
+  }
+  pass(workspace, at, 1, 1 << 17, 18);
+  for (let x = 0; x < 8; x++) out[to + x] = Math.max(-128, Math.min(workspace[at + x], 127)) + 128;
+}
+
+/** `out.fill` costs more than eight bytes are worth. */
+function fillEight(out: Uint8Array, at: number, value: number): void {
+  out[at] = value;
+  out[at + 1] = value;
+  out[at + 2] = value;
+  out[at + 3] = value;
+  out[at + 4] = value;
+  out[at + 5] = value;
+  out[at + 6] = value;
+  out[at + 7] = value;
 }

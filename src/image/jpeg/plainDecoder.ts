@@ -8,7 +8,7 @@ import type { DecodeBudget } from "../limits.js";
 import type { RgbImage } from "../types.js";
 import { type ColorModel, colorModel, rowToRgb } from "./color.js";
 import { type Component, damaged, type Frame, JpegFile } from "./frame.js";
-import { inverseDct } from "./idct.js";
+import { flatBlock, inverseDct } from "./idct.js";
 import { decodeScan } from "./scan.js";
 import { blockSmoother, type SmoothingContext, smoothingHelps } from "./smoothing.js";
 import { type Plane, rowUpsampler } from "./upsample.js";
@@ -50,10 +50,13 @@ function reconstruct(from: Coefficients, component: Component, smooth: boolean):
       const at = (row * component.blockStride + column) * 64;
       const start = row * 8 * stride + column * 8;
       if (smoothed) inverseDct(smoothed(row, column), 0, quantization, workspace, data, start, stride);
-      else inverseDct(component.coefficients, at, quantization, workspace, data, start, stride);
+      else if (frame.progressive && component.detailed[at >> 6] === 0) {
+        flatBlock(component.coefficients[at], quantization[0], data, start, stride);
+      } else inverseDct(component.coefficients, at, quantization, workspace, data, start, stride);
     }
   }
   component.coefficients = new Int16Array(0);
+  component.detailed = new Uint8Array(0);
   return {
     width: Math.ceil((frame.width * component.h) / frame.maxH),
     height: Math.ceil((frame.height * component.v) / frame.maxV),

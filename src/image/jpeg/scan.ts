@@ -21,6 +21,9 @@ interface ScanState {
 /** Decodes the block whose coefficients begin at `at`. */
 type BlockDecoder = (coefficients: Int16Array, at: number, tables: ScanComponent, index: number) => void;
 
+/** Passes over at most so many blocks, from one on, that have nothing in this scan. @returns how many. */
+type BlockSkipper = (first: number, most: number) => number;
+
 function need(table: HuffmanTable | undefined): HuffmanTable {
   return table ?? damaged("a Huffman table is missing or damaged");
 }
@@ -60,7 +63,7 @@ function dcRefine(reader: BitReader, low: number): BlockDecoder {
 }
 
 function acFirst(reader: BitReader, state: ScanState, start: number, end: number, low: number): BlockDecoder {
-  return (coefficients, at, { ac }) => {
+  return (coefficients, at, { ac, component }) => {
     if (state.skip) return;
     if (state.endOfBandRun > 0) {
       state.endOfBandRun--;
@@ -73,6 +76,7 @@ function acFirst(reader: BitReader, state: ScanState, start: number, end: number
       const size = symbol & 15;
       if (size !== 0) {
         k += run;
+        component.detailed[at >> 6] = 1;
         coefficients[at + NATURAL_ORDER[k]] = reader.difference(size) << low;
       } else if (run === 15) {
         k += 15;
@@ -90,7 +94,7 @@ function acRefine(reader: BitReader, state: ScanState, start: number, end: numbe
   const refine = (coefficients: Int16Array, p: number) => {
     if (reader.bits(1) && (coefficients[p] & plus) === 0) coefficients[p] += coefficients[p] >= 0 ? plus : -plus;
   };
-  return (coefficients, at, { ac }) => {
+  return (coefficients, at, { ac, component }) => {
     if (state.skip) return;
     let k = start;
     if (state.endOfBandRun === 0) {
@@ -111,10 +115,13 @@ function acRefine(reader: BitReader, state: ScanState, start: number, end: numbe
           if (coefficients[p] !== 0) refine(coefficients, p);
           else if (--run < 0) break;
         }
-        if (value !== 0) coefficients[at + NATURAL_ORDER[k]] = value;
+        if (value === 0) continue;
+        coefficients[at + NATURAL_ORDER[k]] = value;
+        component.detailed[at >> 6] = 1;
       }
     }
     if (state.endOfBandRun > 0) {
+      if (component.detailed[at >> 6] === 0) k = end + 1;
       for (; k <= end; k++) {
         const p = at + NATURAL_ORDER[k];
         if (coefficients[p] !== 0) refine(coefficients, p);
@@ -145,12 +152,27 @@ function decoderFor(frame: Frame, scan: Scan, reader: BitReader, state: ScanStat
   return high === 0 ? acFirst(reader, state, start, end, low) : acRefine(reader, state, start, end, low);
 }
 
+/** Of scans that leave out whole runs of blocks, tens of thousands in a picture of the sky. */
+function skipperFor({ progressive }: Frame, scan: Scan, state: ScanState): BlockSkipper | undefined {
+  if (!progressive || scan.spectralStart === 0) return undefined;
+  const { detailed } = scan.components[0].component;
+  const refining = scan.successiveHigh !== 0;
+  return (first, most) => {
+    const run = Math.min(most, state.endOfBandRun);
+    let count = refining ? 0 : run;
+    while (count < run && detailed[first + count] === 0) count++;
+    state.endOfBandRun -= count;
+    return count;
+  };
+}
+
 /** Visits the MCUs of a scan in order; a scan of one component has one block an MCU and no padding. */
 function forEachMcu(
   frame: Frame,
   scan: Scan,
   onMcu: (row: number, restart: boolean) => void,
   block: BlockVisitor,
+  skip: BlockSkipper | undefined,
 ): void {
   const single = scan.components.length === 1 ? scan.components[0].component : undefined;
   const columns = single ? single.blocksPerRow : Math.ceil(frame.width / (frame.maxH * 8));
@@ -173,6 +195,12 @@ function forEachMcu(
         }
       }
       left--;
+      if (!single || !skip) continue;
+      const most = columns - 1 - column;
+      const next = row * single.blockStride + column + 1;
+      const skipped = skip(next, scan.restartInterval > 0 ? Math.min(most, left) : most);
+      column += skipped;
+      left -= skipped;
     }
   }
 }
@@ -206,9 +234,10 @@ export function decodeScan(frame: Frame, scan: Scan, reader: BitReader, first: b
     }
     state.skip = reader.exhausted;
   };
-  forEachMcu(frame, scan, onMcu, (component, block, index) => {
+  const decode: BlockVisitor = (component, block, index) => {
     decodeBlock(component.coefficients, block * 64, scan.components[index], index);
-  });
+  };
+  forEachMcu(frame, scan, onMcu, decode, skipperFor(frame, scan, state));
   reader.align();
   return lastGoodRow;
 }

@@ -139,9 +139,11 @@ export function decodePng(bytes: Uint8Array, budget: DecodeBudget): RgbImage {
   budget.memory(expected + width * height * 3);
   const raw = inflate(compressed, expected, what);
   const data = new Uint8Array(width * height * 3);
+  // Of 16 bits the upper ones count, of colours not alpha.
+  const lanes = Array.from({ length: samples < 3 ? 1 : 3 }, (_, i) => i * Math.max(1, depth >> 3));
   let at = 0;
   for (const pass of passes) {
-    const unknown = unfilter(raw, at, pass.height, pass.rowBytes, Math.max(1, (samples * depth) >> 3));
+    const unknown = unfilter(raw, at, pass.height, pass.rowBytes, Math.max(1, (samples * depth) >> 3), lanes);
     if (unknown !== undefined) throw new ImageError(`${what}: damaged PNG: unknown row filter ${unknown}`, { unknown });
     expandPass(pass, raw, at, header, palette, data);
     at += pass.height * (pass.rowBytes + 1);

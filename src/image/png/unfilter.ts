@@ -3,6 +3,8 @@
 /**
  * Undoes the filters of `rows` rows that lie in `raw` from `at` on, each a filter byte and `rowBytes` bytes, in place.
  * @param pixelBytes whole bytes of one pixel, at least 1.
+ * @param lanes bytes of a pixel that are wanted. Filters never mix them, so the others (alpha, the lower half of 16 bits)
+ *   stay as they are.
  * @returns the number of an unknown filter, or undefined when all is well.
  */
 export function unfilter(
@@ -11,61 +13,66 @@ export function unfilter(
   rows: number,
   rowBytes: number,
   pixelBytes: number,
+  lanes: readonly number[],
 ): number | undefined {
   const stride = rowBytes + 1;
   for (let y = 0; y < rows; y++) {
     const start = at + y * stride + 1;
     const end = start + rowBytes;
-    // The row above the first is zero.
-    const first = y === 0;
-    switch (raw[start - 1]) {
-      case 0:
-        break;
-      case 1:
-        for (let i = start + pixelBytes; i < end; i++) raw[i] += raw[i - pixelBytes];
-        break;
-      case 2:
-        if (!first) for (let i = start; i < end; i++) raw[i] += raw[i - stride];
-        break;
-      case 3:
-        for (let i = start; i < end; i++) {
-          const left = i - start >= pixelBytes ? raw[i - pixelBytes] : 0;
-          const up = first ? 0 : raw[i - stride];
-          raw[i] += (left + up) >> 1;
-        }
-        break;
-      case 4:
-        unfilterPaeth(raw, start, end, stride, pixelBytes, first);
-        break;
-      default:
-        return raw[start - 1];
-    }
+    const filter = raw[start - 1];
+    if (filter > 4) return filter;
+    const undo = (y === 0 ? UNDO_FIRST : UNDO)[filter];
+    if (undo) for (const lane of lanes) undo(raw, start + lane, end, pixelBytes, stride);
   }
   return undefined;
 }
 
-function unfilterPaeth(
-  raw: Uint8Array,
-  start: number,
-  end: number,
-  stride: number,
-  pixelBytes: number,
-  first: boolean,
-): void {
-  if (first) {
-    // With nothing above, the predictor is the left neighbour.
-    for (let i = start + pixelBytes; i < end; i++) raw[i] += raw[i - pixelBytes];
-    return;
+/** Undoes one lane of a row, whose first byte is at `i`. */
+type Undo = (raw: Uint8Array, i: number, end: number, step: number, stride: number) => void;
+
+const undoLeft: Undo = (raw, i, end, step) => {
+  for (let left = 0; i < end; i += step) {
+    left = (raw[i] + left) & 255;
+    raw[i] = left;
   }
-  const inner = Math.min(start + pixelBytes, end);
-  for (let i = start; i < inner; i++) raw[i] += raw[i - stride];
-  for (let i = inner; i < end; i++) {
-    const left = raw[i - pixelBytes];
+};
+
+const undoUp: Undo = (raw, i, end, step, stride) => {
+  for (; i < end; i += step) raw[i] += raw[i - stride];
+};
+
+const undoAverage: Undo = (raw, i, end, step, stride) => {
+  for (let left = 0; i < end; i += step) {
+    left = (raw[i] + ((left + raw[i - stride]) >> 1)) & 255;
+    raw[i] = left;
+  }
+};
+
+/** The average with a row of zeros. */
+const undoHalfLeft: Undo = (raw, i, end, step) => {
+  for (let left = 0; i < end; i += step) {
+    left = (raw[i] + (left >> 1)) & 255;
+    raw[i] = left;
+  }
+};
+
+const undoPaeth: Undo = (raw, i, end, step, stride) => {
+  for (let left = 0, corner = 0; i < end; i += step) {
     const up = raw[i - stride];
-    const corner = raw[i - stride - pixelBytes];
-    const toLeft = Math.abs(up - corner);
-    const toUp = Math.abs(left - corner);
-    const toCorner = Math.abs(left + up - 2 * corner);
-    raw[i] += toLeft <= toUp && toLeft <= toCorner ? left : toUp <= toCorner ? up : corner;
+    // The neighbour that is closest to left + up − corner.
+    const fromCorner = up - corner;
+    const leftFromCorner = left - corner;
+    const toLeft = Math.abs(fromCorner);
+    const toUp = Math.abs(leftFromCorner);
+    const toCorner = Math.abs(fromCorner + leftFromCorner);
+    const nearest = toLeft <= toUp && toLeft <= toCorner ? left : toUp <= toCorner ? up : corner;
+    left = (raw[i] + nearest) & 255;
+    raw[i] = left;
+    corner = up;
   }
-}
+};
+
+/** By the number of the filter. */
+const UNDO: readonly (Undo | undefined)[] = [undefined, undoLeft, undoUp, undoAverage, undoPaeth];
+/** The row above the first is zero: nothing is above, and Paeth's predictor is the left neighbour. */
+const UNDO_FIRST: readonly (Undo | undefined)[] = [undefined, undoLeft, undefined, undoHalfLeft, undoLeft];

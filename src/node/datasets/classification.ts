@@ -5,9 +5,9 @@ import { join } from "node:path";
 import { DatasetError } from "../../errors.js";
 import type { Split } from "../../eval/dataset/dataYaml.js";
 import type { ClassifiedSample } from "../../eval/dataset/types.js";
-import { decodeImage } from "../../image/index.js";
 import { byName } from "../order.js";
 import { readPictureFile } from "../pictureFile.js";
+import { decodeAside } from "../pictureThread.js";
 import { kindOf, picturesBelow } from "./files.js";
 import type { ReadOptions } from "./yolo.js";
 
@@ -20,7 +20,7 @@ export async function openClassificationDataset(
   root: string,
   names: readonly string[],
   split: Split = "val",
-  options: Pick<ReadOptions, "maxPixels" | "onWarning"> = {},
+  { maxPixels, onWarning, signal }: Pick<ReadOptions, "maxPixels" | "onWarning" | "signal"> = {},
 ): Promise<ClassifiedSample[]> {
   const folder = await splitFolder(root, split);
   const folders: string[] = [];
@@ -36,15 +36,14 @@ export async function openClassificationDataset(
       },
     );
   }
-  const classOf = classesOf(folders, names, folder, options.onWarning);
+  const classOf = classesOf(folders, names, folder, onWarning);
   const samples: ClassifiedSample[] = [];
   for (const name of folders) {
     for (const path of await picturesBelow(join(folder, name))) {
       samples.push({
         name: path,
         class: classOf.get(name) ?? 0,
-        load: async () =>
-          decodeImage(await readPictureFile(path), { path, maxPixels: options.maxPixels, onNote: options.onWarning }),
+        load: async () => decodeAside(await readPictureFile(path), { path, maxPixels, onNote: onWarning, signal }),
       });
     }
   }

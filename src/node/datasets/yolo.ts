@@ -4,9 +4,9 @@ import { relative } from "node:path";
 import { DatasetError } from "../../errors.js";
 import { parseLabels } from "../../eval/dataset/labels.js";
 import { type DetectionDataset, type GroundTruth, NO_OBJECTS, type Sample } from "../../eval/dataset/types.js";
-import { type DecodeOptions, decodeImage } from "../../image/index.js";
 import { readPictureSize } from "../../image/pictureSize.js";
 import { readPictureFile } from "../pictureFile.js";
+import { decodeAside } from "../pictureThread.js";
 import { readFailure, readRegularFile } from "../regularFile.js";
 import { readTextFile } from "../textFile.js";
 import { labelPathOf } from "./files.js";
@@ -55,18 +55,19 @@ export async function readYoloDataset(
 export async function sampleOf(
   path: string,
   truth: GroundTruth,
-  { maxPixels, onWarning }: ReadOptions,
+  { maxPixels, onWarning, signal }: ReadOptions,
   imageId?: number | string,
 ): Promise<Sample> {
-  const decoding: DecodeOptions = { path, maxPixels, onNote: onWarning };
-  const { width, height } = await readPictureSize(await readRegularFile(path), path, { maxPixels });
+  const decoding = { path, maxPixels, onNote: onWarning, signal };
+  const decode: typeof decodeAside = (bytes, options) => decodeAside(bytes, { ...options, signal });
+  const { width, height } = await readPictureSize(await readRegularFile(path), path, { maxPixels, decode });
   return {
     name: path,
     imageId,
     width,
     height,
     truth,
-    load: async () => decodeImage(await readPictureFile(path), decoding),
+    load: async () => decodeAside(await readPictureFile(path), decoding),
   };
 }
 

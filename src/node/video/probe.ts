@@ -23,8 +23,11 @@ export interface VideoInfo {
   readonly live: boolean;
 }
 
-/** Default for `maxPixels`: 8192 × 4320 pixels a frame, the largest of what cameras call 8K; 101 MiB as RGB. */
-export const MAX_FRAME_PIXELS = 8192 * 4320;
+/**
+ * Default for `maxPixels`: 2^24 pixels a frame, which 5K has. Decoder, encoder and this process together then stay below 1 GB:
+ * they take about 40 bytes a pixel and 250 MB.
+ */
+export const MAX_FRAME_PIXELS = 2 ** 24;
 /** Of frames beyond this, none is decoded ahead and none kept back by decoder or encoder: each takes 27 MiB or more. */
 const LARGE_FRAME_PIXELS = 4096 * 2304;
 
@@ -35,7 +38,7 @@ export function hasLargeFrames({ width, height }: Pick<VideoInfo, "width" | "hei
 
 export interface ProbeOptions {
   readonly signal?: AbortSignal | undefined;
-  /** Videos with more pixels a frame are refused. Default 35,389,440 (8192 × 4320). */
+  /** Videos with more pixels a frame are refused. Default 16,777,216. */
   readonly maxPixels?: number | undefined;
 }
 
@@ -164,7 +167,7 @@ function throwIfTooLarge(source: string, stderr: string, maxPixels: number): voi
 function tooLarge(source: string, width: number, height: number, maxPixels: number): VideoError {
   return new VideoError(
     `${source}: its frames of ${width}×${height} pixels are larger than the ${maxPixels} pixels allowed; ` +
-      "make them smaller (ffmpeg -i … -vf scale=3840:-2 …), or raise `maxPixels` of readVideo",
+      `make them smaller (ffmpeg -i … -vf scale=3840:-2 …), or raise the bound (--max-pixels, \`maxPixels\`) to ${width * height}`,
     { source, width, height, maxPixels },
   );
 }

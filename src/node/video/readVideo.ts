@@ -10,7 +10,7 @@ export interface ReadVideoOptions {
   readonly stride?: number | undefined;
   /** Sentences about damage that was read over. */
   readonly onWarning?: ((text: string) => void) | undefined;
-  /** Videos with more pixels a frame are refused. Default 35,389,440 (8192 × 4320). */
+  /** Videos with more pixels a frame are refused. Default 16,777,216. */
   readonly maxPixels?: number | undefined;
   /** Ends the frames; the loop over them ends without an error. */
   readonly signal?: AbortSignal | undefined;

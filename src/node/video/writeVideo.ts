@@ -33,6 +33,10 @@ const ENCODERS: readonly (readonly [name: string, ...settings: string[]])[] = [
 
 /** What ffmpeg says of a file whose end is missing. */
 const NOT_WHOLE = /^(\[[^\]]*\] ?)*(Error (writing|closing)|Unable to re-open)|No space left on device/m;
+/** Encoders keep dozens of frames back, to look ahead and for each of their threads. */
+const FOR_LARGE_FRAMES = ["-threads", "1", "-filter_threads", "1"];
+/** Looking between the pixels would take three more planes of each frame. */
+const X264_FOR_LARGE_FRAMES = ["-tune", "zerolatency", "-refs", "1", "-x264-params", "subme=0"];
 
 export class VideoWriter {
   /** Where the video will be. */
@@ -184,9 +188,8 @@ function encodeArguments(
     ...(live ? ["-use_wallclock_as_timestamps", "1"] : []),
     ...["-f", "rawvideo", "-pix_fmt", "rgb24", "-video_size", `${width}x${height}`, "-framerate", rate, "-i", "pipe:0"],
     ...["-an", "-vf", filters.join(","), "-r", rate, "-c:v", name, ...settings, ...colours],
-    // Encoders keep dozens of frames back, to look ahead and for each of their threads.
-    ...(hasLargeFrames({ width, height }) ? ["-threads", "1"] : []),
-    ...(hasLargeFrames({ width, height }) && name === "libx264" ? ["-tune", "zerolatency"] : []),
+    ...(hasLargeFrames({ width, height }) ? FOR_LARGE_FRAMES : []),
+    ...(hasLargeFrames({ width, height }) && name === "libx264" ? X264_FOR_LARGE_FRAMES : []),
     ...["-movflags", "+faststart", "-f", "mp4", `file:${part}`],
   ];
 }

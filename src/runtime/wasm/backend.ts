@@ -1,8 +1,9 @@
 /** The WASM backend: kernels emitted for what the host can run, one linear memory per compiled graph. */
 
+import { Breather } from "../../breathe.js";
 import { DeviceError, OptionError, UnsupportedError } from "../../errors.js";
 import { hasRelaxedSimd, hasSharedMemory, hasSimd, type Target } from "../../kernels/wasm/index.js";
-import { type FoldCache, type Graph, optimize, type ValueId } from "../../ops/index.js";
+import { type FoldCache, type Graph, optimizePieces, type ValueId } from "../../ops/index.js";
 import type { Backend, CompileOptions, Executable } from "../backend.js";
 import { Stopwatch } from "../stopwatch.js";
 import { type Loaded, type Runner, WasmExecutable } from "./executable.js";
@@ -125,10 +126,13 @@ class WasmBackend implements Backend {
     }
     options.signal?.throwIfAborted();
     const watch = new Stopwatch(options.onStage);
+    const breather = new Breather(options.signal);
     const keepTaps = options.keepTaps ?? false;
     const kept = new Set<ValueId>(keepTaps ? graph.taps.values() : []);
     // As outputs, tapped values survive the passes.
-    const optimized = optimize({ ...graph, outputs: [...new Set([...graph.outputs, ...kept])] }, this.folded);
+    const whole = { ...graph, outputs: [...new Set([...graph.outputs, ...kept])] };
+    const optimized = await breather.through(optimizePieces(whole, this.folded));
+    this.check();
     watch.lap("graph");
     const program = createProgram(
       { ...optimized, outputs: graph.outputs },
@@ -141,7 +145,8 @@ class WasmBackend implements Backend {
     const compiled = this.modules.get(this.target, program);
     watch.lap("kernels");
     const memory = createMemory(program, this.target.shared);
-    writeProgram(program, memory, compiled.slots);
+    await breather.through(writeProgram(program, memory, compiled.slots));
+    this.check();
     watch.lap("weights");
     const module = await compiled.module;
     options.signal?.throwIfAborted();
@@ -150,8 +155,11 @@ class WasmBackend implements Backend {
       : singleThread(await WebAssembly.instantiate(module, { env: { memory } }));
     watch.lap("kernels");
     try {
-      await prepareProgram(program, memory, (first, last) => runner.run(first, last));
-      this.check();
+      await prepareProgram(program, memory, async (first, last) => {
+        await runner.run(first, last);
+        await breather.rest();
+        this.check();
+      });
     } catch (error) {
       runner.dispose();
       throw error;

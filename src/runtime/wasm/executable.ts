@@ -1,11 +1,13 @@
 /** Runs a program: inputs in, steps, outputs out. One memory per executable; calls queue up in order. */
 
+import { Breather } from "../../breathe.js";
 import { DisposedError } from "../../errors.js";
 import { type Graph, liveSetBytes, opOf, type ValueId } from "../../ops/index.js";
 import { BYTES_PER_ELEMENT, elementCount, type HostTensor } from "../../tensor/index.js";
 import type { Executable, MemoryUse, NodeTiming } from "../backend.js";
 import { checkInputs, tapValues } from "../inputs.js";
 import { readDense, readNhwc } from "./layout.js";
+import { Pace } from "./pace.js";
 import type { Program } from "./program.js";
 import type { PaddedPlanes } from "./steps.js";
 
@@ -27,6 +29,7 @@ export class WasmExecutable implements Executable {
   private loaded: Loaded | undefined;
   private tapped: Promise<WasmExecutable> | undefined;
   private floats: Float32Array;
+  private pace: Pace | undefined;
 
   /**
    * @param original the graph as the caller gave it: its taps and inputs
@@ -46,7 +49,7 @@ export class WasmExecutable implements Executable {
   run(inputs: readonly HostTensor[]): Promise<HostTensor[]> {
     return this.turn(async ({ program, runner }) => {
       this.writeInputs(program, inputs);
-      await runner.run(0, program.steps.length);
+      await this.runAll(program, runner);
       return program.outputs.map(
         (view): HostTensor => ({ dtype: "float32", shape: view.shape, data: readDense(this.floats, view) }),
       );
@@ -62,7 +65,7 @@ export class WasmExecutable implements Executable {
     }
     return this.turn(async ({ program, runner }) => {
       this.writeInputs(program, inputs);
-      await runner.run(0, program.steps.length);
+      await this.runAll(program, runner);
       return new Map(names.map((name, i) => [name, this.read(program, ids[i], inputs)]));
     });
   }
@@ -72,6 +75,7 @@ export class WasmExecutable implements Executable {
       this.writeInputs(program, inputs);
       const { graph, steps } = program;
       const timings = new Map<number, { ms: number; kernels: Set<string> }>();
+      const breather = new Breather();
       for (const [index, { node, kernel }] of steps.entries()) {
         const started = performance.now();
         await runner.run(index, index + 1);
@@ -80,6 +84,7 @@ export class WasmExecutable implements Executable {
         entry.ms += ms;
         entry.kernels.add(kernel.name);
         timings.set(node, entry);
+        await breather.rest();
       }
       return [...timings].map(([index, { ms, kernels }]): NodeTiming => {
         const kernel = [...kernels].join(" + ");
@@ -122,6 +127,25 @@ export class WasmExecutable implements Executable {
     void this.tapped?.then((other) => other.dispose());
     void this.queue.then(() => loaded.runner.dispose());
     this.onDispose(this);
+  }
+
+  /**
+   * All steps, a piece at a time where they take long: the calling thread computes too, and signals, timers and the end of the
+   * executable are heard in between.
+   */
+  private async runAll(program: Program, runner: Runner): Promise<void> {
+    const { steps } = program;
+    this.pace ??= new Pace(program);
+    const breather = new Breather();
+    for (let first = 0, end = 0; first < steps.length; first = end) {
+      end = this.pace.end(first);
+      const started = performance.now();
+      await runner.run(first, end);
+      this.pace.took(first, end, performance.now() - started);
+      if (end === steps.length) return;
+      await breather.rest();
+      if (!this.loaded) throw new DisposedError("the executable");
+    }
   }
 
   /** One call at a time, in the order they came. */

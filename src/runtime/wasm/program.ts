@@ -1,5 +1,6 @@
 /** A lowered graph in linear memory: addresses, module, constants and step tables, ready to run. */
 
+import type { Pieces } from "../../breathe.js";
 import { LimitError, UnsupportedError } from "../../errors.js";
 import {
   buildModule,
@@ -184,8 +185,12 @@ function word(value: Argument, ints: Int32Array, floats: Float32Array, at: numbe
   else ints[at] = value.block.address + value.offset;
 }
 
-/** Writes header, step table, arguments and the constants that the host makes. */
-export function writeProgram(program: Program, memory: WebAssembly.Memory, slots: ReadonlyMap<string, number>): void {
+/** Writes header, step table, arguments and the constants that the host makes; these are the pieces. */
+export function* writeProgram(
+  program: Program,
+  memory: WebAssembly.Memory,
+  slots: ReadonlyMap<string, number>,
+): Pieces<void> {
   const { addresses, lowering } = program;
   const steps = [...program.steps, ...program.preparations];
   const ints = new Int32Array(memory.buffer);
@@ -207,10 +212,11 @@ export function writeProgram(program: Program, memory: WebAssembly.Memory, slots
   });
   for (const { fill, address, bytes } of lowering.constants) {
     fill?.(floats.subarray(address / 4, (address + bytes) / 4));
+    yield;
   }
 }
 
-/** Makes the constants that kernels make; `run` runs a range of steps. */
+/** Makes the constants that kernels make; `run` runs a range of steps, and waits where others should have a turn. */
 export async function prepareProgram(
   program: Program,
   memory: WebAssembly.Memory,

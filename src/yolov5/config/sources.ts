@@ -22,8 +22,9 @@ export function stateDictSource(stateDict: ReadonlyMap<string, HostTensor>): Ten
 /**
  * Random weights under which activations keep their scale: convolutions uniform with variance 2 ÷ fan-in (He et al.
  * 2015), BatchNorm at rest, head biases low so that few boxes pass.
+ * @param take given what draws a tensor's numbers, to be called in this order; default: each at once.
  */
-export function randomSource(seed: number): TensorSource {
+export function randomSource(seed: number, take: (draw: () => void) => void = (draw) => draw()): TensorSource {
   const random = seededRandom(seed);
   return {
     has: (name) => name.includes(".bn.") || name.endsWith(".bn.weight"),
@@ -35,7 +36,9 @@ export function randomSource(seed: number): TensorSource {
       else {
         const fanIn = elementCount(shape.slice(1));
         const bound = Math.sqrt(6 / fanIn);
-        for (let i = 0; i < data.length; i++) data[i] = (random() * 2 - 1) * bound;
+        take(() => {
+          for (let i = 0; i < data.length; i++) data[i] = (random() * 2 - 1) * bound;
+        });
       }
       return tensor("float32", shape, data);
     },

@@ -1,6 +1,7 @@
 /** The WASM backend around its kernels: memory, taps, threads, failures, disposal. */
 
 import { describe, expect, it } from "vitest";
+import { atOnce } from "../../../src/breathe.js";
 import { DisposedError, LimitError, OptionError, ShapeError, UnsupportedError } from "../../../src/errors.js";
 import { openWasm } from "../../../src/node/wasm.js";
 import { type Graph, GraphBuilder, type ValueId } from "../../../src/ops/index.js";
@@ -84,7 +85,7 @@ describe("memory", () => {
       const program = createProgram(caseGraph, new Set(caseGraph.values.map(({ id }) => id)), 1, guard);
       const { module, slots } = new ModuleCache().get({ simd: true, relaxed: false, shared: false }, program);
       const memory = createMemory(program, false);
-      writeProgram(program, memory, slots);
+      atOnce(writeProgram(program, memory, slots));
       const instance = await WebAssembly.instantiate(await module, { env: { memory } });
       const run = instance.exports.run as (first: number, last: number) => void;
       await prepareProgram(program, memory, async (first, last) => run(first, last));

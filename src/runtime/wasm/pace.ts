@@ -1,0 +1,49 @@
+/**
+ * How many steps of a program run in one go. WebAssembly that runs hears nothing, so a forward pass of seconds is cut into
+ * pieces of a fraction of one; a pass that is quicker than that stays whole.
+ */
+
+import { opOf } from "../../ops/index.js";
+import type { Program } from "./program.js";
+
+/** What a piece should take. */
+const PIECE_MS = 150;
+/** Operations of a piece (multiply-adds × 2) while nothing is known of the machine. */
+const FIRST_PIECE = 2 ** 30;
+
+export class Pace {
+  /** Operations of all steps before each one. */
+  private readonly before: Float64Array;
+  private perMs = FIRST_PIECE / PIECE_MS;
+
+  constructor({ steps, graph }: Pick<Program, "steps" | "graph">) {
+    this.before = new Float64Array(steps.length + 1);
+    const stepsOf = new Map<number, number>();
+    for (const { node } of steps) stepsOf.set(node, (stepsOf.get(node) ?? 0) + 1);
+    const of = (ids: readonly number[]) => ids.map((id) => graph.values[id]);
+    for (const [i, { node: index }] of steps.entries()) {
+      const node = graph.nodes[index];
+      const flops = node ? opOf(node).flops(of(node.inputs), of(node.outputs), node.attrs) : 0;
+      // Which of a node's steps does how much of it is not known.
+      this.before[i + 1] = this.before[i] + flops / (stepsOf.get(index) ?? 1);
+    }
+  }
+
+  /** The end of the piece that begins with step `first`; a single step is never divided. */
+  end(first: number): number {
+    const { before } = this;
+    const most = before[first] + this.perMs * PIECE_MS;
+    let end = first + 1;
+    while (end < before.length - 1 && before[end + 1] <= most) end++;
+    return end;
+  }
+
+  /** How long a piece took. */
+  took(first: number, end: number, ms: number): void {
+    const flops = this.before[end] - this.before[first];
+    // Steps that only move data tell nothing of the machine's arithmetic.
+    if (flops < 0.1 * this.perMs * PIECE_MS || ms === 0) return;
+    // One piece that was quicker than it seems must not make the next ones endless.
+    this.perMs = Math.min(flops / ms, 2 * this.perMs);
+  }
+}

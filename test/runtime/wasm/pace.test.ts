@@ -1,0 +1,93 @@
+/** A forward pass that takes long comes in pieces: the event loop has its turn in between, and the end is heard there. */
+
+import { describe, expect, it } from "vitest";
+import { DisposedError } from "../../../src/errors.js";
+import { GraphBuilder, opOf } from "../../../src/ops/index.js";
+import { type Runner, WasmExecutable } from "../../../src/runtime/wasm/executable.js";
+import { createProgram } from "../../../src/runtime/wasm/index.js";
+import { Pace } from "../../../src/runtime/wasm/pace.js";
+import { plainConv } from "../../ops/randomGraph.js";
+import { randomTensor } from "./cases.js";
+
+const LAYERS = 8;
+
+/** Convolutions of 1.2 GFLOP each. */
+function heavyProgram() {
+  const builder = new GraphBuilder();
+  let x = builder.input("x", { shape: [1, 64, 128, 128], dtype: "float32" });
+  const weight = randomTensor([64, 64, 3, 3], 1);
+  for (let i = 0; i < LAYERS; i++) {
+    const operands = [x, builder.constant(`w${i}`, weight)];
+    x = builder.add("conv2d", `conv${i}`, operands, plainConv({ padding: [1, 1] }));
+  }
+  return createProgram(builder.finish([x]), new Set(), 1);
+}
+
+const PROGRAM = heavyProgram();
+const INPUT = randomTensor([1, 64, 128, 128], 2);
+
+/** An executable whose steps do nothing but tell `onPiece`. */
+function executableOf(onPiece: (first: number, end: number, executable: WasmExecutable) => void): WasmExecutable {
+  const runner: Runner = {
+    run: async (first, end) => onPiece(first, end, executable),
+    dispose: () => undefined,
+  };
+  const memory = new WebAssembly.Memory({ initial: PROGRAM.bytes / 65536 });
+  const none = () => Promise.reject(new Error("no taps here"));
+  const executable = new WasmExecutable(
+    { program: PROGRAM, memory, runner },
+    PROGRAM.graph,
+    false,
+    none,
+    () => undefined,
+  );
+  return executable;
+}
+
+describe("a forward pass in pieces", () => {
+  it("runs every step once, in order", async () => {
+    const pieces: (readonly [number, number])[] = [];
+    await executableOf((first, end) => pieces.push([first, end])).run([INPUT]);
+    expect(pieces[0][0]).toBe(0);
+    expect(pieces.at(-1)?.[1]).toBe(PROGRAM.steps.length);
+    for (const [i, [first]] of pieces.slice(1).entries()) expect(first).toBe(pieces[i][1]);
+  });
+
+  it("has a piece for each layer of a machine that is not known yet", () => {
+    const pace = new Pace(PROGRAM);
+    const [node] = PROGRAM.graph.nodes;
+    const shapes = (ids: readonly number[]) => ids.map((id) => PROGRAM.graph.values[id]);
+    expect(opOf(node).flops(shapes(node.inputs), shapes(node.outputs), node.attrs)).toBeGreaterThan(2 ** 30);
+    for (let first = 0; first < PROGRAM.steps.length; first = pace.end(first)) {
+      const nodes = new Set(PROGRAM.steps.slice(first, pace.end(first)).map(({ node: index }) => index));
+      nodes.delete(-1);
+      expect(nodes.size).toBeLessThanOrEqual(2);
+    }
+  });
+
+  it("takes more at a time on a machine that turns out to be fast, and less on a slow one", () => {
+    const fast = new Pace(PROGRAM);
+    for (let i = 0; i < 10; i++) fast.took(0, PROGRAM.steps.length, 1);
+    expect(fast.end(0)).toBe(PROGRAM.steps.length);
+    const slow = new Pace(PROGRAM);
+    slow.took(0, PROGRAM.steps.length, 1e6);
+    expect(slow.end(0)).toBe(1);
+  });
+
+  it("one quick piece does not make the next ones endless", () => {
+    const pace = new Pace(PROGRAM);
+    const before = pace.end(0);
+    pace.took(0, PROGRAM.steps.length, 1e-3);
+    expect(pace.end(0)).toBeLessThanOrEqual(2 * before + 2);
+  });
+
+  it("ends after the piece in which the executable was disposed of", async () => {
+    let count = 0;
+    const run = executableOf((_, end, executable) => {
+      count++;
+      if (end < PROGRAM.steps.length) executable.dispose();
+    }).run([INPUT]);
+    await expect(run).rejects.toThrow(DisposedError);
+    expect(count).toBe(1);
+  });
+});
