@@ -59,7 +59,15 @@ export async function asFile(
   module: ModuleNode,
   from: OpenedModel,
   backend: Backend,
-  { half = false, int8, signal }: Partial<Pick<Step, "half" | "int8">> & { readonly signal: AbortSignal },
+  {
+    half = false,
+    int8,
+    signal,
+  }: {
+    readonly half?: boolean | undefined;
+    readonly int8?: Step["int8"] | undefined;
+    readonly signal: AbortSignal;
+  },
 ): Promise<Candidate> {
   const extra = new Map(
     [...from.checkpoint.extra].filter(([key]) => module === from.module || !["yaml", "cfg"].includes(key)),
