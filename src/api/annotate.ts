@@ -3,6 +3,7 @@
 import { ImageError, OptionError } from "../errors.js";
 import { type Context2dLike, drawOnContext } from "../image/draw/context2d.js";
 import type { RgbImage } from "../image/types.js";
+import { signalOf, untilAborted } from "../yolov5/abort.js";
 import { drawResult } from "../yolov5/drawResult.js";
 import { type AnnotateStyle, resolveStyle } from "../yolov5/drawStyle.js";
 import type { Result } from "../yolov5/model.js";
@@ -27,16 +28,21 @@ export function annotateWith(
   result: Result,
   style: AnnotateStyle,
 ): Promise<RgbImage> | undefined {
-  if (!isCanvas(target) && !isContext(target)) return drawChecked(() => draw(target, result, style), result, style);
+  if (!isCanvas(target) && !isContext(target)) return drawChecked(draw, target, result, style);
   drawOnTarget(target, result, style);
   return undefined;
 }
 
 /** Also what JavaScript gives wrongly is a rejection, not an exception of the call. */
-async function drawChecked(draw: () => Promise<RgbImage>, result: Result, style: AnnotateStyle): Promise<RgbImage> {
+async function drawChecked(
+  draw: (picture: PictureSource, result: Result, style: AnnotateStyle) => Promise<RgbImage>,
+  picture: PictureSource,
+  result: Result,
+  style: AnnotateStyle,
+): Promise<RgbImage> {
   checkResult(result);
   resolveStyle(style);
-  return draw();
+  return untilAborted(signalOf(style.signal), (signal) => draw(picture, result, { ...style, signal }));
 }
 
 /** @throws OptionError, ImageError. */

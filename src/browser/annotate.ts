@@ -35,7 +35,11 @@ export function annotate(
 }
 
 async function drawOnPicture(source: PictureSource, result: Result, style: AnnotateStyle): Promise<RgbImage> {
-  const { image } = await readPictureSource(source, false, { maxPixels: style.maxPixels, decode: decodeImage });
+  const { image } = await readPictureSource(source, false, {
+    maxPixels: style.maxPixels,
+    signal: style.signal,
+    decode: decodeImage,
+  });
   const context = contextWith(image);
   drawOnTarget(context, result, { ...style, area: undefined });
   return rawToRgb(context.getImageData(0, 0, image.width, image.height));

@@ -34,7 +34,7 @@ export function annotate(
 }
 
 async function drawOnPicture(source: PictureSource, result: Result, style: AnnotateStyle): Promise<RgbImage> {
-  const { image } = await readPictureSource(source, { maxPixels: style.maxPixels });
+  const { image } = await readPictureSource(source, { maxPixels: style.maxPixels, signal: style.signal });
   return drawWithFont(image, result, style);
 }
 

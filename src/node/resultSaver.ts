@@ -8,6 +8,7 @@ import { resolve } from "node:path";
 import { nameOfAddress } from "../api/address.js";
 import type { PictureSource } from "../api/sources.js";
 import { ImageError, OptionError } from "../errors.js";
+import { signalOf, throwIfAborted, untilAborted } from "../yolov5/abort.js";
 import { resolveStyle } from "../yolov5/drawStyle.js";
 import type { Picture, ReadPictureOptions } from "../yolov5/pictures.js";
 import type { PlainPicture } from "../yolov5/plainPicture.js";
@@ -54,8 +55,9 @@ async function stampOf(path: string): Promise<string | undefined> {
 const statOf = (path: string) => stat(path, { bigint: true }).catch(() => undefined);
 
 function saverOf(origin: Origin | undefined, maxPixels: number | undefined): ResultSaver {
-  return async (result, path, options) => {
+  const save: ResultSaver = async (result, path, options) => {
     resolveStyle(options);
+    const { signal } = options;
     const file = await pictureFile(path, options);
     const { picture: given = origin?.source } = options;
     if (given === undefined) {
@@ -65,14 +67,18 @@ function saverOf(origin: Origin | undefined, maxPixels: number | undefined): Res
     }
     await refuseItself(file.path, given);
     if (options.picture === undefined) await refuseChanged(origin);
-    const { image } = await readPictureSource(given, { maxPixels: options.maxPixels ?? maxPixels });
+    const { image } = await readPictureSource(given, { maxPixels: options.maxPixels ?? maxPixels, signal });
     if (image.width !== result.width || image.height !== result.height) {
       throw new ImageError(
         `${typeof given === "string" ? nameOfAddress(given) : "the picture"}: has ${image.width}×${image.height} pixels, the result is of ${result.width}×${result.height}; detect in it again, or give the result's picture: result.save(path, { picture })`,
       );
     }
-    await file.write(await drawWithFont(image, result, options));
+    const drawn = await drawWithFont(image, result, options);
+    throwIfAborted(signal);
+    await file.write(drawn);
   };
+  return (result, path, options) =>
+    untilAborted(signalOf(options?.signal), (signal) => save(result, path, { ...options, signal }));
 }
 
 /** The picture itself would be lost. */

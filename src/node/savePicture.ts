@@ -2,9 +2,11 @@
 
 import { stat } from "node:fs/promises";
 import { dirname, extname } from "node:path";
+import { nameOfAddress, schemeOf } from "../api/address.js";
 import { ImageError, OptionError, OutputError } from "../errors.js";
 import { encodeJpeg, encodePng } from "../image/encode.js";
 import type { RgbImage } from "../image/types.js";
+import { addressIn } from "../yolov5/given.js";
 import { shown } from "../yolov5/options.js";
 import { isRawPicture, rawToRgb } from "../yolov5/pictures.js";
 import type { RawPicture } from "../yolov5/plainPicture.js";
@@ -90,14 +92,14 @@ export async function pictureFile(to: string | URL, { quality }: SavePictureOpti
 }
 
 function pathOf(to: string | URL): string {
-  if (typeof to === "string" && !/^file:\/\//i.test(to)) {
-    if (to !== "" && !to.includes("\0")) return to;
-  } else if (typeof to === "string" || to instanceof URL) {
-    const path = pathOfFileAddress(String(to));
-    if (path === undefined) throw new OptionError(`${String(to)}: ${FILE_ADDRESS_ADVICE}`);
-    return path;
+  const address = addressIn(to);
+  if (address === undefined || address === "" || address.includes("\0")) {
+    throw new OptionError(`the name of the picture's file must be a path, got ${shown(to)}`);
   }
-  throw new OptionError(`the name of the picture's file must be a path, got ${shown(to)}`);
+  if (typeof to === "string" && schemeOf(to) === undefined) return to;
+  const path = pathOfFileAddress(address.trim());
+  if (path !== undefined) return path;
+  throw new OptionError(`${nameOfAddress(address)}: ${FILE_ADDRESS_ADVICE}`);
 }
 
 /** A folder that is not there is more often a slip than a wish. */

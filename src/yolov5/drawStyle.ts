@@ -6,6 +6,7 @@ import { type Color, paletteColor } from "../image/draw/palette.js";
 import type { Trail } from "../tracking/index.js";
 import type { ClassScore } from "./classify.js";
 import type { Detection, SegmentedDetection } from "./detections.js";
+import { tagOf } from "./given.js";
 import { flag, fraction, shown } from "./options.js";
 
 /** What drawing reads of a result; results of every task are such. */
@@ -48,6 +49,8 @@ export interface AnnotateStyle {
     | undefined;
   /** Picture files: largest number of pixels. Default 2^26. */
   readonly maxPixels?: number | undefined;
+  /** Pictures: gives up; the promise rejects with the signal's reason, and nothing is written. */
+  readonly signal?: AbortSignal | undefined;
 }
 
 /** `AnnotateStyle` with its values checked and its defaults in. */
@@ -76,7 +79,7 @@ export function resolveStyle(style: AnnotateStyle): ResolvedStyle {
   }
   if (!Array.isArray(trails))
     throw new OptionError(`trails must be a list, as Trails.update gives it, got ${shown(trails)}`);
-  if (font !== undefined && !(typeof font === "object" && font?.glyphs instanceof Map)) {
+  if (font !== undefined && !(typeof font === "object" && tagOf(font?.glyphs) === "Map")) {
     throw new OptionError(`font must be what openLabelFont gives, got ${shown(font)}`);
   }
   if (fontFamily !== undefined && !(typeof fontFamily === "string" && fontFamily.trim())) {
