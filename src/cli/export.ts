@@ -44,7 +44,7 @@ export async function runExport(flags: ExportFlags, output: Output): Promise<num
       format === "onnx"
         ? await onnxFile(member, flags, { onWarning, signal })
         : await safetensorsFile(opened, member, target, { half: flags.half, quantized, signal });
-    if (!(await attempts.of(() => writeAtomically(target, bytes)))) {
+    if (!(await attempts.of(() => writeAtomically(target, bytes, { signal })))) {
       facts.push({ path: target, format, error: attempts.errors.at(-1) });
       continue;
     }

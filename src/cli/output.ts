@@ -91,7 +91,7 @@ export class Output {
       return;
     }
     const { openForLines } = await import("../node/writeFile.js");
-    this.lines ??= openForLines(this.ndjson);
+    this.lines ??= openForLines(this.ndjson, { signal: this.io.signal });
     await (await this.lines).write(text);
   }
 
@@ -104,7 +104,7 @@ export class Output {
       return;
     }
     const { writeAtomically } = await import("../node/writeFile.js");
-    await writeAtomically(this.json, new TextEncoder().encode(text));
+    await writeAtomically(this.json, new TextEncoder().encode(text), { signal: this.io.signal });
   }
 
   /** Ends the file of lines. */

@@ -137,7 +137,7 @@ class CompressRun {
     const written =
       target !== undefined &&
       (await attempts.of(async () => {
-        await writeAtomically(target, last.bytes);
+        await writeAtomically(target, last.bytes, { signal });
         output.line(`\n${last.name} written; use it with --weights ${target}`);
       }));
     const lastIndex = candidates.indexOf(last);
@@ -157,7 +157,7 @@ class CompressRun {
       };
       const html = await interruptible(signal, reportHtml(content, signal));
       await attempts.of(async () => {
-        await writeAtomically(report, new TextEncoder().encode(html));
+        await writeAtomically(report, new TextEncoder().encode(html), { signal });
         output.line(`Report: ${report}`);
       });
     }
