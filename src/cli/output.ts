@@ -97,7 +97,7 @@ export class Output {
       return;
     }
     const { openForLines } = await import("../node/writeFile.js");
-    this.lineFile ??= openForLines(this.ndjson);
+    this.lineFile ??= openForLines(this.ndjson, { signal: this.io.signal });
     await (await this.lineFile).write(text);
   }
 
@@ -110,7 +110,7 @@ export class Output {
       return;
     }
     const { writeAtomically } = await import("../node/writeFile.js");
-    await writeAtomically(this.json, new TextEncoder().encode(text));
+    await writeAtomically(this.json, new TextEncoder().encode(text), { signal: this.io.signal });
   }
 
   /** Ends the file of lines. */

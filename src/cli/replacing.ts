@@ -38,7 +38,7 @@ export async function writeTold(path: string, bytes: Uint8Array, named: boolean,
     return false;
   }
   if (size !== undefined && !named) throw refusal(path);
-  await writeAtomically(path, bytes);
+  await writeAtomically(path, bytes, { signal: output.io.signal });
   if (size !== undefined) output.warn(`${path}: replaced the file of that name (${megabytes(size)})`);
   return true;
 }

@@ -21,6 +21,11 @@ export interface WriteTarget {
   readonly mode?: number;
 }
 
+export interface WriteOptions {
+  /** Ends the wait for a FIFO's reader. What is being written is written to its end. */
+  readonly signal?: AbortSignal | undefined;
+}
+
 /** How long a FIFO waits for its reader. */
 const READER_MS = 10_000;
 const MOST_LINKS = 40;
@@ -29,11 +34,11 @@ const MOST_LINKS = 40;
  * Writes a file, with the folders that it needs; one that is there already keeps its permissions.
  * @throws OutputError: which file, why, what to do.
  */
-export async function writeAtomically(path: string, bytes: Uint8Array): Promise<void> {
+export async function writeAtomically(path: string, bytes: Uint8Array, options: WriteOptions = {}): Promise<void> {
   try {
     await makeFolder(dirname(path));
     const target = await writeTarget(path);
-    if (target.kind === "stream") await append(target, bytes);
+    if (target.kind === "stream") await append(target, bytes, options);
     else await replace(target, bytes);
   } catch (error) {
     throw outputError(path, error);
@@ -44,11 +49,11 @@ export async function writeAtomically(path: string, bytes: Uint8Array): Promise<
  * A file that grows as its lines come: empty at first, links followed, streams left as they are.
  * @throws OutputError.
  */
-export async function openForLines(path: string): Promise<LineWriter> {
+export async function openForLines(path: string, options: WriteOptions = {}): Promise<LineWriter> {
   try {
     await makeFolder(dirname(path));
     const target = await writeTarget(path);
-    return new LineWriter(path, target.kind === "stream" ? await openStream(target) : await openFile(target));
+    return new LineWriter(path, target.kind === "stream" ? await openStream(target, options) : await openFile(target));
   } catch (error) {
     throw outputError(path, error);
   }
@@ -165,8 +170,8 @@ async function replace({ path, mode, kind }: WriteTarget, bytes: Uint8Array): Pr
   }
 }
 
-async function append(target: WriteTarget, bytes: Uint8Array): Promise<void> {
-  const opened = await openStream(target);
+async function append(target: WriteTarget, bytes: Uint8Array, options: WriteOptions): Promise<void> {
+  const opened = await openStream(target, options);
   try {
     await writeAll(opened, bytes);
   } finally {
@@ -180,7 +185,7 @@ async function openFile({ path }: WriteTarget): Promise<Opened> {
 }
 
 /** Never blocks: a thread that waits for a FIFO's reader could not be ended. */
-async function openStream({ path }: WriteTarget): Promise<Opened> {
+async function openStream({ path }: WriteTarget, { signal }: WriteOptions): Promise<Opened> {
   const own = descriptorOf(path);
   if (own !== undefined) return { fd: own, close: () => Promise.resolve() };
   const { O_WRONLY, O_APPEND, O_NONBLOCK = 0 } = constants;
@@ -190,7 +195,8 @@ async function openStream({ path }: WriteTarget): Promise<Opened> {
       const fd = await promisify(open)(path, O_WRONLY | O_APPEND | O_NONBLOCK);
       return { fd, close: () => promisify(close)(fd) };
     } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== "ENXIO" || performance.now() > deadline) throw error;
+      const over = performance.now() > deadline || signal?.aborted;
+      if ((error as NodeJS.ErrnoException).code !== "ENXIO" || over) throw error;
       await setTimeout(50);
     }
   }

@@ -4,8 +4,18 @@
  * neither its speed nor what else it does matters.
  */
 
-import { type ChildProcess, spawn } from "node:child_process";
-import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { type ChildProcess, execFileSync, spawn } from "node:child_process";
+import {
+  closeSync,
+  constants,
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  writeFileSync,
+} from "node:fs";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
@@ -38,17 +48,21 @@ class Running {
   readonly child: ChildProcess;
   readonly cwd = join(folder, `run${runs++}`);
   readonly ended: Promise<number | null>;
+  stdout = "";
   stderr = "";
 
   constructor(argv: readonly string[], env: Readonly<Record<string, string>> = {}) {
     mkdirSync(this.cwd);
     this.child = spawn(process.execPath, ["--import", TELL, CLI, ...argv], {
       cwd: this.cwd,
-      stdio: ["ignore", "ignore", "pipe"],
+      stdio: ["ignore", "pipe", "pipe"],
       env: { ...process.env, CPU_FILE: join(this.cwd, "cpu"), ...env },
     });
     this.child.stderr?.on("data", (data: Buffer) => {
       this.stderr += data.toString();
+    });
+    this.child.stdout?.on("data", (data: Buffer) => {
+      this.stdout += data.toString();
     });
     const timer = setTimeout(() => this.child.kill("SIGKILL"), LIMIT_MS);
     this.ended = new Promise((resolve) => {
@@ -188,6 +202,50 @@ describe.skipIf(skip)("after a signal little is done", { timeout: 10 * LIMIT_MS 
       ],
       [0, 1000, 2000, 3500, 6000],
     ));
+});
+
+describe.skipIf(skip)("a signal while nobody reads", { timeout: LIMIT_MS }, () => {
+  test("a FIFO without a reader is waited for no longer", async () => {
+    const fifo = join(folder, "nobody");
+    execFileSync("mkfifo", [fifo]);
+    const run = new Running(["info", "--weights", "codes", "--json", fifo]);
+    // The facts come before the JSON.
+    await expect.poll(() => run.stdout, { timeout: LIMIT_MS }).toMatch(/parameters/);
+    const since = performance.now();
+    run.child.kill("SIGINT");
+    expect(await run.ended).toBe(1);
+    // It would wait ten seconds.
+    expect(performance.now() - since).toBeLessThan(9000);
+    expect(run.stderr).toMatch(/^error: [^\n]*nobody: cannot be written: nobody reads it; start its reader first\n$/);
+  });
+
+  test("the second signal ends it at once, whatever is being written", async () => {
+    const fifo = join(folder, "asleep");
+    execFileSync("mkfifo", [fifo]);
+    // Opened for reading, and never read: more than a pipe holds cannot be written.
+    const reader = openSync(fifo, constants.O_RDWR);
+    const run = new Running([
+      "detect",
+      "--source",
+      EXAMPLE,
+      "--conf-thres",
+      "0",
+      "--iou-thres",
+      "1",
+      ...WASM,
+      "--nosave",
+      "--json",
+      fifo,
+    ]);
+    // The table comes before the JSON.
+    await expect.poll(() => run.stdout, { timeout: LIMIT_MS }).toMatch(/aruco/);
+    run.child.kill("SIGTERM");
+    await new Promise((resolve) => setTimeout(resolve, 500));
+    expect(run.child.exitCode).toBeNull();
+    run.child.kill("SIGINT");
+    expect(await run.ended).toBe(130);
+    closeSync(reader);
+  });
 });
 
 describe.skipIf(skip)("a signal during a download", { timeout: 10 * LIMIT_MS }, () => {

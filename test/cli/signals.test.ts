@@ -2,6 +2,7 @@
  * Signals at seven moments of each command: it ends soon, with the signal's code, what it wrote is whole, and nothing stays.
  * The moments are shares of the time between the first words and the end of a run that nobody disturbs. A busy machine
  * moves them, which must not matter; limits are generous, as only faults of another order than delays are looked for.
+ * How little is still done after a signal, which is the promise of a second, is in `signalWork.test.ts`.
  */
 
 import { type ChildProcess, spawn } from "node:child_process";
