@@ -29,11 +29,15 @@ const SECRET =
  * through it, also what ffmpeg says. A user alone is a token, so it goes as well.
  */
 export function withoutSecrets(text: string): string {
-  // To the last @ before the path, as browsers and ffmpeg split it: passwords may hold one.
-  const masked = text.replace(/\b([a-z][a-z\d+.-]*:\/\/)([^\s/?#'"]*)@/gi, (_, scheme: string, login: string) => {
-    const colon = login.indexOf(":");
-    return `${scheme}${colon < 0 ? "" : login.slice(0, colon + 1)}***@`;
-  });
+  // From the beginning of a word only, so that long ones are gone through once. To the last @ before the path, as browsers and
+  // ffmpeg split it: passwords may hold one.
+  const masked = text.replace(
+    /(?<![a-z\d+.-])([a-z\d+.-]+:\/\/)([^\s/?#'"]*)@/gi,
+    (_, scheme: string, login: string) => {
+      const colon = login.indexOf(":");
+      return `${scheme}${colon < 0 ? "" : login.slice(0, colon + 1)}***@`;
+    },
+  );
   return masked.replace(SECRET, "$1***");
 }
 

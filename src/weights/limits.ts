@@ -10,12 +10,19 @@ export const MAX_TREE_NODES = 50_000;
 export const MAX_DIMENSIONS = 64;
 /** Characters of a module's or tensor's own name, and of a state dict's dotted names. */
 const MAX_NAME = 256;
+/** Characters of a class's dotted name. */
+const MAX_CLASS_NAME = 1024;
 /** Characters of a tree's dotted names together. */
 export const MAX_NAMES = 4_000_000;
 
 /** @throws CheckpointError for a name that no model has: paths are made of names, a level each. */
 export function checkName(name: string): void {
   if (name.length > MAX_NAME) damaged(`a module or tensor has a name of ${name.length} characters`);
+}
+
+/** @throws CheckpointError for a class whose dotted name has more characters than any has. */
+export function checkClassName(characters: number): void {
+  if (characters > MAX_CLASS_NAME) damaged(`a class name of more than ${MAX_CLASS_NAME} characters`);
 }
 
 /**

@@ -6,7 +6,7 @@
 import { CheckpointError } from "../errors.js";
 import { type HostTensor, toFloat32 } from "../tensor/index.js";
 import { isTensor } from "../weights/index.js";
-import { checkName } from "../weights/limits.js";
+import { checkClassName, checkName } from "../weights/limits.js";
 import type { ModuleNode, PlainValue } from "../weights/types.js";
 import { entriesOf, entryOf } from "./mapping.js";
 import { INPUT_SCALE, INPUT_ZERO_POINT, WEIGHT_SCALE } from "./quantizedNames.js";
@@ -102,6 +102,7 @@ function fromJson(source: unknown, path: string, reading: Reading, depth: number
   const className = entryOf(source, "t");
   if (typeof className !== "string")
     throw new CheckpointError(`holds a module without a class at ${path || "its root"}`, { path });
+  checkClassName(className.length);
   const own = reading.tensors.get(path) ?? new Map<string, HostTensor>();
   const attributes = new Map<string, PlainValue>();
   for (const [name, value] of partsOf(source, "a", reading)) {

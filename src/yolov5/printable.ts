@@ -13,7 +13,8 @@ export function printable(text: string): string {
 
 /** A text from elsewhere, or of ours, that may have several lines, as one line. */
 export function oneLine(text: string): string {
-  return printable(text.replace(/\s*[\r\n\u2028\u2029]+\s*/g, " ").trim());
+  const lines = text.split(/[\r\n\u2028\u2029]/).map((line) => line.trim());
+  return printable(lines.filter((line) => line !== "").join(" "));
 }
 
 /** A value as JSON in which such characters are escapes: the same value, and harmless on a terminal. */

@@ -1,6 +1,7 @@
 /** COCO's annotation files (`instances_val2017.json`): pictures, boxes, outlines. Only what they say. */
 
 import { DatasetError } from "../../errors.js";
+import { cutText, describeValue } from "../../weights/describe.js";
 import { boxAround } from "./labels.js";
 import type { GroundTruth, Polygon } from "./types.js";
 
@@ -27,15 +28,22 @@ export interface CocoAnnotations {
   readonly runLengths: number;
 }
 
-interface RawAnnotation {
-  readonly image_id: number | string;
-  readonly category_id: unknown;
-  readonly bbox?: unknown;
-  readonly iscrowd?: unknown;
-  readonly segmentation?: unknown;
+type Json = Readonly<Record<string, unknown>>;
+
+/** The objects of a list. @throws DatasetError for an entry that is none. */
+function objectsOf(list: unknown, name: string, file: string): readonly Json[] {
+  const entries = list as readonly unknown[];
+  const wrong = entries.findIndex((entry) => typeof entry !== "object" || entry === null || Array.isArray(entry));
+  if (wrong < 0) return entries as readonly Json[];
+  throw new DatasetError(`${file}: ${name}[${wrong}] must be an object, not ${describeValue(entries[wrong])}`, {
+    name,
+  });
 }
 
-type Json = Readonly<Record<string, unknown>>;
+/** A scalar as a number, also one that is written as a text; NaN for everything else, however deeply it is nested. */
+function numberOf(value: unknown): number {
+  return typeof value === "object" ? Number.NaN : Number(value);
+}
 
 /**
  * Reads annotations in terms of a model's classes: categories go by name where the model has all their names, else by
@@ -49,37 +57,41 @@ export function parseCocoAnnotations(content: unknown, modelNames: readonly stri
   const lists = ["images", "annotations", "categories"] as const;
   const missing = lists.find((key) => typeof content !== "object" || content === null || !Array.isArray(root[key]));
   if (missing) throw new DatasetError(`${file}: has no list "${missing}", so it is no COCO annotation file`, { file });
-  const categories = (root.categories as readonly Json[]).map(({ id, name, supercategory }) => ({
-    id: Number(id),
-    name: String(name),
+  const categories = objectsOf(root.categories, "categories", file).map(({ id, name, supercategory }) => ({
+    id: numberOf(id),
+    key: keyOf(numberOf(id)),
+    name: typeof name === "string" ? name : describeValue(name),
     parent: supercategory,
   }));
-  const used = new Set((root.annotations as readonly RawAnnotation[]).map((a) => Number(a.category_id)));
+  const annotations = objectsOf(root.annotations, "annotations", file);
+  const used = new Set(annotations.map((a) => keyOf(numberOf(a.category_id))));
   const classOf = classesOf(categories, used, modelNames, file);
   const rows = new Map<string, { classIndex: number; box: number[]; polygons: Polygon[] }[]>();
-  const images = imagesById(root.images as readonly Json[], file);
+  const images = imagesById(objectsOf(root.images, "images", file), file);
   let [skipped, outside, runLengths] = [0, 0, 0];
-  for (const [index, annotation] of (root.annotations as readonly RawAnnotation[]).entries()) {
+  for (const [index, annotation] of annotations.entries()) {
     const at = `${file}: annotations[${index}]`;
     const image = images.get(keyOf(annotation.image_id));
-    if (!image) throw new DatasetError(`${at}: image_id ${annotation.image_id} is in no entry of "images"`, { index });
-    const classIndex = classOf.get(Number(annotation.category_id));
-    if (classIndex === undefined) {
-      throw new DatasetError(`${at}: category_id ${annotation.category_id} is in no entry of "categories"`, { index });
+    if (!image) {
+      const id = describeValue(annotation.image_id);
+      throw new DatasetError(`${at}: image_id ${id} is in no entry of "images"`, { index });
     }
-    const [width, height] = [Number(image.width), Number(image.height)];
+    const classIndex = classOf.get(keyOf(numberOf(annotation.category_id)));
+    if (classIndex === undefined) {
+      const id = describeValue(annotation.category_id);
+      throw new DatasetError(`${at}: category_id ${id} is in no entry of "categories"`, { index });
+    }
+    const [width, height] = [numberOf(image.width), numberOf(image.height)];
     if (!(width > 0 && height > 0)) {
-      throw new DatasetError(
-        `${file}: image ${image.id} needs its width and height above 0, not ${width}×${height}`,
-        {},
-      );
+      const id = describeValue(image.id);
+      throw new DatasetError(`${file}: image ${id} needs its width and height above 0, not ${width}×${height}`, {});
     }
     const polygons = polygonsOf(annotation.segmentation, width, height);
     const box =
       boxOf(annotation.bbox, width, height, at) ?? (polygons[0] && boxAround(polygons.flatMap((p) => [...p])));
     if (!box) throw new DatasetError(`${at}: has neither "bbox" nor an outline in "segmentation"`, { index });
-    if (Number(annotation.iscrowd) === 1 || !(box[2] > 0 && box[3] > 0)) {
-      if (Number(annotation.iscrowd) !== 1 && hasExtent(annotation.bbox)) outside++;
+    if (numberOf(annotation.iscrowd) === 1 || !(box[2] > 0 && box[3] > 0)) {
+      if (numberOf(annotation.iscrowd) !== 1 && hasExtent(annotation.bbox)) outside++;
       else skipped++;
       continue;
     }
@@ -90,13 +102,15 @@ export function parseCocoAnnotations(content: unknown, modelNames: readonly stri
   }
   const pictures = Array.from(images, ([key, image]): CocoPicture => {
     const id = image.id as number | string;
-    if (typeof image.file_name !== "string") throw new DatasetError(`${file}: image ${id} has no "file_name"`, {});
+    if (typeof image.file_name !== "string") {
+      throw new DatasetError(`${file}: image ${describeValue(id)} has no "file_name"`, {});
+    }
     const own = rows.get(key) ?? [];
     return {
       id,
       fileName: image.file_name,
-      width: Number(image.width),
-      height: Number(image.height),
+      width: numberOf(image.width),
+      height: numberOf(image.height),
       truth: {
         classes: Int32Array.from(own, ({ classIndex }) => classIndex),
         boxes: Float32Array.from(own.flatMap(({ box }) => box)),
@@ -104,8 +118,8 @@ export function parseCocoAnnotations(content: unknown, modelNames: readonly stri
       },
     };
   });
-  const classes = categories.filter(({ id }) => classOf.has(id));
-  const byClass = classes.sort((a, b) => (classOf.get(a.id) ?? 0) - (classOf.get(b.id) ?? 0));
+  const classes = categories.filter(({ key }) => classOf.has(key));
+  const byClass = classes.sort((a, b) => (classOf.get(a.key) ?? 0) - (classOf.get(b.key) ?? 0));
   return {
     pictures,
     names: namesOf(byClass, classOf),
@@ -116,18 +130,25 @@ export function parseCocoAnnotations(content: unknown, modelNames: readonly stri
   };
 }
 
-/** Some tools write ids as texts, and not always everywhere. */
-const keyOf = (id: unknown): string => String(id);
+/**
+ * An id as a key of a map. Some tools write ids as texts, and not always everywhere. Numbers as keys would be hashed without a
+ * seed, so that a file could pick ones that collide.
+ */
+const keyOf = (id: unknown): string => describeValue(id, Number.POSITIVE_INFINITY);
 
 /** @throws DatasetError where two pictures have one id: nobody can say whose the annotations are. */
 function imagesById(images: readonly Json[], file: string): Map<string, Json> {
   const byId = new Map<string, Json>();
   for (const image of images) {
     const key = keyOf(image.id);
+    if (typeof image.id !== "number" && typeof image.id !== "string") {
+      throw new DatasetError(`${file}: an image's id must be a number or a text, not ${key}`, { id: key });
+    }
     const first = byId.get(key);
     if (first && first.file_name !== image.file_name) {
       throw new DatasetError(
-        `${file}: "images" has the id ${key} twice, for ${first.file_name} and ${image.file_name}; give each picture an id of its own`,
+        `${file}: "images" has the id ${cutText(key)} twice, for ${describeValue(first.file_name)} and ` +
+          `${describeValue(image.file_name)}; give each picture an id of its own`,
         { id: key },
       );
     }
@@ -144,30 +165,31 @@ const isRunLength = (outline: unknown): boolean =>
 
 interface Category {
   readonly id: number;
+  readonly key: string;
   readonly name: string;
   /** What the category is a kind of. */
   readonly parent: unknown;
 }
 
-/** Class index of each category id; categories that no annotation uses and no class is named after have none. */
+/** Class index of each category's key; categories that no annotation uses and no class is named after have none. */
 function classesOf(
   categories: readonly Category[],
-  used: ReadonlySet<number>,
+  used: ReadonlySet<string>,
   modelNames: readonly string[],
   file: string,
-): Map<number, number> {
+): Map<string, number> {
   const known = new Map(modelNames.map((name, index) => [name, index]));
   if (
-    categories.every(({ id, name }) => known.has(name) || !used.has(id)) &&
+    categories.every(({ key, name }) => known.has(name) || !used.has(key)) &&
     categories.some((c) => known.has(c.name))
   ) {
     const named = categories.filter(({ name }) => known.has(name));
-    return new Map(named.map(({ id, name }) => [id, known.get(name) ?? 0]));
+    return new Map(named.map(({ key, name }) => [key, known.get(name) ?? 0]));
   }
   const fitting = choices(categories, used).find((choice) => choice.length === modelNames.length);
-  if (fitting) return new Map([...fitting].sort((a, b) => a.id - b.id).map(({ id }, index) => [id, index]));
+  if (fitting) return new Map([...fitting].sort((a, b) => a.id - b.id).map(({ key }, index) => [key, index]));
   const unknown = categories.filter(({ name }) => !known.has(name));
-  const listed = unknown.slice(0, 5).map(({ name }) => `"${name}"`);
+  const listed = unknown.slice(0, 5).map(({ name }) => `"${cutText(name)}"`);
   throw new DatasetError(
     `${file}: has ${categories.length} categories, the model ${modelNames.length} classes, and ${unknown.length} of the categories are none of them (${listed.join(", ")}${unknown.length > 5 ? ", …" : ""}); use the annotations that the model was trained on`,
     { categories: categories.length, classes: modelNames.length },
@@ -175,24 +197,24 @@ function classesOf(
 }
 
 /** Which categories may be the model's classes: all; those that head no other (Roboflow's category 0); those in use. */
-function choices(categories: readonly Category[], used: ReadonlySet<number>): (readonly Category[])[] {
+function choices(categories: readonly Category[], used: ReadonlySet<string>): (readonly Category[])[] {
   const parents = new Set(categories.map(({ parent }) => parent));
   return [
     categories,
-    categories.filter(({ id, name }) => used.has(id) || !parents.has(name)),
-    categories.filter(({ id }) => used.has(id)),
+    categories.filter(({ key, name }) => used.has(key) || !parents.has(name)),
+    categories.filter(({ key }) => used.has(key)),
   ];
 }
 
-function namesOf(categories: readonly Category[], classOf: ReadonlyMap<number, number>): string[] {
+function namesOf(categories: readonly Category[], classOf: ReadonlyMap<string, number>): string[] {
   const names: string[] = [];
-  for (const { id, name } of categories) names[classOf.get(id) ?? 0] = name;
+  for (const { key, name } of categories) names[classOf.get(key) ?? 0] = name;
   return Array.from(names, (name, index) => name ?? `class${index}`);
 }
 
-function idsOf(categories: readonly Category[], classOf: ReadonlyMap<number, number>): number[] {
+function idsOf(categories: readonly Category[], classOf: ReadonlyMap<string, number>): number[] {
   const ids: number[] = [];
-  for (const { id } of categories) ids[classOf.get(id) ?? 0] = id;
+  for (const { id, key } of categories) ids[classOf.get(key) ?? 0] = id;
   return Array.from(ids, (id, index) => id ?? index);
 }
 
@@ -200,10 +222,7 @@ function idsOf(categories: readonly Category[], classOf: ReadonlyMap<number, num
 function boxOf(value: unknown, width: number, height: number, at: string): number[] | undefined {
   if (value === undefined || value === null || (Array.isArray(value) && value.length === 0)) return undefined;
   if (!Array.isArray(value) || value.length !== 4 || !value.every((v) => typeof v === "number" && Number.isFinite(v))) {
-    throw new DatasetError(
-      `${at}: "bbox" must be four numbers (x, y, width, height), not ${JSON.stringify(value)}`,
-      {},
-    );
+    throw new DatasetError(`${at}: "bbox" must be four numbers (x, y, width, height), not ${shownBox(value)}`, {});
   }
   const clamp = (v: number, size: number): number => Math.min(Math.max(v, 0), size);
   const [x, y, w, h] = value as number[];
@@ -212,10 +231,17 @@ function boxOf(value: unknown, width: number, height: number, at: string): numbe
   return [(x1 + x2) / 2 / width, (y1 + y2) / 2 / height, (x2 - x1) / width, (y2 - y1) / height];
 }
 
+/** What stands there, as far as it is short and of numbers. */
+function shownBox(value: unknown): string {
+  return Array.isArray(value) && value.length <= 8
+    ? `[${value.map((v) => describeValue(v)).join(",")}]`
+    : describeValue(value);
+}
+
 /** Outlines in pixels → normalised; run lengths (crowds) give none. */
 function polygonsOf(value: unknown, width: number, height: number): Polygon[] {
   if (!Array.isArray(value)) return [];
   return value
     .filter((outline) => Array.isArray(outline) && outline.length >= 6)
-    .map((outline) => Float32Array.from(outline as number[], (v, i) => v / (i % 2 === 0 ? width : height)));
+    .map((outline) => Float32Array.from(outline as unknown[], (v, i) => numberOf(v) / (i % 2 === 0 ? width : height)));
 }

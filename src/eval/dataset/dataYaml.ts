@@ -1,6 +1,7 @@
 /** The data set descriptions of Ultralytics: `path`, `train`, `val`, `test`, `names`, `nc`. Only what they say. */
 
 import { DatasetError } from "../../errors.js";
+import { cutText, describeValue } from "../../weights/describe.js";
 
 export type Split = "train" | "val" | "test";
 
@@ -24,8 +25,7 @@ export function parseDataDescription(content: unknown, split: Split, file: strin
   const map = content as Readonly<Record<string, unknown>>;
   const { nc } = map;
   const path = map.path ?? "";
-  if (typeof path !== "string")
-    throw new DatasetError(`${file}: "path" must be a text, not ${JSON.stringify(path)}`, { file });
+  if (typeof path !== "string") throw new DatasetError(`${file}: "path" must be a text, not ${shown(path)}`, { file });
   const given = map[split];
   const sources = Array.isArray(given) ? given : given === undefined || given === null ? [] : [given];
   if (sources.length === 0 || !sources.every((source) => typeof source === "string" && source !== "")) {
@@ -36,7 +36,7 @@ export function parseDataDescription(content: unknown, split: Split, file: strin
   const names = map.names === undefined || map.names === null ? undefined : parseNames(map.names, file);
   if (nc !== undefined && nc !== null) {
     if (typeof nc !== "number" || !Number.isInteger(nc) || nc < 1) {
-      throw new DatasetError(`${file}: "nc" must be a whole number above 0, not ${JSON.stringify(nc)}`, { file, nc });
+      throw new DatasetError(`${file}: "nc" must be a whole number above 0, not ${shown(nc)}`, { file, nc });
     }
     if (names && names.length !== nc) {
       throw new DatasetError(`${file}: "nc" is ${nc}, but "names" has ${names.length} entries`, { file, nc });
@@ -45,9 +45,14 @@ export function parseDataDescription(content: unknown, split: Split, file: strin
   return { path, sources: sources as string[], names };
 }
 
+function shown(value: unknown): string {
+  return typeof value === "string" ? `"${cutText(value)}"` : describeValue(value);
+}
+
 /** A list, or a map from class indices without gaps. */
 function parseNames(value: unknown, file: string): string[] {
-  const text = (name: unknown): string => (typeof name === "string" ? name : String(name));
+  // Of what is no scalar only its type: aliases make lists of a million items from a short text.
+  const text = (name: unknown): string => (typeof name === "string" ? name : describeValue(name));
   if (Array.isArray(value)) return value.map(text);
   if (typeof value !== "object" || value === null) {
     throw new DatasetError(`${file}: "names" must be a list or a map of class names`, { file });
@@ -56,7 +61,7 @@ function parseNames(value: unknown, file: string): string[] {
   return Array.from({ length: entries.size }, (_, index) => {
     const name = entries.get(index);
     if (name !== undefined) return name;
-    const keys = Object.keys(value).slice(0, 5).join(", ");
+    const keys = cutText(Object.keys(value).slice(0, 5).join(", "));
     throw new DatasetError(
       `${file}: "names" has ${entries.size} entries but none for class ${index} (its keys: ${keys} …); classes are numbered from 0 without gaps`,
       { file, index },

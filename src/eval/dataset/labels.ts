@@ -3,6 +3,7 @@
  * `class x1 y1 x2 y2 x3 y3 …` with an outline, whose box then is its smallest and largest coordinates.
  */
 
+import { cutText } from "../../weights/describe.js";
 import type { GroundTruth, Polygon } from "./types.js";
 
 /** A line that cannot be used. */
@@ -24,7 +25,8 @@ export interface ParsedLabels {
   readonly duplicates: readonly number[];
 }
 
-const NUMBER = /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i;
+/** Each part of it can match in one way only, so that long words take no longer than reading them. */
+const NUMBER = /^[+-]?(\d+(\.\d*)?|\.\d+)(e[+-]?\d+)?$/i;
 /** Three points and the class: fewer columns are a box. */
 const LEAST_OUTLINE = 7;
 
@@ -71,7 +73,7 @@ function truthOf(rows: readonly Row[]): GroundTruth {
 function parseRow(words: readonly string[]): Row | Omit<LabelProblem, "line"> {
   const malformed = (message: string) => ({ kind: "malformed", message }) as const;
   const wrong = words.find((word) => !NUMBER.test(word));
-  if (wrong !== undefined) return malformed(`"${wrong}" is not a number`);
+  if (wrong !== undefined) return malformed(`"${cutText(wrong)}" is not a number`);
   const outline = words.length >= LEAST_OUTLINE;
   if (words.length !== 5 && !(outline && words.length % 2 === 1)) {
     const found = `${words.length} column${words.length === 1 ? "" : "s"}`;
@@ -80,8 +82,8 @@ function parseRow(words: readonly string[]): Row | Omit<LabelProblem, "line"> {
     );
   }
   const classIndex = Number(words[0]);
-  if (!Number.isInteger(classIndex)) return malformed(`the class ${words[0]} is not a whole number`);
-  if (classIndex < 0) return malformed(`the class ${words[0]} is negative`);
+  if (!Number.isInteger(classIndex)) return malformed(`the class ${cutText(words[0])} is not a whole number`);
+  if (classIndex < 0) return malformed(`the class ${cutText(words[0])} is negative`);
   const coordinates = Float32Array.from(words.slice(1), Number);
   // The file's own text names the value, which float32 would change.
   const outside = words.slice(1).find((_, i) => coordinates[i] < 0 || coordinates[i] > 1);
@@ -89,7 +91,7 @@ function parseRow(words: readonly string[]): Row | Omit<LabelProblem, "line"> {
     const what = Number(outside) < 0 ? "is negative" : "is above 1";
     return {
       kind: "outside",
-      message: `${outside} ${what}; coordinates are divided by the picture's width and height`,
+      message: `${cutText(outside)} ${what}; coordinates are divided by the picture's width and height`,
     };
   }
   if (outline) return { classIndex, box: boxAround(coordinates), polygon: coordinates };

@@ -6,7 +6,7 @@ import { type CocoAnnotations, type CocoPicture, parseCocoAnnotations } from "..
 import type { DetectionDataset, Sample } from "../../eval/dataset/types.js";
 import { readFailure } from "../regularFile.js";
 import { readTextFile } from "../textFile.js";
-import { kindOf } from "./files.js";
+import { kindOf, shownPath } from "./files.js";
 import { type ReadOptions, sampleOf } from "./yolo.js";
 
 export interface CocoOptions extends ReadOptions {
@@ -42,7 +42,7 @@ export async function openCoco(file: string, options: CocoOptions): Promise<Dete
       }
     } catch (error) {
       const system = (error as NodeJS.ErrnoException).syscall !== undefined;
-      const reason = system ? `${path}: ${readFailure(error, path)}` : (error as Error).message;
+      const reason = system ? `${shownPath(path)}: ${readFailure(error, path)}` : (error as Error).message;
       excluded.push({ name: path, reason });
       options.onWarning?.(`${reason}; the picture is left out`);
     }
@@ -97,7 +97,7 @@ async function pictureFolder(file: string, first: string): Promise<string> {
   ];
   for (const folder of folders) if ((await kindOf(join(folder, first))) === "file") return folder;
   throw new DatasetError(
-    `${file}: its picture ${first} is in none of ${folders.join(", ")}; give their folder with --images`,
+    `${file}: its picture ${shownPath(first)} is in none of ${folders.join(", ")}; give their folder with --images`,
     {
       file,
     },

@@ -3,10 +3,16 @@
 import { readdir, realpath, stat } from "node:fs/promises";
 import { dirname, extname, isAbsolute, join, resolve, sep } from "node:path";
 import { DatasetError } from "../../errors.js";
+import { cutText } from "../../weights/describe.js";
 import { byName } from "../order.js";
 import { isPictureName } from "../pictureEndings.js";
 import { NAME_NOT_UTF8 } from "../regularFile.js";
 import { encodingProblem, readTextFile } from "../textFile.js";
+
+/** A path that a file names, for messages: the line of a list may be of any length. */
+export function shownPath(path: string): string {
+  return cutText(path, 300);
+}
 
 export async function kindOf(path: string): Promise<"file" | "folder" | undefined> {
   return stat(path).then(
@@ -61,9 +67,13 @@ export async function picturesOfList(list: string): Promise<string[]> {
     }
     if (!found) {
       const why = encodingProblem(list, index + 1, entry);
-      throw new DatasetError(why ?? `${list}:${index + 1}: ${entry}: no such file (tried ${candidates.join(", ")})`, {
-        list,
-      });
+      throw new DatasetError(
+        why ??
+          `${list}:${index + 1}: ${shownPath(entry)}: no such file (tried ${candidates.map(shownPath).join(", ")})`,
+        {
+          list,
+        },
+      );
     }
     paths.push(found);
   }

@@ -10,7 +10,7 @@ import { readFailure } from "../regularFile.js";
 import { readTextFile } from "../textFile.js";
 import { parseYaml } from "../yamlText.js";
 import { type CocoOptions, openCoco } from "./coco.js";
-import { kindOf, picturesBelow, picturesOfList } from "./files.js";
+import { kindOf, picturesBelow, picturesOfList, shownPath } from "./files.js";
 import { readYoloDataset } from "./yolo.js";
 
 export interface OpenDatasetOptions extends CocoOptions {
@@ -99,7 +99,8 @@ async function openDescription(file: string, options: OpenDatasetOptions): Promi
     const found = await locate(source, path, file, options);
     if ((await kindOf(found)) === "folder") pictures.push(...(await picturesBelow(found)));
     else if (extname(found).toLowerCase() === ".txt") pictures.push(...(await picturesOfList(found)));
-    else throw new DatasetError(`${file}: ${found} is neither a folder nor a .txt list of pictures`, { file });
+    else
+      throw new DatasetError(`${file}: ${shownPath(found)} is neither a folder nor a .txt list of pictures`, { file });
   }
   return readPictures(file, pictures, names, options);
 }
@@ -123,14 +124,13 @@ async function locate(source: string, path: string, file: string, options: OpenD
     }
   }
   const beside = join(dirname(file), "images");
+  const places = `"${shownPath(source)}" is nowhere (tried ${tried.map(shownPath).join(", ")})`;
   if ((await kindOf(beside)) === "folder" && (await readdir(beside)).some(isPictureName)) {
-    options.onWarning?.(
-      `${file}: "${source}" is nowhere (tried ${tried.join(", ")}); measuring on ${beside}, which is beside it`,
-    );
+    options.onWarning?.(`${file}: ${places}; measuring on ${beside}, which is beside it`);
     return beside;
   }
   throw new DatasetError(
-    `${file}: "${source}" is nowhere (tried ${tried.join(", ")}); correct "path", or give the folder that holds images/ and labels/ itself`,
+    `${file}: ${places}; correct "path", or give the folder that holds images/ and labels/ itself`,
     { file, tried },
   );
 }

@@ -6,9 +6,10 @@
 import type { DType } from "../../tensor/index.js";
 import { type Budget, damaged } from "../budget.js";
 import { describeValue } from "../describe.js";
-import { MAX_DIMENSIONS } from "../limits.js";
+import { checkClassName, MAX_DIMENSIONS } from "../limits.js";
 import { stridedTensor, torchDType } from "../storage.js";
 import { latin1Bytes } from "./cursor.js";
+import { NumberKeys } from "./keys.js";
 import { numpyFromBuffer, numpyScalar } from "./numpy.js";
 import { GlobalRef, PyObject, StorageRef, typeName, type Value } from "./values.js";
 
@@ -17,13 +18,13 @@ type Handler = (args: readonly Value[], calls: Calls) => Value;
 const MAX_ELEMENTS = Number.MAX_SAFE_INTEGER;
 /** Calls of rebuilders that call again: a subclass of a tensor is one level. */
 const MAX_NESTED_CALLS = 16;
-/** Characters of a class name. */
-export const MAX_NAME = 1024;
 /** Characters of a part of a device (`cuda:0`), and of an encoding. */
 const MAX_WORD = 32;
 const PATH_CLASS = /^pathlib(?:\._local)?\.(Pure)?(Posix|Windows)?Path$/;
 
 export class Calls {
+  /** Keys of all dictionaries of the file. */
+  readonly keys = new NumberKeys();
   private depth = 0;
 
   constructor(readonly budget: Budget) {}
@@ -48,9 +49,16 @@ export class Calls {
     const parts = args.filter((part) => typeof part === "string");
     this.budget.charge(2 * parts.reduce((sum, part) => sum + part.length + 1, 0), "a path of its pickle");
     const separator = className.includes("Windows") ? "\\" : "/";
-    let text = "";
-    for (const part of parts) text += text && !/[\\/]$/.test(text) ? separator + part : part;
-    return text || ".";
+    const joined: string[] = [];
+    // What the text so far ends with, kept apart: looking into a text that grows takes its whole length each time.
+    let last = "/";
+    for (const part of parts) {
+      if (part === "") continue;
+      if (last !== "/" && last !== "\\") joined.push(separator);
+      joined.push(part);
+      last = part[part.length - 1];
+    }
+    return joined.join("") || ".";
   }
 }
 
@@ -156,6 +164,7 @@ function dictionary(args: readonly Value[], calls: Calls): Value {
   const source = args[0] ?? [];
   if (source instanceof Map) {
     calls.budget.charge(48 * source.size, "a dictionary of its pickle");
+    for (const key of source.keys()) calls.keys.count(key);
     return new Map(source);
   }
   const pairs = list(source);
@@ -163,6 +172,7 @@ function dictionary(args: readonly Value[], calls: Calls): Value {
   const map = new Map<Value, Value>();
   for (const pair of pairs) {
     if (!Array.isArray(pair) || pair.length !== 2) damaged("a dictionary of its pickle has an item that is no pair");
+    calls.keys.count(pair[0]);
     map.set(pair[0], pair[1]);
   }
   return map;
@@ -192,7 +202,7 @@ function device(args: readonly Value[]): Value {
 function attribute(args: readonly Value[], calls: Calls): Value {
   const [owner, name] = args;
   if (owner instanceof GlobalRef && typeof name === "string") {
-    if (owner.name.length + name.length > MAX_NAME) damaged(`a class name of more than ${MAX_NAME} characters`);
+    checkClassName(owner.name.length + name.length);
     calls.budget.charge(2 * (owner.name.length + name.length), "the names of its pickle");
     return new GlobalRef(`${owner.name}.${name}`);
   }

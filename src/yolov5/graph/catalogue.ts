@@ -1,6 +1,7 @@
 /** Which block translates a module: by class name, by a name that contains one, or by its structure. */
 
 import { UnsupportedError } from "../../errors.js";
+import { cutText } from "../../weights/describe.js";
 import type { ModuleNode } from "../../weights/types.js";
 import * as blocks from "./blocks.js";
 import { activationOf, type Block } from "./context.js";
@@ -73,7 +74,7 @@ function byStructure(module: ModuleNode): Block | undefined {
  * about the mathematics.
  */
 function byPartOfName(type: string): Block | undefined {
-  const plain = type.replace(/^_+|_+$|pruned?|_?fork|custom|my/gi, "");
+  const plain = type.replace(/^_+|(?<!_)_+$|pruned?|_?fork|custom|my/gi, "");
   return plain === type ? undefined : BLOCKS.get(plain);
 }
 
@@ -82,7 +83,7 @@ export function blockOf(module: ModuleNode, path: string): Block {
   const known = BLOCKS.get(module.type) ?? byPartOfName(module.type) ?? byStructure(module);
   if (known) return known;
   if (activationOf(module, path)) return blocks.activationBlock;
-  const parts = [...module.children.keys(), ...module.parameters.keys()].join(", ") || "nothing";
+  const parts = cutText([...module.children.keys(), ...module.parameters.keys()].join(", "), 300) || "nothing";
   throw new UnsupportedError(
     `${path}: module ${module.className} is none that YOLOv5 v3.0 to v7.0 has, and its parts (${parts}) match none; ` +
       "checkpoints of other networks cannot be run",
