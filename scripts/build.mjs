@@ -2,7 +2,7 @@
 
 import { execFileSync } from "node:child_process";
 import { chmod, readFile, rm, writeFile } from "node:fs/promises";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { build } from "esbuild";
 import { bundledCommonJs } from "./bundledCommonJs.mjs";
 import { decoderGlue } from "./decoderGlue.mjs";
@@ -66,6 +66,16 @@ const withoutWebGpu = {
     ),
 };
 
+/** Shaders that the page gives to its worker (src/browser/worker/spawn.ts). */
+const shadersOfThePage = {
+  name: "shaders-of-the-page",
+  setup: ({ onLoad }) =>
+    onLoad({ filter: /\.wgsl$/ }, ({ path }) => ({
+      contents: `export default globalThis.yolov5Shaders[${JSON.stringify(basename(path, ".wgsl"))}];`,
+      loader: "js",
+    })),
+};
+
 const browser = {
   ...common,
   platform: "browser",
@@ -77,7 +87,7 @@ const browser = {
 async function programOf(entryPoint, ...plugins) {
   const { outputFiles } = await build({
     ...browser,
-    plugins: [decoderGlue, withoutGpuJs, compactShaders, ...plugins],
+    plugins: [decoderGlue, withoutGpuJs, ...plugins, compactShaders],
     entryPoints: [entryPoint],
     sourcemap: false,
     write: false,
@@ -85,13 +95,12 @@ async function programOf(entryPoint, ...plugins) {
   return outputFiles[0].text;
 }
 
-// The worker of `loadInWorker`: one file, for pages that host it. The same as text, and what else runs in workers, in chunks of
+// The worker of `loadInWorker`: one file, for pages that host it. As text, which leaves out what its page has, and what else runs in workers, in chunks of
 // the browser entry that are imported when they are needed.
 const workers = "src/browser/worker";
-const modelProgram = await programOf(`${workers}/entry.ts`);
-await writeFile("dist/worker.js", modelProgram);
+await writeFile("dist/worker.js", await programOf(`${workers}/entry.ts`));
 const programs = {
-  __MODEL_PROGRAM__: modelProgram,
+  __MODEL_PROGRAM__: await programOf(`${workers}/entry.ts`, shadersOfThePage),
   __LIGHT_PROGRAM__: await programOf(`${workers}/entry.ts`, withoutWebGpu),
   __JPEG_PROGRAM__: await programOf(`${workers}/decoders/jpeg.ts`),
   __WEBP_PROGRAM__: await programOf(`${workers}/decoders/webp.ts`),

@@ -1,5 +1,6 @@
 /** The bytes of a picture's file, with one line that says why there are none. */
 
+import { nameOfAddress } from "../api/address.js";
 import { ImageError } from "../errors.js";
 import { readFailure, readRegularFile } from "./regularFile.js";
 
@@ -9,7 +10,7 @@ export async function readPictureFile(path: string): Promise<Uint8Array> {
     return await readRegularFile(path);
   } catch (error) {
     throw new ImageError(
-      `${path}: ${readFailure(error, path)}; give the path of a picture`,
+      `${nameOfAddress(path)}: ${readFailure(error, path)}; give the path of a picture`,
       { path },
       { cause: error },
     );

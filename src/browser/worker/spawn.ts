@@ -1,6 +1,7 @@
 /** Starts workers without a file to host, wherever the page's policy allows them. */
 
 import type { WorkerLike } from "../../api/loadOptions.js";
+import { SHADER_TEXTS } from "../../kernels/wgsl/texts.js";
 import { onAbort, throwIfAborted } from "../../yolov5/abort.js";
 import type { FromHost } from "./protocol.js";
 
@@ -55,7 +56,10 @@ export async function startProgram(program: string, signal: AbortSignal | undefi
 
 /** The smallest program that does what is asked of it. */
 async function modelProgram(light: boolean): Promise<string> {
-  return (light ? await import("./programs/light.js") : await import("./programs/model.js")).PROGRAM;
+  if (light) return (await import("./programs/light.js")).PROGRAM;
+  const { PROGRAM } = await import("./programs/model.js");
+  // The page has the shaders, so that they are not loaded twice (scripts/build.mjs).
+  return PROGRAM && `globalThis.yolov5Shaders=${JSON.stringify(SHADER_TEXTS)};${PROGRAM}`;
 }
 
 /**
