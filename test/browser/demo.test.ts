@@ -13,8 +13,10 @@ import {
   drop,
   type Host,
   idle,
+  LONG,
   movingCodes,
   openDemo,
+  PATIENCE,
   ready,
   slide,
   type Visit,
@@ -23,7 +25,7 @@ import { createWorkspace, type Workspace } from "./support/dist.js";
 import { buildDemo, plainSites } from "./support/pages.js";
 import { type Site, serveSite } from "./support/server.js";
 
-describe.skipIf(chromiumMissing())("the demo page", () => {
+describe.skipIf(chromiumMissing())("the demo page", LONG, () => {
   let workspace: Workspace;
   let site: Site;
   let browser: Browser;
@@ -181,7 +183,7 @@ describe.skipIf(chromiumMissing())("the demo page", () => {
       });
     const first = await label();
     await page.click("#flip");
-    await expect.poll(async () => ((await label()) ?? first) !== first, { timeout: 5000 }).toBe(true);
+    await expect.poll(async () => ((await label()) ?? first) !== first, PATIENCE).toBe(true);
     await page.click("#camera");
     await page.waitForSelector("#camera-text:text-is('Camera')");
     await page.waitForSelector("#summary:has-text('code')");

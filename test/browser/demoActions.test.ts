@@ -13,8 +13,10 @@ import {
   demoSites,
   drop,
   idle,
+  LONG,
   movingCodes,
   openDemo,
+  PATIENCE,
   ready,
   slide,
   type Visit,
@@ -26,7 +28,7 @@ import { type Site, serveSite } from "./support/server.js";
 
 const MODEL = readFileSync(join(REPOSITORY, "models", "codes.safetensors"));
 
-describe.skipIf(chromiumMissing())("the demo page while more than one thing happens", () => {
+describe.skipIf(chromiumMissing())("the demo page while more than one thing happens", LONG, () => {
   let workspace: Workspace;
   let site: Site;
   let browser: Browser;
@@ -70,7 +72,6 @@ describe.skipIf(chromiumMissing())("the demo page while more than one thing happ
   const badge = (page: Page, text: string): Promise<unknown> => page.waitForSelector(`#badge-text:has-text("${text}")`);
   const found = (page: Page): Promise<unknown> => page.waitForSelector("#summary:has-text('2 qr_codes')");
 
-  const PATIENCE = { timeout: 30_000 };
   const answering = (name: string): Promise<void> => expect.poll(() => held.has(name), PATIENCE).toBe(true);
 
   async function openHeld(page: Page, name: string): Promise<void> {

@@ -6,7 +6,7 @@ import { pathToFileURL } from "node:url";
 import type { Browser, BrowserContext, Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { chromiumMissing, launchChromium } from "./support/chromium.js";
-import { demoSites, type Host, openDemo, ready } from "./support/demo.js";
+import { demoSites, type Host, LONG, openDemo, PATIENCE, ready } from "./support/demo.js";
 import { createWorkspace, type Workspace } from "./support/dist.js";
 import { buildDemo } from "./support/pages.js";
 import { ISOLATION, type Site, serveSite } from "./support/server.js";
@@ -14,7 +14,7 @@ import { ISOLATION, type Site, serveSite } from "./support/server.js";
 const isolated = (page: Page): Promise<boolean> => page.evaluate(() => globalThis.crossOriginIsolated);
 const badge = (page: Page): Promise<string | null> => page.textContent("#badge-text");
 
-describe.skipIf(chromiumMissing())("the demo page on its host", () => {
+describe.skipIf(chromiumMissing())("the demo page on its host", LONG, () => {
   let workspace: Workspace;
   let built: string;
   let site: Site;
@@ -145,7 +145,7 @@ describe.skipIf(chromiumMissing())("the demo page on its host", () => {
     async (name, { address, says, prepare }) => {
       const { context, page, errors } = await openDemo(browser, address(site.origin), {}, prepare);
       await ready(page);
-      await expect.poll(() => page.textContent("#threads")).toMatch(says);
+      await expect.poll(() => page.textContent("#threads"), PATIENCE).toMatch(says);
       expect(await page.isVisible("#threads")).toBe(true);
       if (name !== "a browser that isolates no page") expect(await badge(page)).toMatch(/ 1 thread$/);
       // No alarm: the page does what it is for.

@@ -7,6 +7,11 @@ import { REPOSITORY } from "../../support/reference.js";
 import { watchErrors } from "./chromium.js";
 import { ISOLATION, type Mount } from "./server.js";
 
+/** For what a busy machine takes its time for: software devices, many pages at once. */
+export const PATIENCE = { timeout: 110_000 } as const;
+/** For tests that wait for several such things. */
+export const LONG = { timeout: 600_000 } as const;
+
 /** Hosts that send no headers (as most do), that send them, and one that lacks the page's service worker. */
 export type Host = "deep/er/demo" | "demo-isolated" | "demo-alone";
 
@@ -44,6 +49,7 @@ export async function openDemo(
     permissions: ["clipboard-read", "clipboard-write", "camera"],
     ...options,
   });
+  context.setDefaultTimeout(PATIENCE.timeout);
   const page = await context.newPage();
   const errors = watchErrors(page);
   await prepare(page);
