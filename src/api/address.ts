@@ -32,10 +32,10 @@ export function withoutSecrets(text: string): string {
   // From the beginning of a word only, so that long ones are gone through once. To the last @ before the path, as browsers and
   // ffmpeg split it: passwords may hold one.
   const masked = text.replace(
-    /(?<![a-z\d+.-])([a-z\d+.-]+:\/\/)([^\s/?#'"]*)@/gi,
-    (_, scheme: string, login: string) => {
+    /(^|[^a-z\d+.-])([a-z\d+.-]+:\/\/)([^\s/?#'"]*)@/gi,
+    (_, before: string, scheme: string, login: string) => {
       const colon = login.indexOf(":");
-      return `${scheme}${colon < 0 ? "" : login.slice(0, colon + 1)}***@`;
+      return `${before}${scheme}${colon < 0 ? "" : login.slice(0, colon + 1)}***@`;
     },
   );
   return masked.replace(SECRET, "$1***");
