@@ -34,12 +34,11 @@ export type {
 } from "./runtime/backend.js";
 export { type Comparison, compare, type DType, type Float32Tensor, type HostTensor, tensor } from "./tensor/index.js";
 export * from "./tracking/index.js";
+export type { ModelInfo, Task } from "./yolov5/checkpoint/modelInfo.js";
 export type { AnnotateStyle } from "./yolov5/drawStyle.js";
 export { Model, type Result } from "./yolov5/model.js";
-export type { ModelInfo, Task } from "./yolov5/modelInfo.js";
-export { nonMaxSuppression } from "./yolov5/nms.js";
 export type { DetectOptions, Fit } from "./yolov5/options.js";
-export type { PlainPicture, RawPicture } from "./yolov5/plainPicture.js";
+export { nonMaxSuppression } from "./yolov5/output/nms.js";
 export {
   ClassificationResult,
   type Detection,
@@ -47,8 +46,9 @@ export {
   type SegmentationResult,
   type SegmentedDetection,
   type Speed,
-} from "./yolov5/results.js";
+} from "./yolov5/output/results.js";
+export { classificationLines, detectionLines, segmentationLines } from "./yolov5/output/saveText.js";
+export { trackResult } from "./yolov5/output/trackResult.js";
+export type { PlainPicture, RawPicture } from "./yolov5/plainPicture.js";
 export type { SaveOptions } from "./yolov5/saver.js";
-export { classificationLines, detectionLines, segmentationLines } from "./yolov5/saveText.js";
-export { trackResult } from "./yolov5/trackResult.js";
 export { type LayerComparison, type Verification, type VerifyTolerance, verifyModel } from "./yolov5/verify.js";

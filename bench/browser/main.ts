@@ -16,7 +16,7 @@ import { ratioLines, ratiosOf } from "../../src/cli/bench/peers/ratios.js";
 import { benchTable } from "../../src/cli/bench/report.js";
 import { graphFlops } from "../../src/cli/flops.js";
 import { optimize } from "../../src/ops/index.js";
-import { createCpuBackend } from "../../src/runtime/cpu/cpuBackend.js";
+import { createCpuBackend } from "../../src/runtime/cpu/backend.js";
 import { createMember, openModel } from "../../src/yolov5/loadModel.js";
 import { exportOnnx } from "../../src/yolov5/onnx/index.js";
 import { launchChromium } from "../../test/browser/support/chromium.js";

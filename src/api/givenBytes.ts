@@ -2,7 +2,7 @@
 
 import { CheckpointError } from "../errors.js";
 import { bytesIn, describeGiven, isBlob, nameOfBlob } from "../yolov5/given.js";
-import { unreadableBlob } from "../yolov5/pictures.js";
+import { unreadableBlob } from "../yolov5/input/pictures.js";
 
 /**
  * @param source bytes or a file, of any realm

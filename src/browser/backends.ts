@@ -2,7 +2,7 @@
 
 import { DeviceError, OptionError } from "../errors.js";
 import type { Backend, BackendChoice } from "../runtime/backend.js";
-import { createCpuBackend } from "../runtime/cpu/cpuBackend.js";
+import { createCpuBackend } from "../runtime/cpu/backend.js";
 import { createWasmBackend } from "../runtime/wasm/index.js";
 import { createWebGpuBackend, type WebGpuBackend } from "../runtime/webgpu/index.js";
 import { RenewingBackend, type RenewingOptions } from "./renewingBackend.js";

@@ -6,7 +6,13 @@ import { ImageError } from "../errors.js";
 import type { RgbImage } from "../image/index.js";
 import { throwIfAborted } from "../yolov5/abort.js";
 import { addressIn } from "../yolov5/given.js";
-import { type DecodePictureOptions, decodePicture, type Picture, rawToRgb, readPicture } from "../yolov5/pictures.js";
+import {
+  type DecodePictureOptions,
+  decodePicture,
+  type Picture,
+  rawToRgb,
+  readPicture,
+} from "../yolov5/input/pictures.js";
 import { fetchBytes } from "./download.js";
 import { type Drawable, drawableSize, unreadable } from "./drawable.js";
 

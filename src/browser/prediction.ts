@@ -6,20 +6,20 @@
 import type { PictureSource } from "../api/sources.js";
 import type { HostTensor } from "../tensor/index.js";
 import { throwIfAborted, untilAborted } from "../yolov5/abort.js";
-import { softmax } from "../yolov5/classify.js";
-import { prototypesOf } from "../yolov5/masks.js";
+import type { ModelInfo } from "../yolov5/checkpoint/modelInfo.js";
+import type { Picture } from "../yolov5/input/pictures.js";
 import type { Model, Result } from "../yolov5/model.js";
-import type { ModelInfo } from "../yolov5/modelInfo.js";
-import { type Candidate, nonMaxSuppression } from "../yolov5/nms.js";
 import { type DetectOptions, resolveOptions } from "../yolov5/options.js";
-import type { Picture } from "../yolov5/pictures.js";
+import { softmax } from "../yolov5/output/classify.js";
+import { prototypesOf } from "../yolov5/output/masks.js";
+import { type Candidate, nonMaxSuppression } from "../yolov5/output/nms.js";
 import {
   ClassificationResult,
   DetectionResult,
   detectionsFrom,
   type ResultFacts,
   segmentedDetectionsFrom,
-} from "../yolov5/results.js";
+} from "../yolov5/output/results.js";
 import type { ResultSaver } from "../yolov5/saver.js";
 
 /** The options of `detect` that come after the network. */

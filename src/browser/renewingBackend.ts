@@ -18,7 +18,7 @@ import type {
   RunInput,
 } from "../runtime/backend.js";
 import type { HostTensor } from "../tensor/index.js";
-import { fittedToTensor } from "../yolov5/letterbox.js";
+import { fittedToTensor } from "../yolov5/input/letterbox.js";
 
 const API: Readonly<Partial<Record<BackendName, string>>> = { webgpu: "WebGPU", gpujs: "WebGL2" };
 

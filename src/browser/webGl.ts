@@ -1,9 +1,9 @@
 /** Whether `auto` has reason to try WebGL2, and which of two loaded models is the faster one. */
 
-import { isSoftwareRenderer, rendererOf } from "../runtime/gpujs/renderer.js";
+import { isSoftwareRenderer, rendererOf } from "../runtime/gpujs/device/renderer.js";
 import { isSoftwareAdapter } from "../runtime/webgpu/index.js";
 import { compare, type Float32Tensor, type HostTensor, seededRandom, tensor } from "../tensor/index.js";
-import type { ModelInfo } from "../yolov5/modelInfo.js";
+import type { ModelInfo } from "../yolov5/checkpoint/modelInfo.js";
 import { checkImageSize } from "../yolov5/options.js";
 
 /** Timed runs of each side; the best one counts. */

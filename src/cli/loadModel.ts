@@ -3,8 +3,8 @@
 import { readPictureSource } from "../node/pictureSource.js";
 import { EMBEDDED_MODEL, load, type PictureSource } from "../node.js";
 import type { BackendChoice } from "../runtime/backend.js";
+import { normalizeNames } from "../yolov5/checkpoint/names.js";
 import { Model } from "../yolov5/model.js";
-import { normalizeNames } from "../yolov5/names.js";
 import type { DeviceChoice } from "./devices.js";
 import { throwIfInterrupted } from "./interrupt.js";
 import type { Output } from "./output.js";

@@ -1,8 +1,8 @@
 /** One line where a model runs at another input size than the one it was made for: it may find much less. */
 
-import type { Size } from "../yolov5/boxes.js";
-import type { ModelInfo } from "../yolov5/modelInfo.js";
+import type { ModelInfo } from "../yolov5/checkpoint/modelInfo.js";
 import { checkImageSize } from "../yolov5/options.js";
+import type { Size } from "../yolov5/output/boxes.js";
 import type { Output } from "./output.js";
 import { heightWidth } from "./values.js";
 

@@ -2,9 +2,9 @@
 
 import { OptionError } from "../errors.js";
 import type { RgbImage } from "../image/types.js";
-import { softmax } from "../yolov5/classify.js";
-import { classifyTransform } from "../yolov5/classifyTransform.js";
-import type { Speed } from "../yolov5/results.js";
+import { classifyTransform } from "../yolov5/input/classifyTransform.js";
+import { softmax } from "../yolov5/output/classify.js";
+import type { Speed } from "../yolov5/output/results.js";
 import { assertPictures } from "./assertPictures.js";
 import type { ClassifiedSample } from "./dataset/types.js";
 import type { EvaluationModel } from "./model.js";

@@ -3,10 +3,10 @@
  * the input's and sampled down to it, IoU in float32.
  */
 
-import type { Size } from "../yolov5/boxes.js";
-import type { Prototypes } from "../yolov5/masks.js";
-import type { Candidate } from "../yolov5/nms.js";
-import { type BinaryMask, maskArea } from "../yolov5/rle.js";
+import type { Size } from "../yolov5/output/boxes.js";
+import type { Prototypes } from "../yolov5/output/masks.js";
+import type { Candidate } from "../yolov5/output/nms.js";
+import { type BinaryMask, maskArea } from "../yolov5/output/rle.js";
 import type { GroundTruth, Polygon } from "./dataset/types.js";
 import { fillPolygon } from "./fillPolygon.js";
 import type { Placement } from "./targets.js";

@@ -3,7 +3,7 @@
  * called at any time, so that a run that was stopped still has the figures of what it saw.
  */
 
-import { sortDescending } from "../yolov5/sort.js";
+import { sortDescending } from "../yolov5/output/sort.js";
 import { averagePrecision } from "./averagePrecision.js";
 import { IOU_THRESHOLDS } from "./matching.js";
 import { argMax, interpolate, linspace, mean, smooth } from "./numeric.js";

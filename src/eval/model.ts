@@ -2,8 +2,8 @@
 
 import type { CandidateOutputs } from "../runtime/backend.js";
 import type { HostTensor } from "../tensor/index.js";
-import type { ModelInfo } from "../yolov5/modelInfo.js";
-import type { NetworkInput } from "../yolov5/preprocess.js";
+import type { ModelInfo } from "../yolov5/checkpoint/modelInfo.js";
+import type { NetworkInput } from "../yolov5/input/preprocess.js";
 
 export interface EvaluationModel {
   readonly info: Pick<ModelInfo, "task" | "names" | "classes" | "stride" | "maskCoefficients"> &

@@ -3,9 +3,9 @@
  * picture (into the padded input, clipped there) and back, as the detections do.
  */
 
-import { type ScaleBack, type Size, scaleBox } from "../yolov5/boxes.js";
-import type { ValidationImage } from "../yolov5/letterboxVariants.js";
-import type { Candidate } from "../yolov5/nms.js";
+import type { ValidationImage } from "../yolov5/input/letterboxVariants.js";
+import { type ScaleBack, type Size, scaleBox } from "../yolov5/output/boxes.js";
+import type { Candidate } from "../yolov5/output/nms.js";
 
 /** How a picture lies in the network's input. */
 export interface Placement extends Pick<ValidationImage, "scaleBack" | "loaded"> {

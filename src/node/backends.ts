@@ -3,7 +3,7 @@
 import { DeviceError, OptionError } from "../errors.js";
 import { importOptional } from "../optionalPackage.js";
 import type { Backend, BackendChoice } from "../runtime/backend.js";
-import { createCpuBackend } from "../runtime/cpu/cpuBackend.js";
+import { createCpuBackend } from "../runtime/cpu/backend.js";
 import { createGpujsBackend } from "../runtime/gpujs/index.js";
 import { createWebGpuBackend } from "../runtime/webgpu/index.js";
 import { fileTuningStore } from "./tuningStore.js";

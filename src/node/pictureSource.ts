@@ -4,7 +4,7 @@ import type { PictureSource } from "../api/sources.js";
 import { ImageError } from "../errors.js";
 import { throwIfAborted } from "../yolov5/abort.js";
 import { describeGiven } from "../yolov5/given.js";
-import { decodePicture, type Picture, type ReadPictureOptions, readPicture } from "../yolov5/pictures.js";
+import { decodePicture, type Picture, type ReadPictureOptions, readPicture } from "../yolov5/input/pictures.js";
 import { downloadPicture } from "./downloadPicture.js";
 import { bytesInside, type Place, placeOf } from "./localAddress.js";
 import { readPictureFile } from "./pictureFile.js";

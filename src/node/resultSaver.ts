@@ -10,7 +10,7 @@ import type { PictureSource } from "../api/sources.js";
 import { ImageError, OptionError } from "../errors.js";
 import { signalOf, throwIfAborted, untilAborted } from "../yolov5/abort.js";
 import { resolveStyle } from "../yolov5/drawStyle.js";
-import type { Picture, ReadPictureOptions } from "../yolov5/pictures.js";
+import type { Picture, ReadPictureOptions } from "../yolov5/input/pictures.js";
 import type { PlainPicture } from "../yolov5/plainPicture.js";
 import type { ResultSaver } from "../yolov5/saver.js";
 import { drawWithFont } from "./annotate.js";

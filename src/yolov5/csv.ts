@@ -1,7 +1,7 @@
 /** Results as lines of comma-separated values (RFC 4180). */
 
-import type { ClassScore } from "./classify.js";
 import type { Detection } from "./detections.js";
+import type { ClassScore } from "./output/classify.js";
 
 interface Facts {
   readonly source: string | undefined;

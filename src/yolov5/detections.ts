@@ -1,10 +1,10 @@
 /** Objects found in one picture, in its own pixels, made of what survived suppression; masks are computed when asked for. */
 
-import { roundHalfEven, type Size, scaleBox } from "./boxes.js";
-import { type Prototypes, processMask, processMaskNative, scaleMask } from "./masks.js";
-import type { Candidate } from "./nms.js";
-import { normalizedPolygon } from "./polygons.js";
-import { type BinaryMask, encodeRle, maskToBitmap, type Rle, rleArea } from "./rle.js";
+import { roundHalfEven, type Size, scaleBox } from "./output/boxes.js";
+import { type Prototypes, processMask, processMaskNative, scaleMask } from "./output/masks.js";
+import type { Candidate } from "./output/nms.js";
+import { normalizedPolygon } from "./output/polygons.js";
+import { type BinaryMask, encodeRle, maskToBitmap, type Rle, rleArea } from "./output/rle.js";
 
 /** One object. Pixels of the upright original picture, clipped to it, not rounded. */
 export interface Detection {

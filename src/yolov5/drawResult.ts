@@ -5,8 +5,8 @@ import { paletteColor } from "../image/draw/palette.js";
 import type { Surface } from "../image/draw/surface.js";
 import type { Detection, SegmentedDetection } from "./detections.js";
 import type { DrawnResult, ResolvedStyle } from "./drawStyle.js";
-import { rleRectangles } from "./rle.js";
-import { classificationLines } from "./saveText.js";
+import { rleRectangles } from "./output/rle.js";
+import { classificationLines } from "./output/saveText.js";
 
 /** Boxes, masks, trails and labels, or the best classes in the picture's corner. Class names without letters are numbers. */
 export function drawResult(surface: Surface, result: DrawnResult, style: ResolvedStyle): void {

@@ -4,10 +4,10 @@ import { OptionError } from "../errors.js";
 import type { Font } from "../image/draw/font.js";
 import { type Color, paletteColor } from "../image/draw/palette.js";
 import type { Trail } from "../tracking/index.js";
-import type { ClassScore } from "./classify.js";
 import type { Detection, SegmentedDetection } from "./detections.js";
 import { tagOf } from "./given.js";
 import { flag, fraction, shown } from "./options.js";
+import type { ClassScore } from "./output/classify.js";
 
 /** What drawing reads of a result; results of every task are such. */
 export type DrawnResult = { readonly width: number; readonly height: number; readonly names: readonly string[] } & (

@@ -6,16 +6,16 @@ import type { Backend, ComputeDType, OnStage, TuneOptions } from "../runtime/bac
 import { asFileError } from "../weights/budget.js";
 import { openCheckpoint } from "../weights/index.js";
 import type { Checkpoint, ModuleNode } from "../weights/types.js";
+import { countsOf, type ModelInfo, notesOf, rawNames, resolveModule, taskOf } from "./checkpoint/modelInfo.js";
+import { normalizeNames } from "./checkpoint/names.js";
+import { isQuantized } from "./checkpoint/quantized.js";
+import { refuseOtherInputs } from "./checkpoint/refuse.js";
 import { architecture } from "./config/architectures.js";
 import { randomSource } from "./config/sources.js";
 import { synthesizeModule } from "./config/synthesize.js";
 import type { Member } from "./model.js";
-import { countsOf, type ModelInfo, notesOf, rawNames, resolveModule, taskOf } from "./modelInfo.js";
 import { statedSizes, usualSize } from "./modelSize.js";
-import { normalizeNames } from "./names.js";
 import { Network } from "./network.js";
-import { isQuantized } from "./quantized.js";
-import { refuseOtherInputs } from "./refuse.js";
 
 export interface MemberOptions {
   /** Name for messages and `info.path`. */

@@ -12,19 +12,19 @@ import type {
 } from "../runtime/backend.js";
 import type { HostTensor } from "../tensor/index.js";
 import { AbortListeners, throwIfAborted, untilAborted } from "./abort.js";
-import { augmentInputs, concatenatePredictions, mergeAugmented } from "./augment.js";
+import type { ModelInfo } from "./checkpoint/modelInfo.js";
+import { assertSameClasses } from "./checkpoint/names.js";
 import { type Begun, inOrder } from "./inOrder.js";
-import type { ModelInfo } from "./modelInfo.js";
-import { assertSameClasses } from "./names.js";
+import { augmentInputs, concatenatePredictions, mergeAugmented } from "./input/augment.js";
+import { closeAll, type Picture, type ReadPictureOptions, readAll } from "./input/pictures.js";
+import { type Fitted, type Fitting, type NetworkInput, Preprocessor } from "./input/preprocess.js";
 import type { Network } from "./network.js";
 import { type DetectOptions, type ResolvedOptions, resolveOptions } from "./options.js";
-import { closeAll, type Picture, type ReadPictureOptions, readAll } from "./pictures.js";
-import { type Prepared, type Result, resultsOf } from "./postprocess.js";
-import { type Fitted, type Fitting, type NetworkInput, Preprocessor } from "./preprocess.js";
-import { allRows, joinMembers } from "./rows.js";
+import { type Prepared, type Result, resultsOf } from "./output/postprocess.js";
+import { allRows, joinMembers } from "./output/rows.js";
 import { Turns } from "./turns.js";
 
-export type { Result } from "./postprocess.js";
+export type { Result } from "./output/postprocess.js";
 
 /** Calls that overlap hold so many decoded pictures at once; the others wait, undecoded. */
 const MOST_DECODED = 16;

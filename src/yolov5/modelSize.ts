@@ -2,9 +2,9 @@
 
 import { scalarNumber } from "../weights/describe.js";
 import type { Checkpoint, PlainValue } from "../weights/types.js";
-import type { Size } from "./boxes.js";
-import { entryOf } from "./mapping.js";
-import type { Task } from "./modelInfo.js";
+import { entryOf } from "./checkpoint/mapping.js";
+import type { Task } from "./checkpoint/modelInfo.js";
+import type { Size } from "./output/boxes.js";
 
 /** Where training scripts keep what they were told: YOLOv5's `opt`, and others' names for it. */
 const OPTIONS = ["opt", "args", "train_args"];

@@ -15,13 +15,13 @@ import type {
 } from "../runtime/backend.js";
 import { elementCount, formatShape, type HostTensor, tensor } from "../tensor/index.js";
 import type { ModuleNode } from "../weights/types.js";
-import type { Size } from "./boxes.js";
 import { type BuiltGraph, buildGraph } from "./graph/buildGraph.js";
 import { createWeightForms, type WeightForms } from "./graph/context.js";
 import type { HeadFacts } from "./graph/heads.js";
-import { fittedToTensor } from "./letterbox.js";
-import type { NetworkInput } from "./preprocess.js";
-import { allRows, joinBatches, joinTensors } from "./rows.js";
+import { fittedToTensor } from "./input/letterbox.js";
+import type { NetworkInput } from "./input/preprocess.js";
+import type { Size } from "./output/boxes.js";
+import { allRows, joinBatches, joinTensors } from "./output/rows.js";
 
 export type InputShape = readonly [n: number, c: number, h: number, w: number];
 

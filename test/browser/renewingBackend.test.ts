@@ -5,7 +5,7 @@ import { RenewingBackend } from "../../src/browser/renewingBackend.js";
 import { DeviceError, DeviceLostError, DisposedError, ShapeError } from "../../src/errors.js";
 import { type Graph, GraphBuilder } from "../../src/ops/index.js";
 import type { Backend, CandidateOutputs, Executable } from "../../src/runtime/backend.js";
-import { createCpuBackend } from "../../src/runtime/cpu/cpuBackend.js";
+import { createCpuBackend } from "../../src/runtime/cpu/backend.js";
 import { type HostTensor, tensor } from "../../src/tensor/index.js";
 
 /** x → x + x. */

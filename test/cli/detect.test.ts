@@ -6,8 +6,8 @@ import { join } from "node:path";
 import { beforeAll, describe, expect, test } from "vitest";
 import { decodeImage, encodeJpeg, encodePng, sniff } from "../../src/image/index.js";
 import { load } from "../../src/node.js";
-import type { DetectionResult } from "../../src/yolov5/results.js";
-import { detectionLines } from "../../src/yolov5/saveText.js";
+import type { DetectionResult } from "../../src/yolov5/output/results.js";
+import { detectionLines } from "../../src/yolov5/output/saveText.js";
 import { cli, EXAMPLE, FAST, fixture, scratchFolder, TINY } from "./support.js";
 
 const folder = await scratchFolder();

@@ -6,7 +6,7 @@ import { describe, expect, test } from "vitest";
 import { load } from "../../src/node.js";
 import { seededRandom, tensor } from "../../src/tensor/index.js";
 import { collectStateDict, readSafetensors } from "../../src/weights/index.js";
-import { exportedTensors } from "../../src/yolov5/exportSafetensors.js";
+import { exportedTensors } from "../../src/yolov5/checkpoint/exportSafetensors.js";
 import { openModel } from "../../src/yolov5/loadModel.js";
 import { referencePath } from "../support/reference.js";
 import { readOnnx } from "../yolov5/onnxReader.js";

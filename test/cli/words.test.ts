@@ -6,7 +6,7 @@ import { errorLine, exitCodeOf, InterruptedError, UsageError } from "../../src/c
 import { Output } from "../../src/cli/output.js";
 import { displayWidth, grouped, megabytes, tableLines } from "../../src/cli/table.js";
 import { CheckpointError, OptionError } from "../../src/errors.js";
-import { DetectionResult } from "../../src/yolov5/results.js";
+import { DetectionResult } from "../../src/yolov5/output/results.js";
 
 test("columns align, also with wide characters", () => {
   expect(displayWidth("人ab")).toBe(4);

@@ -10,9 +10,9 @@ import { planPruning, planPruningPieces, pruneToPieces } from "../../src/compres
 import { smallestIndexPieces, smallestIndices } from "../../src/compress/prune/smallest.js";
 import { convolutionWeights, pruneUnstructuredPieces } from "../../src/compress/prune/unstructured.js";
 import { calibrate, planQuantization, quantizeModulePieces } from "../../src/compress/quantize/index.js";
-import { createCpuBackend } from "../../src/runtime/cpu/cpuBackend.js";
+import { createCpuBackend } from "../../src/runtime/cpu/backend.js";
 import { seededRandom, tensor } from "../../src/tensor/index.js";
-import { exportedTensorPieces } from "../../src/yolov5/exportSafetensors.js";
+import { exportedTensorPieces } from "../../src/yolov5/checkpoint/exportSafetensors.js";
 import { createMember, randomModelPieces } from "../../src/yolov5/loadModel.js";
 import { codes, noise } from "./support.js";
 

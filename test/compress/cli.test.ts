@@ -5,11 +5,11 @@ import { join } from "node:path";
 import { beforeAll, describe, expect, test } from "vitest";
 import { encodePng } from "../../src/image/index.js";
 import { load } from "../../src/node.js";
-import { createCpuBackend } from "../../src/runtime/cpu/cpuBackend.js";
+import { createCpuBackend } from "../../src/runtime/cpu/backend.js";
 import { tensor } from "../../src/tensor/index.js";
 import { writeSafetensors } from "../../src/weights/index.js";
 import { createMember, openModel } from "../../src/yolov5/loadModel.js";
-import type { DetectionResult } from "../../src/yolov5/results.js";
+import type { DetectionResult } from "../../src/yolov5/output/results.js";
 import { cli, EXAMPLE, scratchFolder } from "../cli/support.js";
 import { noise } from "./support.js";
 

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { beforeAll, describe, expect, test } from "vitest";
 import { decodeImage, encodePng } from "../../src/image/index.js";
 import { load } from "../../src/node.js";
-import type { DetectionResult } from "../../src/yolov5/results.js";
+import type { DetectionResult } from "../../src/yolov5/output/results.js";
 import { cli, EXAMPLE, fixture, scratchFolder } from "../cli/support.js";
 
 const folder = await scratchFolder();

@@ -12,7 +12,7 @@ import { encodePng } from "../../src/image/index.js";
 import { openDataset } from "../../src/node/datasets/open.js";
 import { decodeText } from "../../src/node/textFile.js";
 import { parseYaml } from "../../src/node/yamlText.js";
-import { normalizeNames } from "../../src/yolov5/names.js";
+import { normalizeNames } from "../../src/yolov5/checkpoint/names.js";
 
 let root = "";
 beforeAll(async () => {

@@ -7,7 +7,7 @@ import { parseDataDescription } from "../../src/eval/dataset/dataYaml.js";
 import { parseLabels } from "../../src/eval/dataset/labels.js";
 import { shownAddress, withoutSecrets } from "../../src/node/address.js";
 import { parseYaml } from "../../src/node/yamlText.js";
-import { oneLine } from "../../src/yolov5/printable.js";
+import { oneLine } from "../../src/yolov5/output/printable.js";
 import { collidingNumbers, soon } from "../support/limits.js";
 
 const MANY = 40_000;

@@ -7,7 +7,7 @@ import { fillPolygon } from "../../src/eval/fillPolygon.js";
 import { sampleDown } from "../../src/eval/masks.js";
 import { IOU_THRESHOLDS } from "../../src/eval/matching.js";
 import { argMax, firstNotBelow, interpolate, linspace, mean, smooth } from "../../src/eval/numeric.js";
-import { numpyArgsort } from "../../src/yolov5/numpySort.js";
+import { numpyArgsort } from "../../src/yolov5/input/numpySort.js";
 import { REPOSITORY } from "../support/reference.js";
 
 interface Fixture {

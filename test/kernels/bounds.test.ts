@@ -5,12 +5,12 @@
 
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { kernelText, paramsBytes } from "../../src/kernels/wgsl/index.js";
-import { CONV_KERNELS, firstOf } from "../../src/runtime/webgpu/convKernels.js";
-import { DeviceContext } from "../../src/runtime/webgpu/deviceContext.js";
-import { BufferUsage, MapMode } from "../../src/runtime/webgpu/flags.js";
-import { lowerGraph } from "../../src/runtime/webgpu/lowerGraph.js";
-import { PipelineCache } from "../../src/runtime/webgpu/pipelineCache.js";
-import { type Constant, type Plan, type Step, type Tensor, tensorBytes } from "../../src/runtime/webgpu/plan.js";
+import { CONV_KERNELS, firstOf } from "../../src/runtime/webgpu/choose/convKernels.js";
+import { DeviceContext } from "../../src/runtime/webgpu/device/deviceContext.js";
+import { BufferUsage, MapMode } from "../../src/runtime/webgpu/device/flags.js";
+import { PipelineCache } from "../../src/runtime/webgpu/device/pipelineCache.js";
+import { lowerGraph } from "../../src/runtime/webgpu/lower/lowerGraph.js";
+import { type Constant, type Plan, type Step, type Tensor, tensorBytes } from "../../src/runtime/webgpu/lower/plan.js";
 import { buildCase, CONV_CASES, convProblemOf, GROUP_CASES, type OpCase, OTHER_CASES } from "../support/opCases.js";
 import { webgpuOrSkip } from "../support/webgpu.js";
 

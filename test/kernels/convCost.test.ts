@@ -9,7 +9,7 @@ import {
   storedBytes,
   storedTensor,
 } from "../../src/kernels/wgsl/index.js";
-import { CONV_KERNELS, cheapestOf, ONLY_TUNED } from "../../src/runtime/webgpu/convKernels.js";
+import { CONV_KERNELS, cheapestOf, ONLY_TUNED } from "../../src/runtime/webgpu/choose/convKernels.js";
 
 interface Layer {
   readonly channels: readonly [from: number, to: number];

@@ -2,9 +2,9 @@
 
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { detectCandidatesCall, paramsBytes, storedBytes, storedTensor } from "../../src/kernels/wgsl/index.js";
-import { DeviceContext } from "../../src/runtime/webgpu/deviceContext.js";
-import { BufferUsage, MapMode } from "../../src/runtime/webgpu/flags.js";
-import { PipelineCache } from "../../src/runtime/webgpu/pipelineCache.js";
+import { DeviceContext } from "../../src/runtime/webgpu/device/deviceContext.js";
+import { BufferUsage, MapMode } from "../../src/runtime/webgpu/device/flags.js";
+import { PipelineCache } from "../../src/runtime/webgpu/device/pipelineCache.js";
 import { webgpuOrSkip } from "../support/webgpu.js";
 
 const gpu = await webgpuOrSkip();

@@ -13,11 +13,11 @@ import {
   maxPoolChainCall,
   storedTensor,
 } from "../../src/kernels/wgsl/index.js";
-import { firstOf } from "../../src/runtime/webgpu/convKernels.js";
-import { DeviceContext } from "../../src/runtime/webgpu/deviceContext.js";
+import { firstOf } from "../../src/runtime/webgpu/choose/convKernels.js";
+import { DeviceContext } from "../../src/runtime/webgpu/device/deviceContext.js";
+import { PipelineCache } from "../../src/runtime/webgpu/device/pipelineCache.js";
 import { CONV_KERNELS } from "../../src/runtime/webgpu/index.js";
-import { lowerGraph } from "../../src/runtime/webgpu/lowerGraph.js";
-import { PipelineCache } from "../../src/runtime/webgpu/pipelineCache.js";
+import { lowerGraph } from "../../src/runtime/webgpu/lower/lowerGraph.js";
 import { buildCase, CONV_CASES, GROUP_CASES, OTHER_CASES } from "../support/opCases.js";
 import { REPOSITORY } from "../support/reference.js";
 import { webgpuOrSkip } from "../support/webgpu.js";

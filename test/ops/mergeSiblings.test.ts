@@ -2,7 +2,7 @@
 
 import { describe, expect, it } from "vitest";
 import { type Graph, mergeSiblings, optimize, type ValueId } from "../../src/ops/index.js";
-import { createCpuBackend } from "../../src/runtime/cpu/cpuBackend.js";
+import { createCpuBackend } from "../../src/runtime/cpu/backend.js";
 import { compare } from "../../src/tensor/index.js";
 import { buildGraph } from "../../src/yolov5/graph/buildGraph.js";
 import { createWeightForms } from "../../src/yolov5/graph/context.js";

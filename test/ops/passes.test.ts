@@ -12,7 +12,7 @@ import {
   type Node,
   optimize,
 } from "../../src/ops/index.js";
-import { createCpuBackend } from "../../src/runtime/cpu/cpuBackend.js";
+import { createCpuBackend } from "../../src/runtime/cpu/backend.js";
 import { compare, type HostTensor } from "../../src/tensor/index.js";
 import { type FoldCase, float32Of, float64Of, readOpFixture, worstError } from "./fixture.js";
 import { plainConv, RandomNet, randomGraph, randomTensor } from "./randomGraph.js";

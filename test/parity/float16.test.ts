@@ -7,7 +7,7 @@ import { decodeImage } from "../../src/image/index.js";
 import type { Backend, ComputeDType } from "../../src/runtime/backend.js";
 import { createMember, openModel } from "../../src/yolov5/loadModel.js";
 import { Model } from "../../src/yolov5/model.js";
-import type { DetectionResult } from "../../src/yolov5/results.js";
+import type { DetectionResult } from "../../src/yolov5/output/results.js";
 import { verifyModel } from "../../src/yolov5/verify.js";
 import { WEBGPU } from "../support/backends.js";
 import { REFERENCE, referenceMissing } from "../support/reference.js";

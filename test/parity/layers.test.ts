@@ -4,7 +4,7 @@ import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { Backend } from "../../src/runtime/backend.js";
-import { createCpuBackend } from "../../src/runtime/cpu/cpuBackend.js";
+import { createCpuBackend } from "../../src/runtime/cpu/backend.js";
 import { createMember, openModel } from "../../src/yolov5/loadModel.js";
 import { Model } from "../../src/yolov5/model.js";
 import { verifyModel } from "../../src/yolov5/verify.js";

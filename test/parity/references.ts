@@ -5,7 +5,7 @@ import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { basename, join } from "node:path";
 import type { Detection, DetectOptions } from "../../src/common.js";
 import type { HostTensor } from "../../src/tensor/index.js";
-import { scaleBox } from "../../src/yolov5/boxes.js";
+import { scaleBox } from "../../src/yolov5/output/boxes.js";
 import { REFERENCE } from "../support/reference.js";
 
 export interface ReferenceDetection {

@@ -6,7 +6,7 @@
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { createCpuBackend } from "../../src/runtime/cpu/cpuBackend.js";
+import { createCpuBackend } from "../../src/runtime/cpu/backend.js";
 import { readSafetensors } from "../../src/weights/index.js";
 import { layersOf } from "../../src/yolov5/graph/buildGraph.js";
 import { createMember, openModel } from "../../src/yolov5/loadModel.js";

@@ -8,11 +8,11 @@ import type { PictureSource } from "../../src/api/sources.js";
 import { openBackend } from "../../src/node/backends.js";
 import { readPictureSource } from "../../src/node/pictureSource.js";
 import type { Backend } from "../../src/runtime/backend.js";
-import { letterbox } from "../../src/yolov5/letterbox.js";
+import { letterbox } from "../../src/yolov5/input/letterbox.js";
 import { createMember, openModel } from "../../src/yolov5/loadModel.js";
 import { Model } from "../../src/yolov5/model.js";
 import type { DetectOptions } from "../../src/yolov5/options.js";
-import { ClassificationResult, type DetectionResult } from "../../src/yolov5/results.js";
+import { ClassificationResult, type DetectionResult } from "../../src/yolov5/output/results.js";
 import { verifyModel } from "../../src/yolov5/verify.js";
 import { REPOSITORY } from "../support/reference.js";
 

@@ -2,7 +2,7 @@
 
 import { openWasm } from "../../src/node/wasm.js";
 import type { Backend } from "../../src/runtime/backend.js";
-import { createCpuBackend } from "../../src/runtime/cpu/cpuBackend.js";
+import { createCpuBackend } from "../../src/runtime/cpu/backend.js";
 import { openBackend, webgpuOrSkip } from "./webgpu.js";
 
 export interface ParityBackend {

@@ -13,7 +13,7 @@ import {
   openCheckpoint,
   writeSafetensors,
 } from "../../src/weights/index.js";
-import { refuseForeignModel } from "../../src/yolov5/refuse.js";
+import { refuseForeignModel } from "../../src/yolov5/checkpoint/refuse.js";
 import { referencePath } from "../support/reference.js";
 import { bytes, checkpoint, fixture, moduleOps, tensorOps, text } from "./support.js";
 

@@ -2,7 +2,7 @@
 
 import { readFileSync } from "node:fs";
 import { EngineError } from "../../src/errors.js";
-import { createCpuBackend } from "../../src/runtime/cpu/cpuBackend.js";
+import { createCpuBackend } from "../../src/runtime/cpu/backend.js";
 import { createWasmBackend } from "../../src/runtime/wasm/index.js";
 import { createMember, openModel } from "../../src/yolov5/loadModel.js";
 

@@ -18,7 +18,7 @@ import {
   readSafetensors,
   walkModules,
 } from "../../src/weights/index.js";
-import { refuseForeignModel } from "../../src/yolov5/refuse.js";
+import { refuseForeignModel } from "../../src/yolov5/checkpoint/refuse.js";
 import { REFERENCE, referenceMissing } from "../support/reference.js";
 
 interface Facts {

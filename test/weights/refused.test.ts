@@ -2,7 +2,7 @@ import { deflateSync, zipSync } from "fflate";
 import { describe, expect, it } from "vitest";
 import { CheckpointError } from "../../src/errors.js";
 import { openCheckpoint } from "../../src/weights/index.js";
-import { refuseForeignModel } from "../../src/yolov5/refuse.js";
+import { refuseForeignModel } from "../../src/yolov5/checkpoint/refuse.js";
 import {
   bytes,
   checkpoint,

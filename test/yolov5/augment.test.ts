@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { allClose, tensor } from "../../src/tensor/index.js";
-import { augmentInputs, concatenatePredictions, mergeAugmented } from "../../src/yolov5/augment.js";
+import { augmentInputs, concatenatePredictions, mergeAugmented } from "../../src/yolov5/input/augment.js";
 import { type Floats, floats, postprocessFixture } from "./postprocessFixture.js";
 
 const toTensor = (source: Floats) => tensor("float32", source.shape, floats(source));

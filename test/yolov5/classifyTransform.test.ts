@@ -2,7 +2,7 @@
 
 import { describe, expect, it } from "vitest";
 import { OptionError } from "../../src/errors.js";
-import { classifyTransform } from "../../src/yolov5/classifyTransform.js";
+import { classifyTransform } from "../../src/yolov5/input/classifyTransform.js";
 import { noise, type ResizeFixtures, readFixture, sha256 } from "../image/support.js";
 
 const { classified } = readFixture<ResizeFixtures>("resize.json");

@@ -7,13 +7,13 @@ import { GraphError, OptionError, WeightError } from "../../src/errors.js";
 import { type Graph, type Node, OPS } from "../../src/ops/index.js";
 import { elementCount } from "../../src/tensor/index.js";
 import { collectStateDict, countParameters } from "../../src/weights/index.js";
+import { resolveModule } from "../../src/yolov5/checkpoint/modelInfo.js";
 import { architecture, architectureNames } from "../../src/yolov5/config/architectures.js";
 import { parseModelConfig } from "../../src/yolov5/config/modelConfig.js";
 import { randomSource, stateDictSource } from "../../src/yolov5/config/sources.js";
 import { makeDivisible, synthesizeModule } from "../../src/yolov5/config/synthesize.js";
 import { buildGraph } from "../../src/yolov5/graph/buildGraph.js";
 import { randomModel } from "../../src/yolov5/loadModel.js";
-import { resolveModule } from "../../src/yolov5/modelInfo.js";
 import { REFERENCE, referencePath } from "../support/reference.js";
 import { existing, fixturePath, mapModules, openFile, without, zeroSource } from "./trees.js";
 

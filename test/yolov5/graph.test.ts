@@ -3,7 +3,7 @@
 import { describe, expect, it } from "vitest";
 import { GraphError, UnsupportedError, WeightError } from "../../src/errors.js";
 import { type Activation, type Graph, optimize } from "../../src/ops/index.js";
-import { createCpuBackend } from "../../src/runtime/cpu/cpuBackend.js";
+import { createCpuBackend } from "../../src/runtime/cpu/backend.js";
 import { compare, type HostTensor, seededRandom, tensor } from "../../src/tensor/index.js";
 import { moduleAt } from "../../src/weights/index.js";
 import type { ModuleNode, PlainValue } from "../../src/weights/types.js";

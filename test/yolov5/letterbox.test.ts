@@ -6,9 +6,9 @@ import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { OptionError } from "../../src/errors.js";
 import { decodeImage, type RgbImage } from "../../src/image/index.js";
-import { scaleBox } from "../../src/yolov5/boxes.js";
-import { letterbox, toTensor } from "../../src/yolov5/letterbox.js";
-import { autoShapeSize, rectBatches, validationLetterbox } from "../../src/yolov5/letterboxVariants.js";
+import { letterbox, toTensor } from "../../src/yolov5/input/letterbox.js";
+import { autoShapeSize, rectBatches, validationLetterbox } from "../../src/yolov5/input/letterboxVariants.js";
+import { scaleBox } from "../../src/yolov5/output/boxes.js";
 import { noise } from "../image/support.js";
 import { referencePath } from "../support/reference.js";
 

@@ -6,8 +6,8 @@ import {
   type Detection,
   DetectionResult,
   type SegmentedDetection,
-} from "../../src/yolov5/results.js";
-import { encodeRle, maskFromBitmap, rleRectangles } from "../../src/yolov5/rle.js";
+} from "../../src/yolov5/output/results.js";
+import { encodeRle, maskFromBitmap, rleRectangles } from "../../src/yolov5/output/rle.js";
 
 const facts = {
   ...{ width: 100, height: 50, input: [1, 3, 64, 64], names: ["a", "b"] },

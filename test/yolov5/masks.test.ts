@@ -1,8 +1,8 @@
 import { describe, expect, it } from "vitest";
 import { ShapeError } from "../../src/errors.js";
 import { tensor } from "../../src/tensor/index.js";
-import { processMask, processMaskNative, prototypesOf, scaleMask } from "../../src/yolov5/masks.js";
-import { maskToBitmap } from "../../src/yolov5/rle.js";
+import { processMask, processMaskNative, prototypesOf, scaleMask } from "../../src/yolov5/output/masks.js";
+import { maskToBitmap } from "../../src/yolov5/output/rle.js";
 import { floats, postprocessFixture, rowsOf } from "./postprocessFixture.js";
 
 describe("masks against PyTorch and OpenCV", () => {

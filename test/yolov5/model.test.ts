@@ -4,13 +4,13 @@ import { describe, expect, it } from "vitest";
 import { DisposedError, ImageError, OptionError, ShapeError, UnsupportedError } from "../../src/errors.js";
 import { decodeImage } from "../../src/image/index.js";
 import type { Backend } from "../../src/runtime/backend.js";
-import { createCpuBackend } from "../../src/runtime/cpu/cpuBackend.js";
+import { createCpuBackend } from "../../src/runtime/cpu/backend.js";
 import { seededRandom, tensor } from "../../src/tensor/index.js";
+import { type RawPicture, rawToRgb, readPicture } from "../../src/yolov5/input/pictures.js";
 import { createMember, type OpenedModel, randomModel } from "../../src/yolov5/loadModel.js";
 import { Model } from "../../src/yolov5/model.js";
 import { type DetectOptions, resolveOptions } from "../../src/yolov5/options.js";
-import { type RawPicture, rawToRgb, readPicture } from "../../src/yolov5/pictures.js";
-import { ClassificationResult, type DetectionResult } from "../../src/yolov5/results.js";
+import { ClassificationResult, type DetectionResult } from "../../src/yolov5/output/results.js";
 import { recordingBackend } from "./recordingBackend.js";
 import { fixturePath, openFile, smallModel } from "./trees.js";
 

@@ -2,7 +2,7 @@
 
 import { describe, expect, it } from "vitest";
 import { DisposedError, ShapeError } from "../../src/errors.js";
-import { createCpuBackend } from "../../src/runtime/cpu/cpuBackend.js";
+import { createCpuBackend } from "../../src/runtime/cpu/backend.js";
 import { tensor } from "../../src/tensor/index.js";
 import { Network, type NetworkOptions } from "../../src/yolov5/network.js";
 import { type RecordingOptions, recordingBackend } from "./recordingBackend.js";

@@ -6,9 +6,9 @@ import { describe, expect, it } from "vitest";
 import { CheckpointError } from "../../src/errors.js";
 import type { Graph } from "../../src/ops/index.js";
 import { collectStateDict, openCheckpoint, writeSafetensors } from "../../src/weights/index.js";
+import { moduleTreeFromJson, moduleTreeToJson } from "../../src/yolov5/checkpoint/moduleJson.js";
 import { buildGraph } from "../../src/yolov5/graph/buildGraph.js";
 import { openModel } from "../../src/yolov5/loadModel.js";
-import { moduleTreeFromJson, moduleTreeToJson } from "../../src/yolov5/moduleJson.js";
 import { referencePath } from "../support/reference.js";
 import { existing, fixturePath, moduleOf, openFile } from "./trees.js";
 

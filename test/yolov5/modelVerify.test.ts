@@ -3,7 +3,7 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import { CheckpointError } from "../../src/errors.js";
-import { createCpuBackend } from "../../src/runtime/cpu/cpuBackend.js";
+import { createCpuBackend } from "../../src/runtime/cpu/backend.js";
 import { type HostTensor, tensor } from "../../src/tensor/index.js";
 import { readSafetensors, writeSafetensors } from "../../src/weights/index.js";
 import { createMember } from "../../src/yolov5/loadModel.js";

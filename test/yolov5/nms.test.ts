@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { NumericError, OptionError, ShapeError } from "../../src/errors.js";
 import { tensor } from "../../src/tensor/index.js";
-import { type NmsOptions, nonMaxSuppression, nonMaxSuppressionRows } from "../../src/yolov5/nms.js";
+import { type NmsOptions, nonMaxSuppression, nonMaxSuppressionRows } from "../../src/yolov5/output/nms.js";
 import { floats, postprocessFixture, seeded } from "./postprocessFixture.js";
 
 /** A row from corners: xywh, objectness, classes. */

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { UnsupportedError } from "../../src/errors.js";
 import { type Graph, GraphBuilder, IDENTITY, optimize } from "../../src/ops/index.js";
-import { createCpuBackend } from "../../src/runtime/cpu/cpuBackend.js";
+import { createCpuBackend } from "../../src/runtime/cpu/backend.js";
 import { allClose, tensor } from "../../src/tensor/index.js";
 import { protobufKind } from "../../src/weights/protobuf.js";
 import { createMember, openModel } from "../../src/yolov5/loadModel.js";

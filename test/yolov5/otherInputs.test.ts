@@ -1,15 +1,15 @@
 /** Networks for inputs other than RGB, and state dicts whose description is another project's: said before anything runs. */
 
 import { describe, expect, it } from "vitest";
-import { createCpuBackend } from "../../src/runtime/cpu/cpuBackend.js";
+import { createCpuBackend } from "../../src/runtime/cpu/backend.js";
 import { collectStateDict } from "../../src/weights/index.js";
 import type { PlainValue } from "../../src/weights/types.js";
+import { resolveModule } from "../../src/yolov5/checkpoint/modelInfo.js";
 import { architecture } from "../../src/yolov5/config/architectures.js";
 import { parseModelConfig } from "../../src/yolov5/config/modelConfig.js";
 import { randomSource } from "../../src/yolov5/config/sources.js";
 import { synthesizeModule } from "../../src/yolov5/config/synthesize.js";
 import { createMember } from "../../src/yolov5/loadModel.js";
-import { resolveModule } from "../../src/yolov5/modelInfo.js";
 
 const STRIDES = { strides: [8, 16, 32] };
 /** One bottleneck deep and a few channels wide. */

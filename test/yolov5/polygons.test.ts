@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { findExternalContours, largestContour, normalizedPolygon } from "../../src/yolov5/polygons.js";
+import { findExternalContours, largestContour, normalizedPolygon } from "../../src/yolov5/output/polygons.js";
 import {
   type BinaryMask,
   decodeRle,
@@ -8,7 +8,7 @@ import {
   maskFromBitmap,
   maskToBitmap,
   rleArea,
-} from "../../src/yolov5/rle.js";
+} from "../../src/yolov5/output/rle.js";
 import { maskOf, postprocessFixture, seeded } from "./postprocessFixture.js";
 
 describe("contours and runs against OpenCV and NumPy", () => {

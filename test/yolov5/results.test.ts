@@ -1,18 +1,18 @@
 import { describe, expect, it } from "vitest";
 import { NumericError, OptionError } from "../../src/errors.js";
-import { roundHalfEven, scaleBox } from "../../src/yolov5/boxes.js";
-import { softmax, topClasses } from "../../src/yolov5/classify.js";
-import { assertSameClasses, normalizeNames } from "../../src/yolov5/names.js";
-import type { Candidate } from "../../src/yolov5/nms.js";
-import { formatF, formatG } from "../../src/yolov5/printf.js";
+import { assertSameClasses, normalizeNames } from "../../src/yolov5/checkpoint/names.js";
+import { roundHalfEven, scaleBox } from "../../src/yolov5/output/boxes.js";
+import { softmax, topClasses } from "../../src/yolov5/output/classify.js";
+import type { Candidate } from "../../src/yolov5/output/nms.js";
+import { formatF, formatG } from "../../src/yolov5/output/printf.js";
 import {
   ClassificationResult,
   DetectionResult,
   detectionsFrom,
   segmentedDetectionsFrom,
-} from "../../src/yolov5/results.js";
-import { decodeRle } from "../../src/yolov5/rle.js";
-import { classificationLines, detectionLines, segmentationLines } from "../../src/yolov5/saveText.js";
+} from "../../src/yolov5/output/results.js";
+import { decodeRle } from "../../src/yolov5/output/rle.js";
+import { classificationLines, detectionLines, segmentationLines } from "../../src/yolov5/output/saveText.js";
 import { floats, postprocessFixture } from "./postprocessFixture.js";
 
 const fixture = postprocessFixture();

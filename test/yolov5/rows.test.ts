@@ -4,8 +4,8 @@ import { describe, expect, it } from "vitest";
 import { NumericError, ShapeError } from "../../src/errors.js";
 import type { CandidateOutputs, CandidateRows } from "../../src/runtime/backend.js";
 import { type HostTensor, tensor } from "../../src/tensor/index.js";
-import { nonMaxSuppression, suppressRows } from "../../src/yolov5/nms.js";
-import { allRows, joinBatches, joinMembers } from "../../src/yolov5/rows.js";
+import { nonMaxSuppression, suppressRows } from "../../src/yolov5/output/nms.js";
+import { allRows, joinBatches, joinMembers } from "../../src/yolov5/output/rows.js";
 import { randomTensor } from "../support/random.js";
 
 const COLUMNS = 5 + 4 + 2;

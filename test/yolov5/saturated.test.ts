@@ -9,11 +9,11 @@ import { openWasm } from "../../src/node/wasm.js";
 import { sigmoid32 } from "../../src/ops/activations.js";
 import { GraphBuilder, type OpAttributes } from "../../src/ops/index.js";
 import type { Backend } from "../../src/runtime/backend.js";
-import { createCpuBackend } from "../../src/runtime/cpu/cpuBackend.js";
+import { createCpuBackend } from "../../src/runtime/cpu/backend.js";
 import { createGpujsBackend } from "../../src/runtime/gpujs/index.js";
 import type { HostTensor } from "../../src/tensor/index.js";
-import { softmax, topClasses } from "../../src/yolov5/classify.js";
-import { nonMaxSuppression } from "../../src/yolov5/nms.js";
+import { softmax, topClasses } from "../../src/yolov5/output/classify.js";
+import { nonMaxSuppression } from "../../src/yolov5/output/nms.js";
 import { float32Of, type Packed } from "../ops/fixture.js";
 import { openBackend, webgpuOrSkip } from "../support/webgpu.js";
 

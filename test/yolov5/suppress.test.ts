@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { sortDescending } from "../../src/yolov5/sort.js";
-import { type SortedBoxes, suppress } from "../../src/yolov5/suppress.js";
+import { sortDescending } from "../../src/yolov5/output/sort.js";
+import { type SortedBoxes, suppress } from "../../src/yolov5/output/suppress.js";
 import { seeded } from "./postprocessFixture.js";
 
 /** torchvision's loop, every pair compared. */

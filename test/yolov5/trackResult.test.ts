@@ -7,8 +7,8 @@ import {
   type Detection,
   DetectionResult,
   type SegmentedDetection,
-} from "../../src/yolov5/results.js";
-import { trackResult } from "../../src/yolov5/trackResult.js";
+} from "../../src/yolov5/output/results.js";
+import { trackResult } from "../../src/yolov5/output/trackResult.js";
 
 const facts = {
   width: 100,

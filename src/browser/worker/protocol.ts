@@ -4,7 +4,7 @@ import type { LoadOptions } from "../../api/loadOptions.js";
 import type { PictureSource, WeightSource } from "../../api/sources.js";
 import type { ComputeDType } from "../../runtime/backend.js";
 import type { HostTensor } from "../../tensor/index.js";
-import type { ModelInfo } from "../../yolov5/modelInfo.js";
+import type { ModelInfo } from "../../yolov5/checkpoint/modelInfo.js";
 import type { DetectOptions } from "../../yolov5/options.js";
 import type { Outcome, Thresholds } from "../prediction.js";
 import type { DecoderName } from "./decoders/protocol.js";

@@ -2,7 +2,7 @@
 
 import type { PictureSource } from "../../api/sources.js";
 import { addressIn, bytesIn, isBlob, tagOf } from "../../yolov5/given.js";
-import { isRawPicture, pixelsOf } from "../../yolov5/pictures.js";
+import { isRawPicture, pixelsOf } from "../../yolov5/input/pictures.js";
 import { absoluteAddress } from "../download.js";
 import { closePixels, drawableKind, drawableSize, unreadable } from "../drawable.js";
 

@@ -3,9 +3,9 @@
 import { LimitError } from "../../errors.js";
 import type { RgbImage } from "../../image/index.js";
 import { type Float32Tensor, seededRandom, tensor } from "../../tensor/index.js";
-import { classifyTransform } from "../../yolov5/classifyTransform.js";
-import { letterbox, toTensor } from "../../yolov5/letterbox.js";
-import type { Task } from "../../yolov5/modelInfo.js";
+import type { Task } from "../../yolov5/checkpoint/modelInfo.js";
+import { classifyTransform } from "../../yolov5/input/classifyTransform.js";
+import { letterbox, toTensor } from "../../yolov5/input/letterbox.js";
 
 const MOST_BYTES = 2 ** 32;
 

@@ -10,10 +10,10 @@ import { type Evaluation, evaluate, type PictureOutcome } from "../../eval/evalu
 import { openBackend } from "../../node/backends.js";
 import type { Backend, BackendChoice } from "../../runtime/backend.js";
 import type { ModuleNode } from "../../weights/types.js";
-import { exportedTensorPieces, safetensorsOf } from "../../yolov5/exportSafetensors.js";
+import { exportedTensorPieces, safetensorsOf } from "../../yolov5/checkpoint/exportSafetensors.js";
+import type { ModelInfo } from "../../yolov5/checkpoint/modelInfo.js";
 import { computeDTypeFor, createMember, type OpenedModel, openModel } from "../../yolov5/loadModel.js";
 import { Model } from "../../yolov5/model.js";
-import type { ModelInfo } from "../../yolov5/modelInfo.js";
 import type { BenchEngine } from "../bench/engine.js";
 import { benchInput } from "../bench/input.js";
 import { measure, quantile } from "../bench/measure.js";

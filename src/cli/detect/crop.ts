@@ -1,8 +1,8 @@
 /** The part of a picture that one box shows. */
 
 import type { RgbImage } from "../../image/index.js";
-import { roundHalfEven } from "../../yolov5/boxes.js";
-import type { Detection } from "../../yolov5/results.js";
+import { roundHalfEven } from "../../yolov5/output/boxes.js";
+import type { Detection } from "../../yolov5/output/results.js";
 
 /** detect.py's crops: the box × 1.02 + 10 pixels. */
 const CROP_GAIN = 1.02;

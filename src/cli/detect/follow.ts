@@ -2,7 +2,7 @@
 
 import { Tracker, type Trail, Trails } from "../../tracking/index.js";
 import type { Result } from "../../yolov5/model.js";
-import { trackResult } from "../../yolov5/trackResult.js";
+import { trackResult } from "../../yolov5/output/trackResult.js";
 import type { DetectFlags } from "../flags.js";
 
 /** Boxes down to this confidence may continue a track (ByteTrack's second round). */

@@ -8,7 +8,7 @@ import { readPictureFile } from "../../node/pictureFile.js";
 import { decodeAside } from "../../node/pictureThread.js";
 import { hasVideoMagic } from "../../node/video/fileKind.js";
 import { isAnimatedGif } from "../../node/video/input.js";
-import { decodePicture, type Picture, type ReadPictureOptions } from "../../yolov5/pictures.js";
+import { decodePicture, type Picture, type ReadPictureOptions } from "../../yolov5/input/pictures.js";
 
 /** So much tells a video, whatever its server calls it. */
 const HEAD_BYTES = 512;

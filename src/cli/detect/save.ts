@@ -12,7 +12,7 @@ import type { Trail } from "../../tracking/index.js";
 import { drawOnPixels } from "../../yolov5/drawPixels.js";
 import type { AnnotateStyle } from "../../yolov5/drawStyle.js";
 import type { Result } from "../../yolov5/model.js";
-import { classificationLines, detectionLines, segmentationLines } from "../../yolov5/saveText.js";
+import { classificationLines, detectionLines, segmentationLines } from "../../yolov5/output/saveText.js";
 import { fileNameOf, safeName, splitName } from "../fileNames.js";
 import { RunPaths } from "../runPaths.js";
 import { cropOf } from "./crop.js";

@@ -1,7 +1,7 @@
 /** The words of a detect run: detect.py's lines, and a table of what was found. */
 
 import type { Result } from "../../yolov5/model.js";
-import { formatF } from "../../yolov5/printf.js";
+import { formatF } from "../../yolov5/output/printf.js";
 import { fileNameOf } from "../fileNames.js";
 import { type Column, grouped, tableLines } from "../table.js";
 

@@ -8,7 +8,7 @@ import { readFrames } from "../../node/video/readVideo.js";
 import { inOrder } from "../../yolov5/inOrder.js";
 import type { Result } from "../../yolov5/model.js";
 import type { DetectOptions } from "../../yolov5/options.js";
-import { formatF } from "../../yolov5/printf.js";
+import { formatF } from "../../yolov5/output/printf.js";
 import type { DetectFlags } from "../flags.js";
 import { throwIfInterrupted } from "../interrupt.js";
 import type { CliModel } from "../loadModel.js";

@@ -2,7 +2,7 @@
 
 import { type ClassificationEvaluation, evaluateClassification } from "../../eval/classification.js";
 import { openClassificationDataset } from "../../node/datasets/classification.js";
-import { formatSignificant } from "../../yolov5/printf.js";
+import { formatSignificant } from "../../yolov5/output/printf.js";
 import { EXIT, InterruptedError } from "../errors.js";
 import { type CliModel, modelJson } from "../loadModel.js";
 import type { Output } from "../output.js";

@@ -5,7 +5,7 @@ import { CocoResults, type CocoResultsOptions } from "../../eval/cocoResults.js"
 import type { PictureOutcome } from "../../eval/evaluate.js";
 import { predictionLines } from "../../eval/predictionText.js";
 import { writeAtomically } from "../../node/writeFile.js";
-import { printableJson } from "../../yolov5/printable.js";
+import { printableJson } from "../../yolov5/output/printable.js";
 import { safeName, splitName } from "../fileNames.js";
 import { RunPaths } from "../runPaths.js";
 

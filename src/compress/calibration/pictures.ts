@@ -4,8 +4,8 @@ import { Breather } from "../../breathe.js";
 import { DatasetError } from "../../errors.js";
 import { type RgbImage, resizeArea, resizeLinear } from "../../image/index.js";
 import type { Float32Tensor } from "../../tensor/index.js";
-import type { Size } from "../../yolov5/boxes.js";
-import { toTensor } from "../../yolov5/letterbox.js";
+import { toTensor } from "../../yolov5/input/letterbox.js";
+import type { Size } from "../../yolov5/output/boxes.js";
 
 /** What is needed of a data set's pictures. */
 export interface CalibrationSample {

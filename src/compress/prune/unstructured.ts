@@ -9,7 +9,7 @@ import { OptionError } from "../../errors.js";
 import { type HostTensor, tensor, toFloat32 } from "../../tensor/index.js";
 import { walkModules } from "../../weights/index.js";
 import type { ModuleNode } from "../../weights/types.js";
-import { roundHalfEven } from "../../yolov5/boxes.js";
+import { roundHalfEven } from "../../yolov5/output/boxes.js";
 import { changeTree } from "./moduleTensors.js";
 import { smallestIndexPieces } from "./smallest.js";
 

@@ -3,7 +3,7 @@
 import { atOnce, type Pieces } from "../../breathe.js";
 import { float32ArrayToHalf, type HostTensor, tensor, toFloat32 } from "../../tensor/index.js";
 import type { ModuleNode } from "../../weights/types.js";
-import { INPUT_SCALE, INPUT_ZERO_POINT, WEIGHT_SCALE } from "../../yolov5/quantizedNames.js";
+import { INPUT_SCALE, INPUT_ZERO_POINT, WEIGHT_SCALE } from "../../yolov5/checkpoint/quantizedNames.js";
 import type { Calibration } from "./calibrate.js";
 import { modulePaths, type QuantizationPlan } from "./plan.js";
 import { quantizeWeight } from "./weights.js";

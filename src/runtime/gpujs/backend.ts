@@ -4,9 +4,9 @@ import { DeviceError, UnsupportedError } from "../../errors.js";
 import { type FoldCache, type Graph, optimize } from "../../ops/index.js";
 import type { Backend, CompileOptions, Executable } from "../backend.js";
 import { checkLiveSet } from "../liveSetLimit.js";
-import { GpujsDevice, type GpujsMode } from "./device.js";
-import { GpujsExecutable } from "./executable.js";
-import { type GpuLibrary, loadLibrary } from "./library.js";
+import { GpujsDevice, type GpujsMode } from "./device/device.js";
+import { type GpuLibrary, loadLibrary } from "./device/library.js";
+import { GpujsExecutable } from "./run/executable.js";
 
 export interface GpujsBackendOptions {
   /** The host's way to the optional package: `() => import("gpu.js")`. */

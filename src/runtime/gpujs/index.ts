@@ -1,2 +1,2 @@
 export { createGpujsBackend, type GpujsBackendOptions } from "./backend.js";
-export type { GpujsMode } from "./device.js";
+export type { GpujsMode } from "./device/device.js";

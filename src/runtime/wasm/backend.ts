@@ -6,10 +6,10 @@ import { hasRelaxedSimd, hasSharedMemory, hasSimd, type Target } from "../../ker
 import { type FoldCache, type Graph, optimizePieces, type ValueId } from "../../ops/index.js";
 import type { Backend, CompileOptions, Executable } from "../backend.js";
 import { Stopwatch } from "../stopwatch.js";
-import { type Loaded, type Runner, WasmExecutable } from "./executable.js";
-import { mayBlock, ThreadPool } from "./pool.js";
-import { createMemory, createProgram, ModuleCache, prepareProgram, writeProgram } from "./program.js";
-import { type SpawnWorker, webWorkers } from "./worker.js";
+import { type SpawnWorker, webWorkers } from "./device/worker.js";
+import { type Loaded, type Runner, WasmExecutable } from "./run/executable.js";
+import { mayBlock, ThreadPool } from "./run/pool.js";
+import { createMemory, createProgram, ModuleCache, prepareProgram, writeProgram } from "./run/program.js";
 
 export interface WasmBackendOptions {
   /**

@@ -4,7 +4,7 @@
  */
 
 import { opOf } from "../../ops/index.js";
-import type { Program } from "./program.js";
+import type { Program } from "./run/program.js";
 
 /** What a piece should take. */
 const PIECE_MS = 150;

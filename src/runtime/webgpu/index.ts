@@ -1,6 +1,6 @@
-export { CONV_KERNELS } from "./convKernels.js";
-export type { Counters } from "./counters.js";
-export { isSoftwareAdapter } from "./deviceContext.js";
-export type { WebGpuExecutable } from "./executable.js";
-export type { TuningStore } from "./tuning.js";
-export { createWebGpuBackend, type WebGpuBackend, type WebGpuOptions } from "./webGpuBackend.js";
+export { createWebGpuBackend, type WebGpuBackend, type WebGpuOptions } from "./backend.js";
+export { CONV_KERNELS } from "./choose/convKernels.js";
+export type { TuningStore } from "./choose/tuningTable.js";
+export type { Counters } from "./device/counters.js";
+export { isSoftwareAdapter } from "./device/deviceContext.js";
+export type { WebGpuExecutable } from "./run/executable.js";

@@ -2,8 +2,8 @@
 
 import { GraphError } from "../../errors.js";
 import { cutText, describeValue, scalarNumber } from "../../weights/describe.js";
+import { entryOf } from "../checkpoint/mapping.js";
 import { MAX_LAYERS } from "../graph/bounds.js";
-import { entryOf } from "../mapping.js";
 
 /** Items of a layer's lists, levels of a head, anchors of a level. */
 const MAX_LIST = 64;

@@ -4,7 +4,7 @@ import { GraphError, WeightError } from "../../errors.js";
 import { type HostTensor, tensor } from "../../tensor/index.js";
 import { scalarNumber } from "../../weights/describe.js";
 import type { ModuleNode, PlainValue } from "../../weights/types.js";
-import { roundHalfEven } from "../boxes.js";
+import { roundHalfEven } from "../output/boxes.js";
 import { checkCount, MAX_REPEATS, type TensorSource } from "./layerFactory.js";
 import { anchorCount, anchorLevels, type LayerConfig, type ModelConfig } from "./modelConfig.js";
 import { type InnerArguments, ModuleFactory } from "./modules.js";

@@ -5,7 +5,7 @@ import { IDENTITY, type Pair, type ValueId } from "../../ops/index.js";
 import { elementCount, type HostTensor, reshape, tensor, toFloat32 } from "../../tensor/index.js";
 import { describeValue, scalarNumber } from "../../weights/describe.js";
 import type { ModuleNode, PlainValue } from "../../weights/types.js";
-import { quantizedWeight } from "../quantized.js";
+import { quantizedWeight } from "../checkpoint/quantized.js";
 import {
   type Block,
   type BuildContext,

@@ -5,7 +5,7 @@ import { HALF_BINS } from "../../../src/compress/quantize/histogram.js";
 import { activationQuantization, Histogram, quantizeWeight, rangeOf } from "../../../src/compress/quantize/index.js";
 import { NumericError } from "../../../src/errors.js";
 import { seededRandom, tensor } from "../../../src/tensor/index.js";
-import { dequantizeWeight } from "../../../src/yolov5/quantized.js";
+import { dequantizeWeight } from "../../../src/yolov5/checkpoint/quantized.js";
 
 describe("weights", () => {
   it("the largest of a channel is 127 steps, others the nearest whole number, ties to even", () => {

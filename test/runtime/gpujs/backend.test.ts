@@ -4,7 +4,7 @@ import { describe, expect, it } from "vitest";
 import { DeviceError, DisposedError, ShapeError, UnsupportedError } from "../../../src/errors.js";
 import { type Graph, GraphBuilder, type OpAttributes } from "../../../src/ops/index.js";
 import type { Backend } from "../../../src/runtime/backend.js";
-import { createCpuBackend } from "../../../src/runtime/cpu/cpuBackend.js";
+import { createCpuBackend } from "../../../src/runtime/cpu/backend.js";
 import { createGpujsBackend } from "../../../src/runtime/gpujs/index.js";
 import { compare } from "../../../src/tensor/index.js";
 import { randomTensor } from "../wasm/cases.js";

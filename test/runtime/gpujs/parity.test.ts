@@ -9,7 +9,7 @@ import { readPictureSource } from "../../../src/node/pictureSource.js";
 import type { Backend } from "../../../src/runtime/backend.js";
 import { createMember, openModel } from "../../../src/yolov5/loadModel.js";
 import { Model } from "../../../src/yolov5/model.js";
-import type { DetectionResult } from "../../../src/yolov5/results.js";
+import type { DetectionResult } from "../../../src/yolov5/output/results.js";
 import { verifyModel } from "../../../src/yolov5/verify.js";
 import { TRAINED, ZOO } from "../../parity/architectures.js";
 import { checkpointOf, differences, optionsOf, pictureNamed, readReference } from "../../parity/references.js";

@@ -5,7 +5,7 @@ import { atOnce } from "../../../src/breathe.js";
 import { DisposedError, LimitError, OptionError, ShapeError, UnsupportedError } from "../../../src/errors.js";
 import { openWasm } from "../../../src/node/wasm.js";
 import { type Graph, GraphBuilder, type ValueId } from "../../../src/ops/index.js";
-import { createCpuBackend } from "../../../src/runtime/cpu/cpuBackend.js";
+import { createCpuBackend } from "../../../src/runtime/cpu/backend.js";
 import {
   createMemory,
   createProgram,

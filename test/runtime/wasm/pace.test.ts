@@ -3,9 +3,9 @@
 import { describe, expect, it } from "vitest";
 import { DisposedError } from "../../../src/errors.js";
 import { GraphBuilder, opOf } from "../../../src/ops/index.js";
-import { type Runner, WasmExecutable } from "../../../src/runtime/wasm/executable.js";
 import { createProgram } from "../../../src/runtime/wasm/index.js";
 import { Pace } from "../../../src/runtime/wasm/pace.js";
+import { type Runner, WasmExecutable } from "../../../src/runtime/wasm/run/executable.js";
 import { plainConv } from "../../ops/randomGraph.js";
 import { randomTensor } from "./cases.js";
 

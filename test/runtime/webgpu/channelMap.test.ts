@@ -8,7 +8,7 @@ import {
   quadsOf,
   sliceMap,
   storedOfChannels,
-} from "../../../src/runtime/webgpu/channelMap.js";
+} from "../../../src/runtime/webgpu/lower/channelMap.js";
 
 describe("channel map", () => {
   it("merges runs that leave no gap", () => {

@@ -2,14 +2,14 @@
 
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { ConvKernel, ConvProblem, Residual } from "../../../src/kernels/wgsl/index.js";
-import type { Services } from "../../../src/runtime/webgpu/bindings.js";
-import { ConstantCache } from "../../../src/runtime/webgpu/constantCache.js";
-import { agreesWithPlain } from "../../../src/runtime/webgpu/convCheck.js";
-import { runnable } from "../../../src/runtime/webgpu/convKernels.js";
-import { DeviceContext } from "../../../src/runtime/webgpu/deviceContext.js";
+import { runnable } from "../../../src/runtime/webgpu/choose/convKernels.js";
+import { TuningTable, tuningKey } from "../../../src/runtime/webgpu/choose/tuningTable.js";
+import type { Services } from "../../../src/runtime/webgpu/device/bindings.js";
+import { ConstantCache } from "../../../src/runtime/webgpu/device/constantCache.js";
+import { DeviceContext } from "../../../src/runtime/webgpu/device/deviceContext.js";
+import { PipelineCache } from "../../../src/runtime/webgpu/device/pipelineCache.js";
 import { CONV_KERNELS } from "../../../src/runtime/webgpu/index.js";
-import { PipelineCache } from "../../../src/runtime/webgpu/pipelineCache.js";
-import { TuningTable, tuningKey } from "../../../src/runtime/webgpu/tuning.js";
+import { agreesWithPlain } from "../../../src/runtime/webgpu/tune/convCheck.js";
 import { CONV_CASES, convProblemOf, GROUP_CASES } from "../../support/opCases.js";
 import { webgpuOrSkip } from "../../support/webgpu.js";
 

@@ -3,7 +3,7 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { DeviceError, DeviceLostError, DisposedError, ShapeError } from "../../../src/errors.js";
 import type { Graph } from "../../../src/ops/index.js";
-import { createCpuBackend } from "../../../src/runtime/cpu/cpuBackend.js";
+import { createCpuBackend } from "../../../src/runtime/cpu/backend.js";
 import { createWebGpuBackend, type WebGpuBackend } from "../../../src/runtime/webgpu/index.js";
 import { compare, type HostTensor } from "../../../src/tensor/index.js";
 import { Blocks, tinyNetwork } from "../../support/blocks.js";

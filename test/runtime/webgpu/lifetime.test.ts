@@ -1,7 +1,7 @@
 /** What a device context holds on to: nothing once it is disposed of, lost, or half opened. With a stand-in for the device. */
 
 import { describe, expect, it } from "vitest";
-import { DeviceContext } from "../../../src/runtime/webgpu/deviceContext.js";
+import { DeviceContext } from "../../../src/runtime/webgpu/device/deviceContext.js";
 import { createWebGpuBackend, type WebGpuOptions } from "../../../src/runtime/webgpu/index.js";
 import { rejection } from "../../node/server.js";
 

@@ -2,10 +2,10 @@
 
 import { describe, expect, it } from "vitest";
 import { type Graph, liveSetBytes, mergeSiblings, optimize } from "../../../src/ops/index.js";
-import { CONV_KERNELS, cheapestOf } from "../../../src/runtime/webgpu/convKernels.js";
-import { lowerGraph } from "../../../src/runtime/webgpu/lowerGraph.js";
-import { type MemoryPlan, planMemory, plannedBytes } from "../../../src/runtime/webgpu/memoryPlan.js";
-import type { Plan, Storage } from "../../../src/runtime/webgpu/plan.js";
+import { CONV_KERNELS, cheapestOf } from "../../../src/runtime/webgpu/choose/convKernels.js";
+import { lowerGraph } from "../../../src/runtime/webgpu/lower/lowerGraph.js";
+import { type MemoryPlan, planMemory, plannedBytes } from "../../../src/runtime/webgpu/lower/memoryPlan.js";
+import type { Plan, Storage } from "../../../src/runtime/webgpu/lower/plan.js";
 import { buildGraph } from "../../../src/yolov5/graph/buildGraph.js";
 import { randomModel } from "../../../src/yolov5/loadModel.js";
 import { tinyNetwork } from "../../support/blocks.js";

@@ -2,7 +2,7 @@
 
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { optimize } from "../../../src/ops/index.js";
-import { createCpuBackend } from "../../../src/runtime/cpu/cpuBackend.js";
+import { createCpuBackend } from "../../../src/runtime/cpu/backend.js";
 import { CONV_KERNELS, type WebGpuBackend } from "../../../src/runtime/webgpu/index.js";
 import { compare } from "../../../src/tensor/index.js";
 import { buildGraph } from "../../../src/yolov5/graph/buildGraph.js";

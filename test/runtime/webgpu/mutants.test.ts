@@ -5,17 +5,17 @@
 
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { type KernelCall, pixelCount } from "../../../src/kernels/wgsl/index.js";
-import { DevicePlan, type Services } from "../../../src/runtime/webgpu/bindings.js";
-import { Compiled } from "../../../src/runtime/webgpu/compiled.js";
-import { ConstantCache } from "../../../src/runtime/webgpu/constantCache.js";
-import { firstOf } from "../../../src/runtime/webgpu/convKernels.js";
-import { DeviceContext } from "../../../src/runtime/webgpu/deviceContext.js";
-import { WebGpuExecutable } from "../../../src/runtime/webgpu/executable.js";
+import { firstOf } from "../../../src/runtime/webgpu/choose/convKernels.js";
+import { TuningTable, tuningKey } from "../../../src/runtime/webgpu/choose/tuningTable.js";
+import { DevicePlan, type Services } from "../../../src/runtime/webgpu/device/bindings.js";
+import { ConstantCache } from "../../../src/runtime/webgpu/device/constantCache.js";
+import { DeviceContext } from "../../../src/runtime/webgpu/device/deviceContext.js";
+import { PipelineCache } from "../../../src/runtime/webgpu/device/pipelineCache.js";
 import { CONV_KERNELS } from "../../../src/runtime/webgpu/index.js";
-import { lowerGraph } from "../../../src/runtime/webgpu/lowerGraph.js";
-import { PipelineCache } from "../../../src/runtime/webgpu/pipelineCache.js";
-import type { Plan, Step } from "../../../src/runtime/webgpu/plan.js";
-import { TuningTable, tuningKey } from "../../../src/runtime/webgpu/tuning.js";
+import { lowerGraph } from "../../../src/runtime/webgpu/lower/lowerGraph.js";
+import type { Plan, Step } from "../../../src/runtime/webgpu/lower/plan.js";
+import { Compiled } from "../../../src/runtime/webgpu/run/compiled.js";
+import { WebGpuExecutable } from "../../../src/runtime/webgpu/run/executable.js";
 import { allClose } from "../../../src/tensor/index.js";
 import { buildCase, CONV_CASES, convProblemOf, GROUP_CASES, type OpCase, OTHER_CASES } from "../../support/opCases.js";
 import { webgpuOrSkip } from "../../support/webgpu.js";

@@ -13,13 +13,13 @@ import {
   letterbox,
   letterboxPlan,
   toTensor,
-} from "../../../src/yolov5/letterbox.js";
+} from "../../../src/yolov5/input/letterbox.js";
+import type { Picture } from "../../../src/yolov5/input/pictures.js";
+import { Preprocessor } from "../../../src/yolov5/input/preprocess.js";
 import { createMember, openModel } from "../../../src/yolov5/loadModel.js";
 import { Model, type Result } from "../../../src/yolov5/model.js";
 import { type DetectOptions, resolveOptions } from "../../../src/yolov5/options.js";
-import type { Picture } from "../../../src/yolov5/pictures.js";
-import { Preprocessor } from "../../../src/yolov5/preprocess.js";
-import type { DetectionResult } from "../../../src/yolov5/results.js";
+import type { DetectionResult } from "../../../src/yolov5/output/results.js";
 import { noise } from "../../image/support.js";
 import { tinyNetwork } from "../../support/blocks.js";
 import { referencePath } from "../../support/reference.js";

@@ -1,7 +1,7 @@
 /** Three pools in one dispatch against three dispatches' worth of the reference, to the bit. */
 
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { createCpuBackend } from "../../../src/runtime/cpu/cpuBackend.js";
+import { createCpuBackend } from "../../../src/runtime/cpu/backend.js";
 import type { WebGpuBackend } from "../../../src/runtime/webgpu/index.js";
 import { compare, floatToHalf, halfToFloat, tensor } from "../../../src/tensor/index.js";
 import { Blocks } from "../../support/blocks.js";

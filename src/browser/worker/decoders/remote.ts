@@ -5,7 +5,7 @@ import { type Decoders, decodeWith } from "../../../image/decodeWith.js";
 import type { DecodeOptions, RgbImage } from "../../../image/index.js";
 import { decodePng } from "../../../image/png/decode.js";
 import { sniff } from "../../../image/sniff.js";
-import type { Decode } from "../../../yolov5/pictures.js";
+import type { Decode } from "../../../yolov5/input/pictures.js";
 import type { ChannelPort } from "../protocol.js";
 import { fromWire } from "../wireError.js";
 import { type DecodeAnswer, type DecodeRequest, type DecoderName, ELSEWHERE } from "./protocol.js";

@@ -1,6 +1,6 @@
 /** Decodes for a model's worker: in a worker of the format's own, or on the page's thread where there can be none. */
 
-import type { Decode } from "../../../yolov5/pictures.js";
+import type { Decode } from "../../../yolov5/input/pictures.js";
 import type { ChannelPort } from "../protocol.js";
 import { toWire } from "../wireError.js";
 import type { DecodeAnswer, DecodeRequest } from "./protocol.js";

@@ -1,7 +1,7 @@
 /** Times one dispatch of a shader: by timestamp queries where the device has them, else from submit to done. */
 
-import { BufferUsage, MapMode } from "../../../runtime/webgpu/flags.js";
-import { Pace } from "../../../runtime/webgpu/pace.js";
+import { BufferUsage, MapMode } from "../../../runtime/webgpu/device/flags.js";
+import { Pace } from "../../../runtime/webgpu/device/pace.js";
 
 /** A measurement repeats its dispatch until it takes so long, so that starting it does not count. */
 const LEAST_MS = 20;

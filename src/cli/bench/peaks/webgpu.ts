@@ -1,6 +1,6 @@
 /** The peaks of a WebGPU device: multiply-adds in registers, and copies and sums of buffers of several sizes. */
 
-import { BufferUsage } from "../../../runtime/webgpu/flags.js";
+import { BufferUsage } from "../../../runtime/webgpu/device/flags.js";
 import type { DevicePeaks } from "../engine.js";
 import { DispatchClock } from "./dispatchClock.js";
 

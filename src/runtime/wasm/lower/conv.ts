@@ -2,11 +2,11 @@
 
 import { WINOGRAD_STRIDE_1, type WinogradScheme } from "../../../kernels/wasm/index.js";
 import type { NodeOf } from "../../../ops/index.js";
-import { channelMap, physicalChannels } from "../layout.js";
-import type { Lowering } from "../lowering.js";
 import { lowerDepthwise } from "./depthwise.js";
 import { emitConv, groupBlock } from "./gemm.js";
 import { lowerInteger, suitsIntegers } from "./integer.js";
+import { channelMap, physicalChannels } from "./layout.js";
+import type { Lowering } from "./lowering.js";
 import { lowerStem, suitsStem } from "./stem.js";
 import { lowerWinograd, winogradScheme } from "./winograd.js";
 

@@ -2,9 +2,9 @@
 
 import { depthwise } from "../../../kernels/wasm/index.js";
 import type { NodeOf } from "../../../ops/index.js";
-import type { Nhwc } from "../layout.js";
-import type { Lowering } from "../lowering.js";
 import { packedBias } from "./gemm.js";
+import type { Nhwc } from "./layout.js";
+import type { Lowering } from "./lowering.js";
 
 export function lowerDepthwise(
   lowering: Lowering,

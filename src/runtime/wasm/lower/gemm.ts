@@ -10,9 +10,9 @@ import {
   packPanels,
   panelsOf,
 } from "../../../kernels/wasm/index.js";
-import type { Address } from "../blocks.js";
-import type { Nhwc } from "../layout.js";
-import type { Lowering } from "../lowering.js";
+import type { Address } from "./blocks.js";
+import type { Nhwc } from "./layout.js";
+import type { Lowering } from "./lowering.js";
 
 /** A convolution over part of the channels: what one GEMM step computes. */
 export interface ConvWork {

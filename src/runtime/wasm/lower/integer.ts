@@ -15,10 +15,10 @@ import {
 } from "../../../kernels/wasm/index.js";
 import type { ConvQuantization, NodeOf, Pair, ValueId } from "../../../ops/index.js";
 import type { HostTensor } from "../../../tensor/index.js";
-import { type Block, roundUp } from "../blocks.js";
-import { channelMap, type Nhwc, physicalChannels } from "../layout.js";
-import type { Lowering } from "../lowering.js";
+import { type Block, roundUp } from "./blocks.js";
 import { cut, cutPanels, packedBias } from "./gemm.js";
+import { channelMap, type Nhwc, physicalChannels } from "./layout.js";
+import type { Lowering } from "./lowering.js";
 
 type Conv = NodeOf<"conv2d">;
 

@@ -2,9 +2,9 @@
 
 import type { NodeOf, ValueId } from "../../../ops/index.js";
 import { elementCount } from "../../../tensor/index.js";
-import type { Address } from "../blocks.js";
-import { type Nhwc, physicalChannels, sameSegments, sliceSegments } from "../layout.js";
-import type { Lowering } from "../lowering.js";
+import type { Address } from "./blocks.js";
+import { type Nhwc, physicalChannels, sameSegments, sliceSegments } from "./layout.js";
+import type { Lowering } from "./lowering.js";
 
 const at = (view: Nhwc, bytes = 0): Address => ({ block: view.block, offset: view.offset + bytes });
 const rowOf = (view: Nhwc): number => view.w * view.pixelBytes;

@@ -11,9 +11,9 @@ import {
 } from "../../../kernels/wasm/index.js";
 import type { NodeOf, ValueId } from "../../../ops/index.js";
 import { elementCount } from "../../../tensor/index.js";
-import { type Address, roundUp } from "../blocks.js";
-import { channelMap, physicalChannels } from "../layout.js";
-import type { Lowering } from "../lowering.js";
+import { type Address, roundUp } from "./blocks.js";
+import { channelMap, physicalChannels } from "./layout.js";
+import type { Lowering } from "./lowering.js";
 
 /** Floats that one tile of an element-wise kernel covers. */
 const TILE_FLOATS = 16384;

@@ -10,9 +10,9 @@ import {
 } from "../../../kernels/wasm/index.js";
 import type { NodeOf } from "../../../ops/index.js";
 import { elementCount } from "../../../tensor/index.js";
-import type { Address } from "../blocks.js";
-import { type Nhwc, physicalChannels } from "../layout.js";
-import type { Lowering } from "../lowering.js";
+import type { Address } from "./blocks.js";
+import { type Nhwc, physicalChannels } from "./layout.js";
+import type { Lowering } from "./lowering.js";
 
 const at = ({ block, offset }: Nhwc): Address => ({ block, offset });
 /** Floats that one tile of layerNorm covers. */

@@ -16,9 +16,9 @@ import {
   WINOGRAD_STRIDE_1,
 } from "../../../kernels/wasm/index.js";
 import { consumersOf, type NodeOf } from "../../../ops/index.js";
-import type { Nhwc } from "../layout.js";
-import type { Lowering } from "../lowering.js";
 import { packedBias } from "./gemm.js";
+import type { Nhwc } from "./layout.js";
+import type { Lowering } from "./lowering.js";
 import { emitWinograd } from "./winograd.js";
 
 type Conv = NodeOf<"conv2d">;

@@ -17,9 +17,9 @@ import {
   winogradStagedFloats,
 } from "../../../kernels/wasm/index.js";
 import type { NodeOf } from "../../../ops/index.js";
-import { channelMap, type Nhwc, physicalChannels } from "../layout.js";
-import type { Lowering } from "../lowering.js";
 import { packedBias } from "./gemm.js";
+import { channelMap, type Nhwc, physicalChannels } from "./layout.js";
+import type { Lowering } from "./lowering.js";
 
 type Conv = NodeOf<"conv2d">;
 

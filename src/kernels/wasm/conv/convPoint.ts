@@ -1,0 +1,207 @@
+/**
+ * Convolution whose taps are the same offsets for every pixel: 1×1, and the stem over an input that carries its zero
+ * padding. One tap is `depth` consecutive floats of K.
+ *
+ * A tile is a run of output pixels in one row (a 1×1 convolution is a single row of all pixels) times a block of panels.
+ */
+
+import { type FunctionBuilder, type I32, type I32Local, i32, type Vec, vec } from "../emit/index.js";
+import { type Kernel, kernel } from "../kernel.js";
+import { activate, activationKey, type KernelActivation } from "../map/activations.js";
+import { accumulate, type GemmTile, gemmTile, type Numbers, PANEL, TILE_ROWS } from "./gemmTile.js";
+
+export interface ConvVariant {
+  readonly activation: KernelActivation;
+  /** Adds a tensor after the activation. */
+  readonly residual: boolean;
+  /** Steps of K per turn of the inner loop: divides the depth of a tap. */
+  readonly unroll: number;
+  /** Of activations and weights. Each column of integers has a factor that makes its sum float32 again. */
+  readonly numbers?: Numbers;
+}
+
+export function isInteger({ numbers = "float32" }: ConvVariant): boolean {
+  return numbers !== "float32";
+}
+
+export function convKey(name: string, { activation, residual, unroll, numbers = "float32" }: ConvVariant): string {
+  return `${name}${numbers === "float32" ? "" : ` ${numbers}`} ${activationKey(activation)}${residual ? " +residual" : ""} k${unroll}`;
+}
+
+/** Of the tile's columns: where their biases are and, for integers, their factors. */
+export interface ColumnConstants {
+  readonly bias: I32Local;
+  readonly scales: I32Local;
+}
+
+/** Activation, residual and store of one register tile. */
+export function storeTile(
+  f: FunctionBuilder,
+  tile: GemmTile,
+  variant: ConvVariant,
+  { bias, scales }: ColumnConstants,
+  outputs: readonly I32Local[],
+  residuals: readonly I32Local[],
+): void {
+  const constants = isInteger(variant)
+    ? tile.accumulators[0].map((_, v) => [f.vec(vec.load(scales, v * 16)), f.vec(vec.load(bias, v * 16))] as const)
+    : [];
+  tile.accumulators.forEach((row, r) => {
+    row.forEach((sum, v) => {
+      const own = constants[v];
+      const total = own ? vec.madd(vec.fromI32(sum), own[0], own[1]) : sum;
+      let value: Vec = activate(f, variant.activation, total);
+      if (variant.residual) value = vec.add(f.vec(value), vec.load(residuals[r], v * 16));
+      f.storeVec(outputs[r], value, v * 16);
+    });
+  });
+}
+
+/** All accumulators set to the bias, or to 0 where integers are summed. */
+export function startTile(f: FunctionBuilder, tile: GemmTile, variant: ConvVariant, address: I32Local): void {
+  tile.accumulators[0].forEach((_, v) => {
+    const bias = f.vec(isInteger(variant) ? vec.splat(0) : vec.load(address, v * 16));
+    for (const row of tile.accumulators) f.setVec(row[v], bias);
+  });
+}
+
+/** Runs `body` with full panels [first, last) and then, where the tile has it, with the half panel of four columns. */
+export function forPanels(
+  f: FunctionBuilder,
+  panels: {
+    readonly first: I32;
+    readonly last: I32Local;
+    readonly half: I32;
+    /** Moved on by the loop: weights (panelBytes each), bias, output and residual columns. */
+    readonly weights: I32Local;
+    readonly panelBytes: I32Local;
+    readonly columns: readonly I32Local[];
+  },
+  body: (tile: GemmTile) => void,
+): void {
+  const { weights, panelBytes, columns, last } = panels;
+  const panel = f.i32(panels.first);
+  f.set(weights, i32.add(weights, i32.mul(panel, panelBytes)));
+  for (const column of columns) f.increase(column, i32.mul(panel, PANEL * 4));
+  const full = gemmTile(f, 2);
+  f.while(i32.ltS(panel, last), () => {
+    body(full);
+    f.increase(weights, panelBytes);
+    for (const column of columns) f.increase(column, PANEL * 4);
+    f.increase(panel, 1);
+  });
+  const narrow = gemmTile(f, 1);
+  f.if(panels.half, () => body(narrow));
+}
+
+const FIELDS = [
+  "x",
+  "xStep",
+  "xRow",
+  "xImage",
+  "rowsPerImage",
+  "width",
+  "blockWidth",
+  "blocksPerRow",
+  "panelBlocks",
+  "panelsPerBlock",
+  "panels",
+  "half",
+  "taps",
+  "tapTable",
+  "depth",
+  "weights",
+  "panelBytes",
+  "bias",
+  "scales",
+  "out",
+  "outStep",
+  "residual",
+  "residualStep",
+] as const;
+export type ConvPointField = (typeof FIELDS)[number];
+
+/** `single`: one tap at offset 0, no tap table. */
+export function convPoint(variant: ConvVariant, single: boolean): Kernel<ConvPointField> {
+  const { numbers = "float32" } = variant;
+  return kernel(convKey(single ? "conv2d_point" : "conv2d_rows", variant), FIELDS, (k) => {
+    const { f } = k;
+    const panelBlock = f.i32(i32.remU(k.tile, k.arg("panelBlocks")));
+    const position = f.i32(i32.divU(k.tile, k.arg("panelBlocks")));
+    const row = f.i32(i32.divU(position, k.arg("blocksPerRow")));
+    const width = k.local("width");
+    const start = f.i32(i32.mul(i32.remU(position, k.arg("blocksPerRow")), k.arg("blockWidth")));
+    const end = k.min(i32.add(start, k.arg("blockWidth")), width);
+    const image = f.i32(i32.divU(row, k.arg("rowsPerImage")));
+    const input = f.i32(
+      i32.add(
+        i32.add(k.arg("x"), i32.mul(image, k.arg("xImage"))),
+        i32.mul(i32.sub(row, i32.mul(image, k.arg("rowsPerImage"))), k.arg("xRow")),
+      ),
+    );
+    const xStep = k.local("xStep");
+    const outStep = k.local("outStep");
+    const out = f.i32(i32.add(k.arg("out"), i32.mul(i32.mul(row, width), outStep)));
+    const residual = f.i32();
+    const residualStep = f.i32();
+    if (variant.residual) {
+      f.set(residualStep, k.arg("residualStep"));
+      f.set(residual, i32.add(k.arg("residual"), i32.mul(i32.mul(row, width), residualStep)));
+    }
+    const bias = k.local("bias");
+    const scales = k.local("scales");
+    const weights = k.local("weights");
+    const depth = k.local("depth");
+    const last = k.min(i32.mul(i32.add(panelBlock, 1), k.arg("panelsPerBlock")), k.arg("panels"));
+    const x = f.i32();
+    const pixel = f.i32();
+    const lastPixel = f.i32(i32.sub(width, 1));
+    const outputs = Array.from({ length: TILE_ROWS }, () => f.i32());
+    const residuals = outputs.map(() => f.i32());
+    const bases = outputs.map(() => f.i32());
+    const tap = f.i32();
+    const taps = f.i32();
+    const offset = f.i32();
+    forPanels(
+      f,
+      {
+        first: i32.mul(panelBlock, k.arg("panelsPerBlock")),
+        last,
+        half: i32.and(k.arg("half"), i32.eq(panelBlock, i32.sub(k.arg("panelBlocks"), 1))),
+        weights,
+        panelBytes: k.local("panelBytes"),
+        columns: [bias, out, ...(variant.residual ? [residual] : []), ...(isInteger(variant) ? [scales] : [])],
+      },
+      (tile) => {
+        f.for(x, start, end, TILE_ROWS, () => {
+          for (let r = 0; r < TILE_ROWS; r++) {
+            // Rows beyond the end compute the last pixel again and store it into the sink.
+            f.set(pixel, i32.add(x, r));
+            f.set(outputs[r], i32.select(i32.ltS(pixel, end), i32.add(out, i32.mul(pixel, outStep)), k.scratch));
+            f.set(pixel, i32.select(i32.ltS(pixel, width), pixel, lastPixel));
+            f.set(single ? tile.rows[r] : bases[r], i32.add(input, i32.mul(pixel, xStep)));
+            if (variant.residual) f.set(residuals[r], i32.add(residual, i32.mul(pixel, residualStep)));
+          }
+          f.set(tile.weights, weights);
+          startTile(f, tile, variant, bias);
+          if (single) {
+            accumulate(f, tile, depth, variant.unroll, numbers);
+          } else {
+            f.set(tap, k.arg("tapTable"));
+            f.set(taps, i32.add(tap, i32.shl(k.arg("taps"), 2)));
+            f.doWhile(
+              () => {
+                f.set(offset, i32.load(tap));
+                for (let r = 0; r < TILE_ROWS; r++) f.set(tile.rows[r], i32.add(bases[r], offset));
+                accumulate(f, tile, depth, variant.unroll, numbers);
+                f.increase(tap, 4);
+              },
+              i32.ne(tap, taps),
+            );
+          }
+          storeTile(f, tile, variant, { bias, scales }, outputs, residuals);
+        });
+      },
+    );
+  });
+}

@@ -1,0 +1,91 @@
+/**
+ * YOLOv5's decoding of one head level, NHWC to rows of [x, y, w, h, objectness, classes…, masks…].
+ * σ of everything but the mask coefficients, then the first four in place. A tile is one row of the map.
+ */
+
+import { f32, i32, type Vec, vec } from "../emit/index.js";
+import { type Kernel, kernel } from "../kernel.js";
+import { exp2 } from "../map/math.js";
+
+const FIELDS = [
+  "x",
+  "xPixel",
+  "height",
+  "width",
+  "anchors",
+  "anchorTable",
+  "outputs",
+  "plain",
+  "out",
+  "imageBytes",
+  "levelBytes",
+  "stride",
+] as const;
+export type DetectField = (typeof FIELDS)[number];
+
+/** exp2 ends at 2¹²⁶; beyond 2¹²⁸, where float32 ends, this makes the denominator infinite and σ exactly 0, as in PyTorch. */
+const beyondFloat32 = (exponent: Vec): Vec => {
+  const steps = vec.mul(vec.sub(exponent, vec.splat(128)), vec.splat(65536));
+  return vec.mul(vec.pmax(steps, vec.splat(0)), vec.splat(3e38));
+};
+
+export const detectKernel = (): Kernel<DetectField> =>
+  kernel("detect", FIELDS, (k) => {
+    const { f } = k;
+    const sigmoid = (x: Vec): Vec => {
+      const exponent = f.vec(vec.mul(x, vec.splat(-Math.LOG2E)));
+      return vec.div(vec.splat(1), vec.add(vec.add(exp2(f, exponent), vec.splat(1)), beyondFloat32(exponent)));
+    };
+    const height = k.local("height");
+    const width = k.local("width");
+    const image = f.i32(i32.divU(k.tile, height));
+    const y = f.i32(i32.sub(k.tile, i32.mul(image, height)));
+    const rowBytes = f.i32(i32.shl(k.arg("outputs"), 2));
+    const source = f.i32(i32.add(k.arg("x"), i32.mul(i32.mul(k.tile, width), k.arg("xPixel"))));
+    const level = f.i32(i32.add(i32.add(k.arg("out"), k.arg("levelBytes")), i32.mul(image, k.arg("imageBytes"))));
+    const plainBytes = f.i32(i32.sub(rowBytes, i32.shl(k.arg("plain"), 2)));
+    const anchorBytes = f.i32(i32.mul(i32.mul(height, width), rowBytes));
+    const x = f.i32();
+    const anchor = f.i32();
+    const offset = f.i32();
+    const from = f.i32();
+    const to = f.i32();
+    const out = f.i32();
+    const at = f.i32();
+    const last = f.i32(i32.sub(plainBytes, 16));
+    const stride = k.float("stride");
+    f.for(x, 0, width, 1, () => {
+      f.set(from, source);
+      f.set(out, i32.add(level, i32.mul(i32.add(i32.mul(y, width), x), rowBytes)));
+      f.for(anchor, 0, k.arg("anchors"), 1, () => {
+        // Whole vectors, then one that overlaps them at the end.
+        f.set(offset, 0);
+        f.doWhile(
+          () => {
+            f.set(at, i32.select(i32.ltS(offset, last), offset, last));
+            f.set(to, i32.add(out, at));
+            f.set(at, i32.add(from, at));
+            f.storeVec(to, sigmoid(vec.load(at)));
+            f.increase(offset, 16);
+          },
+          i32.ltS(offset, plainBytes),
+        );
+        f.for(offset, plainBytes, rowBytes, 4, () => {
+          f.storeF32(i32.add(out, offset), f32.load(i32.add(from, offset)));
+        });
+        const table = f.i32(i32.add(k.arg("anchorTable"), i32.shl(anchor, 3)));
+        const twice = (index: number) => f32.mul(f32.load(out, index * 4), 2);
+        const cell = (index: number, position: typeof x) =>
+          f.storeF32(out, f32.mul(f32.add(twice(index), f32.sub(f32.fromI32(position), 0.5)), stride), index * 4);
+        cell(0, x);
+        cell(1, y);
+        for (const index of [2, 3]) {
+          const side = f.f32(twice(index));
+          f.storeF32(out, f32.mul(f32.mul(side, side), f32.load(table, (index - 2) * 4)), index * 4);
+        }
+        f.increase(from, rowBytes);
+        f.increase(out, anchorBytes);
+      });
+      f.increase(source, k.arg("xPixel"));
+    });
+  });

@@ -1,0 +1,75 @@
+/** Activation functions on four lanes, for the epilogues of kernels and the element-wise kernel. */
+
+import { type FunctionBuilder, type Vec, vec } from "../emit/index.js";
+import { erf, exp, log1p, onePlusExpOfNegative } from "./math.js";
+
+/** PyTorch's definitions; the same plain data as the graph's attributes. */
+export type KernelActivation =
+  | { readonly kind: "leakyRelu"; readonly slope: number }
+  | { readonly kind: "elu"; readonly alpha: number }
+  | {
+      readonly kind:
+        | "identity"
+        | "silu"
+        | "sigmoid"
+        | "relu"
+        | "relu6"
+        | "hardswish"
+        | "hardsigmoid"
+        | "mish"
+        | "gelu"
+        | "tanh"
+        | "softplus";
+    };
+
+/** Part of a kernel's name: `silu`, `leakyRelu(0.1)`. */
+export function activationKey(activation: KernelActivation): string {
+  if (activation.kind === "leakyRelu") return `leakyRelu(${activation.slope})`;
+  if (activation.kind === "elu") return `elu(${activation.alpha})`;
+  return activation.kind;
+}
+
+/** NaN stays NaN throughout: pmin and pmax keep their first operand then. */
+export function activate(f: FunctionBuilder, activation: KernelActivation, value: Vec): Vec {
+  const zero = vec.splat(0);
+  const one = vec.splat(1);
+  if (activation.kind === "identity") return value;
+  const x = f.vec(value);
+  const sixth = (v: Vec): Vec => vec.mul(v, vec.splat(1 / 6));
+  const relu6 = (v: Vec): Vec => vec.pmin(vec.pmax(v, zero), vec.splat(6));
+  switch (activation.kind) {
+    case "silu":
+      return vec.div(x, onePlusExpOfNegative(f, x));
+    case "sigmoid":
+      return vec.div(one, onePlusExpOfNegative(f, x));
+    case "relu":
+      return vec.pmax(x, zero);
+    case "relu6":
+      return relu6(x);
+    case "leakyRelu":
+      return vec.madd(vec.pmin(x, zero), vec.splat(activation.slope), vec.pmax(x, zero));
+    case "hardsigmoid":
+      return sixth(relu6(f.vec(vec.add(x, vec.splat(3)))));
+    case "hardswish":
+      return vec.mul(x, sixth(relu6(f.vec(vec.add(x, vec.splat(3))))));
+    case "mish": {
+      // tanh(ln(1 + e)) = (e² + 2e) ÷ (e² + 2e + 2); beyond 30 it is 1 and e² would overflow.
+      const e = exp(f, vec.pmin(x, vec.splat(30)));
+      const n = f.vec(vec.mul(e, vec.add(e, vec.splat(2))));
+      return vec.mul(x, vec.div(n, vec.add(n, vec.splat(2))));
+    }
+    case "gelu":
+      return vec.mul(vec.mul(x, vec.splat(0.5)), vec.add(erf(f, vec.mul(x, vec.splat(Math.SQRT1_2))), one));
+    case "tanh": {
+      // 1 − 2 ÷ (e^2x + 1); the exponential is clamped, so no overflow.
+      const e = exp(f, vec.add(x, x));
+      return vec.sub(one, vec.div(vec.splat(2), vec.add(e, one)));
+    }
+    case "elu": {
+      const negative = vec.sub(exp(f, vec.pmin(x, zero)), one);
+      return vec.madd(vec.splat(activation.alpha), negative, vec.pmax(x, zero));
+    }
+    case "softplus":
+      return vec.add(vec.pmax(x, zero), log1p(f, exp(f, vec.neg(vec.abs(x)))));
+  }
+}

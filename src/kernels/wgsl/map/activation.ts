@@ -1,0 +1,27 @@
+/** Overrides of `activation.wgsl`. */
+
+import type { Activation } from "../../../ops/attributes.js";
+
+const CODES: Readonly<Record<Activation["kind"], number>> = {
+  identity: 0,
+  silu: 1,
+  sigmoid: 2,
+  relu: 3,
+  relu6: 4,
+  leakyRelu: 5,
+  hardswish: 6,
+  hardsigmoid: 7,
+  mish: 8,
+  gelu: 9,
+  tanh: 10,
+  elu: 11,
+  softplus: 12,
+};
+
+/** ACTIVATION and, where the function has one, ACTIVATION_PARAMETER. */
+export function activationOverrides(activation: Activation): Record<string, number> {
+  const code = CODES[activation.kind];
+  if (activation.kind === "leakyRelu") return { ACTIVATION: code, ACTIVATION_PARAMETER: activation.slope };
+  if (activation.kind === "elu") return { ACTIVATION: code, ACTIVATION_PARAMETER: activation.alpha };
+  return { ACTIVATION: code };
+}

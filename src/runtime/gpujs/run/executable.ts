@@ -1,0 +1,177 @@
+/** Runs the steps of a graph, in order, one call at a time. */
+
+import { Breather } from "../../../breathe.js";
+import { DisposedError } from "../../../errors.js";
+import { type Graph, lifetimes, liveSetBytes, opOf, type ValueId } from "../../../ops/index.js";
+import { BYTES_PER_ELEMENT, elementCount, type HostTensor } from "../../../tensor/index.js";
+import type { Executable, MemoryUse, NodeTiming } from "../../backend.js";
+import { checkInputs, tapValues } from "../../inputs.js";
+import type { DeviceTensor, GpujsDevice } from "../device/device.js";
+import { extentOf, floatsOf } from "../device/layout.js";
+import { lower } from "../lower/lower.js";
+import type { Step } from "../lower/lowering.js";
+import { KernelSet } from "./kernelSet.js";
+import { Values } from "./values.js";
+
+export class GpujsExecutable implements Executable {
+  private queue: Promise<unknown> = Promise.resolve();
+  private disposed = false;
+  private tapped: Promise<GpujsExecutable> | undefined;
+  private readonly kernels: KernelSet;
+  private readonly steps: readonly Step[];
+  private readonly constants: DeviceTensor[] = [];
+
+  /**
+   * @param original the graph as the caller gave it: its inputs, outputs and taps
+   * @param graph the same after the passes
+   * @param withTaps compiles the original with every tap readable; undefined where this one is that
+   */
+  constructor(
+    private readonly device: GpujsDevice,
+    private readonly original: Graph,
+    private readonly graph: Graph,
+    private readonly withTaps: (() => Promise<GpujsExecutable>) | undefined,
+    private readonly onDispose: (self: GpujsExecutable) => void,
+  ) {
+    const kernels = new KernelSet(device);
+    this.kernels = kernels;
+    const constant = (data: Float32Array, extent: readonly [number, number, number]): DeviceTensor => {
+      device.check(extent, "a weight");
+      const tensor = kernels.upload(data, extent);
+      this.constants.push(tensor);
+      return tensor;
+    };
+    try {
+      this.steps = graph.nodes.map((node) => lower(node, { graph, kernels, constant }));
+    } catch (error) {
+      this.free();
+      throw error;
+    }
+  }
+
+  run(inputs: readonly HostTensor[]): Promise<HostTensor[]> {
+    return this.turn(inputs, async (values) => {
+      await this.evaluate(values, new Set());
+      return this.original.outputs.map((id) => values.host(id));
+    });
+  }
+
+  async tap(names: readonly string[], inputs: readonly HostTensor[]): Promise<Map<string, HostTensor>> {
+    if (this.disposed) throw new DisposedError("the executable");
+    const ids = tapValues(this.original, names);
+    if (this.withTaps) {
+      this.tapped ??= this.withTaps();
+      return (await this.tapped).tap(names, inputs);
+    }
+    return this.turn(inputs, async (values) => {
+      await this.evaluate(values, new Set(ids));
+      return new Map(names.map((name, i) => [name, values.host(ids[i])]));
+    });
+  }
+
+  profile(inputs: readonly HostTensor[]): Promise<NodeTiming[]> {
+    const timings: NodeTiming[] = [];
+    return this.turn(inputs, async (values) => {
+      await this.evaluate(values, new Set(), (index, ms) => {
+        const node = this.graph.nodes[index];
+        const describe = (ids: readonly ValueId[]) => ids.map((id) => this.graph.values[id]);
+        const [reads, writes] = [describe(node.inputs), describe(node.outputs)];
+        const bytes = [...reads, ...writes].reduce(
+          (sum, v) => sum + elementCount(v.shape) * BYTES_PER_ELEMENT[v.dtype],
+          0,
+        );
+        const flops = opOf(node).flops(reads, writes, node.attrs);
+        timings.push({ name: node.name, type: node.type, kernel: this.steps[index].kernel, ms, flops, bytes });
+      });
+      return timings;
+    });
+  }
+
+  /**
+   * Weights and values as they are packed, in blocks of four channels. `stagingBytes`: what the modules of gpu.js's
+   * WebAssembly mode hold beside them, known after the first run.
+   */
+  memory(): MemoryUse {
+    if (this.disposed) throw new DisposedError("the executable");
+    return {
+      weightBytes: this.constants.reduce((sum, { extent }) => sum + 4 * floatsOf(extent), 0),
+      activationBytes: this.packedLiveBytes(),
+      stagingBytes: this.kernels.moduleBytes,
+      liveSetBytes: liveSetBytes(this.graph),
+    };
+  }
+
+  dispose(): void {
+    if (this.disposed) return;
+    this.disposed = true;
+    this.onDispose(this);
+    void this.tapped?.then(
+      (other) => other.dispose(),
+      () => undefined,
+    );
+    void this.queue.then(() => this.free());
+  }
+
+  private free(): void {
+    for (const tensor of this.constants) this.device.release(tensor);
+    this.kernels.dispose();
+  }
+
+  /** As `liveSetBytes`, of the sizes on the device. */
+  private packedLiveBytes(): number {
+    const live = lifetimes(this.graph);
+    let most = 0;
+    this.graph.nodes.forEach((_, index) => {
+      let bytes = 0;
+      for (const [id, { first, last }] of live) {
+        if (first > index || last < index) continue;
+        const { shape } = this.graph.values[id];
+        bytes += 4 * (shape.length === 4 ? floatsOf(extentOf(shape)) : elementCount(shape));
+      }
+      most = Math.max(most, bytes);
+    });
+    return most;
+  }
+
+  /** One call at a time, in the order they came; its values are freed at its end. */
+  private turn<T>(inputs: readonly HostTensor[], work: (values: Values) => Promise<T>): Promise<T> {
+    if (this.disposed) return Promise.reject(new DisposedError("the executable"));
+    const result = this.queue.then(async () => {
+      checkInputs(this.original, inputs);
+      const values = new Values(this.graph, this.kernels);
+      this.graph.inputs.forEach((id, i) => {
+        values.setHost(id, inputs[i]);
+      });
+      try {
+        const answer = await work(values);
+        this.device.checkAlive();
+        return answer;
+      } finally {
+        values.releaseAll();
+      }
+    });
+    this.queue = result.catch(() => undefined);
+    return result;
+  }
+
+  private async evaluate(
+    values: Values,
+    keep: ReadonlySet<ValueId>,
+    onNode?: (index: number, ms: number) => void,
+  ): Promise<void> {
+    const live = lifetimes(this.graph);
+    const breather = new Breather();
+    for (const [index, step] of this.steps.entries()) {
+      const started = performance.now();
+      step.run(values);
+      if (onNode) {
+        this.device.finish();
+        onNode(index, performance.now() - started);
+      }
+      for (const id of this.graph.nodes[index].inputs) {
+        if (live.get(id)?.last === index && !keep.has(id)) values.release(id);
+      }
+      await breather.rest();
+    }
+  }
+}

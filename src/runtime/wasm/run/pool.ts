@@ -1,0 +1,152 @@
+/**
+ * Threads over shared memory. One pool serves all executables of a backend, one run at a time, so that two models never
+ * ask for more threads than there are.
+ *
+ * Idle workers sleep in their event loops. For a run every worker gets one message and helps until the last step is done;
+ * tiles are handed out by atomics in shared memory (see kernels/wasm/scheduler.ts), so a worker that starts late or dies
+ * only costs its help. Where the calling thread may block (Node, workers) it takes part itself; a browser's main
+ * thread may not, and waits for a message.
+ */
+
+import { DeviceError } from "../../../errors.js";
+import { COUNTER_BYTES, HEADER } from "../../../kernels/wasm/index.js";
+import type { FromWorker, SpawnWorker, WorkerThread } from "../device/worker.js";
+import type { Runner } from "./executable.js";
+
+/** Milliseconds for workers to answer where the pool cannot do without them. */
+const START_MS = 5000;
+/** Generations stay positive 32-bit numbers. */
+const GENERATIONS = 2 ** 30;
+
+interface Pending {
+  readonly id: number;
+  readonly generation: number;
+  readonly resolve: () => void;
+  readonly reject: (error: Error) => void;
+}
+
+/** Whether this thread may sleep on an atomic: not the main thread of a browser. */
+export function mayBlock(): boolean {
+  try {
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 0);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+export class ThreadPool {
+  private readonly workers: WorkerThread[] = [];
+  private readonly pending = new Set<Pending>();
+  private readonly started: Promise<boolean>;
+  /** Ends the wait for the workers' answers; its timer would keep a process alive. */
+  private settleStart: (good: boolean) => void = () => undefined;
+  private queue: Promise<unknown> = Promise.resolve();
+  private nextId = 1;
+  private broken: string | undefined;
+
+  /** @param threads threads that work, the calling one included where `participates` */
+  constructor(
+    spawn: SpawnWorker,
+    readonly threads: number,
+    private readonly participates: boolean,
+  ) {
+    let ready = 0;
+    const wanted = threads - (participates ? 1 : 0);
+    this.started = new Promise((resolve) => {
+      const timer = setTimeout(() => resolve(false), START_MS);
+      this.settleStart = (good) => {
+        clearTimeout(timer);
+        resolve(good);
+      };
+      const onMessage = (message: FromWorker): void => {
+        if (message.type === "ready") {
+          if (++ready === wanted) this.settleStart(true);
+        } else this.finish(message);
+      };
+      const onError = (message: string): void => this.fail(message);
+      try {
+        for (let i = 0; i < wanted; i++) this.workers.push(spawn({ onMessage, onError }));
+        for (const worker of this.workers) worker.post({ type: "hello" });
+      } catch (error) {
+        onError(String(error));
+      }
+    });
+  }
+
+  /** Whether all workers answered. */
+  ready(): Promise<boolean> {
+    return this.started;
+  }
+
+  /** Puts a program's module and memory on every thread. */
+  async load(module: WebAssembly.Module, memory: WebAssembly.Memory, counters: number): Promise<Runner> {
+    const id = this.nextId++;
+    for (const worker of this.workers) worker.post({ type: "load", id, module, memory });
+    const instance = this.participates ? await WebAssembly.instantiate(module, { env: { memory } }) : undefined;
+    const work = instance?.exports.work as
+      | ((thread: number, generation: number, first: number, last: number) => number)
+      | undefined;
+    const ints = new Int32Array(memory.buffer);
+    const words = new BigInt64Array(memory.buffer);
+    let generation = 0;
+
+    const begin = (first: number, last: number): number => {
+      generation = (generation % GENERATIONS) + 1;
+      Atomics.store(ints, HEADER.generation / 4, generation);
+      for (let step = first; step < last; step++) {
+        const at = counters + step * COUNTER_BYTES;
+        Atomics.store(ints, (at + 8) / 4, 0);
+        Atomics.store(words, at / 8, BigInt(generation) << 32n);
+      }
+      this.workers.forEach((worker, index) => {
+        worker.post({ type: "run", id, thread: index + (this.participates ? 1 : 0), generation, first, last });
+      });
+      return generation;
+    };
+    const run = async (first: number, last: number): Promise<void> => {
+      if (work) {
+        work(0, begin(first, last), first, last);
+        return;
+      }
+      if (this.broken !== undefined) throw new DeviceError(`wasm: the worker threads ended (${this.broken})`);
+      await new Promise<void>((resolve, reject) => {
+        const generation_ = begin(first, last);
+        this.pending.add({ id, generation: generation_, resolve, reject });
+      });
+    };
+    return {
+      run: (first, last) => {
+        const turn = this.queue.then(() => run(first, last));
+        this.queue = turn.catch(() => undefined);
+        return turn;
+      },
+      dispose: () => {
+        for (const worker of this.workers) worker.post({ type: "drop", id });
+      },
+    };
+  }
+
+  private finish(message: Exclude<FromWorker, { type: "ready" }>): void {
+    for (const entry of [...this.pending]) {
+      if (entry.id !== message.id || entry.generation !== message.generation) continue;
+      this.pending.delete(entry);
+      // Any thread that returns from a run has seen its last step finished.
+      if (message.type === "done") entry.resolve();
+      else entry.reject(new DeviceError(`wasm: a worker thread failed: ${message.message}`));
+    }
+  }
+
+  private fail(message: string): void {
+    this.broken ??= message;
+    this.settleStart(false);
+    for (const { reject } of this.pending) reject(new DeviceError(`wasm: a worker thread failed: ${message}`));
+    this.pending.clear();
+  }
+
+  dispose(): void {
+    this.fail("the pool was disposed");
+    for (const worker of this.workers) worker.terminate();
+    this.workers.length = 0;
+  }
+}

@@ -1,0 +1,180 @@
+/** `--backend webgpu`: hand-written WGSL kernels on any WebGPU device. */
+
+import { DisposedError, UnsupportedError } from "../../errors.js";
+import { type Graph, type MergeCache, mergeSiblings } from "../../ops/index.js";
+import type { Backend, CompileOptions, OnStage, TuneOptions } from "../backend.js";
+import { Stopwatch } from "../stopwatch.js";
+import { runnable, usualKernels } from "./choose/convKernels.js";
+import { type TuningStore, TuningTable, tuningKey } from "./choose/tuningTable.js";
+import { DevicePlan, type Services } from "./device/bindings.js";
+import { ConstantCache } from "./device/constantCache.js";
+import type { Counters } from "./device/counters.js";
+import { DeviceContext, type DeviceOptions } from "./device/deviceContext.js";
+import { PipelineCache } from "./device/pipelineCache.js";
+import type { ConvChoice } from "./lower/lowerConv.js";
+import { lowerGraph } from "./lower/lowerGraph.js";
+import { Compiled } from "./run/compiled.js";
+import { type ExecutableHost, type Wanted, WebGpuExecutable } from "./run/executable.js";
+import { tune } from "./tune/tuner.js";
+
+export interface WebGpuOptions extends DeviceOptions {
+  /** Name in `CONV_KERNELS`: convolutions use this kernel wherever it can do them, for tests and benches of one variant. */
+  readonly convKernel?: string;
+  /**
+   * Resize pictures on the device. Default: not on adapters that are emulated on the CPU, where the CPU's own code is faster.
+   */
+  readonly fitPictures?: boolean | undefined;
+  /** SPPF's pools as one dispatch. Default: on hardware adapters. */
+  readonly chainPools?: boolean | undefined;
+  /** Keeps what `tune` found out, and gives it back at the next start. Default: nothing is kept. */
+  readonly tuningStore?: TuningStore | undefined;
+}
+
+export interface WebGpuBackend extends Backend {
+  readonly name: "webgpu";
+  /** The device now; another one after a loss. */
+  readonly device: GPUDevice;
+  compile(graph: Graph, options?: CompileOptions): Promise<WebGpuExecutable>;
+  counters(): Counters;
+}
+
+class Implementation implements WebGpuBackend, ExecutableHost {
+  readonly name = "webgpu";
+  private readonly options: WebGpuOptions;
+  private services: Services;
+  private renewal: Promise<Services> | undefined;
+  private readonly merged: MergeCache = new WeakMap();
+  private disposed = false;
+
+  constructor(options: WebGpuOptions, services: Services) {
+    this.options = options;
+    this.services = services;
+  }
+
+  get adapter(): string {
+    const { adapterName, software } = this.services.context;
+    return software ? `${adapterName} (software)` : adapterName;
+  }
+
+  get software(): boolean {
+    return this.services.context.software;
+  }
+
+  get float16(): boolean {
+    return this.services.context.device.features.has("shader-f16");
+  }
+
+  get tunes(): boolean {
+    return true;
+  }
+
+  get fitsPictures(): boolean {
+    return this.options.fitPictures ?? !this.software;
+  }
+
+  get device(): GPUDevice {
+    return this.services.context.device;
+  }
+
+  counters(): Counters {
+    return this.services.context.stats;
+  }
+
+  async compile(graph: Graph, options: CompileOptions = {}): Promise<WebGpuExecutable> {
+    const { dtype = "float32", keepTaps = false, signal } = options;
+    if (this.disposed) throw new DisposedError("the WebGPU backend");
+    if (dtype === "int8") {
+      throw new UnsupportedError(`webgpu: ${dtype} is not available on this backend; use float32`, { dtype });
+    }
+    if (dtype === "float16" && !this.float16) {
+      throw new UnsupportedError(
+        `webgpu: float16 needs the feature shader-f16, which ${this.adapter} does not offer; use float32`,
+        { dtype },
+      );
+    }
+    signal?.throwIfAborted();
+    const keep = new Set(keepTaps ? graph.taps.values() : []);
+    const half = dtype === "float16";
+    if (options.tune) await this.tune(graph, half, options.tune);
+    return WebGpuExecutable.create(graph, { keep, half }, this, options.onStage);
+  }
+
+  async prepare(graph: Graph, { keep, half }: Wanted, onStage?: OnStage): Promise<Compiled> {
+    const watch = new Stopwatch(onStage);
+    const services = await this.current();
+    services.context.check();
+    const { convKernel } = this.options;
+    const usual = usualKernels(services.context, convKernel);
+    const can = runnable(services.context);
+    // A kept table may be of a device with more features, or damaged.
+    const choice: ConvChoice = (problem) => {
+      const name = convKernel === undefined ? services.tuning.kernel(problem, half) : undefined;
+      const kernel = name === undefined ? undefined : can.get(name);
+      return kernel?.supports(problem) ? kernel : usual(problem);
+    };
+    const merged = mergeSiblings(graph, this.merged);
+    watch.lap("graph");
+    // Workgroup memory and barriers are slow where the CPU emulates them.
+    const chainPools = this.options.chainPools ?? !services.context.software;
+    const plan = lowerGraph(merged, { choice, keep, half, chainPools });
+    return new Compiled(merged, plan, await DevicePlan.create(plan, services, watch), services);
+  }
+
+  private async tune(graph: Graph, half: boolean, options: TuneOptions): Promise<void> {
+    const services = await this.current();
+    services.context.check();
+    const usual = usualKernels(services.context, this.options.convKernel);
+    const { tuning } = services;
+    const known = tuning.size;
+    await tune({ graph: mergeSiblings(graph, this.merged), half, services, usual }, options);
+    const { tuningStore } = this.options;
+    if (tuning.size === known || !tuningStore) return;
+    // Another process may have added to the table meanwhile.
+    tuning.read(await tuningStore.load(tuning.key));
+    await tuningStore.save(tuning.key, tuning.text());
+  }
+
+  dispose(): void {
+    this.disposed = true;
+    this.services.context.dispose();
+  }
+
+  /** The device's services; those of a new device where the old one was lost. */
+  private async current(): Promise<Services> {
+    if (!this.services.context.isLost || this.disposed) return this.services;
+    this.renewal ??= openServices(this.options).finally(() => {
+      this.renewal = undefined;
+    });
+    this.services = await this.renewal;
+    if (this.disposed) this.services.context.dispose();
+    return this.services;
+  }
+}
+
+async function openServices(options: WebGpuOptions): Promise<Services> {
+  const context = await DeviceContext.create(options);
+  try {
+    const tuning = new TuningTable(tuningKey(context));
+    tuning.read(await options.tuningStore?.load(tuning.key));
+    return { context, pipelines: new PipelineCache(context), constants: new ConstantCache(context), tuning };
+  } catch (error) {
+    context.dispose();
+    throw error;
+  }
+}
+
+/**
+ * A backend on the adapter that `gpu` offers, with the adapter's own limits and, where it has them, timestamp queries,
+ * float16 and subgroups.
+ * @throws DeviceError when there is no adapter or device; OptionError for a kernel that the device cannot run.
+ */
+export async function createWebGpuBackend(options: WebGpuOptions): Promise<WebGpuBackend> {
+  const services = await openServices(options);
+  try {
+    usualKernels(services.context, options.convKernel);
+  } catch (error) {
+    services.context.dispose();
+    throw error;
+  }
+  return new Implementation(options, services);
+}

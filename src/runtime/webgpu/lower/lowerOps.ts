@@ -1,0 +1,253 @@
+/** Lowering of every op but the convolutions. */
+
+import { UnsupportedError } from "../../../errors.js";
+import * as kernels from "../../../kernels/wgsl/index.js";
+import { IDENTITY, type NodeOf, type OpType } from "../../../ops/index.js";
+import { elementCount, type HostTensor, toFloat32 } from "../../../tensor/index.js";
+import { channelsOfStored, quadsOf, sliceMap } from "./channelMap.js";
+import type { Lowering } from "./lowering.js";
+import { isChannelConcat } from "./placement.js";
+import type { PlainTensor } from "./plan.js";
+
+type Lower<T extends OpType> = (lowering: Lowering, node: NodeOf<T>) => void;
+
+/** A float for every stored channel, from one for every channel; 0 in gaps. */
+function perStored(values: (channel: number) => number, stored: readonly number[]): Float32Array<ArrayBuffer> {
+  return Float32Array.from(stored, (channel) => (channel < 0 ? 0 : values(channel)));
+}
+
+function unary(lowering: Lowering, node: NodeOf<"activation"> | NodeOf<"scale">): void {
+  const activation = node.type === "activation" ? node.attrs.activation : IDENTITY;
+  const factor = node.type === "scale" ? node.attrs.factor : 1;
+  if (lowering.isPicture(node.inputs[0])) {
+    const x = lowering.blocked(node.inputs[0]);
+    const y = lowering.output(node.outputs[0]);
+    lowering.emit(kernels.unaryCall(x.stored, activation, factor), [x, y]);
+  } else {
+    const x = lowering.plain(node.inputs[0]);
+    const y = lowering.plainOutput(node.outputs[0]);
+    lowering.emit(kernels.unaryCall(lowering.asPixels(x), activation, factor), [x, y]);
+  }
+}
+
+const batchNorm: Lower<"batchNorm"> = (lowering, node) => {
+  const x = lowering.blocked(node.inputs[0]);
+  const y = lowering.output(node.outputs[0]);
+  const sources = node.inputs.slice(1).map((id) => lowering.constant(id));
+  const [gamma, beta, mean, variance] = sources.map((t) => toFloat32(t).data);
+  const scaleOf = (c: number): number => gamma[c] / Math.sqrt(variance[c] + node.attrs.eps);
+  const stored = channelsOfStored(x.map);
+  const key = `${node.attrs.eps}:${x.map}`;
+  const scale = lowering.weights(sources, `scale:${key}`, () => perStored(scaleOf, stored));
+  const shift = lowering.weights(sources, `shift:${key}`, () =>
+    perStored((c) => beta[c] - mean[c] * scaleOf(c), stored),
+  );
+  lowering.emit(kernels.affineCall(x.stored), [x, scale, shift, y]);
+};
+
+const maxPool2d: Lower<"maxPool2d"> = (lowering, node) => {
+  const x = lowering.blocked(node.inputs[0]);
+  const y = lowering.output(node.outputs[0]);
+  lowering.emit(kernels.maxPool2dCall(x.stored, y.stored, node.attrs), [x, y]);
+};
+
+const upsampleNearest: Lower<"upsampleNearest"> = (lowering, node) => {
+  const x = lowering.blocked(node.inputs[0]);
+  const y = lowering.output(node.outputs[0]);
+  lowering.emit(kernels.upsampleNearestCall(x.stored, y.stored, node.attrs.scale), [x, y]);
+};
+
+const pad2d: Lower<"pad2d"> = (lowering, node) => {
+  const x = lowering.blocked(node.inputs[0]);
+  const y = lowering.output(node.outputs[0]);
+  lowering.emit(kernels.pad2dCall(x.stored, y.stored, node.attrs.padding, node.attrs.value), [x, y]);
+};
+
+/** Inputs that were placed are there already; the others are copied to their quads. */
+const concat: Lower<"concat"> = (lowering, node) => {
+  if (!isChannelConcat(lowering.graph, node)) {
+    concatPlain(lowering, node);
+    return;
+  }
+  const inputs = node.inputs.map((id) => lowering.blocked(id));
+  const y = lowering.output(node.outputs[0]);
+  let quad = 0;
+  for (const x of inputs) {
+    const byteOffset = y.byteOffset + quad * y.stored.plane * y.stored.pixelBytes;
+    quad += quadsOf(x.map);
+    if (x.storage === y.storage && x.byteOffset === byteOffset) continue;
+    lowering.copyChannels(x, { ...y, stored: { ...y.stored, quads: quadsOf(x.map) }, map: x.map, byteOffset }, 0);
+  }
+};
+
+function concatPlain(lowering: Lowering, node: NodeOf<"concat">): void {
+  const { axis } = node.attrs;
+  const shapeOf = (id: number): readonly number[] => lowering.graph.values[id].shape;
+  const shape = shapeOf(node.outputs[0]);
+  const step = elementCount(shape.slice(axis));
+  const inputs = node.inputs.map((id) => lowering.plain(id));
+  const y = lowering.plainOutput(node.outputs[0]);
+  let offset = 0;
+  inputs.forEach((x, i) => {
+    const chunk = elementCount(shapeOf(node.inputs[i]).slice(axis));
+    lowering.emit(kernels.concatPlainCall(chunk, step, offset, x.elements), [x, y], true);
+    offset += chunk;
+  });
+}
+
+/** A sum of many is a chain of sums of two. */
+const add: Lower<"add"> = (lowering, node) => {
+  if (!lowering.isPicture(node.outputs[0])) {
+    addPlain(lowering, node);
+    return;
+  }
+  const map = lowering.mapOf(node.outputs[0]);
+  const inputs = node.inputs.map((id) => lowering.remapped(lowering.blocked(id), map));
+  const y = lowering.output(node.outputs[0]);
+  let sum = inputs[0];
+  inputs.slice(1).forEach((x, i) => {
+    const to = i === inputs.length - 2 ? y : lowering.temporary(y.stored, map);
+    lowering.emit(kernels.addCall(y.stored), [sum, x, to]);
+    sum = to;
+  });
+};
+
+function addPlain(lowering: Lowering, node: NodeOf<"add">): void {
+  const inputs = node.inputs.map((id) => lowering.plain(id));
+  const y = lowering.plainOutput(node.outputs[0]);
+  let sum = inputs[0];
+  inputs.slice(1).forEach((x, i) => {
+    const to = i === inputs.length - 2 ? y : lowering.plainTemporary(y.elements);
+    lowering.emit(kernels.addCall(lowering.asPixels(y)), [sum, x, to]);
+    sum = to;
+  });
+}
+
+const spaceToDepth: Lower<"spaceToDepth"> = (lowering, node) => {
+  const x = lowering.blockedPlain(node.inputs[0]);
+  const y = lowering.output(node.outputs[0]);
+  const channels = lowering.graph.values[node.inputs[0]].shape[1];
+  const { block, order } = node.attrs;
+  lowering.emit(kernels.spaceToDepthCall(x.stored, y.stored, channels, block, order), [x, y]);
+};
+
+const depthToSpace: Lower<"depthToSpace"> = (lowering, node) => {
+  const x = lowering.blockedPlain(node.inputs[0]);
+  const y = lowering.output(node.outputs[0]);
+  const channels = lowering.graph.values[node.outputs[0]].shape[1];
+  lowering.emit(kernels.depthToSpaceCall(x.stored, y.stored, channels, node.attrs.block), [x, y]);
+};
+
+const globalAveragePool: Lower<"globalAveragePool"> = (lowering, node) => {
+  const x = lowering.blocked(node.inputs[0]);
+  const y = lowering.output(node.outputs[0]);
+  lowering.emit(kernels.globalAveragePoolCall(x.stored, y.stored), [x, y]);
+};
+
+/** Row-major floats have no shape: flatten is another name for them. */
+const flatten: Lower<"flatten"> = (lowering, node) => {
+  lowering.alias(node.outputs[0], lowering.plain(node.inputs[0]));
+};
+
+const softmax: Lower<"softmax"> = (lowering, node) => {
+  const [id] = node.inputs;
+  const { shape } = lowering.graph.values[id];
+  const { axis } = node.attrs;
+  const x = lowering.plain(id);
+  const y: PlainTensor = lowering.plainOutput(node.outputs[0]);
+  const outer = elementCount(shape.slice(0, axis));
+  lowering.emit(kernels.softmaxCall(outer, shape[axis], elementCount(shape.slice(axis + 1))), [x, y]);
+};
+
+const layerNorm: Lower<"layerNorm"> = (lowering, node) => {
+  const x = lowering.blockedPlain(node.inputs[0]);
+  const y = lowering.output(node.outputs[0]);
+  const quads = (t: HostTensor) =>
+    lowering.weights([t], `bias${x.stored.quads}`, () => {
+      const packed = new Float32Array(x.stored.quads * 4);
+      packed.set(toFloat32(t).data);
+      return packed;
+    });
+  const [weight, bias] = node.inputs.slice(1).map((value) => quads(lowering.constant(value)));
+  const channels = lowering.graph.values[node.inputs[0]].shape[1];
+  lowering.emit(kernels.layerNormCall(x.stored, channels, node.attrs.eps), [x, weight, bias, y]);
+};
+
+const attention: Lower<"attention"> = (lowering, node) => {
+  const [q, k, v] = node.inputs.map((id) => lowering.blockedPlain(id));
+  const y = lowering.output(node.outputs[0]);
+  const { heads } = node.attrs;
+  const [n, channels, h, w] = lowering.graph.values[node.inputs[0]].shape;
+  const keys = h * w;
+  const scores = lowering.plainTemporary(n * heads * keys * keys);
+  const shares = lowering.plainTemporary(scores.elements);
+  lowering.emit(kernels.attentionScoresCall(q.stored, channels, heads), [q, k, scores]);
+  lowering.emit(kernels.softmaxCall(n * heads * keys, keys, 1), [scores, shares]);
+  lowering.emit(kernels.attentionApplyCall(v.stored, y.stored, channels, heads), [shares, v, y]);
+};
+
+/** A view where the slice starts at a quad and nothing asks for it elsewhere; else a copy. */
+const sliceChannels: Lower<"sliceChannels"> = (lowering, node) => {
+  const { start, end } = node.attrs;
+  const [id] = node.outputs;
+  const x = lowering.blocked(node.inputs[0]);
+  const view = sliceMap(x.map, start, end);
+  if (view && !lowering.placement.places.has(id)) {
+    const stored = { ...x.stored, quads: quadsOf(view.map) };
+    const byteOffset = x.byteOffset + view.firstQuad * x.stored.plane * x.stored.pixelBytes;
+    lowering.alias(id, { ...x, stored, map: view.map, byteOffset });
+    return;
+  }
+  lowering.copyChannels(x, lowering.output(id), start);
+};
+
+const detect: Lower<"detect"> = (lowering, node) => {
+  const { anchors, strides, outputs, maskCoefficients } = node.attrs;
+  const levels = node.inputs.map((id) => lowering.blockedPlain(id));
+  const y = lowering.plainOutput(node.outputs[0]);
+  const [pictures, rows, columns] = lowering.graph.values[node.outputs[0]].shape;
+  const firstStep = lowering.steps.length;
+  let firstRow = 0;
+  const maps = levels.map((x, i) => {
+    const count = anchors[i].length / 2;
+    const sizes = lowering.weights([], `anchors:${anchors[i].join(",")}`, () => {
+      const packed = new Float32Array(Math.ceil(anchors[i].length / 4) * 4);
+      packed.set(anchors[i]);
+      return packed;
+    });
+    const stride = strides[i];
+    const level = { input: x.stored, anchors: count, outputs, maskCoefficients, rows, firstRow, stride };
+    lowering.emit(kernels.detectCall(level), [x, sizes, y]);
+    firstRow += count * x.stored.height * x.stored.width;
+    return { x, anchorSizes: sizes, level };
+  });
+  const endStep = lowering.steps.length;
+  lowering.detects.push({ output: node.outputs[0], pictures, rows, columns, maps, firstStep, endStep });
+};
+
+const LOWER: { readonly [T in Exclude<OpType, "conv2d" | "convTranspose2d">]: Lower<T> } = {
+  batchNorm,
+  activation: unary,
+  maxPool2d,
+  upsampleNearest,
+  concat,
+  add,
+  scale: unary,
+  pad2d,
+  spaceToDepth,
+  depthToSpace,
+  globalAveragePool,
+  flatten,
+  softmax,
+  layerNorm,
+  attention,
+  sliceChannels,
+  detect,
+};
+
+/** @throws UnsupportedError for an op that this backend does not know. */
+export function lowerOp<T extends keyof typeof LOWER>(lowering: Lowering, node: NodeOf<T>): void {
+  const lower = LOWER[node.type] as Lower<T> | undefined;
+  if (!lower) throw new UnsupportedError(`webgpu: no kernel for op ${node.type} (${node.name})`, { type: node.type });
+  lower(lowering, node);
+}

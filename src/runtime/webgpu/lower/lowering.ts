@@ -1,0 +1,249 @@
+/** The state of lowering a graph: which tensor holds which value, the dispatches so far, the storages they touch. */
+
+import { invariant } from "../../../errors.js";
+import {
+  copyChannelsCall,
+  type KernelCall,
+  type PixelBytes,
+  packNchwCall,
+  pixelCount,
+  type Stored,
+  storedBytes,
+  storedTensor,
+  unpackNchwCall,
+} from "../../../kernels/wgsl/index.js";
+import type { Graph, Node, ValueId } from "../../../ops/index.js";
+import { elementCount, type HostTensor } from "../../../tensor/index.js";
+import {
+  type ChannelMap,
+  channelsOf,
+  channelsOfStored,
+  isPlain,
+  plainMap,
+  quadsOf,
+  sameMap,
+  storedOfChannels,
+} from "./channelMap.js";
+import { toHalves } from "./halves.js";
+import type { Placement } from "./placement.js";
+import type { BlockedTensor, Constant, DetectPlan, Operand, PlainTensor, Step, Storage, Tensor } from "./plan.js";
+
+const NONE = 0xffffffff;
+
+export class Lowering {
+  readonly graph: Graph;
+  readonly placement: Placement;
+  readonly steps: Step[] = [];
+  readonly storages: Storage[] = [];
+  readonly detects: DetectPlan[] = [];
+  private readonly blockedTensors = new Map<ValueId, BlockedTensor>();
+  private readonly plainTensors = new Map<ValueId, PlainTensor>();
+  /** Storages of values that hold placed slices, made when the first slice is written. */
+  private readonly rootStorages = new Map<ValueId, Storage>();
+  private readonly pixelBytes: PixelBytes;
+  private node: Pick<Node, "name" | "type"> = { name: "", type: "conv2d" };
+
+  /** `half`: pictures and the weights of convolutions are stored in float16; plain floats stay what they are. */
+  constructor(graph: Graph, placement: Placement, half = false) {
+    this.graph = graph;
+    this.placement = placement;
+    this.pixelBytes = half ? 8 : 16;
+  }
+
+  /** Names the node that the next steps belong to. */
+  begin(node: Pick<Node, "name" | "type">): void {
+    this.node = node;
+  }
+
+  /** @returns the constant's host tensor. */
+  constant(id: ValueId): HostTensor {
+    const tensor = this.graph.constants.get(id);
+    invariant(tensor, `${this.node.name}: value ${id} is no constant`);
+    return tensor;
+  }
+
+  isPicture(id: ValueId): boolean {
+    return this.graph.values[id].shape.length === 4;
+  }
+
+  storedOf(id: ValueId, map: ChannelMap): Stored {
+    const [n, , h, w] = this.graph.values[id].shape;
+    return this.stored(n, quadsOf(map) * 4, h, w);
+  }
+
+  mapOf(id: ValueId): ChannelMap {
+    return this.placement.maps.get(id) ?? plainMap(this.graph.values[id].shape[1]);
+  }
+
+  /** The tensor that the value's node writes: a slice of a concat's output where it was placed there. */
+  output(id: ValueId): BlockedTensor {
+    const map = this.mapOf(id);
+    const stored = this.storedOf(id, map);
+    let root = id;
+    let quad = 0;
+    for (let place = this.placement.places.get(root); place; place = this.placement.places.get(root)) {
+      quad += place.firstQuad;
+      root = place.parent;
+    }
+    let storage = this.rootStorages.get(root);
+    if (!storage) {
+      const whole = this.storedOf(root, this.mapOf(root));
+      storage = this.storage(storedBytes(whole));
+      this.rootStorages.set(root, storage);
+    }
+    const byteOffset = quad * stored.plane * stored.pixelBytes;
+    const made: BlockedTensor = { kind: "blocked", stored, map, storage, byteOffset };
+    this.blockedTensors.set(id, made);
+    return made;
+  }
+
+  plainOutput(id: ValueId): PlainTensor {
+    const made = this.plainTemporary(elementCount(this.graph.values[id].shape));
+    this.plainTensors.set(id, made);
+    return made;
+  }
+
+  /** Makes a value another name for a tensor that is there already. */
+  alias(id: ValueId, tensor: Tensor): void {
+    if (tensor.kind === "blocked") this.blockedTensors.set(id, tensor);
+    else this.plainTensors.set(id, tensor);
+  }
+
+  temporary(stored: Stored, map: ChannelMap): BlockedTensor {
+    return { kind: "blocked", stored, map, storage: this.storage(storedBytes(stored)), byteOffset: 0 };
+  }
+
+  plainTemporary(elements: number): PlainTensor {
+    return { kind: "plain", elements, storage: this.storage(Math.ceil(elements / 4) * 16), byteOffset: 0 };
+  }
+
+  /** The tensor that holds a value now, in whichever form. */
+  known(id: ValueId): Tensor | undefined {
+    return this.blockedTensors.get(id) ?? this.plainTensors.get(id);
+  }
+
+  /** The value in groups of four channels, converted on first use where a node or caller gave it as plain floats. */
+  blocked(id: ValueId): BlockedTensor {
+    const known = this.blockedTensors.get(id);
+    if (known) return known;
+    const from = this.plainTensors.get(id);
+    invariant(from && this.isPicture(id), `${this.node.name}: value ${id} has no pictures`);
+    const made = this.output(id);
+    const channels = this.graph.values[id].shape[1];
+    this.emit(packNchwCall(channels, made.stored), [from, made]);
+    return made;
+  }
+
+  /** The plain floats of a value that nothing needs in groups of four channels yet. */
+  onlyPlain(id: ValueId): PlainTensor | undefined {
+    return this.blockedTensors.has(id) ? undefined : this.plainTensors.get(id);
+  }
+
+  /** As `blocked`, with channel i stored at i: a copy where a concat left gaps. */
+  blockedPlain(id: ValueId): BlockedTensor {
+    const tensor = this.blocked(id);
+    return isPlain(tensor.map) ? tensor : this.remapped(tensor, plainMap(channelsOf(tensor.map)));
+  }
+
+  /** The tensor itself where it has this map, else a copy that has. */
+  remapped(tensor: BlockedTensor, map: ChannelMap): BlockedTensor {
+    if (sameMap(tensor.map, map)) return tensor;
+    const { pictures, height, width } = tensor.stored;
+    const made = this.temporary(this.stored(pictures, quadsOf(map) * 4, height, width), map);
+    this.copyChannels(tensor, made, 0);
+    return made;
+  }
+
+  /** Copies channels [start, …) of `from` into all channels of `to`. */
+  copyChannels(from: BlockedTensor, to: BlockedTensor, start: number): void {
+    const stored = storedOfChannels(from.map);
+    const sources = channelsOfStored(to.map).map((channel) => (channel < 0 ? NONE : stored[start + channel]));
+    const table = this.table("channels", sources);
+    this.emit(copyChannelsCall(from.stored, to.stored), [from, table, to], true);
+  }
+
+  /** The value as row-major floats. */
+  plain(id: ValueId): PlainTensor {
+    const known = this.plainTensors.get(id);
+    if (known) return known;
+    const from = this.blocked(id);
+    const made = this.plainOutput(id);
+    const stored = storedOfChannels(from.map);
+    this.emit(unpackNchwCall(from.stored, stored.length), [from, this.table("stored", stored), made]);
+    return made;
+  }
+
+  /** A plain tensor seen as one quad of pixels, for kernels that work element by element. */
+  asPixels(t: PlainTensor): Stored {
+    const pixels = Math.ceil(t.elements / 4);
+    return { pictures: 1, height: 1, width: pixels, quads: 1, plane: pixels, pixelBytes: 16 };
+  }
+
+  /** A small array of indices, shared by all that ask for the same one. */
+  table(name: string, values: readonly number[]): Constant {
+    const padded = [...values, ...new Array<number>((4 - (values.length % 4)) % 4).fill(NONE)];
+    return {
+      kind: "constant",
+      sources: [],
+      key: `${name}:${values.join(",")}`,
+      build: () => Uint32Array.from(padded),
+    };
+  }
+
+  weights(sources: readonly HostTensor[], key: string, build: () => Float32Array<ArrayBuffer>): Constant {
+    return { kind: "constant", sources, key, build };
+  }
+
+  /** Weights of a convolution, stored as its pictures are. @throws PrecisionError where float16 cannot hold one. */
+  kernelWeights(source: HostTensor, key: string, build: () => Float32Array<ArrayBuffer>): Constant {
+    if (this.pixelBytes === 16) return this.weights([source], key, build);
+    const { name } = this.node;
+    return { kind: "constant", sources: [source], key: `half:${key}`, build: () => toHalves(build(), name) };
+  }
+
+  /** As `storedTensor`, in this plan's precision. */
+  stored(pictures: number, storedChannels: number, height: number, width: number): Stored {
+    return storedTensor(pictures, storedChannels, height, width, this.pixelBytes);
+  }
+
+  /** Adds a dispatch; the operands are in the order of the kernel's bindings. */
+  emit(call: KernelCall, operands: readonly Operand[], isCopy = false): void {
+    const y = operands[operands.length - 1];
+    if (y.kind === "blocked" && this.wouldAlias(operands, y)) {
+      const aside = this.temporary(y.stored, y.map);
+      this.emit(call, [...operands.slice(0, -1), aside], isCopy);
+      this.copyChannels(aside, y, 0);
+      return;
+    }
+    const index = this.steps.length;
+    for (const operand of operands) {
+      if (operand.kind === "constant") continue;
+      const { storage } = operand;
+      storage.first = Math.min(storage.first, index);
+      storage.last = Math.max(storage.last, index);
+    }
+    const half = this.pixelBytes === 8 && operands.some(({ kind }) => kind === "blocked");
+    this.steps.push({ node: this.node, call: half ? { ...call, half } : call, operands, flops: 0, isCopy });
+  }
+
+  pixels(t: BlockedTensor): number {
+    return pixelCount(t.stored);
+  }
+
+  /**
+   * Inputs that share a storage with the output are bound read_write (`kernelText`), and no two read_write bindings of a
+   * dispatch may overlap: two inputs that are one tensor then need the output elsewhere.
+   */
+  private wouldAlias(operands: readonly Operand[], y: BlockedTensor): boolean {
+    const offsets = operands.flatMap((o) =>
+      o.kind !== "constant" && o !== y && o.storage === y.storage ? [o.byteOffset] : [],
+    );
+    return new Set(offsets).size !== offsets.length;
+  }
+
+  private storage(bytes: number): Storage {
+    const made: Storage = { id: this.storages.length, bytes, first: Number.POSITIVE_INFINITY, last: -1 };
+    this.storages.push(made);
+    return made;
+  }
+}

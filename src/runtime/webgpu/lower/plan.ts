@@ -1,0 +1,93 @@
+/** What lowering gives: dispatches over tensors that live in storages; and what memory planning adds. */
+
+import { type DetectLevel, type KernelCall, type Stored, storedBytes } from "../../../kernels/wgsl/index.js";
+import type { Node, ValueId } from "../../../ops/index.js";
+import type { HostTensor } from "../../../tensor/index.js";
+import type { ChannelMap } from "./channelMap.js";
+
+/** Memory of one or more tensors: whole and aligned, alive from the first dispatch that touches it to the last. */
+export interface Storage {
+  readonly id: number;
+  bytes: number;
+  first: number;
+  last: number;
+}
+
+/** Pictures in C4NHW4 (`kernel.ts`). */
+export interface BlockedTensor {
+  readonly kind: "blocked";
+  readonly stored: Stored;
+  readonly map: ChannelMap;
+  readonly storage: Storage;
+  readonly byteOffset: number;
+}
+
+/** Row-major floats of any rank. */
+export interface PlainTensor {
+  readonly kind: "plain";
+  readonly elements: number;
+  readonly storage: Storage;
+  readonly byteOffset: number;
+}
+
+export type Tensor = BlockedTensor | PlainTensor;
+
+/** Data that does not change between runs: packed weights, channel tables. */
+export interface Constant {
+  readonly kind: "constant";
+  /** Host tensors that the bytes are made from; with `key` they identify the upload. Empty for tables. */
+  readonly sources: readonly HostTensor[];
+  readonly key: string;
+  readonly build: () => Float32Array<ArrayBuffer> | Uint32Array<ArrayBuffer> | Uint16Array<ArrayBuffer>;
+}
+
+export type Operand = Tensor | Constant;
+
+export interface Step {
+  readonly node: Pick<Node, "name" | "type">;
+  readonly call: KernelCall;
+  /** One for every binding of the kernel but `params`. */
+  readonly operands: readonly Operand[];
+  /** The node's flops, at the one of its steps that does the work. */
+  flops: number;
+  readonly isCopy: boolean;
+}
+
+/** One head map of a detect node. */
+export interface DetectMap {
+  readonly x: BlockedTensor;
+  readonly anchorSizes: Constant;
+  readonly level: DetectLevel;
+}
+
+/** The detect node of a graph, for runs that want its candidates only: they leave its steps out. */
+export interface DetectPlan {
+  /** The node's output, which nothing in the graph reads. */
+  readonly output: ValueId;
+  /** Of the output: [pictures, rows, columns]. */
+  readonly pictures: number;
+  readonly rows: number;
+  readonly columns: number;
+  readonly maps: readonly DetectMap[];
+  /** Its steps are [firstStep, endStep) of the plan. */
+  readonly firstStep: number;
+  readonly endStep: number;
+}
+
+export interface Plan {
+  readonly steps: readonly Step[];
+  readonly storages: readonly Storage[];
+  /** Uploads before the pass, in the order of the graph's inputs. */
+  readonly inputs: readonly PlainTensor[];
+  readonly outputs: readonly PlainTensor[];
+  /** Absent for graphs without, and where the head's rows are needed for something else than an output. */
+  readonly detect?: DetectPlan | undefined;
+  /** Where each kept tap can be read. */
+  readonly kept: ReadonlyMap<ValueId, Tensor>;
+}
+
+/** Bytes that a tensor occupies. */
+export function tensorBytes(t: Tensor): number {
+  if (t.kind === "blocked") return storedBytes(t.stored);
+  return Math.ceil(t.elements / 4) * 16;
+}

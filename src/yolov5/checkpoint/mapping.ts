@@ -1,0 +1,20 @@
+/** Maps of a pickle and objects of a JSON text, read alike. */
+
+import { describeValue } from "../../weights/describe.js";
+
+/** Entries with keys as strings; none for anything that is neither. */
+export function entriesOf(source: unknown): [string, unknown][] {
+  if (source instanceof Map)
+    return [...source].map(([key, value]): [string, unknown] => [describeValue(key, Number.POSITIVE_INFINITY), value]);
+  if (typeof source === "object" && source !== null && !Array.isArray(source)) return Object.entries(source);
+  return [];
+}
+
+/** The value of a key, own properties only. */
+export function entryOf(source: unknown, key: string): unknown {
+  if (source instanceof Map) return source.get(key);
+  if (typeof source === "object" && source !== null && Object.hasOwn(source, key)) {
+    return (source as Readonly<Record<string, unknown>>)[key];
+  }
+  return undefined;
+}

@@ -1,0 +1,166 @@
+/** From an opened checkpoint to a module tree and the facts that a model states about itself. */
+
+import { CheckpointError } from "../../errors.js";
+import { describeValue, scalarNumber } from "../../weights/describe.js";
+import { collectStateDict, countParameters } from "../../weights/index.js";
+import type { Checkpoint, ModuleNode, PlainValue } from "../../weights/types.js";
+import { architecture } from "../config/architectures.js";
+import { fittingArchitecture } from "../config/fittingArchitecture.js";
+import { parseModelConfig } from "../config/modelConfig.js";
+import { stateDictSource } from "../config/sources.js";
+import { synthesizeModule } from "../config/synthesize.js";
+import { layersOf } from "../graph/buildGraph.js";
+import { type HeadKind, headKind, numbersOf } from "../graph/heads.js";
+import type { Size } from "../output/boxes.js";
+import { entryOf } from "./mapping.js";
+import { moduleTreeFromJson } from "./moduleJson.js";
+import { refuseForeignModel } from "./refuse.js";
+
+export type Task = HeadKind;
+
+export interface ResolveOptions {
+  /** File name for messages. */
+  readonly path?: string | undefined;
+  /** For a state dict that carries none: a model description (yaml content), or a released name (`yolov5s`). */
+  readonly config?: unknown;
+}
+
+/** A model description as a value, or as the text that a file's metadata hold. */
+function descriptionOf(value: unknown): unknown {
+  if (typeof value !== "string") return value;
+  try {
+    return JSON.parse(value);
+  } catch {
+    throw new CheckpointError("holds a model description that is no JSON text");
+  }
+}
+
+/**
+ * YOLOv5's model description in what surrounds a state dict. Other projects keep other things under these names: a list of
+ * channels, a file name, training options; then `foreign` says so.
+ */
+function descriptionIn(extra: Checkpoint["extra"]): { description?: unknown; foreign?: string } {
+  let foreign: string | undefined;
+  for (const key of ["yaml", "config", "cfg"]) {
+    const value = extra.get(key);
+    if (value === undefined || value === null) continue;
+    const text = typeof value === "string";
+    const plain = text && /^\s*\{/.test(value) ? descriptionOf(value) : value;
+    if (Array.isArray(entryOf(plain, "backbone")) || Array.isArray(entryOf(plain, "head")))
+      return { description: plain };
+    const kind = Array.isArray(value) ? "list" : text ? "text" : value instanceof Map ? "dictionary" : "value";
+    foreign ??= `its ${key} is a ${kind} without YOLOv5's backbone and head`;
+  }
+  return foreign === undefined ? {} : { foreign };
+}
+
+/**
+ * The module tree of a checkpoint: the pickled one, or one rebuilt from the metadata's tree or model description.
+ * @throws CheckpointError for files that are no YOLOv5, or state dicts without a description.
+ */
+export function resolveModule(checkpoint: Checkpoint, options: ResolveOptions = {}): ModuleNode {
+  const what = options.path ?? "checkpoint";
+  refuseForeignModel(checkpoint, options.path);
+  if (checkpoint.module) return checkpoint.module;
+  const { stateDict, extra } = checkpoint;
+  if (!stateDict) throw new CheckpointError(`${what}: holds no model`, { path: options.path });
+  const tree = extra.get("modules");
+  if (typeof tree === "string" || tree instanceof Map) return moduleTreeFromJson(tree, stateDict);
+  const { description, foreign } = options.config != null ? { description: options.config } : descriptionIn(extra);
+  if (description === undefined) {
+    const wiring = fittingArchitecture(stateDict);
+    const advice = wiring
+      ? `its tensors fit the layout of ${wiring}: say --cfg ${wiring} (option config) if its activation is SiLU, else give its yaml`
+      : "give the model's yaml with --cfg (option config), or save the whole model";
+    throw new CheckpointError(
+      `${what}: is a state dict without a model description, which tells neither wiring nor activation${foreign ? ` (${foreign})` : ""}; ${advice}`,
+      { path: options.path },
+    );
+  }
+  const written = extra.get("bn_eps");
+  const eps = typeof written === "string" ? Number(written.slice(0, 32)) : (scalarNumber(written) ?? Number.NaN);
+  const config =
+    typeof options.config === "string" ? architecture(options.config) : parseModelConfig(descriptionOf(description));
+  return synthesizeModule(config, stateDictSource(stateDict), {
+    batchNormEps: Number.isFinite(eps) ? eps : undefined,
+    strides: numbersOf(extra.get("stride")),
+  });
+}
+
+/** Raw `names` of a checkpoint: the module's, or the file's. */
+export function rawNames(module: ModuleNode, checkpoint: Checkpoint): unknown {
+  const own = module.attributes.get("names") ?? module.children.get("model")?.attributes.get("names");
+  return own ?? checkpoint.extra.get("names");
+}
+
+export interface ModelInfo {
+  /** Path or URL it was loaded from; `embedded:…` and `random:…` for those. */
+  readonly path: string;
+  readonly task: Task;
+  readonly names: readonly string[];
+  readonly classes: number;
+  readonly strides: readonly number[];
+  /** Largest stride, at least 32: input sides are multiples of it. */
+  readonly stride: number;
+  /** Per level (width, height) pairs in input pixels, flattened. */
+  readonly anchors: readonly (readonly number[])[];
+  readonly maskCoefficients: number;
+  /** Elements of all parameters, BatchNorm not folded. */
+  readonly parameters: number;
+  readonly layers: number;
+  /** [height, width] in pixels that the file says it was trained at, or calibrated for where it is int8. */
+  readonly imgsz?: Size;
+  /** [height, width] of `detect` unless told otherwise: 640, classification 224; what an int8 file was calibrated for. */
+  readonly defaultImgsz: Size;
+  /** How the file is stored: `pytorch-zip` … */
+  readonly format: string;
+  /** Date of saving, epoch and other notes that the file carries, for people. */
+  readonly notes: Readonly<Record<string, string>>;
+}
+
+const NOTES = ["date", "epoch", "license", "version"];
+/** Characters of a note. */
+const MAX_NOTE = 1000;
+
+/** How a quantized file came about, in words. */
+function int8Note(facts: PlainValue | undefined): string | undefined {
+  if (typeof facts === "string") return describeValue(facts, MAX_NOTE);
+  if (!(facts instanceof Map)) return undefined;
+  const of = (key: string): string => describeValue(facts.get(key), MAX_NOTE);
+  return `${of("convolutions")} convolutions; calibration ${of("calibration")}, pictures ${of("images")}`;
+}
+
+/** Notes that a file carries about itself. */
+export function notesOf(checkpoint: Checkpoint): Record<string, string> {
+  const notes: [string, string][] = [];
+  for (const key of NOTES) {
+    const value = checkpoint.extra.get(key);
+    if (value !== undefined && value !== null) notes.push([key, describeValue(value, MAX_NOTE)]);
+  }
+  const int8 = int8Note(checkpoint.extra.get("int8"));
+  if (int8 !== undefined) notes.push(["int8", int8]);
+  return Object.fromEntries(notes);
+}
+
+/** The task that a module tree is for, by its last layer. @throws CheckpointError when that is no head. */
+export function taskOf(module: ModuleNode, what: string): Task {
+  const { layers } = layersOf(module);
+  const last = layers[layers.length - 1];
+  const kind = headKind(last);
+  if (!kind) {
+    throw new CheckpointError(
+      `${what}: its last layer ${last.className} is no YOLOv5 head (Detect, Segment, Classify)`,
+    );
+  }
+  return kind;
+}
+
+/** Counts for `info`. */
+export function countsOf(module: ModuleNode): { parameters: number; layers: number } {
+  const fromModules = countParameters(module);
+  return {
+    parameters:
+      fromModules > 0 ? fromModules : [...collectStateDict(module).values()].reduce((n, t) => n + t.data.length, 0),
+    layers: layersOf(module).layers.length,
+  };
+}

@@ -1,0 +1,82 @@
+/**
+ * Quantized convolutions of a module tree: int8 weights [O, I, kh, kw] with a scale an output channel, and the scale and
+ * zero point that calibration found for the input. In the graph the weights are float32 again (whole number × scale), so
+ * every backend runs them; `quantization` lets those with integer kernels do better.
+ */
+
+import { WeightError } from "../../errors.js";
+import type { ConvQuantization } from "../../ops/index.js";
+import { formatShape, type HostTensor, tensor } from "../../tensor/index.js";
+import { walkModules } from "../../weights/index.js";
+import type { ModuleNode } from "../../weights/types.js";
+import type { WeightForms } from "../graph/context.js";
+import { INPUT_SCALE, INPUT_ZERO_POINT, WEIGHT_SCALE } from "./quantizedNames.js";
+
+/** Whole numbers × the scale of their output channel. `weight` is [O, …], `scales` [O]. */
+export function dequantizeWeight(weight: HostTensor<"int8">, scales: Float32Array): HostTensor<"float32"> {
+  const { data, shape } = weight;
+  const perOutput = data.length / shape[0];
+  const values = new Float32Array(data.length);
+  for (let i = 0; i < data.length; i++) values[i] = data[i] * scales[Math.floor(i / perOutput)];
+  return tensor("float32", shape, values);
+}
+
+/** True for a tree with at least one int8 convolution. */
+export function isQuantized(module: ModuleNode): boolean {
+  let found = false;
+  walkModules(module, ({ parameters }) => {
+    found ||= parameters.get("weight")?.dtype === "int8";
+  });
+  return found;
+}
+
+function one(module: ModuleNode, name: string, path: string): number {
+  const stored = module.buffers.get(name) ?? module.parameters.get(name);
+  if (stored?.data.length !== 1) {
+    throw new WeightError(`${path}.${name} must be one number beside int8 weights; export the model again`, { path });
+  }
+  return Number(stored.data[0]);
+}
+
+/**
+ * A convolution's int8 weight as float32 (made once for each tensor) and its quantization; undefined for other weights.
+ * @throws WeightError for scales that are missing or make no sense.
+ */
+export function quantizedWeight(
+  forms: WeightForms,
+  module: ModuleNode,
+  path: string,
+): { readonly weight: HostTensor; readonly quantization: ConvQuantization } | undefined {
+  const stored = module.parameters.get("weight");
+  if (stored?.dtype !== "int8") return undefined;
+  const scales = module.buffers.get(WEIGHT_SCALE) ?? module.parameters.get(WEIGHT_SCALE);
+  const [outputs] = stored.shape;
+  if (scales?.dtype !== "float32" || scales.data.length !== outputs) {
+    const got = scales ? `${scales.dtype} [${formatShape(scales.shape)}]` : "nothing";
+    throw new WeightError(
+      `${path}.${WEIGHT_SCALE} must be float32 [${outputs}] beside an int8 weight, got ${got}; export the model again`,
+      { path },
+    );
+  }
+  const weightScales = scales.data as Float32Array;
+  const inputScale = one(module, INPUT_SCALE, path);
+  const inputZeroPoint = one(module, INPUT_ZERO_POINT, path);
+  const positive = (value: number): boolean => value > 0 && Number.isFinite(value);
+  if (!positive(inputScale) || !weightScales.every(positive)) {
+    throw new WeightError(`${path}: its scales must be finite and above 0; export the model again`, { path });
+  }
+  if (!Number.isInteger(inputZeroPoint) || inputZeroPoint < 0 || inputZeroPoint > 255) {
+    throw new WeightError(`${path}.${INPUT_ZERO_POINT} must be 0 to 255, got ${inputZeroPoint}`, { path });
+  }
+  let derived = forms.derived.get(stored);
+  if (!derived) {
+    derived = new Map();
+    forms.derived.set(stored, derived);
+  }
+  let weight = derived.get("dequantized");
+  if (!weight) {
+    weight = dequantizeWeight(stored as HostTensor<"int8">, weightScales);
+    derived.set("dequantized", weight);
+  }
+  return { weight, quantization: { inputScale, inputZeroPoint, weightScales } };
+}

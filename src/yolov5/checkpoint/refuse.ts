@@ -1,0 +1,174 @@
+/**
+ * Recognises checkpoints that look like YOLOv5 and are not: newer YOLO families, and forks whose head predicts more than
+ * boxes. Each gets one sentence that says what it is and what to do. Works on module trees and on state dicts alike.
+ */
+
+import { CheckpointError } from "../../errors.js";
+import { scalarNumber } from "../../weights/describe.js";
+import { type Checkpoint, collectStateDict, type ModuleNode, walkModules } from "../../weights/index.js";
+import { layersOf, sourcesOf } from "../graph/buildGraph.js";
+
+const ADVICE = "give a checkpoint of the yolov5 repository (v3.0 to v7.0)";
+
+/** Class paths or names that belong to one other family. */
+const FAMILIES: readonly { readonly pattern: RegExp; readonly what: string }[] = [
+  {
+    pattern: /^ultralytics\./,
+    what: "is a model of the ultralytics package (YOLOv8 or later, or YOLOv5u), whose head is anchor-free",
+  },
+  { pattern: /^yolox\./, what: "is a YOLOX model" },
+  { pattern: /^yolov6\./, what: "is a YOLOv6 model" },
+  { pattern: /^super_gradients\./, what: "is a model of SuperGradients (YOLO-NAS)" },
+  { pattern: /^(mmdet|mmyolo|mmengine)\./, what: "is a model of OpenMMLab" },
+  { pattern: /^detectron2\./, what: "is a model of Detectron2" },
+  {
+    pattern: /^(effdet|segmentation_models_pytorch|fastai)\./,
+    what: "is a model of another library (effdet, smp or fastai)",
+  },
+  { pattern: /(^|\.)(rtdetr|rt_detr|RTDETR)(\.|$)/, what: "is an RT-DETR model" },
+  { pattern: /(^|\.)detr(\.|$)/i, what: "is a DETR model" },
+  {
+    pattern: /^models\.models\.Darknet$|^models\.Darknet$/,
+    what: "is a Darknet cfg model (YOLOR, Scaled-YOLOv4 or an old yolov3)",
+  },
+  { pattern: /^torchvision\.models\./, what: "is a torchvision model" },
+  { pattern: /^(timm|transformers)\./, what: "is a model of another library (timm or transformers)" },
+  { pattern: /\.I?Keypoint$/, what: "is a YOLO pose model, whose head predicts keypoints" },
+  { pattern: /\.(IDetect|IAuxDetect|IBin|ImplicitA|ImplicitM)$/, what: "is a YOLOv7 (or YOLOR) model" },
+  { pattern: /\.(DDetect|DualDDetect|TripleDDetect|RepNCSPELAN4|CBFuse)$/, what: "is a YOLOv9 model" },
+  { pattern: /\.(v10Detect|RTDETRDecoder|WorldDetect)$/, what: "is a newer YOLO or RT-DETR model" },
+];
+
+/** State-dict names that only one other family has. */
+const TENSOR_NAMES: readonly { readonly pattern: RegExp; readonly what: string }[] = [
+  {
+    pattern: /(^|\.)(dfl\.conv\.weight|cv[23]\.0\.2\.(weight|bias)|one2one_cv[23]\.)/,
+    what: "has an anchor-free head (dfl, cv2, cv3): YOLOv8 or later, or YOLOv5u",
+  },
+  { pattern: /(^|\.)m_kpt\./, what: "is a YOLO pose model, whose head predicts keypoints" },
+  { pattern: /(^|\.)implicit$/, what: "is a YOLOv7 (or YOLOR) model" },
+  { pattern: /^module_list\.\d+\./, what: "is a Darknet cfg model (YOLOR, Scaled-YOLOv4 or an old yolov3)" },
+  { pattern: /^(backbone\.backbone\.(stem|dark\d)|head\.(stems|cls_preds|obj_preds)\.\d)/, what: "is a YOLOX model" },
+  {
+    pattern: /(^|\.)ERBlock_\d|^backbone\..*\.rbr_dense\.|^detect\.(stems|proj_conv|cls_preds)/,
+    what: "is a YOLOv6 model",
+  },
+  { pattern: /^(heads\.head\d\.|backbone\.stem\.conv\.branch_)/, what: "is a model of SuperGradients (YOLO-NAS)" },
+  {
+    pattern: /(^|\.)(dec_(bbox|score)_head|enc_(bbox|score)_head|denoising_class_embed)\./,
+    what: "is an RT-DETR model",
+  },
+  {
+    pattern: /^(query_embed\.weight|class_embed\.|bbox_embed\.layers\.|transformer\.decoder\.)/,
+    what: "is a DETR model",
+  },
+  { pattern: /^(backbone\.bottom_up\.|proposal_generator\.)/, what: "is a model of Detectron2" },
+  {
+    pattern: /^(rpn\.head\.|roi_heads\.|backbone\.body\.|head\.(classification|regression)_head\.)/,
+    what: "is a torchvision detector (Faster or Mask R-CNN, RetinaNet, SSD)",
+  },
+  { pattern: /^(bbox_head|rpn_head|roi_head|mask_head)\./, what: "is a model of OpenMMLab" },
+  { pattern: /^(vgg|loc|conf)\.0\.weight$/, what: "is an SSD model" },
+  { pattern: /(^|\.)(patch_embed\.proj|cls_token|encoder\.layer\.0\.attention)/, what: "is a vision transformer" },
+  { pattern: /^(layer[1-4]\.0\.conv1|features\.\d+(\.\d+)*|fc)\.weight$/, what: "is a torchvision classifier" },
+];
+
+/**
+ * @param path the file's name, for the message.
+ * @throws CheckpointError when the checkpoint is of another model family; returns for everything else, unknown included.
+ */
+export function refuseForeignModel(checkpoint: Checkpoint, path = "checkpoint"): void {
+  const { module } = checkpoint;
+  const what = module ? foreignModule(module) : undefined;
+  const tensors = checkpoint.stateDict ?? (module ? collectStateDict(module) : new Map());
+  const sentence = what ?? foreignTensors([...tensors.keys()]);
+  if (sentence !== undefined) {
+    throw new CheckpointError(`${path}: ${sentence}; ${ADVICE}`, { path, className: module?.className });
+  }
+}
+
+/** Layers that fold pixels of 2×2 into channels before their convolution. */
+const FOLDING = new Set(["Focus"]);
+
+/**
+ * Pictures are RGB: a network for another number of channels would need an input that no picture gives.
+ * @throws CheckpointError naming the channels.
+ */
+export function refuseOtherInputs(root: ModuleNode, path = "checkpoint"): void {
+  const { layers } = layersOf(root);
+  for (const [index, layer] of layers.entries()) {
+    if (!sourcesOf(layer, index).includes(-1)) continue;
+    const channels = inputChannels(layer);
+    if (channels === undefined || channels === 3) continue;
+    const kind = CHANNEL_KINDS.get(channels);
+    throw new CheckpointError(
+      `${path}: is a network for inputs of ${channels} ${channels === 1 ? "channel" : "channels"}${kind ? ` (${kind})` : ""}; ` +
+        "this engine reads pictures as RGB, 3 channels: give a model trained on those (ch: 3)",
+      { path, channels },
+    );
+  }
+}
+
+const CHANNEL_KINDS: ReadonlyMap<number, string> = new Map([
+  [1, "greyscale"],
+  [2, "two planes"],
+  [4, "RGB and one more, such as infrared, depth or alpha"],
+  [6, "two pictures, such as RGB and infrared"],
+]);
+
+/** Channels that a layer's first convolution reads; undefined where it begins with none. */
+function inputChannels(layer: ModuleNode): number | undefined {
+  let found: number | undefined;
+  walkModules(layer, (module) => {
+    const shape = module.type === "Conv2d" ? module.parameters.get("weight")?.shape : undefined;
+    if (found !== undefined || shape?.length !== 4) return;
+    const groups = module.attributes.get("groups");
+    found = shape[1] * (typeof groups === "number" ? groups : 1);
+  });
+  if (found === undefined || !FOLDING.has(layer.type)) return found;
+  return found % 4 === 0 ? found / 4 : undefined;
+}
+
+function foreignTensors(names: readonly string[]): string | undefined {
+  for (const { pattern, what } of TENSOR_NAMES) if (names.some((name) => pattern.test(name))) return what;
+  return undefined;
+}
+
+function foreignModule(root: ModuleNode): string | undefined {
+  let found: string | undefined;
+  const hyperparameters = root.attributes.get("hyp");
+  const landmarks = hyperparameters instanceof Map && hyperparameters.has("landmark");
+  walkModules(root, (module) => {
+    if (found !== undefined) return;
+    found = FAMILIES.find(({ pattern }) => pattern.test(module.className))?.what ?? foreignHead(module, landmarks);
+  });
+  return found;
+}
+
+/**
+ * A YOLOv5 head named Detect has nc + 5 channels an anchor. Forks kept the name and added channels: 2 for each facial
+ * landmark (five in yolov5-face), 2 or 3 for each keypoint, 180 for an angle. (Segment's mask coefficients are YOLOv5's own.)
+ */
+function foreignHead(module: ModuleNode, trainedOnLandmarks: boolean): string | undefined {
+  if (module.type !== "Detect") return undefined;
+  if (module.children.has("m_kpt") || (scalarNumber(module.attributes.get("nkpt")) ?? 0) > 0) {
+    return "is a pose fork of YOLOv5 (yolo-pose), whose head predicts keypoints";
+  }
+  const classes = module.attributes.get("nc");
+  const anchors = anchorsPerLevel(module);
+  const channels = [...(module.children.get("m")?.children.values() ?? [])][0]?.parameters.get("weight")?.shape[0];
+  if (typeof classes !== "number" || anchors === undefined || channels === undefined) return undefined;
+  const extra = channels / anchors - 5 - classes;
+  if (extra > 0 && extra % 2 === 0 && (extra === 10 || trainedOnLandmarks)) {
+    return `is a face fork of YOLOv5 (yolov5-face or a number-plate variant), whose head predicts ${extra / 2} landmarks a box`;
+  }
+  if (extra === 180) return "is an oriented-box fork of YOLOv5 (yolov5-obb), whose head predicts an angle";
+  if (extra > 0)
+    return `is a fork of YOLOv5 whose Detect head predicts ${extra} more values a box than ${classes} classes need`;
+  return undefined;
+}
+
+function anchorsPerLevel(head: ModuleNode): number | undefined {
+  const declared = head.attributes.get("na");
+  return typeof declared === "number" && declared > 0 ? declared : head.buffers.get("anchors")?.shape[1];
+}

@@ -1,0 +1,95 @@
+/**
+ * The two other ways in which YOLOv5 v7.0 fits pictures into the network: AutoShape's (the hub's `model(images)`), one
+ * shape for a whole list, and validation's rectangular batches. Behaviour reproduced, checked against reference values.
+ */
+
+import { OptionError } from "../../errors.js";
+import { type RgbImage, resizeArea, resizeLinear } from "../../image/index.js";
+import type { ScaleBack, Size } from "../output/boxes.js";
+import { letterbox } from "./letterbox.js";
+import { numpyArgsort } from "./numpySort.js";
+
+/** Only the size of a picture. */
+export type Sized = Pick<RgbImage, "width" | "height">;
+
+/**
+ * AutoShape's input for a list of pictures: each is scaled so that its longer side is `size` (the other cut to a whole
+ * number), the largest height and width over the list are taken up to multiples of `stride`. Letterbox to it with
+ * `auto: false`.
+ */
+export function autoShapeSize(images: readonly Sized[], size: number, stride: number): Size {
+  if (images.length === 0) throw new OptionError("autoShapeSize: needs at least one picture");
+  let height = 0;
+  let width = 0;
+  for (const image of images) {
+    const gain = size / Math.max(image.height, image.width);
+    height = Math.max(height, Math.trunc(image.height * gain));
+    width = Math.max(width, Math.trunc(image.width * gain));
+  }
+  const divisible = (side: number) => Math.max(1, Math.ceil(side / stride)) * stride;
+  return [divisible(height), divisible(width)];
+}
+
+export interface RectBatch {
+  /** Indices into the list of pictures, flattest picture first. */
+  readonly indices: readonly number[];
+  /** The batch's common input. */
+  readonly size: Size;
+}
+
+/**
+ * Validation's rectangular batches: pictures sorted by height / width, cut into batches, each with the smallest input
+ * that holds its pictures at `size`, plus `pad` strides, rounded up to whole strides.
+ * @param pad 0.5 for `val.py`, 0 for its speed task.
+ */
+export function rectBatches(
+  images: readonly Sized[],
+  batchSize: number,
+  size: number,
+  stride: number,
+  pad = 0.5,
+): readonly RectBatch[] {
+  const aspect = images.map((image) => image.height / image.width);
+  const order = Array.from(numpyArgsort(aspect));
+  const batches: RectBatch[] = [];
+  for (let start = 0; start < order.length; start += batchSize) {
+    const indices = order.slice(start, start + batchSize);
+    const flattest = aspect[indices[0]];
+    const tallest = aspect[indices[indices.length - 1]];
+    let [height, width] = [1, 1];
+    if (tallest < 1) height = tallest;
+    else if (flattest > 1) width = 1 / flattest;
+    const strides = (side: number) => Math.ceil((side * size) / stride + pad) * stride;
+    batches.push({ indices, size: [strides(height), strides(width)] });
+  }
+  return batches;
+}
+
+export interface ValidationImage {
+  readonly image: RgbImage;
+  /** How the original lies in `image`, as it was resized (not recomputed): for `scaleBox`. */
+  readonly scaleBack: ScaleBack;
+  /** Size of the picture as it was resized, before padding. */
+  readonly loaded: Size;
+}
+
+/**
+ * One picture as `val.py` loads it: its longer side resized to `size` with both sides cut to whole numbers (INTER_AREA
+ * when shrinking, INTER_LINEAR when growing), then letterboxed to `batch` without growing.
+ */
+export function validationLetterbox(image: RgbImage, size: number, batch: Size): ValidationImage {
+  const gain = size / Math.max(image.height, image.width);
+  let loaded = image;
+  if (gain !== 1) {
+    const width = Math.max(1, Math.trunc(image.width * gain));
+    const height = Math.max(1, Math.trunc(image.height * gain));
+    loaded = gain < 1 ? resizeArea(image, width, height) : resizeLinear(image, width, height);
+  }
+  const boxed = letterbox(loaded, { size: batch, auto: false, scaleUp: false });
+  // Val scales both axes by the loader's height ratio, and by it alone.
+  return {
+    image: boxed.image,
+    scaleBack: { gain: loaded.height / image.height, padX: boxed.pad[0], padY: boxed.pad[1] },
+    loaded: [loaded.height, loaded.width],
+  };
+}

@@ -1,0 +1,190 @@
+/** What `detect` accepts beside files: encoded bytes, raw pixels; everything becomes upright RGB. */
+
+import { ImageError } from "../../errors.js";
+import type { DecodeOptions, RgbImage } from "../../image/index.js";
+import { throwIfAborted } from "../abort.js";
+import { type BlobLike, bytesIn, describeGiven, isBlob, isPixelData, nameOfBlob, tagOf } from "../given.js";
+import type { RawPicture } from "../plainPicture.js";
+import type { ResultSaver } from "../saver.js";
+
+export type { RawPicture } from "../plainPicture.js";
+
+/** Bytes of a picture file → upright RGB: `decodeImage`, or what stands for it where the decoders are elsewhere. */
+export type Decode = (bytes: Uint8Array, options: DecodeOptions) => Promise<RgbImage>;
+
+export interface ReadPictureOptions {
+  /** Largest number of pixels that is accepted; default 2^26. */
+  readonly maxPixels?: number | undefined;
+  /** Waited for before bytes are decoded, and before a file is read. */
+  readonly begin?: (() => Promise<void>) | undefined;
+  /** Ends the reading with its reason. */
+  readonly signal?: AbortSignal | undefined;
+}
+
+export interface DecodePictureOptions extends ReadPictureOptions {
+  readonly decode: Decode;
+}
+
+export interface Picture {
+  readonly image: RgbImage;
+  /** Sentences about a picture that is used although a part of it is lost. */
+  readonly warnings?: readonly string[] | undefined;
+  readonly source?: string | undefined;
+  /** Of a video: the frame's number, and its time in seconds. */
+  readonly frame?: number | undefined;
+  readonly time?: number | undefined;
+  /** In Node: writes an annotated copy of it; part of the picture's result. */
+  readonly saver?: ResultSaver | undefined;
+  /** Lets go of what the picture holds outside of memory; `detectPictures` calls it when it is done. */
+  readonly close?: (() => void) | undefined;
+}
+
+const ORDER: Readonly<Record<string, { readonly step: number; readonly red: number; readonly blue: number }>> = {
+  grey: { step: 1, red: 0, blue: 0 },
+  rgb: { step: 3, red: 0, blue: 2 },
+  bgr: { step: 3, red: 2, blue: 0 },
+  rgba: { step: 4, red: 0, blue: 2 },
+  bgra: { step: 4, red: 2, blue: 0 },
+};
+const BY_COUNT: Readonly<Record<number, string>> = { 1: "grey", 3: "rgb", 4: "rgba" };
+
+/** Pixels, or what is meant to be some: `rawToRgb` says what is wrong with them. Elements of a page have such members too. */
+export function isRawPicture(source: unknown): source is RawPicture {
+  if (typeof source !== "object" || source === null || !/^(Object|ImageData)$/.test(tagOf(source))) return false;
+  return "data" in source && "width" in source && "height" in source;
+}
+
+/**
+ * The bytes of raw pixels.
+ * @throws ImageError for other numbers than bytes.
+ */
+export function pixelsOf({ data }: RawPicture): Uint8Array | Uint8ClampedArray {
+  if (isPixelData(data)) return data;
+  throw new ImageError(`raw picture: data must be bytes (Uint8Array or Uint8ClampedArray), got ${describeGiven(data)}`);
+}
+
+/**
+ * Raw pixels → RGB.
+ * @throws ImageError when the data do not fill width × height × channels.
+ */
+export function rawToRgb(picture: RawPicture): RgbImage {
+  const { width, height } = picture;
+  const data = pixelsOf(picture);
+  if (!(Number.isInteger(width) && Number.isInteger(height) && width > 0 && height > 0)) {
+    throw new ImageError(
+      `raw picture: width and height must be whole pixels of at least 1, got ${sideText(width)}×${sideText(height)}`,
+    );
+  }
+  const pixels = width * height;
+  const given = picture.channels ?? data.length / pixels;
+  const order = ORDER[typeof given === "number" ? (BY_COUNT[given] ?? "") : given];
+  if (!order || data.length !== pixels * order.step) {
+    throw new ImageError(
+      `raw picture: ${data.length} bytes do not fill ${width}×${height} pixels of ${String(picture.channels ?? "1, 3 or 4")} channels`,
+      { width, height, bytes: data.length },
+    );
+  }
+  if (order === ORDER.rgb) return { width, height, data: Uint8Array.from(data) };
+  const { step, red, blue } = order;
+  const out = new Uint8Array(pixels * 3);
+  const green = step === 1 ? 0 : 1;
+  for (let from = 0, to = 0; to < out.length; from += step, to += 3) {
+    out[to] = data[from + red];
+    out[to + 1] = data[from + green];
+    out[to + 2] = data[from + blue];
+  }
+  return { width, height, data: out };
+}
+
+function sideText(side: unknown): string {
+  return typeof side === "number" ? String(side) : describeGiven(side);
+}
+
+/** Bytes and pixels as they are now: whoever gave them may use the memory again. Other sources are given back. */
+function snapshot<T>(source: T): T {
+  const bytes = bytesIn(source);
+  // Not `slice`, which of a Node Buffer gives a view.
+  if (bytes) return new Uint8Array(bytes) as T;
+  if (!isRawPicture(source) || !isPixelData(source.data)) return source;
+  const { data, width, height, channels, frame, time } = source;
+  const copy: RawPicture = { data: new Uint8Array(data), width, height, channels, frame, time };
+  return copy as T;
+}
+
+/**
+ * The bytes of a picture file → picture.
+ * @param source what the picture is known by: path, URL, name.
+ * @throws ImageError.
+ */
+export async function decodePicture(
+  bytes: Uint8Array,
+  source: string | undefined,
+  { maxPixels, decode, signal }: DecodePictureOptions,
+): Promise<Picture> {
+  throwIfAborted(signal);
+  const warnings: string[] = [];
+  const image = await decode(bytes, { path: source, maxPixels, onNote: (note) => warnings.push(note) });
+  return { image, source, ...(warnings.length === 0 ? {} : { warnings }) };
+}
+
+/**
+ * Encoded bytes or raw pixels → picture; undefined for other kinds of sources. Their memory may be used again as soon as the
+ * call has returned its promise.
+ */
+export async function readPicture(source: unknown, options: DecodePictureOptions): Promise<Picture | undefined> {
+  const given = bytesIn(source);
+  if (given) {
+    const bytes = snapshot(given);
+    await options.begin?.();
+    return decodePicture(bytes, undefined, options);
+  }
+  if (isBlob(source)) {
+    await options.begin?.();
+    return decodePicture(await bytesOfBlob(source), nameOfBlob(source), options);
+  }
+  if (isRawPicture(source)) return { image: rawToRgb(source), frame: source.frame, time: source.time };
+  return undefined;
+}
+
+async function bytesOfBlob(blob: BlobLike): Promise<Uint8Array> {
+  try {
+    return new Uint8Array(await blob.arrayBuffer());
+  } catch (error) {
+    const name = nameOfBlob(blob) ?? "picture";
+    throw new ImageError(`${name}: ${unreadableBlob(error)}`, {}, { cause: error });
+  }
+}
+
+/** Files that were chosen in a page may be gone or changed when they are read. */
+export function unreadableBlob(error: unknown): string {
+  const { name } = error as Partial<Error>;
+  return `cannot be read (${name ?? "unknown reason"}); choose it again, it may have been moved or changed`;
+}
+
+export function closeAll(pictures: readonly Picture[]): void {
+  for (const { close } of pictures) close?.();
+}
+
+/**
+ * Reads sources one after another; when one fails, those before it are closed. Bytes and pixels are those of the time of the
+ * call.
+ */
+export async function readAll<T>(
+  sources: readonly T[],
+  read: (source: T) => Promise<Picture>,
+  signal?: AbortSignal,
+): Promise<Picture[]> {
+  const pictures: Picture[] = [];
+  // The first one is read at once.
+  const own = sources.map((source, i) => (i === 0 ? source : snapshot(source)));
+  try {
+    for (const source of own) {
+      throwIfAborted(signal);
+      pictures.push(await read(source));
+    }
+  } catch (error) {
+    closeAll(pictures);
+    throw error;
+  }
+  return pictures;
+}

@@ -1,0 +1,292 @@
+/** What `model.detect` returns: boxes (with masks) or class scores in the original picture's terms, and their JSON. */
+
+import { classificationCsv, detectionCsv } from "../csv.js";
+import { changed, type Detection, type SegmentedDetection } from "../detections.js";
+import { type ResultSaver, type SaveOptions, saveWith } from "../saver.js";
+import { type ClassScore, topClasses } from "./classify.js";
+import { formatF } from "./printf.js";
+
+export {
+  type Detection,
+  detectionsFrom,
+  type SegmentedDetection,
+  segmentedDetectionsFrom,
+} from "../detections.js";
+
+/** Milliseconds. */
+export interface Speed {
+  readonly preprocess: number;
+  readonly inference: number;
+  readonly postprocess: number;
+}
+
+/** Facts about one picture's run. */
+export interface ResultFacts {
+  /** Path or URL, absent for pictures from memory. */
+  readonly source?: string | undefined;
+  /** Of the upright original, in pixels. */
+  readonly width: number;
+  readonly height: number;
+  /** NCHW shape of what the network saw. */
+  readonly input: readonly number[];
+  readonly names: readonly string[];
+  readonly speed: Speed;
+  /** Video only: frame number, and its time in seconds. */
+  readonly frame?: number | undefined;
+  readonly time?: number | undefined;
+  /** Sentences about a picture that was used although a part of it is lost; absent where all is well. */
+  readonly warnings?: readonly string[] | undefined;
+  /** Writes an annotated picture; results of Node's `detect` have it. */
+  readonly saver?: ResultSaver | undefined;
+}
+
+/** Four numbers, confidence, class index: a row of AutoShape's `xyxy`. */
+export type BoxRow = readonly [number, number, number, number, confidence: number, classIndex: number];
+
+/** Boxes of one picture, by confidence, descending. `task` tells boxes with masks from boxes alone. */
+export class DetectionResult<D extends Detection = Detection, T extends "detect" | "segment" = "detect"> {
+  readonly task: T;
+  readonly source: string | undefined;
+  readonly width: number;
+  readonly height: number;
+  readonly input: readonly number[];
+  readonly names: readonly string[];
+  readonly speed: Speed;
+  readonly frame: number | undefined;
+  readonly time: number | undefined;
+  /** Sentences about a picture that was used although a part of it is lost. */
+  readonly warnings: readonly string[] | undefined;
+  readonly detections: readonly D[];
+  /** Not to be seen in JSON or in a console: it may know an address with its password. */
+  readonly #saver: ResultSaver | undefined;
+
+  constructor(facts: ResultFacts, detections: readonly D[], task?: T) {
+    // T is "detect" where nobody says otherwise.
+    this.task = task ?? ("detect" as T);
+    this.source = facts.source;
+    this.width = facts.width;
+    this.height = facts.height;
+    this.input = facts.input;
+    this.names = facts.names;
+    this.speed = facts.speed;
+    this.frame = facts.frame;
+    this.time = facts.time;
+    this.warnings = facts.warnings;
+    this.detections = detections;
+    // A result that is made of another one is of the same picture.
+    this.#saver = #saver in facts ? facts.#saver : facts.saver;
+  }
+
+  get length(): number {
+    return this.detections.length;
+  }
+
+  /** Corners in pixels: `[xmin, ymin, xmax, ymax, confidence, class]`. */
+  get xyxy(): BoxRow[] {
+    return this.detections.map((d) => [d.xmin, d.ymin, d.xmax, d.ymax, d.confidence, d.class]);
+  }
+
+  /** Centre and size in pixels: `[x, y, width, height, confidence, class]`. */
+  get xywh(): BoxRow[] {
+    return this.detections.map((d) => [
+      (d.xmin + d.xmax) / 2,
+      (d.ymin + d.ymax) / 2,
+      d.xmax - d.xmin,
+      d.ymax - d.ymin,
+      d.confidence,
+      d.class,
+    ]);
+  }
+
+  /** `xyxy` divided by the picture's width and height. */
+  get xyxyn(): BoxRow[] {
+    return this.xyxy.map((row) => this.#normalize(row));
+  }
+
+  /** `xywh` divided by the picture's width and height. */
+  get xywhn(): BoxRow[] {
+    return this.xywh.map((row) => this.#normalize(row));
+  }
+
+  #normalize([a, b, c, d, confidence, classIndex]: BoxRow): BoxRow {
+    return [a / this.width, b / this.height, c / this.width, d / this.height, confidence, classIndex];
+  }
+
+  /** `4 persons, 1 bus` by class index, or `(no detections)`: the middle of detect.py's log line. */
+  summary(): string {
+    const counts = new Map<number, { name: string; count: number }>();
+    for (const { class: index, name } of this.detections) {
+      const entry = counts.get(index);
+      if (entry) entry.count++;
+      else counts.set(index, { name, count: 1 });
+    }
+    if (counts.size === 0) return "(no detections)";
+    return [...counts.entries()]
+      .sort(([a], [b]) => a - b)
+      .map(([, { name, count }]) => `${count} ${name}${count > 1 ? "s" : ""}`)
+      .join(", ");
+  }
+
+  /** The result of the same picture with those detections for which `keep` is true. */
+  filter(keep: (detection: D, index: number) => boolean): DetectionResult<D, T> {
+    return new DetectionResult(this, this.detections.filter(keep), this.task);
+  }
+
+  /**
+   * The result of the same picture with what `change` gives in place of each detection's own values; the others stay, and
+   * masks are still computed only when they are asked for.
+   * @example
+   * const anonymous = (await model.detect("bus.jpg")).map(() => ({ name: "someone" }));
+   */
+  map(change: (detection: D, index: number) => Partial<Detection>): DetectionResult<D, T> {
+    const detections = this.detections.map((detection, index) => changed(detection, change(detection, index)));
+    return new DetectionResult(this, detections, this.task);
+  }
+
+  /** How many there are of each class name, by class index; or of one name. */
+  count(): ReadonlyMap<string, number>;
+  count(name: string): number;
+  count(name?: string): number | ReadonlyMap<string, number> {
+    const byIndex = this.detections.toSorted((a, b) => a.class - b.class);
+    const counts = new Map<string, number>();
+    for (const detection of byIndex) counts.set(detection.name, (counts.get(detection.name) ?? 0) + 1);
+    return name === undefined ? counts : (counts.get(name) ?? 0);
+  }
+
+  /**
+   * Lines `source,frame,time,track,class,name,confidence,xmin,ymin,xmax,ymax`, what is absent empty, texts quoted where they
+   * must be (RFC 4180).
+   * @param header whether the names of the columns come first; leave it out to append to a file.
+   */
+  toCSV({ header = true }: { readonly header?: boolean } = {}): string {
+    return detectionCsv(this, header);
+  }
+
+  /**
+   * Node: writes the picture with everything drawn on it, as `yolov5 detect` does; JPEG or PNG after the path's ending. The
+   * picture is read again from where `detect` took it; one that came from memory is given in the options.
+   * @throws OutputError, ImageError, OptionError, DownloadError, UnsupportedError.
+   * @example
+   * await (await model.detect("bus.jpg")).save("bus-found.jpg", { lineThickness: 4 });
+   */
+  save(path: string | URL, options: SaveOptions = {}): Promise<void> {
+    return saveWith(this.#saver, this, path, options);
+  }
+
+  /** An entry of `images` in the command's JSON; masks are computed here at the latest. */
+  toJSON() {
+    return { ...factsJson(this), detections: this.detections, speed: this.speed };
+  }
+}
+
+/** Boxes with masks: `polygon()`, `bitmap()` and `mask` of every detection. */
+export type SegmentationResult = DetectionResult<SegmentedDetection, "segment">;
+
+/** Class scores of one picture. */
+export class ClassificationResult {
+  readonly task = "classify";
+  readonly source: string | undefined;
+  readonly width: number;
+  readonly height: number;
+  readonly input: readonly number[];
+  readonly names: readonly string[];
+  readonly speed: Speed;
+  readonly frame: number | undefined;
+  readonly time: number | undefined;
+  /** Sentences about a picture that was used although a part of it is lost. */
+  readonly warnings: readonly string[] | undefined;
+  /** Softmax over all classes, by class index. */
+  readonly probabilities: Float32Array;
+  /** The five most probable classes, or all where there are fewer. */
+  readonly top5: readonly ClassScore[];
+  readonly #saver: ResultSaver | undefined;
+
+  constructor(facts: ResultFacts, probabilities: Float32Array) {
+    this.source = facts.source;
+    this.width = facts.width;
+    this.height = facts.height;
+    this.input = facts.input;
+    this.names = facts.names;
+    this.speed = facts.speed;
+    this.frame = facts.frame;
+    this.time = facts.time;
+    this.warnings = facts.warnings;
+    this.probabilities = probabilities;
+    this.top5 = topClasses(probabilities, facts.names);
+    this.#saver = #saver in facts ? facts.#saver : facts.saver;
+  }
+
+  /** None: a classification has no boxes. Here so that every result can be looped over. */
+  get detections(): readonly Detection[] {
+    return [];
+  }
+
+  get length(): number {
+    return 0;
+  }
+
+  get xyxy(): BoxRow[] {
+    return [];
+  }
+
+  get xywh(): BoxRow[] {
+    return [];
+  }
+
+  get xyxyn(): BoxRow[] {
+    return [];
+  }
+
+  get xywhn(): BoxRow[] {
+    return [];
+  }
+
+  /** `bus 0.87, truck 0.10, …`: the middle of classify/predict.py's log line. */
+  summary(): string {
+    return this.top5.map(({ name, confidence }) => `${name} ${formatF(confidence, 2)}`).join(", ");
+  }
+
+  /** Itself: there are no boxes to choose from. */
+  filter(_keep: (detection: Detection, index: number) => boolean): ClassificationResult {
+    return this;
+  }
+
+  /** Itself: there are no boxes to change. */
+  map(_change: (detection: Detection, index: number) => Partial<Detection>): ClassificationResult {
+    return this;
+  }
+
+  /** None: a classification has no boxes. */
+  count(): ReadonlyMap<string, number>;
+  count(name: string): number;
+  count(name?: string): number | ReadonlyMap<string, number> {
+    return name === undefined ? new Map() : 0;
+  }
+
+  /** Lines `source,frame,time,class,name,confidence` of the five most probable classes. */
+  toCSV({ header = true }: { readonly header?: boolean } = {}): string {
+    return classificationCsv(this, header);
+  }
+
+  /** As `DetectionResult.save`: the picture with its best classes in its corner. */
+  save(path: string | URL, options: SaveOptions = {}): Promise<void> {
+    return saveWith(this.#saver, this, path, options);
+  }
+
+  /** An entry of `images` in the command's JSON. */
+  toJSON() {
+    return { ...factsJson(this), top5: this.top5, speed: this.speed };
+  }
+}
+
+function factsJson({ source, width, height, input, frame, time, warnings }: ResultFacts) {
+  return {
+    ...(source === undefined ? {} : { source }),
+    ...(frame === undefined ? {} : { frame }),
+    ...(time === undefined ? {} : { time }),
+    width,
+    height,
+    input,
+    ...(warnings === undefined ? {} : { warnings }),
+  };
+}

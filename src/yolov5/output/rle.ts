@@ -1,0 +1,129 @@
+/** Run lengths of binary masks as COCO writes them: column-major, the first run counts zeros. */
+
+import { ShapeError } from "../../errors.js";
+
+/** COCO's uncompressed form. */
+export interface Rle {
+  /** Lengths of alternating runs of 0 and 1 down the columns, beginning with 0 (possibly an empty run). */
+  readonly counts: readonly number[];
+  /** `[height, width]`. */
+  readonly size: readonly [height: number, width: number];
+}
+
+/** A binary mask that stores only the rectangle outside of which it is 0. */
+export interface BinaryMask {
+  readonly width: number;
+  readonly height: number;
+  /** Rectangle `[x0, x1)` × `[y0, y1)` within the mask; empty where nothing is set. */
+  readonly x0: number;
+  readonly y0: number;
+  readonly x1: number;
+  readonly y1: number;
+  /** Row-major 0/1, (x1 − x0) × (y1 − y0). */
+  readonly data: Uint8Array;
+}
+
+/** A whole row-major 0/1 bitmap as a mask. */
+export function maskFromBitmap(data: Uint8Array, height: number, width: number): BinaryMask {
+  if (data.length !== height * width) {
+    throw new ShapeError(`mask: ${data.length} bytes are not ${width}×${height}`, {
+      length: data.length,
+      height,
+      width,
+    });
+  }
+  return { width, height, x0: 0, y0: 0, x1: width, y1: height, data };
+}
+
+/** The whole mask, row-major 0/1, `height` × `width`. */
+export function maskToBitmap(mask: BinaryMask): Uint8Array {
+  const out = new Uint8Array(mask.width * mask.height);
+  const w = mask.x1 - mask.x0;
+  for (let y = mask.y0; y < mask.y1; y++) {
+    const from = (y - mask.y0) * w;
+    out.set(mask.data.subarray(from, from + w), y * mask.width + mask.x0);
+  }
+  return out;
+}
+
+/** Pixels that are set. */
+export function maskArea(mask: BinaryMask): number {
+  let area = 0;
+  for (let i = 0; i < mask.data.length; i++) area += mask.data[i];
+  return area;
+}
+
+export function encodeRle(mask: BinaryMask): Rle {
+  const { x0, y0, x1, y1, data, width, height } = mask;
+  const w = x1 - x0;
+  const counts: number[] = [];
+  let value = 0;
+  // Position in column-major order where the current run began.
+  let start = 0;
+  const change = (position: number) => {
+    counts.push(position - start);
+    start = position;
+    value ^= 1;
+  };
+  for (let x = x0; x < x1; x++) {
+    for (let y = y0; y < y1; y++) {
+      if (data[(y - y0) * w + x - x0] !== value) change(x * height + y);
+    }
+    if (value === 1 && y1 < height) change(x * height + y1);
+    // A run that ends with its column goes on where the next column is set from the top.
+    if (value === 1 && (x + 1 === x1 || y0 > 0)) change((x + 1) * height);
+  }
+  const total = width * height;
+  if (start < total || counts.length === 0) counts.push(total - start);
+  return { counts, size: [height, width] };
+}
+
+/**
+ * The mask as a row-major 0/1 bitmap, `size[0]` × `size[1]`.
+ * @throws ShapeError when the runs do not add up to the size.
+ */
+export function decodeRle(rle: Rle): Uint8Array {
+  const [height, width] = rle.size;
+  const out = new Uint8Array(height * width);
+  let position = 0;
+  rle.counts.forEach((run, k) => {
+    const end = position + run;
+    if (!(run >= 0) || end > out.length) position = Number.NaN;
+    if (k % 2 === 1) for (let p = position; p < end; p++) out[(p % height) * width + Math.floor(p / height)] = 1;
+    position += run;
+  });
+  if (position !== out.length) {
+    throw new ShapeError(`rle: the runs do not add up to ${width}×${height} pixels`, { size: rle.size });
+  }
+  return out;
+}
+
+/** Pixels that are set. */
+export function rleArea(rle: Rle): number {
+  return rle.counts.reduce((area, run, k) => (k % 2 === 1 ? area + run : area), 0);
+}
+
+/** The set pixels as rectangles x0, y0, x1, y1, … that do not overlap; equal runs of neighbouring columns are one. */
+export function rleRectangles(rle: Rle): number[] {
+  const [height] = rle.size;
+  const rectangles: number[] = [];
+  const add = (x: number, y0: number, y1: number): void => {
+    const last = rectangles.length - 4;
+    const grows = last >= 0 && rectangles[last + 2] === x && rectangles[last + 1] === y0 && rectangles[last + 3] === y1;
+    if (grows) rectangles[last + 2]++;
+    else rectangles.push(x, y0, x + 1, y1);
+  };
+  let position = 0;
+  for (const [k, run] of rle.counts.entries()) {
+    const end = position + run;
+    // A run goes on at the top of the next column.
+    while (k % 2 === 1 && position < end) {
+      const y = position % height;
+      const length = Math.min(end - position, height - y);
+      add(Math.floor(position / height), y, y + length);
+      position += length;
+    }
+    position = end;
+  }
+  return rectangles;
+}

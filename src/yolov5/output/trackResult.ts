@@ -1,0 +1,53 @@
+/** Results with the ids of a tracker. */
+
+import type { Track, Tracker } from "../../tracking/index.js";
+import { changed, type Detection } from "../detections.js";
+import type { Result } from "../model.js";
+import { DetectionResult } from "./results.js";
+
+/**
+ * Gives the next frame's detections to a tracker and their ids back as `track`. Call it for every frame, in order.
+ * @param tracker keeps the ids; one a video.
+ * @param result of the frame. Run the network with a threshold as low as the tracker's `low` (`conf: 0.1`), so that
+ *   ByteTrack sees the weak boxes by which it follows what is half hidden.
+ * @param conf confidence below which a detection stays only if it has an id. Default 0: all stay.
+ * @returns a result like the one given; classifications as they are, since they have no boxes.
+ * @example
+ * const tracker = new Tracker();
+ * for await (const result of model.stream(readVideo("street.mp4"), { conf: 0.1 })) {
+ *   console.log(result.frame, trackResult(tracker, result, 0.25).detections);
+ * }
+ */
+export function trackResult<R extends Result>(tracker: Tracker, result: R, conf?: number): R;
+export function trackResult(tracker: Tracker, result: Result, conf = 0): Result {
+  if (result.task === "classify") return result;
+  return result.task === "segment" ? followed(tracker, result, conf) : followed(tracker, result, conf);
+}
+
+function followed<D extends Detection, T extends "detect" | "segment">(
+  tracker: Tracker,
+  result: DetectionResult<D, T>,
+  conf: number,
+): DetectionResult<D, T> {
+  const { detections } = result;
+  const ids = idsOf(
+    tracker.update(
+      detections.map(({ xmin, ymin, xmax, ymax, confidence, class: index }) => ({
+        xyxy: [xmin, ymin, xmax, ymax],
+        score: confidence,
+        class: index,
+      })),
+    ),
+  );
+  const kept: D[] = [];
+  for (const [i, detection] of detections.entries()) {
+    const id = ids.get(i);
+    if (id !== undefined) kept.push(changed(detection, { track: id }));
+    else if (detection.confidence >= conf) kept.push(detection);
+  }
+  return new DetectionResult(result, kept, result.task);
+}
+
+function idsOf(tracks: readonly Track[]): Map<number, number> {
+  return new Map(tracks.flatMap(({ box, id }) => (box === undefined ? [] : [[box, id] as const])));
+}
