@@ -78,7 +78,9 @@ class Guarded {
       return { buffer, offset: operand.byteOffset, size: tensorBytes(operand) };
     });
     if (call.params) {
-      resources.push({ buffer: this.buffer(paramsBytes(call.params), BufferUsage.UNIFORM | BufferUsage.COPY_DST) });
+      resources.push({
+        buffer: this.buffer(paramsBytes(call.kernel, call.params), BufferUsage.UNIFORM | BufferUsage.COPY_DST),
+      });
     }
     const bindGroup = this.context.device.createBindGroup({
       layout: this.pipelines.layout(call, shared),

@@ -67,7 +67,7 @@ describe.skipIf(!gpu)("detect_candidates", () => {
     const call = detectCandidatesCall(level, capacity, 0.2);
     const found = buffer(pattern(PICTURES * (1 + capacity)).fill(0, 0, PICTURES));
     const y = buffer(pattern(PICTURES * capacity * OUTPUTS));
-    const params = call.params && paramsBytes(call.params);
+    const params = call.params && paramsBytes(call.kernel, call.params);
     if (!params) throw new Error("the kernel has parameters");
     const resources = [
       { buffer: buffer(new Uint8Array(storedBytes(input))) },

@@ -1,7 +1,7 @@
 /** Every kernel in every variant compiles: Dawn's null backend validates WGSL, layouts and bindings without a GPU. */
 
 import { readdirSync } from "node:fs";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { ShaderCompileError } from "../../src/errors.js";
 import {
@@ -11,6 +11,7 @@ import {
   kernelText,
   letterboxCall,
   maxPoolChainCall,
+  paramsBytes,
   storedTensor,
 } from "../../src/kernels/wgsl/index.js";
 import { firstOf } from "../../src/runtime/webgpu/choose/convKernels.js";
@@ -52,6 +53,7 @@ describe.skipIf(!gpu)("shaders", () => {
       const steps = [false, true].flatMap((half) => lowerGraph(graph, { choice: firstOf([kernel]), half }).steps);
       for (const { call } of steps) {
         await pipelines.pipeline(call, new Set());
+        if (call.params) paramsBytes(call.kernel, call.params);
         // As where inputs and output are slices of one concat.
         const reads = call.kernel.bindings.flatMap(({ access }, i) => (access === "read" ? [i] : []));
         await pipelines.pipeline(call, new Set(reads));
@@ -91,17 +93,44 @@ describe.skipIf(!gpu)("shaders", () => {
   });
 
   it("covers every file", () => {
-    const files = readdirSync(KERNELS).flatMap((file) => (file.endsWith(".wgsl") ? [file.slice(0, -5)] : []));
+    const files = readdirSync(KERNELS, { recursive: true, encoding: "utf8" }).flatMap((file) =>
+      file.endsWith(".wgsl") ? [basename(file, ".wgsl")] : [],
+    );
+    expect(files.length).toBeGreaterThan(30);
     const missing = files.filter((file) => !compiled.has(file) && !MODULES.has(file));
     expect(missing).toEqual([]);
   });
 
   it("reports kernel, line and column of what does not compile", async () => {
     const kernel = defineKernel("broken", "fn main() {\n  let x: u32 = 1.5;\n}", { y: "write" });
-    const call = { kernel, overrides: {}, params: { uints: [1] }, workgroups: [1, 1, 1] as const };
+    const call = { kernel, overrides: {}, workgroups: [1, 1, 1] as const };
     const outcome = pipelines.pipeline(call, new Set());
     await expect(outcome).rejects.toBeInstanceOf(ShaderCompileError);
     await expect(outcome).rejects.toThrow(/broken\.wgsl:\d+:\d+: /);
+  });
+
+  describe("Params", () => {
+    const text = "struct Params {\n  // The first: of two.\n  count: u32, left: u32,\n  factor: f32,\n}\n";
+    const kernel = defineKernel("scale", text, { y: "write" });
+
+    it("are laid out as the shader's struct has them, whatever their order in the call", () => {
+      const bytes = paramsBytes(kernel, { factor: 0.5, left: -1, count: 7 });
+      expect([...new Uint32Array(bytes.buffer, 0, 2)]).toEqual([7, 0xffffffff]);
+      expect([...new Float32Array(bytes.buffer, 8, 1)]).toEqual([0.5]);
+      expect(bytes.length).toBe(16);
+    });
+
+    it.each([
+      ["lacks one", { count: 1, left: 1 }, "scale: no value for Params.factor"],
+      ["has one too many", { count: 1, left: 1, factor: 1, top: 1 }, "scale: its Params have no member"],
+    ])("are refused where the call %s", (_, values, message) => {
+      expect(() => paramsBytes(kernel, values)).toThrow(message);
+    });
+
+    it("bind a buffer only where the shader has them", () => {
+      expect(kernel.bindings.map(({ access }) => access)).toEqual(["write", "uniform"]);
+      expect(defineKernel("plain", "fn main() {}", { y: "write" }).bindings).toHaveLength(1);
+    });
   });
 
   it("puts directives before the header, and the header before the text", () => {

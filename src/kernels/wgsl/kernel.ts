@@ -15,6 +15,7 @@
  * whole groups is then one contiguous, aligned range of bytes: a concat input or a channel slice is a binding offset.
  */
 
+import { invariant } from "../../errors.js";
 import storageF16 from "./storage_f16.wgsl";
 import storageF32 from "./storage_f32.wgsl";
 
@@ -34,15 +35,20 @@ export interface Kernel {
   readonly modules: readonly string[];
   /** In the order of @binding; `Params`, where the kernel has them, come last. */
   readonly bindings: readonly BindingSlot[];
+  /** Members of `Params`, in the text's order; none where everything is baked in. */
+  readonly params: readonly ParamField[];
   /** Optional features without which the text does not compile. */
   readonly features: readonly GPUFeatureName[];
 }
 
-/** Words of a kernel's `Params` struct: its u32 members first, then its f32 members. */
-export interface Params {
-  readonly uints: readonly number[];
-  readonly floats?: readonly number[];
+/** A member of a kernel's `Params` struct. */
+export interface ParamField {
+  readonly name: string;
+  readonly type: "u32" | "f32";
 }
+
+/** Values of the members of a kernel's `Params`, by name: all of them, and nothing else. A negative u32 is its two's complement. */
+export type Params = Readonly<Record<string, number>>;
 
 /** One dispatch of a kernel, without its buffers. */
 export interface KernelCall {
@@ -74,6 +80,18 @@ export function foldWorkgroups(count: number, rows = 1, limit: number = MAX_WORK
   return [Math.ceil(count / folds), rows, folds];
 }
 
+/** The members of `struct Params` in a kernel's text. */
+function paramFields(source: string): ParamField[] {
+  const struct = /^struct Params \{([^}]*)\}/m.exec(source)?.[1] ?? "";
+  const members = struct.replace(/\/\/.*$/gm, "").split(",");
+  return members.flatMap((member) => {
+    const [name, type] = member.split(":").map((part) => part.trim());
+    if (name === "") return [];
+    invariant(type === "u32" || type === "f32", `Params.${name}: ${type} has no place in a struct of 32-bit words`);
+    return [{ name, type }];
+  });
+}
+
 export function defineKernel(
   name: string,
   source: string,
@@ -81,16 +99,16 @@ export function defineKernel(
   options: {
     readonly modules?: readonly string[];
     readonly features?: readonly GPUFeatureName[];
-    /** False where everything is baked in. */
-    readonly params?: boolean;
   } = {},
 ): Kernel {
   const slots = Object.entries(bindings).map(([slot, access]): BindingSlot => ({ name: slot, access }));
+  const params = paramFields(source);
   return {
     name,
     source,
     modules: options.modules ?? [],
-    bindings: options.params === false ? slots : [...slots, { name: "params", access: "uniform" }],
+    bindings: params.length === 0 ? slots : [...slots, { name: "params", access: "uniform" }],
+    params,
     features: options.features ?? [],
   };
 }
@@ -117,11 +135,17 @@ export function kernelText(call: KernelCall, shared: ReadonlySet<number> = new S
   return [...directives, "\n", ...header, text.replace(/^enable [^;]+;$/gm, "")].join("");
 }
 
-/** The bytes of a `Params` struct, padded to the 16 bytes that uniform structs are rounded up to. */
-export function paramsBytes({ uints, floats = [] }: Params): Uint8Array<ArrayBuffer> {
-  const words = uints.length + floats.length;
-  const buffer = new ArrayBuffer(Math.ceil(words / 4) * 16);
-  new Uint32Array(buffer).set(uints);
-  new Float32Array(buffer).set(floats, uints.length);
-  return new Uint8Array(buffer);
+/** The bytes of a kernel's `Params`, padded to the 16 bytes that uniform structs are rounded up to. */
+export function paramsBytes({ name, params: fields }: Kernel, values: Params): Uint8Array<ArrayBuffer> {
+  const bytes = new Uint8Array(Math.ceil(fields.length / 4) * 16);
+  const view = new DataView(bytes.buffer);
+  for (const [i, field] of fields.entries()) {
+    const value = values[field.name];
+    invariant(value !== undefined, `${name}: no value for Params.${field.name}`);
+    if (field.type === "u32") view.setUint32(i * 4, value, true);
+    else view.setFloat32(i * 4, value, true);
+  }
+  const given = Object.keys(values);
+  invariant(given.length === fields.length, `${name}: its Params have no member for one of ${given.join(", ")}`);
+  return bytes;
 }

@@ -1,4 +1,7 @@
-/** How a four-dimensional tensor lies in memory; see `kernel.ts` for the layout. */
+/** How a four-dimensional tensor lies in memory (`kernel.ts` has the layout), and what kernels are told of it. */
+
+import type { Pair } from "../../ops/attributes.js";
+import type { Params } from "./kernel.js";
 
 export type PixelBytes = 16 | 8;
 
@@ -37,4 +40,38 @@ export function pixelCount(t: Stored): number {
 
 export function storedBytes(t: Stored): number {
   return t.quads * t.plane * t.pixelBytes;
+}
+
+/** Sizes of input and output, as most kernels' `Params` name them. */
+export function sizeParams({ input, output }: { readonly input: Stored; readonly output: Stored }): Params {
+  return {
+    inHeight: input.height,
+    inWidth: input.width,
+    inPlane: input.plane,
+    outHeight: output.height,
+    outWidth: output.width,
+    outPlane: output.plane,
+    outPixels: pixelCount(output),
+  };
+}
+
+export interface Window {
+  readonly kernel: Pair;
+  readonly stride: Pair;
+  readonly padding: Pair;
+  readonly dilation: Pair;
+}
+
+/** A window that moves over the input, as the `Params` of convolutions and pools name it. */
+export function windowParams({ kernel, stride, padding, dilation }: Window): Params {
+  return {
+    kernelHeight: kernel[0],
+    kernelWidth: kernel[1],
+    strideY: stride[0],
+    strideX: stride[1],
+    paddingY: padding[0],
+    paddingX: padding[1],
+    dilationY: dilation[0],
+    dilationX: dilation[1],
+  };
 }

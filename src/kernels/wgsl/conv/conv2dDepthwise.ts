@@ -5,7 +5,7 @@ import { activationOverrides } from "../map/activation.js";
 import activation from "../map/activation.wgsl";
 import { pixelCount } from "../stored.js";
 import source from "./conv2d_depthwise.wgsl";
-import { type ConvKernel, RESIDUAL_WORD, sizeWords, windowWords } from "./convProblem.js";
+import { type ConvKernel, convParams } from "./convProblem.js";
 
 const kernel = defineKernel(
   "conv2d_depthwise",
@@ -23,7 +23,7 @@ export const conv2dDepthwise: ConvKernel = {
     return {
       kernel,
       overrides: activationOverrides(problem.activation),
-      params: { uints: [...sizeWords(problem), ...windowWords(problem), RESIDUAL_WORD[problem.residual]] },
+      params: convParams(problem),
       workgroups: foldWorkgroups(Math.ceil(pixelCount(problem.output) / 64), problem.output.quads),
     };
   },

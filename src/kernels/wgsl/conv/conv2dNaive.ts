@@ -5,7 +5,7 @@ import { activationOverrides } from "../map/activation.js";
 import activation from "../map/activation.wgsl";
 import { pixelCount } from "../stored.js";
 import source from "./conv2d_naive.wgsl";
-import { type ConvKernel, inputKey, RESIDUAL_WORD, sizeWords, windowWords } from "./convProblem.js";
+import { type ConvKernel, convParams, inputKey } from "./convProblem.js";
 
 const kernel = defineKernel(
   "conv2d_naive",
@@ -28,14 +28,10 @@ export const conv2dNaive: ConvKernel = {
       kernel,
       overrides: activationOverrides(problem.activation),
       params: {
-        uints: [
-          ...sizeWords(problem),
-          ...windowWords(problem),
-          groups === 1 ? input.quads * 4 : problem.inChannels,
-          inPerGroup,
-          outPerGroup,
-          RESIDUAL_WORD[problem.residual],
-        ],
+        ...convParams(problem),
+        inChannels: groups === 1 ? input.quads * 4 : problem.inChannels,
+        inPerGroup,
+        outPerGroup,
       },
       workgroups: foldWorkgroups(Math.ceil(pixelCount(output) / 64), output.quads),
     };

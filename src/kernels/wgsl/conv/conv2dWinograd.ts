@@ -44,13 +44,24 @@ export const conv2dWinograd: ConvKernel = {
     const { input, output, padding } = problem;
     const [squaresY, squaresX] = [Math.ceil(output.height / 2), Math.ceil(output.width / 2)];
     const squares = output.pictures * squaresY * squaresX;
-    const sizes = [input.height, input.width, input.plane, input.quads];
-    const out = [output.height, output.width, output.plane, output.quads];
     return {
       kernel,
       overrides: activationOverrides(problem.activation),
       params: {
-        uints: [...sizes, ...out, ...padding, squaresY, squaresX, squares, RESIDUAL_WORD[problem.residual]],
+        inHeight: input.height,
+        inWidth: input.width,
+        inPlane: input.plane,
+        inQuads: input.quads,
+        outHeight: output.height,
+        outWidth: output.width,
+        outPlane: output.plane,
+        outQuads: output.quads,
+        paddingY: padding[0],
+        paddingX: padding[1],
+        squaresY,
+        squaresX,
+        squares,
+        residual: RESIDUAL_WORD[problem.residual],
       },
       workgroups: foldWorkgroups(Math.ceil(squares / GROUP_SQUARES), paddedQuads(problem) / GROUP_QUADS),
     };

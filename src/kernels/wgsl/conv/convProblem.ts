@@ -1,23 +1,19 @@
 /** What the convolution kernels are asked to do, and how weights are put in order for them. */
 
-import type { Activation, Pair } from "../../../ops/attributes.js";
-import type { KernelCall } from "../kernel.js";
-import { pixelCount, type Stored } from "../stored.js";
+import type { Activation } from "../../../ops/attributes.js";
+import type { KernelCall, Params } from "../kernel.js";
+import { type Stored, sizeParams, type Window, windowParams } from "../stored.js";
 
 export type Residual = "none" | "input" | "output";
 
 /** As the kernels are told. */
 export const RESIDUAL_WORD: { readonly [R in Residual]: number } = { none: 0, input: 1, output: 2 };
 
-export interface ConvProblem {
+export interface ConvProblem extends Window {
   readonly input: Stored;
   readonly output: Stored;
   readonly inChannels: number;
   readonly outChannels: number;
-  readonly kernel: Pair;
-  readonly stride: Pair;
-  readonly padding: Pair;
-  readonly dilation: Pair;
   readonly groups: number;
   readonly activation: Activation;
   /** Where what is added after the activation lies: nowhere, in a tensor of its own, or in the output's own place. */
@@ -79,14 +75,9 @@ export function depthOf({ kernel, input }: ConvProblem): number {
   return kernel[0] * kernel[1] * input.quads;
 }
 
-/** Words of the `Params` that convolutions and pools begin with: sizes of input and output. */
-export function sizeWords({ input, output }: { readonly input: Stored; readonly output: Stored }): number[] {
-  return [input.height, input.width, input.plane, output.height, output.width, output.plane, pixelCount(output)];
-}
-
-/** Kernel, stride, padding and dilation as `Params` words. */
-export function windowWords(w: Pick<ConvProblem, "kernel" | "stride" | "padding" | "dilation">): number[] {
-  return [...w.kernel, ...w.stride, ...w.padding, ...w.dilation];
+/** The problem as the `Params` of most kernels name it. */
+export function convParams(problem: ConvProblem): Params {
+  return { ...sizeParams(problem), ...windowParams(problem), residual: RESIDUAL_WORD[problem.residual] };
 }
 
 export function inputKey(problem: ConvProblem): string {

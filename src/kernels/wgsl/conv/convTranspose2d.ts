@@ -1,23 +1,18 @@
 /** Descriptor of `conv_transpose2d.wgsl`. */
 
-import type { Activation, Pair } from "../../../ops/attributes.js";
+import type { Activation } from "../../../ops/attributes.js";
 import { defineKernel, foldWorkgroups, type KernelCall } from "../kernel.js";
 import { activationOverrides } from "../map/activation.js";
 import activation from "../map/activation.wgsl";
-import { pixelCount, type Stored } from "../stored.js";
+import { pixelCount, type Stored, sizeParams, type Window, windowParams } from "../stored.js";
 import source from "./conv_transpose2d.wgsl";
-import { sizeWords, windowWords } from "./convProblem.js";
 
-export interface ConvTransposeProblem {
+export interface ConvTransposeProblem extends Window {
   /** Channel i of the input must be stored at i. */
   readonly input: Stored;
   readonly output: Stored;
   readonly inChannels: number;
   readonly outChannels: number;
-  readonly kernel: Pair;
-  readonly stride: Pair;
-  readonly padding: Pair;
-  readonly dilation: Pair;
   readonly groups: number;
   readonly activation: Activation;
 }
@@ -35,7 +30,11 @@ export function convTranspose2dCall(problem: ConvTransposeProblem): KernelCall {
     kernel,
     overrides: activationOverrides(problem.activation),
     params: {
-      uints: [...sizeWords(problem), ...windowWords(problem), inChannels, inChannels / groups, outChannels / groups],
+      ...sizeParams(problem),
+      ...windowParams(problem),
+      inChannels,
+      inPerGroup: inChannels / groups,
+      outPerGroup: outChannels / groups,
     },
     workgroups: foldWorkgroups(Math.ceil(pixelCount(output) / 64), output.quads),
   };

@@ -1,6 +1,6 @@
 /** Descriptors of `detect.wgsl` and `detect_candidates.wgsl`. */
 
-import { defineKernel, foldWorkgroups, type KernelCall } from "../kernel.js";
+import { defineKernel, foldWorkgroups, type KernelCall, type Params } from "../kernel.js";
 import activation from "../map/activation.wgsl";
 import { pixelCount, type Stored } from "../stored.js";
 import decode from "./decode.wgsl";
@@ -30,24 +30,29 @@ export interface DetectLevel {
   readonly stride: number;
 }
 
+/** What both kernels are told of a level. */
+function levelParams({ input, outputs, maskCoefficients, firstRow, stride }: DetectLevel): Params {
+  return {
+    height: input.height,
+    width: input.width,
+    plane: input.plane,
+    outPixels: pixelCount(input),
+    outputs,
+    plainFrom: outputs - maskCoefficients,
+    firstRow,
+    stride,
+  };
+}
+
 export function detectCall(level: DetectLevel): KernelCall {
   const { input } = level;
   return {
     kernel: detect,
     overrides: {},
     params: {
-      uints: [
-        input.height,
-        input.width,
-        input.plane,
-        pixelCount(input),
-        level.anchors,
-        level.outputs,
-        level.outputs - level.maskCoefficients,
-        level.rows,
-        level.firstRow,
-      ],
-      floats: [level.stride],
+      ...levelParams(level),
+      anchors: level.anchors,
+      rows: level.rows,
     },
     workgroups: foldWorkgroups(Math.ceil(pixelCount(input) / 64), input.quads),
   };
@@ -76,18 +81,10 @@ export function detectCandidatesCall(level: DetectLevel, capacity: number, thres
     kernel: detectCandidates,
     overrides: {},
     params: {
-      uints: [
-        input.height,
-        input.width,
-        input.plane,
-        pixelCount(input),
-        level.outputs,
-        level.outputs - level.maskCoefficients,
-        level.firstRow,
-        capacity,
-        input.pictures,
-      ],
-      floats: [level.stride, threshold],
+      ...levelParams(level),
+      capacity,
+      pictures: input.pictures,
+      threshold,
     },
     half: input.pixelBytes === 8,
     workgroups: foldWorkgroups(Math.ceil(pixelCount(input) / 64), level.anchors),

@@ -1,8 +1,7 @@
 /** Descriptors of the kernels that only move data. */
 
-import { sizeWords } from "../conv/convProblem.js";
 import { defineKernel, foldWorkgroups, type KernelCall } from "../kernel.js";
-import { pixelCount, type Stored } from "../stored.js";
+import { pixelCount, type Stored, sizeParams } from "../stored.js";
 import concatPlainSource from "./concat_plain.wgsl";
 import copyChannelsSource from "./copy_channels.wgsl";
 import depthToSpaceSource from "./depth_to_space.wgsl";
@@ -29,7 +28,7 @@ export function upsampleNearestCall(input: Stored, output: Stored, scale: readon
   return {
     kernel: upsample,
     overrides: {},
-    params: { uints: [...sizeWords({ input, output }), ...scale] },
+    params: { ...sizeParams({ input, output }), scaleY: scale[0], scaleX: scale[1] },
     workgroups: perPixel(output, output.quads),
   };
 }
@@ -45,7 +44,7 @@ export function pad2dCall(
   return {
     kernel: pad,
     overrides: {},
-    params: { uints: [...sizeWords({ input, output }), top >>> 0, left >>> 0], floats: [value] },
+    params: { ...sizeParams({ input, output }), top, left, value },
     workgroups: perPixel(output, output.quads),
   };
 }
@@ -55,7 +54,7 @@ export function copyChannelsCall(input: Stored, output: Stored): KernelCall {
   return {
     kernel: copyChannels,
     overrides: {},
-    params: { uints: [input.plane, output.plane, pixelCount(output)] },
+    params: { inPlane: input.plane, outPlane: output.plane, outPixels: pixelCount(output) },
     workgroups: perPixel(output, output.quads),
   };
 }
@@ -64,7 +63,12 @@ export function packNchwCall(channels: number, output: Stored): KernelCall {
   return {
     kernel: pack,
     overrides: {},
-    params: { uints: [channels, output.height * output.width, output.plane, pixelCount(output)] },
+    params: {
+      channels,
+      perPicture: output.height * output.width,
+      outPlane: output.plane,
+      outPixels: pixelCount(output),
+    },
     workgroups: perPixel(output, output.quads),
   };
 }
@@ -75,7 +79,15 @@ export function packBlocksCall(channels: number, output: Stored): KernelCall {
   return {
     kernel: packBlocks,
     overrides: {},
-    params: { uints: [channels, 2 * height, 2 * width, width, height * width, plane, pixelCount(output)] },
+    params: {
+      channels,
+      inHeight: 2 * height,
+      inWidth: 2 * width,
+      outWidth: width,
+      perPicture: height * width,
+      outPlane: plane,
+      outPixels: pixelCount(output),
+    },
     workgroups: perPixel(output, output.quads),
   };
 }
@@ -85,7 +97,7 @@ export function unpackNchwCall(input: Stored, channels: number): KernelCall {
   return {
     kernel: unpack,
     overrides: {},
-    params: { uints: [channels, input.height * input.width, input.plane, pixelCount(input)] },
+    params: { channels, perPicture: input.height * input.width, inPlane: input.plane, outPixels: pixelCount(input) },
     workgroups: perPixel(input, channels),
   };
 }
@@ -101,7 +113,7 @@ export function spaceToDepthCall(
   return {
     kernel: spaceToDepth,
     overrides: { FOCUS: order === "focus" ? 1 : 0 },
-    params: { uints: [...sizeWords({ input, output }), channels, block] },
+    params: { ...sizeParams({ input, output }), channels, block },
     workgroups: perPixel(output, output.quads),
   };
 }
@@ -111,7 +123,7 @@ export function depthToSpaceCall(input: Stored, output: Stored, channels: number
   return {
     kernel: depthToSpace,
     overrides: {},
-    params: { uints: [...sizeWords({ input, output }), channels, block] },
+    params: { ...sizeParams({ input, output }), channels, block },
     workgroups: perPixel(output, output.quads),
   };
 }
@@ -121,7 +133,7 @@ export function concatPlainCall(chunk: number, step: number, offset: number, cou
   return {
     kernel: concatPlain,
     overrides: {},
-    params: { uints: [chunk, step, offset, count] },
+    params: { chunk, step, offset, count },
     workgroups: foldWorkgroups(Math.ceil(count / 64)),
   };
 }

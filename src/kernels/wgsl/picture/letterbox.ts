@@ -28,13 +28,13 @@ export interface LetterboxSizes {
 
 /** Bindings: the picture, its bytes or a texture (`rgba8unorm`); taps of columns and rows; 256 floats, byte / 255; the input of the whole batch. */
 export function letterboxCall(sizes: LetterboxSizes, from: "bytes" | "texture"): KernelCall {
-  const { width, height, x, y, contentWidth, contentHeight, index, grey, sourceWidth, sourceBytes } = sizes;
-  const first = index * 3 * width * height;
+  const { index, ...params } = sizes;
+  const { width, height } = sizes;
   return {
     kernel: from === "texture" ? fromTexture : fromBytes,
     variant: from,
     overrides: {},
-    params: { uints: [width, height, x, y, contentWidth, contentHeight, first, grey, sourceWidth, sourceBytes] },
+    params: { ...params, first: index * 3 * width * height },
     workgroups: foldWorkgroups(Math.ceil((width * height) / 64)),
   };
 }

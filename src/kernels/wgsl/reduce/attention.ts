@@ -16,10 +16,7 @@ export function attentionScoresCall(t: Stored, channels: number, heads: number):
   return {
     kernel: scores,
     overrides: {},
-    params: {
-      uints: [perPicture, t.plane, heads, headChannels, count],
-      floats: [1 / Math.sqrt(headChannels)],
-    },
+    params: { perPicture, plane: t.plane, heads, headChannels, count, scale: 1 / Math.sqrt(headChannels) },
     workgroups: foldWorkgroups(Math.ceil(count / 64)),
   };
 }
@@ -29,7 +26,12 @@ export function attentionApplyCall(t: Stored, output: Stored, channels: number, 
     kernel: apply,
     overrides: {},
     params: {
-      uints: [t.height * t.width, t.plane, output.plane, pixelCount(output), heads, channels / heads],
+      perPicture: t.height * t.width,
+      plane: t.plane,
+      outPlane: output.plane,
+      outPixels: pixelCount(output),
+      heads,
+      headChannels: channels / heads,
     },
     workgroups: foldWorkgroups(Math.ceil(pixelCount(output) / 64), output.quads),
   };

@@ -11,7 +11,7 @@ export function findOverflowCall(t: Stored, step: number): KernelCall {
   return {
     kernel: findOverflow,
     overrides: {},
-    params: { uints: [t.plane, pixelCount(t), step] },
+    params: { plane: t.plane, outPixels: pixelCount(t), step },
     half: true,
     workgroups: foldWorkgroups(Math.ceil(pixelCount(t) / 64), t.quads),
   };

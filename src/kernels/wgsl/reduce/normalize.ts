@@ -18,7 +18,7 @@ export function softmaxCall(outer: number, size: number, inner: number): KernelC
   return {
     kernel: softmax,
     overrides: {},
-    params: { uints: [size, inner, outer * inner] },
+    params: { size, inner, count: outer * inner },
     workgroups: foldWorkgroups(Math.ceil((outer * inner) / 64)),
   };
 }
@@ -28,7 +28,7 @@ export function layerNormCall(t: Stored, channels: number, eps: number): KernelC
   return {
     kernel: layerNorm,
     overrides: {},
-    params: { uints: [t.plane, pixelCount(t), channels, t.quads], floats: [eps] },
+    params: { plane: t.plane, outPixels: pixelCount(t), channels, quads: t.quads, eps },
     workgroups: foldWorkgroups(Math.ceil(pixelCount(t) / 64)),
   };
 }

@@ -1,9 +1,8 @@
 /** Descriptors of `max_pool2d.wgsl`, `max_pool_chain.wgsl` and `global_average_pool.wgsl`. */
 
 import type { OpAttributes } from "../../../ops/attributes.js";
-import { sizeWords, windowWords } from "../conv/convProblem.js";
 import { defineKernel, foldWorkgroups, type KernelCall } from "../kernel.js";
-import { pixelCount, type Stored } from "../stored.js";
+import { pixelCount, type Stored, sizeParams, windowParams } from "../stored.js";
 import averageSource from "./global_average_pool.wgsl";
 import chainSource from "./max_pool_chain.wgsl";
 import maxSource from "./max_pool2d.wgsl";
@@ -21,7 +20,7 @@ export function maxPool2dCall(input: Stored, output: Stored, attrs: OpAttributes
   return {
     kernel: maxPool,
     overrides: {},
-    params: { uints: [...sizeWords({ input, output }), ...windowWords(attrs)] },
+    params: { ...sizeParams({ input, output }), ...windowParams(attrs) },
     workgroups: foldWorkgroups(Math.ceil(pixelCount(output) / 64), output.quads),
   };
 }
@@ -30,7 +29,12 @@ export function globalAveragePoolCall(input: Stored, output: Stored): KernelCall
   return {
     kernel: averagePool,
     overrides: {},
-    params: { uints: [input.height * input.width, input.plane, output.plane, input.pictures] },
+    params: {
+      perPicture: input.height * input.width,
+      inPlane: input.plane,
+      outPlane: output.plane,
+      pictures: input.pictures,
+    },
     workgroups: foldWorkgroups(input.pictures, input.quads),
   };
 }
@@ -56,7 +60,7 @@ export function maxPoolChainCall(t: Stored, window: number): KernelCall {
     kernel: poolChain,
     overrides: {},
     header: { POOL: window, TILE: tile, SIDE: side, PER: Math.ceil((side * side) / 256) },
-    params: { uints: [t.height, t.width, t.plane, tilesY, tilesX] },
+    params: { height: t.height, width: t.width, plane: t.plane, tilesY, tilesX },
     workgroups: foldWorkgroups(t.pictures * tilesY * tilesX, t.quads),
   };
 }

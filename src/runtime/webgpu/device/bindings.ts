@@ -115,7 +115,7 @@ export class DevicePlan {
     const { context, pipelines } = this.services;
     const { device } = context;
     const alignment = device.limits.minUniformBufferOffsetAlignment;
-    const blocks = plan.steps.map(({ call }) => (call.params ? paramsBytes(call.params) : undefined));
+    const blocks = plan.steps.map(({ call }) => (call.params ? paramsBytes(call.kernel, call.params) : undefined));
     const offsets: number[] = [];
     let end = 0;
     for (const block of blocks) {

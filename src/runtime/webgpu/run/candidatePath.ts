@@ -104,8 +104,8 @@ export class CandidatePath implements RunPath<Found> {
     this.threshold = threshold;
     const words = new Uint8Array(this.params.size);
     this.source.detect.maps.forEach(({ level }, i) => {
-      const { params } = detectCandidatesCall(level, this.capacity, deviceThreshold(threshold));
-      if (params) words.set(paramsBytes(params), i * this.paramsStride);
+      const { kernel, params } = detectCandidatesCall(level, this.capacity, deviceThreshold(threshold));
+      if (params) words.set(paramsBytes(kernel, params), i * this.paramsStride);
     });
     this.source.services.context.device.queue.writeBuffer(this.params, 0, words);
   }

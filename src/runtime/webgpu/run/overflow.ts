@@ -36,7 +36,8 @@ export async function checkOverflow(compiled: Compiled): Promise<void> {
   const nothing = new Set<number>();
   const stride = device.limits.minUniformBufferOffsetAlignment;
   const words = new Uint8Array(looks.length * stride);
-  for (const [i, { call }] of looks.entries()) if (call.params) words.set(paramsBytes(call.params), i * stride);
+  for (const [i, { call }] of looks.entries())
+    if (call.params) words.set(paramsBytes(call.kernel, call.params), i * stride);
   const params = context.createBuffer(words.length, BufferUsage.UNIFORM | BufferUsage.COPY_DST, "looks");
   const found = context.createBuffer(4, BufferUsage.STORAGE | BufferUsage.COPY_SRC | BufferUsage.COPY_DST, "overflow");
   const staging = context.createBuffer(4, BufferUsage.MAP_READ | BufferUsage.COPY_DST, "overflow staging");

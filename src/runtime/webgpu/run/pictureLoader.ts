@@ -94,7 +94,7 @@ export class PictureLoader {
         queue.writeBuffer(slot.taps, 0, packTaps(columns, rows));
         Object.assign(slot, { columns, rows });
       }
-      if (call.params) queue.writeBuffer(slot.params, 0, paramsBytes(call.params));
+      if (call.params) queue.writeBuffer(slot.params, 0, paramsBytes(call.kernel, call.params));
       leads.push({ pipeline, bindGroup, workgroups: call.workgroups });
     }
     return leads;

@@ -5,15 +5,7 @@ import { activationOverrides } from "../../map/activation.js";
 import activation from "../../map/activation.wgsl";
 import { pixelCount } from "../../stored.js";
 import window from "../conv_window.wgsl";
-import {
-  type ConvKernel,
-  depthOf,
-  inputKey,
-  packTiles,
-  RESIDUAL_WORD,
-  sizeWords,
-  windowWords,
-} from "../convProblem.js";
+import { type ConvKernel, convParams, depthOf, inputKey, packTiles } from "../convProblem.js";
 import source from "./conv2d_split.wgsl";
 
 const TILE_PIXELS = 16;
@@ -34,12 +26,10 @@ export const conv2dSplit: ConvKernel = {
   supports: (problem) => problem.groups === 1,
   call(problem) {
     const { input, output } = problem;
-    const [inHeight, inWidth, inPlane, ...out] = sizeWords(problem);
-    const sizes = [inHeight, inWidth, inPlane, input.quads, ...out, output.quads];
     return {
       kernel,
       overrides: activationOverrides(problem.activation),
-      params: { uints: [...sizes, ...windowWords(problem), RESIDUAL_WORD[problem.residual]] },
+      params: { ...convParams(problem), inQuads: input.quads, outQuads: output.quads },
       workgroups: foldWorkgroups(Math.ceil(pixelCount(output) / TILE_PIXELS), Math.ceil(output.quads / TILE_QUADS)),
     };
   },

@@ -12,12 +12,10 @@ import {
   type ConvKernel,
   type ConvProblem,
   type ConvWork,
+  convParams,
   depthOf,
   inputKey,
   packTiles,
-  RESIDUAL_WORD,
-  sizeWords,
-  windowWords,
 } from "../convProblem.js";
 import directSource from "./conv2d_direct.wgsl";
 import subgroupSource from "./conv2d_subgroup.wgsl";
@@ -43,22 +41,10 @@ function registerKernel(kernel: Kernel, weightReads: WeightReads): ConvKernel {
     supports: (problem) => problem.groups === 1,
     call(problem) {
       const { input, output } = problem;
-      const [inHeight, inWidth, inPlane, ...out] = sizeWords(problem);
       return {
         kernel,
         overrides: { ...activationOverrides(problem.activation), WORKGROUP_SIZE },
-        params: {
-          uints: [
-            inHeight,
-            inWidth,
-            inPlane,
-            input.quads,
-            ...out,
-            output.quads,
-            ...windowWords(problem),
-            RESIDUAL_WORD[problem.residual],
-          ],
-        },
+        params: { ...convParams(problem), inQuads: input.quads, outQuads: output.quads },
         workgroups: foldWorkgroups(...grid(problem)),
         variant: `${TILE_PIXELS}x${TILE_QUADS * 4}`,
       };

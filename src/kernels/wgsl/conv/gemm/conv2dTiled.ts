@@ -10,8 +10,8 @@ import pointwiseSource from "./conv2d_1x1.wgsl";
 import tiledSource from "./conv2d_tiled.wgsl";
 
 const bindings = { x: "read", weight: "read", bias: "read", residual: "read", y: "write" } as const;
-const tiled = defineKernel("conv2d_tiled", tiledSource, bindings, { modules: [activation], params: false });
-const pointwise = defineKernel("conv2d_1x1", pointwiseSource, bindings, { modules: [activation], params: false });
+const tiled = defineKernel("conv2d_tiled", tiledSource, bindings, { modules: [activation] });
+const pointwise = defineKernel("conv2d_1x1", pointwiseSource, bindings, { modules: [activation] });
 
 function sizes({ input, output, residual }: ConvProblem): Record<string, number> {
   return {
