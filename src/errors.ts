@@ -191,5 +191,10 @@ export class PrecisionError extends NumericError {}
 
 /** For bugs only: a condition that no input can break. */
 export function invariant(condition: unknown, message: string): asserts condition {
-  if (!condition) throw new Error(`internal error: ${message}`);
+  if (!condition) unreachable(message);
+}
+
+/** Where no input can lead, only a fault of this package. */
+export function unreachable(message: string): never {
+  throw new Error(`internal error: ${message}`);
 }

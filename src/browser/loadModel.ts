@@ -57,7 +57,7 @@ export function onBackend(
       }),
     );
     const read = (source: PictureSource, { maxPixels = options.maxPixels, ...reading }: ReadPictureOptions = {}) =>
-      readPictureSource(source, backend.fitsPictures === true, { ...reading, maxPixels, decode });
+      readPictureSource(source, backend.capabilities.fitsPictures, { ...reading, maxPixels, decode });
     return new Model(members, backend, read);
   } catch (error) {
     backend.dispose();

@@ -6,16 +6,20 @@
 
 import { DeviceError, DeviceLostError, DisposedError, type EngineError } from "../errors.js";
 import type { Graph } from "../ops/index.js";
-import type {
-  Backend,
-  BackendName,
-  CandidateOutputs,
-  CompileOptions,
-  Executable,
-  FittedPicture,
-  MemoryUse,
-  NodeTiming,
-  RunInput,
+import {
+  type Backend,
+  type BackendName,
+  type CandidateOutputs,
+  type Capabilities,
+  type CompileOptions,
+  type DeviceCounters,
+  type Executable,
+  type FittedPicture,
+  type MemoryUse,
+  type NodeTiming,
+  type PictureExecutable,
+  type RunInput,
+  takesPictures,
 } from "../runtime/backend.js";
 import type { HostTensor } from "../tensor/index.js";
 import { fittedToTensor } from "../yolov5/input/letterbox.js";
@@ -58,16 +62,8 @@ export class RenewingBackend implements Backend {
     return this.backend.software;
   }
 
-  get float16(): boolean {
-    return this.backend.float16 ?? false;
-  }
-
-  get fitsPictures(): boolean {
-    return this.backend.fitsPictures === true;
-  }
-
-  get tunes(): boolean {
-    return this.backend.tunes ?? false;
+  get capabilities(): Capabilities {
+    return this.backend.capabilities;
   }
 
   /** What runs now. */
@@ -117,13 +113,17 @@ export class RenewingBackend implements Backend {
     return work();
   }
 
+  counters(): DeviceCounters | undefined {
+    return this.backend.counters();
+  }
+
   dispose(): void {
     this.disposed = true;
     this.backend.dispose();
   }
 }
 
-class RenewingExecutable implements Executable {
+class RenewingExecutable implements PictureExecutable {
   private on: Backend | undefined;
   private inner: Executable | undefined;
   private compiling: Promise<unknown> = Promise.resolve();
@@ -148,14 +148,16 @@ class RenewingExecutable implements Executable {
 
   runPictures(pictures: readonly FittedPicture[]): Promise<HostTensor[]> {
     return this.enqueue((executable) => {
-      if (executable.runPictures) return executable.runPictures(pictures);
+      if (takesPictures(executable)) return executable.runPictures(pictures);
       const [, , height, width] = this.graph.values[this.graph.inputs[0]].shape;
       return executable.run([fittedToTensor(pictures, [height, width])]);
     });
   }
 
   runCandidates(given: RunInput, threshold: number): Promise<CandidateOutputs | undefined> {
-    return this.enqueue(async (executable) => executable.runCandidates?.(given, threshold));
+    return this.enqueue(async (executable) =>
+      takesPictures(executable) ? executable.runCandidates(given, threshold) : undefined,
+    );
   }
 
   tap(names: readonly string[], inputs: readonly HostTensor[]): Promise<Map<string, HostTensor>> {

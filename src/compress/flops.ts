@@ -1,7 +1,7 @@
 /** Floating-point operations of a module tree. */
 
 import { atOnce, type Pieces } from "../breathe.js";
-import { opOf, optimizePieces, type ValueId } from "../ops/index.js";
+import { graphFlops, optimizePieces } from "../ops/index.js";
 import type { ModuleNode } from "../weights/types.js";
 import { buildGraph } from "../yolov5/graph/buildGraph.js";
 
@@ -11,10 +11,5 @@ export function moduleFlops(module: ModuleNode, size: readonly [number, number])
 }
 
 export function* moduleFlopsPieces(module: ModuleNode, [h, w]: readonly [number, number]): Pieces<number> {
-  const graph = yield* optimizePieces(buildGraph(module, [1, 3, h, w]).graph);
-  const describe = (ids: readonly ValueId[]) => ids.map((id) => graph.values[id]);
-  return graph.nodes.reduce(
-    (sum, node) => sum + opOf(node).flops(describe(node.inputs), describe(node.outputs), node.attrs),
-    0,
-  );
+  return graphFlops(yield* optimizePieces(buildGraph(module, [1, 3, h, w]).graph));
 }

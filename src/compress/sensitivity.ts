@@ -5,7 +5,7 @@
  */
 
 import { Breather } from "../breathe.js";
-import { type Graph, optimize, type ValueId } from "../ops/index.js";
+import type { Graph, ValueId } from "../ops/index.js";
 import type { Backend } from "../runtime/backend.js";
 import { type Float32Tensor, type HostTensor, seededRandom, tensor, toFloat32 } from "../tensor/index.js";
 import type { ModuleNode } from "../weights/types.js";
@@ -86,7 +86,7 @@ async function outputsOf(
   backend: Backend,
   breather: Breather,
 ): Promise<HostTensor[]> {
-  const executable = await backend.compile(backend.name === "cpu" ? graph : optimize(graph));
+  const executable = await backend.compile(graph);
   try {
     const outputs: HostTensor[] = [];
     for (const input of inputs) {

@@ -92,13 +92,6 @@ export function checkActivation(activation: Activation, op: string, node: string
   }
 }
 
-/** Name with its parameter, for messages and kernel keys: `leakyRelu(0.1)`. */
-export function describeActivation(activation: Activation): string {
-  if (activation.kind === "leakyRelu") return `leakyRelu(${activation.slope})`;
-  if (activation.kind === "elu") return `elu(${activation.alpha})`;
-  return activation.kind;
-}
-
 export const activationOp: Op<"activation"> = {
   type: "activation",
   infer(inputs, attrs: OpAttributes["activation"], node) {

@@ -1,6 +1,7 @@
 /** Runs a graph as built, node by node, with each op's reference. */
 
 import { Breather } from "../breathe.js";
+import { invariant } from "../errors.js";
 import type { HostTensor } from "../tensor/index.js";
 import type { Graph, Node, ValueId } from "./graph.js";
 import { lifetimes } from "./liveness.js";
@@ -46,6 +47,6 @@ export async function evaluate(
 /** A value that was computed, given or is constant. */
 export function givenValue(graph: Graph, values: ReadonlyMap<ValueId, HostTensor>, id: ValueId): HostTensor {
   const value = values.get(id) ?? graph.constants.get(id);
-  if (!value) throw new Error(`internal error: value ${id} (${graph.values[id]?.name}) was not computed`);
+  invariant(value, `value ${id} (${graph.values[id]?.name}) was not computed`);
   return value;
 }

@@ -2,6 +2,7 @@ export * from "./activations.js";
 export * from "./attributes.js";
 export * from "./builder.js";
 export * from "./evaluate.js";
+export * from "./flops.js";
 export * from "./graph.js";
 export * from "./liveness.js";
 export * from "./op.js";

@@ -83,7 +83,7 @@ export interface CompileOptions {
    */
   readonly keepTaps?: boolean;
   readonly signal?: AbortSignal;
-  /** First measure which kernels are the fastest for this graph, where the backend has several (`Backend.tunes`). */
+  /** First measure which kernels are the fastest for this graph, where the backend has several (`Capabilities.tunes`). */
   readonly tune?: TuneOptions | undefined;
   /** Told what the parts of this compilation took, by backends that have them. */
   readonly onStage?: OnStage | undefined;
@@ -136,23 +136,46 @@ export interface Executable {
   /** @throws ShapeError when the inputs are not what the graph declares; DisposedError after `dispose`. */
   run(inputs: readonly HostTensor[]): Promise<HostTensor[]>;
   /**
-   * `run` for a graph whose one input is pictures, [N, 3, H, W]: they are resized on the device, and every float of the input is
-   * what `run` would have been given. Their bytes must not change before the results are there.
-   * @throws ShapeError for another number of pictures or parts beyond the input; LimitError for a picture beyond the device.
+   * Named module outputs (`graph.taps`) of one run, NCHW float32. All backends but the reference lack those that their passes
+   * move into another layer's kernel.
    */
-  runPictures?(pictures: readonly FittedPicture[]): Promise<HostTensor[]>;
-  /**
-   * As `run` or `runPictures`, for a detection head of whose rows only those matter that have an objectness, and objectness ×
-   * class for some class, above `threshold`: the others stay on the device, but for a few that are close.
-   * @returns undefined for a graph without such a head.
-   */
-  runCandidates?(given: RunInput, threshold: number): Promise<CandidateOutputs | undefined>;
-  /** Named module outputs (`graph.taps`) of one run, NCHW float32. */
   tap(names: readonly string[], inputs: readonly HostTensor[]): Promise<Map<string, HostTensor>>;
   profile(inputs: readonly HostTensor[]): Promise<NodeTiming[]>;
   memory(): MemoryUse;
   dispose(): void;
 }
+
+/** A compiled graph on a device that does part of the work before and after the network, too. */
+export interface PictureExecutable extends Executable {
+  /**
+   * `run` for a graph whose one input is pictures, [N, 3, H, W]: they are resized on the device, and every float of the input is
+   * what `run` would have been given. Their bytes must not change before the results are there.
+   * @throws ShapeError for another number of pictures or parts beyond the input; LimitError for a picture beyond the device.
+   */
+  runPictures(pictures: readonly FittedPicture[]): Promise<HostTensor[]>;
+  /**
+   * As `run` or `runPictures`, for a detection head of whose rows only those matter that have an objectness, and objectness ×
+   * class for some class, above `threshold`: the others stay on the device, but for a few that are close.
+   * @returns undefined for a graph without such a head.
+   */
+  runCandidates(given: RunInput, threshold: number): Promise<CandidateOutputs | undefined>;
+}
+
+export function takesPictures(executable: Executable): executable is PictureExecutable {
+  return "runPictures" in executable && "runCandidates" in executable;
+}
+
+/** What a backend can do beyond running tensors in float32. */
+export interface Capabilities {
+  /** Storage types that `compile` takes. With `int8`, convolutions with `quantization` are computed in integers. */
+  readonly dtypes: readonly ComputeDType[];
+  /** `compile` takes `tune`. */
+  readonly tunes: boolean;
+  /** Executables are `PictureExecutable`s, and their resizing is faster than the CPU's. */
+  readonly fitsPictures: boolean;
+}
+
+export const FLOAT32_TENSORS: Capabilities = { dtypes: ["float32"], tunes: false, fitsPictures: false };
 
 /** What a backend has asked of a GPU so far. */
 export interface DeviceCounters {
@@ -172,16 +195,10 @@ export interface Backend {
   readonly adapter: string;
   /** True for a WebGPU adapter that is emulated on the CPU. */
   readonly software: boolean;
-  /** True where `compile` takes dtype `int8`: convolutions with `quantization` are computed in integers. */
-  readonly int8?: boolean;
-  /** True where `compile` takes dtype `float16`. */
-  readonly float16?: boolean;
-  /** True where `compile` takes `tune`. */
-  readonly tunes?: boolean;
-  /** True where executables have `runPictures` and it is faster than resizing on the CPU. */
-  readonly fitsPictures?: boolean;
+  readonly capabilities: Capabilities;
+  /** @param graph as built: each backend runs its own passes */
   compile(graph: Graph, options?: CompileOptions): Promise<Executable>;
-  /** Of GPUs that count. */
-  counters?(): DeviceCounters;
+  /** Undefined for backends that do not count. */
+  counters(): DeviceCounters | undefined;
   dispose(): void;
 }

@@ -114,12 +114,12 @@ export function computeDTypeFor(
 ): ComputeDType {
   const { half = false, onNote = () => undefined } = options;
   const quantized = isQuantized(module);
-  if (quantized && backend.int8) {
+  if (quantized && backend.capabilities.dtypes.includes("int8")) {
     if (half) onNote("half is ignored: the file is int8");
     return "int8";
   }
   if (quantized) onNote(`the ${backend.name} backend has no int8 kernels: int8 weights are turned into floats`);
-  if (!half || backend.float16) return half ? "float16" : "float32";
+  if (!half || backend.capabilities.dtypes.includes("float16")) return half ? "float16" : "float32";
   onNote(`half: float16 is not to be had on ${backend.name} (${backend.adapter}), running in float32`);
   return "float32";
 }
@@ -130,7 +130,7 @@ export function createMember(opened: OpenedModel, backend: Backend, options: Mem
     taskOf(opened.module, options.path);
     refuseOtherInputs(opened.module, options.path);
     const { dtype, tune, onNote, onStage } = options;
-    if (tune && !backend.tunes) onNote?.(`tune: ${backend.name} has no kernels to choose from`);
+    if (tune && !backend.capabilities.tunes) onNote?.(`tune: ${backend.name} has no kernels to choose from`);
     const network = new Network(opened.module, backend, { dtype, tune, onNote, onStage });
     return { network, info: factsOf(opened, network, options.path) };
   });

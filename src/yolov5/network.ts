@@ -1,17 +1,16 @@
 /** A module tree on a backend: one compiled plan per input shape, the least recently used dropped beyond a few. */
 
-import { atOnce, Breather, type Pieces } from "../breathe.js";
 import { DisposedError, invariant, LimitError, OptionError, PrecisionError, ShapeError } from "../errors.js";
-import { type FoldCache, type Graph, optimizePieces } from "../ops/index.js";
-import type {
-  Backend,
-  CandidateOutputs,
-  ComputeDType,
-  Executable,
-  FittedPicture,
-  OnStage,
-  RunInput,
-  TuneOptions,
+import {
+  type Backend,
+  type CandidateOutputs,
+  type ComputeDType,
+  type Executable,
+  type FittedPicture,
+  type OnStage,
+  type RunInput,
+  type TuneOptions,
+  takesPictures,
 } from "../runtime/backend.js";
 import { elementCount, formatShape, type HostTensor, tensor } from "../tensor/index.js";
 import type { ModuleNode } from "../weights/types.js";
@@ -57,7 +56,6 @@ export class Network {
   /** Facts of the head, from a graph built at the smallest input. */
   readonly head: HeadFacts;
   private readonly forms: WeightForms = createWeightForms();
-  private readonly folds: FoldCache = new WeakMap();
   private readonly tuneOptions: TuneOptions | undefined;
   private readonly onStage: OnStage | undefined;
   private readonly onNote: (note: string) => void;
@@ -81,22 +79,14 @@ export class Network {
 
   /** What it runs in: float32 instead of float16 since that was found too small, or on a backend that has none. */
   get dtype(): ComputeDType {
-    return this.precision === "float16" && !this.backend.float16 ? "float32" : this.precision;
+    return this.precision === "float16" && !this.backend.capabilities.dtypes.includes("float16")
+      ? "float32"
+      : this.precision;
   }
 
   /** The graph as built, for one input shape. */
   build(shape: InputShape): BuiltGraph {
     return buildGraph(this.module, shape, this.forms);
-  }
-
-  /** What the backend compiles: the graph as built for the reference, optimised for all others. */
-  graph(shape: InputShape): Graph {
-    return atOnce(this.graphPieces(shape));
-  }
-
-  private *graphPieces(shape: InputShape): Pieces<Graph> {
-    const { graph } = this.build(shape);
-    return this.backend.name === "cpu" ? graph : yield* optimizePieces(graph, this.folds);
   }
 
   /**
@@ -146,17 +136,17 @@ export class Network {
 
   /** Compiles, which tunes, a shape that is new: so that nobody takes that time for an inference's. */
   async tuneFirst(shape: readonly number[]): Promise<void> {
-    if (!this.tuneOptions || !this.backend.tunes) return;
+    if (!this.tuneOptions || !this.backend.capabilities.tunes) return;
     const [n, c, h, w] = shape;
     await this.with([n, c, h, w], async () => undefined);
   }
 
-  private async compile(shape: InputShape, dtype: ComputeDType, tune: TuneOptions | undefined): Promise<Executable> {
+  private compile(shape: InputShape, dtype: ComputeDType, tune: TuneOptions | undefined): Promise<Executable> {
     const { backend, onStage } = this;
     const started = performance.now();
-    const graph = await new Breather().through(this.graphPieces(shape));
+    const { graph } = this.build(shape);
     onStage?.("graph", performance.now() - started);
-    return backend.compile(graph, { dtype, tune: backend.tunes ? tune : undefined, onStage });
+    return backend.compile(graph, { dtype, tune: backend.capabilities.tunes ? tune : undefined, onStage });
   }
 
   /**
@@ -217,7 +207,7 @@ export class Network {
   async rows(input: NetworkInput, threshold: number): Promise<CandidateOutputs> {
     if (input.tensor) this.shapeOf(input.tensor);
     const run = async (executable: Executable, given: RunInput) => {
-      const found = await executable.runCandidates?.(given, threshold);
+      const found = takesPictures(executable) ? await executable.runCandidates(given, threshold) : undefined;
       if (found) return found;
       const outputs = await runWhole(executable, given);
       return outputs && allRows(outputs);
@@ -263,8 +253,10 @@ export class Network {
 /** One way to run a plan; undefined where the executable does not take pictures. */
 type Run<T> = (executable: Executable, given: RunInput) => Promise<T | undefined>;
 
-const runWhole: Run<HostTensor[]> = async (executable, { inputs, pictures }) =>
-  inputs ? executable.run(inputs) : executable.runPictures?.(pictures);
+const runWhole: Run<HostTensor[]> = async (executable, { inputs, pictures }) => {
+  if (inputs) return executable.run(inputs);
+  return takesPictures(executable) ? executable.runPictures(pictures) : undefined;
+};
 
 /** Pictures that the device does not take are resized here. */
 async function runPart<T>(executable: Executable, given: RunInput, size: Size, run: Run<T>): Promise<T> {

@@ -4,7 +4,13 @@ import { expect, test } from "vitest";
 import { RenewingBackend } from "../../src/browser/renewingBackend.js";
 import { DeviceError, DeviceLostError, DisposedError, ShapeError } from "../../src/errors.js";
 import { type Graph, GraphBuilder } from "../../src/ops/index.js";
-import type { Backend, CandidateOutputs, Executable } from "../../src/runtime/backend.js";
+import {
+  type Backend,
+  type CandidateOutputs,
+  type Executable,
+  FLOAT32_TENSORS,
+  type PictureExecutable,
+} from "../../src/runtime/backend.js";
 import { createCpuBackend } from "../../src/runtime/cpu/backend.js";
 import { type HostTensor, tensor } from "../../src/tensor/index.js";
 
@@ -24,6 +30,8 @@ function failing(failures: Error[]): Backend & { readonly log: string[] } {
     name: "webgpu",
     adapter: "a test's",
     software: false,
+    capabilities: FLOAT32_TENSORS,
+    counters: () => undefined,
     log,
     async compile(graph, options) {
       const inner = await reference.compile(graph, options);
@@ -135,13 +143,13 @@ test("rows that a device chooses: from the device, and undefined on a fallback t
         if (calls++ > 0) throw new DeviceError("webgpu: no adapter found");
         return outputs;
       };
-      return { ...executable, runCandidates };
+      return { ...executable, runCandidates, runPictures: () => executable.run([]) } satisfies PictureExecutable;
     },
   };
   const backend = new RenewingBackend(choosing, { isLost, fallback: async () => createCpuBackend() });
-  const executable = await backend.compile(doubling());
-  expect(await executable.runCandidates?.({ inputs: [input(1)] }, 0.25)).toBe(outputs);
-  expect(await executable.runCandidates?.({ inputs: [input(1)] }, 0.25)).toBeUndefined();
+  const executable = (await backend.compile(doubling())) as PictureExecutable;
+  expect(await executable.runCandidates({ inputs: [input(1)] }, 0.25)).toBe(outputs);
+  expect(await executable.runCandidates({ inputs: [input(1)] }, 0.25)).toBeUndefined();
   expect((await executable.run([input(4)]))[0].data[0]).toBe(8);
   expect(backend.name).toBe("cpu");
 });

@@ -60,7 +60,7 @@ describe.skipIf(!gpu || referenceMissing("weights"))("candidates", () => {
   it.for(CASES)("of %s in %s", async ([names, dtype], { skip }) => {
     const missing = names.find((name) => !existsSync(checkpointOf(name)));
     if (missing) return skip(`no checkpoint ${missing}`);
-    if (dtype === "float16" && !backend.float16) return skip("no float16 here");
+    if (dtype === "float16" && !backend.capabilities.dtypes.includes("float16")) return skip("no float16 here");
     const model = modelOf(names, dtype);
     const { maskCoefficients } = model.info;
     let boxes = 0;

@@ -74,7 +74,7 @@ describe.skipIf(!gpu)("float16", () => {
 
   it("an executable of one's own says what does not fit", async () => {
     const { network } = createMember(scaled("model.1.bn", 3e5), backend, { path: "random" });
-    const executable = await backend.compile(network.graph([1, 3, 64, 64]), { dtype: "float16" });
+    const executable = await backend.compile(network.build([1, 3, 64, 64]).graph, { dtype: "float16" });
     await expect(executable.run([INPUT])).rejects.toThrow(PrecisionError);
     executable.dispose();
     network.dispose();

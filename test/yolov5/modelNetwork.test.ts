@@ -125,15 +125,6 @@ describe("plans", () => {
   });
 });
 
-describe("the graph that a backend gets", () => {
-  it("is as built for the reference, optimised for all others", () => {
-    const types = (network: Network) => new Set(network.graph([1, 3, 64, 64]).nodes.map(({ type }) => type));
-    expect(types(new Network(MODULE, createCpuBackend())).has("batchNorm")).toBe(true);
-    expect(types(networkOf().network).has("batchNorm")).toBe(false);
-    expect(types(networkOf().network).has("activation")).toBe(false);
-  });
-});
-
 describe("inputs", () => {
   it.each([
     ["a side that is no multiple of the stride", input(100), "multiples of 32, got float32 1×3×100×100"],
@@ -156,7 +147,9 @@ describe("inputs", () => {
 
 describe("the cpu backend", () => {
   it("queues overlapping runs, and each gets its own result", async () => {
-    const executable = await createCpuBackend().compile(new Network(MODULE, createCpuBackend()).graph([1, 3, 32, 32]));
+    const executable = await createCpuBackend().compile(
+      new Network(MODULE, createCpuBackend()).build([1, 3, 32, 32]).graph,
+    );
     const inputs = [0, 0.25, 0.5, 1].map((v) => tensor("float32", [1, 3, 32, 32], new Float32Array(3072).fill(v)));
     const together = await Promise.all(inputs.map((x) => executable.run([x])));
     for (const [i, x] of inputs.entries()) expect((await executable.run([x]))[0].data).toEqual(together[i][0].data);
@@ -164,7 +157,9 @@ describe("the cpu backend", () => {
   });
 
   it("checks inputs, taps and names what there is", async () => {
-    const executable = await createCpuBackend().compile(new Network(MODULE, createCpuBackend()).graph([1, 3, 32, 32]));
+    const executable = await createCpuBackend().compile(
+      new Network(MODULE, createCpuBackend()).build([1, 3, 32, 32]).graph,
+    );
     await expect(executable.run([])).rejects.toThrow("run: 0 tensors given, the graph has 1 inputs");
     await expect(executable.run([input(64)])).rejects.toThrow(
       "run: images must be float32 1×3×32×32, got float32 1×3×64×64",
@@ -180,7 +175,7 @@ describe("the cpu backend", () => {
 
   it("profiles every node and counts memory", async () => {
     const network = new Network(MODULE, createCpuBackend());
-    const graph = network.graph([1, 3, 32, 32]);
+    const graph = network.build([1, 3, 32, 32]).graph;
     const executable = await createCpuBackend().compile(graph);
     const timings = await executable.profile([input(32)]);
     expect(timings.map(({ name }) => name)).toEqual(graph.nodes.map(({ name }) => name));
@@ -192,7 +187,7 @@ describe("the cpu backend", () => {
 
   it("computes in float32 only, and not after dispose", async () => {
     const backend = createCpuBackend();
-    const graph = new Network(MODULE, backend).graph([1, 3, 32, 32]);
+    const graph = new Network(MODULE, backend).build([1, 3, 32, 32]).graph;
     await expect(backend.compile(graph, { dtype: "float16" })).rejects.toThrow("cpu: float16 is not supported");
     const executable = await backend.compile(graph);
     executable.dispose();

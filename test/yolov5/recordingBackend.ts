@@ -1,7 +1,7 @@
 /** A backend that computes nothing: zeros of the right shape, and a record of what was asked of it. */
 
 import type { Graph } from "../../src/ops/index.js";
-import type { Backend, Executable, MemoryUse } from "../../src/runtime/backend.js";
+import { type Backend, type Executable, FLOAT32_TENSORS, type MemoryUse } from "../../src/runtime/backend.js";
 import { tensor } from "../../src/tensor/index.js";
 
 const NO_MEMORY: MemoryUse = { weightBytes: 1, activationBytes: 2, stagingBytes: 3, liveSetBytes: 4 };
@@ -43,7 +43,8 @@ export function recordingBackend(options: RecordingOptions = {}): { backend: Bac
     name: "wasm",
     adapter: "nothing",
     software: false,
-    tunes: options.tunes ?? false,
+    capabilities: { ...FLOAT32_TENSORS, tunes: options.tunes ?? false },
+    counters: () => undefined,
     async compile(graph, { tune } = {}) {
       const shape = graph.values[graph.inputs[0]].shape.join("×");
       options.onCompile?.(shape);

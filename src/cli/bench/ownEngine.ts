@@ -6,11 +6,10 @@ import { shownAddress } from "../../node/address.js";
 import { openBackend } from "../../node/backends.js";
 import { readRegularFile } from "../../node/regularFile.js";
 import { openWeights } from "../../node/weightSource.js";
-import { optimize } from "../../ops/index.js";
+import { graphFlops, optimize } from "../../ops/index.js";
 import type { BackendChoice, BackendName } from "../../runtime/backend.js";
 import type { HostTensor } from "../../tensor/index.js";
 import { computeDTypeFor, createMember, type OpenedModel, openModel } from "../../yolov5/loadModel.js";
-import { graphFlops } from "../flops.js";
 import type { Output } from "../output.js";
 import { DownloadProgress } from "../progress.js";
 import { inputSize } from "../sizeNote.js";
@@ -64,10 +63,10 @@ export async function openOwnEngine(options: OwnEngineOptions, output: Output): 
       coldStages: cold.times,
       imgsz: [imgsz[0], imgsz[1]],
       batch,
-      flops: graphFlops(network.graph(shape)),
+      flops: graphFlops(optimize(network.build(shape).graph)),
       subject: { input, outputs, graph: () => optimize(network.build(shape).graph) },
       run: () => network.forward(input),
-      counters: () => backend.counters?.(),
+      counters: () => backend.counters(),
       profile: () => network.with(shape, (executable) => executable.profile([input])),
       peaks: () => measurePeaks(backend, network.dtype, options.threads),
       async peakBytes() {
@@ -99,7 +98,7 @@ async function tuneFirst(opened: OpenedModel, options: OwnEngineOptions, output:
       onNote,
     });
     const [h, w] = inputSize(info, options, (text) => output.warn(text));
-    if (backend.tunes) await network.tune([options.batch, 3, h, w], tune);
+    if (backend.capabilities.tunes) await network.tune([options.batch, 3, h, w], tune);
     network.dispose();
   } finally {
     backend.dispose();

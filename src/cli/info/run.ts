@@ -1,12 +1,12 @@
 /** `yolov5 info`: facts, the table of layers, memory. */
 
+import { graphFlops } from "../../ops/index.js";
 import type { MemoryUse } from "../../runtime/backend.js";
 import { formatShape } from "../../tensor/index.js";
 import { countParameters } from "../../weights/index.js";
 import { layersOf } from "../../yolov5/graph/buildGraph.js";
 import { EXIT } from "../errors.js";
 import type { InfoFlags } from "../flags.js";
-import { graphFlops } from "../flops.js";
 import { type CliModel, loadModel } from "../loadModel.js";
 import type { Output } from "../output.js";
 import { inputSize, sizeOrigin } from "../sizeNote.js";

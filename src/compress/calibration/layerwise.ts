@@ -5,6 +5,7 @@
  */
 
 import type { Breather } from "../../breathe.js";
+import { invariant } from "../../errors.js";
 import type { Graph, ValueId } from "../../ops/index.js";
 import type { Backend } from "../../runtime/backend.js";
 import type { HostTensor } from "../../tensor/index.js";
@@ -36,7 +37,7 @@ export class LayerwiseRun {
   /** One tensor a picture of a value that has been computed and is still needed. */
   of(value: ValueId): readonly HostTensor[] {
     const held = this.values.get(value);
-    if (!held) throw new Error(`internal error: value ${value} (${this.graph.values[value].name}) is not held`);
+    invariant(held, `value ${value} (${this.graph.values[value].name}) is not held`);
     return held;
   }
 

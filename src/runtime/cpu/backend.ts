@@ -1,15 +1,24 @@
 /** The numeric truth: runs a graph as built, node by node, with each op's float64 reference. */
 
 import { DisposedError, UnsupportedError } from "../../errors.js";
-import { evaluate, type Graph, givenValue, liveSetBytes, type Node, opOf, type ValueId } from "../../ops/index.js";
-import { BYTES_PER_ELEMENT, elementCount, type HostTensor } from "../../tensor/index.js";
-import type { Backend, Executable, MemoryUse, NodeTiming } from "../backend.js";
+import { evaluate, type Graph, givenValue, liveSetBytes, type Node, type ValueId } from "../../ops/index.js";
+import type { HostTensor } from "../../tensor/index.js";
+import {
+  type Backend,
+  type CompileOptions,
+  type Executable,
+  FLOAT32_TENSORS,
+  type MemoryUse,
+  type NodeTiming,
+} from "../backend.js";
+import { CallQueue } from "../callQueue.js";
 import { checkInputs, tapValues } from "../inputs.js";
 import { checkLiveSet } from "../liveSetLimit.js";
+import { nodeCost } from "../nodeCost.js";
 
 class CpuExecutable implements Executable {
   private readonly graph: Graph;
-  private queue: Promise<unknown> = Promise.resolve();
+  private readonly calls = new CallQueue();
   private disposed = false;
 
   constructor(graph: Graph) {
@@ -30,14 +39,7 @@ class CpuExecutable implements Executable {
   async profile(inputs: readonly HostTensor[]): Promise<NodeTiming[]> {
     const timings: NodeTiming[] = [];
     await this.execute(inputs, new Set(), (node, ms) => {
-      const descs = (ids: readonly ValueId[]) => ids.map((id) => this.graph.values[id]);
-      const [reads, writes] = [descs(node.inputs), descs(node.outputs)];
-      const bytes = [...reads, ...writes].reduce(
-        (sum, v) => sum + elementCount(v.shape) * BYTES_PER_ELEMENT[v.dtype],
-        0,
-      );
-      const flops = opOf(node).flops(reads, writes, node.attrs);
-      timings.push({ name: node.name, type: node.type, kernel: "reference", ms, flops, bytes });
+      timings.push({ ...nodeCost(this.graph, node), kernel: "reference", ms });
     });
     return timings;
   }
@@ -60,34 +62,33 @@ class CpuExecutable implements Executable {
     onNode?: (node: Node, ms: number) => void,
   ): Promise<Map<ValueId, HostTensor>> {
     if (this.disposed) return Promise.reject(new DisposedError("the executable"));
-    const turn = this.queue.then(() => this.evaluate(inputs, keep, onNode));
-    this.queue = turn.catch(() => undefined);
-    return turn;
+    return this.calls.add(() => {
+      checkInputs(this.graph, inputs);
+      return evaluate(this.graph, inputs, { keep, ...(onNode && { onNode }) });
+    });
+  }
+}
+
+class CpuBackend implements Backend {
+  readonly name = "cpu";
+  readonly adapter = "TypeScript reference";
+  readonly software = false;
+  readonly capabilities = FLOAT32_TENSORS;
+
+  async compile(graph: Graph, { dtype = "float32" }: CompileOptions = {}): Promise<Executable> {
+    if (dtype !== "float32") {
+      throw new UnsupportedError(`cpu: ${dtype} is not supported, the reference computes in float32 only`, { dtype });
+    }
+    checkLiveSet(graph, "cpu");
+    return new CpuExecutable(graph);
   }
 
-  private async evaluate(
-    inputs: readonly HostTensor[],
-    keep: ReadonlySet<ValueId>,
-    onNode?: (node: Node, ms: number) => void,
-  ): Promise<Map<ValueId, HostTensor>> {
-    checkInputs(this.graph, inputs);
-    return evaluate(this.graph, inputs, { keep, ...(onNode && { onNode }) });
-  }
+  counters(): undefined {}
+
+  dispose(): void {}
 }
 
 /** `--backend cpu`: slow, exact, everywhere. */
 export function createCpuBackend(): Backend {
-  return {
-    name: "cpu",
-    adapter: "TypeScript reference",
-    software: false,
-    async compile(graph, { dtype = "float32" } = {}) {
-      if (dtype !== "float32") {
-        throw new UnsupportedError(`cpu: ${dtype} is not supported, the reference computes in float32 only`, { dtype });
-      }
-      checkLiveSet(graph, "cpu");
-      return new CpuExecutable(graph);
-    },
-    dispose() {},
-  };
+  return new CpuBackend();
 }

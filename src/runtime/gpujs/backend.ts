@@ -2,7 +2,7 @@
 
 import { DeviceError, UnsupportedError } from "../../errors.js";
 import { type FoldCache, type Graph, optimize } from "../../ops/index.js";
-import type { Backend, CompileOptions, Executable } from "../backend.js";
+import { type Backend, type CompileOptions, type Executable, FLOAT32_TENSORS } from "../backend.js";
 import { checkLiveSet } from "../liveSetLimit.js";
 import { GpujsDevice, type GpujsMode } from "./device/device.js";
 import { type GpuLibrary, loadLibrary } from "./device/library.js";
@@ -19,6 +19,7 @@ class GpujsBackend implements Backend {
   readonly name = "gpujs";
   readonly adapter: string;
   readonly software: boolean;
+  readonly capabilities = FLOAT32_TENSORS;
   private readonly device: GpujsDevice;
   private readonly folded: FoldCache = new WeakMap();
   private readonly executables = new Set<GpujsExecutable>();
@@ -33,6 +34,8 @@ class GpujsBackend implements Backend {
   async compile(graph: Graph, options: CompileOptions = {}): Promise<Executable> {
     return this.build(graph, options);
   }
+
+  counters(): undefined {}
 
   dispose(): void {
     if (this.disposed) return;
@@ -50,12 +53,10 @@ class GpujsBackend implements Backend {
     options.signal?.throwIfAborted();
     checkLiveSet(graph, "gpujs");
     const keepTaps = options.keepTaps ?? false;
-    // As outputs, tapped values survive the passes.
-    const outputs = keepTaps ? [...new Set([...graph.outputs, ...graph.taps.values()])] : graph.outputs;
     const executable = new GpujsExecutable(
       this.device,
       graph,
-      optimize({ ...graph, outputs }, this.folded),
+      optimize(graph, this.folded),
       keepTaps ? undefined : () => this.build(graph, { ...options, keepTaps: true }),
       (self) => this.executables.delete(self),
     );

@@ -4,7 +4,7 @@ import { Breather } from "../../breathe.js";
 import { DeviceError, OptionError, UnsupportedError } from "../../errors.js";
 import { hasRelaxedSimd, hasSharedMemory, hasSimd, type Target } from "../../kernels/wasm/index.js";
 import { type FoldCache, type Graph, optimizePieces, type ValueId } from "../../ops/index.js";
-import type { Backend, CompileOptions, Executable } from "../backend.js";
+import { type Backend, type Capabilities, type CompileOptions, type Executable, FLOAT32_TENSORS } from "../backend.js";
 import { Stopwatch } from "../stopwatch.js";
 import { type SpawnWorker, webWorkers } from "./device/worker.js";
 import { type Loaded, type Runner, WasmExecutable } from "./run/executable.js";
@@ -97,7 +97,7 @@ class WasmBackend implements Backend {
   readonly name = "wasm";
   readonly software = false;
   readonly adapter: string;
-  readonly int8: boolean;
+  readonly capabilities: Capabilities;
   private readonly modules = new ModuleCache();
   private readonly folded: FoldCache = new WeakMap();
   private readonly executables = new Set<WasmExecutable>();
@@ -108,7 +108,7 @@ class WasmBackend implements Backend {
     private readonly pool: ThreadPool | undefined,
   ) {
     // The integer kernels have no scalar twins.
-    this.int8 = target.simd;
+    this.capabilities = target.simd ? { ...FLOAT32_TENSORS, dtypes: ["float32", "int8"] } : FLOAT32_TENSORS;
     const threads = pool?.threads ?? 1;
     const instructions = target.relaxed ? "relaxed SIMD" : target.simd ? "SIMD" : "scalar";
     this.adapter = `WebAssembly ${instructions}, ${threads} thread${threads === 1 ? "" : "s"}`;
@@ -121,26 +121,18 @@ class WasmBackend implements Backend {
   private async build(graph: Graph, options: CompileOptions): Promise<WasmExecutable> {
     this.check();
     const dtype = options.dtype ?? "float32";
-    if (dtype !== "float32" && !(dtype === "int8" && this.int8)) {
+    if (!this.capabilities.dtypes.includes(dtype)) {
       throw new UnsupportedError(`wasm: dtype ${dtype} is not supported here; use float32`, { dtype });
     }
     options.signal?.throwIfAborted();
     const watch = new Stopwatch(options.onStage);
     const breather = new Breather(options.signal);
-    const keepTaps = options.keepTaps ?? false;
-    const kept = new Set<ValueId>(keepTaps ? graph.taps.values() : []);
-    // As outputs, tapped values survive the passes.
-    const whole = { ...graph, outputs: [...new Set([...graph.outputs, ...kept])] };
-    const optimized = await breather.through(optimizePieces(whole, this.folded));
+    const optimized = await breather.through(optimizePieces(graph, this.folded));
     this.check();
+    const keepTaps = options.keepTaps ?? false;
+    const kept = new Set<ValueId>(keepTaps ? optimized.taps.values() : []);
     watch.lap("graph");
-    const program = createProgram(
-      { ...optimized, outputs: graph.outputs },
-      kept,
-      this.pool?.threads ?? 1,
-      0,
-      dtype === "int8",
-    );
+    const program = createProgram(optimized, kept, this.pool?.threads ?? 1, 0, dtype === "int8");
     watch.lap("lowering");
     const compiled = this.modules.get(this.target, program);
     watch.lap("kernels");
@@ -180,6 +172,8 @@ class WasmBackend implements Backend {
   private check(): void {
     if (this.disposed) throw new DeviceError("wasm: the backend was disposed; open it again");
   }
+
+  counters(): undefined {}
 
   dispose(): void {
     this.disposed = true;

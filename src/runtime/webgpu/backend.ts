@@ -1,8 +1,8 @@
 /** `--backend webgpu`: hand-written WGSL kernels on any WebGPU device. */
 
 import { DisposedError, UnsupportedError } from "../../errors.js";
-import { type Graph, type MergeCache, mergeSiblings } from "../../ops/index.js";
-import type { Backend, CompileOptions, OnStage, TuneOptions } from "../backend.js";
+import { type FoldCache, type Graph, type MergeCache, mergeSiblings, optimize } from "../../ops/index.js";
+import type { Backend, Capabilities, CompileOptions, OnStage, TuneOptions } from "../backend.js";
 import { Stopwatch } from "../stopwatch.js";
 import { runnable, usualKernels } from "./choose/convKernels.js";
 import { type TuningStore, TuningTable, tuningKey } from "./choose/tuningTable.js";
@@ -38,11 +38,12 @@ export interface WebGpuBackend extends Backend {
   counters(): Counters;
 }
 
-class Implementation implements WebGpuBackend, ExecutableHost {
+class DeviceBackend implements WebGpuBackend, ExecutableHost {
   readonly name = "webgpu";
   private readonly options: WebGpuOptions;
   private services: Services;
   private renewal: Promise<Services> | undefined;
+  private readonly folded: FoldCache = new WeakMap();
   private readonly merged: MergeCache = new WeakMap();
   private disposed = false;
 
@@ -60,16 +61,14 @@ class Implementation implements WebGpuBackend, ExecutableHost {
     return this.services.context.software;
   }
 
-  get float16(): boolean {
-    return this.services.context.device.features.has("shader-f16");
-  }
-
-  get tunes(): boolean {
-    return true;
-  }
-
-  get fitsPictures(): boolean {
-    return this.options.fitPictures ?? !this.software;
+  /** Those of the device now. */
+  get capabilities(): Capabilities {
+    const float16 = this.services.context.device.features.has("shader-f16");
+    return {
+      dtypes: float16 ? ["float32", "float16"] : ["float32"],
+      tunes: true,
+      fitsPictures: this.options.fitPictures ?? !this.software,
+    };
   }
 
   get device(): GPUDevice {
@@ -86,20 +85,19 @@ class Implementation implements WebGpuBackend, ExecutableHost {
     if (dtype === "int8") {
       throw new UnsupportedError(`webgpu: ${dtype} is not available on this backend; use float32`, { dtype });
     }
-    if (dtype === "float16" && !this.float16) {
+    if (!this.capabilities.dtypes.includes(dtype)) {
       throw new UnsupportedError(
         `webgpu: float16 needs the feature shader-f16, which ${this.adapter} does not offer; use float32`,
         { dtype },
       );
     }
     signal?.throwIfAborted();
-    const keep = new Set(keepTaps ? graph.taps.values() : []);
     const half = dtype === "float16";
     if (options.tune) await this.tune(graph, half, options.tune);
-    return WebGpuExecutable.create(graph, { keep, half }, this, options.onStage);
+    return WebGpuExecutable.create(graph, { keepTaps, half }, this, options.onStage);
   }
 
-  async prepare(graph: Graph, { keep, half }: Wanted, onStage?: OnStage): Promise<Compiled> {
+  async prepare(graph: Graph, { keepTaps, half }: Wanted, onStage?: OnStage): Promise<Compiled> {
     const watch = new Stopwatch(onStage);
     const services = await this.current();
     services.context.check();
@@ -112,12 +110,14 @@ class Implementation implements WebGpuBackend, ExecutableHost {
       const kernel = name === undefined ? undefined : can.get(name);
       return kernel?.supports(problem) ? kernel : usual(problem);
     };
-    const merged = mergeSiblings(graph, this.merged);
+    const optimized = optimize(graph, this.folded);
+    const keep = new Set(keepTaps ? optimized.taps.values() : []);
+    const merged = mergeSiblings(optimized, this.merged);
     watch.lap("graph");
     // Workgroup memory and barriers are slow where the CPU emulates them.
     const chainPools = this.options.chainPools ?? !services.context.software;
     const plan = lowerGraph(merged, { choice, keep, half, chainPools });
-    return new Compiled(merged, plan, await DevicePlan.create(plan, services, watch), services);
+    return new Compiled(optimized, plan, await DevicePlan.create(plan, services, watch), services);
   }
 
   private async tune(graph: Graph, half: boolean, options: TuneOptions): Promise<void> {
@@ -126,7 +126,7 @@ class Implementation implements WebGpuBackend, ExecutableHost {
     const usual = usualKernels(services.context, this.options.convKernel);
     const { tuning } = services;
     const known = tuning.size;
-    await tune({ graph: mergeSiblings(graph, this.merged), half, services, usual }, options);
+    await tune({ graph: mergeSiblings(optimize(graph, this.folded), this.merged), half, services, usual }, options);
     const { tuningStore } = this.options;
     if (tuning.size === known || !tuningStore) return;
     // Another process may have added to the table meanwhile.
@@ -176,5 +176,5 @@ export async function createWebGpuBackend(options: WebGpuOptions): Promise<WebGp
     services.context.dispose();
     throw error;
   }
-  return new Implementation(options, services);
+  return new DeviceBackend(options, services);
 }

@@ -35,10 +35,10 @@ const MOST_TABLES = 16;
 
 export class Preprocessor {
   private readonly info: Pick<ModelInfo, "task" | "stride" | "defaultImgsz">;
-  private readonly backend: Pick<Backend, "fitsPictures">;
+  private readonly backend: Pick<Backend, "capabilities">;
   private readonly tables = new Map<string, { readonly columns: ResizeAxis; readonly rows: ResizeAxis }>();
 
-  constructor(info: Pick<ModelInfo, "task" | "stride" | "defaultImgsz">, backend: Pick<Backend, "fitsPictures">) {
+  constructor(info: Pick<ModelInfo, "task" | "stride" | "defaultImgsz">, backend: Pick<Backend, "capabilities">) {
     this.info = info;
     this.backend = backend;
   }
@@ -67,7 +67,7 @@ export class Preprocessor {
         : this.inputSize(options.imgsz, options.onWarning);
     const auto = options.fit === "rect";
     // Test-time augmentation works on the tensor.
-    const onDevice = this.backend.fitsPictures === true && !(options.augment && this.info.task === "detect");
+    const onDevice = this.backend.capabilities.fitsPictures && !(options.augment && this.info.task === "detect");
     return images.map((image) => {
       const plan = letterboxPlan(image, { size, stride, auto });
       return fitting([plan.height, plan.width], () =>

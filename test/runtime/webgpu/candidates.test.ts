@@ -160,7 +160,9 @@ describe.skipIf(!gpu)("candidates", () => {
 
   it.each(HEADS)("of $classes classes, $masks mask coefficients, batch $batch at $levels", async (head) => {
     const graph = headGraph(head);
-    for (const dtype of backend.float16 ? (["float32", "float16"] as const) : (["float32"] as const)) {
+    for (const dtype of backend.capabilities.dtypes.includes("float16")
+      ? (["float32", "float16"] as const)
+      : (["float32"] as const)) {
       const executable = await backend.compile(graph, { dtype });
       const counts: number[] = [];
       for (const threshold of THRESHOLDS) {

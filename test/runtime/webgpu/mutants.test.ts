@@ -72,7 +72,7 @@ describe.skipIf(!gpu)("one wrong element", () => {
     const faulty = { ...plan, steps };
     const executable = await WebGpuExecutable.create(
       graph,
-      { keep: new Set(), half: false },
+      { keepTaps: false, half: false },
       { prepare: async () => new Compiled(graph, faulty, await DevicePlan.create(faulty, services), services) },
     );
     const [actual] = await executable.run(inputs);

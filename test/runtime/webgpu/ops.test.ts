@@ -44,7 +44,7 @@ describe.skipIf(!gpu)("webgpu ops", () => {
   it.each([...OTHER_CASES, ...GROUP_CASES, ...CONV_CASES])("$name", (opCase) => check(backend, opCase));
 
   it.each([...OTHER_CASES, ...GROUP_CASES, ...CONV_CASES])("float16: $name", (opCase) =>
-    backend.float16 ? check(backend, opCase, true) : undefined,
+    backend.capabilities.dtypes.includes("float16") ? check(backend, opCase, true) : undefined,
   );
 });
 
@@ -67,6 +67,6 @@ describe.skipIf(!gpu).each([...CONV_KERNELS])("%s", (name, kernel) => {
   const cases = FULL || !SLOW.test(name) ? supported : supported.filter((opCase) => SHORT.has(opCase));
   it.each(cases)("$name", (opCase) => check(backend, opCase));
   it.each(FULL ? cases : cases.slice(0, SLOW.test(name) ? 1 : 2))("float16: $name", (opCase) =>
-    backend.float16 ? check(backend, opCase, true) : undefined,
+    backend.capabilities.dtypes.includes("float16") ? check(backend, opCase, true) : undefined,
   );
 });

@@ -5,7 +5,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { DisposedError, LimitError, ShapeError } from "../../../src/errors.js";
 import { decodeImage, type RgbImage, resizeAxes } from "../../../src/image/index.js";
 import { GraphBuilder } from "../../../src/ops/index.js";
-import type { FittedPicture } from "../../../src/runtime/backend.js";
+import { type FittedPicture, FLOAT32_TENSORS } from "../../../src/runtime/backend.js";
 import type { WebGpuBackend, WebGpuExecutable } from "../../../src/runtime/webgpu/index.js";
 import {
   fittedToTensor,
@@ -39,7 +39,7 @@ function doubling(shape: readonly number[]) {
 function fitted(images: readonly RgbImage[], options: DetectOptions): { pictures: FittedPicture[]; shape: number[] } {
   const preprocessor = new Preprocessor(
     { task: "detect", stride: 32, defaultImgsz: [640, 640] },
-    { fitsPictures: true },
+    { capabilities: { ...FLOAT32_TENSORS, fitsPictures: true } },
   );
   const { pictures, shape } = preprocessor.input(preprocessor.fit(images, resolveOptions(options, 80)));
   if (!pictures) throw new Error("the CPU did it");
@@ -163,7 +163,7 @@ describe.skipIf(!gpu)("pictures on the device", () => {
   });
 
   it("float16: the same outputs as from the CPU's input, also for the run that looks for overflow", async () => {
-    if (!backend.float16) return;
+    if (!backend.capabilities.dtypes.includes("float16")) return;
     const { pictures } = fitted([noise(100, 60, 1)], { imgsz: 64, fit: "square" });
     const [first, second] = await Promise.all(
       [1, 2].map(() => backend.compile(tinyNetwork(8, 64), { dtype: "float16" })),
@@ -184,7 +184,7 @@ describe.skipIf(!gpu)("pictures on the device", () => {
       const found: unknown[] = [];
       for (const fitPictures of [false, true]) {
         const own = await openBackend(gpu, { fitPictures });
-        expect(own.fitsPictures).toBe(fitPictures);
+        expect(own.capabilities.fitsPictures).toBe(fitPictures);
         const model = new Model([createMember(opened, own, { path: "yolov5n.pt" })], own, async (p: Picture) => p);
         const listed = await model.detectPictures(pictures, { imgsz: 320, batchSize: 2 });
         const streamed: Result[] = [];

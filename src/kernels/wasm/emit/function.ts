@@ -3,7 +3,6 @@
 import { Code, type Target } from "./code.js";
 import {
   type F32,
-  f32,
   type I32,
   type I32Like,
   type I64,
@@ -274,6 +273,3 @@ export class FunctionBuilder {
     return body.append(this.code.finish()).byte(0x0b).finish();
   }
 }
-
-/** The constant 0 as float32, for sums. */
-export const ZERO: F32 = f32.const(0);

@@ -1,5 +1,6 @@
 /** Operations on `Vec`: one SIMD instruction each, or its scalar twin for hosts without SIMD. */
 
+import { invariant } from "../../../errors.js";
 import type { Code } from "./code.js";
 import {
   type F32,
@@ -80,7 +81,7 @@ function halves(from: 0 | 2): (a: Vec, b: Vec) => Vec {
 function simdOnly(opcode: number): (...operands: readonly Vec[]) => Vec {
   return (...operands) =>
     vecOf((out, lane) => {
-      if (lane !== WHOLE) throw new Error("internal error: integer vectors need SIMD");
+      invariant(lane === WHOLE, "integer vectors need SIMD");
       for (const operand of operands) operand.write(out, lane);
       simd(out, opcode);
     });

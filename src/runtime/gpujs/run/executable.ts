@@ -2,10 +2,12 @@
 
 import { Breather } from "../../../breathe.js";
 import { DisposedError } from "../../../errors.js";
-import { type Graph, lifetimes, liveSetBytes, opOf, type ValueId } from "../../../ops/index.js";
-import { BYTES_PER_ELEMENT, elementCount, type HostTensor } from "../../../tensor/index.js";
+import { type Graph, lifetimes, liveSetBytes, type ValueId } from "../../../ops/index.js";
+import { elementCount, type HostTensor } from "../../../tensor/index.js";
 import type { Executable, MemoryUse, NodeTiming } from "../../backend.js";
+import { CallQueue } from "../../callQueue.js";
 import { checkInputs, tapValues } from "../../inputs.js";
+import { nodeCost } from "../../nodeCost.js";
 import type { DeviceTensor, GpujsDevice } from "../device/device.js";
 import { extentOf, floatsOf } from "../device/layout.js";
 import { lower } from "../lower/lower.js";
@@ -14,7 +16,7 @@ import { KernelSet } from "./kernelSet.js";
 import { Values } from "./values.js";
 
 export class GpujsExecutable implements Executable {
-  private queue: Promise<unknown> = Promise.resolve();
+  private readonly calls = new CallQueue();
   private disposed = false;
   private tapped: Promise<GpujsExecutable> | undefined;
   private readonly kernels: KernelSet;
@@ -58,7 +60,7 @@ export class GpujsExecutable implements Executable {
 
   async tap(names: readonly string[], inputs: readonly HostTensor[]): Promise<Map<string, HostTensor>> {
     if (this.disposed) throw new DisposedError("the executable");
-    const ids = tapValues(this.original, names);
+    const ids = tapValues(this.graph, names, this.original);
     if (this.withTaps) {
       this.tapped ??= this.withTaps();
       return (await this.tapped).tap(names, inputs);
@@ -73,15 +75,7 @@ export class GpujsExecutable implements Executable {
     const timings: NodeTiming[] = [];
     return this.turn(inputs, async (values) => {
       await this.evaluate(values, new Set(), (index, ms) => {
-        const node = this.graph.nodes[index];
-        const describe = (ids: readonly ValueId[]) => ids.map((id) => this.graph.values[id]);
-        const [reads, writes] = [describe(node.inputs), describe(node.outputs)];
-        const bytes = [...reads, ...writes].reduce(
-          (sum, v) => sum + elementCount(v.shape) * BYTES_PER_ELEMENT[v.dtype],
-          0,
-        );
-        const flops = opOf(node).flops(reads, writes, node.attrs);
-        timings.push({ name: node.name, type: node.type, kernel: this.steps[index].kernel, ms, flops, bytes });
+        timings.push({ ...nodeCost(this.graph, this.graph.nodes[index]), kernel: this.steps[index].kernel, ms });
       });
       return timings;
     });
@@ -109,7 +103,7 @@ export class GpujsExecutable implements Executable {
       (other) => other.dispose(),
       () => undefined,
     );
-    void this.queue.then(() => this.free());
+    void this.calls.idle().then(() => this.free());
   }
 
   private free(): void {
@@ -136,7 +130,7 @@ export class GpujsExecutable implements Executable {
   /** One call at a time, in the order they came; its values are freed at its end. */
   private turn<T>(inputs: readonly HostTensor[], work: (values: Values) => Promise<T>): Promise<T> {
     if (this.disposed) return Promise.reject(new DisposedError("the executable"));
-    const result = this.queue.then(async () => {
+    return this.calls.add(async () => {
       checkInputs(this.original, inputs);
       const values = new Values(this.graph, this.kernels);
       this.graph.inputs.forEach((id, i) => {
@@ -150,8 +144,6 @@ export class GpujsExecutable implements Executable {
         values.releaseAll();
       }
     });
-    this.queue = result.catch(() => undefined);
-    return result;
   }
 
   private async evaluate(

@@ -1,5 +1,6 @@
 /** The values of one run: each on the host, on the device, or on both, moved when an op asks. */
 
+import { invariant } from "../../../errors.js";
 import type { Graph, ValueId } from "../../../ops/index.js";
 import { type HostTensor, toFloat32 } from "../../../tensor/index.js";
 import type { DeviceTensor } from "../device/device.js";
@@ -39,7 +40,7 @@ export class Values {
     if (known) return known;
     const tensor = this.devices.get(id);
     const { name, shape } = this.graph.values[id];
-    if (!tensor) throw new Error(`internal error: value ${id} (${name}) was not computed`);
+    invariant(tensor, `value ${id} (${name}) was not computed`);
     const host: HostTensor = { dtype: "float32", shape, data: unpack(this.kernels.device.download(tensor), shape) };
     this.hosts.set(id, host);
     return host;

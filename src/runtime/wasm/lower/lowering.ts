@@ -1,6 +1,6 @@
 /** Turns a graph into steps over symbolic addresses: kernels, arguments, blocks of memory. */
 
-import { LimitError, UnsupportedError } from "../../../errors.js";
+import { invariant, LimitError, UnsupportedError } from "../../../errors.js";
 import { type CopyField, copy, type Kernel } from "../../../kernels/wasm/index.js";
 import type { Graph, Node, ValueId } from "../../../ops/index.js";
 import { elementCount, type HostTensor } from "../../../tensor/index.js";
@@ -229,7 +229,7 @@ export class Lowering {
     if (entry.dense) return entry.dense;
     if (this.graph.inputs.includes(id)) return this.outputDense(id);
     const view = entry.nhwc;
-    if (!view) throw new Error(`internal error: value ${id} (${this.graph.values[id].name}) was not computed`);
+    invariant(view, `value ${id} (${this.graph.values[id].name}) was not computed`);
     const dense = this.outputDense(id);
     const { n, h, w, pixelBytes, segments } = view;
     const c = channelCount(segments);

@@ -1,5 +1,6 @@
 /** 3×3 convolutions of stride 1 and 2 by Winograd's algorithm, where it needs clearly fewer multiplications. */
 
+import { invariant } from "../../../errors.js";
 import {
   matricesOf,
   PANEL,
@@ -77,7 +78,7 @@ export function cutWinograd(
         best = { blockTiles, panelBlocks: Math.ceil(panels / panelsPerBlock), panelsPerBlock, end };
     }
   }
-  if (!best) throw new Error("internal error: a Winograd convolution without tiles");
+  invariant(best, "a Winograd convolution without tiles");
   return best;
 }
 

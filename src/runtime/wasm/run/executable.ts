@@ -1,11 +1,13 @@
 /** Runs a program: inputs in, steps, outputs out. One memory per executable; calls queue up in order. */
 
 import { Breather } from "../../../breathe.js";
-import { DisposedError } from "../../../errors.js";
-import { type Graph, liveSetBytes, opOf, type ValueId } from "../../../ops/index.js";
-import { BYTES_PER_ELEMENT, elementCount, type HostTensor } from "../../../tensor/index.js";
+import { DisposedError, unreachable } from "../../../errors.js";
+import { type Graph, liveSetBytes, type ValueId } from "../../../ops/index.js";
+import type { HostTensor } from "../../../tensor/index.js";
 import type { Executable, MemoryUse, NodeTiming } from "../../backend.js";
+import { CallQueue } from "../../callQueue.js";
 import { checkInputs, tapValues } from "../../inputs.js";
+import { nodeCost } from "../../nodeCost.js";
 import { readDense, readNhwc } from "../lower/layout.js";
 import type { PaddedPlanes } from "../lower/steps.js";
 import { Pace } from "../pace.js";
@@ -25,7 +27,7 @@ export interface Loaded {
 }
 
 export class WasmExecutable implements Executable {
-  private queue: Promise<unknown> = Promise.resolve();
+  private readonly calls = new CallQueue();
   private loaded: Loaded | undefined;
   private tapped: Promise<WasmExecutable> | undefined;
   private floats: Float32Array;
@@ -58,7 +60,7 @@ export class WasmExecutable implements Executable {
 
   async tap(names: readonly string[], inputs: readonly HostTensor[]): Promise<Map<string, HostTensor>> {
     if (!this.loaded) throw new DisposedError("the executable");
-    const ids = tapValues(this.original, names);
+    const ids = tapValues(this.loaded.program.graph, names, this.original);
     if (!this.keepsTaps) {
       this.tapped ??= this.withTaps();
       return (await this.tapped).tap(names, inputs);
@@ -90,20 +92,7 @@ export class WasmExecutable implements Executable {
         const kernel = [...kernels].join(" + ");
         const node = graph.nodes[index];
         if (!node) return { name: "output", type: "flatten", kernel, ms, flops: 0, bytes: 0 };
-        const reads = node.inputs.map((id) => graph.values[id]);
-        const writes = node.outputs.map((id) => graph.values[id]);
-        const bytes = [...reads, ...writes].reduce(
-          (sum, v) => sum + elementCount(v.shape) * BYTES_PER_ELEMENT[v.dtype],
-          0,
-        );
-        return {
-          name: node.name,
-          type: node.type,
-          kernel,
-          ms,
-          flops: opOf(node).flops(reads, writes, node.attrs),
-          bytes,
-        };
+        return { ...nodeCost(graph, node), kernel, ms };
       });
     });
   }
@@ -125,7 +114,7 @@ export class WasmExecutable implements Executable {
     this.loaded = undefined;
     this.floats = new Float32Array(0);
     void this.tapped?.then((other) => other.dispose());
-    void this.queue.then(() => loaded.runner.dispose());
+    void this.calls.idle().then(() => loaded.runner.dispose());
     this.onDispose(this);
   }
 
@@ -150,12 +139,10 @@ export class WasmExecutable implements Executable {
 
   /** One call at a time, in the order they came. */
   private turn<T>(work: (loaded: Loaded) => Promise<T>): Promise<T> {
-    const result = this.queue.then(() => {
+    return this.calls.add(() => {
       if (!this.loaded) throw new DisposedError("the executable");
       return work(this.loaded);
     });
-    this.queue = result.catch(() => undefined);
-    return result;
   }
 
   private writeInputs(program: Program, inputs: readonly HostTensor[]): void {
@@ -174,7 +161,7 @@ export class WasmExecutable implements Executable {
     const { nhwc, dense } = program.lowering.peek(id);
     if (nhwc) return { dtype: "float32", shape, data: readNhwc(this.floats, nhwc) };
     if (dense) return { dtype: "float32", shape, data: readDense(this.floats, dense) };
-    throw new Error(`internal error: value ${id} was not kept`);
+    return unreachable(`value ${id} was not kept`);
   }
 }
 

@@ -1,7 +1,7 @@
 /** A lowered graph in linear memory: addresses, module, constants and step tables, ready to run. */
 
 import type { Pieces } from "../../../breathe.js";
-import { LimitError, UnsupportedError } from "../../../errors.js";
+import { invariant, LimitError, UnsupportedError } from "../../../errors.js";
 import {
   buildModule,
   COUNTER_BYTES,
@@ -202,7 +202,7 @@ export function* writeProgram(
   steps.forEach(({ kernel, args, tiles }, index) => {
     const entry = (addresses.steps + index * STEP_BYTES) / 4;
     const slot = slots.get(kernel.name);
-    if (slot === undefined) throw new Error(`internal error: kernel ${kernel.name} is not in the module`);
+    invariant(slot !== undefined, `kernel ${kernel.name} is not in the module`);
     ints[entry] = slot;
     ints[entry + 1] = addresses.args[index];
     ints[entry + 2] = tiles;

@@ -17,7 +17,8 @@ export class Compiled {
   wholePath: RunPath<HostTensor[]> | undefined;
   /** Candidates of its detection head; undefined before the first such run. */
   candidatePath: CandidatePath | undefined;
-  private readonly graph: Graph;
+  /** After the passes. */
+  readonly graph: Graph;
 
   private pictures: PictureLoader | undefined;
 
@@ -70,7 +71,7 @@ export class Compiled {
 
   kept(id: ValueId): Tensor {
     const tensor = this.plan.kept.get(id);
-    if (!tensor) throw new Error(`internal error: value ${id} was not kept`);
+    invariant(tensor, `value ${id} was not kept`);
     return tensor;
   }
 

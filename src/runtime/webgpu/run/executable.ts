@@ -8,13 +8,14 @@ import { type Graph, liveSetBytes, type TensorDesc, type ValueId } from "../../.
 import type { HostTensor } from "../../../tensor/index.js";
 import type {
   CandidateOutputs,
-  Executable,
   FittedPicture,
   MemoryUse,
   NodeTiming,
   OnStage,
+  PictureExecutable,
   RunInput,
 } from "../../backend.js";
+import { CallQueue } from "../../callQueue.js";
 import { checkInputs, tapValues } from "../../inputs.js";
 import type { Counters } from "../device/counters.js";
 import type { DeviceContext } from "../device/deviceContext.js";
@@ -29,8 +30,8 @@ import type { RunPath } from "./runPath.js";
 
 /** What a graph is compiled for. */
 export interface Wanted {
-  /** Values that stay readable after a run. */
-  readonly keep: ReadonlySet<ValueId>;
+  /** Every value with a name stays readable after a run. */
+  readonly keepTaps: boolean;
   /** Float16 storage. */
   readonly half: boolean;
 }
@@ -41,15 +42,15 @@ export interface ExecutableHost {
   prepare(graph: Graph, wanted: Wanted, onStage?: OnStage): Promise<Compiled>;
 }
 
-export class WebGpuExecutable implements Executable {
+export class WebGpuExecutable implements PictureExecutable {
   private readonly graph: Graph;
   private readonly wanted: Wanted;
   private readonly host: ExecutableHost;
   private readonly pace = new Pace();
   private compiled: Compiled;
   private keeping: Promise<WebGpuExecutable> | undefined;
-  /** Settles when the call before has been submitted. */
-  private queue: Promise<unknown> = Promise.resolve();
+  /** A call has ended when its run has been submitted. */
+  private readonly calls = new CallQueue();
   /** Settles when all runs that were submitted have given their results. */
   private settled: Promise<unknown> = Promise.resolve();
   /** Float16 was seen to hold all numbers of a picture. */
@@ -101,10 +102,9 @@ export class WebGpuExecutable implements Executable {
   }
 
   async tap(names: readonly string[], inputs: readonly HostTensor[]): Promise<Map<string, HostTensor>> {
-    const ids = tapValues(this.graph, names);
+    const ids = tapValues(this.compiled.graph, names, this.graph);
     if (!ids.every((id) => this.compiled.keeps(id))) {
-      const keep = new Set(this.graph.taps.values());
-      this.keeping ??= WebGpuExecutable.create(this.graph, { ...this.wanted, keep }, this.host);
+      this.keeping ??= WebGpuExecutable.create(this.graph, { ...this.wanted, keepTaps: true }, this.host);
       return (await this.keeping).tap(names, inputs);
     }
     return this.alone({ inputs }, async () => {
@@ -131,7 +131,8 @@ export class WebGpuExecutable implements Executable {
   memory(): MemoryUse {
     const { weightBytes, activationBytes } = this.compiled.onDevice;
     const stagingBytes = this.compiled.stagingBytes;
-    const { graph, wanted } = this;
+    const { wanted } = this;
+    const { graph } = this.compiled;
     // In float16 all pictures but those that the caller gives; rows stay float32.
     const inHalf = ({ shape }: TensorDesc, id: ValueId) => shape.length === 4 && !graph.inputs.includes(id);
     const bytesPerElement = (value: TensorDesc, id: ValueId) => (wanted.half && inHalf(value, id) ? 2 : 4);
@@ -148,7 +149,10 @@ export class WebGpuExecutable implements Executable {
     if (this.disposed) return;
     this.disposed = true;
     // Not before the device is done with the buffers.
-    void this.queue.then(() => this.settled).then(() => this.compiled.dispose());
+    void this.calls
+      .idle()
+      .then(() => this.settled)
+      .then(() => this.compiled.dispose());
     this.keeping?.then(
       (twin) => twin.dispose(),
       () => undefined,
@@ -184,7 +188,7 @@ export class WebGpuExecutable implements Executable {
 
   /** One call at a time, in their order, each after what it says it must wait for. */
   private enqueue<T>(given: RunInput, free: () => Promise<unknown>, work: () => Promise<T>): Promise<T> {
-    const turn = this.queue.then(async () => {
+    return this.calls.add(async () => {
       await free();
       if (this.disposed) throw new DisposedError("the executable");
       if (given.inputs) checkInputs(this.graph, given.inputs);
@@ -192,8 +196,6 @@ export class WebGpuExecutable implements Executable {
       this.compiled.services.context.check();
       return work();
     });
-    this.queue = turn.catch(() => undefined);
-    return turn;
   }
 
   /** @returns what must be dispatched first: pictures get into the input that way, tensors are simply written. */

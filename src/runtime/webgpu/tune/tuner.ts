@@ -90,7 +90,7 @@ async function measure(
   const plan = lowerGraph(graph, { choice: noted, half, chainPools: !services.context.software });
   const compiled = new Compiled(graph, plan, await DevicePlan.create(plan, services), services);
   const host = { prepare: async () => compiled };
-  const executable = await WebGpuExecutable.create(graph, { keep: new Set(), half }, host);
+  const executable = await WebGpuExecutable.create(graph, { keepTaps: false, half }, host);
   try {
     const outputs = await executable.run(inputs);
     const samples = new Map<string, number[]>();

@@ -1,6 +1,7 @@
 /** Floating-point operations of a graph. */
 
-import { type Graph, opOf, type ValueId } from "../ops/index.js";
+import type { Graph, ValueId } from "./graph.js";
+import { opOf } from "./registry.js";
 
 /** Sum over all nodes; a multiply-add counts two. */
 export function graphFlops(graph: Graph): number {
