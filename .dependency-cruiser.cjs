@@ -19,8 +19,27 @@ const only = (name, from, allowed) => ({
   },
 });
 
+/** The rooms of a folder, each of which may use those before it. @type {(folder: string, rooms: string[]) => object[]} */
+const rooms = (folder, names) =>
+  names.map((name, i) => ({
+    name: `${folder.replace(/\//g, "-")}-${name}-imports-down`,
+    severity: "error",
+    from: { path: `^src/${folder}/${name}/` },
+    to: { path: `^src/${folder}/`, pathNot: `^src/${folder}/(${names.slice(0, i + 1).join("|")})/` },
+  }));
+const BACKENDS = ["cpu", "wasm", "webgpu", "gpujs"];
+
 module.exports = {
   forbidden: [
+    ...rooms("runtime/webgpu", ["lower", "device", "choose", "run", "tune"]),
+    ...rooms("runtime/wasm", ["lower", "device", "run"]),
+    ...rooms("runtime/gpujs", ["kernels", "device", "lower", "run"]),
+    ...BACKENDS.map((name) => ({
+      name: `${name}-knows-no-other-backend`,
+      severity: "error",
+      from: { path: `^src/runtime/${name}/` },
+      to: { path: `^src/runtime/(${BACKENDS.filter((other) => other !== name).join("|")})/` },
+    })),
     { name: "no-circular", severity: "error", from: {}, to: { circular: true } },
     {
       name: "sources-never-import-tests",

@@ -78,10 +78,10 @@ export interface CompileOptions {
   /** Default `float32`. */
   readonly dtype?: ComputeDType;
   /**
-   * Keep every value named in `graph.taps` readable: passes and memory plan then neither drop nor overwrite them.
-   * Without it `tap` compiles such an executable by itself on first use.
+   * Names in `graph.taps` whose values stay readable: passes and memory plan then neither drop nor overwrite them. For others,
+   * `tap` compiles an executable by itself on first use.
    */
-  readonly keepTaps?: boolean;
+  readonly keepTaps?: readonly string[];
   readonly signal?: AbortSignal;
   /** First measure which kernels are the fastest for this graph, where the backend has several (`Capabilities.tunes`). */
   readonly tune?: TuneOptions | undefined;
@@ -135,10 +135,7 @@ export interface CandidateOutputs {
 export interface Executable {
   /** @throws ShapeError when the inputs are not what the graph declares; DisposedError after `dispose`. */
   run(inputs: readonly HostTensor[]): Promise<HostTensor[]>;
-  /**
-   * Named module outputs (`graph.taps`) of one run, NCHW float32. All backends but the reference lack those that their passes
-   * move into another layer's kernel.
-   */
+  /** Named module outputs (`graph.taps`) of one run, NCHW float32. */
   tap(names: readonly string[], inputs: readonly HostTensor[]): Promise<Map<string, HostTensor>>;
   profile(inputs: readonly HostTensor[]): Promise<NodeTiming[]>;
   memory(): MemoryUse;

@@ -21,21 +21,12 @@ export function checkInputs(graph: Graph, inputs: readonly HostTensor[]): void {
   });
 }
 
-/**
- * Ids of taps. `compiled`: the graph after the passes, which leave out what they move into another layer's kernel.
- * @throws GraphError naming what there is, when a name is no tap of the graph.
- */
-export function tapValues(compiled: Graph, names: readonly string[], asBuilt: Graph = compiled): number[] {
+/** @throws GraphError naming what there is, when a name is no tap of the graph. */
+export function tapValues(graph: Graph, names: readonly string[]): number[] {
   return names.map((name) => {
-    const id = compiled.taps.get(name);
+    const id = graph.taps.get(name);
     if (id === undefined) {
-      if (asBuilt.taps.has(name)) {
-        throw new GraphError(
-          `tap: ${name} is part of another layer's kernel here and has no values of its own; only the cpu backend runs it by itself`,
-          { name },
-        );
-      }
-      const known = [...compiled.taps.keys()];
+      const known = [...graph.taps.keys()];
       throw new GraphError(
         `tap: no layer is named ${name}; there are ${known.slice(0, 6).join(", ")}, … (${known.length})`,
         { name },

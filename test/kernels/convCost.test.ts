@@ -9,7 +9,7 @@ import {
   storedBytes,
   storedTensor,
 } from "../../src/kernels/wgsl/index.js";
-import { CONV_KERNELS, cheapestOf, ONLY_TUNED } from "../../src/runtime/webgpu/choose/convKernels.js";
+import { CONV_KERNELS, cheapestOf } from "../../src/runtime/webgpu/choose/convKernels.js";
 
 interface Layer {
   readonly channels: readonly [from: number, to: number];
@@ -65,7 +65,7 @@ const timesOf = (problem: ConvProblem): Map<string, number> =>
     ),
   );
 
-const COMPETING = [...CONV_KERNELS].filter(([, kernel]) => !ONLY_TUNED.has(kernel));
+const COMPETING = [...CONV_KERNELS].filter(([, kernel]) => !kernel.onlyTuned);
 const pick = cheapestOf(COMPETING.map(([, kernel]) => kernel));
 const chosen = (layer: Layer): string => {
   const kernel = pick(problemOf(layer));

@@ -1,9 +1,12 @@
 /** The gpu.js backend: for browsers with WebGL2 and no WebGPU; in Node it runs in gpu.js's CPU modes. */
 
+import { Breather } from "../../breathe.js";
 import { DeviceError, UnsupportedError } from "../../errors.js";
-import { type FoldCache, type Graph, optimize } from "../../ops/index.js";
+import { type FoldCache, type Graph, optimizePieces } from "../../ops/index.js";
 import { type Backend, type CompileOptions, type Executable, FLOAT32_TENSORS } from "../backend.js";
+import { tapValues } from "../inputs.js";
 import { checkLiveSet } from "../liveSetLimit.js";
+import { passesThatKeep } from "../taps.js";
 import { GpujsDevice, type GpujsMode } from "./device/device.js";
 import { type GpuLibrary, loadLibrary } from "./device/library.js";
 import { GpujsExecutable } from "./run/executable.js";
@@ -52,12 +55,15 @@ class GpujsBackend implements Backend {
     }
     options.signal?.throwIfAborted();
     checkLiveSet(graph, "gpujs");
-    const keepTaps = options.keepTaps ?? false;
+    const kept = new Set(tapValues(graph, options.keepTaps ?? []));
+    const breather = new Breather(options.signal);
+    const passes = passesThatKeep(graph, kept, (g) => optimizePieces(g, this.folded));
     const executable = new GpujsExecutable(
       this.device,
       graph,
-      optimize(graph, this.folded),
-      keepTaps ? undefined : () => this.build(graph, { ...options, keepTaps: true }),
+      await breather.through(passes),
+      kept,
+      (keepTaps) => this.build(graph, { ...options, keepTaps }),
       (self) => this.executables.delete(self),
     );
     this.executables.add(executable);

@@ -3,9 +3,11 @@
 import { Breather } from "../../breathe.js";
 import { DeviceError, OptionError, UnsupportedError } from "../../errors.js";
 import { hasRelaxedSimd, hasSharedMemory, hasSimd, type Target } from "../../kernels/wasm/index.js";
-import { type FoldCache, type Graph, optimizePieces, type ValueId } from "../../ops/index.js";
+import { type FoldCache, type Graph, optimizePieces } from "../../ops/index.js";
 import { type Backend, type Capabilities, type CompileOptions, type Executable, FLOAT32_TENSORS } from "../backend.js";
+import { tapValues } from "../inputs.js";
 import { Stopwatch } from "../stopwatch.js";
+import { passesThatKeep } from "../taps.js";
 import { type SpawnWorker, webWorkers } from "./device/worker.js";
 import { type Loaded, type Runner, WasmExecutable } from "./run/executable.js";
 import { mayBlock, ThreadPool } from "./run/pool.js";
@@ -126,11 +128,10 @@ class WasmBackend implements Backend {
     }
     options.signal?.throwIfAborted();
     const watch = new Stopwatch(options.onStage);
+    const kept = new Set(tapValues(graph, options.keepTaps ?? []));
     const breather = new Breather(options.signal);
-    const optimized = await breather.through(optimizePieces(graph, this.folded));
+    const optimized = await breather.through(passesThatKeep(graph, kept, (g) => optimizePieces(g, this.folded)));
     this.check();
-    const keepTaps = options.keepTaps ?? false;
-    const kept = new Set<ValueId>(keepTaps ? optimized.taps.values() : []);
     watch.lap("graph");
     const program = createProgram(optimized, kept, this.pool?.threads ?? 1, 0, dtype === "int8");
     watch.lap("lowering");
@@ -161,8 +162,8 @@ class WasmBackend implements Backend {
     const executable = new WasmExecutable(
       loaded,
       graph,
-      keepTaps,
-      () => this.build(graph, { ...options, keepTaps: true, onStage: undefined }),
+      kept,
+      (keepTaps) => this.build(graph, { ...options, keepTaps, onStage: undefined }),
       (self) => this.executables.delete(self),
     );
     this.executables.add(executable);

@@ -1,9 +1,12 @@
 /** `--backend webgpu`: hand-written WGSL kernels on any WebGPU device. */
 
+import { Breather } from "../../breathe.js";
 import { DisposedError, UnsupportedError } from "../../errors.js";
-import { type FoldCache, type Graph, type MergeCache, mergeSiblings, optimize } from "../../ops/index.js";
+import { type FoldCache, type Graph, type MergeCache, mergeSiblings, optimizePieces } from "../../ops/index.js";
 import type { Backend, Capabilities, CompileOptions, OnStage, TuneOptions } from "../backend.js";
+import { tapValues } from "../inputs.js";
 import { Stopwatch } from "../stopwatch.js";
+import { passesThatKeep } from "../taps.js";
 import { runnable, usualKernels } from "./choose/convKernels.js";
 import { type TuningStore, TuningTable, tuningKey } from "./choose/tuningTable.js";
 import { DevicePlan, type Services } from "./device/bindings.js";
@@ -38,16 +41,21 @@ export interface WebGpuBackend extends Backend {
   counters(): Counters;
 }
 
+/** What all executables on a device share, and what is known of its kernels. */
+interface DeviceServices extends Services {
+  readonly tuning: TuningTable;
+}
+
 class DeviceBackend implements WebGpuBackend, ExecutableHost {
   readonly name = "webgpu";
   private readonly options: WebGpuOptions;
-  private services: Services;
-  private renewal: Promise<Services> | undefined;
+  private services: DeviceServices;
+  private renewal: Promise<DeviceServices> | undefined;
   private readonly folded: FoldCache = new WeakMap();
   private readonly merged: MergeCache = new WeakMap();
   private disposed = false;
 
-  constructor(options: WebGpuOptions, services: Services) {
+  constructor(options: WebGpuOptions, services: DeviceServices) {
     this.options = options;
     this.services = services;
   }
@@ -80,7 +88,7 @@ class DeviceBackend implements WebGpuBackend, ExecutableHost {
   }
 
   async compile(graph: Graph, options: CompileOptions = {}): Promise<WebGpuExecutable> {
-    const { dtype = "float32", keepTaps = false, signal } = options;
+    const { dtype = "float32", keepTaps = [], signal } = options;
     if (this.disposed) throw new DisposedError("the WebGPU backend");
     if (dtype === "int8") {
       throw new UnsupportedError(`webgpu: ${dtype} is not available on this backend; use float32`, { dtype });
@@ -110,8 +118,9 @@ class DeviceBackend implements WebGpuBackend, ExecutableHost {
       const kernel = name === undefined ? undefined : can.get(name);
       return kernel?.supports(problem) ? kernel : usual(problem);
     };
-    const optimized = optimize(graph, this.folded);
-    const keep = new Set(keepTaps ? optimized.taps.values() : []);
+    const keep = new Set(tapValues(graph, keepTaps));
+    const passes = passesThatKeep(graph, keep, (g) => optimizePieces(g, this.folded));
+    const optimized = await new Breather().through(passes);
     const merged = mergeSiblings(optimized, this.merged);
     watch.lap("graph");
     // Workgroup memory and barriers are slow where the CPU emulates them.
@@ -126,7 +135,8 @@ class DeviceBackend implements WebGpuBackend, ExecutableHost {
     const usual = usualKernels(services.context, this.options.convKernel);
     const { tuning } = services;
     const known = tuning.size;
-    await tune({ graph: mergeSiblings(optimize(graph, this.folded), this.merged), half, services, usual }, options);
+    const optimized = await new Breather(options.signal).through(optimizePieces(graph, this.folded));
+    await tune({ graph: mergeSiblings(optimized, this.merged), half, services, table: tuning, usual }, options);
     const { tuningStore } = this.options;
     if (tuning.size === known || !tuningStore) return;
     // Another process may have added to the table meanwhile.
@@ -140,7 +150,7 @@ class DeviceBackend implements WebGpuBackend, ExecutableHost {
   }
 
   /** The device's services; those of a new device where the old one was lost. */
-  private async current(): Promise<Services> {
+  private async current(): Promise<DeviceServices> {
     if (!this.services.context.isLost || this.disposed) return this.services;
     this.renewal ??= openServices(this.options).finally(() => {
       this.renewal = undefined;
@@ -151,7 +161,7 @@ class DeviceBackend implements WebGpuBackend, ExecutableHost {
   }
 }
 
-async function openServices(options: WebGpuOptions): Promise<Services> {
+async function openServices(options: WebGpuOptions): Promise<DeviceServices> {
   const context = await DeviceContext.create(options);
   try {
     const tuning = new TuningTable(tuningKey(context));

@@ -3,7 +3,6 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { ConvKernel, ConvProblem, Residual } from "../../../src/kernels/wgsl/index.js";
 import { runnable } from "../../../src/runtime/webgpu/choose/convKernels.js";
-import { TuningTable, tuningKey } from "../../../src/runtime/webgpu/choose/tuningTable.js";
 import type { Services } from "../../../src/runtime/webgpu/device/bindings.js";
 import { ConstantCache } from "../../../src/runtime/webgpu/device/constantCache.js";
 import { DeviceContext } from "../../../src/runtime/webgpu/device/deviceContext.js";
@@ -37,8 +36,7 @@ describe.skipIf(!gpu)("agreesWithPlain", () => {
   beforeAll(async () => {
     if (!gpu) return;
     const context = await DeviceContext.create({ gpu });
-    const tuning = new TuningTable(tuningKey(context));
-    services = { context, pipelines: new PipelineCache(context), constants: new ConstantCache(context), tuning };
+    services = { context, pipelines: new PipelineCache(context), constants: new ConstantCache(context) };
     can = runnable(context);
   });
   afterAll(() => services?.context.dispose());

@@ -6,7 +6,6 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { type KernelCall, pixelCount } from "../../../src/kernels/wgsl/index.js";
 import { firstOf } from "../../../src/runtime/webgpu/choose/convKernels.js";
-import { TuningTable, tuningKey } from "../../../src/runtime/webgpu/choose/tuningTable.js";
 import { DevicePlan, type Services } from "../../../src/runtime/webgpu/device/bindings.js";
 import { ConstantCache } from "../../../src/runtime/webgpu/device/constantCache.js";
 import { DeviceContext } from "../../../src/runtime/webgpu/device/deviceContext.js";
@@ -54,8 +53,7 @@ describe.skipIf(!gpu)("one wrong element", () => {
   beforeAll(async () => {
     if (!gpu) return;
     const context = await DeviceContext.create({ gpu });
-    const tuning = new TuningTable(tuningKey(context));
-    services = { context, pipelines: new PipelineCache(context), constants: new ConstantCache(context), tuning };
+    services = { context, pipelines: new PipelineCache(context), constants: new ConstantCache(context) };
   });
   afterAll(() => services?.context.dispose());
 
@@ -72,7 +70,7 @@ describe.skipIf(!gpu)("one wrong element", () => {
     const faulty = { ...plan, steps };
     const executable = await WebGpuExecutable.create(
       graph,
-      { keepTaps: false, half: false },
+      { keepTaps: [], half: false },
       { prepare: async () => new Compiled(graph, faulty, await DevicePlan.create(faulty, services), services) },
     );
     const [actual] = await executable.run(inputs);

@@ -153,10 +153,10 @@ describe.skipIf(!gpu)("a competition", () => {
 
   const run = async (candidates: ReadonlyMap<string, ConvKernel>, options: TuneOptions = {}) => {
     const tuning = new TuningTable(tuningKey(context));
-    const services = { context, pipelines: new PipelineCache(context), constants: new ConstantCache(context), tuning };
+    const services = { context, pipelines: new PipelineCache(context), constants: new ConstantCache(context) };
     const reports: TuneReport[] = [];
     await tune(
-      { graph: GRAPH, half: false, services, usual: () => conv2dNaive, candidates },
+      { graph: GRAPH, half: false, services, table: tuning, usual: () => conv2dNaive, candidates },
       { ...options, onReport: (report) => reports.push(report) },
     );
     return { report: reports[0], table: JSON.parse(tuning.text()) as Record<string, string> };

@@ -34,6 +34,7 @@ function transform(weight: Float32Array, at: number): number[] {
 export const conv2dWinograd: ConvKernel = {
   name: kernel.name,
   features: [],
+  onlyTuned: true,
   text: sourceText(kernel),
   supports: ({ groups, kernel: window, stride, dilation, output }) =>
     groups === 1 &&

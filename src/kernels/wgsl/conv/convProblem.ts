@@ -57,6 +57,10 @@ export interface ConvWork {
 export interface ConvKernel {
   readonly name: string;
   readonly features: readonly GPUFeatureName[];
+  /** The fewest invocations that a subgroup must have. Absent where any number will do. */
+  readonly leastSubgroup?: number;
+  /** The estimate knows too little of it: it runs only where it was measured to be faster. */
+  readonly onlyTuned?: true;
   /** Its shader, to tell versions apart. */
   readonly text: string;
   supports(problem: ConvProblem): boolean;

@@ -2,8 +2,8 @@
 
 import type { Graph } from "../../../ops/index.js";
 import type { DeviceTensor } from "../device/device.js";
-import type { KernelSet } from "../run/kernelSet.js";
-import type { Values } from "../run/values.js";
+import type { KernelSet } from "../device/kernelSet.js";
+import type { Values } from "../device/values.js";
 
 export interface Step {
   /** For profiles: `gpu.js conv2d 3x3`, or `reference (host)`. */

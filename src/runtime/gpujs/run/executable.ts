@@ -8,17 +8,18 @@ import type { Executable, MemoryUse, NodeTiming } from "../../backend.js";
 import { CallQueue } from "../../callQueue.js";
 import { checkInputs, tapValues } from "../../inputs.js";
 import { nodeCost } from "../../nodeCost.js";
+import { TapTwins } from "../../taps.js";
 import type { DeviceTensor, GpujsDevice } from "../device/device.js";
+import { KernelSet } from "../device/kernelSet.js";
 import { extentOf, floatsOf } from "../device/layout.js";
+import { Values } from "../device/values.js";
 import { lower } from "../lower/lower.js";
 import type { Step } from "../lower/lowering.js";
-import { KernelSet } from "./kernelSet.js";
-import { Values } from "./values.js";
 
 export class GpujsExecutable implements Executable {
   private readonly calls = new CallQueue();
   private disposed = false;
-  private tapped: Promise<GpujsExecutable> | undefined;
+  private readonly twins: TapTwins<GpujsExecutable>;
   private readonly kernels: KernelSet;
   private readonly steps: readonly Step[];
   private readonly constants: DeviceTensor[] = [];
@@ -26,15 +27,18 @@ export class GpujsExecutable implements Executable {
   /**
    * @param original the graph as the caller gave it: its inputs, outputs and taps
    * @param graph the same after the passes
-   * @param withTaps compiles the original with every tap readable; undefined where this one is that
+   * @param kept values that a run leaves readable
+   * @param compileKeeping compiles the original with taps readable
    */
   constructor(
     private readonly device: GpujsDevice,
     private readonly original: Graph,
     private readonly graph: Graph,
-    private readonly withTaps: (() => Promise<GpujsExecutable>) | undefined,
+    private readonly kept: ReadonlySet<ValueId>,
+    compileKeeping: (taps: readonly string[]) => Promise<GpujsExecutable>,
     private readonly onDispose: (self: GpujsExecutable) => void,
   ) {
+    this.twins = new TapTwins(compileKeeping);
     const kernels = new KernelSet(device);
     this.kernels = kernels;
     const constant = (data: Float32Array, extent: readonly [number, number, number]): DeviceTensor => {
@@ -60,11 +64,8 @@ export class GpujsExecutable implements Executable {
 
   async tap(names: readonly string[], inputs: readonly HostTensor[]): Promise<Map<string, HostTensor>> {
     if (this.disposed) throw new DisposedError("the executable");
-    const ids = tapValues(this.graph, names, this.original);
-    if (this.withTaps) {
-      this.tapped ??= this.withTaps();
-      return (await this.tapped).tap(names, inputs);
-    }
+    const ids = tapValues(this.original, names);
+    if (!ids.every((id) => this.kept.has(id))) return (await this.twins.that(names)).tap(names, inputs);
     return this.turn(inputs, async (values) => {
       await this.evaluate(values, new Set(ids));
       return new Map(names.map((name, i) => [name, values.host(ids[i])]));
@@ -99,10 +100,7 @@ export class GpujsExecutable implements Executable {
     if (this.disposed) return;
     this.disposed = true;
     this.onDispose(this);
-    void this.tapped?.then(
-      (other) => other.dispose(),
-      () => undefined,
-    );
+    this.twins.dispose();
     void this.calls.idle().then(() => this.free());
   }
 

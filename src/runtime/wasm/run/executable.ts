@@ -8,6 +8,7 @@ import type { Executable, MemoryUse, NodeTiming } from "../../backend.js";
 import { CallQueue } from "../../callQueue.js";
 import { checkInputs, tapValues } from "../../inputs.js";
 import { nodeCost } from "../../nodeCost.js";
+import { TapTwins } from "../../taps.js";
 import { readDense, readNhwc } from "../lower/layout.js";
 import type { PaddedPlanes } from "../lower/steps.js";
 import { Pace } from "../pace.js";
@@ -29,22 +30,24 @@ export interface Loaded {
 export class WasmExecutable implements Executable {
   private readonly calls = new CallQueue();
   private loaded: Loaded | undefined;
-  private tapped: Promise<WasmExecutable> | undefined;
+  private readonly twins: TapTwins<WasmExecutable>;
   private floats: Float32Array;
   private pace: Pace | undefined;
 
   /**
    * @param original the graph as the caller gave it: its taps and inputs
-   * @param withTaps compiles the same graph with every tap readable
+   * @param kept values that a run leaves readable
+   * @param compileKeeping compiles the same graph with taps readable
    */
   constructor(
     loaded: Loaded,
     private readonly original: Graph,
-    private readonly keepsTaps: boolean,
-    private readonly withTaps: () => Promise<WasmExecutable>,
+    private readonly kept: ReadonlySet<ValueId>,
+    compileKeeping: (taps: readonly string[]) => Promise<WasmExecutable>,
     private readonly onDispose: (self: WasmExecutable) => void,
   ) {
     this.loaded = loaded;
+    this.twins = new TapTwins(compileKeeping);
     this.floats = new Float32Array(loaded.memory.buffer);
   }
 
@@ -60,11 +63,8 @@ export class WasmExecutable implements Executable {
 
   async tap(names: readonly string[], inputs: readonly HostTensor[]): Promise<Map<string, HostTensor>> {
     if (!this.loaded) throw new DisposedError("the executable");
-    const ids = tapValues(this.loaded.program.graph, names, this.original);
-    if (!this.keepsTaps) {
-      this.tapped ??= this.withTaps();
-      return (await this.tapped).tap(names, inputs);
-    }
+    const ids = tapValues(this.original, names);
+    if (!ids.every((id) => this.kept.has(id))) return (await this.twins.that(names)).tap(names, inputs);
     return this.turn(async ({ program, runner }) => {
       this.writeInputs(program, inputs);
       await this.runAll(program, runner);
@@ -113,7 +113,7 @@ export class WasmExecutable implements Executable {
     if (!loaded) return;
     this.loaded = undefined;
     this.floats = new Float32Array(0);
-    void this.tapped?.then((other) => other.dispose());
+    this.twins.dispose();
     void this.calls.idle().then(() => loaded.runner.dispose());
     this.onDispose(this);
   }

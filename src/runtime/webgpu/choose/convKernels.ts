@@ -30,19 +30,13 @@ export const CONV_KERNELS: ReadonlyMap<string, ConvKernel> = new Map<string, Con
   ...CONV_TILES.map((tile): [string, ConvKernel] => [`conv2d_1x1 ${tileName(tile)}`, conv2d1x1(tile)]),
 ]);
 
-/** The estimate knows too little of these: they run where they were measured to be faster. */
-export const ONLY_TUNED: ReadonlySet<ConvKernel> = new Set([conv2dSplit, conv2dWinograd]);
-
-/** Invocations that `conv2d_subgroup` spreads its weights over. */
-const LANES = 8;
-
 /** What runs a problem. */
 export type KernelOf = (problem: ConvProblem) => ConvKernel;
 
 /** The kernels that this device can run, by name. */
 export function runnable({ device, minSubgroupSize }: DeviceContext): ReadonlyMap<string, ConvKernel> {
   const has = ({ features }: ConvKernel): boolean => features.every((feature) => device.features.has(feature));
-  const fits = (kernel: ConvKernel): boolean => kernel !== conv2dSubgroup || minSubgroupSize >= LANES;
+  const fits = ({ leastSubgroup = 0 }: ConvKernel): boolean => minSubgroupSize >= leastSubgroup;
   return new Map([...CONV_KERNELS].filter(([, kernel]) => has(kernel) && fits(kernel)));
 }
 
@@ -83,5 +77,5 @@ export function usualKernels(context: DeviceContext, forced?: string): KernelOf 
   }
   // A GPU emulated on the CPU has no fast workgroup memory, and barriers cost it dearly: measured, not estimated.
   if (context.software) return firstOf([conv2dDepthwise, can.get("conv2d_subgroup") ?? conv2dDirect]);
-  return cheapestOf([...can.values()].filter((kernel) => !ONLY_TUNED.has(kernel)));
+  return cheapestOf([...can.values()].filter((kernel) => !kernel.onlyTuned));
 }

@@ -3,7 +3,6 @@
 import { invariant, LimitError } from "../../../errors.js";
 import { paramsBytes, type Workgroups } from "../../../kernels/wgsl/index.js";
 import type { Stopwatch } from "../../stopwatch.js";
-import type { TuningTable } from "../choose/tuningTable.js";
 import { type MemoryPlan, planMemory, plannedBytes } from "../lower/memoryPlan.js";
 import { type Operand, type Plan, type Step, type Tensor, tensorBytes } from "../lower/plan.js";
 import type { ConstantCache, Upload } from "./constantCache.js";
@@ -24,7 +23,6 @@ export interface Services {
   readonly context: DeviceContext;
   readonly pipelines: PipelineCache;
   readonly constants: ConstantCache;
-  readonly tuning: TuningTable;
 }
 
 export class DevicePlan {

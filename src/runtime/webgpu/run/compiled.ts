@@ -64,11 +64,7 @@ export class Compiled {
     return results + (this.pictures?.bytes ?? 0);
   }
 
-  /** Whether `tap` can read the value after a run. */
-  keeps(id: ValueId): boolean {
-    return this.plan.kept.has(id);
-  }
-
+  /** Where the value can be read after a run; it must be one that the plan keeps. */
   kept(id: ValueId): Tensor {
     const tensor = this.plan.kept.get(id);
     invariant(tensor, `value ${id} was not kept`);

@@ -17,6 +17,7 @@ import type {
 } from "../../backend.js";
 import { CallQueue } from "../../callQueue.js";
 import { checkInputs, tapValues } from "../../inputs.js";
+import { TapTwins } from "../../taps.js";
 import type { Counters } from "../device/counters.js";
 import type { DeviceContext } from "../device/deviceContext.js";
 import { type Encodable, encodeDispatches } from "../device/encode.js";
@@ -30,8 +31,8 @@ import type { RunPath } from "./runPath.js";
 
 /** What a graph is compiled for. */
 export interface Wanted {
-  /** Every value with a name stays readable after a run. */
-  readonly keepTaps: boolean;
+  /** Names of values that stay readable after a run. */
+  readonly keepTaps: readonly string[];
   /** Float16 storage. */
   readonly half: boolean;
 }
@@ -48,7 +49,7 @@ export class WebGpuExecutable implements PictureExecutable {
   private readonly host: ExecutableHost;
   private readonly pace = new Pace();
   private compiled: Compiled;
-  private keeping: Promise<WebGpuExecutable> | undefined;
+  private readonly twins: TapTwins<WebGpuExecutable>;
   /** A call has ended when its run has been submitted. */
   private readonly calls = new CallQueue();
   /** Settles when all runs that were submitted have given their results. */
@@ -63,6 +64,7 @@ export class WebGpuExecutable implements PictureExecutable {
     this.trusted = !wanted.half;
     this.host = host;
     this.compiled = compiled;
+    this.twins = new TapTwins((keepTaps) => WebGpuExecutable.create(graph, { ...wanted, keepTaps }, host));
   }
 
   static async create(
@@ -102,11 +104,9 @@ export class WebGpuExecutable implements PictureExecutable {
   }
 
   async tap(names: readonly string[], inputs: readonly HostTensor[]): Promise<Map<string, HostTensor>> {
-    const ids = tapValues(this.compiled.graph, names, this.graph);
-    if (!ids.every((id) => this.compiled.keeps(id))) {
-      this.keeping ??= WebGpuExecutable.create(this.graph, { ...this.wanted, keepTaps: true }, this.host);
-      return (await this.keeping).tap(names, inputs);
-    }
+    const ids = tapValues(this.graph, names);
+    if (!names.every((name) => this.wanted.keepTaps.includes(name)))
+      return (await this.twins.that(names)).tap(names, inputs);
     return this.alone({ inputs }, async () => {
       await (await this.submit({ inputs }, this.compiled.whole())).results;
       const { compiled } = this;
@@ -153,10 +153,7 @@ export class WebGpuExecutable implements PictureExecutable {
       .idle()
       .then(() => this.settled)
       .then(() => this.compiled.dispose());
-    this.keeping?.then(
-      (twin) => twin.dispose(),
-      () => undefined,
-    );
+    this.twins.dispose();
   }
 
   /** Calls that look at what a run leaves on the device, or time it: no other run is on its way meanwhile. */

@@ -10,7 +10,7 @@ import type { Graph } from "../../../ops/index.js";
 import { compare, elementCount, type HostTensor, seededRandom, tensor } from "../../../tensor/index.js";
 import type { TuneOptions } from "../../backend.js";
 import { type KernelOf, runnable } from "../choose/convKernels.js";
-import { problemKey, USUAL } from "../choose/tuningTable.js";
+import { problemKey, type TuningTable, USUAL } from "../choose/tuningTable.js";
 import { DevicePlan, type Services } from "../device/bindings.js";
 import type { DeviceContext } from "../device/deviceContext.js";
 import type { ConvChoice } from "../lower/lowerConv.js";
@@ -23,6 +23,8 @@ export interface TunerSetting {
   readonly graph: Graph;
   readonly half: boolean;
   readonly services: Services;
+  /** What is known already, and what is found out. */
+  readonly table: TuningTable;
   /** What is used without tuning. */
   readonly usual: KernelOf;
   /** Competitors by name. Default: all that the device can run. */
@@ -90,7 +92,7 @@ async function measure(
   const plan = lowerGraph(graph, { choice: noted, half, chainPools: !services.context.software });
   const compiled = new Compiled(graph, plan, await DevicePlan.create(plan, services), services);
   const host = { prepare: async () => compiled };
-  const executable = await WebGpuExecutable.create(graph, { keepTaps: false, half }, host);
+  const executable = await WebGpuExecutable.create(graph, { keepTaps: [], half }, host);
   try {
     const outputs = await executable.run(inputs);
     const samples = new Map<string, number[]>();
@@ -137,12 +139,12 @@ interface Entry {
 }
 
 /** The graph's convolutions that the table does not know. */
-function unknown({ graph, half, services, usual }: TunerSetting): Map<string, Entry> {
+function unknown({ graph, half, table, usual }: TunerSetting): Map<string, Entry> {
   const open = new Map<string, Entry>();
   const look: ConvChoice = (problem) => {
     const key = problemKey(problem, half);
     const kernel = usual(problem);
-    if (services.tuning.get(key) === undefined) open.set(key, { problem, usual: kernel, candidates: [] });
+    if (table.get(key) === undefined) open.set(key, { problem, usual: kernel, candidates: [] });
     return kernel;
   };
   lowerGraph(graph, { choice: look, half });
@@ -151,7 +153,7 @@ function unknown({ graph, half, services, usual }: TunerSetting): Map<string, En
 
 /** @throws the signal's reason; PrecisionError where float16 cannot hold the network's numbers. */
 export async function tune(setting: TunerSetting, options: TuneOptions): Promise<void> {
-  const { graph, half, services, usual } = setting;
+  const { graph, half, services, table, usual } = setting;
   const { onProgress, onReport, signal, seconds = SECONDS } = options;
   const open = unknown(setting);
   const report = { shapes: open.size, changed: 0, usualMs: 0, tunedMs: 0, rejected: new Set<string>(), complete: true };
@@ -206,7 +208,7 @@ export async function tune(setting: TunerSetting, options: TuneOptions): Promise
         report.rejected.add(candidate.name);
       }
       // What was not measured to the end is measured again next time.
-      if (winner || report.complete) services.tuning.set(key, winner?.name ?? USUAL);
+      if (winner || report.complete) table.set(key, winner?.name ?? USUAL);
       report.usualMs += usualMs;
       report.tunedMs += winner?.ms ?? usualMs;
       if (winner) report.changed++;

@@ -22,6 +22,7 @@ const kernel = defineKernel(
 export const conv2dSplit: ConvKernel = {
   name: kernel.name,
   features: [],
+  onlyTuned: true,
   text: sourceText(kernel),
   supports: (problem) => problem.groups === 1,
   call(problem) {

@@ -71,10 +71,17 @@ function registerKernel(kernel: Kernel, weightReads: WeightReads): ConvKernel {
   };
 }
 
-export const conv2dSubgroup: ConvKernel = registerKernel(
-  defineKernel("conv2d_subgroup", subgroupSource, bindings, { modules: [activation, window], features: ["subgroups"] }),
-  { loads: 0, cachedLoads: 2, broadcasts: 64 },
-);
+/** Spreads its weights over the workgroup, which must be one subgroup. */
+export const conv2dSubgroup: ConvKernel = {
+  ...registerKernel(
+    defineKernel("conv2d_subgroup", subgroupSource, bindings, {
+      modules: [activation, window],
+      features: ["subgroups"],
+    }),
+    { loads: 0, cachedLoads: 2, broadcasts: 64 },
+  ),
+  leastSubgroup: WORKGROUP_SIZE,
+};
 
 export const conv2dDirect: ConvKernel = registerKernel(
   defineKernel("conv2d_direct", directSource, bindings, { modules: [activation, window] }),

@@ -3,9 +3,9 @@
 import { invariant } from "../../../errors.js";
 import type { Graph, ValueId } from "../../../ops/index.js";
 import { type HostTensor, toFloat32 } from "../../../tensor/index.js";
-import type { DeviceTensor } from "../device/device.js";
-import { extentOf, pack, unpack } from "../device/layout.js";
+import type { DeviceTensor } from "./device.js";
 import type { KernelSet } from "./kernelSet.js";
+import { extentOf, pack, unpack } from "./layout.js";
 
 export class Values {
   private readonly hosts = new Map<ValueId, HostTensor>();

@@ -1,8 +1,8 @@
 /** The kernels of one executable. Nodes of the same text and sizes share one, as every shader costs compile time. */
 
-import type { DeviceTensor, GpujsDevice } from "../device/device.js";
-import { type Extent, floatsOf } from "../device/layout.js";
-import type { GpuKernel } from "../device/library.js";
+import type { DeviceTensor, GpujsDevice } from "./device.js";
+import { type Extent, floatsOf } from "./layout.js";
+import type { GpuKernel } from "./library.js";
 
 export class KernelSet {
   /** Bytes that gpu.js's WebAssembly modules hold for arguments and results, one module a kernel. */
