@@ -26,14 +26,13 @@ export class TapTwins<E extends Executable> {
 
   /** One that keeps these names. Others stay as they are: calls may be on their way on them. */
   that(names: readonly string[]): Promise<E> {
-    let twin = this.twins.find((known) => names.every((name) => known.names.has(name)));
-    if (!twin) {
-      twin = { names: new Set(names), executable: this.compile(names) };
-      this.twins.push(twin);
-      // One that did not compile must not stay.
-      twin.executable.catch(() => this.twins.splice(this.twins.indexOf(twin), 1));
-    }
-    return twin.executable;
+    const known = this.twins.find((twin) => names.every((name) => twin.names.has(name)));
+    if (known) return known.executable;
+    const made = { names: new Set(names), executable: this.compile(names) };
+    this.twins.push(made);
+    // One that did not compile must not stay.
+    made.executable.catch(() => this.twins.splice(this.twins.indexOf(made), 1));
+    return made.executable;
   }
 
   dispose(): void {

@@ -3,9 +3,10 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import { type Graph, mergeSiblings, optimize, producersOf } from "../../../src/ops/index.js";
+import { isChannelConcat } from "../../../src/runtime/channels.js";
 import { CONV_KERNELS, cheapestOf } from "../../../src/runtime/webgpu/choose/convKernels.js";
 import { lowerGraph } from "../../../src/runtime/webgpu/lower/lowerGraph.js";
-import { isChannelConcat, placeValues } from "../../../src/runtime/webgpu/lower/placement.js";
+import { placeValues } from "../../../src/runtime/webgpu/lower/placement.js";
 import { type Plan, type Step, type Tensor, tensorBytes } from "../../../src/runtime/webgpu/lower/plan.js";
 import type { ModuleNode } from "../../../src/weights/types.js";
 import { buildGraph } from "../../../src/yolov5/graph/buildGraph.js";

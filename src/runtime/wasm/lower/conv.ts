@@ -2,10 +2,10 @@
 
 import { WINOGRAD_STRIDE_1, type WinogradScheme } from "../../../kernels/wasm/index.js";
 import type { NodeOf } from "../../../ops/index.js";
+import { channelsOfStored, storedChannels } from "../../channels.js";
 import { lowerDepthwise } from "./depthwise.js";
 import { emitConv, groupBlock } from "./gemm.js";
 import { lowerInteger, suitsIntegers } from "./integer.js";
-import { channelMap, physicalChannels } from "./layout.js";
 import type { Lowering } from "./lowering.js";
 import { lowerStem, suitsStem } from "./stem.js";
 import { lowerWinograd, winogradScheme } from "./winograd.js";
@@ -43,11 +43,11 @@ export function lowerConv(lowering: Lowering, node: NodeOf<"conv2d">): void {
   const merged = groups === 1 ? 1 : groupBlock(groups, perGroup, outPerGroup);
   for (let first = 0; first < groups; first += merged) {
     const here = Math.min(merged, groups - first);
-    const map = groups === 1 ? channelMap(input.segments) : undefined;
+    const map = groups === 1 ? channelsOfStored(input.segments) : undefined;
     const outputFrom = first * outPerGroup;
     emitConv(lowering, {
       input,
-      depth: groups === 1 ? physicalChannels(input.segments) : Math.ceil((here * perGroup) / 4) * 4,
+      depth: groups === 1 ? storedChannels(input.segments) : Math.ceil((here * perGroup) / 4) * 4,
       inputOffset: first * perGroup * 4,
       output,
       outputOffset: outputFrom * 4,

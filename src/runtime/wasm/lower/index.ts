@@ -2,9 +2,9 @@
 
 import { detectKernel } from "../../../kernels/wasm/index.js";
 import type { Node, NodeOf, OpType } from "../../../ops/index.js";
+import { channelCount } from "../../channels.js";
 import { lowerConv } from "./conv.js";
 import { lowerConvTranspose } from "./convTranspose.js";
-import { channelCount } from "./layout.js";
 import type { Lowering } from "./lowering.js";
 import {
   lowerConcat,

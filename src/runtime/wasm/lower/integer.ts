@@ -15,9 +15,10 @@ import {
 } from "../../../kernels/wasm/index.js";
 import type { ConvQuantization, NodeOf, Pair, ValueId } from "../../../ops/index.js";
 import type { HostTensor } from "../../../tensor/index.js";
+import { channelsOfStored, storedChannels } from "../../channels.js";
 import { type Block, roundUp } from "./blocks.js";
 import { cut, cutPanels, packedBias } from "./gemm.js";
-import { channelMap, type Nhwc, physicalChannels } from "./layout.js";
+import type { Nhwc } from "./layout.js";
 import type { Lowering } from "./lowering.js";
 
 type Conv = NodeOf<"conv2d">;
@@ -58,7 +59,7 @@ function quantizedInput(
   return lowering.shared(`int16 ${id} ${inputScale} ${inputZeroPoint} ${padY} ${padX}`, () => {
     const view = lowering.nhwc(id);
     const { n, h, w } = view;
-    const channels = roundUp(physicalChannels(view.segments), CHANNELS);
+    const channels = roundUp(storedChannels(view.segments), CHANNELS);
     const pixelBytes = channels * 2;
     const rowBytes = (w + 2 * padX) * pixelBytes;
     const rows = h + 2 * padY;
@@ -91,7 +92,7 @@ function packIntegers(
   target: Int16Array,
   weight: HostTensor<"float32">,
   scales: Float32Array,
-  map: Int32Array,
+  map: readonly number[],
   channels: number,
 ): void {
   const [outputs, inputs, kh, kw] = weight.shape;
@@ -136,7 +137,7 @@ export function lowerInteger(
   const { channels, pixelBytes, rowBytes, imageBytes } = input;
   const { weightScales, inputScale } = quantization;
   const scales = weightScales.map((scale) => scale * inputScale);
-  const map = channelMap(segments);
+  const map = channelsOfStored(segments);
   const { full, half } = panelsOf(outputs);
   const steps = (taps * channels) / 2;
   const pixels = n * output.h * output.w;

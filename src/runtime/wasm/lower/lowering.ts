@@ -4,9 +4,10 @@ import { invariant, LimitError, UnsupportedError } from "../../../errors.js";
 import { type CopyField, copy, type Kernel } from "../../../kernels/wasm/index.js";
 import type { Graph, Node, ValueId } from "../../../ops/index.js";
 import { elementCount, type HostTensor } from "../../../tensor/index.js";
+import { channelCount, oneSegment, type Segments, sameSegments, storedChannels } from "../../channels.js";
 import { type Address, type Block, createBlock } from "./blocks.js";
 import { type ChannelPlan, planChannels } from "./channels.js";
-import { channelCount, type Dense, type Nhwc, physicalChannels, type Segment, sameSegments } from "./layout.js";
+import type { Dense, Nhwc } from "./layout.js";
 import type { Argument, InputPlace, LoweringOptions, PaddedPlanes, Preparation, Step } from "./steps.js";
 
 /** Far beyond what the largest released network, of 538 operations, takes. */
@@ -125,8 +126,8 @@ export class Lowering {
     return this.graph.values[id].shape;
   }
 
-  segments(id: ValueId): readonly Segment[] {
-    return this.channels.segments.get(id) ?? [{ start: 0, count: this.shape(id)[1] }];
+  segments(id: ValueId): Segments {
+    return this.channels.segments.get(id) ?? oneSegment(this.shape(id)[1]);
   }
 
   private placed(id: ValueId): Placed {
@@ -150,14 +151,12 @@ export class Lowering {
     if (entry.nhwc) return entry.nhwc;
     const [n, , h, w] = this.shape(id);
     const segments = this.segments(id);
-    const place = this.channels.placed.get(id);
+    const place = this.channels.places.get(id);
     if (place) {
       const parent = this.outputNhwc(place.parent);
-      let floats = 0;
-      for (const other of place.inputs.slice(0, place.index)) floats += physicalChannels(this.segments(other));
-      entry.nhwc = { ...parent, offset: parent.offset + floats * 4, segments };
+      entry.nhwc = { ...parent, offset: parent.offset + place.channel * 4, segments };
     } else {
-      const pixelBytes = physicalChannels(segments) * 4;
+      const pixelBytes = storedChannels(segments) * 4;
       const block = this.allocate(n * h * w * pixelBytes);
       entry.nhwc = { block, offset: 0, n, h, w, pixelBytes, segments };
     }
@@ -250,9 +249,9 @@ export class Lowering {
   /** A value whose channels stand in one segment, copied where they do not. */
   compact(id: ValueId): Nhwc {
     const view = this.nhwc(id);
-    const single: Segment[] = [{ start: 0, count: channelCount(view.segments) }];
+    const single = oneSegment(channelCount(view.segments));
     if (sameSegments(view.segments, single)) return view;
-    const pixelBytes = physicalChannels(single) * 4;
+    const pixelBytes = storedChannels(single) * 4;
     const { n, h, w } = view;
     const packed: Nhwc = {
       ...view,
@@ -302,7 +301,7 @@ export class Lowering {
   /** Zeros where a view has no channel, so that gaps are finite. */
   clearGaps(view: Nhwc): void {
     const { n, h, w, pixelBytes, segments } = view;
-    const physical = physicalChannels(segments);
+    const physical = storedChannels(segments);
     segments.forEach(({ start, count }, i) => {
       const end = start + count;
       const next = segments[i + 1]?.start ?? physical;

@@ -2,8 +2,9 @@
 
 import type { NodeOf, ValueId } from "../../../ops/index.js";
 import { elementCount } from "../../../tensor/index.js";
+import { sameSegments, sliceSegments, storedChannels } from "../../channels.js";
 import type { Address } from "./blocks.js";
-import { type Nhwc, physicalChannels, sameSegments, sliceSegments } from "./layout.js";
+import type { Nhwc } from "./layout.js";
 import type { Lowering } from "./lowering.js";
 
 const at = (view: Nhwc, bytes = 0): Address => ({ block: view.block, offset: view.offset + bytes });
@@ -12,7 +13,7 @@ const imageOf = (view: Nhwc): number => view.h * rowOf(view);
 
 /** Copies whole pixels of equal layout. */
 function copyPixels(lowering: Lowering, from: Nhwc, to: Nhwc): void {
-  const floats = physicalChannels(to.segments);
+  const floats = storedChannels(to.segments);
   lowering.copy(
     at(from),
     at(to),
@@ -37,17 +38,17 @@ export function lowerConcat(lowering: Lowering, node: NodeOf<"concat">): void {
   }
   const whole = lowering.outputNhwc(output);
   let floats = 0;
-  node.inputs.forEach((id, index) => {
-    const place = lowering.channels.placed.get(id);
+  for (const id of node.inputs) {
+    const place = lowering.channels.places.get(id);
     const segments = lowering.segments(id);
-    if (place?.parent !== output || place.index !== index) {
+    if (place?.parent !== output || place.channel !== floats) {
       copyPixels(lowering, lowering.nhwc(id), { ...whole, offset: whole.offset + floats * 4, segments });
     } else {
       // It stands in its slice already; a value that was computed dense is converted into it here.
       lowering.nhwc(id);
     }
-    floats += physicalChannels(segments);
-  });
+    floats += storedChannels(segments);
+  }
 }
 
 function concatDense(lowering: Lowering, inputs: readonly ValueId[], output: ValueId, axis: number): void {
@@ -81,7 +82,7 @@ export function lowerUpsample(lowering: Lowering, node: NodeOf<"upsampleNearest"
   lowering.copy(
     at(input),
     at(output),
-    [input.n * input.h, sy, input.w, sx, 1, physicalChannels(input.segments)],
+    [input.n * input.h, sy, input.w, sx, 1, storedChannels(input.segments)],
     [rowOf(input), 0, input.pixelBytes, 0, 0, 4],
     [sy * rowOf(output), rowOf(output), sx * output.pixelBytes, output.pixelBytes, 0, 4],
   );
@@ -91,7 +92,7 @@ export function lowerPad(lowering: Lowering, node: NodeOf<"pad2d">): void {
   const [left, , top] = node.attrs.padding;
   const input = lowering.nhwc(node.inputs[0]);
   const output = lowering.outputNhwc(node.outputs[0]);
-  const floats = physicalChannels(output.segments);
+  const floats = storedChannels(output.segments);
   const { value } = node.attrs;
   const constant = lowering.constant(floats, (target) => target.fill(value));
   lowering.copy(
@@ -120,7 +121,7 @@ export function lowerSpaceToDepth(lowering: Lowering, node: NodeOf<"spaceToDepth
   const { block, order } = node.attrs;
   const input = lowering.nhwc(node.inputs[0]);
   const output = lowering.outputNhwc(node.outputs[0]);
-  const floats = physicalChannels(input.segments);
+  const floats = storedChannels(input.segments);
   for (let slice = 0; slice < block * block; slice++) {
     const [major, minor] = [Math.floor(slice / block), slice % block];
     const [dy, dx] = order === "focus" ? [minor, major] : [major, minor];

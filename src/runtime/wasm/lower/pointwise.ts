@@ -11,8 +11,8 @@ import {
 } from "../../../kernels/wasm/index.js";
 import type { NodeOf, ValueId } from "../../../ops/index.js";
 import { elementCount } from "../../../tensor/index.js";
+import { channelsOfStored, storedChannels } from "../../channels.js";
 import { type Address, roundUp } from "./blocks.js";
-import { channelMap, physicalChannels } from "./layout.js";
 import type { Lowering } from "./lowering.js";
 
 /** Floats that one tile of an element-wise kernel covers. */
@@ -75,7 +75,7 @@ function elementwise(
       };
     }
     const target = lowering.segments(output);
-    const same = ids.every((id) => physicalChannels(lowering.segments(id)) === physicalChannels(target));
+    const same = ids.every((id) => storedChannels(lowering.segments(id)) === storedChannels(target));
     const views = ids.map((id) =>
       same && lowering.segments(id).length === target.length ? lowering.nhwc(id) : lowering.compact(id),
     );
@@ -84,7 +84,7 @@ function elementwise(
       runs: views.map((v) => ({ block: v.block, offset: v.offset, step: v.pixelBytes })),
       out: { block: out.block, offset: out.offset, step: out.pixelBytes },
       pixels: out.n * out.h * out.w,
-      floats: physicalChannels(target),
+      floats: storedChannels(target),
     };
   };
   const {
@@ -122,7 +122,7 @@ export function lowerBatchNorm(lowering: Lowering, node: NodeOf<"batchNorm">): v
   const view = lowering.nhwc(node.inputs[0]);
   const [gamma, beta, mean, variance] = node.inputs.slice(1).map((id) => lowering.weight(id, node).data);
   const output = lowering.outputNhwc(node.outputs[0]);
-  const map = channelMap(view.segments);
+  const map = channelsOfStored(view.segments);
   const gain = (c: number): number => gamma[c] / Math.sqrt(variance[c] + node.attrs.eps);
   const spread = (value: (channel: number) => number): Address =>
     lowering.constant(map.length, (target) => {
@@ -172,7 +172,7 @@ export function lowerMaxPool(lowering: Lowering, node: NodeOf<"maxPool2d">): voi
       kernelX: kernel[1],
       height: output.h,
       width: output.w,
-      channels: physicalChannels(output.segments),
+      channels: storedChannels(output.segments),
       out: { block: output.block, offset: output.offset },
       outPixel: output.pixelBytes,
       weights: 0,

@@ -10,8 +10,9 @@ import {
 } from "../../../kernels/wasm/index.js";
 import type { NodeOf } from "../../../ops/index.js";
 import { elementCount } from "../../../tensor/index.js";
+import { oneSegment, storedChannels } from "../../channels.js";
 import type { Address } from "./blocks.js";
-import { type Nhwc, physicalChannels } from "./layout.js";
+import type { Nhwc } from "./layout.js";
 import type { Lowering } from "./lowering.js";
 
 const at = ({ block, offset }: Nhwc): Address => ({ block, offset });
@@ -27,7 +28,7 @@ export function lowerGlobalAveragePool(lowering: Lowering, node: NodeOf<"globalA
       x: at(input),
       xPixel: input.pixelBytes,
       pixels: input.h * input.w,
-      channels: physicalChannels(input.segments),
+      channels: storedChannels(input.segments),
       out: at(output),
       outPixel: output.pixelBytes,
       inverse: { float: 1 / (input.h * input.w) },
@@ -89,7 +90,7 @@ function padHeads(lowering: Lowering, view: Nhwc, heads: number, size: number, p
     block: lowering.allocate(n * h * w * pixelBytes),
     offset: 0,
     pixelBytes,
-    segments: [{ start: 0, count: heads * padded }],
+    segments: oneSegment(heads * padded),
   };
   const move = (from: Address, strides: readonly number[], offset: number, count: number): void =>
     lowering.copy(from, { block: spread.block, offset }, [n * h, 1, 1, w, heads, count], strides, [

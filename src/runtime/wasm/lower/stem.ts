@@ -16,6 +16,7 @@ import {
   WINOGRAD_STRIDE_1,
 } from "../../../kernels/wasm/index.js";
 import { consumersOf, type NodeOf } from "../../../ops/index.js";
+import { oneSegment } from "../../channels.js";
 import { packedBias } from "./gemm.js";
 import type { Nhwc } from "./layout.js";
 import type { Lowering } from "./lowering.js";
@@ -60,7 +61,7 @@ function lowerBlocks(lowering: Lowering, node: Conv): void {
   const depth = channels * 4;
   const pixelBytes = depth * 4;
   const block = lowering.allocate(n * h * w * pixelBytes);
-  const input: Nhwc = { block, offset: 0, n, h, w, pixelBytes, segments: [{ start: 0, count: depth }] };
+  const input: Nhwc = { block, offset: 0, n, h, w, pixelBytes, segments: oneSegment(depth) };
   lowering.step(
     focus(),
     {

@@ -18,8 +18,9 @@ import {
   winogradStagedFloats,
 } from "../../../kernels/wasm/index.js";
 import type { NodeOf } from "../../../ops/index.js";
+import { channelsOfStored, storedChannels } from "../../channels.js";
 import { packedBias } from "./gemm.js";
-import { channelMap, type Nhwc, physicalChannels } from "./layout.js";
+import type { Nhwc } from "./layout.js";
 import type { Lowering } from "./lowering.js";
 
 type Conv = NodeOf<"conv2d">;
@@ -121,7 +122,7 @@ export function lowerWinograd(
   const { attrs } = node;
   const weight = lowering.weight(node.inputs[1], node);
   const [outputs, channels] = weight.shape;
-  const map = channelMap(input.segments);
+  const map = channelsOfStored(input.segments);
   emitWinograd(lowering, {
     scheme,
     input,
@@ -138,7 +139,7 @@ export function lowerWinograd(
 
 export function emitWinograd(lowering: Lowering, work: WinogradWork): void {
   const { scheme, input, output, residual, padding, activation, outputs } = work;
-  const depth = physicalChannels(input.segments);
+  const depth = storedChannels(input.segments);
   const { full, half } = panelsOf(outputs);
   const tilesX = Math.ceil(output.w / WINOGRAD_TILE);
   const tilesPerImage = tilesX * Math.ceil(output.h / WINOGRAD_TILE);

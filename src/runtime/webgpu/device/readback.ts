@@ -1,7 +1,7 @@
 /** Reading tensors back in the order that people expect, for `tap`: NCHW float32. */
 
 import { type HostTensor, tensor, toFloat32 } from "../../../tensor/index.js";
-import { storedOfChannels } from "../lower/channelMap.js";
+import { storedOfChannels } from "../../channels.js";
 import type { BlockedTensor, Tensor } from "../lower/plan.js";
 import type { DevicePlan } from "./bindings.js";
 import type { DeviceContext } from "./deviceContext.js";
@@ -17,7 +17,7 @@ export interface Wanted {
 function unpack(source: Float32Array, t: BlockedTensor): Float32Array<ArrayBuffer> {
   const { pictures, height, width, plane } = t.stored;
   const perPicture = height * width;
-  const stored = storedOfChannels(t.map);
+  const stored = storedOfChannels(t.segments);
   const out = new Float32Array(pictures * stored.length * perPicture);
   stored.forEach((s, channel) => {
     const base = (s >> 2) * plane * 4 + (s & 3);

@@ -11,7 +11,7 @@ import {
 } from "../../../kernels/wgsl/index.js";
 import type { NodeOf, ValueId } from "../../../ops/index.js";
 import { type HostTensor, toFloat32 } from "../../../tensor/index.js";
-import { channelsOf, channelsOfStored, isPlain, plainMap } from "./channelMap.js";
+import { channelCount, channelsOfStored, isOneSegment, oneSegment } from "../../channels.js";
 import type { Lowering } from "./lowering.js";
 import type { BlockedTensor, Constant } from "./plan.js";
 
@@ -62,8 +62,8 @@ function foldWeights(weight: Float32Array, [o, c, kh, kw]: readonly number[]): F
 /** The picture with 2×2 blocks folded into channels, and the problem that is left. */
 function foldedInput(lowering: Lowering, id: ValueId): BlockedTensor {
   const [n, c, h, w] = lowering.graph.values[id].shape;
-  const map = plainMap(4 * c);
-  const made = lowering.temporary(lowering.stored(n, 4 * c, h / 2, w / 2), map);
+  const segments = oneSegment(4 * c);
+  const made = lowering.temporary(lowering.stored(n, 4 * c, h / 2, w / 2), segments);
   lowering.emit(packBlocksCall(c, made.stored), [lowering.plain(id), made]);
   return made;
 }
@@ -88,7 +88,7 @@ export function lowerConv2d(lowering: Lowering, node: NodeOf<"conv2d">, choice: 
   const problem: ConvProblem = {
     input: x.stored,
     output: y.stored,
-    inChannels: channelsOf(x.map),
+    inChannels: channelCount(x.segments),
     outChannels,
     kernel: folds ? [kh / 2, kw / 2] : [kh, kw],
     stride: folds ? [1, 1] : attrs.stride,
@@ -97,8 +97,8 @@ export function lowerConv2d(lowering: Lowering, node: NodeOf<"conv2d">, choice: 
     groups: attrs.groups,
     activation: attrs.activation,
     residual: inPlace ? "output" : residual ? "input" : "none",
-    inputChannels: channelsOfStored(x.map),
-    plainInput: isPlain(x.map),
+    inputChannels: channelsOfStored(x.segments),
+    plainInput: isOneSegment(x.segments),
   };
   const kernel = choice(problem, node.name);
   if (!kernel.supports(problem)) throw new UnsupportedError(`conv2d: ${kernel.name} cannot do ${node.name}`);

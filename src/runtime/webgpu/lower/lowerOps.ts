@@ -4,9 +4,8 @@ import { UnsupportedError } from "../../../errors.js";
 import * as kernels from "../../../kernels/wgsl/index.js";
 import { IDENTITY, type NodeOf, type OpType } from "../../../ops/index.js";
 import { elementCount, type HostTensor, toFloat32 } from "../../../tensor/index.js";
-import { channelsOfStored, quadsOf, sliceMap } from "./channelMap.js";
+import { channelsOfStored, isChannelConcat, segmentsKey, sliceSegments, storedChannels } from "../../channels.js";
 import type { Lowering } from "./lowering.js";
-import { isChannelConcat } from "./placement.js";
 import type { PlainTensor } from "./plan.js";
 
 type Lower<T extends OpType> = (lowering: Lowering, node: NodeOf<T>) => void;
@@ -36,8 +35,8 @@ const batchNorm: Lower<"batchNorm"> = (lowering, node) => {
   const sources = node.inputs.slice(1).map((id) => lowering.constant(id));
   const [gamma, beta, mean, variance] = sources.map((t) => toFloat32(t).data);
   const scaleOf = (c: number): number => gamma[c] / Math.sqrt(variance[c] + node.attrs.eps);
-  const stored = channelsOfStored(x.map);
-  const key = `${node.attrs.eps}:${x.map}`;
+  const stored = channelsOfStored(x.segments);
+  const key = `${node.attrs.eps}:${segmentsKey(x.segments)}`;
   const scale = lowering.weights(sources, `scale:${key}`, () => perStored(scaleOf, stored));
   const shift = lowering.weights(sources, `shift:${key}`, () =>
     perStored((c) => beta[c] - mean[c] * scaleOf(c), stored),
@@ -74,9 +73,13 @@ const concat: Lower<"concat"> = (lowering, node) => {
   let quad = 0;
   for (const x of inputs) {
     const byteOffset = y.byteOffset + quad * y.stored.plane * y.stored.pixelBytes;
-    quad += quadsOf(x.map);
+    quad += storedChannels(x.segments) / 4;
     if (x.storage === y.storage && x.byteOffset === byteOffset) continue;
-    lowering.copyChannels(x, { ...y, stored: { ...y.stored, quads: quadsOf(x.map) }, map: x.map, byteOffset }, 0);
+    lowering.copyChannels(
+      x,
+      { ...y, stored: { ...y.stored, quads: storedChannels(x.segments) / 4 }, segments: x.segments, byteOffset },
+      0,
+    );
   }
 };
 
@@ -101,8 +104,8 @@ const add: Lower<"add"> = (lowering, node) => {
     addPlain(lowering, node);
     return;
   }
-  const map = lowering.mapOf(node.outputs[0]);
-  const inputs = node.inputs.map((id) => lowering.remapped(lowering.blocked(id), map));
+  const segments = lowering.segmentsOf(node.outputs[0]);
+  const inputs = node.inputs.map((id) => lowering.remapped(lowering.blocked(id), segments));
   const y = lowering.output(node.outputs[0]);
   let sum = inputs[0];
   inputs.slice(1).forEach((x, i) => {
@@ -191,11 +194,11 @@ const sliceChannels: Lower<"sliceChannels"> = (lowering, node) => {
   const { start, end } = node.attrs;
   const [id] = node.outputs;
   const x = lowering.blocked(node.inputs[0]);
-  const view = sliceMap(x.map, start, end);
+  const view = sliceSegments(x.segments, start, end);
   if (view && !lowering.placement.places.has(id)) {
-    const stored = { ...x.stored, quads: quadsOf(view.map) };
-    const byteOffset = x.byteOffset + view.firstQuad * x.stored.plane * x.stored.pixelBytes;
-    lowering.alias(id, { ...x, stored, map: view.map, byteOffset });
+    const stored = { ...x.stored, quads: storedChannels(view.segments) / 4 };
+    const byteOffset = x.byteOffset + (view.offset / 4) * x.stored.plane * x.stored.pixelBytes;
+    lowering.alias(id, { ...x, stored, segments: view.segments, byteOffset });
     return;
   }
   lowering.copyChannels(x, lowering.output(id), start);

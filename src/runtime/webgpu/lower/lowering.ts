@@ -15,15 +15,15 @@ import {
 import type { Graph, Node, ValueId } from "../../../ops/index.js";
 import { elementCount, type HostTensor } from "../../../tensor/index.js";
 import {
-  type ChannelMap,
-  channelsOf,
+  channelCount,
   channelsOfStored,
-  isPlain,
-  plainMap,
-  quadsOf,
-  sameMap,
+  isOneSegment,
+  oneSegment,
+  type Segments,
+  sameSegments,
+  storedChannels,
   storedOfChannels,
-} from "./channelMap.js";
+} from "../../channels.js";
 import { toHalves } from "./halves.js";
 import type { Placement } from "./placement.js";
 import type { BlockedTensor, Constant, DetectPlan, Operand, PlainTensor, Step, Storage, Tensor } from "./plan.js";
@@ -66,33 +66,33 @@ export class Lowering {
     return this.graph.values[id].shape.length === 4;
   }
 
-  storedOf(id: ValueId, map: ChannelMap): Stored {
+  storedOf(id: ValueId, segments: Segments): Stored {
     const [n, , h, w] = this.graph.values[id].shape;
-    return this.stored(n, quadsOf(map) * 4, h, w);
+    return this.stored(n, storedChannels(segments), h, w);
   }
 
-  mapOf(id: ValueId): ChannelMap {
-    return this.placement.maps.get(id) ?? plainMap(this.graph.values[id].shape[1]);
+  segmentsOf(id: ValueId): Segments {
+    return this.placement.segments.get(id) ?? oneSegment(this.graph.values[id].shape[1]);
   }
 
   /** The tensor that the value's node writes: a slice of a concat's output where it was placed there. */
   output(id: ValueId): BlockedTensor {
-    const map = this.mapOf(id);
-    const stored = this.storedOf(id, map);
+    const segments = this.segmentsOf(id);
+    const stored = this.storedOf(id, segments);
     let root = id;
-    let quad = 0;
+    let channel = 0;
     for (let place = this.placement.places.get(root); place; place = this.placement.places.get(root)) {
-      quad += place.firstQuad;
+      channel += place.channel;
       root = place.parent;
     }
     let storage = this.rootStorages.get(root);
     if (!storage) {
-      const whole = this.storedOf(root, this.mapOf(root));
+      const whole = this.storedOf(root, this.segmentsOf(root));
       storage = this.storage(storedBytes(whole));
       this.rootStorages.set(root, storage);
     }
-    const byteOffset = quad * stored.plane * stored.pixelBytes;
-    const made: BlockedTensor = { kind: "blocked", stored, map, storage, byteOffset };
+    const byteOffset = (channel / 4) * stored.plane * stored.pixelBytes;
+    const made: BlockedTensor = { kind: "blocked", stored, segments, storage, byteOffset };
     this.blockedTensors.set(id, made);
     return made;
   }
@@ -109,8 +109,8 @@ export class Lowering {
     else this.plainTensors.set(id, tensor);
   }
 
-  temporary(stored: Stored, map: ChannelMap): BlockedTensor {
-    return { kind: "blocked", stored, map, storage: this.storage(storedBytes(stored)), byteOffset: 0 };
+  temporary(stored: Stored, segments: Segments): BlockedTensor {
+    return { kind: "blocked", stored, segments, storage: this.storage(storedBytes(stored)), byteOffset: 0 };
   }
 
   plainTemporary(elements: number): PlainTensor {
@@ -142,22 +142,22 @@ export class Lowering {
   /** As `blocked`, with channel i stored at i: a copy where a concat left gaps. */
   blockedPlain(id: ValueId): BlockedTensor {
     const tensor = this.blocked(id);
-    return isPlain(tensor.map) ? tensor : this.remapped(tensor, plainMap(channelsOf(tensor.map)));
+    return isOneSegment(tensor.segments) ? tensor : this.remapped(tensor, oneSegment(channelCount(tensor.segments)));
   }
 
-  /** The tensor itself where it has this map, else a copy that has. */
-  remapped(tensor: BlockedTensor, map: ChannelMap): BlockedTensor {
-    if (sameMap(tensor.map, map)) return tensor;
+  /** The tensor itself where its channels lie like that, else a copy that has. */
+  remapped(tensor: BlockedTensor, segments: Segments): BlockedTensor {
+    if (sameSegments(tensor.segments, segments)) return tensor;
     const { pictures, height, width } = tensor.stored;
-    const made = this.temporary(this.stored(pictures, quadsOf(map) * 4, height, width), map);
+    const made = this.temporary(this.stored(pictures, storedChannels(segments), height, width), segments);
     this.copyChannels(tensor, made, 0);
     return made;
   }
 
   /** Copies channels [start, …) of `from` into all channels of `to`. */
   copyChannels(from: BlockedTensor, to: BlockedTensor, start: number): void {
-    const stored = storedOfChannels(from.map);
-    const sources = channelsOfStored(to.map).map((channel) => (channel < 0 ? NONE : stored[start + channel]));
+    const stored = storedOfChannels(from.segments);
+    const sources = channelsOfStored(to.segments).map((channel) => (channel < 0 ? NONE : stored[start + channel]));
     const table = this.table("channels", sources);
     this.emit(copyChannelsCall(from.stored, to.stored), [from, table, to], true);
   }
@@ -168,7 +168,7 @@ export class Lowering {
     if (known) return known;
     const from = this.blocked(id);
     const made = this.plainOutput(id);
-    const stored = storedOfChannels(from.map);
+    const stored = storedOfChannels(from.segments);
     this.emit(unpackNchwCall(from.stored, stored.length), [from, this.table("stored", stored), made]);
     return made;
   }
@@ -210,7 +210,7 @@ export class Lowering {
   emit(call: KernelCall, operands: readonly Operand[], isCopy = false): void {
     const y = operands[operands.length - 1];
     if (y.kind === "blocked" && this.wouldAlias(operands, y)) {
-      const aside = this.temporary(y.stored, y.map);
+      const aside = this.temporary(y.stored, y.segments);
       this.emit(call, [...operands.slice(0, -1), aside], isCopy);
       this.copyChannels(aside, y, 0);
       return;

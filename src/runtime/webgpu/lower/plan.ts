@@ -3,7 +3,7 @@
 import { type DetectLevel, type KernelCall, type Stored, storedBytes } from "../../../kernels/wgsl/index.js";
 import type { Node, ValueId } from "../../../ops/index.js";
 import type { HostTensor } from "../../../tensor/index.js";
-import type { ChannelMap } from "./channelMap.js";
+import type { Segments } from "../../channels.js";
 
 /** Memory of one or more tensors: whole and aligned, alive from the first dispatch that touches it to the last. */
 export interface Storage {
@@ -17,7 +17,7 @@ export interface Storage {
 export interface BlockedTensor {
   readonly kind: "blocked";
   readonly stored: Stored;
-  readonly map: ChannelMap;
+  readonly segments: Segments;
   readonly storage: Storage;
   readonly byteOffset: number;
 }

@@ -8,10 +8,10 @@ import {
   storedBytes,
 } from "../../../kernels/wgsl/index.js";
 import { type HostTensor, seededRandom, tensor } from "../../../tensor/index.js";
+import { oneSegment } from "../../channels.js";
 import { DevicePlan, type Services } from "../device/bindings.js";
 import { encodeDispatches } from "../device/encode.js";
 import { readTensors } from "../device/readback.js";
-import { plainMap } from "../lower/channelMap.js";
 import { toHalves } from "../lower/halves.js";
 import type { BlockedTensor, Constant, Plan, Storage } from "../lower/plan.js";
 
@@ -61,7 +61,7 @@ async function outputOf(
   const blocked = (stored: Stored): BlockedTensor => {
     const storage = { id: storages.length, bytes: storedBytes(stored), first: -1, last: Number.POSITIVE_INFINITY };
     storages.push(storage);
-    return { kind: "blocked", stored, map: plainMap(stored.quads * 4), storage, byteOffset: 0 };
+    return { kind: "blocked", stored, segments: oneSegment(stored.quads * 4), storage, byteOffset: 0 };
   };
   const constant = (source: HostTensor, key: string, build: Constant["build"]): Constant => ({
     kind: "constant",
