@@ -2,7 +2,8 @@ export { type ConvPointField, type ConvVariant, convPoint } from "./conv/convPoi
 export { type ConvWindowField, convWindow, convWindowScratch } from "./conv/convWindow.js";
 export { PANEL, TILE_ROWS } from "./conv/gemmTile.js";
 export * from "./conv/pack.js";
-export { type WinogradField, winograd, winogradScratch } from "./conv/winograd.js";
+export { winograd } from "./conv/winograd.js";
+export { type WinogradField, winogradScratch } from "./conv/winogradBody.js";
 export * from "./conv/winogradSchemes.js";
 export * from "./conv/winogradWeights.js";
 export type { Target } from "./emit/index.js";

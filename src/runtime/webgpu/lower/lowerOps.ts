@@ -109,7 +109,7 @@ const add: Lower<"add"> = (lowering, node) => {
   const y = lowering.output(node.outputs[0]);
   let sum = inputs[0];
   inputs.slice(1).forEach((x, i) => {
-    const to = i === inputs.length - 2 ? y : lowering.temporary(y.stored, map);
+    const to = i === inputs.length - 2 ? y : lowering.temporary(y.stored, segments);
     lowering.emit(kernels.addCall(y.stored), [sum, x, to]);
     sum = to;
   });
