@@ -4,8 +4,8 @@ import { describe, expect, it } from "vitest";
 import { DisposedError } from "../../../src/errors.js";
 import { GraphBuilder, opOf } from "../../../src/ops/index.js";
 import { createProgram } from "../../../src/runtime/wasm/index.js";
-import { Pace } from "../../../src/runtime/wasm/pace.js";
 import { type Runner, WasmExecutable } from "../../../src/runtime/wasm/run/executable.js";
+import { Pace } from "../../../src/runtime/wasm/run/pace.js";
 import { plainConv } from "../../ops/randomGraph.js";
 import { randomTensor } from "./cases.js";
 
@@ -37,7 +37,7 @@ function executableOf(onPiece: (first: number, end: number, executable: WasmExec
   const executable = new WasmExecutable(
     { program: PROGRAM, memory, runner },
     PROGRAM.graph,
-    false,
+    new Set(),
     none,
     () => undefined,
   );

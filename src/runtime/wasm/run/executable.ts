@@ -11,7 +11,7 @@ import { nodeCost } from "../../nodeCost.js";
 import { TapTwins } from "../../taps.js";
 import { readDense, readNhwc } from "../lower/layout.js";
 import type { PaddedPlanes } from "../lower/steps.js";
-import { Pace } from "../pace.js";
+import { Pace } from "./pace.js";
 import type { Program } from "./program.js";
 
 /** How the steps [first, last) of a program are run. */

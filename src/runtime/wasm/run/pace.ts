@@ -3,8 +3,8 @@
  * pieces of a fraction of one; a pass that is quicker than that stays whole.
  */
 
-import { opOf } from "../../ops/index.js";
-import type { Program } from "./run/program.js";
+import { opOf } from "../../../ops/index.js";
+import type { Program } from "./program.js";
 
 /** What a piece should take. */
 const PIECE_MS = 150;
