@@ -2,6 +2,7 @@
 
 import { cpSync, rmSync } from "node:fs";
 import { join } from "node:path";
+import { build as esbuild } from "esbuild";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import {
   bundleWithEsbuild,
@@ -30,6 +31,15 @@ describe("the Node entry in bundles", () => {
 
   test("without a bundler", () => {
     expect(run(join(project.folder, "main.js"))).toEqual(SERVER_ANSWER);
+  });
+
+  test("is ES modules alone, with all that it imports: what servers in development run as it is cannot call require()", async () => {
+    const entryPoints = [join(project.folder, "main.js")];
+    const options = { bundle: true, platform: "node", format: "esm", write: false, logLevel: "silent" } as const;
+    const { metafile } = await esbuild({ entryPoints, ...options, metafile: true });
+    const inputs = Object.entries(metafile.inputs);
+    expect(inputs.length).toBeGreaterThan(10);
+    expect(inputs.flatMap(([path, { format }]) => (format === "cjs" ? [path] : []))).toEqual([]);
   });
 
   test.each([

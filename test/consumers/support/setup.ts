@@ -1,7 +1,8 @@
 /** Installs what users build and run with into a temporary folder, once for all files, and the packed package below it. */
 
 import { spawnSync } from "node:child_process";
-import { cpSync, existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { cpSync, existsSync, mkdirSync, mkdtempSync, writeFileSync } from "node:fs";
+import { rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { TestProject } from "vitest/node";
@@ -30,7 +31,7 @@ function installTools(folder: string): boolean {
     const { status } = spawnSync("npm", command, {
       cwd: folder,
       stdio: ["ignore", "ignore", "inherit"],
-      timeout: 240_000,
+      timeout: 500_000,
     });
     if (status === 0) return true;
   }
@@ -38,22 +39,21 @@ function installTools(folder: string): boolean {
 }
 
 /** `CONSUMERS_FOLDER` keeps the tools from one run to the next. */
-export default function setup({ provide }: TestProject): () => void {
+export default async function setup({ provide }: TestProject): Promise<() => Promise<void>> {
   const kept = process.env.CONSUMERS_FOLDER;
   const tools = kept ?? mkdtempSync(join(tmpdir(), "yolov5-consumers-"));
   const user = userFolder(tools);
-  const dispose = (): void => {
-    rmSync(kept ? user : tools, { recursive: true, force: true });
-  };
+  // Not at once: vitest is still talking to its workers.
+  const dispose = (): Promise<void> => rm(kept ? user : tools, { recursive: true, force: true });
   if (!existsSync(join(tools, "node_modules/next")) && !installTools(tools)) {
-    dispose();
+    await dispose();
     const reason = "the packages of test/consumers/package.json could not be installed; is the npm registry reachable?";
     if (process.env.CI) throw new Error(reason);
     console.warn(`skipped: ${reason}`);
     provide("tools", "");
-    return () => undefined;
+    return async () => undefined;
   }
-  rmSync(user, { recursive: true, force: true });
+  await rm(user, { recursive: true, force: true });
   mkdirSync(user);
   writeFileSync(join(user, "package.json"), JSON.stringify({ name: "user", private: true, type: "module" }));
   installPacked(user);
