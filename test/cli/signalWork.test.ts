@@ -153,18 +153,18 @@ function hugePng(): string {
   return path;
 }
 
-function data(): string {
-  const images = join(folder, "data", "images");
+function data(count: number): string {
+  const images = join(folder, `data${count}`, "images");
   mkdirSync(images, { recursive: true });
-  for (const name of ["a", "b"]) copyFileSync(EXAMPLE, join(images, `${name}.png`));
-  return join(folder, "data");
+  for (let i = 0; i < count; i++) copyFileSync(EXAMPLE, join(images, `${i}.png`));
+  return join(folder, `data${count}`);
 }
 
 const WASM = ["--backend", "wasm", "--threads", "1"] as const;
 const LARGE = ["--weights", "random:yolov5m"] as const;
 
 describe.skipIf(skip)("after a signal little is done", { timeout: 10 * LIMIT_MS }, () => {
-  const folderOfData = data();
+  const folderOfData = data(2);
 
   test("detect: a large model", () =>
     littleIsDoneAfterwards(
@@ -177,6 +177,9 @@ describe.skipIf(skip)("after a signal little is done", { timeout: 10 * LIMIT_MS 
 
   test("val", () =>
     littleIsDoneAfterwards(["val", ...LARGE, "--data", folderOfData, ...WASM, "--imgsz", "960"], [0, 1500, 4000]));
+
+  test("val: curves and mosaics of what was done", () =>
+    littleIsDoneAfterwards(["val", "--data", data(100), ...WASM, "--imgsz", "256", "--save-json"], [500, 1000, 2000]));
 
   test("bench", () => littleIsDoneAfterwards(["bench", ...LARGE, ...WASM], [0, 1500, 4000]));
 

@@ -237,5 +237,7 @@ describe("what goes wrong", () => {
     expect(result.map50).toBeGreaterThan(0.9);
     expect(stdout).toMatch(new RegExp(`all +${result.images} `));
     expect(stderr).toContain(`interrupted after ${result.images} of 6 pictures`);
+    // Drawing takes longer than anybody waits then.
+    expect(await readdir(path("stopped", "exp"))).toEqual(["labels"]);
   });
 });

@@ -77,6 +77,9 @@ export async function valDetection(flags: ValFlags, model: CliModel, output: Out
     ...(files.savedTo === undefined ? {} : { savedTo: files.savedTo }),
     ...(files.errors.length === 0 ? {} : { errors: files.errors }),
   });
+  if (evaluation.complete && signal.aborted) {
+    return output.error(new InterruptedError("interrupted while the figures were drawn; they are of all pictures"));
+  }
   if (evaluation.complete) return files.errors.length === 0 ? EXIT.done : EXIT.failed;
   const { images } = evaluation.metrics;
   return output.error(

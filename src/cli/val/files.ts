@@ -66,7 +66,12 @@ export class RunFiles {
   async finish(evaluation: Evaluation, output: Output): Promise<void> {
     if (!this.writers) return;
     const { folder, labels, predictions, plots } = this.writers;
-    if (plots) await this.attempts.of(() => plots.finish(evaluation, output));
+    if (plots) {
+      const { signal } = output.io;
+      const drawing = plots.finish(evaluation, output);
+      // What is drawn of figures can be left out after Ctrl-C, all else is still written.
+      await this.attempts.of(() => drawing.catch((error: unknown) => notInterrupted(signal, error)));
+    }
     if (predictions) {
       const [first, ...others] = predictions.repeated;
       if (first !== undefined) {
@@ -95,4 +100,8 @@ export class RunFiles {
       plots: flags.noplots ? undefined : new Plots(folder, names, flags.batchSize),
     };
   }
+}
+
+function notInterrupted(signal: AbortSignal, error: unknown): void {
+  if (!signal.aborted) throw error;
 }

@@ -1,6 +1,7 @@
 /** The pictures of a run: curves and confusion matrix as SVG, mosaics of the first batches as PNG. */
 
 import { basename, join } from "node:path";
+import { Breather } from "../../breathe.js";
 import type { Evaluation, PictureOutcome } from "../../eval/evaluate.js";
 import type { Metrics } from "../../eval/metrics.js";
 import { confusionSpec } from "../../eval/plots/confusion.js";
@@ -41,26 +42,30 @@ export class Plots {
     this.batches[batch].push({ name: basename(outcome.sample.name), tiles: mosaicTiles(outcome, this.names) });
   }
 
+  /** @throws the signal's reason: nothing is drawn, or no more, once the run is interrupted. */
   async finish(evaluation: Evaluation, output: Output): Promise<void> {
+    const breather = new Breather(output.io.signal);
     for (const [batch, tiles] of this.batches.entries()) {
       if (!tiles) continue;
       for (const [kind, key] of [
         ["labels", "labels"],
         ["pred", "predictions"],
       ] as const) {
+        await breather.rest();
         const image = composeMosaic(tiles.map((tile) => ({ name: tile.name, image: tile.tiles[key] })));
         await writeAtomically(join(this.folder, `val_batch${batch}_${kind}.png`), encodePng(image));
       }
     }
     try {
-      await this.curves(evaluation);
+      await this.curves(evaluation, breather);
     } catch (error) {
+      output.io.signal.throwIfAborted();
       // Figures do not depend on plots.
       output.warn(`no curves and no confusion matrix: ${(error as Error).message}`);
     }
   }
 
-  private async curves({ metrics, maskMetrics, confusion }: Evaluation): Promise<void> {
+  private async curves({ metrics, maskMetrics, confusion }: Evaluation, breather: Breather): Promise<void> {
     const sets: [prefix: string, what: string, metrics: Metrics][] = maskMetrics
       ? [
           ["Box", "Boxes: ", metrics],
@@ -69,9 +74,11 @@ export class Plots {
       : [["", "", metrics]];
     for (const [prefix, what, own] of sets) {
       for (const kind of CURVES) {
+        await breather.rest();
         await this.write(`${prefix}${kind}_curve.svg`, await renderSvg(curveSpec(kind, own, this.names, what)));
       }
     }
+    await breather.rest();
     await this.write("confusion_matrix.svg", await renderSvg(confusionSpec(confusion, this.names)));
   }
 
