@@ -20,7 +20,7 @@ export interface AveragePrecision {
 
 /** The largest precision at this or any higher recall. */
 export function precisionEnvelope(precision: ArrayLike<number>): Float64Array {
-  const envelope = Float64Array.from(precision);
+  const envelope = new Float64Array(precision);
   for (let i = envelope.length - 2; i >= 0; i--) envelope[i] = Math.max(envelope[i], envelope[i + 1]);
   return envelope;
 }
@@ -36,8 +36,8 @@ export function averagePrecision(recall: ArrayLike<number>, precision: ArrayLike
   const curve = new Float64Array(count + 2);
   const raw = new Float64Array(count + 2);
   raw[0] = 1;
-  curve.set(Float64Array.from(recall), 1);
-  raw.set(Float64Array.from(precision), 1);
+  curve.set(recall, 1);
+  raw.set(precision, 1);
   curve[count + 1] = 1;
   const envelope = precisionEnvelope(raw);
   const sampled = interpolate(RECALL_POINTS, curve, envelope);

@@ -128,18 +128,20 @@ export class MetricsAccumulator {
       classes.set(part.classes, at);
       at += part.confidences.length;
     }
-    const lists = new Map<number, number[]>();
-    for (const i of sortDescending(confidences)) {
-      const list = lists.get(classes[i]);
-      if (list) list.push(i);
-      else lists.set(classes[i], [i]);
+    // A data set has millions of them: counted first, so that each class has arrays of its size.
+    const counts = new Map<number, number>();
+    for (let i = 0; i < at; i++) counts.set(classes[i], (counts.get(classes[i]) ?? 0) + 1);
+    const ranked = new Map<number, Ranked & { filled: number }>();
+    for (const [c, n] of counts) {
+      ranked.set(c, { confidences: new Float64Array(n), correct: new Uint16Array(n), filled: 0 });
     }
-    const ranked = new Map<number, Ranked>();
-    for (const [c, list] of lists) {
-      ranked.set(c, {
-        confidences: Float64Array.from(list, (i) => confidences[i]),
-        correct: Uint16Array.from(list, (i) => correct[i]),
-      });
+    const order = sortDescending(confidences);
+    for (let rank = 0; rank < order.length; rank++) {
+      const i = order[rank];
+      const own = ranked.get(classes[i]);
+      if (!own) continue;
+      own.confidences[own.filled] = confidences[i];
+      own.correct[own.filled++] = correct[i];
     }
     return ranked;
   }
