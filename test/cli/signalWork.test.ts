@@ -22,6 +22,7 @@ import { join } from "node:path";
 import { crc32, deflateSync } from "node:zlib";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { REPOSITORY } from "../support/reference.js";
+import { ffmpegMissing, probe } from "../support/video.js";
 import { EXAMPLE, fixture, scratchFolder } from "./support.js";
 
 const CLI = join(REPOSITORY, "dist", "cli.js");
@@ -205,6 +206,41 @@ describe.skipIf(skip)("after a signal little is done", { timeout: 10 * LIMIT_MS 
       ],
       [0, 1000, 2000, 3500, 6000],
     ));
+});
+
+describe.skipIf(skip || ffmpegMissing())("a signal during a live stream", { timeout: LIMIT_MS }, () => {
+  // A camera: one JPEG after the other, until nobody listens.
+  const server = createServer((_, response) => {
+    response.writeHead(200, { "content-type": "multipart/x-mixed-replace; boundary=ffmpeg" });
+    const input = ["-re", "-f", "lavfi", "-i", "testsrc2=size=64x48:rate=20"];
+    const camera = spawn("ffmpeg", ["-loglevel", "error", ...input, "-f", "mpjpeg", "-"]);
+    camera.stdout.pipe(response);
+    response.on("close", () => camera.kill("SIGKILL"));
+  });
+  afterAll(() => {
+    server.closeAllConnections();
+    server.close();
+  });
+
+  test("its frames so far are a video that plays", async () => {
+    await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+    const address = `http://127.0.0.1:${(server.address() as AddressInfo).port}/video`;
+    const run = new Running(["detect", "--source", address, "--backend", "cpu", "--imgsz", "64", "--json", "o.json"]);
+    // A line for every frame.
+    await expect.poll(() => run.stdout.match(/^video /gm)?.length ?? 0, { timeout: LIMIT_MS }).toBeGreaterThan(3);
+    const before = run.cpuMs() ?? 0;
+    run.child.kill("SIGINT");
+    expect(await run.ended, run.stderr).toBe(130);
+    const done = Number(/^interrupted after (\d+) frames/m.exec(run.stderr)?.[1]);
+    expect(done).toBeGreaterThan(3);
+    const { images } = JSON.parse(readFileSync(join(run.cwd, "o.json"), "utf8")) as { images: unknown[] };
+    expect(images).toHaveLength(done);
+    const written = readdirSync(run.cwd, { recursive: true }).map(String);
+    const [video, ...others] = written.filter((name) => /\.(mp4|part)$/.test(name));
+    expect(others).toEqual([]);
+    expect(probe(join(run.cwd, video)).frames).toBeGreaterThan(0);
+    expect(run.whole() - before).toBeLessThan(2 * start);
+  });
 });
 
 describe.skipIf(skip)("a signal while nobody reads", { timeout: LIMIT_MS }, () => {
