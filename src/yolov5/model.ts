@@ -1,7 +1,7 @@
 /** The public model: pictures in, results out. Preprocessing, networks (one, or several as an ensemble), NMS, masks. */
 
 import { Breather } from "../breathe.js";
-import { DisposedError, OptionError, UnsupportedError } from "../errors.js";
+import { DisposedError, OptionError } from "../errors.js";
 import type {
   Backend,
   CandidateOutputs,
@@ -13,17 +13,15 @@ import type {
 import type { HostTensor } from "../tensor/index.js";
 import { AbortListeners, throwIfAborted, untilAborted } from "./abort.js";
 import type { ModelInfo } from "./checkpoint/modelInfo.js";
-import { assertSameClasses } from "./checkpoint/names.js";
+import { Ensemble, type Member } from "./ensemble.js";
 import { type Begun, inOrder } from "./inOrder.js";
-import { augmentInputs, concatenatePredictions, mergeAugmented } from "./input/augment.js";
 import { closeAll, type Picture, type ReadPictureOptions, readAll } from "./input/pictures.js";
 import { type Fitted, type Fitting, type NetworkInput, Preprocessor } from "./input/preprocess.js";
-import type { Network } from "./network.js";
 import { type DetectOptions, type ResolvedOptions, resolveOptions } from "./options.js";
 import { type Prepared, type Result, resultsOf } from "./output/postprocess.js";
-import { allRows, joinMembers } from "./output/rows.js";
 import { Turns } from "./turns.js";
 
+export type { Member } from "./ensemble.js";
 export type { Result } from "./output/postprocess.js";
 
 /** Calls that overlap hold so many decoded pictures at once; the others wait, undecoded. */
@@ -32,12 +30,6 @@ const MOST_DECODED = 16;
 /** Inputs of so many pixels are compiled for before a picture is brought to their size. */
 const LARGE_PIXELS = 2048 * 2048;
 
-/** One network with the facts of its file. */
-export interface Member {
-  readonly network: Network;
-  readonly info: ModelInfo;
-}
-
 /** Turns whatever the caller gives (paths, URLs, elements of a page) into pictures; the platform's entry supplies it. */
 export type PictureReader<Source> = (source: Source, options?: ReadPictureOptions) => Promise<Picture>;
 
@@ -45,6 +37,7 @@ export class Model<Source = unknown> {
   readonly info: ModelInfo;
   readonly members: readonly Member[];
   private readonly backend: Backend;
+  private readonly ensemble: Ensemble;
   /** Reads a source as `detect` does; the picture must be closed. */
   readonly read: PictureReader<Source>;
   private readonly preprocessor: Preprocessor;
@@ -58,19 +51,9 @@ export class Model<Source = unknown> {
 
   /** @throws OptionError when the members of an ensemble have other classes or tasks. */
   constructor(members: readonly Member[], backend: Backend, read: PictureReader<Source>) {
-    const [first] = members;
-    if (!first) throw new OptionError("a model needs at least one checkpoint");
-    if (members.length > 1) {
-      assertSameClasses(members.map(({ info }) => ({ name: info.path, names: info.names })));
-      const odd = members.find(({ info }) => info.task !== "detect");
-      if (odd)
-        throw new UnsupportedError(
-          `ensemble: ${odd.info.path} is a ${odd.info.task} model; only detection models can be combined`,
-        );
-    }
+    this.ensemble = new Ensemble(members);
     this.members = members;
-    const stride = Math.max(...members.map(({ info }) => info.stride));
-    this.info = members.length === 1 ? first.info : { ...first.info, stride };
+    this.info = this.ensemble.info;
     this.backend = backend;
     this.preprocessor = new Preprocessor(this.info, backend);
     this.read = read;
@@ -180,7 +163,7 @@ export class Model<Source = unknown> {
   private async compileLarge(plans: readonly Fitting[]): Promise<void> {
     const [largest] = plans.map(({ size }) => size).sort((a, b) => b[0] * b[1] - a[0] * a[1]);
     if (largest[0] * largest[1] < LARGE_PIXELS) return;
-    for (const { network } of this.members) await network.with([1, 3, ...largest], async () => undefined);
+    await this.ensemble.compile([1, 3, ...largest]);
   }
 
   /**
@@ -206,14 +189,7 @@ export class Model<Source = unknown> {
    *   the rows of all its members.
    */
   async forward(input: HostTensor): Promise<HostTensor[]> {
-    if (this.disposed) throw new DisposedError("the model");
-    return this.onMembers((network) => network.forward(input));
-  }
-
-  private async onMembers(run: (network: Network) => Promise<HostTensor[]>): Promise<HostTensor[]> {
-    const outputs: HostTensor[][] = [];
-    for (const { network } of this.members) outputs.push(await run(network));
-    return outputs.length === 1 ? outputs[0] : [concatenatePredictions(outputs.map(([prediction]) => prediction))];
+    return this.ensemble.forward(input);
   }
 
   /** Compiles and runs once for an input size (rounded up as `detect` does), so that the first picture is as fast as the next. */
@@ -221,7 +197,7 @@ export class Model<Source = unknown> {
     const [h, w] = this.preprocessor.inputSize(imgsz);
     if (!Number.isInteger(batch) || batch < 1) throw new OptionError(`warmup: batch must be 1 or more, got ${batch}`);
     // Refused, where the device has no memory for it, before the input is made.
-    for (const { network } of this.members) await network.with([batch, 3, h, w], async () => undefined);
+    await this.ensemble.compile([batch, 3, h, w]);
     const data = new Float32Array(batch * 3 * h * w);
     const tensor: HostTensor = { dtype: "float32", shape: [batch, 3, h, w], data };
     if (this.task === "classify") await this.forward(tensor);
@@ -257,24 +233,14 @@ export class Model<Source = unknown> {
   /** Device memory for one input size, all members together. */
   async memory(imgsz?: number | readonly [number, number], batch = 1): Promise<MemoryUse> {
     const [h, w] = this.preprocessor.inputSize(imgsz);
-    const all: MemoryUse[] = [];
-    for (const { network } of this.members) {
-      all.push(await network.with([batch, 3, h, w], async (executable) => executable.memory()));
-    }
-    const sum = (key: keyof MemoryUse): number => all.reduce((total, use) => total + use[key], 0);
-    return {
-      weightBytes: sum("weightBytes"),
-      activationBytes: sum("activationBytes"),
-      stagingBytes: sum("stagingBytes"),
-      liveSetBytes: sum("liveSetBytes"),
-    };
+    return this.ensemble.memory([batch, 3, h, w]);
   }
 
   /** Frees the device and all plans; later calls throw DisposedError. */
   dispose(): void {
     if (this.disposed) return;
     this.disposed = true;
-    for (const { network } of this.members) network.dispose();
+    this.ensemble.dispose();
     this.backend.dispose();
   }
 
@@ -290,25 +256,16 @@ export class Model<Source = unknown> {
   }
 
   /** `forward` for such a batch, with test-time augmentation where it is asked for. */
-  async infer(input: NetworkInput, { augment }: Pick<ResolvedOptions, "augment">): Promise<HostTensor[]> {
-    if (this.disposed) throw new DisposedError("the model");
-    const { pictures, shape, tensor } = input;
-    if (pictures) return this.onMembers((network) => network.forwardPictures(pictures, [shape[2], shape[3]]));
-    return augment && this.task === "detect" ? [await this.forwardAugmented(tensor)] : this.forward(tensor);
+  infer(input: NetworkInput, options: Pick<ResolvedOptions, "augment">): Promise<HostTensor[]> {
+    return this.ensemble.infer(input, options);
   }
 
   /**
    * `infer` of detection and segmentation models, for suppression at a confidence of `conf` or more: the rows that can become
    * boxes then, or all where the backend cannot choose them.
    */
-  async inferRows(input: NetworkInput, options: { conf?: number; augment?: boolean } = {}): Promise<CandidateOutputs> {
-    if (this.disposed) throw new DisposedError("the model");
-    const { conf = 0.25, augment = false } = options;
-    // Augmentation merges whole predictions.
-    if (augment && this.task === "detect") return allRows(await this.infer(input, { augment }));
-    const outputs: CandidateOutputs[] = [];
-    for (const { network } of this.members) outputs.push(await network.rows(input, conf));
-    return outputs.length === 1 ? outputs[0] : joinMembers(outputs);
+  inferRows(input: NetworkInput, options: { conf?: number; augment?: boolean } = {}): Promise<CandidateOutputs> {
+    return this.ensemble.inferRows(input, options);
   }
 
   private async runBatch(batch: readonly Prepared[], options: ResolvedOptions): Promise<Result[]> {
@@ -329,22 +286,6 @@ export class Model<Source = unknown> {
       preprocess,
       inference: (ran - began) / batch.length,
     });
-  }
-
-  /**
-   * `forward` with test-time augmentation: each member of a detection model sees the picture three times.
-   * @returns [N, rows, 5 + classes] in the pixels of `input`.
-   */
-  async forwardAugmented(input: HostTensor): Promise<HostTensor> {
-    const merged: HostTensor[] = [];
-    for (const { network, info } of this.members) {
-      const predictions: HostTensor[] = [];
-      // The scaled inputs are multiples of the model's own largest stride, which may be below 32.
-      const stride = Math.max(...info.strides);
-      for (const { tensor } of augmentInputs(input, stride)) predictions.push((await network.forward(tensor))[0]);
-      merged.push(mergeAugmented(predictions, input.shape[3], info.strides.length));
-    }
-    return merged.length === 1 ? merged[0] : concatenatePredictions(merged);
   }
 }
 

@@ -1,0 +1,122 @@
+/** The networks of a model, one or several as an ensemble: their outputs joined, augmentation, what they hold. */
+
+import { DisposedError, OptionError, UnsupportedError } from "../errors.js";
+import type { CandidateOutputs, MemoryUse } from "../runtime/backend.js";
+import type { HostTensor } from "../tensor/index.js";
+import type { ModelInfo } from "./checkpoint/modelInfo.js";
+import { assertSameClasses } from "./checkpoint/names.js";
+import { augmentInputs, concatenatePredictions, mergeAugmented } from "./input/augment.js";
+import type { NetworkInput } from "./input/preprocess.js";
+import type { InputShape, Network } from "./network.js";
+import type { ResolvedOptions } from "./options.js";
+import { allRows, joinMembers } from "./output/rows.js";
+
+/** One network with the facts of its file. */
+export interface Member {
+  readonly network: Network;
+  readonly info: ModelInfo;
+}
+
+export class Ensemble {
+  readonly members: readonly Member[];
+  /** Of the first member, with the largest stride of all. */
+  readonly info: ModelInfo;
+  private disposed = false;
+
+  /** @throws OptionError when the members have other classes; UnsupportedError when several are no detection models. */
+  constructor(members: readonly Member[]) {
+    const [first] = members;
+    if (!first) throw new OptionError("a model needs at least one checkpoint");
+    if (members.length > 1) {
+      assertSameClasses(members.map(({ info }) => ({ name: info.path, names: info.names })));
+      const odd = members.find(({ info }) => info.task !== "detect");
+      if (odd)
+        throw new UnsupportedError(
+          `ensemble: ${odd.info.path} is a ${odd.info.task} model; only detection models can be combined`,
+        );
+    }
+    this.members = members;
+    const stride = Math.max(...members.map(({ info }) => info.stride));
+    this.info = members.length === 1 ? first.info : { ...first.info, stride };
+  }
+
+  /** @throws DisposedError. */
+  check(): void {
+    if (this.disposed) throw new DisposedError("the model");
+  }
+
+  /** As `Model.forward`. */
+  async forward(input: HostTensor): Promise<HostTensor[]> {
+    this.check();
+    return this.onMembers((network) => network.forward(input));
+  }
+
+  private async onMembers(run: (network: Network) => Promise<HostTensor[]>): Promise<HostTensor[]> {
+    const outputs: HostTensor[][] = [];
+    for (const { network } of this.members) outputs.push(await run(network));
+    return outputs.length === 1 ? outputs[0] : [concatenatePredictions(outputs.map(([prediction]) => prediction))];
+  }
+
+  /** `forward` for such a batch, with test-time augmentation where it is asked for. */
+  async infer(input: NetworkInput, { augment }: Pick<ResolvedOptions, "augment">): Promise<HostTensor[]> {
+    this.check();
+    const { pictures, shape, tensor } = input;
+    if (pictures) return this.onMembers((network) => network.forwardPictures(pictures, [shape[2], shape[3]]));
+    return augment && this.info.task === "detect" ? [await this.forwardAugmented(tensor)] : this.forward(tensor);
+  }
+
+  /**
+   * `infer` of detection and segmentation models, for suppression at a confidence of `conf` or more: the rows that can become
+   * boxes then, or all where the backend cannot choose them.
+   */
+  async inferRows(input: NetworkInput, options: { conf?: number; augment?: boolean } = {}): Promise<CandidateOutputs> {
+    this.check();
+    const { conf = 0.25, augment = false } = options;
+    // Augmentation merges whole predictions.
+    if (augment && this.info.task === "detect") return allRows(await this.infer(input, { augment }));
+    const outputs: CandidateOutputs[] = [];
+    for (const { network } of this.members) outputs.push(await network.rows(input, conf));
+    return outputs.length === 1 ? outputs[0] : joinMembers(outputs);
+  }
+
+  /**
+   * `forward` with test-time augmentation: each member of a detection model sees the picture three times.
+   * @returns [N, rows, 5 + classes] in the pixels of `input`.
+   */
+  private async forwardAugmented(input: HostTensor): Promise<HostTensor> {
+    const merged: HostTensor[] = [];
+    for (const { network, info } of this.members) {
+      const predictions: HostTensor[] = [];
+      // The scaled inputs are multiples of the model's own largest stride, which may be below 32.
+      const stride = Math.max(...info.strides);
+      for (const { tensor } of augmentInputs(input, stride)) predictions.push((await network.forward(tensor))[0]);
+      merged.push(mergeAugmented(predictions, input.shape[3], info.strides.length));
+    }
+    return merged.length === 1 ? merged[0] : concatenatePredictions(merged);
+  }
+
+  /** Compiles every member for an input shape, so that a device refuses it before the input is made. */
+  async compile(shape: InputShape): Promise<void> {
+    for (const { network } of this.members) await network.with(shape, async () => undefined);
+  }
+
+  /** Device memory for one input shape, all members together. */
+  async memory(shape: InputShape): Promise<MemoryUse> {
+    const all: MemoryUse[] = [];
+    for (const { network } of this.members) {
+      all.push(await network.with(shape, async (executable) => executable.memory()));
+    }
+    const sum = (key: keyof MemoryUse): number => all.reduce((total, use) => total + use[key], 0);
+    return {
+      weightBytes: sum("weightBytes"),
+      activationBytes: sum("activationBytes"),
+      stagingBytes: sum("stagingBytes"),
+      liveSetBytes: sum("liveSetBytes"),
+    };
+  }
+
+  dispose(): void {
+    this.disposed = true;
+    for (const { network } of this.members) network.dispose();
+  }
+}
