@@ -35,7 +35,9 @@ export type {
 export { type Comparison, compare, type DType, type Float32Tensor, type HostTensor, tensor } from "./tensor/index.js";
 export * from "./tracking/index.js";
 export type { ModelInfo, Task } from "./yolov5/checkpoint/modelInfo.js";
-export type { AnnotateStyle } from "./yolov5/drawStyle.js";
+export type { AnnotateStyle } from "./yolov5/draw/drawStyle.js";
+export type { SaveOptions } from "./yolov5/draw/saver.js";
+export type { PlainPicture, RawPicture } from "./yolov5/input/plainPicture.js";
 export { Model, type Result } from "./yolov5/model.js";
 export type { DetectOptions, Fit } from "./yolov5/options.js";
 export { nonMaxSuppression } from "./yolov5/output/nms.js";
@@ -47,8 +49,6 @@ export {
   type SegmentedDetection,
   type Speed,
 } from "./yolov5/output/results.js";
-export { classificationLines, detectionLines, segmentationLines } from "./yolov5/output/saveText.js";
+export { classificationLines, detectionLines, segmentationLines } from "./yolov5/output/text/saveText.js";
 export { trackResult } from "./yolov5/output/trackResult.js";
-export type { PlainPicture, RawPicture } from "./yolov5/plainPicture.js";
-export type { SaveOptions } from "./yolov5/saver.js";
 export { type LayerComparison, type Verification, type VerifyTolerance, verifyModel } from "./yolov5/verify.js";

@@ -3,7 +3,7 @@
  * that the types compile in projects without DOM's; DOM's own types fit.
  */
 
-import type { PlainPicture } from "../yolov5/plainPicture.js";
+import type { PlainPicture } from "../yolov5/input/plainPicture.js";
 
 /** An `<img>` that is loaded. */
 export interface ImageElementLike {

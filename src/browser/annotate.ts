@@ -5,7 +5,7 @@ import type { PictureSource } from "../api/sources.js";
 import { ImageError } from "../errors.js";
 import { decodeImage } from "../image/index.js";
 import type { RgbImage } from "../image/types.js";
-import type { AnnotateStyle } from "../yolov5/drawStyle.js";
+import type { AnnotateStyle } from "../yolov5/draw/drawStyle.js";
 import { rawToRgb } from "../yolov5/input/pictures.js";
 import type { Result } from "../yolov5/model.js";
 import { readPictureSource } from "./pictureSource.js";

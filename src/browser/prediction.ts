@@ -7,6 +7,7 @@ import type { PictureSource } from "../api/sources.js";
 import type { HostTensor } from "../tensor/index.js";
 import { throwIfAborted, untilAborted } from "../yolov5/abort.js";
 import type { ModelInfo } from "../yolov5/checkpoint/modelInfo.js";
+import type { ResultSaver } from "../yolov5/draw/saver.js";
 import type { Picture } from "../yolov5/input/pictures.js";
 import type { Model, Result } from "../yolov5/model.js";
 import { type DetectOptions, resolveOptions } from "../yolov5/options.js";
@@ -20,7 +21,6 @@ import {
   type ResultFacts,
   segmentedDetectionsFrom,
 } from "../yolov5/output/results.js";
-import type { ResultSaver } from "../yolov5/saver.js";
 
 /** The options of `detect` that come after the network. */
 export type Thresholds = Pick<

@@ -1,8 +1,8 @@
 /** Exit codes, and every error as the one line that a user reads. */
 
 import { EngineError } from "../errors.js";
-import { isSystemError, systemReason } from "../node/systemReason.js";
-import { oneLine } from "../yolov5/output/printable.js";
+import { isSystemError, systemReason } from "../node/files/systemReason.js";
+import { oneLine } from "../yolov5/output/text/printable.js";
 
 /** The contract's codes; 130 is the shell's for Ctrl-C. */
 export const EXIT = { done: 0, failed: 1, usage: 2, interrupted: 130 } as const;

@@ -1,17 +1,17 @@
 /** The model of a command: loaded with progress, its notes told, names and description from YAML files. */
 
-import { readPictureSource } from "../node/pictureSource.js";
+import { readPictureSource } from "../node/pictures/pictureSource.js";
 import { EMBEDDED_MODEL, load, type PictureSource } from "../node.js";
 import type { BackendChoice } from "../runtime/backend.js";
 import { normalizeNames } from "../yolov5/checkpoint/names.js";
 import { Model } from "../yolov5/model.js";
-import type { DeviceChoice } from "./devices.js";
 import { throwIfInterrupted } from "./interrupt.js";
+import type { DeviceChoice } from "./options/devices.js";
+import { readModelConfig, readNames } from "./options/yamlFile.js";
 import type { Output } from "./output.js";
 import { DownloadProgress } from "./progress.js";
 import { grouped } from "./table.js";
 import { tuneWithBar } from "./tuning.js";
-import { readModelConfig, readNames } from "./yamlFile.js";
 
 export type CliModel = Model<PictureSource>;
 

@@ -2,7 +2,7 @@
 /** The command `yolov5`: ties the process to `run`: its streams, and the signals that end it. */
 
 import { constants } from "node:os";
-import { outputError } from "../node/systemReason.js";
+import { outputError } from "../node/files/systemReason.js";
 import { EXIT, errorLine } from "./errors.js";
 import type { Io, TextStream } from "./io.js";
 import { run } from "./run.js";

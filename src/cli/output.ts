@@ -1,7 +1,7 @@
 /** Where a command's words go: human text, warnings and errors, and JSON that nothing else may mix with. */
 
-import type { LineWriter } from "../node/writeFile.js";
-import { oneLine, printable, printableJson } from "../yolov5/output/printable.js";
+import type { LineWriter } from "../node/files/writeFile.js";
+import { oneLine, printable, printableJson } from "../yolov5/output/text/printable.js";
 import { errorLine, exitCodeOf, InterruptedError, UsageError } from "./errors.js";
 import type { Io, TextStream } from "./io.js";
 
@@ -96,7 +96,7 @@ export class Output {
       this.io.stdout.write(text);
       return;
     }
-    const { openForLines } = await import("../node/writeFile.js");
+    const { openForLines } = await import("../node/files/writeFile.js");
     this.lineFile ??= openForLines(this.ndjson, { signal: this.io.signal });
     await (await this.lineFile).write(text);
   }
@@ -109,7 +109,7 @@ export class Output {
       this.io.stdout.write(text);
       return;
     }
-    const { writeAtomically } = await import("../node/writeFile.js");
+    const { writeAtomically } = await import("../node/files/writeFile.js");
     await writeAtomically(this.json, new TextEncoder().encode(text), { signal: this.io.signal });
   }
 

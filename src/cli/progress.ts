@@ -1,6 +1,6 @@
 /** Progress on standard error: a bar where that is a terminal, else at most one line. */
 
-import type { OnProgress } from "../node/download.js";
+import type { OnProgress } from "../node/net/download.js";
 import type { Output } from "./output.js";
 import { megabytes } from "./table.js";
 

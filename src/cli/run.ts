@@ -1,9 +1,8 @@
 /** Builds the command line and runs one command. Only the chosen command's code is loaded. */
 
 import { Command, CommanderError } from "commander";
-import { shownAddress } from "../node/address.js";
+import { shownAddress } from "../api/address.js";
 import { VERSION } from "../version.js";
-import { resolveAliases } from "./aliases.js";
 import { defineBench } from "./commands/bench.js";
 import type { Start } from "./commands/common.js";
 import { defineCompress } from "./commands/compress.js";
@@ -12,11 +11,12 @@ import { defineExport } from "./commands/export.js";
 import { defineInfo } from "./commands/info.js";
 import { defineVal } from "./commands/val.js";
 import { defineVerify } from "./commands/verify.js";
-import { checkDestinations } from "./destinations.js";
 import { EXIT, InterruptedError } from "./errors.js";
+import { checkDestinations } from "./files/destinations.js";
 import type { Io } from "./io.js";
+import { resolveAliases } from "./options/aliases.js";
+import { strayWord } from "./options/weightWords.js";
 import { Output } from "./output.js";
-import { strayWord } from "./weightWords.js";
 
 const EXAMPLES = `
 Examples:

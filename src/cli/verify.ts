@@ -1,14 +1,14 @@
 /** `yolov5 verify`: a row a layer, and the first that diverges. */
 
+import { shownAddress } from "../api/address.js";
 import { CheckpointError } from "../errors.js";
-import { shownAddress } from "../node/address.js";
-import { readRegularFile } from "../node/regularFile.js";
+import { readRegularFile } from "../node/files/regularFile.js";
 import type { Model } from "../yolov5/model.js";
 import { type LayerComparison, verifyModel } from "../yolov5/verify.js";
 import { EXIT, errorLine } from "./errors.js";
-import type { VerifyFlags } from "./flags.js";
 import { orInterrupted } from "./interrupt.js";
 import { type CliModel, describeModel, loadModel } from "./loadModel.js";
+import type { VerifyFlags } from "./options/flags.js";
 import type { Output } from "./output.js";
 import { type Column, tableLines } from "./table.js";
 

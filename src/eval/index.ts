@@ -8,7 +8,7 @@ export {
   type ClassifyOptions,
   evaluateClassification,
 } from "./classification.js";
-export { CocoResults } from "./cocoResults.js";
+export { CocoResults } from "./coco/cocoResults.js";
 export { ConfusionMatrix } from "./confusionMatrix.js";
 export type { Split } from "./dataset/dataYaml.js";
 export type { ClassifiedSample, DetectionDataset, GroundTruth, Polygon, Sample } from "./dataset/types.js";

@@ -1,6 +1,6 @@
 /** Label files of predictions as val.py of v7.0 writes them (`--save-txt`). */
 
-import { formatG } from "../yolov5/output/printf.js";
+import { formatG } from "../yolov5/output/text/printf.js";
 import type { PictureOutcome } from "./evaluate.js";
 
 /**

@@ -3,12 +3,12 @@
 import { existsSync } from "node:fs";
 import { homedir } from "node:os";
 import { join } from "node:path";
+import { shownAddress } from "../api/address.js";
 import { DownloadError } from "../errors.js";
-import { shownAddress } from "./address.js";
-import { download, type OnProgress, sha256 } from "./download.js";
-import { readRegularFile } from "./regularFile.js";
-import { readTextFile } from "./textFile.js";
-import { writeAtomically } from "./writeFile.js";
+import { readRegularFile } from "./files/regularFile.js";
+import { readTextFile } from "./files/textFile.js";
+import { writeAtomically } from "./files/writeFile.js";
+import { download, type OnProgress, sha256 } from "./net/download.js";
 
 const RELEASE = "https://github.com/ultralytics/yolov5/releases/download/v7.0";
 const SIZES = ["n", "s", "m", "l", "x"];

@@ -2,9 +2,9 @@
 
 import { join } from "node:path";
 import type { TuningStore } from "../runtime/webgpu/index.js";
+import { readTextFile } from "./files/textFile.js";
+import { writeAtomically } from "./files/writeFile.js";
 import { cacheFolder } from "./knownModels.js";
-import { readTextFile } from "./textFile.js";
-import { writeAtomically } from "./writeFile.js";
 
 const VERSION = 1;
 /** Tables of old drivers and versions go when there are more; the newest stay. */

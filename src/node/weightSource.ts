@@ -9,11 +9,11 @@ import { Breather } from "../breathe.js";
 import { CheckpointError, OptionError } from "../errors.js";
 import { throwIfAborted } from "../yolov5/abort.js";
 import { type OpenedModel, openModel, randomModelPieces } from "../yolov5/loadModel.js";
-import { download, type OnProgress } from "./download.js";
 import { embeddedModelPath } from "./embeddedModel.js";
+import { readFailure, readRegularFile } from "./files/regularFile.js";
 import { type KnownModelOptions, knownModelName, readKnownModel } from "./knownModels.js";
 import { bytesInside, placeOf } from "./localAddress.js";
-import { readFailure, readRegularFile } from "./regularFile.js";
+import { download, type OnProgress } from "./net/download.js";
 
 export interface OpenWeightsOptions extends KnownModelOptions {
   readonly onProgress?: OnProgress | undefined;

@@ -5,8 +5,8 @@ import { ShapeError } from "../errors.js";
 import { formatShape, type HostTensor, sameShape } from "../tensor/index.js";
 import { activationFunction, checkActivation } from "./activations.js";
 import type { OpAttributes } from "./attributes.js";
-import type { TensorDesc } from "./graph.js";
-import { MAX_STEP } from "./limits.js";
+import type { TensorDesc } from "./graph/graph.js";
+import { MAX_STEP } from "./graph/limits.js";
 import { checkShape, checkVector, nchw, type Op } from "./op.js";
 import { checkGroups, checkKernel, checkPair, floatOutput, floats, windowOutput } from "./shapes.js";
 

@@ -3,8 +3,8 @@
 import { AttributeError } from "../errors.js";
 import { activationFunction, checkActivation } from "./activations.js";
 import type { OpAttributes } from "./attributes.js";
-import type { TensorDesc } from "./graph.js";
-import { MAX_STEP } from "./limits.js";
+import type { TensorDesc } from "./graph/graph.js";
+import { MAX_STEP } from "./graph/limits.js";
 import { checkCount, checkShape, checkVector, nchw, type Op } from "./op.js";
 import { checkGroups, checkKernel, checkPair, floatOutput, floats } from "./shapes.js";
 

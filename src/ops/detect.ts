@@ -7,7 +7,7 @@
 import { AttributeError } from "../errors.js";
 import { sigmoid, sigmoid32 } from "./activations.js";
 import type { OpAttributes } from "./attributes.js";
-import type { TensorDesc } from "./graph.js";
+import type { TensorDesc } from "./graph/graph.js";
 import { checkShape, nchw, type Op } from "./op.js";
 import { floatOutput, floats } from "./shapes.js";
 

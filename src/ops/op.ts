@@ -4,7 +4,7 @@ import type { Pieces } from "../breathe.js";
 import { ShapeError } from "../errors.js";
 import { formatShape, type HostTensor } from "../tensor/index.js";
 import type { OpAttributes, OpType } from "./attributes.js";
-import type { TensorDesc } from "./graph.js";
+import type { TensorDesc } from "./graph/graph.js";
 
 export interface Op<T extends OpType = OpType> {
   readonly type: T;

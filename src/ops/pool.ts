@@ -2,7 +2,7 @@
 
 import { elementCount } from "../tensor/index.js";
 import type { OpAttributes } from "./attributes.js";
-import { MAX_STEP } from "./limits.js";
+import { MAX_STEP } from "./graph/limits.js";
 import { checkShape, nchw, type Op } from "./op.js";
 import { checkKernel, checkPair, floatOutput, floats, windowOutput } from "./shapes.js";
 

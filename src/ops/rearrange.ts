@@ -3,7 +3,7 @@
 import { AttributeError } from "../errors.js";
 import { elementCount, formatShape, type HostTensor } from "../tensor/index.js";
 import type { Pair } from "./attributes.js";
-import { MAX_REACH, MAX_STEP } from "./limits.js";
+import { MAX_REACH, MAX_STEP } from "./graph/limits.js";
 import { checkCount, checkShape, nchw, type Op } from "./op.js";
 import { checkPair, floatOutput, floats } from "./shapes.js";
 

@@ -7,7 +7,7 @@ import type { OpType } from "./attributes.js";
 import { conv2dOp } from "./conv2d.js";
 import { convTranspose2dOp } from "./convTranspose2d.js";
 import { detectOp } from "./detect.js";
-import type { Node } from "./graph.js";
+import type { Node } from "./graph/graph.js";
 import { batchNormOp, layerNormOp, softmaxOp } from "./normalize.js";
 import type { Op } from "./op.js";
 import { globalAveragePoolOp, maxPool2dOp } from "./pool.js";

@@ -14,8 +14,8 @@
  */
 
 import { compare, elementCount, type HostTensor, seededRandom } from "../tensor/index.js";
-import { evaluate, givenValue } from "./evaluate.js";
-import type { Graph, Node, ValueId } from "./graph.js";
+import { evaluate, givenValue } from "./graph/evaluate.js";
+import type { Graph, Node, ValueId } from "./graph/graph.js";
 import { opOf } from "./registry.js";
 
 /** Mean square of one operation's relative rounding error. */

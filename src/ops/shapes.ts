@@ -3,7 +3,7 @@
 import { AttributeError } from "../errors.js";
 import { allocate, elementCount, type HostTensor } from "../tensor/index.js";
 import type { Pair } from "./attributes.js";
-import { MAX_REACH } from "./limits.js";
+import { MAX_REACH } from "./graph/limits.js";
 
 /** Floating tensors that reference mathematics reads and writes. */
 export type FloatData = Float32Array | Float64Array;

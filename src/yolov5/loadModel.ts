@@ -7,6 +7,7 @@ import { asFileError } from "../weights/budget.js";
 import { openCheckpoint } from "../weights/index.js";
 import type { Checkpoint, ModuleNode } from "../weights/types.js";
 import { countsOf, type ModelInfo, notesOf, rawNames, resolveModule, taskOf } from "./checkpoint/modelInfo.js";
+import { statedSizes, usualSize } from "./checkpoint/modelSize.js";
 import { normalizeNames } from "./checkpoint/names.js";
 import { isQuantized } from "./checkpoint/quantized.js";
 import { refuseOtherInputs } from "./checkpoint/refuse.js";
@@ -14,7 +15,6 @@ import { architecture } from "./config/architectures.js";
 import { randomSource } from "./config/sources.js";
 import { synthesizeModule } from "./config/synthesize.js";
 import type { Member } from "./model.js";
-import { statedSizes, usualSize } from "./modelSize.js";
 import { Network } from "./network.js";
 
 export interface MemberOptions {

@@ -7,7 +7,7 @@ import { beforeAll, describe, expect, test } from "vitest";
 import { decodeImage, encodeJpeg, encodePng, sniff } from "../../src/image/index.js";
 import { load } from "../../src/node.js";
 import type { DetectionResult } from "../../src/yolov5/output/results.js";
-import { detectionLines } from "../../src/yolov5/output/saveText.js";
+import { detectionLines } from "../../src/yolov5/output/text/saveText.js";
 import { cli, EXAMPLE, FAST, fixture, scratchFolder, TINY } from "./support.js";
 
 const folder = await scratchFolder();

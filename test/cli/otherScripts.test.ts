@@ -1,8 +1,8 @@
 /** The command lines of YOLOv5's own scripts: other spellings, devices, options that mean nothing here. */
 
 import { describe, expect, test } from "vitest";
-import { resolveAliases } from "../../src/cli/aliases.js";
-import { backend, device } from "../../src/cli/devices.js";
+import { resolveAliases } from "../../src/cli/options/aliases.js";
+import { backend, device } from "../../src/cli/options/devices.js";
 import { cli, EXAMPLE, fixture } from "./support.js";
 
 test("aliases of flags", () => {

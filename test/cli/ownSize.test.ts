@@ -6,7 +6,7 @@ import { beforeAll, describe, expect, test } from "vitest";
 import { load } from "../../src/node.js";
 import type { Checkpoint, PlainValue } from "../../src/weights/index.js";
 import { readSafetensors, writeSafetensors } from "../../src/weights/index.js";
-import { statedSizes } from "../../src/yolov5/modelSize.js";
+import { statedSizes } from "../../src/yolov5/checkpoint/modelSize.js";
 import { cli, EXAMPLE, fixture, scratchFolder } from "./support.js";
 
 const folder = await scratchFolder();

@@ -4,7 +4,7 @@ import { execFileSync } from "node:child_process";
 import { copyFileSync, mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
-import { readRegularFile } from "../../src/node/regularFile.js";
+import { readRegularFile } from "../../src/node/files/regularFile.js";
 import { load } from "../../src/node.js";
 import { rejection } from "../node/server.js";
 import { cli, EXAMPLE, fixture, scratchFolder, TINY } from "./support.js";

@@ -5,8 +5,8 @@ import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFi
 import { chmod, mkdir, readdir, readFile, symlink, writeFile } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { describe, expect, test } from "vitest";
-import { cutToBytes, safeName } from "../../src/cli/fileNames.js";
-import { RunPaths } from "../../src/cli/runPaths.js";
+import { cutToBytes, safeName } from "../../src/cli/files/fileNames.js";
+import { RunPaths } from "../../src/cli/files/runPaths.js";
 import { decodeImage, encodeJpeg } from "../../src/image/index.js";
 import { cli, EXAMPLE, FAST, scratchFolder, TINY } from "./support.js";
 

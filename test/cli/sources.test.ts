@@ -6,7 +6,7 @@ import { expect, test } from "vitest";
 import { cropOf } from "../../src/cli/detect/crop.js";
 import { makeRunFolder } from "../../src/cli/detect/runFolder.js";
 import { expandSources } from "../../src/cli/detect/sources.js";
-import { fileNameOf, safeName } from "../../src/cli/fileNames.js";
+import { fileNameOf, safeName } from "../../src/cli/files/fileNames.js";
 import { scratchFolder } from "./support.js";
 
 const folder = await scratchFolder();

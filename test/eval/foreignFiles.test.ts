@@ -6,12 +6,12 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { expandSources } from "../../src/cli/detect/sources.js";
-import { readYaml } from "../../src/cli/yamlFile.js";
+import { readYaml } from "../../src/cli/options/yamlFile.js";
 import { parseCocoAnnotations } from "../../src/eval/dataset/cocoJson.js";
 import { encodePng } from "../../src/image/index.js";
 import { openDataset } from "../../src/node/datasets/open.js";
-import { decodeText } from "../../src/node/textFile.js";
-import { parseYaml } from "../../src/node/yamlText.js";
+import { decodeText } from "../../src/node/files/textFile.js";
+import { parseYaml } from "../../src/node/files/yamlText.js";
 import { normalizeNames } from "../../src/yolov5/checkpoint/names.js";
 
 let root = "";

@@ -1,13 +1,13 @@
 /** Texts of strangers beside pictures: whatever they hold, they are read or refused in one short line, in time linear in their length. */
 
 import { describe, expect, it } from "vitest";
+import { shownAddress, withoutSecrets } from "../../src/api/address.js";
 import { DatasetError } from "../../src/errors.js";
 import { parseCocoAnnotations } from "../../src/eval/dataset/cocoJson.js";
 import { parseDataDescription } from "../../src/eval/dataset/dataYaml.js";
 import { parseLabels } from "../../src/eval/dataset/labels.js";
-import { shownAddress, withoutSecrets } from "../../src/node/address.js";
-import { parseYaml } from "../../src/node/yamlText.js";
-import { oneLine } from "../../src/yolov5/output/printable.js";
+import { parseYaml } from "../../src/node/files/yamlText.js";
+import { oneLine } from "../../src/yolov5/output/text/printable.js";
 import { collidingNumbers, soon } from "../support/limits.js";
 
 const MANY = 40_000;

@@ -3,9 +3,9 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
-import { COCO_CATEGORY_IDS, COCO_NAMES } from "../../src/eval/coco80.js";
-import { CocoResults } from "../../src/eval/cocoResults.js";
-import { compressCounts, expandCounts } from "../../src/eval/cocoRle.js";
+import { COCO_CATEGORY_IDS, COCO_NAMES } from "../../src/eval/coco/coco80.js";
+import { CocoResults } from "../../src/eval/coco/cocoResults.js";
+import { compressCounts, expandCounts } from "../../src/eval/coco/cocoRle.js";
 import type { DetectionDataset } from "../../src/eval/dataset/types.js";
 import { evaluate, type PictureOutcome } from "../../src/eval/evaluate.js";
 import { labelMasks, maskIou, predictedMasks } from "../../src/eval/masks.js";

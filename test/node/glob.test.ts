@@ -4,7 +4,7 @@ import { mkdir, mkdtemp, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join, relative } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { globFiles } from "../../src/node/glob.js";
+import { globFiles } from "../../src/node/files/glob.js";
 
 let root = "";
 const FILES = [

@@ -6,7 +6,7 @@ import { basename, join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { misorderedFrames } from "../../src/cli/detect/frameOrder.js";
 import { expandSources } from "../../src/cli/detect/sources.js";
-import { byNumbers } from "../../src/node/order.js";
+import { byNumbers } from "../../src/node/files/order.js";
 
 test.each([
   ["frame1.jpg frame2.jpg frame10.jpg frame11.jpg"],

@@ -4,7 +4,7 @@ import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { describe, expect, it } from "vitest";
 import { DisposedError } from "../../src/errors.js";
-import { readPictureSource } from "../../src/node/pictureSource.js";
+import { readPictureSource } from "../../src/node/pictures/pictureSource.js";
 import { type DetectionResult, load, type Model, type PictureSource } from "../../src/node.js";
 import { Model as PlainModel } from "../../src/yolov5/model.js";
 import { Turns } from "../../src/yolov5/turns.js";

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { decodeImage, encodePng } from "../../src/image/index.js";
-import { decodeAside, encodeAside } from "../../src/node/pictureThread.js";
+import { decodeAside, encodeAside } from "../../src/node/pictures/pictureThread.js";
 import type * as Node from "../../src/node.js";
 import { REPOSITORY } from "../support/reference.js";
 import { rejection } from "./server.js";

@@ -6,7 +6,7 @@ import { chmod, mkdir, readdir, readFile, stat, symlink, writeFile } from "node:
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { OutputError } from "../../src/errors.js";
-import { openForLines, temporaryName, writeAtomically } from "../../src/node/writeFile.js";
+import { openForLines, temporaryName, writeAtomically } from "../../src/node/files/writeFile.js";
 import { rejection, withFolder } from "./server.js";
 
 const BYTES = new TextEncoder().encode("as it should be\n");

@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { PictureSource } from "../../src/api/sources.js";
 import { openBackend } from "../../src/node/backends.js";
-import { readPictureSource } from "../../src/node/pictureSource.js";
+import { readPictureSource } from "../../src/node/pictures/pictureSource.js";
 import type { Backend } from "../../src/runtime/backend.js";
 import { letterbox } from "../../src/yolov5/input/letterbox.js";
 import { createMember, openModel } from "../../src/yolov5/loadModel.js";

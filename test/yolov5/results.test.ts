@@ -4,7 +4,6 @@ import { assertSameClasses, normalizeNames } from "../../src/yolov5/checkpoint/n
 import { roundHalfEven, scaleBox } from "../../src/yolov5/output/boxes.js";
 import { softmax, topClasses } from "../../src/yolov5/output/classify.js";
 import type { Candidate } from "../../src/yolov5/output/nms.js";
-import { formatF, formatG } from "../../src/yolov5/output/printf.js";
 import {
   ClassificationResult,
   DetectionResult,
@@ -12,7 +11,8 @@ import {
   segmentedDetectionsFrom,
 } from "../../src/yolov5/output/results.js";
 import { decodeRle } from "../../src/yolov5/output/rle.js";
-import { classificationLines, detectionLines, segmentationLines } from "../../src/yolov5/output/saveText.js";
+import { formatF, formatG } from "../../src/yolov5/output/text/printf.js";
+import { classificationLines, detectionLines, segmentationLines } from "../../src/yolov5/output/text/saveText.js";
 import { floats, postprocessFixture } from "./postprocessFixture.js";
 
 const fixture = postprocessFixture();

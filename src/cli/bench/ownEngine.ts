@@ -1,18 +1,18 @@
 /** This engine as one that is measured. */
 
+import { shownAddress } from "../../api/address.js";
 import { NumericError } from "../../errors.js";
 import type { RgbImage } from "../../image/index.js";
-import { shownAddress } from "../../node/address.js";
 import { openBackend } from "../../node/backends.js";
-import { readRegularFile } from "../../node/regularFile.js";
+import { readRegularFile } from "../../node/files/regularFile.js";
 import { openWeights } from "../../node/weightSource.js";
 import { graphFlops, optimize } from "../../ops/index.js";
 import type { BackendChoice, BackendName } from "../../runtime/backend.js";
 import type { HostTensor } from "../../tensor/index.js";
 import { computeDTypeFor, createMember, type OpenedModel, openModel } from "../../yolov5/loadModel.js";
+import { inputSize } from "../options/sizeNote.js";
 import type { Output } from "../output.js";
 import { DownloadProgress } from "../progress.js";
-import { inputSize } from "../sizeNote.js";
 import { tuneWithBar } from "../tuning.js";
 import { ColdStart } from "./cold.js";
 import type { OwnEngine } from "./engine.js";

@@ -2,10 +2,10 @@
 
 import { type Command, InvalidArgumentError } from "commander";
 import { PEER_NAMES } from "../bench/peers/catalogue.js";
-import { BACKEND_LIST, backend } from "../devices.js";
-import type { BenchFlags } from "../flags.js";
+import { BACKEND_LIST, backend } from "../options/devices.js";
+import type { BenchFlags } from "../options/flags.js";
+import { batchSize, imageSize, list, positive, whole } from "../options/values.js";
 import { TUNE_HELP } from "../tuning.js";
-import { batchSize, imageSize, list, positive, whole } from "../values.js";
 import { addCommonOptions, MAX_PIXELS_HELP, type Start, WEIGHTS_HELP } from "./common.js";
 
 const AFTER = `

@@ -2,11 +2,11 @@
 
 import type { Command } from "commander";
 import { VERSION } from "../../version.js";
-import type { FileFlags } from "../destinations.js";
-import { BACKEND_LIST, backend, type DeviceChoice, device } from "../devices.js";
-import type { CommonFlags } from "../flags.js";
+import type { FileFlags } from "../files/destinations.js";
+import { BACKEND_LIST, backend, type DeviceChoice, device } from "../options/devices.js";
+import type { CommonFlags } from "../options/flags.js";
+import { whole } from "../options/values.js";
 import type { Output } from "../output.js";
-import { whole } from "../values.js";
 
 export type { CommonFlags };
 

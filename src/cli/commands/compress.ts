@@ -2,8 +2,8 @@
 
 import { type Command, Option } from "commander";
 import type { CompressFlags } from "../compress/flags.js";
-import { BACKEND_LIST, backend } from "../devices.js";
-import { fraction, list, positive, whole } from "../values.js";
+import { BACKEND_LIST, backend } from "../options/devices.js";
+import { fraction, list, positive, whole } from "../options/values.js";
 import { addCommonOptions, MAX_PIXELS_HELP, type Start, WEIGHTS_HELP } from "./common.js";
 
 /** As `PRUNING_CRITERIA`, repeated so that `--help` loads nothing of the engine. */

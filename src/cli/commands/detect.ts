@@ -2,9 +2,9 @@
 
 import { type Command, Option } from "commander";
 import { TRACKER_ALGORITHMS } from "../../tracking/options.js";
-import type { DetectFlags } from "../flags.js";
+import type { DetectFlags } from "../options/flags.js";
+import { batchSize, classList, fraction, imageSize, list, whole } from "../options/values.js";
 import { TUNE_HELP } from "../tuning.js";
-import { batchSize, classList, fraction, imageSize, list, whole } from "../values.js";
 import { addCommonOptions, MAX_PIXELS_HELP, type Start, WEIGHTS_HELP } from "./common.js";
 
 const AFTER = `

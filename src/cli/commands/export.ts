@@ -2,8 +2,8 @@
 
 import { type Command, InvalidArgumentError, Option } from "commander";
 import { CALIBRATION_METHODS } from "../../compress/quantize/ranges.js";
-import type { ExportFlags, ExportFormat } from "../flags.js";
-import { batchSize, fraction, imageSize, list, percentile, positive, whole } from "../values.js";
+import type { ExportFlags, ExportFormat } from "../options/flags.js";
+import { batchSize, fraction, imageSize, list, percentile, positive, whole } from "../options/values.js";
 import { addCommonOptions, MAX_PIXELS_HELP, type Start, WEIGHTS_HELP } from "./common.js";
 
 const AFTER = `
@@ -77,6 +77,6 @@ export function defineExport(program: Command, start: Start): void {
     .option("--conf-thres <p>", "as --nms", fraction)
     .addHelpText("after", AFTER);
   addCommonOptions(command).action((flags: ExportFlags) =>
-    start(flags, async (output) => (await import("../export.js")).runExport(flags, output)),
+    start(flags, async (output) => (await import("../export/export.js")).runExport(flags, output)),
   );
 }

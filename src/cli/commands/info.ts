@@ -1,8 +1,8 @@
 /** `yolov5 info`: what is in a checkpoint. */
 
 import type { Command } from "commander";
-import type { InfoFlags } from "../flags.js";
-import { imageSize } from "../values.js";
+import type { InfoFlags } from "../options/flags.js";
+import { imageSize } from "../options/values.js";
 import { addCommonOptions, type Start, WEIGHTS_HELP } from "./common.js";
 
 const AFTER = `

@@ -1,9 +1,9 @@
 /** `yolov5 val`: the flags of val.py v7.0 with its defaults, and a few more. */
 
 import { type Command, InvalidArgumentError, Option } from "commander";
+import { batchSize, fraction, list, whole } from "../options/values.js";
 import { TUNE_HELP } from "../tuning.js";
 import type { ValFlags } from "../val/flags.js";
-import { batchSize, fraction, list, whole } from "../values.js";
 import { addCommonOptions, MAX_PIXELS_HELP, type Start, WEIGHTS_HELP } from "./common.js";
 
 const AFTER = `

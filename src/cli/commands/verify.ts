@@ -1,8 +1,8 @@
 /** `yolov5 verify`: this engine against PyTorch's recorded layers. */
 
 import type { Command } from "commander";
-import type { VerifyFlags } from "../flags.js";
-import { positive } from "../values.js";
+import type { VerifyFlags } from "../options/flags.js";
+import { positive } from "../options/values.js";
 import { addCommonOptions, type Start, WEIGHTS_HELP } from "./common.js";
 
 const AFTER = `

@@ -2,7 +2,7 @@
 
 import type { PruningCriterion } from "../../compress/channelPruner.js";
 import type { BackendChoice } from "../../runtime/backend.js";
-import type { CommonFlags } from "../flags.js";
+import type { CommonFlags } from "../options/flags.js";
 
 export interface CompressFlags extends CommonFlags {
   readonly weights: string;

@@ -1,8 +1,8 @@
 /** Which addresses are pictures and which are videos: by the ending, else by what the server says and sends. */
 
-import { isHttp, shownAddress } from "../../node/address.js";
-import { isVideoType } from "../../node/downloadPicture.js";
-import { openRequest } from "../../node/request.js";
+import { isHttp, shownAddress } from "../../api/address.js";
+import { isVideoType } from "../../node/net/downloadPicture.js";
+import { openRequest } from "../../node/net/request.js";
 import { hasVideoMagic } from "../../node/video/fileKind.js";
 import { hasVideoEnding, isStreamEnding } from "../../node/video/input.js";
 import type { SourceItem } from "./sourceItem.js";

@@ -2,18 +2,18 @@
 
 import { EngineError, type ErrorCode } from "../../errors.js";
 import type { Font } from "../../image/index.js";
-import { VideoAddressError } from "../../node/downloadPicture.js";
+import { VideoAddressError } from "../../node/net/downloadPicture.js";
 import type { Trail } from "../../tracking/index.js";
 import type { Result } from "../../yolov5/model.js";
 import { type DetectOptions, resolveOptions } from "../../yolov5/options.js";
 import { EXIT, errorLine, InterruptedError } from "../errors.js";
-import type { DetectFlags } from "../flags.js";
 import { orInterrupted, throwIfInterrupted } from "../interrupt.js";
 import type { CliModel } from "../loadModel.js";
+import type { DetectFlags } from "../options/flags.js";
+import { inputSize, noteSize } from "../options/sizeNote.js";
+import { heightWidth } from "../options/values.js";
 import type { Output } from "../output.js";
 import { type Bar, DownloadProgress, openBar } from "../progress.js";
-import { inputSize, noteSize } from "../sizeNote.js";
-import { heightWidth } from "../values.js";
 import { Collected } from "./collected.js";
 import { Follower } from "./follow.js";
 import { type ReadPicture, readPicture } from "./readPicture.js";

@@ -3,7 +3,7 @@
 import { Tracker, type Trail, Trails } from "../../tracking/index.js";
 import type { Result } from "../../yolov5/model.js";
 import { trackResult } from "../../yolov5/output/trackResult.js";
-import type { DetectFlags } from "../flags.js";
+import type { DetectFlags } from "../options/flags.js";
 
 /** Boxes down to this confidence may continue a track (ByteTrack's second round). */
 const WEAKEST = 0.1;

@@ -1,7 +1,7 @@
 /** Pictures to be tracked that a shell or a list put in the order of letters, in which `frame10` comes before `frame2`. */
 
 import { basename, dirname } from "node:path";
-import { byName, byNumbers } from "../../node/order.js";
+import { byName, byNumbers } from "../../node/files/order.js";
 import type { SourceItem } from "./sourceItem.js";
 
 /** What to say of frames that are not in the order of their numbers; undefined where they are, or in an order of the user's own. */

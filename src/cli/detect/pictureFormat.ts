@@ -1,7 +1,7 @@
 /** What annotated pictures are written as. */
 
 import type { PictureFormat, RgbImage } from "../../image/index.js";
-import { MAX_JPEG_SIDE, type WrittenFormat } from "../../node/savePicture.js";
+import { MAX_JPEG_SIDE, type WrittenFormat } from "../../node/pictures/savePicture.js";
 
 /** `source` keeps the picture's own format, or takes JPEG where that cannot be written here. */
 export function formatFor(

@@ -1,11 +1,11 @@
 /** One source → decoded picture, with the format its file has. */
 
+import { isHttp, shownAddress } from "../../api/address.js";
 import { type PictureFormat, sniff } from "../../image/index.js";
-import { isHttp, shownAddress } from "../../node/address.js";
-import type { OnProgress } from "../../node/download.js";
-import { downloadPicture, VideoAddressError } from "../../node/downloadPicture.js";
-import { readPictureFile } from "../../node/pictureFile.js";
-import { decodeAside } from "../../node/pictureThread.js";
+import type { OnProgress } from "../../node/net/download.js";
+import { downloadPicture, VideoAddressError } from "../../node/net/downloadPicture.js";
+import { readPictureFile } from "../../node/pictures/pictureFile.js";
+import { decodeAside } from "../../node/pictures/pictureThread.js";
 import { hasVideoMagic } from "../../node/video/fileKind.js";
 import { isAnimatedGif } from "../../node/video/input.js";
 import { decodePicture, type Picture, type ReadPictureOptions } from "../../yolov5/input/pictures.js";

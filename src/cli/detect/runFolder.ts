@@ -2,8 +2,8 @@
 
 import { mkdir } from "node:fs/promises";
 import { dirname, join } from "node:path";
-import { outputError } from "../../node/systemReason.js";
-import { makeFolder } from "../../node/writeFile.js";
+import { outputError } from "../../node/files/systemReason.js";
+import { makeFolder } from "../../node/files/writeFile.js";
 import { UsageError } from "../errors.js";
 
 const MOST = 9999;

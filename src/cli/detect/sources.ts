@@ -2,13 +2,13 @@
 
 import { readdir, stat } from "node:fs/promises";
 import { dirname, extname, join } from "node:path";
-import { isHttp } from "../../node/address.js";
-import { globFiles, isGlob } from "../../node/glob.js";
+import { isHttp } from "../../api/address.js";
+import { globFiles, isGlob } from "../../node/files/glob.js";
+import { byName, byNumbers } from "../../node/files/order.js";
+import { isPictureName, PICTURE_ENDINGS } from "../../node/files/pictureEndings.js";
+import { NAME_NOT_UTF8, readFailure } from "../../node/files/regularFile.js";
+import { encodingProblem, readTextFile } from "../../node/files/textFile.js";
 import { FILE_ADDRESS_ADVICE, pathOfFileAddress } from "../../node/localAddress.js";
-import { byName, byNumbers } from "../../node/order.js";
-import { isPictureName, PICTURE_ENDINGS } from "../../node/pictureEndings.js";
-import { NAME_NOT_UTF8, readFailure } from "../../node/regularFile.js";
-import { encodingProblem, readTextFile } from "../../node/textFile.js";
 import { isVideo } from "../../node/video/fileKind.js";
 import { isCamera, isStreamAddress, VIDEO_ENDINGS } from "../../node/video/input.js";
 import { InterruptedError } from "../errors.js";

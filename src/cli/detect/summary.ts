@@ -1,8 +1,8 @@
 /** The words of a detect run: detect.py's lines, and a table of what was found. */
 
 import type { Result } from "../../yolov5/model.js";
-import { formatF } from "../../yolov5/output/printf.js";
-import { fileNameOf } from "../fileNames.js";
+import { formatF } from "../../yolov5/output/text/printf.js";
+import { fileNameOf } from "../files/fileNames.js";
 import { type Column, grouped, tableLines } from "../table.js";
 
 /** detect.py's line: `image 1/2 /p/bus.jpg: 640x480 4 persons, 1 bus, 98.0ms`. */

@@ -1,6 +1,6 @@
 /** One video of a detect run: frames → results → log lines or a bar, annotated video, labels. */
 
-import { withoutLogin } from "../../node/address.js";
+import { withoutLogin } from "../../api/address.js";
 import type { VideoFrame } from "../../node/video/frameSource.js";
 import { type VideoInput, videoInput } from "../../node/video/input.js";
 import { hasLargeFrames, probeVideo, type VideoInfo } from "../../node/video/probe.js";
@@ -8,10 +8,10 @@ import { readFrames } from "../../node/video/readVideo.js";
 import { inOrder } from "../../yolov5/inOrder.js";
 import type { Result } from "../../yolov5/model.js";
 import type { DetectOptions } from "../../yolov5/options.js";
-import { formatF } from "../../yolov5/output/printf.js";
-import type { DetectFlags } from "../flags.js";
+import { formatF } from "../../yolov5/output/text/printf.js";
 import { throwIfInterrupted } from "../interrupt.js";
 import type { CliModel } from "../loadModel.js";
+import type { DetectFlags } from "../options/flags.js";
 import type { Output } from "../output.js";
 import { type Bar, openBar } from "../progress.js";
 import type { Follower } from "./follow.js";

@@ -6,10 +6,10 @@ import { formatShape } from "../../tensor/index.js";
 import { countParameters } from "../../weights/index.js";
 import { layersOf } from "../../yolov5/graph/buildGraph.js";
 import { EXIT } from "../errors.js";
-import type { InfoFlags } from "../flags.js";
 import { type CliModel, loadModel } from "../loadModel.js";
+import type { InfoFlags } from "../options/flags.js";
+import { inputSize, sizeOrigin } from "../options/sizeNote.js";
 import type { Output } from "../output.js";
-import { inputSize, sizeOrigin } from "../sizeNote.js";
 import { type Column, grouped, megabytes, tableLines } from "../table.js";
 import { layoutOf } from "./layout.js";
 

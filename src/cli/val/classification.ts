@@ -2,12 +2,12 @@
 
 import { type ClassificationEvaluation, evaluateClassification } from "../../eval/classification.js";
 import { openClassificationDataset } from "../../node/datasets/classification.js";
-import { formatSignificant } from "../../yolov5/output/printf.js";
+import { formatSignificant } from "../../yolov5/output/text/printf.js";
 import { EXIT, InterruptedError } from "../errors.js";
 import { type CliModel, modelJson } from "../loadModel.js";
+import { noteSize } from "../options/sizeNote.js";
+import { optionName } from "../options/unavailable.js";
 import type { Output } from "../output.js";
-import { noteSize } from "../sizeNote.js";
-import { optionName } from "../unavailable.js";
 import type { ValFlags } from "./flags.js";
 import { steps } from "./progress.js";
 import { nameOf } from "./table.js";

@@ -1,12 +1,12 @@
 /** Everything that a run of val writes beside its figures. The run's folder is made with the first picture. */
 
 import { join } from "node:path";
+import { shownAddress } from "../../api/address.js";
 import { EMBEDDED_MODEL } from "../../api/names.js";
 import type { Evaluation, PictureOutcome } from "../../eval/evaluate.js";
-import { shownAddress } from "../../node/address.js";
-import { Attempts } from "../attempts.js";
-import { checkRunFolder } from "../destinations.js";
 import { makeRunFolder } from "../detect/runFolder.js";
+import { Attempts } from "../files/attempts.js";
+import { checkRunFolder } from "../files/destinations.js";
 import type { Output } from "../output.js";
 import type { ValFlags } from "./flags.js";
 import { Plots } from "./plots.js";

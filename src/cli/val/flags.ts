@@ -1,6 +1,6 @@
 /** What `yolov5 val` was told. */
 
-import type { CommonFlags } from "../flags.js";
+import type { CommonFlags } from "../options/flags.js";
 
 export interface ValFlags extends CommonFlags {
   readonly weights?: readonly string[];

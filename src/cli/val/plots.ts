@@ -9,7 +9,7 @@ import { type CurveKind, curveSpec } from "../../eval/plots/curves.js";
 import { composeMosaic, MOSAIC_PICTURES, type MosaicTiles, mosaicTiles } from "../../eval/plots/mosaic.js";
 import { renderSvg } from "../../eval/plots/render.js";
 import { encodePng } from "../../image/index.js";
-import { writeAtomically } from "../../node/writeFile.js";
+import { writeAtomically } from "../../node/files/writeFile.js";
 import type { Output } from "../output.js";
 
 /** Batches that get mosaics, as val.py draws three. */

@@ -3,8 +3,8 @@
 import { DatasetError } from "../../errors.js";
 import { kindOf } from "../../node/datasets/files.js";
 import { describeModel, loadModel } from "../loadModel.js";
+import { tellUnavailable, type Unavailable } from "../options/unavailable.js";
 import type { Output } from "../output.js";
-import { tellUnavailable, type Unavailable } from "../unavailable.js";
 import { valClassification } from "./classification.js";
 import { valDetection } from "./detection.js";
 import { checkValFolder } from "./files.js";

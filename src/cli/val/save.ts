@@ -1,13 +1,13 @@
 /** What a run of val leaves on disk beside plots: label files of the predictions, and COCO's results format. */
 
 import { basename, join } from "node:path";
-import { CocoResults, type CocoResultsOptions } from "../../eval/cocoResults.js";
+import { CocoResults, type CocoResultsOptions } from "../../eval/coco/cocoResults.js";
 import type { PictureOutcome } from "../../eval/evaluate.js";
 import { predictionLines } from "../../eval/predictionText.js";
-import { writeAtomically } from "../../node/writeFile.js";
-import { printableJson } from "../../yolov5/output/printable.js";
-import { safeName, splitName } from "../fileNames.js";
-import { RunPaths } from "../runPaths.js";
+import { writeAtomically } from "../../node/files/writeFile.js";
+import { printableJson } from "../../yolov5/output/text/printable.js";
+import { safeName, splitName } from "../files/fileNames.js";
+import { RunPaths } from "../files/runPaths.js";
 
 const bytes = (text: string): Uint8Array => new TextEncoder().encode(text);
 

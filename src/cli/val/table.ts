@@ -1,7 +1,7 @@
 /** The tables that val.py prints, column for column. */
 
 import type { Metrics } from "../../eval/metrics.js";
-import { formatSignificant } from "../../yolov5/output/printf.js";
+import { formatSignificant } from "../../yolov5/output/text/printf.js";
 
 const NAME_WIDTH = 22;
 const WIDTH = 11;

@@ -5,9 +5,9 @@ import { join } from "node:path";
 import { DatasetError } from "../../errors.js";
 import type { Split } from "../../eval/dataset/dataYaml.js";
 import type { ClassifiedSample } from "../../eval/dataset/types.js";
-import { byName } from "../order.js";
-import { readPictureFile } from "../pictureFile.js";
-import { decodeAside } from "../pictureThread.js";
+import { byName } from "../files/order.js";
+import { readPictureFile } from "../pictures/pictureFile.js";
+import { decodeAside } from "../pictures/pictureThread.js";
 import { kindOf, picturesBelow } from "./files.js";
 import type { ReadOptions } from "./yolo.js";
 

@@ -4,8 +4,8 @@ import { basename, dirname, extname, join } from "node:path";
 import { DatasetError } from "../../errors.js";
 import { type CocoAnnotations, type CocoPicture, parseCocoAnnotations } from "../../eval/dataset/cocoJson.js";
 import type { DetectionDataset, Sample } from "../../eval/dataset/types.js";
-import { readFailure } from "../regularFile.js";
-import { readTextFile } from "../textFile.js";
+import { readFailure } from "../files/regularFile.js";
+import { readTextFile } from "../files/textFile.js";
 import { kindOf, shownPath } from "./files.js";
 import { type ReadOptions, sampleOf } from "./yolo.js";
 

@@ -4,10 +4,10 @@ import { readdir, realpath, stat } from "node:fs/promises";
 import { dirname, extname, isAbsolute, join, resolve, sep } from "node:path";
 import { DatasetError } from "../../errors.js";
 import { cutText } from "../../weights/describe.js";
-import { byName } from "../order.js";
-import { isPictureName } from "../pictureEndings.js";
-import { NAME_NOT_UTF8 } from "../regularFile.js";
-import { encodingProblem, readTextFile } from "../textFile.js";
+import { byName } from "../files/order.js";
+import { isPictureName } from "../files/pictureEndings.js";
+import { NAME_NOT_UTF8 } from "../files/regularFile.js";
+import { encodingProblem, readTextFile } from "../files/textFile.js";
 
 /** A path that a file names, for messages: the line of a list may be of any length. */
 export function shownPath(path: string): string {

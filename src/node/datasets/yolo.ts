@@ -5,10 +5,10 @@ import { DatasetError } from "../../errors.js";
 import { parseLabels } from "../../eval/dataset/labels.js";
 import { type DetectionDataset, type GroundTruth, NO_OBJECTS, type Sample } from "../../eval/dataset/types.js";
 import { readPictureSize } from "../../image/pictureSize.js";
-import { readPictureFile } from "../pictureFile.js";
-import { decodeAside } from "../pictureThread.js";
-import { readFailure, readRegularFile } from "../regularFile.js";
-import { readTextFile } from "../textFile.js";
+import { readFailure, readRegularFile } from "../files/regularFile.js";
+import { readTextFile } from "../files/textFile.js";
+import { readPictureFile } from "../pictures/pictureFile.js";
+import { decodeAside } from "../pictures/pictureThread.js";
 import { labelPathOf } from "./files.js";
 
 export interface ReadOptions {

@@ -2,9 +2,9 @@
 
 import { type ChildProcess, type ChildProcessByStdio, type SpawnOptions, spawn } from "node:child_process";
 import type { Readable, Writable } from "node:stream";
+import { withoutSecrets } from "../../api/address.js";
 import { VideoError } from "../../errors.js";
 import { abortReason } from "../../yolov5/abort.js";
-import { withoutSecrets } from "../address.js";
 
 export type Tool = "ffmpeg" | "ffprobe";
 

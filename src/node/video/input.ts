@@ -1,9 +1,9 @@
 /** Which sources are videos, and how ffmpeg is told to open them. */
 
 import { extname } from "node:path";
+import { isHttp, shownAddress } from "../../api/address.js";
 import { VideoError } from "../../errors.js";
-import { isHttp, shownAddress } from "../address.js";
-import { ffmpegEnvironment } from "../proxy.js";
+import { ffmpegEnvironment } from "../net/proxy.js";
 
 export interface VideoInput {
   /** As the user wrote it. */

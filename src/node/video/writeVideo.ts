@@ -7,8 +7,8 @@ import { dirname } from "node:path";
 import type { Readable, Writable } from "node:stream";
 import { VideoError } from "../../errors.js";
 import type { RgbImage } from "../../image/index.js";
-import { outputError } from "../systemReason.js";
-import { makeFolder, removeOnExit, temporaryName } from "../writeFile.js";
+import { outputError } from "../files/systemReason.js";
+import { makeFolder, removeOnExit, temporaryName } from "../files/writeFile.js";
 import { askTool, plainComplaint, startError, startTool } from "./ffmpeg.js";
 import { hasLargeFrames } from "./probe.js";
 

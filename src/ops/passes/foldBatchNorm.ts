@@ -6,7 +6,7 @@
 
 import { atOnce, type Pieces } from "../../breathe.js";
 import { type HostTensor, tensor } from "../../tensor/index.js";
-import type { Graph, Node, NodeOf } from "../graph.js";
+import type { Graph, Node, NodeOf } from "../graph/graph.js";
 import { floats } from "../shapes.js";
 import { GraphDraft } from "./rewrite.js";
 

@@ -1,6 +1,6 @@
 /** Pass: an activation that alone reads a convolution's output moves into the convolution's epilogue. */
 
-import type { Graph } from "../graph.js";
+import type { Graph } from "../graph/graph.js";
 import { GraphDraft } from "./rewrite.js";
 
 export function fuseActivation(graph: Graph): Graph {

@@ -3,7 +3,7 @@
  * The sum keeps its value id, so it stays readable under its name.
  */
 
-import type { Graph, Node } from "../graph.js";
+import type { Graph, Node } from "../graph/graph.js";
 import { GraphDraft } from "./rewrite.js";
 
 export function fuseResidual(graph: Graph): Graph {

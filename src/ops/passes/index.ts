@@ -1,7 +1,7 @@
 /** The passes that every fast backend runs before it compiles; parity with the graph as built proves them. */
 
 import { atOnce, type Pieces } from "../../breathe.js";
-import type { Graph } from "../graph.js";
+import type { Graph } from "../graph/graph.js";
 import { type FoldCache, foldBatchNormPieces } from "./foldBatchNorm.js";
 import { fuseActivation } from "./fuseActivation.js";
 import { fuseResidual } from "./fuseResidual.js";

@@ -5,7 +5,7 @@
  */
 
 import { type HostTensor, tensor } from "../../tensor/index.js";
-import { consumersOf, type Graph, type Node, type NodeOf, producersOf, type ValueId } from "../graph.js";
+import { consumersOf, type Graph, type Node, type NodeOf, producersOf, type ValueId } from "../graph/graph.js";
 import { floats } from "../shapes.js";
 import { GraphDraft } from "./rewrite.js";
 

@@ -1,7 +1,7 @@
 /** What the passes share: a mutable draft of a graph, and dropping what nothing reads any more. */
 
 import type { HostTensor } from "../../tensor/index.js";
-import type { Graph, Node, TensorDesc, Value, ValueId } from "../graph.js";
+import type { Graph, Node, TensorDesc, Value, ValueId } from "../graph/graph.js";
 
 /** A graph under rewriting. Value ids stay what they are, so taps keep pointing at the right values. */
 export class GraphDraft {

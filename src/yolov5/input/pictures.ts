@@ -3,11 +3,11 @@
 import { ImageError } from "../../errors.js";
 import type { DecodeOptions, RgbImage } from "../../image/index.js";
 import { throwIfAborted } from "../abort.js";
+import type { ResultSaver } from "../draw/saver.js";
 import { type BlobLike, bytesIn, describeGiven, isBlob, isPixelData, nameOfBlob, tagOf } from "../given.js";
-import type { RawPicture } from "../plainPicture.js";
-import type { ResultSaver } from "../saver.js";
+import type { RawPicture } from "./plainPicture.js";
 
-export type { RawPicture } from "../plainPicture.js";
+export type { RawPicture } from "./plainPicture.js";
 
 /** Bytes of a picture file → upright RGB: `decodeImage`, or what stands for it where the decoders are elsewhere. */
 export type Decode = (bytes: Uint8Array, options: DecodeOptions) => Promise<RgbImage>;

@@ -1,17 +1,17 @@
 /** What `model.detect` returns: boxes (with masks) or class scores in the original picture's terms, and their JSON. */
 
-import { classificationCsv, detectionCsv } from "../csv.js";
-import { changed, type Detection, type SegmentedDetection } from "../detections.js";
-import { type ResultSaver, type SaveOptions, saveWith } from "../saver.js";
+import { type ResultSaver, type SaveOptions, saveWith } from "../draw/saver.js";
 import { type ClassScore, topClasses } from "./classify.js";
-import { formatF } from "./printf.js";
+import { changed, type Detection, type SegmentedDetection } from "./detections.js";
+import { classificationCsv, detectionCsv } from "./text/csv.js";
+import { formatF } from "./text/printf.js";
 
 export {
   type Detection,
   detectionsFrom,
   type SegmentedDetection,
   segmentedDetectionsFrom,
-} from "../detections.js";
+} from "./detections.js";
 
 /** Milliseconds. */
 export interface Speed {

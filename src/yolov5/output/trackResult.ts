@@ -1,8 +1,8 @@
 /** Results with the ids of a tracker. */
 
 import type { Track, Tracker } from "../../tracking/index.js";
-import { changed, type Detection } from "../detections.js";
 import type { Result } from "../model.js";
+import { changed, type Detection } from "./detections.js";
 import { DetectionResult } from "./results.js";
 
 /**

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { PictureSource } from "../../../src/api/sources.js";
 import { openBackend } from "../../../src/node/backends.js";
-import { readPictureSource } from "../../../src/node/pictureSource.js";
+import { readPictureSource } from "../../../src/node/pictures/pictureSource.js";
 import type { Backend } from "../../../src/runtime/backend.js";
 import { createMember, openModel } from "../../../src/yolov5/loadModel.js";
 import { Model } from "../../../src/yolov5/model.js";

@@ -1,0 +1,173 @@
+/** `yolov5 export`: one file per format, written whole or not at all. */
+
+import { basename, dirname, extname, join } from "node:path";
+import { Breather } from "../../breathe.js";
+import { invariant } from "../../errors.js";
+import { openWeights } from "../../node/weightSource.js";
+import { createCpuBackend } from "../../runtime/cpu/backend.js";
+import type { HostTensor } from "../../tensor/index.js";
+import { exportedTensorPieces, exportedTensors, safetensorsOf } from "../../yolov5/checkpoint/exportSafetensors.js";
+import { createMember, type OpenedModel, openModel } from "../../yolov5/loadModel.js";
+import type { Member } from "../../yolov5/model.js";
+import { EXIT, UsageError } from "../errors.js";
+import { Attempts } from "../files/attempts.js";
+import { checkDestinations } from "../files/destinations.js";
+import { cutToBytes, NAME_BYTES } from "../files/fileNames.js";
+import { refuseExisting, writeTold } from "../files/replacing.js";
+import type { ExportFlags, ExportFormat } from "../options/flags.js";
+import { inputSize, noteSize } from "../options/sizeNote.js";
+import { optionName, tellUnavailable, type Unavailable } from "../options/unavailable.js";
+import { readModelConfig } from "../options/yamlFile.js";
+import type { Output } from "../output.js";
+import { DownloadProgress } from "../progress.js";
+import { grouped, megabytes } from "../table.js";
+import type { ExportedFile } from "./exportedFile.js";
+import { type QuantizedModel, quantizeOpened } from "./exportInt8.js";
+import { checkOpset, onnxFile } from "./exportOnnx.js";
+
+export async function runExport(flags: ExportFlags, output: Output): Promise<number> {
+  tellUnavailable(flags, UNAVAILABLE, output);
+  checkOpset(flags, (text) => output.warn(text));
+  const files = plan(flags);
+  for (const { target } of files) await checkDestinations({ ...flags, output: target });
+  const named = flags.output !== undefined || flags.existOk === true;
+  if (flags.int8 && !named) for (const { target } of files) await refuseExisting(target);
+  const config = await readModelConfig(flags.cfg);
+  const progress = new DownloadProgress(output);
+  const { onProgress } = progress;
+  const { signal } = output.io;
+  const onWarning = (text: string): void => output.warn(text);
+  const { opened, path } = await openWeights(flags.weights, { onProgress, signal, config, onWarning }).finally(() =>
+    progress.stop(),
+  );
+  const quantized = flags.int8 ? await quantizeOpened(opened, path, flags, output) : undefined;
+  const member = createMember(opened, createCpuBackend(), { path });
+  const { task, classes, parameters } = member.info;
+  if (files.some(({ format }) => format === "onnx")) noteSize([member.info], inputSize(member.info, flags), output);
+  const facts: unknown[] = [];
+  const attempts = new Attempts(output);
+  for (const { format, target } of files) {
+    const { bytes, summary, details } =
+      format === "onnx"
+        ? await onnxFile(member, flags, { onWarning, signal })
+        : await safetensorsFile(opened, member, target, { half: flags.half, quantized, signal });
+    let written = true;
+    const writing = async (): Promise<void> => {
+      written = await writeTold(target, bytes, named, output);
+    };
+    if (!(await attempts.of(writing))) {
+      facts.push({ path: target, format, error: attempts.errors.at(-1) });
+      continue;
+    }
+    const same = written ? "" : " (the same file was there already)";
+    output.line(`${target}: ${summary}, ${megabytes(bytes.length)}, ${task}, ${classes} classes${same}`);
+    if (format === "safetensors") output.line(`Use it with --weights ${target}`);
+    facts.push({ path: target, format, bytes: bytes.length, source: path, task, classes, parameters, ...details });
+  }
+  await output.writeJson(facts.length === 1 ? facts[0] : facts);
+  return attempts.errors.length === 0 ? EXIT.done : EXIT.failed;
+}
+
+const TENSORRT = "is for TensorRT engines, which are not written here; ignored";
+const TENSORFLOW = "is for TensorFlow's formats, which are not written here; ignored";
+
+/** Options of export.py. */
+const UNAVAILABLE: readonly Unavailable<ExportFlags>[] = [
+  ["dynamic", "ONNX files have one input size; export one for each --imgsz and --batch-size, without it", "refused"],
+  ["optimize", "is for TorchScript, which is not written here; ignored"],
+  ["verbose", TENSORRT],
+  ["workspace", TENSORRT],
+  ["keras", TENSORFLOW],
+  ["nms", TENSORFLOW],
+  ["agnosticNms", TENSORFLOW],
+  ["topkPerClass", TENSORFLOW],
+  ["topkAll", TENSORFLOW],
+  ["iouThres", TENSORFLOW],
+  ["confThres", TENSORFLOW],
+];
+
+/** Which files are written. @throws UsageError for flags that make no sense together. */
+function plan({
+  include,
+  weights,
+  output,
+  half,
+  int8,
+  ...more
+}: ExportFlags): { format: ExportFormat; target: string }[] {
+  const formats = new Set<ExportFormat>(include ?? ["safetensors"]);
+  if (output !== undefined && formats.size > 1) {
+    throw new UsageError(`--output ${output} is one file, but --include names ${formats.size} formats; leave one out`);
+  }
+  if (half && formats.has("onnx")) {
+    throw new UsageError("--half holds for safetensors; ONNX files are float32: export them apart, without it");
+  }
+  if (int8 && (half || formats.has("onnx"))) {
+    throw new UsageError(`--int8 holds for safetensors alone; export ${half ? "--half" : "onnx"} apart, without it`);
+  }
+  const calibrating = (["data", "calibration", "calibrationImages", "percentile", "maxPixels"] as const).find(
+    (key) => more[key],
+  );
+  if (calibrating && !int8) {
+    throw new UsageError(`${optionName(calibrating)} is for calibration and needs --int8`);
+  }
+  if (more.percentile !== undefined && (more.calibration ?? "percentile") !== "percentile") {
+    throw new UsageError(`--percentile goes with --calibration percentile, not ${more.calibration}`);
+  }
+  return [...formats].map((format) => {
+    return { format, target: output ?? defaultOutput(weights, int8 ? `int8.${format}` : format) };
+  });
+}
+
+/** Read back and compared. */
+async function safetensorsFile(
+  given: OpenedModel,
+  { info }: Member,
+  target: string,
+  options: {
+    readonly half: boolean | undefined;
+    readonly quantized: QuantizedModel | undefined;
+    readonly signal: AbortSignal;
+  },
+): Promise<ExportedFile> {
+  const { half = false, quantized, signal } = options;
+  const opened = quantized?.opened ?? given;
+  const metadata = new Map(quantized ? [["int8", JSON.stringify(quantized.facts)]] : []);
+  const breather = new Breather(signal);
+  const tensors = await breather.through(exportedTensorPieces(opened.module, { half }));
+  const bytes = safetensorsOf(opened, info, tensors, metadata);
+  await breather.rest();
+  checkReadable(bytes, tensors, target);
+  const whole = quantized ? `, ${quantized.facts.convolutions} convolutions in int8` : "";
+  const details = quantized ? { half, int8: quantized.facts } : { half };
+  return { bytes, summary: `${grouped(tensors.size)} tensors${whole}`, details };
+}
+
+/** Beside a file; in the current folder for URLs and names. */
+function defaultOutput(weights: string, ending: ExportFormat | `int8.${ExportFormat}`): string {
+  const remote = /^(https?:|random:)/i.test(weights);
+  const name = basename(remote ? weights.replace(/^random:/i, "").replace(/[?#].*$/, "") : weights);
+  const stem = name.slice(
+    0,
+    name.length - (/^\.(pt|pth|safetensors)$/i.test(extname(name)) ? extname(name).length : 0),
+  );
+  const folder = remote ? "." : dirname(weights);
+  const separator = ending.startsWith("int8") ? "-" : ".";
+  const end = `${separator}${ending}`;
+  return join(folder, cutToBytes(stem.replaceAll(":", "-") || "model", NAME_BYTES - end.length) + end);
+}
+
+/** A file that does not come back as it went in must not replace a good one. */
+function checkReadable(bytes: Uint8Array, written: ReadonlyMap<string, HostTensor>, target: string): void {
+  const read = exportedTensors(openModel(bytes, { path: target }).module);
+  invariant(read.size === written.size, `${target}: ${read.size} of ${written.size} tensors come back`);
+  for (const [name, { dtype, data }] of written) {
+    const back = read.get(name);
+    const raw = ({ buffer, byteOffset, byteLength }: ArrayBufferView): Buffer =>
+      Buffer.from(buffer as ArrayBuffer, byteOffset, byteLength);
+    invariant(
+      back?.dtype === dtype && raw(back.data).equals(raw(data)),
+      `${target}: tensor ${name} does not come back as it was`,
+    );
+  }
+}

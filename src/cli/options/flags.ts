@@ -1,0 +1,133 @@
+/** What the options of each command parse to. Here, apart from their definitions, so that runners need not import those. */
+
+import type { CalibrationMethod } from "../../compress/quantize/ranges.js";
+import type { BackendChoice } from "../../runtime/backend.js";
+import type { TrackerAlgorithm } from "../../tracking/index.js";
+import type { DeviceChoice } from "./devices.js";
+
+export interface CommonFlags {
+  readonly backend: BackendChoice;
+  /** What `--device` was taken for; `backend` follows it. */
+  readonly device?: DeviceChoice;
+  /** Of the WASM backend. */
+  readonly threads?: number;
+  readonly json?: string;
+  readonly quiet?: boolean;
+}
+
+export interface DetectFlags extends CommonFlags {
+  readonly weights?: readonly string[];
+  readonly source?: readonly string[];
+  readonly cfg?: string;
+  readonly data?: string;
+  readonly imgsz?: readonly number[];
+  readonly square?: boolean;
+  readonly batchSize: number;
+  readonly half?: boolean;
+  readonly maxPixels?: number;
+  readonly tune?: boolean;
+  readonly augment?: boolean;
+  readonly confThres: number;
+  readonly iouThres: number;
+  readonly maxDet: number;
+  readonly classes?: readonly number[];
+  readonly agnosticNms?: boolean;
+  readonly multiLabel?: boolean;
+  readonly retinaMasks?: boolean;
+  readonly saveTxt?: boolean;
+  readonly saveConf?: boolean;
+  readonly saveCrop?: boolean;
+  /** `--nosave`. */
+  readonly nosave?: boolean;
+  readonly project?: string;
+  readonly name: string;
+  readonly existOk?: boolean;
+  readonly imageFormat: "source" | "jpg" | "png";
+  readonly lineThickness?: number;
+  /** File with letters that the built-in font lacks. */
+  readonly font?: string;
+  readonly hideLabels?: boolean;
+  readonly hideConf?: boolean;
+  readonly vidStride: number;
+  readonly maxFrames?: number;
+  readonly ndjson?: string;
+  readonly track?: TrackerAlgorithm;
+  readonly trackBuffer: number;
+  readonly trackAcrossClasses?: boolean;
+  readonly viewImg?: boolean;
+  readonly visualize?: boolean;
+  readonly update?: boolean;
+  readonly dnn?: boolean;
+  readonly saveCsv?: boolean;
+  readonly saveFormat?: number;
+}
+
+export interface VerifyFlags extends CommonFlags {
+  readonly weights: string;
+  readonly reference: string;
+  readonly cfg?: string;
+  readonly half?: boolean;
+  readonly tolerance?: number;
+  readonly boxTolerance: number;
+  readonly scoreTolerance: number;
+}
+
+export interface InfoFlags extends CommonFlags {
+  readonly weights?: string;
+  readonly cfg?: string;
+  readonly imgsz?: readonly number[];
+  readonly layers?: boolean;
+  readonly memory?: boolean;
+  readonly half?: boolean;
+}
+
+export type ExportFormat = "safetensors" | "onnx";
+
+export interface ExportFlags extends CommonFlags {
+  readonly weights: string;
+  readonly include?: readonly ExportFormat[];
+  readonly output?: string;
+  readonly half?: boolean;
+  readonly int8?: boolean;
+  readonly data?: string;
+  readonly calibration?: CalibrationMethod;
+  readonly calibrationImages?: number;
+  readonly percentile?: number;
+  readonly cfg?: string;
+  readonly imgsz?: readonly number[];
+  readonly maxPixels?: number;
+  readonly batchSize: number;
+  readonly existOk?: boolean;
+  readonly opset?: number;
+  readonly dynamic?: boolean;
+  readonly simplify?: boolean;
+  readonly inplace?: boolean;
+  readonly optimize?: boolean;
+  readonly verbose?: boolean;
+  readonly workspace?: number;
+  readonly keras?: boolean;
+  readonly nms?: boolean;
+  readonly agnosticNms?: boolean;
+  readonly topkPerClass?: number;
+  readonly topkAll?: number;
+  readonly iouThres?: number;
+  readonly confThres?: number;
+}
+
+export interface BenchFlags extends Omit<CommonFlags, "backend"> {
+  readonly backend?: readonly BackendChoice[];
+  readonly weights?: readonly string[];
+  readonly cfg?: string;
+  readonly imgsz?: readonly number[];
+  readonly batchSize: number;
+  readonly half?: boolean;
+  readonly tune?: boolean;
+  readonly source?: string;
+  readonly maxPixels?: number;
+  readonly iterations: number;
+  readonly warmup: number;
+  readonly seconds: number;
+  readonly layers?: boolean;
+  /** `true`: all that are comparable. */
+  readonly peers?: true | readonly string[];
+}

@@ -1,0 +1,66 @@
+/** Predictions in COCO's results format (`--save-json`), as pycocotools loads them. */
+
+import { processMask, prototypesOf, scaleMask } from "../../yolov5/output/masks.js";
+import { encodeRle } from "../../yolov5/output/rle.js";
+import type { PictureOutcome } from "../evaluate.js";
+import { COCO_CATEGORY_IDS, isCoco } from "./coco80.js";
+import { compressCounts } from "./cocoRle.js";
+
+export interface CocoResult {
+  readonly image_id: number | string;
+  readonly category_id: number;
+  /** Upper left corner, width, height in pixels, three decimals. */
+  readonly bbox: readonly number[];
+  /** Five decimals. */
+  readonly score: number;
+  readonly segmentation?: { readonly size: readonly [number, number]; readonly counts: string };
+}
+
+export interface CocoResultsOptions {
+  readonly names: readonly string[];
+  /** Of each class index; default COCO's own where the classes are COCO's 80, else the class indices. */
+  readonly categoryIds?: readonly number[] | undefined;
+}
+
+export class CocoResults {
+  readonly entries: CocoResult[] = [];
+  private readonly categoryIds: readonly number[];
+
+  constructor({ names, categoryIds }: CocoResultsOptions) {
+    this.categoryIds = categoryIds ?? (isCoco(names) ? COCO_CATEGORY_IDS : names.map((_, index) => index));
+  }
+
+  add(outcome: PictureOutcome, imageId: number | string): void {
+    const { boxes, classes, confidences } = outcome.detections;
+    for (let i = 0; i < classes.length; i++) {
+      const [x1, y1, x2, y2] = boxes.subarray(4 * i, 4 * i + 4);
+      const { fround } = Math;
+      const [w, h] = [fround(x2 - x1), fround(y2 - y1)];
+      const [x, y] = [
+        fround(fround(fround(x1 + x2) / 2) - fround(w / 2)),
+        fround(fround(fround(y1 + y2) / 2) - fround(h / 2)),
+      ];
+      this.entries.push({
+        image_id: imageId,
+        category_id: this.categoryIds[classes[i]] ?? classes[i],
+        bbox: [x, y, w, h].map((value) => decimals(value, 3)),
+        score: decimals(confidences[i], 5),
+        ...segmentationOf(outcome, i),
+      });
+    }
+  }
+}
+
+function segmentationOf(outcome: PictureOutcome, i: number): Pick<CocoResult, "segmentation"> {
+  const { prototypes, candidates, placement } = outcome;
+  const coefficients = candidates[i]?.coefficients;
+  if (!prototypes || !coefficients) return {};
+  const { x1, y1, x2, y2 } = candidates[i];
+  const mask = processMask(prototypesOf(prototypes), coefficients, [x1, y1, x2, y2], placement.input);
+  const { counts, size } = encodeRle(scaleMask(mask, placement.original, placement.scaleBack));
+  return { segmentation: { size, counts: compressCounts(counts) } };
+}
+
+function decimals(value: number, count: number): number {
+  return Number(value.toFixed(count));
+}

@@ -1,3 +1,0 @@
-/** Addresses as Node's modules know them. */
-
-export * from "../api/address.js";

@@ -1,0 +1,117 @@
+/**
+ * Large pictures are decoded and encoded on a thread of their own, which takes seconds: this one hears signals and answers others
+ * meanwhile, and can end that work at once.
+ */
+
+import { existsSync } from "node:fs";
+import { join, sep } from "node:path";
+import { fileURLToPath } from "node:url";
+import { Worker } from "node:worker_threads";
+import { ImageError } from "../../errors.js";
+import { type DecodeOptions, decodeImage, type RgbImage } from "../../image/index.js";
+import { packageRoot } from "../packageRoot.js";
+import { encodePicture, type WrittenFormat } from "./savePicture.js";
+
+/** Pixels beyond which starting a thread, 50 ms, is the smaller evil: decoding them takes up to a second. */
+const LARGE_TO_DECODE = 2 ** 24;
+/** Half a second of encoding. */
+const LARGE_TO_ENCODE = 2 ** 21;
+
+/** What the thread is asked. */
+export type PictureJob =
+  | { readonly bytes: Uint8Array; readonly path: string | undefined; readonly maxPixels: number | undefined }
+  | { readonly image: RgbImage; readonly format: WrittenFormat };
+
+/** What it answers, once. */
+export type PictureAnswer =
+  | { readonly image: RgbImage; readonly notes: readonly string[] }
+  | { readonly bytes: Uint8Array }
+  | { readonly refused: string; readonly details: Readonly<Record<string, unknown>> }
+  | { readonly failed: string };
+
+/** Thrown where a picture turns out to be large, before anything is taken for it. */
+class Large extends Error {}
+
+export interface ThreadOptions {
+  /** Ends the work at once. */
+  readonly signal?: AbortSignal | undefined;
+}
+
+/**
+ * `decodeImage`, of large pictures on another thread.
+ * @throws as `decodeImage`; the signal's reason.
+ */
+export async function decodeAside(bytes: Uint8Array, options: DecodeOptions & ThreadOptions = {}): Promise<RgbImage> {
+  const { path, maxPixels, onNote, signal } = options;
+  const file = threadFile();
+  const onSize = (pixels: number): void => {
+    if (file !== undefined && pixels > LARGE_TO_DECODE) throw new Large();
+  };
+  try {
+    return await decodeImage(bytes, { ...options, onSize });
+  } catch (error) {
+    if (!(error instanceof Large) || file === undefined) throw error;
+  }
+  const answer = await ask(file, { bytes, path, maxPixels }, [], signal);
+  if (!("image" in answer)) throw failureOf(answer);
+  for (const note of answer.notes) onNote?.(note);
+  return answer.image;
+}
+
+/**
+ * The bytes of a picture file. A large picture moves to another thread: its pixels are gone afterwards.
+ * @throws ImageError; the signal's reason.
+ */
+export async function encodeAside(
+  image: RgbImage,
+  format: WrittenFormat,
+  { signal }: ThreadOptions = {},
+): Promise<Uint8Array> {
+  const file = image.width * image.height > LARGE_TO_ENCODE ? threadFile() : undefined;
+  if (file === undefined) return encodePicture(image, format);
+  const { buffer, byteLength } = image.data;
+  const whole = buffer instanceof ArrayBuffer && buffer.byteLength === byteLength;
+  const answer = await ask(file, { image, format }, whole ? [buffer] : [], signal);
+  if (!("bytes" in answer)) throw failureOf(answer);
+  return answer.bytes;
+}
+
+/** The built file; undefined where this code runs from its sources or within somebody's bundle, which then does without. */
+function threadFile(): string | undefined {
+  try {
+    if (!fileURLToPath(import.meta.url).includes(`${sep}dist${sep}`)) return undefined;
+    const file = join(packageRoot(), "dist", "pictureWorker.js");
+    return existsSync(file) ? file : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+async function ask(
+  file: string,
+  job: PictureJob,
+  transfer: readonly ArrayBuffer[],
+  signal: AbortSignal | undefined,
+): Promise<PictureAnswer> {
+  signal?.throwIfAborted();
+  const worker = new Worker(file);
+  let onAbort: () => void = () => undefined;
+  try {
+    return await new Promise<PictureAnswer>((resolve, reject) => {
+      onAbort = () => reject(signal?.reason);
+      signal?.addEventListener("abort", onAbort, { once: true });
+      worker.once("message", resolve);
+      worker.once("error", reject);
+      worker.once("exit", () => reject(new Error("the thread for pictures ended without an answer")));
+      worker.postMessage(job, transfer);
+    });
+  } finally {
+    signal?.removeEventListener("abort", onAbort);
+    void worker.terminate();
+  }
+}
+
+function failureOf(answer: PictureAnswer): Error {
+  if ("refused" in answer) return new ImageError(answer.refused, answer.details);
+  return new Error("failed" in answer ? answer.failed : "the thread for pictures answered something else");
+}

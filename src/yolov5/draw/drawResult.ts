@@ -1,0 +1,43 @@
+/** A result → what is drawn of it, on any surface. */
+
+import { type Annotation, drawAnnotations, drawLines } from "../../image/draw/annotate.js";
+import { paletteColor } from "../../image/draw/palette.js";
+import type { Surface } from "../../image/draw/surface.js";
+import type { Detection, SegmentedDetection } from "../output/detections.js";
+import { rleRectangles } from "../output/rle.js";
+import { classificationLines } from "../output/text/saveText.js";
+import type { DrawnResult, ResolvedStyle } from "./drawStyle.js";
+
+/** Boxes, masks, trails and labels, or the best classes in the picture's corner. Class names without letters are numbers. */
+export function drawResult(surface: Surface, result: DrawnResult, style: ResolvedStyle): void {
+  const { width, height } = result;
+  const options = { ...style, picture: { width, height } };
+  const nameOf = ({ name, class: index }: { readonly name: string; readonly class: number }): string =>
+    surface.canWrite(name) ? name : String(index);
+  if (result.task === "classify") {
+    const top5 = result.top5.map((score) => ({ ...score, name: nameOf(score) }));
+    drawLines(surface, classificationLines({ top5 }), options);
+    return;
+  }
+  const annotations = result.detections.map(
+    (detection, index): Annotation => ({
+      xyxy: [detection.xmin, detection.ymin, detection.xmax, detection.ymax],
+      color: style.colorOf(detection, index),
+      label: style.labelOf ? style.labelOf(detection, index) : labelOf(nameOf(detection), detection, style.hideConf),
+      mask: isSegmented(detection) && style.maskAlpha > 0 ? rleRectangles(detection.mask) : undefined,
+    }),
+  );
+  const lines = style.trails
+    .filter(({ points }) => points.length > 2)
+    .map(({ id, points }) => ({ points, color: paletteColor(id) }));
+  drawAnnotations(surface, annotations, { ...options, lines });
+}
+
+/** `#3 person 0.87`; without a track `person 0.87`. */
+function labelOf(name: string, { confidence, track }: Detection, hideConf: boolean): string {
+  return `${track === undefined ? "" : `#${track} `}${name}${hideConf ? "" : ` ${confidence.toFixed(2)}`}`;
+}
+
+function isSegmented(detection: Detection | SegmentedDetection): detection is SegmentedDetection {
+  return "mask" in detection;
+}

@@ -1,0 +1,44 @@
+/** Label files as detect.py, segment/predict.py and classify/predict.py of v7.0 write them (`--save-txt`). */
+
+import { roundHalfEven } from "../boxes.js";
+import type { ClassificationResult, Detection, DetectionResult, SegmentationResult } from "../results.js";
+import { printable } from "./printable.js";
+import { formatF, formatG } from "./printf.js";
+
+/**
+ * Lines `class x y w h [confidence]`, centre and size divided by the picture's, `%g`, the lowest confidence first.
+ * Boxes are rounded to whole pixels before, and the steps are float32, as detect.py does it.
+ */
+export function detectionLines(result: DetectionResult | SegmentationResult, saveConf = false): string[] {
+  const { width, height } = result;
+  const fraction = (value: number, size: number) => Math.fround(value / size);
+  return result.detections.toReversed().map((d) => {
+    const [x1, y1, x2, y2] = [d.xmin, d.ymin, d.xmax, d.ymax].map(roundHalfEven);
+    const xywh = [
+      fraction((x1 + x2) / 2, width),
+      fraction((y1 + y2) / 2, height),
+      fraction(x2 - x1, width),
+      fraction(y2 - y1, height),
+    ];
+    return line(d, xywh, saveConf);
+  });
+}
+
+/**
+ * Lines `class x y x y … [confidence]`: the largest contour of each mask, normalised, the lowest confidence first. An
+ * empty mask leaves the class alone on its line, as upstream does.
+ */
+export function segmentationLines(result: SegmentationResult, saveConf = false): string[] {
+  return result.detections.toReversed().map((d) => line(d, Array.from(d.polygon()), saveConf));
+}
+
+/** Lines `0.87 name`, the most probable first. */
+export function classificationLines(result: Pick<ClassificationResult, "top5">): string[] {
+  return result.top5.map(({ name, confidence }) => `${formatF(confidence, 2)} ${printable(name)}`);
+}
+
+function line(detection: Detection, numbers: readonly number[], saveConf: boolean): string {
+  const values = [detection.class, ...numbers];
+  if (saveConf) values.push(detection.confidence);
+  return values.map(formatG).join(" ");
+}
