@@ -115,6 +115,8 @@ const forPages = await build({
   entryPoints: { index: "src/index.ts", browser: "src/browser.ts" },
   splitting: true,
   chunkNames: "browser/[name]-[hash]",
+  // Notices in files beside the chunks, which name them.
+  legalComments: "linked",
   define: {
     ...common.define,
     ...Object.fromEntries(Object.entries(programs).map(([name, text]) => [name, JSON.stringify(text)])),

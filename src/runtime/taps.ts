@@ -25,7 +25,7 @@ export class TapTwins<E extends Executable> {
   }
 
   /** One that keeps these names. Others stay as they are: calls may be on their way on them. */
-  that(names: readonly string[]): Promise<E> {
+  keeping(names: readonly string[]): Promise<E> {
     const known = this.twins.find((twin) => names.every((name) => twin.names.has(name)));
     if (known) return known.executable;
     const made = { names: new Set(names), executable: this.compile(names) };

@@ -2,7 +2,7 @@
 
 import type { LoadOptions } from "../../api/loadOptions.js";
 import type { PictureSource } from "../../api/sources.js";
-import { DisposedError } from "../../errors.js";
+import { DisposedError, invariant } from "../../errors.js";
 import type { MemoryUse, NodeTiming } from "../../runtime/backend.js";
 import type { HostTensor } from "../../tensor/index.js";
 import { onAbort, signalOf, throwIfAborted } from "../../yolov5/abort.js";
@@ -63,7 +63,7 @@ export class WorkerModel {
     try {
       throwIfAborted(signal);
       const answer = await connection.ask({ type: "load", ...request });
-      if (answer.kind !== "loaded") throw new Error(`internal error: ${answer.kind} in answer to load`);
+      invariant(answer.kind === "loaded", `${answer.kind} in answer to load`);
       return new WorkerModel(connection, answer.info);
     } catch (error) {
       connection.close(error);
@@ -226,7 +226,7 @@ export class WorkerModel {
       ]),
       signal,
     );
-    if (answer.kind !== "outcome") throw new Error(`internal error: ${answer.kind} in answer to predict`);
+    invariant(answer.kind === "outcome", `${answer.kind} in answer to predict`);
     return { id, outcome: answer.outcome };
   }
 

@@ -1,13 +1,15 @@
 /** Floating-point operations of a graph. */
 
 import { opOf } from "../registry.js";
-import type { Graph, ValueId } from "./graph.js";
+import type { Graph, Node, ValueId } from "./graph.js";
 
-/** Sum over all nodes; a multiply-add counts two. */
+/** Of one node; a multiply-add counts two. */
+export function nodeFlops({ values }: Graph, node: Node): number {
+  const describe = (ids: readonly ValueId[]) => ids.map((id) => values[id]);
+  return opOf(node).flops(describe(node.inputs), describe(node.outputs), node.attrs);
+}
+
+/** Sum over all nodes. */
 export function graphFlops(graph: Graph): number {
-  const descriptions = (ids: readonly ValueId[]) => ids.map((id) => graph.values[id]);
-  return graph.nodes.reduce(
-    (sum, node) => sum + opOf(node).flops(descriptions(node.inputs), descriptions(node.outputs), node.attrs),
-    0,
-  );
+  return graph.nodes.reduce((sum, node) => sum + nodeFlops(graph, node), 0);
 }

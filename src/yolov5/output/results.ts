@@ -1,5 +1,6 @@
 /** What `model.detect` returns: boxes (with masks) or class scores in the original picture's terms, and their JSON. */
 
+import type { DrawnResult } from "../draw/drawStyle.js";
 import { type ResultSaver, type SaveOptions, saveWith } from "../draw/saver.js";
 import { type ClassScore, topClasses } from "./classify.js";
 import { changed, type Detection, type SegmentedDetection } from "./detections.js";
@@ -43,9 +44,8 @@ export interface ResultFacts {
 /** Four numbers, confidence, class index: a row of AutoShape's `xyxy`. */
 export type BoxRow = readonly [number, number, number, number, confidence: number, classIndex: number];
 
-/** Boxes of one picture, by confidence, descending. `task` tells boxes with masks from boxes alone. */
-export class DetectionResult<D extends Detection = Detection, T extends "detect" | "segment" = "detect"> {
-  readonly task: T;
+/** What every result says of its picture. */
+abstract class PictureResult implements Omit<ResultFacts, "saver"> {
   readonly source: string | undefined;
   readonly width: number;
   readonly height: number;
@@ -56,13 +56,10 @@ export class DetectionResult<D extends Detection = Detection, T extends "detect"
   readonly time: number | undefined;
   /** Sentences about a picture that was used although a part of it is lost. */
   readonly warnings: readonly string[] | undefined;
-  readonly detections: readonly D[];
   /** Not to be seen in JSON or in a console: it may know an address with its password. */
   readonly #saver: ResultSaver | undefined;
 
-  constructor(facts: ResultFacts, detections: readonly D[], task?: T) {
-    // T is "detect" where nobody says otherwise.
-    this.task = task ?? ("detect" as T);
+  constructor(facts: ResultFacts) {
     this.source = facts.source;
     this.width = facts.width;
     this.height = facts.height;
@@ -72,9 +69,28 @@ export class DetectionResult<D extends Detection = Detection, T extends "detect"
     this.frame = facts.frame;
     this.time = facts.time;
     this.warnings = facts.warnings;
-    this.detections = detections;
     // A result that is made of another one is of the same picture.
     this.#saver = #saver in facts ? facts.#saver : facts.saver;
+  }
+
+  protected write(result: DrawnResult, path: string | URL, options: SaveOptions): Promise<void> {
+    return saveWith(this.#saver, result, path, options);
+  }
+}
+
+/** Boxes of one picture, by confidence, descending. `task` tells boxes with masks from boxes alone. */
+export class DetectionResult<
+  D extends Detection = Detection,
+  T extends "detect" | "segment" = "detect",
+> extends PictureResult {
+  readonly task: T;
+  readonly detections: readonly D[];
+
+  constructor(facts: ResultFacts, detections: readonly D[], task?: T) {
+    super(facts);
+    // T is "detect" where nobody says otherwise.
+    this.task = task ?? ("detect" as T);
+    this.detections = detections;
   }
 
   get length(): number {
@@ -170,7 +186,7 @@ export class DetectionResult<D extends Detection = Detection, T extends "detect"
    * await (await model.detect("bus.jpg")).save("bus-found.jpg", { lineThickness: 4 });
    */
   save(path: string | URL, options: SaveOptions = {}): Promise<void> {
-    return saveWith(this.#saver, this, path, options);
+    return this.write(this, path, options);
   }
 
   /** An entry of `images` in the command's JSON; masks are computed here at the latest. */
@@ -183,37 +199,17 @@ export class DetectionResult<D extends Detection = Detection, T extends "detect"
 export type SegmentationResult = DetectionResult<SegmentedDetection, "segment">;
 
 /** Class scores of one picture. */
-export class ClassificationResult {
+export class ClassificationResult extends PictureResult {
   readonly task = "classify";
-  readonly source: string | undefined;
-  readonly width: number;
-  readonly height: number;
-  readonly input: readonly number[];
-  readonly names: readonly string[];
-  readonly speed: Speed;
-  readonly frame: number | undefined;
-  readonly time: number | undefined;
-  /** Sentences about a picture that was used although a part of it is lost. */
-  readonly warnings: readonly string[] | undefined;
   /** Softmax over all classes, by class index. */
   readonly probabilities: Float32Array;
   /** The five most probable classes, or all where there are fewer. */
   readonly top5: readonly ClassScore[];
-  readonly #saver: ResultSaver | undefined;
 
   constructor(facts: ResultFacts, probabilities: Float32Array) {
-    this.source = facts.source;
-    this.width = facts.width;
-    this.height = facts.height;
-    this.input = facts.input;
-    this.names = facts.names;
-    this.speed = facts.speed;
-    this.frame = facts.frame;
-    this.time = facts.time;
-    this.warnings = facts.warnings;
+    super(facts);
     this.probabilities = probabilities;
     this.top5 = topClasses(probabilities, facts.names);
-    this.#saver = #saver in facts ? facts.#saver : facts.saver;
   }
 
   /** None: a classification has no boxes. Here so that every result can be looped over. */
@@ -270,7 +266,7 @@ export class ClassificationResult {
 
   /** As `DetectionResult.save`: the picture with its best classes in its corner. */
   save(path: string | URL, options: SaveOptions = {}): Promise<void> {
-    return saveWith(this.#saver, this, path, options);
+    return this.write(this, path, options);
   }
 
   /** An entry of `images` in the command's JSON. */

@@ -65,7 +65,7 @@ export class GpujsExecutable implements Executable {
   async tap(names: readonly string[], inputs: readonly HostTensor[]): Promise<Map<string, HostTensor>> {
     if (this.disposed) throw new DisposedError("the executable");
     const ids = tapValues(this.original, names);
-    if (!ids.every((id) => this.kept.has(id))) return (await this.twins.that(names)).tap(names, inputs);
+    if (!ids.every((id) => this.kept.has(id))) return (await this.twins.keeping(names)).tap(names, inputs);
     return this.turn(inputs, async (values) => {
       await this.evaluate(values, new Set(ids));
       return new Map(names.map((name, i) => [name, values.host(ids[i])]));

@@ -64,7 +64,7 @@ export class WasmExecutable implements Executable {
   async tap(names: readonly string[], inputs: readonly HostTensor[]): Promise<Map<string, HostTensor>> {
     if (!this.loaded) throw new DisposedError("the executable");
     const ids = tapValues(this.original, names);
-    if (!ids.every((id) => this.kept.has(id))) return (await this.twins.that(names)).tap(names, inputs);
+    if (!ids.every((id) => this.kept.has(id))) return (await this.twins.keeping(names)).tap(names, inputs);
     return this.turn(async ({ program, runner }) => {
       this.writeInputs(program, inputs);
       await this.runAll(program, runner);

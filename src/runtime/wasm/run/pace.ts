@@ -3,7 +3,7 @@
  * pieces of a fraction of one; a pass that is quicker than that stays whole.
  */
 
-import { opOf } from "../../../ops/index.js";
+import { nodeFlops } from "../../../ops/index.js";
 import type { Program } from "./program.js";
 
 /** What a piece should take. */
@@ -20,10 +20,9 @@ export class Pace {
     this.before = new Float64Array(steps.length + 1);
     const stepsOf = new Map<number, number>();
     for (const { node } of steps) stepsOf.set(node, (stepsOf.get(node) ?? 0) + 1);
-    const of = (ids: readonly number[]) => ids.map((id) => graph.values[id]);
     for (const [i, { node: index }] of steps.entries()) {
       const node = graph.nodes[index];
-      const flops = node ? opOf(node).flops(of(node.inputs), of(node.outputs), node.attrs) : 0;
+      const flops = node ? nodeFlops(graph, node) : 0;
       // Which of a node's steps does how much of it is not known.
       this.before[i + 1] = this.before[i] + flops / (stepsOf.get(index) ?? 1);
     }

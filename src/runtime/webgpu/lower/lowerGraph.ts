@@ -1,6 +1,6 @@
 /** A graph becomes a plan: dispatches, the storages they touch, where inputs go and outputs come from. */
 
-import { type Graph, type Node, opOf, type ValueId } from "../../../ops/index.js";
+import { type Graph, type Node, nodeFlops, type ValueId } from "../../../ops/index.js";
 import { type ConvChoice, lowerConv2d, lowerConvTranspose2d } from "./lowerConv.js";
 import { Lowering } from "./lowering.js";
 import { lowerOp } from "./lowerOps.js";
@@ -31,7 +31,6 @@ export function lowerGraph(graph: Graph, options: LowerOptions): Plan {
     return upload;
   });
   for (const node of graph.nodes) {
-    const descs = (ids: readonly ValueId[]) => ids.map((id) => graph.values[id]);
     lowering.begin(node);
     const before = lowering.steps.length;
     const chain = chains.get(node);
@@ -42,7 +41,7 @@ export function lowerGraph(graph: Graph, options: LowerOptions): Plan {
       for (const id of chain) pooled.add(id);
     } else lowerOp(lowering, node);
     const working = lowering.steps.slice(before).findLast((step) => !step.isCopy);
-    if (working) working.flops = opOf(node).flops(descs(node.inputs), descs(node.outputs), node.attrs);
+    if (working) working.flops = nodeFlops(graph, node);
   }
   const outputs = graph.outputs.map((id) => {
     lowering.begin({ name: graph.values[id].name, type: "flatten" });

@@ -106,7 +106,7 @@ export class WebGpuExecutable implements PictureExecutable {
   async tap(names: readonly string[], inputs: readonly HostTensor[]): Promise<Map<string, HostTensor>> {
     const ids = tapValues(this.graph, names);
     if (!names.every((name) => this.wanted.keepTaps.includes(name)))
-      return (await this.twins.that(names)).tap(names, inputs);
+      return (await this.twins.keeping(names)).tap(names, inputs);
     return this.alone({ inputs }, async () => {
       await (await this.submit({ inputs }, this.compiled.whole())).results;
       const { compiled } = this;
