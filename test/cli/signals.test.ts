@@ -8,6 +8,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, readlinkSync } from "node:fs";
 import { readFile } from "node:fs/promises";
+import { constants } from "node:os";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { openModel } from "../../src/yolov5/loadModel.js";
@@ -54,7 +55,9 @@ function run(argv: readonly string[], cwd: string, signal?: NodeJS.Signals, dela
     child.stdout?.on("data", (data: Buffer) => onWords(data, false));
     child.stderr?.on("data", (data: Buffer) => onWords(data, true));
     child.on("error", reject);
-    child.on("close", (code) => {
+    child.on("close", (exitCode, name) => {
+      // As a shell tells it: Node lets go of its handlers a moment before it is gone, and a signal then ends it directly.
+      const code = exitCode ?? (name === null ? null : 128 + constants.signals[name]);
       clearTimeout(timer);
       const now = performance.now();
       resolve({ code, stderr, firstMs, endMs: now - started });
