@@ -50,6 +50,7 @@ module.exports = {
     only("tensor", "tensor", []),
     only("weights", "weights", [folders("tensor/")]),
     only("ops", "ops", [folders("tensor/")]),
+    only("onnx", "onnx", [folders("ops/", "tensor/")]),
     only("image", "image", [folders("tensor/")]),
     only("tracking", "tracking", [folders("tensor/")]),
     only("kernels", "kernels", [folders("ops/", "tensor/")]),

@@ -8,8 +8,8 @@ import { seededRandom, tensor } from "../../src/tensor/index.js";
 import { collectStateDict, readSafetensors } from "../../src/weights/index.js";
 import { exportedTensors } from "../../src/yolov5/checkpoint/exportSafetensors.js";
 import { openModel } from "../../src/yolov5/loadModel.js";
+import { readOnnx } from "../onnx/onnxReader.js";
 import { referencePath } from "../support/reference.js";
-import { readOnnx } from "../yolov5/onnxReader.js";
 import { cli, EXAMPLE, FAST, fixture, scratchFolder } from "./support.js";
 
 const folder = await scratchFolder();

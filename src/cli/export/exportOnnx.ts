@@ -1,10 +1,10 @@
 /** `export --include onnx`: the optimised graph at one input size, for other engines. */
 
 import { Breather } from "../../breathe.js";
+import { exportOnnx, OPSET } from "../../onnx/index.js";
 import { optimizePieces } from "../../ops/index.js";
 import { VERSION } from "../../version.js";
 import type { Member } from "../../yolov5/model.js";
-import { exportOnnx, OPSET } from "../../yolov5/onnx/index.js";
 import { UsageError } from "../errors.js";
 import type { ExportFlags } from "../options/flags.js";
 import { inputSize } from "../options/sizeNote.js";

@@ -3,7 +3,7 @@
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { exportOnnx } from "../../../yolov5/onnx/index.js";
+import { exportOnnx } from "../../../onnx/index.js";
 import { throwIfInterrupted } from "../../interrupt.js";
 import type { Output } from "../../output.js";
 import type { BenchEngine, OwnEngine } from "../engine.js";

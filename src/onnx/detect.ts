@@ -1,6 +1,6 @@
 /** The head's decoding as ONNX operators, in the steps in which PyTorch's own export has them. */
 
-import type { NodeOf } from "../../ops/index.js";
+import type { NodeOf } from "../ops/index.js";
 import type { OnnxGraph } from "./onnxGraph.js";
 
 /** One map [N, na·no, H, W] per level to [N, Σ na·H·W, no]. `shapes` are those of the maps. */

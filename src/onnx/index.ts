@@ -1,7 +1,7 @@
 /** A graph as an ONNX file (opset 13), for the engines that the bench measures beside this one and for whoever needs the format. */
 
-import { GraphError, invariant } from "../../errors.js";
-import type { Graph, ValueId } from "../../ops/index.js";
+import { GraphError, invariant } from "../errors.js";
+import type { Graph, ValueId } from "../ops/index.js";
 import { lowerNode } from "./lowerNode.js";
 import { OnnxGraph } from "./onnxGraph.js";
 

@@ -1,7 +1,7 @@
 /** An ONNX model under construction: nodes, initialisers and the messages of onnx.proto (github.com/onnx/onnx, IR version 7). */
 
-import { UnsupportedError } from "../../errors.js";
-import { type HostTensor, tensor } from "../../tensor/index.js";
+import { UnsupportedError } from "../errors.js";
+import { type HostTensor, tensor } from "../tensor/index.js";
 import { ProtobufWriter } from "./protobuf.js";
 
 /** Opset 13: the newest whose operators every runtime in use reads, and in which Softmax works along one axis. */

@@ -1,6 +1,6 @@
 /** Every op of the graph IR as ONNX operators. */
 
-import { type Node, type NodeOf, OPS, type TensorDesc } from "../../ops/index.js";
+import { type Node, type NodeOf, OPS, type TensorDesc } from "../ops/index.js";
 import { lowerActivation } from "./activations.js";
 import { lowerDetect } from "./detect.js";
 import type { OnnxGraph } from "./onnxGraph.js";

@@ -1,6 +1,6 @@
 /** Activations as ONNX operators of opset 13; what came later (HardSwish, Mish, Gelu) is spelt out. */
 
-import type { Activation } from "../../ops/index.js";
+import type { Activation } from "../ops/index.js";
 import type { OnnxGraph } from "./onnxGraph.js";
 
 /** Applies an activation and returns the result's name (`x` itself for identity). */
