@@ -7,7 +7,7 @@ import { openBackend } from "./node/backends.js";
 import { readWithSaver } from "./node/pictures/resultSaver.js";
 import { type OpenedWeights, openWeights } from "./node/weightSource.js";
 import type { Backend } from "./runtime/backend.js";
-import { signalOf, throwIfAborted } from "./yolov5/abort.js";
+import { signalOf, throwIfAborted } from "./yolov5/calls/abort.js";
 import { computeDTypeFor, createMember } from "./yolov5/loadModel.js";
 import { type Member, Model, type PictureReader } from "./yolov5/model.js";
 

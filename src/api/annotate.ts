@@ -3,7 +3,7 @@
 import { ImageError, OptionError } from "../errors.js";
 import { type Context2dLike, drawOnContext } from "../image/draw/context2d.js";
 import type { RgbImage } from "../image/types.js";
-import { signalOf, untilAborted } from "../yolov5/abort.js";
+import { signalOf, untilAborted } from "../yolov5/calls/abort.js";
 import { drawResult } from "../yolov5/draw/drawResult.js";
 import { type AnnotateStyle, resolveStyle } from "../yolov5/draw/drawStyle.js";
 import type { Result } from "../yolov5/model.js";

@@ -1,7 +1,7 @@
 /** The bytes of a checkpoint that a caller has in hand, in Node and in pages alike. */
 
 import { CheckpointError } from "../errors.js";
-import { bytesIn, describeGiven, isBlob, nameOfBlob } from "../yolov5/given.js";
+import { bytesIn, describeGiven, isBlob, nameOfBlob } from "../yolov5/input/given.js";
 import { unreadableBlob } from "../yolov5/input/pictures.js";
 
 /**

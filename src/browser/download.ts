@@ -3,7 +3,7 @@
 import { nameOfAddress, schemeOf, splitLogin } from "../api/address.js";
 import type { OnProgress } from "../api/loadOptions.js";
 import { DownloadError } from "../errors.js";
-import { onAbort, throwIfAborted } from "../yolov5/abort.js";
+import { onAbort, throwIfAborted } from "../yolov5/calls/abort.js";
 import { openKeptFiles } from "./keptFiles.js";
 
 export type { OnProgress };

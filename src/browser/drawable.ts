@@ -2,7 +2,7 @@
 
 import type { PictureSource } from "../api/sources.js";
 import { ImageError } from "../errors.js";
-import { describeGiven, tagOf } from "../yolov5/given.js";
+import { describeGiven, tagOf } from "../yolov5/input/given.js";
 
 /** `DrawableSource` as this browser has it. */
 export type Drawable =

@@ -4,8 +4,8 @@ import { nameOfAddress } from "../api/address.js";
 import type { PictureSource } from "../api/sources.js";
 import { ImageError } from "../errors.js";
 import type { RgbImage } from "../image/index.js";
-import { throwIfAborted } from "../yolov5/abort.js";
-import { addressIn } from "../yolov5/given.js";
+import { throwIfAborted } from "../yolov5/calls/abort.js";
+import { addressIn } from "../yolov5/input/given.js";
 import {
   type DecodePictureOptions,
   decodePicture,

@@ -5,7 +5,7 @@
 
 import type { PictureSource } from "../api/sources.js";
 import type { HostTensor } from "../tensor/index.js";
-import { throwIfAborted, untilAborted } from "../yolov5/abort.js";
+import { throwIfAborted, untilAborted } from "../yolov5/calls/abort.js";
 import type { ModelInfo } from "../yolov5/checkpoint/modelInfo.js";
 import type { ResultSaver } from "../yolov5/draw/saver.js";
 import type { Picture } from "../yolov5/input/pictures.js";

@@ -2,7 +2,7 @@
 
 import { fileURLToPath } from "node:url";
 import { nameOfAddress, schemeOf } from "../api/address.js";
-import { addressIn } from "../yolov5/given.js";
+import { addressIn } from "../yolov5/input/given.js";
 
 /** The path that a `file:` address names; undefined for one of another machine, or not well formed. */
 export function pathOfFileAddress(address: string): string | undefined {

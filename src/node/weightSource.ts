@@ -7,7 +7,7 @@ import { EMBEDDED_MODEL } from "../api/names.js";
 import type { WeightSource } from "../api/sources.js";
 import { Breather } from "../breathe.js";
 import { CheckpointError, OptionError } from "../errors.js";
-import { throwIfAborted } from "../yolov5/abort.js";
+import { throwIfAborted } from "../yolov5/calls/abort.js";
 import { type OpenedModel, openModel, randomModelPieces } from "../yolov5/loadModel.js";
 import { embeddedModelPath } from "./embeddedModel.js";
 import { readFailure, readRegularFile } from "./files/regularFile.js";

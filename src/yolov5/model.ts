@@ -11,15 +11,15 @@ import type {
   TuneOptions,
 } from "../runtime/backend.js";
 import type { HostTensor } from "../tensor/index.js";
-import { AbortListeners, throwIfAborted, untilAborted } from "./abort.js";
+import { AbortListeners, throwIfAborted, untilAborted } from "./calls/abort.js";
+import { type Begun, inOrder } from "./calls/inOrder.js";
+import { Turns } from "./calls/turns.js";
 import type { ModelInfo } from "./checkpoint/modelInfo.js";
 import { Ensemble, type Member } from "./ensemble.js";
-import { type Begun, inOrder } from "./inOrder.js";
 import { closeAll, type Picture, type ReadPictureOptions, readAll } from "./input/pictures.js";
 import { type Fitted, type Fitting, type NetworkInput, Preprocessor } from "./input/preprocess.js";
 import { type DetectOptions, type ResolvedOptions, resolveOptions } from "./options.js";
 import { type Prepared, type Result, resultsOf } from "./output/postprocess.js";
-import { Turns } from "./turns.js";
 
 export type { Member } from "./ensemble.js";
 export type { Result } from "./output/postprocess.js";

@@ -2,7 +2,7 @@
 
 import { OptionError } from "../errors.js";
 import { cutText, describeValue } from "../weights/describe.js";
-import { signalOf } from "./abort.js";
+import { signalOf } from "./calls/abort.js";
 
 /** Which letterbox: `rect` is detect.py's stride-minimal one, `square` the full size, `autoshape` the hub's common shape. */
 export type Fit = "rect" | "square" | "autoshape";

@@ -12,8 +12,8 @@ import {
   toFloat32,
 } from "../tensor/index.js";
 import { readSafetensors } from "../weights/index.js";
+import { floatLimits } from "./graph/roundingLimits.js";
 import type { Model } from "./model.js";
-import { floatLimits } from "./roundingLimits.js";
 
 export interface LayerComparison {
   /** `layer.0` … `head.0` … `prediction`, `proto`, as in the reference file. */

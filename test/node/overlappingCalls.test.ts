@@ -6,8 +6,8 @@ import { describe, expect, it } from "vitest";
 import { DisposedError } from "../../src/errors.js";
 import { readPictureSource } from "../../src/node/pictures/pictureSource.js";
 import { type DetectionResult, load, type Model, type PictureSource } from "../../src/node.js";
+import { Turns } from "../../src/yolov5/calls/turns.js";
 import { Model as PlainModel } from "../../src/yolov5/model.js";
-import { Turns } from "../../src/yolov5/turns.js";
 
 const SMALL = fileURLToPath(new URL("../fixtures/pytorch/picture.png", import.meta.url));
 const OPTIONS = { imgsz: 64, conf: 0.001 } as const;

@@ -11,7 +11,7 @@ import {
   type ValueId,
 } from "../../src/ops/index.js";
 import { compare, type HostTensor, seededRandom, tensor } from "../../src/tensor/index.js";
-import { floatLimits } from "../../src/yolov5/roundingLimits.js";
+import { floatLimits } from "../../src/yolov5/graph/roundingLimits.js";
 
 const U2 = 2 ** -48;
 const CHANNELS = 64;

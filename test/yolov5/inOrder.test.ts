@@ -1,7 +1,7 @@
 /** Two items under way: order, how far is read ahead, and every way to end. Vitest fails on rejections that nobody handles. */
 
 import { describe, expect, test } from "vitest";
-import { type Begun, inOrder } from "../../src/yolov5/inOrder.js";
+import { type Begun, inOrder } from "../../src/yolov5/calls/inOrder.js";
 
 const later = (ms = 1): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 

@@ -2,7 +2,7 @@
 
 import type { LoadOptions } from "../../api/loadOptions.js";
 import { DeviceError, DisposedError } from "../../errors.js";
-import { abortReason, onAbort } from "../../yolov5/abort.js";
+import { abortReason, onAbort } from "../../yolov5/calls/abort.js";
 import type { Answer, Device, FromHost, Request, ToHost } from "./protocol.js";
 import type { Started } from "./started.js";
 import { fromWire } from "./wireError.js";

@@ -2,7 +2,7 @@
 
 import type { WorkerLike } from "../../api/loadOptions.js";
 import { SHADER_TEXTS } from "../../kernels/wgsl/texts.js";
-import { onAbort, throwIfAborted } from "../../yolov5/abort.js";
+import { onAbort, throwIfAborted } from "../../yolov5/calls/abort.js";
 import type { FromHost } from "./protocol.js";
 
 /** A worker that has not said that it started by then was blocked without an error. */

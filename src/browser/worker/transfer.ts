@@ -1,7 +1,7 @@
 /** Pictures on their way to a worker: elements become bitmaps, pixels are transferred, what the caller keeps is copied. */
 
 import type { PictureSource } from "../../api/sources.js";
-import { addressIn, bytesIn, isBlob, tagOf } from "../../yolov5/given.js";
+import { addressIn, bytesIn, isBlob, tagOf } from "../../yolov5/input/given.js";
 import { isRawPicture, pixelsOf } from "../../yolov5/input/pictures.js";
 import { absoluteAddress } from "../download.js";
 import { closePixels, drawableKind, drawableSize, unreadable } from "../drawable.js";

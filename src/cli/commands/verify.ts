@@ -35,6 +35,6 @@ export function defineVerify(program: Command, start: Start): void {
     .option("--score-tolerance <p>", "largest difference of a score of prediction", positive, 1e-4)
     .addHelpText("after", AFTER);
   addCommonOptions(command).action((flags: VerifyFlags) =>
-    start(flags, async (output) => (await import("../verify.js")).runVerify(flags, output)),
+    start(flags, async (output) => (await import("../verify/run.js")).runVerify(flags, output)),
   );
 }

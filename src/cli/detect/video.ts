@@ -5,7 +5,7 @@ import type { VideoFrame } from "../../node/video/frameSource.js";
 import { type VideoInput, videoInput } from "../../node/video/input.js";
 import { hasLargeFrames, probeVideo, type VideoInfo } from "../../node/video/probe.js";
 import { readFrames } from "../../node/video/readVideo.js";
-import { inOrder } from "../../yolov5/inOrder.js";
+import { inOrder } from "../../yolov5/calls/inOrder.js";
 import type { Result } from "../../yolov5/model.js";
 import type { DetectOptions } from "../../yolov5/options.js";
 import { formatF } from "../../yolov5/output/text/printf.js";

@@ -4,7 +4,7 @@ import { createHash } from "node:crypto";
 import { shownAddress, withoutSecrets } from "../../api/address.js";
 import type { OnProgress } from "../../api/loadOptions.js";
 import { DownloadError, EngineError } from "../../errors.js";
-import { onAbort, throwIfAborted } from "../../yolov5/abort.js";
+import { onAbort, throwIfAborted } from "../../yolov5/calls/abort.js";
 import type { Request } from "./answer.js";
 import { ByteCollector } from "./byteCollector.js";
 import { openRequest, proxyNote } from "./request.js";

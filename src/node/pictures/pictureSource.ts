@@ -2,8 +2,8 @@
 
 import type { PictureSource } from "../../api/sources.js";
 import { ImageError } from "../../errors.js";
-import { throwIfAborted } from "../../yolov5/abort.js";
-import { describeGiven } from "../../yolov5/given.js";
+import { throwIfAborted } from "../../yolov5/calls/abort.js";
+import { describeGiven } from "../../yolov5/input/given.js";
 import { decodePicture, type Picture, type ReadPictureOptions, readPicture } from "../../yolov5/input/pictures.js";
 import { bytesInside, type Place, placeOf } from "../localAddress.js";
 import { downloadPicture } from "../net/downloadPicture.js";

@@ -8,7 +8,7 @@ import { resolve } from "node:path";
 import { nameOfAddress } from "../../api/address.js";
 import type { PictureSource } from "../../api/sources.js";
 import { ImageError, OptionError } from "../../errors.js";
-import { signalOf, throwIfAborted, untilAborted } from "../../yolov5/abort.js";
+import { signalOf, throwIfAborted, untilAborted } from "../../yolov5/calls/abort.js";
 import { resolveStyle } from "../../yolov5/draw/drawStyle.js";
 import type { ResultSaver } from "../../yolov5/draw/saver.js";
 import type { Picture, ReadPictureOptions } from "../../yolov5/input/pictures.js";

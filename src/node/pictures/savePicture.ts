@@ -6,7 +6,7 @@ import { nameOfAddress, schemeOf } from "../../api/address.js";
 import { ImageError, OptionError, OutputError } from "../../errors.js";
 import { encodeJpeg, encodePng } from "../../image/encode.js";
 import type { RgbImage } from "../../image/types.js";
-import { addressIn } from "../../yolov5/given.js";
+import { addressIn } from "../../yolov5/input/given.js";
 import { isRawPicture, rawToRgb } from "../../yolov5/input/pictures.js";
 import type { RawPicture } from "../../yolov5/input/plainPicture.js";
 import { shown } from "../../yolov5/options.js";

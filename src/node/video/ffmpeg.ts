@@ -4,7 +4,7 @@ import { type ChildProcess, type ChildProcessByStdio, type SpawnOptions, spawn }
 import type { Readable, Writable } from "node:stream";
 import { withoutSecrets } from "../../api/address.js";
 import { VideoError } from "../../errors.js";
-import { abortReason } from "../../yolov5/abort.js";
+import { abortReason } from "../../yolov5/calls/abort.js";
 
 export type Tool = "ffmpeg" | "ffprobe";
 

@@ -2,9 +2,9 @@
 
 import { ImageError } from "../../errors.js";
 import type { DecodeOptions, RgbImage } from "../../image/index.js";
-import { throwIfAborted } from "../abort.js";
+import { throwIfAborted } from "../calls/abort.js";
 import type { ResultSaver } from "../draw/saver.js";
-import { type BlobLike, bytesIn, describeGiven, isBlob, isPixelData, nameOfBlob, tagOf } from "../given.js";
+import { type BlobLike, bytesIn, describeGiven, isBlob, isPixelData, nameOfBlob, tagOf } from "./given.js";
 import type { RawPicture } from "./plainPicture.js";
 
 export type { RawPicture } from "./plainPicture.js";

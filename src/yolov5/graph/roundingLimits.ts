@@ -3,8 +3,8 @@
  * (src/ops/rounding.ts), with a margin.
  */
 
-import { amplifiedRounding, countedRounding, type Graph, type ValueId } from "../ops/index.js";
-import type { HostTensor } from "../tensor/index.js";
+import { amplifiedRounding, countedRounding, type Graph, type ValueId } from "../../ops/index.js";
+import type { HostTensor } from "../../tensor/index.js";
 
 /**
  * Four standard deviations, squared: how far beyond the roundings' mean square a layer may be. Over all recorded references,

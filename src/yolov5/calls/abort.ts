@@ -3,8 +3,8 @@
  * they do, since those of other realms and of older libraries are of other classes.
  */
 
-import { OptionError } from "../errors.js";
-import { describeGiven } from "./given.js";
+import { OptionError } from "../../errors.js";
+import { describeGiven } from "../input/given.js";
 
 /**
  * The signal of an option.
