@@ -122,8 +122,9 @@ test.each(Object.entries(THEIRS))(
   async (name, list) => {
     for (const flag of list.split(" ")) {
       for (const spelling of new Set([flag, flag.replaceAll("-", "_")])) {
-        // What the option takes is missing or too much: any answer but "unknown option".
-        const { stderr } = await cli([name, `--${spelling}`, "--frobnicate"]);
+        // The first word may be taken as the option's value, the second never: nothing runs, nothing is written.
+        const { code, stderr } = await cli([name, `--${spelling}`, "--frobnicate", "--frobnicate-too"]);
+        expect(code, spelling).toBe(2);
         expect(`${spelling}: ${stderr}`).not.toMatch(new RegExp(`unknown option '--${spelling}'`));
       }
     }
