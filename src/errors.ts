@@ -23,7 +23,7 @@ export type ErrorCode =
   | "NUMERIC"
   | "OUTPUT";
 
-/** Written out, because minifiers rename classes. */
+/** Written out, because minifiers rename classes. A class that shares its base's code gives its own name. */
 const NAMES: Readonly<Record<ErrorCode, string>> = {
   SHAPE: "ShapeError",
   ATTRIBUTE: "AttributeError",
@@ -45,7 +45,7 @@ const NAMES: Readonly<Record<ErrorCode, string>> = {
 };
 
 /** Base of all errors that this engine throws on purpose. `details` holds the values that the message names. */
-export class EngineError extends Error {
+export abstract class EngineError extends Error {
   readonly code: ErrorCode;
   readonly details: Readonly<Record<string, unknown>>;
 
@@ -93,7 +93,9 @@ export class DeviceError extends EngineError {
 }
 
 /** A tensor, buffer or memory beyond what the device allows: which limit, its value, and what would fit. */
-export class LimitError extends DeviceError {}
+export class LimitError extends DeviceError {
+  override name = "LimitError";
+}
 
 /** The device went away while work was under way. */
 export class DeviceLostError extends EngineError {
@@ -187,7 +189,9 @@ export class NumericError extends EngineError {
 }
 
 /** A number that the chosen storage type cannot hold and float32 can: callers fall back to float32. */
-export class PrecisionError extends NumericError {}
+export class PrecisionError extends NumericError {
+  override name = "PrecisionError";
+}
 
 /** For bugs only: a condition that no input can break. */
 export function invariant(condition: unknown, message: string): asserts condition {

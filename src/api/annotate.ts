@@ -4,10 +4,10 @@ import { ImageError, OptionError } from "../errors.js";
 import { type Context2dLike, drawOnContext } from "../image/draw/context2d.js";
 import type { RgbImage } from "../image/types.js";
 import { signalOf, untilAborted } from "../yolov5/calls/abort.js";
+import { shown } from "../yolov5/calls/checks.js";
 import { drawResult } from "../yolov5/draw/drawResult.js";
 import { type AnnotateStyle, resolveStyle } from "../yolov5/draw/drawStyle.js";
 import type { Result } from "../yolov5/model.js";
-import { shown } from "../yolov5/options.js";
 import type { CanvasLike, PictureSource } from "./sources.js";
 
 export type { Context2dLike } from "../image/draw/context2d.js";

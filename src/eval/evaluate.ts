@@ -13,6 +13,7 @@ import { checkImageSize } from "../yolov5/options.js";
 import type { Size } from "../yolov5/output/boxes.js";
 import { prototypesOf } from "../yolov5/output/masks.js";
 import { type Candidate, suppressRows } from "../yolov5/output/nms.js";
+import { type ResolvedNmsOptions, resolveNmsOptions } from "../yolov5/output/nmsOptions.js";
 import type { Speed } from "../yolov5/output/results.js";
 import { assertClasses } from "./assertClasses.js";
 import { assertPictures } from "./assertPictures.js";
@@ -132,6 +133,7 @@ class EvaluationRun {
   private readonly model: EvaluationModel;
   private readonly side: number;
   private readonly options: EvaluateOptions;
+  private readonly nms: ResolvedNmsOptions;
   private readonly boxes = new MetricsAccumulator();
   private readonly masks: MetricsAccumulator | undefined;
   private readonly confusion: ConfusionMatrix;
@@ -145,6 +147,8 @@ class EvaluationRun {
     this.model = model;
     this.side = side;
     this.options = options;
+    const { conf = 0.001, iou = 0.6, maxDet = 300, singleClass = false } = options;
+    this.nms = resolveNmsOptions({ conf, iou, maxDet, multiLabel: true, agnostic: singleClass });
     this.masks = model.info.task === "segment" ? new MetricsAccumulator() : undefined;
     this.confusion = new ConfusionMatrix(options.singleClass ? 1 : model.info.classes);
   }
@@ -204,19 +208,11 @@ class EvaluationRun {
     const started = performance.now();
     const input = toTensor(batch.map(({ fitted }) => fitted.image));
     const ready = performance.now();
-    const { augment = false, conf = 0.001 } = this.options;
+    const { augment = false } = this.options;
+    const { conf } = this.nms;
     const outputs = await this.model.inferRows({ shape: input.shape, tensor: input }, { conf, augment });
     const ran = performance.now();
-    const { iou = 0.6, maxDet = 300, singleClass = false } = this.options;
-    const { maskCoefficients } = this.model.info;
-    const kept = suppressRows(outputs.candidates, {
-      conf,
-      iou,
-      maxDet,
-      maskCoefficients,
-      multiLabel: true,
-      agnostic: singleClass,
-    });
+    const kept = suppressRows(outputs.candidates, this.nms, this.model.info.maskCoefficients);
     this.ms.preprocess += ready - started + batch.reduce((sum, { ms }) => sum + ms, 0);
     this.ms.inference += ran - ready;
     this.ms.postprocess += performance.now() - ran;

@@ -1,8 +1,10 @@
 /** Options of `detect`, in both styles of names, with detect.py's defaults; checked once. */
 
 import { OptionError } from "../errors.js";
-import { cutText, describeValue } from "../weights/describe.js";
+import { describeValue } from "../weights/describe.js";
 import { signalOf } from "./calls/abort.js";
+import { count, flag, shown } from "./calls/checks.js";
+import { type ResolvedNmsOptions, resolveNmsOptions } from "./output/nmsOptions.js";
 
 /** Which letterbox: `rect` is detect.py's stride-minimal one, `square` the full size, `autoshape` the hub's common shape. */
 export type Fit = "rect" | "square" | "autoshape";
@@ -50,14 +52,9 @@ export interface DetectOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
-export interface ResolvedOptions {
+/** Checked, with the defaults filled in. */
+export interface ResolvedOptions extends ResolvedNmsOptions {
   readonly imgsz: readonly [number, number] | undefined;
-  readonly conf: number;
-  readonly iou: number;
-  readonly maxDet: number;
-  readonly classes: readonly number[] | undefined;
-  readonly agnostic: boolean;
-  readonly multiLabel: boolean;
   readonly augment: boolean;
   readonly retinaMasks: boolean;
   readonly fit: Fit;
@@ -66,34 +63,11 @@ export interface ResolvedOptions {
   readonly onWarning: (message: string) => void;
 }
 
-/** Values are checked, not their types alone: callers in JavaScript give what they read from a page or a query. */
-export function fraction(value: number, name: string): number {
-  if (typeof value !== "number" || !(value >= 0 && value <= 1)) {
-    throw new OptionError(`${name} must be between 0 and 1, got ${shown(value)}`, { value });
-  }
-  return value;
-}
-
-function count(value: number, name: string): number {
-  if (!Number.isInteger(value) || value < 1) {
-    throw new OptionError(`${name} must be a whole number of at least 1, got ${shown(value)}`, { value });
-  }
-  return value;
-}
-
-export function flag(value: boolean, name: string): boolean {
-  if (typeof value !== "boolean")
-    throw new OptionError(`${name} must be true or false, got ${shown(value)}`, { value });
-  return value;
-}
-
-/** A value in a message: text in quotes, so that "0.5" is not taken for 0.5. */
-export function shown(value: unknown): string {
-  return typeof value === "string" ? JSON.stringify(cutText(value)) : describeValue(value);
-}
-
-/** @throws OptionError naming the option and its value. */
-export function resolveOptions(options: DetectOptions, classes: number): ResolvedOptions {
+/**
+ * @param classCount of the model
+ * @throws OptionError naming the option and its value.
+ */
+export function resolveOptions(options: DetectOptions, classCount: number): ResolvedOptions {
   const fit = options.fit ?? (options.square ? "square" : "rect");
   if (!FITS.includes(fit))
     throw new OptionError(`fit must be one of ${FITS.join(", ")}, got ${describeValue(fit)}`, { fit });
@@ -108,28 +82,21 @@ export function resolveOptions(options: DetectOptions, classes: number): Resolve
       throw new OptionError(`imgsz must be whole pixels between 1 and 16384, got ${shown(size)}`, { size });
     }
   }
-  const { classes: kept = [] } = options;
-  if (!Array.isArray(kept)) {
-    throw new OptionError(`classes must be a list of class indices, such as [0], got ${shown(kept)}`, {
-      classes: kept,
-    });
-  }
-  for (const index of kept) {
-    if (!Number.isInteger(index) || index < 0 || index >= classes) {
-      throw new OptionError(`classes: ${shown(index)} is no class of this model, which has 0 to ${classes - 1}`, {
-        index,
-      });
-    }
-  }
   if (options.maxPixels !== undefined) count(options.maxPixels, "maxPixels");
+  const { conf, confThres, iou, iouThres, agnostic, agnosticNms, maxDet, classes, multiLabel } = options;
   return {
+    ...resolveNmsOptions(
+      {
+        conf: conf ?? confThres,
+        iou: iou ?? iouThres,
+        agnostic: agnostic ?? agnosticNms,
+        maxDet,
+        classes,
+        multiLabel,
+      },
+      classCount,
+    ),
     imgsz: sizes && [sizes[0], sizes[1]],
-    conf: fraction(options.conf ?? options.confThres ?? 0.25, "conf"),
-    iou: fraction(options.iou ?? options.iouThres ?? 0.45, "iou"),
-    maxDet: count(options.maxDet ?? 1000, "maxDet"),
-    classes: options.classes,
-    agnostic: flag(options.agnostic ?? options.agnosticNms ?? false, "agnostic"),
-    multiLabel: flag(options.multiLabel ?? false, "multiLabel"),
     augment: flag(options.augment ?? false, "augment"),
     retinaMasks: flag(options.retinaMasks ?? false, "retinaMasks"),
     fit,

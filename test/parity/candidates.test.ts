@@ -9,7 +9,8 @@ import type { Picture } from "../../src/yolov5/input/pictures.js";
 import { createMember, openModel } from "../../src/yolov5/loadModel.js";
 import { Model } from "../../src/yolov5/model.js";
 import { resolveOptions } from "../../src/yolov5/options.js";
-import { type NmsOptions, nonMaxSuppression, suppressRows } from "../../src/yolov5/output/nms.js";
+import { nonMaxSuppression, suppressRows } from "../../src/yolov5/output/nms.js";
+import { type NmsOptions, resolveNmsOptions } from "../../src/yolov5/output/nmsOptions.js";
 import { referenceMissing } from "../support/reference.js";
 import { openBackend, webgpuOrSkip } from "../support/webgpu.js";
 import { checkpointOf, pictureNamed, readReference } from "./references.js";
@@ -80,11 +81,10 @@ describe.skipIf(!gpu || referenceMissing("weights"))("candidates", () => {
         nonMaxSuppression(prediction, { maskCoefficients })[0].length,
       );
       for (const options of OPTIONS) {
-        const nms = { ...options, maskCoefficients };
         const found = await model.inferRows(input, options);
-        const kept = suppressRows(found.candidates, nms);
+        const kept = suppressRows(found.candidates, resolveNmsOptions(options), maskCoefficients);
         // Rows and coefficients too, all to the last bit.
-        expect(kept).toEqual(nonMaxSuppression(prediction, nms));
+        expect(kept).toEqual(nonMaxSuppression(prediction, { ...options, maskCoefficients }));
         expect(found.others).toEqual(names.length === 1 ? others : []);
         boxes += kept[0].length;
       }

@@ -1,7 +1,7 @@
 /** `test/fixtures/yolov5/postprocess.json`: what PyTorch, OpenCV and Python answered (written by make.py beside it). */
 
 import { readFileSync } from "node:fs";
-import type { NmsOptions } from "../../src/yolov5/output/nms.js";
+import type { NmsOptions } from "../../src/yolov5/output/nmsOptions.js";
 import { type BinaryMask, maskFromBitmap } from "../../src/yolov5/output/rle.js";
 
 export interface Floats {

@@ -5,6 +5,7 @@ import { NumericError, ShapeError } from "../../src/errors.js";
 import type { CandidateOutputs, CandidateRows } from "../../src/runtime/backend.js";
 import { type HostTensor, tensor } from "../../src/tensor/index.js";
 import { nonMaxSuppression, suppressRows } from "../../src/yolov5/output/nms.js";
+import { resolveNmsOptions } from "../../src/yolov5/output/nmsOptions.js";
 import { allRows, joinBatches, joinMembers } from "../../src/yolov5/output/rows.js";
 import { randomTensor } from "../support/random.js";
 
@@ -47,8 +48,8 @@ describe("suppressRows", () => {
       const expected = nonMaxSuppression(whole, { ...options, maskCoefficients: 2 });
       const { candidates } = chosen([whole], options.conf);
       expect(candidates[0].rows.length).toBeLessThan(400);
-      expect(suppressRows(candidates, { ...options, maskCoefficients: 2 })).toEqual(expected);
-      expect(suppressRows(allRows([whole]).candidates, { ...options, maskCoefficients: 2 })).toEqual(expected);
+      expect(suppressRows(candidates, resolveNmsOptions(options), 2)).toEqual(expected);
+      expect(suppressRows(allRows([whole]).candidates, resolveNmsOptions(options), 2)).toEqual(expected);
       expect(expected[1].length).toBeGreaterThan(1);
     },
   );
@@ -56,13 +57,13 @@ describe("suppressRows", () => {
   it("names the row of a box that is not finite by its number in the whole prediction", () => {
     const data = Float32Array.of(1, Number.NaN, 1, 1, 1, 1);
     const candidates: CandidateRows = { rows: Int32Array.of(77), data, columns: 6, total: 100 };
-    expect(() => suppressRows([candidates])).toThrow(NumericError);
-    expect(() => suppressRows([candidates])).toThrow(/\(row 77\)/);
+    expect(() => suppressRows([candidates], resolveNmsOptions({}))).toThrow(NumericError);
+    expect(() => suppressRows([candidates], resolveNmsOptions({}))).toThrow(/\(row 77\)/);
   });
 
   it("takes no rows at all", () => {
     const none: CandidateRows = { rows: new Int32Array(0), data: new Float32Array(0), columns: 6, total: 100 };
-    expect(suppressRows([none, none])).toEqual([[], []]);
+    expect(suppressRows([none, none], resolveNmsOptions({}))).toEqual([[], []]);
   });
 });
 
@@ -76,7 +77,7 @@ describe("joining", () => {
       ]);
       return nonMaxSuppression(tensor("float32", [1, 100, COLUMNS], Float32Array.from(data)), { conf: 0.4 })[0];
     });
-    expect(suppressRows(together.candidates, { conf: 0.4 })).toEqual(expected);
+    expect(suppressRows(together.candidates, resolveNmsOptions({ conf: 0.4 }))).toEqual(expected);
     expect(expected[0].some(({ row }) => row >= 60)).toBe(true);
     const odd = allRows([tensor("float32", [2, 1, 7])]);
     expect(() => joinMembers([chosen([members[0]], 0.4), odd])).toThrow(ShapeError);

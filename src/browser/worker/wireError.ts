@@ -1,4 +1,4 @@
-/** Errors on their way between threads: the same class, message and details on the other side. */
+/** Errors on their way between threads: the same class, message, details and cause on the other side. */
 
 import {
   AttributeError,
@@ -9,12 +9,13 @@ import {
   DisposedError,
   DownloadError,
   EngineError,
-  type ErrorCode,
   GraphError,
   ImageError,
+  LimitError,
   NumericError,
   OptionError,
   OutputError,
+  PrecisionError,
   ShaderCompileError,
   ShapeError,
   UnsupportedError,
@@ -22,57 +23,86 @@ import {
   WeightError,
 } from "../../errors.js";
 
+type Details = Readonly<Record<string, unknown>>;
+
+/** An error as plain data. */
 export interface WireError {
-  readonly code: ErrorCode | undefined;
+  readonly kind: "engine" | "dom" | "other";
+  /** An engine's or standard error's class; minifiers leave the text alone. */
   readonly name: string;
   readonly message: string;
-  readonly details: Readonly<Record<string, unknown>>;
+  readonly details?: Details;
+  readonly cause?: WireError;
 }
 
-function cloneable(details: Readonly<Record<string, unknown>>): Readonly<Record<string, unknown>> {
-  try {
-    return structuredClone(details);
-  } catch {
-    return {};
+type ErrorClass = new (message: string, details?: Details, options?: { cause?: unknown }) => Error;
+
+/** All that take a message; `DisposedError` makes its own. */
+const ENGINE: Readonly<Record<string, ErrorClass>> = {
+  AttributeError,
+  CheckpointError,
+  DatasetError,
+  DeviceError,
+  DeviceLostError,
+  DownloadError,
+  GraphError,
+  ImageError,
+  LimitError,
+  NumericError,
+  OptionError,
+  OutputError,
+  PrecisionError,
+  ShaderCompileError,
+  ShapeError,
+  UnsupportedError,
+  VideoError,
+  WeightError,
+};
+
+const STANDARD: Readonly<Record<string, new (message: string) => Error>> = {
+  EvalError,
+  RangeError,
+  ReferenceError,
+  SyntaxError,
+  TypeError,
+  URIError,
+};
+
+/** Causes are for people who read a console; a longer chain is a circle. */
+const MOST_CAUSES = 4;
+
+/** What of the values can be sent. */
+function cloneable(details: Details): Details {
+  const sent: Record<string, unknown> = {};
+  for (const [key, value] of Object.entries(details)) {
+    try {
+      sent[key] = structuredClone(value);
+    } catch {
+      // A function or an object of the page: the message has what matters.
+    }
   }
+  return sent;
 }
 
-export function toWire(error: unknown): WireError {
-  if (error instanceof EngineError) {
-    const { code, name, message, details } = error;
-    return { code, name, message, details: cloneable(details) };
+export function toWire(error: unknown, causes = MOST_CAUSES): WireError {
+  if (!(error instanceof Error || error instanceof DOMException)) {
+    return { kind: "other", name: "Error", message: String(error) };
   }
-  const known = error instanceof Error || error instanceof DOMException;
-  return known
-    ? { code: undefined, name: error.name, message: error.message, details: {} }
-    : { code: undefined, name: "Error", message: String(error), details: {} };
+  const { name, message } = error;
+  if (error instanceof DOMException) return { kind: "dom", name, message };
+  const cause = error.cause === undefined || causes === 0 ? {} : { cause: toWire(error.cause, causes - 1) };
+  if (!(error instanceof EngineError)) return { kind: "other", name, message, ...cause };
+  return { kind: "engine", name, message, details: cloneable(error.details), ...cause };
 }
 
-const CLASSES = {
-  SHAPE: ShapeError,
-  ATTRIBUTE: AttributeError,
-  UNSUPPORTED: UnsupportedError,
-  DEVICE: DeviceError,
-  DEVICE_LOST: DeviceLostError,
-  SHADER: ShaderCompileError,
-  WEIGHT: WeightError,
-  GRAPH: GraphError,
-  IMAGE: ImageError,
-  CHECKPOINT: CheckpointError,
-  DOWNLOAD: DownloadError,
-  DATASET: DatasetError,
-  OPTION: OptionError,
-  NUMERIC: NumericError,
-  VIDEO: VideoError,
-  OUTPUT: OutputError,
-} as const satisfies Record<Exclude<ErrorCode, "DISPOSED">, unknown>;
-
-/** The error as it was thrown in the worker: same class, message, details. */
-export function fromWire({ code, name, message, details }: WireError): Error {
-  if (code === "DISPOSED") return new DisposedError(String(details.what ?? "the model"));
-  if (code !== undefined) return new CLASSES[code](message, details);
-  if (name === "AbortError") return new DOMException(message, name);
-  const error = new Error(message);
+/** The error as it was thrown on the other side. */
+export function fromWire({ kind, name, message, details = {}, cause }: WireError): Error {
+  if (kind === "dom") return new DOMException(message, name);
+  if (kind === "engine" && name === "DisposedError") return new DisposedError(String(details.what));
+  const options = cause && { cause: fromWire(cause) };
+  if (kind === "engine" && ENGINE[name]) return new ENGINE[name](message, details, options);
+  const error = new (STANDARD[name] ?? Error)(message);
+  if (options) error.cause = options.cause;
   error.name = name;
   return error;
 }

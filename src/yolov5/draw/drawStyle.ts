@@ -4,8 +4,8 @@ import { OptionError } from "../../errors.js";
 import type { Font } from "../../image/draw/font.js";
 import { type Color, paletteColor } from "../../image/draw/palette.js";
 import type { Trail } from "../../tracking/index.js";
+import { flag, fraction, shown } from "../calls/checks.js";
 import { tagOf } from "../input/given.js";
-import { flag, fraction, shown } from "../options.js";
 import type { ClassScore } from "../output/classify.js";
 import type { Detection, SegmentedDetection } from "../output/detections.js";
 

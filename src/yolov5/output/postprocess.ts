@@ -42,7 +42,7 @@ export function resultsOf(
   times: { readonly preprocess: number; readonly inference: number },
 ): Result[] {
   const started = performance.now();
-  const kept = "logits" in outputs ? [] : suppressRows(outputs.candidates, { ...options, maskCoefficients });
+  const kept = "logits" in outputs ? [] : suppressRows(outputs.candidates, options, maskCoefficients);
   const postprocess = (performance.now() - started) / batch.length;
   return batch.map(({ picture, ms }, n) => {
     const { width, height } = picture.image;
