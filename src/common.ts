@@ -39,6 +39,7 @@ export type { AnnotateStyle } from "./yolov5/draw/drawStyle.js";
 export type { SaveOptions } from "./yolov5/draw/saver.js";
 export type { PlainPicture, RawPicture } from "./yolov5/input/plainPicture.js";
 export { Model, type Result } from "./yolov5/model.js";
+export type { NetworkMemory } from "./yolov5/network.js";
 export type { DetectOptions, Fit } from "./yolov5/options.js";
 export { nonMaxSuppression } from "./yolov5/output/nms.js";
 export {

@@ -75,6 +75,11 @@ export type CompileStage = "graph" | "lowering" | "kernels" | "weights";
 export type OnStage = (stage: CompileStage, ms: number) => void;
 
 export interface CompileOptions {
+  /**
+   * Stands for the model that the graph is of: graphs that are given the same object share packed weights, which are freed with
+   * the last of their executables.
+   */
+  readonly model?: object | undefined;
   /** Default `float32`. */
   readonly dtype?: ComputeDType;
   /**
@@ -101,11 +106,21 @@ export interface NodeTiming {
 }
 
 export interface MemoryUse {
+  /** Packed weights: once for a model, whatever the number of its input shapes. */
   readonly weightBytes: number;
+  /** What the activations of this input shape take. */
   readonly activationBytes: number;
+  /** Tables, parameters, scratch memory, results on their way back. */
   readonly stagingBytes: number;
   /** Largest sum of simultaneously live activations of the graph: no plan can need less. */
   readonly liveSetBytes: number;
+  /**
+   * What the model's input shapes hold together, now: weights and, where they take turns with it (wasm), memory for the
+   * activations of the largest.
+   */
+  readonly sharedBytes: number;
+  /** What this input shape adds to that, on the device and, roughly, on the host. */
+  readonly shapeBytes: number;
 }
 
 /** What a run starts from: the graph's inputs, or pictures for its only one (see `runPictures`). */
@@ -170,9 +185,19 @@ export interface Capabilities {
   readonly tunes: boolean;
   /** Executables are `PictureExecutable`s, and their resizing is faster than the CPU's. */
   readonly fitsPictures: boolean;
+  /** How much a model's compiled input shapes may take (`MemoryUse.shapeBytes`) before those not used lately are dropped. */
+  readonly shapeBudget: number;
 }
 
-export const FLOAT32_TENSORS: Capabilities = { dtypes: ["float32"], tunes: false, fitsPictures: false };
+export const FLOAT32_TENSORS: Capabilities = {
+  dtypes: ["float32"],
+  tunes: false,
+  fitsPictures: false,
+  shapeBudget: 16 * 2 ** 20,
+};
+
+/** Roughly what a graph takes of the host's memory, without its weights. */
+export const graphBytes = ({ nodes, values }: Graph): number => 256 * (nodes.length + values.length);
 
 /** What a backend has asked of a GPU so far. */
 export interface DeviceCounters {

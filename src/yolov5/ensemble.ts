@@ -1,13 +1,13 @@
 /** The networks of a model, one or several as an ensemble: their outputs joined, augmentation, what they hold. */
 
 import { DisposedError, OptionError, UnsupportedError } from "../errors.js";
-import type { CandidateOutputs, MemoryUse } from "../runtime/backend.js";
+import type { CandidateOutputs } from "../runtime/backend.js";
 import type { HostTensor } from "../tensor/index.js";
 import type { ModelInfo } from "./checkpoint/modelInfo.js";
 import { assertSameClasses } from "./checkpoint/names.js";
 import { augmentInputs, concatenatePredictions, mergeAugmented } from "./input/augment.js";
 import type { NetworkInput } from "./input/preprocess.js";
-import type { InputShape, Network } from "./network.js";
+import type { InputShape, Network, NetworkMemory } from "./network.js";
 import type { ResolvedOptions } from "./options.js";
 import { allRows, joinMembers } from "./output/rows.js";
 
@@ -100,18 +100,20 @@ export class Ensemble {
     for (const { network } of this.members) await network.with(shape, async () => undefined);
   }
 
-  /** Device memory for one input shape, all members together. */
-  async memory(shape: InputShape): Promise<MemoryUse> {
-    const all: MemoryUse[] = [];
-    for (const { network } of this.members) {
-      all.push(await network.with(shape, async (executable) => executable.memory()));
-    }
-    const sum = (key: keyof MemoryUse): number => all.reduce((total, use) => total + use[key], 0);
+  /** Device memory for one input shape and for all that are compiled, all members together. */
+  async memory(shape: InputShape): Promise<NetworkMemory> {
+    const all: NetworkMemory[] = [];
+    for (const { network } of this.members) all.push(await network.memory(shape));
+    const sum = (key: keyof NetworkMemory): number => all.reduce((total, use) => total + use[key], 0);
     return {
       weightBytes: sum("weightBytes"),
       activationBytes: sum("activationBytes"),
       stagingBytes: sum("stagingBytes"),
       liveSetBytes: sum("liveSetBytes"),
+      sharedBytes: sum("sharedBytes"),
+      shapeBytes: sum("shapeBytes"),
+      shapes: Math.max(...all.map(({ shapes }) => shapes)),
+      totalBytes: sum("totalBytes"),
     };
   }
 

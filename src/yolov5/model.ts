@@ -2,14 +2,7 @@
 
 import { Breather } from "../breathe.js";
 import { DisposedError, OptionError } from "../errors.js";
-import type {
-  Backend,
-  CandidateOutputs,
-  ComputeDType,
-  MemoryUse,
-  NodeTiming,
-  TuneOptions,
-} from "../runtime/backend.js";
+import type { Backend, CandidateOutputs, ComputeDType, NodeTiming, TuneOptions } from "../runtime/backend.js";
 import type { HostTensor } from "../tensor/index.js";
 import { AbortListeners, throwIfAborted, untilAborted } from "./calls/abort.js";
 import { type Begun, inOrder } from "./calls/inOrder.js";
@@ -18,6 +11,7 @@ import type { ModelInfo } from "./checkpoint/modelInfo.js";
 import { Ensemble, type Member } from "./ensemble.js";
 import { closeAll, type Picture, type ReadPictureOptions, readAll } from "./input/pictures.js";
 import { type Fitted, type Fitting, type NetworkInput, Preprocessor } from "./input/preprocess.js";
+import type { NetworkMemory } from "./network.js";
 import { type DetectOptions, type ResolvedOptions, resolveOptions } from "./options.js";
 import { type Prepared, type Result, resultsOf } from "./output/postprocess.js";
 
@@ -230,8 +224,11 @@ export class Model<Source = unknown> {
     return network.with(network.shapeOf(input), (executable) => executable.profile([input]));
   }
 
-  /** Device memory for one input size, all members together. */
-  async memory(imgsz?: number | readonly [number, number], batch = 1): Promise<MemoryUse> {
+  /**
+   * Device memory, all members together: for one input size (rounded up as `detect` does), what that shares with the other sizes, and
+   * for all that are compiled.
+   */
+  async memory(imgsz?: number | readonly [number, number], batch = 1): Promise<NetworkMemory> {
     const [h, w] = this.preprocessor.inputSize(imgsz);
     return this.ensemble.memory([batch, 3, h, w]);
   }

@@ -1,4 +1,4 @@
-/** A module tree on a backend: one compiled plan per input shape, the least recently used dropped beyond a few. */
+/** A module tree on a backend: one compiled plan per input shape; those not used lately are dropped beyond a number of bytes. */
 
 import { DisposedError, invariant, LimitError, OptionError, PrecisionError, ShapeError } from "../errors.js";
 import {
@@ -7,6 +7,7 @@ import {
   type ComputeDType,
   type Executable,
   type FittedPicture,
+  type MemoryUse,
   type OnStage,
   type RunInput,
   type TuneOptions,
@@ -21,26 +22,16 @@ import { fittedToTensor } from "./input/letterbox.js";
 import type { NetworkInput } from "./input/preprocess.js";
 import type { Size } from "./output/boxes.js";
 import { allRows, joinBatches, joinTensors } from "./output/rows.js";
+import { Plans } from "./plans.js";
 
 export type InputShape = readonly [n: number, c: number, h: number, w: number];
 
-interface Plan {
-  readonly key: string;
-  readonly dtype: ComputeDType;
-  readonly executable: Promise<Executable>;
-  /** Calls that use it now: a plan in use is never dropped. */
-  users: number;
-  /** Another one took its place: to be disposed of when its last call ends. */
-  retired?: boolean;
-}
-
-function dispose({ executable }: Plan): void {
-  void executable.then((e) => e.dispose()).catch(() => undefined);
-}
-
 export interface NetworkOptions {
-  /** Compiled input shapes that are kept. Default 4. */
-  readonly maxPlans?: number | undefined;
+  /**
+   * Bytes that compiled input shapes may take beside what they share; beyond, those not used lately are dropped. Default: what
+   * suits the backend (`Capabilities.shapeBudget`).
+   */
+  readonly shapeBudget?: number | undefined;
   readonly dtype?: ComputeDType | undefined;
   /** Measure which kernels are the fastest before a new input shape runs, where the backend has several. */
   readonly tune?: TuneOptions | undefined;
@@ -48,6 +39,14 @@ export interface NetworkOptions {
   readonly onNote?: ((note: string) => void) | undefined;
   /** Told what the parts of every compilation took. */
   readonly onStage?: OnStage | undefined;
+}
+
+/** Memory for one input shape, and for all together. */
+export interface NetworkMemory extends MemoryUse {
+  /** Input shapes that are compiled now. */
+  readonly shapes: number;
+  /** What they share, and what each of them adds. */
+  readonly totalBytes: number;
 }
 
 export class Network {
@@ -60,8 +59,7 @@ export class Network {
   private readonly onStage: OnStage | undefined;
   private readonly onNote: (note: string) => void;
   private precision: ComputeDType;
-  private readonly plans = new Map<string, Plan>();
-  private readonly maxPlans: number;
+  private readonly plans: Plans;
   /** Pictures of a size that fit the device at once, where more did not. */
   private readonly largestBatch = new Map<string, number>();
   private disposed = false;
@@ -73,7 +71,10 @@ export class Network {
     this.tuneOptions = options.tune;
     this.onStage = options.onStage;
     this.onNote = options.onNote ?? (() => undefined);
-    this.maxPlans = options.maxPlans ?? 4;
+    this.plans = new Plans(
+      () => options.shapeBudget ?? backend.capabilities.shapeBudget,
+      () => this.dtype,
+    );
     this.head = this.build([1, 3, 128, 128]).head;
   }
 
@@ -110,28 +111,7 @@ export class Network {
   private async withPlan<T>(shape: InputShape, use: (executable: Executable) => Promise<T>): Promise<T> {
     if (this.disposed) throw new DisposedError("the model");
     const { dtype } = this;
-    const key = `${dtype} ${shape.join("x")}`;
-    let plan = this.plans.get(key);
-    if (plan) {
-      // Most recently used last.
-      this.plans.delete(key);
-    } else {
-      const executable = this.compile(shape, dtype, this.tuneOptions);
-      plan = { key, dtype, executable, users: 0 };
-    }
-    this.plans.set(key, plan);
-    plan.users++;
-    try {
-      return await use(await plan.executable);
-    } catch (error) {
-      // A plan that failed to compile must not stay.
-      await plan.executable.catch(() => this.plans.delete(key));
-      throw error;
-    } finally {
-      plan.users--;
-      this.evict();
-      if (plan.retired && plan.users === 0) dispose(plan);
-    }
+    return this.plans.with({ dtype, shape }, () => this.compile(shape, dtype, this.tuneOptions), use);
   }
 
   /** Compiles, which tunes, a shape that is new: so that nobody takes that time for an inference's. */
@@ -146,7 +126,7 @@ export class Network {
     const started = performance.now();
     const { graph } = this.build(shape);
     onStage?.("graph", performance.now() - started);
-    return backend.compile(graph, { dtype, tune: backend.capabilities.tunes ? tune : undefined, onStage });
+    return backend.compile(graph, { model: this, dtype, tune: backend.capabilities.tunes ? tune : undefined, onStage });
   }
 
   /**
@@ -157,14 +137,7 @@ export class Network {
   async tune(shape: InputShape, options: TuneOptions): Promise<void> {
     if (this.disposed) throw new DisposedError("the model");
     const { dtype } = this;
-    const key = `${dtype} ${shape.join("x")}`;
-    const executable = await this.compile(shape, dtype, options);
-    const old = this.plans.get(key);
-    if (this.disposed) executable.dispose();
-    else this.plans.set(key, { key, dtype, executable: Promise.resolve(executable), users: 0 });
-    if (old) old.retired = true;
-    if (old?.users === 0) dispose(old);
-    this.evict();
+    this.plans.replace({ dtype, shape }, await this.compile(shape, dtype, options));
   }
 
   /**
@@ -235,18 +208,16 @@ export class Network {
     return parts.length === 1 ? parts[0] : join(parts);
   }
 
-  dispose(): void {
-    this.disposed = true;
-    for (const plan of this.plans.values()) dispose(plan);
-    this.plans.clear();
+  /** What it holds on the backend, for one input shape and for all that are compiled. */
+  async memory(shape: InputShape): Promise<NetworkMemory> {
+    const use = await this.with(shape, async (executable) => executable.memory());
+    const { shapes, bytes } = this.plans.use;
+    return { ...use, shapes, totalBytes: use.sharedBytes + bytes };
   }
 
-  private evict(): void {
-    for (const plan of this.plans.values()) {
-      if (plan.users > 0 || (this.plans.size <= this.maxPlans && plan.dtype === this.dtype)) continue;
-      this.plans.delete(plan.key);
-      dispose(plan);
-    }
+  dispose(): void {
+    this.disposed = true;
+    this.plans.dispose();
   }
 }
 

@@ -101,7 +101,16 @@ describe("input sizes", () => {
     await model.warmup(100);
     await model.warmup([64, 33], 2);
     expect(record.runs).toEqual(["1×3×128×128", "2×3×64×64"]);
-    expect(await model.memory(64)).toEqual({ weightBytes: 1, activationBytes: 2, stagingBytes: 3, liveSetBytes: 4 });
+    expect(await model.memory(64)).toEqual({
+      weightBytes: 1,
+      activationBytes: 2,
+      stagingBytes: 3,
+      liveSetBytes: 4,
+      sharedBytes: 5,
+      shapeBytes: 6,
+      shapes: 3,
+      totalBytes: 5 + 3 * 6,
+    });
     const classifier = recordedModel([openFile(fixturePath("cls.pt"))]);
     await classifier.model.warmup();
     expect(classifier.record.runs).toEqual(["1×3×224×224"]);

@@ -5,7 +5,7 @@ import { DisposedError, ShapeError } from "../../src/errors.js";
 import { createCpuBackend } from "../../src/runtime/cpu/backend.js";
 import { tensor } from "../../src/tensor/index.js";
 import { Network, type NetworkOptions } from "../../src/yolov5/network.js";
-import { type RecordingOptions, recordingBackend } from "./recordingBackend.js";
+import { type RecordingOptions, recordingBackend, SHAPE_BYTES } from "./recordingBackend.js";
 import { fixturePath, openFile } from "./trees.js";
 
 const MODULE = openFile(fixturePath("v6.pt")).module;
@@ -25,8 +25,8 @@ describe("plans", () => {
     expect(record.disposed).toEqual([]);
   });
 
-  it("keeps the most recently used, 4 by default", async () => {
-    const { network, record } = networkOf();
+  it("keeps the most recently used, as many as the budget has bytes for", async () => {
+    const { network, record } = networkOf({ shapeBudget: 4 * SHAPE_BYTES });
     for (const size of [32, 64, 96, 128]) await network.forward(input(size));
     await network.forward(input(32));
     await network.forward(input(160));
@@ -38,8 +38,8 @@ describe("plans", () => {
     expect(record.compiled.filter((shape) => shape === "1×3×64×64")).toHaveLength(2);
   });
 
-  it("maxPlans: 1 keeps one; batch, height and width make a plan of their own", async () => {
-    const { network, record } = networkOf({ maxPlans: 1 });
+  it("keeps one whatever the budget; batch, height and width make a plan of their own", async () => {
+    const { network, record } = networkOf({ shapeBudget: 0 });
     await network.forward(input(32, 64));
     await network.forward(input(64, 32));
     await network.forward(input(64, 32, 2));
@@ -49,7 +49,7 @@ describe("plans", () => {
   });
 
   it("a plan in use is never dropped, and calls at once share one compilation", async () => {
-    const { network, record } = networkOf({ maxPlans: 1 });
+    const { network, record } = networkOf({ shapeBudget: 0 });
     let release = (): void => undefined;
     const gate = new Promise<void>((resolve) => {
       release = resolve;

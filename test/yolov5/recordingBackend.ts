@@ -4,7 +4,17 @@ import type { Graph } from "../../src/ops/index.js";
 import { type Backend, type Executable, FLOAT32_TENSORS, type MemoryUse } from "../../src/runtime/backend.js";
 import { tensor } from "../../src/tensor/index.js";
 
-const NO_MEMORY: MemoryUse = { weightBytes: 1, activationBytes: 2, stagingBytes: 3, liveSetBytes: 4 };
+/** What each compiled shape says it takes. */
+export const SHAPE_BYTES = 6;
+
+const NO_MEMORY: MemoryUse = {
+  weightBytes: 1,
+  activationBytes: 2,
+  stagingBytes: 3,
+  liveSetBytes: 4,
+  sharedBytes: 5,
+  shapeBytes: SHAPE_BYTES,
+};
 
 export interface Recording {
   /** Input shapes of compiled graphs, of runs, and of executables that were disposed of, in order. */

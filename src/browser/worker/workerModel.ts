@@ -3,12 +3,13 @@
 import type { LoadOptions } from "../../api/loadOptions.js";
 import type { PictureSource } from "../../api/sources.js";
 import { DisposedError, invariant } from "../../errors.js";
-import type { MemoryUse, NodeTiming } from "../../runtime/backend.js";
+import type { NodeTiming } from "../../runtime/backend.js";
 import type { HostTensor } from "../../tensor/index.js";
 import { onAbort, signalOf, throwIfAborted } from "../../yolov5/calls/abort.js";
 import { type Begun, inOrder } from "../../yolov5/calls/inOrder.js";
 import type { ModelInfo } from "../../yolov5/checkpoint/modelInfo.js";
 import type { Result } from "../../yolov5/model.js";
+import type { NetworkMemory } from "../../yolov5/network.js";
 import type { DetectOptions } from "../../yolov5/options.js";
 import { type Outcome, resultOf, type Thresholds } from "../prediction.js";
 import { Connection } from "./connection.js";
@@ -170,7 +171,7 @@ export class WorkerModel {
   }
 
   /** As `Model.memory`. */
-  memory(imgsz?: number | readonly [number, number], batch = 1): Promise<MemoryUse> {
+  memory(imgsz?: number | readonly [number, number], batch = 1): Promise<NetworkMemory> {
     return this.call("memory", imgsz, batch);
   }
 

@@ -1,10 +1,10 @@
 /** `yolov5 info`: facts, the table of layers, memory. */
 
 import { graphFlops } from "../../ops/index.js";
-import type { MemoryUse } from "../../runtime/backend.js";
 import { formatShape } from "../../tensor/index.js";
 import { countParameters } from "../../weights/index.js";
 import { layersOf } from "../../yolov5/graph/buildGraph.js";
+import type { NetworkMemory } from "../../yolov5/network.js";
 import { EXIT } from "../errors.js";
 import { type CliModel, loadModel } from "../loadModel.js";
 import type { InfoFlags } from "../options/flags.js";
@@ -125,7 +125,7 @@ function print(facts: Facts, model: CliModel, output: Output): void {
   }
 }
 
-function printMemory(memory: MemoryUse, model: CliModel, output: Output): void {
+function printMemory(memory: NetworkMemory, model: CliModel, output: Output): void {
   const { name, adapter, dtype } = model.device;
   output.line(`Memory on ${name} (${adapter}), ${dtype}:`);
   output.line(`  weights      ${megabytes(memory.weightBytes)}`);
@@ -133,6 +133,9 @@ function printMemory(memory: MemoryUse, model: CliModel, output: Output): void {
     `  activations  ${megabytes(memory.activationBytes)} (no plan can need less than ${megabytes(memory.liveSetBytes)})`,
   );
   output.line(`  staging      ${megabytes(memory.stagingBytes)}`);
+  output.line(
+    `  all input sizes share ${megabytes(memory.sharedBytes)}, each adds its own (this one ${megabytes(memory.shapeBytes)})`,
+  );
 }
 
 /** Pairs width×height. */

@@ -1,4 +1,4 @@
-/** A module from the kernels that a model uses. */
+/** Modules of kernels: each kernel once, in slots of one table that all modules share. */
 
 import { ModuleBuilder, type Target } from "./emit/index.js";
 import type { Kernel } from "./kernel.js";
@@ -13,13 +13,16 @@ export interface KernelModule {
 /** Largest memory of 32-bit WebAssembly, in pages of 64 KiB. */
 export const MAXIMUM_PAGES = 65536;
 
-/** Emits the scheduler and the kernels, each once. */
-export function buildModule(target: Target, kernels: Iterable<Kernel>): KernelModule {
-  const module = new ModuleBuilder(target);
+/**
+ * Emits kernels, each once, and with those of the first slot the scheduler that calls them and all that come later.
+ * @param firstSlot how many kernels other modules have put into the table
+ */
+export function buildModule(target: Target, kernels: Iterable<Kernel>, firstSlot: number): KernelModule {
+  const module = new ModuleBuilder(target, firstSlot);
   const slots = new Map<string, number>();
   for (const kernel of kernels) {
     if (!slots.has(kernel.name)) slots.set(kernel.name, kernel.define(module).slot);
   }
-  defineScheduler(module);
+  if (firstSlot === 0) defineScheduler(module);
   return { bytes: module.finish(1, MAXIMUM_PAGES), slots };
 }

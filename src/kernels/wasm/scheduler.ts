@@ -2,8 +2,8 @@
  * Runs a list of steps inside WebAssembly. A step is a kernel, its arguments and a number of independent tiles; steps
  * run one after another, the tiles of a step are shared by all threads that take part.
  *
- * Without shared memory: `run(first, last)`. With it: `work(thread, generation, first, last)`, which every
- * thread calls for the same inference. Threads take tiles from an atomic counter, so one that comes late, or never, costs
+ * Without shared memory: `run(plan, first, last)`. With it: `work(plan, thread, generation, first, last)`, which every
+ * thread calls for the same inference. `plan` is the address of the header of the list; a memory may hold many. Threads take tiles from an atomic counter, so one that comes late, or never, costs
  * nothing but its help. A thread that has no tile left waits for the others: first looking a few hundred times, then
  * asleep on the step's counter of finished tiles.
  *
@@ -19,10 +19,9 @@ export const STEP_BYTES = 16;
 /** Bytes of a step's counters, a cache line of their own: next tile (low) and generation (high), then finished tiles. */
 export const COUNTER_BYTES = 64;
 
-/** Header words of the memory, written by the host. */
-export const HEADER = { steps: 64, counters: 68, scratch: 72, scratchBytes: 76, generation: 128 } as const;
-/** Bytes at the start of memory that the header takes. */
-export const HEADER_BYTES = 192;
+/** Words of a plan's header, written by the host. The generation has a cache line of its own. */
+export const HEADER = { steps: 0, counters: 4, scratch: 8, scratchBytes: 12, generation: 64 } as const;
+export const HEADER_BYTES = 128;
 
 /** Looks at a counter before a thread goes to sleep: some microseconds. */
 const SPINS = 2000;
@@ -31,18 +30,18 @@ const NAP = 2_000_000n;
 
 export function defineScheduler(module: ModuleBuilder): void {
   const kernelType = module.typeIndex(KERNEL_PARAMETERS, false);
-  const step = (index: I32): I32 => i32.add(i32.load(0, HEADER.steps), i32.mul(index, STEP_BYTES));
+  const step = (plan: I32, index: I32): I32 => i32.add(i32.load(plan, HEADER.steps), i32.mul(index, STEP_BYTES));
 
   if (!module.target.shared) {
-    module.define("run", 2, { exported: true }, (f) => {
-      const [first, last] = [f.parameter(0), f.parameter(1)];
-      const scratch = f.i32(i32.load(0, HEADER.scratch));
+    module.define("run", 3, { exported: true }, (f) => {
+      const [plan, first, last] = [f.parameter(0), f.parameter(1), f.parameter(2)];
+      const scratch = f.i32(i32.load(plan, HEADER.scratch));
       const tile = f.i32();
       const tiles = f.i32();
       const entry = f.i32();
       const index = f.i32();
       f.for(index, first, last, 1, () => {
-        f.set(entry, step(index));
+        f.set(entry, step(plan, index));
         f.set(tiles, i32.load(entry, 8));
         f.for(tile, 0, tiles, 1, () => {
           f.callIndirect(kernelType, i32.load(entry), i32.load(entry, 4), tile, scratch);
@@ -52,9 +51,12 @@ export function defineScheduler(module: ModuleBuilder): void {
     return;
   }
 
-  module.define("work", 4, { exported: true, returns: true }, (f) => {
-    const [thread, generation, first, last] = [f.parameter(0), f.parameter(1), f.parameter(2), f.parameter(3)];
-    const scratch = f.i32(i32.add(i32.load(0, HEADER.scratch), i32.mul(thread, i32.load(0, HEADER.scratchBytes))));
+  module.define("work", 5, { exported: true, returns: true }, (f) => {
+    const [plan, thread, generation] = [f.parameter(0), f.parameter(1), f.parameter(2)];
+    const [first, last] = [f.parameter(3), f.parameter(4)];
+    const scratch = f.i32(
+      i32.add(i32.load(plan, HEADER.scratch), i32.mul(thread, i32.load(plan, HEADER.scratchBytes))),
+    );
     const entry = f.i32();
     const counter = f.i32();
     const finished = f.i32();
@@ -64,8 +66,7 @@ export function defineScheduler(module: ModuleBuilder): void {
     const spins = f.i32();
     const seen = f.i32();
     const word = f.i64();
-    const stale = (): void =>
-      f.if(i32.ne(i32.atomicLoad(i32.const(0), HEADER.generation), generation), () => f.return(0));
+    const stale = (): void => f.if(i32.ne(i32.atomicLoad(plan, HEADER.generation), generation), () => f.return(0));
 
     /** Takes tiles until none is left. */
     const takeTiles = (): void =>
@@ -100,9 +101,9 @@ export function defineScheduler(module: ModuleBuilder): void {
     };
 
     f.for(index, first, last, 1, () => {
-      f.set(entry, step(index));
+      f.set(entry, step(plan, index));
       f.set(tiles, i32.load(entry, 8));
-      f.set(counter, i32.add(i32.load(0, HEADER.counters), i32.mul(index, COUNTER_BYTES)));
+      f.set(counter, i32.add(i32.load(plan, HEADER.counters), i32.mul(index, COUNTER_BYTES)));
       f.set(finished, i32.add(counter, 8));
       takeTiles();
       awaitOthers(spins);

@@ -8,6 +8,7 @@ import {
   type CompileOptions,
   type Executable,
   FLOAT32_TENSORS,
+  graphBytes,
   type MemoryUse,
   type NodeTiming,
 } from "../backend.js";
@@ -48,7 +49,14 @@ class CpuExecutable implements Executable {
     let weightBytes = 0;
     for (const { data } of this.graph.constants.values()) weightBytes += data.byteLength;
     const live = liveSetBytes(this.graph);
-    return { weightBytes, activationBytes: live, stagingBytes: 0, liveSetBytes: live };
+    return {
+      weightBytes,
+      activationBytes: live,
+      stagingBytes: 0,
+      liveSetBytes: live,
+      sharedBytes: weightBytes,
+      shapeBytes: graphBytes(this.graph),
+    };
   }
 
   dispose(): void {

@@ -7,6 +7,7 @@ import { type Backend, type CompileOptions, type Executable, FLOAT32_TENSORS } f
 import { tapValues } from "../inputs.js";
 import { checkLiveSet } from "../liveSetLimit.js";
 import { passesThatKeep } from "../taps.js";
+import { ConstantCache } from "./device/constants.js";
 import { GpujsDevice, type GpujsMode } from "./device/device.js";
 import { type GpuLibrary, loadLibrary } from "./device/library.js";
 import { GpujsExecutable } from "./run/executable.js";
@@ -25,17 +26,21 @@ class GpujsBackend implements Backend {
   readonly capabilities = FLOAT32_TENSORS;
   private readonly device: GpujsDevice;
   private readonly folded: FoldCache = new WeakMap();
-  private readonly executables = new Set<GpujsExecutable>();
+  private readonly constants: ConstantCache;
+  /** By what stands for their model. */
+  private readonly executables = new Map<GpujsExecutable, object>();
   private disposed = false;
 
   constructor(library: GpuLibrary, mode: GpujsMode | "auto") {
     this.device = new GpujsDevice(library, mode);
+    this.constants = new ConstantCache(this.device);
     this.adapter = this.device.adapter;
     this.software = this.device.software;
   }
 
   async compile(graph: Graph, options: CompileOptions = {}): Promise<Executable> {
-    return this.build(graph, options);
+    const { model = {} } = options;
+    return this.build(graph, options, model);
   }
 
   counters(): undefined {}
@@ -43,11 +48,12 @@ class GpujsBackend implements Backend {
   dispose(): void {
     if (this.disposed) return;
     this.disposed = true;
-    for (const executable of [...this.executables]) executable.dispose();
+    for (const executable of [...this.executables.keys()]) executable.dispose();
+    this.constants.dispose();
     this.device.dispose();
   }
 
-  private async build(graph: Graph, options: CompileOptions): Promise<GpujsExecutable> {
+  private async build(graph: Graph, options: CompileOptions, model: object): Promise<GpujsExecutable> {
     if (this.disposed) throw new DeviceError("gpujs: the backend was disposed; open it again");
     const dtype = options.dtype ?? "float32";
     if (dtype !== "float32") {
@@ -58,15 +64,13 @@ class GpujsBackend implements Backend {
     const kept = new Set(tapValues(graph, options.keepTaps ?? []));
     const breather = new Breather(options.signal);
     const passes = passesThatKeep(graph, kept, (g) => optimizePieces(g, this.folded));
-    const executable = new GpujsExecutable(
-      this.device,
-      graph,
-      await breather.through(passes),
-      kept,
-      (keepTaps) => this.build(graph, { ...options, keepTaps }),
-      (self) => this.executables.delete(self),
-    );
-    this.executables.add(executable);
+    const executable = new GpujsExecutable(this.device, graph, await breather.through(passes), kept, {
+      constants: this.constants,
+      siblings: () => [...this.executables].flatMap(([other, its]) => (its === model ? [other] : [])),
+      compileKeeping: (keepTaps) => this.build(graph, { ...options, keepTaps }, model),
+      onDispose: (self) => this.executables.delete(self),
+    });
+    this.executables.set(executable, model);
     return executable;
   }
 }

@@ -1,6 +1,6 @@
-/** The WASM backend: kernels emitted for what the host can run, one linear memory per compiled graph. */
+/** The WASM backend: kernels emitted for what the host can run, one linear memory per model. */
 
-import { Breather } from "../../breathe.js";
+import { atOnce, Breather } from "../../breathe.js";
 import { DeviceError, OptionError, UnsupportedError } from "../../errors.js";
 import { hasRelaxedSimd, hasSharedMemory, hasSimd, type Target } from "../../kernels/wasm/index.js";
 import { type FoldCache, type Graph, optimizePieces } from "../../ops/index.js";
@@ -8,10 +8,13 @@ import { type Backend, type Capabilities, type CompileOptions, type Executable, 
 import { tapValues } from "../inputs.js";
 import { Stopwatch } from "../stopwatch.js";
 import { passesThatKeep } from "../taps.js";
+import { KernelLibrary } from "./device/kernelLibrary.js";
+import { type OpenMachine, singleThread } from "./device/machine.js";
+import { mayBlock, ThreadPool } from "./device/pool.js";
 import { type SpawnWorker, webWorkers } from "./device/worker.js";
-import { type Loaded, type Runner, WasmExecutable } from "./run/executable.js";
-import { mayBlock, ThreadPool } from "./run/pool.js";
-import { createMemory, createProgram, ModuleCache, prepareProgram, writeProgram } from "./run/program.js";
+import { WasmExecutable } from "./run/executable.js";
+import { ModelMemory } from "./run/modelMemory.js";
+import { createProgram } from "./run/program.js";
 
 export interface WasmBackendOptions {
   /**
@@ -84,24 +87,14 @@ function chooseTarget(options: WasmBackendOptions, shared: boolean): Target {
   return { simd, relaxed, shared };
 }
 
-/** Runs on the calling thread. */
-function singleThread(instance: WebAssembly.Instance): Runner {
-  const run = instance.exports.run as (first: number, last: number) => void;
-  return {
-    async run(first, last) {
-      run(first, last);
-    },
-    dispose() {},
-  };
-}
-
 class WasmBackend implements Backend {
   readonly name = "wasm";
   readonly software = false;
   readonly adapter: string;
   readonly capabilities: Capabilities;
-  private readonly modules = new ModuleCache();
+  private readonly kernels: KernelLibrary;
   private readonly folded: FoldCache = new WeakMap();
+  private readonly models = new WeakMap<object, ModelMemory>();
   private readonly executables = new Set<WasmExecutable>();
   private disposed = false;
 
@@ -111,16 +104,18 @@ class WasmBackend implements Backend {
   ) {
     // The integer kernels have no scalar twins.
     this.capabilities = target.simd ? { ...FLOAT32_TENSORS, dtypes: ["float32", "int8"] } : FLOAT32_TENSORS;
+    this.kernels = new KernelLibrary(target);
     const threads = pool?.threads ?? 1;
     const instructions = target.relaxed ? "relaxed SIMD" : target.simd ? "SIMD" : "scalar";
     this.adapter = `WebAssembly ${instructions}, ${threads} thread${threads === 1 ? "" : "s"}`;
   }
 
   async compile(graph: Graph, options: CompileOptions = {}): Promise<Executable> {
-    return this.build(graph, options);
+    const { model = {} } = options;
+    return this.build(graph, { ...options, model }, model);
   }
 
-  private async build(graph: Graph, options: CompileOptions): Promise<WasmExecutable> {
+  private async build(graph: Graph, options: CompileOptions, token: object): Promise<WasmExecutable> {
     this.check();
     const dtype = options.dtype ?? "float32";
     if (!this.capabilities.dtypes.includes(dtype)) {
@@ -130,44 +125,37 @@ class WasmBackend implements Backend {
     const watch = new Stopwatch(options.onStage);
     const kept = new Set(tapValues(graph, options.keepTaps ?? []));
     const breather = new Breather(options.signal);
-    const optimized = await breather.through(passesThatKeep(graph, kept, (g) => optimizePieces(g, this.folded)));
+    const passes = () => passesThatKeep(graph, kept, (g) => optimizePieces(g, this.folded));
+    const lower = (optimized: Graph) => createProgram(optimized, kept, this.pool?.threads ?? 1, 0, dtype === "int8");
+    const optimized = await breather.through(passes());
     this.check();
     watch.lap("graph");
-    const program = createProgram(optimized, kept, this.pool?.threads ?? 1, 0, dtype === "int8");
+    const program = lower(optimized);
     watch.lap("lowering");
-    const compiled = this.modules.get(this.target, program);
-    watch.lap("kernels");
-    const memory = createMemory(program, this.target.shared);
-    await breather.through(writeProgram(program, memory, compiled.slots));
-    this.check();
-    watch.lap("weights");
-    const module = await compiled.module;
-    options.signal?.throwIfAborted();
-    const runner = this.pool
-      ? await this.pool.load(module, memory, program.addresses.counters)
-      : singleThread(await WebAssembly.instantiate(module, { env: { memory } }));
-    watch.lap("kernels");
+    const model = this.memoryOf(token);
+    model.use();
     try {
-      await prepareProgram(program, memory, async (first, last) => {
-        await runner.run(first, last);
-        await breather.rest();
-        this.check();
+      const plan = await model.load(program, { breather, watch, check: () => this.check() });
+      const executable = new WasmExecutable(program, plan, model, graph, {
+        compileKeeping: (keepTaps) => this.build(graph, { ...options, keepTaps, onStage: undefined }, token),
+        lower: () => lower(atOnce(passes())),
+        onDispose: (self) => this.executables.delete(self),
       });
+      this.executables.add(executable);
+      return executable;
     } catch (error) {
-      runner.dispose();
+      model.unuse();
       throw error;
     }
-    watch.lap("weights");
-    const loaded: Loaded = { program, memory, runner };
-    const executable = new WasmExecutable(
-      loaded,
-      graph,
-      kept,
-      (keepTaps) => this.build(graph, { ...options, keepTaps, onStage: undefined }),
-      (self) => this.executables.delete(self),
-    );
-    this.executables.add(executable);
-    return executable;
+  }
+
+  private memoryOf(token: object): ModelMemory {
+    const known = this.models.get(token);
+    if (known) return known;
+    const machine: OpenMachine = (memory) => this.pool?.open(memory) ?? singleThread(memory);
+    const made = new ModelMemory(this.target.shared, this.kernels, machine, () => this.models.delete(token));
+    this.models.set(token, made);
+    return made;
   }
 
   private check(): void {
@@ -179,7 +167,6 @@ class WasmBackend implements Backend {
   dispose(): void {
     this.disposed = true;
     for (const executable of [...this.executables]) executable.dispose();
-    this.modules.clear();
     this.pool?.dispose();
   }
 }

@@ -46,6 +46,9 @@ interface DeviceServices extends Services {
   readonly tuning: TuningTable;
 }
 
+/** Every input shape has its own activations: a dozen of yolov5n at 640×640, one or two of large models. */
+const SHAPE_BUDGET = 2 ** 29;
+
 class DeviceBackend implements WebGpuBackend, ExecutableHost {
   readonly name = "webgpu";
   private readonly options: WebGpuOptions;
@@ -53,6 +56,7 @@ class DeviceBackend implements WebGpuBackend, ExecutableHost {
   private renewal: Promise<DeviceServices> | undefined;
   private readonly folded: FoldCache = new WeakMap();
   private readonly merged: MergeCache = new WeakMap();
+  private readonly plans = new WeakMap<object, Set<DevicePlan>>();
   private disposed = false;
 
   constructor(options: WebGpuOptions, services: DeviceServices) {
@@ -76,6 +80,7 @@ class DeviceBackend implements WebGpuBackend, ExecutableHost {
       dtypes: float16 ? ["float32", "float16"] : ["float32"],
       tunes: true,
       fitsPictures: this.options.fitPictures ?? !this.software,
+      shapeBudget: SHAPE_BUDGET,
     };
   }
 
@@ -88,7 +93,7 @@ class DeviceBackend implements WebGpuBackend, ExecutableHost {
   }
 
   async compile(graph: Graph, options: CompileOptions = {}): Promise<WebGpuExecutable> {
-    const { dtype = "float32", keepTaps = [], signal } = options;
+    const { dtype = "float32", keepTaps = [], signal, model } = options;
     if (this.disposed) throw new DisposedError("the WebGPU backend");
     if (dtype === "int8") {
       throw new UnsupportedError(`webgpu: ${dtype} is not available on this backend; use float32`, { dtype });
@@ -102,10 +107,10 @@ class DeviceBackend implements WebGpuBackend, ExecutableHost {
     signal?.throwIfAborted();
     const half = dtype === "float16";
     if (options.tune) await this.tune(graph, half, options.tune);
-    return WebGpuExecutable.create(graph, { keepTaps, half }, this, options.onStage);
+    return WebGpuExecutable.create(graph, { keepTaps, half, model }, this, options.onStage);
   }
 
-  async prepare(graph: Graph, { keepTaps, half }: Wanted, onStage?: OnStage): Promise<Compiled> {
+  async prepare(graph: Graph, { keepTaps, half, model }: Wanted, onStage?: OnStage): Promise<Compiled> {
     const watch = new Stopwatch(onStage);
     const services = await this.current();
     services.context.check();
@@ -126,7 +131,15 @@ class DeviceBackend implements WebGpuBackend, ExecutableHost {
     // Workgroup memory and barriers are slow where the CPU emulates them.
     const chainPools = this.options.chainPools ?? !services.context.software;
     const plan = lowerGraph(merged, { choice, keep, half, chainPools });
-    return new Compiled(optimized, plan, await DevicePlan.create(plan, services, watch), services);
+    const onDevice = await DevicePlan.create(plan, services, watch);
+    return new Compiled(optimized, plan, onDevice, services, this.plansOf(model));
+  }
+
+  private plansOf(model: object = {}): Set<DevicePlan> {
+    const known = this.plans.get(model);
+    const plans = known ?? new Set<DevicePlan>();
+    if (!known) this.plans.set(model, plans);
+    return plans;
   }
 
   private async tune(graph: Graph, half: boolean, options: TuneOptions): Promise<void> {

@@ -1,22 +1,14 @@
 /** The WASM backend around its kernels: memory, taps, threads, failures, disposal. */
 
 import { describe, expect, it } from "vitest";
-import { atOnce } from "../../../src/breathe.js";
 import { DisposedError, LimitError, OptionError, ShapeError, UnsupportedError } from "../../../src/errors.js";
 import { openWasm } from "../../../src/node/wasm.js";
 import { type Graph, GraphBuilder, type ValueId } from "../../../src/ops/index.js";
 import { createCpuBackend } from "../../../src/runtime/cpu/backend.js";
-import {
-  createMemory,
-  createProgram,
-  createWasmBackend,
-  ModuleCache,
-  prepareProgram,
-  type SpawnWorker,
-  writeProgram,
-} from "../../../src/runtime/wasm/index.js";
+import { createProgram, createWasmBackend, type SpawnWorker } from "../../../src/runtime/wasm/index.js";
 import { compare, tensor } from "../../../src/tensor/index.js";
 import { CONV_CASES, OP_CASES, randomTensor } from "./cases.js";
+import { loading, modelMemory } from "./support.js";
 
 /** A small detector: stem, residual block, concat, pool, upsample, head; taps at every module. */
 function smallGraph(size = 64): Graph {
@@ -83,13 +75,11 @@ describe("memory", () => {
     async (_, { graph: caseGraph, inputs }) => {
       const guard = 256;
       const program = createProgram(caseGraph, new Set(caseGraph.values.map(({ id }) => id)), 1, guard);
-      const { module, slots } = new ModuleCache().get({ simd: true, relaxed: false, shared: false }, program);
-      const memory = createMemory(program, false);
-      atOnce(writeProgram(program, memory, slots));
-      const instance = await WebAssembly.instantiate(await module, { env: { memory } });
-      const run = instance.exports.run as (first: number, last: number) => void;
-      await prepareProgram(program, memory, async (first, last) => run(first, last));
-      const bytes = new Uint8Array(memory.buffer);
+      const model = modelMemory();
+      const plan = await model.load(program, loading());
+      const workspace = await model.place(plan);
+      const { floats } = model;
+      const bytes = new Uint8Array(floats.buffer, workspace, program.workspaceBytes);
       // What belongs to no block must come out as it was.
       const free = new Uint8Array(bytes.length);
       for (const { address, bytes: size } of program.arena) free.fill(1, address + size, address + size + guard);
@@ -98,9 +88,9 @@ describe("memory", () => {
         if (isFree) bytes[at] = 0xa5;
       });
       program.inputs.forEach(({ dense }, i) => {
-        if (dense) new Float32Array(memory.buffer).set(inputs[i].data as Float32Array, dense.block.address / 4);
+        if (dense) floats.set(inputs[i].data as Float32Array, (workspace + dense.block.address) / 4);
       });
-      run(0, program.steps.length);
+      await model.run(plan, 0, program.steps.length);
       const spoiled = free.findIndex((isFree, at) => isFree === 1 && bytes[at] !== 0xa5);
       expect(spoiled).toBe(-1);
       expect(free.includes(1)).toBe(true);

@@ -4,10 +4,11 @@ import { describe, expect, it } from "vitest";
 import { DisposedError } from "../../../src/errors.js";
 import { GraphBuilder, opOf } from "../../../src/ops/index.js";
 import { createProgram } from "../../../src/runtime/wasm/index.js";
-import { type Runner, WasmExecutable } from "../../../src/runtime/wasm/run/executable.js";
+import { WasmExecutable } from "../../../src/runtime/wasm/run/executable.js";
 import { Pace } from "../../../src/runtime/wasm/run/pace.js";
 import { plainConv } from "../../ops/randomGraph.js";
 import { randomTensor } from "./cases.js";
+import { loading, modelMemory } from "./support.js";
 
 const LAYERS = 8;
 
@@ -27,27 +28,33 @@ const PROGRAM = heavyProgram();
 const INPUT = randomTensor([1, 64, 128, 128], 2);
 
 /** An executable whose steps do nothing but tell `onPiece`. */
-function executableOf(onPiece: (first: number, end: number, executable: WasmExecutable) => void): WasmExecutable {
-  const runner: Runner = {
-    run: async (first, end) => onPiece(first, end, executable),
+async function executableOf(
+  onPiece: (first: number, end: number, executable: WasmExecutable) => void,
+): Promise<WasmExecutable> {
+  let made: WasmExecutable | undefined;
+  const model = modelMemory(() => ({
+    load: () => Promise.resolve(),
+    run: async (_, first, end) => {
+      if (made) onPiece(first, end, made);
+    },
+    left: () => Promise.resolve(),
     dispose: () => undefined,
-  };
-  const memory = new WebAssembly.Memory({ initial: PROGRAM.bytes / 65536 });
-  const none = () => Promise.reject(new Error("no taps here"));
-  const executable = new WasmExecutable(
-    { program: PROGRAM, memory, runner },
-    PROGRAM.graph,
-    new Set(),
-    none,
-    () => undefined,
-  );
-  return executable;
+  }));
+  const plan = await model.load(PROGRAM, loading());
+  model.use();
+  made = new WasmExecutable(PROGRAM, plan, model, PROGRAM.graph, {
+    compileKeeping: () => Promise.reject(new Error("no taps here")),
+    lower: () => PROGRAM,
+    onDispose: () => undefined,
+  });
+  return made;
 }
 
 describe("a forward pass in pieces", () => {
   it("runs every step once, in order", async () => {
     const pieces: (readonly [number, number])[] = [];
-    await executableOf((first, end) => pieces.push([first, end])).run([INPUT]);
+    const executable = await executableOf((first, end) => pieces.push([first, end]));
+    await executable.run([INPUT]);
     expect(pieces[0][0]).toBe(0);
     expect(pieces.at(-1)?.[1]).toBe(PROGRAM.steps.length);
     for (const [i, [first]] of pieces.slice(1).entries()) expect(first).toBe(pieces[i][1]);
@@ -83,11 +90,11 @@ describe("a forward pass in pieces", () => {
 
   it("ends after the piece in which the executable was disposed of", async () => {
     let count = 0;
-    const run = executableOf((_, end, executable) => {
+    const executable = await executableOf((_, end, self) => {
       count++;
-      if (end < PROGRAM.steps.length) executable.dispose();
-    }).run([INPUT]);
-    await expect(run).rejects.toThrow(DisposedError);
+      if (end < PROGRAM.steps.length) self.dispose();
+    });
+    await expect(executable.run([INPUT])).rejects.toThrow(DisposedError);
     expect(count).toBe(1);
   });
 });

@@ -1,4 +1,4 @@
-/** Assembles functions into a WebAssembly module with one imported memory and one function table. */
+/** Assembles functions into a WebAssembly module over an imported memory and, where it has one, an imported function table. */
 
 import { Code, type Target } from "./code.js";
 import { FunctionBuilder, type FunctionRef } from "./function.js";
@@ -16,7 +16,11 @@ export class ModuleBuilder {
   private readonly types: string[] = [];
   private slots = 0;
 
-  constructor(readonly target: Target) {}
+  /** @param firstSlot of the imported table, for modules that call through one or fill it: other modules fill the slots before */
+  constructor(
+    readonly target: Target,
+    private readonly firstSlot?: number,
+  ) {}
 
   /** Index of the type with that many i32 parameters and, perhaps, an i32 result. */
   typeIndex(parameters: number, returns: boolean): number {
@@ -40,13 +44,16 @@ export class ModuleBuilder {
     this.typeIndex(parameters, returns);
     const builder = new FunctionBuilder(this.target, name, parameters, returns);
     const index = this.functions.length;
-    const slot = options.inTable ? this.slots++ : -1;
+    const slot = options.inTable ? (this.firstSlot ?? 0) + this.slots++ : -1;
     this.functions.push({ builder, exported: options.exported ?? false, slot });
     build(builder);
     return { index, parameters, returns, slot };
   }
 
-  /** The module's bytes. It imports `env.memory` with at least `initialPages` (and, when shared, at most `maximumPages`). */
+  /**
+   * The module's bytes. It imports `env.memory` with at least `initialPages` and at most `maximumPages`, and `env.table`, which
+   * must have the slots that it fills, where it was made with a first slot.
+   */
   finish(initialPages: number, maximumPages: number): Uint8Array<ArrayBuffer> {
     const out = new Code(this.target);
     out.byte(0x00, 0x61, 0x73, 0x6d).byte(0x01, 0x00, 0x00, 0x00);
@@ -67,11 +74,15 @@ export class ModuleBuilder {
       }
     });
     section(2, (content) => {
-      content.unsigned(1).name("env").name("memory").byte(0x02);
+      content.unsigned(this.firstSlot === undefined ? 1 : 2);
+      content.name("env").name("memory").byte(0x02);
       content
         .byte(this.target.shared ? 0x03 : 0x01)
         .unsigned(initialPages)
         .unsigned(maximumPages);
+      if (this.firstSlot === undefined) return;
+      content.name("env").name("table").byte(0x01, 0x70, 0x00);
+      content.unsigned(this.firstSlot + this.slots);
     });
     section(3, (content) => {
       content.unsigned(this.functions.length);
@@ -79,7 +90,6 @@ export class ModuleBuilder {
         content.unsigned(this.typeIndex(builder.parameterCount, builder.returns));
       }
     });
-    section(4, (content) => content.unsigned(1).byte(0x70, 0x00).unsigned(this.slots));
     section(7, (content) => {
       const exported = this.functions.map((f, index) => ({ ...f, index })).filter((f) => f.exported);
       content.unsigned(exported.length);
@@ -89,7 +99,12 @@ export class ModuleBuilder {
       const inTable = this.functions.map((f, index) => ({ ...f, index })).filter((f) => f.slot >= 0);
       content.unsigned(inTable.length > 0 ? 1 : 0);
       if (inTable.length === 0) return;
-      content.unsigned(0).byte(0x41, 0x00, 0x0b).unsigned(inTable.length);
+      content
+        .unsigned(0)
+        .byte(0x41)
+        .signed(this.firstSlot ?? 0)
+        .byte(0x0b)
+        .unsigned(inTable.length);
       for (const { index } of inTable) content.unsigned(index);
     });
     section(10, (content) => {

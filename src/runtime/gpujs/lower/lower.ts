@@ -1,6 +1,7 @@
 /** Which kernels a node runs as. Ops and shapes without a kernel run as their reference on the host. */
 
 import { type Node, type NodeOf, type OpType, opOf } from "../../../ops/index.js";
+import type { DeviceTensor } from "../device/device.js";
 import { blocksOf, extentOf, packVector } from "../device/layout.js";
 import { concatSource, depthToSpaceSource, sliceSource, spaceToDepthSource } from "../kernels/channels.js";
 import { activationSource, addSource, affineSource, scaleSource } from "../kernels/pointwise.js";
@@ -68,15 +69,16 @@ function lowerBatchNorm(node: NodeOf<"batchNorm">, lowering: Lowering): Step | u
   const [n, c] = graph.values[x].shape;
   const [gamma, beta, mean, variance] = vectors.map((id) => graph.constants.get(id)?.data);
   if (!gamma || !beta || !mean || !variance) return undefined;
-  const factor = new Float32Array(c);
-  const shift = new Float32Array(c);
-  for (let i = 0; i < c; i++) {
-    factor[i] = Number(gamma[i]) / Math.sqrt(Number(variance[i]) + node.attrs.eps);
-    shift[i] = Number(beta[i]) - Number(mean[i]) * factor[i];
-  }
-  const extent = [blocksOf(c), 1, 1] as const;
-  const g = lowering.constant(packVector(factor), extent);
-  const h = lowering.constant(packVector(shift), extent);
+  const factor = (i: number): number => Number(gamma[i]) / Math.sqrt(Number(variance[i]) + node.attrs.eps);
+  const vector = (name: string, value: (channel: number) => number): DeviceTensor =>
+    lowering.constant({
+      key: `batchNorm ${name} ${node.attrs.eps}`,
+      sources: [gamma, beta, mean, variance],
+      extent: [blocksOf(c), 1, 1],
+      pack: () => packVector(Float32Array.from({ length: c }, (_, i) => value(i))),
+    });
+  const g = vector("factor", factor);
+  const h = vector("shift", (i) => Number(beta[i]) - Number(mean[i]) * Math.fround(factor(i)));
   const source = affineSource(kernels.device.dialect, n, blocksOf(c));
   const output = node.outputs[0];
   return {

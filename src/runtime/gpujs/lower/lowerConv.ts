@@ -33,13 +33,19 @@ export function lowerConv(node: NodeOf<"conv2d">, lowering: Lowering): Step | un
     hasResidual,
   };
   const whole = hasWholeBlocks(problem);
-  const weights = toFloat32(weight).data;
   const depth = kh * kw;
-  const packed = whole
-    ? lowering.constant(packBlockWeights(weights, weight.shape), [depth * 4, blocksOf(perGroup), blocksOf(o)])
-    : lowering.constant(packLaneWeights(weights, weight.shape), [depth, perGroup, blocksOf(o)]);
-  const zero = new Float32Array(o);
-  const biases = lowering.constant(packVector(bias ? toFloat32(bias).data : zero), [blocksOf(o), 1, 1]);
+  const packed = lowering.constant({
+    key: whole ? "blocks" : "lanes",
+    sources: [weight],
+    extent: whole ? [depth * 4, blocksOf(perGroup), blocksOf(o)] : [depth, perGroup, blocksOf(o)],
+    pack: () => (whole ? packBlockWeights : packLaneWeights)(toFloat32(weight).data, weight.shape),
+  });
+  const biases = lowering.constant({
+    key: "vector",
+    sources: bias ? [bias] : [],
+    extent: [blocksOf(o), 1, 1],
+    pack: () => packVector(bias ? toFloat32(bias).data : new Float32Array(o)),
+  });
   // As large as the last window reaches; that may also cut rows off that no window reads.
   const ph = (oh - 1) * stride[0] + dilation[0] * (kh - 1) + 1;
   const pw = (ow - 1) * stride[1] + dilation[1] * (kw - 1) + 1;

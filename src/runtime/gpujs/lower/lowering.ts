@@ -1,6 +1,7 @@
 /** What a node becomes, and what lowering it may use. */
 
 import type { Graph } from "../../../ops/index.js";
+import type { PackedConstant } from "../device/constants.js";
 import type { DeviceTensor } from "../device/device.js";
 import type { KernelSet } from "../device/kernelSet.js";
 import type { Values } from "../device/values.js";
@@ -14,6 +15,6 @@ export interface Step {
 export interface Lowering {
   readonly graph: Graph;
   readonly kernels: KernelSet;
-  /** Packed constants on the device, released with the executable. */
-  constant(data: Float32Array, extent: readonly [number, number, number]): DeviceTensor;
+  /** Packed once for all executables that ask for the same; released with the last of them. */
+  constant(constant: PackedConstant): DeviceTensor;
 }

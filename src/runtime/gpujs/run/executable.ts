@@ -4,11 +4,12 @@ import { Breather } from "../../../breathe.js";
 import { DisposedError } from "../../../errors.js";
 import { type Graph, lifetimes, liveSetBytes, type ValueId } from "../../../ops/index.js";
 import { elementCount, type HostTensor } from "../../../tensor/index.js";
-import type { Executable, MemoryUse, NodeTiming } from "../../backend.js";
+import { type Executable, graphBytes, type MemoryUse, type NodeTiming } from "../../backend.js";
 import { CallQueue } from "../../callQueue.js";
 import { checkInputs, tapValues } from "../../inputs.js";
 import { nodeCost } from "../../nodeCost.js";
 import { TapTwins } from "../../taps.js";
+import { bytesOf, type ConstantCache, type KeptConstant, type PackedConstant } from "../device/constants.js";
 import type { DeviceTensor, GpujsDevice } from "../device/device.js";
 import { KernelSet } from "../device/kernelSet.js";
 import { extentOf, floatsOf } from "../device/layout.js";
@@ -16,36 +17,43 @@ import { Values } from "../device/values.js";
 import { lower } from "../lower/lower.js";
 import type { Step } from "../lower/lowering.js";
 
+/** What an executable needs of its backend. */
+export interface ExecutableHost {
+  readonly constants: ConstantCache;
+  /** All executables of the model, this one among them. */
+  siblings(): Iterable<GpujsExecutable>;
+  /** Compiles the same graph with taps readable. */
+  compileKeeping(taps: readonly string[]): Promise<GpujsExecutable>;
+  onDispose(self: GpujsExecutable): void;
+}
+
 export class GpujsExecutable implements Executable {
   private readonly calls = new CallQueue();
   private disposed = false;
   private readonly twins: TapTwins<GpujsExecutable>;
   private readonly kernels: KernelSet;
   private readonly steps: readonly Step[];
-  private readonly constants: DeviceTensor[] = [];
+  private readonly constants: KeptConstant[] = [];
 
   /**
    * @param original the graph as the caller gave it: its inputs, outputs and taps
    * @param graph the same after the passes
    * @param kept values that a run leaves readable
-   * @param compileKeeping compiles the original with taps readable
    */
   constructor(
     private readonly device: GpujsDevice,
     private readonly original: Graph,
     private readonly graph: Graph,
     private readonly kept: ReadonlySet<ValueId>,
-    compileKeeping: (taps: readonly string[]) => Promise<GpujsExecutable>,
-    private readonly onDispose: (self: GpujsExecutable) => void,
+    private readonly host: ExecutableHost,
   ) {
-    this.twins = new TapTwins(compileKeeping);
+    this.twins = new TapTwins((taps) => host.compileKeeping(taps));
     const kernels = new KernelSet(device);
     this.kernels = kernels;
-    const constant = (data: Float32Array, extent: readonly [number, number, number]): DeviceTensor => {
-      device.check(extent, "a weight");
-      const tensor = kernels.upload(data, extent);
-      this.constants.push(tensor);
-      return tensor;
+    const constant = (wanted: PackedConstant): DeviceTensor => {
+      const entry = host.constants.acquire(wanted);
+      this.constants.push(entry);
+      return entry.tensor;
     };
     try {
       this.steps = graph.nodes.map((node) => lower(node, { graph, kernels, constant }));
@@ -88,24 +96,28 @@ export class GpujsExecutable implements Executable {
    */
   memory(): MemoryUse {
     if (this.disposed) throw new DisposedError("the executable");
+    const { moduleBytes } = this.kernels;
     return {
-      weightBytes: this.constants.reduce((sum, { extent }) => sum + 4 * floatsOf(extent), 0),
+      weightBytes: bytesOf(this.constants),
       activationBytes: this.packedLiveBytes(),
-      stagingBytes: this.kernels.moduleBytes,
+      stagingBytes: moduleBytes,
       liveSetBytes: liveSetBytes(this.graph),
+      sharedBytes: bytesOf([...this.host.siblings()].flatMap(({ constants }) => constants)),
+      // Values are freed at the end of a run.
+      shapeBytes: moduleBytes + graphBytes(this.original),
     };
   }
 
   dispose(): void {
     if (this.disposed) return;
     this.disposed = true;
-    this.onDispose(this);
+    this.host.onDispose(this);
     this.twins.dispose();
     void this.calls.idle().then(() => this.free());
   }
 
   private free(): void {
-    for (const tensor of this.constants) this.device.release(tensor);
+    for (const entry of this.constants.splice(0)) this.host.constants.release(entry);
     this.kernels.dispose();
   }
 

@@ -1,6 +1,6 @@
 /**
  * What a worker thread runs, as text: it works from a bundle of one file, under a test runner and in a page alike, with
- * nothing to load. It only instantiates modules over shared memory and calls their `work`.
+ * nothing to load. It only instantiates modules over shared memory and calls `work`.
  *
  * The text defines `handle(message, post)`; the host puts its own plumbing before and after it (`spawnWebWorker`,
  * `src/node/wasm.ts`).
@@ -13,21 +13,26 @@ export type ToWorker =
       readonly id: number;
       readonly module: WebAssembly.Module;
       readonly memory: WebAssembly.Memory;
+      /** That the table of the memory's kernels must have. */
+      readonly slots: number;
     }
   | {
       readonly type: "run";
       readonly id: number;
+      readonly header: number;
       readonly thread: number;
       readonly generation: number;
       readonly first: number;
       readonly last: number;
     }
   | { readonly type: "drop"; readonly id: number }
+  | { readonly type: "leave"; readonly token: number }
   | { readonly type: "hello" };
 
-/** From a worker: the answer to `hello`, the end of a run, or why one failed. */
+/** From a worker: the answer to `hello` and `leave`, the end of a run, or why one failed. */
 export type FromWorker =
   | { readonly type: "ready" }
+  | { readonly type: "left"; readonly token: number }
   | { readonly type: "done"; readonly id: number; readonly generation: number }
   | { readonly type: "failed"; readonly id: number; readonly generation: number; readonly message: string };
 
@@ -38,13 +43,23 @@ function handle(message, post) {
   if (type === "hello") {
     post({ type: "ready" });
   } else if (type === "load") {
-    instances.set(id, new WebAssembly.Instance(message.module, { env: { memory: message.memory } }));
+    let kernels = instances.get(id);
+    if (!kernels) {
+      kernels = { table: new WebAssembly.Table({ element: "anyfunc", initial: 0 }) };
+      instances.set(id, kernels);
+    }
+    const { table } = kernels;
+    table.grow(Math.max(0, message.slots - table.length));
+    const { exports } = new WebAssembly.Instance(message.module, { env: { memory: message.memory, table } });
+    kernels.work ??= exports.work;
+  } else if (type === "leave") {
+    post({ type: "left", token: message.token });
   } else if (type === "drop") {
     instances.delete(id);
   } else if (type === "run") {
     try {
-      const instance = instances.get(id);
-      if (instance) instance.exports.work(message.thread, generation, message.first, message.last);
+      const kernels = instances.get(id);
+      if (kernels) kernels.work(message.header, message.thread, generation, message.first, message.last);
       post({ type: "done", id, generation });
     } catch (error) {
       post({ type: "failed", id, generation, message: String(error) });

@@ -1,11 +1,16 @@
 /** Blocks of linear memory: constants stay, activations share one arena by their lifetimes. */
 
-/** A run of bytes whose address is known once the whole program is. */
+/**
+ * Where a block lies. `workspace`: scratch memory and activations, which all plans of a model use in turn. `weights`: what all
+ * plans of a model read. `plan`: what one plan alone reads.
+ */
+export type Room = "workspace" | "weights" | "plan";
+
+/** A run of bytes whose address is known later: of `weights` in the memory, of others within their room. */
 export interface Block {
+  readonly room: Room;
   /** Multiple of 16. */
   readonly bytes: number;
-  /** Writes the contents of a constant; activations have none. */
-  readonly fill?: (target: Float32Array) => void;
   /** First and last step that touch it (activations). */
   first: number;
   last: number;
@@ -23,9 +28,8 @@ export function roundUp(value: number, multiple: number): number {
   return Math.ceil(value / multiple) * multiple;
 }
 
-export function createBlock(bytes: number, fill?: (target: Float32Array) => void): Block {
-  const block = { bytes: roundUp(Math.max(bytes, 16), 16), first: Number.POSITIVE_INFINITY, last: -1, address: -1 };
-  return fill ? { ...block, fill } : block;
+export function createBlock(room: Room, bytes: number): Block {
+  return { room, bytes: roundUp(Math.max(bytes, 16), 16), first: Number.POSITIVE_INFINITY, last: -1, address: -1 };
 }
 
 /**

@@ -2,7 +2,7 @@
 
 import { WINOGRAD_STRIDE_1, type WinogradScheme } from "../../../kernels/wasm/index.js";
 import type { NodeOf } from "../../../ops/index.js";
-import { channelsOfStored, storedChannels } from "../../channels.js";
+import { channelsOfStored, segmentsKey, storedChannels } from "../../channels.js";
 import { lowerDepthwise } from "./depthwise.js";
 import { emitConv, groupBlock } from "./gemm.js";
 import { lowerInteger, suitsIntegers } from "./integer.js";
@@ -13,7 +13,7 @@ import { lowerWinograd, winogradScheme } from "./winograd.js";
 export function lowerConv(lowering: Lowering, node: NodeOf<"conv2d">): void {
   const { attrs } = node;
   const weight = lowering.weight(node.inputs[1], node);
-  const bias = attrs.hasBias ? lowering.weight(node.inputs[2], node).data : undefined;
+  const bias = attrs.hasBias ? lowering.weight(node.inputs[2], node) : undefined;
   const [outputs, perGroup, kh, kw] = weight.shape;
   const { groups } = attrs;
   const taps = tapsOf(kh, kw, attrs.dilation, attrs.padding);
@@ -56,7 +56,12 @@ export function lowerConv(lowering: Lowering, node: NodeOf<"conv2d">): void {
       taps,
       stride: attrs.stride,
       activation: attrs.activation,
-      weights: here === 1 ? weight.data : blockDiagonal(weight.data, first, here, outPerGroup, perGroup, kh * kw),
+      weights: {
+        source: weight,
+        key: groups === 1 ? segmentsKey(input.segments) : `groups ${first}+${here} of ${groups}`,
+        data: () =>
+          here === 1 ? weight.data : blockDiagonal(weight.data, first, here, outPerGroup, perGroup, kh * kw),
+      },
       weight: (tap, float) => {
         const width = here * perGroup;
         const channel = map ? map[float] : float < width ? float : -1;

@@ -11,7 +11,7 @@ import type { Lowering } from "./lowering.js";
 export function lowerConvTranspose(lowering: Lowering, node: NodeOf<"convTranspose2d">): void {
   const { attrs } = node;
   const weight = lowering.weight(node.inputs[1], node);
-  const bias = attrs.hasBias ? lowering.weight(node.inputs[2], node).data : undefined;
+  const bias = attrs.hasBias ? lowering.weight(node.inputs[2], node) : undefined;
   const [inChannels, outPerGroup, kh, kw] = weight.shape;
   const { groups, stride, padding, dilation } = attrs;
   const inPerGroup = inChannels / groups;
@@ -23,14 +23,19 @@ export function lowerConvTranspose(lowering: Lowering, node: NodeOf<"convTranspo
     // As OIHW of one group: output o, input c.
     const width = here * inPerGroup;
     const outputs = here * outPerGroup;
-    const dense = new Float32Array(outputs * width * kh * kw);
-    for (let c = 0; c < width; c++) {
-      const group = Math.floor(c / inPerGroup);
-      for (let o = 0; o < outPerGroup; o++) {
-        const from = ((first * inPerGroup + c) * outPerGroup + o) * kh * kw;
-        dense.set(weight.data.subarray(from, from + kh * kw), ((group * outPerGroup + o) * width + c) * kh * kw);
+    let laid: Float32Array | undefined;
+    const dense = (): Float32Array => {
+      if (laid) return laid;
+      laid = new Float32Array(outputs * width * kh * kw);
+      for (let c = 0; c < width; c++) {
+        const group = Math.floor(c / inPerGroup);
+        for (let o = 0; o < outPerGroup; o++) {
+          const from = ((first * inPerGroup + c) * outPerGroup + o) * kh * kw;
+          laid.set(weight.data.subarray(from, from + kh * kw), ((group * outPerGroup + o) * width + c) * kh * kw);
+        }
       }
-    }
+      return laid;
+    };
     for (let y = 0; y < Math.min(stride[0], output.h); y++) {
       for (let x = 0; x < Math.min(stride[1], output.w); x++) {
         const kept: { tap: number; at: [number, number] }[] = [];
@@ -56,7 +61,11 @@ export function lowerConvTranspose(lowering: Lowering, node: NodeOf<"convTranspo
           taps: kept.map(({ at }) => at),
           stride: [1, 1],
           activation: attrs.activation,
-          weights: dense,
+          weights: {
+            source: weight,
+            key: `transposed ${first}+${here} of ${groups} taps ${empty ? "none" : kept.map(({ tap }) => tap)}`,
+            data: dense,
+          },
           weight: (tap, float) =>
             !empty && float < width ? [float * kh * kw + kept[tap].tap, width * kh * kw] : undefined,
           bias,

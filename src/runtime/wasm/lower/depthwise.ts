@@ -17,8 +17,8 @@ export function lowerDepthwise(
   const weight = lowering.weight(node.inputs[1], node);
   const [channels, , kh, kw] = weight.shape;
   const padded = Math.ceil(channels / 4) * 4;
-  const bias = attrs.hasBias ? lowering.weight(node.inputs[2], node).data : undefined;
-  const weights = lowering.constant(kh * kw * padded, (target) => {
+  const bias = attrs.hasBias ? lowering.weight(node.inputs[2], node) : undefined;
+  const weights = lowering.constant("depthwise", [weight], kh * kw * padded, (target) => {
     target.fill(0);
     for (let tap = 0; tap < kh * kw; tap++) {
       for (let c = 0; c < channels; c++) target[tap * padded + c] = weight.data[c * kh * kw + tap];

@@ -10,9 +10,19 @@ import {
   packPanels,
   panelsOf,
 } from "../../../kernels/wasm/index.js";
+import type { HostTensor } from "../../../tensor/index.js";
 import type { Address } from "./blocks.js";
 import type { Nhwc } from "./layout.js";
 import type { Lowering } from "./lowering.js";
+
+/** Weights as a kernel's packing reads them. */
+export interface LaidWeights {
+  readonly source: HostTensor<"float32">;
+  /** Says how they are laid out and packed: different for what is different of one source. */
+  readonly key: string;
+  /** Called when they are packed. */
+  readonly data: () => Float32Array;
+}
 
 /** A convolution over part of the channels: what one GEMM step computes. */
 export interface ConvWork {
@@ -31,8 +41,8 @@ export interface ConvWork {
   readonly activation: ConvVariant["activation"];
   /** Place of the weight of output 0 at a tap and float of the pixel, and the step from output to output. */
   readonly weight: (tap: number, float: number) => readonly [base: number, step: number] | undefined;
-  readonly weights: Float32Array;
-  readonly bias: Float32Array | undefined;
+  readonly weights: LaidWeights;
+  readonly bias: HostTensor<"float32"> | undefined;
   readonly biasFrom: number;
   /** Which output pixels: all, or one phase of a transposed convolution. */
   readonly phase?: {
@@ -75,11 +85,22 @@ export function cutPanels(
   return { panelBlocks: Math.ceil(panels / panelsPerBlock), panelsPerBlock };
 }
 
-export function packedBias(lowering: Lowering, bias: Float32Array | undefined, from: number, outputs: number): Address {
-  return lowering.constant(Math.ceil(outputs / PANEL) * PANEL, (target) => {
-    target.fill(0);
-    if (bias) target.set(bias.subarray(from, from + outputs));
-  });
+/** The bias of outputs from `from` on, in whole panels. */
+export function packedBias(
+  lowering: Lowering,
+  bias: HostTensor<"float32"> | undefined,
+  from: number,
+  outputs: number,
+): Address {
+  return lowering.constant(
+    `bias ${from} ${outputs}`,
+    bias ? [bias] : [],
+    Math.ceil(outputs / PANEL) * PANEL,
+    (target) => {
+      target.fill(0);
+      if (bias) target.set(bias.data.subarray(from, from + outputs));
+    },
+  );
 }
 
 /** One GEMM step. */
@@ -87,8 +108,12 @@ export function emitConv(lowering: Lowering, work: ConvWork): void {
   const { input, output, depth, taps, outputs } = work;
   const total = depth * taps.length;
   const { full, half } = panelsOf(outputs);
-  const weights = lowering.constant(packedFloats(outputs, total), (target) =>
-    packPanels(target, work.weights, outputs, total, (k) => work.weight(Math.floor(k / depth), k % depth)),
+  const { source, key, data } = work.weights;
+  const weights = lowering.constant(
+    `panels ${outputs}×${total} ${key}`,
+    [source],
+    packedFloats(outputs, total),
+    (target) => packPanels(target, data(), outputs, total, (k) => work.weight(Math.floor(k / depth), k % depth)),
   );
   const variant: ConvVariant = { activation: work.activation, residual: work.residual !== undefined, unroll: 4 };
   const residual = work.residual ?? { view: output, offset: 0 };

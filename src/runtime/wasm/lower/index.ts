@@ -26,7 +26,7 @@ function lowerDetect(lowering: Lowering, node: NodeOf<"detect">): void {
   let first = 0;
   views.forEach((view, level) => {
     const na = anchors[level].length / 2;
-    const table = lowering.constant(na * 2, (target) => target.set(anchors[level]));
+    const table = lowering.constant(`anchors ${anchors[level]}`, [], na * 2, (target) => target.set(anchors[level]));
     lowering.step(
       detectKernel(),
       {

@@ -15,8 +15,8 @@ import {
 } from "../../../kernels/wasm/index.js";
 import type { ConvQuantization, NodeOf, Pair, ValueId } from "../../../ops/index.js";
 import type { HostTensor } from "../../../tensor/index.js";
-import { channelsOfStored, storedChannels } from "../../channels.js";
-import { type Block, roundUp } from "./blocks.js";
+import { channelsOfStored, segmentsKey, storedChannels } from "../../channels.js";
+import { type Address, type Block, roundUp } from "./blocks.js";
 import { cut, cutPanels, packedBias } from "./gemm.js";
 import type { Nhwc } from "./layout.js";
 import type { Lowering } from "./lowering.js";
@@ -115,6 +115,15 @@ function packIntegers(
   }
 }
 
+/** What a sum of whole numbers is worth, output by output. */
+function packedScales(lowering: Lowering, { weightScales, inputScale }: ConvQuantization, outputs: number): Address {
+  const floats = Math.ceil(outputs / PANEL) * PANEL;
+  return lowering.constant(`scales ${inputScale}`, [weightScales], floats, (target) => {
+    target.fill(0);
+    target.set(weightScales.map((scale) => scale * inputScale));
+  });
+}
+
 /** One quantized convolution. */
 export function lowerInteger(
   lowering: Lowering,
@@ -125,7 +134,7 @@ export function lowerInteger(
 ): void {
   const { attrs } = node;
   const weight = lowering.weight(node.inputs[1], node);
-  const bias = attrs.hasBias ? lowering.weight(node.inputs[2], node).data : undefined;
+  const bias = attrs.hasBias ? lowering.weight(node.inputs[2], node) : undefined;
   const { n, h, w, segments } = lowering.nhwc(node.inputs[0]);
   const [outputs, , kh, kw] = weight.shape;
   const taps = kh * kw;
@@ -135,8 +144,7 @@ export function lowerInteger(
   const rows = !point && dilation[1] === 1 && (output.w >= BLOCK || weight.data.length * 2 <= L2_BYTES);
   const input = quantizedInput(lowering, node.inputs[0], quantization, rows ? padding : [0, 0]);
   const { channels, pixelBytes, rowBytes, imageBytes } = input;
-  const { weightScales, inputScale } = quantization;
-  const scales = weightScales.map((scale) => scale * inputScale);
+  const { weightScales } = quantization;
   const map = channelsOfStored(segments);
   const { full, half } = panelsOf(outputs);
   const steps = (taps * channels) / 2;
@@ -152,12 +160,16 @@ export function lowerInteger(
   const shared = {
     panels: full,
     half: half ? 1 : 0,
-    weights: lowering.constant(packedFloats(outputs, steps), ({ buffer, byteOffset, length }) =>
-      packIntegers(new Int16Array(buffer, byteOffset, length * 2), weight, weightScales, map, channels),
+    weights: lowering.constant(
+      `int16 ${channels} ${segmentsKey(segments)}`,
+      [weight, weightScales],
+      packedFloats(outputs, steps),
+      ({ buffer, byteOffset, length }) =>
+        packIntegers(new Int16Array(buffer, byteOffset, length * 2), weight, weightScales, map, channels),
     ),
     panelBytes: steps * PANEL * 4,
     bias: packedBias(lowering, bias, 0, outputs),
-    scales: packedBias(lowering, scales, 0, outputs),
+    scales: packedScales(lowering, quantization, outputs),
     x: { block: input.block, offset: 0 },
     out: { block: output.block, offset: output.offset },
     residual: { block: view.block, offset: view.offset },

@@ -28,13 +28,13 @@ export interface Dense {
   readonly shape: readonly number[];
 }
 
-/** Reads an NHWC value out of memory as NCHW. */
-export function readNhwc(memory: Float32Array, view: Nhwc): Float32Array<ArrayBuffer> {
+/** Reads an NHWC value out of memory as NCHW. `address` is that of its block. */
+export function readNhwc(memory: Float32Array, address: number, view: Nhwc): Float32Array<ArrayBuffer> {
   const { n, h, w, pixelBytes, segments } = view;
   const channels = channelCount(segments);
   const plane = h * w;
   const out = new Float32Array(n * channels * plane);
-  const base = (view.block.address + view.offset) / 4;
+  const base = (address + view.offset) / 4;
   const step = pixelBytes / 4;
   const map = channelsOfStored(segments);
   for (let image = 0; image < n; image++) {
@@ -47,8 +47,8 @@ export function readNhwc(memory: Float32Array, view: Nhwc): Float32Array<ArrayBu
   return out;
 }
 
-/** Reads a dense value out of memory. */
-export function readDense(memory: Float32Array, view: Dense): Float32Array<ArrayBuffer> {
-  const base = (view.block.address + view.offset) / 4;
+/** Reads a dense value out of memory. `address` is that of its block. */
+export function readDense(memory: Float32Array, address: number, view: Dense): Float32Array<ArrayBuffer> {
+  const base = (address + view.offset) / 4;
   return memory.slice(base, base + elementCount(view.shape)) as Float32Array<ArrayBuffer>;
 }

@@ -56,7 +56,8 @@ export class Lowering extends StepWriter {
       const constant = this.graph.constants.get(id);
       if (constant) {
         const { data } = constant;
-        const address = this.constant(data.length, (target) => target.set(data as Float32Array));
+        const fill = (target: Float32Array): void => target.set(data as Float32Array);
+        const address = this.constant("dense", [constant], data.length, fill);
         entry.dense = { ...address, shape: constant.shape };
       }
     }

@@ -94,7 +94,7 @@ export function lowerPad(lowering: Lowering, node: NodeOf<"pad2d">): void {
   const output = lowering.outputNhwc(node.outputs[0]);
   const floats = storedChannels(output.segments);
   const { value } = node.attrs;
-  const constant = lowering.constant(floats, (target) => target.fill(value));
+  const constant = lowering.constant(`${floats} of ${value}`, [], floats, (target) => target.fill(value));
   lowering.copy(
     constant,
     at(output),

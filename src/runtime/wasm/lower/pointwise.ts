@@ -11,7 +11,7 @@ import {
 } from "../../../kernels/wasm/index.js";
 import type { NodeOf, ValueId } from "../../../ops/index.js";
 import { elementCount } from "../../../tensor/index.js";
-import { channelsOfStored, storedChannels } from "../../channels.js";
+import { channelsOfStored, segmentsKey, storedChannels } from "../../channels.js";
 import { type Address, roundUp } from "./blocks.js";
 import type { Lowering } from "./lowering.js";
 
@@ -120,12 +120,14 @@ export function lowerScale(lowering: Lowering, node: NodeOf<"scale">): void {
 /** (x − μ)·γ/√(σ² + eps) + β as x·gain + shift. */
 export function lowerBatchNorm(lowering: Lowering, node: NodeOf<"batchNorm">): void {
   const view = lowering.nhwc(node.inputs[0]);
-  const [gamma, beta, mean, variance] = node.inputs.slice(1).map((id) => lowering.weight(id, node).data);
+  const weights = node.inputs.slice(1).map((id) => lowering.weight(id, node));
+  const [gamma, beta, mean, variance] = weights.map(({ data }) => data);
   const output = lowering.outputNhwc(node.outputs[0]);
   const map = channelsOfStored(view.segments);
   const gain = (c: number): number => gamma[c] / Math.sqrt(variance[c] + node.attrs.eps);
-  const spread = (value: (channel: number) => number): Address =>
-    lowering.constant(map.length, (target) => {
+  const key = `${node.attrs.eps} ${segmentsKey(view.segments)}`;
+  const spread = (name: string, value: (channel: number) => number): Address =>
+    lowering.constant(`batchNorm ${name} ${key}`, weights, map.length, (target) => {
       map.forEach((channel, i) => {
         target[i] = channel < 0 ? 0 : value(channel);
       });
@@ -142,8 +144,8 @@ export function lowerBatchNorm(lowering: Lowering, node: NodeOf<"batchNorm">): v
       pixels,
       blockPixels,
       floats: map.length,
-      gain: spread(gain),
-      shift: spread((c) => beta[c] - mean[c] * gain(c)),
+      gain: spread("gain", gain),
+      shift: spread("shift", (c) => beta[c] - mean[c] * gain(c)),
     },
     Math.ceil(pixels / blockPixels),
   );

@@ -56,9 +56,9 @@ export function lowerSoftmax(lowering: Lowering, node: NodeOf<"softmax">): void 
 
 export function lowerLayerNorm(lowering: Lowering, node: NodeOf<"layerNorm">): void {
   const input = lowering.compact(node.inputs[0]);
-  const [gain, shift] = node.inputs.slice(1).map((id) => lowering.weight(id, node).data);
+  const [gain, shift] = node.inputs.slice(1).map((id) => lowering.weight(id, node));
   const output = lowering.outputNhwc(node.outputs[0]);
-  const channels = gain.length;
+  const channels = gain.data.length;
   const pixels = output.n * output.h * output.w;
   const blockPixels = Math.max(1, Math.floor(TILE_FLOATS / channels));
   lowering.step(
@@ -71,8 +71,8 @@ export function lowerLayerNorm(lowering: Lowering, node: NodeOf<"layerNorm">): v
       pixels,
       blockPixels,
       channels,
-      gain: lowering.constant(channels, (target) => target.set(gain)),
-      shift: lowering.constant(channels, (target) => target.set(shift)),
+      gain: lowering.constant("vector", [gain], channels, (target) => target.set(gain.data)),
+      shift: lowering.constant("vector", [shift], channels, (target) => target.set(shift.data)),
       inverse: { float: 1 / channels },
       eps: { float: node.attrs.eps },
     },

@@ -16,6 +16,7 @@ import {
   WINOGRAD_STRIDE_1,
 } from "../../../kernels/wasm/index.js";
 import { consumersOf, type NodeOf } from "../../../ops/index.js";
+import type { HostTensor } from "../../../tensor/index.js";
 import { oneSegment } from "../../channels.js";
 import { packedBias } from "./gemm.js";
 import type { Nhwc } from "./layout.js";
@@ -74,16 +75,6 @@ function lowerBlocks(lowering: Lowering, node: Conv): void {
     },
     n * h,
   );
-  // OIHW 6×6 as 3×3 over blocks: row 2·Y + dy of the kernel meets row dy of block Y.
-  const weights = new Float32Array(outputs * depth * 9);
-  for (let row = 0; row < outputs * channels; row++) {
-    for (let ky = 0; ky < 6; ky++) {
-      for (let kx = 0; kx < 6; kx++) {
-        const channel = row * 4 + (ky % 2) * 2 + (kx % 2);
-        weights[channel * 9 + (ky >> 1) * 3 + (kx >> 1)] = weight.data[row * 36 + ky * 6 + kx];
-      }
-    }
-  }
   emitWinograd(lowering, {
     scheme: WINOGRAD_STRIDE_1,
     input,
@@ -91,11 +82,25 @@ function lowerBlocks(lowering: Lowering, node: Conv): void {
     residual: undefined,
     padding: [1, 1],
     activation: attrs.activation,
-    weights,
+    weights: { source: weight, key: "blocks", data: () => weightsOverBlocks(weight) },
     outputs,
     at: (o, float) => (o * depth + float) * 9,
-    bias: attrs.hasBias ? lowering.weight(node.inputs[2], node).data : undefined,
+    bias: attrs.hasBias ? lowering.weight(node.inputs[2], node) : undefined,
   });
+}
+
+/** OIHW 6×6 as 3×3 over blocks: row 2·Y + dy of the kernel meets row dy of block Y. */
+function weightsOverBlocks({ data, shape: [outputs, channels] }: HostTensor<"float32">): Float32Array {
+  const weights = new Float32Array(outputs * channels * 36);
+  for (let row = 0; row < outputs * channels; row++) {
+    for (let ky = 0; ky < 6; ky++) {
+      for (let kx = 0; kx < 6; kx++) {
+        const channel = row * 4 + (ky % 2) * 2 + (kx % 2);
+        weights[channel * 9 + (ky >> 1) * 3 + (kx >> 1)] = data[row * 36 + ky * 6 + kx];
+      }
+    }
+  }
+  return weights;
 }
 
 export function lowerStem(lowering: Lowering, node: Conv): void {
@@ -105,7 +110,7 @@ export function lowerStem(lowering: Lowering, node: Conv): void {
     return;
   }
   const weight = lowering.weight(node.inputs[1], node);
-  const bias = attrs.hasBias ? lowering.weight(node.inputs[2], node).data : undefined;
+  const bias = attrs.hasBias ? lowering.weight(node.inputs[2], node) : undefined;
   const [outputs, channels, kh, kw] = weight.shape;
   const planes = lowering.paddedInput(node.inputs[0], attrs.padding);
   const residual = attrs.hasResidual ? lowering.compact(node.inputs[node.inputs.length - 1]) : undefined;
@@ -138,7 +143,7 @@ export function lowerStem(lowering: Lowering, node: Conv): void {
       taps: taps.length,
       tapTable: lowering.table(taps),
       depth: kw,
-      weights: lowering.constant(packedFloats(outputs, depth), (target) =>
+      weights: lowering.constant(`rows ${outputs}×${depth}`, [weight], packedFloats(outputs, depth), (target) =>
         packPanels(target, weight.data, outputs, depth, (k) => [k, depth]),
       ),
       panelBytes: depth * PANEL * 4,

@@ -4,7 +4,7 @@ import { LimitError } from "../../../errors.js";
 import { type CopyField, copy, type Kernel } from "../../../kernels/wasm/index.js";
 import { elementCount } from "../../../tensor/index.js";
 import { type Address, type Block, createBlock } from "./blocks.js";
-import type { Argument, Preparation, Step } from "./steps.js";
+import type { Argument, Constant, Making, Step } from "./steps.js";
 
 /** Far beyond what the largest released network, of 538 operations, takes. */
 const MAX_STEPS = 100_000;
@@ -12,15 +12,16 @@ const MAX_STEPS = 100_000;
 export class StepWriter {
   readonly steps: Step[] = [];
   readonly arena: Block[] = [];
-  readonly constants: Block[] = [];
-  readonly preparations: Preparation[] = [];
-  /** Where preparations find what the host wrote: the arena, which is free then. */
-  readonly staging: Block = createBlock(0);
+  readonly constants: Constant[] = [];
+  /** What only these steps read, written with them. */
+  readonly tables: { readonly block: Block; readonly words: Int32Array }[] = [];
+  /** Where preparations find what the host wrote: the workspace, which is free then. */
+  readonly staging: Block = createBlock("workspace", 0);
   /** Largest scratch memory that a kernel asked for. */
   scratchBytes = 64;
   /** Floats of the page of zeros. */
   zeroFloats = 64;
-  readonly zeros: Block = createBlock(0);
+  readonly zeros: Block = createBlock("weights", 0);
   private readonly made = new Map<string, unknown>();
   private node = -1;
 
@@ -45,31 +46,39 @@ export class StepWriter {
 
   /** Activation memory. */
   allocate(bytes: number): Block {
-    const block = createBlock(bytes);
+    const block = createBlock("workspace", bytes);
     this.arena.push(block);
     return block;
   }
 
-  /** Memory that keeps what `fill` wrote at start. */
-  constant(floats: number, fill: (target: Float32Array) => void): Address {
-    const block = createBlock(floats * 4, fill);
-    this.constants.push(block);
-    return { block, offset: 0 };
+  /**
+   * Memory that keeps what `fill` writes when the first plan of a model needs it.
+   * @param key says how it is made of the sources: plans that ask for the same share it
+   */
+  constant(key: string, sources: readonly object[], floats: number, fill: (target: Float32Array) => void): Address {
+    return this.kept(key, sources, floats, () => ({ fill }));
   }
 
-  /** Memory that keeps what a kernel makes at start, of `stagedFloats` that `stage` writes. */
+  /** As `constant`, for what a kernel makes of `stagedFloats` that `stage` writes. */
   prepared(
+    key: string,
+    sources: readonly object[],
     floats: number,
     stagedFloats: number,
     stage: (target: Float32Array) => void,
     step: (staged: Address, out: Address) => Omit<Step, "node">,
   ): Address {
-    const block = createBlock(floats * 4);
-    this.constants.push(block);
-    const out = { block, offset: 0 };
     const staged = { block: this.staging, offset: 0 };
-    this.preparations.push({ step: { ...step(staged, out), node: -1 }, bytes: stagedFloats * 4, stage });
-    return out;
+    return this.kept(key, sources, floats, (out) => ({
+      prepare: { step: { ...step(staged, out), node: -1 }, stagedBytes: stagedFloats * 4, stage },
+    }));
+  }
+
+  private kept(key: string, sources: readonly object[], floats: number, make: (at: Address) => Making): Address {
+    const block = createBlock("weights", floats * 4);
+    const address = { block, offset: 0 };
+    this.constants.push({ block, key, sources, making: make(address) });
+    return address;
   }
 
   /** What several nodes can use, made by the first; the key tells its type. */
@@ -80,9 +89,9 @@ export class StepWriter {
 
   /** Words for kernels' tables. */
   table(words: ArrayLike<number>): Address {
-    return this.constant(words.length, (target) => {
-      new Int32Array(target.buffer, target.byteOffset, words.length).set(words);
-    });
+    const block = createBlock("plan", words.length * 4);
+    this.tables.push({ block, words: Int32Array.from(words) });
+    return { block, offset: 0 };
   }
 
   /** Address of at least `floats` zeros. */

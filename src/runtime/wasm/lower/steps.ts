@@ -16,10 +16,28 @@ export interface Step {
   readonly node: number;
 }
 
-/** A constant that a kernel makes when the program is loaded, from what the host writes into the arena's memory. */
+/**
+ * Data that does not change between runs: packed weights, tables of the kernels. One that several plans of a model can use is
+ * packed once for all of them.
+ */
+export interface Constant {
+  readonly block: Block;
+  /** Says, with what it is made of, which constants are the same. */
+  readonly key: string;
+  /** Tensors and other objects that live as long as the model does. */
+  readonly sources: readonly object[];
+  readonly making: Making;
+}
+
+/** The host writes a constant itself, or what a kernel then makes it from. */
+export type Making =
+  | { readonly fill: (target: Float32Array) => void; readonly prepare?: undefined }
+  | { readonly prepare: Preparation; readonly fill?: undefined };
+
+/** A kernel that makes a constant, once, of what the host writes into the workspace. */
 export interface Preparation {
   readonly step: Step;
-  readonly bytes: number;
+  readonly stagedBytes: number;
   readonly stage: (target: Float32Array) => void;
 }
 

@@ -18,8 +18,9 @@ import {
   winogradStagedFloats,
 } from "../../../kernels/wasm/index.js";
 import type { NodeOf } from "../../../ops/index.js";
-import { channelsOfStored, storedChannels } from "../../channels.js";
-import { packedBias } from "./gemm.js";
+import type { HostTensor } from "../../../tensor/index.js";
+import { channelsOfStored, segmentsKey, storedChannels } from "../../channels.js";
+import { type LaidWeights, packedBias } from "./gemm.js";
 import type { Nhwc } from "./layout.js";
 import type { Lowering } from "./lowering.js";
 
@@ -29,8 +30,6 @@ type Conv = NodeOf<"conv2d">;
 const LEAST_CHANNELS = 8;
 /** With stride 2 the gain is small; above this many channels fourfold weights from memory cost more than it. */
 const MOST_CHANNELS_STRIDE_2 = 256;
-/** Products of Winograd over products of the direct kernel above which it does not pay. */
-const LARGEST_SHARE = 0.7;
 /** Floats of transformed input that a block may take in scratch memory: half of a common L2 cache, or a whole one. */
 const BLOCK_FLOATS = 65536;
 const MOST_BLOCK_FLOATS = 2 * BLOCK_FLOATS;
@@ -83,17 +82,17 @@ export function cutWinograd(
   return best;
 }
 
-/** The scheme that computes a convolution with fewer products, if one does. */
-export function winogradScheme(lowering: Lowering, { attrs, inputs, outputs }: Conv): WinogradScheme | undefined {
+/**
+ * The scheme that computes a convolution with fewer products, if one does. Maps of one or two rows or columns have no use for it, but
+ * then every input size reads the same packed weights, and such maps are small.
+ */
+export function winogradScheme(lowering: Lowering, { attrs, inputs }: Conv): WinogradScheme | undefined {
   const { stride, dilation, groups } = attrs;
   const [o, c, kh, kw] = lowering.shape(inputs[1]);
   if (kh !== 3 || kw !== 3 || groups !== 1 || stride[0] !== stride[1]) return undefined;
   if (dilation[0] !== 1 || dilation[1] !== 1 || Math.min(o, c) < LEAST_CHANNELS) return undefined;
   const scheme = [WINOGRAD_STRIDE_1, WINOGRAD_STRIDE_2].find((s) => s.stride === stride[0]);
-  if (!scheme || (scheme.stride === 2 && c > MOST_CHANNELS_STRIDE_2)) return undefined;
-  const [, , h, w] = lowering.shape(outputs[0]);
-  const tiles = Math.ceil(h / WINOGRAD_TILE) * Math.ceil(w / WINOGRAD_TILE);
-  return tiles * planesOf(scheme) <= LARGEST_SHARE * 9 * h * w ? scheme : undefined;
+  return scheme?.stride === 2 && c > MOST_CHANNELS_STRIDE_2 ? undefined : scheme;
 }
 
 /** A 3×3 convolution as the kernel needs it. */
@@ -104,11 +103,11 @@ export interface WinogradWork {
   readonly residual: Nhwc | undefined;
   readonly padding: readonly [number, number];
   readonly activation: Conv["attrs"]["activation"];
-  readonly weights: Float32Array;
+  readonly weights: LaidWeights;
   readonly outputs: number;
   /** Place of the nine weights of an output at a float of the pixel, −1 for none. */
   readonly at: (output: number, float: number) => number;
-  readonly bias: Float32Array | undefined;
+  readonly bias: HostTensor<"float32"> | undefined;
 }
 
 export function lowerWinograd(
@@ -130,10 +129,10 @@ export function lowerWinograd(
     residual,
     padding: attrs.padding,
     activation: attrs.activation,
-    weights: weight.data,
+    weights: { source: weight, key: segmentsKey(input.segments), data: () => weight.data },
     outputs,
     at: (o, float) => (map[float] < 0 ? -1 : (o * channels + map[float]) * 9),
-    bias: attrs.hasBias ? lowering.weight(node.inputs[2], node).data : undefined,
+    bias: attrs.hasBias ? lowering.weight(node.inputs[2], node) : undefined,
   });
 }
 
@@ -154,10 +153,13 @@ export function emitWinograd(lowering: Lowering, work: WinogradWork): void {
   );
   lowering.scratchBytes = Math.max(lowering.scratchBytes, winogradScratch(scheme, blockTiles, depth));
   const view = residual ?? output;
+  const { source, key, data } = work.weights;
   const weights = lowering.prepared(
+    `${scheme.name} ${outputs}×${depth} ${key}`,
+    [source],
     winogradFloats(scheme, outputs, depth),
     winogradStagedFloats(outputs, depth),
-    (target) => stageWinograd(target, work.weights, outputs, depth, work.at),
+    (target) => stageWinograd(target, data(), outputs, depth, work.at),
     (staged, out) => ({ kernel: winogradPack(scheme), args: { x: staged, out, depth, panels: full }, tiles: panels }),
   );
   lowering.step(

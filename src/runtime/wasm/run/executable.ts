@@ -1,86 +1,97 @@
-/** Runs a program: inputs in, steps, outputs out. One memory per executable; calls queue up in order. */
+/** Runs a plan: inputs in, steps, outputs out. Calls of all plans of a model queue up in order. */
 
 import { Breather } from "../../../breathe.js";
-import { DisposedError, unreachable } from "../../../errors.js";
+import { DisposedError, invariant } from "../../../errors.js";
 import { type Graph, liveSetBytes, type ValueId } from "../../../ops/index.js";
 import type { HostTensor } from "../../../tensor/index.js";
-import type { Executable, MemoryUse, NodeTiming } from "../../backend.js";
-import { CallQueue } from "../../callQueue.js";
+import { type Executable, graphBytes, type MemoryUse, type NodeTiming } from "../../backend.js";
 import { checkInputs, tapValues } from "../../inputs.js";
 import { nodeCost } from "../../nodeCost.js";
 import { TapTwins } from "../../taps.js";
-import { readDense, readNhwc } from "../lower/layout.js";
-import type { PaddedPlanes } from "../lower/steps.js";
+import type { Block } from "../lower/blocks.js";
+import { type Dense, type Nhwc, readDense, readNhwc } from "../lower/layout.js";
+import type { InputPlace, PaddedPlanes } from "../lower/steps.js";
+import type { LoadedPlan, ModelMemory } from "./modelMemory.js";
 import { Pace } from "./pace.js";
 import type { Program } from "./program.js";
 
-/** How the steps [first, last) of a program are run. */
-export interface Runner {
-  run(first: number, last: number): Promise<void>;
-  dispose(): void;
+/** What an executable needs of its backend. */
+export interface ExecutableHost {
+  /** Compiles the same graph with taps readable. */
+  compileKeeping(taps: readonly string[]): Promise<WasmExecutable>;
+  /** Lowers the graph once more: what only a profile asks for is not kept. */
+  lower(): Program;
+  onDispose(self: WasmExecutable): void;
 }
 
-/** What runs a program, with its memory. */
-export interface Loaded {
-  readonly program: Program;
-  readonly memory: WebAssembly.Memory;
-  readonly runner: Runner;
+/** Where a value that `tap` reads lies. */
+interface KeptValue {
+  readonly nhwc?: Nhwc | undefined;
+  readonly dense?: Dense | undefined;
 }
 
 export class WasmExecutable implements Executable {
-  private readonly calls = new CallQueue();
-  private loaded: Loaded | undefined;
+  private plan: LoadedPlan | undefined;
   private readonly twins: TapTwins<WasmExecutable>;
-  private floats: Float32Array;
-  private pace: Pace | undefined;
+  private readonly inputs: readonly InputPlace[];
+  private readonly outputs: readonly Dense[];
+  private readonly kept: ReadonlyMap<ValueId, KeptValue>;
+  private readonly steps: number;
+  private readonly pace: Pace;
+  private readonly use: Omit<MemoryUse, "weightBytes" | "sharedBytes">;
 
-  /**
-   * @param original the graph as the caller gave it: its taps and inputs
-   * @param kept values that a run leaves readable
-   * @param compileKeeping compiles the same graph with taps readable
-   */
+  /** @param original the graph as the caller gave it: its taps and inputs */
   constructor(
-    loaded: Loaded,
+    program: Program,
+    plan: LoadedPlan,
+    private readonly model: ModelMemory,
     private readonly original: Graph,
-    private readonly kept: ReadonlySet<ValueId>,
-    compileKeeping: (taps: readonly string[]) => Promise<WasmExecutable>,
-    private readonly onDispose: (self: WasmExecutable) => void,
+    private readonly host: ExecutableHost,
   ) {
-    this.loaded = loaded;
-    this.twins = new TapTwins(compileKeeping);
-    this.floats = new Float32Array(loaded.memory.buffer);
+    const { lowering, inputs, outputs, steps, graph, arenaBytes, scratchBytes, threads } = program;
+    this.plan = plan;
+    this.twins = new TapTwins((taps) => host.compileKeeping(taps));
+    this.inputs = inputs;
+    this.outputs = outputs;
+    this.kept = new Map([...program.kept].map((id) => [id, lowering.peek(id)]));
+    this.steps = steps.length;
+    this.pace = new Pace(program);
+    this.use = {
+      activationBytes: arenaBytes,
+      stagingBytes: plan.tableBytes + scratchBytes * threads,
+      liveSetBytes: liveSetBytes(graph, () => 4),
+      shapeBytes: plan.tableBytes + graphBytes(original),
+    };
   }
 
   run(inputs: readonly HostTensor[]): Promise<HostTensor[]> {
-    return this.turn(async ({ program, runner }) => {
-      this.writeInputs(program, inputs);
-      await this.runAll(program, runner);
-      return program.outputs.map(
-        (view): HostTensor => ({ dtype: "float32", shape: view.shape, data: readDense(this.floats, view) }),
-      );
+    return this.turn(async (plan) => {
+      await this.begin(plan, inputs);
+      await this.runAll(plan);
+      return this.outputs.map((view) => this.readDense(plan, view));
     });
   }
 
   async tap(names: readonly string[], inputs: readonly HostTensor[]): Promise<Map<string, HostTensor>> {
-    if (!this.loaded) throw new DisposedError("the executable");
+    if (!this.plan) throw new DisposedError("the executable");
     const ids = tapValues(this.original, names);
     if (!ids.every((id) => this.kept.has(id))) return (await this.twins.keeping(names)).tap(names, inputs);
-    return this.turn(async ({ program, runner }) => {
-      this.writeInputs(program, inputs);
-      await this.runAll(program, runner);
-      return new Map(names.map((name, i) => [name, this.read(program, ids[i], inputs)]));
+    return this.turn(async (plan) => {
+      await this.begin(plan, inputs);
+      await this.runAll(plan);
+      return new Map(names.map((name, i) => [name, this.read(plan, ids[i], inputs)]));
     });
   }
 
   profile(inputs: readonly HostTensor[]): Promise<NodeTiming[]> {
-    return this.turn(async ({ program, runner }) => {
-      this.writeInputs(program, inputs);
-      const { graph, steps } = program;
+    return this.turn(async (plan) => {
+      await this.begin(plan, inputs);
+      const { graph, steps } = this.host.lower();
       const timings = new Map<number, { ms: number; kernels: Set<string> }>();
       const breather = new Breather();
       for (const [index, { node, kernel }] of steps.entries()) {
         const started = performance.now();
-        await runner.run(index, index + 1);
+        await this.model.run(plan, index, index + 1);
         const ms = performance.now() - started;
         const entry = timings.get(node) ?? { ms: 0, kernels: new Set<string>() };
         entry.ms += ms;
@@ -98,78 +109,84 @@ export class WasmExecutable implements Executable {
   }
 
   memory(): MemoryUse {
-    if (!this.loaded) throw new DisposedError("the executable");
-    const { program } = this.loaded;
-    return {
-      weightBytes: program.weightBytes,
-      activationBytes: program.arenaBytes,
-      stagingBytes: program.bytes - program.weightBytes - program.arenaBytes,
-      liveSetBytes: liveSetBytes(program.graph, () => 4),
-    };
+    if (!this.plan) throw new DisposedError("the executable");
+    const { weightBytes, sharedBytes } = this.model;
+    return { weightBytes, sharedBytes, ...this.use };
   }
 
   dispose(): void {
-    const { loaded } = this;
-    if (!loaded) return;
-    this.loaded = undefined;
-    this.floats = new Float32Array(0);
+    const { plan } = this;
+    if (!plan) return;
+    this.plan = undefined;
     this.twins.dispose();
-    void this.calls.idle().then(() => loaded.runner.dispose());
-    this.onDispose(this);
+    // After the calls that are under way.
+    void this.model.turns.add(() => {
+      this.model.unload(plan);
+      this.model.unuse();
+    });
+    this.host.onDispose(this);
   }
 
   /**
    * All steps, a piece at a time where they take long: the calling thread computes too, and signals, timers and the end of the
    * executable are heard in between.
    */
-  private async runAll(program: Program, runner: Runner): Promise<void> {
-    const { steps } = program;
-    this.pace ??= new Pace(program);
+  private async runAll(plan: LoadedPlan): Promise<void> {
+    const { steps, pace } = this;
     const breather = new Breather();
-    for (let first = 0, end = 0; first < steps.length; first = end) {
-      end = this.pace.end(first);
+    for (let first = 0, end = 0; first < steps; first = end) {
+      end = pace.end(first);
       const started = performance.now();
-      await runner.run(first, end);
-      this.pace.took(first, end, performance.now() - started);
-      if (end === steps.length) return;
+      await this.model.run(plan, first, end);
+      pace.took(first, end, performance.now() - started);
+      if (end === steps) return;
       await breather.rest();
-      if (!this.loaded) throw new DisposedError("the executable");
+      if (!this.plan) throw new DisposedError("the executable");
     }
   }
 
   /** One call at a time, in the order they came. */
-  private turn<T>(work: (loaded: Loaded) => Promise<T>): Promise<T> {
-    return this.calls.add(() => {
-      if (!this.loaded) throw new DisposedError("the executable");
-      return work(this.loaded);
+  private turn<T>(work: (plan: LoadedPlan) => Promise<T>): Promise<T> {
+    return this.model.turns.add(() => {
+      if (!this.plan) throw new DisposedError("the executable");
+      return work(this.plan);
     });
   }
 
-  private writeInputs(program: Program, inputs: readonly HostTensor[]): void {
-    checkInputs(program.graph, inputs);
-    program.inputs.forEach(({ dense, padded }, i) => {
+  private async begin(plan: LoadedPlan, inputs: readonly HostTensor[]): Promise<void> {
+    checkInputs(this.original, inputs);
+    await this.model.place(plan);
+    const { floats } = this.model;
+    this.inputs.forEach(({ dense, padded }, i) => {
       const data = inputs[i].data as Float32Array;
-      if (padded) writePadded(this.floats, padded, data);
-      else if (dense) this.floats.set(data, (dense.block.address + dense.offset) / 4);
+      if (padded) writePadded(floats, placeOf(plan, padded.block) / 4, padded, data);
+      else if (dense) floats.set(data, (placeOf(plan, dense.block) + dense.offset) / 4);
     });
   }
 
-  private read(program: Program, id: ValueId, inputs: readonly HostTensor[]): HostTensor {
-    const { shape } = program.graph.values[id];
-    const input = program.graph.inputs.indexOf(id);
+  private read(plan: LoadedPlan, id: ValueId, inputs: readonly HostTensor[]): HostTensor {
+    const input = this.original.inputs.indexOf(id);
     if (input >= 0) return inputs[input];
-    const { nhwc, dense } = program.lowering.peek(id);
-    if (nhwc) return { dtype: "float32", shape, data: readNhwc(this.floats, nhwc) };
-    if (dense) return { dtype: "float32", shape, data: readDense(this.floats, dense) };
-    return unreachable(`value ${id} was not kept`);
+    const { nhwc, dense } = this.kept.get(id) ?? {};
+    const { shape } = this.original.values[id];
+    if (nhwc) return { dtype: "float32", shape, data: readNhwc(this.model.floats, placeOf(plan, nhwc.block), nhwc) };
+    invariant(dense, `value ${id} was not kept`);
+    return this.readDense(plan, dense);
+  }
+
+  private readDense(plan: LoadedPlan, view: Dense): HostTensor {
+    const data = readDense(this.model.floats, placeOf(plan, view.block), view);
+    return { dtype: "float32", shape: view.shape, data };
   }
 }
 
-/** NCHW into planes with a border of zeros. */
-function writePadded(memory: Float32Array, place: PaddedPlanes, data: Float32Array): void {
+const placeOf = ({ workspace }: LoadedPlan, { room, address }: Block): number =>
+  room === "workspace" ? workspace + address : address;
+
+/** NCHW into planes with a border of zeros, from float `base` of the memory on. */
+function writePadded(memory: Float32Array, base: number, place: PaddedPlanes, data: Float32Array): void {
   const { n, c, h, w, padding, row, plane } = place;
   const [top, left] = padding;
-  const base = place.block.address / 4;
   for (let p = 0; p < n * c; p++) {
     const start = base + p * plane;
     memory.fill(0, start, start + top * row + left);

@@ -25,17 +25,31 @@ export interface Services {
   readonly constants: ConstantCache;
 }
 
+/** Bytes of what plans uploaded, each upload counted once. */
+export function uploadedBytes(plans: Iterable<Pick<DevicePlan, "uploads">>): number {
+  const seen = new Set<Upload>();
+  let sum = 0;
+  for (const { uploads } of plans) {
+    for (const upload of uploads) {
+      if (!seen.has(upload)) sum += upload.bytes;
+      seen.add(upload);
+    }
+  }
+  return sum;
+}
+
 export class DevicePlan {
   readonly dispatches: Dispatch[] = [];
   readonly activationBytes: number;
-  weightBytes = 0;
   /** Dispatches that only copy channels. */
   readonly copies: number;
   private readonly services: Services;
   private readonly memory: MemoryPlan;
   private readonly arenas: GPUBuffer[];
-  private readonly uploads: Upload[] = [];
+  readonly uploads: Upload[] = [];
   private params: GPUBuffer | undefined;
+  /** Of the dispatches' parameters. */
+  paramsBytes = 0;
 
   private constructor(plan: Plan, services: Services) {
     const { context } = services;
@@ -126,12 +140,12 @@ export class DevicePlan {
     });
     const params = context.createBuffer(bytes.byteLength, BufferUsage.UNIFORM | BufferUsage.COPY_DST, "params");
     this.params = params;
+    this.paramsBytes = bytes.byteLength;
     device.queue.writeBuffer(params, 0, bytes);
 
     watch?.lap("lowering");
     const compiled = await Promise.all(plan.steps.map((step) => pipelines.pipeline(step.call, this.sharedReads(step))));
     watch?.lap("kernels");
-    const seen = new Set<Upload>();
     plan.steps.forEach((step, i) => {
       const resources = step.operands.map((operand) => this.resource(operand));
       const entries: GPUBindGroupEntry[] = resources.map((resource, binding) => ({ binding, resource }));
@@ -155,10 +169,6 @@ export class DevicePlan {
         bytes: [...distinct.values()].reduce((sum, size) => sum + size, 0),
       });
     });
-    for (const upload of this.uploads) {
-      if (!seen.has(upload)) this.weightBytes += upload.bytes;
-      seen.add(upload);
-    }
   }
 
   private resource(operand: Operand): { readonly buffer: GPUBuffer; readonly offset: number; readonly size: number } {

@@ -3,7 +3,7 @@
 import { invariant } from "../../../errors.js";
 import type { Graph, ValueId } from "../../../ops/index.js";
 import type { HostTensor } from "../../../tensor/index.js";
-import type { DevicePlan, Services } from "../device/bindings.js";
+import { type DevicePlan, type Services, uploadedBytes } from "../device/bindings.js";
 import type { Plan, Tensor } from "../lower/plan.js";
 import { CandidatePath } from "./candidatePath.js";
 import { PictureLoader } from "./pictureLoader.js";
@@ -21,8 +21,11 @@ export class Compiled {
   readonly graph: Graph;
 
   private pictures: PictureLoader | undefined;
+  private readonly siblings: Set<DevicePlan>;
 
-  constructor(graph: Graph, plan: Plan, onDevice: DevicePlan, services: Services) {
+  /** @param siblings plans of the same model on the device, which share uploads: this one is among them until it is disposed of */
+  constructor(graph: Graph, plan: Plan, onDevice: DevicePlan, services: Services, siblings = new Set<DevicePlan>()) {
+    this.siblings = siblings.add(onDevice);
     this.graph = graph;
     this.plan = plan;
     this.onDevice = onDevice;
@@ -58,6 +61,16 @@ export class Compiled {
     return this.pictures;
   }
 
+  /** Packed weights and tables that this plan reads. */
+  get weightBytes(): number {
+    return uploadedBytes([this.onDevice]);
+  }
+
+  /** Those that any plan of the model reads. */
+  get sharedBytes(): number {
+    return uploadedBytes(this.siblings);
+  }
+
   /** Of results, and of pictures on their way in. */
   get stagingBytes(): number {
     const results = (this.wholePath?.readback.staging.bytes ?? 0) + (this.candidatePath?.bytes ?? 0);
@@ -72,6 +85,7 @@ export class Compiled {
   }
 
   dispose(): void {
+    this.siblings.delete(this.onDevice);
     this.onDevice.dispose();
     this.wholePath?.readback.staging.dispose();
     this.candidatePath?.dispose();

@@ -6,14 +6,15 @@
 import { DisposedError } from "../../../errors.js";
 import { type Graph, liveSetBytes, type TensorDesc, type ValueId } from "../../../ops/index.js";
 import type { HostTensor } from "../../../tensor/index.js";
-import type {
-  CandidateOutputs,
-  FittedPicture,
-  MemoryUse,
-  NodeTiming,
-  OnStage,
-  PictureExecutable,
-  RunInput,
+import {
+  type CandidateOutputs,
+  type FittedPicture,
+  graphBytes,
+  type MemoryUse,
+  type NodeTiming,
+  type OnStage,
+  type PictureExecutable,
+  type RunInput,
 } from "../../backend.js";
 import { CallQueue } from "../../callQueue.js";
 import { checkInputs, tapValues } from "../../inputs.js";
@@ -35,6 +36,8 @@ export interface Wanted {
   readonly keepTaps: readonly string[];
   /** Float16 storage. */
   readonly half: boolean;
+  /** Stands for the model, as in `CompileOptions`. Default: one of its own. */
+  readonly model?: object | undefined;
 }
 
 /** Where executables come from, and come back to when their device was lost. */
@@ -129,14 +132,20 @@ export class WebGpuExecutable implements PictureExecutable {
   }
 
   memory(): MemoryUse {
-    const { weightBytes, activationBytes } = this.compiled.onDevice;
-    const stagingBytes = this.compiled.stagingBytes;
     const { wanted } = this;
-    const { graph } = this.compiled;
+    const { graph, stagingBytes, weightBytes, sharedBytes } = this.compiled;
+    const { activationBytes, paramsBytes } = this.compiled.onDevice;
     // In float16 all pictures but those that the caller gives; rows stay float32.
     const inHalf = ({ shape }: TensorDesc, id: ValueId) => shape.length === 4 && !graph.inputs.includes(id);
     const bytesPerElement = (value: TensorDesc, id: ValueId) => (wanted.half && inHalf(value, id) ? 2 : 4);
-    return { weightBytes, activationBytes, stagingBytes, liveSetBytes: liveSetBytes(graph, bytesPerElement) };
+    return {
+      weightBytes,
+      activationBytes,
+      stagingBytes,
+      liveSetBytes: liveSetBytes(graph, bytesPerElement),
+      sharedBytes,
+      shapeBytes: activationBytes + stagingBytes + paramsBytes + graphBytes(graph),
+    };
   }
 
   /** What the whole backend has asked of its device so far. */

@@ -10,13 +10,16 @@
 
 import { DeviceError } from "../../../errors.js";
 import { COUNTER_BYTES, HEADER } from "../../../kernels/wasm/index.js";
-import type { FromWorker, SpawnWorker, WorkerThread } from "../device/worker.js";
-import type { Runner } from "./executable.js";
+import type { LinearMemory } from "./linearMemory.js";
+import { BatchLoader, type Machine, type StepsAt } from "./machine.js";
+import type { FromWorker, SpawnWorker, WorkerThread } from "./worker.js";
 
 /** Milliseconds for workers to answer where the pool cannot do without them. */
 const START_MS = 5000;
 /** Generations stay positive 32-bit numbers. */
 const GENERATIONS = 2 ** 30;
+
+type Work = (header: number, thread: number, generation: number, first: number, last: number) => number;
 
 interface Pending {
   readonly id: number;
@@ -43,6 +46,8 @@ export class ThreadPool {
   private settleStart: (good: boolean) => void = () => undefined;
   private queue: Promise<unknown> = Promise.resolve();
   private nextId = 1;
+  private readonly leaving = new Map<number, { missing: number; readonly resolve: () => void }>();
+  private nextToken = 1;
   private broken: string | undefined;
 
   /** @param threads threads that work, the calling one included where `participates` */
@@ -62,7 +67,8 @@ export class ThreadPool {
       const onMessage = (message: FromWorker): void => {
         if (message.type === "ready") {
           if (++ready === wanted) this.settleStart(true);
-        } else this.finish(message);
+        } else if (message.type === "left") this.hasLeft(message.token);
+        else this.finish(message);
       };
       const onError = (message: string): void => this.fail(message);
       try {
@@ -79,55 +85,82 @@ export class ThreadPool {
     return this.started;
   }
 
-  /** Puts a program's module and memory on every thread. */
-  async load(module: WebAssembly.Module, memory: WebAssembly.Memory, counters: number): Promise<Runner> {
+  /** Runs steps in a memory by all threads. */
+  open(memory: LinearMemory): Machine {
     const id = this.nextId++;
-    for (const worker of this.workers) worker.post({ type: "load", id, module, memory });
-    const instance = this.participates ? await WebAssembly.instantiate(module, { env: { memory } }) : undefined;
-    const work = instance?.exports.work as
-      | ((thread: number, generation: number, first: number, last: number) => number)
-      | undefined;
-    const ints = new Int32Array(memory.buffer);
-    const words = new BigInt64Array(memory.buffer);
+    const loader = this.participates ? new BatchLoader(memory.memory) : undefined;
+    let sent = 0;
+    let work: Work | undefined;
     let generation = 0;
 
-    const begin = (first: number, last: number): number => {
+    const begin = ({ header, counters }: StepsAt, first: number, last: number): number => {
       generation = (generation % GENERATIONS) + 1;
-      Atomics.store(ints, HEADER.generation / 4, generation);
+      const { buffer } = memory.memory;
+      const ints = new Int32Array(buffer);
+      const words = new BigInt64Array(buffer);
+      Atomics.store(ints, (header + HEADER.generation) / 4, generation);
       for (let step = first; step < last; step++) {
         const at = counters + step * COUNTER_BYTES;
         Atomics.store(ints, (at + 8) / 4, 0);
         Atomics.store(words, at / 8, BigInt(generation) << 32n);
       }
       this.workers.forEach((worker, index) => {
-        worker.post({ type: "run", id, thread: index + (this.participates ? 1 : 0), generation, first, last });
+        const thread = index + (this.participates ? 1 : 0);
+        worker.post({ type: "run", id, header, thread, generation, first, last });
       });
       return generation;
     };
-    const run = async (first: number, last: number): Promise<void> => {
+    const run = async (steps: StepsAt, first: number, last: number): Promise<void> => {
       if (work) {
-        work(0, begin(first, last), first, last);
+        work(steps.header, 0, begin(steps, first, last), first, last);
         return;
       }
       if (this.broken !== undefined) throw new DeviceError(`wasm: the worker threads ended (${this.broken})`);
       await new Promise<void>((resolve, reject) => {
-        const generation_ = begin(first, last);
+        const generation_ = begin(steps, first, last);
         this.pending.add({ id, generation: generation_, resolve, reject });
       });
     };
     return {
-      run: (first, last) => {
-        const turn = this.queue.then(() => run(first, last));
+      load: async (batches) => {
+        for (; sent < batches.length; sent++) {
+          const { module, slots } = batches[sent];
+          const compiled = await module;
+          for (const worker of this.workers)
+            worker.post({ type: "load", id, module: compiled, memory: memory.memory, slots });
+        }
+        for (const exports of (await loader?.load(batches)) ?? []) work ??= exports.work as Work | undefined;
+      },
+      run: (steps, first, last) => {
+        const turn = this.queue.then(() => run(steps, first, last));
         this.queue = turn.catch(() => undefined);
         return turn;
       },
+      left: () => this.left(),
       dispose: () => {
         for (const worker of this.workers) worker.post({ type: "drop", id });
       },
     };
   }
 
-  private finish(message: Exclude<FromWorker, { type: "ready" }>): void {
+  /** Settles when every worker has answered to what it was sent before; never, where one is dead. */
+  private left(): Promise<void> {
+    if (this.workers.length === 0) return Promise.resolve();
+    const token = this.nextToken++;
+    return new Promise((resolve) => {
+      this.leaving.set(token, { missing: this.workers.length, resolve });
+      for (const worker of this.workers) worker.post({ type: "leave", token });
+    });
+  }
+
+  private hasLeft(token: number): void {
+    const entry = this.leaving.get(token);
+    if (!entry || --entry.missing > 0) return;
+    this.leaving.delete(token);
+    entry.resolve();
+  }
+
+  private finish(message: Exclude<FromWorker, { type: "ready" | "left" }>): void {
     for (const entry of [...this.pending]) {
       if (entry.id !== message.id || entry.generation !== message.generation) continue;
       this.pending.delete(entry);
@@ -148,5 +181,6 @@ export class ThreadPool {
     this.fail("the pool was disposed");
     for (const worker of this.workers) worker.terminate();
     this.workers.length = 0;
+    this.leaving.clear();
   }
 }

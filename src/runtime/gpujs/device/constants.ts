@@ -1,0 +1,72 @@
+/** Packed weights on the device, each once: executables of one model at several input shapes share them. */
+
+import type { DeviceTensor, GpujsDevice } from "./device.js";
+import { uploadWith } from "./kernelSet.js";
+import { type Extent, floatsOf } from "./layout.js";
+import type { GpuKernel } from "./library.js";
+
+/** A constant as a lowering asks for it. */
+export interface PackedConstant {
+  /** Says how it is packed; with `sources` it tells which constants are the same. */
+  readonly key: string;
+  /** Objects that live as long as the model does. */
+  readonly sources: readonly object[];
+  readonly extent: Extent;
+  readonly pack: () => Float32Array;
+}
+
+export interface KeptConstant {
+  readonly name: string;
+  readonly tensor: DeviceTensor;
+  users: number;
+}
+
+export class ConstantCache {
+  private readonly kept = new Map<string, KeptConstant>();
+  /** Numbers that stand for sources in names. */
+  private readonly ids = new WeakMap<object, number>();
+  private nextId = 0;
+  private uploads: GpuKernel | undefined;
+
+  constructor(private readonly device: GpujsDevice) {}
+
+  /** To be given back with `release`. @throws LimitError for one that the device cannot hold. */
+  acquire({ key, sources, extent, pack }: PackedConstant): KeptConstant {
+    const name = `${key} ${extent}|${sources.map((source) => this.idOf(source)).join(",")}`;
+    let entry = this.kept.get(name);
+    if (!entry) {
+      this.device.check(extent, "a weight");
+      this.uploads ??= this.device.compileUpload();
+      entry = { name, tensor: uploadWith(this.device, this.uploads, pack(), extent), users: 0 };
+      this.kept.set(name, entry);
+    }
+    entry.users++;
+    return entry;
+  }
+
+  release(entry: KeptConstant): void {
+    if (--entry.users > 0) return;
+    this.kept.delete(entry.name);
+    this.device.release(entry.tensor);
+  }
+
+  dispose(): void {
+    this.uploads?.destroy();
+  }
+
+  private idOf(source: object): number {
+    let id = this.ids.get(source);
+    if (id === undefined) {
+      id = this.nextId++;
+      this.ids.set(source, id);
+    }
+    return id;
+  }
+}
+
+/** Bytes of constants, each counted once. */
+export function bytesOf(constants: Iterable<KeptConstant>): number {
+  let bytes = 0;
+  for (const { tensor } of new Set(constants)) bytes += 4 * floatsOf(tensor.extent);
+  return bytes;
+}

@@ -1,0 +1,40 @@
+/**
+ * The kernels of a backend, each emitted and compiled once. They come in modules as plans need them, whose functions stand in one
+ * table: a later model or input shape adds what is new, and what is there keeps its optimised code.
+ */
+
+import { invariant } from "../../../errors.js";
+import { buildModule, type Kernel, type Target } from "../../../kernels/wasm/index.js";
+
+export interface KernelBatch {
+  /** Compiles in the background. */
+  readonly module: Promise<WebAssembly.Module>;
+  /** Slots that the table must have for it. */
+  readonly slots: number;
+}
+
+export class KernelLibrary {
+  readonly batches: KernelBatch[] = [];
+  private readonly slots = new Map<string, number>();
+
+  constructor(private readonly target: Target) {}
+
+  /** Compiles those of the kernels that are not there yet. */
+  add(kernels: Iterable<Kernel>): void {
+    const missing = new Map<string, Kernel>();
+    for (const kernel of kernels) if (!this.slots.has(kernel.name)) missing.set(kernel.name, kernel);
+    if (missing.size === 0) return;
+    const { bytes, slots } = buildModule(this.target, missing.values(), this.slots.size);
+    for (const [name, slot] of slots) this.slots.set(name, slot);
+    const module = WebAssembly.compile(bytes);
+    // Whoever loads it hears of a failure.
+    module.catch(() => undefined);
+    this.batches.push({ module, slots: this.slots.size });
+  }
+
+  readonly slotOf = (name: string): number => {
+    const slot = this.slots.get(name);
+    invariant(slot !== undefined, `kernel ${name} is in no module`);
+    return slot;
+  };
+}
