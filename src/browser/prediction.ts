@@ -11,16 +11,8 @@ import type { ResultSaver } from "../yolov5/draw/saver.js";
 import type { Picture } from "../yolov5/input/pictures.js";
 import type { Model, Result } from "../yolov5/model.js";
 import { type DetectOptions, resolveOptions } from "../yolov5/options.js";
-import { softmax } from "../yolov5/output/classify.js";
-import { prototypesOf } from "../yolov5/output/masks.js";
-import { type Candidate, nonMaxSuppression } from "../yolov5/output/nms.js";
-import {
-  ClassificationResult,
-  DetectionResult,
-  detectionsFrom,
-  type ResultFacts,
-  segmentedDetectionsFrom,
-} from "../yolov5/output/results.js";
+import { type Outcome, outcomesOf, type PictureFacts, pictureFacts, resultOf } from "../yolov5/output/outcome.js";
+import { allRows } from "../yolov5/output/rows.js";
 
 /** The options of `detect` that come after the network. */
 export type Thresholds = Pick<
@@ -37,38 +29,6 @@ export type Thresholds = Pick<
   | "retinaMasks"
 >;
 
-/** Everything that a result is made of, as plain data that can be sent between threads. */
-export interface Outcome {
-  readonly task: ModelInfo["task"];
-  readonly facts: Omit<ResultFacts, "names" | "saver">;
-  /** Boxes that survived; absent for classification. */
-  readonly candidates?: readonly Candidate[];
-  /** Segmentation: [1, 32, h, w]. */
-  readonly prototypes?: HostTensor;
-  readonly retinaMasks?: boolean;
-  /** Classification. */
-  readonly logits?: Float32Array;
-}
-
-/** The result that an outcome stands for. */
-export function resultOf(outcome: Outcome, names: readonly string[], saver?: ResultSaver): Result {
-  const facts: ResultFacts = { ...outcome.facts, names, saver };
-  const { candidates, prototypes } = outcome;
-  if (!candidates) return new ClassificationResult(facts, softmax(outcome.logits ?? []));
-  const input = [facts.input[2], facts.input[3]] as const;
-  const original = [facts.height, facts.width] as const;
-  if (!prototypes) return new DetectionResult(facts, detectionsFrom(candidates, input, original, names), "detect");
-  const found = segmentedDetectionsFrom(
-    candidates,
-    prototypesOf(prototypes),
-    input,
-    original,
-    names,
-    outcome.retinaMasks,
-  );
-  return new DetectionResult(facts, found, "segment");
-}
-
 /** The network's outputs for one picture. `result` may be called as often as wanted. */
 export class Prediction {
   /** Milliseconds. */
@@ -76,7 +36,7 @@ export class Prediction {
   /** Raw outputs, as `model.forward` gives them. */
   readonly outputs: readonly HostTensor[];
   private readonly info: ModelInfo;
-  private readonly picture: Pick<ResultFacts, "width" | "height" | "source" | "warnings">;
+  private readonly facts: PictureFacts;
   private readonly saver: ResultSaver | undefined;
   private readonly input: readonly number[];
 
@@ -88,9 +48,8 @@ export class Prediction {
     speed: { preprocess: number; inference: number },
   ) {
     this.info = info;
-    const { image, source, warnings, saver } = picture;
-    this.picture = { width: image.width, height: image.height, source, warnings };
-    this.saver = saver;
+    this.facts = pictureFacts(picture);
+    this.saver = picture.saver;
     this.input = input;
     this.outputs = outputs;
     this.speed = speed;
@@ -106,16 +65,10 @@ export class Prediction {
 
   /** `result` as plain data. */
   outcome(options: Thresholds = {}): Outcome {
-    const { task, classes, maskCoefficients } = this.info;
-    const resolved = resolveOptions(options, classes);
-    const started = performance.now();
-    const [first, prototypes] = this.outputs;
-    const candidates = task === "classify" ? undefined : nonMaxSuppression(first, { ...resolved, maskCoefficients })[0];
-    const postprocess = performance.now() - started;
-    const facts = { ...this.picture, input: this.input, speed: { ...this.speed, postprocess } };
-    if (!candidates) return { task, facts, logits: Float32Array.from(first.data as Float32Array) };
-    if (task === "detect") return { task, facts, candidates };
-    return { task, facts, candidates, prototypes, retinaMasks: resolved.retinaMasks };
+    const { info, outputs, facts, speed } = this;
+    const batch = info.task === "classify" ? { logits: outputs[0] } : allRows(outputs);
+    const [outcome] = outcomesOf([{ facts, speed }], this.input, batch, info, resolveOptions(options, info.classes));
+    return outcome;
   }
 }
 

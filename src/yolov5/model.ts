@@ -19,10 +19,12 @@ import { Ensemble, type Member } from "./ensemble.js";
 import { closeAll, type Picture, type ReadPictureOptions, readAll } from "./input/pictures.js";
 import { type Fitted, type Fitting, type NetworkInput, Preprocessor } from "./input/preprocess.js";
 import { type DetectOptions, type ResolvedOptions, resolveOptions } from "./options.js";
-import { type Prepared, type Result, resultsOf } from "./output/postprocess.js";
+import { outcomesOf, pictureFacts, type Result, resultOf } from "./output/outcome.js";
 
 export type { Member } from "./ensemble.js";
-export type { Result } from "./output/postprocess.js";
+export type { Result } from "./output/outcome.js";
+
+type Prepared = Fitted & { readonly picture: Picture };
 
 /** Calls that overlap hold so many decoded pictures at once; the others wait, undecoded. */
 const MOST_DECODED = 16;
@@ -282,10 +284,13 @@ export class Model<Source = unknown> {
     // Not the time in which the device worked on a frame before.
     const began = Math.max(ready, this.ranAt);
     this.ranAt = ran;
-    return resultsOf(batch, input.shape, outputs, this.info, options, {
-      preprocess,
-      inference: (ran - began) / batch.length,
-    });
+    const inference = (ran - began) / batch.length;
+    const pictures = batch.map(({ picture, ms }) => ({
+      facts: pictureFacts(picture),
+      speed: { preprocess: ms + preprocess, inference },
+    }));
+    const outcomes = outcomesOf(pictures, input.shape, outputs, this.info, options);
+    return outcomes.map((outcome, n) => resultOf(outcome, this.names, batch[n].picture.saver));
   }
 }
 
