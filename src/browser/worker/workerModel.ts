@@ -11,7 +11,7 @@ import type { ModelInfo } from "../../yolov5/checkpoint/modelInfo.js";
 import type { Result } from "../../yolov5/model.js";
 import type { DetectOptions } from "../../yolov5/options.js";
 import { type Outcome, resultOf } from "../../yolov5/output/outcome.js";
-import type { Thresholds } from "../prediction.js";
+import type { Thresholds } from "../../yolov5/output/prediction.js";
 import { Connection } from "./connection.js";
 import type { Device, PlainMethod, Request } from "./protocol.js";
 import type { Started } from "./started.js";
