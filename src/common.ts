@@ -3,6 +3,7 @@
 export type { AnnotatePicture, AnnotateTarget, Context2dLike } from "./api/annotate.js";
 export type { LoadInWorkerOptions, LoadOptions, OnProgress, WorkerLike } from "./api/loadOptions.js";
 export { CACHE_NAME, EMBEDDED_MODEL } from "./api/names.js";
+export { predict } from "./api/predict.js";
 export type {
   CanvasLike,
   DrawableSource,
@@ -13,7 +14,6 @@ export type {
   VideoFrameLike,
   WeightSource,
 } from "./api/sources.js";
-export { type Prediction, predict, type Thresholds } from "./browser/prediction.js";
 export type { WorkerDetectOptions, WorkerModel, WorkerPrediction } from "./browser/worker/workerModel.js";
 export { type CalibrationMethod, type QuantizeOptions, quantize } from "./compress/quantize/index.js";
 export * from "./errors.js";
@@ -42,6 +42,7 @@ export { Model, type Result } from "./yolov5/model.js";
 export type { NetworkMemory } from "./yolov5/network.js";
 export type { DetectOptions, Fit } from "./yolov5/options.js";
 export { nonMaxSuppression } from "./yolov5/output/nms.js";
+export type { Prediction, Thresholds } from "./yolov5/output/prediction.js";
 export {
   ClassificationResult,
   type Detection,
@@ -52,4 +53,10 @@ export {
 } from "./yolov5/output/results.js";
 export { classificationLines, detectionLines, segmentationLines } from "./yolov5/output/text/saveText.js";
 export { trackResult } from "./yolov5/output/trackResult.js";
-export { type LayerComparison, type Verification, type VerifyTolerance, verifyModel } from "./yolov5/verify.js";
+export {
+  type LayerComparison,
+  type VerifiableModel,
+  type Verification,
+  type VerifyTolerance,
+  verifyModel,
+} from "./yolov5/verify.js";

@@ -1,10 +1,10 @@
 /** The model of a command: loaded with progress, its notes told, names and description from YAML files. */
 
-import { readPictureSource } from "../node/pictures/pictureSource.js";
-import { EMBEDDED_MODEL, load, type PictureSource } from "../node.js";
+import { EMBEDDED_MODEL, load } from "../node.js";
 import type { BackendChoice } from "../runtime/backend.js";
 import { normalizeNames } from "../yolov5/checkpoint/names.js";
-import { Model } from "../yolov5/model.js";
+import type { Picture } from "../yolov5/input/pictures.js";
+import { type Member, Model } from "../yolov5/model.js";
 import { throwIfInterrupted } from "./interrupt.js";
 import type { DeviceChoice } from "./options/devices.js";
 import { readModelConfig, readNames } from "./options/yamlFile.js";
@@ -13,7 +13,8 @@ import { DownloadProgress } from "./progress.js";
 import { grouped } from "./table.js";
 import { tuneWithBar } from "./tuning.js";
 
-export type CliModel = Model<PictureSource>;
+/** Commands decode pictures themselves, since they draw, crop and save them. */
+export type CliModel = Model<Picture>;
 
 export interface LoadFlags {
   readonly weights?: readonly string[] | undefined;
@@ -32,9 +33,9 @@ export async function loadModel(flags: LoadFlags, output: Output): Promise<CliMo
   const config = await readModelConfig(flags.cfg);
   const dataNames = flags.data === undefined ? undefined : await readNames(flags.data);
   const progress = new DownloadProgress(output);
-  let model: CliModel;
+  let loaded: Awaited<ReturnType<typeof load>>;
   try {
-    model = await load(flags.weights ?? [EMBEDDED_MODEL], {
+    loaded = await load(flags.weights ?? [EMBEDDED_MODEL], {
       backend: flags.backend,
       threads: flags.threads,
       half: flags.half,
@@ -52,27 +53,29 @@ export async function loadModel(flags: LoadFlags, output: Output): Promise<CliMo
   } finally {
     progress.stop();
   }
-  if (flags.device?.gpu && model.members[0].network.backend.software) {
+  const { members } = loaded;
+  const { backend } = members[0].network;
+  if (flags.device?.gpu && backend.software) {
     output.line("note: there is no GPU here but one emulated on the CPU; --device cpu is faster");
   }
-  const named = dataNames === undefined ? model : withNames(model, dataNames, output);
+  const named = dataNames === undefined ? members : withNames(members, dataNames, output);
+  const model = new Model(named, backend, (picture: Picture) => Promise.resolve(picture));
   // Ends the forward pass under way, which may take longer than anybody waits.
-  output.io.signal.addEventListener("abort", () => named.dispose(), { once: true });
-  return named;
+  output.io.signal.addEventListener("abort", () => model.dispose(), { once: true });
+  return model;
 }
 
 /** The data set's names, for a checkpoint that has none of its own: as in YOLOv5, a checkpoint's own names win. */
-function withNames(model: CliModel, names: unknown, output: Output): CliModel {
-  const { info } = model;
+function withNames(members: readonly Member[], names: unknown, output: Output): readonly Member[] {
+  const [{ info }] = members;
   const given = normalizeNames(names, info.classes);
   if (info.names.some((name, i) => name !== `class${i}`)) {
     if (given.some((name, i) => name !== info.names[i])) {
       output.warn("--data has other class names than the checkpoint, whose own are used");
     }
-    return model;
+    return members;
   }
-  const members = model.members.map((member) => ({ ...member, info: { ...member.info, names: given } }));
-  return new Model(members, model.members[0].network.backend, readPictureSource);
+  return members.map((member) => ({ ...member, info: { ...member.info, names: given } }));
 }
 
 /** What runs, in two lines. */

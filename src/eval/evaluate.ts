@@ -6,7 +6,7 @@
 
 import { OptionError } from "../errors.js";
 import type { RgbImage } from "../image/types.js";
-import { elementCount, type HostTensor, tensor, toFloat32 } from "../tensor/index.js";
+import { batchItem, type HostTensor } from "../tensor/index.js";
 import { toTensor } from "../yolov5/input/letterbox.js";
 import { rectBatches, type ValidationImage, validationLetterbox } from "../yolov5/input/letterboxVariants.js";
 import { checkImageSize } from "../yolov5/options.js";
@@ -216,7 +216,10 @@ class EvaluationRun {
     this.ms.preprocess += ready - started + batch.reduce((sum, { ms }) => sum + ms, 0);
     this.ms.inference += ran - ready;
     this.ms.postprocess += performance.now() - ran;
-    for (const [n, loaded] of batch.entries()) await this.measure(loaded, kept[n], imageOf(outputs.others[0], n));
+    const [prototypes] = outputs.others;
+    for (const [n, loaded] of batch.entries()) {
+      await this.measure(loaded, kept[n], prototypes && batchItem(prototypes, n));
+    }
   }
 
   private async measure(
@@ -282,12 +285,4 @@ class EvaluationRun {
 
 function sameSize(a: Size, b: Size): boolean {
   return a[0] === b[0] && a[1] === b[1];
-}
-
-/** Image `n` of a batch, as a batch of one. */
-function imageOf(batch: HostTensor | undefined, n: number): HostTensor | undefined {
-  if (!batch) return undefined;
-  const [, ...rest] = batch.shape;
-  const size = elementCount(rest);
-  return tensor("float32", [1, ...rest], toFloat32(batch).data.subarray(n * size, (n + 1) * size));
 }

@@ -7,7 +7,7 @@ import type { OpType } from "./attributes.js";
 import { conv2dOp } from "./conv2d.js";
 import { convTranspose2dOp } from "./convTranspose2d.js";
 import { detectOp } from "./detect.js";
-import type { Node } from "./graph/graph.js";
+import type { NodeOf } from "./graph/graph.js";
 import { batchNormOp, layerNormOp, softmaxOp } from "./normalize.js";
 import type { Op } from "./op.js";
 import { globalAveragePoolOp, maxPool2dOp } from "./pool.js";
@@ -44,6 +44,6 @@ export const OPS: { readonly [T in OpType]: Op<T> } = {
 };
 
 /** The op of a node, typed so that it accepts the node's own attributes. */
-export function opOf(node: Node): Op<OpType> {
-  return OPS[node.type] as unknown as Op<OpType>;
+export function opOf<T extends OpType>(node: NodeOf<T>): Op<T> {
+  return OPS[node.type];
 }

@@ -41,6 +41,16 @@ export function reshape<D extends DType>(source: HostTensor<D>, shape: readonly 
   return tensor(source.dtype, shape, source.data);
 }
 
+/** Item `n` of a batch [N, …] as a batch of one: a view, not a copy. */
+export function batchItem<D extends DType>(batch: HostTensor<D>, n: number): HostTensor<D> {
+  const [count, ...rest] = batch.shape;
+  if (!(n >= 0 && n < count)) {
+    throw new ShapeError(`tensor: a batch of ${count} has no item ${n}`, { shape: batch.shape, n });
+  }
+  const size = elementCount(rest);
+  return tensor(batch.dtype, [1, ...rest], batch.data.subarray(n * size, (n + 1) * size) as DataByDType[D]);
+}
+
 /** Any numeric tensor as float32 (float32 itself is returned as it is). */
 export function toFloat32(source: HostTensor): Float32Tensor {
   const { dtype, shape, data } = source;

@@ -1,47 +1,43 @@
-/** The public model: pictures in, results out. Preprocessing, networks (one, or several as an ensemble), NMS, masks. */
+/** The public model: pictures in, results out. One network, or several as an ensemble. */
 
-import { Breather } from "../breathe.js";
-import { DisposedError, OptionError } from "../errors.js";
+import { DisposedError } from "../errors.js";
 import type { Backend, CandidateOutputs, ComputeDType, NodeTiming, TuneOptions } from "../runtime/backend.js";
 import type { HostTensor } from "../tensor/index.js";
 import { AbortListeners, throwIfAborted, untilAborted } from "./calls/abort.js";
+import { count } from "./calls/checks.js";
 import { type Begun, inOrder } from "./calls/inOrder.js";
 import { Turns } from "./calls/turns.js";
 import type { ModelInfo } from "./checkpoint/modelInfo.js";
 import { Ensemble, type Member } from "./ensemble.js";
 import { closeAll, type Picture, type ReadPictureOptions, readAll } from "./input/pictures.js";
-import { type Fitted, type Fitting, type NetworkInput, Preprocessor } from "./input/preprocess.js";
+import type { NetworkInput } from "./input/preprocess.js";
 import type { NetworkMemory } from "./network.js";
-import { type DetectOptions, type ResolvedOptions, resolveOptions } from "./options.js";
-import { type Prepared, type Result, resultsOf } from "./output/postprocess.js";
+import { type DetectOptions, resolveOptions } from "./options.js";
+import type { Result } from "./output/outcome.js";
+import type { Prediction } from "./output/prediction.js";
+import { Pipeline } from "./pipeline.js";
 
 export type { Member } from "./ensemble.js";
-export type { Result } from "./output/postprocess.js";
+export type { Result } from "./output/outcome.js";
 
 /** Calls that overlap hold so many decoded pictures at once; the others wait, undecoded. */
 const MOST_DECODED = 16;
-
-/** Inputs of so many pixels are compiled for before a picture is brought to their size. */
-const LARGE_PIXELS = 2048 * 2048;
 
 /** Turns whatever the caller gives (paths, URLs, elements of a page) into pictures; the platform's entry supplies it. */
 export type PictureReader<Source> = (source: Source, options?: ReadPictureOptions) => Promise<Picture>;
 
 export class Model<Source = unknown> {
   readonly info: ModelInfo;
+  /** The networks: one, or those of an ensemble. For `quantize` and `verifyModel`. */
   readonly members: readonly Member[];
   private readonly backend: Backend;
   private readonly ensemble: Ensemble;
-  /** Reads a source as `detect` does; the picture must be closed. */
-  readonly read: PictureReader<Source>;
-  private readonly preprocessor: Preprocessor;
+  private readonly pipeline: Pipeline;
+  private readonly read: PictureReader<Source>;
   /** Of calls that overlap. */
   private readonly turns = new Turns(MOST_DECODED);
   private readonly aborts = new AbortListeners();
-  private readonly breather = new Breather();
   private disposed = false;
-  /** When the network was last done with a batch. */
-  private ranAt = 0;
 
   /** @throws OptionError when the members of an ensemble have other classes or tasks. */
   constructor(members: readonly Member[], backend: Backend, read: PictureReader<Source>) {
@@ -49,7 +45,7 @@ export class Model<Source = unknown> {
     this.members = members;
     this.info = this.ensemble.info;
     this.backend = backend;
-    this.preprocessor = new Preprocessor(this.info, backend);
+    this.pipeline = new Pipeline(this.ensemble, backend);
     this.read = read;
   }
 
@@ -75,7 +71,7 @@ export class Model<Source = unknown> {
   async detect(source: readonly Source[], options?: DetectOptions): Promise<Result[]>;
   async detect(source: Source, options?: DetectOptions): Promise<Result>;
   async detect(source: Source | readonly Source[], options: DetectOptions = {}): Promise<Result | Result[]> {
-    if (this.disposed) throw new DisposedError("the model");
+    this.check();
     // Told before the first picture is read.
     const { signal } = resolveOptions(options, this.names.length);
     const work = (own: AbortSignal | undefined): Promise<Result | Result[]> => {
@@ -99,7 +95,7 @@ export class Model<Source = unknown> {
     try {
       const begin = async (): Promise<void> => {
         await turn.begin();
-        if (this.disposed) throw new DisposedError("the model");
+        this.check();
       };
       const picture = await this.read(source, { maxPixels, begin, signal });
       return (await this.detectPictures([picture], options))[0];
@@ -109,55 +105,33 @@ export class Model<Source = unknown> {
   }
 
   /** `detect` for decoded pictures; closes those that hold something. */
-  async detectPictures(pictures: readonly Picture[], options: DetectOptions = {}): Promise<Result[]> {
+  private async detectPictures(pictures: readonly Picture[], options: DetectOptions): Promise<Result[]> {
     try {
-      return await this.detectOpen(pictures, options);
+      this.check();
+      return await this.pipeline.detect(pictures, resolveOptions(options, this.names.length));
     } finally {
       closeAll(pictures);
     }
   }
 
-  private async detectOpen(pictures: readonly Picture[], options: DetectOptions): Promise<Result[]> {
-    if (this.disposed) throw new DisposedError("the model");
+  /**
+   * Runs the network on one picture and keeps its raw outputs, so that thresholds can be changed afterwards.
+   * @param options `imgsz`, `fit`, `augment`, `signal`; thresholds are given to `result`.
+   * @throws as `detect`.
+   */
+  async predict(source: Source, options: DetectOptions = {}): Promise<Prediction> {
+    this.check();
     const resolved = resolveOptions(options, this.names.length);
-    if (pictures.length === 0) return [];
-    if (resolved.augment && this.task !== "detect") {
-      resolved.onWarning(`augment is ignored: test-time augmentation is for detection, this is a ${this.task} model`);
-    }
-    for (const { warnings = [] } of pictures) for (const warning of warnings) resolved.onWarning(warning);
-    const plans = this.preprocessor.plan(
-      pictures.map((picture) => picture.image),
-      resolved,
-    );
-    await this.heed(resolved.signal);
-    await this.compileLarge(plans);
-    const fitted = plans.map(({ make }) => make());
-    const prepared = pictures.map((picture, i): Prepared => ({ ...fitted[i], picture }));
-    const results: Result[] = [];
-    for (let start = 0; start < prepared.length; ) {
-      const first = prepared[start];
-      let end = start + 1;
-      // Neighbours of one input size share a forward pass.
-      while (end < prepared.length && end - start < resolved.batchSize && sameSize(prepared[end], first)) end++;
-      await this.heed(resolved.signal);
-      results.push(...(await this.runBatch(prepared.slice(start, end), resolved)));
-      start = end;
-    }
-    return results;
-  }
-
-  /** Backends that compute on this thread let nothing in between by themselves, so that a signal would never be heard. */
-  private async heed(signal: AbortSignal | undefined): Promise<void> {
-    if (!signal) return;
-    await this.breather.rest();
-    throwIfAborted(signal);
-  }
-
-  /** Compiles for inputs so large that the device may have no memory for them, before pictures are made that large. */
-  private async compileLarge(plans: readonly Fitting[]): Promise<void> {
-    const [largest] = plans.map(({ size }) => size).sort((a, b) => b[0] * b[1] - a[0] * a[1]);
-    if (largest[0] * largest[1] < LARGE_PIXELS) return;
-    await this.ensemble.compile([1, 3, ...largest]);
+    const work = async (signal: AbortSignal | undefined): Promise<Prediction> => {
+      const picture = await this.read(source, { maxPixels: options.maxPixels, signal });
+      try {
+        throwIfAborted(signal);
+        return await this.pipeline.predict(picture, resolved);
+      } finally {
+        picture.close?.();
+      }
+    };
+    return untilAborted(resolved.signal, work, this.aborts.on);
   }
 
   /**
@@ -168,7 +142,7 @@ export class Model<Source = unknown> {
    */
   stream(frames: AsyncIterable<Source> | Iterable<Source>, options: DetectOptions = {}): AsyncGenerator<Result> {
     const begin = async (frame: Source): Promise<Begun<Result>> => {
-      await this.heed(options.signal);
+      await this.pipeline.heed(options.signal);
       const picture = await this.read(frame, options);
       return { result: this.detectPictures([picture], options).then(([result]) => result) };
     };
@@ -188,8 +162,8 @@ export class Model<Source = unknown> {
 
   /** Compiles and runs once for an input size (rounded up as `detect` does), so that the first picture is as fast as the next. */
   async warmup(imgsz?: number | readonly [number, number], batch = 1): Promise<void> {
-    const [h, w] = this.preprocessor.inputSize(imgsz);
-    if (!Number.isInteger(batch) || batch < 1) throw new OptionError(`warmup: batch must be 1 or more, got ${batch}`);
+    const [h, w] = this.pipeline.preprocessor.inputSize(imgsz);
+    count(batch, "warmup: batch");
     // Refused, where the device has no memory for it, before the input is made.
     await this.ensemble.compile([batch, 3, h, w]);
     const data = new Float32Array(batch * 3 * h * w);
@@ -207,8 +181,8 @@ export class Model<Source = unknown> {
   async tune(
     options: TuneOptions & { readonly imgsz?: number | readonly [number, number]; readonly batch?: number } = {},
   ): Promise<void> {
-    if (this.disposed) throw new DisposedError("the model");
-    const [h, w] = this.preprocessor.inputSize(options.imgsz);
+    this.check();
+    const [h, w] = this.pipeline.preprocessor.inputSize(options.imgsz);
     for (const { network } of this.members) await network.tune([options.batch ?? 1, 3, h, w], options);
   }
 
@@ -229,7 +203,7 @@ export class Model<Source = unknown> {
    * for all that are compiled.
    */
   async memory(imgsz?: number | readonly [number, number], batch = 1): Promise<NetworkMemory> {
-    const [h, w] = this.preprocessor.inputSize(imgsz);
+    const [h, w] = this.pipeline.preprocessor.inputSize(imgsz);
     return this.ensemble.memory([batch, 3, h, w]);
   }
 
@@ -241,51 +215,16 @@ export class Model<Source = unknown> {
     this.backend.dispose();
   }
 
-  /** Pictures at the network's size, for `inputOf`; part of `detect` and `predict`. */
-  fit(pictures: readonly Picture[], options: ResolvedOptions): Fitted[] {
-    const images = pictures.map((picture) => picture.image);
-    return this.preprocessor.fit(images, options);
-  }
-
-  /** Pictures of one size as a batch. */
-  inputOf(batch: readonly Fitted[]): NetworkInput {
-    return this.preprocessor.input(batch);
-  }
-
-  /** `forward` for such a batch, with test-time augmentation where it is asked for. */
-  infer(input: NetworkInput, options: Pick<ResolvedOptions, "augment">): Promise<HostTensor[]> {
-    return this.ensemble.infer(input, options);
-  }
-
   /**
-   * `infer` of detection and segmentation models, for suppression at a confidence of `conf` or more: the rows that can become
+   * `forward` of detection and segmentation models, for suppression at a confidence of `conf` or more: the rows that can become
    * boxes then, or all where the backend cannot choose them.
    */
   inferRows(input: NetworkInput, options: { conf?: number; augment?: boolean } = {}): Promise<CandidateOutputs> {
     return this.ensemble.inferRows(input, options);
   }
 
-  private async runBatch(batch: readonly Prepared[], options: ResolvedOptions): Promise<Result[]> {
-    const started = performance.now();
-    const input = this.inputOf(batch);
-    const preprocess = (performance.now() - started) / batch.length;
-    for (const { network } of this.members) await network.tuneFirst(input.shape);
-    const ready = performance.now();
-    const outputs =
-      this.task === "classify"
-        ? { logits: (await this.infer(input, options))[0] }
-        : await this.inferRows(input, options);
-    const ran = performance.now();
-    // Not the time in which the device worked on a frame before.
-    const began = Math.max(ready, this.ranAt);
-    this.ranAt = ran;
-    return resultsOf(batch, input.shape, outputs, this.info, options, {
-      preprocess,
-      inference: (ran - began) / batch.length,
-    });
+  /** @throws DisposedError. */
+  private check(): void {
+    if (this.disposed) throw new DisposedError("the model");
   }
-}
-
-function sameSize(a: Fitted, b: Fitted): boolean {
-  return a.size[0] === b.size[0] && a.size[1] === b.size[1];
 }

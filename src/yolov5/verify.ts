@@ -12,8 +12,10 @@ import {
   toFloat32,
 } from "../tensor/index.js";
 import { readSafetensors } from "../weights/index.js";
+import type { ModelInfo } from "./checkpoint/modelInfo.js";
+import type { BuiltGraph } from "./graph/buildGraph.js";
 import { floatLimits } from "./graph/roundingLimits.js";
-import type { Model } from "./model.js";
+import type { InputShape } from "./network.js";
 
 export interface LayerComparison {
   /** `layer.0` … `head.0` … `prediction`, `proto`, as in the reference file. */
@@ -31,6 +33,15 @@ export interface Verification {
   readonly layers: readonly LayerComparison[];
   readonly firstDiverging: string | null;
   readonly backend: { readonly name: string; readonly adapter: string; readonly dtype: string };
+}
+
+/** What `verifyModel` needs of a model: any `Model` has it. */
+export interface VerifiableModel {
+  readonly info: Pick<ModelInfo, "layers">;
+  readonly device: Verification["backend"];
+  /** The first one is verified. */
+  readonly members: readonly { readonly network: { build(shape: InputShape): Pick<BuiltGraph, "graph"> } }[];
+  tap(names: readonly string[], input: HostTensor): Promise<Map<string, HostTensor>>;
 }
 
 /** What counts as equal. */
@@ -128,7 +139,7 @@ export function referenceInput(tensors: ReadonlyMap<string, HostTensor>, path: s
  * @throws CheckpointError when the file is no such reference.
  */
 export async function verifyModel(
-  model: Model<never>,
+  model: VerifiableModel,
   reference: Uint8Array,
   tolerance: VerifyTolerance = {},
   path = "reference",

@@ -6,6 +6,7 @@ import { pathToFileURL } from "node:url";
 import vm from "node:vm";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { CheckpointError, EngineError, ImageError, UnsupportedError } from "../../src/errors.js";
+import { readPictureSource } from "../../src/node/pictures/pictureSource.js";
 import { type DetectionResult, load, type Model, type PictureSource, type WeightSource } from "../../src/node.js";
 import { rejection, withServer } from "../node/server.js";
 import { REPOSITORY } from "../support/reference.js";
@@ -66,7 +67,7 @@ describe("of another realm", () => {
   });
 
   it.each(["Uint8ClampedArray", "Uint8Array"])("pixels in a %s", async (kind) => {
-    const { image } = await model.read(PICTURE);
+    const { image } = await readPictureSource(PICTURE);
     Object.assign(realm, { pixels: image.data, width: image.width, height: image.height });
     expect(await count(there(`({ data: new ${kind}(pixels), width, height })`))).toBe(found);
   });

@@ -4,6 +4,7 @@ import { readFileSync } from "node:fs";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { describe, expect, it } from "vitest";
 import { CheckpointError, DisposedError, DownloadError, ImageError, OptionError } from "../../src/errors.js";
+import { readPictureSource } from "../../src/node/pictures/pictureSource.js";
 import { type DetectionResult, load, type PictureSource } from "../../src/node.js";
 import { rejection, unreachableUrl, withServer } from "./server.js";
 
@@ -160,7 +161,7 @@ describe("bytes and pixels given to detect", () => {
     const model = await load(FIXTURE, { backend: "cpu" });
     const options = { imgsz: 64, conf: 0.01 } as const;
     const file = readFileSync(SMALL);
-    const { image } = await model.read(SMALL);
+    const { image } = await readPictureSource(SMALL);
     const wanted = ((await model.detect(SMALL, options)) as DetectionResult).detections;
     expect(wanted.length).toBeGreaterThan(0);
     const given = () => {

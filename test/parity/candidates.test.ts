@@ -5,7 +5,9 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { decodeImage } from "../../src/image/index.js";
 import type { ComputeDType } from "../../src/runtime/backend.js";
 import type { WebGpuBackend } from "../../src/runtime/webgpu/index.js";
+import { Ensemble } from "../../src/yolov5/ensemble.js";
 import type { Picture } from "../../src/yolov5/input/pictures.js";
+import { Preprocessor } from "../../src/yolov5/input/preprocess.js";
 import { createMember, openModel } from "../../src/yolov5/loadModel.js";
 import { Model } from "../../src/yolov5/model.js";
 import { resolveOptions } from "../../src/yolov5/options.js";
@@ -64,10 +66,11 @@ describe.skipIf(!gpu || referenceMissing("weights"))("candidates", () => {
     if (dtype === "float16" && !backend.capabilities.dtypes.includes("float16")) return skip("no float16 here");
     const model = modelOf(names, dtype);
     const { maskCoefficients } = model.info;
+    const [preprocessor, ensemble] = [new Preprocessor(model.info, backend), new Ensemble(model.members)];
     let boxes = 0;
     for (const picture of await picturesOf(names)) {
-      const input = model.inputOf(model.fit([picture], resolveOptions({}, model.names.length)));
-      const [prediction, ...others] = await model.infer(input, { augment: false });
+      const input = preprocessor.input(preprocessor.fit([picture.image], resolveOptions({}, model.names.length)));
+      const [prediction, ...others] = await ensemble.infer(input, { augment: false });
       // May find more than there is room for at first.
       await model.detect(picture);
       const before = backend.counters();

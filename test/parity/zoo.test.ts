@@ -8,9 +8,11 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { decodeImage } from "../../src/image/index.js";
 import type { Backend } from "../../src/runtime/backend.js";
-import type { NetworkInput } from "../../src/yolov5/input/preprocess.js";
+import { Ensemble } from "../../src/yolov5/ensemble.js";
+import { Preprocessor } from "../../src/yolov5/input/preprocess.js";
 import { createMember, openModel } from "../../src/yolov5/loadModel.js";
 import { Model } from "../../src/yolov5/model.js";
+import { resolveOptions } from "../../src/yolov5/options.js";
 import type { DetectionResult } from "../../src/yolov5/output/results.js";
 import { verifyModel } from "../../src/yolov5/verify.js";
 import { parityBackends } from "../support/backends.js";
@@ -42,10 +44,11 @@ const FULL = process.env.YOLOV5_FULL === "1";
 function openNamed(name: string, backend: Backend): Model<string> {
   const path = checkpointOf(name);
   const opened = openModel(new Uint8Array(readFileSync(path)), { path });
-  return new Model<string>([createMember(opened, backend, { path })], backend, async (file) => ({
-    image: await decodeImage(new Uint8Array(readFileSync(file)), { path: file }),
-    source: file,
-  }));
+  return new Model<string>([createMember(opened, backend, { path })], backend, read);
+}
+
+async function read(file: string) {
+  return { image: await decodeImage(new Uint8Array(readFileSync(file)), { path: file }), source: file };
 }
 
 describe.skipIf(referenceMissing("weights", "zoo"))("architectures", () => {
@@ -61,7 +64,7 @@ describe.skipIf(referenceMissing("weights", "zoo"))("architectures", () => {
         if (!backend) return skip("no such device");
         const model = openNamed(name, backend);
         const reference = new Uint8Array(readFileSync(join(REFERENCE, "reference", `${name}.layers.safetensors`)));
-        const { layers, firstDiverging } = await verifyModel(model as Model<never>, reference);
+        const { layers, firstDiverging } = await verifyModel(model, reference);
         model.members[0].network.dispose();
         const limit = backendName === "cpu" ? (CPU_LIMIT[name] ?? 1e-9) : 1e-8;
         expect(
@@ -74,13 +77,8 @@ describe.skipIf(referenceMissing("weights", "zoo"))("architectures", () => {
       it.for(NAMES)("%s: boxes", async (name, { skip }) => {
         if (!backend) return skip("no such device");
         const model = openNamed(name, backend);
-        // Boxes come from the rows that the backend chose; what rounding may decide is judged by all of them.
-        let input: NetworkInput | undefined;
-        const inferRows = model.inferRows.bind(model);
-        model.inferRows = (given, options) => {
-          input = given;
-          return inferRows(given, options);
-        };
+        const { info, members } = model;
+        const [preprocessor, ensemble] = [new Preprocessor(info, backend), new Ensemble(members)];
         const wrong: string[] = [];
         let flipped = 0;
         let boxes = 0;
@@ -88,8 +86,10 @@ describe.skipIf(referenceMissing("weights", "zoo"))("architectures", () => {
         for (const run of FULL ? runs : runs.filter(({ image }) => image === runs[0].image)) {
           const options = optionsOf(run);
           const result = (await model.detect(pictureNamed(run.image), options)) as DetectionResult;
-          if (!input) throw new Error("no input");
-          const [prediction] = await model.infer(input, { augment: options.augment ?? false });
+          // Boxes come from the rows that the backend chose; what rounding may decide is judged by all of them.
+          const { image } = await read(pictureNamed(run.image));
+          const resolved = resolveOptions(options, info.classes);
+          const [prediction] = await ensemble.infer(preprocessor.input(preprocessor.fit([image], resolved)), resolved);
           const report = differencesBeyondRounding(
             result.detections,
             run.detections ?? [],

@@ -119,7 +119,7 @@ describe.each(["cpu", "webgpu"] as const)("PyTorch's answers on %s", (choice) =>
     const model = modelOf(name);
     if (!model) return expect(missing).not.toBe("");
     const reference = readFileSync(join(FIXTURES, `${name}.layers.safetensors`));
-    const { layers, firstDiverging } = await verifyModel(model as Model<never>, reference);
+    const { layers, firstDiverging } = await verifyModel(model, reference);
     const diverging = layers.filter(({ ok }) => !ok).map((l) => `${l.name} ${l.nmse.toExponential(1)} ${l.maxAbs}`);
     expect(diverging).toEqual([]);
     expect(firstDiverging).toBeNull();

@@ -455,7 +455,8 @@ describe("results and life", () => {
     const input = tensor("float32", [1, 3, 64, 64]);
     for (const call of [
       () => model.detect(noise(8, 8)),
-      () => model.detectPictures([]),
+      () => model.detect([]),
+      () => model.predict(noise(8, 8)),
       () => model.forward(input),
       () => model.tap(["model.0"], input),
       () => model.profile(input),

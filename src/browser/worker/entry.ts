@@ -5,7 +5,12 @@ import { RemoteDecoders } from "./decoders/remote.js";
 import { serve } from "./host.js";
 import type { FromHost, Port } from "./protocol.js";
 
-const page = globalThis as unknown as Port;
+const page: Port = {
+  postMessage: (message, transfer = []) => globalThis.postMessage(message, { transfer: transfer as Transferable[] }),
+  set onmessage(act: Port["onmessage"]) {
+    globalThis.onmessage = act;
+  },
+};
 const decoders = new RemoteDecoders((decoder, port) =>
   page.postMessage({ type: "decoder", decoder, port } satisfies FromHost, [port]),
 );

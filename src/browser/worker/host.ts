@@ -6,8 +6,9 @@ import { Breather } from "../../breathe.js";
 import { DisposedError } from "../../errors.js";
 import type { HostTensor } from "../../tensor/index.js";
 import type { Model } from "../../yolov5/model.js";
+import type { Outcome } from "../../yolov5/output/outcome.js";
+import type { Prediction } from "../../yolov5/output/prediction.js";
 import { closePixels } from "../drawable.js";
-import { type Outcome, type Prediction, predict } from "../prediction.js";
 import type { DecoderName } from "./decoders/protocol.js";
 import { type Answer, buffersOf, type FromHost, type Port, type Request, type ToHost } from "./protocol.js";
 import { toWire } from "./wireError.js";
@@ -65,7 +66,7 @@ class Host {
         const onWarning = (text: string): void => this.send({ type: "warning", id, text });
         let prediction: Prediction;
         try {
-          prediction = await predict(this.loaded(), request.source, { ...request.options, onWarning, signal });
+          prediction = await this.loaded().predict(request.source, { ...request.options, onWarning, signal });
         } finally {
           closePixels(request.source);
         }

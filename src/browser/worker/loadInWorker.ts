@@ -11,16 +11,15 @@ import { absoluteAddress, fetchBytes } from "../download.js";
 import { checkpointsOf, load, loadOnWebGl2 } from "../load.js";
 import { fasterOf, hasHardwareWebGl2, lacksWebGpu } from "../webGl.js";
 import { type Loader, serve } from "./host.js";
-import type { Port } from "./protocol.js";
 import type { Started } from "./started.js";
 import { WorkerModel } from "./workerModel.js";
 
 /** The same protocol within this thread: for WebGL2, and for pages that may not start workers. */
 function onThisThread(loader: Loader = load): Started {
   const { port1, port2 } = new MessageChannel();
-  serve(port2 as unknown as Port, loader);
+  serve(port2, loader);
   return {
-    port: port1 as unknown as Port,
+    port: port1,
     terminate: () => {
       port1.close();
       port2.close();

@@ -6,7 +6,8 @@ import type { ComputeDType } from "../../runtime/backend.js";
 import type { HostTensor } from "../../tensor/index.js";
 import type { ModelInfo } from "../../yolov5/checkpoint/modelInfo.js";
 import type { DetectOptions } from "../../yolov5/options.js";
-import type { Outcome, Thresholds } from "../prediction.js";
+import type { Outcome } from "../../yolov5/output/outcome.js";
+import type { Thresholds } from "../../yolov5/output/prediction.js";
 import type { DecoderName } from "./decoders/protocol.js";
 import type { WireError } from "./wireError.js";
 

@@ -1,6 +1,7 @@
 /** Which addresses are pictures and which are videos: by the ending, else by what the server says and sends. */
 
 import { isHttp, shownAddress } from "../../api/address.js";
+import type { Answer } from "../../node/net/answer.js";
 import { isVideoType } from "../../node/net/downloadPicture.js";
 import { openRequest } from "../../node/net/request.js";
 import { hasVideoMagic } from "../../node/video/fileKind.js";
@@ -69,14 +70,11 @@ async function sendsVideo(address: string, signal: AbortSignal | undefined): Pro
   }
 }
 
-async function headOf(body: ReadableStream<Uint8Array> | null): Promise<Uint8Array> {
-  const reader = body?.getReader();
+async function headOf(body: Answer["body"]): Promise<Uint8Array> {
   let head = new Uint8Array(0);
-  while (reader && head.length < HEAD_BYTES) {
-    const { done, value } = await reader.read();
-    if (done) break;
-    head = Uint8Array.from(Buffer.concat([head, value.subarray(0, HEAD_BYTES)]));
+  for await (const chunk of body ?? []) {
+    head = Uint8Array.from(Buffer.concat([head, chunk.subarray(0, HEAD_BYTES)]));
+    if (head.length >= HEAD_BYTES) break;
   }
-  reader?.releaseLock();
   return head;
 }

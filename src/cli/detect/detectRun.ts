@@ -195,7 +195,7 @@ export class DetectRun {
     const pictures = read.filter((entry) => entry !== undefined).map(({ picture }) => picture);
     let results: Result[] | undefined;
     try {
-      if (pictures.length > 0) results = await this.model.detectPictures(pictures, this.options);
+      if (pictures.length > 0) results = await this.model.detect(pictures, this.options);
     } catch (error) {
       // One picture of several cannot be told from the others by now: each runs alone.
       if (items.length > 1 && !isFatal(error)) {

@@ -165,7 +165,7 @@ export class VideoRun {
           frame,
           time,
         }));
-        return { result: model.detectPictures(pictures, options).then((results) => ({ group, results })) };
+        return { result: model.detect(pictures, options).then((results) => ({ group, results })) };
       },
       { most: alone ? 1 : 2 },
     );

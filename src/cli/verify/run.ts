@@ -3,7 +3,6 @@
 import { shownAddress } from "../../api/address.js";
 import { CheckpointError } from "../../errors.js";
 import { readRegularFile } from "../../node/files/regularFile.js";
-import type { Model } from "../../yolov5/model.js";
 import { verifyModel } from "../../yolov5/verify.js";
 import { EXIT, errorLine } from "../errors.js";
 import { orInterrupted } from "../interrupt.js";
@@ -18,9 +17,7 @@ export async function runVerify(flags: VerifyFlags, output: Output): Promise<num
   try {
     describeModel(model, output);
     const tolerance = { nmse: flags.tolerance, box: flags.boxTolerance, score: flags.scoreTolerance };
-    // Only its taps are used, never its reader of pictures.
-    const anyModel = model as unknown as Model<never>;
-    const work = verifyModel(anyModel, reference, tolerance, flags.reference);
+    const work = verifyModel(model, reference, tolerance, flags.reference);
     const result = await orInterrupted(output.io.signal, work);
     output.lines(() => layerTable(result.layers, model.members[0].network.build([1, 3, 128, 128])));
     if (result.firstDiverging !== null) output.line(`First diverging layer: ${result.firstDiverging}`);

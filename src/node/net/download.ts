@@ -60,7 +60,7 @@ export async function download(url: string, options: DownloadOptions = {}): Prom
     total = Number.isFinite(length) && !headers.get("content-encoding") ? length : undefined;
     if (total !== undefined && total > maxBytes) throw fail(`${total} bytes are more than the ${maxBytes} accepted`);
     let told = -STEP;
-    for await (const chunk of body as unknown as AsyncIterable<Uint8Array>) {
+    for await (const chunk of body) {
       bytes.add(chunk);
       patience.came(bytes.length);
       if (bytes.length > maxBytes) throw fail(`more than ${maxBytes} bytes`);

@@ -1,7 +1,7 @@
 /** Requests through proxies. A module of its own: undici is large, and is loaded where there is a proxy. */
 
 import { EnvHttpProxyAgent, fetch } from "undici";
-import { type Answer, closeBody, type Request } from "./answer.js";
+import { closeBody, type Request } from "./answer.js";
 import type { ProxySettings } from "./proxy.js";
 
 /**
@@ -21,7 +21,7 @@ export async function openThroughProxy(
     proxyTunnel: false,
   });
   try {
-    const answer = (await fetch(url, { ...init, dispatcher })) as unknown as Answer;
+    const answer = await fetch(url, { ...init, dispatcher });
     return {
       answer,
       close: async () => {

@@ -4,7 +4,7 @@ import { GraphError } from "../../errors.js";
 import { type DataByDType, type DType, formatShape, type HostTensor, toFloat32 } from "../../tensor/index.js";
 import type { OpAttributes, OpType } from "../attributes.js";
 import { OPS } from "../registry.js";
-import type { Graph, Node, TensorDesc, Value, ValueId } from "./graph.js";
+import type { Graph, Node, NodeOf, TensorDesc, Value, ValueId } from "./graph.js";
 import { checkFilled, GraphLimits } from "./limits.js";
 import { liveSetBytes } from "./liveness.js";
 
@@ -76,7 +76,8 @@ export class GraphBuilder {
     const [desc] = OPS[type].infer(descs, attrs, name);
     this.limits.add(name, descs, desc, OPS[type].flops(descs, [desc], attrs));
     const output = this.value(name, desc);
-    this.nodes.push({ type, name, inputs, outputs: [output], attrs } as unknown as Node);
+    const node: NodeOf<T> = { type, name, inputs, outputs: [output], attrs };
+    this.nodes.push(node as Node);
     return output;
   }
 

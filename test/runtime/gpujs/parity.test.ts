@@ -32,7 +32,7 @@ function modelAt(path: string): Model<PictureSource> {
 
 async function expectLayers(path: string, reference: string): Promise<void> {
   const model = modelAt(path);
-  const { layers, firstDiverging } = await verifyModel(model as Model<never>, readFileSync(reference), { nmse: 1e-8 });
+  const { layers, firstDiverging } = await verifyModel(model, readFileSync(reference), { nmse: 1e-8 });
   expect(layers.filter(({ ok }) => !ok)).toEqual([]);
   expect(firstDiverging).toBeNull();
   expect(layers.length).toBeGreaterThanOrEqual(9);

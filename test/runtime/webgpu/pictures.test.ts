@@ -186,10 +186,10 @@ describe.skipIf(!gpu)("pictures on the device", () => {
         const own = await openBackend(gpu, { fitPictures });
         expect(own.capabilities.fitsPictures).toBe(fitPictures);
         const model = new Model([createMember(opened, own, { path: "yolov5n.pt" })], own, async (p: Picture) => p);
-        const listed = await model.detectPictures(pictures, { imgsz: 320, batchSize: 2 });
+        const listed = await model.detect(pictures, { imgsz: 320, batchSize: 2 });
         const streamed: Result[] = [];
         for await (const result of model.stream(pictures, { imgsz: 320, fit: "square" })) streamed.push(result);
-        const augmented = await model.detectPictures([{ image: bus }], { imgsz: 320, augment: true });
+        const augmented = await model.detect([{ image: bus }], { imgsz: 320, augment: true });
         found.push([...listed, ...streamed, ...augmented].map((result) => (result as DetectionResult).detections));
         model.dispose();
       }

@@ -33,7 +33,7 @@ export class DecoderWorkers implements DecoderStarter {
         terminate();
         onEnd(event.message || "no message");
       };
-      worker.postMessage(port, [port as unknown as Transferable]);
+      worker.postMessage(port, [port]);
     } catch (error) {
       if (this.closed) return;
       const reason = error instanceof Error ? error.message : String(error);

@@ -1,0 +1,91 @@
+/** A network's outputs → what results are made of, as plain data that can be sent between threads; and the results. */
+
+import type { CandidateOutputs } from "../../runtime/backend.js";
+import { batchItem, type HostTensor, toFloat32 } from "../../tensor/index.js";
+import type { ModelInfo, Task } from "../checkpoint/modelInfo.js";
+import type { ResultSaver } from "../draw/saver.js";
+import type { Picture } from "../input/pictures.js";
+import { softmax } from "./classify.js";
+import { prototypesOf } from "./masks.js";
+import { type Candidate, suppressRows } from "./nms.js";
+import type { ResolvedNmsOptions } from "./nmsOptions.js";
+import {
+  ClassificationResult,
+  DetectionResult,
+  detectionsFrom,
+  type ResultFacts,
+  type SegmentationResult,
+  type Speed,
+  segmentedDetectionsFrom,
+} from "./results.js";
+
+/**
+ * Boxes, boxes with masks, or class scores, depending on the model's task. `detections` and `xyxy` are there for every task
+ * (a classification has none); `result.task === "segment"` narrows to masks, `"classify"` to `top5`.
+ */
+export type Result = DetectionResult | SegmentationResult | ClassificationResult;
+
+/** What a result says of its picture. */
+export type PictureFacts = Omit<ResultFacts, "names" | "saver" | "input" | "speed">;
+
+/** A picture's part in a batch that ran. */
+export interface RunPicture {
+  readonly facts: PictureFacts;
+  /** Milliseconds. */
+  readonly speed: Omit<Speed, "postprocess">;
+}
+
+/** The network's outputs for a batch: rows that may become boxes, or class scores [N, classes]. */
+export type BatchOutputs = CandidateOutputs | { readonly logits: HostTensor };
+
+export interface Outcome {
+  readonly facts: Omit<ResultFacts, "names" | "saver">;
+  readonly task: Task;
+  /** Boxes that survived, in pixels of the network's input; absent for classification. */
+  readonly candidates?: readonly Candidate[];
+  /** Segmentation: [1, 32, h, w]. */
+  readonly prototypes?: HostTensor;
+  readonly retinaMasks?: boolean;
+  /** Classification: one a class. */
+  readonly logits?: Float32Array;
+}
+
+export function pictureFacts({ image, source, frame, time, warnings }: Picture): PictureFacts {
+  return { width: image.width, height: image.height, source, frame, time, warnings };
+}
+
+/**
+ * Suppression of a batch.
+ * @param input shape of the network's input
+ * @returns one a picture, in the batch's order.
+ */
+export function outcomesOf(
+  batch: readonly RunPicture[],
+  input: readonly number[],
+  outputs: BatchOutputs,
+  { task, maskCoefficients }: Pick<ModelInfo, "task" | "maskCoefficients">,
+  options: ResolvedNmsOptions & { readonly retinaMasks: boolean },
+): Outcome[] {
+  const started = performance.now();
+  const kept = "logits" in outputs ? [] : suppressRows(outputs.candidates, options, maskCoefficients);
+  const postprocess = (performance.now() - started) / batch.length;
+  return batch.map((picture, n) => {
+    const facts = { ...picture.facts, input: [1, ...input.slice(1)], speed: { ...picture.speed, postprocess } };
+    if ("logits" in outputs) return { task, facts, logits: toFloat32(batchItem(outputs.logits, n)).data.slice() };
+    if (task !== "segment") return { task, facts, candidates: kept[n] };
+    const prototypes = batchItem(outputs.others[0], n);
+    return { task, facts, candidates: kept[n], prototypes, retinaMasks: options.retinaMasks };
+  });
+}
+
+/** The result that an outcome stands for: boxes or masks in the picture's own pixels, or class probabilities. */
+export function resultOf(outcome: Outcome, names: readonly string[], saver?: ResultSaver): Result {
+  const { candidates, prototypes, retinaMasks } = outcome;
+  const facts: ResultFacts = { ...outcome.facts, names, saver };
+  if (!candidates) return new ClassificationResult(facts, softmax(outcome.logits ?? []));
+  const input = [facts.input[2], facts.input[3]] as const;
+  const original = [facts.height, facts.width] as const;
+  if (!prototypes) return new DetectionResult(facts, detectionsFrom(candidates, input, original, names), "detect");
+  const found = segmentedDetectionsFrom(candidates, prototypesOf(prototypes), input, original, names, retinaMasks);
+  return new DetectionResult(facts, found, "segment");
+}

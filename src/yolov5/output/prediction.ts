@@ -1,0 +1,67 @@
+/** A picture's run through the network, apart from the thresholds: sliders re-run only the suppression. */
+
+import type { HostTensor } from "../../tensor/index.js";
+import type { ModelInfo } from "../checkpoint/modelInfo.js";
+import type { ResultSaver } from "../draw/saver.js";
+import type { Picture } from "../input/pictures.js";
+import { type DetectOptions, resolveOptions } from "../options.js";
+import { type Outcome, outcomesOf, type PictureFacts, pictureFacts, type Result, resultOf } from "./outcome.js";
+import { allRows } from "./rows.js";
+
+/** The options of `detect` that come after the network. */
+export type Thresholds = Pick<
+  DetectOptions,
+  | "conf"
+  | "confThres"
+  | "iou"
+  | "iouThres"
+  | "maxDet"
+  | "classes"
+  | "agnostic"
+  | "agnosticNms"
+  | "multiLabel"
+  | "retinaMasks"
+>;
+
+/** The network's outputs for one picture. `result` may be called as often as wanted. */
+export class Prediction {
+  /** Milliseconds. */
+  readonly speed: { readonly preprocess: number; readonly inference: number };
+  /** Raw outputs, as `model.forward` gives them. */
+  readonly outputs: readonly HostTensor[];
+  private readonly info: ModelInfo;
+  private readonly facts: PictureFacts;
+  private readonly saver: ResultSaver | undefined;
+  private readonly input: readonly number[];
+
+  constructor(
+    info: ModelInfo,
+    picture: Picture,
+    input: readonly number[],
+    outputs: readonly HostTensor[],
+    speed: { preprocess: number; inference: number },
+  ) {
+    this.info = info;
+    this.facts = pictureFacts(picture);
+    this.saver = picture.saver;
+    this.input = input;
+    this.outputs = outputs;
+    this.speed = speed;
+  }
+
+  /**
+   * Suppression with other thresholds, without running the network.
+   * @throws OptionError.
+   */
+  result(options: Thresholds = {}): Result {
+    return resultOf(this.outcome(options), this.info.names, this.saver);
+  }
+
+  /** `result` as plain data. */
+  outcome(options: Thresholds = {}): Outcome {
+    const { info, outputs, facts, speed } = this;
+    const batch = info.task === "classify" ? { logits: outputs[0] } : allRows(outputs);
+    const [outcome] = outcomesOf([{ facts, speed }], this.input, batch, info, resolveOptions(options, info.classes));
+    return outcome;
+  }
+}
