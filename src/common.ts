@@ -17,7 +17,7 @@ export { type Prediction, predict, type Thresholds } from "./browser/prediction.
 export type { WorkerDetectOptions, WorkerModel, WorkerPrediction } from "./browser/worker/workerModel.js";
 export { type CalibrationMethod, type QuantizeOptions, quantize } from "./compress/quantize/index.js";
 export * from "./errors.js";
-export type { Font as LabelFont } from "./image/draw/font.js";
+export type { Font as LabelFont, Glyph, TextShaper } from "./image/draw/font.js";
 export { type Color, paletteColor } from "./image/draw/palette.js";
 export type { RgbImage } from "./image/types.js";
 export type {
@@ -26,6 +26,8 @@ export type {
   BackendName,
   CandidateOutputs,
   CandidateRows,
+  Capabilities,
+  CompileOptions,
   ComputeDType,
   MemoryUse,
   NodeTiming,
@@ -40,8 +42,11 @@ export type { SaveOptions } from "./yolov5/draw/saver.js";
 export type { PlainPicture, RawPicture } from "./yolov5/input/plainPicture.js";
 export { Model, type Result } from "./yolov5/model.js";
 export type { DetectOptions, Fit } from "./yolov5/options.js";
-export { nonMaxSuppression } from "./yolov5/output/nms.js";
+export type { Size } from "./yolov5/output/boxes.js";
+export type { ClassScore } from "./yolov5/output/classify.js";
+export { type Candidate, type NmsOptions, nonMaxSuppression } from "./yolov5/output/nms.js";
 export {
+  type BoxRow,
   ClassificationResult,
   type Detection,
   DetectionResult,
@@ -49,6 +54,7 @@ export {
   type SegmentedDetection,
   type Speed,
 } from "./yolov5/output/results.js";
+export type { BinaryMask, Rle } from "./yolov5/output/rle.js";
 export { classificationLines, detectionLines, segmentationLines } from "./yolov5/output/text/saveText.js";
 export { trackResult } from "./yolov5/output/trackResult.js";
 export { type LayerComparison, type Verification, type VerifyTolerance, verifyModel } from "./yolov5/verify.js";

@@ -33,6 +33,7 @@ const LARGE_PIXELS = 2048 * 2048;
 /** Turns whatever the caller gives (paths, URLs, elements of a page) into pictures; the platform's entry supplies it. */
 export type PictureReader<Source> = (source: Source, options?: ReadPictureOptions) => Promise<Picture>;
 
+/** A loaded model: pictures in, results out. `load` gives one. */
 export class Model<Source = unknown> {
   readonly info: ModelInfo;
   readonly members: readonly Member[];

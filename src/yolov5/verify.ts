@@ -15,6 +15,7 @@ import { readSafetensors } from "../weights/index.js";
 import type { Model } from "./model.js";
 import { floatLimits } from "./roundingLimits.js";
 
+/** One layer beside PyTorch's. */
 export interface LayerComparison {
   /** `layer.0` … `head.0` … `prediction`, `proto`, as in the reference file. */
   readonly name: string;
@@ -26,6 +27,7 @@ export interface LayerComparison {
   readonly ok: boolean;
 }
 
+/** What `verifyModel` found. */
 export interface Verification {
   readonly ok: boolean;
   readonly layers: readonly LayerComparison[];

@@ -10,6 +10,7 @@ import { formatShape, type HostTensor, toFloat32 } from "../../tensor/index.js";
 import { sortDescending } from "./sort.js";
 import { suppress } from "./suppress.js";
 
+/** Options of `nonMaxSuppression`. */
 export interface NmsOptions {
   /** Confidence threshold, 0 to 1, exclusive. Default 0.25 (`val` uses 0.001). */
   readonly conf?: number | undefined;
