@@ -1,4 +1,7 @@
-/** `yolov5-ts/browser`: what a page needs to run a model, for pages without a bundler that leaves out the rest. */
+/**
+ * What a page needs to run a model, for pages without a bundler that leaves out the rest.
+ * @module yolov5-ts/browser
+ */
 
 export { annotate } from "./browser/annotate.js";
 export { load } from "./browser/load.js";

@@ -17,7 +17,7 @@ export type {
 export type { WorkerDetectOptions, WorkerModel, WorkerPrediction } from "./browser/worker/workerModel.js";
 export { type CalibrationMethod, type QuantizeOptions, quantize } from "./compress/quantize/index.js";
 export * from "./errors.js";
-export type { Font as LabelFont } from "./image/draw/font.js";
+export type { Font as LabelFont, Glyph, TextShaper } from "./image/draw/font.js";
 export { type Color, paletteColor } from "./image/draw/palette.js";
 export type { RgbImage } from "./image/types.js";
 export type {
@@ -26,6 +26,8 @@ export type {
   BackendName,
   CandidateOutputs,
   CandidateRows,
+  Capabilities,
+  CompileOptions,
   ComputeDType,
   MemoryUse,
   NodeTiming,
@@ -41,9 +43,13 @@ export type { PlainPicture, RawPicture } from "./yolov5/input/plainPicture.js";
 export { Model, type Result } from "./yolov5/model.js";
 export type { NetworkMemory } from "./yolov5/network.js";
 export type { DetectOptions, Fit } from "./yolov5/options.js";
-export { nonMaxSuppression } from "./yolov5/output/nms.js";
+export type { Size } from "./yolov5/output/boxes.js";
+export type { ClassScore } from "./yolov5/output/classify.js";
+export { type Candidate, nonMaxSuppression } from "./yolov5/output/nms.js";
+export type { NmsOptions } from "./yolov5/output/nmsOptions.js";
 export type { Prediction, Thresholds } from "./yolov5/output/prediction.js";
 export {
+  type BoxRow,
   ClassificationResult,
   type Detection,
   DetectionResult,
@@ -51,6 +57,7 @@ export {
   type SegmentedDetection,
   type Speed,
 } from "./yolov5/output/results.js";
+export type { BinaryMask, Rle } from "./yolov5/output/rle.js";
 export { classificationLines, detectionLines, segmentationLines } from "./yolov5/output/text/saveText.js";
 export { trackResult } from "./yolov5/output/trackResult.js";
 export {

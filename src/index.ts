@@ -11,6 +11,7 @@ export type { OpenDatasetOptions } from "./node/datasets/open.js";
 export type { LabelFontOptions } from "./node/pictures/labelFont.js";
 export type { SavePictureOptions } from "./node/pictures/savePicture.js";
 export type { VideoFrame } from "./node/video/frameSource.js";
-export type { VideoInfo } from "./node/video/probe.js";
+export type { VideoInput } from "./node/video/input.js";
+export type { ProbeOptions, VideoInfo } from "./node/video/probe.js";
 export type { ReadVideoOptions } from "./node/video/readVideo.js";
 export type { VideoWriterOptions } from "./node/video/writeVideo.js";

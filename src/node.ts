@@ -1,4 +1,7 @@
-/** yolov5-ts in Node: `load` a checkpoint, `detect` in pictures. */
+/**
+ * yolov5-ts in Node: `load` a checkpoint, `detect` in pictures.
+ * @module yolov5-ts
+ */
 
 import type { LoadOptions } from "./api/loadOptions.js";
 import { EMBEDDED_MODEL } from "./api/names.js";
@@ -23,7 +26,8 @@ export { annotate } from "./node/pictures/annotate.js";
 export { type LabelFontOptions, openLabelFont } from "./node/pictures/labelFont.js";
 export { type SavePictureOptions, savePicture } from "./node/pictures/savePicture.js";
 export type { VideoFrame } from "./node/video/frameSource.js";
-export { probeVideo, type VideoInfo } from "./node/video/probe.js";
+export type { VideoInput } from "./node/video/input.js";
+export { type ProbeOptions, probeVideo, type VideoInfo } from "./node/video/probe.js";
 export { type ReadVideoOptions, readVideo } from "./node/video/readVideo.js";
 export { VideoWriter, type VideoWriterOptions } from "./node/video/writeVideo.js";
 

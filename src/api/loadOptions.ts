@@ -5,6 +5,7 @@ import type { BackendChoice, TuneOptions } from "../runtime/backend.js";
 /** Bytes so far, and of the whole where the server says. */
 export type OnProgress = (progress: { readonly loaded: number; readonly total: number | undefined }) => void;
 
+/** Options of `load`. */
 export interface LoadOptions {
   /**
    * Default `auto`: WebGPU on a hardware adapter, else WASM, else the reference, with a note for each step down; in pages
@@ -46,6 +47,7 @@ export interface WorkerLike {
   terminate(): void;
 }
 
+/** Options of `loadInWorker`. */
 export interface LoadInWorkerOptions extends LoadOptions {
   /**
    * Starts the worker from a file of yours, for pages whose policy allows no blob workers:

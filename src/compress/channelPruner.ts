@@ -22,18 +22,23 @@ import { type LayerSensitivity, layerSensitivities } from "./sensitivity.js";
 
 /** `data`: what the outputs lose, measured on the calibration pictures; the others look at the weights alone. */
 export type PruningCriterion = Criterion | "data";
+/** All pruning criteria, the default first. */
 export const PRUNING_CRITERIA: readonly PruningCriterion[] = ["data", "bn", "l1", "l2"];
 
+/** Stages of pruning, in their order. */
 export type PruneStage = "sensitivity" | "statistics" | "re-estimation";
 
+/** Options of `ChannelPruner`. */
 export interface ChannelPrunerOptions {
   readonly criterion: PruningCriterion;
   readonly scope: SelectOptions["scope"];
   readonly round?: number | undefined;
   readonly signal?: AbortSignal | undefined;
+  /** Which stage is under way, and how far. */
   readonly onProgress?: ((stage: PruneStage, done: number, total: number) => void) | undefined;
 }
 
+/** A pruned network, re-estimated. */
 export interface PrunedNetwork extends PruneResult {
   /** As cut, before re-estimation. */
   readonly cut: ModuleNode;
@@ -48,6 +53,7 @@ const FLOORS = [0.75, 0.65, 0.55, 0.45, 0.35, 0.25] as const;
 /** Operations are compared at this size; their ratio is the same at any. */
 const FLOPS_SIZE = [256, 256] as const;
 
+/** Prunes one network by different amounts; what it measures of the network is measured once. */
 export class ChannelPruner {
   /** Operations of the whole network, once they are counted. */
   private flops: number | undefined;

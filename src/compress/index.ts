@@ -1,6 +1,6 @@
 /** Pruning and what repairs it; int8 is in `quantize/`. */
 
-export { type CalibrationSample, calibrationInputs } from "./calibration/pictures.js";
+export { type CalibrationOptions, type CalibrationSample, calibrationInputs } from "./calibration/pictures.js";
 export { type ReestimateOptions, reestimate } from "./calibration/reestimate.js";
 export {
   ChannelPruner,
@@ -13,6 +13,14 @@ export {
 } from "./channelPruner.js";
 export { moduleFlops } from "./flops.js";
 export { outputError } from "./outputError.js";
-export { type PruneOptions, type PruneResult, planPruning, pruneChannels } from "./prune/pruneChannels.js";
+export type { Criterion as WeightCriterion } from "./prune/groups.js";
+export {
+  type PrunedGroup,
+  type PruneOptions,
+  type PruneResult,
+  type PruningPlan,
+  planPruning,
+  pruneChannels,
+} from "./prune/pruneChannels.js";
 export { pruneUnstructured, type UnstructuredResult } from "./prune/unstructured.js";
-export { type LayerSensitivity, layerSensitivities, outputErrorOf } from "./sensitivity.js";
+export { type LayerSensitivity, layerSensitivities, outputErrorOf, type SensitivityOptions } from "./sensitivity.js";

@@ -13,6 +13,7 @@ import { buildGraph } from "../yolov5/graph/buildGraph.js";
 import type { HeadFacts } from "../yolov5/graph/heads.js";
 import { outputError } from "./outputError.js";
 
+/** How much the outputs suffer from an error in one layer. */
 export interface LayerSensitivity {
   /** Name of the convolution. */
   readonly layer: string;
@@ -20,7 +21,9 @@ export interface LayerSensitivity {
   readonly factor: number;
 }
 
+/** Options of `layerSensitivities`. */
 export interface SensitivityOptions {
+  /** Layers done, of how many. */
   readonly onProgress?: ((done: number, total: number) => void) | undefined;
   readonly signal?: AbortSignal | undefined;
 }

@@ -9,15 +9,18 @@ import { assertPictures } from "./assertPictures.js";
 import type { ClassifiedSample } from "./dataset/types.js";
 import type { EvaluationModel } from "./model.js";
 
+/** Options of `evaluateClassification`. */
 export interface ClassifyOptions {
   /** Side of the input. Default 224. */
   readonly imgsz?: number | undefined;
   /** Pictures that share a forward pass. Default 1. */
   readonly forwardBatch?: number | undefined;
   readonly signal?: AbortSignal | undefined;
+  /** Pictures done, of how many. */
   readonly onProgress?: ((done: number, total: number) => void) | undefined;
 }
 
+/** Top-1 and top-5 accuracy. */
 export interface Accuracy {
   readonly images: number;
   /** Share of pictures whose most probable class is theirs, 0 to 1. */
@@ -26,10 +29,12 @@ export interface Accuracy {
   readonly top5: number;
 }
 
+/** The accuracy of one class. */
 export interface ClassAccuracy extends Accuracy {
   readonly class: number;
 }
 
+/** What `evaluateClassification` found. */
 export interface ClassificationEvaluation extends Accuracy {
   /** Classes that have pictures, ascending. */
   readonly perClass: readonly ClassAccuracy[];

@@ -16,6 +16,7 @@ export interface ConfusionInput {
   readonly classes: ArrayLike<number>;
 }
 
+/** Counts which class was predicted for each true class. */
 export class ConfusionMatrix {
   /** Classes; index `classes` stands for background. */
   readonly classes: number;
@@ -36,6 +37,7 @@ export class ConfusionMatrix {
     return this.counts[predicted * (this.classes + 1) + truth];
   }
 
+  /** Adds the detections and labels of one picture. */
   add(input: ConfusionInput): void {
     const { labelClasses, classes } = input;
     const shown = Array.from(classes, (_, i) => i).filter((i) => input.confidences[i] > Math.fround(this.confidence));

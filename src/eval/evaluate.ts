@@ -25,6 +25,7 @@ import { type Metrics, MetricsAccumulator } from "./metrics.js";
 import type { EvaluationModel } from "./model.js";
 import { type DetectionColumns, detectionsInPixels, labelBoxesInPixels, type Placement } from "./targets.js";
 
+/** Options of `evaluate`. */
 export interface EvaluateOptions {
   /** Longer side of the input, in pixels. Default 640; int8: as calibrated. */
   readonly imgsz?: number | undefined;
@@ -46,6 +47,7 @@ export interface EvaluateOptions {
   readonly forwardBatch?: number | undefined;
   /** When aborted, evaluation ends after the picture at hand and returns what it has. */
   readonly signal?: AbortSignal | undefined;
+  /** Called with a sentence about each thing that may change the figures. */
   readonly onWarning?: ((message: string) => void) | undefined;
   /** After every picture, in the protocol's order. */
   readonly onPicture?: ((outcome: PictureOutcome) => void | Promise<void>) | undefined;
@@ -68,6 +70,7 @@ export interface PictureOutcome {
   readonly prototypes: HostTensor | undefined;
 }
 
+/** What `evaluate` found. */
 export interface Evaluation {
   /** Of boxes. */
   readonly metrics: Metrics;

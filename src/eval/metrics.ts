@@ -13,6 +13,7 @@ export const CURVE_POINTS = 1000;
 const F1_SMOOTHING = 0.1;
 const EPSILON = 1e-16;
 
+/** The figures of one class. */
 export interface ClassMetrics {
   /** Class index. */
   readonly class: number;
@@ -65,6 +66,7 @@ export interface PictureMatches {
   readonly labelClasses: ArrayLike<number>;
 }
 
+/** Collects matched detections picture by picture, and computes precision, recall and AP from them. */
 export class MetricsAccumulator {
   private images = 0;
   private readonly parts: PictureMatches[] = [];
@@ -77,6 +79,7 @@ export class MetricsAccumulator {
     this.detections += picture.confidences.length;
   }
 
+  /** The figures of all pictures added so far. */
   compute(): Metrics {
     const instances = this.countLabels();
     const byClass = this.sortedByClass();

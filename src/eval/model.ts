@@ -5,6 +5,7 @@ import type { HostTensor } from "../tensor/index.js";
 import type { ModelInfo } from "../yolov5/checkpoint/modelInfo.js";
 import type { NetworkInput } from "../yolov5/input/preprocess.js";
 
+/** What `evaluate` needs of a model. */
 export interface EvaluationModel {
   readonly info: Pick<ModelInfo, "task" | "names" | "classes" | "stride" | "maskCoefficients"> &
     Partial<Pick<ModelInfo, "defaultImgsz">>;

@@ -3,6 +3,7 @@
 import type { Graph, Node } from "../ops/index.js";
 import type { HostTensor } from "../tensor/index.js";
 
+/** Names of the backends, as `--backend` takes them. */
 export type BackendName = "cpu" | "wasm" | "webgpu" | "gpujs";
 
 /** A backend by name, or the best one that is there. */
@@ -58,10 +59,13 @@ export interface TuneReport {
   readonly complete: boolean;
 }
 
+/** Options of tuning. */
 export interface TuneOptions {
+  /** The measurement under way. */
   readonly onProgress?:
     | ((progress: { readonly done: number; readonly total: number; readonly kernel: string }) => void)
     | undefined;
+  /** What was found, when tuning is over. */
   readonly onReport?: ((report: TuneReport) => void) | undefined;
   readonly signal?: AbortSignal | undefined;
   /** No further kernel is tried after so long. Default 120. */
@@ -74,6 +78,7 @@ export type CompileStage = "graph" | "lowering" | "kernels" | "weights";
 /** Told what a part took; a part that comes in pieces is told piece by piece. */
 export type OnStage = (stage: CompileStage, ms: number) => void;
 
+/** Options of `compile`. */
 export interface CompileOptions {
   /**
    * Stands for the model that the graph is of: graphs that are given the same object share packed weights, which are freed with
@@ -94,6 +99,7 @@ export interface CompileOptions {
   readonly onStage?: OnStage | undefined;
 }
 
+/** What one operation of a graph took. */
 export interface NodeTiming {
   readonly name: string;
   readonly type: Node["type"];
@@ -105,6 +111,7 @@ export interface NodeTiming {
   readonly bytes: number;
 }
 
+/** Memory of a compiled graph, in bytes. */
 export interface MemoryUse {
   /** Packed weights: once for a model, whatever the number of its input shapes. */
   readonly weightBytes: number;
@@ -139,6 +146,7 @@ export interface CandidateRows {
   readonly total: number;
 }
 
+/** Outputs of a run that reads back only rows that can become boxes. */
 export interface CandidateOutputs {
   /** One a picture. */
   readonly candidates: readonly CandidateRows[];
@@ -218,9 +226,13 @@ export interface Backend {
   /** True for a WebGPU adapter that is emulated on the CPU. */
   readonly software: boolean;
   readonly capabilities: Capabilities;
-  /** @param graph as built: each backend runs its own passes */
+  /**
+   * Makes a graph runnable.
+   * @param graph as built: each backend runs its own passes.
+   */
   compile(graph: Graph, options?: CompileOptions): Promise<Executable>;
   /** Undefined for backends that do not count. */
   counters(): DeviceCounters | undefined;
+  /** Frees the device and all its memory. */
   dispose(): void;
 }

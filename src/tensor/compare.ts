@@ -3,6 +3,7 @@
 import { ShapeError } from "../errors.js";
 import { formatShape, type HostTensor, sameShape } from "./tensor.js";
 
+/** How far two tensors are apart. */
 export interface Comparison {
   /** Largest |actual − expected|; NaN where one of a pair is NaN, or both are infinite. */
   readonly maxAbs: number;

@@ -11,6 +11,7 @@ export interface HostTensor<D extends DType = DType> {
   readonly data: DataByDType[D];
 }
 
+/** A tensor of float32 numbers. */
 export type Float32Tensor = HostTensor<"float32">;
 
 /** Elements of a shape: the product of its dimensions, 1 for a scalar. */

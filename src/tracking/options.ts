@@ -4,8 +4,10 @@ import { OptionError } from "../errors.js";
 
 /** `bytetrack`: two rounds, the second for boxes of low score. `sort`: one round, boxes of high score only. */
 export type TrackerAlgorithm = "bytetrack" | "sort";
+/** All tracking algorithms, the default first. */
 export const TRACKER_ALGORITHMS: readonly TrackerAlgorithm[] = ["bytetrack", "sort"];
 
+/** Options of `Tracker`. */
 export interface TrackerOptions {
   /** Default `bytetrack`. */
   readonly algorithm?: TrackerAlgorithm | undefined;
@@ -23,6 +25,7 @@ export interface TrackerOptions {
   readonly classAware?: boolean | undefined;
 }
 
+/** Options of `Tracker` with all defaults filled in. */
 export type ResolvedTrackerOptions = {
   readonly [K in keyof TrackerOptions]-?: NonNullable<TrackerOptions[K]>;
 };

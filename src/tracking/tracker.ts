@@ -59,6 +59,7 @@ interface Entry {
   box: number | undefined;
 }
 
+/** Follows objects from frame to frame: boxes in, tracks with ids out. */
 export class Tracker {
   readonly options: ResolvedTrackerOptions;
   private entries: Entry[] = [];

@@ -6,6 +6,7 @@ export interface Trail {
   readonly points: readonly number[];
 }
 
+/** Remembers where each object was last seen, to draw its way. */
 export class Trails {
   private readonly length: number;
   private readonly keep: number;
@@ -35,6 +36,7 @@ export class Trails {
     return tracks.map(({ id }) => ({ id, points: [...(this.trails.get(id)?.points ?? [])] }));
   }
 
+  /** Forgets all objects. */
   reset(): void {
     this.trails.clear();
     this.frame = 0;

@@ -26,6 +26,7 @@ const MOST_DECODED = 16;
 /** Turns whatever the caller gives (paths, URLs, elements of a page) into pictures; the platform's entry supplies it. */
 export type PictureReader<Source> = (source: Source, options?: ReadPictureOptions) => Promise<Picture>;
 
+/** A loaded model: pictures in, results out. `load` gives one. */
 export class Model<Source = unknown> {
   readonly info: ModelInfo;
   /** The networks: one, or those of an ensemble. For `quantize` and `verifyModel`. */

@@ -10,6 +10,7 @@ import { type ResolvedNmsOptions, resolveNmsOptions } from "./output/nmsOptions.
 export type Fit = "rect" | "square" | "autoshape";
 const FITS: readonly Fit[] = ["rect", "square", "autoshape"];
 
+/** Options of `detect` and of what is like it. */
 export interface DetectOptions {
   /** Input size in pixels: one number, or [height, width]. Default 640 (classification 224; int8: as calibrated). */
   readonly imgsz?: number | readonly [number, number] | undefined;

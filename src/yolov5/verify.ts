@@ -17,6 +17,7 @@ import type { BuiltGraph } from "./graph/buildGraph.js";
 import { floatLimits } from "./graph/roundingLimits.js";
 import type { InputShape } from "./network.js";
 
+/** One layer beside PyTorch's. */
 export interface LayerComparison {
   /** `layer.0` … `head.0` … `prediction`, `proto`, as in the reference file. */
   readonly name: string;
@@ -28,6 +29,7 @@ export interface LayerComparison {
   readonly ok: boolean;
 }
 
+/** What `verifyModel` found. */
 export interface Verification {
   readonly ok: boolean;
   readonly layers: readonly LayerComparison[];

@@ -1,4 +1,4 @@
-/** What the parity tests run, and what the README's support matrix therefore may tick. */
+/** What the parity tests run, and what the support matrix of docs/support.md may therefore tick. */
 
 export interface ProvedArchitecture {
   readonly title: string;

@@ -1,11 +1,11 @@
-/** The README's support matrix, from the tables that the tests and the engine run on. */
+/** The support matrix of docs/support.md, from the tables that the tests and the engine run on. */
 
 import { OPS } from "../../src/ops/index.js";
 import { BLOCKS } from "../../src/yolov5/graph/catalogue.js";
 import { ARCHITECTURES } from "../parity/architectures.js";
 import { CPU, WASM, WEBGPU } from "./backends.js";
 
-const START = "<!-- support matrix: generated, UPDATE_README=1 npx vitest run test/docs -->";
+const START = "<!-- support matrix: generated, UPDATE_DOCS=1 npx vitest run test/docs/support.test.ts -->";
 const END = "<!-- end of the support matrix -->";
 
 export function supportMatrix(): string {
@@ -21,17 +21,20 @@ export function supportMatrix(): string {
     `|---|---|${backends.map(() => "---|").join("")}---|`,
     ...rows,
     "",
-    `Modules: ${modules.map((name) => `\`${name}\``).join(", ")}, \`Detect\`, \`Segment\`; other names are matched by their parts.`,
-    `Ops of every backend: ${Object.keys(OPS)
+    "## Modules and ops",
+    "",
+    `Modules: ${modules.map((name) => `\`${name}\``).join(", ")}, \`Detect\`, \`Segment\`. Modules of other names are recognised by their parts.`,
+    "",
+    `Ops, on every backend: ${Object.keys(OPS)
       .map((name) => `\`${name}\``)
       .join(", ")}.`,
     END,
   ].join("\n");
 }
 
-/** The README with its matrix replaced. @throws Error when it has no markers. */
-export function withSupportMatrix(readme: string): string {
-  const [start, end] = [readme.indexOf(START), readme.indexOf(END)];
-  if (start < 0 || end < start) throw new Error(`the README has no place for the support matrix (${START} … ${END})`);
-  return readme.slice(0, start) + supportMatrix() + readme.slice(end + END.length);
+/** The page with its matrix replaced. @throws Error when it has no markers. */
+export function withSupportMatrix(page: string): string {
+  const [start, end] = [page.indexOf(START), page.indexOf(END)];
+  if (start < 0 || end < start) throw new Error(`the page has no place for the support matrix (${START} … ${END})`);
+  return page.slice(0, start) + supportMatrix() + page.slice(end + END.length);
 }

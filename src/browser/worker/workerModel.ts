@@ -18,6 +18,7 @@ import type { Device, PlainMethod, Request } from "./protocol.js";
 import type { Started } from "./started.js";
 import { closeGiven, toSend } from "./transfer.js";
 
+/** Options of a model that runs in a worker. */
 export interface WorkerDetectOptions extends DetectOptions {
   /**
    * Give an ImageBitmap, VideoFrame or buffer away instead of copying it: the caller cannot use it afterwards.
@@ -42,6 +43,7 @@ interface Waiting {
   readonly settle: (result: Result | undefined | Promise<Result>) => void;
 }
 
+/** A model in a worker: the methods of `Model`, answered in the order of the calls. */
 export class WorkerModel {
   readonly info: ModelInfo;
   private readonly connection: Connection;

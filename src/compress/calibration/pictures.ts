@@ -12,6 +12,7 @@ export interface CalibrationSample {
   readonly name: string;
   readonly width: number;
   readonly height: number;
+  /** Reads and decodes the picture. */
   load(): Promise<RgbImage>;
 }
 
@@ -22,6 +23,7 @@ export interface CalibrationOptions {
   readonly imgsz: number;
   readonly stride: number;
   readonly signal?: AbortSignal | undefined;
+  /** Pictures read, of how many. */
   readonly onProgress?: ((done: number, total: number) => void) | undefined;
 }
 

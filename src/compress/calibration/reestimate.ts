@@ -21,11 +21,13 @@ import { LayerwiseRun } from "./layerwise.js";
 import { channelMoments } from "./moments.js";
 import { type ChannelRegression, regressChannels } from "./regression.js";
 
+/** Options of `reestimate`. */
 export interface ReestimateOptions {
   /** Index in the unpruned value of each channel of the pruned one. Default: all channels are there. */
   readonly keptOf?: ((value: ValueId) => readonly number[]) | undefined;
   /** Default true. False leaves the weights as they are, for pruned weights that must stay zero. */
   readonly reconstruct?: boolean | undefined;
+  /** Steps done, of how many. */
   readonly onProgress?: ((done: number, total: number) => void) | undefined;
   readonly signal?: AbortSignal | undefined;
 }

@@ -10,6 +10,7 @@ import { tensorOfPath } from "./moduleTensors.js";
 import { removeChannels } from "./removeChannels.js";
 import { keptCounts, removedUnits, type SelectOptions } from "./select.js";
 
+/** Options of `pruneChannels`. */
 export interface PruneOptions extends SelectOptions {
   /** Default `l2`. */
   readonly criterion?: Criterion | undefined;
@@ -30,6 +31,7 @@ export interface PrunedGroup {
   readonly after: number;
 }
 
+/** A network with fewer channels, and what was removed. */
 export interface PruneResult {
   readonly module: ModuleNode;
   readonly groups: readonly PrunedGroup[];

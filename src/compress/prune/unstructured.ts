@@ -13,6 +13,7 @@ import { roundHalfEven } from "../../yolov5/output/boxes.js";
 import { changeTree } from "./moduleTensors.js";
 import { smallestIndexPieces } from "./smallest.js";
 
+/** A network with some of its weights set to zero. */
 export interface UnstructuredResult {
   readonly module: ModuleNode;
   /** Zeros among the weights of the convolutions, in all. */

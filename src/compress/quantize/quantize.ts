@@ -16,6 +16,7 @@ import { quantizeModulePieces } from "./convert.js";
 import { planQuantization } from "./plan.js";
 import type { CalibrationMethod } from "./ranges.js";
 
+/** Options of `quantize`. */
 export interface QuantizeOptions {
   /** [height, width] of the network's input. Default 640, for classification 224. */
   readonly imgsz?: readonly [number, number] | undefined;
@@ -26,6 +27,7 @@ export interface QuantizeOptions {
   readonly signal?: AbortSignal | undefined;
   /** After each picture, with their number so far. */
   readonly onPicture?: ((done: number) => void) | undefined;
+  /** Called with a sentence about each thing that may cost accuracy. */
   readonly onWarning?: ((message: string) => void) | undefined;
 }
 

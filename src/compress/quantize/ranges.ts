@@ -5,6 +5,7 @@
 
 import { HALF_BINS, type Histogram } from "./histogram.js";
 
+/** How the range of a tensor follows from its histogram. */
 export type CalibrationMethod = "minmax" | "percentile" | "entropy";
 export const CALIBRATION_METHODS: readonly CalibrationMethod[] = ["minmax", "percentile", "entropy"];
 

@@ -6,6 +6,7 @@ import type { PictureOutcome } from "../evaluate.js";
 import { COCO_CATEGORY_IDS, isCoco } from "./coco80.js";
 import { compressCounts } from "./cocoRle.js";
 
+/** One detection in COCO's results format. */
 export interface CocoResult {
   readonly image_id: number | string;
   readonly category_id: number;
@@ -16,12 +17,14 @@ export interface CocoResult {
   readonly segmentation?: { readonly size: readonly [number, number]; readonly counts: string };
 }
 
+/** Options of `CocoResults`. */
 export interface CocoResultsOptions {
   readonly names: readonly string[];
   /** Of each class index; default COCO's own where the classes are COCO's 80, else the class indices. */
   readonly categoryIds?: readonly number[] | undefined;
 }
 
+/** Collects detections in COCO's results format. */
 export class CocoResults {
   readonly entries: CocoResult[] = [];
   private readonly categoryIds: readonly number[];
@@ -30,6 +33,7 @@ export class CocoResults {
     this.categoryIds = categoryIds ?? (isCoco(names) ? COCO_CATEGORY_IDS : names.map((_, index) => index));
   }
 
+  /** Adds the detections of one picture. */
   add(outcome: PictureOutcome, imageId: number | string): void {
     const { boxes, classes, confidences } = outcome.detections;
     for (let i = 0; i < classes.length; i++) {

@@ -3,6 +3,7 @@
 import { DatasetError } from "../../errors.js";
 import { cutText, describeValue } from "../../weights/describe.js";
 
+/** A part of a data set. */
 export type Split = "train" | "val" | "test";
 
 export interface DataDescription {

@@ -27,10 +27,14 @@ export interface Sample {
   readonly width: number;
   readonly height: number;
   readonly truth: GroundTruth;
-  /** @throws ImageError. */
+  /**
+   * Reads and decodes the picture.
+   * @throws ImageError.
+   */
   load(): Promise<RgbImage>;
 }
 
+/** Pictures with labelled boxes, and outlines where there are any. */
 export interface DetectionDataset {
   /** Where it came from, for messages. */
   readonly name: string;
@@ -48,5 +52,6 @@ export interface ClassifiedSample {
   readonly name: string;
   /** Class index of the model. */
   readonly class: number;
+  /** Reads and decodes the picture. */
   load(): Promise<RgbImage>;
 }

@@ -6,6 +6,7 @@ import { GLYPHS_BASE64 } from "./glyphs.generated.js";
 import { textRuns } from "./textRuns.js";
 import { visibleText } from "./visibleText.js";
 
+/** The outline of one letter. */
 export interface Glyph {
   /** Width to the next letter, in font units. */
   readonly advance: number;
@@ -22,6 +23,7 @@ export interface TextShaper {
   shape(text: string, rightToLeft: boolean): readonly Glyph[] | undefined;
 }
 
+/** Letters for labels on pictures. */
 export interface Font {
   readonly unitsPerEm: number;
   /** Above and below the base line, in font units. */

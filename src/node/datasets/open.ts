@@ -13,6 +13,7 @@ import { type CocoOptions, openCoco } from "./coco.js";
 import { kindOf, picturesBelow, picturesOfList, shownPath } from "./files.js";
 import { readYoloDataset } from "./yolo.js";
 
+/** Options of `openDataset`. */
 export interface OpenDatasetOptions extends CocoOptions {
   /** Which pictures of a description. Default `val`. */
   readonly split?: Split | undefined;

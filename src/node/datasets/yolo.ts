@@ -14,6 +14,7 @@ import { labelPathOf } from "./files.js";
 export interface ReadOptions {
   /** Largest number of pixels of a picture; default 2^26. */
   readonly maxPixels?: number | undefined;
+  /** Called with a sentence about each picture or label that is left out or corrected. */
   readonly onWarning?: ((message: string) => void) | undefined;
   /** Files looked at so far, and in all. */
   readonly onProgress?: ((done: number, total: number) => void) | undefined;

@@ -9,9 +9,11 @@ import { drawableName, type Font, foreignCharacters, type Glyph, loadFont } from
 import { importOptional } from "../../optionalPackage.js";
 import { systemFonts } from "./systemFonts.js";
 
+/** Options of `openLabelFont`. */
 export interface LabelFontOptions {
   /** A font file to look into first. */
   readonly file?: string | undefined;
+  /** Called where no font has the letters of a name. */
   readonly onWarning?: ((text: string) => void) | undefined;
   /** Font files to look into; default those of the system. */
   readonly candidates?: (() => Promise<readonly string[]>) | undefined;

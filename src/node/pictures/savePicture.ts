@@ -16,6 +16,7 @@ import { FILE_ADDRESS_ADVICE, pathOfFileAddress } from "../localAddress.js";
 
 export type WrittenFormat = "jpg" | "png";
 
+/** Options of `savePicture`. */
 export interface SavePictureOptions {
   /** Of JPEGs, 1 to 100. Default 95. */
   readonly quality?: number | undefined;

@@ -5,6 +5,7 @@ import { isHttp, shownAddress } from "../../api/address.js";
 import { VideoError } from "../../errors.js";
 import { ffmpegEnvironment } from "../net/proxy.js";
 
+/** Where ffmpeg reads a video from, and how. */
 export interface VideoInput {
   /** As the user wrote it. */
   readonly source: string;

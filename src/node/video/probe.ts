@@ -6,6 +6,7 @@ import { askTool, plainComplaint } from "./ffmpeg.js";
 import { type VideoInput, videoInput } from "./input.js";
 import { notVideo } from "./notVideo.js";
 
+/** What a video says of itself. */
 export interface VideoInfo {
   /** Upright, in pixels. */
   readonly width: number;
@@ -36,6 +37,7 @@ export function hasLargeFrames({ width, height }: Pick<VideoInfo, "width" | "hei
   return width * height > LARGE_FRAME_PIXELS;
 }
 
+/** Options of `probeVideo`. */
 export interface ProbeOptions {
   readonly signal?: AbortSignal | undefined;
   /** Videos with more pixels a frame are refused. Default 16,777,216. */

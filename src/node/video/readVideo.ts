@@ -5,6 +5,7 @@ import { FrameSource, type VideoFrame } from "./frameSource.js";
 import { type VideoInput, videoInput } from "./input.js";
 import { hasLargeFrames, MAX_FRAME_PIXELS, probeVideo, type VideoInfo } from "./probe.js";
 
+/** Options of `readVideo`. */
 export interface ReadVideoOptions {
   /** Take every n-th frame only. Default 1. */
   readonly stride?: number | undefined;

@@ -12,6 +12,7 @@ import { makeFolder, removeOnExit, temporaryName } from "../files/writeFile.js";
 import { askTool, plainComplaint, startError, startTool } from "./ffmpeg.js";
 import { hasLargeFrames } from "./probe.js";
 
+/** Options of `VideoWriter`. */
 export interface VideoWriterOptions {
   readonly width: number;
   readonly height: number;
@@ -19,6 +20,7 @@ export interface VideoWriterOptions {
   readonly rate: string;
   /** Frames keep the times at which they are written, as those of a camera must. */
   readonly live?: boolean | undefined;
+  /** Called with a sentence about each thing that is not as asked for. */
   readonly onWarning?: ((text: string) => void) | undefined;
 }
 
@@ -38,6 +40,7 @@ const FOR_LARGE_FRAMES = ["-threads", "1", "-filter_threads", "1"];
 /** Looking between the pixels would take three more planes of each frame. */
 const X264_FOR_LARGE_FRAMES = ["-tune", "zerolatency", "-refs", "1", "-x264-params", "subme=0"];
 
+/** Writes frames as an MP4 file, through ffmpeg. */
 export class VideoWriter {
   /** Where the video will be. */
   readonly path: string;

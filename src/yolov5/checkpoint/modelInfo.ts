@@ -16,6 +16,7 @@ import { entryOf } from "./mapping.js";
 import { moduleTreeFromJson } from "./moduleJson.js";
 import { refuseForeignModel } from "./refuse.js";
 
+/** What a model does: `detect`, `segment` or `classify`. */
 export type Task = HeadKind;
 
 export interface ResolveOptions {
@@ -93,6 +94,7 @@ export function rawNames(module: ModuleNode, checkpoint: Checkpoint): unknown {
   return own ?? checkpoint.extra.get("names");
 }
 
+/** What is known of a loaded model. */
 export interface ModelInfo {
   /** Path or URL it was loaded from; `embedded:…` and `random:…` for those. */
   readonly path: string;

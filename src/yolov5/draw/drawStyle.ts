@@ -15,6 +15,7 @@ export type DrawnResult = { readonly width: number; readonly height: number; rea
   | { readonly task: "classify"; readonly top5: readonly ClassScore[] }
 );
 
+/** How results are drawn. */
 export interface AnnotateStyle {
   /** Pixels of what is drawn on. Default by its size: 3/1000 of the mean side, at least 2. */
   readonly lineThickness?: number | undefined;

@@ -4,6 +4,7 @@ import { UnsupportedError } from "../../errors.js";
 import type { PlainPicture } from "../input/plainPicture.js";
 import type { AnnotateStyle, DrawnResult } from "./drawStyle.js";
 
+/** Options of `result.save`. */
 export interface SaveOptions extends AnnotateStyle {
   /** The picture, where `detect` took it from memory; also any other of its size. */
   readonly picture?: PlainPicture | undefined;

@@ -2,6 +2,7 @@
 
 import { NumericError } from "../../errors.js";
 
+/** A class with its probability. */
 export interface ClassScore {
   readonly class: number;
   readonly name: string;

@@ -1,0 +1,30 @@
+/**
+ * `npm run docs`: the documentation as a static site, the API from doc comments included. A broken link, a public name
+ * without a comment and a type that nobody can import are errors.
+ *   --base /path/   where the site will be served (default /)
+ *   --out FOLDER    where it is written (default docs/.vitepress/dist)
+ */
+
+import { rmSync } from "node:fs";
+import { resolve } from "node:path";
+import { parseArgs } from "node:util";
+import "./typescript6.mjs";
+
+const { values } = parseArgs({
+  options: {
+    base: { type: "string", default: "/" },
+    out: { type: "string", default: "docs/.vitepress/dist" },
+  },
+});
+
+// After the import above, which decides which TypeScript they get.
+const { Application } = await import("typedoc");
+rmSync("docs/api", { recursive: true, force: true });
+const app = await Application.bootstrapWithPlugins({ options: "scripts/docs/typedoc.json" });
+const project = await app.convert();
+if (project) app.validate(project);
+if (!project || app.logger.hasErrors() || app.logger.hasWarnings()) process.exit(1);
+await app.generateOutputs(project);
+
+const { build } = await import("vitepress");
+await build("docs", { base: values.base, outDir: resolve(values.out) });
