@@ -1,5 +1,5 @@
 /**
- * Run as a process of its own: `child.mjs SEED FIRST END`. Runs cases one after another and writes a line of JSON when it begins
+ * Run as a process of its own: `child.mjs SEED FIRST END KINDS`. Runs cases one after another and writes a line of JSON when it begins
  * one and when it is done, so that whoever started it knows which one ended it.
  */
 
@@ -24,7 +24,9 @@ export type Line =
       readonly mib: number;
     };
 
-const [, , seed, first, end] = process.argv.map(Number);
+const [seed, first, end] = process.argv.slice(2).map(Number);
+/** A regular expression: cases of other kinds are passed over. */
+const kinds = new RegExp(process.argv[5] ?? "");
 const say = (line: Line): void => void writeSync(1, `${JSON.stringify(line)}\n`);
 
 const backends = new Map<BackendName, Promise<Backend | undefined>>();
@@ -48,6 +50,7 @@ function open(name: BackendName): Promise<Backend | undefined> {
 for (let index = first; index < end; index++) {
   const draw = new Draw(caseSeed(seed, index));
   const kind = kindOf(draw);
+  if (!kinds.test(kind)) continue;
   say({ begin: index, kind });
   const before = process.cpuUsage();
   let outcome: "used" | "refused" | "fault";

