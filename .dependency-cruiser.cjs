@@ -12,6 +12,7 @@ const only = (name, from, allowed) => ({
       `^src/${from}/`,
       "^src/errors\\.ts$",
       "^src/breathe\\.ts$",
+      "^src/printable\\.ts$",
       "^src/optionalPackage\\.ts$",
       "^src/wgsl\\.d\\.ts$",
       ...allowed,

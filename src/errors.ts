@@ -3,6 +3,8 @@
  * and the fix. `EngineError` is their common base, so a caller can tell a clear refusal from a bug.
  */
 
+import { oneLine } from "./printable.js";
+
 /** Codes are stable; messages may be improved. */
 export type ErrorCode =
   | "SHAPE"
@@ -44,7 +46,19 @@ const NAMES: Readonly<Record<ErrorCode, string>> = {
   OUTPUT: "OutputError",
 };
 
-/** Base of all errors that this engine throws on purpose. `details` holds the values that the message names. */
+/** Characters of a message, which may name modules, files and values of strangers; what is beyond goes from its middle. */
+const MOST_CHARACTERS = 1500;
+const LAST_CHARACTERS = 400;
+
+function messageOf(text: string): string {
+  if (text.length <= MOST_CHARACTERS) return oneLine(text);
+  return oneLine(`${text.slice(0, MOST_CHARACTERS - LAST_CHARACTERS)}…${text.slice(-LAST_CHARACTERS)}`);
+}
+
+/**
+ * Base of all errors that this engine throws on purpose. `details` holds the values that the message names. Messages are one
+ * line, without characters that steer a terminal.
+ */
 export abstract class EngineError extends Error {
   readonly code: ErrorCode;
   readonly details: Readonly<Record<string, unknown>>;
@@ -55,7 +69,7 @@ export abstract class EngineError extends Error {
     details: Readonly<Record<string, unknown>> = {},
     options?: { cause?: unknown },
   ) {
-    super(message, options);
+    super(messageOf(message), options);
     this.name = NAMES[code];
     this.code = code;
     this.details = details;

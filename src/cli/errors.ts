@@ -2,7 +2,7 @@
 
 import { EngineError } from "../errors.js";
 import { isSystemError, systemReason } from "../node/files/systemReason.js";
-import { oneLine } from "../yolov5/output/text/printable.js";
+import { oneLine } from "../printable.js";
 
 /** The contract's codes; 130 is the shell's for Ctrl-C. */
 export const EXIT = { done: 0, failed: 1, usage: 2, interrupted: 130 } as const;

@@ -1,7 +1,7 @@
 /** Where a command's words go: human text, warnings and errors, and JSON that nothing else may mix with. */
 
 import type { LineWriter } from "../node/files/writeFile.js";
-import { oneLine, printable, printableJson } from "../yolov5/output/text/printable.js";
+import { oneLine, printable, printableJson } from "../printable.js";
 import { errorLine, exitCodeOf, InterruptedError, UsageError } from "./errors.js";
 import type { Io, TextStream } from "./io.js";
 

@@ -50,13 +50,6 @@ export function damaged(what: string, details: Readonly<Record<string, unknown>>
   throw new CheckpointError(`is damaged (${what}); download or copy it again`, details);
 }
 
-/** Messages quote names from the file: none of them may break the line, steer a terminal or fill the screen. */
-function oneLine(message: string): string {
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what it removes
-  const clean = message.replace(/[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]/g, "?");
-  return clean.length > 600 ? `${clean.slice(0, 600)}…` : clean;
-}
-
 /**
  * What the host throws where a file asks for too much (a stack, an array or a string beyond its limits) is the file's
  * fault and becomes a sentence about it; all else is returned as it is.
@@ -78,6 +71,6 @@ export function aboutFile<T>(path: string | undefined, fallback: string, read: (
     const cause = asFileError(error);
     if (!(cause instanceof CheckpointError)) throw cause;
     const details = path === undefined ? cause.details : { ...cause.details, path };
-    throw new CheckpointError(`${path ?? fallback}: ${oneLine(cause.message)}`, details, { cause: cause.cause });
+    throw new CheckpointError(`${path ?? fallback}: ${cause.message}`, details, { cause: cause.cause });
   }
 }

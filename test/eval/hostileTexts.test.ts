@@ -7,7 +7,7 @@ import { parseCocoAnnotations } from "../../src/eval/dataset/cocoJson.js";
 import { parseDataDescription } from "../../src/eval/dataset/dataYaml.js";
 import { parseLabels } from "../../src/eval/dataset/labels.js";
 import { parseYaml } from "../../src/node/files/yamlText.js";
-import { oneLine } from "../../src/yolov5/output/text/printable.js";
+import { oneLine } from "../../src/printable.js";
 import { collidingNumbers, soon } from "../support/limits.js";
 
 const MANY = 40_000;

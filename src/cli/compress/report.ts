@@ -6,7 +6,7 @@ import { type ParetoPoint, paretoSpec, sensitivitySpec } from "../../compress/re
 import { renderSvg } from "../../eval/plots/render.js";
 import { encodeJpeg, type RgbImage } from "../../image/index.js";
 import { VERSION } from "../../version.js";
-import { printable } from "../../yolov5/output/text/printable.js";
+import { printable } from "../../printable.js";
 import type { CompressionRow } from "./measure.js";
 import { compressionCells } from "./table.js";
 

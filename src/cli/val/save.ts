@@ -5,7 +5,7 @@ import { CocoResults, type CocoResultsOptions } from "../../eval/coco/cocoResult
 import type { PictureOutcome } from "../../eval/evaluate.js";
 import { predictionLines } from "../../eval/predictionText.js";
 import { writeAtomically } from "../../node/files/writeFile.js";
-import { printableJson } from "../../yolov5/output/text/printable.js";
+import { printableJson } from "../../printable.js";
 import { safeName, splitName } from "../files/fileNames.js";
 import { RunPaths } from "../files/runPaths.js";
 

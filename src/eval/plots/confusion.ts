@@ -1,7 +1,7 @@
 /** The confusion matrix as a picture: of each true class (column), the shares of what it was taken for. */
 
 import type { Mark, Spec } from "vega";
-import { printable } from "../../yolov5/output/text/printable.js";
+import { printable } from "../../printable.js";
 import type { ConfusionMatrix } from "../confusionMatrix.js";
 import { STYLE } from "./render.js";
 

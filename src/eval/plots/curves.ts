@@ -1,7 +1,7 @@
 /** Curves of a run: precision over recall, and precision, recall and F1 over confidence; a line a class and their mean. */
 
 import type { ColorValueRef, Mark, ProductionRule, Spec } from "vega";
-import { printable } from "../../yolov5/output/text/printable.js";
+import { printable } from "../../printable.js";
 import { type ClassCurves, CURVE_POINTS, type Metrics } from "../metrics.js";
 import { argMax, mean, smooth } from "../numeric.js";
 import { STYLE } from "./render.js";

@@ -3,7 +3,7 @@
 import type { Spec } from "vega";
 import { UnsupportedError } from "../../errors.js";
 import { importOptional } from "../../optionalPackage.js";
-import { wellFormedXml } from "../../yolov5/output/text/printable.js";
+import { wellFormedXml } from "../../printable.js";
 
 /** The look that all plots share. */
 export const STYLE = {

@@ -77,7 +77,12 @@ function partnerOf(graph: Graph, second: Conv, consumers: ReadonlyMap<ValueId, r
     );
 }
 
-export function mergeSiblings(graph: Graph, cache: MergeCache = new WeakMap()): Graph {
+/** @param keep values that stay although nothing may read them */
+export function mergeSiblings(
+  graph: Graph,
+  cache: MergeCache = new WeakMap(),
+  keep: ReadonlySet<ValueId> = new Set(),
+): Graph {
   const draft = new GraphDraft(graph);
   const consumers = consumersOf(graph);
   const replaced = new Map<Node, readonly Node[]>();
@@ -112,5 +117,5 @@ export function mergeSiblings(graph: Graph, cache: MergeCache = new WeakMap()): 
     replaced.set(second, firstIsEarlier ? [] : nodes);
   }
   draft.nodes = draft.nodes.flatMap((node) => replaced.get(node) ?? [node]);
-  return draft.finish();
+  return draft.finish(keep);
 }

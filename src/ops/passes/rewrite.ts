@@ -44,9 +44,12 @@ export class GraphDraft {
     return counts;
   }
 
-  /** The graph, without nodes whose outputs nothing reads, unread constants, and taps on values that are gone. */
-  finish(): Graph {
-    const live = new Set<ValueId>(this.outputs);
+  /**
+   * The graph, without nodes whose outputs nothing reads, unread constants, and taps on values that are gone.
+   * @param keep values that count as read
+   */
+  finish(keep: ReadonlySet<ValueId> = new Set()): Graph {
+    const live = new Set<ValueId>([...this.outputs, ...keep]);
     const kept: Node[] = [];
     for (const node of [...this.nodes].reverse()) {
       if (!node.outputs.some((id) => live.has(id))) continue;

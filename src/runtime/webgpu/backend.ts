@@ -126,7 +126,7 @@ class DeviceBackend implements WebGpuBackend, ExecutableHost {
     const keep = new Set(tapValues(graph, keepTaps));
     const passes = passesThatKeep(graph, keep, (g) => optimizePieces(g, this.folded));
     const optimized = await new Breather().through(passes);
-    const merged = mergeSiblings(optimized, this.merged);
+    const merged = mergeSiblings(optimized, this.merged, keep);
     watch.lap("graph");
     // Workgroup memory and barriers are slow where the CPU emulates them.
     const chainPools = this.options.chainPools ?? !services.context.software;

@@ -3,7 +3,7 @@
  * `vm` context are of other classes, which have the same names. And words for what came instead, which never repeat it.
  */
 
-import { printable } from "../output/text/printable.js";
+import { printable } from "../../printable.js";
 
 /** A `Blob` or `File`. */
 export interface BlobLike {

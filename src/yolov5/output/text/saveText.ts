@@ -2,7 +2,7 @@
 
 import { roundHalfEven } from "../boxes.js";
 import type { ClassificationResult, Detection, DetectionResult, SegmentationResult } from "../results.js";
-import { printable } from "./printable.js";
+import { printable } from "../../../printable.js";
 import { formatF, formatG } from "./printf.js";
 
 /**

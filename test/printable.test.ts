@@ -1,8 +1,8 @@
 /** Names of strangers: harmless on terminals, in tables, SVG, HTML, JSON and label files; what is not harmful stays as it is. */
 
 import { describe, expect, it } from "vitest";
-import { oneLine, printable, printableJson, wellFormedXml } from "../../src/yolov5/output/text/printable.js";
-import { classificationLines } from "../../src/yolov5/output/text/saveText.js";
+import { oneLine, printable, printableJson, wellFormedXml } from "../src/printable.js";
+import { classificationLines } from "../src/yolov5/output/text/saveText.js";
 
 /** A forged line, an escape sequence, C1, DEL, turned text, separators, a bell, half a character. */
 const HARMFUL = [

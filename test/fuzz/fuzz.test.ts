@@ -1,0 +1,53 @@
+/**
+ * Structured fuzzing: files that lie in one or two places, and random networks on every backend. Each case runs in a child
+ * process and ends in a result or one `EngineError`, within 5 s of processor time and 1 GB.
+ *
+ * `FUZZ_FILES=100000` runs as many (300 by default), `FUZZ_SEED` draws others, `FUZZ_KINDS` leaves out those
+ * whose kind does not match, `FUZZ_CASE` runs one of a seed again.
+ */
+
+import { mkdtempSync, rmSync } from "node:fs";
+import { join } from "node:path";
+import { afterAll, beforeAll, expect, it } from "vitest";
+import { REPOSITORY } from "../support/reference.js";
+import { bundleChild, type Fault, runCases, tableOf } from "./children.js";
+
+const SEED = Number(process.env.FUZZ_SEED ?? 1);
+const FILES = Number(process.env.FUZZ_FILES ?? 300);
+const ONLY = process.env.FUZZ_CASE === undefined ? undefined : Number(process.env.FUZZ_CASE);
+const KINDS = process.env.FUZZ_KINDS ?? "";
+/** Between lines that say how far a long run is. */
+const REPORT_EVERY = 5000;
+
+const folder = mkdtempSync(join(REPOSITORY, "node_modules", ".fuzz-"));
+let child: string;
+beforeAll(async () => {
+  child = await bundleChild(folder);
+});
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+const replay = ({ index, kind, what }: Fault): string =>
+  `${kind}, again with FUZZ_SEED=${SEED} FUZZ_CASE=${index} npx vitest run test/fuzz\n${what}`;
+
+it("files that lie and random networks: a result or one error, in bounded time and memory", {
+  timeout: 24 * 3_600_000,
+}, async () => {
+  let reported = 0;
+  const totals = await runCases(
+    child,
+    { seed: SEED, first: ONLY ?? 0, count: ONLY === undefined ? FILES : 1, kinds: KINDS },
+    (done, sofar) => {
+      if (done - reported < REPORT_EVERY) return;
+      reported = done;
+      console.log(`seed ${SEED}, ${done} of ${FILES} cases, ${sofar.faults.length} faults\n${tableOf(sofar)}`);
+    },
+  );
+  console.log(`seed ${SEED}\n${tableOf(totals)}`);
+  expect(totals.faults.map(replay).join("\n\n")).toBe("");
+  if (ONLY !== undefined || KINDS !== "") return;
+  // Both outcomes occur, else the cases test nothing.
+  const sum = (outcome: "used" | "refused"): number =>
+    [...totals.kinds.values()].reduce((n, count) => n + count[outcome], 0);
+  expect(sum("used")).toBeGreaterThan(FILES / 20);
+  expect(sum("refused")).toBeGreaterThan(FILES / 20);
+});
