@@ -1,18 +1,18 @@
-/** Exit codes, and every error as the one line that a user reads. */
+/** Exit codes, and the one-line message for every error. */
 
 import { EngineError } from "../errors.js";
 import { isSystemError, systemReason } from "../node/files/systemReason.js";
 import { oneLine } from "../printable.js";
 
-/** The contract's codes; 130 is the shell's for Ctrl-C. */
+/** 130 is the shell's code for Ctrl-C. */
 export const EXIT = { done: 0, failed: 1, usage: 2, interrupted: 130 } as const;
 
-/** Flags that make no sense, alone or together. */
+/** A flag, or a combination of flags, that is not valid. */
 export class UsageError extends Error {
   override readonly name = "UsageError";
 }
 
-/** A file given with an option that cannot be used: an input that failed, not wrong usage. */
+/** A file given with an option cannot be used: a failed input, not wrong usage. */
 export class InputError extends Error {
   override readonly name = "InputError";
 }
@@ -30,7 +30,7 @@ function isOwn(error: unknown): error is Error {
   return error instanceof UsageError || error instanceof InputError || error instanceof InterruptedError;
 }
 
-/** One line, without the word `error`. */
+/** One line, without the prefix `error:`. */
 export function errorLine(error: unknown): string {
   if (error instanceof EngineError || isOwn(error)) {
     return oneLine(error.message);
@@ -38,10 +38,10 @@ export function errorLine(error: unknown): string {
   if (isSystemError(error)) return oneLine(`${error.path ?? "file"}: ${systemReason(error)}`);
   const message = error instanceof Error ? error.message : String(error);
   const text = message.startsWith("internal error") ? message : `internal error: ${message}`;
-  return oneLine(`${text}; run again with DEBUG=1 for the stack and report it`);
+  return oneLine(`${text}; run again with DEBUG=1 and report the stack trace`);
 }
 
-/** An option that makes no sense for this model is wrong usage as well; all else is a failed run. */
+/** An option that does not apply to this model is wrong usage too; everything else is a failed run. */
 export function exitCodeOf(error: unknown): number {
   if (error instanceof InterruptedError) return EXIT.interrupted;
   if (error instanceof UsageError) return EXIT.usage;

@@ -1,4 +1,4 @@
-/** Ctrl-C, also in the middle of a long run. */
+/** Handles Ctrl-C, even in the middle of a long run. */
 
 import { InterruptedError } from "./errors.js";
 
@@ -8,8 +8,8 @@ export function throwIfInterrupted(signal: AbortSignal): void {
 }
 
 /**
- * The result of `work`, or InterruptedError as soon as Ctrl-C comes. What is then still under way goes on unobserved
- * until it next asks `throwIfInterrupted`, or its model is disposed.
+ * Resolves with the result of `work`, or rejects with InterruptedError as soon as Ctrl-C is pressed. Pending work
+ * then continues unobserved until it next calls `throwIfInterrupted` or its model is disposed.
  */
 export async function orInterrupted<T>(signal: AbortSignal, work: Promise<T>): Promise<T> {
   let onAbort: () => void = () => undefined;

@@ -1,8 +1,8 @@
-/** What a command may touch of the process. Tests hand in their own, so that commands run in-process. */
+/** The parts of the process that a command may use. Tests pass their own, so that commands run in-process. */
 
 export interface TextStream {
   write(text: string): void;
-  /** The terminal behind it, for progress bars; undefined for files and pipes. */
+  /** The underlying terminal, for progress bars; undefined for files and pipes. */
   readonly terminal?: NodeJS.WriteStream | undefined;
 }
 

@@ -1,4 +1,4 @@
-/** The model of a command: loaded with progress, its notes told, names and description from YAML files. */
+/** Loads a command's model: shows progress, prints notes, and takes class names and description from YAML files. */
 
 import { EMBEDDED_MODEL, load } from "../node.js";
 import type { BackendChoice } from "../runtime/backend.js";
@@ -25,7 +25,7 @@ export interface LoadFlags {
   readonly tune?: boolean | undefined;
   readonly cfg?: string | undefined;
   readonly data?: string | undefined;
-  /** False where nothing is computed: how it would be is then nobody's business. Default true. */
+  /** False if the command computes nothing, so that notes about the backend are irrelevant. Default true. */
   readonly notes?: boolean | undefined;
 }
 
@@ -56,29 +56,29 @@ export async function loadModel(flags: LoadFlags, output: Output): Promise<CliMo
   const { members } = loaded;
   const { backend } = members[0].network;
   if (flags.device?.gpu && backend.software) {
-    output.line("note: there is no GPU here but one emulated on the CPU; --device cpu is faster");
+    output.line("note: the only GPU here is emulated on the CPU; --device cpu is faster");
   }
   const named = dataNames === undefined ? members : withNames(members, dataNames, output);
   const model = new Model(named, backend, (picture: Picture) => Promise.resolve(picture));
-  // Ends the forward pass under way, which may take longer than anybody waits.
+  // Ends the pending forward pass, which may take very long.
   output.io.signal.addEventListener("abort", () => model.dispose(), { once: true });
   return model;
 }
 
-/** The data set's names, for a checkpoint that has none of its own: as in YOLOv5, a checkpoint's own names win. */
+/** The data set's names, for a checkpoint without names. As in YOLOv5, a checkpoint's own names win. */
 function withNames(members: readonly Member[], names: unknown, output: Output): readonly Member[] {
   const [{ info }] = members;
   const given = normalizeNames(names, info.classes);
   if (info.names.some((name, i) => name !== `class${i}`)) {
     if (given.some((name, i) => name !== info.names[i])) {
-      output.warn("--data has other class names than the checkpoint, whose own are used");
+      output.warn("--data and the checkpoint have different class names; using the checkpoint's");
     }
     return members;
   }
   return members.map((member) => ({ ...member, info: { ...member.info, names: given } }));
 }
 
-/** What runs, in two lines. */
+/** Two lines that describe the model and the backend. */
 export function describeModel(model: CliModel, output: Output): void {
   const { name, adapter, dtype } = model.device;
   output.line(`Backend: ${name} (${adapter}), ${dtype}`);
@@ -88,7 +88,7 @@ export function describeModel(model: CliModel, output: Output): void {
   }
 }
 
-/** The `model` of a command's JSON. */
+/** The `model` field of a command's JSON. */
 export function modelJson({ members, info }: CliModel) {
   const paths = members.map((member) => member.info.path);
   return { path: info.path, ...(paths.length > 1 ? { ensemble: paths } : {}), task: info.task, names: info.names };

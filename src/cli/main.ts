@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-/** The command `yolov5`: ties the process to `run`: its streams, and the signals that end it. */
+/** The `yolov5` executable: connects the process to `run`, with its streams and the signals that end it. */
 
 import { constants } from "node:os";
 import { outputError } from "../node/files/systemReason.js";
@@ -7,7 +7,10 @@ import { EXIT, errorLine } from "./errors.js";
 import type { Io, TextStream } from "./io.js";
 import { run } from "./run.js";
 
-/** Ctrl-C, `kill` and `docker stop`, a closed terminal. Each ends a run in the same way: what it writes becomes whole. */
+/**
+ * Ctrl-C, `kill` and `docker stop`, a closed terminal. Each ends a run the same way: files being written are
+ * completed.
+ */
 const SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
 
 function streamOf(stream: NodeJS.WriteStream): TextStream {
@@ -16,7 +19,7 @@ function streamOf(stream: NodeJS.WriteStream): TextStream {
 
 async function main(): Promise<void> {
   const ending = new AbortController();
-  // Why the run was ended, as the shell's code: 128 and the signal's number.
+  // The shell's exit code for a signal: 128 plus the signal's number.
   let endedWith: number | undefined;
   let outputFailed = false;
   const end = (code: number): void => {
@@ -26,13 +29,13 @@ async function main(): Promise<void> {
   for (const name of SIGNALS) {
     process.on(name, () => {
       const code = 128 + constants.signals[name];
-      // The first lets the command finish what it writes, the second does not wait.
+      // The first signal lets the command finish its files, the second ends the process at once.
       if (ending.signal.aborted) process.exit(code);
       end(code);
     });
   }
   process.stdout.on("error", (error: NodeJS.ErrnoException) => {
-    // A reader that has seen enough (`yolov5 … | head`) is no failure; a disk that is full is one.
+    // A reader that closes the pipe early (`yolov5 … | head`) is not a failure; a full disk is.
     if (error.code !== "EPIPE" && !outputFailed && endedWith === undefined) {
       outputFailed = true;
       process.exitCode = EXIT.failed;
@@ -40,7 +43,7 @@ async function main(): Promise<void> {
     }
     end(outputFailed ? EXIT.failed : EXIT.done);
   });
-  // Nobody reads the messages any more: the results are still wanted.
+  // Nobody reads the messages any more, but the results are still wanted.
   process.stderr.on("error", () => undefined);
 
   const io: Io = {
@@ -51,8 +54,8 @@ async function main(): Promise<void> {
   };
   const code = await run(process.argv.slice(2), io);
   process.exitCode = outputFailed ? EXIT.failed : code === EXIT.interrupted ? (endedWith ?? code) : code;
-  // Whatever is still under way after an interruption, or a driver's handle that lingers, must not keep the shell waiting.
-  // The timer runs only if something does.
+  // Work still pending after an interruption, or a lingering driver handle, must not keep the shell waiting. The
+  // timer is unreferenced, so it fires only if something else keeps the process alive.
   setTimeout(() => process.exit(), ending.signal.aborted ? 100 : 1000).unref();
 }
 

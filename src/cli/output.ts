@@ -1,4 +1,6 @@
-/** Where a command's words go: human text, warnings and errors, and JSON that nothing else may mix with. */
+/**
+ * Where a command's output goes: human-readable text, warnings and errors, and JSON, which nothing else may mix with.
+ */
 
 import type { LineWriter } from "../node/files/writeFile.js";
 import { oneLine, printable, printableJson } from "../printable.js";
@@ -8,9 +10,9 @@ import type { Io, TextStream } from "./io.js";
 export interface OutputOptions {
   /** File, or `-` for standard output. */
   readonly json?: string | undefined;
-  /** File, or `-` for standard output: one JSON object a line, as they come. */
+  /** File, or `-` for standard output: one JSON object per line, written as results arrive. */
   readonly ndjson?: string | undefined;
-  /** Only warnings and errors. */
+  /** Print only warnings and errors. */
   readonly quiet?: boolean | undefined;
 }
 
@@ -29,10 +31,10 @@ export class Output {
     this.quiet = options.quiet ?? false;
   }
 
-  /** @throws UsageError where two kinds of JSON would mix on standard output. */
+  /** @throws UsageError if two kinds of JSON would mix on standard output. */
   checkJson(): void {
     if (this.json === "-" && this.ndjson === "-") {
-      throw new UsageError("--json - and --ndjson - both want standard output; write one of them to a file");
+      throw new UsageError("--json - and --ndjson - cannot share standard output; write one of them to a file");
     }
   }
 
@@ -44,40 +46,40 @@ export class Output {
     return this.json !== undefined;
   }
 
-  /** Human text goes to standard output, except where that carries JSON. */
+  /** Human-readable text goes to standard output, unless that carries JSON. */
   private get human(): TextStream {
     return this.json === "-" || this.ndjson === "-" ? this.io.stderr : this.io.stdout;
   }
 
-  /** True where human text and progress bars would meet on one terminal. */
+  /** True if human-readable text and progress bars share one terminal. */
   get humanOnTerminal(): boolean {
     return !this.quiet && this.human.terminal !== undefined;
   }
 
-  /** One line: what would start another comes from a name. */
+  /** Keeps it to one line: a line break in it can only come from a name. */
   line(text = ""): void {
     if (!this.quiet) this.human.write(`${printable(text)}\n`);
   }
 
-  /** Lines that take work to make, such as a table's: they are made only where somebody reads them. */
+  /** Prints lines that are costly to build, such as a table's; `lines` is called only if they are shown. */
   lines(make: () => readonly string[]): void {
     if (this.quiet) return;
     for (const text of make()) this.line(text);
   }
 
-  /** Once for each text. */
+  /** Prints each distinct message once. */
   warn(text: string): void {
     if (this.warned.has(text)) return;
     this.warned.add(text);
     this.io.stderr.write(`warning: ${oneLine(text)}\n`);
   }
 
-  /** One line about an input that failed while the run goes on. */
+  /** Prints one line about a failed input while the run continues. */
   fail(text: string): void {
     this.io.stderr.write(`error: ${oneLine(text)}\n`);
   }
 
-  /** Prints what ended the run, one line, and gives the exit code. */
+  /** Prints one line about what ended the run. @returns the exit code. */
   error(error: unknown): number {
     if (error instanceof InterruptedError) this.io.stderr.write(`${error.message}\n`);
     else this.fail(errorLine(error));
@@ -88,7 +90,7 @@ export class Output {
     return exitCodeOf(error);
   }
 
-  /** Writes one line of NDJSON where it was asked for; a file grows as the lines come. */
+  /** Writes one line of NDJSON if requested; a file grows line by line. */
   async writeNdjson(value: unknown): Promise<void> {
     if (this.ndjson === undefined) return;
     const text = `${printableJson(value)}\n`;
@@ -101,7 +103,7 @@ export class Output {
     await (await this.lineFile).write(text);
   }
 
-  /** Writes the command's JSON where it was asked for, a file whole or not at all. */
+  /** Writes the command's JSON if requested. A file is written whole or not at all. */
   async writeJson(value: unknown): Promise<void> {
     if (this.json === undefined) return;
     const text = `${printableJson(value)}\n`;
@@ -113,7 +115,7 @@ export class Output {
     await writeAtomically(this.json, new TextEncoder().encode(text), { signal: this.io.signal });
   }
 
-  /** Ends the file of lines. */
+  /** Closes the NDJSON file. */
   async close(): Promise<void> {
     await this.lineFile?.then((lines) => lines.close()).catch(() => undefined);
   }

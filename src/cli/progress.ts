@@ -1,11 +1,11 @@
-/** Progress on standard error: a bar where that is a terminal, else at most one line. */
+/** Progress on standard error: a bar on a terminal, otherwise at most one line. */
 
 import type { OnProgress } from "../node/net/download.js";
 import type { Output } from "./output.js";
 import { megabytes } from "./table.js";
 
 export interface Bar {
-  /** @param words further values of the format. */
+  /** @param words further placeholders of the format. */
   update(value: number, words?: Readonly<Record<string, string>>): void;
   stop(): void;
 }
@@ -13,8 +13,8 @@ export interface Bar {
 const NO_BAR: Bar = { update: () => undefined, stop: () => undefined };
 
 /**
- * A bar, or nothing where standard error is no terminal.
- * @param format may use {bar}, {value}, {total}, {percentage}, {eta}, and what `words` and `update` name.
+ * A bar, or nothing if standard error is not a terminal.
+ * @param format may use {bar}, {value}, {total}, {percentage}, {eta}, and the names in `words` and `update`.
  */
 export async function openBar(
   output: Output,
@@ -33,14 +33,14 @@ export async function openBar(
   return { update: (value, more) => bar.update(value, more), stop: () => bar.stop() };
 }
 
-/** Shows downloads as they run; `stop` ends the bar that is open. */
+/** Shows download progress; `stop` ends the open bar. */
 export class DownloadProgress {
   private readonly output: Output;
   private readonly announce: boolean;
   private bar: Bar | undefined;
   private opening = false;
 
-  /** @param announce say one line where there is no terminal for a bar. */
+  /** @param announce print one line if there is no terminal for a bar. */
   constructor(output: Output, announce = true) {
     this.output = output;
     this.announce = announce;
@@ -71,7 +71,7 @@ export class DownloadProgress {
       total === undefined ? 0 : Math.round(total / 1e5) / 10,
       "downloading {bar} {value}/{total} MB, {eta} s left",
     );
-    // The download may have ended while the bar's code was loading.
+    // The download may have finished while the bar's code was loading.
     if (this.opening) this.bar = bar;
     else bar.stop();
   }

@@ -22,14 +22,14 @@ const EXAMPLES = `
 Examples:
   yolov5 detect                                            the embedded model on its example picture
   yolov5 detect --weights yolov5n.pt --source bus.jpg      boxes, an annotated picture, a table
-  yolov5 detect --weights best.pt --source photos --json - all of a folder, as JSON
+  yolov5 detect --weights best.pt --source photos --json - a whole folder, as JSON
   yolov5 val --weights best.pt --data dataset.yaml         precision, recall and mAP on labelled pictures
   yolov5 info --weights best.pt --layers                   what is in a checkpoint
   yolov5 bench --weights yolov5n.pt                        how fast it runs here
-  yolov5 compress --weights best.pt --data photos --prune 0.1 --report out.html   smaller, faster, and what it costs
+  yolov5 compress --weights best.pt --data photos --prune 0.1 --report out.html   prune, and report the cost
 
-"yolov5 <command> --help" shows every option of a command. Exit codes: 0 done, 1 an input or the run failed,
-2 wrong usage. DEBUG=1 adds stack traces.`;
+"yolov5 <command> --help" lists all options of a command. Exit codes: 0 success, 1 an input or the run failed,
+2 wrong usage. Set DEBUG=1 for stack traces.`;
 
 /**
  * Runs the command line.
@@ -45,7 +45,7 @@ export async function run(argv: readonly string[], io: Io): Promise<number> {
       await checkDestinations(flags);
       code = await runner(output);
     } catch (error) {
-      // What was asked to stop says so with the signal's own reason.
+      // Work that was asked to stop rejects with the signal's reason.
       code = output.error(io.signal.aborted && error === io.signal.reason ? new InterruptedError() : error);
     } finally {
       await output.close();
@@ -62,7 +62,7 @@ export async function run(argv: readonly string[], io: Io): Promise<number> {
     await program.parseAsync(resolveAliases(argv, known), { from: "user" });
     return code;
   } catch (error) {
-    // Commander has printed its message. Help and version end with 0, all else is wrong usage.
+    // Commander has already printed its message. Help and version exit with 0, everything else is wrong usage.
     if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.done : EXIT.usage;
     return new Output(io).error(error);
   }
@@ -87,30 +87,30 @@ function createProgram(io: Io, start: Start): Command {
   return program;
 }
 
-/** The command that the words name. */
+/** The command that the arguments name. */
 function commandOf(program: Command, words: readonly string[]): Command | undefined {
   return program.commands.find((command) => words.includes(command.name()));
 }
 
-/** What users of YOLOv5 call things that have another name here. */
+/** Hints for names from YOLOv5 that are called something else here. */
 const OTHER_NAMES: ReadonlyMap<string, string> = new Map([
-  ["predict", "predictions are made by detect, for every task"],
-  ["segment", "detect finds masks, after the model's own task"],
-  ["classify", "detect classifies, after the model's own task"],
+  ["predict", "use detect to predict, for every task"],
+  ["segment", "detect finds masks if the model is a segmentation model"],
+  ["classify", "detect classifies if the model is a classification model"],
   ["track", "detect --track follows objects"],
-  ["validate", "models are measured by val"],
-  ["benchmarks", "speed is measured by bench"],
-  ["train", "nothing is trained here: train with YOLOv5 and give its best.pt to --weights"],
+  ["validate", "use val to measure a model's accuracy"],
+  ["benchmarks", "use bench to measure speed"],
+  ["train", "training is not available: train with YOLOv5 and pass its best.pt to --weights"],
 ]);
 
-/** Commander's message as one line that says what to do. */
+/** Commander's message as one line that says how to fix the problem. */
 function explain(text: string, program: Command): string {
   const line = text.trim().replace(/\s*\n\s*/g, " ");
   const unknown = /unknown command '(.*?)'/.exec(line)?.[1];
   if (unknown !== undefined) {
     const names = program.commands.map((command) => command.name()).join(", ");
     const other = OTHER_NAMES.get(unknown.toLowerCase());
-    return `${line}${other === undefined ? "" : ` (${other})`}; there are ${names}\n`;
+    return `${line}${other === undefined ? "" : ` (${other})`}; the commands are ${names}\n`;
   }
   const command = commandOf(program, program.args);
   if (line.includes("too many arguments")) {
@@ -129,11 +129,11 @@ function explain(text: string, program: Command): string {
   return `${line}\n`;
 }
 
-/** Where pictures and models go in a command. */
+/** Says which options of a command take pictures and models. */
 function placesOf(command: Command | undefined): string {
   const has = (flag: string): boolean => command?.options.some(({ long }) => long === flag) ?? true;
   const pictures = has("--source") ? "--source" : has("--data") ? "--data" : undefined;
-  return `${pictures ? `pictures are given with ${pictures}, ` : ""}models ${pictures ? "" : "are given "}with --weights`;
+  return `${pictures ? `pass pictures with ${pictures} and ` : "pass "}models with --weights`;
 }
 
 const looksLikeFile = (text: string): boolean => /[/\\*]|\.[a-z]\w{0,11}$/i.test(text);

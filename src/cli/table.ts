@@ -5,21 +5,21 @@ import { printable } from "../printable.js";
 
 export interface Column {
   readonly title: string;
-  /** Numbers stand to the right. */
+  /** Numbers are right-aligned. */
   readonly right?: boolean;
 }
 
-/** Characters that take two cells of a terminal: East Asian wide ones and emoji. */
+/** Characters that take two terminal cells: wide East Asian characters and emoji. */
 const WIDE =
   /[\u1100-\u115f\u2e80-\u303e\u3041-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff00-\uff60\uffe0-\uffe6]|\p{Emoji_Presentation}|[\u{20000}-\u{3fffd}]/u;
 const NO_WIDTH = /^[\p{Mark}\p{Format}]+$/u;
 
-/** Characters that are segmented at a time: an Intl.Segmenter takes time with the square of a text's length. */
+/** Characters segmented at a time: Intl.Segmenter takes quadratic time in the length of its input. */
 const PIECE = 256;
-/** Characters of a cell: longer ones would not fit on any screen. */
+/** Maximum characters per cell: more would not fit on any screen. */
 const MOST_CHARACTERS = 1024;
 
-/** Cells that a text takes in a terminal. */
+/** Terminal cells that a string takes up. */
 export function displayWidth(text: string): number {
   const segmenter = new Intl.Segmenter();
   let width = 0;
@@ -31,7 +31,7 @@ export function displayWidth(text: string): number {
   return width;
 }
 
-/** Lines of a table: titles, a rule, rows; columns two spaces apart. */
+/** Lines of a table: titles, a rule, rows; columns are two spaces apart. */
 export function tableLines(columns: readonly Column[], rows: readonly (readonly string[])[]): string[] {
   const cells = rows.map((row) => row.map((cell) => cutText(printable(cell).replace(/\s+/g, " "), MOST_CHARACTERS)));
   const widths = columns.map(({ title }, i) =>
@@ -54,7 +54,7 @@ export function grouped(value: number): string {
   return Math.round(value).toLocaleString("en-US");
 }
 
-/** `1.9 MB`, in powers of ten as disks and networks count. */
+/** `1.9 MB`, in powers of ten, as disks and networks count. */
 export function megabytes(bytes: number): string {
   return bytes < 1e5 ? `${grouped(bytes / 1000)} kB` : `${(bytes / 1e6).toFixed(1)} MB`;
 }

@@ -1,11 +1,11 @@
-/** `--tune`: a bar while kernels are measured, one line with what came of it. */
+/** `--tune`: a bar while kernels are measured, then one line with the result. */
 
 import { tuningPath } from "../node/tuningStore.js";
 import type { TuneOptions } from "../runtime/backend.js";
 import type { Output } from "./output.js";
 import { type Bar, openBar } from "./progress.js";
 
-export const TUNE_HELP = "WebGPU: measure which kernels are the fastest on this device; kept for later runs";
+export const TUNE_HELP = "WebGPU: find the fastest kernels for this device by measuring; saved for later runs";
 
 export function tuneWithBar(output: Output): TuneOptions {
   let bar: Promise<Bar> | undefined;
@@ -21,16 +21,16 @@ export function tuneWithBar(output: Output): TuneOptions {
     },
     onReport({ shapes, changed, usualMs, tunedMs, rejected, complete }) {
       void end();
-      if (shapes === 0) output.line("Tuned:   all convolutions of this size were measured before");
+      if (shapes === 0) output.line("Tuned:   all convolutions of this size have been measured before");
       else {
         const times = `${usualMs.toFixed(2)} → ${tunedMs.toFixed(2)} ms`;
         output.line(
-          `Tuned:   ${changed} of ${shapes} convolutions got another kernel (${times}), kept in ${tuningPath()}`,
+          `Tuned:   ${changed} of ${shapes} convolutions use another kernel now (${times}), saved in ${tuningPath()}`,
         );
       }
-      if (!complete) output.line("note: tuning ran out of time; the next --tune goes on with the rest");
+      if (!complete) output.line("note: tuning ran out of time; the next --tune continues with the rest");
       if (rejected.length > 0)
-        output.warn(`tuning: wrong numbers, or none, on this device from ${rejected.join(", ")}; not used`);
+        output.warn(`tuning: wrong or missing results on this device from ${rejected.join(", ")}; not used`);
     },
   };
 }

@@ -29,21 +29,21 @@ const SAMPLES_PER_PIXEL = 20;
 /** @throws ImageError for sizes of zero or beyond the bounds. `what` begins the message. */
 export function checkPictureSize(what: string, width: number, height: number, maxPixels: number): void {
   if (!(width >= 1 && height >= 1)) {
-    throw new ImageError(`${what}: says it is ${width}×${height} pixels; a picture has at least 1×1`, {
+    throw new ImageError(`${what}: claims ${width}×${height} pixels; a picture has at least 1×1`, {
       width,
       height,
     });
   }
   if (width > MAX_SIDE || height > MAX_SIDE) {
-    throw new ImageError(`${what}: says it is ${width}×${height} pixels; at most ${MAX_SIDE} a side are read`, {
+    throw new ImageError(`${what}: claims ${width}×${height} pixels; at most ${MAX_SIDE} per side are supported`, {
       width,
       height,
     });
   }
   if (width * height > maxPixels) {
     throw new ImageError(
-      `${what}: says it is ${width}×${height} pixels, beyond the bound of ${maxPixels} pixels; shrink it, or raise the ` +
-        `bound (--max-pixels, \`maxPixels\`) to ${width * height}`,
+      `${what}: claims ${width}×${height} pixels, above the limit of ${maxPixels} pixels; shrink it, or raise the ` +
+        `limit (--max-pixels, \`maxPixels\`) to ${width * height}`,
       { width, height, maxPixels },
     );
   }
@@ -96,8 +96,8 @@ export class DecodeBudget {
     if (bytes <= this.maxBytes) return;
     const needed = Math.ceil(bytes / BYTES_PER_PIXEL);
     throw new ImageError(
-      `${this.what}: needs ${mebibytes(bytes)} MiB to decode, beyond the bound of ${mebibytes(this.maxBytes)} MiB; ` +
-        `shrink it, or raise the bound (--max-pixels, \`maxPixels\`) to ${needed}`,
+      `${this.what}: needs ${mebibytes(bytes)} MiB to decode, above the limit of ${mebibytes(this.maxBytes)} MiB; ` +
+        `shrink it, or raise the limit (--max-pixels, \`maxPixels\`) to ${needed}`,
       { bytes, maxBytes: this.maxBytes },
     );
   }

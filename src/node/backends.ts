@@ -1,4 +1,4 @@
-/** Backends as Node has them: WebGPU through npm `webgpu` and gpu.js (both optional), WASM, and the reference. */
+/** The backends available in Node: WebGPU through npm `webgpu` and gpu.js (both optional), WASM, and the reference. */
 
 import { DeviceError, OptionError } from "../errors.js";
 import { importOptional } from "../optionalPackage.js";
@@ -13,22 +13,22 @@ import { openWasm } from "./wasm.js";
 export const BACKEND_CHOICES: readonly BackendChoice[] = ["auto", "webgpu", "wasm", "cpu", "gpujs"];
 
 export interface BackendOptions {
-  /** Told why `auto` passed over a backend, and of a file with tuned kernels that cannot be used. */
+  /** Receives the reason why `auto` skipped a backend, and a note about a tuning file that cannot be used. */
   readonly onNote?: ((note: string) => void) | undefined;
-  /** Threads of the WASM backend. Default: the machine's cores, eight at most. */
+  /** Threads of the WASM backend. Default: the number of cores, at most eight. */
   readonly threads?: number | undefined;
 }
 
-/** Dawn's entry for Node. Its object keeps the process alive until nothing refers to it. */
+/** Dawn's entry point for Node. The object it returns keeps the process alive until it is garbage. */
 async function openGpu(hardwareOnly: boolean): Promise<GPU> {
   if (!mayHaveVulkan()) {
     throw new DeviceError(
-      "webgpu: this machine has no Vulkan driver; install the graphics card's (Debian: mesa-vulkan-drivers for AMD, Intel and in software), or use --backend wasm",
+      "webgpu: this machine has no Vulkan driver; install the one for your graphics card (Debian: mesa-vulkan-drivers for AMD, Intel and software rendering), or use --backend wasm",
     );
   }
   if (hardwareOnly && !mayHaveHardware()) {
     throw new DeviceError(
-      "webgpu: no hardware adapter: this machine has no graphics card with a driver, only a software one",
+      "webgpu: no hardware adapter: this machine has no graphics card with a driver, only a software adapter",
       { software: true },
     );
   }
@@ -51,9 +51,9 @@ async function openWebGpu({ onNote }: BackendOptions, hardwareOnly = false): Pro
 }
 
 /**
- * Opens the chosen backend. `auto`: WebGPU on a hardware adapter, else WASM, else the reference; a software adapter is
- * used only when asked for.
- * @throws DeviceError when the chosen one cannot be had; OptionError for an unknown name.
+ * Opens the chosen backend. `auto`: WebGPU on a hardware adapter, else WASM, else the reference; a software adapter
+ * is used only on request.
+ * @throws DeviceError if the chosen backend is not available; OptionError for an unknown name.
  */
 export async function openBackend(choice: BackendChoice, options: BackendOptions = {}): Promise<Backend> {
   const { threads, onNote } = options;
@@ -76,7 +76,7 @@ export async function openBackend(choice: BackendChoice, options: BackendOptions
       try {
         return await openWasm(wasm);
       } catch (error) {
-        onNote?.(`no WASM: ${(error as Error).message}`);
+        onNote?.(`not on WASM: ${(error as Error).message}`);
         return createCpuBackend();
       }
     default:

@@ -1,4 +1,7 @@
-/** Where the embedded model's file is: in the package, and around bundles that took the package's code without it. */
+/**
+ * Locates the embedded model's file: in the package, or near a bundle that contains the package's code but not the
+ * file.
+ */
 
 import { existsSync } from "node:fs";
 import { dirname, join } from "node:path";
@@ -9,19 +12,22 @@ import { CheckpointError } from "../errors.js";
 const FILE = `${EMBEDDED_MODEL}.safetensors`;
 
 /**
- * The embedded model's file.
- * @throws CheckpointError from a bundle that has it nowhere near: what to copy where.
+ * Path of the embedded model's file.
+ * @throws CheckpointError in a bundle without the file; the message says what to copy where.
  */
 export function embeddedModelPath(): string {
   const found = places().find((path) => existsSync(path));
   if (found !== undefined) return found;
   throw new CheckpointError(
-    `${EMBEDDED_MODEL}: the embedded model's file is not with this bundle; copy node_modules/yolov5-ts/models/${FILE} beside the bundle, or give load() the path of a checkpoint`,
+    `${EMBEDDED_MODEL}: the embedded model's file is not with this bundle; copy node_modules/yolov5-ts/models/${FILE} next to the bundle, or give load() the path of a checkpoint`,
     { path: FILE },
   );
 }
 
-/** Undefined where bundlers lost it: CommonJS has no `import.meta.url`, ES modules no `__filename`, whatever `typeof` says. */
+/**
+ * Undefined if a bundler dropped it: CommonJS has no `import.meta.url`, ES modules have no `__filename`, whatever
+ * `typeof` says.
+ */
 function known(path: () => string): string | undefined {
   try {
     return path();
@@ -31,7 +37,7 @@ function known(path: () => string): string | undefined {
 }
 
 function places(): string[] {
-  // As it stands, webpack takes it for what it is: it copies the file beside the bundle and puts its new place here.
+  // webpack recognises exactly this expression: it copies the file next to the bundle and inserts its new path here.
   const packaged = known(() => fileURLToPath(new URL("../../models/codes.safetensors", import.meta.url)));
   const bundle = known(() => fileURLToPath(import.meta.url)) ?? known(() => __filename);
   const program = process.argv[1];
@@ -45,7 +51,7 @@ function places(): string[] {
   ];
 }
 
-/** `/a/b`, `/a`, `/`: where Node looks for packages, too. */
+/** `/a/b`, `/a`, `/`: the folders in which Node looks for packages, too. */
 function withParents(folder: string): string[] {
   const parent = dirname(folder);
   return parent === folder ? [folder] : [folder, ...withParents(parent)];

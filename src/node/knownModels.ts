@@ -24,13 +24,13 @@ export function knownModelNames(): string[] {
   return SIZES.flatMap((size) => VARIANTS.map((variant) => `yolov5${size}${variant}`));
 }
 
-/** The release's name for what a user wrote (`yolov5n`, `yolov5n.pt`), undefined where it is none. */
+/** The released model's name for a user's input (`yolov5n`, `yolov5n.pt`); undefined if there is none. */
 export function knownModelName(text: string): string | undefined {
   const name = text.replace(/\.pt$/, "");
   return knownModelNames().includes(name) ? name : undefined;
 }
 
-/** `$YOLOV5_CACHE`, else the platform's cache folder. */
+/** `$YOLOV5_CACHE`, otherwise the platform's cache folder. */
 export function cacheFolder(): string {
   if (process.env.YOLOV5_CACHE) return process.env.YOLOV5_CACHE;
   if (process.platform === "win32" && process.env.LOCALAPPDATA) return join(process.env.LOCALAPPDATA, "yolov5-ts");
@@ -42,7 +42,7 @@ export interface KnownModelOptions {
   readonly onProgress?: OnProgress | undefined;
   readonly signal?: AbortSignal | undefined;
   readonly onWarning?: ((message: string) => void) | undefined;
-  /** Where the release's files are; for mirrors and tests. Default the official release. */
+  /** Base URL of the release files, for mirrors and tests. Default: the official release. */
   readonly baseUrl?: string | undefined;
 }
 
@@ -56,8 +56,8 @@ function firstCharacters(bytes: Uint8Array): string {
 }
 
 /**
- * Bytes of an official model, from the cache or downloaded. Its checksum is verified: where none is pinned, from the cache
- * against that of its download.
+ * Bytes of an official model, from the cache or downloaded. Its checksum is verified. If none is pinned, a cached
+ * file is checked against the checksum of its download.
  * @throws DownloadError that says where to put the file by hand.
  */
 export async function readKnownModel(
@@ -70,11 +70,11 @@ export async function readKnownModel(
     const bytes = await readRegularFile(path);
     const wanted = pinned ?? (await recordedChecksum(path));
     if (wanted === undefined || sha256(bytes) === wanted) return { bytes, path };
-    const what = pinned ? `the official ${name}.pt` : `the ${name}.pt that was downloaded`;
-    options.onWarning?.(`${path}: is not ${what} (its checksum differs); downloading it again`);
+    const what = pinned ? `the official ${name}.pt` : `the downloaded ${name}.pt`;
+    options.onWarning?.(`${path}: is not ${what} (the checksum differs); downloading it again`);
   }
   const url = `${options.baseUrl ?? process.env.YOLOV5_RELEASE_URL ?? RELEASE}/${name}.pt`;
-  const advice = `get ${name}.pt elsewhere and put it at ${path}, or give --weights its path`;
+  const advice = `get ${name}.pt elsewhere and put it at ${path}, or pass its path with --weights`;
   const bytes = await download(url, { ...options, advice });
   const shown = shownAddress(url);
   const digest = sha256(bytes);
@@ -84,10 +84,10 @@ export async function readKnownModel(
       digest,
     });
   }
-  // A login or error page sent as a success must not lie in the cache for ever.
+  // A login or error page sent with a success status must not stay in the cache forever.
   if (!pinned && !startsLikeZip(bytes)) {
     throw new DownloadError(
-      `${shown}: the server sent no checkpoint (${bytes.length} bytes that begin with ${firstCharacters(bytes)}); ${advice}`,
+      `${shown}: the server did not send a checkpoint (${bytes.length} bytes that begin with ${firstCharacters(bytes)}); ${advice}`,
       {
         url: shown,
       },
@@ -99,10 +99,10 @@ export async function readKnownModel(
   return { bytes, path };
 }
 
-/** As `sha256sum` writes and checks it: what was downloaded once is known from then on. */
+/** In the format of `sha256sum`; used to check the cached file later. */
 const recordOf = (path: string): string => `${path}.sha256`;
 
-/** Undefined for a file that was put there by hand. */
+/** Undefined for a file that was put there manually. */
 async function recordedChecksum(path: string): Promise<string | undefined> {
   const text = await readTextFile(recordOf(path)).catch(() => "");
   return /^([0-9a-f]{64})\b/.exec(text)?.[1];

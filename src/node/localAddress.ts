@@ -1,10 +1,10 @@
-/** Addresses that name what lies here or in themselves: `file:`, `data:`, and `blob:` of this process. */
+/** Local addresses: `file:`, `data:`, and `blob:` of this process. */
 
 import { fileURLToPath } from "node:url";
 import { nameOfAddress, schemeOf } from "../api/address.js";
 import { addressIn } from "../yolov5/input/given.js";
 
-/** The path that a `file:` address names; undefined for one of another machine, or not well formed. */
+/** The path of a `file:` address; undefined if it names another machine or is malformed. */
 export function pathOfFileAddress(address: string): string | undefined {
   try {
     return fileURLToPath(address);
@@ -13,20 +13,22 @@ export function pathOfFileAddress(address: string): string | undefined {
   }
 }
 
-/** What to say of such an address. */
-export const FILE_ADDRESS_ADVICE = "names no file of this machine; write it as file:///folder/name, or give the path";
+/** The message for such an address. */
+export const FILE_ADDRESS_ADVICE =
+  "does not name a file on this machine; write it as file:///folder/name, or give the path";
 
-/** Where the bytes of a path or address are, or why they cannot be had. */
+/** Where the bytes of a path or address are, or why they are not available. */
 export type Place =
   | { readonly kind: "path" | "remote" | "inside"; readonly address: string; readonly shown: string }
   | { readonly kind: "nowhere"; readonly shown: string; readonly why: string };
 
-/** No path of any system is as long; data without a scheme are. */
+/** Longer than any path on any system; only raw data is this long. */
 const LONGEST_PATH = 32_767;
 
 /**
- * @param given path, address, or `URL`, of which every scheme counts, also one without `//`; undefined for everything else
- * @param what `picture` or `checkpoint`, for the advice
+ * @param given a path, an address, or a `URL`, whose scheme always counts, even without `//`; the result is
+ * undefined for anything else.
+ * @param what `picture` or `checkpoint`, for the message.
  */
 export function placeOf(given: unknown, what: string): Place | undefined {
   const address = addressIn(given);
@@ -42,7 +44,7 @@ export function placeOf(given: unknown, what: string): Place | undefined {
       return {
         kind: "nowhere",
         shown: what,
-        why: `${address.length} characters are no path; give its bytes, or text in base64 as data:;base64,…`,
+        why: `${address.length} characters are not a path; give the bytes, or base64 text as data:;base64,…`,
       };
     case "http":
     case "https":
@@ -56,12 +58,12 @@ export function placeOf(given: unknown, what: string): Place | undefined {
     }
     default:
       return nowhere(
-        `addresses of the kind ${scheme}: are not read; give http, https, file or data, a path, or the ${what}'s bytes`,
+        `addresses of the kind ${scheme}: are not supported; give http, https, file or data, a path, or the ${what}'s bytes`,
       );
   }
 }
 
-/** The bytes behind a `data:` address, or a `blob:` of this process. @throws what `refuse` makes of the reason. */
+/** The bytes of a `data:` address, or of a `blob:` of this process. @throws the error that `refuse` creates. */
 export async function bytesInside(address: string, what: string, refuse: (why: string) => Error): Promise<Uint8Array> {
   let bytes: ArrayBuffer;
   try {
@@ -69,8 +71,8 @@ export async function bytesInside(address: string, what: string, refuse: (why: s
   } catch {
     throw refuse(
       schemeOf(address) === "blob"
-        ? "names no Blob of this process, or one that was revoked; give the Blob itself"
-        : `is no well-formed data address; give the ${what}'s bytes`,
+        ? "names no Blob of this process, or a revoked one; give the Blob itself"
+        : `is not a well-formed data: address; give the ${what}'s bytes`,
     );
   }
   return new Uint8Array(bytes);

@@ -1,10 +1,10 @@
-/** Where this package's own files (the embedded model) are, from the sources and from the built `dist` alike. */
+/** Locates this package's own files (the embedded model), both from the sources and from the built `dist`. */
 
 import { existsSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 
-/** The nearest folder above this file that holds both `package.json` and `models`. */
+/** The nearest folder above this file that contains both `package.json` and `models`. */
 export function packageRoot(): string {
   let folder = dirname(fileURLToPath(import.meta.url));
   while (!(existsSync(join(folder, "package.json")) && existsSync(join(folder, "models")))) {

@@ -1,4 +1,4 @@
-/** What `tune` found out, in a file of the cache folder: an object of tables by adapter, driver and shader texts. */
+/** The results of `tune`, in a file in the cache folder: one table per adapter, driver and set of shader sources. */
 
 import { join } from "node:path";
 import type { TuningStore } from "../runtime/webgpu/index.js";
@@ -7,7 +7,7 @@ import { writeAtomically } from "./files/writeFile.js";
 import { cacheFolder } from "./knownModels.js";
 
 const VERSION = 1;
-/** Tables of old drivers and versions go when there are more; the newest stay. */
+/** Maximum number of tables; the oldest are dropped. */
 const MOST_TABLES = 8;
 
 interface Contents {
@@ -19,7 +19,7 @@ export const tuningPath = (): string => join(cacheFolder(), "webgpu-tuning.json"
 
 type Tables = Readonly<Record<string, string>>;
 
-/** @throws where the text is no such file of this version. */
+/** @throws if the text is not a tuning file of this version. */
 function parseTables(text: string): Tables {
   const { version, tables } = (JSON.parse(text) ?? {}) as Partial<Contents>;
   if (version !== VERSION) throw new Error(`its version is ${version}, not ${VERSION}`);
@@ -27,19 +27,22 @@ function parseTables(text: string): Tables {
   return Object.fromEntries(Object.entries(tables).filter(([, table]) => typeof table === "string"));
 }
 
-/** The file's tables; none where it is missing, damaged or of another version: it is only a cache. */
+/** The file's tables; none if it is missing, damaged or from another version: it is only a cache. */
 async function readTables(onNote: (note: string) => void): Promise<Tables> {
   const text = await readTextFile(tuningPath()).catch(() => undefined);
   if (text === undefined) return {};
   try {
     return parseTables(text);
   } catch (error) {
-    onNote(`${tuningPath()} is not used: ${(error as Error).message}; --tune writes it anew`);
+    onNote(`${tuningPath()} is not used: ${(error as Error).message}; --tune rewrites it`);
     return {};
   }
 }
 
-/** Never throws: where the folder cannot be written, the next start measures again. `onNote`: told of a file that is no use. */
+/**
+ * Never throws: if the folder is not writable, the next start measures again. `onNote` is called for an unusable
+ * file.
+ */
 export function fileTuningStore(onNote: (note: string) => void = () => undefined): TuningStore {
   return {
     async load(key) {

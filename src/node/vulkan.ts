@@ -1,13 +1,16 @@
 /**
- * Whether Linux has any Vulkan driver to offer, and any graphics card. Asked before Dawn is loaded: it prints a page of warnings
- * without a driver and two lines for a software one, from native code that no option silences.
+ * Checks whether Linux has a Vulkan driver and a graphics card. Called before Dawn is loaded: its native code prints
+ * a page of warnings without a driver, and two lines for a software driver, which no option silences.
  */
 
 import { readdirSync } from "node:fs";
 import { homedir } from "node:os";
 import { basename, join } from "node:path";
 
-/** Where the Vulkan loader looks for drivers (its documentation, "Linux driver discovery"), and where NVIDIA's containers mount theirs. */
+/**
+ * Where the Vulkan loader looks for drivers (see its documentation, "Linux driver discovery"), and where NVIDIA's
+ * containers mount theirs.
+ */
 function driverFolders(environment: NodeJS.ProcessEnv): string[] {
   const data = [
     environment.XDG_DATA_HOME ?? join(homedir(), ".local", "share"),
@@ -21,10 +24,10 @@ function driverFolders(environment: NodeJS.ProcessEnv): string[] {
   return data.map((folder) => join(folder, "vulkan", "icd.d"));
 }
 
-/** Manifests of drivers that compute on the CPU: Mesa's lavapipe, Google's SwiftShader. */
+/** Manifests of software drivers: Mesa's lavapipe, Google's SwiftShader. */
 const SOFTWARE_DRIVER = /^lvp_|lavapipe|swiftshader/i;
 
-/** Graphics devices below /dev: the kernel's own, NVIDIA's, Windows' for its Linux, those of phones and boards. */
+/** Graphics devices below /dev: the kernel's, NVIDIA's, WSL's, and those of phones and boards. */
 const GRAPHICS_DEVICE = /^(dri\/(renderD|card)|nvidia|nvgpu|nvhost|dxg$|kfd$|kgsl|mali|pvr)/;
 
 function listed(folder: string): string[] {
@@ -35,7 +38,7 @@ function listed(folder: string): string[] {
   }
 }
 
-/** Driver manifests, as the user names them by environment or as they lie in the loader's folders. */
+/** Driver manifests, from environment variables or in the loader's folders. */
 function manifests(environment: NodeJS.ProcessEnv): string[] {
   const { VK_DRIVER_FILES, VK_ICD_FILENAMES, VK_ADD_DRIVER_FILES = "" } = environment;
   const named = VK_DRIVER_FILES || VK_ICD_FILENAMES;
@@ -46,7 +49,7 @@ function manifests(environment: NodeJS.ProcessEnv): string[] {
 
 const isManifest = (name: string): boolean => name.endsWith(".json");
 
-/** True where a driver may exist: always outside Linux, and where the user names drivers by environment. */
+/** True if a driver may exist: always outside Linux, and if environment variables name drivers. */
 export function mayHaveVulkan(
   environment: NodeJS.ProcessEnv = process.env,
   platform: string = process.platform,
@@ -55,9 +58,9 @@ export function mayHaveVulkan(
 }
 
 /**
- * False where WebGPU could only be software: no driver but such a one, or no graphics device at all. A driver that the user
- * names by environment may know devices of its own.
- * @param devices the folder of the system's devices
+ * False if WebGPU could only be software: there is only a software driver, or no graphics device. A driver named by
+ * an environment variable may support other devices.
+ * @param devices the folder of the system's devices.
  */
 export function mayHaveHardware(
   environment: NodeJS.ProcessEnv = process.env,

@@ -1,4 +1,4 @@
-/** The WASM backend with what Node adds: worker threads, the number of cores, V8's switch for relaxed SIMD. */
+/** The WASM backend in Node: adds worker threads, the number of cores, and V8's flag for relaxed SIMD. */
 
 import { availableParallelism } from "node:os";
 import { setFlagsFromString } from "node:v8";
@@ -31,11 +31,9 @@ const spawn: SpawnWorker = ({ onMessage, onError }) => {
 };
 
 /**
- * Opens the WASM backend in Node.
- *
- * V8 of Node 20 compiles relaxed SIMD only behind a flag; it is switched on before the first module is compiled, unless
- * `instructions` asks for less. The multiply-add then rounds once instead of twice.
- * @throws DeviceError, OptionError as `createWasmBackend`.
+ * Opens the WASM backend in Node. V8 in Node 20 compiles relaxed SIMD only behind a flag, which is set before the
+ * first module is compiled, unless `instructions` asks for less. Multiply-add then rounds once instead of twice.
+ * @throws DeviceError, OptionError like `createWasmBackend`.
  */
 export async function openWasm(options: WasmBackendOptions = {}): Promise<Backend> {
   const instructions = options.instructions ?? "auto";

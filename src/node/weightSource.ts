@@ -1,4 +1,4 @@
-/** What `--weights` and `load` accept, as opened models. */
+/** Opens whatever `--weights` and `load` accept. */
 
 import { readFile, stat } from "node:fs/promises";
 import { nameOfAddress } from "../api/address.js";
@@ -23,7 +23,7 @@ export interface OpenWeightsOptions extends KnownModelOptions {
 
 export interface OpenedWeights {
   readonly opened: OpenedModel;
-  /** What messages and JSON call it. */
+  /** The name used in messages and JSON. */
   readonly path: string;
 }
 
@@ -34,21 +34,21 @@ async function fileExists(path: string): Promise<boolean> {
   );
 }
 
-/** Endings of the folders that exporters write. */
+/** Suffixes of folders that exporters write. */
 const EXPORTED_FOLDERS: readonly (readonly [ending: RegExp, what: string])[] = [
   [/\.(mlpackage|mlmodelc)\/?$/, "is a Core ML package"],
   [/(^|[/\\_])saved_model\/?$/, "is a TensorFlow SavedModel folder"],
-  [/_openvino_model\/?$/, "is a folder of an OpenVINO model"],
-  [/_ncnn_model\/?$/, "is a folder of an ncnn model"],
-  [/_paddle_model\/?$/, "is a folder of a PaddlePaddle model"],
-  [/_web_model\/?$/, "is a folder of a TensorFlow.js model"],
+  [/_openvino_model\/?$/, "is an OpenVINO model folder"],
+  [/_ncnn_model\/?$/, "is an ncnn model folder"],
+  [/_paddle_model\/?$/, "is a PaddlePaddle model folder"],
+  [/_web_model\/?$/, "is a TensorFlow.js model folder"],
 ];
 
 function describeFolder(path: string): string {
   return EXPORTED_FOLDERS.find(([ending]) => ending.test(path))?.[1] ?? "is a folder";
 }
 
-/** @throws CheckpointError for a path that is no file: what it is, and how to find weights. */
+/** @throws CheckpointError for a path that is not a file: what it is, and how to specify weights. */
 async function readWeightFile(path: string): Promise<Uint8Array> {
   try {
     return await readRegularFile(path);
@@ -64,8 +64,8 @@ async function readWeightFile(path: string): Promise<Uint8Array> {
 
 /**
  * Opens weights of any kind.
- * @throws CheckpointError, DownloadError, OptionError: one line with the name, what it is, and the fix; the signal's reason
- *   where it is aborted.
+ * @throws CheckpointError, DownloadError, OptionError with one line: the name, the problem and the fix; the signal's
+ * reason if it is aborted.
  */
 export async function openWeights(source: WeightSource, options: OpenWeightsOptions = {}): Promise<OpenedWeights> {
   throwIfAborted(options.signal);

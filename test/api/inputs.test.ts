@@ -194,7 +194,7 @@ describe("addresses", () => {
     expect(await count(new URL(url))).toBe(found);
     URL.revokeObjectURL(url);
     expect((await rejection(model.detect(url))).message).toBe(
-      `${url}: names no Blob of this process, or one that was revoked; give the Blob itself`,
+      `${url}: names no Blob of this process, or a revoked one; give the Blob itself`,
     );
     const file = URL.createObjectURL(new Blob([weights]));
     (await load(file, { backend: "cpu" })).dispose();
@@ -211,8 +211,8 @@ describe("addresses", () => {
   const long = "iVBORw0KGgo".repeat(9000);
   it.each([
     ["an empty string", "", /^(picture|checkpoint): got an empty string/],
-    ["an unknown scheme", "s3://bucket/a.jpg", /^s3:\/\/bucket\/a\.jpg: addresses of the kind s3: are not read/],
-    ["ftp", "ftp://me:pw@host/a.jpg", /^ftp:\/\/me:\*\*\*@host\/a\.jpg: addresses of the kind ftp: are not read/],
+    ["an unknown scheme", "s3://bucket/a.jpg", /^s3:\/\/bucket\/a\.jpg: addresses of the kind s3: are not supported/],
+    ["ftp", "ftp://me:pw@host/a.jpg", /^ftp:\/\/me:\*\*\*@host\/a\.jpg: addresses of the kind ftp: are not supported/],
     ["a camera", "rtsp://me:pw@host/1", /^rtsp:\/\/me:\*\*\*@host\/1: addresses of the kind rtsp:/],
     ["an extension's", "chrome-extension://abc/a.png", /^chrome-extension:\/\/abc\/a\.png: addresses of the kind/],
     [
@@ -220,16 +220,20 @@ describe("addresses", () => {
       new URL("mailto:me@example.org"),
       /^mailto:me@example\.org: addresses of the kind mailto:/,
     ],
-    ["another machine's file", "file://elsewhere/a.jpg", /^file:\/\/elsewhere\/a\.jpg: names no file of this machine/],
-    ["data that are none", "data:nothing", /^data:…: is no well-formed data address/],
+    [
+      "another machine's file",
+      "file://elsewhere/a.jpg",
+      /^file:\/\/elsewhere\/a\.jpg: does not name a file on this machine/,
+    ],
+    ["data that are none", "data:nothing", /^data:…: is not a well-formed data: address/],
     [
       "data in base64 that is none",
       `data:image/png;base64,!!${long}`,
-      /^data:image\/png;base64,…: is no well-formed data address/,
+      /^data:image\/png;base64,…: is not a well-formed data: address/,
     ],
     ["data of no picture", `data:text/plain,${long}`, /^data:text\/plain,…: /],
     ["short base64 without a scheme", `${"iVBORw0KGgo".repeat(400)}`, /^iVBORw0KGgo.*…: /],
-    ["base64 without a scheme", long, /^(picture|checkpoint): \d+ characters are no path/],
+    ["base64 without a scheme", long, /^(picture|checkpoint): \d+ characters are not a path/],
     ["a login", "http://me:pw@127.0.0.1:9/a.jpg", /^http:\/\/me:\*\*\*@127\.0\.0\.1:9\/a\.jpg: /],
   ])("%s is one short line", async (_, given, message) => {
     for (const work of [model.detect(given), load(given, { backend: "cpu" })]) {

@@ -326,7 +326,7 @@ describe.skipIf(chromiumMissing())("what pages give", () => {
     const messages: Record<string, RegExp> = {
       empty: /the address is an empty string/,
       revoked: /^DownloadError: blob:\S+: names no blob: it was revoked/,
-      data: /^DownloadError: data:image\/png;base64,…: is no well-formed data address/,
+      data: /^DownloadError: data:image\/png;base64,…: is not a well-formed data: address/,
       noPicture: /^\w+Error: data:text\/plain,…: /,
       file: /^DownloadError: file:\/\/\/home\/me\/a\.png: pages read no files by address/,
       ftp: /^DownloadError: ftp:\/\/me:\*\*\*@localhost\/a\.png: pages fetch no addresses of the kind ftp:/,

@@ -104,9 +104,9 @@ describe("sources", () => {
   });
 
   test.each<[string, RegExp]>([
-    ["screen", /screen is not read/],
-    ["https://youtu.be/abc", /page with a video; download it/],
-    ["https://", /no valid URL/],
+    ["screen", /screen capture is not available/],
+    ["https://youtu.be/abc", /page with a video; download the video/],
+    ["https://", /not a valid URL/],
     ["", /is empty/],
   ])("%j", async (source, message) => {
     const { code, stderr } = await cli(["detect", "--source", source, "--nosave", "--backend", "cpu"]);

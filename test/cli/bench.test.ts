@@ -117,7 +117,7 @@ describe("yolov5 bench, details", () => {
     expect(totalMs).toBeCloseTo(sum("ms"), 6);
     expect(totalFloorMs).toBeCloseTo(sum("floorMs"), 9);
     expect(totalFloorMs).toBeGreaterThan(0);
-    expect(stderr).toMatch(/^peaks of the device, measured now: [\d.]+ GFLOP\/s, [\d.]+ GB\/s; floor: /m);
+    expect(stderr).toMatch(/^device peaks, measured now: [\d.]+ GFLOP\/s, [\d.]+ GB\/s; floor: /m);
     expect(stderr).toMatch(/^node +kernel +ms +GFLOP\/s +GB\/s +share +floor ms +of floor$/m);
     expect(stderr).toMatch(/^\d+ nodes, [\d.]+ ms, floor [\d.]+ ms, [\d.]+ %$/m);
   }

@@ -158,13 +158,13 @@ describe("a file that is there", () => {
     await writeFile(path("mine.safetensors"), "precious");
     const refused = await cli(argv);
     expect(refused.code).toBe(1);
-    expect(refused.stderr).toMatch(/mine\.safetensors: is there already.*--output, or --exist-ok\n$/);
+    expect(refused.stderr).toMatch(/mine\.safetensors: already exists.*--output, or use --exist-ok\n$/);
     expect(await readFile(path("mine.safetensors"), "utf8")).toBe("precious");
     const wanted = await cli([...argv, "--exist-ok"]);
-    expect(wanted).toMatchObject({ code: 0, stderr: expect.stringMatching(/^warning: .*: replaced the file of that/) });
+    expect(wanted).toMatchObject({ code: 0, stderr: expect.stringMatching(/^warning: .*: replaced an existing file/) });
     const again = await cli(argv);
     expect(again).toMatchObject({ code: 0, stderr: "" });
-    expect(again.stdout).toContain("(the same file was there already)");
+    expect(again.stdout).toContain("(an identical file existed already)");
   });
 
   test("of several formats the others are written", async () => {
@@ -184,7 +184,7 @@ describe("a file that is there", () => {
     const argv = ["export", "--weights", "codes", "--output", target, "--quiet"];
     const { code, stderr } = await cli(argv);
     expect(code).toBe(0);
-    expect(stderr).toMatch(/^warning: .*given\.safetensors: replaced the file of that name \(0 kB\)\n$/);
+    expect(stderr).toMatch(/^warning: .*given\.safetensors: replaced an existing file \(0 kB\)\n$/);
   });
 
   test("int8 says so before it calibrates", async () => {

@@ -54,6 +54,6 @@ describe("refused for lack of memory, before a picture is made that large", () =
   test("bench with a batch of 4096", async () => {
     const { code, stderr } = await cli(["bench", "--backend", "wasm", "--batch-size", "4096", "--iterations", "1"]);
     expect(code).toBe(1);
-    expect(stderr).toMatch(/^error: 4096 pictures of 640×640 are an input of 18\.8 GiB, [^\n]*\n$/);
+    expect(stderr).toMatch(/^error: 4096 pictures of 640×640 need an input of 18\.8 GiB, [^\n]*\n$/);
   });
 });

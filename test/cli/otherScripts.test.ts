@@ -91,7 +91,7 @@ describe("--device in a run", () => {
 
   test("a card where there is none is webgpu's own line, not another backend", async () => {
     const { code, stdout, stderr } = await cli(["detect", "--nosave", "--device", "0,1", ...argv]);
-    expect(stdout).toMatch(/^note: --device 0,1: runs on one GPU/m);
+    expect(stdout).toMatch(/^note: --device 0,1: runs on a single GPU/m);
     if (code === 0) expect(stdout).toMatch(/^Backend: webgpu /m);
     else expect(stderr).toMatch(/^error: webgpu: [^\n]+\n$/i);
   });
@@ -102,8 +102,8 @@ test("flags of YOLOv5's scripts that change nothing are told once, and the run g
   const { code, stderr } = await cli([...argv, "--conf_thres", "0.5", "--line_thick", "2", "--hide-l"]);
   expect(code).toBe(0);
   expect(stderr.split("\n").filter(Boolean)).toEqual([
-    expect.stringMatching(/^warning: --view-img: there is no window/),
-    expect.stringMatching(/^warning: --update: nothing to update/),
+    expect.stringMatching(/^warning: --view-img: no window is opened/),
+    expect.stringMatching(/^warning: --update: there is nothing to update/),
     expect.stringMatching(/^warning: --dnn: /),
   ]);
 });
@@ -135,6 +135,6 @@ test("a model among the sources says what it was taken for", async () => {
   const argv = ["detect", "--source", EXAMPLE, fixture("v6.pt"), "--nosave", "--imgsz", "64", "--json", "-"];
   const { code, stdout, stderr } = await cli(argv);
   expect(code).toBe(1);
-  expect(stderr).toMatch(/v6\.pt: .* \(it was taken for a picture; models are given with --weights\)$/m);
+  expect(stderr).toMatch(/v6\.pt: .* \(it was taken for a picture; pass models with --weights\)$/m);
   expect(JSON.parse(stdout).images[0].detections).toBeDefined();
 });

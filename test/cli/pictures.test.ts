@@ -48,9 +48,7 @@ describe("the bound of pixels", () => {
   it("is a flag of detect and val", async () => {
     const refused = await cli(["detect", "--source", EXAMPLE, "--nosave", "--max-pixels", "1000", ...TINY]);
     expect(refused.code).toBe(1);
-    expect(refused.stderr).toMatch(
-      /codes\.png: says it is 1000×750 pixels, beyond the bound of 1000 pixels; shrink it/,
-    );
+    expect(refused.stderr).toMatch(/codes\.png: claims 1000×750 pixels, above the limit of 1000 pixels; shrink it/);
     const raised = await cli(["detect", "--source", EXAMPLE, "--nosave", "--max-pixels", "750000", ...TINY]);
     expect(raised.code).toBe(0);
     expect((await cli(["detect", "--max-pixels", "0"])).code).toBe(2);
@@ -60,7 +58,7 @@ describe("the bound of pixels", () => {
 
   it("is an option of load and of detect, which wins", async () => {
     const model = await load(undefined, { backend: "cpu", maxPixels: 1000 });
-    await expect(model.detect(EXAMPLE, { imgsz: 64 })).rejects.toThrow(/beyond the bound of 1000 pixels/);
+    await expect(model.detect(EXAMPLE, { imgsz: 64 })).rejects.toThrow(/above the limit of 1000 pixels/);
     const { width } = await model.detect(EXAMPLE, { imgsz: 64, maxPixels: 750_000 });
     expect(width).toBe(1000);
     await expect(model.detect(EXAMPLE, { imgsz: 64, maxPixels: 0 })).rejects.toThrow(

@@ -75,7 +75,7 @@ describe("--max-pixels", () => {
     ["bench", ["bench", "--source", EXAMPLE, "--iterations", "1"]],
   ])("of %s bounds what is read", { timeout: 60_000 }, async (_, [command, ...argv]) => {
     const { code, stderr } = await cli([command, ...CODES, ...argv, ...TINY, "--max-pixels", "1000"]);
-    expect(stderr).toMatch(/beyond the bound of 1000 pixels; shrink it, or raise the bound \(--max-pixels/);
+    expect(stderr).toMatch(/above the limit of 1000 pixels; shrink it, or raise the limit \(--max-pixels/);
     expect(code).toBe(1);
   });
 

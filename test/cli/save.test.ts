@@ -279,7 +279,7 @@ describe("a result that cannot be written", () => {
     }
     const run = ["val", ...TINY, "--save-json", "--noplots", "--project", path("twins-out")];
     expect((await cli([...run, "--data", root])).stderr).toMatch(
-      /--save-json: 1 of the pictures carry the image_id of another one, .*b\/x\.jpg\), and their predictions cannot be/,
+      /--save-json: duplicate image_id .* in 1 of the pictures \(.*b\/x\.jpg\), so their predictions cannot be/,
     );
     expect((await cli([...run, "--data", join(root, "images", "a")])).stderr).not.toContain("image_id");
   });
@@ -358,10 +358,12 @@ describe("told before the work", () => {
     pictures("in", ["a.jpg", "b.jpg"]);
     for (const option of ["--json", "--ndjson"]) {
       expect(await early(["detect", "--source", source, ...TINY, option, join(source, "b.jpg")])).toContain(
-        "b.jpg is a picture or video that exists; give another name",
+        "b.jpg is an existing picture or video; give another name",
       );
     }
-    expect(await early(["val", "--data", source, "--json", join(source, "a.jpg")])).toContain("is a picture or video");
+    expect(await early(["val", "--data", source, "--json", join(source, "a.jpg")])).toContain(
+      "is an existing picture or video",
+    );
     expect(await early([...flags, "--json", path("one"), "--ndjson", path("one")])).toContain("is what --json writes");
     expect(await early(["export", "--weights", path("link.safetensors"), "--output", model])).toContain(
       "is the checkpoint itself",

@@ -255,7 +255,7 @@ describe.skipIf(skip)("a signal while nobody reads", { timeout: LIMIT_MS }, () =
     expect(await run.ended).toBe(1);
     // It would wait ten seconds.
     expect(performance.now() - since).toBeLessThan(9000);
-    expect(run.stderr).toMatch(/^error: [^\n]*nobody: cannot be written: nobody reads it; start its reader first\n$/);
+    expect(run.stderr).toMatch(/^error: [^\n]*nobody: cannot be written: it has no reader; start its reader first\n$/);
   });
 
   test("the second signal ends it at once, whatever is being written", async () => {

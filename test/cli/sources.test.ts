@@ -46,7 +46,9 @@ test("a folder: its pictures by name, then its videos, not its subfolders", asyn
   expect(errors).toEqual([]);
   expect(videos).toEqual(["photos/clip.mp4"]);
   expect((await expand(path("videos"))).videos).toEqual(["videos/clip.mp4"]);
-  expect((await expand(path("nothing"))).errors[0]).toMatch(/holds no pictures and no videos; names of .* mp4/);
+  expect((await expand(path("nothing"))).errors[0]).toMatch(
+    /contains no pictures or videos; pictures have the extensions .* mp4/,
+  );
 });
 
 test("videos by address, streams, cameras; TypeScript files and still GIFs are none", async () => {

@@ -8,7 +8,7 @@ import { cli, EXAMPLE, scratchFolder } from "./support.js";
 
 const gpu = await webgpuOrSkip();
 const folder = await scratchFolder();
-const KNOWN = "Tuned:   all convolutions of this size were measured before";
+const KNOWN = "Tuned:   all convolutions of this size have been measured before";
 
 beforeEach(() => vi.stubEnv("YOLOV5_CACHE", folder));
 afterEach(() => vi.unstubAllEnvs());
@@ -41,7 +41,7 @@ describe.skipIf(!gpu)("on WebGPU", () => {
     const first = await cli([...bench, "--imgsz", "33"]);
     expect(first.code).toBe(0);
     expect(first.stdout).toMatch(
-      /^Tuned: +\d+ of \d+ convolutions got another kernel \([\d.]+ → [\d.]+ ms\), kept in /m,
+      /^Tuned: +\d+ of \d+ convolutions use another kernel now \([\d.]+ → [\d.]+ ms\), saved in /m,
     );
     expect(existsSync(join(folder, "webgpu-tuning.json"))).toBe(true);
 

@@ -143,10 +143,10 @@ describe.skipIf(ffmpegMissing())("addresses", () => {
       const wrong = [at("/auth/clip.mp4"), at("/auth/snapshot")].map((address) => address.replace("p4ss", "n0pe"));
       const refused = await run([...wrong, "http://admin:n0/pe@host/x", "ftp://admin:n0pe@host/x.jpg"], "--nosave");
       expect(refused.images.map(({ error }) => error)).toEqual([
-        expect.stringMatching(/clip\.mp4: is no video that ffmpeg can read: .*401/),
+        expect.stringMatching(/clip\.mp4: is not a video that ffmpeg can read: .*401/),
         expect.stringMatching(/snapshot: the server answered 401/),
-        "http://admin:***@host/x: is no valid URL",
-        expect.stringMatching(/^ftp:\/\/admin:\*\*\*@host\/x\.jpg: addresses of this kind are not read/),
+        "http://admin:***@host/x: is not a valid URL",
+        expect.stringMatching(/^ftp:\/\/admin:\*\*\*@host\/x\.jpg: this kind of address is not supported/),
       ]);
       expect(refused.stdout + refused.stderr).not.toMatch(/n0\/?pe/);
     });

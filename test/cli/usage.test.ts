@@ -12,7 +12,7 @@ describe("help and version", () => {
     expect(stderr).toBe("");
     for (const name of COMMANDS) expect(stdout).toMatch(new RegExp(`^  ${name} `, "m"));
     expect(stdout).toContain("Examples:");
-    expect(stdout).toContain("Exit codes: 0 done, 1 an input or the run failed,\n2 wrong usage.");
+    expect(stdout).toContain("Exit codes: 0 success, 1 an input or the run failed,\n2 wrong usage.");
   });
 
   test.each(COMMANDS)("%s --help shows the common options and examples", async (name) => {
@@ -50,25 +50,22 @@ describe("wrong usage", () => {
   test.each<[string[], RegExp]>([
     [
       ["detct"],
-      /unknown command 'detct'.*Did you mean detect.*there are [a-z, ]*detect, [a-z, ]*verify, [a-z, ]*bench/,
+      /unknown command 'detct'.*Did you mean detect.*the commands are [a-z, ]*detect, [a-z, ]*verify, [a-z, ]*bench/,
     ],
-    [["train"], /unknown command 'train'.*there are detect/],
+    [["train"], /unknown command 'train'.*the commands are detect/],
     [["detect", "--sauce", "x"], /unknown option '--sauce'.*Did you mean --source/],
     [["detect", "--frobnicate"], /unknown option '--frobnicate'/],
-    [["detect", "bus.jpg"], /too many arguments.*No option takes 'bus\.jpg'; pictures are given with --source, models/],
-    [["info", "a.pt"], /No option takes 'a\.pt'; models are given with --weights/],
-    [["val", "--data", "x", "b.pt"], /No option takes 'b\.pt'; pictures are given with --data, models with --weights/],
-    [["predict"], /predictions are made by detect/],
+    [["detect", "bus.jpg"], /too many arguments.*No option takes 'bus\.jpg'; pass pictures with --source and models/],
+    [["info", "a.pt"], /No option takes 'a\.pt'; pass models with --weights/],
+    [["val", "--data", "x", "b.pt"], /No option takes 'b\.pt'; pass pictures with --data and models with --weights/],
+    [["predict"], /use detect to predict/],
     [["Track", "--source", "x.mp4"], /detect --track/],
-    [
-      ["detect", "--imgsz", "640", "a.jpg"],
-      /'a\.jpg' was taken for a value of --imgsz; pictures are given with --source/,
-    ],
+    [["detect", "--imgsz", "640", "a.jpg"], /'a\.jpg' was taken for a value of --imgsz; pass pictures with --source/],
     [["detect", "--track", "clips/a.mp4"], /'clips\/a\.mp4' was taken for a value of --track/],
     [["detect", "--classes", "0", "photos/"], /'photos\/' was taken for a value of --classes/],
     [["detect", "--weights", "a.pt", "b.jpg"], /: b\.jpg was taken for a model; .*: --weights a\.pt --source b\.jpg$/m],
-    [["detect", "--weights", "a.pt", "clip.mp4", "--source", "c.jpg"], /clip\.mp4 was taken for a model; give it with/],
-    [["detect", "--weights", "c.png"], /c\.png was taken for a model; give it with --source$/m],
+    [["detect", "--weights", "a.pt", "clip.mp4", "--source", "c.jpg"], /clip\.mp4 was taken for a model; pass it with/],
+    [["detect", "--weights", "c.png"], /c\.png was taken for a model; pass it with --source$/m],
     [["detect", "--weights", "codes", "test"], /--weights codes --source test$/m],
     [["detect", "--weights", "codes", "nowhere/*.jpg"], /--weights codes --source nowhere\/\*\.jpg$/m],
     [["detect", "--weights", "a.pt", "0"], /--weights a\.pt --source 0$/m],
@@ -91,19 +88,19 @@ describe("wrong usage", () => {
     ...["detect", "val --data x", "info", "export --weights x", "bench", "verify --weights x --reference y"].map(
       (line): [string[], RegExp] => [
         [...line.split(" "), "--device", "tpu"],
-        /'tpu' is invalid. It is no device: there/,
+        /'tpu' is invalid. It is not a device. Use/,
       ],
     ),
-    [["detect", "--device", "cuda:x"], /no device: there are cpu, a GPU \(0, cuda:0, mps\)/],
-    [["detect", "--device", "-1"], /no device|argument missing/],
+    [["detect", "--device", "cuda:x"], /not a device. Use cpu, a GPU \(0, cuda:0, mps\)/],
+    [["detect", "--device", "-1"], /not a device|argument missing/],
     [["compress", "--weights", "x", "--data", "y", "--latency", "tpu"], /'tpu' is invalid. It is not one of auto/],
     [["detect", "--save-csv"], /--save-csv: .*--json FILE/],
     [["detect", "--save-format", "1"], /--save-format 1: .*YOLO/],
     [["val", "--data", "test", "--save-hybrid"], /--save-hybrid: .*--save-txt/],
     [["val", "--data", "test", "--task", "study"], /'study' is invalid.*run val once for each --imgsz/],
-    [["export", "--weights", "codes", "--include", "onnx", "--dynamic"], /--dynamic: .*one for each --imgsz/],
+    [["export", "--weights", "codes", "--include", "onnx", "--dynamic"], /--dynamic: .*one file for each --imgsz/],
     [["export", "--weights", "codes", "--include", "onnx", "--opset", "11"], /--opset 11: .*opset 13/],
-    [["export", "--weights", "codes", "--include", "engine"], /'engine' is invalid.*made from the ONNX file/],
+    [["export", "--weights", "codes", "--include", "engine"], /'engine' is invalid.*convert the ONNX file/],
     [["detect", "--image-format", "webp"], /Allowed choices are source, jpg, png/],
     [["detect", "--weights", "random:yolov5n"], /--source is missing/],
     [["detect", "--visualize"], /--visualize: .*model\.tap/],

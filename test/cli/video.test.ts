@@ -134,7 +134,7 @@ describe.skipIf(ffmpegMissing())("with ffmpeg", () => {
     expect((await readFile(path("lines.ndjson"), "utf8")).trimEnd().split("\n")).toHaveLength(4);
     const mixed = await cli([...argv, "--ndjson", "-", "--json", "-"]);
     expect([mixed.code, mixed.stdout]).toEqual([2, ""]);
-    expect(mixed.stderr).toMatch(/both want standard output/);
+    expect(mixed.stderr).toMatch(/cannot share standard output/);
   });
 
   test("--vid-stride: every n-th frame, in the video's own time; groups of frames give the same", async () => {

@@ -100,7 +100,7 @@ describe.skipIf(ffmpegMissing())("files of all kinds", () => {
     [
       "picture.mp4",
       () => readFile(EXAMPLE),
-      /picture\.mp4: is a picture \(PNG\), not a video; give it the ending of its/,
+      /picture\.mp4: is a picture \(PNG\), not a video; rename it with the extension of its/,
     ],
     ["nothing.mkv", () => "", /nothing\.mkv: is an empty file; download or copy it again/],
     ["page.mp4", () => "<!DOCTYPE html><html>", /page\.mp4: is a web page \(HTML\), not a video/],
@@ -109,7 +109,7 @@ describe.skipIf(ffmpegMissing())("files of all kinds", () => {
     [
       "list.mp4",
       () => "ffconcat version 1.0\nfile a.flv\n",
-      /list\.mp4: is a playlist or manifest \(concat\), which names/,
+      /list\.mp4: is a playlist or manifest \(concat\), which only refers/,
     ],
   ])("%s: the true reason, not what ffmpeg missed in it", async (name, content, reason) => {
     await writeFile(path(name), await content());

@@ -141,8 +141,8 @@ async function referenceOf(weights: string): Promise<Uint8Array> {
 
 describe("wrong usage", () => {
   test.each([
-    [["--prune", "0.1", "--max-drop", "2"], /say the same thing; give one of them/],
-    [["--prune", "1"], /a share below 1/],
+    [["--prune", "0.1", "--max-drop", "2"], /exclude each other; give one of them/],
+    [["--prune", "1"], /a fraction below 1/],
     [["--output", "x.safetensors"], /--output needs a step/],
     [["--prune", "10"], /between 0 and 1/],
     [["--criterion", "magic"], /data, bn, l1, l2/],

@@ -198,7 +198,7 @@ describe("what goes wrong", () => {
     const told = await cli(["val", "--data", path("data"), "--save-conf", "--conf", "0.1", "--noplots", ...FAST]);
     expect(told.code).toBe(0);
     expect(told.stderr).toBe(
-      "warning: --save-conf does nothing without --save-txt\nwarning: --conf-thres 0.1 is above val.py's 0.001: mAP comes out too low\n",
+      "warning: --save-conf has no effect without --save-txt\nwarning: --conf-thres 0.1 is above val.py's 0.001: mAP will come out too low\n",
     );
   });
 

@@ -131,7 +131,7 @@ describe("YAML", () => {
 });
 
 test("YAML: several documents, and a path that says nothing", async () => {
-  expect(() => parseYaml("a: 1\n---\nb: 2\n")).toThrow(/^holds several documents; keep the one that is meant/);
+  expect(() => parseYaml("a: 1\n---\nb: 2\n")).toThrow(/^contains several documents; keep the right one/);
   const folder = await write({ "images/a.png": PNG, "data.yaml": "path:\nval: images\n" }, "yaml path");
   expect((await openDataset(join(folder, "data.yaml"), { names: NAMES })).samples).toHaveLength(1);
 });
@@ -154,7 +154,7 @@ describe("lists in other encodings, and with comments", () => {
   test("UTF-32: no talk of permissions", async () => {
     const list = join(await write({ "list.txt": Buffer.from("fffe0000610000000a000000", "hex") }, "utf32"), "list.txt");
     for (const { error } of await expandSources([list], {})) {
-      expect(error).toMatch(/no name of a file holds zero bytes; a list must be in UTF-8 or UTF-16/);
+      expect(error).toMatch(/file names cannot contain zero bytes; save lists as UTF-8 or UTF-16/);
     }
   });
 
@@ -171,7 +171,7 @@ test("links in a circle and names too long: the reason is the system's own", asy
   await symlink(join(folder, "circle.png"), join(folder, "circle.png"));
   const sources = [join(folder, "circle.png"), join(folder, `${"n".repeat(300)}.png`)];
   const items = await expandSources(sources, {});
-  expect(items[0].error).toMatch(/circle\.png: cannot be read: its links lead in a circle$/);
+  expect(items[0].error).toMatch(/circle\.png: cannot be read: its symbolic links form a loop$/);
   expect(items[1].error).toMatch(/n\.png: cannot be read: the name is longer than the file system allows$/);
 });
 

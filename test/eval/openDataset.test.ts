@@ -115,7 +115,7 @@ describe("where the pictures are", () => {
     const { warnings, pictures } = await open(join(folder, "config.yaml"));
     expect(pictures.length).toBe(3);
     expect(warnings).toEqual([
-      expect.stringMatching(/config\.yaml: "images\/val2017" is nowhere.*measuring on .*moved\/images/),
+      expect.stringMatching(/config\.yaml: "images\/val2017" does not exist.*using .*moved\/images/),
     ]);
   });
 
@@ -182,7 +182,7 @@ describe("COCO's annotations and the pictures beside them", () => {
     expect(classes).toEqual([[1]]);
     expect(warnings).toEqual([
       expect.stringContaining("1 crowd regions or empty boxes are no labels"),
-      expect.stringContaining('1 box outside of the width and height that "images" says is left out'),
+      expect.stringContaining('1 box outside the width and height given in "images" is left out'),
     ]);
   });
 
@@ -223,7 +223,7 @@ describe("what is broken", () => {
       "malformed",
     );
     await expect(open(folder)).rejects.toThrow(
-      /malformed\/labels\/a\.txt:2: "half" is not a number; mend the label file; so are 1 more lines: .*b\.txt:1: 3 columns/,
+      /malformed\/labels\/a\.txt:2: "half" is not a number; fix the label file; 1 more lines are wrong: .*b\.txt:1: 3 columns/,
     );
   });
 
@@ -281,7 +281,7 @@ describe("what is broken", () => {
     const folder = await write({ ...bad, "images/a.jpg": JPEG, "labels/a.txt": "" }, "twenty");
     const { warnings, pictures } = await open(folder);
     expect([warnings.length, pictures.length]).toEqual([21, 1]);
-    expect(warnings[20]).toMatch(/twenty: 3 more pictures are left out for such reasons/);
+    expect(warnings[20]).toMatch(/twenty: 3 more pictures are left out for similar reasons/);
   });
 
   test("no label file at all is told, with where they would be", async () => {
@@ -299,11 +299,11 @@ describe("what is broken", () => {
     const at = (name: string): string => join(root, "odd", name);
     await expect(open(at("nowhere"))).rejects.toThrow(/nowhere: no such file or folder; give a folder with images\//);
     await expect(open(at("empty"))).rejects.toThrow(/empty: holds no pictures/);
-    await expect(open(at("x.zip"))).rejects.toThrow(/x\.zip: is no data set/);
-    await expect(open(at("bad.yaml"))).rejects.toThrow(/bad\.yaml: is no valid YAML/);
+    await expect(open(at("x.zip"))).rejects.toThrow(/x\.zip: is not a data set/);
+    await expect(open(at("bad.yaml"))).rejects.toThrow(/bad\.yaml: is not valid YAML/);
     await expect(open(at("list.txt"))).rejects.toThrow(/list\.txt:2: missing\.jpg: no such file/);
     await write({ "away.yaml": "path: ../nothing\nval: images/val\n" }, "odd");
-    await expect(open(at("away.yaml"))).rejects.toThrow(/away\.yaml: "images\/val" is nowhere \(tried .*nothing/);
+    await expect(open(at("away.yaml"))).rejects.toThrow(/away\.yaml: "images\/val" does not exist \(tried .*nothing/);
   });
 
   test("Ctrl-C while labels are read", async () => {
@@ -326,10 +326,10 @@ describe("classification", () => {
     expect(await classes(["Katze", "Hund"])).toEqual(["cat/b.jpg 0", "cat/c.png 0", "dog/a.jpg 1"]);
     expect(await classes(["bird", "cat", "dog"])).toEqual(["cat/b.jpg 1", "cat/c.png 1", "dog/a.jpg 2"]);
     await expect(classes(["a", "b", "c"])).rejects.toThrow(
-      /has 2 class folders, the model 3 classes, and 2 of the folders are none of them \("cat", "dog"\)/,
+      /has 2 class folders, the model 3 classes, and 2 of the folders match no class \("cat", "dog"\)/,
     );
     await expect(openClassificationDataset(join(folder, "val", "cat"), NAMES)).rejects.toThrow(/holds no folders/);
-    await expect(openClassificationDataset(join(folder, "nowhere"), NAMES)).rejects.toThrow(/is no folder/);
+    await expect(openClassificationDataset(join(folder, "nowhere"), NAMES)).rejects.toThrow(/is not a folder/);
   });
 });
 

@@ -86,7 +86,7 @@ describe("declared sizes", () => {
   }
 
   it("are refused beyond the bound, before anything is allocated", async () => {
-    await expect(decodeImage(await claiming(1 << 19, 1 << 19))).rejects.toThrow(/beyond the bound of 67108864 pixels/);
+    await expect(decodeImage(await claiming(1 << 19, 1 << 19))).rejects.toThrow(/above the limit of 67108864 pixels/);
     await expect(decodeImage(await claiming(40, 30), { maxPixels: 1000 })).rejects.toThrow(/bound of 1000 pixels/);
     await expect(decodeImage(await claiming(0, 30))).rejects.toThrow(/at least 1×1/);
   });

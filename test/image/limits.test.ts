@@ -125,10 +125,10 @@ describe("one limit", () => {
   it("says what to raise it to, in pixels and in bytes", () => {
     const budget = new DecodeBudget("a.png", { maxPixels: 2 ** 24 });
     expect(() => budget.size(5000, 4000)).toThrow(
-      "a.png: says it is 5000×4000 pixels, beyond the bound of 16777216 pixels; shrink it, or raise the bound " +
+      "a.png: claims 5000×4000 pixels, above the limit of 16777216 pixels; shrink it, or raise the limit " +
         "(--max-pixels, `maxPixels`) to 20000000",
     );
-    expect(() => budget.memory(300e6)).toThrow(/needs 287 MiB to decode, beyond the bound of 192 MiB; .* to 25000000$/);
+    expect(() => budget.memory(300e6)).toThrow(/needs 287 MiB to decode, above the limit of 192 MiB; .* to 25000000$/);
     expect(() => budget.work(2 ** 31, "a JPEG of 99 scans")).toThrow(/would take too long/);
   });
 
@@ -136,14 +136,14 @@ describe("one limit", () => {
     // VP8X claims 1 × 1, the lossless picture in it 16,384 × 16,384.
     const lie = Buffer.from("RIFF\x30\0\0\0WEBPVP8X\x0a\0\0\0\0\0\0\0\0\0\0\0\0\0VP8L\x11\0\0\0\x2f", "latin1");
     const whole = Buffer.concat([lie, Buffer.from("ffffff0f0000000000000000000000000000", "hex")]);
-    await expect(decodeImage(whole)).rejects.toThrow(/16384×16384 pixels, beyond the bound of 67108864/);
+    await expect(decodeImage(whole)).rejects.toThrow(/16384×16384 pixels, above the limit of 67108864/);
   });
 
   it("lets WebAssembly decoders grow so far and no further", async () => {
     // A lossless WebP that needs more memory than is allowed is refused before it is decoded.
     const webp = Buffer.from("RIFF\x1a\0\0\0WEBPVP8L\x0d\0\0\0\x2f", "latin1");
     const big = Buffer.concat([webp, Buffer.from("ffdfff07070000000000000000", "hex")]);
-    await expect(decodeImage(big, { maxPixels: 2 ** 26 })).rejects.toThrow(/MiB to decode|beyond the bound/);
+    await expect(decodeImage(big, { maxPixels: 2 ** 26 })).rejects.toThrow(/MiB to decode|above the limit/);
   });
 
   it("is written into WebAssembly modules before they are compiled", async () => {

@@ -82,7 +82,7 @@ describe("user and password", () => {
         expect((await rejection(download(at("/no")))).message).toBe(
           `${shown}/no: the server answered 401 Unauthorized; give user and password as in http://user:password@host/…`,
         );
-        expect((await rejection(download(at("/digest")))).message).toMatch(/wants Digest authentication/);
+        expect((await rejection(download(at("/digest")))).message).toMatch(/requires Digest authentication/);
         const errors = [
           await rejection(load(at("/w.pt"), { backend: "cpu" })),
           await rejection(load(new URL(at("/w.pt")), { backend: "cpu" })),
@@ -117,7 +117,7 @@ describe("proxies", () => {
       none: "*",
     });
     expect(() => proxySettings({ HTTPS_PROXY: "socks5://me:secret@host:1" })).toThrow(
-      'HTTPS_PROXY: "socks5://me:***@host:1" is no HTTP proxy; write it as http://host:port, or unset it',
+      'HTTPS_PROXY: "socks5://me:***@host:1" is not an HTTP proxy; write it as http://host:port, or unset it',
     );
   });
 

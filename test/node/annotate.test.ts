@@ -169,14 +169,16 @@ describe("save refuses in one line", () => {
     const path = join(folder, name);
     const error = await refusal(path);
     expect(error).toBeInstanceOf(OptionError);
-    expect(error.message).toBe(`${path}: pictures are written as JPEG or PNG; let the name end in .jpg, .jpeg or .png`);
+    expect(error.message).toBe(
+      `${path}: pictures are written as JPEG or PNG; use a name that ends in .jpg, .jpeg or .png`,
+    );
   });
 
   it("a folder that is not there, is a file, or is the target", async () => {
     const missing = await refusal(join(folder, "none/deep/out.jpg"));
     expect(missing).toBeInstanceOf(OutputError);
     expect(missing.message).toBe(
-      `${join(folder, "none/deep/out.jpg")}: cannot be written: there is no folder ${join(folder, "none/deep")}; make it first`,
+      `${join(folder, "none/deep/out.jpg")}: cannot be written: the folder ${join(folder, "none/deep")} does not exist; create it first`,
     );
     await writeFile(join(folder, "file"), "x");
     expect((await refusal(join(folder, "file/out.jpg"))).message).toMatch(
@@ -197,10 +199,13 @@ describe("save refuses in one line", () => {
     ["", /must be a path, got ""/],
     ["a\0.jpg", /must be a path, got/],
     [7, /must be a path, got 7/],
-    [new URL("https://example.org/a.jpg"), /names no file of this machine/],
-    ["file://elsewhere/a.jpg", /names no file of this machine/],
-    ["https://me:secret@example.org/a.jpg", /^https:\/\/me:\*\*\*@example.org\/a.jpg: names no file of this machine/],
-    ["data:image/png;base64,AAAA", /^data:image\/png;base64,…: names no file/],
+    [new URL("https://example.org/a.jpg"), /does not name a file on this machine/],
+    ["file://elsewhere/a.jpg", /does not name a file on this machine/],
+    [
+      "https://me:secret@example.org/a.jpg",
+      /^https:\/\/me:\*\*\*@example.org\/a.jpg: does not name a file on this machine/,
+    ],
+    ["data:image/png;base64,AAAA", /^data:image\/png;base64,…: does not name a file/],
   ])("%j for a path", async (path, message) => {
     const error = await refusal(path as string);
     expect(error).toBeInstanceOf(OptionError);
@@ -216,9 +221,11 @@ describe("save refuses in one line", () => {
     for (const name of ["own.png", "link.png", "second.png"]) {
       const error = await refusal(join(folder, name), {}, one);
       expect(error).toBeInstanceOf(OptionError);
-      expect(error.message).toMatch(/is the picture itself, which would be lost; give the annotated one another name$/);
+      expect(error.message).toMatch(
+        /is the original picture, which would be lost; give the annotated picture another name$/,
+      );
     }
-    expect((await refusal(own, { picture: pathToFileURL(own) }, one)).message).toMatch(/is the picture itself/);
+    expect((await refusal(own, { picture: pathToFileURL(own) }, one)).message).toMatch(/is the original picture/);
     expect(Buffer.compare(await readFile(own), await readFile(PICTURE))).toBe(0);
   });
 
@@ -231,13 +238,13 @@ describe("save refuses in one line", () => {
     const changed = await refusal(out, {}, one);
     expect(changed).toBeInstanceOf(ImageError);
     expect(changed.message).toBe(
-      `${path}: has changed since the result was made; detect in it again, or give the result's picture: result.save(path, { picture })`,
+      `${path}: has changed since the result was made; run detect again, or pass the result's picture: result.save(path, { picture })`,
     );
     // Who gives the picture knows what it is.
     await one.save(out, { picture: path });
     await rm(out);
     expect((await refusal(out, { picture: EXAMPLE }, one)).message).toMatch(
-      /codes\.png: has 1000×750 pixels, the result is of 90×60; detect in it again/,
+      /codes\.png: has 1000×750 pixels, but the result is for 90×60; run detect again/,
     );
     await rm(path);
     expect((await refusal(out, {}, one)).message).toBe(`${path}: no such file; give the path of a picture`);
@@ -252,7 +259,7 @@ describe("save refuses in one line", () => {
       const error = await refusal(out, {}, one);
       expect(error).toBeInstanceOf(OptionError);
       expect(error.message).toBe(
-        `${out}: the result's picture came from memory, which the result does not keep; give it: result.save(path, { picture })`,
+        `${out}: the result's picture came from memory and is not kept; pass it again: result.save(path, { picture })`,
       );
       await one.save(out, { picture: source });
       await result.save(join(folder, "file.png"));
@@ -266,7 +273,9 @@ describe("save refuses in one line", () => {
     const wide = { width: 65536, height: 1, data: new Uint8Array(65536 * 3) };
     const error = await rejection(savePicture(join(folder, "wide.jpg"), wide));
     expect(error).toBeInstanceOf(ImageError);
-    expect(error.message).toMatch(/wide\.jpg: JPEG takes at most 65535 pixels a side, .* let the name end in \.png$/);
+    expect(error.message).toMatch(
+      /wide\.jpg: JPEG allows at most 65535 pixels per side, .* use a name that ends in \.png$/,
+    );
     await savePicture(join(folder, "wide.png"), wide);
     for (const quality of [0, 101, Number.NaN, "95"]) {
       const error = await refusal(join(folder, "q.jpg"), { quality: quality as number });

@@ -58,10 +58,10 @@ test("one folder's name in capitals does not move the other classes", async () =
 test("folders that go by their order are told; an order that the names contradict is refused", async () => {
   const { classes, warnings } = await classesOf("order", ["katze", "uhu", "wolf"]);
   expect(classes).toEqual({ katze: 0, uhu: 1, wolf: 2 });
-  expect(warnings).toEqual([expect.stringMatching(/folder "katze" is taken for class 0, "cat": not all folders are/)]);
+  expect(warnings).toEqual([expect.stringMatching(/folder "katze" is used as class 0, "cat": not all folders are/)]);
   expect((await classesOf("nameless", ["x", "y"], ["class0", "class1"])).warnings).toEqual([]);
   await expect(classesOf("shifted", ["aardvark", "cat", "dog"])).rejects.toThrow(
-    /1 of the folders are none of them \("aardvark"\); name the folders after the classes/,
+    /1 of the folders match no class \("aardvark"\); name the folders after the classes/,
   );
 });
 

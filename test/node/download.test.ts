@@ -137,7 +137,7 @@ describe("download", () => {
     });
     await dripping(async (url) => {
       const error = await rejection(download(url, { totalMs: 300 }));
-      expect(error.message).toBe(`${url}: not done after 0.3 s`);
+      expect(error.message).toBe(`${url}: not finished after 0.3 s`);
     });
   });
 
@@ -183,9 +183,7 @@ describe("download", () => {
         async (url) => {
           const error = await rejection(download(url, { maxBytes: 1000 }));
           expect(error).toBeInstanceOf(DownloadError);
-          expect(error.message).toContain(
-            announced ? "300000 bytes are more than the 1000 accepted" : "more than 1000",
-          );
+          expect(error.message).toContain(announced ? "300000 bytes exceed the limit of 1000" : "more than 1000");
         },
       );
     }

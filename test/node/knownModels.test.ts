@@ -90,7 +90,7 @@ describe("readKnownModel", () => {
       const { bytes } = await readKnownModel("yolov5s", options);
       expect(sha256(bytes)).toBe(sha256(CHECKPOINT));
       expect(warnings.at(-2)).toBe(
-        `${path}: is not the yolov5s.pt that was downloaded (its checksum differs); downloading it again`,
+        `${path}: is not the downloaded yolov5s.pt (the checksum differs); downloading it again`,
       );
       expect(requests).toHaveLength(2);
       // What a user put there has no record, and is taken as it is; so is one with a record that is none.
@@ -117,7 +117,7 @@ describe("readKnownModel", () => {
       await writeFile(join(cache, "yolov5n.pt"), "half a file");
       const warnings: string[] = [];
       await rejection(readKnownModel("yolov5n", { baseUrl, onWarning: (w) => warnings.push(w) }));
-      expect(warnings.join()).toContain("is not the official yolov5n.pt (its checksum differs)");
+      expect(warnings.join()).toContain("is not the official yolov5n.pt (the checksum differs)");
       expect(requests).toEqual(["/yolov5n.pt"]);
       expect(await readFile(join(cache, "yolov5n.pt"), "utf8")).toBe("half a file");
     });
@@ -131,7 +131,7 @@ describe("readKnownModel", () => {
       expect(error).toBeInstanceOf(DownloadError);
       expect(error.message).toBe(
         `${baseUrl}/yolov5m.pt: cannot be reached (ECONNREFUSED); get yolov5m.pt elsewhere and put it at ` +
-          `${join(cache, "yolov5m.pt")}, or give --weights its path`,
+          `${join(cache, "yolov5m.pt")}, or pass its path with --weights`,
       );
     });
   });
@@ -139,7 +139,7 @@ describe("readKnownModel", () => {
   it("a web page sent as a success is not cached as a checkpoint", async () => {
     await withRelease("<!DOCTYPE html><p>sign in", async ({ baseUrl, cache }) => {
       const error = await rejection(readKnownModel("yolov5l", { baseUrl }));
-      expect(error.message).toContain("the server sent no checkpoint");
+      expect(error.message).toContain("the server did not send a checkpoint");
       expect(error.message).toContain("<!DOCTYPE html>");
       expect(existsSync(join(cache, "yolov5l.pt"))).toBe(false);
     });

@@ -68,7 +68,9 @@ describe("names in other scripts", () => {
     const names = ["plain", "二维码", "人", "😀"];
     const font = await openLabelFont(names, { candidates: both, onWarning: (text) => warnings.push(text) });
     expect(names.map((name, i) => drawableName(font, name, i))).toEqual(["plain", "1", "人", "3"]);
-    expect(warnings).toEqual([expect.stringMatching(/^labels: no font found here has .* class 1, 3; .*--font FILE$/)]);
+    expect(warnings).toEqual([
+      expect.stringMatching(/^labels: no font on this system has .* class 1, 3; .*--font FILE$/),
+    ]);
     const without = await openLabelFont(names, { candidates: none });
     expect(names.map((name, i) => drawableName(without, name, i))).toEqual(["plain", "1", "2", "3"]);
   });
@@ -109,7 +111,7 @@ describe("fonts of strangers", () => {
     const text = join(folder, "text.ttf");
     await writeFile(text, "no font\n");
     await expect(openLabelFont(["人"], { file: text, candidates: none })).rejects.toThrow(
-      `${text}: is no TrueType or OpenType font`,
+      `${text}: is not a TrueType or OpenType font`,
     );
     await expect(openLabelFont(["人"], { file: join(folder, "missing.ttf") })).rejects.toThrow(
       /missing\.ttf: no font can be read from it/,

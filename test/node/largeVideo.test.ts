@@ -52,19 +52,19 @@ describe.skipIf(ffmpegMissing())("large frames", () => {
       const error = await rejection(attempt());
       expect(error).toBeInstanceOf(VideoError);
       expect(error.message).toContain(
-        `${name}: its frames of ${width}×${height} pixels are larger than the 16777216 pixels allowed; make them smaller`,
+        `${name}: its frames of ${width}×${height} pixels exceed the limit of 16777216 pixels; make them smaller`,
       );
     }
     const error = await rejection(probeVideo(path(name)));
     expect(error.message).toMatch(
-      new RegExp(`or raise the bound \\(--max-pixels, .maxPixels.\\) to ${width * height}$`),
+      new RegExp(`or raise the limit \\(--max-pixels, .maxPixels.\\) to ${width * height}$`),
     );
     expect(await probeVideo(path(name), { maxPixels: 8e7 })).toMatchObject({ width, height });
   });
 
   test("the caller's own bound", async () => {
     expect((await rejection(readVideo(path("small.mp4"), { maxPixels: 3071 }).next())).message).toMatch(
-      /frames of 64×48 pixels are larger than the 3071 pixels allowed/,
+      /frames of 64×48 pixels exceed the limit of 3071 pixels/,
     );
     expect((await readVideo(path("small.mp4"), { maxPixels: 3072 }).next()).value).toMatchObject({ frame: 1 });
   });

@@ -38,8 +38,8 @@ it("pictures and weights", async () => {
 it("one that names nothing here leaves the other sources", async () => {
   const items = await expandSources(["file://elsewhere/x.jpg", "file:///%zz", pathToFileURL(EXAMPLE).href], {});
   expect(items.map(({ error }) => error)).toEqual([
-    expect.stringMatching(/^file:\/\/elsewhere\/x\.jpg: names no file of this machine/),
-    expect.stringMatching(/^file:\/\/\/%zz: names no file of this machine/),
+    expect.stringMatching(/^file:\/\/elsewhere\/x\.jpg: does not name a file on this machine/),
+    expect.stringMatching(/^file:\/\/\/%zz: does not name a file on this machine/),
     undefined,
   ]);
 });

@@ -50,7 +50,7 @@ describe.skipIf(!built)("in the built package", { timeout: 60_000 }, () => {
     expect(there.message).toBe(here.message);
     expect(there).toMatchObject({ name: "ImageError", code: "IMAGE", details: { reason: expect.any(String) } });
     const bound = await rejection(model.detect(large, { maxPixels: 2 ** 24 }));
-    expect(bound.message).toMatch(/beyond the bound of 16777216 pixels/);
+    expect(bound.message).toMatch(/above the limit of 16777216 pixels/);
   });
 });
 

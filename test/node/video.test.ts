@@ -40,7 +40,7 @@ describe("how ffmpeg is told to open a source", () => {
     expect(videoInput("/dev/video2", "linux").args.at(-1)).toBe("/dev/video2");
     expect(videoInput("1", "darwin").args.at(-1)).toBe("1:none");
     expect(videoInput("video=Front", "win32").args).toEqual(["-f", "dshow", "-i", "video=Front"]);
-    expect(() => videoInput("0", "win32")).toThrow(/0: cameras have no numbers on win32; give its name/);
+    expect(() => videoInput("0", "win32")).toThrow(/0: cameras are not numbered on win32; give its name/);
     expect(isCamera("1234")).toBe(false);
   });
 
@@ -68,7 +68,7 @@ describe("without ffmpeg", () => {
       expect(message).toMatch(
         /^clip\.mp4: videos need ffmpeg: \S+no-such-ff\w+ was not found; install ffmpeg \(apt install/,
       );
-      expect(message).toContain(`or name it in ${name}`);
+      expect(message).toContain(`or set ${name}`);
     },
   );
 });
@@ -138,7 +138,7 @@ describe.skipIf(ffmpegMissing())("with ffmpeg", () => {
     await expect(collect(path("exact.mkv"), { stride: 0 })).rejects.toThrow(
       "stride must be a whole number of at least 1",
     );
-    await expect(collect(path("exact.mkv"), { stride: 20 })).rejects.toThrow(/gave no frames: .*stride of 20/);
+    await expect(collect(path("exact.mkv"), { stride: 20 })).rejects.toThrow(/no frames could be read: .*stride of 20/);
   });
 
   test("uneven times are the video's own", async () => {
@@ -202,7 +202,9 @@ describe.skipIf(ffmpegMissing())("with ffmpeg", () => {
     // Its index comes last, so nothing can be read without it.
     ffmpeg(["-i", path("clip.mp4"), "-c", "copy", path("late.mp4")]);
     await writeFile(path("head.mp4"), (await readFile(path("late.mp4"))).subarray(0, 5000));
-    await expect(collect(path("head.mp4"))).rejects.toThrow(/head\.mp4: is no video that ffmpeg can read: .*moov atom/);
+    await expect(collect(path("head.mp4"))).rejects.toThrow(
+      /head\.mp4: is not a video that ffmpeg can read: .*moov atom/,
+    );
   });
 
   test("no video: a text, sound only, nothing", async () => {
@@ -210,9 +212,9 @@ describe.skipIf(ffmpegMissing())("with ffmpeg", () => {
     await expect(collect(path("text.mp4"))).rejects.toThrow(/^\S+text\.mp4: is a text file, not a video/);
     ffmpeg(["-f", "lavfi", "-i", "sine=duration=0.1", "-c:a", "aac", path("sound.mp4")]);
     await expect(collect(path("sound.mp4"))).rejects.toThrow(
-      "sound.mp4: is no video that ffmpeg can read: it has no pictures",
+      "sound.mp4: is not a video that ffmpeg can read: it has no pictures",
     );
-    await expect(collect(path("none.mp4"))).rejects.toThrow(/none\.mp4: is no video .*No such file/);
+    await expect(collect(path("none.mp4"))).rejects.toThrow(/none\.mp4: is not a video .*No such file/);
   });
 
   test("memory stays at a few frames however slow the reader; leaving early ends ffmpeg", async () => {

@@ -84,7 +84,7 @@ describe.skipIf(!posix)("on POSIX systems", () => {
       }
       await symlink("loop", join(folder, "loop"));
       expect((await rejection(writeAtomically(join(folder, "loop"), BYTES))).message).toContain(
-        "its links lead in a circle",
+        "its symbolic links form a loop",
       );
     });
   });

@@ -1,13 +1,16 @@
-/** A cold start by stage: what opening, compiling and the first run took. */
+/** A cold start by stage: the time for opening, compiling and the first run. */
 
 import type { CompileStage } from "../../runtime/backend.js";
 
-/** In their order. `weights` ends when they are handed to the device, which may still be copying in the first run. */
+/**
+ * In order. `weights` ends when the weights are handed to the device, which may still be copying during the first
+ * run.
+ */
 export const COLD_STAGES = ["open", "device", "graph", "lowering", "kernels", "weights", "firstRun"] as const;
 
 export type ColdStage = (typeof COLD_STAGES)[number];
 
-/** Milliseconds; stages that a backend does not have are absent. */
+/** Milliseconds; stages that a backend lacks are absent. */
 export type ColdTimes = Readonly<Partial<Record<ColdStage, number>>>;
 
 const LABELS: Readonly<Record<ColdStage, string>> = {
@@ -28,7 +31,7 @@ export class ColdStart {
     this.ms.set(stage, (this.ms.get(stage) ?? 0) + ms);
   };
 
-  /** Runs `work` as a stage, or a part of one. What it tells `add` meanwhile is not counted twice. */
+  /** Times `work` as a stage, or part of one. Times that it passes to `add` meanwhile are not counted twice. */
   async time<T>(stage: ColdStage, work: () => T | Promise<T>): Promise<T> {
     const [started, before] = [performance.now(), this.totalMs];
     const result = await work();

@@ -1,61 +1,64 @@
-/** What is measured: anything that runs one network on one input again and again. Peers implement it beside our own. */
+/**
+ * What the bench measures: anything that runs one network on one input repeatedly. Implemented by this engine and its
+ * peers.
+ */
 
 import type { Graph } from "../../ops/index.js";
 import type { ComputeDType, DeviceCounters, NodeTiming } from "../../runtime/backend.js";
 import type { Float32Tensor, HostTensor } from "../../tensor/index.js";
 import type { ColdTimes } from "./cold.js";
 
-/** What a device can do at best. */
+/** The peak rates of a device. */
 export interface DevicePeaks {
-  /** float32 multiply-adds in registers, counted as two operations. */
+  /** float32 multiply-adds in registers, counted as two operations each. */
   readonly gflopsPerSecond: number;
-  /** Bytes read and written, of the size of the working set that does best: small ones stay in a cache. */
+  /** Bytes read and written, at the fastest working-set size: small ones stay in a cache. */
   readonly gbPerSecond: number;
 }
 
-/** One engine with one model on one backend, loaded. */
+/** One engine with one loaded model on one backend. */
 export interface BenchEngine {
   /** `yolov5-ts`, or the peer's package. */
   readonly engine: string;
   readonly backend: string;
   readonly model: string;
   readonly dtype: string;
-  /** What runs it, for the device block; undefined where the engine does not say. */
+  /** The device, for the device block; undefined if the engine does not say. */
   readonly adapter: string | undefined;
-  /** Of engines that compute on the CPU. */
+  /** For engines that compute on the CPU. */
   readonly threads?: number | undefined;
-  /** Of peers: the largest difference between their outputs and ours. */
+  /** For peers: the largest difference between their outputs and ours. */
   readonly maxDifference?: number | undefined;
   /** From the model's bytes to the first outputs. */
   readonly coldMs: number;
-  /** Of engines of our own: `coldMs` by stage. */
+  /** For this engine: `coldMs` by stage. */
   readonly coldStages?: ColdTimes | undefined;
   readonly imgsz: readonly [number, number];
   readonly batch: number;
-  /** Of one run of the whole batch; undefined where unknown. */
+  /** For one run of the whole batch; undefined if unknown. */
   readonly flops: number | undefined;
-  /** Host memory to host memory. */
+  /** From host memory to host memory. */
   run(): Promise<unknown>;
-  /** Milliseconds of one run, where it happens in another process, which then measures it. */
+  /** Milliseconds of one run, for engines in another process, which measures it itself. */
   time?(): Promise<number>;
-  /** Of GPUs: what was asked of the device so far. */
+  /** For GPUs: the work submitted to the device so far. */
   counters?(): DeviceCounters | undefined;
   profile?(): Promise<readonly NodeTiming[]>;
-  /** What its device can do at best; undefined where there is no way to tell. */
+  /** The device's peak rates; undefined if they cannot be measured. */
   peaks?(): Promise<DevicePeaks | undefined>;
-  /** Weights, activations and staging together; undefined where unknown. */
+  /** Weights, activations and staging together; undefined if unknown. */
   peakBytes(): Promise<number | undefined>;
   dispose(): void;
 }
 
-/** This engine, with what a peer needs to do the same work. */
+/** This engine, with what a peer needs in order to do the same work. */
 export interface OwnEngine extends BenchEngine {
   readonly dtype: ComputeDType;
   readonly subject: {
     readonly input: Float32Tensor;
-    /** Of the first run. */
+    /** Outputs of the first run. */
     readonly outputs: readonly HostTensor[];
-    /** Optimised: what a user would export, BatchNorms folded. */
+    /** The optimised graph that a user would export, with BatchNorms folded. */
     graph(): Graph;
   };
 }

@@ -1,4 +1,4 @@
-/** What a frame asks of a GPU: dispatches, submits, and what it creates, which after the warm-up should be nothing. */
+/** GPU work per frame: dispatches, submits, and objects created, of which there should be none after the warm-up. */
 
 import type { DeviceCounters } from "../../runtime/backend.js";
 import { megabytes } from "../table.js";
@@ -34,5 +34,5 @@ export function frameWorkLine(work: FrameWork): string {
   ].join(", ");
 }
 
-/** Whole numbers as such. */
+/** Prints whole numbers without decimals. */
 export const rounded = (count: number): string => (Number.isInteger(count) ? String(count) : count.toFixed(2));

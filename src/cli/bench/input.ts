@@ -1,4 +1,4 @@
-/** Input tensors of benches: a picture or seeded noise, never zeros, whose timings would lie. */
+/** Input tensors for benches: a picture or seeded noise. Never zeros: their timings would be misleading. */
 
 import { LimitError } from "../../errors.js";
 import type { RgbImage } from "../../image/index.js";
@@ -23,7 +23,7 @@ export function benchInput({ task, imgsz, stride, batch, picture }: InputOptions
   if (bytes > MOST_BYTES) {
     const gib = (bytes / 2 ** 30).toFixed(1);
     throw new LimitError(
-      `${batch} pictures of ${imgsz[0]}×${imgsz[1]} are an input of ${gib} GiB, 4 GiB at most are allowed; use a smaller imgsz or batch`,
+      `${batch} pictures of ${imgsz[0]}×${imgsz[1]} need an input of ${gib} GiB, but at most 4 GiB are allowed; use a smaller imgsz or batch`,
       { bytes },
     );
   }

@@ -1,14 +1,14 @@
-/** `--layers`: time of every node beside the least that the device could need for it. */
+/** `--layers`: the time of every node next to the device's lower bound for it. */
 
 import type { NodeTiming } from "../../runtime/backend.js";
 import type { BenchEngine, DevicePeaks } from "./engine.js";
 
-/** Profiles whose best times count, and when no further one is begun. */
+/** Number of profiles, whose best times count, and the time after which no further profile is started. */
 const PROFILES = 5;
 const SECONDS = 10;
 
 export interface LayerTiming extends NodeTiming {
-  /** The larger of its arithmetic and its traffic at the device's peaks; null where those are not known. */
+  /** The longer of arithmetic time and memory-traffic time at the device's peak rates; null if those are unknown. */
   readonly floorMs: number | null;
 }
 
@@ -24,7 +24,7 @@ export interface LayerProfile {
   readonly totalFloorMs: number | null;
 }
 
-/** Undefined for engines that cannot tell. */
+/** Undefined for engines that cannot profile nodes. */
 export async function profileLayers(engine: BenchEngine): Promise<LayerProfile | undefined> {
   if (!engine.profile) return undefined;
   const deadline = performance.now() + SECONDS * 1000;

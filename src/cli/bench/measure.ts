@@ -1,4 +1,4 @@
-/** Timing: warm-up, then all engines interleaved round by round, so that a busy machine slows all of them alike. */
+/** Timing: warm-up, then all engines interleaved round by round, so that a busy machine slows them all equally. */
 
 import { setTimeout } from "node:timers/promises";
 import { Breather } from "../../breathe.js";
@@ -10,19 +10,19 @@ import type { FrameWork } from "./frameWork.js";
 export interface MeasureOptions {
   readonly iterations: number;
   readonly warmup: number;
-  /** For all engines together, in seconds. */
+  /** Time limit for all engines together, in seconds. */
   readonly seconds: number;
   readonly signal: AbortSignal;
-  /** Rest between the runs of different engines, which may otherwise disturb each other. */
+  /** Pause between runs of different engines, which may otherwise disturb each other. */
   readonly pauseMs?: number | undefined;
-  /** Between the warm-up and the timed rounds. */
+  /** Called between the warm-up and the timed rounds. */
   readonly onWarm?: (() => void) | undefined;
   readonly onRound?: ((round: number) => void) | undefined;
 }
 
-/** Milliseconds of each timed run, per engine in the given order. At least one round is run. */
+/** Milliseconds of each timed run, per engine in the given order. Runs at least one round. */
 export async function measure(engines: readonly BenchEngine[], options: MeasureOptions): Promise<number[][]> {
-  // A backend that never waits would keep Ctrl-C out.
+  // A backend that never yields would block Ctrl-C.
   const breather = new Breather();
   const deadline = performance.now() + options.seconds * 1000;
   // Slow engines need no long warm-up: it ends at a quarter of the time.
@@ -40,7 +40,7 @@ export async function measure(engines: readonly BenchEngine[], options: MeasureO
     if (round > 0 && performance.now() > deadline) break;
     for (const [i, engine] of engines.entries()) {
       throwIfInterrupted(options.signal);
-      // Threads of the engine before may still spin, waiting for more.
+      // The previous engine's threads may still be spinning, waiting for more work.
       if (options.pauseMs) await setTimeout(options.pauseMs);
       times[i].push(await timeOf(engine));
       await breather.rest();
@@ -57,7 +57,7 @@ async function timeOf(engine: BenchEngine): Promise<number> {
   return performance.now() - started;
 }
 
-/** The value below which `share` of the values lie: nearest rank; for 0.5 the mean of the two middle ones. */
+/** The quantile at `share` (0 to 1), by nearest rank; for 0.5 the mean of the two middle values. */
 export function quantile(values: readonly number[], share: number): number {
   const sorted = values.toSorted((a, b) => a - b);
   const { length } = sorted;
@@ -74,24 +74,24 @@ export interface BenchRow {
   readonly dtype: string;
   readonly imgsz: readonly [number, number];
   readonly batch: number;
-  /** Of engines that compute on the CPU. */
+  /** For engines that compute on the CPU. */
   readonly threads: number | null;
   readonly coldMs: number;
-  /** Of engines of our own: `coldMs` by stage. */
+  /** For this engine: `coldMs` by stage. */
   readonly coldStages: ColdTimes | null;
   readonly medianMs: number;
   readonly p95Ms: number;
-  /** The fastest run: what a busy machine distorts least. */
+  /** The fastest run, which a busy machine distorts least. */
   readonly minMs: number;
-  /** Pictures a second. */
+  /** Pictures per second. */
   readonly fps: number;
   readonly gflopsPerSecond: number | null;
   readonly peakBytes: number | null;
-  /** Of our own on GPUs: what each timed run asked of the device. */
+  /** For this engine on GPUs: the work each timed run submitted to the device. */
   readonly perFrame: FrameWork | null;
-  /** Of peers: the largest difference between their outputs and ours. */
+  /** For peers: the largest difference between their outputs and ours. */
   readonly maxDifference: number | null;
-  /** Timed runs. */
+  /** Number of timed runs. */
   readonly runs: number;
 }
 

@@ -1,4 +1,4 @@
-/** This engine as one that is measured. */
+/** This engine as a subject of the bench. */
 
 import { shownAddress } from "../../api/address.js";
 import { NumericError } from "../../errors.js";
@@ -24,16 +24,16 @@ export interface OwnEngineOptions {
   readonly backend: BackendChoice;
   readonly config: unknown;
   readonly half: boolean;
-  /** Choose kernels by measuring first. */
+  /** Choose kernels by measuring them first. */
   readonly tune: boolean;
   readonly imgsz: readonly [number, number] | undefined;
   readonly batch: number;
   readonly picture: RgbImage | undefined;
-  /** Of backends that compute on the CPU. */
+  /** For backends that compute on the CPU. */
   readonly threads: number;
 }
 
-/** Opens, compiles and runs once, timed; reading or downloading the file and drawing random weights are not. */
+/** Opens, compiles and runs once, timed. Reading or downloading the file and drawing random weights are not timed. */
 export async function openOwnEngine(options: OwnEngineOptions, output: Output): Promise<OwnEngine> {
   const { weights, batch } = options;
   const open = await prepare(options, output);
@@ -49,7 +49,7 @@ export async function openOwnEngine(options: OwnEngineOptions, output: Output): 
     const imgsz = inputSize(info, options, (text) => output.warn(text));
     const input = benchInput({ task: info.task, imgsz, stride: info.stride, batch, picture: options.picture });
     const shape = [batch, 3, imgsz[0], imgsz[1]] as const;
-    // Compiles first, which tells its stages.
+    // Compiles separately, to time its stages.
     const outputs = await cold.time("firstRun", () => network.forward(input));
     checkOutputs(outputs, shownAddress(weights));
     return {
@@ -84,7 +84,7 @@ export async function openOwnEngine(options: OwnEngineOptions, output: Output): 
   }
 }
 
-/** On a backend of its own, so that the cold start that is timed afterwards is one. */
+/** Uses a separate backend, so that the cold start timed afterwards really is cold. */
 async function tuneFirst(opened: OpenedModel, options: OwnEngineOptions, output: Output): Promise<void> {
   const backend = await openBackend(options.backend);
   try {
@@ -105,15 +105,15 @@ async function tuneFirst(opened: OpenedModel, options: OwnEngineOptions, output:
   }
 }
 
-/** The reference is one thread, and so is gpu.js in Node; GPU backends have none to speak of. */
+/** The reference and gpu.js in Node use one thread; for GPU backends threads are irrelevant. */
 function threadsOf(backend: BackendName, threads: number): number | undefined {
   if (backend === "wasm") return threads;
   return backend === "cpu" || backend === "gpujs" ? 1 : undefined;
 }
 
-/** What opens the model once its bytes are here. */
+/** Returns a function that opens the model once its bytes are read. */
 async function prepare({ weights, config }: OwnEngineOptions, output: Output): Promise<() => OpenedModel> {
-  // What is no file here is a name or an address, or told by `openWeights`.
+  // Anything that is not a file is a name or an address; `openWeights` reports it otherwise.
   const bytes = await readRegularFile(weights).catch(() => undefined);
   if (bytes) return () => openModel(bytes, { path: weights, config });
   const progress = new DownloadProgress(output);
@@ -126,7 +126,7 @@ async function prepare({ weights, config }: OwnEngineOptions, output: Output): P
   return () => opened;
 }
 
-/** A backend that computes nonsense must not be called fast. @throws NumericError. */
+/** Checks the outputs: a backend that computes nonsense must not be called fast. @throws NumericError. */
 function checkOutputs(outputs: readonly HostTensor[], model: string): void {
   for (const { data } of outputs) {
     let nonZero = false;

@@ -27,7 +27,7 @@ const COLUMNS: readonly Column[] = [
   { title: "runs", right: true },
 ];
 
-/** Columns that no row has anything for are left out. */
+/** Omits columns that are empty in every row. */
 export function benchTable(rows: readonly BenchRow[]): string[] {
   const cells = rows.map((row) => [
     row.engine,
@@ -54,7 +54,7 @@ export function benchTable(rows: readonly BenchRow[]): string[] {
   return tableLines(select(COLUMNS), cells.map(select));
 }
 
-/** Under the table: what does not fit into it. */
+/** Lines under the table for what does not fit into it. */
 export function detailLines(rows: readonly BenchRow[]): string[] {
   return rows.flatMap(({ backend, model, dtype, coldStages, perFrame }) => {
     const name = `${model} ${dtype} on ${backend}`;
@@ -77,7 +77,7 @@ const FLOORS: readonly Column[] = [
   { title: "of floor", right: true },
 ];
 
-/** Nodes in the order of the graph, and their sum. */
+/** Nodes in graph order, and their sum. */
 export function profileLines({ backend, model, dtype, peaks, nodes, totalMs, totalFloorMs }: LayerProfile): string[] {
   const rows = nodes.map(({ name, kernel, ms, flops, bytes, floorMs }) => [
     name,
@@ -92,7 +92,9 @@ export function profileLines({ backend, model, dtype, peaks, nodes, totalMs, tot
   if (peaks) {
     const { gflopsPerSecond, gbPerSecond } = peaks;
     const measured = `${gflopsPerSecond.toFixed(1)} GFLOP/s, ${gbPerSecond.toFixed(1)} GB/s`;
-    lines.push(`peaks of the device, measured now: ${measured}; floor: the longer of arithmetic and traffic at them`);
+    lines.push(
+      `device peaks, measured now: ${measured}; floor: the longer of arithmetic and memory traffic at these rates`,
+    );
   }
   lines.push(...tableLines(peaks ? [...NODES, ...FLOORS] : NODES, rows));
   const sum = `${nodes.length} nodes, ${totalMs.toFixed(3)} ms`;

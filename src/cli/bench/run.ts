@@ -19,7 +19,7 @@ import { addPeers } from "./peers/addPeers.js";
 import { ratioLines, ratiosOf } from "./peers/ratios.js";
 import { benchTable, detailLines, profileLines } from "./report.js";
 
-/** Long enough for the spinning threads of a CPU engine to go to sleep. */
+/** Long enough for a CPU engine's spinning threads to go to sleep. */
 const PAUSE_MS = 20;
 
 export async function runBench(flags: BenchFlags, output: Output): Promise<number> {
@@ -70,7 +70,7 @@ async function measureAll(flags: BenchFlags, output: Output, engines: BenchEngin
   return refused.some(({ wrong }) => wrong) ? EXIT.failed : EXIT.done;
 }
 
-/** Times all engines, and counts what the timed runs ask of GPUs. */
+/** Times all engines and counts the work that the timed runs submit to GPUs. */
 async function measureRows(engines: readonly BenchEngine[], options: MeasureOptions): Promise<BenchRow[]> {
   const count = (): (DeviceCounters | undefined)[] => engines.map((engine) => engine.counters?.());
   let before = count();
@@ -100,7 +100,7 @@ async function profileAll(engines: readonly BenchEngine[], output: Output): Prom
   return profiles;
 }
 
-/** The machine, and what ran on it. */
+/** The machine, and the adapter that ran the engines. */
 function deviceOf(engines: readonly BenchEngine[]) {
   const adapters = [...new Set(engines.map(({ adapter }) => adapter).filter((adapter) => adapter !== undefined))];
   return {

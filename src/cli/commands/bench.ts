@@ -9,11 +9,11 @@ import { TUNE_HELP } from "../tuning.js";
 import { addCommonOptions, MAX_PIXELS_HELP, type Start, WEIGHTS_HELP } from "./common.js";
 
 const AFTER = `
-Times the network alone: input tensor in host memory to outputs in host memory. cold: from the checkpoint's bytes to the
-first outputs, by stage under the table; on GPUs also what a frame asks of the device. Several weights and backends are
-interleaved, round by round. The input is seeded noise, or a picture (--source), never zeros; outputs that are no numbers
-fail the run. --peers gives other engines the same weights (as ONNX) and input, each in a process of its own, and times
-none whose outputs differ.
+Times the network alone, from an input tensor in host memory to outputs in host memory. "cold" is the time from the
+checkpoint's bytes to the first outputs; its stages are listed under the table, on GPUs together with the work submitted
+per frame. Several weights and backends are interleaved, round by round. The input is seeded noise or a picture
+(--source), never zeros. Outputs that are not finite fail the run. --peers runs other engines on the same weights (as ONNX)
+and input, each in its own process; an engine whose outputs differ is not timed.
 
 Examples:
   yolov5 bench --weights yolov5n.pt
@@ -29,8 +29,8 @@ function peer(text: string): string {
 export function defineBench(program: Command, start: Start): void {
   const command = program
     .command("bench")
-    .summary("measure speed and memory")
-    .description("Measures speed and memory of the network.")
+    .summary("measure speed and memory use")
+    .description("Measures the speed and memory use of the network.")
     .optionsGroup("What:")
     .option("--weights <w...>", `${WEIGHTS_HELP} (default: random:yolov5n)`, list(String))
     .option(`--backend <b...>`, `${BACKEND_LIST} (default: auto)`, list(backend))
@@ -39,24 +39,21 @@ export function defineBench(program: Command, start: Start): void {
       "model description (YAML file or a name such as yolov5s), for a state dict that carries none",
     )
     .option("--imgsz <px...>", "input size: one number, or height width (default: 640; classification 224)", imageSize)
-    .option("--batch-size <n>", "pictures in one forward pass", batchSize, 1)
-    .option("--half", "float16 where the backend has it")
+    .option("--batch-size <n>", "pictures per forward pass", batchSize, 1)
+    .option("--half", "use float16 where the backend supports it")
     .option("--tune", TUNE_HELP)
-    .option("--threads <n>", "threads of every engine on the CPU (default: one a core)", whole(1))
-    .option("--source <picture>", "a picture as input instead of noise")
+    .option("--threads <n>", "threads for every CPU engine (default: one per core)", whole(1))
+    .option("--source <picture>", "use this picture as input instead of noise")
     .option("--max-pixels <n>", MAX_PIXELS_HELP, whole(1))
-    .optionsGroup("How long:")
+    .optionsGroup("Duration:")
     .option("--iterations <n>", "timed runs", whole(1), 30)
-    .option("--warmup <n>", "runs before them that do not count", whole(0), 3)
-    .option("--seconds <s>", "stop after so long, with fewer runs", positive, 60)
+    .option("--warmup <n>", "untimed runs before the timed ones", whole(0), 3)
+    .option("--seconds <s>", "time limit in seconds; stops early with fewer runs", positive, 60)
     .optionsGroup("More:")
-    .option(
-      "--layers",
-      "time of every node: kernel, ms, GFLOP/s, share of the total, and the least the device could need",
-    )
+    .option("--layers", "list every node: kernel, ms, GFLOP/s, share of the total, and the device's lower bound")
     .option(
       "--peers [names...]",
-      `other engines beside this one, as installed in bench/peers: ${PEER_NAMES.join(", ")} (default: those that compare)`,
+      `also measure other engines installed in bench/peers: ${PEER_NAMES.join(", ")} (default: all comparable ones)`,
       list(peer),
     )
     .addHelpText("after", AFTER);

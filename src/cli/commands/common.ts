@@ -1,4 +1,4 @@
-/** Options that every command has, and how a command starts. */
+/** Options shared by every command, and how a command starts. */
 
 import type { Command } from "commander";
 import { VERSION } from "../../version.js";
@@ -10,15 +10,16 @@ import type { Output } from "../output.js";
 
 export type { CommonFlags };
 
-/** Gives the exit code. */
+/** Returns the exit code. */
 export type Runner = (output: Output) => Promise<number>;
-/** Runs a command with its output, its errors printed. */
+/** Runs a command with its output and prints its errors. */
 export type Start = (flags: Omit<CommonFlags, "backend"> & FileFlags, runner: Runner) => Promise<void>;
 
 export const WEIGHTS_HELP =
-  "path, URL, released name (yolov5n, downloaded once), codes (the embedded model) or random:yolov5s";
+  "path, URL, released name (yolov5n, downloaded once), codes (the embedded model) or random:yolov5s (random weights)";
 
-export const MAX_PIXELS_HELP = "most pixels of a picture file; decoding takes up to 12 bytes each (default: 67108864)";
+export const MAX_PIXELS_HELP =
+  "refuse pictures with more pixels than this; decoding takes up to 12 bytes per pixel (default: 67108864)";
 
 /** Adds the common options, grouped last; `backend: false` for a command that has its own --backend. */
 export function addCommonOptions(command: Command, { backend: withBackend = true } = {}): Command {
@@ -26,25 +27,28 @@ export function addCommonOptions(command: Command, { backend: withBackend = true
   if (withBackend) {
     command.option(
       "--backend <name>",
-      `${BACKEND_LIST}: what runs the network; auto takes WebGPU on a hardware adapter, else wasm, else cpu (the slow reference)`,
+      `${BACKEND_LIST}: what runs the network; auto picks WebGPU on a hardware adapter, else wasm, else cpu (the slow reference)`,
       backend,
       "auto",
     );
-    command.option("--threads <n>", "threads of the wasm backend (default: one a core, eight at most)", whole(1));
+    command.option("--threads <n>", "threads of the wasm backend (default: one per core, at most eight)", whole(1));
   }
   addDeviceOption(command, !withBackend);
   return command
-    .option("--json <file>", "write the results as JSON; - for standard output, human text then goes to standard error")
-    .option("--quiet", "no human text but warnings and errors")
+    .option(
+      "--json <file>",
+      "write the results as JSON; with - to standard output, and all other text to standard error",
+    )
+    .option("--quiet", "print only warnings and errors")
     .version(VERSION, "-V, --version", "print the version")
     .helpOption("-h, --help", "show this help");
 }
 
-/** `--device` sets the backend; of it and `--backend` the last one counts. */
+/** `--device` sets the backend; if `--backend` is given too, the last one wins. */
 function addDeviceOption(command: Command, severalBackends: boolean): void {
   command.option(
     "--device <d>",
-    "as for detect.py: cpu (runs on wasm), a GPU (0, cuda:0, mps: webgpu), or one of these backends",
+    "as in detect.py: cpu (runs on wasm), a GPU (0, cuda:0, mps; runs on webgpu), or the name of a backend",
     device,
   );
   command.on("option:device", () => {

@@ -1,4 +1,4 @@
-/** `yolov5 compress`: make a checkpoint smaller and faster, and say what it costs. */
+/** `yolov5 compress`: makes a checkpoint smaller and faster, and reports what that costs. */
 
 import { type Command, Option } from "commander";
 import type { CompressFlags } from "../compress/flags.js";
@@ -6,69 +6,79 @@ import { BACKEND_LIST, backend } from "../options/devices.js";
 import { fraction, list, positive, whole } from "../options/values.js";
 import { addCommonOptions, MAX_PIXELS_HELP, type Start, WEIGHTS_HELP } from "./common.js";
 
-/** As `PRUNING_CRITERIA`, repeated so that `--help` loads nothing of the engine. */
+/** Same as `PRUNING_CRITERIA`; repeated so that `--help` does not load the engine. */
 const CRITERIA = ["data", "bn", "l1", "l2"] as const;
 
 const AFTER = `
-Steps run in this order, each measured on --data: pruning of channels, re-estimation on calibration pictures, pruning of
-weights, float16, int8. Pruned files are smaller networks that every command and backend runs. Nothing is trained here: a
-pruned checkpoint becomes better still by fine-tuning it where it was trained (docs/optimising.md).
+Steps run in this order, each measured on --data: channel pruning, re-estimation on calibration pictures, weight
+pruning, float16, int8. Pruned files are smaller networks that every command and backend can run. Nothing is trained here:
+fine-tune a pruned checkpoint where it was trained to recover more accuracy (docs/optimising.md).
 
 Examples:
-  yolov5 compress --weights best.pt --data dataset.yaml                      only measures
+  yolov5 compress --weights best.pt --data dataset.yaml                      measure only
   yolov5 compress --weights best.pt --data photos --prune 0.1 --output small.safetensors --report out.html
-  yolov5 compress --weights best.pt --data photos --max-drop 2 --half        prunes until 2 points of mAP50-95 are gone
+  yolov5 compress --weights best.pt --data photos --max-drop 2 --half        prune until 2 points of mAP50-95 are lost
   yolov5 compress --weights best.pt --data photos --target-flops 0.8 --latency wasm webgpu
   yolov5 compress --weights best.pt --data photos --compare pruned-elsewhere.pt`;
 
 export function defineCompress(program: Command, start: Start): void {
   const command = program
     .command("compress")
-    .summary("prune, halve, quantize a checkpoint; a table of what was gained and lost")
+    .summary("prune, halve or quantize a checkpoint, and show what was gained and lost")
     .description("Makes a checkpoint smaller and faster, and measures every step on your own pictures.")
     .optionsGroup("Model and data:")
     .requiredOption("--weights <w>", WEIGHTS_HELP)
-    .requiredOption("--data <path>", "labelled pictures, as for val; calibration pictures are taken from them")
-    .option("--images <folder>", "where the pictures of COCO's annotations are")
+    .requiredOption("--data <path>", "labelled pictures, as for val; calibration pictures are taken from them too")
+    .option("--images <folder>", "folder of the pictures that COCO annotations refer to")
     .addOption(
-      new Option("--task <split>", "which pictures of a description").choices(["train", "val", "test"]).default("val"),
+      new Option("--task <split>", "which split of a .yaml data set to use")
+        .choices(["train", "val", "test"])
+        .default("val"),
     )
-    .option("--imgsz <px>", "longer side of the input (default: 640)", whole(1, 16384))
+    .option("--imgsz <px>", "longer side of the input in pixels (default: 640)", whole(1, 16384))
     .option("--max-pixels <n>", MAX_PIXELS_HELP, whole(1))
+    .option("--cfg <yaml>", "model description (a YAML file or a name such as yolov5s), for a state dict without one")
+    .optionsGroup("Channel pruning (a smaller, faster network):")
+    .option("--prune <share>", "fraction of the channels to remove, e.g. 0.1", fraction)
+    .option("--target-flops <share>", "prune until this fraction of the operations is left, e.g. 0.8", fraction)
     .option(
-      "--cfg <yaml>",
-      "model description (YAML file or a name such as yolov5s), for a state dict that carries none",
+      "--max-drop <points>",
+      "prune as much as possible without losing more than this many points of mAP50-95, e.g. 2",
+      positive,
     )
-    .optionsGroup("Pruning of channels (a smaller, faster network):")
-    .option("--prune <share>", "share of the channels to remove, e.g. 0.1", fraction)
-    .option("--target-flops <share>", "remove until this share of the operations is left, e.g. 0.8", fraction)
-    .option("--max-drop <points>", "remove as much as so many points of mAP50-95 allow, e.g. 2", positive)
     .addOption(
       new Option(
         "--criterion <c>",
-        "what a channel is worth: data (what the outputs lose, on calibration pictures), bn (BatchNorm scale), l1, l2 (norm of its filter)",
+        "how channels are ranked: data (effect on the outputs, on calibration pictures), bn (BatchNorm scale), l1 or l2 (norm of the filter)",
       )
         .choices(CRITERIA)
         .default("data"),
     )
     .addOption(
-      new Option("--scope <s>", "the least important of the whole network, or the same share of every layer")
+      new Option(
+        "--scope <s>",
+        "remove the least important channels of the whole network, or the same fraction of every layer",
+      )
         .choices(["global", "layer"])
         .default("global"),
     )
-    .option("--round <n>", "channels kept are multiples of this; kernels like 8", whole(1), 8)
+    .option("--round <n>", "keep a multiple of this many channels; kernels run best with 8", whole(1), 8)
     .optionsGroup("Other steps:")
-    .option("--unstructured <share>", "zero the smallest weights: compresses better, runs no faster", fraction)
-    .option("--half", "store as float16")
-    .option("--int8", "int8 with calibration, as export --int8")
-    .option("--calibration-images <n>", "pictures for re-estimation and int8, at most", whole(1), 32)
-    .option("--calibration-data <path>", "where those pictures are, labels not needed (default: --data)")
+    .option(
+      "--unstructured <share>",
+      "set this fraction of the weights to zero, smallest first; the file compresses better but runs no faster",
+      fraction,
+    )
+    .option("--half", "store weights as float16")
+    .option("--int8", "quantize to int8 with calibration, as export --int8 does")
+    .option("--calibration-images <n>", "maximum number of pictures for re-estimation and int8", whole(1), 32)
+    .option("--calibration-data <path>", "folder or list of those pictures, labels not needed (default: --data)")
     .optionsGroup("Results:")
-    .option("--output <file>", "the last step as .safetensors")
-    .option("--report <file>", "self-contained HTML: table, chart, example pictures")
-    .option("--compare <w...>", "further checkpoints, measured in the same table", list(String))
-    .option("--latency <b...>", `${BACKEND_LIST}: backends to time (default: --backend)`, list(backend))
-    .option("--iterations <n>", "timed runs of each step", whole(1), 20)
+    .option("--output <file>", "write the result of the last step to this .safetensors file")
+    .option("--report <file>", "write a self-contained HTML report: table, charts, example pictures")
+    .option("--compare <w...>", "also measure these checkpoints, in the same table", list(String))
+    .option("--latency <b...>", `backends to time: ${BACKEND_LIST} (default: --backend)`, list(backend))
+    .option("--iterations <n>", "timed runs per step", whole(1), 20)
     .addHelpText("after", AFTER);
   addCommonOptions(command).action((flags: CompressFlags) =>
     start(flags, async (output) => (await import("../compress/run.js")).runCompress(flags, output)),

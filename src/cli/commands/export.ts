@@ -1,4 +1,4 @@
-/** `yolov5 export`: a checkpoint as safetensors or ONNX. */
+/** `yolov5 export`: writes a checkpoint as safetensors or ONNX. */
 
 import { type Command, InvalidArgumentError, Option } from "commander";
 import { CALIBRATION_METHODS } from "../../compress/quantize/ranges.js";
@@ -7,13 +7,13 @@ import { batchSize, fraction, imageSize, list, percentile, positive, whole } fro
 import { addCommonOptions, MAX_PIXELS_HELP, type Start, WEIGHTS_HELP } from "./common.js";
 
 const AFTER = `
-A safetensors file holds the tensors under PyTorch's names (safetensors.torch.load_file reads them) and, in its metadata, the module
-tree, class names, strides and anchors. Every command takes it as --weights and gives the same boxes.
+A safetensors file holds the tensors under PyTorch's names (safetensors.torch.load_file reads them) and, in its metadata,
+the module tree, class names, strides and anchors. Every command accepts it as --weights and finds the same boxes.
 
---int8 stores convolutions in a byte a weight, with the ranges of activations found on the pictures of --data (a folder, or
-a .txt list). wasm computes such a file in integers, other backends in float32.
+--int8 stores convolutions with one byte per weight, and the activation ranges found on the pictures of --data (a folder
+or a .txt list). The wasm backend runs such a file in integers, other backends in float32.
 
-An ONNX file (opset 13, float32, BatchNorm folded, boxes decoded, for one input size) is for other engines.
+An ONNX file (opset 13, float32, BatchNorm folded, boxes decoded, one input size) is for use in other engines.
 
 Examples:
   yolov5 export --weights best.pt                       writes best.safetensors
@@ -24,7 +24,7 @@ Examples:
 function format(text: string): ExportFormat {
   if (text === "safetensors" || text === "onnx") return text;
   throw new InvalidArgumentError(
-    "This engine writes safetensors and onnx; other formats are made from the ONNX file by their own tools.",
+    "Available formats are safetensors and onnx; convert the ONNX file with other tools for anything else.",
   );
 }
 
@@ -32,44 +32,45 @@ export function defineExport(program: Command, start: Start): void {
   const command = program
     .command("export")
     .summary("write a checkpoint as .safetensors or .onnx")
-    .description("Writes a checkpoint as .safetensors, which every command loads again, or as .onnx for other engines.")
+    .description("Writes a checkpoint as .safetensors, which every command can load, or as .onnx for other engines.")
     .optionsGroup("Options:")
     .requiredOption("--weights <w>", WEIGHTS_HELP)
     .option("--include <format...>", "safetensors, onnx (default: safetensors)", list(format))
-    .option("--output <file>", "default: the checkpoint's name with the format's ending")
-    .option("--exist-ok", "replace that file where it exists")
-    .option("--half", "safetensors: float16 storage (default: the checkpoint's own types)")
+    .option("--output <file>", "file to write (default: the checkpoint's name with the format's extension)")
+    .option("--exist-ok", "replace that file if it exists")
+    .option("--half", "safetensors: store weights as float16 (default: the checkpoint's own types)")
     .option(
       "--imgsz <px...>",
-      "onnx, int8: input size, one number or height width (default: 640; classification 224)",
+      "onnx, int8: input size in pixels, one number or height width (default: 640; classification 224)",
       imageSize,
     )
-    .option("--batch-size <n>", "onnx: pictures in one forward pass", batchSize, 1)
-    .option("--int8", "safetensors: int8 after calibration on the pictures of --data")
-    .option("--data <folder>", "int8: pictures as the model will see them; labels are not needed")
+    .option("--batch-size <n>", "onnx: pictures per forward pass", batchSize, 1)
+    .option("--int8", "safetensors: quantize to int8, calibrated on the pictures of --data")
+    .option("--data <folder>", "int8: pictures like those the model will see; labels are not needed")
     .addOption(
       new Option(
         "--calibration <how>",
-        "int8: the range of activations that 256 steps cover (default: percentile)",
+        "int8: how the range of activations covered by 256 steps is chosen (default: percentile)",
       ).choices(CALIBRATION_METHODS),
     )
-    .option("--calibration-images <n>", "int8: pictures at most, spread over the folder (default: 128)", whole(1))
-    .option("--max-pixels <n>", `int8: ${MAX_PIXELS_HELP}`, whole(1))
-    .option("--percentile <p>", "int8: share of values kept on each side, 50 to 100 (default: 99.999)", percentile)
     .option(
-      "--cfg <yaml>",
-      "model description (YAML file or a name such as yolov5s), for a state dict that carries none",
+      "--calibration-images <n>",
+      "int8: maximum number of pictures, spread over the folder (default: 128)",
+      whole(1),
     )
+    .option("--max-pixels <n>", `int8: ${MAX_PIXELS_HELP}`, whole(1))
+    .option("--percentile <p>", "int8: percentage of values kept on each side, 50 to 100 (default: 99.999)", percentile)
+    .option("--cfg <yaml>", "model description (a YAML file or a name such as yolov5s), for a state dict without one")
     .optionsGroup("For export.py's users:")
-    .option("--opset <n>", "ONNX files have opset 13", whole(1))
-    .option("--dynamic", "not available; one ONNX file for each --imgsz and --batch-size")
-    .option("--simplify", "always done; ignored")
-    .option("--inplace", "nothing to set here; ignored")
-    .option("--optimize", "of TorchScript; ignored")
-    .option("--verbose", "of TensorRT; ignored")
-    .option("--workspace <gb>", "of TensorRT; ignored", positive)
-    .option("--keras", "of TensorFlow; ignored")
-    .option("--nms", "of TensorFlow; ignored, as are those below")
+    .option("--opset <n>", "ONNX files are always written with opset 13", whole(1))
+    .option("--dynamic", "not available; export one ONNX file for each --imgsz and --batch-size")
+    .option("--simplify", "ignored: always done")
+    .option("--inplace", "ignored: nothing to set here")
+    .option("--optimize", "ignored: only for TorchScript")
+    .option("--verbose", "ignored: only for TensorRT")
+    .option("--workspace <gb>", "ignored: only for TensorRT", positive)
+    .option("--keras", "ignored: only for TensorFlow")
+    .option("--nms", "ignored: only for TensorFlow, like the options below")
     .option("--agnostic-nms", "as --nms")
     .option("--topk-per-class <n>", "as --nms", whole(1))
     .option("--topk-all <n>", "as --nms", whole(1))

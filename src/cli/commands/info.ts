@@ -1,4 +1,4 @@
-/** `yolov5 info`: what is in a checkpoint. */
+/** `yolov5 info`: shows what is in a checkpoint. */
 
 import type { Command } from "commander";
 import type { InfoFlags } from "../options/flags.js";
@@ -14,19 +14,20 @@ Examples:
 export function defineInfo(program: Command, start: Start): void {
   const command = program
     .command("info")
-    .summary("facts of a checkpoint: task, classes, layers, parameters, GFLOPs")
-    .description("Tells what is in a checkpoint.")
+    .summary("show a checkpoint's task, classes, layers, parameters and GFLOPs")
+    .description("Shows what is in a checkpoint.")
     .optionsGroup("Model:")
     .option("--weights <w>", `${WEIGHTS_HELP} (default: codes)`)
+    .option("--cfg <yaml>", "model description (a YAML file or a name such as yolov5s), for a state dict without one")
     .option(
-      "--cfg <yaml>",
-      "model description (YAML file or a name such as yolov5s), for a state dict that carries none",
+      "--imgsz <px...>",
+      "input size in pixels for GFLOPs, shapes and memory (default: 640; classification 224)",
+      imageSize,
     )
-    .option("--imgsz <px...>", "input size of GFLOPs, shapes and memory (default: 640; classification 224)", imageSize)
-    .option("--half", "float16 where the backend has it, for --memory")
+    .option("--half", "for --memory: use float16 where the backend supports it")
     .optionsGroup("More:")
-    .option("--layers", "the table of layers: from, type, output shape, parameters")
-    .option("--memory", "device memory for one picture of that size, on the chosen backend")
+    .option("--layers", "list all layers: from, type, output shape, parameters")
+    .option("--memory", "show the device memory that one picture of that size needs on the chosen backend")
     .addHelpText("after", AFTER);
   addCommonOptions(command).action((flags: InfoFlags) =>
     start(flags, async (output) => (await import("../info/run.js")).runInfo(flags, output)),

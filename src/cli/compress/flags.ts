@@ -1,4 +1,4 @@
-/** What `yolov5 compress` was told. */
+/** The options of `yolov5 compress`. */
 
 import type { PruningCriterion } from "../../compress/channelPruner.js";
 import type { BackendChoice } from "../../runtime/backend.js";
@@ -14,11 +14,11 @@ export interface CompressFlags extends CommonFlags {
   readonly maxPixels?: number;
   readonly output?: string;
   readonly report?: string;
-  /** Share of the channels. */
+  /** Fraction of the channels to remove. */
   readonly prune?: number;
-  /** Share of the operations that is left. */
+  /** Fraction of the operations to keep. */
   readonly targetFlops?: number;
-  /** Points of mAP50-95. */
+  /** In points of mAP50-95. */
   readonly maxDrop?: number;
   readonly criterion: PruningCriterion;
   readonly scope: "global" | "layer";
@@ -27,11 +27,11 @@ export interface CompressFlags extends CommonFlags {
   readonly half?: boolean;
   readonly int8?: boolean;
   readonly calibrationImages: number;
-  /** Pictures for calibration, where not those of `data`. */
+  /** Calibration pictures; default: those of `data`. */
   readonly calibrationData?: string;
-  /** Further checkpoints for the same table. */
+  /** Other checkpoints to measure in the same table. */
   readonly compare?: readonly string[];
-  /** Backends that are timed. */
+  /** Backends to time. */
   readonly latency?: readonly BackendChoice[];
   readonly iterations: number;
 }

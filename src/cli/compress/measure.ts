@@ -1,4 +1,7 @@
-/** A row of the table: what a step's file weighs, finds and costs to run. Everything is measured on the file's own bytes. */
+/**
+ * A row of the table: size, accuracy and speed after one step. Everything is measured on the bytes of the step's
+ * file.
+ */
 
 import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
@@ -21,7 +24,7 @@ import type { Output } from "../output.js";
 import { steps } from "../val/progress.js";
 import type { Step } from "./steps.js";
 
-/** A network as a file. */
+/** A network and its file. */
 export interface Candidate {
   readonly name: string;
   readonly bytes: Uint8Array;
@@ -41,7 +44,7 @@ export interface Latency {
 export interface CompressionRow {
   readonly name: string;
   readonly bytes: number;
-  /** Deflated as a zip or a web server would. */
+  /** Size when deflated, as in a zip or by a web server. */
   readonly compressedBytes: number;
   readonly parameters: number;
   readonly gflops: number;
@@ -53,7 +56,7 @@ export interface CompressionRow {
   readonly latency: readonly Latency[];
 }
 
-/** The network as the bytes of its .safetensors, opened again from them. */
+/** Writes the network as .safetensors bytes and opens it again from them. */
 export async function asFile(
   name: string,
   module: ModuleNode,
@@ -93,13 +96,13 @@ export interface EvaluateContext {
   readonly onPicture?: ((outcome: PictureOutcome) => void) | undefined;
 }
 
-/** `val` of one candidate. */
+/** Runs `val` on one candidate. */
 export async function evaluateCandidate(
   { opened, name, info }: Pick<Candidate, "opened" | "name" | "info">,
   { backend, dataset, imgsz, output, onPicture }: EvaluateContext,
 ): Promise<Evaluation> {
   const { network } = createMember(opened, backend, { path: name, dtype: computeDTypeFor(opened, backend, {}) });
-  // Not disposed: that would take the backend along, which other candidates use.
+  // Not disposed: that would dispose of the backend too, which other candidates use.
   const model = new Model([{ network, info }], backend, () => Promise.reject(new Error("no pictures are read here")));
   const bar = steps(output, `measuring ${name}`);
   try {
@@ -130,7 +133,7 @@ export async function measureLatencies(
 ): Promise<Latency[][]> {
   const result: Latency[][] = candidates.map(() => []);
   for (const choice of options.backends) {
-    // One backend after another: the threads of one would spin while the next is timed.
+    // One backend at a time: otherwise the threads of one would spin while the next is timed.
     const backend = await openBackend(choice, { threads: options.threads });
     const engines: BenchEngine[] = [];
     const bar = steps(output, `timing on ${backend.name}`);
@@ -210,7 +213,7 @@ export async function rowOf(
   };
 }
 
-/** Piece by piece, on another thread. */
+/** Deflates chunk by chunk, on another thread. */
 async function deflatedSize(bytes: Uint8Array, signal: AbortSignal): Promise<number> {
   const piece = 1 << 20;
   function* pieces(): Generator<Uint8Array> {

@@ -1,4 +1,4 @@
-/** `--report`: one HTML file without anything outside it: table, charts, pictures before and after. */
+/** `--report`: one self-contained HTML file with table, charts, and pictures before and after. */
 
 import { Breather } from "../../breathe.js";
 import type { LayerSensitivity } from "../../compress/index.js";
@@ -10,7 +10,7 @@ import { printable } from "../../printable.js";
 import type { CompressionRow } from "./measure.js";
 import { compressionCells } from "./table.js";
 
-/** One picture with what is labelled and what the first and the last step find. */
+/** One picture with its labels and the detections of the first and the last step. */
 export interface Example {
   readonly name: string;
   readonly labels: RgbImage;
@@ -23,13 +23,13 @@ export interface ReportContent {
   readonly data: string;
   readonly pictures: number;
   readonly imgsz: number;
-  /** What ran it. */
+  /** The device that ran it. */
   readonly device: string;
   readonly rows: readonly CompressionRow[];
   readonly notes: readonly string[];
   readonly sensitivities: readonly LayerSensitivity[];
   readonly examples: readonly Example[];
-  /** Name of the row that the examples' `after` shows. */
+  /** Name of the row shown as `after` in the examples. */
   readonly last: string;
 }
 
@@ -47,7 +47,7 @@ svg { max-width: 100%; height: auto; }
 figure { margin: 0; } figure img { width: 100%; display: block; } figcaption { font-size: 12.5px; color: #555; }
 `;
 
-/** @throws the signal's reason, once it is aborted. */
+/** @throws the signal's reason once it is aborted. */
 export async function reportHtml(content: ReportContent, signal?: AbortSignal): Promise<string> {
   const breather = new Breather(signal);
   const { rows, notes, sensitivities, examples } = content;
@@ -74,7 +74,7 @@ export async function reportHtml(content: ReportContent, signal?: AbortSignal): 
 ${notes.map((note) => `<p>${escapeHtml(note)}</p>`).join("\n")}
 <h2>Every step</h2>
 <div class="scroll">${table(rows)}</div>
-<p class="hint">Small grey figures: change against the first row. Size: .safetensors; deflated: as in a zip. Times: median of one picture through the network, all steps interleaved.</p>
+<p class="hint">Small grey figures: change from the first row. Size: .safetensors; deflated: as in a zip. Times: median for one picture through the network, all steps interleaved.</p>
 <h2>Accuracy over time</h2>
 ${charts.join("\n")}
 ${examples.length > 0 ? `<h2>Examples</h2>\n${pictures.join("\n")}` : ""}
@@ -84,7 +84,7 @@ ${bars === "" ? "" : `<h2>Where it hurts</h2>\n${bars}`}
 `;
 }
 
-/** Columns whose change against the first row is told. */
+/** Columns that show their change from the first row. */
 const RELATIVE: ReadonlySet<string> = new Set(["size", "deflated", "parameters", "GFLOPs"]);
 
 function table(rows: readonly CompressionRow[]): string {
@@ -125,7 +125,7 @@ function exampleHtml({ name, labels, before, after }: Example, { rows, last }: R
   return `<div class="example">${figure(labels, `${name}, labels`)}${figure(before, rows[0]?.name ?? "before")}${figure(after, last)}</div>`;
 }
 
-/** Names come from files: nothing of them may become markup. */
+/** Names come from files and must not become markup. */
 function escapeHtml(text: string): string {
   return printable(text).replace(/[&<>"']/g, (c) => `&#${c.charCodeAt(0)};`);
 }

@@ -1,4 +1,4 @@
-/** `yolov5 compress`: steps, table, file and report. */
+/** `yolov5 compress`: runs the steps, prints the table, writes file and report. */
 
 import { basename } from "node:path";
 import { spread } from "../../compress/calibration/pictures.js";
@@ -30,12 +30,12 @@ import { type Example, reportHtml } from "./report.js";
 import { makeSteps, type Step } from "./steps.js";
 import { compressionTable } from "./table.js";
 
-/** Pictures side by side in the report. */
+/** Example pictures in the report. */
 const EXAMPLES = 4;
 
 export async function runCompress(flags: CompressFlags, output: Output): Promise<number> {
   checkFlags(flags);
-  // Told before minutes of work whose report it would be.
+  // Checked before minutes of work that could not be saved.
   if (flags.report !== undefined) await loadVega();
   const backend = await openBackend(flags.backend, {
     onNote: (text) => output.line(`note: ${text}`),
@@ -51,9 +51,9 @@ export async function runCompress(flags: CompressFlags, output: Output): Promise
 function checkFlags({ prune, targetFlops, maxDrop, output, unstructured, half, int8 }: CompressFlags): void {
   const goals = [prune, targetFlops, maxDrop].filter((goal) => goal !== undefined);
   if (goals.length > 1)
-    throw new UsageError("--prune, --target-flops and --max-drop say the same thing; give one of them");
+    throw new UsageError("--prune, --target-flops and --max-drop exclude each other; give one of them");
   if (prune !== undefined && prune >= 1)
-    throw new UsageError("--prune takes a share below 1: 0.1 removes 10 % of the channels");
+    throw new UsageError("--prune takes a fraction below 1: 0.1 removes 10 % of the channels");
   if (output !== undefined && goals.length === 0 && unstructured === undefined && !half && !int8) {
     throw new UsageError(
       "--output needs a step: --prune, --target-flops, --max-drop, --unstructured, --half or --int8",
@@ -61,7 +61,7 @@ function checkFlags({ prune, targetFlops, maxDrop, output, unstructured, half, i
   }
 }
 
-/** Tiles of the chosen pictures, by their names. */
+/** Tiles of the chosen pictures, by name. */
 type Tiles = ReadonlyMap<string, MosaicTiles>;
 
 class CompressRun {
@@ -77,11 +77,11 @@ class CompressRun {
     const { info } = createMember(opened, backend, { path });
     if (info.task === "classify") {
       throw new UsageError(
-        `${path}: is a classification model; compress measures boxes. Use export --half or --int8, and val`,
+        `${path}: is a classification model, but compress measures boxes; use export --half or --int8, and val`,
       );
     }
     if (isQuantized(opened.module))
-      throw new UsageError(`${path}: is int8 already; give the checkpoint that it was made from`);
+      throw new UsageError(`${path}: is already int8; give the checkpoint it was made from`);
     const [imgsz] = checkImageSize([flags.imgsz ?? 640, flags.imgsz ?? 640], info.stride, (text) => output.warn(text));
     noteSize([info], [imgsz, imgsz], output);
     const dataset = await this.readDataset(flags.data, info.names);

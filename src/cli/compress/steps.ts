@@ -1,4 +1,4 @@
-/** The steps of a run, one after another: each gives a network, as the file that it would be. */
+/** The steps of a run, in order: each returns a network as the file it would be saved as. */
 
 import { Breather } from "../../breathe.js";
 import { spread } from "../../compress/calibration/pictures.js";
@@ -32,7 +32,7 @@ import type { CompressFlags } from "./flags.js";
 export interface Step {
   readonly name: string;
   readonly module: ModuleNode;
-  /** Stored as float16. */
+  /** Store weights as float16. */
   readonly half: boolean;
   readonly int8?: QuantizationFacts;
 }
@@ -41,7 +41,7 @@ export interface StepsContext {
   readonly flags: CompressFlags;
   readonly output: Output;
   readonly backend: Backend;
-  /** Pictures for calibration. */
+  /** Calibration pictures. */
   readonly calibration: DetectionDataset;
   readonly info: ModelInfo;
   readonly imgsz: number;
@@ -52,11 +52,11 @@ export interface StepsContext {
 export interface Steps {
   readonly steps: readonly Step[];
   readonly sensitivities: readonly LayerSensitivity[];
-  /** What was done, for people. */
+  /** What was done, human-readable. */
   readonly notes: readonly string[];
 }
 
-/** Bars of one stage each, one at a time. */
+/** One bar per stage, one at a time. */
 class Stages {
   private current: { name: string; bar: ReturnType<typeof steps> } | undefined;
 
@@ -111,7 +111,7 @@ export async function makeSteps(opened: OpenedModel, context: StepsContext): Pro
       bars.stop();
       const percent = (share: number): string => `${(100 * share).toFixed(1)} %`;
       note(
-        `Pruned: ${percent(pruned.removed)} of the channels are gone, ${percent(pruned.flopsRatio)} of the operations are left (criterion ${criterion}, ${scope}, multiples of ${round})`,
+        `Pruned: ${percent(pruned.removed)} of the channels removed, ${percent(pruned.flopsRatio)} of the operations left (criterion ${criterion}, ${scope}, multiples of ${round})`,
       );
       for (const { layer, why } of pruned.kept) if (!why.includes("head")) note(`${layer} keeps its channels: ${why}`);
       made.push({ name: `pruned ${percent(pruned.removed)}`, module: pruned.cut, half });
@@ -122,7 +122,7 @@ export async function makeSteps(opened: OpenedModel, context: StepsContext): Pro
       const pieces = pruneUnstructuredPieces(module, flags.unstructured);
       const sparse = await interruptible(signal, new Breather(signal).through(pieces));
       note(
-        `Zeroed: ${grouped(sparse.zeros)} of ${grouped(sparse.weights)} weights of the convolutions are zero; the network runs as fast as before`,
+        `Zeroed: ${grouped(sparse.zeros)} of ${grouped(sparse.weights)} convolution weights are zero; the network runs as fast as before`,
       );
       const inputs = await interruptible(signal, calibration());
       const corrected = await interruptible(
@@ -151,7 +151,7 @@ export async function makeSteps(opened: OpenedModel, context: StepsContext): Pro
   return { steps: made, sensitivities, notes };
 }
 
-/** Channels kept, for whichever goal was given. */
+/** Chooses the channels to keep, for whichever goal was given. */
 async function countsFor(pruner: ChannelPruner, module: ModuleNode, context: StepsContext): Promise<number[]> {
   const { flags, output, mapOf } = context;
   if (flags.prune !== undefined) return pruner.countsForAmount(flags.prune);
@@ -167,12 +167,12 @@ async function countsFor(pruner: ChannelPruner, module: ModuleNode, context: Ste
     return drop;
   });
   if (amount === 0) {
-    output.warn(`no amount that was tried loses at most ${maxDrop} points; nothing is pruned`);
+    output.warn(`every amount tried loses more than ${maxDrop} points; nothing is pruned`);
   }
   return pruner.countsForAmount(amount);
 }
 
-/** Letterboxed to the full square, as `export --int8` calibrates. */
+/** Letterboxed to the full square, as for `export --int8`. */
 async function quantized(module: ModuleNode, context: StepsContext, bars: Stages): Promise<QuantizedModule> {
   const { backend, calibration: pictures, flags, imgsz, info, output } = context;
   const { graph } = (await import("../../yolov5/graph/buildGraph.js")).buildGraph(module, [1, 3, imgsz, imgsz]);

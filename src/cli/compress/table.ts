@@ -1,9 +1,9 @@
-/** The table of a compression run, for terminals, and its cells, which the report shows too. */
+/** The table of a compression run for terminals, and its cells, which the report shows too. */
 
 import { type Column, grouped, megabytes, tableLines } from "../table.js";
 import type { CompressionRow } from "./measure.js";
 
-/** Titles and cells; times and memory once for each backend. */
+/** Titles and cells; times and memory appear once per backend. */
 export function compressionCells(rows: readonly CompressionRow[]): { columns: Column[]; cells: string[][] } {
   const backends = rows[0]?.latency.map(({ backend }) => backend) ?? [];
   const columns: Column[] = [

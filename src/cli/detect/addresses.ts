@@ -1,4 +1,4 @@
-/** Which addresses are pictures and which are videos: by the ending, else by what the server says and sends. */
+/** Tells pictures from videos at an address: by the extension, otherwise by the server's headers and first bytes. */
 
 import { isHttp, shownAddress } from "../../api/address.js";
 import type { Answer } from "../../node/net/answer.js";
@@ -8,49 +8,52 @@ import { hasVideoMagic } from "../../node/video/fileKind.js";
 import { hasVideoEnding, isStreamEnding } from "../../node/video/input.js";
 import type { SourceItem } from "./sourceItem.js";
 
-/** Endings of pictures: their servers are asked for nothing before they are read, and then may still say otherwise. */
+/** Picture extensions: no request is made before the picture is read. The server may then still send a video. */
 const PICTURE_ENDING = /\.(avif|bmp|dng|gif|jfif|jpe?g|mpo|p[bgnp]m|png|tiff?|webp)$/i;
-/** The first part of an answer of many pictures, from a server that does not say so. */
+/** The start of a multipart stream of pictures, from a server whose headers do not announce one. */
 const MJPEG = /^\s*--.*\r\n(.+\r\n)*content-type: *image\//i;
 const PATIENCE_MS = 10_000;
-/** So much of an answer tells what it is. */
+/** Bytes of a response needed to recognise its format. */
 const HEAD_BYTES = 512;
 
-/** An address with its password apart from what is shown. */
+/** An address, and its shown form without the password. */
 function itemOf(address: string, video: boolean): SourceItem {
   const source = shownAddress(address);
   return { source, ...(source === address ? {} : { address }), ...(video ? { video } : {}) };
 }
 
-/** `rtsp://…` and the like. */
+/** `rtsp://…` and similar. */
 export function streamItem(address: string): SourceItem {
   return itemOf(address, true);
 }
 
-/** `http://…`: one request where the ending says nothing. */
+/** `http://…`: makes one request if the extension is inconclusive. */
 export async function httpItem(address: string, signal: AbortSignal | undefined): Promise<SourceItem> {
   const source = shownAddress(address);
-  if (!URL.canParse(address)) return { source, error: `${source}: is no valid URL` };
+  if (!URL.canParse(address)) return { source, error: `${source}: is not a valid URL` };
   const { hostname, pathname } = new URL(address);
   if (/(^|\.)(youtube\.com|youtu\.be)$/.test(hostname)) {
-    return { source, error: `${source}: is a page with a video; download it (yt-dlp does) and give the file` };
+    return {
+      source,
+      error: `${source}: is a page with a video; download the video (for example with yt-dlp) and give the file`,
+    };
   }
   if (PICTURE_ENDING.test(pathname)) return itemOf(address, false);
   const video = hasVideoEnding(pathname) || isStreamEnding(pathname) || (await sendsVideo(address, signal));
   return itemOf(address, video);
 }
 
-/** An address of a kind that nobody here reads; undefined for what is none. */
+/** An address with an unsupported scheme; undefined if `source` is not an address. */
 export function unreadAddress(source: string): SourceItem | undefined {
   if (isHttp(source) || !/^[a-z][a-z\d+.-]+:\/\//i.test(source)) return undefined;
   const shown = shownAddress(source);
   return {
     source: shown,
-    error: `${shown}: addresses of this kind are not read; give http, https, rtsp, rtmp, udp, tcp, srt or a file`,
+    error: `${shown}: this kind of address is not supported; give http, https, rtsp, rtmp, udp, tcp, srt or a file`,
   };
 }
 
-/** Whether a server sends a video or one JPEG after the other. */
+/** Whether a server sends a video or a stream of JPEGs. */
 async function sendsVideo(address: string, signal: AbortSignal | undefined): Promise<boolean> {
   const patience = AbortSignal.timeout(PATIENCE_MS);
   try {
@@ -65,7 +68,7 @@ async function sendsVideo(address: string, signal: AbortSignal | undefined): Pro
       await close();
     }
   } catch {
-    // Whoever reads it says what is wrong.
+    // Reading it later reports what is wrong.
     return false;
   }
 }

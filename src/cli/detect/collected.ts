@@ -1,4 +1,4 @@
-/** What a detect run found and what failed: the JSON, the lines of NDJSON, and the words at its end. */
+/** What a detect run found and what failed: the JSON, the NDJSON lines, and the closing summary. */
 
 import { join } from "node:path";
 import type { Result } from "../../yolov5/model.js";
@@ -29,19 +29,19 @@ export class Collected {
     return this.count;
   }
 
-  /** Pictures and frames in which nothing was found. */
+  /** Pictures and frames without any detection. */
   get empty(): number {
     return this.without;
   }
 
-  /** Whether anything went wrong on the way. */
+  /** Whether anything failed. */
   get failed(): boolean {
     return this.failures > 0 || this.linesBroken;
   }
 
   /**
-   * Counts a result and keeps what the table and the JSON need of it.
-   * @param error what of it could not be written.
+   * Counts a result and keeps what the table and the JSON need.
+   * @param error why some of its files could not be written.
    */
   async take(result: Result, error?: string): Promise<void> {
     const { output } = this;
@@ -53,7 +53,7 @@ export class Collected {
       this.failures++;
       output.fail(error);
     }
-    // Masks are computed by toJSON, so only where somebody reads them.
+    // toJSON computes the masks, so it is called only if the JSON is wanted.
     if (!output.wantsJson && !output.wantsNdjson) return;
     const entry = { ...result.toJSON(), ...(error === undefined ? {} : { error }) };
     if (output.wantsJson) this.images.push(entry);
@@ -64,7 +64,7 @@ export class Collected {
     this.videos.push(report);
   }
 
-  /** A source that gave nothing, or not all. */
+  /** Records a source that failed, entirely or in part. */
   async fail(source: string, message: string): Promise<void> {
     this.failures++;
     this.output.fail(message);
@@ -84,7 +84,7 @@ export class Collected {
     };
   }
 
-  /** Speed, where the files are, and what failed. */
+  /** Prints speed, the results' folder, and what failed. */
   async report(saver: Saver, sources: number, imgsz: readonly [number, number], labels: boolean): Promise<void> {
     const { output, failures } = this;
     if (this.count > 0) output.line(this.speed.line(imgsz));
@@ -95,7 +95,7 @@ export class Collected {
     if (failures > 0 && sources > 1) output.line(`${failures} of ${sources} sources failed`);
   }
 
-  /** The table of what was found. */
+  /** Prints the table of detections. */
   table(): void {
     this.output.lines(() => {
       const lines = this.summary.lines();
@@ -103,7 +103,7 @@ export class Collected {
     });
   }
 
-  /** A line that cannot be written is told once; the results go on elsewhere. */
+  /** A failure to write NDJSON is reported once; the run continues with the other outputs. */
   private async writeLine(value: unknown): Promise<void> {
     if (!this.output.wantsNdjson || this.linesBroken) return;
     try {

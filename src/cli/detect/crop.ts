@@ -1,14 +1,14 @@
-/** The part of a picture that one box shows. */
+/** Crops one box out of a picture. */
 
 import type { RgbImage } from "../../image/index.js";
 import { roundHalfEven } from "../../yolov5/output/boxes.js";
 import type { Detection } from "../../yolov5/output/results.js";
 
-/** detect.py's crops: the box × 1.02 + 10 pixels. */
+/** As in detect.py: the box × 1.02 + 10 pixels. */
 const CROP_GAIN = 1.02;
 const CROP_PAD = 10;
 
-/** The part of the picture around a box: its rounded corners, scaled by 1.02, 10 pixels more, cut to whole pixels. */
+/** The picture around a box: corners rounded, size scaled by 1.02 plus 10 pixels, truncated to whole pixels. */
 export function cropOf(image: RgbImage, detection: Detection): RgbImage | undefined {
   const [x1, y1, x2, y2] = [detection.xmin, detection.ymin, detection.xmax, detection.ymax].map(roundHalfEven);
   const halfWidth = ((x2 - x1) * CROP_GAIN + CROP_PAD) / 2;

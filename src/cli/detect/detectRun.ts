@@ -51,7 +51,7 @@ function detectOptions(flags: DetectFlags, output: Output): DetectOptions {
   };
 }
 
-/** Runs all sources: what fails is told and kept with the results, and the others go on. */
+/** Runs all sources. A failure is reported and kept with the results, and the other sources continue. */
 export class DetectRun {
   private readonly flags: DetectFlags;
   private readonly output: Output;
@@ -62,7 +62,7 @@ export class DetectRun {
   private readonly collected: Collected;
   private readonly follower: Follower | undefined;
   private video: VideoRun | undefined;
-  /** Why sources gave no picture. */
+  /** Why sources could not be read. */
   private readonly errors = new Map<SourceItem, string>();
   /** Addresses whose servers turned out to send videos. */
   private readonly videoAddresses = new Set<SourceItem>();
@@ -83,7 +83,7 @@ export class DetectRun {
     this.follower = following ? new Follower(flags) : undefined;
     const conf = this.follower?.networkConf ?? flags.confThres;
     this.options = { ...detectOptions(flags, output), conf };
-    // Told before the first picture is read.
+    // Checked before the first picture is read.
     resolveOptions(this.options, model.names.length);
     this.saver = new Saver(
       {
@@ -108,9 +108,9 @@ export class DetectRun {
       this.inputSize(),
       output,
     );
-    if (flags.augment && model.task !== "detect") output.warn("--augment is for detection models and ignored");
-    if (flags.track && !following) output.warn("--track follows boxes and is ignored in classification");
-    if (flags.saveCrop && model.task === "classify") output.warn("--save-crop has no boxes to crop in classification");
+    if (flags.augment && model.task !== "detect") output.warn("--augment applies to detection models only; ignored");
+    if (flags.track && !following) output.warn("--track needs boxes; ignored for classification");
+    if (flags.saveCrop && model.task === "classify") output.warn("--save-crop needs boxes; ignored for classification");
   }
 
   async run(): Promise<number> {
@@ -121,7 +121,7 @@ export class DetectRun {
       await orInterrupted(output.io.signal, this.runAll(bar));
     } catch (error) {
       stopped = error instanceof InterruptedError ? await this.interrupted() : error;
-      // Nothing was done yet that could be told.
+      // Nothing has been done yet that could be reported.
       if (this.collected.done === 0 && !(stopped instanceof InterruptedError)) throw error;
     } finally {
       bar.stop();
@@ -132,7 +132,7 @@ export class DetectRun {
     return this.collected.failed ? EXIT.failed : EXIT.done;
   }
 
-  /** The frames so far become a video that plays. @returns how far the run came. */
+  /** Completes the annotated video with the frames so far. @returns how far the run got. */
   private async interrupted(): Promise<InterruptedError> {
     const { collected, items, video } = this;
     if (!video) return new InterruptedError(`interrupted after ${collected.done} of ${items.length} pictures`);
@@ -145,7 +145,7 @@ export class DetectRun {
     return new InterruptedError(`interrupted after ${video.report.frames} frames of ${video.source}`);
   }
 
-  /** One bar for many pictures, where the log lines do not already show on the same terminal how far it is. */
+  /** One bar for many pictures, unless log lines on the same terminal already show the progress. */
   private async openBar(): Promise<Bar> {
     const pictures = this.items.every(({ video }) => !video);
     const many = pictures && this.items.length > 1 && !this.output.humanOnTerminal;
@@ -185,7 +185,7 @@ export class DetectRun {
     if (!video || video.report.frames === 0) return;
     this.collected.takeVideo(video.report);
     output.line(video.line());
-    // Pictures that come after it are a row of their own.
+    // Pictures after a video start a new sequence.
     follower?.restart();
   }
 
@@ -197,7 +197,7 @@ export class DetectRun {
     try {
       if (pictures.length > 0) results = await this.model.detect(pictures, this.options);
     } catch (error) {
-      // One picture of several cannot be told from the others by now: each runs alone.
+      // The batch does not say which of its pictures failed, so each runs again on its own.
       if (items.length > 1 && !isFatal(error)) {
         for (const [i, item] of items.entries()) await this.runBatch([item], start + i);
         return;
@@ -217,7 +217,7 @@ export class DetectRun {
     }
   }
 
-  /** Undefined where the source gives no picture; `errors` then says why. */
+  /** Undefined if the source has no readable picture; `errors` then says why. */
   private async read(item: SourceItem): Promise<ReadPicture | undefined> {
     if (item.error !== undefined) {
       this.errors.set(item, item.error);
@@ -246,7 +246,7 @@ export class DetectRun {
     await this.collected.take(result, await this.save(source, read, result, trails));
   }
 
-  /** @returns why something of it could not be written. */
+  /** @returns why some of its files could not be written. */
   private async save(
     source: string,
     { picture, format }: ReadPicture,
@@ -268,10 +268,10 @@ export class DetectRun {
     await collected.report(saver, items.length, this.inputSize(), this.flags.saveTxt ?? false);
     if (follower) output.line(`${follower.runTotal} objects tracked`);
     collected.table();
-    // Whoever gave pictures and no model may not know what is looked for.
+    // A user who gave pictures but no model may not know what the default model looks for.
     if (this.flags.weights === undefined && this.flags.source !== undefined && collected.empty > 0) {
       output.line(
-        `note: without --weights the embedded model runs, which knows only ${model.names.join(", ")}; for other objects give a model, as in --weights yolov5n`,
+        `note: without --weights the embedded model runs, which knows only ${model.names.join(", ")}; for other objects choose a model, for example --weights yolov5n`,
       );
     }
   }
@@ -282,10 +282,10 @@ export class DetectRun {
   }
 }
 
-/** `--source a.jpg b.pt`: what the word was taken for. */
+/** For `--source a.jpg b.pt`: says that the model was taken for a picture. */
 function modelAdvice(source: string): string {
   return /\.(?:pt|pth|safetensors|onnx)$/i.test(source)
-    ? " (it was taken for a picture; models are given with --weights)"
+    ? " (it was taken for a picture; pass models with --weights)"
     : "";
 }
 

@@ -1,11 +1,11 @@
-/** `--track`: ids and trails for the frames of a video, or for pictures in their order. */
+/** `--track`: IDs and trails for the frames of a video, or for pictures in order. */
 
 import { Tracker, type Trail, Trails } from "../../tracking/index.js";
 import type { Result } from "../../yolov5/model.js";
 import { trackResult } from "../../yolov5/output/trackResult.js";
 import type { DetectFlags } from "../options/flags.js";
 
-/** Boxes down to this confidence may continue a track (ByteTrack's second round). */
+/** Minimum confidence of boxes that may continue a track (ByteTrack's second association). */
 const WEAKEST = 0.1;
 
 export interface Followed {
@@ -14,7 +14,7 @@ export interface Followed {
 }
 
 export class Follower {
-  /** What the network is asked for. */
+  /** Options for the network. */
   readonly networkConf: number;
   private readonly conf: number;
   private readonly tracker: Tracker;
@@ -34,17 +34,17 @@ export class Follower {
     this.trails = new Trails(40, trackBuffer);
   }
 
-  /** Ids given in the present video or row of pictures. */
+  /** IDs assigned in the current video or sequence of pictures. */
   get count(): number {
     return this.tracker.count;
   }
 
-  /** Ids given in the whole run. */
+  /** IDs assigned in the whole run. */
   get runTotal(): number {
     return this.total + this.tracker.count;
   }
 
-  /** For the next video. */
+  /** Starts over for the next video. */
   restart(): void {
     this.total += this.tracker.count;
     this.tracker.reset();

@@ -1,10 +1,13 @@
-/** Pictures to be tracked that a shell or a list put in the order of letters, in which `frame10` comes before `frame2`. */
+/** Detects pictures for tracking that a shell or list sorted alphabetically, which puts `frame10` before `frame2`. */
 
 import { basename, dirname } from "node:path";
 import { byName, byNumbers } from "../../node/files/order.js";
 import type { SourceItem } from "./sourceItem.js";
 
-/** What to say of frames that are not in the order of their numbers; undefined where they are, or in an order of the user's own. */
+/**
+ * A warning if the frames are sorted alphabetically rather than by number; undefined if they are by number, or in an
+ * order of the user's own.
+ */
 export function misorderedFrames(items: readonly SourceItem[]): string | undefined {
   const frames = items.filter(({ video, error }) => !video && error === undefined).map(({ source }) => source);
   const pairs = frames.slice(1).map((frame, i) => [frames[i], frame] as const);
@@ -14,6 +17,6 @@ export function misorderedFrames(items: readonly SourceItem[]): string | undefin
   const [before, after] = wrong.map((path) => basename(path));
   return (
     `--track takes pictures in the order given, in which ${before} comes before ${after}; ` +
-    "give their folder, or a pattern in quotes, to have them by their numbers"
+    "give their folder, or a quoted pattern, to sort them by number"
   );
 }

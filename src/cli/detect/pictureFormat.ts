@@ -1,9 +1,9 @@
-/** What annotated pictures are written as. */
+/** The file format of annotated pictures. */
 
 import type { PictureFormat, RgbImage } from "../../image/index.js";
 import { MAX_JPEG_SIDE, type WrittenFormat } from "../../node/pictures/savePicture.js";
 
-/** `source` keeps the picture's own format, or takes JPEG where that cannot be written here. */
+/** `source` keeps the picture's own format, or falls back to JPEG if that format cannot be written. */
 export function formatFor(
   { width, height }: RgbImage,
   wanted: "source" | WrittenFormat,

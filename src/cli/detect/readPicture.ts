@@ -1,4 +1,4 @@
-/** One source → decoded picture, with the format its file has. */
+/** One source → decoded picture and its file format. */
 
 import { isHttp, shownAddress } from "../../api/address.js";
 import { type PictureFormat, sniff } from "../../image/index.js";
@@ -10,7 +10,7 @@ import { hasVideoMagic } from "../../node/video/fileKind.js";
 import { isAnimatedGif } from "../../node/video/input.js";
 import { decodePicture, type Picture, type ReadPictureOptions } from "../../yolov5/input/pictures.js";
 
-/** So much tells a video, whatever its server calls it. */
+/** Bytes needed to recognise a video, whatever the server calls it. */
 const HEAD_BYTES = 512;
 
 export interface ReadPicture {
@@ -24,14 +24,15 @@ export interface ReadOptions extends ReadPictureOptions {
 }
 
 /**
- * @param source path or address; user and password in it are used and not shown.
- * @throws ImageError, DownloadError with one line that names the source; VideoAddressError for an address that gives a video.
+ * @param source path or address; a user name and password in it are used but never shown.
+ * @throws ImageError, DownloadError with one line that names the source; VideoAddressError for an address that serves
+ * a video.
  */
 export async function readPicture(source: string, options: ReadOptions): Promise<ReadPicture> {
   const { signal, onProgress } = options;
   const remote = isHttp(source);
   const bytes = remote ? await downloadPicture(source, { signal, onProgress }) : await readPictureFile(source);
-  // Of files this is known before.
+  // For files this is already known.
   if (remote && isAnimatedGif(bytes)) throw new VideoAddressError(source, "an animated GIF");
   const sniffed = sniff(bytes);
   if (remote && sniffed.kind === "other" && hasVideoMagic(bytes.subarray(0, HEAD_BYTES))) {

@@ -1,4 +1,4 @@
-/** `yolov5 detect`: its flags, sources and model; the run itself is `DetectRun`. */
+/** `yolov5 detect`: prepares flags, sources and model; the run itself is `DetectRun`. */
 
 import { existsSync } from "node:fs";
 import { join } from "node:path";
@@ -23,7 +23,7 @@ export async function runDetect(flags: DetectFlags, output: Output): Promise<num
   if (!nosave || saveTxt || saveCrop) await checkRunFolder(project, name, existOk);
   const sources = flags.source ?? [exampleSource(flags.weights)];
   const items = await expandSources(sources, { signal: output.io.signal, frames: flags.track !== undefined });
-  // A mistyped path is told before a model is downloaded for it; JSON needs the model's facts in any case.
+  // A mistyped path is reported before a model is downloaded for it. JSON output needs the model in any case.
   if (!output.wantsJson && !output.wantsNdjson && items.every(({ error }) => error !== undefined)) {
     for (const { error } of items) output.fail(error ?? "");
     return EXIT.failed;
@@ -43,21 +43,21 @@ export async function runDetect(flags: DetectFlags, output: Output): Promise<num
 }
 
 const UNAVAILABLE: readonly Unavailable<DetectFlags>[] = [
-  ["visualize", "feature pictures are not written; the library's model.tap() gives any layer's output", "refused"],
-  ["saveCsv", "no CSV is written; --json FILE or --ndjson FILE holds every box", "refused"],
-  ["viewImg", "there is no window here; look at the pictures in the run's folder"],
-  ["update", "nothing to update, checkpoints are read without running what they contain"],
-  ["dnn", "is for OpenCV's ONNX reader and ignored"],
+  ["visualize", "not available; the library's model.tap() returns the output of any layer", "refused"],
+  ["saveCsv", "not available; use --json FILE or --ndjson FILE", "refused"],
+  ["viewImg", "no window is opened; see the annotated pictures in the run's folder"],
+  ["update", "there is nothing to update, checkpoints are read without running their code; ignored"],
+  ["dnn", "applies only to OpenCV's ONNX reader; ignored"],
 ];
 
 async function checkFlags(flags: DetectFlags, output: Output): Promise<void> {
   tellUnavailable(flags, UNAVAILABLE, output);
   if ((flags.saveFormat ?? 0) > 0) {
     throw new UsageError(
-      `--save-format ${flags.saveFormat}: labels are written in YOLO's format alone (0), in pixels by --json`,
+      `--save-format ${flags.saveFormat}: only YOLO's format (0) is available; for boxes in pixels use --json`,
     );
   }
-  if (flags.saveConf && !flags.saveTxt) output.warn("--save-conf does nothing without --save-txt");
+  if (flags.saveConf && !flags.saveTxt) output.warn("--save-conf has no effect without --save-txt");
   await checkWeightWords(flags);
 }
 
@@ -65,5 +65,5 @@ function exampleSource(weights: readonly string[] | undefined): string {
   const embedded = (weights ?? []).every((name) => name === EMBEDDED_MODEL);
   const example = join(packageRoot(), "examples", `${EMBEDDED_MODEL}.png`);
   if (embedded && existsSync(example)) return example;
-  throw new UsageError("--source is missing; give a picture, a folder, a glob or a URL, as in --source bus.jpg");
+  throw new UsageError("--source is missing; give a picture, a folder, a glob or a URL, for example --source bus.jpg");
 }

@@ -1,4 +1,4 @@
-/** The folder of one run: runs/detect/exp, exp2, exp3, …, made when the first result is written. */
+/** The folder of a run: runs/detect/exp, exp2, exp3, …, created when the first result is written. */
 
 import { mkdir } from "node:fs/promises";
 import { dirname, join } from "node:path";
@@ -9,8 +9,8 @@ import { UsageError } from "../errors.js";
 const MOST = 9999;
 
 /**
- * Makes `project/name`, or the first of name2, name3, … that does not exist yet.
- * @param existOk take `project/name` even where it exists.
+ * Creates `project/name`, or the first of name2, name3, … that does not exist yet.
+ * @param existOk use `project/name` even if it exists.
  * @throws OutputError.
  */
 export async function makeRunFolder(project: string, name: string, existOk: boolean): Promise<string> {
@@ -31,12 +31,12 @@ async function makeFree(first: string, existOk: boolean): Promise<string> {
   for (let n = 1; n <= MOST; n++) {
     const folder = n === 1 ? first : `${first}${n}`;
     try {
-      // Without `recursive` it fails where the folder exists, so that two runs at once never share one.
+      // Without `recursive` it fails if the folder exists, so that two concurrent runs never share one.
       await mkdir(folder);
       return folder;
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error;
     }
   }
-  throw new UsageError(`${first} to ${first}${MOST} all exist; choose another --name or --project, or --exist-ok`);
+  throw new UsageError(`${first} to ${first}${MOST} all exist; choose another --name or --project, or use --exist-ok`);
 }

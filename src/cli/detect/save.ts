@@ -1,4 +1,4 @@
-/** What a run leaves on disk: annotated pictures and videos, label files, crops. No path is written twice. */
+/** What a run saves: annotated pictures and videos, label files, crops. No path is written twice. */
 
 import { appendFile, readdir } from "node:fs/promises";
 import { join } from "node:path";
@@ -28,14 +28,14 @@ export interface SaveOptions extends Pick<AnnotateStyle, "lineThickness" | "hide
   readonly labels: boolean;
   readonly confidences: boolean;
   readonly crops: boolean;
-  /** Ends what is being encoded. */
+  /** Aborts the running encoder. */
   readonly signal?: AbortSignal | undefined;
 }
 
-/** What one video leaves. */
+/** The files of one video. */
 export interface VideoSaver {
   readonly writer: VideoWriter | undefined;
-  /** Never throws: the first thing that cannot be written is `problem`, the rest goes on. */
+  /** Never throws: the first failure is kept as `problem`, and the rest is still written. */
   readonly save: (image: RgbImage, result: Result, trails: readonly Trail[]) => Promise<void>;
   readonly problem: unknown;
 }
@@ -45,7 +45,7 @@ export class Saver {
   private folder: string | undefined;
   private font: Font | undefined;
   private readonly paths: RunPaths;
-  /** The folder of each class that has crops: two names that would share one get two. */
+  /** The crop folder of each class; names that would collide get separate folders. */
   private readonly classFolders = new Map<string, string>();
 
   /** @param sources paths that the run reads. */
@@ -54,15 +54,15 @@ export class Saver {
     this.paths = new RunPaths(sources);
   }
 
-  /** The run's folder, undefined while nothing was written. */
+  /** The run's folder; undefined until something is written. */
   get savedTo(): string | undefined {
     return this.folder;
   }
 
   /**
-   * Writes what the options ask for, each file whole or not at all; what fails does not keep the others from being written. The
-   * picture is drawn on, and may be gone afterwards.
-   * @throws OutputError of the first that failed; the signal's reason.
+   * Writes the requested files, each whole or not at all. A failure does not prevent the others from being written.
+   * Draws on the picture, and may transfer it away.
+   * @throws OutputError for the first failure; the signal's reason.
    */
   async save(
     source: string,
@@ -93,8 +93,8 @@ export class Saver {
   }
 
   /**
-   * Opens what a video leaves: an MP4 file with its frames, and the name that label files and crops begin with.
-   * Nothing, where the options ask for nothing.
+   * Opens the outputs of a video: an MP4 file for its frames, and the common prefix of its label files and crops.
+   * Undefined if no output is requested.
    */
   async openVideo(
     { source, live }: { readonly source: string; readonly live: boolean },
@@ -117,7 +117,7 @@ export class Saver {
       save: async (image, result, trails) => {
         // Before the frame is drawn on.
         const crops = this.cropsOf(image, result);
-        // Begun before anything is awaited: what is counted as done is in the file, also after Ctrl-C.
+        // Started before anything is awaited, so that every counted frame is in the file, even after Ctrl-C.
         const written = writer && problems.of(writer.write(this.draw(image, result, trails)));
         if (options.labels) {
           const path = paths.claimFile(join(folder, "labels"), `${stem}_${result.frame}`, ".txt");
@@ -136,11 +136,11 @@ export class Saver {
   }
 
   private draw(image: RgbImage, result: Result, trails: readonly Trail[]): RgbImage {
-    // Read once a run, which for a video is the difference of some milliseconds a frame.
+    // Read once per run: for a video this saves a few milliseconds per frame.
     this.font ??= this.options.font ?? loadFont();
     const { lineThickness, hideLabels, hideConf } = this.options;
     const style = { lineThickness, hideLabels, hideConf, font: this.font, trails };
-    // Frames and pictures may be so large that there is no room for two of them.
+    // Frames and pictures may be too large to hold two in memory.
     return drawOnPixels(image, result, style, { inPlace: true });
   }
 
@@ -148,14 +148,14 @@ export class Saver {
     return this.options.pictures || this.options.labels || this.options.crops;
   }
 
-  /** How many label files the run's folder holds. */
+  /** Number of label files in the run's folder. */
   async labelCount(): Promise<number> {
     if (!this.folder || !this.options.labels) return 0;
     const names = await readdir(join(this.folder, "labels")).catch((): string[] => []);
     return names.filter((name) => name.endsWith(".txt")).length;
   }
 
-  /** Appends to what an earlier run left there, as detect.py does. */
+  /** Appends to an existing file, as detect.py does. */
   private async saveLabels(path: string, result: Result): Promise<void> {
     const lines = linesOf(result, this.options.confidences);
     try {
@@ -166,7 +166,7 @@ export class Saver {
     }
   }
 
-  /** Where the options ask for them; the lowest confidence first, as detect.py numbers them. */
+  /** Writes crops if requested, lowest confidence first, as detect.py numbers them. */
   private cropsOf(image: RgbImage, result: Result): Crop[] {
     if (!this.options.crops || result.task === "classify") return [];
     return result.detections.toReversed().flatMap((detection) => {
@@ -191,14 +191,14 @@ export class Saver {
   }
 }
 
-/** What one box shows. */
+/** Writes the crop of one box. */
 interface Crop {
   readonly image: RgbImage;
   readonly name: string;
   readonly class: number;
 }
 
-/** Keeps the first of several failures while the work goes on. */
+/** Keeps the first of several failures while the work continues. */
 class Problems {
   first: unknown;
 
@@ -211,14 +211,14 @@ class Problems {
   }
 }
 
-/** The label lines of a result, after its task. */
+/** The label lines of a result, depending on its task. */
 function linesOf(result: Result, saveConf: boolean): string[] {
   if (result.task === "classify") return classificationLines(result);
   if (result.task === "segment") return segmentationLines(result, saveConf);
   return detectionLines(result, saveConf);
 }
 
-/** `.JPG` and `.jpeg` stay as they are where the format does. */
+/** Keeps `.JPG` and `.jpeg` if the format stays the same. */
 function keptEnding(own: string, format: WrittenFormat): string | undefined {
   const same = format === "jpg" ? /^\.jpe?g$/i : /^\.png$/i;
   return same.test(own) ? own : undefined;

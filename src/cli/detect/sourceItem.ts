@@ -1,11 +1,11 @@
-/** What `--source` comes down to, one by one. */
+/** One entry of `--source`, resolved. */
 
-/** One picture or video to read, or the reason why a source gives none. */
+/** One picture or video to read, or the reason why a source has none. */
 export type SourceItem =
   | {
-      /** As it is shown. */
+      /** The name to show. */
       readonly source: string;
-      /** How it is reached, where that holds a password which `source` must not show. */
+      /** The actual address, if it contains a password that `source` must not show. */
       readonly address?: string;
       readonly video?: boolean;
       readonly error?: undefined;

@@ -20,12 +20,12 @@ export type { SourceItem } from "./sourceItem.js";
 const ending = (path: string): string => extname(path).slice(1).toLowerCase();
 
 export interface ExpandOptions {
-  /** Pictures are frames of one scene: numbers in their names count by value, where detect.py's order is by letters. */
+  /** Treat pictures as frames of one scene: sort numbers in names by value, where detect.py sorts alphabetically. */
   readonly frames?: boolean | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 
-/** All pictures and videos of the sources, in the order given; those of folders and globs sorted by name. */
+/** All pictures and videos of the sources, in the order given; folders and globs are sorted by name. */
 export async function expandSources(sources: readonly string[], options: ExpandOptions): Promise<SourceItem[]> {
   const items: SourceItem[] = [];
   for (const source of sources) items.push(...(await expand(source, options, true)));
@@ -50,7 +50,7 @@ async function expand(source: string, options: ExpandOptions, listsAllowed: bool
     if (found.isDirectory()) return fromFolder(source, options);
     if (found.isCharacterDevice() && isCamera(source)) return [{ source, video: true }];
     if (!found.isFile()) return [{ source, error: `${source}: is a pipe or a device, not a file` }];
-    // A file that cannot be opened is told when its turn comes.
+    // A file that cannot be opened is reported when its turn comes.
     if (await isVideo(source, true).catch(() => false)) return [{ source, video: true }];
     if (ending(source) === "txt") return fromList(source, options, listsAllowed);
     return [{ source }];
@@ -61,25 +61,27 @@ async function expand(source: string, options: ExpandOptions, listsAllowed: bool
   if (isGlob(source)) return fromGlob(source, options);
   if (isCamera(source)) return [{ source, video: true }];
   if (source === "screen" || source.startsWith("screen ")) {
-    return [{ source, error: `${source}: the screen is not read; record it with ffmpeg and give the file` }];
+    return [
+      { source, error: `${source}: screen capture is not available; record the screen with ffmpeg and give the file` },
+    ];
   }
   if (source.includes("\ufffd")) return [{ source, error: `${source}: ${NAME_NOT_UTF8}` }];
   return [{ source, error: `${source}: no such file; give a picture, video, folder, glob, URL or list of these` }];
 }
 
-/** The pictures among names, then the videos, as in detect.py; other files are passed over. */
+/** The pictures among `names`, then the videos, as in detect.py; other files are skipped. */
 async function mediaAmong(source: string, paths: readonly string[]): Promise<SourceItem[]> {
   const pictures: SourceItem[] = [];
   const videos: SourceItem[] = [];
   for (const path of paths) {
     if (await isEndless(path)) continue;
-    // A file that cannot be opened is told when its turn comes.
+    // A file that cannot be opened is reported when its turn comes.
     if (await isVideo(path).catch(() => !isPictureName(path))) videos.push({ source: path, video: true });
     else if (isPictureName(path)) pictures.push({ source: path });
   }
   if (pictures.length + videos.length > 0) return [...pictures, ...videos];
-  const formats = `names of pictures end in ${PICTURE_ENDINGS.join(", ")}, of videos in ${VIDEO_ENDINGS.join(", ")}`;
-  return [{ source, error: `${source}: holds no pictures and no videos; ${formats}` }];
+  const formats = `pictures have the extensions ${PICTURE_ENDINGS.join(", ")}, videos ${VIDEO_ENDINGS.join(", ")}`;
+  return [{ source, error: `${source}: contains no pictures or videos; ${formats}` }];
 }
 
 async function fromFolder(source: string, { frames }: ExpandOptions): Promise<SourceItem[]> {
@@ -95,14 +97,16 @@ async function fromGlob(source: string, { frames }: ExpandOptions): Promise<Sour
   return mediaAmong(source, paths.sort(frames ? byNumbers : byName));
 }
 
-/** One source a line, relative to the current folder or else to the list's own; empty lines and # comments skipped. */
+/**
+ * One source per line, relative to the current folder or else to the list's folder. Skips empty lines and # comments.
+ */
 async function fromList(source: string, options: ExpandOptions, allowed: boolean): Promise<SourceItem[]> {
-  if (!allowed) return [{ source, error: `${source}: is a list inside a list; name its entries directly` }];
+  if (!allowed) return [{ source, error: `${source}: is a list inside a list; list its entries directly` }];
   const text = await readTextFile(source);
   const lines = text.split(/\r\n|\r|\n/).map((line, index) => ({ entry: line.trim(), line: index + 1 }));
   const entries = lines.filter(({ entry }) => entry !== "" && !entry.startsWith("#"));
   if (entries.length === 0)
-    return [{ source, error: `${source}: lists no pictures and no videos; write one source a line` }];
+    return [{ source, error: `${source}: lists no pictures or videos; write one source per line` }];
   const items: SourceItem[] = [];
   for (const { entry, line } of entries) {
     const beside = join(dirname(source), entry);
@@ -115,7 +119,7 @@ async function fromList(source: string, options: ExpandOptions, allowed: boolean
   return items;
 }
 
-/** Pipes and devices, also behind a link. */
+/** True for pipes and devices, even behind a link. */
 async function isEndless(path: string): Promise<boolean> {
   return stat(path).then(
     (found) => !found.isFile() && !found.isDirectory(),

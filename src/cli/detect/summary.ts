@@ -1,18 +1,18 @@
-/** The words of a detect run: detect.py's lines, and a table of what was found. */
+/** The text output of a detect run: detect.py's log lines, and a table of detections. */
 
 import type { Result } from "../../yolov5/model.js";
 import { formatF } from "../../yolov5/output/text/printf.js";
 import { fileNameOf } from "../files/fileNames.js";
 import { type Column, grouped, tableLines } from "../table.js";
 
-/** detect.py's line: `image 1/2 /p/bus.jpg: 640x480 4 persons, 1 bus, 98.0ms`. */
+/** detect.py's line for a picture: `image 1/2 /p/bus.jpg: 640x480 4 persons, 1 bus, 98.0ms`. */
 export function logLine(result: Result, index: number, count: number): string {
   const [, , height, width] = result.input;
   const what = result.summary();
   return `image ${index}/${count} ${result.source}: ${height}x${width} ${what}, ${formatF(result.speed.inference, 1)}ms`;
 }
 
-/** detect.py's line of a video's frame: `video 1/1 (12/375) /p/clip.mp4: 384x640 3 persons, 30.1ms`. */
+/** detect.py's line for a frame: `video 1/1 (12/375) /p/clip.mp4: 384x640 3 persons, 30.1ms`. */
 export function frameLine(result: Result, index: number, count: number, frames: number | undefined): string {
   const [, , height, width] = result.input;
   const at = frames === undefined ? `${result.frame}` : `${result.frame}/${frames}`;
@@ -20,7 +20,7 @@ export function frameLine(result: Result, index: number, count: number, frames: 
   return `video ${index}/${count} (${at}) ${result.source}: ${height}x${width} ${result.summary()}, ${ms}ms`;
 }
 
-/** detect.py's last line about time: means over the pictures. */
+/** detect.py's closing line with mean times per picture. */
 export class SpeedMeter {
   private count = 0;
   private preprocess = 0;
@@ -43,7 +43,7 @@ export class SpeedMeter {
   }
 }
 
-/** More rows than this are summed up by class. */
+/** With more rows than this, the table is summarised by class. */
 const MOST_ROWS = 40;
 
 const BOXES: readonly Column[] = [
@@ -72,7 +72,7 @@ interface Totals {
   highest: number;
 }
 
-/** Gathers what the table needs, so that results (and their masks) need not be kept. */
+/** Collects what the table needs, so that results and their masks need not be kept. */
 export class Summary {
   private rows: string[][] = [];
   private readonly totals = new Map<number, Totals>();
@@ -99,7 +99,7 @@ export class Summary {
     }
   }
 
-  /** The table, by class where there are many rows; nothing for an empty run. */
+  /** The table, by class if there are many rows. */
   lines(): string[] {
     if (this.found === 0) return this.images === 0 ? [] : ["Nothing found."];
     if (this.found <= MOST_ROWS) return tableLines(this.classification ? SCORES : BOXES, this.rows);

@@ -25,16 +25,16 @@ export interface VideoContext {
   readonly options: DetectOptions;
   readonly saver: Saver;
   readonly follower: Follower | undefined;
-  /** Counts a result and keeps what the JSON and the table need of it. */
+  /** Counts a result and keeps what the JSON and the table need. */
   readonly take: (result: Result) => Promise<void>;
 }
 
-/** What the JSON says about a whole video. */
+/** The JSON fields for a whole video. */
 export interface VideoReport {
   readonly source: string;
   readonly frames: number;
   readonly seconds: number;
-  /** Frames a second from file to file: decoding, network, drawing, encoding. */
+  /** Frames per second, end to end: decoding, network, drawing, encoding. */
   readonly fps: number;
   readonly sourceFps: number;
   readonly tracks?: number;
@@ -54,8 +54,8 @@ export class VideoRun {
   private elapsed = 0;
 
   /**
-   * @param place of the source among all: `video 1/2`.
-   * @throws VideoError for a camera that this system names in another way.
+   * @param place position of the source among all, as in `video 1/2`.
+   * @throws VideoError for a camera name that this system does not use.
    */
   constructor(context: VideoContext, source: string, place: readonly [index: number, count: number]) {
     this.context = context;
@@ -81,7 +81,7 @@ export class VideoRun {
     };
   }
 
-  /** @throws VideoError, also after frames of a video that breaks off; DeviceError. */
+  /** @throws VideoError, also in mid-video if the video is truncated; DeviceError. */
   async run(): Promise<void> {
     const { output, flags, saver } = this.context;
     const { signal } = output.io;
@@ -91,9 +91,9 @@ export class VideoRun {
     const { live } = info;
     const stride = flags.vidStride;
     const [over, under = "1"] = info.rate.split("/");
-    // With a stride the annotated video keeps the time, so it has fewer frames a second.
+    // With a stride, the annotated video keeps its duration and so has fewer frames per second.
     const rate = `${over}/${Number(under) * stride}`;
-    // A login has no place in a file's name.
+    // Credentials must not end up in a file name.
     const source = withoutLogin(this.source);
     this.saved = await saver.openVideo(
       { source, live },
@@ -116,7 +116,7 @@ export class VideoRun {
     if (this.saved?.problem !== undefined) throw this.saved.problem;
   }
 
-  /** Ends the annotated video so that it plays; also in the middle of `run`. */
+  /** Completes the annotated video so that it plays, even in the middle of `run`. */
   async finish(): Promise<void> {
     this.bar.stop();
     await this.saved?.writer?.finish();
@@ -137,7 +137,7 @@ export class VideoRun {
     return maxFrames === undefined ? own : Math.min(own ?? maxFrames, maxFrames);
   }
 
-  /** On a terminal one bar stands for the many lines. */
+  /** On a terminal, one bar replaces the many log lines. */
   private async openBar(total: number | undefined): Promise<void> {
     const { output } = this.context;
     const [index, count] = this.place;
@@ -150,10 +150,13 @@ export class VideoRun {
     if (this.barShown) this.bar = await openBar(output, total ?? 0, format, { fps: "…" });
   }
 
-  /** While one group of frames is drawn and written, the network works on the next one, and the one after it is decoded. */
+  /**
+   * While one group of frames is drawn and written, the network processes the next, and the one after that is
+   * decoded.
+   */
   private async runFrames(frames: AsyncIterable<VideoFrame>, total: number | undefined): Promise<void> {
     const { model, options, flags, output } = this.context;
-    // A frame that waits for the device is no longer live; many large ones are too much for the memory.
+    // A queued frame is no longer live, and many large frames would exhaust the memory.
     const alone = this.info !== undefined && (this.info.live || hasLargeFrames(this.info));
     const groups = grouped(frames, alone ? 1 : flags.batchSize, flags.maxFrames);
     const running = inOrder(
@@ -175,7 +178,7 @@ export class VideoRun {
     throwIfInterrupted(output.io.signal);
   }
 
-  /** Whether the frames are of use also where the annotated video cannot be written. */
+  /** Whether processing frames is useful even if the annotated video cannot be written. */
   private get readElsewhere(): boolean {
     const { flags, output } = this.context;
     return output.wantsJson || output.wantsNdjson || (flags.saveTxt ?? false) || (flags.saveCrop ?? false);
@@ -195,7 +198,7 @@ export class VideoRun {
   }
 }
 
-/** Up to `size` frames at a time, `most` in all. */
+/** Groups of up to `size` frames, at most `most` frames in all. */
 async function* grouped<T>(
   items: AsyncIterable<T>,
   size: number,

@@ -59,7 +59,7 @@ export async function runExport(flags: ExportFlags, output: Output): Promise<num
       facts.push({ path: target, format, error: attempts.errors.at(-1) });
       continue;
     }
-    const same = written ? "" : " (the same file was there already)";
+    const same = written ? "" : " (an identical file existed already)";
     output.line(`${target}: ${summary}, ${megabytes(bytes.length)}, ${task}, ${classes} classes${same}`);
     if (format === "safetensors") output.line(`Use it with --weights ${target}`);
     facts.push({ path: target, format, bytes: bytes.length, source: path, task, classes, parameters, ...details });
@@ -68,13 +68,17 @@ export async function runExport(flags: ExportFlags, output: Output): Promise<num
   return attempts.errors.length === 0 ? EXIT.done : EXIT.failed;
 }
 
-const TENSORRT = "is for TensorRT engines, which are not written here; ignored";
-const TENSORFLOW = "is for TensorFlow's formats, which are not written here; ignored";
+const TENSORRT = "applies only to TensorRT engines, which are not available; ignored";
+const TENSORFLOW = "applies only to TensorFlow formats, which are not available; ignored";
 
-/** Options of export.py. */
+/** Options of export.py that have no effect here. */
 const UNAVAILABLE: readonly Unavailable<ExportFlags>[] = [
-  ["dynamic", "ONNX files have one input size; export one for each --imgsz and --batch-size, without it", "refused"],
-  ["optimize", "is for TorchScript, which is not written here; ignored"],
+  [
+    "dynamic",
+    "ONNX files have a fixed input size; leave it out and export one file for each --imgsz and --batch-size",
+    "refused",
+  ],
+  ["optimize", "applies only to TorchScript, which is not available; ignored"],
   ["verbose", TENSORRT],
   ["workspace", TENSORRT],
   ["keras", TENSORFLOW],
@@ -86,7 +90,7 @@ const UNAVAILABLE: readonly Unavailable<ExportFlags>[] = [
   ["confThres", TENSORFLOW],
 ];
 
-/** Which files are written. @throws UsageError for flags that make no sense together. */
+/** The files to write. @throws UsageError for flags that contradict each other. */
 function plan({
   include,
   weights,
@@ -97,29 +101,35 @@ function plan({
 }: ExportFlags): { format: ExportFormat; target: string }[] {
   const formats = new Set<ExportFormat>(include ?? ["safetensors"]);
   if (output !== undefined && formats.size > 1) {
-    throw new UsageError(`--output ${output} is one file, but --include names ${formats.size} formats; leave one out`);
+    throw new UsageError(
+      `--output ${output} is one file, but --include names ${formats.size} formats; drop --output or all formats but one`,
+    );
   }
   if (half && formats.has("onnx")) {
-    throw new UsageError("--half holds for safetensors; ONNX files are float32: export them apart, without it");
+    throw new UsageError(
+      "--half applies to safetensors only, ONNX files are float32; export them separately, without --half",
+    );
   }
   if (int8 && (half || formats.has("onnx"))) {
-    throw new UsageError(`--int8 holds for safetensors alone; export ${half ? "--half" : "onnx"} apart, without it`);
+    throw new UsageError(
+      `--int8 applies to safetensors only; export ${half ? "--half" : "onnx"} separately, without --int8`,
+    );
   }
   const calibrating = (["data", "calibration", "calibrationImages", "percentile", "maxPixels"] as const).find(
     (key) => more[key],
   );
   if (calibrating && !int8) {
-    throw new UsageError(`${optionName(calibrating)} is for calibration and needs --int8`);
+    throw new UsageError(`${optionName(calibrating)} is a calibration option and needs --int8`);
   }
   if (more.percentile !== undefined && (more.calibration ?? "percentile") !== "percentile") {
-    throw new UsageError(`--percentile goes with --calibration percentile, not ${more.calibration}`);
+    throw new UsageError(`--percentile needs --calibration percentile, not ${more.calibration}`);
   }
   return [...formats].map((format) => {
     return { format, target: output ?? defaultOutput(weights, int8 ? `int8.${format}` : format) };
   });
 }
 
-/** Read back and compared. */
+/** Reads the file back and compares it. */
 async function safetensorsFile(
   given: OpenedModel,
   { info }: Member,
@@ -143,7 +153,7 @@ async function safetensorsFile(
   return { bytes, summary: `${grouped(tensors.size)} tensors${whole}`, details };
 }
 
-/** Beside a file; in the current folder for URLs and names. */
+/** Next to the checkpoint's file, or in the current folder for URLs and names. */
 function defaultOutput(weights: string, ending: ExportFormat | `int8.${ExportFormat}`): string {
   const remote = /^(https?:|random:)/i.test(weights);
   const name = basename(remote ? weights.replace(/^random:/i, "").replace(/[?#].*$/, "") : weights);
@@ -157,17 +167,17 @@ function defaultOutput(weights: string, ending: ExportFormat | `int8.${ExportFor
   return join(folder, cutToBytes(stem.replaceAll(":", "-") || "model", NAME_BYTES - end.length) + end);
 }
 
-/** A file that does not come back as it went in must not replace a good one. */
+/** A file that does not read back as written must not replace a good one. */
 function checkReadable(bytes: Uint8Array, written: ReadonlyMap<string, HostTensor>, target: string): void {
   const read = exportedTensors(openModel(bytes, { path: target }).module);
-  invariant(read.size === written.size, `${target}: ${read.size} of ${written.size} tensors come back`);
+  invariant(read.size === written.size, `${target}: only ${read.size} of ${written.size} tensors can be read back`);
   for (const [name, { dtype, data }] of written) {
     const back = read.get(name);
     const raw = ({ buffer, byteOffset, byteLength }: ArrayBufferView): Buffer =>
       Buffer.from(buffer as ArrayBuffer, byteOffset, byteLength);
     invariant(
       back?.dtype === dtype && raw(back.data).equals(raw(data)),
-      `${target}: tensor ${name} does not come back as it was`,
+      `${target}: tensor ${name} does not read back as it was written`,
     );
   }
 }

@@ -1,4 +1,4 @@
-/** `export --int8 --data FOLDER`: calibration on pictures, then a quantized safetensors file. */
+/** `export --int8 --data FOLDER`: calibrates on pictures, then writes a quantized safetensors file. */
 
 import { extname } from "node:path";
 import { type QuantizationFacts, type QuantizedModule, quantizeMember } from "../../compress/quantize/index.js";
@@ -24,7 +24,7 @@ export interface QuantizedModel {
 
 /**
  * The model with its convolutions in int8.
- * @throws InputError for a folder without pictures; UsageError for a model that is int8 already.
+ * @throws InputError for a folder without pictures; UsageError for a model that is already int8.
  */
 export async function quantizeOpened(
   opened: OpenedModel,
@@ -32,9 +32,9 @@ export async function quantizeOpened(
   flags: ExportFlags,
   output: Output,
 ): Promise<QuantizedModel> {
-  // Told before any picture is looked for.
+  // Checked before any picture is looked for.
   if (isQuantized(opened.module)) {
-    throw new UsageError(`${path}: is int8 already; give the checkpoint that it was made from`);
+    throw new UsageError(`${path}: is already int8; give the checkpoint it was made from`);
   }
   const pictures = await calibrationPictures(flags);
   const backend = await openBackend(flags.backend, {
@@ -91,10 +91,10 @@ async function quantizeOn(
   }
 }
 
-/** Pictures of a folder or a list, spread evenly where there are more than wanted. */
+/** Pictures of a folder or a list; an evenly spread selection if there are more than wanted. */
 async function calibrationPictures({ data, calibrationImages: most = 128 }: ExportFlags): Promise<string[]> {
   if (data === undefined) {
-    throw new UsageError("--int8 needs --data FOLDER: pictures as the model will see them, for calibration");
+    throw new UsageError("--int8 needs --data FOLDER: pictures like those the model will see, for calibration");
   }
   const kind = await kindOf(data);
   if (!kind) throw new InputError(`--data ${data}: no such file or folder; give a folder of pictures`);

@@ -1,4 +1,4 @@
-/** `export --include onnx`: the optimised graph at one input size, for other engines. */
+/** `export --include onnx`: writes the optimised graph at one input size, for other engines. */
 
 import { Breather } from "../../breathe.js";
 import { exportOnnx, OPSET } from "../../onnx/index.js";
@@ -20,7 +20,7 @@ export async function onnxFile(
   const breather = new Breather(signal);
   const graph = await breather.through(optimizePieces(network.build(shape).graph));
   await breather.rest();
-  // detect.py reads these two: the stride as a number, the names as a dictionary of Python.
+  // detect.py reads these two: the stride as a number, the names as a Python dictionary.
   const metadata = { stride: String(info.stride), names: pythonDictionary(info.names) };
   return {
     bytes: exportOnnx(graph, { metadata, version: VERSION }),
@@ -29,18 +29,18 @@ export async function onnxFile(
   };
 }
 
-/** @throws UsageError for an opset that may be too old for what is written. */
+/** @throws UsageError for an opset older than the one that is written. */
 export function checkOpset({ opset = OPSET }: ExportFlags, onWarning: (text: string) => void): void {
   if (opset < OPSET) {
     throw new UsageError(
-      `--opset ${opset}: ONNX files are written with opset ${OPSET}; leave it out, and convert the file if an engine needs an older one`,
+      `--opset ${opset}: ONNX files are written with opset ${OPSET}; leave it out, and convert the file if your engine needs an older one`,
     );
   }
   if (opset > OPSET)
-    onWarning(`--opset ${opset}: ONNX files are written with opset ${OPSET}, which newer engines read`);
+    onWarning(`--opset ${opset}: ONNX files are written with opset ${OPSET}, which newer engines can read`);
 }
 
-/** JSON's escapes are among Python's. */
+/** JSON's string escapes are valid in Python. */
 function pythonDictionary(names: readonly string[]): string {
   return `{${names.map((name, i) => `${i}: ${JSON.stringify(name)}`).join(", ")}}`;
 }

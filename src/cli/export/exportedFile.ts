@@ -1,9 +1,9 @@
-/** What every export format gives. */
+/** What exporting to any format returns. */
 
 export interface ExportedFile {
   readonly bytes: Uint8Array;
-  /** For people. */
+  /** Human-readable. */
   readonly summary: string;
-  /** What the JSON says of this format alone. */
+  /** JSON fields specific to this format. */
   readonly details: Readonly<Record<string, unknown>>;
 }

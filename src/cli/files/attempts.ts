@@ -1,4 +1,4 @@
-/** Results written one by one: what cannot be is told, and the others are written all the same. */
+/** Results written one by one: a failure is reported, and the others are still written. */
 
 import { errorLine, InterruptedError } from "../errors.js";
 import type { Output } from "../output.js";
@@ -11,12 +11,12 @@ export class Attempts {
     this.output = output;
   }
 
-  /** Why results could not be written. */
+  /** Reasons why results could not be written. */
   get errors(): readonly string[] {
     return this.told;
   }
 
-  /** @returns whether it was done. */
+  /** @returns whether it succeeded. */
   async of(work: () => Promise<void>): Promise<boolean> {
     try {
       await work();

@@ -1,4 +1,4 @@
-/** The files that a command was told to write, looked at before it works: can they be, and does none replace another? */
+/** Checks the files a command will write before it starts: each is writable, and none replaces another. */
 
 import { stat } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
@@ -9,7 +9,7 @@ import { errorLine, InputError, UsageError } from "../errors.js";
 
 type Paths = string | readonly string[] | undefined;
 
-/** The options of any command that name files. */
+/** All options that name files, in any command. */
 export interface FileFlags {
   readonly json?: string | undefined;
   readonly ndjson?: string | undefined;
@@ -52,28 +52,28 @@ export async function checkDestinations(flags: FileFlags): Promise<void> {
     const key = there ?? resolve(target).normalize("NFC").toUpperCase();
     const other = seen.get(key);
     if (other !== undefined) throw new UsageError(`--${name} ${path} is ${other}; give another name`);
-    // A picture of a folder, a glob or a list is read as well, and none can be made again.
+    // It may be an input found through a folder, glob or list, and a lost picture cannot be restored.
     if (there !== undefined && (isPictureName(target) || hasVideoEnding(target))) {
-      throw new UsageError(`--${name} ${path} is a picture or video that exists; give another name`);
+      throw new UsageError(`--${name} ${path} is an existing picture or video; give another name`);
     }
     seen.set(key, `what --${name} writes`);
   }
 }
 
-/** One key for all names of a file that exists. */
+/** The same key for every name of an existing file. */
 async function fileKey(path: string): Promise<string | undefined> {
   const found = await stat(path, { bigint: true }).catch(() => undefined);
   return found?.isFile() ? `${found.dev}:${found.ino}` : undefined;
 }
 
 /**
- * Whether the folder of a run can be made.
+ * Checks that the folder of a run can be created.
  * @throws InputError.
  */
 export async function checkRunFolder(project: string, name: string, existOk = false): Promise<void> {
   const folder = join(project, name);
   const found = await stat(folder).catch(() => undefined);
-  // A new folder will be made beside one that is there.
+  // A new folder is created next to an existing one.
   await checkFolder(found && !existOk ? dirname(folder) : folder).catch((error: unknown) => {
     throw new InputError(`--project ${errorLine(error)}`, { cause: error });
   });

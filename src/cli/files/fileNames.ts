@@ -1,18 +1,18 @@
-/** File names made of what strangers wrote: classes, addresses, sources. Cut in bytes, as file systems count. */
+/** File names built from untrusted text: classes, addresses, sources. Truncated by bytes, as file systems count. */
 
 import { basename, extname } from "node:path";
 
-/** The longest name that common file systems take. */
+/** The longest file name that common file systems allow, in bytes. */
 export const NAME_BYTES = 255;
-/** Longer endings are parts of the name. */
+/** Anything longer is part of the name, not an extension. */
 const ENDING_BYTES = 16;
-/** Names that Windows keeps for devices, with any ending. */
+/** Names that Windows reserves for devices, with any extension. */
 const DEVICES = /^(con|prn|aux|nul|com\d|lpt\d)(\.|$)/i;
 
-/** The longest start of a text with at most so many bytes of UTF-8; no character is cut. */
+/** The longest prefix of `text` with at most `bytes` bytes of UTF-8; never splits a character. */
 export function cutToBytes(text: string, most: number): string {
   let [size, end] = [0, 0];
-  // A character has at least as many bytes as code units: what lies beyond cannot fit, however long the text is.
+  // A character has at least as many bytes as code units, so nothing beyond this index can fit.
   for (const character of text.slice(0, most)) {
     size += Buffer.byteLength(character);
     if (size > most) break;
@@ -21,9 +21,9 @@ export function cutToBytes(text: string, most: number): string {
   return text.slice(0, end);
 }
 
-/** No separators, no way up, nothing that a file system forbids or hides, and not too long. */
+/** Removes separators, parent references and whatever a file system forbids or hides, and limits the length. */
 export function safeName(name: string, fallback: string): string {
-  // No regular expression with a repetition at its end: those take quadratic time on long runs of blanks.
+  // No regular expression that ends in a repetition: those take quadratic time on long runs of blanks.
   let start = 0;
   while (start < name.length && isMargin(name[start])) start++;
   const safe = name
@@ -46,7 +46,7 @@ export function fileNameOf(source: string): string {
   try {
     name = decodeURIComponent(last);
   } catch {
-    // A lone % is no escape: the name stays as it is.
+    // A lone % is not an escape; the name stays as it is.
   }
   const { stem, ending } = splitName(name);
   return safeName(cutToBytes(stem, NAME_BYTES - ENDING_BYTES) + ending, "picture");

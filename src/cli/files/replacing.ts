@@ -1,4 +1,4 @@
-/** Files that a command is about to write and that exist: never replaced without a word. */
+/** Files that a command is about to write and that already exist: never replaced silently. */
 
 import { readFile, stat } from "node:fs/promises";
 import { writeAtomically } from "../../node/files/writeFile.js";
@@ -6,7 +6,7 @@ import { InputError } from "../errors.js";
 import type { Output } from "../output.js";
 import { megabytes } from "../table.js";
 
-/** A regular file with something in it. */
+/** A non-empty regular file. */
 async function sizeOf(path: string): Promise<number | undefined> {
   const found = await stat(path).catch(() => undefined);
   return found?.isFile() && found.size > 0 ? found.size : undefined;
@@ -14,12 +14,12 @@ async function sizeOf(path: string): Promise<number | undefined> {
 
 function refusal(path: string): InputError {
   return new InputError(
-    `${path}: is there already and would be replaced; give another name with --output, or --exist-ok`,
+    `${path}: already exists and would be replaced; give another name with --output, or use --exist-ok`,
   );
 }
 
 /**
- * Before work that takes long.
+ * Called before long work starts.
  * @throws InputError for a file that exists.
  */
 export async function refuseExisting(path: string): Promise<void> {
@@ -28,8 +28,9 @@ export async function refuseExisting(path: string): Promise<void> {
 
 /**
  * Writes a file whole or not at all.
- * @param named whether the user chose this name: then another file of that name is replaced, which is told; else refused.
- * @returns false where the same bytes were there already.
+ * @param named whether the user chose this name. If so, an existing file is replaced and a note says so; if not, it
+ * is refused.
+ * @returns false if the file already held the same bytes.
  * @throws InputError for a file that exists and was not named; OutputError.
  */
 export async function writeTold(path: string, bytes: Uint8Array, named: boolean, output: Output): Promise<boolean> {
@@ -39,6 +40,6 @@ export async function writeTold(path: string, bytes: Uint8Array, named: boolean,
   }
   if (size !== undefined && !named) throw refusal(path);
   await writeAtomically(path, bytes, { signal: output.io.signal });
-  if (size !== undefined) output.warn(`${path}: replaced the file of that name (${megabytes(size)})`);
+  if (size !== undefined) output.warn(`${path}: replaced an existing file (${megabytes(size)})`);
   return true;
 }

@@ -1,30 +1,30 @@
 /**
- * The paths that one run writes: none twice. Names are cut to what file systems take before they are compared, and
- * compared as systems do that do not tell cases or forms of one letter apart.
+ * The paths that one run writes, each at most once. Names are truncated to what file systems allow before they are
+ * compared. The comparison ignores case and Unicode normalisation, as some file systems do.
  */
 
 import { join, resolve } from "node:path";
 import { cutToBytes, NAME_BYTES } from "./fileNames.js";
 
-/** Where a file of some stem goes. */
+/** Where a file with a given stem goes. */
 export interface Place {
   readonly folder: string;
-  /** With its dot; empty for a folder. */
+  /** With the dot; empty for a folder. */
   readonly ending: string;
 }
 
 export class RunPaths {
   private readonly taken = new Set<string>();
-  /** The last number that was given to a stem, so that thousands of one name need no search. */
+  /** The last number used for a stem, so that thousands of files with one name need no search. */
   private readonly numbers = new Map<string, number>();
 
-  /** @param kept paths that the run reads, so that no result replaces them. */
+  /** @param kept paths that the run reads and must not replace. */
   constructor(kept: readonly string[] = []) {
     for (const path of kept) this.taken.add(pathKey(path));
   }
 
   /**
-   * A stem that is free at every place, which are then taken: the name itself, or numbered.
+   * Claims a stem that is free at every place: the name itself, or the name with a number.
    * @param separator between name and number: `a_2`.
    */
   claim(name: string, places: readonly Place[], separator = "_"): string {
@@ -49,7 +49,7 @@ export class RunPaths {
 
 const pathKey = (path: string): string => keyOf(resolve(path));
 
-/** As the disk gets it: halves of surrogate pairs all become the same sign. */
+/** As written to disk: every lone surrogate becomes the same character. */
 function keyOf(path: string): string {
   return Buffer.from(path).toString().normalize("NFC").toUpperCase();
 }

@@ -1,9 +1,9 @@
-/** Which release of YOLOv5 a module tree looks like. */
+/** Guesses the YOLOv5 release of a module tree. */
 
 import { type ModuleNode, walkModules } from "../../weights/index.js";
 import { layersOf } from "../../yolov5/graph/buildGraph.js";
 
-/** As far as the modules tell: Focus went with v6.0, BottleneckCSP with v4.0, Segment came with v7.0. */
+/** Goes by the modules: v6.0 removed Focus, v4.0 removed BottleneckCSP, v7.0 added Segment. */
 export function layoutOf(root: ModuleNode): string {
   const types = new Set<string>();
   walkModules(root, ({ type }) => types.add(type));

@@ -63,7 +63,7 @@ async function gather(model: CliModel, flags: InfoFlags, output: Output) {
     parameters: info.parameters,
     gflops: graphFlops(built.graph) / 1e9,
     imgsz: [h, w],
-    /** [height, width] that the file says it was made for. */
+    /** [height, width] that the file records as its intended input size. */
     ownImgsz: info.imgsz ?? null,
     classes,
     names,
@@ -130,7 +130,7 @@ function printMemory(memory: NetworkMemory, model: CliModel, output: Output): vo
   output.line(`Memory on ${name} (${adapter}), ${dtype}:`);
   output.line(`  weights      ${megabytes(memory.weightBytes)}`);
   output.line(
-    `  activations  ${megabytes(memory.activationBytes)} (no plan can need less than ${megabytes(memory.liveSetBytes)})`,
+    `  activations  ${megabytes(memory.activationBytes)} (lower bound for any plan: ${megabytes(memory.liveSetBytes)})`,
   );
   output.line(`  staging      ${megabytes(memory.stagingBytes)}`);
   output.line(
@@ -138,7 +138,7 @@ function printMemory(memory: NetworkMemory, model: CliModel, output: Output): vo
   );
 }
 
-/** Pairs width×height. */
+/** width×height pairs. */
 function anchorText(level: readonly number[]): string {
   const pairs: string[] = [];
   for (let i = 0; i + 1 < level.length; i += 2) pairs.push(`${short(level[i])}×${short(level[i + 1])}`);
@@ -149,5 +149,5 @@ const short = (value: number): string => String(Number(value.toFixed(2)));
 
 function shortList(names: readonly string[], most = 12): string {
   const shown = names.slice(0, most).join(", ");
-  return names.length > most ? `${shown}, … (--json lists all)` : shown;
+  return names.length > most ? `${shown}, … (--json lists all of them)` : shown;
 }

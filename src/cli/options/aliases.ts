@@ -1,4 +1,4 @@
-/** Other spellings of flags that users of YOLOv5's scripts type; argparse also accepts beginnings that fit one flag alone. */
+/** Alternative flag spellings from YOLOv5's scripts; like argparse, also accepts unambiguous prefixes. */
 
 const ALIASES: ReadonlyMap<string, string> = new Map([
   ["--img", "--imgsz"],
@@ -36,7 +36,7 @@ function resolveFlag(flag: string, known: readonly string[]): string {
   return begun.length === 1 ? begun[0] : flag;
 }
 
-/** Drops all but the last use of a flag: `--imgsz 640 --imgsz 320` is 320, as in argparse, and never 640×320. */
+/** Drops all but the last use of a flag: as in argparse, `--imgsz 640 --imgsz 320` means 320, never 640×320. */
 function lastOnly(words: readonly string[], flag: string): string[] {
   const is = (word: string): boolean => word === flag || word.startsWith(`${flag}=`);
   const last = words.findLastIndex(is);

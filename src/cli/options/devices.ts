@@ -1,18 +1,18 @@
-/** What `--backend` and `--device` mean: this engine's backends, and the devices that PyTorch's users name. */
+/** Values of `--backend` and `--device`: this engine's backends, and the device names that PyTorch users know. */
 
 import { InvalidArgumentError } from "commander";
 import type { BackendChoice } from "../../runtime/backend.js";
 
-/** As `BACKEND_CHOICES` of node/backends.ts, repeated so that `--help` loads nothing of the engine. */
+/** Same as `BACKEND_CHOICES` in node/backends.ts; repeated so that `--help` does not load the engine. */
 const BACKENDS: readonly BackendChoice[] = ["auto", "webgpu", "wasm", "cpu", "gpujs"];
 export const BACKEND_LIST = BACKENDS.join("|");
 
-/** What `--device` was taken for. */
+/** How `--device` was understood. */
 export interface DeviceChoice {
   readonly backend: BackendChoice;
-  /** True where a graphics card was asked for, not a backend by its name. */
+  /** True if a GPU was requested, rather than a backend by name. */
   readonly gpu: boolean;
-  /** What is other than the words say. */
+  /** A note where the effect differs from what the value suggests. */
   readonly note?: string;
 }
 
@@ -25,7 +25,7 @@ function named(name: string): BackendChoice | undefined {
   return name === "" ? "auto" : BACKENDS.find((choice) => choice === name);
 }
 
-/** A value of `--backend`: a backend's name; whatever names a graphics card is WebGPU. */
+/** Parses a value of `--backend`: a backend's name. Any GPU name means WebGPU. */
 export function backend(text: string): BackendChoice {
   const name = clean(text);
   const found = named(name) ?? (GPU.test(name) ? "webgpu" : undefined);
@@ -34,8 +34,8 @@ export function backend(text: string): BackendChoice {
 }
 
 /**
- * A value of `--device`, as detect.py's users mean it: `cpu` is the fast backend for the CPU, not the reference that
- * `--backend cpu` is; cards are WebGPU, which chooses among them by itself.
+ * Parses a value of `--device` as detect.py's users mean it: `cpu` is the fast CPU backend, not the reference that
+ * `--backend cpu` selects. GPUs run on WebGPU, which picks the adapter itself.
  */
 export function device(text: string): DeviceChoice {
   const name = clean(text);
@@ -43,21 +43,21 @@ export function device(text: string): DeviceChoice {
     return {
       backend: "wasm",
       gpu: false,
-      note: "--device cpu: runs on wasm, the fast backend for CPUs; the slow reference is --backend cpu",
+      note: "--device cpu: runs on wasm, the fast CPU backend; the slow reference is --backend cpu",
     };
   }
   const found = named(name === "none" ? "" : name);
   if (found) return { backend: found, gpu: false };
   if (!GPU.test(name)) {
     throw new InvalidArgumentError(
-      `It is no device: there are cpu, a GPU (0, cuda:0, mps), and the backends ${BACKENDS.join(", ")}.`,
+      `It is not a device. Use cpu, a GPU (0, cuda:0, mps), or one of the backends ${BACKENDS.join(", ")}.`,
     );
   }
   const cards = name.match(/\d+/g) ?? [];
   if (cards.length > 1) {
-    return { backend: "webgpu", gpu: true, note: `--device ${text.trim()}: runs on one GPU, which WebGPU chooses` };
+    return { backend: "webgpu", gpu: true, note: `--device ${text.trim()}: runs on a single GPU, chosen by WebGPU` };
   }
   const other = cards.some((number) => Number(number) > 0);
-  const note = `--device ${text.trim()}: runs on webgpu, which chooses the GPU by itself; the number is not looked at`;
+  const note = `--device ${text.trim()}: runs on webgpu, which chooses the GPU itself; the number is ignored`;
   return { backend: "webgpu", gpu: true, ...(other ? { note } : {}) };
 }

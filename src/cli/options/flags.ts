@@ -1,4 +1,6 @@
-/** What the options of each command parse to. Here, apart from their definitions, so that runners need not import those. */
+/**
+ * What the options of each command parse to. Kept apart from the definitions, so that runners need not import those.
+ */
 
 import type { CalibrationMethod } from "../../compress/quantize/ranges.js";
 import type { BackendChoice } from "../../runtime/backend.js";
@@ -7,9 +9,9 @@ import type { DeviceChoice } from "./devices.js";
 
 export interface CommonFlags {
   readonly backend: BackendChoice;
-  /** What `--device` was taken for; `backend` follows it. */
+  /** How `--device` was understood; it also sets `backend`. */
   readonly device?: DeviceChoice;
-  /** Of the WASM backend. */
+  /** For the WASM backend. */
   readonly threads?: number;
   readonly json?: string;
   readonly quiet?: boolean;
@@ -44,7 +46,7 @@ export interface DetectFlags extends CommonFlags {
   readonly existOk?: boolean;
   readonly imageFormat: "source" | "jpg" | "png";
   readonly lineThickness?: number;
-  /** File with letters that the built-in font lacks. */
+  /** Font file for letters that the built-in font lacks. */
   readonly font?: string;
   readonly hideLabels?: boolean;
   readonly hideConf?: boolean;
@@ -128,6 +130,6 @@ export interface BenchFlags extends Omit<CommonFlags, "backend"> {
   readonly warmup: number;
   readonly seconds: number;
   readonly layers?: boolean;
-  /** `true`: all that are comparable. */
+  /** `true`: all comparable peers. */
   readonly peers?: true | readonly string[];
 }

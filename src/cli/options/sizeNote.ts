@@ -1,4 +1,4 @@
-/** One line where a model runs at another input size than the one it was made for: it may find much less. */
+/** A note for a model that runs at an input size other than the one it was made for: it may find much less. */
 
 import type { ModelInfo } from "../../yolov5/checkpoint/modelInfo.js";
 import { checkImageSize } from "../../yolov5/options.js";
@@ -6,14 +6,16 @@ import type { Size } from "../../yolov5/output/boxes.js";
 import type { Output } from "../output.js";
 import { heightWidth } from "./values.js";
 
-/** `320`, or `384 640` as `--imgsz` takes it. */
+/** `320`, or `384 640`, in the format of `--imgsz`. */
 export const sizeText = ([h, w]: Size): string => (h === w ? `${h}` : `${h} ${w}`);
 
-/** How the file came to that size. */
+/** Where the file's size comes from. */
 export const sizeOrigin = ({ notes }: Pick<ModelInfo, "notes">): string =>
   notes.int8 === undefined ? "trained at" : "calibrated for";
 
-/** [height, width] of the network's input where the whole of it is used: multiples of the stride, told where they were none. */
+/**
+ * [height, width] of the network's full input: rounded to multiples of the stride, with a note if that changes them.
+ */
 export function inputSize(
   { defaultImgsz, stride, task }: ModelInfo,
   { imgsz }: { readonly imgsz?: readonly number[] | undefined },
@@ -29,7 +31,7 @@ export function noteSize(infos: readonly ModelInfo[], used: Size, output: Output
     const { imgsz, path, stride, task } = info;
     if (!imgsz) continue;
     const own = task === "classify" ? imgsz : checkImageSize(imgsz, stride, () => undefined);
-    // Of the letterbox the longer side counts.
+    // With a letterbox only the longer side matters.
     if (Math.max(...own) === Math.max(...used)) continue;
     output.line(
       `note: ${path} was ${sizeOrigin(info)} ${sizeText(imgsz)}, this run uses ${sizeText(used)}; --imgsz ${sizeText(imgsz)} may find more`,

@@ -1,9 +1,9 @@
-/** Options of YOLOv5's scripts that mean nothing here: told, or refused where results would be missed. */
+/** Options of YOLOv5's scripts without an effect here: noted, or refused if the user would miss results. */
 
 import { UsageError } from "../errors.js";
 import type { Output } from "../output.js";
 
-/** An option, what to say about it, and whether the command ends there. */
+/** An option, its message, and whether the command stops there. */
 export type Unavailable<Flags> = readonly [key: keyof Flags & string, text: string, refused?: "refused"];
 
 /** `saveCsv` → `--save-csv`. */
@@ -11,7 +11,7 @@ export function optionName(key: string): string {
   return `--${key.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
 }
 
-/** @throws UsageError for the first that is refused. */
+/** @throws UsageError for the first option that is refused. */
 export function tellUnavailable<Flags extends object>(
   flags: Flags,
   rows: readonly Unavailable<Flags>[],

@@ -1,4 +1,4 @@
-/** Parsers of option values. What they refuse is wrong usage (exit code 2). */
+/** Parsers for option values. A value they refuse is wrong usage (exit code 2). */
 
 import { InvalidArgumentError } from "commander";
 
@@ -21,7 +21,10 @@ export function positive(text: string): number {
   return value;
 }
 
-/** A whole number of at least `least`, and of at most `most`: far above what makes sense, and below what breaks counting. */
+/**
+ * A whole number from `least` to `most`. The default limit is far above any sensible value and below where counting
+ * breaks.
+ */
 export function whole(least: number, most = 1e9): (text: string) => number {
   return (text) => {
     const value = number(text);
@@ -33,7 +36,7 @@ export function whole(least: number, most = 1e9): (text: string) => number {
   };
 }
 
-/** Pictures in a forward pass. */
+/** Pictures per forward pass. */
 export const batchSize = whole(1, 4096);
 
 /** 50 to 100. */

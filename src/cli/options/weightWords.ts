@@ -1,4 +1,4 @@
-/** `--weights a.pt photo.jpg`: an option that takes several words took one that was meant for another. */
+/** `--weights a.pt photo.jpg`: an option with several values swallowed one meant for another option. */
 
 import { stat } from "node:fs/promises";
 import { shownAddress } from "../../api/address.js";
@@ -7,7 +7,7 @@ import { isPictureName } from "../../node/files/pictureEndings.js";
 import { hasVideoEnding, isStreamAddress } from "../../node/video/input.js";
 import { UsageError } from "../errors.js";
 
-/** Names that no checkpoint has: pictures, videos, lists and descriptions, globs, cameras. */
+/** Names that cannot be checkpoints: pictures, videos, lists, YAML files, globs, cameras. */
 function isNoModel(word: string): boolean {
   if (/^(?:random:|data:)/i.test(word)) return false;
   if (isStreamAddress(word)) return true;
@@ -16,24 +16,24 @@ function isNoModel(word: string): boolean {
 }
 
 /**
- * The sentence for a word that was taken for a model.
- * @param option that takes such words in this command: `--source`, `--data`.
+ * The message for a value that was taken for a model.
+ * @param option the option for such values in this command: `--source` or `--data`.
  */
 function strayText(weights: readonly string[], stray: string, option: string): string {
   const models = weights.filter((word) => word !== stray && !isNoModel(word)).map(shownAddress);
   const shown = shownAddress(stray);
   const mended = models.length > 0 ? `: --weights ${models.join(" ")} ${option} ${shown}` : "";
-  return `--weights takes every word up to the next option: ${shown} was taken for a model; give it with ${option}${mended}`;
+  return `--weights takes every word up to the next option: ${shown} was taken for a model; pass it with ${option}${mended}`;
 }
 
-/** That sentence where a word is no model by its name. */
+/** That message, if a word cannot be a model by its name. */
 export function strayWord(weights: readonly string[], option: string): string | undefined {
   const stray = weights.find(isNoModel);
   return stray === undefined ? undefined : strayText(weights, stray, option);
 }
 
 /**
- * Looks for pictures, videos and folders of them among the words of `--weights`.
+ * Looks for pictures, videos and folders among the values of `--weights`.
  * @throws UsageError.
  */
 export async function checkWeightWords({
@@ -43,11 +43,11 @@ export async function checkWeightWords({
   readonly weights?: readonly string[];
   readonly source?: readonly string[];
 }): Promise<void> {
-  // One word beside a --source is meant as a model, whatever its name; its contents tell.
+  // A single value given along with --source is meant as a model, whatever its name; its contents decide.
   if (source !== undefined && weights.length < 2) return;
   const named = strayWord(weights, "--source");
   if (named !== undefined) throw new UsageError(named);
-  // A folder or glob after the models, where no --source follows, can only be the source.
+  // A folder or glob after the models, without any --source, can only be the source.
   if (source !== undefined) return;
   for (const word of weights.slice(1)) {
     const found = await stat(word).catch(() => undefined);

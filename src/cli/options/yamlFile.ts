@@ -29,12 +29,12 @@ export async function readModelConfig(value: string | undefined): Promise<unknow
   return readYaml(value, "--cfg");
 }
 
-/** `names` of a data set's YAML: a list or a map of names. */
+/** `names` of a data set's YAML: a list, or a map from index to name. */
 export async function readNames(path: string): Promise<unknown> {
   const content = await readYaml(path, "--data");
   const names = typeof content === "object" && content !== null && "names" in content ? content.names : undefined;
   if (typeof names !== "object" || names === null) {
-    throw new InputError(`--data ${path}: has no list "names"; give a data set's YAML such as coco128.yaml`);
+    throw new InputError(`--data ${path}: has no "names" list; give a data set's YAML such as coco128.yaml`);
   }
   return names;
 }

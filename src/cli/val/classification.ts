@@ -1,4 +1,4 @@
-/** `yolov5 val` of classification models. */
+/** `yolov5 val` for classification models. */
 
 import { type ClassificationEvaluation, evaluateClassification } from "../../eval/classification.js";
 import { openClassificationDataset } from "../../node/datasets/classification.js";
@@ -14,7 +14,7 @@ import { nameOf } from "./table.js";
 
 export async function valClassification(flags: ValFlags, model: CliModel, output: Output): Promise<number> {
   for (const flag of ["saveTxt", "saveJson", "augment", "singleCls"] as const) {
-    if (flags[flag]) output.warn(`${optionName(flag)} is for boxes and ignored`);
+    if (flags[flag]) output.warn(`${optionName(flag)} applies to boxes only; ignored`);
   }
   const { signal } = output.io;
   const split = flags.task === "speed" ? "val" : flags.task;
@@ -50,11 +50,11 @@ export async function valClassification(flags: ValFlags, model: CliModel, output
   });
   if (complete) return EXIT.done;
   return output.error(
-    new InterruptedError(`interrupted after ${images} of ${samples.length} pictures; the figures are of those`),
+    new InterruptedError(`interrupted after ${images} of ${samples.length} pictures; the figures cover those`),
   );
 }
 
-/** Columns as classify/val.py prints them. */
+/** The columns that classify/val.py prints. */
 function printTable(evaluation: ClassificationEvaluation, names: readonly string[], output: Output): void {
   const line = (name: string, ...cells: readonly string[]): void =>
     output.line(name.padStart(24) + cells.map((cell) => cell.padStart(12)).join(""));

@@ -1,4 +1,4 @@
-/** `yolov5 val` of detection and segmentation models. */
+/** `yolov5 val` for detection and segmentation models. */
 
 import type { DetectionDataset } from "../../eval/dataset/types.js";
 import { type Evaluation, evaluate } from "../../eval/evaluate.js";
@@ -14,7 +14,7 @@ import { evaluationJson } from "./json.js";
 import { interruptible, steps } from "./progress.js";
 import { tableHeader, tableRows } from "./table.js";
 
-/** val.py prints a row a class by itself below so many classes. */
+/** Below this number of classes, val.py prints a row per class without --verbose. */
 const MANY_CLASSES = 50;
 /** Settings of val.py's task `speed`. */
 const SPEED_SETTINGS = { conf: 0.25, iou: 0.45 };
@@ -25,8 +25,8 @@ export async function valDetection(flags: ValFlags, model: CliModel, output: Out
   const speed = flags.task === "speed";
   const conf = flags.confThres ?? (speed ? SPEED_SETTINGS.conf : 0.001);
   const iou = flags.iouThres ?? (speed ? SPEED_SETTINGS.iou : 0.6);
-  if (conf > 0.001 && !speed) output.warn(`--conf-thres ${conf} is above val.py's 0.001: mAP comes out too low`);
-  if (flags.augment && model.task !== "detect") output.warn("--augment is for detection models and ignored");
+  if (conf > 0.001 && !speed) output.warn(`--conf-thres ${conf} is above val.py's 0.001: mAP will come out too low`);
+  if (flags.augment && model.task !== "detect") output.warn("--augment applies to detection models only; ignored");
 
   const side = inputSide(flags, model);
   noteSize(
@@ -78,12 +78,12 @@ export async function valDetection(flags: ValFlags, model: CliModel, output: Out
     ...(files.errors.length === 0 ? {} : { errors: files.errors }),
   });
   if (evaluation.complete && signal.aborted) {
-    return output.error(new InterruptedError("interrupted while the figures were drawn; they are of all pictures"));
+    return output.error(new InterruptedError("interrupted while drawing plots; the figures cover all pictures"));
   }
   if (evaluation.complete) return files.errors.length === 0 ? EXIT.done : EXIT.failed;
   const { images } = evaluation.metrics;
   return output.error(
-    new InterruptedError(`interrupted after ${images} of ${dataset.samples.length} pictures; the figures are of those`),
+    new InterruptedError(`interrupted after ${images} of ${dataset.samples.length} pictures; the figures cover those`),
   );
 }
 
@@ -115,7 +115,7 @@ async function readDataset(flags: ValFlags, model: CliModel, output: Output): Pr
   }
 }
 
-/** The model's own names; the data set's for a checkpoint that has none. */
+/** The model's own names, or the data set's for a checkpoint without names. */
 function namesOf(model: CliModel, dataset: DetectionDataset, flags: ValFlags, output: Output): readonly string[] {
   const { names } = dataset;
   if (flags.singleCls) return ["item"];
@@ -124,7 +124,7 @@ function namesOf(model: CliModel, dataset: DetectionDataset, flags: ValFlags, ou
   const other = names.findIndex((name, i) => name !== model.names[i]);
   if (other >= 0) {
     output.warn(
-      `${dataset.name}: class ${other} is "${names[other]}" there and "${model.names[other]}" in the checkpoint, whose names are used; classes are compared by number`,
+      `${dataset.name}: class ${other} is "${names[other]}" there but "${model.names[other]}" in the checkpoint, whose names are used; classes are matched by number`,
     );
   }
   return model.names;

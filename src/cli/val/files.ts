@@ -1,4 +1,4 @@
-/** Everything that a run of val writes beside its figures. The run's folder is made with the first picture. */
+/** All files that a run of val writes. The run's folder is created with the first picture. */
 
 import { join } from "node:path";
 import { shownAddress } from "../../api/address.js";
@@ -27,7 +27,7 @@ export interface RunFilesOptions {
 
 const writesFiles = ({ noplots, saveTxt, saveJson }: ValFlags): boolean => !noplots || !!saveTxt || !!saveJson;
 
-/** Whether the folder can be made, where one will be. @throws InputError. */
+/** Checks that the run's folder can be created, if there will be one. @throws InputError. */
 export async function checkValFolder(flags: ValFlags, project: string): Promise<void> {
   if (writesFiles(flags)) await checkRunFolder(project, flags.name, flags.existOk);
 }
@@ -44,12 +44,12 @@ export class RunFiles {
     this.attempts = new Attempts(output);
   }
 
-  /** Why files could not be written. */
+  /** Reasons why files could not be written. */
   get errors(): readonly string[] {
     return this.attempts.errors;
   }
 
-  /** The run's folder; undefined where nothing was written. */
+  /** The run's folder; undefined if nothing was written. */
   get savedTo(): string | undefined {
     return this.writers?.folder;
   }
@@ -69,15 +69,15 @@ export class RunFiles {
     if (plots) {
       const { signal } = output.io;
       const drawing = plots.finish(evaluation, output);
-      // What is drawn of figures can be left out after Ctrl-C, all else is still written.
+      // After Ctrl-C the plots are skipped; everything else is still written.
       await this.attempts.of(() => drawing.catch((error: unknown) => notInterrupted(signal, error)));
     }
     if (predictions) {
       const [first, ...others] = predictions.repeated;
       if (first !== undefined) {
         output.warn(
-          `--save-json: ${others.length + 1} of the pictures carry the image_id of another one, which is the number or name of its file ` +
-            `(${first}), and their predictions cannot be told apart; give files different names`,
+          `--save-json: duplicate image_id (the number or name of the file) in ${others.length + 1} of the pictures ` +
+            `(${first}), so their predictions cannot be told apart; give the files different names`,
         );
       }
       await this.attempts.of(async () =>

@@ -1,4 +1,4 @@
-/** What `yolov5 val` was told. */
+/** The options of `yolov5 val`. */
 
 import type { CommonFlags } from "../options/flags.js";
 

@@ -1,4 +1,4 @@
-/** The JSON of val: the contract's fields, and what else was measured. */
+/** The JSON output of val. */
 
 import type { Evaluation } from "../../eval/evaluate.js";
 import type { Metrics } from "../../eval/metrics.js";
@@ -27,7 +27,7 @@ export function evaluationJson(evaluation: Evaluation, names: readonly string[])
     ...(maskMetrics ? { masks: figures(maskMetrics, names) } : {}),
     speed,
     complete,
-    /** Rows predicted, columns true; the last of both is background. */
+    /** Rows: predicted class, columns: true class; the last of each is background. */
     confusionMatrix: rows,
   };
 }

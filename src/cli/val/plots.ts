@@ -1,4 +1,4 @@
-/** The pictures of a run: curves and confusion matrix as SVG, mosaics of the first batches as PNG. */
+/** The plots of a run: curves and confusion matrix as SVG, mosaics of the first batches as PNG. */
 
 import { basename, join } from "node:path";
 import { Breather } from "../../breathe.js";
@@ -12,7 +12,7 @@ import { encodePng } from "../../image/index.js";
 import { writeAtomically } from "../../node/files/writeFile.js";
 import type { Output } from "../output.js";
 
-/** Batches that get mosaics, as val.py draws three. */
+/** Number of batches with mosaics; val.py draws three. */
 const MOSAICS = 3;
 const CURVES: readonly CurveKind[] = ["PR", "F1", "P", "R"];
 
@@ -33,7 +33,7 @@ export class Plots {
     this.batchSize = batchSize;
   }
 
-  /** Keeps the tiles of a picture that comes into a mosaic. */
+  /** Keeps the tiles of a picture that appears in a mosaic. */
   add(outcome: PictureOutcome): void {
     const index = outcome.done - 1;
     const batch = Math.floor(index / this.batchSize);
@@ -42,7 +42,7 @@ export class Plots {
     this.batches[batch].push({ name: basename(outcome.sample.name), tiles: mosaicTiles(outcome, this.names) });
   }
 
-  /** @throws the signal's reason: nothing is drawn, or no more, once the run is interrupted. */
+  /** @throws the signal's reason: drawing stops once the run is interrupted. */
   async finish(evaluation: Evaluation, output: Output): Promise<void> {
     const breather = new Breather(output.io.signal);
     for (const [batch, tiles] of this.batches.entries()) {
@@ -60,8 +60,8 @@ export class Plots {
       await this.curves(evaluation, breather);
     } catch (error) {
       output.io.signal.throwIfAborted();
-      // Figures do not depend on plots.
-      output.warn(`no curves and no confusion matrix: ${(error as Error).message}`);
+      // The figures do not depend on the plots.
+      output.warn(`cannot draw curves and confusion matrix: ${(error as Error).message}`);
     }
   }
 

@@ -1,16 +1,16 @@
-/** The two bars of val: over the files of a data set, then over its pictures. */
+/** The two progress bars of val: first the files of the data set, then its pictures. */
 
 import { InterruptedError } from "../errors.js";
 import type { Output } from "../output.js";
 import { type Bar, openBar } from "../progress.js";
 
 export interface Steps {
-  /** How far it is. */
+  /** Reports progress. */
   update(done: number, total: number): void;
   stop(): void;
 }
 
-/** A bar that opens with its first update, when the total is known. `what` ends in `{value}/{total}`. */
+/** A bar that opens on its first update, when the total is known. `what` ends in `{value}/{total}`. */
 export function steps(output: Output, what: string): Steps {
   let bar: Bar | undefined;
   let opening = false;
@@ -33,7 +33,7 @@ export function steps(output: Output, what: string): Steps {
   };
 }
 
-/** The result of `work`, with Ctrl-C's exception as this command line's own. */
+/** The result of `work`; on Ctrl-C rejects with InterruptedError. */
 export async function interruptible<T>(signal: AbortSignal, work: Promise<T>): Promise<T> {
   try {
     return await work;

@@ -1,4 +1,4 @@
-/** `yolov5 val`: a data set and a model in, figures, plots and files out. */
+/** `yolov5 val`: measures a model on a data set and writes figures, plots and files. */
 
 import { DatasetError } from "../../errors.js";
 import { kindOf } from "../../node/datasets/files.js";
@@ -12,7 +12,7 @@ import type { ValFlags } from "./flags.js";
 
 export async function runVal(flags: ValFlags, output: Output): Promise<number> {
   checkFlags(flags, output);
-  // A mistyped path is told before a model is downloaded for it.
+  // A mistyped path is reported before a model is downloaded for it.
   if (!(await kindOf(flags.data))) {
     throw new DatasetError(
       `--data ${flags.data}: no such file or folder; give a folder with images/ and labels/, a data set's .yaml, a .txt list of pictures or COCO's .json`,
@@ -35,13 +35,13 @@ export async function runVal(flags: ValFlags, output: Output): Promise<number> {
 const UNAVAILABLE: readonly Unavailable<ValFlags>[] = [
   [
     "saveHybrid",
-    "not available: labels mixed into the predictions give misleading figures; --save-txt writes the predictions",
+    "not available: mixing labels into the predictions makes the figures misleading; --save-txt writes the predictions",
     "refused",
   ],
-  ["dnn", "is for OpenCV's ONNX reader and ignored"],
+  ["dnn", "applies only to OpenCV's ONNX reader; ignored"],
 ];
 
 function checkFlags(flags: ValFlags, output: Output): void {
   tellUnavailable(flags, UNAVAILABLE, output);
-  if (flags.saveConf && !flags.saveTxt) output.warn("--save-conf does nothing without --save-txt");
+  if (flags.saveConf && !flags.saveTxt) output.warn("--save-conf has no effect without --save-txt");
 }

@@ -1,4 +1,4 @@
-/** What a run of val leaves on disk beside plots: label files of the predictions, and COCO's results format. */
+/** What val saves besides plots: label files of the predictions, and COCO's results format. */
 
 import { basename, join } from "node:path";
 import { CocoResults, type CocoResultsOptions } from "../../eval/coco/cocoResults.js";
@@ -11,12 +11,12 @@ import { RunPaths } from "../files/runPaths.js";
 
 const bytes = (text: string): Uint8Array => new TextEncoder().encode(text);
 
-/** The picture's file name without its ending. */
+/** The picture's file name without its extension. */
 export function stemOf(path: string): string {
   return splitName(basename(path)).stem;
 }
 
-/** Writes `labels/<picture>.txt`; a second picture of the same name gets a number. */
+/** Writes `labels/<picture>.txt`; a second picture with the same name gets a number. */
 export class LabelWriter {
   private readonly folder: string;
   private readonly confidences: boolean;
@@ -44,7 +44,7 @@ export class LabelWriter {
 /** Collects predictions for `<weights>_predictions.json`. */
 export class PredictionsWriter {
   readonly path: string;
-  /** Pictures whose number or name another one had before. */
+  /** Pictures whose number or name was already taken by another picture. */
   readonly repeated: string[] = [];
   private readonly results: CocoResults;
   private readonly ids = new Set<number | string>();

@@ -1,4 +1,4 @@
-/** The tables that val.py prints, column for column. */
+/** The tables that val.py prints, column by column. */
 
 import type { Metrics } from "../../eval/metrics.js";
 import { formatSignificant } from "../../yolov5/output/text/printf.js";
@@ -9,7 +9,7 @@ const WIDTH = 11;
 const cell = (text: string): string => text.padStart(WIDTH);
 const figure = (value: number): string => cell(formatSignificant(value, 3));
 
-/** `Class Images Instances P R mAP50 mAP50-95`, and the masks' columns where there are any. */
+/** `Class Images Instances P R mAP50 mAP50-95`, plus the mask columns for segmentation. */
 export function tableHeader(withMasks: boolean): string {
   const counts = ["Images", "Instances"];
   const figures = withMasks
@@ -25,7 +25,7 @@ function row(name: string, images: number, box: Figures, mask: Figures | undefin
   return name.padStart(NAME_WIDTH) + cell(`${images}`) + cell(`${box.instances}`) + figures.map(figure).join("");
 }
 
-/** The row `all`, then one a class where that was asked for. */
+/** The row `all`, then one row per class if requested. */
 export function tableRows(
   names: readonly string[],
   box: Metrics,

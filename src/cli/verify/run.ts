@@ -1,4 +1,4 @@
-/** `yolov5 verify`: every layer against PyTorch's, and the first that diverges. */
+/** `yolov5 verify`: compares every layer with PyTorch's, and names the first that diverges. */
 
 import { shownAddress } from "../../api/address.js";
 import { CheckpointError } from "../../errors.js";

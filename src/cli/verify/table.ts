@@ -1,4 +1,4 @@
-/** The table of `yolov5 verify`: a row a layer. */
+/** The table of `yolov5 verify`: one row per layer. */
 
 import type { BuiltGraph } from "../../yolov5/graph/buildGraph.js";
 import type { LayerComparison } from "../../yolov5/verify.js";
@@ -12,7 +12,7 @@ const COLUMNS: readonly Column[] = [
   { title: "" },
 ];
 
-/** @param built names the module behind every layer. */
+/** @param built supplies the module name of every layer. */
 export function layerTable(comparisons: readonly LayerComparison[], { layers }: BuiltGraph): string[] {
   const types = new Map(layers.map(({ index, type }) => [`layer.${index}`, type]));
   return tableLines(

@@ -1,4 +1,4 @@
-/** Classification data sets: a folder a class, in `val/` (or `test/`) of the data set's folder. */
+/** Classification data sets: one folder per class, in `val/` (or `test/`) of the data set's folder. */
 
 import { readdir } from "node:fs/promises";
 import { join } from "node:path";
@@ -12,9 +12,10 @@ import { kindOf, picturesBelow } from "./files.js";
 import type { ReadOptions } from "./yolo.js";
 
 /**
- * @param root holds `<split>/<class>/<pictures>`, or the class folders themselves.
- * @param names of the model's classes: folders go by name, or in sorted order where their number is the model's.
- * @throws DatasetError with the numbers where the folders are not the model's classes.
+ * @param root contains `<split>/<class>/<pictures>`, or the class folders themselves.
+ * @param names the model's class names. Folders are matched by name, or in sorted order if there are as many folders
+ * as classes.
+ * @throws DatasetError with the counts if the folders do not match the model's classes.
  */
 export async function openClassificationDataset(
   root: string,
@@ -30,7 +31,7 @@ export async function openClassificationDataset(
   folders.sort(byName);
   if (folders.length === 0) {
     throw new DatasetError(
-      `${folder}: holds no folders; a classification data set has a folder a class: ${split}/<class>/<pictures>`,
+      `${folder}: holds no folders; a classification data set has one folder per class: ${split}/<class>/<pictures>`,
       {
         folder,
       },
@@ -57,7 +58,7 @@ async function splitFolder(root: string, split: Split): Promise<string> {
   for (const name of wanted) if ((await kindOf(join(root, name))) === "folder") return join(root, name);
   if ((await kindOf(root)) === "folder") return root;
   throw new DatasetError(
-    `${root}: is no folder; a classification data set is a folder with ${split}/<class>/<pictures>`,
+    `${root}: is not a folder; a classification data set is a folder with ${split}/<class>/<pictures>`,
     { root },
   );
 }
@@ -75,13 +76,13 @@ function classesOf(
   if (unknown.length === 0 && taken.size === folders.length) {
     return new Map(folders.map((name, i) => [name, indices[i] ?? 0]));
   }
-  // Names that are no class's stand for classes by their order, unless those that are one say otherwise.
+  // Unknown names stand for classes in sorted order, unless a known name contradicts that order.
   if (folders.length === names.length && indices.every((index, i) => index === undefined || index === i)) {
     const other = indices.indexOf(undefined);
     const named = names.some((name, index) => name !== `class${index}`);
     if (named)
       onWarning?.(
-        `${root}: folder "${folders[other]}" is taken for class ${other}, "${names[other]}": not all folders are named after the classes, so they go by their order`,
+        `${root}: folder "${folders[other]}" is used as class ${other}, "${names[other]}": not all folders are named after classes, so they are matched by order`,
       );
     return new Map(folders.map((name, index) => [name, index]));
   }
@@ -90,12 +91,12 @@ function classesOf(
     .map((name) => `"${name}"`)
     .join(", ");
   throw new DatasetError(
-    `${root}: has ${folders.length} class folders, the model ${names.length} classes, and ${unknown.length} of the folders are none of them (${listed}${unknown.length > 5 ? ", …" : ""}); name the folders after the classes`,
+    `${root}: has ${folders.length} class folders, the model ${names.length} classes, and ${unknown.length} of the folders match no class (${listed}${unknown.length > 5 ? ", …" : ""}); name the folders after the classes`,
     { folders: folders.length, classes: names.length },
   );
 }
 
-/** Index of a class by its name, in whatever case where no other class or folder is called so. */
+/** Index of a class by its name. Ignores case if that is unambiguous among classes and folders. */
 function classIndex(names: readonly string[], folders: ReadonlySet<string>): (name: string) => number | undefined {
   const exact = new Map(names.map((name, index) => [name, index]));
   const loose = new Map(

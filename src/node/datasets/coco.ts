@@ -1,4 +1,4 @@
-/** A data set from COCO's annotations: where the pictures are, and whether they are the ones that were annotated. */
+/** A data set from COCO annotations: finds the pictures and checks that they are the annotated ones. */
 
 import { basename, dirname, extname, join } from "node:path";
 import { DatasetError } from "../../errors.js";
@@ -10,19 +10,19 @@ import { kindOf, shownPath } from "./files.js";
 import { type ReadOptions, sampleOf } from "./yolo.js";
 
 export interface CocoOptions extends ReadOptions {
-  /** The model's class names, which COCO's categories are mapped to. */
+  /** The model's class names, to which COCO's categories are mapped. */
   readonly names: readonly string[];
-  /** Folder of the pictures. Default: where COCO keeps them, or beside the file. */
+  /** Folder of the pictures. Default: COCO's own layout, or next to the file. */
   readonly images?: string | undefined;
 }
 
-/** @throws DatasetError naming the file and the entry that is wrong. */
+/** @throws DatasetError with the file and the invalid entry. */
 export async function openCoco(file: string, options: CocoOptions): Promise<DetectionDataset> {
   let content: unknown;
   try {
     content = JSON.parse(await readTextFile(file));
   } catch (error) {
-    throw new DatasetError(`${file}: is no valid JSON: ${(error as Error).message}`, { file }, { cause: error });
+    throw new DatasetError(`${file}: is not valid JSON: ${(error as Error).message}`, { file }, { cause: error });
   }
   const annotations = parseCocoAnnotations(content, options.names, file);
   const { pictures, names, categoryIds } = annotations;
@@ -59,29 +59,32 @@ function isOfAnotherSize(picture: CocoPicture, sample: Sample): boolean {
   return picture.truth.classes.length > 0 && (picture.width !== sample.width || picture.height !== sample.height);
 }
 
-/** What of the annotations is not measured as it stands there. */
+/** Warns about annotations that are not used as written. */
 function warningsOf({ skipped, outside, runLengths }: CocoAnnotations, resized: readonly string[]): string[] {
   const warnings: string[] = [];
-  if (skipped > 0) warnings.push(`${skipped} crowd regions or empty boxes are no labels and left out`);
+  if (skipped > 0) warnings.push(`${skipped} crowd regions or empty boxes are left out`);
   if (outside > 0) {
     const [boxes, are] = outside === 1 ? ["1 box", "is"] : [`${outside} boxes`, "are"];
-    warnings.push(`${boxes} outside of the width and height that "images" says ${are} left out`);
+    warnings.push(`${boxes} outside the width and height given in "images" ${are} left out`);
   }
   if (resized.length > 0) {
     const many = resized.length === 1 ? "1 picture has" : `${resized.length} pictures have`;
     warnings.push(
-      `${many} another size than the annotations say, so that boxes may not fit (${resized[0]}); ` +
+      `${many} a different size than the annotations say, so boxes may not fit (${resized[0]}); ` +
         "give the pictures that were annotated, or correct width and height",
     );
   }
   if (runLengths > 0) {
     const many = runLengths === 1 ? "1 outline is" : `${runLengths} outlines are`;
-    warnings.push(`${many} in run lengths, which are not read: masks are compared with the boxes there`);
+    warnings.push(`${many} run-length encoded, which is not supported: masks are compared with boxes there`);
   }
   return warnings;
 }
 
-/** `annotations/instances_val2017.json` has its pictures in `val2017` or `images/val2017`; others have them beside. */
+/**
+ * The pictures of `annotations/instances_val2017.json` are in `val2017` or `images/val2017`; other files have them in
+ * their own folder.
+ */
 async function pictureFolder(file: string, first: string): Promise<string> {
   const beside = dirname(file);
   const above = join(beside, "..");

@@ -1,4 +1,4 @@
-/** Finding the pictures of a data set, and the label file of each. */
+/** Finds the pictures of a data set, and the label file of each. */
 
 import { readdir, realpath, stat } from "node:fs/promises";
 import { dirname, extname, isAbsolute, join, resolve, sep } from "node:path";
@@ -9,7 +9,7 @@ import { isPictureName } from "../files/pictureEndings.js";
 import { NAME_NOT_UTF8 } from "../files/regularFile.js";
 import { encodingProblem, readTextFile } from "../files/textFile.js";
 
-/** A path that a file names, for messages: the line of a list may be of any length. */
+/** A path from a list, for messages: shortened, since a line may have any length. */
 export function shownPath(path: string): string {
   return cutText(path, 300);
 }
@@ -23,7 +23,7 @@ export async function kindOf(path: string): Promise<"file" | "folder" | undefine
 
 /**
  * All pictures below a folder, sorted by name, as Python's recursive glob finds them: hidden files and folders are
- * passed over and links are followed, but never into a folder that the link lies in.
+ * skipped. Links are followed, but never into a folder that contains the link.
  */
 export async function picturesBelow(folder: string): Promise<string[]> {
   return (await walk(folder, [])).sort(byName);
@@ -39,16 +39,19 @@ async function walk(folder: string, above: readonly string[]): Promise<string[]>
     const path = join(folder, name);
     const stats = await stat(path).catch(() => undefined);
     if (stats?.isDirectory()) found.push(...(await walk(path, [...above, real])));
-    // What is in it cannot be reached.
+    // An unreadable folder counts as empty.
     else if (stats === undefined && entry.isDirectory() && name.includes("\ufffd"))
       throw new DatasetError(`${path}: ${NAME_NOT_UTF8}`, { path });
-    // Pipes and devices never end. A broken link is told when its turn comes.
+    // Pipes and devices never end. A broken link is reported when its turn comes.
     else if ((stats === undefined || stats.isFile()) && isPictureName(name)) found.push(path);
   }
   return found;
 }
 
-/** The pictures that a list file names, one a line: absolute, beside the list (`./…`), or relative to where we are; empty lines and # comments are skipped. */
+/**
+ * The pictures in a list file, one per line: absolute, relative to the list (`./…`), or relative to the current
+ * folder. Skips empty lines and # comments.
+ */
 export async function picturesOfList(list: string): Promise<string[]> {
   const text = await readTextFile(list);
   const lines = text.split(/\r\n|\r|\n/);
@@ -80,7 +83,7 @@ export async function picturesOfList(list: string): Promise<string[]> {
   return paths.sort(byName);
 }
 
-/** Where the labels of a picture are: `labels/` in place of the last `images/` of its path, else beside it. */
+/** Path of a picture's labels: `labels/` in place of the last `images/` in its path, otherwise next to the picture. */
 export function labelPathOf(picture: string): string {
   const whole = resolve(picture);
   const stem = whole.slice(0, whole.length - extname(whole).length);

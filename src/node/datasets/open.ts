@@ -1,4 +1,4 @@
-/** A data set from what users have: a folder, an Ultralytics YAML, a list file, COCO's annotations. */
+/** Opens a data set: a folder, an Ultralytics YAML, a list file, or COCO annotations. */
 
 import { readdir } from "node:fs/promises";
 import { basename, dirname, extname, isAbsolute, join } from "node:path";
@@ -15,11 +15,11 @@ import { readYoloDataset } from "./yolo.js";
 
 /** Options of `openDataset`. */
 export interface OpenDatasetOptions extends CocoOptions {
-  /** Which pictures of a description. Default `val`. */
+  /** The split of a YAML description to use. Default `val`. */
   readonly split?: Split | undefined;
 }
 
-/** Names of descriptions that exporters put into a data set's folder. */
+/** File names of descriptions that exporters put into a data set's folder. */
 const DESCRIPTIONS = ["data.yaml", "data.yml", "dataset.yaml", "dataset.yml"];
 const SPLIT_FOLDERS: Readonly<Record<Split, readonly string[]>> = {
   train: ["train", "train2017"],
@@ -28,8 +28,8 @@ const SPLIT_FOLDERS: Readonly<Record<Split, readonly string[]>> = {
 };
 
 /**
- * @param path a folder with `images/` and `labels/`, a `.yaml`, a `.txt` list of pictures or a `.json` of COCO.
- * @throws DatasetError naming what is missing or wrong, with file and line.
+ * @param path a folder with `images/` and `labels/`, a `.yaml`, a `.txt` list of pictures or a COCO `.json`.
+ * @throws DatasetError with file and line of what is missing or wrong.
  */
 export async function openDataset(path: string, options: OpenDatasetOptions): Promise<DetectionDataset> {
   const kind = await kindOf(path);
@@ -50,7 +50,7 @@ export async function openDataset(path: string, options: OpenDatasetOptions): Pr
       return readYoloDataset(path, await picturesOfList(path), undefined, options);
     default:
       throw new DatasetError(
-        `${path}: is no data set; give a folder with images/ and labels/, a .yaml, a .txt list of pictures or COCO's .json`,
+        `${path}: is not a data set; give a folder with images/ and labels/, a .yaml, a .txt list of pictures or COCO's .json`,
         { path },
       );
   }
@@ -107,9 +107,10 @@ async function openDescription(file: string, options: OpenDatasetOptions): Promi
 }
 
 /**
- * Where a split is: below `path`, which is taken from the description's own folder, from where we are, or from
- * `datasets` beside it, as YOLOv5 lays them out; `../` of exports that mean the folder itself is taken off last. Where
- * it is nowhere, pictures in an `images/` beside the description are taken, with a warning: data sets get moved.
+ * Finds a split below `path`. `path` is relative to the description's own folder, to the current folder, or to a
+ * sibling folder `datasets`, as in YOLOv5's layout. As a last resort a leading `../` is dropped, which some exporters
+ * write for the folder itself. If the split is nowhere, uses pictures in an `images/` next to the description, with a
+ * warning: data sets get moved.
  */
 async function locate(source: string, path: string, file: string, options: OpenDatasetOptions): Promise<string> {
   const bases = isAbsolute(path)
@@ -125,13 +126,13 @@ async function locate(source: string, path: string, file: string, options: OpenD
     }
   }
   const beside = join(dirname(file), "images");
-  const places = `"${shownPath(source)}" is nowhere (tried ${tried.map(shownPath).join(", ")})`;
+  const places = `"${shownPath(source)}" does not exist (tried ${tried.map(shownPath).join(", ")})`;
   if ((await kindOf(beside)) === "folder" && (await readdir(beside)).some(isPictureName)) {
-    options.onWarning?.(`${file}: ${places}; measuring on ${beside}, which is beside it`);
+    options.onWarning?.(`${file}: ${places}; using ${beside} next to it`);
     return beside;
   }
-  throw new DatasetError(
-    `${file}: ${places}; correct "path", or give the folder that holds images/ and labels/ itself`,
-    { file, tried },
-  );
+  throw new DatasetError(`${file}: ${places}; correct "path", or give the folder that contains images/ and labels/`, {
+    file,
+    tried,
+  });
 }

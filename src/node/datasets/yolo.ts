@@ -1,4 +1,4 @@
-/** Pictures with YOLO label files → data set, all problems found before anything runs. */
+/** Pictures with YOLO label files → data set. Finds all problems before anything runs. */
 
 import { relative } from "node:path";
 import { DatasetError } from "../../errors.js";
@@ -12,21 +12,21 @@ import { decodeAside } from "../pictures/pictureThread.js";
 import { labelPathOf } from "./files.js";
 
 export interface ReadOptions {
-  /** Largest number of pixels of a picture; default 2^26. */
+  /** Maximum number of pixels per picture. Default 2^26. */
   readonly maxPixels?: number | undefined;
   /** Called with a sentence about each picture or label that is left out or corrected. */
   readonly onWarning?: ((message: string) => void) | undefined;
-  /** Files looked at so far, and in all. */
+  /** Receives the number of files checked so far, and the total. */
   readonly onProgress?: ((done: number, total: number) => void) | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 
-/** v7.0 calls smaller pictures corrupt. */
+/** YOLOv5 v7.0 treats smaller pictures as corrupt. */
 const LEAST_SIDE = 10;
 
 /**
  * Reads sizes and labels of all pictures.
- * @throws DatasetError naming file and line of the first label that nobody can read, and how many more there are.
+ * @throws DatasetError with file and line of the first unreadable label, and the number of others.
  */
 export async function readYoloDataset(
   name: string,
@@ -42,17 +42,17 @@ export async function readYoloDataset(
   }
   reader.refuse();
   const untold = reader.excluded.length - MOST_TOLD;
-  if (untold > 0) options.onWarning?.(`${name}: ${untold} more pictures are left out for such reasons`);
+  if (untold > 0) options.onWarning?.(`${name}: ${untold} more pictures are left out for similar reasons`);
   if (reader.labelled === 0 && pictures.length > 0) {
     options.onWarning?.(
       `${name}: no labels found for any of its ${pictures.length} pictures, so there is nothing to compare with; ` +
-        `labels of ${shown(pictures[0])} would be in ${shown(labelPathOf(pictures[0]))}`,
+        `labels of ${shown(pictures[0])} are expected in ${shown(labelPathOf(pictures[0]))}`,
     );
   }
   return { name, samples: reader.samples, names, excluded: reader.excluded };
 }
 
-/** A picture that is read and decoded when it is its turn. */
+/** A picture that is read and decoded on demand. */
 export async function sampleOf(
   path: string,
   truth: GroundTruth,
@@ -72,10 +72,10 @@ export async function sampleOf(
   };
 }
 
-/** Pictures left out that have a warning of their own. */
+/** Maximum number of individual warnings about pictures that are left out. */
 const MOST_TOLD = 20;
 
-/** As short as it can be said from here. */
+/** The shorter of the absolute and the relative path. */
 function shown(path: string): string {
   const short = relative(process.cwd(), path);
   return short === "" || short.startsWith("..") ? path : short;
@@ -106,18 +106,18 @@ class Reader {
     }
   }
 
-  /** @throws DatasetError where a label file holds lines that cannot be read. */
+  /** @throws DatasetError if a label file has unreadable lines. */
   refuse(): void {
     const [first, ...others] = this.malformed;
     if (first === undefined) return;
     const more =
       others.length === 0
         ? ""
-        : `; so are ${others.length} more lines: ${others.slice(0, 3).join("; ")}${others.length > 3 ? "; …" : ""}`;
-    throw new DatasetError(`${first}; mend the label file${more}`, { problems: this.malformed });
+        : `; ${others.length} more lines are wrong: ${others.slice(0, 3).join("; ")}${others.length > 3 ? "; …" : ""}`;
+    throw new DatasetError(`${first}; fix the label file${more}`, { problems: this.malformed });
   }
 
-  /** Undefined where the picture is left out. A picture without a label file is background. */
+  /** Undefined if the picture is left out. A picture without a label file is background. */
   private async readTruth(picture: string): Promise<GroundTruth | undefined> {
     const path = labelPathOf(picture);
     let text: string;

@@ -1,6 +1,6 @@
 /**
- * Paths that match a pattern as Python's `glob` has them, which detect.py uses: `*`, `?`, `[abc]`, `[!abc]` and `**` as a
- * whole part are special and nothing else is. Libraries of the shell's kind take parentheses, braces and `!` along.
+ * Matches paths like Python's `glob`, which detect.py uses: only `*`, `?`, `[abc]`, `[!abc]`, and `**` as a whole
+ * path segment are special. Shell-style libraries also interpret parentheses, braces and `!`.
  */
 
 import { readdir, realpath, stat } from "node:fs/promises";
@@ -10,7 +10,7 @@ const WINDOWS = process.platform === "win32";
 
 export const isGlob = (text: string): boolean => /[*?[]/.test(text);
 
-/** All files that match, links followed; in no order. Folders that cannot be read hold nothing. */
+/** All matching files, in no particular order. Links are followed; unreadable folders count as empty. */
 export async function globFiles(pattern: string): Promise<string[]> {
   const parts = pattern.split(WINDOWS ? /[/\\]+/ : /\/+/);
   const absolute = parts[0] === "" || (WINDOWS && /^[a-z]:$/i.test(parts[0]));
@@ -39,10 +39,10 @@ async function matches(folder: string, [part, ...rest]: readonly string[]): Prom
   return all;
 }
 
-/** A leading dot is matched by a dot only. */
+/** A leading dot is only matched by a literal dot. */
 const isShown = (name: string, part: string): boolean => !name.startsWith(".") || part.startsWith(".");
 
-/** The folder itself and those below it that are not hidden, never one that a link leads back to. */
+/** The folder itself and all non-hidden folders below it; skips links that lead back to a parent. */
 async function foldersBelow(folder: string, above: readonly string[]): Promise<string[]> {
   const real = await realpath(folder === "" ? "." : folder).catch(() => undefined);
   if (real === undefined || above.includes(real)) return [];
@@ -64,19 +64,19 @@ async function kindOf(path: string): Promise<"file" | "folder" | "other" | "none
   return found.isDirectory() ? "folder" : found.isFile() ? "file" : "other";
 }
 
-/** Pipes and devices never end. A broken link is told when its turn comes. */
+/** Pipes and devices never end. A broken link is reported when its turn comes. */
 async function isFileOrBroken(path: string): Promise<boolean> {
   return ["file", "none"].includes(await kindOf(path));
 }
 
-/** One part of a path. A bracket that nothing closes is a letter, as is `]` that comes first. */
+/** One path segment. An unclosed bracket is literal, and so is a leading `]`. */
 function expressionOf(part: string): RegExp {
   const escaped = (text: string): string => text.replace(/[\\^$.*+?()[\]{}|/-]/g, "\\$&");
   let source = "";
   for (let i = 0; i < part.length; i++) {
     const set = part[i] === "[" ? /^\[(!?)(\]?[^\]]*)\]/.exec(part.slice(i)) : null;
     if (set && set[2] !== "") {
-      // A range that runs backwards holds nothing, as in Python.
+      // A reversed range is empty, as in Python.
       const members = set[2].replace(/(.)-(.)|./gsu, (text, from?: string, to?: string) =>
         from === undefined || to === undefined ? escaped(text) : from <= to ? `${escaped(from)}-${escaped(to)}` : "",
       );

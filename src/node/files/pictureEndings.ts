@@ -1,8 +1,8 @@
-/** Which files of a folder are pictures, by their names: the same for every command. */
+/** Tells which files of a folder are pictures, by extension; the same for every command. */
 
 import { extname } from "node:path";
 
-/** What detect.py and val.py take (DNG and PFM are told when their turn comes), and all else that is decoded here. */
+/** What detect.py and val.py accept (DNG and PFM are reported when their turn comes), plus all formats decoded here. */
 export const PICTURE_ENDINGS: readonly string[] = [
   ...["bmp", "dng", "jpeg", "jpg", "mpo", "png", "tif", "tiff", "webp", "pfm"],
   ...["avif", "gif", "ppm", "pgm", "pbm", "pnm", "jpe", "jfif", "dib"],

@@ -1,4 +1,4 @@
-/** What the operating system's error codes mean, in words, and what to do about them where something is written. */
+/** Describes the operating system's error codes and, for write errors, how to fix them. */
 
 import { OutputError } from "../../errors.js";
 
@@ -10,17 +10,17 @@ const REASONS: Readonly<Record<string, string>> = {
   EDQUOT: "the disk quota is used up",
   EFBIG: "the file is larger than the file system allows",
   ENAMETOOLONG: "the name is longer than the file system allows",
-  ELOOP: "its links lead in a circle",
+  ELOOP: "its symbolic links form a loop",
   ENOENT: "no such file or folder",
   ENOTDIR: "a part of the path is a file, not a folder",
   EISDIR: "is a folder",
-  EEXIST: "exists already",
+  EEXIST: "already exists",
   EMFILE: "too many open files",
   NOT_REGULAR: "is a pipe or a device, not a file",
-  TOO_LARGE: "is larger than 2 GiB, the most that is read",
+  TOO_LARGE: "is larger than the limit of 2 GiB",
   EIO: "the device reports an error",
-  EPIPE: "nobody reads it any more",
-  ENXIO: "nobody reads it",
+  EPIPE: "its reader has closed it",
+  ENXIO: "it has no reader",
 };
 
 const ADVICE: Readonly<Record<string, string>> = {
@@ -41,14 +41,14 @@ export function isSystemError(error: unknown): error is SystemError {
   return error instanceof Error && "code" in error && typeof error.code === "string" && "syscall" in error;
 }
 
-/** mkdir says so where a file stands in the way. */
+/** mkdir reports this if a file is in the way. */
 const standsInTheWay = ({ code, syscall }: SystemError): boolean => code === "EEXIST" && syscall === "mkdir";
 
 export function systemReason(error: SystemError): string {
   return standsInTheWay(error) ? "is a file, not a folder" : (REASONS[error.code] ?? error.code);
 }
 
-/** Why `path` cannot be written, under its own name and not that of a temporary file; other faults stay as they are. */
+/** Explains why `path` cannot be written, naming it and not the temporary file. Other errors are returned unchanged. */
 export function outputError(path: string, error: unknown): unknown {
   if (!isSystemError(error)) return error;
   const advice = ADVICE[error.code] ?? "write elsewhere";

@@ -1,28 +1,28 @@
-/** Text files that users give: lists, labels, YAML, JSON. Windows PowerShell writes UTF-16 where others write UTF-8. */
+/** Text files from users: lists, labels, YAML, JSON. Windows PowerShell writes UTF-16, most others UTF-8. */
 
 import { RENAME, readRegularFile } from "./regularFile.js";
 
-/** @throws the system's error, or as `readRegularFile` does. */
+/** @throws the system's error, or what `readRegularFile` throws. */
 export async function readTextFile(path: string): Promise<string> {
   return decodeText(await readRegularFile(path));
 }
 
-/** UTF-8 or UTF-16 of either order; a byte order mark is dropped. */
+/** Decodes UTF-8, or UTF-16 of either byte order; drops a byte order mark. */
 export function decodeText(bytes: Uint8Array): string {
   return new TextDecoder(encodingOf(bytes)).decode(bytes);
 }
 
-/** What to say of a line of a list that names no file; undefined where its encoding is not why. */
+/** Explains a list entry that names no file; undefined if its encoding is not the reason. */
 export function encodingProblem(list: string, line: number, entry: string): string | undefined {
-  // Decoding puts it where bytes are none of UTF-8.
+  // The decoder inserts it for bytes that are not valid UTF-8.
   if (!entry.includes("\ufffd")) return undefined;
-  return `${list}:${line}: ${entry}: the line is not UTF-8; save the list as UTF-8; names of files that are not, are renamed with: ${RENAME}`;
+  return `${list}:${line}: ${entry}: the line is not UTF-8; save the list as UTF-8, and rename files whose names are not UTF-8 with: ${RENAME}`;
 }
 
-/** Bytes that are looked at where there is no mark. */
+/** Number of bytes examined if there is no byte order mark. */
 const LOOKED_AT = 4096;
 
-/** UTF-8 holds no zero bytes; in UTF-16 line ends and all that is ASCII have one. */
+/** UTF-8 text has no zero bytes; in UTF-16 line breaks and all ASCII characters have one. */
 function encodingOf(bytes: Uint8Array): "utf-8" | "utf-16le" | "utf-16be" {
   if (bytes[0] === 0xff && bytes[1] === 0xfe) return "utf-16le";
   if (bytes[0] === 0xfe && bytes[1] === 0xff) return "utf-16be";

@@ -1,6 +1,7 @@
 /**
- * Files written whole or not at all: beside the target under a short name, then renamed, so that no reader ever sees half a
- * file. What is no regular file (a FIFO, a device) is written in place and never replaced; of a link, what it names.
+ * Writes files whole or not at all: next to the target under a short name, then renamed, so that no reader ever sees
+ * half a file. Anything but a regular file (a FIFO, a device) is written in place and never replaced. For a link, its
+ * target is written.
  */
 
 import { randomUUID } from "node:crypto";
@@ -11,28 +12,28 @@ import { setTimeout } from "node:timers/promises";
 import { promisify } from "node:util";
 import { outputError } from "./systemReason.js";
 
-/** What a path leads to when it is written. */
+/** What a path resolves to for writing. */
 export interface WriteTarget {
-  /** With links followed. */
+  /** The path with links resolved. */
   readonly path: string;
-  /** A regular file, one to be made, or neither: a FIFO, a device. */
+  /** A regular file, a new file, or neither: a FIFO, a device. */
   readonly kind: "file" | "new" | "stream";
   /** Permissions of a regular file. */
   readonly mode?: number;
 }
 
 export interface WriteOptions {
-  /** Ends the wait for a FIFO's reader. What is being written is written to its end. */
+  /** Stops waiting for a FIFO's reader. A write in progress is completed. */
   readonly signal?: AbortSignal | undefined;
 }
 
-/** How long a FIFO waits for its reader. */
+/** How long to wait for a FIFO's reader. */
 const READER_MS = 10_000;
 const MOST_LINKS = 40;
 
 /**
- * Writes a file, with the folders that it needs; one that is there already keeps its permissions.
- * @throws OutputError: which file, why, what to do.
+ * Writes a file, creating missing folders. An existing file keeps its permissions.
+ * @throws OutputError with the file, the reason and the fix.
  */
 export async function writeAtomically(path: string, bytes: Uint8Array, options: WriteOptions = {}): Promise<void> {
   try {
@@ -46,7 +47,7 @@ export async function writeAtomically(path: string, bytes: Uint8Array, options: 
 }
 
 /**
- * A file that grows as its lines come: empty at first, links followed, streams left as they are.
+ * A file that grows line by line: truncated first, links followed, streams left as they are.
  * @throws OutputError.
  */
 export async function openForLines(path: string, options: WriteOptions = {}): Promise<LineWriter> {
@@ -85,7 +86,7 @@ export class LineWriter {
 }
 
 /**
- * As `mkdir` with `recursive`, but with the true reason: Node tells of a missing folder where the parent is read-only.
+ * Like `mkdir` with `recursive`, but with the true reason: Node reports a missing folder if the parent is read-only.
  * @throws the operating system's error.
  */
 export async function makeFolder(path: string): Promise<void> {
@@ -99,7 +100,7 @@ export async function makeFolder(path: string): Promise<void> {
   }
 }
 
-/** The nearest folder above `path`, or it itself, that exists; and the first part below it that does not. */
+/** The nearest existing ancestor of `path`, or `path` itself, and the first missing segment below it. */
 export async function nearestFolder(path: string): Promise<{ readonly folder: string; readonly missing: string }> {
   let missing = resolve(path);
   for (let at = missing; ; missing = at, at = dirname(at)) {
@@ -111,19 +112,19 @@ export async function nearestFolder(path: string): Promise<{ readonly folder: st
   }
 }
 
-/** A name beside the target that does not grow with the target's own. */
+/** A temporary name in the target's folder whose length does not depend on the target's name. */
 export function temporaryName(path: string): string {
   return join(dirname(path), `.${process.pid}-${randomUUID().slice(0, 8)}.part`);
 }
 
-/** Removes a temporary file when the process ends in the middle of its work. @returns what takes that back. */
+/** Removes a temporary file if the process exits mid-write. @returns a function that cancels this. */
 export function removeOnExit(path: string): () => void {
   const remove = (): void => rmSync(path, { force: true });
   process.once("exit", remove);
   return () => void process.off("exit", remove);
 }
 
-/** Follows links by hand: the last of them may name what is not there yet. */
+/** Resolves links manually, since the last one may point to a file that does not exist yet. */
 export async function writeTarget(path: string): Promise<WriteTarget> {
   let at = path;
   for (let links = 0; links <= MOST_LINKS; links++) {
@@ -141,7 +142,7 @@ export async function writeTarget(path: string): Promise<WriteTarget> {
   throw systemError("ELOOP", "open");
 }
 
-/** `/dev/stdout` and the like: what is open already, perhaps a file that others write to as well. */
+/** `/dev/stdout` and similar: already open, perhaps a file that others write to as well. */
 function descriptorOf(path: string): number | undefined {
   const name = /^\/(?:dev|proc\/self)\/(?:fd\/(\d+)|(stdout|stderr))$/.exec(path);
   if (!name) return undefined;
@@ -161,7 +162,7 @@ async function replace({ path, mode, kind }: WriteTarget, bytes: Uint8Array): Pr
     await rename(part, path);
   } catch (error) {
     await rm(part, { force: true });
-    // A file in a folder that takes no new ones, or one that is mounted on its own, can still be written.
+    // A file in a read-only folder, or one that is a mount point, can still be written in place.
     const code = (error as NodeJS.ErrnoException).code ?? "";
     if (kind !== "file" || !["EACCES", "EPERM", "EROFS", "EBUSY", "EXDEV"].includes(code)) throw error;
     await writeFile(path, bytes);
@@ -184,7 +185,7 @@ async function openFile({ path }: WriteTarget): Promise<Opened> {
   return { fd, close: () => promisify(close)(fd) };
 }
 
-/** Never blocks: a thread that waits for a FIFO's reader could not be ended. */
+/** Non-blocking: a thread waiting for a FIFO's reader could not be stopped. */
 async function openStream({ path }: WriteTarget, { signal }: WriteOptions): Promise<Opened> {
   const own = descriptorOf(path);
   if (own !== undefined) return { fd: own, close: () => Promise.resolve() };
@@ -207,7 +208,7 @@ async function writeAll({ fd }: Opened, bytes: Uint8Array): Promise<void> {
     try {
       at += (await promisify(write)(fd, bytes, at)).bytesWritten;
     } catch (error) {
-      // A reader that is slower than this.
+      // The reader is slower than we write.
       if ((error as NodeJS.ErrnoException).code !== "EAGAIN") throw error;
       await setTimeout(5);
     }

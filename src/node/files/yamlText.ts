@@ -1,14 +1,14 @@
 /**
- * YAML as PyYAML, and so YOLOv5, reads it where that matters: merge keys (`<<`), keys that come twice, line ends of every system,
- * and the truth values of YAML 1.1. Numbers are those of YAML 1.2: dates, base 60 and octal numbers without an `o` stay what
- * they look like. What the parser does in quadratic time (quoting the text around each error, looking for each alias's anchor)
- * is left out or bounded.
+ * Reads YAML as PyYAML, and so YOLOv5, does where it matters: merge keys (`<<`), duplicate keys, line breaks of every
+ * system, and YAML 1.1 booleans. Numbers follow YAML 1.2: dates, base-60 numbers and octal numbers without an `o` are
+ * taken literally. What the parser does in quadratic time (quoting the source around each error, looking up each
+ * alias's anchor) is avoided or bounded.
  */
 
 import { type Document, isScalar, LineCounter, parseDocument, type ScalarTag, visit } from "yaml";
 import { cutText } from "../../weights/describe.js";
 
-/** A class called `no` is `False` to whoever trained the model; in quotes it is itself. `y` and `n` are texts to PyYAML. */
+/** To PyYAML an unquoted class name `no` is `False`, and `y` and `n` are strings. */
 const TRUTH: ScalarTag = {
   tag: "tag:yaml.org,2002:bool",
   default: true,
@@ -16,15 +16,15 @@ const TRUTH: ScalarTag = {
   resolve: (text) => /^(?:yes|true|on)$/i.test(text),
 };
 
-/** Far beyond any description; the parser's own end is the stack's or the memory's. */
+/** Far beyond any real description. Without this limit the parser runs out of stack or memory. */
 const MOST_NESTED = 500;
-/** Characters; the largest descriptions of data sets that are published have 50,000. */
+/** Maximum characters; the largest published data set descriptions have 50,000. */
 const MOST_CHARACTERS = 2 ** 21;
 const MOST_ALIASES = 1000;
-/** Characters of a message, which may quote names of any length. */
+/** Maximum characters of an error message, which may quote names of any length. */
 const MOST_SHOWN = 200;
 
-/** @throws Error of one line, whatever is wrong: no YAML, too long, too many aliases, too deep. */
+/** @throws Error with a one-line message for anything wrong: invalid, too long, too many aliases, too deep. */
 export function parseYaml(text: string): unknown {
   if (text.length > MOST_CHARACTERS) throw new Error(`has more than ${MOST_CHARACTERS} characters`);
   if (isDeep(text)) throw new Error(TOO_DEEP);
@@ -35,7 +35,7 @@ export function parseYaml(text: string): unknown {
       logLevel: "error",
       lineCounter: lines,
       prettyErrors: false,
-      // Of a key that comes twice, the last one holds.
+      // For duplicate keys the last one wins.
       uniqueKeys: false,
       customTags: (tags) => [TRUTH, ...tags],
     });
@@ -45,14 +45,14 @@ export function parseYaml(text: string): unknown {
     if (error instanceof RangeError) throw new Error(TOO_DEEP, { cause: error });
     if ((error as { code?: unknown }).code === "MULTIPLE_DOCS") throw new Error(SEVERAL, { cause: error });
     const [line] = (error as Error).message.split("\n");
-    throw new Error(`is no valid YAML: ${cutText(line.replace(/:$/, ""), MOST_SHOWN)}`, { cause: error });
+    throw new Error(`is not valid YAML: ${cutText(line.replace(/:$/, ""), MOST_SHOWN)}`, { cause: error });
   }
 }
 
 const TOO_DEEP = "is nested too deeply";
-const SEVERAL = "holds several documents; keep the one that is meant, and no line of --- or ... after it";
+const SEVERAL = "contains several documents; keep the right one, without a line of --- or ... after it";
 
-/** @throws Error for what is no YAML, a key that is no scalar, and more aliases than any description has. */
+/** @throws Error for invalid YAML, a non-scalar key, or more aliases than any real description has. */
 function checkDocument(document: Document.Parsed, lines: LineCounter): void {
   const [wrong] = document.errors;
   if (wrong?.code === "MULTIPLE_DOCS") throw wrong;
@@ -66,13 +66,13 @@ function checkDocument(document: Document.Parsed, lines: LineCounter): void {
       if (++aliases > MOST_ALIASES) throw new Error(`more than ${MOST_ALIASES} aliases`);
     },
     Pair(_, { key }) {
-      // Such a key becomes a text with all that it holds, once a level.
-      if (!isScalar(key)) throw new Error("a key that is no scalar");
+      // Such a key would be converted to a string with everything in it, once per nesting level.
+      if (!isScalar(key)) throw new Error("a key that is not a scalar");
     },
   });
 }
 
-/** Brackets that stay open, or markers of lists within lists on one line. */
+/** Depth of unclosed brackets, or of nested list markers on one line. */
 function isDeep(text: string): boolean {
   let [open, markers] = [0, 0];
   for (let i = 0; i < text.length; i++) {

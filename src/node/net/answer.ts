@@ -1,4 +1,4 @@
-/** What a server answers, whichever `fetch` asked it. */
+/** A server's response, whichever `fetch` made the request. */
 
 export interface Answer {
   readonly ok: boolean;
@@ -10,11 +10,11 @@ export interface Answer {
 
 export interface Request {
   readonly answer: Answer;
-  /** Gives the connection back, whatever was read; to be called once the body is done with. */
+  /** Releases the connection, however much was read. Call it when done with the body. */
   readonly close: () => Promise<void>;
 }
 
-/** What is not read must not keep the connection, and with it the process, open. */
+/** An unread body must not keep the connection, and with it the process, alive. */
 export async function closeBody({ body }: Answer): Promise<void> {
   await body?.cancel().catch(() => undefined);
 }

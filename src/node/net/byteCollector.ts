@@ -1,4 +1,4 @@
-/** Chunks as they come, however small, in memory that grows with the bytes and not with their number. */
+/** Collects chunks of any size. Memory grows with the number of bytes, not of chunks. */
 
 const SMALLEST = 2 ** 16;
 const LARGEST = 2 ** 24;
@@ -24,7 +24,7 @@ export class ByteCollector {
     this.count += chunk.length;
   }
 
-  /** All bytes in one piece; the blocks are given back while it is filled. */
+  /** All bytes in one array; frees the blocks while filling it. */
   join(): Uint8Array {
     const bytes = new Uint8Array(this.count);
     let at = 0;

@@ -1,4 +1,4 @@
-/** Downloads with progress, limits of time and size, and checksums. */
+/** Downloads with progress, and limits on time and size. */
 
 import { createHash } from "node:crypto";
 import { shownAddress, withoutSecrets } from "../../api/address.js";
@@ -14,30 +14,30 @@ export type { OnProgress };
 export interface DownloadOptions {
   readonly onProgress?: OnProgress | undefined;
   readonly signal?: AbortSignal | undefined;
-  /** Largest answer that is accepted, in bytes. Default 2 GiB. */
+  /** Maximum size of the response in bytes. Default 2 GiB. */
   readonly maxBytes?: number | undefined;
-  /** What to do instead, appended to every message. */
+  /** Advice appended to every error message. */
   readonly advice?: string | undefined;
-  /** Give up after so long without data, in ms. Default 30,000. */
+  /** Give up after this long without data, in ms. Default 30,000. */
   readonly stallMs?: number | undefined;
-  /** Give up after so long in all, in ms. Default 3,600,000: an hour. */
+  /** Give up after this long in total, in ms. Default 3,600,000, one hour. */
   readonly totalMs?: number | undefined;
-  /** Give up when so long brings less than 1 kB a second, in ms. Default 60,000. */
+  /** Give up if the average rate over this long is below 1 kB per second, in ms. Default 60,000. */
   readonly slowMs?: number | undefined;
-  /** Looks at the answer's content type before the body is read; what it throws ends the download. */
+  /** Called with the response's content type before the body is read; if it throws, the download ends. */
   readonly onType?: ((contentType: string) => void) | undefined;
 }
 
 const DEFAULT_MAX_BYTES = 2 ** 31;
 const HOUR = 3_600_000;
-/** Bytes a millisecond, on average, of the slowest server that is waited for. */
+/** Minimum average rate in bytes per millisecond. */
 const SLOWEST = 1;
-/** Progress is told in steps of at least so many bytes. */
+/** Progress is reported in steps of at least this many bytes. */
 const STEP = 2 ** 14;
 
 /**
- * @param url may carry user and password; messages show them as `***`.
- * @throws DownloadError with the address, what happened, and the advice; the signal's reason where it is aborted.
+ * @param url may contain user and password; messages show them as `***`.
+ * @throws DownloadError with the address, the reason and the advice; the signal's reason if it is aborted.
  */
 export async function download(url: string, options: DownloadOptions = {}): Promise<Uint8Array> {
   const { onProgress, signal, advice = "", maxBytes = DEFAULT_MAX_BYTES, onType } = options;
@@ -46,7 +46,7 @@ export async function download(url: string, options: DownloadOptions = {}): Prom
   const fail = (what: string, cause?: unknown): DownloadError =>
     new DownloadError(`${shown}: ${what}${advice ? `; ${advice}` : ""}`, { url: shown }, { cause });
   const patience = new Patience(options);
-  // Not `AbortSignal.any`, which takes signals of Node's own class only, as `fetch` does.
+  // Not `AbortSignal.any`, which, like `fetch`, accepts only signals of Node's own class.
   const stopListening = onAbort(signal, () => patience.stopWaiting());
   const bytes = new ByteCollector();
   let request: Request | undefined;
@@ -58,7 +58,7 @@ export async function download(url: string, options: DownloadOptions = {}): Prom
     onType?.(headers.get("content-type") ?? "");
     const length = Number(headers.get("content-length") ?? Number.NaN);
     total = Number.isFinite(length) && !headers.get("content-encoding") ? length : undefined;
-    if (total !== undefined && total > maxBytes) throw fail(`${total} bytes are more than the ${maxBytes} accepted`);
+    if (total !== undefined && total > maxBytes) throw fail(`${total} bytes exceed the limit of ${maxBytes}`);
     let told = -STEP;
     for await (const chunk of body) {
       bytes.add(chunk);
@@ -81,7 +81,7 @@ export async function download(url: string, options: DownloadOptions = {}): Prom
       const of = total ?? "an unknown number of";
       throw fail(`the connection broke after ${bytes.length} of ${of} bytes (${reason})`, error);
     }
-    if (!URL.canParse(url)) throw fail("is no valid URL", error);
+    if (!URL.canParse(url)) throw fail("is not a valid URL", error);
     throw fail(`cannot be reached${proxyNote(url)} (${reason})`, error);
   } finally {
     stopListening();
@@ -97,29 +97,29 @@ function refusal(status: number, statusText: string, wants: string | null): stri
   const basic = wants === null || /\bbasic\b/i.test(wants);
   return basic
     ? `${answered}; give user and password as in http://user:password@host/…`
-    : `${answered}: it wants ${wants.split(/[\s,]/)[0]} authentication, and only Basic is known here`;
+    : `${answered}: it requires ${wants.split(/[\s,]/)[0]} authentication, but only Basic is supported`;
 }
 
-/** `fetch` wraps what happened, behind a proxy twice: the system's code, or the innermost sentence. */
+/** The system's error code, or the innermost message: `fetch` wraps the cause, behind a proxy twice. */
 function reasonOf(error: unknown): string {
   const { code, message, cause } = error as { code?: unknown; message?: string; cause?: unknown };
   if (typeof code === "string" && !code.startsWith("UND_ERR")) return code;
   return cause === undefined || cause === null ? (message ?? String(error)) : reasonOf(cause);
 }
 
-/** When to give up: no data, too little, or too long in all. */
+/** Decides when to give up: no data, too slow, or too long in total. */
 class Patience {
   private readonly giveUp = new AbortController();
   private readonly timers: readonly NodeJS.Timeout[];
   private readonly stall: NodeJS.Timeout;
   private loaded = 0;
   private before = 0;
-  /** Why it was given up. */
+  /** The reason for giving up. */
   end: string | undefined;
 
   constructor({ stallMs = 30_000, totalMs = HOUR, slowMs = 60_000 }: DownloadOptions) {
     this.stall = setTimeout(() => this.over(`no data for ${stallMs / 1000} s`), stallMs);
-    const whole = setTimeout(() => this.over(`not done after ${totalMs / 1000} s`), totalMs);
+    const whole = setTimeout(() => this.over(`not finished after ${totalMs / 1000} s`), totalMs);
     const pace = setInterval(() => {
       const came = this.loaded - this.before;
       this.before = this.loaded;
@@ -137,7 +137,7 @@ class Patience {
     this.stall.refresh();
   }
 
-  /** Ends the request without a reason of its own. */
+  /** Aborts the request without recording a reason. */
   stopWaiting(): void {
     this.giveUp.abort();
   }

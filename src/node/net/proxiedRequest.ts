@@ -1,12 +1,13 @@
-/** Requests through proxies. A module of its own: undici is large, and is loaded where there is a proxy. */
+/** Requests through proxies. A separate module, since undici is large and only loaded if there is a proxy. */
 
 import { EnvHttpProxyAgent, fetch } from "undici";
 import { closeBody, type Request } from "./answer.js";
 import type { ProxySettings } from "./proxy.js";
 
 /**
- * The fetch of Node 20 and 22 hears no proxies, and takes agents of its own version only; this is undici's own.
- * @throws what `fetch` throws for a proxy or a server that does not answer.
+ * Node's own fetch in versions 20 and 22 ignores proxies and accepts only agents of its own version, so this uses
+ * undici's.
+ * @throws what `fetch` throws if the proxy or the server does not answer.
  */
 export async function openThroughProxy(
   url: string,
@@ -17,7 +18,7 @@ export async function openThroughProxy(
     ...(http === undefined ? {} : { httpProxy: http }),
     ...(https === undefined ? {} : { httpsProxy: https }),
     noProxy: none,
-    // Plain requests are forwarded, as everybody's are; many proxies allow tunnels to port 443 only.
+    // Plain HTTP requests are forwarded, as is usual; many proxies allow tunnels only to port 443.
     proxyTunnel: false,
   });
   try {

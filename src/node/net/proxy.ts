@@ -1,19 +1,19 @@
-/** `HTTP_PROXY`, `HTTPS_PROXY` and `NO_PROXY`, upper or lower case: read once, for our own requests and for ffmpeg's. */
+/** `HTTP_PROXY`, `HTTPS_PROXY` and `NO_PROXY`, in upper or lower case, for our own requests and for ffmpeg's. */
 
 import { withoutSecrets } from "../../api/address.js";
 import { DownloadError } from "../../errors.js";
 
 export interface ProxySettings {
   readonly http: string | undefined;
-  /** As ffmpeg does, `HTTP_PROXY` holds for https where `HTTPS_PROXY` says nothing. */
+  /** As in ffmpeg, `HTTP_PROXY` also applies to https if `HTTPS_PROXY` is not set. */
   readonly https: string | undefined;
-  /** Hosts that are asked directly: `localhost,.example.org,10.0.0.1:8080`, `*` for all. */
+  /** Hosts to connect to directly: `localhost,.example.org,10.0.0.1:8080`, or `*` for all. */
   readonly none: string;
 }
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
-/** @throws DownloadError for a value that is no address of an HTTP proxy. */
+/** @throws DownloadError for a value that is not the address of an HTTP proxy. */
 export function proxySettings(env: Environment = process.env): ProxySettings {
   const http = proxyOf(env, "http_proxy");
   const https = proxyOf(env, "https_proxy") ?? http;
@@ -21,7 +21,7 @@ export function proxySettings(env: Environment = process.env): ProxySettings {
   return { http, https, none: none.includes("*") ? "*" : none.join(",") };
 }
 
-/** Lower case first, as curl, Python and Node do. */
+/** Lower case takes precedence, as in curl, Python and Node. */
 function setting(env: Environment, name: string): string | undefined {
   return env[name]?.trim() || env[name.toUpperCase()]?.trim() || undefined;
 }
@@ -33,12 +33,12 @@ function proxyOf(env: Environment, name: string): string | undefined {
   if (URL.canParse(address) && /^https?:/i.test(address)) return address;
   const shown = withoutSecrets(address.replace(/^([a-z][a-z\d+.-]*:\/\/[^:@]*:?).*@/i, "$1***@"));
   throw new DownloadError(
-    `${name.toUpperCase()}: ${JSON.stringify(shown)} is no HTTP proxy; write it as http://host:port, or unset it`,
+    `${name.toUpperCase()}: ${JSON.stringify(shown)} is not an HTTP proxy; write it as http://host:port, or unset it`,
     { proxy: shown },
   );
 }
 
-/** The proxy that a request for `address` goes through, undefined where it goes directly. */
+/** The proxy for requests to `address`; undefined for a direct connection. */
 export function proxyFor(address: string, { http, https, none }: ProxySettings): string | undefined {
   const { protocol, hostname } = new URL(address);
   const proxy = protocol === "https:" ? https : http;
@@ -48,8 +48,9 @@ export function proxyFor(address: string, { http, https, none }: ProxySettings):
 }
 
 /**
- * The environment for an ffmpeg that opens `address`: it knows `http_proxy` alone, for https too, and in `no_proxy` no ports.
- * @throws DownloadError for a value that is no address of an HTTP proxy.
+ * The environment for an ffmpeg that opens `address`. ffmpeg only knows `http_proxy`, for https too, and no ports in
+ * `no_proxy`.
+ * @throws DownloadError for a value that is not the address of an HTTP proxy.
  */
 export function ffmpegEnvironment(address: string, env: Environment = process.env): Environment {
   const settings = proxySettings(env);
@@ -59,7 +60,7 @@ export function ffmpegEnvironment(address: string, env: Environment = process.en
   return { ...rest, http_proxy: proxy, no_proxy: directHosts(address, settings.none).join(",") };
 }
 
-/** The hosts of `NO_PROXY` that hold for the port of `address`. */
+/** The hosts in `NO_PROXY` that apply to the port of `address`. */
 function directHosts(address: string, none: string): string[] {
   const { port, protocol } = new URL(address);
   const own = port || (protocol === "https:" ? "443" : "80");

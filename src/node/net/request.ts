@@ -1,12 +1,12 @@
-/** One GET request as every download and look at a server makes it: user and password in a header, proxies heard. */
+/** The GET request behind every download: sends user and password in a header and respects proxies. */
 
 import { splitLogin, withoutSecrets } from "../../api/address.js";
 import { closeBody, type Request } from "./answer.js";
 import { proxyFor, proxySettings } from "./proxy.js";
 
 /**
- * @param address may carry user and password, which go on to no other host that the server names.
- * @throws DownloadError for proxy settings that are none; what `fetch` throws for a server that does not answer.
+ * @param address may contain user and password, which are not sent to another host on redirect.
+ * @throws DownloadError for invalid proxy settings; what `fetch` throws if the server does not answer.
  */
 export async function openRequest(address: string, signal: AbortSignal): Promise<Request> {
   const { url, authorization } = splitLogin(address);
@@ -20,7 +20,7 @@ export async function openRequest(address: string, signal: AbortSignal): Promise
   return openThroughProxy(url, init, { http, https, none });
 }
 
-/** For messages: through which proxy `address` was asked for. */
+/** For messages: the proxy that was used for `address`. */
 export function proxyNote(address: string): string {
   const proxy = proxyFor(address, proxySettings());
   return proxy === undefined ? "" : ` through the proxy ${withoutSecrets(proxy)}`;

@@ -1,4 +1,4 @@
-/** `annotate` in Node, where pictures in memory are drawn on with the letters of `openLabelFont`. */
+/** `annotate` in Node: draws on pictures in memory with the font of `openLabelFont`. */
 
 import { type AnnotatePicture, type AnnotateTarget, annotateWith } from "../../api/annotate.js";
 import type { PictureSource } from "../../api/sources.js";
@@ -10,15 +10,15 @@ import { openLabelFont } from "./labelFont.js";
 import { readPictureSource } from "./pictureSource.js";
 
 /**
- * Draws a result on a canvas or 2-D context, in place: boxes, masks and labels, or the best classes in the corner. The picture
- * is taken to fill the canvas, whatever its size (`style.area` says otherwise), and is not drawn itself. Transformations do
- * not apply, a clip does.
- * @throws OptionError; ImageError where the canvas gives no 2-D context.
+ * Draws a result on a canvas or 2-D context, in place: boxes, masks and labels, or the best classes in the corner.
+ * The picture itself is not drawn; it is assumed to fill the canvas, whatever its size, unless `style.area` is given.
+ * The context's transformation is ignored, its clip is not.
+ * @throws OptionError; ImageError if the canvas has no 2-D context.
  */
 export function annotate(target: AnnotateTarget, result: Result, style?: AnnotateStyle): void;
 /**
  * A copy of a picture with a result drawn on it, as RGB, as `yolov5 detect` draws it.
- * @param picture what `detect` takes: the result's own picture, or the same at another size.
+ * @param picture anything that `detect` accepts: the result's own picture, or the same picture at another size.
  * @throws OptionError, ImageError, DownloadError.
  * @example
  * const image = await annotate("bus.jpg", await model.detect("bus.jpg"), { hideConf: true });
@@ -38,7 +38,7 @@ async function drawOnPicture(source: PictureSource, result: Result, style: Annot
   return drawWithFont(image, result, style);
 }
 
-/** With letters for all class names, as far as this system has them. */
+/** With glyphs for all class names, as far as this system has them. */
 export async function drawWithFont(image: RgbImage, result: DrawnResult, style: AnnotateStyle): Promise<RgbImage> {
   return drawOnPixels(image, result, { ...style, font: style.font ?? (await openLabelFont(result.names)) });
 }

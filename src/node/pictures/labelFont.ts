@@ -1,6 +1,7 @@
 /**
- * The font of labels: the built-in letters, and for class names in other scripts the fonts of this system, shaped by
- * HarfBuzz (an optional package, loaded only then). Fonts are strangers' files: HarfBuzz reads them in WebAssembly.
+ * The font for labels: a built-in font, and for class names in other scripts the system's fonts, shaped by HarfBuzz
+ * (an optional package, loaded only when needed). Font files are untrusted, so HarfBuzz reads them inside
+ * WebAssembly.
  */
 
 import { readFile, stat } from "node:fs/promises";
@@ -11,26 +12,26 @@ import { systemFonts } from "./systemFonts.js";
 
 /** Options of `openLabelFont`. */
 export interface LabelFontOptions {
-  /** A font file to look into first. */
+  /** A font file to try first. */
   readonly file?: string | undefined;
   /** Called where no font has the letters of a name. */
   readonly onWarning?: ((text: string) => void) | undefined;
-  /** Font files to look into; default those of the system. */
+  /** Font files to search. Default: those of the system. */
   readonly candidates?: (() => Promise<readonly string[]>) | undefined;
 }
 
 type HarfBuzz = typeof import("harfbuzzjs");
 type ShapingFont = import("harfbuzzjs").Font;
 
-/** The largest fonts, of all of CJK in ten weights, have about 120 MB. */
+/** The largest fonts, with all of CJK in ten weights, have about 120 MB. */
 const MAX_FONT_BYTES = 2 ** 27;
-/** Files that are looked into, and bytes read for it, until every letter is found. */
+/** Limits on files and bytes read while searching for missing letters. */
 const MAX_CANDIDATES = 200;
 const MAX_TOTAL_BYTES = 2 ** 29;
 
 /**
- * A font that draws `names` as far as letters for them are found here.
- * @throws OptionError where `file` cannot be read or is no font.
+ * A font that can draw `names`, as far as fonts with their letters are found.
+ * @throws OptionError if `file` cannot be read or is not a font.
  */
 export async function openLabelFont(names: readonly string[], options: LabelFontOptions = {}): Promise<Font> {
   const { file, onWarning = () => undefined } = options;
@@ -43,7 +44,7 @@ export async function openLabelFont(names: readonly string[], options: LabelFont
   if (harfBuzz) {
     const missing = new Set(wanted);
     const first = given && take(harfBuzz, given, missing, true);
-    if (file !== undefined && !first) throw new OptionError(`${file}: is no TrueType or OpenType font`, { file });
+    if (file !== undefined && !first) throw new OptionError(`${file}: is not a TrueType or OpenType font`, { file });
     if (first) fonts.push(first);
     let left = MAX_TOTAL_BYTES;
     const candidates = await (options.candidates ?? systemFonts)();
@@ -62,9 +63,9 @@ export async function openLabelFont(names: readonly string[], options: LabelFont
   const numbered = names.flatMap((name, i) => (drawableName(font, name, i) === name ? [] : [i]));
   if (numbered.length > 0) {
     const list = `${numbered.slice(0, 10).join(", ")}${numbered.length > 10 ? ", …" : ""}`;
-    const why = harfBuzz ? "no font found here has" : "the optional package harfbuzzjs is needed to draw";
+    const why = harfBuzz ? "no font on this system has" : "the optional package harfbuzzjs is needed to draw";
     onWarning(
-      `labels: ${why} the letters of the names of class ${list}; their numbers are drawn instead; give a font with --font FILE`,
+      `labels: ${why} the letters in the names of class ${list}; drawing class numbers instead; give a font with --font FILE`,
     );
   }
   return font;
@@ -76,7 +77,7 @@ async function readGiven(file: string): Promise<Uint8Array> {
   return bytes;
 }
 
-/** Undefined for what is no regular file of a sane size. */
+/** Undefined for anything but a regular file of a reasonable size. */
 async function readFont(path: string): Promise<Uint8Array | undefined> {
   try {
     const facts = await stat(path);
@@ -86,12 +87,15 @@ async function readFont(path: string): Promise<Uint8Array | undefined> {
   }
 }
 
-/** The first font of a file, where it has some of `missing`, which are then no longer missing; `always` where it has none. */
+/**
+ * The first font in a file that has some of the `missing` letters, which it removes from the set; with `always`, even
+ * one that has none.
+ */
 function take(hb: HarfBuzz, bytes: Uint8Array, missing: Set<string>, always: boolean): ShapingFont | undefined {
   try {
     const face = new hb.Face(new hb.Blob(bytes), 0);
     const font = new hb.Font(face);
-    // Empty outlines are placeholders of fonts that keep their letters as bitmaps.
+    // Empty outlines are placeholders in bitmap fonts.
     const found = [...missing].filter((character) => {
       const glyph = font.nominalGlyph(character.codePointAt(0) ?? 0);
       return glyph !== undefined && font.glyphToJson(glyph).length > 0;
@@ -103,7 +107,7 @@ function take(hb: HarfBuzz, bytes: Uint8Array, missing: Set<string>, always: boo
   }
 }
 
-/** Outlines of more commands are no letters. */
+/** Outlines with more commands are not letters. */
 const MAX_COMMANDS = 20_000;
 
 function shapeWith(
@@ -118,7 +122,7 @@ function shapeWith(
       const glyphs = shapeBy(hb, font, text, rightToLeft, unitsPerEm);
       if (glyphs) return glyphs;
     } catch {
-      // A damaged font: the next one may do.
+      // A damaged font; try the next one.
     }
   }
   return undefined;
@@ -152,10 +156,10 @@ function shapeBy(
   return glyphs;
 }
 
-/** Chords of a curve; letters of labels are some tens of pixels high. */
+/** Line segments per curve; letters in labels are a few dozen pixels high. */
 const CHORDS = 8;
 
-/** Path commands to closed outlines of x, y, 1. */
+/** Converts path commands to closed outlines of (x, y, 1). */
 function outlines(commands: readonly { readonly type: string; readonly values: readonly number[] }[]): number[][] {
   const all: number[][] = [];
   let [x, y] = [0, 0];

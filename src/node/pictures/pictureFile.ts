@@ -1,10 +1,10 @@
-/** The bytes of a picture's file, with one line that says why there are none. */
+/** Reads a picture's file, with a one-line error. */
 
 import { nameOfAddress } from "../../api/address.js";
 import { ImageError } from "../../errors.js";
 import { readFailure, readRegularFile } from "../files/regularFile.js";
 
-/** @throws ImageError naming the file and the reason. */
+/** @throws ImageError with the file and the reason. */
 export async function readPictureFile(path: string): Promise<Uint8Array> {
   try {
     return await readRegularFile(path);

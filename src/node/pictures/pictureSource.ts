@@ -10,7 +10,7 @@ import { downloadPicture } from "../net/downloadPicture.js";
 import { readPictureFile } from "./pictureFile.js";
 import { decodeAside } from "./pictureThread.js";
 
-/** @throws ImageError, DownloadError naming the source; the reason of `signal`. */
+/** @throws ImageError, DownloadError with the source; the reason of `signal`. */
 export async function readPictureSource(source: PictureSource, options: ReadPictureOptions = {}): Promise<Picture> {
   const { signal } = options;
   const decode: typeof decodeAside = (bytes, decoding) => decodeAside(bytes, { ...decoding, signal });
@@ -18,7 +18,7 @@ export async function readPictureSource(source: PictureSource, options: ReadPict
   const place = placeOf(source, "picture");
   if (place) {
     const remote = place.kind === "remote" ? await downloadPicture(place.address, { signal }) : undefined;
-    // A download may go on while other pictures are detected; memory for pixels is taken in turn.
+    // Downloads may overlap with other detections; memory for pixels is reserved one picture at a time.
     await options.begin?.();
     throwIfAborted(signal);
     return decodePicture(remote ?? (await readLocalBytes(place)), place.shown, decoding);

@@ -1,6 +1,6 @@
 /**
- * Large pictures are decoded and encoded on a thread of their own, which takes seconds: this one hears signals and answers others
- * meanwhile, and can end that work at once.
+ * Decodes and encodes large pictures, which takes seconds, on a separate thread. Meanwhile this thread stays
+ * responsive to signals and other calls, and can abort the work at once.
  */
 
 import { existsSync } from "node:fs";
@@ -12,33 +12,33 @@ import { type DecodeOptions, decodeImage, type RgbImage } from "../../image/inde
 import { packageRoot } from "../packageRoot.js";
 import { encodePicture, type WrittenFormat } from "./savePicture.js";
 
-/** Pixels beyond which starting a thread, 50 ms, is the smaller evil: decoding them takes up to a second. */
+/** Pixels above which starting a thread (50 ms) is worth it: decoding that many takes up to a second. */
 const LARGE_TO_DECODE = 2 ** 24;
 /** Half a second of encoding. */
 const LARGE_TO_ENCODE = 2 ** 21;
 
-/** What the thread is asked. */
+/** A request to the thread. */
 export type PictureJob =
   | { readonly bytes: Uint8Array; readonly path: string | undefined; readonly maxPixels: number | undefined }
   | { readonly image: RgbImage; readonly format: WrittenFormat };
 
-/** What it answers, once. */
+/** The single reply. */
 export type PictureAnswer =
   | { readonly image: RgbImage; readonly notes: readonly string[] }
   | { readonly bytes: Uint8Array }
   | { readonly refused: string; readonly details: Readonly<Record<string, unknown>> }
   | { readonly failed: string };
 
-/** Thrown where a picture turns out to be large, before anything is taken for it. */
+/** Thrown if a picture turns out to be large, before memory is allocated for it. */
 class Large extends Error {}
 
 export interface ThreadOptions {
-  /** Ends the work at once. */
+  /** Aborts the work at once. */
   readonly signal?: AbortSignal | undefined;
 }
 
 /**
- * `decodeImage`, of large pictures on another thread.
+ * Like `decodeImage`, but decodes large pictures on another thread.
  * @throws as `decodeImage`; the signal's reason.
  */
 export async function decodeAside(bytes: Uint8Array, options: DecodeOptions & ThreadOptions = {}): Promise<RgbImage> {
@@ -59,7 +59,7 @@ export async function decodeAside(bytes: Uint8Array, options: DecodeOptions & Th
 }
 
 /**
- * The bytes of a picture file. A large picture moves to another thread: its pixels are gone afterwards.
+ * Encodes a picture file. A large picture is transferred to another thread, so its pixels are gone afterwards.
  * @throws ImageError; the signal's reason.
  */
 export async function encodeAside(
@@ -76,7 +76,10 @@ export async function encodeAside(
   return answer.bytes;
 }
 
-/** The built file; undefined where this code runs from its sources or within somebody's bundle, which then does without. */
+/**
+ * The built worker file; undefined if this code runs from source or inside a bundle, which then works without a
+ * thread.
+ */
 function threadFile(): string | undefined {
   try {
     if (!fileURLToPath(import.meta.url).includes(`${sep}dist${sep}`)) return undefined;
@@ -102,7 +105,7 @@ async function ask(
       signal?.addEventListener("abort", onAbort, { once: true });
       worker.once("message", resolve);
       worker.once("error", reject);
-      worker.once("exit", () => reject(new Error("the thread for pictures ended without an answer")));
+      worker.once("exit", () => reject(new Error("the picture thread ended without an answer")));
       worker.postMessage(job, transfer);
     });
   } finally {
@@ -113,5 +116,5 @@ async function ask(
 
 function failureOf(answer: PictureAnswer): Error {
   if ("refused" in answer) return new ImageError(answer.refused, answer.details);
-  return new Error("failed" in answer ? answer.failed : "the thread for pictures answered something else");
+  return new Error("failed" in answer ? answer.failed : "the picture thread sent an unexpected answer");
 }

@@ -19,7 +19,7 @@ function failure(error: unknown): PictureAnswer {
   return { failed: error instanceof Error ? error.message : String(error) };
 }
 
-/** What need not be copied on its way. */
+/** Buffers that can be transferred instead of copied. */
 function memoryOf(answer: PictureAnswer): ArrayBuffer[] {
   const data = "image" in answer ? answer.image.data : "bytes" in answer ? answer.bytes : undefined;
   return data?.buffer instanceof ArrayBuffer ? [data.buffer] : [];

@@ -1,6 +1,6 @@
 /**
- * Pictures that know where they came from, for `result.save`: a path or an address and how the file looked, no pixels. A
- * result of a picture from memory keeps nothing of it.
+ * Pictures that remember their origin for `result.save`: a path or address and the file's state, but no pixels. A
+ * result from a picture in memory keeps nothing of it.
  */
 
 import { stat } from "node:fs/promises";
@@ -18,21 +18,21 @@ import { drawWithFont } from "./annotate.js";
 import { readPictureSource } from "./pictureSource.js";
 import { pictureFile } from "./savePicture.js";
 
-/** Where a picture can be read again. */
+/** Where a picture can be read again from. */
 interface Origin {
-  /** An absolute path, or an address with its password. */
+  /** An absolute path, or an address including its password. */
   readonly source: string;
-  /** Of a file: changes when it does. */
+  /** For files: changes when the file does. */
   readonly stamp?: string | undefined;
 }
 
 /**
- * Reads what `detect` takes, in such a way that the result can be saved.
- * @throws ImageError, DownloadError naming the source.
+ * Reads anything that `detect` accepts, such that the result can be saved.
+ * @throws ImageError, DownloadError with the source.
  */
 export async function readWithSaver(source: PictureSource, options: ReadPictureOptions): Promise<Picture> {
   const place = placeOf(source, "picture");
-  // Memory is read at once: its owner may use it again when this call has returned.
+  // Memory is read synchronously: its owner may reuse it once this call has returned.
   if (!place) return { ...(await readPictureSource(source, options)), saver: saverOf(undefined, options.maxPixels) };
   const origin = await originOf(place);
   const picture = await readPictureSource(source, options);
@@ -46,7 +46,7 @@ async function originOf(place: Place): Promise<Origin | undefined> {
   return { source: path, stamp: await stampOf(path) };
 }
 
-/** Which file it is and when it was changed. */
+/** Identifies a file and its last modification. */
 async function stampOf(path: string): Promise<string | undefined> {
   const found = await statOf(path);
   return found && [found.dev, found.ino, found.size, found.mtimeNs].join(" ");
@@ -62,7 +62,7 @@ function saverOf(origin: Origin | undefined, maxPixels: number | undefined): Res
     const { picture: given = origin?.source } = options;
     if (given === undefined) {
       throw new OptionError(
-        `${file.path}: the result's picture came from memory, which the result does not keep; give it: result.save(path, { picture })`,
+        `${file.path}: the result's picture came from memory and is not kept; pass it again: result.save(path, { picture })`,
       );
     }
     await refuseItself(file.path, given);
@@ -70,7 +70,7 @@ function saverOf(origin: Origin | undefined, maxPixels: number | undefined): Res
     const { image } = await readPictureSource(given, { maxPixels: options.maxPixels ?? maxPixels, signal });
     if (image.width !== result.width || image.height !== result.height) {
       throw new ImageError(
-        `${typeof given === "string" ? nameOfAddress(given) : "the picture"}: has ${image.width}×${image.height} pixels, the result is of ${result.width}×${result.height}; detect in it again, or give the result's picture: result.save(path, { picture })`,
+        `${typeof given === "string" ? nameOfAddress(given) : "the picture"}: has ${image.width}×${image.height} pixels, but the result is for ${result.width}×${result.height}; run detect again, or pass the result's picture: result.save(path, { picture })`,
       );
     }
     const drawn = await drawWithFont(image, result, options);
@@ -81,14 +81,17 @@ function saverOf(origin: Origin | undefined, maxPixels: number | undefined): Res
     untilAborted(signalOf(options?.signal), (signal) => save(result, path, { ...options, signal }));
 }
 
-/** The picture itself would be lost. */
+/** Refuses to overwrite the picture itself. */
 async function refuseItself(path: string, picture: PlainPicture): Promise<void> {
   const from = pathOfPicture(picture);
   const [target, own] = await Promise.all([statOf(path), from === undefined ? undefined : statOf(from)]);
   if (!target || !own || target.dev !== own.dev || target.ino !== own.ino) return;
-  throw new OptionError(`${path}: is the picture itself, which would be lost; give the annotated one another name`, {
-    path,
-  });
+  throw new OptionError(
+    `${path}: is the original picture, which would be lost; give the annotated picture another name`,
+    {
+      path,
+    },
+  );
 }
 
 function pathOfPicture(picture: PlainPicture): string | undefined {
@@ -96,14 +99,14 @@ function pathOfPicture(picture: PlainPicture): string | undefined {
   return place?.kind === "path" ? place.address : undefined;
 }
 
-/** The boxes would be drawn on another picture. */
+/** Refuses to draw the boxes on a picture that has changed. */
 async function refuseChanged(origin: Origin | undefined): Promise<void> {
   if (origin?.stamp === undefined) return;
   const stamp = await stampOf(origin.source);
-  // What is gone is told when it is read.
+  // A missing file is reported when it is read.
   if (stamp === undefined || stamp === origin.stamp) return;
   throw new ImageError(
-    `${origin.source}: has changed since the result was made; detect in it again, or give the result's picture: result.save(path, { picture })`,
+    `${origin.source}: has changed since the result was made; run detect again, or pass the result's picture: result.save(path, { picture })`,
     { path: origin.source },
   );
 }

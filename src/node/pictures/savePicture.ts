@@ -1,4 +1,4 @@
-/** Pictures in memory → files: JPEG or PNG after the name's ending. */
+/** Saves pictures in memory as JPEG or PNG, depending on the file's extension. */
 
 import { stat } from "node:fs/promises";
 import { dirname, extname } from "node:path";
@@ -18,7 +18,7 @@ export type WrittenFormat = "jpg" | "png";
 
 /** Options of `savePicture`. */
 export interface SavePictureOptions {
-  /** Of JPEGs, 1 to 100. Default 95. */
+  /** JPEG quality, 1 to 100. Default 95. */
   readonly quality?: number | undefined;
 }
 
@@ -30,23 +30,23 @@ const FORMATS: Readonly<Record<string, WrittenFormat>> = {
   ".png": "png",
 };
 
-/** JPEG cannot be wider or higher. */
+/** Maximum width and height of a JPEG. */
 export const MAX_JPEG_SIDE = 65535;
 
 export function encodePicture(image: RgbImage, format: WrittenFormat, quality?: number): Uint8Array {
   return format === "png" ? encodePng(image) : encodeJpeg(image, quality);
 }
 
-/** Where a picture goes, and how it is written there. */
+/** Where a picture goes, and in which format. */
 export interface PictureFile {
   readonly path: string;
   readonly write: (image: RgbImage) => Promise<void>;
 }
 
 /**
- * Writes a picture, whole or not at all; a file that is there is replaced.
- * @param path ends in `.jpg`, `.jpeg` or `.png`; its folder is there.
- * @param picture of `annotate`, or any raw pixels.
+ * Writes a picture, whole or not at all. Replaces an existing file.
+ * @param path ends in `.jpg`, `.jpeg` or `.png`; its folder must exist.
+ * @param picture from `annotate`, or any raw pixels.
  * @throws OutputError, OptionError, ImageError.
  * @example
  * await savePicture("out.png", await annotate("bus.jpg", await model.detect("bus.jpg")));
@@ -64,14 +64,14 @@ export async function savePicture(
 }
 
 /**
- * Checked before a picture is made for it.
+ * Checks the target before a picture is drawn for it.
  * @throws OptionError, OutputError.
  */
 export async function pictureFile(to: string | URL, { quality }: SavePictureOptions): Promise<PictureFile> {
   const path = pathOf(to);
   const format = FORMATS[extname(path).toLowerCase()];
   if (!format) {
-    throw new OptionError(`${path}: pictures are written as JPEG or PNG; let the name end in .jpg, .jpeg or .png`, {
+    throw new OptionError(`${path}: pictures are written as JPEG or PNG; use a name that ends in .jpg, .jpeg or .png`, {
       path,
     });
   }
@@ -83,7 +83,7 @@ export async function pictureFile(to: string | URL, { quality }: SavePictureOpti
     const side = Math.max(image.width, image.height);
     if (format === "jpg" && side > MAX_JPEG_SIDE) {
       throw new ImageError(
-        `${path}: JPEG takes at most ${MAX_JPEG_SIDE} pixels a side, the picture has ${image.width}×${image.height}; let the name end in .png`,
+        `${path}: JPEG allows at most ${MAX_JPEG_SIDE} pixels per side, but the picture has ${image.width}×${image.height}; use a name that ends in .png`,
         { path, width: image.width, height: image.height },
       );
     }
@@ -103,7 +103,7 @@ function pathOf(to: string | URL): string {
   throw new OptionError(`${nameOfAddress(address)}: ${FILE_ADDRESS_ADVICE}`);
 }
 
-/** A folder that is not there is more often a slip than a wish. */
+/** Missing folders are not created: they are more often a typo than intended. */
 async function checkFolderOf(path: string): Promise<void> {
   const folder = dirname(path);
   const found = await stat(folder).catch((error: NodeJS.ErrnoException) => {
@@ -113,6 +113,6 @@ async function checkFolderOf(path: string): Promise<void> {
   if (found?.isDirectory()) return;
   const why = found
     ? `${folder} is a file, not a folder; write elsewhere`
-    : `there is no folder ${folder}; make it first`;
+    : `the folder ${folder} does not exist; create it first`;
   throw new OutputError(`${path}: cannot be written: ${why}`, { path, folder });
 }

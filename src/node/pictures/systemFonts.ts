@@ -1,10 +1,10 @@
-/** The font files of this system, those that are most likely to have many scripts first; always in the same order. */
+/** The system's font files in a stable order, those likely to cover many scripts first. */
 
 import { readdir } from "node:fs/promises";
 import { homedir, platform } from "node:os";
 import { basename, join } from "node:path";
 
-/** Names of fonts with many letters, the best first. */
+/** Names of fonts with wide coverage, the best first. */
 const PREFERRED: readonly RegExp[] = [
   /notosanscjk|sourcehansans/,
   /notosans(sc|tc|jp|kr)|pingfang|hiragino sans gb|msyh|microhei|zenhei/,
@@ -14,7 +14,7 @@ const PREFERRED: readonly RegExp[] = [
   /notosans/,
   /unifont|freesans\.|arial\./,
 ];
-/** Weights and shapes that labels are not drawn in. */
+/** Weights and styles not used for labels. */
 const UNUSUAL = /bold|black|italic|oblique|light|thin|heavy|mono|condensed|serif/;
 const FONT = /\.(ttf|otf|ttc|otc)$/i;
 const MAX_DEPTH = 6;
@@ -45,7 +45,7 @@ function rank(path: string): number {
   return (place < 0 ? PREFERRED.length : place) + (UNUSUAL.test(name) ? 100 : 0);
 }
 
-/** @param roots folders to look into, with those below them. */
+/** @param roots folders to search recursively. */
 export async function systemFonts(roots: readonly string[] = folders()): Promise<string[]> {
   const found: string[] = [];
   const walk = async (folder: string, depth: number): Promise<void> => {

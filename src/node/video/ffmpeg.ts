@@ -1,4 +1,4 @@
-/** The system's ffmpeg and ffprobe: how they are started, and one clear line where they are missing. */
+/** Starts the system's ffmpeg and ffprobe, and explains in one line if they are missing. */
 
 import { type ChildProcess, type ChildProcessByStdio, type SpawnOptions, spawn } from "node:child_process";
 import type { Readable, Writable } from "node:stream";
@@ -8,17 +8,17 @@ import { abortReason } from "../../yolov5/calls/abort.js";
 
 export type Tool = "ffmpeg" | "ffprobe";
 
-/** `FFMPEG_PATH` and `FFPROBE_PATH` name programs that are not on the PATH. */
+/** `FFMPEG_PATH` and `FFPROBE_PATH` point to programs that are not on the PATH. */
 export function programOf(tool: Tool): string {
   return process.env[`${tool.toUpperCase()}_PATH`] || tool;
 }
 
-/** Ctrl-C in a terminal goes to all of its processes; these must outlive it to finish their file. */
+/** Ctrl-C in a terminal reaches all of its processes; these must survive it to finish their file. */
 const OPTIONS: SpawnOptions = { detached: process.platform !== "win32", windowsHide: true };
 
 export type ToolEnvironment = Readonly<Record<string, string | undefined>>;
 
-/** Starts the tool with its output piped, and its input where `input` says so. */
+/** Starts the tool with its output piped, and its input too if `input` is set. */
 export function startTool(
   tool: Tool,
   args: readonly string[],
@@ -44,13 +44,13 @@ export function startTool(
   });
 }
 
-/** What to say when a tool did not start. */
+/** The error for a tool that did not start. */
 export function startError(tool: Tool, source: string, error: NodeJS.ErrnoException): VideoError {
   const program = programOf(tool);
   const why =
     error.code === "ENOENT"
       ? `${program} was not found; install ffmpeg (apt install ffmpeg, brew install ffmpeg, winget install ffmpeg) ` +
-        `or name it in ${tool.toUpperCase()}_PATH`
+        `or set ${tool.toUpperCase()}_PATH`
       : `${program} could not be started (${error.code ?? error.message})`;
   return new VideoError(`${source}: videos need ffmpeg: ${why}`, { source, program }, { cause: error });
 }
@@ -62,8 +62,8 @@ export interface Answer {
 }
 
 /**
- * Runs a tool to its end and collects what it says.
- * @throws VideoError when it is missing or gives no answer in time; the reason of `signal`.
+ * Runs a tool to completion and collects its output.
+ * @throws VideoError if it is missing or does not answer in time; the reason of `signal`.
  */
 export function askTool(
   tool: Tool,
@@ -108,8 +108,8 @@ export function askTool(
 }
 
 /**
- * ffmpeg's complaint in a few words: without passwords, without the addresses of its parts, and without the file's name, which the message
- * around it has.
+ * ffmpeg's error message, shortened: without passwords, memory addresses, and the file's name, which the surrounding
+ * message has.
  */
 export function plainComplaint(line: string): string {
   return withoutSecrets(line)

@@ -1,4 +1,4 @@
-/** Whether a file is a video: by its ending, and where that is missing or has other meanings by what is in it. */
+/** Tells whether a file is a video: by its extension or, if that is missing or ambiguous, by its contents. */
 
 import { stat } from "node:fs/promises";
 import { extname } from "node:path";
@@ -7,7 +7,7 @@ import { hasVideoEnding, isAnimatedGif } from "./input.js";
 import { headOf } from "./notVideo.js";
 import { probeVideo } from "./probe.js";
 
-/** At offset 0 unless stated. Ogg, Matroska and MP4 may hold sound alone; then whoever reads them says so. */
+/** At offset 0 unless stated. Ogg, Matroska and MP4 may contain only sound; the reader reports that. */
 const MAGICS: readonly (readonly [magic: string, at?: number])[] = [
   ["\x1aE\xdf\xa3"],
   ["FLV\x01"],
@@ -22,21 +22,21 @@ const MAGICS: readonly (readonly [magic: string, at?: number])[] = [
   ["moov", 4],
   ["mdat", 4],
 ];
-/** Brands of `ftyp` that are pictures or sound. */
+/** `ftyp` brands of pictures and sound. */
 const NO_VIDEO = /^(avi[fs]|hei.|hev.|mif1|msf1|M4[AB] )/;
 const HEAD_BYTES = 4096;
-/** Still pictures are smaller. */
+/** Still pictures are smaller than this. */
 const MAX_GIF = 2 ** 28;
 
 /**
- * @param named whether the user named this very file; then one in an unknown format is shown to ffmpeg as well, whatever its
- *   ending. In folders files with endings of other kinds are passed over.
+ * @param named whether the user named this very file. If so, a file in an unknown format is passed to ffmpeg too,
+ * whatever its extension. In folders, files with other extensions are skipped.
  */
 export async function isVideo(path: string, named = false): Promise<boolean> {
   const ending = extname(path).slice(1).toLowerCase();
   if (hasVideoEnding(path) && ending !== "gif" && !/^(m?ts|m2ts)$/.test(ending)) return true;
   if (!hasVideoEnding(path) && ending !== "" && !named) return false;
-  // Pipes and devices would keep whoever opens them waiting.
+  // Opening a pipe or device would block.
   if (!(await stat(path)).isFile()) return false;
   if (ending === "gif") return isAnimatedGif(await headOf(path, MAX_GIF));
   const head = await headOf(path, HEAD_BYTES);
@@ -51,7 +51,7 @@ export async function isVideo(path: string, named = false): Promise<boolean> {
   );
 }
 
-/** Whether bytes begin as the containers of videos do. */
+/** Whether bytes begin like a video container. */
 export function hasVideoMagic(head: Uint8Array): boolean {
   const at = (from: number, length: number): string => String.fromCharCode(...head.subarray(from, from + length));
   if (at(4, 4) === "ftyp") return !NO_VIDEO.test(at(8, 4));
@@ -59,7 +59,10 @@ export function hasVideoMagic(head: Uint8Array): boolean {
   return MAGICS.some(([magic, from = 0]) => at(from, magic.length) === magic);
 }
 
-/** Packets of 188 bytes that begin with 0x47, on discs after 4 bytes more. TypeScript files may begin with it too: a G. */
+/**
+ * Packets of 188 bytes that begin with 0x47, preceded by 4 more bytes on discs. A TypeScript file may begin with it
+ * too: the letter G.
+ */
 function isTransportStream(head: Uint8Array): boolean {
   const packets = (first: number, size: number): boolean =>
     head[first] === 0x47 && (head.length <= first + size || head[first + size] === 0x47);

@@ -1,4 +1,4 @@
-/** A running ffmpeg that decodes: raw RGB frames from its pipe, one by one, as fast as they are taken. */
+/** A running ffmpeg decoder: raw RGB frames from its pipe, one by one, as fast as they are consumed. */
 
 import type { ChildProcessByStdio } from "node:child_process";
 import type { Readable } from "node:stream";
@@ -8,16 +8,16 @@ import type { VideoInput } from "./input.js";
 import { decoderLimits, hasLargeFrames, type VideoInfo } from "./probe.js";
 import { ShowInfo } from "./showInfo.js";
 
-/** One upright frame; goes to `model.detect` and `model.stream` as it is. */
+/** One upright frame; can be passed to `model.detect` and `model.stream` directly. */
 export interface VideoFrame {
-  /** Row-major RGB, `width` × `height` × 3 bytes; the caller's to keep. */
+  /** Row-major RGB, `width` × `height` × 3 bytes; owned by the caller. */
   readonly data: Uint8Array;
   readonly width: number;
   readonly height: number;
   readonly channels: "rgb";
-  /** 1, 2, 3, … as detect.py counts; after a stride of n every n-th frame of the video. */
+  /** 1, 2, 3, … as detect.py counts; with a stride of n, each is the n-th next frame of the video. */
   readonly frame: number;
-  /** Seconds since the video's beginning. */
+  /** Seconds from the start of the video. */
   readonly time: number;
 }
 
@@ -28,7 +28,7 @@ export interface FrameSourceOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
-/** A stream that sends nothing for so long has ended. */
+/** A stream that sends nothing for this long has ended. */
 const STALL_MS = 30_000;
 
 export class FrameSource {
@@ -37,11 +37,11 @@ export class FrameSource {
   private readonly options: FrameSourceOptions;
   private readonly child: ChildProcessByStdio<null, Readable, Readable>;
   private readonly said: ShowInfo;
-  /** Exit code, or the signal that ended it. */
+  /** Exit code, or the signal that killed it. */
   private readonly closed: Promise<number | string | null>;
   private failure: Error | undefined;
   private stopped = false;
-  /** The part of a chunk that belongs to the next frame. */
+  /** The rest of a chunk, which belongs to the next frame. */
   private rest: Uint8Array | undefined;
   private count = 0;
 
@@ -50,7 +50,7 @@ export class FrameSource {
     this.info = info;
     this.options = options;
     this.child = startTool("ffmpeg", decodeArguments(input, info, options, modernSync), false, input.env);
-    // Node throws away what an ended child has left in its pipe, unless somebody listens for `readable` all the time.
+    // Node discards data left in the pipe of an exited child unless a `readable` listener is always attached.
     this.child.stdout.on("readable", () => undefined);
     this.said = new ShowInfo(this.child.stderr);
     this.child.on("error", (error) => {
@@ -67,12 +67,12 @@ export class FrameSource {
   }
 
   /**
-   * The next frame, undefined after the last.
-   * @throws VideoError for a video that breaks off, after all frames that could be decoded.
+   * The next frame; undefined after the last.
+   * @throws VideoError for a truncated video, after all frames that could be decoded.
    */
   async next(): Promise<VideoFrame | undefined> {
     const { width, height, fps } = this.info;
-    // Its own memory, not zeroed, since every byte is written.
+    // Not zeroed, since every byte is overwritten; not pooled, since the caller keeps it.
     const data = new Uint8Array(Buffer.allocUnsafeSlow(width * height * 3).buffer);
     if (!(await this.fill(data)) || this.stopped) {
       await this.end();
@@ -82,7 +82,7 @@ export class FrameSource {
     return { data, width, height, channels: "rgb", frame: ++this.count, time };
   }
 
-  /** Ends ffmpeg at once. */
+  /** Kills ffmpeg at once. */
   readonly stop = (): void => {
     this.stopped = true;
     this.options.signal?.removeEventListener("abort", this.stop);
@@ -90,7 +90,7 @@ export class FrameSource {
     this.child.stdout.destroy();
   };
 
-  /** False where the pipe ends before the frame is whole. */
+  /** False if the pipe ends before the frame is complete. */
   private async fill(target: Uint8Array): Promise<boolean> {
     let at = 0;
     while (at < target.length) {
@@ -132,7 +132,7 @@ export class FrameSource {
     });
   }
 
-  /** Whether what came is all that there is. */
+  /** Checks that the frames received are all there are. */
   private async end(): Promise<void> {
     const code = await this.closed;
     const { stopped, failure, count } = this;
@@ -146,7 +146,7 @@ export class FrameSource {
     const expected = frames === undefined ? undefined : Math.floor(frames / this.options.stride);
     if (count === 0) {
       const few = expected === 0 ? `it has fewer frames than the stride of ${this.options.stride}` : why;
-      throw new VideoError(`${source}: gave no frames: ${few}`, { source });
+      throw new VideoError(`${source}: no frames could be read: ${few}`, { source });
     }
     const short = counted && expected !== undefined && count < expected;
     if (code !== 0 || (short && complaints.length > 0)) {
@@ -158,8 +158,10 @@ export class FrameSource {
     }
     if (complaints.length > 0) this.options.onWarning(`${source}: ffmpeg found damage in it: ${why}`);
     if (short) {
-      // Sound files do so too, where an edit list leaves frames out.
-      this.options.onWarning(`${source}: says it has ${frames} frames; ffmpeg gives ${count}${this.afterStride()}`);
+      // An edit list that leaves out frames has this effect too.
+      this.options.onWarning(
+        `${source}: claims to have ${frames} frames, but ffmpeg decodes ${count}${this.afterStride()}`,
+      );
     }
   }
 
@@ -169,7 +171,10 @@ export class FrameSource {
   }
 }
 
-/** `-fps_mode` came with 5.1 (2022), and its older name goes away. Builds from git have no number and are newer. */
+/**
+ * `-fps_mode` was added in 5.1 (2022) and its older name is going away. Builds from git have no version number and
+ * are newer.
+ */
 function hasFpsMode(version: string): boolean {
   const found = /^ffmpeg version n?(\d+)\.(\d+)/.exec(version);
   return !found || Number(found[1]) > 5 || (Number(found[1]) === 5 && Number(found[2]) >= 1);
@@ -181,18 +186,18 @@ function decodeArguments(
   { stride, maxPixels }: FrameSourceOptions,
   modernSync: boolean,
 ): string[] {
-  // detect.py grabs n frames and takes the last of them.
+  // detect.py grabs n frames and uses the last of them.
   const select = stride > 1 ? [`select=not(mod(n+1\\,${stride}))`] : [];
-  // ffmpeg turns frames upright by itself. The fixed size keeps the pipe in step where a stream changes its own.
+  // ffmpeg rotates frames upright itself. The fixed size keeps the pipe aligned if a stream changes its size.
   const filters = [...select, `scale=${info.width}:${info.height}`, "showinfo=checksum=0"];
   return [
     ...["-hide_banner", "-nostdin", "-nostats", "-loglevel", "repeat+level+info"],
     ...decoderLimits(maxPixels),
-    // Each thread of a decoder has a frame of its own.
+    // Each decoder thread holds its own frame.
     ...(hasLargeFrames(info) ? ["-threads", "1"] : []),
     ...input.args,
     ...["-map", "0:V:0", "-an", "-sn", "-dn", "-vf", filters.join(",")],
-    // Every frame once: none doubled or dropped for an even pace.
+    // Every frame once: none duplicated or dropped to keep a constant rate.
     ...(modernSync ? ["-fps_mode", "passthrough"] : ["-vsync", "passthrough"]),
     ...["-pix_fmt", "rgb24", "-f", "rawvideo", "pipe:1"],
   ];

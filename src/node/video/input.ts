@@ -1,4 +1,4 @@
-/** Which sources are videos, and how ffmpeg is told to open them. */
+/** Tells which sources are videos, and how ffmpeg should open them. */
 
 import { extname } from "node:path";
 import { isHttp, shownAddress } from "../../api/address.js";
@@ -9,27 +9,33 @@ import { ffmpegEnvironment } from "../net/proxy.js";
 export interface VideoInput {
   /** As the user wrote it. */
   readonly source: string;
-  /** Comes as it happens and has no end: frames that are not taken in time are dropped. Undefined where its server tells. */
+  /**
+   * A live source without an end: frames that are not consumed in time are dropped. Undefined if only the server
+   * knows.
+   */
   readonly live: boolean | undefined;
-  /** Where it is a file of this machine. */
+  /** The path, for a file on this machine. */
   readonly path?: string;
-  /** Arguments up to and with `-i`. */
+  /** Arguments up to and including `-i`. */
   readonly args: readonly string[];
-  /** Where it is not this process's own: ffmpeg's environment, with the proxy for this address. */
+  /** ffmpeg's environment with the proxy for this address, if it differs from this process's own. */
   readonly env?: Readonly<Record<string, string | undefined>>;
 }
 
-/** By the name's ending; `gif` only where it is animated. */
+/** By extension; `gif` only if it is animated. */
 export const VIDEO_ENDINGS = (
   "3g2 3gp amv asf avi divx dv f4v flv gif h264 h265 hevc ivf m1v m2t m2ts m2v m4v mjpeg mjpg mk3d mkv mov mp4 mpeg mpg mpv " +
   "mts mxf nut ogm ogv qt rm rmvb ts vob webm wmv wtv y4m"
 ).split(" ");
-/** Playlists on the network may name what is on it, never a file of this machine. */
+/** A playlist from the network may refer to network addresses, but never to files on this machine. */
 const NETWORK = [
   "-protocol_whitelist",
   "http,https,httpproxy,tls,tcp,udp,rtp,srtp,rtsp,rtsps,rtmp,rtmpt,rtmps,rtmpe,rtmpte,srt,crypto,data",
 ];
-/** Formats that hold their pictures themselves. Playlists, manifests and scripts (HLS, DASH, concat, SDP) name other files. */
+/**
+ * Formats that contain their own pictures. Playlists, manifests and scripts (HLS, DASH, concat, SDP) refer to other
+ * files.
+ */
 const CONTAINERS =
   "3dostr,4xm,aa,amv,anm,apng,asf,asf_o,av1,avi,avs,avs2,avs3,bethsoftvid,bfi,bink,c93,cavsvideo,cdxl,cine,dhav,dirac,dnxhd," +
   "dsicin,dv,dxa,ea,flic,flv,frm,gif,gxf,h261,h263,h264,hevc,idcin,iff,ifv,ingenient,ipmovie,ivf,ivr,jpegxl_anim,jv,kux,live_flv," +
@@ -44,7 +50,7 @@ export function hasVideoEnding(path: string): boolean {
   return VIDEO_ENDINGS.includes(ending(path));
 }
 
-/** `rtsp://…` and the like. */
+/** `rtsp://…` and similar. */
 export function isStreamAddress(source: string): boolean {
   return LIVE_PROTOCOLS.test(source);
 }
@@ -62,21 +68,21 @@ export function isCamera(source: string): boolean {
 /**
  * How to open a source.
  * @param address path, `http(s)`, `rtsp`, `rtmp`, `udp`, `tcp`, `srt` address, or a camera: its number or device.
- * @throws VideoError for a camera that this system names in another way.
+ * @throws VideoError for a camera name that this system does not use.
  */
 export function videoInput(address: string, platform: string = process.platform): VideoInput {
   const source = shownAddress(address);
   if (isStreamAddress(address)) {
-    // Over UDP, packets that get lost leave grey smears.
+    // Over UDP, lost packets leave grey smears.
     const transport = /^rtsp/i.test(address) ? ["-rtsp_transport", "tcp"] : [];
     return { source, live: true, args: [...transport, ...NETWORK, "-i", lowerScheme(address)] };
   }
   if (isHttp(address)) {
-    if (!URL.canParse(address)) throw new VideoError(`${source}: is no valid URL`, { source });
+    if (!URL.canParse(address)) throw new VideoError(`${source}: is not a valid URL`, { source });
     return { source, live: undefined, args: [...NETWORK, "-i", forFfmpeg(address)], env: ffmpegEnvironment(address) };
   }
   if (isCamera(address)) return { source, live: true, args: cameraArguments(address, platform) };
-  // With `file:` a name is a name, whatever colons and dashes it holds.
+  // With `file:` colons and dashes in a name have no special meaning.
   const protocols = ["-protocol_whitelist", "file,crypto,data", "-format_whitelist", CONTAINERS];
   return { source, live: false, path: address, args: [...protocols, "-i", `file:${address}`] };
 }
@@ -87,8 +93,9 @@ function lowerScheme(address: string): string {
 }
 
 /**
- * An address without its fragment, which servers do not get. ffmpeg takes one that ends like a picture's name (`…?poster=a.jpg`)
- * for a row of pictures, and asks for `a1.jpg`, `a2.jpg`, … where it finds `%d`; an empty fragment ends it otherwise.
+ * The address without its fragment, which is never sent to servers. If an address ends like a picture's name
+ * (`…?poster=a.jpg`), ffmpeg takes it for an image sequence and expands `%d` in it to `a1.jpg`, `a2.jpg`, …;
+ * appending an empty fragment prevents that.
  */
 function forFfmpeg(address: string): string {
   const [whole] = lowerScheme(address).split("#", 1);
@@ -102,12 +109,12 @@ function cameraArguments(source: string, platform: string): string[] {
   if (platform === "win32" && !number) return ["-f", "dshow", "-i", source];
   const how =
     platform === "win32"
-      ? 'give its name, as in --source "video=Integrated Camera" (ffmpeg -list_devices true -f dshow -i dummy lists them)'
+      ? 'give its name, as in --source "video=Integrated Camera" (ffmpeg -list_devices true -f dshow -i dummy lists the names)'
       : "give a stream's address";
-  throw new VideoError(`${source}: cameras have no numbers on ${platform}; ${how}`, { source, platform });
+  throw new VideoError(`${source}: cameras are not numbered on ${platform}; ${how}`, { source, platform });
 }
 
-/** Whether a GIF holds a second picture. Reads its blocks only, no pixels. */
+/** Whether a GIF has a second frame. Reads only its blocks, no pixels. */
 export function isAnimatedGif(bytes: Uint8Array): boolean {
   const magic = String.fromCharCode(...bytes.subarray(0, 6));
   if (magic !== "GIF87a" && magic !== "GIF89a") return false;

@@ -1,9 +1,9 @@
-/** What a file is that ffmpeg does not read as a video: ffmpeg itself only says what it missed in it. */
+/** Says what a file is that ffmpeg cannot read as a video: ffmpeg itself only says what is missing. */
 
 import { open } from "node:fs/promises";
 import { sniff } from "../../image/index.js";
 
-/** The first bytes of a file, `most` or all of them. */
+/** The first bytes of a file, at most `most`. */
 export async function headOf(path: string, most: number): Promise<Uint8Array> {
   const file = await open(path);
   try {
@@ -16,31 +16,31 @@ export async function headOf(path: string, most: number): Promise<Uint8Array> {
   }
 }
 
-/** Formats, as ffmpeg names them, that name other files. */
+/** ffmpeg's names of formats that refer to other files. */
 const NAMING = /^(hls|applehttp|dash|concatf?|sdp|rtsp|imf|avisynth|vapoursynth|lavfi|webm_dash_manifest)\b/;
-/** Enough to tell text, and what else is no video. */
+/** Enough to recognise text and other non-video files. */
 const HEAD_BYTES = 512;
 
 /**
- * What to say of a source that ffmpeg does not read, for after `path: `; undefined where that is not known.
- * @param format as ffmpeg names it, where it is none of those that hold their pictures themselves.
- * @param path of a file of this machine.
+ * Describes a source that ffmpeg cannot read, to follow `path: `; undefined if unknown.
+ * @param format ffmpeg's name of the format, unless it is one that contains its own pictures.
+ * @param path of a file on this machine.
  */
 export async function notVideo(format: string | undefined, path: string | undefined): Promise<string | undefined> {
   if (format !== undefined && NAMING.test(format)) {
-    return `is a playlist or manifest (${format}), which names other files; give the videos themselves`;
+    return `is a playlist or manifest (${format}), which only refers to other files; give the videos themselves`;
   }
   const head = path === undefined ? undefined : await headOf(path, HEAD_BYTES).catch(() => undefined);
   const known = head && kindOf(head);
   if (known !== undefined || format === undefined) return known;
-  return `is in the format ${format}, which holds no video; give one such as .mp4 or .mkv`;
+  return `is in the format ${format}, which cannot contain video; give a file such as .mp4 or .mkv`;
 }
 
 function kindOf(head: Uint8Array): string | undefined {
   if (head.length === 0) return "is an empty file; download or copy it again";
   const found = sniff(head);
   if (found.kind === "picture") {
-    return `is a picture (${found.format.toUpperCase()}), not a video; give it the ending of its format`;
+    return `is a picture (${found.format.toUpperCase()}), not a video; rename it with the extension of its format`;
   }
   if (found.what.startsWith("a web page")) return "is a web page (HTML), not a video; download the video itself";
   if (found.what.startsWith("a git-lfs pointer")) return "is a git-lfs pointer, not the video; run `git lfs pull`";

@@ -1,4 +1,4 @@
-/** What a video is, before its first frame is read: size, frames a second, how many. */
+/** Facts about a video before its first frame is read: size, frame rate, number of frames. */
 
 import { VideoError } from "../../errors.js";
 import { checkPictureSize } from "../../image/index.js";
@@ -11,28 +11,28 @@ export interface VideoInfo {
   /** Upright, in pixels. */
   readonly width: number;
   readonly height: number;
-  /** Mean frames a second as a fraction: `30000/1001`. 30/1 where the video does not say. */
+  /** Mean frames per second as a fraction: `30000/1001`. 30/1 if the video does not say. */
   readonly rate: string;
   readonly fps: number;
-  /** How many frames it says it has; undefined for streams. */
+  /** The number of frames it claims to have; undefined for streams. */
   readonly frames: number | undefined;
-  /** False where `frames` is only duration × frames a second. */
+  /** False if `frames` is only an estimate, duration × frame rate. */
   readonly counted: boolean;
   /** `h264`, `vp9`, … */
   readonly codec: string;
-  /** Comes as it happens and has no end: a camera, a stream, an address that tells neither size nor duration. */
+  /** A live source without an end: a camera, a stream, or an address without size and duration. */
   readonly live: boolean;
 }
 
 /**
- * Default for `maxPixels`: 2^24 pixels a frame, which 5K has. Decoder, encoder and this process together then stay below 1 GB:
- * they take about 40 bytes a pixel and 250 MB.
+ * Default for `maxPixels`: 2^24 pixels per frame, enough for 5K. Decoder, encoder and this process together then stay
+ * below 1 GB: they take about 40 bytes per pixel plus 250 MB.
  */
 export const MAX_FRAME_PIXELS = 2 ** 24;
-/** Of frames beyond this, none is decoded ahead and none kept back by decoder or encoder: each takes 27 MiB or more. */
+/** Larger frames are not decoded ahead, and neither decoder nor encoder may buffer them: each takes 27 MiB or more. */
 const LARGE_FRAME_PIXELS = 4096 * 2304;
 
-/** Whether only as many of these frames as must be should be in memory. */
+/** Whether frames are so large that as few as possible should be in memory. */
 export function hasLargeFrames({ width, height }: Pick<VideoInfo, "width" | "height">): boolean {
   return width * height > LARGE_FRAME_PIXELS;
 }
@@ -40,7 +40,7 @@ export function hasLargeFrames({ width, height }: Pick<VideoInfo, "width" | "hei
 /** Options of `probeVideo`. */
 export interface ProbeOptions {
   readonly signal?: AbortSignal | undefined;
-  /** Videos with more pixels a frame are refused. Default 16,777,216. */
+  /** Refuse videos with more pixels per frame. Default 16,777,216. */
   readonly maxPixels?: number | undefined;
 }
 
@@ -74,7 +74,7 @@ const ENTRIES =
 /**
  * Reads a video's facts with ffprobe.
  * @param source path, address or camera.
- * @throws VideoError: ffmpeg is missing, the file is missing, damaged or no video; the reason of `signal`.
+ * @throws VideoError if ffmpeg is missing, or the file is missing, damaged or not a video; the reason of `signal`.
  */
 export async function probeVideo(source: string | VideoInput, options: ProbeOptions = {}): Promise<VideoInfo> {
   const input = typeof source === "string" ? videoInput(source) : source;
@@ -104,23 +104,23 @@ export async function probeVideo(source: string | VideoInput, options: ProbeOpti
       .map(plainComplaint)
       .filter((line) => line !== "");
     const why = code === 0 ? "it has no pictures" : [...new Set(complaints)].join("; ") || `ffprobe ended with ${code}`;
-    throw new VideoError(`${input.source}: is no video that ffmpeg can read: ${why}`, { source: input.source });
+    throw new VideoError(`${input.source}: is not a video that ffmpeg can read: ${why}`, { source: input.source });
   }
   if (!stream.width) throwIfTooLarge(input.source, stderr, maxPixels);
   return infoOf(stream, probed.format ?? {}, input, maxPixels);
 }
 
 /**
- * For ffmpeg and ffprobe, before their input: a stream whose frames grow on the way is bounded as well. Decoders count what
- * they keep around a picture, too.
+ * Arguments for ffmpeg and ffprobe, before their input, which also limit a stream whose frames grow later. Decoders
+ * count the padding around a picture as well.
  */
 export function decoderLimits(maxPixels: number): string[] {
   return ["-max_pixels", `${2 * maxPixels + 2 ** 20}`];
 }
 
 /**
- * A server that sends one JPEG after the other is live. A file over HTTP has a size or a duration, and a playlist that has an
- * end a duration, whatever size it has itself.
+ * A server that sends a stream of JPEGs is live. A file over HTTP has a size or a duration. A playlist with an end
+ * has a duration, whatever its own size.
  */
 function isLive({ format_name: name = "", duration, size }: ProbedFormat): boolean {
   if (/mpjpeg/.test(name)) return true;
@@ -137,7 +137,7 @@ function infoOf(
   const live = known ?? isLive(format);
   const [width, height] = [stream.width ?? 0, stream.height ?? 0];
   if (width < 1 || height < 1) {
-    throw new VideoError(`${source}: says its frames are ${width}×${height} pixels; it is damaged or holds no frames`);
+    throw new VideoError(`${source}: claims a frame size of ${width}×${height} pixels; it is damaged or has no frames`);
   }
   if (width * height > maxPixels) throw tooLarge(source, width, height, maxPixels);
   checkPictureSize(source, width, height, maxPixels);
@@ -160,7 +160,7 @@ function infoOf(
   };
 }
 
-/** Where the decoder refused the size before ffprobe could tell it. */
+/** For a size that the decoder refused before ffprobe could report it. */
 function throwIfTooLarge(source: string, stderr: string, maxPixels: number): void {
   const [, width, height] = /Picture size (\d+)x(\d+) exceeds/.exec(stderr) ?? [];
   if (width !== undefined) throw tooLarge(source, Number(width), Number(height), maxPixels);
@@ -168,8 +168,8 @@ function throwIfTooLarge(source: string, stderr: string, maxPixels: number): voi
 
 function tooLarge(source: string, width: number, height: number, maxPixels: number): VideoError {
   return new VideoError(
-    `${source}: its frames of ${width}×${height} pixels are larger than the ${maxPixels} pixels allowed; ` +
-      `make them smaller (ffmpeg -i … -vf scale=3840:-2 …), or raise the bound (--max-pixels, \`maxPixels\`) to ${width * height}`,
+    `${source}: its frames of ${width}×${height} pixels exceed the limit of ${maxPixels} pixels; ` +
+      `make them smaller (ffmpeg -i … -vf scale=3840:-2 …), or raise the limit (--max-pixels, \`maxPixels\`) to ${width * height}`,
     { source, width, height, maxPixels },
   );
 }
@@ -179,7 +179,7 @@ function fraction(text: string | undefined): number {
   return over / under;
 }
 
-/** Files whose clock is in microseconds say 90,000 or 1,000,000 frames a second. */
+/** Files with a microsecond clock claim 90,000 or 1,000,000 frames per second. */
 function sensible(fps: number): boolean {
   return fps > 0 && fps <= 1000;
 }

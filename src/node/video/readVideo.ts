@@ -1,4 +1,4 @@
-/** `readVideo`: the frames of a file, stream or camera, one read ahead while the caller works on another. */
+/** `readVideo`: the frames of a file, stream or camera, read one ahead while the caller processes another. */
 
 import { OptionError } from "../../errors.js";
 import { FrameSource, type VideoFrame } from "./frameSource.js";
@@ -7,24 +7,24 @@ import { hasLargeFrames, MAX_FRAME_PIXELS, probeVideo, type VideoInfo } from "./
 
 /** Options of `readVideo`. */
 export interface ReadVideoOptions {
-  /** Take every n-th frame only. Default 1. */
+  /** Return only every n-th frame. Default 1. */
   readonly stride?: number | undefined;
-  /** Sentences about damage that was read over. */
+  /** Receives warnings about damage that was skipped. */
   readonly onWarning?: ((text: string) => void) | undefined;
-  /** Videos with more pixels a frame are refused. Default 16,777,216. */
+  /** Refuse videos with more pixels per frame. Default 16,777,216. */
   readonly maxPixels?: number | undefined;
-  /** Ends the frames; the loop over them ends without an error. */
+  /** Stops reading; the loop over the frames then ends without an error. */
   readonly signal?: AbortSignal | undefined;
 }
 
 /**
  * Reads a video with the system's ffmpeg, which must be installed.
  *
- * Of files every frame comes, no sooner than it is asked for but for one that is decoded ahead: memory stays at a few
- * frames, and of frames beyond 4K at one. Of streams and cameras the newest frame comes, and those that were not taken in time are dropped (`frame`
- * counts them).
+ * Files yield every frame on demand, with one decoded ahead: at most a few frames are in memory, and only one of
+ * frames larger than 4K. Streams and cameras yield the newest frame; frames that are not consumed in time are
+ * dropped, but `frame` counts them.
  * @param source path, address (`http(s)`, `rtsp`, `rtmp`, …), or camera: `0`, `/dev/video0`.
- * @throws VideoError: ffmpeg is missing, the video is missing or damaged (after the frames that could be read).
+ * @throws VideoError if ffmpeg is missing, or the video is missing or damaged (after the frames that could be read).
  * @example
  * for await (const result of model.stream(readVideo("street.mp4", { stride: 2 }))) console.log(result.time, result.xyxy);
  */
@@ -41,7 +41,7 @@ export async function* readVideo(source: string, options: ReadVideoOptions = {})
   yield* readFrames(input, info, options);
 }
 
-/** `readVideo` for a video whose facts are known. */
+/** `readVideo` for a video that has already been probed. */
 export async function* readFrames(
   input: VideoInput,
   info: VideoInfo,
@@ -63,12 +63,12 @@ export async function* readFrames(
   }
 }
 
-/** Each frame, decoded when it is asked for. */
+/** Yields each frame, decoded on demand. */
 async function* oneByOne(source: FrameSource): AsyncGenerator<VideoFrame> {
   for (let frame = await source.next(); frame; frame = await source.next()) yield frame;
 }
 
-/** Each frame, the next one being decoded meanwhile. */
+/** Yields each frame while the next one is decoded. */
 async function* ahead(source: FrameSource): AsyncGenerator<VideoFrame> {
   let coming = settled(source.next());
   for (;;) {
@@ -79,23 +79,23 @@ async function* ahead(source: FrameSource): AsyncGenerator<VideoFrame> {
   }
 }
 
-/** A stream that ends may have been a file, whose server told neither its size nor its duration. */
+/** A stream that ends may have been a file whose server reported neither size nor duration. */
 function tellDropped({ source, live }: VideoInput, dropped: number, onWarning: (text: string) => void): void {
   if (live === true || dropped === 0) return;
   const frames = dropped === 1 ? "1 frame was" : `${dropped} frames were`;
   onWarning(
-    `${source}: came to an end, and ${frames} dropped, since its server says neither size nor duration and it was taken for live; ` +
-      "download it first to have every frame",
+    `${source}: ended, and ${frames} dropped, because the server reports neither size nor duration and it was treated as live; ` +
+      "download it first to get every frame",
   );
 }
 
 /**
- * The last frame that came; older ones that nobody asked for in time are gone.
- * @param onEnd gets their number where the stream ends by itself.
+ * Yields the newest frame; older ones that were not consumed in time are dropped.
+ * @param onEnd called with the number of dropped frames if the stream ends by itself.
  */
 async function* newest(source: FrameSource, onEnd: (dropped: number) => void): AsyncGenerator<VideoFrame> {
   let latest: VideoFrame | undefined;
-  // Apart from the frame, which must not be lost when nothing follows it.
+  // Kept apart from the frame, which must not be lost if nothing follows it.
   let last: Settled | undefined;
   let [came, given] = [0, 0];
   let wake = (): void => undefined;
@@ -130,7 +130,7 @@ async function* newest(source: FrameSource, onEnd: (dropped: number) => void): A
 
 type Settled = { readonly value: VideoFrame | undefined } | { readonly error: unknown };
 
-/** A promise that never rejects, so that it can wait until somebody looks. */
+/** Wraps a promise so that it never rejects, and can be awaited later. */
 function settled(promise: Promise<VideoFrame | undefined>): Promise<Settled> {
   return promise.then(
     (value) => ({ value }),

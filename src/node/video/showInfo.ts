@@ -1,4 +1,4 @@
-/** What ffmpeg says while it decodes: the time of each frame (filter `showinfo`), and complaints. */
+/** Parses ffmpeg's log while it decodes: the time of each frame (filter `showinfo`), and error messages. */
 
 import { createInterface } from "node:readline";
 import type { Readable } from "node:stream";
@@ -6,27 +6,27 @@ import { plainComplaint } from "./ffmpeg.js";
 
 const FRAME = /^\[Parsed_showinfo\S* @ [^\]]*\] \[info\] n: *\d+ .*?\bpts_time:(\S+)/;
 const COMPLAINT = /\[(?:error|fatal|panic)\] (.*)$/;
-/** More than this is said again and again. */
+/** Further messages tend to be repetitions. */
 const MOST_COMPLAINTS = 3;
 
-/** What was said in all. */
+/** Summary of the log. */
 export interface SaidInAll {
-  /** The first few complaints that differ. */
+  /** The first few distinct error messages. */
   readonly complaints: readonly string[];
-  /** How many frames were decoded. */
+  /** Number of frames decoded. */
   readonly frames: number;
 }
 
 export class ShowInfo {
   private readonly complaints: string[] = [];
   private frames = 0;
-  /** Of frames that are not yet asked for, in seconds. */
+  /** Times of frames not yet consumed, in seconds. */
   private readonly times: number[] = [];
   private readonly over: Promise<void>;
   private wake: (() => void) | undefined;
   private ended = false;
 
-  /** @param stderr of an ffmpeg started with `-loglevel repeat+level+info`. */
+  /** @param stderr of an ffmpeg process started with `-loglevel repeat+level+info`. */
   constructor(stderr: Readable) {
     createInterface({ input: stderr }).on("line", (line) => this.take(line));
     this.over = new Promise((resolve) => {
@@ -38,7 +38,7 @@ export class ShowInfo {
     });
   }
 
-  /** Time of the next frame in seconds; undefined where the stream has none. Ask once for each frame. */
+  /** Time of the next frame in seconds; undefined if the stream has none. Call once per frame. */
   async nextTime(): Promise<number | undefined> {
     while (this.times.length === 0 && !this.ended) {
       await new Promise<void>((resolve) => {
@@ -49,7 +49,7 @@ export class ShowInfo {
     return Number.isFinite(time) ? time : undefined;
   }
 
-  /** Settles when ffmpeg will say nothing more. */
+  /** Resolves when the log ends. */
   async all(): Promise<SaidInAll> {
     await this.over;
     const { complaints, frames } = this;

@@ -1,4 +1,4 @@
-/** Writes RGB frames as MP4 (H.264 where the system's ffmpeg can) beside its final name, then renames. */
+/** Writes RGB frames as MP4 (H.264 if the system's ffmpeg supports it) to a temporary name, then renames it. */
 
 import type { ChildProcessByStdio } from "node:child_process";
 import { once } from "node:events";
@@ -16,15 +16,15 @@ import { hasLargeFrames } from "./probe.js";
 export interface VideoWriterOptions {
   readonly width: number;
   readonly height: number;
-  /** Frames a second: `25`, `30000/1001`. */
+  /** Frames per second: `25`, `30000/1001`. */
   readonly rate: string;
-  /** Frames keep the times at which they are written, as those of a camera must. */
+  /** Frames get the times at which they are written, as needed for a camera. */
   readonly live?: boolean | undefined;
   /** Called with a sentence about each thing that is not as asked for. */
   readonly onWarning?: ((text: string) => void) | undefined;
 }
 
-/** Encoders by preference, with settings for a picture that looks like its source. */
+/** Encoders in order of preference, with settings for visually lossless quality. */
 const ENCODERS: readonly (readonly [name: string, ...settings: string[]])[] = [
   ["libx264", "-preset", "veryfast", "-crf", "20"],
   ["libopenh264", "-b:v", "4M"],
@@ -33,16 +33,16 @@ const ENCODERS: readonly (readonly [name: string, ...settings: string[]])[] = [
   ["mpeg4", "-q:v", "3"],
 ];
 
-/** What ffmpeg says of a file whose end is missing. */
+/** ffmpeg's message for a file that could not be completed. */
 const NOT_WHOLE = /^(\[[^\]]*\] ?)*(Error (writing|closing)|Unable to re-open)|No space left on device/m;
-/** Encoders keep dozens of frames back, to look ahead and for each of their threads. */
+/** Encoders buffer dozens of frames, for lookahead and for each thread. */
 const FOR_LARGE_FRAMES = ["-threads", "1", "-filter_threads", "1"];
-/** Looking between the pixels would take three more planes of each frame. */
+/** Subpixel motion search would take three more planes per frame. */
 const X264_FOR_LARGE_FRAMES = ["-tune", "zerolatency", "-refs", "1", "-x264-params", "subme=0"];
 
 /** Writes frames as an MP4 file, through ffmpeg. */
 export class VideoWriter {
-  /** Where the video will be. */
+  /** The final path. */
   readonly path: string;
   private readonly part: string;
   private readonly child: ChildProcessByStdio<Writable, null, Readable>;
@@ -62,20 +62,20 @@ export class VideoWriter {
     this.child.on("error", (error) => {
       this.failure = startError("ffmpeg", path, error);
     });
-    // Why the pipe broke is told by ffmpeg itself.
+    // ffmpeg itself reports why the pipe broke.
     this.child.stdin.on("error", () => undefined);
     this.child.stderr.setEncoding("utf8").on("data", (text: string) => {
       this.complaints = (this.complaints + text).slice(-2000);
     });
     this.closed = new Promise((resolve) => this.child.on("close", resolve));
-    // A process that ends in the middle, as a second Ctrl-C makes it, leaves neither an encoder nor half a file.
+    // A process that exits mid-way, as on a second Ctrl-C, leaves neither an encoder nor half a file behind.
     const kill = (): void => void this.child.kill("SIGKILL");
     process.once("exit", kill);
     void this.closed.then(() => process.off("exit", kill));
     this.keepPart = removeOnExit(part);
   }
 
-  /** @throws VideoError where ffmpeg is missing. */
+  /** @throws VideoError if ffmpeg is missing. */
   static async open(path: string, options: VideoWriterOptions): Promise<VideoWriter> {
     const { stdout } = await askTool("ffmpeg", ["-hide_banner", "-encoders"], path);
     const available = new Set(stdout.split("\n").map((line) => line.trim().split(/\s+/)[1]));
@@ -92,14 +92,14 @@ export class VideoWriter {
     return new VideoWriter(path, temporaryName(path), options, encoder);
   }
 
-  /** How many frames were written. */
+  /** Number of frames written. */
   get frames(): number {
     return this.count;
   }
 
   /**
-   * Writes one frame; resolves when the encoder wants the next. The frame's bytes must not change any more.
-   * @throws VideoError when the encoder has ended, or for a frame of another size.
+   * Writes one frame; resolves when the encoder is ready for the next. The frame's bytes must not change afterwards.
+   * @throws VideoError if the encoder has exited, or for a frame of a different size.
    */
   async write(frame: RgbImage): Promise<void> {
     const [width, height] = this.size;
@@ -112,13 +112,13 @@ export class VideoWriter {
     if (stdin.destroyed || (!stdin.write(frame.data) && !(await this.drained()))) throw await this.broken();
   }
 
-  /** Ends the file and gives it its name; a video without frames leaves none. Further calls wait for the same end. */
+  /** Completes and renames the file; without frames there is no file. Further calls wait for the same completion. */
   finish(): Promise<void> {
     this.done ??= this.close();
     return this.done;
   }
 
-  /** Ends the encoder and leaves no file. */
+  /** Stops the encoder and removes the file. */
   async abort(): Promise<void> {
     this.done ??= Promise.resolve();
     this.child.kill("SIGKILL");
@@ -134,7 +134,7 @@ export class VideoWriter {
   private async close(): Promise<void> {
     if (this.count === 0) return this.abort();
     this.child.stdin.end();
-    // Where the end of the file cannot be written, ffmpeg before 6.1 says so and ends as if all were well.
+    // If the end of the file cannot be written, ffmpeg before 6.1 prints an error but exits successfully.
     if ((await this.closed) !== 0 || NOT_WHOLE.test(this.complaints)) throw await this.broken();
     try {
       await rename(this.part, this.path);
@@ -145,7 +145,7 @@ export class VideoWriter {
     }
   }
 
-  /** False where the encoder ended instead. */
+  /** False if the encoder exited instead. */
   private async drained(): Promise<boolean> {
     const { stdin } = this.child;
     const left = new AbortController();
@@ -182,7 +182,7 @@ function encodeArguments(
   { width, height, rate, live }: VideoWriterOptions,
   [name, ...settings]: readonly string[],
 ): string[] {
-  // H.264 with 4:2:0 needs even sides. The colours are told to the player, which else guesses by the size.
+  // H.264 with 4:2:0 needs even sides. The colour space is tagged, since players otherwise guess it from the size.
   const pad = width % 2 === 1 || height % 2 === 1 ? ["pad=ceil(iw/2)*2:ceil(ih/2)*2"] : [];
   const filters = [...pad, "scale=out_color_matrix=bt709:out_range=tv", "format=yuv420p"];
   const colours = ["-colorspace", "bt709", "-color_primaries", "bt709", "-color_trc", "bt709", "-color_range", "tv"];

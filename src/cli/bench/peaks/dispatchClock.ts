@@ -1,12 +1,14 @@
-/** Times one dispatch of a shader: by timestamp queries where the device has them, else from submit to done. */
+/**
+ * Times one dispatch of a shader: with timestamp queries if the device has them, otherwise from submit to completion.
+ */
 
 import { BufferUsage, MapMode } from "../../../runtime/webgpu/device/flags.js";
 import { Pace } from "../../../runtime/webgpu/device/pace.js";
 
-/** A measurement repeats its dispatch until it takes so long, so that starting it does not count. */
+/** Dispatches are repeated until they take this long, so that start-up cost is negligible. */
 const LEAST_MS = 20;
 const MOST_DISPATCHES = 4096;
-/** The best of so many counts. */
+/** Number of measurements, the best of which counts. */
 const RUNS = 3;
 /** Two timestamps. */
 const BYTES = 16;
@@ -34,7 +36,7 @@ export class DispatchClock {
     };
   }
 
-  /** Milliseconds of one dispatch among many. `buffers`: storage, in the order of their bindings in group 0. */
+  /** Milliseconds per dispatch, averaged over many. `buffers`: storage buffers, in binding order of group 0. */
   async time(code: string, buffers: readonly GPUBuffer[], workgroups: number): Promise<number> {
     const { device } = this;
     const pipeline = await device.createComputePipelineAsync({

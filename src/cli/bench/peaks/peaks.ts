@@ -1,4 +1,4 @@
-/** The peaks of a backend's device, measured on it. */
+/** Measures the peak rates of a backend's device. */
 
 import { availableParallelism } from "node:os";
 import type { Backend, ComputeDType } from "../../../runtime/backend.js";
@@ -7,7 +7,7 @@ import type { DevicePeaks } from "../engine.js";
 import { wasmPeaks } from "./wasm.js";
 import { webGpuPeaks } from "./webgpu.js";
 
-/** Undefined for backends without a probe, and for int8, whose arithmetic is other. */
+/** Undefined for backends without a probe, and for int8, whose arithmetic differs. */
 export async function measurePeaks(
   backend: Backend,
   dtype: ComputeDType,

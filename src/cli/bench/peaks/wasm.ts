@@ -1,4 +1,4 @@
-/** The peaks of WebAssembly on this CPU: multiply-adds in registers, and the backend's own pass over memory. */
+/** The peak rates of WebAssembly on this CPU: multiply-adds in registers, and the backend's own pass over memory. */
 
 import { setTimeout } from "node:timers/promises";
 import { i32, ModuleBuilder, type Target, vec } from "../../../kernels/wasm/emit/index.js";
@@ -12,10 +12,10 @@ const RUNS = 12;
 const TURNS = 100_000;
 const UNROLL = 4;
 
-/** Independent sums, so that latency does not count: registers enough for all hosts. */
+/** Independent sums, so that latency does not count. Every host has enough registers for this many. */
 const CHAINS = 10;
 
-/** Sides of maps of 64 channels: 1, 4 and 16 MiB. */
+/** Side lengths of feature maps with 64 channels: 1, 4 and 16 MiB. */
 const SIDES = [64, 128, 256];
 
 /** GFLOP/s of one thread. */
@@ -40,20 +40,20 @@ export async function wasmCeiling(relaxed: boolean): Promise<number> {
     const started = performance.now();
     spin(TURNS);
     best = Math.min(best, performance.now() - started);
-    // Lets the optimised code take over.
+    // Lets the optimising compiler take over.
     await setTimeout(5);
   }
   return (TURNS * UNROLL * CHAINS * 8) / best / 1e6;
 }
 
-/** GB/s of all threads: one multiplication for eight bytes, so that it is memory that is measured. */
+/** GB/s of all threads. One multiplication per eight bytes, so that memory is the bottleneck. */
 async function bandwidth(backend: Backend): Promise<number> {
   let best = 0;
   for (const side of SIDES) {
     const shape = [1, 64, side, side];
     const b = new GraphBuilder();
     const x = b.input("x", { shape, dtype: "float32" });
-    // Between two others: the first and the last may change the layout.
+    // Placed between two others, because the first and the last node may change the layout.
     const before = b.add("scale", "before", [x], { factor: 0.5 });
     const pass = b.add("scale", "pass", [before], { factor: 0.5 });
     const executable = await backend.compile(b.finish([b.add("scale", "after", [pass], { factor: 2 })]));

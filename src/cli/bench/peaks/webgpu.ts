@@ -1,4 +1,4 @@
-/** The peaks of a WebGPU device: multiply-adds in registers, and copies and sums of buffers of several sizes. */
+/** The peak rates of a WebGPU device: multiply-adds in registers, and copies and sums of buffers of several sizes. */
 
 import { BufferUsage } from "../../../runtime/webgpu/device/flags.js";
 import type { DevicePeaks } from "../engine.js";
@@ -6,21 +6,21 @@ import { DispatchClock } from "./dispatchClock.js";
 
 const WORKGROUP = 256;
 const GROUPS = 512;
-/** Multiply-adds of a component of an invocation. */
+/** Multiply-adds per component and invocation. */
 const STEPS = 2048;
 const READS = 16;
-/** Bytes of a buffer. */
+/** Buffer sizes in bytes. */
 const SIZES = [1, 8, 64].map((mebibytes) => mebibytes * 2 ** 20);
 
 /** A loop of multiply-adds whose sums do not depend on each other, so that latency does not count. */
 interface Arithmetic {
   readonly type: "f32" | "vec4f";
   readonly sums: number;
-  /** Multiply-adds of each sum in the loop's body. */
+  /** Multiply-adds per sum in the loop's body. */
   readonly unroll: number;
 }
 
-/** Which one suits a device best differs: by its registers, instruction cache and width. */
+/** The best variant depends on the device's registers, instruction cache and width. */
 const ARITHMETIC: readonly Arithmetic[] = [
   { type: "vec4f", sums: 2, unroll: 16 },
   { type: "vec4f", sums: 8, unroll: 8 },
@@ -53,7 +53,7 @@ fn main(@builtin(global_invocation_id) id: vec3u) {
   result[id.x] = source[id.x];
 }`;
 
-/** Every invocation reads ${READS} vectors, neighbours beside each other, and writes one. */
+/** Every invocation reads ${READS} vectors, coalesced with its neighbours, and writes one. */
 const SUM = `
 @group(0) @binding(0) var<storage, read_write> result: array<vec4f>;
 @group(0) @binding(1) var<storage, read> source: array<vec4f>;
@@ -66,7 +66,7 @@ fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) group
   result[id.x] = sum;
 }`;
 
-/** @param software emulated on the CPU */
+/** @param software whether the device is emulated on the CPU */
 export async function webGpuPeaks(device: GPUDevice, software: boolean): Promise<DevicePeaks> {
   const size = Math.min(SIZES[SIZES.length - 1], device.limits.maxStorageBufferBindingSize);
   const [source, result] = ["source", "result"].map((label) =>

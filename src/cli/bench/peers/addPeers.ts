@@ -1,4 +1,4 @@
-/** `--peers`: every chosen peer for every model of our own that is measured. */
+/** `--peers`: adds every chosen peer for every measured model. */
 
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -11,14 +11,14 @@ import { choosePeers, peerName, peersFolder } from "./catalogue.js";
 import { openPeer, type RefusedPeer } from "./openPeer.js";
 
 export interface AddPeersOptions {
-  /** Names, or none for all that are comparable. */
+  /** Names, or empty for all comparable peers. */
   readonly wanted: readonly string[];
   readonly threads: number;
 }
 
 /**
  * Opens the peers and adds them to `engines`, which the caller disposes.
- * @returns those that are not measured: they could not be opened, or their outputs are not ours.
+ * @returns the peers that are not measured because they could not be opened or their outputs differ from ours.
  */
 export async function addPeers(
   own: readonly OwnEngine[],
@@ -58,7 +58,7 @@ function report({ engine, model, reason, wrong }: RefusedPeer, output: Output): 
   else output.warn(`${engine} does not run ${model} here: ${reason}`);
 }
 
-/** One model on several backends needs its peers once; float32 gives them the sharper comparison. */
+/** A model on several backends needs its peers only once; float32 allows the stricter comparison. */
 function firstOfEachModel(own: readonly OwnEngine[]): OwnEngine[] {
   const first = new Map<string, OwnEngine>();
   for (const engine of own) {

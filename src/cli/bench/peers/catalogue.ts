@@ -1,15 +1,15 @@
-/** The engines that users would pick instead, and whether they are installed in `bench/peers`. */
+/** Alternative engines, and whether they are installed in `bench/peers`. */
 
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { packageRoot } from "../../../node/packageRoot.js";
 
 export interface PeerKind {
-  /** npm package. */
+  /** npm package name. */
   readonly engine: string;
-  /** Its execution provider. */
+  /** Execution provider. */
   readonly backend: string;
-  /** Computes on the CPU: `--threads` holds for it. */
+  /** Computes on the CPU, so `--threads` applies. */
   readonly cpu: boolean;
 }
 
@@ -29,7 +29,7 @@ export const PEER_NAMES: readonly string[] = PEERS.map(peerName);
 
 export const INSTALL_PEERS = "npm ci --prefix bench/peers --ignore-scripts";
 
-/** The folder of the peers; undefined in an installed package, which does not carry it. */
+/** The folder of the peers; undefined in an installed package, which does not include it. */
 export function peersFolder(): string | undefined {
   const folder = join(packageRoot(), "bench", "peers");
   return existsSync(join(folder, "worker.mjs")) ? folder : undefined;
@@ -37,16 +37,17 @@ export function peersFolder(): string | undefined {
 
 export interface PeerChoice {
   readonly peers: readonly PeerKind[];
-  /** Sentences about what is not measured, and how to change that. */
+  /** Notes about peers that are not measured, and how to change that. */
   readonly notes: readonly string[];
 }
 
 /**
- * Which peers to measure.
- * @param wanted names, or none for all that are comparable: CPU engines always, GPU engines beside a GPU backend.
+ * Selects the peers to measure.
+ * @param wanted names, or empty for all comparable peers: CPU engines always, GPU engines only along with a GPU
+ * backend.
  */
 export function choosePeers(wanted: readonly string[], gpu: boolean, folder: string | undefined): PeerChoice {
-  if (!folder) return { peers: [], notes: ["peers are measured from a checkout of the repository; this is none"] };
+  if (!folder) return { peers: [], notes: ["peers can only be measured from a checkout of the repository"] };
   const chosen = PEERS.filter((peer) => (wanted.length > 0 ? wanted.includes(peerName(peer)) : gpu || peer.cpu));
   const missing = (peer: PeerKind): boolean => !existsSync(join(folder, "node_modules", peer.engine));
   const packages = [...new Set(chosen.filter(missing).map(({ engine }) => engine))];

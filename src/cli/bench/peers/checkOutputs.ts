@@ -1,15 +1,15 @@
-/** Whether a peer computes what this engine computes: nothing is timed before. Runs in pages too. */
+/** Checks that a peer's outputs match this engine's before it is timed. Also runs in web pages. */
 
 import type { ComputeDType } from "../../../runtime/backend.js";
 import { compare, type HostTensor, sameShape } from "../../../tensor/index.js";
 
 /**
- * Distance that rounding explains, as a share of the largest value of a column (a box coordinate, a score): peers compute
- * in float32, this engine in its dtype. A wrong layer is off by far more.
+ * Difference that rounding explains, relative to the largest value of a column (a box coordinate, a score). Peers
+ * compute in float32, this engine in its own dtype. A wrong layer is off by far more.
  */
 const TOLERANCE: { readonly [D in ComputeDType]: number } = { float32: 2e-3, float16: 5e-2, int8: 0.25 };
 
-/** The largest difference between the outputs of a peer and ours, and what is wrong with it. */
+/** The largest difference between a peer's outputs and ours, and what is wrong, if anything. */
 export function checkOutputs(
   actual: readonly HostTensor[],
   expected: readonly HostTensor[],
@@ -25,17 +25,18 @@ export function checkOutputs(
     const wrong = wrongElement(output, expected[i], dtype);
     if (wrong < 0) continue;
     const values = `${output.data[wrong]} where ours is ${expected[i].data[wrong]}`;
-    return { maxDifference, problem: `its output ${i} is not ours: ${values} (element ${wrong})` };
+    return { maxDifference, problem: `its output ${i} differs from ours: ${values} (element ${wrong})` };
   }
   return { maxDifference };
 }
 
-/** Share of elements that may be further off: in int8 a score near a decision can go either way. */
+/** Fraction of elements that may differ more: in int8 a score near a rounding step can go either way. */
 const MOST_BEYOND: { readonly [D in ComputeDType]: number } = { float32: 0, float16: 0, int8: 1e-3 };
 
 /**
- * The first element too far off, or −1. Predictions [N, rows, columns] are judged column by column, of int8 by no less than
- * a score's range: scores of a class that is nowhere in the picture are all noise.
+ * Index of the first element that differs too much, or −1. Predictions [N, rows, columns] are compared column by
+ * column, in int8 relative to at least a score's range, since the scores of a class that is absent from the picture
+ * are all noise.
  */
 function wrongElement(actual: HostTensor, expected: HostTensor, dtype: ComputeDType): number {
   const columns = expected.shape.length === 3 ? expected.shape[2] : 1;

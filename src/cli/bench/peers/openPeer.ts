@@ -1,4 +1,4 @@
-/** A peer as an engine that the bench measures: the same weights as an ONNX file, the same input, outputs compared first. */
+/** A peer as a subject of the bench: same weights as an ONNX file, same input, outputs compared first. */
 
 import { tensor } from "../../../tensor/index.js";
 import type { BenchEngine, OwnEngine } from "../engine.js";
@@ -12,7 +12,7 @@ export interface RefusedPeer {
   readonly engine: string;
   readonly model: string;
   readonly reason: string;
-  /** True where it ran, and gave something else than this engine. */
+  /** True if it ran but its outputs differ from this engine's. */
   readonly wrong: boolean;
 }
 
@@ -28,7 +28,7 @@ export interface PeerOptions {
   readonly threads: number;
 }
 
-/** Opens a peer with the model of one of our own engines, runs it once, compares. */
+/** Opens a peer with the model of one of our engines, runs it once and compares the outputs. */
 export async function openPeer(peer: PeerKind, own: OwnEngine, options: PeerOptions): Promise<OpenedPeer> {
   const { folder, model, threads } = options;
   const { input, outputs: expected } = own.subject;

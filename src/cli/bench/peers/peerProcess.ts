@@ -1,9 +1,12 @@
-/** A peer's own process (`bench/peers/worker.mjs`): native runtimes beside each other in one process disturb or crash it. */
+/**
+ * A peer's own process (`bench/peers/worker.mjs`): several native runtimes in one process disturb each other or
+ * crash.
+ */
 
 import { type ChildProcess, fork } from "node:child_process";
 import { join } from "node:path";
 
-/** What the worker's `open` is told. */
+/** Arguments of the worker's `open`. */
 export interface PeerModel {
   readonly engine: string;
   readonly provider: string;
@@ -13,7 +16,7 @@ export interface PeerModel {
   readonly threads: number;
 }
 
-/** What it answers. */
+/** Its reply. */
 export interface PeerOpened {
   /** From the model's bytes to the first outputs. */
   readonly coldMs: number;
@@ -22,7 +25,7 @@ export interface PeerOpened {
 
 interface Methods {
   open: { readonly params: PeerModel; readonly result: PeerOpened };
-  /** Milliseconds of one run, measured inside. */
+  /** Milliseconds of one run, measured inside the process. */
   time: { readonly params: undefined; readonly result: number };
 }
 
@@ -37,7 +40,7 @@ interface Waiting {
   readonly reject: (error: Error) => void;
 }
 
-/** Lines of standard error that are kept, to explain a crash. */
+/** Lines of standard error kept to explain a crash. */
 const KEPT_LINES = 5;
 
 export class PeerProcess {
@@ -48,7 +51,7 @@ export class PeerProcess {
   private nextId = 0;
 
   constructor(folder: string) {
-    // Advanced serialisation carries typed arrays as they are. Runtimes chat on both streams.
+    // Advanced serialisation passes typed arrays unchanged. The streams are piped because runtimes log to both.
     this.child = fork(join(folder, "worker.mjs"), {
       serialization: "advanced",
       stdio: ["ignore", "ignore", "pipe", "ipc"],
@@ -79,7 +82,7 @@ export class PeerProcess {
     });
   }
 
-  /** It holds nothing that would have to be written: it is ended at once, also in the middle of a run. */
+  /** Kills the process at once, even in the middle of a run: it has nothing to save. */
   close(): void {
     this.ended ??= new Error("its process was ended");
     this.child.kill("SIGKILL");

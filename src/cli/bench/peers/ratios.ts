@@ -1,4 +1,4 @@
-/** How much faster this engine is than its peers: ratios of medians of one run. */
+/** How much faster this engine is than its peers: ratios of medians from one bench run. */
 
 import type { BenchRow } from "../measure.js";
 
@@ -10,11 +10,11 @@ export interface Ratio {
   /** `onnxruntime-node/webgpu`. */
   readonly over: string;
   readonly model: string;
-  /** The peer's median ÷ ours: above 1, this engine is faster. */
+  /** The peer's median ÷ ours; above 1 this engine is faster. */
   readonly medianOverMedian: number;
 }
 
-/** Every own row over every peer's row of the same model, size and batch. */
+/** Compares each of our rows with every peer's row for the same model, size and batch. */
 export function ratiosOf(rows: readonly BenchRow[]): Ratio[] {
   const peers = rows.filter(({ engine }) => engine !== OWN_ENGINE);
   return rows
