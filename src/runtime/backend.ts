@@ -205,7 +205,7 @@ export const FLOAT32_TENSORS: Capabilities = {
 };
 
 /** Roughly what a graph takes of the host's memory, without its weights. */
-export const graphBytes = ({ nodes, values }: Graph): number => 256 * (nodes.length + values.length);
+export const graphBytes = ({ nodes, values }: Graph): number => 384 * (nodes.length + values.length);
 
 /** What a backend has asked of a GPU so far. */
 export interface DeviceCounters {

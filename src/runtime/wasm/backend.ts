@@ -1,10 +1,17 @@
 /** The WASM backend: kernels emitted for what the host can run, one linear memory per model. */
 
-import { atOnce, Breather } from "../../breathe.js";
+import { atOnce, Breather, type Pieces } from "../../breathe.js";
 import { DeviceError, OptionError, UnsupportedError } from "../../errors.js";
 import { hasRelaxedSimd, hasSharedMemory, hasSimd, type Target } from "../../kernels/wasm/index.js";
-import { type FoldCache, type Graph, optimizePieces } from "../../ops/index.js";
-import { type Backend, type Capabilities, type CompileOptions, type Executable, FLOAT32_TENSORS } from "../backend.js";
+import { type FoldCache, type Graph, optimizePieces, type ValueId } from "../../ops/index.js";
+import {
+  type Backend,
+  type Capabilities,
+  type CompileOptions,
+  type ComputeDType,
+  type Executable,
+  FLOAT32_TENSORS,
+} from "../backend.js";
 import { tapValues } from "../inputs.js";
 import { Stopwatch } from "../stopwatch.js";
 import { passesThatKeep } from "../taps.js";
@@ -12,9 +19,9 @@ import { KernelLibrary } from "./device/kernelLibrary.js";
 import { type OpenMachine, singleThread } from "./device/machine.js";
 import { mayBlock, ThreadPool } from "./device/pool.js";
 import { type SpawnWorker, webWorkers } from "./device/worker.js";
-import { WasmExecutable } from "./run/executable.js";
+import { type ExecutableHost, WasmExecutable } from "./run/executable.js";
 import { ModelMemory } from "./run/modelMemory.js";
-import { createProgram } from "./run/program.js";
+import { createProgram, type Program } from "./run/program.js";
 
 export interface WasmBackendOptions {
   /**
@@ -125,28 +132,42 @@ class WasmBackend implements Backend {
     const watch = new Stopwatch(options.onStage);
     const kept = new Set(tapValues(graph, options.keepTaps ?? []));
     const breather = new Breather(options.signal);
-    const passes = () => passesThatKeep(graph, kept, (g) => optimizePieces(g, this.folded));
-    const lower = (optimized: Graph) => createProgram(optimized, kept, this.pool?.threads ?? 1, 0, dtype === "int8");
-    const optimized = await breather.through(passes());
+    const optimized = await breather.through(this.passes(graph, kept));
     this.check();
     watch.lap("graph");
-    const program = lower(optimized);
+    const program = this.lower(optimized, kept, dtype);
     watch.lap("lowering");
     const model = this.memoryOf(token);
     model.use();
     try {
       const plan = await model.load(program, { breather, watch, check: () => this.check() });
-      const executable = new WasmExecutable(program, plan, model, graph, {
-        compileKeeping: (keepTaps) => this.build(graph, { ...options, keepTaps, onStage: undefined }, token),
-        lower: () => lower(atOnce(passes())),
-        onDispose: (self) => this.executables.delete(self),
-      });
+      const executable = new WasmExecutable(program, plan, model, graph, this.hostOf(graph, options, token));
       this.executables.add(executable);
       return executable;
     } catch (error) {
       model.unuse();
       throw error;
     }
+  }
+
+  private passes(graph: Graph, kept: ReadonlySet<ValueId>): Pieces<Graph> {
+    return passesThatKeep(graph, kept, (g) => optimizePieces(g, this.folded));
+  }
+
+  private lower(optimized: Graph, kept: ReadonlySet<ValueId>, dtype: ComputeDType | undefined): Program {
+    return createProgram(optimized, kept, this.pool?.threads ?? 1, 0, dtype === "int8");
+  }
+
+  /** Not within `build`: what lives as long as an executable would hold all that was made on the way to it. */
+  private hostOf(graph: Graph, options: CompileOptions, token: object): ExecutableHost {
+    return {
+      compileKeeping: (keepTaps) => this.build(graph, { ...options, keepTaps, onStage: undefined }, token),
+      lower: () => {
+        const kept = new Set(tapValues(graph, options.keepTaps ?? []));
+        return this.lower(atOnce(this.passes(graph, kept)), kept, options.dtype);
+      },
+      onDispose: (self) => this.executables.delete(self),
+    };
   }
 
   private memoryOf(token: object): ModelMemory {

@@ -18,10 +18,10 @@ import type { Program } from "./program.js";
 /** What an executable needs of its backend. */
 export interface ExecutableHost {
   /** Compiles the same graph with taps readable. */
-  compileKeeping(taps: readonly string[]): Promise<WasmExecutable>;
+  readonly compileKeeping: (taps: readonly string[]) => Promise<WasmExecutable>;
   /** Lowers the graph once more: what only a profile asks for is not kept. */
-  lower(): Program;
-  onDispose(self: WasmExecutable): void;
+  readonly lower: () => Program;
+  readonly onDispose: (self: WasmExecutable) => void;
 }
 
 /** Where a value that `tap` reads lies. */
@@ -40,7 +40,10 @@ export class WasmExecutable implements Executable {
   private readonly pace: Pace;
   private readonly use: Omit<MemoryUse, "weightBytes" | "sharedBytes">;
 
-  /** @param original the graph as the caller gave it: its taps and inputs */
+  /**
+   * No function is written in here: it would hold the program as long as the executable lives.
+   * @param original the graph as the caller gave it: its taps and inputs
+   */
   constructor(
     program: Program,
     plan: LoadedPlan,
@@ -48,18 +51,18 @@ export class WasmExecutable implements Executable {
     private readonly original: Graph,
     private readonly host: ExecutableHost,
   ) {
-    const { lowering, inputs, outputs, steps, graph, arenaBytes, scratchBytes, threads } = program;
+    const { inputs, outputs, steps, graph, arenaBytes, scratchBytes, threads } = program;
     this.plan = plan;
-    this.twins = new TapTwins((taps) => host.compileKeeping(taps));
+    this.twins = new TapTwins(host.compileKeeping);
     this.inputs = inputs;
     this.outputs = outputs;
-    this.kept = new Map([...program.kept].map((id) => [id, lowering.peek(id)]));
+    this.kept = keptValues(program);
     this.steps = steps.length;
     this.pace = new Pace(program);
     this.use = {
       activationBytes: arenaBytes,
       stagingBytes: plan.tableBytes + scratchBytes * threads,
-      liveSetBytes: liveSetBytes(graph, () => 4),
+      liveSetBytes: liveSetBytes(graph, inFloats),
       shapeBytes: plan.tableBytes + graphBytes(original),
     };
   }
@@ -178,6 +181,12 @@ export class WasmExecutable implements Executable {
     const data = readDense(this.model.floats, placeOf(plan, view.block), view);
     return { dtype: "float32", shape: view.shape, data };
   }
+}
+
+const inFloats = (): number => 4;
+
+function keptValues({ kept, lowering }: Program): Map<ValueId, KeptValue> {
+  return new Map([...kept].map((id) => [id, lowering.peek(id)]));
 }
 
 const placeOf = ({ workspace }: LoadedPlan, { room, address }: Block): number =>
