@@ -13,8 +13,8 @@ import {
   type Capabilities,
   type CompileOptions,
   type DeviceCounters,
+  type DevicePicture,
   type Executable,
-  type FittedPicture,
   type MemoryUse,
   type NodeTiming,
   type PictureExecutable,
@@ -22,7 +22,7 @@ import {
   takesPictures,
 } from "../runtime/backend.js";
 import type { HostTensor } from "../tensor/index.js";
-import { fittedToTensor } from "../yolov5/input/letterbox.js";
+import { devicePicturesToTensor } from "../yolov5/input/letterbox.js";
 
 const API: Readonly<Partial<Record<BackendName, string>>> = { webgpu: "WebGPU", gpujs: "WebGL2" };
 
@@ -146,11 +146,11 @@ class RenewingExecutable implements PictureExecutable {
     return this.enqueue((executable) => executable.run(inputs));
   }
 
-  runPictures(pictures: readonly FittedPicture[]): Promise<HostTensor[]> {
+  runPictures(pictures: readonly DevicePicture[]): Promise<HostTensor[]> {
     return this.enqueue((executable) => {
       if (takesPictures(executable)) return executable.runPictures(pictures);
       const [, , height, width] = this.graph.values[this.graph.inputs[0]].shape;
-      return executable.run([fittedToTensor(pictures, [height, width])]);
+      return executable.run([devicePicturesToTensor(pictures, [height, width])]);
     });
   }
 

@@ -213,7 +213,7 @@ class EvaluationRun {
     const ready = performance.now();
     const { augment = false } = this.options;
     const { conf } = this.nms;
-    const outputs = await this.model.inferRows({ shape: input.shape, tensor: input }, { conf, augment });
+    const outputs = await this.model.inferRows({ shape: input.shape, inputs: [input] }, { conf, augment });
     const ran = performance.now();
     const kept = suppressRows(outputs.candidates, this.nms, this.model.info.maskCoefficients);
     this.ms.preprocess += ready - started + batch.reduce((sum, { ms }) => sum + ms, 0);

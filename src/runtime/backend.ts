@@ -20,22 +20,20 @@ export interface AxisTaps {
   readonly secondWeight: Int32Array;
 }
 
-/** Row-major bytes: R, G, B, or with a fourth one that is not looked at. */
-export interface PackedPixels {
-  readonly width: number;
-  readonly height: number;
-  readonly channels: 3 | 4;
-  readonly data: Uint8Array | Uint8ClampedArray;
-  /** The same picture in a browser's graphics memory (VideoFrame, ImageBitmap). `data` may then cost a copy. */
-  readonly drawable?: object | undefined;
-}
-
 /**
- * In the network's input the resized picture has its upper left corner at (`x`, `y`), with one column for each index of
+ * A picture that the device brings to the network's size. In the network's input the resized picture has its upper left corner at (`x`, `y`), with one column for each index of
  * `columns` and one row for each of `rows`. The rest is `grey`. The input's floats are byte / 255.
  */
-export interface FittedPicture {
-  readonly pixels: PackedPixels;
+export interface DevicePicture {
+  readonly pixels: {
+    readonly width: number;
+    readonly height: number;
+    /** Row-major bytes: R, G, B, or with a fourth one that is not looked at. */
+    readonly channels: 3 | 4;
+    readonly data: Uint8Array | Uint8ClampedArray;
+    /** The same picture in a browser's graphics memory (VideoFrame, ImageBitmap). `data` may then cost a copy. */
+    readonly drawable?: object | undefined;
+  };
   readonly x: number;
   readonly y: number;
   /** The same objects for the same sizes, so that they need not be sent again. */
@@ -133,7 +131,7 @@ export interface MemoryUse {
 /** What a run starts from: the graph's inputs, or pictures for its only one (see `runPictures`). */
 export type RunInput =
   | { readonly inputs: readonly HostTensor[]; readonly pictures?: undefined }
-  | { readonly pictures: readonly FittedPicture[]; readonly inputs?: undefined };
+  | { readonly pictures: readonly DevicePicture[]; readonly inputs?: undefined };
 
 /** Rows of one picture's detections that can become boxes. */
 export interface CandidateRows {
@@ -172,7 +170,7 @@ export interface PictureExecutable extends Executable {
    * what `run` would have been given. Their bytes must not change before the results are there.
    * @throws ShapeError for another number of pictures or parts beyond the input; LimitError for a picture beyond the device.
    */
-  runPictures(pictures: readonly FittedPicture[]): Promise<HostTensor[]>;
+  runPictures(pictures: readonly DevicePicture[]): Promise<HostTensor[]>;
   /**
    * As `run` or `runPictures`, for a detection head of whose rows only those matter that have an objectness, and objectness ×
    * class for some class, above `threshold`: the others stay on the device, but for a few that are close.

@@ -60,8 +60,9 @@ export class Ensemble {
   /** `forward` for such a batch, with test-time augmentation where it is asked for. */
   async infer(input: NetworkInput, { augment }: Pick<ResolvedOptions, "augment">): Promise<HostTensor[]> {
     this.check();
-    const { pictures, shape, tensor } = input;
+    const { pictures, shape, inputs } = input;
     if (pictures) return this.onMembers((network) => network.forwardPictures(pictures, [shape[2], shape[3]]));
+    const [tensor] = inputs;
     return augment && this.info.task === "detect" ? [await this.forwardAugmented(tensor)] : this.forward(tensor);
   }
 

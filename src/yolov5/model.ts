@@ -170,7 +170,7 @@ export class Model<Source = unknown> {
     const data = new Float32Array(batch * 3 * h * w);
     const tensor: HostTensor = { dtype: "float32", shape: [batch, 3, h, w], data };
     if (this.task === "classify") await this.forward(tensor);
-    else await this.inferRows({ shape: tensor.shape, tensor });
+    else await this.inferRows({ shape: tensor.shape, inputs: [tensor] });
   }
 
   /**

@@ -5,8 +5,8 @@ import {
   type Backend,
   type CandidateOutputs,
   type ComputeDType,
+  type DevicePicture,
   type Executable,
-  type FittedPicture,
   type MemoryUse,
   type OnStage,
   type RunInput,
@@ -18,7 +18,7 @@ import type { ModuleNode } from "../weights/types.js";
 import { type BuiltGraph, buildGraph } from "./graph/buildGraph.js";
 import { createWeightForms, type WeightForms } from "./graph/context.js";
 import type { HeadFacts } from "./graph/heads.js";
-import { fittedToTensor } from "./input/letterbox.js";
+import { devicePicturesToTensor } from "./input/letterbox.js";
 import type { NetworkInput } from "./input/preprocess.js";
 import type { Size } from "./output/boxes.js";
 import { allRows, joinBatches, joinTensors } from "./output/rows.js";
@@ -165,11 +165,11 @@ export class Network {
    * @throws LimitError when even one picture is beyond them.
    */
   async forward(input: HostTensor): Promise<HostTensor[]> {
-    return this.inParts({ shape: this.shapeOf(input), tensor: input }, runWhole, joinTensors);
+    return this.inParts({ shape: this.shapeOf(input), inputs: [input] }, runWhole, joinTensors);
   }
 
   /** `forward` for pictures that the backend puts into an input of this size itself. */
-  forwardPictures(pictures: readonly FittedPicture[], [height, width]: Size): Promise<HostTensor[]> {
+  forwardPictures(pictures: readonly DevicePicture[], [height, width]: Size): Promise<HostTensor[]> {
     return this.inParts({ shape: [pictures.length, 3, height, width], pictures }, runWhole, joinTensors);
   }
 
@@ -178,7 +178,7 @@ export class Network {
    * a backend that cannot choose, all rows.
    */
   async rows(input: NetworkInput, threshold: number): Promise<CandidateOutputs> {
-    if (input.tensor) this.shapeOf(input.tensor);
+    if (input.inputs) this.shapeOf(input.inputs[0]);
     const run = async (executable: Executable, given: RunInput) => {
       const found = takesPictures(executable) ? await executable.runCandidates(given, threshold) : undefined;
       if (found) return found;
@@ -238,16 +238,16 @@ async function runPart<T>(executable: Executable, given: RunInput, size: Size, r
     // A picture that is too large for the device as it is, though not when resized.
     if (!(error instanceof LimitError) || given.inputs) throw error;
   }
-  const outputs = await run(executable, { inputs: [fittedToTensor(given.pictures ?? [], size)] });
+  const outputs = await run(executable, { inputs: [devicePicturesToTensor(given.pictures ?? [], size)] });
   invariant(outputs !== undefined, "a backend ran a tensor and gave nothing");
   return outputs;
 }
 
 /** `count` pictures of a batch, from `first` on. */
-function partOf({ shape, tensor: whole, pictures }: NetworkInput, first: number, count: number): RunInput {
+function partOf({ shape, inputs, pictures }: NetworkInput, first: number, count: number): RunInput {
   if (pictures) return { pictures: pictures.slice(first, first + count) };
   const [, ...rest] = shape;
   const step = elementCount(rest);
-  const data = (whole.data as Float32Array).subarray(first * step, (first + count) * step);
+  const data = (inputs[0].data as Float32Array).subarray(first * step, (first + count) * step);
   return { inputs: [tensor("float32", [count, ...rest], data)] };
 }

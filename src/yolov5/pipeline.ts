@@ -5,12 +5,10 @@ import type { Backend } from "../runtime/backend.js";
 import { throwIfAborted } from "./calls/abort.js";
 import type { Ensemble } from "./ensemble.js";
 import type { Picture } from "./input/pictures.js";
-import { type Fitted, type Fitting, Preprocessor } from "./input/preprocess.js";
+import { type FittedPicture, type PlannedPicture, Preprocessor } from "./input/preprocess.js";
 import type { ResolvedOptions } from "./options.js";
 import { outcomesOf, pictureFacts, type Result, resultOf } from "./output/outcome.js";
 import { Prediction } from "./output/prediction.js";
-
-type Prepared = Fitted & { readonly picture: Picture };
 
 /** Inputs of so many pixels are compiled for before a picture is brought to their size. */
 const LARGE_PIXELS = 2048 * 2048;
@@ -35,22 +33,18 @@ export class Pipeline {
       options.onWarning(`augment is ignored: test-time augmentation is for detection, this is a ${task} model`);
     }
     for (const picture of pictures) warn(picture, options);
-    const plans = this.preprocessor.plan(
-      pictures.map((picture) => picture.image),
-      options,
-    );
+    const planned = this.preprocessor.plan(pictures, options);
     await this.heed(options.signal);
-    await this.compileLarge(plans);
-    const fitted = plans.map(({ make }) => make());
-    const prepared = pictures.map((picture, i): Prepared => ({ ...fitted[i], picture }));
+    await this.compileLarge(planned);
+    const fitted = planned.map(({ make }) => make());
     const results: Result[] = [];
-    for (let start = 0; start < prepared.length; ) {
-      const first = prepared[start];
+    for (let start = 0; start < fitted.length; ) {
+      const first = fitted[start];
       let end = start + 1;
       // Neighbours of one input size share a forward pass.
-      while (end < prepared.length && end - start < options.batchSize && sameSize(prepared[end], first)) end++;
+      while (end < fitted.length && end - start < options.batchSize && sameSize(fitted[end], first)) end++;
       await this.heed(options.signal);
-      results.push(...(await this.runBatch(prepared.slice(start, end), options)));
+      results.push(...(await this.runBatch(fitted.slice(start, end), options)));
       start = end;
     }
     return results;
@@ -60,7 +54,7 @@ export class Pipeline {
   async predict(picture: Picture, options: ResolvedOptions): Promise<Prediction> {
     warn(picture, options);
     const started = performance.now();
-    const input = this.preprocessor.input(this.preprocessor.fit([picture.image], options));
+    const input = this.preprocessor.input(this.preprocessor.plan([picture], options).map(({ make }) => make()));
     const ready = performance.now();
     const outputs = await this.ensemble.infer(input, options);
     const speed = { preprocess: ready - started, inference: performance.now() - ready };
@@ -75,13 +69,13 @@ export class Pipeline {
   }
 
   /** Compiles for inputs so large that the device may have no memory for them, before pictures are made that large. */
-  private async compileLarge(plans: readonly Fitting[]): Promise<void> {
-    const [largest] = plans.map(({ size }) => size).sort((a, b) => b[0] * b[1] - a[0] * a[1]);
+  private async compileLarge(planned: readonly PlannedPicture[]): Promise<void> {
+    const [largest] = planned.map(({ size }) => size).sort((a, b) => b[0] * b[1] - a[0] * a[1]);
     if (largest[0] * largest[1] < LARGE_PIXELS) return;
     await this.ensemble.compile([1, 3, ...largest]);
   }
 
-  private async runBatch(batch: readonly Prepared[], options: ResolvedOptions): Promise<Result[]> {
+  private async runBatch(batch: readonly FittedPicture[], options: ResolvedOptions): Promise<Result[]> {
     const { ensemble } = this;
     const { info } = ensemble;
     const started = performance.now();
@@ -111,6 +105,6 @@ function warn({ warnings = [] }: Picture, { onWarning }: ResolvedOptions): void 
   for (const warning of warnings) onWarning(warning);
 }
 
-function sameSize(a: Fitted, b: Fitted): boolean {
+function sameSize(a: FittedPicture, b: FittedPicture): boolean {
   return a.size[0] === b.size[0] && a.size[1] === b.size[1];
 }

@@ -119,9 +119,9 @@ class LeftHalf implements EvaluationModel {
       { dtype: "float32", shape: [n, 1, h / 4, w / 4], data: proto },
     ];
   }
-  async inferRows({ tensor }: NetworkInput): Promise<CandidateOutputs> {
-    if (!tensor) throw new Error("evaluation gives tensors");
-    return allRows(await this.forward(tensor));
+  async inferRows({ inputs }: NetworkInput): Promise<CandidateOutputs> {
+    if (!inputs) throw new Error("evaluation gives tensors");
+    return allRows(await this.forward(inputs[0]));
   }
 }
 

@@ -95,9 +95,9 @@ export class ToyModel implements EvaluationModel {
     return [{ dtype: "float32", shape: [n, rows, columns], data }];
   }
 
-  async inferRows({ tensor }: NetworkInput): Promise<CandidateOutputs> {
-    if (!tensor) throw new Error("evaluation gives tensors");
-    return allRows(await this.forward(tensor));
+  async inferRows({ inputs }: NetworkInput): Promise<CandidateOutputs> {
+    if (!inputs) throw new Error("evaluation gives tensors");
+    return allRows(await this.forward(inputs[0]));
   }
 }
 

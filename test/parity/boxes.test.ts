@@ -93,8 +93,8 @@ function rememberRuns({ members: [{ network }] }: Model<string>, choosesRows: bo
   const seen = new Map<string, ReturnType<typeof network.rows>>();
   const rows = network.rows.bind(network);
   vi.spyOn(network, "rows").mockImplementation((input, threshold) => {
-    if (!input.tensor) return rows(input, threshold);
-    const { buffer, byteOffset, byteLength } = input.tensor.data;
+    if (!input.inputs) return rows(input, threshold);
+    const { buffer, byteOffset, byteLength } = input.inputs[0].data;
     const hash = sha256(new Uint8Array(buffer, byteOffset, byteLength));
     const key = `${input.shape} ${hash} ${choosesRows ? threshold : ""}`;
     const known = seen.get(key);

@@ -69,7 +69,9 @@ describe.skipIf(!gpu || referenceMissing("weights"))("candidates", () => {
     const [preprocessor, ensemble] = [new Preprocessor(model.info, backend), new Ensemble(model.members)];
     let boxes = 0;
     for (const picture of await picturesOf(names)) {
-      const input = preprocessor.input(preprocessor.fit([picture.image], resolveOptions({}, model.names.length)));
+      const input = preprocessor.input(
+        preprocessor.plan([picture], resolveOptions({}, model.names.length)).map(({ make }) => make()),
+      );
       const [prediction, ...others] = await ensemble.infer(input, { augment: false });
       // May find more than there is room for at first.
       await model.detect(picture);

@@ -87,9 +87,10 @@ describe.skipIf(referenceMissing("weights", "zoo"))("architectures", () => {
           const options = optionsOf(run);
           const result = (await model.detect(pictureNamed(run.image), options)) as DetectionResult;
           // Boxes come from the rows that the backend chose; what rounding may decide is judged by all of them.
-          const { image } = await read(pictureNamed(run.image));
+          const picture = await read(pictureNamed(run.image));
           const resolved = resolveOptions(options, info.classes);
-          const [prediction] = await ensemble.infer(preprocessor.input(preprocessor.fit([image], resolved)), resolved);
+          const fitted = preprocessor.plan([picture], resolved).map(({ make }) => make());
+          const [prediction] = await ensemble.infer(preprocessor.input(fitted), resolved);
           const report = differencesBeyondRounding(
             result.detections,
             run.detections ?? [],

@@ -41,7 +41,7 @@ describe("batches beyond the device's limits", () => {
     await parts.network.forward(input);
     expect(compiled.length).toBe(before);
     // From a backend that does not choose rows: all of them, those of each part after the other.
-    expect(await parts.network.rows({ shape: input.shape, tensor: input }, 0.25)).toEqual(allRows([wanted]));
+    expect(await parts.network.rows({ shape: input.shape, inputs: [input] }, 0.25)).toEqual(allRows([wanted]));
   });
 
   it("a single picture beyond them is an error that names the limit", async () => {

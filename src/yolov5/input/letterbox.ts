@@ -7,7 +7,7 @@
 
 import { OptionError } from "../../errors.js";
 import { type RgbImage, resizeLinearInto } from "../../image/index.js";
-import type { FittedPicture } from "../../runtime/backend.js";
+import type { DevicePicture } from "../../runtime/backend.js";
 import type { Float32Tensor } from "../../tensor/index.js";
 import { roundHalfEven, type Size } from "../output/boxes.js";
 import { rawToRgb } from "./pictures.js";
@@ -159,7 +159,7 @@ export function toTensor(images: readonly RgbImage[]): Float32Tensor {
 }
 
 /** What a device makes of pictures that it resizes itself, computed here: for one that cannot. */
-export function fittedToTensor(pictures: readonly FittedPicture[], [height, width]: Size): Float32Tensor {
+export function devicePicturesToTensor(pictures: readonly DevicePicture[], [height, width]: Size): Float32Tensor {
   return toTensor(
     pictures.map(({ pixels, x, y, columns, rows, grey }) => {
       const content = { x, y, width: columns.first.length, height: rows.first.length };

@@ -5,10 +5,10 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { DisposedError, LimitError, ShapeError } from "../../../src/errors.js";
 import { decodeImage, type RgbImage, resizeAxes } from "../../../src/image/index.js";
 import { GraphBuilder } from "../../../src/ops/index.js";
-import { type FittedPicture, FLOAT32_TENSORS } from "../../../src/runtime/backend.js";
+import { type DevicePicture, FLOAT32_TENSORS } from "../../../src/runtime/backend.js";
 import type { WebGpuBackend, WebGpuExecutable } from "../../../src/runtime/webgpu/index.js";
 import {
-  fittedToTensor,
+  devicePicturesToTensor,
   type LetterboxOptions,
   letterbox,
   letterboxPlan,
@@ -36,12 +36,19 @@ function doubling(shape: readonly number[]) {
   return builder.finish([builder.add("add", "double", [x, x], {})]);
 }
 
-function fitted(images: readonly RgbImage[], options: DetectOptions): { pictures: FittedPicture[]; shape: number[] } {
+function fitted(images: readonly RgbImage[], options: DetectOptions): { pictures: DevicePicture[]; shape: number[] } {
   const preprocessor = new Preprocessor(
     { task: "detect", stride: 32, defaultImgsz: [640, 640] },
     { capabilities: { ...FLOAT32_TENSORS, fitsPictures: true } },
   );
-  const { pictures, shape } = preprocessor.input(preprocessor.fit(images, resolveOptions(options, 80)));
+  const { pictures, shape } = preprocessor.input(
+    preprocessor
+      .plan(
+        images.map((image) => ({ image })),
+        resolveOptions(options, 80),
+      )
+      .map(({ make }) => make()),
+  );
   if (!pictures) throw new Error("the CPU did it");
   return { pictures: [...pictures], shape: [...shape] };
 }
@@ -102,14 +109,14 @@ describe.skipIf(!gpu)("pictures on the device", () => {
     for (let i = 0; i < 50 * 41; i++) rgba.set([...image.data.subarray(i * 3, i * 3 + 3), i & 255], i * 4);
     const shared = new Uint8Array(new SharedArrayBuffer(image.data.length));
     shared.set(image.data);
-    const expected = fittedToTensor(pictures, [shape[2], shape[3]]).data;
+    const expected = devicePicturesToTensor(pictures, [shape[2], shape[3]]).data;
     for (const pixels of [
       { width: 50, height: 41, channels: 4 as const, data: rgba },
       { width: 50, height: 41, channels: 3 as const, data: shared },
     ]) {
       const given = [{ ...pictures[0], pixels }];
       expect(await inputOf(backend, { pictures: given, shape })).toEqual(expected);
-      expect(fittedToTensor(given, [shape[2], shape[3]]).data).toEqual(expected);
+      expect(devicePicturesToTensor(given, [shape[2], shape[3]]).data).toEqual(expected);
     }
   });
 
@@ -132,7 +139,8 @@ describe.skipIf(!gpu)("pictures on the device", () => {
     const executable = await backend.compile(tinyNetwork(8, 64));
     const frames = [noise(100, 60, 1), noise(60, 100, 2)].map((image) => fitted([image], { imgsz: 64, fit: "square" }));
     const expected = [];
-    for (const { pictures } of frames) expected.push(await executable.run([fittedToTensor(pictures, [64, 64])]));
+    for (const { pictures } of frames)
+      expected.push(await executable.run([devicePicturesToTensor(pictures, [64, 64])]));
     for (const { pictures } of frames) await executable.runPictures(pictures);
     const [before, memory] = [executable.counters(), executable.memory()];
     const calls = Array.from({ length: 50 }, (_, i) => executable.runPictures(frames[i % 2].pictures));
@@ -153,7 +161,7 @@ describe.skipIf(!gpu)("pictures on the device", () => {
     const executable = await backend.compile(tinyNetwork(8, 64));
     for (const side of [20, 90, 40]) {
       const { pictures } = fitted([noise(side, side, side)], { imgsz: 64 });
-      const tensor = fittedToTensor(pictures, [64, 64]);
+      const tensor = devicePicturesToTensor(pictures, [64, 64]);
       expect(await executable.runPictures(pictures)).toEqual(await executable.run([tensor]));
     }
     executable.dispose();
@@ -168,7 +176,7 @@ describe.skipIf(!gpu)("pictures on the device", () => {
     const [first, second] = await Promise.all(
       [1, 2].map(() => backend.compile(tinyNetwork(8, 64), { dtype: "float16" })),
     );
-    const expected = await first.run([fittedToTensor(pictures, [64, 64])]);
+    const expected = await first.run([devicePicturesToTensor(pictures, [64, 64])]);
     expect(await second.runPictures(pictures)).toEqual(expected);
     expect(await second.runPictures(pictures)).toEqual(expected);
     for (const executable of [first, second]) executable.dispose();
@@ -200,7 +208,7 @@ describe.skipIf(!gpu)("pictures on the device", () => {
 
   describe("refuses", () => {
     let executable: WebGpuExecutable;
-    let picture: FittedPicture;
+    let picture: DevicePicture;
     beforeAll(async () => {
       executable = await backend.compile(tinyNetwork(8, 64));
       [picture] = fitted([noise(64, 64, 1)], { imgsz: 64 }).pictures;

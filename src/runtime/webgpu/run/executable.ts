@@ -8,7 +8,7 @@ import { type Graph, liveSetBytes, type TensorDesc, type ValueId } from "../../.
 import type { HostTensor } from "../../../tensor/index.js";
 import {
   type CandidateOutputs,
-  type FittedPicture,
+  type DevicePicture,
   graphBytes,
   type MemoryUse,
   type NodeTiming,
@@ -83,7 +83,7 @@ export class WebGpuExecutable implements PictureExecutable {
     return this.runWhole({ inputs });
   }
 
-  runPictures(pictures: readonly FittedPicture[]): Promise<HostTensor[]> {
+  runPictures(pictures: readonly DevicePicture[]): Promise<HostTensor[]> {
     return this.runWhole({ pictures });
   }
 

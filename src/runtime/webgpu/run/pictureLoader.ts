@@ -5,7 +5,7 @@
 
 import { LimitError, ShapeError } from "../../../errors.js";
 import { type KernelCall, letterboxCall, paramsBytes } from "../../../kernels/wgsl/index.js";
-import type { AxisTaps, FittedPicture, PackedPixels } from "../../backend.js";
+import type { AxisTaps, DevicePicture } from "../../backend.js";
 import type { Services } from "../device/bindings.js";
 import type { Upload } from "../device/constantCache.js";
 import type { Encodable } from "../device/encode.js";
@@ -69,7 +69,7 @@ export class PictureLoader {
    * @returns what must be dispatched, before the plan, to have them in the input.
    * @throws ShapeError for another number of pictures, or parts beyond the input; LimitError.
    */
-  async load(pictures: readonly FittedPicture[]): Promise<Encodable[]> {
+  async load(pictures: readonly DevicePicture[]): Promise<Encodable[]> {
     const { context, pipelines } = this.services;
     const { queue } = context.device;
     const [n, , height, width] = this.target.shape;
@@ -118,7 +118,7 @@ export class PictureLoader {
   }
 
   /** A buffer with the picture's bytes: made once, grown where a larger picture comes. */
-  private loadBytes(slot: Slot, call: KernelCall, pixels: PackedPixels): Place<GPUBuffer> {
+  private loadBytes(slot: Slot, call: KernelCall, pixels: DevicePicture["pixels"]): Place<GPUBuffer> {
     const { context } = this.services;
     const bytes = Math.ceil((pixels.width * pixels.height * pixels.channels) / 4) * 4;
     const { maxStorageBufferBindingSize } = context.device.limits;
@@ -141,7 +141,7 @@ export class PictureLoader {
   private loadDrawn(
     slot: Slot,
     call: KernelCall,
-    { width, height, drawable }: PackedPixels,
+    { width, height, drawable }: DevicePicture["pixels"],
   ): Place<GPUTexture> | undefined {
     const { context } = this.services;
     const { device } = context;
@@ -182,7 +182,7 @@ export class PictureLoader {
   }
 
   /** Sizes of writes are multiples of four, pictures need not be. */
-  private write(to: GPUBuffer, { data, width, height, channels }: PackedPixels): void {
+  private write(to: GPUBuffer, { data, width, height, channels }: DevicePicture["pixels"]): void {
     const { queue } = this.services.context.device;
     const length = width * height * channels;
     if (data.length < length) {
