@@ -69,12 +69,14 @@ export default defineConfig({
   rewrites: (file) => sitePath(file) ?? file,
   ignoreDeadLinks: false,
   lastUpdated: false,
-  vite: { build: { chunkSizeWarningLimit: 4000 } }, // the search index
+  vite: { publicDir: fileURLToPath(new URL("../images", import.meta.url)), build: { chunkSizeWarningLimit: 4000 } }, // the search index is large
   markdown: { config: (md) => linksBetweenPages(md, ROOT) },
   themeConfig: {
-    nav: [page("Guide", "/getting-started"), page("API", "/api/"), page("Examples", "/examples")],
+    nav: [page("Guide", "/getting-started"), page("API", "/api/yolov5-ts/"), page("Examples", "/examples")],
     sidebar: { "/": GUIDE, "/api/": API, "/zh/": CHINESE },
     outline: [2, 3],
+    // Few pages exist in both languages.
+    i18nRouting: false,
     search: { provider: "local" },
     docFooter: { prev: false, next: false },
   },

@@ -35,7 +35,10 @@ export function sitePath(file: string): string | undefined {
   return inDocs.endsWith(".zh-CN") ? `zh/${inDocs.slice(0, -".zh-CN".length)}.md` : `${inDocs}.md`;
 }
 
-/** Turns `../bench/RESULTS.md#memory` into the page's address on the site. Links to anything else stay as they are. */
+/**
+ * Turns `../bench/RESULTS.md#memory` into the page's address on the site. Links to other Markdown stay, so that the build
+ * refuses them; a source file, which the site does not have, is named without a link.
+ */
 export function linksBetweenPages(md: MarkdownRenderer, root: string): void {
   md.core.ruler.push("links_between_pages", ({ tokens, env }) => {
     const folder = posix.dirname(posix.relative(root, env.realPath ?? env.path));
@@ -45,6 +48,7 @@ export function linksBetweenPages(md: MarkdownRenderer, root: string): void {
       const [path, anchor] = href.split("#", 2);
       const page = sitePath(posix.join(folder, path));
       if (page !== undefined) token.attrSet("href", `/${page}${anchor === undefined ? "" : `#${anchor}`}`);
+      else if (!path.endsWith(".md")) token.attrs = null;
     }
   });
 }

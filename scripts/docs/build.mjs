@@ -8,6 +8,7 @@
 import { rmSync } from "node:fs";
 import { resolve } from "node:path";
 import { parseArgs } from "node:util";
+import { brokenLinks } from "./brokenLinks.mjs";
 import "./typescript6.mjs";
 
 const { values } = parseArgs({
@@ -28,3 +29,10 @@ await app.generateOutputs(project);
 
 const { build } = await import("vitepress");
 await build("docs", { base: values.base, outDir: resolve(values.out) });
+
+// VitePress looks for pages alone.
+const broken = brokenLinks(resolve(values.out), values.base);
+if (broken.length > 0) {
+  console.error(`broken links:\n  ${broken.join("\n  ")}`);
+  process.exit(1);
+}
