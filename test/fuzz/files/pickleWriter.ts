@@ -49,17 +49,35 @@ function unicode(value: string): string {
   return `X${le(utf8.length)}${Array.from(utf8, (byte) => String.fromCharCode(byte)).join("")}`;
 }
 
+/** Numbers of the memo of one program. */
+class MemoNumbers {
+  next = 0;
+}
+
+/** Elements of storage 0, as float32 unless a tensor says something else. */
+export const STORED = 65_536;
+
 export class PickleWriter {
-  /** Numbers of what stands in the memo. */
-  private memo = 0;
+  /** Numbers under which this writer's values stand in the memo. */
+  readonly memo: number[] = [];
   /** What containers may still hold, so that programs end. */
   private left: number;
 
+  /**
+   * @param numbers shared by the writers of one program
+   * @param known what stands in the memo before this writer's values do
+   */
   constructor(
     private readonly draw: Draw,
-    size = draw.pick([10, 40, 200]),
+    private readonly numbers: MemoNumbers = new MemoNumbers(),
+    private readonly known: readonly number[] = [],
   ) {
-    this.left = size;
+    this.left = draw.pick([10, 40, 200]);
+  }
+
+  /** One for a part of the same program that may come before or after this one's, of which it knows what this one knew. */
+  part(known: readonly number[] = this.known): PickleWriter {
+    return new PickleWriter(this.draw, this.numbers, known);
   }
 
   /** Opcodes that leave one value, now and then with a reference to it in the memo. */
@@ -70,17 +88,14 @@ export class PickleWriter {
 
   /** PUT of the top of the stack. */
   private remember(): string {
-    const number = this.draw.lie(this.memo++, 2 ** 32 - 1, 0.03);
-    return this.draw.pick([
-      `r${le(number)}`,
-      number < 256 ? `q${String.fromCharCode(number)}` : `r${le(number)}`,
-      "\x94",
-    ]);
+    const number = this.draw.lie(this.numbers.next++, 2 ** 32 - 1, 0.01);
+    this.memo.push(number);
+    return number < 256 && this.draw.chance(0.5) ? `q${String.fromCharCode(number)}` : `r${le(number)}`;
   }
 
   private recall(): string {
-    const number = this.draw.lie(this.draw.below(Math.max(1, this.memo)), 2 ** 32 - 1, 0.03);
-    return this.memo === 0 ? "N" : `j${le(number)}`;
+    const known = [...this.known, ...this.memo];
+    return known.length === 0 ? "N" : `j${le(this.draw.lie(this.draw.pick(known), 2 ** 32 - 1, 0.01))}`;
   }
 
   scalar(): string {
@@ -89,10 +104,7 @@ export class PickleWriter {
       [2, () => "N"],
       [2, () => draw.pick(["\x88", "\x89"])],
       [4, () => int(draw.pick([draw.below(100), draw.odd() | 0, -draw.below(9)]))],
-      [
-        1,
-        () => `\x8a${String.fromCharCode(draw.pick([0, 1, 8, 9, 255]))}${"\x7f".repeat(draw.pick([0, 1, 8, 9, 255]))}`,
-      ],
+      [1, () => this.long(draw.pick([0, 1, 8, 9, 255]))],
       [2, () => binFloat(draw.pick([0, -0, 0.5, 1e308, 1e-308, Number.NaN, Number.POSITIVE_INFINITY, -1]))],
       [4, () => unicode(draw.text())],
       [
@@ -107,6 +119,11 @@ export class PickleWriter {
       [1, () => `I${draw.odd()}\n`],
       [6, () => this.recall()],
     ])();
+  }
+
+  /** LONG1 of so many bytes. */
+  private long(width: number): string {
+    return `\x8a${String.fromCharCode(width)}${"\x7f".repeat(width)}`;
   }
 
   private items(depth: number, most = 6): string {
@@ -126,8 +143,8 @@ export class PickleWriter {
       [0.3, () => deep(draw.pick([100, 5000, 100_000]))],
       [1, () => `${value()}2\x86`],
       // Lists and dictionaries that hold themselves.
-      [1, () => `]r${le(this.memo)}(j${le(this.memo++)}${this.items(depth)}e`],
-      [1, () => `}r${le(this.memo)}(${value()}j${le(this.memo++)}u`],
+      [1, () => `]r${le(this.numbers.next)}(j${le(this.numbers.next++)}${this.items(depth)}e`],
+      [1, () => `}r${le(this.numbers.next)}(Nj${le(this.numbers.next++)}u`],
       [5, () => `c${module}\n${name}\n(${this.items(depth)}tR`],
       [1, () => `c${module}\n${name}\n(${this.items(depth)}t\x81`],
       [1, () => `c${module}\n${name}\n(${this.items(depth)}t}(${unicode(draw.text())}${value()}u\x92`],
@@ -145,20 +162,26 @@ export class PickleWriter {
   /** A view of storage 0 that mostly lies within it. */
   tensor(shape = this.draw.several(0, 4, () => this.draw.between(1, 4))): string {
     const { draw } = this;
-    const sizes = shape.map((size) => draw.lie(size, 2 ** 31 - 1));
+    const sizes = shape.map((size) => draw.lie(size, 2 ** 31 - 1, 0.02));
     let step = 1;
     const strides = [...shape].reverse().map((size) => {
-      const stride = draw.lie(step, 2 ** 31 - 1);
+      const stride = draw.lie(step, 2 ** 31 - 1, 0.03);
       step *= size;
       return draw.chance(0.05) ? 0 : stride;
     });
     return tensorOps(
-      draw.pick(["0", "0", "0", "1", "9"]),
-      draw.lie(65536, 2 ** 31 - 1, 0.05),
-      draw.lie(draw.below(4), 2 ** 31 - 1, 0.05),
+      draw.weighted([
+        [40, "0"],
+        [1, "9"],
+      ]),
+      draw.lie(STORED, 2 ** 31 - 1, 0.02),
+      draw.lie(draw.below(4), 2 ** 31 - 1, 0.03),
       sizes,
       strides.reverse(),
-      draw.pick(STORAGES),
+      draw.weighted([
+        [20, "FloatStorage"],
+        [1, draw.pick(STORAGES)],
+      ]),
     );
   }
 

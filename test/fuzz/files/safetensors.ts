@@ -57,7 +57,8 @@ export function json(draw: Draw, depth = 4): unknown {
 
 /** A JSON text with one value of it replaced by any other. */
 function disturbed(draw: Draw, text: string): string {
-  const values = [...text.matchAll(/-?\d+(\.\d+)?|"[^"\\]*"|true|false|null/g)];
+  // Keys, which a colon follows, stay.
+  const values = [...text.matchAll(/"(?:[^"\\]|\\.)*"(:?)|-?\d+(?:\.\d+)?|true|false|null/g)].filter((m) => !m[1]);
   if (values.length === 0) return text;
   const { 0: value, index } = draw.pick(values);
   return text.slice(0, index) + JSON.stringify(json(draw, 2)) + text.slice(index + value.length);
@@ -83,9 +84,13 @@ export function headerFile(draw: Draw): Uint8Array {
       shape: draw.chance(0.03) ? json(draw, 2) : shape,
       data_offsets: offsets,
     };
-    if (draw.chance(0.05)) delete entry[draw.pick(Object.keys(entry))];
+    if (draw.chance(0.02)) delete entry[draw.pick(Object.keys(entry))];
     return [
-      draw.pick([`model.${i}.conv.weight`, draw.text(), "__metadata__", "__proto__", "a"]),
+      draw.weighted([
+        [10, `model.${i}.conv.weight`],
+        [1, draw.text()],
+        [0.5, draw.pick(["__metadata__", "__proto__", "a"])],
+      ]),
       draw.chance(0.03) ? json(draw) : entry,
     ];
   });
@@ -113,7 +118,12 @@ export function treeFile(draw: Draw): Uint8Array {
 /** A state dict with a description of its model, as `--cfg` and the metadata have it. */
 export function describedFile(draw: Draw): Uint8Array {
   const layer = (): unknown => [
-    draw.pick<unknown>([-1, -1, -1, [-1, 0], draw.below(4), json(draw, 1)]),
+    draw.weighted<unknown>([
+      [20, -1],
+      [1, [-1, 0]],
+      [1, draw.below(4)],
+      [0.5, json(draw, 1)],
+    ]),
     draw.lie(draw.between(1, 3), 1e9, 0.05),
     draw.pick([
       "Conv",
@@ -122,16 +132,35 @@ export function describedFile(draw: Draw): Uint8Array {
       "SPPF",
       "Bottleneck",
       "Focus",
-      "nn.Conv2d",
-      draw.pick(["Detect", "Concat", draw.text()]),
+      "Conv",
+      "C3",
+      draw.pick(["nn.Conv2d", "Detect", "Concat", draw.text()]),
     ]),
-    draw.pick<unknown>([[8, 3, 2], [8], [8], [1], json(draw, 2)]),
+    draw.weighted<unknown>([
+      [4, [8, 3, 2]],
+      [12, [8]],
+      [1, [1]],
+      [1, json(draw, 2)],
+    ]),
   ];
   const description: Record<string, unknown> = {
     nc: draw.lie(2, 1e9),
-    depth_multiple: draw.pick([1, 1, 1, 0.33, 0.33, 0, -1, 1e300, "x"]),
-    width_multiple: draw.pick([1, 1, 1, 0.25, 0.25, 0, 1e300, null]),
-    anchors: draw.pick<unknown>([3, 3, [[10, 13, 16, 30]], [[10, 13]], [[1]], json(draw, 2)]),
+    depth_multiple: draw.weighted<unknown>([
+      [20, 1],
+      [5, 0.33],
+      [1, draw.pick([0, -1, 1e300, "x"])],
+    ]),
+    width_multiple: draw.weighted<unknown>([
+      [20, 1],
+      [5, 0.25],
+      [1, draw.pick([0, 1e300, null])],
+    ]),
+    anchors: draw.weighted<unknown>([
+      [8, 3],
+      [8, [[10, 13, 16, 30]]],
+      [1, [[1]]],
+      [1, json(draw, 2)],
+    ]),
     backbone: draw.several(1, 5, layer),
     head: [...draw.several(0, 3, layer), [[draw.pick([-1, -1, -1, 0, 2])], 1, "Detect", ["nc", "anchors"]]],
   };

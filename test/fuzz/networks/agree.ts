@@ -19,19 +19,29 @@ export type BackendName = "cpu" | "wasm" | "webgpu" | "gpujs";
  */
 const LARGEST = 1e15;
 const SMALLEST = 1e-15;
+/**
+ * Backends compute tanh and ELU as differences of numbers near 1, to the last digits of 1: smaller results have fewer digits.
+ */
+const DIFFERENCES: ReadonlySet<string> = new Set(["tanh", "elu"]);
+/** Root mean square below which the errors of such a network's values are relative to this. */
+const SMALL = 0.1;
 
 export async function networkCase(draw: Draw, open: OpenBackend): Promise<void> {
   const network = randomNetwork(draw);
   const { graph } = buildGraph(network.root, network.input);
   const input = randomInput(draw, network);
   const truth = await evaluate(graph, [input], { keep: new Set(graph.taps.values()) });
-  const taps = comparable(graph, [input, ...truth.values()]) ? [...graph.taps] : [];
+  const differences = graph.nodes.some(
+    ({ type, attrs }) => type === "activation" && DIFFERENCES.has(attrs.activation.kind),
+  );
+  const compared = comparable(graph, [input, ...truth.values()]) && !(differences && network.extreme);
+  const taps = compared ? [...graph.taps] : [];
   // Shaders take a compiler's time, so that a part of the networks has to do.
   const backends: BackendName[] = ["cpu", "wasm", ...(draw.chance(0.25) ? (["gpujs"] as const) : [])];
   if (draw.chance(0.15)) backends.push("webgpu");
   for (const name of backends) {
     const backend = await open(name);
-    if (backend) await agrees(backend, graph, input, truth, taps);
+    if (backend) await agrees(backend, graph, input, truth, taps, differences ? SMALL : 0);
   }
 }
 
@@ -74,6 +84,7 @@ async function agrees(
   input: HostTensor,
   truth: ReadonlyMap<ValueId, HostTensor>,
   taps: readonly (readonly [string, ValueId])[],
+  small: number,
 ): Promise<void> {
   const executable = await backend.compile(graph);
   try {
@@ -86,7 +97,7 @@ async function agrees(
       if (!actual || !expected) throw new Error(`${backend.name}: ${name} is missing`);
       const { nmse, maxAbs, worstIndex } = compare(actual, expected);
       const limit = await limits.of(name, nmse);
-      if (nmse <= limit) return;
+      if (nmse <= limit || squares(actual, expected) <= limit * small ** 2 * expected.data.length) return;
       throw new Error(
         `${backend.name}: ${name} [${expected.shape}] differs by ${maxAbs} at ${worstIndex}, NMSE ${nmse}, allowed ${limit}`,
       );
@@ -103,6 +114,13 @@ async function agrees(
   } finally {
     executable.dispose();
   }
+}
+
+/** Sum of the squares of all differences. */
+function squares(actual: HostTensor, expected: HostTensor): number {
+  let sum = 0;
+  for (let i = 0; i < expected.data.length; i++) sum += (Number(actual.data[i]) - Number(expected.data[i])) ** 2;
+  return sum;
 }
 
 /** Zeros, to compare shapes with. */

@@ -11,6 +11,8 @@ export interface RandomNetwork {
   readonly root: ModuleNode;
   /** [N, 3, H, W] */
   readonly input: readonly [number, number, number, number];
+  /** Weights far from what training gives. */
+  readonly extreme: boolean;
 }
 
 /** Elements of one value, so that the reference takes milliseconds. */
@@ -48,7 +50,7 @@ export function randomNetwork(draw: Draw): RandomNetwork {
   if (layers.length === 0) layers.push({ ...maker.conv(picture, 4, 3), from: [-1] });
   layers.push(headOver(draw, maker, layers));
   const modules = layers.map(({ module, from }, i) => withSources(module, from, i));
-  return { root: modelOf(modules), input: [draw.pick([1, 1, 1, 2, 3]), 3, h, w] };
+  return { root: modelOf(modules), input: [draw.pick([1, 1, 1, 2, 3]), 3, h, w], extreme: maker.extreme };
 }
 
 /** A block over the last layer, now and then over an earlier one. */

@@ -1,10 +1,14 @@
 /** Kernels that reduce: mean over pixels, softmax along any axis, layer normalisation over the channels of a pixel. */
 
-import { f32, type I32Local, i32, type Vec, vec } from "../emit/index.js";
+import { f32, type I32Local, i32, type Vec, type VecLocal, vec } from "../emit/index.js";
 import { type Kernel, kernel } from "../kernel.js";
 import { exp } from "../map/math.js";
 
 const AVERAGE_FIELDS = ["x", "xPixel", "pixels", "channels", "out", "outPixel", "inverse"] as const;
+
+/** Pixels of a partial sum, and of a sum of such: float32 would lose what is added one by one to millions. */
+const PART = 64;
+const PARTS = 64 * PART;
 
 /** Mean over all pixels of an image; a tile is one image. */
 export const globalAveragePool = (): Kernel<(typeof AVERAGE_FIELDS)[number]> =>
@@ -18,14 +22,33 @@ export const globalAveragePool = (): Kernel<(typeof AVERAGE_FIELDS)[number]> =>
     const channel = f.i32();
     const from = f.i32();
     const pixel = f.i32();
-    const sum = f.vec();
+    const [part, parts, sum] = f.vecs(3);
+    /** Adds to `total` what `body` leaves in `partial`, for so many pixels at a time. */
+    const inParts = (
+      end: I32Local,
+      step: number,
+      total: VecLocal,
+      partial: VecLocal,
+      body: (end: I32Local) => void,
+    ): void =>
+      f.while(i32.ltS(pixel, end), () => {
+        f.setVec(partial, vec.splat(0));
+        body(k.min(i32.add(pixel, step), end));
+        f.setVec(total, vec.add(total, partial));
+      });
     f.for(channel, 0, channelBytes, 16, () => {
       f.setVec(sum, vec.splat(0));
       f.set(from, i32.add(base, channel));
-      f.for(pixel, 0, pixels, 1, () => {
-        f.setVec(sum, vec.add(sum, vec.load(from)));
-        f.increase(from, xPixel);
-      });
+      f.set(pixel, 0);
+      inParts(pixels, PARTS, sum, parts, (endOfParts) =>
+        inParts(endOfParts, PART, parts, part, (end) =>
+          f.while(i32.ltS(pixel, end), () => {
+            f.setVec(part, vec.add(part, vec.load(from)));
+            f.increase(from, xPixel);
+            f.increase(pixel, 1);
+          }),
+        ),
+      );
       f.storeVec(f.i32(i32.add(out, channel)), vec.mul(sum, k.splat("inverse")));
     });
   });

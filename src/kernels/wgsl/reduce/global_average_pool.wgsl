@@ -1,4 +1,5 @@
-// globalAveragePool: one workgroup per picture and quad; 64 partial sums, then their sum.
+// globalAveragePool: one workgroup per picture and quad; 64 sums, each of partial sums of 64, then their sum: float32
+// would lose what is added one by one to millions.
 
 struct Params { perPicture: u32, inPlane: u32, outPlane: u32, pictures: u32 }
 
@@ -18,7 +19,14 @@ fn main(
   let quad = group.y;
   let first = quad * params.inPlane + min(picture, params.pictures - 1u) * params.perPicture;
   var sum = vec4f(0.0);
-  for (var p = lane; p < params.perPicture; p += 64u) { sum += vec4f(x[first + p]); }
+  for (var p = lane; p < params.perPicture;) {
+    var part = vec4f(0.0);
+    for (var i = 0u; i < 64u && p < params.perPicture; i++) {
+      part += vec4f(x[first + p]);
+      p += 64u;
+    }
+    sum += part;
+  }
   partial[lane] = sum;
   workgroupBarrier();
   if (lane == 0u && picture < params.pictures) {
