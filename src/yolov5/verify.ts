@@ -43,6 +43,7 @@ export interface VerifiableModel {
   readonly device: Verification["backend"];
   /** The first one is verified. */
   readonly members: readonly { readonly network: { build(shape: InputShape): Pick<BuiltGraph, "graph"> } }[];
+  /** As `Model.tap`. */
   tap(names: readonly string[], input: HostTensor): Promise<Map<string, HostTensor>>;
 }
 

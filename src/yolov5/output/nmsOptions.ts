@@ -3,6 +3,7 @@
 import { OptionError } from "../../errors.js";
 import { count, flag, fraction, shown } from "../calls/checks.js";
 
+/** Options of `nonMaxSuppression`. */
 export interface NmsOptions {
   /** Confidence threshold, 0 to 1, exclusive. Default 0.25 (`val` uses 0.001). */
   readonly conf?: number | undefined;
