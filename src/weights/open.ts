@@ -2,11 +2,11 @@
 
 import { CheckpointError } from "../errors.js";
 import { aboutFile, Budget } from "./budget.js";
-import { identify } from "./identify.js";
+import { identify } from "./formats/identify.js";
+import { isLegacy, readPytorchLegacy } from "./formats/pytorch-legacy.js";
+import { readPytorchZip } from "./formats/pytorch-zip.js";
+import { isSafetensors, parseSafetensors } from "./formats/safetensors.js";
 import { parseMetadata } from "./metadata.js";
-import { isLegacy, readPytorchLegacy } from "./pytorch-legacy.js";
-import { readPytorchZip } from "./pytorch-zip.js";
-import { isSafetensors, parseSafetensors } from "./safetensors.js";
 import { selectModel, stripPrefixes } from "./select.js";
 import type { Checkpoint } from "./types.js";
 

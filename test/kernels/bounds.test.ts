@@ -48,7 +48,7 @@ class Guarded {
       const end = (y.byteOffset + tensorBytes(y)) / 4;
       const beyond = (i: number): boolean => {
         if (i < y.byteOffset / 4 || i >= end) return true;
-        if (y.kind === "plain") return false;
+        if (y.kind === "dense") return false;
         // Pixels between the last one and the start of the next quad.
         const pixel = Math.floor((i - y.byteOffset / 4) / (y.stored.pixelBytes / 4)) % y.stored.plane;
         return pixel >= y.stored.pictures * y.stored.height * y.stored.width;

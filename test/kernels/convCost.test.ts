@@ -42,7 +42,7 @@ function problemOf({
     activation: { kind: "silu" },
     residual: "none",
     inputChannels: Array.from({ length: from }, (_, i) => i),
-    plainInput: true,
+    compactInput: true,
   };
 }
 
@@ -135,7 +135,7 @@ describe("the choice", () => {
     ["a plain GEMM for 1×1", { channels: [128, 128], size: 40 }, "conv2d_1x1 64x32/4"],
     ["a plain GEMM where memory is the limit", { channels: [64, 64], size: 80 }, /^conv2d_1x1/],
     ["the depthwise kernel", { channels: [64, 64], size: 40, window: 3, groups: 64 }, "conv2d_depthwise"],
-    ["the plain kernel where no other can", { channels: [64, 64], size: 40, window: 3, groups: 4 }, "conv2d_naive"],
+    ["the naive kernel where no other can", { channels: [64, 64], size: 40, window: 3, groups: 4 }, "conv2d_naive"],
   ] satisfies [string, Layer, string | RegExp][])("%s", (_, layer, expected) => {
     expect(chosen(layer)).toMatch(expected);
   });

@@ -7,7 +7,7 @@ import { exportOnnx, OPSET } from "../../src/onnx/index.js";
 import { type Graph, GraphBuilder, IDENTITY, optimize } from "../../src/ops/index.js";
 import { createCpuBackend } from "../../src/runtime/cpu/backend.js";
 import { allClose, tensor } from "../../src/tensor/index.js";
-import { protobufKind } from "../../src/weights/protobuf.js";
+import { protobufKind } from "../../src/weights/formats/protobuf.js";
 import { createMember, openModel } from "../../src/yolov5/loadModel.js";
 import { buildCase, CONV_CASES, GROUP_CASES, OTHER_CASES } from "../support/opCases.js";
 import { asFloat64, randomTensor } from "../support/random.js";

@@ -323,6 +323,6 @@ export function convProblemOf({ attrs, inputs, weights }: OpCase<"conv2d">): Con
     outChannels: o,
     kernel: [kh, kw],
     inputChannels: Array.from({ length: Math.ceil(c / 4) * 4 }, (_, i) => (i < c ? i : -1)),
-    plainInput: true,
+    compactInput: true,
   };
 }

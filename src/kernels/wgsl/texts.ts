@@ -17,7 +17,7 @@ import activation from "./map/activation.wgsl";
 import add from "./map/add.wgsl";
 import affine from "./map/affine.wgsl";
 import unary from "./map/unary.wgsl";
-import concatPlain from "./move/concat_plain.wgsl";
+import concatDense from "./move/concat_dense.wgsl";
 import copyChannels from "./move/copy_channels.wgsl";
 import depthToSpace from "./move/depth_to_space.wgsl";
 import packBlocks from "./move/pack_blocks.wgsl";
@@ -46,7 +46,7 @@ export const SHADER_TEXTS: Readonly<Record<string, string>> = {
   affine: affine,
   attention_apply: attentionApply,
   attention_scores: attentionScores,
-  concat_plain: concatPlain,
+  concat_dense: concatDense,
   conv2d_1x1: conv2d1x1,
   conv2d_depthwise: conv2dDepthwise,
   conv2d_direct: conv2dDirect,

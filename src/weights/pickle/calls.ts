@@ -6,8 +6,8 @@
 import type { DType } from "../../tensor/index.js";
 import { type Budget, damaged } from "../budget.js";
 import { describeValue } from "../describe.js";
+import { stridedTensor, torchDType } from "../formats/storage.js";
 import { checkClassName, MAX_DIMENSIONS } from "../limits.js";
-import { stridedTensor, torchDType } from "../storage.js";
 import { latin1Bytes } from "./cursor.js";
 import { NumberKeys } from "./keys.js";
 import { numpyFromBuffer, numpyScalar } from "./numpy.js";

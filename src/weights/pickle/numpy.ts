@@ -2,8 +2,8 @@
 
 import { contiguousStrides, type DataByDType, type DType, type HostTensor, halfToFloat } from "../../tensor/index.js";
 import { type Budget, damaged } from "../budget.js";
+import { stridedTensor, typedData } from "../formats/storage.js";
 import { MAX_DIMENSIONS } from "../limits.js";
-import { stridedTensor, typedData } from "../storage.js";
 import { latin1Bytes, smallest } from "./cursor.js";
 import { PyObject, type Value } from "./values.js";
 

@@ -1,7 +1,7 @@
 /** What the unpickler's stack and memo hold, before everything is turned into the inert values of `../types.ts`. */
 
 import type { DType, HostTensor } from "../../tensor/index.js";
-import type { StorageBytes } from "../storage.js";
+import type { StorageBytes } from "../formats/storage.js";
 
 /** A class or function that the pickle names. It is a name only: nothing is looked up, nothing is called. */
 export class GlobalRef {

@@ -88,7 +88,7 @@ describe("memory", () => {
         if (isFree) bytes[at] = 0xa5;
       });
       program.inputs.forEach(({ dense }, i) => {
-        if (dense) floats.set(inputs[i].data as Float32Array, (workspace + dense.block.address) / 4);
+        if (dense) floats.set(inputs[i].data as Float32Array, (workspace + dense.storage.address) / 4);
       });
       await model.run(plan, 0, program.steps.length);
       const spoiled = free.findIndex((isFree, at) => isFree === 1 && bytes[at] !== 0xa5);

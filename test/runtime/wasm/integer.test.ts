@@ -179,16 +179,16 @@ describe("what is computed in integers", () => {
     expect(steps.filter(({ kernel }) => kernel.name === "quantize")).toHaveLength(2);
   });
 
-  it("writes nothing beside its blocks", () => {
-    // Quantized pixels are whole vectors: a block has room for all of them.
+  it("writes nothing beside its storage", () => {
+    // Quantized pixels are whole vectors: its storage has room for all of them.
     for (const { graph } of CASES) {
       const { steps } = createProgram(graph, new Set(), 1, 0, true);
       const step = steps.find(({ kernel }) => kernel.name === "quantize");
       const out = step?.args.out;
-      if (!step || typeof out !== "object" || !("block" in out)) throw new Error("there is no quantize step");
+      if (!step || typeof out !== "object" || !("storage" in out)) throw new Error("there is no quantize step");
       const rows = step.tiles;
       const channels = Number(step.args.channels);
-      expect(out.block.bytes).toBeGreaterThanOrEqual(
+      expect(out.storage.bytes).toBeGreaterThanOrEqual(
         rows * (Number(step.args.width) + 2 * Number(step.args.padX)) * channels * 2,
       );
       expect(channels % 8).toBe(0);

@@ -45,7 +45,7 @@ function broken(call: KernelCall, index: number): KernelCall {
 function lastElement({ operands }: Step): number {
   const y = operands[operands.length - 1];
   if (y.kind === "blocked") return (y.stored.quads - 1) * y.stored.plane + pixelCount(y.stored) - 1;
-  return y.kind === "plain" ? y.elements - 1 : 0;
+  return y.kind === "dense" ? y.elements - 1 : 0;
 }
 
 describe.skipIf(!gpu)("one wrong element", () => {

@@ -15,7 +15,7 @@ const FIELDS = [
   "anchors",
   "anchorTable",
   "outputs",
-  "plain",
+  "raw",
   "out",
   "imageBytes",
   "levelBytes",
@@ -43,7 +43,7 @@ export const detectKernel = (): Kernel<DetectField> =>
     const rowBytes = f.i32(i32.shl(k.arg("outputs"), 2));
     const source = f.i32(i32.add(k.arg("x"), i32.mul(i32.mul(k.tile, width), k.arg("xPixel"))));
     const level = f.i32(i32.add(i32.add(k.arg("out"), k.arg("levelBytes")), i32.mul(image, k.arg("imageBytes"))));
-    const plainBytes = f.i32(i32.sub(rowBytes, i32.shl(k.arg("plain"), 2)));
+    const decodedBytes = f.i32(i32.sub(rowBytes, i32.shl(k.arg("raw"), 2)));
     const anchorBytes = f.i32(i32.mul(i32.mul(height, width), rowBytes));
     const x = f.i32();
     const anchor = f.i32();
@@ -52,7 +52,7 @@ export const detectKernel = (): Kernel<DetectField> =>
     const to = f.i32();
     const out = f.i32();
     const at = f.i32();
-    const last = f.i32(i32.sub(plainBytes, 16));
+    const last = f.i32(i32.sub(decodedBytes, 16));
     const stride = k.float("stride");
     f.for(x, 0, width, 1, () => {
       f.set(from, source);
@@ -68,9 +68,9 @@ export const detectKernel = (): Kernel<DetectField> =>
             f.storeVec(to, sigmoid(vec.load(at)));
             f.increase(offset, 16);
           },
-          i32.ltS(offset, plainBytes),
+          i32.ltS(offset, decodedBytes),
         );
-        f.for(offset, plainBytes, rowBytes, 4, () => {
+        f.for(offset, decodedBytes, rowBytes, 4, () => {
           f.storeF32(i32.add(out, offset), f32.load(i32.add(from, offset)));
         });
         const table = f.i32(i32.add(k.arg("anchorTable"), i32.shl(anchor, 3)));

@@ -18,7 +18,7 @@ export const conv2dDepthwise: ConvKernel = {
   name: kernel.name,
   features: [],
   text: sourceText(kernel),
-  supports: (p) => p.groups > 1 && p.groups === p.inChannels && p.outChannels === p.inChannels && p.plainInput,
+  supports: (p) => p.groups > 1 && p.groups === p.inChannels && p.outChannels === p.inChannels && p.compactInput,
   call(problem) {
     return {
       kernel,

@@ -18,7 +18,7 @@ export const conv2dNaive: ConvKernel = {
   name: kernel.name,
   features: [],
   text: sourceText(kernel),
-  supports: (problem) => problem.groups === 1 || problem.plainInput,
+  supports: (problem) => problem.groups === 1 || problem.compactInput,
   call(problem) {
     const { input, output, groups } = problem;
     // Without groups the kernel walks all stored channels; padding ones have zero weights.

@@ -20,10 +20,10 @@ export interface ConvProblem extends Window {
   readonly residual: Residual;
   /**
    * Channel that each stored input channel holds, −1 for padding. Kernels for groups > 1 need channel i at i
-   * (`plainInput`).
+   * (`compactInput`).
    */
   readonly inputChannels: readonly number[];
-  readonly plainInput: boolean;
+  readonly compactInput: boolean;
 }
 
 /** What a kernel does for a problem, to estimate its time by (`convCost.ts`): waste at the edges of tiles included. */
@@ -85,7 +85,7 @@ export function convParams(problem: ConvProblem): Params {
 }
 
 export function inputKey(problem: ConvProblem): string {
-  return problem.plainInput ? `plain${problem.input.quads}` : problem.inputChannels.join(",");
+  return problem.compactInput ? `plain${problem.input.quads}` : problem.inputChannels.join(",");
 }
 
 /**

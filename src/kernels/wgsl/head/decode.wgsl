@@ -6,10 +6,10 @@ fn score(v: vec4f) -> vec4f {
   return select(sigmoid(v), vec4f(0.0), v < vec4f(-88.72284));
 }
 
-// `k`: which number of a row; from `plainFrom` on they are mask coefficients. `cell`: column and row. `anchor`: width and
+// `k`: which number of a row; from `rawFrom` on they are mask coefficients. `cell`: column and row. `anchor`: width and
 // height in input pixels.
-fn decode(raw: f32, doubledSigmoid: f32, k: u32, plainFrom: u32, cell: vec2u, stride: f32, anchor: vec2f) -> f32 {
+fn decode(raw: f32, doubledSigmoid: f32, k: u32, rawFrom: u32, cell: vec2u, stride: f32, anchor: vec2f) -> f32 {
   if (k < 2u) { return (doubledSigmoid + (f32(cell[k]) - 0.5)) * stride; }
   if (k < 4u) { return doubledSigmoid * doubledSigmoid * anchor[k - 2u]; }
-  return select(0.5 * doubledSigmoid, raw, k >= plainFrom);
+  return select(0.5 * doubledSigmoid, raw, k >= rawFrom);
 }

@@ -38,7 +38,7 @@ function levelParams({ input, outputs, maskCoefficients, firstRow, stride }: Det
     plane: input.plane,
     outPixels: pixelCount(input),
     outputs,
-    plainFrom: outputs - maskCoefficients,
+    rawFrom: outputs - maskCoefficients,
     firstRow,
     stride,
   };

@@ -2,7 +2,7 @@
 
 struct Params {
   height: u32, width: u32, plane: u32, outPixels: u32,
-  anchors: u32, outputs: u32, plainFrom: u32, rows: u32, firstRow: u32,
+  anchors: u32, outputs: u32, rawFrom: u32, rows: u32, firstRow: u32,
   stride: f32,
 }
 
@@ -32,7 +32,7 @@ fn main(
     let anchor = c / params.outputs;
     if (anchor >= params.anchors) { continue; }
     let k = c - anchor * params.outputs;
-    let value = decode(raw[i], doubled[i], k, params.plainFrom, position, params.stride, anchorSizes[anchor]);
+    let value = decode(raw[i], doubled[i], k, params.rawFrom, position, params.stride, anchorSizes[anchor]);
     y[(picture * params.rows + params.firstRow + anchor * perPicture + cell) * params.outputs + k] = value;
   }
 }

@@ -6,7 +6,7 @@
 
 struct Params {
   height: u32, width: u32, plane: u32, outPixels: u32,
-  outputs: u32, plainFrom: u32, firstRow: u32,
+  outputs: u32, rawFrom: u32, firstRow: u32,
   // Slots for each picture; pictures.
   capacity: u32, pictures: u32,
   stride: f32, threshold: f32,
@@ -36,12 +36,12 @@ fn main(
   if (!(objectness > params.threshold)) { return; }
 
   var passes = false;
-  let lastQuad = (first + params.plainFrom - 1u) / 4u;
+  let lastQuad = (first + params.rawFrom - 1u) / 4u;
   for (var quad = (first + 5u) / 4u; quad <= lastQuad; quad++) {
     // Channels of the anchor before this one wrap around and are large.
     let k = vec4u(quad * 4u) + vec4u(0u, 1u, 2u, 3u) - first;
     let scores = objectness * score(vec4f(x[quad * params.plane + pixel]));
-    passes |= any((scores > vec4f(params.threshold)) & (k >= vec4u(5u)) & (k < vec4u(params.plainFrom)));
+    passes |= any((scores > vec4f(params.threshold)) & (k >= vec4u(5u)) & (k < vec4u(params.rawFrom)));
   }
   if (!passes) { return; }
 
@@ -58,6 +58,6 @@ fn main(
     let raw = vec4f(x[(c / 4u) * params.plane + pixel]);
     let doubled = 2.0 * score(raw);
     y[place * params.outputs + k] =
-      decode(raw[c % 4u], doubled[c % 4u], k, params.plainFrom, position, params.stride, anchorSizes[anchor]);
+      decode(raw[c % 4u], doubled[c % 4u], k, params.rawFrom, position, params.stride, anchorSizes[anchor]);
   }
 }

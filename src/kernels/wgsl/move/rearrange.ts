@@ -2,7 +2,7 @@
 
 import { defineKernel, foldWorkgroups, type KernelCall } from "../kernel.js";
 import { pixelCount, type Stored, sizeParams } from "../stored.js";
-import concatPlainSource from "./concat_plain.wgsl";
+import concatDenseSource from "./concat_dense.wgsl";
 import copyChannelsSource from "./copy_channels.wgsl";
 import depthToSpaceSource from "./depth_to_space.wgsl";
 import packBlocksSource from "./pack_blocks.wgsl";
@@ -20,7 +20,7 @@ const packBlocks = defineKernel("pack_blocks", packBlocksSource, { x: "read", y:
 const unpack = defineKernel("unpack_nchw", unpackSource, { x: "read", source: "read", y: "write" });
 const spaceToDepth = defineKernel("space_to_depth", spaceToDepthSource, { x: "read", y: "write" });
 const depthToSpace = defineKernel("depth_to_space", depthToSpaceSource, { x: "read", y: "write" });
-const concatPlain = defineKernel("concat_plain", concatPlainSource, { x: "read", y: "write" });
+const concatDense = defineKernel("concat_dense", concatDenseSource, { x: "read", y: "write" });
 
 const perPixel = (t: Stored, rows: number) => foldWorkgroups(Math.ceil(pixelCount(t) / 64), rows);
 
@@ -129,9 +129,9 @@ export function depthToSpaceCall(input: Stored, output: Stored, channels: number
 }
 
 /** Copies [outer, chunk] into [outer, step] at `offset`; `count` = outer · chunk. */
-export function concatPlainCall(chunk: number, step: number, offset: number, count: number): KernelCall {
+export function concatDenseCall(chunk: number, step: number, offset: number, count: number): KernelCall {
   return {
-    kernel: concatPlain,
+    kernel: concatDense,
     overrides: {},
     params: { chunk, step, offset, count },
     workgroups: foldWorkgroups(Math.ceil(count / 64)),

@@ -13,7 +13,7 @@ const layerNorm = defineKernel("layer_norm", layerNormSource, {
   y: "write",
 });
 
-/** Along the middle axis of a plain row-major tensor [outer, size, inner]. */
+/** Along the middle axis of a dense row-major tensor [outer, size, inner]. */
 export function softmaxCall(outer: number, size: number, inner: number): KernelCall {
   return {
     kernel: softmax,

@@ -1,4 +1,4 @@
-// softmax along one axis of a plain row-major tensor [outer, size, inner]: one invocation per (outer, inner).
+// softmax along one axis of a dense row-major tensor [outer, size, inner]: one invocation per (outer, inner).
 
 struct Params { size: u32, inner: u32, count: u32 }
 

@@ -28,7 +28,7 @@ export function detectSource({ dialect, width, anchors, stride, outputs, maskCoe
   const count = anchors.length / 2;
   const even = anchors.filter((_, i) => i % 2 === 0);
   const odd = anchors.filter((_, i) => i % 2 === 1);
-  const plain = outputs - maskCoefficients;
+  const rawFrom = outputs - maskCoefficients;
   return `function(x) {
   const k = this.thread.x;
   const image = Math.floor((this.thread.z + 0.5) / ${count}); const anchor = this.thread.z - image * ${count};
@@ -38,6 +38,6 @@ export function detectSource({ dialect, width, anchors, stride, outputs, maskCoe
   const s = ${SIGMOID}; const d = s * 2; const q = d * d;
   const xy = (d + ((k < 0.5 ? column : row) - 0.5)) * ${literal(stride)};
   const wh = q * (k < 2.5 ? ${choose(even, "anchor")} : ${choose(odd, "anchor")});
-  return (k < 1.5 ? xy : (k < 3.5 ? wh : (k < ${plain - 0.5} ? s : t)));
+  return (k < 1.5 ? xy : (k < 3.5 ? wh : (k < ${rawFrom - 0.5} ? s : t)));
 }`;
 }

@@ -2,7 +2,7 @@
 
 import { invariant, LimitError, UnsupportedError } from "../../../errors.js";
 import { MAXIMUM_PAGES } from "../../../kernels/wasm/index.js";
-import { ALIGNMENT, roundUp } from "../lower/blocks.js";
+import { ALIGNMENT, roundUp } from "../lower/storages.js";
 
 const PAGE = 65536;
 /** Grown by this much at least: plans come one by one. */

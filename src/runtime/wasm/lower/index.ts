@@ -3,8 +3,8 @@
 import { detectKernel } from "../../../kernels/wasm/index.js";
 import type { Node, NodeOf, OpType } from "../../../ops/index.js";
 import { channelCount } from "../../channels.js";
-import { lowerConv } from "./conv.js";
-import { lowerConvTranspose } from "./convTranspose.js";
+import { lowerConv } from "./conv/conv.js";
+import { lowerConvTranspose } from "./conv/convTranspose.js";
 import type { Lowering } from "./lowering.js";
 import {
   lowerConcat,
@@ -30,15 +30,15 @@ function lowerDetect(lowering: Lowering, node: NodeOf<"detect">): void {
     lowering.step(
       detectKernel(),
       {
-        x: { block: view.block, offset: view.offset },
+        x: { storage: view.storage, offset: view.offset },
         xPixel: view.pixelBytes,
         height: view.h,
         width: view.w,
         anchors: channelCount(view.segments) / outputs,
         anchorTable: table,
         outputs,
-        plain: maskCoefficients,
-        out: { block: out.block, offset: out.offset },
+        raw: maskCoefficients,
+        out: { storage: out.storage, offset: out.offset },
         imageBytes: rows * outputs * 4,
         levelBytes: first * outputs * 4,
         stride: { float: strides[level] },

@@ -9,11 +9,11 @@
 
 import { elementCount } from "../../../tensor/index.js";
 import { channelCount, channelsOfStored, type Segments } from "../../channels.js";
-import type { Block } from "./blocks.js";
+import type { Storage } from "./storages.js";
 
 export interface Nhwc {
-  readonly block: Block;
-  /** Bytes from the block's start to the first channel of the first pixel. */
+  readonly storage: Storage;
+  /** Bytes from the storage's start to the first channel of the first pixel. */
   readonly offset: number;
   readonly n: number;
   readonly h: number;
@@ -23,12 +23,12 @@ export interface Nhwc {
 }
 
 export interface Dense {
-  readonly block: Block;
+  readonly storage: Storage;
   readonly offset: number;
   readonly shape: readonly number[];
 }
 
-/** Reads an NHWC value out of memory as NCHW. `address` is that of its block. */
+/** Reads an NHWC value out of memory as NCHW. `address` is that of its storage. */
 export function readNhwc(memory: Float32Array, address: number, view: Nhwc): Float32Array<ArrayBuffer> {
   const { n, h, w, pixelBytes, segments } = view;
   const channels = channelCount(segments);
@@ -47,7 +47,7 @@ export function readNhwc(memory: Float32Array, address: number, view: Nhwc): Flo
   return out;
 }
 
-/** Reads a dense value out of memory. `address` is that of its block. */
+/** Reads a dense value out of memory. `address` is that of its storage. */
 export function readDense(memory: Float32Array, address: number, view: Dense): Float32Array<ArrayBuffer> {
   const base = (address + view.offset) / 4;
   return memory.slice(base, base + elementCount(view.shape)) as Float32Array<ArrayBuffer>;

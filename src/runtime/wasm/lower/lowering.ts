@@ -4,11 +4,11 @@ import { invariant, UnsupportedError } from "../../../errors.js";
 import type { Graph, Node, ValueId } from "../../../ops/index.js";
 import { elementCount, type HostTensor } from "../../../tensor/index.js";
 import { channelCount, oneSegment, type Segments, sameSegments, storedChannels } from "../../channels.js";
-import type { Address } from "./blocks.js";
 import { type ChannelPlan, planChannels } from "./channels.js";
 import type { Dense, Nhwc } from "./layout.js";
 import type { InputPlace, LoweringOptions, PaddedPlanes } from "./steps.js";
 import { StepWriter } from "./stepWriter.js";
+import type { Address } from "./storages.js";
 
 interface Placed {
   nhwc?: Nhwc;
@@ -76,8 +76,8 @@ export class Lowering extends StepWriter {
       entry.nhwc = { ...parent, offset: parent.offset + place.channel * 4, segments };
     } else {
       const pixelBytes = storedChannels(segments) * 4;
-      const block = this.allocate(n * h * w * pixelBytes);
-      entry.nhwc = { block, offset: 0, n, h, w, pixelBytes, segments };
+      const storage = this.allocate(n * h * w * pixelBytes);
+      entry.nhwc = { storage, offset: 0, n, h, w, pixelBytes, segments };
     }
     return entry.nhwc;
   }
@@ -85,7 +85,7 @@ export class Lowering extends StepWriter {
   outputDense(id: ValueId): Dense {
     const entry = this.placed(id);
     entry.dense ??= {
-      block: this.allocate(elementCount(this.shape(id)) * 4),
+      storage: this.allocate(elementCount(this.shape(id)) * 4),
       offset: 0,
       shape: this.shape(id),
     };
@@ -107,7 +107,7 @@ export class Lowering extends StepWriter {
     const [n, c, h, w] = this.shape(id);
     const row = w + 2 * padding[1];
     const plane = row * (h + 2 * padding[0]);
-    entry.padded ??= { block: this.allocate((n * c * plane + 16) * 4), n, c, h, w, padding, row, plane };
+    entry.padded ??= { storage: this.allocate((n * c * plane + 16) * 4), n, c, h, w, padding, row, plane };
     return entry.padded;
   }
 
@@ -130,7 +130,7 @@ export class Lowering extends StepWriter {
     const view = this.outputNhwc(id);
     const [, c, h, w] = dense.shape;
     this.copyChannels(view, (logical, count) => ({
-      from: { block: dense.block, offset: dense.offset + logical * h * w * 4 },
+      from: { storage: dense.storage, offset: dense.offset + logical * h * w * 4 },
       image: c * h * w * 4,
       row: w * 4,
       pixel: 4,
@@ -154,8 +154,8 @@ export class Lowering extends StepWriter {
     let logical = 0;
     for (const segment of segments) {
       this.copy(
-        { block: view.block, offset: view.offset + segment.start * 4 },
-        { block: dense.block, offset: dense.offset + logical * h * w * 4 },
+        { storage: view.storage, offset: view.offset + segment.start * 4 },
+        { storage: dense.storage, offset: dense.offset + logical * h * w * 4 },
         [n, segment.count, 1, 1, h, w],
         [h * w * pixelBytes, 4, 0, 0, w * pixelBytes, pixelBytes],
         [c * h * w * 4, h * w * 4, 0, 0, w * 4, 4],
@@ -174,7 +174,7 @@ export class Lowering extends StepWriter {
     const { n, h, w } = view;
     const packed: Nhwc = {
       ...view,
-      block: this.allocate(n * h * w * pixelBytes),
+      storage: this.allocate(n * h * w * pixelBytes),
       offset: 0,
       pixelBytes,
       segments: single,
@@ -182,8 +182,8 @@ export class Lowering extends StepWriter {
     let logical = 0;
     for (const { start, count } of view.segments) {
       this.copy(
-        { block: view.block, offset: view.offset + start * 4 },
-        { block: packed.block, offset: logical * 4 },
+        { storage: view.storage, offset: view.offset + start * 4 },
+        { storage: packed.storage, offset: logical * 4 },
         [n * h, 1, 1, 1, w, count],
         [w * view.pixelBytes, 0, 0, 0, view.pixelBytes, 4],
         [w * pixelBytes, 0, 0, 0, pixelBytes, 4],
@@ -208,7 +208,7 @@ export class Lowering extends StepWriter {
       const s = source(logical, count);
       this.copy(
         s.from,
-        { block: view.block, offset: view.offset + start * 4 },
+        { storage: view.storage, offset: view.offset + start * 4 },
         [n, h, 1, 1, w, count],
         [s.image, s.row, 0, 0, s.pixel, s.channel],
         [h * w * pixelBytes, w * pixelBytes, 0, 0, pixelBytes, 4],
@@ -227,7 +227,7 @@ export class Lowering extends StepWriter {
       if (next === end) return;
       this.copy(
         this.zeroPage(1),
-        { block: view.block, offset: view.offset + end * 4 },
+        { storage: view.storage, offset: view.offset + end * 4 },
         [n * h, 1, 1, 1, w, next - end],
         [0, 0, 0, 0, 0, 0],
         [w * pixelBytes, 0, 0, 0, pixelBytes, 4],

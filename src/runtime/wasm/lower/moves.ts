@@ -3,11 +3,11 @@
 import type { NodeOf, ValueId } from "../../../ops/index.js";
 import { elementCount } from "../../../tensor/index.js";
 import { sameSegments, sliceSegments, storedChannels } from "../../channels.js";
-import type { Address } from "./blocks.js";
 import type { Nhwc } from "./layout.js";
 import type { Lowering } from "./lowering.js";
+import type { Address } from "./storages.js";
 
-const at = (view: Nhwc, bytes = 0): Address => ({ block: view.block, offset: view.offset + bytes });
+const at = (view: Nhwc, bytes = 0): Address => ({ storage: view.storage, offset: view.offset + bytes });
 const rowOf = (view: Nhwc): number => view.w * view.pixelBytes;
 const imageOf = (view: Nhwc): number => view.h * rowOf(view);
 
@@ -61,8 +61,8 @@ function concatDense(lowering: Lowering, inputs: readonly ValueId[], output: Val
   for (const source of sources) {
     const chunk = elementCount(source.shape.slice(axis));
     lowering.copy(
-      { block: source.block, offset: source.offset },
-      { block: out.block, offset: out.offset + offset },
+      { storage: source.storage, offset: source.offset },
+      { storage: out.storage, offset: out.offset + offset },
       [outer, 1, 1, 1, 1, chunk],
       [chunk * 4, 0, 0, 0, 0, 4],
       [step, 0, 0, 0, 0, 4],

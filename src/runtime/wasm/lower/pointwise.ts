@@ -12,8 +12,8 @@ import {
 import type { NodeOf, ValueId } from "../../../ops/index.js";
 import { elementCount } from "../../../tensor/index.js";
 import { channelsOfStored, segmentsKey, storedChannels } from "../../channels.js";
-import { type Address, roundUp } from "./blocks.js";
 import type { Lowering } from "./lowering.js";
+import { type Address, roundUp } from "./storages.js";
 
 /** Floats that one tile of an element-wise kernel covers. */
 const TILE_FLOATS = 16384;
@@ -34,7 +34,7 @@ function emit(
   factor = 0,
 ): void {
   const blockPixels = Math.max(1, Math.floor(TILE_FLOATS / floats));
-  const at = ({ block, offset }: Run): Address => ({ block, offset });
+  const at = ({ storage, offset }: Run): Address => ({ storage, offset });
   lowering.step(
     kernel,
     {
@@ -68,8 +68,8 @@ function elementwise(
       const out = lowering.outputDense(output);
       const step = 0;
       return {
-        runs: dense.map((d) => ({ block: d.block, offset: d.offset, step })),
-        out: { block: out.block, offset: out.offset, step },
+        runs: dense.map((d) => ({ storage: d.storage, offset: d.offset, step })),
+        out: { storage: out.storage, offset: out.offset, step },
         pixels: 1,
         floats: roundUp(elementCount(shape), 4),
       };
@@ -81,8 +81,8 @@ function elementwise(
     );
     const out = lowering.outputNhwc(output);
     return {
-      runs: views.map((v) => ({ block: v.block, offset: v.offset, step: v.pixelBytes })),
-      out: { block: out.block, offset: out.offset, step: out.pixelBytes },
+      runs: views.map((v) => ({ storage: v.storage, offset: v.offset, step: v.pixelBytes })),
+      out: { storage: out.storage, offset: out.offset, step: out.pixelBytes },
       pixels: out.n * out.h * out.w,
       floats: storedChannels(target),
     };
@@ -137,9 +137,9 @@ export function lowerBatchNorm(lowering: Lowering, node: NodeOf<"batchNorm">): v
   lowering.step(
     affineKernel(),
     {
-      x: { block: view.block, offset: view.offset },
+      x: { storage: view.storage, offset: view.offset },
       xStep: view.pixelBytes,
-      out: { block: output.block, offset: output.offset },
+      out: { storage: output.storage, offset: output.offset },
       outStep: output.pixelBytes,
       pixels,
       blockPixels,
@@ -158,7 +158,7 @@ export function lowerMaxPool(lowering: Lowering, node: NodeOf<"maxPool2d">): voi
   lowering.step(
     maxPool(),
     {
-      x: { block: input.block, offset: input.offset },
+      x: { storage: input.storage, offset: input.offset },
       xPixel: input.pixelBytes,
       xRow: input.w * input.pixelBytes,
       xImage: input.h * input.w * input.pixelBytes,
@@ -175,7 +175,7 @@ export function lowerMaxPool(lowering: Lowering, node: NodeOf<"maxPool2d">): voi
       height: output.h,
       width: output.w,
       channels: storedChannels(output.segments),
-      out: { block: output.block, offset: output.offset },
+      out: { storage: output.storage, offset: output.offset },
       outPixel: output.pixelBytes,
       weights: 0,
       bias: 0,

@@ -11,11 +11,11 @@ import {
 import type { NodeOf } from "../../../ops/index.js";
 import { elementCount } from "../../../tensor/index.js";
 import { oneSegment, storedChannels } from "../../channels.js";
-import type { Address } from "./blocks.js";
 import type { Nhwc } from "./layout.js";
 import type { Lowering } from "./lowering.js";
+import type { Address } from "./storages.js";
 
-const at = ({ block, offset }: Nhwc): Address => ({ block, offset });
+const at = ({ storage, offset }: Nhwc): Address => ({ storage, offset });
 /** Floats that one tile of layerNorm covers. */
 const TILE_FLOATS = 16384;
 
@@ -45,8 +45,8 @@ export function lowerSoftmax(lowering: Lowering, node: NodeOf<"softmax">): void 
   lowering.step(
     softmax(),
     {
-      x: { block: x.block, offset: x.offset },
-      out: { block: out.block, offset: out.offset },
+      x: { storage: x.storage, offset: x.offset },
+      out: { storage: out.storage, offset: out.offset },
       size: x.shape[axis],
       inner,
     },
@@ -87,13 +87,13 @@ function padHeads(lowering: Lowering, view: Nhwc, heads: number, size: number, p
   const { n, h, w } = view;
   const spread: Nhwc = {
     ...view,
-    block: lowering.allocate(n * h * w * pixelBytes),
+    storage: lowering.allocate(n * h * w * pixelBytes),
     offset: 0,
     pixelBytes,
     segments: oneSegment(heads * padded),
   };
   const move = (from: Address, strides: readonly number[], offset: number, count: number): void =>
-    lowering.copy(from, { block: spread.block, offset }, [n * h, 1, 1, w, heads, count], strides, [
+    lowering.copy(from, { storage: spread.storage, offset }, [n * h, 1, 1, w, heads, count], strides, [
       w * pixelBytes,
       0,
       0,
@@ -120,7 +120,7 @@ export function lowerAttention(lowering: Lowering, node: NodeOf<"attention">): v
     ? output
     : {
         ...output,
-        block: lowering.allocate(output.n * pixels * heads * padded * 4),
+        storage: lowering.allocate(output.n * pixels * heads * padded * 4),
         offset: 0,
         pixelBytes: heads * padded * 4,
       };

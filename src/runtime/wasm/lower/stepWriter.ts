@@ -3,25 +3,25 @@
 import { LimitError } from "../../../errors.js";
 import { type CopyField, copy, type Kernel } from "../../../kernels/wasm/index.js";
 import { elementCount } from "../../../tensor/index.js";
-import { type Address, type Block, createBlock } from "./blocks.js";
 import type { Argument, Constant, Making, Step } from "./steps.js";
+import { type Address, createStorage, type Storage } from "./storages.js";
 
 /** Far beyond what the largest released network, of 538 operations, takes. */
 const MAX_STEPS = 100_000;
 
 export class StepWriter {
   readonly steps: Step[] = [];
-  readonly arena: Block[] = [];
+  readonly arena: Storage[] = [];
   readonly constants: Constant[] = [];
   /** What only these steps read, written with them. */
-  readonly tables: { readonly block: Block; readonly words: Int32Array }[] = [];
+  readonly tables: { readonly storage: Storage; readonly words: Int32Array }[] = [];
   /** Where preparations find what the host wrote: the workspace, which is free then. */
-  readonly staging: Block = createBlock("workspace", 0);
+  readonly staging: Storage = createStorage("workspace", 0);
   /** Largest scratch memory that a kernel asked for. */
   scratchBytes = 64;
   /** Floats of the page of zeros. */
   zeroFloats = 64;
-  readonly zeros: Block = createBlock("weights", 0);
+  readonly zeros: Storage = createStorage("weights", 0);
   private readonly made = new Map<string, unknown>();
   private node = -1;
 
@@ -33,9 +33,9 @@ export class StepWriter {
   step<Field extends string>(kernel: Kernel<Field>, args: Readonly<Record<Field, Argument>>, tiles: number): void {
     const index = this.steps.length;
     for (const value of Object.values<Argument>(args)) {
-      if (typeof value === "object" && "block" in value) {
-        value.block.first = Math.min(value.block.first, index);
-        value.block.last = Math.max(value.block.last, index);
+      if (typeof value === "object" && "storage" in value) {
+        value.storage.first = Math.min(value.storage.first, index);
+        value.storage.last = Math.max(value.storage.last, index);
       }
     }
     if (this.steps.length >= MAX_STEPS) {
@@ -45,10 +45,10 @@ export class StepWriter {
   }
 
   /** Activation memory. */
-  allocate(bytes: number): Block {
-    const block = createBlock("workspace", bytes);
-    this.arena.push(block);
-    return block;
+  allocate(bytes: number): Storage {
+    const storage = createStorage("workspace", bytes);
+    this.arena.push(storage);
+    return storage;
   }
 
   /**
@@ -68,16 +68,16 @@ export class StepWriter {
     stage: (target: Float32Array) => void,
     step: (staged: Address, out: Address) => Omit<Step, "node">,
   ): Address {
-    const staged = { block: this.staging, offset: 0 };
+    const staged = { storage: this.staging, offset: 0 };
     return this.kept(key, sources, floats, (out) => ({
       prepare: { step: { ...step(staged, out), node: -1 }, stagedBytes: stagedFloats * 4, stage },
     }));
   }
 
   private kept(key: string, sources: readonly object[], floats: number, make: (at: Address) => Making): Address {
-    const block = createBlock("weights", floats * 4);
-    const address = { block, offset: 0 };
-    this.constants.push({ block, key, sources, making: make(address) });
+    const storage = createStorage("weights", floats * 4);
+    const address = { storage, offset: 0 };
+    this.constants.push({ storage, key, sources, making: make(address) });
     return address;
   }
 
@@ -89,15 +89,15 @@ export class StepWriter {
 
   /** Words for kernels' tables. */
   table(words: ArrayLike<number>): Address {
-    const block = createBlock("plan", words.length * 4);
-    this.tables.push({ block, words: Int32Array.from(words) });
-    return { block, offset: 0 };
+    const storage = createStorage("plan", words.length * 4);
+    this.tables.push({ storage, words: Int32Array.from(words) });
+    return { storage, offset: 0 };
   }
 
   /** Address of at least `floats` zeros. */
   zeroPage(floats: number): Address {
     this.zeroFloats = Math.max(this.zeroFloats, floats);
-    return { block: this.zeros, offset: 0 };
+    return { storage: this.zeros, offset: 0 };
   }
 
   /** Strided copy; strides in bytes, the innermost dimension last. */

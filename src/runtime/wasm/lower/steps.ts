@@ -2,8 +2,8 @@
 
 import type { Kernel } from "../../../kernels/wasm/index.js";
 import type { ValueId } from "../../../ops/index.js";
-import type { Address, Block } from "./blocks.js";
 import type { Dense } from "./layout.js";
+import type { Address, Storage } from "./storages.js";
 
 /** An argument word: a number, a float32, or an address known later. */
 export type Argument = number | Address | { readonly float: number };
@@ -21,7 +21,7 @@ export interface Step {
  * packed once for all of them.
  */
 export interface Constant {
-  readonly block: Block;
+  readonly storage: Storage;
   /** Says, with what it is made of, which constants are the same. */
   readonly key: string;
   /** Tensors and other objects that live as long as the model does. */
@@ -48,7 +48,7 @@ export interface InputPlace {
 }
 
 export interface PaddedPlanes {
-  readonly block: Block;
+  readonly storage: Storage;
   readonly n: number;
   readonly c: number;
   readonly h: number;

@@ -8,9 +8,9 @@ import { type Executable, graphBytes, type MemoryUse, type NodeTiming } from "..
 import { checkInputs, tapValues } from "../../inputs.js";
 import { nodeCost } from "../../nodeCost.js";
 import { TapTwins } from "../../taps.js";
-import type { Block } from "../lower/blocks.js";
 import { type Dense, type Nhwc, readDense, readNhwc } from "../lower/layout.js";
 import type { InputPlace, PaddedPlanes } from "../lower/steps.js";
+import type { Storage } from "../lower/storages.js";
 import type { LoadedPlan, ModelMemory } from "./modelMemory.js";
 import { Pace } from "./pace.js";
 import type { Program } from "./program.js";
@@ -162,8 +162,8 @@ export class WasmExecutable implements Executable {
     const { floats } = this.model;
     this.inputs.forEach(({ dense, padded }, i) => {
       const data = inputs[i].data as Float32Array;
-      if (padded) writePadded(floats, placeOf(plan, padded.block) / 4, padded, data);
-      else if (dense) floats.set(data, (placeOf(plan, dense.block) + dense.offset) / 4);
+      if (padded) writePadded(floats, placeOf(plan, padded.storage) / 4, padded, data);
+      else if (dense) floats.set(data, (placeOf(plan, dense.storage) + dense.offset) / 4);
     });
   }
 
@@ -172,13 +172,13 @@ export class WasmExecutable implements Executable {
     if (input >= 0) return inputs[input];
     const { nhwc, dense } = this.kept.get(id) ?? {};
     const { shape } = this.original.values[id];
-    if (nhwc) return { dtype: "float32", shape, data: readNhwc(this.model.floats, placeOf(plan, nhwc.block), nhwc) };
+    if (nhwc) return { dtype: "float32", shape, data: readNhwc(this.model.floats, placeOf(plan, nhwc.storage), nhwc) };
     invariant(dense, `value ${id} was not kept`);
     return this.readDense(plan, dense);
   }
 
   private readDense(plan: LoadedPlan, view: Dense): HostTensor {
-    const data = readDense(this.model.floats, placeOf(plan, view.block), view);
+    const data = readDense(this.model.floats, placeOf(plan, view.storage), view);
     return { dtype: "float32", shape: view.shape, data };
   }
 }
@@ -189,7 +189,7 @@ function keptValues({ kept, lowering }: Program): Map<ValueId, KeptValue> {
   return new Map([...kept].map((id) => [id, lowering.peek(id)]));
 }
 
-const placeOf = ({ workspace }: LoadedPlan, { room, address }: Block): number =>
+const placeOf = ({ workspace }: LoadedPlan, { room, address }: Storage): number =>
   room === "workspace" ? workspace + address : address;
 
 /** NCHW into planes with a border of zeros, from float `base` of the memory on. */

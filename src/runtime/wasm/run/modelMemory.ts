@@ -153,9 +153,9 @@ export class ModelMemory {
 
   /** Writes constants that the host makes. */
   private async fill(constants: readonly Constant[], { breather, check }: Loading): Promise<void> {
-    for (const { block, making } of constants) {
+    for (const { storage, making } of constants) {
       if (!making.fill) continue;
-      making.fill(this.view(block.address, block.bytes));
+      making.fill(this.view(storage.address, storage.bytes));
       await breather.rest();
       check();
     }

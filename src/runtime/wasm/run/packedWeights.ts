@@ -32,18 +32,18 @@ export class PackedWeights {
     const missing: Constant[] = [];
     try {
       for (const constant of constants) {
-        const { block, key, sources } = constant;
+        const { storage, key, sources } = constant;
         const name = `${key}|${sources.map((source) => this.idOf(source)).join(",")}`;
         let entry = this.kept.get(name);
         if (!entry) {
-          entry = { name, address: this.memory.take(block.bytes), bytes: block.bytes, users: 0 };
+          entry = { name, address: this.memory.take(storage.bytes), bytes: storage.bytes, users: 0 };
           this.kept.set(name, entry);
           this.bytes += entry.bytes;
           missing.push(constant);
         }
         entry.users++;
         held.push(entry);
-        block.address = entry.address;
+        storage.address = entry.address;
       }
     } catch (error) {
       this.release(held);

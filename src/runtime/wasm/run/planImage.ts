@@ -4,9 +4,9 @@
  */
 
 import { COUNTER_BYTES, HEADER, HEADER_BYTES, STEP_BYTES } from "../../../kernels/wasm/index.js";
-import { ALIGNMENT, roundUp } from "../lower/blocks.js";
 import type { Argument, Step } from "../lower/steps.js";
 import type { StepWriter } from "../lower/stepWriter.js";
+import { ALIGNMENT, roundUp } from "../lower/storages.js";
 
 export interface PlanImage {
   readonly words: Int32Array;
@@ -35,7 +35,7 @@ export function imageOf({ steps, tables, scratchBytes }: ImageSource, slotOf: (k
     return address;
   };
   const args = steps.map(({ kernel }) => take(kernel.fields.length * 4, 4));
-  for (const { block } of tables) block.address = take(block.bytes, 16);
+  for (const { storage } of tables) storage.address = take(storage.bytes, 16);
   const words = new Int32Array(roundUp(end, ALIGNMENT) / 4);
   const floats = new Float32Array(words.buffer);
   const own = [HEADER.steps / 4, HEADER.counters / 4];
@@ -47,9 +47,9 @@ export function imageOf({ steps, tables, scratchBytes }: ImageSource, slotOf: (k
     if (typeof value === "number") words[at] = value;
     else if ("float" in value) floats[at] = value.float;
     else {
-      words[at] = value.block.address + value.offset;
-      if (value.block.room === "plan") own.push(at);
-      else if (value.block.room === "workspace") workspace.push(at);
+      words[at] = value.storage.address + value.offset;
+      if (value.storage.room === "plan") own.push(at);
+      else if (value.storage.room === "workspace") workspace.push(at);
     }
   };
   for (const [index, { kernel, args: given, tiles }] of steps.entries()) {
@@ -60,6 +60,6 @@ export function imageOf({ steps, tables, scratchBytes }: ImageSource, slotOf: (k
     words[entry + 2] = tiles;
     for (const [i, field] of kernel.fields.entries()) write(given[field], args[index] / 4 + i);
   }
-  for (const { block, words: content } of tables) words.set(content, block.address / 4);
+  for (const { storage, words: content } of tables) words.set(content, storage.address / 4);
   return { words, own: Int32Array.from(own), workspace: Int32Array.from(workspace), steps: steps.length };
 }

@@ -1,11 +1,11 @@
 /** A lowered graph: steps, and where its constants, activations and scratch memory lie within their rooms. */
 
 import type { Graph, ValueId } from "../../../ops/index.js";
-import { ALIGNMENT, type Block, placeArena, roundUp } from "../lower/blocks.js";
 import { lowerNode } from "../lower/index.js";
 import type { Dense } from "../lower/layout.js";
 import { Lowering } from "../lower/lowering.js";
 import type { Constant, InputPlace, Step } from "../lower/steps.js";
+import { ALIGNMENT, placeArena, roundUp, type Storage } from "../lower/storages.js";
 
 /** Vectors at the end of a dense value may reach beyond it. */
 const OVERHANG = ALIGNMENT;
@@ -26,14 +26,14 @@ export interface Program {
   /** Scratch memory of all threads, then activations. */
   readonly workspaceBytes: number;
   readonly arenaBytes: number;
-  /** Blocks of activations that steps use. */
-  readonly arena: readonly Block[];
+  /** Storages of activations that steps use. */
+  readonly arena: readonly Storage[];
 }
 
 /**
  * Lowers a graph and gives its activations their places in the workspace.
  * @param keep values to keep readable after a run
- * @param guard bytes to leave free behind each block of activations
+ * @param guard bytes to leave free behind each storage of activations
  * @param int8 whether quantized convolutions are computed in integers
  */
 export function createProgram(
@@ -53,22 +53,22 @@ export function createProgram(
   const inputs = graph.inputs.map((id) => lowering.inputPlace(id));
   const { steps, arena } = lowering;
   for (const { dense, padded } of inputs) {
-    const block = padded?.block ?? dense?.block;
-    if (block) {
-      block.first = -1;
-      block.last = Math.max(block.last, 0);
+    const storage = padded?.storage ?? dense?.storage;
+    if (storage) {
+      storage.first = -1;
+      storage.last = Math.max(storage.last, 0);
     }
   }
-  const untilEnd = (block: Block | undefined): void => {
-    if (block?.room === "workspace") block.last = steps.length;
+  const untilEnd = (storage: Storage | undefined): void => {
+    if (storage?.room === "workspace") storage.last = steps.length;
   };
-  for (const { block } of outputs) untilEnd(block);
+  for (const { storage } of outputs) untilEnd(storage);
   for (const id of keep) {
     const { nhwc, dense } = lowering.peek(id);
-    untilEnd(nhwc?.block);
-    untilEnd(dense?.block);
+    untilEnd(nhwc?.storage);
+    untilEnd(dense?.storage);
   }
-  const used = arena.filter((block) => block.last >= block.first);
+  const used = arena.filter((storage) => storage.last >= storage.first);
   const scratchBytes = roundUp(lowering.scratchBytes, ALIGNMENT);
   const arenaFrom = scratchBytes * threads;
   lowering.staging.address = arenaFrom;
@@ -93,6 +93,6 @@ export function createProgram(
 /** Its sizes are few, so that plans share them. */
 function zeroPage({ zeros, zeroFloats }: Lowering): Constant {
   const floats = 2 ** Math.ceil(Math.log2(zeroFloats));
-  const block: Block = Object.assign(zeros, { bytes: floats * 4 });
-  return { block, key: `${floats} zeros`, sources: [], making: { fill: (target) => target.fill(0) } };
+  const storage: Storage = Object.assign(zeros, { bytes: floats * 4 });
+  return { storage, key: `${floats} zeros`, sources: [], making: { fill: (target) => target.fill(0) } };
 }

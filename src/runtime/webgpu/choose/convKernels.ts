@@ -40,7 +40,7 @@ export function runnable({ device, minSubgroupSize }: DeviceContext): ReadonlyMa
   return new Map([...CONV_KERNELS].filter(([, kernel]) => has(kernel) && fits(kernel)));
 }
 
-/** The first that can; the plain kernel where none can. */
+/** The first that can; the naive kernel where none can. */
 export const firstOf =
   (kernels: readonly ConvKernel[]): KernelOf =>
   (problem) =>
@@ -61,7 +61,7 @@ export function cheapestOf(kernels: Iterable<ConvKernel>): KernelOf {
 }
 
 /**
- * @param forced name in `CONV_KERNELS`, used wherever it can, the plain kernel elsewhere
+ * @param forced name in `CONV_KERNELS`, used wherever it can, the naive kernel elsewhere
  * @throws OptionError for an unknown name and a kernel that the device cannot run.
  */
 export function usualKernels(context: DeviceContext, forced?: string): KernelOf {

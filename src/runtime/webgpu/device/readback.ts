@@ -32,7 +32,7 @@ function unpack(source: Float32Array, t: BlockedTensor): Float32Array<ArrayBuffe
 
 /** The numbers of a stored tensor in the order they lie in, as float32. */
 function floatsAt(bytes: ArrayBuffer, offset: number, size: number, t: Tensor): Float32Array {
-  if (t.kind === "plain" || t.stored.pixelBytes === 16) return new Float32Array(bytes, offset, size / 4);
+  if (t.kind === "dense" || t.stored.pixelBytes === 16) return new Float32Array(bytes, offset, size / 4);
   const halves = new Uint16Array(bytes, offset, size / 2);
   return toFloat32(tensor("float16", [halves.length], halves.slice())).data;
 }

@@ -36,9 +36,9 @@ function foldsBlocks(lowering: Lowering, node: NodeOf<"conv2d">): boolean {
   const [, channels, height, width] = lowering.graph.values[node.inputs[0]].shape;
   const [, , kh, kw] = lowering.constant(node.inputs[1]).shape;
   const even = [...padding, height, width, kh, kw].every((v) => v % 2 === 0);
-  const plain = lowering.onlyPlain(node.inputs[0]) !== undefined;
+  const dense = lowering.onlyDense(node.inputs[0]) !== undefined;
   return (
-    plain && even && groups === 1 && channels <= 4 && stride.every((s) => s === 2) && dilation.every((d) => d === 1)
+    dense && even && groups === 1 && channels <= 4 && stride.every((s) => s === 2) && dilation.every((d) => d === 1)
   );
 }
 
@@ -64,7 +64,7 @@ function foldedInput(lowering: Lowering, id: ValueId): BlockedTensor {
   const [n, c, h, w] = lowering.graph.values[id].shape;
   const segments = oneSegment(4 * c);
   const made = lowering.temporary(lowering.stored(n, 4 * c, h / 2, w / 2), segments);
-  lowering.emit(packBlocksCall(c, made.stored), [lowering.plain(id), made]);
+  lowering.emit(packBlocksCall(c, made.stored), [lowering.dense(id), made]);
   return made;
 }
 
@@ -80,8 +80,8 @@ export function lowerConv2d(lowering: Lowering, node: NodeOf<"conv2d">, choice: 
     ? foldedInput(lowering, inputs[0])
     : attrs.groups === 1
       ? lowering.blocked(inputs[0])
-      : lowering.blockedPlain(inputs[0]);
-  const residual = attrs.hasResidual ? lowering.blockedPlain(inputs[inputs.length - 1]) : undefined;
+      : lowering.compact(inputs[0]);
+  const residual = attrs.hasResidual ? lowering.compact(inputs[inputs.length - 1]) : undefined;
   const y = lowering.output(node.outputs[0]);
   const [outChannels, , kh, kw] = weight.shape;
   const inPlace = residual?.storage === y.storage && residual.byteOffset === y.byteOffset;
@@ -98,7 +98,7 @@ export function lowerConv2d(lowering: Lowering, node: NodeOf<"conv2d">, choice: 
     activation: attrs.activation,
     residual: inPlace ? "output" : residual ? "input" : "none",
     inputChannels: channelsOfStored(x.segments),
-    plainInput: isOneSegment(x.segments),
+    compactInput: isOneSegment(x.segments),
   };
   const kernel = choice(problem, node.name);
   if (!kernel.supports(problem)) throw new UnsupportedError(`conv2d: ${kernel.name} cannot do ${node.name}`);
@@ -113,7 +113,7 @@ export function lowerConvTranspose2d(lowering: Lowering, node: NodeOf<"convTrans
   const { attrs, inputs } = node;
   const weight = lowering.constant(inputs[1]);
   const bias = attrs.hasBias ? lowering.constant(inputs[2]) : undefined;
-  const x = lowering.blockedPlain(inputs[0]);
+  const x = lowering.compact(inputs[0]);
   const y = lowering.output(node.outputs[0]);
   const [inChannels, perGroup, kh, kw] = weight.shape;
   const problem: ConvTransposeProblem = {

@@ -25,13 +25,13 @@ export function lowerGraph(graph: Graph, options: LowerOptions): Plan {
   const chains = chainPools ? poolChains(graph) : new Map<Node, readonly ValueId[]>();
   const pooled = new Set<ValueId>();
   const inputs = graph.inputs.map((id) => {
-    const upload = lowering.plainOutput(id);
+    const upload = lowering.denseOutput(id);
     // Written before the first dispatch.
     upload.storage.first = -1;
     return upload;
   });
   for (const node of graph.nodes) {
-    lowering.begin(node);
+    lowering.enter(node);
     const before = lowering.steps.length;
     const chain = chains.get(node);
     if (pooled.has(node.outputs[0])) continue;
@@ -44,8 +44,8 @@ export function lowerGraph(graph: Graph, options: LowerOptions): Plan {
     if (working) working.flops = nodeFlops(graph, node);
   }
   const outputs = graph.outputs.map((id) => {
-    lowering.begin({ name: graph.values[id].name, type: "flatten" });
-    const output = lowering.plain(id);
+    lowering.enter({ name: graph.values[id].name, type: "flatten" });
+    const output = lowering.dense(id);
     output.storage.last = Number.POSITIVE_INFINITY;
     return output;
   });

@@ -6,7 +6,7 @@ import { IDENTITY, type NodeOf, type OpType } from "../../../ops/index.js";
 import { elementCount, type HostTensor, toFloat32 } from "../../../tensor/index.js";
 import { channelsOfStored, isChannelConcat, segmentsKey, sliceSegments, storedChannels } from "../../channels.js";
 import type { Lowering } from "./lowering.js";
-import type { PlainTensor } from "./plan.js";
+import type { DenseTensor } from "./plan.js";
 
 type Lower<T extends OpType> = (lowering: Lowering, node: NodeOf<T>) => void;
 
@@ -23,8 +23,8 @@ function unary(lowering: Lowering, node: NodeOf<"activation"> | NodeOf<"scale">)
     const y = lowering.output(node.outputs[0]);
     lowering.emit(kernels.unaryCall(x.stored, activation, factor), [x, y]);
   } else {
-    const x = lowering.plain(node.inputs[0]);
-    const y = lowering.plainOutput(node.outputs[0]);
+    const x = lowering.dense(node.inputs[0]);
+    const y = lowering.denseOutput(node.outputs[0]);
     lowering.emit(kernels.unaryCall(lowering.asPixels(x), activation, factor), [x, y]);
   }
 }
@@ -65,7 +65,7 @@ const pad2d: Lower<"pad2d"> = (lowering, node) => {
 /** Inputs that were placed are there already; the others are copied to their quads. */
 const concat: Lower<"concat"> = (lowering, node) => {
   if (!isChannelConcat(lowering.graph, node)) {
-    concatPlain(lowering, node);
+    concatDense(lowering, node);
     return;
   }
   const inputs = node.inputs.map((id) => lowering.blocked(id));
@@ -83,17 +83,17 @@ const concat: Lower<"concat"> = (lowering, node) => {
   }
 };
 
-function concatPlain(lowering: Lowering, node: NodeOf<"concat">): void {
+function concatDense(lowering: Lowering, node: NodeOf<"concat">): void {
   const { axis } = node.attrs;
   const shapeOf = (id: number): readonly number[] => lowering.graph.values[id].shape;
   const shape = shapeOf(node.outputs[0]);
   const step = elementCount(shape.slice(axis));
-  const inputs = node.inputs.map((id) => lowering.plain(id));
-  const y = lowering.plainOutput(node.outputs[0]);
+  const inputs = node.inputs.map((id) => lowering.dense(id));
+  const y = lowering.denseOutput(node.outputs[0]);
   let offset = 0;
   inputs.forEach((x, i) => {
     const chunk = elementCount(shapeOf(node.inputs[i]).slice(axis));
-    lowering.emit(kernels.concatPlainCall(chunk, step, offset, x.elements), [x, y], true);
+    lowering.emit(kernels.concatDenseCall(chunk, step, offset, x.elements), [x, y], true);
     offset += chunk;
   });
 }
@@ -116,18 +116,18 @@ const add: Lower<"add"> = (lowering, node) => {
 };
 
 function addPlain(lowering: Lowering, node: NodeOf<"add">): void {
-  const inputs = node.inputs.map((id) => lowering.plain(id));
-  const y = lowering.plainOutput(node.outputs[0]);
+  const inputs = node.inputs.map((id) => lowering.dense(id));
+  const y = lowering.denseOutput(node.outputs[0]);
   let sum = inputs[0];
   inputs.slice(1).forEach((x, i) => {
-    const to = i === inputs.length - 2 ? y : lowering.plainTemporary(y.elements);
+    const to = i === inputs.length - 2 ? y : lowering.denseTemporary(y.elements);
     lowering.emit(kernels.addCall(lowering.asPixels(y)), [sum, x, to]);
     sum = to;
   });
 }
 
 const spaceToDepth: Lower<"spaceToDepth"> = (lowering, node) => {
-  const x = lowering.blockedPlain(node.inputs[0]);
+  const x = lowering.compact(node.inputs[0]);
   const y = lowering.output(node.outputs[0]);
   const channels = lowering.graph.values[node.inputs[0]].shape[1];
   const { block, order } = node.attrs;
@@ -135,7 +135,7 @@ const spaceToDepth: Lower<"spaceToDepth"> = (lowering, node) => {
 };
 
 const depthToSpace: Lower<"depthToSpace"> = (lowering, node) => {
-  const x = lowering.blockedPlain(node.inputs[0]);
+  const x = lowering.compact(node.inputs[0]);
   const y = lowering.output(node.outputs[0]);
   const channels = lowering.graph.values[node.outputs[0]].shape[1];
   lowering.emit(kernels.depthToSpaceCall(x.stored, y.stored, channels, node.attrs.block), [x, y]);
@@ -149,21 +149,21 @@ const globalAveragePool: Lower<"globalAveragePool"> = (lowering, node) => {
 
 /** Row-major floats have no shape: flatten is another name for them. */
 const flatten: Lower<"flatten"> = (lowering, node) => {
-  lowering.alias(node.outputs[0], lowering.plain(node.inputs[0]));
+  lowering.alias(node.outputs[0], lowering.dense(node.inputs[0]));
 };
 
 const softmax: Lower<"softmax"> = (lowering, node) => {
   const [id] = node.inputs;
   const { shape } = lowering.graph.values[id];
   const { axis } = node.attrs;
-  const x = lowering.plain(id);
-  const y: PlainTensor = lowering.plainOutput(node.outputs[0]);
+  const x = lowering.dense(id);
+  const y: DenseTensor = lowering.denseOutput(node.outputs[0]);
   const outer = elementCount(shape.slice(0, axis));
   lowering.emit(kernels.softmaxCall(outer, shape[axis], elementCount(shape.slice(axis + 1))), [x, y]);
 };
 
 const layerNorm: Lower<"layerNorm"> = (lowering, node) => {
-  const x = lowering.blockedPlain(node.inputs[0]);
+  const x = lowering.compact(node.inputs[0]);
   const y = lowering.output(node.outputs[0]);
   const quads = (t: HostTensor) =>
     lowering.weights([t], `bias${x.stored.quads}`, () => {
@@ -177,13 +177,13 @@ const layerNorm: Lower<"layerNorm"> = (lowering, node) => {
 };
 
 const attention: Lower<"attention"> = (lowering, node) => {
-  const [q, k, v] = node.inputs.map((id) => lowering.blockedPlain(id));
+  const [q, k, v] = node.inputs.map((id) => lowering.compact(id));
   const y = lowering.output(node.outputs[0]);
   const { heads } = node.attrs;
   const [n, channels, h, w] = lowering.graph.values[node.inputs[0]].shape;
   const keys = h * w;
-  const scores = lowering.plainTemporary(n * heads * keys * keys);
-  const shares = lowering.plainTemporary(scores.elements);
+  const scores = lowering.denseTemporary(n * heads * keys * keys);
+  const shares = lowering.denseTemporary(scores.elements);
   lowering.emit(kernels.attentionScoresCall(q.stored, channels, heads), [q, k, scores]);
   lowering.emit(kernels.softmaxCall(n * heads * keys, keys, 1), [scores, shares]);
   lowering.emit(kernels.attentionApplyCall(v.stored, y.stored, channels, heads), [shares, v, y]);
@@ -206,8 +206,8 @@ const sliceChannels: Lower<"sliceChannels"> = (lowering, node) => {
 
 const detect: Lower<"detect"> = (lowering, node) => {
   const { anchors, strides, outputs, maskCoefficients } = node.attrs;
-  const levels = node.inputs.map((id) => lowering.blockedPlain(id));
-  const y = lowering.plainOutput(node.outputs[0]);
+  const levels = node.inputs.map((id) => lowering.compact(id));
+  const y = lowering.denseOutput(node.outputs[0]);
   const [pictures, rows, columns] = lowering.graph.values[node.outputs[0]].shape;
   const firstStep = lowering.steps.length;
   let firstRow = 0;

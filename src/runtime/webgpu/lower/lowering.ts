@@ -26,7 +26,7 @@ import {
 } from "../../channels.js";
 import { toHalves } from "./halves.js";
 import type { Placement } from "./placement.js";
-import type { BlockedTensor, Constant, DetectPlan, Operand, PlainTensor, Step, Storage, Tensor } from "./plan.js";
+import type { BlockedTensor, Constant, DenseTensor, DetectPlan, Operand, Step, Storage, Tensor } from "./plan.js";
 
 const NONE = 0xffffffff;
 
@@ -37,13 +37,13 @@ export class Lowering {
   readonly storages: Storage[] = [];
   readonly detects: DetectPlan[] = [];
   private readonly blockedTensors = new Map<ValueId, BlockedTensor>();
-  private readonly plainTensors = new Map<ValueId, PlainTensor>();
+  private readonly denseTensors = new Map<ValueId, DenseTensor>();
   /** Storages of values that hold placed slices, made when the first slice is written. */
   private readonly rootStorages = new Map<ValueId, Storage>();
   private readonly pixelBytes: PixelBytes;
   private node: Pick<Node, "name" | "type"> = { name: "", type: "conv2d" };
 
-  /** `half`: pictures and the weights of convolutions are stored in float16; plain floats stay what they are. */
+  /** `half`: pictures and the weights of convolutions are stored in float16; dense floats stay what they are. */
   constructor(graph: Graph, placement: Placement, half = false) {
     this.graph = graph;
     this.placement = placement;
@@ -51,7 +51,7 @@ export class Lowering {
   }
 
   /** Names the node that the next steps belong to. */
-  begin(node: Pick<Node, "name" | "type">): void {
+  enter(node: Pick<Node, "name" | "type">): void {
     this.node = node;
   }
 
@@ -97,36 +97,36 @@ export class Lowering {
     return made;
   }
 
-  plainOutput(id: ValueId): PlainTensor {
-    const made = this.plainTemporary(elementCount(this.graph.values[id].shape));
-    this.plainTensors.set(id, made);
+  denseOutput(id: ValueId): DenseTensor {
+    const made = this.denseTemporary(elementCount(this.graph.values[id].shape));
+    this.denseTensors.set(id, made);
     return made;
   }
 
   /** Makes a value another name for a tensor that is there already. */
   alias(id: ValueId, tensor: Tensor): void {
     if (tensor.kind === "blocked") this.blockedTensors.set(id, tensor);
-    else this.plainTensors.set(id, tensor);
+    else this.denseTensors.set(id, tensor);
   }
 
   temporary(stored: Stored, segments: Segments): BlockedTensor {
     return { kind: "blocked", stored, segments, storage: this.storage(storedBytes(stored)), byteOffset: 0 };
   }
 
-  plainTemporary(elements: number): PlainTensor {
-    return { kind: "plain", elements, storage: this.storage(Math.ceil(elements / 4) * 16), byteOffset: 0 };
+  denseTemporary(elements: number): DenseTensor {
+    return { kind: "dense", elements, storage: this.storage(Math.ceil(elements / 4) * 16), byteOffset: 0 };
   }
 
   /** The tensor that holds a value now, in whichever form. */
   known(id: ValueId): Tensor | undefined {
-    return this.blockedTensors.get(id) ?? this.plainTensors.get(id);
+    return this.blockedTensors.get(id) ?? this.denseTensors.get(id);
   }
 
-  /** The value in groups of four channels, converted on first use where a node or caller gave it as plain floats. */
+  /** The value in groups of four channels, converted on first use where a node or caller gave it as dense floats. */
   blocked(id: ValueId): BlockedTensor {
     const known = this.blockedTensors.get(id);
     if (known) return known;
-    const from = this.plainTensors.get(id);
+    const from = this.denseTensors.get(id);
     invariant(from && this.isPicture(id), `${this.node.name}: value ${id} has no pictures`);
     const made = this.output(id);
     const channels = this.graph.values[id].shape[1];
@@ -134,13 +134,13 @@ export class Lowering {
     return made;
   }
 
-  /** The plain floats of a value that nothing needs in groups of four channels yet. */
-  onlyPlain(id: ValueId): PlainTensor | undefined {
-    return this.blockedTensors.has(id) ? undefined : this.plainTensors.get(id);
+  /** The dense floats of a value that nothing needs in groups of four channels yet. */
+  onlyDense(id: ValueId): DenseTensor | undefined {
+    return this.blockedTensors.has(id) ? undefined : this.denseTensors.get(id);
   }
 
   /** As `blocked`, with channel i stored at i: a copy where a concat left gaps. */
-  blockedPlain(id: ValueId): BlockedTensor {
+  compact(id: ValueId): BlockedTensor {
     const tensor = this.blocked(id);
     return isOneSegment(tensor.segments) ? tensor : this.remapped(tensor, oneSegment(channelCount(tensor.segments)));
   }
@@ -163,18 +163,18 @@ export class Lowering {
   }
 
   /** The value as row-major floats. */
-  plain(id: ValueId): PlainTensor {
-    const known = this.plainTensors.get(id);
+  dense(id: ValueId): DenseTensor {
+    const known = this.denseTensors.get(id);
     if (known) return known;
     const from = this.blocked(id);
-    const made = this.plainOutput(id);
+    const made = this.denseOutput(id);
     const stored = storedOfChannels(from.segments);
     this.emit(unpackNchwCall(from.stored, stored.length), [from, this.table("stored", stored), made]);
     return made;
   }
 
-  /** A plain tensor seen as one quad of pixels, for kernels that work element by element. */
-  asPixels(t: PlainTensor): Stored {
+  /** A dense tensor seen as one quad of pixels, for kernels that work element by element. */
+  asPixels(t: DenseTensor): Stored {
     const pixels = Math.ceil(t.elements / 4);
     return { pictures: 1, height: 1, width: pixels, quads: 1, plane: pixels, pixelBytes: 16 };
   }

@@ -23,14 +23,14 @@ export interface BlockedTensor {
 }
 
 /** Row-major floats of any rank. */
-export interface PlainTensor {
-  readonly kind: "plain";
+export interface DenseTensor {
+  readonly kind: "dense";
   readonly elements: number;
   readonly storage: Storage;
   readonly byteOffset: number;
 }
 
-export type Tensor = BlockedTensor | PlainTensor;
+export type Tensor = BlockedTensor | DenseTensor;
 
 /** Data that does not change between runs: packed weights, channel tables. */
 export interface Constant {
@@ -78,8 +78,8 @@ export interface Plan {
   readonly steps: readonly Step[];
   readonly storages: readonly Storage[];
   /** Uploads before the pass, in the order of the graph's inputs. */
-  readonly inputs: readonly PlainTensor[];
-  readonly outputs: readonly PlainTensor[];
+  readonly inputs: readonly DenseTensor[];
+  readonly outputs: readonly DenseTensor[];
   /** Absent for graphs without, and where the head's rows are needed for something else than an output. */
   readonly detect?: DetectPlan | undefined;
   /** Where each kept tap can be read. */

@@ -4,7 +4,7 @@ import { type HostTensor, tensor } from "../../../tensor/index.js";
 import type { DeviceContext } from "../device/deviceContext.js";
 import type { Encodable } from "../device/encode.js";
 import { StagingRing } from "../device/staging.js";
-import type { PlainTensor } from "../lower/plan.js";
+import type { DenseTensor } from "../lower/plan.js";
 
 export interface RunPath<T> {
   readonly dispatches: readonly Encodable[];
@@ -45,7 +45,7 @@ export class Readback {
 
 /** A graph's output as it lies in a staging buffer. */
 export interface ReadOutput {
-  readonly tensor: PlainTensor;
+  readonly tensor: DenseTensor;
   readonly shape: readonly number[];
 }
 

@@ -1,4 +1,4 @@
-/** Compares a convolution kernel with the plain one on one problem, element by element, on the device. */
+/** Compares a convolution kernel with the naive one on one problem, element by element, on the device. */
 
 import {
   type ConvKernel,
@@ -29,7 +29,7 @@ function noise(length: number, seed: number, scale: number): Float32Array<ArrayB
 
 const shapeOf = ({ pictures, quads, height, width }: Stored) => [pictures, quads * 4, height, width];
 
-/** Weights and bias are the same for all kernels, so that the plain kernel and the other compute the same thing. */
+/** Weights and bias are the same for all kernels, so that the naive kernel and the other compute the same thing. */
 interface Given {
   readonly weight: HostTensor;
   readonly bias: HostTensor;
@@ -103,7 +103,7 @@ async function outputOf(
   }
 }
 
-/** Whether every element is the plain kernel's, but for rounding. */
+/** Whether every element is the naive kernel's, but for rounding. */
 export async function agreesWithPlain(
   problem: ConvProblem,
   kernel: ConvKernel,
@@ -111,8 +111,8 @@ export async function agreesWithPlain(
   services: Services,
 ): Promise<boolean> {
   const given = givenFor(problem);
-  const plain = (await outputOf(problem, conv2dNaive, given, half, services)).data;
+  const naive = (await outputOf(problem, conv2dNaive, given, half, services)).data;
   const { data } = await outputOf(problem, kernel, given, half, services);
   const limit = half ? LIMIT.float16 : LIMIT.float32;
-  return data.every((value, i) => Math.abs(Number(value) - Number(plain[i])) <= limit);
+  return data.every((value, i) => Math.abs(Number(value) - Number(naive[i])) <= limit);
 }

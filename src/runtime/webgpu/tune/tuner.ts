@@ -1,7 +1,7 @@
 /**
  * Measures, for every convolution of a graph that the table does not know yet, the kernels that can do it, on the device and
  * within the whole network, and writes down the fastest. A kernel with wrong numbers is out, however fast it is: the network's
- * outputs must stay what they were, and before it wins, its own output must equal the plain kernel's in every element.
+ * outputs must stay what they were, and before it wins, its own output must equal the naive kernel's in every element.
  */
 
 import { LimitError, PrecisionError, ShaderCompileError, UnsupportedError } from "../../../errors.js";

@@ -5,17 +5,17 @@
  * ends and of which type each storage is, once to build it.
  */
 
-import { CheckpointError } from "../errors.js";
-import { BYTES_PER_ELEMENT } from "../tensor/index.js";
-import { type Budget, damaged } from "./budget.js";
-import { describeValue } from "./describe.js";
-import { toPlain } from "./modules.js";
-import { Calls } from "./pickle/calls.js";
-import { Unpickler } from "./pickle/unpickler.js";
-import { StorageRef, type Value } from "./pickle/values.js";
+import { CheckpointError } from "../../errors.js";
+import { BYTES_PER_ELEMENT } from "../../tensor/index.js";
+import { type Budget, damaged } from "../budget.js";
+import { describeValue } from "../describe.js";
+import { toPlain } from "../modules.js";
+import { Calls } from "../pickle/calls.js";
+import { Unpickler } from "../pickle/unpickler.js";
+import { StorageRef, type Value } from "../pickle/values.js";
+import type { PlainValue } from "../types.js";
 import { storageId, storageKey, storageRef } from "./pytorch-zip.js";
 import { StorageBytes, storageDType } from "./storage.js";
-import type { PlainValue } from "./types.js";
 
 /** `0x1950a86a20f9469cfc6c` as LONG1 of protocol 2 writes it, after the PROTO opcode. */
 const MAGIC = [0x8a, 0x0a, 0x6c, 0xfc, 0x9c, 0x46, 0xf9, 0x20, 0x6a, 0xa8, 0x50, 0x19, 0x2e];

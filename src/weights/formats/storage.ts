@@ -10,9 +10,9 @@ import {
   type DType,
   formatShape,
   type HostTensor,
-} from "../tensor/index.js";
-import { type Budget, damaged } from "./budget.js";
-import { MAX_DIMENSIONS } from "./limits.js";
+} from "../../tensor/index.js";
+import { type Budget, damaged } from "../budget.js";
+import { MAX_DIMENSIONS } from "../limits.js";
 
 /** `HalfStorage` of module torch or torch.cuda → float16. Types that the engine has no use for are absent. */
 const STORAGE_DTYPES: ReadonlyMap<string, DType> = new Map<string, DType>([

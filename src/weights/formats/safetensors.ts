@@ -3,11 +3,11 @@
  * own reader: tensors neither overlap nor leave gaps, names occur once, the data fill the file exactly.
  */
 
-import { CheckpointError } from "../errors.js";
-import { BYTES_PER_ELEMENT, type DType, elementCount, formatShape, type HostTensor } from "../tensor/index.js";
-import { aboutFile, Budget, damaged } from "./budget.js";
-import { describeValue } from "./describe.js";
-import { checkName, MAX_DIMENSIONS } from "./limits.js";
+import { CheckpointError } from "../../errors.js";
+import { BYTES_PER_ELEMENT, type DType, elementCount, formatShape, type HostTensor } from "../../tensor/index.js";
+import { aboutFile, Budget, damaged } from "../budget.js";
+import { describeValue } from "../describe.js";
+import { checkName, MAX_DIMENSIONS } from "../limits.js";
 import { typedData } from "./storage.js";
 
 /** The format allows 100 MB; no network here comes near 2 MiB, and a parsed header takes many times its size. */

@@ -1,6 +1,6 @@
 /** 3×3 convolutions of stride 1 and 2 by Winograd's algorithm, where it needs clearly fewer multiplications. */
 
-import { invariant } from "../../../errors.js";
+import { invariant } from "../../../../errors.js";
 import {
   matricesOf,
   PANEL,
@@ -16,13 +16,13 @@ import {
   winogradPack,
   winogradScratch,
   winogradStagedFloats,
-} from "../../../kernels/wasm/index.js";
-import type { NodeOf } from "../../../ops/index.js";
-import type { HostTensor } from "../../../tensor/index.js";
-import { channelsOfStored, segmentsKey, storedChannels } from "../../channels.js";
+} from "../../../../kernels/wasm/index.js";
+import type { NodeOf } from "../../../../ops/index.js";
+import type { HostTensor } from "../../../../tensor/index.js";
+import { channelsOfStored, segmentsKey, storedChannels } from "../../../channels.js";
+import type { Nhwc } from "../layout.js";
+import type { Lowering } from "../lowering.js";
 import { type LaidWeights, packedBias } from "./gemm.js";
-import type { Nhwc } from "./layout.js";
-import type { Lowering } from "./lowering.js";
 
 type Conv = NodeOf<"conv2d">;
 
@@ -165,7 +165,7 @@ export function emitWinograd(lowering: Lowering, work: WinogradWork): void {
   lowering.step(
     winograd(scheme, { activation, residual: residual !== undefined, unroll: 4 }),
     {
-      x: { block: input.block, offset: input.offset },
+      x: { storage: input.storage, offset: input.offset },
       xPixel: input.pixelBytes,
       xRow: input.w * input.pixelBytes,
       xImage: input.h * input.w * input.pixelBytes,
@@ -185,13 +185,13 @@ export function emitWinograd(lowering: Lowering, work: WinogradWork): void {
       panels: full,
       half: half ? 1 : 0,
       bias: packedBias(lowering, work.bias, 0, outputs),
-      out: { block: output.block, offset: output.offset },
+      out: { storage: output.storage, offset: output.offset },
       outPixel: output.pixelBytes,
       outRow: output.w * output.pixelBytes,
       outImage: output.h * output.w * output.pixelBytes,
       outHeight: output.h,
       outWidth: output.w,
-      residual: { block: view.block, offset: view.offset },
+      residual: { storage: view.storage, offset: view.offset },
       residualPixel: view.pixelBytes,
       residualRow: output.w * view.pixelBytes,
       residualImage: output.h * output.w * view.pixelBytes,

@@ -1,4 +1,4 @@
-// Copies one input of a concat of plain row-major tensors: [outer, chunk] into [outer, step] at an offset.
+// Copies one input of a concat of dense row-major tensors: [outer, chunk] into [outer, step] at an offset.
 
 struct Params { chunk: u32, step: u32, offset: u32, count: u32 }
 

@@ -1,8 +1,8 @@
 /** Transposed convolution as convolutions of its output's phases. */
 
-import type { NodeOf } from "../../../ops/index.js";
+import type { NodeOf } from "../../../../ops/index.js";
+import type { Lowering } from "../lowering.js";
 import { emitConv, groupBlock } from "./gemm.js";
-import type { Lowering } from "./lowering.js";
 
 /**
  * A transposed convolution, one phase of the output (y mod stride, x mod stride) at a time: each is a convolution of

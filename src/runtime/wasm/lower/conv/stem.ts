@@ -14,13 +14,13 @@ import {
   packPanels,
   panelsOf,
   WINOGRAD_STRIDE_1,
-} from "../../../kernels/wasm/index.js";
-import { consumersOf, type NodeOf } from "../../../ops/index.js";
-import type { HostTensor } from "../../../tensor/index.js";
-import { oneSegment } from "../../channels.js";
+} from "../../../../kernels/wasm/index.js";
+import { consumersOf, type NodeOf } from "../../../../ops/index.js";
+import type { HostTensor } from "../../../../tensor/index.js";
+import { oneSegment } from "../../../channels.js";
+import type { Nhwc } from "../layout.js";
+import type { Lowering } from "../lowering.js";
 import { packedBias } from "./gemm.js";
-import type { Nhwc } from "./layout.js";
-import type { Lowering } from "./lowering.js";
 import { emitWinograd } from "./winograd.js";
 
 type Conv = NodeOf<"conv2d">;
@@ -61,16 +61,16 @@ function lowerBlocks(lowering: Lowering, node: Conv): void {
   const [h, w] = [height / 2, width / 2];
   const depth = channels * 4;
   const pixelBytes = depth * 4;
-  const block = lowering.allocate(n * h * w * pixelBytes);
-  const input: Nhwc = { block, offset: 0, n, h, w, pixelBytes, segments: oneSegment(depth) };
+  const storage = lowering.allocate(n * h * w * pixelBytes);
+  const input: Nhwc = { storage, offset: 0, n, h, w, pixelBytes, segments: oneSegment(depth) };
   lowering.step(
     focus(),
     {
-      x: { block: planes.block, offset: planes.offset },
+      x: { storage: planes.storage, offset: planes.offset },
       planes: channels,
       height: h,
       width: w,
-      out: { block, offset: 0 },
+      out: { storage, offset: 0 },
       outPixel: pixelBytes,
     },
     n * h,
@@ -128,7 +128,7 @@ export function lowerStem(lowering: Lowering, node: Conv): void {
   lowering.step(
     convPoint({ activation: attrs.activation, residual: residual !== undefined, unroll: kw }, false),
     {
-      x: { block: planes.block, offset: 0 },
+      x: { storage: planes.storage, offset: 0 },
       xStep: attrs.stride[1] * 4,
       xRow: attrs.stride[0] * planes.row * 4,
       xImage: channels * planes.plane * 4,
@@ -149,9 +149,9 @@ export function lowerStem(lowering: Lowering, node: Conv): void {
       panelBytes: depth * PANEL * 4,
       bias: packedBias(lowering, bias, 0, outputs),
       scales: 0,
-      out: { block: output.block, offset: output.offset },
+      out: { storage: output.storage, offset: output.offset },
       outStep: output.pixelBytes,
-      residual: { block: view.block, offset: view.offset },
+      residual: { storage: view.storage, offset: view.offset },
       residualStep: view.pixelBytes,
     },
     output.n * output.h * blocksPerRow,

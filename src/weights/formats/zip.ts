@@ -5,8 +5,8 @@
  */
 
 import { inflateSync } from "fflate";
-import { CheckpointError } from "../errors.js";
-import { type Budget, damaged } from "./budget.js";
+import { CheckpointError } from "../../errors.js";
+import { type Budget, damaged } from "../budget.js";
 
 const END_OF_DIRECTORY = 0x06054b50;
 const ZIP64_LOCATOR = 0x07064b50;

@@ -12,14 +12,14 @@ import {
   packedFloats,
   panelsOf,
   quantize,
-} from "../../../kernels/wasm/index.js";
-import type { ConvQuantization, NodeOf, Pair, ValueId } from "../../../ops/index.js";
-import type { HostTensor } from "../../../tensor/index.js";
-import { channelsOfStored, segmentsKey, storedChannels } from "../../channels.js";
-import { type Address, type Block, roundUp } from "./blocks.js";
+} from "../../../../kernels/wasm/index.js";
+import type { ConvQuantization, NodeOf, Pair, ValueId } from "../../../../ops/index.js";
+import type { HostTensor } from "../../../../tensor/index.js";
+import { channelsOfStored, segmentsKey, storedChannels } from "../../../channels.js";
+import type { Nhwc } from "../layout.js";
+import type { Lowering } from "../lowering.js";
+import { type Address, roundUp, type Storage } from "../storages.js";
 import { cut, cutPanels, packedBias } from "./gemm.js";
-import type { Nhwc } from "./layout.js";
-import type { Lowering } from "./lowering.js";
 
 type Conv = NodeOf<"conv2d">;
 
@@ -35,7 +35,7 @@ const LARGEST_PRODUCT = 255 * 127;
 
 /** A value as pixels of `channels` int16 within a border of zeros. */
 interface QuantizedView {
-  readonly block: Block;
+  readonly storage: Storage;
   readonly channels: number;
   readonly pixelBytes: number;
   readonly rowBytes: number;
@@ -63,11 +63,11 @@ function quantizedInput(
     const pixelBytes = channels * 2;
     const rowBytes = (w + 2 * padX) * pixelBytes;
     const rows = h + 2 * padY;
-    const block = lowering.allocate(n * rows * rowBytes);
+    const storage = lowering.allocate(n * rows * rowBytes);
     lowering.step(
       quantize(),
       {
-        x: { block: view.block, offset: view.offset },
+        x: { storage: view.storage, offset: view.offset },
         xPixel: view.pixelBytes,
         xRow: w * view.pixelBytes,
         xImage: h * w * view.pixelBytes,
@@ -75,7 +75,7 @@ function quantizedInput(
         width: w,
         padY,
         padX,
-        out: { block, offset: 0 },
+        out: { storage, offset: 0 },
         channels,
         inverse: { float: 1 / inputScale },
         low: { float: -inputZeroPoint },
@@ -83,7 +83,7 @@ function quantizedInput(
       },
       n * rows,
     );
-    return { block, channels, pixelBytes, rowBytes, imageBytes: rows * rowBytes };
+    return { storage, channels, pixelBytes, rowBytes, imageBytes: rows * rowBytes };
   });
 }
 
@@ -170,9 +170,9 @@ export function lowerInteger(
     panelBytes: steps * PANEL * 4,
     bias: packedBias(lowering, bias, 0, outputs),
     scales: packedScales(lowering, quantization, outputs),
-    x: { block: input.block, offset: 0 },
-    out: { block: output.block, offset: output.offset },
-    residual: { block: view.block, offset: view.offset },
+    x: { storage: input.storage, offset: 0 },
+    out: { storage: output.storage, offset: output.offset },
+    residual: { storage: view.storage, offset: view.offset },
   };
   const wide = { outStep: output.pixelBytes, residualStep: view.pixelBytes };
   if (rows) {

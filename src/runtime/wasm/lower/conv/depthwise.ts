@@ -1,10 +1,10 @@
 /** Depthwise convolution: one filter a channel. */
 
-import { depthwise } from "../../../kernels/wasm/index.js";
-import type { NodeOf } from "../../../ops/index.js";
+import { depthwise } from "../../../../kernels/wasm/index.js";
+import type { NodeOf } from "../../../../ops/index.js";
+import type { Nhwc } from "../layout.js";
+import type { Lowering } from "../lowering.js";
 import { packedBias } from "./gemm.js";
-import type { Nhwc } from "./layout.js";
-import type { Lowering } from "./lowering.js";
 
 export function lowerDepthwise(
   lowering: Lowering,
@@ -28,7 +28,7 @@ export function lowerDepthwise(
   lowering.step(
     depthwise({ activation: attrs.activation, residual: residual !== undefined, unroll: 1 }),
     {
-      x: { block: input.block, offset: input.offset },
+      x: { storage: input.storage, offset: input.offset },
       xPixel: input.pixelBytes,
       xRow: input.w * input.pixelBytes,
       xImage: input.h * input.w * input.pixelBytes,
@@ -45,11 +45,11 @@ export function lowerDepthwise(
       height: output.h,
       width: output.w,
       channels: padded,
-      out: { block: output.block, offset: output.offset },
+      out: { storage: output.storage, offset: output.offset },
       outPixel: output.pixelBytes,
       weights,
       bias: packedBias(lowering, bias, 0, channels),
-      residual: { block: view.block, offset: view.offset },
+      residual: { storage: view.storage, offset: view.offset },
       residualPixel: view.pixelBytes,
     },
     output.n * output.h,

@@ -1,12 +1,12 @@
 /** conv2d: which kernel computes it. */
 
-import { WINOGRAD_STRIDE_1, type WinogradScheme } from "../../../kernels/wasm/index.js";
-import type { NodeOf } from "../../../ops/index.js";
-import { channelsOfStored, segmentsKey, storedChannels } from "../../channels.js";
+import { WINOGRAD_STRIDE_1, type WinogradScheme } from "../../../../kernels/wasm/index.js";
+import type { NodeOf } from "../../../../ops/index.js";
+import { channelsOfStored, segmentsKey, storedChannels } from "../../../channels.js";
+import type { Lowering } from "../lowering.js";
 import { lowerDepthwise } from "./depthwise.js";
 import { emitConv, groupBlock } from "./gemm.js";
 import { lowerInteger, suitsIntegers } from "./integer.js";
-import type { Lowering } from "./lowering.js";
 import { lowerStem, suitsStem } from "./stem.js";
 import { lowerWinograd, winogradScheme } from "./winograd.js";
 

@@ -1,15 +1,15 @@
 /** Checkpoints of torch.save since 1.6: a zip with `ROOT/data.pkl`, `ROOT/data/KEY` for storages, maybe `ROOT/byteorder`. */
 
-import { CheckpointError } from "../errors.js";
-import { BYTES_PER_ELEMENT } from "../tensor/index.js";
-import { type Budget, damaged } from "./budget.js";
-import { describeValue } from "./describe.js";
-import { toPlain } from "./modules.js";
-import { Calls } from "./pickle/calls.js";
-import { Unpickler } from "./pickle/unpickler.js";
-import { GlobalRef, StorageRef, typeName, type Value } from "./pickle/values.js";
+import { CheckpointError } from "../../errors.js";
+import { BYTES_PER_ELEMENT } from "../../tensor/index.js";
+import { type Budget, damaged } from "../budget.js";
+import { describeValue } from "../describe.js";
+import { toPlain } from "../modules.js";
+import { Calls } from "../pickle/calls.js";
+import { Unpickler } from "../pickle/unpickler.js";
+import { GlobalRef, StorageRef, typeName, type Value } from "../pickle/values.js";
+import type { PlainValue } from "../types.js";
 import { StorageBytes, storageDType } from "./storage.js";
-import type { PlainValue } from "./types.js";
 import { ZipArchive } from "./zip.js";
 
 /** Characters of a storage's key. */

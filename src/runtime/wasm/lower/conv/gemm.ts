@@ -9,11 +9,11 @@ import {
   packedFloats,
   packPanels,
   panelsOf,
-} from "../../../kernels/wasm/index.js";
-import type { HostTensor } from "../../../tensor/index.js";
-import type { Address } from "./blocks.js";
-import type { Nhwc } from "./layout.js";
-import type { Lowering } from "./lowering.js";
+} from "../../../../kernels/wasm/index.js";
+import type { HostTensor } from "../../../../tensor/index.js";
+import type { Nhwc } from "../layout.js";
+import type { Lowering } from "../lowering.js";
+import type { Address } from "../storages.js";
 
 /** Weights as a kernel's packing reads them. */
 export interface LaidWeights {
@@ -133,13 +133,13 @@ export function emitConv(lowering: Lowering, work: ConvWork): void {
     bias: packedBias(lowering, work.bias, work.biasFrom, outputs),
     scales: 0,
   };
-  const plain = taps.length === 1 && taps[0][0] === 0 && taps[0][1] === 0 && !work.phase;
-  if (plain && work.stride[0] === 1 && work.stride[1] === 1) {
+  const point = taps.length === 1 && taps[0][0] === 0 && taps[0][1] === 0 && !work.phase;
+  if (point && work.stride[0] === 1 && work.stride[1] === 1) {
     lowering.step(
       convPoint(variant, true),
       {
         ...shared,
-        x: { block: input.block, offset: input.offset + work.inputOffset },
+        x: { storage: input.storage, offset: input.offset + work.inputOffset },
         xStep: input.pixelBytes,
         xRow: 0,
         xImage: 0,
@@ -148,9 +148,9 @@ export function emitConv(lowering: Lowering, work: ConvWork): void {
         blockWidth: block,
         blocksPerRow: Math.ceil(pixels / block),
         tapTable: 0,
-        out: { block: output.block, offset: output.offset + work.outputOffset },
+        out: { storage: output.storage, offset: output.offset + work.outputOffset },
         outStep: output.pixelBytes,
-        residual: { block: residual.view.block, offset: residual.view.offset + residual.offset },
+        residual: { storage: residual.view.storage, offset: residual.view.offset + residual.offset },
         residualStep: residual.view.pixelBytes,
       },
       tiles,
@@ -160,14 +160,14 @@ export function emitConv(lowering: Lowering, work: ConvWork): void {
   const scratch = convWindowScratch(block, taps.length);
   lowering.scratchBytes = Math.max(lowering.scratchBytes, scratch);
   const place = (view: Nhwc, offset: number): Address => ({
-    block: view.block,
+    storage: view.storage,
     offset: view.offset + offset + (phase.y * output.w + phase.x) * view.pixelBytes,
   });
   lowering.step(
     convWindow(variant),
     {
       ...shared,
-      x: { block: input.block, offset: input.offset + work.inputOffset },
+      x: { storage: input.storage, offset: input.offset + work.inputOffset },
       xPixel: input.pixelBytes,
       xRow: input.w * input.pixelBytes,
       xImage: input.h * input.w * input.pixelBytes,
