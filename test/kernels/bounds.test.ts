@@ -11,7 +11,7 @@ import { BufferUsage, MapMode } from "../../src/runtime/webgpu/device/flags.js";
 import { PipelineCache } from "../../src/runtime/webgpu/device/pipelineCache.js";
 import { lowerGraph } from "../../src/runtime/webgpu/lower/lowerGraph.js";
 import { type Constant, type Plan, type Step, type Tensor, tensorBytes } from "../../src/runtime/webgpu/lower/plan.js";
-import { buildCase, CONV_CASES, convProblemOf, GROUP_CASES, type OpCase, OTHER_CASES } from "../support/opCases.js";
+import { buildCase, CONV_CASES, convProblemOf, GROUP_CASES, type OpCase, OTHER_CASES } from "../support/cases/index.js";
 import { webgpuOrSkip } from "../support/webgpu.js";
 
 const gpu = await webgpuOrSkip();

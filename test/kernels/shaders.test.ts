@@ -19,7 +19,7 @@ import { DeviceContext } from "../../src/runtime/webgpu/device/deviceContext.js"
 import { PipelineCache } from "../../src/runtime/webgpu/device/pipelineCache.js";
 import { CONV_KERNELS } from "../../src/runtime/webgpu/index.js";
 import { lowerGraph } from "../../src/runtime/webgpu/lower/lowerGraph.js";
-import { buildCase, CONV_CASES, GROUP_CASES, OTHER_CASES } from "../support/opCases.js";
+import { buildCase, CONV_CASES, GROUP_CASES, OTHER_CASES } from "../support/cases/index.js";
 import { REPOSITORY } from "../support/reference.js";
 import { webgpuOrSkip } from "../support/webgpu.js";
 

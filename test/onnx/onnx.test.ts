@@ -9,7 +9,7 @@ import { createCpuBackend } from "../../src/runtime/cpu/backend.js";
 import { allClose, tensor } from "../../src/tensor/index.js";
 import { protobufKind } from "../../src/weights/formats/protobuf.js";
 import { createMember, openModel } from "../../src/yolov5/loadModel.js";
-import { buildCase, CONV_CASES, GROUP_CASES, OTHER_CASES } from "../support/opCases.js";
+import { buildCase, CONV_CASES, GROUP_CASES, OTHER_CASES } from "../support/cases/index.js";
 import { asFloat64, randomTensor } from "../support/random.js";
 import { REPOSITORY } from "../support/reference.js";
 import { evaluateOnnx, type Values } from "./onnxEvaluate.js";

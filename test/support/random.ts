@@ -1,6 +1,6 @@
 /** Seeded random tensors, so that a failing case fails again. */
 
-import { elementCount, type HostTensor, tensor } from "../../src/tensor/index.js";
+import { elementCount, floatToHalf, type HostTensor, halfToFloat, tensor } from "../../src/tensor/index.js";
 
 /** Uniform in [−1, 1), from a 32-bit linear congruential generator. */
 export function randomTensor(shape: readonly number[], seed: number, scale = 1): HostTensor<"float32"> {
@@ -16,4 +16,13 @@ export function randomTensor(shape: readonly number[], seed: number, scale = 1):
 /** The same values as float64, so that reference mathematics rounds nothing. */
 export function asFloat64(t: HostTensor): HostTensor {
   return tensor("float64", t.shape, Float64Array.from(t.data as Float32Array));
+}
+
+/** Rounded to float16. */
+export function asHalves(t: HostTensor): HostTensor<"float32"> {
+  return tensor(
+    "float32",
+    t.shape,
+    Float32Array.from(t.data as Float32Array, (v) => halfToFloat(floatToHalf(v))),
+  );
 }

@@ -7,7 +7,7 @@ import type { Backend } from "../../../src/runtime/backend.js";
 import { createCpuBackend } from "../../../src/runtime/cpu/backend.js";
 import { createGpujsBackend } from "../../../src/runtime/gpujs/index.js";
 import { compare } from "../../../src/tensor/index.js";
-import { randomTensor } from "../wasm/cases.js";
+import { randomTensor } from "../../support/random.js";
 
 const importModule = (): Promise<unknown> => import("gpu.js");
 const open = (): Promise<Backend> => createGpujsBackend({ importModule });

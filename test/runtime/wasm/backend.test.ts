@@ -7,7 +7,8 @@ import { type Graph, GraphBuilder, type ValueId } from "../../../src/ops/index.j
 import { createCpuBackend } from "../../../src/runtime/cpu/backend.js";
 import { createProgram, createWasmBackend, type SpawnWorker } from "../../../src/runtime/wasm/index.js";
 import { compare, tensor } from "../../../src/tensor/index.js";
-import { CONV_CASES, OP_CASES, randomTensor } from "./cases.js";
+import { CASES } from "../../support/cases/index.js";
+import { randomTensor } from "../../support/random.js";
 import { loading, modelMemory } from "./support.js";
 
 /** A small detector: stem, residual block, concat, pool, upsample, head; taps at every module. */
@@ -70,34 +71,32 @@ describe("memory", () => {
     backend.dispose();
   });
 
-  it.each([...CONV_CASES, ...OP_CASES].map((c) => [c.name, c] as const))(
-    "writes nothing beside its blocks: %s",
-    async (_, { graph: caseGraph, inputs }) => {
-      const guard = 256;
-      const program = createProgram(caseGraph, new Set(caseGraph.values.map(({ id }) => id)), 1, guard);
-      const model = modelMemory();
-      const plan = await model.load(program, loading());
-      const workspace = await model.place(plan);
-      const { floats } = model;
-      const bytes = new Uint8Array(floats.buffer, workspace, program.workspaceBytes);
-      // What belongs to no block must come out as it was.
-      const free = new Uint8Array(bytes.length);
-      for (const { address, bytes: size } of program.arena) free.fill(1, address + size, address + size + guard);
-      for (const { address, bytes: size } of program.arena) free.fill(0, address, address + size);
-      free.forEach((isFree, at) => {
-        if (isFree) bytes[at] = 0xa5;
-      });
-      program.inputs.forEach(({ dense }, i) => {
-        if (dense) floats.set(inputs[i].data as Float32Array, (workspace + dense.storage.address) / 4);
-      });
-      await model.run(plan, 0, program.steps.length);
-      const spoiled = free.findIndex((isFree, at) => isFree === 1 && bytes[at] !== 0xa5);
-      expect(spoiled).toBe(-1);
-      expect(free.includes(1)).toBe(true);
-    },
-  );
+  it.each(CASES)("writes nothing beside its storages: $name", async (testCase) => {
+    const { graph: caseGraph, inputs } = testCase.build();
+    const guard = 256;
+    const program = createProgram(caseGraph, new Set(caseGraph.values.map(({ id }) => id)), 1, guard);
+    const model = modelMemory();
+    const plan = await model.load(program, loading());
+    const workspace = await model.place(plan);
+    const { floats } = model;
+    const bytes = new Uint8Array(floats.buffer, workspace, program.workspaceBytes);
+    // What belongs to no storage must come out as it was.
+    const free = new Uint8Array(bytes.length);
+    for (const { address, bytes: size } of program.arena) free.fill(1, address + size, address + size + guard);
+    for (const { address, bytes: size } of program.arena) free.fill(0, address, address + size);
+    free.forEach((isFree, at) => {
+      if (isFree) bytes[at] = 0xa5;
+    });
+    program.inputs.forEach(({ dense }, i) => {
+      if (dense) floats.set(inputs[i].data as Float32Array, (workspace + dense.storage.address) / 4);
+    });
+    await model.run(plan, 0, program.steps.length);
+    const spoiled = free.findIndex((isFree, at) => isFree === 1 && bytes[at] !== 0xa5);
+    expect(spoiled).toBe(-1);
+    expect(free.includes(1)).toBe(true);
+  });
 
-  it("never gives one place to two live blocks", () => {
+  it("never gives one place to two live storages", () => {
     const { arena } = createProgram(graph, new Set(), 1);
     for (const a of arena) {
       for (const b of arena) {

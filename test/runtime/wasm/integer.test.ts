@@ -16,7 +16,7 @@ import type { Backend } from "../../../src/runtime/backend.js";
 import { createProgram } from "../../../src/runtime/wasm/index.js";
 import { compare, type HostTensor, tensor } from "../../../src/tensor/index.js";
 import { dequantizeWeight } from "../../../src/yolov5/checkpoint/quantized.js";
-import { randomTensor } from "./cases.js";
+import { randomTensor } from "../../support/random.js";
 
 interface IntegerCase {
   readonly name: string;

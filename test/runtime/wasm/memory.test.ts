@@ -8,7 +8,7 @@ import { createProgram } from "../../../src/runtime/wasm/index.js";
 import type { HostTensor } from "../../../src/tensor/index.js";
 import { seededRandom } from "../../../src/tensor/random.js";
 import { plainConv } from "../../ops/randomGraph.js";
-import { randomTensor } from "./cases.js";
+import { randomTensor } from "../../support/random.js";
 import { loading, modelMemory } from "./support.js";
 
 afterEach(() => vi.restoreAllMocks());

@@ -7,7 +7,7 @@ import { createProgram } from "../../../src/runtime/wasm/index.js";
 import { WasmExecutable } from "../../../src/runtime/wasm/run/executable.js";
 import { Pace } from "../../../src/runtime/wasm/run/pace.js";
 import { plainConv } from "../../ops/randomGraph.js";
-import { randomTensor } from "./cases.js";
+import { randomTensor } from "../../support/random.js";
 import { loading, modelMemory } from "./support.js";
 
 const LAYERS = 8;

@@ -9,7 +9,7 @@ import { DeviceContext } from "../../../src/runtime/webgpu/device/deviceContext.
 import { PipelineCache } from "../../../src/runtime/webgpu/device/pipelineCache.js";
 import { CONV_KERNELS } from "../../../src/runtime/webgpu/index.js";
 import { agreesWithPlain } from "../../../src/runtime/webgpu/tune/convCheck.js";
-import { CONV_CASES, convProblemOf, GROUP_CASES } from "../../support/opCases.js";
+import { CONV_CASES, convProblemOf, GROUP_CASES } from "../../support/cases/index.js";
 import { webgpuOrSkip } from "../../support/webgpu.js";
 
 const gpu = await webgpuOrSkip();

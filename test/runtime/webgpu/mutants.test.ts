@@ -16,7 +16,14 @@ import type { Plan, Step } from "../../../src/runtime/webgpu/lower/plan.js";
 import { Compiled } from "../../../src/runtime/webgpu/run/compiled.js";
 import { WebGpuExecutable } from "../../../src/runtime/webgpu/run/executable.js";
 import { allClose } from "../../../src/tensor/index.js";
-import { buildCase, CONV_CASES, convProblemOf, GROUP_CASES, type OpCase, OTHER_CASES } from "../../support/opCases.js";
+import {
+  buildCase,
+  CONV_CASES,
+  convProblemOf,
+  GROUP_CASES,
+  type OpCase,
+  OTHER_CASES,
+} from "../../support/cases/index.js";
 import { webgpuOrSkip } from "../../support/webgpu.js";
 
 const gpu = await webgpuOrSkip();
