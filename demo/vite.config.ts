@@ -5,7 +5,7 @@ import { defineConfig, type Plugin } from "vite";
 
 const from = (path: string): string => fileURLToPath(new URL(path, import.meta.url));
 
-/** What the built page may do: scripts of its own, WebAssembly, workers from blobs; no inline code, no eval. */
+/** Content-Security-Policy of the built page: its own scripts, WebAssembly, blob workers; no inline code, no eval. */
 const POLICY = [
   "default-src 'self'",
   "script-src 'self' 'wasm-unsafe-eval'",
@@ -29,7 +29,7 @@ const contentPolicy: Plugin = {
   ],
 };
 
-/** Programs beside the page's, whose names browsers and index.html know: without a hash, next to index.html. */
+/** Programs besides the page's, whose names browsers and index.html know: without a hash, next to index.html. */
 const BESIDE = { starting: from("src/starting.ts"), "service-worker": from("src/serviceWorker.ts") };
 
 const besidePage: Plugin = {
@@ -37,7 +37,8 @@ const besidePage: Plugin = {
   apply: "build",
   transformIndexHtml: {
     order: "post",
-    // `starting` comes first, so that it sees others fail. Files that are opened as such have no origin: with crossorigin they would go without their style, too.
+    // `starting` comes first, so that it sees others fail. A page opened as a file has no origin: with crossorigin it
+    // would lose its style, too.
     handler: (html) => ({
       html: html.replaceAll(" crossorigin ", " "),
       tags: [{ tag: "script", attrs: { src: "./starting.js" }, injectTo: "head-prepend" }],
@@ -63,7 +64,7 @@ export default defineConfig({
   },
   server: { headers: ISOLATION, fs: { allow: [from("..")] } },
   preview: { headers: ISOLATION },
-  // The policy forbids scripts and styles within the page, and modulepreload needs no polyfill where WebGPU exists.
+  // The policy forbids inline scripts and styles, and browsers with WebGPU need no modulepreload polyfill.
   build: {
     outDir: from("dist"),
     emptyOutDir: true,

@@ -1,9 +1,9 @@
-/** Long work on one thread that lets timers, signals and other calls in between its pieces. */
+/** Long work on one thread that yields to timers, signals and other calls between its pieces. */
 
-/** Waited for so rarely that it costs nothing, and so often that nobody notices. */
+/** Interval between pauses: long enough to cost nothing, short enough to stay responsive. */
 const AFTER_MS = 50;
 
-/** Work that stops after each of its pieces, for whoever runs it to say when it goes on. */
+/** Work that yields after each piece, so that its caller decides when to continue. */
 export type Pieces<T> = Generator<undefined, T, undefined>;
 
 export class Breather {
@@ -15,8 +15,8 @@ export class Breather {
   }
 
   /**
-   * After each piece of work; waits only where the last wait is a while ago.
-   * @throws the signal's reason, once it is aborted.
+   * Called after each piece of work; pauses only if the last pause was a while ago.
+   * @throws the signal's reason once it is aborted.
    */
   async rest(): Promise<void> {
     if (performance.now() - this.rested > AFTER_MS) {
@@ -27,8 +27,8 @@ export class Breather {
   }
 
   /**
-   * The result of work in pieces, with rests in between.
-   * @throws what the work throws; the signal's reason, once it is aborted.
+   * Runs work in pieces, with pauses in between, and returns its result.
+   * @throws what the work throws; the signal's reason once it is aborted.
    */
   async through<T>(pieces: Pieces<T>): Promise<T> {
     for (;;) {
@@ -39,7 +39,7 @@ export class Breather {
   }
 }
 
-/** The result of work in pieces, without a rest: for callers that cannot wait. */
+/** Runs work in pieces without pauses, for synchronous callers. */
 export function atOnce<T>(pieces: Pieces<T>): T {
   for (;;) {
     const { done, value } = pieces.next();
@@ -47,7 +47,7 @@ export function atOnce<T>(pieces: Pieces<T>): T {
   }
 }
 
-/** One turn of the event loop. No timer where there is another way: browsers hold those of hidden pages back. */
+/** One turn of the event loop. Avoids timers if possible: browsers throttle them in hidden pages. */
 function turnOfLoop(): Promise<void> {
   return new Promise((resolve) => {
     if (typeof setImmediate === "function") setImmediate(resolve);

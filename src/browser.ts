@@ -1,5 +1,5 @@
 /**
- * What a page needs to run a model, for pages without a bundler that leaves out the rest.
+ * Only what a page needs to run a model, for pages without a tree-shaking bundler.
  * @module yolov5-ts/browser
  */
 

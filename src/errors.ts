@@ -1,11 +1,11 @@
 /**
- * The errors of every layer: each has a code, the values it speaks of, and a message that names the rule, the values
- * and the fix. `EngineError` is their common base, so a caller can tell a clear refusal from a bug.
+ * The errors of every layer. Each has a code, the values involved, and a message with the rule, the values and the
+ * fix. `EngineError` is their common base, so a caller can distinguish a deliberate refusal from a bug.
  */
 
 import { oneLine } from "./printable.js";
 
-/** Codes are stable; messages may be improved. */
+/** Codes are stable; messages may change. */
 export type ErrorCode =
   | "SHAPE"
   | "ATTRIBUTE"
@@ -25,7 +25,7 @@ export type ErrorCode =
   | "NUMERIC"
   | "OUTPUT";
 
-/** Written out, because minifiers rename classes. A class that shares its base's code gives its own name. */
+/** Spelled out, because minifiers rename classes. A class that shares its base's code passes its own name. */
 const NAMES: Readonly<Record<ErrorCode, string>> = {
   SHAPE: "ShapeError",
   ATTRIBUTE: "AttributeError",
@@ -46,7 +46,7 @@ const NAMES: Readonly<Record<ErrorCode, string>> = {
   OUTPUT: "OutputError",
 };
 
-/** Characters of a message, which may name modules, files and values of strangers; what is beyond goes from its middle. */
+/** Maximum characters of a message, which may quote untrusted names and values; longer ones are shortened in the middle. */
 const MOST_CHARACTERS = 1500;
 const LAST_CHARACTERS = 400;
 
@@ -56,8 +56,8 @@ function messageOf(text: string): string {
 }
 
 /**
- * Base of all errors that this engine throws on purpose. `details` holds the values that the message names. Messages are one
- * line, without characters that steer a terminal.
+ * Base class of all errors that this engine throws deliberately. `details` holds the values in the message. Messages are
+ * one line, without control characters.
  */
 export abstract class EngineError extends Error {
   readonly code: ErrorCode;
@@ -78,21 +78,21 @@ export abstract class EngineError extends Error {
 
 type Details = Readonly<Record<string, unknown>>;
 
-/** Shapes that do not fit together: op, rule, both values, node. */
+/** Shapes that do not match: op, rule, both values, node. */
 export class ShapeError extends EngineError {
   constructor(message: string, details?: Details) {
     super("SHAPE", message, details);
   }
 }
 
-/** An op's attribute outside what the op allows. */
+/** An op attribute outside the range that the op allows. */
 export class AttributeError extends EngineError {
   constructor(message: string, details?: Details) {
     super("ATTRIBUTE", message, details);
   }
 }
 
-/** Something well-formed that this backend or engine does not do. */
+/** Something valid that this backend or engine does not support. */
 export class UnsupportedError extends EngineError {
   constructor(message: string, details?: Details) {
     super("UNSUPPORTED", message, details);
@@ -106,12 +106,12 @@ export class DeviceError extends EngineError {
   }
 }
 
-/** A tensor, buffer or memory beyond what the device allows: which limit, its value, and what would fit. */
+/** A tensor, buffer or memory use beyond a limit: the limit, the value, and what would fit. */
 export class LimitError extends DeviceError {
   override name = "LimitError";
 }
 
-/** The device went away while work was under way. */
+/** The device was lost during a call. */
 export class DeviceLostError extends EngineError {
   constructor(message: string, details?: Details) {
     super("DEVICE_LOST", message, details);
@@ -132,14 +132,14 @@ export class DisposedError extends EngineError {
   }
 }
 
-/** A tensor that is missing, unexpected or of the wrong shape in a checkpoint. */
+/** A tensor in a checkpoint that is missing, unexpected or has the wrong shape. */
 export class WeightError extends EngineError {
   constructor(message: string, details?: Details) {
     super("WEIGHT", message, details);
   }
 }
 
-/** A graph that is not well formed, or a module tree that gives none. */
+/** A malformed graph, or a module tree from which no graph can be built. */
 export class GraphError extends EngineError {
   constructor(message: string, details?: Details) {
     super("GRAPH", message, details);
@@ -153,66 +153,66 @@ export class ImageError extends EngineError {
   }
 }
 
-/** A file that is no checkpoint of YOLOv5: says what it is and what to do. */
+/** A file that is not a YOLOv5 checkpoint: says what it is and how to fix it. */
 export class CheckpointError extends EngineError {
   constructor(message: string, details?: Details, options?: { cause?: unknown }) {
     super("CHECKPOINT", message, details, options);
   }
 }
 
-/** A download that failed or whose checksum is wrong. */
+/** A failed download, or a wrong checksum. */
 export class DownloadError extends EngineError {
   constructor(message: string, details?: Details, options?: { cause?: unknown }) {
     super("DOWNLOAD", message, details, options);
   }
 }
 
-/** A data set that cannot be measured on: a label file's bad line, a missing folder, classes that the model lacks. */
+/** An unusable data set: an invalid line in a label file, a missing folder, classes that the model lacks. */
 export class DatasetError extends EngineError {
   constructor(message: string, details?: Details, options?: { cause?: unknown }) {
     super("DATASET", message, details, options);
   }
 }
 
-/** An option of the library or the command line that makes no sense. */
+/** An invalid option of the library or the command line. */
 export class OptionError extends EngineError {
   constructor(message: string, details?: Details) {
     super("OPTION", message, details);
   }
 }
 
-/** A video that cannot be read or written, or ffmpeg, which does both, is missing. */
+/** A video that cannot be read or written, or a missing ffmpeg. */
 export class VideoError extends EngineError {
   constructor(message: string, details?: Details, options?: { cause?: unknown }) {
     super("VIDEO", message, details, options);
   }
 }
 
-/** A result that cannot be written: which file, why, and what to do. */
+/** A result that cannot be written: the file, the reason and the fix. */
 export class OutputError extends EngineError {
   constructor(message: string, details?: Details, options?: { cause?: unknown }) {
     super("OUTPUT", message, details, options);
   }
 }
 
-/** A network output that is not a number or infinite: a fault of the backend, the dtype or the weights. */
+/** A network output that is NaN or infinite: a fault in the backend, the dtype or the weights. */
 export class NumericError extends EngineError {
   constructor(message: string, details?: Details) {
     super("NUMERIC", message, details);
   }
 }
 
-/** A number that the chosen storage type cannot hold and float32 can: callers fall back to float32. */
+/** A value that the chosen storage type cannot represent but float32 can; callers fall back to float32. */
 export class PrecisionError extends NumericError {
   override name = "PrecisionError";
 }
 
-/** For bugs only: a condition that no input can break. */
+/** Asserts a condition that no input can violate. */
 export function invariant(condition: unknown, message: string): asserts condition {
   if (!condition) unreachable(message);
 }
 
-/** Where no input can lead, only a fault of this package. */
+/** The error for a state that only a bug in this package can cause. */
 export function unreachable(message: string): never {
   throw new Error(`internal error: ${message}`);
 }

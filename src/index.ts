@@ -1,6 +1,6 @@
 /**
- * yolov5-ts in browsers: `load` a checkpoint, `detect` in pictures. No module of Node is reachable from here. The same names as
- * in Node; `yolov5-ts/browser` is the same without what measures and compresses models.
+ * yolov5-ts in browsers: `load` a checkpoint, `detect` in pictures. Imports no Node modules and exports the same
+ * names as in Node. `yolov5-ts/browser` is the same without evaluation and compression.
  */
 
 export * from "./api/nodeOnly.js";

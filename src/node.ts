@@ -33,9 +33,9 @@ export { VideoWriter, type VideoWriterOptions } from "./node/video/writeVideo.js
 
 /**
  * Loads a model, or several as an ensemble.
- * @param source path, URL, `yolov5n` (downloaded once), `random:yolov5s`, bytes; default the embedded model.
- * @throws CheckpointError, DownloadError: what the file is and what to do; DeviceError: no such backend here; the reason of
- *   `signal`.
+ * @param source path, URL, `yolov5n` (downloaded once), `random:yolov5s`, or bytes. Default: the embedded model.
+ * @throws CheckpointError, DownloadError with what the file is and how to fix it; DeviceError if the backend is not
+ * available; the reason of `signal`.
  * @example
  * const model = await load("yolov5n.pt");
  * const { detections } = await model.detect("bus.jpg");
@@ -62,7 +62,7 @@ export async function load(
     return new Model(createMembers(weights, backend, options), backend, read);
   } catch (error) {
     backend?.dispose();
-    // What failed because of the abort is no news.
+    // A failure caused by the abort is not reported.
     throwIfAborted(signal);
     throw error;
   }

@@ -1,11 +1,11 @@
-/** Packages that an install may lack: imported when they are needed, and unknown to bundlers. */
+/** Optional packages: imported when needed, and hidden from bundlers. */
 
 export type OptionalPackage = "gpu.js" | "harfbuzzjs" | "vega" | "webgpu";
 
 /**
- * `import(name)` that bundlers leave as it is: they would refuse to build where the package is not installed, and cannot
- * carry its native parts. In a bundle it is looked for from where the bundle lies.
- * @throws what Node says where the package is missing.
+ * `import(name)` that bundlers leave alone: they would fail to build if the package is not installed, and cannot
+ * include its native parts. In a bundle, the package is resolved from the bundle's location.
+ * @throws Node's error if the package is missing.
  */
 export function importOptional<Module>(name: OptionalPackage): Promise<Module> {
   return import(/* webpackIgnore: true */ /* turbopackIgnore: true */ /* @vite-ignore */ name);

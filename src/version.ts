@@ -1,4 +1,4 @@
-/** The package's version, put in by the build; `dev` when the sources run directly. */
+/** The package's version, inserted by the build; `dev` when running from source. */
 
 declare const __VERSION__: string | undefined;
 

@@ -1,4 +1,4 @@
-/** A WGSL file's text: inlined by the build and by the test runner. */
+/** The source of a WGSL file, inlined by the build and by the test runner. */
 declare module "*.wgsl" {
   const source: string;
   export default source;

@@ -1,11 +1,11 @@
-/** The line over the picture that says what is being waited for: the newest task under way, with its progress. */
+/** The line above the picture that shows the newest running task and its progress. */
 
 import { box, button, byId } from "./dom.js";
 
 export interface Task {
-  /** Another sentence; without progress until it is told again. */
+  /** Sets another text; hides the progress until the next update. */
   say(text: string): void;
-  /** @param total undefined where it is not known */
+  /** @param total undefined if unknown. */
   progress(loaded: number, total: number | undefined): void;
 }
 
@@ -24,7 +24,7 @@ export class Busy {
     button("cancel").addEventListener("click", () => this.tasks.at(-1)?.cancel?.());
   }
 
-  /** Shows a task while `work` runs. @param cancel offered to the visitor as a button */
+  /** Shows a task while `work` runs. @param cancel offered to the visitor as a button. */
   async during<T>(text: string, work: (task: Task) => Promise<T>, cancel?: () => void): Promise<T> {
     const shown: Shown = { text, progress: undefined, cancel };
     this.tasks.push(shown);

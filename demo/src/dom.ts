@@ -1,4 +1,4 @@
-/** Elements of the page by id, checked once so that the rest need not. */
+/** Elements of the page by id, checked once at startup. */
 
 import { isSuperseded } from "./lane.js";
 

@@ -1,4 +1,4 @@
-/** Files that come by picker, drag and drop, or paste, sorted by what they are. */
+/** Files from a picker, drag and drop, or paste, sorted by kind. */
 
 import { box, button, input } from "./dom.js";
 
@@ -17,7 +17,7 @@ function sort(file: File, handlers: FileHandlers): void {
   else handlers.onPicture(file);
 }
 
-/** A picker that forgets its choice, so that the same file can be opened twice. */
+/** A file picker that resets its value, so that the same file can be opened twice. */
 function picker(openId: string, fileId: string, take: (file: File) => void): void {
   const field = input(fileId);
   button(openId).addEventListener("click", () => field.click());

@@ -1,19 +1,20 @@
 /**
- * Threads need a cross-origin isolated page. Where the host sends no headers for that, the page's own service worker adds
- * them: it is registered, and the page loaded once more through it. Where that cannot be, the page runs on one thread.
+ * Threads need a cross-origin isolated page. If the host does not send the headers, the page's own service worker
+ * adds them: it is registered, and the page is reloaded once through it. If that is not possible, the page runs on
+ * one thread.
  */
 
 /**
- * Set for the one reload, so that a page which stays as it is does not load forever. In the history's entry: session storage
- * may forget what was written shortly before a page becomes isolated, or ceases to be.
+ * Set for the one reload, so that a page that does not become isolated does not reload forever. Stored in the history
+ * entry: session storage may lose what was written shortly before a page becomes isolated, or stops being so.
  */
 const RELOADED = "loaded again for threads";
-/** A worker that takes longer to get ready serves the next visit. */
+/** A worker that takes longer to activate serves the next visit. */
 const READY_MS = 4000;
 
 const never = new Promise<never>(() => undefined);
 
-/** Resolves when the registration's worker is active; false where that takes too long or ends. */
+/** Resolves to true when the registration's worker is active; to false if that takes too long or fails. */
 function activated(registration: ServiceWorkerRegistration): Promise<boolean> {
   const worker = registration.installing ?? registration.waiting ?? registration.active;
   return new Promise((resolve) => {
@@ -30,8 +31,8 @@ function activated(registration: ServiceWorkerRegistration): Promise<boolean> {
 async function throughServiceWorker(): Promise<string | undefined> {
   const isolated = globalThis.crossOriginIsolated;
   if (!isSecureContext) return "threads need a secure page (https or localhost)";
-  if (!("serviceWorker" in navigator)) return "this browser gives the page no service worker";
-  // Relative to the page: every copy below its own path has its own worker.
+  if (!("serviceWorker" in navigator)) return "this browser does not allow the page a service worker";
+  // Relative to the page: every copy under its own path has its own worker.
   const registering = navigator.serviceWorker.register("./service-worker.js", { scope: "./" });
   if (isolated) {
     registering.catch(() => undefined);
@@ -48,8 +49,8 @@ async function throughServiceWorker(): Promise<string | undefined> {
 }
 
 /**
- * Waits until the page is as it will be; where it is loaded once more, forever.
- * @returns why there is one thread only; undefined where there are more
+ * Waits until the page's isolation is settled; never resolves if the page is being reloaded.
+ * @returns why there is only one thread; undefined if there are more.
  */
 export async function isolate(): Promise<string | undefined> {
   // The development server sends the headers.
@@ -58,15 +59,15 @@ export async function isolate(): Promise<string | undefined> {
     return await throughServiceWorker();
   } catch (error) {
     if (globalThis.crossOriginIsolated) return undefined;
-    // Sandboxed pages refuse every part of it; hosts may not have the file.
+    // Sandboxed pages reject any of these calls, and the host may lack the file.
     const reason = error instanceof Error ? error.message : String(error);
     return `the page's service worker could not be registered (${reason})`;
   }
 }
 
 /**
- * Gives the service worker what a visit fetched without it, so that the next one needs no network.
- * @param more addresses that the page did not fetch itself: its workers did
+ * Passes the service worker the files that a visit fetched without it, so that the next visit needs no network.
+ * @param more addresses fetched not by the page but by its workers.
  */
 export async function keepFiles(more: readonly string[]): Promise<void> {
   if (import.meta.hot || !isSecureContext || navigator.serviceWorker?.controller) return;

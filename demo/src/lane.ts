@@ -1,9 +1,9 @@
-/** Of overlapping actions of one kind only the newest counts: what an older one brings, or fails with, is dropped. */
+/** Of overlapping actions of one kind, only the newest counts: results and errors of older ones are dropped. */
 
 export class Lane {
   private controller = new AbortController();
 
-  /** Supersedes the action that runs. @returns aborted as soon as a newer one begins */
+  /** Supersedes the running action. @returns a signal, aborted as soon as a newer action begins. */
   begin(): AbortSignal {
     this.controller.abort();
     this.controller = new AbortController();
@@ -11,9 +11,9 @@ export class Lane {
   }
 }
 
-/** What a superseded action throws: what was aborted. Never shown. */
+/** Whether an error is that of a superseded action, which is never shown. */
 export function superseded(): DOMException {
-  return new DOMException("a newer action took its place", "AbortError");
+  return new DOMException("replaced by a newer action", "AbortError");
 }
 
 export function isSuperseded(error: unknown): boolean {

@@ -1,6 +1,6 @@
 /**
- * Frames of a video or the camera on their way to results. A frame is captured when it is shown and waits for the worker;
- * a newer one takes its place. So the worker is never without work while the page captures, draws and waits for frames.
+ * Runs the model on the frames of a video or camera. A frame is captured when it is shown and waits for the worker,
+ * unless a newer one replaces it. So the worker is never idle while the page captures, draws and waits for frames.
  */
 
 import type { PictureSource, Result, Trail } from "yolov5-ts";
@@ -12,12 +12,12 @@ import type { Settings } from "./settings.js";
 const FRAMES_FOR_MEDIAN = 31;
 
 export interface LiveHandlers {
-  /** @param fps median of the last frames; undefined for the first */
+  /** @param fps median over the last frames; undefined for the first. */
   readonly onResult: (result: Result, fps: number | undefined, trails: readonly Trail[]) => void;
   readonly onError: (error: unknown) => void;
 }
 
-/** The frame on the screen; the element itself where the browser has no frames to give: it is read when its turn comes. */
+/** The frame on screen, or the element itself if the browser lacks VideoFrame: it is then read when its turn comes. */
 function capture(video: HTMLVideoElement): PictureSource {
   try {
     return typeof VideoFrame === "undefined" ? video : new VideoFrame(video);
@@ -38,7 +38,7 @@ export class Live {
     private readonly handlers: LiveHandlers,
   ) {}
 
-  /** For another video; results of frames that are under way are dropped. */
+  /** Starts over for another video; results of pending frames are dropped. */
   restart(): void {
     this.run++;
     this.intervals = [];
@@ -46,12 +46,12 @@ export class Live {
     this.follow();
   }
 
-  /** Ids begin at 1. */
+  /** Restarts IDs at 1. */
   follow(): void {
     this.following.restart(this.settings.thresholds.conf ?? 0.25);
   }
 
-  /** Takes the frame that the video shows. */
+  /** Captures the current frame. */
   async take(video: HTMLVideoElement): Promise<void> {
     const { run } = this;
     const { imgsz, thresholds, tracking } = this.settings;
@@ -64,7 +64,7 @@ export class Live {
         : { result, trails: [] as readonly Trail[] };
       this.handlers.onResult(followed.result, video.paused ? undefined : this.rate(), followed.trails);
     } catch (error) {
-      // A model that was replaced leaves its frames unanswered; the next frame is its successor's.
+      // A replaced model never answers its frames; the next frame goes to its successor.
       if (run === this.run && !isSuperseded(error)) this.handlers.onError(error);
     }
   }

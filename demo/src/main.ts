@@ -1,4 +1,4 @@
-/** The demo page: a model, a picture or a video, and the result over it. */
+/** The demo page: a model, a picture or a video, and the result on top. */
 
 import type { Result, Trail } from "yolov5-ts";
 import samplePicture from "../../examples/codes.png?url";
@@ -34,7 +34,7 @@ class Page {
   });
   private readonly player = new Player(this.stage, {
     onFrame: (video) => void this.live.take(video),
-    onLost: () => this.endVideo(new Error("The camera ended: it was unplugged, or its permission was taken back.")),
+    onLost: () => this.endVideo(new Error("The camera stopped: it was unplugged, or its permission was revoked.")),
   });
   private readonly live = new Live(this.session, this.settings, {
     onResult: (result, fps, trails) => this.show(result, fps, trails),
@@ -80,7 +80,7 @@ class Page {
     void Promise.all([open(EMBEDDED), sample]).then(() => keepFiles([EMBEDDED.source, samplePicture]));
   }
 
-  /** A page that is kept for the way back must not keep the camera's light on. */
+  /** A page in the back/forward cache must not keep the camera's light on. */
   private listenForLeaving(): void {
     addEventListener("pagehide", () => {
       if (this.player.isCamera) this.player.stop();
@@ -90,7 +90,7 @@ class Page {
     });
   }
 
-  /** Runs an action and says plainly what went wrong, unless a newer one of its lane took its place. */
+  /** Runs an action and shows any error, unless a newer action in its lane has replaced it. */
   private async run(lane: keyof Page["lanes"], act: (signal: AbortSignal) => Promise<void>): Promise<void> {
     const signal = this.lanes[lane].begin();
     clearError();
@@ -119,9 +119,12 @@ class Page {
       sample = await answer.blob();
     } catch (error) {
       signal.throwIfAborted();
-      throw new Error("The sample picture could not be fetched. Check the connection, or open a picture of yours.", {
-        cause: error,
-      });
+      throw new Error(
+        "The sample picture could not be fetched. Check the connection, or open one of your own pictures.",
+        {
+          cause: error,
+        },
+      );
     }
     await this.openPicture(sample, signal);
   }
@@ -132,7 +135,7 @@ class Page {
       bitmap = await createImageBitmap(file);
     } catch {
       const name = file instanceof File ? file.name : "The file";
-      throw new Error(`${name} is no picture that this browser can show. JPEG, PNG, WebP and GIF work everywhere.`);
+      throw new Error(`${name} is not a picture that this browser can show. JPEG, PNG, WebP and GIF work everywhere.`);
     }
     if (!signal.aborted) {
       this.leaveVideo();
@@ -174,7 +177,7 @@ class Page {
     this.settings.forVideo(false);
   }
 
-  /** Where opening a video fails after the one before it ended, the picture comes back. */
+  /** If opening a video fails after the previous one was closed, the picture comes back. */
   private async orPicture(open: () => Promise<void>): Promise<void> {
     try {
       await open();
@@ -197,7 +200,7 @@ class Page {
     if (error !== undefined) showError(error);
   }
 
-  /** Runs the network on what is on the stage. Videos that play take care of themselves. */
+  /** Runs the network on what is on the stage. Playing videos do so themselves. */
   private async detect(signal: AbortSignal): Promise<void> {
     if (this.player.active) return this.player.again();
     const { picture } = this;
@@ -230,7 +233,7 @@ class Page {
       showTimes(result, draw, fps);
       this.chooser.show();
     }
-    // A screen reader would never come to an end of a video.
+    // A screen reader could never keep up with a video.
     box("summary").ariaLive = video ? "off" : "polite";
     box("warning").textContent = "";
   }

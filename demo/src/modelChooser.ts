@@ -1,4 +1,4 @@
-/** Which weights on which backend: what was asked for, what runs, and that the page's controls say the same. */
+/** Chooses weights and backend: tracks what was requested and what runs, and keeps the page's controls in sync. */
 
 import type { BackendChoice, WeightSource, WorkerModel } from "yolov5-ts";
 import embeddedModel from "yolov5-ts/models/codes.safetensors?url";
@@ -17,11 +17,11 @@ export const EMBEDDED = { source: embeddedModel, title: "codes (embedded)" } as 
 interface Running {
   readonly weights: Weights;
   readonly backend: BackendChoice;
-  /** Grows while the model lives: a lost device is told here too. */
+  /** May grow while the model lives, for example with a note about a lost device. */
   readonly notes: string[];
 }
 
-/** The file's name in an address, as a person would write it. */
+/** The file name in an address, decoded. */
 export function weightsAt(address: string): Weights {
   const name = new URL(address).pathname.split("/").at(-1) || address;
   try {
@@ -39,7 +39,7 @@ export class ModelChooser {
   private running: Running | undefined;
   private opening: BackendChoice | undefined;
 
-  /** @param oneThread why WASM has one thread on this page; undefined where it has more */
+  /** @param oneThread why WASM has only one thread on this page; undefined if it has more. */
   constructor(
     session: Session,
     busy: Busy,
@@ -47,20 +47,20 @@ export class ModelChooser {
   ) {
     this.session = session;
     this.busy = busy;
-    // What this browser lacks altogether cannot be chosen; `auto` says why it was passed over.
+    // Backends that this browser lacks cannot be chosen; `auto` says why they were skipped.
     if (!navigator.gpu) this.option("webgpu")?.remove();
     if (!document.createElement("canvas").getContext("webgl2")) this.option("gpujs")?.remove();
   }
 
-  /** What a change of the backend is to run. */
+  /** The weights to run after a change of backend. */
   get weights(): Weights {
     return this.wanted;
   }
 
   /**
-   * Opens weights on the backend that the page's list stands at.
-   * @param cancel what the visitor's Cancel does; it must abort `signal`
-   * @returns the model, and whether its weights are other ones than before
+   * Opens weights on the backend selected in the page's list.
+   * @param cancel called by the visitor's Cancel button; must abort `signal`.
+   * @returns the model, and whether its weights differ from before.
    */
   async open(
     weights: Weights,
@@ -100,7 +100,7 @@ export class ModelChooser {
     }
   }
 
-  /** Back to what runs: nothing is being opened any more. */
+  /** Resets the controls to what is running; nothing is being opened any more. */
   revert(): void {
     this.opening = undefined;
     if (this.running) {
@@ -110,7 +110,7 @@ export class ModelChooser {
     this.show();
   }
 
-  /** What runs the network, as of the last answer. */
+  /** The device that runs the network, as of the last answer. */
   show(): void {
     const device = this.session.current?.device;
     const { running, opening } = this;

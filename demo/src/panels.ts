@@ -1,4 +1,4 @@
-/** What the page says about the model, the device, the result and the times. */
+/** The panels for the model, the device, the result and the times. */
 
 import type { BackendChoice, Detection, NodeTiming, Result, WorkerModel } from "yolov5-ts";
 import { box, button, create } from "./dom.js";
@@ -12,7 +12,10 @@ export const BACKENDS: Readonly<Record<string, string>> = {
 };
 const TASKS = { detect: "detection", segment: "segmentation", classify: "classification" } as const;
 
-/** What matters of the adapter's name: browsers wrap a WebGL renderer as `ANGLE (vendor, card and driver, version)`. */
+/**
+ * The relevant part of the adapter's name: browsers report a WebGL renderer as `ANGLE (vendor, card and driver,
+ * version)`.
+ */
 function shortAdapter(adapter: string): string {
   const card = /ANGLE \([^,]*, (?:Vulkan [\d.]+ \()?([^(,]+)/.exec(adapter)?.[1].trim();
   const suffix = adapter.endsWith("(software)") ? " (software)" : "";
@@ -33,7 +36,7 @@ export function showDevice(device: WorkerModel["device"] | undefined, notes: rea
   why.textContent = notes.map((note) => `${note[0].toUpperCase()}${note.slice(1)}.`).join(" ");
 }
 
-/** Another backend is being started; what ran before may run on meanwhile. */
+/** Another backend is starting; the previous one may keep running meanwhile. */
 export function showOpening(choice: BackendChoice): void {
   box("badge").dataset.kind = "opening";
   box("badge-text").textContent = choice === "auto" ? "starting…" : `starting ${BACKENDS[choice]}…`;
@@ -85,9 +88,9 @@ export function showResult(result: Result | undefined, highlight: (index: number
 const STAGES = ["pre", "net", "post", "draw"] as const;
 const milliseconds = (ms: number): string => `${ms < 10 ? ms.toFixed(1) : Math.round(ms)} ms`;
 
-/** @param fps of a video, median of the last frames */
+/** @param fps of a video, the median over the last frames. */
 export function showTimes(result: Result | undefined, draw: number, fps?: number): void {
-  // Classification has nothing to suppress.
+  // Classification has no suppression.
   box("suppress").hidden = result?.task === "classify";
   if (!result) {
     for (const stage of STAGES) box(`time-${stage}`).textContent = "–";
@@ -112,7 +115,7 @@ export function showTimes(result: Result | undefined, draw: number, fps?: number
   box("fps").textContent = fps === undefined ? milliseconds(total) : `${fps.toFixed(1)} FPS`;
 }
 
-/** The layers that took longest. */
+/** The slowest layers. */
 export function showProfile(timings: readonly NodeTiming[]): void {
   const total = timings.reduce((sum, { ms }) => sum + ms, 0);
   const rows = timings.toSorted((a, b) => b.ms - a.ms).slice(0, 25);

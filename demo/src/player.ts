@@ -1,12 +1,12 @@
-/** Video files and the camera: opening, pausing, switching, and a call for every frame that comes to the screen. */
+/** Video files and the camera: opening, pausing, switching, and a callback for every displayed frame. */
 
 import { box, button } from "./dom.js";
 import type { Stage } from "./stage.js";
 
 export interface PlayerHandlers {
-  /** A frame is on the screen. Not called while the page is hidden. */
+  /** A frame was displayed. Not called while the page is hidden. */
   readonly onFrame: (video: HTMLVideoElement) => void;
-  /** The camera ended by itself: it was unplugged, or its permission was taken back. */
+  /** The camera stopped by itself: it was unplugged, or its permission was revoked. */
   readonly onLost: () => void;
 }
 
@@ -22,7 +22,7 @@ function cameraFailure(error: unknown): string {
     return "The camera was not allowed. Allow it in the browser's address bar and try again.";
   }
   if (name === "NotFoundError") return "No camera was found. Connect one and try again.";
-  return "The camera could not be opened. Does another program use it?";
+  return "The camera could not be opened. Is another program using it?";
 }
 
 function end(stream: MediaStream | undefined): void {
@@ -53,7 +53,7 @@ export class Player {
     return this.stream !== undefined;
   }
 
-  /** @throws Error with what to do where the file cannot be played; then nothing plays. */
+  /** @throws Error with advice if the file cannot be played; nothing plays then. */
   async openFile(file: Blob, signal: AbortSignal): Promise<void> {
     this.stop();
     this.url = URL.createObjectURL(file);
@@ -64,13 +64,13 @@ export class Player {
   }
 
   /**
-   * What plays goes on until the camera is there.
-   * @param which default: the side that was chosen last
-   * @throws Error with what to do where the camera cannot be had.
+   * Whatever is playing continues until the camera is ready.
+   * @param which default: the side chosen last.
+   * @throws Error with advice if the camera is not available.
    */
   async startCamera(signal: AbortSignal, which: MediaTrackConstraints = { facingMode: this.facing }): Promise<void> {
     if (!navigator.mediaDevices?.getUserMedia) {
-      throw new Error("The camera needs a secure page (https or localhost) and a browser that offers one.");
+      throw new Error("The camera needs a secure page (https or localhost) and a browser that supports it.");
     }
     let stream: MediaStream;
     try {
@@ -93,16 +93,16 @@ export class Player {
     this.video.srcObject = stream;
     button("camera").setAttribute("aria-pressed", "true");
     box("camera-text").textContent = "Stop camera";
-    await this.play("The camera gives no picture.", signal);
+    await this.play("The camera delivers no picture.", signal);
     const several = (await cameras()).length > 1;
     if (this.stream === stream) button("flip").hidden = !several;
   }
 
-  /** The camera on the other side; where cameras have no sides, as on desks, the next one. */
+  /** Switches to the camera on the other side, or to the next one if cameras have no sides, as on desktops. */
   async switchCamera(signal: AbortSignal): Promise<void> {
     const before = this.deviceId;
     this.facing = this.facing === "user" ? "environment" : "user";
-    // Phones open one camera at a time.
+    // Phones can only open one camera at a time.
     end(this.stream);
     try {
       await this.startCamera(signal);
@@ -132,7 +132,7 @@ export class Player {
     box("camera-text").textContent = "Camera";
   }
 
-  /** Takes the frame that a paused video shows once more. */
+  /** Processes a paused video's frame once more. */
   again(): void {
     if (this.active && this.video.paused) this.handlers.onFrame(this.video);
   }
@@ -148,7 +148,7 @@ export class Player {
     } catch (error) {
       signal.throwIfAborted();
       const refused = error instanceof DOMException && error.name === "NotAllowedError";
-      // Phones that save power start no video by themselves: it stands still, and the button plays it.
+      // Phones in power-saving mode do not autoplay: the video stays paused, and the button plays it.
       if (!(refused && this.url)) {
         this.stop();
         throw new Error(failure, { cause: error });
@@ -181,7 +181,7 @@ export class Player {
       await this.video.play().catch(() => undefined);
     } else {
       this.video.pause();
-      // The boxes then are those of the frame that stands still.
+      // So that the boxes match the paused frame.
       this.again();
     }
   }

@@ -1,4 +1,4 @@
-/** Takes results home: JSON to the clipboard, the drawn picture, label files. */
+/** Saves results: JSON to the clipboard, the drawn picture, label files. */
 
 import { classificationLines, detectionLines, type Result, segmentationLines } from "yolov5-ts";
 import { create } from "./dom.js";
@@ -9,7 +9,7 @@ export function download(blob: Blob, name: string): void {
   setTimeout(() => URL.revokeObjectURL(href), 10_000);
 }
 
-/** As `--save-txt --save-conf` writes them. */
+/** In the format of `--save-txt --save-conf`. */
 export function labelText(result: Result): string {
   const lines =
     result.task === "classify"

@@ -1,9 +1,9 @@
 /**
- * The page's service worker. It adds the headers that isolate the page, and keeps the page's files for visits without a
- * network. It answers for the page and its own files alone: what else lives below its path is none of its business.
+ * The page's service worker. It adds the headers that isolate the page and caches the page's files for offline
+ * visits. It handles only the page and its own files, and ignores anything else below its path.
  */
 
-/** What is used of a service worker's own globals; the page's types do not have them. */
+/** The service-worker globals used here; the page's types lack them. */
 interface ExtendableEvent extends Event {
   waitUntil(work: Promise<unknown>): void;
 }
@@ -22,7 +22,7 @@ interface Scope {
 
 const worker = globalThis as unknown as Scope;
 const { scope } = worker.registration;
-/** Copies of the page on one origin keep apart. */
+/** Separate caches for copies of the page on one origin. */
 const CACHE = `yolov5-ts page ${scope}`;
 
 const HEADERS = {
@@ -31,7 +31,7 @@ const HEADERS = {
   "Cross-Origin-Resource-Policy": "same-origin",
 } as const;
 
-/** The name under which a file of the page is kept; undefined for everything else. */
+/** The cache key of a file of the page; undefined for anything else. */
 function keyOf(address: string): string | undefined {
   const { origin, pathname } = new URL(address);
   const path = origin + pathname;
@@ -42,7 +42,7 @@ function keyOf(address: string): string | undefined {
 }
 
 function isolated(response: Response): Response {
-  // Redirects that the browser itself follows cannot be read.
+  // Redirects that the browser follows itself are opaque.
   if (response.status === 0) return response;
   const headers = new Headers(response.headers);
   for (const [name, value] of Object.entries(HEADERS)) headers.set(name, value);
@@ -60,7 +60,7 @@ async function stored(key: string): Promise<Response | undefined> {
 
 async function store(key: string, response: Response): Promise<void> {
   try {
-    // Another page than before: its files have other names, and those of the old one are not needed any more.
+    // A new version of the page: its files have other names, and the old ones are no longer needed.
     if (key === scope) {
       const before = await stored(key);
       if (before && (await before.text()) !== (await response.clone().text())) await caches.delete(CACHE);
@@ -72,14 +72,14 @@ async function store(key: string, response: Response): Promise<void> {
 }
 
 async function answer(event: FetchEvent, key: string): Promise<Response> {
-  // Names of these files hold a hash of what is in them.
+  // The names of these files contain a hash of their content.
   const kept = key.startsWith(`${scope}assets/`) ? await stored(key) : undefined;
   if (kept) return isolated(kept);
   try {
     const fresh = await fetch(event.request);
     if (fresh.ok && fresh.type === "basic" && !fresh.redirected) {
       const storing = store(key, fresh.clone());
-      // The page first: what is thrown away for a new one must not be what that one is about to fetch.
+      // The page first: deleting files of an old version must not affect files that the new one is about to fetch.
       if (key === scope) await storing;
       else event.waitUntil(storing);
     }

@@ -1,4 +1,7 @@
-/** The model in its worker: loading, switching backends, the picture's prediction that thresholds are applied to. */
+/**
+ * The model in its worker: loading, switching backends, and the picture's prediction, to which thresholds are
+ * applied.
+ */
 
 import {
   type BackendChoice,
@@ -18,7 +21,7 @@ export interface LoadHooks {
   readonly signal: AbortSignal;
   readonly onProgress: OnProgress;
   readonly onNote: (note: string) => void;
-  /** The file is read; what follows compiles the network. */
+  /** Called when the file has been read; the network is compiled next. */
   readonly onRead: () => void;
 }
 
@@ -39,8 +42,9 @@ export class Session {
   }
 
   /**
-   * Loads a model and runs it once in place of the present one, which works on meanwhile and stays where that fails.
-   * @param size of the run that compiles, so that it is not taken for the picture's time; classification has its own
+   * Loads a model, runs it once and replaces the current one, which keeps working meanwhile and stays on failure.
+   * @param size input size of the compiling run, so that compilation does not count towards the picture's time;
+   * classification has its own size.
    */
   async load(source: WeightSource, backend: BackendChoice, size: number, hooks: LoadHooks): Promise<WorkerModel> {
     const { signal, onProgress, onNote, onRead } = hooks;
@@ -50,7 +54,7 @@ export class Session {
     try {
       signal.throwIfAborted();
       onRead();
-      // The reference compiles nothing, and takes long.
+      // The reference compiles nothing and is slow.
       if (model.device.name !== "cpu") await model.warmup(model.task === "classify" ? 224 : Math.min(size, 640));
       signal.throwIfAborted();
     } catch (error) {
@@ -67,8 +71,8 @@ export class Session {
   }
 
   /**
-   * Runs the network on a picture and shows the result, once more where thresholds moved meanwhile. The outputs stay in
-   * the worker for `select`.
+   * Runs the network on a picture and returns the result, updated if thresholds changed meanwhile. The outputs stay
+   * in the worker for `select`.
    */
   async predict(source: PictureSource, imgsz: number, read: () => Thresholds, hooks: PredictHooks): Promise<void> {
     const { model } = this;
@@ -86,7 +90,7 @@ export class Session {
     if (JSON.stringify(asked) !== JSON.stringify(read())) await this.select(read, show);
   }
 
-  /** One frame of a video, which is given away; undefined when a newer one took its place. */
+  /** Detects in one video frame, which is transferred; undefined if a newer frame replaced it. */
   async frame(source: PictureSource, imgsz: number, thresholds: Thresholds): Promise<Result | undefined> {
     const { model } = this;
     if (model) return this.counting(model, model.detectLatest(source, { imgsz, ...thresholds, transfer: true }));
@@ -94,7 +98,7 @@ export class Session {
     return undefined;
   }
 
-  /** Applies thresholds to the picture's prediction; of calls that come while one runs the newest alone is answered. */
+  /** Applies thresholds to the picture's prediction. Of the calls made while one runs, only the newest is answered. */
   async select(read: () => Thresholds, show: (result: Result) => void): Promise<void> {
     this.stale = true;
     if (this.selecting) return;
@@ -111,7 +115,7 @@ export class Session {
     }
   }
 
-  /** Time of each layer on an empty picture of `size` × `size` pixels. */
+  /** The time of each layer for an empty picture of `size` × `size` pixels. */
   async profile(size: number): Promise<readonly NodeTiming[] | undefined> {
     const { model } = this;
     if (!model) return undefined;
@@ -125,7 +129,7 @@ export class Session {
     this.prediction = undefined;
   }
 
-  /** An answer that still counts: what a model says or fails with that was replaced meanwhile is no news to the page. */
+  /** Passes on an answer unless its model has been replaced meanwhile. */
   private async counting<T>(model: WorkerModel, answer: Promise<T>): Promise<T> {
     try {
       const value = await answer;

@@ -1,4 +1,4 @@
-/** The sliders and boxes: what they stand at, and whether a change needs the network or only the suppression. */
+/** The sliders and checkboxes: their values, and whether a change needs the network or only the suppression. */
 
 import type { Thresholds, WorkerModel } from "yolov5-ts";
 import { box, button, create, input } from "./dom.js";
@@ -8,7 +8,7 @@ type Slider = keyof typeof DEFAULTS;
 const SLIDERS = Object.keys(DEFAULTS) as Slider[];
 
 export interface SettingsHandlers {
-  /** Thresholds changed: the raw outputs are still good. */
+  /** Thresholds changed: the raw outputs are still valid. */
   readonly onThresholds: () => void;
   /** Tracking was switched on or off. */
   readonly onTracking: () => void;
@@ -30,7 +30,7 @@ export class Settings {
         if (name !== "imgsz") handlers.onThresholds();
       });
     }
-    // A run for every step of the slider would only queue up.
+    // Runs for every step of the slider would only queue up.
     input("imgsz").addEventListener("change", () => handlers.onSize());
     input("agnostic").addEventListener("change", () => handlers.onThresholds());
     input("track").addEventListener("change", () => handlers.onTracking());
@@ -63,7 +63,7 @@ export class Settings {
     };
   }
 
-  /** A model's own size and classes; what does not apply to it is hidden. */
+  /** Shows a model's size and classes, and hides what does not apply to it. */
   adopt({ names, task }: Pick<WorkerModel, "names" | "task">): void {
     const boxes = task !== "classify";
     for (const name of ["conf", "iou", "max-det"]) box(`${name}-row`).hidden = !boxes;
@@ -85,7 +85,7 @@ export class Settings {
     this.showClasses();
   }
 
-  /** Tracks need frames that follow each other. */
+  /** Tracking needs consecutive frames. */
   forVideo(video: boolean): void {
     this.video = video;
     this.showTracking();

@@ -1,12 +1,12 @@
-/** The picture or video with the result over it, in register at every size and pixel density. */
+/** The picture or video with the result on top, aligned at every size and pixel density. */
 
 import type { Result, Trail } from "yolov5-ts";
 import { box, byId, canvas } from "./dom.js";
 import { drawResult } from "./drawing.js";
 
-/** Share of the window's height that a picture may take. */
+/** Fraction of the window's height that a picture may take up. */
 const MOST_HEIGHT = 0.68;
-/** Pictures smaller than the stage grow by no more than this. */
+/** Maximum magnification of pictures smaller than the stage. */
 const MOST_GROWTH = 4;
 
 export class Stage {
@@ -41,7 +41,7 @@ export class Stage {
     this.resize(bitmap.width, bitmap.height);
   }
 
-  /** The picture that was there before the video. */
+  /** The picture shown before the video. */
   backToPicture(): void {
     this.video.hidden = true;
     this.picture.hidden = false;
@@ -56,7 +56,7 @@ export class Stage {
     this.resize(this.video.videoWidth, this.video.videoHeight);
   }
 
-  /** @returns milliseconds that drawing took */
+  /** @returns the drawing time in milliseconds. */
   setResult(result: Result | undefined, trails: readonly Trail[] = []): number {
     const started = performance.now();
     this.result = result;
@@ -72,20 +72,20 @@ export class Stage {
     this.draw();
   }
 
-  /** The picture or the video's frame with the result drawn in, at its own size. */
+  /** The picture or video frame with the result drawn in, at its own size. */
   async toPng(): Promise<Blob> {
     const [width, height] = this.size;
     const target = document.createElement("canvas");
     target.width = width;
     target.height = height;
     const context = target.getContext("2d");
-    if (!context) throw new Error("this browser gives no canvas to draw on");
+    if (!context) throw new Error("this browser has no canvas to draw on");
     context.drawImage(this.video.hidden ? this.picture : this.video, 0, 0, width, height);
     const density = Math.max(1, Math.max(width, height) / 900);
     const { result, trails } = this;
     if (result) drawResult(target, result, { density, trails });
     return new Promise((resolve, reject) => {
-      target.toBlob((blob) => (blob ? resolve(blob) : reject(new Error("the picture could not be written"))));
+      target.toBlob((blob) => (blob ? resolve(blob) : reject(new Error("the picture could not be encoded"))));
     });
   }
 
@@ -94,7 +94,7 @@ export class Stage {
     this.layout();
   }
 
-  /** The largest size that fits the stage, with the picture's aspect. */
+  /** The largest size that fits the stage, with the picture's aspect ratio. */
   private layout(): void {
     const [width, height] = this.size;
     if (width === 0 || height === 0) return;

@@ -1,6 +1,6 @@
 /**
- * Says why the page does not start. A classic script without imports: it runs where modules do not, in pages opened as
- * files and in browsers that are too old, and notices when the page's program cannot be fetched.
+ * Explains why the page does not start. A classic script without imports: it runs where modules do not, such as in
+ * pages opened as files and in outdated browsers, and notices if the page's program cannot be fetched.
  */
 
 const say = (text: string): void => {
@@ -17,7 +17,7 @@ const say = (text: string): void => {
 
 if (location.protocol === "file:") {
   say(
-    "Opened as a file the page cannot start: browsers run no modules from files. Serve its folder over HTTP, for example with “python3 -m http.server” in it, and open the address that it prints.",
+    "The page cannot start when opened as a file: browsers do not run modules from files. Serve its folder over HTTP, for example by running “python3 -m http.server” in it, and open the address that it prints.",
   );
 } else {
   addEventListener(
@@ -27,7 +27,7 @@ if (location.protocol === "file:") {
       if (target instanceof HTMLScriptElement) {
         say("The page's program could not be fetched. Check the connection and reload the page.");
       } else if (event instanceof ErrorEvent) {
-        say(`The page cannot start in this browser (${event.message}). It needs one of 2024 or later.`);
+        say(`The page cannot start in this browser (${event.message}). It needs a browser from 2024 or later.`);
       }
     },
     true,

@@ -1,15 +1,18 @@
-/** Addresses: their scheme, what may be shown of them, and the header that carries user and password. */
+/** Addresses: their scheme, the form that may be shown, and the header for user and password. */
 
 import { cutText } from "../weights/describe.js";
 
 const LONGEST_SHOWN = 400;
 
-/** `blob`, `ftp`, `s3` of an address, in lower case; undefined for paths, also Windows' `C:\\…`. */
+/** The scheme of an address in lower case, such as `blob`, `ftp` or `s3`; undefined for paths, including `C:\\…`. */
 export function schemeOf(text: string): string | undefined {
   return /^\s*(?:(data|blob|file):|([a-z][a-z\d+.-]+):\/\/)/i.exec(text)?.slice(1).find(Boolean)?.toLowerCase();
 }
 
-/** A path or address as messages and results name it: without passwords, of data only their type, never without end. */
+/**
+ * The name of a path or address in messages and results: without passwords, only the type of data addresses, and
+ * never unbounded in length.
+ */
 export function nameOfAddress(text: string): string {
   if (schemeOf(text) === "data") return `${/^data:[\w.+/;=-]{0,40},/i.exec(text.trim())?.[0] ?? "data:"}…`;
   return cutText(withoutSecrets(shownAddress(text)), LONGEST_SHOWN);
@@ -20,17 +23,18 @@ export function isHttp(source: string): boolean {
   return /^https?:\/\//i.test(source);
 }
 
-/** Names under which addresses carry secrets in their query. */
+/** Names of query parameters that hold secrets. */
 const SECRET =
   /([?&;](?:(?:login)?pass?|passw(?:or)?d|pwd|psw|secret|auth|(?:access[_-]?)?token|sig|signature|api[_-]?key|x-(?:amz|goog)-(?:signature|security-token))=)[^&;#\s'"]+/gi;
 
 /**
- * A text in which the passwords of addresses are `***`: `rtsp://me:***@host/1`. What is printed, written and sent on goes
- * through it, also what ffmpeg says. A user alone is a token, so it goes as well.
+ * Replaces the passwords in a text's addresses by `***`: `rtsp://me:***@host/1`. Everything that is printed, written
+ * or sent passes through here, ffmpeg's messages too. A user name without a password is a token, so it is replaced as
+ * well.
  */
 export function withoutSecrets(text: string): string {
-  // From the beginning of a word only, so that long ones are gone through once. To the last @ before the path, as browsers and
-  // ffmpeg split it: passwords may hold one.
+  // Starts only at the beginning of a word, so that long words are scanned once. Extends to the last @ before the
+  // path, as browsers and ffmpeg parse it: passwords may contain one.
   const masked = text.replace(
     /(^|[^a-z\d+.-])([a-z\d+.-]+:\/\/)([^\s/?#'"]*)@/gi,
     (_, before: string, scheme: string, login: string) => {
@@ -41,7 +45,7 @@ export function withoutSecrets(text: string): string {
   return masked.replace(SECRET, "$1***");
 }
 
-/** One address as it may be shown; where it is not well formed, all that could be a password is left out. */
+/** The shown form of one address. If it is malformed, everything that could be a password is removed. */
 export function shownAddress(address: string): string {
   if (!/^[a-z][a-z\d+.-]*:\/\//i.test(address)) return address;
   const sound = URL.canParse(address);
@@ -54,8 +58,8 @@ export function withoutLogin(address: string): string {
 }
 
 /**
- * Takes user and password out of an HTTP address, for a header instead.
- * @throws TypeError for what is no address.
+ * Moves user and password from an HTTP address to a header.
+ * @throws TypeError for an invalid address.
  */
 export function splitLogin(address: string): { readonly url: string; readonly authorization: string | undefined } {
   const url = new URL(address);
@@ -67,7 +71,7 @@ export function splitLogin(address: string): { readonly url: string; readonly au
   return { url: url.href, authorization: `Basic ${btoa(String.fromCharCode(...login))}` };
 }
 
-/** `p%40ss` is `p@ss`; a lone % stays one. */
+/** Decodes `p%40ss` to `p@ss`; a lone % is kept. */
 function decoded(text: string): string {
   return text.replace(/(%[\da-f]{2})+/gi, (bytes) => {
     try {

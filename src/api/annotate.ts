@@ -1,4 +1,4 @@
-/** `annotate`, the same in Node and in pages: canvases are drawn on at once; pictures are read, which the entries do. */
+/** `annotate`, shared by Node and pages. Canvases are drawn on at once; reading pictures is up to each entry. */
 
 import { ImageError, OptionError } from "../errors.js";
 import { type Context2dLike, drawOnContext } from "../image/draw/context2d.js";
@@ -12,15 +12,15 @@ import type { CanvasLike, PictureSource } from "./sources.js";
 
 export type { Context2dLike } from "../image/draw/context2d.js";
 
-/** What is drawn on in place: a canvas or its 2-D context; an `OffscreenCanvas` too. */
+/** A target drawn on in place: a canvas, an `OffscreenCanvas`, or a 2-D context. */
 export type AnnotateTarget = CanvasLike | Context2dLike;
 
-/** What is copied and drawn on: all that `detect` takes, except for canvases. */
+/** A picture that is copied and drawn on: anything that `detect` accepts, except canvases. */
 export type AnnotatePicture = Exclude<PictureSource, CanvasLike>;
 
 /**
  * @param draw reads, decodes and draws on a picture.
- * @throws OptionError, ImageError: at once for a canvas, as a rejection for a picture.
+ * @throws OptionError, ImageError: synchronously for a canvas, as a rejection for a picture.
  */
 export function annotateWith(
   draw: (picture: PictureSource, result: Result, style: AnnotateStyle) => Promise<RgbImage>,
@@ -33,7 +33,7 @@ export function annotateWith(
   return undefined;
 }
 
-/** Also what JavaScript gives wrongly is a rejection, not an exception of the call. */
+/** Invalid arguments from JavaScript cause a rejection too, not a synchronous exception. */
 async function drawChecked(
   draw: (picture: PictureSource, result: Result, style: AnnotateStyle) => Promise<RgbImage>,
   picture: PictureSource,
@@ -51,7 +51,7 @@ export function drawOnTarget(target: AnnotateTarget, result: Result, style: Anno
   const resolved = resolveStyle(style);
   const context = isContext(target) ? target : contextOf(target);
   drawOnContext(context, style.fontFamily ?? "sans-serif", (surface) => {
-    // A canvas of a hidden page has no pixels.
+    // A canvas may have no pixels while its page is hidden.
     if (surface.width > 0 && surface.height > 0) drawResult(surface, result, resolved);
   });
 }
@@ -66,7 +66,7 @@ function contextOf(canvas: CanvasLike): Context2dLike {
   }
   if (isContext(context)) return context;
   throw new ImageError(
-    "annotate: this canvas gives no 2-D context (it has one of another kind, or belongs to a worker); draw on one of its own over it",
+    "annotate: this canvas has no 2-D context (it has another kind of context, or belongs to a worker); draw on a separate canvas on top of it",
     {},
     { cause },
   );
@@ -92,7 +92,7 @@ function checkResult(result: Result): void {
   const listed = result?.task === "classify" ? result.top5 : result?.detections;
   if (!(Number(width) > 0 && Number(height) > 0 && Array.isArray(listed))) {
     throw new OptionError(
-      `annotate: the result must be one that model.detect gives (of a list, one of its entries), got ${Array.isArray(result) ? "a list" : shown(result)}`,
+      `annotate: the result must be one returned by model.detect (for a list, one of its entries), got ${Array.isArray(result) ? "a list" : shown(result)}`,
     );
   }
 }

@@ -1,11 +1,11 @@
-/** The page's part of the API in Node: the same names, so that one import serves both, and a sentence when one is called. */
+/** Browser-only API, in Node: the same names, so that one import works in both, and an error when one is called. */
 
 import type * as worker from "../browser/worker/loadInWorker.js";
 import { UnsupportedError } from "../errors.js";
 
-/** @throws UnsupportedError: workers of pages are not Node's. */
+/** @throws UnsupportedError: Node has no web workers. */
 export const loadInWorker: typeof worker.loadInWorker = async () => {
-  throw new UnsupportedError("loadInWorker needs a page or a worker of one; in Node use load()", {
+  throw new UnsupportedError("loadInWorker needs a web page or a web worker; in Node use load()", {
     name: "loadInWorker",
   });
 };

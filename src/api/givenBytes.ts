@@ -1,13 +1,13 @@
-/** The bytes of a checkpoint that a caller has in hand, in Node and in pages alike. */
+/** The bytes of a checkpoint passed by a caller, in Node and in pages. */
 
 import { CheckpointError } from "../errors.js";
 import { bytesIn, describeGiven, isBlob, nameOfBlob } from "../yolov5/input/given.js";
 import { unreadableBlob } from "../yolov5/input/pictures.js";
 
 /**
- * @param source bytes or a file, of any realm
- * @returns the bytes, and what messages call them
- * @throws CheckpointError for everything else.
+ * @param source bytes or a file, from any realm.
+ * @returns the bytes, and their name for messages.
+ * @throws CheckpointError for anything else.
  */
 export async function givenBytes(source: unknown): Promise<{ readonly bytes: Uint8Array; readonly path: string }> {
   const bytes = bytesIn(source);

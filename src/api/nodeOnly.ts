@@ -1,7 +1,4 @@
-/**
- * Node's part of the API where there is no Node: the same names, so that one import serves both, and a sentence when one is
- * called.
- */
+/** Node-only API, outside Node: the same names, so that one import works in both, and an error when one is called. */
 
 import { UnsupportedError } from "../errors.js";
 import type * as encoding from "../image/encode.js";
@@ -20,9 +17,9 @@ function missing(name: string, instead: string): () => never {
   };
 }
 
-const DATASET = "give evaluate() an array of samples";
-const CANVAS = "draw on a canvas and take canvas.toBlob";
-const VIDEO = "draw a <video> and give it to model.detect";
+const DATASET = "pass evaluate() an array of samples";
+const CANVAS = "draw on a canvas and use canvas.toBlob";
+const VIDEO = "pass a <video> to model.detect";
 
 export const openClassificationDataset: typeof classification.openClassificationDataset = missing(
   "openClassificationDataset",
@@ -33,13 +30,13 @@ export const knownModelNames: typeof models.knownModelNames = missing(
   "knownModelNames",
   "load a checkpoint by its URL or file",
 );
-export const openLabelFont: typeof fonts.openLabelFont = missing("openLabelFont", "give annotate a fontFamily of CSS");
+export const openLabelFont: typeof fonts.openLabelFont = missing("openLabelFont", "pass annotate a CSS fontFamily");
 export const savePicture: typeof saving.savePicture = missing("savePicture", CANVAS);
 export const encodeJpeg: typeof encoding.encodeJpeg = missing("encodeJpeg", CANVAS);
 export const encodePng: typeof encoding.encodePng = missing("encodePng", CANVAS);
 export const probeVideo: typeof probe.probeVideo = missing("probeVideo", VIDEO);
 export const readVideo: typeof reading.readVideo = missing("readVideo", VIDEO);
-/** Node's class by its one way in, `open`. */
+/** Node's class, through its only entry point, `open`. */
 export const VideoWriter: Pick<typeof writing.VideoWriter, "open" | "prototype"> = {
   open: missing("VideoWriter", "record a canvas with MediaRecorder"),
   prototype: undefined as never,

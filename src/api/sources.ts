@@ -1,11 +1,11 @@
 /**
- * What `load` and `detect` take, in Node and in pages alike. Elements and frames are described by what is read of them, so
- * that the types compile in projects without DOM's; DOM's own types fit.
+ * What `load` and `detect` accept, in Node and in pages. Elements and frames are typed structurally, so that the
+ * types compile in projects without the DOM library; DOM types are assignable.
  */
 
 import type { PlainPicture } from "../yolov5/input/plainPicture.js";
 
-/** An `<img>` that is loaded. */
+/** A loaded `<img>`. */
 export interface ImageElementLike {
   readonly naturalWidth: number;
   readonly naturalHeight: number;
@@ -38,11 +38,11 @@ export interface CanvasLike {
   getContext(contextId: "2d"): unknown;
 }
 
-/** Pages and workers: what a canvas can draw. */
+/** Pages and workers: anything that a canvas can draw. */
 export type DrawableSource = ImageElementLike | VideoElementLike | VideoFrameLike | ImageBitmapLike | CanvasLike;
 
 /**
- * A picture: path (Node) or URL, encoded bytes, raw pixels (`ImageData` is such), or something that is drawn (pages and
+ * A picture: path (Node) or URL, encoded bytes, raw pixels (such as `ImageData`), or something drawable (pages and
  * workers).
  */
 export type PictureSource = PlainPicture | DrawableSource;

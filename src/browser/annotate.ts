@@ -1,4 +1,4 @@
-/** `annotate` in a page or worker, where a canvas does the drawing of pictures too: letters are the page's own. */
+/** `annotate` in a page or worker, where a canvas draws pictures too, with the page's own fonts. */
 
 import { type AnnotatePicture, type AnnotateTarget, annotateWith, drawOnTarget } from "../api/annotate.js";
 import type { PictureSource } from "../api/sources.js";
@@ -11,10 +11,10 @@ import type { Result } from "../yolov5/model.js";
 import { readPictureSource } from "./pictureSource.js";
 
 /**
- * Draws a result on a canvas or 2-D context, in place: boxes, masks and labels, or the best classes in the corner. The picture
- * is taken to fill the canvas, whatever its size (`style.area` says otherwise), and is not drawn itself. Transformations do
- * not apply, a clip does.
- * @throws OptionError; ImageError where the canvas gives no 2-D context.
+ * Draws a result on a canvas or 2-D context, in place: boxes, masks and labels, or the best classes in the corner.
+ * The picture itself is not drawn; it is assumed to fill the canvas, whatever its size, unless `style.area` is given.
+ * The context's transformation is ignored, its clip is not.
+ * @throws OptionError; ImageError if the canvas has no 2-D context.
  * @example
  * canvas.getContext("2d")?.drawImage(image, 0, 0, canvas.width, canvas.height);
  * annotate(canvas, await model.detect(image), { maskAlpha: 0.4 });
@@ -22,7 +22,7 @@ import { readPictureSource } from "./pictureSource.js";
 export function annotate(target: AnnotateTarget, result: Result, style?: AnnotateStyle): void;
 /**
  * A copy of a picture with a result drawn on it, as RGB.
- * @param picture what `detect` takes: the result's own picture, or the same at another size.
+ * @param picture anything that `detect` accepts: the result's own picture, or the same picture at another size.
  * @throws OptionError, ImageError, DownloadError.
  */
 export function annotate(picture: AnnotatePicture, result: Result, style?: AnnotateStyle): Promise<RgbImage>;
@@ -54,7 +54,7 @@ function contextWith({ width, height, data }: RgbImage): OffscreenCanvasRenderin
     rgba[to + 2] = data[from + 2];
   }
   const context = new OffscreenCanvas(width, height).getContext("2d", { willReadFrequently: true });
-  if (!context) throw new ImageError("this browser gives no 2-D canvas to draw with");
+  if (!context) throw new ImageError("this browser has no 2-D canvas to draw with");
   context.putImageData(pixels, 0, 0);
   return context;
 }

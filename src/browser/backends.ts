@@ -1,4 +1,4 @@
-/** Backends as a page or worker has them, and what `auto` falls back to. */
+/** The backends available in a page or worker, and the fallbacks of `auto`. */
 
 import { DeviceError, OptionError } from "../errors.js";
 import type { Backend, BackendChoice } from "../runtime/backend.js";
@@ -8,16 +8,16 @@ import { createWebGpuBackend, type WebGpuBackend } from "../runtime/webgpu/index
 import { RenewingBackend, type RenewingOptions } from "./renewingBackend.js";
 
 export interface BackendOptions {
-  /** Told why a backend was passed over, and when a lost device was replaced. */
+  /** Receives the reason why a backend was skipped, and a note when a lost device was replaced. */
   readonly onNote?: ((note: string) => void) | undefined;
-  /** Threads of the WASM backend, where the page is cross-origin isolated. Default: the machine's cores, eight at most. */
+  /** Threads of the WASM backend, if the page is cross-origin isolated. Default: the number of cores, at most eight. */
   readonly threads?: number | undefined;
   readonly fitPictures?: boolean | undefined;
   /** Default `navigator.gpu`. */
   readonly gpu?: GPU | undefined;
 }
 
-/** Browsers that neither give nor refuse an adapter or device within this time have a graphics process that hangs. */
+/** If a browser neither grants nor refuses an adapter or device within this time, its graphics process hangs. */
 const OPEN_MS = 10_000;
 
 function messageOf(error: unknown): string {
@@ -37,7 +37,7 @@ async function openWebGpu(options: BackendOptions, hardwareOnly: boolean): Promi
   let timer: ReturnType<typeof setTimeout> | undefined;
   const late = new Promise<never>((_, reject) => {
     timer = setTimeout(() => {
-      reject(new DeviceError(`webgpu: the browser gave no device within ${OPEN_MS / 1000} s`));
+      reject(new DeviceError(`webgpu: the browser returned no device within ${OPEN_MS / 1000} s`));
       opening.then(
         (backend) => backend.dispose(),
         () => undefined,
@@ -47,10 +47,10 @@ async function openWebGpu(options: BackendOptions, hardwareOnly: boolean): Promi
   try {
     return await Promise.race([opening, late]);
   } catch (error) {
-    // Where the engine's sentence speaks of drivers and flags, a page's visitor needs another one.
+    // The engine's message talks about drivers and flags, which does not help a page's visitor.
     if (error instanceof DeviceError && error.message.startsWith("webgpu: no adapter found")) {
       throw new DeviceError(
-        "webgpu: no adapter found, this browser has none for its graphics card or driver; use backend auto or wasm",
+        "webgpu: no adapter found: this browser does not support the graphics card or its driver; use backend auto or wasm",
         error.details,
         { cause: error },
       );
@@ -63,16 +63,16 @@ async function openWebGpu(options: BackendOptions, hardwareOnly: boolean): Promi
 }
 
 function renewing(backend: WebGpuBackend, options: Omit<RenewingOptions, "isLost">): Backend {
-  // Of two promises that are settled, the first one wins.
+  // If both promises are settled, the first one wins.
   const isLost = () => Promise.race([backend.device.lost.then(() => true), Promise.resolve().then(() => false)]);
   return new RenewingBackend(backend, { ...options, isLost });
 }
 
-/** @throws DeviceError where there is no WebAssembly or the page's policy forbids it. */
+/** @throws DeviceError if there is no WebAssembly, or the page's policy forbids it. */
 async function openWasm(options: BackendOptions): Promise<Backend> {
   if (typeof WebAssembly !== "object") throw new DeviceError("wasm: this browser has no WebAssembly");
   try {
-    // The smallest module: its eight bytes of header.
+    // The smallest module: just the eight-byte header.
     await WebAssembly.compile(new Uint8Array([0, 97, 115, 109, 1, 0, 0, 0]));
   } catch (error) {
     throw new DeviceError(
@@ -85,16 +85,18 @@ async function openWasm(options: BackendOptions): Promise<Backend> {
   return createWasmBackend(threads === undefined ? {} : { threads, onNote });
 }
 
-/** WebGL2 through gpu.js, in chunks that only this loads. Not in the worker, whose one file goes without. */
+/** WebGL2 through gpu.js, in chunks loaded only here. Not in the worker, which is a single file without it. */
 async function openGpujs(): Promise<Backend> {
   if (typeof document === "undefined") {
-    throw new DeviceError("gpujs: runs on a page's own thread only; load the model there, or use backend auto or wasm");
+    throw new DeviceError(
+      "gpujs: only runs on a page's main thread; load the model there, or use backend auto or wasm",
+    );
   }
   const { createGpujsBackend } = await import("../runtime/gpujs/index.js");
   return createGpujsBackend({ importModule: () => import("gpu.js"), mode: "webgl2" });
 }
 
-/** For `auto`, where WebGL2 was found to be faster: a context that the browser takes away is replaced by WASM. */
+/** For `auto`, after WebGL2 was measured to be faster: a lost context is replaced by WASM. */
 export async function openGpujsElseWasm(options: BackendOptions = {}): Promise<Backend> {
   const { onNote } = options;
   const isLost = async (): Promise<boolean> => false;
@@ -118,9 +120,9 @@ async function openCpuSide(options: BackendOptions): Promise<Backend> {
 }
 
 /**
- * Opens the chosen backend. `auto`: WebGPU on a hardware adapter, else WASM, else the reference, each step down with a
- * note. A WebGPU device that is lost is opened again and the call repeated; with `auto`, where that fails, on WASM.
- * @throws DeviceError when the chosen one cannot be had (never for `auto`); OptionError for an unknown name.
+ * Opens the chosen backend. `auto`: WebGPU on a hardware adapter, else WASM, else the reference, with a note for each
+ * fallback. A lost WebGPU device is reopened and the call repeated; with `auto`, falls back to WASM if that fails.
+ * @throws DeviceError if the chosen backend is not available (never for `auto`); OptionError for an unknown name.
  */
 export async function openBackend(choice: BackendChoice, options: BackendOptions = {}): Promise<Backend> {
   const { onNote } = options;
@@ -138,7 +140,7 @@ export async function openBackend(choice: BackendChoice, options: BackendOptions
         const webgpu = await openWebGpu(options, true);
         return renewing(webgpu, { onNote, fallback: () => openCpuSide(options) });
       } catch (error) {
-        // What to choose instead is no news to who chose auto.
+        // With auto there is no need for advice on what to choose instead.
         onNote?.(`not on WebGPU: ${messageOf(error).replace(/^webgpu: |; use backend .*$/g, "")}`);
         return openCpuSide(options);
       }

@@ -1,4 +1,4 @@
-/** Bytes behind a URL, with progress and an optional cache, and a clear sentence for each way in which that goes wrong. */
+/** Fetches a URL's bytes, with progress, an optional cache, and a clear message for every failure. */
 
 import { nameOfAddress, schemeOf, splitLogin } from "../api/address.js";
 import type { OnProgress } from "../api/loadOptions.js";
@@ -11,17 +11,17 @@ export type { OnProgress };
 export interface FetchOptions {
   readonly onProgress?: OnProgress | undefined;
   readonly signal?: AbortSignal | undefined;
-  /** Keep the answer in the browser's Cache Storage and take it from there next time. Default false. */
+  /** Keep the response in the browser's Cache Storage and reuse it next time. Default false. */
   readonly cache?: boolean | undefined;
-  /** Told why nothing is kept although `cache` asks for it. */
+  /** Receives the reason why nothing is cached although `cache` is set. */
   readonly onNote?: ((note: string) => void) | undefined;
-  /** Largest answer that is accepted, in bytes. Default 2 GiB. */
+  /** Maximum size of the response in bytes. Default 2 GiB. */
   readonly maxBytes?: number | undefined;
 }
 
 const MAX_BYTES = 2 ** 31;
 
-/** What is asked for: the address without login, the header that stands for that, and the name for messages. */
+/** A request: the address without credentials, the header that replaces them, and the name for messages. */
 interface Target {
   readonly url: string;
   readonly authorization: string | undefined;
@@ -30,10 +30,11 @@ interface Target {
 
 /**
  * Fetches a file.
- * @param address of any kind that this browser fetches, relative to the page. User and password in it go into a header and
- *   are never shown; of data only the beginning is.
- * @throws DownloadError when the server is unreachable or forbids it (CORS), answers with a status other than 2xx, with
- *   a web page, with nothing, or with more or fewer bytes than announced; the signal's reason when aborted.
+ * @param address any kind that this browser fetches, relative to the page. User and password in it go into a header
+ * and are never shown; only the beginning of data addresses is.
+ * @throws DownloadError if the server is unreachable or forbids access (CORS), or responds with a status other than
+ * 2xx, with a web page, with nothing, or with more or fewer bytes than announced; the signal's reason if it is
+ * aborted.
  */
 export async function fetchBytes(address: string, options: FetchOptions = {}): Promise<Uint8Array<ArrayBuffer>> {
   const { signal, onProgress } = options;
@@ -53,7 +54,7 @@ export async function fetchBytes(address: string, options: FetchOptions = {}): P
   return bytes;
 }
 
-/** @throws DownloadError for what is no address. */
+/** @throws DownloadError for an invalid address. */
 function targetOf(address: string): Target {
   const shown = nameOfAddress(address);
   const absolute = absoluteAddress(address);
@@ -63,23 +64,23 @@ function targetOf(address: string): Target {
 }
 
 /**
- * An address as this page means it.
- * @throws DownloadError for what is none.
+ * Resolves an address relative to the page.
+ * @throws DownloadError for an invalid address.
  */
 export function absoluteAddress(address: string): string {
-  // Which would be the page itself.
+  // It would resolve to the page itself.
   if (address === "") throw new DownloadError("the address is an empty string; give an address, a file or its bytes");
   try {
     return new URL(address, globalThis.document?.baseURI ?? globalThis.location?.href).href;
   } catch (error) {
     const shown = nameOfAddress(address);
-    throw new DownloadError(`${shown}: is no valid address`, { url: shown }, { cause: error });
+    throw new DownloadError(`${shown}: is not a valid address`, { url: shown }, { cause: error });
   }
 }
 
 async function fetchAnew(target: Target, options: FetchOptions): Promise<Uint8Array<ArrayBuffer>> {
   const { shown } = target;
-  // Signals of other realms and libraries are not what `fetch` takes.
+  // `fetch` does not accept signals from other realms or libraries.
   const giveUp = new AbortController();
   const stopListening = onAbort(options.signal, (reason) => giveUp.abort(reason));
   try {
@@ -116,7 +117,7 @@ async function request({ url, authorization, shown }: Target, signal: AbortSigna
   return answer;
 }
 
-/** What may be the reason that an address cannot be fetched: the browser does not tell scripts. */
+/** Possible reasons why an address cannot be fetched: browsers hide the actual one from scripts. */
 function unreachable(url: string): string {
   const scheme = schemeOf(url) ?? url.slice(0, url.indexOf(":"));
   switch (scheme) {
@@ -124,17 +125,20 @@ function unreachable(url: string): string {
     case "https":
       return "cannot be fetched; the server is unreachable, the address is wrong, or the server sends no CORS header (Access-Control-Allow-Origin)";
     case "data":
-      return "is no well-formed data address, or the page's Content-Security-Policy forbids it (connect-src data:); give the bytes";
+      return "is not a well-formed data: address, or the page's Content-Security-Policy forbids it (connect-src data:); give the bytes";
     case "blob":
-      return "names no blob: it was revoked, belongs to another site, or the page's Content-Security-Policy forbids it (connect-src blob:); give the Blob itself";
+      return "does not name a blob: it was revoked, belongs to another site, or the page's Content-Security-Policy forbids it (connect-src blob:); give the Blob itself";
     case "file":
-      return "pages read no files by address; give the File that an <input> or a drop gives";
+      return "pages cannot read files by address; give the File from an <input> or a drop";
     default:
-      return `pages fetch no addresses of the kind ${scheme}:; give http, https, data or blob, a file or its bytes`;
+      return `pages cannot fetch addresses of the kind ${scheme}:; give http, https, data or blob, a file or its bytes`;
   }
 }
 
-/** The length that the server announces; of compressed answers it says nothing about the bytes that arrive. */
+/**
+ * The length announced by the server; undefined for compressed responses, where it differs from the number of bytes
+ * received.
+ */
 function announced(answer: Response): number | undefined {
   const length = Number(answer.headers.get("content-length") ?? Number.NaN);
   return answer.headers.has("content-encoding") || !Number.isInteger(length) ? undefined : length;
@@ -144,7 +148,7 @@ async function readBody(answer: Response, shown: string, options: FetchOptions):
   const { onProgress, maxBytes = MAX_BYTES } = options;
   const total = announced(answer);
   const tooLarge = (bytes: number): DownloadError =>
-    new DownloadError(`${shown}: has ${bytes} bytes or more, accepted are ${maxBytes}`, {
+    new DownloadError(`${shown}: has at least ${bytes} bytes, above the limit of ${maxBytes}`, {
       url: shown,
       bytes,
       maxBytes,

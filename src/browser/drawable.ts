@@ -1,10 +1,12 @@
-/** What a canvas can draw, told by what it is, of whatever frame or popup it comes; and what keeps it from being drawn. */
+/**
+ * Recognises anything a canvas can draw, whatever frame or popup it comes from, and explains why it cannot be drawn.
+ */
 
 import type { PictureSource } from "../api/sources.js";
 import { ImageError } from "../errors.js";
 import { describeGiven, tagOf } from "../yolov5/input/given.js";
 
-/** `DrawableSource` as this browser has it. */
+/** `DrawableSource` in terms of DOM types. */
 export type Drawable =
   | ImageBitmap
   | HTMLCanvasElement
@@ -13,17 +15,17 @@ export type Drawable =
   | HTMLVideoElement
   | VideoFrame;
 
-/** Where each kind has its size, and why it may have none. */
+/** The size properties of each kind, and why it may have no pixels. */
 const KINDS: Readonly<Record<string, readonly [width: string, height: string, empty: string]>> = {
   HTMLImageElement: ["naturalWidth", "naturalHeight", "the <img> has no pixels yet; wait for its load event"],
   HTMLVideoElement: ["videoWidth", "videoHeight", "the <video> has no pixels yet; wait for its loadeddata event"],
   HTMLCanvasElement: ["width", "height", "the <canvas> has no pixels: one of its sides is 0"],
   OffscreenCanvas: ["width", "height", "the OffscreenCanvas has no pixels: one of its sides is 0"],
-  ImageBitmap: ["width", "height", "the ImageBitmap has no pixels; it was closed or given away"],
-  VideoFrame: ["displayWidth", "displayHeight", "the VideoFrame has no pixels; it was closed or given away"],
+  ImageBitmap: ["width", "height", "the ImageBitmap has no pixels; it was closed or transferred"],
+  VideoFrame: ["displayWidth", "displayHeight", "the VideoFrame has no pixels; it was closed or transferred"],
 };
 
-/** The kind of something that can be drawn; undefined for everything else. */
+/** The kind of a drawable source; undefined for anything else. */
 export function drawableKind(source: unknown): string | undefined {
   const tag = tagOf(source);
   return Object.hasOwn(KINDS, tag) ? tag : undefined;
@@ -31,7 +33,7 @@ export function drawableKind(source: unknown): string | undefined {
 
 /**
  * Width and height in pixels.
- * @throws ImageError for what cannot be drawn, and for what has no pixels.
+ * @throws ImageError for anything that cannot be drawn or has no pixels.
  */
 export function drawableSize(source: unknown): readonly [width: number, height: number] {
   const kind = drawableKind(source);
@@ -52,7 +54,7 @@ function isBroken(image: HTMLImageElement): boolean {
   return image.complete && image.currentSrc !== "";
 }
 
-/** What a page may not read, or what is no longer there. */
+/** The error for pixels that the page may not read, or that are gone. */
 export function unreadable(error: unknown): ImageError {
   const crossOrigin = (error as Partial<Error>).name === "SecurityError";
   return new ImageError(
@@ -64,7 +66,7 @@ export function unreadable(error: unknown): ImageError {
   );
 }
 
-/** Lets go of graphics memory that pixels hold, once they are read or where they are not wanted. */
+/** Releases the graphics memory of pixels that have been read or are not wanted. */
 export function closePixels(source: PictureSource): void {
   const kind = drawableKind(source);
   if (kind === "ImageBitmap" || kind === "VideoFrame") (source as ImageBitmap | VideoFrame).close();

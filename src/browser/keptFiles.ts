@@ -1,4 +1,4 @@
-/** Cache Storage: a wish, never a reason to fail. Pages in sandboxed frames and insecure contexts have none. */
+/** Cache Storage: optional, never a reason to fail. Sandboxed frames and insecure contexts have none. */
 
 import { CACHE_NAME } from "../api/names.js";
 
@@ -7,15 +7,15 @@ export interface KeptFiles {
   put(url: string, bytes: Uint8Array<ArrayBuffer>): Promise<void>;
 }
 
-/** @param onNote told why there is none, or why a file is not kept */
+/** @param onNote receives the reason why there is none, or why a file is not kept. */
 export async function openKeptFiles(onNote: (note: string) => void = () => undefined): Promise<KeptFiles | undefined> {
   const refused = (error: unknown): undefined => {
-    onNote(`downloads are not kept: ${error instanceof Error ? error.message : String(error)}`);
+    onNote(`downloads are not cached: ${error instanceof Error ? error.message : String(error)}`);
     return undefined;
   };
   let cache: Cache;
   try {
-    // Where the origin is opaque, asking whether there is one throws.
+    // With an opaque origin even the property access throws.
     if (typeof caches === "undefined") return refused("Cache Storage needs a secure page (https or localhost)");
     cache = await caches.open(CACHE_NAME);
   } catch (error) {
@@ -34,7 +34,7 @@ export async function openKeptFiles(onNote: (note: string) => void = () => undef
       try {
         await cache.put(url, new Response(bytes));
       } catch (error) {
-        // Mostly a full disk.
+        // Usually a full disk.
         refused(error);
       }
     },

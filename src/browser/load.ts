@@ -10,13 +10,13 @@ import { onBackend, openSources } from "./loadModel.js";
 import { fasterOf, hasHardwareWebGl2 } from "./webGl.js";
 
 /**
- * The checkpoints that a call names.
- * @throws OptionError where it names none.
+ * The checkpoints named in a call.
+ * @throws OptionError if there are none.
  */
 export function checkpointsOf(source: WeightSource | readonly WeightSource[] | undefined): readonly WeightSource[] {
   if (source === undefined) {
     throw new OptionError(
-      "load() needs a checkpoint in a page: a URL, a file or its bytes; only Node has the embedded model beside it",
+      "in a page load() needs a checkpoint: a URL, a file or its bytes; only Node can load the embedded model by default",
     );
   }
   return Array.isArray(source) ? source : [source as WeightSource];
@@ -24,8 +24,8 @@ export function checkpointsOf(source: WeightSource | readonly WeightSource[] | u
 
 /**
  * Loads a model, or several as an ensemble.
- * @throws CheckpointError, DownloadError: what the file is and what to do; DeviceError: no such backend here; the reason of
- *   `signal`.
+ * @throws CheckpointError, DownloadError with what the file is and how to fix it; DeviceError if the backend is not
+ * available; the reason of `signal`.
  * @example
  * const model = await load("best.pt", { onProgress: ({ loaded, total }) => bar(loaded, total) });
  * const { detections } = await model.detect(image);
@@ -44,7 +44,7 @@ export async function load(
   return fasterOf(model, rival, { signal, onNote });
 }
 
-/** `load` on WebGL2, as `auto` takes it: with WASM in reserve. */
+/** `load` on WebGL2 for `auto`, with WASM as fallback. */
 export async function loadOnWebGl2(
   sources: readonly WeightSource[],
   options: LoadOptions,

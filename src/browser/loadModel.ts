@@ -21,7 +21,7 @@ async function bytesOf(source: WeightSource, options: LoadOptions): Promise<{ by
   return { bytes: await fetchBytes(address, { onProgress, signal, cache, onNote }), path: nameOfAddress(address) };
 }
 
-/** Reads and opens checkpoints, one after the other. @throws CheckpointError, DownloadError; the reason of `signal`. */
+/** Reads and opens checkpoints, one at a time. @throws CheckpointError, DownloadError; the reason of `signal`. */
 export async function openSources(sources: readonly WeightSource[], options: LoadOptions): Promise<Opened[]> {
   const opened: Opened[] = [];
   const signal = signalOf(options.signal);
@@ -39,7 +39,7 @@ export interface Opened {
   readonly model: OpenedModel;
 }
 
-/** Puts the members on the backend, which goes where that fails. */
+/** Puts the members on the backend; disposes of the backend on failure. */
 export function onBackend(
   opened: readonly Opened[],
   backend: Backend,
@@ -66,9 +66,9 @@ export function onBackend(
 }
 
 /**
- * Loads checkpoints onto the backend of the options.
- * @param decode reads picture files
- * @throws as `load`.
+ * Loads checkpoints onto the backend given in the options.
+ * @param decode decodes picture files.
+ * @throws like `load`.
  */
 export async function loadModel(
   sources: readonly WeightSource[],

@@ -1,4 +1,4 @@
-/** What `model.detect` accepts in a page or worker: files, URLs, pixels, and everything that can be drawn. */
+/** What `model.detect` accepts in a page or worker: files, URLs, pixels, and anything drawable. */
 
 import { nameOfAddress } from "../api/address.js";
 import type { PictureSource } from "../api/sources.js";
@@ -17,8 +17,8 @@ import { fetchBytes } from "./download.js";
 import { type Drawable, drawableSize, unreadable } from "./drawable.js";
 
 /**
- * @param inPlace leave what is drawn in graphics memory where this browser can; the picture must then be closed
- * @throws ImageError, DownloadError naming the source; the reason of `signal`.
+ * @param inPlace keep drawable sources in graphics memory if this browser can; the picture must then be closed.
+ * @throws ImageError, DownloadError with the source; the reason of `signal`.
  */
 export async function readPictureSource(
   source: PictureSource,
@@ -42,7 +42,7 @@ export async function readPictureSource(
   return { image: new DrawnImage(shown, width, height), close: () => shown.close() };
 }
 
-/** A picture in graphics memory, whose bytes are read only where something asks for them. */
+/** A picture in graphics memory, whose bytes are read only on demand. */
 class DrawnImage implements RgbImage {
   private bytes: Uint8Array | undefined;
 
@@ -59,8 +59,9 @@ class DrawnImage implements RgbImage {
 }
 
 /**
- * What the source shows now, without reading its pixels; undefined where this browser cannot, and for pictures that only a
- * canvas brings into the form that `detect` sees: elements with an orientation of their own, frames turned or stretched.
+ * What the source currently shows, without reading its pixels. Undefined if this browser cannot do that, and for
+ * pictures that need a canvas to look as `detect` sees them: elements with an orientation, rotated or stretched
+ * frames.
  */
 async function snapshot(
   source: Drawable,
@@ -77,7 +78,7 @@ async function snapshot(
       readonly flip?: boolean;
     };
     const plain = visibleRect?.width === width && visibleRect.height === height && rotation === 0 && !flip;
-    // Chromium gives WebGPU frames of video formats only.
+    // Chromium only imports frames with video pixel formats into WebGPU.
     if (plain && !/^(RGB|BGR)/.test(format ?? "")) return frame;
     try {
       return plain ? await createImageBitmap(frame) : undefined;
@@ -85,16 +86,16 @@ async function snapshot(
       frame.close();
     }
   } catch {
-    // Among others a source from another site: reading it gives the error that says so.
+    // For example a source from another site: reading it throws the error that says so.
     return undefined;
   }
 }
 
-/** The pixels as a 2-D canvas reads them, at the source's own size. */
+/** Reads the pixels through a 2-D canvas, at the source's own size. */
 function drawnPixels(source: Drawable, width: number, height: number): ImageData {
   const canvas = new OffscreenCanvas(width, height);
   const context = canvas.getContext("2d", { willReadFrequently: true, colorSpace: "srgb" });
-  if (!context) throw new ImageError("this browser gives no 2-D canvas to read pixels with");
+  if (!context) throw new ImageError("this browser has no 2-D canvas to read pixels with");
   try {
     context.drawImage(source, 0, 0, width, height);
     return context.getImageData(0, 0, width, height);

@@ -1,7 +1,7 @@
 /**
- * A backend on a graphics card whose calls survive the loss of the device. Browsers lose devices when a driver is reset, a laptop
- * changes its graphics card or a tab sleeps long: the call under way is repeated once on a new device, and where there is
- * none, on a backend of last resort. Either way a note says so.
+ * A GPU backend whose calls survive the loss of the device. Browsers lose devices when a driver is reset, a laptop
+ * switches its graphics card or a tab sleeps for long. The pending call is repeated once on a new device or, if there
+ * is none, on a fallback backend. A note is sent either way.
  */
 
 import { DeviceError, DeviceLostError, DisposedError, type EngineError } from "../errors.js";
@@ -27,12 +27,14 @@ import { devicePicturesToTensor } from "../yolov5/input/letterbox.js";
 const API: Readonly<Partial<Record<BackendName, string>>> = { webgpu: "WebGPU", gpujs: "WebGL2" };
 
 export interface RenewingOptions {
-  /** Whether the backend opens a lost device again by itself when it is next called. Default true. */
+  /** Whether the backend reopens a lost device by itself on the next call. Default true. */
   readonly renews?: boolean | undefined;
-  /** Whether the device is gone, so that an error tells of that and not of, say, a picture that is too large for it. */
+  /**
+   * Whether the device is gone, to distinguish a lost device from other errors, such as a picture that is too large.
+   */
   readonly isLost: () => Promise<boolean>;
   readonly onNote?: ((note: string) => void) | undefined;
-  /** Opened when a lost device cannot be had again. Without it such calls reject with the reason. */
+  /** Opens the fallback if a lost device cannot be reopened. Without it such calls reject with the reason. */
   readonly fallback?: (() => Promise<Backend>) | undefined;
 }
 
@@ -40,11 +42,11 @@ export class RenewingBackend implements Backend {
   private readonly options: RenewingOptions;
   private backend: Backend;
   private replacement: Promise<Backend> | undefined;
-  /** The loss that was told last: several calls can be under way when it comes. */
+  /** The last reported loss: several calls may be pending when it happens. */
   private told: unknown;
   private disposed = false;
 
-  /** @param backend disposed of with this one */
+  /** @param backend disposed of together with this one. */
   constructor(backend: Backend, options: RenewingOptions) {
     this.backend = backend;
     this.options = options;
@@ -66,7 +68,7 @@ export class RenewingBackend implements Backend {
     return this.backend.capabilities;
   }
 
-  /** What runs now. */
+  /** The current backend. */
   get current(): Backend {
     return this.backend;
   }
@@ -83,8 +85,8 @@ export class RenewingBackend implements Backend {
 
   /**
    * Repeats a call that lost its device.
-   * @param failed what the call rejected with
-   * @param work the call, on whatever backend runs now
+   * @param failed the call's rejection.
+   * @param work the call, to run on the current backend.
    */
   async recover<T>(failed: unknown, work: () => Promise<T>): Promise<T> {
     if (this.disposed) throw new DisposedError("the model");
@@ -127,7 +129,7 @@ class RenewingExecutable implements PictureExecutable {
   private on: Backend | undefined;
   private inner: Executable | undefined;
   private compiling: Promise<unknown> = Promise.resolve();
-  /** Settles when all calls before have. */
+  /** Settles when all earlier calls have settled. */
   private settled: Promise<unknown> = Promise.resolve();
   private disposed = false;
 
@@ -137,7 +139,7 @@ class RenewingExecutable implements PictureExecutable {
     private readonly host: RenewingBackend,
   ) {}
 
-  /** Compiles for the backend of now, if it is not the one compiled for. */
+  /** Compiles for the current backend unless that has been done. */
   async prepare(): Promise<void> {
     await this.enqueue(async () => undefined);
   }
@@ -178,7 +180,7 @@ class RenewingExecutable implements PictureExecutable {
     this.inner?.dispose();
   }
 
-  /** Calls begin in their order and overlap; each settles after those before it, so that a repeated one keeps its place. */
+  /** Calls start in order and overlap. Each settles after the earlier ones, so that a repeated call keeps its place. */
   private enqueue<T>(work: (executable: Executable) => Promise<T>): Promise<T> {
     let on: Executable | undefined;
     const call = async (): Promise<T> => {
@@ -191,7 +193,7 @@ class RenewingExecutable implements PictureExecutable {
       (value) => before.then(() => value),
       async (error) => {
         await before;
-        // A call before this one has moved to another backend.
+        // An earlier call has already switched to another backend.
         const moved = on !== undefined && on !== this.inner && !this.disposed;
         return moved ? call().catch((again) => this.host.recover(again, call)) : this.host.recover(error, call);
       },

@@ -1,4 +1,4 @@
-/** Whether `auto` has reason to try WebGL2, and which of two loaded models is the faster one. */
+/** Decides whether `auto` should try WebGL2, and which of two loaded models is faster. */
 
 import { isSoftwareRenderer, rendererOf } from "../runtime/gpujs/device/renderer.js";
 import { isSoftwareAdapter } from "../runtime/webgpu/index.js";
@@ -6,18 +6,18 @@ import { compare, type Float32Tensor, type HostTensor, seededRandom, tensor } fr
 import type { ModelInfo } from "../yolov5/checkpoint/modelInfo.js";
 import { checkImageSize } from "../yolov5/options.js";
 
-/** Timed runs of each side; the best one counts. */
+/** Timed runs per side; the best one counts. */
 const ROUNDS = 3;
-/** A rival this many times slower in its first timed run has lost. */
+/** A rival that is this many times slower in its first timed run has lost. */
 const HOPELESS = 2;
-/** What rounding explains. Broken drivers are off by far more. */
+/** The difference that rounding explains. Broken drivers are off by far more. */
 const NMSE = 1e-6;
 const ADAPTER_MS = 3000;
 
-/** True in a page whose WebGL2 is drawn by a graphics card. A context is made for it and given back. */
+/** True in a page with hardware-accelerated WebGL2. Creates and releases a context to find out. */
 export function hasHardwareWebGl2(): boolean {
   if (typeof document === "undefined") return false;
-  // Browsers that know that it would be slow then give none.
+  // Browsers then return no context if it would be slow.
   const gl = document.createElement("canvas").getContext("webgl2", { failIfMajorPerformanceCaveat: true });
   if (!gl) return false;
   const floats = gl.getExtension("EXT_color_buffer_float") !== null;
@@ -26,7 +26,7 @@ export function hasHardwareWebGl2(): boolean {
   return hardware;
 }
 
-/** True where the page has no hardware adapter for WebGPU, or does not tell in time. */
+/** True if the page has no hardware adapter for WebGPU, or does not answer in time. */
 export async function lacksWebGpu(gpu: GPU | undefined = globalThis.navigator?.gpu): Promise<boolean> {
   if (!gpu) return true;
   const late = new Promise<undefined>((resolve) => setTimeout(() => resolve(undefined), ADAPTER_MS));
@@ -42,7 +42,7 @@ export interface Contestant {
   dispose(): void;
 }
 
-/** Noise of the size that the model usually gets: zeros would be computed faster than pictures. */
+/** Noise of the model's usual input size: zeros would be computed faster than pictures. */
 function usualInput({ task, stride, defaultImgsz }: ModelInfo): Float32Tensor {
   const [h, w] = task === "classify" ? defaultImgsz : checkImageSize(defaultImgsz, stride, () => undefined);
   const random = seededRandom(0);
@@ -62,10 +62,10 @@ export interface ContestOptions {
 }
 
 /**
- * Runs the network on both sides, compares the outputs and keeps the faster one; the other is disposed of. A rival that
- * cannot be had, fails or computes something else has lost, and a note says why.
- * @param standing on WASM or the reference: kept unless the rival wins
- * @param openRival the same model on WebGL2
+ * Runs the network on both sides, compares the outputs, keeps the faster side and disposes of the other. A rival that
+ * is not available, fails, or computes something else has lost; a note says why.
+ * @param standing the model on WASM or the reference: kept unless the rival wins.
+ * @param openRival opens the same model on WebGL2.
  */
 export async function fasterOf<M extends Contestant>(
   standing: M,
@@ -101,7 +101,7 @@ export async function fasterOf<M extends Contestant>(
     reason = error instanceof Error ? error.message.replace(/^gpujs: /, "") : String(error);
   }
   const { name } = standing.device;
-  const figures = `${times.rival.toFixed(0)} ms a picture, ${name} ${times.standing.toFixed(0)} ms`;
+  const figures = `${times.rival.toFixed(0)} ms per picture, ${name} ${times.standing.toFixed(0)} ms`;
   if (rival && reason === undefined && times.rival < times.standing) {
     onNote?.(`WebGL2 is faster here: ${figures}`);
     standing.dispose();

@@ -1,6 +1,6 @@
 /**
- * Structured pruning from start to end: scores (from the weights, or from calibration pictures), the choice of channels for
- * an amount, for a share of the operations or for a largest loss, and re-estimation.
+ * Structured pruning end to end: scores (from the weights, or from calibration pictures), the choice of channels for
+ * a given amount, fraction of operations or maximum loss, and re-estimation.
  */
 
 import { atOnce, Breather, type Pieces } from "../breathe.js";
@@ -20,12 +20,12 @@ import { keptCounts, removedUnits, type SelectOptions } from "./prune/select.js"
 import { unitFlops } from "./prune/unitFlops.js";
 import { type LayerSensitivity, layerSensitivities } from "./sensitivity.js";
 
-/** `data`: what the outputs lose, measured on the calibration pictures; the others look at the weights alone. */
+/** `data`: the effect on the outputs, measured on the calibration pictures; the others look only at the weights. */
 export type PruningCriterion = Criterion | "data";
 /** All pruning criteria, the default first. */
 export const PRUNING_CRITERIA: readonly PruningCriterion[] = ["data", "bn", "l1", "l2"];
 
-/** Stages of pruning, in their order. */
+/** Stages of pruning, in order. */
 export type PruneStage = "sensitivity" | "statistics" | "re-estimation";
 
 /** Options of `ChannelPruner`. */
@@ -34,28 +34,28 @@ export interface ChannelPrunerOptions {
   readonly scope: SelectOptions["scope"];
   readonly round?: number | undefined;
   readonly signal?: AbortSignal | undefined;
-  /** Which stage is under way, and how far. */
+  /** The current stage and its progress. */
   readonly onProgress?: ((stage: PruneStage, done: number, total: number) => void) | undefined;
 }
 
 /** A pruned network, re-estimated. */
 export interface PrunedNetwork extends PruneResult {
-  /** As cut, before re-estimation. */
+  /** As pruned, before re-estimation. */
   readonly cut: ModuleNode;
-  /** Operations left, as a share of the original's. */
+  /** Remaining operations, as a fraction of the original's. */
   readonly flopsRatio: number;
 }
 
-/** Pictures for the sensitivity of layers: it runs them once for every layer. */
+/** Pictures for layer sensitivities, which run them once per layer. */
 const SENSITIVITY_PICTURES = 4;
-/** Shares of a layer that stay in any case, tried in this order for a share of the operations. */
+/** Minimum fraction of a layer to keep; tried in this order to reach a fraction of the operations. */
 const FLOORS = [0.75, 0.65, 0.55, 0.45, 0.35, 0.25] as const;
-/** Operations are compared at this size; their ratio is the same at any. */
+/** Operations are counted at this size; their ratio is the same at any size. */
 const FLOPS_SIZE = [256, 256] as const;
 
-/** Prunes one network by different amounts; what it measures of the network is measured once. */
+/** Prunes one network by different amounts; measures the network only once. */
 export class ChannelPruner {
-  /** Operations of the whole network, once they are counted. */
+  /** Operations of the whole network, once counted. */
   private flops: number | undefined;
 
   private constructor(
@@ -63,13 +63,13 @@ export class ChannelPruner {
     private readonly inputs: readonly Float32Tensor[],
     private readonly backend: Backend,
     private readonly options: ChannelPrunerOptions,
-    /** Of criterion `data`; empty for the others. */
+    /** For criterion `data`; empty for the others. */
     readonly sensitivities: readonly LayerSensitivity[],
   ) {}
 
   /**
    * @param inputs calibration pictures of one size, see `calibrationInputs`.
-   * @throws UnsupportedError where nothing can be pruned; OptionError for `bn` on a fused checkpoint.
+   * @throws UnsupportedError if nothing can be pruned; OptionError for `bn` on a fused checkpoint.
    */
   static async prepare(
     module: ModuleNode,
@@ -97,34 +97,35 @@ export class ChannelPruner {
     return new ChannelPruner({ ...plan, scores }, inputs, backend, options, sensitivities);
   }
 
-  /** Channels kept in each group for a share of the prunable channels to remove. */
+  /** Channels to keep in each group when removing a fraction of the prunable channels. */
   countsForAmount(amount: number): number[] {
     return this.counts(this.plan, amount);
   }
 
   /**
-   * Channels kept in each group so that at most `ratio` of the operations is left; the cheapest for what they save go.
-   * @throws OptionError for a ratio outside (0, 1], or one that the floors of the groups do not allow.
+   * Channels to keep in each group so that at most `ratio` of the operations is left. Removes the channels that cost
+   * least for what they save.
+   * @throws OptionError for a ratio outside (0, 1], or one that the groups' minimum sizes do not allow.
    */
   countsForFlops(ratio: number): number[] {
     return atOnce(this.searchFlops(ratio));
   }
 
-  /** The same, with timers and signals let in between; ends with the signal of the options. */
+  /** The same, yielding to timers and signals; stops when the options' signal is aborted. */
   async findCountsForFlops(ratio: number): Promise<number[]> {
     return new Breather(this.options.signal).through(this.searchFlops(ratio));
   }
 
-  /** Cuts networks to count their operations. */
+  /** Prunes networks to count their operations. */
   private *searchFlops(ratio: number): Pieces<number[]> {
     if (!(ratio > 0 && ratio <= 1)) {
-      throw new OptionError(`prune: the share of operations ${ratio} must be above 0 and at most 1`);
+      throw new OptionError(`prune: the fraction of operations ${ratio} must be above 0 and at most 1`);
     }
     const { graph } = buildGraph(this.plan.module, [1, 3, 128, 128]);
     const flops = unitFlops(graph, this.plan.map);
     const scores = new Map([...this.plan.scores].map(([unit, score]) => [unit, score / (flops.get(unit) ?? 1)]));
     const plan = { ...this.plan, scores };
-    // A high floor spreads the loss over the layers, which costs less than emptying some of them.
+    // A high minimum spreads the loss over the layers, which costs less than emptying some of them.
     let floor: number | undefined;
     for (const least of FLOORS) {
       if ((yield* this.ratioOf(plan, this.counts(plan, 1 - least, least))) > ratio) continue;
@@ -133,7 +134,7 @@ export class ChannelPruner {
     }
     if (floor === undefined) {
       throw new OptionError(
-        `prune: ${ratio} of the operations cannot be reached while every layer keeps a quarter of its channels; ask for more, or take a smaller model`,
+        `prune: ${ratio} of the operations cannot be reached while every layer keeps a quarter of its channels; allow more operations, or use a smaller model`,
         { ratio },
       );
     }
@@ -146,7 +147,7 @@ export class ChannelPruner {
     return this.counts(plan, high, floor);
   }
 
-  /** Cuts and re-estimates. */
+  /** Prunes and re-estimates. */
   async prune(counts: readonly number[]): Promise<PrunedNetwork> {
     const { plan, inputs, backend } = this;
     const { signal, onProgress } = this.options;
@@ -175,9 +176,9 @@ export class ChannelPruner {
 }
 
 /**
- * The largest amount whose loss is within bounds, by halving: `steps` networks are made and measured.
- * @param lossOf loss of an amount, in the unit of `largest`.
- * @returns 0 where even the smallest amount tried loses more.
+ * The largest amount whose loss is within bounds, by bisection: builds and measures `steps` networks.
+ * @param lossOf the loss for an amount, in the unit of `largest`.
+ * @returns 0 if even the smallest amount tried loses more.
  */
 export async function largestAmount(
   largest: number,

@@ -5,7 +5,7 @@ import { graphFlops, optimizePieces } from "../ops/index.js";
 import type { ModuleNode } from "../weights/types.js";
 import { buildGraph } from "../yolov5/graph/buildGraph.js";
 
-/** Of one forward pass at [1, 3, H, W], BatchNorm folded; a multiply-add counts two. */
+/** For one forward pass at [1, 3, H, W], BatchNorm folded; a multiply-add counts as two. */
 export function moduleFlops(module: ModuleNode, size: readonly [number, number]): number {
   return atOnce(moduleFlopsPieces(module, size));
 }

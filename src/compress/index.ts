@@ -1,4 +1,4 @@
-/** Pruning and what repairs it; int8 is in `quantize/`. */
+/** Pruning and re-estimation; int8 is in `quantize/`. */
 
 export { type CalibrationOptions, type CalibrationSample, calibrationInputs } from "./calibration/pictures.js";
 export { type ReestimateOptions, reestimate } from "./calibration/reestimate.js";

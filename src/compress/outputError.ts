@@ -1,12 +1,12 @@
-/** How far a network's answers are from the original's: a stand-in for mAP that needs no labels. */
+/** How far a network's outputs are from the original's: a proxy for mAP that needs no labels. */
 
 import { type HostTensor, toFloat32 } from "../tensor/index.js";
 import type { HeadFacts } from "../yolov5/graph/heads.js";
 
 /**
  * Detection: squared differences of all scores (objectness × class) and, weighted by the squared score, of the boxes
- * relative to their size, ÷ the sum of squared scores. Classification: squared differences of the logits ÷ their energy.
- * 0: the same answers; 1: as wrong as saying nothing.
+ * relative to their size, ÷ the sum of squared scores. Classification: squared differences of the logits ÷ their
+ * energy. 0: identical outputs; 1: as wrong as no output at all.
  */
 export function outputError(actual: HostTensor, expected: HostTensor, head: HeadFacts): number {
   const [a, e] = [toFloat32(actual).data, toFloat32(expected).data];

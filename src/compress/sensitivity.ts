@@ -1,7 +1,7 @@
 /**
- * How much the network's answers suffer from an error in each layer: the layer's weights are shaken by a known amount and
- * the error of the outputs is measured on a few calibration pictures. No labels are needed. Times a layer's own error
- * (see `elimination.ts`) this says what removing a channel costs in the end.
+ * How much the network's outputs suffer from an error in each layer: perturbs the layer's weights by a known amount
+ * and measures the error of the outputs on a few calibration pictures. Needs no labels. Multiplied by a layer's own
+ * error (see `elimination.ts`), it is the final cost of removing a channel.
  */
 
 import { Breather } from "../breathe.js";
@@ -17,23 +17,23 @@ import { outputError } from "./outputError.js";
 export interface LayerSensitivity {
   /** Name of the convolution. */
   readonly layer: string;
-  /** Error of the network's outputs ÷ error of this layer's output, both as shares of their energy. */
+  /** Error of the network's outputs ÷ error of this layer's output, each relative to its energy. */
   readonly factor: number;
 }
 
 /** Options of `layerSensitivities`. */
 export interface SensitivityOptions {
-  /** Layers done, of how many. */
+  /** Receives the number of layers done, and the total. */
   readonly onProgress?: ((done: number, total: number) => void) | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 
-/** Standard deviation of the noise, as a share of the weights' own: 1 % of the energy. */
+/** Standard deviation of the noise relative to that of the weights: 1 % of the energy. */
 const NOISE = 0.1;
 
 /**
  * @param inputs calibration pictures of one size; a handful is enough.
- * @returns one row a convolution, in the graph's order.
+ * @returns one row per convolution, in graph order.
  */
 export async function layerSensitivities(
   module: ModuleNode,
@@ -63,7 +63,7 @@ export async function layerSensitivities(
   return rows;
 }
 
-/** Error of a candidate's outputs, as a share of the original's, on the same pictures. */
+/** Error of a candidate's outputs relative to the original's, on the same pictures. */
 export async function outputErrorOf(
   candidate: ModuleNode,
   original: ModuleNode,

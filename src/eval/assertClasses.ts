@@ -1,10 +1,10 @@
-/** A data set's classes must be the model's: figures of anything else would mean nothing. */
+/** Checks that a data set's classes are the model's; otherwise the figures would be meaningless. */
 
 import { DatasetError } from "../errors.js";
 import type { DetectionDataset } from "./dataset/types.js";
 import type { EvaluationModel } from "./model.js";
 
-/** @throws DatasetError naming the classes that the model does not have, and a picture that has them. */
+/** @throws DatasetError with the classes that the model lacks, and a picture that has them. */
 export function assertClasses(model: EvaluationModel, dataset: DetectionDataset, singleClass: boolean): void {
   const { classes } = model.info;
   if (singleClass) return;

@@ -12,7 +12,7 @@ export const RECALL_POINTS: readonly number[] = Array.from(linspace(0, 1, 101));
 
 export interface AveragePrecision {
   readonly ap: number;
-  /** The curve with its ends, from recall 0 to recall 1. */
+  /** The curve extended from recall 0 to recall 1. */
   readonly recall: Float64Array;
   /** Precision made non-increasing along recall. */
   readonly envelope: Float64Array;
@@ -26,10 +26,10 @@ export function precisionEnvelope(precision: ArrayLike<number>): Float64Array {
 }
 
 /**
- * v7.0's AP: the curve begins at (recall 0, precision 1), ends at (1, 0), and its envelope is integrated by trapezoids
- * between 101 recalls. A perfect class therefore has 0.995.
+ * v7.0's AP: the curve begins at (recall 0, precision 1), ends at (1, 0), and its envelope is integrated by
+ * trapezoids between 101 recalls. A perfect class therefore has 0.995.
  * @param recall after each detection, most confident first, non-decreasing.
- * @param precision beside it.
+ * @param precision at each recall.
  */
 export function averagePrecision(recall: ArrayLike<number>, precision: ArrayLike<number>): AveragePrecision {
   const count = recall.length;

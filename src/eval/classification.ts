@@ -13,19 +13,19 @@ import type { EvaluationModel } from "./model.js";
 export interface ClassifyOptions {
   /** Side of the input. Default 224. */
   readonly imgsz?: number | undefined;
-  /** Pictures that share a forward pass. Default 1. */
+  /** Pictures per forward pass. Default 1. */
   readonly forwardBatch?: number | undefined;
   readonly signal?: AbortSignal | undefined;
-  /** Pictures done, of how many. */
+  /** Receives the number of pictures done, and the total. */
   readonly onProgress?: ((done: number, total: number) => void) | undefined;
 }
 
 /** Top-1 and top-5 accuracy. */
 export interface Accuracy {
   readonly images: number;
-  /** Share of pictures whose most probable class is theirs, 0 to 1. */
+  /** Fraction of pictures whose most probable class is correct, 0 to 1. */
   readonly top1: number;
-  /** Share of pictures whose class is among the five most probable. */
+  /** Fraction of pictures whose class is among the five most probable. */
   readonly top5: number;
 }
 
@@ -34,11 +34,11 @@ export interface ClassAccuracy extends Accuracy {
   readonly class: number;
 }
 
-/** What `evaluateClassification` found. */
+/** The result of `evaluateClassification`. */
 export interface ClassificationEvaluation extends Accuracy {
   /** Classes that have pictures, ascending. */
   readonly perClass: readonly ClassAccuracy[];
-  /** Milliseconds a picture; reading and decoding are not in it. */
+  /** Milliseconds per picture, without reading and decoding. */
   readonly speed: Speed;
   readonly failed: readonly { readonly sample: ClassifiedSample; readonly error: Error }[];
   readonly complete: boolean;
@@ -51,8 +51,8 @@ interface Tally {
 }
 
 /**
- * Unreadable pictures are in `failed`.
- * @throws OptionError for a model of another task; DatasetError where no picture can be read; what the backend throws.
+ * Measures top-1 and top-5 accuracy. Unreadable pictures are listed in `failed`.
+ * @throws OptionError for a model of another task; DatasetError if no picture can be read; what the backend throws.
  */
 export async function evaluateClassification(
   model: EvaluationModel,
@@ -61,7 +61,7 @@ export async function evaluateClassification(
 ): Promise<ClassificationEvaluation> {
   const { imgsz = model.info.defaultImgsz?.[0] ?? 224, forwardBatch = 1, signal, onProgress } = options;
   if (model.info.task !== "classify") {
-    throw new OptionError(`evaluateClassification: a ${model.info.task} model gives no class scores; use evaluate`);
+    throw new OptionError(`evaluateClassification: a ${model.info.task} model has no class scores; use evaluate`);
   }
   const tallies = new Map<number, Tally>();
   const failed: { sample: ClassifiedSample; error: Error }[] = [];
@@ -84,7 +84,7 @@ export async function evaluateClassification(
     const begun = performance.now();
     const input = classifyTransform.toTensor(batch.map(({ fitted }) => fitted));
     const ready = performance.now();
-    // What fails because of the abort is no news; the figures are of the pictures before.
+    // A failure caused by the abort is not reported; the figures cover the pictures before it.
     const outputs = await model.forward(input).catch((error: unknown) => {
       if (!signal?.aborted) throw error;
     });
@@ -101,7 +101,7 @@ export async function evaluateClassification(
     ms.postprocess += performance.now() - ran;
     seen += batch.length;
     onProgress?.(seen + failed.length, samples.length);
-    // Ctrl-C and progress are events: a backend that never waits would keep them out.
+    // Ctrl-C and progress need the event loop, which a backend that never yields would block.
     await new Promise((resolve) => setTimeout(resolve, 0));
   }
   assertPictures(
@@ -122,7 +122,7 @@ export async function evaluateClassification(
   };
 }
 
-/** How many classes are more probable; of equal ones the lower index counts as the more probable. */
+/** The number of more probable classes; among equals the lower index counts as more probable. */
 function rankOf(scores: Float32Array, wanted: number): number {
   let rank = 0;
   for (let c = 0; c < scores.length; c++) {

@@ -1,14 +1,14 @@
 /**
- * Which class was taken for which. Boxes above a confidence are matched to labels one to one whatever their classes, the
- * largest IoU first; what is left over counts as background. As in YOLOv5 v7.0 (confidence 0.25, IoU 0.45), but wrong
- * boxes are counted in every picture: v7.0 leaves out those of pictures in which nothing matched.
+ * Which class is confused with which. Boxes above a confidence are matched to labels one to one regardless of class,
+ * largest IoU first; unmatched ones count as background. As in YOLOv5 v7.0 (confidence 0.25, IoU 0.45), except that
+ * wrong boxes are counted in every picture: v7.0 skips those of pictures without any match.
  */
 
 import { boxIou } from "./matching.js";
 
 /** Boxes of one picture, in its pixels. */
 export interface ConfusionInput {
-  /** xyxy, 4 numbers a box. */
+  /** xyxy, 4 numbers per box. */
   readonly labelBoxes: Float32Array;
   readonly labelClasses: ArrayLike<number>;
   readonly boxes: Float32Array;
@@ -18,7 +18,7 @@ export interface ConfusionInput {
 
 /** Counts which class was predicted for each true class. */
 export class ConfusionMatrix {
-  /** Classes; index `classes` stands for background. */
+  /** Number of classes; index `classes` stands for background. */
   readonly classes: number;
   /** Row-major [predicted, true], (classes + 1)². */
   readonly counts: Float64Array;
@@ -32,7 +32,7 @@ export class ConfusionMatrix {
     this.iou = iou;
   }
 
-  /** How often `predicted` was said where `truth` is; either may be `classes` for background. */
+  /** How often `truth` was predicted as `predicted`; either may be `classes` for background. */
   at(predicted: number, truth: number): number {
     return this.counts[predicted * (this.classes + 1) + truth];
   }

@@ -1,7 +1,7 @@
 /**
- * `val.py` of YOLOv5 v7.0 over a data set: rectangular batches sorted by aspect ratio, INTER_AREA, NMS with every class
- * above 0.001, matching, metrics. The protocol's batch decides the input's shape only; how many pictures share a forward
- * pass is the machine's business and changes nothing.
+ * `val.py` of YOLOv5 v7.0 over a data set: rectangular batches sorted by aspect ratio, INTER_AREA, NMS with every
+ * class above 0.001, matching, metrics. The protocol's batch only determines the input's shape; the number of
+ * pictures per forward pass is independent of it and does not change the results.
  */
 
 import { OptionError } from "../errors.js";
@@ -31,31 +31,31 @@ export interface EvaluateOptions {
   readonly imgsz?: number | undefined;
   /** Default 0.001. */
   readonly conf?: number | undefined;
-  /** Of NMS. Default 0.6. */
+  /** IoU threshold of NMS. Default 0.6. */
   readonly iou?: number | undefined;
   /** Default 300. */
   readonly maxDet?: number | undefined;
   /** Pictures that share an input shape. Default 32. */
   readonly batchSize?: number | undefined;
-  /** One input shape a batch (default), or the full square without padding strides. */
+  /** One input shape per batch (default), or the full square without stride padding. */
   readonly rect?: boolean | undefined;
-  /** All labels and boxes count as class 0. */
+  /** Treat all labels and boxes as class 0. */
   readonly singleClass?: boolean | undefined;
   /** Test-time augmentation (detection models). */
   readonly augment?: boolean | undefined;
-  /** Pictures that share a forward pass. Default 1. */
+  /** Pictures per forward pass. Default 1. */
   readonly forwardBatch?: number | undefined;
-  /** When aborted, evaluation ends after the picture at hand and returns what it has. */
+  /** When aborted, evaluation ends after the current picture and returns the figures so far. */
   readonly signal?: AbortSignal | undefined;
-  /** Called with a sentence about each thing that may change the figures. */
+  /** Receives a warning about anything that may affect the figures. */
   readonly onWarning?: ((message: string) => void) | undefined;
-  /** After every picture, in the protocol's order. */
+  /** Called after every picture, in the protocol's order. */
   readonly onPicture?: ((outcome: PictureOutcome) => void | Promise<void>) | undefined;
 }
 
 /** One picture's labels and detections, in pixels of the original. */
 export interface PictureOutcome {
-  /** Pictures done, this one included, and in all. */
+  /** The number of pictures done, including this one, and the total. */
   readonly done: number;
   readonly total: number;
   readonly sample: Sample;
@@ -63,25 +63,25 @@ export interface PictureOutcome {
   readonly labelBoxes: Float32Array;
   readonly labelClasses: Int32Array;
   readonly detections: DetectionColumns;
-  /** What NMS kept, in pixels of the input. */
+  /** The boxes kept by NMS, in pixels of the input. */
   readonly candidates: readonly Candidate[];
   readonly placement: Placement;
-  /** [1, 32, H/4, W/4] of a segmentation model. */
+  /** [1, 32, H/4, W/4], for a segmentation model. */
   readonly prototypes: HostTensor | undefined;
 }
 
-/** What `evaluate` found. */
+/** The result of `evaluate`. */
 export interface Evaluation {
-  /** Of boxes. */
+  /** Figures for boxes. */
   readonly metrics: Metrics;
-  /** Of masks, for segmentation models. */
+  /** Figures for masks, for segmentation models. */
   readonly maskMetrics: Metrics | undefined;
   readonly confusion: ConfusionMatrix;
-  /** Milliseconds a picture; reading and decoding are not in it. */
+  /** Milliseconds per picture, without reading and decoding. */
   readonly speed: Speed;
   /** Pictures that could not be read, with the reason. */
   readonly failed: readonly { readonly sample: Sample; readonly error: Error }[];
-  /** False where `signal` ended it early. */
+  /** False if `signal` ended it early. */
   readonly complete: boolean;
 }
 
@@ -97,9 +97,9 @@ interface Loaded extends Planned {
 }
 
 /**
- * Measures a detection or segmentation model.
- * @throws DatasetError for labels of classes that the model does not have, and where no picture is left to measure on; OptionError for options that make no sense;
- *   what the backend throws. Pictures that cannot be read are left out and reported in `failed`.
+ * Measures a detection or segmentation model. Unreadable pictures are left out and listed in `failed`.
+ * @throws DatasetError for labels of classes that the model lacks, and if no picture is left; OptionError for invalid
+ * options; what the backend throws.
  */
 export async function evaluate(
   model: EvaluationModel,
@@ -123,7 +123,7 @@ export async function evaluate(
   return evaluation;
 }
 
-/** The pictures in the protocol's order, each with its input's size. */
+/** The pictures in the protocol's order, each with its input size. */
 function plan(samples: readonly Sample[], side: number, stride: number, options: EvaluateOptions): Planned[] {
   const { batchSize = 32, rect = true } = options;
   if (!rect) return samples.map((sample) => ({ sample, size: [side, side] }));
@@ -145,7 +145,7 @@ class EvaluationRun {
   private done = 0;
   private total = 0;
 
-  /** @param side the longer one of the input, a multiple of the stride. */
+  /** @param side the longer side of the input, a multiple of the stride. */
   constructor(model: EvaluationModel, side: number, options: EvaluateOptions) {
     this.model = model;
     this.side = side;
@@ -170,12 +170,12 @@ class EvaluationRun {
       try {
         await this.runBatch(batch);
       } catch (error) {
-        // What failed because of the abort is no news; the figures are of the pictures before.
+        // A failure caused by the abort is not reported; the figures cover the pictures before it.
         if (signal?.aborted) break;
         throw error;
       }
       batch = [];
-      // Ctrl-C and progress are events: a backend that never waits would keep them out.
+      // Ctrl-C and progress need the event loop, which a backend that never yields would block.
       await new Promise((resolve) => setTimeout(resolve, 0));
     }
     const pictures = Math.max(this.done, 1);

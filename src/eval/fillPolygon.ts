@@ -21,7 +21,7 @@ interface Edge {
   readonly slope: number;
 }
 
-/** Sets the pixels of a closed polygon x, y, x, y, … of whole numbers; what is outside the bitmap is cut off. */
+/** Sets the pixels of a closed polygon with integer coordinates x, y, x, y, …; clips to the bitmap. */
 export function fillPolygon(bitmap: Bitmap, points: Int32Array): void {
   const count = points.length / 2;
   const edges: Edge[] = [];
@@ -48,7 +48,7 @@ export function fillPolygon(bitmap: Bitmap, points: Int32Array): void {
   }
 }
 
-/** Bresenham's line, both ends included, always walked from left to right as OpenCV does. */
+/** Bresenham's line, both ends included, always drawn from left to right as in OpenCV. */
 function drawLine(bitmap: Bitmap, x0: number, y0: number, x1: number, y1: number): void {
   if (x1 < x0) [x0, y0, x1, y1] = [x1, y1, x0, y0];
   const { width, height, data } = bitmap;

@@ -1,4 +1,7 @@
-/** Measuring models on labelled pictures. Runs in Node and in browsers; reading data sets from disk is Node's part. */
+/**
+ * Evaluates models on labelled pictures. Runs in Node and in browsers; reading data sets from disk is part of the
+ * Node entry.
+ */
 
 export { type AveragePrecision, averagePrecision, cocoAveragePrecision } from "./averagePrecision.js";
 export {

@@ -37,7 +37,7 @@ export function predictedMasks(protos: Prototypes, candidates: readonly Candidat
         let sum = 0;
         let at = (window.y0 + y) * width + window.x0 + x;
         for (let c = 0; c < coefficients.length; c++, at += plane) sum += coefficients[c] * data[at];
-        // The sigmoid is above a half exactly where its argument is above 0.
+        // The sigmoid is above 0.5 exactly where its argument is above 0.
         if (sum > 0) bits[to] = 1;
       }
     }
@@ -56,7 +56,7 @@ export function labelMasks(truth: GroundTruth, placement: Placement, size: Size)
   });
 }
 
-/** Whole pixels of the input; cut, not rounded. */
+/** Whole pixels of the input; truncated, not rounded. */
 function inInput(polygon: Polygon, { loaded, scaleBack }: Placement): Int32Array {
   const { fround } = Math;
   return Int32Array.from(polygon, (value, i) => {
@@ -70,7 +70,7 @@ function cornersOf([x, y, w, h]: Float32Array): Polygon {
   return Float32Array.of(x1, y1, x2, y1, x2, y2, x1, y2);
 }
 
-/** A bitmap at another size: bilinear with half-pixel centres and no smoothing, > 0.5. */
+/** Resizes a bitmap: bilinear with half-pixel centres, without antialiasing, > 0.5. */
 export function sampleDown(bitmap: Uint8Array, from: Size, to: Size): Uint8Array {
   const out = new Uint8Array(to[0] * to[1]);
   const columns = sampling(from[1], to[1]);
@@ -95,7 +95,7 @@ function sampling(from: number, to: number) {
   });
 }
 
-/** The rectangle of a bitmap that holds all its pixels. */
+/** The bounding rectangle of a bitmap's set pixels. */
 function windowOf(bitmap: Uint8Array, [height, width]: Size): BinaryMask {
   let [x0, y0, x1, y1] = [width, height, 0, 0];
   for (let y = 0, at = 0; y < height; y++) {

@@ -3,7 +3,7 @@
  * Boxes are xyxy rows, flattened.
  */
 
-/** 0.5, 0.55, …, 0.95 as the float32 values that torch.linspace gives. */
+/** 0.5, 0.55, …, 0.95, with the float32 values of torch.linspace. */
 export const IOU_THRESHOLDS: Float32Array = Float32Array.from({ length: 10 }, (_, i) => {
   const step = Math.fround(Math.fround(Math.fround(0.95) - 0.5) / 9);
   return i < 5 ? 0.5 + Math.fround(step * i) : Math.fround(0.95) - Math.fround(step * (9 - i));
@@ -14,8 +14,8 @@ const EPSILON = Math.fround(1e-7);
 
 /**
  * IoU of every label with every detection.
- * @param labels xyxy, 4 numbers a box.
- * @param detections xyxy, 4 numbers a box, in the same pixels.
+ * @param labels xyxy, 4 numbers per box.
+ * @param detections xyxy, 4 numbers per box, in the same pixels.
  * @returns row-major [labels, detections]; every step rounded to float32, as torch computes it.
  */
 export function boxIou(labels: Float32Array, detections: Float32Array): Float32Array {
@@ -42,20 +42,20 @@ function area(boxes: Float32Array, at: number): number {
   return Math.fround(Math.fround(boxes[at + 2] - boxes[at]) * Math.fround(boxes[at + 3] - boxes[at + 1]));
 }
 
-/** What has to be matched in one picture. */
+/** The labels and detections to match in one picture. */
 export interface MatchInput {
   /** Row-major [labels, detections]. */
   readonly iou: Float32Array;
   readonly labelClasses: ArrayLike<number>;
-  /** Of the detections, most confident first. */
+  /** Classes of the detections, most confident first. */
   readonly detectionClasses: ArrayLike<number>;
 }
 
 /**
- * v7.0's rule. Each detection goes for the label of its class with which its IoU is highest; at each threshold that this
- * IoU reaches, the label is given to the first (most confident) detection that wants it. A detection that loses its
- * label is wrong even where another label would be free.
- * @returns a bit set per detection: bit i says that it is right at `thresholds[i]`.
+ * v7.0's rule. Each detection competes for the label of its class with the highest IoU. At each threshold that this
+ * IoU reaches, the first (most confident) such detection gets the label. A detection that loses its label is wrong,
+ * even if another label is free.
+ * @returns a bit set per detection: bit i is set if it is correct at `thresholds[i]`.
  */
 export function matchDetections(input: MatchInput, thresholds: Float32Array = IOU_THRESHOLDS): Uint16Array {
   const { iou, labelClasses, detectionClasses } = input;
@@ -65,7 +65,7 @@ export function matchDetections(input: MatchInput, thresholds: Float32Array = IO
   const bestIou = new Float32Array(detections);
   for (let l = 0; l < labels; l++) {
     for (let d = 0; d < detections; d++) {
-      // Of equal IoUs the last label wins, as a reversed ascending sort leaves them.
+      // Among equal IoUs the last label wins, as with a reversed ascending sort.
       if (labelClasses[l] !== detectionClasses[d] || iou[l * detections + d] < bestIou[d]) continue;
       bestIou[d] = iou[l * detections + d];
       bestLabel[d] = l;

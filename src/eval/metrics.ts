@@ -1,6 +1,6 @@
 /**
- * Precision, recall, F1 and mAP as `val.py` of YOLOv5 v7.0 computes them. Pictures are added one by one; `compute` may be
- * called at any time, so that a run that was stopped still has the figures of what it saw.
+ * Precision, recall, F1 and mAP as computed by `val.py` of YOLOv5 v7.0. Pictures are added one by one; `compute` may
+ * be called at any time, so that an interrupted run still has figures.
  */
 
 import { sortDescending } from "../yolov5/output/sort.js";
@@ -17,7 +17,7 @@ const EPSILON = 1e-16;
 export interface ClassMetrics {
   /** Class index. */
   readonly class: number;
-  /** Labels of this class. */
+  /** Number of labels of this class. */
   readonly instances: number;
   /** Precision, recall and F1 at the confidence where the mean F1 of all classes is best. */
   readonly precision: number;
@@ -40,7 +40,7 @@ export interface ClassCurves {
   readonly precisionOverRecall: Float64Array;
 }
 
-/** Means over the classes that have labels; all zero where no detection is right. */
+/** Means over the classes with labels; all zero if no detection is correct. */
 export interface Metrics {
   readonly images: number;
   readonly instances: number;
@@ -56,9 +56,9 @@ export interface Metrics {
   readonly curves: readonly ClassCurves[];
 }
 
-/** What one picture adds. */
+/** The contribution of one picture. */
 export interface PictureMatches {
-  /** Bit set per detection, of `matchDetections`. */
+  /** Bit set per detection, from `matchDetections`. */
   readonly correct: Uint16Array;
   /** 0 to 1. */
   readonly confidences: Float32Array;
@@ -72,7 +72,7 @@ export class MetricsAccumulator {
   private readonly parts: PictureMatches[] = [];
   private detections = 0;
 
-  /** Pictures without labels and without detections count too: as pictures. */
+  /** Also call it for pictures without labels and detections, which count as pictures. */
   add(picture: PictureMatches): void {
     this.images++;
     this.parts.push(picture);
@@ -131,7 +131,7 @@ export class MetricsAccumulator {
       classes.set(part.classes, at);
       at += part.confidences.length;
     }
-    // A data set has millions of them: counted first, so that each class has arrays of its size.
+    // There may be millions, so they are counted first to allocate exact arrays per class.
     const counts = new Map<number, number>();
     for (let i = 0; i < at; i++) counts.set(classes[i], (counts.get(classes[i]) ?? 0) + 1);
     const ranked = new Map<number, Ranked & { filled: number }>();
@@ -180,7 +180,7 @@ function measureClass(classIndex: number, instances: number, ranked: Ranked | un
     first = curve;
     precisionOverRecall = interpolate(axis, result.recall, result.envelope);
   }
-  // Along confidence: both axes are negated, because interpolation wants them ascending.
+  // Along confidence both axes are negated, because interpolation needs ascending x.
   const negated = ranked.confidences.map((c) => -c);
   const points = axis.map((c) => -c);
   const recall = interpolate(points, negated, first?.recall ?? zeros(), 0);

@@ -1,11 +1,11 @@
-/** What evaluation needs of a model; `Model` of src/yolov5 has it, on whatever backend. */
+/** What evaluation needs from a model; implemented by `Model` in src/yolov5. */
 
 import type { CandidateOutputs } from "../runtime/backend.js";
 import type { HostTensor } from "../tensor/index.js";
 import type { ModelInfo } from "../yolov5/checkpoint/modelInfo.js";
 import type { NetworkInput } from "../yolov5/input/preprocess.js";
 
-/** What `evaluate` needs of a model. */
+/** What `evaluate` needs from a model. */
 export interface EvaluationModel {
   readonly info: Pick<ModelInfo, "task" | "names" | "classes" | "stride" | "maskCoefficients"> &
     Partial<Pick<ModelInfo, "defaultImgsz">>;

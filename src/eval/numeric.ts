@@ -1,4 +1,4 @@
-/** The few numeric routines that the metrics are defined by, with NumPy's semantics. */
+/** The numeric routines behind the metrics, with NumPy's semantics. */
 
 /** `count` evenly spaced numbers from `start` to `end`, both included, as `numpy.linspace`. */
 export function linspace(start: number, end: number, count: number): Float64Array {
@@ -9,7 +9,7 @@ export function linspace(start: number, end: number, count: number): Float64Arra
 }
 
 /**
- * `numpy.interp`: piecewise linear through (xs, ys). Of equal xs the last counts where `x` meets them exactly.
+ * `numpy.interp`: piecewise linear through (xs, ys). Among equal xs that match `x` exactly, the last one counts.
  * @param xs ascending, repeats allowed, at least one.
  * @param left value below xs[0]; default ys[0].
  * @param right value above the last x; default the last y.
@@ -36,7 +36,7 @@ export function interpolate(
   return out;
 }
 
-/** Last index whose x is not above `value`; `value` is at least xs[0]. */
+/** The last index whose x is not above `value`; `value` is at least xs[0]. */
 function lastNotAbove(xs: ArrayLike<number>, value: number): number {
   let low = 0;
   let high = xs.length;
@@ -48,7 +48,7 @@ function lastNotAbove(xs: ArrayLike<number>, value: number): number {
   return low;
 }
 
-/** First index whose value is not below `value` (`numpy.searchsorted`, side left); the length where there is none. */
+/** First index whose value is not below `value` (`numpy.searchsorted`, side left); the length if there is none. */
 export function firstNotBelow(values: ArrayLike<number>, value: number): number {
   let low = 0;
   let high = values.length;
@@ -75,14 +75,14 @@ export function smooth(values: ArrayLike<number>, fraction: number): Float64Arra
   return out;
 }
 
-/** Index of the largest value, the first of equals; 0 for none. */
+/** Index of the largest value, the first among equals; 0 for an empty array. */
 export function argMax(values: ArrayLike<number>): number {
   let best = 0;
   for (let i = 1; i < values.length; i++) if (values[i] > values[best]) best = i;
   return best;
 }
 
-/** 0 for no values. */
+/** 0 for an empty array. */
 export function mean(values: ArrayLike<number>): number {
   let sum = 0;
   for (let i = 0; i < values.length; i++) sum += values[i];

@@ -1,4 +1,4 @@
-/** Label files of predictions as val.py of v7.0 writes them (`--save-txt`). */
+/** Label files of predictions in the format of val.py v7.0 (`--save-txt`). */
 
 import { formatG } from "../yolov5/output/text/printf.js";
 import type { PictureOutcome } from "./evaluate.js";

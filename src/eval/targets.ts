@@ -1,20 +1,20 @@
 /**
- * Labels and detections in pixels of the original picture, by the float32 steps of `val.py`: labels go the way of the
- * picture (into the padded input, clipped there) and back, as the detections do.
+ * Labels and detections in pixels of the original picture, with `val.py`'s float32 steps: labels are mapped into the
+ * padded input, clipped there and mapped back, as the detections are.
  */
 
 import type { ValidationImage } from "../yolov5/input/letterboxVariants.js";
 import { type ScaleBack, type Size, scaleBox } from "../yolov5/output/boxes.js";
 import type { Candidate } from "../yolov5/output/nms.js";
 
-/** How a picture lies in the network's input. */
+/** The placement of a picture in the network's input. */
 export interface Placement extends Pick<ValidationImage, "scaleBack" | "loaded"> {
   /** The network's input. */
   readonly input: Size;
   readonly original: Size;
 }
 
-/** Labels are clipped to this far from the input's right and lower border. */
+/** Labels are clipped to this distance from the input's right and bottom border. */
 const BORDER = 1e-3;
 
 /**

@@ -1,4 +1,4 @@
-/** Any picture file to upright RGB bytes, as `cv2.imread(path, IMREAD_COLOR)` reads it. */
+/** Decodes any picture file to upright RGB bytes, like `cv2.imread(path, IMREAD_COLOR)`. */
 
 import { decodeAvif } from "./avif/decode.js";
 import { decodeByBrowser } from "./byBrowser.js";
@@ -14,7 +14,7 @@ import { decodeWebp } from "./webp/decode.js";
 
 export type { DecodeOptions };
 
-/** A chunk of its own: TIFFs are rare in browsers, whose entry stays small. */
+/** In a separate chunk to keep the browser entry small, since TIFFs are rare there. */
 const decodeTiff: Decoder = async (bytes, budget) => {
   let tiff: typeof import("./formats/tiff.js");
   try {
@@ -37,10 +37,10 @@ const DECODERS: Readonly<Record<PictureFormat, Decoder>> = {
 };
 
 /**
- * Decodes the bytes of a picture file; the format is told from the bytes, not from the name.
- * @returns width × height × 3 bytes R, G, B, turned upright by EXIF; alpha dropped, 16 bits cut to 8, palettes and
- * grey expanded. The bytes equal those of OpenCV 4.6 (see `test/image/decode.test.ts`).
- * @throws ImageError one line that names the file, says what it is, and what to do.
+ * Decodes the bytes of a picture file. The format is detected from the bytes, not the name.
+ * @returns width × height × 3 bytes R, G, B, rotated upright by EXIF; alpha dropped, 16 bits truncated to 8, palettes
+ * and grey expanded. The bytes equal those of OpenCV 4.6 (see `test/image/decode.test.ts`).
+ * @throws ImageError with one line: the file, what it is, and how to fix it.
  */
 export function decodeImage(bytes: Uint8Array, options: DecodeOptions = {}): Promise<RgbImage> {
   return decodeWith(DECODERS, bytes, options);

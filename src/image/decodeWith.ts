@@ -1,4 +1,4 @@
-/** What every decoding begins and ends with, whichever decoders are at hand. */
+/** The common part of decoding, whichever decoders are available. */
 
 import { ImageError } from "../errors.js";
 import { type BudgetOptions, DecodeBudget } from "./limits.js";
@@ -6,7 +6,7 @@ import { type PictureFormat, sniff } from "./sniff.js";
 import type { RgbImage } from "./types.js";
 
 export interface DecodeOptions extends BudgetOptions {
-  /** Name of the file, for messages. */
+  /** File name for messages. */
   readonly path?: string | undefined;
 }
 
@@ -16,8 +16,8 @@ export type Decoder = (bytes: Uint8Array, budget: DecodeBudget) => RgbImage | Pr
 export type Decoders = Readonly<Partial<Record<PictureFormat, Decoder>>>;
 
 /**
- * Tells the format from the bytes and decodes them.
- * @throws ImageError one line that names the file, says what it is, and what to do.
+ * Detects the format from the bytes and decodes them.
+ * @throws ImageError with one line: the file, what it is, and how to fix it.
  */
 export async function decodeWith(
   decoders: Decoders,

@@ -1,4 +1,4 @@
-/** RGB bytes to picture files: JPEG with `jpeg-js`, PNG with `fast-png`. */
+/** Encodes RGB bytes as picture files: JPEG with `jpeg-js`, PNG with `fast-png`. */
 
 import { encode as encodeFastPng } from "fast-png";
 import { encode as encodeJpegJs } from "jpeg-js";
@@ -16,7 +16,7 @@ function check(image: RgbImage, format: string, maxSide: number): void {
   }
 }
 
-/** RGB with a fourth byte a pixel, which jpeg-js wants and passes over. */
+/** RGB with a fourth byte per pixel, which jpeg-js expects but ignores. */
 function padded({ width, height, data }: RgbImage): Uint8Array {
   const rgba = new Uint8Array(width * height * 4);
   for (let from = 0, to = 0; from < data.length; from += 3, to += 4) {
@@ -28,8 +28,8 @@ function padded({ width, height, data }: RgbImage): Uint8Array {
 }
 
 /**
- * Runs `encode` where `Buffer.from(number[])`, which jpeg-js ends with, exists: browsers have no `Buffer`, so the one
- * function stands in for the length of this synchronous call, and nobody else can see it.
+ * Runs `encode` with `Buffer.from(number[])`, which jpeg-js needs at its end. Browsers have no `Buffer`, so a stub is
+ * installed for the duration of this synchronous call, invisible to other code.
  */
 function withBuffer<T>(encode: () => T): T {
   const scope: { Buffer?: unknown } = globalThis;

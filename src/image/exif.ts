@@ -1,8 +1,7 @@
 /**
- * The orientation of a picture from its EXIF block (a TIFF structure), read as OpenCV's `ExifReader` reads it: the
- * first image file directory only, entries in order; an entry that points outside the block ends the reading, but what
- * was read before it counts.
- * Source: EXIF 2.32, section 4.6; TIFF 6.0, section 2; behaviour of `cv2.imread` (OpenCV 4.6).
+ * The orientation of a picture from its EXIF block (a TIFF structure), read like OpenCV's `ExifReader`: only the
+ * first image file directory, with entries in order. An entry that points outside the block stops reading, but
+ * earlier entries count. Source: EXIF 2.32, section 4.6; TIFF 6.0, section 2; behaviour of `cv2.imread` (OpenCV 4.6).
  */
 
 const ORIENTATION = 0x0112;
@@ -22,7 +21,7 @@ const RATIONAL_TAGS: ReadonlyMap<number, number> = new Map([
 
 /**
  * @param tiff the block from its byte-order mark on (in a JPEG: APP1's payload after `Exif\0\0`).
- * @returns 1 to 8 as EXIF numbers them, or undefined where the block says nothing usable.
+ * @returns 1 to 8 as EXIF numbers them, or undefined if the block has no usable orientation.
  */
 export function exifOrientation(tiff: Uint8Array): number | undefined {
   const view = new DataView(tiff.buffer, tiff.byteOffset, tiff.byteLength);

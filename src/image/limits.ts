@@ -1,6 +1,6 @@
 /**
- * The one bound that every decoder asks before it allocates or begins: pixels, bytes of memory and samples that are
- * gone over (which stands for time). All follow from `maxPixels`.
+ * The limits that every decoder checks before it allocates or starts: pixels, bytes of memory, and samples processed
+ * (a proxy for time). All are derived from `maxPixels`.
  */
 
 import { ImageError } from "../errors.js";
@@ -11,22 +11,25 @@ import { ImageError } from "../errors.js";
  */
 export const DEFAULT_MAX_PIXELS = 2 ** 26;
 
-/** OpenCV's bound on either side (`CV_IO_MAX_IMAGE_WIDTH`, `…_HEIGHT`). */
+/** OpenCV's limit for either side (`CV_IO_MAX_IMAGE_WIDTH`, `…_HEIGHT`). */
 export const MAX_SIDE = 2 ** 20;
 
-/** A decoder may take so much for each pixel that is allowed: RGBA with 16 bits beside the RGB bytes that it becomes. */
+/** Memory limit of a decoder per allowed pixel: 16-bit RGBA along with the resulting RGB bytes. */
 const BYTES_PER_PIXEL = 12;
 
-/** WebAssembly decoders may grow to so much for each pixel that is allowed; their results lie outside of it. */
+/** Memory limit of WebAssembly decoders per allowed pixel, not counting their results. */
 const WASM_BYTES_PER_PIXEL = 8;
 
-/** Memory and work are never bounded below what so many pixels may take: decoders have tables and buffers of their own. */
+/**
+ * Limits on memory and work never fall below those for this many pixels, since decoders have tables and buffers of
+ * their own.
+ */
 const LEAST_PIXELS = 2 ** 23;
 
-/** So often may a decoder go over each pixel that is allowed; a progressive JPEG of ten scans does so 8 to 16 times. */
+/** Passes that a decoder may make per allowed pixel; a progressive JPEG with ten scans makes 8 to 16. */
 const SAMPLES_PER_PIXEL = 20;
 
-/** @throws ImageError for sizes of zero or beyond the bounds. `what` begins the message. */
+/** @throws ImageError for sizes of zero or above the limits. `what` begins the message. */
 export function checkPictureSize(what: string, width: number, height: number, maxPixels: number): void {
   if (!(width >= 1 && height >= 1)) {
     throw new ImageError(`${what}: claims ${width}×${height} pixels; a picture has at least 1×1`, {
@@ -50,15 +53,15 @@ export function checkPictureSize(what: string, width: number, height: number, ma
 }
 
 export interface BudgetOptions {
-  /** Largest number of pixels that is accepted. */
+  /** Maximum number of pixels. */
   readonly maxPixels?: number | undefined;
-  /** Called with sentences about pictures that are used although a part of them is lost. */
+  /** Receives warnings about pictures that are used although a part of them is lost. */
   readonly onNote?: ((note: string) => void) | undefined;
-  /** Told how many pixels a picture claims before memory is taken for it; what it throws ends the decoding. */
+  /** Called with a picture's declared number of pixels before memory is allocated; if it throws, decoding ends. */
   readonly onSize?: ((pixels: number) => void) | undefined;
 }
 
-/** What one picture may take. `what`, the file's name, begins all messages. */
+/** The budget of one picture. `what`, the file's name, begins all messages. */
 export class DecodeBudget {
   readonly what: string;
   readonly maxPixels: number;
@@ -82,15 +85,15 @@ export class DecodeBudget {
     return Math.max(this.maxPixels, LEAST_PIXELS) * WASM_BYTES_PER_PIXEL;
   }
 
-  /** @throws ImageError for sizes of zero or beyond the bounds. */
+  /** @throws ImageError for sizes of zero or above the limits. */
   size(width: number, height: number): void {
     checkPictureSize(this.what, width, height, this.maxPixels);
     this.onSize(width * height);
   }
 
   /**
-   * Asked with the most memory that the decoding takes at a time, its result included.
-   * @throws ImageError where that is beyond the bound.
+   * Checks the peak memory of decoding, including the result.
+   * @throws ImageError above the limit.
    */
   memory(bytes: number): void {
     if (bytes <= this.maxBytes) return;
@@ -103,15 +106,15 @@ export class DecodeBudget {
   }
 
   /**
-   * Asked with how many samples the decoding goes over, all passes together.
-   * @throws ImageError where that is more than any encoder's files ask for.
+   * Checks the number of samples that decoding processes, in all passes together.
+   * @throws ImageError if that is more than any encoder's files need.
    */
   work(samples: number, reason: string): void {
     if (samples <= Math.max(this.maxPixels, LEAST_PIXELS) * SAMPLES_PER_PIXEL) return;
-    throw new ImageError(`${this.what}: ${reason} would take too long to decode; save it anew`, { samples });
+    throw new ImageError(`${this.what}: ${reason} would take too long to decode; save it again`, { samples });
   }
 
-  /** Tells that the picture is used although something of it is lost. */
+  /** Warns that the picture is used although a part of it is lost. */
   note(text: string): void {
     this.onNote(`${this.what}: ${text}`);
   }

@@ -1,4 +1,4 @@
-/** Turning and mirroring by EXIF orientation, so that every later stage sees an upright picture. */
+/** Rotates and mirrors by EXIF orientation, so that every later stage sees an upright picture. */
 
 import type { RgbImage } from "./types.js";
 
@@ -16,7 +16,7 @@ const RULES: Readonly<Record<number, { swap: boolean; fromRight: boolean; fromBo
   8: { swap: true, fromRight: true, fromBottom: false },
 };
 
-/** Applies EXIF orientation 1–8; 1, undefined and anything else return the picture as it is. */
+/** Applies EXIF orientation 1–8; 1, undefined and anything else return the picture unchanged. */
 export function applyOrientation(image: RgbImage, orientation: number | undefined): RgbImage {
   const rule = orientation === undefined ? undefined : RULES[orientation];
   if (!rule) return image;

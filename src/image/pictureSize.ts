@@ -1,4 +1,4 @@
-/** The size of a picture file without decoding its pixels, where its header tells it. */
+/** The size of a picture file from its header if possible, without decoding its pixels. */
 
 import { ImageError } from "../errors.js";
 import { decodeImage } from "./decode.js";
@@ -16,8 +16,8 @@ export interface PictureSize {
 /**
  * Width and height of the upright picture (EXIF orientations 5 to 8 swap the stored ones).
  * @param what begins messages, e.g. the file's name.
- * @param options `decode`: how pictures are decoded whose headers do not tell. Default `decodeImage`.
- * @throws ImageError as `decodeImage` does.
+ * @param options `decode`: decodes pictures whose headers do not have the size. Default `decodeImage`.
+ * @throws ImageError like `decodeImage`.
  */
 export async function readPictureSize(
   bytes: Uint8Array,

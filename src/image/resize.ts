@@ -17,7 +17,7 @@ export interface ResizeAxis {
 /** Coefficients are integers out of this (`INTER_RESIZE_COEF_SCALE`). */
 const COEFFICIENT_SCALE = 2048;
 
-/** Half to even, for values far below 2^52. */
+/** Rounds half to even, for values far below 2^52. */
 function rint(value: number): number {
   const floor = Math.floor(value);
   const rest = value - floor;
@@ -25,8 +25,8 @@ function rint(value: number): number {
 }
 
 /**
- * Neighbours and weights of one axis. At the borders OpenCV clamps the fraction of columns, but of rows only the
- * indices.
+ * Neighbours and weights of one axis. At the borders OpenCV clamps the fraction for columns, but only the indices for
+ * rows.
  */
 function axis(source: number, target: number, clampFraction: boolean): ResizeAxis {
   const table: ResizeAxis = {
@@ -55,7 +55,7 @@ function axis(source: number, target: number, clampFraction: boolean): ResizeAxi
 }
 
 /**
- * The tables of a resize, for those who compute its sums elsewhere.
+ * The tables of a resize, for computing its sums elsewhere, such as on a GPU.
  * @throws ShapeError for empty sizes.
  */
 export function resizeAxes(
@@ -72,10 +72,10 @@ export function resizeAxes(
   return { columns: axis(source.width, width, true), rows: axis(source.height, height, false) };
 }
 
-/** Where `resizeLinearInto` writes: the whole of a picture, or a window of a larger one. */
+/** The target of `resizeLinearInto`: a whole picture, or a window in a larger one. */
 export interface ResizeTarget {
   readonly data: Uint8Array;
-  /** Pixels of one row of the target. */
+  /** Pixels per row of the target. */
   readonly rowPixels: number;
   /** Upper left corner of the window. */
   readonly x: number;
@@ -124,7 +124,7 @@ function resizeRow(
 }
 
 /**
- * Resizes straight into a window of a larger picture, which spares letterbox a copy.
+ * Resizes directly into a window of a larger picture, which saves letterbox a copy.
  * @throws ShapeError for empty sizes.
  */
 export function resizeLinearInto(image: RgbImage, width: number, height: number, target: ResizeTarget): void {

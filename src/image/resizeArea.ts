@@ -1,7 +1,7 @@
 /**
  * `cv2.resize(…, INTER_AREA)` on 8-bit RGB, bit for bit as OpenCV 4.6 computes it when shrinking: exact averages for
  * whole ratios, float32 sums of weighted cells otherwise. When either side grows, OpenCV uses bilinear interpolation
- * with its own coefficients; that path is not needed here and refused.
+ * with its own coefficients; that path is not needed here and is refused.
  */
 
 import { ShapeError } from "../errors.js";
@@ -14,7 +14,7 @@ interface Cells {
   readonly weight: Float32Array;
 }
 
-/** OpenCV's `computeResizeAreaTab`: slivers below 1/1000 of a pixel are left out. */
+/** OpenCV's `computeResizeAreaTab`: slivers below 1/1000 of a pixel are omitted. */
 function cells(source: number, target: number, scale: number): Cells {
   const from: number[] = [];
   const to: number[] = [];

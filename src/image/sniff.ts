@@ -1,9 +1,9 @@
-/** What a file is, told from its first bytes: the pictures we decode, and names for everything else. */
+/** Identifies a file from its first bytes: the supported picture formats, and names for everything else. */
 
 /** Formats with a decoder here. */
 export type PictureFormat = "jpeg" | "png" | "webp" | "avif" | "bmp" | "gif" | "tiff" | "pnm";
 
-/** Either a picture format that is decoded, or words that say what the bytes are and what to do. */
+/** Either a supported picture format, or a description of the bytes with advice. */
 export type Sniffed =
   | { readonly kind: "picture"; readonly format: PictureFormat }
   | { readonly kind: "other"; readonly what: string };
@@ -24,12 +24,12 @@ const BRANDS: Readonly<Record<string, string>> = {
 
 /** Other magics: at offset 0 unless stated. */
 const OTHERS: readonly { readonly magic: string; readonly at?: number; readonly what: string }[] = [
-  { magic: "\0\0\0\x0cJXL \r\n", what: `a JPEG XL picture, which is not decoded here; ${CONVERT}` },
-  { magic: "\xff\x0a", what: `a JPEG XL picture, which is not decoded here; ${CONVERT}` },
-  { magic: "\0\0\0\x0cjP  \r\n", what: `a JPEG 2000 picture, which is not decoded here; ${CONVERT}` },
-  { magic: "\xffO\xffQ", what: `a JPEG 2000 codestream, which is not decoded here; ${CONVERT}` },
-  { magic: "II+\0", what: `a BigTIFF, which is not decoded here; save it as plain TIFF, JPEG or PNG` },
-  { magic: "MM\0+", what: `a BigTIFF, which is not decoded here; save it as plain TIFF, JPEG or PNG` },
+  { magic: "\0\0\0\x0cJXL \r\n", what: `a JPEG XL picture, which is not supported; ${CONVERT}` },
+  { magic: "\xff\x0a", what: `a JPEG XL picture, which is not supported; ${CONVERT}` },
+  { magic: "\0\0\0\x0cjP  \r\n", what: `a JPEG 2000 picture, which is not supported; ${CONVERT}` },
+  { magic: "\xffO\xffQ", what: `a JPEG 2000 codestream, which is not supported; ${CONVERT}` },
+  { magic: "II+\0", what: `a BigTIFF, which is not supported; save it as plain TIFF, JPEG or PNG` },
+  { magic: "MM\0+", what: `a BigTIFF, which is not supported; save it as plain TIFF, JPEG or PNG` },
   { magic: "8BPS", what: `a Photoshop file; export it as JPEG or PNG` },
   { magic: "DDS ", what: `a DirectDraw texture; ${CONVERT}` },
   { magic: "v/1\x01", what: `an OpenEXR picture; ${CONVERT}` },
@@ -56,7 +56,7 @@ function startsWith(bytes: Uint8Array, magic: string, at = 0): boolean {
   return true;
 }
 
-/** A four-letter code of the file, fit to be printed whatever the bytes are. */
+/** A four-letter code of the file, made printable. */
 function code(bytes: Uint8Array, from: number): string {
   return String.fromCharCode(...bytes.subarray(from, from + 4)).replace(/[^\w .+-]/g, "?");
 }
@@ -81,8 +81,7 @@ function looksLikeText(bytes: Uint8Array): boolean {
 }
 
 /**
- * Tells what `bytes` are. Nothing is decoded and nothing is trusted but the first few bytes: a wrong file name ending
- * does not matter.
+ * Identifies `bytes`. Nothing is decoded, and only the first few bytes count: a wrong file extension does not matter.
  */
 export function sniff(bytes: Uint8Array): Sniffed {
   if (bytes.length === 0) return { kind: "other", what: "an empty file; give a JPEG or PNG picture" };
@@ -119,5 +118,5 @@ export function sniff(bytes: Uint8Array): Sniffed {
     }
     return { kind: "other", what: "a text file, not a picture; give a JPEG or PNG picture" };
   }
-  return { kind: "other", what: "in no picture format that is known here; give a JPEG or PNG picture" };
+  return { kind: "other", what: "in no known picture format; give a JPEG or PNG picture" };
 }

@@ -1,7 +1,7 @@
 /**
- * What the WebAssembly decoders share. Their modules travel inside the JavaScript (`*Wasm.generated.ts`), so Node,
- * bundlers and browsers load them alike, without a fetch. Each picture gets an instance of its own (about 1 ms): a
- * damaged file can then leave nothing behind, and its memory is freed with it.
+ * The common part of the WebAssembly decoders. Their modules are embedded in the JavaScript (`*Wasm.generated.ts`),
+ * so Node, bundlers and browsers load them in the same way, without a fetch. Each picture gets its own instance
+ * (about 1 ms), so that a damaged file cannot leave anything behind and its memory is freed.
  */
 
 import { inflateSync } from "fflate";
@@ -21,7 +21,7 @@ export interface Rgba {
   readonly data: Uint8ClampedArray | Uint8Array;
 }
 
-/** The JavaScript around a module, as Emscripten writes it. */
+/** The JavaScript glue that Emscripten generates for a module. */
 export type ModuleFactory<Instance> = (options: {
   readonly noInitialRun: boolean;
   readonly print: () => void;
@@ -33,11 +33,11 @@ export type ModuleFactory<Instance> = (options: {
   ) => WebAssembly.Exports;
 }) => Promise<Instance>;
 
-/** A decoder and its glue. Both are imported when the first picture needs them, in chunks of their own. */
+/** A decoder and its glue, both imported as separate chunks when the first picture needs them. */
 export class LoadedDecoder<Instance> {
   readonly createModule: ModuleFactory<Instance>;
   private readonly wasm: Uint8Array;
-  /** The module compiled last, and the bound of its memory: callers hardly ever change theirs. */
+  /** The last compiled module and its memory limit, which callers hardly ever change. */
   private compiled: { readonly maxBytes: number; readonly module: Promise<WebAssembly.Module> } | undefined;
 
   constructor({ WASM_BASE64, WASM_BYTES }: EmbeddedWasm, createModule: ModuleFactory<Instance>) {
@@ -46,7 +46,7 @@ export class LoadedDecoder<Instance> {
     this.createModule = createModule;
   }
 
-  /** The module whose memory grows to `maxBytes` at most, whatever a file claims once the decoder reads it. */
+  /** The module with its memory limited to `maxBytes`, whatever a file claims while it is decoded. */
   module(maxBytes: number): Promise<WebAssembly.Module> {
     if (this.compiled?.maxBytes !== maxBytes) {
       this.compiled = { maxBytes, module: WebAssembly.compile(withMemoryBound(this.wasm, maxBytes)) };
@@ -55,7 +55,7 @@ export class LoadedDecoder<Instance> {
   }
 }
 
-/** A decoder that is loaded when the first picture needs it. Compiled code is immutable, so one copy serves everybody. */
+/** A decoder that is loaded when the first picture needs it. Compiled code is immutable, so one copy is shared. */
 export class DecoderOnDemand<Instance> {
   private loaded: Promise<LoadedDecoder<Instance>> | undefined;
 
@@ -64,13 +64,13 @@ export class DecoderOnDemand<Instance> {
     private readonly glue: () => Promise<{ readonly default: ModuleFactory<Instance> }>,
   ) {}
 
-  /** @throws whatever keeps it from running here: no WebAssembly, a page's security policy, a chunk that is missing. */
+  /** @throws whatever prevents it from running: no WebAssembly, a page's security policy, a missing chunk. */
   async get(): Promise<LoadedDecoder<Instance>> {
     this.loaded ??= this.load();
     try {
       return await this.loaded;
     } catch (error) {
-      // The next picture may find the network back.
+      // The network may be back for the next picture.
       this.loaded = undefined;
       throw error;
     }
@@ -85,15 +85,15 @@ export class DecoderOnDemand<Instance> {
 }
 
 export interface WasmDecoded {
-  /** Undefined where the decoder refused the file. */
+  /** Undefined if the decoder refused the file. */
   readonly image: RgbImage | undefined;
   /** The decoder wrote a warning. */
   readonly warned: boolean;
 }
 
 /**
- * Runs `decode` on a fresh instance and drops the alpha channel of what it gives.
- * @throws ImageError where the picture turns out to be larger than its header said and than the budget allows.
+ * Runs `decode` on a fresh instance and drops the alpha channel of the result.
+ * @throws ImageError if the picture turns out to be larger than its header said and the budget allows.
  */
 export async function decodeWithWasm<Instance>(
   decoder: LoadedDecoder<Instance>,
@@ -105,7 +105,7 @@ export async function decodeWithWasm<Instance>(
   const instance = await decoder.createModule({
     noInitialRun: true,
     print: () => {},
-    // Keeps the glue from asking where its .wasm file lies, which blob: workers cannot answer.
+    // Keeps the glue from locating its .wasm file, which fails in blob: workers.
     locateFile: (name) => name,
     printErr: () => {
       warned = true;
@@ -120,7 +120,7 @@ export async function decodeWithWasm<Instance>(
   try {
     rgba = decode(instance);
   } catch {
-    // An error exit, a trap or out of memory: the instance is thrown away with it.
+    // An error exit, a trap or out of memory; the instance is discarded.
     return { image: undefined, warned };
   }
   if (!rgba) return { image: undefined, warned };
@@ -135,7 +135,7 @@ export async function decodeWithWasm<Instance>(
   return { image: { width, height, data }, warned };
 }
 
-/** Bytes that fill their buffer: the glue reads the whole buffer of what it is given. */
+/** Bytes that fill their whole buffer, since the glue reads the entire underlying buffer. */
 export function ownBuffer(bytes: Uint8Array): Uint8Array<ArrayBuffer> {
   const { buffer } = bytes;
   const own = buffer instanceof ArrayBuffer && buffer.byteLength === bytes.byteLength;

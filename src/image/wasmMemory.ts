@@ -1,11 +1,14 @@
-/** Bounding the memory of a WebAssembly module before it is compiled. Source: WebAssembly core specification, section 5.5. */
+/**
+ * Limits the memory of a WebAssembly module before it is compiled. Source: WebAssembly core specification, section
+ * 5.5.
+ */
 
 const MEMORY_SECTION = 5;
 const PAGE_BYTES = 2 ** 16;
 /** Magic and version. */
 const HEADER_BYTES = 8;
 
-/** An unsigned LEB128 number at `at`, and where the next thing begins. */
+/** An unsigned LEB128 number at `at`, and the position after it. */
 function readUnsigned(bytes: Uint8Array, at: number): readonly [value: number, end: number] {
   let value = 0;
   let end = at;
@@ -24,8 +27,8 @@ function unsigned(value: number): number[] {
 }
 
 /**
- * A copy of a module with one memory of its own that grows to at most `maxBytes`, or as far as the module itself says, or
- * stays at its first size where that is larger. Growing beyond fails as it does where the machine has no more memory.
+ * A copy of a module whose single memory grows to at most `maxBytes` or the module's own maximum, but not below its
+ * initial size. Growing further fails as if the machine were out of memory.
  */
 export function withMemoryBound(wasm: Uint8Array, maxBytes: number): Uint8Array<ArrayBuffer> {
   for (let at = HEADER_BYTES; at < wasm.length; ) {
@@ -34,7 +37,7 @@ export function withMemoryBound(wasm: Uint8Array, maxBytes: number): Uint8Array<
       at = body + length;
       continue;
     }
-    // One memory: count, flags, least pages, and most pages where the lowest flag is set.
+    // One memory: count, flags, minimum pages, and maximum pages if the lowest flag is set.
     const [least, afterLeast] = readUnsigned(wasm, body + 2);
     const own = (wasm[body + 1] & 1) === 0 ? 2 ** 16 : readUnsigned(wasm, afterLeast)[0];
     const most = Math.max(least, Math.min(own, Math.floor(maxBytes / PAGE_BYTES)));

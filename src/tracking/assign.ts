@@ -1,4 +1,4 @@
-/** Which track goes with which box: the pairs of least total cost (Hungarian algorithm, package `munkres`). */
+/** Assigns boxes to tracks with the least total cost (Hungarian algorithm, package `munkres`). */
 
 import { munkres } from "munkres";
 
@@ -9,11 +9,11 @@ export interface Assignment {
 }
 
 /**
- * The matching that minimises the sum of `cost − limit` over its pairs, so only pairs cheaper than `limit` are made;
- * exact, and the same as padding the matrix with rows and columns that stand for "unmatched".
- * Rows and columns that no pair under the limit connects cannot affect each other and are solved apart: a frame with a
- * thousand boxes is many small problems instead of one of 10⁹ steps.
- * @returns the pairs, and the rows and columns that have no partner.
+ * The matching that minimises the sum of `cost − limit` over its pairs, so that only pairs cheaper than `limit` are
+ * made. It is exact, and equivalent to padding the matrix with rows and columns for "unmatched". Rows and columns
+ * that no pair under the limit connects are independent and solved separately, so that a frame with a thousand boxes
+ * is many small problems instead of one with 10⁹ steps.
+ * @returns the pairs, and the unmatched rows and columns.
  */
 export function assign(
   rowCount: number,

@@ -1,4 +1,4 @@
-/** Tracking: boxes frame by frame → ids that stay. Independent of networks; runs in Node and in browsers. */
+/** Tracking: boxes frame by frame → persistent IDs. Independent of networks; runs in Node and in browsers. */
 
 export type { Xyxy } from "./kalman.js";
 export type { ResolvedTrackerOptions, TrackerAlgorithm, TrackerOptions } from "./options.js";

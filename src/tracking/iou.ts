@@ -1,4 +1,4 @@
-/** Intersection over union of two boxes that have an area. */
+/** Intersection over union of two non-empty boxes. */
 
 import type { Xyxy } from "./kalman.js";
 

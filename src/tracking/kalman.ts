@@ -1,25 +1,26 @@
 /**
  * The constant-velocity Kalman filter of one box, over centre x, centre y, aspect (width / height), height and their
- * velocities, in pixels and frames, with DeepSORT's noise (Wojke et al. 2017): proportional to the box's height.
- *
- * All of its matrices are diagonal but for position and velocity of one quantity, so the 8×8 filter is four filters of
- * two numbers each, computed here without matrices and with the same results.
+ * velocities, in pixels and frames, with DeepSORT's noise (Wojke et al. 2017): proportional to the box's height. All
+ * of its matrices are diagonal except for the coupling of position and velocity of one quantity. So the 8×8 filter
+ * splits into four filters with two numbers each, computed here without matrices and with the same results.
  */
 
 /** x1, y1, x2, y2 in pixels. */
 export type Xyxy = readonly [number, number, number, number];
 
-/** Standard deviations of a position and of a velocity, as shares of the height. */
+/** Standard deviations of a position and of a velocity, relative to the height. */
 const POSITION = 1 / 20;
 const VELOCITY = 1 / 160;
-/** Of the aspect, which has no unit: first state, process, measurement; and of its velocity. */
+/**
+ * Standard deviations for the dimensionless aspect ratio: initial state, process, measurement; and for its velocity.
+ */
 const ASPECT = 1e-2;
 const ASPECT_MEASURED = 1e-1;
 const ASPECT_VELOCITY = 1e-5;
-/** A box's least height in pixels, so that a prediction cannot turn it inside out. */
+/** Minimum height of a box in pixels, so that a prediction cannot invert it. */
 const LEAST = 1e-3;
 
-/** One quantity: its value, its change a frame, and their covariance. */
+/** One quantity: its value, its change per frame, and their covariance. */
 class Axis {
   value: number;
   velocity = 0;
@@ -76,8 +77,8 @@ export class BoxFilter {
   }
 
   /**
-   * One frame on.
-   * @param freezeHeight for boxes that were not seen: without measurements a growing height runs away.
+   * Advances by one frame.
+   * @param freezeHeight for unseen boxes: without measurements a growing height would diverge.
    */
   predict(freezeHeight = false): void {
     if (freezeHeight) this.height.velocity = 0;
@@ -89,7 +90,7 @@ export class BoxFilter {
     this.height.predict(position, velocity);
   }
 
-  /** Takes a measured box in. */
+  /** Updates the filter with a measured box. */
   update(box: Xyxy): void {
     const [x, y, aspect, height] = measurement(box);
     const position = POSITION * Math.max(this.height.value, LEAST);
@@ -99,7 +100,7 @@ export class BoxFilter {
     this.height.update(height, position);
   }
 
-  /** The box where the filter now believes it. */
+  /** The box at its estimated position. */
   get xyxy(): Xyxy {
     const height = Math.max(this.height.value, LEAST);
     const width = Math.max(this.aspect.value * height, LEAST);

@@ -1,8 +1,11 @@
-/** Settings of a tracker, checked once. */
+/** Tracker options, validated once. */
 
 import { OptionError } from "../errors.js";
 
-/** `bytetrack`: two rounds, the second for boxes of low score. `sort`: one round, boxes of high score only. */
+/**
+ * `bytetrack`: two rounds of association, the second for low-score boxes. `sort`: one round, with high-score boxes
+ * only.
+ */
 export type TrackerAlgorithm = "bytetrack" | "sort";
 /** All tracking algorithms, the default first. */
 export const TRACKER_ALGORITHMS: readonly TrackerAlgorithm[] = ["bytetrack", "sort"];
@@ -11,17 +14,17 @@ export const TRACKER_ALGORITHMS: readonly TrackerAlgorithm[] = ["bytetrack", "so
 export interface TrackerOptions {
   /** Default `bytetrack`. */
   readonly algorithm?: TrackerAlgorithm | undefined;
-  /** Boxes of at least this score are matched first. Default 0.5. */
+  /** Boxes with at least this score are matched first. Default 0.5. */
   readonly high?: number | undefined;
   /** Boxes below this score are ignored; those between `low` and `high` only continue tracks. Default 0.1. */
   readonly low?: number | undefined;
-  /** Least score that begins a track. Default `high` + 0.1. */
+  /** Minimum score to start a track. Default `high` + 0.1. */
   readonly begin?: number | undefined;
-  /** Frames for which a track that is not seen is remembered. Default 30. */
+  /** Frames for which a lost track is remembered. Default 30. */
   readonly buffer?: number | undefined;
-  /** Frames in a row in which an object must be seen until it has an id. Default 2 (`bytetrack`), 3 (`sort`). */
+  /** Consecutive frames in which an object must be seen before it gets an ID. Default 2 (`bytetrack`), 3 (`sort`). */
   readonly minHits?: number | undefined;
-  /** Boxes continue tracks of their own class only. Default true. */
+  /** Boxes continue only tracks of their own class. Default true. */
   readonly classAware?: boolean | undefined;
 }
 
@@ -46,7 +49,7 @@ function whole(value: number, name: string, least: number): number {
   return value;
 }
 
-/** @throws OptionError naming the option and its value. */
+/** @throws OptionError with the option and its value. */
 export function resolveTrackerOptions(options: TrackerOptions): ResolvedTrackerOptions {
   const algorithm = options.algorithm ?? "bytetrack";
   if (!TRACKER_ALGORITHMS.includes(algorithm)) {

@@ -1,6 +1,5 @@
 /**
- * Boxes of one frame after the other → tracks with ids that stay. Knows boxes, scores and classes, and nothing of where
- * they come from.
+ * Boxes frame by frame → tracks with persistent IDs. Works on boxes, scores and classes, wherever they come from.
  *
  * `bytetrack`: Zhang et al., "ByteTrack: Multi-Object Tracking by Associating Every Detection Box" (ECCV 2022).
  * `sort`: after Bewley et al., "Simple Online and Realtime Tracking" (ICIP 2016), with the same motion model.
@@ -21,28 +20,28 @@ export interface TrackerBox {
   readonly class?: number | undefined;
 }
 
-/** One object of the present frame. */
+/** One object in the current frame. */
 export interface Track {
-  /** 1, 2, 3, … in the order in which objects were confirmed; never used again. */
+  /** 1, 2, 3, … in the order of confirmation; never reused. */
   readonly id: number;
-  /** Where the motion model puts it, in pixels. */
+  /** The motion model's estimate, in pixels. */
   readonly xyxy: Xyxy;
-  /** Of its last box. */
+  /** Score of its last box. */
   readonly score: number;
   readonly class: number;
-  /** Index of its box in what `update` was given; undefined for a lost track. */
+  /** Index of its box in the argument of `update`; undefined for a lost track. */
   readonly box: number | undefined;
-  /** Frames in which it was seen. */
+  /** Number of frames in which it was seen. */
   readonly hits: number;
-  /** Frames since it was last seen: 0, more for a lost track. */
+  /** Frames since it was last seen: 0, or more for a lost track. */
   readonly missed: number;
 }
 
-/** Costs (1 − IoU, in the first round 1 − IoU × score) from which on no pair is made, as in ByteTrack's own settings. */
+/** Cost limits for a match (1 − IoU, in the first round 1 − IoU × score), as in ByteTrack's own settings. */
 const FIRST_LIMIT = 0.8;
 const WEAK_LIMIT = 0.5;
 const NEW_LIMIT = 0.7;
-/** SORT's least IoU is 0.3. */
+/** SORT's minimum IoU is 0.3. */
 const SORT_LIMIT = 0.7;
 /** Tracks that overlap more than this are the same object. */
 const DUPLICATE_IOU = 0.85;
@@ -59,29 +58,29 @@ interface Entry {
   box: number | undefined;
 }
 
-/** Follows objects from frame to frame: boxes in, tracks with ids out. */
+/** Tracks objects from frame to frame: boxes in, tracks with IDs out. */
 export class Tracker {
   readonly options: ResolvedTrackerOptions;
   private entries: Entry[] = [];
   private frame = 0;
   private lastId = 0;
 
-  /** @throws OptionError naming the option and its value. */
+  /** @throws OptionError with the option and its value. */
   constructor(options: TrackerOptions = {}) {
     this.options = resolveTrackerOptions(options);
   }
 
-  /** How many ids have been given. */
+  /** Number of IDs assigned so far. */
   get count(): number {
     return this.lastId;
   }
 
-  /** Confirmed tracks that the present frame does not show, where the motion model puts them. */
+  /** Confirmed tracks not seen in the current frame, at the motion model's estimate. */
   get lost(): Track[] {
     return this.entries.filter((entry) => entry.id > 0 && entry.box === undefined).map((entry) => this.view(entry));
   }
 
-  /** Forgets all tracks, for another video; ids begin at 1 again. */
+  /** Forgets all tracks, for another video; IDs restart at 1. */
   reset(): void {
     this.entries = [];
     this.frame = 0;
@@ -89,8 +88,8 @@ export class Tracker {
   }
 
   /**
-   * Takes the boxes of the next frame; call it for frames without boxes too.
-   * @returns the confirmed tracks that this frame shows, by id.
+   * Processes the boxes of the next frame. Call it for frames without boxes too.
+   * @returns the confirmed tracks seen in this frame, by ID.
    * @throws OptionError for boxes that are not numbers.
    */
   update(boxes: readonly TrackerBox[]): Track[] {
@@ -104,7 +103,7 @@ export class Tracker {
     const strong = usable.filter((i) => boxes[i].score >= high);
     const weak = usable.filter((i) => boxes[i].score >= low && boxes[i].score < high);
     const left = algorithm === "sort" ? this.matchOnce(boxes, strong) : this.matchTwice(boxes, strong, weak);
-    // An object that was seen once and not again was none; one that is out of sight is remembered for a while.
+    // An unconfirmed track that is not seen again was a false detection; a confirmed one is remembered for a while.
     this.entries = this.entries.filter(
       ({ id, lastSeen }) => lastSeen === this.frame || (id > 0 && this.frame - lastSeen <= this.options.buffer),
     );
@@ -122,7 +121,7 @@ export class Tracker {
     return this.match(this.entries, boxes, strong, SORT_LIMIT, false).boxes;
   }
 
-  /** ByteTrack: strong boxes with seen and lost tracks; weak ones with what was just seen; the rest with new tracks. */
+  /** ByteTrack: strong boxes with seen and lost tracks; weak ones with tracks just seen; the rest with new tracks. */
   private matchTwice(
     boxes: readonly TrackerBox[],
     strong: readonly number[],
@@ -131,13 +130,13 @@ export class Tracker {
     const confirmed = this.entries.filter(({ id }) => id > 0);
     const fresh = this.entries.filter(({ id }) => id === 0);
     const first = this.match(confirmed, boxes, strong, FIRST_LIMIT, true);
-    // A weak box is no ground to believe that a lost object is back.
+    // A weak box is not enough evidence that a lost object is back.
     const justSeen = first.entries.filter(({ lastSeen }) => lastSeen === this.frame - 1);
     this.match(justSeen, boxes, weak, WEAK_LIMIT, false);
     return this.match(fresh, boxes, first.boxes, NEW_LIMIT, true).boxes;
   }
 
-  /** Matches and updates; gives back what found no partner. */
+  /** Matches and updates; returns the unmatched boxes and tracks. */
   private match(
     entries: readonly Entry[],
     boxes: readonly TrackerBox[],
@@ -174,12 +173,12 @@ export class Tracker {
     return { id: 0, filter, born: frame, score, class: classIndex, hits: 1, lastSeen: frame, box: index };
   }
 
-  /** What the very first frame shows need not prove itself. */
+  /** Objects in the very first frame are confirmed at once. */
   private confirm(entry: Entry): void {
     if (entry.id === 0 && (entry.hits >= this.options.minHits || entry.born === 1)) entry.id = ++this.lastId;
   }
 
-  /** Where a lost track and a seen one lie on each other, the one that has lived longer stays. */
+  /** If a lost track and a seen one overlap, the older one stays. */
   private dropDuplicates(): void {
     const seen = this.entries.filter(({ id, box }) => id > 0 && box !== undefined);
     const lost = this.entries.filter(({ id, box }) => id > 0 && box === undefined);
@@ -199,7 +198,7 @@ export class Tracker {
   }
 }
 
-/** Indices of the boxes that have an area; a box without one can overlap nothing. */
+/** Indices of the non-empty boxes; an empty box cannot overlap anything. */
 function usableBoxes(boxes: readonly TrackerBox[]): number[] {
   const usable: number[] = [];
   for (const [i, { xyxy, score }] of boxes.entries()) {

@@ -1,4 +1,4 @@
-/** The way each object came, for drawing. */
+/** The trail of each object, for drawing. */
 
 /** x, y, x, y, … of an object's last centres, the oldest first. */
 export interface Trail {
@@ -6,7 +6,7 @@ export interface Trail {
   readonly points: readonly number[];
 }
 
-/** Remembers where each object was last seen, to draw its way. */
+/** Remembers the last positions of each object, to draw its trail. */
 export class Trails {
   private readonly length: number;
   private readonly keep: number;
@@ -14,15 +14,15 @@ export class Trails {
   private frame = 0;
 
   /**
-   * @param length most points of a trail.
-   * @param keep frames after which the trail of an object that is not seen is forgotten; a tracker's `buffer`.
+   * @param length maximum number of points per trail.
+   * @param keep frames after which the trail of an unseen object is forgotten; use the tracker's `buffer`.
    */
   constructor(length = 40, keep = 30) {
     this.length = length;
     this.keep = keep;
   }
 
-  /** Takes the tracks of the next frame; gives the trails of these tracks. */
+  /** Adds the tracks of the next frame; returns their trails. */
   update(tracks: readonly { readonly id: number; readonly x: number; readonly y: number }[]): Trail[] {
     this.frame++;
     for (const { id, x, y } of tracks) {

@@ -242,10 +242,10 @@ describe.skipIf(chromiumMissing())("annotate in a page", () => {
     expect(found.messages.workerSave).toBe(found.messages.save);
     expect(found.messages.savePicture).toMatch(/^UnsupportedError: savePicture needs Node; in a page draw on a canvas/);
     expect(found.messages.encode).toMatch(/^UnsupportedError: encodePng needs Node/);
-    expect(found.messages.webgl).toMatch(/^ImageError: annotate: this canvas gives no 2-D context/);
+    expect(found.messages.webgl).toMatch(/^ImageError: annotate: this canvas has no 2-D context/);
     expect(found.messages.given).toBe(found.messages.webgl);
     expect(found.messages.style).toBe("OptionError: opacity must be between 0 and 1, got 7");
-    expect(found.messages.list).toMatch(/^OptionError: annotate: the result must be one that model\.detect gives/);
+    expect(found.messages.list).toMatch(/^OptionError: annotate: the result must be one returned by model\.detect/);
     expect(errors).toEqual([]);
   });
 });

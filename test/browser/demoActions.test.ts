@@ -219,7 +219,7 @@ describe.skipIf(chromiumMissing())("the demo page while more than one thing happ
   test.each([
     ["NotAllowedError", "The camera was not allowed"],
     ["NotFoundError", "No camera was found"],
-    ["NotReadableError", "Does another program use it?"],
+    ["NotReadableError", "Is another program using it?"],
   ])("a camera that cannot be had (%s) leaves picture and result", async (name, says) => {
     const { context, page, errors } = await visit({}, (refusing) =>
       refusing.addInitScript((kind) => {

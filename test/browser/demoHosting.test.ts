@@ -111,7 +111,7 @@ describe.skipIf(chromiumMissing())("the demo page on its host", LONG, () => {
     },
     "a browser without service workers": {
       address: (origin) => `${origin}/deep/er/demo/`,
-      says: /^One thread: this browser gives the page no service worker\.$/,
+      says: /^One thread: this browser does not allow the page a service worker\.$/,
       prepare: (page) =>
         page.addInitScript(() => {
           Reflect.deleteProperty(Navigator.prototype, "serviceWorker");

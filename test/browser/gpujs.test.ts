@@ -189,7 +189,7 @@ describe.skipIf(chromiumMissing())("gpu.js on WebGL2", () => {
       expect(path).toMatch(/fixtures\/pytorch\/v6\.pt$/);
       expect(notes).toHaveLength(2);
       expect(notes[0]).toMatch(/^not on WebGPU: /);
-      expect(notes[1]).toMatch(/^not on WebGL2: it takes \d+ ms a picture, wasm \d+ ms$/);
+      expect(notes[1]).toMatch(/^not on WebGL2: it takes \d+ ms per picture, wasm \d+ ms$/);
     }
     expect(await loadedGpujs(other)).toBe(true);
     await other.close();
@@ -216,7 +216,7 @@ describe.skipIf(chromiumMissing())("gpu.js on WebGL2", () => {
     expect(found.devices).toEqual(["gpujs", "gpujs", "wasm"]);
     expect(found.summaries[0]).toMatch(/\d/);
     expect(found.summaries[1]).toBe(found.summaries[0]);
-    expect(found.notes.at(-2)).toMatch(/^WebGL2 is faster here: \d+ ms a picture, wasm \d+ ms$/);
+    expect(found.notes.at(-2)).toMatch(/^WebGL2 is faster here: \d+ ms per picture, wasm \d+ ms$/);
     expect(found.notes.at(-1)).toMatch(/^WebGL2 is gone \(gpujs: .*\); running on wasm$/);
     await other.close();
   });

@@ -242,14 +242,14 @@ describe.skipIf(chromiumMissing())("what pages give", () => {
       expect(found.weights[kind], kind).toMatch(/^CheckpointError: a checkpoint must be a path or URL, a file/);
       expect(found.weights[kind], kind).toContain(`, got ${name}`);
     }
-    expect(found.weights.none).toMatch(/^OptionError: load\(\) needs a checkpoint in a page/);
+    expect(found.weights.none).toMatch(/^OptionError: in a page load\(\) needs a checkpoint/);
     expect(found.pictures.data).toMatch(/^ImageError: raw picture: data must be bytes .* got an array$/);
     expect(found.pictures.image).toMatch(/^ImageError: the <img> has no pixels yet; wait for its load event$/);
     expect(found.pictures.broken).toMatch(/^ImageError: the <img> shows nothing: its file could not be loaded$/);
     expect(found.pictures.video).toMatch(/^ImageError: the <video> has no pixels yet; wait for its loadeddata event$/);
     expect(found.pictures.canvas).toMatch(/^ImageError: the OffscreenCanvas has no pixels: one of its sides is 0$/);
-    expect(found.pictures.closed).toMatch(/^ImageError: the ImageBitmap has no pixels; it was closed or given away$/);
-    expect(found.pictures.spent).toMatch(/^ImageError: the VideoFrame has no pixels; it was closed or given away$/);
+    expect(found.pictures.closed).toMatch(/^ImageError: the ImageBitmap has no pixels; it was closed or transferred$/);
+    expect(found.pictures.spent).toMatch(/^ImageError: the VideoFrame has no pixels; it was closed or transferred$/);
     for (const text of [...Object.values(found.pictures), ...Object.values(found.weights)]) {
       expect(text).not.toContain("s3cr3t");
       expect(String(text).length).toBeLessThan(250);
@@ -325,14 +325,14 @@ describe.skipIf(chromiumMissing())("what pages give", () => {
     expect(found.keys).toEqual([`${site.origin}/login/models/codes.safetensors`]);
     const messages: Record<string, RegExp> = {
       empty: /the address is an empty string/,
-      revoked: /^DownloadError: blob:\S+: names no blob: it was revoked/,
+      revoked: /^DownloadError: blob:\S+: does not name a blob: it was revoked/,
       data: /^DownloadError: data:image\/png;base64,…: is not a well-formed data: address/,
       noPicture: /^\w+Error: data:text\/plain,…: /,
-      file: /^DownloadError: file:\/\/\/home\/me\/a\.png: pages read no files by address/,
-      ftp: /^DownloadError: ftp:\/\/me:\*\*\*@localhost\/a\.png: pages fetch no addresses of the kind ftp:/,
-      unknown: /^DownloadError: s3:\/\/bucket\/a\.png: pages fetch no addresses of the kind s3:/,
-      mail: /^DownloadError: mailto:me@example\.org: pages fetch no addresses of the kind mailto:/,
-      nothing: /^DownloadError: http:\/\/: is no valid address/,
+      file: /^DownloadError: file:\/\/\/home\/me\/a\.png: pages cannot read files by address/,
+      ftp: /^DownloadError: ftp:\/\/me:\*\*\*@localhost\/a\.png: pages cannot fetch addresses of the kind ftp:/,
+      unknown: /^DownloadError: s3:\/\/bucket\/a\.png: pages cannot fetch addresses of the kind s3:/,
+      mail: /^DownloadError: mailto:me@example\.org: pages cannot fetch addresses of the kind mailto:/,
+      nothing: /^DownloadError: http:\/\/: is not a valid address/,
       wrongLogin: /^DownloadError: http:\/\/me:\*\*\*@localhost:\d+\/login\/nothing\.png: the server answered 404/,
       token: /nothing\/here\.png\?token=\*\*\*: the server answered 404/,
       unreachable: /^DownloadError: http:\/\/me:\*\*\*@localhost:9\/a\.png: cannot be fetched/,
@@ -452,7 +452,7 @@ describe.skipIf(chromiumMissing())("what pages give", () => {
       }, how);
       expect(found.origin).toBe("null");
       expect(found.boxes).toBeGreaterThan(5);
-      expect(found.notes.filter((note) => note.startsWith("downloads are not kept: "))).toHaveLength(1);
+      expect(found.notes.filter((note) => note.startsWith("downloads are not cached: "))).toHaveLength(1);
       await page.close();
     },
   );
@@ -498,10 +498,10 @@ describe.skipIf(chromiumMissing())("what pages give", () => {
       return results as Record<string, { notes: string[]; boxes: number }>;
     });
     for (const [kind, { boxes }] of Object.entries(found)) expect(boxes, kind).toBeGreaterThan(5);
-    expect(found.full.notes).toEqual(["downloads are not kept: the disk is full"]);
-    expect(found.forbidden.notes).toEqual(["downloads are not kept: no caches here"]);
+    expect(found.full.notes).toEqual(["downloads are not cached: the disk is full"]);
+    expect(found.forbidden.notes).toEqual(["downloads are not cached: no caches here"]);
     expect(found.none.notes).toEqual([
-      "downloads are not kept: Cache Storage needs a secure page (https or localhost)",
+      "downloads are not cached: Cache Storage needs a secure page (https or localhost)",
     ]);
     expect(found["worker refused"].notes[0]).toMatch(/^no worker: no workers here; running on the page's own thread$/);
     expect(found["no workers"].notes[0]).toMatch(/^no worker: there are no workers here; running on the page's/);

@@ -128,7 +128,7 @@ describe("a peer's process", () => {
   test("is not timed where its outputs are not ours", async () => {
     const { refused } = await open("wrong", answer("params.input.data.map((v, i) => (i === 2 ? v + 0.1 : v))"));
     expect(refused).toMatchObject({ engine: "onnxruntime-web/wasm", model: "m", wrong: true });
-    expect(refused?.reason).toMatch(/its output 0 is not ours: 3\.0999\d+ where ours is 3 \(element 2\)/);
+    expect(refused?.reason).toMatch(/its output 0 differs from ours: 3\.0999\d+ where ours is 3 \(element 2\)/);
     const shape = await open("shape", answer("params.input.data", "[4]"));
     expect(shape.refused).toMatchObject({ wrong: true, reason: "its outputs are [4], not [1,1,2,2]" });
   });

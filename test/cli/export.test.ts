@@ -174,7 +174,7 @@ describe("a file that is there", () => {
     const argv = ["export", "--weights", weights, "--include", "onnx", "safetensors", "--imgsz", "64", "--json", "-"];
     const { code, stdout } = await cli(argv);
     expect(code).toBe(1);
-    expect(JSON.parse(stdout)).toMatchObject([{ error: expect.stringContaining("is there already") }, { half: false }]);
+    expect(JSON.parse(stdout)).toMatchObject([{ error: expect.stringContaining("already exists") }, { half: false }]);
     expect(await readFile(path("pair.onnx"), "utf8")).toBe("precious");
   });
 
@@ -194,6 +194,6 @@ describe("a file that is there", () => {
     const { code, stdout, stderr } = await cli(["export", "--weights", weights, "--int8", "--data", folder]);
     expect(code).toBe(1);
     expect(stdout).toBe("");
-    expect(stderr).toContain("slow-int8.safetensors: is there already");
+    expect(stderr).toContain("slow-int8.safetensors: already exists");
   });
 });

@@ -94,7 +94,7 @@ describe("amounts", () => {
     expect(roundKept(1, 64, { round: 8 })).toBe(16);
     expect(roundKept(3, 6, { round: 8 })).toBe(6);
     expect(roundKept(16.2, 17, { round: 8 })).toBe(16);
-    expect(() => roundKept(3, 6, { round: 0 })).toThrow(/whole multiples/);
+    expect(() => roundKept(3, 6, { round: 0 })).toThrow(/round must be a whole number/);
   });
 
   test("a global amount is reached in spite of floors and rounding; amount 0 removes nothing", () => {

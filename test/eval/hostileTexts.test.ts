@@ -88,7 +88,7 @@ describe("COCO's annotations", () => {
     ["no image", { images: [null] }, /images\[0\] must be an object, not null$/],
     ["a number for an annotation", { annotations: [7] }, /annotations\[0\] must be an object, not 7$/],
     ["a list for a category", { categories: [[1]] }, /categories\[0\] must be an object, not <list of 1>$/],
-    ["an id that is none", image({ id: {} }), /an image's id must be a number or a text, not <object>/],
+    ["an id that is none", image({ id: {} }), /an image's id must be a number or a string, not <object>/],
     ["an id that is nested", { categories: [{ id: deep, name: "a" }] }, /category_id 1 is in no entry/],
     [
       "a name that is nested",
@@ -133,7 +133,7 @@ describe("descriptions", () => {
   const deep = parseYaml("[".repeat(400) + "]".repeat(400));
   it.each<[object, RegExp]>([
     [{ path: "x".repeat(1e5), val: "v", nc: "9".repeat(1e5) }, /not "999/],
-    [{ path: deep, val: "v" }, /"path" must be a text, not <list of 1>/],
+    [{ path: deep, val: "v" }, /"path" must be a string, not <list of 1>/],
     [{ val: "v", nc: deep }, /not <list of 1>/],
     [{ val: "v", names: { ["k".repeat(1e5)]: 1 } }, /its keys: kkk/],
   ])("show values cut", (content, message) => {

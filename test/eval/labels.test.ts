@@ -77,7 +77,7 @@ describe("Ultralytics' descriptions", () => {
   });
 
   test.each([
-    ["text", /data\.yaml: is no data set description/],
+    ["text", /data\.yaml: is not a data set description/],
     [{ names: ["a"] }, /data\.yaml: needs "val"/],
     [{ test: "x", train: "y" }, /needs "val".*it has "train" and "test" \(--task\)/],
     [{ val: 3 }, /needs "val"/],
@@ -151,7 +151,7 @@ describe("COCO's annotations", () => {
 
   test("other categories than the model's are refused with the numbers", () => {
     expect(() => parseCocoAnnotations(content, ["a", "b", "c"], "x.json")).toThrow(
-      /x\.json: has 2 categories, the model 3 classes, and 2 of the categories are none of them \("toothbrush", "car"\)/,
+      /x\.json: has 2 categories, the model 3 classes, and 2 of the categories match no class \("toothbrush", "car"\)/,
     );
   });
 });

@@ -201,13 +201,13 @@ describe("COCO's annotations and the pictures beside them", () => {
   test("two pictures of one id are refused: their annotations cannot be told apart", async () => {
     const images = [image, { ...image, file_name: "b.jpg" }];
     await expect(openCoco({ images }, "coco-twice")).rejects.toThrow(
-      /"images" has the id 5 twice, for a\.jpg and b\.jpg; give each picture an id of its own/,
+      /"images" has the id 5 twice, for a\.jpg and b\.jpg; give each picture a unique id/,
     );
   });
 
   test("outlines in run lengths are told", async () => {
     const annotations = [{ ...annotation, segmentation: { counts: [0, 200], size: [10, 20] } }];
-    expect((await openCoco({ annotations }, "coco-rle")).warnings.join()).toContain("1 outline is in run lengths");
+    expect((await openCoco({ annotations }, "coco-rle")).warnings.join()).toContain("1 outline is run-length encoded");
   });
 });
 

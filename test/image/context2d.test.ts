@@ -186,7 +186,7 @@ describe("a 2-D context is drawn on as pixels are", () => {
       },
     };
     for (const canvas of [webgl, transferred]) {
-      expect(() => annotate(canvas, boxes)).toThrow(/^annotate: this canvas gives no 2-D context/);
+      expect(() => annotate(canvas, boxes)).toThrow(/^annotate: this canvas has no 2-D context/);
     }
     expect(() => annotate(new PixelContext(noise(0, 0)), boxes)).not.toThrow();
   });

@@ -97,7 +97,7 @@ describe("TIFFs that are not decoded", () => {
     [
       "JPEGs in planes",
       [[258, 3, 1, 8] as const, [259, 3, 1, 7] as const, [284, 3, 1, 2] as const],
-      /a plane for each/,
+      /separate colour planes/,
     ],
     [
       "floats",

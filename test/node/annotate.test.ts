@@ -478,7 +478,7 @@ describe("annotate", () => {
   ])("refuses %s for a result", async (_, wrong) => {
     const error = await rejection(annotate(sheet(40, 30), wrong as unknown as Result));
     expect(error).toBeInstanceOf(OptionError);
-    expect(error.message).toMatch(/^annotate: the result must be one that model\.detect gives/);
+    expect(error.message).toMatch(/^annotate: the result must be one returned by model\.detect/);
   });
 
   it("refuses what is no picture", async () => {

@@ -1,4 +1,4 @@
-/** Requests to a worker and their answers: numbered, sent in the order of the calls, rejected together when it ends. */
+/** Requests to a worker and their answers: numbered, sent in call order, all rejected if the worker ends. */
 
 import type { LoadOptions } from "../../api/loadOptions.js";
 import { DeviceError, DisposedError } from "../../errors.js";
@@ -15,7 +15,7 @@ interface Pending {
 
 type OnWarning = ((text: string) => void) | undefined;
 
-/** Bitmaps and frames hold graphics memory; buffers need no closing. */
+/** Bitmaps and frames hold graphics memory and must be closed; buffers need not. */
 function closeUnsent(given: readonly Transferable[]): void {
   for (const item of given) if ("close" in item && !(item instanceof MessagePort)) item.close();
 }
@@ -46,7 +46,7 @@ export class Connection {
     return this.lastDevice;
   }
 
-  /** A number for a request that follows. */
+  /** Reserves a number for a later request. */
   reserve(onWarning?: OnWarning): number {
     const id = this.nextId++;
     if (onWarning) this.warnings.set(id, onWarning);
@@ -58,7 +58,7 @@ export class Connection {
   }
 
   /**
-   * Sends a request once it is ready and those before it were sent.
+   * Sends a request once it is ready and all earlier ones have been sent.
    * @param signal rejects with its reason at once; the worker is told, and what was to be given to it is closed
    */
   askAs(
@@ -88,20 +88,20 @@ export class Connection {
     });
   }
 
-  /** Ends the worker; requests under way and later ones reject with `reason`. */
+  /** Ends the worker; pending and later requests reject with `reason`. */
   close(reason: unknown): void {
     if (this.closed) return;
     this.closed = { reason: reason ?? new DisposedError("the model") };
     for (const id of [...this.pending.keys()]) this.abort(id, this.closed.reason);
     this.started.decoders?.close();
-    // A model on this thread has no worker that would take its memory along.
+    // A model on this thread must be disposed of explicitly; a worker frees its memory when it ends.
     this.started.port.postMessage({ type: "dispose", id: 0 } satisfies ToHost);
     const isWorker = typeof Worker !== "undefined" && this.started.port instanceof Worker;
     if (isWorker) this.started.terminate();
     else setTimeout(() => this.started.terminate(), 1000);
   }
 
-  /** The worker may be waiting for a server, or the request for its turn there. */
+  /** Tells the worker, which may be waiting for a server, or hold the request in its queue. */
   private abort(id: number, reason: unknown): void {
     if (!this.pending.has(id)) return;
     this.settle(id, (pending) => pending.reject(reason));

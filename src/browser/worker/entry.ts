@@ -1,4 +1,4 @@
-/** What runs in the worker of `loadInWorker`: dist/worker.js, and the text that the browser entry carries. */
+/** Entry of the worker of `loadInWorker`: dist/worker.js, also embedded as source in the browser entry. */
 
 import { loadModel } from "../loadModel.js";
 import { RemoteDecoders } from "./decoders/remote.js";

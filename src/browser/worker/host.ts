@@ -1,4 +1,4 @@
-/** The worker's side: loads one model and answers requests in the order in which they came. */
+/** The worker's side: loads one model and answers requests in the order of arrival. */
 
 import type { LoadOptions } from "../../api/loadOptions.js";
 import type { PictureSource, WeightSource } from "../../api/sources.js";
@@ -18,7 +18,7 @@ export type Loader = (sources: readonly WeightSource[], options: LoadOptions) =>
 class Host {
   private model: Model<PictureSource> | undefined;
   private readonly predictions = new Map<number, Prediction>();
-  /** Of requests that came and are not answered. */
+  /** Unanswered requests. */
   private readonly open = new Map<number, AbortController>();
 
   constructor(
@@ -26,7 +26,7 @@ class Host {
     private readonly load: Loader,
   ) {}
 
-  /** Notes that a request came, whose turn is yet to come. */
+  /** Registers a request that is queued. */
   expect(id: number): void {
     this.open.set(id, new AbortController());
   }
@@ -103,7 +103,7 @@ class Host {
   }
 }
 
-/** Prototypes are given away only where nobody needs them any more. */
+/** Prototypes are transferred only if nobody needs them any more. */
 function outcomeAnswer(outcome: Outcome, giveAway: boolean): [Answer, Transferable[]?] {
   const transfer = giveAway && outcome.prototypes ? buffersOf([outcome.prototypes]) : [];
   return [{ kind: "outcome", outcome }, transfer];
@@ -111,7 +111,7 @@ function outcomeAnswer(outcome: Outcome, giveAway: boolean): [Answer, Transferab
 
 /**
  * Serves one model over a port, one request at a time.
- * @param onDecoderEnded told of a decoder's worker that is gone
+ * @param onDecoderEnded called when a decoder's worker has ended.
  */
 export function serve(
   port: Port,
@@ -120,7 +120,7 @@ export function serve(
 ): void {
   const host = new Host((message, transfer) => port.postMessage(message, transfer ?? []), loader);
   let queue: Promise<void> = Promise.resolve();
-  // Without a pause now and then, requests that wait here would be answered before it is heard that they are given up.
+  // Without an occasional pause, queued requests would be answered before their cancellation is received.
   const breather = new Breather();
   port.onmessage = ({ data }: MessageEvent<ToHost>) => {
     if (data.type === "abort") return host.abort(data.id);

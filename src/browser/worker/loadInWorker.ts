@@ -14,7 +14,7 @@ import { type Loader, serve } from "./host.js";
 import type { Started } from "./started.js";
 import { WorkerModel } from "./workerModel.js";
 
-/** The same protocol within this thread: for WebGL2, and for pages that may not start workers. */
+/** The same protocol within this thread, for WebGL2 and for pages that may not start workers. */
 function onThisThread(loader: Loader = load): Started {
   const { port1, port2 } = new MessageChannel();
   serve(port2, loader);
@@ -28,25 +28,25 @@ function onThisThread(loader: Loader = load): Started {
 }
 
 /**
- * A checkpoint as it can be sent. URLs mean what they mean to the page: a worker made from a blob has no address to start from.
- * @throws CheckpointError, DownloadError for what is none.
+ * A checkpoint in a form that can be sent. URLs are resolved relative to the page: a blob worker has no base address.
+ * @throws CheckpointError, DownloadError for an invalid checkpoint.
  */
 async function toSend(source: WeightSource): Promise<WeightSource> {
   const address = addressIn(source);
   if (address !== undefined) return absoluteAddress(address);
   if (isBlob(source)) return source as Blob;
   const { bytes } = await givenBytes(source);
-  // Of a part of a buffer all of it would be sent.
+  // For a view of part of a buffer, the whole buffer would be sent.
   return bytes.byteLength === bytes.buffer.byteLength ? (bytes as Uint8Array<ArrayBuffer>) : new Uint8Array(bytes);
 }
 
-/** Fetched here, once, for the two sides of a contest. A file keeps the name that messages begin with. */
+/** Fetches once for both sides of a comparison. A file keeps its name for messages. */
 async function fetched(source: WeightSource, options: LoadOptions): Promise<WeightSource> {
   if (typeof source !== "string") return source;
   return new File([await fetchBytes(source, options)], nameOfAddress(source));
 }
 
-/** Neither a page, nor a worker of one, nor a runtime that has workers of that kind. */
+/** True outside pages, web workers and other runtimes with web workers. */
 function isNoPage(): boolean {
   return typeof document === "undefined" && typeof Worker !== "function" && !("WorkerGlobalScope" in globalThis);
 }
@@ -61,7 +61,7 @@ async function startHost(
     return onThisThread();
   }
   try {
-    // Asked first, since service workers, which have none, may import nothing later either.
+    // Checked first: service workers have no workers and may not import anything later either.
     if (!createWorker && typeof Worker !== "function") throw new Error("there are no workers here");
     const [{ spawnModelWorker }, { DecoderWorkers }] = await Promise.all([
       import("./spawn.js"),
@@ -77,10 +77,9 @@ async function startHost(
 }
 
 /**
- * Loads a model in a worker of its own. No file needs to be hosted; where the page's policy forbids workers, the model
- * runs on this thread, behind the same interface, and a note says so; so it does on WebGL2 (`gpujs`). `dispose` ends the
- * worker.
- * @throws as `load`; UnsupportedError outside of pages, as in Node.
+ * Loads a model in its own worker. No file needs to be hosted. If the page's policy forbids workers, and on WebGL2
+ * (`gpujs`), the model runs on this thread behind the same interface, and a note says so. `dispose` ends the worker.
+ * @throws like `load`; UnsupportedError outside pages, for example in Node.
  * @example
  * const model = await loadInWorker("best.pt");
  * const result = await model.detectLatest(video); // undefined when a newer frame took its place
@@ -90,7 +89,7 @@ export async function loadInWorker(
   options: LoadInWorkerOptions = {},
 ): Promise<WorkerModel> {
   if (isNoPage()) {
-    throw new UnsupportedError("loadInWorker needs a page or a worker of one; in Node use load()", {
+    throw new UnsupportedError("loadInWorker needs a web page or a web worker; in Node use load()", {
       name: "loadInWorker",
     });
   }
@@ -103,7 +102,7 @@ export async function loadInWorker(
   const contested = lacking && hasHardwareWebGl2();
   const light = lacking || backend === "wasm" || backend === "cpu";
   if (contested) sources = await Promise.all(sources.map((item) => fetched(item, options)));
-  // What is told on the way cannot be sent along.
+  // Callbacks cannot be sent.
   const tuning = typeof tune === "object" ? { seconds: tune.seconds } : tune;
   const request = { sources, options: { backend, half, tune: tuning, threads, cache, config, fitPictures, maxPixels } };
   const model = await WorkerModel.open(await startHost(options, light, signal), request, hooks);

@@ -1,4 +1,6 @@
-/** Stands for `runtime/webgpu` in the light worker (scripts/build.mjs), which starts only where its page found no adapter. */
+/**
+ * Replaces `runtime/webgpu` in the light worker (scripts/build.mjs), which starts only if its page found no adapter.
+ */
 
 import { DeviceError } from "../../errors.js";
 import type * as webgpu from "../../runtime/webgpu/index.js";

@@ -1,4 +1,4 @@
-/** The messages between a page and its worker. Everything in them can be cloned; pixels are transferred. */
+/** The messages between a page and its worker. Everything in them is cloneable; pixels are transferred. */
 
 import type { LoadOptions } from "../../api/loadOptions.js";
 import type { PictureSource, WeightSource } from "../../api/sources.js";
@@ -17,10 +17,10 @@ export interface Device {
   readonly dtype: ComputeDType;
 }
 
-/** Methods of `Model` that are passed on as they are. */
+/** Methods of `Model` that are forwarded unchanged. */
 export type PlainMethod = "forward" | "warmup" | "tap" | "profile" | "memory";
 
-/** What is asked of the worker; `id` comes back with the answer. */
+/** A request to the worker; its answer carries the same `id`. */
 export type Request =
   | {
       readonly type: "load";
@@ -42,10 +42,10 @@ export type Request =
   | { readonly type: "call"; readonly method: PlainMethod; readonly args: readonly unknown[] }
   | { readonly type: "dispose" };
 
-/** A request, or that the one of this number is no longer wanted, which is heard before its turn comes. */
+/** A request, or the cancellation of one, which takes effect even while the request is queued. */
 export type ToHost =
   | ((Request | { readonly type: "abort" }) & { readonly id: number })
-  /** This decoder's worker is gone. */
+  /** This decoder's worker has ended. */
   | { readonly type: "decoderEnded"; readonly decoder: DecoderName; readonly reason: string };
 
 export type Answer =
@@ -56,7 +56,7 @@ export type Answer =
 
 export type FromHost =
   | { readonly type: "started" }
-  /** A decoder is wanted, which answers over the port. */
+  /** Requests a decoder, which answers over the port. */
   | { readonly type: "decoder"; readonly decoder: DecoderName; readonly port: ChannelPort }
   | { readonly type: "progress"; readonly loaded: number; readonly total: number | undefined }
   | { readonly type: "note"; readonly text: string }
@@ -66,17 +66,17 @@ export type FromHost =
 
 /** Both ends of a worker, or of a channel within one thread. */
 export interface Port {
-  /** `transfer`: Transferable, which only DOM's types know. */
+  /** `transfer`: Transferable objects, a type that only the DOM library has. */
   postMessage(message: unknown, transfer?: object[]): void;
   onmessage: ((event: MessageEvent) => void) | null;
 }
 
-/** A `MessagePort`, which projects without DOM's types do not know. */
+/** A `MessagePort`, a type that only the DOM library has. */
 export interface ChannelPort extends Port {
   close(): void;
 }
 
-/** Buffers of tensors that may be given away. */
+/** Buffers of tensors that may be transferred. */
 export function buffersOf(tensors: readonly HostTensor[]): ArrayBuffer[] {
   const buffers = tensors.map(({ data }) => data.buffer).filter((buffer) => buffer instanceof ArrayBuffer);
   return [...new Set(buffers)];

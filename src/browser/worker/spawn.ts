@@ -1,11 +1,11 @@
-/** Starts workers without a file to host, wherever the page's policy allows them. */
+/** Starts workers without a hosted file, if the page's policy allows it. */
 
 import type { WorkerLike } from "../../api/loadOptions.js";
 import { SHADER_TEXTS } from "../../kernels/wgsl/texts.js";
 import { onAbort, throwIfAborted } from "../../yolov5/calls/abort.js";
 import type { FromHost } from "./protocol.js";
 
-/** A worker that has not said that it started by then was blocked without an error. */
+/** A worker that has not reported its start by then was blocked without an error. */
 const START_MS = 10_000;
 
 export interface StartedWorker {
@@ -13,7 +13,7 @@ export interface StartedWorker {
   readonly terminate: () => void;
 }
 
-/** Resolves when the worker says that it runs; rejects with the reason when it does not. */
+/** Resolves when the worker reports that it runs; rejects with the reason if it does not. */
 function started(worker: Worker, signal: AbortSignal | undefined): Promise<StartedWorker> {
   return new Promise((resolve, reject) => {
     const end = (act: () => void): void => {
@@ -41,8 +41,8 @@ function started(worker: Worker, signal: AbortSignal | undefined): Promise<Start
 }
 
 /**
- * Starts a worker from its text.
- * @throws Error with the reason when it does not run.
+ * Starts a worker from its source.
+ * @throws Error with the reason if it does not run.
  */
 export async function startProgram(program: string, signal: AbortSignal | undefined): Promise<StartedWorker> {
   if (program === "") throw new Error("this build has no worker in it");
@@ -54,19 +54,19 @@ export async function startProgram(program: string, signal: AbortSignal | undefi
   }
 }
 
-/** The smallest program that does what is asked of it. */
+/** The smallest worker program for the requested backend. */
 async function modelProgram(light: boolean): Promise<string> {
   if (light) return (await import("./programs/light.js")).PROGRAM;
   const { PROGRAM } = await import("./programs/model.js");
-  // The page has the shaders, so that they are not loaded twice (scripts/build.mjs).
+  // The page passes on the shaders, so that they are not loaded twice (scripts/build.mjs).
   return PROGRAM && `globalThis.yolov5Shaders=${JSON.stringify(SHADER_TEXTS)};${PROGRAM}`;
 }
 
 /**
- * Starts the model's worker: the caller's own, else from a blob, else from `worker.js` beside the entry (pages that serve
- * `dist` under a policy without `worker-src blob:`).
- * @param light the worker needs no WebGPU
- * @throws Error with the reason when none of them runs.
+ * Starts the model's worker: the caller's own, else from a blob, else from `worker.js` next to the entry (for pages
+ * that serve `dist` under a policy without `worker-src blob:`).
+ * @param light whether the worker can do without WebGPU.
+ * @throws Error with the reason if none of them runs.
  */
 export async function spawnModelWorker(
   create: (() => WorkerLike) | undefined,
@@ -79,7 +79,7 @@ export async function spawnModelWorker(
     return await startProgram(await modelProgram(light), signal);
   } catch (error) {
     throwIfAborted(signal);
-    // Kept from bundlers on purpose: they would copy a second worker beside the first.
+    // Hidden from bundlers on purpose: they would emit a second copy of the worker.
     const here: string = import.meta.url;
     const file = new URL("../worker.js", here);
     if (file.origin !== globalThis.location?.origin) throw error;

@@ -1,4 +1,4 @@
-/** The other side of a model, once it runs: a worker, or a channel within this thread. */
+/** A started host of a model: a worker, or a channel within this thread. */
 
 import type { DecoderName } from "./decoders/protocol.js";
 import type { ChannelPort, Port } from "./protocol.js";
@@ -6,15 +6,15 @@ import type { ChannelPort, Port } from "./protocol.js";
 export interface Started {
   readonly port: Port;
   readonly terminate: () => void;
-  /** For a worker that has not all decoders itself. */
+  /** For a worker that does not contain all decoders. */
   readonly decoders?: DecoderStarter | undefined;
 }
 
-/** Starts decoders that a model's worker asks for. */
+/** Starts decoders that a model's worker requests. */
 export interface DecoderStarter {
   /**
-   * @param port of who asks
-   * @param onEnd called when the decoder dies, with the reason
+   * @param port the requester's port.
+   * @param onEnd called with the reason if the decoder dies.
    */
   open(decoder: DecoderName, port: ChannelPort, onEnd: (reason: string) => void): Promise<void>;
   close(): void;

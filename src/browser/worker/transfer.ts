@@ -1,4 +1,7 @@
-/** Pictures on their way to a worker: elements become bitmaps, pixels are transferred, what the caller keeps is copied. */
+/**
+ * Prepares pictures for a worker: elements become bitmaps, pixels are transferred, and data that the caller keeps is
+ * copied.
+ */
 
 import type { PictureSource } from "../../api/sources.js";
 import { addressIn, bytesIn, isBlob, tagOf } from "../../yolov5/input/given.js";
@@ -8,13 +11,13 @@ import { closePixels, drawableKind, drawableSize, unreadable } from "../drawable
 
 export interface Sendable {
   readonly value: PictureSource;
-  /** To be given away with the message. */
+  /** Objects to transfer with the message. */
   readonly given: Transferable[];
 }
 
 /**
- * @param transfer give away what the caller has, instead of a copy
- * @throws ImageError for what is no picture, when an element has no pixels yet, or none that this page may read.
+ * @param transfer transfer the caller's data instead of copying it.
+ * @throws ImageError for anything but a picture, or if an element has no pixels yet, or none that this page may read.
  */
 export async function toSend(source: PictureSource, transfer: boolean): Promise<Sendable> {
   const address = addressIn(source);
@@ -42,12 +45,12 @@ export async function toSend(source: PictureSource, transfer: boolean): Promise<
   return { value: bitmap, given: [bitmap] };
 }
 
-/** The bytes as they are now: without `transfer`, whoever gave them may use their memory again. */
+/** The current bytes: without `transfer` they are copied, since the caller may reuse the memory. */
 function toGive<T extends Uint8Array | Uint8ClampedArray>(bytes: T, transfer: boolean): T | Uint8Array<ArrayBuffer> {
   return transfer ? bytes : new Uint8Array(bytes);
 }
 
-/** Shared memory cannot be given away. */
+/** Shared memory cannot be transferred. */
 function ownBuffer({ buffer }: Uint8Array | Uint8ClampedArray): Transferable[] {
   return tagOf(buffer) === "ArrayBuffer" ? [buffer as ArrayBuffer] : [];
 }
@@ -60,7 +63,7 @@ async function capture(source: ImageBitmapSource): Promise<ImageBitmap> {
   }
 }
 
-/** Frees pixels that were given away but not sent. */
+/** Frees pixels that were to be transferred but not sent. */
 export function closeGiven(source: PictureSource, transfer: boolean | undefined): void {
   if (transfer) closePixels(source);
 }

@@ -1,4 +1,4 @@
-/** Errors on their way between threads: the same class, message, details and cause on the other side. */
+/** Sends errors between threads: the other side gets the same class, message, details and cause. */
 
 import {
   AttributeError,
@@ -28,7 +28,7 @@ type Details = Readonly<Record<string, unknown>>;
 /** An error as plain data. */
 export interface WireError {
   readonly kind: "engine" | "dom" | "other";
-  /** An engine's or standard error's class; minifiers leave the text alone. */
+  /** The class name of an engine error or standard error; minifiers do not change strings. */
   readonly name: string;
   readonly message: string;
   readonly details?: Details;
@@ -37,7 +37,7 @@ export interface WireError {
 
 type ErrorClass = new (message: string, details?: Details, options?: { cause?: unknown }) => Error;
 
-/** All that take a message; `DisposedError` makes its own. */
+/** All classes whose constructor takes a message; `DisposedError` creates its own. */
 const ENGINE: Readonly<Record<string, ErrorClass>> = {
   AttributeError,
   CheckpointError,
@@ -68,17 +68,19 @@ const STANDARD: Readonly<Record<string, new (message: string) => Error>> = {
   URIError,
 };
 
-/** Causes are for people who read a console; a longer chain is a circle. */
+/**
+ * Maximum length of a cause chain: causes are for people reading a console, and a longer chain is probably circular.
+ */
 const MOST_CAUSES = 4;
 
-/** What of the values can be sent. */
+/** The values that can be sent. */
 function cloneable(details: Details): Details {
   const sent: Record<string, unknown> = {};
   for (const [key, value] of Object.entries(details)) {
     try {
       sent[key] = structuredClone(value);
     } catch {
-      // A function or an object of the page: the message has what matters.
+      // A function or an object of the page; the message has what matters.
     }
   }
   return sent;

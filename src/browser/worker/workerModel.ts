@@ -21,8 +21,8 @@ import { closeGiven, toSend } from "./transfer.js";
 /** Options of a model that runs in a worker. */
 export interface WorkerDetectOptions extends DetectOptions {
   /**
-   * Give an ImageBitmap, VideoFrame or buffer away instead of copying it: the caller cannot use it afterwards.
-   * Default false.
+   * Transfer an ImageBitmap, VideoFrame or buffer instead of copying it; the caller cannot use it afterwards. Default
+   * false.
    */
   readonly transfer?: boolean | undefined;
 }
@@ -31,9 +31,9 @@ export interface WorkerDetectOptions extends DetectOptions {
 export interface WorkerPrediction {
   /** The result for the options of `predict`. */
   readonly first: Result;
-  /** Suppression with other thresholds, without running the network. */
+  /** Runs the suppression with other thresholds, without running the network. */
   result(options?: Thresholds): Promise<Result>;
-  /** Lets the worker forget it. */
+  /** Releases the outputs in the worker. */
   dispose(): void;
 }
 
@@ -55,7 +55,7 @@ export class WorkerModel {
     this.info = info;
   }
 
-  /** Loads the model on the other side of a started worker; ends the worker when that fails or is aborted. */
+  /** Loads the model in a started worker; ends the worker if that fails or is aborted. */
   static async open(
     started: Started,
     request: Omit<Extract<Request, { type: "load" }>, "type">,
@@ -85,12 +85,12 @@ export class WorkerModel {
     return this.info.names;
   }
 
-  /** What runs it, as of the last answer: a lost device may have been replaced. */
+  /** The device, as of the last answer: a lost device may have been replaced. */
   get device(): Device {
     return this.connection.device;
   }
 
-  /** As `Model.detect`. Calls that overlap are answered in order. */
+  /** Like `Model.detect`. Overlapping calls are answered in order. */
   async detect(source: readonly PictureSource[], options?: WorkerDetectOptions): Promise<Result[]>;
   async detect(source: PictureSource, options?: WorkerDetectOptions): Promise<Result>;
   async detect(
@@ -104,9 +104,9 @@ export class WorkerModel {
   }
 
   /**
-   * For video: runs at once when the worker is idle, else waits, and a newer call takes its place. Pixels of elements are
-   * read when their turn comes.
-   * @returns the result, or undefined when a newer frame took this one's place.
+   * For video: runs at once if the worker is idle; otherwise waits until a newer call replaces it. Pixels of elements
+   * are read only when their turn comes.
+   * @returns the result, or undefined if a newer frame replaced this one.
    */
   detectLatest(source: PictureSource, options: WorkerDetectOptions = {}): Promise<Result | undefined> {
     return new Promise((settle) => {
@@ -129,7 +129,7 @@ export class WorkerModel {
     });
   }
 
-  /** Results for frames as they come, in order, none dropped. */
+  /** Results for frames as they arrive, in order, none dropped. */
   async *stream(
     frames: AsyncIterable<PictureSource> | Iterable<PictureSource>,
     options: WorkerDetectOptions = {},
@@ -153,38 +153,38 @@ export class WorkerModel {
     };
   }
 
-  /** As `Model.forward`. */
+  /** Like `Model.forward`. */
   forward(input: HostTensor): Promise<HostTensor[]> {
     return this.call("forward", input);
   }
 
-  /** As `Model.warmup`. */
+  /** Like `Model.warmup`. */
   warmup(imgsz?: number | readonly [number, number], batch = 1): Promise<void> {
     return this.call("warmup", imgsz, batch);
   }
 
-  /** As `Model.tap`. */
+  /** Like `Model.tap`. */
   tap(names: readonly string[], input: HostTensor): Promise<Map<string, HostTensor>> {
     return this.call("tap", names, input);
   }
 
-  /** As `Model.profile`. */
+  /** Like `Model.profile`. */
   profile(input: HostTensor): Promise<NodeTiming[]> {
     return this.call("profile", input);
   }
 
-  /** As `Model.memory`. */
+  /** Like `Model.memory`. */
   memory(imgsz?: number | readonly [number, number], batch = 1): Promise<NetworkMemory> {
     return this.call("memory", imgsz, batch);
   }
 
-  /** Ends the worker. Calls under way reject with DisposedError. */
+  /** Ends the worker. Pending calls reject with DisposedError. */
   dispose(): void {
     this.connection.close(new DisposedError("the model"));
     this.drop(undefined);
   }
 
-  /** Settles the frame that waits, if there is one, without detecting in it. */
+  /** Resolves the waiting frame, if any, without detecting in it. */
   private drop(result: undefined | Promise<never>): void {
     const { waiting } = this;
     this.waiting = undefined;
@@ -220,7 +220,7 @@ export class WorkerModel {
     const { onWarning, transfer = false, signal: wanted, ...rest } = options;
     const signal = signalOf(wanted);
     throwIfAborted(signal);
-    // The place in the line is taken now, before pixels are fetched, which may take longer for one source than another.
+    // The place in the queue is reserved now, before the pixels are fetched, which takes longer for some sources.
     const id = this.connection.reserve(onWarning);
     const answer = await this.connection.askAs(
       id,

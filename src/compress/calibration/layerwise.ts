@@ -1,7 +1,7 @@
 /**
- * A network run piece by piece over several pictures at once: every value that is still needed is held for all of them,
- * and constants may be changed before the nodes that read them run. Thus statistics of a layer see the layers before it
- * as they are now, at the price of one forward pass a picture.
+ * Runs a network in pieces over several pictures at once. Every value that is still needed is held for all of them,
+ * and constants may be changed before the nodes that read them run. The statistics of a layer thus reflect the
+ * current state of the layers before it, at the cost of one forward pass per picture.
  */
 
 import type { Breather } from "../../breathe.js";
@@ -18,7 +18,7 @@ export class LayerwiseRun {
   private readonly lastUse = new Map<ValueId, number>();
   private next = 0;
 
-  /** @param inputs one tensor a picture, all of the graph's input shape. */
+  /** @param inputs one tensor per picture, all of the graph's input shape. */
   constructor(
     graph: Graph,
     backend: Backend,
@@ -34,7 +34,7 @@ export class LayerwiseRun {
     });
   }
 
-  /** One tensor a picture of a value that has been computed and is still needed. */
+  /** A value that has been computed and is still needed, one tensor per picture. */
   of(value: ValueId): readonly HostTensor[] {
     const held = this.values.get(value);
     invariant(held, `value ${value} (${this.graph.values[value].name}) is not held`);
@@ -49,7 +49,7 @@ export class LayerwiseRun {
     this.constants.set(value, tensor);
   }
 
-  /** Runs the nodes up to `end` (exclusive) that have not run. */
+  /** Runs the nodes up to `end` (exclusive) that have not run yet. */
   async advance(end: number): Promise<void> {
     const first = this.next;
     if (end <= first) return;
@@ -66,7 +66,7 @@ export class LayerwiseRun {
       await this.runPiece(piece);
     }
     for (const [id, last] of this.lastUse) {
-      // A convolution's input is looked at once more after it ran: values go one piece late.
+      // A convolution's input is read again after it has run, so values are freed one piece later.
       if (last < first) this.values.delete(id);
     }
   }

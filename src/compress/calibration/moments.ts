@@ -14,7 +14,7 @@ export async function channelMoments(maps: readonly HostTensor[], breather = new
   const channels = maps[0].shape[1];
   const sums = new Float64Array(channels);
   const squares = new Float64Array(channels);
-  // Around the first value of each channel, so that large means do not swallow small variances.
+  // Relative to the first value of each channel, so that large means do not cancel out small variances.
   const origin = Float64Array.from({ length: channels });
   let count = 0;
   for (const [index, map] of maps.entries()) {

@@ -1,4 +1,4 @@
-/** Calibration inputs: a few pictures of the user's own, all of one size, without padding. */
+/** Calibration inputs: a few of the user's own pictures, all of one size, without padding. */
 
 import { Breather } from "../../breathe.js";
 import { DatasetError } from "../../errors.js";
@@ -7,7 +7,7 @@ import type { Float32Tensor } from "../../tensor/index.js";
 import { toTensor } from "../../yolov5/input/letterbox.js";
 import type { Size } from "../../yolov5/output/boxes.js";
 
-/** What is needed of a data set's pictures. */
+/** The parts of a data set's pictures that are needed. */
 export interface CalibrationSample {
   readonly name: string;
   readonly width: number;
@@ -17,20 +17,20 @@ export interface CalibrationSample {
 }
 
 export interface CalibrationOptions {
-  /** Pictures at most. */
+  /** Maximum number of pictures. */
   readonly count: number;
   /** Longer side of the input in pixels. */
   readonly imgsz: number;
   readonly stride: number;
   readonly signal?: AbortSignal | undefined;
-  /** Pictures read, of how many. */
+  /** Receives the number of pictures read, and the total. */
   readonly onProgress?: ((done: number, total: number) => void) | undefined;
 }
 
 /**
- * Inputs [1, 3, H, W] from pictures spread evenly over the data set. H × W has the median picture's aspect; the others
- * cover it and lose their edges: grey bars would count as picture in every statistic.
- * @throws DatasetError where there is none; ImageError of `load`.
+ * Inputs [1, 3, H, W] from pictures spread evenly over the data set. H × W has the median aspect ratio. Other
+ * pictures are scaled to cover it and cropped, since grey bars would distort every statistic.
+ * @throws DatasetError if there are no pictures; ImageError from `load`.
  */
 export async function calibrationInputs(
   samples: readonly CalibrationSample[],
@@ -49,7 +49,7 @@ export async function calibrationInputs(
   return inputs;
 }
 
-/** `count` entries, evenly spaced from the first on. */
+/** `count` evenly spaced entries, beginning with the first. */
 export function spread<T>(list: readonly T[], count: number): T[] {
   const n = Math.min(count, list.length);
   return Array.from({ length: n }, (_, i) => list[Math.floor((i * list.length) / n)]);
@@ -63,7 +63,7 @@ function commonSize(samples: readonly CalibrationSample[], { imgsz, stride }: Ca
   return aspect <= 1 ? [strides(imgsz * aspect), long] : [long, strides(imgsz / aspect)];
 }
 
-/** Scaled so that it covers height × width, then cut to its middle. */
+/** Scales to cover height × width, then crops to the centre. */
 function cover(image: RgbImage, [height, width]: Size): RgbImage {
   const gain = Math.max(height / image.height, width / image.width);
   const w = Math.max(width, Math.round(image.width * gain));

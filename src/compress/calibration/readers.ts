@@ -1,4 +1,7 @@
-/** What every convolution of the unpruned network reads on the calibration pictures: covariances for `eliminationScores`. */
+/**
+ * Covariances of every convolution's input in the unpruned network on the calibration pictures, for
+ * `eliminationScores`.
+ */
 
 import { Breather } from "../../breathe.js";
 import type { ValueId } from "../../ops/index.js";
@@ -16,7 +19,7 @@ export interface ReaderOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
-/** @param map of the same tree, of a graph of any input size. */
+/** @param map channel map of the same tree, from a graph of any input size. */
 export async function observeReaders(
   module: ModuleNode,
   map: ChannelMap,

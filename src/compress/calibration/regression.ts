@@ -11,18 +11,18 @@ import { type HostTensor, seededRandom, toFloat32 } from "../../tensor/index.js"
 export interface ChannelRegression {
   /** [full channels × kept channels], row by row. */
   readonly matrix: Float64Array;
-  /** One a full channel. */
+  /** One per full channel. */
   readonly offset: Float64Array;
 }
 
-/** Share of the mean variance that λ is. */
+/** λ as a fraction of the mean variance. */
 const RIDGE = 0.05;
-/** Sampled pixels over all pictures: at least so many, and so many a channel. */
+/** Sampled pixels over all pictures: an absolute minimum, and a minimum per channel. */
 const PIXELS = 6000;
 const PIXELS_PER_CHANNEL = 24;
 
 /**
- * @param full values of the unpruned network, NCHW, one tensor a picture.
+ * @param full values of the unpruned network, NCHW, one tensor per picture.
  * @param left the same value in the pruned one.
  * @param kept index in `full` of each channel of `left`.
  */
@@ -59,7 +59,7 @@ export async function regressChannels(
 
 /**
  * Covariances of a value's channels, [channels × channels], on sampled pixels.
- * @param maps NCHW, one tensor a picture.
+ * @param maps NCHW, one tensor per picture.
  */
 export function channelCovariance(maps: readonly HostTensor[], breather: Breather): Promise<Float64Array> {
   const x = samplePixels(maps);
@@ -86,7 +86,7 @@ interface Samples {
   readonly data: Float32Array;
 }
 
-/** The same pixels of any value of these dimensions: the random sequence depends on the counts of pixels alone. */
+/** Samples the same pixels for all values of these dimensions: the random sequence depends only on the pixel counts. */
 function samplePixels(maps: readonly HostTensor[]): Samples {
   const [, channels, h, w] = maps[0].shape;
   const plane = h * w;
@@ -105,7 +105,7 @@ function samplePixels(maps: readonly HostTensor[]): Samples {
   return { channels, count, data };
 }
 
-/** Takes the mean off each channel and returns it. */
+/** Subtracts the mean of each channel and returns it. */
 function centre({ channels, count, data }: Samples): Float64Array {
   const means = new Float64Array(channels);
   for (let c = 0; c < channels; c++) {

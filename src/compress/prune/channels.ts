@@ -1,14 +1,14 @@
 /**
- * Which channels belong together. Every output channel of a convolution is a unit; the graph is followed from there:
- * sums (shortcuts) tie units, concats put them side by side, depthwise convolutions, BatchNorms, pools and activations
- * hand them on. What comes out says, of every weight, which unit each row and column belongs to. Nothing here knows
- * YOLOv5's blocks: wiring of any kind is followed (DepGraph, Fang et al. 2023, has the idea).
+ * Which channels belong together. Every output channel of a convolution is a unit. Following the graph from there,
+ * sums (shortcuts) tie units, concats put them next to each other, and depthwise convolutions, BatchNorms, pools and
+ * activations pass them on. The result says which unit each row and column of every weight belongs to. This does not
+ * depend on YOLOv5's blocks: any wiring works (the idea is that of DepGraph, Fang et al. 2023).
  */
 
 import type { Graph, Node, NodeOf, ValueId } from "../../ops/index.js";
 import type { HostTensor } from "../../tensor/index.js";
 
-/** Units are numbers; tied ones have one representative, which `ChannelMap` gives throughout. */
+/** Units are numbers; tied units share one representative, which `ChannelMap` uses throughout. */
 export type Unit = number;
 
 /** One weight of the graph with the units along its two channel axes. */
@@ -32,7 +32,7 @@ export interface NormUse {
 export interface ChannelMap {
   readonly weights: readonly WeightUse[];
   readonly norms: readonly NormUse[];
-  /** Units that must stay, with why: `model.24: the head's outputs`. */
+  /** Units that must stay, with the reason: `model.24: the head's outputs`. */
   readonly fixed: ReadonlyMap<Unit, string>;
   /** Unit of each channel of a value. */
   unitsOf(value: ValueId): readonly Unit[];
@@ -54,7 +54,7 @@ class Units {
 
   tie(a: Unit, b: Unit): void {
     const [x, y] = [this.find(a), this.find(b)];
-    // The older one stands for both, so that results do not depend on the order of ties.
+    // The older one represents both, so that results do not depend on the order of ties.
     this.parents[Math.max(x, y)] = Math.min(x, y);
   }
 
@@ -153,7 +153,7 @@ class Tracer {
         break;
       }
       default:
-        // Attention, LayerNorm, softmax, heads, flatten: what goes in and comes out keeps its channels.
+        // Attention, LayerNorm, softmax, heads, flatten: inputs and outputs keep their channels.
         this.stop(node);
         break;
     }
@@ -210,7 +210,7 @@ class Tracer {
     const use: WeightUse = { node, weight, layout, inputs, outputs };
     const known = this.byWeight.get(node.inputs[1]);
     if (known) {
-      // One weight in two places has one set of channels.
+      // A weight used in two places has one set of channels.
       this.units.tieAll(known.inputs, inputs);
       this.units.tieAll(known.outputs, outputs);
       return;

@@ -1,8 +1,9 @@
 /**
- * Importance from data: what a layer's output loses when one of its input channels goes and the others take over as well
- * as they can. With X the channels, P = Cov(X)⁻¹ and G = WᵀW, removing channel c costs G_cc / P_cc of the output's
- * variance; the weights then become W_j − W_c·P_cj/P_cc, and P its Schur complement (optimal brain surgeon, Hassibi & Stork
- * 1993, on channels). Channels go one after another, so two that say the same are not both called needless.
+ * Importance from data: what a layer's output loses if one of its input channels is removed and the others compensate
+ * as well as they can. With X the channels, P = Cov(X)⁻¹ and G = WᵀW, removing channel c costs G_cc / P_cc of the
+ * output's variance; the weights then become W_j − W_c·P_cj/P_cc, and P its Schur complement (optimal brain surgeon,
+ * Hassibi & Stork 1993, on channels). Channels are removed one at a time, so that two redundant channels are not both
+ * considered unimportant.
  */
 
 import { Breather } from "../../breathe.js";
@@ -16,14 +17,14 @@ export interface Reader {
   readonly use: WeightUse;
   /** [channels × channels]. */
   readonly covariance: Float64Array;
-  /** What an error of its output means for the network's (see `sensitivity.ts`). Default 1. */
+  /** How much an error of its output affects the network's output (see `sensitivity.ts`). Default 1. */
   readonly factor?: number | undefined;
 }
 
-/** Share of the mean variance that is added to each, so that the inverse exists. */
+/** Fraction of the mean variance added to each variance, so that the inverse exists. */
 const RIDGE = 1e-3;
 
-/** What a reader's matrices become while channels go. */
+/** A reader's matrices, updated as channels are removed. */
 interface State {
   readonly n: number;
   readonly precision: Float64Array;
@@ -35,9 +36,9 @@ interface State {
 }
 
 /**
- * Score of every unit: the cost, as a share of the readers' output variance, of the removal at which it goes; within a
- * group the order of removal. Units that go last of all have no score to compare and get infinity.
- * @param least share of each group that is never removed.
+ * Score of every unit: the cost of its removal as a fraction of the readers' output variance; within a group, scores
+ * follow the order of removal. Units that are never removed get infinity.
+ * @param least fraction of each group that is never removed.
  */
 export async function eliminationScores(
   map: ChannelMap,

@@ -1,4 +1,4 @@
-/** Groups of units that the same convolutions give, and how much each unit matters. */
+/** Groups of units produced by the same convolutions, and the importance of each unit. */
 
 import type { Pieces } from "../../breathe.js";
 import { OptionError } from "../../errors.js";
@@ -10,12 +10,12 @@ export type Criterion = "bn" | "l1" | "l2";
 
 /** Channels that can only be removed from all their convolutions together. */
 export interface ChannelGroup {
-  /** Names of the convolutions that give these channels, in the graph's order. */
+  /** Names of the convolutions that produce these channels, in graph order. */
   readonly layers: readonly string[];
   readonly units: readonly Unit[];
 }
 
-/** The prunable groups of a network, in the graph's order, and the layers whose outputs must stay. */
+/** The prunable groups of a network, in graph order, and the layers whose outputs must stay. */
 export interface Grouping {
   readonly groups: readonly ChannelGroup[];
   readonly kept: readonly { readonly layer: string; readonly why: string }[];
@@ -46,9 +46,10 @@ export function groupChannels(map: ChannelMap): Grouping {
 }
 
 /**
- * Importance of every unit: the mean over its convolutions (or BatchNorms). Norms of filters are divided by the mean of
- * their layer, without which layers of small weights would go first whatever they do. A piece is a convolution.
- * @throws OptionError for `bn` where a channel has no BatchNorm (fused checkpoints).
+ * Importance of every unit: the mean over its convolutions (or BatchNorms). Filter norms are divided by the mean of
+ * their layer; otherwise layers with small weights would be pruned first regardless of their function. Yields after
+ * each convolution.
+ * @throws OptionError for `bn` if a channel has no BatchNorm (fused checkpoints).
  */
 export function* scoreUnits(map: ChannelMap, grouping: Grouping, criterion: Criterion): Pieces<Map<Unit, number>> {
   const sums = new Map<Unit, { total: number; count: number }>();
@@ -78,7 +79,7 @@ export function* scoreUnits(map: ChannelMap, grouping: Grouping, criterion: Crit
       const entry = sums.get(unit);
       if (!entry) {
         throw new OptionError(
-          `prune: ${layers[0]} has no BatchNorm, which criterion bn reads (the checkpoint is fused); use criterion l1 or l2`,
+          `prune: ${layers[0]} has no BatchNorm, which criterion bn needs (the checkpoint is fused); use criterion l1 or l2`,
           { layer: layers[0], criterion },
         );
       }
@@ -88,7 +89,7 @@ export function* scoreUnits(map: ChannelMap, grouping: Grouping, criterion: Crit
   return scores;
 }
 
-/** Norm of the weights that give each output channel. */
+/** Norm of the weights of each output channel. */
 function filterNorms({ weight, outputs, layout }: WeightUse, criterion: "l1" | "l2"): Float64Array {
   const { data, shape } = toFloat32(weight);
   const norms = new Float64Array(outputs.length);

@@ -1,10 +1,10 @@
-/** From the names of graph nodes back to the modules and tensors of the tree, and trees with other tensors. */
+/** Maps graph node names back to the tree's modules and tensors, and builds trees with other tensors. */
 
 import { float32ArrayToHalf, type HostTensor, tensor } from "../../tensor/index.js";
 import type { ModuleNode, PlainValue } from "../../weights/types.js";
 import { layersOf } from "../../yolov5/graph/buildGraph.js";
 
-/** The module that a path of the graph (`model.2.cv1.conv`) means, whatever wraps the layers in the file. */
+/** The module for a path in the graph (`model.2.cv1.conv`), whatever wraps the layers in the file. */
 export function moduleOfPath(root: ModuleNode, path: string): ModuleNode | undefined {
   const [, index, ...names] = path.split(".");
   let module: ModuleNode | undefined = layersOf(root).layers[Number(index)];
@@ -20,7 +20,7 @@ export function tensorOfPath(root: ModuleNode, path: string): HostTensor | undef
   return module?.parameters.get(name) ?? module?.buffers.get(name);
 }
 
-/** What becomes of a tree's tensors and of single modules' attributes; everything else stays. */
+/** Replacements for tensors and for attributes of modules; everything else stays. */
 export interface TreeChanges {
   readonly tensors: ReadonlyMap<HostTensor, HostTensor>;
   readonly attributes: ReadonlyMap<ModuleNode, ReadonlyMap<string, PlainValue>>;
@@ -48,10 +48,10 @@ export function changeTree(root: ModuleNode, changes: TreeChanges): ModuleNode {
   return visit(root);
 }
 
-/** float16 ends here. */
+/** The largest float16 value. */
 const LARGEST_HALF = 65504;
 
-/** Numbers stored in the dtype of `like` where that is float16 and holds them, else as float32. */
+/** Stores numbers as float16 if `like` is float16 and they fit, otherwise as float32. */
 export function storedLike(like: HostTensor, shape: readonly number[], data: Float32Array): HostTensor {
   if (like.dtype !== "float16" || data.some((v) => !(Math.abs(v) <= LARGEST_HALF))) {
     return tensor("float32", shape, data);

@@ -24,7 +24,7 @@ export interface PruningPlan {
   readonly scores: ReadonlyMap<Unit, number>;
 }
 
-/** What became of one group. */
+/** The outcome for one group. */
 export interface PrunedGroup {
   readonly layers: readonly string[];
   readonly before: number;
@@ -35,24 +35,24 @@ export interface PrunedGroup {
 export interface PruneResult {
   readonly module: ModuleNode;
   readonly groups: readonly PrunedGroup[];
-  /** Share of the prunable channels that are gone. */
+  /** Fraction of the prunable channels that were removed. */
   readonly removed: number;
   /** Layers that keep all their outputs, with the reason. */
   readonly kept: Grouping["kept"];
 }
 
-/** Any input size shows the wiring. */
+/** The wiring does not depend on the input size. */
 const TRACED = [1, 3, 128, 128] as const;
 
 /**
- * @throws UnsupportedError where no channel can be removed; OptionError for criterion `bn` on a fused checkpoint;
- *   GraphError and others for trees that are no YOLOv5.
+ * @throws UnsupportedError if no channel can be removed; OptionError for criterion `bn` on a fused checkpoint;
+ * GraphError and others for trees that are not YOLOv5.
  */
 export function planPruning(module: ModuleNode, criterion: Criterion = "l2"): PruningPlan {
   return atOnce(planPruningPieces(module, criterion));
 }
 
-/** The same in pieces, a convolution each. */
+/** The same in pieces, one convolution each. */
 export function* planPruningPieces(module: ModuleNode, criterion: Criterion): Pieces<PruningPlan> {
   const { graph } = buildGraph(module, TRACED);
   const map = traceChannels(graph, ({ name }, { data }) => {
@@ -62,7 +62,7 @@ export function* planPruningPieces(module: ModuleNode, criterion: Criterion): Pi
   if (grouping.groups.length === 0) {
     const [first] = grouping.kept;
     throw new UnsupportedError(
-      `prune: this network has no channel that could be removed${first ? ` (${first.layer}: ${first.why})` : ""}`,
+      `prune: this network has no channel that can be removed${first ? ` (${first.layer}: ${first.why})` : ""}`,
     );
   }
   return { module, map, grouping, scores: yield* scoreUnits(map, grouping, criterion) };
@@ -73,7 +73,7 @@ export function pruneTo(plan: PruningPlan, counts: readonly number[]): PruneResu
   return atOnce(pruneToPieces(plan, counts));
 }
 
-/** The same in pieces, a convolution each. */
+/** The same in pieces, one convolution each. */
 export function* pruneToPieces(plan: PruningPlan, counts: readonly number[]): Pieces<PruneResult> {
   const { module, map, grouping, scores } = plan;
   const { groups, kept } = grouping;
@@ -89,15 +89,15 @@ export function* pruneToPieces(plan: PruningPlan, counts: readonly number[]): Pi
 
 /**
  * Removes the least important channels; accuracy needs `reestimate` afterwards, or training elsewhere.
- * @param module of a checkpoint; it stays as it is.
- * @throws as `planPruning`; OptionError for an amount outside [0, 1).
+ * @param module of a checkpoint; not modified.
+ * @throws like `planPruning`; OptionError for an amount outside [0, 1).
  */
 export function pruneChannels(module: ModuleNode, options: PruneOptions): PruneResult {
   const plan = planPruning(module, options.criterion);
   return pruneTo(plan, keptCounts(plan.grouping.groups, plan.scores, options));
 }
 
-/** YOLOv5's description (yaml) tells the widths of the unpruned network: the tree alone is true now. */
+/** Drops YOLOv5's description (yaml), which has the widths of the unpruned network. */
 function withoutDescription(module: ModuleNode): ModuleNode {
   const strip = (node: ModuleNode): ModuleNode => ({
     ...node,

@@ -1,4 +1,7 @@
-/** The smaller module tree: rows and columns of removed units cut from every weight, attributes kept true. */
+/**
+ * Builds the smaller module tree: cuts the rows and columns of removed units from every weight and updates
+ * attributes.
+ */
 
 import type { Pieces } from "../../breathe.js";
 import { type HostTensor, tensor } from "../../tensor/index.js";
@@ -7,8 +10,8 @@ import type { ChannelMap, Unit, WeightUse } from "./channels.js";
 import { changeTree, moduleOfPath, tensorOfPath } from "./moduleTensors.js";
 
 /**
- * Removes units from a tree; a piece is a convolution.
- * @param map of the graph built from this tree.
+ * Removes units from a tree; yields after each convolution.
+ * @param map channel map of the graph built from this tree.
  */
 export function* removeChannels(root: ModuleNode, map: ChannelMap, removed: ReadonlySet<Unit>): Pieces<ModuleNode> {
   const tensors = new Map<HostTensor, HostTensor>();
@@ -104,7 +107,7 @@ function channelAttributes(
   });
 }
 
-/** Those of the values that the module has already. */
+/** Keeps only values for attributes that the module already has. */
 function present(module: ModuleNode, values: Readonly<Record<string, number>>): Map<string, PlainValue> {
   return new Map(Object.entries(values).filter(([name]) => module.attributes.has(name)));
 }

@@ -1,21 +1,23 @@
-/** Which channels go: an amount over the whole network or in each group, whole multiples of a few channels kept. */
+/**
+ * Chooses the channels to remove: an amount over the whole network or per group, keeping multiples of a few channels.
+ */
 
 import { OptionError } from "../../errors.js";
 import type { Unit } from "./channels.js";
 import type { ChannelGroup } from "./groups.js";
 
 export interface SelectOptions {
-  /** Share of the prunable channels to remove, 0 to 1. */
+  /** Fraction of the prunable channels to remove, 0 to 1. */
   readonly amount: number;
-  /** `global`: the least important of the whole network; `layer`: the same share of every group. */
+  /** `global`: the least important of the whole network; `layer`: the same fraction of every group. */
   readonly scope: "global" | "layer";
-  /** Channels kept are multiples of this, as kernels that work on 4 or 8 at once like it. Default 8. */
+  /** Keep a multiple of this many channels, since kernels process 4 or 8 at once. Default 8. */
   readonly round?: number | undefined;
-  /** Share of a group that stays in any case, so that no layer is cut off. Default 0.25. */
+  /** Minimum fraction of a group to keep, so that no layer is cut off. Default 0.25. */
   readonly atLeast?: number | undefined;
 }
 
-/** Channels that each group keeps. */
+/** The number of channels to keep in each group. */
 export function keptCounts(
   groups: readonly ChannelGroup[],
   scores: ReadonlyMap<Unit, number>,
@@ -31,9 +33,10 @@ export function keptCounts(
     return groups.map(({ units }) => roundKept(units.length * (1 - amount), units.length, options));
   }
   const all = groups.flatMap(({ units }, group) => units.map((unit) => ({ group, score: scoreOf(scores, unit) })));
-  // Equal scores go in the graph's order.
+  // Equal scores are removed in graph order.
   const order = all.map((entry, index) => ({ ...entry, index })).sort((a, b) => a.score - b.score || a.index - b.index);
-  // Floors and rounding keep some back: the threshold rises until the wanted number is gone, or nothing more can go.
+  // Minimum sizes and rounding keep some back, so the threshold rises until enough are removed or nothing more can
+  // be.
   const wanted = Math.round(amount * all.length);
   const removed = groups.map(() => 0);
   const counts = (): number[] =>
@@ -47,14 +50,14 @@ export function keptCounts(
   return wanted === 0 ? groups.map(({ units }) => units.length) : counts();
 }
 
-/** To the nearest multiple of `round` (half up) that neither exceeds the group nor falls below its floor. */
+/** Rounds to the nearest multiple of `round` (half up) that neither exceeds the group nor falls below its minimum. */
 export function roundKept(kept: number, size: number, options: Pick<SelectOptions, "round" | "atLeast">): number {
   const { round = 8, atLeast = 0.25 } = options;
   if (!(Number.isInteger(round) && round >= 1)) {
-    throw new OptionError(`prune: channels are kept in whole multiples, got a multiple of ${round}`);
+    throw new OptionError(`prune: round must be a whole number of at least 1, got ${round}`);
   }
   const floor = Math.min(size, Math.max(round, Math.ceil((size * atLeast) / round) * round));
-  // A group whose own size is no multiple may stay as it is.
+  // A group whose own size is not a multiple may stay unchanged.
   if (kept >= size - 1e-9) return size;
   return Math.min(size, Math.max(floor, Math.round(kept / round) * round));
 }

@@ -1,13 +1,13 @@
 /**
- * Which elements are the k smallest, in the way of `torch.topk(…, largest=False)` on a CPU: equal values at the edge are
- * chosen as the quickselect of the GNU C++ library (`std::nth_element`: median of three, unguarded partition) leaves them.
- * Checkpoints in float16 have thousands of equal values, so masks equal PyTorch's only with the same choice. Written from
- * the algorithm's description (Musser 1997, introspective selection), checked against PyTorch's masks.
+ * Finds the k smallest elements like `torch.topk(…, largest=False)` on a CPU: ties at the boundary are resolved as by
+ * the quickselect of the GNU C++ library (`std::nth_element`: median of three, unguarded partition). float16
+ * checkpoints have thousands of equal values, so masks equal PyTorch's only with the same choice. Written from the
+ * algorithm's description (Musser 1997, introspective selection) and checked against PyTorch's masks.
  */
 
 import { atOnce, type Pieces } from "../../breathe.js";
 
-/** Values that are looked at in one piece. */
+/** Values processed per piece. */
 const PIECE = 2 ** 20;
 
 /** Indices of the `count` smallest values, in no particular order. */
@@ -24,7 +24,7 @@ export function* smallestIndexPieces(values: Float32Array, count: number): Piece
   return order.subarray(0, count);
 }
 
-/** Rearranges `order` so that the first `nth + 1` entries are of the smallest values. */
+/** Rearranges `order` so that its first `nth + 1` entries refer to the smallest values. */
 function* select(values: Float32Array, order: Int32Array, nth: number): Pieces<void> {
   const at = (position: number): number => values[order[position]];
   const swap = (a: number, b: number): void => {
@@ -39,7 +39,7 @@ function* select(values: Float32Array, order: Int32Array, nth: number): Pieces<v
     if (cut <= nth) first = cut;
     else last = cut;
   }
-  // Insertion sort of what is left, stable.
+  // Stable insertion sort of the rest.
   for (let i = first + 1; i < last; i++) {
     for (let j = i; j > first && at(j) < at(j - 1); j--) swap(j, j - 1);
   }
@@ -48,7 +48,10 @@ function* select(values: Float32Array, order: Int32Array, nth: number): Pieces<v
 type At = (position: number) => number;
 type Swap = (a: number, b: number) => void;
 
-/** Around the median of the second, the middle and the last value, which is put first; returns where the upper part begins. */
+/**
+ * Partitions around the median of the second, the middle and the last value, which is moved to the front; returns the
+ * start of the upper part.
+ */
 function* partition(first: number, last: number, at: At, swap: Swap): Pieces<number> {
   swap(first, medianOf(first + 1, first + Math.floor((last - first) / 2), last - 1, at));
   const pivot = at(first);

@@ -1,9 +1,9 @@
-/** What a channel costs to compute: its share of the layers that give it and of those that read it. */
+/** The cost of a channel: its share of the layers that produce it and of those that read it. */
 
 import { type Graph, opOf } from "../../ops/index.js";
 import type { ChannelMap, Unit } from "./channels.js";
 
-/** Floating-point operations that go with each unit, everything else kept. */
+/** Floating-point operations saved by removing each unit alone. */
 export function unitFlops(graph: Graph, map: ChannelMap): Map<Unit, number> {
   const flops = new Map<Unit, number>();
   const add = (unit: Unit, value: number): void => {

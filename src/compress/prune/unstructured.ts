@@ -1,7 +1,7 @@
 /**
- * Unstructured pruning: the smallest weights of all convolutions become zero, as
- * `torch.nn.utils.prune.global_unstructured(…, pruning_method=L1Unstructured, amount=…)` has it (checked against PyTorch's
- * own masks). The network keeps its size and its speed; what shrinks is the compressed file.
+ * Unstructured pruning: sets the smallest weights of all convolutions to zero, like
+ * `torch.nn.utils.prune.global_unstructured(…, pruning_method=L1Unstructured, amount=…)` (checked against PyTorch's
+ * own masks). The network keeps its size and speed; only the compressed file shrinks.
  */
 
 import { atOnce, type Pieces } from "../../breathe.js";
@@ -16,12 +16,12 @@ import { smallestIndexPieces } from "./smallest.js";
 /** A network with some of its weights set to zero. */
 export interface UnstructuredResult {
   readonly module: ModuleNode;
-  /** Zeros among the weights of the convolutions, in all. */
+  /** Total number of zeros among the convolutions' weights. */
   readonly zeros: number;
   readonly weights: number;
 }
 
-/** Weights of all Conv2d modules, each once, in PyTorch's order of modules. */
+/** Weights of all Conv2d modules, each once, in PyTorch's module order. */
 export function convolutionWeights(module: ModuleNode): HostTensor[] {
   const weights = new Set<HostTensor>();
   walkModules(module, (node) => {
@@ -32,9 +32,9 @@ export function convolutionWeights(module: ModuleNode): HostTensor[] {
 }
 
 /**
- * Which weights go: the `round(amount × total)` smallest absolute values of all tensors together (Python's rounding, half
- * to even); of equal values at the edge those that PyTorch takes.
- * @returns a mask a tensor, 1 where the weight stays.
+ * Chooses the weights to zero: the `round(amount × total)` smallest absolute values of all tensors together (Python's
+ * rounding, half to even). Ties are resolved as in PyTorch.
+ * @returns one mask per tensor, 1 where the weight stays.
  * @throws OptionError for an amount outside [0, 1].
  */
 export function l1Masks(weights: readonly HostTensor[], amount: number): Uint8Array[] {
@@ -69,7 +69,7 @@ export function pruneUnstructured(module: ModuleNode, amount: number): Unstructu
   return atOnce(pruneUnstructuredPieces(module, amount));
 }
 
-/** The same in pieces, a tensor each, or a million values of the choice. */
+/** The same in pieces: one tensor, or a million values of the selection, each. */
 export function* pruneUnstructuredPieces(module: ModuleNode, amount: number): Pieces<UnstructuredResult> {
   const weights = convolutionWeights(module);
   const masks = yield* l1MaskPieces(weights, amount);

@@ -1,4 +1,4 @@
-/** Runs pictures through the float32 network and notes what each convolution is given. */
+/** Runs pictures through the float32 network and records the inputs of each convolution. */
 
 import { Breather } from "../../breathe.js";
 import { OptionError } from "../../errors.js";
@@ -20,7 +20,7 @@ export interface CalibrationOptions {
   /** For `percentile`. Default 99.999. */
   readonly percentile?: number | undefined;
   readonly signal?: AbortSignal | undefined;
-  /** After each input, with their number so far. */
+  /** Called after each input with the number of inputs so far. */
   readonly onInput?: ((done: number) => void) | undefined;
 }
 
@@ -33,7 +33,7 @@ export interface Calibration {
 /**
  * Scale and zero point of every planned convolution's input.
  * @param inputs tensors of the shape that the plan's graph takes.
- * @throws OptionError without inputs; NumericError where the network gives no numbers; what the backend throws.
+ * @throws OptionError without inputs; NumericError if outputs are not finite; what the backend throws.
  */
 export async function calibrate(
   backend: Backend,

@@ -1,4 +1,4 @@
-/** A module tree with its planned convolutions in int8: BatchNorm folded, scales beside the weights. */
+/** A module tree with the planned convolutions in int8: BatchNorm folded, scales stored next to the weights. */
 
 import { atOnce, type Pieces } from "../../breathe.js";
 import { float32ArrayToHalf, type HostTensor, tensor, toFloat32 } from "../../tensor/index.js";
@@ -8,10 +8,12 @@ import type { Calibration } from "./calibrate.js";
 import { modulePaths, type QuantizationPlan } from "./plan.js";
 import { quantizeWeight } from "./weights.js";
 
-/** float16 ends here. */
+/** The largest float16 value. */
 const LARGEST_HALF = 65504;
 
-/** Weights of what stays float are stored as float16, as released checkpoints are; everything else keeps its type. */
+/**
+ * Weights that stay floating-point are stored as float16, as in released checkpoints; everything else keeps its type.
+ */
 function shrink(name: string, source: HostTensor): HostTensor {
   if (name !== "weight" || source.shape.length < 2 || source.dtype !== "float32") return source;
   const { data } = toFloat32(source);
@@ -24,7 +26,7 @@ export function quantizeModule(root: ModuleNode, plan: QuantizationPlan, calibra
   return atOnce(quantizeModulePieces(root, plan, calibration));
 }
 
-/** The same in pieces, a module each. */
+/** The same in pieces, one module each. */
 export function* quantizeModulePieces(
   root: ModuleNode,
   plan: QuantizationPlan,

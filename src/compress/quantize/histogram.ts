@@ -1,4 +1,4 @@
-/** A histogram of float32 values that grows with its range: what calibration keeps of a tensor over many pictures. */
+/** A histogram of float32 values with a growing range: what calibration keeps of a tensor over many pictures. */
 
 import { NumericError } from "../../errors.js";
 
@@ -6,8 +6,8 @@ import { NumericError } from "../../errors.js";
 export const HALF_BINS = 2048;
 
 /**
- * Values in [−range, range) in 2 × 2048 bins of one width, the range a power of two: when it must grow, neighbouring bins
- * merge. Minimum and maximum are exact.
+ * Values in [−range, range) in 2 × 2048 bins of equal width. The range is a power of two; when it grows, neighbouring
+ * bins merge. Minimum and maximum are exact.
  */
 export class Histogram {
   readonly counts = new Float64Array(2 * HALF_BINS);
@@ -18,8 +18,8 @@ export class Histogram {
 
   /**
    * Counts all values.
-   * @param what names the tensor in messages
-   * @throws NumericError for values that are no finite numbers.
+   * @param what names the tensor in messages.
+   * @throws NumericError for values that are not finite.
    */
   add(values: Float32Array, what: string): void {
     let { minimum, maximum } = this;
@@ -27,7 +27,7 @@ export class Histogram {
       const value = values[i];
       if (value < minimum) minimum = value;
       if (value > maximum) maximum = value;
-      // Only NaN and infinities differ from themselves here.
+      // Only NaN and infinities make this difference nonzero.
       if (value - value !== 0) {
         throw new NumericError(`calibration: ${what} holds ${value}; run verify on the checkpoint first`, { what });
       }

@@ -1,4 +1,4 @@
-/** Which convolutions of a model are quantized, and where their modules stand in the tree. */
+/** Chooses the convolutions to quantize and finds their modules in the tree. */
 
 import { type Graph, type NodeOf, optimize, producersOf } from "../../ops/index.js";
 import { sameShape } from "../../tensor/index.js";
@@ -6,15 +6,15 @@ import type { ModuleNode } from "../../weights/types.js";
 import { layersOf } from "../../yolov5/graph/buildGraph.js";
 
 export interface QuantizationPlan {
-  /** The optimised graph: BatchNorm folded, which is what is quantized. */
+  /** The optimised graph, with BatchNorm folded, which is what gets quantized. */
   readonly graph: Graph;
   /** By module path. */
   readonly convolutions: ReadonlyMap<string, NodeOf<"conv2d">>;
-  /** Paths of BatchNorm modules that went into those convolutions. */
+  /** Paths of BatchNorm modules folded into those convolutions. */
   readonly folded: ReadonlySet<string>;
 }
 
-/** Every module below the layers with PyTorch's path, as the graph names it. */
+/** Every module below the layers by its PyTorch path, as used in the graph. */
 export function modulePaths(root: ModuleNode): Map<ModuleNode, string> {
   const { layers, prefix } = layersOf(root);
   const paths = new Map<ModuleNode, string>();
@@ -27,8 +27,8 @@ export function modulePaths(root: ModuleNode): Map<ModuleNode, string> {
 }
 
 /**
- * All convolutions of one group whose weights are a module's own, but those that a detection head decodes: the numbers of
- * boxes and classes stay float32.
+ * All convolutions with one group whose weights belong to a module, except those of the detection head: box and class
+ * values stay float32.
  * @param built the graph as built, at any input size.
  */
 export function planQuantization(root: ModuleNode, built: Graph): QuantizationPlan {

@@ -22,21 +22,21 @@ export interface QuantizeOptions {
   readonly imgsz?: readonly [number, number] | undefined;
   /** Default `percentile`. */
   readonly method?: CalibrationMethod | undefined;
-  /** Share of values kept on each side, in percent. Default 99.999. */
+  /** Percentage of values kept on each side. Default 99.999. */
   readonly percentile?: number | undefined;
   readonly signal?: AbortSignal | undefined;
-  /** After each picture, with their number so far. */
+  /** Called after each picture with the number of pictures so far. */
   readonly onPicture?: ((done: number) => void) | undefined;
-  /** Called with a sentence about each thing that may cost accuracy. */
+  /** Receives a warning about anything that may cost accuracy. */
   readonly onWarning?: ((message: string) => void) | undefined;
 }
 
-/** How a quantized model came about, for its file's metadata. */
+/** How a model was quantized, for its file's metadata. */
 export interface QuantizationFacts {
   readonly calibration: CalibrationMethod;
   readonly images: number;
   readonly imgsz: readonly [number, number];
-  /** Convolutions in int8. */
+  /** Number of convolutions in int8. */
   readonly convolutions: number;
 }
 
@@ -49,7 +49,7 @@ type Images = AsyncIterable<RgbImage> | Iterable<RgbImage>;
 
 /**
  * The member's tree with its convolutions in int8, calibrated on its own backend.
- * @throws OptionError for a model that is int8 already, or without pictures.
+ * @throws OptionError for a model that is already int8, or without pictures.
  */
 export async function quantizeMember(
   { info, network }: Member,
@@ -57,7 +57,7 @@ export async function quantizeMember(
   options: QuantizeOptions = {},
 ): Promise<QuantizedModule> {
   if (isQuantized(network.module)) {
-    throw new OptionError(`${info.path}: is int8 already; give the checkpoint that it was made from`);
+    throw new OptionError(`${info.path}: is already int8; give the checkpoint it was made from`);
   }
   const { method = "percentile", percentile, signal, onPicture, onWarning = () => undefined } = options;
   const classify = info.task === "classify";
@@ -89,9 +89,9 @@ export async function quantizeMember(
 }
 
 /**
- * The bytes of a quantized safetensors file, which `load` takes.
- * @param model a loaded model, no ensemble.
- * @param images decoded pictures as the model will see them.
+ * The bytes of a quantized safetensors file, which `load` accepts.
+ * @param model a loaded model, not an ensemble.
+ * @param images decoded pictures like those the model will see.
  * @example
  * const model = await load("best.pt", { backend: "wasm" });
  * await writeFile("best-int8.safetensors", await quantize(model, images));

@@ -1,18 +1,19 @@
 /**
- * From a histogram to the range that 256 steps should cover: everything (min-max), all but the rarest values (percentile),
- * or the range that loses least information (entropy: Migacz, "8-bit inference with TensorRT", 2017).
+ * Derives the range that 256 steps should cover from a histogram: everything (min-max), all but the rarest values
+ * (percentile), or the range that loses the least information (entropy: Migacz, "8-bit inference with TensorRT",
+ * 2017).
  */
 
 import { HALF_BINS, type Histogram } from "./histogram.js";
 
-/** How the range of a tensor follows from its histogram. */
+/** The method that derives a tensor's range from its histogram. */
 export type CalibrationMethod = "minmax" | "percentile" | "entropy";
 export const CALIBRATION_METHODS: readonly CalibrationMethod[] = ["minmax", "percentile", "entropy"];
 
-/** Share of values that the percentile keeps on each side, where nothing else is asked for. */
+/** Default percentage of values that the percentile method keeps on each side. */
 export const DEFAULT_PERCENTILE = 99.999;
 
-/** `low` ≤ 0 ≤ `high`, so that padding's 0 is a step. */
+/** `low` ≤ 0 ≤ `high`, so that the padding value 0 is representable. */
 export interface Range {
   readonly low: number;
   readonly high: number;
@@ -24,7 +25,7 @@ export interface ActivationQuantization {
   readonly zeroPoint: number;
 }
 
-/** Fewest bins of a candidate of the entropy search: below it steps would be finer than bins. */
+/** Minimum bins for a candidate in the entropy search; below it steps would be finer than bins. */
 const LEAST_BINS = 128;
 const CANDIDATE_STEP = 8;
 
@@ -38,7 +39,7 @@ export function rangeOf(histogram: Histogram, method: CalibrationMethod, percent
   return { low: Math.max(whole.low, Math.min(0, low)), high: Math.min(whole.high, Math.max(0, high)) };
 }
 
-/** Edges of the bins beyond which at most 1 − share of all values lie, on each side. */
+/** The bin edges beyond which at most a fraction 1 − share of all values lies, on each side. */
 function percentileRange({ counts, width, total }: Histogram, share: number): Range {
   const allowed = total * (1 - share) * (1 + 1e-9);
   let below = 0;
@@ -50,7 +51,7 @@ function percentileRange({ counts, width, total }: Histogram, share: number): Ra
   return { low: (first - HALF_BINS) * width, high: (last + 1 - HALF_BINS) * width };
 }
 
-/** Both sides are cut at one magnitude, the one whose 256 steps resemble the histogram most. */
+/** Cuts both sides at the same magnitude, the one whose 256 steps match the histogram best. */
 function entropyRange({ counts, width, minimum, maximum }: Histogram): Range {
   let best = { distance: Number.POSITIVE_INFINITY, bins: HALF_BINS };
   const most = Math.min(HALF_BINS, Math.ceil(Math.max(-minimum, maximum) / width) + 1);
@@ -65,7 +66,10 @@ function entropyRange({ counts, width, minimum, maximum }: Histogram): Range {
   return { low: -best.bins * width, high: best.bins * width };
 }
 
-/** Kullback-Leibler divergence of bins [from, to), outliers in the outermost, from their picture in 256 steps. */
+/**
+ * Kullback-Leibler divergence of bins [from, to), with outliers in the outermost, from their approximation in 256
+ * steps.
+ */
 function divergence(counts: Float64Array, from: number, to: number): number {
   const inside = counts.slice(from, to);
   const clipped = inside.slice();
@@ -92,14 +96,14 @@ function divergence(counts: Float64Array, from: number, to: number): number {
   for (let i = 0; i < clipped.length; i++) {
     if (clipped[i] === 0) continue;
     const p = clipped[i] / total;
-    // A bin that holds outliers only has no picture: it counts as one value.
+    // A bin with only outliers has no approximation; it counts as one value.
     const q = Math.max(picture[i], 1) / pictured;
     sum += p * Math.log(p / q);
   }
   return sum;
 }
 
-/** Scale and zero point of 256 steps over a range. A range of nothing gets the scale 1. */
+/** Scale and zero point of 256 steps over a range. An empty range gets scale 1. */
 export function activationQuantization({ low, high }: Range): ActivationQuantization {
   const scale = Math.fround((high - low) / 255);
   if (!(scale > 0)) return { scale: 1, zeroPoint: 0 };

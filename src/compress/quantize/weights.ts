@@ -1,8 +1,8 @@
-/** Symmetric int8 weights with one scale an output channel. */
+/** Symmetric int8 weights with one scale per output channel. */
 
 import { type HostTensor, tensor, toFloat32 } from "../../tensor/index.js";
 
-/** Largest magnitude; −128 is left out, so that weights are symmetric. */
+/** Largest magnitude; −128 is not used, so that weights are symmetric. */
 const LARGEST = 127;
 
 export interface QuantizedWeight {
@@ -11,7 +11,10 @@ export interface QuantizedWeight {
   readonly scales: HostTensor<"float32">;
 }
 
-/** Rounds to the nearest of 255 steps (ties to even, as PyTorch), the largest weight of a channel being the last. [O, …]. */
+/**
+ * Rounds to the nearest of 255 steps (ties to even, as in PyTorch); the largest weight of a channel maps to the last
+ * step. [O, …].
+ */
 export function quantizeWeight(source: HostTensor): QuantizedWeight {
   const { data, shape } = toFloat32(source);
   const [outputs] = shape;

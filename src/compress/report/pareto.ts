@@ -1,4 +1,4 @@
-/** The chart of a compression run: mAP over milliseconds, a point a step; down and to the right is worse. */
+/** The chart of a compression run: mAP over milliseconds, one point per step; lower and further right is worse. */
 
 import type { Spec } from "vega";
 import { STYLE } from "../../eval/plots/render.js";
@@ -12,10 +12,10 @@ export interface ParetoPoint {
   readonly map: number;
 }
 
-/** @param what runs it, for the axis: `wasm`. */
+/** @param what the backend, for the axis: `wasm`. */
 export function paretoSpec(points: readonly ParetoPoint[], what: string): Spec {
   const highest = Math.max(...points.map(({ map }) => map));
-  // Neighbours' names stand above and below by turns, but never below the axis.
+  // Names of neighbours alternate above and below, but never below the axis.
   const values = points.map((point, i) => ({
     ...point,
     best: isBest(point, points),
@@ -40,7 +40,7 @@ export function paretoSpec(points: readonly ParetoPoint[], what: string): Spec {
       { name: "y", domain: [0, 1.12 * Math.max(0.01, ...points.map(({ map }) => map))], range: "height" },
     ],
     axes: [
-      { orient: "bottom", scale: "x", title: "milliseconds a picture (median)", grid: true },
+      { orient: "bottom", scale: "x", title: "milliseconds per picture (median)", grid: true },
       { orient: "left", scale: "y", title: "mAP50-95", grid: true },
     ],
     marks: [
@@ -87,12 +87,12 @@ export function paretoSpec(points: readonly ParetoPoint[], what: string): Spec {
   };
 }
 
-/** No other point is at least as good in both and better in one. */
+/** True if no other point is at least as good in both and better in one. */
 function isBest({ ms, map }: ParetoPoint, points: readonly ParetoPoint[]): boolean {
   return !points.some((other) => other.ms <= ms && other.map >= map && (other.ms < ms || other.map > map));
 }
 
-/** Bars of the layers' sensitivities, in the graph's order. */
+/** Bar chart of the layers' sensitivities, in graph order. */
 export function sensitivitySpec(rows: readonly LayerSensitivity[]): Spec {
   return {
     ...STYLE,

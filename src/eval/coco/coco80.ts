@@ -1,4 +1,4 @@
-/** COCO's 80 classes and the category ids that its annotation files give them. */
+/** COCO's 80 classes and their category ids in annotation files. */
 
 export const COCO_NAMES: readonly string[] = (
   "person,bicycle,car,motorcycle,airplane,bus,train,truck,boat,traffic light,fire hydrant,stop sign,parking meter," +
@@ -9,7 +9,7 @@ export const COCO_NAMES: readonly string[] = (
   "vase,scissors,teddy bear,hair drier,toothbrush"
 ).split(",");
 
-/** Ids below 91 that no class has. */
+/** Unused ids below 91. */
 const GAPS = new Set([12, 26, 29, 30, 45, 66, 68, 69, 71, 83]);
 
 /** Category id of each class index: 1, 2, …, 90 without the gaps. */

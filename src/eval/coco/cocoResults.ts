@@ -20,7 +20,7 @@ export interface CocoResult {
 /** Options of `CocoResults`. */
 export interface CocoResultsOptions {
   readonly names: readonly string[];
-  /** Of each class index; default COCO's own where the classes are COCO's 80, else the class indices. */
+  /** Category id of each class index. Default: COCO's own if the classes are COCO's 80, otherwise the class indices. */
   readonly categoryIds?: readonly number[] | undefined;
 }
 

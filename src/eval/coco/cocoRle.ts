@@ -1,7 +1,7 @@
 /**
- * Run lengths as pycocotools stores them in text: each count (from the third on, its difference to the count two before)
- * in groups of five bits, low ones first, a sixth bit saying that more follow, plus 48 as a character.
- * Source: pycocotools' definition of compressed RLE.
+ * Run lengths in pycocotools' text format: each count (from the third on, its difference from the count two before)
+ * is split into groups of five bits, lowest first, with a sixth bit set if more follow; each group plus 48 is a
+ * character. Source: pycocotools' definition of compressed RLE.
  */
 
 const MORE = 0x20;

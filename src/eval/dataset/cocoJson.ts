@@ -1,4 +1,4 @@
-/** COCO's annotation files (`instances_val2017.json`): pictures, boxes, outlines. Only what they say. */
+/** Parses COCO annotation files (`instances_val2017.json`): pictures, boxes, outlines. */
 
 import { DatasetError } from "../../errors.js";
 import { cutText, describeValue } from "../../weights/describe.js";
@@ -8,7 +8,7 @@ import type { GroundTruth, Polygon } from "./types.js";
 export interface CocoPicture {
   readonly id: number | string;
   readonly fileName: string;
-  /** The size that the annotations say, in pixels, which boxes and outlines are parts of; NaN where they say none. */
+  /** The picture's size in pixels according to the annotations, which boxes and outlines refer to; NaN if missing. */
   readonly width: number;
   readonly height: number;
   readonly truth: GroundTruth;
@@ -20,17 +20,17 @@ export interface CocoAnnotations {
   readonly names: readonly string[];
   /** COCO's category id of each class index. */
   readonly categoryIds: readonly number[];
-  /** Crowd regions and objects without an extent, which are no labels. */
+  /** Crowd regions and empty boxes, which are not labels. */
   readonly skipped: number;
-  /** Boxes that lie outside of what the annotations say is the picture's size, left out as well. */
+  /** Boxes outside the picture's annotated size, which are left out too. */
   readonly outside: number;
-  /** Objects whose outline is in run lengths, which is not read: they have their box alone. */
+  /** Objects with a run-length encoded outline, which is not supported; they only have a box. */
   readonly runLengths: number;
 }
 
 type Json = Readonly<Record<string, unknown>>;
 
-/** The objects of a list. @throws DatasetError for an entry that is none. */
+/** The objects of a list. @throws DatasetError for an entry that is not an object. */
 function objectsOf(list: unknown, name: string, file: string): readonly Json[] {
   const entries = list as readonly unknown[];
   const wrong = entries.findIndex((entry) => typeof entry !== "object" || entry === null || Array.isArray(entry));
@@ -40,23 +40,24 @@ function objectsOf(list: unknown, name: string, file: string): readonly Json[] {
   });
 }
 
-/** A scalar as a number, also one that is written as a text; NaN for everything else, however deeply it is nested. */
+/** A scalar, or a string with a number, as a number; NaN for anything else, however deeply nested. */
 function numberOf(value: unknown): number {
   return typeof value === "object" ? Number.NaN : Number(value);
 }
 
 /**
- * Reads annotations in terms of a model's classes: categories go by name where the model has all their names, else by
- * the order of their ids, which fits only where there are as many categories as classes. Categories that no annotation
- * uses are passed over where they do not fit.
+ * Reads annotations in terms of a model's classes. Categories are matched by name if the model has all the names,
+ * otherwise by the order of their ids, which requires as many categories as classes. Unused categories are ignored if
+ * they do not match.
  * @param file begins every message.
- * @throws DatasetError naming the entry.
+ * @throws DatasetError with the entry.
  */
 export function parseCocoAnnotations(content: unknown, modelNames: readonly string[], file: string): CocoAnnotations {
   const root = content as Json;
   const lists = ["images", "annotations", "categories"] as const;
   const missing = lists.find((key) => typeof content !== "object" || content === null || !Array.isArray(root[key]));
-  if (missing) throw new DatasetError(`${file}: has no list "${missing}", so it is no COCO annotation file`, { file });
+  if (missing)
+    throw new DatasetError(`${file}: has no list "${missing}", so it is not a COCO annotation file`, { file });
   const categories = objectsOf(root.categories, "categories", file).map(({ id, name, supercategory }) => ({
     id: numberOf(id),
     key: keyOf(numberOf(id)),
@@ -131,24 +132,24 @@ export function parseCocoAnnotations(content: unknown, modelNames: readonly stri
 }
 
 /**
- * An id as a key of a map. Some tools write ids as texts, and not always everywhere. Numbers as keys would be hashed without a
- * seed, so that a file could pick ones that collide.
+ * An id as a map key. Some tools write ids as strings, and not always consistently. Numeric keys would be hashed
+ * without a seed, so a malicious file could choose colliding ones.
  */
 const keyOf = (id: unknown): string => describeValue(id, Number.POSITIVE_INFINITY);
 
-/** @throws DatasetError where two pictures have one id: nobody can say whose the annotations are. */
+/** @throws DatasetError if two pictures share an id, which makes annotations ambiguous. */
 function imagesById(images: readonly Json[], file: string): Map<string, Json> {
   const byId = new Map<string, Json>();
   for (const image of images) {
     const key = keyOf(image.id);
     if (typeof image.id !== "number" && typeof image.id !== "string") {
-      throw new DatasetError(`${file}: an image's id must be a number or a text, not ${key}`, { id: key });
+      throw new DatasetError(`${file}: an image's id must be a number or a string, not ${key}`, { id: key });
     }
     const first = byId.get(key);
     if (first && first.file_name !== image.file_name) {
       throw new DatasetError(
         `${file}: "images" has the id ${cutText(key)} twice, for ${describeValue(first.file_name)} and ` +
-          `${describeValue(image.file_name)}; give each picture an id of its own`,
+          `${describeValue(image.file_name)}; give each picture a unique id`,
         { id: key },
       );
     }
@@ -157,7 +158,7 @@ function imagesById(images: readonly Json[], file: string): Map<string, Json> {
   return byId;
 }
 
-/** Of a box that was checked before. */
+/** For a box that has already been checked. */
 const hasExtent = (bbox: unknown): boolean => Array.isArray(bbox) && bbox[2] > 0 && bbox[3] > 0;
 
 const isRunLength = (outline: unknown): boolean =>
@@ -167,11 +168,11 @@ interface Category {
   readonly id: number;
   readonly key: string;
   readonly name: string;
-  /** What the category is a kind of. */
+  /** The parent category. */
   readonly parent: unknown;
 }
 
-/** Class index of each category's key; categories that no annotation uses and no class is named after have none. */
+/** Class index by category key; unused categories whose name is not a class have none. */
 function classesOf(
   categories: readonly Category[],
   used: ReadonlySet<string>,
@@ -191,12 +192,15 @@ function classesOf(
   const unknown = categories.filter(({ name }) => !known.has(name));
   const listed = unknown.slice(0, 5).map(({ name }) => `"${cutText(name)}"`);
   throw new DatasetError(
-    `${file}: has ${categories.length} categories, the model ${modelNames.length} classes, and ${unknown.length} of the categories are none of them (${listed.join(", ")}${unknown.length > 5 ? ", …" : ""}); use the annotations that the model was trained on`,
+    `${file}: has ${categories.length} categories, the model ${modelNames.length} classes, and ${unknown.length} of the categories match no class (${listed.join(", ")}${unknown.length > 5 ? ", …" : ""}); use annotations for the model's classes`,
     { categories: categories.length, classes: modelNames.length },
   );
 }
 
-/** Which categories may be the model's classes: all; those that head no other (Roboflow's category 0); those in use. */
+/**
+ * Candidate sets of categories for the model's classes: all; those that are not a parent (Roboflow's category 0);
+ * those in use.
+ */
 function choices(categories: readonly Category[], used: ReadonlySet<string>): (readonly Category[])[] {
   const parents = new Set(categories.map(({ parent }) => parent));
   return [
@@ -231,14 +235,14 @@ function boxOf(value: unknown, width: number, height: number, at: string): numbe
   return [(x1 + x2) / 2 / width, (y1 + y2) / 2 / height, (x2 - x1) / width, (y2 - y1) / height];
 }
 
-/** What stands there, as far as it is short and of numbers. */
+/** The value, if it is short and numeric. */
 function shownBox(value: unknown): string {
   return Array.isArray(value) && value.length <= 8
     ? `[${value.map((v) => describeValue(v)).join(",")}]`
     : describeValue(value);
 }
 
-/** Outlines in pixels → normalised; run lengths (crowds) give none. */
+/** Outlines in pixels → normalised; none for run lengths (crowds). */
 function polygonsOf(value: unknown, width: number, height: number): Polygon[] {
   if (!Array.isArray(value)) return [];
   return value

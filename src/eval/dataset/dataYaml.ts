@@ -1,4 +1,4 @@
-/** The data set descriptions of Ultralytics: `path`, `train`, `val`, `test`, `names`, `nc`. Only what they say. */
+/** Parses Ultralytics data set descriptions: `path`, `train`, `val`, `test`, `names`, `nc`. */
 
 import { DatasetError } from "../../errors.js";
 import { cutText, describeValue } from "../../weights/describe.js";
@@ -7,7 +7,7 @@ import { cutText, describeValue } from "../../weights/describe.js";
 export type Split = "train" | "val" | "test";
 
 export interface DataDescription {
-  /** Root of the splits; empty where there is none. */
+  /** Root of the splits; empty if there is none. */
   readonly path: string;
   /** Folders, list files or pictures of the split, as written. */
   readonly sources: readonly string[];
@@ -17,16 +17,19 @@ export interface DataDescription {
 /**
  * @param content the parsed YAML.
  * @param file begins every message.
- * @throws DatasetError naming what is missing or of the wrong kind.
+ * @throws DatasetError with what is missing or of the wrong type.
  */
 export function parseDataDescription(content: unknown, split: Split, file: string): DataDescription {
   if (typeof content !== "object" || content === null || Array.isArray(content)) {
-    throw new DatasetError(`${file}: is no data set description; it needs keys such as path, val and names`, { file });
+    throw new DatasetError(`${file}: is not a data set description; it needs keys such as path, val and names`, {
+      file,
+    });
   }
   const map = content as Readonly<Record<string, unknown>>;
   const { nc } = map;
   const path = map.path ?? "";
-  if (typeof path !== "string") throw new DatasetError(`${file}: "path" must be a text, not ${shown(path)}`, { file });
+  if (typeof path !== "string")
+    throw new DatasetError(`${file}: "path" must be a string, not ${shown(path)}`, { file });
   const given = map[split];
   const sources = Array.isArray(given) ? given : given === undefined || given === null ? [] : [given];
   if (sources.length === 0 || !sources.every((source) => typeof source === "string" && source !== "")) {
@@ -52,7 +55,7 @@ function shown(value: unknown): string {
 
 /** A list, or a map from class indices without gaps. */
 function parseNames(value: unknown, file: string): string[] {
-  // Of what is no scalar only its type: aliases make lists of a million items from a short text.
+  // Only the type of anything but a scalar: aliases can turn a short file into lists of a million items.
   const text = (name: unknown): string => (typeof name === "string" ? name : describeValue(name));
   if (Array.isArray(value)) return value.map(text);
   if (typeof value !== "object" || value === null) {

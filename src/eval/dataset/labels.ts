@@ -1,19 +1,19 @@
 /**
- * Label files of YOLO: a line an object, `class x y w h` with the centre and size divided by the picture's, or
- * `class x1 y1 x2 y2 x3 y3 …` with an outline, whose box then is its smallest and largest coordinates.
+ * YOLO label files: one object per line, `class x y w h` with centre and size divided by the picture's size, or
+ * `class x1 y1 x2 y2 x3 y3 …` with an outline, whose bounding box is used.
  */
 
 import { cutText } from "../../weights/describe.js";
 import type { GroundTruth, Polygon } from "./types.js";
 
-/** A line that cannot be used. */
+/** An invalid line. */
 export interface LabelProblem {
-  /** From 1. */
+  /** Counted from 1. */
   readonly line: number;
   readonly message: string;
   /**
-   * `malformed`: nobody can say what it means. `outside`: coordinates that `val.py` takes for a corrupt file, so that it
-   * leaves the picture out.
+   * `malformed`: it cannot be parsed. `outside`: coordinates for which `val.py` treats the file as corrupt and leaves
+   * the picture out.
    */
   readonly kind: "malformed" | "outside";
 }
@@ -25,9 +25,9 @@ export interface ParsedLabels {
   readonly duplicates: readonly number[];
 }
 
-/** Each part of it can match in one way only, so that long words take no longer than reading them. */
+/** Each part can match in only one way, so that long words take linear time. */
 const NUMBER = /^[+-]?(\d+(\.\d*)?|\.\d+)(e[+-]?\d+)?$/i;
-/** Three points and the class: fewer columns are a box. */
+/** Three points and the class; fewer columns are a box. */
 const LEAST_OUTLINE = 7;
 
 interface Row {
@@ -85,7 +85,7 @@ function parseRow(words: readonly string[]): Row | Omit<LabelProblem, "line"> {
   if (!Number.isInteger(classIndex)) return malformed(`the class ${cutText(words[0])} is not a whole number`);
   if (classIndex < 0) return malformed(`the class ${cutText(words[0])} is negative`);
   const coordinates = Float32Array.from(words.slice(1), Number);
-  // The file's own text names the value, which float32 would change.
+  // The message quotes the file, since float32 would change the value.
   const outside = words.slice(1).find((_, i) => coordinates[i] < 0 || coordinates[i] > 1);
   if (outside !== undefined) {
     const what = Number(outside) < 0 ? "is negative" : "is above 1";
@@ -99,7 +99,7 @@ function parseRow(words: readonly string[]): Row | Omit<LabelProblem, "line"> {
   return { classIndex, box: [x, y, w, h], polygon: undefined };
 }
 
-/** Centre and size of the box around an outline, in float32 steps. */
+/** Centre and size of an outline's bounding box, computed in float32. */
 export function boxAround(polygon: ArrayLike<number>): [x: number, y: number, w: number, h: number] {
   let [x1, y1, x2, y2] = [polygon[0], polygon[1], polygon[0], polygon[1]];
   for (let i = 2; i < polygon.length; i += 2) {

@@ -1,29 +1,29 @@
-/** A data set to measure on, whatever files it came from. */
+/** A data set for evaluation, independent of file formats. */
 
 import type { RgbImage } from "../../image/types.js";
 
 /** x, y, x, y, … divided by the picture's width and height. */
 export type Polygon = Float32Array;
 
-/** The labelled objects of one picture; all lists have one entry an object. */
+/** The labelled objects of one picture; all lists have one entry per object. */
 export interface GroundTruth {
   /** Class indices. */
   readonly classes: Int32Array;
   /** Centre x, centre y, width, height of each object, divided by the picture's width and height. */
   readonly boxes: Float32Array;
-  /** Outlines of each object (several for one in parts); empty for objects that are labelled with a box only. */
+  /** Outlines of each object (several for an object in parts); empty for objects labelled with only a box. */
   readonly polygons: readonly (readonly Polygon[])[];
 }
 
 export const NO_OBJECTS: GroundTruth = { classes: new Int32Array(0), boxes: new Float32Array(0), polygons: [] };
 
-/** One picture with its labels. The picture is read when it is its turn. */
+/** One picture with its labels. The picture is read on demand. */
 export interface Sample {
-  /** Path, or whatever names it in messages. */
+  /** Path, or another name for messages. */
   readonly name: string;
-  /** COCO's id where the labels come from COCO's JSON. */
+  /** COCO's id, if the labels come from a COCO JSON. */
   readonly imageId?: number | string | undefined;
-  /** Of the upright picture, in pixels. */
+  /** Size of the upright picture, in pixels. */
   readonly width: number;
   readonly height: number;
   readonly truth: GroundTruth;
@@ -34,23 +34,23 @@ export interface Sample {
   load(): Promise<RgbImage>;
 }
 
-/** Pictures with labelled boxes, and outlines where there are any. */
+/** Pictures with labelled boxes and, where available, outlines. */
 export interface DetectionDataset {
-  /** Where it came from, for messages. */
+  /** Its origin, for messages. */
   readonly name: string;
   readonly samples: readonly Sample[];
-  /** Class names, where the data set says them. */
+  /** Class names, if the data set has them. */
   readonly names: readonly string[] | undefined;
-  /** Pictures that are not measured on, with the reason: unreadable ones, and those whose labels `val.py` calls corrupt. */
+  /** Pictures left out, with the reason: unreadable ones, and those whose labels `val.py` considers corrupt. */
   readonly excluded: readonly { readonly name: string; readonly reason: string }[];
-  /** COCO's category id of each class index, where the labels come from COCO's JSON. */
+  /** COCO's category id of each class index, if the labels come from a COCO JSON. */
   readonly categoryIds?: readonly number[] | undefined;
 }
 
 /** A picture of a classification data set. */
 export interface ClassifiedSample {
   readonly name: string;
-  /** Class index of the model. */
+  /** The model's class index. */
   readonly class: number;
   /** Reads and decodes the picture. */
   load(): Promise<RgbImage>;

@@ -1,13 +1,13 @@
-/** The confusion matrix as a picture: of each true class (column), the shares of what it was taken for. */
+/** Plots the confusion matrix: for each true class (column), the fractions of predicted classes. */
 
 import type { Mark, Spec } from "vega";
 import { printable } from "../../printable.js";
 import type { ConfusionMatrix } from "../confusionMatrix.js";
 import { STYLE } from "./render.js";
 
-/** Up to so many classes the shares are written into the cells. */
+/** Up to this many classes, fractions are written into the cells. */
 const WRITTEN_CLASSES = 30;
-/** Smaller shares are left white. */
+/** Smaller fractions are left white. */
 const LEAST = 0.005;
 /** Longest class name on an axis, in pixels. */
 const LABEL_LIMIT = 140;
@@ -30,7 +30,7 @@ export function confusionSpec(matrix: ConfusionMatrix, names: readonly string[])
   const written = matrix.classes <= WRITTEN_CLASSES;
   const fontSize = Math.max(7, Math.min(12, Math.round((size / side) * 0.32)));
   const labelFontSize = Math.max(7, Math.min(12, cell - 2));
-  // Without a canvas Vega guesses widths of texts far too high, and would put the titles as far away.
+  // Without a canvas Vega overestimates text widths, and would place the titles too far away.
   const longest = Math.max(...labels.map((label) => label.length));
   const extent = Math.min(LABEL_LIMIT, longest * labelFontSize * 0.6) + 8;
   const axis = {
@@ -43,7 +43,7 @@ export function confusionSpec(matrix: ConfusionMatrix, names: readonly string[])
   } as const;
   return {
     ...STYLE,
-    title: { text: "Confusion matrix", subtitle: "shares of each column; confidence above 0.25, IoU above 0.45" },
+    title: { text: "Confusion matrix", subtitle: "fractions of each column; confidence above 0.25, IoU above 0.45" },
     width: size,
     height: size,
     data: [{ name: "cells", values: cells }],
@@ -115,7 +115,7 @@ function cellTexts(fontSize: number): Mark {
   };
 }
 
-/** Axes need different labels: a name that comes twice gets its number. */
+/** Axis labels must be unique: a duplicate name gets its number. */
 function uniqueLabels(names: readonly string[]): string[] {
   const seen = new Set<string>();
   return names.map((name, index) => {

@@ -1,4 +1,7 @@
-/** Curves of a run: precision over recall, and precision, recall and F1 over confidence; a line a class and their mean. */
+/**
+ * Curves of a run: precision over recall, and precision, recall and F1 over confidence; one line per class, and their
+ * mean.
+ */
 
 import type { ColorValueRef, Mark, ProductionRule, Spec } from "vega";
 import { printable } from "../../printable.js";
@@ -22,9 +25,9 @@ const KINDS: Readonly<Record<CurveKind, Description>> = {
   R: { title: "Recall over confidence", x: "Confidence", y: "Recall", values: (c) => c.recall },
 };
 
-/** Up to so many classes have a colour and a line in the legend; more are grey, and only their mean is named. */
+/** Up to this many classes get a colour and a legend entry; with more they are grey, and only their mean is named. */
 const NAMED_CLASSES = 20;
-/** Every so many-th point is drawn: 250 a line are as smooth to the eye as 1000. */
+/** Stride of the points drawn: 250 per line look as smooth as 1000. */
 const STEP = 4;
 const MEAN_COLOR = "#0b57d0";
 
@@ -92,7 +95,7 @@ export function curveSpec(kind: CurveKind, metrics: Metrics, names: readonly str
   };
 }
 
-/** A line for each series of a data source. */
+/** One line for each series of a data source. */
 function lines(source: string, stroke: ProductionRule<ColorValueRef>, width: number): Mark {
   return {
     type: "group",
@@ -129,7 +132,7 @@ function classLabel(kind: CurveKind, name: string, ap: number): string {
   return kind === "PR" ? `${name} ${ap.toFixed(3)}` : name;
 }
 
-/** What the mean says, as v7.0's legends do: mAP, or the best value and its confidence. */
+/** The mean's legend text, as in v7.0: mAP, or the best value and its confidence. */
 function meanText(kind: CurveKind, metrics: Metrics, average: Float64Array): string {
   if (kind === "PR") return `mAP ${metrics.map50.toFixed(3)} at IoU 0.5`;
   const smoothed = smooth(average, 0.05);

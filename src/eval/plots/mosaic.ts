@@ -1,4 +1,4 @@
-/** Up to sixteen pictures in one, with their labels or with what was found: the quick look at a run. */
+/** Up to sixteen pictures in one, with their labels or detections: a quick look at a run. */
 
 import {
   type Annotation,
@@ -20,15 +20,15 @@ import type { Polygon } from "../dataset/types.js";
 import type { PictureOutcome } from "../evaluate.js";
 import { fillPolygon } from "../fillPolygon.js";
 
-/** Pictures of a mosaic. */
+/** Pictures per mosaic. */
 export const MOSAIC_PICTURES = 16;
-/** Side of one picture's place, in pixels. */
+/** Side of a tile, in pixels. */
 const TILE = 400;
 const GREY = 114;
 /** Weaker boxes are not drawn. */
 const SHOWN = 0.25;
 
-/** A picture scaled to its tile, and by how much. */
+/** A picture scaled to its tile, and the scale. */
 interface Scaled {
   readonly image: RgbImage;
   readonly gain: number;
@@ -43,7 +43,7 @@ export interface MosaicTiles {
 export function mosaicTiles(outcome: PictureOutcome, names: readonly string[]): MosaicTiles {
   const scaled = scaleToTile(outcome.image);
   const font = loadFont();
-  // Numbers in place of names that would be boxes.
+  // Class numbers in place of names that the font cannot draw.
   const shown = names.map((name, i) => drawableName(font, name, i));
   const drawn = (annotations: readonly Annotation[]): RgbImage => {
     const canvas = new Canvas(scaled.image, font);
@@ -56,7 +56,7 @@ export function mosaicTiles(outcome: PictureOutcome, names: readonly string[]): 
   };
 }
 
-/** Tiles in a square of rows, file names in their corners. */
+/** Tiles in a square grid, with file names in their corners. */
 export function composeMosaic(tiles: readonly { readonly image: RgbImage; readonly name: string }[]): RgbImage {
   const columns = Math.max(1, Math.ceil(Math.sqrt(tiles.length)));
   const rows = Math.max(1, Math.ceil(tiles.length / columns));
@@ -147,7 +147,7 @@ function predictedMask({ prototypes, candidates, placement }: PictureOutcome, i:
   return processMask(prototypesOf(prototypes), coefficients, [x1, y1, x2, y2], placement.input);
 }
 
-/** From the input's pixels to the tile's, the nearest one each. */
+/** Maps input pixels to the nearest tile pixels. */
 function scaleMask(mask: BinaryMask, { placement }: PictureOutcome, { image, gain }: Scaled): number[] {
   const { width, height } = image;
   const { scaleBack } = placement;

@@ -1,11 +1,11 @@
-/** Vega specifications → SVG. Vega is an optional package: figures do not need it, plots do. */
+/** Vega specifications → SVG. Vega is an optional package, needed only for plots. */
 
 import type { Spec } from "vega";
 import { UnsupportedError } from "../../errors.js";
 import { importOptional } from "../../optionalPackage.js";
 import { wellFormedXml } from "../../printable.js";
 
-/** The look that all plots share. */
+/** The style shared by all plots. */
 export const STYLE = {
   background: "white",
   padding: 12,
@@ -28,7 +28,7 @@ export const STYLE = {
 /**
  * Draws a specification without a DOM.
  * @returns an SVG document.
- * @throws UnsupportedError where Vega is not installed.
+ * @throws UnsupportedError if Vega is not installed.
  */
 export async function renderSvg(spec: Spec): Promise<string> {
   const { View, Warn, parse } = await loadVega();
@@ -40,7 +40,7 @@ export async function renderSvg(spec: Spec): Promise<string> {
   }
 }
 
-/** @throws UnsupportedError where the optional package is missing. */
+/** @throws UnsupportedError if the optional package is missing. */
 export async function loadVega(): Promise<typeof import("vega")> {
   try {
     return await importOptional("vega");

@@ -1,4 +1,7 @@
-/** AVIF to upright RGB bytes with libavif (`@jsquash/avif`, WebAssembly). OpenCV 4.6 reads none: there is no reference. */
+/**
+ * AVIF to upright RGB bytes with libavif (`@jsquash/avif`, WebAssembly). OpenCV 4.6 cannot read AVIF, so there is no
+ * reference.
+ */
 
 import { ImageError } from "../../errors.js";
 import { decodeByBrowser } from "../byBrowser.js";
@@ -16,7 +19,7 @@ const libavif = new DecoderOnDemand<Instance>(
   () => import("@jsquash/avif/codec/dec/avif_dec.js"),
 );
 
-/** Memory a pixel: frames of 16-bit samples inside the decoder, RGBA inside and outside, RGB. */
+/** Bytes per pixel: frames of 16-bit samples inside the decoder, RGBA inside and outside, RGB. */
 const BYTES_PER_PIXEL = 20;
 
 interface AvifHeader {
@@ -27,13 +30,13 @@ interface AvifHeader {
   mirror: number;
 }
 
-/** Boxes that hold the item properties, one in the other. Source: ISO/IEC 14496-12 and 23008-12. */
+/** The nested boxes that hold the item properties. Source: ISO/IEC 14496-12 and 23008-12. */
 const CONTAINERS = new Set(["meta", "iprp", "ipco"]);
 const MAX_DEPTH = 4;
-/** Quarter turns against the clock, as EXIF orientations. */
+/** Counter-clockwise quarter turns, as EXIF orientations. */
 const TURNS = [1, 8, 3, 6];
 
-/** Walks the boxes in [from, to) and notes the largest declared size and the transformations. */
+/** Walks the boxes in [from, to) and records the largest declared size and the transformations. */
 function readBoxes(view: DataView, from: number, to: number, header: AvifHeader, depth: number): void {
   for (let at = from; at + 8 <= to; ) {
     const size = view.getUint32(at);
@@ -58,7 +61,7 @@ function readBoxes(view: DataView, from: number, to: number, header: AvifHeader,
 
 /**
  * Decodes a still AVIF to 8 bits; alpha is dropped, rotation and mirroring applied.
- * @throws ImageError for damaged files, and where neither our decoder nor the browser reads it.
+ * @throws ImageError for damaged files, and if neither our decoder nor the browser can read it.
  */
 export async function decodeAvif(bytes: Uint8Array, budget: DecodeBudget): Promise<RgbImage> {
   const { what } = budget;

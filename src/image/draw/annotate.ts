@@ -1,13 +1,13 @@
 /**
- * Whole annotated pictures: boxes, masks and labels of detections, and the list of a classification's best classes. The one
- * drawing, for pixels in memory and for canvases of pages, at the picture's own size or at another.
+ * Draws whole annotated pictures: boxes, masks and labels of detections, and the list of a classification's best
+ * classes. Used for both pixels in memory and canvases in pages, at the picture's own size or another.
  */
 
 import { drawLabel, type LabelRequest, placeLabels } from "./label.js";
 import { BLACK, type Color, WHITE } from "./palette.js";
 import { type Area, outlineOf, type Surface } from "./surface.js";
 
-/** In pixels of the picture. */
+/** In picture pixels. */
 export interface Annotation {
   /** x1, y1, x2, y2. */
   readonly xyxy: readonly [number, number, number, number];
@@ -17,28 +17,28 @@ export interface Annotation {
   readonly mask?: ArrayLike<number> | undefined;
 }
 
-/** A line through x, y, x, y, …, pixels of the picture. */
+/** A line through x, y, x, y, … in picture pixels. */
 export interface AnnotationLine {
   readonly points: ArrayLike<number>;
   readonly color: Color;
 }
 
 export interface AnnotateOptions {
-  /** Size of the picture that the annotations are of; default that of `area`. */
+  /** Size of the picture that the annotations refer to; default: that of `area`. */
   readonly picture?: { readonly width: number; readonly height: number } | undefined;
-  /** Where the picture lies; default the whole surface. */
+  /** Where the picture is on the surface; default: the whole surface. */
   readonly area?: Area | undefined;
-  /** Pixels of the surface; default by the area's size. */
+  /** Line width in surface pixels; default: depends on the area's size. */
   readonly lineThickness?: number | undefined;
-  /** Pixels an em; default by the area's size, and by a thickness that was asked for. */
+  /** Font size in pixels per em; default: depends on the area's size and a given thickness. */
   readonly fontSize?: number | undefined;
   readonly hideLabels?: boolean | undefined;
   readonly hideBoxes?: boolean | undefined;
-  /** How much masks cover, 0 to 1; default 0.5. */
+  /** Opacity of masks, 0 to 1; default 0.5. */
   readonly maskAlpha?: number | undefined;
-  /** Of everything, 0 to 1; default 1. */
+  /** Overall opacity, 0 to 1; default 1. */
   readonly opacity?: number | undefined;
-  /** Lines over the masks and under the boxes. */
+  /** Lines above the masks and below the boxes. */
   readonly lines?: readonly AnnotationLine[] | undefined;
 }
 
@@ -47,7 +47,7 @@ export function defaultLineThickness({ width, height }: { readonly width: number
   return Math.max(Math.round(((width + height) / 2) * 0.003), 2);
 }
 
-/** Pixels an em: grows with the picture, and with a thickness that was asked for. */
+/** Pixels per em: grows with the picture, and with a given thickness. */
 function fontSizeFor({ width, height }: Area, { lineThickness, fontSize }: AnnotateOptions): number {
   if (fontSize !== undefined) return fontSize;
   const wanted = lineThickness === undefined ? ((width + height) / 2) * 0.025 : lineThickness * 8;
@@ -57,8 +57,8 @@ function fontSizeFor({ width, height }: Area, { lineThickness, fontSize }: Annot
 const areaOf = ({ width, height }: Surface, { area }: AnnotateOptions): Area => area ?? { x: 0, y: 0, width, height };
 
 /**
- * Draws everything: masks first, then lines, boxes and labels, of each the first annotation on top (as detections are
- * sorted, the most confident one).
+ * Draws everything: masks first, then lines, boxes and labels, each with the first annotation on top (the most
+ * confident one, since detections are sorted).
  */
 export function drawAnnotations(
   surface: Surface,
@@ -86,18 +86,18 @@ export function drawAnnotations(
     return [{ text, color, around: [x0 - half, y0 - half, x1 + half, y1 + half] }];
   });
   const labels = placeLabels(surface, requests, fontSizeFor(area, options), area);
-  // Labels come last, so that no neighbour's box runs through their text.
+  // Labels come last, so that no neighbouring box runs through their text.
   for (const label of labels.reverse()) drawLabel(surface, label, opacity);
 }
 
-/** From the picture's pixels to the surface's: x, y, x, y, …. */
+/** Maps picture pixels to surface pixels: x, y, x, y, …. */
 function placer({ x, y }: Area, scaleX: number, scaleY: number): (points: ArrayLike<number>) => number[] {
   return (points) => Array.from(points, (value, i) => (i % 2 === 0 ? x + value * scaleX : y + value * scaleY));
 }
 
 /**
- * Lines of text in the picture's upper left corner, as classification shows its best classes (`0.87 tabby cat`), on a
- * darkened panel so that they can be read on anything.
+ * Lines of text in the picture's upper left corner, used for the best classes of a classification (`0.87 tabby cat`),
+ * on a darkened panel so that they are readable on any background.
  */
 export function drawLines(surface: Surface, lines: readonly string[], options: AnnotateOptions = {}): void {
   if (lines.length === 0) return;

@@ -7,7 +7,7 @@ import type { Color } from "./palette.js";
 import type { Surface } from "./surface.js";
 
 export class Canvas implements Surface {
-  /** The picture drawn on: the one given, or a copy of it. */
+  /** The picture drawn on: the given one, or a copy of it. */
   readonly image: RgbImage;
   private readonly font: Font;
 
@@ -43,7 +43,7 @@ export class Canvas implements Surface {
     }
   }
 
-  /** Fills the polygon x, y, x, y, … smoothly. */
+  /** Fills the polygon x, y, x, y, … with antialiasing. */
   polygon(points: ArrayLike<number>, color: Color, alpha = 1): void {
     this.fillShapes([points], color, alpha);
   }
@@ -115,7 +115,7 @@ function blend(data: Uint8Array, at: number, color: Color, alpha: number): void 
   for (let c = 0; c < 3; c++) data[at + c] = Math.round(data[at + c] + (color[c] - data[at + c]) * alpha);
 }
 
-/** A circle as a polygon, clockwise on the screen. */
+/** A circle as a polygon, clockwise on screen. */
 function disc(x: number, y: number, radius: number): number[] {
   const corners = Math.max(8, Math.ceil(radius * 3));
   return Array.from({ length: corners * 2 }, (_, i) => {
@@ -124,7 +124,7 @@ function disc(x: number, y: number, radius: number): number[] {
   });
 }
 
-/** A segment of a thick line, clockwise on the screen as `disc` is, so that overlaps add up instead of cancelling. */
+/** A segment of a thick line, clockwise on screen like `disc`, so that overlaps add up instead of cancelling. */
 function bar(x0: number, y0: number, x1: number, y1: number, radius: number): number[] {
   const length = Math.hypot(x1 - x0, y1 - y0);
   if (!(length > 0)) return [];

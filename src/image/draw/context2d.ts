@@ -1,10 +1,10 @@
-/** Drawing on a 2-D context of a page, with the page's fonts: nothing but what every canvas has. */
+/** Draws on a page's 2-D context with the page's fonts, using only features that every canvas has. */
 
 import type { Color } from "./palette.js";
 import type { Surface } from "./surface.js";
 import { plainLine } from "./visibleText.js";
 
-/** What is used of a `CanvasRenderingContext2D` or an `OffscreenCanvasRenderingContext2D`. */
+/** The used part of a `CanvasRenderingContext2D` or `OffscreenCanvasRenderingContext2D`. */
 export interface Context2dLike {
   readonly canvas: { readonly width: number; readonly height: number };
   fillStyle: unknown;
@@ -35,8 +35,8 @@ export interface Context2dLike {
 const cssColor = (color: Color): string => `rgb(${color.join(", ")})`;
 
 /**
- * Calls `draw` with the context's pixels as a surface. Transformation, shadow, dashes, alpha and composition that the page
- * has set do not apply, and are as before afterwards; a clip holds.
+ * Calls `draw` with the context's pixels as a surface. The page's transformation, shadow, dashes, alpha and
+ * compositing are ignored and restored afterwards; its clip applies.
  * @param fontFamily as in CSS.
  */
 export function drawOnContext(context: Context2dLike, fontFamily: string, draw: (surface: Surface) => void): void {
@@ -50,7 +50,7 @@ export function drawOnContext(context: Context2dLike, fontFamily: string, draw: 
     context.lineJoin = "round";
     context.textAlign = "left";
     context.textBaseline = "alphabetic";
-    // Newer than the rest: set where the context has them.
+    // Newer properties, set only if the context has them.
     const newer = { direction: "ltr", filter: "none", letterSpacing: "0px", wordSpacing: "0px" };
     for (const [name, value] of Object.entries(newer)) if (name in context) Object.assign(context, { [name]: value });
     draw(new ContextSurface(context, fontFamily));
@@ -95,7 +95,7 @@ class ContextSurface implements Surface {
     context.stroke();
   }
 
-  /** The page's fonts have a sign for everything. */
+  /** The page's fonts have a glyph for everything. */
   canWrite(): boolean {
     return true;
   }

@@ -1,19 +1,19 @@
 /**
- * Antialiased filling: outlines are added up as signed areas, a running sum over the pixels then gives how much of each
- * pixel is covered. Exact for shapes that do not cross themselves, any number of them.
- * Source: the accumulation buffer of Raph Levien's font-rs ("Inside the fastest font renderer in the world", 2016).
+ * Antialiased filling: outlines are accumulated as signed areas, and a running sum over the pixels then yields the
+ * coverage of each pixel. Exact for any number of shapes that do not intersect themselves. Source: the accumulation
+ * buffer of Raph Levien's font-rs ("Inside the fastest font renderer in the world", 2016).
  */
 
-/** A window of pixels, `x` and `y` being its upper left corner in the picture. */
+/** A window of pixels; `x` and `y` are its upper left corner in the picture. */
 export class Coverage {
   readonly x: number;
   readonly y: number;
   readonly width: number;
   readonly height: number;
-  /** Changes of coverage; two more cells so that an edge on the right border stays inside. */
+  /** Changes in coverage, with two extra cells so that an edge on the right border stays inside. */
   private readonly changes: Float32Array;
 
-  /** Every outline that is added must lie within the window. */
+  /** All added outlines must lie within the window. */
   constructor(x: number, y: number, width: number, height: number) {
     this.x = x;
     this.y = y;
@@ -22,7 +22,7 @@ export class Coverage {
     this.changes = new Float32Array(width * height + 2);
   }
 
-  /** One edge of an outline, in pixels of the picture. */
+  /** Adds one edge of an outline, in picture pixels. */
   line(fromX: number, fromY: number, toX: number, toY: number): void {
     if (fromY === toY) return;
     const down = fromY < toY;
@@ -80,14 +80,14 @@ export class Coverage {
     }
   }
 
-  /** How much of each pixel is covered, 0 to 1, row-major. */
+  /** The coverage of each pixel, 0 to 1, row-major. */
   sums(): Float32Array {
     const { changes, width, height } = this;
     const out = new Float32Array(width * height);
     let sum = 0;
     for (let i = 0; i < out.length; i++) {
       sum += changes[i];
-      // Rounding leaves a trace of sums that should be zero.
+      // Rounding leaves a residue in sums that should be zero.
       const covered = Math.min(Math.abs(sum), 1);
       out[i] = covered < 1 / 512 ? 0 : covered;
     }

@@ -1,4 +1,6 @@
-/** The outlines of the letters of labels: unpacked from `glyphs.generated.ts`, laid out in a line, filled smoothly. */
+/**
+ * The font for labels: outlines unpacked from `glyphs.generated.ts`, laid out in a line and filled with antialiasing.
+ */
 
 import { inflateSync } from "fflate";
 import { Coverage } from "./coverage.js";
@@ -8,31 +10,31 @@ import { visibleText } from "./visibleText.js";
 
 /** The outline of one letter. */
 export interface Glyph {
-  /** Width to the next letter, in font units. */
+  /** Advance width, in font units. */
   readonly advance: number;
-  /** Each a closed outline of x, y (upwards), on-curve flag; off-curve points are quadratic controls. */
+  /** Closed outlines of x, y (upwards), on-curve flag; off-curve points are quadratic control points. */
   readonly contours: readonly Int16Array[];
 }
 
-/** Shapes what the built-in letters lack: other scripts, by fonts from elsewhere. */
+/** Shapes scripts that the built-in font lacks, with external fonts. */
 export interface TextShaper {
   /**
-   * The glyphs of a run of one direction from left to right, in units of the built-in font.
-   * @returns undefined where no font has all its letters.
+   * The glyphs of a run of one direction, from left to right, in units of the built-in font.
+   * @returns undefined if no font has all of its letters.
    */
   shape(text: string, rightToLeft: boolean): readonly Glyph[] | undefined;
 }
 
-/** Letters for labels on pictures. */
+/** The font for labels on pictures. */
 export interface Font {
   readonly unitsPerEm: number;
-  /** Above and below the base line, in font units. */
+  /** Extent above and below the baseline, in font units. */
   readonly ascent: number;
   readonly descent: number;
   readonly glyphs: ReadonlyMap<number, Glyph>;
   /** A hollow box, for characters that the font lacks. */
   readonly missing: Glyph;
-  /** For all other characters. */
+  /** Shapes all other characters. */
   readonly shaper?: TextShaper | undefined;
 }
 
@@ -43,7 +45,7 @@ function box(left: number, bottom: number, right: number, top: number): Int16Arr
 function missingGlyph(unitsPerEm: number): Glyph {
   const u = unitsPerEm / 100;
   const outer = box(8 * u, 0, 52 * u, 72 * u);
-  // The inner outline runs the other way round, which makes the hole.
+  // The inner outline has the opposite direction, which makes the hole.
   const inner = Int16Array.of(15 * u, 7 * u, 1, 45 * u, 7 * u, 1, 45 * u, 65 * u, 1, 15 * u, 65 * u, 1);
   return { advance: 60 * u, contours: [outer, inner] };
 }
@@ -99,7 +101,7 @@ function hasLetter(font: Font, character: string): boolean {
   return font.glyphs.has(character.codePointAt(0) ?? 0);
 }
 
-/** Glyphs from left to right; undefined for each run that nothing has the letters of. */
+/** Glyphs from left to right; undefined for each run whose letters no font has. */
 function runsToGlyphs(font: Font, text: string): (readonly Glyph[] | undefined)[] {
   return textRuns(visibleText(text), (character) => hasLetter(font, character)).map((run) =>
     run.foreign
@@ -108,17 +110,17 @@ function runsToGlyphs(font: Font, text: string): (readonly Glyph[] | undefined)[
   );
 }
 
-/** Characters of a text that the built-in letters lack. */
+/** Characters of a text that the built-in font lacks. */
 export function foreignCharacters(font: Font, text: string): string[] {
   return Array.from(visibleText(text)).filter((character) => !hasLetter(font, character));
 }
 
-/** Whether a text can be drawn without a box in place of a letter. */
+/** Whether a text can be drawn without any placeholder box. */
 export function canDraw(font: Font, text: string): boolean {
   return runsToGlyphs(font, text).every((glyphs) => glyphs !== undefined);
 }
 
-/** A class's name where it can be drawn, else its number. */
+/** A class's name if it can be drawn, else its number. */
 export function drawableName(font: Font, name: string, index: number): string {
   return canDraw(font, name) ? name : String(index);
 }
@@ -131,21 +133,21 @@ function glyphsOf(font: Font, text: string): readonly Glyph[] {
   return runsToGlyphs(font, text).flatMap((glyphs) => glyphs ?? [font.missing]);
 }
 
-/** Width of a line of text in pixels, at `size` pixels an em. */
+/** Width of a line of text in pixels, at `size` pixels per em. */
 export function textWidth(font: Font, text: string, size: number): number {
   let units = 0;
   for (const glyph of glyphsOf(font, text)) units += glyph.advance;
   return (units * size) / font.unitsPerEm;
 }
 
-/** Adds a glyph's outline to `coverage`, its origin at (x, y) of the picture, curves cut into chords. */
+/** Adds a glyph's outline to `coverage` with its origin at (x, y) in the picture; curves become line segments. */
 function addContour(coverage: Coverage, contour: Int16Array, x: number, y: number, scale: number): void {
   const n = contour.length / 3;
   if (n < 2) return;
   const px = (i: number) => x + contour[(i % n) * 3] * scale;
   const py = (i: number) => y - contour[(i % n) * 3 + 1] * scale;
   const on = (i: number) => contour[(i % n) * 3 + 2] === 1;
-  // Begin on the curve: at a point of it, or half-way between two controls.
+  // Start on the curve: at an on-curve point, or halfway between two control points.
   let start = 0;
   while (start < n && !on(start)) start++;
   const implied = start === n;
@@ -179,7 +181,7 @@ function addCurve(
   x1: number,
   y1: number,
 ): void {
-  // A quadratic leaves its chord by a quarter of this; 1/16 pixel is not seen.
+  // A quadratic deviates from its chord by a quarter of this; 1/16 pixel is invisible.
   const bend = Math.hypot(x0 - 2 * controlX + x1, y0 - 2 * controlY + y1);
   const steps = Math.max(1, Math.ceil(Math.sqrt(bend * 4)));
   let px = x0;
@@ -196,12 +198,12 @@ function addCurve(
 }
 
 /**
- * A line of text as coverage, its base line beginning at (x, y) of the picture.
- * @param size pixels an em; capitals are about 0.73 of it high.
+ * A line of text as coverage, with the baseline starting at (x, y) in the picture.
+ * @param size pixels per em; the height of capitals is about 0.73 of it.
  */
 export function renderText(font: Font, text: string, x: number, y: number, size: number): Coverage {
   const scale = size / font.unitsPerEm;
-  // Letters may reach a little beyond their advance and the font's own ascent (accents on capitals).
+  // Letters may extend slightly beyond their advance and the font's ascent (accents on capitals).
   const margin = Math.ceil(size / 2) + 1;
   const left = Math.floor(x) - margin;
   const top = Math.floor(y - font.ascent * scale) - margin;

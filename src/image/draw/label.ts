@@ -1,21 +1,21 @@
-/** Labels: text in filled boxes, placed so that none leaves the picture and, where there is room, none covers another. */
+/** Labels: text in filled boxes, placed inside the picture and, if there is room, without overlaps. */
 
 import { BLACK, type Color, luminance, WHITE } from "./palette.js";
 import type { Area, Surface } from "./surface.js";
 
-/** What is to be named. */
+/** The object to label. */
 export interface LabelRequest {
   readonly text: string;
-  /** Of the box behind the text. */
+  /** Colour of the box behind the text. */
   readonly color: Color;
-  /** The outer corners of the outline that it stands on: x0, y0, x1, y1. */
+  /** The outer corners of the object's outline: x0, y0, x1, y1. */
   readonly around: readonly [number, number, number, number];
 }
 
 export interface PlacedLabel {
   readonly text: string;
   readonly color: Color;
-  /** Pixels an em. */
+  /** Pixels per em. */
   readonly size: number;
   readonly left: number;
   readonly top: number;
@@ -23,20 +23,19 @@ export interface PlacedLabel {
   readonly height: number;
 }
 
-/** Backgrounds brighter than this get a dark rim around white letters. */
+/** On backgrounds brighter than this, white letters get a dark rim. */
 const BRIGHT = 0.3;
 const RIM = 0.35;
-/** A label's height in ems. */
+/** Label height in ems. */
 const LINE = 1.25;
-/** So many labels keep out of each other's way; more lie upon one another however they are placed. */
+/** Overlaps are avoided up to this number of labels; with more they are inevitable. */
 const MOST_APART = 1000;
 
 /**
- * Places labels, the first one first. A label stands on the upper left corner of what it names; it goes below that corner
- * where it would leave the picture at the top, moves left where it would leave at the right, and is set smaller where it is
- * wider or higher than the picture. Where it would cover an earlier label it takes another corner, or of all those the one where it
- * covers least.
- * @param size pixels an em.
+ * Places labels in order. A label sits on the upper left corner of its object. It moves below that corner if it would
+ * leave the picture at the top, moves left if it would leave at the right, and shrinks if it is wider or higher than
+ * the picture. If it would cover an earlier label, it takes another corner, or the one where it covers least.
+ * @param size pixels per em.
  * @param area the picture on the surface.
  */
 export function placeLabels(
@@ -53,7 +52,7 @@ export function placeLabels(
   return placed;
 }
 
-/** The usual place first. */
+/** The default position first. */
 function placesFor(surface: Surface, { text, color, around }: LabelRequest, wanted: number, area: Area): PlacedLabel[] {
   const full = surface.textWidth(text, wanted) + wanted * 0.4;
   const size = Math.max(8, Math.min(wanted, (wanted * area.width) / full, area.height / LINE));
@@ -85,7 +84,7 @@ function leastCovering(choices: readonly PlacedLabel[], placed: readonly PlacedL
   return best;
 }
 
-/** Pixels that two labels share. */
+/** Overlap of two labels in pixels. */
 function overlap(a: PlacedLabel, b: PlacedLabel): number {
   const wide = Math.min(a.left + a.width, b.left + b.width) - Math.max(a.left, b.left);
   const high = Math.min(a.top + a.height, b.top + b.height) - Math.max(a.top, b.top);

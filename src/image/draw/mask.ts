@@ -1,4 +1,4 @@
-/** Binary masks as rectangles, which every surface fills, at every scale. */
+/** Binary masks as rectangles, which every surface can fill at any scale. */
 
 /** A binary mask that stores only a rectangle of the picture, outside of which it is 0. */
 export interface MaskWindow {

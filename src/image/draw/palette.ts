@@ -1,4 +1,4 @@
-/** The twenty colours by which YOLOv5's users tell classes apart. */
+/** YOLOv5's twenty class colours. */
 
 /** Red, green, blue, 0 to 255. */
 export type Color = readonly [red: number, green: number, blue: number];
@@ -35,7 +35,7 @@ export function paletteColor(classIndex: number): Color {
   return PALETTE[index < 0 ? index + PALETTE.length : index] ?? PALETTE[0];
 }
 
-/** Relative luminance of WCAG 2, 0 black to 1 white. */
+/** WCAG 2 relative luminance, from 0 (black) to 1 (white). */
 export function luminance([red, green, blue]: Color): number {
   const linear = (level: number) => {
     const v = level / 255;

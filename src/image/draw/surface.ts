@@ -1,8 +1,8 @@
-/** What is drawn on: pixels in memory, or the canvas of a page. */
+/** A drawing target: pixels in memory, or a page's canvas. */
 
 import type { Color } from "./palette.js";
 
-/** Coordinates are the surface's pixels; what lies outside of it is cut off. `alpha`: 1 covers, 0 leaves. */
+/** Coordinates are surface pixels; drawing is clipped to the surface. `alpha`: 1 is opaque, 0 transparent. */
 export interface Surface {
   readonly width: number;
   readonly height: number;
@@ -11,13 +11,13 @@ export interface Surface {
    * whole pixels, so that neighbours meet without a seam.
    */
   fillRectangles(rectangles: ArrayLike<number>, color: Color, alpha?: number): void;
-  /** A smooth line through x, y, x, y, …, with round ends and corners. */
+  /** An antialiased line through x, y, x, y, …, with round ends and corners. */
   polyline(points: ArrayLike<number>, color: Color, thickness: number, alpha?: number): void;
-  /** Whether there are letters for all of a text. */
+  /** Whether there are glyphs for all of a text. */
   canWrite(text: string): boolean;
-  /** Width in pixels of a line of text at `size` pixels an em. */
+  /** Width in pixels of a line of text at `size` pixels per em. */
   textWidth(text: string, size: number): number;
-  /** A line of text, its base line beginning at (x, y), at `size` pixels an em. */
+  /** A line of text with its baseline starting at (x, y), at `size` pixels per em. */
   text(text: string, x: number, y: number, size: number, color: Color, alpha?: number): void;
 }
 

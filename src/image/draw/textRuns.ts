@@ -1,12 +1,12 @@
 /**
- * A label's text in runs of one direction and one source of letters, from left to right. Labels read from left to right as
- * a whole (`#3 name 0.87`); names in Arabic or Hebrew run the other way within them, but for their numbers.
- * After the Unicode Bidirectional Algorithm (UAX #9), as far as labels without explicit marks need it.
+ * Splits a label's text into runs of one direction and one font, from left to right. Labels as a whole read from left
+ * to right (`#3 name 0.87`); Arabic or Hebrew names within them run the other way, except for their numbers. Follows
+ * the Unicode Bidirectional Algorithm (UAX #9) as far as labels without explicit marks need it.
  */
 
 export interface TextRun {
   readonly text: string;
-  /** The built-in letters lack some of it. */
+  /** The built-in font lacks some of its letters. */
   readonly foreign: boolean;
   readonly rightToLeft: boolean;
 }
@@ -15,7 +15,7 @@ const RIGHT_TO_LEFT = /[\p{Script=Arabic}\p{Script=Hebrew}\p{Script=Syriac}\p{Sc
 const NUMBER = /\p{Nd}/u;
 const LETTER_OR_NUMBER = /[\p{L}\p{Nd}]/u;
 
-/** @param builtIn whether the built-in letters have a character. */
+/** @param builtIn whether the built-in font has a character. */
 export function textRuns(text: string, builtIn: (character: string) => boolean): TextRun[] {
   const runs: TextRun[] = [];
   for (const character of Array.from(text)) {
@@ -25,7 +25,7 @@ export function textRuns(text: string, builtIn: (character: string) => boolean):
     if (last && last.foreign === foreign && last.rightToLeft === rightToLeft) {
       runs[runs.length - 1] = { ...last, text: last.text + character };
     } else if (last && foreign && !last.foreign && joins(runs, rightToLeft)) {
-      // Spaces and signs between two words of one script belong to them, so that they are shaped as one.
+      // Spaces and punctuation between two words of one script belong to them, so that they are shaped together.
       const between = runs.pop();
       const before = runs.pop();
       if (between && before) runs.push({ ...before, text: before.text + between.text + character });
@@ -47,7 +47,7 @@ function joins(runs: readonly TextRun[], rightToLeft: boolean): boolean {
   );
 }
 
-/** Turns round what stands between right-to-left runs, where it holds no letters of the other direction. */
+/** Reverses neutral text between right-to-left runs if it has no letters of the other direction. */
 function inVisualOrder(runs: readonly TextRun[]): TextRun[] {
   const ordered: TextRun[] = [];
   for (let start = 0; start < runs.length; ) {

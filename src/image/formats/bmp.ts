@@ -16,7 +16,7 @@ interface Header {
   readonly bits: number;
   readonly compression: number;
   readonly pixels: number;
-  /** RGB triples, in file order turned to R, G, B. */
+  /** RGB triples, converted from file order to R, G, B. */
   readonly palette: Uint8Array;
   readonly masks: readonly [red: number, green: number, blue: number];
 }
@@ -71,7 +71,7 @@ function channel(mask: number): (pixel: number) => number {
   const top = mask >>> shift;
   if (top === 0) return () => 0;
   if (top === 255) return (pixel) => (pixel & mask) >>> shift;
-  // 5 and 6 bits are shifted up, not stretched: that is what OpenCV does.
+  // 5 and 6 bits are shifted up, not scaled, as in OpenCV.
   const up = Math.max(0, Math.clz32(top) - 24);
   return (pixel) => (((pixel & mask) >>> shift) << up) & 255;
 }
@@ -125,7 +125,8 @@ export function decodeBmp(bytes: Uint8Array, budget: DecodeBudget): RgbImage {
   const runs = compression === RLE8 ? 8 : compression === RLE4 ? 4 : 0;
   const known =
     [1, 4, 8, 16, 24, 32].includes(bits) && [RGB, RLE8, RLE4, BITFIELDS, ALPHA_BITFIELDS].includes(compression);
-  if (!known || (runs > 0 && bits !== runs)) refuse(what, `no such pixels: ${bits} bits, compression ${compression}`);
+  if (!known || (runs > 0 && bits !== runs))
+    refuse(what, `unsupported pixels: ${bits} bits, compression ${compression}`);
   const stride = runs > 0 ? width : Math.ceil((width * bits) / 32) * 4;
   budget.memory(width * height * (runs > 0 ? 4 : 3));
   if (runs === 0 && header.pixels + stride * height > bytes.length) refuse(what, "it ends early (truncated?)");

@@ -1,6 +1,6 @@
 /**
- * The first frame of a GIF, transparent pixels in the colour that the palette gives them. (OpenCV before 4.11 does not
- * read GIF; the pixels are Pillow's.) Source: GIF89a specification, appendix F for LZW.
+ * The first frame of a GIF, with transparent pixels in their palette colour. (OpenCV before 4.11 cannot read GIF; the
+ * pixels equal Pillow's.) Source: GIF89a specification, appendix F for LZW.
  */
 
 import { ImageError } from "../../errors.js";
@@ -11,7 +11,7 @@ function refuse(what: string, why: string): never {
   throw new ImageError(`${what}: damaged GIF: ${why}`, { reason: why });
 }
 
-/** Joins the sub-blocks from `at` on; a missing end counts as the end. */
+/** Joins the sub-blocks starting at `at`; a missing terminator counts as the end. */
 function joinBlocks(bytes: Uint8Array, at: number): { readonly data: Uint8Array; readonly end: number } {
   const parts: Uint8Array[] = [];
   let p = at;
@@ -31,7 +31,7 @@ function joinBlocks(bytes: Uint8Array, at: number): { readonly data: Uint8Array;
   return { data, end: p + 1 };
 }
 
-/** Unpacks LZW codes into `out`; returns how many pixels there were. */
+/** Unpacks LZW codes into `out`; returns the number of pixels. */
 export function unpackLzw(data: Uint8Array, minimumBits: number, out: Uint8Array): number {
   const clear = 1 << minimumBits;
   const end = clear + 1;
@@ -105,7 +105,7 @@ function rowOrder(height: number, interlaced: boolean): number[] {
   return rows;
 }
 
-/** @throws ImageError for damaged files; a frame that is cut off keeps what there is. */
+/** @throws ImageError for damaged files. A truncated frame keeps the pixels it has. */
 export function decodeGif(bytes: Uint8Array, budget: DecodeBudget): RgbImage {
   const { what } = budget;
   if (bytes.length < 13) refuse(what, "it ends within its header (truncated?)");
@@ -146,7 +146,7 @@ export function decodeGif(bytes: Uint8Array, budget: DecodeBudget): RgbImage {
       let to = ((top + row) * width + left) * 3;
       for (let x = 0, from = stored * frameWidth; x < columns; x++, from++, to += 3) {
         const index = indices[from] * 3;
-        // Beyond the palette's end it is black.
+        // Beyond the palette's end colours are black.
         if (index + 2 >= table.length) continue;
         data[to] = table[index];
         data[to + 1] = table[index + 1];

@@ -66,7 +66,7 @@ export function decodePnm(bytes: Uint8Array, budget: DecodeBudget): RgbImage {
   if (text) {
     for (let i = 0; i < samples; i++) {
       const value = reader.next(bitmap ? 1 : 10);
-      // Bitmaps say ink; text is stretched, as OpenCV does.
+      // In bitmaps 1 means black; text samples are scaled, as in OpenCV.
       levels[i] = bitmap ? (value ? 0 : 255) : Math.floor((Math.min(value, top) * 255) / top);
     }
   } else if (bitmap) {

@@ -1,8 +1,8 @@
 /**
- * TIFF: strips and tiles; grey, RGB, palette, bilevel, CMYK, YCbCr, CIE L*a*b*; 1, 2, 4, 8 and 16 bits; none, LZW, Deflate,
- * PackBits, JPEG, CCITT fax; horizontal differencing; the first picture of the file, upright by its orientation tag. As
- * libtiff and so OpenCV do, 16 bits are rounded to 8 and alpha is dropped, but 8-bit colours are first multiplied by it
- * where it is "unassociated". Source: TIFF 6.0 and its technical notes.
+ * TIFF: strips and tiles; grey, RGB, palette, bilevel, CMYK, YCbCr, CIE L*a*b*; 1, 2, 4, 8 and 16 bits; none, LZW,
+ * Deflate, PackBits, JPEG, CCITT fax; horizontal differencing; the first picture of the file, upright by its
+ * orientation tag. As in libtiff and so OpenCV, 16 bits are rounded to 8 and alpha is dropped, but 8-bit colours are
+ * first multiplied by it if it is "unassociated". Source: TIFF 6.0 and its technical notes.
  */
 
 import { ImageError } from "../../errors.js";
@@ -19,18 +19,18 @@ function refuse(what: string, why: string): never {
   throw new ImageError(`${what}: ${why}`, { reason: why });
 }
 
-/** What the tags say, checked. */
+/** The validated tags. */
 interface Layout extends Depth {
   readonly width: number;
   readonly height: number;
   readonly compression: number;
   readonly photometric: number;
   readonly samples: number;
-  /** Each sample has chunks of its own. */
+  /** Each sample has its own chunks. */
   readonly planar: boolean;
   readonly chunkWidth: number;
   readonly chunkHeight: number;
-  /** Chroma samples of YCbCr: one for so many columns and rows. */
+  /** Chroma subsampling of YCbCr: columns and rows per sample. */
   readonly subsampling: readonly [number, number];
 }
 
@@ -56,7 +56,7 @@ function readLayout(tags: TiffTags, little: boolean, budget: DecodeBudget): Layo
   const [h = 2, v = 2] = across ? tags.all(TAG.subsampling) : [1, 1];
   if (!(compression === JPEG || fax || unpackerOf(compression))) {
     const name = OTHER_COMPRESSIONS[compression] ?? `compression ${compression}`;
-    refuse(what, `is a TIFF with ${name}, which is not decoded; convert it to JPEG or PNG`);
+    refuse(what, `is a TIFF with ${name}, which is not supported; convert it to JPEG or PNG`);
   }
   const wanted = WANTED[photometric] ?? 1;
   const depths = photometric > PHOTOMETRIC.palette || compression === JPEG ? [8] : fax ? [1] : [1, 2, 4, 8, 16];
@@ -76,11 +76,11 @@ function readLayout(tags: TiffTags, little: boolean, budget: DecodeBudget): Layo
     if (tags.first(TAG.sampleFormat, 1) === 3) {
       refuse(
         what,
-        `is a TIFF of floating-point numbers, which is not decoded; save it with 8 or 16 bits, as JPEG or PNG`,
+        `is a TIFF of floating-point numbers, which is not supported; save it with 8 or 16 bits, as JPEG or PNG`,
       );
     }
     if (planar && compression === JPEG) {
-      refuse(what, "is a TIFF of JPEGs with a plane for each colour, which is not decoded; convert it to JPEG or PNG");
+      refuse(what, "is a TIFF of JPEGs with separate colour planes, which is not supported; convert it to JPEG or PNG");
     }
     const kind = `${samples} samples of ${bits} bits, photometric ${photometric}, compression ${compression}`;
     refuse(what, `is a TIFF of an unusual kind (${kind}); convert it to JPEG or PNG`);
@@ -96,7 +96,7 @@ function readLayout(tags: TiffTags, little: boolean, budget: DecodeBudget): Layo
   };
 }
 
-/** @throws ImageError for damaged files and for kinds of TIFF that are not decoded. */
+/** @throws ImageError for damaged files and unsupported kinds of TIFF. */
 export function decodeTiff(bytes: Uint8Array, budget: DecodeBudget): RgbImage {
   const tags = readTags(bytes, budget.what);
   const layout = readLayout(tags, bytes[0] === 0x49, budget);
@@ -126,7 +126,7 @@ export function decodeTiff(bytes: Uint8Array, budget: DecodeBudget): RgbImage {
   return applyOrientation({ width, height, data }, tags.first(TAG.orientation, 1));
 }
 
-/** One plane's samples to their places among the others. */
+/** Interleaves one plane's samples with the others. */
 function scatter(line: Uint8Array, count: number, out: Uint8Array, to: number, step: number): void {
   for (let x = 0, at = to; x < count; x++, at += step) out[at] = line[x];
 }
@@ -165,14 +165,14 @@ class ChunkReader {
     return Math.ceil((chunkWidth * together * bits) / 8);
   }
 
-  /** Of a chunk as it is unpacked; JPEG asks the budget itself. */
+  /** Bytes of an unpacked chunk; JPEG checks the budget itself. */
   get bytesOfChunk(): number {
     return this.rowBytes * Math.min(this.layout.chunkHeight, this.layout.height);
   }
 
   /**
-   * Chunks may all lie on the same bytes, and tiles reach far beyond the picture: what is read and unpacked in all is asked
-   * for first. JPEG is slower than the others by far.
+   * All chunks may share the same bytes, and tiles may extend far beyond the picture, so the total to read and unpack
+   * is checked first. JPEG is by far the slowest.
    */
   askForWork(chunks: number): void {
     const { layout, lengths } = this;
@@ -194,7 +194,7 @@ class ChunkReader {
     const stored = this.bytes.subarray(offset, offset + length);
     if (compression === JPEG) {
       const tables = Uint8Array.from(tags.all(TAG.jpegTables));
-      // The last strip may be stored with all its rows.
+      // The last strip may be stored at full height.
       const stripHeight = tags.has(TAG.tileOffsets) ? layout.chunkHeight : tags.first(TAG.rowsPerStrip, layout.height);
       const room = { width: chunkWidth, height: stripHeight };
       return unpackJpegChunk(stored, tables, layout.photometric, { rows, columns, room }, budget);
@@ -208,7 +208,7 @@ class ChunkReader {
       const faxOptions = { width: chunkWidth, group3: tags.first(TAG.group3Options, 0) };
       found = unpackerOf(compression, faxOptions)?.(packed, chunk) ?? 0;
     } catch (cause) {
-      throw new ImageError(`${what}: damaged TIFF: its pixels do not unpack`, {}, { cause });
+      throw new ImageError(`${what}: damaged TIFF: its pixels cannot be decompressed`, {}, { cause });
     }
     if (found < chunk.length) this.tell();
     if (this.differences) addUp(chunk, rowBytes, layout);
@@ -217,10 +217,9 @@ class ChunkReader {
     return { rows, rgb: false, row: (y) => samplesOfRow(chunk, y * rowBytes, columns, layout, line) };
   }
 
-  /** Once a picture. */
+  /** Reported once per picture. */
   private tell(): void {
-    if (!this.short)
-      this.budget.note("damaged TIFF: some of its pixels are missing (truncated?); it is used without them");
+    if (!this.short) this.budget.note("damaged TIFF: some of its pixels are missing (truncated?); the rest is used");
     this.short = true;
   }
 }

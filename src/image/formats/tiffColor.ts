@@ -16,15 +16,15 @@ export const PHOTOMETRIC = {
   cielab: 8,
 } as const;
 
-/** Turns `count` pixels of 8-bit samples, from `from` on, into RGB at `to` of `out`. */
+/** Converts `count` pixels of 8-bit samples starting at `from` to RGB at `to` in `out`. */
 export type ToRgb = (samples: Uint8Array, from: number, count: number, out: Uint8Array, to: number) => void;
 
-/** Red, green and blue of three samples, at `to` of `out`. */
+/** Converts three samples to red, green and blue at `to` in `out`. */
 export type ColorOf = (first: number, second: number, third: number, out: Uint8Array, to: number) => void;
 
 /**
- * The conversion that a file's tags ask for.
- * @param bits of the samples as stored; those of fewer than 8 are levels of 0 to 2^bits − 1.
+ * The conversion for a file's tags.
+ * @param bits bits per stored sample; with fewer than 8, samples are levels from 0 to 2^bits − 1.
  */
 export function toRgbOf(photometric: number, samples: number, bits: number, tags: TiffTags): ToRgb {
   switch (photometric) {
@@ -53,7 +53,7 @@ function rgb(samples: number): ToRgb {
   };
 }
 
-/** Colours beside an alpha that they are not multiplied by yet. */
+/** Colours with an alpha that is not yet multiplied in. */
 const unassociated: ToRgb = (source, from, count, out, to) => {
   for (let i = 0, at = from, p = to; i < count; i++, at += 4, p += 3) {
     const alpha = source[at + 3];

@@ -25,11 +25,11 @@ const BLACK =
   "0000001001010 0000001001011 0000001001100 0000001001101 0000001110010 0000001110011 0000001110100 0000001110101 " +
   "0000001110110 0000001110111 0000001010010 0000001010011 0000001010100 0000001010101 0000001011010 0000001011011 " +
   "0000001100100 0000001100101";
-/** Of both colours: 1792, 1856, … 2560. */
+/** For both colours: 1792, 1856, … 2560. */
 const LONG =
   "00000001000 00000001100 00000001101 000000010010 000000010011 000000010100 000000010101 000000010110 000000010111 " +
   "000000011100 000000011101 000000011110 000000011111";
-/** Vertical modes by how far a1 lies right of b1, then pass and horizontal. */
+/** Vertical modes by the distance of a1 to the right of b1, then pass and horizontal. */
 const MODES: readonly (readonly [code: string, mode: number])[] = [
   ["1", 0],
   ["011", 1],
@@ -44,7 +44,7 @@ const HORIZONTAL = 11;
 
 const CODE_BITS = 13;
 
-/** For each 13 bits that may come: value × 16 + length of the code that they begin with, 0 where there is none. */
+/** For each 13-bit prefix: value × 16 + length of the code it begins with, 0 if there is none. */
 type CodeTable = Int32Array;
 
 function tableOf(codes: Iterable<readonly [code: string, value: number]>): CodeTable {
@@ -63,7 +63,7 @@ function runTable(codes: string): CodeTable {
   return tableOf([...own, ...long]);
 }
 
-/** Values above 0, so that no entry is 0. */
+/** Values are above 0, so that no valid entry is 0. */
 const MODE_BIAS = 4;
 
 export interface FaxOptions {
@@ -84,7 +84,7 @@ class Bits {
     this.end = bytes.length * 8;
   }
 
-  /** The next 13 bits, which stay. */
+  /** Peeks at the next 13 bits. */
   peek(): number {
     const { bytes } = this;
     const at = this.position >> 3;
@@ -92,7 +92,7 @@ class Bits {
     return (word >> (24 - CODE_BITS - (this.position & 7))) & ((1 << CODE_BITS) - 1);
   }
 
-  /** Goes behind the next end-of-line code (eleven zeros or more, and a one), if only zeros are before it. */
+  /** Skips the next end-of-line code (eleven or more zeros and a one), if only zeros precede it. */
   endOfLine(): boolean {
     if (this.peek() >> (CODE_BITS - 11) !== 0) return false;
     while (this.position < this.end && this.peek() === 0) this.position += 2;
@@ -101,7 +101,7 @@ class Bits {
     return true;
   }
 
-  /** The number of the next code; undefined where it is none. */
+  /** The value of the next code; undefined if it is invalid. */
   code(table: CodeTable): number | undefined {
     const entry = table[this.peek()];
     if (entry === 0) return undefined;
@@ -119,7 +119,7 @@ class FaxDecoder {
     ["0001", PASS] as const,
     ["001", HORIZONTAL] as const,
   ]);
-  /** Where the colour changes in the row, beginning with white, and in the row above. */
+  /** Positions of colour changes in the row, beginning with white, and in the row above. */
   private row: Int32Array;
   private above: Int32Array;
   private count = 0;
@@ -127,7 +127,7 @@ class FaxDecoder {
   constructor(bits: Bits, width: number) {
     this.bits = bits;
     this.width = width;
-    // Each step of a row adds two changes at most, and goes on by a pixel unless its runs are empty.
+    // Each step adds at most two changes, and advances by a pixel unless its runs are empty.
     this.row = new Int32Array(width * 2 + 8).fill(width);
     this.above = this.row.slice();
   }
@@ -152,7 +152,7 @@ class FaxDecoder {
     }
   }
 
-  /** A row coded on its own; false where its data are damaged. */
+  /** Decodes a one-dimensional row; false if its data are damaged. */
   plainRow(): boolean {
     for (let x = 0, color = 0, empty = 0; x < this.width; color = 1 - color) {
       const run = this.run(color);
@@ -165,7 +165,7 @@ class FaxDecoder {
     return true;
   }
 
-  /** A row coded by the changes of the one above; false where its data are damaged, undefined at the end of the block. */
+  /** Decodes a two-dimensional row; false if its data are damaged, undefined at the end of the block. */
   codedRow(): boolean | undefined {
     const { width, above, bits } = this;
     let a0 = -1;
@@ -200,7 +200,7 @@ class FaxDecoder {
     return true;
   }
 
-  /** Ends the row and sets its black pixels. */
+  /** Completes the row and sets its black pixels. */
   finish(out: Uint8Array, at: number): void {
     const { row, width } = this;
     row.fill(width, this.count, Math.min(this.count + 4, row.length));
@@ -212,8 +212,8 @@ class FaxDecoder {
 }
 
 /**
- * Unpacks rows of `width` pixels, a bit each, 1 for black, into `out`.
- * @returns how many rows are sound; the others are as far as they could be read.
+ * Unpacks rows of `width` pixels, one bit each, 1 for black, into `out`.
+ * @returns the number of intact rows; the others are filled as far as they could be read.
  */
 export function unpackFax(packed: Uint8Array, out: Uint8Array, width: number, options: FaxOptions): number {
   const { kind, twoDimensional } = options;

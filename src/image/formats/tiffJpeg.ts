@@ -9,7 +9,7 @@ import type { DecodeBudget } from "../limits.js";
 import { PHOTOMETRIC } from "./tiffColor.js";
 import type { ChunkRows } from "./tiffSamples.js";
 
-/** What the TIFF says the components are, whatever the stream says; inks are stored as they are. */
+/** The components according to the TIFF, which overrides the stream; inks are stored unchanged. */
 const MODELS: Readonly<Record<number, ColorModel>> = {
   [PHOTOMETRIC.whiteIsZero]: "grey",
   [PHOTOMETRIC.blackIsZero]: "grey",
@@ -18,7 +18,7 @@ const MODELS: Readonly<Record<number, ColorModel>> = {
   [PHOTOMETRIC.ycbcr]: "ycc",
 };
 
-/** The stream with the tables before it, both without the markers between them. */
+/** The tables followed by the stream, without the markers between them. */
 function withTables(stream: Uint8Array, tables: Uint8Array): Uint8Array {
   if (tables.length < 4) return stream;
   const joined = new Uint8Array(tables.length - 2 + stream.length - 2);
@@ -27,7 +27,7 @@ function withTables(stream: Uint8Array, tables: Uint8Array): Uint8Array {
   return joined;
 }
 
-/** What of a chunk lies within the picture, and the chunk's own size. */
+/** The part of a chunk within the picture, and the chunk's own size. */
 export interface ChunkPlace {
   readonly rows: number;
   readonly columns: number;
@@ -51,7 +51,7 @@ export function unpackJpegChunk(
   const fits = header && header.width >= columns && header.height >= rows;
   if (!fits || header.width > room.width || header.height > room.height) {
     const size = header ? `${header.width}×${header.height}` : "without a size";
-    throw new ImageError(`${what}: damaged TIFF: a JPEG in it is ${size}, in the place of ${columns}×${rows}`, {});
+    throw new ImageError(`${what}: damaged TIFF: a JPEG in it is ${size}, in place of ${columns}×${rows}`, {});
   }
   try {
     const { width, data } = decodePlain(joined, budget, model);

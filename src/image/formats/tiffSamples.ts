@@ -1,19 +1,19 @@
-/** Samples of unpacked TIFF chunks: differencing undone, depths brought to 8 bits, YCbCr units spread out. */
+/** Samples of unpacked TIFF chunks: undoes differencing, converts depths to 8 bits, expands YCbCr units. */
 
 import type { ColorOf } from "./tiffColor.js";
 
 /** How samples are stored. */
 export interface Depth {
   readonly bits: number;
-  /** Samples that lie side by side in a chunk: all of a pixel, or one where planes are stored apart. */
+  /** Interleaved samples in a chunk: all of a pixel, or one if planes are stored separately. */
   readonly together: number;
   readonly little: boolean;
 }
 
-/** A chunk's rows, as far as they lie within the picture. */
+/** A chunk's rows within the picture. */
 export interface ChunkRows {
   readonly rows: number;
-  /** The rows are R, G, B already. */
+  /** The rows are already R, G, B. */
   readonly rgb: boolean;
   /** 8-bit samples of row `y`; valid until the next call. */
   readonly row: (y: number) => Uint8Array;
@@ -61,7 +61,7 @@ export function samplesOfRow(
   return line;
 }
 
-/** YCbCr in units of h × v luma samples and one of each chroma, which is repeated, to RGB. */
+/** Converts YCbCr to RGB, from units of h × v luma samples with one sample of each chroma, which is repeated. */
 export function unpackUnits(
   chunk: Uint8Array,
   rowBytes: number,

@@ -1,4 +1,4 @@
-/** The tags of a TIFF's first directory, as far as they are used. Source: TIFF 6.0, section 2. */
+/** The used tags of a TIFF's first directory. Source: TIFF 6.0, section 2. */
 
 import { ImageError } from "../../errors.js";
 
@@ -58,9 +58,9 @@ export class TiffTags {
 }
 
 /**
- * Reads the tags of `TAG` and passes over all others. Entries may point to one block all together, so all values count: no
- * more are read than the file has bytes.
- * @throws ImageError where the directory lies outside the file.
+ * Reads the tags in `TAG` and skips all others. Since entries may all point to one block, the total number of values
+ * read is limited to the file's number of bytes.
+ * @throws ImageError if the directory lies outside the file.
  */
 export function readTags(bytes: Uint8Array, what: string): TiffTags {
   const damaged = (): never => {
@@ -80,7 +80,7 @@ export function readTags(bytes: Uint8Array, what: string): TiffTags {
     const tag = view.getUint16(at, little);
     const type = view.getUint16(at + 2, little);
     const size = TYPE_BYTES[type];
-    // Of a repeated tag the first counts, as for libtiff.
+    // For a repeated tag the first one counts, as in libtiff.
     if (size === undefined || !USED.has(tag) || values.has(tag)) continue;
     const count = view.getUint32(at + 4, little);
     const from = size * count <= 4 ? at + 8 : view.getUint32(at + 8, little);

@@ -3,10 +3,10 @@
 import { inflateSync } from "fflate";
 import { type FaxOptions, unpackFax } from "./tiffFax.js";
 
-/** Fills `out` as far as the data go; returns how far. */
+/** Fills `out` as far as the data go; returns the number of bytes. */
 export type Unpack = (packed: Uint8Array, out: Uint8Array) => number;
 
-/** Compression tag of JPEG; that of before TIFF 6's technical note 2 is another. */
+/** Compression tag for JPEG; old-style JPEG, before TIFF 6's technical note 2, has another. */
 export const JPEG = 7;
 
 const FAX: Readonly<Record<number, FaxOptions["kind"]>> = {
@@ -27,7 +27,7 @@ const UNPACKERS: Readonly<Record<number, Unpack>> = {
   32773: unpackPackBits,
 };
 
-/** Names of compressions that are not decoded. */
+/** Names of unsupported compressions. */
 export const OTHER_COMPRESSIONS: Readonly<Record<number, string>> = {
   6: "old-style JPEG (compression 6, withdrawn in 1995)",
   34676: "SGI LogLuv",
@@ -54,7 +54,7 @@ export function unpackerOf(
     rowBytes * unpackFax(packed, out, fax.width, { kind, twoDimensional: (fax.group3 & 1) === 1 });
 }
 
-/** A copy with the bits of every byte the other way round, as FillOrder 2 stores them. */
+/** A copy with the bits of every byte reversed, for FillOrder 2. */
 export function reversedBits(bytes: Uint8Array): Uint8Array {
   const table = Uint8Array.from({ length: 256 }, (_, i) => {
     let reversed = 0;
@@ -89,9 +89,9 @@ function unpackPackBits(packed: Uint8Array, out: Uint8Array): number {
 const CLEAR = 256;
 const END = 257;
 
-/** Source: TIFF 6.0, section 13: codes from the top bit, one bit longer one code early. */
+/** Source: TIFF 6.0, section 13: most significant bit first, code length increased one code early. */
 function unpackLzw(packed: Uint8Array, out: Uint8Array): number {
-  // Where in `out` each code's bytes lie: a code is its predecessor's bytes and the one after them.
+  // Position of each code's bytes in `out`: a code is its predecessor's bytes plus the byte after them.
   const start = new Int32Array(4097);
   const length = new Int32Array(4097);
   let next = 258;
@@ -117,7 +117,7 @@ function unpackLzw(packed: Uint8Array, out: Uint8Array): number {
       continue;
     }
     if (previousStart >= 0 && next <= 4096) {
-      // The entry is what the previous code gave plus the byte that follows it there, written now.
+      // The entry is the previous code's output plus the byte that follows it, which is written now.
       start[next] = previousStart;
       length[next] = previousLength + 1;
       next++;

@@ -1,6 +1,6 @@
 /**
- * The bits of an entropy-coded segment, read as libjpeg reads them: stuffed zeros removed, a marker ends the data and
- * zero bits follow it for ever, the end of the file counts as an end-of-image marker.
+ * Reads the bits of an entropy-coded segment like libjpeg: removes stuffed zeros; a marker ends the data and is
+ * followed by endless zero bits; the end of the file counts as an end-of-image marker.
  */
 
 import type { HuffmanTable } from "./huffman.js";
@@ -12,13 +12,13 @@ export class BitReader {
   private readonly bytes: Uint8Array;
   /** Next byte to read. */
   position: number;
-  /** A marker that was met and not yet dealt with, 0 for none. */
+  /** A marker that was found but not yet handled, 0 for none. */
   marker = 0;
-  /** Something was made up: bits after the end of the data, the symbol of a code that no table has, a restart. */
+  /** Some data were invented: bits after the end, the symbol of an unknown code, or a restart. */
   madeUp = false;
   /** The file ended without an end-of-image marker. */
   ranOut = false;
-  /** Set once zero bits had to be made up; blocks are then no longer decoded until a restart. */
+  /** Set once zero bits had to be inserted; blocks are then skipped until a restart. */
   exhausted = false;
   /** The lower `count` bits are unread. */
   private buffer = 0;
@@ -29,7 +29,7 @@ export class BitReader {
     this.position = position;
   }
 
-  /** At least 16 bits into the buffer (which holds up to 24, so that shifts stay within 32 bits). */
+  /** Fills the buffer to at least 16 bits (it holds up to 24, so that shifts stay within 32 bits). */
   private fill(needed: number): void {
     const { bytes } = this;
     while (this.count <= 16 && this.marker === 0) {
@@ -75,7 +75,7 @@ export class BitReader {
     return n === 0 || value >= 1 << (n - 1) ? value : value - (1 << n) + 1;
   }
 
-  /** The next symbol; 0 for a code that the table does not have. */
+  /** The next symbol; 0 for a code that the table lacks. */
   symbol(table: HuffmanTable): number {
     // Fill only as far as the code itself asks, so that its last bits are not mistaken for missing data.
     if (this.count < 8) this.fill(0);
@@ -99,13 +99,13 @@ export class BitReader {
     return table.symbols[(code + table.offset[length]) & 255];
   }
 
-  /** Forgets the bits left of the current byte, as at restarts and at the end of a scan. */
+  /** Discards the remaining bits of the current byte, at restarts and at the end of a scan. */
   align(): void {
     this.count = 0;
     this.buffer = 0;
   }
 
-  /** Goes to the next marker, over any garbage. */
+  /** Skips to the next marker, past any garbage. */
   nextMarker(): number {
     const { bytes } = this;
     for (;;) {
@@ -125,8 +125,8 @@ export class BitReader {
   }
 
   /**
-   * Takes the restart marker RST0 + `expected`, or makes the best of another one, as libjpeg's
-   * `jpeg_resync_to_restart` does.
+   * Consumes the restart marker RST0 + `expected`, or recovers from another one like libjpeg's
+   * `jpeg_resync_to_restart`.
    */
   restart(expected: number): void {
     this.align();

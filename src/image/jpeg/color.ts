@@ -1,6 +1,6 @@
-/** Rows of JPEG components to RGB, in libjpeg's fixed point (ITU-T T.871), and CMYK as OpenCV turns it into colour. */
+/** Converts rows of JPEG components to RGB in libjpeg's fixed point (ITU-T T.871), and CMYK like OpenCV. */
 
-/** The colour model that a file's components are in; `inks` are CMYK as TIFF stores them, not inverted. */
+/** The colour model of a file's components; `inks` are CMYK as stored in TIFF, not inverted. */
 export type ColorModel = "grey" | "rgb" | "ycc" | "cmyk" | "ycck" | "inks";
 
 const fix = (value: number) => Math.floor(value * 65536 + 0.5);

@@ -1,4 +1,4 @@
-/** JPEG to upright RGB bytes, as `cv2.imread(IMREAD_COLOR)` gives them. */
+/** Decodes JPEG to upright RGB bytes, like `cv2.imread(IMREAD_COLOR)`. */
 
 import { ImageError } from "../../errors.js";
 import type { DecodeBudget } from "../limits.js";
@@ -10,7 +10,7 @@ import { decodeWithMozjpeg, mozjpegAvailable } from "./mozjpeg.js";
 import { decodePlain } from "./plainDecoder.js";
 
 /**
- * Decodes a JPEG and turns it upright by its EXIF orientation.
+ * Decodes a JPEG and rotates it upright by its EXIF orientation.
  * @param what begins messages, e.g. `bus.jpg`.
  * @throws ImageError for damaged files and for processes that libjpeg-turbo does not decode.
  */
@@ -26,7 +26,7 @@ export async function decodeJpeg(bytes: Uint8Array, budget: DecodeBudget): Promi
   return applyOrientation(fast ?? decodeSlowly(bytes, budget), header.orientation);
 }
 
-/** No complete JPEG has more pixels a byte than 1024; cut-off ones may, up to this, when they are large. */
+/** No complete JPEG has more than 1024 pixels per byte; large truncated ones may have up to this many. */
 const MAX_PIXELS_PER_BYTE = 4096;
 const ALWAYS_ALLOWED_PIXELS = 2 ** 24;
 /** RGBA inside mozjpeg and outside, and the RGB bytes. */
@@ -39,15 +39,15 @@ function samplesOf({ width, height, sampling }: JpegHeader): number {
   return sampling.reduce((sum, factors) => sum + ((factors >> 4) * (factors & 15)) / full, 0) * width * height;
 }
 
-/** Several scans need all coefficients, of two bytes, kept. */
+/** With several scans, all coefficients are kept, two bytes each. */
 function mozjpegBytes(header: JpegHeader, scans: number): number {
   const { width, height } = header;
   return width * height * MOZJPEG_PIXEL_BYTES + (scans > 1 ? samplesOf(header) * 2 : 0);
 }
 
 /**
- * Refuses small files that claim work without end: huge empty pictures, thousands of scans (encoders write about ten).
- * @returns how many scans there are.
+ * Refuses small files that cause endless work: huge empty pictures, thousands of scans (encoders write about ten).
+ * @returns the number of scans.
  */
 function checkWork(header: JpegHeader, bytes: Uint8Array, budget: DecodeBudget): number {
   const { what } = budget;
@@ -68,7 +68,7 @@ function checkWork(header: JpegHeader, bytes: Uint8Array, budget: DecodeBudget):
   return scans;
 }
 
-/** Mozjpeg's wrapper refuses CMYK, and mozjpeg spreads 4:4:0 chroma more simply than libjpeg-turbo. */
+/** Mozjpeg's wrapper refuses CMYK, and mozjpeg upsamples 4:4:0 chroma less smoothly than libjpeg-turbo. */
 function suitsMozjpeg({ components, sampling }: JpegHeader): boolean {
   const tallest = Math.max(...sampling.map((factors) => factors & 15));
   return components <= 3 && sampling.every((factors) => (factors & 15) === tallest || factors >> 4 < sampling[0] >> 4);

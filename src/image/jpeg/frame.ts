@@ -1,4 +1,4 @@
-/** The segments of a JPEG: tables, frame, scans. Source: ITU-T T.81, annex B; what libjpeg refuses is refused. */
+/** The segments of a JPEG: tables, frame, scans. Source: ITU-T T.81, annex B; refuses what libjpeg refuses. */
 
 import { type Accuracy, unknownAccuracy } from "./accuracy.js";
 import { BitReader, EOI } from "./bitReader.js";
@@ -17,18 +17,20 @@ export interface Component {
   readonly h: number;
   readonly v: number;
   readonly quantizationIndex: number;
-  /** Blocks that hold samples of the picture. */
+  /** Blocks with samples of the picture. */
   readonly blocksPerRow: number;
   readonly blocksPerColumn: number;
   /** Blocks of a stored row; whole MCUs. */
   readonly blockStride: number;
-  /** 64 coefficients a block in natural order, not yet dequantised; let go of once the samples are computed. */
+  /** 64 coefficients per block in natural order, not yet dequantised; released once the samples are computed. */
   coefficients: Int16Array;
-  /** Of a progressive file: blocks that have more than their first coefficient. The others are most of a sky. */
+  /**
+   * For progressive files: blocks with more than their first coefficient. In smooth areas such as sky most have none.
+   */
   detailed: Uint8Array;
   /** The table in force when the component's first scan began. */
   quantization: Uint16Array | undefined;
-  /** Of a progressive file. */
+  /** For progressive files. */
   readonly accuracy: Accuracy;
 }
 
@@ -61,11 +63,11 @@ export const NATURAL_ORDER: Uint8Array = Uint8Array.of(
   ...[0, 1, 8, 16, 9, 2, 3, 10, 17, 24, 32, 25, 18, 11, 4, 5, 12, 19, 26, 33, 40, 48, 41, 34, 27, 20, 13, 6, 7, 14, 21],
   ...[28, 35, 42, 49, 56, 57, 50, 43, 36, 29, 22, 15, 23, 30, 37, 44, 51, 58, 59, 52, 45, 38, 31, 39, 46, 53, 60, 61],
   ...[54, 47, 55, 62, 63],
-  // Runs that leave the block end up in its last coefficient, as libjpeg lets them.
+  // Runs beyond the block end up in its last coefficient, as in libjpeg.
   ...new Array<number>(16).fill(63),
 );
 
-/** Frames that are decoded, tables, scans, and segments that are passed over; libjpeg gives up on all others. */
+/** Supported frames, tables, scans, and segments to skip; libjpeg gives up on all others. */
 const SEGMENTS: ReadonlySet<number> = new Set([
   ...[0xc0, 0xc1, 0xc2, 0xc4, 0xda, 0xdb, 0xdc, 0xdd, 0xfe],
   ...Array.from({ length: 16 }, (_, i) => 0xe0 + i),
@@ -87,14 +89,14 @@ export class JpegFile {
   private readonly acTables: (HuffmanTable | "damaged" | undefined)[] = [];
   private restartInterval = 0;
 
-  /** @param beforeAllocating is told the frame's layout before its coefficients are allocated; it may throw. */
+  /** @param beforeAllocating called with the frame's layout before its coefficients are allocated; may throw. */
   constructor(bytes: Uint8Array, beforeAllocating: (layout: Frame) => void = () => undefined) {
     this.bytes = bytes;
     this.beforeAllocating = beforeAllocating;
     this.reader = new BitReader(bytes, 2);
   }
 
-  /** Reads segments up to the next scan; undefined at the end of the picture. The reader then stands on its data. */
+  /** Reads segments up to the next scan and leaves the reader at its data; undefined at the end of the picture. */
   nextScan(): Scan | undefined {
     const { reader } = this;
     for (;;) {
@@ -102,8 +104,8 @@ export class JpegFile {
       reader.marker = 0;
       if (marker === EOI) return undefined;
       if (marker === 0x01 || (marker >= 0xd0 && marker <= 0xd7)) continue;
-      if (ARITHMETIC.has(marker)) damaged("its arithmetic coding is not decoded; recompress it with Huffman coding");
-      if (!SEGMENTS.has(marker)) damaged(`marker 0x${marker.toString(16)} is not decoded`);
+      if (ARITHMETIC.has(marker)) damaged("its arithmetic coding is not supported; recompress it with Huffman coding");
+      if (!SEGMENTS.has(marker)) damaged(`marker 0x${marker.toString(16)} is not supported`);
       const segment = this.segment();
       if (marker >= 0xe0 && marker <= 0xef) this.application(marker, segment);
       else if (marker === 0xc4) this.readHuffman(segment);
@@ -114,7 +116,7 @@ export class JpegFile {
     }
   }
 
-  /** The segment at the reader's position, which moves behind it. Beyond its end a file reads as ff d9 ff d9 … */
+  /** Reads the segment at the reader's position and moves past it. Beyond its end a file reads as ff d9 ff d9 … */
   private segment(): Uint8Array {
     const { bytes, reader } = this;
     const start = reader.position;
@@ -134,7 +136,7 @@ export class JpegFile {
   private readFrame(marker: number, segment: Uint8Array): void {
     if (this.frame) damaged("it has two frame headers");
     const [precision, h1, h0, w1, w0, count] = segment;
-    if (precision !== 8) damaged(`it has ${precision} bits a sample, only 8 are decoded`);
+    if (precision !== 8) damaged(`it has ${precision} bits per sample, only 8 are supported`);
     const width = (w1 << 8) | w0;
     const height = (h1 << 8) | h0;
     if (width === 0 || height === 0 || count === 0) damaged("its frame is empty");
@@ -178,7 +180,7 @@ export class JpegFile {
       const total = counts.reduce((sum, count) => sum + count, 0);
       if (total > 256 || at + 17 + total > segment.length || (index & 0xef) > 3) damaged("a Huffman table is damaged");
       const symbols = segment.subarray(at + 17, at + 17 + total);
-      // A table that no scan uses may be nonsense, so it is only refused when asked for.
+      // An unused table may be invalid, so it is only refused when a scan uses it.
       (index & 16 ? this.acTables : this.dcTables)[index & 15] = buildHuffmanTable(counts, symbols) ?? "damaged";
       at += 17 + total;
     }
@@ -237,7 +239,7 @@ export class JpegFile {
     };
   }
 
-  /** Sequential files may leave the example tables out, as motion JPEG does. */
+  /** Sequential files may omit the example tables, as motion JPEG does. */
   private tableFor(
     defined: readonly (HuffmanTable | "damaged" | undefined)[],
     standard: readonly TableDefinition[],

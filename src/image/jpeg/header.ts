@@ -7,9 +7,9 @@ export interface JpegHeader {
   readonly height: number;
   /** 1 grey, 3 YCbCr or RGB, 4 CMYK or YCCK. */
   readonly components: number;
-  /** Of the start-of-frame marker: 0 baseline, 1 extended, 2 progressive, 9 and 10 arithmetic, 3 lossless … */
+  /** Type of the start-of-frame marker: 0 baseline, 1 extended, 2 progressive, 9 and 10 arithmetic, 3 lossless … */
   readonly process: number;
-  /** Bits a sample, 8 in nearly every file. */
+  /** Bits per sample, 8 in nearly every file. */
   readonly precision: number;
   /** Horizontal × 16 + vertical sampling factor of each component. */
   readonly sampling: Uint8Array;
@@ -17,8 +17,8 @@ export interface JpegHeader {
 }
 
 /**
- * Reads up to the first scan; undefined where there is no frame header before it. Junk between markers is skipped as
- * libjpeg skips it. EXIF is looked for in every APP1 segment, the first usable orientation counts (as `cv2.imread`).
+ * Reads up to the first scan; undefined if there is no frame header before it. Junk between markers is skipped as in
+ * libjpeg. EXIF is searched in every APP1 segment; the first usable orientation counts (as in `cv2.imread`).
  */
 export function readJpegHeader(bytes: Uint8Array): JpegHeader | undefined {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);

@@ -1,11 +1,11 @@
 /** Huffman tables of a JPEG. Source: ITU-T T.81, annexes C and F.2.2.3. */
 
 export interface HuffmanTable {
-  /** For each next 8 bits: length × 256 + symbol of the code they begin with, 0 where the code is longer. */
+  /** For each 8-bit prefix: length × 256 + symbol of the code it begins with, 0 if the code is longer. */
   readonly lookup: Uint16Array;
-  /** Largest code of each length, −1 where there is none. */
+  /** Largest code of each length, −1 if there is none. */
   readonly maxCode: Int32Array;
-  /** What to add to a code of each length to get its index in `symbols`. */
+  /** Offset from a code of each length to its index in `symbols`. */
   readonly offset: Int32Array;
   readonly symbols: Uint8Array;
 }
@@ -13,7 +13,7 @@ export interface HuffmanTable {
 /**
  * @param counts codes of length 1 to 16.
  * @param symbols in order of increasing code length.
- * @returns undefined where no such code exists.
+ * @returns undefined if the code is invalid.
  */
 export function buildHuffmanTable(counts: Uint8Array, symbols: Uint8Array): HuffmanTable | undefined {
   const lookup = new Uint16Array(256);
@@ -58,7 +58,7 @@ export interface TableDefinition {
   readonly symbols: Uint8Array;
 }
 
-/** T.81's example tables (K.3), which every baseline encoder may use and motion JPEG leaves out. */
+/** T.81's example tables (K.3), which any baseline encoder may use and motion JPEG omits. */
 export const STANDARD_DC: readonly TableDefinition[] = [
   { counts: hex("00010501010101010100000000000000"), symbols: hex("000102030405060708090a0b") },
   { counts: hex("00030101010101010101010000000000"), symbols: hex("000102030405060708090a0b") },

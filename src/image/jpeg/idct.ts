@@ -1,8 +1,8 @@
 /**
  * The accurate integer inverse DCT of libjpeg-turbo ("islow"), bit for bit: after Loeffler, Ligtenberg and Moschytz,
- * "Practical fast 1-D DCT algorithms with 11 multiplications" (1989), constants of 13 bits. Damaged files bring
- * coefficients beyond any picture's; for those the 16-bit wrapping and saturation of the vector code (SSE2, AVX2) are
- * kept too, since that is what OpenCV's users run.
+ * "Practical fast 1-D DCT algorithms with 11 multiplications" (1989), constants of 13 bits. Damaged files have
+ * out-of-range coefficients; for those the 16-bit wrapping and saturation of the vector code (SSE2, AVX2) is
+ * reproduced too, since that is what OpenCV's users run.
  */
 
 const FIX_0_298 = 2446;
@@ -18,7 +18,7 @@ const FIX_2_053 = 16819;
 const FIX_2_562 = 20995;
 const FIX_3_072 = 25172;
 
-/** As a 16-bit register holds it. */
+/** Wraps to 16 bits, like a vector register. */
 function wrap16(value: number): number {
   return (value << 16) >> 16;
 }
@@ -67,7 +67,7 @@ function pass(data: Int32Array, at: number, step: number, round: number, shift: 
   data[at + 4 * step] = saturate16((a3 - o0) >> shift);
 }
 
-/** The first row of coefficients alone: both passes of the columns are then a shift, in 16 bits. */
+/** For blocks with only the first row of coefficients: the column pass is then a shift, in 16 bits. */
 function flatColumns(workspace: Int32Array): void {
   for (let x = 0; x < 8; x++) {
     const level = wrap16(workspace[x] << 2);
@@ -105,14 +105,14 @@ export function inverseDct(
   for (let y = 0; y < 8; y++) row(workspace, y * 8, out, start + y * stride);
 }
 
-/** A block of its first coefficient alone. */
+/** A block with only its first coefficient. */
 export function flatBlock(first: number, quantization: number, out: Uint8Array, start: number, stride: number): void {
   const dc = wrap16(wrap16(Math.imul(first, quantization)) << 2);
   const level = Math.max(-128, Math.min((dc + 16) >> 5, 127)) + 128;
   for (let y = 0; y < 8; y++) fillEight(out, start + y * stride, level);
 }
 
-/** Of most columns only the first number is not 0. */
+/** In most columns only the first value is nonzero. */
 function column(
   coefficients: Int16Array,
   at: number,
@@ -144,7 +144,7 @@ function row(workspace: Int32Array, at: number, out: Uint8Array, to: number): vo
   for (let x = 0; x < 8; x++) out[to + x] = Math.max(-128, Math.min(workspace[at + x], 127)) + 128;
 }
 
-/** `out.fill` costs more than eight bytes are worth. */
+/** Faster than `out.fill` for eight bytes. */
 function fillEight(out: Uint8Array, at: number, value: number): void {
   out[at] = value;
   out[at + 1] = value;

@@ -1,6 +1,6 @@
 /**
- * The fast JPEG decoder: mozjpeg's, from `@jsquash/jpeg`, in WebAssembly. Its bytes equal those of libjpeg-turbo and so
- * of `cv2.imread`. It is not asked to turn the picture, and no colour profile is applied.
+ * The fast JPEG decoder: mozjpeg from `@jsquash/jpeg`, in WebAssembly. Its bytes equal those of libjpeg-turbo and so
+ * of `cv2.imread`. It neither rotates the picture nor applies a colour profile.
  */
 
 import type { DecodeBudget } from "../limits.js";
@@ -16,7 +16,7 @@ const mozjpeg = new DecoderOnDemand<Instance>(
   () => import("@jsquash/jpeg/codec/dec/mozjpeg_dec.js"),
 );
 
-/** False where there is no WebAssembly, where a page's security policy forbids it, or where its chunk is missing. */
+/** False if there is no WebAssembly, a page's security policy forbids it, or its chunk is missing. */
 export async function mozjpegAvailable(): Promise<boolean> {
   if (typeof WebAssembly === "undefined") return false;
   try {
@@ -28,9 +28,9 @@ export async function mozjpegAvailable(): Promise<boolean> {
 }
 
 /**
- * Decodes grey and YCbCr/RGB pictures, baseline and progressive, as stored (not turned).
- * @returns undefined where the decoder refuses the file or warns of damage; what libjpeg-turbo makes of damaged data
- * depends on its vector code, which `plainDecoder.ts` follows and this one does not.
+ * Decodes grey and YCbCr/RGB pictures, baseline and progressive, as stored (not rotated).
+ * @returns undefined if the decoder refuses the file or warns of damage. How libjpeg-turbo decodes damaged data
+ * depends on its vector code, which `plainDecoder.ts` reproduces and this decoder does not.
  */
 export async function decodeWithMozjpeg(bytes: Uint8Array, budget: DecodeBudget): Promise<RgbImage | undefined> {
   const decode = (decoder: Instance): Rgba | null => decoder.decode(ownBuffer(bytes), false);

@@ -1,7 +1,7 @@
 /**
- * A JPEG decoder in plain TypeScript that gives libjpeg-turbo's very bytes: baseline, extended and progressive Huffman
- * files, grey, YCbCr, RGB, CMYK and YCCK, any sampling, restart markers, damaged and truncated data. Slower than the
- * WebAssembly one; used for what that one refuses and where WebAssembly is not allowed.
+ * A JPEG decoder in plain TypeScript that produces exactly libjpeg-turbo's bytes: baseline, extended and progressive
+ * Huffman files, grey, YCbCr, RGB, CMYK and YCCK, any sampling, restart markers, damaged and truncated data. Slower
+ * than the WebAssembly decoder; used for files that it refuses and where WebAssembly is not allowed.
  */
 
 import type { DecodeBudget } from "../limits.js";
@@ -29,7 +29,7 @@ function readCoefficients(file: JpegFile): Coefficients {
     if (!scan) return { frame, scans, lastGoodRow };
     if (scans >= MAX_SCANS) damaged(`it has more than ${MAX_SCANS} scans`);
     lastGoodRow = decodeScan(frame, scan, file.reader, scans === 0);
-    // A sequential file with all components in one scan is complete: libjpeg looks no further.
+    // A sequential file with all components in one scan is complete; libjpeg reads no further.
     if (!frame.progressive && scan.components.length === frame.components.length) {
       return { frame, scans: scans + 1, lastGoodRow };
     }
@@ -42,7 +42,7 @@ function reconstruct(from: Coefficients, component: Component, smooth: boolean):
   const rows = component.blocksPerColumn;
   const data = new Uint8Array(stride * rows * 8);
   const workspace = new Int32Array(64);
-  // A component that no scan brought is flat grey.
+  // A component without a scan is flat grey.
   const quantization = component.quantization ?? new Uint16Array(64);
   const smoothed = smooth ? blockSmoother(frame, component, from) : undefined;
   for (let row = 0; row < rows; row++) {
@@ -85,9 +85,9 @@ function toRgb(from: Coefficients, model: ColorModel): RgbImage {
 const COMPONENTS: Readonly<Record<ColorModel, number>> = { grey: 1, rgb: 3, ycc: 3, cmyk: 4, ycck: 4, inks: 4 };
 
 /**
- * Decodes a JPEG as stored (not turned).
- * @param stated what the components are, where something else than the file's markers says so.
- * @throws JpegDamage with the reason where libjpeg gives up.
+ * Decodes a JPEG as stored (not rotated).
+ * @param stated the components' meaning, if it is known from elsewhere than the file's markers.
+ * @throws JpegDamage with the reason if libjpeg would give up.
  */
 export function decodePlain(bytes: Uint8Array, budget: DecodeBudget, stated?: ColorModel): RgbImage {
   const file = new JpegFile(bytes, (frame) => {
@@ -98,12 +98,12 @@ export function decodePlain(bytes: Uint8Array, budget: DecodeBudget, stated?: Co
   const ids = coefficients.frame.components.map(({ id }) => id);
   const fitting = stated === undefined || COMPONENTS[stated] === ids.length;
   const model = fitting ? (stated ?? colorModel(ids, file.sawJfif, file.adobeTransform)) : undefined;
-  if (!model) return damaged(`it has ${ids.length} components, which stand for no colours`);
+  if (!model) return damaged(`it has ${ids.length} components, which is not a known colour model`);
   tellLosses(file, coefficients, budget);
   return toRgb(coefficients, model);
 }
 
-/** Coefficients of two bytes and samples of one, which take their place one component after another, then RGB. */
+/** Two bytes per coefficient and one per sample, which replace them component by component, then RGB. */
 function bytesFor({ width, height, maxH, maxV, components }: Frame): number {
   const mcus = Math.ceil(width / (maxH * 8)) * Math.ceil(height / (maxV * 8));
   const samples = components.reduce((sum, { h, v }) => sum + mcus * h * v * 64, 0);
@@ -111,7 +111,9 @@ function bytesFor({ width, height, maxH, maxV, components }: Frame): number {
   return Math.max(samples * 2 + largest, samples + width * height * 3);
 }
 
-/** OpenCV uses such pictures, and so does this decoder; but whoever gets boxes of half a picture should know. */
+/**
+ * OpenCV uses such pictures, and so does this decoder, but users should know that they got boxes for half a picture.
+ */
 function tellLosses({ reader }: JpegFile, { frame, lastGoodRow }: Coefficients, budget: DecodeBudget): void {
   const rows = Math.ceil(frame.height / (frame.maxV * 8));
   const fine = frame.components.every(({ accuracy }) => accuracy.missing.every((bits) => bits === 0));

@@ -1,6 +1,6 @@
 /**
  * One scan of Huffman-coded coefficients, sequential or progressive. Source: ITU-T T.81, annexes F.2.2 and G.2; on
- * damaged data behaves as libjpeg: what cannot be read stays as it was.
+ * damaged data it behaves like libjpeg: what cannot be read stays unchanged.
  */
 
 import { noteScan } from "./accuracy.js";
@@ -8,20 +8,20 @@ import type { BitReader } from "./bitReader.js";
 import { type Component, damaged, type Frame, NATURAL_ORDER, type Scan, type ScanComponent } from "./frame.js";
 import type { HuffmanTable } from "./huffman.js";
 
-/** What a scan carries from block to block; cleared at restarts. */
+/** State carried from block to block; cleared at restarts. */
 interface ScanState {
   /** Last DC value of each component of the scan. */
   readonly lastDc: Int32Array;
-  /** Blocks still to come that have no further coefficients in the band. */
+  /** Number of following blocks without further coefficients in the band. */
   endOfBandRun: number;
-  /** The data had ended before this MCU, so its blocks stay as they are. */
+  /** The data ended before this MCU, so its blocks stay unchanged. */
   skip: boolean;
 }
 
 /** Decodes the block whose coefficients begin at `at`. */
 type BlockDecoder = (coefficients: Int16Array, at: number, tables: ScanComponent, index: number) => void;
 
-/** Passes over at most so many blocks, from one on, that have nothing in this scan. @returns how many. */
+/** Skips up to the given number of blocks without data in this scan. @returns the number skipped. */
 type BlockSkipper = (first: number, most: number) => number;
 
 function need(table: HuffmanTable | undefined): HuffmanTable {
@@ -90,7 +90,7 @@ function acFirst(reader: BitReader, state: ScanState, start: number, end: number
 
 function acRefine(reader: BitReader, state: ScanState, start: number, end: number, low: number): BlockDecoder {
   const plus = 1 << low;
-  /** One more bit of a coefficient that is not zero. */
+  /** Reads one more bit of a nonzero coefficient. */
   const refine = (coefficients: Int16Array, p: number) => {
     if (reader.bits(1) && (coefficients[p] & plus) === 0) coefficients[p] += coefficients[p] >= 0 ? plus : -plus;
   };
@@ -109,7 +109,7 @@ function acRefine(reader: BitReader, state: ScanState, start: number, end: numbe
           state.endOfBandRun = (1 << run) + reader.bits(run);
           break;
         }
-        // Past the zeros of the run, refining what lies between.
+        // Skip the zeros of the run, refining the nonzero coefficients in between.
         for (; k <= end; k++) {
           const p = at + NATURAL_ORDER[k];
           if (coefficients[p] !== 0) refine(coefficients, p);
@@ -131,7 +131,7 @@ function acRefine(reader: BitReader, state: ScanState, start: number, end: numbe
   };
 }
 
-/** Refuses a scan without the tables it uses, before any of it is decoded. */
+/** Refuses a scan that lacks a table, before decoding any of it. */
 function checkTables(scan: Scan, usesDc: boolean, usesAc: boolean): void {
   for (const { dc, ac } of scan.components) {
     if (usesDc && need(dc).symbols.some((symbol) => symbol > 15)) damaged("a Huffman table is damaged");
@@ -152,7 +152,7 @@ function decoderFor(frame: Frame, scan: Scan, reader: BitReader, state: ScanStat
   return high === 0 ? acFirst(reader, state, start, end, low) : acRefine(reader, state, start, end, low);
 }
 
-/** Of scans that leave out whole runs of blocks, tens of thousands in a picture of the sky. */
+/** For scans that skip runs of blocks, tens of thousands in a picture of the sky. */
 function skipperFor({ progressive }: Frame, scan: Scan, state: ScanState): BlockSkipper | undefined {
   if (!progressive || scan.spectralStart === 0) return undefined;
   const { detailed } = scan.components[0].component;
@@ -166,7 +166,7 @@ function skipperFor({ progressive }: Frame, scan: Scan, state: ScanState): Block
   };
 }
 
-/** Visits the MCUs of a scan in order; a scan of one component has one block an MCU and no padding. */
+/** Visits the MCUs of a scan in order; a scan of one component has one block per MCU and no padding. */
 function forEachMcu(
   frame: Frame,
   scan: Scan,
@@ -210,7 +210,7 @@ type BlockVisitor = (component: Component, block: number, index: number) => void
 /**
  * Decodes a scan's data into its components' coefficients.
  * @param first true for the file's first scan.
- * @returns the last row of MCUs whose data was there.
+ * @returns the last row of MCUs with data.
  */
 export function decodeScan(frame: Frame, scan: Scan, reader: BitReader, first: boolean): number {
   const state: ScanState = { lastDc: new Int32Array(4), endOfBandRun: 0, skip: false };

@@ -1,18 +1,18 @@
 /**
- * Block smoothing: where a progressive file stops before its fine scans (it was cut off), libjpeg-turbo 2.1 estimates
- * the first coefficients of each block from the DC values of the 5 × 5 blocks around it, and so does OpenCV. After
- * ITU-T T.81, section K.8, with libjpeg-turbo's kernels.
+ * Block smoothing: if a progressive file is truncated before its fine scans, libjpeg-turbo 2.1, and so OpenCV,
+ * estimates the first coefficients of each block from the DC values of the 5 × 5 blocks around it. After ITU-T T.81,
+ * section K.8, with libjpeg-turbo's kernels.
  */
 
 import type { Component, Frame } from "./frame.js";
 
-/** The ten coefficients concerned, in zigzag order: their places in a block. */
+/** Positions in a block of the ten coefficients concerned, in zigzag order. */
 const PLACES = [0, 1, 8, 16, 9, 2, 3, 10, 17, 24] as const;
 
 /** Kernels over the 25 DC values, by rows; scaled by 256. */
 type Kernel = readonly number[];
 
-/** With DC and AC unknown beyond the DC itself: a Gaussian-like fit, which moves the DC too. */
+/** If no AC coefficients are known: a Gaussian-like fit, which changes the DC too. */
 const WIDE: readonly Kernel[] = [
   [-2, -6, -8, -6, -2, -6, 6, 42, 6, -6, -8, 42, 152, 42, -8, -6, 6, 42, 6, -6, -2, -6, -8, -6, -2],
   [-1, -1, 0, 1, 1, -3, 13, 0, -13, 3, -3, 38, 0, -38, 3, -3, 13, 0, -13, 3, -1, -1, 0, 1, 1],
@@ -26,7 +26,7 @@ const WIDE: readonly Kernel[] = [
   [0, 0, 0, 0, 0, 0, 1, 2, 1, 0, 0, 0, 0, 0, 0, 0, -1, -2, -1, 0, 0, 0, 0, 0, 0],
 ];
 
-/** With some AC known: section K.8 on a 5 × 5 window, first five coefficients only; the DC stays. */
+/** If some AC coefficients are known: section K.8 on a 5 × 5 window, first five coefficients only; the DC stays. */
 const NARROW: readonly Kernel[] = [
   [],
   [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, -7, 50, 0, -50, 7, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0],
@@ -36,7 +36,7 @@ const NARROW: readonly Kernel[] = [
   [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, -1, 13, -24, 13, -1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0],
 ];
 
-/** True where libjpeg-turbo would smooth: all DC are known, some of the first AC are not exact. */
+/** Whether libjpeg-turbo would smooth: all DC are known, some of the first AC are not exact. */
 export function smoothingHelps(frame: Frame): boolean {
   if (!frame.progressive) return false;
   const usable = frame.components.every(
@@ -47,13 +47,13 @@ export function smoothingHelps(frame: Frame): boolean {
 }
 
 export interface SmoothingContext {
-  /** Last row of MCUs whose data was there in the last scan. */
+  /** Last row of MCUs with data in the last scan. */
   readonly lastGoodRow: number;
-  /** Scans that began. */
+  /** Number of scans started. */
   readonly scans: number;
 }
 
-/** Gives the smoothed copy of block (`row`, `column`) of a component; the stored coefficients stay. */
+/** Returns a smoothed copy of block (`row`, `column`) of a component; the stored coefficients stay unchanged. */
 export type BlockSmoother = (row: number, column: number) => Int16Array;
 
 export function blockSmoother(frame: Frame, component: Component, context: SmoothingContext): BlockSmoother {
@@ -68,7 +68,7 @@ export function blockSmoother(frame: Frame, component: Component, context: Smoot
     const mcuRow = Math.floor(row / v);
     const rowInMcu = row - mcuRow * v;
     const rowsHere = mcuRow < mcuRows - 1 ? v : blocksPerColumn % v || v;
-    // Libjpeg-turbo reaches two rows away only by whole rows of MCUs, even where an MCU holds two rows of blocks.
+    // Libjpeg-turbo reaches two rows away only by whole rows of MCUs, even if an MCU has two rows of blocks.
     const up = row > 0 ? row - 1 : row;
     const upUp = rowInMcu > 1 || mcuRow > 1 ? row - 2 : up;
     const down = rowInMcu < rowsHere - 1 || mcuRow < mcuRows - 1 ? row + 1 : row;
@@ -95,7 +95,10 @@ export function blockSmoother(frame: Frame, component: Component, context: Smoot
   };
 }
 
-/** The kernel's sum in units of the coefficient's quantiser, rounded; below what the missing bits could hold. */
+/**
+ * The kernel's sum in units of the coefficient's quantiser, rounded and limited to what the missing bits could
+ * represent.
+ */
 function estimate(kernel: Kernel, dc: Int32Array, dcStep: number, step: number, missingBits: number): number {
   let sum = 0;
   for (let i = 0; i < 25; i++) sum += kernel[i] * dc[i];

@@ -1,12 +1,12 @@
 /**
- * Component samples to the full size of the picture as libjpeg-turbo does it: "fancy" triangle filters for factors of
- * two, repetition for other whole factors. Chroma samples lie between luma samples, hence the weights 3 : 1.
+ * Upsamples components to the picture's full size like libjpeg-turbo: "fancy" triangle filters for factors of two,
+ * repetition for other whole factors. Chroma samples lie between luma samples, hence the weights 3 : 1.
  */
 
 import { damaged } from "./frame.js";
 
 export interface Plane {
-  /** Samples that belong to the picture. */
+  /** Number of samples that belong to the picture. */
   readonly width: number;
   readonly height: number;
   /** Samples of a stored row. */
@@ -28,7 +28,7 @@ export function rowUpsampler(plane: Plane, h: number, v: number, maxH: number, m
   if (wide && v === maxV && plane.width > 2) return (y, out) => doubleColumns(rowOf(plane, y), out, plane.width);
   if (h === maxH && tall) return (y, out) => betweenRows(plane, y, out);
   if (wide && tall && plane.width > 2) return doubleBoth(plane);
-  if (maxH % h !== 0 || maxV % v !== 0) return damaged("its sampling factors are no whole ratios");
+  if (maxH % h !== 0 || maxV % v !== 0) return damaged("its sampling factors are not whole ratios");
   const [fx, fy] = [maxH / h, maxV / v];
   return (y, out) => {
     const row = rowOf(plane, Math.floor(y / fy));
@@ -41,7 +41,7 @@ function rowOf({ data, width, height, stride }: Plane, y: number): Uint8Array {
   return data.subarray(row * stride, row * stride + width);
 }
 
-/** 2 × 1 (4:2:2): each sample becomes two, each leaning towards its neighbour. */
+/** 2 × 1 (4:2:2): each sample becomes two, each weighted towards its neighbour. */
 function doubleColumns(row: Uint8Array, out: Uint8Array, width: number): void {
   out[0] = row[0];
   out[1] = (row[0] * 3 + row[1] + 2) >> 2;

@@ -19,7 +19,7 @@ export interface PngHeader {
 
 export interface PngChunks {
   readonly header: PngHeader;
-  /** RGB triples; empty where there is none. */
+  /** RGB triples; empty if there is no palette. */
   readonly palette: Uint8Array;
   /** The zlib stream, joined. */
   readonly compressed: Uint8Array;
@@ -43,7 +43,7 @@ function readHeader(what: string, view: DataView, at: number, length: number): P
   if (length !== 13) refuse(what, `its header has ${length} bytes instead of 13`);
   const depth = view.getUint8(at + 8);
   const colorType = view.getUint8(at + 9);
-  if (!DEPTHS[colorType]?.includes(depth)) refuse(what, `no such pixels: colour type ${colorType} with ${depth} bits`);
+  if (!DEPTHS[colorType]?.includes(depth)) refuse(what, `invalid pixels: colour type ${colorType} with ${depth} bits`);
   if (view.getUint8(at + 10) !== 0) refuse(what, `unknown compression ${view.getUint8(at + 10)}`);
   if (view.getUint8(at + 11) !== 0) refuse(what, `unknown filter method ${view.getUint8(at + 11)}`);
   if (view.getUint8(at + 12) > 1) refuse(what, `unknown interlacing ${view.getUint8(at + 12)}`);
@@ -71,7 +71,7 @@ function join(parts: readonly Uint8Array[]): Uint8Array {
 
 /**
  * Walks the chunks up to IEND.
- * @throws ImageError naming the damage; `what` begins the message.
+ * @throws ImageError with the damage; `what` begins the message.
  */
 export function readPngChunks(bytes: Uint8Array, what: string): PngChunks {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
@@ -100,7 +100,7 @@ export function readPngChunks(bytes: Uint8Array, what: string): PngChunks {
       if (header) refuse(what, "it has two headers");
       header = readHeader(what, view, start, length);
     } else if (type === "PLTE") {
-      // Libpng: a second palette is an error, one in a grey picture or after the pixels is passed over.
+      // As in libpng: a second palette is an error; one in a grey picture or after the pixels is ignored.
       if (palette.length > 0) refuse(what, "it has two palettes");
       const usable = length % 3 === 0 && length <= 768 && length > 0;
       if (!usable && header?.colorType === 3) refuse(what, `its palette has ${length} bytes`);

@@ -1,4 +1,4 @@
-/** CRC-32 as PNG, zip and gzip use it (polynomial 0xEDB88320), eight bytes a step. */
+/** CRC-32 as PNG, zip and gzip use it (polynomial 0xEDB88320), eight bytes per step. */
 
 function makeTables(): readonly Uint32Array[] {
   const tables = Array.from({ length: 8 }, () => new Uint32Array(256));

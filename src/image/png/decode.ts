@@ -1,6 +1,6 @@
 /**
- * PNG to RGB bytes as `cv2.imread(IMREAD_COLOR)` gives them: grey spread to three channels, palettes expanded, alpha
- * and tRNS dropped (not blended), 16 bits cut to their upper 8, gamma and colour profiles not applied.
+ * Decodes PNG to RGB bytes like `cv2.imread(IMREAD_COLOR)`: grey expanded to three channels, palettes expanded, alpha
+ * and tRNS dropped (not blended), 16 bits truncated to their upper 8, gamma and colour profiles not applied.
  */
 
 import { inflateSync } from "fflate";
@@ -12,7 +12,7 @@ import type { RgbImage } from "../types.js";
 import { type PngHeader, readPngChunks } from "./chunks.js";
 import { unfilter } from "./unfilter.js";
 
-/** Deflate cannot expand a byte to more than this many, so larger claims are refused before allocating. */
+/** Deflate's maximum expansion; larger claims are refused before allocating. */
 const MAX_DEFLATE_RATIO = 1032;
 
 /** One pass of pixels: the whole picture, or one of Adam7's seven grids. */
@@ -50,7 +50,7 @@ function passesOf(header: PngHeader, bitsPerPixel: number): readonly Pass[] {
 function inflate(compressed: Uint8Array, expected: number, what: string): Uint8Array {
   const [cmf, flags] = compressed;
   if (compressed.length < 2 || (cmf & 15) !== 8 || cmf >> 4 > 7 || ((cmf << 8) | flags) % 31 !== 0 || flags & 32) {
-    throw new ImageError(`${what}: damaged PNG: its pixels are no zlib stream`, {});
+    throw new ImageError(`${what}: damaged PNG: its pixels are not a zlib stream`, {});
   }
   if (expected > compressed.length * MAX_DEFLATE_RATIO) {
     throw new ImageError(
@@ -62,7 +62,7 @@ function inflate(compressed: Uint8Array, expected: number, what: string): Uint8A
   try {
     raw = inflateSync(compressed.subarray(2), { out: new Uint8Array(expected) });
   } catch (cause) {
-    throw new ImageError(`${what}: damaged PNG: its pixels do not unpack`, {}, { cause });
+    throw new ImageError(`${what}: damaged PNG: its pixels cannot be decompressed`, {}, { cause });
   }
   if (raw.length < expected) {
     throw new ImageError(`${what}: damaged PNG: it holds ${raw.length} of ${expected} bytes of pixels`, {
@@ -73,7 +73,7 @@ function inflate(compressed: Uint8Array, expected: number, what: string): Uint8A
   return raw;
 }
 
-/** Rows of one pass, filters undone, into their places in the RGB picture. */
+/** Undoes the filters of one pass and writes its rows into the RGB picture. */
 function expandPass(pass: Pass, raw: Uint8Array, at: number, header: PngHeader, palette: Uint8Array, out: Uint8Array) {
   const { depth, colorType, width } = header;
   const step = pass.dx * 3;
@@ -123,9 +123,10 @@ function expandPass(pass: Pass, raw: Uint8Array, at: number, header: PngHeader, 
 }
 
 /**
- * Decodes a PNG (of an animated one, the default picture), upright by its eXIf chunk.
+ * Decodes a PNG (for an animated one, its default picture), rotated upright by its eXIf chunk.
  * @param what begins messages, e.g. `bus.png`.
- * @throws ImageError where OpenCV refuses too: truncated, wrong checksums, too few pixels, unknown pixel layouts.
+ * @throws ImageError in the cases that OpenCV refuses too: truncated, wrong checksums, too few pixels, unknown pixel
+ * layouts.
  */
 export function decodePng(bytes: Uint8Array, budget: DecodeBudget): RgbImage {
   const { what } = budget;
@@ -139,7 +140,7 @@ export function decodePng(bytes: Uint8Array, budget: DecodeBudget): RgbImage {
   budget.memory(expected + width * height * 3);
   const raw = inflate(compressed, expected, what);
   const data = new Uint8Array(width * height * 3);
-  // Of 16 bits the upper ones count, of colours not alpha.
+  // Only the upper 8 of 16 bits are used, and alpha is not.
   const lanes = Array.from({ length: samples < 3 ? 1 : 3 }, (_, i) => i * Math.max(1, depth >> 3));
   let at = 0;
   for (const pass of passes) {

@@ -1,11 +1,12 @@
 /** Undoing PNG's row filters. Source: PNG (third edition), section 9. */
 
 /**
- * Undoes the filters of `rows` rows that lie in `raw` from `at` on, each a filter byte and `rowBytes` bytes, in place.
+ * Undoes the filters of `rows` rows in `raw`, starting at `at`, in place. Each row is a filter byte and `rowBytes`
+ * bytes.
  * @param pixelBytes whole bytes of one pixel, at least 1.
- * @param lanes bytes of a pixel that are wanted. Filters never mix them, so the others (alpha, the lower half of 16 bits)
+ * @param lanes bytes of a pixel that are needed. Filters never mix them, so the others (alpha, the lower half of 16 bits)
  *   stay as they are.
- * @returns the number of an unknown filter, or undefined when all is well.
+ * @returns the number of an unknown filter, or undefined on success.
  */
 export function unfilter(
   raw: Uint8Array,
@@ -27,7 +28,7 @@ export function unfilter(
   return undefined;
 }
 
-/** Undoes one lane of a row, whose first byte is at `i`. */
+/** Undoes one lane of a row whose first byte is at `i`. */
 type Undo = (raw: Uint8Array, i: number, end: number, step: number, stride: number) => void;
 
 const undoLeft: Undo = (raw, i, end, step) => {
@@ -59,7 +60,7 @@ const undoHalfLeft: Undo = (raw, i, end, step) => {
 const undoPaeth: Undo = (raw, i, end, step, stride) => {
   for (let left = 0, corner = 0; i < end; i += step) {
     const up = raw[i - stride];
-    // The neighbour that is closest to left + up − corner.
+    // The neighbour closest to left + up − corner.
     const fromCorner = up - corner;
     const leftFromCorner = left - corner;
     const toLeft = Math.abs(fromCorner);
@@ -72,7 +73,7 @@ const undoPaeth: Undo = (raw, i, end, step, stride) => {
   }
 };
 
-/** By the number of the filter. */
+/** By filter number. */
 const UNDO: readonly (Undo | undefined)[] = [undefined, undoLeft, undoUp, undoAverage, undoPaeth];
 /** The row above the first is zero: nothing is above, and Paeth's predictor is the left neighbour. */
 const UNDO_FIRST: readonly (Undo | undefined)[] = [undefined, undoLeft, undefined, undoHalfLeft, undoLeft];

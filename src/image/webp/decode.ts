@@ -1,4 +1,4 @@
-/** WebP to upright RGB bytes with Google's libwebp (`@jsquash/webp`, WebAssembly), as `cv2.imread` decodes it. */
+/** Decodes WebP to upright RGB bytes with Google's libwebp (`@jsquash/webp`, WebAssembly), like `cv2.imread`. */
 
 import { ImageError } from "../../errors.js";
 import { decodeByBrowser } from "../byBrowser.js";
@@ -17,7 +17,10 @@ const libwebp = new DecoderOnDemand<Instance>(
   () => import("@jsquash/webp/codec/dec/webp_dec.js"),
 );
 
-/** Memory a pixel: RGBA inside the decoder and outside, RGB, and inside alpha or, lossless, ARGB before the RGBA. */
+/**
+ * Bytes per pixel: RGBA inside and outside the decoder, RGB, and inside alpha or, for lossless files, ARGB before the
+ * RGBA.
+ */
 const LOSSY_BYTES = 12;
 const LOSSLESS_BYTES = 15;
 
@@ -33,7 +36,7 @@ interface WebpHeader {
 function readHeader(bytes: Uint8Array): WebpHeader | undefined {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   let [width, height] = [0, 0];
-  // The canvas and the picture in it each have a size; one of them may lie.
+  // The canvas and the picture in it each have a size; either may be wrong.
   const add = (w: number, h: number): void => {
     if (w * h > width * height) [width, height] = [w, h];
   };
@@ -55,7 +58,7 @@ function readHeader(bytes: Uint8Array): WebpHeader | undefined {
       add((bits & 0x3fff) + 1, ((bits >>> 14) & 0x3fff) + 1);
       lossless = true;
     } else if (type === "EXIF" && body + length <= bytes.length) {
-      // Some writers keep JPEG's "Exif\0\0" before the TIFF block.
+      // Some encoders keep JPEG's "Exif\0\0" prefix before the TIFF block.
       const prefixed = bytes[body] === 0x45 && bytes[body + 1] === 0x78;
       orientation ??= exifOrientation(bytes.subarray(prefixed ? body + 6 : body, body + length));
     }
@@ -66,7 +69,7 @@ function readHeader(bytes: Uint8Array): WebpHeader | undefined {
 
 /**
  * Decodes a still WebP, lossy or lossless; alpha is dropped.
- * @throws ImageError for damaged files, animations, and where neither our decoder nor the browser reads it.
+ * @throws ImageError for damaged files, animations, and if neither our decoder nor the browser can read it.
  */
 export async function decodeWebp(bytes: Uint8Array, budget: DecodeBudget): Promise<RgbImage> {
   const { what } = budget;
@@ -74,7 +77,7 @@ export async function decodeWebp(bytes: Uint8Array, budget: DecodeBudget): Promi
   if (!header) throw new ImageError(`${what}: damaged WebP: it has no picture (truncated?)`, {});
   budget.size(header.width, header.height);
   budget.memory(header.width * header.height * (header.lossless ? LOSSLESS_BYTES : LOSSY_BYTES));
-  if (header.animated) throw new ImageError(`${what}: is an animated WebP; take a frame of it as PNG`, {});
+  if (header.animated) throw new ImageError(`${what}: is an animated WebP; save one of its frames as PNG`, {});
   let decoder: LoadedDecoder<Instance>;
   try {
     decoder = await libwebp.get();

@@ -1,4 +1,4 @@
-/** A network's outputs → what results are made of, as plain data that can be sent between threads; and the results. */
+/** A network's outputs → the data of a result, plain and sendable between threads → the result. */
 
 import type { CandidateOutputs } from "../../runtime/backend.js";
 import { batchItem, type HostTensor, toFloat32 } from "../../tensor/index.js";
@@ -20,15 +20,15 @@ import {
 } from "./results.js";
 
 /**
- * Boxes, boxes with masks, or class scores, depending on the model's task. `detections` and `xyxy` are there for every task
- * (a classification has none); `result.task === "segment"` narrows to masks, `"classify"` to `top5`.
+ * Boxes, boxes with masks, or class scores, depending on the model's task. `detections` and `xyxy` exist for every
+ * task (empty for classification); `result.task === "segment"` narrows to masks, `"classify"` to `top5`.
  */
 export type Result = DetectionResult | SegmentationResult | ClassificationResult;
 
-/** What a result says of its picture. */
+/** What a result records about its picture. */
 export type PictureFacts = Omit<ResultFacts, "names" | "saver" | "input" | "speed">;
 
-/** A picture's part in a batch that ran. */
+/** A picture's part of a batch that has run. */
 export interface RunPicture {
   readonly facts: PictureFacts;
   /** Milliseconds. */
@@ -41,12 +41,12 @@ export type BatchOutputs = CandidateOutputs | { readonly logits: HostTensor };
 export interface Outcome {
   readonly facts: Omit<ResultFacts, "names" | "saver">;
   readonly task: Task;
-  /** Boxes that survived, in pixels of the network's input; absent for classification. */
+  /** Boxes kept by NMS, in pixels of the network's input; absent for classification. */
   readonly candidates?: readonly Candidate[];
   /** Segmentation: [1, 32, h, w]. */
   readonly prototypes?: HostTensor;
   readonly retinaMasks?: boolean;
-  /** Classification: one a class. */
+  /** Classification: one per class. */
   readonly logits?: Float32Array;
 }
 
@@ -55,9 +55,9 @@ export function pictureFacts({ image, source, frame, time, warnings }: Picture):
 }
 
 /**
- * Suppression of a batch.
- * @param input shape of the network's input
- * @returns one a picture, in the batch's order.
+ * Runs the suppression for a batch.
+ * @param input shape of the network's input.
+ * @returns one outcome per picture, in the batch's order.
  */
 export function outcomesOf(
   batch: readonly RunPicture[],
@@ -78,7 +78,7 @@ export function outcomesOf(
   });
 }
 
-/** The result that an outcome stands for: boxes or masks in the picture's own pixels, or class probabilities. */
+/** Builds the result from an outcome: boxes or masks in the picture's own pixels, or class probabilities. */
 export function resultOf(outcome: Outcome, names: readonly string[], saver?: ResultSaver): Result {
   const { candidates, prototypes, retinaMasks } = outcome;
   const facts: ResultFacts = { ...outcome.facts, names, saver };

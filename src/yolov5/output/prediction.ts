@@ -1,4 +1,4 @@
-/** A picture's run through the network, apart from the thresholds: sliders re-run only the suppression. */
+/** A picture's network outputs, independent of thresholds, so that sliders only re-run the suppression. */
 
 import type { HostTensor } from "../../tensor/index.js";
 import type { ModelInfo } from "../checkpoint/modelInfo.js";
@@ -8,7 +8,7 @@ import { type DetectOptions, resolveOptions } from "../options.js";
 import { type Outcome, outcomesOf, type PictureFacts, pictureFacts, type Result, resultOf } from "./outcome.js";
 import { allRows } from "./rows.js";
 
-/** The options of `detect` that come after the network. */
+/** The options of `detect` that apply after the network. */
 export type Thresholds = Pick<
   DetectOptions,
   | "conf"
@@ -23,11 +23,11 @@ export type Thresholds = Pick<
   | "retinaMasks"
 >;
 
-/** The network's outputs for one picture. `result` may be called as often as wanted. */
+/** The network's outputs for one picture. `result` may be called any number of times. */
 export class Prediction {
   /** Milliseconds. */
   readonly speed: { readonly preprocess: number; readonly inference: number };
-  /** Raw outputs, as `model.forward` gives them. */
+  /** Raw outputs, as returned by `model.forward`. */
   readonly outputs: readonly HostTensor[];
   private readonly info: ModelInfo;
   private readonly facts: PictureFacts;
@@ -50,7 +50,7 @@ export class Prediction {
   }
 
   /**
-   * Suppression with other thresholds, without running the network.
+   * Runs the suppression with other thresholds, without running the network.
    * @throws OptionError.
    */
   result(options: Thresholds = {}): Result {

@@ -1,4 +1,4 @@
-/** What runs in the worker that decodes AVIF for a model's worker. */
+/** Entry of the worker that decodes AVIF for a model's worker. */
 
 import { decodeAvif } from "../../../image/avif/decode.js";
 import { decodeWith } from "../../../image/decodeWith.js";

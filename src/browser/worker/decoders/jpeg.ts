@@ -1,4 +1,4 @@
-/** What runs in the worker that decodes JPEG for a model's worker. */
+/** Entry of the worker that decodes JPEG for a model's worker. */
 
 import { decodeWith } from "../../../image/decodeWith.js";
 import { decodeJpeg } from "../../../image/jpeg/decode.js";

@@ -1,12 +1,15 @@
-/** The messages between a model's worker and who decodes for it: a worker of the format's own, or the page's thread. */
+/**
+ * The messages between a model's worker and its decoder, which runs in a separate worker per format or on the page's
+ * thread.
+ */
 
 import type { PictureFormat, RgbImage } from "../../../image/index.js";
 import type { WireError } from "../wireError.js";
 
-/** What runs in a worker of its own. */
+/** Decoders that run in their own worker. */
 export type DecoderName = "jpeg" | "webp" | "avif" | "rare";
 
-/** Formats whose decoders are not in the model's worker: most pages need one or none. */
+/** Formats whose decoders are not part of the model's worker: most pages need one or none. */
 export const ELSEWHERE: Readonly<Partial<Record<PictureFormat, DecoderName>>> = {
   jpeg: "jpeg",
   webp: "webp",

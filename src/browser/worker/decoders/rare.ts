@@ -1,4 +1,4 @@
-/** What runs in the worker that decodes BMP, GIF, PNM and TIFF for a model's worker. */
+/** Entry of the worker that decodes BMP, GIF, PNM and TIFF for a model's worker. */
 
 import { decodeWith } from "../../../image/decodeWith.js";
 import { decodeBmp } from "../../../image/formats/bmp.js";

@@ -1,4 +1,7 @@
-/** Decoding in a model's worker: PNG here, all else by decoders that are asked for when the first picture of their format comes. */
+/**
+ * Decoding in a model's worker: PNG here, everything else by decoders requested when the first picture of their
+ * format arrives.
+ */
 
 import { DeviceError } from "../../../errors.js";
 import { type Decoders, decodeWith } from "../../../image/decodeWith.js";
@@ -35,7 +38,7 @@ class Remote {
     });
   }
 
-  /** It answers nothing more. */
+  /** It no longer answers. */
   end(error: unknown): void {
     for (const { reject } of this.pending.values()) reject(error);
     this.pending.clear();
@@ -57,7 +60,7 @@ class Remote {
 export class RemoteDecoders {
   private readonly remotes = new Map<DecoderName, Remote>();
 
-  /** @param open has a decoder started, which answers over the port */
+  /** @param open starts a decoder that answers over the port. */
   constructor(private readonly open: (decoder: DecoderName, port: ChannelPort) => void) {}
 
   readonly decode: Decode = (bytes, options) => {
@@ -66,7 +69,7 @@ export class RemoteDecoders {
     return decoder ? this.remote(decoder).decode(bytes, options) : decodeWith(HERE, bytes, options);
   };
 
-  /** A decoder's worker has ended; the next picture of its format starts another. */
+  /** A decoder's worker has ended; the next picture of its format starts a new one. */
   ended(decoder: DecoderName, reason: string): void {
     this.remotes.get(decoder)?.end(new DeviceError(`the worker that decodes pictures ended: ${reason}; try again`));
     this.remotes.delete(decoder);

@@ -1,4 +1,4 @@
-/** Decodes for a model's worker: in a worker of the format's own, or on the page's thread where there can be none. */
+/** Decodes for a model's worker: in a worker for that format, or on the page's thread if workers are not available. */
 
 import type { Decode } from "../../../yolov5/input/pictures.js";
 import type { ChannelPort } from "../protocol.js";
@@ -20,7 +20,7 @@ export function serveDecoder(port: ChannelPort, decode: Decode): void {
   port.onmessage = ({ data }: MessageEvent<DecodeRequest>) => void answer(data);
 }
 
-/** The whole of a decoder's worker: says that it runs, and waits for the port of who asks. */
+/** The main function of a decoder's worker: reports that it runs, and waits for the requester's port. */
 export function runDecoderWorker(decode: Decode): void {
   globalThis.onmessage = ({ data }: MessageEvent<MessagePort>) => serveDecoder(data, decode);
   globalThis.postMessage({ type: "started" });

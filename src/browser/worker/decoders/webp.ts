@@ -1,4 +1,4 @@
-/** What runs in the worker that decodes WebP for a model's worker. */
+/** Entry of the worker that decodes WebP for a model's worker. */
 
 import { decodeWith } from "../../../image/decodeWith.js";
 import { decodeWebp } from "../../../image/webp/decode.js";

@@ -1,4 +1,4 @@
-/** The page's side of decoding for a model's worker: starts a worker for each decoder that is asked for. */
+/** The page's side of decoding for a model's worker: starts a worker for each requested decoder. */
 
 import { decodeImage } from "../../../image/index.js";
 import type { ChannelPort } from "../protocol.js";
@@ -18,7 +18,7 @@ export class DecoderWorkers implements DecoderStarter {
   private readonly ends = new Set<() => void>();
   private closed = false;
 
-  /** @param onNote told where pictures are decoded on the page's own thread instead */
+  /** @param onNote receives a note if pictures are decoded on the page's own thread instead. */
   constructor(private readonly onNote: ((note: string) => void) | undefined) {}
 
   async open(decoder: DecoderName, port: ChannelPort, onEnd: (reason: string) => void): Promise<void> {

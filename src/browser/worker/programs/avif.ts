@@ -1,4 +1,4 @@
-/** The text of `decoders/avif.ts`, bundled, imported when the first AVIF comes. The build puts it here. */
+/** The bundled source of `decoders/avif.ts`, inserted by the build and imported with the first AVIF. */
 
 declare const __AVIF_PROGRAM__: string;
 

@@ -1,4 +1,4 @@
-/** The text of `decoders/jpeg.ts`, bundled, imported when the first JPEG comes. The build puts it here. */
+/** The bundled source of `decoders/jpeg.ts`, inserted by the build and imported with the first JPEG. */
 
 declare const __JPEG_PROGRAM__: string;
 

@@ -1,4 +1,7 @@
-/** The text of the model's worker without WebGPU, for pages that have none or ask for another backend. The build puts it here. */
+/**
+ * The bundled source of the model's worker without WebGPU, for pages without it or with another backend. Inserted by
+ * the build.
+ */
 
 declare const __LIGHT_PROGRAM__: string;
 

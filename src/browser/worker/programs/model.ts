@@ -1,6 +1,6 @@
 /**
- * The text of the model's worker (`entry.ts`, bundled) without the shaders, which it takes from `globalThis.yolov5Shaders`;
- * imported when one is started. The build puts it here.
+ * The bundled source of the model's worker (`entry.ts`) without the shaders, which it reads from
+ * `globalThis.yolov5Shaders`. Inserted by the build and imported when a worker is started.
  */
 
 declare const __MODEL_PROGRAM__: string;

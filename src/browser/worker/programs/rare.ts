@@ -1,4 +1,7 @@
-/** The text of `decoders/rare.ts`, bundled, imported when the first picture of such a format comes. The build puts it here. */
+/**
+ * The bundled source of `decoders/rare.ts`, inserted by the build and imported with the first picture in such a
+ * format.
+ */
 
 declare const __RARE_PROGRAM__: string;
 

@@ -1,4 +1,4 @@
-/** The text of `decoders/webp.ts`, bundled, imported when the first WebP comes. The build puts it here. */
+/** The bundled source of `decoders/webp.ts`, inserted by the build and imported with the first WebP. */
 
 declare const __WEBP_PROGRAM__: string;
 
