@@ -9,10 +9,10 @@ import { ImageError } from "../errors.js";
  * Default for `maxPixels`: 2^26 pixels (8192 × 8192). With `BYTES_PER_PIXEL` this keeps decoding below 768 MiB, and the
  * process below 1 GB.
  */
-export const DEFAULT_MAX_PIXELS = 2 ** 26;
+const DEFAULT_MAX_PIXELS = 2 ** 26;
 
 /** OpenCV's bound on either side (`CV_IO_MAX_IMAGE_WIDTH`, `…_HEIGHT`). */
-export const MAX_SIDE = 2 ** 20;
+const MAX_SIDE = 2 ** 20;
 
 /** A decoder may take so much for each pixel that is allowed: RGBA with 16 bits beside the RGB bytes that it becomes. */
 const BYTES_PER_PIXEL = 12;

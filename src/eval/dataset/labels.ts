@@ -7,7 +7,7 @@ import { cutText } from "../../weights/describe.js";
 import type { GroundTruth, Polygon } from "./types.js";
 
 /** A line that cannot be used. */
-export interface LabelProblem {
+interface LabelProblem {
   /** From 1. */
   readonly line: number;
   readonly message: string;
