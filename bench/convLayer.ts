@@ -12,7 +12,7 @@ import { quantile } from "../src/cli/bench/measure.js";
 import { openBackend } from "../src/node/backends.js";
 import { GraphBuilder, OPS, type OpAttributes } from "../src/ops/index.js";
 import type { BackendName, Executable } from "../src/runtime/backend.js";
-import { compare, type HostTensor, tensor } from "../src/tensor/index.js";
+import { compare, elementCount, type HostTensor, seededRandom, tensor } from "../src/tensor/index.js";
 
 const CHANNELS = 64;
 const SIDE = 80;
@@ -31,12 +31,12 @@ const ATTRIBUTES: OpAttributes["conv2d"] = {
 };
 
 function noise(shape: readonly number[], scale: number): HostTensor<"float32"> {
-  let state = 12345;
-  const data = Float32Array.from({ length: shape.reduce((a, b) => a * b, 1) }, () => {
-    state = (Math.imul(state, 1664525) + 1013904223) | 0;
-    return (scale * state) / 2 ** 31;
-  });
-  return tensor("float32", shape, data);
+  const random = seededRandom(1);
+  return tensor(
+    "float32",
+    shape,
+    Float32Array.from({ length: elementCount(shape) }, () => scale * (2 * random() - 1)),
+  );
 }
 
 interface Contender {

@@ -9,7 +9,7 @@
 import { wasmCeiling } from "../src/cli/bench/peaks/wasm.js";
 import { openWasm } from "../src/node/wasm.js";
 import { GraphBuilder, OPS, type OpAttributes } from "../src/ops/index.js";
-import { compare, type HostTensor, tensor } from "../src/tensor/index.js";
+import { compare, elementCount, type HostTensor, seededRandom, tensor } from "../src/tensor/index.js";
 
 const RUNS = 12;
 
@@ -36,12 +36,12 @@ const LAYERS: readonly Layer[] = [
 ];
 
 function noise(shape: readonly number[], scale: number): HostTensor<"float32"> {
-  let state = 12345;
-  const data = Float32Array.from({ length: shape.reduce((a, b) => a * b, 1) }, () => {
-    state = (Math.imul(state, 1664525) + 1013904223) | 0;
-    return (scale * state) / 2 ** 31;
-  });
-  return tensor("float32", shape, data);
+  const random = seededRandom(1);
+  return tensor(
+    "float32",
+    shape,
+    Float32Array.from({ length: elementCount(shape) }, () => scale * (2 * random() - 1)),
+  );
 }
 
 /** A 1×1 pass before the layer, so that it is measured inside a network, where only a stem reads the input itself. */

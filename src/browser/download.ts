@@ -6,8 +6,6 @@ import { DownloadError } from "../errors.js";
 import { onAbort, throwIfAborted } from "../yolov5/calls/abort.js";
 import { openKeptFiles } from "./keptFiles.js";
 
-export type { OnProgress };
-
 export interface FetchOptions {
   readonly onProgress?: OnProgress | undefined;
   readonly signal?: AbortSignal | undefined;

@@ -8,7 +8,7 @@
 import { firstNotBelow, interpolate, linspace } from "./numeric.js";
 
 /** Recalls at which AP is sampled: 0, 0.01, …, 1. */
-export const RECALL_POINTS: readonly number[] = Array.from(linspace(0, 1, 101));
+const RECALL_POINTS: readonly number[] = Array.from(linspace(0, 1, 101));
 
 export interface AveragePrecision {
   readonly ap: number;

@@ -1,6 +1,6 @@
 /** The common part of decoding, whichever decoders are available. */
 
-import { ImageError } from "../errors.js";
+import { ImageError, invariant } from "../errors.js";
 import { type BudgetOptions, DecodeBudget } from "./limits.js";
 import { type PictureFormat, sniff } from "./sniff.js";
 import type { RgbImage } from "./types.js";
@@ -30,7 +30,7 @@ export async function decodeWith(
     throw new ImageError(`${what}: is ${found.what}`, { path: options.path, bytes: bytes.length });
   }
   const decoder = decoders[found.format];
-  if (!decoder) throw new Error(`internal error: there is no decoder for ${found.format}`);
+  invariant(decoder, `there is no decoder for ${found.format}`);
   try {
     return await decoder(bytes, new DecodeBudget(what, options));
   } catch (cause) {

@@ -9,10 +9,10 @@ import { ImageError } from "../errors.js";
  * Default for `maxPixels`: 2^26 pixels (8192 × 8192). With `BYTES_PER_PIXEL` this keeps decoding below 768 MiB, and the
  * process below 1 GB.
  */
-export const DEFAULT_MAX_PIXELS = 2 ** 26;
+const DEFAULT_MAX_PIXELS = 2 ** 26;
 
 /** OpenCV's limit for either side (`CV_IO_MAX_IMAGE_WIDTH`, `…_HEIGHT`). */
-export const MAX_SIDE = 2 ** 20;
+const MAX_SIDE = 2 ** 20;
 
 /** Memory limit of a decoder per allowed pixel: 16-bit RGBA along with the resulting RGB bytes. */
 const BYTES_PER_PIXEL = 12;

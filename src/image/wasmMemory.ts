@@ -3,6 +3,8 @@
  * 5.5.
  */
 
+import { unreachable } from "../errors.js";
+
 const MEMORY_SECTION = 5;
 const PAGE_BYTES = 2 ** 16;
 /** Magic and version. */
@@ -50,5 +52,5 @@ export function withMemoryBound(wasm: Uint8Array, maxBytes: number): Uint8Array<
     out.set(rest, at + head.length);
     return out;
   }
-  throw new Error("the embedded module has no memory of its own");
+  unreachable("the embedded module has no memory of its own");
 }

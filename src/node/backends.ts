@@ -10,7 +10,7 @@ import { fileTuningStore } from "./tuningStore.js";
 import { mayHaveHardware, mayHaveVulkan } from "./vulkan.js";
 import { openWasm } from "./wasm.js";
 
-export const BACKEND_CHOICES: readonly BackendChoice[] = ["auto", "webgpu", "wasm", "cpu", "gpujs"];
+const BACKEND_CHOICES: readonly BackendChoice[] = ["auto", "webgpu", "wasm", "cpu", "gpujs"];
 
 export interface BackendOptions {
   /** Receives the reason why `auto` skipped a backend, and a note about a tuning file that cannot be used. */

@@ -32,7 +32,7 @@ export interface ConvQuantization {
   readonly weightScales: Float32Array;
 }
 
-export interface Conv2dAttributes {
+interface Conv2dAttributes {
   readonly stride: Pair;
   /** Symmetric zero padding. */
   readonly padding: Pair;
@@ -42,7 +42,7 @@ export interface Conv2dAttributes {
   readonly activation: Activation;
 }
 
-export interface ConvTranspose2dAttributes extends Conv2dAttributes {
+interface ConvTranspose2dAttributes extends Conv2dAttributes {
   readonly outputPadding: Pair;
 }
 

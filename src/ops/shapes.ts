@@ -5,14 +5,6 @@ import { allocate, elementCount, type HostTensor } from "../tensor/index.js";
 import type { Pair } from "./attributes.js";
 import { MAX_REACH } from "./graph/limits.js";
 
-/** Floating tensors that reference mathematics reads and writes. */
-export type FloatData = Float32Array | Float64Array;
-export interface FloatTensor {
-  readonly dtype: "float32" | "float64";
-  readonly shape: readonly number[];
-  readonly data: FloatData;
-}
-
 /** Zeros of `shape` in the floating dtype of `like` (float64 stays, everything else is float32). */
 export function floatOutput(shape: readonly number[], like: HostTensor): HostTensor<"float32"> {
   const dtype = like.dtype === "float64" ? "float64" : "float32";

@@ -17,7 +17,7 @@ import {
   type RgbImage,
   textWidth,
 } from "../../src/image/index.js";
-import { randomNumbers } from "./support.js";
+import { seededRandom } from "../../src/tensor/index.js";
 
 const RED: Color = [255, 0, 0];
 const sheet = (width: number, height: number, level = 100): RgbImage => ({
@@ -109,7 +109,7 @@ describe("Canvas", () => {
   });
 
   it("stays inside the picture whatever is asked", () => {
-    const next = randomNumbers(11);
+    const next = seededRandom(11);
     const number = () => (next() - 0.3) * 200;
     for (let i = 0; i < 60; i++) {
       const canvas = new Canvas(sheet(37, 23));

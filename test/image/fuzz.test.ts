@@ -6,7 +6,8 @@
 import { describe, expect, it } from "vitest";
 import { ImageError } from "../../src/errors.js";
 import { decodeImage } from "../../src/image/index.js";
-import { type DecodeFixtures, randomNumbers, readFixture } from "./support.js";
+import { seededRandom } from "../../src/tensor/index.js";
+import { type DecodeFixtures, readFixture } from "./support.js";
 
 const COUNT = Number(process.env.YOLOV5_FUZZ ?? 0);
 const SECONDS = COUNT > 0 ? Number.POSITIVE_INFINITY : 4;
@@ -49,7 +50,7 @@ function mutate(next: () => number): { name: string; bytes: Uint8Array } {
 
 describe("mutated pictures", () => {
   it("decode or are refused in one line", { timeout: COUNT > 0 ? 24 * 3600_000 : 600_000 }, async () => {
-    const next = randomNumbers(SEED);
+    const next = seededRandom(SEED);
     const started = performance.now();
     let before = 0;
     let [decoded, refused, slowest] = [0, 0, 0];

@@ -40,17 +40,6 @@ export function sha256(data: Uint8Array): string {
   return createHash("sha256").update(data).digest("hex");
 }
 
-/** Numbers 0 ≤ x < 1 from a seed (mulberry32). */
-export function randomNumbers(seed: number): () => number {
-  let state = seed >>> 0;
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let t = Math.imul(state ^ (state >>> 15), state | 1);
-    t ^= t + Math.imul(t ^ (t >>> 7), t | 61);
-    return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32;
-  };
-}
-
 /** The noise of `make_fixtures.py`: a linear congruential generator's upper bytes. */
 export function noise(width: number, height: number, seed: number): RgbImage {
   const data = new Uint8Array(width * height * 3);

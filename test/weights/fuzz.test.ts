@@ -6,6 +6,7 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import { EngineError } from "../../src/errors.js";
+import { seededRandom } from "../../src/tensor/index.js";
 import {
   asPlainObject,
   type Checkpoint,
@@ -23,15 +24,9 @@ const DEFAULT_MS = 4000;
 /** One file of a few KiB; far above what it takes, far below what a hang or an unchecked allocation would. */
 const MAX_MS = 30_000;
 
-/** Mulberry32. */
 function random(seed: number): (below: number) => number {
-  let state = seed >>> 0;
-  return (below) => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let t = Math.imul(state ^ (state >>> 15), 1 | state);
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
-    return Math.floor((((t ^ (t >>> 14)) >>> 0) / 2 ** 32) * below);
-  };
+  const next = seededRandom(seed);
+  return (below) => Math.floor(next() * below);
 }
 
 const INTERESTING = [

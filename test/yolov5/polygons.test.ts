@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { seededRandom } from "../../src/tensor/index.js";
 import { findExternalContours, largestContour, normalizedPolygon } from "../../src/yolov5/output/polygons.js";
 import {
   type BinaryMask,
@@ -9,7 +10,7 @@ import {
   maskToBitmap,
   rleArea,
 } from "../../src/yolov5/output/rle.js";
-import { maskOf, postprocessFixture, seeded } from "./postprocessFixture.js";
+import { maskOf, postprocessFixture } from "./postprocessFixture.js";
 
 describe("contours and runs against OpenCV and NumPy", () => {
   it.each(postprocessFixture().contours.map((c, i) => [i, c] as const))("mask %i", (_, c) => {
@@ -60,7 +61,7 @@ describe("run lengths", () => {
   });
 
   it("come back from random rectangles of random masks", () => {
-    const random = seeded(3);
+    const random = seededRandom(3);
     for (let n = 0; n < 300; n++) {
       const [width, height] = [1 + Math.floor(random() * 9), 1 + Math.floor(random() * 9)];
       const x0 = Math.floor(random() * width);

@@ -75,14 +75,3 @@ export function rowsOf(bitmap: Uint8Array, width: number): string[] {
   const text = Array.from(bitmap, (v) => (v ? "#" : ".")).join("");
   return Array.from({ length: bitmap.length / width }, (_, y) => text.slice(y * width, (y + 1) * width));
 }
-
-/** A seeded generator of numbers in [0, 1) (mulberry32). */
-export function seeded(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let t = Math.imul(state ^ (state >>> 15), 1 | state);
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
-    return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32;
-  };
-}

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
+import { seededRandom } from "../../src/tensor/index.js";
 import { sortDescending } from "../../src/yolov5/output/sort.js";
 import { type SortedBoxes, suppress } from "../../src/yolov5/output/suppress.js";
-import { seeded } from "./postprocessFixture.js";
 
 /** torchvision's loop, every pair compared. */
 function quadratic({ count, x1, y1, x2, y2 }: SortedBoxes, threshold: number): number[] {
@@ -33,7 +33,7 @@ function boxes(count: number, make: (i: number) => readonly [number, number, num
 }
 
 describe("suppress", () => {
-  const random = seeded(7);
+  const random = seededRandom(7);
   const spread: Record<string, (i: number) => readonly [number, number, number, number]> = {
     "small boxes": () => sized(random() * 640, random() * 640, 4 + random() * 40, 4 + random() * 40),
     "all sizes": () => sized(random() * 640, random() * 640, 640 * random() ** 4, 640 * random() ** 4),
@@ -67,7 +67,7 @@ function sized(x: number, y: number, w: number, h: number): [number, number, num
 
 describe("sortDescending", () => {
   it.each([10, 1023, 1024, 20000])("is stable, %i scores", (count) => {
-    const random = seeded(count);
+    const random = seededRandom(count);
     const scores = Float32Array.from({ length: count + 3 }, (_, i) =>
       i % 5 === 0 ? 0.5 : Math.floor(random() * 500) / 500 + (i % 97 === 0 ? 1e-30 : 0),
     );

@@ -6,7 +6,7 @@ import type { CompileStage } from "../../runtime/backend.js";
  * In order. `weights` ends when the weights are handed to the device, which may still be copying during the first
  * run.
  */
-export const COLD_STAGES = ["open", "device", "graph", "lowering", "kernels", "weights", "firstRun"] as const;
+const COLD_STAGES = ["open", "device", "graph", "lowering", "kernels", "weights", "firstRun"] as const;
 
 export type ColdStage = (typeof COLD_STAGES)[number];
 

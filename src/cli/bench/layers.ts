@@ -7,7 +7,7 @@ import type { BenchEngine, DevicePeaks } from "./engine.js";
 const PROFILES = 5;
 const SECONDS = 10;
 
-export interface LayerTiming extends NodeTiming {
+interface LayerTiming extends NodeTiming {
   /** The longer of arithmetic time and memory-traffic time at the device's peak rates; null if those are unknown. */
   readonly floorMs: number | null;
 }

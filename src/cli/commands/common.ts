@@ -8,10 +8,8 @@ import type { CommonFlags } from "../options/flags.js";
 import { whole } from "../options/values.js";
 import type { Output } from "../output.js";
 
-export type { CommonFlags };
-
 /** Returns the exit code. */
-export type Runner = (output: Output) => Promise<number>;
+type Runner = (output: Output) => Promise<number>;
 /** Runs a command with its output and prints its errors. */
 export type Start = (flags: Omit<CommonFlags, "backend"> & FileFlags, runner: Runner) => Promise<void>;
 

@@ -7,7 +7,7 @@ import type { Output } from "../output.js";
 import { heightWidth } from "./values.js";
 
 /** `320`, or `384 640`, in the format of `--imgsz`. */
-export const sizeText = ([h, w]: Size): string => (h === w ? `${h}` : `${h} ${w}`);
+const sizeText = ([h, w]: Size): string => (h === w ? `${h}` : `${h} ${w}`);
 
 /** Where the file's size comes from. */
 export const sizeOrigin = ({ notes }: Pick<ModelInfo, "notes">): string =>

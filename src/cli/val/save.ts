@@ -12,7 +12,7 @@ import { RunPaths } from "../files/runPaths.js";
 const bytes = (text: string): Uint8Array => new TextEncoder().encode(text);
 
 /** The picture's file name without its extension. */
-export function stemOf(path: string): string {
+function stemOf(path: string): string {
   return splitName(basename(path)).stem;
 }
 

@@ -23,7 +23,7 @@ export interface WeightUse {
 }
 
 /** A BatchNorm with the unit of each channel. */
-export interface NormUse {
+interface NormUse {
   readonly node: NodeOf<"batchNorm">;
   readonly gamma: HostTensor;
   readonly channels: readonly Unit[];

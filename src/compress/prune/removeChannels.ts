@@ -73,7 +73,7 @@ function cutWeight(
 }
 
 /** Slices of one axis, in the given order. */
-export function take(source: HostTensor, axis: number, indices: readonly number[]): HostTensor {
+function take(source: HostTensor, axis: number, indices: readonly number[]): HostTensor {
   const { shape, data, dtype } = source;
   const outer = shape.slice(0, axis).reduce((product, d) => product * d, 1);
   const inner = shape.slice(axis + 1).reduce((product, d) => product * d, 1);

@@ -1,6 +1,6 @@
 /** int8: calibration on the user's pictures, conversion of module trees. */
 
-export { type Calibration, type CalibrationOptions, calibrate } from "./calibrate.js";
+export { type Calibration, calibrate } from "./calibrate.js";
 export { quantizeModule, quantizeModulePieces } from "./convert.js";
 export { Histogram } from "./histogram.js";
 export { planQuantization, type QuantizationPlan } from "./plan.js";
@@ -12,12 +12,8 @@ export {
   quantizeMember,
 } from "./quantize.js";
 export {
-  type ActivationQuantization,
   activationQuantization,
-  CALIBRATION_METHODS,
   type CalibrationMethod,
-  DEFAULT_PERCENTILE,
-  type Range,
   rangeOf,
 } from "./ranges.js";
 export { quantizeWeight } from "./weights.js";

@@ -7,7 +7,7 @@ import { cutText } from "../../weights/describe.js";
 import type { GroundTruth, Polygon } from "./types.js";
 
 /** An invalid line. */
-export interface LabelProblem {
+interface LabelProblem {
   /** Counted from 1. */
   readonly line: number;
   readonly message: string;

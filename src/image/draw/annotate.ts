@@ -18,7 +18,7 @@ export interface Annotation {
 }
 
 /** A line through x, y, x, y, … in picture pixels. */
-export interface AnnotationLine {
+interface AnnotationLine {
   readonly points: ArrayLike<number>;
   readonly color: Color;
 }

@@ -9,7 +9,6 @@ export {
   foreignCharacters,
   type Glyph,
   loadFont,
-  type TextShaper,
   textWidth,
 } from "./font.js";
 export * from "./mask.js";

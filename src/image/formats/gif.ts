@@ -32,7 +32,7 @@ function joinBlocks(bytes: Uint8Array, at: number): { readonly data: Uint8Array;
 }
 
 /** Unpacks LZW codes into `out`; returns the number of pixels. */
-export function unpackLzw(data: Uint8Array, minimumBits: number, out: Uint8Array): number {
+function unpackLzw(data: Uint8Array, minimumBits: number, out: Uint8Array): number {
   const clear = 1 << minimumBits;
   const end = clear + 1;
   const prefix = new Uint16Array(4096);

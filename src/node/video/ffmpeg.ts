@@ -9,7 +9,7 @@ import { abortReason } from "../../yolov5/calls/abort.js";
 export type Tool = "ffmpeg" | "ffprobe";
 
 /** `FFMPEG_PATH` and `FFPROBE_PATH` point to programs that are not on the PATH. */
-export function programOf(tool: Tool): string {
+function programOf(tool: Tool): string {
   return process.env[`${tool.toUpperCase()}_PATH`] || tool;
 }
 

@@ -7,7 +7,7 @@ import { GraphError, LimitError, ShapeError } from "../../errors.js";
 import { elementCount, formatShape } from "../../tensor/index.js";
 import type { TensorDesc } from "./graph.js";
 
-export const MAX_NODES = 20_000;
+const MAX_NODES = 20_000;
 /** Inputs of one node. */
 const MAX_INPUTS = 256;
 /** Sides of kernels, their reach with dilation, and borders. */

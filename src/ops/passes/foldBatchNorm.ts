@@ -10,7 +10,7 @@ import type { Graph, Node, NodeOf } from "../graph/graph.js";
 import { floats } from "../shapes.js";
 import { GraphDraft } from "./rewrite.js";
 
-export interface FoldedConv {
+interface FoldedConv {
   readonly weight: HostTensor;
   readonly bias: HostTensor;
 }

@@ -1,2 +1,1 @@
-export { createGpujsBackend, type GpujsBackendOptions } from "./backend.js";
-export type { GpujsMode } from "./device/device.js";
+export { createGpujsBackend } from "./backend.js";

@@ -33,14 +33,6 @@ export interface WebGpuOptions extends DeviceOptions {
   readonly tuningStore?: TuningStore | undefined;
 }
 
-export interface WebGpuBackend extends Backend {
-  readonly name: "webgpu";
-  /** The device now; another one after a loss. */
-  readonly device: GPUDevice;
-  compile(graph: Graph, options?: CompileOptions): Promise<WebGpuExecutable>;
-  counters(): Counters;
-}
-
 /** What all executables on a device share, and what is known of its kernels. */
 interface DeviceServices extends Services {
   readonly tuning: TuningTable;
@@ -49,7 +41,7 @@ interface DeviceServices extends Services {
 /** Every input shape has its own activations: a dozen of yolov5n at 640×640, one or two of large models. */
 const SHAPE_BUDGET = 2 ** 29;
 
-class DeviceBackend implements WebGpuBackend, ExecutableHost {
+export class WebGpuBackend implements Backend, ExecutableHost {
   readonly name = "webgpu";
   private readonly options: WebGpuOptions;
   private services: DeviceServices;
@@ -199,5 +191,5 @@ export async function createWebGpuBackend(options: WebGpuOptions): Promise<WebGp
     services.context.dispose();
     throw error;
   }
-  return new DeviceBackend(options, services);
+  return new WebGpuBackend(options, services);
 }

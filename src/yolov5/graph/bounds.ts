@@ -8,7 +8,7 @@ export const MAX_LAYERS = 1000;
 export const MAX_SOURCES = 64;
 /** Numbers of a list of strides, of which there is one a level. */
 export const MAX_FACTS = 64;
-export const MAX_CLASSES = 65_536;
+const MAX_CLASSES = 65_536;
 /** Input pixels per cell: input sides are rounded up to multiples of it. */
 const MAX_STRIDE = 128;
 const MAX_ANCHORS = 64;

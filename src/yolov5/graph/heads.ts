@@ -55,7 +55,7 @@ export interface HeadFacts {
  * `strides` are those of the module, of the model, or the measured ones.
  * @throws WeightError, GraphError for heads that do not fit together.
  */
-export function detectFacts(module: ModuleNode, path: string, strides: readonly number[]): HeadFacts {
+function detectFacts(module: ModuleNode, path: string, strides: readonly number[]): HeadFacts {
   const buffer = tensorOf(module, "anchors");
   if (!buffer) throw new WeightError(`${path} has no anchors`, { path });
   const levels = [...child(module, "m", path).children.values()];

@@ -24,7 +24,7 @@ export interface AugmentedInput {
 
 export type Augmentation = Pick<AugmentedInput, "scale" | "flip">;
 
-export const AUGMENTATIONS: readonly Augmentation[] = [
+const AUGMENTATIONS: readonly Augmentation[] = [
   { scale: 1, flip: false },
   { scale: 0.83, flip: true },
   { scale: 0.67, flip: false },
@@ -56,7 +56,7 @@ export function augmentInputs(input: HostTensor, stride: number): AugmentedInput
  * Bilinear (half-pixel centres) to `int(H × scale)` × `int(W × scale)`, then padded right and below with 0.447 to the
  * multiple of the stride that holds the unrounded size. Scale 1 returns the input.
  */
-export function scaleImage(input: Float32Tensor, scale: number, stride: number): Float32Tensor {
+function scaleImage(input: Float32Tensor, scale: number, stride: number): Float32Tensor {
   if (scale === 1) return input;
   const [n, c, h, w] = input.shape;
   const resizedHeight = Math.trunc(h * scale);

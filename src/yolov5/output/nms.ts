@@ -36,9 +36,9 @@ interface Columns {
 }
 
 /** Candidates that enter suppression, at most. */
-export const MAX_NMS = 30000;
+const MAX_NMS = 30000;
 /** Distance between the coordinate ranges of two classes, in pixels. */
-export const CLASS_OFFSET = 7680;
+const CLASS_OFFSET = 7680;
 
 /**
  * Non-maximum suppression of a batch.

@@ -13,7 +13,7 @@ export interface PeerKind {
   readonly cpu: boolean;
 }
 
-export const PEERS: readonly PeerKind[] = [
+const PEERS: readonly PeerKind[] = [
   { engine: "onnxruntime-node", backend: "webgpu", cpu: false },
   { engine: "onnxruntime-web", backend: "webgpu", cpu: false },
   { engine: "onnxruntime-node", backend: "cpu", cpu: true },

@@ -7,7 +7,7 @@ import { type ChildProcess, fork } from "node:child_process";
 import { join } from "node:path";
 
 /** Arguments of the worker's `open`. */
-export interface PeerModel {
+interface PeerModel {
   readonly engine: string;
   readonly provider: string;
   /** Path of the ONNX file. */
@@ -17,7 +17,7 @@ export interface PeerModel {
 }
 
 /** Its reply. */
-export interface PeerOpened {
+interface PeerOpened {
   /** From the model's bytes to the first outputs. */
   readonly coldMs: number;
   readonly outputs: readonly { readonly data: Float32Array; readonly shape: readonly number[] }[];

@@ -2,7 +2,7 @@
 
 import type { BenchRow } from "../measure.js";
 
-export const OWN_ENGINE = "yolov5-ts";
+const OWN_ENGINE = "yolov5-ts";
 
 export interface Ratio {
   /** `yolov5-ts/webgpu`. */

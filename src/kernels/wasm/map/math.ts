@@ -16,7 +16,7 @@ const EXP2 = [
 ];
 
 /** Σ coefficients[i]·xⁱ by Horner's rule. */
-export function polynomial(x: Vec, coefficients: readonly number[]): Vec {
+function polynomial(x: Vec, coefficients: readonly number[]): Vec {
   let sum = vec.splat(coefficients[coefficients.length - 1]);
   for (let i = coefficients.length - 2; i >= 0; i--) sum = vec.madd(sum, x, vec.splat(coefficients[i]));
   return sum;

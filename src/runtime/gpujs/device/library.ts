@@ -27,7 +27,7 @@ export interface GpuKernel {
   destroy(removeCanvas?: boolean): void;
 }
 
-export interface GpuKernelSettings {
+interface GpuKernelSettings {
   readonly output: readonly number[];
   readonly precision: "single";
   readonly pipeline?: boolean;

@@ -62,7 +62,7 @@ export function concatSource(dialect: Dialect, images: number, channels: readonl
 }
 
 /** Where a lane's value comes from; `c`, the output channel, is in scope of each (after `statements`). */
-export interface Gather {
+interface Gather {
   readonly statements: string;
   readonly channel: string;
   readonly y: string;

@@ -13,7 +13,7 @@ import type { Lowering, Step } from "./lowering.js";
 /** Below all that occurs, in range in float32: what maxPool2d pads with. */
 const LOWEST = -3.4e38;
 
-export function reference(node: Node): Step {
+function reference(node: Node): Step {
   return {
     kernel: "reference (host)",
     run(values) {

@@ -7,7 +7,7 @@
  */
 
 /** To a worker. */
-export type ToWorker =
+type ToWorker =
   | {
       readonly type: "load";
       readonly id: number;

@@ -19,7 +19,7 @@ export interface MemoryPlan {
   readonly locations: readonly (Location | undefined)[];
 }
 
-export interface Location {
+interface Location {
   readonly arena: number;
   readonly offset: number;
 }

@@ -54,7 +54,7 @@ export interface Step {
 }
 
 /** One head map of a detect node. */
-export interface DetectMap {
+interface DetectMap {
   readonly x: BlockedTensor;
   readonly anchorSizes: Constant;
   readonly level: DetectLevel;

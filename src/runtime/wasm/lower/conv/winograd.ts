@@ -46,13 +46,7 @@ interface Cut {
  * Cuts tiles × panels so that threads end together: by a rough count of instructions it tries block sizes and, where a
  * map has too few tiles to share, blocks of panels, each of which then transforms the input anew.
  */
-export function cutWinograd(
-  scheme: WinogradScheme,
-  tiles: number,
-  depth: number,
-  panels: number,
-  threads: number,
-): Cut {
+function cutWinograd(scheme: WinogradScheme, tiles: number, depth: number, panels: number, threads: number): Cut {
   const planes = planesOf(scheme);
   const fit = Math.max(8, Math.floor(MOST_BLOCK_FLOATS / (planes * depth) / 4) * 4);
   const cost = (count: number, panelCount: number): number => {
