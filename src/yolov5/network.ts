@@ -17,6 +17,7 @@ import type { ModuleNode } from "../weights/types.js";
 import { type BuiltGraph, buildGraph } from "./graph/buildGraph.js";
 import { createWeightForms, type WeightForms } from "./graph/context.js";
 import type { HeadFacts } from "./graph/heads.js";
+import { asLimitError } from "./hostLimits.js";
 import { fittedToTensor } from "./input/letterbox.js";
 import type { NetworkInput } from "./input/preprocess.js";
 import type { Size } from "./output/boxes.js";
@@ -126,7 +127,7 @@ export class Network {
     } catch (error) {
       // A plan that failed to compile must not stay.
       await plan.executable.catch(() => this.plans.delete(key));
-      throw error;
+      throw asLimitError(error, this.backend.name);
     } finally {
       plan.users--;
       this.evict();

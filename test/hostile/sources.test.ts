@@ -4,6 +4,8 @@ import { execFileSync } from "node:child_process";
 import { cpSync, mkdirSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
+import { type HostTensor, tensor } from "../../src/tensor/index.js";
+import { writeSafetensors } from "../../src/weights/index.js";
 import { EXAMPLE, scratchFolder } from "../cli/support.js";
 import { conv, list, modelFile } from "../weights/hostileFiles.js";
 import { int, moduleOps, tensorOps, text } from "../weights/support.js";
@@ -40,6 +42,29 @@ describe.skipIf(notBuilt || process.platform === "win32")("files that never end"
   });
 });
 
+/** SPPF whose pool is an SPPF, and so on: each level applies the one below three times. */
+function nestedTree(depth: number): Uint8Array {
+  const conv2d = { t: "torch.nn.Conv2d" };
+  const below = (left: number): object =>
+    left === 0
+      ? { t: "torch.nn.MaxPool2d" }
+      : { t: "models.common.SPPF", c: { cv1: conv2d, cv2: conv2d, m: below(left - 1) } };
+  const layers = {
+    0: below(depth),
+    1: { t: "models.yolo.Detect", c: { m: { t: "torch.nn.ModuleList", c: { 0: conv2d } } } },
+  };
+  const modules = { t: "models.yolo.Model", c: { model: { t: "torch.nn.Sequential", c: layers } } };
+  const weights = new Map<string, HostTensor>([
+    ["model.1.anchors", tensor("float32", [1, 1, 2], new Float32Array([1, 1]))],
+  ]);
+  let path = "model.0";
+  for (let i = 0; i < depth; i++, path += ".m") {
+    weights.set(`${path}.cv1.weight`, tensor("float32", [1, 3, 1, 1], new Float32Array(3)));
+    weights.set(`${path}.cv2.weight`, tensor("float32", [3, 4, 1, 1], new Float32Array(12)));
+  }
+  return writeSafetensors(weights, new Map([["modules", JSON.stringify(modules)]]));
+}
+
 describe.skipIf(notBuilt)("numbers beyond reason", { timeout: 600_000 }, () => {
   test.each([
     ["--imgsz", "16384"],
@@ -53,6 +78,7 @@ describe.skipIf(notBuilt)("numbers beyond reason", { timeout: 600_000 }, () => {
   const classes = tensorOps("0", 65536, 0, [30_000_006, 8, 1, 1], [0, 0, 0, 0]);
   test.each<[string, () => Uint8Array]>([
     ["classes", () => modelFile({ map: moduleOps("torch.nn.Conv2d", {}, { weight: classes }) })],
+    ["modules in a safetensors file", () => nestedTree(20)],
     ["stride", () => modelFile({ head: { stride: list([int(16384)]) } })],
     [
       "transposed",
