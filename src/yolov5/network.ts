@@ -18,6 +18,7 @@ import type { ModuleNode } from "../weights/types.js";
 import { type BuiltGraph, buildGraph } from "./graph/buildGraph.js";
 import { createWeightForms, type WeightForms } from "./graph/context.js";
 import type { HeadFacts } from "./graph/heads.js";
+import { asLimitError } from "./hostLimits.js";
 import { devicePicturesToTensor } from "./input/letterbox.js";
 import type { NetworkInput } from "./input/preprocess.js";
 import type { Size } from "./output/boxes.js";
@@ -111,7 +112,11 @@ export class Network {
   private async withPlan<T>(shape: InputShape, use: (executable: Executable) => Promise<T>): Promise<T> {
     if (this.disposed) throw new DisposedError("the model");
     const { dtype } = this;
-    return this.plans.with({ dtype, shape }, () => this.compile(shape, dtype, this.tuneOptions), use);
+    try {
+      return await this.plans.with({ dtype, shape }, () => this.compile(shape, dtype, this.tuneOptions), use);
+    } catch (error) {
+      throw asLimitError(error, this.backend.name);
+    }
   }
 
   /** Compiles, which tunes, a shape that is new: so that nobody takes that time for an inference's. */

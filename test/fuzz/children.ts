@@ -45,7 +45,7 @@ export interface Fault {
 }
 
 /** Cases of one child: memory that they leave to be collected adds up. */
-const CASES_A_CHILD = 500;
+const CASES_A_CHILD = 2000;
 /** Of the clock, against hangs alone: the bound on processor time is far below. */
 const HANG_MS = 120_000;
 /** Compilers of shaders and gpu.js's kernels are not the engine's own time. */

@@ -47,6 +47,8 @@ interface Parts {
   /** Before everything, for the memo. */
   readonly before?: string;
   readonly channels?: number;
+  /** The head's one convolution. */
+  readonly map?: string;
 }
 
 /** A YOLOv5 checkpoint of one convolution, `layers`, and a head of one level and one class. */
@@ -57,11 +59,12 @@ export function modelFile({
   top = {},
   before = "",
   channels = 8,
+  map = conv([6, channels, 1, 1]),
 }: Parts): Uint8Array {
   const stem = conv([8, 3, 8, 8], { stride: int(8), padding: int(0) });
   const detect = moduleOps(
     "models.yolo.Detect",
-    { m: moduleOps("torch.nn.modules.container.ModuleList", { 0: conv([6, channels, 1, 1]) }) },
+    { m: moduleOps("torch.nn.modules.container.ModuleList", { 0: map }) },
     {},
     { anchors: tensorOps("1", 2, 0, [1, 1, 2], [2, 2, 1]), stride: list([int(8)]), ...head },
   );

@@ -44,6 +44,35 @@ describe("batches beyond the device's limits", () => {
     expect(await parts.network.rows({ shape: input.shape, inputs: [input] }, 0.25)).toEqual(allRows([wanted]));
   });
 
+  it("memory that the host does not have is such a limit, in compiling and in running", async () => {
+    const cpu = createCpuBackend();
+    const opened = randomModel("yolov5n");
+    const tooMuch = (): never => {
+      throw new RangeError("Array buffer allocation failed");
+    };
+    const message = "cpu: Array buffer allocation failed: more than this host can hold; use a smaller imgsz";
+    for (const backend of [
+      { ...cpu, name: cpu.name, compile: async () => tooMuch() },
+      {
+        ...cpu,
+        name: cpu.name,
+        compile: async (...given: Parameters<Backend["compile"]>) => {
+          const executable = await cpu.compile(...given);
+          return Object.assign(Object.create(executable), {
+            run: async () => tooMuch(),
+            dispose: () => executable.dispose(),
+          });
+        },
+      },
+    ]) {
+      const { network } = createMember(opened, backend as Backend, { path: "p" });
+      const one = tensor("float32", [1, 3, 32, 32], new Float32Array(3 * 32 * 32));
+      const error = await network.forward(one).catch((thrown: unknown) => thrown);
+      expect(error).toBeInstanceOf(LimitError);
+      expect((error as Error).message).toContain(message);
+    }
+  });
+
   it("a single picture beyond them is an error that names the limit", async () => {
     const none = createMember(randomModel("yolov5n"), limited(0, []), { path: "none" });
     await expect(none.network.forward(input)).rejects.toThrow("1 pictures are more than 0");
