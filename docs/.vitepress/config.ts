@@ -63,6 +63,7 @@ const CHINESE = [page("概览", "/zh/"), page("更快、更小", "/zh/optimising
 export default defineConfig({
   title: "yolov5-ts",
   description: "YOLOv5 in pure TypeScript: .pt checkpoints without Python, WebGPU, WASM SIMD, Node and browsers",
+  head: [["link", { rel: "icon", href: "data:," }]],
   // Pages lie all over the repository, so that they can be read there too.
   srcDir: "..",
   srcExclude: EXCLUDED,
@@ -82,6 +83,10 @@ export default defineConfig({
   },
   locales: {
     root: { label: "English", lang: "en" },
-    zh: { label: "简体中文", lang: "zh-CN", themeConfig: { nav: [page("英文文档", "/getting-started")] } },
+    zh: {
+      label: "简体中文",
+      lang: "zh-CN",
+      themeConfig: { nav: [page("英文文档", "/getting-started")], outline: { level: [2, 3], label: "本页目录" } },
+    },
   },
 });
