@@ -2,10 +2,10 @@
 
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { openWasm } from "../../../src/node/wasm.js";
-import { OPS } from "../../../src/ops/index.js";
+import { GraphBuilder, OPS } from "../../../src/ops/index.js";
 import type { Backend } from "../../../src/runtime/backend.js";
 import type { WasmBackendOptions } from "../../../src/runtime/wasm/index.js";
-import { allClose, compare } from "../../../src/tensor/index.js";
+import { allClose, compare, tensor } from "../../../src/tensor/index.js";
 import { ACTIVATIONS, type Case, CONV_CASES, expected, graphCase, nodeTypes, OP_CASES } from "./cases.js";
 
 const activationCases: Case[] = ACTIVATIONS.map((activation) =>
@@ -53,6 +53,25 @@ for (const { name, options } of variants) {
     });
   });
 }
+
+it.each(variants)("$name: activations of 0 are what they should be, to the last digit", async ({ options }) => {
+  const backend = await openWasm(options);
+  const builder = new GraphBuilder();
+  const x = builder.input("x", { shape: [1, 5], dtype: "float32" });
+  const kinds = [
+    { kind: "tanh" },
+    { kind: "elu", alpha: 1.5 },
+    { kind: "gelu" },
+    { kind: "mish" },
+    { kind: "silu" },
+  ] as const;
+  const outputs = kinds.map((activation) => builder.add("activation", activation.kind, [x], { activation }));
+  const executable = await backend.compile(builder.finish(outputs));
+  for (const { data } of await executable.run([tensor("float32", [1, 5], new Float32Array(5))])) {
+    expect(Array.from(data as Float32Array, Math.abs)).toEqual([0, 0, 0, 0, 0]);
+  }
+  backend.dispose();
+});
 
 it("has a case for every op", () => {
   const tested = nodeTypes(CASES);
