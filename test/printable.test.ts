@@ -1,6 +1,7 @@
 /** Names of strangers: harmless on terminals, in tables, SVG, HTML, JSON and label files; what is not harmful stays as it is. */
 
 import { describe, expect, it } from "vitest";
+import { GraphError } from "../src/errors.js";
 import { oneLine, printable, printableJson, wellFormedXml } from "../src/printable.js";
 import { classificationLines } from "../src/yolov5/output/text/saveText.js";
 
@@ -49,5 +50,19 @@ describe("printable", () => {
     const top5 = HARMFUL.map((name, index) => ({ class: index, name, confidence: 0.5 }));
     const lines = classificationLines({ top5 } as unknown as Parameters<typeof classificationLines>[0]);
     for (const line of lines) expect(line).not.toMatch(BAD);
+  });
+});
+
+describe("messages of errors", () => {
+  it.each(HARMFUL)("are one line that steers nothing: %j", (text) => {
+    const { message } = new GraphError(`model.0: ${text} is none`);
+    expect(message).not.toMatch(BAD);
+    expect(message).toMatch(/^model\.0: .*is none$/);
+  });
+
+  it("have an end, and keep it: what is cut is in their middle", () => {
+    const { message } = new GraphError(`model.0: ${"n".repeat(1e6)}; choose another`);
+    expect(message).toMatch(/^model\.0: n+…n+; choose another$/);
+    expect(message.length).toBeLessThan(1600);
   });
 });

@@ -328,6 +328,6 @@ it("the browser entry's loadInWorker, called in Node, says so at once", async ()
   for (const source of [WEIGHTS, weights, "codes"]) {
     const error = await rejection(loadInWorker(source, { backend: "cpu" }));
     expect(error).toBeInstanceOf(UnsupportedError);
-    expect(error.message).toBe("loadInWorker needs a page or a worker of one; in Node use load()");
+    expect(error.message).toBe("loadInWorker needs a web page or a web worker; in Node use load()");
   }
 });

@@ -146,7 +146,7 @@ describe("lists in other encodings, and with comments", () => {
   test.each(ENCODED)("%s: it is the list that is not UTF-8", async (name, hex) => {
     const files = { "照片.png": PNG, "é.png": PNG, "list.txt": Buffer.from(`0a${hex}`, "hex") };
     const list = join(await write(files, `list ${name}`), "list.txt");
-    const reason = /list\.txt:2: .*\.png: the line is not UTF-8; save the list as UTF-8; .*convmv/;
+    const reason = /list\.txt:2: .*\.png: the line is not UTF-8; save the list as UTF-8, and rename .*convmv/;
     await expect(openDataset(list, { names: NAMES })).rejects.toThrow(reason);
     expect((await expandSources([list], {}))[0].error).toMatch(reason);
   });

@@ -85,7 +85,7 @@ describe("Ultralytics' descriptions", () => {
     [{ val: "x", nc: "many" }, /"nc" must be a whole number above 0, not "many"/],
     [{ val: "x", names: { 0: "a", 2: "c" } }, /"names" has 2 entries but none for class 1/],
     [{ val: "x", names: "a" }, /"names" must be a list or a map/],
-    [{ val: "x", path: 3 }, /"path" must be a text/],
+    [{ val: "x", path: 3 }, /"path" must be a string/],
   ])("%j is refused", (content, message) => {
     expect(() => parse(content)).toThrow(DatasetError);
     expect(() => parse(content)).toThrow(message);

@@ -171,7 +171,7 @@ describe("COCO's annotations and the pictures beside them", () => {
     expect(classes).toEqual([[1]]);
     expect(warnings.join()).toMatch(
       new RegExp(
-        `1 picture has another size .*a\\.jpg is 20×10, not ${size.width}×${size.height}\\); give the pictures`,
+        `1 picture has a different size .*a\\.jpg is 20×10, not ${size.width}×${size.height}\\); give the pictures`,
       ),
     );
   });
@@ -181,7 +181,7 @@ describe("COCO's annotations and the pictures beside them", () => {
     const { warnings, classes } = await openCoco({ annotations }, "coco-outside");
     expect(classes).toEqual([[1]]);
     expect(warnings).toEqual([
-      expect.stringContaining("1 crowd regions or empty boxes are no labels"),
+      expect.stringContaining("1 crowd regions or empty boxes are left out"),
       expect.stringContaining('1 box outside the width and height given in "images" is left out'),
     ]);
   });

@@ -108,16 +108,8 @@ describe.skipIf(referenceMissing("weights"))("real checkpoints", () => {
     expect(() => refuseForeignModel(opened, file)).not.toThrow();
   });
 
-  it("opens yolov5n.pt in a few milliseconds, its tensors being views of the file", () => {
+  it("opens yolov5n.pt without copies: its tensors are views of the file", () => {
     const bytes = load("weights", "yolov5n.pt");
-    const times: number[] = [];
-    for (let i = 0; i < 9; i++) {
-      const started = performance.now();
-      openCheckpoint(bytes);
-      times.push(performance.now() - started);
-    }
-    // Generous: shared machines are slow at times; about 5 ms on an idle core.
-    expect(Math.min(...times)).toBeLessThan(60);
     for (const [name, tensor] of collectStateDict(moduleOf(openCheckpoint(bytes)))) {
       expect(tensor.data.buffer === bytes.buffer, name).toBe(true);
     }
