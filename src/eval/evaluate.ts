@@ -15,6 +15,7 @@ import { prototypesOf } from "../yolov5/output/masks.js";
 import { type Candidate, suppressRows } from "../yolov5/output/nms.js";
 import { type ResolvedNmsOptions, resolveNmsOptions } from "../yolov5/output/nmsOptions.js";
 import type { Speed } from "../yolov5/output/results.js";
+import { rowFormat } from "../yolov5/output/rowFormat.js";
 import { assertClasses } from "./assertClasses.js";
 import { assertPictures } from "./assertPictures.js";
 import { ConfusionMatrix } from "./confusionMatrix.js";
@@ -215,7 +216,7 @@ class EvaluationRun {
     const { conf } = this.nms;
     const outputs = await this.model.inferRows({ shape: input.shape, inputs: [input] }, { conf, augment });
     const ran = performance.now();
-    const kept = suppressRows(outputs.candidates, this.nms, this.model.info.maskCoefficients);
+    const kept = suppressRows(outputs.candidates, this.nms, rowFormat(this.model.info));
     this.ms.preprocess += ready - started + batch.reduce((sum, { ms }) => sum + ms, 0);
     this.ms.inference += ran - ready;
     this.ms.postprocess += performance.now() - ran;

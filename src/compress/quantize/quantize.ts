@@ -7,7 +7,7 @@ import type { HostTensor } from "../../tensor/index.js";
 import type { ModuleNode } from "../../weights/types.js";
 import { exportSafetensors } from "../../yolov5/checkpoint/exportSafetensors.js";
 import { isQuantized } from "../../yolov5/checkpoint/quantized.js";
-import { classifyTransform } from "../../yolov5/input/classifyTransform.js";
+import { CLASSIFY_TRANSFORMS } from "../../yolov5/input/classifyTransform.js";
 import { letterbox, toTensor } from "../../yolov5/input/letterbox.js";
 import type { Member } from "../../yolov5/model.js";
 import { checkImageSize } from "../../yolov5/options.js";
@@ -61,13 +61,14 @@ export async function quantizeMember(
   }
   const { method = "percentile", percentile, signal, onPicture, onWarning = () => undefined } = options;
   const classify = info.task === "classify";
+  const transform = CLASSIFY_TRANSFORMS[info.family];
   const wanted = options.imgsz ?? info.defaultImgsz;
   const [height, width] = classify ? wanted : checkImageSize(wanted, info.stride, onWarning);
   const plan = planQuantization(network.module, network.build([1, 3, height, width]).graph);
   async function* inputs(): AsyncGenerator<HostTensor> {
     for await (const image of images) {
       yield classify
-        ? classifyTransform.toTensor([classifyTransform.crop(image, height)])
+        ? transform.toTensor([transform.crop(image, height)])
         : toTensor([letterbox(image, { size: [height, width], stride: info.stride, auto: false }).image]);
     }
   }

@@ -12,10 +12,6 @@ const ADVICE = "give a checkpoint of the yolov5 repository (v3.0 to v7.0)";
 
 /** Class paths or names that belong to one other family. */
 const FAMILIES: readonly { readonly pattern: RegExp; readonly what: string }[] = [
-  {
-    pattern: /^ultralytics\./,
-    what: "is a model of the ultralytics package (YOLOv8 or later, or YOLOv5u), whose head is anchor-free",
-  },
   { pattern: /^yolox\./, what: "is a YOLOX model" },
   { pattern: /^yolov6\./, what: "is a YOLOv6 model" },
   { pattern: /^super_gradients\./, what: "is a model of SuperGradients (YOLO-NAS)" },
@@ -41,10 +37,6 @@ const FAMILIES: readonly { readonly pattern: RegExp; readonly what: string }[] =
 
 /** State-dict names that only one other family has. */
 const TENSOR_NAMES: readonly { readonly pattern: RegExp; readonly what: string }[] = [
-  {
-    pattern: /(^|\.)(dfl\.conv\.weight|cv[23]\.0\.2\.(weight|bias)|one2one_cv[23]\.)/,
-    what: "has an anchor-free head (dfl, cv2, cv3): YOLOv8 or later, or YOLOv5u",
-  },
   { pattern: /(^|\.)m_kpt\./, what: "is a YOLO pose model, whose head predicts keypoints" },
   { pattern: /(^|\.)implicit$/, what: "is a YOLOv7 (or YOLOR) model" },
   { pattern: /^module_list\.\d+\./, what: "is a Darknet cfg model (YOLOR, Scaled-YOLOv4 or an old yolov3)" },

@@ -3,9 +3,11 @@
 import { UnsupportedError } from "../../errors.js";
 import { cutText } from "../../weights/describe.js";
 import type { ModuleNode } from "../../weights/types.js";
+import { attentionBlock } from "./attentionBlock.js";
 import * as blocks from "./blocks.js";
 import { activationOf, type Block } from "./context.js";
 import * as layers from "./layers.js";
+import * as splits from "./splitBlocks.js";
 
 /** Every module class that this engine knows (heads are in heads.ts). */
 export const BLOCKS: ReadonlyMap<string, Block> = new Map<string, Block>([
@@ -19,6 +21,19 @@ export const BLOCKS: ReadonlyMap<string, Block> = new Map<string, Block>([
   ["C3TR", blocks.c3],
   ["C3SPP", blocks.c3],
   ["C3Ghost", blocks.c3],
+  ["C3k", blocks.c3],
+  ["C2", splits.c2],
+  ["C2f", splits.c2f],
+  ["C3k2", splits.c2f],
+  ["C2fCIB", splits.c2f],
+  ["C2fPSA", splits.c2f],
+  ["C2PSA", splits.c2psa],
+  ["PSA", splits.psa],
+  ["PSABlock", splits.psaBlock],
+  ["Attention", attentionBlock],
+  ["SCDown", splits.scDown],
+  ["CIB", splits.cib],
+  ["RepVGGDW", splits.repVggDw],
   ["SPP", blocks.spp],
   ["SPPF", blocks.sppf],
   ["Focus", blocks.focus],
@@ -49,6 +64,10 @@ export const BLOCKS: ReadonlyMap<string, Block> = new Map<string, Block>([
   ["AdaptiveAvgPool2d", layers.adaptiveAvgPool2d],
 ]);
 
+/** Attention, then a feed-forward part: what C2PSA holds. */
+const isAttentionBlock = ({ children }: ModuleNode): boolean =>
+  children.has("attn") && children.has("ffn") && !children.has("cv1");
+
 /** Blocks recognised by their children where the class name says nothing. */
 function byStructure(module: ModuleNode): Block | undefined {
   const has = (...names: readonly string[]): boolean => names.every((name) => module.children.has(name));
@@ -59,6 +78,11 @@ function byStructure(module: ModuleNode): Block | undefined {
   if (has("cv1", "cv2") && inner?.type === "MaxPool2d") return blocks.sppf;
   const pools = [...(inner?.children.values() ?? [])];
   if (has("cv1", "cv2") && pools.length > 0 && pools.every((pool) => pool.type === "MaxPool2d")) return blocks.spp;
+  if (has("cv1", "cv2") && inner?.type === "ModuleList") return splits.c2f;
+  if (has("cv1", "cv2") && inner && [...inner.children.values()].every(isAttentionBlock)) return splits.c2psa;
+  if (has("cv1", "cv2", "attn", "ffn")) return splits.psa;
+  if (isAttentionBlock(module)) return splits.psaBlock;
+  if (has("qkv", "proj", "pe")) return attentionBlock;
   if (has("cv1", "cv2") && module.children.size === 2 && module.attributes.has("add")) return blocks.bottleneck;
   if (has("conv", "shortcut")) return blocks.ghostBottleneck;
   if (has("q", "k", "v", "ma", "fc1", "fc2")) return blocks.transformerLayer;
