@@ -32,7 +32,7 @@ export interface EvaluateOptions {
   readonly imgsz?: number | undefined;
   /** Default 0.001. */
   readonly conf?: number | undefined;
-  /** IoU threshold of NMS. Default 0.6. */
+  /** IoU threshold of NMS. Default 0.6; of networks without anchors 0.7. */
   readonly iou?: number | undefined;
   /** Default 300. */
   readonly maxDet?: number | undefined;
@@ -110,6 +110,9 @@ export async function evaluate(
   if (model.info.task === "classify") {
     throw new OptionError("evaluate: a classification model has no boxes; use evaluateClassification", {});
   }
+  if (model.info.task === "pose") {
+    throw new OptionError("evaluate: keypoints of a pose model are not measured; give a detection model", {});
+  }
   assertClasses(model, dataset, options.singleClass ?? false);
   const excluded = dataset.excluded.map(({ reason }) => reason);
   assertPictures(dataset.samples.length, excluded, dataset.name);
@@ -151,7 +154,12 @@ class EvaluationRun {
     this.model = model;
     this.side = side;
     this.options = options;
-    const { conf = 0.001, iou = 0.6, maxDet = 300, singleClass = false } = options;
+    const {
+      conf = 0.001,
+      iou = model.info.family === "ultralytics" ? 0.7 : 0.6,
+      maxDet = 300,
+      singleClass = false,
+    } = options;
     this.nms = resolveNmsOptions({ conf, iou, maxDet, multiLabel: true, agnostic: singleClass });
     this.masks = model.info.task === "segment" ? new MetricsAccumulator() : undefined;
     this.confusion = new ConfusionMatrix(options.singleClass ? 1 : model.info.classes);

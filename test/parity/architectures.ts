@@ -41,7 +41,7 @@ export const ARCHITECTURES: readonly ProvedArchitecture[] = [
   { title: "v5.0 (Focus, SPP, C3)", task: "detection", references: ["zoo-focus-spp"] },
   { title: "v3.0–v3.1 (Focus, BottleneckCSP)", task: "detection", references: ["zoo-csp"] },
   { title: "yolov3, yolov3-spp, yolov3-tiny", task: "detection", references: ["zoo-v3-spp", "zoo-v3-tiny"] },
-  { title: "v5u, v3u (anchor-free; P2 and P6 too)", task: "detection", references: ["v5u", "v5u-p6"].map(anchorFree) },
+  { title: "v5u, P5 and P6 (no anchors)", task: "detection", references: ["v5u", "v5u-p6"].map(anchorFree) },
   { title: "v8 (C2f)", task: "detection", references: [anchorFree("v8")] },
   { title: "11 (C3k2, C2PSA)", task: "detection", references: [anchorFree("11")] },
   { title: "26 (end-to-end)", task: "detection", references: [anchorFree("26")] },

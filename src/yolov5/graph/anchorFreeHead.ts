@@ -1,11 +1,12 @@
 /**
- * Detect, Segment and Pose heads without anchors (v5u, v8, 10, 11, 26): a branch of convolutions a level for distances (`cv2`),
+ * Detect, Segment and Pose heads without anchors (v5u, v8, 11, 26): a branch of convolutions a level for distances (`cv2`),
  * for classes (`cv3`) and for what else a box has (`cv4`). Facts come from the tensors, not from a yaml.
  */
 
-import { GraphError, WeightError } from "../../errors.js";
+import { GraphError, UnsupportedError, WeightError } from "../../errors.js";
 import type { ValueId } from "../../ops/index.js";
 import { toFloat32 } from "../../tensor/index.js";
+import { cutText } from "../../weights/describe.js";
 import type { ModuleNode } from "../../weights/types.js";
 import { checkClasses, checkStrides } from "./bounds.js";
 import { applyChild, type BuildContext, booleanAttribute, child, weight } from "./context.js";
@@ -17,6 +18,21 @@ const MAX_EXTRAS = 4096;
 
 /** Prefix of the branches that are trained to give each object one box. */
 const ONE_TO_ONE = "one2one_";
+
+/** All that such a head is made of. */
+const PARTS = new Set(["cv2", "cv3", "cv4", "dfl", "proto", ...["cv2", "cv3", "cv4"].map((name) => ONE_TO_ONE + name)]);
+
+/** Heads that do more than the parts known here would be run without the rest. @throws UnsupportedError naming them. */
+function refuseOtherParts(module: ModuleNode, path: string): void {
+  const others = [...module.children.keys()].filter((name) => !PARTS.has(name));
+  if (module.attributes.has("ne")) others.push("an angle a box (ne)");
+  if (others.length === 0) return;
+  throw new UnsupportedError(
+    `${path}: head ${module.className} has parts that this engine does not run (${cutText(others.join(", "), 200)}); ` +
+      "detection, segmentation, pose and classification of YOLOv5u, v8 and 11 run, and detection of 26",
+    { path, className: module.className },
+  );
+}
 
 /** Whether the head picks its boxes itself: by the second set of branches, unless that was switched off. */
 const isEndToEnd = (module: ModuleNode): boolean =>
@@ -68,6 +84,7 @@ export function applyAnchorFree(
   inputHeight: number,
 ): { outputs: ValueId[]; facts: HeadFacts } {
   const { builder } = context;
+  refuseOtherParts(module, path);
   const endToEnd = isEndToEnd(module);
   // Fused files keep one set of branches.
   const prefix = endToEnd || !module.children.has("cv2") ? ONE_TO_ONE : "";

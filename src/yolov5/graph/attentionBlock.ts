@@ -1,4 +1,4 @@
-/** The attention of 11, 26 and v10: queries, keys and values from one convolution, positions from a depthwise one. */
+/** The attention of 11 and 26: queries, keys and values from one convolution, positions from a depthwise one. */
 
 import { GraphError } from "../../errors.js";
 import { allocate, type DataByDType, type DType, type HostTensor } from "../../tensor/index.js";

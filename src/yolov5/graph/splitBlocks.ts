@@ -1,5 +1,5 @@
 /**
- * Blocks of the newer networks (v8, v10, 11, 26) as graph nodes: those that split channels, and what stands inside them.
+ * Blocks of the newer networks (v8, 11, 26) as graph nodes: those that split channels, and what stands inside them.
  * Wiring as the papers and the pickled module trees tell it; numbers proved against recorded layers.
  */
 
@@ -36,7 +36,7 @@ function halves(
 }
 
 /**
- * cv2(cat(a, b, m₀(b), m₁(m₀(b)), …)), a and b the halves of cv1(x): C2f and, with other modules in `m`, C3k2, C2fCIB, C2fPSA.
+ * cv2(cat(a, b, m₀(b), m₁(m₀(b)), …)), a and b the halves of cv1(x): C2f and, with other modules in `m`, C3k2.
  * The halves are joined as they came, so that only b is ever looked at by itself.
  */
 export const c2f: Block = (context, module, path, inputs) => {
@@ -51,26 +51,10 @@ export const c2f: Block = (context, module, path, inputs) => {
   return applyChild(context, module, path, "cv2", [joined]);
 };
 
-/** cv2(cat(m(a), b)). */
-export const c2: Block = (context, module, path, inputs) => {
-  const { first, second } = halves(context, module, path, inputs);
-  const main = applyChild(context, module, path, "m", [first()]);
-  const joined = context.builder.add("concat", `${path}.concat`, [main, second], { axis: 1 });
-  return applyChild(context, module, path, "cv2", [joined]);
-};
-
 /** cv2(cat(a, m(b))). */
 export const c2psa: Block = (context, module, path, inputs) => {
   const { first, second } = halves(context, module, path, inputs);
   const main = applyChild(context, module, path, "m", [second]);
-  const joined = context.builder.add("concat", `${path}.concat`, [first(), main], { axis: 1 });
-  return applyChild(context, module, path, "cv2", [joined]);
-};
-
-/** cv2(cat(a, b″)), b′ = b + attn(b), b″ = b′ + ffn(b′): v10's. */
-export const psa: Block = (context, module, path, inputs) => {
-  const { first, second } = halves(context, module, path, inputs);
-  const main = attended(context, module, path, second, true);
   const joined = context.builder.add("concat", `${path}.concat`, [first(), main], { axis: 1 });
   return applyChild(context, module, path, "cv2", [joined]);
 };
@@ -86,23 +70,3 @@ function attended(context: BuildContext, module: ModuleNode, path: string, x: Va
 
 export const psaBlock: Block = (context, module, path, inputs) =>
   attended(context, module, path, only(inputs, path), booleanAttribute(module, "add", true));
-
-/** cv2(cv1(x)): a pointwise convolution, then a depthwise one that halves the sides. */
-export const scDown: Block = (context, module, path, inputs) =>
-  applyChild(context, module, path, "cv2", [applyChild(context, module, path, "cv1", inputs)]);
-
-/** x + cv1(x) where the shortcut is on; `cv1` holds the chain of depthwise and pointwise convolutions. */
-export const cib: Block = (context, module, path, inputs) => {
-  const x = only(inputs, path);
-  const y = applyChild(context, module, path, "cv1", inputs);
-  return booleanAttribute(module, "add", false) ? context.builder.add("add", path, [x, y], {}) : y;
-};
-
-/** act(conv(x) + conv1(x)), two depthwise kernels; fused files have `conv` alone. */
-export const repVggDw: Block = (context, module, path, inputs) => {
-  const large = applyChild(context, module, path, "conv", inputs);
-  const sum = module.children.has("conv1")
-    ? context.builder.add("add", `${path}.sum`, [large, applyChild(context, module, path, "conv1", inputs)], {})
-    : large;
-  return applyChild(context, module, path, "act", [sum]);
-};
