@@ -10,7 +10,7 @@ export const BACKENDS: Readonly<Record<string, string>> = {
   wasm: "WebAssembly",
   cpu: "Reference",
 };
-const TASKS = { detect: "detection", segment: "segmentation", classify: "classification" } as const;
+const TASKS = { detect: "detection", segment: "segmentation", pose: "pose", classify: "classification" } as const;
 
 /**
  * The relevant part of the adapter's name: browsers report a WebGL renderer as `ANGLE (vendor, card and driver,

@@ -2,7 +2,7 @@
 
 import { OptionError } from "../errors.js";
 import type { RgbImage } from "../image/types.js";
-import { classifyTransform } from "../yolov5/input/classifyTransform.js";
+import { CLASSIFY_TRANSFORMS } from "../yolov5/input/classifyTransform.js";
 import { softmax } from "../yolov5/output/classify.js";
 import type { Speed } from "../yolov5/output/results.js";
 import { assertPictures } from "./assertPictures.js";
@@ -63,6 +63,7 @@ export async function evaluateClassification(
   if (model.info.task !== "classify") {
     throw new OptionError(`evaluateClassification: a ${model.info.task} model has no class scores; use evaluate`);
   }
+  const transform = CLASSIFY_TRANSFORMS[model.info.family ?? "yolov5"];
   const tallies = new Map<number, Tally>();
   const failed: { sample: ClassifiedSample; error: Error }[] = [];
   const ms = { preprocess: 0, inference: 0, postprocess: 0 };
@@ -74,7 +75,7 @@ export async function evaluateClassification(
       try {
         const image = await sample.load();
         const begun = performance.now();
-        batch.push({ sample, fitted: classifyTransform.crop(image, imgsz) });
+        batch.push({ sample, fitted: transform.crop(image, imgsz) });
         ms.preprocess += performance.now() - begun;
       } catch (error) {
         if (!signal?.aborted) failed.push({ sample, error: error as Error });
@@ -82,7 +83,7 @@ export async function evaluateClassification(
     }
     if (batch.length === 0) continue;
     const begun = performance.now();
-    const input = classifyTransform.toTensor(batch.map(({ fitted }) => fitted));
+    const input = transform.toTensor(batch.map(({ fitted }) => fitted));
     const ready = performance.now();
     // A failure caused by the abort is not reported; the figures cover the pictures before it.
     const outputs = await model.forward(input).catch((error: unknown) => {

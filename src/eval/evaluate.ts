@@ -15,6 +15,7 @@ import { prototypesOf } from "../yolov5/output/masks.js";
 import { type Candidate, suppressRows } from "../yolov5/output/nms.js";
 import { type ResolvedNmsOptions, resolveNmsOptions } from "../yolov5/output/nmsOptions.js";
 import type { Speed } from "../yolov5/output/results.js";
+import { rowFormat } from "../yolov5/output/rowFormat.js";
 import { assertClasses } from "./assertClasses.js";
 import { assertPictures } from "./assertPictures.js";
 import { ConfusionMatrix } from "./confusionMatrix.js";
@@ -31,7 +32,7 @@ export interface EvaluateOptions {
   readonly imgsz?: number | undefined;
   /** Default 0.001. */
   readonly conf?: number | undefined;
-  /** IoU threshold of NMS. Default 0.6. */
+  /** IoU threshold of NMS. Default 0.6; of networks without anchors 0.7. */
   readonly iou?: number | undefined;
   /** Default 300. */
   readonly maxDet?: number | undefined;
@@ -109,6 +110,9 @@ export async function evaluate(
   if (model.info.task === "classify") {
     throw new OptionError("evaluate: a classification model has no boxes; use evaluateClassification", {});
   }
+  if (model.info.task === "pose") {
+    throw new OptionError("evaluate: keypoints of a pose model are not measured; give a detection model", {});
+  }
   assertClasses(model, dataset, options.singleClass ?? false);
   const excluded = dataset.excluded.map(({ reason }) => reason);
   assertPictures(dataset.samples.length, excluded, dataset.name);
@@ -150,7 +154,12 @@ class EvaluationRun {
     this.model = model;
     this.side = side;
     this.options = options;
-    const { conf = 0.001, iou = 0.6, maxDet = 300, singleClass = false } = options;
+    const {
+      conf = 0.001,
+      iou = model.info.family === "ultralytics" ? 0.7 : 0.6,
+      maxDet = 300,
+      singleClass = false,
+    } = options;
     this.nms = resolveNmsOptions({ conf, iou, maxDet, multiLabel: true, agnostic: singleClass });
     this.masks = model.info.task === "segment" ? new MetricsAccumulator() : undefined;
     this.confusion = new ConfusionMatrix(options.singleClass ? 1 : model.info.classes);
@@ -215,7 +224,7 @@ class EvaluationRun {
     const { conf } = this.nms;
     const outputs = await this.model.inferRows({ shape: input.shape, inputs: [input] }, { conf, augment });
     const ran = performance.now();
-    const kept = suppressRows(outputs.candidates, this.nms, this.model.info.maskCoefficients);
+    const kept = suppressRows(outputs.candidates, this.nms, rowFormat(this.model.info));
     this.ms.preprocess += ready - started + batch.reduce((sum, { ms }) => sum + ms, 0);
     this.ms.inference += ran - ready;
     this.ms.postprocess += performance.now() - ran;

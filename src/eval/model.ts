@@ -8,7 +8,7 @@ import type { NetworkInput } from "../yolov5/input/preprocess.js";
 /** What `evaluate` needs from a model. */
 export interface EvaluationModel {
   readonly info: Pick<ModelInfo, "task" | "names" | "classes" | "stride" | "maskCoefficients"> &
-    Partial<Pick<ModelInfo, "defaultImgsz">>;
+    Partial<Pick<ModelInfo, "defaultImgsz" | "family" | "endToEnd" | "keypoints">>;
   /** [N, 3, H, W] float32, RGB, 0 to 1 → raw outputs. */
   forward(input: HostTensor): Promise<HostTensor[]>;
   /** Rows of a detection or segmentation model for suppression at `conf`, and its other outputs. */

@@ -7,6 +7,7 @@ export * from "./exif.js";
 export * from "./limits.js";
 export * from "./orient.js";
 export * from "./resize.js";
+export * from "./resizeAntialias.js";
 export * from "./resizeArea.js";
 export * from "./sniff.js";
 export * from "./types.js";

@@ -3,6 +3,7 @@
 import { type Node, type NodeOf, OPS, type TensorDesc } from "../ops/index.js";
 import { lowerActivation } from "./activations.js";
 import { lowerDetect } from "./detect.js";
+import { lowerDetectAnchorFree } from "./detectAnchorFree.js";
 import type { OnnxGraph } from "./onnxGraph.js";
 
 /** Adds a node's operators and returns the name of its output. */
@@ -56,13 +57,15 @@ export function lowerNode(g: OnnxGraph, node: Node, inputs: readonly string[], d
     case "layerNorm":
       return lowerLayerNorm(g, node, inputs, shapes[0][1]);
     case "attention":
-      return lowerAttention(g, node, inputs, shapes[0]);
+      return lowerAttention(g, node, inputs, shapes[0], shapes[2]);
     case "sliceChannels": {
       const { start, end } = node.attrs;
       return g.node("Slice", [x, g.longs([start]), g.longs([end]), g.longs([1])], name);
     }
     case "detect":
       return lowerDetect(g, node, inputs, shapes);
+    case "detectAnchorFree":
+      return lowerDetectAnchorFree(g, node, inputs, shapes);
   }
 }
 
@@ -159,13 +162,14 @@ function lowerAttention(
   g: OnnxGraph,
   node: NodeOf<"attention">,
   inputs: readonly string[],
-  shape: readonly number[],
+  keys: readonly number[],
+  values: readonly number[],
 ): string {
   const { attrs, name } = node;
-  const [n, c, h, w] = shape;
-  const size = c / attrs.heads;
+  const [n, c, h, w] = values;
+  const size = keys[1] / attrs.heads;
   const [q, k, v] = inputs.map((x, i) =>
-    g.node("Reshape", [x, g.longs([n, attrs.heads, size, h * w])], `${name}.${"qkv"[i]}`),
+    g.node("Reshape", [x, g.longs([n, attrs.heads, i < 2 ? size : c / attrs.heads, h * w])], `${name}.${"qkv"[i]}`),
   );
   const rows = g.node("Transpose", [q], `${name}.rows`, { perm: [0, 1, 3, 2] });
   const scores = g.node("MatMul", [rows, k], `${name}.scores`);

@@ -8,31 +8,38 @@ import { floatOutput, floats } from "./shapes.js";
 export const attentionOp: Op<"attention"> = {
   type: "attention",
   infer(inputs, { heads }, node) {
-    const [q] = inputs;
-    const [, c] = nchw(q, "attention", node);
     checkShape(inputs.length === 3, "attention", `needs q, k and v, got ${inputs.length} inputs`, node);
-    for (const { shape } of inputs) {
+    const [q, k, v] = inputs;
+    const [n, c, h, w] = nchw(q, "attention", node);
+    const [, values] = nchw(v, "attention", node);
+    const same = (found: readonly number[], wanted: readonly number[]): void =>
       checkShape(
-        sameShape(shape, q.shape),
+        sameShape(found, wanted),
         "attention",
-        `${formatShape(shape)} must equal ${formatShape(q.shape)}`,
+        `${formatShape(found)} must equal ${formatShape(wanted)}`,
         node,
       );
+    same(k.shape, q.shape);
+    same(v.shape, [n, values, h, w]);
+    if (!(Number.isInteger(heads) && heads > 0 && c % heads === 0 && values % heads === 0)) {
+      throw new AttributeError(
+        `attention: ${c} channels of keys and ${values} of values must be divisible by ${heads} heads (${node})`,
+        { c, values, heads },
+      );
     }
-    if (!(Number.isInteger(heads) && heads > 0 && c % heads === 0)) {
-      throw new AttributeError(`attention: ${c} channels must be divisible by ${heads} heads (${node})`, { c, heads });
-    }
-    return [{ shape: q.shape, dtype: q.dtype }];
+    return [{ shape: v.shape, dtype: q.dtype }];
   },
   reference([q, k, v], { heads }) {
     const [n, c, h, w] = q.shape;
     const size = c / heads;
+    const valueSize = v.shape[1] / heads;
     const plane = h * w;
-    const out = floatOutput(q.shape, q);
+    const out = floatOutput(v.shape, q);
     const [qs, ks, vs] = [floats(q), floats(k), floats(v)];
     const weights = new Float64Array(plane);
     for (let block = 0; block < n * heads; block++) {
       const base = block * size * plane;
+      const valueBase = block * valueSize * plane;
       for (let i = 0; i < plane; i++) {
         let top = Number.NEGATIVE_INFINITY;
         for (let j = 0; j < plane; j++) {
@@ -46,17 +53,17 @@ export const attentionOp: Op<"attention"> = {
           weights[j] = Math.exp(weights[j] - top);
           sum += weights[j];
         }
-        for (let d = 0; d < size; d++) {
+        for (let d = 0; d < valueSize; d++) {
           let value = 0;
-          for (let j = 0; j < plane; j++) value += weights[j] * vs[base + d * plane + j];
-          out.data[base + d * plane + i] = value / sum;
+          for (let j = 0; j < plane; j++) value += weights[j] * vs[valueBase + d * plane + j];
+          out.data[valueBase + d * plane + i] = value / sum;
         }
       }
     }
     return [out];
   },
-  flops([q]) {
+  flops([q], [y]) {
     const [n, c, h, w] = q.shape;
-    return 4 * n * c * (h * w) ** 2;
+    return 2 * n * (c + y.shape[1]) * (h * w) ** 2;
   },
 };

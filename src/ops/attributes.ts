@@ -90,8 +90,8 @@ export interface OpAttributes {
   /** Over the channel axis of NCHW, at each pixel. Inputs: x, weight [C], bias [C]. */
   layerNorm: { readonly eps: number };
   /**
-   * Scaled dot-product attention over all pixels; inputs q, k, v [N,C,H,W], channels split into `heads` consecutive
-   * groups; softmax(q·kᵀ ÷ √(C/heads))·v, in the same layout.
+   * Scaled dot-product attention over all pixels; inputs q and k [N,C,H,W], v [N,D,H,W], channels split into `heads`
+   * consecutive groups; softmax(q·kᵀ ÷ √(C/heads))·v, in v's layout.
    */
   attention: { readonly heads: number };
   /** Channels [start, end). */
@@ -108,6 +108,24 @@ export interface OpAttributes {
     /** no = 5 + classes + maskCoefficients. */
     readonly outputs: number;
     readonly maskCoefficients: number;
+  };
+  /**
+   * The head of anchor-free networks after its convolutions. Inputs are, a level after the other, distances
+   * [N, 4·bins, H, W] (left, top, right, bottom; 4 channels without bins), class scores [N, classes, H, W] and, where `extras`
+   * is not 0, further values [N, extras, H, W]. The output is [N, Σ H·W, 4 + classes + extras] in the order level, row, column:
+   * with the cell's centre at (column + ½, row + ½), the box in input pixels, σ of the scores, then the further values.
+   */
+  detectAnchorFree: {
+    readonly strides: readonly number[];
+    /** Distances that a softmax weighs, in cells; empty where the map holds distances themselves. */
+    readonly bins: readonly number[];
+    readonly classes: number;
+    /** Mask coefficients, which stay as they are, or numbers of keypoints. */
+    readonly extras: number;
+    /** Numbers a keypoint, 0 for none: x = (2t + column)·stride, y likewise; from the third on σ. */
+    readonly keypointSize: number;
+    /** The box as x1, y1, x2, y2 instead of centre and size: heads whose boxes need no suppression. */
+    readonly corners: boolean;
   };
 }
 

@@ -7,6 +7,7 @@ import type { OpType } from "./attributes.js";
 import { conv2dOp } from "./conv2d.js";
 import { convTranspose2dOp } from "./convTranspose2d.js";
 import { detectOp } from "./detect.js";
+import { detectAnchorFreeOp } from "./detectAnchorFree.js";
 import type { NodeOf } from "./graph/graph.js";
 import { batchNormOp, layerNormOp, softmaxOp } from "./normalize.js";
 import type { Op } from "./op.js";
@@ -41,6 +42,7 @@ export const OPS: { readonly [T in OpType]: Op<T> } = {
   attention: attentionOp,
   sliceChannels: sliceChannelsOp,
   detect: detectOp,
+  detectAnchorFree: detectAnchorFreeOp,
 };
 
 /** The op of a node, typed so that it accepts the node's own attributes. */

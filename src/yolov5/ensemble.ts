@@ -34,6 +34,11 @@ export class Ensemble {
         throw new UnsupportedError(
           `ensemble: ${odd.info.path} is a ${odd.info.task} model; only detection models can be combined`,
         );
+      const free = members.find(({ info }) => info.family === "ultralytics");
+      if (free)
+        throw new UnsupportedError(
+          `ensemble: ${free.info.path} is a network without anchors; only YOLOv5 models with anchors can be combined, so load it alone`,
+        );
     }
     this.members = members;
     const stride = Math.max(...members.map(({ info }) => info.stride));
@@ -60,6 +65,11 @@ export class Ensemble {
   /** `forward` for such a batch, with test-time augmentation where it is asked for. */
   async infer(input: NetworkInput, { augment }: Pick<ResolvedOptions, "augment">): Promise<HostTensor[]> {
     this.check();
+    if (augment && this.info.family === "ultralytics") {
+      throw new OptionError(
+        `augment: ${this.info.path} is a network without anchors, for which there is no test-time augmentation; leave it out`,
+      );
+    }
     const { pictures, shape, inputs } = input;
     if (pictures) return this.onMembers((network) => network.forwardPictures(pictures, [shape[2], shape[3]]));
     const [tensor] = inputs;
@@ -74,7 +84,8 @@ export class Ensemble {
     this.check();
     const { conf = 0.25, augment = false } = options;
     // Augmentation merges whole predictions.
-    if (augment && this.info.task === "detect") return allRows(await this.infer(input, { augment }));
+    if (augment && (this.info.task === "detect" || this.info.family === "ultralytics"))
+      return allRows(await this.infer(input, { augment }));
     const outputs: CandidateOutputs[] = [];
     for (const { network } of this.members) outputs.push(await network.rows(input, conf));
     return outputs.length === 1 ? outputs[0] : joinMembers(outputs);

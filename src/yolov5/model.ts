@@ -74,7 +74,7 @@ export class Model<Source = unknown> {
   async detect(source: Source | readonly Source[], options: DetectOptions = {}): Promise<Result | Result[]> {
     this.check();
     // Told before the first picture is read.
-    const { signal } = resolveOptions(options, this.names.length);
+    const { signal } = resolveOptions(options, this.info);
     const work = (own: AbortSignal | undefined): Promise<Result | Result[]> => {
       const given = { ...options, signal: own };
       return Array.isArray(source)
@@ -109,7 +109,7 @@ export class Model<Source = unknown> {
   private async detectPictures(pictures: readonly Picture[], options: DetectOptions): Promise<Result[]> {
     try {
       this.check();
-      return await this.pipeline.detect(pictures, resolveOptions(options, this.names.length));
+      return await this.pipeline.detect(pictures, resolveOptions(options, this.info));
     } finally {
       closeAll(pictures);
     }
@@ -122,7 +122,7 @@ export class Model<Source = unknown> {
    */
   async predict(source: Source, options: DetectOptions = {}): Promise<Prediction> {
     this.check();
-    const resolved = resolveOptions(options, this.names.length);
+    const resolved = resolveOptions(options, this.info);
     const work = async (signal: AbortSignal | undefined): Promise<Prediction> => {
       const picture = await this.read(source, { maxPixels: options.maxPixels, signal });
       try {

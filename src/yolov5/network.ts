@@ -22,6 +22,7 @@ import { asLimitError } from "./hostLimits.js";
 import { devicePicturesToTensor } from "./input/letterbox.js";
 import type { NetworkInput } from "./input/preprocess.js";
 import type { Size } from "./output/boxes.js";
+import { endToEndOutput, endToEndRows } from "./output/endToEnd.js";
 import { allRows, joinBatches, joinTensors } from "./output/rows.js";
 import { Plans } from "./plans.js";
 
@@ -170,12 +171,20 @@ export class Network {
    * @throws LimitError when even one picture is beyond them.
    */
   async forward(input: HostTensor): Promise<HostTensor[]> {
-    return this.inParts({ shape: this.shapeOf(input), inputs: [input] }, runWhole, joinTensors);
+    return this.returned(await this.inParts({ shape: this.shapeOf(input), inputs: [input] }, runWhole, joinTensors));
   }
 
   /** `forward` for pictures that the backend puts into an input of this size itself. */
-  forwardPictures(pictures: readonly DevicePicture[], [height, width]: Size): Promise<HostTensor[]> {
-    return this.inParts({ shape: [pictures.length, 3, height, width], pictures }, runWhole, joinTensors);
+  async forwardPictures(pictures: readonly DevicePicture[], [height, width]: Size): Promise<HostTensor[]> {
+    const shape = [pictures.length, 3, height, width];
+    return this.returned(await this.inParts({ shape, pictures }, runWhole, joinTensors));
+  }
+
+  /** The outputs as the head returns them: an end-to-end one picks its boxes. */
+  private returned(outputs: HostTensor[]): HostTensor[] {
+    const { endToEnd, classes } = this.head;
+    const [rows, ...others] = outputs;
+    return endToEnd ? [endToEndOutput(rows, classes), ...others] : outputs;
   }
 
   /**
@@ -190,7 +199,8 @@ export class Network {
       const outputs = await runWhole(executable, given);
       return outputs && allRows(outputs);
     };
-    return this.inParts(input, run, joinBatches);
+    const found = await this.inParts(input, run, joinBatches);
+    return this.head.endToEnd ? endToEndRows(found, this.head.classes) : found;
   }
 
   /** Runs the whole batch at once or, where the device has refused as many, in parts whose outputs are joined. */

@@ -1,10 +1,10 @@
-/** Options of `detect`, in both styles of names, with detect.py's defaults; checked once. */
+/** Options of `detect`, in both styles of names, with the defaults of detect.py or of the newer package; checked once. */
 
 import { OptionError } from "../errors.js";
 import { describeValue } from "../weights/describe.js";
 import { signalOf } from "./calls/abort.js";
 import { count, flag, shown } from "./calls/checks.js";
-import { type ResolvedNmsOptions, resolveNmsOptions } from "./output/nmsOptions.js";
+import { type ResolvedNmsOptions, resolveNmsOptions, type SuppressedModel } from "./output/nmsOptions.js";
 
 /** Which letterbox: `rect` is detect.py's stride-minimal one, `square` the full size, `autoshape` the hub's common shape. */
 export type Fit = "rect" | "square" | "autoshape";
@@ -17,10 +17,10 @@ export interface DetectOptions {
   /** Confidence threshold. Default 0.25. */
   readonly conf?: number | undefined;
   readonly confThres?: number | undefined;
-  /** IoU threshold of NMS. Default 0.45. */
+  /** IoU threshold of NMS. Default 0.45, of networks without anchors 0.7. */
   readonly iou?: number | undefined;
   readonly iouThres?: number | undefined;
-  /** Most boxes per picture. Default 1000. */
+  /** Most boxes per picture. Default 1000, of networks without anchors 300. */
   readonly maxDet?: number | undefined;
   /** Keep only these class indices. */
   readonly classes?: readonly number[] | undefined;
@@ -65,10 +65,10 @@ export interface ResolvedOptions extends ResolvedNmsOptions {
 }
 
 /**
- * @param classCount of the model
+ * @param model that they are for
  * @throws OptionError naming the option and its value.
  */
-export function resolveOptions(options: DetectOptions, classCount: number): ResolvedOptions {
+export function resolveOptions(options: DetectOptions, model: SuppressedModel): ResolvedOptions {
   const fit = options.fit ?? (options.square ? "square" : "rect");
   if (!FITS.includes(fit))
     throw new OptionError(`fit must be one of ${FITS.join(", ")}, got ${describeValue(fit)}`, { fit });
@@ -95,7 +95,7 @@ export function resolveOptions(options: DetectOptions, classCount: number): Reso
         classes,
         multiLabel,
       },
-      classCount,
+      model,
     ),
     imgsz: sizes && [sizes[0], sizes[1]],
     augment: flag(options.augment ?? false, "augment"),

@@ -14,8 +14,11 @@ import {
 import { readSafetensors } from "../weights/index.js";
 import type { ModelInfo } from "./checkpoint/modelInfo.js";
 import type { BuiltGraph } from "./graph/buildGraph.js";
+import type { HeadFacts } from "./graph/heads.js";
 import { floatLimits } from "./graph/roundingLimits.js";
 import type { InputShape } from "./network.js";
+import { softmax } from "./output/classify.js";
+import { endToEndOutput } from "./output/endToEnd.js";
 
 /** One layer beside PyTorch's. */
 export interface LayerComparison {
@@ -42,7 +45,7 @@ export interface VerifiableModel {
   readonly info: Pick<ModelInfo, "layers">;
   readonly device: Verification["backend"];
   /** The first one is verified. */
-  readonly members: readonly { readonly network: { build(shape: InputShape): Pick<BuiltGraph, "graph"> } }[];
+  readonly members: readonly { readonly network: { build(shape: InputShape): Pick<BuiltGraph, "graph" | "head"> } }[];
   /** As `Model.tap`. */
   tap(names: readonly string[], input: HostTensor): Promise<Map<string, HostTensor>>;
 }
@@ -87,16 +90,44 @@ function comparePrediction(
   expected: HostTensor,
   limits: { readonly box: number; readonly score: number },
   headNmse: number,
+  head: HeadFacts,
 ): LayerComparison {
   const { nmse, maxAbs } = compare(actual, expected);
   const columns = expected.shape[2];
   const growth = Math.sqrt(Math.max(1, headNmse / QUIET_HEAD));
+  const pixels = Array.from({ length: columns }, (_, column) => isPixels(column, columns, head));
   let ok = true;
   for (let i = 0; i < expected.data.length; i++) {
-    const limit = growth * (i % columns < 4 ? limits.box : limits.score);
+    const limit = growth * (pixels[i % columns] ? limits.box : limits.score);
     if (!(Math.abs(Number(actual.data[i]) - Number(expected.data[i])) <= limit)) ok = false;
   }
   return { name: "prediction", maxAbs, nmse, ok };
+}
+
+/** Whether a column of a prediction is a place or a size: a box's, or a keypoint's. */
+function isPixels(column: number, columns: number, { keypoints }: HeadFacts): boolean {
+  if (column < 4 || !keypoints) return column < 4;
+  const first = columns - keypoints.count * keypoints.size;
+  return column >= first && (column - first) % keypoints.size < 2;
+}
+
+/** A head's output as PyTorch returns it: boxes of an end-to-end head chosen, the newer package's classes as probabilities. */
+function asReturned(output: HostTensor, { kind, family, classes, endToEnd }: HeadFacts): HostTensor {
+  if (endToEnd) return endToEndOutput(output, classes);
+  if (kind !== "classify" || family === "yolov5") return output;
+  return tensor("float32", output.shape, softmax(toFloat32(output).data));
+}
+
+/** [1, columns, rows], as heads without anchors return it, as [1, rows, columns]. */
+function rowsFromColumns({ shape, data: source }: HostTensor): HostTensor {
+  if (shape.length !== 3) return tensor("float32", shape, Float32Array.from(source, Number));
+  const [n, columns, rows] = shape;
+  const data = new Float32Array(source.length);
+  for (let i = 0; i < data.length; i++) {
+    const [row, column] = [Math.floor(i / columns) % rows, i % columns];
+    data[i] = Number(source[(Math.floor(i / (columns * rows)) * columns + column) * rows + row]);
+  }
+  return tensor("float32", [n, rows, columns], data);
 }
 
 /** The layers of a reference in the order in which the network computes them. */
@@ -159,14 +190,20 @@ export async function verifyModel(
   const values = await model.tap([...new Set(taps)], input);
   const { name: backend, dtype } = model.device;
   const { network } = model.members[0];
-  const limits = floatLimits(network.build([1, 3, h, w]).graph, taps, input, backend);
+  const { graph, head } = network.build([1, 3, h, w]);
+  const limits = floatLimits(graph, taps, input, backend);
   const fixed = tolerance.nmse ?? (dtype === "float16" ? 1e-4 : undefined);
   // Heads are compared before the prediction that is decoded from them.
   let headNmse = 0;
   const layers: LayerComparison[] = [];
   for (const [i, name] of names.entries()) {
-    const expected = tensors.get(name) as HostTensor;
+    let expected = tensors.get(name) as HostTensor;
     let actual = values.get(taps[i]) as HostTensor;
+    if (name === "prediction") {
+      actual = asReturned(actual, head);
+      if (head.family === "ultralytics" && !head.endToEnd && head.kind !== "classify")
+        expected = rowsFromColumns(expected);
+    }
     // A head's map and a classifier's vector have other ranks in the reference.
     const fits =
       actual.shape.length === expected.shape.length
@@ -181,7 +218,7 @@ export async function verifyModel(
     if (name.startsWith("head.")) actual = headFromMap(actual, expected.shape);
     if (name === "prediction") {
       const units = { box: tolerance.box ?? 0.01, score: tolerance.score ?? 1e-4 };
-      layers.push(comparePrediction(actual, expected, units, headNmse));
+      layers.push(comparePrediction(actual, expected, units, headNmse, head));
       continue;
     }
     if (actual.shape.length !== expected.shape.length) actual = reshape(actual, expected.shape);

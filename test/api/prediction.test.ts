@@ -47,7 +47,7 @@ describe("predict", () => {
     const speed = { preprocess: 1, inference: 2 };
     const batch = [10, 20, 30].map((width) => ({ facts: { width, height: 5 }, speed }));
     const info = { task: "classify", maskCoefficients: 0 } as const;
-    const outcomes = outcomesOf(batch, [3, 3, 8, 8], { logits }, info, resolveOptions({}, 4));
+    const outcomes = outcomesOf(batch, [3, 3, 8, 8], { logits }, info, resolveOptions({}, { classes: 4 }));
     expect(outcomes.map(({ logits: own }) => [...(own ?? [])])).toEqual(
       [0, 4, 8].map((first) => [...logits.data.subarray(first, first + 4)]),
     );

@@ -29,8 +29,9 @@ describe("help and version", () => {
       "weights source imgsz conf-thres iou-thres max-det classes agnostic-nms augment half save-txt save-conf save-crop nosave project name exist-ok square line-thickness hide-labels hide-conf vid-stride data batch-size retina-masks multi-label view-img visualize update dnn";
     for (const flag of flags.split(" ")) expect(stdout).toContain(`--${flag}`);
     expect(stdout).toContain("(default: 0.25)");
-    expect(stdout).toContain("(default: 0.45)");
-    expect(stdout).toContain("(default: 1000)");
+    const words = stdout.replace(/\s+/g, " ");
+    expect(words).toContain("default: 0.45; YOLOv5u, v8, 11: 0.7)");
+    expect(words).toContain("(default: 1000; YOLOv5u, v8, 11, 26: 300)");
     expect(stdout).toContain('(default: "exp")');
   });
 

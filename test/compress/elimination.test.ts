@@ -50,7 +50,16 @@ describe("elimination", () => {
 });
 
 describe("output error", () => {
-  const head = { kind: "detect", classes: 2, strides: [8], anchors: [[]], outputs: 7, maskCoefficients: 0 } as const;
+  const head = {
+    kind: "detect",
+    classes: 2,
+    strides: [8],
+    anchors: [[]],
+    outputs: 7,
+    maskCoefficients: 0,
+    family: "yolov5",
+    endToEnd: false,
+  } as const;
   const row = (x: number, score: number) => [x, 20, 10, 10, score, 1, 0];
   const of = (...rows: number[][]) => tensor("float32", [1, rows.length, 7], Float32Array.from(rows.flat()));
 

@@ -5,6 +5,7 @@ import { basename, join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { ShaderCompileError } from "../../src/errors.js";
 import {
+  anchorFreeCandidatesCall,
   defineKernel,
   detectCandidatesCall,
   findOverflowCall,
@@ -30,8 +31,10 @@ const MODULES = new Set([
   "activation",
   "conv_window",
   "decode",
+  "decode_anchor_free",
   "pixels_bytes",
   "pixels_texture",
+  "score",
   "storage_f16",
   "storage_f32",
 ]);
@@ -86,9 +89,14 @@ describe.skipIf(!gpu)("shaders", () => {
     for (const pixelBytes of [16, 8] as const) {
       const input = storedTensor(1, 21, 2, 2, pixelBytes);
       const level = { input, anchors: 3, outputs: 7, maskCoefficients: 0, rows: 12, firstRow: 0, stride: 8 };
-      const call = detectCandidatesCall(level, 4, 0.25);
-      await pipelines.pipeline(call, new Set());
-      compiled.add(call.kernel.name);
+      const [boxes, scores] = [64, 5].map((channels) => storedTensor(1, channels, 2, 2, pixelBytes));
+      const format = { bins: 16, classes: 5, extras: 0, keypointSize: 0, corners: false, others: undefined };
+      const anchorFree = { ...format, boxes, scores, rows: 4, firstRow: 0, stride: 8 };
+      for (const call of [detectCandidatesCall(level, 4, 0.25), anchorFreeCandidatesCall(anchorFree, 4, 0.25)]) {
+        await pipelines.pipeline(call, new Set());
+        if (call.params) paramsBytes(call.kernel, call.params);
+        compiled.add(call.kernel.name);
+      }
     }
   });
 

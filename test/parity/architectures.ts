@@ -2,7 +2,7 @@
 
 export interface ProvedArchitecture {
   readonly title: string;
-  readonly task: "detection" | "segmentation" | "classification";
+  readonly task: "detection" | "segmentation" | "pose" | "classification";
   /** Names of references (`reference/NAME.*`): each is run by the tests on every backend. */
   readonly references: readonly string[];
 }
@@ -21,6 +21,9 @@ export const TRAINED = [
   "yolov5n-7",
 ] as const;
 
+/** References of the newer package have a folder of their own. */
+const anchorFree = (name: string): string => `anchor-free/${name}`;
+
 export const ARCHITECTURES: readonly ProvedArchitecture[] = [
   {
     title: "v6.0–v7.0 P5 (n, s, m, l, x)",
@@ -38,13 +41,22 @@ export const ARCHITECTURES: readonly ProvedArchitecture[] = [
   { title: "v5.0 (Focus, SPP, C3)", task: "detection", references: ["zoo-focus-spp"] },
   { title: "v3.0–v3.1 (Focus, BottleneckCSP)", task: "detection", references: ["zoo-csp"] },
   { title: "yolov3, yolov3-spp, yolov3-tiny", task: "detection", references: ["zoo-v3-spp", "zoo-v3-tiny"] },
+  { title: "v5u, P5 and P6 (no anchors)", task: "detection", references: ["v5u", "v5u-p6"].map(anchorFree) },
+  { title: "v8 (C2f)", task: "detection", references: [anchorFree("v8")] },
+  { title: "11 (C3k2, C2PSA)", task: "detection", references: [anchorFree("11")] },
+  { title: "26 (end-to-end)", task: "detection", references: [anchorFree("26")] },
   { title: "v7.0 -seg", task: "segmentation", references: ["zoo-seg"] },
+  { title: "v8 and 11 -seg", task: "segmentation", references: ["v8-seg", "11-seg"].map(anchorFree) },
+  { title: "v8 -pose (keypoints)", task: "pose", references: [anchorFree("v8-pose")] },
+  { title: "v8 -cls", task: "classification", references: [anchorFree("v8-cls")] },
   { title: "v6.2–v7.0 -cls", task: "classification", references: ["poses-cls", "zoo-cls"] },
 ];
 
 /** One small network of each architecture, with random weights. */
 export const ZOO = ARCHITECTURES.flatMap(({ references }) => references).filter(
-  (name) => name.startsWith("zoo-") && name !== "zoo-cls",
+  (name) => /^(zoo-|anchor-free\/)/.test(name) && !name.endsWith("-cls"),
 );
 
-export const CLASSIFIERS = ["poses-cls", "zoo-cls"] as const;
+export const CLASSIFIERS = ["poses-cls", "zoo-cls", "anchor-free/v8-cls"] as const;
+
+export const SEGMENTERS = ["zoo-seg", "anchor-free/v8-seg", "anchor-free/11-seg"] as const;

@@ -70,7 +70,7 @@ describe.skipIf(!gpu || referenceMissing("weights"))("candidates", () => {
     let boxes = 0;
     for (const picture of await picturesOf(names)) {
       const input = preprocessor.input(
-        preprocessor.plan([picture], resolveOptions({}, model.names.length)).map(({ make }) => make()),
+        preprocessor.plan([picture], resolveOptions({}, model.info)).map(({ make }) => make()),
       );
       const [prediction, ...others] = await ensemble.infer(input, { augment: false });
       // May find more than there is room for at first.
@@ -87,7 +87,7 @@ describe.skipIf(!gpu || referenceMissing("weights"))("candidates", () => {
       );
       for (const options of OPTIONS) {
         const found = await model.inferRows(input, options);
-        const kept = suppressRows(found.candidates, resolveNmsOptions(options), maskCoefficients);
+        const kept = suppressRows(found.candidates, resolveNmsOptions(options), { maskCoefficients });
         // Rows and coefficients too, all to the last bit.
         expect(kept).toEqual(nonMaxSuppression(prediction, { ...options, maskCoefficients }));
         expect(found.others).toEqual(names.length === 1 ? others : []);

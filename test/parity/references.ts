@@ -5,7 +5,8 @@ import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { basename, join } from "node:path";
 import type { Detection, DetectOptions } from "../../src/common.js";
 import type { HostTensor } from "../../src/tensor/index.js";
-import { scaleBox } from "../../src/yolov5/output/boxes.js";
+import type { ModelInfo } from "../../src/yolov5/checkpoint/modelInfo.js";
+import { type Size, scaleBackGeometry, scaleBox } from "../../src/yolov5/output/boxes.js";
 import { REFERENCE } from "../support/reference.js";
 
 export interface ReferenceDetection {
@@ -14,6 +15,8 @@ export interface ReferenceDetection {
   readonly cls: number;
   readonly name: string;
   readonly mask_pixels_letterboxed?: number;
+  /** x, y in pixels, rounded to thousandths, and visibility. */
+  readonly keypoints?: readonly (readonly [number, number, number])[];
 }
 
 export interface ReferenceRun {
@@ -80,7 +83,7 @@ export const SCORE_TOLERANCE = 2e-4;
 /** Only boxes whose scores are closer than this may stand in another order. */
 export const ORDER_TOLERANCE = 1e-4;
 
-function sameBox(actual: Detection, expected: ReferenceDetection): boolean {
+export function sameBox(actual: Detection, expected: ReferenceDetection): boolean {
   const box = [actual.xmin, actual.ymin, actual.xmax, actual.ymax];
   return (
     actual.class === expected.cls &&
@@ -116,12 +119,17 @@ export function sha256(bytes: Uint8Array): string {
   return createHash("sha256").update(bytes).digest("hex");
 }
 
+/** Scores that the references, rounded to six decimals, record as 1. */
+const SATURATED = 1 - 5e-7;
+
 /** What a comparison with a network of random weights found. */
 export interface RoundingReport {
   /** Boxes of the reference that no prediction row explains: real differences. */
   readonly unexplained: readonly string[];
   /** Boxes that are there with the same numbers, but lost or won a near-tie (best class, threshold, IoU). */
   readonly flipped: number;
+  /** Boxes that tie with others at exactly 1, whose order PyTorch leaves open, and with it which of them are cut off. */
+  readonly tied: number;
   readonly boxes: number;
 }
 
@@ -129,7 +137,8 @@ export interface RoundingReport {
  * Networks of random weights amplify float32 rounding (PyTorch's own float32 differs from float64 by as much) and give
  * many classes nearly equal scores, so that a last bit decides which of two classes or boxes wins. This comparison
  * accepts such flips, but only where the raw prediction holds the very box: coordinates within a thousandth of its
- * size, the score of its class within 1e-3. How many there are is for the caller to bound.
+ * size, or of the distance that a head without anchors predicts, the score of its class within 1e-3. How many there are is for the caller to bound.
+ * @param prediction all rows, before an end-to-end head picks some
  */
 export function differencesBeyondRounding(
   actual: readonly Detection[],
@@ -137,16 +146,20 @@ export function differencesBeyondRounding(
   prediction: HostTensor,
   original: { readonly width: number; readonly height: number },
   input: readonly number[],
+  { family, endToEnd, strides }: Pick<ModelInfo, "family" | "endToEnd" | "strides">,
 ): RoundingReport {
   const unexplained: string[] = [];
   let flipped = 0;
+  let tied = 0;
+  const [from, to] = [[input[2], input[3]] as const, [original.height, original.width] as const];
+  const geometry = scaleBackGeometry(from, to, family);
   const unused = new Set(actual.keys());
   const [, rows, columns] = prediction.shape;
   const data = prediction.data as Float32Array;
   const near = (a: number, b: number, size: number): boolean => Math.abs(a - b) <= BOX_TOLERANCE + 1e-3 * size;
-  const sameNumbers = (box: readonly number[], wanted: ReferenceDetection): boolean => {
+  const sameNumbers = (box: readonly number[], wanted: ReferenceDetection, reach = 0): boolean => {
     const [x1, y1, x2, y2] = wanted.box;
-    const size = Math.max(x2 - x1, y2 - y1);
+    const size = Math.max(x2 - x1, y2 - y1, reach);
     return box.every((value, i) => near(value, wanted.box[i], size));
   };
   for (const wanted of expected) {
@@ -165,14 +178,35 @@ export function differencesBeyondRounding(
     let explained = false;
     for (let row = 0; row < rows && !explained; row++) {
       const start = row * columns;
-      const score = data[start + 4] * data[start + 5 + wanted.cls];
+      const score = family === "yolov5" ? data[start + 4] * data[start + 5 + wanted.cls] : data[start + 4 + wanted.cls];
       if (Math.abs(score - wanted.score) > 5 * SCORE_TOLERANCE) continue;
       const [x, y, w, h] = data.subarray(start, start + 4);
-      const corners = [x - w / 2, y - h / 2, x + w / 2, y + h / 2] as const;
-      explained = sameNumbers(scaleBox(corners, [input[2], input[3]], [original.height, original.width]), wanted);
+      const corners = endToEnd ? ([x, y, w, h] as const) : ([x - w / 2, y - h / 2, x + w / 2, y + h / 2] as const);
+      // Heads without anchors predict the distances to the sides, which in untrained ones may put a side beyond its opposite.
+      const reach = family === "yolov5" ? 0 : farthest(corners, cellCentre(row, from, strides)) / geometry.gain;
+      explained = sameNumbers(scaleBox(corners, from, to, geometry), wanted, reach);
     }
-    if (explained) flipped++;
+    if (explained && wanted.score >= SATURATED) tied++;
+    else if (explained) flipped++;
     else unexplained.push(`${wanted.name} ${wanted.score} [${wanted.box}]`);
   }
-  return { unexplained, flipped: Math.max(flipped, unused.size), boxes: expected.length };
+  const tiedInstead = [...unused].filter((i) => actual[i].confidence >= SATURATED).length;
+  return { unexplained, tied, flipped: Math.max(flipped, unused.size - tiedInstead), boxes: expected.length };
+}
+
+/** Centre of the cell that a row of a head without anchors belongs to, in input pixels. */
+function cellCentre(row: number, [height, width]: Size, strides: readonly number[]): readonly [x: number, y: number] {
+  let rest = row;
+  for (const stride of strides) {
+    const [rows, columns] = [height / stride, width / stride];
+    if (rest < rows * columns) {
+      return [((rest % columns) + 0.5) * stride, (Math.floor(rest / columns) + 0.5) * stride];
+    }
+    rest -= rows * columns;
+  }
+  throw new Error(`row ${row} is beyond the cells of ${height}×${width}`);
+}
+
+function farthest(corners: readonly number[], centre: readonly [x: number, y: number]): number {
+  return Math.max(...corners.map((value, i) => Math.abs(value - centre[i % 2])));
 }

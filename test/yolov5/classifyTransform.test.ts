@@ -2,10 +2,12 @@
 
 import { describe, expect, it } from "vitest";
 import { OptionError } from "../../src/errors.js";
-import { classifyTransform } from "../../src/yolov5/input/classifyTransform.js";
+import { CLASSIFY_TRANSFORMS } from "../../src/yolov5/input/classifyTransform.js";
 import { noise, type ResizeFixtures, readFixture, sha256 } from "../image/support.js";
 
 const { classified } = readFixture<ResizeFixtures>("resize.json");
+
+const { yolov5: classifyTransform } = CLASSIFY_TRANSFORMS;
 
 describe("classifyTransform", () => {
   it.each(classified)("$from at $size", ({ seed, from, size, sha256: expected }) => {

@@ -291,7 +291,7 @@ describe("raw pictures", () => {
 
 describe("options", () => {
   it("have detect.py's defaults and both styles of names", () => {
-    expect(resolveOptions({}, 80)).toMatchObject({
+    expect(resolveOptions({}, { classes: 80 })).toMatchObject({
       imgsz: undefined,
       conf: 0.25,
       iou: 0.45,
@@ -305,9 +305,9 @@ describe("options", () => {
       batchSize: 1,
     });
     expect(
-      resolveOptions({ confThres: 0.1, iouThres: 0.2, agnosticNms: true, square: true, imgsz: 320 }, 80),
+      resolveOptions({ confThres: 0.1, iouThres: 0.2, agnosticNms: true, square: true, imgsz: 320 }, { classes: 80 }),
     ).toMatchObject({ conf: 0.1, iou: 0.2, agnostic: true, fit: "square", imgsz: [320, 320] });
-    expect(resolveOptions({ conf: 0, iou: 1, imgsz: [1, 16384] }, 1)).toMatchObject({ conf: 0, iou: 1 });
+    expect(resolveOptions({ conf: 0, iou: 1, imgsz: [1, 16384] }, { classes: 1 })).toMatchObject({ conf: 0, iou: 1 });
   });
 
   it.each<[DetectOptions, string]>([
@@ -325,8 +325,8 @@ describe("options", () => {
     [{ classes: [-1] }, "classes: -1 is no class"],
     [{ fit: "stretch" as "rect" }, "fit must be one of rect, square, autoshape, got stretch"],
   ])("%j is refused", async (options, message) => {
-    expect(() => resolveOptions(options, 3)).toThrow(OptionError);
-    expect(() => resolveOptions(options, 3)).toThrow(message);
+    expect(() => resolveOptions(options, { classes: 3 })).toThrow(OptionError);
+    expect(() => resolveOptions(options, { classes: 3 })).toThrow(message);
     await expect(recordedModel().model.detect(noise(8, 8), options)).rejects.toThrow(message);
   });
 

@@ -29,7 +29,7 @@ describe("options of suppression", () => {
     for (const use of [
       () => resolveNmsOptions(options),
       () => nonMaxSuppression(prediction, options),
-      () => resolveOptions(options, 80),
+      () => resolveOptions(options, { classes: 80 }),
     ]) {
       expect(use).toThrow(OptionError);
       expect(use).toThrow(message);
@@ -39,16 +39,18 @@ describe("options of suppression", () => {
   it("are detect.py's where none are given", () => {
     const defaults = { conf: 0.25, iou: 0.45, maxDet: 1000, classes: undefined, agnostic: false, multiLabel: false };
     expect(resolveNmsOptions({})).toEqual(defaults);
-    expect(resolveOptions({}, 80)).toMatchObject(defaults);
+    expect(resolveOptions({}, { classes: 80 })).toMatchObject(defaults);
   });
 
   it("take v7.0's own names too", () => {
     const given = { confThres: 0.1, iouThres: 0.2, agnosticNms: true };
-    expect(resolveOptions(given, 80)).toMatchObject({ conf: 0.1, iou: 0.2, agnostic: true });
+    expect(resolveOptions(given, { classes: 80 })).toMatchObject({ conf: 0.1, iou: 0.2, agnostic: true });
   });
 
   it("know the model's classes where there is a model", () => {
-    expect(() => resolveOptions({ classes: [80] }, 80)).toThrow(/^classes: 80 is no class of this model, .* 0 to 79$/);
+    expect(() => resolveOptions({ classes: [80] }, { classes: 80 })).toThrow(
+      /^classes: 80 is no class of this model, .* 0 to 79$/,
+    );
     expect(resolveNmsOptions({ classes: [80] }).classes).toEqual([80]);
   });
 

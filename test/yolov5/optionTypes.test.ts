@@ -16,7 +16,7 @@ describe("options of a wrong type", () => {
     [{ imgsz: "640" }, "imgsz must be one number or [height, width]"],
     [{ agnostic: "false" }, 'agnostic must be true or false, got "false"'],
   ])("%j", (options, message) => {
-    const resolve = (): unknown => resolveOptions(options as never, 3);
+    const resolve = (): unknown => resolveOptions(options as never, { classes: 3 });
     expect(resolve).toThrow(OptionError);
     expect(resolve).toThrow(message);
   });

@@ -54,7 +54,10 @@ describe("DetectionResult", () => {
     candidate(90, 40, 110, 50, 0.7, 0),
   ];
   const facts = { source: "a.jpg", width: 200, height: 100, input: [1, 3, 50, 100], names, speed };
-  const result = new DetectionResult(facts, detectionsFrom(candidates, [50, 100], [100, 200], names));
+  const result = new DetectionResult(
+    facts,
+    detectionsFrom(candidates, { input: [50, 100], original: [100, 200], names }),
+  );
 
   it("holds named boxes in pixels of the original, clipped", () => {
     expect(result.detections[0]).toEqual({
@@ -108,7 +111,7 @@ describe("segmentation results", () => {
     coefficients: Float32Array.of(value),
   });
   const make = (value: number, retina: boolean) =>
-    segmentedDetectionsFrom([seg(value)], protos, [16, 32], [8, 16], ["thing"], retina)[0];
+    segmentedDetectionsFrom([seg(value)], protos, { input: [16, 32], original: [8, 16], names: ["thing"] }, retina)[0];
 
   it.each([false, true])("decode masks when asked for, retina %s", (retina) => {
     const detection = make(20, retina);
@@ -184,7 +187,8 @@ describe("class names (26)", () => {
   it("count as themselves in a summary", () => {
     const names = ["__proto__", "人"];
     const facts = { width: 9, height: 9, input: [1, 3, 32, 32], names, speed };
-    const boxes = detectionsFrom([candidate(0, 0, 1, 1, 0.9, 0), candidate(0, 0, 1, 1, 0.8, 1)], [9, 9], [9, 9], names);
+    const found = [candidate(0, 0, 1, 1, 0.9, 0), candidate(0, 0, 1, 1, 0.8, 1)];
+    const boxes = detectionsFrom(found, { input: [9, 9], original: [9, 9], names });
     expect(new DetectionResult(facts, boxes).summary()).toBe("1 __proto__, 1 人");
   });
 

@@ -48,8 +48,10 @@ describe("suppressRows", () => {
       const expected = nonMaxSuppression(whole, { ...options, maskCoefficients: 2 });
       const { candidates } = chosen([whole], options.conf);
       expect(candidates[0].rows.length).toBeLessThan(400);
-      expect(suppressRows(candidates, resolveNmsOptions(options), 2)).toEqual(expected);
-      expect(suppressRows(allRows([whole]).candidates, resolveNmsOptions(options), 2)).toEqual(expected);
+      expect(suppressRows(candidates, resolveNmsOptions(options), { maskCoefficients: 2 })).toEqual(expected);
+      expect(suppressRows(allRows([whole]).candidates, resolveNmsOptions(options), { maskCoefficients: 2 })).toEqual(
+        expected,
+      );
       expect(expected[1].length).toBeGreaterThan(1);
     },
   );

@@ -4,13 +4,16 @@ import { LimitError } from "../../errors.js";
 import type { RgbImage } from "../../image/index.js";
 import { type Float32Tensor, seededRandom, tensor } from "../../tensor/index.js";
 import type { Task } from "../../yolov5/checkpoint/modelInfo.js";
-import { classifyTransform } from "../../yolov5/input/classifyTransform.js";
+import type { Family } from "../../yolov5/graph/heads.js";
+import { CLASSIFY_TRANSFORMS } from "../../yolov5/input/classifyTransform.js";
 import { letterbox, toTensor } from "../../yolov5/input/letterbox.js";
 
 const MOST_BYTES = 2 ** 32;
 
 export interface InputOptions {
   readonly task: Task;
+  /** Default YOLOv5's. */
+  readonly family?: Family;
   readonly imgsz: readonly [number, number];
   readonly stride: number;
   readonly batch: number;
@@ -18,7 +21,7 @@ export interface InputOptions {
 }
 
 /** [N, 3, H, W], the same picture N times. */
-export function benchInput({ task, imgsz, stride, batch, picture }: InputOptions): Float32Tensor {
+export function benchInput({ task, family = "yolov5", imgsz, stride, batch, picture }: InputOptions): Float32Tensor {
   const bytes = batch * 3 * imgsz[0] * imgsz[1] * 4;
   if (bytes > MOST_BYTES) {
     const gib = (bytes / 2 ** 30).toFixed(1);
@@ -29,8 +32,8 @@ export function benchInput({ task, imgsz, stride, batch, picture }: InputOptions
   }
   if (!picture) return noise(batch, imgsz);
   if (task === "classify") {
-    const fitted = classifyTransform.crop(picture, imgsz[0]);
-    return classifyTransform.toTensor(Array.from({ length: batch }, () => fitted));
+    const fitted = CLASSIFY_TRANSFORMS[family].crop(picture, imgsz[0]);
+    return CLASSIFY_TRANSFORMS[family].toTensor(Array.from({ length: batch }, () => fitted));
   }
   const { image } = letterbox(picture, { size: imgsz, stride, auto: false });
   return toTensor(Array.from({ length: batch }, () => image));

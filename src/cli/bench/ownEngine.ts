@@ -47,7 +47,7 @@ export async function openOwnEngine(options: OwnEngineOptions, output: Output): 
     const member = { path: shownAddress(weights), dtype, onNote, onStage: cold.add };
     const { network, info } = await cold.time("graph", () => createMember(opened, backend, member));
     const imgsz = inputSize(info, options, (text) => output.warn(text));
-    const input = benchInput({ task: info.task, imgsz, stride: info.stride, batch, picture: options.picture });
+    const input = benchInput({ ...info, imgsz, batch, picture: options.picture });
     const shape = [batch, 3, imgsz[0], imgsz[1]] as const;
     // Compiles separately, to time its stages.
     const outputs = await cold.time("firstRun", () => network.forward(input));

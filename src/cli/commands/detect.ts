@@ -47,8 +47,12 @@ export function defineDetect(program: Command, start: Start): void {
     .option("--data <yaml>", "data set .yaml with class names, for a checkpoint without any")
     .optionsGroup("Filtering:")
     .option("--conf-thres <p>", "minimum confidence, 0 to 1 (also --conf)", fraction, 0.25)
-    .option("--iou-thres <p>", "IoU above which NMS drops the weaker box, 0 to 1 (also --iou)", fraction, 0.45)
-    .option("--max-det <n>", "maximum number of boxes per picture", whole(1), 1000)
+    .option(
+      "--iou-thres <p>",
+      "IoU above which NMS drops the weaker box, 0 to 1 (also --iou; default: 0.45; YOLOv5u, v8, 11: 0.7)",
+      fraction,
+    )
+    .option("--max-det <n>", "maximum number of boxes per picture (default: 1000; YOLOv5u, v8, 11, 26: 300)", whole(1))
     .option("--classes <c...>", "keep only these classes, by index: --classes 0 2", classList)
     .option("--agnostic-nms", "run NMS across classes instead of per class")
     .option("--multi-label", "report every class of a box above the threshold, as val does, instead of the best one")

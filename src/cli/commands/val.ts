@@ -54,7 +54,11 @@ export function defineVal(program: Command, start: Start): void {
     .option("--cfg <yaml>", "model description (a YAML file or a name such as yolov5s), for a state dict without one")
     .optionsGroup("Measuring:")
     .option("--conf-thres <p>", "minimum confidence, 0 to 1 (also --conf; default: 0.001)", fraction)
-    .option("--iou-thres <p>", "IoU above which NMS drops the weaker box, 0 to 1 (also --iou; default: 0.6)", fraction)
+    .option(
+      "--iou-thres <p>",
+      "IoU above which NMS drops the weaker box, 0 to 1 (also --iou; default: 0.6; YOLOv5u, v8, 11: 0.7)",
+      fraction,
+    )
     .option("--max-det <n>", "maximum number of boxes per picture", whole(1), 300)
     .option("--single-cls", "treat all classes as one")
     .option("--verbose", "print a row per class even with 50 classes or more")

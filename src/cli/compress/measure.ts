@@ -169,7 +169,7 @@ function engineOf({ opened, name }: Candidate, backend: Backend, imgsz: number):
   const dtype = computeDTypeFor(opened, backend, {});
   const { network, info } = createMember(opened, backend, { path: name, dtype });
   const shape = [1, 3, imgsz, imgsz] as const;
-  const input = benchInput({ task: info.task, imgsz: [imgsz, imgsz], stride: info.stride, batch: 1 });
+  const input = benchInput({ ...info, imgsz: [imgsz, imgsz], batch: 1 });
   return {
     engine: "yolov5-ts",
     backend: backend.name,

@@ -80,6 +80,11 @@ class CompressRun {
         `${path}: is a classification model, but compress measures boxes; use export --half or --int8, and val`,
       );
     }
+    if (info.family === "ultralytics") {
+      throw new UsageError(
+        `${path}: compress is for YOLOv5 checkpoints of v3.0 to v7.0, not for the newer package's (YOLOv5u, v8, 11, 26); use export --half`,
+      );
+    }
     if (isQuantized(opened.module))
       throw new UsageError(`${path}: is already int8; give the checkpoint it was made from`);
     const [imgsz] = checkImageSize([flags.imgsz ?? 640, flags.imgsz ?? 640], info.stride, (text) => output.warn(text));

@@ -22,7 +22,12 @@ import type { SourceItem } from "./sources.js";
 import { logLine } from "./summary.js";
 import { VideoRun } from "./video.js";
 
-const PROJECTS = { detect: "runs/detect", segment: "runs/predict-seg", classify: "runs/predict-cls" } as const;
+const PROJECTS = {
+  detect: "runs/detect",
+  segment: "runs/predict-seg",
+  pose: "runs/predict-pose",
+  classify: "runs/predict-cls",
+} as const;
 /** Errors after which no further picture can succeed. */
 const FATAL: ReadonlySet<ErrorCode> = new Set([
   "DEVICE",
@@ -84,7 +89,7 @@ export class DetectRun {
     const conf = this.follower?.networkConf ?? flags.confThres;
     this.options = { ...detectOptions(flags, output), conf };
     // Checked before the first picture is read.
-    resolveOptions(this.options, model.names.length);
+    resolveOptions(this.options, model.info);
     this.saver = new Saver(
       {
         project: flags.project ?? PROJECTS[model.task],

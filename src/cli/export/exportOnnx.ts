@@ -15,6 +15,11 @@ export async function onnxFile(
   { imgsz, batchSize }: ExportFlags,
   { onWarning, signal }: { readonly onWarning: (text: string) => void; readonly signal: AbortSignal },
 ): Promise<ExportedFile> {
+  if (info.endToEnd) {
+    throw new UsageError(
+      `${info.path}: its head picks its boxes itself (end-to-end), which ONNX files of this engine do not hold; export it as safetensors`,
+    );
+  }
   const [h, w] = inputSize(info, { imgsz }, onWarning);
   const shape = [batchSize, 3, h, w] as const;
   const breather = new Breather(signal);

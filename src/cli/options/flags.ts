@@ -30,8 +30,9 @@ export interface DetectFlags extends CommonFlags {
   readonly tune?: boolean;
   readonly augment?: boolean;
   readonly confThres: number;
-  readonly iouThres: number;
-  readonly maxDet: number;
+  /** Absent: the model's own default. */
+  readonly iouThres?: number;
+  readonly maxDet?: number;
   readonly classes?: readonly number[];
   readonly agnosticNms?: boolean;
   readonly multiLabel?: boolean;

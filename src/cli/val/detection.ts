@@ -24,7 +24,7 @@ export async function valDetection(flags: ValFlags, model: CliModel, output: Out
   const { signal } = output.io;
   const speed = flags.task === "speed";
   const conf = flags.confThres ?? (speed ? SPEED_SETTINGS.conf : 0.001);
-  const iou = flags.iouThres ?? (speed ? SPEED_SETTINGS.iou : 0.6);
+  const iou = flags.iouThres ?? (speed ? SPEED_SETTINGS.iou : undefined);
   if (conf > 0.001 && !speed) output.warn(`--conf-thres ${conf} is above val.py's 0.001: mAP will come out too low`);
   if (flags.augment && model.task !== "detect") output.warn("--augment applies to detection models only; ignored");
 

@@ -17,7 +17,7 @@ export interface ValFlags extends CommonFlags {
   readonly augment?: boolean;
   readonly confThres?: number;
   readonly iouThres?: number;
-  readonly maxDet: number;
+  readonly maxDet?: number;
   readonly singleCls?: boolean;
   readonly verbose?: boolean;
   readonly saveTxt?: boolean;

@@ -54,7 +54,12 @@ export function planPruning(module: ModuleNode, criterion: Criterion = "l2"): Pr
 
 /** The same in pieces, one convolution each. */
 export function* planPruningPieces(module: ModuleNode, criterion: Criterion): Pieces<PruningPlan> {
-  const { graph } = buildGraph(module, TRACED);
+  const { graph, head } = buildGraph(module, TRACED);
+  if (head.family === "ultralytics") {
+    throw new UnsupportedError(
+      "pruning: networks of the newer package (YOLOv5u, v8, 11, 26) cannot be pruned; give a YOLOv5 checkpoint of v3.0 to v7.0",
+    );
+  }
   const map = traceChannels(graph, ({ name }, { data }) => {
     return tensorOfPath(module, `${name}.weight`)?.data.length === data.length;
   });

@@ -1,13 +1,13 @@
 /** Float model and pictures in, int8 model out: planning, calibration and conversion in one call. */
 
 import { Breather } from "../../breathe.js";
-import { OptionError } from "../../errors.js";
+import { OptionError, UnsupportedError } from "../../errors.js";
 import type { RgbImage } from "../../image/index.js";
 import type { HostTensor } from "../../tensor/index.js";
 import type { ModuleNode } from "../../weights/types.js";
 import { exportSafetensors } from "../../yolov5/checkpoint/exportSafetensors.js";
 import { isQuantized } from "../../yolov5/checkpoint/quantized.js";
-import { classifyTransform } from "../../yolov5/input/classifyTransform.js";
+import { CLASSIFY_TRANSFORMS } from "../../yolov5/input/classifyTransform.js";
 import { letterbox, toTensor } from "../../yolov5/input/letterbox.js";
 import type { Member } from "../../yolov5/model.js";
 import { checkImageSize } from "../../yolov5/options.js";
@@ -59,15 +59,21 @@ export async function quantizeMember(
   if (isQuantized(network.module)) {
     throw new OptionError(`${info.path}: is already int8; give the checkpoint it was made from`);
   }
+  if (info.family === "ultralytics") {
+    throw new UnsupportedError(
+      `${info.path}: int8 is for YOLOv5 checkpoints of v3.0 to v7.0, not for the newer package's (YOLOv5u, v8, 11, 26); use float16 (--half) instead`,
+    );
+  }
   const { method = "percentile", percentile, signal, onPicture, onWarning = () => undefined } = options;
   const classify = info.task === "classify";
+  const transform = CLASSIFY_TRANSFORMS[info.family];
   const wanted = options.imgsz ?? info.defaultImgsz;
   const [height, width] = classify ? wanted : checkImageSize(wanted, info.stride, onWarning);
   const plan = planQuantization(network.module, network.build([1, 3, height, width]).graph);
   async function* inputs(): AsyncGenerator<HostTensor> {
     for await (const image of images) {
       yield classify
-        ? classifyTransform.toTensor([classifyTransform.crop(image, height)])
+        ? transform.toTensor([transform.crop(image, height)])
         : toTensor([letterbox(image, { size: [height, width], stride: info.stride, auto: false }).image]);
     }
   }

@@ -9,6 +9,7 @@ export * from "./conv/winogradWeights.js";
 export type { Target } from "./emit/index.js";
 export * from "./features.js";
 export * from "./head/detect.js";
+export * from "./head/detectAnchorFree.js";
 export type { Kernel } from "./kernel.js";
 export * from "./library.js";
 export * from "./map/activations.js";

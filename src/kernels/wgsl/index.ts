@@ -9,6 +9,7 @@ export * from "./conv/gemm/conv2dSplit.js";
 export * from "./conv/gemm/conv2dSubgroup.js";
 export * from "./conv/gemm/conv2dTiled.js";
 export * from "./head/detect.js";
+export * from "./head/detectAnchorFree.js";
 export * from "./kernel.js";
 export * from "./map/activation.js";
 export * from "./map/elementwise.js";

@@ -11,8 +11,12 @@ import conv2dSplit from "./conv/gemm/conv2d_split.wgsl";
 import conv2dSubgroup from "./conv/gemm/conv2d_subgroup.wgsl";
 import conv2dTiled from "./conv/gemm/conv2d_tiled.wgsl";
 import decode from "./head/decode.wgsl";
+import decodeAnchorFree from "./head/decode_anchor_free.wgsl";
 import detect from "./head/detect.wgsl";
+import detectAnchorFree from "./head/detect_anchor_free.wgsl";
+import detectAnchorFreeCandidates from "./head/detect_anchor_free_candidates.wgsl";
 import detectCandidates from "./head/detect_candidates.wgsl";
+import score from "./head/score.wgsl";
 import activation from "./map/activation.wgsl";
 import add from "./map/add.wgsl";
 import affine from "./map/affine.wgsl";
@@ -59,8 +63,11 @@ export const SHADER_TEXTS: Readonly<Record<string, string>> = {
   conv_window: convWindow,
   copy_channels: copyChannels,
   decode: decode,
+  decode_anchor_free: decodeAnchorFree,
   depth_to_space: depthToSpace,
   detect: detect,
+  detect_anchor_free: detectAnchorFree,
+  detect_anchor_free_candidates: detectAnchorFreeCandidates,
   detect_candidates: detectCandidates,
   find_overflow: findOverflow,
   global_average_pool: globalAveragePool,
@@ -73,6 +80,7 @@ export const SHADER_TEXTS: Readonly<Record<string, string>> = {
   pad2d: pad2d,
   pixels_bytes: pixelsBytes,
   pixels_texture: pixelsTexture,
+  score: score,
   softmax: softmax,
   space_to_depth: spaceToDepth,
   storage_f16: storageF16,

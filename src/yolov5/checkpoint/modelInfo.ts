@@ -10,7 +10,8 @@ import { parseModelConfig } from "../config/modelConfig.js";
 import { stateDictSource } from "../config/sources.js";
 import { synthesizeModule } from "../config/synthesize.js";
 import { layersOf } from "../graph/buildGraph.js";
-import { type HeadKind, headKind, numbersOf } from "../graph/heads.js";
+import { headKind } from "../graph/headKind.js";
+import { type Family, type HeadKind, type KeypointShape, numbersOf } from "../graph/heads.js";
 import type { Size } from "../output/boxes.js";
 import { entryOf } from "./mapping.js";
 import { moduleTreeFromJson } from "./moduleJson.js";
@@ -107,6 +108,12 @@ export interface ModelInfo {
   /** Per level (width, height) pairs in input pixels, flattened. */
   readonly anchors: readonly (readonly number[])[];
   readonly maskCoefficients: number;
+  /** Whose behaviour `detect` has: YOLOv5's, or that of the newer package (no anchors; other defaults). */
+  readonly family: Family;
+  /** The head picks its boxes itself, so that `iou` and `agnostic` mean nothing. */
+  readonly endToEnd: boolean;
+  /** Pose models: keypoints of a box, and numbers of each. */
+  readonly keypoints?: KeypointShape;
   /** Elements of all parameters, BatchNorm not folded. */
   readonly parameters: number;
   readonly layers: number;

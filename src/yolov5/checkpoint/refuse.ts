@@ -8,14 +8,10 @@ import { scalarNumber } from "../../weights/describe.js";
 import { type Checkpoint, collectStateDict, type ModuleNode, walkModules } from "../../weights/index.js";
 import { layersOf, sourcesOf } from "../graph/buildGraph.js";
 
-const ADVICE = "give a checkpoint of the yolov5 repository (v3.0 to v7.0)";
+const ADVICE = "give a checkpoint of YOLOv5 (v3.0 to v7.0, or v5u), YOLOv8, YOLO11 or YOLO26";
 
 /** Class paths or names that belong to one other family. */
 const FAMILIES: readonly { readonly pattern: RegExp; readonly what: string }[] = [
-  {
-    pattern: /^ultralytics\./,
-    what: "is a model of the ultralytics package (YOLOv8 or later, or YOLOv5u), whose head is anchor-free",
-  },
   { pattern: /^yolox\./, what: "is a YOLOX model" },
   { pattern: /^yolov6\./, what: "is a YOLOv6 model" },
   { pattern: /^super_gradients\./, what: "is a model of SuperGradients (YOLO-NAS)" },
@@ -35,16 +31,26 @@ const FAMILIES: readonly { readonly pattern: RegExp; readonly what: string }[] =
   { pattern: /^(timm|transformers)\./, what: "is a model of another library (timm or transformers)" },
   { pattern: /\.I?Keypoint$/, what: "is a YOLO pose model, whose head predicts keypoints" },
   { pattern: /\.(IDetect|IAuxDetect|IBin|ImplicitA|ImplicitM)$/, what: "is a YOLOv7 (or YOLOR) model" },
-  { pattern: /\.(DDetect|DualDDetect|TripleDDetect|RepNCSPELAN4|CBFuse)$/, what: "is a YOLOv9 model" },
-  { pattern: /\.(v10Detect|RTDETRDecoder|WorldDetect)$/, what: "is a newer YOLO or RT-DETR model" },
+  {
+    pattern: /\.(DDetect|DualDDetect|TripleDDetect|RepNCSPELAN4|CBFuse|ELAN1|SPPELAN|ADown|AConv)$/,
+    what: "is a YOLOv9 model",
+  },
+  { pattern: /\.(v10Detect|SCDown|C2fCIB|PSA)$/, what: "is a YOLOv10 model, whose blocks are not run" },
+  { pattern: /\.(A2C2f|ABlock|AAttn)$/, what: "is a YOLO12 model, whose area attention is not run" },
+  { pattern: /\.(RTDETRDecoder|AIFI|HGStem|HGBlock)$/, what: "is an RT-DETR model" },
+  { pattern: /\.(WorldDetect|WorldModel|C2fAttn)$/, what: "is a YOLO-World model, which looks for what a text says" },
+  {
+    pattern: /\.(YOLOEDetect|YOLOESegment|YOLOEModel|YOLOESegModel|LRPCHead)/,
+    what: "is a YOLOE model, which looks for what a text says",
+  },
+  { pattern: /\.(OBB|OBB26|OBBModel)$/, what: "is an oriented-box model (OBB), whose head predicts an angle" },
+  { pattern: /\.(Segment26|Proto26)$/, what: "is a YOLO26 segmentation model, of which only detection is run" },
+  { pattern: /\.Pose26$/, what: "is a YOLO26 pose model, of which only detection is run" },
+  { pattern: /^ultralytics\.nn\.\S*\.\w*(Semantic|Depth)\w*$/, what: "is a model for semantic segmentation or depth" },
 ];
 
 /** State-dict names that only one other family has. */
 const TENSOR_NAMES: readonly { readonly pattern: RegExp; readonly what: string }[] = [
-  {
-    pattern: /(^|\.)(dfl\.conv\.weight|cv[23]\.0\.2\.(weight|bias)|one2one_cv[23]\.)/,
-    what: "has an anchor-free head (dfl, cv2, cv3): YOLOv8 or later, or YOLOv5u",
-  },
   { pattern: /(^|\.)m_kpt\./, what: "is a YOLO pose model, whose head predicts keypoints" },
   { pattern: /(^|\.)implicit$/, what: "is a YOLOv7 (or YOLOR) model" },
   { pattern: /^module_list\.\d+\./, what: "is a Darknet cfg model (YOLOR, Scaled-YOLOv4 or an old yolov3)" },
@@ -73,6 +79,9 @@ const TENSOR_NAMES: readonly { readonly pattern: RegExp; readonly what: string }
   { pattern: /^(layer[1-4]\.0\.conv1|features\.\d+(\.\d+)*|fc)\.weight$/, what: "is a torchvision classifier" },
 ];
 
+/** Of heads without anchors. */
+const ANCHOR_FREE_TENSOR = /(^|\.)(dfl\.conv\.weight|cv[23]\.0\.2\.(weight|bias)|one2one_cv[23]\.)/;
+
 /**
  * @param path the file's name, for the message.
  * @throws CheckpointError when the checkpoint is of another model family; returns for everything else, unknown included.
@@ -84,6 +93,16 @@ export function refuseForeignModel(checkpoint: Checkpoint, path = "checkpoint"):
   const sentence = what ?? foreignTensors([...tensors.keys()]);
   if (sentence !== undefined) {
     throw new CheckpointError(`${path}: ${sentence}; ${ADVICE}`, { path, className: module?.className });
+  }
+  if (
+    !module &&
+    !checkpoint.extra.has("modules") &&
+    [...tensors.keys()].some((name) => ANCHOR_FREE_TENSOR.test(name))
+  ) {
+    throw new CheckpointError(
+      `${path}: is a state dict of a network without anchors (YOLOv5u, v8 or later), whose wiring it does not tell; save the whole model`,
+      { path },
+    );
   }
 }
 

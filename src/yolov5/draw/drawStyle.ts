@@ -11,7 +11,7 @@ import type { Detection, SegmentedDetection } from "../output/detections.js";
 
 /** What drawing reads of a result; results of every task are such. */
 export type DrawnResult = { readonly width: number; readonly height: number; readonly names: readonly string[] } & (
-  | { readonly task: "detect" | "segment"; readonly detections: readonly (Detection | SegmentedDetection)[] }
+  | { readonly task: "detect" | "segment" | "pose"; readonly detections: readonly (Detection | SegmentedDetection)[] }
   | { readonly task: "classify"; readonly top5: readonly ClassScore[] }
 );
 

@@ -68,12 +68,21 @@ export const spp: Block = (context, module, path, inputs) => {
   return applyChild(context, module, path, "cv2", [concat(context, `${path}.concat`, [x, ...pools])]);
 };
 
-/** SPP's result from one small pool applied three times. */
+/** Pools of one SPPF, far beyond the three that networks have. */
+const MAX_POOLS = 16;
+
+/** SPP's result from one small pool applied three times, or `n` times; newer ones add x where `add` says so. */
 export const sppf: Block = (context, module, path, inputs) => {
   const pool = child(module, "m", path);
+  const count = numberAttribute(module, "n", 3, path);
+  if (!(Number.isInteger(count) && count >= 0 && count <= MAX_POOLS)) {
+    throw new GraphError(`${path}.n must be a whole number of pools up to ${MAX_POOLS}, got ${count}`, { path, count });
+  }
   const values = [applyChild(context, module, path, "cv1", inputs)];
-  for (let i = 1; i <= 3; i++) values.push(context.apply(pool, `${path}.m.${i}`, [values[values.length - 1]]));
-  return applyChild(context, module, path, "cv2", [concat(context, `${path}.concat`, values)]);
+  for (let i = 1; i <= count; i++) values.push(context.apply(pool, `${path}.m.${i}`, [values[values.length - 1]]));
+  const y = applyChild(context, module, path, "cv2", [concat(context, `${path}.concat`, values)]);
+  if (!booleanAttribute(module, "add", false)) return y;
+  return context.builder.add("add", `${path}.sum`, [y, only(inputs, path)], {});
 };
 
 export const focus: Block = (context, module, path, inputs) => {

@@ -4,10 +4,12 @@ import { GraphError } from "../../errors.js";
 import type { Graph, ValueId } from "../../ops/index.js";
 import { describeValue, scalarNumber } from "../../weights/describe.js";
 import type { ModuleNode, PlainValue } from "../../weights/types.js";
+import { applyAnchorFree, isAnchorFree } from "./anchorFreeHead.js";
 import { checkClasses, MAX_LAYERS, MAX_SOURCES } from "./bounds.js";
 import { blockOf } from "./catalogue.js";
 import { createContext, createWeightForms, type WeightForms } from "./context.js";
-import { applyDetect, type HeadFacts, headKind, numbersOf } from "./heads.js";
+import { familyOf, headKind } from "./headKind.js";
+import { applyDetect, type HeadFacts, numbersOf } from "./heads.js";
 
 export interface BuiltGraph {
   readonly graph: Graph;
@@ -88,15 +90,10 @@ export function buildGraph(
     const path = `${prefix}.${index}`;
     const row = { index, from, type: module.type };
     const kind = headKind(module);
-    if (kind === "detect" || kind === "segment") {
-      const { outputs, facts: head } = applyDetect(
-        context,
-        module,
-        path,
-        inputs,
-        recordedStrides(root, module),
-        shape[2],
-      );
+    if (kind !== undefined && kind !== "classify") {
+      const apply = isAnchorFree(module) ? applyAnchorFree : applyDetect;
+      const strides = recordedStrides(root, module);
+      const { outputs, facts: head } = apply(context, module, path, inputs, strides, shape[2]);
       if (index !== layers.length - 1) throw new GraphError(`${path}: the ${module.type} head must be the last layer`);
       facts.push({ ...row, outputShape: builder.shape(outputs[0]) });
       return { graph: builder.finish(outputs), head, layers: facts };
@@ -120,6 +117,8 @@ export function buildGraph(
     anchors: [],
     outputs: outputShape[1],
     maskCoefficients: 0,
+    family: familyOf(layers[layers.length - 1]),
+    endToEnd: false,
   };
   return { graph: builder.finish([last]), head, layers: facts };
 }

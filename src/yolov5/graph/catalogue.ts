@@ -3,9 +3,11 @@
 import { UnsupportedError } from "../../errors.js";
 import { cutText } from "../../weights/describe.js";
 import type { ModuleNode } from "../../weights/types.js";
+import { attentionBlock } from "./attentionBlock.js";
 import * as blocks from "./blocks.js";
 import { activationOf, type Block } from "./context.js";
 import * as layers from "./layers.js";
+import * as splits from "./splitBlocks.js";
 
 /** Every module class that this engine knows (heads are in heads.ts). */
 export const BLOCKS: ReadonlyMap<string, Block> = new Map<string, Block>([
@@ -19,6 +21,12 @@ export const BLOCKS: ReadonlyMap<string, Block> = new Map<string, Block>([
   ["C3TR", blocks.c3],
   ["C3SPP", blocks.c3],
   ["C3Ghost", blocks.c3],
+  ["C3k", blocks.c3],
+  ["C2f", splits.c2f],
+  ["C3k2", splits.c2f],
+  ["C2PSA", splits.c2psa],
+  ["PSABlock", splits.psaBlock],
+  ["Attention", attentionBlock],
   ["SPP", blocks.spp],
   ["SPPF", blocks.sppf],
   ["Focus", blocks.focus],
@@ -49,16 +57,25 @@ export const BLOCKS: ReadonlyMap<string, Block> = new Map<string, Block>([
   ["AdaptiveAvgPool2d", layers.adaptiveAvgPool2d],
 ]);
 
+/** Attention, then a feed-forward part: what C2PSA holds. */
+const isAttentionBlock = ({ children }: ModuleNode): boolean =>
+  children.has("attn") && children.has("ffn") && !children.has("cv1");
+
 /** Blocks recognised by their children where the class name says nothing. */
 function byStructure(module: ModuleNode): Block | undefined {
   const has = (...names: readonly string[]): boolean => names.every((name) => module.children.has(name));
   const inner = module.children.get("m");
   if (has("cv1", "cv2", "cv3", "cv4", "m", "bn")) return blocks.bottleneckCsp;
-  if (has("cv1", "cv2", "cv3", "upsample")) return blocks.proto;
+  // Those with more parts refine what they make (26).
+  if (has("cv1", "cv2", "cv3", "upsample") && module.children.size === 4) return blocks.proto;
   if (has("cv1", "cv2", "cv3", "m")) return blocks.c3;
   if (has("cv1", "cv2") && inner?.type === "MaxPool2d") return blocks.sppf;
   const pools = [...(inner?.children.values() ?? [])];
   if (has("cv1", "cv2") && pools.length > 0 && pools.every((pool) => pool.type === "MaxPool2d")) return blocks.spp;
+  if (has("cv1", "cv2") && inner?.type === "ModuleList") return splits.c2f;
+  if (has("cv1", "cv2") && inner && [...inner.children.values()].every(isAttentionBlock)) return splits.c2psa;
+  if (isAttentionBlock(module)) return splits.psaBlock;
+  if (has("qkv", "proj", "pe")) return attentionBlock;
   if (has("cv1", "cv2") && module.children.size === 2 && module.attributes.has("add")) return blocks.bottleneck;
   if (has("conv", "shortcut")) return blocks.ghostBottleneck;
   if (has("q", "k", "v", "ma", "fc1", "fc2")) return blocks.transformerLayer;
@@ -85,7 +102,7 @@ export function blockOf(module: ModuleNode, path: string): Block {
   if (activationOf(module, path)) return blocks.activationBlock;
   const parts = cutText([...module.children.keys(), ...module.parameters.keys()].join(", "), 300) || "nothing";
   throw new UnsupportedError(
-    `${path}: module ${module.className} is none that YOLOv5 v3.0 to v7.0 has, and its parts (${parts}) match none; ` +
+    `${path}: module ${module.className} is none of YOLOv5, v8, 11 or 26, and its parts (${parts}) match none; ` +
       "checkpoints of other networks cannot be run",
     { path, className: module.className },
   );

@@ -1,4 +1,7 @@
-/** Detect and Segment heads: one convolution per level, then decoding. Facts come from the tensors, not from a yaml. */
+/**
+ * Detect and Segment heads with anchors: one convolution per level, then decoding. Facts come from the tensors, not from a yaml.
+ * Heads without anchors are in `anchorFreeHead.ts`.
+ */
 
 import { GraphError, WeightError } from "../../errors.js";
 import type { ValueId } from "../../ops/index.js";
@@ -8,18 +11,19 @@ import type { ModuleNode, PlainValue } from "../../weights/types.js";
 import { checkAnchors, checkClasses, checkStrides, MAX_FACTS } from "./bounds.js";
 import { applyChild, type BuildContext, child, numberAttribute } from "./context.js";
 
-export type HeadKind = "detect" | "segment" | "classify";
+export type HeadKind = "detect" | "segment" | "pose" | "classify";
 
-/** Which head a module is, by class name or by what it holds. */
-export function headKind(module: ModuleNode): HeadKind | undefined {
-  if (module.type === "Classify" || (module.children.has("pool") && module.children.has("linear"))) return "classify";
-  const named = module.type === "Detect" || module.type === "Segment";
-  if (!(named || tensorOf(module, "anchors")) || !module.children.has("m")) return undefined;
-  return module.children.has("proto") ? "segment" : "detect";
+/** Whose behaviour a network's files imply: YOLOv5's own (v3.0 to v7.0), or that of the newer package. */
+export type Family = "yolov5" | "ultralytics";
+
+/** Keypoints of a box, and numbers of each: x, y and, where it is 3, how visible it is. */
+export interface KeypointShape {
+  readonly count: number;
+  readonly size: number;
 }
 
 /** A buffer or a tensor attribute. */
-function tensorOf(module: ModuleNode, name: string): HostTensor | undefined {
+export function tensorOf(module: ModuleNode, name: string): HostTensor | undefined {
   const stored = module.buffers.get(name) ?? module.parameters.get(name);
   if (stored) return stored;
   const value = module.attributes.get(name);
@@ -45,9 +49,14 @@ export interface HeadFacts {
   readonly strides: readonly number[];
   /** Per level: (width, height) pairs in input pixels, flattened. */
   readonly anchors: readonly (readonly number[])[];
-  /** 5 + classes + maskCoefficients. */
+  /** Numbers of a row: 5 + classes + maskCoefficients; without anchors 4 + classes + mask coefficients or keypoints. */
   readonly outputs: number;
   readonly maskCoefficients: number;
+  /** Heads of the newer package have no anchors and no objectness: the confidence is the class's own score. */
+  readonly family: Family;
+  /** The head's boxes need no suppression; they are corners. */
+  readonly endToEnd: boolean;
+  readonly keypoints?: KeypointShape;
 }
 
 /**
@@ -87,7 +96,7 @@ function detectFacts(module: ModuleNode, path: string, strides: readonly number[
   }
   checkClasses(classes, path);
   const kind = module.children.has("proto") ? "segment" : "detect";
-  return { kind, classes, strides, anchors, outputs, maskCoefficients };
+  return { kind, classes, strides, anchors, outputs, maskCoefficients, family: "yolov5", endToEnd: false };
 }
 
 /** Prediction [N, rows, outputs] and, for segmentation, the prototypes [N, nm, H/4, W/4]. */

@@ -1,27 +1,44 @@
 /**
- * Preprocessing of classification models as YOLOv5 v7.0 does it: centre square, resized as `cv2.resize` does, byte /
- * 255, ImageNet's mean and deviation. Behaviour reproduced from docs and reference values.
+ * Preprocessing of classification models. YOLOv5 v7.0: centre square, resized as `cv2.resize` does, byte / 255, ImageNet's
+ * mean and deviation. The newer package: the shorter side resized as Pillow does, centre square, byte / 255. Behaviour
+ * reproduced from docs and reference values.
  */
 
 import { OptionError } from "../../errors.js";
-import { type RgbImage, resizeLinear } from "../../image/index.js";
+import { type RgbImage, resizeAntialias, resizeLinear } from "../../image/index.js";
 import type { Float32Tensor } from "../../tensor/index.js";
+import type { Family } from "../graph/heads.js";
+import { roundHalfEven } from "../output/boxes.js";
+import { toTensor as bytesToTensor } from "./letterbox.js";
 
 /** ImageNet's, of R, G, B. */
 const MEAN = [0.485, 0.456, 0.406] as const;
 const DEVIATION = [0.229, 0.224, 0.225] as const;
+
+function square(image: RgbImage, left: number, top: number, side: number): RgbImage {
+  const data = new Uint8Array(side * side * 3);
+  for (let y = 0; y < side; y++) {
+    const from = ((top + y) * image.width + left) * 3;
+    data.set(image.data.subarray(from, from + side * 3), y * side * 3);
+  }
+  return { width: side, height: side, data };
+}
 
 /** The largest square in the middle of a picture (odd remainders go right and below), resized to `size` × `size`. */
 function crop(image: RgbImage, size: number): RgbImage {
   const side = Math.min(image.width, image.height);
   const left = Math.floor((image.width - side) / 2);
   const top = Math.floor((image.height - side) / 2);
-  const data = new Uint8Array(side * side * 3);
-  for (let y = 0; y < side; y++) {
-    const from = ((top + y) * image.width + left) * 3;
-    data.set(image.data.subarray(from, from + side * 3), y * side * 3);
-  }
-  return resizeLinear({ width: side, height: side, data }, size, size);
+  return resizeLinear(square(image, left, top, side), size, size);
+}
+
+/** The picture with its shorter side resized to `size` (the longer cut to whole pixels), and its middle square. */
+function resizeAndCrop(image: RgbImage, size: number): RgbImage {
+  const shorter = Math.min(image.width, image.height);
+  const side = (length: number): number => (length === shorter ? size : Math.trunc((size * length) / shorter));
+  const resized = resizeAntialias(image, side(image.width), side(image.height));
+  const start = (length: number): number => roundHalfEven((length - size) / 2);
+  return square(resized, start(resized.width), start(resized.height), size);
 }
 
 /**
@@ -55,4 +72,13 @@ function toTensor(images: readonly RgbImage[]): Float32Tensor {
 }
 
 /** The two steps apart, because pictures are cropped one by one and put together as a batch. */
-export const classifyTransform = { crop, toTensor } as const;
+export interface ClassifyTransform {
+  crop(image: RgbImage, size: number): RgbImage;
+  /** Cropped pictures of one size → [N, 3, H, W]. */
+  toTensor(images: readonly RgbImage[]): Float32Tensor;
+}
+
+export const CLASSIFY_TRANSFORMS: Readonly<Record<Family, ClassifyTransform>> = {
+  yolov5: { crop, toTensor },
+  ultralytics: { crop: resizeAndCrop, toTensor: bytesToTensor },
+};

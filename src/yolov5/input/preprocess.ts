@@ -5,7 +5,7 @@ import type { Backend, DevicePicture, RunInput } from "../../runtime/backend.js"
 import type { ModelInfo } from "../checkpoint/modelInfo.js";
 import { checkImageSize, type ResolvedOptions } from "../options.js";
 import type { Size } from "../output/boxes.js";
-import { classifyTransform } from "./classifyTransform.js";
+import { CLASSIFY_TRANSFORMS } from "./classifyTransform.js";
 import { type LetterboxPlan, letterboxPlan, place, toTensor } from "./letterbox.js";
 import { autoShapeSize } from "./letterboxVariants.js";
 import type { Picture } from "./pictures.js";
@@ -29,15 +29,19 @@ export interface FittedPicture {
 /** A batch for the network: one tensor [N, 3, H, W], or pictures that become it on the device. */
 export type NetworkInput = RunInput & { readonly shape: readonly number[] };
 
+/** What of a model its input depends on. */
+export type PreprocessedModel = Pick<ModelInfo, "task" | "stride" | "defaultImgsz"> &
+  Partial<Pick<ModelInfo, "family">>;
+
 /** Pairs of sizes whose resize tables are kept. */
 const MOST_TABLES = 16;
 
 export class Preprocessor {
-  private readonly info: Pick<ModelInfo, "task" | "stride" | "defaultImgsz">;
+  private readonly info: PreprocessedModel;
   private readonly backend: Pick<Backend, "capabilities">;
   private readonly tables = new Map<string, { readonly columns: ResizeAxis; readonly rows: ResizeAxis }>();
 
-  constructor(info: Pick<ModelInfo, "task" | "stride" | "defaultImgsz">, backend: Pick<Backend, "capabilities">) {
+  constructor(info: PreprocessedModel, backend: Pick<Backend, "capabilities">) {
     this.info = info;
     this.backend = backend;
   }
@@ -51,9 +55,8 @@ export class Preprocessor {
   plan(pictures: readonly Picture[], options: ResolvedOptions): PlannedPicture[] {
     if (this.info.task === "classify") {
       const [side] = this.inputSize(options.imgsz, options.onWarning);
-      return pictures.map((picture) =>
-        planned(picture, [side, side], () => classifyTransform.crop(picture.image, side)),
-      );
+      const transform = CLASSIFY_TRANSFORMS[this.info.family ?? "yolov5"];
+      return pictures.map((picture) => planned(picture, [side, side], () => transform.crop(picture.image, side)));
     }
     const { stride } = this.info;
     // AutoShape takes any size: the common shape that it finds is a multiple of the stride anyway.
@@ -86,7 +89,10 @@ export class Preprocessor {
       else images.push(content);
     }
     if (pictures.length > 0) return { shape: [batch.length, 3, ...batch[0].size], pictures };
-    const tensor = this.info.task === "classify" ? classifyTransform.toTensor(images) : toTensor(images);
+    const tensor =
+      this.info.task === "classify"
+        ? CLASSIFY_TRANSFORMS[this.info.family ?? "yolov5"].toTensor(images)
+        : toTensor(images);
     return { shape: tensor.shape, inputs: [tensor] };
   }
 

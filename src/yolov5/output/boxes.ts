@@ -1,4 +1,6 @@
-/** Boxes from the network's input back to the original picture, as v7.0's detect does it, and Python's rounding. */
+/** Boxes from the network's input back to the original picture, as v7.0 and the newer package do it, and Python's rounding. */
+
+import type { Family } from "../graph/heads.js";
 
 /** `[height, width]` in pixels. */
 export type Size = readonly [height: number, width: number];
@@ -10,9 +12,16 @@ export interface ScaleBack {
   readonly padY: number;
 }
 
-/** The gain recomputed from the two shapes, which is not always the letterbox's own ratio. Padding may be fractional. */
-export function scaleBackGeometry(input: Size, original: Size): ScaleBack {
+/**
+ * The gain recomputed from the two shapes, which is not always the letterbox's own ratio. Padding may be fractional; the newer
+ * package takes whole pixels, as its letterbox does.
+ */
+export function scaleBackGeometry(input: Size, original: Size, family: Family = "yolov5"): ScaleBack {
   const gain = Math.min(input[0] / original[0], input[1] / original[1]);
+  if (family === "ultralytics") {
+    const pad = (axis: 0 | 1): number => roundHalfEven((input[axis] - roundHalfEven(original[axis] * gain)) / 2 - 0.1);
+    return { gain, padX: pad(1), padY: pad(0) };
+  }
   return { gain, padX: (input[1] - original[1] * gain) / 2, padY: (input[0] - original[0] * gain) / 2 };
 }
 

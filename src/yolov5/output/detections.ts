@@ -1,7 +1,8 @@
 /** Objects found in one picture, in its own pixels, made of what survived suppression; masks are computed when asked for. */
 
-import { roundHalfEven, type Size, scaleBox } from "./boxes.js";
-import { type Prototypes, processMask, processMaskNative, scaleMask } from "./masks.js";
+import type { Family, KeypointShape } from "../graph/heads.js";
+import { roundHalfEven, type Size, scaleBackGeometry, scaleBox, scaleCoordinate } from "./boxes.js";
+import { maskStyle, type Prototypes, processMask, processMaskNative, scaleMask } from "./masks.js";
 import type { Candidate } from "./nms.js";
 import { normalizedPolygon } from "./polygons.js";
 import { type BinaryMask, encodeRle, maskToBitmap, type Rle, rleArea } from "./rle.js";
@@ -21,6 +22,14 @@ export interface Detection {
   readonly track?: number | undefined;
 }
 
+/** A keypoint in pixels of the picture, clipped to it: x, y and, where the model predicts it, how visible it is (0 to 1). */
+export type Keypoint = readonly [x: number, y: number, visibility?: number];
+
+/** One object with its keypoints, in the order of the model's data set. */
+export interface PosedDetection extends Detection {
+  readonly keypoints: readonly Keypoint[];
+}
+
 /** One object with its mask, which is computed when it is first asked for. */
 export interface SegmentedDetection extends Detection {
   /** At the size of the original picture. */
@@ -35,17 +44,49 @@ export interface SegmentedDetection extends Detection {
   thresholded(): BinaryMask;
 }
 
+/** Where detections lie, and how they are called. */
+export interface Picturing {
+  /** The network's input. */
+  readonly input: Size;
+  readonly original: Size;
+  readonly names: readonly string[];
+  /** Default YOLOv5's. */
+  readonly family?: Family | undefined;
+}
+
 /** Boxes that survived suppression, in pixels of the original. */
 export function detectionsFrom(
   candidates: readonly Candidate[],
-  input: Size,
-  original: Size,
-  names: readonly string[],
+  { input, original, names, family }: Picturing,
 ): Detection[] {
+  const geometry = scaleBackGeometry(input, original, family);
   return candidates.map((candidate) => {
     const { x1, y1, x2, y2, confidence, classIndex } = candidate;
-    const [xmin, ymin, xmax, ymax] = scaleBox([x1, y1, x2, y2], input, original);
+    const [xmin, ymin, xmax, ymax] = scaleBox([x1, y1, x2, y2], input, original, geometry);
     return { xmin, ymin, xmax, ymax, confidence, class: classIndex, name: names[classIndex] ?? `class${classIndex}` };
+  });
+}
+
+/** `detectionsFrom` with keypoints. */
+export function posedDetectionsFrom(
+  candidates: readonly Candidate[],
+  shape: KeypointShape,
+  picturing: Picturing,
+): PosedDetection[] {
+  const { input, original } = picturing;
+  // Points keep fractions of the padding, in the newer package too.
+  const { gain, padX, padY } = scaleBackGeometry(input, original);
+  const pointOf = (numbers: Float32Array): Keypoint => {
+    const x = scaleCoordinate(numbers[0], padX, gain, original[1]);
+    const y = scaleCoordinate(numbers[1], padY, gain, original[0]);
+    return numbers.length > 2 ? [x, y, numbers[2]] : [x, y];
+  };
+  return detectionsFrom(candidates, picturing).map((detection, i) => {
+    const { keypoints: numbers = new Float32Array(0) } = candidates[i];
+    const keypoints = Array.from({ length: shape.count }, (_, k) =>
+      pointOf(numbers.subarray(k * shape.size, (k + 1) * shape.size)),
+    );
+    return { ...detection, keypoints };
   });
 }
 
@@ -56,12 +97,12 @@ export function detectionsFrom(
 export function segmentedDetectionsFrom(
   candidates: readonly Candidate[],
   prototypes: Prototypes,
-  input: Size,
-  original: Size,
-  names: readonly string[],
+  picturing: Picturing,
   retinaMasks = false,
 ): SegmentedDetection[] {
-  return detectionsFrom(candidates, input, original, names).map((detection, i) => {
+  const { input, original, family = "yolov5" } = picturing;
+  const style = maskStyle(family, candidates.length);
+  return detectionsFrom(candidates, picturing).map((detection, i) => {
     const { x1, y1, x2, y2, coefficients = new Float32Array(0) } = candidates[i];
     const { xmin, ymin, xmax, ymax } = detection;
     const threshold = (): BinaryMask =>
@@ -71,9 +112,10 @@ export function segmentedDetectionsFrom(
             coefficients,
             [roundHalfEven(xmin), roundHalfEven(ymin), roundHalfEven(xmax), roundHalfEven(ymax)],
             original,
+            family,
           )
-        : processMask(prototypes, coefficients, [x1, y1, x2, y2], input);
-    const full = (): BinaryMask => (retinaMasks ? threshold() : scaleMask(threshold(), original));
+        : processMask(prototypes, coefficients, [x1, y1, x2, y2], input, style);
+    const full = (): BinaryMask => (retinaMasks ? threshold() : scaleMask(threshold(), original, { family }));
     let rle: Rle | undefined;
     return {
       ...detection,

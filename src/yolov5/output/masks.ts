@@ -6,7 +6,8 @@
 
 import { ShapeError } from "../../errors.js";
 import { formatShape, type HostTensor, toFloat32 } from "../../tensor/index.js";
-import { type ScaleBack, type Size, scaleBackGeometry } from "./boxes.js";
+import type { Family } from "../graph/heads.js";
+import { roundHalfEven, type ScaleBack, type Size, scaleBackGeometry } from "./boxes.js";
 import type { BinaryMask } from "./rle.js";
 
 /** Prototypes of one image, NCHW without N. */
@@ -15,6 +16,19 @@ export interface Prototypes {
   readonly height: number;
   readonly width: number;
   readonly data: Float32Array;
+}
+
+/**
+ * How masks at the size of the network's input are cut. `yolov5`: as v7.0 does. The newer package compares the products of
+ * coefficients and prototypes with 0, where their sigmoid would be a half; of fewer than 50 boxes in a picture (`few`) it cuts
+ * at the nearest whole column, of `many` where v7.0 does.
+ */
+export type MaskStyle = "yolov5" | "few" | "many";
+
+/** The style for all masks of one picture. */
+export function maskStyle(family: Family, boxes: number): MaskStyle {
+  if (family === "yolov5") return "yolov5";
+  return boxes < 50 ? "few" : "many";
 }
 
 /** xyxy. */
@@ -39,17 +53,24 @@ export function prototypesOf(proto: HostTensor, n = 0): Prototypes {
  * @param box in pixels of the network's input, not clipped.
  * @param input `[height, width]` of the network's input.
  */
-export function processMask(protos: Prototypes, coefficients: Float32Array, box: Box, input: Size): BinaryMask {
+export function processMask(
+  protos: Prototypes,
+  coefficients: Float32Array,
+  box: Box,
+  input: Size,
+  style: MaskStyle = "yolov5",
+): BinaryMask {
   const sx = Math.fround(protos.width / input[1]);
   const sy = Math.fround(protos.height / input[0]);
+  const edge = style === "few" ? nearestInside : firstInside;
   const inside = {
-    x0: firstInside(Math.fround(box[0] * sx), protos.width),
-    x1: firstInside(Math.fround(box[2] * sx), protos.width),
-    y0: firstInside(Math.fround(box[1] * sy), protos.height),
-    y1: firstInside(Math.fround(box[3] * sy), protos.height),
+    x0: edge(Math.fround(box[0] * sx), protos.width),
+    x1: edge(Math.fround(box[2] * sx), protos.width),
+    y0: edge(Math.fround(box[1] * sy), protos.height),
+    y1: edge(Math.fround(box[3] * sy), protos.height),
   };
-  const plane = activate(protos, coefficients, inside);
-  return resample(plane, inside, [protos.height, protos.width], input);
+  const plane = activate(protos, coefficients, inside, style === "yolov5");
+  return resample(plane, inside, [protos.height, protos.width], input, style === "yolov5" ? HALF : 0);
 }
 
 /**
@@ -62,8 +83,9 @@ export function processMaskNative(
   coefficients: Float32Array,
   box: Box,
   original: Size,
+  family: Family = "yolov5",
 ): BinaryMask {
-  const view = unpadded([protos.height, protos.width], original);
+  const view = unpadded([protos.height, protos.width], original, { family });
   const crop = {
     x0: firstInside(box[0], original[1]),
     x1: firstInside(box[2], original[1]),
@@ -77,8 +99,16 @@ export function processMaskNative(
     y0: Math.max(view.y0, view.y0 + sourceIndex(crop.y0, view.y1 - view.y0, original[0])),
     y1: Math.min(view.y1, view.y0 + sourceIndex(crop.y1, view.y1 - view.y0, original[0]) + 2),
   };
-  const plane = activate(protos, coefficients, touched);
-  return interpolate(plane, protos.width, view, torchRatio(view, original), crop, original);
+  const plane = activate(protos, coefficients, touched, family === "yolov5");
+  return interpolate(
+    plane,
+    protos.width,
+    view,
+    torchRatio(view, original),
+    crop,
+    original,
+    family === "yolov5" ? HALF : 0,
+  );
 }
 
 /**
@@ -86,7 +116,7 @@ export function processMaskNative(
  * centres, > 0.5 (v7.0's `scale_image`).
  * @param placement the letterbox's own padding, as `val` uses it; default recomputed from the two sizes.
  */
-export function scaleMask(mask: BinaryMask, original: Size, placement?: ScaleBack): BinaryMask {
+export function scaleMask(mask: BinaryMask, original: Size, placement: ScaleBack | Whose = {}): BinaryMask {
   const view = unpadded([mask.height, mask.width], original, placement);
   const plane = new Float32Array(mask.width * mask.height);
   const w = mask.x1 - mask.x0;
@@ -94,8 +124,11 @@ export function scaleMask(mask: BinaryMask, original: Size, placement?: ScaleBac
     for (let x = mask.x0; x < mask.x1; x++) plane[y * mask.width + x] = mask.data[(y - mask.y0) * w + x - mask.x0];
   }
   const ratio = { x: (view.x1 - view.x0) / original[1], y: (view.y1 - view.y0) / original[0] };
-  return interpolate(plane, mask.width, view, ratio, reach(mask, view, original), original);
+  return interpolate(plane, mask.width, view, ratio, reach(mask, view, original), original, HALF);
 }
+
+/** Of probabilities and of masks that are enlarged. */
+const HALF = 0.5;
 
 /** `[x0, x1)` × `[y0, y1)`. */
 interface Rectangle {
@@ -110,9 +143,20 @@ function firstInside(edge: number, size: number): number {
   return Math.min(Math.max(Math.ceil(edge), 0), size);
 }
 
+/** Nearest whole coordinate, within [0, size]. */
+function nearestInside(edge: number, size: number): number {
+  return Math.min(Math.max(roundHalfEven(edge), 0), size);
+}
+
+/** Whose way of finding the picture in a letterboxed plane; default YOLOv5's. */
+interface Whose {
+  readonly family?: Family | undefined;
+}
+
 /** The part of a letterboxed plane that shows the picture; Python's `int()` truncates. */
-function unpadded(plane: Size, original: Size, placement = scaleBackGeometry(plane, original)): Rectangle {
-  const { padX, padY } = placement;
+function unpadded(plane: Size, original: Size, placement: ScaleBack | Whose): Rectangle {
+  if (!("gain" in placement) && placement.family === "ultralytics") return unpaddedWhole(plane, original);
+  const { padX, padY } = "gain" in placement ? placement : scaleBackGeometry(plane, original);
   return {
     x0: Math.trunc(padX),
     y0: Math.trunc(padY),
@@ -121,8 +165,20 @@ function unpadded(plane: Size, original: Size, placement = scaleBackGeometry(pla
   };
 }
 
-/** sigmoid(coefficients · prototypes) inside a rectangle of a plane of prototype size, 0 elsewhere. */
-function activate(protos: Prototypes, coefficients: Float32Array, inside: Rectangle): Float32Array {
+/** The same in whole pixels, as the newer package's letterbox pads. */
+function unpaddedWhole(plane: Size, original: Size): Rectangle {
+  const gain = Math.min(plane[0] / original[0], plane[1] / original[1]);
+  const ends = (axis: 0 | 1): [number, number] => {
+    const pad = (plane[axis] - roundHalfEven(original[axis] * gain)) / 2;
+    const from = roundHalfEven(pad - 0.1);
+    return [from, Math.max(plane[axis] - roundHalfEven(pad + 0.1), from + 1)];
+  };
+  const [[y0, y1], [x0, x1]] = [ends(0), ends(1)];
+  return { x0, y0, x1, y1 };
+}
+
+/** sigmoid(coefficients · prototypes), or the product alone, inside a rectangle of a plane of prototype size, 0 elsewhere. */
+function activate(protos: Prototypes, coefficients: Float32Array, inside: Rectangle, sigmoid: boolean): Float32Array {
   if (coefficients.length !== protos.channels) {
     throw new ShapeError(
       `masks: ${coefficients.length} mask coefficients do not fit ${protos.channels} prototypes; the prediction has other mask coefficients than the prototypes`,
@@ -136,16 +192,16 @@ function activate(protos: Prototypes, coefficients: Float32Array, inside: Rectan
     for (let x = inside.x0; x < inside.x1; x++) {
       let sum = 0;
       for (let c = 0, at = y * width + x; c < coefficients.length; c++, at += size) sum += coefficients[c] * data[at];
-      plane[y * width + x] = 1 / (1 + Math.exp(-sum));
+      plane[y * width + x] = sigmoid ? 1 / (1 + Math.exp(-sum)) : sum;
     }
   }
   return plane;
 }
 
-/** A plane that is 0 outside `inside`, bilinear to `output`, > 0.5. */
-function resample(plane: Float32Array, inside: Rectangle, size: Size, output: Size): BinaryMask {
+/** A plane that is 0 outside `inside`, bilinear to `output`, > `threshold`. */
+function resample(plane: Float32Array, inside: Rectangle, size: Size, output: Size, threshold: number): BinaryMask {
   const view = { x0: 0, y0: 0, x1: size[1], y1: size[0] };
-  return interpolate(plane, size[1], view, torchRatio(view, output), reach(inside, view, output), output);
+  return interpolate(plane, size[1], view, torchRatio(view, output), reach(inside, view, output), output, threshold);
 }
 
 /** Output pixels whose bilinear neighbours can lie inside a rectangle of the source. */
@@ -196,7 +252,7 @@ interface Ratio {
   readonly y: number;
 }
 
-/** Pixels of `region` of an output of size `output`, from the part `view` of a plane with rows of `stride`; > 0.5. */
+/** Pixels of `region` of an output of size `output`, from the part `view` of a plane with rows of `stride`; > `threshold`. */
 function interpolate(
   plane: Float32Array,
   stride: number,
@@ -204,6 +260,7 @@ function interpolate(
   ratio: Ratio,
   region: Rectangle,
   output: Size,
+  threshold: number,
 ): BinaryMask {
   const w = Math.max(region.x1 - region.x0, 0);
   const h = Math.max(region.y1 - region.y0, 0);
@@ -229,7 +286,7 @@ function interpolate(
     const fy = rows.weight[y];
     const upper = top.values;
     const lower = bottom.values;
-    for (let x = 0, to = y * w; x < w; x++, to++) data[to] = upper[x] * (1 - fy) + lower[x] * fy > 0.5 ? 1 : 0;
+    for (let x = 0, to = y * w; x < w; x++, to++) data[to] = upper[x] * (1 - fy) + lower[x] * fy > threshold ? 1 : 0;
   }
   return {
     height: output[0],

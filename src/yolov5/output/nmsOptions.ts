@@ -2,14 +2,16 @@
 
 import { OptionError } from "../../errors.js";
 import { count, flag, fraction, shown } from "../calls/checks.js";
+import type { ModelInfo } from "../checkpoint/modelInfo.js";
+import type { Family } from "../graph/heads.js";
 
 /** Options of `nonMaxSuppression`. */
 export interface NmsOptions {
   /** Confidence threshold, 0 to 1, exclusive. Default 0.25 (`val` uses 0.001). */
   readonly conf?: number | undefined;
-  /** IoU above which the weaker box goes, 0 to 1. Default 0.45 (`val` uses 0.6). */
+  /** IoU above which the weaker box goes, 0 to 1. Default 0.45 (`val` uses 0.6), without anchors 0.7. */
   readonly iou?: number | undefined;
-  /** Most boxes per image, cut after suppression. Default 1000 (`val` uses 300). */
+  /** Most boxes per image, cut after suppression. Default 1000 (`val` uses 300), without anchors 300. */
   readonly maxDet?: number | undefined;
   /** Only these class indices; a box whose best class is another one is dropped, not relabelled. Default all. */
   readonly classes?: readonly number[] | undefined;
@@ -29,15 +31,25 @@ export interface ResolvedNmsOptions {
   readonly multiLabel: boolean;
 }
 
-/**
- * @param classCount how many classes the model has, where that is known
- * @throws OptionError naming the option and its value.
- */
-export function resolveNmsOptions(options: NmsOptions, classCount = Number.POSITIVE_INFINITY): ResolvedNmsOptions {
+/** What suppression does unless told otherwise: detect.py's defaults, and those of the newer package. */
+const DEFAULTS: Readonly<Record<Family, { readonly iou: number; readonly maxDet: number }>> = {
+  yolov5: { iou: 0.45, maxDet: 1000 },
+  ultralytics: { iou: 0.7, maxDet: 300 },
+};
+
+/** What of a model suppression depends on; how many classes it has, where that is known. */
+export type SuppressedModel = Partial<Pick<ModelInfo, "classes" | "family">>;
+
+/** @throws OptionError naming the option and its value. */
+export function resolveNmsOptions(
+  options: NmsOptions,
+  { classes: classCount = Number.POSITIVE_INFINITY, family = "yolov5" }: SuppressedModel = {},
+): ResolvedNmsOptions {
+  const defaults = DEFAULTS[family];
   return {
     conf: fraction(options.conf ?? 0.25, "conf"),
-    iou: fraction(options.iou ?? 0.45, "iou"),
-    maxDet: count(options.maxDet ?? 1000, "maxDet"),
+    iou: fraction(options.iou ?? defaults.iou, "iou"),
+    maxDet: count(options.maxDet ?? defaults.maxDet, "maxDet"),
     classes: classIndices(options.classes, classCount),
     agnostic: flag(options.agnostic ?? false, "agnostic"),
     multiLabel: flag(options.multiLabel ?? false, "multiLabel"),

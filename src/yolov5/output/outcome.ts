@@ -2,7 +2,7 @@
 
 import type { CandidateOutputs } from "../../runtime/backend.js";
 import { batchItem, type HostTensor, toFloat32 } from "../../tensor/index.js";
-import type { ModelInfo, Task } from "../checkpoint/modelInfo.js";
+import type { ModelInfo } from "../checkpoint/modelInfo.js";
 import type { ResultSaver } from "../draw/saver.js";
 import type { Picture } from "../input/pictures.js";
 import { softmax } from "./classify.js";
@@ -13,17 +13,20 @@ import {
   ClassificationResult,
   DetectionResult,
   detectionsFrom,
+  type PoseResult,
+  posedDetectionsFrom,
   type ResultFacts,
   type SegmentationResult,
   type Speed,
   segmentedDetectionsFrom,
 } from "./results.js";
+import { rowFormat } from "./rowFormat.js";
 
 /**
- * Boxes, boxes with masks, or class scores, depending on the model's task. `detections` and `xyxy` exist for every
- * task (empty for classification); `result.task === "segment"` narrows to masks, `"classify"` to `top5`.
+ * Boxes, boxes with masks, boxes with keypoints, or class scores, depending on the model's task. `detections` and `xyxy` exist for every
+ * task (empty for classification); `result.task === "segment"` narrows to masks, `"pose"` to keypoints, `"classify"` to `top5`.
  */
-export type Result = DetectionResult | SegmentationResult | ClassificationResult;
+export type Result = DetectionResult | SegmentationResult | PoseResult | ClassificationResult;
 
 /** What a result records about its picture. */
 export type PictureFacts = Omit<ResultFacts, "names" | "saver" | "input" | "speed">;
@@ -38,9 +41,14 @@ export interface RunPicture {
 /** The network's outputs for a batch: rows that may become boxes, or class scores [N, classes]. */
 export type BatchOutputs = CandidateOutputs | { readonly logits: HostTensor };
 
-export interface Outcome {
+/** What of a model its results depend on, beside its names. */
+interface ResultModel extends Pick<ModelInfo, "task"> {
+  readonly family?: ModelInfo["family"] | undefined;
+  readonly keypoints?: ModelInfo["keypoints"] | undefined;
+}
+
+export interface Outcome extends ResultModel {
   readonly facts: Omit<ResultFacts, "names" | "saver">;
-  readonly task: Task;
   /** Boxes kept by NMS, in pixels of the network's input; absent for classification. */
   readonly candidates?: readonly Candidate[];
   /** Segmentation: [1, 32, h, w]. */
@@ -63,29 +71,34 @@ export function outcomesOf(
   batch: readonly RunPicture[],
   input: readonly number[],
   outputs: BatchOutputs,
-  { task, maskCoefficients }: Pick<ModelInfo, "task" | "maskCoefficients">,
+  model: ResultModel & Parameters<typeof rowFormat>[0],
   options: ResolvedNmsOptions & { readonly retinaMasks: boolean },
 ): Outcome[] {
   const started = performance.now();
-  const kept = "logits" in outputs ? [] : suppressRows(outputs.candidates, options, maskCoefficients);
+  const kept = "logits" in outputs ? [] : suppressRows(outputs.candidates, options, rowFormat(model));
   const postprocess = (performance.now() - started) / batch.length;
+  const { task, family, keypoints } = model;
+  const kind: ResultModel = { task, family, keypoints };
   return batch.map((picture, n) => {
     const facts = { ...picture.facts, input: [1, ...input.slice(1)], speed: { ...picture.speed, postprocess } };
-    if ("logits" in outputs) return { task, facts, logits: toFloat32(batchItem(outputs.logits, n)).data.slice() };
-    if (task !== "segment") return { task, facts, candidates: kept[n] };
+    if ("logits" in outputs) return { ...kind, facts, logits: toFloat32(batchItem(outputs.logits, n)).data.slice() };
+    if (task !== "segment") return { ...kind, facts, candidates: kept[n] };
     const prototypes = batchItem(outputs.others[0], n);
-    return { task, facts, candidates: kept[n], prototypes, retinaMasks: options.retinaMasks };
+    return { ...kind, facts, candidates: kept[n], prototypes, retinaMasks: options.retinaMasks };
   });
 }
 
 /** Builds the result from an outcome: boxes or masks in the picture's own pixels, or class probabilities. */
 export function resultOf(outcome: Outcome, names: readonly string[], saver?: ResultSaver): Result {
-  const { candidates, prototypes, retinaMasks } = outcome;
+  const { candidates, prototypes, retinaMasks, family, keypoints } = outcome;
   const facts: ResultFacts = { ...outcome.facts, names, saver };
   if (!candidates) return new ClassificationResult(facts, softmax(outcome.logits ?? []));
-  const input = [facts.input[2], facts.input[3]] as const;
-  const original = [facts.height, facts.width] as const;
-  if (!prototypes) return new DetectionResult(facts, detectionsFrom(candidates, input, original, names), "detect");
-  const found = segmentedDetectionsFrom(candidates, prototypesOf(prototypes), input, original, names, retinaMasks);
-  return new DetectionResult(facts, found, "segment");
+  const { input, width, height } = facts;
+  const picturing = { input: [input[2], input[3]], original: [height, width], names, family } as const;
+  if (prototypes) {
+    const found = segmentedDetectionsFrom(candidates, prototypesOf(prototypes), picturing, retinaMasks);
+    return new DetectionResult(facts, found, "segment");
+  }
+  if (keypoints) return new DetectionResult(facts, posedDetectionsFrom(candidates, keypoints, picturing), "pose");
+  return new DetectionResult(facts, detectionsFrom(candidates, picturing), "detect");
 }

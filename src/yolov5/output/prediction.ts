@@ -61,7 +61,7 @@ export class Prediction {
   outcome(options: Thresholds = {}): Outcome {
     const { info, outputs, facts, speed } = this;
     const batch = info.task === "classify" ? { logits: outputs[0] } : allRows(outputs);
-    const [outcome] = outcomesOf([{ facts, speed }], this.input, batch, info, resolveOptions(options, info.classes));
+    const [outcome] = outcomesOf([{ facts, speed }], this.input, batch, info, resolveOptions(options, info));
     return outcome;
   }
 }

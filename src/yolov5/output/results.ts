@@ -3,13 +3,16 @@
 import type { DrawnResult } from "../draw/drawStyle.js";
 import { type ResultSaver, type SaveOptions, saveWith } from "../draw/saver.js";
 import { type ClassScore, topClasses } from "./classify.js";
-import { changed, type Detection, type SegmentedDetection } from "./detections.js";
+import { changed, type Detection, type PosedDetection, type SegmentedDetection } from "./detections.js";
 import { classificationCsv, detectionCsv } from "./text/csv.js";
 import { formatF } from "./text/printf.js";
 
 export {
   type Detection,
   detectionsFrom,
+  type Keypoint,
+  type PosedDetection,
+  posedDetectionsFrom,
   type SegmentedDetection,
   segmentedDetectionsFrom,
 } from "./detections.js";
@@ -81,7 +84,7 @@ abstract class PictureResult implements Omit<ResultFacts, "saver"> {
 /** Boxes of one picture, by confidence, descending. `task` tells boxes with masks from boxes alone. */
 export class DetectionResult<
   D extends Detection = Detection,
-  T extends "detect" | "segment" = "detect",
+  T extends "detect" | "segment" | "pose" = "detect",
 > extends PictureResult {
   readonly task: T;
   readonly detections: readonly D[];
@@ -197,6 +200,9 @@ export class DetectionResult<
 
 /** Boxes with masks: `polygon()`, `bitmap()` and `mask` of every detection. */
 export type SegmentationResult = DetectionResult<SegmentedDetection, "segment">;
+
+/** Boxes with keypoints. */
+export type PoseResult = DetectionResult<PosedDetection, "pose">;
 
 /** Class scores of one picture. */
 export class ClassificationResult extends PictureResult {

@@ -21,10 +21,11 @@ import { DetectionResult } from "./results.js";
 export function trackResult<R extends Result>(tracker: Tracker, result: R, conf?: number): R;
 export function trackResult(tracker: Tracker, result: Result, conf = 0): Result {
   if (result.task === "classify") return result;
-  return result.task === "segment" ? followed(tracker, result, conf) : followed(tracker, result, conf);
+  if (result.task === "segment") return followed(tracker, result, conf);
+  return result.task === "pose" ? followed(tracker, result, conf) : followed(tracker, result, conf);
 }
 
-function followed<D extends Detection, T extends "detect" | "segment">(
+function followed<D extends Detection, T extends "detect" | "segment" | "pose">(
   tracker: Tracker,
   result: DetectionResult<D, T>,
   conf: number,

@@ -45,7 +45,7 @@ function fitted(images: readonly RgbImage[], options: DetectOptions): { pictures
     preprocessor
       .plan(
         images.map((image) => ({ image })),
-        resolveOptions(options, 80),
+        resolveOptions(options, { classes: 80 }),
       )
       .map(({ make }) => make()),
   );

@@ -77,4 +77,25 @@ export const REDUCE_CASES: readonly OpCase[] = [
     const shape = [2, c, h, w];
     return simple("attention", { heads }, [shape, shape, shape], { depth: h * w, scale: 3 });
   }),
+  // Values of another width than queries and keys.
+  simple(
+    "attention",
+    { heads: 2 },
+    [
+      [2, 16, 5, 7],
+      [2, 16, 5, 7],
+      [2, 32, 5, 7],
+    ],
+    { depth: 35, scale: 3 },
+  ),
+  simple(
+    "attention",
+    { heads: 3 },
+    [
+      [1, 9, 4, 3],
+      [1, 9, 4, 3],
+      [1, 6, 4, 3],
+    ],
+    { depth: 12 },
+  ),
 ];

@@ -5,7 +5,7 @@
 
 import { f32, i32, type Vec, vec } from "../emit/index.js";
 import { type Kernel, kernel } from "../kernel.js";
-import { exp2 } from "../map/math.js";
+import { headSigmoid } from "./sigmoid.js";
 
 const FIELDS = [
   "x",
@@ -23,19 +23,10 @@ const FIELDS = [
 ] as const;
 export type DetectField = (typeof FIELDS)[number];
 
-/** exp2 ends at 2¹²⁶; beyond 2¹²⁸, where float32 ends, this makes the denominator infinite and σ exactly 0, as in PyTorch. */
-const beyondFloat32 = (exponent: Vec): Vec => {
-  const steps = vec.mul(vec.sub(exponent, vec.splat(128)), vec.splat(65536));
-  return vec.mul(vec.pmax(steps, vec.splat(0)), vec.splat(3e38));
-};
-
 export const detectKernel = (): Kernel<DetectField> =>
   kernel("detect", FIELDS, (k) => {
     const { f } = k;
-    const sigmoid = (x: Vec): Vec => {
-      const exponent = f.vec(vec.mul(x, vec.splat(-Math.LOG2E)));
-      return vec.div(vec.splat(1), vec.add(vec.add(exp2(f, exponent), vec.splat(1)), beyondFloat32(exponent)));
-    };
+    const sigmoid = (x: Vec): Vec => headSigmoid(f, x);
     const height = k.local("height");
     const width = k.local("width");
     const image = f.i32(i32.divU(k.tile, height));

@@ -150,14 +150,15 @@ const ATTENTION_FIELDS = [
   "outPixel",
   "pixels",
   "heads",
-  "headFloats",
+  "keyFloats",
+  "valueFloats",
   "scale",
 ] as const;
 /** Queries of one tile: they share each load of k and v. */
 export const ATTENTION_QUERIES = 4;
 
 /**
- * softmax(q·kᵀ·scale)·v for four queries of one head; `headFloats` is a multiple of four, heads lie one after another
+ * softmax(q·kᵀ·scale)·v for four queries of one head; the numbers of a head's keys and values are multiples of four, heads lie one after another
  * within the pixel. The scores of the tile stand in scratch memory.
  */
 export const attention = (): Kernel<(typeof ATTENTION_FIELDS)[number]> =>
@@ -170,14 +171,19 @@ export const attention = (): Kernel<(typeof ATTENTION_FIELDS)[number]> =>
     const rest = f.i32(i32.sub(k.tile, i32.mul(image, i32.mul(blocks, heads))));
     const head = f.i32(i32.divU(rest, blocks));
     const first = f.i32(i32.mul(i32.sub(rest, i32.mul(head, blocks)), ATTENTION_QUERIES));
-    const headBytes = f.i32(i32.shl(k.arg("headFloats"), 2));
-    const base = (of: "q" | "k" | "v" | "out", step: "qPixel" | "kPixel" | "vPixel" | "outPixel"): I32Local =>
+    const keyBytes = f.i32(i32.shl(k.arg("keyFloats"), 2));
+    const valueBytes = f.i32(i32.shl(k.arg("valueFloats"), 2));
+    const base = (
+      of: "q" | "k" | "v" | "out",
+      step: "qPixel" | "kPixel" | "vPixel" | "outPixel",
+      headBytes: I32Local,
+    ): I32Local =>
       f.i32(i32.add(i32.add(k.arg(of), i32.mul(i32.mul(image, pixels), k.arg(step))), i32.mul(head, headBytes)));
     const [qBase, kBase, vBase, outBase] = [
-      base("q", "qPixel"),
-      base("k", "kPixel"),
-      base("v", "vPixel"),
-      base("out", "outPixel"),
+      base("q", "qPixel", keyBytes),
+      base("k", "kPixel", keyBytes),
+      base("v", "vPixel", valueBytes),
+      base("out", "outPixel", valueBytes),
     ];
     const lanes = Array.from({ length: ATTENTION_QUERIES }, (_, i) => i);
     const last = f.i32(i32.sub(pixels, 1));
@@ -196,7 +202,7 @@ export const attention = (): Kernel<(typeof ATTENTION_FIELDS)[number]> =>
         f.setVec(sums[i], vec.splat(0));
         f.set(pointers[i], i32.add(qBase, i32.mul(queries[i], k.arg("qPixel"))));
       }
-      f.for(offset, 0, headBytes, 16, () => {
+      f.for(offset, 0, keyBytes, 16, () => {
         const key = f.vec(vec.load(f.i32(i32.add(source, offset))));
         for (const i of lanes) {
           f.setVec(sums[i], vec.madd(vec.load(pointers[i]), key, sums[i]));
@@ -232,7 +238,7 @@ export const attention = (): Kernel<(typeof ATTENTION_FIELDS)[number]> =>
       );
     });
 
-    f.for(offset, 0, headBytes, 16, () => {
+    f.for(offset, 0, valueBytes, 16, () => {
       for (const i of lanes) {
         f.setVec(sums[i], vec.splat(0));
         f.set(pointers[i], rows[i]);

@@ -1,11 +1,6 @@
 // YOLOv5's decoding of one number of a head map: xy = (2σ − 0.5 + cell) · stride, wh = (2σ)² · anchor, σ for objectness and
 // classes, mask coefficients as they are. Kernels that share it give the same bits.
 
-// σ that ends at exactly 0 where float32 PyTorch's does: exp(-v) is then infinite there, and clamped here.
-fn score(v: vec4f) -> vec4f {
-  return select(sigmoid(v), vec4f(0.0), v < vec4f(-88.72284));
-}
-
 // `k`: which number of a row; from `rawFrom` on they are mask coefficients. `cell`: column and row. `anchor`: width and
 // height in input pixels.
 fn decode(raw: f32, doubledSigmoid: f32, k: u32, rawFrom: u32, cell: vec2u, stride: f32, anchor: vec2f) -> f32 {

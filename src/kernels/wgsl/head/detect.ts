@@ -6,8 +6,9 @@ import { pixelCount, type Stored } from "../stored.js";
 import decode from "./decode.wgsl";
 import detectSource from "./detect.wgsl";
 import candidatesSource from "./detect_candidates.wgsl";
+import score from "./score.wgsl";
 
-const modules = [activation, decode];
+const modules = [activation, score, decode];
 
 const detect = defineKernel("detect", detectSource, { x: "read", anchorSizes: "read", y: "write" }, { modules });
 

@@ -1,10 +1,9 @@
 /** One lowering per op: nodes of the graph become steps. */
 
-import { detectKernel } from "../../../kernels/wasm/index.js";
 import type { Node, NodeOf, OpType } from "../../../ops/index.js";
-import { channelCount } from "../../channels.js";
 import { lowerConv } from "./conv/conv.js";
 import { lowerConvTranspose } from "./conv/convTranspose.js";
+import { lowerDetect, lowerDetectAnchorFree } from "./heads.js";
 import type { Lowering } from "./lowering.js";
 import {
   lowerConcat,
@@ -17,37 +16,6 @@ import {
 } from "./moves.js";
 import { lowerActivation, lowerAdd, lowerBatchNorm, lowerMaxPool, lowerScale } from "./pointwise.js";
 import { lowerAttention, lowerGlobalAveragePool, lowerLayerNorm, lowerSoftmax } from "./reduce.js";
-
-function lowerDetect(lowering: Lowering, node: NodeOf<"detect">): void {
-  const { anchors, strides, outputs, maskCoefficients } = node.attrs;
-  const [, rows] = lowering.shape(node.outputs[0]);
-  const views = node.inputs.map((id) => lowering.compact(id));
-  const out = lowering.outputDense(node.outputs[0]);
-  let first = 0;
-  views.forEach((view, level) => {
-    const na = anchors[level].length / 2;
-    const table = lowering.constant(`anchors ${anchors[level]}`, [], na * 2, (target) => target.set(anchors[level]));
-    lowering.step(
-      detectKernel(),
-      {
-        x: { storage: view.storage, offset: view.offset },
-        xPixel: view.pixelBytes,
-        height: view.h,
-        width: view.w,
-        anchors: channelCount(view.segments) / outputs,
-        anchorTable: table,
-        outputs,
-        raw: maskCoefficients,
-        out: { storage: out.storage, offset: out.offset },
-        imageBytes: rows * outputs * 4,
-        levelBytes: first * outputs * 4,
-        stride: { float: strides[level] },
-      },
-      view.n * view.h,
-    );
-    first += na * view.h * view.w;
-  });
-}
 
 const LOWERINGS: { readonly [T in OpType]: (lowering: Lowering, node: NodeOf<T>) => void } = {
   conv2d: lowerConv,
@@ -69,6 +37,7 @@ const LOWERINGS: { readonly [T in OpType]: (lowering: Lowering, node: NodeOf<T>)
   attention: lowerAttention,
   sliceChannels: lowerSlice,
   detect: lowerDetect,
+  detectAnchorFree: lowerDetectAnchorFree,
 };
 
 /** Appends the steps of one node. */

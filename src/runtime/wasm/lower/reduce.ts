@@ -10,7 +10,7 @@ import {
 } from "../../../kernels/wasm/index.js";
 import type { NodeOf } from "../../../ops/index.js";
 import { elementCount } from "../../../tensor/index.js";
-import { oneSegment, storedChannels } from "../../channels.js";
+import { channelCount, oneSegment, storedChannels } from "../../channels.js";
 import type { Nhwc } from "./layout.js";
 import type { Lowering } from "./lowering.js";
 import type { Address } from "./storages.js";
@@ -108,12 +108,14 @@ function padHeads(lowering: Lowering, view: Nhwc, heads: number, size: number, p
 
 export function lowerAttention(lowering: Lowering, node: NodeOf<"attention">): void {
   const { heads } = node.attrs;
-  const compact = node.inputs.map((id) => lowering.compact(id));
-  const channels = lowering.shape(node.outputs[0])[1];
-  const size = channels / heads;
-  const padded = Math.ceil(size / 4) * 4;
+  const parts = node.inputs.map((id) => {
+    const view = lowering.compact(id);
+    const size = channelCount(view.segments) / heads;
+    const padded = Math.ceil(size / 4) * 4;
+    return { view: padded === size ? view : padHeads(lowering, view, heads, size, padded), size, padded };
+  });
+  const [{ view: q, size: keySize, padded: keyFloats }, { view: k }, { view: v, size, padded }] = parts;
   const even = padded === size;
-  const [q, k, v] = even ? compact : compact.map((view) => padHeads(lowering, view, heads, size, padded));
   const output = lowering.outputNhwc(node.outputs[0]);
   const pixels = output.h * output.w;
   const target: Nhwc = even
@@ -138,8 +140,9 @@ export function lowerAttention(lowering: Lowering, node: NodeOf<"attention">): v
       outPixel: target.pixelBytes,
       pixels,
       heads,
-      headFloats: padded,
-      scale: { float: 1 / Math.sqrt(size) },
+      keyFloats,
+      valueFloats: padded,
+      scale: { float: 1 / Math.sqrt(keySize) },
     },
     output.n * heads * Math.ceil(pixels / ATTENTION_QUERIES),
   );

@@ -2,7 +2,7 @@
 
 import { UnsupportedError } from "../../../errors.js";
 import * as kernels from "../../../kernels/wgsl/index.js";
-import { IDENTITY, type NodeOf, type OpType } from "../../../ops/index.js";
+import { IDENTITY, mapsOfLevel, type NodeOf, type OpType } from "../../../ops/index.js";
 import { elementCount, type HostTensor, toFloat32 } from "../../../tensor/index.js";
 import { channelsOfStored, isChannelConcat, segmentsKey, sliceSegments, storedChannels } from "../../channels.js";
 import type { Lowering } from "./lowering.js";
@@ -181,12 +181,13 @@ const attention: Lower<"attention"> = (lowering, node) => {
   const y = lowering.output(node.outputs[0]);
   const { heads } = node.attrs;
   const [n, channels, h, w] = lowering.graph.values[node.inputs[0]].shape;
+  const [, values] = lowering.graph.values[node.inputs[2]].shape;
   const keys = h * w;
   const scores = lowering.denseTemporary(n * heads * keys * keys);
   const shares = lowering.denseTemporary(scores.elements);
   lowering.emit(kernels.attentionScoresCall(q.stored, channels, heads), [q, k, scores]);
   lowering.emit(kernels.softmaxCall(n * heads * keys, keys, 1), [scores, shares]);
-  lowering.emit(kernels.attentionApplyCall(v.stored, y.stored, channels, heads), [shares, v, y]);
+  lowering.emit(kernels.attentionApplyCall(v.stored, y.stored, values, heads), [shares, v, y]);
 };
 
 /** A view where the slice starts at a quad and nothing asks for it elsewhere; else a copy. */
@@ -222,7 +223,38 @@ const detect: Lower<"detect"> = (lowering, node) => {
     const level = { input: x.stored, anchors: count, outputs, maskCoefficients, rows, firstRow, stride };
     lowering.emit(kernels.detectCall(level), [x, sizes, y]);
     firstRow += count * x.stored.height * x.stored.width;
-    return { x, anchorSizes: sizes, level };
+    const candidates = (capacity: number, threshold: number) =>
+      kernels.detectCandidatesCall(level, capacity, threshold);
+    return { operands: [x, sizes], candidates };
+  });
+  const endStep = lowering.steps.length;
+  lowering.detects.push({ output: node.outputs[0], pictures, rows, columns, maps, firstStep, endStep });
+};
+
+const detectAnchorFree: Lower<"detectAnchorFree"> = (lowering, node) => {
+  const { strides, bins, ...format } = node.attrs;
+  const perLevel = mapsOfLevel(node.attrs);
+  const inputs = node.inputs.map((id) => lowering.compact(id));
+  const y = lowering.denseOutput(node.outputs[0]);
+  const [pictures, rows, columns] = lowering.graph.values[node.outputs[0]].shape;
+  const table = lowering.weights([], `bins:${bins.join(",")}`, () => {
+    const packed = new Float32Array(Math.max(1, Math.ceil(bins.length / 4)) * 4);
+    packed.set(bins);
+    return packed;
+  });
+  const firstStep = lowering.steps.length;
+  let firstRow = 0;
+  const maps = strides.map((stride, i) => {
+    const [boxes, scores, others] = inputs.slice(i * perLevel, (i + 1) * perLevel);
+    const stored = { boxes: boxes.stored, scores: scores.stored, others: others?.stored };
+    const level = { ...format, ...stored, bins: bins.length, rows, firstRow, stride };
+    // A level without further numbers binds the table in their place, which is never read.
+    const operands = [boxes, scores, others ?? table, table];
+    lowering.emit(kernels.detectAnchorFreeCall(level), [...operands, y]);
+    firstRow += boxes.stored.height * boxes.stored.width;
+    const candidates = (capacity: number, threshold: number) =>
+      kernels.anchorFreeCandidatesCall(level, capacity, threshold);
+    return { operands, candidates };
   });
   const endStep = lowering.steps.length;
   lowering.detects.push({ output: node.outputs[0], pictures, rows, columns, maps, firstStep, endStep });
@@ -246,6 +278,7 @@ const LOWER: { readonly [T in Exclude<OpType, "conv2d" | "convTranspose2d">]: Lo
   attention,
   sliceChannels,
   detect,
+  detectAnchorFree,
 };
 
 /** @throws UnsupportedError for an op that this backend does not know. */

@@ -1,6 +1,6 @@
 /** What lowering gives: dispatches over tensors that live in storages; and what memory planning adds. */
 
-import { type DetectLevel, type KernelCall, type Stored, storedBytes } from "../../../kernels/wgsl/index.js";
+import { type KernelCall, type Stored, storedBytes } from "../../../kernels/wgsl/index.js";
 import type { Node, ValueId } from "../../../ops/index.js";
 import type { HostTensor } from "../../../tensor/index.js";
 import type { Segments } from "../../channels.js";
@@ -53,11 +53,12 @@ export interface Step {
   readonly isCopy: boolean;
 }
 
-/** One head map of a detect node. */
+/** One level of a detect node. */
 interface DetectMap {
-  readonly x: BlockedTensor;
-  readonly anchorSizes: Constant;
-  readonly level: DetectLevel;
+  /** Maps and tables, in the order of the kernel's first bindings. */
+  readonly operands: readonly (BlockedTensor | Constant)[];
+  /** The kernel that finds the level's candidates: at most `capacity` a picture, with scores above `threshold`. */
+  readonly candidates: (capacity: number, threshold: number) => KernelCall;
 }
 
 /** The detect node of a graph, for runs that want its candidates only: they leave its steps out. */

@@ -3,7 +3,7 @@
  * are left out, others take their place (`detect_candidates.wgsl`). There is room for a fixed number of rows a picture.
  */
 
-import { detectCandidatesCall, deviceThreshold, paramsBytes } from "../../../kernels/wgsl/index.js";
+import { deviceThreshold, paramsBytes } from "../../../kernels/wgsl/index.js";
 import type { CandidateOutputs, CandidateRows } from "../../backend.js";
 import type { DevicePlan, Services } from "../device/bindings.js";
 import type { Upload } from "../device/constantCache.js";
@@ -57,13 +57,15 @@ export class CandidatePath implements RunPath<Found> {
       BufferUsage.UNIFORM | BufferUsage.COPY_DST,
       "candidate params",
     );
-    const added = detect.maps.map(({ x, anchorSizes, level }, i) => {
-      const upload = constants.acquire(anchorSizes);
-      this.uploads.push(upload);
-      const call = detectCandidatesCall(level, capacity, 0);
+    const added = detect.maps.map(({ operands, candidates }, i) => {
+      const call = candidates(capacity, 0);
       const resources = [
-        onDevice.range(x),
-        { buffer: upload.buffer },
+        ...operands.map((operand) => {
+          if (operand.kind !== "constant") return onDevice.range(operand);
+          const upload = constants.acquire(operand);
+          this.uploads.push(upload);
+          return { buffer: upload.buffer };
+        }),
         { buffer: this.found, offset: 0, size: this.dataOffset },
         { buffer: this.found, offset: this.dataOffset },
         { buffer: this.params, offset: i * this.paramsStride, size: this.paramsStride },
@@ -88,7 +90,7 @@ export class CandidatePath implements RunPath<Found> {
   static async create(source: CandidateSource, needed = 0): Promise<CandidatePath> {
     const { maps, rows } = source.detect;
     const capacity = Math.min(rows, Math.max(FIRST_CAPACITY, 2 ** Math.ceil(Math.log2(needed + 1))));
-    const calls = maps.map(({ level }) => detectCandidatesCall(level, capacity, 0));
+    const calls = maps.map(({ candidates }) => candidates(capacity, 0));
     const pipelines = await Promise.all(calls.map((call) => source.services.pipelines.pipeline(call, new Set())));
     return new CandidatePath(source, capacity, pipelines);
   }
@@ -103,8 +105,8 @@ export class CandidatePath implements RunPath<Found> {
     if (threshold === this.threshold) return;
     this.threshold = threshold;
     const words = new Uint8Array(this.params.size);
-    this.source.detect.maps.forEach(({ level }, i) => {
-      const { kernel, params } = detectCandidatesCall(level, this.capacity, deviceThreshold(threshold));
+    this.source.detect.maps.forEach(({ candidates }, i) => {
+      const { kernel, params } = candidates(this.capacity, deviceThreshold(threshold));
       if (params) words.set(paramsBytes(kernel, params), i * this.paramsStride);
     });
     this.source.services.context.device.queue.writeBuffer(this.params, 0, words);

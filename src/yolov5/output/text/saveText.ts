@@ -1,15 +1,15 @@
 /** Label files as detect.py, segment/predict.py and classify/predict.py of v7.0 write them (`--save-txt`). */
 
-import { roundHalfEven } from "../boxes.js";
-import type { ClassificationResult, Detection, DetectionResult, SegmentationResult } from "../results.js";
 import { printable } from "../../../printable.js";
+import { roundHalfEven } from "../boxes.js";
+import type { ClassificationResult, Detection, DetectionResult, PoseResult, SegmentationResult } from "../results.js";
 import { formatF, formatG } from "./printf.js";
 
 /**
  * Lines `class x y w h [confidence]`, centre and size divided by the picture's, `%g`, the lowest confidence first.
  * Boxes are rounded to whole pixels before, and the steps are float32, as detect.py does it.
  */
-export function detectionLines(result: DetectionResult | SegmentationResult, saveConf = false): string[] {
+export function detectionLines(result: DetectionResult | SegmentationResult | PoseResult, saveConf = false): string[] {
   const { width, height } = result;
   const fraction = (value: number, size: number) => Math.fround(value / size);
   return result.detections.toReversed().map((d) => {
