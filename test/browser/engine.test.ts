@@ -12,7 +12,7 @@ import { type EngineWindow, openPlain, type Policy, plainSites } from "./support
 import { type Site, serveSite } from "./support/server.js";
 
 /** gzipped, in bytes, chunks that they import at once included: what a page loads before the first picture. */
-const ENTRY_LIMITS = { "browser.js": 170_000, "index.js": 190_000 } as const;
+const ENTRY_LIMITS = { "browser.js": 183_000, "index.js": 201_000 } as const;
 
 describe.skipIf(chromiumMissing())("the browser entry", () => {
   let workspace: Workspace;

@@ -551,7 +551,7 @@ describe.skipIf(chromiumMissing())("what pages give", () => {
     }
     expect(found.png.boxes?.length).toBeGreaterThan(5);
     expect(found.jpeg.warnings).toEqual([]);
-    const reason = "service workers may not import\\(\\) anything";
+    const reason = "service workers cannot use import\\(\\)";
     expect(found.webp.warnings?.[0]).toMatch(new RegExp(`^picture: read by the browser, .*${reason}`));
     expect(found.avif.warnings?.[0]).toMatch(new RegExp(`read by the browser, .*${reason}`));
     expect(found.avif.size).not.toContain(0);

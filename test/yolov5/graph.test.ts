@@ -71,7 +71,7 @@ describe("classes of forks", () => {
     }));
     expect(() => buildGraph(odd, SHAPE)).toThrow(UnsupportedError);
     expect(() => buildGraph(odd, SHAPE)).toThrow(
-      "model.6: module acme.layers.DynamicSnake is none that YOLOv5 v3.0 to v7.0 has, and its parts (gamma) match none",
+      "model.6: module acme.layers.DynamicSnake is none of YOLOv5, v8, 11 or 26, and its parts (gamma) match none",
     );
     const prototype = renamed("model.6", "constructor");
     expect(() => buildGraph(prototype, SHAPE)).toThrow("model.6: module constructor is none");
