@@ -39,12 +39,14 @@ export * from "./tracking/index.js";
 export type { ModelInfo, Task } from "./yolov5/checkpoint/modelInfo.js";
 export type { AnnotateStyle } from "./yolov5/draw/drawStyle.js";
 export type { SaveOptions } from "./yolov5/draw/saver.js";
+export type { Family, KeypointShape } from "./yolov5/graph/heads.js";
 export type { PlainPicture, RawPicture } from "./yolov5/input/plainPicture.js";
 export { Model, type Result } from "./yolov5/model.js";
 export type { NetworkMemory } from "./yolov5/network.js";
 export type { DetectOptions, Fit } from "./yolov5/options.js";
 export type { Size } from "./yolov5/output/boxes.js";
 export type { ClassScore } from "./yolov5/output/classify.js";
+export type { Keypoint } from "./yolov5/output/detections.js";
 export { type Candidate, nonMaxSuppression } from "./yolov5/output/nms.js";
 export type { NmsOptions } from "./yolov5/output/nmsOptions.js";
 export type { Prediction, Thresholds } from "./yolov5/output/prediction.js";
@@ -53,11 +55,14 @@ export {
   ClassificationResult,
   type Detection,
   DetectionResult,
+  type PosedDetection,
+  type PoseResult,
   type SegmentationResult,
   type SegmentedDetection,
   type Speed,
 } from "./yolov5/output/results.js";
 export type { BinaryMask, Rle } from "./yolov5/output/rle.js";
+export type { RowFormat } from "./yolov5/output/rowFormat.js";
 export { classificationLines, detectionLines, segmentationLines } from "./yolov5/output/text/saveText.js";
 export { trackResult } from "./yolov5/output/trackResult.js";
 export {

@@ -3,6 +3,7 @@
  * without a comment and a type that nobody can import are errors.
  *   --base /path/   where the site will be served (default /)
  *   --out FOLDER    where it is written (default docs/.vitepress/dist)
+ *   --check         only looks at the doc comments and writes nothing
  */
 
 import { rmSync } from "node:fs";
@@ -15,16 +16,18 @@ const { values } = parseArgs({
   options: {
     base: { type: "string", default: "/" },
     out: { type: "string", default: "docs/.vitepress/dist" },
+    check: { type: "boolean", default: false },
   },
 });
 
 // After the import above, which decides which TypeScript they get.
 const { Application } = await import("typedoc");
-rmSync("docs/api", { recursive: true, force: true });
 const app = await Application.bootstrapWithPlugins({ options: "scripts/docs/typedoc.json" });
 const project = await app.convert();
 if (project) app.validate(project);
 if (!project || app.logger.hasErrors() || app.logger.hasWarnings()) process.exit(1);
+if (values.check) process.exit(0);
+rmSync("docs/api", { recursive: true, force: true });
 await app.generateOutputs(project);
 
 const { build } = await import("vitepress");

@@ -2,6 +2,7 @@
 
 import type { ModelInfo } from "../checkpoint/modelInfo.js";
 
+/** What the columns of a prediction's rows mean. */
 export interface RowFormat {
   /** Mask coefficients at the end of each row (32 for segmentation models). Default 0. */
   readonly maskCoefficients?: number | undefined;
