@@ -81,7 +81,7 @@ describe.skipIf(tools === "")("the package", () => {
       const component = await server.ssrLoadModule("/component.js");
       expect(component.render()).toBe("<div id=app></div>");
       await expect(component.mount()).rejects.toThrow(
-        "loadInWorker needs a page or a worker of one; in Node use load()",
+        "loadInWorker needs a web page or a web worker; in Node use load()",
       );
     } finally {
       await server.close();

@@ -79,7 +79,7 @@ describe("types in users' projects", () => {
 
   test("loadInWorker in Node says what to do instead", async () => {
     await expect(node.loadInWorker("codes")).rejects.toThrow(
-      "loadInWorker needs a page or a worker of one; in Node use load()",
+      "loadInWorker needs a web page or a web worker; in Node use load()",
     );
     expect(() => page.VideoWriter.open("x.mp4", { width: 2, height: 2, rate: "25" })).toThrow(
       /^VideoWriter needs Node/,

@@ -216,7 +216,7 @@ describe("yolov5 export --int8", () => {
     [["--int8", "--data", CODES], 1, /neither a folder of pictures nor a \.txt list/],
     [["--int8", "--half", "--data", "x"], 2, /--int8 applies to safetensors only/],
     [["--int8", "--data", "x", "--include", "onnx"], 2, /--int8 applies to safetensors only/],
-    [["--data", "x"], 2, /--data is for calibration and needs --int8/],
+    [["--data", "x"], 2, /--data is a calibration option and needs --int8/],
     [["--int8", "--data", "x", "--calibration", "minmax", "--percentile", "99"], 2, /needs --calibration perc/],
     [["--int8", "--data", "x", "--calibration", "best"], 2, /Allowed choices are minmax, percentile, entropy/],
     [["--int8", "--data", "x", "--percentile", "20"], 2, /between 50 and 100/],
