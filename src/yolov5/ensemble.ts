@@ -1,4 +1,4 @@
-/** The networks of a model, one or several as an ensemble: their outputs joined, augmentation, what they hold. */
+/** The networks of a model, one or several as an ensemble: joined outputs, augmentation, memory. */
 
 import { DisposedError, OptionError, UnsupportedError } from "../errors.js";
 import type { CandidateOutputs } from "../runtime/backend.js";
@@ -11,7 +11,7 @@ import type { InputShape, Network, NetworkMemory } from "./network.js";
 import type { ResolvedOptions } from "./options.js";
 import { allRows, joinMembers } from "./output/rows.js";
 
-/** One network with the facts of its file. */
+/** One network and its file's facts. */
 export interface Member {
   readonly network: Network;
   readonly info: ModelInfo;
@@ -19,11 +19,14 @@ export interface Member {
 
 export class Ensemble {
   readonly members: readonly Member[];
-  /** Of the first member, with the largest stride of all. */
+  /** The first member's facts, with the largest stride of all. */
   readonly info: ModelInfo;
   private disposed = false;
 
-  /** @throws OptionError when the members have other classes; UnsupportedError when several are no detection models. */
+  /**
+   * @throws OptionError if the members' classes differ; UnsupportedError if there are several and not all are
+   * detection models.
+   */
   constructor(members: readonly Member[]) {
     const [first] = members;
     if (!first) throw new OptionError("a model needs at least one checkpoint");
@@ -62,7 +65,7 @@ export class Ensemble {
     return outputs.length === 1 ? outputs[0] : [concatenatePredictions(outputs.map(([prediction]) => prediction))];
   }
 
-  /** `forward` for such a batch, with test-time augmentation where it is asked for. */
+  /** `forward` for such a batch, with optional test-time augmentation. */
   async infer(input: NetworkInput, { augment }: Pick<ResolvedOptions, "augment">): Promise<HostTensor[]> {
     this.check();
     if (augment && this.info.family === "ultralytics") {
@@ -77,8 +80,8 @@ export class Ensemble {
   }
 
   /**
-   * `infer` of detection and segmentation models, for suppression at a confidence of `conf` or more: the rows that can become
-   * boxes then, or all where the backend cannot choose them.
+   * Like `infer`, for detection and segmentation models and suppression at a confidence of at least `conf`: only the
+   * rows that can become boxes, or all rows if the backend cannot select them.
    */
   async inferRows(input: NetworkInput, options: { conf?: number; augment?: boolean } = {}): Promise<CandidateOutputs> {
     this.check();
@@ -99,7 +102,7 @@ export class Ensemble {
     const merged: HostTensor[] = [];
     for (const { network, info } of this.members) {
       const predictions: HostTensor[] = [];
-      // The scaled inputs are multiples of the model's own largest stride, which may be below 32.
+      // The scaled inputs are multiples of the model's own largest stride, which may be less than 32.
       const stride = Math.max(...info.strides);
       for (const { tensor } of augmentInputs(input, stride)) predictions.push((await network.forward(tensor))[0]);
       merged.push(mergeAugmented(predictions, input.shape[3], info.strides.length));
@@ -107,12 +110,12 @@ export class Ensemble {
     return merged.length === 1 ? merged[0] : concatenatePredictions(merged);
   }
 
-  /** Compiles every member for an input shape, so that a device refuses it before the input is made. */
+  /** Compiles every member for an input shape, so that a device can refuse it before the input is created. */
   async compile(shape: InputShape): Promise<void> {
     for (const { network } of this.members) await network.with(shape, async () => undefined);
   }
 
-  /** Device memory for one input shape and for all that are compiled, all members together. */
+  /** Device memory for one input shape and for all compiled shapes, all members together. */
   async memory(shape: InputShape): Promise<NetworkMemory> {
     const all: NetworkMemory[] = [];
     for (const { network } of this.members) all.push(await network.memory(shape));

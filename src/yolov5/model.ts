@@ -20,13 +20,13 @@ import { Pipeline } from "./pipeline.js";
 export type { Member } from "./ensemble.js";
 export type { Result } from "./output/outcome.js";
 
-/** Calls that overlap hold so many decoded pictures at once; the others wait, undecoded. */
+/** Maximum number of decoded pictures held by overlapping calls; the others wait undecoded. */
 const MOST_DECODED = 16;
 
-/** Turns whatever the caller gives (paths, URLs, elements of a page) into pictures; the platform's entry supplies it. */
+/** Turns a caller's sources (paths, URLs, page elements) into pictures; supplied by the platform's entry. */
 export type PictureReader<Source> = (source: Source, options?: ReadPictureOptions) => Promise<Picture>;
 
-/** A loaded model: pictures in, results out. `load` gives one. */
+/** A loaded model: pictures in, results out. Returned by `load`. */
 export class Model<Source = unknown> {
   readonly info: ModelInfo;
   /** The networks: one, or those of an ensemble. For `quantize` and `verifyModel`. */
@@ -40,7 +40,7 @@ export class Model<Source = unknown> {
   private readonly aborts = new AbortListeners();
   private disposed = false;
 
-  /** @throws OptionError when the members of an ensemble have other classes or tasks. */
+  /** @throws OptionError if the members of an ensemble have different classes or tasks. */
   constructor(members: readonly Member[], backend: Backend, read: PictureReader<Source>) {
     this.ensemble = new Ensemble(members);
     this.members = members;
@@ -58,15 +58,15 @@ export class Model<Source = unknown> {
     return this.info.names;
   }
 
-  /** What runs it: `{ name: "webgpu", adapter: "NVIDIA H100", dtype: "float32" }`. */
+  /** The device: `{ name: "webgpu", adapter: "NVIDIA H100", dtype: "float32" }`. */
   get device(): { readonly name: string; readonly adapter: string; readonly dtype: ComputeDType } {
     return { name: this.backend.name, adapter: this.backend.adapter, dtype: this.members[0].network.dtype };
   }
 
   /**
    * Detects objects (or classifies) in one picture or in a list.
-   * @param source what the platform's entry reads: path, URL, bytes, raw pixels …
-   * @returns one result a picture, in the order given.
+   * @param source anything that the platform's entry reads: path, URL, bytes, raw pixels …
+   * @returns one result per picture, in the given order.
    * @throws ImageError, OptionError, DeviceError, DisposedError; the reason of `signal`.
    */
   async detect(source: readonly Source[], options?: DetectOptions): Promise<Result[]>;
@@ -105,7 +105,7 @@ export class Model<Source = unknown> {
     }
   }
 
-  /** `detect` for decoded pictures; closes those that hold something. */
+  /** `detect` for decoded pictures; closes those that hold resources. */
   private async detectPictures(pictures: readonly Picture[], options: DetectOptions): Promise<Result[]> {
     try {
       this.check();
@@ -117,8 +117,8 @@ export class Model<Source = unknown> {
 
   /**
    * Runs the network on one picture and keeps its raw outputs, so that thresholds can be changed afterwards.
-   * @param options `imgsz`, `fit`, `augment`, `signal`; thresholds are given to `result`.
-   * @throws as `detect`.
+   * @param options `imgsz`, `fit`, `augment`, `signal`; pass thresholds to `result`.
+   * @throws like `detect`.
    */
   async predict(source: Source, options: DetectOptions = {}): Promise<Prediction> {
     this.check();
@@ -136,10 +136,10 @@ export class Model<Source = unknown> {
   }
 
   /**
-   * Results for frames as they come, in order, none dropped. While the device works on one frame, the next is read and sent
-   * after it; no more than two are read ahead of the result that comes next. A frame's memory may be used again when the next
-   * one is asked for. An error of the source comes after the results of the frames before it; a loop that ends early closes
-   * the source. An abort of `signal` ends it between two results, and closes the source too.
+   * Results for frames as they arrive, in order, none dropped. While the device works on one frame, the next is read
+   * and sent after it; at most two frames are read ahead of the next result. A frame's memory may be reused when the
+   * next one is requested. An error of the source follows the results of the frames before it. A loop that ends early
+   * closes the source. Aborting `signal` ends it between two results and closes the source too.
    */
   stream(frames: AsyncIterable<Source> | Iterable<Source>, options: DetectOptions = {}): AsyncGenerator<Result> {
     const begin = async (frame: Source): Promise<Begun<Result>> => {
@@ -153,19 +153,22 @@ export class Model<Source = unknown> {
   /**
    * The network's raw outputs.
    * @param input [N, 3, H, W] float32, RGB, 0 to 1; sides multiples of the stride.
-   * @returns detection: [N, rows, 5 + classes] (xywh in input pixels, sigmoid applied); segmentation: that with 32 mask
-   *   coefficients a row, and the prototypes [N, 32, H/4, W/4]; classification: logits [N, classes]. An ensemble gives
-   *   the rows of all its members.
+   * @returns detection: [N, rows, 5 + classes] (xywh in input pixels, sigmoid applied); segmentation: the same with
+   * 32 mask coefficients per row, and the prototypes [N, 32, H/4, W/4]; classification: logits [N, classes]. An
+   * ensemble returns the rows of all members.
    */
   async forward(input: HostTensor): Promise<HostTensor[]> {
     return this.ensemble.forward(input);
   }
 
-  /** Compiles and runs once for an input size (rounded up as `detect` does), so that the first picture is as fast as the next. */
+  /**
+   * Compiles and runs once for an input size (rounded up as in `detect`), so that the first picture is as fast as the
+   * next.
+   */
   async warmup(imgsz?: number | readonly [number, number], batch = 1): Promise<void> {
     const [h, w] = this.pipeline.preprocessor.inputSize(imgsz);
     count(batch, "warmup: batch");
-    // Refused, where the device has no memory for it, before the input is made.
+    // So that the device can refuse it for lack of memory before the input is created.
     await this.ensemble.compile([batch, 3, h, w]);
     const data = new Float32Array(batch * 3 * h * w);
     const tensor: HostTensor = { dtype: "float32", shape: [batch, 3, h, w], data };
@@ -174,9 +177,9 @@ export class Model<Source = unknown> {
   }
 
   /**
-   * Measures, where the backend has several kernels (WebGPU), which are the fastest on this device for an input size
-   * (rounded up as `detect` does; `detect` lays out pictures with `fit: "rect"` in sizes of their own), and uses them from then on.
-   * Runs go on meanwhile. In Node the choice is kept for later starts.
+   * Measures which kernels are fastest on this device for an input size and uses them from then on, if the backend
+   * has a choice (WebGPU). The size is rounded up as in `detect`; note that with `fit: "rect"`, `detect` uses a size
+   * per picture. Runs continue meanwhile. Node saves the choice for later runs.
    * @throws the signal's reason.
    */
   async tune(
@@ -187,28 +190,31 @@ export class Model<Source = unknown> {
     for (const { network } of this.members) await network.tune([options.batch ?? 1, 3, h, w], options);
   }
 
-  /** Outputs of named modules (`model.9`, `model.9.cv1`) for one input, NCHW; of an ensemble its first member's. */
+  /**
+   * Outputs of named modules (`model.9`, `model.9.cv1`) for one input, NCHW. For an ensemble, those of its first
+   * member.
+   */
   async tap(names: readonly string[], input: HostTensor): Promise<Map<string, HostTensor>> {
     const { network } = this.members[0];
     return network.with(network.shapeOf(input), (executable) => executable.tap(names, [input]));
   }
 
-  /** Time of every node of one forward pass; of an ensemble its first member's. */
+  /** The time of every node in one forward pass. For an ensemble, that of its first member. */
   async profile(input: HostTensor): Promise<NodeTiming[]> {
     const { network } = this.members[0];
     return network.with(network.shapeOf(input), (executable) => executable.profile([input]));
   }
 
   /**
-   * Device memory, all members together: for one input size (rounded up as `detect` does), what that shares with the other sizes, and
-   * for all that are compiled.
+   * Device memory of all members together: for one input size (rounded up as in `detect`), the part shared with other
+   * sizes, and the total for all compiled sizes.
    */
   async memory(imgsz?: number | readonly [number, number], batch = 1): Promise<NetworkMemory> {
     const [h, w] = this.pipeline.preprocessor.inputSize(imgsz);
     return this.ensemble.memory([batch, 3, h, w]);
   }
 
-  /** Frees the device and all plans; later calls throw DisposedError. */
+  /** Releases the device and all plans; later calls throw DisposedError. */
   dispose(): void {
     if (this.disposed) return;
     this.disposed = true;
@@ -217,8 +223,8 @@ export class Model<Source = unknown> {
   }
 
   /**
-   * `forward` of detection and segmentation models, for suppression at a confidence of `conf` or more: the rows that can become
-   * boxes then, or all where the backend cannot choose them.
+   * Like `forward`, for detection and segmentation models and suppression at a confidence of at least `conf`: only
+   * the rows that can become boxes, or all rows if the backend cannot select them.
    */
   inferRows(input: NetworkInput, options: { conf?: number; augment?: boolean } = {}): Promise<CandidateOutputs> {
     return this.ensemble.inferRows(input, options);

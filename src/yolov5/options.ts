@@ -10,7 +10,7 @@ import { type ResolvedNmsOptions, resolveNmsOptions, type SuppressedModel } from
 export type Fit = "rect" | "square" | "autoshape";
 const FITS: readonly Fit[] = ["rect", "square", "autoshape"];
 
-/** Options of `detect` and of what is like it. */
+/** Options of `detect` and similar calls. */
 export interface DetectOptions {
   /** Input size in pixels: one number, or [height, width]. Default 640 (classification 224; int8: as calibrated). */
   readonly imgsz?: number | readonly [number, number] | undefined;
@@ -24,36 +24,38 @@ export interface DetectOptions {
   readonly maxDet?: number | undefined;
   /** Keep only these class indices. */
   readonly classes?: readonly number[] | undefined;
-  /** NMS across classes. */
+  /** Run NMS across classes. */
   readonly agnostic?: boolean | undefined;
   readonly agnosticNms?: boolean | undefined;
-  /** Every class above the threshold, not only the best. */
+  /** Report every class above the threshold, not only the best. */
   readonly multiLabel?: boolean | undefined;
   /** Test-time augmentation: three scales, one mirrored. */
   readonly augment?: boolean | undefined;
-  /** Masks computed at the picture's own size. */
+  /** Compute masks at the picture's own size. */
   readonly retinaMasks?: boolean | undefined;
   /** Default `rect`. */
   readonly fit?: Fit | undefined;
-  /** Short for `fit: "square"`. */
+  /** Shorthand for `fit: "square"`. */
   readonly square?: boolean | undefined;
-  /** Most pictures in one forward pass of `detect([…])`. Default 1. */
+  /** Maximum number of pictures per forward pass of `detect([…])`. Default 1. */
   readonly batchSize?: number | undefined;
-  /** Largest number of pixels of a picture file. Default: what `load` was given, else 2^26 (decoding stays below 1 GB). */
+  /**
+   * Maximum number of pixels of a picture file. Default: `load`'s option, otherwise 2^26 (decoding stays below 1 GB).
+   */
   readonly maxPixels?: number | undefined;
   /**
-   * Called with sentences about settings that were adjusted (an imgsz that is no multiple of the stride) and about pictures
-   * that are used although a part of them is lost (truncated files).
+   * Receives warnings about adjusted settings (an imgsz that is not a multiple of the stride) and about pictures that
+   * are used although a part of them is lost (truncated files).
    */
   readonly onWarning?: ((message: string) => void) | undefined;
   /**
-   * Gives up: the promise rejects at once with the signal's reason, whether the call waits, downloads, decodes or runs. What is
-   * under way on the device ends unseen.
+   * Aborts: the promise rejects at once with the signal's reason, whether the call waits, downloads, decodes or runs.
+   * Pending work on the device ends unobserved.
    */
   readonly signal?: AbortSignal | undefined;
 }
 
-/** Checked, with the defaults filled in. */
+/** Validated, with defaults filled in. */
 export interface ResolvedOptions extends ResolvedNmsOptions {
   readonly imgsz: readonly [number, number] | undefined;
   readonly augment: boolean;
@@ -107,7 +109,7 @@ export function resolveOptions(options: DetectOptions, model: SuppressedModel): 
   };
 }
 
-/** Sides rounded up to multiples of the stride, as check_img_size does, with a warning where that changes them. */
+/** Rounds sides up to multiples of the stride, like check_img_size, with a warning if that changes them. */
 export function checkImageSize(
   [height, width]: readonly [number, number],
   stride: number,

@@ -1,15 +1,15 @@
-/** The compiled plans of a network, one an input shape: those not used lately are dropped beyond a number of bytes. */
+/** The compiled plans of a network, one per input shape; the least recently used are dropped beyond a memory limit. */
 
 import type { ComputeDType, Executable } from "../runtime/backend.js";
 
 interface Plan {
   readonly dtype: ComputeDType;
   readonly executable: Promise<Executable>;
-  /** Calls that use it now: a plan in use is never dropped. */
+  /** Number of calls using it; a plan in use is never dropped. */
   users: number;
-  /** What it takes beside what all plans share, as its last call left it. */
+  /** Its memory as of the last call, not counting what all plans share. */
   bytes: number;
-  /** Another one took its place: to be disposed of when its last call ends. */
+  /** It has been replaced and will be disposed of when its last call ends. */
   retired?: boolean;
 }
 
@@ -17,7 +17,7 @@ function dispose({ executable }: Plan): void {
   void executable.then((e) => e.dispose()).catch(() => undefined);
 }
 
-/** How plans are told apart. */
+/** What identifies a plan. */
 export interface PlanKey {
   readonly dtype: ComputeDType;
   readonly shape: readonly number[];
@@ -26,20 +26,20 @@ export interface PlanKey {
 const nameOf = ({ dtype, shape }: PlanKey): string => `${dtype} ${shape.join("x")}`;
 
 export class Plans {
-  /** The most recently used last. */
+  /** Most recently used last. */
   private readonly plans = new Map<string, Plan>();
   private disposed = false;
 
   /**
-   * @param budget bytes (`MemoryUse.shapeBytes`) beyond which plans are dropped
-   * @param dtype that the network runs in now: plans of another one are of no use any more
+   * @param budget memory limit in bytes (`MemoryUse.shapeBytes`).
+   * @param dtype the network's current precision; plans with another one are obsolete.
    */
   constructor(
     private readonly budget: () => number,
     private readonly dtype: () => ComputeDType,
   ) {}
 
-  /** Runs `use` with the plan of a key, which `compile` makes where there is none. */
+  /** Runs `use` with the plan for a key; `compile` creates it if there is none. */
   async with<T>(
     key: PlanKey,
     compile: () => Promise<Executable>,
@@ -56,7 +56,7 @@ export class Plans {
       if (!this.disposed) plan.bytes = executable.memory().shapeBytes;
       return result;
     } catch (error) {
-      // A plan that failed to compile must not stay.
+      // A plan that failed to compile must be removed.
       await plan.executable.catch(() => this.plans.delete(name));
       throw error;
     } finally {
@@ -66,7 +66,7 @@ export class Plans {
     }
   }
 
-  /** Puts an executable in the place of what is there, which its calls go on to use. */
+  /** Replaces an executable; pending calls keep using the old one. */
   replace(key: PlanKey, executable: Executable): void {
     const name = nameOf(key);
     const old = this.plans.get(name);
@@ -80,7 +80,7 @@ export class Plans {
     this.evict();
   }
 
-  /** How many there are, and what they take beside what they share. */
+  /** The number of plans, and their memory apart from what they share. */
   get use(): { readonly shapes: number; readonly bytes: number } {
     let bytes = 0;
     for (const plan of this.plans.values()) bytes += plan.bytes;
@@ -93,7 +93,7 @@ export class Plans {
     this.plans.clear();
   }
 
-  /** The least recently used first, but never the last one: with it the model's packed weights would go. */
+  /** Drops the least recently used first, but never the last one, since the model's packed weights would go with it. */
   private evict(): void {
     const budget = this.budget();
     const dtype = this.dtype();

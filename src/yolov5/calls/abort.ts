@@ -1,6 +1,6 @@
 /**
- * Giving up: calls end at once with the signal's reason, and what they began ends at its next step. Signals are known by what
- * they do, since those of other realms and of older libraries are of other classes.
+ * Aborting: calls reject at once with the signal's reason, and pending work stops at its next step. Signals are
+ * recognised structurally, since those of other realms and older libraries have other classes.
  */
 
 import { OptionError } from "../../errors.js";
@@ -8,7 +8,7 @@ import { describeGiven } from "../input/given.js";
 
 /**
  * The signal of an option.
- * @throws OptionError for what is none.
+ * @throws OptionError for anything but a signal.
  */
 export function signalOf(value: unknown): AbortSignal | undefined {
   if (value === undefined || value === null) return undefined;
@@ -17,17 +17,19 @@ export function signalOf(value: unknown): AbortSignal | undefined {
   throw new OptionError(`signal must be an AbortSignal, got ${describeGiven(value)}`);
 }
 
-/** Why a signal was aborted. Old ones do not say. */
+/** The reason of an aborted signal. Old implementations have none. */
 export function abortReason(signal: AbortSignal): unknown {
   return signal.reason ?? new DOMException("This operation was aborted", "AbortError");
 }
 
-/** @throws the signal's reason, where it is aborted. */
+/** @throws the signal's reason if it is aborted. */
 export function throwIfAborted(signal: AbortSignal | undefined): void {
   if (signal?.aborted) throw abortReason(signal);
 }
 
-/** Calls `act` once when the signal is aborted, at once where it is; returns what stops listening. */
+/**
+ * Calls `act` once when the signal is aborted, or at once if it already is. @returns a function that stops listening.
+ */
 export function onAbort(signal: AbortSignal | undefined, act: (reason: unknown) => void): () => void {
   if (!signal) return () => undefined;
   const listener = (): void => {
@@ -40,23 +42,23 @@ export function onAbort(signal: AbortSignal | undefined, act: (reason: unknown) 
   return stop;
 }
 
-/** Where to listen: `onAbort`, or what shares its listeners. */
+/** How to listen: `onAbort`, or a variant that shares listeners. */
 type Listen = typeof onAbort;
 
-/** What waits for one signal, and what ends the listening. */
+/** The callbacks waiting for one signal, and the function that stops listening. */
 interface Shared {
   readonly acts: Set<(reason: unknown) => void>;
   readonly stop: () => void;
 }
 
-/** One listener for all calls that are given the same signal: Node warns of more than ten as of a leak. */
+/** One listener for all calls with the same signal: Node warns of a leak beyond ten listeners. */
 export class AbortListeners {
   private readonly shared = new WeakMap<AbortSignal, Shared>();
 
   readonly on: Listen = (signal, act) => {
     if (!signal || signal.aborted) return onAbort(signal, act);
     const { acts, stop } = this.shared.get(signal) ?? this.listen(signal);
-    // The same function may be given twice.
+    // The same function may be passed twice.
     const own = (reason: unknown): void => act(reason);
     acts.add(own);
     return () => {
@@ -79,9 +81,9 @@ export class AbortListeners {
 }
 
 /**
- * What `work` gives, or the signal's reason as soon as it is aborted. Work that is under way then ends unseen: it asks the
- * signal that it is given, and lets go of what it holds.
- * @param work is begun in this call.
+ * Resolves with the result of `work`, or rejects with the signal's reason as soon as it is aborted. Pending work then
+ * ends unobserved: it checks the signal passed to it and releases its resources.
+ * @param work started synchronously.
  */
 export async function untilAborted<T>(
   signal: AbortSignal | undefined,
@@ -90,7 +92,7 @@ export async function untilAborted<T>(
 ): Promise<T> {
   throwIfAborted(signal);
   if (!signal) return work(undefined);
-  // Of this realm and for this call alone, whatever the caller's is.
+  // A signal of this realm and for this call only, whatever kind the caller's is.
   const own = new AbortController();
   let stop = (): void => undefined;
   const aborted = new Promise<never>((_, reject) => {
@@ -104,7 +106,7 @@ export async function untilAborted<T>(
     return await Promise.race([working, aborted]);
   } finally {
     stop();
-    // Both may reject, and one of them is heard.
+    // Both may reject; only one of them is observed.
     aborted.catch(() => undefined);
     working.catch(() => undefined);
   }

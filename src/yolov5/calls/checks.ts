@@ -1,4 +1,4 @@
-/** Checks of options. Values are checked, not their types alone: callers in JavaScript give what they read from a page or a query. */
+/** Checks for option values, not just their types: JavaScript callers pass on values read from a page or a query. */
 
 import { OptionError } from "../../errors.js";
 import { cutText, describeValue } from "../../weights/describe.js";
@@ -26,7 +26,7 @@ export function flag(value: boolean, name: string): boolean {
   return value;
 }
 
-/** A value in a message: text in quotes, so that "0.5" is not taken for 0.5. */
+/** A value for messages: strings in quotes, so that "0.5" is not mistaken for 0.5. */
 export function shown(value: unknown): string {
   return typeof value === "string" ? JSON.stringify(cutText(value)) : describeValue(value);
 }

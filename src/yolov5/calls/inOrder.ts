@@ -1,24 +1,27 @@
-/** Work on items as they come: the next ones are read and started while one is under way, results keep their order. */
+/**
+ * Processes items as they arrive: the next ones are read and started while one is being processed; results keep their
+ * order.
+ */
 
 import { signalOf, untilAborted } from "./abort.js";
 
 export interface InOrderOptions {
-  /** Items under way at once, read but not given back. Default 2. */
+  /** Maximum number of items read but not yet returned. Default 2. */
   readonly most?: number | undefined;
-  /** Ends it with its reason, also while an item is waited for. */
+  /** Aborts with its reason, even while waiting for an item. */
   readonly signal?: AbortSignal | undefined;
 }
 
-/** Work that was begun. */
+/** Started work. */
 export interface Begun<R> {
   readonly result: Promise<R>;
 }
 
 /**
- * @param begin settles when the item itself is no longer needed: only then the next one is asked for, so a source may use
- *   its memory again.
- * @returns results in the order of the items. An error of the source or of the work comes after the results before it.
- *   Whoever stops early has the source closed; work that is under way then ends unseen.
+ * @param begin settles when the item itself is no longer needed. Only then is the next one requested, so that a
+ * source may reuse its memory.
+ * @returns results in the order of the items. An error of the source or the work follows the results before it.
+ * Stopping early closes the source; pending work then ends unobserved.
  */
 export async function* inOrder<T, R>(
   items: AsyncIterable<T> | Iterable<T>,
@@ -30,7 +33,7 @@ export async function* inOrder<T, R>(
   const coming: Promise<{ readonly value: R } | undefined>[] = [];
   let last: Promise<unknown> = Promise.resolve();
   let reading = false;
-  /** Nothing more is to be read: the source is at its end, failed or is no longer wanted. */
+  /** No more items will be read: the source has ended, failed or is no longer wanted. */
   let over = false;
   let closed = false;
 
@@ -63,7 +66,7 @@ export async function* inOrder<T, R>(
     const begun = last.then(beginNext);
     const one = begun.then(async (work) => work && { value: await work.result });
     last = begun.catch(() => undefined);
-    // Looked at in its turn, or never.
+    // Awaited in its turn, or never.
     one.catch(() => undefined);
     coming.push(one);
   };
@@ -81,7 +84,7 @@ export async function* inOrder<T, R>(
     if (!closed) {
       const closing = Promise.resolve(iterator.return?.());
       closing.catch(() => undefined);
-      // A source that is just being read closes after that, which may take as long as it likes.
+      // A source that is being read closes after the read, which may take any time.
       if (!reading) await closing;
     }
   }

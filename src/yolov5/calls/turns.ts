@@ -1,11 +1,11 @@
-/** Turns for work that holds much memory: a few at once, the others in the order in which they ask. */
+/** Limits concurrent work that holds much memory: a few at once, the others in the order of their requests. */
 
 import { onAbort } from "./abort.js";
 
 export interface Turn {
-  /** Settles when it is this one's turn; asked for again, at once. */
+  /** Resolves when it is this one's turn; at once if called again. */
   readonly begin: () => Promise<void>;
-  /** Lets the next one begin. Without a turn it does nothing. */
+  /** Lets the next one begin. Does nothing without a turn. */
   readonly end: () => void;
 }
 
@@ -13,12 +13,12 @@ export class Turns {
   private readonly waiting = new Set<() => void>();
   private free: number;
 
-  /** @param most how many may be under way at once */
+  /** @param most maximum number at once. */
   constructor(most: number) {
     this.free = most;
   }
 
-  /** @param signal ends the wait: `begin` then rejects with its reason, and the turn goes to nobody */
+  /** @param signal ends the wait: `begin` then rejects with its reason and takes no turn. */
   take(signal?: AbortSignal): Turn {
     let begun: Promise<void> | undefined;
     let held = false;

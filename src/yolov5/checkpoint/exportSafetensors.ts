@@ -1,6 +1,6 @@
 /**
- * A model as one safetensors file that every command loads again: tensors under PyTorch's state-dict names, the module
- * tree and the facts in its metadata. Weights keep their bits.
+ * Writes a model as one safetensors file that every command can load: tensors under PyTorch's state-dict names,
+ * module tree and facts in the metadata. Weights are stored bit for bit.
  */
 
 import { atOnce, type Pieces } from "../../breathe.js";
@@ -19,16 +19,16 @@ import { moduleTreeToJson } from "./moduleJson.js";
 import { INPUT_SCALE, WEIGHT_SCALE } from "./quantizedNames.js";
 
 export interface ExportOptions {
-  /** Floating-point tensors as float16, except those that would overflow. Default: the checkpoint's own types. */
+  /** Store floating-point tensors as float16, except those that would overflow. Default: the checkpoint's own types. */
   readonly half?: boolean | undefined;
-  /** More facts for the file's metadata. */
+  /** Additional entries for the file's metadata. */
   readonly metadata?: ReadonlyMap<string, string> | undefined;
 }
 
-/** float16 ends here. */
+/** The largest float16 value. */
 const LARGEST_HALF = 65504;
 
-/** float16, or the tensor as it is where it holds no floating-point numbers, or one beyond float16. */
+/** Converts to float16, unless the tensor is not floating-point or has a value beyond float16's range. */
 function toHalf(source: HostTensor): HostTensor {
   if (source.dtype !== "float32" && source.dtype !== "float64" && source.dtype !== "bfloat16") return source;
   const { data } = toFloat32(source);
@@ -46,7 +46,7 @@ function batchNormEps(module: ModuleNode): number | undefined {
   return eps;
 }
 
-/** The model description that YOLOv5 keeps as attribute `yaml`, or that the file carries. */
+/** The model description from YOLOv5's attribute `yaml`, or from the file. */
 function descriptionOf(module: ModuleNode, extra: Checkpoint["extra"]): PlainValue | undefined {
   const inner = module.children.get("model");
   const candidates = [
@@ -58,12 +58,12 @@ function descriptionOf(module: ModuleNode, extra: Checkpoint["extra"]): PlainVal
   return candidates.find((value) => value instanceof Map);
 }
 
-/** Tensors by PyTorch's names; the training counter of BatchNorm is left out. Scales of int8 keep their precision. */
+/** Tensors by PyTorch's names, without BatchNorm's training counter. int8 scales keep their precision. */
 export function exportedTensors(module: ModuleNode, options: ExportOptions = {}): Map<string, HostTensor> {
   return atOnce(exportedTensorPieces(module, options));
 }
 
-/** The same in pieces, a tensor each. */
+/** The same in pieces, one tensor each. */
 export function* exportedTensorPieces(
   module: ModuleNode,
   options: ExportOptions = {},
@@ -94,7 +94,7 @@ export function exportSafetensors(opened: Exported, info: ModelInfo, options: Ex
 
 /**
  * The bytes of a file with these tensors.
- * @param tensors as `exportedTensors` gives them.
+ * @param tensors from `exportedTensors`.
  */
 export function safetensorsOf(
   { module, checkpoint }: Exported,
@@ -116,7 +116,7 @@ export function safetensorsOf(
   if (eps !== undefined) metadata.set("bn_eps", String(eps));
   const description = descriptionOf(module, checkpoint.extra);
   if (description !== undefined) metadata.set("yaml", JSON.stringify(asPlainObject(description)));
-  // The facts themselves, of which the note is a sentence.
+  // The note is a sentence about these facts, which are stored themselves.
   const int8 = checkpoint.extra.get("int8");
   const facts: [string, string][] = int8 instanceof Map ? [["int8", JSON.stringify(asPlainObject(int8))]] : [];
   for (const [key, text] of [...Object.entries(info.notes), ...facts, ...more]) metadata.set(key, text);

@@ -1,8 +1,8 @@
-/** Maps of a pickle and objects of a JSON text, read alike. */
+/** Uniform access to maps from a pickle and objects from JSON. */
 
 import { describeValue } from "../../weights/describe.js";
 
-/** Entries with keys as strings; none for anything that is neither. */
+/** Entries with string keys; empty for anything else. */
 export function entriesOf(source: unknown): [string, unknown][] {
   if (source instanceof Map)
     return [...source].map(([key, value]): [string, unknown] => [describeValue(key, Number.POSITIVE_INFINITY), value]);

@@ -1,17 +1,17 @@
-/** Class names as checkpoints hold them (list or dict, any key type, gaps) → one list, a name per class. */
+/** Class names from checkpoints (list or dict, any key type, gaps) → a list with one name per class. */
 
 import { OptionError } from "../../errors.js";
 import { cutText, describeValue, scalarNumber } from "../../weights/describe.js";
 
-/** Characters of a class name: what a line of a table, a tag of a box and a folder of crops can be asked to hold. */
+/** Maximum characters of a class name, to fit in tables, labels and folder names. */
 const MAX_NAME = 256;
-/** Digits of a class index written as text. */
+/** Maximum digits of a class index written as a string. */
 const MAX_DIGITS = 16;
 
 /**
- * Names of `classCount` classes from a list, a dict as a map, or a parsed JSON object. Keys may be numbers or digits in strings; a class without a name is `class{n}`; names
- * are kept as they are, whatever they spell (`__proto__`, empty, any script), but cut to 256 characters; names beyond the
- * classes are dropped.
+ * Names of `classCount` classes from a list, a dict (as a map), or a parsed JSON object. Keys may be numbers or
+ * strings of digits. A class without a name becomes `class{n}`. Names are kept verbatim, whatever they contain
+ * (`__proto__`, empty, any script), but truncated to 256 characters. Extra names are dropped.
  */
 export function normalizeNames(names: unknown, classCount: number): string[] {
   const found = new Map<number, string>();
@@ -37,15 +37,15 @@ function indexOf(key: string): number | undefined {
 
 function nameText(name: unknown, index: number): string {
   if (typeof name === "string") return cutText(name, MAX_NAME);
-  // As Python writes it: what YAML files call `no`, `off` or `true` without quotes.
+  // In Python's spelling: unquoted `no`, `off` or `true` in YAML files.
   if (typeof name === "boolean") return name ? "True" : "False";
   return typeof name === "number" || typeof name === "bigint" ? describeValue(name) : `class${index}`;
 }
 
 /**
- * An ensemble adds up boxes of the same classes: all lists must agree.
- * @param models names of the models, for the message, and their class lists.
- * @throws OptionError naming the first difference.
+ * Checks that the members of an ensemble have the same classes.
+ * @param models the models' names, for the message, and their class lists.
+ * @throws OptionError with the first difference.
  */
 export function assertSameClasses(
   models: readonly { readonly name: string; readonly names: readonly string[] }[],

@@ -1,6 +1,6 @@
 /**
- * Recognises checkpoints that look like YOLOv5 and are not: newer YOLO families, and forks whose head predicts more than
- * boxes. Each gets one sentence that says what it is and what to do. Works on module trees and on state dicts alike.
+ * Recognises checkpoints that look like YOLOv5 but are not: newer YOLO families, and forks whose head predicts more
+ * than boxes. Each gets one sentence that says what it is and how to proceed. Works on module trees and state dicts.
  */
 
 import { CheckpointError } from "../../errors.js";
@@ -84,7 +84,8 @@ const ANCHOR_FREE_TENSOR = /(^|\.)(dfl\.conv\.weight|cv[23]\.0\.2\.(weight|bias)
 
 /**
  * @param path the file's name, for the message.
- * @throws CheckpointError when the checkpoint is of another model family; returns for everything else, unknown included.
+ * @throws CheckpointError if the checkpoint belongs to another model family; returns for everything else, including
+ * unknown models.
  */
 export function refuseForeignModel(checkpoint: Checkpoint, path = "checkpoint"): void {
   const { module } = checkpoint;
@@ -110,8 +111,8 @@ export function refuseForeignModel(checkpoint: Checkpoint, path = "checkpoint"):
 const FOLDING = new Set(["Focus"]);
 
 /**
- * Pictures are RGB: a network for another number of channels would need an input that no picture gives.
- * @throws CheckpointError naming the channels.
+ * Pictures are RGB, so a network with another number of input channels cannot be used.
+ * @throws CheckpointError with the channels.
  */
 export function refuseOtherInputs(root: ModuleNode, path = "checkpoint"): void {
   const { layers } = layersOf(root);
@@ -135,7 +136,7 @@ const CHANNEL_KINDS: ReadonlyMap<number, string> = new Map([
   [6, "two pictures, such as RGB and infrared"],
 ]);
 
-/** Channels that a layer's first convolution reads; undefined where it begins with none. */
+/** Input channels of a layer's first convolution; undefined if it does not begin with one. */
 function inputChannels(layer: ModuleNode): number | undefined {
   let found: number | undefined;
   walkModules(layer, (module) => {

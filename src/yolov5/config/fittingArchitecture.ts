@@ -1,6 +1,7 @@
 /**
- * Which released wiring a bare state dict fits: one that uses every tensor of the file and misses none. Widths, depths
- * and class counts come from the tensors; the activation cannot be told, so this is for advice, not for loading.
+ * Finds the released wiring that a bare state dict fits: one that uses every tensor in the file and lacks none.
+ * Widths, depths and class counts come from the tensors. The activation is unknown, so this is for advice, not for
+ * loading.
  */
 
 import { WeightError } from "../../errors.js";
@@ -15,7 +16,7 @@ const WIRINGS = ["yolov5s", "yolov5s6", "yolov5s-seg", "yolov5s-cls"] as const;
 /** Counters of training, and buffers that repeat the anchors. */
 const IGNORED = /\.(num_batches_tracked|anchor_grid|stride)$/;
 
-/** The wiring's name, undefined where none fits exactly. */
+/** The wiring's name; undefined if none fits exactly. */
 export function fittingArchitecture(stateDict: ReadonlyMap<string, HostTensor>): string | undefined {
   const wanted = [...stateDict.keys()].filter((name) => !IGNORED.test(name));
   return WIRINGS.find((wiring) => {

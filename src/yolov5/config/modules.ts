@@ -1,16 +1,16 @@
-/** Makes module-tree nodes for YOLOv5's blocks and heads: children and attributes as checkpoints name them. */
+/** Creates module-tree nodes for YOLOv5's blocks and heads, with children and attributes named as in checkpoints. */
 
 import type { HostTensor } from "../../tensor/index.js";
 import type { ModuleNode } from "../../weights/types.js";
 import { type Child, greatestCommonDivisor, LayerFactory } from "./layerFactory.js";
 
-/** What C3, BottleneckCSP and their relatives pass on to the blocks inside. */
+/** Options that C3, BottleneckCSP and related blocks pass to their inner blocks. */
 export interface InnerArguments {
   readonly shortcut: boolean;
   readonly groups: number;
   /** Hidden channels ÷ output channels. */
   readonly expansion: number;
-  /** Pools of C3SPP. */
+  /** Pooling kernels of C3SPP. */
   readonly kernels: readonly number[];
 }
 
@@ -19,13 +19,13 @@ export class ModuleFactory extends LayerFactory {
     return this.node("Focus", {}, [["conv", this.conv(`${path}.conv`, 4 * c1, c2, k, s)]]);
   }
 
-  /** Sum of `n` layers, the later ones weighted where asked for. */
+  /** Sum of `n` layers, the later ones optionally weighted. */
   sum(path: string, n: number, weighted: boolean): ModuleNode {
     const parameters = new Map(weighted ? [["w", this.tensor(`${path}.w`, [n - 1])]] : []);
     return { ...this.node("Sum", { weight: weighted }), parameters };
   }
 
-  /** Convolutions of several kernels; channel c belongs to the kernel at its place on an even line over them. */
+  /** Convolutions with several kernel sizes, which divide the channels evenly. */
   mixConv2d(path: string, c1: number, c2: number, kernels: readonly number[], s: number): ModuleNode {
     const shares = kernels.map(() => 0);
     for (let c = 0; c < c2; c++) shares[Math.floor((c * (kernels.length - 1e-6)) / Math.max(c2 - 1, 1))]++;
@@ -78,13 +78,13 @@ export class ModuleFactory extends LayerFactory {
       ["cv3", plain("cv3", hidden)],
       ["cv4", this.conv(`${path}.cv4`, 2 * hidden, c2)],
       ["bn", this.batchNorm(`${path}.bn`, 2 * hidden)],
-      // v7.0 builds this one with SiLU, whatever activation the description asks for.
+      // v7.0 always builds this block with SiLU, whatever activation the description specifies.
       ["act", this.node("SiLU", {})],
       ["m", this.repeated(`${path}.m`, n, (at) => this.bottleneck(at, hidden, hidden, shortcut, groups, 1))],
     ]);
   }
 
-  /** C3 and its relatives, which differ in `m`. */
+  /** C3 and its variants, which differ in `m`. */
   c3(type: string, path: string, c1: number, c2: number, n: number, args: InnerArguments): ModuleNode {
     const { shortcut, groups, expansion } = args;
     const hidden = Math.floor(c2 * expansion);

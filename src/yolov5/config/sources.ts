@@ -20,9 +20,10 @@ export function stateDictSource(stateDict: ReadonlyMap<string, HostTensor>): Ten
 }
 
 /**
- * Random weights under which activations keep their scale: convolutions uniform with variance 2 ÷ fan-in (He et al.
- * 2015), BatchNorm at rest, head biases low so that few boxes pass.
- * @param take given what draws a tensor's numbers, to be called in this order; default: each at once.
+ * Random weights that preserve the scale of activations: convolutions uniform with variance 2 ÷ fan-in (He et al.
+ * 2015), BatchNorm at its initial values, low head biases so that few boxes pass.
+ * @param take receives the functions that draw a tensor's values, to be called in this order; default: calls each at
+ * once.
  */
 export function randomSource(seed: number, take: (draw: () => void) => void = (draw) => draw()): TensorSource {
   const random = seededRandom(seed);

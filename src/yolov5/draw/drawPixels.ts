@@ -1,4 +1,4 @@
-/** Results drawn on their pictures in memory. */
+/** Draws results on pictures in memory. */
 
 import { Canvas } from "../../image/draw/canvas.js";
 import type { RgbImage } from "../../image/types.js";
@@ -6,8 +6,8 @@ import { drawResult } from "./drawResult.js";
 import { type AnnotateStyle, type DrawnResult, resolveStyle } from "./drawStyle.js";
 
 /**
- * The picture with the result on it, at the result's size or another.
- * @param options `inPlace`: on the pixels that are given; else on a copy
+ * The picture with the result drawn on it, at the result's size or another.
+ * @param options `inPlace`: draw on the given pixels instead of a copy.
  * @throws OptionError.
  */
 export function drawOnPixels(

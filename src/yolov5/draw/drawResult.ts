@@ -1,4 +1,4 @@
-/** A result → what is drawn of it, on any surface. */
+/** Draws a result on any surface. */
 
 import { type Annotation, drawAnnotations, drawLines } from "../../image/draw/annotate.js";
 import { paletteColor } from "../../image/draw/palette.js";
@@ -8,7 +8,10 @@ import { rleRectangles } from "../output/rle.js";
 import { classificationLines } from "../output/text/saveText.js";
 import type { DrawnResult, ResolvedStyle } from "./drawStyle.js";
 
-/** Boxes, masks, trails and labels, or the best classes in the picture's corner. Class names without letters are numbers. */
+/**
+ * Draws boxes, masks, trails and labels, or the best classes in the picture's corner. Class names that the font
+ * cannot draw become numbers.
+ */
 export function drawResult(surface: Surface, result: DrawnResult, style: ResolvedStyle): void {
   const { width, height } = result;
   const options = { ...style, picture: { width, height } };
@@ -33,7 +36,7 @@ export function drawResult(surface: Surface, result: DrawnResult, style: Resolve
   drawAnnotations(surface, annotations, { ...options, lines });
 }
 
-/** `#3 person 0.87`; without a track `person 0.87`. */
+/** `#3 person 0.87`, or `person 0.87` without a track. */
 function labelOf(name: string, { confidence, track }: Detection, hideConf: boolean): string {
   return `${track === undefined ? "" : `#${track} `}${name}${hideConf ? "" : ` ${confidence.toFixed(2)}`}`;
 }

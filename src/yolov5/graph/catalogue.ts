@@ -1,4 +1,4 @@
-/** Which block translates a module: by class name, by a name that contains one, or by its structure. */
+/** Finds the block that translates a module: by class name, by a name containing one, or by structure. */
 
 import { UnsupportedError } from "../../errors.js";
 import { cutText } from "../../weights/describe.js";
@@ -87,15 +87,15 @@ function byStructure(module: ModuleNode): Block | undefined {
 }
 
 /**
- * A fork's class name with a known one in it: `C3Pruned`, `PrunedBottleneck`. The rest must be a word that says nothing
- * about the mathematics.
+ * A fork's class name that contains a known one: `C3Pruned`, `PrunedBottleneck`. The rest must be a word that does
+ * not change the mathematics.
  */
 function byPartOfName(type: string): Block | undefined {
   const plain = type.replace(/^_+|(?<!_)_+$|pruned?|_?fork|custom|my/gi, "");
   return plain === type ? undefined : BLOCKS.get(plain);
 }
 
-/** @throws UnsupportedError that names the class and what it holds. */
+/** @throws UnsupportedError with the class and its parts. */
 export function blockOf(module: ModuleNode, path: string): Block {
   const known = BLOCKS.get(module.type) ?? byPartOfName(module.type) ?? byStructure(module);
   if (known) return known;

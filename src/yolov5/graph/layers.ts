@@ -17,7 +17,7 @@ import {
   weight,
 } from "./context.js";
 
-/** Constant for one tensor of a module. */
+/** A constant for one tensor of a module. */
 export function constantOf(context: BuildContext, module: ModuleNode, name: string, path: string): ValueId {
   return context.builder.constant(`${path}.${name}`, weight(module, name, path));
 }
@@ -62,7 +62,7 @@ export const conv2d: Block = (context, module, path, inputs) => {
     stride: pairAttribute(module, "stride", [1, 1], path),
     padding: paddingOf(module, kernel, dilation, path),
     dilation,
-    // A module rebuilt from a state dict knows its groups only through the shapes.
+    // For a module rebuilt from a state dict, only the shapes reveal the groups.
     groups: numberAttribute(module, "groups", builder.shape(x)[1] / filter.shape[1], path),
     activation: IDENTITY,
     hasBias,
@@ -96,7 +96,7 @@ function affine(context: BuildContext, module: ModuleNode, name: "weight" | "bia
   return context.builder.constant(`${path}.${name}`, derive(context.forms, mean, name, make));
 }
 
-/** YOLOv5 sets eps to 1e-3 on every BatchNorm; a file that does not say gets that. */
+/** YOLOv5 sets eps to 1e-3 on every BatchNorm; used if the file does not record it. */
 export const DEFAULT_BATCH_NORM_EPS = 1e-3;
 
 export const batchNorm2d: Block = (context, module, path, inputs) =>
@@ -113,7 +113,7 @@ export const batchNorm2d: Block = (context, module, path, inputs) =>
     { eps: numberAttribute(module, "eps", DEFAULT_BATCH_NORM_EPS, path) },
   );
 
-/** Over channels at each pixel: nn.LayerNorm of a transformer layer whose tokens are the map's pixels. */
+/** Normalises over channels at each pixel: nn.LayerNorm in a transformer layer whose tokens are pixels. */
 export const layerNorm: Block = (context, module, path, inputs) =>
   context.builder.add(
     "layerNorm",

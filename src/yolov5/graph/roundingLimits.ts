@@ -1,5 +1,5 @@
 /**
- * What counts as equal to PyTorch in float32, layer by layer: the NMSE that the roundings on the way to a layer account for
+ * Tolerances for equality with PyTorch in float32, per layer: the NMSE explained by rounding up to that layer
  * (src/ops/rounding.ts), with a margin.
  */
 
@@ -7,22 +7,22 @@ import { amplifiedRounding, countedRounding, type Graph, type ValueId } from "..
 import type { HostTensor } from "../../tensor/index.js";
 
 /**
- * Four standard deviations, squared: how far beyond the roundings' mean square a layer may be. Over all recorded references,
- * PyTorch and the reference together take an eighth of it at most.
+ * Four standard deviations, squared: the allowed factor over the mean square of the roundings. Over all recorded
+ * references, PyTorch and the reference together use at most an eighth of it.
  */
 const MARGIN = 16;
 
 export interface FloatLimits {
-  /** Largest NMSE of a tap that roundings explain, given the one that was found. */
+  /** The largest NMSE of a tap that rounding explains, given the measured one. */
   of(tap: string, nmse: number): Promise<number>;
-  /** The same with what the network makes of roundings measured in any case. */
+  /** The same, but always measures how the network amplifies rounding. */
   measured(tap: string): Promise<number>;
 }
 
 /**
- * Limits are counted from the graph; where a difference is beyond that, what the network makes of roundings is measured, by
- * two runs of the reference on `input`. A device rounds as PyTorch does, so that the errors of both add up; the reference
- * keeps its sums in float64, and what it rounds is small beside PyTorch's.
+ * Limits are derived from the graph. If a difference exceeds them, the network's amplification of rounding is
+ * measured with two runs of the reference on `input`. A device rounds like PyTorch, so the errors of both add up. The
+ * reference accumulates in float64, so its rounding is small compared with PyTorch's.
  * @param graph as built, not optimised.
  */
 export function floatLimits(graph: Graph, taps: readonly string[], input: HostTensor, backend: string): FloatLimits {
@@ -36,7 +36,7 @@ export function floatLimits(graph: Graph, taps: readonly string[], input: HostTe
     return Math.max(counted(tap), factor * ((await runs).get(idOf(tap)) ?? 0));
   };
   return {
-    // NaN and infinity are no rounding.
+    // NaN and infinity are not rounding.
     of: async (tap, nmse) => (nmse <= counted(tap) || !Number.isFinite(nmse) ? counted(tap) : measured(tap)),
     measured,
   };

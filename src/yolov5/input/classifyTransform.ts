@@ -44,7 +44,7 @@ function resizeAndCrop(image: RgbImage, size: number): RgbImage {
 /**
  * Cropped pictures of one size as the network's input: NCHW, RGB, (byte / 255 − mean) / deviation, each step in
  * float32 as PyTorch does it.
- * @throws OptionError when there is none or their sizes differ.
+ * @throws OptionError if there are none or their sizes differ.
  */
 function toTensor(images: readonly RgbImage[]): Float32Tensor {
   const [first] = images;

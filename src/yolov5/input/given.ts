@@ -1,6 +1,6 @@
 /**
- * What callers give, told by what it is and not by whose class made it: bytes, files and pixels of an iframe, a popup or a
- * `vm` context are of other classes, which have the same names. And words for what came instead, which never repeat it.
+ * Recognises arguments by structure, not by class: bytes, files and pixels from an iframe, a popup or a `vm` context
+ * have different classes with the same names. Also describes unexpected arguments without repeating their content.
  */
 
 import { printable } from "../../printable.js";
@@ -12,20 +12,20 @@ export interface BlobLike {
   arrayBuffer(): Promise<ArrayBuffer>;
 }
 
-/** Names of constructors longer than this are no names. */
+/** Longer constructor names are ignored. */
 const LONGEST_NAME = 60;
 
-/** The name that the language, the page or the class gives the kind of a value: `Uint8Array`, `HTMLDivElement`, `Null`. */
+/** The type name of a value: `Uint8Array`, `HTMLDivElement`, `Null`. */
 export function tagOf(value: unknown): string {
   try {
     return Object.prototype.toString.call(value).slice(8, -1);
   } catch {
-    // A revoked proxy, of which nothing can be asked.
+    // A revoked proxy: every access throws.
     return "Proxy";
   }
 }
 
-/** Encoded bytes, seen and not copied; undefined for everything else. A buffer that was given away is empty. */
+/** A view of encoded bytes, without copying; undefined for anything else. A transferred buffer is empty. */
 export function bytesIn(value: unknown): Uint8Array | undefined {
   const tag = tagOf(value);
   if (ArrayBuffer.isView(value)) {
@@ -57,7 +57,7 @@ export function nameOfBlob({ name }: BlobLike): string | undefined {
   return typeof name === "string" && name !== "" ? name : undefined;
 }
 
-/** The text of a path or address; undefined for everything else. */
+/** A path or address as a string; undefined for anything else. */
 export function addressIn(value: unknown): string | undefined {
   if (typeof value === "string") return value;
   if (tagOf(value) !== "URL") return undefined;
@@ -65,7 +65,7 @@ export function addressIn(value: unknown): string | undefined {
   return typeof href === "string" ? href : undefined;
 }
 
-/** What to do with things that hold what was wanted. */
+/** Advice for objects that contain what was expected. */
 const INSTEAD: Readonly<Record<string, string>> = {
   Promise: "await it first",
   Response: "give await response.blob()",
@@ -73,7 +73,7 @@ const INSTEAD: Readonly<Record<string, string>> = {
   HTMLInputElement: "give one of its files",
 };
 
-/** What came, for after "got": `null`, `HTMLDivElement`, `an empty array`. Never its content. */
+/** Describes a value, to follow "got": `null`, `HTMLDivElement`, `an empty array`. Never its content. */
 export function describeGiven(value: unknown): string {
   if (value === null || value === undefined) return String(value);
   const tag = tagOf(value);

@@ -9,13 +9,13 @@ import type { ScaleBack, Size } from "../output/boxes.js";
 import { letterbox } from "./letterbox.js";
 import { numpyArgsort } from "./numpySort.js";
 
-/** Only the size of a picture. */
+/** The size of a picture. */
 export type Sized = Pick<RgbImage, "width" | "height">;
 
 /**
- * AutoShape's input for a list of pictures: each is scaled so that its longer side is `size` (the other cut to a whole
- * number), the largest height and width over the list are taken up to multiples of `stride`. Letterbox to it with
- * `auto: false`.
+ * AutoShape's input size for a list of pictures: each is scaled so that its longer side is `size` (the other
+ * truncated to a whole number); the largest height and width over the list are rounded up to multiples of `stride`.
+ * Letterbox to it with `auto: false`.
  */
 export function autoShapeSize(images: readonly Sized[], size: number, stride: number): Size {
   if (images.length === 0) throw new OptionError("autoShapeSize: needs at least one picture");
@@ -67,15 +67,15 @@ export function rectBatches(
 
 export interface ValidationImage {
   readonly image: RgbImage;
-  /** How the original lies in `image`, as it was resized (not recomputed): for `scaleBox`. */
+  /** The actual placement of the original in `image`, for `scaleBox`. */
   readonly scaleBack: ScaleBack;
-  /** Size of the picture as it was resized, before padding. */
+  /** Size of the resized picture, before padding. */
   readonly loaded: Size;
 }
 
 /**
- * One picture as `val.py` loads it: its longer side resized to `size` with both sides cut to whole numbers (INTER_AREA
- * when shrinking, INTER_LINEAR when growing), then letterboxed to `batch` without growing.
+ * Prepares one picture like `val.py`: resizes the longer side to `size` with both sides truncated to whole numbers
+ * (INTER_AREA when shrinking, INTER_LINEAR when enlarging), then letterboxes to `batch` without enlarging.
  */
 export function validationLetterbox(image: RgbImage, size: number, batch: Size): ValidationImage {
   const gain = size / Math.max(image.height, image.width);
@@ -86,7 +86,7 @@ export function validationLetterbox(image: RgbImage, size: number, batch: Size):
     loaded = gain < 1 ? resizeArea(image, width, height) : resizeLinear(image, width, height);
   }
   const boxed = letterbox(loaded, { size: batch, auto: false, scaleUp: false });
-  // Val scales both axes by the loader's height ratio, and by it alone.
+  // Val scales both axes by the loader's height ratio.
   return {
     image: boxed.image,
     scaleBack: { gain: loaded.height / image.height, padX: boxed.pad[0], padY: boxed.pad[1] },

@@ -1,12 +1,12 @@
 /**
- * `numpy.argsort` with its default kind: an introsort (median of three, insertion sort below 17 elements) that does not
- * keep the order of equal values. val.py cuts a list sorted by it into batches, so which picture sees which input shape
- * depends on how it leaves ties. Source: behaviour of NumPy 1.24 (newer ones sort ties differently on AVX-512).
+ * `numpy.argsort` with its default kind: an introsort (median of three, insertion sort below 17 elements), which is
+ * not stable. val.py divides a list sorted by it into batches, so which picture gets which input shape depends on how
+ * ties are ordered. Source: behaviour of NumPy 1.24 (newer ones sort ties differently on AVX-512).
  */
 
 const SMALL = 15;
 
-/** Indices that sort `values` ascending, ties as NumPy leaves them. NaN is not expected. */
+/** Indices that sort `values` ascending, with ties ordered as in NumPy. NaN is not expected. */
 export function numpyArgsort(values: ArrayLike<number>): Uint32Array {
   const order = Uint32Array.from(values, (_, i) => i);
   const at = (k: number): number => values[order[k]];
@@ -15,7 +15,7 @@ export function numpyArgsort(values: ArrayLike<number>): Uint32Array {
     order[a] = order[b];
     order[b] = held;
   };
-  /** Puts the middle of three in place and gives where the pivot ends. */
+  /** Partitions around the median of three and returns the pivot's position. */
   const partition = (left: number, right: number): number => {
     const middle = left + ((right - left) >> 1);
     if (at(middle) < at(left)) swap(middle, left);
@@ -44,7 +44,7 @@ export function numpyArgsort(values: ArrayLike<number>): Uint32Array {
       order[j] = held;
     }
   };
-  // Equal values are spread to both sides, so only an adversary's list goes deeper than this.
+  // Equal values go to both sides, so only an adversarial list goes deeper than this.
   const deepest = 2 * (32 - Math.clz32(Math.max(order.length, 1)));
   const stack: [left: number, right: number, depth: number][] = [[0, order.length - 1, deepest]];
   for (let range = stack.pop(); range; range = stack.pop()) {

@@ -1,4 +1,4 @@
-/** What `detect` accepts beside files: encoded bytes, raw pixels; everything becomes upright RGB. */
+/** What `detect` accepts besides files: encoded bytes and raw pixels; everything becomes upright RGB. */
 
 import { ImageError } from "../../errors.js";
 import type { DecodeOptions, RgbImage } from "../../image/index.js";
@@ -9,15 +9,15 @@ import type { RawPicture } from "./plainPicture.js";
 
 export type { RawPicture } from "./plainPicture.js";
 
-/** Bytes of a picture file → upright RGB: `decodeImage`, or what stands for it where the decoders are elsewhere. */
+/** Bytes of a picture file → upright RGB: `decodeImage`, or a replacement if the decoders run elsewhere. */
 export type Decode = (bytes: Uint8Array, options: DecodeOptions) => Promise<RgbImage>;
 
 export interface ReadPictureOptions {
-  /** Largest number of pixels that is accepted; default 2^26. */
+  /** Maximum number of pixels. Default 2^26. */
   readonly maxPixels?: number | undefined;
-  /** Waited for before bytes are decoded, and before a file is read. */
+  /** Awaited before bytes are decoded, and before a file is read. */
   readonly begin?: (() => Promise<void>) | undefined;
-  /** Ends the reading with its reason. */
+  /** Aborts reading with its reason. */
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -27,15 +27,15 @@ export interface DecodePictureOptions extends ReadPictureOptions {
 
 export interface Picture {
   readonly image: RgbImage;
-  /** Sentences about a picture that is used although a part of it is lost. */
+  /** Warnings about a picture that is used although a part of it is lost. */
   readonly warnings?: readonly string[] | undefined;
   readonly source?: string | undefined;
-  /** Of a video: the frame's number, and its time in seconds. */
+  /** For videos: the frame's number, and its time in seconds. */
   readonly frame?: number | undefined;
   readonly time?: number | undefined;
-  /** In Node: writes an annotated copy of it; part of the picture's result. */
+  /** In Node: writes an annotated copy; becomes part of the picture's result. */
   readonly saver?: ResultSaver | undefined;
-  /** Lets go of what the picture holds outside of memory; `detectPictures` calls it when it is done. */
+  /** Releases resources held outside memory; called by `detectPictures` when it is done. */
   readonly close?: (() => void) | undefined;
 }
 
@@ -48,7 +48,10 @@ const ORDER: Readonly<Record<string, { readonly step: number; readonly red: numb
 };
 const BY_COUNT: Readonly<Record<number, string>> = { 1: "grey", 3: "rgb", 4: "rgba" };
 
-/** Pixels, or what is meant to be some: `rawToRgb` says what is wrong with them. Elements of a page have such members too. */
+/**
+ * Whether a value is, or is meant to be, raw pixels; `rawToRgb` reports what is wrong. Page elements have such
+ * members too.
+ */
 export function isRawPicture(source: unknown): source is RawPicture {
   if (typeof source !== "object" || source === null || !/^(Object|ImageData)$/.test(tagOf(source))) return false;
   return "data" in source && "width" in source && "height" in source;
@@ -56,7 +59,7 @@ export function isRawPicture(source: unknown): source is RawPicture {
 
 /**
  * The bytes of raw pixels.
- * @throws ImageError for other numbers than bytes.
+ * @throws ImageError for anything but bytes.
  */
 export function pixelsOf({ data }: RawPicture): Uint8Array | Uint8ClampedArray {
   if (isPixelData(data)) return data;
@@ -65,7 +68,7 @@ export function pixelsOf({ data }: RawPicture): Uint8Array | Uint8ClampedArray {
 
 /**
  * Raw pixels → RGB.
- * @throws ImageError when the data do not fill width × height × channels.
+ * @throws ImageError if the data do not match width × height × channels.
  */
 export function rawToRgb(picture: RawPicture): RgbImage {
   const { width, height } = picture;
@@ -100,10 +103,10 @@ function sideText(side: unknown): string {
   return typeof side === "number" ? String(side) : describeGiven(side);
 }
 
-/** Bytes and pixels as they are now: whoever gave them may use the memory again. Other sources are given back. */
+/** A snapshot of bytes and pixels, so that the caller may reuse the memory. Other sources are returned unchanged. */
 function snapshot<T>(source: T): T {
   const bytes = bytesIn(source);
-  // Not `slice`, which of a Node Buffer gives a view.
+  // Not `slice`, which returns a view for a Node Buffer.
   if (bytes) return new Uint8Array(bytes) as T;
   if (!isRawPicture(source) || !isPixelData(source.data)) return source;
   const { data, width, height, channels, frame, time } = source;
@@ -113,7 +116,7 @@ function snapshot<T>(source: T): T {
 
 /**
  * The bytes of a picture file → picture.
- * @param source what the picture is known by: path, URL, name.
+ * @param source the picture's path, URL or name.
  * @throws ImageError.
  */
 export async function decodePicture(
@@ -128,8 +131,8 @@ export async function decodePicture(
 }
 
 /**
- * Encoded bytes or raw pixels → picture; undefined for other kinds of sources. Their memory may be used again as soon as the
- * call has returned its promise.
+ * Encoded bytes or raw pixels → picture; undefined for other kinds of sources. The caller may reuse the memory as
+ * soon as the call returns.
  */
 export async function readPicture(source: unknown, options: DecodePictureOptions): Promise<Picture | undefined> {
   const given = bytesIn(source);
@@ -155,7 +158,7 @@ async function bytesOfBlob(blob: BlobLike): Promise<Uint8Array> {
   }
 }
 
-/** Files that were chosen in a page may be gone or changed when they are read. */
+/** Files chosen in a page may be gone or changed by the time they are read. */
 export function unreadableBlob(error: unknown): string {
   const { name } = error as Partial<Error>;
   return `cannot be read (${name ?? "unknown reason"}); choose it again, it may have been moved or changed`;
@@ -166,8 +169,8 @@ export function closeAll(pictures: readonly Picture[]): void {
 }
 
 /**
- * Reads sources one after another; when one fails, those before it are closed. Bytes and pixels are those of the time of the
- * call.
+ * Reads sources one after another; if one fails, those before it are closed. Bytes and pixels are captured at the
+ * time of the call.
  */
 export async function readAll<T>(
   sources: readonly T[],
@@ -175,7 +178,7 @@ export async function readAll<T>(
   signal?: AbortSignal,
 ): Promise<Picture[]> {
   const pictures: Picture[] = [];
-  // The first one is read at once.
+  // The first one is read synchronously.
   const own = sources.map((source, i) => (i === 0 ? source : snapshot(source)));
   try {
     for (const source of own) {

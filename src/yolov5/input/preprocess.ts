@@ -1,4 +1,4 @@
-/** Pictures → the network's input: letterboxed or cropped here, or left to a backend that does it on its device. */
+/** Pictures → the network's input: letterboxed or cropped here, or by a backend on its device. */
 
 import { type ResizeAxis, type RgbImage, resizeAxes } from "../../image/index.js";
 import type { Backend, DevicePicture, RunInput } from "../../runtime/backend.js";
@@ -10,7 +10,7 @@ import { type LetterboxPlan, letterboxPlan, place, toTensor } from "./letterbox.
 import { autoShapeSize } from "./letterboxVariants.js";
 import type { Picture } from "./pictures.js";
 
-/** A picture whose size in the network is known; nothing is computed or allocated yet. */
+/** A picture with a known input size; nothing is computed or allocated yet. */
 export interface PlannedPicture {
   readonly picture: Picture;
   /** Height and width of the network's input. */
@@ -18,7 +18,7 @@ export interface PlannedPicture {
   readonly make: () => FittedPicture;
 }
 
-/** A picture at the network's size, or one that the device brings there. */
+/** A picture at the network's size, or one that the device will resize. */
 export interface FittedPicture {
   readonly picture: Picture;
   readonly size: Size;
@@ -26,7 +26,7 @@ export interface FittedPicture {
   readonly ms: number;
 }
 
-/** A batch for the network: one tensor [N, 3, H, W], or pictures that become it on the device. */
+/** A batch for the network: one tensor [N, 3, H, W], or pictures that the device turns into one. */
 export type NetworkInput = RunInput & { readonly shape: readonly number[] };
 
 /** What of a model its input depends on. */
@@ -46,7 +46,7 @@ export class Preprocessor {
     this.backend = backend;
   }
 
-  /** [height, width] of the network's input for an `imgsz`; default the model's own `defaultImgsz`. */
+  /** [height, width] of the network's input for an `imgsz`. Default: the model's `defaultImgsz`. */
   inputSize(imgsz: number | readonly [number, number] | undefined, onWarning = (_: string): void => {}): Size {
     const size = imgsz ?? this.info.defaultImgsz;
     return checkImageSize(typeof size === "number" ? [size, size] : size, this.info.stride, onWarning);
@@ -59,7 +59,7 @@ export class Preprocessor {
       return pictures.map((picture) => planned(picture, [side, side], () => transform.crop(picture.image, side)));
     }
     const { stride } = this.info;
-    // AutoShape takes any size: the common shape that it finds is a multiple of the stride anyway.
+    // AutoShape accepts any size: the common shape it computes is a multiple of the stride anyway.
     const size =
       options.fit === "autoshape"
         ? autoShapeSize(
@@ -100,7 +100,7 @@ export class Preprocessor {
     const { x, y, width, height } = content;
     const key = [image.width, image.height, width, height].join();
     const tables = this.tables.get(key) ?? resizeAxes(image, width, height);
-    // Most recently used last; the least recently used one goes.
+    // Most recently used last; the least recently used one is evicted.
     this.tables.delete(key);
     this.tables.set(key, tables);
     for (const oldest of this.tables.keys()) {
@@ -111,7 +111,7 @@ export class Preprocessor {
   }
 }
 
-/** Not a copy, which would ask for the bytes of a picture that need not be read. */
+/** Does not copy, which would read the bytes of a picture on the device. */
 function pixelsOf(image: RgbImage): DevicePicture["pixels"] {
   const { width, height, drawable } = image;
   return drawable

@@ -5,7 +5,7 @@ import type { Family } from "../graph/heads.js";
 /** `[height, width]` in pixels. */
 export type Size = readonly [height: number, width: number];
 
-/** How the original lies in the letterboxed input: input = original × gain + pad. */
+/** The placement of the original in the letterboxed input: input = original × gain + pad. */
 export interface ScaleBack {
   readonly gain: number;
   readonly padX: number;
@@ -33,7 +33,7 @@ export function scaleCoordinate(value: number, pad: number, gain: number, size: 
 
 /**
  * An xyxy box of the network's input in pixels of the original, clipped to `[0, width]` × `[0, height]`, not rounded.
- * @param ratioPad gain and padding of the letterbox itself, as `val` uses them; default recomputed from the shapes.
+ * @param ratioPad the letterbox's actual gain and padding, as used by `val`. Default: recomputed from the shapes.
  */
 export function scaleBox(
   box: readonly [number, number, number, number],
@@ -50,7 +50,7 @@ export function scaleBox(
   ];
 }
 
-/** To the nearest whole number, halves to the even one, as Python, NumPy and torch round. */
+/** Rounds to the nearest integer, halves to even, as in Python, NumPy and torch. */
 export function roundHalfEven(value: number): number {
   const floor = Math.floor(value);
   const rest = value - floor;

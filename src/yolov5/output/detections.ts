@@ -1,4 +1,4 @@
-/** Objects found in one picture, in its own pixels, made of what survived suppression; masks are computed when asked for. */
+/** Objects found in one picture, in its own pixels, from the boxes kept by NMS; masks are computed lazily. */
 
 import type { Family, KeypointShape } from "../graph/heads.js";
 import { roundHalfEven, type Size, scaleBackGeometry, scaleBox, scaleCoordinate } from "./boxes.js";
@@ -18,7 +18,7 @@ export interface Detection {
   /** Class index. */
   readonly class: number;
   readonly name: string;
-  /** Tracked videos only: the object's id, the same in every frame; absent while it is not confirmed. */
+  /** Tracked videos only: the object's persistent ID; absent until it is confirmed. */
   readonly track?: number | undefined;
 }
 
@@ -34,13 +34,13 @@ export interface PosedDetection extends Detection {
 export interface SegmentedDetection extends Detection {
   /** At the size of the original picture. */
   readonly mask: Rle;
-  /** Pixels of `mask`. */
+  /** Number of pixels in `mask`. */
   readonly area: number;
   /** `mask` as a row-major 0/1 bitmap, `height` × `width` of the original. */
   bitmap(): Uint8Array;
   /** The largest outer contour, x, y, x, y, … divided by the original's width and height; empty for an empty mask. */
   polygon(): Float32Array;
-  /** The mask as v7.0 thresholds it: at the size of the network's input, or the original's with retina masks. */
+  /** The mask as thresholded by v7.0: at the network's input size, or the original size with retina masks. */
   thresholded(): BinaryMask;
 }
 
@@ -91,8 +91,8 @@ export function posedDetectionsFrom(
 }
 
 /**
- * `detectionsFrom` with lazy masks. They hold on to the prototypes (3.3 MB at 640×640) until the result is dropped.
- * @param retinaMasks masks computed at the original's size instead of the network's input.
+ * `detectionsFrom` with lazy masks. They keep the prototypes (3.3 MB at 640×640) alive until the result is dropped.
+ * @param retinaMasks compute masks at the original size instead of the network's input size.
  */
 export function segmentedDetectionsFrom(
   candidates: readonly Candidate[],
@@ -133,7 +133,7 @@ export function segmentedDetectionsFrom(
   });
 }
 
-/** A copy with other values, whose masks are, as the original's, computed only when they are asked for. */
+/** A copy with other values, whose masks stay lazy. */
 export function changed<D extends Detection>(detection: D, values: Partial<Detection>): D {
   const properties = { ...Object.getOwnPropertyDescriptors(detection), ...Object.getOwnPropertyDescriptors(values) };
   return Object.create(Object.getPrototypeOf(detection), properties);

@@ -14,7 +14,7 @@ export type Contour = Int32Array;
 const DX = [1, 1, 0, -1, -1, -1, 0, 1];
 const DY = [0, -1, -1, -1, 0, 1, 1, 1];
 
-/** Marks of pixels on a followed border; `RIGHT` where the pixel to the right was seen to be 0. */
+/** Marks for pixels on a followed border; `RIGHT` if the pixel to the right is 0. */
 const UNVISITED = 1;
 const BORDER = 2;
 const RIGHT = -2;
@@ -23,7 +23,7 @@ const RIGHT = -2;
 export function findExternalContours(mask: BinaryMask): Contour[] {
   const w = mask.x1 - mask.x0;
   const h = mask.y1 - mask.y0;
-  // A frame of zeros saves every bounds check.
+  // A border of zeros avoids bounds checks.
   const stride = w + 2;
   const image = new Int8Array(stride * (h + 2));
   for (let y = 0; y < h; y++) image.set(mask.data.subarray(y * w, (y + 1) * w), (y + 1) * stride + 1);
@@ -84,7 +84,7 @@ function follow(image: Int8Array, stride: number, start: number, offsetX: number
   }
 }
 
-/** The contour with the most points (v7.0's strategy "largest"), the first of equals; empty for an empty mask. */
+/** The contour with the most points (v7.0's strategy "largest"), the first among equals; empty for an empty mask. */
 export function largestContour(mask: BinaryMask): Contour {
   let best: Contour = new Int32Array(0);
   for (const contour of findExternalContours(mask)) if (contour.length > best.length) best = contour;
@@ -92,8 +92,8 @@ export function largestContour(mask: BinaryMask): Contour {
 }
 
 /**
- * The largest contour as `--save-txt` writes it: x, y, x, y, … divided by the original's width and height.
- * @param mask at the size of the network's input, or at the original's (then nothing is scaled).
+ * The largest contour for `--save-txt`: x, y, x, y, … divided by the original's width and height.
+ * @param mask at the network's input size, or at the original size (not scaled then).
  * @param original `[height, width]` of the original picture.
  */
 export function normalizedPolygon(mask: BinaryMask, original: Size): Float32Array {

@@ -28,26 +28,26 @@ export interface Speed {
 export interface ResultFacts {
   /** Path or URL, absent for pictures from memory. */
   readonly source?: string | undefined;
-  /** Of the upright original, in pixels. */
+  /** Size of the upright original, in pixels. */
   readonly width: number;
   readonly height: number;
-  /** NCHW shape of what the network saw. */
+  /** NCHW shape of the network's input. */
   readonly input: readonly number[];
   readonly names: readonly string[];
   readonly speed: Speed;
   /** Video only: frame number, and its time in seconds. */
   readonly frame?: number | undefined;
   readonly time?: number | undefined;
-  /** Sentences about a picture that was used although a part of it is lost; absent where all is well. */
+  /** Warnings about a picture that was used although a part of it is lost; absent if there are none. */
   readonly warnings?: readonly string[] | undefined;
-  /** Writes an annotated picture; results of Node's `detect` have it. */
+  /** Writes an annotated picture; present in results from Node's `detect`. */
   readonly saver?: ResultSaver | undefined;
 }
 
 /** Four numbers, confidence, class index: a row of AutoShape's `xyxy`. */
 export type BoxRow = readonly [number, number, number, number, confidence: number, classIndex: number];
 
-/** What every result says of its picture. */
+/** What every result records about its picture. */
 abstract class PictureResult implements Omit<ResultFacts, "saver"> {
   readonly source: string | undefined;
   readonly width: number;
@@ -57,9 +57,9 @@ abstract class PictureResult implements Omit<ResultFacts, "saver"> {
   readonly speed: Speed;
   readonly frame: number | undefined;
   readonly time: number | undefined;
-  /** Sentences about a picture that was used although a part of it is lost. */
+  /** Warnings about a picture that was used although a part of it is lost. */
   readonly warnings: readonly string[] | undefined;
-  /** Not to be seen in JSON or in a console: it may know an address with its password. */
+  /** Hidden from JSON and the console: it may contain an address with a password. */
   readonly #saver: ResultSaver | undefined;
 
   constructor(facts: ResultFacts) {
@@ -72,7 +72,7 @@ abstract class PictureResult implements Omit<ResultFacts, "saver"> {
     this.frame = facts.frame;
     this.time = facts.time;
     this.warnings = facts.warnings;
-    // A result that is made of another one is of the same picture.
+    // A result derived from another one is for the same picture.
     this.#saver = #saver in facts ? facts.#saver : facts.saver;
   }
 
@@ -81,7 +81,7 @@ abstract class PictureResult implements Omit<ResultFacts, "saver"> {
   }
 }
 
-/** Boxes of one picture, by confidence, descending. `task` tells boxes with masks from boxes alone. */
+/** Boxes of one picture, by confidence, descending. `task` distinguishes boxes with masks from plain boxes. */
 export class DetectionResult<
   D extends Detection = Detection,
   T extends "detect" | "segment" | "pose" = "detect",
@@ -91,7 +91,7 @@ export class DetectionResult<
 
   constructor(facts: ResultFacts, detections: readonly D[], task?: T) {
     super(facts);
-    // T is "detect" where nobody says otherwise.
+    // T defaults to "detect".
     this.task = task ?? ("detect" as T);
     this.detections = detections;
   }
@@ -146,14 +146,14 @@ export class DetectionResult<
       .join(", ");
   }
 
-  /** The result of the same picture with those detections for which `keep` is true. */
+  /** A result for the same picture with only the detections for which `keep` returns true. */
   filter(keep: (detection: D, index: number) => boolean): DetectionResult<D, T> {
     return new DetectionResult(this, this.detections.filter(keep), this.task);
   }
 
   /**
-   * The result of the same picture with what `change` gives in place of each detection's own values; the others stay, and
-   * masks are still computed only when they are asked for.
+   * A result for the same picture with the values returned by `change` in place of each detection's own. Other values
+   * stay, and masks stay lazy.
    * @example
    * const anonymous = (await model.detect("bus.jpg")).map(() => ({ name: "someone" }));
    */
@@ -162,7 +162,7 @@ export class DetectionResult<
     return new DetectionResult(this, detections, this.task);
   }
 
-  /** How many there are of each class name, by class index; or of one name. */
+  /** The number of detections per class name, by class index; or for one name. */
   count(): ReadonlyMap<string, number>;
   count(name: string): number;
   count(name?: string): number | ReadonlyMap<string, number> {
@@ -173,17 +173,17 @@ export class DetectionResult<
   }
 
   /**
-   * Lines `source,frame,time,track,class,name,confidence,xmin,ymin,xmax,ymax`, what is absent empty, texts quoted where they
-   * must be (RFC 4180).
-   * @param header whether the names of the columns come first; leave it out to append to a file.
+   * CSV lines `source,frame,time,track,class,name,confidence,xmin,ymin,xmax,ymax`. Absent values are empty, strings
+   * are quoted if necessary (RFC 4180).
+   * @param header whether to begin with the column names; use false to append to a file.
    */
   toCSV({ header = true }: { readonly header?: boolean } = {}): string {
     return detectionCsv(this, header);
   }
 
   /**
-   * Node: writes the picture with everything drawn on it, as `yolov5 detect` does; JPEG or PNG after the path's ending. The
-   * picture is read again from where `detect` took it; one that came from memory is given in the options.
+   * Node: writes the picture with everything drawn on it, as `yolov5 detect` does; JPEG or PNG, depending on the
+   * path's extension. The picture is read again from its source; if it came from memory, pass it in the options.
    * @throws OutputError, ImageError, OptionError, DownloadError, UnsupportedError.
    * @example
    * await (await model.detect("bus.jpg")).save("bus-found.jpg", { lineThickness: 4 });
@@ -192,7 +192,7 @@ export class DetectionResult<
     return this.write(this, path, options);
   }
 
-  /** An entry of `images` in the command's JSON; masks are computed here at the latest. */
+  /** An entry of `images` in the command's JSON; computes any masks. */
   toJSON() {
     return { ...factsJson(this), detections: this.detections, speed: this.speed };
   }
@@ -209,7 +209,7 @@ export class ClassificationResult extends PictureResult {
   readonly task = "classify";
   /** Softmax over all classes, by class index. */
   readonly probabilities: Float32Array;
-  /** The five most probable classes, or all where there are fewer. */
+  /** The five most probable classes, or all if there are fewer. */
   readonly top5: readonly ClassScore[];
 
   constructor(facts: ResultFacts, probabilities: Float32Array) {
@@ -218,7 +218,7 @@ export class ClassificationResult extends PictureResult {
     this.top5 = topClasses(probabilities, facts.names);
   }
 
-  /** None: a classification has no boxes. Here so that every result can be looped over. */
+  /** Empty: a classification has no boxes. Present so that every result can be looped over. */
   get detections(): readonly Detection[] {
     return [];
   }
@@ -248,29 +248,29 @@ export class ClassificationResult extends PictureResult {
     return this.top5.map(({ name, confidence }) => `${name} ${formatF(confidence, 2)}`).join(", ");
   }
 
-  /** Itself: there are no boxes to choose from. */
+  /** Returns itself: there are no boxes to filter. */
   filter(_keep: (detection: Detection, index: number) => boolean): ClassificationResult {
     return this;
   }
 
-  /** Itself: there are no boxes to change. */
+  /** Returns itself: there are no boxes to change. */
   map(_change: (detection: Detection, index: number) => Partial<Detection>): ClassificationResult {
     return this;
   }
 
-  /** None: a classification has no boxes. */
+  /** Empty: a classification has no boxes. */
   count(): ReadonlyMap<string, number>;
   count(name: string): number;
   count(name?: string): number | ReadonlyMap<string, number> {
     return name === undefined ? new Map() : 0;
   }
 
-  /** Lines `source,frame,time,class,name,confidence` of the five most probable classes. */
+  /** CSV lines `source,frame,time,class,name,confidence` for the five most probable classes. */
   toCSV({ header = true }: { readonly header?: boolean } = {}): string {
     return classificationCsv(this, header);
   }
 
-  /** As `DetectionResult.save`: the picture with its best classes in its corner. */
+  /** Like `DetectionResult.save`: writes the picture with its best classes in a corner. */
   save(path: string | URL, options: SaveOptions = {}): Promise<void> {
     return this.write(this, path, options);
   }

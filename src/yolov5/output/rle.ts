@@ -1,8 +1,8 @@
-/** Run lengths of binary masks as COCO writes them: column-major, the first run counts zeros. */
+/** Run lengths of binary masks in COCO's format: column-major, the first run counts zeros. */
 
 import { ShapeError } from "../../errors.js";
 
-/** COCO's uncompressed form. */
+/** COCO's uncompressed RLE. */
 export interface Rle {
   /** Lengths of alternating runs of 0 and 1 down the columns, beginning with 0 (possibly an empty run). */
   readonly counts: readonly number[];
@@ -10,11 +10,11 @@ export interface Rle {
   readonly size: readonly [height: number, width: number];
 }
 
-/** A binary mask that stores only the rectangle outside of which it is 0. */
+/** A binary mask that stores only a rectangle; outside it everything is 0. */
 export interface BinaryMask {
   readonly width: number;
   readonly height: number;
-  /** Rectangle `[x0, x1)` × `[y0, y1)` within the mask; empty where nothing is set. */
+  /** Rectangle `[x0, x1)` × `[y0, y1)` within the mask; empty if no pixel is set. */
   readonly x0: number;
   readonly y0: number;
   readonly x1: number;
@@ -46,7 +46,7 @@ export function maskToBitmap(mask: BinaryMask): Uint8Array {
   return out;
 }
 
-/** Pixels that are set. */
+/** Number of set pixels. */
 export function maskArea(mask: BinaryMask): number {
   let area = 0;
   for (let i = 0; i < mask.data.length; i++) area += mask.data[i];
@@ -70,7 +70,7 @@ export function encodeRle(mask: BinaryMask): Rle {
       if (data[(y - y0) * w + x - x0] !== value) change(x * height + y);
     }
     if (value === 1 && y1 < height) change(x * height + y1);
-    // A run that ends with its column goes on where the next column is set from the top.
+    // A run that ends with its column continues if the next column is set from the top.
     if (value === 1 && (x + 1 === x1 || y0 > 0)) change((x + 1) * height);
   }
   const total = width * height;
@@ -80,7 +80,7 @@ export function encodeRle(mask: BinaryMask): Rle {
 
 /**
  * The mask as a row-major 0/1 bitmap, `size[0]` × `size[1]`.
- * @throws ShapeError when the runs do not add up to the size.
+ * @throws ShapeError if the runs do not add up to the size.
  */
 export function decodeRle(rle: Rle): Uint8Array {
   const [height, width] = rle.size;
@@ -98,7 +98,7 @@ export function decodeRle(rle: Rle): Uint8Array {
   return out;
 }
 
-/** Pixels that are set. */
+/** Number of set pixels. */
 export function rleArea(rle: Rle): number {
   return rle.counts.reduce((area, run, k) => (k % 2 === 1 ? area + run : area), 0);
 }
@@ -116,7 +116,7 @@ export function rleRectangles(rle: Rle): number[] {
   let position = 0;
   for (const [k, run] of rle.counts.entries()) {
     const end = position + run;
-    // A run goes on at the top of the next column.
+    // A run continues at the top of the next column.
     while (k % 2 === 1 && position < end) {
       const y = position % height;
       const length = Math.min(end - position, height - y);

@@ -1,4 +1,4 @@
-/** Order of scores, descending and stable: what `argsort(descending=True, stable=True)` gives. */
+/** Descending, stable order of scores, like `argsort(descending=True, stable=True)`. */
 
 const RADIX_BITS = 11;
 const RADIX = 1 << RADIX_BITS;

@@ -1,6 +1,6 @@
 /**
- * Greedy suppression of overlapping boxes with the arithmetic of torchvision's CPU `nms` in float32. A hash grid over
- * the kept boxes finds the few that can overlap; it skips only pairs whose intersection is empty, so the answer is
+ * Greedy suppression of overlapping boxes with the float32 arithmetic of torchvision's CPU `nms`. A hash grid over
+ * the kept boxes finds the few that can overlap. It skips only pairs with an empty intersection, so the result is
  * exactly that of the quadratic loop.
  */
 
@@ -13,16 +13,16 @@ export interface SortedBoxes {
   readonly y2: Float32Array;
 }
 
-/** Boxes over more cells than this are kept in a list that every query scans. */
+/** Boxes that cover more cells than this are kept in a list that every query scans. */
 const MAX_CELLS = 16;
-/** Up to here scanning all kept boxes is faster than a grid. */
+/** Up to this number, scanning all kept boxes is faster than a grid. */
 const BRUTE_FORCE = 192;
 /** Cell coordinates beyond this would not step by one. */
 const MAX_COORDINATE = 2 ** 30;
 
 /**
- * Indices (ascending, so by score) of the boxes that survive: each one whose IoU with every kept box before it is not
- * above the threshold. Stops after `maxKept`, which equals cutting afterwards.
+ * Indices (ascending, so by score) of the kept boxes: each one whose IoU with every kept box before it is not above
+ * the threshold. Stops after `maxKept`, which is equivalent to truncating afterwards.
  * @param iouThreshold 0 to 1; the float32 IoU is compared with this double, strictly, as torchvision does.
  */
 export function suppress(boxes: SortedBoxes, iouThreshold: number, maxKept: number): Uint32Array {
@@ -65,13 +65,13 @@ class KeptGrid {
   readonly #boxes: SortedBoxes;
   readonly #cell: number;
   readonly #mask: number;
-  /** First entry of each bucket, −1 where empty; entries are linked through `#next`. */
+  /** First entry of each bucket, −1 if empty; entries are linked through `#next`. */
   readonly #heads: Int32Array;
   readonly #next: number[] = [];
   readonly #entries: number[] = [];
   readonly #large: number[] = [];
   readonly #all: number[] = [];
-  /** Cells of the box last asked for: columns and rows, inclusive. */
+  /** Cells of the last queried box: columns and rows, inclusive. */
   #left = 0;
   #right = 0;
   #top = 0;
@@ -117,7 +117,7 @@ class KeptGrid {
     }
   }
 
-  /** Sets the cells of box `j`; false where they are too many or out of range. */
+  /** Sets the cells of box `j`; false if there are too many or they are out of range. */
   #locate(j: number): boolean {
     const { x1, y1, x2, y2 } = this.#boxes;
     this.#left = Math.floor(x1[j] / this.#cell);

@@ -1,4 +1,4 @@
-/** Results with the ids of a tracker. */
+/** Results with a tracker's IDs. */
 
 import type { Track, Tracker } from "../../tracking/index.js";
 import type { Result } from "../model.js";
@@ -6,12 +6,12 @@ import { changed, type Detection } from "./detections.js";
 import { DetectionResult } from "./results.js";
 
 /**
- * Gives the next frame's detections to a tracker and their ids back as `track`. Call it for every frame, in order.
- * @param tracker keeps the ids; one a video.
+ * Passes the next frame's detections to a tracker and sets their IDs as `track`. Call it for every frame, in order.
+ * @param tracker keeps the IDs; use one per video.
  * @param result of the frame. Run the network with a threshold as low as the tracker's `low` (`conf: 0.1`), so that
- *   ByteTrack sees the weak boxes by which it follows what is half hidden.
- * @param conf confidence below which a detection stays only if it has an id. Default 0: all stay.
- * @returns a result like the one given; classifications as they are, since they have no boxes.
+ * ByteTrack gets the weak boxes of partly hidden objects.
+ * @param conf detections below this confidence are kept only if they have an ID. Default 0: all are kept.
+ * @returns a new result; classifications are returned unchanged, since they have no boxes.
  * @example
  * const tracker = new Tracker();
  * for await (const result of model.stream(readVideo("street.mp4"), { conf: 0.1 })) {

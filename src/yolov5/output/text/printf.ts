@@ -1,4 +1,4 @@
-/** C's number formats as Python's `%` uses them. JavaScript rounds exact decimal ties away from zero, C to even. */
+/** C's number formats, as used by Python's `%`. JavaScript rounds exact decimal ties away from zero, C to even. */
 
 /** `%g`: six significant digits, no trailing zeros, an exponent below 1e-4 and from 1e6. */
 export function formatG(value: number): string {

@@ -1,4 +1,4 @@
-/** Label files as detect.py, segment/predict.py and classify/predict.py of v7.0 write them (`--save-txt`). */
+/** Label files in the format of v7.0's detect.py, segment/predict.py and classify/predict.py (`--save-txt`). */
 
 import { printable } from "../../../printable.js";
 import { roundHalfEven } from "../boxes.js";
@@ -7,7 +7,7 @@ import { formatF, formatG } from "./printf.js";
 
 /**
  * Lines `class x y w h [confidence]`, centre and size divided by the picture's, `%g`, the lowest confidence first.
- * Boxes are rounded to whole pixels before, and the steps are float32, as detect.py does it.
+ * Boxes are first rounded to whole pixels, and all steps are float32, as in detect.py.
  */
 export function detectionLines(result: DetectionResult | SegmentationResult | PoseResult, saveConf = false): string[] {
   const { width, height } = result;
@@ -26,7 +26,7 @@ export function detectionLines(result: DetectionResult | SegmentationResult | Po
 
 /**
  * Lines `class x y x y … [confidence]`: the largest contour of each mask, normalised, the lowest confidence first. An
- * empty mask leaves the class alone on its line, as upstream does.
+ * empty mask leaves only the class on its line, as upstream does.
  */
 export function segmentationLines(result: SegmentationResult, saveConf = false): string[] {
   return result.detections.toReversed().map((d) => line(d, Array.from(d.polygon()), saveConf));
