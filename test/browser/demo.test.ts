@@ -196,7 +196,7 @@ describe.skipIf(chromiumMissing())("the demo page", LONG, () => {
     await page.waitForSelector("#alert:has-text('best.pt')");
     expect(await page.textContent("#alert-text")).toMatch(/HTML|web page/i);
     await page.setInputFiles("#file", { name: "notes.jpg", mimeType: "image/jpeg", buffer: Buffer.from("a text") });
-    await page.waitForSelector("#alert:has-text('notes.jpg is no picture')");
+    await page.waitForSelector("#alert:has-text('notes.jpg is not a picture')");
     await page.fill("#url", `${site.origin}/nothing.pt`);
     await page.press("#url", "Enter");
     await page.waitForSelector("#alert:has-text('answered 404')");

@@ -255,7 +255,7 @@ describe.skipIf(chromiumMissing())("the demo page while more than one thing happ
       const stream = document.querySelector("video")?.srcObject as MediaStream;
       stream.getVideoTracks()[0].dispatchEvent(new Event("ended"));
     });
-    await page.waitForSelector("#alert:has-text('The camera ended')");
+    await page.waitForSelector("#alert:has-text('The camera stopped')");
     await page.waitForSelector("#summary:has-text('code')");
     expect(await page.isVisible("#track-row")).toBe(false);
     await camera();
@@ -389,7 +389,7 @@ describe.skipIf(chromiumMissing())("the demo page while more than one thing happ
       await page.waitForSelector("#model-name:has-text('embedded')");
       // A file that is no video leaves the page with its picture; one that is no picture leaves the video.
       await page.setInputFiles("#file", { name: "text.png", mimeType: "image/png", buffer: Buffer.from("text") });
-      await page.waitForSelector("#alert:has-text('text.png is no picture')");
+      await page.waitForSelector("#alert:has-text('text.png is not a picture')");
       expect(await page.isVisible("#video")).toBe(true);
       await page.click("#pause");
       await page.waitForSelector("#pause:text-is('Play')");

@@ -81,7 +81,7 @@ describe("--max-pixels", () => {
 
   test("of export is for calibration", async () => {
     const { code, stderr } = await cli(["export", ...CODES, "--max-pixels", "1000"]);
-    expect(stderr).toMatch(/^error: --max-pixels is for calibration and needs --int8\n$/);
+    expect(stderr).toMatch(/^error: --max-pixels is a calibration option and needs --int8\n$/);
     expect(code).toBe(2);
   });
 });

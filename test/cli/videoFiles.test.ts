@@ -119,7 +119,7 @@ describe.skipIf(ffmpegMissing())("files of all kinds", () => {
   test("sound called a video", async () => {
     ffmpeg(["-f", "lavfi", "-i", "sine=duration=0.2", "-f", "wav", path("sound.avi")]);
     await expect(readVideo(path("sound.avi")).next()).rejects.toThrow(
-      /sound\.avi: is in the format wav, which holds no/,
+      /sound\.avi: is in the format wav, which cannot contain video/,
     );
   });
 });

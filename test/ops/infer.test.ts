@@ -169,7 +169,13 @@ const REFUSALS: readonly Refusal[] = [
   ["layerNorm", [X, [6]], { eps: 1e-5 }, ShapeError, "needs 3 inputs (x, weight, bias), got 2"],
   ["attention", [X, X], { heads: 2 }, ShapeError, "needs q, k and v, got 2 inputs"],
   ["attention", [X, X, [1, 6, 8, 4]], { heads: 2 }, ShapeError, "1×6×8×4 must equal 1×6×8×8"],
-  ["attention", [X, X, X], { heads: 4 }, AttributeError, "6 channels must be divisible by 4 heads"],
+  [
+    "attention",
+    [X, X, X],
+    { heads: 4 },
+    AttributeError,
+    "6 channels of keys and 6 of values must be divisible by 4 heads",
+  ],
   ["sliceChannels", [X], { start: 2, end: 7 }, AttributeError, "[2, 7) is not within 6 channels"],
   ["sliceChannels", [X], { start: 3, end: 3 }, AttributeError, "[3, 3) is not within 6 channels"],
   [

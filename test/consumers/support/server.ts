@@ -18,7 +18,7 @@ export const SERVER_ANSWER = {
 
 /** What it prints where the bundle lies alone. */
 export const NOT_WITH_BUNDLE =
-  "CheckpointError: codes: the embedded model's file is not with this bundle; copy node_modules/yolov5-ts/models/codes.safetensors beside the bundle, or give load() the path of a checkpoint";
+  "CheckpointError: codes: the embedded model's file is not with this bundle; copy node_modules/yolov5-ts/models/codes.safetensors next to the bundle, or give load() the path of a checkpoint";
 
 /** Lays the program and its inputs down as `folder/main.js` and `folder/inputs`. */
 export function writeServer(folder: string): void {
