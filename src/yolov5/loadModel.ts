@@ -1,4 +1,4 @@
-/** Checkpoint bytes → members of a model: opened, recognised, put on a backend. */
+/** Checkpoint bytes → members of a model: opens, recognises and puts them on a backend. */
 
 import { atOnce, type Pieces } from "../breathe.js";
 import { EngineError } from "../errors.js";
@@ -21,23 +21,23 @@ export interface MemberOptions {
   /** Name for messages and `info.path`. */
   readonly path: string;
   readonly dtype?: ComputeDType | undefined;
-  /** Choose kernels by measuring, for every new input shape. */
+  /** Choose kernels by measuring them, for every new input shape. */
   readonly tune?: TuneOptions | undefined;
-  /** Told what shows only when the model runs: float16 that cannot hold its numbers. */
+  /** Receives notes about problems that only show at run time: values outside float16's range. */
   readonly onNote?: ((note: string) => void) | undefined;
-  /** Told what the parts of every compilation took. */
+  /** Receives the times of every compilation's stages. */
   readonly onStage?: OnStage | undefined;
   /** Model description (yaml content) for a bare state dict. */
   readonly config?: unknown;
 }
 
-/** An opened file and the tree in it, before it meets a backend. */
+/** An opened file and its module tree, before it is put on a backend. */
 export interface OpenedModel {
   readonly module: ModuleNode;
   readonly checkpoint: Checkpoint;
 }
 
-/** Runs `work` and puts the file's name before the message of what it throws, where it is not there yet. */
+/** Runs `work` and prefixes the message of any error with the file's name, unless it is already there. */
 function aboutFile<T>(path: string, work: () => T): T {
   try {
     return work();
@@ -50,7 +50,7 @@ function aboutFile<T>(path: string, work: () => T): T {
 
 /**
  * Opens and recognises a checkpoint.
- * @throws CheckpointError saying what the file is and what to do; GraphError, WeightError.
+ * @throws CheckpointError with what the file is and how to fix it; GraphError, WeightError.
  */
 export function openModel(bytes: Uint8Array, options: Pick<MemberOptions, "path" | "config">): OpenedModel {
   return aboutFile(options.path, () => {
@@ -59,12 +59,12 @@ export function openModel(bytes: Uint8Array, options: Pick<MemberOptions, "path"
   });
 }
 
-/** An architecture of a released name with seeded random weights (`random:yolov5s`), for benches. */
+/** A released architecture with seeded random weights (`random:yolov5s`), for benches. */
 export function randomModel(name: string, seed = 0): OpenedModel {
   return atOnce(randomModelPieces(name, seed));
 }
 
-/** The same in pieces, a tensor each. */
+/** The same in pieces, one tensor each. */
 export function* randomModelPieces(name: string, seed: number): Pieces<OpenedModel> {
   const config = architecture(name);
   const levels = Array.isArray(config.anchors) ? config.anchors.length : 0;
@@ -107,8 +107,8 @@ function factsOf(opened: OpenedModel, network: Network, path: string): ModelInfo
 }
 
 /**
- * The precision that a model runs in: int8 where its file and the backend have it, float16 where asked for and to be had,
- * else float32. What is not as the file or the caller would have it is told.
+ * The precision that a model runs in: int8 if its file and the backend support it, float16 if requested and
+ * available, otherwise float32. Adds a note if that differs from the file or the request.
  */
 export function computeDTypeFor(
   { module }: OpenedModel,
@@ -121,13 +121,16 @@ export function computeDTypeFor(
     if (half) onNote("half is ignored: the file is int8");
     return "int8";
   }
-  if (quantized) onNote(`the ${backend.name} backend has no int8 kernels: int8 weights are turned into floats`);
+  if (quantized) onNote(`the ${backend.name} backend has no int8 kernels: int8 weights are converted to float32`);
   if (!half || backend.capabilities.dtypes.includes("float16")) return half ? "float16" : "float32";
-  onNote(`half: float16 is not to be had on ${backend.name} (${backend.adapter}), running in float32`);
+  onNote(`half: float16 is not available on ${backend.name} (${backend.adapter}), running in float32`);
   return "float32";
 }
 
-/** Puts an opened model on a backend. @throws GraphError, WeightError, UnsupportedError beginning with the file's name. */
+/**
+ * Puts an opened model on a backend. @throws GraphError, WeightError, UnsupportedError, each beginning with the
+ * file's name.
+ */
 export function createMember(opened: OpenedModel, backend: Backend, options: MemberOptions): Member {
   return aboutFile(options.path, () => {
     taskOf(opened.module, options.path);

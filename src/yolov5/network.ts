@@ -1,4 +1,7 @@
-/** A module tree on a backend: one compiled plan per input shape; those not used lately are dropped beyond a number of bytes. */
+/**
+ * A module tree on a backend: one compiled plan per input shape; the least recently used ones are dropped beyond a
+ * memory limit.
+ */
 
 import { DisposedError, invariant, LimitError, OptionError, PrecisionError, ShapeError } from "../errors.js";
 import {
@@ -30,31 +33,31 @@ export type InputShape = readonly [n: number, c: number, h: number, w: number];
 
 export interface NetworkOptions {
   /**
-   * Bytes that compiled input shapes may take beside what they share; beyond, those not used lately are dropped. Default: what
-   * suits the backend (`Capabilities.shapeBudget`).
+   * Memory limit in bytes for compiled input shapes, not counting what they share; beyond it, the least recently used
+   * are dropped. Default: depends on the backend (`Capabilities.shapeBudget`).
    */
   readonly shapeBudget?: number | undefined;
   readonly dtype?: ComputeDType | undefined;
-  /** Measure which kernels are the fastest before a new input shape runs, where the backend has several. */
+  /** Measure which kernels are fastest before a new input shape runs, if the backend has a choice. */
   readonly tune?: TuneOptions | undefined;
-  /** Told when float16 turns out not to hold the network's numbers. */
+  /** Receives a note if the network's values turn out to exceed float16's range. */
   readonly onNote?: ((note: string) => void) | undefined;
-  /** Told what the parts of every compilation took. */
+  /** Receives the times of every compilation's stages. */
   readonly onStage?: OnStage | undefined;
 }
 
 /** Memory for one input shape, and for all together. */
 export interface NetworkMemory extends MemoryUse {
-  /** Input shapes that are compiled now. */
+  /** Currently compiled input shapes. */
   readonly shapes: number;
-  /** What they share, and what each of them adds. */
+  /** Shared memory, and what each shape adds. */
   readonly totalBytes: number;
 }
 
 export class Network {
   readonly module: ModuleNode;
   readonly backend: Backend;
-  /** Facts of the head, from a graph built at the smallest input. */
+  /** Facts about the head, from a graph built at the smallest input. */
   readonly head: HeadFacts;
   private readonly forms: WeightForms = createWeightForms();
   private readonly tuneOptions: TuneOptions | undefined;
@@ -62,7 +65,7 @@ export class Network {
   private readonly onNote: (note: string) => void;
   private precision: ComputeDType;
   private readonly plans: Plans;
-  /** Pictures of a size that fit the device at once, where more did not. */
+  /** Maximum pictures per batch for sizes at which the device refused more. */
   private readonly largestBatch = new Map<string, number>();
   private disposed = false;
 
@@ -80,7 +83,7 @@ export class Network {
     this.head = this.build([1, 3, 128, 128]).head;
   }
 
-  /** What it runs in: float32 instead of float16 since that was found too small, or on a backend that has none. */
+  /** The actual precision: float32 instead of float16 if that overflowed or the backend lacks it. */
   get dtype(): ComputeDType {
     return this.precision === "float16" && !this.backend.capabilities.dtypes.includes("float16")
       ? "float32"
@@ -93,8 +96,8 @@ export class Network {
   }
 
   /**
-   * Runs `use` with the plan for an input shape, compiling it first where it is new. Where float16 cannot hold the
-   * network's numbers, once more in float32, with a note; that network then stays in float32.
+   * Runs `use` with the plan for an input shape, compiling it first if it is new. If values exceed float16's range,
+   * runs again in float32 with a note; the network then stays in float32.
    * @throws what the backend's compiler throws; DisposedError.
    */
   async with<T>(shape: InputShape, use: (executable: Executable) => Promise<T>): Promise<T> {
@@ -120,7 +123,7 @@ export class Network {
     }
   }
 
-  /** Compiles, which tunes, a shape that is new: so that nobody takes that time for an inference's. */
+  /** Compiles (and tunes) a new shape separately, so that this does not count as inference time. */
   async tuneFirst(shape: readonly number[]): Promise<void> {
     if (!this.tuneOptions || !this.backend.capabilities.tunes) return;
     const [n, c, h, w] = shape;
@@ -136,8 +139,8 @@ export class Network {
   }
 
   /**
-   * Measures which kernels are the fastest for an input shape and uses them from then on. Runs go on meanwhile, with the
-   * kernels of before.
+   * Measures which kernels are fastest for an input shape and uses them from then on. Runs continue meanwhile with
+   * the previous kernels.
    * @throws the signal's reason; what the backend's compiler throws.
    */
   async tune(shape: InputShape, options: TuneOptions): Promise<void> {
@@ -148,7 +151,8 @@ export class Network {
 
   /**
    * The shape of an input tensor.
-   * @throws OptionError for what is no tensor; ShapeError unless it is float32 [N, C, H, W] with sides that are multiples of the largest stride.
+   * @throws OptionError for anything but a tensor; ShapeError unless it is float32 [N, C, H, W] with sides that are
+   * multiples of the largest stride.
    */
   shapeOf(input: HostTensor): InputShape {
     if (!Array.isArray(input?.shape) || !ArrayBuffer.isView(input.data)) {
@@ -167,8 +171,8 @@ export class Network {
   }
 
   /**
-   * The raw outputs for one input tensor [N, 3, H, W]. A batch beyond the device's limits runs in parts.
-   * @throws LimitError when even one picture is beyond them.
+   * The raw outputs for one input tensor [N, 3, H, W]. A batch beyond the device's limits is split.
+   * @throws LimitError if even one picture exceeds them.
    */
   async forward(input: HostTensor): Promise<HostTensor[]> {
     return this.returned(await this.inParts({ shape: this.shapeOf(input), inputs: [input] }, runWhole, joinTensors));
@@ -188,8 +192,8 @@ export class Network {
   }
 
   /**
-   * The rows of a detection or segmentation head that can become boxes above a confidence threshold, and its other outputs. From
-   * a backend that cannot choose, all rows.
+   * The rows of a detection or segmentation head that can become boxes above a confidence threshold, and its other
+   * outputs. All rows if the backend cannot select them.
    */
   async rows(input: NetworkInput, threshold: number): Promise<CandidateOutputs> {
     if (input.inputs) this.shapeOf(input.inputs[0]);
@@ -203,7 +207,7 @@ export class Network {
     return this.head.endToEnd ? endToEndRows(found, this.head.classes) : found;
   }
 
-  /** Runs the whole batch at once or, where the device has refused as many, in parts whose outputs are joined. */
+  /** Runs the whole batch at once or, if the device refused that many, in parts whose outputs are joined. */
   private async inParts<T>(input: NetworkInput, run: Run<T>, join: (parts: readonly T[]) => T): Promise<T> {
     const [n, c, h, w] = input.shape;
     const key = `${c}x${h}x${w}`;
@@ -223,7 +227,7 @@ export class Network {
     return parts.length === 1 ? parts[0] : join(parts);
   }
 
-  /** What it holds on the backend, for one input shape and for all that are compiled. */
+  /** Its memory on the backend, for one input shape and for all compiled ones. */
   async memory(shape: InputShape): Promise<NetworkMemory> {
     const use = await this.with(shape, async (executable) => executable.memory());
     const { shapes, bytes } = this.plans.use;
@@ -236,7 +240,7 @@ export class Network {
   }
 }
 
-/** One way to run a plan; undefined where the executable does not take pictures. */
+/** One way to run a plan; undefined if the executable does not accept pictures. */
 type Run<T> = (executable: Executable, given: RunInput) => Promise<T | undefined>;
 
 const runWhole: Run<HostTensor[]> = async (executable, { inputs, pictures }) => {
@@ -244,17 +248,17 @@ const runWhole: Run<HostTensor[]> = async (executable, { inputs, pictures }) => 
   return takesPictures(executable) ? executable.runPictures(pictures) : undefined;
 };
 
-/** Pictures that the device does not take are resized here. */
+/** Pictures that the device cannot take are resized here. */
 async function runPart<T>(executable: Executable, given: RunInput, size: Size, run: Run<T>): Promise<T> {
   try {
     const outputs = await run(executable, given);
     if (outputs !== undefined) return outputs;
   } catch (error) {
-    // A picture that is too large for the device as it is, though not when resized.
+    // A picture that is too large for the device at its own size, but not when resized.
     if (!(error instanceof LimitError) || given.inputs) throw error;
   }
   const outputs = await run(executable, { inputs: [devicePicturesToTensor(given.pictures ?? [], size)] });
-  invariant(outputs !== undefined, "a backend ran a tensor and gave nothing");
+  invariant(outputs !== undefined, "a backend ran a tensor and returned nothing");
   return outputs;
 }
 

@@ -1,4 +1,4 @@
-/** Decoded pictures → results: brought to the network's size, run in batches of one size, suppressed. */
+/** Decoded pictures → results: resizes to the network's input, runs batches of one size, suppresses. */
 
 import { Breather } from "../breathe.js";
 import type { Backend } from "../runtime/backend.js";
@@ -10,14 +10,14 @@ import type { ResolvedOptions } from "./options.js";
 import { outcomesOf, pictureFacts, type Result, resultOf } from "./output/outcome.js";
 import { Prediction } from "./output/prediction.js";
 
-/** Inputs of so many pixels are compiled for before a picture is brought to their size. */
+/** For inputs with more pixels than this, the network is compiled before a picture is resized. */
 const LARGE_PIXELS = 2048 * 2048;
 
 export class Pipeline {
   readonly preprocessor: Preprocessor;
   private readonly ensemble: Ensemble;
   private readonly breather = new Breather();
-  /** When the network was last done with a batch. */
+  /** When the network last finished a batch. */
   private ranAt = 0;
 
   constructor(ensemble: Ensemble, backend: Backend) {
@@ -25,12 +25,12 @@ export class Pipeline {
     this.preprocessor = new Preprocessor(ensemble.info, backend);
   }
 
-  /** @returns one result a picture, in the order given. */
+  /** @returns one result per picture, in the given order. */
   async detect(pictures: readonly Picture[], options: ResolvedOptions): Promise<Result[]> {
     const { task } = this.ensemble.info;
     if (pictures.length === 0) return [];
     if (options.augment && task !== "detect") {
-      options.onWarning(`augment is ignored: test-time augmentation is for detection, this is a ${task} model`);
+      options.onWarning(`augment is ignored: test-time augmentation is for detection, but this is a ${task} model`);
     }
     for (const picture of pictures) warn(picture, options);
     const planned = this.preprocessor.plan(pictures, options);
@@ -41,7 +41,7 @@ export class Pipeline {
     for (let start = 0; start < fitted.length; ) {
       const first = fitted[start];
       let end = start + 1;
-      // Neighbours of one input size share a forward pass.
+      // Consecutive pictures with the same input size share a forward pass.
       while (end < fitted.length && end - start < options.batchSize && sameSize(fitted[end], first)) end++;
       await this.heed(options.signal);
       results.push(...(await this.runBatch(fitted.slice(start, end), options)));
@@ -61,14 +61,14 @@ export class Pipeline {
     return new Prediction(this.ensemble.info, picture, input.shape, outputs, speed);
   }
 
-  /** Backends that compute on this thread let nothing in between by themselves, so that a signal would never be heard. */
+  /** Backends that compute on this thread never yield by themselves, so a signal would never be noticed. */
   async heed(signal: AbortSignal | undefined): Promise<void> {
     if (!signal) return;
     await this.breather.rest();
     throwIfAborted(signal);
   }
 
-  /** Compiles for inputs so large that the device may have no memory for them, before pictures are made that large. */
+  /** Compiles first for inputs that may be too large for the device's memory, before pictures are resized. */
   private async compileLarge(planned: readonly PlannedPicture[]): Promise<void> {
     const [largest] = planned.map(({ size }) => size).sort((a, b) => b[0] * b[1] - a[0] * a[1]);
     if (largest[0] * largest[1] < LARGE_PIXELS) return;
@@ -88,7 +88,7 @@ export class Pipeline {
         ? { logits: (await ensemble.infer(input, options))[0] }
         : await ensemble.inferRows(input, options);
     const ran = performance.now();
-    // Not the time in which the device worked on a frame before.
+    // Does not count the time spent on an earlier frame.
     const began = Math.max(ready, this.ranAt);
     this.ranAt = ran;
     const inference = (ran - began) / batch.length;

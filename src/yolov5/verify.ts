@@ -1,4 +1,4 @@
-/** A model against PyTorch's recorded layers: every module's output compared, the first that diverges named. */
+/** Compares a model with PyTorch's recorded layers and names the first that diverges. */
 
 import { CheckpointError } from "../errors.js";
 import {
@@ -20,19 +20,19 @@ import type { InputShape } from "./network.js";
 import { softmax } from "./output/classify.js";
 import { endToEndOutput } from "./output/endToEnd.js";
 
-/** One layer beside PyTorch's. */
+/** One layer compared with PyTorch's. */
 export interface LayerComparison {
   /** `layer.0` … `head.0` … `prediction`, `proto`, as in the reference file. */
   readonly name: string;
-  /** Largest |actual − expected|; null where it is no number. */
+  /** Largest |actual − expected|; null if it is not a number. */
   readonly maxAbs: number;
   readonly nmse: number;
-  /** Largest NMSE that still counts as equal; absent for `prediction`, which is held to pixels and scores. */
+  /** Maximum NMSE that counts as equal; absent for `prediction`, which is compared in pixels and scores. */
   readonly limit?: number;
   readonly ok: boolean;
 }
 
-/** What `verifyModel` found. */
+/** The result of `verifyModel`. */
 export interface Verification {
   readonly ok: boolean;
   readonly layers: readonly LayerComparison[];
@@ -40,7 +40,7 @@ export interface Verification {
   readonly backend: { readonly name: string; readonly adapter: string; readonly dtype: string };
 }
 
-/** What `verifyModel` needs of a model: any `Model` has it. */
+/** What `verifyModel` needs from a model; satisfied by any `Model`. */
 export interface VerifiableModel {
   readonly info: Pick<ModelInfo, "layers">;
   readonly device: Verification["backend"];
@@ -50,17 +50,16 @@ export interface VerifiableModel {
   tap(names: readonly string[], input: HostTensor): Promise<Map<string, HostTensor>>;
 }
 
-/** What counts as equal. */
+/** Tolerances. */
 export interface VerifyTolerance {
   /**
-   * Largest normalised mean squared error of a layer. By default each layer's follows from float32 arithmetic: what its
-   * roundings account for, with a margin (`roundingLimits`). In float16, whose rounding alone gives up to 2e-5 at the
-   * deepest layers, 1e-4.
+   * Maximum normalised mean squared error of a layer. By default it is derived per layer from float32 rounding, with
+   * a margin (`roundingLimits`). In float16, where rounding alone causes up to 2e-5 in the deepest layers, 1e-4.
    */
   readonly nmse?: number | undefined;
-  /** Largest difference of a decoded box coordinate, in input pixels. Default 0.01. */
+  /** Maximum error of a decoded box coordinate, in input pixels. Default 0.01. */
   readonly box?: number | undefined;
-  /** Largest difference of objectness, class scores and mask coefficients. Default 1e-4. */
+  /** Maximum error of objectness, class scores and mask coefficients. Default 1e-4. */
   readonly score?: number | undefined;
 }
 
@@ -77,13 +76,13 @@ function headFromMap(map: HostTensor, expected: readonly number[]): HostTensor {
   return tensor("float32", expected, out);
 }
 
-/** NMSE of a head's map up to which its decoded boxes hold the limits as they are. */
+/** Up to this NMSE of a head's output, its decoded boxes must meet the unscaled limits. */
 const QUIET_HEAD = 1e-12;
 
 /**
- * Boxes within pixels, all else within score units: a mean over both would hide a wrong score behind large boxes. A
- * prediction cannot be nearer than the head that it is decoded from: beyond `QUIET_HEAD` (networks of random weights
- * amplify rounding), the limits grow with the head's own deviation.
+ * Compares boxes in pixels and everything else in score units: a mean over both would hide a wrong score behind large
+ * boxes. A prediction cannot be more accurate than the head it is decoded from, so beyond `QUIET_HEAD` (networks with
+ * random weights amplify rounding) the limits grow with the head's own deviation.
  */
 function comparePrediction(
   actual: HostTensor,
@@ -139,7 +138,7 @@ function orderOf(name: string): number {
   return name === "proto" ? 2e6 : 3e6;
 }
 
-/** Which module gives a tensor of the reference. */
+/** The module that produces a tensor of the reference. */
 export function tapOf(name: string, headIndex: number): string | undefined {
   const layer = /^layer\.(\d+)$/.exec(name);
   if (layer) return `model.${layer[1]}`;
@@ -149,7 +148,7 @@ export function tapOf(name: string, headIndex: number): string | undefined {
   return name === "prediction" ? `model.${headIndex}` : undefined;
 }
 
-/** The picture of a reference as a network's input. */
+/** The picture of a reference as network input. */
 export function referenceInput(tensors: ReadonlyMap<string, HostTensor>, path: string): HostTensor {
   const picture = tensors.get("input_rgb_u8");
   if (picture?.shape.length !== 3 || picture.shape[2] !== 3) {
@@ -168,9 +167,10 @@ export function referenceInput(tensors: ReadonlyMap<string, HostTensor>, path: s
 }
 
 /**
- * Runs the model on the reference's own input and compares every tensor that the file holds.
- * @param reference bytes of a `*.layers.safetensors`: `input_rgb_u8` [H, W, 3], `layer.i`, `head.i`, `prediction`, `proto`.
- * @throws CheckpointError when the file is no such reference.
+ * Runs the model on the reference's own input and compares every tensor in the file.
+ * @param reference bytes of a `*.layers.safetensors`: `input_rgb_u8` [H, W, 3], `layer.i`, `head.i`, `prediction`,
+ * `proto`.
+ * @throws CheckpointError if the file is not such a reference.
  */
 export async function verifyModel(
   model: VerifiableModel,
@@ -184,7 +184,7 @@ export async function verifyModel(
   const headIndex = model.info.layers - 1;
   const names = [...tensors.keys()].filter((name) => tapOf(name, headIndex)).sort((a, b) => orderOf(a) - orderOf(b));
   if (names.length === 0) {
-    throw new CheckpointError(`${path}: holds no layer to compare (layer.0, head.0, prediction, …)`, { path });
+    throw new CheckpointError(`${path}: has no layer to compare (layer.0, head.0, prediction, …)`, { path });
   }
   const taps = names.map((name) => tapOf(name, headIndex) ?? name);
   const values = await model.tap([...new Set(taps)], input);
@@ -211,7 +211,7 @@ export async function verifyModel(
         : elementCount(actual.shape) === elementCount(expected.shape);
     if (!fits) {
       throw new CheckpointError(
-        `${path}: ${name} is ${formatShape(expected.shape)}, the model gives ${formatShape(actual.shape)}; it is the reference of another model`,
+        `${path}: ${name} is ${formatShape(expected.shape)}, the model's output ${formatShape(actual.shape)}; it is the reference of another model`,
         { path, name, expected: expected.shape, actual: actual.shape },
       );
     }

@@ -169,7 +169,7 @@ describe.skipIf(chromiumMissing())("the graphics device in a page", () => {
       await model.detect({ data: new Uint8Array(64 * 64 * 3), width: 64, height: 64 });
       return { notes, dtype: model.device.dtype, ms };
     });
-    expect(found.notes).toEqual([expect.stringMatching(/^half: float16 is not to be had on webgpu .*float32$/)]);
+    expect(found.notes).toEqual([expect.stringMatching(/^half: float16 is not available on webgpu .*float32$/)]);
     expect(found.dtype).toBe("float32");
     expect(found.ms).toBeLessThan(LIMIT_MS);
     await page.close();

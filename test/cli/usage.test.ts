@@ -110,7 +110,7 @@ describe("wrong usage", () => {
     [["export", "--weights", "codes", "--include", "tflite"], /'tflite' is invalid.*safetensors/],
     [["bench", "--iterations", "0"], /at least 1/],
     [["bench", "--seconds", "-1"], /above 0|argument missing/],
-    [["info", "--weights", "random:yolov5q"], /no architecture; there are yolov5n/],
+    [["info", "--weights", "random:yolov5q"], /not an architecture; choose one of yolov5n/],
   ])("%j", async (argv, message) => {
     const { code, stdout, stderr } = await cli(argv);
     expect(stderr).toMatch(message);
@@ -129,7 +129,7 @@ describe("wrong usage", () => {
   test("a class that the model lacks is told before any picture is read", async () => {
     const { code, stderr } = await cli(["detect", "--classes", "4", "--backend", "cpu", "--nosave", "--quiet"]);
     expect(code).toBe(2);
-    expect(stderr).toBe("error: classes: 4 is no class of this model, which has 0 to 3\n");
+    expect(stderr).toBe("error: classes: 4 is not a class of this model, which has 0 to 3\n");
   });
 
   test("an ensemble of models with other classes", async () => {

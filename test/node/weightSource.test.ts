@@ -83,7 +83,12 @@ describe("openWeights", () => {
     ["a missing file", "missing/best.pt", "CHECKPOINT", "missing/best.pt: no such file; give the path of a .pt"],
     ["a folder", "test", "CHECKPOINT", "test: is a folder; give the path"],
     ["a text file", "package.json", "CHECKPOINT", "package.json: is JSON text"],
-    ["an unknown architecture", "random:yolov9", "OPTION", "random:yolov9 is no architecture; there are yolov5n"],
+    [
+      "an unknown architecture",
+      "random:yolov9",
+      "OPTION",
+      "random:yolov9 is not an architecture; choose one of yolov5n",
+    ],
     ["a seed that is no number", "random:yolov5n:x", "OPTION", 'the seed "x" must be a whole number'],
   ])("refuses %s", async (_, source, code, message) => {
     const error = await rejection(openWeights(source));

@@ -97,7 +97,9 @@ describe("the released architectures", () => {
     for (const name of ["yolov5", "yolov8n", "yolov5n7", "yolov5n6-seg", ""]) {
       expect(() => architecture(name)).toThrow(OptionError);
     }
-    expect(() => architecture("yolov9")).toThrow("random:yolov9 is no architecture; there are yolov5n, yolov5n6");
+    expect(() => architecture("yolov9")).toThrow(
+      "random:yolov9 is not an architecture; choose one of yolov5n, yolov5n6",
+    );
   });
 
   it("random weights depend on the seed alone", () => {
@@ -330,7 +332,7 @@ describe("model descriptions", () => {
       "no anchors and no strides",
       () => make([line("Detect", "nc", "anchors")]),
       WeightError,
-      "no tensor model.0.anchors",
+      "neither a tensor model.0.anchors",
     ],
   ])("refuses %s", (_, run, kind, message) => {
     expect(run).toThrow(kind);
@@ -340,7 +342,7 @@ describe("model descriptions", () => {
   it("names the tensor that a state dict lacks", () => {
     const config = parse([line("Conv", 8)]);
     expect(() => synthesizeModule(config, stateDictSource(new Map()))).toThrow(
-      "the checkpoint has no tensor model.0.conv.weight, which its model config asks for",
+      "the checkpoint has no tensor model.0.conv.weight, which its model config requires",
     );
   });
 

@@ -74,7 +74,7 @@ describe("classes of forks", () => {
       "model.6: module acme.layers.DynamicSnake is none of YOLOv5, v8, 11 or 26, and its parts (gamma) match none",
     );
     const prototype = renamed("model.6", "constructor");
-    expect(() => buildGraph(prototype, SHAPE)).toThrow("model.6: module constructor is none");
+    expect(() => buildGraph(prototype, SHAPE)).toThrow("model.6: module constructor is not part");
   });
 
   it("every class in the catalogue has a block", () => {
@@ -120,9 +120,11 @@ describe("wiring", () => {
     expect(() => buildGraph(modelOf([...layers, layers[6]]), SHAPE)).toThrow(
       "model.9: the Detect head must be the last layer",
     );
-    expect(() => buildGraph(modelOf(layers.slice(0, 9)), SHAPE)).toThrow("ends in no Detect, Segment or Classify head");
+    expect(() => buildGraph(modelOf(layers.slice(0, 9)), SHAPE)).toThrow(
+      "does not end in a Detect, Segment or Classify head",
+    );
     expect(() => buildGraph(moduleOf("torch.nn.Linear"), SHAPE)).toThrow(
-      "torch.nn.Linear holds no layers model.0, model.1, …; it is no YOLOv5 model",
+      "torch.nn.Linear has no layers model.0, model.1, …; it is not a YOLOv5 model",
     );
   });
 
@@ -277,7 +279,9 @@ describe("Detect", () => {
   it("refuses anchors that do not fit the levels or the channels", () => {
     const anchors = (...shape: number[]): ModuleNode =>
       replaced(smallModel(), "model.9", (m) => ({ ...m, buffers: new Map([["anchors", tensor("float32", shape)]]) }));
-    expect(() => buildGraph(anchors(3, 3), SHAPE)).toThrow("model.9: 2 levels, 2 strides and anchors [3,3] do not fit");
+    expect(() => buildGraph(anchors(3, 3), SHAPE)).toThrow(
+      "model.9: 2 levels, 2 strides and anchors [3,3] do not match",
+    );
     expect(() => buildGraph(anchors(2, 5, 2), SHAPE)).toThrow("model.9: 14 channels are not 5 anchors × (5 + classes)");
     expect(() => buildGraph(anchors(2, 7, 2), SHAPE)).toThrow("14 channels are not 7 anchors");
     const lacking = replaced(smallModel(), "model.9", (m) => ({ ...m, buffers: new Map() }));
@@ -320,9 +324,13 @@ describe("activations by class", () => {
 
   it.each<[string, Readonly<Record<string, PlainValue>>, string]>([
     ["torch.nn.modules.activation.GELU", { approximate: "tanh" }, "GELU with the tanh approximation"],
-    ["torch.nn.modules.activation.Softplus", { beta: 2 }, "Softplus with a beta or threshold of its own"],
-    ["torch.nn.modules.activation.PReLU", { num_parameters: 1 }, "module torch.nn.modules.activation.PReLU is none"],
-    ["utils.activations.MetaAconC", {}, "module utils.activations.MetaAconC is none"],
+    ["torch.nn.modules.activation.Softplus", { beta: 2 }, "Softplus with a non-default beta or threshold"],
+    [
+      "torch.nn.modules.activation.PReLU",
+      { num_parameters: 1 },
+      "module torch.nn.modules.activation.PReLU is not part",
+    ],
+    ["utils.activations.MetaAconC", {}, "module utils.activations.MetaAconC is not part"],
   ])("%s %j is refused", (className, attributes, message) => {
     const model = replaced(smallModel(), "model.0.act", () => moduleOf(className, attributes));
     expect(() => buildGraph(model, SHAPE)).toThrow(UnsupportedError);

@@ -321,8 +321,8 @@ describe("options", () => {
     [{ imgsz: 640.5 }, "imgsz must be whole pixels between 1 and 16384, got 640.5"],
     [{ imgsz: [640, 99999] }, "imgsz must be whole pixels between 1 and 16384, got 99999"],
     [{ imgsz: [640] as unknown as [number, number] }, "imgsz must be one number or [height, width], got [640]"],
-    [{ classes: [0, 3] }, "classes: 3 is no class of this model, which has 0 to 2"],
-    [{ classes: [-1] }, "classes: -1 is no class"],
+    [{ classes: [0, 3] }, "classes: 3 is not a class of this model, which has 0 to 2"],
+    [{ classes: [-1] }, "classes: -1 is not a class"],
     [{ fit: "stretch" as "rect" }, "fit must be one of rect, square, autoshape, got stretch"],
   ])("%j is refused", async (options, message) => {
     expect(() => resolveOptions(options, { classes: 3 })).toThrow(OptionError);
@@ -412,7 +412,7 @@ describe("test-time augmentation", () => {
         onWarning: (w) => warnings.push(w),
       });
       expect(warnings).toEqual([
-        `augment is ignored: test-time augmentation is for detection, this is a ${task} model`,
+        `augment is ignored: test-time augmentation is for detection, but this is a ${task} model`,
       ]);
       expect(record.runs).toHaveLength(2);
     }

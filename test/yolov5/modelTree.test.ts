@@ -94,7 +94,7 @@ describe("module trees as JSON", () => {
   });
 
   it.each<[string, string, string]>([
-    ["no JSON", "{", "holds a module tree that is no JSON text"],
+    ["no JSON", "{", "holds a module tree that is not valid JSON"],
     ["a number", "7", "holds a module tree that is damaged at its root"],
     ["no class", '{"a":{}}', "holds a module without a class at its root"],
     ["a class that is none", '{"t":"A","c":{"m":{"t":3}}}', "holds a module without a class at m"],

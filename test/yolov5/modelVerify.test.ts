@@ -82,7 +82,7 @@ describe("verifyModel", () => {
     [
       "a layer of another shape",
       { "layer.4": tensor("float32", [1, 2, 3, 4]) },
-      "layer.4 is 1×2×3×4, the model gives 1×",
+      "layer.4 is 1×2×3×4, the model's output 1×",
     ],
     ["a transposed layer", { "layer.0": transposed("layer.0") }, "it is the reference of another model"],
   ])("refuses %s", async (_, changes, message) => {
@@ -96,7 +96,7 @@ describe("verifyModel", () => {
     const picture = tensors.get("input_rgb_u8");
     if (!picture) throw new Error("no picture");
     const bytes = writeSafetensors(new Map([["input_rgb_u8", picture]]), new Map());
-    await expect(verifyModel(model(), bytes, {}, "r.safetensors")).rejects.toThrow("r.safetensors: holds no layer");
+    await expect(verifyModel(model(), bytes, {}, "r.safetensors")).rejects.toThrow("r.safetensors: has no layer");
   });
 
   it("a layer that the model does not have is named", async () => {

@@ -17,8 +17,8 @@ const REFUSED: readonly (readonly [object, RegExp])[] = [
   [{ maxDet: 0 }, /^maxDet must be a whole number of at least 1, got 0$/],
   [{ maxDet: 2.5 }, /^maxDet must be a whole number of at least 1, got 2\.5$/],
   [{ classes: 1 }, /^classes must be a list of class indices, such as \[0\], got 1$/],
-  [{ classes: [-1] }, /^classes: -1 is no class/],
-  [{ classes: [0.5] }, /^classes: 0\.5 is no class/],
+  [{ classes: [-1] }, /^classes: -1 is not a class/],
+  [{ classes: [0.5] }, /^classes: 0\.5 is not a class/],
   [{ agnostic: "yes" }, /^agnostic must be true or false, got "yes"$/],
   [{ multiLabel: 1 }, /^multiLabel must be true or false, got 1$/],
 ];

@@ -11,7 +11,7 @@ describe("options of a wrong type", () => {
     [{ iou: [0.5] }, "iou must be between 0 and 1, got <list of 1>"],
     [{ classes: 0 }, "classes must be a list of class indices"],
     [{ classes: "0" }, "classes must be a list of class indices"],
-    [{ classes: ["0"] }, 'classes: "0" is no class'],
+    [{ classes: ["0"] }, 'classes: "0" is not a class'],
     [{ maxDet: "10" }, 'maxDet must be a whole number of at least 1, got "10"'],
     [{ imgsz: "640" }, "imgsz must be one number or [height, width]"],
     [{ agnostic: "false" }, 'agnostic must be true or false, got "false"'],

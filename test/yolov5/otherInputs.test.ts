@@ -71,8 +71,8 @@ describe("a state dict beside another project's description", () => {
     ["a file name", [["cfg", "yolor_p6.cfg"]], /its cfg is a text without/],
     ["training options", [["config", new Map<PlainValue, PlainValue>([["lr", 0.01]])]], /its config is a dictionary/],
     ["a number", [["yaml", 3]], /its yaml is a value/],
-    ["none", [], /neither wiring nor activation; /],
-    ["null", [["cfg", null]], /neither wiring nor activation; /],
+    ["none", [], /so its wiring and activation are unknown; /],
+    ["null", [["cfg", null]], /so its wiring and activation are unknown; /],
   ])("%s", (_, extra, expected) => {
     const sentence = resolve(extra);
     expect(sentence).toMatch(/^best\.pth: is a state dict without a model description/);

@@ -1,4 +1,4 @@
-/** From an opened checkpoint to a module tree and the facts that a model states about itself. */
+/** Extracts the module tree and a model's facts from an opened checkpoint. */
 
 import { CheckpointError } from "../../errors.js";
 import { describeValue, scalarNumber } from "../../weights/describe.js";
@@ -23,23 +23,23 @@ export type Task = HeadKind;
 export interface ResolveOptions {
   /** File name for messages. */
   readonly path?: string | undefined;
-  /** For a state dict that carries none: a model description (yaml content), or a released name (`yolov5s`). */
+  /** For a state dict without a description: a model description (YAML content), or a released name (`yolov5s`). */
   readonly config?: unknown;
 }
 
-/** A model description as a value, or as the text that a file's metadata hold. */
+/** A model description as a value, or as text from a file's metadata. */
 function descriptionOf(value: unknown): unknown {
   if (typeof value !== "string") return value;
   try {
     return JSON.parse(value);
   } catch {
-    throw new CheckpointError("holds a model description that is no JSON text");
+    throw new CheckpointError("holds a model description that is not valid JSON");
   }
 }
 
 /**
- * YOLOv5's model description in what surrounds a state dict. Other projects keep other things under these names: a list of
- * channels, a file name, training options; then `foreign` says so.
+ * Finds YOLOv5's model description next to a state dict. Other projects store different things under these names (a
+ * list of channels, a file name, training options); `foreign` then says so.
  */
 function descriptionIn(extra: Checkpoint["extra"]): { description?: unknown; foreign?: string } {
   let foreign: string | undefined;
@@ -58,7 +58,7 @@ function descriptionIn(extra: Checkpoint["extra"]): { description?: unknown; for
 
 /**
  * The module tree of a checkpoint: the pickled one, or one rebuilt from the metadata's tree or model description.
- * @throws CheckpointError for files that are no YOLOv5, or state dicts without a description.
+ * @throws CheckpointError for files that are not YOLOv5, or state dicts without a description.
  */
 export function resolveModule(checkpoint: Checkpoint, options: ResolveOptions = {}): ModuleNode {
   const what = options.path ?? "checkpoint";
@@ -72,10 +72,10 @@ export function resolveModule(checkpoint: Checkpoint, options: ResolveOptions = 
   if (description === undefined) {
     const wiring = fittingArchitecture(stateDict);
     const advice = wiring
-      ? `its tensors fit the layout of ${wiring}: say --cfg ${wiring} (option config) if its activation is SiLU, else give its yaml`
+      ? `its tensors fit the layout of ${wiring}: use --cfg ${wiring} (option config) if its activation is SiLU, otherwise give its yaml`
       : "give the model's yaml with --cfg (option config), or save the whole model";
     throw new CheckpointError(
-      `${what}: is a state dict without a model description, which tells neither wiring nor activation${foreign ? ` (${foreign})` : ""}; ${advice}`,
+      `${what}: is a state dict without a model description, so its wiring and activation are unknown${foreign ? ` (${foreign})` : ""}; ${advice}`,
       { path: options.path },
     );
   }
@@ -95,7 +95,7 @@ export function rawNames(module: ModuleNode, checkpoint: Checkpoint): unknown {
   return own ?? checkpoint.extra.get("names");
 }
 
-/** What is known of a loaded model. */
+/** Facts about a loaded model. */
 export interface ModelInfo {
   /** Path or URL it was loaded from; `embedded:…` and `random:…` for those. */
   readonly path: string;
@@ -117,21 +117,21 @@ export interface ModelInfo {
   /** Elements of all parameters, BatchNorm not folded. */
   readonly parameters: number;
   readonly layers: number;
-  /** [height, width] in pixels that the file says it was trained at, or calibrated for where it is int8. */
+  /** [height, width] in pixels that the model was trained at according to its file, or calibrated for if it is int8. */
   readonly imgsz?: Size;
-  /** [height, width] of `detect` unless told otherwise: 640, classification 224; what an int8 file was calibrated for. */
+  /** Default [height, width] of `detect`: 640, for classification 224, for int8 the calibrated size. */
   readonly defaultImgsz: Size;
-  /** How the file is stored: `pytorch-zip` … */
+  /** File format, such as `pytorch-zip`. */
   readonly format: string;
-  /** Date of saving, epoch and other notes that the file carries, for people. */
+  /** Date, epoch and other notes in the file, human-readable. */
   readonly notes: Readonly<Record<string, string>>;
 }
 
 const NOTES = ["date", "epoch", "license", "version"];
-/** Characters of a note. */
+/** Maximum characters of a note. */
 const MAX_NOTE = 1000;
 
-/** How a quantized file came about, in words. */
+/** Describes how a file was quantized. */
 function int8Note(facts: PlainValue | undefined): string | undefined {
   if (typeof facts === "string") return describeValue(facts, MAX_NOTE);
   if (!(facts instanceof Map)) return undefined;
@@ -139,7 +139,7 @@ function int8Note(facts: PlainValue | undefined): string | undefined {
   return `${of("convolutions")} convolutions; calibration ${of("calibration")}, pictures ${of("images")}`;
 }
 
-/** Notes that a file carries about itself. */
+/** Notes in a file about itself. */
 export function notesOf(checkpoint: Checkpoint): Record<string, string> {
   const notes: [string, string][] = [];
   for (const key of NOTES) {
@@ -151,14 +151,14 @@ export function notesOf(checkpoint: Checkpoint): Record<string, string> {
   return Object.fromEntries(notes);
 }
 
-/** The task that a module tree is for, by its last layer. @throws CheckpointError when that is no head. */
+/** The task of a module tree, from its last layer. @throws CheckpointError if that is not a head. */
 export function taskOf(module: ModuleNode, what: string): Task {
   const { layers } = layersOf(module);
   const last = layers[layers.length - 1];
   const kind = headKind(last);
   if (!kind) {
     throw new CheckpointError(
-      `${what}: its last layer ${last.className} is no YOLOv5 head (Detect, Segment, Classify)`,
+      `${what}: its last layer ${last.className} is not a YOLOv5 head (Detect, Segment, Classify)`,
     );
   }
   return kind;

@@ -1,6 +1,6 @@
 /**
  * Module trees as JSON, for the metadata of safetensors files: classes, attributes and wiring without the tensors, so
- * that pruned and hand-edited models come back as they were.
+ * that pruned and hand-edited models are restored exactly.
  */
 
 import { CheckpointError } from "../../errors.js";
@@ -19,10 +19,10 @@ interface ModuleJson {
 }
 type AttributeJson = null | boolean | number | string | readonly AttributeJson[];
 
-/** Attributes that only matter for training, or that repeat what the tensors say. */
+/** Attributes that only matter for training, or that duplicate the tensors. */
 const DROPPED = new Set(["np", "training", "momentum", "hyp", "class_weights", "yaml", "names", "grid", "anchor_grid"]);
 
-/** A value as JSON; tensors as their numbers where they are small; undefined for what has no meaning here. */
+/** A value as JSON; small tensors as numbers; undefined for values without meaning here. */
 function attributeJson(value: PlainValue): AttributeJson | undefined {
   if (value === null || typeof value === "boolean" || typeof value === "string") return value;
   if (typeof value === "number") return Number.isFinite(value) ? value : undefined;
@@ -56,7 +56,7 @@ export function moduleTreeToJson(module: ModuleNode): string {
 }
 
 const MAX_DEPTH = 40;
-/** Modules, attributes and items of lists. */
+/** Maximum number of modules, attributes and list items. */
 const MAX_PARTS = 200_000;
 /** Buffers of PyTorch's and YOLOv5's modules; every other tensor is a parameter. */
 const BUFFERS = new Set([
@@ -71,7 +71,7 @@ const BUFFERS = new Set([
   INPUT_ZERO_POINT,
 ]);
 
-/** An attribute as the file may hold it; undefined for anything that `attributeJson` would not write. */
+/** An attribute from the file; undefined for anything that `attributeJson` would not write. */
 function attributeOf(value: unknown, reading: Reading, depth = 0): PlainValue | undefined {
   if (value === null || typeof value === "boolean" || typeof value === "number" || typeof value === "string") {
     return value;
@@ -82,13 +82,13 @@ function attributeOf(value: unknown, reading: Reading, depth = 0): PlainValue | 
   return parts.every((part) => part !== undefined) ? parts : undefined;
 }
 
-/** What one tree is read with. Maps of a pickle may share what is in them, so parts are counted wherever they occur. */
+/** State for reading one tree. Maps from a pickle may share contents, so parts are counted wherever they occur. */
 class Reading {
   private parts = 0;
 
   constructor(readonly tensors: ReadonlyMap<string, ReadonlyMap<string, HostTensor>>) {}
 
-  /** @throws CheckpointError for a tree that no model has. */
+  /** @throws CheckpointError for a tree larger than any real model. */
   count(parts: number): void {
     this.parts += parts;
     if (this.parts > MAX_PARTS) throw new CheckpointError(`holds a module tree of more than ${MAX_PARTS} parts`);
@@ -124,7 +124,7 @@ function fromJson(source: unknown, path: string, reading: Reading, depth: number
   };
 }
 
-/** Entries of a part, counted before they are copied. */
+/** The entries of a part, counted before they are copied. */
 function partsOf(source: object, key: string, reading: Reading): [string, unknown][] {
   const part = entryOf(source, key);
   if (part instanceof Map) reading.count(part.size);
@@ -134,8 +134,8 @@ function partsOf(source: object, key: string, reading: Reading): [string, unknow
 }
 
 /**
- * The tree back from its JSON, as text or as read from a file's metadata (objects become maps there), and a state dict.
- * @throws CheckpointError for what is no module tree.
+ * Restores a tree from its JSON (as text, or parsed from metadata with objects as maps) and a state dict.
+ * @throws CheckpointError for anything but a module tree.
  */
 export function moduleTreeFromJson(source: PlainValue, stateDict: ReadonlyMap<string, HostTensor>): ModuleNode {
   let tree: unknown = source;
@@ -143,7 +143,7 @@ export function moduleTreeFromJson(source: PlainValue, stateDict: ReadonlyMap<st
     try {
       tree = JSON.parse(source);
     } catch {
-      throw new CheckpointError("holds a module tree that is no JSON text");
+      throw new CheckpointError("holds a module tree that is not valid JSON");
     }
   }
   const byModule = new Map<string, Map<string, HostTensor>>();

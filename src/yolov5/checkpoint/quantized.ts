@@ -1,7 +1,7 @@
 /**
- * Quantized convolutions of a module tree: int8 weights [O, I, kh, kw] with a scale an output channel, and the scale and
- * zero point that calibration found for the input. In the graph the weights are float32 again (whole number × scale), so
- * every backend runs them; `quantization` lets those with integer kernels do better.
+ * Quantized convolutions of a module tree: int8 weights [O, I, kh, kw] with one scale per output channel, and the
+ * calibrated scale and zero point of the input. In the graph the weights are float32 (integer × scale), so that every
+ * backend can run them; `quantization` enables integer kernels.
  */
 
 import { WeightError } from "../../errors.js";
@@ -12,7 +12,7 @@ import type { ModuleNode } from "../../weights/types.js";
 import type { WeightForms } from "../graph/context.js";
 import { INPUT_SCALE, INPUT_ZERO_POINT, WEIGHT_SCALE } from "./quantizedNames.js";
 
-/** Whole numbers × the scale of their output channel. `weight` is [O, …], `scales` [O]. */
+/** Integers × the scale of their output channel. `weight` is [O, …], `scales` [O]. */
 export function dequantizeWeight(weight: HostTensor<"int8">, scales: Float32Array): HostTensor<"float32"> {
   const { data, shape } = weight;
   const perOutput = data.length / shape[0];
@@ -33,14 +33,14 @@ export function isQuantized(module: ModuleNode): boolean {
 function one(module: ModuleNode, name: string, path: string): number {
   const stored = module.buffers.get(name) ?? module.parameters.get(name);
   if (stored?.data.length !== 1) {
-    throw new WeightError(`${path}.${name} must be one number beside int8 weights; export the model again`, { path });
+    throw new WeightError(`${path}.${name} must be one number if weights are int8; export the model again`, { path });
   }
   return Number(stored.data[0]);
 }
 
 /**
- * A convolution's int8 weight as float32 (made once for each tensor) and its quantization; undefined for other weights.
- * @throws WeightError for scales that are missing or make no sense.
+ * A convolution's int8 weight as float32 (created once per tensor) and its quantization; undefined for other weights.
+ * @throws WeightError for missing or invalid scales.
  */
 export function quantizedWeight(
   forms: WeightForms,
@@ -54,7 +54,7 @@ export function quantizedWeight(
   if (scales?.dtype !== "float32" || scales.data.length !== outputs) {
     const got = scales ? `${scales.dtype} [${formatShape(scales.shape)}]` : "nothing";
     throw new WeightError(
-      `${path}.${WEIGHT_SCALE} must be float32 [${outputs}] beside an int8 weight, got ${got}; export the model again`,
+      `${path}.${WEIGHT_SCALE} must be float32 [${outputs}] for an int8 weight, got ${got}; export the model again`,
       { path },
     );
   }

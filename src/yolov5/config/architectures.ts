@@ -13,7 +13,7 @@ const SIZES: ReadonlyMap<string, readonly [number, number]> = new Map([
   ["x", [1.33, 1.25]],
 ]);
 
-/** Anchors that k-means on COCO gave: P3/8, P4/16, P5/32 at 640 px; P3 to P6 at 1280 px. */
+/** Anchors from k-means on COCO: P3/8, P4/16, P5/32 at 640 px; P3 to P6 at 1280 px. */
 const ANCHORS = [
   [10, 13, 16, 30, 33, 23],
   [30, 61, 62, 45, 59, 119],
@@ -86,20 +86,22 @@ function layersOf(variant: string): Line[] {
   return [...lines, head];
 }
 
-/** Names accepted by `architecture`: yolov5n … yolov5x, with 6, -seg or -cls behind. */
+/** Names accepted by `architecture`: yolov5n … yolov5x, optionally with the suffix 6, -seg or -cls. */
 export function architectureNames(): string[] {
   return [...SIZES.keys()].flatMap((size) => ["", "6", "-seg", "-cls"].map((variant) => `yolov5${size}${variant}`));
 }
 
 /**
  * The description of a released architecture with 80 classes (1000 for classification).
- * @throws OptionError listing the names there are.
+ * @throws OptionError with the known names.
  */
 export function architecture(name: string): ModelConfig {
   const match = /^yolov5([nsmlx])(6|-seg|-cls)?$/.exec(name);
   const size = match && SIZES.get(match[1]);
   if (!match || !size) {
-    throw new OptionError(`random:${name} is no architecture; there are ${architectureNames().join(", ")}`, { name });
+    throw new OptionError(`random:${name} is not an architecture; choose one of ${architectureNames().join(", ")}`, {
+      name,
+    });
   }
   const variant = match[2] ?? "";
   return parseModelConfig({

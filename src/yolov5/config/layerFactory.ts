@@ -1,4 +1,4 @@
-/** Makes module-tree nodes for the layers that YOLOv5's blocks are made of: attributes and tensors as checkpoints name them. */
+/** Creates module-tree nodes for the layers in YOLOv5's blocks, with attributes and tensors named as in checkpoints. */
 
 import { GraphError, WeightError } from "../../errors.js";
 import type { HostTensor } from "../../tensor/index.js";
@@ -6,11 +6,11 @@ import type { ModuleNode, PlainValue } from "../../weights/types.js";
 
 /** Where weights come from: a state dict (shapes are then the file's own) or a seeded generator. */
 export interface TensorSource {
-  /** True where the source holds the tensor; a generator holds what it decides to make. */
+  /** Whether the source has the tensor; a generator has those it decides to create. */
   has(name: string): boolean;
-  /** The tensor, `shape` being what the description asks for. Undefined where a state dict lacks it. */
+  /** The tensor; `shape` is the one required by the description. Undefined if a state dict lacks it. */
   get(name: string, shape: readonly number[]): HostTensor | undefined;
-  /** How many numbered submodules `prefix.0`, `prefix.1`, … there are; undefined where the description decides. */
+  /** The number of submodules `prefix.0`, `prefix.1`, …; undefined if the description decides. */
   count(prefix: string): number | undefined;
 }
 
@@ -19,7 +19,7 @@ export const MAX_REPEATS = 1000;
 
 export type Child = readonly [string, ModuleNode];
 
-/** Packages, so that class names read as in a checkpoint; activations and all else are below. */
+/** Packages, so that class names look as in a checkpoint; activations and everything else are below. */
 const YOLO = new Set(["Detect", "Segment", "Model"]);
 const BLOCKS = new Set([
   "Conv", "Focus", "Bottleneck", "BottleneckCSP", "C3", "C3x", "C3TR", "C3SPP", "C3Ghost", "CrossConv", "GhostConv",
@@ -54,7 +54,7 @@ export class LayerFactory {
       ["ELU", "alpha"],
     ]).get(type);
     if (argument !== undefined && named === undefined) {
-      throw new GraphError(`model config: activation ${activation} has a number, which only LeakyReLU and ELU take`);
+      throw new GraphError(`model config: activation ${activation} has a number, which only LeakyReLU and ELU accept`);
     }
     this.act = this.node(type, argument === undefined || named === undefined ? {} : { [named]: argument });
   }
@@ -72,12 +72,12 @@ export class LayerFactory {
     };
   }
 
-  /** The file's tensor, or undefined where it has none. */
+  /** The file's tensor, or undefined if it has none. */
   protected optional(name: string, shape: readonly number[]): HostTensor | undefined {
     return this.source.has(name) ? this.source.get(name, shape) : undefined;
   }
 
-  /** nn.Conv2d; a bias where the source has one (fused files) or the block always has one. */
+  /** nn.Conv2d, with a bias if the source has one (fused files) or the block always has one. */
   conv2d(
     path: string,
     c1: number,
@@ -152,7 +152,7 @@ export class LayerFactory {
   protected tensor(name: string, shape: readonly number[]): HostTensor {
     const found = this.source.get(name, shape);
     if (!found)
-      throw new WeightError(`the checkpoint has no tensor ${name}, which its model config asks for`, { name, shape });
+      throw new WeightError(`the checkpoint has no tensor ${name}, which its model config requires`, { name, shape });
     return found;
   }
 }
@@ -160,7 +160,7 @@ export class LayerFactory {
 /** @throws GraphError unless `count` is a whole number from 1 to `most`. */
 export function checkCount(count: number, most: number, what: string, path: string): void {
   if (Number.isInteger(count) && count >= 1 && count <= most) return;
-  throw new GraphError(`model config: ${path} has ${count} ${what}; 1 to ${most} are read`, { path, count });
+  throw new GraphError(`model config: ${path} has ${count} ${what}; 1 to ${most} are allowed`, { path, count });
 }
 
 /** Of whole numbers. */

@@ -1,16 +1,16 @@
-/** YOLOv5's model description (its yaml, as a checkpoint or a metadata string carries it), checked and typed. */
+/** YOLOv5's model description (the yaml in a checkpoint or metadata string), validated and typed. */
 
 import { GraphError } from "../../errors.js";
 import { cutText, describeValue, scalarNumber } from "../../weights/describe.js";
 import { entryOf } from "../checkpoint/mapping.js";
 import { MAX_LAYERS } from "../graph/bounds.js";
 
-/** Items of a layer's lists, levels of a head, anchors of a level. */
+/** Maximum items in a layer's lists, levels of a head, and anchors per level. */
 const MAX_LIST = 64;
 
 /** One line of `backbone` or `head`. */
 export interface LayerConfig {
-  /** Layers it reads; negative: relative. */
+  /** Input layers; negative indices are relative. */
   readonly from: readonly number[];
   /** Repeats before the depth multiple. */
   readonly repeats: number;
@@ -24,9 +24,9 @@ export interface ModelConfig {
   readonly inputChannels: number;
   readonly depthMultiple: number;
   readonly widthMultiple: number;
-  /** Per level (width, height) pairs in pixels, or how many anchors a level has. */
+  /** Per level (width, height) pairs in pixels, or the number of anchors per level. */
   readonly anchors: readonly (readonly number[])[] | number;
-  /** `nn.LeakyReLU(0.1)` and the like; undefined: SiLU. */
+  /** An activation such as `nn.LeakyReLU(0.1)`; undefined means SiLU. */
   readonly activation: string | undefined;
   readonly layers: readonly LayerConfig[];
 }
@@ -57,7 +57,7 @@ function parseLayer(line: unknown, index: number): LayerConfig {
 /** Pairs of each level in pixels. */
 export function anchorLevels(levels: readonly unknown[]): number[][] {
   if (levels.length === 0 || levels.length > MAX_LIST) {
-    throw new GraphError(`model config: anchors of ${levels.length} levels; 1 to ${MAX_LIST} are read`);
+    throw new GraphError(`model config: anchors of ${levels.length} levels; 1 to ${MAX_LIST} are allowed`);
   }
   return levels.map((level, i) => {
     if (!Array.isArray(level)) throw new GraphError(`model config: anchors of level ${i} must be a list`);
@@ -66,15 +66,15 @@ export function anchorLevels(levels: readonly unknown[]): number[][] {
   });
 }
 
-/** How many anchors a level has. @throws GraphError for what no head has. */
+/** The number of anchors per level. @throws GraphError for an invalid number. */
 export function anchorCount(count: number): number {
   if (Number.isInteger(count) && count >= 1 && count <= MAX_LIST) return count;
-  throw new GraphError(`model config: ${count} anchors a level; 1 to ${MAX_LIST} are read`, { count });
+  throw new GraphError(`model config: ${count} anchors per level; 1 to ${MAX_LIST} are allowed`, { count });
 }
 
 /**
  * @param source the yaml's content: `nc`, `depth_multiple`, `width_multiple`, `anchors`, `backbone`, `head`.
- * @throws GraphError naming what is missing.
+ * @throws GraphError with what is missing.
  */
 export function parseModelConfig(source: unknown): ModelConfig {
   const backbone = entryOf(source, "backbone");

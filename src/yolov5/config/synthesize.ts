@@ -9,7 +9,7 @@ import { checkCount, MAX_REPEATS, type TensorSource } from "./layerFactory.js";
 import { anchorCount, anchorLevels, type LayerConfig, type ModelConfig } from "./modelConfig.js";
 import { type InnerArguments, ModuleFactory } from "./modules.js";
 
-/** Strides of heads whose file does not record them are measured when the graph is built. */
+/** Head strides that the file does not record are measured when the graph is built. */
 export interface SynthesizeOptions {
   readonly batchNormEps?: number | undefined;
   readonly strides?: readonly number[] | undefined;
@@ -34,9 +34,9 @@ const SCALED = new Set([
   "Conv", "DWConv", "GhostConv", "Bottleneck", "GhostBottleneck", "CrossConv", "SPP", "SPPF", "Focus", "MixConv2d",
   "BottleneckCSP", "C3", "C3x", "C3TR", "C3SPP", "C3Ghost", "ConvTranspose2d", "DWConvTranspose2d",
 ]); // biome-ignore format: a table
-/** Blocks that take the repeats as an argument instead of being repeated. */
+/** Blocks that take the number of repeats as an argument instead of being repeated. */
 const REPEATS_INSIDE = new Set(["BottleneckCSP", "C3", "C3x", "C3TR", "C3Ghost"]);
-/** Beyond every real network, see `docs/hostile-files.md`. */
+/** Larger than any real network, see `docs/hostile-files.md`. */
 const MAX_CHANNELS = 65_536;
 const HEADS = new Set(["Detect", "Segment", "Classify"]);
 
@@ -109,7 +109,7 @@ function makeBlock(
 
 function unknownModule(name: string, path: string): GraphError {
   return new GraphError(
-    `model config: ${path} has the module ${name}, which this engine does not build from a yaml; load the whole pickled model instead`,
+    `model config: ${path} has the module ${name}, which cannot be built from a yaml; load the whole pickled model instead`,
     { name, path },
   );
 }
@@ -129,7 +129,7 @@ function makePlain(
     case "Upsample":
       return {
         module: factory.node(module, {
-          // descriptions inside checkpoints spell None as a string
+          // Descriptions in checkpoints spell None as a string.
           size: (args[0] === "None" ? null : (args[0] ?? null)) as PlainValue,
           scale_factor: number(args[1], 2),
           mode: typeof args[2] === "string" ? args[2] : "nearest",
@@ -184,7 +184,9 @@ function makeHead(
   const outputs = classes + 5 + nm;
   const fallback = (): HostTensor => {
     if (strides?.length !== sources.length) {
-      throw new WeightError(`the checkpoint has no tensor ${path}.anchors, and no stride that would give it`, { path });
+      throw new WeightError(`the checkpoint has neither a tensor ${path}.anchors nor a stride to derive it from`, {
+        path,
+      });
     }
     const cells = strides.map((stride, level) => {
       return (pixels?.[level] ?? new Array<number>(perLevel * 2).fill(stride)).map((v) => v / stride);
@@ -195,7 +197,7 @@ function makeHead(
 }
 
 /**
- * The module tree of a description, its tensors from `source` (a state dict, or random ones).
+ * Builds the module tree of a description with tensors from `source` (a state dict, or random ones).
  * @throws GraphError for modules that cannot be built; WeightError for missing tensors.
  */
 export function synthesizeModule(

@@ -1,4 +1,4 @@
-/** How results are drawn: the options of `annotate` and `save`, checked once. */
+/** How results are drawn: the options of `annotate` and `save`, validated once. */
 
 import { OptionError } from "../../errors.js";
 import type { Font } from "../../image/draw/font.js";
@@ -9,7 +9,7 @@ import { tagOf } from "../input/given.js";
 import type { ClassScore } from "../output/classify.js";
 import type { Detection, SegmentedDetection } from "../output/detections.js";
 
-/** What drawing reads of a result; results of every task are such. */
+/** What drawing needs from a result; satisfied by results of every task. */
 export type DrawnResult = { readonly width: number; readonly height: number; readonly names: readonly string[] } & (
   | { readonly task: "detect" | "segment" | "pose"; readonly detections: readonly (Detection | SegmentedDetection)[] }
   | { readonly task: "classify"; readonly top5: readonly ClassScore[] }
@@ -17,44 +17,47 @@ export type DrawnResult = { readonly width: number; readonly height: number; rea
 
 /** How results are drawn. */
 export interface AnnotateStyle {
-  /** Pixels of what is drawn on. Default by its size: 3/1000 of the mean side, at least 2. */
+  /** Line width in pixels of the target. Default: 3/1000 of its mean side, at least 2. */
   readonly lineThickness?: number | undefined;
-  /** Of labels: pixels an em. Default by the size of what is drawn on, or 8 times a thickness that was asked for; 12 at least. */
+  /**
+   * Font size of labels in pixels per em. Default: depends on the target's size, or 8 times a given thickness; at
+   * least 12.
+   */
   readonly fontSize?: number | undefined;
-  /** No labels. Default false. */
+  /** Draw no labels. Default false. */
   readonly hideLabels?: boolean | undefined;
-  /** Labels without confidences. Default false. */
+  /** Draw labels without confidences. Default false. */
   readonly hideConf?: boolean | undefined;
-  /** No outlines: masks, labels and trails alone. Default false. */
+  /** Draw no outlines, only masks, labels and trails. Default false. */
   readonly hideBoxes?: boolean | undefined;
-  /** How much masks cover, 0 to 1; 0 draws none. Default 0.5. */
+  /** Opacity of masks, 0 to 1; 0 draws none. Default 0.5. */
   readonly maskAlpha?: number | undefined;
-  /** Of all that is drawn, 0 to 1. Default 1. */
+  /** Overall opacity, 0 to 1. Default 1. */
   readonly opacity?: number | undefined;
   /**
-   * Colours by class, by track (where there is none: by class), or red, green and blue, 0 to 255, for each detection.
-   * Default `track`.
+   * Colour by class, by track (by class if there is none), or a function that returns red, green and blue, 0 to 255,
+   * for each detection. Default `track`.
    */
   readonly color?: "class" | "track" | ((detection: Detection, index: number) => Color) | undefined;
   /** The label's text, `undefined` for none. Default `#3 person 0.87`. */
   readonly label?: ((detection: Detection, index: number) => string | undefined) | undefined;
-  /** The ways of tracked objects (`Trails`), in the colours of their ids. */
+  /** Trails of tracked objects (`Trails`), in the colours of their IDs. */
   readonly trails?: readonly Trail[] | undefined;
-  /** Pixels in memory: letters of `openLabelFont`. Default: as the class names need them. */
+  /** Pixels in memory: a font from `openLabelFont`. Default: chosen for the class names. */
   readonly font?: Font | undefined;
-  /** Canvases: a font family of CSS. Default `sans-serif`. */
+  /** Canvases: a CSS font family. Default `sans-serif`. */
   readonly fontFamily?: string | undefined;
-  /** Canvases: where the picture lies, in the canvas's pixels. Default: it fills the canvas. */
+  /** Canvases: the picture's area in canvas pixels. Default: it fills the canvas. */
   readonly area?:
     | { readonly x: number; readonly y: number; readonly width: number; readonly height: number }
     | undefined;
-  /** Picture files: largest number of pixels. Default 2^26. */
+  /** Picture files: maximum number of pixels. Default 2^26. */
   readonly maxPixels?: number | undefined;
-  /** Pictures: gives up; the promise rejects with the signal's reason, and nothing is written. */
+  /** Pictures: aborts; the promise rejects with the signal's reason, and nothing is written. */
   readonly signal?: AbortSignal | undefined;
 }
 
-/** `AnnotateStyle` with its values checked and its defaults in. */
+/** `AnnotateStyle` with validated values and defaults filled in. */
 export interface ResolvedStyle {
   readonly lineThickness: number | undefined;
   readonly fontSize: number | undefined;
@@ -69,22 +72,22 @@ export interface ResolvedStyle {
   readonly area: AnnotateStyle["area"];
 }
 
-/** @throws OptionError naming the option and its value. */
+/** @throws OptionError with the option and its value. */
 export function resolveStyle(style: AnnotateStyle): ResolvedStyle {
   if (typeof style !== "object" || style === null) {
     throw new OptionError(`the style must be an object such as { hideLabels: true }, got ${shown(style)}`);
   }
   const { label, trails = [], area, font, fontFamily } = style;
   if (label !== undefined && typeof label !== "function") {
-    throw new OptionError(`label must be a function of a detection that gives a text, got ${shown(label)}`);
+    throw new OptionError(`label must be a function that returns a string for a detection, got ${shown(label)}`);
   }
   if (!Array.isArray(trails))
-    throw new OptionError(`trails must be a list, as Trails.update gives it, got ${shown(trails)}`);
+    throw new OptionError(`trails must be a list returned by Trails.update, got ${shown(trails)}`);
   if (font !== undefined && !(typeof font === "object" && tagOf(font?.glyphs) === "Map")) {
-    throw new OptionError(`font must be what openLabelFont gives, got ${shown(font)}`);
+    throw new OptionError(`font must be a font returned by openLabelFont, got ${shown(font)}`);
   }
   if (fontFamily !== undefined && !(typeof fontFamily === "string" && fontFamily.trim())) {
-    throw new OptionError(`fontFamily must be a font family of CSS, such as "sans-serif", got ${shown(fontFamily)}`);
+    throw new OptionError(`fontFamily must be a CSS font family such as "sans-serif", got ${shown(fontFamily)}`);
   }
   const { lineThickness, fontSize } = style;
   return {
@@ -102,7 +105,7 @@ export function resolveStyle(style: AnnotateStyle): ResolvedStyle {
   };
 }
 
-/** Thicker lines and larger letters than this are no picture any more, and cost as one. */
+/** Limit for line width and font size: larger values are useless and slow. */
 const MOST_PIXELS = 10_000;
 
 function pixels(value: number, name: string): number {
@@ -132,7 +135,7 @@ function colorRule(color: NonNullable<AnnotateStyle["color"]>): ResolvedStyle["c
   return (detection, index) => {
     const given = color(detection, index);
     const levels = Array.isArray(given) && given.length === 3 && given.every((level) => level >= 0 && level <= 255);
-    if (!levels) throw new OptionError(`color must give [red, green, blue], each 0 to 255, got ${listed(given)}`);
+    if (!levels) throw new OptionError(`color must return [red, green, blue], each 0 to 255, got ${listed(given)}`);
     return given;
   };
 }

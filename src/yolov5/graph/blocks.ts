@@ -21,7 +21,7 @@ import { batchNorm2d, layerNorm, pointwise } from "./layers.js";
 const concat = (context: BuildContext, path: string, values: readonly ValueId[]): ValueId =>
   context.builder.add("concat", path, values, { axis: 1 });
 
-/** The activation module `name` of a block on a value; nothing where the block has none. */
+/** Applies a block's activation module `name` to a value; a no-op if the block has none. */
 function activate(context: BuildContext, module: ModuleNode, path: string, name: string, x: ValueId): ValueId {
   const act = module.children.get(name);
   return act ? context.apply(act, `${path}.${name}`, [x]) : x;
@@ -35,7 +35,7 @@ export const convBlock: Block = (context, module, path, inputs) => {
   return activate(context, module, path, "act", x);
 };
 
-/** x + cv2(cv1(x)) where the shortcut is on; also CrossConv. */
+/** cv2(cv1(x)), plus x with a shortcut; also CrossConv. */
 export const bottleneck: Block = (context, module, path, inputs) => {
   const x = only(inputs, path);
   const y = applyChild(context, module, path, "cv2", [applyChild(context, module, path, "cv1", inputs)]);
@@ -116,7 +116,7 @@ export const ghostBottleneck: Block = (context, module, path, inputs) => {
   return context.builder.add("add", path, [main, side], {});
 };
 
-/** Rows [start, end) of a matrix or vector, made once for each tensor. */
+/** Rows [start, end) of a matrix or vector, created once per tensor. */
 function rows(context: BuildContext, source: HostTensor, start: number, end: number): HostTensor {
   return derive(context.forms, source, `rows ${start}-${end}`, (s) => {
     const { data, shape } = toFloat32(s);
@@ -125,7 +125,7 @@ function rows(context: BuildContext, source: HostTensor, start: number, end: num
   });
 }
 
-/** nn.MultiheadAttention on maps whose pixels are the tokens. */
+/** nn.MultiheadAttention on feature maps whose pixels are the tokens. */
 function multiheadAttention(
   context: BuildContext,
   module: ModuleNode,
@@ -149,7 +149,7 @@ function multiheadAttention(
   return applyChild(context, module, path, "out_proj", [attended]);
 }
 
-/** x + ma(q(x), k(x), v(x)), then + fc2(fc1(·)); with LayerNorms before each half where the module has them. */
+/** x + ma(q(x), k(x), v(x)), then + fc2(fc1(·)); with LayerNorms before each half if the module has them. */
 export const transformerLayer: Block = (context, module, path, inputs) => {
   const norm = (name: string, value: ValueId): ValueId => {
     const found = module.children.get(name);
@@ -168,7 +168,7 @@ export const transformerLayer: Block = (context, module, path, inputs) => {
   return context.builder.add("add", path, [fed, y], {});
 };
 
-/** tr(p + linear(p)), the tokens p being the pixels of x (after `conv`, where channels change). */
+/** tr(p + linear(p)), where the tokens p are the pixels of x (after `conv` if channels change). */
 export const transformerBlock: Block = (context, module, path, inputs) => {
   const x = module.children.has("conv") ? applyChild(context, module, path, "conv", inputs) : only(inputs, path);
   const embedded = applyChild(context, module, path, "linear", [x]);
@@ -176,7 +176,7 @@ export const transformerBlock: Block = (context, module, path, inputs) => {
   return applyChild(context, module, path, "tr", [tokens]);
 };
 
-/** act(bn(cat(convolutions of several kernels))). */
+/** act(bn(cat(convolutions with several kernel sizes))). */
 export const mixConv2d: Block = (context, module, path, inputs) => {
   const parts = [...child(module, "m", path).children].map(([name, conv]) =>
     context.apply(conv, `${path}.m.${name}`, inputs),
@@ -224,10 +224,10 @@ export const classify: Block = (context, module, path, inputs) => {
   return context.builder.add("flatten", path, [y], {});
 };
 
-/** An activation module on its own. */
+/** A standalone activation module. */
 export const activationBlock: Block = (context, module, path, inputs) => {
   const activation = activationOf(module, path);
-  if (!activation) throw new GraphError(`${path}: ${module.className} is no activation`, { path });
+  if (!activation) throw new GraphError(`${path}: ${module.className} is not an activation`, { path });
   const x = only(inputs, path);
   return activation.kind === "identity" ? x : context.builder.add("activation", path, [x], { activation });
 };

@@ -1,12 +1,12 @@
-/** Bounds on what a model says of itself, each far beyond every real one (the table in `docs/hostile-files.md`). */
+/** Limits on a model's declared sizes, each far beyond any real model (see the table in `docs/hostile-files.md`). */
 
 import { GraphError } from "../../errors.js";
 
 /** Numbered layers. */
 export const MAX_LAYERS = 1000;
-/** Layers that one layer reads. */
+/** Inputs of one layer. */
 export const MAX_SOURCES = 64;
-/** Numbers of a list of strides, of which there is one a level. */
+/** Entries in a list of strides, one per level. */
 export const MAX_FACTS = 64;
 const MAX_CLASSES = 65_536;
 /** Input pixels per cell: input sides are rounded up to multiples of it. */
@@ -23,7 +23,7 @@ export function checkClasses(classes: number, path: string): void {
   }
 }
 
-/** @throws GraphError for strides that are no positive numbers of at most 128. */
+/** @throws GraphError for strides that are not positive numbers of at most 128. */
 export function checkStrides(strides: readonly number[], path: string): void {
   const odd = strides.find((stride) => !(stride > 0 && stride <= MAX_STRIDE));
   if (odd !== undefined) {
@@ -34,11 +34,11 @@ export function checkStrides(strides: readonly number[], path: string): void {
   }
 }
 
-/** @throws GraphError for more anchors a level than 64. */
+/** @throws GraphError for more than 64 anchors per level. */
 export function checkAnchors(numbers: number, levels: number, path: string): void {
   if (numbers > 2 * MAX_ANCHORS * levels) {
     throw new GraphError(
-      `${path}: ${numbers} numbers of anchors for ${levels} levels; at most ${MAX_ANCHORS} anchors a level are read`,
+      `${path}: ${numbers} numbers of anchors for ${levels} levels; at most ${MAX_ANCHORS} anchors per level are allowed`,
       {
         path,
         numbers,

@@ -29,17 +29,17 @@ export interface LayerFacts {
 export function layersOf(root: ModuleNode): { layers: readonly ModuleNode[]; prefix: string } {
   const inner = root.children.get("model");
   const sequence = inner && !root.children.has("0") ? inner : root;
-  // AutoShape and other wrappers hold the model in `model.model`.
+  // AutoShape and other wrappers have the model in `model.model`.
   if (inner && !inner.children.has("0") && inner.children.has("model")) return layersOf(inner);
   if (!sequence.children.has("0")) {
-    throw new GraphError(`${root.className} holds no layers model.0, model.1, …; it is no YOLOv5 model`, {
+    throw new GraphError(`${root.className} has no layers model.0, model.1, …; it is not a YOLOv5 model`, {
       className: root.className,
     });
   }
   return { layers: [...sequence.children.values()], prefix: "model" };
 }
 
-/** A layer's `f`: which earlier layers it reads, as indices (−1 the picture). */
+/** A layer's `f`: the indices of its input layers (−1 is the picture). */
 export function sourcesOf(module: ModuleNode, index: number): number[] {
   const raw = module.attributes.get("f");
   const list: readonly PlainValue[] = Array.isArray(raw) ? raw : [raw ?? -1];
@@ -57,7 +57,7 @@ export function sourcesOf(module: ModuleNode, index: number): number[] {
   });
 }
 
-/** Strides as the head or the model records them; undefined where neither does. */
+/** Strides recorded by the head or the model; undefined if neither does. */
 function recordedStrides(root: ModuleNode, head: ModuleNode): number[] | undefined {
   const strides = numbersOf(head.attributes.get("stride")) ?? numbersOf(head.buffers.get("stride"));
   const found = strides ?? numbersOf(root.attributes.get("stride"));
@@ -68,7 +68,7 @@ function recordedStrides(root: ModuleNode, head: ModuleNode): number[] | undefin
  * Builds the graph of a module tree.
  * @param shape input [N, 3, H, W]; H and W multiples of the largest stride.
  * @param forms weight forms shared by the graphs of one model.
- * @throws GraphError, WeightError, UnsupportedError, ShapeError naming the module.
+ * @throws GraphError, WeightError, UnsupportedError, ShapeError with the module.
  */
 export function buildGraph(
   root: ModuleNode,
@@ -105,9 +105,12 @@ export function buildGraph(
   const last = values[values.length - 1];
   const outputShape = builder.shape(last);
   if (outputShape.length !== 2) {
-    throw new GraphError("the model ends in no Detect, Segment or Classify head; it is no YOLOv5 checkpoint", {
-      outputShape,
-    });
+    throw new GraphError(
+      "the model does not end in a Detect, Segment or Classify head; it is not a YOLOv5 checkpoint",
+      {
+        outputShape,
+      },
+    );
   }
   checkClasses(outputShape[1], `${prefix}.${layers.length - 1}`);
   const head: HeadFacts = {

@@ -1,4 +1,4 @@
-/** What the translation of modules into graph nodes carries along, and reading attributes of pickled modules. */
+/** The context for translating modules into graph nodes, with access to attributes of pickled modules. */
 
 import { GraphError, UnsupportedError, WeightError } from "../../errors.js";
 import { type Activation, type Float32Cache, GraphBuilder, type Pair, type ValueId } from "../../ops/index.js";
@@ -10,8 +10,8 @@ import type { ModuleNode, PlainValue } from "../../weights/types.js";
 export type Block = (context: BuildContext, module: ModuleNode, path: string, inputs: readonly ValueId[]) => ValueId;
 
 /**
- * Weights in the forms that graphs use (float32, reshaped, split), by the checkpoint's tensor: graphs of one model at
- * several sizes share them, and backends upload each once.
+ * Weights in the forms used by graphs (float32, reshaped, split), keyed by the checkpoint's tensor. Graphs of one
+ * model at several sizes share them, and backends upload each once.
  */
 export interface WeightForms {
   readonly float32: Float32Cache;
@@ -42,7 +42,7 @@ export function createContext(forms: WeightForms, apply: Block): BuildContext {
   return context;
 }
 
-/** @throws WeightError when the module has no such child. */
+/** @throws WeightError if the module has no such child. */
 export function child(module: ModuleNode, name: string, path: string): ModuleNode {
   const found = module.children.get(name);
   if (!found) throw new WeightError(`${path} (${module.className}) has no submodule ${name}`, { path, name });
@@ -60,20 +60,20 @@ export function applyChild(
   return context.apply(child(module, name, path), `${path}.${name}`, inputs);
 }
 
-/** @throws WeightError when the module has no such parameter or buffer. */
+/** @throws WeightError if the module has no such parameter or buffer. */
 export function weight(module: ModuleNode, name: string, path: string): HostTensor {
   const found = module.parameters.get(name) ?? module.buffers.get(name);
   if (!found) throw new WeightError(`${path} (${module.className}) has no tensor ${name}`, { path, name });
   return found;
 }
 
-/** The only input. @throws GraphError when a module that takes one value is given several. */
+/** The only input. @throws GraphError if there are several. */
 export function only(inputs: readonly ValueId[], path: string): ValueId {
   if (inputs.length !== 1) throw new GraphError(`${path} takes one input, got ${inputs.length}`, { path });
   return inputs[0];
 }
 
-/** A derived form of a weight, made once for each checkpoint tensor. */
+/** A derived form of a weight, created once per checkpoint tensor. */
 export function derive(
   forms: WeightForms,
   source: HostTensor,
@@ -93,7 +93,7 @@ export function derive(
   return result;
 }
 
-/** A number attribute, or the default where the module has none. @throws GraphError for anything else. */
+/** A numeric attribute, or the default if it is missing. @throws GraphError for anything else. */
 export function numberAttribute(module: ModuleNode, name: string, fallback: number, path: string): number {
   const value = module.attributes.get(name);
   if (value === undefined || value === null) return fallback;
@@ -104,7 +104,7 @@ export function numberAttribute(module: ModuleNode, name: string, fallback: numb
   return number;
 }
 
-/** A pair attribute given as one number or two, `fallback` where absent. */
+/** A pair attribute given as one or two numbers, or `fallback` if it is missing. */
 export function pairAttribute(module: ModuleNode, name: string, fallback: Pair, path: string): Pair {
   const value = module.attributes.get(name);
   if (value === undefined || value === null) return fallback;
@@ -120,7 +120,7 @@ export function booleanAttribute(module: ModuleNode, name: string, fallback: boo
   return typeof value === "boolean" ? value : fallback;
 }
 
-/** The activation that a module class stands for, undefined when it is none. Defaults are PyTorch's. */
+/** The activation for a module class; undefined if it is not one. Defaults are PyTorch's. */
 export function activationOf(module: ModuleNode, path: string): Activation | undefined {
   switch (module.type) {
     case "SiLU":
@@ -157,7 +157,7 @@ export function activationOf(module: ModuleNode, path: string): Activation | und
       return { kind: "elu", alpha: numberAttribute(module, "alpha", 1, path) };
     case "Softplus":
       if (numberAttribute(module, "beta", 1, path) !== 1 || numberAttribute(module, "threshold", 20, path) !== 20) {
-        throw new UnsupportedError(`${path}: Softplus with a beta or threshold of its own is not supported`, { path });
+        throw new UnsupportedError(`${path}: Softplus with a non-default beta or threshold is not supported`, { path });
       }
       return { kind: "softplus" };
     default:

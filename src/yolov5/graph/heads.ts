@@ -34,7 +34,7 @@ function isTensor(value: PlainValue | undefined): value is HostTensor {
   return typeof value === "object" && value !== null && "dtype" in value && "data" in value;
 }
 
-/** Numbers of a short tensor or list, undefined for anything else. */
+/** The numbers in a short tensor or list; undefined for anything else. */
 export function numbersOf(value: PlainValue | undefined): number[] | undefined {
   if (isTensor(value)) return value.data.length <= MAX_FACTS ? Array.from(toFloat32(value).data) : undefined;
   if (!Array.isArray(value) || value.length > MAX_FACTS) return undefined;
@@ -61,8 +61,8 @@ export interface HeadFacts {
 
 /**
  * Facts of a Detect or Segment head: anchors from its buffer (in cells, × stride), outputs from its convolutions.
- * `strides` are those of the module, of the model, or the measured ones.
- * @throws WeightError, GraphError for heads that do not fit together.
+ * `strides` are the module's, the model's, or measured ones.
+ * @throws WeightError, GraphError for inconsistent heads.
  */
 function detectFacts(module: ModuleNode, path: string, strides: readonly number[]): HeadFacts {
   const buffer = tensorOf(module, "anchors");
@@ -73,9 +73,12 @@ function detectFacts(module: ModuleNode, path: string, strides: readonly number[
   checkStrides(strides, path);
   const cells = toFloat32(buffer);
   if (strides.length !== nl || cells.data.length % (2 * nl) !== 0) {
-    throw new GraphError(`${path}: ${nl} levels, ${strides.length} strides and anchors [${buffer.shape}] do not fit`, {
-      path,
-    });
+    throw new GraphError(
+      `${path}: ${nl} levels, ${strides.length} strides and anchors [${buffer.shape}] do not match`,
+      {
+        path,
+      },
+    );
   }
   const perLevel = cells.data.length / nl;
   const anchors = strides.map((stride, level) =>
@@ -111,9 +114,12 @@ export function applyDetect(
   const { builder } = context;
   const levels = [...child(module, "m", path).children];
   if (levels.length !== inputs.length || levels.length === 0) {
-    throw new GraphError(`${path}: ${levels.length} convolutions for ${inputs.length} inputs; a head has one a level`, {
-      path,
-    });
+    throw new GraphError(
+      `${path}: ${levels.length} convolutions for ${inputs.length} inputs; a head has one per level`,
+      {
+        path,
+      },
+    );
   }
   const maps = levels.map(([name, conv], level) => context.apply(conv, `${path}.m.${name}`, [inputs[level]]));
   const measured = maps.map((map) => inputHeight / builder.shape(map)[2]);

@@ -1,6 +1,7 @@
 /**
- * Test-time augmentation as v7.0 does it: the picture at scales 1, 0.83 (mirrored) and 0.67, predictions brought back
- * to the picture's own coordinates, the tails that each scale sees worst cut off, everything in one list before NMS.
+ * Test-time augmentation as in v7.0: the picture at scales 1, 0.83 (mirrored) and 0.67. Predictions are mapped back
+ * to the picture's own coordinates, the rows that each scale predicts worst are cut off, and all are joined before
+ * NMS.
  */
 
 import { ShapeError } from "../../errors.js";
@@ -30,7 +31,7 @@ const AUGMENTATIONS: readonly Augmentation[] = [
   { scale: 0.67, flip: false },
 ];
 
-/** Padding right and below: the mean of ImageNet's pixels. */
+/** Padding value at the right and bottom: ImageNet's mean. */
 const PAD_VALUE = 0.447;
 
 /**
@@ -53,8 +54,8 @@ export function augmentInputs(input: HostTensor, stride: number): AugmentedInput
 }
 
 /**
- * Bilinear (half-pixel centres) to `int(H × scale)` × `int(W × scale)`, then padded right and below with 0.447 to the
- * multiple of the stride that holds the unrounded size. Scale 1 returns the input.
+ * Bilinear resize (half-pixel centres) to `int(H × scale)` × `int(W × scale)`, then padding at the right and bottom
+ * with 0.447 to the next multiple of the stride above the unrounded size. Scale 1 returns the input.
  */
 function scaleImage(input: Float32Tensor, scale: number, stride: number): Float32Tensor {
   if (scale === 1) return input;
@@ -112,7 +113,8 @@ function flipHorizontal(input: Float32Tensor): Float32Tensor {
  * Predictions of the augmented inputs → one prediction in the pixels of the original input.
  * @param predictions `[N, rows, columns]` in the order of `augmentInputs`, xywh in each input's own pixels.
  * @param width of the original input, in pixels.
- * @param levels detection levels of the head (3 for P3–P5): says how many rows the finest and coarsest level have.
+ * @param levels detection levels of the head (3 for P3–P5), which determine the rows of the finest and coarsest
+ * level.
  */
 export function mergeAugmented(
   predictions: readonly HostTensor[],
@@ -124,13 +126,13 @@ export function mergeAugmented(
     throw new ShapeError(`augment: ${predictions.length} predictions for ${augmentations.length} augmented inputs`);
   }
   const restored = predictions.map((prediction, i) => restoreBoxes(toFloat32(prediction), augmentations[i], width));
-  // Levels hold rows in the ratio 4^(levels−1) : … : 4 : 1, finest first.
+  // The levels' rows have the ratio 4^(levels−1) : … : 4 : 1, finest first.
   const shares = (4 ** levels - 1) / 3;
   const lastIndex = restored.length - 1;
   const clipped = restored.map((prediction, i) => {
     const rows = prediction.shape[1];
     const share = Math.floor(rows / shares);
-    // The full-size pass does not see its largest objects well, the smallest pass not its smallest ones.
+    // The full-size pass is weak on the largest objects, the smallest pass on the smallest ones.
     const end = i === 0 ? rows - share : rows;
     const start = i === lastIndex ? share * 4 ** (levels - 1) : 0;
     return sliceRows(prediction, start, end);
@@ -147,7 +149,7 @@ export function concatenatePredictions(predictions: readonly HostTensor[]): Floa
   for (const { shape } of predictions) {
     if (shape.length !== 3 || shape[0] !== n || shape[2] !== columns) {
       throw new ShapeError(
-        `ensemble: predictions ${predictions.map((p) => formatShape(p.shape)).join(" and ")} have not the same images and columns; use models with the same classes`,
+        `ensemble: predictions ${predictions.map((p) => formatShape(p.shape)).join(" and ")} must have the same images and columns; use models with the same classes`,
         { shapes: predictions.map((p) => p.shape) },
       );
     }

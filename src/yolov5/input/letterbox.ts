@@ -1,8 +1,8 @@
 /**
- * Letterboxing as YOLOv5 v7.0 does it: a picture is shrunk or grown to fit the network's input with its aspect kept,
+ * Letterboxing as in YOLOv5 v7.0: a picture is resized to fit the network's input with its aspect ratio kept,
  * centred, and the rest filled with grey 114. Bytes equal those of `cv2.resize` and `cv2.copyMakeBorder`. Behaviour
  * reproduced from docs and reference values; the variants of AutoShape and of validation are in
- * `letterboxVariants.ts`, the way back for boxes in `boxes.ts`.
+ * `letterboxVariants.ts`, the inverse mapping for boxes in `boxes.ts`.
  */
 
 import { OptionError } from "../../errors.js";
@@ -15,28 +15,28 @@ import { rawToRgb } from "./pictures.js";
 export interface LetterboxOptions {
   /** The network's input, height and width. */
   readonly size: Size;
-  /** Largest stride of the model; only `auto` uses it. Default 32. */
+  /** The model's largest stride; only used by `auto`. Default 32. */
   readonly stride?: number;
   /** True (`detect.py`): pad only up to the next multiple of `stride`. False: pad to the full `size`. */
   readonly auto: boolean;
-  /** May small pictures grow? Default true; validation says false. */
+  /** Whether small pictures are enlarged. Default true; validation uses false. */
   readonly scaleUp?: boolean;
-  /** Stretch to `size` without padding, aspect lost. Default false. */
+  /** Stretch to `size` without padding, ignoring the aspect ratio. Default false. */
   readonly scaleFill?: boolean;
   /** Grey level of the padding. Default 114. */
   readonly color?: number;
 }
 
-/** Where a picture goes in the network's input. */
+/** The placement of a picture in the network's input. */
 export interface LetterboxPlan {
-  /** The input's. */
+  /** Size of the input. */
   readonly width: number;
   readonly height: number;
   /** Factors of width and height by which the picture was resized. */
   readonly ratio: readonly [width: number, height: number];
-  /** Half of the whole padding, in pixels and maybe a half: of the width and of the height. */
+  /** Half of the total padding in width and height, in pixels; may be a half-integer. */
   readonly pad: readonly [width: number, height: number];
-  /** The picture's part of the input. */
+  /** The picture's area in the input. */
   readonly content: { readonly x: number; readonly y: number; readonly width: number; readonly height: number };
   /** Grey level around it. */
   readonly color: number;
@@ -52,8 +52,8 @@ function modulo(value: number, divisor: number): number {
 }
 
 /**
- * Where `letterbox` puts a picture of this size.
- * @throws OptionError for sizes or strides that are no positive whole numbers.
+ * The placement that `letterbox` uses for a picture of this size.
+ * @throws OptionError for sizes or strides that are not positive whole numbers.
  */
 export function letterboxPlan(image: Pick<RgbImage, "width" | "height">, options: LetterboxOptions): LetterboxPlan {
   const { size, stride = 32, auto, scaleUp = true, scaleFill = false, color = 114 } = options;
@@ -69,7 +69,7 @@ export function letterboxPlan(image: Pick<RgbImage, "width" | "height">, options
   let scale = Math.min(targetHeight / image.height, targetWidth / image.width);
   if (!scaleUp) scale = Math.min(scale, 1);
   let ratio: readonly [number, number] = [scale, scale];
-  // A side of a very long picture may round to nothing; OpenCV refuses that, we keep one row of pixels.
+  // A side of a very long picture may round to zero; OpenCV refuses that, we keep one row of pixels.
   let width = Math.max(1, roundHalfEven(image.width * scale));
   let height = Math.max(1, roundHalfEven(image.height * scale));
   let padWidth = targetWidth - width;
@@ -97,7 +97,7 @@ export function letterboxPlan(image: Pick<RgbImage, "width" | "height">, options
 
 /**
  * Letterboxes one picture.
- * @throws OptionError for sizes or strides that are no positive whole numbers.
+ * @throws OptionError for sizes or strides that are not positive whole numbers.
  */
 export function letterbox(image: RgbImage, options: LetterboxOptions): Letterboxed {
   const plan = letterboxPlan(image, options);
@@ -105,7 +105,7 @@ export function letterbox(image: RgbImage, options: LetterboxOptions): Letterbox
   return { image: place(image, plan), ratio, pad, content };
 }
 
-/** The picture, resized to `content`, on a grey sheet of the given size. */
+/** The picture resized to `content` on a grey background of the given size. */
 export function place(
   image: RgbImage,
   { width, height, content, color }: Pick<LetterboxPlan, "width" | "height" | "content" | "color">,
@@ -128,7 +128,7 @@ export function place(
 
 /**
  * Pictures of one size as the network's input: NCHW, RGB, byte / 255 in float32.
- * @throws OptionError when there is none or their sizes differ.
+ * @throws OptionError if there are none or their sizes differ.
  */
 export function toTensor(images: readonly RgbImage[]): Float32Tensor {
   const first = images[0];
@@ -141,7 +141,7 @@ export function toTensor(images: readonly RgbImage[]): Float32Tensor {
     if (image.width !== width || image.height !== height) {
       throw new OptionError(
         `toTensor: picture ${n} has ${image.width}×${image.height} pixels, the first ${width}×${height}; ` +
-          "a batch needs one size",
+          "all pictures of a batch must have the same size",
         { n, width: image.width, height: image.height },
       );
     }
@@ -158,7 +158,7 @@ export function toTensor(images: readonly RgbImage[]): Float32Tensor {
   return { dtype: "float32", shape: [images.length, 3, height, width], data };
 }
 
-/** What a device makes of pictures that it resizes itself, computed here: for one that cannot. */
+/** Resizes on the CPU with the device's arithmetic, for a picture that the device cannot take. */
 export function devicePicturesToTensor(pictures: readonly DevicePicture[], [height, width]: Size): Float32Tensor {
   return toTensor(
     pictures.map(({ pixels, x, y, columns, rows, grey }) => {

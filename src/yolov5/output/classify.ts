@@ -11,9 +11,9 @@ export interface ClassScore {
 }
 
 /**
- * Softmax over all classes. x − max, its exponential and the quotient are rounded to float32, as PyTorch rounds them, so
- * that classes which tie there tie here; only the sum is taken in float64.
- * @throws NumericError where a logit is NaN or all are −∞.
+ * Softmax over all classes. x − max, its exponential and the quotient are rounded to float32 as in PyTorch, so that
+ * classes that tie there tie here; only the sum uses float64.
+ * @throws NumericError if a logit is NaN or all are −∞.
  */
 export function softmax(logits: ArrayLike<number>): Float32Array {
   let highest = Number.NEGATIVE_INFINITY;
@@ -23,7 +23,7 @@ export function softmax(logits: ArrayLike<number>): Float32Array {
   }
   if (!Number.isFinite(highest)) {
     throw new NumericError(
-      `softmax: the highest of ${logits.length} logits is ${highest}: a fault of the backend or of the weights; run it with dtype float32 or another backend`,
+      `softmax: the highest of ${logits.length} logits is ${highest}: a fault in the backend or the weights; use dtype float32 or another backend`,
       { highest },
     );
   }
@@ -32,7 +32,7 @@ export function softmax(logits: ArrayLike<number>): Float32Array {
   return Float32Array.from(exponentials, (value) => value / sum);
 }
 
-/** The `count` most probable classes, descending; of equal ones the lower index first. */
+/** The `count` most probable classes, descending; among equals the lower index first. */
 export function topClasses(probabilities: Float32Array, names: readonly string[], count = 5): ClassScore[] {
   return Array.from(probabilities.keys())
     .sort((a, b) => probabilities[b] - probabilities[a] || a - b)

@@ -1,7 +1,8 @@
 /**
- * Instance masks from prototypes and coefficients. Two ways of v7.0: `processMask` (crop at prototype scale, upsample to
- * the network's input, threshold) followed by `scaleMask` to the original picture, and `processMaskNative`
- * (`--retina-masks`: upsample straight to the original, then crop). Only the pixels around a box are computed.
+ * Instance masks from prototypes and coefficients. Two variants from v7.0: `processMask` (crop at prototype scale,
+ * upsample to the network's input, threshold) followed by `scaleMask` to the original picture, and
+ * `processMaskNative` (`--retina-masks`: upsample straight to the original, then crop). Only the pixels around a box
+ * are computed.
  */
 
 import { ShapeError } from "../../errors.js";
@@ -74,8 +75,8 @@ export function processMask(
 }
 
 /**
- * `processMask` at the size of the original picture: prototypes without the letterbox's padding, bilinear to `original`,
- * cropped by the box, > 0.5.
+ * `processMask` at the original picture's size: prototypes without the letterbox's padding, bilinear to `original`,
+ * cropped to the box, > 0.5.
  * @param box in pixels of the original, clipped and rounded as v7.0 does before it crops.
  */
 export function processMaskNative(
@@ -112,9 +113,9 @@ export function processMaskNative(
 }
 
 /**
- * A mask at the size of the network's input in pixels of the original: the padding cut off, bilinear with half-pixel
- * centres, > 0.5 (v7.0's `scale_image`).
- * @param placement the letterbox's own padding, as `val` uses it; default recomputed from the two sizes.
+ * Maps a mask from the network's input size to the original: crops the padding, bilinear with half-pixel centres, >
+ * 0.5 (v7.0's `scale_image`).
+ * @param placement the letterbox's actual padding, as used by `val`. Default: recomputed from the two sizes.
  */
 export function scaleMask(mask: BinaryMask, original: Size, placement: ScaleBack | Whose = {}): BinaryMask {
   const view = unpadded([mask.height, mask.width], original, placement);
@@ -180,10 +181,10 @@ function unpaddedWhole(plane: Size, original: Size): Rectangle {
 /** sigmoid(coefficients · prototypes), or the product alone, inside a rectangle of a plane of prototype size, 0 elsewhere. */
 function activate(protos: Prototypes, coefficients: Float32Array, inside: Rectangle, sigmoid: boolean): Float32Array {
   if (coefficients.length !== protos.channels) {
-    throw new ShapeError(
-      `masks: ${coefficients.length} mask coefficients do not fit ${protos.channels} prototypes; the prediction has other mask coefficients than the prototypes`,
-      { coefficients: coefficients.length, prototypes: protos.channels },
-    );
+    throw new ShapeError(`masks: ${coefficients.length} mask coefficients do not match ${protos.channels} prototypes`, {
+      coefficients: coefficients.length,
+      prototypes: protos.channels,
+    });
   }
   const { width, data } = protos;
   const size = width * protos.height;
@@ -267,7 +268,7 @@ function interpolate(
   const data = new Uint8Array(w * h);
   const columns = axis(view.x0, view.x1 - view.x0, ratio.x, region.x0, region.x0 + w);
   const rows = axis(view.y0, view.y1 - view.y0, ratio.y, region.y0, region.y0 + h);
-  // Source rows interpolated along x; enlarging, several output rows share the same two.
+  // Source rows interpolated along x; when enlarging, several output rows share the same two.
   let top = { row: -1, values: new Float64Array(w) };
   let bottom = { row: -1, values: new Float64Array(w) };
   const blend = (into: { row: number; values: Float64Array }, row: number) => {

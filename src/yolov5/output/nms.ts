@@ -19,7 +19,7 @@ import { suppress } from "./suppress.js";
 
 export type { Candidate } from "./candidate.js";
 
-/** Candidates that enter suppression, at most. */
+/** Maximum number of candidates for suppression. */
 const MAX_NMS = 30000;
 /** Distance between the coordinate ranges of two classes, in pixels. */
 const CLASS_OFFSET = 7680;
@@ -30,7 +30,7 @@ const CLASS_OFFSET = 7680;
  *   objectness, class probabilities, coefficients. Of networks without anchors (option `objectness: false`)
  *   `[N, rows, 4 + classes (+ mask coefficients or keypoints)]`, of end-to-end heads (`endToEnd: true`) `[N, 300, 6 …]`.
  * @returns per image the kept boxes, by confidence, descending.
- * @throws ShapeError, OptionError; NumericError where a box that passes the thresholds is not finite.
+ * @throws ShapeError, OptionError; NumericError if a box that passes the thresholds is not finite.
  */
 export function nonMaxSuppression(prediction: HostTensor, options: NmsOptions & RowFormat = {}): Candidate[][] {
   const resolved = resolveNmsOptions(options);
@@ -42,8 +42,8 @@ export function nonMaxSuppression(prediction: HostTensor, options: NmsOptions & 
 }
 
 /**
- * `nonMaxSuppression` of rows, some or all, in ascending order of their numbers: where those that are missing do not pass the
- * confidence threshold, it gives the same boxes, bit for bit.
+ * `nonMaxSuppression` of some or all rows, in ascending order of their numbers. If the missing rows do not pass the
+ * confidence threshold, the boxes are the same, bit for bit.
  */
 export function suppressRows(
   candidates: readonly CandidateRows[],
@@ -101,7 +101,7 @@ function suppressImage(
     y1[k] = raw[4 * k + 1] + offset;
     x2[k] = raw[4 * k + 2] + offset;
     y2[k] = raw[4 * k + 3] + offset;
-    // A finite sum of corners means four finite corners, for any box that fits into float32.
+    // If the sum of the corners is finite, all four corners are, for any box that fits into float32.
     if (!Number.isFinite(x1[k] + y1[k] + x2[k] + y2[k])) {
       throw notFinite(prediction.subarray(at, at + 4), numbers[found.rows[candidate]]);
     }
@@ -126,7 +126,7 @@ function suppressImage(
 function notFinite([x, y, w, h]: Float32Array, row: number): NumericError {
   return new NumericError(
     `nms: the network gave the box x=${x} y=${y} w=${w} h=${h} (row ${row}), which is not finite: ` +
-      "a fault of the backend or of the weights; run it with dtype float32 or another backend",
+      "a fault in the backend or the weights; use dtype float32 or another backend",
     { row, x, y, w, h },
   );
 }

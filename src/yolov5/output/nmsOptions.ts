@@ -1,4 +1,4 @@
-/** Options of non-maximum suppression, checked once for everyone who suppresses. */
+/** Options of non-maximum suppression, validated in one place. */
 
 import { OptionError } from "../../errors.js";
 import { count, flag, fraction, shown } from "../calls/checks.js";
@@ -13,15 +13,15 @@ export interface NmsOptions {
   readonly iou?: number | undefined;
   /** Most boxes per image, cut after suppression. Default 1000 (`val` uses 300), without anchors 300. */
   readonly maxDet?: number | undefined;
-  /** Only these class indices; a box whose best class is another one is dropped, not relabelled. Default all. */
+  /** Keep only these class indices; a box whose best class is another one is dropped, not relabelled. Default: all. */
   readonly classes?: readonly number[] | undefined;
   /** Suppress across classes. Default false. */
   readonly agnostic?: boolean | undefined;
-  /** Every class above the threshold instead of the best one. Default false; no effect on one-class models. */
+  /** Report every class above the threshold instead of the best one. Default false; no effect on one-class models. */
   readonly multiLabel?: boolean | undefined;
 }
 
-/** Checked, with the defaults filled in. */
+/** Validated, with defaults filled in. */
 export interface ResolvedNmsOptions {
   readonly conf: number;
   readonly iou: number;
@@ -64,8 +64,8 @@ function classIndices(given: readonly number[] | undefined, classCount: number):
   for (const index of classes) {
     if (Number.isInteger(index) && index >= 0 && index < classCount) continue;
     const which = Number.isFinite(classCount)
-      ? `is no class of this model, which has 0 to ${classCount - 1}`
-      : "is no class index (0, 1, 2 …)";
+      ? `is not a class of this model, which has 0 to ${classCount - 1}`
+      : "is not a class index (0, 1, 2 …)";
     throw new OptionError(`classes: ${shown(index)} ${which}`, { index });
   }
   return given;

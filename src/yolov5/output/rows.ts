@@ -1,4 +1,4 @@
-/** Rows of detection heads on their way to suppression: all of them, or those that the backend has chosen. */
+/** Rows of detection heads for suppression: all of them, or those selected by the backend. */
 
 import { ShapeError } from "../../errors.js";
 import type { CandidateOutputs, CandidateRows } from "../../runtime/backend.js";
@@ -38,7 +38,7 @@ export function joinTensors(parts: readonly (readonly HostTensor[])[]): HostTens
   });
 }
 
-/** What several models found in the same pictures, row after row: what an ensemble suppresses together. */
+/** Joins the rows of several models for the same pictures, which an ensemble suppresses together. */
 export function joinMembers(members: readonly CandidateOutputs[]): CandidateOutputs {
   const candidates = members[0].candidates.map((_, n) => joinRows(members.map((member) => member.candidates[n])));
   return { candidates, others: [] };
@@ -49,7 +49,7 @@ function joinRows(parts: readonly CandidateRows[]): CandidateRows {
   const other = parts.find((part) => part.columns !== columns);
   if (other) {
     throw new ShapeError(
-      `ensemble: rows ${formatShape([columns])} and ${formatShape([other.columns])} have not the same columns; use models with the same classes`,
+      `ensemble: rows ${formatShape([columns])} and ${formatShape([other.columns])} must have the same columns; use models with the same classes`,
     );
   }
   const sum = (of: (part: CandidateRows) => number): number => parts.reduce((all, part) => all + of(part), 0);
