@@ -1,21 +1,10 @@
+/** Files that are not checkpoints: what they are and what to do, and zip archives. */
+
 import { deflateSync, zipSync } from "fflate";
 import { describe, expect, it } from "vitest";
 import { CheckpointError } from "../../src/errors.js";
 import { openCheckpoint } from "../../src/weights/index.js";
-import { refuseForeignModel } from "../../src/yolov5/checkpoint/refuse.js";
-import {
-  bytes,
-  checkpoint,
-  fixture,
-  int,
-  le,
-  moduleOps,
-  type RawEntry,
-  rawZip,
-  tensorOps,
-  text,
-  zip,
-} from "./support.js";
+import { bytes, checkpoint, fixture, le, type RawEntry, rawZip, tensorOps, text, zip } from "./support.js";
 
 function message(file: Uint8Array | string, path = "best.pt"): string {
   try {

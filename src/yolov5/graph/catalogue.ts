@@ -102,7 +102,7 @@ export function blockOf(module: ModuleNode, path: string): Block {
   if (activationOf(module, path)) return blocks.activationBlock;
   const parts = cutText([...module.children.keys(), ...module.parameters.keys()].join(", "), 300) || "nothing";
   throw new UnsupportedError(
-    `${path}: module ${module.className} is none of YOLOv5, v8, 11 or 26, and its parts (${parts}) match none; ` +
+    `${path}: module ${module.className} is not part of YOLOv5, v8, 11 or 26, and its parts (${parts}) match no known module; ` +
       "checkpoints of other networks cannot be run",
     { path, className: module.className },
   );

@@ -1,7 +1,7 @@
 /** Checkpoints: sound models with odd values in every place that is read, in zips and legacy files that lie. */
 
 import { deflateSync } from "fflate";
-import { dict, list, modelFile, conv } from "../../weights/hostileFiles.js";
+import { conv, dict, list, modelFile } from "../../weights/hostileFiles.js";
 import { bytes, checkpoint, int, le, moduleOps, text } from "../../weights/support.js";
 import type { Draw } from "../draw.js";
 import { PickleWriter, STORED } from "./pickleWriter.js";

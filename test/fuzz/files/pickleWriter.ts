@@ -1,7 +1,7 @@
 /** Pickle programs with structure: shared and nested values, calls, tensors over lied-about storages, memo tricks. */
 
-import { int, le, tensorOps, text } from "../../weights/support.js";
 import { deep, laughs } from "../../weights/hostileFiles.js";
+import { int, le, tensorOps, text } from "../../weights/support.js";
 import type { Draw } from "../draw.js";
 
 /** Names that the reader knows, and some that it does not. */

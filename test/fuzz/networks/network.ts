@@ -3,8 +3,8 @@
 import { tensor } from "../../../src/tensor/index.js";
 import type { ModuleNode, PlainValue } from "../../../src/weights/types.js";
 import { modelOf, moduleOf } from "../../yolov5/trees.js";
-import { BLOCKS } from "./blocks.js";
 import type { Draw } from "../draw.js";
+import { BLOCKS } from "./blocks.js";
 import { LayerMaker, type Made, type Shape } from "./layers.js";
 
 export interface RandomNetwork {

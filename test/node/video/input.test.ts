@@ -1,0 +1,58 @@
+/** How ffmpeg is told to open a source, and what happens without ffmpeg. */
+
+import { afterEach, describe, expect, test, vi } from "vitest";
+import { VideoError } from "../../../src/errors.js";
+import { isAnimatedGif, isCamera, videoInput } from "../../../src/node/video/input.js";
+import { probeVideo, VideoWriter } from "../../../src/node.js";
+
+describe("how ffmpeg is told to open a source", () => {
+  test("files by their name, whatever it looks like; passwords are not repeated", () => {
+    const { args } = videoInput("-odd:name.mp4");
+    expect(args.slice(0, 2)).toEqual(["-protocol_whitelist", "file,crypto,data"]);
+    expect(args.slice(-2)).toEqual(["-i", "file:-odd:name.mp4"]);
+    const camera = videoInput("rtsp://me:secret@host/1");
+    expect(camera).toMatchObject({ source: "rtsp://me:***@host/1", live: true });
+    expect(camera.args.slice(0, 2)).toEqual(["-rtsp_transport", "tcp"]);
+    expect(camera.args.slice(-2)).toEqual(["-i", "rtsp://me:secret@host/1"]);
+    // What a server sends must not name files of this machine.
+    expect(camera.args[camera.args.indexOf("-protocol_whitelist") + 1].split(",")).not.toContain("file");
+    expect(videoInput("https://host/clip.mp4?x").live).toBeUndefined();
+  });
+
+  test("cameras, as each system names them", () => {
+    expect(videoInput("0", "linux").args).toEqual(["-f", "v4l2", "-i", "/dev/video0"]);
+    expect(videoInput("/dev/video2", "linux").args.at(-1)).toBe("/dev/video2");
+    expect(videoInput("1", "darwin").args.at(-1)).toBe("1:none");
+    expect(videoInput("video=Front", "win32").args).toEqual(["-f", "dshow", "-i", "video=Front"]);
+    expect(() => videoInput("0", "win32")).toThrow(/0: cameras are not numbered on win32; give its name/);
+    expect(isCamera("1234")).toBe(false);
+  });
+
+  test("GIFs cut short are still ones", () => {
+    const bytes = Uint8Array.from([...Buffer.from("GIF89a"), 1, 0, 1, 0, 0, 0, 0, 0x2c, 0, 0]);
+    for (let end = 0; end <= bytes.length; end++) expect(isAnimatedGif(bytes.subarray(0, end))).toBe(false);
+  });
+});
+
+describe("without ffmpeg", () => {
+  afterEach(() => void vi.unstubAllEnvs());
+
+  test.each(["FFPROBE_PATH", "FFMPEG_PATH"])(
+    "%s names nothing: what is missing, and how it is installed",
+    async (name) => {
+      vi.stubEnv("FFPROBE_PATH", process.execPath.replace(/[^/\\]+$/, "no-such-ffprobe"));
+      vi.stubEnv("FFMPEG_PATH", process.execPath.replace(/[^/\\]+$/, "no-such-ffmpeg"));
+      const attempt =
+        name === "FFPROBE_PATH"
+          ? probeVideo("clip.mp4")
+          : VideoWriter.open("clip.mp4", { width: 2, height: 2, rate: "1" });
+      const error: unknown = await attempt.catch((reason: unknown) => reason);
+      expect(error).toBeInstanceOf(VideoError);
+      const { message } = error as VideoError;
+      expect(message).toMatch(
+        /^clip\.mp4: videos need ffmpeg: \S+no-such-ff\w+ was not found; install ffmpeg \(apt install/,
+      );
+      expect(message).toContain(`or set ${name}`);
+    },
+  );
+});

@@ -1,0 +1,107 @@
+/** Checkpoints of other model families, and of forks. */
+
+import { describe, expect, it } from "vitest";
+import { CheckpointError } from "../../src/errors.js";
+import { openCheckpoint } from "../../src/weights/index.js";
+import { refuseForeignModel } from "../../src/yolov5/checkpoint/refuse.js";
+import { checkpoint, int, moduleOps, tensorOps, text } from "./support.js";
+
+describe("models of other families", () => {
+  const weight = (shape: readonly number[]): string =>
+    tensorOps(
+      "0",
+      4096,
+      0,
+      shape,
+      [...shape.slice(1), 1].map((_, axis) => shape.slice(axis + 1).reduce((a, b) => a * b, 1)),
+    );
+  const detect = (
+    className: string,
+    channels: number,
+    attributes: Readonly<Record<string, string>>,
+    more = {},
+  ): string => {
+    const conv = moduleOps("torch.nn.modules.conv.Conv2d", {}, { weight: weight([channels, 4, 1, 1]) });
+    const head = moduleOps(
+      className,
+      { m: moduleOps("torch.nn.modules.container.ModuleList", { 0: conv }), ...more },
+      {},
+      attributes,
+    );
+    return moduleOps("models.yolo.Model", { model: moduleOps("torch.nn.modules.container.Sequential", { 0: head }) });
+  };
+  const file = (model: string): Uint8Array =>
+    checkpoint(`}(${text("model")}${model}u.`, { 0: new Uint8Array(4096 * 4) });
+  const refusal = (model: string): string => {
+    try {
+      refuseForeignModel(openCheckpoint(file(model)), "best.pt");
+    } catch (error) {
+      if (error instanceof CheckpointError) return error.message;
+      throw error;
+    }
+    return "accepted";
+  };
+  const nc = (classes: number): Record<string, string> => ({ nc: int(classes), na: int(3) });
+
+  it.each([
+    ["YOLOv5", detect("models.yolo.Detect", 3 * 7, nc(2)), /^accepted$/],
+    ["a segmentation head", detect("models.yolo.Segment", 3 * 39, nc(2)), /^accepted$/],
+    ["YOLOv8", moduleOps("ultralytics.nn.tasks.DetectionModel"), /^best\.pt: is a model of the ultralytics package/],
+    ["YOLOv5-face", detect("models.yolo.Detect", 3 * 16, nc(1)), /face fork/],
+    ["YOLOv5-obb", detect("models.yolo.Detect", 3 * 186, nc(1)), /oriented-box fork/],
+    [
+      "a fork with other values",
+      detect("models.yolo.Detect", 3 * 9, nc(1)),
+      /predicts 3 more values a box than 1 classes/,
+    ],
+    [
+      "yolo-pose",
+      detect("models.yolo.Detect", 3 * 6, nc(1), { m_kpt: moduleOps("torch.nn.modules.container.ModuleList") }),
+      /pose fork/,
+    ],
+    ["YOLOv7", detect("models.yolo.IDetect", 3 * 6, nc(1)), /is a YOLOv7/],
+    ["YOLOv9", detect("models.yolo.DualDDetect", 3 * 6, nc(1)), /is a YOLOv9/],
+    ["YOLOX", moduleOps("yolox.models.yolox.YOLOX"), /is a YOLOX/],
+    ["torchvision", moduleOps("torchvision.models.resnet.ResNet"), /is a torchvision model/],
+  ])("%s", (_, model, expected) => {
+    expect(refusal(model)).toMatch(expected);
+  });
+
+  it.each([
+    ["model.22.dfl.conv.weight", /anchor-free/],
+    ["model.22.cv3.0.2.weight", /anchor-free/],
+    ["model.105.ia.0.implicit", /YOLOv7/],
+    ["module_list.205.implicit", /YOLOR/],
+    ["module_list.0.Conv2d.weight", /Darknet cfg model/],
+    ["backbone.backbone.dark2.0.conv.weight", /is a YOLOX model/],
+    ["head.cls_preds.0.weight", /is a YOLOX model/],
+    ["backbone.ERBlock_2.0.rbr_dense.conv.weight", /is a YOLOv6 model/],
+    ["heads.head1.cls_pred.weight", /YOLO-NAS/],
+    ["decoder.dec_bbox_head.0.layers.0.weight", /is an RT-DETR model/],
+    ["transformer.decoder.layers.0.norm1.weight", /is a DETR model/],
+    ["roi_heads.box_predictor.cls_score.weight", /is a torchvision detector/],
+    ["bbox_head.multi_level_conv_cls.0.weight", /OpenMMLab/],
+    ["layer1.0.conv1.weight", /is a torchvision classifier/],
+    ["features.0.0.weight", /is a torchvision classifier/],
+    ["backbone.bottom_up.stem.conv1.weight", /Detectron2/],
+    ["blocks.0.patch_embed.proj.weight", /vision transformer/],
+    ["model.22.m_kpt.0.weight", /pose/],
+  ])("a state dict with %s", (name, expected) => {
+    const opened = openCheckpoint(
+      checkpoint(`}${text(name)}${weight([4, 4, 1, 1])}s.`, { 0: new Uint8Array(4096 * 4) }),
+    );
+    expect(() => refuseForeignModel(opened)).toThrow(expected);
+  });
+
+  it("accepts a state dict of YOLOv5", () => {
+    const names = [
+      "model.0.conv.weight",
+      "model.2.cv2.conv.weight",
+      "model.2.m.0.cv2.conv.weight",
+      "model.24.m.0.weight",
+    ];
+    const items = names.map((name) => text(name) + weight([4, 4, 1, 1])).join("");
+    const opened = openCheckpoint(checkpoint(`}(${items}u.`, { 0: new Uint8Array(4096 * 4) }));
+    expect(() => refuseForeignModel(opened)).not.toThrow();
+  });
+});
