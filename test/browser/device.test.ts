@@ -73,7 +73,7 @@ describe.skipIf(chromiumMissing())("the graphics device in a page", () => {
 
   test.each([
     [{ adapter: "null" }, /no adapter found/],
-    [{ device: "rejects" }, /gives no device: .*not today/],
+    [{ device: "rejects" }, /provides no device: .*not today/],
   ] as const)("%j: webgpu is refused with the reason, auto takes WASM with a note", async (tampering, reason) => {
     const page = await open(tampering);
     const found = await page.evaluate(async () => {

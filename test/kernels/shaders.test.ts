@@ -130,7 +130,7 @@ describe.skipIf(!gpu)("shaders", () => {
 
     it.each([
       ["lacks one", { count: 1, left: 1 }, "scale: no value for Params.factor"],
-      ["has one too many", { count: 1, left: 1, factor: 1, top: 1 }, "scale: its Params have no member"],
+      ["has one too many", { count: 1, left: 1, factor: 1, top: 1 }, "scale: unknown Params member"],
     ])("are refused where the call %s", (_, values, message) => {
       expect(() => paramsBytes(kernel, values)).toThrow(message);
     });

@@ -48,14 +48,14 @@ describe("openBackend", () => {
     expect(error.message).not.toContain("\n");
   });
 
-  it("webgpu whose adapter gives no device is a DeviceError that names the adapter", async () => {
+  it("webgpu whose adapter provides no device is a DeviceError that names the adapter", async () => {
     stub.requestAdapter = async () => ({
       ...SOFTWARE,
       requestDevice: () => Promise.reject(new Error("out of memory")),
     });
     const error = await rejection(openBackend("webgpu"));
     expect(error).toBeInstanceOf(DeviceError);
-    expect(error.message).toContain("llvmpipe (LLVM 15) gives no device");
+    expect(error.message).toContain("llvmpipe (LLVM 15) provides no device");
   });
 
   it("auto falls back, saying why", async () => {

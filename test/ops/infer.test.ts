@@ -259,7 +259,7 @@ describe("GraphBuilder", () => {
   });
 
   it("refuses outputs that are no value", () => {
-    expect(() => new GraphBuilder().finish([3])).toThrow("graph: output 3 is no value of the graph");
+    expect(() => new GraphBuilder().finish([3])).toThrow("graph: output 3 is not a value of the graph");
   });
 
   it("takes the same tensor as one constant, half floats as float32", () => {

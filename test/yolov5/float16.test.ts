@@ -62,7 +62,7 @@ describe.skipIf(!gpu)("float16", () => {
 
   it.each([
     ["outputs", "model.1.bn", 3e5, /^half: .*model\.1.*beyond 65504.*; running in float32$/],
-    ["weights", "model.1.bn", 1e9, /^half: .*weight of model\.1.* float16 ends at 65504; running in float32$/],
+    ["weights", "model.1.bn", 1e9, /^half: .*weight of model\.1.* float16's largest value 65504; running in float32$/],
   ])("%s beyond it: float32, with a note, no NaN", async (_, path, factor, note) => {
     const opened = scaled(path, factor);
     const [full, half] = [await run(opened, false), await run(opened, true)];
