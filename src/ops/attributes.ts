@@ -28,7 +28,7 @@ export const IDENTITY: Activation = { kind: "identity" };
 export interface ConvQuantization {
   readonly inputScale: number;
   readonly inputZeroPoint: number;
-  /** One an output channel, above 0. */
+  /** One per output channel, above 0. */
   readonly weightScales: Float32Array;
 }
 

@@ -1,4 +1,4 @@
-/** What an op is: attributes, the one shape check, and the reference mathematics. */
+/** What an op is: attributes, the only shape check, and the reference mathematics. */
 
 import type { Pieces } from "../breathe.js";
 import { ShapeError } from "../errors.js";
@@ -17,7 +17,7 @@ export interface Op<T extends OpType = OpType> {
   reference(inputs: readonly HostTensor[], attrs: OpAttributes[T]): HostTensor[];
   /** `reference` in pieces, of ops that take long. */
   referencePieces?(inputs: readonly HostTensor[], attrs: OpAttributes[T]): Pieces<HostTensor[]>;
-  /** Multiply-adds × 2 plus cheap arithmetic, for reports; 0 where only data move. */
+  /** Multiply-adds × 2 plus cheap arithmetic, for reports; 0 if only data move. */
   flops(inputs: readonly TensorDesc[], outputs: readonly TensorDesc[], attrs: OpAttributes[T]): number;
 }
 

@@ -1,9 +1,8 @@
 /**
- * Where the channels of a stored picture lie, and which values are written straight into a concat.
- *
- * Fast backends store channels in groups of four. A concat of tensors whose channel counts are no multiples of four keeps
- * each of them at the start of a group, so that it is only a joint tensor: [6 channels, gap of 2, 3 channels, gap of 1]. What
- * stands in gaps is finite and meets zero weights. Runs of channels without a gap are segments.
+ * Where the channels of a stored picture lie, and which values are written straight into a concat. Fast backends
+ * store channels in groups of four. A concat of tensors whose channel counts are not multiples of four keeps each of
+ * them at the start of a group, so that no copy is needed: [6 channels, gap of 2, 3 channels, gap of 1]. Values in
+ * gaps are finite and meet zero weights. Runs of channels without a gap are segments.
  */
 
 import { type Graph, type Node, producersOf, type ValueId } from "../ops/index.js";
@@ -35,10 +34,10 @@ export function sameSegments(a: Segments, b: Segments): boolean {
   return a.length === b.length && a.every((s, i) => s.start === b[i].start && s.count === b[i].count);
 }
 
-/** Equal for equal segments, and for those only. */
+/** A key that is equal exactly for equal segments. */
 export const segmentsKey = (segments: Segments): string => segments.map(({ count }) => count).join(",");
 
-/** Segments of tensors put one after another along channels; neighbours without a gap become one. */
+/** Segments of tensors concatenated along channels; adjacent segments without a gap are merged. */
 export function joinSegments(parts: readonly Segments[]): Segment[] {
   const joined: Segment[] = [];
   let base = 0;
@@ -57,8 +56,8 @@ export function joinSegments(parts: readonly Segments[]): Segment[] {
 }
 
 /**
- * The channels [start, end) as a view: where it begins among the stored channels, and its segments. Undefined where that is no
- * multiple of four. Its last group may hold foreign channels beyond `end`: they count as a gap.
+ * The channels [start, end) as a view: where it begins among the stored channels, and its segments. Undefined if that
+ * is not a multiple of four. Its last group may contain other channels beyond `end`, which count as a gap.
  */
 export function sliceSegments(
   segments: Segments,
@@ -122,7 +121,7 @@ function segmentsOfOutput(
   foldsSegments: boolean,
 ): Segments {
   switch (node.type) {
-    // Kernels that treat every channel alike keep the order they find.
+    // Kernels that treat every channel alike keep the order of their input.
     case "activation":
     case "batchNorm":
     case "scale":
@@ -146,16 +145,16 @@ function segmentsOfOutput(
   }
 }
 
-/** A value that lives inside another one, `channel` stored channels after its start. */
+/** A value stored inside another one, `channel` stored channels after its start. */
 export interface Place {
   readonly parent: ValueId;
   readonly channel: number;
 }
 
 /**
- * Which values are written straight into the output of a concat. Only the last of several concats (or the first of several
- * places in one) can have a value in place.
- * @param movable whether what this node computes can be written anywhere; views of other values cannot
+ * Which values are written straight into the output of a concat. Only the last of several concats (or the first of
+ * several places in one) can have a value in place.
+ * @param movable whether this node's output can be written anywhere; views of other values cannot.
  */
 export function concatPlaces(
   graph: Graph,

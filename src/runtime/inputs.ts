@@ -1,4 +1,4 @@
-/** Checks that every backend makes on the tensors it is given. */
+/** Input checks common to all backends. */
 
 import { GraphError, ShapeError } from "../errors.js";
 import type { Graph } from "../ops/index.js";
@@ -21,7 +21,7 @@ export function checkInputs(graph: Graph, inputs: readonly HostTensor[]): void {
   });
 }
 
-/** @throws GraphError naming what there is, when a name is no tap of the graph. */
+/** @throws GraphError with the known names if a name is not a tap of the graph. */
 export function tapValues(graph: Graph, names: readonly string[]): number[] {
   return names.map((name) => {
     const id = graph.taps.get(name);

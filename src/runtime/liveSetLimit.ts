@@ -12,7 +12,7 @@ export function checkLiveSet(graph: Graph, backend: string): void {
   if (bytes <= MOST_BYTES) return;
   const gib = (bytes / 2 ** 30).toFixed(1);
   throw new LimitError(
-    `${backend}: the model needs ${gib} GiB for values between its layers, 4 GiB at most are allowed; use a smaller imgsz, batch or model`,
+    `${backend}: the model needs ${gib} GiB for values between its layers, but at most 4 GiB are allowed; use a smaller imgsz, batch or model`,
     { bytes },
   );
 }

@@ -15,7 +15,7 @@ export function* passesThatKeep(
   return { ...(yield* passes({ ...graph, outputs: [...new Set([...outputs, ...keep])] })), outputs };
 }
 
-/** Compiles an executable that keeps the values of certain names when they are first asked for. */
+/** Compiles an executable that keeps the values of certain names on first request. */
 export class TapTwins<E extends Executable> {
   private readonly compile: (names: readonly string[]) => Promise<E>;
   private readonly twins: { readonly names: ReadonlySet<string>; readonly executable: Promise<E> }[] = [];

@@ -51,8 +51,8 @@ export function damaged(what: string, details: Readonly<Record<string, unknown>>
 }
 
 /**
- * What the host throws where a file asks for too much (a stack, an array or a string beyond its limits) is the file's
- * fault and becomes a sentence about it; all else is returned as it is.
+ * Converts errors that the host throws because a file demands too much (a stack, array or string beyond its limits)
+ * into a sentence about the file; other errors are returned unchanged.
  */
 export function asFileError(cause: unknown): unknown {
   if (!(cause instanceof RangeError)) return cause;

@@ -1,4 +1,4 @@
-/** Opens a checkpoint of any known kind and says of every other file what it is. */
+/** Opens a checkpoint of any known kind, and describes any other file. */
 
 import { CheckpointError } from "../errors.js";
 import { aboutFile, Budget } from "./budget.js";

@@ -18,7 +18,7 @@ import {
   vec,
 } from "./emit/index.js";
 
-/** Bytes at the start of each thread's scratch memory that take stores of padding rows; nobody reads them. */
+/** Bytes at the start of each thread's scratch memory that receive stores of padding rows; never read. */
 export const SINK_BYTES = 64;
 
 /** Helpers to write a kernel's body. */

@@ -1,5 +1,4 @@
-/**
- * What a WGSL kernel is, and how its text is put together.
+/** What a WGSL kernel is, and how its source is assembled.
  *
  * A kernel is one `.wgsl` file that reads on its own, plus a descriptor beside it: bindings, constants, workgroups, what
  * it supports. Three mechanisms carry values into the text, nothing else does:
@@ -31,13 +30,13 @@ export interface Kernel {
   /** File name without its ending; part of the names that `profile` reports. */
   readonly name: string;
   readonly source: string;
-  /** WGSL files that the text relies on. */
+  /** WGSL files that the source relies on. */
   readonly modules: readonly string[];
   /** In the order of @binding; `Params`, where the kernel has them, come last. */
   readonly bindings: readonly BindingSlot[];
   /** Members of `Params`, in the text's order; none where everything is baked in. */
   readonly params: readonly ParamField[];
-  /** Optional features without which the text does not compile. */
+  /** Optional features without which the source does not compile. */
   readonly features: readonly GPUFeatureName[];
 }
 
@@ -87,7 +86,7 @@ function paramFields(source: string): ParamField[] {
   return members.flatMap((member) => {
     const [name, type] = member.split(":").map((part) => part.trim());
     if (name === "") return [];
-    invariant(type === "u32" || type === "f32", `Params.${name}: ${type} has no place in a struct of 32-bit words`);
+    invariant(type === "u32" || type === "f32", `Params.${name}: ${type} is not allowed in a struct of 32-bit words`);
     return [{ name, type }];
   });
 }
@@ -113,7 +112,7 @@ export function defineKernel(
   };
 }
 
-/** A kernel's own text and that of its modules, without what a call adds. */
+/** A kernel's own source and that of its modules, without what a call adds. */
 export function sourceText({ source, modules }: Kernel): string {
   return [source, ...modules].join("\n");
 }
@@ -146,6 +145,6 @@ export function paramsBytes({ name, params: fields }: Kernel, values: Params): U
     else view.setFloat32(i * 4, value, true);
   }
   const given = Object.keys(values);
-  invariant(given.length === fields.length, `${name}: its Params have no member for one of ${given.join(", ")}`);
+  invariant(given.length === fields.length, `${name}: unknown Params member among ${given.join(", ")}`);
   return bytes;
 }

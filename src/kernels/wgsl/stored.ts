@@ -1,4 +1,7 @@
-/** How a four-dimensional tensor lies in memory (`kernel.ts` has the layout), and what kernels are told of it. */
+/**
+ * How a four-dimensional tensor is stored in memory (`kernel.ts` describes the layout), and the parameters that
+ * kernels get.
+ */
 
 import type { Pair } from "../../ops/attributes.js";
 import type { Params } from "./kernel.js";

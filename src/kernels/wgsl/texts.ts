@@ -1,4 +1,7 @@
-/** The texts of all shaders by their names, for a worker whose program goes without them: its page has them already. */
+/**
+ * The sources of all shaders by name, for a worker whose program does not contain them because its page already has
+ * them.
+ */
 
 import convTranspose2d from "./conv/conv_transpose2d.wgsl";
 import convWindow from "./conv/conv_window.wgsl";

@@ -93,7 +93,7 @@ export class GraphBuilder {
   /** @throws GraphError when an output is not a value of this graph, or the graph is beyond the bounds of `limits.ts`. */
   finish(outputs: readonly ValueId[]): Graph {
     for (const id of outputs) {
-      if (!this.values[id]) throw new GraphError(`graph: output ${id} is no value of the graph`, { id });
+      if (!this.values[id]) throw new GraphError(`graph: output ${id} is not a value of the graph`, { id });
     }
     const { inputs, nodes, values, constants, taps } = this;
     const graph: Graph = { inputs, outputs, nodes, values, constants, taps };

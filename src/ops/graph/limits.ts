@@ -1,6 +1,6 @@
 /**
- * Bounds on graphs, each far beyond every real network (the table in `docs/hostile-files.md`): a file of a thousand
- * bytes can describe a graph that no machine runs, so what a graph costs is known before anything is lowered.
+ * Limits on graphs, each far beyond any real network (see the table in `docs/hostile-files.md`): a file of a thousand
+ * bytes can describe a graph that no machine can run, so a graph's cost is checked before anything is lowered.
  */
 
 import { GraphError, LimitError, ShapeError } from "../../errors.js";
@@ -84,7 +84,7 @@ export class GraphLimits {
     }
     if (usedBytes > USES_BASE + USES_FACTOR * weightBytes) {
       throw new GraphError(
-        `graph: its weights are used again and again (${mib(usedBytes)} MiB in all, of ${mib(weightBytes)} MiB); the file is damaged or hostile`,
+        `graph: its weights are used too many times (${mib(usedBytes)} MiB in all, of ${mib(weightBytes)} MiB); the file is damaged or hostile`,
         { usedBytes, weightBytes },
       );
     }

@@ -1,4 +1,4 @@
-/** The numeric truth: runs a graph as built, node by node, with each op's float64 reference. */
+/** The numeric reference: runs a graph as built, node by node, with each op's float64 reference. */
 
 import { DisposedError, UnsupportedError } from "../../errors.js";
 import { evaluate, type Graph, givenValue, liveSetBytes, type Node, type ValueId } from "../../ops/index.js";

@@ -13,9 +13,9 @@ import { type GpuLibrary, loadLibrary } from "./device/library.js";
 import { GpujsExecutable } from "./run/executable.js";
 
 export interface GpujsBackendOptions {
-  /** The host's way to the optional package: `() => import("gpu.js")`. */
+  /** Imports the optional package: `() => import("gpu.js")`. */
   readonly importModule: () => Promise<unknown>;
-  /** Default `auto`: WebGL2 where the host has it, else gpu.js's WebAssembly mode, else its JavaScript mode. */
+  /** Default `auto`: WebGL2 if the host has it, else gpu.js's WebAssembly mode, else its JavaScript mode. */
   readonly mode?: GpujsMode | "auto";
 }
 
@@ -77,7 +77,7 @@ class GpujsBackend implements Backend {
 
 /**
  * Opens the gpu.js backend.
- * @throws DeviceError when the package is absent or the host cannot run the mode.
+ * @throws DeviceError if the package is missing or the host cannot run the mode.
  */
 export async function createGpujsBackend({ importModule, mode = "auto" }: GpujsBackendOptions): Promise<Backend> {
   return new GpujsBackend(await loadLibrary(importModule), mode);

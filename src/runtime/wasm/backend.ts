@@ -25,25 +25,25 @@ import { createProgram, type Program } from "./run/program.js";
 
 export interface WasmBackendOptions {
   /**
-   * Instructions to use; `auto` takes the fastest that the host has. `scalar` is for hosts without SIMD (and tests).
-   * Default `auto`.
+   * Instructions to use; `auto` picks the fastest that the host supports. `scalar` is for hosts without SIMD (and
+   * tests). Default `auto`.
    */
   readonly instructions?: "auto" | "relaxed" | "simd" | "scalar";
   /**
-   * Threads to compute with. Default: what the host says it has, eight at most; more than four a core (or 16, where that is
-   * more) are cut to that. Hosts without shared memory or workers (pages that are not cross-origin isolated) compute with one.
+   * Number of threads. Default: the host's number of cores, at most eight. Limited to four per core, or 16 if that is
+   * more. Hosts without shared memory or workers (pages that are not cross-origin isolated) use one thread.
    */
   readonly threads?: number;
-  /** Cores of the host. Default: what it says itself, as web browsers do. */
+  /** The host's number of cores. Default: as reported by the host. */
   readonly cores?: number;
-  /** Told of a number of threads that was cut. */
+  /** Receives a note if the number of threads was reduced. */
   readonly onNote?: ((note: string) => void) | undefined;
   /**
-   * Whether the calling thread computes too and blocks meanwhile. Default: where the host allows it, which is
-   * everywhere but the main thread of a page. `false` leaves all work to worker threads.
+   * Whether the calling thread computes too and blocks meanwhile. Default: true if the host allows it, which is
+   * everywhere except a page's main thread. `false` leaves all work to worker threads.
    */
   readonly blocking?: boolean;
-  /** Starts worker threads where the host's are not web workers (Node: `src/node/wasm.ts`). */
+  /** Starts worker threads on hosts without web workers (Node: `src/node/wasm.ts`). */
   readonly spawn?: SpawnWorker;
 }
 
@@ -65,7 +65,7 @@ function chooseThreads(options: WasmBackendOptions): number {
   return Math.min(threads, most);
 }
 
-/** A pool where the host allows one, else undefined: then one thread does all. */
+/** A pool if the host allows one; otherwise undefined, and one thread does everything. */
 async function openPool(options: WasmBackendOptions): Promise<ThreadPool | undefined> {
   const threads = chooseThreads(options);
   const spawn = options.spawn ?? webWorkers();
@@ -194,7 +194,7 @@ class WasmBackend implements Backend {
 
 /**
  * Opens the WASM backend.
- * @throws DeviceError when the host has no WebAssembly, or not the instructions that were asked for.
+ * @throws DeviceError if the host lacks WebAssembly or the requested instructions.
  */
 export async function createWasmBackend(options: WasmBackendOptions = {}): Promise<Backend> {
   if (typeof WebAssembly !== "object") throw new DeviceError("wasm: this host has no WebAssembly; use --backend cpu");

@@ -21,19 +21,20 @@ import { type ExecutableHost, type Wanted, WebGpuExecutable } from "./run/execut
 import { tune } from "./tune/tuner.js";
 
 export interface WebGpuOptions extends DeviceOptions {
-  /** Name in `CONV_KERNELS`: convolutions use this kernel wherever it can do them, for tests and benches of one variant. */
+  /** Name in `CONV_KERNELS`: convolutions use this kernel if it supports them, for tests and benches of one variant. */
   readonly convKernel?: string;
   /**
-   * Resize pictures on the device. Default: not on adapters that are emulated on the CPU, where the CPU's own code is faster.
+   * Resize pictures on the device. Default: false on adapters emulated on the CPU, where the CPU's own code is
+   * faster.
    */
   readonly fitPictures?: boolean | undefined;
   /** SPPF's pools as one dispatch. Default: on hardware adapters. */
   readonly chainPools?: boolean | undefined;
-  /** Keeps what `tune` found out, and gives it back at the next start. Default: nothing is kept. */
+  /** Saves the results of `tune` and restores them at the next start. Default: nothing is saved. */
   readonly tuningStore?: TuningStore | undefined;
 }
 
-/** What all executables on a device share, and what is known of its kernels. */
+/** The services shared by all executables on a device, and the measurements of its kernels. */
 interface DeviceServices extends Services {
   readonly tuning: TuningTable;
 }
@@ -109,7 +110,7 @@ export class WebGpuBackend implements Backend, ExecutableHost {
     const { convKernel } = this.options;
     const usual = usualKernels(services.context, convKernel);
     const can = runnable(services.context);
-    // A kept table may be of a device with more features, or damaged.
+    // A saved table may come from a device with more features, or be damaged.
     const choice: ConvChoice = (problem) => {
       const name = convKernel === undefined ? services.tuning.kernel(problem, half) : undefined;
       const kernel = name === undefined ? undefined : can.get(name);
@@ -144,7 +145,7 @@ export class WebGpuBackend implements Backend, ExecutableHost {
     await tune({ graph: mergeSiblings(optimized, this.merged), half, services, table: tuning, usual }, options);
     const { tuningStore } = this.options;
     if (tuning.size === known || !tuningStore) return;
-    // Another process may have added to the table meanwhile.
+    // Another process may have extended the table meanwhile.
     tuning.read(await tuningStore.load(tuning.key));
     await tuningStore.save(tuning.key, tuning.text());
   }
@@ -154,7 +155,7 @@ export class WebGpuBackend implements Backend, ExecutableHost {
     this.services.context.dispose();
   }
 
-  /** The device's services; those of a new device where the old one was lost. */
+  /** The device's services; opens a new device if the old one was lost. */
   private async current(): Promise<DeviceServices> {
     if (!this.services.context.isLost || this.disposed) return this.services;
     this.renewal ??= openServices(this.options).finally(() => {
@@ -179,9 +180,9 @@ async function openServices(options: WebGpuOptions): Promise<DeviceServices> {
 }
 
 /**
- * A backend on the adapter that `gpu` offers, with the adapter's own limits and, where it has them, timestamp queries,
+ * Opens a backend on the adapter of `gpu`, with the adapter's own limits and, if available, timestamp queries,
  * float16 and subgroups.
- * @throws DeviceError when there is no adapter or device; OptionError for a kernel that the device cannot run.
+ * @throws DeviceError if there is no adapter or device; OptionError for a kernel that the device cannot run.
  */
 export async function createWebGpuBackend(options: WebGpuOptions): Promise<WebGpuBackend> {
   const services = await openServices(options);

@@ -1,6 +1,6 @@
 /**
- * Says what a file is that is no checkpoint: one sentence that names the kind and what to do. Works on the first bytes;
- * nothing is parsed further than that takes.
+ * Describes a file that is not a checkpoint: one sentence with its kind and advice. Works on the first bytes and
+ * parses no more than necessary.
  */
 
 import { protobufKind } from "./protobuf.js";
@@ -87,7 +87,7 @@ export function identify(bytes: Uint8Array): string {
       return `is a Core ML model; ${EXPORTED}`;
     default: {
       const first = [...bytes.subarray(0, 8)].map((byte) => byte.toString(16).padStart(2, "0")).join(" ");
-      return `is no file that this engine knows (it begins with the bytes ${first}); ${EXPECTED}`;
+      return `is not a known kind of file (it begins with the bytes ${first}); ${EXPECTED}`;
     }
   }
 }

@@ -11,15 +11,13 @@
  *   time     = cycles ÷ clock and bytes ÷ bandwidth, overlapped, the bytes each counted once
  *
  * What overlaps takes as long as the longest part, and a tenth of the others.
- *
- * The device's numbers are those of a middling card, because WebGPU tells none of them; only the ranking matters. It has not
- * been compared with measurements on a GPU: `--tune` measures.
+ * The device's figures are those of a mid-range card, because WebGPU does not report them; only the ranking matters. The estimates have not been compared with measurements on a GPU; `--tune` measures.
  */
 
 import { storedBytes } from "../stored.js";
 import type { ConvProblem, ConvWork } from "./convProblem.js";
 
-/** What the estimate takes a GPU to be. */
+/** The assumed GPU. */
 export interface DeviceGuess {
   /** Units that workgroups are spread over: multiprocessors, compute units, cores. */
   readonly units: number;

@@ -31,7 +31,7 @@ export interface DetectLevel {
   readonly stride: number;
 }
 
-/** What both kernels are told of a level. */
+/** The parameters of a level for both kernels. */
 function levelParams({ input, outputs, maskCoefficients, firstRow, stride }: DetectLevel): Params {
   return {
     height: input.height,
@@ -59,7 +59,7 @@ export function detectCall(level: DetectLevel): KernelCall {
   };
 }
 
-/** Below this a GPU may take a float32 for 0. */
+/** Below this a GPU may flush a float32 to 0. */
 const SMALLEST_NORMAL = 2 ** -126;
 
 /**

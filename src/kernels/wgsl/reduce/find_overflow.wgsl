@@ -15,7 +15,7 @@ fn main(
 ) {
   let pixel = (group.x + group.z * grid.x) * 64u + lane;
   if (pixel >= params.outPixels) { return; }
-  // By its bits, because a compiler may take it that no number is infinite: 65504 and all beyond.
+  // Tests the bits, because a compiler may assume that no number is infinite: 65504 and everything beyond.
   let bits = bitcast<vec4u>(vec4f(x[group.y * params.plane + pixel])) & vec4u(0x7fffffffu);
   if (any(bits >= vec4u(0x477fe000u))) { atomicMin(&first, params.step); }
 }

@@ -5,11 +5,11 @@ import { uploadWith } from "./kernelSet.js";
 import { type Extent, floatsOf } from "./layout.js";
 import type { GpuKernel } from "./library.js";
 
-/** A constant as a lowering asks for it. */
+/** A constant requested by a lowering. */
 export interface PackedConstant {
-  /** Says how it is packed; with `sources` it tells which constants are the same. */
+  /** Describes the packing; together with `sources` it identifies the constant. */
   readonly key: string;
-  /** Objects that live as long as the model does. */
+  /** Objects with the lifetime of the model. */
   readonly sources: readonly object[];
   readonly extent: Extent;
   readonly pack: () => Float32Array;
@@ -23,14 +23,14 @@ export interface KeptConstant {
 
 export class ConstantCache {
   private readonly kept = new Map<string, KeptConstant>();
-  /** Numbers that stand for sources in names. */
+  /** Numeric ids of sources, for names. */
   private readonly ids = new WeakMap<object, number>();
   private nextId = 0;
   private uploads: GpuKernel | undefined;
 
   constructor(private readonly device: GpujsDevice) {}
 
-  /** To be given back with `release`. @throws LimitError for one that the device cannot hold. */
+  /** Must be returned with `release`. @throws LimitError for a constant that the device cannot hold. */
   acquire({ key, sources, extent, pack }: PackedConstant): KeptConstant {
     const name = `${key} ${extent}|${sources.map((source) => this.idOf(source)).join(",")}`;
     let entry = this.kept.get(name);

@@ -15,10 +15,10 @@ export interface DeviceTensor {
   readonly argument: GpuArgument;
 }
 
-/** Loops in gpu.js's kernels end after 1000 turns unless told otherwise. */
+/** By default gpu.js limits kernel loops to 1000 iterations. */
 const MOST_TURNS = 1 << 20;
 
-/** @throws DeviceError where the host cannot run the mode. */
+/** @throws DeviceError if the host cannot run the mode. */
 function chooseMode({ GPU }: GpuLibrary, wanted: GpujsMode | "auto"): GpujsMode {
   const supported: Record<GpujsMode, boolean> = {
     webgl2: GPU.isWebGL2Supported,
@@ -73,7 +73,7 @@ export class GpujsDevice {
     this.mode = chooseMode(library, wanted);
     try {
       this.gpu = new library.GPU({ mode: this.mode });
-      // The context is made with the first kernel.
+      // The context is created with the first kernel.
       if (this.mode === "webgl2")
         this.gpu.createKernel("function() { return 1; }", { output: [1], precision: "single" });
     } catch (error) {
@@ -87,7 +87,7 @@ export class GpujsDevice {
     this.adapter = this.gl ? `gpu.js webgl2 (${renderer})${software}` : `gpu.js ${this.mode}`;
   }
 
-  /** @throws LimitError when a tensor cannot be one texture. */
+  /** @throws LimitError if a tensor does not fit into one texture. */
   check(extent: Extent, name: string): void {
     if (!this.gl) return;
     const side = Number(this.gl.getParameter(this.gl.MAX_TEXTURE_SIZE));
@@ -104,7 +104,7 @@ export class GpujsDevice {
     return this.library.input(data, size);
   }
 
-  /** A kernel whose thread gives a vec4 (`vec4`: stays on the device) or one float (comes back). */
+  /** A kernel whose threads return a vec4 (`vec4`: stays on the device) or one float (read back). */
   compile(source: string, output: Extent, vec4: boolean): GpuKernel {
     const pipelined = vec4 && this.gl !== undefined;
     return this.gpu.createKernel(source, {
@@ -116,7 +116,7 @@ export class GpujsDevice {
     });
   }
 
-  /** The kernel that makes textures of packed arrays of any size. */
+  /** The kernel that turns packed arrays of any size into textures. */
   compileUpload(): GpuKernel | undefined {
     if (!this.gl) return undefined;
     const source = `function(x) {
@@ -152,13 +152,13 @@ export class GpujsDevice {
     if ("delete" in argument) argument.delete();
   }
 
-  /** Waits for the work so far: reading a pixel is the only thing that browsers cannot put off. */
+  /** Waits for pending work: reading a pixel is the only operation that browsers cannot defer. */
   finish(): void {
     const { gl } = this;
     gl?.readPixels(0, 0, 1, 1, gl.RGBA, gl.FLOAT, new Float32Array(4));
   }
 
-  /** @throws DeviceLostError: what was read since then are zeros. */
+  /** @throws DeviceLostError: everything read since then is zero. */
   checkAlive(): void {
     if (this.gl?.isContextLost()) {
       throw new DeviceLostError("gpujs: the browser took the WebGL context away; load the model again");

@@ -1,5 +1,5 @@
 /**
- * How tensors lie on the device: NC4HW4, four channels of a pixel in one vec4 (a texel in WebGL, four consecutive
+ * Memory layout on the device: NC4HW4, four channels of a pixel in one vec4 (a texel in WebGL, four consecutive
  * floats elsewhere), so that one thread computes four output channels and reads four input channels at once. Channels
  * past the last are padding: finite, and multiplied by zero weights where they are read.
  */

@@ -10,7 +10,7 @@ import { lowerConv } from "./lowerConv.js";
 import { lowerDetect } from "./lowerDetect.js";
 import type { Lowering, Step } from "./lowering.js";
 
-/** Below all that occurs, in range in float32: what maxPool2d pads with. */
+/** maxPool2d's padding value: below any real value, but finite in float32. */
 const LOWEST = -3.4e38;
 
 function reference(node: Node): Step {
@@ -135,7 +135,7 @@ function lowerNchw(node: Node, lowering: Lowering): Step | undefined {
   }
 }
 
-/** Textures that a fragment shader can count on, less the one of the target. */
+/** Textures guaranteed to a fragment shader, minus the target. */
 const MOST_ARGUMENTS = 15;
 
 /** Ops whose operands past the first are weights, of any rank. */

@@ -7,7 +7,7 @@ import { type ConvProblem, convSource, hasWholeBlocks } from "../kernels/conv.js
 import { padSource } from "../kernels/window.js";
 import type { Lowering, Step } from "./lowering.js";
 
-/** Undefined where the weights are no constants. */
+/** Undefined if the weights are not constants. */
 export function lowerConv(node: NodeOf<"conv2d">, lowering: Lowering): Step | undefined {
   const { graph, kernels } = lowering;
   const { stride, padding, dilation, groups, activation, hasBias, hasResidual } = node.attrs;
@@ -46,7 +46,7 @@ export function lowerConv(node: NodeOf<"conv2d">, lowering: Lowering): Step | un
     extent: [blocksOf(o), 1, 1],
     pack: () => packVector(bias ? toFloat32(bias).data : new Float32Array(o)),
   });
-  // As large as the last window reaches; that may also cut rows off that no window reads.
+  // As large as the last window reaches, which may also crop rows that no window reads.
   const ph = (oh - 1) * stride[0] + dilation[0] * (kh - 1) + 1;
   const pw = (ow - 1) * stride[1] + dilation[1] * (kw - 1) + 1;
   const fits = padding[0] === 0 && padding[1] === 0;

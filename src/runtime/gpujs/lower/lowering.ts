@@ -1,4 +1,4 @@
-/** What a node becomes, and what lowering it may use. */
+/** The result of lowering a node, and the services available to it. */
 
 import type { Graph } from "../../../ops/index.js";
 import type { PackedConstant } from "../device/constants.js";

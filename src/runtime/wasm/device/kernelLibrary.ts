@@ -27,7 +27,7 @@ export class KernelLibrary {
     const { bytes, slots } = buildModule(this.target, missing.values(), this.slots.size);
     for (const [name, slot] of slots) this.slots.set(name, slot);
     const module = WebAssembly.compile(bytes);
-    // Whoever loads it hears of a failure.
+    // A failure is reported to whoever loads it.
     module.catch(() => undefined);
     this.batches.push({ module, slots: this.slots.size });
   }

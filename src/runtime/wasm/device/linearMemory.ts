@@ -1,4 +1,4 @@
-/** One WebAssembly memory as a heap: ranges are taken and given back, and it grows where none is free. */
+/** One WebAssembly memory as a heap: ranges are allocated and freed, and it grows if none is free. */
 
 import { invariant, LimitError, UnsupportedError } from "../../../errors.js";
 import { MAXIMUM_PAGES } from "../../../kernels/wasm/index.js";
@@ -28,7 +28,7 @@ function open(shared: boolean, pages: number): WebAssembly.Memory {
 function noMemory(bytes: number, cause: unknown): UnsupportedError {
   const mib = Math.ceil(bytes / 2 ** 20);
   return new UnsupportedError(
-    `wasm: the host gave no ${mib} MiB of memory for the model; use a smaller imgsz, batch or model`,
+    `wasm: the host could not allocate ${mib} MiB of memory for the model; use a smaller imgsz, batch or model`,
     { bytes, cause },
   );
 }
@@ -62,8 +62,8 @@ export class LinearMemory {
   }
 
   /**
-   * A range, at the lowest address where one is free. Its contents are whatever was there.
-   * @throws LimitError beyond 4 GiB; UnsupportedError where the host gives no more.
+   * Allocates a range at the lowest free address. Its contents are undefined.
+   * @throws LimitError beyond 4 GiB; UnsupportedError if the host has no more memory.
    */
   take(bytes: number): number {
     const size = roundUp(Math.max(bytes, ALIGNMENT), ALIGNMENT);

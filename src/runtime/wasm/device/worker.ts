@@ -1,6 +1,6 @@
 /**
- * What a worker thread runs, as text: it works from a bundle of one file, under a test runner and in a page alike, with
- * nothing to load. It only instantiates modules over shared memory and calls `work`.
+ * The source of a worker thread as a string, so that it works from a single-file bundle, under a test runner and in a
+ * page without loading anything. It only instantiates modules over shared memory and calls `work`.
  *
  * The text defines `handle(message, post)`; the host puts its own plumbing before and after it (`spawnWebWorker`,
  * `src/node/wasm.ts`).

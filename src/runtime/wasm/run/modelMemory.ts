@@ -103,7 +103,7 @@ export class ModelMemory {
         watch.lap("kernels");
         await this.prepare(preparationsOf(missing), program, loading);
         const { workspaceBytes } = program;
-        // Here, so that what the memory cannot hold is told before the first run.
+        // Done here, so that a lack of memory is reported before the first run.
         this.reserve(workspaceBytes);
         const { words, own, workspace, steps: count } = imageOf(program, this.kernels.slotOf);
         const at = this.write({ words, own, workspace, steps: count });

@@ -1,4 +1,4 @@
-/** Which convolution kernels there are, which of them a device can run, and which one a problem gets without tuning. */
+/** The convolution kernels: all of them, those that a device can run, and the default choice for a problem. */
 
 import { OptionError } from "../../../errors.js";
 import {
@@ -40,7 +40,7 @@ export function runnable({ device, minSubgroupSize }: DeviceContext): ReadonlyMa
   return new Map([...CONV_KERNELS].filter(([, kernel]) => has(kernel) && fits(kernel)));
 }
 
-/** The first that can; the naive kernel where none can. */
+/** The first that can; otherwise the naive kernel. */
 export const firstOf =
   (kernels: readonly ConvKernel[]): KernelOf =>
   (problem) =>
@@ -68,7 +68,8 @@ export function usualKernels(context: DeviceContext, forced?: string): KernelOf 
   const can = runnable(context);
   if (forced !== undefined) {
     const kernel = CONV_KERNELS.get(forced);
-    if (!kernel) throw new OptionError(`webgpu: no kernel ${forced}; there are ${[...CONV_KERNELS.keys()].join(", ")}`);
+    if (!kernel)
+      throw new OptionError(`webgpu: no kernel ${forced}; choose one of ${[...CONV_KERNELS.keys()].join(", ")}`);
     if (!can.has(forced)) {
       const needs = kernel.features.join(", ");
       throw new OptionError(`webgpu: ${forced} needs ${needs}, which ${context.adapterName} does not offer`);

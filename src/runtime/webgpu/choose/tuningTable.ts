@@ -7,13 +7,13 @@ import type { ConvKernel, ConvProblem } from "../../../kernels/wgsl/index.js";
 import type { DeviceContext } from "../device/deviceContext.js";
 import { CONV_KERNELS } from "./convKernels.js";
 
-/** Keeps tables as text by key: a file in Node, whatever the caller likes elsewhere. Failures must not reach the engine. */
+/** Stores tables as text by key: a file in Node, up to the caller elsewhere. Must not throw. */
 export interface TuningStore {
   load(key: string): Promise<string | undefined>;
   save(key: string, text: string): Promise<void>;
 }
 
-/** In a table: nothing beat the kernel that is used without tuning. */
+/** In a table: no kernel beat the default one. */
 export const USUAL = "usual";
 
 /** Everything of a problem that a kernel's speed can depend on. */
@@ -24,7 +24,7 @@ export function problemKey(problem: ConvProblem, half: boolean): string {
   return [half ? "f16" : "f32", size(input), size(output), window, groups, activation.kind, residual].join(" ");
 }
 
-/** Two 32-bit FNV-1a hashes with different starts, in hexadecimal: tells texts apart, keeps no secret. */
+/** Two 32-bit FNV-1a hashes with different seeds, in hexadecimal: distinguishes texts, not cryptographic. */
 function hash(text: string): string {
   let a = 0x811c9dc5;
   let b = 0x9747b28c;
@@ -35,7 +35,7 @@ function hash(text: string): string {
   return [a, b].map((v) => (v >>> 0).toString(16).padStart(8, "0")).join("");
 }
 
-/** Adapter and driver as WebGPU tells them, and a hash of the shader texts that compete. */
+/** Adapter and driver as reported by WebGPU, and a hash of the competing shaders' sources. */
 export function tuningKey(context: DeviceContext, kernels: ReadonlyMap<string, ConvKernel> = CONV_KERNELS): string {
   const texts = [...kernels].map(([name, kernel]) => `${name}\n${kernel.text}`).join("\n");
   return `${context.identity} ${hash(texts)}`;
@@ -53,7 +53,7 @@ export class TuningTable {
     return this.kernels.size;
   }
 
-  /** The kernel's name in `CONV_KERNELS`; undefined where the problem was never measured. */
+  /** The kernel's name in `CONV_KERNELS`; undefined if the problem has not been measured. */
   get(problem: string): string | undefined {
     return this.kernels.get(problem);
   }
@@ -68,10 +68,7 @@ export class TuningTable {
     this.kernels.set(problem, kernel);
   }
 
-  /**
-   * Takes over what a store kept of problems that are not known yet; anything that is no such table, or names no kernel, is left
-   * out.
-   */
+  /** Imports a stored table for problems that are not known yet; ignores invalid tables and unknown kernels. */
   read(text: string | undefined): void {
     let entries: unknown;
     try {

@@ -25,7 +25,7 @@ export interface Services {
   readonly constants: ConstantCache;
 }
 
-/** Bytes of what plans uploaded, each upload counted once. */
+/** Bytes uploaded by plans, each upload counted once. */
 export function uploadedBytes(plans: Iterable<Pick<DevicePlan, "uploads">>): number {
   const seen = new Set<Upload>();
   let sum = 0;
@@ -92,7 +92,7 @@ export class DevicePlan {
     return made;
   }
 
-  /** Where a tensor lies. */
+  /** The location of a tensor. */
   range(tensor: Tensor): { readonly buffer: GPUBuffer; readonly offset: number; readonly size: number } {
     const location = this.memory.locations[tensor.storage.id];
     invariant(location, `storage ${tensor.storage.id} has no memory`);

@@ -1,4 +1,4 @@
-/** Counts of what is asked of the device, so that tests can hold the backend to "one submit, nothing new, no copy". */
+/** Counts device operations, so that tests can enforce "one submit, nothing created, no copy". */
 
 import type { DeviceCounters } from "../../backend.js";
 

@@ -1,11 +1,11 @@
-/** The device and what every executable on it shares: limits, features, counters, the news of its loss. */
+/** The device and what every executable on it shares: limits, features, counters, loss notification. */
 
 import { DeviceError, DeviceLostError, DisposedError, EngineError, LimitError } from "../../../errors.js";
 import { type Counters, type MutableCounters, newCounters } from "./counters.js";
 import { TextureUsage } from "./flags.js";
 
 export interface DeviceOptions {
-  /** `navigator.gpu`, or what `create([])` of the npm package `webgpu` gives. */
+  /** `navigator.gpu`, or the result of `create([])` from the npm package `webgpu`. */
   readonly gpu: GPU;
   readonly powerPreference?: GPUPowerPreference;
   /**
@@ -13,9 +13,11 @@ export interface DeviceOptions {
    * for tests of what a lesser adapter would do.
    */
   readonly minimal?: boolean;
-  /** Choose kernels as for a GPU where the adapter is emulated on the CPU: for tests of that choice. Default false. */
+  /**
+   * Choose kernels as for a GPU even if the adapter is emulated on the CPU, for tests of that choice. Default false.
+   */
   readonly asHardware?: boolean;
-  /** Refuse adapters that are emulated on the CPU, before a device is made. Default false. */
+  /** Refuse adapters emulated on the CPU before a device is created. Default false. */
   readonly hardwareOnly?: boolean;
 }
 
@@ -58,7 +60,7 @@ export class DeviceContext {
   /** Settles only when the device is lost or disposed of. */
   readonly lost: Promise<EngineError>;
   private failure: EngineError | undefined;
-  /** Held so that it is not collected while the device lives; Node cannot end before it is let go. */
+  /** Kept so that it is not garbage-collected while the device lives; Node cannot exit before it is released. */
   keepAlive: GPU | undefined;
   private disposed = false;
 
@@ -86,18 +88,21 @@ export class DeviceContext {
     this.failure ??= new DeviceError(`webgpu: ${event.error.message}`, { adapter: this.adapterName });
   };
 
-  /** Dawn keeps listeners alive, and what they refer to: this context, its device, and with it the driver's threads. */
+  /**
+   * Dawn keeps listeners alive, along with everything they reference: this context, its device and the driver's
+   * threads.
+   */
   private unlisten(): void {
     this.device.removeEventListener("uncapturederror", this.onUncaptured);
   }
 
-  /** @throws DeviceError when there is no adapter or it gives no device. */
+  /** @throws DeviceError if there is no adapter or it provides no device. */
   static async create(options: DeviceOptions): Promise<DeviceContext> {
     const { gpu, powerPreference, minimal = false, asHardware = false } = options;
     const adapter = await gpu.requestAdapter(powerPreference ? { powerPreference } : {});
     if (!adapter) {
       throw new DeviceError(
-        "webgpu: no adapter found; install a Vulkan driver (Debian: apt install mesa-vulkan-drivers gives a software one), or use --backend wasm",
+        "webgpu: no adapter found; install a Vulkan driver (Debian: apt install mesa-vulkan-drivers installs a software one), or use --backend wasm",
       );
     }
     const software = isSoftwareAdapter(adapter.info);
@@ -113,7 +118,7 @@ export class DeviceContext {
         requiredLimits,
       });
     } catch (cause) {
-      throw new DeviceError(`webgpu: ${describe(adapter.info)} gives no device: ${cause}`, {}, { cause });
+      throw new DeviceError(`webgpu: ${describe(adapter.info)} provides no device: ${cause}`, {}, { cause });
     }
     return new DeviceContext(gpu, device, adapter.info, software && !asHardware);
   }
@@ -168,7 +173,7 @@ export class DeviceContext {
     this.device.queue.submit([commands]);
   }
 
-  /** Waits for `work`, but no longer than the device lives. */
+  /** Waits for `work`, but rejects if the device is lost. */
   async guard<T>(work: Promise<T>): Promise<T> {
     let value: T | EngineError;
     try {

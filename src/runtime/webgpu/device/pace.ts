@@ -14,7 +14,7 @@ const LEAST_MS = 4;
 export class Pace {
   private expectedMs = 0;
 
-  /** Lets others work for most of the time that the device should need. */
+  /** Yields for most of the time that the device is expected to need. */
   async rest(): Promise<void> {
     const ms = this.expectedMs * SHARE;
     if (ms >= LEAST_MS) await new Promise((resolve) => setTimeout(resolve, ms));

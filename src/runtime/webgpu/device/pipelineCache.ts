@@ -1,4 +1,4 @@
-/** Pipelines by shader text and constants, compiled asynchronously and side by side; bind group layouts by access. */
+/** Pipelines by shader source and constants, compiled asynchronously and in parallel; bind group layouts by access. */
 
 import { EngineError, ShaderCompileError, UnsupportedError } from "../../../errors.js";
 import { type Access, type KernelCall, kernelText } from "../../../kernels/wgsl/index.js";
@@ -53,7 +53,7 @@ export class PipelineCache {
     const missing = features.find((feature) => !device.features.has(feature));
     if (missing) throw new UnsupportedError(`webgpu: kernel ${name} needs the feature ${missing}`, { name, missing });
     counters.pipelinesCreated++;
-    // A text that does not compile is told by the pipeline; the device itself is none the worse for it.
+    // The pipeline reports a shader that does not compile; the device itself stays usable.
     device.pushErrorScope("validation");
     const module = device.createShaderModule({ code, label: name });
     device.popErrorScope().catch(() => undefined);

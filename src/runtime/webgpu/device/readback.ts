@@ -1,4 +1,4 @@
-/** Reading tensors back in the order that people expect, for `tap`: NCHW float32. */
+/** Reads tensors back as NCHW float32, for `tap`. */
 
 import { type HostTensor, tensor, toFloat32 } from "../../../tensor/index.js";
 import { storedOfChannels } from "../../channels.js";

@@ -1,17 +1,16 @@
 /**
- * The buffers that results come back through: two, used in turn, so that the device computes one run while the results of
- * the one before are read.
+ * Two read-back buffers, used in turn, so that the device computes one run while the previous run's results are read.
  */
 
 import type { DeviceContext } from "./deviceContext.js";
 import { BufferUsage } from "./flags.js";
 
-/** Runs that can be on their way at once. */
+/** Maximum number of runs in flight. */
 const COUNT = 2;
 
 export interface Staging {
   readonly buffer: GPUBuffer;
-  /** Settles, never rejects, when the run that used it last has let go of it. */
+  /** Resolves, never rejects, when the last run that used it has released it. */
   free: Promise<unknown>;
 }
 

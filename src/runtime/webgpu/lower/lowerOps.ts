@@ -10,7 +10,7 @@ import type { DenseTensor } from "./plan.js";
 
 type Lower<T extends OpType> = (lowering: Lowering, node: NodeOf<T>) => void;
 
-/** A float for every stored channel, from one for every channel; 0 in gaps. */
+/** Expands one float per channel to one per stored channel; 0 in gaps. */
 function perStored(values: (channel: number) => number, stored: readonly number[]): Float32Array<ArrayBuffer> {
   return Float32Array.from(stored, (channel) => (channel < 0 ? 0 : values(channel)));
 }
@@ -62,7 +62,7 @@ const pad2d: Lower<"pad2d"> = (lowering, node) => {
   lowering.emit(kernels.pad2dCall(x.stored, y.stored, node.attrs.padding, node.attrs.value), [x, y]);
 };
 
-/** Inputs that were placed are there already; the others are copied to their quads. */
+/** Placed inputs are already there; the others are copied to their quads. */
 const concat: Lower<"concat"> = (lowering, node) => {
   if (!isChannelConcat(lowering.graph, node)) {
     concatDense(lowering, node);
@@ -190,7 +190,7 @@ const attention: Lower<"attention"> = (lowering, node) => {
   lowering.emit(kernels.attentionApplyCall(v.stored, y.stored, values, heads), [shares, v, y]);
 };
 
-/** A view where the slice starts at a quad and nothing asks for it elsewhere; else a copy. */
+/** A view if the slice starts at a quad and is not needed elsewhere; otherwise a copy. */
 const sliceChannels: Lower<"sliceChannels"> = (lowering, node) => {
   const { start, end } = node.attrs;
   const [id] = node.outputs;

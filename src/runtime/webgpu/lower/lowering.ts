@@ -58,7 +58,7 @@ export class Lowering {
   /** @returns the constant's host tensor. */
   constant(id: ValueId): HostTensor {
     const tensor = this.graph.constants.get(id);
-    invariant(tensor, `${this.node.name}: value ${id} is no constant`);
+    invariant(tensor, `${this.node.name}: value ${id} is not a constant`);
     return tensor;
   }
 
@@ -179,7 +179,7 @@ export class Lowering {
     return { pictures: 1, height: 1, width: pixels, quads: 1, plane: pixels, pixelBytes: 16 };
   }
 
-  /** A small array of indices, shared by all that ask for the same one. */
+  /** A small array of indices, shared by equal requests. */
   table(name: string, values: readonly number[]): Constant {
     const padded = [...values, ...new Array<number>((4 - (values.length % 4)) % 4).fill(NONE)];
     return {

@@ -1,11 +1,12 @@
 /**
- * Where storages lie: at offsets in a few buffers ("arenas"), so that memory is reused as soon as it is free. WebGPU
- * forbids a buffer to be bound read and read_write in one dispatch, even on disjoint ranges. So what a dispatch reads and
- * what it writes lie in different arenas, as long as that costs little memory; where it costs much, such inputs are bound
- * read_write as well (`kernelText`), which is allowed on disjoint ranges but keeps a GPU from treating them as constant.
+ * Assigns storages to offsets in a few buffers ("arenas"), so that memory is reused as soon as it is free. WebGPU
+ * forbids a buffer to be bound read and read_write in one dispatch, even on disjoint ranges. So a dispatch's inputs
+ * and outputs are placed in different arenas as long as that costs little memory. Otherwise such inputs are bound
+ * read_write as well (`kernelText`), which is allowed on disjoint ranges but prevents a GPU from treating them as
+ * constant.
  *
- * Greedy by size (Pisarchyk and Lee 2020, "Efficient memory management for deep neural net inference", section 5): the
- * largest storage first, each at the lowest free offset of the arena that grows least by it.
+ * Greedy by size (Pisarchyk and Lee 2020, "Efficient memory management for deep neural net inference", section 5):
+ * the largest storage first, each at the lowest free offset of the arena that grows least by it.
  */
 
 import type { Plan, Step, Storage } from "./plan.js";

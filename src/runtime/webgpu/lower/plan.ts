@@ -1,11 +1,11 @@
-/** What lowering gives: dispatches over tensors that live in storages; and what memory planning adds. */
+/** The result of lowering: dispatches over tensors in storages; and what memory planning adds. */
 
 import { type KernelCall, type Stored, storedBytes } from "../../../kernels/wgsl/index.js";
 import type { Node, ValueId } from "../../../ops/index.js";
 import type { HostTensor } from "../../../tensor/index.js";
 import type { Segments } from "../../channels.js";
 
-/** Memory of one or more tensors: whole and aligned, alive from the first dispatch that touches it to the last. */
+/** Memory of one or more tensors: contiguous and aligned, live from the first dispatch that touches it to the last. */
 export interface Storage {
   readonly id: number;
   bytes: number;
@@ -46,7 +46,7 @@ export type Operand = Tensor | Constant;
 export interface Step {
   readonly node: Pick<Node, "name" | "type">;
   readonly call: KernelCall;
-  /** One for every binding of the kernel but `params`. */
+  /** One per binding of the kernel, except `params`. */
   readonly operands: readonly Operand[];
   /** The node's flops, at the one of its steps that does the work. */
   flops: number;
@@ -81,7 +81,7 @@ export interface Plan {
   /** Uploads before the pass, in the order of the graph's inputs. */
   readonly inputs: readonly DenseTensor[];
   readonly outputs: readonly DenseTensor[];
-  /** Absent for graphs without, and where the head's rows are needed for something else than an output. */
+  /** Absent for graphs without a head, or if its rows are used for anything but an output. */
   readonly detect?: DetectPlan | undefined;
   /** Where each kept tap can be read. */
   readonly kept: ReadonlyMap<ValueId, Tensor>;

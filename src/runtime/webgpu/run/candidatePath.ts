@@ -11,12 +11,12 @@ import { BufferUsage } from "../device/flags.js";
 import type { DetectPlan } from "../lower/plan.js";
 import { Readback, type ReadOutput, type RunPath, readOutputs } from "./runPath.js";
 
-/** Rows a picture that there is room for at first. */
+/** Initial capacity in rows per picture. */
 const FIRST_CAPACITY = 512;
 /** Alignment of binding offsets that every adapter accepts. */
 const ALIGNMENT = 256;
 
-/** What a run gave: rows, or how many of a picture there must be room for. */
+/** The result of a run: rows, or the capacity that was needed. */
 export type Found =
   | { readonly outputs: CandidateOutputs; readonly needed?: undefined }
   | { readonly outputs?: undefined; readonly needed: number };
@@ -32,7 +32,7 @@ export interface CandidateSource {
 export class CandidatePath implements RunPath<Found> {
   readonly dispatches: RunPath<Found>["dispatches"];
   readonly readback: Readback;
-  /** Rows a picture that there is room for. */
+  /** Capacity in rows per picture. */
   readonly capacity: number;
   private readonly source: CandidateSource;
   /** Counters and row numbers (u32), from `dataOffset` on the rows: see `detectCandidatesCall`. */
@@ -100,7 +100,7 @@ export class CandidatePath implements RunPath<Found> {
     return this.found.size + this.params.size + this.readback.staging.bytes;
   }
 
-  /** What scores must exceed, from the next run on. */
+  /** Sets the score threshold for the next runs. */
   setThreshold(threshold: number): void {
     if (threshold === this.threshold) return;
     this.threshold = threshold;

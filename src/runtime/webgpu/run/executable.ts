@@ -1,6 +1,6 @@
 /**
- * A compiled graph: one encoder, one pass and one submit per run; tap and profile on demand. Runs are submitted in the order
- * of the calls and do not wait for each other's results: two are on their way at once.
+ * A compiled graph: one encoder, one pass and one submit per run; tap and profile on demand. Runs are submitted in
+ * call order and do not wait for each other's results: up to two are in flight.
  */
 
 import { DisposedError } from "../../../errors.js";
@@ -30,17 +30,17 @@ import { checkOverflow } from "./overflow.js";
 import { profileDispatches } from "./profile.js";
 import type { RunPath } from "./runPath.js";
 
-/** What a graph is compiled for. */
+/** Compilation options. */
 export interface Wanted {
   /** Names of values that stay readable after a run. */
   readonly keepTaps: readonly string[];
   /** Float16 storage. */
   readonly half: boolean;
-  /** Stands for the model, as in `CompileOptions`. Default: one of its own. */
+  /** Identifies the model, as in `CompileOptions`. Default: a new one. */
   readonly model?: object | undefined;
 }
 
-/** Where executables come from, and come back to when their device was lost. */
+/** The factory of executables, to which they return when their device is lost. */
 export interface ExecutableHost {
   /** Puts a graph on the current device, a new one after a loss. */
   prepare(graph: Graph, wanted: Wanted, onStage?: OnStage): Promise<Compiled>;
@@ -53,11 +53,11 @@ export class WebGpuExecutable implements PictureExecutable {
   private readonly pace = new Pace();
   private compiled: Compiled;
   private readonly twins: TapTwins<WebGpuExecutable>;
-  /** A call has ended when its run has been submitted. */
+  /** A call ends here when its run has been submitted. */
   private readonly calls = new CallQueue();
-  /** Settles when all runs that were submitted have given their results. */
+  /** Resolves when all submitted runs have returned their results. */
   private settled: Promise<unknown> = Promise.resolve();
-  /** Float16 was seen to hold all numbers of a picture. */
+  /** Whether float16 has been verified on a picture. */
   private trusted: boolean;
   private disposed = false;
 
@@ -148,12 +148,12 @@ export class WebGpuExecutable implements PictureExecutable {
     };
   }
 
-  /** What the whole backend has asked of its device so far. */
+  /** The work that the whole backend has submitted to its device so far. */
   counters(): Counters {
     return this.compiled.services.context.stats;
   }
 
-  /** Runs that are on their way still give their results, calls that wait for their turn reject. */
+  /** Runs in flight still return their results; queued calls reject. */
   dispose(): void {
     if (this.disposed) return;
     this.disposed = true;
@@ -165,7 +165,7 @@ export class WebGpuExecutable implements PictureExecutable {
     this.twins.dispose();
   }
 
-  /** Calls that look at what a run leaves on the device, or time it: no other run is on its way meanwhile. */
+  /** For calls that inspect what a run leaves on the device, or time it: no other run is in flight meanwhile. */
   private alone<T>(given: RunInput, work: () => Promise<T>): Promise<T> {
     return this.enqueue(given, () => this.settled, work);
   }
@@ -222,7 +222,7 @@ export class WebGpuExecutable implements PictureExecutable {
     return [];
   }
 
-  /** Sends one run off. What it gives back comes wrapped, so that the next call need not wait for it. */
+  /** Submits one run. The result is wrapped, so that the next call need not wait for it. */
   private async submit<T>(given: RunInput, path: RunPath<T>): Promise<{ readonly results: Promise<T> }> {
     const { compiled } = this;
     const { context } = compiled.services;

@@ -1,6 +1,7 @@
 /**
- * Float16 ends at 65504, and kernels cut off what is beyond. So before a plan in float16 is trusted with its first picture,
- * it runs once with a look at every dispatch's output: a network that needs larger numbers is found out, by the layer's name.
+ * Float16's largest value is 65504, and kernels clamp to it. So before a float16 plan processes its first picture, it
+ * runs once with a check of every dispatch's output, which detects a network that needs larger values and names the
+ * layer.
  */
 
 import { PrecisionError } from "../../../errors.js";
@@ -73,7 +74,7 @@ export async function checkOverflow(compiled: Compiled): Promise<void> {
     const [step] = new Uint32Array(staging.getMappedRange(0, 4));
     if (step === NONE) return;
     const { name } = onDevice.dispatches[step].step.node;
-    throw new PrecisionError(`webgpu: ${name} gives numbers beyond ${LARGEST_HALF}, where float16 ends; use float32`, {
+    throw new PrecisionError(`webgpu: ${name} has values beyond ${LARGEST_HALF}, the largest of float16; use float32`, {
       name,
     });
   } finally {

@@ -1,6 +1,6 @@
 /**
- * Pictures into the input of a plan: their bytes are uploaded as they are, or what a browser shows is copied into a texture,
- * and a dispatch a picture before those of the plan resizes them, lays them on grey and makes floats of them.
+ * Loads pictures into the input of a plan: uploads their bytes, or copies a browser's picture into a texture. One
+ * extra dispatch per picture then resizes it, places it on grey and converts it to floats.
  */
 
 import { LimitError, ShapeError } from "../../../errors.js";
@@ -12,7 +12,7 @@ import type { Encodable } from "../device/encode.js";
 import { BufferUsage } from "../device/flags.js";
 import type { Constant } from "../lower/plan.js";
 
-/** The quotients that a GPU's own division may miss by a bit. */
+/** Precomputed quotients: a GPU's own division may be off by a bit. */
 const LEVELS: Constant = {
   kind: "constant",
   sources: [],
@@ -34,7 +34,7 @@ interface Place<T> {
   readonly bindGroup: GPUBindGroup;
 }
 
-/** What one picture of a batch needs on the device. */
+/** The device resources of one picture of a batch. */
 interface Slot {
   readonly taps: GPUBuffer;
   readonly params: GPUBuffer;
@@ -66,8 +66,8 @@ export class PictureLoader {
 
   /**
    * Uploads one picture for each of the batch.
-   * @returns what must be dispatched, before the plan, to have them in the input.
-   * @throws ShapeError for another number of pictures, or parts beyond the input; LimitError.
+   * @returns the dispatches to run before the plan.
+   * @throws ShapeError for a different number of pictures, or parts beyond the input; LimitError.
    */
   async load(pictures: readonly DevicePicture[]): Promise<Encodable[]> {
     const { context, pipelines } = this.services;

@@ -1,4 +1,4 @@
-/** Time of every dispatch: by timestamp queries where the adapter has them, else by waiting for one submit each. */
+/** Times every dispatch: with timestamp queries if the adapter has them, otherwise by waiting for one submit each. */
 
 import type { NodeTiming } from "../../backend.js";
 import type { Dispatch } from "../device/bindings.js";

@@ -1,4 +1,4 @@
-/** A way through a plan: what is dispatched, what comes back to the host, what is made of it. */
+/** A path through a plan: its dispatches, what is read back to the host, and how it is converted. */
 
 import { type HostTensor, tensor } from "../../../tensor/index.js";
 import type { DeviceContext } from "../device/deviceContext.js";

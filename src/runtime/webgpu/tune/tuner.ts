@@ -1,7 +1,8 @@
 /**
- * Measures, for every convolution of a graph that the table does not know yet, the kernels that can do it, on the device and
- * within the whole network, and writes down the fastest. A kernel with wrong numbers is out, however fast it is: the network's
- * outputs must stay what they were, and before it wins, its own output must equal the naive kernel's in every element.
+ * Measures, for every convolution of a graph that the table does not know yet, the kernels that can do it, on the
+ * device and within the whole network, and records the fastest. A kernel with wrong results is rejected, however fast
+ * it is: the network's outputs must stay what they were, and before it wins, its own output must equal the naive
+ * kernel's in every element.
  */
 
 import { LimitError, PrecisionError, ShaderCompileError, UnsupportedError } from "../../../errors.js";
@@ -23,15 +24,15 @@ export interface TunerSetting {
   readonly graph: Graph;
   readonly half: boolean;
   readonly services: Services;
-  /** What is known already, and what is found out. */
+  /** Existing and new measurements. */
   readonly table: TuningTable;
-  /** What is used without tuning. */
+  /** The default choice, without tuning. */
   readonly usual: KernelOf;
-  /** Competitors by name. Default: all that the device can run. */
+  /** Candidates by name. Default: all that the device can run. */
   readonly candidates?: ReadonlyMap<string, ConvKernel>;
 }
 
-/** Timed runs of every candidate; the median counts. */
+/** Timed runs per candidate; the median counts. */
 const REPEATS = 5;
 /** One run is enough for a kernel that takes so many times as long as the usual ones. */
 const HOPELESS = 1.5;
