@@ -1,7 +1,7 @@
 /** Plain tables with aligned columns. */
 
-import { cutText } from "../weights/describe.js";
 import { printable } from "../printable.js";
+import { cutText } from "../weights/describe.js";
 
 export interface Column {
   readonly title: string;

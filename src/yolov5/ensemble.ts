@@ -86,7 +86,7 @@ export class Ensemble {
   async inferRows(input: NetworkInput, options: { conf?: number; augment?: boolean } = {}): Promise<CandidateOutputs> {
     this.check();
     const { conf = 0.25, augment = false } = options;
-    // Augmentation merges whole predictions.
+    // Augmentation merges complete predictions.
     if (augment && (this.info.task === "detect" || this.info.family === "ultralytics"))
       return allRows(await this.infer(input, { augment }));
     const outputs: CandidateOutputs[] = [];

@@ -73,7 +73,7 @@ export class Model<Source = unknown> {
   async detect(source: Source, options?: DetectOptions): Promise<Result>;
   async detect(source: Source | readonly Source[], options: DetectOptions = {}): Promise<Result | Result[]> {
     this.check();
-    // Told before the first picture is read.
+    // Checked before the first picture is read.
     const { signal } = resolveOptions(options, this.info);
     const work = (own: AbortSignal | undefined): Promise<Result | Result[]> => {
       const given = { ...options, signal: own };

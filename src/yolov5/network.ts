@@ -178,7 +178,7 @@ export class Network {
     return this.returned(await this.inParts({ shape: this.shapeOf(input), inputs: [input] }, runWhole, joinTensors));
   }
 
-  /** `forward` for pictures that the backend puts into an input of this size itself. */
+  /** `forward` for pictures that the backend itself resizes to this input size. */
   async forwardPictures(pictures: readonly DevicePicture[], [height, width]: Size): Promise<HostTensor[]> {
     const shape = [pictures.length, 3, height, width];
     return this.returned(await this.inParts({ shape, pictures }, runWhole, joinTensors));

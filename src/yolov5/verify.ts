@@ -46,7 +46,7 @@ export interface VerifiableModel {
   readonly device: Verification["backend"];
   /** The first one is verified. */
   readonly members: readonly { readonly network: { build(shape: InputShape): Pick<BuiltGraph, "graph" | "head"> } }[];
-  /** As `Model.tap`. */
+  /** Like `Model.tap`. */
   tap(names: readonly string[], input: HostTensor): Promise<Map<string, HostTensor>>;
 }
 
@@ -129,7 +129,7 @@ function rowsFromColumns({ shape, data: source }: HostTensor): HostTensor {
   return tensor("float32", [n, rows, columns], data);
 }
 
-/** The layers of a reference in the order in which the network computes them. */
+/** The layers of a reference in the order of computation. */
 function orderOf(name: string): number {
   const layer = /^layer\.(\d+)$/.exec(name);
   if (layer) return Number(layer[1]);
@@ -204,7 +204,7 @@ export async function verifyModel(
       if (head.family === "ultralytics" && !head.endToEnd && head.kind !== "classify")
         expected = rowsFromColumns(expected);
     }
-    // A head's map and a classifier's vector have other ranks in the reference.
+    // Head outputs and classifier vectors have different ranks in the reference.
     const fits =
       actual.shape.length === expected.shape.length
         ? sameShape(actual.shape, expected.shape)

@@ -4,7 +4,20 @@ import { describe, expect, it } from "vitest";
 import { CheckpointError } from "../../src/errors.js";
 import { openCheckpoint } from "../../src/weights/index.js";
 import { refuseForeignModel } from "../../src/yolov5/checkpoint/refuse.js";
-import { checkpoint, int, moduleOps, tensorOps, text } from "./support.js";
+import { bytes, checkpoint, int, moduleOps, tensorOps, text } from "./support.js";
+
+function _message(file: Uint8Array | string, path = "best.pt"): string {
+  try {
+    openCheckpoint(typeof file === "string" ? bytes(file) : file, { path });
+  } catch (error) {
+    if (error instanceof CheckpointError) {
+      expect(error.details.path).toBe(path);
+      return error.message;
+    }
+    throw error;
+  }
+  return "opened";
+}
 
 describe("models of other families", () => {
   const weight = (shape: readonly number[]): string =>
@@ -46,7 +59,18 @@ describe("models of other families", () => {
   it.each([
     ["YOLOv5", detect("models.yolo.Detect", 3 * 7, nc(2)), /^accepted$/],
     ["a segmentation head", detect("models.yolo.Segment", 3 * 39, nc(2)), /^accepted$/],
-    ["YOLOv8", moduleOps("ultralytics.nn.tasks.DetectionModel"), /^best\.pt: is a model of the ultralytics package/],
+    ["YOLOv8", moduleOps("ultralytics.nn.tasks.DetectionModel"), /^accepted$/],
+    ["OBB", moduleOps("ultralytics.nn.modules.head.OBB"), /^best\.pt: is an oriented-box model .*; give a checkpoint/],
+    ["OBB of 26", moduleOps("ultralytics.nn.modules.head.OBB26"), /is an oriented-box model/],
+    ["RT-DETR", moduleOps("ultralytics.nn.modules.head.RTDETRDecoder"), /is an RT-DETR model/],
+    ["YOLO-World", moduleOps("ultralytics.nn.modules.head.WorldDetect"), /is a YOLO-World model/],
+    ["YOLOE", moduleOps("ultralytics.nn.modules.head.YOLOESegment26"), /is a YOLOE model/],
+    ["YOLOv10", moduleOps("ultralytics.nn.modules.head.v10Detect"), /is a YOLOv10 model/],
+    ["YOLOv9 of the newer package", moduleOps("ultralytics.nn.modules.block.ADown"), /is a YOLOv9 model/],
+    ["YOLO12", moduleOps("ultralytics.nn.modules.block.A2C2f"), /is a YOLO12 model/],
+    ["YOLO26-seg", moduleOps("ultralytics.nn.modules.head.Segment26"), /is a YOLO26 segmentation model/],
+    ["YOLO26-pose", moduleOps("ultralytics.nn.modules.head.Pose26"), /is a YOLO26 pose model/],
+    ["semantic", moduleOps("ultralytics.nn.modules.head.SemanticSegment"), /semantic segmentation or depth/],
     ["YOLOv5-face", detect("models.yolo.Detect", 3 * 16, nc(1)), /face fork/],
     ["YOLOv5-obb", detect("models.yolo.Detect", 3 * 186, nc(1)), /oriented-box fork/],
     [
@@ -68,8 +92,8 @@ describe("models of other families", () => {
   });
 
   it.each([
-    ["model.22.dfl.conv.weight", /anchor-free/],
-    ["model.22.cv3.0.2.weight", /anchor-free/],
+    ["model.22.dfl.conv.weight", /without anchors .*; save the whole model$/],
+    ["model.22.cv3.0.2.weight", /without anchors/],
     ["model.105.ia.0.implicit", /YOLOv7/],
     ["module_list.205.implicit", /YOLOR/],
     ["module_list.0.Conv2d.weight", /Darknet cfg model/],

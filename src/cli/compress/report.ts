@@ -5,8 +5,8 @@ import type { LayerSensitivity } from "../../compress/index.js";
 import { type ParetoPoint, paretoSpec, sensitivitySpec } from "../../compress/report/pareto.js";
 import { renderSvg } from "../../eval/plots/render.js";
 import { encodeJpeg, type RgbImage } from "../../image/index.js";
-import { VERSION } from "../../version.js";
 import { printable } from "../../printable.js";
+import { VERSION } from "../../version.js";
 import type { CompressionRow } from "./measure.js";
 import { compressionCells } from "./table.js";
 

@@ -114,7 +114,7 @@ export interface ModelInfo {
   readonly endToEnd: boolean;
   /** Pose models: keypoints of a box, and numbers of each. */
   readonly keypoints?: KeypointShape;
-  /** Elements of all parameters, BatchNorm not folded. */
+  /** Number of parameters, BatchNorm not folded. */
   readonly parameters: number;
   readonly layers: number;
   /** [height, width] in pixels that the model was trained at according to its file, or calibrated for if it is int8. */

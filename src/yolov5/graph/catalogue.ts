@@ -61,7 +61,7 @@ export const BLOCKS: ReadonlyMap<string, Block> = new Map<string, Block>([
 const isAttentionBlock = ({ children }: ModuleNode): boolean =>
   children.has("attn") && children.has("ffn") && !children.has("cv1");
 
-/** Blocks recognised by their children where the class name says nothing. */
+/** Blocks recognised by their children if the class name is unknown. */
 function byStructure(module: ModuleNode): Block | undefined {
   const has = (...names: readonly string[]): boolean => names.every((name) => module.children.has(name));
   const inner = module.children.get("m");

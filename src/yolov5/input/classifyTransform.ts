@@ -24,7 +24,7 @@ function square(image: RgbImage, left: number, top: number, side: number): RgbIm
   return { width: side, height: side, data };
 }
 
-/** The largest square in the middle of a picture (odd remainders go right and below), resized to `size` × `size`. */
+/** The largest centred square of a picture (odd remainders go to the right and bottom), resized to `size` × `size`. */
 function crop(image: RgbImage, size: number): RgbImage {
   const side = Math.min(image.width, image.height);
   const left = Math.floor((image.width - side) / 2);
@@ -71,7 +71,7 @@ function toTensor(images: readonly RgbImage[]): Float32Tensor {
   return { dtype: "float32", shape: [images.length, 3, height, width], data };
 }
 
-/** The two steps apart, because pictures are cropped one by one and put together as a batch. */
+/** The two steps are separate, because pictures are cropped one by one and then joined into a batch. */
 export interface ClassifyTransform {
   crop(image: RgbImage, size: number): RgbImage;
   /** Cropped pictures of one size → [N, 3, H, W]. */

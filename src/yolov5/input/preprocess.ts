@@ -33,7 +33,7 @@ export type NetworkInput = RunInput & { readonly shape: readonly number[] };
 export type PreprocessedModel = Pick<ModelInfo, "task" | "stride" | "defaultImgsz"> &
   Partial<Pick<ModelInfo, "family">>;
 
-/** Pairs of sizes whose resize tables are kept. */
+/** Number of resize tables to cache. */
 const MOST_TABLES = 16;
 
 export class Preprocessor {

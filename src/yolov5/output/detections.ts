@@ -30,7 +30,7 @@ export interface PosedDetection extends Detection {
   readonly keypoints: readonly Keypoint[];
 }
 
-/** One object with its mask, which is computed when it is first asked for. */
+/** One object with its mask, which is computed on first access. */
 export interface SegmentedDetection extends Detection {
   /** At the size of the original picture. */
   readonly mask: Rle;
@@ -54,7 +54,7 @@ export interface Picturing {
   readonly family?: Family | undefined;
 }
 
-/** Boxes that survived suppression, in pixels of the original. */
+/** Boxes kept by NMS, in pixels of the original. */
 export function detectionsFrom(
   candidates: readonly Candidate[],
   { input, original, names, family }: Picturing,

@@ -135,9 +135,7 @@ describe.skipIf(chromiumMissing())("restricted platforms", () => {
     expect(found.webp.warnings?.[0]).toMatch(new RegExp(`^picture: read by the browser, .*${reason}`));
     expect(found.avif.warnings?.[0]).toMatch(new RegExp(`read by the browser, .*${reason}`));
     expect(found.avif.size).not.toContain(0);
-    expect(found.tiff.error).toMatch(
-      new RegExp(`^ImageError: .*the TIFF decoder .*${reason}.*cannot read it either`),
-    );
+    expect(found.tiff.error).toMatch(new RegExp(`^ImageError: .*the TIFF decoder .*${reason}.*cannot read it either`));
     const inWorker = await ask("loadInWorker");
     expect(inWorker.found.png.boxes).toEqual(found.png.boxes);
     expect(inWorker.notes[0]).toMatch(/^no worker: there are no workers here/);

@@ -1,9 +1,9 @@
 /** Classification's preprocessing against OpenCV and NumPy, bit for bit. */
 
 import { describe, expect, it } from "vitest";
-import { OptionError } from "../../src/errors.js";
-import { CLASSIFY_TRANSFORMS } from "../../src/yolov5/input/classifyTransform.js";
-import { noise, type ResizeFixtures, readFixture, sha256 } from "../image/support.js";
+import { OptionError } from "../../../src/errors.js";
+import { CLASSIFY_TRANSFORMS } from "../../../src/yolov5/input/classifyTransform.js";
+import { noise, type ResizeFixtures, readFixture, sha256 } from "../../image/support.js";
 
 const { classified } = readFixture<ResizeFixtures>("resize.json");
 
