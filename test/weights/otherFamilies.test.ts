@@ -4,20 +4,7 @@ import { describe, expect, it } from "vitest";
 import { CheckpointError } from "../../src/errors.js";
 import { openCheckpoint } from "../../src/weights/index.js";
 import { refuseForeignModel } from "../../src/yolov5/checkpoint/refuse.js";
-import { bytes, checkpoint, int, moduleOps, tensorOps, text } from "./support.js";
-
-function _message(file: Uint8Array | string, path = "best.pt"): string {
-  try {
-    openCheckpoint(typeof file === "string" ? bytes(file) : file, { path });
-  } catch (error) {
-    if (error instanceof CheckpointError) {
-      expect(error.details.path).toBe(path);
-      return error.message;
-    }
-    throw error;
-  }
-  return "opened";
-}
+import { checkpoint, int, moduleOps, tensorOps, text } from "./support.js";
 
 describe("models of other families", () => {
   const weight = (shape: readonly number[]): string =>

@@ -93,7 +93,7 @@ describe("a head without anchors", () => {
     const parts = { cv1: conv(8, 8), cv2: conv(8, 8), cv3: conv(8, 8), upsample: conv(8, 8) };
     expect(blockOf(moduleOf("fork.Masks", {}, { children: parts }), "model.1.proto")).toBeDefined();
     const refined = moduleOf("fork.Masks", {}, { children: { ...parts, feat_refine: conv(8, 8) } });
-    expect(() => blockOf(refined, "model.1.proto")).toThrow(/fork\.Masks is none of YOLOv5, v8, 11 or 26/);
+    expect(() => blockOf(refined, "model.1.proto")).toThrow(/fork\.Masks is not part of YOLOv5, v8, 11 or 26/);
   });
 });
 

@@ -49,7 +49,7 @@ describe("options of suppression", () => {
 
   it("know the model's classes where there is a model", () => {
     expect(() => resolveOptions({ classes: [80] }, { classes: 80 })).toThrow(
-      /^classes: 80 is no class of this model, .* 0 to 79$/,
+      /^classes: 80 is not a class of this model, .* 0 to 79$/,
     );
     expect(resolveNmsOptions({ classes: [80] }).classes).toEqual([80]);
   });
