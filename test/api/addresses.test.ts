@@ -170,7 +170,7 @@ describe("signal", () => {
     expect((await rejection(load(WEIGHTS, { backend: "cpu", ...given }))).name).toBe("AbortError");
   });
 
-  it.each(["soon", {}, 5, true])("%o is none", async (signal) => {
+  it.each(["soon", {}, 5, true])("%o is not a signal", async (signal) => {
     const message = /^signal must be an AbortSignal, got /;
     expect((await rejection(model.detect(PICTURE, { signal: signal as AbortSignal }))).message).toMatch(message);
     expect((await rejection(load(WEIGHTS, { signal: signal as AbortSignal }))).message).toMatch(message);

@@ -171,7 +171,7 @@ describe.skipIf(chromiumMissing())("gpu.js on WebGL2", () => {
     await other.close();
   });
 
-  test("auto: measured beside WASM, and not taken where it is slower", async () => {
+  test("auto: measured against WASM, and not used if it is slower", async () => {
     const other = await openPretending(0);
     const found = await other.evaluate(async () => {
       const { engine } = globalThis as unknown as EngineWindow;

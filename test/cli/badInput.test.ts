@@ -200,7 +200,7 @@ describe("sources", () => {
   });
 });
 
-describe("files beside", () => {
+describe("neighbouring files", () => {
   test.each<[string[], RegExp]>([
     [["detect", "--cfg", "missing.yaml"], /--cfg missing\.yaml: no such file/],
     [["detect", "--data", fixture("picture.png")], /--data .*picture\.png: /],

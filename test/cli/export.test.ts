@@ -123,7 +123,7 @@ test("--half: every floating-point tensor as float16, half the size", async () =
 describe("--include onnx", () => {
   const weights = fixture("v6.pt");
 
-  test("a file of its own, its size and facts, beside safetensors", async () => {
+  test("a separate file, its size and facts, along with safetensors", async () => {
     const copy = path("two.pt");
     await writeFile(copy, await readFile(weights));
     const size = ["--imgsz", "64", "96", "--batch-size", "2"];
@@ -140,7 +140,7 @@ describe("--include onnx", () => {
     expect(model.metadata.get("names")).toMatch(/^\{0: ".*"\}$/);
   });
 
-  test("refuses what makes no sense", async () => {
+  test("refuses invalid combinations", async () => {
     const half = await cli(["export", "--weights", weights, "--include", "onnx", "--half"]);
     expect(half).toMatchObject({ code: 2, stderr: expect.stringContaining("ONNX files are float32") });
     const both = ["export", "--weights", weights, "--include", "onnx", "safetensors", "--output", path("x")];
@@ -151,7 +151,7 @@ describe("--include onnx", () => {
 });
 
 describe("a file that is there", () => {
-  test("is never replaced under a name that nobody gave; the same bytes are no obstacle", async () => {
+  test("is never replaced under a default name; identical bytes are allowed", async () => {
     const weights = path("mine.pt");
     await writeFile(weights, await readFile(fixture("v6.pt")));
     const argv = ["export", "--weights", weights];
@@ -167,7 +167,7 @@ describe("a file that is there", () => {
     expect(again.stdout).toContain("(an identical file existed already)");
   });
 
-  test("of several formats the others are written", async () => {
+  test("other formats are still written", async () => {
     const weights = path("pair.pt");
     await writeFile(weights, await readFile(fixture("v6.pt")));
     await writeFile(path("pair.onnx"), "precious");
@@ -178,7 +178,7 @@ describe("a file that is there", () => {
     expect(await readFile(path("pair.onnx"), "utf8")).toBe("precious");
   });
 
-  test("is replaced and told under the name that was given, also with --quiet", async () => {
+  test("is replaced with a warning under a given name, even with --quiet", async () => {
     const target = path("given.safetensors");
     await writeFile(target, "before");
     const argv = ["export", "--weights", "codes", "--output", target, "--quiet"];
@@ -187,7 +187,7 @@ describe("a file that is there", () => {
     expect(stderr).toMatch(/^warning: .*given\.safetensors: replaced an existing file \(0 kB\)\n$/);
   });
 
-  test("int8 says so before it calibrates", async () => {
+  test("int8 is refused before calibration", async () => {
     const weights = path("slow.pt");
     await writeFile(weights, await readFile(fixture("v6.pt")));
     await writeFile(path("slow-int8.safetensors"), "precious");

@@ -70,7 +70,7 @@ describe.skipIf(!built)("dist/cli.js", () => {
     expect(existsSync(join(folder, "runs", "detect", "exp", "codes.png"))).toBe(true);
   });
 
-  test("Ctrl-C: exit code 130, says how far it came", async () => {
+  test("Ctrl-C: exit code 130, reports how far it got", async () => {
     const sources = Array.from({ length: 50 }, () => EXAMPLE);
     let killed = false;
     const { code, stderr } = await start(
@@ -85,7 +85,7 @@ describe.skipIf(!built)("dist/cli.js", () => {
     expect(stderr).toMatch(/^interrupted after \d+ of 50 pictures$/m);
   });
 
-  test("a reader that stops early is no failure", async () => {
+  test("a reader that stops early is not a failure", async () => {
     const child = spawn(process.execPath, [CLI, "detect", "--help"], { stdio: ["ignore", "pipe", "pipe"] });
     child.stdout.destroy();
     const code = await new Promise((resolve) => child.on("close", resolve));
@@ -102,7 +102,7 @@ describe.skipIf(!built)("dist/cli.js", () => {
     "--nosave",
   ];
 
-  test("nobody reads standard error: the results come all the same", async () => {
+  test("standard error is closed: the results are still complete", async () => {
     const child = spawn(process.execPath, [CLI, "detect", ...many, "--json", "-"], {
       stdio: ["ignore", "pipe", "pipe"],
     });
@@ -126,7 +126,7 @@ describe.skipIf(!built)("dist/cli.js", () => {
     expect((JSON.parse(readFileSync(json, "utf8")) as { images: unknown[] }).images.length).toBeLessThanOrEqual(6);
   });
 
-  test.skipIf(!existsSync("/dev/full"))("standard output that is full is told", async () => {
+  test.skipIf(!existsSync("/dev/full"))("a full standard output is reported", async () => {
     const full = openSync("/dev/full", "w");
     for (const argv of [
       ["info", "--weights", "codes", "--layers"],

@@ -40,7 +40,7 @@ test("errors as one line with their exit codes", () => {
   expect(exitCodeOf(new InterruptedError())).toBe(130);
 });
 
-test("a warning is told once", () => {
+test("a warning is printed once", () => {
   let text = "";
   const stream = {
     write: (part: string) => {
@@ -67,7 +67,7 @@ function result(source: string, count: number): DetectionResult {
   return new DetectionResult({ ...facts, speed: { preprocess: 1, inference: 2, postprocess: 3 } }, detections);
 }
 
-test("the table has a row a box, or a row a class where there are many", () => {
+test("the table has one row per box, or per class if there are many", () => {
   const few = new Summary();
   few.add(result("/p/x.jpg", 3));
   expect(few.lines()).toHaveLength(5);
@@ -84,7 +84,7 @@ test("the table has a row a box, or a row a class where there are many", () => {
   expect(new Summary().lines()).toEqual([]);
 });
 
-test("tables are not made where nobody reads them", () => {
+test("tables are not built if they are not shown", () => {
   let text = "";
   const stream = {
     write: (part: string) => {

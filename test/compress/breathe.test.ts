@@ -31,7 +31,7 @@ function abortSoon(): AbortSignal {
   return abort.signal;
 }
 
-describe("work that is told to stop", () => {
+describe("work that is aborted", () => {
   const map = tensor("float32", [1, 32, 8, 8]);
   const random = seededRandom(3);
   for (let i = 0; i < map.data.length; i++) map.data[i] = random();

@@ -40,7 +40,7 @@ async function checkAgainstSilenced({ module }: OpenedModel, options: { round?: 
   }
 }
 
-describe("a pruned network gives what the unpruned gives with its channels silenced", () => {
+describe("a pruned network equals the unpruned one with its channels silenced", () => {
   test("codes", () => checkAgainstSilenced(codes(), { round: 4, size: 128 }));
   test.each(random)("random %s", (name) => checkAgainstSilenced(randomModel(name), { round: 4, size: 128 }));
   test.each(zoo)("zoo %s", async (name) => {

@@ -43,7 +43,7 @@ async function open(path: string, options: object = {}): Promise<Opened> {
 }
 
 describe("what is broken", () => {
-  test("lines that nobody can read stop everything, named with file and line", async () => {
+  test("unreadable lines stop everything, with file and line", async () => {
     const folder = await write(
       {
         "images/a.jpg": JPEG,
@@ -76,7 +76,7 @@ describe("what is broken", () => {
     ]);
   });
 
-  test("repeated lines are told and count once", async () => {
+  test("repeated lines are reported and count once", async () => {
     const folder = await write(
       { "images/a.jpg": JPEG, "labels/a.txt": "0 0.5 0.5 0.1 0.1\n0 0.5 0.5 0.1 0.1\n" },
       "repeated",
@@ -87,7 +87,7 @@ describe("what is broken", () => {
     });
   });
 
-  test("pictures that are none, or too small, are left out", async () => {
+  test("files that are not pictures, or too small, are left out", async () => {
     const folder = await write(
       {
         "images/a.jpg": "text",
@@ -115,7 +115,7 @@ describe("what is broken", () => {
     expect(warnings[20]).toMatch(/twenty: 3 more pictures are left out for similar reasons/);
   });
 
-  test("no label file at all is told, with where they would be", async () => {
+  test("no label file at all is reported, with the expected place", async () => {
     const folder = await write({ "images/a.jpg": JPEG }, "unlabelled");
     const { warnings, classes } = await open(folder);
     expect(classes).toEqual([[]]);

@@ -159,7 +159,7 @@ describe("a run", () => {
 });
 
 describe("what goes wrong", () => {
-  test("a path that is none, before anything is loaded", async () => {
+  test("a wrong path, before anything is loaded", async () => {
     const { code, stderr } = await cli(["val", "--weights", "nowhere.pt", "--data", path("missing")]);
     expect([code, stderr.split("\n").length]).toEqual([1, 2]);
     expect(stderr).toMatch(
@@ -173,7 +173,7 @@ describe("what goes wrong", () => {
     expect(stderr).toMatch(/--data/);
   });
 
-  test("a bad line is named, classes outside the model's are told with the numbers", async () => {
+  test("a bad line is named, classes outside the model's are reported with their numbers", async () => {
     await mkdir(path("bad", "images"), { recursive: true });
     await mkdir(path("bad", "labels"));
     await cp(EXAMPLE, path("bad", "images", "a.png"));
@@ -192,7 +192,7 @@ describe("what goes wrong", () => {
     );
   });
 
-  test("--save-hybrid is refused, flags without effect are told", async () => {
+  test("--save-hybrid is refused, flags without effect are reported", async () => {
     const { code, stderr } = await cli(["val", "--data", path("data"), "--save-hybrid"]);
     expect([code, stderr]).toEqual([2, expect.stringContaining("--save-hybrid: not available")]);
     const told = await cli(["val", "--data", path("data"), "--save-conf", "--conf", "0.1", "--noplots", ...FAST]);

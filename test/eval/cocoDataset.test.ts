@@ -42,7 +42,7 @@ async function open(path: string, options: object = {}): Promise<Opened> {
   };
 }
 
-describe("COCO's annotations and the pictures beside them", () => {
+describe("COCO annotations and their pictures", () => {
   const image = { id: 5, file_name: "a.jpg", width: 20, height: 10 };
   const category = { id: 18, name: "dog" };
   const annotation = { image_id: 5, category_id: 18, bbox: [2, 2, 10, 5] };
@@ -92,14 +92,14 @@ describe("COCO's annotations and the pictures beside them", () => {
     expect((await openCoco({ categories }, "coco-texts-2")).classes).toEqual([[1]]);
   });
 
-  test("two pictures of one id are refused: their annotations cannot be told apart", async () => {
+  test("two pictures of one id are refused: their annotations are ambiguous", async () => {
     const images = [image, { ...image, file_name: "b.jpg" }];
     await expect(openCoco({ images }, "coco-twice")).rejects.toThrow(
       /"images" has the id 5 twice, for a\.jpg and b\.jpg; give each picture a unique id/,
     );
   });
 
-  test("outlines in run lengths are told", async () => {
+  test("run-length encoded outlines are reported", async () => {
     const annotations = [{ ...annotation, segmentation: { counts: [0, 200], size: [10, 20] } }];
     expect((await openCoco({ annotations }, "coco-rle")).warnings.join()).toContain("1 outline is run-length encoded");
   });

@@ -225,7 +225,7 @@ describe.runIf(process.platform === "linux")("names that are not UTF-8, pipes an
     Buffer.concat(parts.map((part) => Buffer.from(part)));
   const GBK = Buffer.from([0xd5, 0xd5, 0xc6, 0xac]);
 
-  test("a picture: the reason is told, the others are read", async () => {
+  test("a picture: the reason is reported, the others are read", async () => {
     const folder = await write({ "a.png": PNG }, "gbk");
     await writeFile(bytes(folder, "/", GBK, ".png"), PNG);
     const warnings: string[] = [];

@@ -55,7 +55,7 @@ describe("YAML in linear time", () => {
     expect(found.length).toBeLessThan(300);
   });
 
-  it("merge keys may stand beside one another", () => {
+  it("several merge keys in one map", () => {
     expect(parseYaml("a: &a {x: 1}\nb: {<<: *a, <<: *a, 1: n}")).toMatchObject({ b: { x: 1, 1: "n" } });
   });
 });
@@ -116,7 +116,7 @@ describe("COCO's annotations", () => {
     expect(found.length).toBeLessThan(500);
   });
 
-  it("a nested outline is none of numbers", () => {
+  it("a nested outline is not numeric", () => {
     const annotations = [{ ...(sound.annotations[0] as object), segmentation: [[deep, deep, 1, 1, 1, 1]] }];
     expect(() => parse({ annotations })).not.toThrow();
   });

@@ -23,7 +23,7 @@ describe("label files", () => {
     });
   });
 
-  test("outlines become boxes around them and stay outlines, beside boxes in the same file", () => {
+  test("outlines become boxes around them and stay outlines, along with boxes in the same file", () => {
     const { truth, problems } = parseLabels("1 0.25 0.5 0.75 0.125 0.5 1\n0 0.5 0.5 0.5 0.5");
     expect(problems).toEqual([]);
     expect(Array.from(truth.boxes)).toEqual([0.5, 0.5625, 0.5, 0.875, 0.5, 0.5, 0.5, 0.5]);

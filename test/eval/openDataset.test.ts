@@ -65,7 +65,7 @@ describe("where the pictures are", () => {
     });
   });
 
-  test("labels beside the pictures where there is no images/", async () => {
+  test("labels next to the pictures if there is no images/", async () => {
     const folder = await write({ "a.jpg": JPEG, "a.txt": "0 0.5 0.5 0.1 0.1" }, "beside");
     expect((await open(folder)).classes).toEqual([[0]]);
   });
@@ -107,7 +107,7 @@ describe("where the pictures are", () => {
     expect((await open(join(folder, "list.txt"))).classes).toEqual([[1], []]);
   });
 
-  test("a description that was moved: pictures in images/ beside it, with a warning", async () => {
+  test("a description that was moved: pictures in images/ next to it, with a warning", async () => {
     const folder = await write(
       { ...FILES, "config.yaml": "path: .\nval: images/val2017\nnames: [cat, dog]\n" },
       "moved",
@@ -119,7 +119,7 @@ describe("where the pictures are", () => {
     ]);
   });
 
-  test("COCO's annotations find their pictures beside, in images/ and where COCO keeps them", async () => {
+  test("COCO annotations find their pictures next to them, in images/ and in COCO's layout", async () => {
     const annotations = JSON.stringify({
       images: [{ id: 5, file_name: "a.jpg", width: 20, height: 10 }],
       categories: [{ id: 18, name: "dog" }],
@@ -168,7 +168,7 @@ describe("classification", () => {
   });
 });
 
-test("sizes told from headers are those of decoded pictures, turned by EXIF", async () => {
+test("sizes from headers equal those of decoded pictures, rotated by EXIF", async () => {
   const folder = referencePath("images", "hard", "exif");
   if (!folder) return;
   const names = (await readdir(folder)).filter((name) => /\.(jpe?g|png)$/i.test(name));

@@ -26,7 +26,7 @@ describe.skipIf(notBuilt || process.platform === "win32")("files that never end"
     expectOneSentence(await limited(["info", "--weights", name], folder), name);
   });
 
-  test("in a folder, beside a picture: the picture is read", async () => {
+  test("in a folder with a picture: the picture is read", async () => {
     mkdirSync(join(folder, "in"));
     cpSync(EXAMPLE, join(folder, "in", "z.png"));
     symlinkSync("/dev/zero", join(folder, "in", "a.jpg"));

@@ -151,7 +151,7 @@ describe("a 2-D context is drawn on as pixels are", () => {
     expect(STATE.map((name) => Reflect.get(context, name))).toEqual(before);
   });
 
-  it("a part of the canvas; nothing is drawn beside it but what reaches over its border", async () => {
+  it("a part of the canvas; nothing is drawn outside it except what crosses its border", async () => {
     const context = new PixelContext({ width: 300, height: 300, data: new Uint8Array(300 * 300 * 3) });
     annotate(context, boxes, { area: { x: 100, y: 50, width: 200, height: 150 } });
     const alone = await annotate({ width: 200, height: 150, data: new Uint8Array(200 * 150 * 3) }, boxes);

@@ -16,7 +16,7 @@ it("AVIF is libaom, in the version that is named", () => {
     expect(read(page)).not.toContain("dav1d");
 });
 
-it("faults that are known are told", () => {
+it("known faults are reported", () => {
   const told = read("THIRD_PARTY.md");
   expect(told).toContain("CVE-2023-4863");
   expect(told).toContain("d2e245ea");

@@ -26,7 +26,7 @@ function bySpecification(raw: Uint8Array, rows: number, rowBytes: number, pixelB
 const random = seededRandom(7);
 
 describe("unfilter", () => {
-  it.each([1, 2, 3, 4, 6, 8])("gives what the specification says, %i bytes a pixel", (pixelBytes) => {
+  it.each([1, 2, 3, 4, 6, 8])("follows the specification, %i bytes per pixel", (pixelBytes) => {
     const [rows, rowBytes] = [25, 7 * pixelBytes];
     const raw = Uint8Array.from({ length: rows * (rowBytes + 1) }, () => random() * 256);
     for (let y = 0; y < rows; y++) raw[y * (rowBytes + 1)] = (y + pixelBytes) % 5;

@@ -63,7 +63,7 @@ describe("calls that overlap", () => {
 });
 
 describe("calls that are given up", () => {
-  it("while they wait for their turn hold nothing and keep nobody waiting", async () => {
+  it("hold nothing and block nobody while they are queued", async () => {
     const { model, seen } = await counting();
     const bytes = new Uint8Array(readFileSync(SMALL));
     const controller = new AbortController();
@@ -129,7 +129,7 @@ describe("calls that are given up", () => {
 });
 
 describe("turns", () => {
-  it("that are given up while they wait go to nobody", async () => {
+  it("that are aborted in the queue are not assigned", async () => {
     const turns = new Turns(1);
     const controller = new AbortController();
     const [first, second, third] = [turns.take(), turns.take(controller.signal), turns.take()];
@@ -145,7 +145,7 @@ describe("turns", () => {
     expect(begun).toEqual(["third"]);
   });
 
-  it("are given in the order in which they are asked for; one that was never begun ends nothing", async () => {
+  it("are assigned in the order of requests; ending one that never began has no effect", async () => {
     const turns = new Turns(2);
     const taken = Array.from({ length: 5 }, () => turns.take());
     const begun: number[] = [];

@@ -62,7 +62,7 @@ it("hardware needs a device and a driver for it", () => {
   }
 });
 
-it("a driver named by environment may know devices of its own, unless it is software", () => {
+it("a driver named by an environment variable may have its own devices, unless it is software", () => {
   const { environment, dev } = machine([], []);
   expect(mayHaveHardware({ ...environment, VK_DRIVER_FILES: "/x/card.json" }, "linux", dev)).toBe(true);
   expect(mayHaveHardware({ ...environment, VK_ICD_FILENAMES: "/x/lvp_icd.x86_64.json" }, "linux", dev)).toBe(false);

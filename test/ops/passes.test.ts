@@ -82,7 +82,7 @@ describe("foldBatchNorm", () => {
     expect(Math.abs(wrong / right)).toBeGreaterThan(2);
   });
 
-  it("keeps a BatchNorm whose convolution is read elsewhere, is an output, or is none", () => {
+  it("keeps a BatchNorm whose convolution is read elsewhere, is an output, or is missing", () => {
     const shared = new RandomNet(1);
     const x = shared.builder.input("x", INPUT);
     const y = shared.conv(x, 4, 1);
@@ -161,7 +161,7 @@ describe("fuseResidual", () => {
     await expectSameNumbers(fused, graph);
   });
 
-  it("takes the later of two convolutions, whichever side it stands on", async () => {
+  it("takes the later of two convolutions, on whichever side of the sum", async () => {
     for (const swap of [false, true]) {
       const net = new RandomNet(1);
       const x = net.builder.input("x", INPUT);

@@ -79,7 +79,7 @@ describe("compare", () => {
     expect(compare(f32([2], 0, 1), f32([2], 0, 0)).nmse).toBe(Number.POSITIVE_INFINITY);
   });
 
-  it("a NaN is the worst difference, wherever it stands", () => {
+  it("a NaN is the worst difference, wherever it is", () => {
     for (const at of [0, 1, 2]) {
       const data = [5, 6, 7].map((v, i) => (i === at ? Number.NaN : v));
       const result = compare(f32([3], ...data), f32([3], 1, 6, 9));

@@ -42,7 +42,7 @@ describe("numbers as keys whose hashes collide", () => {
     });
   });
 
-  it("as memo numbers: up to 4 bytes they are told apart in no time, beyond they are refused", async () => {
+  it("as memo numbers: up to 4 bytes they are fast, beyond they are refused", async () => {
     const numbers = Array.from({ length: 60_000 }, (_, i) => `r${le((i * 65536 + i) >>> 0)}`).join("");
     expect(await soon(() => unpickle(bytes(`N${numbers}.`)))).toBe(null);
     expect(() => unpickle(`Np${2 ** 40}\n.`)).toThrow(/memo 1099511627776 of its pickle/);

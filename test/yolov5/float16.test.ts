@@ -51,7 +51,7 @@ describe.skipIf(!gpu)("float16", () => {
     return found;
   }
 
-  it("runs in it where asked for, near float32 and not equal to it", async () => {
+  it("runs in it on request, close to float32 but not equal", async () => {
     const opened = randomModel("yolov5n");
     const [full, half] = [await run(opened, false), await run(opened, true)];
     expect([full.dtype, half.dtype, half.notes]).toEqual(["float32", "float16", []]);

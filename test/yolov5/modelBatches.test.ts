@@ -4,7 +4,7 @@ import { describe, expect, it } from "vitest";
 import { boxes, LOW, modelOf, noise, recordedModel, V6 } from "./recordedModel.js";
 
 describe("lists and batches", () => {
-  it("a list gives what its pictures give one by one, in order", async () => {
+  it("a list returns the same results as its pictures one by one, in order", async () => {
     const model = modelOf();
     const pictures = [noise(64, 64, 1), noise(70, 31, 2), noise(64, 64, 3)];
     const singles: unknown[] = [];

@@ -73,7 +73,7 @@ describe.skipIf(chromiumMissing())("the demo page while more than one thing happ
     ["NotAllowedError", "The camera was not allowed"],
     ["NotFoundError", "No camera was found"],
     ["NotReadableError", "Is another program using it?"],
-  ])("a camera that cannot be had (%s) leaves picture and result", async (name, says) => {
+  ])("an unavailable camera (%s) leaves picture and result", async (name, says) => {
     const { context, page, errors } = await visit({}, (refusing) =>
       refusing.addInitScript((kind) => {
         navigator.mediaDevices.getUserMedia = () => Promise.reject(new DOMException("no", kind));

@@ -51,7 +51,7 @@ describe.skipIf(chromiumMissing())("the demo page on its host", LONG, () => {
   const navigation = (page: Page): Promise<string> =>
     page.evaluate(() => (performance.getEntriesByType("navigation")[0] as PerformanceNavigationTiming).type);
 
-  test("without headers below a path its service worker gives it threads, and nobody else anything", async () => {
+  test("without headers below a path its service worker gives it threads, and affects nothing else", async () => {
     const { context, page, errors } = await openDemo(browser, `${site.origin}/deep/er/demo/?from=a#link`);
     await ready(page);
     expect(await isolated(page)).toBe(true);

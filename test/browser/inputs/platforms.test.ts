@@ -9,7 +9,7 @@ describe.skipIf(chromiumMissing())("restricted platforms", () => {
   const { open, origin } = inputSite();
 
   test.each(["load", "loadInWorker"] as const)(
-    "%s in a sandboxed frame: what its opaque origin forbids is a note",
+    "%s in a sandboxed frame: what its opaque origin forbids becomes a note",
     async (how) => {
       const { page } = await open("/open/");
       await page.evaluate(() => {
@@ -37,7 +37,7 @@ describe.skipIf(chromiumMissing())("restricted platforms", () => {
     },
   );
 
-  test("wishes that a platform refuses: no cache, a cache that is full, no worker, no shared memory", async () => {
+  test("optional features that a platform refuses: no cache, a cache that is full, no worker, no shared memory", async () => {
     const { page } = await open();
     const found = await page.evaluate(async () => {
       const { engine } = globalThis as unknown as EngineWindow;
@@ -88,7 +88,7 @@ describe.skipIf(chromiumMissing())("restricted platforms", () => {
     await page.close();
   });
 
-  test("a module service worker: every format, and the true cause where one is not to be had", async () => {
+  test("a module service worker: every format, and the true cause if one is not available", async () => {
     const { page } = await open();
     const ask = (how: "load" | "loadInWorker", without: readonly string[] = []) =>
       page.evaluate(

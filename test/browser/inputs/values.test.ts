@@ -101,7 +101,7 @@ describe.skipIf(chromiumMissing())("values that pages pass", () => {
     await page.close();
   });
 
-  test.each(["load", "loadInWorker"] as const)("%s: what is given by mistake is named", async (how) => {
+  test.each(["load", "loadInWorker"] as const)("%s: mistakes are named", async (how) => {
     const { page, errors } = await open();
     const found = await page.evaluate(async (how) => {
       const { engine, outcome } = globalThis as unknown as Helpers;

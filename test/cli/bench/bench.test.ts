@@ -122,11 +122,11 @@ describe("yolov5 bench, details", () => {
     expect(stderr).toMatch(/^\d+ nodes, [\d.]+ ms, floor [\d.]+ ms, [\d.]+ %$/m);
   }
 
-  test("layers beside their floors, wasm", async () => {
+  test("layers with their lower bounds, wasm", async () => {
     checkLayers(await cli([...argv, "--backend", "wasm", "--threads", "1", "--layers"]));
   });
 
-  test.skipIf(!gpu)("layers beside their floors, webgpu", async () => {
+  test.skipIf(!gpu)("layers with their lower bounds, webgpu", async () => {
     checkLayers(await cli([...argv, "--backend", "webgpu", "--layers"]));
   });
 

@@ -33,7 +33,7 @@ async function peersAt(name: string, packages: readonly string[], worker = ""): 
 describe("choosing", () => {
   const names = (peers: readonly PeerKind[]): string[] => peers.map(peerName);
 
-  test("all beside a GPU backend, those on the CPU beside others, or those that are named", async () => {
+  test("all peers for a GPU backend, CPU peers for others, or those named", async () => {
     const path = await peersAt("both", ["onnxruntime-node", "onnxruntime-web"]);
     const all = ["onnxruntime-node/webgpu", "onnxruntime-web/webgpu", "onnxruntime-node/cpu", "onnxruntime-web/wasm"];
     expect(names(choosePeers([], true, path).peers)).toEqual(all);
@@ -56,7 +56,7 @@ describe("choosing", () => {
     expect(peersFolder()).toMatch(/bench.peers$/);
   });
 
-  test("refuses names that are none", async () => {
+  test("refuses unknown names", async () => {
     const { code, stderr } = await cli(["bench", "--peers", "tensorflow"]);
     expect(code).toBe(2);
     expect(stderr).toContain("onnxruntime-node/webgpu");
@@ -125,7 +125,7 @@ describe("a peer's process", () => {
     await expect(engine.run()).rejects.toThrow("ended");
   });
 
-  test("is not timed where its outputs are not ours", async () => {
+  test("is not timed if its outputs differ from ours", async () => {
     const { refused } = await open("wrong", answer("params.input.data.map((v, i) => (i === 2 ? v + 0.1 : v))"));
     expect(refused).toMatchObject({ engine: "onnxruntime-web/wasm", model: "m", wrong: true });
     expect(refused?.reason).toMatch(/its output 0 differs from ours: 3\.0999\d+ where ours is 3 \(element 2\)/);
@@ -133,7 +133,7 @@ describe("a peer's process", () => {
     expect(shape.refused).toMatchObject({ wrong: true, reason: "its outputs are [4], not [1,1,2,2]" });
   });
 
-  test("may refuse or crash: said with its own words", async () => {
+  test("may refuse or crash: reported with its own message", async () => {
     const refusing = await open("refusing", 'process.send({ id, error: "no adapter" });');
     expect(refusing.refused).toMatchObject({ wrong: false, reason: "no adapter" });
     const crashing = await open("crashing", 'process.stderr.write("out of\\nmemory\\n", () => process.exit(7));');
@@ -169,7 +169,7 @@ describe("comparison", () => {
     expect(problem([Number.NaN, ...expected.slice(1)], expected, "int8")).toContain("(element 0)");
   });
 
-  test("a number that is none never passes", () => {
+  test("NaN never passes", () => {
     expect(problem([600, Number.NaN], [600, 0.5], "float16")).toContain("NaN");
     expect(problem([600, Number.POSITIVE_INFINITY], [600, 0.5], "float16")).toContain("Infinity");
   });

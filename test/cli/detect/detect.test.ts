@@ -112,7 +112,7 @@ describe("the embedded model on a picture", () => {
     expect((await run("--conf", "0.9999")).detections).toEqual([]);
   });
 
-  test("flags of detect.py without a meaning here are told", async () => {
+  test("flags of detect.py without an effect here are reported", async () => {
     const { code, stderr } = await cli(["detect", "--nosave", "--quiet", "--view-img", "--update", "--dnn", ...TINY]);
     expect(code).toBe(0);
     expect(stderr.match(/^warning: --(view-img|update|dnn)/gm)).toHaveLength(3);

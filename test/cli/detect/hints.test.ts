@@ -27,7 +27,7 @@ test("no boxes and no --weights: what the embedded model knows, once, and silent
   expect(json.stderr).toMatch(HINT);
 });
 
-test("a JPEG that is cut off is used and told, on standard error and in the JSON; a PNG is refused, as OpenCV does", async () => {
+test("a truncated JPEG is used and reported, on standard error and in the JSON; a PNG is refused, as in OpenCV", async () => {
   const noisy = { ...sky, data: sky.data.map((value, i) => (value + i * 7919) & 255) };
   const jpeg = encodeJpeg(noisy);
   const png = encodePng(noisy);

@@ -34,7 +34,7 @@ describe("a picture that decodes in part", () => {
     expect(second).not.toHaveProperty("warnings");
   });
 
-  it("is told to the library's onWarning, and stands in the result", async () => {
+  it("is passed to the library's onWarning, and is in the result", async () => {
     const model = await load(undefined, { backend: "cpu" });
     const warnings: string[] = [];
     const result = await model.detect(cut, { imgsz: 64, onWarning: (text) => warnings.push(text) });

@@ -51,7 +51,7 @@ test("a folder: its pictures by name, then its videos, not its subfolders", asyn
   );
 });
 
-test("videos by address, streams, cameras; TypeScript files and still GIFs are none", async () => {
+test("videos by address, streams, cameras; TypeScript files and still GIFs are not videos", async () => {
   const addresses = [
     "https://example.org/a/clip.webm?x=1",
     "https://example.org/live/index.m3u8",
@@ -89,7 +89,7 @@ test("a file whose name looks like a glob is a file", async () => {
   expect((await expand(path("odd [1].jpg"))).paths).toEqual(["odd [1].jpg"]);
 });
 
-test("list files: comments, empty lines, Windows line ends, paths beside the list", async () => {
+test("list files: comments, empty lines, Windows line ends, paths relative to the list", async () => {
   expect((await expand(path("list.txt"))).paths).toEqual([
     "photos/b.jpg",
     "photos/deep/c.jpg",

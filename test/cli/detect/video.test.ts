@@ -213,7 +213,7 @@ describe.skipIf(ffmpegMissing())("with ffmpeg", () => {
     expect(common.length).toBeGreaterThan(2);
   });
 
-  test("damaged, no video, shorter than the stride: an error each, the frames before it kept", async () => {
+  test("damaged, not a video, shorter than the stride: one error each, earlier frames are kept", async () => {
     ffmpeg(["-i", clip, "-c:v", "mjpeg", "-movflags", "+faststart", path("fast.mp4")]);
     const bytes = await readFile(path("fast.mp4"));
     await writeFile(path("torn.mp4"), bytes.subarray(0, Math.floor(bytes.length * 0.6)));

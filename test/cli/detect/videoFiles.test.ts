@@ -111,7 +111,7 @@ describe.skipIf(ffmpegMissing())("files of all kinds", () => {
       () => "ffconcat version 1.0\nfile a.flv\n",
       /list\.mp4: is a playlist or manifest \(concat\), which only refers/,
     ],
-  ])("%s: the true reason, not what ffmpeg missed in it", async (name, content, reason) => {
+  ])("%s: the true reason, not what ffmpeg misses in it", async (name, content, reason) => {
     await writeFile(path(name), await content());
     await expect(readVideo(path(name)).next()).rejects.toThrow(reason);
   });

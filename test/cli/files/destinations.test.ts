@@ -32,7 +32,7 @@ async function entriesOf(json: string): Promise<Entry[]> {
   return (JSON.parse(await readFile(json, "utf8")) as { images: Entry[] }).images;
 }
 
-describe("told before the work", () => {
+describe("checked before the work", () => {
   const early = async (argv: readonly string[]): Promise<string> => {
     const { code, stdout, stderr } = await cli(argv);
     expect(code).not.toBe(0);
@@ -43,6 +43,8 @@ describe("told before the work", () => {
 
   test("files that are folders, or lie below files", async () => {
     await mkdir(path("dir"));
+    for (const kind of ["images", "labels"]) await mkdir(path("data", kind), { recursive: true });
+    await writeFile(path("data", "images", "a.jpg"), jpeg);
     await writeFile(path("file"), "x");
     const source = ["--source", EXAMPLE, ...TINY];
     const data = ["--data", path("data"), ...TINY];

@@ -88,7 +88,7 @@ describe("a result that cannot be written", () => {
     expect(existsSync(path("vf", "exp", "labels", "b.txt"))).toBe(true);
   });
 
-  test("val --save-json: pictures of one name in two folders are told", async () => {
+  test("val --save-json: pictures with one name in two folders are reported", async () => {
     const root = path("twins");
     for (const name of ["a", "b"]) {
       await mkdir(join(root, "images", name), { recursive: true });

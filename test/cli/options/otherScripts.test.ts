@@ -89,7 +89,7 @@ describe("--device in a run", () => {
     expect(JSON.parse(bench.stdout).rows.map(({ backend: name }: { backend: string }) => name)).toEqual(["wasm"]);
   });
 
-  test("a card where there is none is webgpu's own line, not another backend", async () => {
+  test("a GPU on a machine without one gets webgpu's own message, not another backend", async () => {
     const { code, stdout, stderr } = await cli(["detect", "--nosave", "--device", "0,1", ...argv]);
     expect(stdout).toMatch(/^note: --device 0,1: runs on a single GPU/m);
     if (code === 0) expect(stdout).toMatch(/^Backend: webgpu /m);
@@ -97,7 +97,7 @@ describe("--device in a run", () => {
   });
 });
 
-test("flags of YOLOv5's scripts that change nothing are told once, and the run goes on", async () => {
+test("flags of YOLOv5's scripts without an effect are reported once, and the run continues", async () => {
   const argv = ["detect", "--view_img", "--update", "--dnn", "--save-format", "0", "--nosave", "--imgsz", "64"];
   const { code, stderr } = await cli([...argv, "--conf_thres", "0.5", "--line_thick", "2", "--hide-l"]);
   expect(code).toBe(0);

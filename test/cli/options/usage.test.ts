@@ -126,7 +126,7 @@ describe("wrong usage", () => {
     expect(stderr).toContain("Usage: yolov5");
   });
 
-  test("a class that the model lacks is told before any picture is read", async () => {
+  test("a class that the model lacks is reported before any picture is read", async () => {
     const { code, stderr } = await cli(["detect", "--classes", "4", "--backend", "cpu", "--nosave", "--quiet"]);
     expect(code).toBe(2);
     expect(stderr).toBe("error: classes: 4 is not a class of this model, which has 0 to 3\n");

@@ -48,7 +48,7 @@ describe.skipIf(skip || ffmpegMissing())("a signal during a live stream", { time
   });
 });
 
-describe.skipIf(skip)("a signal while nobody reads", { timeout: LIMIT_MS }, () => {
+describe.skipIf(skip)("a signal while a pipe has no reader", { timeout: LIMIT_MS }, () => {
   test("a FIFO without a reader is waited for no longer", async () => {
     const fifo = join(folder, "nobody");
     execFileSync("mkfifo", [fifo]);

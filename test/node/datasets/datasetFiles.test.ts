@@ -55,7 +55,7 @@ test("one folder's name in capitals does not move the other classes", async () =
   expect((await classesOf("both", ["A", "a", "b"], ["a", "A", "b"])).classes).toEqual({ A: 1, a: 0, b: 2 });
 });
 
-test("folders that go by their order are told; an order that the names contradict is refused", async () => {
+test("folders matched by order are reported; an order that the names contradict is refused", async () => {
   const { classes, warnings } = await classesOf("order", ["katze", "uhu", "wolf"]);
   expect(classes).toEqual({ katze: 0, uhu: 1, wolf: 2 });
   expect(warnings).toEqual([expect.stringMatching(/folder "katze" is used as class 0, "cat": not all folders are/)]);
@@ -65,7 +65,7 @@ test("folders that go by their order are told; an order that the names contradic
   );
 });
 
-test("a link to nothing is told in words when its turn comes", async () => {
+test("a broken link is explained when its turn comes", async () => {
   await put("val/a/0.png");
   await symlink("nowhere", join(root, "val/a/z.jpg"));
   const samples = await openClassificationDataset(root, ["a"]);

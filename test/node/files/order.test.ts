@@ -37,7 +37,7 @@ test("folders and globs", async () => {
   }
 });
 
-test("an order of letters that the user gave is told, not changed", async () => {
+test("an alphabetical order given by the user is reported, not changed", async () => {
   const files = (order: readonly number[]): string[] => order.map((n) => join(folder, `frame${n}.jpg`));
   await writeFile(join(folder, "list.txt"), [1, 10, 11, 2, 3].map((n) => `frame${n}.jpg`).join("\n"));
   const said = async (sources: readonly string[]): Promise<string | undefined> =>

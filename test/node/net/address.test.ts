@@ -101,7 +101,7 @@ describe("user and password", () => {
 });
 
 describe("proxies", () => {
-  it("upper and lower case, with and without http://, https through HTTP_PROXY where it has none of its own", () => {
+  it("upper and lower case, with and without http://, https through HTTP_PROXY if HTTPS_PROXY is not set", () => {
     expect(proxySettings({ HTTP_PROXY: "proxy:3128" })).toEqual({
       http: "http://proxy:3128",
       https: "http://proxy:3128",

@@ -76,7 +76,7 @@ describe("download", () => {
     expect(error.message).toBe(`${url}: cannot be reached (ECONNREFUSED)`);
   });
 
-  it("says how far it came when the connection breaks", async () => {
+  it("reports how far it got when the connection breaks", async () => {
     await withServer(
       (_, response) => {
         response.writeHead(200, { "content-length": BYTES.length });

@@ -107,7 +107,7 @@ describe("fonts of strangers", () => {
     expect(() => drawn(last, "人")).not.toThrow();
   });
 
-  it("of --font are refused where they are none", async () => {
+  it("of --font are refused if they are not fonts", async () => {
     const text = join(folder, "text.ttf");
     await writeFile(text, "no font\n");
     await expect(openLabelFont(["人"], { file: text, candidates: none })).rejects.toThrow(

@@ -155,7 +155,7 @@ describe("save refuses in one line", () => {
     }
   });
 
-  it("a JPEG that is too wide, a quality that is none", async () => {
+  it("a JPEG that is too wide, an invalid quality", async () => {
     const wide = { width: 65536, height: 1, data: new Uint8Array(65536 * 3) };
     const error = await rejection(savePicture(join(folder, "wide.jpg"), wide));
     expect(error).toBeInstanceOf(ImageError);
@@ -205,7 +205,7 @@ describe("save refuses in one line", () => {
     expect(Buffer.compare(await readFile(out), await readFile(join(folder, "own.png")))).toBe(0);
   });
 
-  it("a result that nobody can read the picture of", async () => {
+  it("a result whose picture cannot be read again", async () => {
     const { speed, names, input } = result;
     const plain = new DetectionResult({ width: 10, height: 10, speed, names, input }, []);
     const error = await refusal(join(folder, "x.jpg"), {}, plain as Result);

@@ -27,7 +27,7 @@ describe.skipIf(ffmpegMissing())("large frames", () => {
     ffmpeg([...color("64x48"), "-frames:v", "3", "-c:v", "mpeg4", path("small.mp4")]);
   });
 
-  test("all of them, none before it is asked for", async () => {
+  test("all of them, each only on demand", async () => {
     const before = process.memoryUsage().arrayBuffers;
     let count = 0;
     for await (const { data, frame } of readVideo(path("large.mkv"))) {

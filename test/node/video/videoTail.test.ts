@@ -53,7 +53,7 @@ describe.skipIf(ffmpegMissing())("the last frames", () => {
     expect(frames).toBe(10);
   });
 
-  test("fewer frames than the file says: told, even where nothing is damaged", async () => {
+  test("fewer frames than the file claims: reported, even without damage", async () => {
     const warnings: string[] = [];
     let frames = 0;
     for await (const _ of readVideo(path("cut.mp4"), { onWarning: (text) => warnings.push(text) })) frames++;
@@ -62,7 +62,7 @@ describe.skipIf(ffmpegMissing())("the last frames", () => {
     expect(warnings).toEqual([expect.stringMatching(/cut\.mp4: claims to have \d+ frames, but ffmpeg decodes \d+$/)]);
   });
 
-  test("a stream that ends: its last frame comes, and what was dropped is told", async () => {
+  test("a stream that ends: its last frame arrives, and dropped frames are reported", async () => {
     ffmpeg([...["-f", "lavfi", "-i", "testsrc2=size=64x48:rate=10:duration=1"], "-f", "mpegts", path("ended.ts")]);
     const stream = await readFile(path("ended.ts"));
     // Without a length it may have no end.

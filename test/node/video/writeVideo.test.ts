@@ -40,7 +40,7 @@ describe.skipIf(ffmpegMissing())("with ffmpeg", () => {
       expect(writer.frames).toBe(10);
     });
 
-    test("no frames, or given up: no file; a frame of another size and a folder that is none: told", async () => {
+    test("no frames, or aborted: no file; a frame of another size and a missing folder: reported", async () => {
       const options = { width: 33, height: 21, rate: "10" };
       await (await VideoWriter.open(path("empty/out.mp4"), options)).finish();
       const given = await VideoWriter.open(path("empty/given.mp4"), options);

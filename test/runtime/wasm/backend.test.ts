@@ -71,7 +71,7 @@ describe("memory", () => {
     backend.dispose();
   });
 
-  it.each(CASES)("writes nothing beside its storages: $name", async (testCase) => {
+  it.each(CASES)("writes nothing outside its storages: $name", async (testCase) => {
     const { graph: caseGraph, inputs } = testCase.build();
     const guard = 256;
     const program = createProgram(caseGraph, new Set(caseGraph.values.map(({ id }) => id)), 1, guard);
@@ -217,7 +217,7 @@ describe("threads", () => {
     expect(await same({ threads: 1, blocking: false })).toContain("1 thread");
   });
 
-  it("goes on when workers cannot be started", async () => {
+  it("continues when workers cannot be started", async () => {
     const refuses: SpawnWorker = () => {
       throw new Error("refused by the page's CSP");
     };
@@ -225,7 +225,7 @@ describe("threads", () => {
     expect(await same({ threads: 3, spawn: refuses, blocking: false })).toContain("1 thread");
   });
 
-  it("goes on when workers die or never answer", async () => {
+  it("continues when workers die or never answer", async () => {
     const dies: SpawnWorker = ({ onError }) => {
       setTimeout(() => onError("out of memory"), 1);
       return { post() {}, terminate() {} };

@@ -144,7 +144,7 @@ for (const [instructions, threads] of [
 describe("what is computed in integers", () => {
   const [first] = CASES;
 
-  it("nothing, unless int8 is asked for", async () => {
+  it("nothing, unless int8 is requested", async () => {
     const backend = await openWasm({ threads: 1 });
     const executable = await backend.compile(first.graph);
     const kernels = (await executable.profile(first.inputs)).map(({ kernel }) => kernel).join(" ");
@@ -179,7 +179,7 @@ describe("what is computed in integers", () => {
     expect(steps.filter(({ kernel }) => kernel.name === "quantize")).toHaveLength(2);
   });
 
-  it("writes nothing beside its storage", () => {
+  it("writes nothing outside its storage", () => {
     // Quantized pixels are whole vectors: its storage has room for all of them.
     for (const { graph } of CASES) {
       const { steps } = createProgram(graph, new Set(), 1, 0, true);

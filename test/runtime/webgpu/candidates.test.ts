@@ -136,7 +136,7 @@ describe.skipIf(!gpu)("candidates", () => {
     executable.dispose();
   });
 
-  it("loses no box to numbers that are none", async () => {
+  it("loses no box to NaN", async () => {
     const head: Head = { classes: 3, anchors: 1, levels: [[4, 4]] };
     const graph = headGraph(head);
     const executable = await backend.compile(graph);

@@ -69,7 +69,7 @@ describe.skipIf(!gpu)("webgpu executable", () => {
     executable.dispose();
   });
 
-  it("copies a concat input that stands in two concats, and counts it", async () => {
+  it("copies a concat input that is in two concats, and counts it", async () => {
     const b = new Blocks();
     const x = b.input([1, 4, 7, 7]);
     const shared = b.conv("shared", x, 8);
@@ -231,7 +231,7 @@ describe.skipIf(!gpu)("webgpu executable", () => {
     other.dispose();
   });
 
-  it("refuses inputs of another shape, and goes on", async () => {
+  it("refuses inputs of another shape, and continues", async () => {
     const executable = await backend.compile(tinyNetwork(16, 32));
     await expect(executable.run([randomTensor([1, 3, 32, 31], 1)])).rejects.toBeInstanceOf(ShapeError);
     await expect(executable.run([])).rejects.toBeInstanceOf(ShapeError);

@@ -66,7 +66,7 @@ describe.skipIf(!gpu)("merged convolutions", () => {
   const kernels = [...CONV_KERNELS.keys()].filter(
     (name, i, all) => all.findLastIndex((other) => other.split(" ")[0] === name.split(" ")[0]) === i,
   );
-  it.each(kernels)("%s adds the residual that stands in its output", async (name) => {
+  it.each(kernels)("%s adds the residual stored in its output", async (name) => {
     await check(await open(name), 8, 1, true);
   });
 

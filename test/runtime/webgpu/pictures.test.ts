@@ -120,7 +120,7 @@ describe.skipIf(!gpu)("pictures on the device", () => {
     }
   });
 
-  it("pictures that are not to grow stay small, others are stretched; the padding is as grey as asked for", async () => {
+  it("pictures are not enlarged, or are stretched, as requested; the padding has the requested grey", async () => {
     for (const options of [
       { size: [96, 64], auto: false, scaleUp: false, color: 7 },
       { size: [96, 64], auto: false, scaleFill: true },

@@ -113,7 +113,7 @@ describe.skipIf(!gpu)("tuning", () => {
     expect(kept.length).toBeGreaterThan(5);
   });
 
-  it("stops when told to, and keeps nothing then", async () => {
+  it("stops on request, and saves nothing then", async () => {
     if (!gpu) return;
     const store = new MemoryStore();
     const backend = await openBackend(gpu, { tuningStore: store });
@@ -193,7 +193,7 @@ describe.skipIf(!gpu)("a competition", () => {
     expect(new Set(Object.values(table))).toEqual(new Set([USUAL]));
   });
 
-  it("goes on without a kernel that this device does not compile", async () => {
+  it("continues without a kernel that this device does not compile", async () => {
     const direct = kernelNamed("conv2d_direct");
     const broken: ConvKernel = {
       ...direct,

@@ -67,7 +67,7 @@ describe("inOrder", () => {
     expect(furthest).toBe(most);
   });
 
-  test("the next item is asked for when the one before is no longer needed, not when its result is there", async () => {
+  test("the next item is requested when the one before is no longer needed, not when its result is ready", async () => {
     const events: string[] = [];
     let finish = (): void => undefined;
     async function* source() {

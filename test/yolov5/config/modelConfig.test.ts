@@ -29,7 +29,7 @@ describe("model descriptions", () => {
     expect(repeats(1, 0.33)).toBe(1);
   });
 
-  it("repeats what takes no repeats of its own", () => {
+  it("repeats blocks that take no repeats argument", () => {
     const names = (module: string): string[] => {
       const layer = make([[-1, 3, module, [16]]])
         .children.get("model")
@@ -113,7 +113,7 @@ describe("model descriptions", () => {
     ]);
   });
 
-  it("gives BatchNorm the eps it is told, the classification head its own", () => {
+  it("uses the given eps for BatchNorm, and the classification head's own", () => {
     const config = parse([line("Conv", 8), line("Classify", "nc")]);
     const module = synthesizeModule(config, zeroSource, { batchNormEps: 0.002 });
     const eps = (path: string): unknown => {

@@ -98,7 +98,7 @@ describe("Detect", () => {
     expect(buildGraph(double, SHAPE).head.anchors[0]).toEqual([20, 26, 32, 60]);
   });
 
-  it("reads float16 anchors, and ignores the anchor_grid that v5.0 files keep beside them", () => {
+  it("reads float16 anchors, and ignores the anchor_grid in v5.0 files", () => {
     const half = replaced(smallModel(), "model.9", (m) => ({
       ...m,
       // 1.25, 1.625, 2, 3.75 and 1.875, 3.8125, 3.875, 2.8125 cells

@@ -51,7 +51,7 @@ describe("inputs other than RGB", () => {
   });
 });
 
-describe("a state dict beside another project's description", () => {
+describe("a state dict with another project's description", () => {
   const stateDict = collectStateDict(synthesizeModule(small, randomSource(1), STRIDES));
   const resolve = (extra: readonly [string, PlainValue][]): string => {
     try {
@@ -81,7 +81,7 @@ describe("a state dict beside another project's description", () => {
     expect(sentence.split("\n")).toHaveLength(1);
   });
 
-  it("takes the description that is one, whatever stands beside it", () => {
+  it("takes the valid description, whatever else there is", () => {
     const yaml = new Map<PlainValue, PlainValue>([
       ["nc", 80],
       ["backbone", []],

@@ -113,7 +113,7 @@ describe("segmentation results", () => {
   const make = (value: number, retina: boolean) =>
     segmentedDetectionsFrom([seg(value)], protos, { input: [16, 32], original: [8, 16], names: ["thing"] }, retina)[0];
 
-  it.each([false, true])("decode masks when asked for, retina %s", (retina) => {
+  it.each([false, true])("decode masks on demand, retina %s", (retina) => {
     const detection = make(20, retina);
     expect(detection.mask.size).toEqual([8, 16]);
     const bitmap = detection.bitmap();
