@@ -31,7 +31,7 @@ const SAMPLES_PER_PIXEL = 20;
 
 /** @throws ImageError for sizes of zero or above the limits. `what` begins the message. */
 export function checkPictureSize(what: string, width: number, height: number, maxPixels: number): void {
-  if (!(width >= 1 && height >= 1)) {
+  if (!(width >= 1 && height >= 1 && Number.isInteger(width) && Number.isInteger(height))) {
     throw new ImageError(`${what}: claims ${width}×${height} pixels; a picture has at least 1×1`, {
       width,
       height,

@@ -47,7 +47,7 @@ export interface Fault {
 /** Cases of one child: memory that they leave to be collected adds up. */
 const CASES_A_CHILD = 2000;
 /** Of the clock, against hangs alone: the bound on processor time is far below. */
-const HANG_MS = 120_000;
+const HANG_MS = 600_000;
 /** Compilers of shaders and gpu.js's kernels are not the engine's own time. */
 const NETWORKS = "networks on all backends";
 const MAX_NETWORK_SECONDS = 60;

@@ -32,13 +32,15 @@ const replay = ({ index, kind, what }: Fault): string =>
 it("files that lie and random networks: a result or one error, in bounded time and memory", {
   timeout: 24 * 3_600_000,
 }, async () => {
-  let reported = 0;
+  let [reported, told] = [0, 0];
   const totals = await runCases(
     child,
     { seed: SEED, first: ONLY ?? 0, count: ONLY === undefined ? FILES : 1, kinds: KINDS },
     (done, sofar) => {
       if (done - reported < REPORT_EVERY) return;
       reported = done;
+      for (const fault of sofar.faults.slice(told)) console.log(replay(fault));
+      told = sofar.faults.length;
       console.log(`seed ${SEED}, ${done} of ${FILES} cases, ${sofar.faults.length} faults\n${tableOf(sofar)}`);
     },
   );

@@ -54,6 +54,19 @@ describe("TIFF directories", () => {
   });
 });
 
+describe("TIFF sizes", () => {
+  it("are whole numbers: a tag that is a fraction counts as absent", async () => {
+    // Width as a rational of 7 ÷ 2.
+    const fraction = Buffer.alloc(12);
+    fraction.writeUInt32LE(7);
+    fraction.writeUInt32LE(2, 4);
+    const tags = [[256, 5, 1, 8] as const, [257, 4, 1, 1] as const, [258, 3, 1, 8] as const, [262, 3, 1, 1] as const];
+    const strips = [[273, 4, 1, 16] as const, [277, 3, 1, 1] as const, [279, 4, 1, 4] as const];
+    await expect(decodeImage(tiff(fraction, [...tags, ...strips]))).rejects.toThrow(/0×1 pixels/);
+    expect(() => new DecodeBudget("a.x", {}).size(3.5, 1)).toThrow(/3\.5×1 pixels/);
+  });
+});
+
 describe("TIFF strips and tiles that share their bytes", () => {
   it("are refused where reading them all would not end", async () => {
     // 2^16 rows, a strip each, all of them on the same 1 MB.

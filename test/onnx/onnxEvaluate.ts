@@ -175,6 +175,12 @@ const OPERATORS: Readonly<Record<string, Operator>> = {
   Softmax: ([x], a) => along(x, Number(a("axis")), softmax),
   ReduceMean: ([x], a) =>
     along(x, list(a("axes"))[0], (line) => Float64Array.of(line.reduce((s, v) => s + v, 0) / line.length)),
+  ReduceSum([x, axes], a) {
+    if (a("keepdims") !== 0) throw new Error("ReduceSum: keepdims");
+    const [axis] = axes.data;
+    const { shape, data } = along(x, axis, (line) => Float64Array.of(line.reduce((s, v) => s + v, 0)));
+    return { shape: shape.filter((_, i) => i !== axis), data };
+  },
   GlobalAveragePool([x]) {
     const [n, c, h, w] = x.shape;
     return fill([n, c, 1, 1], ([i, k]) => {

@@ -24,6 +24,7 @@ const conv = {
 };
 const transposed = { ...conv, outputPadding: [0, 0] };
 const pool = { kernel: [2, 2], stride: [2, 2], padding: [0, 0], dilation: [1, 1], ceilMode: false };
+const anchorFree = { strides: [8], bins: [], classes: 3, extras: 0, keypointSize: 0, corners: false };
 const X = [1, 6, 8, 8];
 
 const REFUSALS: readonly Refusal[] = [
@@ -221,6 +222,10 @@ const REFUSALS: readonly Refusal[] = [
     ShapeError,
     "level 1 holds 2 pictures, level 0 1",
   ],
+  ["detectAnchorFree", [[1, 4, 8, 8]], anchorFree, ShapeError, "1 levels need 2 maps each, got 1 in all"],
+  ["detectAnchorFree", [[1, 4, 8, 8]], anchorFree, ShapeError, "1 levels need 2 maps each, got 1 in all"],
+  ["detectAnchorFree", [X, X], { ...anchorFree, classes: 0 }, AttributeError, "0 classes and 0 further values"],
+  ["detectAnchorFree", [[1, 4, 8, 8], X], anchorFree, ShapeError, "map 1 has 6 channels, not 3"],
 ];
 
 describe("infer refuses what does not fit", () => {

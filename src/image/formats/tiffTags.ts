@@ -34,6 +34,10 @@ export const TAG = {
 
 const USED: ReadonlySet<number> = new Set(Object.values(TAG));
 
+/** Tags that may be fractions. */
+const FRACTIONS: ReadonlySet<number> = new Set([TAG.whitePoint, TAG.lumaCoefficients, TAG.referenceBlackWhite]);
+const RATIONAL = 5;
+
 /** Bytes of a value of each field type: byte, short, long, rational, undefined. */
 const TYPE_BYTES: Readonly<Record<number, number>> = { 1: 1, 3: 2, 4: 4, 5: 8, 7: 1 };
 
@@ -80,8 +84,9 @@ export function readTags(bytes: Uint8Array, what: string): TiffTags {
     const tag = view.getUint16(at, little);
     const type = view.getUint16(at + 2, little);
     const size = TYPE_BYTES[type];
-    // For a repeated tag the first one counts, as in libtiff.
+    // For a repeated tag the first one counts, and sizes are whole numbers, as in libtiff.
     if (size === undefined || !USED.has(tag) || values.has(tag)) continue;
+    if (type === RATIONAL && !FRACTIONS.has(tag)) continue;
     const count = view.getUint32(at + 4, little);
     const from = size * count <= 4 ? at + 8 : view.getUint32(at + 8, little);
     left -= size * count;
@@ -97,6 +102,6 @@ export function readTags(bytes: Uint8Array, what: string): TiffTags {
 function readValue(view: DataView, at: number, type: number, little: boolean): number {
   if (type === 3) return view.getUint16(at, little);
   if (type === 4) return view.getUint32(at, little);
-  if (type === 5) return view.getUint32(at, little) / view.getUint32(at + 4, little);
+  if (type === RATIONAL) return view.getUint32(at, little) / view.getUint32(at + 4, little);
   return view.getUint8(at);
 }

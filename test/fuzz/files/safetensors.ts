@@ -1,9 +1,10 @@
 /** Safetensors files whose headers lie, and whose metadata hold module trees and descriptions of models. */
 
-import { EngineError } from "../../../src/errors.js";
-import { type HostTensor, tensor } from "../../../src/tensor/index.js";
+import { EngineError, WeightError } from "../../../src/errors.js";
+import { elementCount, type HostTensor, tensor } from "../../../src/tensor/index.js";
 import { collectStateDict, writeSafetensors } from "../../../src/weights/index.js";
 import { moduleTreeToJson } from "../../../src/yolov5/checkpoint/moduleJson.js";
+import type { TensorSource } from "../../../src/yolov5/config/layerFactory.js";
 import { parseModelConfig } from "../../../src/yolov5/config/modelConfig.js";
 import { randomSource } from "../../../src/yolov5/config/sources.js";
 import { synthesizeModule } from "../../../src/yolov5/config/synthesize.js";
@@ -168,10 +169,27 @@ export function describedFile(draw: Draw): Uint8Array {
   return writeSafetensors(weightsOf(description), new Map([["yaml", JSON.stringify(description)]]));
 }
 
+/** Elements of all weights that are made. */
+const MOST_ELEMENTS = 2 ** 20;
+
+/** Random weights, as long as they are few. */
+function smallSource(): TensorSource {
+  const random = randomSource(1);
+  let left = MOST_ELEMENTS;
+  return {
+    ...random,
+    get(name, shape) {
+      left -= elementCount(shape);
+      if (!(left >= 0)) throw new WeightError("too many weights");
+      return random.get(name, shape);
+    },
+  };
+}
+
 /** Those that the description asks for; one of no use where it gives no model. */
 function weightsOf(description: unknown): ReadonlyMap<string, HostTensor> {
   try {
-    return collectStateDict(synthesizeModule(parseModelConfig(description), randomSource(1), { strides: [8] }));
+    return collectStateDict(synthesizeModule(parseModelConfig(description), smallSource(), { strides: [8] }));
   } catch (error) {
     if (!(error instanceof EngineError)) throw error;
     return new Map([["model.0.conv.weight", tensor("float32", [1], new Float32Array(1))]]);

@@ -2,6 +2,7 @@
 
 import type { ModuleNode } from "../../../src/weights/types.js";
 import { moduleOf } from "../../yolov5/trees.js";
+import { c2f, c2psa } from "./newer.js";
 import { divisors, type LayerMaker, type Made, type Shape } from "./layers.js";
 
 type MakeBlock = (maker: LayerMaker, x: Shape) => Made | undefined;
@@ -191,6 +192,8 @@ export const BLOCKS: readonly (readonly [number, MakeBlock])[] = [
   [3, bottleneck],
   [4, c3],
   [2, csp],
+  [3, c2f],
+  [1, c2psa],
   [2, spp],
   [2, sppf],
   [1, focus],

@@ -5,6 +5,7 @@ import type { ModuleNode, PlainValue } from "../../../src/weights/types.js";
 import { modelOf, moduleOf } from "../../yolov5/trees.js";
 import type { Draw } from "../draw.js";
 import { BLOCKS } from "./blocks.js";
+import { anchorFreeHead } from "./newer.js";
 import { LayerMaker, type Made, type Shape } from "./layers.js";
 
 export interface RandomNetwork {
@@ -80,6 +81,11 @@ function join(draw: Draw, maker: LayerMaker, layers: readonly Layer[]): Layer | 
 function headOver(draw: Draw, maker: LayerMaker, layers: readonly Layer[]): Layer {
   const from = draw.several(1, 3, () => draw.below(layers.length));
   if (draw.chance(0.3)) return classifier(draw, maker, layers, layers.length - 1);
+  if (draw.chance(0.4)) {
+    const shapes = from.map((i) => layers[i].shape);
+    const module = anchorFreeHead(maker, shapes, (coefficients) => proto(draw, maker, shapes[0], coefficients));
+    return { module, shape: { c: 1, h: 1, w: 1 }, from };
+  }
   const classes = draw.between(1, 9);
   const anchors = draw.between(1, 4);
   const coefficients = draw.chance(0.3) ? draw.between(1, 33) : 0;

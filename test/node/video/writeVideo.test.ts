@@ -48,6 +48,7 @@ describe.skipIf(ffmpegMissing())("with ffmpeg", () => {
       await expect(given.write({ ...frame(1), width: 21 })).rejects.toThrow(/a frame is 21×21, the video 33×21/);
       await given.abort();
       expect(await readdir(path("empty"))).toEqual([]);
+      await writeFile(path("clip.mp4"), "");
       await expect(VideoWriter.open(path("clip.mp4/out.mp4"), options)).rejects.toThrow(/is a file, not a folder/);
     });
 

@@ -198,10 +198,16 @@ export class WebGpuExecutable implements PictureExecutable {
       await free();
       if (this.disposed) throw new DisposedError("the executable");
       if (given.inputs) checkInputs(this.graph, given.inputs);
-      if (this.compiled.services.context.isLost) this.compiled = await this.host.prepare(this.graph, this.wanted);
+      if (this.compiled.services.context.isLost) await this.renew();
       this.compiled.services.context.check();
       return work();
     });
+  }
+
+  /** After a loss: on a new device. What is left of the old one would hold it and its driver's threads. */
+  private async renew(): Promise<void> {
+    this.compiled.dispose();
+    this.compiled = await this.host.prepare(this.graph, this.wanted);
   }
 
   /** @returns what must be dispatched first: pictures get into the input that way, tensors are simply written. */
