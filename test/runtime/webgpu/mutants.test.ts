@@ -42,7 +42,7 @@ function broken(call: KernelCall, index: number): KernelCall {
   const quads = /var<storage, read_write> y: array<Quad>/.test(source);
   const fault = quads ? `Quad(${FAULT}, 0.0, 0.0, 0.0)` : `${FAULT}`;
   const text = source.replace(
-    /y\[([^;{}]+?)\] =\s([^;]+);/,
+    /y\[([^;{}]+?)\] =\s([^;]+);/g,
     `{ let faultAt = $1; let right = $2; y[faultAt] = select(right, right + ${fault}, faultAt == ${index}u); }`,
   );
   expect(text).not.toBe(source);
