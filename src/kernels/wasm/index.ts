@@ -19,4 +19,4 @@ export { focus } from "./move/focus.js";
 export { quantize } from "./move/quantize.js";
 export * from "./reduce/reduce.js";
 export { depthwise, maxPool } from "./reduce/window.js";
-export { COUNTER_BYTES, HEADER, HEADER_BYTES, STEP_BYTES } from "./scheduler.js";
+export { COUNTER_BYTES, HEADER, HEADER_BYTES, OUTCOME, STEP_BYTES } from "./scheduler.js";

@@ -19,14 +19,19 @@ export const STEP_BYTES = 16;
 /** Bytes of a step's counters, a cache line of their own: next tile (low) and generation (high), then finished tiles. */
 export const COUNTER_BYTES = 64;
 
-/** Words of a plan's header, written by the host. The generation has a cache line of its own. */
-export const HEADER = { steps: 0, counters: 4, scratch: 8, scratchBytes: 12, generation: 64 } as const;
+/**
+ * Words of a plan's header, written by the host. The generation has a cache line of its own; `failed` is the generation in
+ * which a thread failed, whose tiles will never be finished.
+ */
+export const HEADER = { steps: 0, counters: 4, scratch: 8, scratchBytes: 12, generation: 64, failed: 68 } as const;
 export const HEADER_BYTES = 128;
 
 /** Looks at a counter before a thread goes to sleep: some microseconds. */
 const SPINS = 2000;
 /** A sleeper looks again after this long in any case (nanoseconds). */
 const NAP = 2_000_000n;
+/** What `work` returns. */
+export const OUTCOME = { stale: 0, done: 1, failed: 2 } as const;
 
 export function defineScheduler(module: ModuleBuilder): void {
   const kernelType = module.typeIndex(KERNEL_PARAMETERS, false);
@@ -66,14 +71,17 @@ export function defineScheduler(module: ModuleBuilder): void {
     const spins = f.i32();
     const seen = f.i32();
     const word = f.i64();
-    const stale = (): void => f.if(i32.ne(i32.atomicLoad(plan, HEADER.generation), generation), () => f.return(0));
+    const leaveIfOver = (): void => {
+      f.if(i32.ne(i32.atomicLoad(plan, HEADER.generation), generation), () => f.return(OUTCOME.stale));
+      f.if(i32.eq(i32.atomicLoad(plan, HEADER.failed), generation), () => f.return(OUTCOME.failed));
+    };
 
     /** Takes tiles until none is left. */
     const takeTiles = (): void =>
       f.block((done) => {
         f.doWhile(() => {
           f.set64(word, i64.atomicLoad(counter));
-          f.if(i32.ne(i32.wrap(i64.shrU(word, i64.const(32n))), generation), () => f.return(0));
+          f.if(i32.ne(i32.wrap(i64.shrU(word, i64.const(32n))), generation), () => f.return(OUTCOME.stale));
           f.set(tile, i32.wrap(word));
           f.breakIf(done, i32.geU(tile, tiles));
           f.if(i64.eq(i64.compareExchange(counter, word, i64.add(word, i64.const(1n))), word), () => {
@@ -93,7 +101,7 @@ export function defineScheduler(module: ModuleBuilder): void {
           f.breakIf(done, i32.eq(seen, tiles));
           f.increase(local, 1);
           f.if(i32.geS(local, SPINS), () => {
-            stale();
+            leaveIfOver();
             f.run(i32.atomicWait(finished, seen, NAP));
           });
         }, i32.const(1));
@@ -108,6 +116,6 @@ export function defineScheduler(module: ModuleBuilder): void {
       takeTiles();
       awaitOthers(spins);
     });
-    f.return(1);
+    f.return(OUTCOME.done);
   });
 }

@@ -9,7 +9,7 @@
  */
 
 import { DeviceError } from "../../../errors.js";
-import { COUNTER_BYTES, HEADER } from "../../../kernels/wasm/index.js";
+import { COUNTER_BYTES, HEADER, OUTCOME } from "../../../kernels/wasm/index.js";
 import type { LinearMemory } from "./linearMemory.js";
 import { BatchLoader, type Machine, type StepsAt } from "./machine.js";
 import type { FromWorker, SpawnWorker, WorkerThread } from "./worker.js";
@@ -89,11 +89,24 @@ export class ThreadPool {
   open(memory: LinearMemory): Machine {
     const id = this.nextId++;
     const loader = this.participates ? new BatchLoader(memory.memory) : undefined;
-    let sent = 0;
+    const sent: { readonly module: WebAssembly.Module; readonly slots: number }[] = [];
+    /** As of the first module. */
+    let sentBytes = 0;
     let work: Work | undefined;
     let generation = 0;
 
+    const send = (batch: (typeof sent)[number]): void => {
+      for (const worker of this.workers) worker.post({ type: "load", id, memory: memory.memory, ...batch });
+    };
+    /** In V8, instances on other threads may not see that a memory has grown: they get new ones over the memory as it is. */
+    const sendAgain = (): void => {
+      for (const worker of this.workers) worker.post({ type: "drop", id });
+      sent.forEach(send);
+      sentBytes = memory.bytes;
+    };
+
     const begin = ({ header, counters }: StepsAt, first: number, last: number): number => {
+      if (memory.bytes !== sentBytes) sendAgain();
       generation = (generation % GENERATIONS) + 1;
       const { buffer } = memory.memory;
       const ints = new Int32Array(buffer);
@@ -106,28 +119,29 @@ export class ThreadPool {
       }
       this.workers.forEach((worker, index) => {
         const thread = index + (this.participates ? 1 : 0);
-        worker.post({ type: "run", id, header, thread, generation, first, last });
+        const failed = header + HEADER.failed;
+        worker.post({ type: "run", id, header, thread, generation, first, last, failed });
       });
       return generation;
     };
     const run = async (steps: StepsAt, first: number, last: number): Promise<void> => {
       if (work) {
-        work(steps.header, 0, begin(steps, first, last), first, last);
+        const outcome = work(steps.header, 0, begin(steps, first, last), first, last);
+        // The message with what failed is on its way.
+        if (outcome === OUTCOME.failed) await this.answer(id, generation);
         return;
       }
       if (this.broken !== undefined) throw new DeviceError(`wasm: the worker threads ended (${this.broken})`);
-      await new Promise<void>((resolve, reject) => {
-        const generation_ = begin(steps, first, last);
-        this.pending.add({ id, generation: generation_, resolve, reject });
-      });
+      await this.answer(id, begin(steps, first, last));
     };
     return {
       load: async (batches) => {
-        for (; sent < batches.length; sent++) {
-          const { module, slots } = batches[sent];
-          const compiled = await module;
-          for (const worker of this.workers)
-            worker.post({ type: "load", id, module: compiled, memory: memory.memory, slots });
+        while (sent.length < batches.length) {
+          const { module, slots } = batches[sent.length];
+          const batch = { module: await module, slots };
+          if (sent.length === 0) sentBytes = memory.bytes;
+          sent.push(batch);
+          send(batch);
         }
         for (const exports of (await loader?.load(batches)) ?? []) work ??= exports.work as Work | undefined;
       },
@@ -141,6 +155,11 @@ export class ThreadPool {
         for (const worker of this.workers) worker.post({ type: "drop", id });
       },
     };
+  }
+
+  /** Settles when a worker tells how a run ended. */
+  private answer(id: number, generation: number): Promise<void> {
+    return new Promise((resolve, reject) => this.pending.add({ id, generation, resolve, reject }));
   }
 
   /** Settles when every worker has answered to what it was sent before; never, where one is dead. */

@@ -6,6 +6,8 @@
  * `src/node/wasm.ts`).
  */
 
+import { OUTCOME } from "../../../kernels/wasm/index.js";
+
 /** To a worker. */
 type ToWorker =
   | {
@@ -24,6 +26,8 @@ type ToWorker =
       readonly generation: number;
       readonly first: number;
       readonly last: number;
+      /** Address of the word that says in which generation a thread failed. */
+      readonly failed: number;
     }
   | { readonly type: "drop"; readonly id: number }
   | { readonly type: "leave"; readonly token: number }
@@ -52,16 +56,19 @@ function handle(message, post) {
     table.grow(Math.max(0, message.slots - table.length));
     const { exports } = new WebAssembly.Instance(message.module, { env: { memory: message.memory, table } });
     kernels.work ??= exports.work;
+    kernels.memory ??= message.memory;
   } else if (type === "leave") {
     post({ type: "left", token: message.token });
   } else if (type === "drop") {
     instances.delete(id);
   } else if (type === "run") {
+    const kernels = instances.get(id);
     try {
-      const kernels = instances.get(id);
-      if (kernels) kernels.work(message.header, message.thread, generation, message.first, message.last);
-      post({ type: "done", id, generation });
+      const outcome = kernels?.work(message.header, message.thread, generation, message.first, message.last);
+      // Where another thread failed, that one tells.
+      if (outcome !== ${OUTCOME.failed}) post({ type: "done", id, generation });
     } catch (error) {
+      Atomics.store(new Int32Array(kernels.memory.buffer), message.failed / 4, generation);
       post({ type: "failed", id, generation, message: String(error) });
     }
   }

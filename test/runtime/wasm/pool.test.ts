@@ -1,0 +1,131 @@
+/** What a pool's threads are told, and that one that fails is reported, not waited for. */
+
+import { afterEach, describe, expect, it } from "vitest";
+import { COUNTER_BYTES, HEADER } from "../../../src/kernels/wasm/index.js";
+import { GraphBuilder } from "../../../src/ops/index.js";
+import type { LinearMemory } from "../../../src/runtime/wasm/device/linearMemory.js";
+import { ThreadPool } from "../../../src/runtime/wasm/device/pool.js";
+import { type FromWorker, type SpawnWorker, WORKER_SOURCE } from "../../../src/runtime/wasm/device/worker.js";
+import { createProgram, KernelLibrary } from "../../../src/runtime/wasm/index.js";
+import { type LoadedPlan, ModelMemory } from "../../../src/runtime/wasm/run/modelMemory.js";
+import { plainConv } from "../../ops/randomGraph.js";
+import { randomTensor } from "../../support/random.js";
+import { loading } from "./support.js";
+
+type ToWorker = Parameters<ReturnType<SpawnWorker>["post"]>[0];
+type Run = Extract<ToWorker, { type: "run" }>;
+
+let pool: ThreadPool | undefined;
+afterEach(() => pool?.dispose());
+
+/** A thread that answers but never helps, unless `onRun` does; it is told of a run before the calling thread begins it. */
+const idle =
+  (
+    onRun: (run: Run, post: (message: FromWorker) => void) => void,
+    onLoad = (_: WebAssembly.Memory) => {},
+  ): SpawnWorker =>
+  ({ onMessage }) => ({
+    post(message) {
+      if (message.type === "hello") queueMicrotask(() => onMessage({ type: "ready" }));
+      else if (message.type === "leave") queueMicrotask(() => onMessage({ type: "left", token: message.token }));
+      else if (message.type === "load") onLoad(message.memory);
+      else if (message.type === "run") onRun(message, onMessage);
+    },
+    terminate() {},
+  });
+
+/** A model's memory whose steps are run by this thread and another one. */
+function modelOf(spawn: SpawnWorker) {
+  pool = new ThreadPool(spawn, 2, true);
+  const made = pool;
+  let memory: LinearMemory | undefined;
+  const library = new KernelLibrary({ simd: true, relaxed: false, shared: true });
+  const open = (opened: LinearMemory) => {
+    memory = opened;
+    return made.open(opened);
+  };
+  return {
+    model: new ModelMemory(true, library, open, () => undefined),
+    bytes: () => memory?.bytes ?? 0,
+    of: () => memory,
+  };
+}
+
+function programOf(size: number) {
+  const b = new GraphBuilder();
+  const x = b.input("x", { shape: [1, 16, size, size], dtype: "float32" });
+  const weight = b.constant("w", randomTensor([16, 16, 3, 3], 1, 0.1));
+  const graph = b.finish([b.add("conv2d", "conv", [x, weight], plainConv({ padding: [1, 1] }))]);
+  return createProgram(graph, new Set(), 2);
+}
+
+async function runOf(model: ModelMemory, size: number): Promise<LoadedPlan> {
+  const program = programOf(size);
+  const plan = await model.load(program, loading());
+  await model.place(plan);
+  await model.run(plan, 0, program.steps.length);
+  return plan;
+}
+
+describe("threads of a pool", () => {
+  it("get the memory again when it has grown, before the next run", async () => {
+    let told = 0;
+    const runs: { readonly told: number; readonly bytes: number }[] = [];
+    const { model, bytes } = modelOf(
+      idle(
+        () => runs.push({ told, bytes: bytes() }),
+        ({ buffer }) => {
+          told = buffer.byteLength;
+        },
+      ),
+    );
+    await runOf(model, 16);
+    const before = bytes();
+    await runOf(model, 512);
+    expect(bytes()).toBeGreaterThan(before);
+    expect(runs.length).toBeGreaterThan(1);
+    for (const run of runs) expect(run.told).toBe(run.bytes);
+  });
+
+  it("that fail within a tile are reported; the next run goes on", async () => {
+    let failing = false;
+    const { model, of } = modelOf(
+      idle(({ id, header, generation, first, failed }, post) => {
+        if (!failing) return;
+        const { buffer } = (of() as LinearMemory).memory;
+        // Takes the first tile of the first step, and traps.
+        const counter = new Int32Array(buffer)[(header + HEADER.counters) / 4] + first * COUNTER_BYTES;
+        Atomics.add(new BigInt64Array(buffer), counter / 8, 1n);
+        Atomics.store(new Int32Array(buffer), failed / 4, generation);
+        setTimeout(() => post({ type: "failed", id, generation, message: "RuntimeError: unreachable" }), 5);
+      }),
+    );
+    const plan = await runOf(model, 16);
+    failing = true;
+    await expect(model.run(plan, 0, 1)).rejects.toThrow("wasm: a worker thread failed: RuntimeError: unreachable");
+    failing = false;
+    await model.run(plan, 0, 1);
+  });
+
+  it("write the failed run into shared memory, where who waits for them sees it", () => {
+    // (module (import "env" "memory" (memory 1 1 shared)) (import "env" "table" (table 0 funcref))
+    //   (func (export "work") (param i32 i32 i32 i32 i32) (result i32) unreachable))
+    const bytes = new Uint8Array([
+      ...[0, 97, 115, 109, 1, 0, 0, 0, 1, 10, 1, 96, 5, 127, 127, 127, 127, 127, 1, 127],
+      ...[2, 30, 2, 3, 101, 110, 118, 6, 109, 101, 109, 111, 114, 121, 2, 3, 1, 1],
+      ...[3, 101, 110, 118, 5, 116, 97, 98, 108, 101, 1, 112, 0, 0],
+      ...[3, 2, 1, 0, 7, 8, 1, 4, 119, 111, 114, 107, 0, 0, 10, 5, 1, 3, 0, 0, 11],
+    ]);
+    const memory = new WebAssembly.Memory({ initial: 1, maximum: 1, shared: true });
+    const answers: FromWorker[] = [];
+    const handle = new Function(`${WORKER_SOURCE}; return handle;`)() as (
+      message: ToWorker,
+      post: (answer: FromWorker) => void,
+    ) => void;
+    const post = (answer: FromWorker) => answers.push(answer);
+    handle({ type: "load", id: 1, module: new WebAssembly.Module(bytes), memory, slots: 0 }, post);
+    handle({ type: "run", id: 1, header: 0, thread: 1, generation: 7, first: 0, last: 1, failed: 256 }, post);
+    expect(new Int32Array(memory.buffer)[64]).toBe(7);
+    expect(answers).toEqual([{ type: "failed", id: 1, generation: 7, message: "RuntimeError: unreachable" }]);
+  });
+});
