@@ -3,7 +3,7 @@
 import { availableParallelism, cpus } from "node:os";
 import type { DeviceCounters } from "../../runtime/backend.js";
 import { readPicture } from "../detect/readPicture.js";
-import { EXIT } from "../errors.js";
+import { EXIT, UsageError } from "../errors.js";
 import { orInterrupted, throwIfInterrupted } from "../interrupt.js";
 import type { BenchFlags } from "../options/flags.js";
 import { heightWidth } from "../options/values.js";
@@ -23,6 +23,11 @@ import { benchTable, detailLines, profileLines } from "./report.js";
 const PAUSE_MS = 20;
 
 export async function runBench(flags: BenchFlags, output: Output): Promise<number> {
+  if (flags.pipeline !== undefined) {
+    const { runPipelineBench } = await import("./pipeline/run.js");
+    return runPipelineBench(flags, flags.pipeline, output);
+  }
+  if (flags.detectPy !== undefined) throw new UsageError("--detect-py only works with --pipeline FOLDER");
   const engines: BenchEngine[] = [];
   try {
     return await orInterrupted(output.io.signal, measureAll(flags, output, engines));
@@ -56,11 +61,17 @@ async function measureAll(flags: BenchFlags, output: Output, engines: BenchEngin
   const refused = wanted ? await addPeers(own, engines, { wanted, threads }, output) : [];
   const device = deviceOf(engines);
   output.line(`Device: ${device.adapter}; ${device.cpu}, ${device.cores} cores; Node ${device.node}`);
-  const bar = await openBar(output, flags.iterations, "measuring {bar} {value}/{total} rounds");
+  const { iterations = 30, seconds = 60 } = flags;
+  const bar = await openBar(output, iterations, "measuring {bar} {value}/{total} rounds");
   const pauseMs = engines.length > own.length ? PAUSE_MS : 0;
-  const rows = await measureRows(engines, { ...flags, signal, pauseMs, onRound: (round) => bar.update(round) }).finally(
-    () => bar.stop(),
-  );
+  const rows = await measureRows(engines, {
+    ...flags,
+    iterations,
+    seconds,
+    signal,
+    pauseMs,
+    onRound: (round) => bar.update(round),
+  }).finally(() => bar.stop());
   output.lines(() => benchTable(rows));
   output.lines(() => detailLines(rows));
   const ratios = ratiosOf(rows);

@@ -15,11 +15,16 @@ per frame. Several weights and backends are interleaved, round by round. The inp
 (--source), never zeros. Outputs that are not finite fail the run. --peers runs other engines on the same weights (as ONNX)
 and input, each in its own process; an engine whose outputs differ is not timed.
 
+--pipeline measures what users wait for instead: whole "detect" processes on a folder, without and with annotated pictures, in
+turn, as pictures per second, share of the CPU and peak memory. --peers adds onnxruntime-node with sharp (bench/peers), --detect-py
+YOLOv5's own script.
+
 Examples:
   yolov5 bench --weights yolov5n.pt
   yolov5 bench --weights random:yolov5s random:yolov5x --backend webgpu --half --iterations 200
   yolov5 bench --weights best.pt --backend webgpu cpu --layers --json bench.json
-  yolov5 bench --weights yolov5n.pt --backend wasm --threads 2 --peers`;
+  yolov5 bench --weights yolov5n.pt --backend wasm --threads 2 --peers
+  yolov5 bench --pipeline photos --weights yolov5n.pt --backend wasm --peers --detect-py ../yolov5`;
 
 function peer(text: string): string {
   if (PEER_NAMES.includes(text)) return text;
@@ -46,9 +51,13 @@ export function defineBench(program: Command, start: Start): void {
     .option("--source <picture>", "use this picture as input instead of noise")
     .option("--max-pixels <n>", MAX_PIXELS_HELP, whole(1))
     .optionsGroup("Duration:")
-    .option("--iterations <n>", "timed runs", whole(1), 30)
+    .option("--iterations <n>", "timed runs (default: 30, with --pipeline 5)", whole(1))
     .option("--warmup <n>", "untimed runs before the timed ones", whole(0), 3)
-    .option("--seconds <s>", "time limit in seconds; stops early with fewer runs", positive, 60)
+    .option(
+      "--seconds <s>",
+      "time limit in seconds; stops early with fewer runs (default: 60, with --pipeline 600)",
+      positive,
+    )
     .optionsGroup("More:")
     .option("--layers", "list every node: kernel, ms, GFLOP/s, share of the total, and the device's lower bound")
     .option(
@@ -56,6 +65,8 @@ export function defineBench(program: Command, start: Start): void {
       `also measure other engines installed in bench/peers: ${PEER_NAMES.join(", ")} (default: all comparable ones)`,
       list(peer),
     )
+    .option("--pipeline <folder>", "measure whole jobs: detect on all pictures of a folder, process start included")
+    .option("--detect-py <path>", "--pipeline: also measure detect.py of a YOLOv5 checkout (needs Python with PyTorch)")
     .addHelpText("after", AFTER);
   addCommonOptions(command, { backend: false }).action((flags: BenchFlags) =>
     start(flags, async (output) => (await import("../bench/run.js")).runBench(flags, output)),

@@ -127,10 +127,15 @@ export interface BenchFlags extends Omit<CommonFlags, "backend"> {
   readonly tune?: boolean;
   readonly source?: string;
   readonly maxPixels?: number;
-  readonly iterations: number;
+  /** Absent: 30, of whole jobs 5. */
+  readonly iterations?: number;
   readonly warmup: number;
-  readonly seconds: number;
+  /** Absent: 60, for whole jobs 600. */
+  readonly seconds?: number;
   readonly layers?: boolean;
   /** `true`: all comparable peers. */
   readonly peers?: true | readonly string[];
+  /** Pictures that whole jobs are measured with. */
+  readonly pipeline?: string;
+  readonly detectPy?: string;
 }
