@@ -49,7 +49,6 @@ class GpujsBackend implements Backend {
     if (this.disposed) return;
     this.disposed = true;
     for (const executable of [...this.executables.keys()]) executable.dispose();
-    this.constants.dispose();
     this.device.dispose();
   }
 

@@ -1,8 +1,30 @@
 /** Runs the cases of every op on gpu.js in WebGL2; bundled by `gpujs.test.ts`. Gives what is wrong, one line each. */
 
+import type { Backend } from "../../../src/runtime/backend.js";
 import { createGpujsBackend } from "../../../src/runtime/gpujs/index.js";
 import { compare } from "../../../src/tensor/index.js";
 import { CASES, opsWithoutCase } from "../../support/cases/index.js";
+
+/** Executables of a model, of which the first is let go of: what they share must stay. @returns what is wrong */
+async function runShared(backend: Backend): Promise<string[]> {
+  const model = {};
+  const cases = CASES.filter(({ types }) => types.includes("conv2d")).slice(0, 12);
+  const wrong: string[] = [];
+  for (const { name, build } of cases) {
+    const { graph, inputs, expected } = build();
+    const first = await backend.compile(graph, { model });
+    await first.run(inputs);
+    const second = await backend.compile(graph, { model });
+    first.dispose();
+    for (let turn = 0; turn < 2; turn++) {
+      const [actual] = await second.run(inputs);
+      const { nmse } = compare(actual, expected[0]);
+      if (!(nmse < 1e-10)) wrong.push(`${name}, after another of the model was disposed of: nmse ${nmse}`);
+    }
+    second.dispose();
+  }
+  return wrong;
+}
 
 async function run(): Promise<{ cases: number; untested: string[]; wrong: string[]; adapter: string }> {
   const backend = await createGpujsBackend({ importModule: () => import("gpu.js"), mode: "webgl2" });
@@ -17,6 +39,7 @@ async function run(): Promise<{ cases: number; untested: string[]; wrong: string
     });
     executable.dispose();
   }
+  wrong.push(...(await runShared(backend)));
   backend.dispose();
   return { cases: CASES.length, untested: opsWithoutCase(), wrong, adapter: backend.adapter };
 }

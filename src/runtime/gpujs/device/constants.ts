@@ -1,9 +1,8 @@
 /** Packed weights on the device, each once: executables of one model at several input shapes share them. */
 
 import type { DeviceTensor, GpujsDevice } from "./device.js";
-import { uploadWith } from "./kernelSet.js";
+import type { KernelSet } from "./kernelSet.js";
 import { type Extent, floatsOf } from "./layout.js";
-import type { GpuKernel } from "./library.js";
 
 /** A constant requested by a lowering. */
 export interface PackedConstant {
@@ -26,18 +25,21 @@ export class ConstantCache {
   /** Numeric ids of sources, for names. */
   private readonly ids = new WeakMap<object, number>();
   private nextId = 0;
-  private uploads: GpuKernel | undefined;
 
   constructor(private readonly device: GpujsDevice) {}
 
-  /** Must be returned with `release`. @throws LimitError for a constant that the device cannot hold. */
-  acquire({ key, sources, extent, pack }: PackedConstant): KeptConstant {
+  /**
+   * Must be returned with `release`.
+   * @param kernels upload it if it is not there yet; it may outlive them. One upload kernel for all executables is no option:
+   * gpu.js gives empty textures for further sizes once it has let go of textures of that kernel.
+   * @throws LimitError for a constant that the device cannot hold.
+   */
+  acquire({ key, sources, extent, pack }: PackedConstant, kernels: KernelSet): KeptConstant {
     const name = `${key} ${extent}|${sources.map((source) => this.idOf(source)).join(",")}`;
     let entry = this.kept.get(name);
     if (!entry) {
       this.device.check(extent, "a weight");
-      this.uploads ??= this.device.compileUpload();
-      entry = { name, tensor: uploadWith(this.device, this.uploads, pack(), extent), users: 0 };
+      entry = { name, tensor: kernels.upload(pack(), extent), users: 0 };
       this.kept.set(name, entry);
     }
     entry.users++;
@@ -48,10 +50,6 @@ export class ConstantCache {
     if (--entry.users > 0) return;
     this.kept.delete(entry.name);
     this.device.release(entry.tensor);
-  }
-
-  dispose(): void {
-    this.uploads?.destroy();
   }
 
   private idOf(source: object): number {

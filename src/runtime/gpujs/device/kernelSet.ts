@@ -4,19 +4,6 @@ import type { DeviceTensor, GpujsDevice } from "./device.js";
 import { type Extent, floatsOf } from "./layout.js";
 import type { GpuKernel } from "./library.js";
 
-/** @param kernel of `compileUpload` */
-export function uploadWith(
-  device: GpujsDevice,
-  kernel: GpuKernel | undefined,
-  data: Float32Array,
-  extent: Extent,
-): DeviceTensor {
-  const [x, y, z] = extent;
-  const input = device.input(data, [x * 4, y, z]);
-  if (!kernel) return { extent, argument: input };
-  return device.tensor(kernel.setOutput([x, y, z])(input), extent);
-}
-
 export class KernelSet {
   /** Bytes that gpu.js's WebAssembly modules hold for arguments and results, one module a kernel. */
   moduleBytes = 0;
@@ -29,7 +16,10 @@ export class KernelSet {
 
   /** Packed data to the device. */
   upload(data: Float32Array, extent: Extent): DeviceTensor {
-    return uploadWith(this.device, this.uploads, data, extent);
+    const [x, y, z] = extent;
+    const input = this.device.input(data, [x * 4, y, z]);
+    if (!this.uploads) return { extent, argument: input };
+    return this.device.tensor(this.uploads.setOutput([x, y, z])(input), extent);
   }
 
   /** Runs a kernel whose threads give vec4s. */

@@ -51,7 +51,7 @@ export class GpujsExecutable implements Executable {
     const kernels = new KernelSet(device);
     this.kernels = kernels;
     const constant = (wanted: PackedConstant): DeviceTensor => {
-      const entry = host.constants.acquire(wanted);
+      const entry = host.constants.acquire(wanted, kernels);
       this.constants.push(entry);
       return entry.tensor;
     };
