@@ -33,7 +33,12 @@ const common = {
 // shared code goes into chunks, so that the command starts fast.
 const forNode = await build({
   ...common,
-  entryPoints: { node: "src/node.ts", cli: "src/cli/main.ts", pictureWorker: "src/node/pictures/pictureWorker.ts" },
+  entryPoints: {
+    node: "src/node.ts",
+    cli: "src/cli/main.ts",
+    pictureWorker: "src/node/pictures/pictureWorker.ts",
+    detectWorker: "src/cli/detect/work/detectWorker.ts",
+  },
   platform: "node",
   splitting: true,
   chunkNames: "chunks/[name]-[hash]",

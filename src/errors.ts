@@ -23,7 +23,8 @@ export type ErrorCode =
   | "OPTION"
   | "VIDEO"
   | "NUMERIC"
-  | "OUTPUT";
+  | "OUTPUT"
+  | "WORKER";
 
 /** Spelled out, because minifiers rename classes. A class that shares its base's code passes its own name. */
 const NAMES: Readonly<Record<ErrorCode, string>> = {
@@ -44,6 +45,7 @@ const NAMES: Readonly<Record<ErrorCode, string>> = {
   VIDEO: "VideoError",
   NUMERIC: "NumericError",
   OUTPUT: "OutputError",
+  WORKER: "WorkerError",
 };
 
 /** Maximum characters of a message, which may quote untrusted names and values; longer ones are shortened in the middle. */
@@ -192,6 +194,13 @@ export class VideoError extends EngineError {
 export class OutputError extends EngineError {
   constructor(message: string, details?: Details, options?: { cause?: unknown }) {
     super("OUTPUT", message, details, options);
+  }
+}
+
+/** A worker thread that ended in the middle of its work. Another one takes its place for the calls that follow. */
+export class WorkerError extends EngineError {
+  constructor(message: string, details?: Details) {
+    super("WORKER", message, details);
   }
 }
 

@@ -6,13 +6,8 @@
 import type { LoadOptions } from "./api/loadOptions.js";
 import { EMBEDDED_MODEL } from "./api/names.js";
 import type { PictureSource, WeightSource } from "./api/sources.js";
-import { openBackend } from "./node/backends.js";
-import { readWithSaver } from "./node/pictures/resultSaver.js";
-import { type OpenedWeights, openWeights } from "./node/weightSource.js";
-import type { Backend } from "./runtime/backend.js";
-import { signalOf, throwIfAborted } from "./yolov5/calls/abort.js";
-import { computeDTypeFor, createMember } from "./yolov5/loadModel.js";
-import { type Member, Model, type PictureReader } from "./yolov5/model.js";
+import { loadWeights } from "./node/loadWeights.js";
+import type { Model } from "./yolov5/model.js";
 
 export * from "./api/browserOnly.js";
 export * from "./common.js";
@@ -44,37 +39,5 @@ export async function load(
   source: WeightSource | readonly WeightSource[] = EMBEDDED_MODEL,
   options: LoadOptions = {},
 ): Promise<Model<PictureSource>> {
-  const sources: readonly WeightSource[] = Array.isArray(source) ? source : [source as WeightSource];
-  const signal = signalOf(options.signal);
-  let backend: Backend | undefined;
-  try {
-    const weights: OpenedWeights[] = [];
-    for (const item of sources) {
-      throwIfAborted(signal);
-      const { onProgress, onNote: onWarning, config } = options;
-      weights.push(await openWeights(item, { onProgress, signal, config, onWarning }));
-    }
-    throwIfAborted(signal);
-    backend = await openBackend(options.backend ?? "auto", { onNote: options.onNote, threads: options.threads });
-    throwIfAborted(signal);
-    const read: PictureReader<PictureSource> = (item, { maxPixels = options.maxPixels, ...reading } = {}) =>
-      readWithSaver(item, { maxPixels, ...reading });
-    return new Model(createMembers(weights, backend, options), backend, read);
-  } catch (error) {
-    backend?.dispose();
-    // A failure caused by the abort is not reported.
-    throwIfAborted(signal);
-    throw error;
-  }
-}
-
-function createMembers(weights: readonly OpenedWeights[], backend: Backend, options: LoadOptions): Member[] {
-  return weights.map(({ opened, path }) =>
-    createMember(opened, backend, {
-      path,
-      dtype: computeDTypeFor(opened, backend, options),
-      tune: options.tune === true ? {} : options.tune || undefined,
-      onNote: options.onNote,
-    }),
-  );
+  return (await loadWeights(source, options)).model;
 }

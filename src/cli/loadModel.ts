@@ -1,6 +1,8 @@
 /** Loads a command's model: shows progress, prints notes, and takes class names and description from YAML files. */
 
-import { EMBEDDED_MODEL, load } from "../node.js";
+import { EMBEDDED_MODEL } from "../api/names.js";
+import { type Loaded, loadWeights } from "../node/loadWeights.js";
+import { type ModelSeed, weightsSeed } from "../node/workers/modelSeed.js";
 import type { BackendChoice } from "../runtime/backend.js";
 import { normalizeNames } from "../yolov5/checkpoint/names.js";
 import type { Picture } from "../yolov5/input/pictures.js";
@@ -29,13 +31,23 @@ export interface LoadFlags {
   readonly notes?: boolean | undefined;
 }
 
+export interface LoadedModel {
+  readonly model: CliModel;
+  /** The same model for other threads. */
+  readonly seed: () => ModelSeed;
+}
+
 export async function loadModel(flags: LoadFlags, output: Output): Promise<CliModel> {
+  return (await loadWithSeed(flags, output)).model;
+}
+
+export async function loadWithSeed(flags: LoadFlags, output: Output): Promise<LoadedModel> {
   const config = await readModelConfig(flags.cfg);
   const dataNames = flags.data === undefined ? undefined : await readNames(flags.data);
   const progress = new DownloadProgress(output);
-  let loaded: Awaited<ReturnType<typeof load>>;
+  let loaded: Loaded;
   try {
-    loaded = await load(flags.weights ?? [EMBEDDED_MODEL], {
+    loaded = await loadWeights(flags.weights ?? [EMBEDDED_MODEL], {
       backend: flags.backend,
       threads: flags.threads,
       half: flags.half,
@@ -53,7 +65,7 @@ export async function loadModel(flags: LoadFlags, output: Output): Promise<CliMo
   } finally {
     progress.stop();
   }
-  const { members } = loaded;
+  const { members } = loaded.model;
   const { backend } = members[0].network;
   if (flags.device?.gpu && backend.software) {
     output.line("note: the only GPU here is emulated on the CPU; --device cpu is faster");
@@ -62,7 +74,15 @@ export async function loadModel(flags: LoadFlags, output: Output): Promise<CliMo
   const model = new Model(named, backend, (picture: Picture) => Promise.resolve(picture));
   // Ends the pending forward pass, which may take very long.
   output.io.signal.addEventListener("abort", () => model.dispose(), { once: true });
-  return model;
+  const { weights } = loaded;
+  const seed = (): ModelSeed => ({
+    weights: weights.map(weightsSeed),
+    backend: backend.name,
+    half: flags.half ?? false,
+    config,
+    names: model.names,
+  });
+  return { model, seed };
 }
 
 /** The data set's names, for a checkpoint without names. As in YOLOv5, a checkpoint's own names win. */
@@ -79,9 +99,10 @@ function withNames(members: readonly Member[], names: unknown, output: Output): 
 }
 
 /** Two lines that describe the model and the backend. */
-export function describeModel(model: CliModel, output: Output): void {
+export function describeModel(model: CliModel, output: Output, workers = 0): void {
   const { name, adapter, dtype } = model.device;
-  output.line(`Backend: ${name} (${adapter}), ${dtype}`);
+  const each = workers === 0 ? "" : `, in ${workers} worker${workers === 1 ? "" : "s"}`;
+  output.line(`Backend: ${name} (${adapter}), ${dtype}${each}`);
   for (const { info } of model.members) {
     const classes = `${info.classes} class${info.classes === 1 ? "" : "es"}`;
     output.line(`Model:   ${info.path}, ${info.task}, ${classes}, ${grouped(info.parameters)} parameters`);

@@ -25,6 +25,8 @@ export interface OpenedWeights {
   readonly opened: OpenedModel;
   /** The name used in messages and JSON. */
   readonly path: string;
+  /** The whole file; absent for `random:` weights, which are made from their name. */
+  readonly bytes?: Uint8Array | undefined;
 }
 
 async function fileExists(path: string): Promise<boolean> {
@@ -72,6 +74,7 @@ export async function openWeights(source: WeightSource, options: OpenWeightsOpti
   const open = (bytes: Uint8Array, path: string): OpenedWeights => ({
     opened: openModel(bytes, { path, config: options.config }),
     path,
+    bytes,
   });
   const place = placeOf(source, "checkpoint");
   if (!place) {

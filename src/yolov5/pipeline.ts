@@ -7,7 +7,7 @@ import type { Ensemble } from "./ensemble.js";
 import type { Picture } from "./input/pictures.js";
 import { type FittedPicture, type PlannedPicture, Preprocessor } from "./input/preprocess.js";
 import type { ResolvedOptions } from "./options.js";
-import { outcomesOf, pictureFacts, type Result, resultOf } from "./output/outcome.js";
+import { type Outcome, outcomesOf, pictureFacts, type Result, resultOf } from "./output/outcome.js";
 import { Prediction } from "./output/prediction.js";
 
 /** For inputs with more pixels than this, the network is compiled before a picture is resized. */
@@ -27,6 +27,12 @@ export class Pipeline {
 
   /** @returns one result per picture, in the given order. */
   async detect(pictures: readonly Picture[], options: ResolvedOptions): Promise<Result[]> {
+    const outcomes = await this.outcomes(pictures, options);
+    return outcomes.map((outcome, n) => resultOf(outcome, this.ensemble.info.names, pictures[n].saver));
+  }
+
+  /** `detect` for results that are put together elsewhere. */
+  async outcomes(pictures: readonly Picture[], options: ResolvedOptions): Promise<Outcome[]> {
     const { task } = this.ensemble.info;
     if (pictures.length === 0) return [];
     if (options.augment && task !== "detect") {
@@ -37,17 +43,17 @@ export class Pipeline {
     await this.heed(options.signal);
     await this.compileLarge(planned);
     const fitted = planned.map(({ make }) => make());
-    const results: Result[] = [];
+    const outcomes: Outcome[] = [];
     for (let start = 0; start < fitted.length; ) {
       const first = fitted[start];
       let end = start + 1;
       // Consecutive pictures with the same input size share a forward pass.
       while (end < fitted.length && end - start < options.batchSize && sameSize(fitted[end], first)) end++;
       await this.heed(options.signal);
-      results.push(...(await this.runBatch(fitted.slice(start, end), options)));
+      outcomes.push(...(await this.runBatch(fitted.slice(start, end), options)));
       start = end;
     }
-    return results;
+    return outcomes;
   }
 
   /** The network's raw outputs for one picture. */
@@ -75,7 +81,7 @@ export class Pipeline {
     await this.ensemble.compile([1, 3, ...largest]);
   }
 
-  private async runBatch(batch: readonly FittedPicture[], options: ResolvedOptions): Promise<Result[]> {
+  private async runBatch(batch: readonly FittedPicture[], options: ResolvedOptions): Promise<Outcome[]> {
     const { ensemble } = this;
     const { info } = ensemble;
     const started = performance.now();
@@ -96,8 +102,7 @@ export class Pipeline {
       facts: pictureFacts(picture),
       speed: { preprocess: ms + preprocess, inference },
     }));
-    const outcomes = outcomesOf(pictures, input.shape, outputs, info, options);
-    return outcomes.map((outcome, n) => resultOf(outcome, info.names, batch[n].picture.saver));
+    return outcomesOf(pictures, input.shape, outputs, info, options);
   }
 }
 

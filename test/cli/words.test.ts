@@ -1,12 +1,12 @@
 /** Tables, texts and warnings. */
 
 import { expect, test } from "vitest";
-import { Summary } from "../../src/cli/detect/summary.js";
+import { type Shown, shownOf, Summary } from "../../src/cli/detect/summary.js";
 import { errorLine, exitCodeOf, InterruptedError, UsageError } from "../../src/cli/errors.js";
 import { Output } from "../../src/cli/output.js";
 import { displayWidth, grouped, megabytes, tableLines } from "../../src/cli/table.js";
 import { CheckpointError, OptionError } from "../../src/errors.js";
-import { DetectionResult } from "../../src/yolov5/output/results.js";
+import { type Detection, DetectionResult } from "../../src/yolov5/output/results.js";
 
 test("columns align, also with wide characters", () => {
   expect(displayWidth("人ab")).toBe(4);
@@ -53,7 +53,7 @@ test("a warning is printed once", () => {
   expect(text).toBe("warning: imgsz\n");
 });
 
-function result(source: string, count: number): DetectionResult {
+function result(source: string, count: number): Shown {
   const facts = { source, width: 10, height: 10, input: [1, 3, 32, 32], names: ["a", "b"] };
   const detections = Array.from({ length: count }, (_, i) => ({
     xmin: 0,
@@ -64,7 +64,7 @@ function result(source: string, count: number): DetectionResult {
     class: i % 2,
     name: facts.names[i % 2],
   }));
-  return new DetectionResult({ ...facts, speed: { preprocess: 1, inference: 2, postprocess: 3 } }, detections);
+  return shownOf(new DetectionResult<Detection>({ ...facts, speed: { preprocess: 1, inference: 2, postprocess: 3 } }, detections));
 }
 
 test("the table has one row per box, or per class if there are many", () => {

@@ -1,11 +1,11 @@
 /** Requests to a worker and their answers: numbered, sent in call order, all rejected if the worker ends. */
 
 import type { LoadOptions } from "../../api/loadOptions.js";
+import { fromWire } from "../../api/wireError.js";
 import { DeviceError, DisposedError } from "../../errors.js";
 import { abortReason, onAbort } from "../../yolov5/calls/abort.js";
 import type { Answer, Device, FromHost, Request, ToHost } from "./protocol.js";
 import type { Started } from "./started.js";
-import { fromWire } from "./wireError.js";
 
 interface Pending {
   resolve(answer: Answer): void;

@@ -2,6 +2,7 @@
 
 import type { LoadOptions } from "../../api/loadOptions.js";
 import type { PictureSource, WeightSource } from "../../api/sources.js";
+import { toWire } from "../../api/wireError.js";
 import { Breather } from "../../breathe.js";
 import { DisposedError } from "../../errors.js";
 import type { HostTensor } from "../../tensor/index.js";
@@ -11,7 +12,6 @@ import type { Prediction } from "../../yolov5/output/prediction.js";
 import { closePixels } from "../drawable.js";
 import type { DecoderName } from "./decoders/protocol.js";
 import { type Answer, buffersOf, type FromHost, type Port, type Request, type ToHost } from "./protocol.js";
-import { toWire } from "./wireError.js";
 
 export type Loader = (sources: readonly WeightSource[], options: LoadOptions) => Promise<Model<PictureSource>>;
 

@@ -19,6 +19,9 @@ export const WEIGHTS_HELP =
 export const MAX_PIXELS_HELP =
   "refuse pictures with more pixels than this; decoding takes up to 12 bytes per pixel (default: 67108864)";
 
+export const WORKERS_HELP =
+  "for many pictures on the CPU: threads that each do whole pictures, with the same results whatever their number; 0: one picture after the other, each on all threads (default: one per core for 12 pictures or more and for videos)";
+
 /** Adds the common options, grouped last; `backend: false` for a command that has its own --backend. */
 export function addCommonOptions(command: Command, { backend: withBackend = true } = {}): Command {
   command.optionsGroup("Common:");

@@ -5,7 +5,7 @@ import { TRACKER_ALGORITHMS } from "../../tracking/options.js";
 import type { DetectFlags } from "../options/flags.js";
 import { batchSize, classList, fraction, imageSize, list, whole } from "../options/values.js";
 import { TUNE_HELP } from "../tuning.js";
-import { addCommonOptions, MAX_PIXELS_HELP, type Start, WEIGHTS_HELP } from "./common.js";
+import { addCommonOptions, MAX_PIXELS_HELP, type Start, WEIGHTS_HELP, WORKERS_HELP } from "./common.js";
 
 const AFTER = `
 Sources: a picture, a video, a folder (its pictures and videos, without subfolders), a glob ("photos/**/*.jpg"), an
@@ -40,6 +40,7 @@ export function defineDetect(program: Command, start: Start): void {
     .option("--max-pixels <n>", MAX_PIXELS_HELP, whole(1))
     .option("--square", "letterbox to the full --imgsz, as exported models do, instead of the smallest rectangle")
     .option("--batch-size <n>", "pictures per forward pass (those with the same input size)", batchSize, 1)
+    .option("--workers <n>", WORKERS_HELP, whole(0, 256))
     .option("--half", "use float16 where the backend supports it")
     .option("--tune", TUNE_HELP)
     .option("--augment", "test-time augmentation: three scales, one of them mirrored (detection only)")

@@ -1,12 +1,11 @@
 /** What a detect run found and what failed: the JSON, the NDJSON lines, and the closing summary. */
 
 import { join } from "node:path";
-import type { Result } from "../../yolov5/model.js";
 import { errorLine } from "../errors.js";
 import { type CliModel, modelJson } from "../loadModel.js";
 import type { Output } from "../output.js";
 import type { Saver } from "./save.js";
-import { SpeedMeter, Summary } from "./summary.js";
+import { type Shown, SpeedMeter, Summary } from "./summary.js";
 import type { VideoReport } from "./video.js";
 
 export class Collected {
@@ -41,9 +40,10 @@ export class Collected {
 
   /**
    * Counts a result and keeps what the table and the JSON need.
+   * @param entry what the JSON says of it; undefined if no JSON is wanted.
    * @param error why some of its files could not be written.
    */
-  async take(result: Result, error?: string): Promise<void> {
+  async take(result: Shown, entry: object | undefined, error?: string): Promise<void> {
     const { output } = this;
     this.count++;
     if (result.task !== "classify" && result.detections.length === 0) this.without++;
@@ -53,11 +53,10 @@ export class Collected {
       this.failures++;
       output.fail(error);
     }
-    // toJSON computes the masks, so it is called only if the JSON is wanted.
-    if (!output.wantsJson && !output.wantsNdjson) return;
-    const entry = { ...result.toJSON(), ...(error === undefined ? {} : { error }) };
-    if (output.wantsJson) this.images.push(entry);
-    await this.writeLine(entry);
+    if (!entry) return;
+    const whole = { ...entry, ...(error === undefined ? {} : { error }) };
+    if (output.wantsJson) this.images.push(whole);
+    await this.writeLine(whole);
   }
 
   takeVideo(report: VideoReport): void {

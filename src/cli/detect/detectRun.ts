@@ -1,14 +1,12 @@
 /** A run of `yolov5 detect`: sources → pictures and videos → results → log lines and files. */
 
-import { EngineError, type ErrorCode } from "../../errors.js";
 import type { Font } from "../../image/index.js";
-import { VideoAddressError } from "../../node/net/downloadPicture.js";
-import type { Trail } from "../../tracking/index.js";
+import { inOrder } from "../../yolov5/calls/inOrder.js";
 import type { Result } from "../../yolov5/model.js";
 import { type DetectOptions, resolveOptions } from "../../yolov5/options.js";
 import { EXIT, errorLine, InterruptedError } from "../errors.js";
 import { orInterrupted, throwIfInterrupted } from "../interrupt.js";
-import type { CliModel } from "../loadModel.js";
+import type { CliModel, LoadedModel } from "../loadModel.js";
 import type { DetectFlags } from "../options/flags.js";
 import { inputSize, noteSize } from "../options/sizeNote.js";
 import { heightWidth } from "../options/values.js";
@@ -16,11 +14,14 @@ import type { Output } from "../output.js";
 import { type Bar, DownloadProgress, openBar } from "../progress.js";
 import { Collected } from "./collected.js";
 import { Follower } from "./follow.js";
-import { type ReadPicture, readPicture } from "./readPicture.js";
 import { Saver } from "./save.js";
 import type { SourceItem } from "./sources.js";
-import { logLine } from "./summary.js";
+import { logLine, type Shown } from "./summary.js";
 import { VideoRun } from "./video.js";
+import { DetectWorkers, type ProcessedBatch } from "./work/detectWorkers.js";
+import { isFatal } from "./work/fatal.js";
+import { entryOf, type Finished, type FinishOptions, finish } from "./work/finish.js";
+import { type Processed, processBatch } from "./work/pictureBatch.js";
 
 const PROJECTS = {
   detect: "runs/detect",
@@ -28,18 +29,7 @@ const PROJECTS = {
   pose: "runs/predict-pose",
   classify: "runs/predict-cls",
 } as const;
-/** Errors after which no further picture can succeed. */
-const FATAL: ReadonlySet<ErrorCode> = new Set([
-  "DEVICE",
-  "DEVICE_LOST",
-  "SHADER",
-  "DISPOSED",
-  "GRAPH",
-  "WEIGHT",
-  "OPTION",
-]);
-
-function detectOptions(flags: DetectFlags, output: Output): DetectOptions {
+function detectOptions(flags: DetectFlags): Omit<DetectOptions, "onWarning" | "signal"> {
   return {
     imgsz: heightWidth(flags.imgsz),
     conf: flags.confThres,
@@ -52,8 +42,14 @@ function detectOptions(flags: DetectFlags, output: Output): DetectOptions {
     retinaMasks: flags.retinaMasks,
     square: flags.square,
     batchSize: flags.batchSize,
-    onWarning: (text) => output.warn(text),
   };
+}
+
+/** A further batch of pictures, or one video. */
+interface Part {
+  readonly items: readonly SourceItem[];
+  /** Position of the first one among all. */
+  readonly start: number;
 }
 
 /** Runs all sources. A failure is reported and kept with the results, and the other sources continue. */
@@ -63,48 +59,52 @@ export class DetectRun {
   private readonly model: CliModel;
   private readonly items: readonly SourceItem[];
   private readonly options: DetectOptions;
+  private readonly finishing: FinishOptions;
+  private readonly font: Font | undefined;
+  private readonly workers: DetectWorkers | undefined;
   private readonly saver: Saver;
   private readonly collected: Collected;
   private readonly follower: Follower | undefined;
   private video: VideoRun | undefined;
-  /** Why sources could not be read. */
-  private readonly errors = new Map<SourceItem, string>();
-  /** Addresses whose servers turned out to send videos. */
-  private readonly videoAddresses = new Set<SourceItem>();
 
+  /** @param workers how many threads do pictures; 0: this one does. */
   constructor(
     flags: DetectFlags,
     output: Output,
-    model: CliModel,
+    { model, seed }: LoadedModel,
     items: readonly SourceItem[],
     font: Font | undefined,
+    workers: number,
   ) {
     this.flags = flags;
     this.output = output;
     this.model = model;
     this.items = items;
+    this.font = font;
     this.collected = new Collected(output);
     const following = flags.track !== undefined && model.task !== "classify";
     this.follower = following ? new Follower(flags) : undefined;
-    const conf = this.follower?.networkConf ?? flags.confThres;
-    this.options = { ...detectOptions(flags, output), conf };
+    const options = { ...detectOptions(flags), conf: this.follower?.networkConf ?? flags.confThres };
+    this.options = { ...options, onWarning: (text) => output.warn(text) };
     // Checked before the first picture is read.
     resolveOptions(this.options, model.info);
+    const { lineThickness, hideLabels, hideConf, imageFormat, maxPixels } = flags;
+    this.finishing = {
+      pictures: !flags.nosave,
+      imageFormat,
+      labels: flags.saveTxt ?? false,
+      confidences: flags.saveConf ?? false,
+      crops: flags.saveCrop ?? false,
+      json: output.wantsJson || output.wantsNdjson,
+      ...{ lineThickness, hideLabels, hideConf },
+    };
     this.saver = new Saver(
       {
+        ...this.finishing,
         project: flags.project ?? PROJECTS[model.task],
         name: flags.name,
         existOk: flags.existOk ?? false,
-        pictures: !flags.nosave,
-        imageFormat: flags.imageFormat,
-        labels: flags.saveTxt ?? false,
-        confidences: flags.saveConf ?? false,
-        crops: flags.saveCrop ?? false,
-        lineThickness: flags.lineThickness,
-        hideLabels: flags.hideLabels,
-        hideConf: flags.hideConf,
         font,
-        signal: output.io.signal,
       },
       items.map(({ source }) => source),
     );
@@ -116,6 +116,12 @@ export class DetectRun {
     if (flags.augment && model.task !== "detect") output.warn("--augment applies to detection models only; ignored");
     if (flags.track && !following) output.warn("--track needs boxes; ignored for classification");
     if (flags.saveCrop && model.task === "classify") output.warn("--save-crop needs boxes; ignored for classification");
+    if (workers === 0) return;
+    // A tracker sees the pictures in their order, which only this thread knows.
+    const finishing = following ? undefined : this.finishing;
+    this.workers = new DetectWorkers(workers, {
+      ...{ model: seed(), options, maxPixels, finish: finishing, font: flags.font },
+    });
   }
 
   async run(): Promise<number> {
@@ -130,6 +136,7 @@ export class DetectRun {
       if (this.collected.done === 0 && !(stopped instanceof InterruptedError)) throw error;
     } finally {
       bar.stop();
+      this.workers?.dispose();
     }
     await this.report();
     await output.writeJson(this.collected.json(this.model, this.saver));
@@ -159,24 +166,74 @@ export class DetectRun {
   }
 
   private async runAll(bar: Bar): Promise<void> {
-    const { batchSize } = this.flags;
-    for (let start = 0, end = 0; start < this.items.length; start = end) {
-      end = start + 1;
-      if (this.items[start].video) await this.runVideo(this.items[start], start);
-      else {
-        while (end < this.items.length && end - start < batchSize && !this.items[end].video) end++;
-        await this.runBatch(this.items.slice(start, end), start);
-      }
-      bar.update(end);
+    const { workers } = this;
+    if (!workers) {
+      for (const part of this.parts()) await this.deliverAll(part, await this.process(part), bar);
+      return;
+    }
+    const begin = async (part: Part) => ({ result: this.process(part).then((batch) => ({ part, batch })) });
+    for await (const { part, batch } of inOrder(this.parts(), begin, { most: workers.ahead })) {
+      await this.deliverAll(part, batch, bar);
     }
   }
 
+  /** The sources in batches, videos alone. */
+  private *parts(): Generator<Part> {
+    const { items, flags } = this;
+    for (let start = 0, end = 0; start < items.length; start = end) {
+      end = start + 1;
+      const more = (): boolean => end < items.length && end - start < flags.batchSize && !items[end].video;
+      if (!items[start].video) while (more()) end++;
+      yield { items: items.slice(start, end), start };
+    }
+  }
+
+  /** What can be done before a batch's turn comes. */
+  private async process({ items }: Part): Promise<ProcessedBatch> {
+    const { output, workers, model, flags, options, follower, finishing, font } = this;
+    if (items[0].video) return { processed: [{ kind: "video" }], warnings: [] };
+    if (workers) return workers.pictures(items);
+    const progress = new DownloadProgress(output, false);
+    try {
+      const processed = await processBatch<Result>(items, {
+        signal: output.io.signal,
+        maxPixels: flags.maxPixels,
+        onProgress: progress.onProgress,
+        detect: (pictures) => model.detect(pictures, options),
+        resultOf: (result) => result,
+        finish: follower ? undefined : { ...finishing, font },
+      });
+      return { processed, warnings: [] };
+    } finally {
+      progress.stop();
+    }
+  }
+
+  private async deliverAll({ items, start }: Part, { processed, warnings }: ProcessedBatch, bar: Bar): Promise<void> {
+    for (const warning of warnings) this.output.warn(warning);
+    for (const [i, entry] of processed.entries()) await this.deliver(items[i], start + i, entry);
+    bar.update(start + items.length);
+  }
+
+  /** Writes and shows one source's part, in the order of the sources. */
+  private async deliver(item: SourceItem, index: number, entry: Processed<Result>): Promise<void> {
+    const { output, follower, finishing, font } = this;
+    const { signal } = output.io;
+    throwIfInterrupted(signal);
+    if (entry.kind === "video") return this.runVideo(item, index);
+    if (entry.kind === "failed") return this.collected.fail(item.source, entry.message);
+    if (entry.kind === "finished") return this.keep(item.source, entry.finished, index);
+    const { result, trails } = follower?.follow(entry.found) ?? { result: entry.found, trails: [] };
+    await this.keep(item.source, await finish(result, entry, finishing, { font, signal, trails }), index);
+  }
+
   private async runVideo(item: SourceItem, index: number): Promise<void> {
-    const { flags, output, model, options, saver, follower } = this;
+    const { flags, output, model, options, saver, follower, finishing, workers } = this;
     follower?.restart();
     try {
-      const take = (result: Result): Promise<void> => this.collected.take(result);
-      const context = { flags, output, model, options, saver, follower, take };
+      const take = (shown: Shown, result: Result): Promise<void> =>
+        this.collected.take(shown, finishing.json ? entryOf(result) : undefined);
+      const context = { flags, output, model, options, saver, follower, workers, take };
       this.video = new VideoRun(context, item.address ?? item.source, [index + 1, this.items.length]);
       await this.video.run();
     } catch (error) {
@@ -194,72 +251,17 @@ export class DetectRun {
     follower?.restart();
   }
 
-  private async runBatch(items: readonly SourceItem[], start: number): Promise<void> {
-    const read: (ReadPicture | undefined)[] = [];
-    for (const item of items) read.push(await this.read(item));
-    const pictures = read.filter((entry) => entry !== undefined).map(({ picture }) => picture);
-    let results: Result[] | undefined;
-    try {
-      if (pictures.length > 0) results = await this.model.detect(pictures, this.options);
-    } catch (error) {
-      // The batch does not say which of its pictures failed, so each runs again on its own.
-      if (items.length > 1 && !isFatal(error)) {
-        for (const [i, item] of items.entries()) await this.runBatch([item], start + i);
-        return;
-      }
-      if (isFatal(error)) throw error;
-      await this.collected.fail(items[0].source, errorLine(error));
-      return;
-    }
-    throwIfInterrupted(this.output.io.signal);
-    let next = 0;
-    for (const [i, item] of items.entries()) {
-      const entry = read[i];
-      const result = entry && results?.[next++];
-      if (result) await this.keep(item.source, entry, result, start + i + 1);
-      else if (this.videoAddresses.has(item)) await this.runVideo(item, start + i);
-      else await this.collected.fail(item.source, this.errors.get(item) ?? "not read");
-    }
-  }
-
-  /** Undefined if the source has no readable picture; `errors` then says why. */
-  private async read(item: SourceItem): Promise<ReadPicture | undefined> {
-    if (item.error !== undefined) {
-      this.errors.set(item, item.error);
-      return undefined;
-    }
-    const progress = new DownloadProgress(this.output, false);
-    try {
-      return await readPicture(item.address ?? item.source, {
-        signal: this.output.io.signal,
-        onProgress: progress.onProgress,
-        maxPixels: this.flags.maxPixels,
-      });
-    } catch (error) {
-      throwIfInterrupted(this.output.io.signal);
-      if (error instanceof VideoAddressError) this.videoAddresses.add(item);
-      else this.errors.set(item, errorLine(error) + modelAdvice(item.source));
-      return undefined;
-    } finally {
-      progress.stop();
-    }
-  }
-
-  private async keep(source: string, read: ReadPicture, plain: Result, index: number): Promise<void> {
-    const { result, trails } = this.follower?.follow(plain) ?? { result: plain, trails: [] };
-    this.output.line(logLine(result, index, this.items.length));
-    await this.collected.take(result, await this.save(source, read, result, trails));
+  private async keep(source: string, finished: Finished, index: number): Promise<void> {
+    const { shown, entry, problem } = finished;
+    this.output.line(logLine(shown, index + 1, this.items.length));
+    const unwritten = await this.write(source, finished);
+    await this.collected.take(shown, entry, unwritten ?? problem);
   }
 
   /** @returns why some of its files could not be written. */
-  private async save(
-    source: string,
-    { picture, format }: ReadPicture,
-    result: Result,
-    trails: readonly Trail[],
-  ): Promise<string | undefined> {
+  private async write(source: string, finished: Finished): Promise<string | undefined> {
     try {
-      await this.saver.save(source, picture.image, format, result, trails);
+      await this.saver.write(source, finished);
       return undefined;
     } catch (error) {
       throwIfInterrupted(this.output.io.signal);
@@ -285,15 +287,4 @@ export class DetectRun {
     const [h, w] = inputSize(this.model.info, this.flags);
     return this.model.task === "classify" ? [h, h] : [h, w];
   }
-}
-
-/** For `--source a.jpg b.pt`: says that the model was taken for a picture. */
-function modelAdvice(source: string): string {
-  return /\.(?:pt|pth|safetensors|onnx)$/i.test(source)
-    ? " (it was taken for a picture; pass models with --weights)"
-    : "";
-}
-
-function isFatal(error: unknown): boolean {
-  return error instanceof InterruptedError || (error instanceof EngineError && FATAL.has(error.code));
 }

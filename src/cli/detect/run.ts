@@ -7,7 +7,7 @@ import { packageRoot } from "../../node/packageRoot.js";
 import { openLabelFont } from "../../node/pictures/labelFont.js";
 import { EXIT, UsageError } from "../errors.js";
 import { checkRunFolder } from "../files/destinations.js";
-import { describeModel, loadModel } from "../loadModel.js";
+import { describeModel, loadWithSeed } from "../loadModel.js";
 import type { DetectFlags } from "../options/flags.js";
 import { tellUnavailable, type Unavailable } from "../options/unavailable.js";
 import { checkWeightWords } from "../options/weightWords.js";
@@ -15,6 +15,7 @@ import type { Output } from "../output.js";
 import { DetectRun } from "./detectRun.js";
 import { misorderedFrames } from "./frameOrder.js";
 import { expandSources } from "./sources.js";
+import { workersFor } from "./work/detectWorkers.js";
 
 export async function runDetect(flags: DetectFlags, output: Output): Promise<number> {
   await checkFlags(flags, output);
@@ -30,13 +31,17 @@ export async function runDetect(flags: DetectFlags, output: Output): Promise<num
   }
   const misordered = flags.track === undefined ? undefined : misorderedFrames(items);
   if (misordered !== undefined) output.warn(misordered);
-  const model = await loadModel(flags, output);
+  const workers = workersFor(flags, items);
+  // The network runs in the workers then, where each has one thread for it.
+  const loaded = await loadWithSeed(workers > 0 ? { ...flags, threads: 1 } : flags, output);
+  const { model } = loaded;
   try {
-    describeModel(model, output);
+    const inWorkers = model.device.name === "wasm" || model.device.name === "cpu" ? workers : 0;
+    describeModel(model, output, inWorkers);
     const font = flags.nosave
       ? undefined
       : await openLabelFont(model.names, { file: flags.font, onWarning: (text) => output.warn(text) });
-    return await new DetectRun(flags, output, model, items, font).run();
+    return await new DetectRun(flags, output, loaded, items, font, inWorkers).run();
   } finally {
     model.dispose();
   }

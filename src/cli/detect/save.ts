@@ -2,34 +2,23 @@
 
 import { appendFile, readdir } from "node:fs/promises";
 import { join } from "node:path";
-import { encodeJpeg, type Font, loadFont, type PictureFormat, type RgbImage } from "../../image/index.js";
+import { encodeJpeg, type Font, loadFont, type RgbImage } from "../../image/index.js";
 import { outputError } from "../../node/files/systemReason.js";
 import { makeFolder, writeAtomically } from "../../node/files/writeFile.js";
-import { encodeAside } from "../../node/pictures/pictureThread.js";
 import type { WrittenFormat } from "../../node/pictures/savePicture.js";
 import { VideoWriter, type VideoWriterOptions } from "../../node/video/writeVideo.js";
 import type { Trail } from "../../tracking/index.js";
-import { drawOnPixels } from "../../yolov5/draw/drawPixels.js";
-import type { AnnotateStyle } from "../../yolov5/draw/drawStyle.js";
 import type { Result } from "../../yolov5/model.js";
-import { classificationLines, detectionLines, segmentationLines } from "../../yolov5/output/text/saveText.js";
 import { fileNameOf, safeName, splitName } from "../files/fileNames.js";
 import { RunPaths } from "../files/runPaths.js";
-import { cropOf } from "./crop.js";
-import { formatFor } from "./pictureFormat.js";
 import { makeRunFolder } from "./runFolder.js";
+import { type Crop, cropsOf, draw, type Finished, type FinishOptions, linesOf } from "./work/finish.js";
 
-export interface SaveOptions extends Pick<AnnotateStyle, "lineThickness" | "hideLabels" | "hideConf" | "font"> {
+export interface SaveOptions extends Omit<FinishOptions, "json" | "imageFormat"> {
   readonly project: string;
   readonly name: string;
   readonly existOk: boolean;
-  readonly pictures: boolean;
-  readonly imageFormat: "source" | WrittenFormat;
-  readonly labels: boolean;
-  readonly confidences: boolean;
-  readonly crops: boolean;
-  /** Aborts the running encoder. */
-  readonly signal?: AbortSignal | undefined;
+  readonly font: Font | undefined;
 }
 
 /** The files of one video. */
@@ -60,35 +49,24 @@ export class Saver {
   }
 
   /**
-   * Writes the requested files, each whole or not at all. A failure does not prevent the others from being written.
-   * Draws on the picture, and may transfer it away.
-   * @throws OutputError for the first failure; the signal's reason.
+   * Writes a picture's files, each whole or not at all. A failure does not prevent the others from being written.
+   * @throws OutputError for the first failure.
    */
-  async save(
-    source: string,
-    image: RgbImage,
-    format: PictureFormat | undefined,
-    result: Result,
-    trails: readonly Trail[] = [],
-  ): Promise<void> {
+  async write(source: string, { labels: lines, crops, format, picture }: Finished): Promise<void> {
     const { options } = this;
     if (!this.writes) return;
     const folder = await this.open();
     const { stem: name, ending: own } = splitName(fileNameOf(source));
-    const written = formatFor(image, options.imageFormat, format);
-    const ending = keptEnding(own, written) ?? `.${written}`;
+    const ending = keptEnding(own, format) ?? `.${format}`;
     const labels = join(folder, "labels");
     const stem = this.paths.claim(name || "picture", [
       ...(options.pictures ? [{ folder, ending }] : []),
       ...(options.labels ? [{ folder: labels, ending: ".txt" }] : []),
     ]);
     const problems = new Problems();
-    if (options.labels) await problems.of(this.saveLabels(join(labels, `${stem}.txt`), result));
-    await this.saveCrops(folder, stem, this.cropsOf(image, result), problems);
-    if (options.pictures) {
-      const bytes = await encodeAside(this.draw(image, result, trails), written, { signal: options.signal });
-      await problems.of(writeAtomically(join(folder, stem + ending), bytes));
-    }
+    if (options.labels) await problems.of(this.saveLabels(join(labels, `${stem}.txt`), lines));
+    await this.saveCrops(folder, stem, crops, problems);
+    if (picture) await problems.of(writeAtomically(join(folder, stem + ending), picture));
     if (problems.first !== undefined) throw problems.first;
   }
 
@@ -116,14 +94,15 @@ export class Saver {
       },
       save: async (image, result, trails) => {
         // Before the frame is drawn on.
-        const crops = this.cropsOf(image, result);
+        const crops = options.crops ? cropsOf(image, result) : [];
         // Started before anything is awaited, so that every counted frame is in the file, even after Ctrl-C.
         const written = writer && problems.of(writer.write(this.draw(image, result, trails)));
         if (options.labels) {
           const path = paths.claimFile(join(folder, "labels"), `${stem}_${result.frame}`, ".txt");
-          await problems.of(this.saveLabels(path, result));
+          await problems.of(this.saveLabels(path, linesOf(result, options.confidences)));
         }
-        await this.saveCrops(folder, stem, crops, problems);
+        const encoded = crops.map((crop) => ({ ...crop, picture: encodeJpeg(crop.picture) }));
+        await this.saveCrops(folder, stem, encoded, problems);
         await written;
       },
     };
@@ -138,10 +117,7 @@ export class Saver {
   private draw(image: RgbImage, result: Result, trails: readonly Trail[]): RgbImage {
     // Read once per run: for a video this saves a few milliseconds per frame.
     this.font ??= this.options.font ?? loadFont();
-    const { lineThickness, hideLabels, hideConf } = this.options;
-    const style = { lineThickness, hideLabels, hideConf, font: this.font, trails };
-    // Frames and pictures may be too large to hold two in memory.
-    return drawOnPixels(image, result, style, { inPlace: true });
+    return draw(image, result, { ...this.options, font: this.font, trails });
   }
 
   private get writes(): boolean {
@@ -156,8 +132,7 @@ export class Saver {
   }
 
   /** Appends to an existing file, as detect.py does. */
-  private async saveLabels(path: string, result: Result): Promise<void> {
-    const lines = linesOf(result, this.options.confidences);
+  private async saveLabels(path: string, lines: readonly string[]): Promise<void> {
     try {
       await makeFolder(join(path, ".."));
       if (lines.length > 0) await appendFile(path, `${lines.join("\n")}\n`);
@@ -166,19 +141,10 @@ export class Saver {
     }
   }
 
-  /** Writes crops if requested, lowest confidence first, as detect.py numbers them. */
-  private cropsOf(image: RgbImage, result: Result): Crop[] {
-    if (!this.options.crops || result.task === "classify") return [];
-    return result.detections.toReversed().flatMap((detection) => {
-      const crop = cropOf(image, detection);
-      return crop ? [{ image: crop, name: detection.name, class: detection.class }] : [];
-    });
-  }
-
   private async saveCrops(folder: string, stem: string, crops: readonly Crop[], problems: Problems): Promise<void> {
-    for (const { image, name, class: index } of crops) {
+    for (const { picture, name, class: index } of crops) {
       const own = this.classFolder(join(folder, "crops"), name, index);
-      await problems.of(writeAtomically(this.paths.claimFile(own, stem, ".jpg", ""), encodeJpeg(image)));
+      await problems.of(writeAtomically(this.paths.claimFile(own, stem, ".jpg", ""), picture));
     }
   }
 
@@ -189,13 +155,6 @@ export class Saver {
     this.classFolders.set(name, folder);
     return folder;
   }
-}
-
-/** Writes the crop of one box. */
-interface Crop {
-  readonly image: RgbImage;
-  readonly name: string;
-  readonly class: number;
 }
 
 /** Keeps the first of several failures while the work continues. */
@@ -209,13 +168,6 @@ class Problems {
       this.first ??= error;
     }
   }
-}
-
-/** The label lines of a result, depending on its task. */
-function linesOf(result: Result, saveConf: boolean): string[] {
-  if (result.task === "classify") return classificationLines(result);
-  if (result.task === "segment") return segmentationLines(result, saveConf);
-  return detectionLines(result, saveConf);
 }
 
 /** Keeps `.JPG` and `.jpeg` if the format stays the same. */

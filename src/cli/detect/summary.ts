@@ -1,23 +1,46 @@
 /** The text output of a detect run: detect.py's log lines, and a table of detections. */
 
 import type { Result } from "../../yolov5/model.js";
+import type { ClassScore } from "../../yolov5/output/classify.js";
+import type { Detection, Speed } from "../../yolov5/output/results.js";
 import { formatF } from "../../yolov5/output/text/printf.js";
 import { fileNameOf } from "../files/fileNames.js";
 import { type Column, grouped, tableLines } from "../table.js";
 
+/** What the texts need of a result: plain data without its masks. */
+export interface Shown {
+  readonly source: string | undefined;
+  readonly task: Result["task"];
+  readonly input: readonly number[];
+  readonly speed: Speed;
+  readonly frame: number | undefined;
+  /** `4 persons, 1 bus`. */
+  readonly summary: string;
+  readonly detections: readonly Detection[];
+  readonly top5: readonly ClassScore[];
+}
+
+export function shownOf(result: Result): Shown {
+  const { source, task, input, speed, frame } = result;
+  const detections = result.detections.map(({ xmin, ymin, xmax, ymax, confidence, class: index, name }) => {
+    return { xmin, ymin, xmax, ymax, confidence, class: index, name };
+  });
+  const top5 = result.task === "classify" ? result.top5 : [];
+  return { source, task, input, speed, frame, summary: result.summary(), detections, top5 };
+}
+
 /** detect.py's line for a picture: `image 1/2 /p/bus.jpg: 640x480 4 persons, 1 bus, 98.0ms`. */
-export function logLine(result: Result, index: number, count: number): string {
+export function logLine(result: Shown, index: number, count: number): string {
   const [, , height, width] = result.input;
-  const what = result.summary();
-  return `image ${index}/${count} ${result.source}: ${height}x${width} ${what}, ${formatF(result.speed.inference, 1)}ms`;
+  return `image ${index}/${count} ${result.source}: ${height}x${width} ${result.summary}, ${formatF(result.speed.inference, 1)}ms`;
 }
 
 /** detect.py's line for a frame: `video 1/1 (12/375) /p/clip.mp4: 384x640 3 persons, 30.1ms`. */
-export function frameLine(result: Result, index: number, count: number, frames: number | undefined): string {
+export function frameLine(result: Shown, index: number, count: number, frames: number | undefined): string {
   const [, , height, width] = result.input;
   const at = frames === undefined ? `${result.frame}` : `${result.frame}/${frames}`;
   const ms = formatF(result.speed.inference, 1);
-  return `video ${index}/${count} (${at}) ${result.source}: ${height}x${width} ${result.summary()}, ${ms}ms`;
+  return `video ${index}/${count} (${at}) ${result.source}: ${height}x${width} ${result.summary}, ${ms}ms`;
 }
 
 /** detect.py's closing line with mean times per picture. */
@@ -27,7 +50,7 @@ export class SpeedMeter {
   private inference = 0;
   private postprocess = 0;
 
-  add({ speed }: Result): void {
+  add({ speed }: Shown): void {
     this.count++;
     this.preprocess += speed.preprocess;
     this.inference += speed.inference;
@@ -80,7 +103,7 @@ export class Summary {
   private found = 0;
   private classification = false;
 
-  add(result: Result): void {
+  add(result: Shown): void {
     this.images++;
     const image = fileNameOf(result.source ?? "picture");
     if (result.task === "classify") {

@@ -1,6 +1,7 @@
 /** One video of a detect run: frames → results → log lines or a bar, annotated video, labels. */
 
 import { withoutLogin } from "../../api/address.js";
+import type { RgbImage } from "../../image/index.js";
 import type { VideoFrame } from "../../node/video/frameSource.js";
 import { type VideoInput, videoInput } from "../../node/video/input.js";
 import { hasLargeFrames, probeVideo, type VideoInfo } from "../../node/video/probe.js";
@@ -16,7 +17,8 @@ import type { Output } from "../output.js";
 import { type Bar, openBar } from "../progress.js";
 import type { Follower } from "./follow.js";
 import type { Saver, VideoSaver } from "./save.js";
-import { frameLine } from "./summary.js";
+import { frameLine, type Shown, shownOf } from "./summary.js";
+import type { DetectWorkers } from "./work/detectWorkers.js";
 
 export interface VideoContext {
   readonly flags: DetectFlags;
@@ -25,8 +27,16 @@ export interface VideoContext {
   readonly options: DetectOptions;
   readonly saver: Saver;
   readonly follower: Follower | undefined;
+  /** Undefined: the model of this thread detects. */
+  readonly workers: DetectWorkers | undefined;
   /** Counts a result and keeps what the JSON and the table need. */
-  readonly take: (result: Result) => Promise<void>;
+  readonly take: (shown: Shown, result: Result) => Promise<void>;
+}
+
+/** Frames, some of which may have been in another thread meanwhile, and their results. */
+interface DetectedGroup {
+  readonly group: readonly RgbImage[];
+  readonly results: readonly Result[];
 }
 
 /** The JSON fields for a whole video. */
@@ -155,27 +165,34 @@ export class VideoRun {
    * decoded.
    */
   private async runFrames(frames: AsyncIterable<VideoFrame>, total: number | undefined): Promise<void> {
-    const { model, options, flags, output } = this.context;
+    const { flags, output, workers } = this.context;
     // A queued frame is no longer live, and many large frames would exhaust the memory.
     const alone = this.info !== undefined && (this.info.live || hasLargeFrames(this.info));
     const groups = grouped(frames, alone ? 1 : flags.batchSize, flags.maxFrames);
-    const running = inOrder(
-      groups,
-      async (group) => {
-        const pictures = group.map(({ data, width, height, frame, time }) => ({
-          image: { data, width, height },
-          source: this.source,
-          frame,
-          time,
-        }));
-        return { result: model.detect(pictures, options).then((results) => ({ group, results })) };
-      },
-      { most: alone ? 1 : 2 },
-    );
+    // So that a worker always finds a frame when it is done with one.
+    const many = workers ? 2 * workers.count : 2;
+    const running = inOrder(groups, async (group) => ({ result: this.detect(group) }), { most: alone ? 1 : many });
     for await (const { group, results } of running) {
       for (const [i, result] of results.entries()) await this.keep(group[i], result, total);
     }
     throwIfInterrupted(output.io.signal);
+  }
+
+  private async detect(group: readonly VideoFrame[]): Promise<DetectedGroup> {
+    const { model, options, workers, output } = this.context;
+    const { source } = this;
+    if (workers) {
+      const { results, frames, warnings } = await workers.frames(source, group);
+      for (const warning of warnings) output.warn(warning);
+      return { group: frames, results };
+    }
+    const pictures = group.map(({ data, width, height, frame, time }) => ({
+      image: { data, width, height },
+      source,
+      frame,
+      time,
+    }));
+    return { group, results: await model.detect(pictures, options) };
   }
 
   /** Whether processing frames is useful even if the annotated video cannot be written. */
@@ -184,15 +201,16 @@ export class VideoRun {
     return output.wantsJson || output.wantsNdjson || (flags.saveTxt ?? false) || (flags.saveCrop ?? false);
   }
 
-  private async keep(frame: VideoFrame, plain: Result, total: number | undefined): Promise<void> {
+  private async keep(frame: RgbImage, plain: Result, total: number | undefined): Promise<void> {
     const { output, follower, take } = this.context;
     throwIfInterrupted(output.io.signal);
     const { result, trails } = follower?.follow(plain) ?? { result: plain, trails: [] };
     const saving = this.saved?.save(frame, result, trails);
     this.frames++;
-    if (!this.barShown) output.line(frameLine(result, ...this.place, this.info?.live ? undefined : total));
+    const shown = shownOf(result);
+    if (!this.barShown) output.line(frameLine(shown, ...this.place, this.info?.live ? undefined : total));
     this.bar.update(this.frames, { fps: formatF((this.frames * 1000) / (performance.now() - this.started), 1) });
-    await take(result);
+    await take(shown, result);
     await saving;
     if (this.saved?.problem !== undefined && !this.readElsewhere) throw this.saved.problem;
   }

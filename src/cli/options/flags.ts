@@ -28,6 +28,8 @@ export interface DetectFlags extends CommonFlags {
   readonly half?: boolean;
   readonly maxPixels?: number;
   readonly tune?: boolean;
+  /** Threads that each do whole pictures; absent: as many as are worth it. */
+  readonly workers?: number;
   readonly augment?: boolean;
   readonly confThres: number;
   /** Absent: the model's own default. */

@@ -3,19 +3,18 @@
  * responsive to signals and other calls, and can abort the work at once.
  */
 
-import { existsSync } from "node:fs";
-import { join, sep } from "node:path";
-import { fileURLToPath } from "node:url";
 import { Worker } from "node:worker_threads";
 import { ImageError } from "../../errors.js";
 import { type DecodeOptions, decodeImage, type RgbImage } from "../../image/index.js";
-import { packageRoot } from "../packageRoot.js";
+import { builtFile } from "../workers/builtFile.js";
 import { encodePicture, type WrittenFormat } from "./savePicture.js";
 
 /** Pixels above which starting a thread (50 ms) is worth it: decoding that many takes up to a second. */
 const LARGE_TO_DECODE = 2 ** 24;
 /** Half a second of encoding. */
 const LARGE_TO_ENCODE = 2 ** 21;
+
+const THREAD = "pictureWorker.js";
 
 /** A request to the thread. */
 export type PictureJob =
@@ -43,7 +42,7 @@ export interface ThreadOptions {
  */
 export async function decodeAside(bytes: Uint8Array, options: DecodeOptions & ThreadOptions = {}): Promise<RgbImage> {
   const { path, maxPixels, onNote, signal } = options;
-  const file = threadFile();
+  const file = builtFile(THREAD);
   const onSize = (pixels: number): void => {
     if (file !== undefined && pixels > LARGE_TO_DECODE) throw new Large();
   };
@@ -67,27 +66,13 @@ export async function encodeAside(
   format: WrittenFormat,
   { signal }: ThreadOptions = {},
 ): Promise<Uint8Array> {
-  const file = image.width * image.height > LARGE_TO_ENCODE ? threadFile() : undefined;
+  const file = image.width * image.height > LARGE_TO_ENCODE ? builtFile(THREAD) : undefined;
   if (file === undefined) return encodePicture(image, format);
   const { buffer, byteLength } = image.data;
   const whole = buffer instanceof ArrayBuffer && buffer.byteLength === byteLength;
   const answer = await ask(file, { image, format }, whole ? [buffer] : [], signal);
   if (!("bytes" in answer)) throw failureOf(answer);
   return answer.bytes;
-}
-
-/**
- * The built worker file; undefined if this code runs from source or inside a bundle, which then works without a
- * thread.
- */
-function threadFile(): string | undefined {
-  try {
-    if (!fileURLToPath(import.meta.url).includes(`${sep}dist${sep}`)) return undefined;
-    const file = join(packageRoot(), "dist", "pictureWorker.js");
-    return existsSync(file) ? file : undefined;
-  } catch {
-    return undefined;
-  }
 }
 
 async function ask(

@@ -3,8 +3,8 @@
  * thread.
  */
 
+import type { WireError } from "../../../api/wireError.js";
 import type { PictureFormat, RgbImage } from "../../../image/index.js";
-import type { WireError } from "../wireError.js";
 
 /** Decoders that run in their own worker. */
 export type DecoderName = "jpeg" | "webp" | "avif" | "rare";

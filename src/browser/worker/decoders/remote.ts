@@ -3,6 +3,7 @@
  * format arrives.
  */
 
+import { fromWire } from "../../../api/wireError.js";
 import { DeviceError } from "../../../errors.js";
 import { type Decoders, decodeWith } from "../../../image/decodeWith.js";
 import type { DecodeOptions, RgbImage } from "../../../image/index.js";
@@ -10,7 +11,6 @@ import { decodePng } from "../../../image/png/decode.js";
 import { sniff } from "../../../image/sniff.js";
 import type { Decode } from "../../../yolov5/input/pictures.js";
 import type { ChannelPort } from "../protocol.js";
-import { fromWire } from "../wireError.js";
 import { type DecodeAnswer, type DecodeRequest, type DecoderName, ELSEWHERE } from "./protocol.js";
 
 const HERE: Decoders = { png: decodePng };

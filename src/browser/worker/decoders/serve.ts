@@ -1,8 +1,8 @@
 /** Decodes for a model's worker: in a worker for that format, or on the page's thread if workers are not available. */
 
+import { toWire } from "../../../api/wireError.js";
 import type { Decode } from "../../../yolov5/input/pictures.js";
 import type { ChannelPort } from "../protocol.js";
-import { toWire } from "../wireError.js";
 import type { DecodeAnswer, DecodeRequest } from "./protocol.js";
 
 export function serveDecoder(port: ChannelPort, decode: Decode): void {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { fromWire, toWire } from "../../src/browser/worker/wireError.js";
+import { fromWire, toWire } from "../../src/api/wireError.js";
 import * as errors from "../../src/errors.js";
 
 type Made = new (message: string, details?: object, options?: { cause?: unknown }) => errors.EngineError;
@@ -15,7 +15,7 @@ function sent(error: unknown): Error {
   return fromWire(structuredClone(toWire(error)));
 }
 
-describe("errors between a page and its worker", () => {
+describe("errors between two threads", () => {
   it("are of as many classes as the package has", () => {
     expect(CLASSES.length).toBeGreaterThanOrEqual(19);
     expect(CLASSES.map(([name]) => name)).toEqual(expect.arrayContaining(["LimitError", "PrecisionError"]));

@@ -21,7 +21,8 @@ import {
   UnsupportedError,
   VideoError,
   WeightError,
-} from "../../errors.js";
+  WorkerError,
+} from "../errors.js";
 
 type Details = Readonly<Record<string, unknown>>;
 
@@ -57,6 +58,7 @@ const ENGINE: Readonly<Record<string, ErrorClass>> = {
   UnsupportedError,
   VideoError,
   WeightError,
+  WorkerError,
 };
 
 const STANDARD: Readonly<Record<string, new (message: string) => Error>> = {

@@ -1,0 +1,129 @@
+/** A result → all that is shown and written of it, as plain data that a thread can send. */
+
+import { encodeJpeg, type Font, type PictureFormat, type RgbImage } from "../../../image/index.js";
+import { encodeAside } from "../../../node/pictures/pictureThread.js";
+import type { WrittenFormat } from "../../../node/pictures/savePicture.js";
+import type { Trail } from "../../../tracking/index.js";
+import { drawOnPixels } from "../../../yolov5/draw/drawPixels.js";
+import type { AnnotateStyle } from "../../../yolov5/draw/drawStyle.js";
+import type { Result } from "../../../yolov5/model.js";
+import { classificationLines, detectionLines, segmentationLines } from "../../../yolov5/output/text/saveText.js";
+import { errorLine } from "../../errors.js";
+import { throwIfInterrupted } from "../../interrupt.js";
+import { cropOf } from "../crop.js";
+import { formatFor } from "../pictureFormat.js";
+import { type Shown, shownOf } from "../summary.js";
+import { isFatal } from "./fatal.js";
+
+/** What is wanted of a result beside its log line. */
+export interface FinishOptions extends Pick<AnnotateStyle, "lineThickness" | "hideLabels" | "hideConf"> {
+  readonly pictures: boolean;
+  readonly imageFormat: "source" | WrittenFormat;
+  readonly labels: boolean;
+  readonly confidences: boolean;
+  readonly crops: boolean;
+  readonly json: boolean;
+}
+
+/** A box as a picture file of its own. */
+export interface Crop<Picture = Uint8Array> {
+  readonly picture: Picture;
+  readonly name: string;
+  readonly class: number;
+}
+
+export interface Finished {
+  readonly shown: Shown;
+  /** The picture's entry in the JSON. */
+  readonly entry: object | undefined;
+  /** Lines of the label file. */
+  readonly labels: readonly string[];
+  readonly crops: readonly Crop[];
+  /** The format that an annotated picture has. */
+  readonly format: WrittenFormat;
+  /** The file of the annotated picture. */
+  readonly picture: Uint8Array | undefined;
+  /** Why the annotated picture could not be made. */
+  readonly problem: string | undefined;
+}
+
+export interface FinishTools {
+  readonly font: Font | undefined;
+  readonly signal: AbortSignal;
+  readonly trails?: readonly Trail[] | undefined;
+}
+
+/**
+ * Draws on the picture, and may transfer it away.
+ * @throws errors after which no further picture can succeed; InterruptedError.
+ */
+export async function finish(
+  result: Result,
+  { image, format: own }: { readonly image: RgbImage; readonly format: PictureFormat | undefined },
+  options: FinishOptions,
+  tools: FinishTools,
+): Promise<Finished> {
+  const format = formatFor(image, options.imageFormat, own);
+  const labels = options.labels ? linesOf(result, options.confidences) : [];
+  // Before the picture is drawn on.
+  const crops = options.crops
+    ? cropsOf(image, result).map((crop) => ({ ...crop, picture: encodeJpeg(crop.picture) }))
+    : [];
+  let picture: Uint8Array | undefined;
+  let problem: string | undefined;
+  try {
+    if (options.pictures) {
+      const drawn = draw(image, result, { ...options, ...tools });
+      picture = await encodeAside(drawn, format, { signal: tools.signal });
+    }
+  } catch (error) {
+    throwIfInterrupted(tools.signal);
+    if (isFatal(error)) throw error;
+    problem = errorLine(error);
+  }
+  return {
+    shown: shownOf(result),
+    entry: options.json ? entryOf(result) : undefined,
+    labels,
+    crops,
+    format,
+    picture,
+    problem,
+  };
+}
+
+/** Draws in place: pictures may be too large to hold two in memory. */
+export function draw(
+  image: RgbImage,
+  result: Result,
+  {
+    lineThickness,
+    hideLabels,
+    hideConf,
+    font,
+    trails,
+  }: Pick<AnnotateStyle, "lineThickness" | "hideLabels" | "hideConf" | "font" | "trails">,
+): RgbImage {
+  return drawOnPixels(image, result, { lineThickness, hideLabels, hideConf, font, trails }, { inPlace: true });
+}
+
+/** What the JSON says of a result. Computes the masks, and holds nothing else of the result. */
+export function entryOf(result: Result): object {
+  return JSON.parse(JSON.stringify(result.toJSON())) as object;
+}
+
+/** The label lines of a result, depending on its task. */
+export function linesOf(result: Result, confidences: boolean): string[] {
+  if (result.task === "classify") return classificationLines(result);
+  if (result.task === "segment") return segmentationLines(result, confidences);
+  return detectionLines(result, confidences);
+}
+
+/** The boxes as pictures, lowest confidence first, as detect.py numbers them. */
+export function cropsOf(image: RgbImage, result: Result): Crop<RgbImage>[] {
+  if (result.task === "classify") return [];
+  return result.detections.toReversed().flatMap((detection) => {
+    const crop = cropOf(image, detection);
+    return crop ? [{ picture: crop, name: detection.name, class: detection.class }] : [];
+  });
+}

@@ -1,0 +1,45 @@
+/** `load`, and the weights that it loaded. */
+
+import type { LoadOptions } from "../api/loadOptions.js";
+import type { PictureSource, WeightSource } from "../api/sources.js";
+import type { Backend } from "../runtime/backend.js";
+import { signalOf, throwIfAborted } from "../yolov5/calls/abort.js";
+import { Model, type PictureReader } from "../yolov5/model.js";
+import { openBackend } from "./backends.js";
+import { createMembers } from "./createMembers.js";
+import { readWithSaver } from "./pictures/resultSaver.js";
+import { type OpenedWeights, openWeights } from "./weightSource.js";
+
+export interface Loaded {
+  readonly model: Model<PictureSource>;
+  readonly weights: readonly OpenedWeights[];
+}
+
+/** @throws as `load`. */
+export async function loadWeights(
+  source: WeightSource | readonly WeightSource[],
+  options: LoadOptions,
+): Promise<Loaded> {
+  const sources: readonly WeightSource[] = Array.isArray(source) ? source : [source as WeightSource];
+  const signal = signalOf(options.signal);
+  let backend: Backend | undefined;
+  try {
+    const weights: OpenedWeights[] = [];
+    for (const item of sources) {
+      throwIfAborted(signal);
+      const { onProgress, onNote: onWarning, config } = options;
+      weights.push(await openWeights(item, { onProgress, signal, config, onWarning }));
+    }
+    throwIfAborted(signal);
+    backend = await openBackend(options.backend ?? "auto", { onNote: options.onNote, threads: options.threads });
+    throwIfAborted(signal);
+    const read: PictureReader<PictureSource> = (item, { maxPixels = options.maxPixels, ...reading } = {}) =>
+      readWithSaver(item, { maxPixels, ...reading });
+    return { model: new Model(createMembers(weights, backend, options), backend, read), weights };
+  } catch (error) {
+    backend?.dispose();
+    // A failure caused by the abort is not reported.
+    throwIfAborted(signal);
+    throw error;
+  }
+}

@@ -1,0 +1,217 @@
+/** `detect --workers`: the same files and the same JSON whatever the number of threads; one that dies; Ctrl-C; videos. */
+
+import { spawn } from "node:child_process";
+import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { join, relative } from "node:path";
+import { describe, expect, it } from "vitest";
+import { REPOSITORY, referencePath } from "../../support/reference.js";
+import { ffmpeg, ffmpegMissing } from "../../support/video.js";
+import { EXAMPLE, fixture, type Outcome, scratchFolder } from "../support.js";
+
+const CLI = join(REPOSITORY, "dist", "cli.js");
+const built = existsSync(CLI);
+if (!built) console.warn("skipped: no dist/cli.js; run npm run build first");
+const folder = await scratchFolder();
+
+interface Run extends Outcome {
+  readonly json: { readonly images: { source: string; error?: string; detections?: unknown[] }[] };
+  /** Content of every file written, by its path in the run's folder. */
+  readonly files: ReadonlyMap<string, string>;
+}
+
+function start(argv: readonly string[], env: NodeJS.ProcessEnv, onText: (text: string, kill: () => void) => void) {
+  return new Promise<Outcome>((resolve, reject) => {
+    const child = spawn(process.execPath, [CLI, ...argv], { cwd: folder, env: { ...process.env, DEBUG: "", ...env } });
+    let [stdout, stderr] = ["", ""];
+    child.stdout.on("data", (data: Buffer) => {
+      stdout += data.toString();
+      onText(stdout, () => child.kill("SIGINT"));
+    });
+    child.stderr.on("data", (data: Buffer) => {
+      stderr += data.toString();
+    });
+    child.on("error", reject);
+    child.on("close", (code) => resolve({ code: code ?? -1, stdout, stderr }));
+  });
+}
+
+let runs = 0;
+
+/** A run with everything that it writes. */
+async function detect(
+  workers: number,
+  argv: readonly string[],
+  { env = {}, onText = () => undefined }: { env?: NodeJS.ProcessEnv; onText?: Parameters<typeof start>[2] } = {},
+): Promise<Run> {
+  const project = `run${++runs}`;
+  const json = `${project}.json`;
+  const flags = ["--backend", "wasm", "--workers", `${workers}`, "--project", project, "--json", json];
+  const outcome = await start(["detect", ...argv, ...flags], env, onText);
+  const root = join(folder, project);
+  const paths = existsSync(root) ? readdirSync(root, { recursive: true, encoding: "utf8" }) : [];
+  const files = paths.filter((path) => statSync(join(root, path)).isFile());
+  const content = new Map(files.toSorted().map((path) => [path, readFileSync(join(root, path)).toString("base64")]));
+  const written = existsSync(join(folder, json))
+    ? JSON.parse(readFileSync(join(folder, json), "utf8"))
+    : { images: [] };
+  return { ...outcome, json: written, files: content };
+}
+
+/** All that must be the same: not the times, nor the folder. */
+function comparable({ code, json, files, stderr }: Run) {
+  const images = json.images.map((image) => ({ ...image, speed: undefined }));
+  return { code, images, files: Object.fromEntries(files), stderr };
+}
+
+async function expectSame(argv: readonly string[], counts: readonly number[]): Promise<Run> {
+  const base = await detect(0, argv);
+  for (const count of counts) expect(comparable(await detect(count, argv))).toEqual(comparable(base));
+  return base;
+}
+
+/** Pictures of several formats and sizes in two folders, some of the same name, two of them unreadable. */
+function mixedPictures(): string[] {
+  const bytes = readFileSync(EXAMPLE);
+  for (const name of ["a", "b"]) {
+    mkdirSync(join(folder, name), { recursive: true });
+    copyFileSync(EXAMPLE, join(folder, name, "codes.png"));
+    copyFileSync(fixture("picture.png"), join(folder, name, "small.png"));
+    copyFileSync(join(REPOSITORY, "test/fixtures/pytorch/picture.png"), join(folder, name, "wrong-ending.jpg"));
+    writeFileSync(join(folder, name, "damaged.png"), bytes.subarray(0, 2000));
+  }
+  return ["a", "b", "none.jpg", relative(folder, EXAMPLE)];
+}
+
+const ALL = ["--save-txt", "--save-conf", "--save-crop", "--conf-thres", "0.1"];
+
+describe.skipIf(!built)("detect --workers", () => {
+  it.skipIf(referencePath("images", "coco_val2017_128") === undefined)(
+    "COCO pictures: files and JSON are the same byte for byte with 0, 1, 2 and 3 workers",
+    async () => {
+      const images = join(referencePath("images", "coco_val2017_128") ?? "", "images");
+      const weights = referencePath("weights", "yolov5n.pt") ?? "";
+      const pictures = readdirSync(images)
+        .toSorted()
+        .slice(0, 10)
+        .map((name) => join(images, name));
+      const run = await expectSame(
+        ["--weights", weights, "--source", ...pictures, "--imgsz", "320", ...ALL],
+        [1, 2, 3],
+      );
+      expect(run.code).toBe(0);
+      expect(run.json.images).toHaveLength(10);
+      expect(run.json.images.flatMap(({ detections = [] }) => detections).length).toBeGreaterThan(30);
+      expect([...run.files.keys()].filter((name) => name.endsWith(".jpg")).length).toBeGreaterThan(30);
+    },
+  );
+
+  it("what cannot be read is reported as without workers, and the others are done, under the same names", async () => {
+    const argv = ["--source", ...mixedPictures(), "--imgsz", "256", ...ALL];
+    const run = await expectSame(argv, [1, 3]);
+    expect(run.code).toBe(1);
+    expect(run.json.images).toHaveLength(10);
+    expect(run.json.images.filter(({ error }) => error !== undefined)).toHaveLength(3);
+    expect([...run.files.keys()].filter((name) => /^exp\/codes/.test(name))).toEqual([
+      "exp/codes.png",
+      "exp/codes_2.png",
+      "exp/codes_3.png",
+    ]);
+    await expectSame([...argv, "--batch-size", "3"], [2]);
+  });
+
+  it("masks, classes, and tracks over pictures", async () => {
+    const sources = Array.from({ length: 5 }, () => fixture("picture.png"));
+    for (const name of ["seg.pt", "cls.pt"]) {
+      const flags = [
+        "--weights",
+        fixture(name),
+        "--source",
+        ...sources,
+        "--imgsz",
+        "64",
+        ...ALL,
+        "--conf-thres",
+        "0.01",
+      ];
+      expect((await expectSame(flags, [2])).code).toBe(0);
+    }
+    const tracked = await expectSame(
+      ["--source", ...Array.from({ length: 4 }, () => EXAMPLE), "--imgsz", "256", ...ALL, "--track"],
+      [2],
+    );
+    expect(JSON.stringify(tracked.json)).toContain('"track":1');
+  });
+
+  it.skipIf(ffmpegMissing())("videos: the same frames, tracks and annotated video", async () => {
+    const still = ["-loop", "1", "-i", EXAMPLE, "-vf", "scale=320:240", "-r", "10", "-frames:v", "12"];
+    ffmpeg([...still, "-pix_fmt", "yuv420p", join(folder, "clip.mp4")]);
+    const argv = ["--source", "clip.mp4", "--imgsz", "160", "--track", "--conf-thres", "0.1", "--save-txt"];
+    const base = await detect(0, argv);
+    for (const count of [1, 3]) {
+      const run = await detect(count, argv);
+      expect({ ...comparable(run), files: [...run.files] }).toEqual({ ...comparable(base), files: [...base.files] });
+    }
+    expect(base.json.images).toHaveLength(12);
+    expect([...base.files.keys()]).toContain("exp/clip.mp4");
+  });
+
+  it("a worker that dies fails its picture and not the run", async () => {
+    const sources = ["one.png", "deadly.png", "three.png", "deadly-too.png", "five.png", "six.png"];
+    for (const name of sources) copyFileSync(fixture("picture.png"), join(folder, name));
+    // Runs in every thread of the process before anything else.
+    writeFileSync(
+      join(folder, "deadly.cjs"),
+      `const { isMainThread } = require("node:worker_threads");
+       const files = require("node:fs/promises");
+       const { readFile } = files;
+       files.readFile = (path, ...rest) => {
+         if (!isMainThread && String(path).includes("deadly")) process.exit(9);
+         return readFile(path, ...rest);
+       };
+       require("node:module").syncBuiltinESMExports();`,
+    );
+    const env = { NODE_OPTIONS: `--require ${join(folder, "deadly.cjs")}` };
+    const run = await detect(2, ["--source", ...sources, "--imgsz", "64", "--nosave"], { env });
+    expect(run.code).toBe(1);
+    expect(run.json.images.map(({ source, error }) => [source, error])).toEqual(
+      sources.map((name) => [
+        name,
+        name.includes("deadly") ? `${name}: the worker thread ended (exit code 9)` : undefined,
+      ]),
+    );
+    expect(run.stderr).toContain("error: deadly.png: the worker thread ended (exit code 9)\n");
+  });
+
+  it("Ctrl-C: exit code 130, how far it got, and what is done is in the JSON", async () => {
+    let killed = false;
+    const run = await detect(
+      2,
+      ["--source", ...Array.from({ length: 200 }, () => EXAMPLE), "--imgsz", "640", "--nosave"],
+      {
+        onText: (text, kill) => {
+          if (killed || !text.includes("image 1/200")) return;
+          killed = true;
+          kill();
+        },
+      },
+    );
+    expect(run.code).toBe(130);
+    expect(run.stderr).toMatch(/^interrupted after \d+ of 200 pictures$/m);
+    expect(run.json.images.length).toBeGreaterThan(0);
+    expect(run.json.images.length).toBeLessThan(200);
+  });
+
+  it("is used for many pictures without being asked for, and not for few", async () => {
+    const few = await start(
+      ["detect", "--source", EXAMPLE, "--backend", "wasm", "--nosave", "--threads", "2"],
+      {},
+      () => {},
+    );
+    expect(few.stdout).toMatch(/^Backend: wasm .*2 threads\), float32$/m);
+    const sources = Array.from({ length: 12 }, () => fixture("picture.png"));
+    const flags = ["--backend", "wasm", "--nosave", "--imgsz", "64", "--threads", "2"];
+    const many = await start(["detect", "--source", ...sources, ...flags], {}, () => undefined);
+    expect(many.stdout).toMatch(/^Backend: wasm .*1 thread\), float32, in 2 workers$/m);
+    expect((await start(["detect", "--workers", "-1"], {}, () => undefined)).code).toBe(2);
+  });
+});
