@@ -11,7 +11,7 @@ import { blockOf } from "../../src/yolov5/graph/catalogue.js";
 import { createMember } from "../../src/yolov5/loadModel.js";
 import { type Member, Model } from "../../src/yolov5/model.js";
 import { resolveOptions } from "../../src/yolov5/options.js";
-import { chosenBoxes, endToEndOutput, pickBoxes } from "../../src/yolov5/output/endToEnd.js";
+import { chosenBoxes, endToEndOutput, endToEndRows, pickBoxes } from "../../src/yolov5/output/endToEnd.js";
 import { randomTensor } from "../support/random.js";
 import { modelOf as modelTree, moduleOf } from "./trees.js";
 
@@ -145,6 +145,16 @@ describe("an end-to-end head", () => {
     expect([...data.subarray(0, 7)]).toEqual([0, 0, 1, 1, Math.fround(0.9), 1, 100]);
     const many = tensor("float32", [1, 400, 6], new Float32Array(2400).fill(0.5));
     expect(endToEndOutput(many, CLASSES).shape).toEqual([1, 300, 6]);
+  });
+
+  it("gives of the rows that can become boxes what it gives of all", () => {
+    // Two cells pass, each with two classes: as many boxes as if the third were there.
+    const data = Float32Array.from([rows[0], rows[2]].flat());
+    const all = tensor("float32", [1, 3, 6], Float32Array.from(rows.flat()));
+    const found = { candidates: [{ rows: Int32Array.of(0, 2), data, columns: 6, total: 3 }], others: [] };
+    const [picked] = endToEndRows(found, CLASSES).candidates;
+    expect(picked.data).toEqual(endToEndOutput(all, CLASSES).data);
+    expect(picked).toMatchObject({ columns: 6, total: 3, rows: Int32Array.of(0, 1, 2) });
   });
 
   it("keeps those above the threshold, cut to maxDet before classes are chosen", () => {
