@@ -12,7 +12,12 @@ import type { Trail } from "../../tracking/index.js";
 import { drawOnPixels } from "../../yolov5/draw/drawPixels.js";
 import type { AnnotateStyle } from "../../yolov5/draw/drawStyle.js";
 import type { Result } from "../../yolov5/model.js";
-import { classificationLines, detectionLines, segmentationLines } from "../../yolov5/output/text/saveText.js";
+import {
+  classificationLines,
+  detectionLines,
+  poseLines,
+  segmentationLines,
+} from "../../yolov5/output/text/saveText.js";
 import { fileNameOf, safeName, splitName } from "../files/fileNames.js";
 import { RunPaths } from "../files/runPaths.js";
 import { cropOf } from "./crop.js";
@@ -215,6 +220,7 @@ class Problems {
 function linesOf(result: Result, saveConf: boolean): string[] {
   if (result.task === "classify") return classificationLines(result);
   if (result.task === "segment") return segmentationLines(result, saveConf);
+  if (result.task === "pose") return poseLines(result, saveConf);
   return detectionLines(result, saveConf);
 }
 
