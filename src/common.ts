@@ -63,7 +63,7 @@ export {
 } from "./yolov5/output/results.js";
 export type { BinaryMask, Rle } from "./yolov5/output/rle.js";
 export type { RowFormat } from "./yolov5/output/rowFormat.js";
-export { classificationLines, detectionLines, segmentationLines } from "./yolov5/output/text/saveText.js";
+export { classificationLines, detectionLines, poseLines, segmentationLines } from "./yolov5/output/text/saveText.js";
 export { trackResult } from "./yolov5/output/trackResult.js";
 export {
   type LayerComparison,

@@ -1,6 +1,6 @@
 /** Saves results: JSON to the clipboard, the drawn picture, label files. */
 
-import { classificationLines, detectionLines, type Result, segmentationLines } from "yolov5-ts";
+import { classificationLines, detectionLines, poseLines, type Result, segmentationLines } from "yolov5-ts";
 import { create } from "./dom.js";
 
 export function download(blob: Blob, name: string): void {
@@ -11,13 +11,15 @@ export function download(blob: Blob, name: string): void {
 
 /** In the format of `--save-txt --save-conf`. */
 export function labelText(result: Result): string {
-  const lines =
-    result.task === "classify"
-      ? classificationLines(result)
-      : result.task === "segment"
-        ? segmentationLines(result, true)
-        : detectionLines(result, true);
-  return lines.map((line) => `${line}\n`).join("");
+  return linesOf(result)
+    .map((line) => `${line}\n`)
+    .join("");
+}
+
+function linesOf(result: Result): string[] {
+  if (result.task === "classify") return classificationLines(result);
+  if (result.task === "segment") return segmentationLines(result, true);
+  return result.task === "pose" ? poseLines(result, true) : detectionLines(result, true);
 }
 
 export function json(result: Result): string {

@@ -10,18 +10,40 @@ import { readTextFile } from "./files/textFile.js";
 import { writeAtomically } from "./files/writeFile.js";
 import { download, type OnProgress, sha256 } from "./net/download.js";
 
-const RELEASE = "https://github.com/ultralytics/yolov5/releases/download/v7.0";
+const YOLOV5 = "https://github.com/ultralytics/yolov5/releases/download/v7.0";
+const ASSETS = "https://github.com/ultralytics/assets/releases/download";
 const SIZES = ["n", "s", "m", "l", "x"];
-const VARIANTS = ["", "6", "-seg", "-cls"];
+
+/** Released names of every size, `#` standing for it, and where their files are. */
+const RELEASES: readonly { readonly url: string; readonly names: readonly string[] }[] = [
+  { url: YOLOV5, names: ["yolov5#", "yolov5#6", "yolov5#-seg", "yolov5#-cls"] },
+  {
+    url: `${ASSETS}/v8.3.0`,
+    names: [
+      ...["yolov5#u", "yolov5#6u"],
+      ...["yolov8#", "yolo11#"].flatMap((name) => ["", "-seg", "-pose", "-cls"].map((task) => `${name}${task}`)),
+    ],
+  },
+  { url: `${ASSETS}/v8.4.0`, names: ["yolo26#"] },
+];
 
 /** SHA-256 of official files, where it is known for certain. */
 const CHECKSUMS: ReadonlyMap<string, string> = new Map([
   ["yolov5n", "4f180cf23ba0717ada0badd6c685026d73d48f184d00fc159c2641284b2ac0a3"],
 ]);
 
-/** `yolov5n` … `yolov5x6`, `yolov5s-seg`, `yolov5m-cls`. */
+/** Addresses of all released models by name. */
+function addresses(): ReadonlyMap<string, string> {
+  return new Map(
+    RELEASES.flatMap(({ url, names }) =>
+      SIZES.flatMap((size) => names.map((name) => [name.replace("#", size), url] as const)),
+    ),
+  );
+}
+
+/** `yolov5n` … `yolov5x6`, `yolov5s-seg`, `yolov5m-cls`, `yolov5nu`, `yolov8n-pose`, `yolo11s-seg`, `yolo26n`. */
 export function knownModelNames(): string[] {
-  return SIZES.flatMap((size) => VARIANTS.map((variant) => `yolov5${size}${variant}`));
+  return [...addresses().keys()];
 }
 
 /** The released model's name for a user's input (`yolov5n`, `yolov5n.pt`); undefined if there is none. */
@@ -73,7 +95,7 @@ export async function readKnownModel(
     const what = pinned ? `the official ${name}.pt` : `the downloaded ${name}.pt`;
     options.onWarning?.(`${path}: is not ${what} (the checksum differs); downloading it again`);
   }
-  const url = `${options.baseUrl ?? process.env.YOLOV5_RELEASE_URL ?? RELEASE}/${name}.pt`;
+  const url = `${options.baseUrl ?? process.env.YOLOV5_RELEASE_URL ?? addresses().get(name)}/${name}.pt`;
   const advice = `get ${name}.pt elsewhere and put it at ${path}, or pass its path with --weights`;
   const bytes = await download(url, { ...options, advice });
   const shown = shownAddress(url);

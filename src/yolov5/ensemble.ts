@@ -68,9 +68,9 @@ export class Ensemble {
   /** `forward` for such a batch, with optional test-time augmentation. */
   async infer(input: NetworkInput, { augment }: Pick<ResolvedOptions, "augment">): Promise<HostTensor[]> {
     this.check();
-    if (augment && this.info.family === "ultralytics") {
+    if (augment && this.info.endToEnd) {
       throw new OptionError(
-        `augment: ${this.info.path} is a network without anchors, for which there is no test-time augmentation; leave it out`,
+        `augment: ${this.info.path} has an end-to-end head, which picks its boxes itself and has no test-time augmentation; leave it out`,
       );
     }
     const { pictures, shape, inputs } = input;
@@ -87,8 +87,7 @@ export class Ensemble {
     this.check();
     const { conf = 0.25, augment = false } = options;
     // Augmentation merges complete predictions.
-    if (augment && (this.info.task === "detect" || this.info.family === "ultralytics"))
-      return allRows(await this.infer(input, { augment }));
+    if (augment && this.info.task === "detect") return allRows(await this.infer(input, { augment }));
     const outputs: CandidateOutputs[] = [];
     for (const { network } of this.members) outputs.push(await network.rows(input, conf));
     return outputs.length === 1 ? outputs[0] : joinMembers(outputs);
@@ -96,7 +95,7 @@ export class Ensemble {
 
   /**
    * `forward` with test-time augmentation: each member of a detection model sees the picture three times.
-   * @returns [N, rows, 5 + classes] in the pixels of `input`.
+   * @returns [N, rows, 5 + classes], of heads without anchors [N, rows, 4 + classes], in the pixels of `input`.
    */
   private async forwardAugmented(input: HostTensor): Promise<HostTensor> {
     const merged: HostTensor[] = [];

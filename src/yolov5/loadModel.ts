@@ -67,7 +67,8 @@ export function randomModel(name: string, seed = 0): OpenedModel {
 /** The same in pieces, one tensor each. */
 export function* randomModelPieces(name: string, seed: number): Pieces<OpenedModel> {
   const config = architecture(name);
-  const levels = Array.isArray(config.anchors) ? config.anchors.length : 0;
+  const head = config.layers[config.layers.length - 1];
+  const levels = head.module === "Classify" ? 0 : head.from.length;
   const strides = Array.from({ length: levels }, (_, level) => 8 * 2 ** level);
   const draws: (() => void)[] = [];
   const source = randomSource(seed, (draw) => draws.push(draw));

@@ -9,6 +9,7 @@ import { embeddedModelPath } from "../../src/node/embeddedModel.js";
 import { cacheFolder, knownModelName, knownModelNames, readKnownModel } from "../../src/node/knownModels.js";
 import { sha256 } from "../../src/node/net/download.js";
 import { openWeights } from "../../src/node/weightSource.js";
+import { architectureNames } from "../../src/yolov5/config/architectures.js";
 import { referencePath } from "../support/reference.js";
 import { rejection, unreachableUrl, withFolder, withServer } from "./server.js";
 
@@ -36,12 +37,13 @@ async function withRelease<T>(
 
 describe("names", () => {
   it("are the releases' with or without .pt", () => {
-    expect(knownModelNames()).toHaveLength(20);
-    for (const name of ["yolov5n", "yolov5x6", "yolov5s-seg", "yolov5m-cls"]) {
+    expect(knownModelNames()).toEqual(expect.arrayContaining(architectureNames()));
+    expect(knownModelNames()).toHaveLength(architectureNames().length);
+    for (const name of ["yolov5n", "yolov5x6", "yolov5m-cls", "yolov5nu", "yolov8n-pose", "yolo11x-seg", "yolo26s"]) {
       expect(knownModelName(name)).toBe(name);
       expect(knownModelName(`${name}.pt`)).toBe(name);
     }
-    for (const text of ["yolov5", "yolov8n", "yolov5n.onnx", "./yolov5n.pt", "constructor"]) {
+    for (const text of ["yolov5", "yolov8", "yolov11n", "yolo26n-seg", "yolov5n.onnx", "./yolov5n.pt", "constructor"]) {
       expect(knownModelName(text)).toBeUndefined();
     }
   });
@@ -120,6 +122,28 @@ describe("readKnownModel", () => {
       expect(warnings.join()).toContain("is not the official yolov5n.pt (the checksum differs)");
       expect(requests).toEqual(["/yolov5n.pt"]);
       expect(await readFile(join(cache, "yolov5n.pt"), "utf8")).toBe("half a file");
+    });
+  });
+
+  it.each([
+    ["yolov5s-seg", "https://github.com/ultralytics/yolov5/releases/download/v7.0/yolov5s-seg.pt"],
+    ["yolov5nu", "https://github.com/ultralytics/assets/releases/download/v8.3.0/yolov5nu.pt"],
+    ["yolo11n-pose", "https://github.com/ultralytics/assets/releases/download/v8.3.0/yolo11n-pose.pt"],
+    ["yolo26x", "https://github.com/ultralytics/assets/releases/download/v8.4.0/yolo26x.pt"],
+  ])("%s comes from %s", async (name, address) => {
+    await withFolder(async (cache) => {
+      vi.stubEnv("YOLOV5_CACHE", cache);
+      for (const setting of ["HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy", "YOLOV5_RELEASE_URL"]) {
+        vi.stubEnv(setting, undefined);
+      }
+      const asked: string[] = [];
+      vi.stubGlobal("fetch", (url: string | URL | Request) => {
+        asked.push(String(url));
+        return Promise.reject(new TypeError("no network in tests"));
+      });
+      await rejection(readKnownModel(name));
+      vi.unstubAllGlobals();
+      expect(asked).toEqual([address]);
     });
   });
 

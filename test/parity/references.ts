@@ -4,9 +4,6 @@ import { createHash } from "node:crypto";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { basename, join } from "node:path";
 import type { Detection, DetectOptions } from "../../src/common.js";
-import type { HostTensor } from "../../src/tensor/index.js";
-import type { ModelInfo } from "../../src/yolov5/checkpoint/modelInfo.js";
-import { type Size, scaleBackGeometry, scaleBox } from "../../src/yolov5/output/boxes.js";
 import { REFERENCE } from "../support/reference.js";
 
 export interface ReferenceDetection {
@@ -25,6 +22,8 @@ export interface ReferenceRun {
   readonly rect?: boolean;
   readonly conf?: number;
   readonly iou?: number;
+  /** Recorded of the newer package, whose default it is. */
+  readonly max_det?: number;
   readonly options?: { max_det?: number; agnostic?: boolean; multi_label?: boolean; augment?: boolean };
   readonly letterboxed_sha256?: string;
   readonly detections?: readonly ReferenceDetection[];
@@ -45,6 +44,30 @@ export function checkpointOf(name: string): string {
 
 export function readReference(name: string): ReferenceFile {
   return JSON.parse(readFileSync(join(REFERENCE, "reference", `${name}.json`), "utf8")) as ReferenceFile;
+}
+
+/** The picture that networks without anchors run by default: many boxes, few of which tie at 1. */
+const PICTURE = "000000009590.jpg";
+const PICTURES: Readonly<Record<string, string>> = {
+  "anchor-free/11": "000000006763.jpg",
+  "anchor-free/v8-pose": "000000002592.jpg",
+};
+
+/**
+ * The recorded runs of a network that a test does: all, or those of one picture, which slow backends get in its small sizes where
+ * networks without anchors find boxes in them.
+ */
+export function chosenRuns(
+  name: string,
+  { full, fast }: { readonly full: boolean; readonly fast: boolean },
+): readonly ReferenceRun[] {
+  const { runs } = readReference(name);
+  if (full) return runs;
+  const anchorFree = name.startsWith("anchor-free/");
+  const picture = anchorFree ? (PICTURES[name] ?? PICTURE) : runs[0].image;
+  const chosen = runs.filter(({ image, detections }) => image === picture && (fast || detections?.length));
+  const small = chosen.filter(({ size }) => size <= 320);
+  return anchorFree && !fast && small.length > 0 ? small : chosen;
 }
 
 /** Where a picture of the reference material is, whatever its folder. */
@@ -117,96 +140,4 @@ export function differences(actual: readonly Detection[], expected: readonly Ref
 
 export function sha256(bytes: Uint8Array): string {
   return createHash("sha256").update(bytes).digest("hex");
-}
-
-/** Scores that the references, rounded to six decimals, record as 1. */
-const SATURATED = 1 - 5e-7;
-
-/** What a comparison with a network of random weights found. */
-export interface RoundingReport {
-  /** Boxes of the reference that no prediction row explains: real differences. */
-  readonly unexplained: readonly string[];
-  /** Boxes that are there with the same numbers, but lost or won a near-tie (best class, threshold, IoU). */
-  readonly flipped: number;
-  /** Boxes that tie with others at exactly 1, whose order PyTorch leaves open, and with it which of them are cut off. */
-  readonly tied: number;
-  readonly boxes: number;
-}
-
-/**
- * Networks of random weights amplify float32 rounding (PyTorch's own float32 differs from float64 by as much) and give
- * many classes nearly equal scores, so that a last bit decides which of two classes or boxes wins. This comparison
- * accepts such flips, but only where the raw prediction holds the very box: coordinates within a thousandth of its
- * size, or of the distance that a head without anchors predicts, the score of its class within 1e-3. How many there are is for the caller to bound.
- * @param prediction all rows, before an end-to-end head picks some
- */
-export function differencesBeyondRounding(
-  actual: readonly Detection[],
-  expected: readonly ReferenceDetection[],
-  prediction: HostTensor,
-  original: { readonly width: number; readonly height: number },
-  input: readonly number[],
-  { family, endToEnd, strides }: Pick<ModelInfo, "family" | "endToEnd" | "strides">,
-): RoundingReport {
-  const unexplained: string[] = [];
-  let flipped = 0;
-  let tied = 0;
-  const [from, to] = [[input[2], input[3]] as const, [original.height, original.width] as const];
-  const geometry = scaleBackGeometry(from, to, family);
-  const unused = new Set(actual.keys());
-  const [, rows, columns] = prediction.shape;
-  const data = prediction.data as Float32Array;
-  const near = (a: number, b: number, size: number): boolean => Math.abs(a - b) <= BOX_TOLERANCE + 1e-3 * size;
-  const sameNumbers = (box: readonly number[], wanted: ReferenceDetection, reach = 0): boolean => {
-    const [x1, y1, x2, y2] = wanted.box;
-    const size = Math.max(x2 - x1, y2 - y1, reach);
-    return box.every((value, i) => near(value, wanted.box[i], size));
-  };
-  for (const wanted of expected) {
-    const at = [...unused].find((i) => {
-      const { xmin, ymin, xmax, ymax, confidence } = actual[i];
-      return (
-        actual[i].class === wanted.cls &&
-        Math.abs(confidence - wanted.score) <= SCORE_TOLERANCE &&
-        sameNumbers([xmin, ymin, xmax, ymax], wanted)
-      );
-    });
-    if (at !== undefined) {
-      unused.delete(at);
-      continue;
-    }
-    let explained = false;
-    for (let row = 0; row < rows && !explained; row++) {
-      const start = row * columns;
-      const score = family === "yolov5" ? data[start + 4] * data[start + 5 + wanted.cls] : data[start + 4 + wanted.cls];
-      if (Math.abs(score - wanted.score) > 5 * SCORE_TOLERANCE) continue;
-      const [x, y, w, h] = data.subarray(start, start + 4);
-      const corners = endToEnd ? ([x, y, w, h] as const) : ([x - w / 2, y - h / 2, x + w / 2, y + h / 2] as const);
-      // Heads without anchors predict the distances to the sides, which in untrained ones may put a side beyond its opposite.
-      const reach = family === "yolov5" ? 0 : farthest(corners, cellCentre(row, from, strides)) / geometry.gain;
-      explained = sameNumbers(scaleBox(corners, from, to, geometry), wanted, reach);
-    }
-    if (explained && wanted.score >= SATURATED) tied++;
-    else if (explained) flipped++;
-    else unexplained.push(`${wanted.name} ${wanted.score} [${wanted.box}]`);
-  }
-  const tiedInstead = [...unused].filter((i) => actual[i].confidence >= SATURATED).length;
-  return { unexplained, tied, flipped: Math.max(flipped, unused.size - tiedInstead), boxes: expected.length };
-}
-
-/** Centre of the cell that a row of a head without anchors belongs to, in input pixels. */
-function cellCentre(row: number, [height, width]: Size, strides: readonly number[]): readonly [x: number, y: number] {
-  let rest = row;
-  for (const stride of strides) {
-    const [rows, columns] = [height / stride, width / stride];
-    if (rest < rows * columns) {
-      return [((rest % columns) + 0.5) * stride, (Math.floor(rest / columns) + 0.5) * stride];
-    }
-    rest -= rows * columns;
-  }
-  throw new Error(`row ${row} is beyond the cells of ${height}×${width}`);
-}
-
-function farthest(corners: readonly number[], centre: readonly [x: number, y: number]): number {
-  return Math.max(...corners.map((value, i) => Math.abs(value - centre[i % 2])));
 }

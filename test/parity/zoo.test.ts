@@ -19,15 +19,9 @@ import type { DetectionResult } from "../../src/yolov5/output/results.js";
 import { verifyModel } from "../../src/yolov5/verify.js";
 import { parityBackends } from "../support/backends.js";
 import { REFERENCE, referenceMissing } from "../support/reference.js";
-import { ZOO } from "./architectures.js";
-import {
-  checkpointOf,
-  describeRun,
-  differencesBeyondRounding,
-  optionsOf,
-  pictureNamed,
-  readReference,
-} from "./references.js";
+import { CLASSIFIERS, ZOO } from "./architectures.js";
+import { checkpointOf, chosenRuns, describeRun, optionsOf, pictureNamed } from "./references.js";
+import { differencesBeyondRounding } from "./rounding.js";
 
 const NAMES = [...ZOO, "format-reference"];
 /**
@@ -42,11 +36,6 @@ const CPU_LIMIT: Readonly<Record<string, number>> = { "zoo-csp": 2.5e-9, "zoo-gh
  */
 const FLIPS = { unfused: 0.08, fused: 0.03 };
 const FULL = process.env.YOLOV5_FULL === "1";
-/** Networks without anchors share their blocks: by default all run on wasm, and these on the slower backends too. */
-const ON_SLOWER = new Set(["anchor-free/v5u", "anchor-free/11-seg", "anchor-free/26"]);
-const namesOn = (backend: string): readonly string[] =>
-  NAMES.filter((name) => FULL || backend === "wasm" || !name.startsWith("anchor-free/") || ON_SLOWER.has(name));
-
 function openNamed(name: string, backend: Backend): Model<string> {
   const path = checkpointOf(name);
   const opened = openModel(new Uint8Array(readFileSync(path)), { path });
@@ -71,7 +60,7 @@ describe.skipIf(referenceMissing("weights", "zoo"))("architectures", () => {
       });
       afterAll(() => backend?.dispose());
 
-      it.for(namesOn(backendName))("%s: layers", async (name, { skip }) => {
+      it.for([...NAMES, ...CLASSIFIERS])("%s: layers", async (name, { skip }) => {
         if (!backend) return skip("no such device");
         const model = openNamed(name, backend);
         const reference = new Uint8Array(readFileSync(join(REFERENCE, "reference", `${name}.layers.safetensors`)));
@@ -85,7 +74,7 @@ describe.skipIf(referenceMissing("weights", "zoo"))("architectures", () => {
         expect(firstDiverging).toBeNull();
       });
 
-      it.for(namesOn(backendName))("%s: boxes", async (name, { skip }) => {
+      it.for(NAMES)("%s: boxes", async (name, { skip }) => {
         if (!backend) return skip("no such device");
         const model = openNamed(name, backend);
         const { info, members } = model;
@@ -95,8 +84,7 @@ describe.skipIf(referenceMissing("weights", "zoo"))("architectures", () => {
         let flipped = 0;
         let tied = 0;
         let boxes = 0;
-        const { runs } = readReference(name);
-        for (const run of FULL ? runs : runs.filter(({ image }) => image === runs[0].image)) {
+        for (const run of chosenRuns(name, { full: FULL, fast: backendName === "wasm" })) {
           const options = optionsOf(run);
           const result = (await model.detect(pictureNamed(run.image), options)) as DetectionResult;
           // Boxes come from the rows that the backend chose; what rounding may decide is judged by all of them.
@@ -107,14 +95,13 @@ describe.skipIf(referenceMissing("weights", "zoo"))("architectures", () => {
           const [prediction] = info.endToEnd
             ? [...(await model.tap([head], tensorOf(input))).values()]
             : await ensemble.infer(input, resolved);
-          const report = differencesBeyondRounding(
-            result.detections,
-            run.detections ?? [],
+          const report = differencesBeyondRounding(result.detections, run.detections ?? [], {
             prediction,
-            result,
-            result.input,
+            input: input.shape,
+            original: result,
             info,
-          );
+            ...resolved,
+          });
           wrong.push(...report.unexplained.map((text) => `${describeRun(run)}: ${text}`));
           flipped += report.flipped;
           tied += report.tied;
@@ -123,6 +110,7 @@ describe.skipIf(referenceMissing("weights", "zoo"))("architectures", () => {
         model.members[0].network.dispose();
         console.log(`${backendName} ${name}: ${flipped} of ${boxes} boxes decided by rounding, ${tied} by ties at 1`);
         expect(wrong).toEqual([]);
+        expect(boxes).toBeGreaterThan(0);
         expect(flipped).toBeLessThanOrEqual(Math.ceil(boxes * FLIPS[backendName === "cpu" ? "unfused" : "fused"]));
       });
     });

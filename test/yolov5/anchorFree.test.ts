@@ -7,11 +7,13 @@ import { evaluate } from "../../src/eval/evaluate.js";
 import { createCpuBackend } from "../../src/runtime/cpu/backend.js";
 import { tensor } from "../../src/tensor/index.js";
 import type { ModuleNode, PlainValue } from "../../src/weights/types.js";
+import { Ensemble } from "../../src/yolov5/ensemble.js";
 import { blockOf } from "../../src/yolov5/graph/catalogue.js";
-import { createMember } from "../../src/yolov5/loadModel.js";
+import { createMember, randomModel } from "../../src/yolov5/loadModel.js";
+import { augmentInputs } from "../../src/yolov5/input/augment.js";
 import { type Member, Model } from "../../src/yolov5/model.js";
 import { resolveOptions } from "../../src/yolov5/options.js";
-import { chosenBoxes, endToEndOutput, pickBoxes } from "../../src/yolov5/output/endToEnd.js";
+import { chosenBoxes, endToEndOutput, endToEndRows, pickBoxes } from "../../src/yolov5/output/endToEnd.js";
 import { randomTensor } from "../support/random.js";
 import { modelOf as modelTree, moduleOf } from "./trees.js";
 
@@ -103,9 +105,10 @@ describe("what networks without anchors do not do", () => {
     expect(() => modelWith(members)).toThrow(/^ensemble: a\.pt is a network without anchors; .* load it alone$/);
   });
 
-  it("test-time augmentation", async () => {
-    await expect(modelWith([member(network())]).detect("grey.png", { augment: true, imgsz: 64 })).rejects.toThrow(
-      /augment: best\.pt is a network without anchors.*leave it out/,
+  it("test-time augmentation of an end-to-end head", async () => {
+    const model = modelWith([member(network({ prefix: "one2one_" }))]);
+    await expect(model.detect("grey.png", { augment: true, imgsz: 64 })).rejects.toThrow(
+      /augment: best\.pt has an end-to-end head.*leave it out/,
     );
   });
 
@@ -119,6 +122,28 @@ describe("what networks without anchors do not do", () => {
     const model = { info: { ...info, task: "pose" as const }, inferRows: () => Promise.reject(new Error("ran")) };
     await expect(evaluate(model as never, { samples: [] } as never)).rejects.toThrow(/keypoints .* are not measured/);
   });
+});
+
+it("test-time augmentation joins what three sizes of the picture give", async () => {
+  // The rows of the coarsest level at the full size, and of the finest at the smallest, are left out.
+  const { module } = randomModel("yolov8n");
+  const [input] = [randomTensor([1, 3, 64, 64], 5)];
+  const ensemble = new Ensemble([member(module)]);
+  const [joined] = await ensemble.infer({ inputs: [input], shape: [1, 3, 64, 64] }, { augment: true });
+  const [plain] = await ensemble.forward(input);
+  expect(plain.shape).toEqual([1, 84, 84]);
+  expect(joined.shape).toEqual([1, 80 + 84 + 20, 84]);
+  expect(joined.data.slice(0, 80 * 84)).toEqual(plain.data.slice(0, 80 * 84));
+  // The mirrored pass gives the boxes of a mirrored picture, from 64 × 0.83 = 53 pixels.
+  const [, { tensor: mirrored }] = augmentInputs(input, 32);
+  const [second] = await ensemble.forward(mirrored);
+  const [x, y] = [Number(joined.data[80 * 84]), Number(joined.data[80 * 84 + 1])];
+  expect([x, y]).toEqual(
+    [
+      64 - Math.fround(Number(second.data[0]) / Math.fround(0.83)),
+      Math.fround(Number(second.data[1]) / Math.fround(0.83)),
+    ].map(Math.fround),
+  );
 });
 
 describe("an end-to-end head", () => {
@@ -145,6 +170,16 @@ describe("an end-to-end head", () => {
     expect([...data.subarray(0, 7)]).toEqual([0, 0, 1, 1, Math.fround(0.9), 1, 100]);
     const many = tensor("float32", [1, 400, 6], new Float32Array(2400).fill(0.5));
     expect(endToEndOutput(many, CLASSES).shape).toEqual([1, 300, 6]);
+  });
+
+  it("gives of the rows that can become boxes what it gives of all", () => {
+    // Two cells pass, each with two classes: as many boxes as if the third were there.
+    const data = Float32Array.from([rows[0], rows[2]].flat());
+    const all = tensor("float32", [1, 3, 6], Float32Array.from(rows.flat()));
+    const found = { candidates: [{ rows: Int32Array.of(0, 2), data, columns: 6, total: 3 }], others: [] };
+    const [picked] = endToEndRows(found, CLASSES).candidates;
+    expect(picked.data).toEqual(endToEndOutput(all, CLASSES).data);
+    expect(picked).toMatchObject({ columns: 6, total: 3, rows: Int32Array.of(0, 1, 2) });
   });
 
   it("keeps those above the threshold, cut to maxDet before classes are chosen", () => {

@@ -15,6 +15,10 @@ export interface Annotation {
   readonly label?: string | undefined;
   /** Rectangles x0, y0, x1, y1, … that do not overlap. */
   readonly mask?: ArrayLike<number> | undefined;
+  /** Lines and dots on top of the boxes, the last on top. */
+  readonly strokes?:
+    | readonly (AnnotationLine & { /** Times the line thickness. */ readonly width: number })[]
+    | undefined;
 }
 
 /** A line through x, y, x, y, … in picture pixels. */
@@ -57,7 +61,7 @@ function fontSizeFor({ width, height }: Area, { lineThickness, fontSize }: Annot
 const areaOf = ({ width, height }: Surface, { area }: AnnotateOptions): Area => area ?? { x: 0, y: 0, width, height };
 
 /**
- * Draws everything: masks first, then lines, boxes and labels, each with the first annotation on top (the most
+ * Draws everything: masks first, then lines, boxes, keypoints and labels, each with the first annotation on top (the most
  * confident one, since detections are sorted).
  */
 export function drawAnnotations(
@@ -77,6 +81,9 @@ export function drawAnnotations(
       const [x0, y0, x1, y1] = place(xyxy);
       surface.fillRectangles(outlineOf(x0, y0, x1, y1, thickness), color, opacity);
     }
+  }
+  for (const { strokes = [] } of bottomUp) {
+    for (const { points, color, width } of strokes) surface.polyline(place(points), color, thickness * width, opacity);
   }
   if (hideLabels) return;
   const half = Math.floor(thickness / 2);

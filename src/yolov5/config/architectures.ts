@@ -1,8 +1,13 @@
-/** The released architectures (v6.0 to v7.0), for `random:yolov5s` and friends: the same wiring at five widths and depths. */
+/**
+ * The released architectures (v6.0 to v7.0), for `random:yolov5s` and friends: the same wiring at five widths and depths. Those of
+ * the newer package are in `newerArchitectures.ts`.
+ */
 
 import { OptionError } from "../../errors.js";
 import type { ModelConfig } from "./modelConfig.js";
 import { parseModelConfig } from "./modelConfig.js";
+import { newerDescription, newerNames } from "./newerArchitectures.js";
+import { backbone, type Line, P5, P6, pathAggregation } from "./wiring.js";
 
 /** [depth multiple, width multiple] of each size. */
 const SIZES: ReadonlyMap<string, readonly [number, number]> = new Map([
@@ -26,55 +31,6 @@ const ANCHORS_P6 = [
   [436, 615, 739, 380, 925, 792],
 ];
 
-type Line = readonly [number | readonly number[], number, string, readonly unknown[]];
-
-interface Stage {
-  readonly channels: number;
-  readonly repeats: number;
-}
-
-/** Stages at strides 4, 8, 16, 32 and, for P6, 64. */
-const P5: readonly Stage[] = [
-  { channels: 128, repeats: 3 },
-  { channels: 256, repeats: 6 },
-  { channels: 512, repeats: 9 },
-  { channels: 1024, repeats: 3 },
-];
-const P6: readonly Stage[] = [...P5.slice(0, 3), { channels: 768, repeats: 3 }, { channels: 1024, repeats: 3 }];
-
-/** Stem and stages: stage k ends in layer 2k + 2. */
-function backbone(stages: readonly Stage[]): Line[] {
-  return [
-    [-1, 1, "Conv", [64, 6, 2, 2]],
-    ...stages.flatMap(({ channels, repeats }): Line[] => [
-      [-1, 1, "Conv", [channels, 3, 2]],
-      [-1, repeats, "C3", [channels]],
-    ]),
-  ];
-}
-
-/** Backbone, SPPF, a path down to stride 8 and one up again (Liu et al. 2018); and the layers that the head reads. */
-function pathAggregation(stages: readonly Stage[]): { lines: Line[]; outputs: number[] } {
-  const top = stages.length - 1;
-  const lines: Line[] = [...backbone(stages), [-1, 1, "SPPF", [stages[top].channels, 5]]];
-  const outputs: number[] = [];
-  const laterals: number[] = [];
-  for (let level = top - 1; level >= 1; level--) {
-    const { channels } = stages[level];
-    laterals[level] = lines.length;
-    lines.push([-1, 1, "Conv", [channels, 1, 1]]);
-    lines.push([-1, 1, "Upsample", [null, 2, "nearest"]], [[-1, 2 * level + 2], 1, "Concat", [1]]);
-    lines.push([-1, 3, "C3", [channels, false]]);
-  }
-  outputs.push(lines.length - 1);
-  for (let level = 2; level <= top; level++) {
-    lines.push([-1, 1, "Conv", [stages[level - 1].channels, 3, 2]], [[-1, laterals[level - 1]], 1, "Concat", [1]]);
-    lines.push([-1, 3, "C3", [stages[level].channels, false]]);
-    outputs.push(lines.length - 1);
-  }
-  return { lines, outputs };
-}
-
 /** All layers of a variant: "", "6", "-seg" or "-cls". */
 function layersOf(variant: string): Line[] {
   if (variant === "-cls") return [...backbone(P5), [-1, 1, "Classify", ["nc"]]];
@@ -86,22 +42,29 @@ function layersOf(variant: string): Line[] {
   return [...lines, head];
 }
 
-/** Names accepted by `architecture`: yolov5n … yolov5x, optionally with the suffix 6, -seg or -cls. */
+/** Names accepted by `architecture`: yolov5n … yolov5x, optionally with the suffix 6, -seg or -cls, and those without anchors. */
 export function architectureNames(): string[] {
-  return [...SIZES.keys()].flatMap((size) => ["", "6", "-seg", "-cls"].map((variant) => `yolov5${size}${variant}`));
+  return [...SIZES.keys()].flatMap((size) => [
+    ...["", "6", "-seg", "-cls"].map((variant) => `yolov5${size}${variant}`),
+    ...newerNames(size),
+  ]);
 }
 
 /**
- * The description of a released architecture with 80 classes (1000 for classification).
+ * The description of a released architecture with 80 classes (1000 for classification, 1 for pose).
  * @throws OptionError with the known names.
  */
 export function architecture(name: string): ModelConfig {
+  const newer = newerDescription(name);
+  if (newer) return parseModelConfig(newer);
   const match = /^yolov5([nsmlx])(6|-seg|-cls)?$/.exec(name);
   const size = match && SIZES.get(match[1]);
   if (!match || !size) {
-    throw new OptionError(`random:${name} is not an architecture; choose one of ${architectureNames().join(", ")}`, {
-      name,
-    });
+    const smallest = ["yolov5n", "yolov5n6", "yolov5n-seg", "yolov5n-cls", ...newerNames("n")];
+    throw new OptionError(
+      `random:${name} is not an architecture; choose one of ${smallest.join(", ")}, or one with s, m, l or x in place of n`,
+      { name },
+    );
   }
   const variant = match[2] ?? "";
   return parseModelConfig({

@@ -20,11 +20,11 @@ export const MAX_REPEATS = 1000;
 export type Child = readonly [string, ModuleNode];
 
 /** Packages, so that class names look as in a checkpoint; activations and everything else are below. */
-const YOLO = new Set(["Detect", "Segment", "Model"]);
+const YOLO = new Set(["Detect", "Segment", "Pose", "Model"]);
 const BLOCKS = new Set([
   "Conv", "Focus", "Bottleneck", "BottleneckCSP", "C3", "C3x", "C3TR", "C3SPP", "C3Ghost", "CrossConv", "GhostConv",
   "GhostBottleneck", "SPP", "SPPF", "MixConv2d", "TransformerLayer", "TransformerBlock", "DWConvTranspose2d", "Concat",
-  "Contract", "Expand", "Proto", "Classify", "Sum",
+  "Contract", "Expand", "Proto", "Classify", "Sum", "C2f", "C3k2", "C3k", "C2PSA", "PSABlock", "Attention", "DFL",
 ]); // biome-ignore format: a table
 
 function classPath(type: string): string {

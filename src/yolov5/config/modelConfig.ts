@@ -19,11 +19,23 @@ export interface LayerConfig {
   readonly args: readonly unknown[];
 }
 
+/** What descriptions of networks without anchors say of their heads. */
+export interface NewerFacts {
+  /** Bins of a distance. */
+  readonly regMax: number;
+  readonly endToEnd: boolean;
+  readonly keypoints: readonly [count: number, size: number];
+}
+
 export interface ModelConfig {
   readonly classes: number;
   readonly inputChannels: number;
   readonly depthMultiple: number;
   readonly widthMultiple: number;
+  /** Most channels of a layer before the width multiple. */
+  readonly maxChannels: number;
+  /** Without anchors: the head is one of v5u, v8, 11 or 26. */
+  readonly newer: NewerFacts | undefined;
   /** Per level (width, height) pairs in pixels, or the number of anchors per level. */
   readonly anchors: readonly (readonly number[])[] | number;
   /** An activation such as `nn.LeakyReLU(0.1)`; undefined means SiLU. */
@@ -72,6 +84,46 @@ export function anchorCount(count: number): number {
   throw new GraphError(`model config: ${count} anchors per level; 1 to ${MAX_LIST} are allowed`, { count });
 }
 
+/** Whether the last layer is a head that is given no anchors, or a classification head of the newer package's blocks. */
+function usesNoAnchors(layers: readonly LayerConfig[]): boolean {
+  const last = layers[layers.length - 1];
+  if (last?.module === "Classify") return layers.some(({ module }) => NEWER_BLOCKS.has(module));
+  return (
+    last !== undefined &&
+    ANCHOR_FREE_HEADS.has(last.module) &&
+    !Array.isArray(last.args[1]) &&
+    last.args[1] !== "anchors"
+  );
+}
+
+const NEWER_BLOCKS = new Set(["C2f", "C3k2", "C2PSA"]);
+const ANCHOR_FREE_HEADS = new Set(["Detect", "Segment", "Pose"]);
+
+/** Depth, width and channel limit: those of the newer package's `scale`, or the two multiples. */
+function scaleOf(source: unknown): Pick<ModelConfig, "depthMultiple" | "widthMultiple" | "maxChannels"> {
+  const name = entryOf(source, "scale");
+  const scale = typeof name === "string" ? entryOf(entryOf(source, "scales"), name) : undefined;
+  if (Array.isArray(scale) && scale.length === 3) {
+    const [depth, width, most] = scale.map((v) => numberOf(v, "scales"));
+    return { depthMultiple: depth, widthMultiple: width, maxChannels: most };
+  }
+  return {
+    depthMultiple: numberOf(entryOf(source, "depth_multiple"), "depth_multiple", 1),
+    widthMultiple: numberOf(entryOf(source, "width_multiple"), "width_multiple", 1),
+    maxChannels: Number.POSITIVE_INFINITY,
+  };
+}
+
+function newerFacts(source: unknown): NewerFacts {
+  const points = entryOf(source, "kpt_shape");
+  const [count, size] = Array.isArray(points) ? points.slice(0, 2).map((v) => numberOf(v, "kpt_shape")) : [17, 3];
+  return {
+    regMax: numberOf(entryOf(source, "reg_max"), "reg_max", 16),
+    endToEnd: entryOf(source, "end2end") === true,
+    keypoints: [count, size],
+  };
+}
+
 /**
  * @param source the yaml's content: `nc`, `depth_multiple`, `width_multiple`, `anchors`, `backbone`, `head`.
  * @throws GraphError with what is missing.
@@ -87,13 +139,14 @@ export function parseModelConfig(source: unknown): ModelConfig {
   }
   const anchors = entryOf(source, "anchors");
   const activation = entryOf(source, "activation");
+  const layers = [...backbone, ...head].map(parseLayer);
   return {
     classes: numberOf(entryOf(source, "nc"), "nc"),
     inputChannels: numberOf(entryOf(source, "ch"), "ch", 3),
-    depthMultiple: numberOf(entryOf(source, "depth_multiple"), "depth_multiple", 1),
-    widthMultiple: numberOf(entryOf(source, "width_multiple"), "width_multiple", 1),
+    ...scaleOf(source),
+    newer: anchors === undefined && usesNoAnchors(layers) ? newerFacts(source) : undefined,
     anchors: Array.isArray(anchors) ? anchorLevels(anchors) : anchorCount(numberOf(anchors, "anchors", 3)),
     activation: typeof activation === "string" ? cutText(activation) : undefined,
-    layers: [...backbone, ...head].map(parseLayer),
+    layers,
   };
 }

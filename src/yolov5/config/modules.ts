@@ -183,14 +183,14 @@ export class ModuleFactory extends LayerFactory {
     return { ...head, buffers: new Map([["anchors", stored ?? anchors()]]) };
   }
 
-  classify(path: string, c1: number, classes: number): ModuleNode {
+  /** YOLOv5 adds it to a detection model's backbone after setting eps, so that its BatchNorm has PyTorch's own default. */
+  classify(path: string, c1: number, classes: number, own: { readonly eps?: number } = { eps: 1e-5 }): ModuleNode {
     const parameters = new Map([
       ["weight", this.tensor(`${path}.linear.weight`, [classes, 1280])],
       ["bias", this.tensor(`${path}.linear.bias`, [classes])],
     ]);
     return this.node("Classify", {}, [
-      // Added to a detection model's backbone after its eps was set: PyTorch's own default.
-      ["conv", this.conv(`${path}.conv`, c1, 1280, 1, 1, undefined, 1, true, { eps: 1e-5 })],
+      ["conv", this.conv(`${path}.conv`, c1, 1280, 1, 1, undefined, 1, true, own)],
       ["pool", this.node("AdaptiveAvgPool2d", { output_size: 1 })],
       ["linear", { ...this.node("Linear", {}), parameters }],
     ]);

@@ -6,8 +6,9 @@ import { scalarNumber } from "../../weights/describe.js";
 import type { ModuleNode, PlainValue } from "../../weights/types.js";
 import { roundHalfEven } from "../output/boxes.js";
 import { checkCount, MAX_REPEATS, type TensorSource } from "./layerFactory.js";
-import { anchorCount, anchorLevels, type LayerConfig, type ModelConfig } from "./modelConfig.js";
-import { type InnerArguments, ModuleFactory } from "./modules.js";
+import { anchorCount, anchorLevels, type LayerConfig, type ModelConfig, type NewerFacts } from "./modelConfig.js";
+import type { InnerArguments } from "./modules.js";
+import { NewerModuleFactory } from "./newerModules.js";
 
 /** Head strides that the file does not record are measured when the graph is built. */
 export interface SynthesizeOptions {
@@ -33,12 +34,13 @@ interface LayerPlan {
 const SCALED = new Set([
   "Conv", "DWConv", "GhostConv", "Bottleneck", "GhostBottleneck", "CrossConv", "SPP", "SPPF", "Focus", "MixConv2d",
   "BottleneckCSP", "C3", "C3x", "C3TR", "C3SPP", "C3Ghost", "ConvTranspose2d", "DWConvTranspose2d",
+  "C2f", "C3k2", "C2PSA",
 ]); // biome-ignore format: a table
 /** Blocks that take the number of repeats as an argument instead of being repeated. */
-const REPEATS_INSIDE = new Set(["BottleneckCSP", "C3", "C3x", "C3TR", "C3Ghost"]);
+const REPEATS_INSIDE = new Set(["BottleneckCSP", "C3", "C3x", "C3TR", "C3Ghost", "C2f", "C3k2", "C2PSA"]);
 /** Larger than any real network, see `docs/hostile-files.md`. */
 const MAX_CHANNELS = 65_536;
-const HEADS = new Set(["Detect", "Segment", "Classify"]);
+const HEADS = new Set(["Detect", "Segment", "Pose", "Classify"]);
 
 const kernelsOf = (value: unknown, fallback: readonly number[]): readonly number[] =>
   Array.isArray(value) ? value.map((v) => scalarNumber(v) ?? Number.NaN) : fallback;
@@ -55,7 +57,7 @@ function innerArguments(args: readonly unknown[]): InnerArguments {
 
 /** One block of a layer, by its class. */
 function makeBlock(
-  factory: ModuleFactory,
+  factory: NewerModuleFactory,
   name: string,
   path: string,
   c1: number,
@@ -98,7 +100,17 @@ function makeBlock(
     case "SPP":
       return factory.spp(path, c1, c2, kernelsOf(args[1], [5, 9, 13]));
     case "SPPF":
-      return factory.sppf(path, c1, c2, number(args[1], 5));
+      return args.length > 2
+        ? factory.pooled(path, c1, c2, number(args[1], 5), number(args[2], 3), flag(args[3], false))
+        : factory.sppf(path, c1, c2, number(args[1], 5));
+    case "C2f":
+      return factory.c2f(path, c1, c2, n, flag(args[1], false), number(args[3], 0.5));
+    case "C3k2": {
+      const inner = { nested: flag(args[1], false), expansion: number(args[2], 0.5), attention: flag(args[3], false) };
+      return factory.c3k2(path, c1, c2, n, inner);
+    }
+    case "C2PSA":
+      return factory.c2psa(path, c1, n);
     case "ConvTranspose2d":
     case "DWConvTranspose2d":
       return factory.convTranspose(name, path, c1, c2, args);
@@ -116,7 +128,7 @@ function unknownModule(name: string, path: string): GraphError {
 
 /** Modules without weights. */
 function makePlain(
-  factory: ModuleFactory,
+  factory: NewerModuleFactory,
   layer: LayerConfig,
   path: string,
   sources: readonly number[],
@@ -165,7 +177,7 @@ function makePlain(
 }
 
 function makeHead(
-  factory: ModuleFactory,
+  factory: NewerModuleFactory,
   config: ModelConfig,
   layer: LayerConfig,
   path: string,
@@ -175,6 +187,9 @@ function makeHead(
   if (!HEADS.has(layer.module)) throw unknownModule(layer.module, path);
   const args = layer.args.map((a) => (a === "anchors" ? config.anchors : constant(a, config)));
   const classes = number(args[0], config.classes);
+  if (config.newer)
+    return { module: makeNewerHead(factory, config, config.newer, layer, path, sources, strides), channels: 0 };
+  if (layer.module === "Pose") throw unknownModule(layer.module, path);
   if (layer.module === "Classify") return { module: factory.classify(path, sources[0], classes), channels: classes };
   const raw = args[1] ?? config.anchors;
   const pixels = Array.isArray(raw) ? anchorLevels(raw) : undefined;
@@ -196,6 +211,30 @@ function makeHead(
   return { module: factory.detect(path, sources, perLevel * outputs, nm, protos, fallback, strides), channels: 0 };
 }
 
+/** A head of v5u, v8, 11 or 26. */
+function makeNewerHead(
+  factory: NewerModuleFactory,
+  config: ModelConfig,
+  { regMax, endToEnd, keypoints }: NewerFacts,
+  { module, args }: LayerConfig,
+  path: string,
+  sources: readonly number[],
+  strides: readonly number[] | undefined,
+): ModuleNode {
+  const classes = number(constant(args[0], config), config.classes);
+  if (module === "Classify") return factory.newerClassify(path, sources[0], classes);
+  const hidden = makeDivisible(Math.min(number(args[2], 256), config.maxChannels) * config.widthMultiple, 8);
+  return factory.anchorFree(path, sources, {
+    classes,
+    regMax,
+    endToEnd,
+    plainClasses: !config.layers.some((layer) => layer.module === "C3k2"),
+    strides,
+    ...(module === "Segment" ? { masks: { coefficients: number(args[1], 32), hidden } } : {}),
+    ...(module === "Pose" ? { keypoints } : {}),
+  });
+}
+
 /**
  * Builds the module tree of a description with tensors from `source` (a state dict, or random ones).
  * @throws GraphError for modules that cannot be built; WeightError for missing tensors.
@@ -205,9 +244,9 @@ export function synthesizeModule(
   source: TensorSource,
   options: SynthesizeOptions = {},
 ): ModuleNode {
-  const factory = new ModuleFactory(source, config.activation, options.batchNormEps);
+  const factory = new NewerModuleFactory(source, config.activation, options.batchNormEps);
   const perLevel = typeof config.anchors === "number" ? config.anchors : (config.anchors[0]?.length ?? 0) / 2;
-  const headChannels = Math.floor(perLevel) * (config.classes + 5);
+  const headChannels = config.newer ? config.classes : Math.floor(perLevel) * (config.classes + 5);
   const channels: number[] = [];
   const layers = new Map<string, ModuleNode>();
   for (const [index, layer] of config.layers.entries()) {
@@ -230,7 +269,7 @@ export function synthesizeModule(
     if (SCALED.has(layer.module)) {
       let c2 = number(constant(layer.args[0], config), sources[0]);
       // A head's own channels are not scaled.
-      if (c2 !== headChannels) c2 = makeDivisible(c2 * config.widthMultiple, 8);
+      if (c2 !== headChannels) c2 = makeDivisible(Math.min(c2, config.maxChannels) * config.widthMultiple, 8);
       checkCount(c2, MAX_CHANNELS, "channels", path);
       const args = [c2, ...layer.args.slice(1)];
       const scaled =

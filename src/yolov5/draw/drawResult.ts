@@ -3,13 +3,14 @@
 import { type Annotation, drawAnnotations, drawLines } from "../../image/draw/annotate.js";
 import { paletteColor } from "../../image/draw/palette.js";
 import type { Surface } from "../../image/draw/surface.js";
-import type { Detection, SegmentedDetection } from "../output/detections.js";
+import type { Detection, PosedDetection, SegmentedDetection } from "../output/detections.js";
 import { rleRectangles } from "../output/rle.js";
 import { classificationLines } from "../output/text/saveText.js";
 import type { DrawnResult, ResolvedStyle } from "./drawStyle.js";
+import { keypointStrokes } from "./skeleton.js";
 
 /**
- * Draws boxes, masks, trails and labels, or the best classes in the picture's corner. Class names that the font
+ * Draws boxes, masks, keypoints, trails and labels, or the best classes in the picture's corner. Class names that the font
  * cannot draw become numbers.
  */
 export function drawResult(surface: Surface, result: DrawnResult, style: ResolvedStyle): void {
@@ -27,6 +28,7 @@ export function drawResult(surface: Surface, result: DrawnResult, style: Resolve
       xyxy: [detection.xmin, detection.ymin, detection.xmax, detection.ymax],
       color: style.colorOf(detection, index),
       label: style.labelOf ? style.labelOf(detection, index) : labelOf(nameOf(detection), detection, style.hideConf),
+      strokes: "keypoints" in detection ? keypointStrokes(detection.keypoints) : undefined,
       mask: isSegmented(detection) && style.maskAlpha > 0 ? rleRectangles(detection.mask) : undefined,
     }),
   );
@@ -41,6 +43,6 @@ function labelOf(name: string, { confidence, track }: Detection, hideConf: boole
   return `${track === undefined ? "" : `#${track} `}${name}${hideConf ? "" : ` ${confidence.toFixed(2)}`}`;
 }
 
-function isSegmented(detection: Detection | SegmentedDetection): detection is SegmentedDetection {
+function isSegmented(detection: Detection | SegmentedDetection | PosedDetection): detection is SegmentedDetection {
   return "mask" in detection;
 }

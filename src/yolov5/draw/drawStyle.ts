@@ -7,11 +7,14 @@ import type { Trail } from "../../tracking/index.js";
 import { flag, fraction, shown } from "../calls/checks.js";
 import { tagOf } from "../input/given.js";
 import type { ClassScore } from "../output/classify.js";
-import type { Detection, SegmentedDetection } from "../output/detections.js";
+import type { Detection, PosedDetection, SegmentedDetection } from "../output/detections.js";
 
 /** What drawing needs from a result; satisfied by results of every task. */
 export type DrawnResult = { readonly width: number; readonly height: number; readonly names: readonly string[] } & (
-  | { readonly task: "detect" | "segment" | "pose"; readonly detections: readonly (Detection | SegmentedDetection)[] }
+  | {
+      readonly task: "detect" | "segment" | "pose";
+      readonly detections: readonly (Detection | SegmentedDetection | PosedDetection)[];
+    }
   | { readonly task: "classify"; readonly top5: readonly ClassScore[] }
 );
 

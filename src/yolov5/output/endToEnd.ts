@@ -31,20 +31,21 @@ function highest(scores: Float32Array, count: number): Uint32Array {
 /**
  * The best pairs of cell and class, by score, descending.
  * @param rows row-major `[rows, columns]`: four numbers of the box, `classes` scores, and maybe more.
+ * @param cells of the whole head: a few given rows may give more pairs than there are rows.
  */
-export function pickBoxes(rows: Float32Array, columns: number, classes: number): PickedBox[] {
+export function pickBoxes(rows: Float32Array, columns: number, classes: number, cells?: number): PickedBox[] {
   const count = rows.length / columns;
   const best = new Float32Array(count);
   for (let row = 0; row < count; row++) {
     for (let c = 0; c < classes; c++) best[row] = Math.max(best[row], rows[row * columns + 4 + c]);
   }
-  const cells = highest(best, END_TO_END_BOXES);
-  const scores = new Float32Array(cells.length * classes);
-  for (const [i, row] of cells.entries()) {
+  const chosen = highest(best, END_TO_END_BOXES);
+  const scores = new Float32Array(chosen.length * classes);
+  for (const [i, row] of chosen.entries()) {
     for (let c = 0; c < classes; c++) scores[i * classes + c] = rows[row * columns + 4 + c];
   }
-  return Array.from(highest(scores, Math.min(END_TO_END_BOXES, cells.length)), (pair) => ({
-    row: cells[Math.floor(pair / classes)],
+  return Array.from(highest(scores, Math.min(END_TO_END_BOXES, cells ?? count)), (pair) => ({
+    row: chosen[Math.floor(pair / classes)],
     classIndex: pair % classes,
     score: scores[pair],
   }));
@@ -53,7 +54,7 @@ export function pickBoxes(rows: Float32Array, columns: number, classes: number):
 /**
  * What an end-to-end head returns.
  * @param dense `[N, rows, 4 + classes + extras]`, boxes as corners.
- * @returns `[N, boxes, 6 + extras]`: x1, y1, x2, y2, score, class, then the rest; 300 boxes, fewer where there are fewer rows.
+ * @returns `[N, boxes, 6 + extras]`: x1, y1, x2, y2, score, class, then the rest; 300 boxes, fewer where there are fewer cells.
  */
 export function endToEndOutput(dense: HostTensor, classes: number): HostTensor<"float32"> {
   const [images, count, columns] = dense.shape;
@@ -64,17 +65,25 @@ export function endToEndOutput(dense: HostTensor, classes: number): HostTensor<"
   const boxes = Math.min(END_TO_END_BOXES, count);
   const data = toFloat32(dense).data;
   const out = new Float32Array(images * boxes * (6 + extras));
-  for (let n = 0, at = 0; n < images; n++) {
+  for (let n = 0; n < images; n++) {
     const rows = data.subarray(n * count * columns, (n + 1) * count * columns);
-    for (const { row, classIndex, score } of pickBoxes(rows, columns, classes)) {
-      out.set(rows.subarray(row * columns, row * columns + 4), at);
-      out[at + 4] = score;
-      out[at + 5] = classIndex;
-      out.set(rows.subarray(row * columns + 4 + classes, (row + 1) * columns), at + 6);
-      at += 6 + extras;
-    }
+    out.set(packed(pickBoxes(rows, columns, classes), rows, columns, classes), n * boxes * (6 + extras));
   }
   return tensor("float32", [images, boxes, 6 + extras], out);
+}
+
+/** Picked boxes as rows: corners, score, class, then the rest. */
+function packed(picked: readonly PickedBox[], rows: Float32Array, columns: number, classes: number): Float32Array {
+  const width = 2 + columns - classes;
+  const out = new Float32Array(picked.length * width);
+  for (const [i, { row, classIndex, score }] of picked.entries()) {
+    const at = i * width;
+    out.set(rows.subarray(row * columns, row * columns + 4), at);
+    out[at + 4] = score;
+    out[at + 5] = classIndex;
+    out.set(rows.subarray(row * columns + 4 + classes, (row + 1) * columns), at + 6);
+  }
+  return out;
 }
 
 /** What an end-to-end head returns, made of the rows that can become boxes. */
@@ -82,11 +91,11 @@ export function endToEndRows({ candidates, others }: CandidateOutputs, classes: 
   return { candidates: candidates.map((part) => pickedRows(part, classes)), others };
 }
 
-function pickedRows({ data, columns }: CandidateRows, classes: number): CandidateRows {
-  const dense = tensor("float32", [1, data.length / columns, columns], data);
-  const picked = endToEndOutput(dense, classes);
-  const [, total, width] = picked.shape;
-  return { rows: Int32Array.from({ length: total }, (_, row) => row), data: picked.data, columns: width, total };
+function pickedRows({ data, columns, total: cells }: CandidateRows, classes: number): CandidateRows {
+  const width = 2 + columns - classes;
+  const rows = packed(pickBoxes(data, columns, classes, cells), data, columns, classes);
+  const total = rows.length / width;
+  return { rows: Int32Array.from({ length: total }, (_, row) => row), data: rows, columns: width, total };
 }
 
 /**

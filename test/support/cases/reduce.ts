@@ -58,6 +58,17 @@ export const REDUCE_CASES: readonly OpCase[] = [
     ],
     { depth: 7 },
   ),
+  // Heads of whole blocks of four channels, whose values are wider than their keys.
+  simple(
+    "attention",
+    { heads: 2 },
+    [
+      [2, 16, 5, 7],
+      [2, 16, 5, 7],
+      [2, 24, 5, 7],
+    ],
+    { depth: 35, scale: 3 },
+  ),
   pool(5, 1, 2, 1, false, [1, 8, 9, 7]),
   pool(2, 2, 0, 1, false, [2, 5, 8, 6]),
   pool(3, 2, 0, 1, true, [1, 4, 8, 8]),

@@ -4,8 +4,6 @@ import { readdirSync } from "node:fs";
 import { basename, join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { OptionError } from "../../../src/errors.js";
-import { type Graph, type Node, OPS } from "../../../src/ops/index.js";
-import { elementCount } from "../../../src/tensor/index.js";
 import { collectStateDict, countParameters } from "../../../src/weights/index.js";
 import { architecture, architectureNames } from "../../../src/yolov5/config/architectures.js";
 import { parseModelConfig } from "../../../src/yolov5/config/modelConfig.js";
@@ -15,20 +13,7 @@ import { buildGraph } from "../../../src/yolov5/graph/buildGraph.js";
 import { randomModel } from "../../../src/yolov5/loadModel.js";
 import { REFERENCE, referencePath } from "../../support/reference.js";
 import { existing, fixturePath, mapModules, openFile, without, zeroSource } from "../trees.js";
-
-/** The convolutions of a graph as built: parameters once BatchNorm is folded (each then has a bias), and operations. */
-function convolutions(graph: Graph): { parameters: number; gflops: number } {
-  let parameters = 0;
-  let flops = 0;
-  for (const node of graph.nodes) {
-    if (node.type !== "conv2d") continue;
-    const descs = (ids: Node["inputs"]) => ids.map((id) => graph.values[id]);
-    const [inputs, outputs] = [descs(node.inputs), descs(node.outputs)];
-    parameters += elementCount(inputs[1].shape) + outputs[0].shape[1];
-    flops += OPS.conv2d.flops(inputs, outputs, node.attrs);
-  }
-  return { parameters, gflops: flops / 1e9 };
-}
+import { convolutions, describeGraph, headStrides, shapesOf } from "./support.js";
 
 describe("the released architectures", () => {
   // Parameters before and after folding, GFLOPs at 640 px: the README of v7.0 and the summaries of its logs.
@@ -75,7 +60,7 @@ describe("the released architectures", () => {
   });
 
   it("has every name that is listed, at the strides that its anchors are for", () => {
-    expect(architectureNames()).toHaveLength(20);
+    expect(architectureNames()).toHaveLength(75);
     const strides = (name: string): readonly number[] => {
       const { module } = randomModel(name, 0);
       const measured = without(module, "stride");
@@ -93,7 +78,16 @@ describe("the released architectures", () => {
   });
 
   it("refuses other names, listing those there are", () => {
-    for (const name of ["yolov5", "yolov8n", "yolov5n7", "yolov5n6-seg", ""]) {
+    for (const name of [
+      "yolov5",
+      "yolov8",
+      "yolov5n7",
+      "yolov5n6-seg",
+      "yolov5nu-seg",
+      "yolo26n-seg",
+      "yolov11n",
+      "",
+    ]) {
       expect(() => architecture(name)).toThrow(OptionError);
     }
     expect(() => architecture("yolov9")).toThrow(
@@ -111,17 +105,6 @@ describe("the released architectures", () => {
   });
 });
 
-/** Nodes without their ids: what two graphs of one network share. */
-function describeGraph(graph: Graph) {
-  return graph.nodes.map(({ type, name, attrs, inputs, outputs }) => ({
-    type,
-    name,
-    attrs,
-    inputs: inputs.map((id) => `${graph.values[id].name} ${graph.values[id].shape}`),
-    outputs: outputs.map((id) => `${graph.values[id].name} ${graph.values[id].shape}`),
-  }));
-}
-
 type Description = ReturnType<typeof describeGraph>;
 
 const withoutActivations = (graph: Description): Description =>
@@ -135,12 +118,6 @@ function activationsTold(told: string | undefined, graph: Description): boolean 
   kinds.delete('{"kind":"identity"}');
   return kinds.size === 1 && (told !== undefined || kinds.has('{"kind":"silu"}'));
 }
-
-const shapesOf = (tensors: ReadonlyMap<string, { readonly shape: readonly number[] }>): string[] =>
-  [...tensors]
-    .filter(([name]) => !/num_batches_tracked$|anchor_grid$/.test(name))
-    .map(([name, { shape }]) => `${name} [${shape}]`)
-    .sort();
 
 describe("descriptions that checkpoints carry", () => {
   const zoo = referencePath("weights", "zoo");
@@ -176,7 +153,3 @@ describe("descriptions that checkpoints carry", () => {
     expect(told.length).toBeGreaterThanOrEqual(2);
   });
 });
-
-function headStrides(module: Parameters<typeof buildGraph>[0]): readonly number[] {
-  return buildGraph(module, [1, 3, 128, 128]).head.strides;
-}

@@ -7,7 +7,12 @@ import type { Trail } from "../../../tracking/index.js";
 import { drawOnPixels } from "../../../yolov5/draw/drawPixels.js";
 import type { AnnotateStyle } from "../../../yolov5/draw/drawStyle.js";
 import type { Result } from "../../../yolov5/model.js";
-import { classificationLines, detectionLines, segmentationLines } from "../../../yolov5/output/text/saveText.js";
+import {
+  classificationLines,
+  detectionLines,
+  poseLines,
+  segmentationLines,
+} from "../../../yolov5/output/text/saveText.js";
 import { errorLine } from "../../errors.js";
 import { throwIfInterrupted } from "../../interrupt.js";
 import { cropOf } from "../crop.js";
@@ -116,6 +121,7 @@ export function entryOf(result: Result): object {
 export function linesOf(result: Result, confidences: boolean): string[] {
   if (result.task === "classify") return classificationLines(result);
   if (result.task === "segment") return segmentationLines(result, confidences);
+  if (result.task === "pose") return poseLines(result, confidences);
   return detectionLines(result, confidences);
 }
 

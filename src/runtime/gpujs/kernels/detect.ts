@@ -12,16 +12,16 @@ export interface DetectLevel {
   readonly maskCoefficients: number;
 }
 
-/** A chain of `?:` over the anchor's index. */
-function choose(values: readonly number[], index: string): string {
+/** A chain of `?:` over an index. */
+export function choose(values: readonly number[], index: string): string {
   return values.reduceRight<string>(
     (rest, value, i) => (rest === "" ? literal(value) : `(${index} < ${i + 0.5} ? ${literal(value)} : ${rest})`),
     "",
   );
 }
 
-/** σ(t) in float32: gpu.js's CPU modes compute in doubles, where scores that are equal in PyTorch would differ. */
-const SIGMOID = "Math.fround(1 / Math.fround(1 + Math.fround(Math.exp(-t))))";
+/** σ(t) of a number `t`, in float32: gpu.js's CPU modes compute in doubles, where scores that are equal in PyTorch would differ. */
+export const SIGMOID = "Math.fround(1 / Math.fround(1 + Math.fround(Math.exp(-t))))";
 
 /** Output [outputs, H·W, N·anchors], one float a thread. */
 export function detectSource({ dialect, width, anchors, stride, outputs, maskCoefficients }: DetectLevel): string {

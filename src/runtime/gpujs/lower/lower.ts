@@ -6,8 +6,10 @@ import { blocksOf, extentOf, packVector } from "../device/layout.js";
 import { concatSource, depthToSpaceSource, sliceSource, spaceToDepthSource } from "../kernels/channels.js";
 import { activationSource, addSource, affineSource, scaleSource } from "../kernels/pointwise.js";
 import { maxSource, meanSource, padSource, upsampleSource } from "../kernels/window.js";
+import { lowerAttention } from "./lowerAttention.js";
 import { lowerConv } from "./lowerConv.js";
 import { lowerDetect } from "./lowerDetect.js";
+import { lowerDetectAnchorFree } from "./lowerDetectAnchorFree.js";
 import type { Lowering, Step } from "./lowering.js";
 
 /** maxPool2d's padding value: below any real value, but finite in float32. */
@@ -89,7 +91,7 @@ function lowerBatchNorm(node: NodeOf<"batchNorm">, lowering: Lowering): Step | u
   };
 }
 
-/** Ops that have kernels; the others are `attention`, `convTranspose2d`, `flatten`, `layerNorm`, `softmax`. */
+/** Ops that have kernels; the others are `convTranspose2d`, `flatten`, `layerNorm`, `softmax`. */
 function lowerNchw(node: Node, lowering: Lowering): Step | undefined {
   const { graph } = lowering;
   const { dialect } = lowering.kernels.device;
@@ -99,6 +101,10 @@ function lowerNchw(node: Node, lowering: Lowering): Step | undefined {
       return lowerConv(node, lowering);
     case "detect":
       return lowerDetect(node, lowering);
+    case "detectAnchorFree":
+      return lowerDetectAnchorFree(node, lowering);
+    case "attention":
+      return lowerAttention(node, lowering);
     case "maxPool2d":
       return lowerPool(node, lowering);
     case "batchNorm":

@@ -1,4 +1,4 @@
-/** Label files in the format of v7.0's detect.py, segment/predict.py and classify/predict.py (`--save-txt`). */
+/** Label files in the format of v7.0's detect.py, segment/predict.py and classify/predict.py, and the newer package's for poses. */
 
 import { printable } from "../../../printable.js";
 import { roundHalfEven } from "../boxes.js";
@@ -30,6 +30,29 @@ export function detectionLines(result: DetectionResult | SegmentationResult | Po
  */
 export function segmentationLines(result: SegmentationResult, saveConf = false): string[] {
   return result.detections.toReversed().map((d) => line(d, Array.from(d.polygon()), saveConf));
+}
+
+/**
+ * Lines `class x y w h` and `x y` or `x y visibility` for each keypoint, `[confidence]` last, divided by the picture's size, `%g`,
+ * the highest confidence first: the newer package's format, which does not round to whole pixels.
+ */
+export function poseLines(result: PoseResult, saveConf = false): string[] {
+  const { width, height } = result;
+  const fraction = (value: number, size: number) => Math.fround(value / size);
+  return result.detections.map((d) => {
+    const box = [
+      fraction((d.xmin + d.xmax) / 2, width),
+      fraction((d.ymin + d.ymax) / 2, height),
+      fraction(d.xmax - d.xmin, width),
+      fraction(d.ymax - d.ymin, height),
+    ];
+    const points = d.keypoints.flatMap(([x, y, ...visibility]) => [
+      fraction(x, width),
+      fraction(y, height),
+      ...visibility.filter((v) => v !== undefined),
+    ]);
+    return line(d, [...box, ...points], saveConf);
+  });
 }
 
 /** Lines `0.87 name`, the most probable first. */
