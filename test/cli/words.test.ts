@@ -64,7 +64,9 @@ function result(source: string, count: number): Shown {
     class: i % 2,
     name: facts.names[i % 2],
   }));
-  return shownOf(new DetectionResult<Detection>({ ...facts, speed: { preprocess: 1, inference: 2, postprocess: 3 } }, detections));
+  return shownOf(
+    new DetectionResult<Detection>({ ...facts, speed: { preprocess: 1, inference: 2, postprocess: 3 } }, detections),
+  );
 }
 
 test("the table has one row per box, or per class if there are many", () => {
