@@ -25,7 +25,7 @@ function reader(): { use: WeightUse; covariance: Float64Array } {
 }
 
 describe("elimination", () => {
-  const map = { weights: [], norms: [], fixed: new Map(), unitsOf: () => [] };
+  const map = { weights: [], norms: [], slices: [], fixed: new Map(), unitsOf: () => [] };
   const grouping = { groups: [{ layers: ["a"], units: [0, 1, 2, 3] }], kept: [] };
 
   test("of two channels that say the same one goes first, and then the other is needed", async () => {

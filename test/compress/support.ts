@@ -50,13 +50,24 @@ export function silenced({ module, map }: PruningPlan, removed: ReadonlySet<Unit
     for (const [i, unit] of units.entries()) if (removed.has(unit)) data.fill(0, i * step, (i + 1) * step);
     tensors.set(source, tensor("float32", source.shape, data));
   };
+  // The first axis of a transposed convolution's weight is its input.
+  const zeroSecondAxis = (name: string, units: readonly Unit[]): void => {
+    const source = tensorOfPath(module, name);
+    if (!source) return;
+    const data = toFloat32(source).data.slice();
+    const step = source.shape[2] * source.shape[3];
+    for (let block = 0; block * step < data.length; block++) {
+      if (removed.has(units[block % units.length])) data.fill(0, block * step, (block + 1) * step);
+    }
+    tensors.set(source, tensor("float32", source.shape, data));
+  };
   for (const { node, channels } of map.norms) {
     zero(`${node.name}.weight`, channels);
     zero(`${node.name}.bias`, channels);
   }
   for (const { node, outputs, layout } of map.weights) {
-    // The first axis of a transposed convolution's weight is its input.
-    if (layout !== "transposed") zero(`${node.name}.weight`, outputs);
+    if (layout === "transposed") zeroSecondAxis(`${node.name}.weight`, outputs);
+    else zero(`${node.name}.weight`, outputs);
     zero(`${node.name}.bias`, outputs);
   }
   return changeTree(module, { tensors, attributes: new Map() });

@@ -80,9 +80,14 @@ class CompressRun {
         `${path}: is a classification model, but compress measures boxes; use export --half or --int8, and val`,
       );
     }
-    if (info.family === "ultralytics") {
+    if (info.task === "pose") {
       throw new UsageError(
-        `${path}: compress is for YOLOv5 checkpoints of v3.0 to v7.0, not for the newer package's (YOLOv5u, v8, 11, 26); use export --half`,
+        `${path}: is a pose model, but compress measures boxes, not keypoints; use export --half or --int8, and val`,
+      );
+    }
+    if (info.endToEnd) {
+      throw new UsageError(
+        `${path}: has an end-to-end head (26), whose second set of branches pruning would not cut; use export --half or --int8`,
       );
     }
     if (isQuantized(opened.module))

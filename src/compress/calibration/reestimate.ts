@@ -145,10 +145,16 @@ class Reestimation {
     for (const map of this.left.of(y)) addToChannels(map, shift);
   }
 
+  /** Whether a constant is the file's tensor: that of 11's and 26's attention has its rows in another order, and stays. */
+  private isAsStored(value: ValueId, old: HostTensor): boolean {
+    const [used, stored] = [floatsOf(this.after.constants.get(value)), toFloat32(old).data];
+    return used.every((v, i) => v === stored[i]);
+  }
+
   /** Changes a constant of the pruned network, rounded to the dtype that its file has. */
   private set(value: ValueId, data: Float32Array): void {
     const old = tensorOfPath(this.pruned, this.after.values[value].name);
-    if (!old || elementCount(old.shape) !== data.length) return;
+    if (!old || elementCount(old.shape) !== data.length || !this.isAsStored(value, old)) return;
     const stored = storedLike(old, old.shape, data);
     this.changed.set(old, stored);
     this.left.setConstant(value, reshape(toFloat32(stored), this.after.values[value].shape));

@@ -29,9 +29,16 @@ interface NormUse {
   readonly channels: readonly Unit[];
 }
 
+/** A slice of channels, with the unit of each channel of what it is cut from. */
+export interface SliceUse {
+  readonly node: NodeOf<"sliceChannels">;
+  readonly inputs: readonly Unit[];
+}
+
 export interface ChannelMap {
   readonly weights: readonly WeightUse[];
   readonly norms: readonly NormUse[];
+  readonly slices: readonly SliceUse[];
   /** Units that must stay, with the reason: `model.24: the head's outputs`. */
   readonly fixed: ReadonlyMap<Unit, string>;
   /** Unit of each channel of a value. */
@@ -78,6 +85,7 @@ class Tracer {
   private readonly byValue = new Map<ValueId, readonly Unit[]>();
   private readonly weights: WeightUse[] = [];
   private readonly norms: NormUse[] = [];
+  private readonly slices: SliceUse[] = [];
   private readonly reasons: [Unit, string][] = [];
   private readonly byWeight = new Map<ValueId, WeightUse>();
 
@@ -100,6 +108,7 @@ class Tracer {
     return {
       weights: this.weights.map((use) => ({ ...use, outputs: settle(use.outputs), inputs: settle(use.inputs) })),
       norms: this.norms.map((use) => ({ ...use, channels: settle(use.channels) })),
+      slices: this.slices.map((use) => ({ ...use, inputs: settle(use.inputs) })),
       fixed,
       unitsOf: (value) => settle(this.of(value)),
     };
@@ -141,6 +150,12 @@ class Tracer {
           );
         } else this.stop(node);
         break;
+      case "sliceChannels": {
+        const inputs = this.of(x);
+        this.slices.push({ node, inputs });
+        this.give(output, inputs.slice(node.attrs.start, node.attrs.end));
+        break;
+      }
       case "spaceToDepth":
         this.give(output, Array.from({ length: node.attrs.block ** 2 }, () => this.of(x)).flat());
         break;
@@ -220,7 +235,8 @@ class Tracer {
   }
 
   private stop(node: Node): void {
-    const why = node.type === "detect" ? "the head's outputs" : `${node.type} keeps its channels`;
+    const head = node.type === "detect" || node.type === "detectAnchorFree";
+    const why = head ? "the head's outputs" : `${node.type} keeps its channels`;
     for (const id of node.inputs) if (!this.graph.constants.has(id)) this.fix(this.of(id), `${node.name}: ${why}`);
     for (const id of node.outputs) this.fix(this.fresh(id), `${node.name}: ${why}`);
   }

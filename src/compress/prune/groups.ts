@@ -33,11 +33,18 @@ export function groupChannels(map: ChannelMap): Grouping {
       else producers.set(unit, new Set([index]));
     }
   });
+  // Neither part of a split may lose all its channels, so each is a group of its own.
+  const parts = new Map<Unit, string>();
+  for (const { node, inputs } of map.slices) {
+    for (const unit of inputs.slice(node.attrs.start, node.attrs.end)) {
+      parts.set(unit, `${parts.get(unit) ?? ""} ${node.name}`);
+    }
+  }
   const bySignature = new Map<string, { layers: string[]; units: Unit[] }>();
   for (const [unit, indices] of producers) {
     if (map.fixed.has(unit)) continue;
     const list = [...indices].sort((a, b) => a - b);
-    const key = list.join(",");
+    const key = `${list.join(",")}${parts.get(unit) ?? ""}`;
     const group = bySignature.get(key);
     if (group) group.units.push(unit);
     else bySignature.set(key, { layers: list.map((i) => map.weights[i].node.name), units: [unit] });

@@ -55,9 +55,9 @@ export function planPruning(module: ModuleNode, criterion: Criterion = "l2"): Pr
 /** The same in pieces, one convolution each. */
 export function* planPruningPieces(module: ModuleNode, criterion: Criterion): Pieces<PruningPlan> {
   const { graph, head } = buildGraph(module, TRACED);
-  if (head.family === "ultralytics") {
+  if (head.endToEnd) {
     throw new UnsupportedError(
-      "pruning: networks of the newer package (YOLOv5u, v8, 11, 26) cannot be pruned; give a YOLOv5 checkpoint of v3.0 to v7.0",
+      "pruning: an end-to-end head (26) has a second set of branches, which would no longer fit; only networks without one can be pruned",
     );
   }
   const map = traceChannels(graph, ({ name }, { data }) => {

@@ -40,6 +40,14 @@ export function* removeChannels(root: ModuleNode, map: ChannelMap, removed: Read
     const module = moduleOfPath(root, node.name);
     if (module) attributes.set(module, present(module, { num_features: kept.length }));
   }
+  for (const { node, inputs } of map.slices) {
+    const { start } = node.attrs;
+    const module = moduleOfPath(root, node.name.slice(0, node.name.lastIndexOf(".")));
+    // Where C2f and its like split their channels; slices of attention keep theirs.
+    if (module && start > 0 && keptOf(inputs).length < inputs.length) {
+      attributes.set(module, new Map([["c", keptOf(inputs.slice(0, start)).length]]));
+    }
+  }
   return changeTree(root, { tensors, attributes });
 }
 

@@ -26,15 +26,23 @@ export function modulePaths(root: ModuleNode): Map<ModuleNode, string> {
   return paths;
 }
 
+const HEADS: ReadonlySet<string> = new Set(["detect", "detectAnchorFree"]);
+
+/** The attention of 11 and 26, whose first convolution the graph has in another order of channels than the file. */
+const isAttention = (parts: ReadonlyMap<string, ModuleNode>): boolean => parts.has("qkv") && parts.has("pe");
+
 /**
  * All convolutions with one group whose weights belong to a module, except those of the detection head: box and class
- * values stay float32.
+ * values stay float32 (and the first of an attention, see above).
  * @param built the graph as built, at any input size.
  */
 export function planQuantization(root: ModuleNode, built: Graph): QuantizationPlan {
   const graph = optimize(built);
   const modules = new Map([...modulePaths(root)].map(([module, path]) => [path, module]));
-  const decoded = new Set(graph.nodes.flatMap((node) => (node.type === "detect" ? node.inputs : [])));
+  const decoded = new Set(graph.nodes.flatMap((node) => (HEADS.has(node.type) ? node.inputs : [])));
+  const reordered = new Set(
+    [...modules].flatMap(([path, { children }]) => (isAttention(children) ? [`${path}.qkv.conv`] : [])),
+  );
   const convolutions = new Map<string, NodeOf<"conv2d">>();
   const repeated = new Set<string>();
   for (const node of graph.nodes) {
@@ -43,7 +51,7 @@ export function planQuantization(root: ModuleNode, built: Graph): QuantizationPl
     const own = modules.get(node.name)?.parameters.get("weight");
     const used = graph.constants.get(node.inputs[1]);
     if (!own || !used || own.shape.length !== 4 || !sameShape(own.shape, used.shape)) continue;
-    if (node.attrs.groups !== 1 || node.outputs.some((id) => decoded.has(id))) continue;
+    if (reordered.has(node.name) || node.attrs.groups !== 1 || node.outputs.some((id) => decoded.has(id))) continue;
     convolutions.set(node.name, node);
   }
   for (const name of repeated) convolutions.delete(name);

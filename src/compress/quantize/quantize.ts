@@ -1,7 +1,7 @@
 /** Float model and pictures in, int8 model out: planning, calibration and conversion in one call. */
 
 import { Breather } from "../../breathe.js";
-import { OptionError, UnsupportedError } from "../../errors.js";
+import { OptionError } from "../../errors.js";
 import type { RgbImage } from "../../image/index.js";
 import type { HostTensor } from "../../tensor/index.js";
 import type { ModuleNode } from "../../weights/types.js";
@@ -59,11 +59,6 @@ export async function quantizeMember(
 ): Promise<QuantizedModule> {
   if (isQuantized(network.module)) {
     throw new OptionError(`${info.path}: is already int8; give the checkpoint it was made from`);
-  }
-  if (info.family === "ultralytics") {
-    throw new UnsupportedError(
-      `${info.path}: int8 is for YOLOv5 checkpoints of v3.0 to v7.0, not for the newer package's (YOLOv5u, v8, 11, 26); use float16 (--half) instead`,
-    );
   }
   const { method = "percentile", percentile, signal, onPicture, onWarning = () => undefined } = options;
   const classify = info.task === "classify";
