@@ -17,7 +17,7 @@ import { Model } from "../../src/yolov5/model.js";
 import { resolveOptions } from "../../src/yolov5/options.js";
 import type { DetectionResult } from "../../src/yolov5/output/results.js";
 import { verifyModel } from "../../src/yolov5/verify.js";
-import { parityBackends } from "../support/backends.js";
+import { CPU, parityBackends, WASM } from "../support/backends.js";
 import { REFERENCE, referenceMissing } from "../support/reference.js";
 import { CLASSIFIERS, ZOO } from "./architectures.js";
 import { checkpointOf, chosenRuns, describeRun, optionsOf, pictureNamed } from "./references.js";
@@ -40,6 +40,16 @@ function openNamed(name: string, backend: Backend): Model<string> {
   const path = checkpointOf(name);
   const opened = openModel(new Uint8Array(readFileSync(path)), { path });
   return new Model<string>([createMember(opened, backend, { path })], backend, read);
+}
+
+/** What another backend predicts: the reference in float64 or, for that one itself, wasm. */
+async function predictElsewhere(name: string, backendName: string, input: HostTensor): Promise<HostTensor> {
+  const backend = await (backendName === "cpu" ? WASM : CPU).open();
+  if (!backend) throw new Error("no other backend");
+  const model = openNamed(name, backend);
+  const [rows] = [...(await model.tap([`model.${model.info.layers - 1}`], input)).values()];
+  backend.dispose();
+  return rows;
 }
 
 /** The batch as a tensor, whether or not the device would make it itself. */
@@ -95,8 +105,13 @@ describe.skipIf(referenceMissing("weights", "zoo"))("architectures", () => {
           const [prediction] = info.endToEnd
             ? [...(await model.tap([head], tensorOf(input))).values()]
             : await ensemble.infer(input, resolved);
-          const report = differencesBeyondRounding(result.detections, run.detections ?? [], {
+          let elsewhere: Promise<HostTensor> | undefined;
+          const report = await differencesBeyondRounding(result.detections, run.detections ?? [], {
             prediction,
+            other: () => {
+              elsewhere ??= predictElsewhere(name, backendName, tensorOf(input));
+              return elsewhere;
+            },
             input: input.shape,
             original: result,
             info,
@@ -110,7 +125,8 @@ describe.skipIf(referenceMissing("weights", "zoo"))("architectures", () => {
         model.members[0].network.dispose();
         console.log(`${backendName} ${name}: ${flipped} of ${boxes} boxes decided by rounding, ${tied} by ties at 1`);
         expect(wrong).toEqual([]);
-        expect(boxes).toBeGreaterThan(0);
+        // Of the older ones, some find nothing in their picture.
+        if (name.startsWith("anchor-free/")) expect(boxes).toBeGreaterThan(20);
         expect(flipped).toBeLessThanOrEqual(Math.ceil(boxes * FLIPS[backendName === "cpu" ? "unfused" : "fused"]));
       });
     });
