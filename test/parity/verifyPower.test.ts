@@ -24,7 +24,7 @@ const QUIET = 0.2;
 /** How far beyond its limit the smallest fault must be. */
 const LOUD = 5;
 
-const committed = ["v6", "csp", "assorted", "seg", "cls", "codes"].map((name) => ({
+const committed = ["v6", "csp", "assorted", "seg", "cls", "v8-seg", "11-pose", "26", "codes"].map((name) => ({
   name,
   weights: name === "codes" ? join(REPOSITORY, "models", "codes.safetensors") : join(FIXTURES, `${name}.pt`),
   reference: join(FIXTURES, name + ENDING),

@@ -1,4 +1,4 @@
-/** The committed fixtures, made by the PyTorch twin in this folder: every layer and every detection, on both backends. */
+/** The committed fixtures, made by the PyTorch twin in this folder: every layer and every detection, on all backends. */
 
 import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
@@ -26,6 +26,9 @@ const WEIGHTS: Readonly<Record<string, string>> = {
   assorted: join(FIXTURES, "assorted.pt"),
   seg: join(FIXTURES, "seg.pt"),
   cls: join(FIXTURES, "cls.pt"),
+  "v8-seg": join(FIXTURES, "v8-seg.pt"),
+  "11-pose": join(FIXTURES, "11-pose.pt"),
+  "26": join(FIXTURES, "26.pt"),
   codes: join(REPOSITORY, "models", "codes.safetensors"),
 };
 
@@ -93,7 +96,7 @@ test("the letterboxed bytes are those of cv2", async () => {
   }
 });
 
-describe.each(["cpu", "webgpu"] as const)("PyTorch's answers on %s", (choice) => {
+describe.each(["cpu", "wasm", "webgpu"] as const)("PyTorch's answers on %s", (choice) => {
   let backend: Backend | undefined;
   let missing = "";
 
@@ -101,7 +104,7 @@ describe.each(["cpu", "webgpu"] as const)("PyTorch's answers on %s", (choice) =>
     try {
       backend = await openBackend(choice);
     } catch (error) {
-      if (choice === "cpu" || process.env.REQUIRE_WEBGPU) throw error;
+      if (choice !== "webgpu" || process.env.REQUIRE_WEBGPU) throw error;
       missing = (error as Error).message;
       console.warn(`skipped: ${missing}`);
     }

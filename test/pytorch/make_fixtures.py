@@ -32,6 +32,7 @@ from twin.build import build_classifier, build_detection  # noqa: E402
 from twin.checkpoint import save_module, save_state_dict  # noqa: E402
 from twin.condition import condition  # noqa: E402
 from twin.fold import fold_batch_norm  # noqa: E402
+from twin.newer import NEWER  # noqa: E402
 from twin.picture import draw, letterbox, write_png  # noqa: E402
 from twin.runs import classification_runs, detection_runs  # noqa: E402
 from twin.trace import NOTE, nmse, to_input, trace  # noqa: E402
@@ -42,10 +43,12 @@ NOISE = 2e-11
 """Most rounding noise (NMSE) of a network that is used."""
 
 
-def draw_network(name: str, architecture: Architecture, seed: int, rgb: np.ndarray) -> torch.nn.Module:
+def draw_network(name: str, architecture: Architecture | None, seed: int, rgb: np.ndarray) -> torch.nn.Module:
     """Random weights that depend on the seed and the name alone."""
     torch.manual_seed(0)
-    if architecture.kind == "ClassificationModel":
+    if architecture is None:
+        model = NEWER[name]()
+    elif architecture.kind == "ClassificationModel":
         model = build_classifier(architecture.description, nc=5)
     else:
         model = build_detection(architecture.description, architecture.kind, architecture.modern)
@@ -66,7 +69,7 @@ def rounding_noise(model: torch.nn.Module, given: np.ndarray) -> float:
     return worst
 
 
-def build(name: str, architecture: Architecture, seed: int, rgb: np.ndarray) -> torch.nn.Module:
+def build(name: str, architecture: Architecture | None, seed: int, rgb: np.ndarray) -> torch.nn.Module:
     """The first network drawn whose rounding noise in float32 is far below what an engine's is held to (1e-9).
 
     Some random networks amplify rounding far more than trained ones do; on those a right engine and a slightly wrong one
@@ -106,7 +109,7 @@ def write(name: str, model: torch.nn.Module, rgb: np.ndarray, options: argparse.
         "note": NOTE,
     }
     safetensors.write(out / f"{name}.layers.safetensors", tensors, metadata)
-    if options.detections:
+    if options.detections and name not in NEWER:
         classifies = type(model).__name__ == "ClassificationModel"
         runs = classification_runs(model, rgb) if classifies else detection_runs(model, rgb, SIZE, stride)
         (out / f"{name}.json").write_text(compact(runs))
@@ -130,13 +133,14 @@ def main() -> int:
     parser.add_argument("--list", action="store_true", help="print the architectures and leave")
     options = parser.parse_args()
     if options.list:
-        print("\n".join(ARCHITECTURES))
+        print("\n".join([*ARCHITECTURES, *NEWER]))
         return 0
     if options.out is None:
         parser.error("--out is required")
-    unknown = set(options.arch or ()) - set(ARCHITECTURES)
+    known = [*ARCHITECTURES, *NEWER]
+    unknown = set(options.arch or ()) - set(known)
     if unknown:
-        parser.error(f"no architecture {', '.join(sorted(unknown))}; there are {', '.join(ARCHITECTURES)}")
+        parser.error(f"no architecture {', '.join(sorted(unknown))}; there are {', '.join(known)}")
     torch.set_num_threads(1)
     options.out.mkdir(parents=True, exist_ok=True)
     rgb = draw(*PICTURE, options.seed)
@@ -147,8 +151,8 @@ def main() -> int:
         write(name, from_weights(options.weights), rgb, options, options.weights.name, options.seed)
         print(name)
         return 0
-    for name in options.arch or ARCHITECTURES:
-        model = build(name, ARCHITECTURES[name], options.seed, rgb)
+    for name in options.arch or known:
+        model = build(name, ARCHITECTURES.get(name), options.seed, rgb)
         write(name, model, rgb, options, f"{name}.pt", options.seed)
         if options.state_dict and hasattr(model, "yaml"):
             save_state_dict(model, options.out / f"{name}.state.pt")

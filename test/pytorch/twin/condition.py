@@ -8,6 +8,7 @@ import torch
 from torch import nn
 
 from models.yolo import Detect
+from twin import newer
 
 CANDIDATES = 0.01
 """Share of the anchors whose objectness comes out above one half."""
@@ -85,8 +86,12 @@ def condition(model: nn.Module, x: torch.Tensor, seed: int) -> nn.Module:
         _randomise(model, generator)
         _measure_batch_norm(model, x, generator)
         head = model.model[-1]
-        if isinstance(head, Detect):
+        if isinstance(head, newer.Detect):
             seen: list[torch.Tensor] = []
+            model(x, lambda module, given, out: seen.extend(given if module is head else []))
+            newer.set_head(model, seen)
+        elif isinstance(head, Detect):
+            seen = []
             model(x, lambda module, given, out: seen.extend(given if module is head else []))
             _set_head_biases(head, seen)
         _round_to_half(model)

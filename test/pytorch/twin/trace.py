@@ -7,10 +7,12 @@ import torch
 from torch import nn
 
 from models.yolo import Detect, Segment
+from twin import newer
 
 NOTE = (
     "input RGB HWC uint8, divided by 255; layer.i is the output of module i; head.i is [1,na,H,W,no] before the sigmoid; "
-    "prediction is [1,N,no] xywh in input pixels, sigmoid applied (classification: logits [1,classes])"
+    "prediction is [1,N,no] xywh in input pixels, sigmoid applied (classification: logits [1,classes]; "
+    "without anchors: [1,4+nc+extras,N], end-to-end: [1,boxes,6] with corners, score and class)"
 )
 
 
@@ -27,7 +29,10 @@ def trace(model: nn.Module, rgb: np.ndarray, dtype: torch.dtype = torch.float64)
         tensors[name] = value.detach().to(torch.float32).contiguous().numpy()
 
     def visit(module, _given, out):
-        if isinstance(module, Detect):
+        if isinstance(module, newer.Detect):
+            for name, value in zip(("prediction", "proto"), out):
+                keep(name, value)
+        elif isinstance(module, Detect):
             for level, head in enumerate(out[-1]):
                 keep(f"head.{level}", head)
             keep("prediction", out[0])

@@ -46,9 +46,12 @@ test("says truthfully what it runs on", () => {
 });
 
 describe("committed fixtures", () => {
-  test.each(["v6", "csp", "assorted", "seg", "cls", "codes"])("every layer of %s", async (name) => {
-    await expectLayers(fixture(name), join(FIXTURES, `${name}.layers.safetensors`));
-  });
+  test.each(["v6", "csp", "assorted", "seg", "cls", "v8-seg", "11-pose", "26", "codes"])(
+    "every layer of %s",
+    async (name) => {
+      await expectLayers(fixture(name), join(FIXTURES, `${name}.layers.safetensors`));
+    },
+  );
 });
 
 describe.skipIf(!process.env.YOLOV5_FULL || referenceMissing("reference"))("reference material", () => {

@@ -1,0 +1,1 @@
+"""Builds, conditions, traces and saves the twin's models (`models`)."""
