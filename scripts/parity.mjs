@@ -19,7 +19,7 @@ import { parseArgs } from "node:util";
 const REPOSITORY = join(dirname(fileURLToPath(import.meta.url)), "..");
 const CLI = join(REPOSITORY, "dist", "cli.js");
 const TWIN = join(REPOSITORY, "test", "pytorch", "make_fixtures.py");
-/** Their BottleneckCSP has LeakyReLU or SiLU inside, depending on the version: a description alone does not tell. */
+/** Whose description alone does not tell the activations: BottleneckCSP has LeakyReLU or SiLU, SPPF of the newer package SiLU or none. */
 const NO_STATE_DICT = new Set(["csp", "assorted", "cls", "v8-seg", "11-pose", "26"]);
 const COLUMN = 34;
 

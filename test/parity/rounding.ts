@@ -57,8 +57,8 @@ interface Traced {
  * Networks of random weights amplify float32 rounding (PyTorch's own float32 differs from float64 by as much) and give
  * many classes nearly equal scores, so that a last bit decides which of two classes or boxes wins. This comparison
  * accepts such flips, but only where the raw prediction holds the very box: the score of its class within 1e-3, and coordinates as
- * for every box; or farther away where two own backends, one of them computing in float64, differ at that very row. How many flips
- * there are is for the caller to bound. Of boxes that tie at 1, the set must be the same: one that only one side has must have been
+ * for every box; or farther away where two own backends, one of them computing in float64, differ in boxes of that score. How many
+ * flips there are is for the caller to bound. Of boxes that tie at 1, the set must be the same: one that only one side has must have been
  * suppressed by a tied box of the other, or cut off there.
  */
 export async function differencesBeyondRounding(
@@ -157,9 +157,8 @@ class Rows {
     const distance = (row: number): number => apart(this.box(prediction, row), wanted.box);
     let found = rows.filter((row) => distance(row) <= BOX_TOLERANCE);
     if (found.length === 0 && rows.length > 0) {
-      const other = await this.run.other();
-      const spread = (row: number): number => apart(this.box(prediction, row), this.box(other, row));
-      found = rows.filter((row) => distance(row) <= BOX_TOLERANCE + SPREADS * spread(row));
+      const spread = await this.spread(wanted.score);
+      found = rows.filter((row) => distance(row) <= BOX_TOLERANCE + SPREADS * spread);
     }
     return found.map((row) => ({
       row,
@@ -167,6 +166,20 @@ class Rows {
       corners: this.corners(prediction, row),
       score: this.score(prediction, row, wanted.cls),
     }));
+  }
+
+  /** Largest distance of two own backends' boxes, of rows in which some class has that score. */
+  private async spread(score: number): Promise<number> {
+    const { prediction, info } = this.run;
+    const other = await this.run.other();
+    const [, count, columns] = prediction.shape;
+    let largest = 0;
+    for (let row = 0; row < count; row++) {
+      const classes = Array.from({ length: columns - (info.family === "ultralytics" ? 4 : 5) }, (_, cls) => cls);
+      if (!classes.some((cls) => Math.abs(this.score(prediction, row, cls) - score) <= 5 * SCORE_TOLERANCE)) continue;
+      largest = Math.max(largest, apart(this.box(prediction, row), this.box(other, row)));
+    }
+    return largest;
   }
 
   /** The row of one of the own boxes. */
