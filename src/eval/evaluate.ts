@@ -14,77 +14,20 @@ import type { Size } from "../yolov5/output/boxes.js";
 import { prototypesOf } from "../yolov5/output/masks.js";
 import { type Candidate, suppressRows } from "../yolov5/output/nms.js";
 import { type ResolvedNmsOptions, resolveNmsOptions } from "../yolov5/output/nmsOptions.js";
-import type { Speed } from "../yolov5/output/results.js";
 import { rowFormat } from "../yolov5/output/rowFormat.js";
 import { assertClasses } from "./assertClasses.js";
 import { assertPictures } from "./assertPictures.js";
 import { ConfusionMatrix } from "./confusionMatrix.js";
 import type { DetectionDataset, GroundTruth, Sample } from "./dataset/types.js";
+import type { EvaluateOptions, Evaluation } from "./evaluation.js";
+import { keypointSimilarity } from "./keypoints.js";
 import { labelMasks, maskIou, predictedMasks } from "./masks.js";
 import { boxIou, matchDetections } from "./matching.js";
-import { type Metrics, MetricsAccumulator } from "./metrics.js";
+import { MetricsAccumulator } from "./metrics.js";
 import type { EvaluationModel } from "./model.js";
-import { type DetectionColumns, detectionsInPixels, labelBoxesInPixels, type Placement } from "./targets.js";
+import { detectionsInPixels, labelBoxesInPixels, type Placement } from "./targets.js";
 
-/** Options of `evaluate`. */
-export interface EvaluateOptions {
-  /** Longer side of the input, in pixels. Default 640; int8: as calibrated. */
-  readonly imgsz?: number | undefined;
-  /** Default 0.001. */
-  readonly conf?: number | undefined;
-  /** IoU threshold of NMS. Default 0.6; of networks without anchors 0.7. */
-  readonly iou?: number | undefined;
-  /** Default 300. */
-  readonly maxDet?: number | undefined;
-  /** Pictures that share an input shape. Default 32. */
-  readonly batchSize?: number | undefined;
-  /** One input shape per batch (default), or the full square without stride padding. */
-  readonly rect?: boolean | undefined;
-  /** Treat all labels and boxes as class 0. */
-  readonly singleClass?: boolean | undefined;
-  /** Test-time augmentation (detection models). */
-  readonly augment?: boolean | undefined;
-  /** Pictures per forward pass. Default 1. */
-  readonly forwardBatch?: number | undefined;
-  /** When aborted, evaluation ends after the current picture and returns the figures so far. */
-  readonly signal?: AbortSignal | undefined;
-  /** Receives a warning about anything that may affect the figures. */
-  readonly onWarning?: ((message: string) => void) | undefined;
-  /** Called after every picture, in the protocol's order. */
-  readonly onPicture?: ((outcome: PictureOutcome) => void | Promise<void>) | undefined;
-}
-
-/** One picture's labels and detections, in pixels of the original. */
-export interface PictureOutcome {
-  /** The number of pictures done, including this one, and the total. */
-  readonly done: number;
-  readonly total: number;
-  readonly sample: Sample;
-  readonly image: RgbImage;
-  readonly labelBoxes: Float32Array;
-  readonly labelClasses: Int32Array;
-  readonly detections: DetectionColumns;
-  /** The boxes kept by NMS, in pixels of the input. */
-  readonly candidates: readonly Candidate[];
-  readonly placement: Placement;
-  /** [1, 32, H/4, W/4], for a segmentation model. */
-  readonly prototypes: HostTensor | undefined;
-}
-
-/** The result of `evaluate`. */
-export interface Evaluation {
-  /** Figures for boxes. */
-  readonly metrics: Metrics;
-  /** Figures for masks, for segmentation models. */
-  readonly maskMetrics: Metrics | undefined;
-  readonly confusion: ConfusionMatrix;
-  /** Milliseconds per picture, without reading and decoding. */
-  readonly speed: Speed;
-  /** Pictures that could not be read, with the reason. */
-  readonly failed: readonly { readonly sample: Sample; readonly error: Error }[];
-  /** False if `signal` ended it early. */
-  readonly complete: boolean;
-}
+export type { EvaluateOptions, Evaluation, PictureOutcome } from "./evaluation.js";
 
 interface Planned {
   readonly sample: Sample;
@@ -110,8 +53,11 @@ export async function evaluate(
   if (model.info.task === "classify") {
     throw new OptionError("evaluate: a classification model has no boxes; use evaluateClassification", {});
   }
-  if (model.info.task === "pose") {
-    throw new OptionError("evaluate: keypoints of a pose model are not measured; give a detection model", {});
+  if (model.info.task === "pose" && !dataset.samples.some(({ truth }) => truth.keypoints?.some((p) => p))) {
+    throw new OptionError(
+      `evaluate: no label of ${dataset.name} has keypoints; a pose model needs label files with points after the box, read with the option keypoints`,
+      {},
+    );
   }
   assertClasses(model, dataset, options.singleClass ?? false);
   const excluded = dataset.excluded.map(({ reason }) => reason);
@@ -143,6 +89,7 @@ class EvaluationRun {
   private readonly nms: ResolvedNmsOptions;
   private readonly boxes = new MetricsAccumulator();
   private readonly masks: MetricsAccumulator | undefined;
+  private readonly poses: MetricsAccumulator | undefined;
   private readonly confusion: ConfusionMatrix;
   private readonly failed: { sample: Sample; error: Error }[] = [];
   private readonly ms = { preprocess: 0, inference: 0, postprocess: 0 };
@@ -162,6 +109,7 @@ class EvaluationRun {
     } = options;
     this.nms = resolveNmsOptions({ conf, iou, maxDet, multiLabel: true, agnostic: singleClass });
     this.masks = model.info.task === "segment" ? new MetricsAccumulator() : undefined;
+    this.poses = model.info.keypoints ? new MetricsAccumulator() : undefined;
     this.confusion = new ConfusionMatrix(options.singleClass ? 1 : model.info.classes);
   }
 
@@ -191,6 +139,7 @@ class EvaluationRun {
     return {
       metrics: this.boxes.compute(),
       maskMetrics: this.masks?.compute(),
+      keypointMetrics: this.poses?.compute(),
       confusion: this.confusion,
       speed: {
         preprocess: this.ms.preprocess / pictures,
@@ -262,6 +211,10 @@ class EvaluationRun {
     this.confusion.add({ labelBoxes, labelClasses, boxes: detections.boxes, confidences, classes });
     if (this.masks && prototypes) {
       this.masks.add(match(this.maskIou(sample.truth, labelClasses, candidates, classes, prototypes, placement)));
+    }
+    if (this.poses) {
+      const { size: numbers = 3 } = this.model.info.keypoints ?? {};
+      this.poses.add(match(keypointSimilarity(sample.truth, labelBoxes, candidates, numbers, placement)));
     }
     this.done++;
     const { done, total } = this;

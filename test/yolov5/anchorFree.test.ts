@@ -2,7 +2,6 @@
 
 import { describe, expect, it } from "vitest";
 import { planPruning } from "../../src/compress/index.js";
-import { evaluate } from "../../src/eval/evaluate.js";
 import { createCpuBackend } from "../../src/runtime/cpu/backend.js";
 import { tensor } from "../../src/tensor/index.js";
 import type { ModuleNode, PlainValue } from "../../src/weights/types.js";
@@ -113,12 +112,6 @@ describe("what networks without anchors do not do", () => {
 
   it("pruning of an end-to-end head", () => {
     expect(() => planPruning(network({ prefix: "one2one_" }))).toThrow(/end-to-end head .* second set of branches/);
-  });
-
-  it("measuring keypoints", async () => {
-    const { info } = member(network());
-    const model = { info: { ...info, task: "pose" as const }, inferRows: () => Promise.reject(new Error("ran")) };
-    await expect(evaluate(model as never, { samples: [] } as never)).rejects.toThrow(/keypoints .* are not measured/);
   });
 });
 

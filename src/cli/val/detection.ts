@@ -96,6 +96,7 @@ async function readDataset(flags: ValFlags, model: CliModel, output: Output): Pr
       openDataset(flags.data, {
         split: flags.task === "speed" ? "val" : flags.task,
         names: model.names,
+        keypoints: model.info.keypoints,
         images: flags.images,
         maxPixels: flags.maxPixels,
         signal,
@@ -131,11 +132,11 @@ function namesOf(model: CliModel, dataset: DetectionDataset, flags: ValFlags, ou
 }
 
 function printTable(flags: ValFlags, evaluation: Evaluation, names: readonly string[], output: Output): void {
-  const { metrics, maskMetrics } = evaluation;
+  const { metrics, maskMetrics, keypointMetrics } = evaluation;
   const perClass = names.length > 1 && (flags.verbose === true || names.length < MANY_CLASSES);
   output.line();
-  output.line(tableHeader(maskMetrics !== undefined));
-  output.lines(() => tableRows(names, metrics, maskMetrics, perClass));
+  output.line(tableHeader(maskMetrics ? "Mask" : keypointMetrics && "Pose"));
+  output.lines(() => tableRows(names, metrics, maskMetrics ?? keypointMetrics, perClass));
 }
 
 /** Longer side of the input, in pixels. */

@@ -15,7 +15,7 @@ function figures(metrics: Metrics, names: readonly string[]) {
 }
 
 export function evaluationJson(evaluation: Evaluation, names: readonly string[]) {
-  const { metrics, maskMetrics, confusion, speed, complete } = evaluation;
+  const { metrics, maskMetrics, keypointMetrics, confusion, speed, complete } = evaluation;
   const side = confusion.classes + 1;
   const rows = Array.from({ length: side }, (_, predicted) =>
     Array.from({ length: side }, (_, truth) => confusion.at(predicted, truth)),
@@ -25,6 +25,7 @@ export function evaluationJson(evaluation: Evaluation, names: readonly string[])
     instances: metrics.instances,
     ...figures(metrics, names),
     ...(maskMetrics ? { masks: figures(maskMetrics, names) } : {}),
+    ...(keypointMetrics ? { keypoints: figures(keypointMetrics, names) } : {}),
     speed,
     complete,
     /** Rows: predicted class, columns: true class; the last of each is background. */

@@ -65,13 +65,15 @@ export class Plots {
     }
   }
 
-  private async curves({ metrics, maskMetrics, confusion }: Evaluation, breather: Breather): Promise<void> {
-    const sets: [prefix: string, what: string, metrics: Metrics][] = maskMetrics
-      ? [
-          ["Box", "Boxes: ", metrics],
-          ["Mask", "Masks: ", maskMetrics],
-        ]
-      : [["", "", metrics]];
+  private async curves(evaluation: Evaluation, breather: Breather): Promise<void> {
+    const { metrics, maskMetrics, keypointMetrics, confusion } = evaluation;
+    const seconds: [prefix: string, what: string, metrics: Metrics | undefined][] = [
+      ["Mask", "Masks: ", maskMetrics],
+      ["Pose", "Keypoints: ", keypointMetrics],
+    ];
+    const further = seconds.filter((set): set is [string, string, Metrics] => set[2] !== undefined);
+    const sets: [prefix: string, what: string, metrics: Metrics][] =
+      further.length > 0 ? [["Box", "Boxes: ", metrics], ...further] : [["", "", metrics]];
     for (const [prefix, what, own] of sets) {
       for (const kind of CURVES) {
         await breather.rest();

@@ -9,19 +9,19 @@ const WIDTH = 11;
 const cell = (text: string): string => text.padStart(WIDTH);
 const figure = (value: number): string => cell(formatSignificant(value, 3));
 
-/** `Class Images Instances P R mAP50 mAP50-95`, plus the mask columns for segmentation. */
-export function tableHeader(withMasks: boolean): string {
+/** `Class Images Instances P R mAP50 mAP50-95`, plus columns for masks (`Mask`) or keypoints (`Pose`). */
+export function tableHeader(second?: "Mask" | "Pose"): string {
   const counts = ["Images", "Instances"];
-  const figures = withMasks
-    ? ["Box(P", "R", "mAP50", "mAP50-95)", "Mask(P", "R", "mAP50", "mAP50-95)"]
+  const figures = second
+    ? ["Box(P", "R", "mAP50", "mAP50-95)", `${second}(P`, "R", "mAP50", "mAP50-95)"]
     : ["P", "R", "mAP50", "mAP50-95"];
   return "Class".padStart(NAME_WIDTH) + [...counts, ...figures].map(cell).join("");
 }
 
 type Figures = Pick<Metrics, "instances" | "precision" | "recall" | "map50" | "map50_95">;
 
-function row(name: string, images: number, box: Figures, mask: Figures | undefined): string {
-  const figures = [box, ...(mask ? [mask] : [])].flatMap((m) => [m.precision, m.recall, m.map50, m.map50_95]);
+function row(name: string, images: number, box: Figures, second: Figures | undefined): string {
+  const figures = [box, ...(second ? [second] : [])].flatMap((m) => [m.precision, m.recall, m.map50, m.map50_95]);
   return name.padStart(NAME_WIDTH) + cell(`${images}`) + cell(`${box.instances}`) + figures.map(figure).join("");
 }
 
@@ -29,13 +29,13 @@ function row(name: string, images: number, box: Figures, mask: Figures | undefin
 export function tableRows(
   names: readonly string[],
   box: Metrics,
-  mask: Metrics | undefined,
+  second: Metrics | undefined,
   perClass: boolean,
 ): string[] {
-  const rows = [row("all", box.images, box, mask)];
+  const rows = [row("all", box.images, box, second)];
   if (!perClass) return rows;
   for (const [i, own] of box.perClass.entries())
-    rows.push(row(nameOf(names, own.class), box.images, own, mask?.perClass[i]));
+    rows.push(row(nameOf(names, own.class), box.images, own, second?.perClass[i]));
   return rows;
 }
 

@@ -1,9 +1,11 @@
 /**
  * YOLO label files: one object per line, `class x y w h` with centre and size divided by the picture's size, or
- * `class x1 y1 x2 y2 x3 y3 …` with an outline, whose bounding box is used.
+ * `class x1 y1 x2 y2 x3 y3 …` with an outline, whose bounding box is used. Those of pose data sets: the box, then `x y` or
+ * `x y visibility` for each keypoint.
  */
 
 import { cutText } from "../../weights/describe.js";
+import type { KeypointShape } from "../../yolov5/graph/heads.js";
 import type { GroundTruth, Polygon } from "./types.js";
 
 /** An invalid line. */
@@ -34,10 +36,15 @@ interface Row {
   readonly classIndex: number;
   readonly box: readonly [number, number, number, number];
   readonly polygon: Polygon | undefined;
+  /** x, y, visibility, …. */
+  readonly keypoints?: Float32Array | undefined;
 }
 
-/** Objects of one label file, problems by line. An empty file is a picture without objects. */
-export function parseLabels(text: string): ParsedLabels {
+/**
+ * Objects of one label file, problems by line. An empty file is a picture without objects.
+ * @param keypoints what the lines of a pose data set have after their boxes.
+ */
+export function parseLabels(text: string, keypoints?: KeypointShape): ParsedLabels {
   const rows: Row[] = [];
   const problems: LabelProblem[] = [];
   const duplicates: number[] = [];
@@ -49,17 +56,22 @@ export function parseLabels(text: string): ParsedLabels {
     const words = content.split(/\s+/).filter((word) => word !== "");
     if (words.length === 0) continue;
     const line = index + 1;
-    const row = parseRow(words);
+    const row = keypoints ? parsePose(words, keypoints) : parseRow(words);
     if (!("classIndex" in row)) {
       problems.push({ line, ...row });
       continue;
     }
-    const key = [row.classIndex, ...(row.polygon ?? row.box)].join(" ");
+    const key = [row.classIndex, ...(row.polygon ?? row.box), ...(row.keypoints ?? [])].join(" ");
     if (seen.has(key)) duplicates.push(line);
     else rows.push(row);
     seen.add(key);
   }
-  return { truth: truthOf(rows), problems, duplicates };
+  const truth = truthOf(rows);
+  return {
+    truth: keypoints ? { ...truth, keypoints: rows.map((row) => row.keypoints) } : truth,
+    problems,
+    duplicates,
+  };
 }
 
 function truthOf(rows: readonly Row[]): GroundTruth {
@@ -98,6 +110,31 @@ function parseRow(words: readonly string[]): Row | Omit<LabelProblem, "line"> {
   const [x, y, w, h] = coordinates;
   return { classIndex, box: [x, y, w, h], polygon: undefined };
 }
+
+/** A box, and keypoints after it. */
+function parsePose(words: readonly string[], { count, size }: KeypointShape): Row | Omit<LabelProblem, "line"> {
+  if (words.length === 5) return parseRow(words);
+  const wanted = 5 + count * size;
+  if (words.length !== wanted) {
+    const message = `${words.length} columns; a box has 5 (class x y w h), one with ${count} keypoints ${wanted}`;
+    return { kind: "malformed", message };
+  }
+  const wrong = words.find((word) => !NUMBER.test(word));
+  if (wrong !== undefined) return { kind: "malformed", message: `"${cutText(wrong)}" is not a number` };
+  const points = Array.from({ length: count }, (_, k) => words.slice(5 + k * size, 5 + (k + 1) * size));
+  // Places are held to the same range as boxes; a visibility is 0, 1 or 2.
+  const row = parseRow([...words.slice(0, 5), ...points.flatMap(([x, y]) => [x, y])]);
+  if (!("classIndex" in row)) return row;
+  const [x, y, w, h] = Float32Array.from(words.slice(1, 5), Number);
+  const keypoints = Float32Array.from(
+    points.flatMap((point) => [point[0], point[1], point[2] ?? visibilityOf(point)]),
+    Number,
+  );
+  return { classIndex: row.classIndex, box: [x, y, w, h], polygon: undefined, keypoints };
+}
+
+/** Where labels have none, points at the corner are those that are not labelled. */
+const visibilityOf = ([x, y]: readonly string[]): string => (Number(x) === 0 && Number(y) === 0 ? "0" : "2");
 
 /** Centre and size of an outline's bounding box, computed in float32. */
 export function boxAround(polygon: ArrayLike<number>): [x: number, y: number, w: number, h: number] {

@@ -13,6 +13,11 @@ export interface GroundTruth {
   readonly boxes: Float32Array;
   /** Outlines of each object (several for an object in parts); empty for objects labelled with only a box. */
   readonly polygons: readonly (readonly Polygon[])[];
+  /**
+   * Keypoints of each object, if the data set was opened for them: x, y, visibility, x, y, …; divided by the picture's width and
+   * height, 0 for points that are not labelled. Undefined for objects labelled with only a box.
+   */
+  readonly keypoints?: readonly (Float32Array | undefined)[] | undefined;
 }
 
 export const NO_OBJECTS: GroundTruth = { classes: new Int32Array(0), boxes: new Float32Array(0), polygons: [] };

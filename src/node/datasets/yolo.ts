@@ -5,6 +5,7 @@ import { DatasetError } from "../../errors.js";
 import { parseLabels } from "../../eval/dataset/labels.js";
 import { type DetectionDataset, type GroundTruth, NO_OBJECTS, type Sample } from "../../eval/dataset/types.js";
 import { readPictureSize } from "../../image/pictureSize.js";
+import type { KeypointShape } from "../../yolov5/graph/heads.js";
 import { readFailure, readRegularFile } from "../files/regularFile.js";
 import { readTextFile } from "../files/textFile.js";
 import { readPictureFile } from "../pictures/pictureFile.js";
@@ -19,6 +20,8 @@ export interface ReadOptions {
   /** Receives the number of files checked so far, and the total. */
   readonly onProgress?: ((done: number, total: number) => void) | undefined;
   readonly signal?: AbortSignal | undefined;
+  /** Read keypoints after the boxes of label files: how many, and numbers of each (`model.info.keypoints`). */
+  readonly keypoints?: KeypointShape | undefined;
 }
 
 /** YOLOv5 v7.0 treats smaller pictures as corrupt. */
@@ -128,7 +131,7 @@ class Reader {
       throw new DatasetError(`${shown(path)}: ${readFailure(error, path)}`, { path });
     }
     this.labelled++;
-    const { truth, problems, duplicates } = parseLabels(text);
+    const { truth, problems, duplicates } = parseLabels(text, this.options.keypoints);
     for (const { line, message, kind } of problems) {
       if (kind === "malformed") this.malformed.push(`${shown(path)}:${line}: ${message}`);
     }

@@ -12,7 +12,7 @@ import { createMember, type OpenedModel, openModel, randomModel } from "../../..
 import { referencePath } from "../../support/reference.js";
 import { noise } from "../support.js";
 
-const SIDE = 128;
+const SIDE = 64;
 const wasm = await openWasm({ threads: 1 });
 afterAll(() => wasm.dispose());
 

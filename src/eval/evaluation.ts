@@ -1,0 +1,72 @@
+/** What `evaluate` takes and gives. */
+
+import type { RgbImage } from "../image/types.js";
+import type { HostTensor } from "../tensor/index.js";
+import type { Candidate } from "../yolov5/output/nms.js";
+import type { Speed } from "../yolov5/output/results.js";
+import type { ConfusionMatrix } from "./confusionMatrix.js";
+import type { Sample } from "./dataset/types.js";
+import type { Metrics } from "./metrics.js";
+import type { DetectionColumns, Placement } from "./targets.js";
+
+/** Options of `evaluate`. */
+export interface EvaluateOptions {
+  /** Longer side of the input, in pixels. Default 640; int8: as calibrated. */
+  readonly imgsz?: number | undefined;
+  /** Default 0.001. */
+  readonly conf?: number | undefined;
+  /** IoU threshold of NMS. Default 0.6; of networks without anchors 0.7. */
+  readonly iou?: number | undefined;
+  /** Default 300. */
+  readonly maxDet?: number | undefined;
+  /** Pictures that share an input shape. Default 32. */
+  readonly batchSize?: number | undefined;
+  /** One input shape per batch (default), or the full square without stride padding. */
+  readonly rect?: boolean | undefined;
+  /** Treat all labels and boxes as class 0. */
+  readonly singleClass?: boolean | undefined;
+  /** Test-time augmentation (detection models). */
+  readonly augment?: boolean | undefined;
+  /** Pictures per forward pass. Default 1. */
+  readonly forwardBatch?: number | undefined;
+  /** When aborted, evaluation ends after the current picture and returns the figures so far. */
+  readonly signal?: AbortSignal | undefined;
+  /** Receives a warning about anything that may affect the figures. */
+  readonly onWarning?: ((message: string) => void) | undefined;
+  /** Called after every picture, in the protocol's order. */
+  readonly onPicture?: ((outcome: PictureOutcome) => void | Promise<void>) | undefined;
+}
+
+/** One picture's labels and detections, in pixels of the original. */
+export interface PictureOutcome {
+  /** The number of pictures done, including this one, and the total. */
+  readonly done: number;
+  readonly total: number;
+  readonly sample: Sample;
+  readonly image: RgbImage;
+  readonly labelBoxes: Float32Array;
+  readonly labelClasses: Int32Array;
+  readonly detections: DetectionColumns;
+  /** The boxes kept by NMS, in pixels of the input. */
+  readonly candidates: readonly Candidate[];
+  readonly placement: Placement;
+  /** [1, 32, H/4, W/4], for a segmentation model. */
+  readonly prototypes: HostTensor | undefined;
+}
+
+/** The result of `evaluate`. */
+export interface Evaluation {
+  /** Figures for boxes. */
+  readonly metrics: Metrics;
+  /** Figures for masks, for segmentation models. */
+  readonly maskMetrics: Metrics | undefined;
+  /** Figures for keypoints by OKS, for pose models. */
+  readonly keypointMetrics: Metrics | undefined;
+  readonly confusion: ConfusionMatrix;
+  /** Milliseconds per picture, without reading and decoding. */
+  readonly speed: Speed;
+  /** Pictures that could not be read, with the reason. */
+  readonly failed: readonly { readonly sample: Sample; readonly error: Error }[];
+  /** False if `signal` ended it early. */
+  readonly complete: boolean;
+}
