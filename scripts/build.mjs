@@ -2,7 +2,7 @@
 
 import { execFileSync } from "node:child_process";
 import { chmod, readFile, rm, writeFile } from "node:fs/promises";
-import { basename, join } from "node:path";
+import { join } from "node:path";
 import { build } from "esbuild";
 import { bundledCommonJs } from "./bundledCommonJs.mjs";
 import { decoderGlue } from "./decoderGlue.mjs";
@@ -66,16 +66,6 @@ const withoutWebGpu = {
     ),
 };
 
-/** Shaders that the page gives to its worker (src/browser/worker/spawn.ts). */
-const shadersOfThePage = {
-  name: "shaders-of-the-page",
-  setup: ({ onLoad }) =>
-    onLoad({ filter: /\.wgsl$/ }, ({ path }) => ({
-      contents: `export default globalThis.yolov5Shaders[${JSON.stringify(basename(path, ".wgsl"))}];`,
-      loader: "js",
-    })),
-};
-
 const browser = {
   ...common,
   platform: "browser",
@@ -95,12 +85,13 @@ async function programOf(entryPoint, ...plugins) {
   return outputFiles[0].text;
 }
 
-// The worker of `loadInWorker`: one file, for pages that host it. As text, which leaves out what its page has, and what else runs in workers, in chunks of
-// the browser entry that are imported when they are needed.
+// The worker of `loadInWorker`: one file, for pages that host it. It and all else that runs in workers also as texts, in
+// chunks of the browser entry that are imported when they are needed.
 const workers = "src/browser/worker";
-await writeFile("dist/worker.js", await programOf(`${workers}/entry.ts`));
+const modelProgram = await programOf(`${workers}/entry.ts`);
+await writeFile("dist/worker.js", modelProgram);
 const programs = {
-  __MODEL_PROGRAM__: await programOf(`${workers}/entry.ts`, shadersOfThePage),
+  __MODEL_PROGRAM__: modelProgram,
   __LIGHT_PROGRAM__: await programOf(`${workers}/entry.ts`, withoutWebGpu),
   __JPEG_PROGRAM__: await programOf(`${workers}/decoders/jpeg.ts`),
   __WEBP_PROGRAM__: await programOf(`${workers}/decoders/webp.ts`),
@@ -108,11 +99,11 @@ const programs = {
   __RARE_PROGRAM__: await programOf(`${workers}/decoders/rare.ts`),
 };
 
-// Browsers: the entry, and chunks that are imported when they are needed: the worker, gpu.js, each WebAssembly decoder and
-// its glue (relative to the entry, so bundlers and `<script type=module>` find them; JPEGs decode without them, only slower).
+// Browsers: the entries, and chunks that are imported when they are needed: the engine, WebGPU, the worker, gpu.js, each
+// WebAssembly decoder and its glue (relative to the entry, so bundlers and `<script type=module>` find them; JPEGs decode without them, only slower).
 const forPages = await build({
   ...browser,
-  entryPoints: { index: "src/index.ts", browser: "src/browser.ts" },
+  entryPoints: { index: "src/index.ts", browser: "src/browser.ts", "service-worker": "src/serviceWorker.ts" },
   splitting: true,
   chunkNames: "browser/[name]-[hash]",
   // Notices in files beside the chunks, which name them.

@@ -4,6 +4,7 @@ export type { AnnotatePicture, AnnotateTarget, Context2dLike } from "./api/annot
 export type { LoadInWorkerOptions, LoadOptions, OnProgress, WorkerLike } from "./api/loadOptions.js";
 export { CACHE_NAME, EMBEDDED_MODEL } from "./api/names.js";
 export { predict } from "./api/predict.js";
+export { quantize } from "./api/quantize.js";
 export type {
   CanvasLike,
   DrawableSource,
@@ -14,8 +15,10 @@ export type {
   VideoFrameLike,
   WeightSource,
 } from "./api/sources.js";
+export { verifyModel } from "./api/verifyModel.js";
 export type { WorkerDetectOptions, WorkerModel, WorkerPrediction } from "./browser/worker/workerModel.js";
-export { type CalibrationMethod, type QuantizeOptions, quantize } from "./compress/quantize/index.js";
+export type { QuantizeOptions } from "./compress/quantize/quantize.js";
+export type { CalibrationMethod } from "./compress/quantize/ranges.js";
 export * from "./errors.js";
 export type { Font as LabelFont, Glyph, TextShaper } from "./image/draw/font.js";
 export { type Color, paletteColor } from "./image/draw/palette.js";
@@ -65,10 +68,4 @@ export type { BinaryMask, Rle } from "./yolov5/output/rle.js";
 export type { RowFormat } from "./yolov5/output/rowFormat.js";
 export { classificationLines, detectionLines, segmentationLines } from "./yolov5/output/text/saveText.js";
 export { trackResult } from "./yolov5/output/trackResult.js";
-export {
-  type LayerComparison,
-  type VerifiableModel,
-  type Verification,
-  type VerifyTolerance,
-  verifyModel,
-} from "./yolov5/verify.js";
+export type { LayerComparison, VerifiableModel, Verification, VerifyTolerance } from "./yolov5/verify.js";

@@ -3,11 +3,11 @@
 import { type AnnotatePicture, type AnnotateTarget, annotateWith, drawOnTarget } from "../api/annotate.js";
 import type { PictureSource } from "../api/sources.js";
 import { ImageError } from "../errors.js";
-import { decodeImage } from "../image/index.js";
 import type { RgbImage } from "../image/types.js";
 import type { AnnotateStyle } from "../yolov5/draw/drawStyle.js";
 import { rawToRgb } from "../yolov5/input/pictures.js";
 import type { Result } from "../yolov5/model.js";
+import { IMPORTED_PARTS, type Parts } from "./parts.js";
 import { readPictureSource } from "./pictureSource.js";
 
 /**
@@ -31,14 +31,29 @@ export function annotate(
   result: Result,
   style: AnnotateStyle = {},
 ): Promise<RgbImage> | undefined {
-  return annotateWith(drawOnPicture, target, result, style);
+  return annotateInPage(IMPORTED_PARTS, target, result, style);
 }
 
-async function drawOnPicture(source: PictureSource, result: Result, style: AnnotateStyle): Promise<RgbImage> {
+/** `annotate` with these parts. */
+export function annotateInPage(
+  parts: Pick<Parts, "decoders">,
+  target: AnnotateTarget | AnnotatePicture,
+  result: Result,
+  style: AnnotateStyle = {},
+): Promise<RgbImage> | undefined {
+  return annotateWith((...drawn) => drawOnPicture(parts, ...drawn), target, result, style);
+}
+
+async function drawOnPicture(
+  parts: Pick<Parts, "decoders">,
+  source: PictureSource,
+  result: Result,
+  style: AnnotateStyle,
+): Promise<RgbImage> {
   const { image } = await readPictureSource(source, false, {
     maxPixels: style.maxPixels,
     signal: style.signal,
-    decode: decodeImage,
+    decode: async (bytes, options) => (await parts.decoders()).decodeImage(bytes, options),
   });
   const context = contextWith(image);
   drawOnTarget(context, result, { ...style, area: undefined });

@@ -4,14 +4,26 @@ import { DeviceError, OptionError } from "../errors.js";
 import type { Backend, BackendChoice } from "../runtime/backend.js";
 import { createCpuBackend } from "../runtime/cpu/backend.js";
 import { createWasmBackend } from "../runtime/wasm/index.js";
-import { createWebGpuBackend, type WebGpuBackend } from "../runtime/webgpu/index.js";
+import { findAdapter } from "../runtime/webgpu/device/adapter.js";
+import type { createWebGpuBackend, WebGpuBackend } from "../runtime/webgpu/index.js";
 import { RenewingBackend, type RenewingOptions } from "./renewingBackend.js";
 
-export interface BackendOptions {
+/** What is needed of `runtime/webgpu`. */
+export interface WebGpu {
+  readonly createWebGpuBackend: typeof createWebGpuBackend;
+}
+
+/** What backends other than WebGPU need. */
+export interface CpuSideOptions {
   /** Receives the reason why a backend was skipped, and a note when a lost device was replaced. */
   readonly onNote?: ((note: string) => void) | undefined;
   /** Threads of the WASM backend, if the page is cross-origin isolated. Default: the number of cores, at most eight. */
   readonly threads?: number | undefined;
+}
+
+export interface BackendOptions extends CpuSideOptions {
+  /** Called once there is an adapter that may be used. */
+  readonly importWebGpu: () => Promise<WebGpu>;
   readonly fitPictures?: boolean | undefined;
   /** Default `navigator.gpu`. */
   readonly gpu?: GPU | undefined;
@@ -33,19 +45,12 @@ async function openWebGpu(options: BackendOptions, hardwareOnly: boolean): Promi
         : "this browser has no WebGPU";
     throw new DeviceError(`${why}; use backend auto, wasm or cpu`);
   }
-  const opening = createWebGpuBackend({ gpu, hardwareOnly, fitPictures: options.fitPictures });
-  let timer: ReturnType<typeof setTimeout> | undefined;
-  const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => {
-      reject(new DeviceError(`webgpu: the browser returned no device within ${OPEN_MS / 1000} s`));
-      opening.then(
-        (backend) => backend.dispose(),
-        () => undefined,
-      );
-    }, OPEN_MS);
-  });
   try {
-    return await Promise.race([opening, late]);
+    // Most of WebGPU's code is a chunk that only a page with an adapter needs.
+    await inTime(findAdapter(gpu, { hardwareOnly }), () => undefined);
+    const webGpu = await options.importWebGpu();
+    const opening = webGpu.createWebGpuBackend({ gpu, hardwareOnly, fitPictures: options.fitPictures });
+    return await inTime(opening, (backend) => backend.dispose());
   } catch (error) {
     // The engine's message talks about drivers and flags, which does not help a page's visitor.
     if (error instanceof DeviceError && error.message.startsWith("webgpu: no adapter found")) {
@@ -57,6 +62,23 @@ async function openWebGpu(options: BackendOptions, hardwareOnly: boolean): Promi
     }
     if (error instanceof DeviceError) throw error;
     throw new DeviceError(`webgpu: ${messageOf(error)}`, {}, { cause: error });
+  }
+}
+
+/**
+ * @param release receives what comes too late.
+ * @throws DeviceError if the browser takes too long.
+ */
+async function inTime<T>(opening: Promise<T>, release: (opened: T) => void): Promise<T> {
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => {
+      reject(new DeviceError(`webgpu: the browser returned no device within ${OPEN_MS / 1000} s`));
+      opening.then(release, () => undefined);
+    }, OPEN_MS);
+  });
+  try {
+    return await Promise.race([opening, late]);
   } finally {
     clearTimeout(timer);
   }
@@ -69,7 +91,7 @@ function renewing(backend: WebGpuBackend, options: Omit<RenewingOptions, "isLost
 }
 
 /** @throws DeviceError if there is no WebAssembly, or the page's policy forbids it. */
-async function openWasm(options: BackendOptions): Promise<Backend> {
+async function openWasm(options: CpuSideOptions): Promise<Backend> {
   if (typeof WebAssembly !== "object") throw new DeviceError("wasm: this browser has no WebAssembly");
   try {
     // The smallest module: just the eight-byte header.
@@ -97,7 +119,7 @@ async function openGpujs(): Promise<Backend> {
 }
 
 /** For `auto`, after WebGL2 was measured to be faster: a lost context is replaced by WASM. */
-export async function openGpujsElseWasm(options: BackendOptions = {}): Promise<Backend> {
+export async function openGpujsElseWasm(options: CpuSideOptions = {}): Promise<Backend> {
   const { onNote } = options;
   const isLost = async (): Promise<boolean> => false;
   return new RenewingBackend(await openGpujs(), {
@@ -108,7 +130,7 @@ export async function openGpujsElseWasm(options: BackendOptions = {}): Promise<B
   });
 }
 
-async function openCpuSide(options: BackendOptions): Promise<Backend> {
+async function openCpuSide(options: CpuSideOptions): Promise<Backend> {
   try {
     return await openWasm(options);
   } catch (error) {
@@ -124,7 +146,7 @@ async function openCpuSide(options: BackendOptions): Promise<Backend> {
  * fallback. A lost WebGPU device is reopened and the call repeated; with `auto`, falls back to WASM if that fails.
  * @throws DeviceError if the chosen backend is not available (never for `auto`); OptionError for an unknown name.
  */
-export async function openBackend(choice: BackendChoice, options: BackendOptions = {}): Promise<Backend> {
+export async function openBackend(choice: BackendChoice, options: BackendOptions): Promise<Backend> {
   const { onNote } = options;
   switch (choice) {
     case "cpu":

@@ -3,11 +3,9 @@
 import type { LoadOptions } from "../api/loadOptions.js";
 import type { PictureSource, WeightSource } from "../api/sources.js";
 import { OptionError } from "../errors.js";
-import { decodeImage } from "../image/index.js";
+import { signalOf, untilAborted } from "../yolov5/calls/abort.js";
 import type { Model } from "../yolov5/model.js";
-import { openBackend, openGpujsElseWasm } from "./backends.js";
-import { onBackend, openSources } from "./loadModel.js";
-import { fasterOf, hasHardwareWebGl2 } from "./webGl.js";
+import { IMPORTED_PARTS, type Parts } from "./parts.js";
 
 /**
  * The checkpoints named in a call.
@@ -22,6 +20,17 @@ export function checkpointsOf(source: WeightSource | readonly WeightSource[] | u
   return Array.isArray(source) ? source : [source as WeightSource];
 }
 
+/** `load` with these parts. */
+export async function loadWith(
+  parts: Parts,
+  source: WeightSource | readonly WeightSource[] | undefined,
+  options: LoadOptions,
+): Promise<Model<PictureSource>> {
+  const sources = checkpointsOf(source);
+  const { loadHere } = await untilAborted(signalOf(options.signal), () => parts.engine());
+  return loadHere(sources, options, parts.webGpu);
+}
+
 /**
  * Loads a model, or several as an ensemble.
  * @throws CheckpointError, DownloadError with what the file is and how to fix it; DeviceError if the backend is not
@@ -30,24 +39,9 @@ export function checkpointsOf(source: WeightSource | readonly WeightSource[] | u
  * const model = await load("best.pt", { onProgress: ({ loaded, total }) => bar(loaded, total) });
  * const { detections } = await model.detect(image);
  */
-export async function load(
+export function load(
   source?: WeightSource | readonly WeightSource[],
   options: LoadOptions = {},
 ): Promise<Model<PictureSource>> {
-  const { backend: choice = "auto", signal, onNote, threads, fitPictures } = options;
-  const opened = await openSources(checkpointsOf(source), options);
-  const backend = await openBackend(choice, { onNote, threads, fitPictures });
-  const model = onBackend(opened, backend, options, decodeImage);
-  if (choice !== "auto" || backend.name === "webgpu" || !hasHardwareWebGl2()) return model;
-  const rival = async (): Promise<Model<PictureSource>> =>
-    onBackend(opened, await openGpujsElseWasm({ onNote, threads }), { ...options, onNote: undefined }, decodeImage);
-  return fasterOf(model, rival, { signal, onNote });
-}
-
-/** `load` on WebGL2 for `auto`, with WASM as fallback. */
-export async function loadOnWebGl2(
-  sources: readonly WeightSource[],
-  options: LoadOptions,
-): Promise<Model<PictureSource>> {
-  return onBackend(await openSources(sources, options), await openGpujsElseWasm(options), options, decodeImage);
+  return loadWith(IMPORTED_PARTS, source, options);
 }

@@ -10,7 +10,7 @@ import { addressIn } from "../yolov5/input/given.js";
 import type { Decode, ReadPictureOptions } from "../yolov5/input/pictures.js";
 import { computeDTypeFor, createMember, type OpenedModel, openModel } from "../yolov5/loadModel.js";
 import { Model } from "../yolov5/model.js";
-import { openBackend } from "./backends.js";
+import { openBackend, type WebGpu } from "./backends.js";
 import { fetchBytes } from "./download.js";
 import { readPictureSource } from "./pictureSource.js";
 
@@ -74,8 +74,10 @@ export async function loadModel(
   sources: readonly WeightSource[],
   options: LoadOptions,
   decode: Decode,
+  importWebGpu: () => Promise<WebGpu>,
 ): Promise<Model<PictureSource>> {
   const { backend = "auto", onNote, threads, fitPictures } = options;
   const opened = await openSources(sources, options);
-  return onBackend(opened, await openBackend(backend, { onNote, threads, fitPictures }), options, decode);
+  const opening = openBackend(backend, { onNote, threads, fitPictures, importWebGpu });
+  return onBackend(opened, await opening, options, decode);
 }

@@ -1,7 +1,7 @@
 /** Decides whether `auto` should try WebGL2, and which of two loaded models is faster. */
 
 import { isSoftwareRenderer, rendererOf } from "../runtime/gpujs/device/renderer.js";
-import { isSoftwareAdapter } from "../runtime/webgpu/index.js";
+import { isSoftwareAdapter } from "../runtime/webgpu/device/adapter.js";
 import { compare, type Float32Tensor, type HostTensor, seededRandom, tensor } from "../tensor/index.js";
 import type { ModelInfo } from "../yolov5/checkpoint/modelInfo.js";
 import { checkImageSize } from "../yolov5/options.js";

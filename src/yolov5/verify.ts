@@ -166,12 +166,7 @@ export function referenceInput(tensors: ReadonlyMap<string, HostTensor>, path: s
   return tensor("float32", [1, 3, h, w], data);
 }
 
-/**
- * Runs the model on the reference's own input and compares every tensor in the file.
- * @param reference bytes of a `*.layers.safetensors`: `input_rgb_u8` [H, W, 3], `layer.i`, `head.i`, `prediction`,
- * `proto`.
- * @throws CheckpointError if the file is not such a reference.
- */
+/** `verifyModel` of the public interface. */
 export async function verifyModel(
   model: VerifiableModel,
   reference: Uint8Array,

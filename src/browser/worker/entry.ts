@@ -1,5 +1,6 @@
 /** Entry of the worker of `loadInWorker`: dist/worker.js, also embedded as source in the browser entry. */
 
+import * as webGpu from "../../runtime/webgpu/index.js";
 import { loadModel } from "../loadModel.js";
 import { RemoteDecoders } from "./decoders/remote.js";
 import { serve } from "./host.js";
@@ -16,6 +17,6 @@ const decoders = new RemoteDecoders((decoder, port) =>
 );
 serve(
   page,
-  (sources, options) => loadModel(sources, options, decoders.decode),
+  (sources, options) => loadModel(sources, options, decoders.decode, async () => webGpu),
   (decoder, reason) => decoders.ended(decoder, reason),
 );

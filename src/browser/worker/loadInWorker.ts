@@ -8,16 +8,17 @@ import { UnsupportedError } from "../../errors.js";
 import { signalOf, throwIfAborted } from "../../yolov5/calls/abort.js";
 import { addressIn, isBlob } from "../../yolov5/input/given.js";
 import { absoluteAddress, fetchBytes } from "../download.js";
-import { checkpointsOf, load, loadOnWebGl2 } from "../load.js";
+import { checkpointsOf } from "../load.js";
+import { IMPORTED_PARTS, type Parts } from "../parts.js";
 import { fasterOf, hasHardwareWebGl2, lacksWebGpu } from "../webGl.js";
-import { type Loader, serve } from "./host.js";
 import type { Started } from "./started.js";
 import { WorkerModel } from "./workerModel.js";
 
 /** The same protocol within this thread, for WebGL2 and for pages that may not start workers. */
-function onThisThread(loader: Loader = load): Started {
+async function onThisThread(parts: Parts, onWebGl2 = false): Promise<Started> {
+  const { serveHere } = await parts.engine();
   const { port1, port2 } = new MessageChannel();
-  serve(port2, loader);
+  serveHere(port2, onWebGl2, parts.webGpu);
   return {
     port: port1,
     terminate: () => {
@@ -52,13 +53,14 @@ function isNoPage(): boolean {
 }
 
 async function startHost(
+  parts: Parts,
   { backend, createWorker, onNote }: LoadInWorkerOptions,
   light: boolean,
   signal: AbortSignal | undefined,
 ): Promise<Started> {
   if (backend === "gpujs") {
     onNote?.("WebGL2 runs on the page's own thread, without a worker");
-    return onThisThread();
+    return onThisThread(parts);
   }
   try {
     // Checked first: service workers have no workers and may not import anything later either.
@@ -68,25 +70,19 @@ async function startHost(
       import("./decoders/workers.js"),
     ]);
     const { worker, terminate } = await spawnModelWorker(createWorker, light, signal);
-    return { port: worker, terminate, decoders: new DecoderWorkers(onNote) };
+    return { port: worker, terminate, decoders: new DecoderWorkers(parts, onNote) };
   } catch (error) {
     throwIfAborted(signal);
     onNote?.(`no worker: ${error instanceof Error ? error.message : error}; running on the page's own thread`);
-    return onThisThread();
+    return onThisThread(parts);
   }
 }
 
-/**
- * Loads a model in its own worker. No file needs to be hosted. If the page's policy forbids workers, and on WebGL2
- * (`gpujs`), the model runs on this thread behind the same interface, and a note says so. `dispose` ends the worker.
- * @throws like `load`; UnsupportedError outside pages, for example in Node.
- * @example
- * const model = await loadInWorker("best.pt");
- * const result = await model.detectLatest(video); // undefined when a newer frame took its place
- */
-export async function loadInWorker(
+/** `loadInWorker` with these parts. */
+export async function loadInWorkerWith(
+  parts: Parts,
   source: WeightSource | readonly WeightSource[],
-  options: LoadInWorkerOptions = {},
+  options: LoadInWorkerOptions,
 ): Promise<WorkerModel> {
   if (isNoPage()) {
     throw new UnsupportedError("loadInWorker needs a web page or a web worker; in Node use load()", {
@@ -105,8 +101,24 @@ export async function loadInWorker(
   // Callbacks cannot be sent.
   const tuning = typeof tune === "object" ? { seconds: tune.seconds } : tune;
   const request = { sources, options: { backend, half, tune: tuning, threads, cache, config, fitPictures, maxPixels } };
-  const model = await WorkerModel.open(await startHost(options, light, signal), request, hooks);
+  const model = await WorkerModel.open(await startHost(parts, options, light, signal), request, hooks);
   if (!contested || model.device.name === "webgpu") return model;
-  const rival = (): Promise<WorkerModel> => WorkerModel.open(onThisThread(loadOnWebGl2), request, { signal, onNote });
+  const rival = async (): Promise<WorkerModel> =>
+    WorkerModel.open(await onThisThread(parts, true), request, { signal, onNote });
   return fasterOf(model, rival, hooks);
+}
+
+/**
+ * Loads a model in its own worker. No file needs to be hosted. If the page's policy forbids workers, and on WebGL2
+ * (`gpujs`), the model runs on this thread behind the same interface, and a note says so. `dispose` ends the worker.
+ * @throws like `load`; UnsupportedError outside pages, for example in Node.
+ * @example
+ * const model = await loadInWorker("best.pt");
+ * const result = await model.detectLatest(video); // undefined when a newer frame took its place
+ */
+export function loadInWorker(
+  source: WeightSource | readonly WeightSource[],
+  options: LoadInWorkerOptions = {},
+): Promise<WorkerModel> {
+  return loadInWorkerWith(IMPORTED_PARTS, source, options);
 }

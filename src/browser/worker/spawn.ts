@@ -1,7 +1,6 @@
 /** Starts workers without a hosted file, if the page's policy allows it. */
 
 import type { WorkerLike } from "../../api/loadOptions.js";
-import { SHADER_TEXTS } from "../../kernels/wgsl/texts.js";
 import { onAbort, throwIfAborted } from "../../yolov5/calls/abort.js";
 import type { FromHost } from "./protocol.js";
 
@@ -56,10 +55,8 @@ export async function startProgram(program: string, signal: AbortSignal | undefi
 
 /** The smallest worker program for the requested backend. */
 async function modelProgram(light: boolean): Promise<string> {
-  if (light) return (await import("./programs/light.js")).PROGRAM;
-  const { PROGRAM } = await import("./programs/model.js");
-  // The page passes on the shaders, so that they are not loaded twice (scripts/build.mjs).
-  return PROGRAM && `globalThis.yolov5Shaders=${JSON.stringify(SHADER_TEXTS)};${PROGRAM}`;
+  const { PROGRAM } = await (light ? import("./programs/light.js") : import("./programs/model.js"));
+  return PROGRAM;
 }
 
 /**

@@ -8,7 +8,6 @@ export {
   type QuantizationFacts,
   type QuantizedModule,
   type QuantizeOptions,
-  quantize,
   quantizeMember,
 } from "./quantize.js";
 export {

@@ -45,7 +45,8 @@ export interface QuantizedModule {
   readonly facts: QuantizationFacts;
 }
 
-type Images = AsyncIterable<RgbImage> | Iterable<RgbImage>;
+/** Decoded pictures. */
+export type Images = AsyncIterable<RgbImage> | Iterable<RgbImage>;
 
 /**
  * The member's tree with its convolutions in int8, calibrated on its own backend.
@@ -94,16 +95,9 @@ export async function quantizeMember(
   };
 }
 
-/**
- * The bytes of a quantized safetensors file, which `load` accepts.
- * @param model a loaded model, not an ensemble.
- * @param images decoded pictures like those the model will see.
- * @example
- * const model = await load("best.pt", { backend: "wasm" });
- * await writeFile("best-int8.safetensors", await quantize(model, images));
- */
-export async function quantize(
-  { members }: { readonly members: readonly Member[] },
+/** `quantize` of the public interface: the bytes of a quantized safetensors file. @throws OptionError for an ensemble. */
+export async function quantizeToFile(
+  members: readonly Member[],
   images: Images,
   options: QuantizeOptions = {},
 ): Promise<Uint8Array> {

@@ -1,5 +1,4 @@
 export { createWebGpuBackend, type WebGpuBackend, type WebGpuOptions } from "./backend.js";
 export { CONV_KERNELS } from "./choose/convKernels.js";
 export type { TuningStore } from "./choose/tuningTable.js";
-export { isSoftwareAdapter } from "./device/deviceContext.js";
 export type { WebGpuExecutable } from "./run/executable.js";

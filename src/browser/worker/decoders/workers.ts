@@ -1,6 +1,6 @@
 /** The page's side of decoding for a model's worker: starts a worker for each requested decoder. */
 
-import { decodeImage } from "../../../image/index.js";
+import type { Parts } from "../../parts.js";
 import type { ChannelPort } from "../protocol.js";
 import { startProgram } from "../spawn.js";
 import type { DecoderStarter } from "../started.js";
@@ -14,12 +14,19 @@ const PROGRAMS: Readonly<Record<DecoderName, () => Promise<{ readonly PROGRAM: s
   rare: () => import("../programs/rare.js"),
 };
 
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
+
 export class DecoderWorkers implements DecoderStarter {
   private readonly ends = new Set<() => void>();
   private closed = false;
 
   /** @param onNote receives a note if pictures are decoded on the page's own thread instead. */
-  constructor(private readonly onNote: ((note: string) => void) | undefined) {}
+  constructor(
+    private readonly parts: Pick<Parts, "decoders">,
+    private readonly onNote: ((note: string) => void) | undefined,
+  ) {}
 
   async open(decoder: DecoderName, port: ChannelPort, onEnd: (reason: string) => void): Promise<void> {
     try {
@@ -36,10 +43,19 @@ export class DecoderWorkers implements DecoderStarter {
       worker.postMessage(port, [port]);
     } catch (error) {
       if (this.closed) return;
-      const reason = error instanceof Error ? error.message : String(error);
-      this.onNote?.(`no worker to decode pictures: ${reason}; decoding on the page's own thread`);
+      this.onNote?.(`no worker to decode pictures: ${messageOf(error)}; decoding on the page's own thread`);
+      await this.openHere(port, onEnd);
+    }
+  }
+
+  private async openHere(port: ChannelPort, onEnd: (reason: string) => void): Promise<void> {
+    try {
+      const { decodeImage } = await this.parts.decoders();
+      if (this.closed) return;
       serveDecoder(port, decodeImage);
       this.ends.add(() => port.close());
+    } catch (error) {
+      onEnd(messageOf(error));
     }
   }
 

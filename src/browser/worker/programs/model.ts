@@ -1,7 +1,4 @@
-/**
- * The bundled source of the model's worker (`entry.ts`) without the shaders, which it reads from
- * `globalThis.yolov5Shaders`. Inserted by the build and imported when a worker is started.
- */
+/** The bundled source of the model's worker (`entry.ts`), inserted by the build and imported when a worker is started. */
 
 declare const __MODEL_PROGRAM__: string;
 

@@ -1,13 +1,13 @@
 /** The device and what every executable on it shares: limits, features, counters, loss notification. */
 
 import { DeviceError, DeviceLostError, DisposedError, EngineError, LimitError } from "../../../errors.js";
+import { type AdapterOptions, describeAdapter, findAdapter, isSoftwareAdapter } from "./adapter.js";
 import { type Counters, type MutableCounters, newCounters } from "./counters.js";
 import { TextureUsage } from "./flags.js";
 
-export interface DeviceOptions {
+export interface DeviceOptions extends AdapterOptions {
   /** `navigator.gpu`, or the result of `create([])` from the npm package `webgpu`. */
   readonly gpu: GPU;
-  readonly powerPreference?: GPUPowerPreference;
   /**
    * Optional features to leave out even where the adapter has them, and limits to keep at WebGPU's guaranteed defaults:
    * for tests of what a lesser adapter would do.
@@ -17,8 +17,6 @@ export interface DeviceOptions {
    * Choose kernels as for a GPU even if the adapter is emulated on the CPU, for tests of that choice. Default false.
    */
   readonly asHardware?: boolean;
-  /** Refuse adapters emulated on the CPU before a device is created. Default false. */
-  readonly hardwareOnly?: boolean;
 }
 
 /** Used where the adapter has them. */
@@ -34,19 +32,6 @@ const LIMITS = [
   "maxComputeWorkgroupSizeY",
   "maxComputeWorkgroupSizeZ",
 ] as const;
-
-/** Emulations of a GPU on the CPU. */
-const SOFTWARE = /llvmpipe|lavapipe|swiftshader|software|basic render|warp/i;
-
-/** Whether an adapter computes on the processor. */
-export function isSoftwareAdapter(info: GPUAdapterInfo): boolean {
-  return info.isFallbackAdapter === true || SOFTWARE.test(describe(info));
-}
-
-function describe(info: GPUAdapterInfo): string {
-  const name = info.description || [info.vendor, info.architecture, info.device].filter(Boolean).join(" ");
-  return name || "unnamed adapter";
-}
 
 export class DeviceContext {
   readonly device: GPUDevice;
@@ -67,7 +52,7 @@ export class DeviceContext {
   private constructor(gpu: GPU, device: GPUDevice, info: GPUAdapterInfo, software: boolean) {
     this.keepAlive = gpu;
     this.device = device;
-    this.adapterName = describe(info);
+    this.adapterName = describeAdapter(info);
     this.identity = [info.vendor, info.architecture, info.device, info.description].join("|");
     this.software = software;
     this.minSubgroupSize = device.features.has("subgroups") ? (info.subgroupMinSize ?? 0) : 0;
@@ -98,17 +83,9 @@ export class DeviceContext {
 
   /** @throws DeviceError if there is no adapter or it provides no device. */
   static async create(options: DeviceOptions): Promise<DeviceContext> {
-    const { gpu, powerPreference, minimal = false, asHardware = false } = options;
-    const adapter = await gpu.requestAdapter(powerPreference ? { powerPreference } : {});
-    if (!adapter) {
-      throw new DeviceError(
-        "webgpu: no adapter found; install a Vulkan driver (Debian: apt install mesa-vulkan-drivers installs a software one), or use --backend wasm",
-      );
-    }
+    const { gpu, minimal = false, asHardware = false } = options;
+    const adapter = await findAdapter(gpu, options);
     const software = isSoftwareAdapter(adapter.info);
-    if (software && options.hardwareOnly) {
-      throw new DeviceError(`webgpu: the only adapter is ${describe(adapter.info)}, which is software`, { software });
-    }
     const requiredLimits: Record<string, number> = {};
     if (!minimal) for (const limit of LIMITS) requiredLimits[limit] = adapter.limits[limit];
     let device: GPUDevice;
@@ -118,7 +95,7 @@ export class DeviceContext {
         requiredLimits,
       });
     } catch (cause) {
-      throw new DeviceError(`webgpu: ${describe(adapter.info)} provides no device: ${cause}`, {}, { cause });
+      throw new DeviceError(`webgpu: ${describeAdapter(adapter.info)} provides no device: ${cause}`, {}, { cause });
     }
     return new DeviceContext(gpu, device, adapter.info, software && !asHardware);
   }

@@ -1,0 +1,23 @@
+/** `quantize`, whose code pages fetch when it is called. */
+
+import type { Images, QuantizeOptions } from "../compress/quantize/quantize.js";
+import type { Member } from "../yolov5/model.js";
+import { imported } from "./imported.js";
+
+/**
+ * The bytes of a quantized safetensors file, which `load` accepts.
+ * @param model a loaded model, not an ensemble.
+ * @param images decoded pictures like those the model will see.
+ * @throws OptionError for an ensemble, for a model that is already int8, or without pictures.
+ * @example
+ * const model = await load("best.pt", { backend: "wasm" });
+ * await writeFile("best-int8.safetensors", await quantize(model, images));
+ */
+export async function quantize(
+  { members }: { readonly members: readonly Member[] },
+  images: Images,
+  options: QuantizeOptions = {},
+): Promise<Uint8Array> {
+  const { quantizeToFile } = await imported(import("../compress/quantize/quantize.js"));
+  return quantizeToFile(members, images, options);
+}
