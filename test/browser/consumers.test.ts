@@ -1,5 +1,6 @@
 /** Applications built with Vite, webpack and esbuild against the package as npm would install it, run in Chromium. */
 
+import { readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { build as esbuild } from "esbuild";
 import type { Browser } from "playwright-core";
@@ -45,6 +46,21 @@ const BUNDLERS: Readonly<Record<string, Bundle>> = {
     });
     expect(result.warnings).toEqual([]);
   },
+  /** A classic script, which can import nothing: all that other builds have in chunks is inside. */
+  async "esbuild, one file"(app, out) {
+    await esbuild({
+      entryPoints: [join(app, "main.js")],
+      bundle: true,
+      minify: true,
+      format: "iife",
+      outdir: out,
+      // import.meta is empty in a classic script.
+      logOverride: { "empty-import-meta": "silent" },
+      logLevel: "warning",
+    });
+    expect(readdirSync(out)).toEqual(["main.js"]);
+    writeFileSync(join(out, "index.html"), '<!doctype html><body><script src="main.js"></script></body>');
+  },
 };
 
 describe.skipIf(chromiumMissing())("applications of users", () => {
@@ -68,7 +84,7 @@ describe.skipIf(chromiumMissing())("applications of users", () => {
       const app = join(workspace.folder, name);
       await BUNDLERS[name](app, layApplication(app));
       await expectApplication(browser, app, workspace.packageFolder);
-      matrix.add(name === "esbuild" ? name : `${name} ${majorVersion(REPOSITORY, name)}`, "runs", "runs");
+      matrix.add(name.startsWith("esbuild") ? name : `${name} ${majorVersion(REPOSITORY, name)}`, "runs", "runs");
     },
   );
 

@@ -6,6 +6,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import * as browser from "../../src/browser.js";
 import * as page from "../../src/index.js";
 import * as node from "../../src/node.js";
+import * as serviceWorker from "../../src/serviceWorker.js";
 import { Matrix } from "../support/matrix.js";
 import { REPOSITORY } from "../support/reference.js";
 import { COMPILERS, compilerVersion, createProject, type Project } from "./support.js";
@@ -66,6 +67,7 @@ describe("types in users' projects", () => {
     const names = (entry: object): string[] => Object.keys(entry).sort();
     expect(names(page)).toEqual(names(node));
     expect(names(node)).toEqual(expect.arrayContaining(names(browser)));
+    expect(names(serviceWorker)).toEqual(names(browser));
   });
 
   test.each([

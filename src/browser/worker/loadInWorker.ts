@@ -11,6 +11,8 @@ import { absoluteAddress, fetchBytes } from "../download.js";
 import { checkpointsOf } from "../load.js";
 import { IMPORTED_PARTS, type Parts } from "../parts.js";
 import { fasterOf, hasHardwareWebGl2, lacksWebGpu } from "../webGl.js";
+import { DecoderWorkers } from "./decoders/workers.js";
+import { spawnModelWorker } from "./spawn.js";
 import type { Started } from "./started.js";
 import { WorkerModel } from "./workerModel.js";
 
@@ -63,12 +65,7 @@ async function startHost(
     return onThisThread(parts);
   }
   try {
-    // Checked first: service workers have no workers and may not import anything later either.
     if (!createWorker && typeof Worker !== "function") throw new Error("there are no workers here");
-    const [{ spawnModelWorker }, { DecoderWorkers }] = await Promise.all([
-      import("./spawn.js"),
-      import("./decoders/workers.js"),
-    ]);
     const { worker, terminate } = await spawnModelWorker(createWorker, light, signal);
     return { port: worker, terminate, decoders: new DecoderWorkers(parts, onNote) };
   } catch (error) {

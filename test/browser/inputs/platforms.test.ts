@@ -1,4 +1,4 @@
-/** Pages and workers with restrictions: sandboxes, missing features, service workers, policies. */
+/** Pages with restrictions: sandboxes, missing features, policies. */
 
 import { describe, expect, test } from "vitest";
 import { chromiumMissing } from "../support/chromium.js";
@@ -85,63 +85,6 @@ describe.skipIf(chromiumMissing())("restricted platforms", () => {
     ]);
     expect(found["worker refused"].notes[0]).toMatch(/^no worker: no workers here; running on the page's own thread$/);
     expect(found["no workers"].notes[0]).toMatch(/^no worker: there are no workers here; running on the page's/);
-    await page.close();
-  });
-
-  test("a module service worker: every format, and the true cause if one is not available", async () => {
-    const { page } = await open();
-    const ask = (how: "load" | "loadInWorker", without: readonly string[] = []) =>
-      page.evaluate(
-        async ({ how, without }) => {
-          const { bytesOf } = globalThis as unknown as Helpers;
-          const drawn = await createImageBitmap(await (await fetch("examples/codes.png")).blob());
-          const canvas = new OffscreenCanvas(drawn.width, drawn.height);
-          canvas.getContext("2d")?.drawImage(drawn, 0, 0);
-          const encode = async (type: string): Promise<Uint8Array> =>
-            new Uint8Array(await (await canvas.convertToBlob({ type, quality: 1 })).arrayBuffer());
-          const pictures = {
-            png: await encode("image/png"),
-            jpeg: await encode("image/jpeg"),
-            webp: await encode("image/webp"),
-            avif: await bytesOf("fixtures/image/small.avif"),
-            tiff: new Uint8Array([0x49, 0x49, 42, 0, 8, 0, 0, 0]),
-            bitmap: drawn,
-          };
-          const registration = await navigator.serviceWorker.register("sw.js", { type: "module" });
-          await navigator.serviceWorker.ready;
-          const { port1, port2 } = new MessageChannel();
-          const answer = new Promise((resolve) => {
-            port1.onmessage = ({ data }) => resolve(data);
-          });
-          const message = { how, without, pictures, weights: "models/codes.safetensors", options: { backend: "wasm" } };
-          registration.active?.postMessage(message, [port2]);
-          return (await answer) as {
-            error?: string;
-            notes: string[];
-            found: Record<string, { error?: string; boxes?: number[][]; size?: number[]; warnings?: string[] }>;
-          };
-        },
-        { how, without },
-      );
-    const { found, error } = await ask("load");
-    expect(error).toBeUndefined();
-    for (const kind of ["png", "jpeg", "webp", "bitmap"]) {
-      expect(found[kind].error, kind).toBeUndefined();
-      expect(found[kind].boxes?.length, kind).toBe(found.png.boxes?.length);
-    }
-    expect(found.png.boxes?.length).toBeGreaterThan(5);
-    expect(found.jpeg.warnings).toEqual([]);
-    const reason = "service workers cannot use import\\(\\)";
-    expect(found.webp.warnings?.[0]).toMatch(new RegExp(`^picture: read by the browser, .*${reason}`));
-    expect(found.avif.warnings?.[0]).toMatch(new RegExp(`read by the browser, .*${reason}`));
-    expect(found.avif.size).not.toContain(0);
-    expect(found.tiff.error).toMatch(new RegExp(`^ImageError: .*the TIFF decoder .*${reason}.*cannot read it either`));
-    const inWorker = await ask("loadInWorker");
-    expect(inWorker.found.png.boxes).toEqual(found.png.boxes);
-    expect(inWorker.notes[0]).toMatch(/^no worker: there are no workers here/);
-    const without = await ask("load", ["createImageBitmap"]);
-    expect(without.found.webp.error).toMatch(new RegExp(`^ImageError: picture: the WebP decoder .*${reason}`));
-    expect(without.found.webp.error).not.toMatch(/Content-Security-Policy/);
     await page.close();
   });
 

@@ -45,9 +45,11 @@ export function inputSite() {
         return true;
       },
     },
+    { at: "/plain/bundled/", from: join(workspace.folder, "bundled"), headers: { "Service-Worker-Allowed": "/" } },
     ...plainSites(workspace),
   ]);
   return {
+    folder: () => opened.workspace.folder,
     origin: () => opened.origin,
     async open(policy: Policy = "/plain/"): Promise<{ page: Page; errors: readonly string[] }> {
       const tab = await opened.open(policy);

@@ -1,0 +1,5 @@
+/** A module service worker with the entry of pages, which imports the engine later: service workers may not. */
+import * as engine from "./dist/index.js";
+import { answerMessages } from "./swAnswers.js";
+
+answerMessages(engine);
