@@ -18,6 +18,8 @@ const MOST: Readonly<Record<string, number>> = {
   "index.html wasm": 220_000,
   "browser.html webgpu": 200_000,
   "index.html webgpu": 260_000,
+  "load wasm": 160_000,
+  "load webgpu": 200_000,
 };
 
 /** Name → bytes in base64, of the decoders' own tests: sound and damaged, and what is no picture. */
@@ -56,9 +58,9 @@ describe.skipIf(chromiumMissing())("the worker of a page", () => {
         at: `/plain/${entry}.html`,
         from: (_: string, response: import("node:http").ServerResponse) => {
           response.setHeader("Content-Type", "text/html");
-          response.end(`<!doctype html><p>A page that uses the worker alone.</p><script type="module">
-            import { loadInWorker } from "./dist/${entry}.js";
-            globalThis.loadInWorker = loadInWorker;
+          response.end(`<!doctype html><p>A page without a bundler.</p><script type="module">
+            import { load, loadInWorker } from "./dist/${entry}.js";
+            Object.assign(globalThis, { load, loadInWorker });
             document.body.dataset.ready = "";
           </script>`);
           return true;
@@ -129,6 +131,21 @@ describe.skipIf(chromiumMissing())("the worker of a page", () => {
       await page.close();
     },
   );
+
+  test.each(["wasm", "webgpu"] as const)("load on %s, on the page's own thread: so do they", async (backend) => {
+    const { page, errors } = await open("/plain/browser.html");
+    const boxes = await page.evaluate(async (backend) => {
+      const { load } = globalThis as unknown as EngineWindow["engine"];
+      const model = await load("models/codes.safetensors", { backend });
+      return (await model.detect("examples/codes.png", { imgsz: 320 })).xyxy.length;
+    }, backend);
+    expect(boxes).toBeGreaterThan(5);
+    const total = sent.reduce((sum, { gzipped }) => sum + gzipped, 0);
+    console.log(`load on ${backend}: ${total} bytes gzipped`);
+    expect(total).toBeLessThanOrEqual(MOST[`load ${backend}`]);
+    expect(errors).toEqual([]);
+    await page.close();
+  });
 
   test.each(["/plain/", "/wasm/", "/isolated/", "/strict/"] as const satisfies readonly Policy[])(
     "%s: every format gives in the worker what it gives on the page, with its warnings and errors",
