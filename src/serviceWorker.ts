@@ -3,11 +3,11 @@
  * @module yolov5-ts/service-worker
  */
 
-import { annotateInPage } from "./browser/annotate.js";
+import { annotateInPage } from "./browser/annotateInPage.js";
 import * as engine from "./browser/engine.js";
-import { loadWith } from "./browser/load.js";
+import { loadWith } from "./browser/loadWith.js";
 import type { Parts } from "./browser/parts.js";
-import { loadInWorkerWith } from "./browser/worker/loadInWorker.js";
+import { loadInWorkerWith } from "./browser/worker/loadInWorkerWith.js";
 import type * as page from "./browser.js";
 import { quantizeToFile } from "./compress/quantize/quantize.js";
 import * as decoders from "./image/decode.js";
