@@ -58,7 +58,7 @@ export default defineConfig({
   plugins: [contentPolicy, besidePage],
   resolve: {
     alias: [
-      { find: /^yolov5-ts$/, replacement: from("../dist/index.js") },
+      { find: /^yolov5-ts$/, replacement: from("../dist/page.js") },
       { find: /^yolov5-ts\/models\//, replacement: from("../models/") },
     ],
   },

@@ -108,7 +108,12 @@ const programs = {
 // WebAssembly decoder and its glue (relative to the entry, so bundlers and `<script type=module>` find them; JPEGs decode without them, only slower).
 const forPages = await build({
   ...browser,
-  entryPoints: { index: "src/index.ts", browser: "src/browser.ts", "service-worker": "src/serviceWorker.ts" },
+  entryPoints: {
+    page: "src/index.ts",
+    browser: "src/browser.ts",
+    index: "src/complete.ts",
+    "service-worker": "src/serviceWorker.ts",
+  },
   splitting: true,
   chunkNames: "browser/[name]-[hash]",
   // Notices in files beside the chunks, which name them.

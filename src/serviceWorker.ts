@@ -3,32 +3,23 @@
  * @module yolov5-ts/service-worker
  */
 
-import { annotateInPage } from "./browser/annotate.js";
-import * as engine from "./browser/engine.js";
-import { loadWith } from "./browser/load.js";
-import type { Parts } from "./browser/parts.js";
-import { loadInWorkerWith } from "./browser/worker/loadInWorker.js";
+import { atHand } from "./browser/atHand.js";
 import type * as page from "./browser.js";
-import { quantizeToFile } from "./compress/quantize/quantize.js";
-import * as decoders from "./image/decode.js";
 import * as webGpu from "./runtime/webgpu/index.js";
 
 export * from "./common.js";
 export { verifyModel } from "./yolov5/verify.js";
 
-const PARTS: Parts = { engine: async () => engine, webGpu: async () => webGpu, decoders: async () => decoders };
+const here = atHand(async () => webGpu);
 
 /** Like `load` of `yolov5-ts/browser`. */
-export const load: typeof page.load = (source, options = {}) => loadWith(PARTS, source, options);
+export const load: typeof page.load = here.load;
 
 /** Like `loadInWorker` of `yolov5-ts/browser`. Service workers cannot start workers: the model runs on their own thread. */
-export const loadInWorker: typeof page.loadInWorker = (source, options = {}) =>
-  loadInWorkerWith(PARTS, source, options);
+export const loadInWorker: typeof page.loadInWorker = here.loadInWorker;
 
 /** Like `annotate` of `yolov5-ts/browser`. */
-export const annotate = ((target, result, style) =>
-  annotateInPage(PARTS, target, result, style)) as typeof page.annotate;
+export const annotate: typeof page.annotate = here.annotate;
 
 /** Like `quantize` of `yolov5-ts/browser`. */
-export const quantize: typeof page.quantize = ({ members }, images, options) =>
-  quantizeToFile(members, images, options);
+export const quantize: typeof page.quantize = here.quantize;

@@ -66,7 +66,7 @@ async function bytesOf(url: string): Promise<Uint8Array> {
 }
 
 async function openOwn({ backend, threads }: OpenRequest): Promise<() => Promise<Opened>> {
-  const url = "/dist/index.js";
+  const url = "/dist/page.js";
   const engine = (await import(url)) as typeof import("../../src/index.js");
   const bytes = await bytesOf("/model/weights");
   return async () => {

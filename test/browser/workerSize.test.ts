@@ -14,10 +14,10 @@ import { type Site, serveSite } from "./support/server.js";
 /** gzipped, in bytes: every script that was sent, also twice. As docs/browser.md has it. */
 const MOST: Readonly<Record<string, number>> = {
   "browser.html auto": 165_000,
-  "index.html auto": 220_000,
-  "index.html wasm": 220_000,
+  "page.html auto": 220_000,
+  "page.html wasm": 220_000,
   "browser.html webgpu": 200_000,
-  "index.html webgpu": 260_000,
+  "page.html webgpu": 260_000,
   "load wasm": 160_000,
   "load webgpu": 200_000,
 };
@@ -54,7 +54,7 @@ describe.skipIf(chromiumMissing())("the worker of a page", () => {
           return false;
         },
       },
-      ...["index", "browser"].map((entry) => ({
+      ...["page", "browser"].map((entry) => ({
         at: `/plain/${entry}.html`,
         from: (_: string, response: import("node:http").ServerResponse) => {
           response.setHeader("Content-Type", "text/html");
@@ -88,10 +88,10 @@ describe.skipIf(chromiumMissing())("the worker of a page", () => {
 
   test.each([
     ["browser.html", "auto"],
-    ["index.html", "auto"],
-    ["index.html", "wasm"],
+    ["page.html", "auto"],
+    ["page.html", "wasm"],
     ["browser.html", "webgpu"],
-    ["index.html", "webgpu"],
+    ["page.html", "webgpu"],
   ] as const)(
     "%s with the embedded model and a PNG on %s: scripts before the first boxes stay within their bound",
     async (entry, backend) => {

@@ -10,7 +10,12 @@ import { type EngineWindow, plainSites } from "../support/pages.js";
 import { SiteAndBrowser } from "../support/siteAndBrowser.js";
 
 /** gzipped, in bytes, chunks that they import at once included. docs/browser.md has the sizes. */
-const ENTRY_LIMITS = { "browser.js": 45_000, "index.js": 105_000, "service-worker.js": 200_000 } as const;
+const ENTRY_LIMITS = {
+  "browser.js": 45_000,
+  "page.js": 105_000,
+  "index.js": 190_000,
+  "service-worker.js": 200_000,
+} as const;
 
 describe.skipIf(chromiumMissing())("the browser entry", () => {
   const tests = new SiteAndBrowser(plainSites);

@@ -59,8 +59,11 @@ describe.skipIf(chromiumMissing())("service workers", () => {
     return answer;
   }
 
-  test("modules, with yolov5-ts/service-worker: every format, and the true cause if one is not available", async () => {
-    const { found, error } = await askServiceWorker({});
+  test.each([
+    ["yolov5-ts/service-worker", "sw.js"],
+    ["dist/index.js", "swOfIndex.js"],
+  ])("modules, with %s: every format, and the true cause if one is not available", async (_, script) => {
+    const { found, error } = await askServiceWorker({ script });
     expect(error).toBeUndefined();
     for (const kind of ["png", "jpeg", "webp", "bitmap"]) {
       expect(found[kind].error, kind).toBeUndefined();
@@ -73,10 +76,10 @@ describe.skipIf(chromiumMissing())("service workers", () => {
     expect(found.avif.warnings?.[0]).toMatch(new RegExp(`read by the browser, .*${reason}`));
     expect(found.avif.size).not.toContain(0);
     expect(found.tiff.error).toMatch(new RegExp(`^ImageError: .*the TIFF decoder .*${reason}.*cannot read it either`));
-    const inWorker = await askServiceWorker({ how: "loadInWorker" });
+    const inWorker = await askServiceWorker({ how: "loadInWorker", script });
     expect(inWorker.found.png.boxes).toEqual(found.png.boxes);
     expect(inWorker.notes[0]).toMatch(/^no worker: there are no workers here/);
-    const without = await askServiceWorker({ without: ["createImageBitmap"] });
+    const without = await askServiceWorker({ without: ["createImageBitmap"], script });
     expect(without.found.webp.error).toMatch(new RegExp(`^ImageError: picture: the WebP decoder .*${reason}`));
     expect(without.found.webp.error).not.toMatch(/Content-Security-Policy/);
   });

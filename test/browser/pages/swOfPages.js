@@ -1,5 +1,5 @@
 /** A module service worker with the entry of pages, which imports the engine later: service workers may not. */
-import * as engine from "./dist/index.js";
+import * as engine from "./dist/page.js";
 import { answerMessages } from "./swAnswers.js";
 
 answerMessages(engine);
