@@ -4,6 +4,7 @@ import { EMBEDDED_MODEL } from "../api/names.js";
 import { type Loaded, loadWeights } from "../node/loadWeights.js";
 import { type ModelSeed, weightsSeed } from "../node/workers/modelSeed.js";
 import type { BackendChoice } from "../runtime/backend.js";
+import type { Task } from "../yolov5/checkpoint/modelInfo.js";
 import { normalizeNames } from "../yolov5/checkpoint/names.js";
 import type { Picture } from "../yolov5/input/pictures.js";
 import { type Member, Model } from "../yolov5/model.js";
@@ -23,6 +24,8 @@ export interface LoadFlags {
   readonly backend: BackendChoice;
   readonly device?: DeviceChoice | undefined;
   readonly threads?: number | undefined;
+  /** In place of `threads`, where it depends on what the weights are. */
+  readonly threadsFor?: ((task: Task) => number | undefined) | undefined;
   readonly half?: boolean | undefined;
   readonly tune?: boolean | undefined;
   readonly cfg?: string | undefined;
@@ -50,6 +53,7 @@ export async function loadWithSeed(flags: LoadFlags, output: Output): Promise<Lo
     loaded = await loadWeights(flags.weights ?? [EMBEDDED_MODEL], {
       backend: flags.backend,
       threads: flags.threads,
+      threadsFor: flags.threadsFor,
       half: flags.half,
       tune: flags.tune ? tuneWithBar(output) : undefined,
       config,
