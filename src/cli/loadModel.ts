@@ -2,6 +2,7 @@
 
 import { EMBEDDED_MODEL } from "../api/names.js";
 import { type Loaded, loadWeights } from "../node/loadWeights.js";
+import { memoryForWorkers } from "../node/workers/memoryForWorkers.js";
 import { type ModelSeed, weightsSeed } from "../node/workers/modelSeed.js";
 import type { BackendChoice } from "../runtime/backend.js";
 import type { Task } from "../yolov5/checkpoint/modelInfo.js";
@@ -38,6 +39,8 @@ export interface LoadedModel {
   readonly model: CliModel;
   /** The same model for other threads. */
   readonly seed: () => ModelSeed;
+  /** How many workers to start of those that the number of cores and pictures suggests. */
+  readonly workersOf: (given: number | undefined, suggested: number) => number;
 }
 
 export async function loadModel(flags: LoadFlags, output: Output): Promise<CliModel> {
@@ -86,7 +89,13 @@ export async function loadWithSeed(flags: LoadFlags, output: Output): Promise<Lo
     config,
     names: model.names,
   });
-  return { model, seed };
+  const workersOf = (given: number | undefined, suggested: number): number => {
+    const onCpu = backend.name === "wasm" || backend.name === "cpu";
+    if (!onCpu || suggested === 0) return 0;
+    const fileBytes = weights.reduce((sum, { bytes }) => sum + (bytes?.length ?? 0), 0);
+    return given ?? Math.max(1, Math.min(suggested, memoryForWorkers(fileBytes)));
+  };
+  return { model, seed, workersOf };
 }
 
 /** The data set's names, for a checkpoint without names. As in YOLOv5, a checkpoint's own names win. */

@@ -26,9 +26,11 @@ export async function runVal(flags: ValFlags, output: Output): Promise<number> {
   const workers = valWorkersFor(flags);
   // The network runs in the workers then, where each has one thread for it.
   const threadsFor = (task: Task): number | undefined => (workers > 0 && task !== "classify" ? 1 : threads);
-  const { model, seed } = await loadWithSeed({ weights, backend, device, threadsFor, half, tune, cfg }, output);
-  const onCpu = model.device.name === "wasm" || model.device.name === "cpu";
-  const inWorkers = onCpu && model.task !== "classify" ? workers : 0;
+  const { model, seed, workersOf } = await loadWithSeed(
+    { weights, backend, device, threadsFor, half, tune, cfg },
+    output,
+  );
+  const inWorkers = model.task === "classify" ? 0 : workersOf(flags.workers, workers);
   const onWarning = (text: string): void => output.warn(text);
   const { maxPixels } = flags;
   const elsewhere = inWorkers > 0 ? new ValWorkers(inWorkers, { model: seed(), maxPixels }, onWarning) : undefined;

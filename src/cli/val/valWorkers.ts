@@ -6,7 +6,6 @@ import { WorkerError } from "../../errors.js";
 import type { BatchMeasurer } from "../../eval/evaluate.js";
 import type { MeasuredBatch, MeasureOptions, PlannedSample } from "../../eval/measurePictures.js";
 import { builtFile } from "../../node/workers/builtFile.js";
-import { memoryForWorkers } from "../../node/workers/memoryForWorkers.js";
 import { WorkerPool } from "../../node/workers/workerPool.js";
 import type { ValFlags } from "./flags.js";
 import type { ValAnswer, ValJob, ValSeed } from "./valWorker.js";
@@ -17,7 +16,7 @@ const PROGRAM = "valWorker.js";
 export function valWorkersFor({ workers, threads, backend }: ValFlags): number {
   if (builtFile(PROGRAM) === undefined || backend === "webgpu" || backend === "gpujs") return 0;
   if (workers !== undefined) return workers;
-  const most = Math.min(threads ?? availableParallelism(), memoryForWorkers());
+  const most = threads ?? availableParallelism();
   return most < 2 ? 0 : most;
 }
 
