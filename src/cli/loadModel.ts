@@ -2,7 +2,7 @@
 
 import { EMBEDDED_MODEL } from "../api/names.js";
 import { type Loaded, loadWeights } from "../node/loadWeights.js";
-import { memoryForWorkers } from "../node/workers/memoryForWorkers.js";
+import { workersByMemory } from "../node/workers/howMany.js";
 import { type ModelSeed, weightsSeed } from "../node/workers/modelSeed.js";
 import type { BackendChoice } from "../runtime/backend.js";
 import type { Task } from "../yolov5/checkpoint/modelInfo.js";
@@ -93,7 +93,7 @@ export async function loadWithSeed(flags: LoadFlags, output: Output): Promise<Lo
     const onCpu = backend.name === "wasm" || backend.name === "cpu";
     if (!onCpu || suggested === 0) return 0;
     const fileBytes = weights.reduce((sum, { bytes }) => sum + (bytes?.length ?? 0), 0);
-    return given ?? Math.max(1, Math.min(suggested, memoryForWorkers(fileBytes)));
+    return given ?? Math.max(1, Math.min(suggested, workersByMemory(fileBytes)));
   };
   return { model, seed, workersOf };
 }

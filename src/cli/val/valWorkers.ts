@@ -1,11 +1,11 @@
 /** The workers of a `val` run. */
 
-import { availableParallelism } from "node:os";
 import { fromWire } from "../../api/wireError.js";
 import { WorkerError } from "../../errors.js";
 import type { BatchMeasurer } from "../../eval/evaluate.js";
 import type { MeasuredBatch, MeasureOptions, PlannedSample } from "../../eval/measurePictures.js";
 import { builtFile } from "../../node/workers/builtFile.js";
+import { workersByCores } from "../../node/workers/howMany.js";
 import { WorkerPool } from "../../node/workers/workerPool.js";
 import type { ValFlags } from "./flags.js";
 import type { ValAnswer, ValJob, ValSeed } from "./valWorker.js";
@@ -16,7 +16,7 @@ const PROGRAM = "valWorker.js";
 export function valWorkersFor({ workers, threads, backend }: ValFlags): number {
   if (builtFile(PROGRAM) === undefined || backend === "webgpu" || backend === "gpujs") return 0;
   if (workers !== undefined) return workers;
-  const most = threads ?? availableParallelism();
+  const most = workersByCores(threads);
   return most < 2 ? 0 : most;
 }
 
