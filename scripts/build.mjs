@@ -38,6 +38,7 @@ const forNode = await build({
     cli: "src/cli/main.ts",
     pictureWorker: "src/node/pictures/pictureWorker.ts",
     detectWorker: "src/cli/detect/work/detectWorker.ts",
+    valWorker: "src/cli/val/valWorker.ts",
   },
   platform: "node",
   splitting: true,

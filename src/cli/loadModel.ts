@@ -2,8 +2,10 @@
 
 import { EMBEDDED_MODEL } from "../api/names.js";
 import { type Loaded, loadWeights } from "../node/loadWeights.js";
+import { workersByMemory } from "../node/workers/howMany.js";
 import { type ModelSeed, weightsSeed } from "../node/workers/modelSeed.js";
 import type { BackendChoice } from "../runtime/backend.js";
+import type { Task } from "../yolov5/checkpoint/modelInfo.js";
 import { normalizeNames } from "../yolov5/checkpoint/names.js";
 import type { Picture } from "../yolov5/input/pictures.js";
 import { type Member, Model } from "../yolov5/model.js";
@@ -23,6 +25,8 @@ export interface LoadFlags {
   readonly backend: BackendChoice;
   readonly device?: DeviceChoice | undefined;
   readonly threads?: number | undefined;
+  /** In place of `threads`, where it depends on what the weights are. */
+  readonly threadsFor?: ((task: Task) => number | undefined) | undefined;
   readonly half?: boolean | undefined;
   readonly tune?: boolean | undefined;
   readonly cfg?: string | undefined;
@@ -35,6 +39,8 @@ export interface LoadedModel {
   readonly model: CliModel;
   /** The same model for other threads. */
   readonly seed: () => ModelSeed;
+  /** How many workers to start of those that the number of cores and pictures suggests. */
+  readonly workersOf: (given: number | undefined, suggested: number) => number;
 }
 
 export async function loadModel(flags: LoadFlags, output: Output): Promise<CliModel> {
@@ -50,6 +56,7 @@ export async function loadWithSeed(flags: LoadFlags, output: Output): Promise<Lo
     loaded = await loadWeights(flags.weights ?? [EMBEDDED_MODEL], {
       backend: flags.backend,
       threads: flags.threads,
+      threadsFor: flags.threadsFor,
       half: flags.half,
       tune: flags.tune ? tuneWithBar(output) : undefined,
       config,
@@ -82,7 +89,13 @@ export async function loadWithSeed(flags: LoadFlags, output: Output): Promise<Lo
     config,
     names: model.names,
   });
-  return { model, seed };
+  const workersOf = (given: number | undefined, suggested: number): number => {
+    const onCpu = backend.name === "wasm" || backend.name === "cpu";
+    if (!onCpu || suggested === 0) return 0;
+    const fileBytes = weights.reduce((sum, { bytes }) => sum + (bytes?.length ?? 0), 0);
+    return given ?? Math.max(1, Math.min(suggested, workersByMemory(fileBytes)));
+  };
+  return { model, seed, workersOf };
 }
 
 /** The data set's names, for a checkpoint without names. As in YOLOv5, a checkpoint's own names win. */

@@ -5,39 +5,27 @@
  */
 
 import { OptionError } from "../errors.js";
-import type { RgbImage } from "../image/types.js";
-import { batchItem, type HostTensor } from "../tensor/index.js";
-import { toTensor } from "../yolov5/input/letterbox.js";
-import { rectBatches, type ValidationImage, validationLetterbox } from "../yolov5/input/letterboxVariants.js";
+import { inOrder } from "../yolov5/calls/inOrder.js";
+import { rectBatches } from "../yolov5/input/letterboxVariants.js";
 import { checkImageSize } from "../yolov5/options.js";
 import type { Size } from "../yolov5/output/boxes.js";
-import { prototypesOf } from "../yolov5/output/masks.js";
-import { type Candidate, suppressRows } from "../yolov5/output/nms.js";
-import { type ResolvedNmsOptions, resolveNmsOptions } from "../yolov5/output/nmsOptions.js";
-import { rowFormat } from "../yolov5/output/rowFormat.js";
+import { resolveNmsOptions } from "../yolov5/output/nmsOptions.js";
 import { assertClasses } from "./assertClasses.js";
 import { assertPictures } from "./assertPictures.js";
 import { ConfusionMatrix } from "./confusionMatrix.js";
-import type { DetectionDataset, GroundTruth, Sample } from "./dataset/types.js";
+import type { DetectionDataset, Sample } from "./dataset/types.js";
 import type { EvaluateOptions, Evaluation } from "./evaluation.js";
-import { keypointSimilarity } from "./keypoints.js";
-import { labelMasks, maskIou, predictedMasks } from "./masks.js";
-import { boxIou, matchDetections } from "./matching.js";
+import { type MeasuredBatch, type MeasureOptions, PictureMeasurer, type PlannedSample } from "./measurePictures.js";
 import { MetricsAccumulator } from "./metrics.js";
 import type { EvaluationModel } from "./model.js";
-import { detectionsInPixels, labelBoxesInPixels, type Placement } from "./targets.js";
 
 export type { EvaluateOptions, Evaluation, PictureOutcome } from "./evaluation.js";
 
-interface Planned {
-  readonly sample: Sample;
-  readonly size: Size;
-}
-
-interface Loaded extends Planned {
-  readonly image: RgbImage;
-  readonly fitted: ValidationImage;
-  readonly ms: number;
+/** Where batches are measured, if not by the model on this thread. */
+export interface BatchMeasurer {
+  readonly measure: (batch: readonly PlannedSample[], options: MeasureOptions) => Promise<MeasuredBatch>;
+  /** Batches to have under way. */
+  readonly ahead: number;
 }
 
 /**
@@ -49,6 +37,16 @@ export async function evaluate(
   model: EvaluationModel,
   dataset: DetectionDataset,
   options: EvaluateOptions = {},
+): Promise<Evaluation> {
+  return evaluateIn(undefined, model, dataset, options);
+}
+
+/** `evaluate` with batches measured elsewhere, with the same figures. */
+export async function evaluateIn(
+  elsewhere: BatchMeasurer | undefined,
+  model: EvaluationModel,
+  dataset: DetectionDataset,
+  options: EvaluateOptions,
 ): Promise<Evaluation> {
   if (model.info.task === "classify") {
     throw new OptionError("evaluate: a classification model has no boxes; use evaluateClassification", {});
@@ -65,7 +63,7 @@ export async function evaluate(
   const { stride, defaultImgsz = [640] } = model.info;
   const { imgsz = Math.max(...defaultImgsz), onWarning = () => undefined } = options;
   const [side] = checkImageSize([imgsz, imgsz], stride, onWarning);
-  const run = new EvaluationRun(model, side, options);
+  const run = new EvaluationRun(model, side, options, elsewhere);
   const evaluation = await run.over(plan(dataset.samples, side, stride, options));
   const { failed } = evaluation;
   const unread = failed.map(({ error }) => error.message);
@@ -74,7 +72,7 @@ export async function evaluate(
 }
 
 /** The pictures in the protocol's order, each with its input size. */
-function plan(samples: readonly Sample[], side: number, stride: number, options: EvaluateOptions): Planned[] {
+function plan(samples: readonly Sample[], side: number, stride: number, options: EvaluateOptions): PlannedSample[] {
   const { batchSize = 32, rect = true } = options;
   if (!rect) return samples.map((sample) => ({ sample, size: [side, side] }));
   return rectBatches(samples, batchSize, side, stride).flatMap(({ indices, size }) =>
@@ -82,11 +80,20 @@ function plan(samples: readonly Sample[], side: number, stride: number, options:
   );
 }
 
+/** Consecutive pictures of one input size, which share a forward pass. */
+function* batchesOf(planned: readonly PlannedSample[], most: number): Generator<readonly PlannedSample[]> {
+  for (let start = 0, end = 0; start < planned.length; start = end) {
+    const { size } = planned[start];
+    for (end = start + 1; end < planned.length && end - start < most && sameSize(planned[end].size, size); ) end++;
+    yield planned.slice(start, end);
+  }
+}
+
 class EvaluationRun {
   private readonly model: EvaluationModel;
-  private readonly side: number;
   private readonly options: EvaluateOptions;
-  private readonly nms: ResolvedNmsOptions;
+  private readonly measuring: MeasureOptions;
+  private readonly elsewhere: BatchMeasurer | undefined;
   private readonly boxes = new MetricsAccumulator();
   private readonly masks: MetricsAccumulator | undefined;
   private readonly poses: MetricsAccumulator | undefined;
@@ -97,43 +104,36 @@ class EvaluationRun {
   private total = 0;
 
   /** @param side the longer side of the input, a multiple of the stride. */
-  constructor(model: EvaluationModel, side: number, options: EvaluateOptions) {
+  constructor(model: EvaluationModel, side: number, options: EvaluateOptions, elsewhere: BatchMeasurer | undefined) {
     this.model = model;
-    this.side = side;
     this.options = options;
+    this.elsewhere = elsewhere;
     const {
       conf = 0.001,
       iou = model.info.family === "ultralytics" ? 0.7 : 0.6,
       maxDet = 300,
       singleClass = false,
+      augment = false,
     } = options;
-    this.nms = resolveNmsOptions({ conf, iou, maxDet, multiLabel: true, agnostic: singleClass });
+    const nms = resolveNmsOptions({ conf, iou, maxDet, multiLabel: true, agnostic: singleClass });
+    this.measuring = { side, nms, augment, singleClass };
     this.masks = model.info.task === "segment" ? new MetricsAccumulator() : undefined;
     this.poses = model.info.keypoints ? new MetricsAccumulator() : undefined;
     this.confusion = new ConfusionMatrix(options.singleClass ? 1 : model.info.classes);
   }
 
-  async over(planned: readonly Planned[]): Promise<Evaluation> {
+  async over(planned: readonly PlannedSample[]): Promise<Evaluation> {
     this.total = planned.length;
     const { forwardBatch = 1, signal } = this.options;
-    let batch: Loaded[] = [];
-    for (const [i, item] of planned.entries()) {
-      if (signal?.aborted) break;
-      const loaded = await this.load(item);
-      if (loaded) batch.push(loaded);
-      const following = planned[i + 1];
-      const open = following && sameSize(following.size, item.size) && batch.length < forwardBatch;
-      if (open || batch.length === 0) continue;
-      try {
-        await this.runBatch(batch);
-      } catch (error) {
-        // A failure caused by the abort is not reported; the figures cover the pictures before it.
+    const batches = batchesOf(planned, forwardBatch);
+    try {
+      for await (const { batch, measured } of this.measured(batches)) {
         if (signal?.aborted) break;
-        throw error;
+        await this.count(batch, measured);
       }
-      batch = [];
-      // Ctrl-C and progress need the event loop, which a backend that never yields would block.
-      await new Promise((resolve) => setTimeout(resolve, 0));
+    } catch (error) {
+      // A failure caused by the abort is not reported; the figures cover the pictures before it.
+      if (!signal?.aborted) throw error;
     }
     const pictures = Math.max(this.done, 1);
     return {
@@ -151,101 +151,50 @@ class EvaluationRun {
     };
   }
 
-  /** Undefined for a picture that cannot be read. */
-  private async load({ sample, size }: Planned): Promise<Loaded | undefined> {
-    let image: RgbImage;
-    try {
-      image = await sample.load();
-    } catch (error) {
-      if (!this.options.signal?.aborted) this.failed.push({ sample, error: error as Error });
-      return undefined;
+  /** Batches in their order, measured here one by one or elsewhere several at once. */
+  private async *measured(batches: Iterable<readonly PlannedSample[]>): AsyncGenerator<Counted> {
+    const { elsewhere, measuring, options } = this;
+    if (elsewhere) {
+      const begin = async (batch: readonly PlannedSample[]) => ({
+        result: elsewhere.measure(batch, measuring).then((measured) => ({ batch, measured })),
+      });
+      yield* inOrder(batches, begin, { most: elsewhere.ahead, signal: options.signal });
+      return;
     }
-    const started = performance.now();
-    const fitted = validationLetterbox(image, this.side, size);
-    return { sample, size, image, fitted, ms: performance.now() - started };
-  }
-
-  private async runBatch(batch: readonly Loaded[]): Promise<void> {
-    const started = performance.now();
-    const input = toTensor(batch.map(({ fitted }) => fitted.image));
-    const ready = performance.now();
-    const { augment = false } = this.options;
-    const { conf } = this.nms;
-    const outputs = await this.model.inferRows({ shape: input.shape, inputs: [input] }, { conf, augment });
-    const ran = performance.now();
-    const kept = suppressRows(outputs.candidates, this.nms, rowFormat(this.model.info));
-    this.ms.preprocess += ready - started + batch.reduce((sum, { ms }) => sum + ms, 0);
-    this.ms.inference += ran - ready;
-    this.ms.postprocess += performance.now() - ran;
-    const [prototypes] = outputs.others;
-    for (const [n, loaded] of batch.entries()) {
-      await this.measure(loaded, kept[n], prototypes && batchItem(prototypes, n));
+    const measurer = new PictureMeasurer(this.model, measuring);
+    for (const batch of batches) {
+      if (options.signal?.aborted) return;
+      yield { batch, measured: await measurer.measure(batch) };
+      // Ctrl-C and progress need the event loop, which a backend that never yields would block.
+      await new Promise((resolve) => setTimeout(resolve, 0));
     }
   }
 
-  private async measure(
-    loaded: Loaded,
-    candidates: readonly Candidate[],
-    prototypes: HostTensor | undefined,
-  ): Promise<void> {
-    const { sample, image, size, fitted } = loaded;
-    const { singleClass = false, onPicture } = this.options;
-    const placement: Placement = {
-      scaleBack: fitted.scaleBack,
-      loaded: fitted.loaded,
-      input: size,
-      original: [image.height, image.width],
-    };
-    const found = detectionsInPixels(candidates, placement);
-    const detections = singleClass ? { ...found, classes: new Int32Array(found.classes.length) } : found;
-    const labelClasses = singleClass ? new Int32Array(sample.truth.classes.length) : sample.truth.classes;
-    const labelBoxes = labelBoxesInPixels(sample.truth.boxes, placement);
-    const { confidences, classes } = detections;
-    const match = (iou: Float32Array) => ({
-      correct: matchDetections({ iou, labelClasses, detectionClasses: classes }),
-      confidences,
-      classes,
-      labelClasses,
-    });
-    this.boxes.add(match(boxIou(labelBoxes, detections.boxes)));
-    this.confusion.add({ labelBoxes, labelClasses, boxes: detections.boxes, confidences, classes });
-    if (this.masks && prototypes) {
-      this.masks.add(match(this.maskIou(sample.truth, labelClasses, candidates, classes, prototypes, placement)));
+  private async count(batch: readonly PlannedSample[], { pictures, ms }: MeasuredBatch): Promise<void> {
+    this.ms.preprocess += ms.preprocess;
+    this.ms.inference += ms.inference;
+    this.ms.postprocess += ms.postprocess;
+    for (const [i, measured] of pictures.entries()) {
+      const { sample } = batch[i];
+      if (measured instanceof Error) {
+        if (!this.options.signal?.aborted) this.failed.push({ sample, error: measured });
+        continue;
+      }
+      const { matches, maskMatches, poseMatches, ...outcome } = measured;
+      const { labelBoxes, labelClasses, detections } = outcome;
+      this.boxes.add(matches);
+      this.confusion.add({ labelBoxes, labelClasses, ...detections });
+      if (maskMatches) this.masks?.add(maskMatches);
+      if (poseMatches) this.poses?.add(poseMatches);
+      this.done++;
+      await this.options.onPicture?.({ done: this.done, total: this.total, sample, ...outcome });
     }
-    if (this.poses) {
-      const { size: numbers = 3 } = this.model.info.keypoints ?? {};
-      this.poses.add(match(keypointSimilarity(sample.truth, labelBoxes, candidates, numbers, placement)));
-    }
-    this.done++;
-    const { done, total } = this;
-    await onPicture?.({
-      done,
-      total,
-      sample,
-      image,
-      labelBoxes,
-      labelClasses,
-      detections,
-      candidates,
-      placement,
-      prototypes,
-    });
   }
+}
 
-  private maskIou(
-    truth: GroundTruth,
-    labelClasses: Int32Array,
-    candidates: readonly Candidate[],
-    classes: Int32Array,
-    prototypes: HostTensor,
-    placement: Placement,
-  ): Float32Array {
-    const plane = prototypesOf(prototypes);
-    return maskIou(
-      { masks: labelMasks(truth, placement, [plane.height, plane.width]), classes: labelClasses },
-      { masks: predictedMasks(plane, candidates, placement.input), classes },
-    );
-  }
+interface Counted {
+  readonly batch: readonly PlannedSample[];
+  readonly measured: MeasuredBatch;
 }
 
 function sameSize(a: Size, b: Size): boolean {

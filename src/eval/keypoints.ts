@@ -3,8 +3,8 @@
  * precisely people place that point. It stands for IoU when poses are matched.
  */
 
-import type { Candidate } from "../yolov5/output/nms.js";
 import { scaleCoordinate } from "../yolov5/output/boxes.js";
+import type { Candidate } from "../yolov5/output/nms.js";
 import type { GroundTruth } from "./dataset/types.js";
 import type { Placement } from "./targets.js";
 

@@ -4,6 +4,7 @@ import type { LoadOptions } from "../api/loadOptions.js";
 import type { PictureSource, WeightSource } from "../api/sources.js";
 import type { Backend } from "../runtime/backend.js";
 import { signalOf, throwIfAborted } from "../yolov5/calls/abort.js";
+import { type Task, taskOf } from "../yolov5/checkpoint/modelInfo.js";
 import { Model, type PictureReader } from "../yolov5/model.js";
 import { openBackend } from "./backends.js";
 import { createMembers } from "./createMembers.js";
@@ -15,10 +16,15 @@ export interface Loaded {
   readonly weights: readonly OpenedWeights[];
 }
 
+export interface LoadWeightsOptions extends LoadOptions {
+  /** In place of `threads`, where it depends on what the weights are. */
+  readonly threadsFor?: ((task: Task) => number | undefined) | undefined;
+}
+
 /** @throws as `load`. */
 export async function loadWeights(
   source: WeightSource | readonly WeightSource[],
-  options: LoadOptions,
+  options: LoadWeightsOptions,
 ): Promise<Loaded> {
   const sources: readonly WeightSource[] = Array.isArray(source) ? source : [source as WeightSource];
   const signal = signalOf(options.signal);
@@ -31,7 +37,10 @@ export async function loadWeights(
       weights.push(await openWeights(item, { onProgress, signal, config, onWarning }));
     }
     throwIfAborted(signal);
-    backend = await openBackend(options.backend ?? "auto", { onNote: options.onNote, threads: options.threads });
+    const [first] = weights;
+    const { threadsFor } = options;
+    const threads = threadsFor && first ? threadsFor(taskOf(first.opened.module, first.path)) : options.threads;
+    backend = await openBackend(options.backend ?? "auto", { onNote: options.onNote, threads });
     throwIfAborted(signal);
     const read: PictureReader<PictureSource> = (item, { maxPixels = options.maxPixels, ...reading } = {}) =>
       readWithSaver(item, { maxPixels, ...reading });

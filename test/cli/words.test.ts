@@ -1,7 +1,7 @@
 /** Tables, texts and warnings. */
 
 import { expect, test } from "vitest";
-import { type Shown, shownOf, Summary } from "../../src/cli/detect/summary.js";
+import { type Shown, Summary, shownOf } from "../../src/cli/detect/summary.js";
 import { errorLine, exitCodeOf, InterruptedError, UsageError } from "../../src/cli/errors.js";
 import { Output } from "../../src/cli/output.js";
 import { displayWidth, grouped, megabytes, tableLines } from "../../src/cli/table.js";

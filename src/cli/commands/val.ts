@@ -48,6 +48,11 @@ export function defineVal(program: Command, start: Start): void {
     .option("--max-pixels <n>", MAX_PIXELS_HELP, whole(1))
     .option("--batch-size <n>", "pictures that share an input shape; the default is val.py's", batchSize, 32)
     .option("--forward-batch <n>", "pictures per forward pass; affects speed only", batchSize, 1)
+    .option(
+      "--workers <n>",
+      "detection and segmentation on the CPU: threads that each do whole pictures, with the same figures whatever their number; 0: one picture after the other, each on all threads (default: one per core)",
+      whole(0, 256),
+    )
     .option("--half", "use float16 where the backend supports it")
     .option("--tune", TUNE_HELP)
     .option("--augment", "test-time augmentation: three scales, one of them mirrored (detection only)")
@@ -74,7 +79,6 @@ export function defineVal(program: Command, start: Start): void {
     .option("--name <name>", "folder of this run in the project; exp2, exp3, … if it exists", "exp")
     .option("--exist-ok", "write into that folder even if it exists")
     .optionsGroup("For val.py's users:")
-    .option("--workers <n>", "ignored: nothing to set here", whole(0))
     .option("--save-hybrid", "not available: mixing labels into the predictions makes the figures misleading")
     .option("--dnn", "ignored: only for OpenCV's ONNX reader")
     .addHelpText("after", AFTER);

@@ -36,7 +36,7 @@ export async function runDetect(flags: DetectFlags, output: Output): Promise<num
   const loaded = await loadWithSeed(workers > 0 ? { ...flags, threads: 1 } : flags, output);
   const { model } = loaded;
   try {
-    const inWorkers = model.device.name === "wasm" || model.device.name === "cpu" ? workers : 0;
+    const inWorkers = loaded.workersOf(flags.workers, workers);
     describeModel(model, output, inWorkers);
     const font = flags.nosave
       ? undefined

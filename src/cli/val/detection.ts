@@ -1,7 +1,7 @@
 /** `yolov5 val` for detection and segmentation models. */
 
 import type { DetectionDataset } from "../../eval/dataset/types.js";
-import { type Evaluation, evaluate } from "../../eval/evaluate.js";
+import { type BatchMeasurer, type Evaluation, evaluateIn } from "../../eval/evaluate.js";
 import { openDataset } from "../../node/datasets/open.js";
 import { checkImageSize } from "../../yolov5/options.js";
 import { EXIT, InterruptedError } from "../errors.js";
@@ -20,7 +20,13 @@ const MANY_CLASSES = 50;
 const SPEED_SETTINGS = { conf: 0.25, iou: 0.45 };
 const PROJECTS = { detect: "runs/val", segment: "runs/val-seg" } as const;
 
-export async function valDetection(flags: ValFlags, model: CliModel, output: Output): Promise<number> {
+/** @param elsewhere workers that measure in place of the model. */
+export async function valDetection(
+  flags: ValFlags,
+  model: CliModel,
+  output: Output,
+  elsewhere: BatchMeasurer | undefined,
+): Promise<number> {
   const { signal } = output.io;
   const speed = flags.task === "speed";
   const conf = flags.confThres ?? (speed ? SPEED_SETTINGS.conf : 0.001);
@@ -42,7 +48,7 @@ export async function valDetection(flags: ValFlags, model: CliModel, output: Out
   const bar = steps(output, "measuring");
   let evaluation: Evaluation;
   try {
-    evaluation = await evaluate(model, dataset, {
+    evaluation = await evaluateIn(elsewhere, model, dataset, {
       imgsz: flags.imgsz,
       conf,
       iou,

@@ -28,6 +28,7 @@ export interface ValFlags extends CommonFlags {
   readonly project?: string;
   readonly name: string;
   readonly existOk?: boolean;
+  /** Threads that each do whole pictures; absent: as many as are worth it. */
   readonly workers?: number;
   readonly dnn?: boolean;
 }

@@ -2,13 +2,15 @@
 
 import { DatasetError } from "../../errors.js";
 import { kindOf } from "../../node/datasets/files.js";
-import { describeModel, loadModel } from "../loadModel.js";
+import type { Task } from "../../yolov5/checkpoint/modelInfo.js";
+import { describeModel, loadWithSeed } from "../loadModel.js";
 import { tellUnavailable, type Unavailable } from "../options/unavailable.js";
 import type { Output } from "../output.js";
 import { valClassification } from "./classification.js";
 import { valDetection } from "./detection.js";
 import { checkValFolder } from "./files.js";
 import type { ValFlags } from "./flags.js";
+import { ValWorkers, valWorkersFor } from "./valWorkers.js";
 
 export async function runVal(flags: ValFlags, output: Output): Promise<number> {
   checkFlags(flags, output);
@@ -21,13 +23,24 @@ export async function runVal(flags: ValFlags, output: Output): Promise<number> {
   }
   if (flags.project !== undefined) await checkValFolder(flags, flags.project);
   const { weights, backend, device, threads, half, tune, cfg } = flags;
-  const model = await loadModel({ weights, backend, device, threads, half, tune, cfg }, output);
+  const workers = valWorkersFor(flags);
+  // The network runs in the workers then, where each has one thread for it.
+  const threadsFor = (task: Task): number | undefined => (workers > 0 && task !== "classify" ? 1 : threads);
+  const { model, seed, workersOf } = await loadWithSeed(
+    { weights, backend, device, threadsFor, half, tune, cfg },
+    output,
+  );
+  const inWorkers = model.task === "classify" ? 0 : workersOf(flags.workers, workers);
+  const onWarning = (text: string): void => output.warn(text);
+  const { maxPixels } = flags;
+  const elsewhere = inWorkers > 0 ? new ValWorkers(inWorkers, { model: seed(), maxPixels }, onWarning) : undefined;
   try {
-    describeModel(model, output);
+    describeModel(model, output, inWorkers);
     return model.task === "classify"
       ? await valClassification(flags, model, output)
-      : await valDetection(flags, model, output);
+      : await valDetection(flags, model, output, elsewhere);
   } finally {
+    elsewhere?.dispose();
     model.dispose();
   }
 }

@@ -5,6 +5,7 @@ import { DatasetError } from "../../errors.js";
 import { parseLabels } from "../../eval/dataset/labels.js";
 import { type DetectionDataset, type GroundTruth, NO_OBJECTS, type Sample } from "../../eval/dataset/types.js";
 import { readPictureSize } from "../../image/pictureSize.js";
+import type { RgbImage } from "../../image/types.js";
 import type { KeypointShape } from "../../yolov5/graph/heads.js";
 import { readFailure, readRegularFile } from "../files/regularFile.js";
 import { readTextFile } from "../files/textFile.js";
@@ -62,7 +63,6 @@ export async function sampleOf(
   { maxPixels, onWarning, signal }: ReadOptions,
   imageId?: number | string,
 ): Promise<Sample> {
-  const decoding = { path, maxPixels, onNote: onWarning, signal };
   const decode: typeof decodeAside = (bytes, options) => decodeAside(bytes, { ...options, signal });
   const { width, height } = await readPictureSize(await readRegularFile(path), path, { maxPixels, decode });
   return {
@@ -71,8 +71,13 @@ export async function sampleOf(
     width,
     height,
     truth,
-    load: async () => decodeAside(await readPictureFile(path), decoding),
+    load: () => loadSample(path, { maxPixels, onWarning, signal }),
   };
+}
+
+/** @throws ImageError. */
+export async function loadSample(path: string, { maxPixels, onWarning, signal }: ReadOptions): Promise<RgbImage> {
+  return decodeAside(await readPictureFile(path), { path, maxPixels, onNote: onWarning, signal });
 }
 
 /** Maximum number of individual warnings about pictures that are left out. */

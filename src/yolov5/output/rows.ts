@@ -8,7 +8,8 @@ import { elementCount, formatShape, type HostTensor, tensor, toFloat32 } from ".
 export function allRows([prediction, ...others]: readonly HostTensor[]): CandidateOutputs {
   const [n, total, columns] = prediction.shape;
   const { data } = toFloat32(prediction);
-  const rows = Int32Array.from({ length: total }, (_, row) => row);
+  const rows = new Int32Array(total);
+  for (let row = 0; row < total; row++) rows[row] = row;
   const candidates = Array.from({ length: n }, (_, i): CandidateRows => {
     const picture = data.subarray(i * total * columns, (i + 1) * total * columns);
     return { rows, data: picture, columns, total };

@@ -1,60 +1,25 @@
 /** `detect --workers`: the same files and the same JSON whatever the number of threads; one that dies; Ctrl-C; videos. */
 
-import { spawn } from "node:child_process";
-import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { copyFileSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join, relative } from "node:path";
 import { describe, expect, it } from "vitest";
 import { REPOSITORY, referencePath } from "../../support/reference.js";
 import { ffmpeg, ffmpegMissing } from "../../support/video.js";
-import { EXAMPLE, fixture, type Outcome, scratchFolder } from "../support.js";
+import { type BuiltOptions, type BuiltRun, built, run, start } from "../builtRuns.js";
+import { EXAMPLE, fixture, scratchFolder } from "../support.js";
 
-const CLI = join(REPOSITORY, "dist", "cli.js");
-const built = existsSync(CLI);
-if (!built) console.warn("skipped: no dist/cli.js; run npm run build first");
 const folder = await scratchFolder();
 
-interface Run extends Outcome {
-  readonly json: { readonly images: { source: string; error?: string; detections?: unknown[] }[] };
-  /** Content of every file written, by its path in the run's folder. */
-  readonly files: ReadonlyMap<string, string>;
+interface DetectJson {
+  readonly images: { source: string; error?: string; detections?: unknown[] }[];
 }
-
-function start(argv: readonly string[], env: NodeJS.ProcessEnv, onText: (text: string, kill: () => void) => void) {
-  return new Promise<Outcome>((resolve, reject) => {
-    const child = spawn(process.execPath, [CLI, ...argv], { cwd: folder, env: { ...process.env, DEBUG: "", ...env } });
-    let [stdout, stderr] = ["", ""];
-    child.stdout.on("data", (data: Buffer) => {
-      stdout += data.toString();
-      onText(stdout, () => child.kill("SIGINT"));
-    });
-    child.stderr.on("data", (data: Buffer) => {
-      stderr += data.toString();
-    });
-    child.on("error", reject);
-    child.on("close", (code) => resolve({ code: code ?? -1, stdout, stderr }));
-  });
-}
-
-let runs = 0;
+type Run = Omit<BuiltRun<DetectJson>, "json"> & { readonly json: DetectJson };
 
 /** A run with everything that it writes. */
-async function detect(
-  workers: number,
-  argv: readonly string[],
-  { env = {}, onText = () => undefined }: { env?: NodeJS.ProcessEnv; onText?: Parameters<typeof start>[2] } = {},
-): Promise<Run> {
-  const project = `run${++runs}`;
-  const json = `${project}.json`;
-  const flags = ["--backend", "wasm", "--workers", `${workers}`, "--project", project, "--json", json];
-  const outcome = await start(["detect", ...argv, ...flags], env, onText);
-  const root = join(folder, project);
-  const paths = existsSync(root) ? readdirSync(root, { recursive: true, encoding: "utf8" }) : [];
-  const files = paths.filter((path) => statSync(join(root, path)).isFile());
-  const content = new Map(files.toSorted().map((path) => [path, readFileSync(join(root, path)).toString("base64")]));
-  const written = existsSync(join(folder, json))
-    ? JSON.parse(readFileSync(join(folder, json), "utf8"))
-    : { images: [] };
-  return { ...outcome, json: written, files: content };
+async function detect(workers: number, argv: readonly string[], options?: BuiltOptions): Promise<Run> {
+  const flags = ["--backend", "wasm", "--workers", `${workers}`];
+  const { json = { images: [] }, ...rest } = await run<DetectJson>(folder, ["detect", ...argv, ...flags], options);
+  return { ...rest, json };
 }
 
 /** All that must be the same: not the times, nor the folder. */
@@ -202,16 +167,12 @@ describe.skipIf(!built)("detect --workers", () => {
   });
 
   it("is used for many pictures without being asked for, and not for few", async () => {
-    const few = await start(
-      ["detect", "--source", EXAMPLE, "--backend", "wasm", "--nosave", "--threads", "2"],
-      {},
-      () => {},
-    );
+    const few = await start(folder, ["detect", "--source", EXAMPLE, "--backend", "wasm", "--nosave", "--threads", "2"]);
     expect(few.stdout).toMatch(/^Backend: wasm .*2 threads\), float32$/m);
     const sources = Array.from({ length: 12 }, () => fixture("picture.png"));
     const flags = ["--backend", "wasm", "--nosave", "--imgsz", "64", "--threads", "2"];
-    const many = await start(["detect", "--source", ...sources, ...flags], {}, () => undefined);
+    const many = await start(folder, ["detect", "--source", ...sources, ...flags]);
     expect(many.stdout).toMatch(/^Backend: wasm .*1 thread\), float32, in 2 workers$/m);
-    expect((await start(["detect", "--workers", "-1"], {}, () => undefined)).code).toBe(2);
+    expect((await start(folder, ["detect", "--workers", "-1"])).code).toBe(2);
   });
 });

