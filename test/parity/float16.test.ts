@@ -10,7 +10,7 @@ import { Model } from "../../src/yolov5/model.js";
 import type { DetectionResult } from "../../src/yolov5/output/results.js";
 import { verifyModel } from "../../src/yolov5/verify.js";
 import { WEBGPU } from "../support/backends.js";
-import { REFERENCE, referenceMissing } from "../support/reference.js";
+import { REFERENCE, REPOSITORY, referenceMissing } from "../support/reference.js";
 import { TRAINED } from "./architectures.js";
 import { checkpointOf } from "./references.js";
 
@@ -57,5 +57,28 @@ describe.skipIf(referenceMissing("reference"))("float16", () => {
     }
     expect(half.device.dtype).toBe("float16");
     for (const model of [full, half]) model.members[0].network.dispose();
+  });
+});
+
+describe("float16 of networks without anchors", () => {
+  let backend: Backend | undefined;
+  beforeAll(async () => {
+    backend = await WEBGPU.open();
+  });
+  afterAll(() => backend?.dispose());
+
+  it.for(["v8-seg", "11-pose", "26"])("layers of %s", async (name, { skip }) => {
+    if (!backend?.capabilities.dtypes.includes("float16")) return skip("no float16 here");
+    const path = join(REPOSITORY, "test", "fixtures", "pytorch", `${name}.pt`);
+    const opened = openModel(new Uint8Array(readFileSync(path)), { path });
+    const member = createMember(opened, backend, { path, dtype: "float16" });
+    const model = new Model<never>([member], backend, () => Promise.reject(new Error("no pictures")));
+    const reference = new Uint8Array(readFileSync(path.replace(/pt$/, "layers.safetensors")));
+    const { layers } = await verifyModel(model, reference, {}, name);
+    const compared = layers.filter((layer) => layer.name !== "prediction");
+    expect(compared.filter(({ nmse }) => !(nmse <= 1e-4))).toEqual([]);
+    // Rounding shows: what ran was not float32.
+    expect(Math.max(...compared.map(({ nmse }) => nmse))).toBeGreaterThan(1e-9);
+    member.network.dispose();
   });
 });
