@@ -40,6 +40,7 @@ export type FromWorker =
   | { readonly type: "done"; readonly id: number; readonly generation: number }
   | { readonly type: "failed"; readonly id: number; readonly generation: number; readonly message: string };
 
+/** No variable in it is called `exports`: tools would take a bundle with this text for CommonJS. */
 export const WORKER_SOURCE = `"use strict";
 const instances = new Map();
 function handle(message, post) {
@@ -54,8 +55,8 @@ function handle(message, post) {
     }
     const { table } = kernels;
     table.grow(Math.max(0, message.slots - table.length));
-    const { exports } = new WebAssembly.Instance(message.module, { env: { memory: message.memory, table } });
-    kernels.work ??= exports.work;
+    const instance = new WebAssembly.Instance(message.module, { env: { memory: message.memory, table } });
+    kernels.work ??= instance.exports.work;
     kernels.memory ??= message.memory;
   } else if (type === "leave") {
     post({ type: "left", token: message.token });
