@@ -34,6 +34,7 @@ module.exports = {
   forbidden: [
     ...rooms("runtime/webgpu", ["lower", "device", "choose", "run", "tune"]),
     ...rooms("runtime/wasm", ["lower", "device", "run"]),
+    ...rooms("yolov5/onnx", ["graph", "layers", "head", "tree"]),
     ...rooms("runtime/gpujs", ["kernels", "device", "lower", "run"]),
     ...BACKENDS.map((name) => ({
       name: `${name}-knows-no-other-backend`,
@@ -51,12 +52,14 @@ module.exports = {
     only("tensor", "tensor", []),
     only("weights", "weights", [folders("tensor/")]),
     only("ops", "ops", [folders("tensor/")]),
-    only("onnx", "onnx", [folders("ops/", "tensor/")]),
+    only("onnx", "onnx", [folders("ops/", "weights/", "tensor/")]),
     only("image", "image", [folders("tensor/")]),
     only("tracking", "tracking", [folders("tensor/")]),
     only("kernels", "kernels", [folders("ops/", "tensor/")]),
     only("runtime", "runtime", [folders("kernels/", "ops/", "tensor/")]),
-    only("yolov5", "yolov5", [folders("runtime/backend\\.ts$", "ops/", "weights/", "image/", "tracking/", "tensor/")]),
+    only("yolov5", "yolov5", [
+      folders("runtime/backend\\.ts$", "onnx/", "ops/", "weights/", "image/", "tracking/", "tensor/"),
+    ]),
     only("eval", "eval", [folders("yolov5/", "image/", "weights/", "tensor/", "runtime/backend\\.ts$", "ops/")]),
     only("compress", "compress", [
       folders("yolov5/", "eval/", "image/", "weights/", "ops/", "tensor/", "runtime/backend\\.ts$"),

@@ -103,6 +103,7 @@ const programs = {
   __WEBP_PROGRAM__: await programOf(`${workers}/decoders/webp.ts`),
   __AVIF_PROGRAM__: await programOf(`${workers}/decoders/avif.ts`),
   __RARE_PROGRAM__: await programOf(`${workers}/decoders/rare.ts`),
+  __ONNX_PROGRAM__: await programOf(`${workers}/decoders/onnx.ts`),
 };
 
 // Browsers: the entries, and chunks that are imported when they are needed: the engine, WebGPU, the worker, gpu.js, each

@@ -9,4 +9,4 @@ import { IMPORTED_PARTS } from "./browser/parts.js";
 export * from "./index.js";
 export { verifyModel } from "./yolov5/verify.js";
 
-export const { load, loadInWorker, annotate, quantize } = atHand(IMPORTED_PARTS.webGpu);
+export const { load, loadInWorker, annotate, quantize } = atHand(IMPORTED_PARTS);

@@ -6,11 +6,12 @@
 import { atHand } from "./browser/atHand.js";
 import type * as page from "./browser.js";
 import * as webGpu from "./runtime/webgpu/index.js";
+import * as onnx from "./yolov5/onnx/index.js";
 
 export * from "./common.js";
 export { verifyModel } from "./yolov5/verify.js";
 
-const here = atHand(async () => webGpu);
+const here = atHand({ webGpu: async () => webGpu, onnx: async () => onnx });
 
 /** Like `load` of `yolov5-ts/browser`. */
 export const load: typeof page.load = here.load;

@@ -31,6 +31,8 @@ export interface LoadOptions {
   readonly onNote?: ((note: string) => void) | undefined;
   /** Model description (YAML content) for a state dict without one. */
   readonly config?: unknown;
+  /** Class names for a file without any, such as a stripped ONNX export: a list, or an object from index to name. */
+  readonly names?: readonly string[] | Readonly<Record<number, string>> | undefined;
   /** Maximum number of pixels of picture files that `detect` reads. Default 2^26. */
   readonly maxPixels?: number | undefined;
   /** Aborts loading; the promise rejects with the signal's reason. */

@@ -19,9 +19,9 @@ interface AtHand {
   readonly quantize: typeof quantizeLater;
 }
 
-/** @param webGpu where WebGPU comes from. */
-export function atHand(webGpu: Parts["webGpu"]): AtHand {
-  const parts: Parts = { engine: async () => engine, decoders: async () => decoders, webGpu };
+/** @param others where WebGPU and the reader of ONNX exports come from. */
+export function atHand(others: Pick<Parts, "webGpu" | "onnx">): AtHand {
+  const parts: Parts = { ...others, engine: async () => engine, decoders: async () => decoders };
   return {
     load: (source, options = {}) => loadWith(parts, source, options),
     loadInWorker: (source, options = {}) => loadInWorkerWith(parts, source, options),

@@ -8,7 +8,7 @@ import type { Backend } from "../runtime/backend.js";
 import { signalOf, throwIfAborted } from "../yolov5/calls/abort.js";
 import { addressIn } from "../yolov5/input/given.js";
 import type { Decode, ReadPictureOptions } from "../yolov5/input/pictures.js";
-import { computeDTypeFor, createMember, type OpenedModel, openModel } from "../yolov5/loadModel.js";
+import { computeDTypeFor, createMember, type OpenedModel, openModelFile, type ReadOnnx } from "../yolov5/loadModel.js";
 import { Model } from "../yolov5/model.js";
 import { openBackend, type WebGpu } from "./backends.js";
 import { fetchBytes } from "./download.js";
@@ -22,14 +22,18 @@ async function bytesOf(source: WeightSource, options: LoadOptions): Promise<{ by
 }
 
 /** Reads and opens checkpoints, one at a time. @throws CheckpointError, DownloadError; the reason of `signal`. */
-export async function openSources(sources: readonly WeightSource[], options: LoadOptions): Promise<Opened[]> {
+export async function openSources(
+  sources: readonly WeightSource[],
+  options: LoadOptions,
+  readOnnx: ReadOnnx,
+): Promise<Opened[]> {
   const opened: Opened[] = [];
   const signal = signalOf(options.signal);
   for (const item of sources) {
     throwIfAborted(signal);
     const { bytes, path } = await bytesOf(item, options);
     throwIfAborted(signal);
-    opened.push({ path, model: openModel(bytes, { path, config: options.config }) });
+    opened.push({ path, model: await openModelFile(bytes, { path, config: options.config, readOnnx }) });
   }
   return opened;
 }
@@ -51,6 +55,7 @@ export function onBackend(
     const members = opened.map(({ model, path }) =>
       createMember(model, backend, {
         path,
+        names: options.names,
         dtype: computeDTypeFor(model, backend, options),
         tune: options.tune === true ? {} : options.tune || undefined,
         onNote: options.onNote,
@@ -67,17 +72,17 @@ export function onBackend(
 
 /**
  * Loads checkpoints onto the backend given in the options.
- * @param decode decodes picture files.
+ * @param tools what decodes picture files, and reads ONNX exports.
  * @throws like `load`.
  */
 export async function loadModel(
   sources: readonly WeightSource[],
   options: LoadOptions,
-  decode: Decode,
+  { decode, readOnnx }: { readonly decode: Decode; readonly readOnnx: ReadOnnx },
   importWebGpu: () => Promise<WebGpu>,
 ): Promise<Model<PictureSource>> {
   const { backend = "auto", onNote, threads, fitPictures } = options;
-  const opened = await openSources(sources, options);
+  const opened = await openSources(sources, options, readOnnx);
   const opening = openBackend(backend, { onNote, threads, fitPictures, importWebGpu });
   return onBackend(opened, await opening, options, decode);
 }

@@ -28,5 +28,5 @@ export async function loadWith(
 ): Promise<Model<PictureSource>> {
   const sources = checkpointsOf(source);
   const { loadHere } = await untilAborted(signalOf(options.signal), () => parts.engine());
-  return loadHere(sources, options, parts.webGpu);
+  return loadHere(sources, options, parts);
 }

@@ -2,6 +2,7 @@
 
 import { imported } from "../api/imported.js";
 import type { DecodeOptions, RgbImage } from "../image/index.js";
+import type * as reader from "../yolov5/onnx/index.js";
 import type { WebGpu } from "./backends.js";
 import type * as engine from "./engine.js";
 
@@ -10,6 +11,8 @@ export interface Parts {
   /** What computes: checkpoints, graphs, WASM, the reference. */
   engine(): Promise<typeof engine>;
   webGpu(): Promise<WebGpu>;
+  /** What reads ONNX exports. */
+  onnx(): Promise<Pick<typeof reader, "openOnnx">>;
   decoders(): Promise<{ decodeImage(bytes: Uint8Array, options?: DecodeOptions): Promise<RgbImage> }>;
 }
 
@@ -17,5 +20,6 @@ export interface Parts {
 export const IMPORTED_PARTS: Parts = {
   engine: () => imported(import("./engine.js")),
   webGpu: () => imported(import("../runtime/webgpu/index.js")),
+  onnx: () => imported(import("../yolov5/onnx/index.js")),
   decoders: () => imported(import("../image/decode.js")),
 };

@@ -9,11 +9,12 @@ import type { OpenedWeights } from "./weightSource.js";
 export function createMembers(
   weights: readonly OpenedWeights[],
   backend: Backend,
-  options: Pick<LoadOptions, "half" | "tune" | "onNote">,
+  options: Pick<LoadOptions, "half" | "names" | "tune" | "onNote">,
 ): Member[] {
   return weights.map(({ opened, path }) =>
     createMember(opened, backend, {
       path,
+      names: options.names,
       dtype: computeDTypeFor(opened, backend, options),
       tune: options.tune === true ? {} : options.tune || undefined,
       onNote: options.onNote,

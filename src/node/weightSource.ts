@@ -8,12 +8,13 @@ import type { WeightSource } from "../api/sources.js";
 import { Breather } from "../breathe.js";
 import { CheckpointError, OptionError } from "../errors.js";
 import { throwIfAborted } from "../yolov5/calls/abort.js";
-import { type OpenedModel, openModel, randomModelPieces } from "../yolov5/loadModel.js";
+import { type OpenedModel, openModelFile, randomModelPieces } from "../yolov5/loadModel.js";
 import { embeddedModelPath } from "./embeddedModel.js";
 import { readFailure, readRegularFile } from "./files/regularFile.js";
 import { type KnownModelOptions, knownModelName, readKnownModel } from "./knownModels.js";
 import { bytesInside, placeOf } from "./localAddress.js";
 import { download, type OnProgress } from "./net/download.js";
+import { readOnnxFile } from "./onnxFile.js";
 
 export interface OpenWeightsOptions extends KnownModelOptions {
   readonly onProgress?: OnProgress | undefined;
@@ -27,6 +28,8 @@ export interface OpenedWeights {
   readonly path: string;
   /** The whole file; absent for `random:` weights, which are made from their name. */
   readonly bytes?: Uint8Array | undefined;
+  /** The path of the file, if it is one of this machine: an ONNX export may keep its weights beside it. */
+  readonly file?: string | undefined;
 }
 
 async function fileExists(path: string): Promise<boolean> {
@@ -57,7 +60,7 @@ async function readWeightFile(path: string): Promise<Uint8Array> {
   } catch (error) {
     const folder = (error as { code?: string }).code === "EISDIR" ? describeFolder(path) : undefined;
     throw new CheckpointError(
-      `${nameOfAddress(path)}: ${folder ?? readFailure(error, path)}; give the path of a .pt or .safetensors checkpoint, a released name such as yolov5n, or ${EMBEDDED_MODEL} (embedded)`,
+      `${nameOfAddress(path)}: ${folder ?? readFailure(error, path)}; give the path of a .pt, .safetensors or .onnx file, a released name such as yolov5n, or ${EMBEDDED_MODEL} (embedded)`,
       { path },
       { cause: error },
     );
@@ -71,10 +74,11 @@ async function readWeightFile(path: string): Promise<Uint8Array> {
  */
 export async function openWeights(source: WeightSource, options: OpenWeightsOptions = {}): Promise<OpenedWeights> {
   throwIfAborted(options.signal);
-  const open = (bytes: Uint8Array, path: string): OpenedWeights => ({
-    opened: openModel(bytes, { path, config: options.config }),
+  const open: Open = async (bytes, path, file) => ({
+    opened: await openModelFile(bytes, { path, config: options.config, readOnnx: readOnnxFile(file) }),
     path,
     bytes,
+    file,
   });
   const place = placeOf(source, "checkpoint");
   if (!place) {
@@ -96,12 +100,11 @@ export async function openWeights(source: WeightSource, options: OpenWeightsOpti
   }
 }
 
+/** @param file the path of the file on this machine, if the bytes are one's. */
+type Open = (bytes: Uint8Array, path: string, file?: string) => Promise<OpenedWeights>;
+
 /** A path, or a name that stands for a model. */
-async function openNamed(
-  source: string,
-  open: (bytes: Uint8Array, path: string) => OpenedWeights,
-  options: OpenWeightsOptions,
-): Promise<OpenedWeights> {
+async function openNamed(source: string, open: Open, options: OpenWeightsOptions): Promise<OpenedWeights> {
   if (source.startsWith("random:")) {
     const [, name, seed = "0"] = source.split(":");
     if (!/^\d+$/.test(seed)) {
@@ -112,7 +115,7 @@ async function openNamed(
     const opened = await new Breather(options.signal).through(randomModelPieces(name, Number(seed)));
     return { opened, path: source };
   }
-  if (await fileExists(source)) return open(await readWeightFile(source), source);
+  if (await fileExists(source)) return open(await readWeightFile(source), source, source);
   if (source === EMBEDDED_MODEL) return open(await readFile(embeddedModelPath()), `embedded:${EMBEDDED_MODEL}`);
   const known = knownModelName(source);
   if (known) {

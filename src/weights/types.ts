@@ -41,7 +41,7 @@ export interface ModuleNode {
   readonly children: ReadonlyMap<string, ModuleNode>;
 }
 
-export type CheckpointFormat = "pytorch-zip" | "pytorch-legacy" | "safetensors";
+export type CheckpointFormat = "pytorch-zip" | "pytorch-legacy" | "safetensors" | "onnx";
 
 export interface Checkpoint {
   readonly format: CheckpointFormat;

@@ -4,6 +4,7 @@ import { atOnce, type Pieces } from "../breathe.js";
 import { EngineError } from "../errors.js";
 import type { Backend, ComputeDType, OnStage, TuneOptions } from "../runtime/backend.js";
 import { asFileError } from "../weights/budget.js";
+import { protobufKind } from "../weights/formats/protobuf.js";
 import { openCheckpoint } from "../weights/index.js";
 import type { Checkpoint, ModuleNode } from "../weights/types.js";
 import { countsOf, type ModelInfo, notesOf, rawNames, resolveModule, taskOf } from "./checkpoint/modelInfo.js";
@@ -29,7 +30,12 @@ export interface MemberOptions {
   readonly onStage?: OnStage | undefined;
   /** Model description (yaml content) for a bare state dict. */
   readonly config?: unknown;
+  /** Class names for a file without any: a list, or a map from index to name. */
+  readonly names?: unknown;
 }
+
+/** Reads an ONNX export. Supplied by each platform: it comes as code of its own, and in Node with the files beside it. */
+export type ReadOnnx = (bytes: Uint8Array, path: string) => Promise<Checkpoint>;
 
 /** An opened file and its module tree, before it is put on a backend. */
 export interface OpenedModel {
@@ -59,6 +65,19 @@ export function openModel(bytes: Uint8Array, options: Pick<MemberOptions, "path"
   });
 }
 
+/**
+ * The same for files of every kind, ONNX exports included.
+ * @throws like `openModel`.
+ */
+export async function openModelFile(
+  bytes: Uint8Array,
+  options: Pick<MemberOptions, "path" | "config"> & { readonly readOnnx: ReadOnnx },
+): Promise<OpenedModel> {
+  if (protobufKind(bytes) !== "onnx") return openModel(bytes, options);
+  const checkpoint = await options.readOnnx(bytes, options.path);
+  return { module: resolveModule(checkpoint, options), checkpoint };
+}
+
 /** A released architecture with seeded random weights (`random:yolov5s`), for benches. */
 export function randomModel(name: string, seed = 0): OpenedModel {
   return atOnce(randomModelPieces(name, seed));
@@ -81,7 +100,7 @@ export function* randomModelPieces(name: string, seed: number): Pieces<OpenedMod
 }
 
 /** A model's facts, once its graph is known. */
-function factsOf(opened: OpenedModel, network: Network, path: string): ModelInfo {
+function factsOf(opened: OpenedModel, network: Network, { path, names }: MemberOptions): ModelInfo {
   const { head } = network;
   const { parameters, layers } = countsOf(opened.module);
   const { trained, calibrated } = statedSizes(opened.checkpoint);
@@ -89,7 +108,7 @@ function factsOf(opened: OpenedModel, network: Network, path: string): ModelInfo
   return {
     path,
     task: head.kind,
-    names: normalizeNames(rawNames(opened.module, opened.checkpoint), head.classes),
+    names: normalizeNames(rawNames(opened.module, opened.checkpoint) ?? names, head.classes),
     classes: head.classes,
     strides: head.strides,
     stride: Math.max(32, ...head.strides),
@@ -101,7 +120,8 @@ function factsOf(opened: OpenedModel, network: Network, path: string): ModelInfo
     parameters,
     layers,
     ...(imgsz ? { imgsz } : {}),
-    defaultImgsz: calibrated ?? usualSize(head.kind),
+    // An export's own size is the one that its user chose.
+    defaultImgsz: calibrated ?? (opened.checkpoint.format === "onnx" ? trained : undefined) ?? usualSize(head.kind),
     format: opened.checkpoint.format,
     notes: notesOf(opened.checkpoint),
   };
@@ -139,6 +159,6 @@ export function createMember(opened: OpenedModel, backend: Backend, options: Mem
     const { dtype, tune, onNote, onStage } = options;
     if (tune && !backend.capabilities.tunes) onNote?.(`tune: ${backend.name} has no kernels to choose from`);
     const network = new Network(opened.module, backend, { dtype, tune, onNote, onStage });
-    return { network, info: factsOf(opened, network, options.path) };
+    return { network, info: factsOf(opened, network, options) };
   });
 }

@@ -4,9 +4,11 @@ import { EngineError } from "../../src/errors.js";
 import { decodeImage } from "../../src/image/index.js";
 import { graphFlops } from "../../src/ops/index.js";
 import { asPlainObject, collectStateDict, openCheckpoint } from "../../src/weights/index.js";
-import { createMember, openModel } from "../../src/yolov5/loadModel.js";
+import { createMember, type OpenedModel, openModel, openModelFile } from "../../src/yolov5/loadModel.js";
+import { externalFilesOf, openOnnx } from "../../src/yolov5/onnx/index.js";
 import type { Draw } from "./draw.js";
 import { checkpointFile, legacyFile, valueFile, zipFile } from "./files/checkpoints.js";
+import { onnxFile } from "./files/onnx.js";
 import { describedFile, headerFile, treeFile } from "./files/safetensors.js";
 import { checkMessage, textCase } from "./files/texts.js";
 import { networkCase, type OpenBackend } from "./networks/agree.js";
@@ -36,11 +38,21 @@ const reads =
     await outcomeOf(() => opens(() => file)(draw, open));
   };
 
+const openFile = async (bytes: Uint8Array): Promise<OpenedModel> => openModel(bytes, { path: "case" });
+
+/** Whatever files an export names are there, with a few bytes each. */
+async function openExport(bytes: Uint8Array): Promise<OpenedModel> {
+  const beside = new Uint8Array(4096);
+  const readOnnx = async (file: Uint8Array, path: string) =>
+    openOnnx(file, path, new Map(externalFilesOf(file).map((name) => [name, beside])));
+  return openModelFile(bytes, { path: "case", readOnnx });
+}
+
 /** Opens a model and runs its network. */
 const opens =
-  (make: (draw: Draw) => Uint8Array): RunCase =>
+  (make: (draw: Draw) => Uint8Array, read = openFile): RunCase =>
   async (draw, open) => {
-    const opened = openModel(make(draw), { path: "case" });
+    const opened = await read(make(draw));
     const backend = await open("wasm");
     if (!backend) return;
     const { network, info } = createMember(opened, backend, { path: "case" });
@@ -81,6 +93,7 @@ export const KINDS = new Map<string, readonly [weight: number, run: RunCase]>([
   ["zips", [8, reads(zipFile)]],
   ["safetensors headers", [6, reads(headerFile)]],
   ["module trees in safetensors", [6, opens(treeFile)]],
+  ["ONNX exports", [8, opens(onnxFile, openExport)]],
   ["described models", [4, opens(describedFile)]],
   ["YAML, JSON, lists, labels", [9, textCase]],
   ["PNG", [6, decodes(png)]],

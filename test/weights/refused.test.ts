@@ -46,7 +46,7 @@ describe("says what a file is that is no checkpoint, and what to do", () => {
     ["a web page with a byte order mark", "\xef\xbb\xbf<html lang=en>", /is a web page/],
     ["XHTML", '<?xml version="1.0"?>\n<!DOCTYPE html PUBLIC>', /is a web page/],
     ["OpenVINO", '<?xml version="1.0"?>\n<net name="model">', /OpenVINO/],
-    ["ONNX", onnx, /is an ONNX model; give the \.pt checkpoint/],
+    ["ONNX", onnx, /is an ONNX model, which only load\(\) and --weights read/],
     ["ONNX, cut off", onnx.slice(0, 200), /is an ONNX model/],
     ["TFLite", `\x1c\x00\x00\x00TFL3\x14\x00\x20\x00`, /is a TensorFlow Lite model/],
     [

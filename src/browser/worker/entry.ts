@@ -17,6 +17,6 @@ const decoders = new RemoteDecoders((decoder, port) =>
 );
 serve(
   page,
-  (sources, options) => loadModel(sources, options, decoders.decode, async () => webGpu),
+  (sources, options) => loadModel(sources, options, decoders, async () => webGpu),
   (decoder, reason) => decoders.ended(decoder, reason),
 );

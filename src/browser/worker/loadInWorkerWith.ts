@@ -20,7 +20,7 @@ import { WorkerModel } from "./workerModel.js";
 async function onThisThread(parts: Parts, onWebGl2 = false): Promise<Started> {
   const { serveHere } = await parts.engine();
   const { port1, port2 } = new MessageChannel();
-  serveHere(port2, onWebGl2, parts.webGpu);
+  serveHere(port2, onWebGl2, parts);
   return {
     port: port1,
     terminate: () => {
@@ -86,7 +86,19 @@ export async function loadInWorkerWith(
       name: "loadInWorker",
     });
   }
-  const { backend = "auto", onProgress, onNote, half, tune, threads, cache, config, fitPictures, maxPixels } = options;
+  const {
+    backend = "auto",
+    onProgress,
+    onNote,
+    half,
+    tune,
+    threads,
+    cache,
+    config,
+    names,
+    fitPictures,
+    maxPixels,
+  } = options;
   const signal = signalOf(options.signal);
   throwIfAborted(signal);
   const hooks = { signal, onProgress, onNote };
@@ -97,7 +109,10 @@ export async function loadInWorkerWith(
   if (contested) sources = await Promise.all(sources.map((item) => fetched(item, options)));
   // Callbacks cannot be sent.
   const tuning = typeof tune === "object" ? { seconds: tune.seconds } : tune;
-  const request = { sources, options: { backend, half, tune: tuning, threads, cache, config, fitPictures, maxPixels } };
+  const request = {
+    sources,
+    options: { backend, half, tune: tuning, threads, cache, config, names, fitPictures, maxPixels },
+  };
   const model = await WorkerModel.open(await startHost(parts, options, light, signal), request, hooks);
   if (!contested || model.device.name === "webgpu") return model;
   const rival = async (): Promise<WorkerModel> =>

@@ -27,7 +27,7 @@ export type Request =
       readonly sources: readonly WeightSource[];
       readonly options: Pick<
         LoadOptions,
-        "backend" | "half" | "tune" | "threads" | "cache" | "config" | "fitPictures" | "maxPixels"
+        "backend" | "half" | "tune" | "threads" | "cache" | "config" | "names" | "fitPictures" | "maxPixels"
       >;
     }
   /** Runs the network. With `keep` the prediction stays in the worker under the request's id until it is released. */

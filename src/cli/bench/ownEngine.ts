@@ -5,11 +5,12 @@ import { NumericError } from "../../errors.js";
 import type { RgbImage } from "../../image/index.js";
 import { openBackend } from "../../node/backends.js";
 import { readRegularFile } from "../../node/files/regularFile.js";
+import { readOnnxFile } from "../../node/onnxFile.js";
 import { openWeights } from "../../node/weightSource.js";
 import { graphFlops, optimize } from "../../ops/index.js";
 import type { BackendChoice, BackendName } from "../../runtime/backend.js";
 import type { HostTensor } from "../../tensor/index.js";
-import { computeDTypeFor, createMember, type OpenedModel, openModel } from "../../yolov5/loadModel.js";
+import { computeDTypeFor, createMember, type OpenedModel, openModelFile } from "../../yolov5/loadModel.js";
 import { inputSize } from "../options/sizeNote.js";
 import type { Output } from "../output.js";
 import { DownloadProgress } from "../progress.js";
@@ -38,7 +39,7 @@ export async function openOwnEngine(options: OwnEngineOptions, output: Output): 
   const { weights, batch } = options;
   const open = await prepare(options, output);
   const onNote = (note: string): void => output.line(`note: ${note}`);
-  if (options.tune) await tuneFirst(open(), options, output);
+  if (options.tune) await tuneFirst(await open(), options, output);
   const cold = new ColdStart();
   const opened = await cold.time("open", open);
   const backend = await cold.time("device", () => openBackend(options.backend, { onNote, threads: options.threads }));
@@ -112,10 +113,10 @@ function threadsOf(backend: BackendName, threads: number): number | undefined {
 }
 
 /** Returns a function that opens the model once its bytes are read. */
-async function prepare({ weights, config }: OwnEngineOptions, output: Output): Promise<() => OpenedModel> {
+async function prepare({ weights, config }: OwnEngineOptions, output: Output): Promise<() => Promise<OpenedModel>> {
   // Anything that is not a file is a name or an address; `openWeights` reports it otherwise.
   const bytes = await readRegularFile(weights).catch(() => undefined);
-  if (bytes) return () => openModel(bytes, { path: weights, config });
+  if (bytes) return () => openModelFile(bytes, { path: weights, config, readOnnx: readOnnxFile(weights) });
   const progress = new DownloadProgress(output);
   const { onProgress } = progress;
   const onWarning = (text: string): void => output.warn(text);
@@ -123,7 +124,7 @@ async function prepare({ weights, config }: OwnEngineOptions, output: Output): P
   const { opened } = await openWeights(weights, { config, onProgress, onWarning, signal }).finally(() =>
     progress.stop(),
   );
-  return () => opened;
+  return async () => opened;
 }
 
 /** Checks the outputs: a backend that computes nonsense must not be called fast. @throws NumericError. */

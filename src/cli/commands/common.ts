@@ -14,7 +14,7 @@ type Runner = (output: Output) => Promise<number>;
 export type Start = (flags: Omit<CommonFlags, "backend"> & FileFlags, runner: Runner) => Promise<void>;
 
 export const WEIGHTS_HELP =
-  "path, URL, released name (yolov5n, yolo11n, downloaded once), codes (the embedded model) or random:yolov5s (random weights)";
+  "path or URL of a .pt, .safetensors or .onnx file, released name (yolov5n, yolo11n, downloaded once), codes (the embedded model) or random:yolov5s (random weights)";
 
 export const MAX_PIXELS_HELP =
   "refuse pictures with more pixels than this; decoding takes up to 12 bytes per pixel (default: 67108864)";

@@ -5,6 +5,7 @@ import { layersOf } from "../../yolov5/graph/buildGraph.js";
 
 /** Goes by the modules: v6.0 removed Focus, v4.0 removed BottleneckCSP, v7.0 added Segment. */
 export function layoutOf(root: ModuleNode): string {
+  if (root.type === "OnnxModel") return "layers of an ONNX export";
   const types = new Set<string>();
   walkModules(root, ({ type }) => types.add(type));
   const { layers } = layersOf(root);

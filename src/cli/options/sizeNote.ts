@@ -10,8 +10,10 @@ import { heightWidth } from "./values.js";
 const sizeText = ([h, w]: Size): string => (h === w ? `${h}` : `${h} ${w}`);
 
 /** Where the file's size comes from. */
-export const sizeOrigin = ({ notes }: Pick<ModelInfo, "notes">): string =>
-  notes.int8 === undefined ? "trained at" : "calibrated for";
+export function sizeOrigin({ notes, format }: Pick<ModelInfo, "notes" | "format">): string {
+  if (notes.int8 !== undefined) return "calibrated for";
+  return format === "onnx" ? "exported for" : "trained at";
+}
 
 /**
  * [height, width] of the network's full input: rounded to multiples of the stride, with a note if that changes them.

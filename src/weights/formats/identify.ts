@@ -78,7 +78,7 @@ export function identify(bytes: Uint8Array): string {
   }
   switch (protobufKind(bytes)) {
     case "onnx":
-      return `is an ONNX model; ${EXPORTED}`;
+      return "is an ONNX model, which only load() and --weights read; give a YOLOv5 .pt checkpoint or a .safetensors file here";
     case "saved-model":
       return `is a TensorFlow SavedModel (saved_model.pb); ${EXPORTED}`;
     case "graph-def":

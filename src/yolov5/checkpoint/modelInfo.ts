@@ -127,7 +127,7 @@ export interface ModelInfo {
   readonly notes: Readonly<Record<string, string>>;
 }
 
-const NOTES = ["date", "epoch", "license", "version"];
+const NOTES = ["date", "epoch", "license", "version", "opset", "producer"];
 /** Maximum characters of a note. */
 const MAX_NOTE = 1000;
 

@@ -6,6 +6,7 @@ import type { ModuleNode } from "../../weights/types.js";
 import { attentionBlock } from "./attentionBlock.js";
 import * as blocks from "./blocks.js";
 import { activationOf, type Block } from "./context.js";
+import { EXPORTED_BLOCKS } from "./exported.js";
 import * as layers from "./layers.js";
 import * as splits from "./splitBlocks.js";
 
@@ -55,6 +56,7 @@ export const BLOCKS: ReadonlyMap<string, Block> = new Map<string, Block>([
   ["Upsample", layers.upsample],
   ["UpsamplingNearest2d", layers.upsample],
   ["AdaptiveAvgPool2d", layers.adaptiveAvgPool2d],
+  ...EXPORTED_BLOCKS,
 ]);
 
 /** Attention, then a feed-forward part: what C2PSA holds. */

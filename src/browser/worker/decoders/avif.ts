@@ -2,6 +2,6 @@
 
 import { decodeAvif } from "../../../image/avif/decode.js";
 import { decodeWith } from "../../../image/decodeWith.js";
-import { runDecoderWorker } from "./serve.js";
+import { answerPictures, runDecoderWorker } from "./serve.js";
 
-runDecoderWorker((bytes, options) => decodeWith({ avif: decodeAvif }, bytes, options));
+runDecoderWorker(answerPictures((bytes, options) => decodeWith({ avif: decodeAvif }, bytes, options)));

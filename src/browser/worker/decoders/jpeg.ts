@@ -2,6 +2,6 @@
 
 import { decodeWith } from "../../../image/decodeWith.js";
 import { decodeJpeg } from "../../../image/jpeg/decode.js";
-import { runDecoderWorker } from "./serve.js";
+import { answerPictures, runDecoderWorker } from "./serve.js";
 
-runDecoderWorker((bytes, options) => decodeWith({ jpeg: decodeJpeg }, bytes, options));
+runDecoderWorker(answerPictures((bytes, options) => decodeWith({ jpeg: decodeJpeg }, bytes, options)));

@@ -1,13 +1,14 @@
 /**
- * The messages between a model's worker and its decoder, which runs in a separate worker per format or on the page's
- * thread.
+ * The messages between a model's worker and what reads files for it: decoders of pictures, and the reader of ONNX
+ * exports, each in a separate worker or on the page's thread.
  */
 
 import type { WireError } from "../../../api/wireError.js";
 import type { PictureFormat, RgbImage } from "../../../image/index.js";
+import type { Checkpoint } from "../../../weights/types.js";
 
-/** Decoders that run in their own worker. */
-export type DecoderName = "jpeg" | "webp" | "avif" | "rare";
+/** Decoders that run in their own worker; `onnx` reads exported networks. */
+export type DecoderName = "jpeg" | "webp" | "avif" | "rare" | "onnx";
 
 /** Formats whose decoders are not part of the model's worker: most pages need one or none. */
 export const ELSEWHERE: Readonly<Partial<Record<PictureFormat, DecoderName>>> = {
@@ -28,5 +29,6 @@ export interface DecodeRequest {
 }
 
 export type DecodeAnswer =
+  | { readonly id: number; readonly checkpoint: Checkpoint }
   | { readonly id: number; readonly image: RgbImage; readonly notes: readonly string[] }
   | { readonly id: number; readonly error: WireError };

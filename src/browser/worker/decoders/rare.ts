@@ -5,7 +5,7 @@ import { decodeBmp } from "../../../image/formats/bmp.js";
 import { decodeGif } from "../../../image/formats/gif.js";
 import { decodePnm } from "../../../image/formats/pnm.js";
 import { decodeTiff } from "../../../image/formats/tiff.js";
-import { runDecoderWorker } from "./serve.js";
+import { answerPictures, runDecoderWorker } from "./serve.js";
 
 const decoders = { bmp: decodeBmp, gif: decodeGif, pnm: decodePnm, tiff: decodeTiff };
-runDecoderWorker((bytes, options) => decodeWith(decoders, bytes, options));
+runDecoderWorker(answerPictures((bytes, options) => decodeWith(decoders, bytes, options)));

@@ -4,21 +4,24 @@
  */
 
 import { fromWire } from "../../../api/wireError.js";
-import { DeviceError } from "../../../errors.js";
+import { DeviceError, invariant } from "../../../errors.js";
 import { type Decoders, decodeWith } from "../../../image/decodeWith.js";
 import type { DecodeOptions, RgbImage } from "../../../image/index.js";
 import { decodePng } from "../../../image/png/decode.js";
 import { sniff } from "../../../image/sniff.js";
+import type { Checkpoint } from "../../../weights/types.js";
 import type { Decode } from "../../../yolov5/input/pictures.js";
+import type { ReadOnnx } from "../../../yolov5/loadModel.js";
 import type { ChannelPort } from "../protocol.js";
 import { type DecodeAnswer, type DecodeRequest, type DecoderName, ELSEWHERE } from "./protocol.js";
 
 const HERE: Decoders = { png: decodePng };
 
+type Answered = Exclude<DecodeAnswer, { readonly error: unknown }>;
+
 interface Pending {
-  readonly resolve: (image: RgbImage) => void;
+  readonly resolve: (answer: Answered) => void;
   readonly reject: (error: unknown) => void;
-  readonly onNote: ((note: string) => void) | undefined;
 }
 
 /** A decoder at the other end of a channel. */
@@ -30,12 +33,25 @@ class Remote {
     port.onmessage = ({ data }: MessageEvent<DecodeAnswer>) => this.receive(data);
   }
 
-  decode(bytes: Uint8Array, { path, maxPixels, onNote }: DecodeOptions): Promise<RgbImage> {
+  private ask(request: Omit<DecodeRequest, "id">): Promise<Answered> {
     const id = this.nextId++;
     return new Promise((resolve, reject) => {
-      this.pending.set(id, { resolve, reject, onNote });
-      this.port.postMessage({ id, bytes, path, maxPixels } satisfies DecodeRequest);
+      this.pending.set(id, { resolve, reject });
+      this.port.postMessage({ ...request, id } satisfies DecodeRequest);
     });
+  }
+
+  async decode(bytes: Uint8Array, { path, maxPixels, onNote }: DecodeOptions): Promise<RgbImage> {
+    const answer = await this.ask({ bytes, path, maxPixels });
+    invariant("image" in answer, "a decoder of pictures gave something else");
+    for (const note of answer.notes) onNote?.(note);
+    return answer.image;
+  }
+
+  async readOnnx(bytes: Uint8Array, path: string): Promise<Checkpoint> {
+    const answer = await this.ask({ bytes, path, maxPixels: undefined });
+    invariant("checkpoint" in answer, "the reader of ONNX files gave something else");
+    return answer.checkpoint;
   }
 
   /** It no longer answers. */
@@ -50,12 +66,11 @@ class Remote {
     this.pending.delete(answer.id);
     if (!pending) return;
     if ("error" in answer) pending.reject(fromWire(answer.error));
-    else {
-      for (const note of answer.notes) pending.onNote?.(note);
-      pending.resolve(answer.image);
-    }
+    else pending.resolve(answer);
   }
 }
+
+const WORK: Readonly<Partial<Record<DecoderName, string>>> = { onnx: "reads ONNX files" };
 
 export class RemoteDecoders {
   private readonly remotes = new Map<DecoderName, Remote>();
@@ -69,9 +84,14 @@ export class RemoteDecoders {
     return decoder ? this.remote(decoder).decode(bytes, options) : decodeWith(HERE, bytes, options);
   };
 
+  /** Reads an ONNX export in a worker of its own, since few pages have one. */
+  readonly readOnnx: ReadOnnx = (bytes, path) => this.remote("onnx").readOnnx(bytes, path);
+
   /** A decoder's worker has ended; the next picture of its format starts a new one. */
   ended(decoder: DecoderName, reason: string): void {
-    this.remotes.get(decoder)?.end(new DeviceError(`the worker that decodes pictures ended: ${reason}; try again`));
+    this.remotes
+      .get(decoder)
+      ?.end(new DeviceError(`the worker that ${WORK[decoder] ?? "decodes pictures"} ended: ${reason}; try again`));
     this.remotes.delete(decoder);
   }
 

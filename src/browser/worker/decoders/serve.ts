@@ -2,26 +2,39 @@
 
 import { toWire } from "../../../api/wireError.js";
 import type { Decode } from "../../../yolov5/input/pictures.js";
+import type { ReadOnnx } from "../../../yolov5/loadModel.js";
 import type { ChannelPort } from "../protocol.js";
 import type { DecodeAnswer, DecodeRequest } from "./protocol.js";
 
-export function serveDecoder(port: ChannelPort, decode: Decode): void {
-  const answer = async ({ id, bytes, path, maxPixels }: DecodeRequest): Promise<void> => {
+/** What answers a request: with a picture, or with an exported network. */
+export type Answering = (request: DecodeRequest) => Promise<[message: DecodeAnswer, transfer: ArrayBuffer[]]>;
+
+export const answerPictures =
+  (decode: Decode): Answering =>
+  async ({ id, bytes, path, maxPixels }) => {
     const notes: string[] = [];
+    const image = await decode(bytes, { path, maxPixels, onNote: (note) => notes.push(note) });
+    const { width, height, data } = image;
+    return [{ id, image: { width, height, data }, notes }, [data.buffer as ArrayBuffer]];
+  };
+
+export const answerOnnx =
+  (read: ReadOnnx): Answering =>
+  async ({ id, bytes, path = "checkpoint" }) => [{ id, checkpoint: await read(bytes, path) }, []];
+
+export function serveDecoder(port: ChannelPort, answering: Answering): void {
+  const answer = async (request: DecodeRequest): Promise<void> => {
     try {
-      const image = await decode(bytes, { path, maxPixels, onNote: (note) => notes.push(note) });
-      const { width, height, data } = image;
-      const message: DecodeAnswer = { id, image: { width, height, data }, notes };
-      port.postMessage(message, [data.buffer as ArrayBuffer]);
+      port.postMessage(...(await answering(request)));
     } catch (error) {
-      port.postMessage({ id, error: toWire(error) } satisfies DecodeAnswer);
+      port.postMessage({ id: request.id, error: toWire(error) } satisfies DecodeAnswer);
     }
   };
   port.onmessage = ({ data }: MessageEvent<DecodeRequest>) => void answer(data);
 }
 
 /** The main function of a decoder's worker: reports that it runs, and waits for the requester's port. */
-export function runDecoderWorker(decode: Decode): void {
-  globalThis.onmessage = ({ data }: MessageEvent<MessagePort>) => serveDecoder(data, decode);
+export function runDecoderWorker(answering: Answering): void {
+  globalThis.onmessage = ({ data }: MessageEvent<MessagePort>) => serveDecoder(data, answering);
   globalThis.postMessage({ type: "started" });
 }

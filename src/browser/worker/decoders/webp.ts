@@ -2,6 +2,6 @@
 
 import { decodeWith } from "../../../image/decodeWith.js";
 import { decodeWebp } from "../../../image/webp/decode.js";
-import { runDecoderWorker } from "./serve.js";
+import { answerPictures, runDecoderWorker } from "./serve.js";
 
-runDecoderWorker((bytes, options) => decodeWith({ webp: decodeWebp }, bytes, options));
+runDecoderWorker(answerPictures((bytes, options) => decodeWith({ webp: decodeWebp }, bytes, options)));

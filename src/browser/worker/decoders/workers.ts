@@ -5,13 +5,14 @@ import type { ChannelPort } from "../protocol.js";
 import { startProgram } from "../spawn.js";
 import type { DecoderStarter } from "../started.js";
 import type { DecoderName } from "./protocol.js";
-import { serveDecoder } from "./serve.js";
+import { type Answering, answerOnnx, answerPictures, serveDecoder } from "./serve.js";
 
 const PROGRAMS: Readonly<Record<DecoderName, () => Promise<{ readonly PROGRAM: string }>>> = {
   jpeg: () => import("../programs/jpeg.js"),
   webp: () => import("../programs/webp.js"),
   avif: () => import("../programs/avif.js"),
   rare: () => import("../programs/rare.js"),
+  onnx: () => import("../programs/onnx.js"),
 };
 
 function messageOf(error: unknown): string {
@@ -24,7 +25,7 @@ export class DecoderWorkers implements DecoderStarter {
 
   /** @param onNote receives a note if pictures are decoded on the page's own thread instead. */
   constructor(
-    private readonly parts: Pick<Parts, "decoders">,
+    private readonly parts: Pick<Parts, "decoders" | "onnx">,
     private readonly onNote: ((note: string) => void) | undefined,
   ) {}
 
@@ -43,20 +44,30 @@ export class DecoderWorkers implements DecoderStarter {
       worker.postMessage(port, [port]);
     } catch (error) {
       if (this.closed) return;
-      this.onNote?.(`no worker to decode pictures: ${messageOf(error)}; decoding on the page's own thread`);
-      await this.openHere(port, onEnd);
+      const [purpose, here] = decoder === "onnx" ? ["read ONNX files", "reading"] : ["decode pictures", "decoding"];
+      this.onNote?.(`no worker to ${purpose}: ${messageOf(error)}; ${here} on the page's own thread`);
+      await this.openHere(decoder, port, onEnd);
     }
   }
 
-  private async openHere(port: ChannelPort, onEnd: (reason: string) => void): Promise<void> {
+  private async openHere(decoder: DecoderName, port: ChannelPort, onEnd: (reason: string) => void): Promise<void> {
     try {
-      const { decodeImage } = await this.parts.decoders();
+      const answering = decoder === "onnx" ? await this.onnxHere() : await this.picturesHere();
       if (this.closed) return;
-      serveDecoder(port, decodeImage);
+      serveDecoder(port, answering);
       this.ends.add(() => port.close());
     } catch (error) {
       onEnd(messageOf(error));
     }
+  }
+
+  private async onnxHere(): Promise<Answering> {
+    const { openOnnx } = await this.parts.onnx();
+    return answerOnnx(async (bytes, path) => openOnnx(bytes, path));
+  }
+
+  private async picturesHere(): Promise<Answering> {
+    return answerPictures((await this.parts.decoders()).decodeImage);
   }
 
   close(): void {

@@ -1,0 +1,39 @@
+/** ONNX's operators computed on the host: what constants are made of, and how heads decode. Opsets 9 to 21. */
+
+import { ELEMENTWISE } from "./elementwise.js";
+import { MOVES } from "./moves.js";
+import { PICKS } from "./picks.js";
+import { SUMS } from "./sums.js";
+import { type Call, type OnnxValue, type Operator, refuse } from "./value.js";
+
+export * from "./shapes.js";
+export {
+  about,
+  axisOf,
+  type Call,
+  floatAttribute,
+  integers,
+  intAttribute,
+  intsAttribute,
+  intsOf,
+  makeValue,
+  Meter,
+  type OnnxValue,
+  refuse,
+  stringAttribute,
+  fromTensor,
+} from "./value.js";
+
+const OPERATORS: ReadonlyMap<string, Operator> = new Map([...ELEMENTWISE, ...MOVES, ...PICKS, ...SUMS]);
+
+/** Whether an operator can be computed here. */
+export const computes = (operator: string): boolean => OPERATORS.has(operator);
+
+/**
+ * The outputs of one node.
+ * @throws UnsupportedError for an operator that is not computed here; LimitError.
+ */
+export function evaluateNode(call: Call): OnnxValue[] {
+  const operator = call.node.domain === "" ? OPERATORS.get(call.node.operator) : undefined;
+  return operator ? operator(call) : refuse(call.node, "is not one that YOLO exports decode with");
+}

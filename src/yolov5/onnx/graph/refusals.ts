@@ -1,0 +1,37 @@
+/** Operators that no export of YOLO needs, and why they are not run. */
+
+import { refuse } from "../../../onnx/evaluate/index.js";
+import type { OnnxModel, OnnxNode } from "../../../weights/onnx/types.js";
+
+const REASONS: readonly { readonly pattern: RegExp; readonly why: string }[] = [
+  {
+    pattern: /NMS|NonMaxSuppression/i,
+    why: "suppression is part of the file; export the model again without NMS, which this engine does itself",
+  },
+  {
+    pattern: /^(QLinear|Quantize|Dequantize|ConvInteger|MatMulInteger|DynamicQuantize)/,
+    why: "the file is quantized; give the float32 or float16 export, and quantize that with: yolov5 export --int8",
+  },
+  {
+    pattern: /^(If|Loop|Scan|SequenceAt|SplitToSequence|SequenceConstruct)$/,
+    why: "the file decides at run time what it computes; export the model again with --simplify",
+  },
+];
+
+const DEFAULT_REASON =
+  "does not stand so in any YOLO that this engine runs; give the .pt checkpoint that it was exported from";
+
+const known = ({ domain, operator }: OnnxNode): string | undefined =>
+  REASONS.find(({ pattern }) => pattern.test(operator))?.why ??
+  (domain === "" ? undefined : "is of a domain of its own; export the model again with ONNX's own operators only");
+
+/** Why an operator is not run. */
+export const refusalOf = (node: OnnxNode): string => known(node) ?? DEFAULT_REASON;
+
+/** @throws UnsupportedError for a file with operators of other domains, suppression, quantization or branches. */
+export function refuseOperators(model: OnnxModel): void {
+  for (const node of model.nodes) {
+    const why = known(node);
+    if (why !== undefined) refuse(node, why);
+  }
+}

@@ -1,0 +1,54 @@
+/** What exporters write beside the graph: names, stride, task, input size, keypoints. */
+
+import { CheckpointError } from "../../errors.js";
+import { scalarNumber } from "../../weights/describe.js";
+import type { OnnxModel } from "../../weights/onnx/types.js";
+import type { PlainValue } from "../../weights/types.js";
+import type { Family } from "../graph/heads.js";
+import { readLiteral } from "./literal.js";
+
+/** Tasks whose heads are run; others are told by their name. */
+const TASKS = new Set(["detect", "segment", "pose", "classify"]);
+/** Entries that are read. */
+const KEYS = ["names", "stride", "task", "imgsz", "kpt_shape", "date", "version", "license", "epoch"];
+
+export interface OnnxMetadata {
+  readonly entries: Map<string, PlainValue>;
+  readonly task: string | undefined;
+  /** Numbers a keypoint. */
+  readonly keypointSize: number | undefined;
+  /** The newer package says so of itself; undefined where nothing tells. */
+  readonly family: Family | undefined;
+  /** Whether an exporter of these networks wrote it. */
+  readonly isYolo: boolean;
+}
+
+/** @throws CheckpointError for a task that is not run. */
+export function metadataOf({ metadata, nodes, constants }: OnnxModel): OnnxMetadata {
+  const entries = new Map<string, PlainValue>();
+  for (const key of KEYS) {
+    const text = metadata.get(key);
+    if (text !== undefined) entries.set(key, readLiteral(text));
+  }
+  const task = metadata.get("task");
+  if (task !== undefined && !TASKS.has(task)) {
+    const what = task === "obb" ? "oriented boxes (OBB)" : `the task ${JSON.stringify(task)}`;
+    throw new CheckpointError(
+      `is an ONNX export for ${what}, which is not run; detection, segmentation, pose and classification of YOLOv5, v8 and 11 are, and detection of 26`,
+      { task },
+    );
+  }
+  const shape = entries.get("kpt_shape");
+  const size = Array.isArray(shape) && shape.length === 2 ? scalarNumber(shape[1]) : undefined;
+  const named = [...nodes.map(({ name }) => name), ...constants.keys()].some((name) =>
+    /(^|\/)model\.\d+[./]/.test(name),
+  );
+  const newer = metadata.get("author") === "Ultralytics" || metadata.has("task");
+  return {
+    entries,
+    task,
+    keypointSize: size === 2 || size === 3 ? size : undefined,
+    family: newer ? "ultralytics" : metadata.has("stride") ? "yolov5" : undefined,
+    isYolo: entries.has("names") || named,
+  };
+}
