@@ -2,7 +2,7 @@ import { readFile } from "node:fs/promises";
 import { defineConfig } from "vitest/config";
 
 /** Imports of `*.wgsl` files give their text, as the build's text loader does. */
-const wgslText = {
+export const wgslText = {
   name: "wgsl-text",
   async load(id: string): Promise<string | undefined> {
     if (!id.endsWith(".wgsl")) return undefined;
@@ -14,8 +14,8 @@ export default defineConfig({
   plugins: [wgslText],
   test: {
     include: ["test/**/*.test.ts"],
-    // Needs packages that are installed apart: npm run test:consumers.
-    exclude: ["**/node_modules/**", "test/consumers/**"],
+    // npm run test:consumers: needs packages that are installed apart, or every compiler.
+    exclude: ["**/node_modules/**", "test/consumers/**", "test/types/consumers.test.ts"],
     // Against hangs alone: a machine that is busy with other work takes many times as long.
     testTimeout: 600_000,
     hookTimeout: 600_000,
