@@ -107,8 +107,11 @@ export function refuseForeignModel(checkpoint: Checkpoint, path = "checkpoint"):
   }
 }
 
-/** Layers that fold pixels of 2×2 into channels before their convolution. */
-const FOLDING = new Set(["Focus"]);
+/** Whether a layer folds pixels of 2×2 into channels before its convolution: Focus, also as ONNX exports spell it. */
+function folds({ type, children }: ModuleNode): boolean {
+  const [first] = children.values();
+  return type === "Focus" || first?.type === "SpaceToDepth";
+}
 
 /**
  * Pictures are RGB, so a network with another number of input channels cannot be used.
@@ -145,7 +148,7 @@ function inputChannels(layer: ModuleNode): number | undefined {
     const groups = module.attributes.get("groups");
     found = shape[1] * (typeof groups === "number" ? groups : 1);
   });
-  if (found === undefined || !FOLDING.has(layer.type)) return found;
+  if (found === undefined || !folds(layer)) return found;
   return found % 4 === 0 ? found / 4 : undefined;
 }
 
