@@ -8,19 +8,19 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { ClassificationResult, DetectionResult, DetectOptions } from "../../src/common.js";
 import { decodeImage } from "../../src/image/index.js";
-import type { Backend } from "../../src/runtime/backend.js";
 import { readOnnxFile } from "../../src/node/onnxFile.js";
+import type { Backend } from "../../src/runtime/backend.js";
+import type { HostTensor } from "../../src/tensor/index.js";
 import { devicePicturesToTensor } from "../../src/yolov5/input/letterbox.js";
 import { Preprocessor } from "../../src/yolov5/input/preprocess.js";
-import type { HostTensor } from "../../src/tensor/index.js";
 import { createMember, openModelFile } from "../../src/yolov5/loadModel.js";
 import { Model } from "../../src/yolov5/model.js";
 import { resolveOptions } from "../../src/yolov5/options.js";
 import { verifyModel } from "../../src/yolov5/verify.js";
-import { differencesBeyondRounding } from "./rounding.js";
 import { parityBackends } from "../support/backends.js";
 import { REFERENCE, referenceMissing } from "../support/reference.js";
 import { differences, pictureNamed, type ReferenceDetection, SCORE_TOLERANCE } from "./references.js";
+import { differencesBeyondRounding } from "./rounding.js";
 
 interface Exported {
   /** The checkpoint, in `weights`. */

@@ -17,6 +17,9 @@ const IOU_TOLERANCE = 1e-3;
 /** Times the distance of two own backends that PyTorch may be away: its errors are those of a third one. */
 const SPREADS = 4;
 
+/** Of a box with anchors, whose size is a square of what the network gives: the share of it that rounding may add. */
+const OF_ITS_SIZE = 1e-3;
+
 type Corners = readonly [x1: number, y1: number, x2: number, y2: number];
 type Wanted = Pick<ReferenceDetection, "box" | "score" | "cls">;
 
@@ -57,7 +60,8 @@ interface Traced {
  * Networks of random weights amplify float32 rounding (PyTorch's own float32 differs from float64 by as much) and give
  * many classes nearly equal scores, so that a last bit decides which of two classes or boxes wins. This comparison
  * accepts such flips, but only where the raw prediction holds the very box: the score of its class within 1e-3, and coordinates as
- * for every box; or farther away where two own backends, one of them computing in float64, differ in boxes of that score. How many
+ * for every box, with anchors within a thousandth of its size; or farther away where two own backends, one of them computing in
+ * float64, differ in boxes of that score. How many
  * flips there are is for the caller to bound. Of boxes that tie at 1, the set must be the same: one that only one side has must have been
  * suppressed by a tied box of the other, or cut off there.
  */
@@ -155,7 +159,9 @@ class Rows {
       (row) => Math.abs(this.score(prediction, row, wanted.cls) - wanted.score) <= 5 * SCORE_TOLERANCE,
     );
     const distance = (row: number): number => apart(this.box(prediction, row), wanted.box);
-    let found = rows.filter((row) => distance(row) <= BOX_TOLERANCE);
+    const [x1, y1, x2, y2] = wanted.box;
+    const large = this.run.info.family === "yolov5" ? OF_ITS_SIZE * Math.max(x2 - x1, y2 - y1) : 0;
+    let found = rows.filter((row) => distance(row) <= BOX_TOLERANCE + large);
     if (found.length === 0 && rows.length > 0) {
       const spread = await this.spread(wanted.score);
       found = rows.filter((row) => distance(row) <= BOX_TOLERANCE + SPREADS * spread);
