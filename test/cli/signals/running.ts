@@ -84,15 +84,18 @@ export class Running {
 
 /**
  * Measures what a command needs to start, load the embedded model and describe it, before the tests of the file.
- * @returns that in milliseconds of processor time.
+ * @returns the most that it took, in milliseconds of processor time.
  */
 export function measureStart(): () => number {
   let start = 0;
   beforeAll(async () => {
     if (skip) return;
-    const info = new Running(["info", "--weights", "codes"]);
-    expect(await info.ended, info.stderr).toBe(0);
-    start = info.whole();
+    // Of several: processors change their clock, and share their caches with other work.
+    for (let i = 0; i < 3; i++) {
+      const info = new Running(["info", "--weights", "codes"]);
+      expect(await info.ended, info.stderr).toBe(0);
+      start = Math.max(start, info.whole());
+    }
   }, LIMIT_MS);
   return () => start;
 }
