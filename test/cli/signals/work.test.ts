@@ -67,7 +67,7 @@ describe.skipIf(skip)("after a signal little is done", { timeout: 10 * LIMIT_MS 
 
   test("detect: a large model", () =>
     littleIsDoneAfterwards(
-      ["detect", ...LARGE, "--source", EXAMPLE, ...WASM, "--imgsz", "960", "--json", "o.json"],
+      ["detect", ...LARGE, "--source", EXAMPLE, ...WASM, "--imgsz", "1600", "--json", "o.json"],
       [0, 1500, 4000],
     ));
 
