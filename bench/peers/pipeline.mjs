@@ -38,15 +38,15 @@ async function letterbox(path, width, height) {
     .toBuffer({ resolveWithObject: true });
   const { width: w, height: h, channels } = decoded.info;
   const scale = Math.min(width / w, height / h);
-  const [inner, outer] = [Math.round(w * scale), Math.round(h * scale)];
-  const [left, top] = [Math.round((width - inner) / 2 - 0.1), Math.round((height - outer) / 2 - 0.1)];
+  const [innerWidth, innerHeight] = [Math.round(w * scale), Math.round(h * scale)];
+  const [left, top] = [Math.round((width - innerWidth) / 2 - 0.1), Math.round((height - innerHeight) / 2 - 0.1)];
   const raw = await sharp(decoded.data, { raw: { width: w, height: h, channels } })
-    .resize(inner, outer, { fit: "fill", kernel: "linear" })
+    .resize(innerWidth, innerHeight, { fit: "fill", kernel: "linear" })
     .extend({
       top,
       left,
-      bottom: height - outer - top,
-      right: width - inner - left,
+      bottom: height - innerHeight - top,
+      right: width - innerWidth - left,
       background: { r: 114, g: 114, b: 114 },
     })
     .raw()

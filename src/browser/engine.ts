@@ -3,8 +3,8 @@
 import type { LoadOptions } from "../api/loadOptions.js";
 import type { PictureSource, WeightSource } from "../api/sources.js";
 import { decodeImage } from "../image/decode.js";
-import type { Model } from "../yolov5/model.js";
 import type { ReadOnnx } from "../yolov5/loadModel.js";
+import type { Model } from "../yolov5/model.js";
 import type * as reader from "../yolov5/onnx/index.js";
 import { openBackend, openGpujsElseWasm, type WebGpu } from "./backends.js";
 import { onBackend, openSources } from "./loadModel.js";

@@ -1,13 +1,10 @@
 /** What `evaluate` takes and gives. */
 
-import type { RgbImage } from "../image/types.js";
-import type { HostTensor } from "../tensor/index.js";
-import type { Candidate } from "../yolov5/output/nms.js";
 import type { Speed } from "../yolov5/output/results.js";
 import type { ConfusionMatrix } from "./confusionMatrix.js";
 import type { Sample } from "./dataset/types.js";
+import type { PictureFindings } from "./measurePictures.js";
 import type { Metrics } from "./metrics.js";
-import type { DetectionColumns, Placement } from "./targets.js";
 
 /** Options of `evaluate`. */
 export interface EvaluateOptions {
@@ -37,21 +34,12 @@ export interface EvaluateOptions {
   readonly onPicture?: ((outcome: PictureOutcome) => void | Promise<void>) | undefined;
 }
 
-/** One picture's labels and detections, in pixels of the original. */
-export interface PictureOutcome {
+/** What was found in one picture. */
+export interface PictureOutcome extends PictureFindings {
   /** The number of pictures done, including this one, and the total. */
   readonly done: number;
   readonly total: number;
   readonly sample: Sample;
-  readonly image: RgbImage;
-  readonly labelBoxes: Float32Array;
-  readonly labelClasses: Int32Array;
-  readonly detections: DetectionColumns;
-  /** The boxes kept by NMS, in pixels of the input. */
-  readonly candidates: readonly Candidate[];
-  readonly placement: Placement;
-  /** [1, 32, H/4, W/4], for a segmentation model. */
-  readonly prototypes: HostTensor | undefined;
 }
 
 /** The result of `evaluate`. */

@@ -36,7 +36,7 @@ export interface MeasureOptions {
 }
 
 /** One picture's labels and detections, in pixels of the original. */
-export interface MeasuredPicture {
+export interface PictureFindings {
   readonly image: RgbImage;
   readonly labelBoxes: Float32Array;
   readonly labelClasses: Int32Array;
@@ -46,6 +46,9 @@ export interface MeasuredPicture {
   readonly placement: Placement;
   /** [1, 32, H/4, W/4], for a segmentation model. */
   readonly prototypes: HostTensor | undefined;
+}
+
+export interface MeasuredPicture extends PictureFindings {
   readonly matches: PictureMatches;
   /** For a segmentation model. */
   readonly maskMatches: PictureMatches | undefined;

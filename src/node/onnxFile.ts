@@ -3,8 +3,8 @@
 import { realpath } from "node:fs/promises";
 import { dirname, isAbsolute, join, relative, sep } from "node:path";
 import { CheckpointError } from "../errors.js";
-import { cutText } from "../weights/describe.js";
 import { aboutFile } from "../weights/budget.js";
+import { cutText } from "../weights/describe.js";
 import type { ReadOnnx } from "../yolov5/loadModel.js";
 import { readFailure, readRegularFile } from "./files/regularFile.js";
 

@@ -1,6 +1,6 @@
 /** `yolov5 bench`: every model on every backend, interleaved. */
 
-import { availableParallelism, cpus } from "node:os";
+import { availableParallelism } from "node:os";
 import type { DeviceCounters } from "../../runtime/backend.js";
 import { readPicture } from "../detect/readPicture.js";
 import { EXIT, UsageError } from "../errors.js";
@@ -12,6 +12,7 @@ import type { Output } from "../output.js";
 import { openBar } from "../progress.js";
 import type { BenchEngine, OwnEngine } from "./engine.js";
 import { frameWork } from "./frameWork.js";
+import { hostOf } from "./host.js";
 import { type LayerProfile, profileLayers } from "./layers.js";
 import { type BenchRow, type MeasureOptions, measure, rowOf } from "./measure.js";
 import { openOwnEngine } from "./ownEngine.js";
@@ -59,7 +60,8 @@ async function measureAll(flags: BenchFlags, output: Output, engines: BenchEngin
   }
   const wanted = flags.peers === true ? [] : flags.peers;
   const refused = wanted ? await addPeers(own, engines, { wanted, threads }, output) : [];
-  const device = deviceOf(engines);
+  const adapters = engines.flatMap(({ adapter }) => adapter ?? []);
+  const device = hostOf([...new Set(adapters)].join(", "));
   output.line(`Device: ${device.adapter}; ${device.cpu}, ${device.cores} cores; Node ${device.node}`);
   const { iterations = 30, seconds = 60 } = flags;
   const bar = await openBar(output, iterations, "measuring {bar} {value}/{total} rounds");
@@ -109,15 +111,4 @@ async function profileAll(engines: readonly BenchEngine[], output: Output): Prom
     profiles.push(profile);
   }
   return profiles;
-}
-
-/** The machine, and the adapter that ran the engines. */
-function deviceOf(engines: readonly BenchEngine[]) {
-  const adapters = [...new Set(engines.map(({ adapter }) => adapter).filter((adapter) => adapter !== undefined))];
-  return {
-    adapter: adapters.join(", "),
-    cpu: cpus()[0]?.model.trim() ?? "unknown",
-    cores: availableParallelism(),
-    node: process.versions.node,
-  };
 }

@@ -37,7 +37,7 @@ export function defineBench(program: Command, start: Start): void {
     .summary("measure speed and memory use")
     .description("Measures the speed and memory use of the network.")
     .optionsGroup("What:")
-    .option("--weights <w...>", `${WEIGHTS_HELP} (default: random:yolov5n)`, list(String))
+    .option("--weights <w...>", `${WEIGHTS_HELP} (default: random:yolov5n, with --pipeline yolov5n)`, list(String))
     .option(`--backend <b...>`, `${BACKEND_LIST} (default: auto)`, list(backend))
     .option(
       "--cfg <yaml>",

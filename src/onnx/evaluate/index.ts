@@ -12,16 +12,16 @@ export {
   axisOf,
   type Call,
   floatAttribute,
-  integers,
+  fromTensor,
   intAttribute,
+  integers,
   intsAttribute,
   intsOf,
-  makeValue,
   Meter,
+  makeValue,
   type OnnxValue,
   refuse,
   stringAttribute,
-  fromTensor,
 } from "./value.js";
 
 const OPERATORS: ReadonlyMap<string, Operator> = new Map([...ELEMENTWISE, ...MOVES, ...PICKS, ...SUMS]);

@@ -13,6 +13,7 @@ import {
 import {
   axisOf,
   type Call,
+  fromTensor,
   input,
   intAttribute,
   integers,
@@ -24,7 +25,6 @@ import {
   type Operator,
   refuse,
   stepsOf,
-  fromTensor,
 } from "./value.js";
 
 const reshaped = (value: OnnxValue, shape: readonly number[]): OnnxValue => makeValue(value.kind, shape, value.data);

@@ -7,13 +7,13 @@ import { readOnnx } from "../../weights/onnx/model.js";
 import type { ExternalFiles, OnnxNode, OnnxPort } from "../../weights/onnx/types.js";
 import type { Checkpoint, ModuleNode, PlainValue } from "../../weights/types.js";
 import { FoldedGraph } from "./graph/foldedGraph.js";
-import { decodingOf } from "./head/headMaps.js";
-import { metadataOf, type OnnxMetadata } from "./metadata.js";
 import { makerOf } from "./graph/patterns.js";
-import { type HeadHints, recogniseHead } from "./head/recognise.js";
 import { refuseOperators } from "./graph/refusals.js";
+import { decodingOf } from "./head/headMaps.js";
+import { type HeadHints, recogniseHead } from "./head/recognise.js";
 import { settlePicks } from "./layers/settle.js";
 import { translate } from "./layers/translate.js";
+import { metadataOf, type OnnxMetadata } from "./metadata.js";
 import { classificationTree, detectionTree } from "./tree/tree.js";
 import { wiresOf } from "./tree/wiring.js";
 

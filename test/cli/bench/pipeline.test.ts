@@ -82,6 +82,13 @@ describe("yolov5 bench --pipeline", () => {
     const none = await cli(["bench", "--pipeline", empty, "--weights", "codes", "--backend", "wasm"]);
     expect(none.code).toBe(1);
     expect(none.stderr).toMatch(/yolov5-ts is not timed \(detect\): .*no pictures/);
+    expect(none.stdout).not.toContain("pictures/s");
+    const layers = await cli([...argv, "--layers"]);
+    expect(layers).toMatchObject({ code: 2 });
+    expect(layers.stderr).toContain("--layers and --source measure the network alone");
+    const peers = await cli([...argv, "--peers", "onnxruntime-web/wasm"]);
+    expect(peers).toMatchObject({ code: 2 });
+    expect(peers.stderr).toContain("--pipeline measures onnxruntime-node/cpu with sharp");
     const tree = await cli([...argv, "--detect-py", empty]);
     expect(tree).toMatchObject({ code: 2 });
     expect(tree.stderr).toContain(`--detect-py: ${empty} contains no detect.py`);

@@ -35,6 +35,11 @@ export function peersFolder(): string | undefined {
   return existsSync(join(folder, "worker.mjs")) ? folder : undefined;
 }
 
+/** The packages that are not installed there. */
+export function missingIn(folder: string, packages: Iterable<string>): string[] {
+  return [...new Set(packages)].filter((name) => !existsSync(join(folder, "node_modules", name)));
+}
+
 export interface PeerChoice {
   readonly peers: readonly PeerKind[];
   /** Notes about peers that are not measured, and how to change that. */
@@ -49,8 +54,11 @@ export interface PeerChoice {
 export function choosePeers(wanted: readonly string[], gpu: boolean, folder: string | undefined): PeerChoice {
   if (!folder) return { peers: [], notes: ["peers can only be measured from a checkout of the repository"] };
   const chosen = PEERS.filter((peer) => (wanted.length > 0 ? wanted.includes(peerName(peer)) : gpu || peer.cpu));
-  const missing = (peer: PeerKind): boolean => !existsSync(join(folder, "node_modules", peer.engine));
-  const packages = [...new Set(chosen.filter(missing).map(({ engine }) => engine))];
+  const packages = missingIn(
+    folder,
+    chosen.map(({ engine }) => engine),
+  );
+  const missing = ({ engine }: PeerKind): boolean => packages.includes(engine);
   const none = packages.length > 0 && chosen.every(missing);
   const notes = packages.length
     ? [

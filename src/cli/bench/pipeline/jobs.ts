@@ -33,6 +33,8 @@ export interface JobOptions {
   readonly pictures: string;
   readonly threads: number | undefined;
   readonly imgsz: readonly [number, number] | undefined;
+  /** Further options of this engine's `detect`. */
+  readonly own: readonly string[];
 }
 
 /** This package's command line, as built. */
@@ -45,12 +47,13 @@ export function ownJob(
   backend: string,
   saves: boolean,
   square: boolean,
-  { pictures, threads, imgsz }: JobOptions,
+  { pictures, threads, imgsz, own }: JobOptions,
 ): Job {
   const command = (folder: string): Command =>
     nodeCommand(cliScript(), [
       ...["detect", "--weights", model, "--source", pictures, "--backend", backend, "--quiet"],
       ...["--json", join(folder, "boxes.json"), "--project", folder],
+      ...own,
       ...(saves ? [] : ["--nosave"]),
       ...(square ? ["--square"] : []),
       ...(threads === undefined ? [] : ["--threads", String(threads)]),

@@ -1,21 +1,23 @@
 /** `yolov5 bench --pipeline`: whole jobs, from the start of the process to its end, in turn. */
 
-import { existsSync } from "node:fs";
 import { mkdir, mkdtemp, rm } from "node:fs/promises";
-import { availableParallelism, cpus, tmpdir } from "node:os";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { EXIT, UsageError } from "../../errors.js";
 import type { BenchFlags } from "../../options/flags.js";
 import { heightWidth } from "../../options/values.js";
 import type { Output } from "../../output.js";
 import { openBar } from "../../progress.js";
-import { INSTALL_PEERS, peersFolder } from "../peers/catalogue.js";
+import { hostOf } from "../host.js";
+import { INSTALL_PEERS, missingIn, peersFolder } from "../peers/catalogue.js";
 import { cliScript, detectPyJob, type Job, type JobOptions, type Outcome, onnxruntimeJob, ownJob } from "./jobs.js";
 import { nodeCommand, runProcess, type Usage } from "./process.js";
 import { jobName, pipelineRatioLines, pipelineRatios, pipelineRow, pipelineTable } from "./report.js";
 
 /** Boxes of another engine may differ by so much: it resizes pictures in another way. */
 const LEAST_AGREEMENT = 0.9;
+
+const PEER = "onnxruntime-node/cpu";
 
 interface Measured {
   readonly job: Job;
@@ -24,6 +26,12 @@ interface Measured {
 }
 
 export async function runPipelineBench(flags: BenchFlags, pictures: string, output: Output): Promise<number> {
+  if (flags.layers || flags.source !== undefined) {
+    throw new UsageError("--layers and --source measure the network alone; leave them out with --pipeline");
+  }
+  if (Array.isArray(flags.peers) && flags.peers.some((name) => name !== PEER)) {
+    throw new UsageError(`--pipeline measures ${PEER} with sharp; leave the other --peers out`);
+  }
   const scratch = await mkdtemp(join(tmpdir(), "yolov5-pipeline-"));
   try {
     return await measureJobs(flags, pictures, scratch, output);
@@ -36,9 +44,9 @@ async function measureJobs(flags: BenchFlags, pictures: string, scratch: string,
   const { signal } = output.io;
   const { iterations = 5, seconds = 600 } = flags;
   const jobs = await jobsOf(flags, pictures, scratch, output);
-  const cores = availableParallelism();
-  const cpu = cpus()[0]?.model.trim() ?? "unknown";
-  output.line(`Device: ${cpu}, ${cores} cores; Node ${process.versions.node}`);
+  const device = hostOf();
+  const { cpu, cores, node } = device;
+  output.line(`Device: ${cpu}, ${cores} cores; Node ${node}`);
   let count = 0;
   /** Each run writes into a folder of its own, which is gone afterwards. */
   const run = async <T>(use: (folder: string) => Promise<T>): Promise<T> => {
@@ -83,9 +91,8 @@ async function measureJobs(flags: BenchFlags, pictures: string, scratch: string,
   }
   const rows = measured.map(({ job, outcome, usages }) => pipelineRow(job, outcome, usages, cores));
   const ratios = pipelineRatios(rows);
-  output.lines(() => pipelineTable(rows));
+  if (rows.length > 0) output.lines(() => pipelineTable(rows));
   output.lines(() => pipelineRatioLines(ratios));
-  const device = { adapter: cpu, cpu, cores, node: process.versions.node };
   await output.writeJson({ device, pipeline: { source: pictures }, rows, ratios, failed });
   return failed.length > 0 ? EXIT.failed : EXIT.done;
 }
@@ -101,8 +108,8 @@ function disagreement({ pictures, boxes }: Outcome, own: Outcome | undefined): s
 
 /** Without and with annotated pictures: every model on every backend, then the peers. */
 async function jobsOf(flags: BenchFlags, pictures: string, scratch: string, output: Output): Promise<Job[]> {
-  const { weights = ["yolov5n.pt"], backend = ["auto"], threads } = flags;
-  const options: JobOptions = { pictures, threads, imgsz: heightWidth(flags.imgsz) };
+  const { weights = ["yolov5n"], backend = ["auto"], threads } = flags;
+  const options: JobOptions = { pictures, threads, imgsz: heightWidth(flags.imgsz), own: ownOptions(flags) };
   const peers = await onnxModels(flags, weights, scratch, output);
   const jobs: Job[] = [];
   for (const saves of [false, true]) {
@@ -119,6 +126,17 @@ async function jobsOf(flags: BenchFlags, pictures: string, scratch: string, outp
   return jobs;
 }
 
+/** Options of `bench` that `detect` has too. */
+function ownOptions({ batchSize, half, tune, maxPixels, cfg }: BenchFlags): string[] {
+  return [
+    ...["--batch-size", String(batchSize)],
+    ...(half ? ["--half"] : []),
+    ...(tune ? ["--tune"] : []),
+    ...(maxPixels === undefined ? [] : ["--max-pixels", String(maxPixels)]),
+    ...(cfg === undefined ? [] : ["--cfg", cfg]),
+  ];
+}
+
 /** The models as ONNX files, for `--peers`. */
 async function onnxModels(
   { peers, imgsz }: BenchFlags,
@@ -130,7 +148,7 @@ async function onnxModels(
   if (peers === undefined) return files;
   const folder = peersFolder();
   if (!folder) throw new UsageError("peers can only be measured from a checkout of the repository");
-  const missing = ["onnxruntime-node", "sharp"].filter((name) => !existsSync(join(folder, "node_modules", name)));
+  const missing = missingIn(folder, ["onnxruntime-node", "sharp"]);
   if (missing.length > 0) {
     output.warn(`${missing.join(", ")} is not installed in bench/peers; run "${INSTALL_PEERS}" first`);
     return files;

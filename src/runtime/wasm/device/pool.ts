@@ -3,9 +3,9 @@
  * ask for more threads than there are.
  *
  * Idle workers sleep in their event loops. For a run every worker gets one message and helps until the last step is done;
- * tiles are handed out by atomics in shared memory (see kernels/wasm/scheduler.ts), so a worker that starts late or dies
- * only costs its help. Where the calling thread may block (Node, workers) it takes part itself; a browser's main
- * thread may not, and waits for a message.
+ * tiles are handed out by atomics in shared memory (see kernels/wasm/scheduler.ts), so a worker that starts late only
+ * costs its help, and one whose kernel fails ends the run with an error. Where the calling thread may block (Node,
+ * workers) it takes part itself; a browser's main thread may not, and waits for a message.
  */
 
 import { DeviceError } from "../../../errors.js";
@@ -111,6 +111,8 @@ export class ThreadPool {
       const { buffer } = memory.memory;
       const ints = new Int32Array(buffer);
       const words = new BigInt64Array(buffer);
+      const failed = header + HEADER.failed;
+      Atomics.store(ints, failed / 4, 0);
       Atomics.store(ints, (header + HEADER.generation) / 4, generation);
       for (let step = first; step < last; step++) {
         const at = counters + step * COUNTER_BYTES;
@@ -119,7 +121,6 @@ export class ThreadPool {
       }
       this.workers.forEach((worker, index) => {
         const thread = index + (this.participates ? 1 : 0);
-        const failed = header + HEADER.failed;
         worker.post({ type: "run", id, header, thread, generation, first, last, failed });
       });
       return generation;

@@ -1,7 +1,7 @@
 /** An ONNX graph for one input shape: what is constant is computed, of everything else the shape is known where it can be. */
 
 import { CheckpointError } from "../../../errors.js";
-import { computes, evaluateNode, integers, Meter, type OnnxValue, fromTensor } from "../../../onnx/evaluate/index.js";
+import { computes, evaluateNode, fromTensor, integers, Meter, type OnnxValue } from "../../../onnx/evaluate/index.js";
 import { elementCount, type HostTensor } from "../../../tensor/index.js";
 import type { Budget } from "../../../weights/budget.js";
 import { cutText } from "../../../weights/describe.js";

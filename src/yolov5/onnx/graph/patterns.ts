@@ -1,8 +1,8 @@
 /** Activations that exporters spell out in several operators. */
 
+import { floatAttribute, stringAttribute } from "../../../onnx/evaluate/index.js";
 import type { Activation } from "../../../ops/index.js";
 import type { OnnxNode } from "../../../weights/onnx/types.js";
-import { floatAttribute, stringAttribute } from "../../../onnx/evaluate/index.js";
 import type { FoldedGraph } from "./foldedGraph.js";
 
 /** Operators that change nothing but a number's type. */

@@ -3,10 +3,10 @@
 import { axisOf, intAttribute, intsAttribute, refuse, transposedAxes } from "../../../onnx/evaluate/index.js";
 import type { OnnxNode } from "../../../weights/onnx/types.js";
 import type { FoldedGraph } from "../graph/foldedGraph.js";
+import { behindCasts, makerOf, scalarOf } from "../graph/patterns.js";
 import { viewAs } from "./layerOperators.js";
 import type { Match } from "./match.js";
 import { moduleOf } from "./modules.js";
-import { behindCasts, makerOf, scalarOf } from "../graph/patterns.js";
 import type { Translation } from "./translation.js";
 import { type Picture, tokenChannels } from "./views.js";
 

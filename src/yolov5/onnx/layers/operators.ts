@@ -2,14 +2,14 @@
 
 import { refuse } from "../../../onnx/evaluate/index.js";
 import type { OnnxNode } from "../../../weights/onnx/types.js";
-import { attentionAt } from "./attention.js";
 import type { FoldedGraph } from "../graph/foldedGraph.js";
+import { activationAt, scalarOf } from "../graph/patterns.js";
+import { refusalOf } from "../graph/refusals.js";
+import { attentionAt } from "./attention.js";
 import { convolutions } from "./layerOperators.js";
 import { dataInputs, type Match, type Matcher } from "./match.js";
 import { activationModule, moduleOf } from "./modules.js";
 import { moves } from "./moveOperators.js";
-import { activationAt, scalarOf } from "../graph/patterns.js";
-import { refusalOf } from "../graph/refusals.js";
 import type { Translation } from "./translation.js";
 import { isWhole, type View, viewOf } from "./views.js";
 

@@ -3,8 +3,8 @@
 import { UnsupportedError } from "../../../errors.js";
 import { tensor } from "../../../tensor/index.js";
 import type { ModuleNode } from "../../../weights/types.js";
-import { inSequence, listOf, moduleOf } from "../layers/modules.js";
 import type { AnchorFreeHead, AnchorHead } from "../head/recognise.js";
+import { inSequence, listOf, moduleOf } from "../layers/modules.js";
 import type { Wire } from "./wiring.js";
 
 /** The modules that lead from a level's feature map to what is decoded, and where that map is among the wires. */

@@ -3,16 +3,16 @@
 import { CheckpointError } from "../../../errors.js";
 import type { ModuleNode } from "../../../weights/types.js";
 import type { Family } from "../../graph/heads.js";
+import type { RecognisedHead } from "../head/recognise.js";
+import { moduleOf } from "../layers/modules.js";
 import {
   anchorFreeHeadModule,
   anchorHeadModule,
   type Branch,
-  branchTo,
   type BuiltHead,
+  branchTo,
   classifyModule,
 } from "./heads.js";
-import { moduleOf } from "../layers/modules.js";
-import type { RecognisedHead } from "../head/recognise.js";
 import { layersByName, placed, type Wire } from "./wiring.js";
 
 /** Layers in their order, the head last. */
