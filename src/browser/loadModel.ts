@@ -62,7 +62,7 @@ export function onBackend(
       }),
     );
     const read = (source: PictureSource, { maxPixels = options.maxPixels, ...reading }: ReadPictureOptions = {}) =>
-      readPictureSource(source, backend.capabilities.fitsPictures, { ...reading, maxPixels, decode });
+      readPictureSource(source, backend.capabilities.fitsDrawables, { ...reading, maxPixels, decode });
     return new Model(members, backend, read);
   } catch (error) {
     backend.dispose();

@@ -5,8 +5,9 @@
 
 import type { RgbImage } from "../image/types.js";
 import { batchItem, type HostTensor } from "../tensor/index.js";
-import { toTensor } from "../yolov5/input/letterbox.js";
+import { toTensor, wholePictures } from "../yolov5/input/letterbox.js";
 import { type ValidationImage, validationLetterbox } from "../yolov5/input/letterboxVariants.js";
+import type { NetworkInput } from "../yolov5/input/preprocess.js";
 import type { Size } from "../yolov5/output/boxes.js";
 import { prototypesOf } from "../yolov5/output/masks.js";
 import { type Candidate, suppressRows } from "../yolov5/output/nms.js";
@@ -94,9 +95,9 @@ export class PictureMeasurer {
     }
     const { nms, augment } = this.options;
     const started = performance.now();
-    const input = toTensor(readable.map(({ fitted }) => fitted.image));
+    const input = this.input(readable.map(({ fitted }) => fitted.image));
     const ready = performance.now();
-    const outputs = await this.model.inferRows({ shape: input.shape, inputs: [input] }, { conf: nms.conf, augment });
+    const outputs = await this.model.inferRows(input, { conf: nms.conf, augment });
     const ran = performance.now();
     const kept = suppressRows(outputs.candidates, nms, rowFormat(this.model.info));
     const ms = {
@@ -112,6 +113,16 @@ export class PictureMeasurer {
       return this.match(entry, kept[n], prototypes && batchItem(prototypes, n));
     });
     return { pictures, ms };
+  }
+
+  /** Pictures of the input's size as one batch. Augmentation works on the tensor. */
+  private input(images: readonly RgbImage[]): NetworkInput {
+    if (!this.model.fitsPictures || this.options.augment) {
+      const tensor = toTensor(images);
+      return { shape: tensor.shape, inputs: [tensor] };
+    }
+    const [{ width, height }] = images;
+    return { shape: [images.length, 3, height, width], pictures: wholePictures(images) };
   }
 
   private async load({ sample, size }: PlannedSample): Promise<Loaded | Error> {

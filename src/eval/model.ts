@@ -9,6 +9,8 @@ import type { NetworkInput } from "../yolov5/input/preprocess.js";
 export interface EvaluationModel {
   readonly info: Pick<ModelInfo, "task" | "names" | "classes" | "stride" | "maskCoefficients"> &
     Partial<Pick<ModelInfo, "defaultImgsz" | "family" | "endToEnd" | "keypoints">>;
+  /** `inferRows` may receive pictures in place of a tensor, and is faster with them. */
+  readonly fitsPictures?: boolean;
   /** [N, 3, H, W] float32, RGB, 0 to 1 → raw outputs. */
   forward(input: HostTensor): Promise<HostTensor[]>;
   /** Rows of a detection or segmentation model for suppression at `conf`, and its other outputs. */

@@ -46,12 +46,12 @@ function cells(source: number, target: number, scale: number): Cells {
   return { from: Int32Array.from(from), to: Int32Array.from(to), weight: Float32Array.from(weight) };
 }
 
-/** `saturate_cast<uchar>` of a float: half to even. */
+/** `saturate_cast<uchar>` of a float that is not negative: half to even. */
 function roundByte(value: number): number {
-  const floor = Math.floor(value);
+  const floor = value | 0;
   const rest = value - floor;
   const rounded = rest > 0.5 || (rest === 0.5 && (floor & 1) === 1) ? floor + 1 : floor;
-  return Math.max(0, Math.min(rounded, 255));
+  return Math.min(rounded, 255);
 }
 
 /** Both ratios whole: the average of each block. */
@@ -76,6 +76,26 @@ function averageBlocks(image: RgbImage, width: number, height: number, xs: numbe
   return out;
 }
 
+/** Adds up the weighted pixels of each cell of a row, in float32 as OpenCV does. */
+function shrinkRow(source: Uint8Array, start: number, { from, to, weight }: Cells, row: Float32Array): void {
+  for (let j = 0; j < to.length; ) {
+    const cell = to[j];
+    let red = 0;
+    let green = 0;
+    let blue = 0;
+    for (; j < to.length && to[j] === cell; j++) {
+      const pixel = start + from[j] * 3;
+      const alpha = weight[j];
+      red = Math.fround(red + Math.fround(source[pixel] * alpha));
+      green = Math.fround(green + Math.fround(source[pixel + 1] * alpha));
+      blue = Math.fround(blue + Math.fround(source[pixel + 2] * alpha));
+    }
+    row[cell * 3] = red;
+    row[cell * 3 + 1] = green;
+    row[cell * 3 + 2] = blue;
+  }
+}
+
 /** Any ratio ≥ 1: rows are shrunk to float32 sums, then added up with their vertical weights. */
 function averageCells(image: RgbImage, width: number, height: number): Uint8Array {
   const { data: source, width: sourceWidth, height: sourceHeight } = image;
@@ -85,6 +105,7 @@ function averageCells(image: RgbImage, width: number, height: number): Uint8Arra
   const row = new Float32Array(width * 3);
   const sum = new Float32Array(width * 3);
   let current = rows.to.length > 0 ? rows.to[0] : 0;
+  let shrunk = -1;
   const flush = (y: number) => {
     const at = y * width * 3;
     for (let i = 0; i < sum.length; i++) out[at + i] = roundByte(sum[i]);
@@ -93,15 +114,9 @@ function averageCells(image: RgbImage, width: number, height: number): Uint8Arra
   for (let k = 0; k < rows.to.length; k++) {
     const start = rows.from[k] * sourceWidth * 3;
     const beta = rows.weight[k];
-    row.fill(0);
-    for (let j = 0; j < columns.to.length; j++) {
-      const at = columns.to[j] * 3;
-      const pixel = start + columns.from[j] * 3;
-      const alpha = columns.weight[j];
-      row[at] += Math.fround(source[pixel] * alpha);
-      row[at + 1] += Math.fround(source[pixel + 1] * alpha);
-      row[at + 2] += Math.fround(source[pixel + 2] * alpha);
-    }
+    // A source row that two cells share is shrunk once.
+    if (start !== shrunk) shrinkRow(source, start, columns, row);
+    shrunk = start;
     if (rows.to[k] !== current) {
       flush(current);
       current = rows.to[k];

@@ -191,8 +191,10 @@ export interface Capabilities {
   readonly dtypes: readonly ComputeDType[];
   /** `compile` accepts `tune`. */
   readonly tunes: boolean;
-  /** Executables are `PictureExecutable`s, and their resizing is faster than the CPU's. */
+  /** Executables are `PictureExecutable`s, and their resizing is faster than the host's. */
   readonly fitsPictures: boolean;
+  /** They take pictures out of a browser's graphics memory, whose bytes then need not be read. */
+  readonly fitsDrawables: boolean;
   /**
    * Memory limit for a model's compiled input shapes (`MemoryUse.shapeBytes`), beyond which the least recently used
    * are dropped.
@@ -204,6 +206,7 @@ export const FLOAT32_TENSORS: Capabilities = {
   dtypes: ["float32"],
   tunes: false,
   fitsPictures: false,
+  fitsDrawables: false,
   shapeBudget: 16 * 2 ** 20,
 };
 

@@ -59,6 +59,11 @@ export class Ensemble {
     return this.onMembers((network) => network.forward(input));
   }
 
+  /** Whether pictures may be given in place of a tensor, and should be. */
+  get fitsPictures(): boolean {
+    return this.members.every(({ network }) => network.backend.capabilities.fitsPictures);
+  }
+
   private async onMembers(run: (network: Network) => Promise<HostTensor[]>): Promise<HostTensor[]> {
     const outputs: HostTensor[][] = [];
     for (const { network } of this.members) outputs.push(await run(network));

@@ -222,6 +222,11 @@ export class Model<Source = unknown> {
     this.backend.dispose();
   }
 
+  /** Whether `inferRows` should be given pictures in place of a tensor. */
+  get fitsPictures(): boolean {
+    return this.ensemble.fitsPictures;
+  }
+
   /**
    * Like `forward`, for detection and segmentation models and suppression at a confidence of at least `conf`: only
    * the rows that can become boxes, or all rows if the backend cannot select them.

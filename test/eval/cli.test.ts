@@ -76,10 +76,10 @@ describe("a run", () => {
       "codes_predictions.json",
       "confusion_matrix.svg",
       "labels",
-      "val_batch0_labels.png",
-      "val_batch0_pred.png",
+      "val_batch0_labels.jpg",
+      "val_batch0_pred.jpg",
     ]);
-    const mosaic = await decodeImage(await readFile(path("runs", "exp", "val_batch0_pred.png")));
+    const mosaic = await decodeImage(await readFile(path("runs", "exp", "val_batch0_pred.jpg")));
     expect([mosaic.width, mosaic.height]).toEqual([800, 400]);
     const svg = await readFile(path("runs", "exp", "PR_curve.svg"), "utf8");
     expect(svg).toMatch(/^<svg .*mAP 0\.\d{3} at IoU 0\.5.*<path /s);

@@ -1,4 +1,4 @@
-/** The plots of a run: curves and confusion matrix as SVG, mosaics of the first batches as PNG. */
+/** The plots of a run: curves and confusion matrix as SVG, mosaics of the first batches as JPEG. */
 
 import { basename, join } from "node:path";
 import { Breather } from "../../breathe.js";
@@ -8,7 +8,7 @@ import { confusionSpec } from "../../eval/plots/confusion.js";
 import { type CurveKind, curveSpec } from "../../eval/plots/curves.js";
 import { composeMosaic, MOSAIC_PICTURES, type MosaicTiles, mosaicTiles } from "../../eval/plots/mosaic.js";
 import { renderSvg } from "../../eval/plots/render.js";
-import { encodePng } from "../../image/index.js";
+import { encodeJpeg } from "../../image/index.js";
 import { writeAtomically } from "../../node/files/writeFile.js";
 import type { Output } from "../output.js";
 
@@ -53,7 +53,7 @@ export class Plots {
       ] as const) {
         await breather.rest();
         const image = composeMosaic(tiles.map((tile) => ({ name: tile.name, image: tile.tiles[key] })));
-        await writeAtomically(join(this.folder, `val_batch${batch}_${kind}.png`), encodePng(image));
+        await writeAtomically(join(this.folder, `val_batch${batch}_${kind}.jpg`), encodeJpeg(image));
       }
     }
     try {

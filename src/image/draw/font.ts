@@ -50,8 +50,15 @@ function missingGlyph(unitsPerEm: number): Glyph {
   return { advance: 60 * u, contours: [outer, inner] };
 }
 
-/** Unpacks the built-in font (about 2 ms); keep the result. */
+let builtIn: Font | undefined;
+
+/** The built-in font, unpacked at its first use. */
 export function loadFont(): Font {
+  builtIn ??= unpackFont();
+  return builtIn;
+}
+
+function unpackFont(): Font {
   const bytes = inflateSync(Uint8Array.from(atob(GLYPHS_BASE64), (c) => c.charCodeAt(0)));
   let at = 0;
   const u16 = () => {

@@ -110,7 +110,8 @@ class WasmBackend implements Backend {
     private readonly pool: ThreadPool | undefined,
   ) {
     // The integer kernels have no scalar twins.
-    this.capabilities = target.simd ? { ...FLOAT32_TENSORS, dtypes: ["float32", "int8"] } : FLOAT32_TENSORS;
+    const dtypes: Capabilities["dtypes"] = target.simd ? ["float32", "int8"] : ["float32"];
+    this.capabilities = { ...FLOAT32_TENSORS, dtypes, fitsPictures: true };
     this.kernels = new KernelLibrary(target);
     const threads = pool?.threads ?? 1;
     const instructions = target.relaxed ? "relaxed SIMD" : target.simd ? "SIMD" : "scalar";

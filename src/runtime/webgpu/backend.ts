@@ -73,6 +73,7 @@ export class WebGpuBackend implements Backend, ExecutableHost {
       dtypes: float16 ? ["float32", "float16"] : ["float32"],
       tunes: true,
       fitsPictures: this.options.fitPictures ?? !this.software,
+      fitsDrawables: this.options.fitPictures ?? !this.software,
       shapeBudget: SHAPE_BUDGET,
     };
   }

@@ -6,7 +6,7 @@
  */
 
 import { OptionError } from "../../errors.js";
-import { type RgbImage, resizeLinearInto } from "../../image/index.js";
+import { type RgbImage, resizeAxes, resizeLinearInto } from "../../image/index.js";
 import type { DevicePicture } from "../../runtime/backend.js";
 import type { Float32Tensor } from "../../tensor/index.js";
 import { roundHalfEven, type Size } from "../output/boxes.js";
@@ -156,6 +156,15 @@ export function toTensor(images: readonly RgbImage[]): Float32Tensor {
     }
   }
   return { dtype: "float32", shape: [images.length, 3, height, width], data };
+}
+
+/** Pictures of the input's size for a backend that takes pictures: there is nothing left to resize. */
+export function wholePictures(images: readonly RgbImage[]): DevicePicture[] {
+  const [{ width, height }] = images;
+  const axes = resizeAxes(images[0], width, height);
+  return images.map(({ data }) => {
+    return { pixels: { width, height, channels: 3, data }, x: 0, y: 0, ...axes, grey: 0 };
+  });
 }
 
 /** Resizes on the CPU with the device's arithmetic, for a picture that the device cannot take. */

@@ -47,7 +47,7 @@ describe.skipIf(!built)("val --workers", () => {
     const base = await val(0, argv);
     expect(base.code).toBe(0);
     expect(base.json).toMatchObject({ images: 3, instances: 6, excluded: [{ name: "data/images/damaged.png" }] });
-    expect([...base.files.keys()]).toEqual(expect.arrayContaining(["exp/labels/codes.txt", "exp/val_batch0_pred.png"]));
+    expect([...base.files.keys()]).toEqual(expect.arrayContaining(["exp/labels/codes.txt", "exp/val_batch0_pred.jpg"]));
     for (const workers of [1, 3]) expect(comparable(await val(workers, argv))).toEqual(comparable(base));
   });
 

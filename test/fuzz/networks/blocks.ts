@@ -2,8 +2,8 @@
 
 import type { ModuleNode } from "../../../src/weights/types.js";
 import { moduleOf } from "../../yolov5/trees.js";
-import { c2f, c2psa } from "./newer.js";
 import { divisors, type LayerMaker, type Made, type Shape } from "./layers.js";
+import { c2f, c2psa } from "./newer.js";
 
 type MakeBlock = (maker: LayerMaker, x: Shape) => Made | undefined;
 

@@ -5,8 +5,8 @@ import type { ModuleNode, PlainValue } from "../../../src/weights/types.js";
 import { modelOf, moduleOf } from "../../yolov5/trees.js";
 import type { Draw } from "../draw.js";
 import { BLOCKS } from "./blocks.js";
-import { anchorFreeHead } from "./newer.js";
 import { LayerMaker, type Made, type Shape } from "./layers.js";
+import { anchorFreeHead } from "./newer.js";
 
 export interface RandomNetwork {
   readonly root: ModuleNode;

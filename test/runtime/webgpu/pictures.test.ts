@@ -22,6 +22,7 @@ import { type DetectOptions, resolveOptions } from "../../../src/yolov5/options.
 import type { DetectionResult } from "../../../src/yolov5/output/results.js";
 import { noise } from "../../image/support.js";
 import { tinyNetwork } from "../../support/blocks.js";
+import { RESIZES } from "../../support/cases/resizes.js";
 import { referencePath } from "../../support/reference.js";
 import { openBackend, webgpuOrSkip } from "../../support/webgpu.js";
 
@@ -71,24 +72,7 @@ describe.skipIf(!gpu)("pictures on the device", () => {
   });
   afterAll(() => backend?.dispose());
 
-  it.each([
-    ["down", 151, 97],
-    ["up", 31, 17],
-    ["exactly half", 256, 128],
-    ["exactly half, odd rows", 256, 126],
-    ["as it is", 128, 96],
-    ["as it is, with grey", 128, 90],
-    ["one pixel", 1, 1],
-    ["one row", 300, 1],
-    ["one column", 1, 77],
-    ["two by three", 2, 3],
-    ["an odd number of bytes", 33, 21],
-    ["four times", 512, 512],
-    ["twice as large", 64, 64],
-    ["a little smaller", 129, 127],
-    ["a little larger", 127, 128],
-    ["much wider", 1111, 33],
-  ])("%s: %i×%i, to the bit", async (_, width, height) => {
+  it.each(RESIZES)("%s: %i×%i, to the bit", async (_, width, height) => {
     const image = noise(width, height, width * 1000 + height);
     for (const fit of ["rect", "square"] as const) {
       const actual = await inputOf(backend, fitted([image], { imgsz: 128, fit }));

@@ -12,7 +12,7 @@ import { createMember, openModel } from "../../../src/yolov5/loadModel.js";
 import type { Member } from "../../../src/yolov5/model.js";
 import { openOnnx } from "../../../src/yolov5/onnx/index.js";
 import { randomTensor } from "../../support/random.js";
-import { referencePath, REPOSITORY } from "../../support/reference.js";
+import { REPOSITORY, referencePath } from "../../support/reference.js";
 
 const FIXTURES = ["v6", "csp", "seg", "cls", "assorted"].map((name) =>
   join(REPOSITORY, "test/fixtures/pytorch", `${name}.pt`),

@@ -4,13 +4,23 @@ import { Breather } from "../../../breathe.js";
 import { DisposedError, invariant } from "../../../errors.js";
 import { type Graph, liveSetBytes, type ValueId } from "../../../ops/index.js";
 import type { HostTensor } from "../../../tensor/index.js";
-import { type Executable, graphBytes, type MemoryUse, type NodeTiming } from "../../backend.js";
+import {
+  type CandidateOutputs,
+  type DevicePicture,
+  graphBytes,
+  type MemoryUse,
+  type NodeTiming,
+  type PictureExecutable,
+  type RunInput,
+} from "../../backend.js";
 import { checkInputs, tapValues } from "../../inputs.js";
 import { nodeCost } from "../../nodeCost.js";
 import { TapTwins } from "../../taps.js";
 import { type Dense, type Nhwc, readDense, readNhwc } from "../lower/layout.js";
-import type { InputPlace, PaddedPlanes } from "../lower/steps.js";
+import type { InputPlace } from "../lower/steps.js";
 import type { Storage } from "../lower/storages.js";
+import { candidateRows, type ScoreColumns, scoreColumns } from "./candidates.js";
+import { densePlanes, type InputPlanes, paddedPlanes, writePictures, writeTensor } from "./inputs.js";
 import type { LoadedPlan, ModelMemory } from "./modelMemory.js";
 import { Pace } from "./pace.js";
 import type { Program } from "./program.js";
@@ -30,11 +40,12 @@ interface KeptValue {
   readonly dense?: Dense | undefined;
 }
 
-export class WasmExecutable implements Executable {
+export class WasmExecutable implements PictureExecutable {
   private plan: LoadedPlan | undefined;
   private readonly twins: TapTwins<WasmExecutable>;
   private readonly inputs: readonly InputPlace[];
   private readonly outputs: readonly Dense[];
+  private readonly scores: ScoreColumns | undefined;
   private readonly kept: ReadonlyMap<ValueId, KeptValue>;
   private readonly steps: number;
   private readonly pace: Pace;
@@ -56,6 +67,7 @@ export class WasmExecutable implements Executable {
     this.twins = new TapTwins(host.compileKeeping);
     this.inputs = inputs;
     this.outputs = outputs;
+    this.scores = scoreColumns(graph);
     this.kept = keptValues(program);
     this.steps = steps.length;
     this.pace = new Pace(program);
@@ -68,10 +80,25 @@ export class WasmExecutable implements Executable {
   }
 
   run(inputs: readonly HostTensor[]): Promise<HostTensor[]> {
+    return this.runWhole({ inputs });
+  }
+
+  runPictures(pictures: readonly DevicePicture[]): Promise<HostTensor[]> {
+    return this.runWhole({ pictures });
+  }
+
+  async runCandidates(given: RunInput, threshold: number): Promise<CandidateOutputs | undefined> {
+    const { scores } = this;
+    if (!scores) return undefined;
     return this.turn(async (plan) => {
-      await this.begin(plan, inputs);
+      await this.begin(plan, given);
       await this.runAll(plan);
-      return this.outputs.map((view) => this.readDense(plan, view));
+      const [head, ...others] = this.outputs;
+      const base = (placeOf(plan, head.storage) + head.offset) / 4;
+      return {
+        candidates: candidateRows(this.model.floats, base, head.shape, scores, threshold),
+        others: others.map((view) => this.readDense(plan, view)),
+      };
     });
   }
 
@@ -80,7 +107,7 @@ export class WasmExecutable implements Executable {
     const ids = tapValues(this.original, names);
     if (!ids.every((id) => this.kept.has(id))) return (await this.twins.keeping(names)).tap(names, inputs);
     return this.turn(async (plan) => {
-      await this.begin(plan, inputs);
+      await this.begin(plan, { inputs });
       await this.runAll(plan);
       return new Map(names.map((name, i) => [name, this.read(plan, ids[i], inputs)]));
     });
@@ -88,7 +115,7 @@ export class WasmExecutable implements Executable {
 
   profile(inputs: readonly HostTensor[]): Promise<NodeTiming[]> {
     return this.turn(async (plan) => {
-      await this.begin(plan, inputs);
+      await this.begin(plan, { inputs });
       const { graph, steps } = this.host.lower();
       const timings = new Map<number, { ms: number; kernels: Set<string> }>();
       const breather = new Breather();
@@ -156,15 +183,34 @@ export class WasmExecutable implements Executable {
     });
   }
 
-  private async begin(plan: LoadedPlan, inputs: readonly HostTensor[]): Promise<void> {
-    checkInputs(this.original, inputs);
+  private runWhole(given: RunInput): Promise<HostTensor[]> {
+    return this.turn(async (plan) => {
+      await this.begin(plan, given);
+      await this.runAll(plan);
+      return this.outputs.map((view) => this.readDense(plan, view));
+    });
+  }
+
+  private async begin(plan: LoadedPlan, { inputs, pictures }: RunInput): Promise<void> {
+    if (inputs) checkInputs(this.original, inputs);
     await this.model.place(plan);
     const { floats } = this.model;
-    this.inputs.forEach(({ dense, padded }, i) => {
+    if (pictures) {
+      writePictures(floats, this.planesOf(plan, 0), pictures);
+      return;
+    }
+    this.inputs.forEach(({ dense }, i) => {
       const data = inputs[i].data as Float32Array;
-      if (padded) writePadded(floats, placeOf(plan, padded.storage) / 4, padded, data);
-      else if (dense) floats.set(data, (placeOf(plan, dense.storage) + dense.offset) / 4);
+      if (dense) floats.set(data, (placeOf(plan, dense.storage) + dense.offset) / 4);
+      else writeTensor(floats, this.planesOf(plan, i), data);
     });
+  }
+
+  private planesOf(plan: LoadedPlan, index: number): InputPlanes {
+    const { dense, padded } = this.inputs[index];
+    if (padded) return paddedPlanes(this.model.floats, placeOf(plan, padded.storage) / 4, padded);
+    invariant(dense, `input ${index} has no place`);
+    return densePlanes(dense.shape, (placeOf(plan, dense.storage) + dense.offset) / 4);
   }
 
   private read(plan: LoadedPlan, id: ValueId, inputs: readonly HostTensor[]): HostTensor {
@@ -191,20 +237,3 @@ function keptValues({ kept, lowering }: Program): Map<ValueId, KeptValue> {
 
 const placeOf = ({ workspace }: LoadedPlan, { room, address }: Storage): number =>
   room === "workspace" ? workspace + address : address;
-
-/** NCHW into planes with a border of zeros, from float `base` of the memory on. */
-function writePadded(memory: Float32Array, base: number, place: PaddedPlanes, data: Float32Array): void {
-  const { n, c, h, w, padding, row, plane } = place;
-  const [top, left] = padding;
-  for (let p = 0; p < n * c; p++) {
-    const start = base + p * plane;
-    memory.fill(0, start, start + top * row + left);
-    for (let y = 0; y < h; y++) {
-      const at = start + (top + y) * row + left;
-      memory.set(data.subarray((p * h + y) * w, (p * h + y + 1) * w), at);
-      // The right border of this row and the left one of the next.
-      memory.fill(0, at + w, at + w + 2 * left);
-    }
-    memory.fill(0, start + (top + h) * row, start + plane);
-  }
-}
