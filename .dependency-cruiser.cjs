@@ -60,6 +60,7 @@ module.exports = {
     only("yolov5", "yolov5", [
       folders("runtime/backend\\.ts$", "onnx/", "ops/", "weights/", "image/", "tracking/", "tensor/"),
     ]),
+    only("solutions", "solutions", [folders("image/", "tracking/", "tensor/")]),
     only("eval", "eval", [folders("yolov5/", "image/", "weights/", "tensor/", "runtime/backend\\.ts$", "ops/")]),
     only("compress", "compress", [
       folders("yolov5/", "eval/", "image/", "weights/", "ops/", "tensor/", "runtime/backend\\.ts$"),

@@ -37,6 +37,7 @@ export type {
   TuneOptions,
   TuneReport,
 } from "./runtime/backend.js";
+export * from "./solutions/blur/index.js";
 export { type Comparison, compare, type DType, type Float32Tensor, type HostTensor, tensor } from "./tensor/index.js";
 export * from "./tracking/index.js";
 export type { ModelInfo, Task } from "./yolov5/checkpoint/modelInfo.js";

@@ -22,6 +22,7 @@ const GUIDE = [
       page("Command line", "/command-line"),
       page("Results", "/results"),
       page("Videos and tracking", "/video"),
+      page("Hiding objects", "/hiding"),
       page("Pictures", "/pictures"),
       page("In the browser", "/browser"),
       page("Measuring a model", "/val"),

@@ -1,6 +1,8 @@
 /** `yolov5 detect`: the flags of detect.py v7.0 with its defaults, and a few more. */
 
 import { type Command, Option } from "commander";
+import { OBSCURE_STYLES } from "../../image/obscure.js";
+import { BLUR_SHAPES } from "../../solutions/blur/blur.js";
 import { TRACKER_ALGORITHMS } from "../../tracking/options.js";
 import type { DetectFlags } from "../options/flags.js";
 import { batchSize, classList, fraction, imageSize, list, whole } from "../options/values.js";
@@ -20,6 +22,7 @@ Examples:
   yolov5 detect --weights yolov5s-seg.pt --source bus.jpg --retina-masks
   yolov5 detect --weights a.pt b.pt --source bus.jpg  an ensemble
   yolov5 detect --weights yolov5n.pt --source street.mp4 --track     a video, with persistent IDs
+  yolov5 detect --weights yolov5n.pt --source street.mp4 --redact --blur person
   yolov5 detect --source bus.jpg --nosave --json -    JSON on standard output, nothing written`;
 
 export function defineDetect(program: Command, start: Start): void {
@@ -71,6 +74,23 @@ export function defineDetect(program: Command, start: Start): void {
     )
     .option("--track-buffer <n>", "frames for which a lost object is remembered", whole(0), 30)
     .option("--track-across-classes", "let a track change its class")
+    .optionsGroup("Hiding:")
+    .option(
+      "--blur [classes...]",
+      "make objects unrecognisable in what is written, all or those of some classes: --blur person 3; in videos also where they are missed for some frames",
+    )
+    .addOption(
+      new Option("--blur-style <s>", "how objects are hidden").choices(OBSCURE_STYLES).default(OBSCURE_STYLES[0]),
+    )
+    .addOption(
+      new Option("--blur-shape <s>", "hide the whole box, or the outline that a segmentation model finds")
+        .choices(BLUR_SHAPES)
+        .default(BLUR_SHAPES[0]),
+    )
+    .option(
+      "--redact",
+      "write nothing but the pictures and videos with objects hidden: no boxes, labels or other files",
+    )
     .optionsGroup("Results:")
     .option("--ndjson <file>", "write one JSON line per frame or picture as results arrive; - for standard output")
     .option(

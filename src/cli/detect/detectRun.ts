@@ -1,5 +1,6 @@
 /** A run of `yolov5 detect`: sources → pictures and videos → results → log lines and files. */
 
+import { isHttp } from "../../api/address.js";
 import type { Font } from "../../image/index.js";
 import { inOrder } from "../../yolov5/calls/inOrder.js";
 import type { Result } from "../../yolov5/model.js";
@@ -12,6 +13,7 @@ import { inputSize, noteSize } from "../options/sizeNote.js";
 import { heightWidth } from "../options/values.js";
 import type { Output } from "../output.js";
 import { type Bar, DownloadProgress, openBar } from "../progress.js";
+import { type HiddenParts, hiddenParts } from "./blurFlags.js";
 import { Collected } from "./collected.js";
 import { Follower } from "./follow.js";
 import { Saver } from "./save.js";
@@ -65,6 +67,7 @@ export class DetectRun {
   private readonly saver: Saver;
   private readonly collected: Collected;
   private readonly follower: Follower | undefined;
+  private readonly hidden: HiddenParts | undefined;
   private video: VideoRun | undefined;
 
   /** @param workers how many threads do pictures; 0: this one does. */
@@ -82,7 +85,10 @@ export class DetectRun {
     this.items = items;
     this.font = font;
     this.collected = new Collected(output);
-    const following = flags.track !== undefined && model.task !== "classify";
+    this.hidden = hiddenParts(flags, model.task, model.names);
+    // To hide objects in frames in which they are not found.
+    const bridging = this.hidden !== undefined && items.some(({ source, video }) => video || isHttp(source));
+    const following = (flags.track !== undefined || bridging) && model.task !== "classify";
     this.follower = following ? new Follower(flags) : undefined;
     const options = { ...detectOptions(flags), conf: this.follower?.networkConf ?? flags.confThres };
     this.options = { ...options, onWarning: (text) => output.warn(text) };
@@ -96,6 +102,8 @@ export class DetectRun {
       confidences: flags.saveConf ?? false,
       crops: flags.saveCrop ?? false,
       json: output.wantsJson || output.wantsNdjson,
+      hidden: this.hidden,
+      bare: flags.redact ?? false,
       ...{ lineThickness, hideLabels, hideConf },
     };
     this.saver = new Saver(
@@ -114,7 +122,7 @@ export class DetectRun {
       output,
     );
     if (flags.augment && model.task !== "detect") output.warn("--augment applies to detection models only; ignored");
-    if (flags.track && !following) output.warn("--track needs boxes; ignored for classification");
+    if (flags.track && model.task === "classify") output.warn("--track needs boxes; ignored for classification");
     if (flags.saveCrop && model.task === "classify") output.warn("--save-crop needs boxes; ignored for classification");
     if (workers === 0) return;
     // A tracker sees the pictures in their order, which only this thread knows.
@@ -223,17 +231,17 @@ export class DetectRun {
     if (entry.kind === "video") return this.runVideo(item, index);
     if (entry.kind === "failed") return this.collected.fail(item.source, entry.message);
     if (entry.kind === "finished") return this.keep(item.source, entry.finished, index);
-    const { result, trails } = follower?.follow(entry.found) ?? { result: entry.found, trails: [] };
+    const { result, trails } = follower?.followPicture(entry.found) ?? { result: entry.found, trails: [] };
     await this.keep(item.source, await finish(result, entry, finishing, { font, signal, trails }), index);
   }
 
   private async runVideo(item: SourceItem, index: number): Promise<void> {
-    const { flags, output, model, options, saver, follower, finishing, workers } = this;
+    const { flags, output, model, options, saver, follower, finishing, workers, hidden } = this;
     follower?.restart();
     try {
       const take = (shown: Shown, result: Result): Promise<void> =>
         this.collected.take(shown, finishing.json ? entryOf(result) : undefined);
-      const context = { flags, output, model, options, saver, follower, workers, take };
+      const context = { flags, output, model, options, saver, follower, workers, hidden, take };
       this.video = new VideoRun(context, item.address ?? item.source, [index + 1, this.items.length]);
       await this.video.run();
     } catch (error) {
@@ -273,7 +281,7 @@ export class DetectRun {
   private async report(): Promise<void> {
     const { collected, follower, items, model, output, saver } = this;
     await collected.report(saver, items.length, this.inputSize(), this.flags.saveTxt ?? false);
-    if (follower) output.line(`${follower.runTotal} objects tracked`);
+    if (follower?.runTotal !== undefined) output.line(`${follower.runTotal} objects tracked`);
     collected.table();
     // A user who gave pictures but no model may not know what the default model looks for.
     if (this.flags.weights === undefined && this.flags.source !== undefined && collected.empty > 0) {

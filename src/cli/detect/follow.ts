@@ -1,6 +1,6 @@
-/** `--track`: IDs and trails for the frames of a video, or for pictures in order. */
+/** `--track`, and `--blur` for videos: IDs and trails for the frames of a video, or for pictures in order. */
 
-import { Tracker, type Trail, Trails } from "../../tracking/index.js";
+import { type Track, Tracker, type Trail, Trails } from "../../tracking/index.js";
 import type { Result } from "../../yolov5/model.js";
 import { trackResult } from "../../yolov5/output/trackResult.js";
 import type { DetectFlags } from "../options/flags.js";
@@ -9,21 +9,28 @@ import type { DetectFlags } from "../options/flags.js";
 const WEAKEST = 0.1;
 
 export interface Followed {
+  /** What is shown and written. */
   readonly result: Result;
   readonly trails: readonly Trail[];
+  /** `result` with all IDs and weak boxes, even if IDs were not asked for. */
+  readonly tracked: Result;
+  /** Where objects are that were not seen in this frame. */
+  readonly lost: readonly Track[];
 }
 
 export class Follower {
   /** Options for the network. */
   readonly networkConf: number;
+  private readonly shown: boolean;
   private readonly conf: number;
   private readonly tracker: Tracker;
   private readonly trails: Trails;
   private total = 0;
 
   constructor({ track, confThres, trackBuffer, trackAcrossClasses }: DetectFlags) {
+    this.shown = track !== undefined;
     this.conf = confThres;
-    this.networkConf = track === "bytetrack" ? Math.min(WEAKEST, confThres) : confThres;
+    this.networkConf = track === "sort" ? confThres : Math.min(WEAKEST, confThres);
     this.tracker = new Tracker({
       algorithm: track,
       high: confThres,
@@ -34,14 +41,14 @@ export class Follower {
     this.trails = new Trails(40, trackBuffer);
   }
 
-  /** IDs assigned in the current video or sequence of pictures. */
-  get count(): number {
-    return this.tracker.count;
+  /** IDs assigned in the current video or sequence of pictures; undefined if they were not asked for. */
+  get count(): number | undefined {
+    return this.shown ? this.tracker.count : undefined;
   }
 
   /** IDs assigned in the whole run. */
-  get runTotal(): number {
-    return this.total + this.tracker.count;
+  get runTotal(): number | undefined {
+    return this.shown ? this.total + this.tracker.count : undefined;
   }
 
   /** Starts over for the next video. */
@@ -51,12 +58,25 @@ export class Follower {
     this.trails.reset();
   }
 
+  /** The next frame of a video. */
   follow(plain: Result): Followed {
-    const result = trackResult(this.tracker, plain, this.conf);
-    if (result.task === "classify") return { result, trails: [] };
-    const tracked = result.detections.flatMap(({ track, xmin, ymin, xmax, ymax }) =>
+    const tracked = trackResult(this.tracker, plain, this.conf);
+    const { lost } = this.tracker;
+    if (!this.shown) return { result: this.picture(plain), trails: [], tracked, lost };
+    if (tracked.task === "classify") return { result: tracked, trails: [], tracked, lost };
+    const points = tracked.detections.flatMap(({ track, xmin, ymin, xmax, ymax }) =>
       track === undefined ? [] : [{ id: track, x: (xmin + xmax) / 2, y: (ymin + ymax) / 2 }],
     );
-    return { result, trails: this.trails.update(tracked) };
+    return { result: tracked, trails: this.trails.update(points), tracked, lost };
+  }
+
+  /** A picture: one of a sequence only if IDs were asked for. */
+  followPicture(plain: Result): Pick<Followed, "result" | "trails"> {
+    return this.shown ? this.follow(plain) : { result: this.picture(plain), trails: [] };
+  }
+
+  /** Without the weak boxes that only a tracker needs. */
+  private picture(plain: Result): Result {
+    return plain.filter(({ confidence }: { readonly confidence: number }) => confidence > Math.fround(this.conf));
   }
 }

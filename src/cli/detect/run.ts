@@ -12,6 +12,7 @@ import type { DetectFlags } from "../options/flags.js";
 import { tellUnavailable, type Unavailable } from "../options/unavailable.js";
 import { checkWeightWords } from "../options/weightWords.js";
 import type { Output } from "../output.js";
+import { checkBlurFlags } from "./blurFlags.js";
 import { DetectRun } from "./detectRun.js";
 import { misorderedFrames } from "./frameOrder.js";
 import { expandSources } from "./sources.js";
@@ -63,6 +64,7 @@ async function checkFlags(flags: DetectFlags, output: Output): Promise<void> {
     );
   }
   if (flags.saveConf && !flags.saveTxt) output.warn("--save-conf has no effect without --save-txt");
+  checkBlurFlags(flags);
   await checkWeightWords(flags);
 }
 

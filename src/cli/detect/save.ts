@@ -96,7 +96,7 @@ export class Saver {
         // Before the frame is drawn on.
         const crops = options.crops ? cropsOf(image, result) : [];
         // Started before anything is awaited, so that every counted frame is in the file, even after Ctrl-C.
-        const written = writer && problems.of(writer.write(this.draw(image, result, trails)));
+        const written = writer && problems.of(writer.write(options.bare ? image : this.draw(image, result, trails)));
         if (options.labels) {
           const path = paths.claimFile(join(folder, "labels"), `${stem}_${result.frame}`, ".txt");
           await problems.of(this.saveLabels(path, linesOf(result, options.confidences)));

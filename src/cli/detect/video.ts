@@ -15,7 +15,9 @@ import type { CliModel } from "../loadModel.js";
 import type { DetectFlags } from "../options/flags.js";
 import type { Output } from "../output.js";
 import { type Bar, openBar } from "../progress.js";
-import type { Follower } from "./follow.js";
+import type { HiddenParts } from "./blurFlags.js";
+import { BlurredFrames, type FollowedFrame } from "./blurredFrames.js";
+import type { Followed, Follower } from "./follow.js";
 import type { Saver, VideoSaver } from "./save.js";
 import { frameLine, type Shown, shownOf } from "./summary.js";
 import type { DetectWorkers } from "./work/detectWorkers.js";
@@ -27,6 +29,7 @@ export interface VideoContext {
   readonly options: DetectOptions;
   readonly saver: Saver;
   readonly follower: Follower | undefined;
+  readonly hidden: HiddenParts | undefined;
   /** Undefined: the model of this thread detects. */
   readonly workers: DetectWorkers | undefined;
   /** Counts a result and keeps what the JSON and the table need. */
@@ -57,6 +60,7 @@ export class VideoRun {
   private readonly place: readonly [index: number, count: number];
   private info: VideoInfo | undefined;
   private saved: VideoSaver | undefined;
+  private blurred: BlurredFrames | undefined;
   private bar: Bar = { update: () => undefined, stop: () => undefined };
   private barShown = false;
   private frames = 0;
@@ -86,14 +90,14 @@ export class VideoRun {
       seconds: this.elapsed / 1000,
       fps: this.elapsed > 0 ? (frames * 1000) / this.elapsed : 0,
       sourceFps: this.info?.fps ?? 0,
-      ...(follower === undefined ? {} : { tracks: follower.count }),
+      ...(follower?.count === undefined ? {} : { tracks: follower.count }),
       ...(this.saved?.writer === undefined ? {} : { savedTo: this.saved.writer.path }),
     };
   }
 
   /** @throws VideoError, also in mid-video if the video is truncated; DeviceError. */
   async run(): Promise<void> {
-    const { output, flags, saver } = this.context;
+    const { output, flags, saver, hidden } = this.context;
     const { signal } = output.io;
     const onWarning = (text: string): void => output.warn(text);
     const info = await probeVideo(this.input, { signal, maxPixels: flags.maxPixels });
@@ -107,8 +111,16 @@ export class VideoRun {
     const source = withoutLogin(this.source);
     this.saved = await saver.openVideo(
       { source, live },
-      { width: info.width, height: info.height, rate, live, onWarning },
+      {
+        width: info.width,
+        height: info.height,
+        rate,
+        live,
+        sound: hidden && !live ? this.input : undefined,
+        onWarning,
+      },
     );
+    if (hidden) this.blurred = new BlurredFrames(hidden, info, flags.trackBuffer);
     const total = this.total(info);
     await this.openBar(total);
     this.started = performance.now();
@@ -128,6 +140,8 @@ export class VideoRun {
 
   /** Completes the annotated video so that it plays, even in the middle of `run`. */
   async finish(): Promise<void> {
+    // Frames that waited for those to come.
+    for (const ready of this.blurred?.end() ?? []) await this.write(ready, this.total(this.info));
     this.bar.stop();
     await this.saved?.writer?.finish();
     if (this.elapsed === 0 && this.started > 0) this.elapsed = performance.now() - this.started;
@@ -141,8 +155,9 @@ export class VideoRun {
     return `${this.source}: ${frames} frame${plural} in ${formatF(seconds, 1)} s (${formatF(fps, 1)} FPS)${ids}`;
   }
 
-  private total({ frames }: VideoInfo): number | undefined {
+  private total(info: VideoInfo | undefined): number | undefined {
     const { vidStride, maxFrames } = this.context.flags;
+    const frames = info?.frames;
     const own = frames === undefined ? undefined : Math.floor(frames / vidStride);
     return maxFrames === undefined ? own : Math.min(own ?? maxFrames, maxFrames);
   }
@@ -201,18 +216,24 @@ export class VideoRun {
     return output.wantsJson || output.wantsNdjson || (flags.saveTxt ?? false) || (flags.saveCrop ?? false);
   }
 
-  private async keep(frame: RgbImage, plain: Result, total: number | undefined): Promise<void> {
-    const { output, follower, take } = this.context;
+  private async keep(image: RgbImage, plain: Result, total: number | undefined): Promise<void> {
+    const { output, follower } = this.context;
     throwIfInterrupted(output.io.signal);
-    const { result, trails } = follower?.follow(plain) ?? { result: plain, trails: [] };
-    const saving = this.saved?.save(frame, result, trails);
+    const followed: Followed = follower?.follow(plain) ?? { result: plain, trails: [], tracked: plain, lost: [] };
+    const frame = { image, followed };
+    for (const ready of this.blurred?.push(frame) ?? [frame]) await this.write(ready, total);
+    if (this.saved?.problem !== undefined && !this.readElsewhere) throw this.saved.problem;
+  }
+
+  private async write({ image, followed: { result, trails } }: FollowedFrame, total?: number): Promise<void> {
+    const { output, take } = this.context;
+    const saving = this.saved?.save(image, result, trails);
     this.frames++;
     const shown = shownOf(result);
     if (!this.barShown) output.line(frameLine(shown, ...this.place, this.info?.live ? undefined : total));
     this.bar.update(this.frames, { fps: formatF((this.frames * 1000) / (performance.now() - this.started), 1) });
     await take(shown, result);
     await saving;
-    if (this.saved?.problem !== undefined && !this.readElsewhere) throw this.saved.problem;
   }
 }
 

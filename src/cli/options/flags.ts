@@ -4,6 +4,7 @@
 
 import type { CalibrationMethod } from "../../compress/quantize/ranges.js";
 import type { BackendChoice } from "../../runtime/backend.js";
+import type { BlurShape, ObscureStyle } from "../../solutions/blur/index.js";
 import type { TrackerAlgorithm } from "../../tracking/index.js";
 import type { DeviceChoice } from "./devices.js";
 
@@ -59,6 +60,11 @@ export interface DetectFlags extends CommonFlags {
   readonly track?: TrackerAlgorithm;
   readonly trackBuffer: number;
   readonly trackAcrossClasses?: boolean;
+  /** Classes to make unrecognisable, by name or index; `true`: all. */
+  readonly blur?: true | readonly string[];
+  readonly blurStyle: ObscureStyle;
+  readonly blurShape: BlurShape;
+  readonly redact?: boolean;
   readonly viewImg?: boolean;
   readonly visualize?: boolean;
   readonly update?: boolean;

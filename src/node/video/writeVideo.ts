@@ -9,7 +9,9 @@ import { VideoError } from "../../errors.js";
 import type { RgbImage } from "../../image/index.js";
 import { outputError } from "../files/systemReason.js";
 import { makeFolder, removeOnExit, temporaryName } from "../files/writeFile.js";
+import { addSound } from "./addSound.js";
 import { askTool, plainComplaint, startError, startTool } from "./ffmpeg.js";
+import type { VideoInput } from "./input.js";
 import { hasLargeFrames } from "./probe.js";
 
 /** Options of `VideoWriter`. */
@@ -20,6 +22,8 @@ export interface VideoWriterOptions {
   readonly rate: string;
   /** Frames get the times at which they are written, as needed for a camera. */
   readonly live?: boolean | undefined;
+  /** A video whose sound the file gets too, as long as the frames last. */
+  readonly sound?: VideoInput | undefined;
   /** Called with a sentence about each thing that is not as asked for. */
   readonly onWarning?: ((text: string) => void) | undefined;
 }
@@ -47,7 +51,7 @@ export class VideoWriter {
   private readonly part: string;
   private readonly child: ChildProcessByStdio<Writable, null, Readable>;
   private readonly closed: Promise<number | null>;
-  private readonly size: readonly [width: number, height: number];
+  private readonly options: VideoWriterOptions;
   private readonly keepPart: () => void;
   private failure: VideoError | undefined;
   private complaints = "";
@@ -57,7 +61,7 @@ export class VideoWriter {
   private constructor(path: string, part: string, options: VideoWriterOptions, encoder: readonly string[]) {
     this.path = path;
     this.part = part;
-    this.size = [options.width, options.height];
+    this.options = options;
     this.child = startTool("ffmpeg", encodeArguments(part, options, encoder), true);
     this.child.on("error", (error) => {
       this.failure = startError("ffmpeg", path, error);
@@ -102,7 +106,7 @@ export class VideoWriter {
    * @throws VideoError if the encoder has exited, or for a frame of a different size.
    */
   async write(frame: RgbImage): Promise<void> {
-    const [width, height] = this.size;
+    const { width, height } = this.options;
     if (frame.width !== width || frame.height !== height) {
       throw new VideoError(`${this.path}: a frame is ${frame.width}×${frame.height}, the video ${width}×${height}`);
     }
@@ -137,12 +141,22 @@ export class VideoWriter {
     // If the end of the file cannot be written, ffmpeg before 6.1 prints an error but exits successfully.
     if ((await this.closed) !== 0 || NOT_WHOLE.test(this.complaints)) throw await this.broken();
     try {
+      await this.addSound();
       await rename(this.part, this.path);
       this.keepPart();
     } catch (error) {
       await this.removePart();
       throw outputError(this.path, error);
     }
+  }
+
+  /** A file without its sound is better than none. */
+  private async addSound(): Promise<void> {
+    const { sound, rate, onWarning } = this.options;
+    if (!sound) return;
+    const [over, under = "1"] = rate.split("/");
+    const problem = await addSound(this.part, sound, (this.count * Number(under)) / Number(over));
+    if (problem !== undefined) onWarning?.(`${this.path}: its sound could not be kept: ${problem}`);
   }
 
   /** False if the encoder exited instead. */

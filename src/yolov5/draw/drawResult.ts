@@ -1,10 +1,10 @@
 /** Draws a result on any surface. */
 
 import { type Annotation, drawAnnotations, drawLines } from "../../image/draw/annotate.js";
+import { rleRectangles } from "../../image/draw/mask.js";
 import { paletteColor } from "../../image/draw/palette.js";
 import type { Surface } from "../../image/draw/surface.js";
 import type { Detection, PosedDetection, SegmentedDetection } from "../output/detections.js";
-import { rleRectangles } from "../output/rle.js";
 import { classificationLines } from "../output/text/saveText.js";
 import type { DrawnResult, ResolvedStyle } from "./drawStyle.js";
 import { keypointStrokes } from "./skeleton.js";

@@ -102,28 +102,3 @@ export function decodeRle(rle: Rle): Uint8Array {
 export function rleArea(rle: Rle): number {
   return rle.counts.reduce((area, run, k) => (k % 2 === 1 ? area + run : area), 0);
 }
-
-/** The set pixels as rectangles x0, y0, x1, y1, … that do not overlap; equal runs of neighbouring columns are one. */
-export function rleRectangles(rle: Rle): number[] {
-  const [height] = rle.size;
-  const rectangles: number[] = [];
-  const add = (x: number, y0: number, y1: number): void => {
-    const last = rectangles.length - 4;
-    const grows = last >= 0 && rectangles[last + 2] === x && rectangles[last + 1] === y0 && rectangles[last + 3] === y1;
-    if (grows) rectangles[last + 2]++;
-    else rectangles.push(x, y0, x + 1, y1);
-  };
-  let position = 0;
-  for (const [k, run] of rle.counts.entries()) {
-    const end = position + run;
-    // A run continues at the top of the next column.
-    while (k % 2 === 1 && position < end) {
-      const y = position % height;
-      const length = Math.min(end - position, height - y);
-      add(Math.floor(position / height), y, y + length);
-      position += length;
-    }
-    position = end;
-  }
-  return rectangles;
-}

@@ -70,6 +70,11 @@ describe.skipIf(!built)("detect --workers", () => {
     },
   );
 
+  it("what is hidden is the same", async () => {
+    const run = await expectSame(["--source", EXAMPLE, "--imgsz", "256", "--blur", "--save-crop"], [2]);
+    expect(run.code).toBe(0);
+  });
+
   it("what cannot be read is reported as without workers, and the others are done, under the same names", async () => {
     const argv = ["--source", ...mixedPictures(), "--imgsz", "256", ...ALL];
     const run = await expectSame(argv, [1, 3]);

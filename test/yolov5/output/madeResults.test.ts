@@ -1,13 +1,14 @@
 /** What is made of results: filtered and changed ones, counts, CSV; and the rectangles that their masks are drawn as. */
 
 import { describe, expect, it } from "vitest";
+import { rleRectangles } from "../../../src/image/draw/mask.js";
 import {
   ClassificationResult,
   type Detection,
   DetectionResult,
   type SegmentedDetection,
 } from "../../../src/yolov5/output/results.js";
-import { encodeRle, maskFromBitmap, rleRectangles } from "../../../src/yolov5/output/rle.js";
+import { encodeRle, maskFromBitmap } from "../../../src/yolov5/output/rle.js";
 
 const facts = {
   ...{ width: 100, height: 50, input: [1, 3, 64, 64], names: ["a", "b"] },

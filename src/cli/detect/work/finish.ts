@@ -3,6 +3,7 @@
 import { encodeJpeg, type Font, type PictureFormat, type RgbImage } from "../../../image/index.js";
 import { encodeAside } from "../../../node/pictures/pictureThread.js";
 import type { WrittenFormat } from "../../../node/pictures/savePicture.js";
+import { blur } from "../../../solutions/blur/index.js";
 import type { Trail } from "../../../tracking/index.js";
 import { drawOnPixels } from "../../../yolov5/draw/drawPixels.js";
 import type { AnnotateStyle } from "../../../yolov5/draw/drawStyle.js";
@@ -15,6 +16,7 @@ import {
 } from "../../../yolov5/output/text/saveText.js";
 import { errorLine } from "../../errors.js";
 import { throwIfInterrupted } from "../../interrupt.js";
+import type { HiddenParts } from "../blurFlags.js";
 import { cropOf } from "../crop.js";
 import { formatFor } from "../pictureFormat.js";
 import { type Shown, shownOf } from "../summary.js";
@@ -28,6 +30,10 @@ export interface FinishOptions extends Pick<AnnotateStyle, "lineThickness" | "hi
   readonly confidences: boolean;
   readonly crops: boolean;
   readonly json: boolean;
+  /** What is made unrecognisable before anything is drawn or cut out. */
+  readonly hidden: HiddenParts | undefined;
+  /** Draws nothing on the pictures. */
+  readonly bare: boolean;
 }
 
 /** A box as a picture file of its own. */
@@ -70,6 +76,7 @@ export async function finish(
 ): Promise<Finished> {
   const format = formatFor(image, options.imageFormat, own);
   const labels = options.labels ? linesOf(result, options.confidences) : [];
+  if (options.hidden) blur(image, result, options.hidden);
   // Before the picture is drawn on.
   const crops = options.crops
     ? cropsOf(image, result).map((crop) => ({ ...crop, picture: encodeJpeg(crop.picture) }))
@@ -78,7 +85,7 @@ export async function finish(
   let problem: string | undefined;
   try {
     if (options.pictures) {
-      const drawn = draw(image, result, { ...options, ...tools });
+      const drawn = options.bare ? image : draw(image, result, { ...options, ...tools });
       picture = await encodeAside(drawn, format, { signal: tools.signal });
     }
   } catch (error) {

@@ -1,0 +1,165 @@
+/** Tracks with gaps → no gaps: frames wait until it is known where their objects were. */
+
+import { OptionError } from "../../errors.js";
+import type { Xyxy } from "../../tracking/index.js";
+
+/** An object of a frame. */
+export interface BridgedBox {
+  readonly xyxy: Xyxy;
+  /** Absent: known in this frame only. */
+  readonly track?: number | undefined;
+}
+
+/** Options of `TrackBridge`. */
+export interface TrackBridgeOptions {
+  /** Longest gap to bridge, in frames; use the tracker's `buffer`. Default 30. */
+  readonly gap?: number | undefined;
+  /** Frames before an object first appears and after it last does for which its box is added too. Default 5. */
+  readonly hold?: number | undefined;
+  /**
+   * Most frames that may wait; more of them are given back early, with the tracker's estimates for lost objects. 0:
+   * every frame at once, for live sources. Default: as many as `gap` and `hold` need.
+   */
+  readonly most?: number | undefined;
+}
+
+/** A frame that waited, with boxes beside its own. */
+export interface BridgedFrame<T> {
+  readonly frame: T;
+  /** Where objects are that were not detected in this frame, but before or after it. */
+  readonly added: readonly Xyxy[];
+}
+
+interface Waiting<T> extends BridgedFrame<T> {
+  readonly index: number;
+  readonly added: Xyxy[];
+  readonly lost: readonly Xyxy[];
+}
+
+interface Seen {
+  readonly index: number;
+  readonly xyxy: Xyxy;
+}
+
+/** The further from a frame in which an object was seen, the less sure its place: growth for each frame, and at most. */
+const GROWTH = 0.02;
+const MOST_GROWTH = 0.3;
+
+/**
+ * Fills the gaps of tracks, frame by frame: between two detections of an object, its box moves in a straight line.
+ * Frames wait only as long as an object is lost that may come back.
+ * @example
+ * const bridge = new TrackBridge<RgbImage>();
+ * for await (const frame of readVideo("street.mp4")) {
+ *   const { detections } = trackResult(tracker, await model.detect(frame, { conf: 0.1 }), 0.25);
+ *   const boxes = detections.map(({ xmin, ymin, xmax, ymax, track }) => ({ xyxy: [xmin, ymin, xmax, ymax], track }));
+ *   for (const ready of bridge.push(frame, boxes, tracker.lost)) console.log(ready.added);
+ * }
+ */
+export class TrackBridge<T> {
+  private readonly gap: number;
+  private readonly hold: number;
+  private readonly most: number;
+  private waiting: Waiting<T>[] = [];
+  private readonly tracks = new Map<number, Seen>();
+  private untracked: Seen[] = [];
+  private next = 0;
+
+  /** @throws OptionError with the option and its value. */
+  constructor({ gap = 30, hold = 5, most = Number.POSITIVE_INFINITY }: TrackBridgeOptions = {}) {
+    this.gap = whole(gap, "gap");
+    this.hold = whole(hold, "hold");
+    this.most = most === Number.POSITIVE_INFINITY ? most : whole(most, "most");
+  }
+
+  /**
+   * Takes the next frame.
+   * @param boxes its detections.
+   * @param lost where the tracker thinks that objects are which it did not see: `tracker.lost`.
+   * @returns the frames that need not wait any longer, in order.
+   */
+  push(frame: T, boxes: readonly BridgedBox[], lost: readonly BridgedBox[] = []): BridgedFrame<T>[] {
+    const index = this.next++;
+    const own: Waiting<T> = { index, frame, added: [], lost: lost.map(({ xyxy }) => xyxy) };
+    this.waiting.push(own);
+    for (const box of boxes) this.join(box, index);
+    this.holdOn(own);
+    this.forget(index);
+    return this.release(index);
+  }
+
+  /** The frames that still wait, when there are no more. */
+  end(): BridgedFrame<T>[] {
+    const rest = this.waiting;
+    this.waiting = [];
+    this.tracks.clear();
+    this.untracked = [];
+    return rest;
+  }
+
+  /** Adds a detected box to the frames between it and the one before it. */
+  private join({ xyxy, track }: BridgedBox, index: number): void {
+    const last = track === undefined ? undefined : this.tracks.get(track);
+    const from = last?.index ?? index - this.hold - 1;
+    for (let at = Math.max(from + 1, 0); at < index; at++) {
+      if (!last) this.add(at, grown(xyxy, index - at));
+      else this.add(at, between(last.xyxy, xyxy, at - last.index, index - at));
+    }
+    if (track === undefined) this.untracked.push({ index, xyxy });
+    else this.tracks.set(track, { index, xyxy });
+  }
+
+  /** Adds the boxes of objects that have just disappeared. */
+  private holdOn({ index, added }: Waiting<T>): void {
+    for (const seen of [...this.tracks.values(), ...this.untracked]) {
+      const since = index - seen.index;
+      if (since > 0 && since <= this.hold) added.push(grown(seen.xyxy, since));
+    }
+  }
+
+  private add(index: number, xyxy: Xyxy): void {
+    const [oldest] = this.waiting;
+    // Undefined for a frame that has been given back.
+    this.waiting[index - oldest.index]?.added.push(xyxy);
+  }
+
+  /** Drops objects that cannot come back. */
+  private forget(index: number): void {
+    const keep = Math.max(this.gap, this.hold);
+    for (const [id, seen] of this.tracks) if (index - seen.index > keep) this.tracks.delete(id);
+    this.untracked = this.untracked.filter((seen) => index - seen.index < this.hold);
+  }
+
+  private release(index: number): BridgedFrame<T>[] {
+    const open = [...this.tracks.values()].filter((seen) => index - seen.index <= this.gap).map((seen) => seen.index);
+    // Frames after the last sight of an object that may come back have to wait.
+    const until = Math.min(index - this.hold, ...open);
+    const ready: BridgedFrame<T>[] = [];
+    for (let oldest = this.waiting.at(0); oldest; oldest = this.waiting.at(0)) {
+      const early = oldest.index > until;
+      if (early && this.waiting.length <= this.most) break;
+      this.waiting.shift();
+      if (early) oldest.added.push(...oldest.lost);
+      ready.push(oldest);
+    }
+    return ready;
+  }
+}
+
+function whole(value: number, name: string): number {
+  if (Number.isInteger(value) && value >= 0) return value;
+  throw new OptionError(`track bridge: ${name} must be a whole number of at least 0, got ${value}`, { [name]: value });
+}
+
+/** The box `before` frames after `a` and `after` frames before `b`. */
+function between(a: Xyxy, b: Xyxy, before: number, after: number): Xyxy {
+  const part = before / (before + after);
+  const mix = (i: 0 | 1 | 2 | 3): number => a[i] + (b[i] - a[i]) * part;
+  return grown([mix(0), mix(1), mix(2), mix(3)], Math.min(before, after));
+}
+
+function grown([x1, y1, x2, y2]: Xyxy, frames: number): Xyxy {
+  const by = Math.min(GROWTH * frames, MOST_GROWTH);
+  const [dx, dy] = [(x2 - x1) * by, (y2 - y1) * by];
+  return [x1 - dx, y1 - dy, x2 + dx, y2 + dy];
+}
