@@ -83,11 +83,11 @@ export class ChannelPruner {
     const plan = await breather.through(planPruningPieces(module, criterion === "data" ? "l2" : criterion));
     if (criterion !== "data") return new ChannelPruner(plan, inputs, backend, options, []);
     const few = spread(inputs, SENSITIVITY_PICTURES);
-    const sensitivities = await layerSensitivities(module, few, backend, {
+    const sensitivities = await layerSensitivities(plan.module, few, backend, {
       signal,
       onProgress: progress("sensitivity"),
     });
-    const readers = await observeReaders(module, plan.map, inputs, backend, {
+    const readers = await observeReaders(plan.module, plan.map, inputs, backend, {
       signal,
       onProgress: progress("statistics"),
     });

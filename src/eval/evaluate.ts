@@ -53,7 +53,7 @@ export async function evaluateIn(
   }
   if (model.info.task === "pose" && !dataset.samples.some(({ truth }) => truth.keypoints?.some((p) => p))) {
     throw new OptionError(
-      `evaluate: no label of ${dataset.name} has keypoints; a pose model needs label files with points after the box, read with the option keypoints`,
+      `evaluate: no label of ${dataset.name} has keypoints; a pose model needs label files with points after the box, or COCO annotations with keypoints, read with the option keypoints`,
       {},
     );
   }

@@ -19,6 +19,18 @@ export function sigmasOf(count: number): readonly number[] {
   return count === COCO_SIGMAS.length ? COCO_SIGMAS : new Array<number>(count).fill(1 / count);
 }
 
+/** A detection's keypoints in pixels of the original, clipped to it; `size` numbers each, of which the third is kept. */
+export function scaledKeypoints(
+  { keypoints = new Float32Array(0) }: Candidate,
+  size: number,
+  { scaleBack, original: [height, width] }: Placement,
+): Float32Array {
+  return Float32Array.from(keypoints, (value, i) => {
+    if (i % size === 0) return scaleCoordinate(value, scaleBack.padX, scaleBack.gain, width);
+    return i % size === 1 ? scaleCoordinate(value, scaleBack.padY, scaleBack.gain, height) : value;
+  });
+}
+
 /**
  * OKS of every label with every detection: the mean over the labelled points of exp(−d² ÷ (2·area·(2σ)²)).
  * @param boxes xyxy rows of the labels, in pixels of the original.
@@ -29,15 +41,10 @@ export function keypointSimilarity(
   boxes: Float32Array,
   candidates: readonly Candidate[],
   size: number,
-  { scaleBack, original }: Placement,
+  placement: Placement,
 ): Float32Array {
-  const [height, width] = original;
-  const predicted = candidates.map(({ keypoints = new Float32Array(0) }) =>
-    Float32Array.from(keypoints, (value, i) => {
-      if (i % size === 0) return scaleCoordinate(value, scaleBack.padX, scaleBack.gain, width);
-      return i % size === 1 ? scaleCoordinate(value, scaleBack.padY, scaleBack.gain, height) : value;
-    }),
-  );
+  const [height, width] = placement.original;
+  const predicted = candidates.map((candidate) => scaledKeypoints(candidate, size, placement));
   const labels = truth.classes.length;
   const similarity = new Float32Array(labels * candidates.length);
   for (let l = 0; l < labels; l++) {

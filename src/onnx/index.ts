@@ -2,9 +2,11 @@
 
 import { GraphError, invariant } from "../errors.js";
 import type { Graph, ValueId } from "../ops/index.js";
+import { type HeadForm, lowerHeadForm } from "./headForm.js";
 import { lowerNode } from "./lowerNode.js";
 import { OnnxGraph } from "./onnxGraph.js";
 
+export type { HeadForm } from "./headForm.js";
 export { OPSET } from "./onnxGraph.js";
 
 export interface OnnxOptions {
@@ -12,6 +14,8 @@ export interface OnnxOptions {
   readonly inputNames?: readonly string[] | undefined;
   /** Names of the outputs; default `output0`, `output1` … */
   readonly outputNames?: readonly string[] | undefined;
+  /** Form of the first output; by default as the graph has it. */
+  readonly headForm?: HeadForm | undefined;
   /** Free text that the file carries, e.g. `stride` and `names`. */
   readonly metadata?: Readonly<Record<string, string>> | undefined;
   /** Version of the producer. */
@@ -21,7 +25,8 @@ export interface OnnxOptions {
 /**
  * The graph as the bytes of an ONNX file, float32, for exactly the shapes it was built for. Graphs as built and
  * optimised ones both work; an optimised one has its BatchNorms folded, which spares the reader that work.
- * Outputs are the graph's own, in its order: for detection [N, Σ na·H·W, no] decoded, in input pixels.
+ * Outputs are the graph's own, in its order: for detection [N, Σ na·H·W, no] decoded, in input pixels, unless `headForm`
+ * asks for another form of the first.
  * @throws UnsupportedError for weights that are not float32; GraphError for a graph that is not well formed.
  */
 export function exportOnnx(graph: Graph, options: OnnxOptions = {}): Uint8Array {
@@ -32,10 +37,7 @@ export function exportOnnx(graph: Graph, options: OnnxOptions = {}): Uint8Array 
     names.set(id, name);
     return { name, shape: graph.values[id].shape };
   });
-  const outputs = graph.outputs.map((id, i) => ({
-    name: g.reserve(options.outputNames?.[i] ?? `output${i}`),
-    shape: graph.values[id].shape,
-  }));
+  const ports = graph.outputs.map((_, i) => g.reserve(options.outputNames?.[i] ?? `output${i}`));
   const nameOf = (id: ValueId): string => {
     let name = names.get(id);
     if (name === undefined) {
@@ -52,7 +54,12 @@ export function exportOnnx(graph: Graph, options: OnnxOptions = {}): Uint8Array 
     names.set(node.outputs[0], lowerNode(g, node, node.inputs.map(nameOf), descs));
   }
   // Ports keep their own names whatever node gives them, also where one value is read on or goes out twice.
-  for (const [i, id] of graph.outputs.entries()) g.nodeOf("Identity", [nameOf(id)], [outputs[i].name]);
-  const { metadata = {}, version = "" } = options;
+  const { metadata = {}, version = "", headForm } = options;
+  const outputs = graph.outputs.map((id, i) => {
+    const own = { name: nameOf(id), shape: graph.values[id].shape };
+    const given = i === 0 && headForm !== undefined ? lowerHeadForm(g, graph, own, headForm) : own;
+    g.nodeOf("Identity", [given.name], [ports[i]]);
+    return { name: ports[i], shape: given.shape };
+  });
   return g.finish(inputs, outputs, { producer: "yolov5-ts", version, metadata });
 }

@@ -47,7 +47,7 @@ describe("a pruned network equals the unpruned one with its channels silenced", 
     const path = referencePath("weights", "zoo", `${name}.pt`);
     if (path) await checkAgainstSilenced(openModel(readFileSync(path), { path: name }), { round: 1, size: 128 });
   });
-  test.each(["v5u", "v8", "v8-seg", "v8-pose", "11", "11-seg", "v8-cls"])("anchor-free %s", async (name) => {
+  test.each(["v5u", "v8", "v8-seg", "v8-pose", "11", "11-seg", "26", "v8-cls"])("anchor-free %s", async (name) => {
     const path = referencePath("weights", "anchor-free", `${name}.pt`);
     if (path) await checkAgainstSilenced(openModel(readFileSync(path), { path: name }), { round: 1, size: 128 });
   });

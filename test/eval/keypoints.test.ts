@@ -1,8 +1,9 @@
 /** Keypoints in evaluation: label files, similarity by hand, and a model that finds them. */
 
 import { describe, expect, it } from "vitest";
+import { CocoResults } from "../../src/eval/coco/cocoResults.js";
 import { parseLabels } from "../../src/eval/dataset/labels.js";
-import { evaluate } from "../../src/eval/evaluate.js";
+import { evaluate, type PictureOutcome } from "../../src/eval/evaluate.js";
 import { keypointSimilarity, sigmasOf } from "../../src/eval/keypoints.js";
 import type { EvaluationModel } from "../../src/eval/model.js";
 
@@ -103,6 +104,21 @@ describe("a pose model", () => {
     expect(near.metrics.map50_95).toBeCloseTo(0.995, 3);
     expect(near.keypointMetrics?.map50).toBeCloseTo(0.995, 3);
     expect(near.keypointMetrics?.map50_95).toBeCloseTo(0.995 * 0.7, 3);
+  });
+
+  it("gives keypoints in COCO's results format", async () => {
+    const results = new CocoResults({ names: ["person"], keypointSize: 3 });
+    const onPicture = (outcome: PictureOutcome) => results.add(outcome, 7);
+    await evaluate(modelWith(1), datasetOf(LINE, SHAPE), { imgsz: 64, rect: false, onPicture });
+    expect(results.entries).toEqual([
+      {
+        image_id: 7,
+        category_id: 0,
+        bbox: [19.2, 19.2, 25.6, 25.6],
+        score: 0.9,
+        keypoints: [26.6, 25.6, 0.9, 39.4, 38.4, 0.9],
+      },
+    ]);
   });
 
   it("needs labels with points", async () => {

@@ -1,7 +1,6 @@
 /** Networks without anchors, small and by hand: what heads pick, which defaults they imply, and what is refused. */
 
 import { describe, expect, it } from "vitest";
-import { planPruning } from "../../src/compress/index.js";
 import { createCpuBackend } from "../../src/runtime/cpu/backend.js";
 import { tensor } from "../../src/tensor/index.js";
 import type { ModuleNode, PlainValue } from "../../src/weights/types.js";
@@ -108,10 +107,6 @@ describe("what networks without anchors do not do", () => {
     await expect(model.detect("grey.png", { augment: true, imgsz: 64 })).rejects.toThrow(
       /augment: best\.pt has an end-to-end head.*leave it out/,
     );
-  });
-
-  it("pruning of an end-to-end head", () => {
-    expect(() => planPruning(network({ prefix: "one2one_" }))).toThrow(/end-to-end head .* second set of branches/);
   });
 });
 

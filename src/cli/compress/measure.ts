@@ -10,6 +10,7 @@ import { Breather } from "../../breathe.js";
 import { moduleFlopsPieces } from "../../compress/flops.js";
 import type { DetectionDataset } from "../../eval/dataset/types.js";
 import { type Evaluation, evaluate, type PictureOutcome } from "../../eval/evaluate.js";
+import type { Metrics } from "../../eval/metrics.js";
 import { openBackend } from "../../node/backends.js";
 import type { Backend, BackendChoice } from "../../runtime/backend.js";
 import type { ModuleNode } from "../../weights/types.js";
@@ -189,6 +190,11 @@ function engineOf({ opened, name }: Candidate, backend: Backend, imgsz: number):
   };
 }
 
+/** What a model is for: a pose model's keypoints, otherwise boxes. */
+export function figuresOf({ metrics, keypointMetrics }: Evaluation): Metrics {
+  return keypointMetrics ?? metrics;
+}
+
 export async function rowOf(
   candidate: Candidate,
   evaluation: Evaluation,
@@ -196,7 +202,7 @@ export async function rowOf(
   imgsz: number,
   signal: AbortSignal,
 ): Promise<CompressionRow> {
-  const { precision, recall, f1, map50, map50_95 } = evaluation.metrics;
+  const { precision, recall, f1, map50, map50_95 } = figuresOf(evaluation);
   const { name, bytes, info, opened } = candidate;
   return {
     name,

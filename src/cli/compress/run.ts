@@ -12,6 +12,7 @@ import { openDataset } from "../../node/datasets/open.js";
 import { openWeights } from "../../node/weightSource.js";
 import type { Backend } from "../../runtime/backend.js";
 import type { ModuleNode } from "../../weights/types.js";
+import type { ModelInfo } from "../../yolov5/checkpoint/modelInfo.js";
 import { isQuantized } from "../../yolov5/checkpoint/quantized.js";
 import { createMember, type OpenedModel } from "../../yolov5/loadModel.js";
 import { checkImageSize } from "../../yolov5/options.js";
@@ -25,7 +26,15 @@ import type { Output } from "../output.js";
 import { DownloadProgress } from "../progress.js";
 import { interruptible, steps as openSteps } from "../val/progress.js";
 import type { CompressFlags } from "./flags.js";
-import { asFile, type Candidate, type CompressionRow, evaluateCandidate, measureLatencies, rowOf } from "./measure.js";
+import {
+  asFile,
+  type Candidate,
+  type CompressionRow,
+  evaluateCandidate,
+  figuresOf,
+  measureLatencies,
+  rowOf,
+} from "./measure.js";
 import { type Example, reportHtml } from "./report.js";
 import { makeSteps, type Step } from "./steps.js";
 import { compressionTable } from "./table.js";
@@ -80,25 +89,16 @@ class CompressRun {
         `${path}: is a classification model, but compress measures boxes; use export --half or --int8, and val`,
       );
     }
-    if (info.task === "pose") {
-      throw new UsageError(
-        `${path}: is a pose model, but compress measures boxes, not keypoints; use export --half or --int8, and val`,
-      );
-    }
-    if (info.endToEnd) {
-      throw new UsageError(
-        `${path}: has an end-to-end head (26), whose second set of branches pruning would not cut; use export --half or --int8`,
-      );
-    }
     if (isQuantized(opened.module))
       throw new UsageError(`${path}: is already int8; give the checkpoint it was made from`);
     const [imgsz] = checkImageSize([flags.imgsz ?? 640, flags.imgsz ?? 640], info.stride, (text) => output.warn(text));
     noteSize([info], [imgsz, imgsz], output);
-    const dataset = await this.readDataset(flags.data, info.names);
+    const dataset = await this.readDataset(flags.data, info);
     const { calibrationData } = flags;
-    const calibration = calibrationData === undefined ? dataset : await this.readDataset(calibrationData, info.names);
+    const calibration = calibrationData === undefined ? dataset : await this.readDataset(calibrationData, info);
     output.line(`Backend: ${backend.name} (${backend.adapter})`);
     output.line(`Model:   ${path}, ${dataset.samples.length} pictures of ${dataset.name} at ${imgsz}`);
+    if (info.task === "pose") output.line("Figures are those of the keypoints, by object keypoint similarity");
 
     const context = { backend, dataset, imgsz, output };
     const made = await makeSteps(opened, {
@@ -108,7 +108,7 @@ class CompressRun {
       info,
       mapOf: async (module, name) => {
         const candidate = { opened: { ...opened, module }, name, info };
-        return this.complete(await evaluateCandidate(candidate, context)).metrics.map50_95;
+        return figuresOf(this.complete(await evaluateCandidate(candidate, context))).map50_95;
       },
     });
     const { signal } = output.io;
@@ -206,7 +206,7 @@ class CompressRun {
     return openWeights(weights, { onProgress, signal, config, onWarning }).finally(() => progress.stop());
   }
 
-  private async readDataset(data: string, names: readonly string[]): Promise<DetectionDataset> {
+  private async readDataset(data: string, { names, keypoints }: ModelInfo): Promise<DetectionDataset> {
     const { flags, output } = this;
     const { signal } = output.io;
     const bar = openSteps(output, "reading labels");
@@ -214,7 +214,7 @@ class CompressRun {
     const onWarning = (text: string): void => output.warn(text);
     const dataset = await interruptible(
       signal,
-      openDataset(data, { split, names, images, maxPixels, signal, onWarning, onProgress: bar.update }),
+      openDataset(data, { split, names, keypoints, images, maxPixels, signal, onWarning, onProgress: bar.update }),
     ).finally(() => bar.stop());
     const reasons = dataset.excluded.map(({ reason }) => reason);
     assertPictures(dataset.samples.length, reasons, dataset.name);

@@ -1,10 +1,12 @@
 /** `export --include onnx`: writes the optimised graph at one input size, for other engines. */
 
 import { Breather } from "../../breathe.js";
-import { exportOnnx, OPSET } from "../../onnx/index.js";
+import { exportOnnx, type OnnxOptions, OPSET } from "../../onnx/index.js";
 import { optimizePieces } from "../../ops/index.js";
 import { VERSION } from "../../version.js";
+import type { ModelInfo } from "../../yolov5/checkpoint/modelInfo.js";
 import type { Member } from "../../yolov5/model.js";
+import { END_TO_END_BOXES } from "../../yolov5/output/endToEnd.js";
 import { UsageError } from "../errors.js";
 import type { ExportFlags } from "../options/flags.js";
 import { inputSize } from "../options/sizeNote.js";
@@ -15,23 +17,34 @@ export async function onnxFile(
   { imgsz, batchSize }: ExportFlags,
   { onWarning, signal }: { readonly onWarning: (text: string) => void; readonly signal: AbortSignal },
 ): Promise<ExportedFile> {
-  if (info.endToEnd) {
-    throw new UsageError(
-      `${info.path}: its head picks its boxes itself (end-to-end), which ONNX files of this engine do not hold; export it as safetensors`,
-    );
-  }
   const [h, w] = inputSize(info, { imgsz }, onWarning);
   const shape = [batchSize, 3, h, w] as const;
   const breather = new Breather(signal);
   const graph = await breather.through(optimizePieces(network.build(shape).graph));
   await breather.rest();
-  // detect.py reads these two: the stride as a number, the names as a Python dictionary.
-  const metadata = { stride: String(info.stride), names: pythonDictionary(info.names) };
   return {
-    bytes: exportOnnx(graph, { metadata, version: VERSION }),
+    bytes: exportOnnx(graph, onnxOptions(info, shape)),
     summary: `opset ${OPSET}, input ${shape.join("×")}`,
     details: { opset: OPSET, input: shape },
   };
+}
+
+/** What engines that read exports of the model's family expect of its outputs and metadata. */
+export function onnxOptions(info: ModelInfo, [batch, , h, w]: readonly number[]): OnnxOptions {
+  const { task, family, endToEnd, keypoints } = info;
+  // detect.py reads these two: the stride as a number, the names as a Python dictionary.
+  const both = { stride: String(info.stride), names: pythonDictionary(info.names) };
+  if (family === "yolov5") return { metadata: both, version: VERSION };
+  const metadata = {
+    ...both,
+    task,
+    batch: String(batch),
+    imgsz: `[${h}, ${w}]`,
+    ...(keypoints ? { kpt_shape: `[${keypoints.count}, ${keypoints.size}]` } : {}),
+    ...(endToEnd ? { end2end: "True" } : {}),
+  };
+  const headForm = task === "classify" ? "softmax" : endToEnd ? { best: END_TO_END_BOXES } : "columnsFirst";
+  return { metadata, headForm, version: VERSION };
 }
 
 /** @throws UsageError for an opset older than the one that is written. */

@@ -44,7 +44,8 @@ export async function valDetection(
   await checkValFolder(flags, flags.project ?? project);
   const dataset = await readDataset(flags, model, output);
   const names = namesOf(model, dataset, flags, output);
-  const files = new RunFiles(flags, { project, names, categoryIds: dataset.categoryIds }, output);
+  const keypointSize = model.info.keypoints?.size;
+  const files = new RunFiles(flags, { project, names, categoryIds: dataset.categoryIds, keypointSize }, output);
   const bar = steps(output, "measuring");
   let evaluation: Evaluation;
   try {

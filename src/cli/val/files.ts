@@ -23,6 +23,8 @@ export interface RunFilesOptions {
   readonly project: string;
   readonly names: readonly string[];
   readonly categoryIds: readonly number[] | undefined;
+  /** Numbers of a keypoint, for pose models. */
+  readonly keypointSize: number | undefined;
 }
 
 const writesFiles = ({ noplots, saveTxt, saveJson }: ValFlags): boolean => !noplots || !!saveTxt || !!saveJson;
@@ -90,14 +92,14 @@ export class RunFiles {
 
   private async open(): Promise<Writers> {
     const { flags } = this;
-    const { project, names, categoryIds } = this.options;
+    const { project, ...results } = this.options;
     const folder = await makeRunFolder(flags.project ?? project, flags.name, flags.existOk ?? false);
     const weights = shownAddress(flags.weights?.[0] ?? EMBEDDED_MODEL);
     return {
       folder,
       labels: flags.saveTxt ? new LabelWriter(folder, flags.saveConf ?? false) : undefined,
-      predictions: flags.saveJson ? new PredictionsWriter(folder, weights, { names, categoryIds }) : undefined,
-      plots: flags.noplots ? undefined : new Plots(folder, names, flags.batchSize),
+      predictions: flags.saveJson ? new PredictionsWriter(folder, weights, results) : undefined,
+      plots: flags.noplots ? undefined : new Plots(folder, results.names, flags.batchSize),
     };
   }
 }

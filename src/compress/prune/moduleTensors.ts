@@ -2,6 +2,7 @@
 
 import { float32ArrayToHalf, type HostTensor, tensor } from "../../tensor/index.js";
 import type { ModuleNode, PlainValue } from "../../weights/types.js";
+import { unusedBranches } from "../../yolov5/graph/anchorFreeHead.js";
 import { layersOf } from "../../yolov5/graph/buildGraph.js";
 
 /** The module for a path in the graph (`model.2.cv1.conv`), whatever wraps the layers in the file. */
@@ -42,6 +43,21 @@ export function changeTree(root: ModuleNode, changes: TreeChanges): ModuleNode {
       buffers: swap(module.buffers),
       children: new Map([...module.children].map(([name, child]) => [name, visit(child)])),
     };
+    done.set(module, copy);
+    return copy;
+  };
+  return visit(root);
+}
+
+/** A copy of the tree without the branches of its head that are not run. A module that occurs twice occurs twice in the copy. */
+export function withoutUnusedBranches(root: ModuleNode): ModuleNode {
+  const done = new Map<ModuleNode, ModuleNode>();
+  const visit = (module: ModuleNode): ModuleNode => {
+    const known = done.get(module);
+    if (known) return known;
+    const unused = new Set(unusedBranches(module));
+    const children = [...module.children].filter(([name]) => !unused.has(name));
+    const copy = { ...module, children: new Map(children.map(([name, child]) => [name, visit(child)])) };
     done.set(module, copy);
     return copy;
   };

@@ -6,7 +6,7 @@ import type { ModuleNode } from "../../weights/types.js";
 import { buildGraph } from "../../yolov5/graph/buildGraph.js";
 import { type ChannelMap, traceChannels, type Unit } from "./channels.js";
 import { type Criterion, type Grouping, groupChannels, scoreUnits } from "./groups.js";
-import { tensorOfPath } from "./moduleTensors.js";
+import { tensorOfPath, withoutUnusedBranches } from "./moduleTensors.js";
 import { removeChannels } from "./removeChannels.js";
 import { keptCounts, removedUnits, type SelectOptions } from "./select.js";
 
@@ -18,6 +18,7 @@ export interface PruneOptions extends SelectOptions {
 
 /** A network prepared for pruning: its groups of channels, each channel with its score. */
 export interface PruningPlan {
+  /** Without branches that are not run. */
   readonly module: ModuleNode;
   readonly map: ChannelMap;
   readonly grouping: Grouping;
@@ -53,13 +54,10 @@ export function planPruning(module: ModuleNode, criterion: Criterion = "l2"): Pr
 }
 
 /** The same in pieces, one convolution each. */
-export function* planPruningPieces(module: ModuleNode, criterion: Criterion): Pieces<PruningPlan> {
-  const { graph, head } = buildGraph(module, TRACED);
-  if (head.endToEnd) {
-    throw new UnsupportedError(
-      "pruning: an end-to-end head (26) has a second set of branches, which would no longer fit; only networks without one can be pruned",
-    );
-  }
+export function* planPruningPieces(given: ModuleNode, criterion: Criterion): Pieces<PruningPlan> {
+  // A head with two sets of branches runs one; the other would no longer fit.
+  const module = withoutUnusedBranches(given);
+  const { graph } = buildGraph(module, TRACED);
   const map = traceChannels(graph, ({ name }, { data }) => {
     return tensorOfPath(module, `${name}.weight`)?.data.length === data.length;
   });

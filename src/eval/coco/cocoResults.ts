@@ -3,6 +3,7 @@
 import { processMask, prototypesOf, scaleMask } from "../../yolov5/output/masks.js";
 import { encodeRle } from "../../yolov5/output/rle.js";
 import type { PictureOutcome } from "../evaluate.js";
+import { scaledKeypoints } from "../keypoints.js";
 import { COCO_CATEGORY_IDS, isCoco } from "./coco80.js";
 import { compressCounts } from "./cocoRle.js";
 
@@ -15,6 +16,8 @@ export interface CocoResult {
   /** Five decimals. */
   readonly score: number;
   readonly segmentation?: { readonly size: readonly [number, number]; readonly counts: string };
+  /** x, y in pixels and the confidence of each keypoint, three decimals; 1 for models that give none. */
+  readonly keypoints?: readonly number[];
 }
 
 /** Options of `CocoResults`. */
@@ -22,14 +25,18 @@ export interface CocoResultsOptions {
   readonly names: readonly string[];
   /** Category id of each class index. Default: COCO's own if the classes are COCO's 80, otherwise the class indices. */
   readonly categoryIds?: readonly number[] | undefined;
+  /** Numbers of a keypoint, for pose models (`model.info.keypoints.size`). */
+  readonly keypointSize?: number | undefined;
 }
 
 /** Collects detections in COCO's results format. */
 export class CocoResults {
   readonly entries: CocoResult[] = [];
   private readonly categoryIds: readonly number[];
+  private readonly keypointSize: number;
 
-  constructor({ names, categoryIds }: CocoResultsOptions) {
+  constructor({ names, categoryIds, keypointSize = 3 }: CocoResultsOptions) {
+    this.keypointSize = keypointSize;
     this.categoryIds = categoryIds ?? (isCoco(names) ? COCO_CATEGORY_IDS : names.map((_, index) => index));
   }
 
@@ -50,6 +57,7 @@ export class CocoResults {
         bbox: [x, y, w, h].map((value) => decimals(value, 3)),
         score: decimals(confidences[i], 5),
         ...segmentationOf(outcome, i),
+        ...keypointsOf(outcome, i, this.keypointSize),
       });
     }
   }
@@ -63,6 +71,17 @@ function segmentationOf(outcome: PictureOutcome, i: number): Pick<CocoResult, "s
   const mask = processMask(prototypesOf(prototypes), coefficients, [x1, y1, x2, y2], placement.input);
   const { counts, size } = encodeRle(scaleMask(mask, placement.original, placement.scaleBack));
   return { segmentation: { size, counts: compressCounts(counts) } };
+}
+
+function keypointsOf(outcome: PictureOutcome, i: number, size: number): Pick<CocoResult, "keypoints"> {
+  const candidate = outcome.candidates[i];
+  if (!candidate?.keypoints) return {};
+  const numbers = scaledKeypoints(candidate, size, outcome.placement);
+  const points = Array.from({ length: numbers.length / size }, (_, k) => {
+    const [x, y, confidence = 1] = numbers.subarray(k * size, (k + 1) * size);
+    return [x, y, confidence].map((value) => decimals(value, 3));
+  });
+  return { keypoints: points.flat() };
 }
 
 function decimals(value: number, count: number): number {

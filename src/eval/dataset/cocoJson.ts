@@ -1,7 +1,9 @@
-/** Parses COCO annotation files (`instances_val2017.json`): pictures, boxes, outlines. */
+/** Parses COCO annotation files (`instances_val2017.json`, `person_keypoints_val2017.json`): pictures, boxes, outlines, keypoints. */
 
 import { DatasetError } from "../../errors.js";
 import { cutText, describeValue } from "../../weights/describe.js";
+import type { KeypointShape } from "../../yolov5/graph/heads.js";
+import { isPointless, keypointsOf } from "./cocoKeypoints.js";
 import { boxAround } from "./labels.js";
 import type { GroundTruth, Polygon } from "./types.js";
 
@@ -12,6 +14,8 @@ export interface CocoPicture {
   readonly width: number;
   readonly height: number;
   readonly truth: GroundTruth;
+  /** Objects that are left out because no point of theirs is labelled, if keypoints are read. */
+  readonly pointless: number;
 }
 
 export interface CocoAnnotations {
@@ -29,6 +33,14 @@ export interface CocoAnnotations {
 }
 
 type Json = Readonly<Record<string, unknown>>;
+
+/** An object. */
+interface Row {
+  readonly classIndex: number;
+  readonly box: readonly number[];
+  readonly polygons: readonly Polygon[];
+  readonly points: Float32Array | undefined;
+}
 
 /** The objects of a list. @throws DatasetError for an entry that is not an object. */
 function objectsOf(list: unknown, name: string, file: string): readonly Json[] {
@@ -50,9 +62,15 @@ function numberOf(value: unknown): number {
  * otherwise by the order of their ids, which requires as many categories as classes. Unused categories are ignored if
  * they do not match.
  * @param file begins every message.
+ * @param keypoints reads them too: how many the model has.
  * @throws DatasetError with the entry.
  */
-export function parseCocoAnnotations(content: unknown, modelNames: readonly string[], file: string): CocoAnnotations {
+export function parseCocoAnnotations(
+  content: unknown,
+  modelNames: readonly string[],
+  file: string,
+  keypoints?: KeypointShape,
+): CocoAnnotations {
   const root = content as Json;
   const lists = ["images", "annotations", "categories"] as const;
   const missing = lists.find((key) => typeof content !== "object" || content === null || !Array.isArray(root[key]));
@@ -67,7 +85,8 @@ export function parseCocoAnnotations(content: unknown, modelNames: readonly stri
   const annotations = objectsOf(root.annotations, "annotations", file);
   const used = new Set(annotations.map((a) => keyOf(numberOf(a.category_id))));
   const classOf = classesOf(categories, used, modelNames, file);
-  const rows = new Map<string, { classIndex: number; box: number[]; polygons: Polygon[] }[]>();
+  const rows = new Map<string, Row[]>();
+  const pointless = new Map<string, number>();
   const images = imagesById(objectsOf(root.images, "images", file), file);
   let [skipped, outside, runLengths] = [0, 0, 0];
   for (const [index, annotation] of annotations.entries()) {
@@ -96,10 +115,16 @@ export function parseCocoAnnotations(content: unknown, modelNames: readonly stri
       else skipped++;
       continue;
     }
+    const key = keyOf(annotation.image_id);
+    const points = keypoints && keypointsOf(annotation.keypoints, keypoints, [width, height], at);
+    if (isPointless(points)) {
+      pointless.set(key, (pointless.get(key) ?? 0) + 1);
+      continue;
+    }
     if (isRunLength(annotation.segmentation)) runLengths++;
-    const list = rows.get(keyOf(annotation.image_id)) ?? [];
-    list.push({ classIndex, box, polygons });
-    rows.set(keyOf(annotation.image_id), list);
+    const list = rows.get(key) ?? [];
+    list.push({ classIndex, box, polygons, points });
+    rows.set(key, list);
   }
   const pictures = Array.from(images, ([key, image]): CocoPicture => {
     const id = image.id as number | string;
@@ -116,7 +141,9 @@ export function parseCocoAnnotations(content: unknown, modelNames: readonly stri
         classes: Int32Array.from(own, ({ classIndex }) => classIndex),
         boxes: Float32Array.from(own.flatMap(({ box }) => box)),
         polygons: own.map(({ polygons }) => polygons),
+        ...(keypoints ? { keypoints: own.map(({ points }) => points) } : {}),
       },
+      pointless: pointless.get(key) ?? 0,
     };
   });
   const classes = categories.filter(({ key }) => classOf.has(key));

@@ -24,15 +24,19 @@ export async function openCoco(file: string, options: CocoOptions): Promise<Dete
   } catch (error) {
     throw new DatasetError(`${file}: is not valid JSON: ${(error as Error).message}`, { file }, { cause: error });
   }
-  const annotations = parseCocoAnnotations(content, options.names, file);
+  const annotations = parseCocoAnnotations(content, options.names, file, options.keypoints);
   const { pictures, names, categoryIds } = annotations;
   if (pictures.length === 0) throw new DatasetError(`${file}: lists no pictures`, { file });
   const folder = options.images ?? (await pictureFolder(file, pictures[0].fileName));
   const samples: Sample[] = [];
   const excluded: { name: string; reason: string }[] = [];
   const resized: string[] = [];
+  let pointless = 0;
   for (const [index, picture] of pictures.entries()) {
     options.signal?.throwIfAborted();
+    pointless += picture.pointless;
+    // What is found there would count as wrong, though the objects are there.
+    if (picture.pointless > 0 && picture.truth.classes.length === 0) continue;
     const path = join(folder, picture.fileName);
     try {
       const sample = await sampleOf(path, picture.truth, options, picture.id);
@@ -51,7 +55,7 @@ export async function openCoco(file: string, options: CocoOptions): Promise<Dete
   if (samples.length === 0) {
     throw new DatasetError(`${file}: none of its ${pictures.length} pictures could be read from ${folder}`, { folder });
   }
-  for (const warning of warningsOf(annotations, resized)) options.onWarning?.(`${file}: ${warning}`);
+  for (const warning of warningsOf(annotations, resized, pointless)) options.onWarning?.(`${file}: ${warning}`);
   return { name: file, samples, names, categoryIds, excluded };
 }
 
@@ -60,8 +64,16 @@ function isOfAnotherSize(picture: CocoPicture, sample: Sample): boolean {
 }
 
 /** Warns about annotations that are not used as written. */
-function warningsOf({ skipped, outside, runLengths }: CocoAnnotations, resized: readonly string[]): string[] {
+function warningsOf(
+  { skipped, outside, runLengths }: CocoAnnotations,
+  resized: readonly string[],
+  pointless: number,
+): string[] {
   const warnings: string[] = [];
+  if (pointless > 0) {
+    const [objects, are] = pointless === 1 ? ["1 object", "is"] : [`${pointless} objects`, "are"];
+    warnings.push(`${objects} without a labelled keypoint ${are} left out, and pictures that have no others`);
+  }
   if (skipped > 0) warnings.push(`${skipped} crowd regions or empty boxes are left out`);
   if (outside > 0) {
     const [boxes, are] = outside === 1 ? ["1 box", "is"] : [`${outside} boxes`, "are"];

@@ -44,6 +44,13 @@ export function isAnchorFree(module: ModuleNode): boolean {
   return (branches("cv2") && branches("cv3")) || (branches(`${ONE_TO_ONE}cv2`) && branches(`${ONE_TO_ONE}cv3`));
 }
 
+/** Children of a head with two sets of branches that belong to the set which is not run; none for every other module. */
+export function unusedBranches(module: ModuleNode): string[] {
+  if (!isAnchorFree(module) || !module.children.has("cv2") || !module.children.has(`${ONE_TO_ONE}cv2`)) return [];
+  const prefix = isEndToEnd(module) ? "" : ONE_TO_ONE;
+  return ["cv2", "cv3", "cv4"].map((name) => prefix + name).filter((name) => module.children.has(name));
+}
+
 /** Numbers that the distribution over a distance is taken over; none where the head predicts distances. */
 function binsOf(module: ModuleNode, path: string, channels: number): number[] {
   if (channels === 4) return [];

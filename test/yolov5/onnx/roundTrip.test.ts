@@ -1,8 +1,9 @@
 /** What this engine exports as ONNX it loads again: the same outputs, at the file's own input size and at another. */
 
 import { readdirSync, readFileSync } from "node:fs";
-import { basename, join } from "node:path";
+import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { onnxOptions } from "../../../src/cli/export/exportOnnx.js";
 import { openWasm } from "../../../src/node/wasm.js";
 import { exportOnnx } from "../../../src/onnx/index.js";
 import { optimize } from "../../../src/ops/index.js";
@@ -24,16 +25,12 @@ function checkpointsIn(folder: string): string[] {
   return names.map((name) => join(path ?? "", name));
 }
 
-// A head that picks its boxes itself is not exported.
-const FILES = [...FIXTURES, ...checkpointsIn("zoo"), ...checkpointsIn("anchor-free")].filter(
-  (path) => basename(path) !== "26.pt",
-);
+const FILES = [...FIXTURES, ...checkpointsIn("zoo"), ...checkpointsIn("anchor-free")];
 const [SIZE, OTHER] = [128, 192];
 
 function exported({ network, info }: Member): Uint8Array {
-  const { graph } = network.build([1, 3, SIZE, SIZE]);
-  const names = JSON.stringify(Object.fromEntries(info.names.map((name, i) => [i, name])));
-  return exportOnnx(optimize(graph), { metadata: { names, stride: String(info.stride) } });
+  const shape = [1, 3, SIZE, SIZE] as const;
+  return exportOnnx(optimize(network.build(shape).graph), onnxOptions(info, shape));
 }
 
 describe("an ONNX file of this engine", () => {
@@ -49,8 +46,8 @@ describe("an ONNX file of this engine", () => {
     if (!checkpoint.module) throw new Error("no module");
     const loaded = createMember({ module: checkpoint.module, checkpoint }, backend, { path });
     const facts = ({ info }: Member) => {
-      const { task, names, strides, anchors, maskCoefficients, keypoints } = info;
-      return { task, names, strides, anchors, maskCoefficients, keypoints };
+      const { task, family, endToEnd, names, strides, anchors, maskCoefficients, keypoints } = info;
+      return { task, family, endToEnd, names, strides, anchors, maskCoefficients, keypoints };
     };
     expect(facts(loaded)).toEqual(facts(original));
     expect(loaded.info.defaultImgsz).toEqual([SIZE, SIZE]);
