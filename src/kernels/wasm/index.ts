@@ -1,6 +1,6 @@
 export { type ConvVariant, convPoint } from "./conv/convPoint.js";
 export { convWindow, convWindowScratch } from "./conv/convWindow.js";
-export { PANEL } from "./conv/gemmTile.js";
+export { PANEL, TILE_ROWS } from "./conv/gemmTile.js";
 export * from "./conv/pack.js";
 export { winograd } from "./conv/winograd.js";
 export { winogradScratch } from "./conv/winogradBody.js";
@@ -16,7 +16,7 @@ export * from "./map/activations.js";
 export * from "./map/elementwise.js";
 export * from "./move/copy.js";
 export { focus } from "./move/focus.js";
-export { quantize } from "./move/quantize.js";
+export * from "./move/quantize.js";
 export * from "./reduce/reduce.js";
 export { depthwise, maxPool } from "./reduce/window.js";
 export { COUNTER_BYTES, HEADER, HEADER_BYTES, OUTCOME, STEP_BYTES } from "./scheduler.js";

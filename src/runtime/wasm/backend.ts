@@ -2,7 +2,14 @@
 
 import { atOnce, Breather, type Pieces } from "../../breathe.js";
 import { DeviceError, OptionError, UnsupportedError } from "../../errors.js";
-import { hasRelaxedSimd, hasSharedMemory, hasSimd, type Target } from "../../kernels/wasm/index.js";
+import {
+  exactDot,
+  hasRelaxedSimd,
+  hasSharedMemory,
+  hasSimd,
+  type IntegerFormat,
+  type Target,
+} from "../../kernels/wasm/index.js";
 import { type FoldCache, type Graph, optimizePieces, type ValueId } from "../../ops/index.js";
 import {
   type Backend,
@@ -34,6 +41,12 @@ export interface WasmBackendOptions {
    * more. Hosts without shared memory or workers (pages that are not cross-origin isolated) use one thread.
    */
   readonly threads?: number;
+  /**
+   * Numbers that int8 convolutions are computed in. `auto`: bytes where the host's dot product is exact for unsigned or for
+   * signed ones, which a probe finds out, else `int16`. Sums are the same. `unsigned` and `signed` are for tests: where the
+   * host's instruction is not exact for them, slow ones take its place. Default `auto`.
+   */
+  readonly integers?: "auto" | IntegerFormat;
   /** The host's number of cores. Default: as reported by the host. */
   readonly cores?: number;
   /** Receives a note if the number of threads was reduced. */
@@ -94,6 +107,15 @@ function chooseTarget(options: WasmBackendOptions, shared: boolean): Target {
   return { simd, relaxed, shared };
 }
 
+/** Which numbers int8 convolutions are computed in, and what the kernels are then emitted for. */
+function chooseIntegers(options: WasmBackendOptions, target: Target): readonly [IntegerFormat, Target] {
+  const wanted = options.integers ?? "auto";
+  if (!target.relaxed || wanted === "int16") return ["int16", target];
+  const exact = exactDot();
+  if (wanted === "auto") return [exact ?? "int16", target];
+  return [wanted, exact === wanted ? target : { ...target, spelledDot: wanted }];
+}
+
 class WasmBackend implements Backend {
   readonly name = "wasm";
   readonly software = false;
@@ -107,6 +129,7 @@ class WasmBackend implements Backend {
 
   constructor(
     private readonly target: Target,
+    private readonly integers: IntegerFormat,
     private readonly pool: ThreadPool | undefined,
   ) {
     // The integer kernels have no scalar twins.
@@ -156,7 +179,7 @@ class WasmBackend implements Backend {
   }
 
   private lower(optimized: Graph, kept: ReadonlySet<ValueId>, dtype: ComputeDType | undefined): Program {
-    return createProgram(optimized, kept, this.pool?.threads ?? 1, 0, dtype === "int8");
+    return createProgram(optimized, kept, this.pool?.threads ?? 1, 0, dtype === "int8" ? this.integers : undefined);
   }
 
   /** Not within `build`: what lives as long as an executable would hold all that was made on the way to it. */
@@ -201,7 +224,8 @@ export async function createWasmBackend(options: WasmBackendOptions = {}): Promi
   if (typeof WebAssembly !== "object") throw new DeviceError("wasm: this host has no WebAssembly; use --backend cpu");
   const pool = await openPool(options);
   try {
-    return new WasmBackend(chooseTarget(options, pool !== undefined), pool);
+    const [integers, target] = chooseIntegers(options, chooseTarget(options, pool !== undefined));
+    return new WasmBackend(target, integers, pool);
   } catch (error) {
     pool?.dispose();
     throw error;

@@ -18,20 +18,37 @@ export interface ConvVariant {
   readonly unroll: number;
   /** Of activations and weights. Each column of integers has a factor that makes its sum float32 again. */
   readonly numbers?: Numbers;
+  /** Rows of the register tile, at most six. Default `TILE_ROWS`. */
+  readonly rows?: number;
 }
 
 export function isInteger({ numbers = "float32" }: ConvVariant): boolean {
   return numbers !== "float32";
 }
 
-export function convKey(name: string, { activation, residual, unroll, numbers = "float32" }: ConvVariant): string {
-  return `${name}${numbers === "float32" ? "" : ` ${numbers}`} ${activationKey(activation)}${residual ? " +residual" : ""} k${unroll}`;
+export function convKey(name: string, variant: ConvVariant): string {
+  const { activation, residual, unroll, numbers = "float32", rows = TILE_ROWS } = variant;
+  const parts = [
+    name,
+    ...(numbers === "float32" ? [] : [numbers]),
+    activationKey(activation),
+    ...(residual ? ["+residual"] : []),
+    `k${unroll}`,
+    ...(rows === TILE_ROWS ? [] : [`r${rows}`]),
+  ];
+  return parts.join(" ");
 }
 
-/** Of the tile's columns: where their biases are and, for integers, their factors. */
+/** Of the tile's columns: where their biases are and, for integers, their factors and, for int8, what sums start from. */
 export interface ColumnConstants {
   readonly bias: I32Local;
   readonly scales: I32Local;
+  readonly starts: I32Local;
+}
+
+/** Those that a variant reads, to be moved on from panel to panel. */
+export function columnsOf(variant: ConvVariant, { bias, scales, starts }: ColumnConstants): I32Local[] {
+  return [bias, ...(isInteger(variant) ? [scales] : []), ...(variant.numbers === "int8" ? [starts] : [])];
 }
 
 /** Activation, residual and store of one register tile. */
@@ -57,11 +74,20 @@ export function storeTile(
   });
 }
 
-/** All accumulators set to the bias, or to 0 where integers are summed. */
-export function startTile(f: FunctionBuilder, tile: GemmTile, variant: ConvVariant, address: I32Local): void {
+/**
+ * All accumulators set to the bias; where integers are summed, to 0, or with bytes that contain their zero point to what
+ * takes it out of the sum.
+ */
+export function startTile(
+  f: FunctionBuilder,
+  tile: GemmTile,
+  { numbers = "float32" }: ConvVariant,
+  { bias, starts }: ColumnConstants,
+): void {
   tile.accumulators[0].forEach((_, v) => {
-    const bias = f.vec(isInteger(variant) ? vec.splat(0) : vec.load(address, v * 16));
-    for (const row of tile.accumulators) f.setVec(row[v], bias);
+    const load = numbers === "int16" ? vec.splat(0) : vec.load(numbers === "int8" ? starts : bias, v * 16);
+    const start = f.vec(load);
+    for (const row of tile.accumulators) f.setVec(row[v], start);
   });
 }
 
@@ -76,21 +102,23 @@ export function forPanels(
     readonly weights: I32Local;
     readonly panelBytes: I32Local;
     readonly columns: readonly I32Local[];
+    /** Of the register tile. */
+    readonly rows?: number | undefined;
   },
   body: (tile: GemmTile) => void,
 ): void {
-  const { weights, panelBytes, columns, last } = panels;
+  const { weights, panelBytes, columns, last, rows = TILE_ROWS } = panels;
   const panel = f.i32(panels.first);
   f.set(weights, i32.add(weights, i32.mul(panel, panelBytes)));
   for (const column of columns) f.increase(column, i32.mul(panel, PANEL * 4));
-  const full = gemmTile(f, 2);
+  const full = gemmTile(f, 2, rows);
   f.while(i32.ltS(panel, last), () => {
     body(full);
     f.increase(weights, panelBytes);
     for (const column of columns) f.increase(column, PANEL * 4);
     f.increase(panel, 1);
   });
-  const narrow = gemmTile(f, 1);
+  const narrow = gemmTile(f, 1, rows);
   f.if(panels.half, () => body(narrow));
 }
 
@@ -114,6 +142,7 @@ const FIELDS = [
   "panelBytes",
   "bias",
   "scales",
+  "starts",
   "out",
   "outStep",
   "residual",
@@ -123,7 +152,7 @@ export type ConvPointField = (typeof FIELDS)[number];
 
 /** `single`: one tap at offset 0, no tap table. */
 export function convPoint(variant: ConvVariant, single: boolean): Kernel<ConvPointField> {
-  const { numbers = "float32" } = variant;
+  const { numbers = "float32", rows: tileRows = TILE_ROWS } = variant;
   return kernel(convKey(single ? "conv2d_point" : "conv2d_rows", variant), FIELDS, (k) => {
     const { f } = k;
     const panelBlock = f.i32(i32.remU(k.tile, k.arg("panelBlocks")));
@@ -150,13 +179,15 @@ export function convPoint(variant: ConvVariant, single: boolean): Kernel<ConvPoi
     }
     const bias = k.local("bias");
     const scales = k.local("scales");
+    const starts = k.local("starts");
+    const constants = { bias, scales, starts };
     const weights = k.local("weights");
     const depth = k.local("depth");
     const last = k.min(i32.mul(i32.add(panelBlock, 1), k.arg("panelsPerBlock")), k.arg("panels"));
     const x = f.i32();
     const pixel = f.i32();
     const lastPixel = f.i32(i32.sub(width, 1));
-    const outputs = Array.from({ length: TILE_ROWS }, () => f.i32());
+    const outputs = Array.from({ length: tileRows }, () => f.i32());
     const residuals = outputs.map(() => f.i32());
     const bases = outputs.map(() => f.i32());
     const tap = f.i32();
@@ -170,11 +201,12 @@ export function convPoint(variant: ConvVariant, single: boolean): Kernel<ConvPoi
         half: i32.and(k.arg("half"), i32.eq(panelBlock, i32.sub(k.arg("panelBlocks"), 1))),
         weights,
         panelBytes: k.local("panelBytes"),
-        columns: [bias, out, ...(variant.residual ? [residual] : []), ...(isInteger(variant) ? [scales] : [])],
+        columns: [out, ...(variant.residual ? [residual] : []), ...columnsOf(variant, constants)],
+        rows: tileRows,
       },
       (tile) => {
-        f.for(x, start, end, TILE_ROWS, () => {
-          for (let r = 0; r < TILE_ROWS; r++) {
+        f.for(x, start, end, tileRows, () => {
+          for (let r = 0; r < tileRows; r++) {
             // Rows beyond the end compute the last pixel again and store it into the sink.
             f.set(pixel, i32.add(x, r));
             f.set(outputs[r], i32.select(i32.ltS(pixel, end), i32.add(out, i32.mul(pixel, outStep)), k.scratch));
@@ -183,7 +215,7 @@ export function convPoint(variant: ConvVariant, single: boolean): Kernel<ConvPoi
             if (variant.residual) f.set(residuals[r], i32.add(residual, i32.mul(pixel, residualStep)));
           }
           f.set(tile.weights, weights);
-          startTile(f, tile, variant, bias);
+          startTile(f, tile, variant, constants);
           if (single) {
             accumulate(f, tile, depth, variant.unroll, numbers);
           } else {
@@ -192,14 +224,14 @@ export function convPoint(variant: ConvVariant, single: boolean): Kernel<ConvPoi
             f.doWhile(
               () => {
                 f.set(offset, i32.load(tap));
-                for (let r = 0; r < TILE_ROWS; r++) f.set(tile.rows[r], i32.add(bases[r], offset));
+                for (let r = 0; r < tileRows; r++) f.set(tile.rows[r], i32.add(bases[r], offset));
                 accumulate(f, tile, depth, variant.unroll, numbers);
                 f.increase(tap, 4);
               },
               i32.ne(tap, taps),
             );
           }
-          storeTile(f, tile, variant, { bias, scales }, outputs, residuals);
+          storeTile(f, tile, variant, constants, outputs, residuals);
         });
       },
     );

@@ -2,14 +2,14 @@
  * Convolution as implicit GEMM over indirect rows: any kernel, stride, dilation and padding, and transposed
  * convolutions one output phase at a time.
  *
- * A tile first writes a table in scratch memory: for each four output pixels, the address of the input pixel under
- * each tap (or of a page of zeros beyond the edge), then their output and residual addresses. All panels of weights then
- * reuse it.
+ * A tile first writes a table in scratch memory: for each group of output pixels that a register tile takes, the address
+ * of the input pixel under each tap (or of a page of zeros beyond the edge), then their output and residual addresses. All
+ * panels of weights then reuse it.
  */
 
 import { i32 } from "../emit/index.js";
 import { type Kernel, kernel, SINK_BYTES } from "../kernel.js";
-import { type ConvVariant, convKey, forPanels, isInteger, startTile, storeTile } from "./convPoint.js";
+import { type ConvVariant, columnsOf, convKey, forPanels, startTile, storeTile } from "./convPoint.js";
 import { accumulate, TILE_ROWS } from "./gemmTile.js";
 
 const FIELDS = [
@@ -37,6 +37,7 @@ const FIELDS = [
   "panelBytes",
   "bias",
   "scales",
+  "starts",
   "out",
   "outPixel",
   "outRow",
@@ -48,15 +49,14 @@ const FIELDS = [
 ] as const;
 export type ConvWindowField = (typeof FIELDS)[number];
 
-const GROUP_BYTES = TILE_ROWS * 4;
-
 /** Scratch bytes of a tile of `pixels` output pixels. */
-export function convWindowScratch(pixels: number, taps: number): number {
-  return SINK_BYTES + Math.ceil(pixels / TILE_ROWS) * (taps + 2) * GROUP_BYTES;
+export function convWindowScratch(pixels: number, taps: number, rows = TILE_ROWS): number {
+  return SINK_BYTES + Math.ceil(pixels / rows) * (taps + 2) * rows * 4;
 }
 
 export function convWindow(variant: ConvVariant): Kernel<ConvWindowField> {
-  const { numbers = "float32" } = variant;
+  const { numbers = "float32", rows: tileRows = TILE_ROWS } = variant;
+  const groupBytes = tileRows * 4;
   return kernel(convKey("conv2d_window", variant), FIELDS, (k) => {
     const { f } = k;
     const panelBlock = f.i32(i32.remU(k.tile, k.arg("panelBlocks")));
@@ -90,8 +90,8 @@ export function convWindow(variant: ConvVariant): Kernel<ConvWindowField> {
       const zeros = k.local("zeros");
       const xRow = k.local("xRow");
       const xPixel = k.local("xPixel");
-      f.for(pixel, start, end, TILE_ROWS, () => {
-        f.for(lane, 0, TILE_ROWS, 1, () => {
+      f.for(pixel, start, end, tileRows, () => {
+        f.for(lane, 0, tileRows, 1, () => {
           f.set(p, i32.add(pixel, lane));
           f.set(p, i32.select(i32.ltS(p, pixels), p, i32.sub(pixels, 1)));
           f.set(slot, i32.add(entry, i32.shl(lane, 2)));
@@ -110,7 +110,7 @@ export function convWindow(variant: ConvVariant): Kernel<ConvWindowField> {
               const address = i32.add(imageBase, i32.add(i32.mul(iy, xRow), i32.mul(ix, xPixel)));
               const inside = i32.and(i32.ltU(iy, inHeight), i32.ltU(ix, inWidth));
               f.store(slot, i32.select(inside, address, zeros));
-              f.increase(slot, GROUP_BYTES);
+              f.increase(slot, groupBytes);
               f.increase(tap, 8);
             },
             i32.ne(tap, lastTap),
@@ -128,22 +128,24 @@ export function convWindow(variant: ConvVariant): Kernel<ConvWindowField> {
           const out = place("out", "outImage", "outRow", "outPixel");
           f.store(slot, i32.select(i32.ltS(i32.add(pixel, lane), end), out, k.scratch));
           if (variant.residual) {
-            f.store(slot, place("residual", "residualImage", "residualRow", "residualPixel"), GROUP_BYTES);
+            f.store(slot, place("residual", "residualImage", "residualRow", "residualPixel"), groupBytes);
           }
         });
-        f.increase(entry, i32.mul(i32.add(taps, 2), GROUP_BYTES));
+        f.increase(entry, i32.mul(i32.add(taps, 2), groupBytes));
       });
     }
 
     const bias = k.local("bias");
     const scales = k.local("scales");
+    const starts = k.local("starts");
+    const constants = { bias, scales, starts };
     const weights = k.local("weights");
     const depth = k.local("depth");
     const last = k.min(i32.mul(i32.add(panelBlock, 1), k.arg("panelsPerBlock")), k.arg("panels"));
     const column = f.i32(0);
     const entry = f.i32();
     const left = f.i32();
-    const outputs = Array.from({ length: TILE_ROWS }, () => f.i32());
+    const outputs = Array.from({ length: tileRows }, () => f.i32());
     const residuals = outputs.map(() => f.i32());
     forPanels(
       f,
@@ -153,28 +155,29 @@ export function convWindow(variant: ConvVariant): Kernel<ConvWindowField> {
         half: i32.and(k.arg("half"), i32.eq(panelBlock, i32.sub(k.arg("panelBlocks"), 1))),
         weights,
         panelBytes: k.local("panelBytes"),
-        columns: isInteger(variant) ? [bias, column, scales] : [bias, column],
+        columns: [column, ...columnsOf(variant, constants)],
+        rows: tileRows,
       },
       (tile) => {
         f.set(entry, table);
-        f.for(pixel, start, end, TILE_ROWS, () => {
+        f.for(pixel, start, end, tileRows, () => {
           f.set(tile.weights, weights);
-          startTile(f, tile, variant, bias);
+          startTile(f, tile, variant, constants);
           f.set(left, taps);
           f.doWhile(() => {
-            for (let r = 0; r < TILE_ROWS; r++) f.set(tile.rows[r], i32.load(entry, r * 4));
-            f.increase(entry, GROUP_BYTES);
+            for (let r = 0; r < tileRows; r++) f.set(tile.rows[r], i32.load(entry, r * 4));
+            f.increase(entry, groupBytes);
             accumulate(f, tile, depth, variant.unroll, numbers);
             f.set(left, i32.sub(left, 1));
           }, left);
-          for (let r = 0; r < TILE_ROWS; r++) {
+          for (let r = 0; r < tileRows; r++) {
             // The sink takes no column offset: it is one tile wide.
             const address = f.i32(i32.load(entry, r * 4));
             f.set(outputs[r], i32.select(i32.eq(address, k.scratch), k.scratch, i32.add(address, column)));
-            if (variant.residual) f.set(residuals[r], i32.add(i32.load(entry, GROUP_BYTES + r * 4), column));
+            if (variant.residual) f.set(residuals[r], i32.add(i32.load(entry, groupBytes + r * 4), column));
           }
-          f.increase(entry, 2 * GROUP_BYTES);
-          storeTile(f, tile, variant, { bias, scales }, outputs, residuals);
+          f.increase(entry, 2 * groupBytes);
+          storeTile(f, tile, variant, constants, outputs, residuals);
         });
       },
     );

@@ -1,5 +1,6 @@
 /**
- * The micro-kernel: 4 rows × 8 (or 4) columns of a matrix product in registers.
+ * The micro-kernel: 4 rows × 8 (or 4) columns of a matrix product in registers; more rows for int8, whose instruction
+ * adds as well, so that it needs more sums under way to hide its latency.
  *
  * Rows are activations (one pointer each, consecutive k), columns come from weights packed [k][8]. Each step of k loads
  * two weight vectors and four broadcast activations for sixteen lanes of multiply-add.
@@ -30,21 +31,30 @@ export interface GemmTile {
   readonly counter: I32Local;
 }
 
-export function gemmTile(f: FunctionBuilder, vectors: number): GemmTile {
+export function gemmTile(f: FunctionBuilder, vectors: number, rows = TILE_ROWS): GemmTile {
   return {
-    accumulators: Array.from({ length: TILE_ROWS }, () => f.vecs(vectors)),
-    rows: Array.from({ length: TILE_ROWS }, () => f.i32()),
+    accumulators: Array.from({ length: rows }, () => f.vecs(vectors)),
+    rows: Array.from({ length: rows }, () => f.i32()),
     weights: f.i32(),
     counter: f.i32(),
   };
 }
 
-/** What a step of k holds in 32 bits: one float32, or two int16 (weights lie [pair][column][2], sums are int32). */
-export type Numbers = "float32" | "int16";
+/**
+ * What a step of k holds in 32 bits: one float32, two int16 (weights lie [pair][column][2]) or four int8 (weights lie
+ * [four][column][4]). Sums of integers are int32.
+ */
+export type Numbers = "float32" | "int16" | "int8";
 
 function product(numbers: Numbers, activation: Vec, weight: Vec, sum: Vec): Vec {
-  if (numbers === "float32") return vec.madd(activation, weight, sum);
-  return vec.addBits(vec.dotI16(activation, weight), sum);
+  switch (numbers) {
+    case "float32":
+      return vec.madd(activation, weight, sum);
+    case "int16":
+      return vec.addBits(vec.dotI16(activation, weight), sum);
+    case "int8":
+      return vec.dotI8(weight, activation, sum);
+  }
 }
 
 /** Adds `count` steps of k, a positive multiple of `unroll` (at most 8). */

@@ -8,7 +8,15 @@ export interface Target {
   readonly relaxed: boolean;
   /** Shared memory and atomics. */
   readonly shared: boolean;
+  /** Spells `vec.dotI8` in exact instructions of plain SIMD, for hosts whose own is not exact (tests of the kernels). */
+  readonly spelledDot?: DotActivations | undefined;
 }
+
+/**
+ * Of relaxed SIMD's int8 dot product, how a host reads its second operand: it is exact either for unsigned or for signed
+ * bytes. The first operand is always signed.
+ */
+export type DotActivations = "unsigned" | "signed";
 
 /** A growing byte string. `target` decides how vector operations are lowered. */
 export class Code {

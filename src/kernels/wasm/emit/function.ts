@@ -168,6 +168,15 @@ export class FunctionBuilder {
     }
   }
 
+  /** The first `bytes` bytes of a vector; SIMD only. */
+  storePart(address: I32, value: Vec, bytes: 4 | 8 | 16): void {
+    address.write(this.code);
+    value.write(this.code, WHOLE);
+    if (bytes === 16) writeMemoryOperands(this.code, [0xfd, 0x0b], 2, 0);
+    else writeMemoryOperands(this.code, [0xfd, bytes === 8 ? 0x5b : 0x5a], 2, 0);
+    if (bytes !== 16) this.code.byte(0);
+  }
+
   if(condition: I32, then: () => void, otherwise?: () => void): void {
     condition.write(this.code);
     this.code.byte(0x04, VOID_BLOCK);
@@ -251,9 +260,12 @@ export class FunctionBuilder {
 
   /** memory.fill with zero. */
   zeroMemory(to: I32Like, bytes: I32Like): void {
-    toI32(to).write(this.code);
-    i32.const(0).write(this.code);
-    toI32(bytes).write(this.code);
+    this.fillMemory(to, 0, bytes);
+  }
+
+  /** memory.fill with the low byte of `value`. */
+  fillMemory(to: I32Like, value: I32Like, bytes: I32Like): void {
+    for (const argument of [to, value, bytes]) toI32(argument).write(this.code);
     this.code.byte(0xfc, 0x0b, 0x00);
   }
 

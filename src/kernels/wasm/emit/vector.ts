@@ -1,7 +1,7 @@
 /** Operations on `Vec`: one SIMD instruction each, or its scalar twin for hosts without SIMD. */
 
 import { invariant } from "../../../errors.js";
-import type { Code } from "./code.js";
+import type { Code, DotActivations } from "./code.js";
 import {
   type F32,
   type F32Like,
@@ -99,6 +99,34 @@ function integer(opcode: number, scalar: number): (a: Vec, b: Vec) => Vec {
     });
 }
 
+const signedLow = simdOnly(0x87);
+const signedHigh = simdOnly(0x88);
+const unsignedLow = simdOnly(0x89);
+const unsignedHigh = simdOnly(0x8a);
+const dotI16 = simdOnly(0xba) as (a: Vec, b: Vec) => Vec;
+const addBits = integer(0xae, 0x6a);
+
+/** Every other lane of both vectors: a0 a2 b0 b2, or a1 a3 b1 b3. */
+function everyOther(from: 0 | 1): (a: Vec, b: Vec) => Vec {
+  return (a, b) =>
+    vecOf((out) => {
+      a.write(out, WHOLE);
+      b.write(out, WHOLE);
+      simd(out, 0x0d);
+      for (const lane of [0, 2, 4, 6]) for (let byte = 0; byte < 4; byte++) out.byte((lane + from) * 4 + byte);
+    });
+}
+const evenLanes = everyOther(0);
+const oddLanes = everyOther(1);
+
+/** What `dotI8` computes on an exact host, in instructions that every host has. */
+function spelledDot(activations: DotActivations, weights: Vec, bytes: Vec, sum: Vec): Vec {
+  const [low, high] = activations === "unsigned" ? [unsignedLow, unsignedHigh] : [signedLow, signedHigh];
+  const first = dotI16(signedLow(weights), low(bytes));
+  const second = dotI16(signedHigh(weights), high(bytes));
+  return addBits(sum, addBits(evenLanes(first, second), oddLanes(first, second)));
+}
+
 export const vec = {
   /** All lanes the same number. */
   splat: (value: F32Like): Vec => {
@@ -152,8 +180,16 @@ export const vec = {
     });
   },
   /** Sum of the lanes' bit patterns as integers. */
-  addBits: integer(0xae, 0x6a),
+  addBits,
   andBits: integer(0x4e, 0x71),
+  orBits: integer(0x50, 0x72),
+  /** All lanes the same int32; SIMD only. */
+  splatI32: (value: I32Like): Vec =>
+    vecOf((out, lane) => {
+      invariant(lane === WHOLE, "integer vectors need SIMD");
+      toI32(value).write(out);
+      simd(out, 0x11);
+    }),
   /** The lanes' bit patterns moved left. */
   shiftBitsLeft: (a: Vec, count: number): Vec =>
     vecOf((out, lane) => {
@@ -180,13 +216,33 @@ export const vec = {
       simd(out, 0x52);
     }),
   /** Eight products of int16 lanes, neighbours added: four int32. */
-  dotI16: simdOnly(0xba) as (a: Vec, b: Vec) => Vec,
+  dotI16,
+  /**
+   * Sixteen products of bytes, four neighbours added, plus four int32: relaxed SIMD's dot product. `weights` are signed; how
+   * `bytes` are read, and whether sums of large numbers are right, differs by host: `features.ts` finds out.
+   */
+  dotI8: (weights: Vec, bytes: Vec, sum: Vec): Vec =>
+    vecOf((out, lane) => {
+      invariant(lane === WHOLE && out.target.relaxed, "int8 dot products need relaxed SIMD");
+      if (out.target.spelledDot) {
+        spelledDot(out.target.spelledDot, weights, bytes, sum).write(out, lane);
+        return;
+      }
+      weights.write(out, lane);
+      bytes.write(out, lane);
+      sum.write(out, lane);
+      simd(out, 0x113);
+    }),
   /** Difference of int32 lanes. */
   subI32: simdOnly(0xb1) as (a: Vec, b: Vec) => Vec,
   /** int32 lanes as float32. */
   fromI32: simdOnly(0xfa) as (a: Vec) => Vec,
   /** Eight int32 as int16, saturated. */
   narrowI32: simdOnly(0x85) as (a: Vec, b: Vec) => Vec,
+  /** Sixteen int16 as bytes, saturated. */
+  narrowI16: { unsigned: simdOnly(0x66), signed: simdOnly(0x65) } as Readonly<
+    Record<DotActivations, (a: Vec, b: Vec) => Vec>
+  >,
   lowHalves: halves(0),
   highHalves: halves(2),
   /** One lane as a scalar. */

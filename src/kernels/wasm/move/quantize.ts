@@ -1,17 +1,22 @@
 /**
- * float32 pixels as int16 for the integer kernels: round(x ÷ scale), half to even, clamped to the 256 steps of the
- * quantization. The zero point is left out: [low, high] is [−zeroPoint, 255 − zeroPoint], and zero padding stays 0.
+ * float32 pixels as numbers for the integer kernels: round(x ÷ scale), half to even, clamped to the 256 steps of the
+ * quantization, plus an offset that suits the kernels: int16 without the zero point, or bytes that contain it.
  *
- * Eight channels at a time; the last may read floats beyond the pixel, whose numbers meet zero weights. A tile is a row
+ * A vector of them at a time; the last may read floats beyond the pixel, whose numbers meet zero weights. A tile is a row
  * of the output.
  */
 
-import { i32, type Vec, vec } from "../emit/index.js";
-import { type Kernel, kernel } from "../kernel.js";
+import { type FunctionBuilder, type I32Local, i32, type Vec, vec } from "../emit/index.js";
+import { type Kernel, type KernelBody, kernel } from "../kernel.js";
 
-const FIELDS = [
+/** int16, or the bytes that the host's dot product takes. */
+export type IntegerFormat = "int16" | "unsigned" | "signed";
+
+/** Numbers of a format in 32 bits. */
+export const lanesOf = (format: IntegerFormat): 2 | 4 => (format === "int16" ? 2 : 4);
+
+const SHARED_FIELDS = [
   "x",
-  "xPixel",
   "xRow",
   "xImage",
   "height",
@@ -19,63 +24,142 @@ const FIELDS = [
   "padY",
   "padX",
   "out",
-  "channels",
+  "outRow",
   "inverse",
   "low",
   "high",
+  "offset",
+  "edge",
 ] as const;
+type SharedField = (typeof SHARED_FIELDS)[number];
+const FIELDS = [...SHARED_FIELDS, "xPixel", "channels"] as const;
 export type QuantizeField = (typeof FIELDS)[number];
 
 /** 1.5 × 2²³: a small number added to it is rounded and stands in the low bits of the mantissa. */
 const ROUNDING = 12582912;
+const ROUNDING_BITS = 0x4b400000;
+
+/** Gives four floats as whole numbers with their offset, in int32 lanes. */
+function rounding<Field extends string>(k: KernelBody<Field | SharedField>): (values: Vec) => Vec {
+  const { f } = k;
+  const inverse = f.vec(k.splat("inverse"));
+  const low = f.vec(k.splat("low"));
+  const high = f.vec(k.splat("high"));
+  const offset = f.vec(k.splat("offset"));
+  return (values) => {
+    const limited = vec.pmax(vec.pmin(vec.mul(values, inverse), high), low);
+    return vec.subI32(vec.add(limited, vec.splat(ROUNDING)), offset);
+  };
+}
+
+/** The argument `offset`: what is taken from the bits of a rounded number, so that `added` more than it remains. */
+export const roundingOffset = (added: number): number => ROUNDING_BITS - added;
 
 /**
- * `channels` is a multiple of eight. The output is a map of pixels of that many int16 with a border of `padY` rows and `padX`
- * columns of zeros on each side.
+ * Writes the border of a row and lets `write` do what is between, from `out` on. The low byte of `edge` fills the border.
+ * @param pixelBytes of the output
  */
-export function quantize(): Kernel<QuantizeField> {
-  return kernel("quantize", FIELDS, (k) => {
+function bordered<Field extends string>(
+  k: KernelBody<Field | SharedField>,
+  pixelBytes: I32Local,
+  write: (row: { readonly x: I32Local; readonly out: I32Local; readonly width: I32Local }) => void,
+): void {
+  const { f } = k;
+  const width = k.local("width");
+  const padY = k.local("padY");
+  const padX = k.local("padX");
+  const rowBytes = k.local("outRow");
+  const rows = f.i32(i32.add(k.arg("height"), i32.shl(padY, 1)));
+  const image = f.i32(i32.divU(k.tile, rows));
+  const y = f.i32(i32.sub(i32.sub(k.tile, i32.mul(image, rows)), padY));
+  const out = f.i32(i32.add(k.arg("out"), i32.mul(k.tile, rowBytes)));
+  const end = f.i32(i32.add(out, rowBytes));
+  f.if(i32.geU(y, k.arg("height")), () => {
+    f.fillMemory(out, k.arg("edge"), rowBytes);
+    f.return();
+  });
+  const border = f.i32(i32.mul(padX, pixelBytes));
+  f.fillMemory(out, k.arg("edge"), border);
+  f.increase(out, border);
+  const behind = f.i32(i32.add(out, i32.mul(width, pixelBytes)));
+  const x = f.i32(i32.add(k.arg("x"), i32.add(i32.mul(image, k.arg("xImage")), i32.mul(y, k.arg("xRow")))));
+  write({ x, out, width });
+  f.fillMemory(behind, k.arg("edge"), i32.sub(end, behind));
+}
+
+/** Sixteen bytes of integers from the floats at `x`; moves `x` on. */
+function vectorOf(f: FunctionBuilder, format: IntegerFormat, whole: (values: Vec) => Vec, x: I32Local): Vec {
+  const halves = (offset: number): Vec => vec.narrowI32(whole(vec.load(x, offset)), whole(vec.load(x, offset + 16)));
+  if (format === "int16") {
+    const value = f.vec(halves(0));
+    f.increase(x, 32);
+    return value;
+  }
+  const value = f.vec(vec.narrowI16[format](halves(0), halves(32)));
+  f.increase(x, 64);
+  return value;
+}
+
+/**
+ * NHWC pixels. `channels` is a multiple of what a vector holds, eight int16 or sixteen bytes. The output is a map of pixels of
+ * that many with a border of `padY` rows and `padX` columns of the zero point on each side.
+ */
+export function quantize(format: IntegerFormat): Kernel<QuantizeField> {
+  return kernel(`quantize ${format}`, FIELDS, (k) => {
     const { f } = k;
-    const width = k.local("width");
     const channels = k.local("channels");
-    const padY = k.local("padY");
-    const padX = k.local("padX");
-    const rows = f.i32(i32.add(k.arg("height"), i32.shl(padY, 1)));
-    const image = f.i32(i32.divU(k.tile, rows));
-    const y = f.i32(i32.sub(i32.sub(k.tile, i32.mul(image, rows)), padY));
-    const rowBytes = f.i32(i32.mul(i32.add(width, i32.shl(padX, 1)), i32.shl(channels, 1)));
-    const out = f.i32(i32.add(k.arg("out"), i32.mul(k.tile, rowBytes)));
-    f.if(i32.geU(y, k.arg("height")), () => {
-      f.zeroMemory(out, rowBytes);
-      f.return();
+    const whole = rounding(k);
+    const lanes = lanesOf(format);
+    const pixelBytes = f.i32(lanes === 2 ? i32.shl(channels, 1) : channels);
+    bordered(k, pixelBytes, ({ x: row, out, width }) => {
+      const xPixel = k.local("xPixel");
+      const x = f.i32();
+      const left = f.i32();
+      const pixel = f.i32();
+      f.for(pixel, 0, width, 1, () => {
+        f.set(x, row);
+        f.set(left, channels);
+        f.doWhile(() => {
+          f.storeVec(out, vectorOf(f, format, whole, x));
+          f.increase(out, 16);
+          f.set(left, i32.sub(left, lanes * 4));
+        }, left);
+        f.increase(row, xPixel);
+      });
     });
-    const border = f.i32(i32.mul(padX, i32.shl(channels, 1)));
-    f.zeroMemory(out, border);
-    f.increase(out, border);
-    const inverse = f.vec(k.splat("inverse"));
-    const low = f.vec(k.splat("low"));
-    const high = f.vec(k.splat("high"));
-    const rounding = f.vec(vec.splat(ROUNDING));
-    const xPixel = k.local("xPixel");
-    const row = f.i32(i32.add(k.arg("x"), i32.add(i32.mul(image, k.arg("xImage")), i32.mul(y, k.arg("xRow")))));
-    const x = f.i32();
-    const left = f.i32();
-    const pixel = f.i32();
-    const whole = (offset: number): Vec => {
-      const scaled = vec.mul(vec.load(x, offset), inverse);
-      return vec.subI32(vec.add(vec.pmax(vec.pmin(scaled, high), low), rounding), rounding);
-    };
-    f.for(pixel, 0, width, 1, () => {
-      f.set(x, row);
-      f.set(left, channels);
-      f.doWhile(() => {
-        f.storeVec(out, vec.narrowI32(whole(0), whole(16)));
-        f.increase(x, 32);
+  });
+}
+
+const PLANE_FIELDS = [...SHARED_FIELDS, "xPlane"] as const;
+export type QuantizePlanesField = (typeof PLANE_FIELDS)[number];
+/** Bytes of a pixel that is made of planes. */
+export const PLANES_PIXEL = 4;
+
+/**
+ * One to four planes as pixels of four bytes, for a first convolution. Four pixels at a time: a row has room for a multiple
+ * of four between its borders.
+ */
+export function quantizePlanes(planes: number): Kernel<QuantizePlanesField> {
+  return kernel(`quantize ${planes} planes`, PLANE_FIELDS, (k) => {
+    const { f } = k;
+    const whole = rounding(k);
+    const pixelBytes = f.i32(PLANES_PIXEL);
+    bordered(k, pixelBytes, ({ x, out, width }) => {
+      const xPlane = k.local("xPlane");
+      const pixel = f.i32();
+      const from = f.i32();
+      const byte = f.vec(vec.splatI32(0xff));
+      f.for(pixel, 0, width, 4, () => {
+        f.set(from, x);
+        const four = f.vec(vec.andBits(whole(vec.load(from)), byte));
+        for (let plane = 1; plane < planes; plane++) {
+          f.increase(from, xPlane);
+          f.setVec(four, vec.orBits(four, vec.shiftBitsLeft(vec.andBits(whole(vec.load(from)), byte), 8 * plane)));
+        }
+        f.storeVec(out, four);
+        f.increase(x, 16);
         f.increase(out, 16);
-        f.set(left, i32.sub(left, 8));
-      }, left);
-      f.increase(row, xPixel);
+      });
     });
-    f.zeroMemory(out, border);
   });
 }

@@ -1,6 +1,6 @@
 /** What lowering gives: steps over symbolic addresses, constants to prepare, places of inputs. */
 
-import type { Kernel } from "../../../kernels/wasm/index.js";
+import type { IntegerFormat, Kernel } from "../../../kernels/wasm/index.js";
 import type { ValueId } from "../../../ops/index.js";
 import type { Dense } from "./layout.js";
 import type { Address, Storage } from "./storages.js";
@@ -61,8 +61,8 @@ export interface PaddedPlanes {
 
 export interface LoweringOptions {
   readonly threads: number;
-  /** Compute quantized convolutions in integers. */
-  readonly int8: boolean;
+  /** Compute quantized convolutions in integers, of this format; undefined for float32. */
+  readonly int8: IntegerFormat | undefined;
   /** Values to keep readable after the run. */
   readonly keep: ReadonlySet<ValueId>;
 }

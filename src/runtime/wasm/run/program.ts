@@ -1,5 +1,6 @@
 /** A lowered graph: steps, and where its constants, activations and scratch memory lie within their rooms. */
 
+import type { IntegerFormat } from "../../../kernels/wasm/index.js";
 import type { Graph, ValueId } from "../../../ops/index.js";
 import { lowerNode } from "../lower/index.js";
 import type { Dense } from "../lower/layout.js";
@@ -34,14 +35,14 @@ export interface Program {
  * Lowers a graph and gives its activations their places in the workspace.
  * @param keep values to keep readable after a run
  * @param guard bytes to leave free behind each storage of activations
- * @param int8 whether quantized convolutions are computed in integers
+ * @param int8 numbers that quantized convolutions are computed in; without it float32
  */
 export function createProgram(
   graph: Graph,
   keep: ReadonlySet<ValueId>,
   threads: number,
   guard = 0,
-  int8 = false,
+  int8?: IntegerFormat,
 ): Program {
   const lowering = new Lowering(graph, { threads, keep, int8 });
   graph.nodes.forEach((node, index) => {

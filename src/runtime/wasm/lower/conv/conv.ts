@@ -1,12 +1,12 @@
 /** conv2d: which kernel computes it. */
 
-import { WINOGRAD_STRIDE_1, type WinogradScheme } from "../../../../kernels/wasm/index.js";
+import { WINOGRAD_STRIDE_1 } from "../../../../kernels/wasm/index.js";
 import type { NodeOf } from "../../../../ops/index.js";
 import { channelsOfStored, segmentsKey, storedChannels } from "../../../channels.js";
 import type { Lowering } from "../lowering.js";
 import { lowerDepthwise } from "./depthwise.js";
 import { emitConv, groupBlock } from "./gemm.js";
-import { lowerInteger, suitsIntegers } from "./integer.js";
+import { integerConv, lowerInteger } from "./integer.js";
 import { lowerStem, suitsStem } from "./stem.js";
 import { lowerWinograd, winogradScheme } from "./winograd.js";
 
@@ -18,21 +18,24 @@ export function lowerConv(lowering: Lowering, node: NodeOf<"conv2d">): void {
   const { groups } = attrs;
   const taps = tapsOf(kh, kw, attrs.dilation, attrs.padding);
   const [id] = node.outputs;
-  if (suitsStem(lowering, node)) {
+  const integers = integerConv(lowering, node);
+  const bytes = integers && integers.format !== "int16";
+  if (!bytes && suitsStem(lowering, node)) {
     lowerStem(lowering, node);
     return;
   }
-  const input = groups === 1 ? lowering.nhwc(node.inputs[0]) : lowering.compact(node.inputs[0]);
   const residualId = node.inputs[node.inputs.length - 1];
   const residual = attrs.hasResidual ? lowering.compact(residualId) : undefined;
+  const scheme = winogradScheme(lowering, node);
+  // 3×3 of stride 1: four times fewer products in float32 beat twice as many a cycle in int16 (docs/int8.md).
+  if (integers && (bytes || scheme !== WINOGRAD_STRIDE_1)) {
+    lowerInteger(lowering, node, integers, lowering.outputNhwc(id), residual);
+    return;
+  }
+  const input = groups === 1 ? lowering.nhwc(node.inputs[0]) : lowering.compact(node.inputs[0]);
   const output = lowering.outputNhwc(id);
   if (groups === outputs && perGroup === 1 && groups > 1) {
     lowerDepthwise(lowering, node, input, output, residual);
-    return;
-  }
-  const scheme = winogradScheme(lowering, node);
-  if (attrs.quantization && suitsIntegers(lowering, node) && !keepsFloat(scheme)) {
-    lowerInteger(lowering, node, attrs.quantization, output, residual);
     return;
   }
   if (scheme) {
@@ -74,9 +77,6 @@ export function lowerConv(lowering: Lowering, node: NodeOf<"conv2d">): void {
     });
   }
 }
-
-/** 3×3 of stride 1: four times fewer products in float32 beat twice as many a cycle in integers (docs/int8.md). */
-const keepsFloat = (scheme: WinogradScheme | undefined): boolean => scheme === WINOGRAD_STRIDE_1;
 
 /** OIHW weights of several groups as one group: zeros where output and input belong to different groups. */
 function blockDiagonal(

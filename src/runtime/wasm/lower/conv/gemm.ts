@@ -9,6 +9,7 @@ import {
   packedFloats,
   packPanels,
   panelsOf,
+  TILE_ROWS,
 } from "../../../../kernels/wasm/index.js";
 import type { HostTensor } from "../../../../tensor/index.js";
 import type { Nhwc } from "../layout.js";
@@ -57,19 +58,24 @@ export interface ConvWork {
 
 /** Floats of activations that a tile should touch: they stay in the caches while the panels of weights pass. */
 const TILE_FLOATS = 16384;
+/** Output pixels of a tile. */
+const LEAST_BLOCK = 16;
+const MOST_BLOCK = 128;
 /** Tiles that each thread should find in a step. */
 const TILES_PER_THREAD = 6;
 
-/** Cuts pixels × panels into tiles. */
+/** Cuts pixels × panels into tiles. @param rows of the register tile */
 export function cut(
   pixels: number,
   depth: number,
   panels: number,
   threads: number,
+  rows = TILE_ROWS,
 ): { readonly block: number; readonly panelBlocks: number; readonly panelsPerBlock: number } {
-  let block = Math.min(128, Math.max(16, Math.ceil(TILE_FLOATS / depth / 4) * 4));
+  const whole = (size: number): number => Math.ceil(size / rows) * rows;
+  let block = Math.min(whole(MOST_BLOCK - rows + 1), Math.max(whole(LEAST_BLOCK), whole(TILE_FLOATS / depth)));
   const wanted = threads > 1 ? threads * TILES_PER_THREAD : 1;
-  if (Math.ceil(pixels / block) < wanted) block = Math.max(16, Math.ceil(pixels / wanted / 4) * 4);
+  if (Math.ceil(pixels / block) < wanted) block = Math.max(whole(LEAST_BLOCK), whole(pixels / wanted));
   return { block, ...cutPanels(panels, Math.ceil(pixels / block), threads) };
 }
 
@@ -132,6 +138,7 @@ export function emitConv(lowering: Lowering, work: ConvWork): void {
     panelBytes: total * PANEL * 4,
     bias: packedBias(lowering, work.bias, work.biasFrom, outputs),
     scales: 0,
+    starts: 0,
   };
   const point = taps.length === 1 && taps[0][0] === 0 && taps[0][1] === 0 && !work.phase;
   if (point && work.stride[0] === 1 && work.stride[1] === 1) {

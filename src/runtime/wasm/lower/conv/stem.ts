@@ -149,6 +149,7 @@ export function lowerStem(lowering: Lowering, node: Conv): void {
       panelBytes: depth * PANEL * 4,
       bias: packedBias(lowering, bias, 0, outputs),
       scales: 0,
+      starts: 0,
       out: { storage: output.storage, offset: output.offset },
       outStep: output.pixelBytes,
       residual: { storage: view.storage, offset: view.offset },
