@@ -68,10 +68,11 @@ async function cycles(backend, scale) {
 
 async function losses(backend, scale) {
   if (backend !== "webgpu") return undefined;
-  const model = await load(undefined, { backend });
+  // On this thread, where its device can be reached.
+  const model = await load(undefined, { backend, worker: false });
   const samples = await measure(Math.ceil(100 * scale), async () => {
     await detect(model);
-    model.backend.device.destroy();
+    model.runner.backend.device.destroy();
     await sleep(5);
   });
   model.dispose();

@@ -37,6 +37,7 @@ const forNode = await build({
     node: "src/node.ts",
     cli: "src/cli/main.ts",
     pictureWorker: "src/node/pictures/pictureWorker.ts",
+    modelWorker: "src/node/workers/modelWorker.ts",
     detectWorker: "src/cli/detect/work/detectWorker.ts",
     valWorker: "src/cli/val/valWorker.ts",
   },

@@ -7,6 +7,7 @@ import type { LoadOptions } from "./api/loadOptions.js";
 import { EMBEDDED_MODEL } from "./api/names.js";
 import type { PictureSource, WeightSource } from "./api/sources.js";
 import { loadWeights } from "./node/loadWeights.js";
+import { loadInThreads, threadProgram } from "./node/workers/loadInThreads.js";
 import type { Model } from "./yolov5/model.js";
 
 export * from "./api/browserOnly.js";
@@ -27,7 +28,7 @@ export { type ReadVideoOptions, readVideo } from "./node/video/readVideo.js";
 export { VideoWriter, type VideoWriterOptions } from "./node/video/writeVideo.js";
 
 /**
- * Loads a model, or several as an ensemble.
+ * Loads a model, or several as an ensemble. It computes in a worker thread, so that the caller's thread stays free.
  * @param source path, URL, `yolov5n` (downloaded once), `random:yolov5s`, or bytes. Default: the embedded model.
  * @throws CheckpointError, DownloadError with what the file is and how to fix it; DeviceError if the backend is not
  * available; the reason of `signal`.
@@ -39,5 +40,6 @@ export async function load(
   source: WeightSource | readonly WeightSource[] = EMBEDDED_MODEL,
   options: LoadOptions = {},
 ): Promise<Model<PictureSource>> {
-  return (await loadWeights(source, options)).model;
+  const program = threadProgram(options);
+  return program === undefined ? (await loadWeights(source, options)).model : loadInThreads(program, source, options);
 }

@@ -3,7 +3,8 @@
  *
  *     node examples/workerPool/pool.mjs --workers 4 photos/*.jpg
  *
- * One model with several threads answers a single picture sooner; a pool answers more pictures a second.
+ * One model with several threads answers a single picture sooner; a pool answers more pictures a second. For detection
+ * alone, `load(…, { workers: 4 })` is such a pool; here the workers may do whatever else a picture needs.
  */
 
 import { once } from "node:events";

@@ -3,8 +3,8 @@
 import { parentPort, workerData } from "node:worker_threads";
 import { EngineError, load } from "yolov5-ts";
 
-// The pool uses the cores, so each model computes on one.
-const model = await load(workerData.weights, { backend: "wasm", threads: 1 });
+// The pool uses the cores, so each model computes on one: on this thread, not in a worker of its own.
+const model = await load(workerData.weights, { backend: "wasm", threads: 1, worker: false });
 
 parentPort?.on("message", async (/** @type {string} */ path) => {
   try {

@@ -25,6 +25,17 @@ export interface LoadOptions {
    * for later runs. `true`, or callbacks and a time limit.
    */
   readonly tune?: boolean | TuneOptions | undefined;
+  /**
+   * Node: compute in a worker thread, so that the caller's thread stays free; pages have `loadInWorker`. False computes
+   * on the caller's thread. Default true. Where no thread can start, a note says why and the caller's thread computes.
+   */
+  readonly worker?: boolean | undefined;
+  /**
+   * Node: number of worker threads, for many pictures. `detect([…])`, `stream` and calls that overlap are spread over
+   * them; results keep their order. Each has a network on one thread (else `threads`) and packed weights of its own. One
+   * on WebGPU and gpu.js, where there is one device. Default: one worker, whose network takes all `threads`.
+   */
+  readonly workers?: number | undefined;
   /** Progress of downloads, in bytes. */
   readonly onProgress?: OnProgress | undefined;
   /** Receives notes about decisions, also after loading (for example a lost device that was reopened). */

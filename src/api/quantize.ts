@@ -1,7 +1,7 @@
 /** `quantize`, whose code pages fetch when it is called. */
 
 import type { Images, QuantizeOptions } from "../compress/quantize/quantize.js";
-import type { Member } from "../yolov5/model.js";
+import { type MembersModel, membersOf } from "../yolov5/membersOf.js";
 import { imported } from "./imported.js";
 
 /**
@@ -14,10 +14,10 @@ import { imported } from "./imported.js";
  * await writeFile("best-int8.safetensors", await quantize(model, images));
  */
 export async function quantize(
-  { members }: { readonly members: readonly Member[] },
+  model: MembersModel,
   images: Images,
   options: QuantizeOptions = {},
 ): Promise<Uint8Array> {
   const { quantizeToFile } = await imported(import("../compress/quantize/quantize.js"));
-  return quantizeToFile(members, images, options);
+  return quantizeToFile(await membersOf(model), images, options);
 }

@@ -3,7 +3,7 @@
 import { EMBEDDED_MODEL } from "../api/names.js";
 import { type Loaded, loadWeights } from "../node/loadWeights.js";
 import { workersByMemory } from "../node/workers/howMany.js";
-import { type ModelSeed, weightsSeed } from "../node/workers/modelSeed.js";
+import { type NamedSeed, weightsSeed } from "../node/workers/modelSeed.js";
 import type { BackendChoice } from "../runtime/backend.js";
 import type { Task } from "../yolov5/checkpoint/modelInfo.js";
 import { normalizeNames } from "../yolov5/checkpoint/names.js";
@@ -38,7 +38,7 @@ export interface LoadFlags {
 export interface LoadedModel {
   readonly model: CliModel;
   /** The same model for other threads. */
-  readonly seed: () => ModelSeed;
+  readonly seed: () => NamedSeed;
   /** How many workers to start of those that the number of cores and pictures suggests. */
   readonly workersOf: (given: number | undefined, suggested: number) => number;
 }
@@ -82,7 +82,7 @@ export async function loadWithSeed(flags: LoadFlags, output: Output): Promise<Lo
   // Ends the pending forward pass, which may take very long.
   output.io.signal.addEventListener("abort", () => model.dispose(), { once: true });
   const { weights } = loaded;
-  const seed = (): ModelSeed => ({
+  const seed = (): NamedSeed => ({
     weights: weights.map(weightsSeed),
     backend: backend.name,
     half: flags.half ?? false,

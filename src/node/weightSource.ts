@@ -39,6 +39,9 @@ async function fileExists(path: string): Promise<boolean> {
   );
 }
 
+/** Begins the name of weights that are made from it. */
+const RANDOM = "random:";
+
 /** Suffixes of folders that exporters write. */
 const EXPORTED_FOLDERS: readonly (readonly [ending: RegExp, what: string])[] = [
   [/\.(mlpackage|mlmodelc)\/?$/, "is a Core ML package"],
@@ -67,24 +70,29 @@ async function readWeightFile(path: string): Promise<Uint8Array> {
   }
 }
 
+/** Weights that were found: a file in memory, or a name that stands for made ones. */
+export type FoundWeights = Omit<OpenedWeights, "opened">;
+
 /**
  * Opens weights of any kind.
  * @throws CheckpointError, DownloadError, OptionError with one line: the name, the problem and the fix; the signal's
  * reason if it is aborted.
  */
 export async function openWeights(source: WeightSource, options: OpenWeightsOptions = {}): Promise<OpenedWeights> {
+  return openFound(await findWeights(source, options), options);
+}
+
+/**
+ * Reads the file, without opening it.
+ * @throws as `openWeights`, apart from what is wrong inside of a file.
+ */
+export async function findWeights(source: WeightSource, options: OpenWeightsOptions = {}): Promise<FoundWeights> {
   throwIfAborted(options.signal);
-  const open: Open = async (bytes, path, file) => ({
-    opened: await openModelFile(bytes, { path, config: options.config, readOnnx: readOnnxFile(file) }),
-    path,
-    bytes,
-    file,
-  });
   const place = placeOf(source, "checkpoint");
   if (!place) {
     const { bytes, path } = await givenBytes(source);
     throwIfAborted(options.signal);
-    return open(bytes, path);
+    return { bytes, path };
   }
   const { shown } = place;
   const refuse = (why: string): CheckpointError => new CheckpointError(`${shown}: ${why}`, { source: shown });
@@ -92,35 +100,39 @@ export async function openWeights(source: WeightSource, options: OpenWeightsOpti
     case "nowhere":
       throw refuse(place.why);
     case "inside":
-      return open(await bytesInside(place.address, "checkpoint", refuse), shown);
+      return { bytes: await bytesInside(place.address, "checkpoint", refuse), path: shown };
     case "remote":
-      return open(await download(place.address, options), shown);
+      return { bytes: await download(place.address, options), path: shown };
     case "path":
-      return openNamed(place.address, open, options);
+      return findNamed(place.address, options);
   }
 }
 
-/** @param file the path of the file on this machine, if the bytes are one's. */
-type Open = (bytes: Uint8Array, path: string, file?: string) => Promise<OpenedWeights>;
-
 /** A path, or a name that stands for a model. */
-async function openNamed(source: string, open: Open, options: OpenWeightsOptions): Promise<OpenedWeights> {
-  if (source.startsWith("random:")) {
-    const [, name, seed = "0"] = source.split(":");
-    if (!/^\d+$/.test(seed)) {
-      throw new OptionError(
-        `${source}: the seed ${JSON.stringify(seed)} must be a whole number, as in random:yolov5s:1`,
-      );
-    }
-    const opened = await new Breather(options.signal).through(randomModelPieces(name, Number(seed)));
-    return { opened, path: source };
+async function findNamed(source: string, options: OpenWeightsOptions): Promise<FoundWeights> {
+  if (source.startsWith(RANDOM)) return { path: source };
+  if (await fileExists(source)) return { bytes: await readWeightFile(source), path: source, file: source };
+  if (source === EMBEDDED_MODEL) {
+    return { bytes: await readFile(embeddedModelPath()), path: `embedded:${EMBEDDED_MODEL}` };
   }
-  if (await fileExists(source)) return open(await readWeightFile(source), source, source);
-  if (source === EMBEDDED_MODEL) return open(await readFile(embeddedModelPath()), `embedded:${EMBEDDED_MODEL}`);
   const known = knownModelName(source);
-  if (known) {
-    const { bytes, path } = await readKnownModel(known, options);
-    return open(bytes, path);
+  if (known) return readKnownModel(known, options);
+  return { bytes: await readWeightFile(source), path: source };
+}
+
+/**
+ * Opens what was found; weights without bytes are made from their name.
+ * @throws as `openWeights`.
+ */
+export async function openFound(
+  found: FoundWeights,
+  { config, signal }: Pick<OpenWeightsOptions, "config" | "signal"> = {},
+): Promise<OpenedWeights> {
+  const { bytes, path, file } = found;
+  if (bytes) return { ...found, opened: await openModelFile(bytes, { path, config, readOnnx: readOnnxFile(file) }) };
+  const [, name, seed = "0"] = path.split(":");
+  if (!/^\d+$/.test(seed)) {
+    throw new OptionError(`${path}: the seed ${JSON.stringify(seed)} must be a whole number, as in random:yolov5s:1`);
   }
-  return open(await readWeightFile(source), source);
+  return { ...found, opened: await new Breather(signal).through(randomModelPieces(name, Number(seed))) };
 }

@@ -3,51 +3,38 @@
 import { DisposedError } from "../errors.js";
 import type { Backend, CandidateOutputs, ComputeDType, NodeTiming, TuneOptions } from "../runtime/backend.js";
 import type { HostTensor } from "../tensor/index.js";
-import { AbortListeners, throwIfAborted, untilAborted } from "./calls/abort.js";
-import { count } from "./calls/checks.js";
-import { type Begun, inOrder } from "./calls/inOrder.js";
-import { Turns } from "./calls/turns.js";
+import { AbortListeners, untilAborted } from "./calls/abort.js";
 import type { ModelInfo } from "./checkpoint/modelInfo.js";
-import { Ensemble, type Member } from "./ensemble.js";
-import { closeAll, type Picture, type ReadPictureOptions, readAll } from "./input/pictures.js";
+import type { Member } from "./ensemble.js";
 import type { NetworkInput } from "./input/preprocess.js";
+import { LocalRunner, type PictureReader } from "./localRunner.js";
 import type { NetworkMemory } from "./network.js";
 import { type DetectOptions, resolveOptions } from "./options.js";
 import type { Result } from "./output/outcome.js";
 import type { Prediction } from "./output/prediction.js";
-import { Pipeline } from "./pipeline.js";
+import type { ModelRunner } from "./runner.js";
 
 export type { Member } from "./ensemble.js";
+export type { PictureReader } from "./localRunner.js";
 export type { Result } from "./output/outcome.js";
 
-/** Maximum number of decoded pictures held by overlapping calls; the others wait undecoded. */
-const MOST_DECODED = 16;
-
-/** Turns a caller's sources (paths, URLs, page elements) into pictures; supplied by the platform's entry. */
-export type PictureReader<Source> = (source: Source, options?: ReadPictureOptions) => Promise<Picture>;
+type LocalModel<Source> = readonly [members: readonly Member[], backend: Backend, read: PictureReader<Source>];
 
 /** A loaded model: pictures in, results out. Returned by `load`. */
 export class Model<Source = unknown> {
   readonly info: ModelInfo;
-  /** The networks: one, or those of an ensemble. For `quantize` and `verifyModel`. */
-  readonly members: readonly Member[];
-  private readonly backend: Backend;
-  private readonly ensemble: Ensemble;
-  private readonly pipeline: Pipeline;
-  private readonly read: PictureReader<Source>;
-  /** Of calls that overlap. */
-  private readonly turns = new Turns(MOST_DECODED);
+  private readonly runner: ModelRunner<Source>;
   private readonly aborts = new AbortListeners();
   private disposed = false;
 
-  /** @throws OptionError if the members of an ensemble have different classes or tasks. */
-  constructor(members: readonly Member[], backend: Backend, read: PictureReader<Source>) {
-    this.ensemble = new Ensemble(members);
-    this.members = members;
-    this.info = this.ensemble.info;
-    this.backend = backend;
-    this.pipeline = new Pipeline(this.ensemble, backend);
-    this.read = read;
+  /**
+   * @param given the networks, their backend and what reads pictures, for a model that computes on this thread; or
+   * whatever else computes.
+   * @throws OptionError if the members of an ensemble have different classes or tasks.
+   */
+  constructor(...given: LocalModel<Source> | readonly [runner: ModelRunner<Source>]) {
+    this.runner = given.length === 1 ? given[0] : new LocalRunner(...given);
+    this.info = this.runner.info;
   }
 
   get task(): ModelInfo["task"] {
@@ -60,7 +47,24 @@ export class Model<Source = unknown> {
 
   /** The device: `{ name: "webgpu", adapter: "NVIDIA H100", dtype: "float32" }`. */
   get device(): { readonly name: string; readonly adapter: string; readonly dtype: ComputeDType } {
-    return { name: this.backend.name, adapter: this.backend.adapter, dtype: this.members[0].network.dtype };
+    return this.runner.device;
+  }
+
+  /**
+   * The networks: one, or those of an ensemble.
+   * @throws UnsupportedError for a model that runs in worker threads; `openMembers` has them there too.
+   */
+  get members(): readonly Member[] {
+    return this.runner.members;
+  }
+
+  /**
+   * The networks on the calling thread, for `quantize` and `verifyModel`: those of `members`. A model that runs in
+   * worker threads opens its files again for them, once; `dispose` releases these too.
+   */
+  async openMembers(): Promise<readonly Member[]> {
+    this.check();
+    return this.runner.openMembers();
   }
 
   /**
@@ -78,41 +82,10 @@ export class Model<Source = unknown> {
     const work = (own: AbortSignal | undefined): Promise<Result | Result[]> => {
       const given = { ...options, signal: own };
       return Array.isArray(source)
-        ? this.detectList(source as readonly Source[], given)
-        : this.detectOne(source as Source, given);
+        ? this.runner.detectList(source as readonly Source[], given)
+        : this.runner.detectOne(source as Source, given);
     };
     return untilAborted(signal, work, this.aborts.on);
-  }
-
-  private async detectList(sources: readonly Source[], options: DetectOptions): Promise<Result[]> {
-    const { maxPixels, signal } = options;
-    const pictures = await readAll(sources, (item) => this.read(item, { maxPixels, signal }), signal);
-    return this.detectPictures(pictures, options);
-  }
-
-  private async detectOne(source: Source, options: DetectOptions): Promise<Result> {
-    const { maxPixels, signal } = options;
-    const turn = this.turns.take(signal);
-    try {
-      const begin = async (): Promise<void> => {
-        await turn.begin();
-        this.check();
-      };
-      const picture = await this.read(source, { maxPixels, begin, signal });
-      return (await this.detectPictures([picture], options))[0];
-    } finally {
-      turn.end();
-    }
-  }
-
-  /** `detect` for decoded pictures; closes those that hold resources. */
-  private async detectPictures(pictures: readonly Picture[], options: DetectOptions): Promise<Result[]> {
-    try {
-      this.check();
-      return await this.pipeline.detect(pictures, resolveOptions(options, this.info));
-    } finally {
-      closeAll(pictures);
-    }
   }
 
   /**
@@ -122,32 +95,21 @@ export class Model<Source = unknown> {
    */
   async predict(source: Source, options: DetectOptions = {}): Promise<Prediction> {
     this.check();
-    const resolved = resolveOptions(options, this.info);
-    const work = async (signal: AbortSignal | undefined): Promise<Prediction> => {
-      const picture = await this.read(source, { maxPixels: options.maxPixels, signal });
-      try {
-        throwIfAborted(signal);
-        return await this.pipeline.predict(picture, resolved);
-      } finally {
-        picture.close?.();
-      }
-    };
-    return untilAborted(resolved.signal, work, this.aborts.on);
+    const { signal } = resolveOptions(options, this.info);
+    const work = (own: AbortSignal | undefined): Promise<Prediction> =>
+      this.runner.predict(source, { ...options, signal: own });
+    return untilAborted(signal, work, this.aborts.on);
   }
 
   /**
    * Results for frames as they arrive, in order, none dropped. While the device works on one frame, the next is read
-   * and sent after it; at most two frames are read ahead of the next result. A frame's memory may be reused when the
-   * next one is requested. An error of the source follows the results of the frames before it. A loop that ends early
-   * closes the source. Aborting `signal` ends it between two results and closes the source too.
+   * and sent after it; at most two frames are read ahead of the next result, with `workers` three for each. A frame's
+   * memory may be reused when the next one is requested. An error of the source follows the results of the frames
+   * before it. A loop that ends early closes the source. Aborting `signal` ends it between two results and closes the
+   * source too.
    */
   stream(frames: AsyncIterable<Source> | Iterable<Source>, options: DetectOptions = {}): AsyncGenerator<Result> {
-    const begin = async (frame: Source): Promise<Begun<Result>> => {
-      await this.pipeline.heed(options.signal);
-      const picture = await this.read(frame, options);
-      return { result: this.detectPictures([picture], options).then(([result]) => result) };
-    };
-    return inOrder(frames, begin, { signal: options.signal });
+    return this.runner.stream(frames, options);
   }
 
   /**
@@ -158,7 +120,7 @@ export class Model<Source = unknown> {
    * ensemble returns the rows of all members.
    */
   async forward(input: HostTensor): Promise<HostTensor[]> {
-    return this.ensemble.forward(input);
+    return this.runner.forward(input);
   }
 
   /**
@@ -166,14 +128,7 @@ export class Model<Source = unknown> {
    * next.
    */
   async warmup(imgsz?: number | readonly [number, number], batch = 1): Promise<void> {
-    const [h, w] = this.pipeline.preprocessor.inputSize(imgsz);
-    count(batch, "warmup: batch");
-    // So that the device can refuse it for lack of memory before the input is created.
-    await this.ensemble.compile([batch, 3, h, w]);
-    const data = new Float32Array(batch * 3 * h * w);
-    const tensor: HostTensor = { dtype: "float32", shape: [batch, 3, h, w], data };
-    if (this.task === "classify") await this.forward(tensor);
-    else await this.inferRows({ shape: tensor.shape, inputs: [tensor] });
+    return this.runner.warmup(imgsz, batch);
   }
 
   /**
@@ -186,8 +141,7 @@ export class Model<Source = unknown> {
     options: TuneOptions & { readonly imgsz?: number | readonly [number, number]; readonly batch?: number } = {},
   ): Promise<void> {
     this.check();
-    const [h, w] = this.pipeline.preprocessor.inputSize(options.imgsz);
-    for (const { network } of this.members) await network.tune([options.batch ?? 1, 3, h, w], options);
+    return this.runner.tune(options);
   }
 
   /**
@@ -195,31 +149,27 @@ export class Model<Source = unknown> {
    * member.
    */
   async tap(names: readonly string[], input: HostTensor): Promise<Map<string, HostTensor>> {
-    const { network } = this.members[0];
-    return network.with(network.shapeOf(input), (executable) => executable.tap(names, [input]));
+    return this.runner.tap(names, input);
   }
 
   /** The time of every node in one forward pass. For an ensemble, that of its first member. */
   async profile(input: HostTensor): Promise<NodeTiming[]> {
-    const { network } = this.members[0];
-    return network.with(network.shapeOf(input), (executable) => executable.profile([input]));
+    return this.runner.profile(input);
   }
 
   /**
    * Device memory of all members together: for one input size (rounded up as in `detect`), the part shared with other
-   * sizes, and the total for all compiled sizes.
+   * sizes, and the total for all compiled sizes. With `workers`, that of one of them.
    */
   async memory(imgsz?: number | readonly [number, number], batch = 1): Promise<NetworkMemory> {
-    const [h, w] = this.pipeline.preprocessor.inputSize(imgsz);
-    return this.ensemble.memory([batch, 3, h, w]);
+    return this.runner.memory(imgsz, batch);
   }
 
-  /** Releases the device and all plans; later calls throw DisposedError. */
+  /** Releases the device and all plans, and ends worker threads; later calls throw DisposedError. */
   dispose(): void {
     if (this.disposed) return;
     this.disposed = true;
-    this.ensemble.dispose();
-    this.backend.dispose();
+    this.runner.dispose();
   }
 
   /** Whether `inferRows` should be given pictures in place of a tensor. */
@@ -232,7 +182,7 @@ export class Model<Source = unknown> {
    * the rows that can become boxes, or all rows if the backend cannot select them.
    */
   inferRows(input: NetworkInput, options: { conf?: number; augment?: boolean } = {}): Promise<CandidateOutputs> {
-    return this.ensemble.inferRows(input, options);
+    return this.runner.inferRows(input, options);
   }
 
   /** @throws DisposedError. */

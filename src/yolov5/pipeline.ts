@@ -8,7 +8,7 @@ import type { Picture } from "./input/pictures.js";
 import { type FittedPicture, type PlannedPicture, Preprocessor } from "./input/preprocess.js";
 import type { ResolvedOptions } from "./options.js";
 import { type Outcome, outcomesOf, pictureFacts, type Result, resultOf } from "./output/outcome.js";
-import { Prediction } from "./output/prediction.js";
+import { Prediction, type PredictionData } from "./output/prediction.js";
 
 /** For inputs with more pixels than this, the network is compiled before a picture is resized. */
 const LARGE_PIXELS = 2048 * 2048;
@@ -58,13 +58,18 @@ export class Pipeline {
 
   /** The network's raw outputs for one picture. */
   async predict(picture: Picture, options: ResolvedOptions): Promise<Prediction> {
+    return new Prediction(this.ensemble.info, await this.predictionData(picture, options), picture.saver);
+  }
+
+  /** `predict` for predictions that are put together elsewhere. */
+  async predictionData(picture: Picture, options: ResolvedOptions): Promise<PredictionData> {
     warn(picture, options);
     const started = performance.now();
     const input = this.preprocessor.input(this.preprocessor.plan([picture], options).map(({ make }) => make()));
     const ready = performance.now();
     const outputs = await this.ensemble.infer(input, options);
     const speed = { preprocess: ready - started, inference: performance.now() - ready };
-    return new Prediction(this.ensemble.info, picture, input.shape, outputs, speed);
+    return { facts: pictureFacts(picture), input: input.shape, outputs, speed };
   }
 
   /** Backends that compute on this thread never yield by themselves, so a signal would never be noticed. */

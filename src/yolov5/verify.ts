@@ -16,6 +16,7 @@ import type { ModelInfo } from "./checkpoint/modelInfo.js";
 import type { BuiltGraph } from "./graph/buildGraph.js";
 import type { HeadFacts } from "./graph/heads.js";
 import { floatLimits } from "./graph/roundingLimits.js";
+import { membersOf } from "./membersOf.js";
 import type { InputShape } from "./network.js";
 import { softmax } from "./output/classify.js";
 import { endToEndOutput } from "./output/endToEnd.js";
@@ -40,12 +41,18 @@ export interface Verification {
   readonly backend: { readonly name: string; readonly adapter: string; readonly dtype: string };
 }
 
+interface VerifiableMember {
+  readonly network: { build(shape: InputShape): Pick<BuiltGraph, "graph" | "head"> };
+}
+
 /** What `verifyModel` needs from a model; satisfied by any `Model`. */
 export interface VerifiableModel {
   readonly info: Pick<ModelInfo, "layers">;
   readonly device: Verification["backend"];
   /** The first one is verified. */
-  readonly members: readonly { readonly network: { build(shape: InputShape): Pick<BuiltGraph, "graph" | "head"> } }[];
+  readonly members: readonly VerifiableMember[];
+  /** Like `Model.openMembers`; absent if `members` has them. */
+  openMembers?(): Promise<readonly VerifiableMember[]>;
   /** Like `Model.tap`. */
   tap(names: readonly string[], input: HostTensor): Promise<Map<string, HostTensor>>;
 }
@@ -184,7 +191,7 @@ export async function verifyModel(
   const taps = names.map((name) => tapOf(name, headIndex) ?? name);
   const values = await model.tap([...new Set(taps)], input);
   const { name: backend, dtype } = model.device;
-  const { network } = model.members[0];
+  const [{ network }] = await membersOf<VerifiableMember>(model);
   const { graph, head } = network.build([1, 3, h, w]);
   const limits = floatLimits(graph, taps, input, backend);
   const fixed = tolerance.nmse ?? (dtype === "float16" ? 1e-4 : undefined);

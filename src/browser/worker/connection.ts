@@ -4,7 +4,8 @@ import type { LoadOptions } from "../../api/loadOptions.js";
 import { fromWire } from "../../api/wireError.js";
 import { DeviceError, DisposedError } from "../../errors.js";
 import { abortReason, onAbort } from "../../yolov5/calls/abort.js";
-import type { Answer, Device, FromHost, Request, ToHost } from "./protocol.js";
+import type { Device } from "../../yolov5/runner.js";
+import type { Answer, FromHost, Request, ToHost } from "./protocol.js";
 import type { Started } from "./started.js";
 
 interface Pending {

@@ -3,19 +3,13 @@
 import type { LoadOptions } from "../../api/loadOptions.js";
 import type { PictureSource, WeightSource } from "../../api/sources.js";
 import type { WireError } from "../../api/wireError.js";
-import type { ComputeDType } from "../../runtime/backend.js";
 import type { HostTensor } from "../../tensor/index.js";
 import type { ModelInfo } from "../../yolov5/checkpoint/modelInfo.js";
 import type { DetectOptions } from "../../yolov5/options.js";
 import type { Outcome } from "../../yolov5/output/outcome.js";
 import type { Thresholds } from "../../yolov5/output/prediction.js";
+import type { Device } from "../../yolov5/runner.js";
 import type { DecoderName } from "./decoders/protocol.js";
-
-export interface Device {
-  readonly name: string;
-  readonly adapter: string;
-  readonly dtype: ComputeDType;
-}
 
 /** Methods of `Model` that are forwarded unchanged. */
 export type PlainMethod = "forward" | "warmup" | "tap" | "profile" | "memory";

@@ -38,7 +38,7 @@ export interface ValAnswer {
 }
 
 serveJobs(async ({ model, maxPixels }: ValSeed) => {
-  const { members } = await openSeed(model);
+  const { members } = await openSeed(model, { threads: 1 });
   const ensemble = new Ensemble(members);
   return async ({ batch, options }: ValJob) => {
     const warnings: string[] = [];

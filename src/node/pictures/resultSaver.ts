@@ -31,12 +31,21 @@ interface Origin {
  * @throws ImageError, DownloadError with the source.
  */
 export async function readWithSaver(source: PictureSource, options: ReadPictureOptions): Promise<Picture> {
+  const { content, saver } = await withSaver(source, options.maxPixels, () => readPictureSource(source, options));
+  return { ...content, saver };
+}
+
+/** What `read` gives, and what saves a result for it. `read` is called at once for a picture in memory. */
+export async function withSaver<T>(
+  source: PictureSource,
+  maxPixels: number | undefined,
+  read: () => Promise<T>,
+): Promise<{ readonly content: T; readonly saver: ResultSaver }> {
   const place = placeOf(source, "picture");
   // Memory is read synchronously: its owner may reuse it once this call has returned.
-  if (!place) return { ...(await readPictureSource(source, options)), saver: saverOf(undefined, options.maxPixels) };
+  if (!place) return { content: await read(), saver: saverOf(undefined, maxPixels) };
   const origin = await originOf(place);
-  const picture = await readPictureSource(source, options);
-  return { ...picture, saver: saverOf(origin, options.maxPixels) };
+  return { content: await read(), saver: saverOf(origin, maxPixels) };
 }
 
 async function originOf(place: Place): Promise<Origin | undefined> {

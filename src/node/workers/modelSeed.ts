@@ -1,50 +1,53 @@
-/** A loaded model as threads receive it: the bytes of its files in memory that all threads share, and how to run it. */
+/** A model as threads receive it: the bytes of its files in memory that all threads share, and how to run it. */
 
-import type { Backend, BackendName } from "../../runtime/backend.js";
-import { openModelFile } from "../../yolov5/loadModel.js";
+import type { LoadOptions } from "../../api/loadOptions.js";
+import type { Backend, BackendChoice } from "../../runtime/backend.js";
 import type { Member } from "../../yolov5/model.js";
 import { openBackend } from "../backends.js";
 import { createMembers } from "../createMembers.js";
-import { readOnnxFile } from "../onnxFile.js";
-import { type OpenedWeights, openWeights } from "../weightSource.js";
+import { type FoundWeights, type OpenedWeights, openFound } from "../weightSource.js";
 
 export interface ModelSeed {
-  readonly weights: readonly WeightsSeed[];
-  readonly backend: BackendName;
+  readonly weights: readonly FoundWeights[];
+  readonly backend: BackendChoice;
   readonly half: boolean;
   /** Model description for a bare state dict. */
   readonly config: unknown;
-  /** Class names, which may be those of a data set. */
+  /** Class names in place of those of the files, such as a data set's. */
+  readonly names?: readonly string[] | undefined;
+}
+
+/** A model whose class names are known where its threads start. */
+export interface NamedSeed extends ModelSeed {
   readonly names: readonly string[];
 }
 
-interface WeightsSeed {
-  /** Absent for weights that are made from their name. */
-  readonly bytes: Uint8Array | undefined;
-  readonly path: string;
-  /** The path of the file on this machine, for what an ONNX export keeps beside it. */
-  readonly file: string | undefined;
-}
-
 /** Copies the bytes of a file once, for any number of threads. */
-export function weightsSeed({ bytes, path, file }: OpenedWeights): WeightsSeed {
-  if (!bytes) return { bytes: undefined, path, file };
+export function weightsSeed({ bytes, path, file }: FoundWeights): FoundWeights {
+  if (!bytes) return { path, file };
   const shared = new Uint8Array(new SharedArrayBuffer(bytes.byteLength));
   shared.set(bytes);
   return { bytes: shared, path, file };
 }
 
-/** The thread's own model, which computes on that thread alone. */
-export async function openSeed(seed: ModelSeed): Promise<{ members: readonly Member[]; backend: Backend }> {
-  const { config, half, names } = seed;
-  const weights: OpenedWeights[] = [];
-  for (const { bytes, path, file } of seed.weights) {
-    const open = async (data: Uint8Array): Promise<OpenedWeights> => {
-      return { opened: await openModelFile(data, { path, config, readOnnx: readOnnxFile(file) }), path };
-    };
-    weights.push(await (bytes ? open(bytes) : openWeights(path)));
+/** The thread's own model. */
+export async function openSeed(
+  { weights, backend: choice, half, config, names }: ModelSeed,
+  options: Pick<LoadOptions, "threads" | "names" | "tune" | "onNote">,
+): Promise<{ members: readonly Member[]; backend: Backend }> {
+  const opened: OpenedWeights[] = [];
+  for (const found of weights) opened.push(await openFound(found, { config }));
+  const { threads, onNote } = options;
+  const backend = await openBackend(choice, { threads, onNote });
+  try {
+    const members = createMembers(opened, backend, { ...options, half });
+    return { members: names ? members.map((member) => named(member, names)) : members, backend };
+  } catch (error) {
+    backend.dispose();
+    throw error;
   }
-  const backend = await openBackend(seed.backend, { threads: 1 });
-  const members = createMembers(weights, backend, { half });
-  return { members: members.map((member) => ({ ...member, info: { ...member.info, names } })), backend };
+}
+
+function named({ network, info }: Member, names: readonly string[]): Member {
+  return { network, info: { ...info, names } };
 }

@@ -7,7 +7,7 @@ import { type TransferListItem, Worker } from "node:worker_threads";
 import { fromWire } from "../../api/wireError.js";
 import { DeviceError, DisposedError, WorkerError } from "../../errors.js";
 import { abortReason, onAbort } from "../../yolov5/calls/abort.js";
-import type { FromThread, ToThread } from "./jobProtocol.js";
+import { type FromThread, POOL, type ToThread } from "./jobProtocol.js";
 
 export interface PoolOptions {
   /** The program of every thread, which calls `serveJobs`. */
@@ -16,13 +16,19 @@ export interface PoolOptions {
   readonly data: unknown;
   /** Most threads at once. */
   readonly threads: number;
+  /** Receives what threads tell without a job. */
+  readonly onEvent?: ((event: unknown) => void) | undefined;
+  /** Is handed on to all threads, which decide what it ends. */
+  readonly signal?: AbortSignal | undefined;
 }
 
 export interface JobOptions {
   /** Memory to hand over instead of copying it. */
   readonly transfer?: readonly TransferListItem[] | undefined;
-  /** Rejects with its reason at once. A job that a thread has begun ends unobserved. */
+  /** Rejects with its reason at once. A job that a thread has begun is told, and ends unobserved. */
   readonly signal?: AbortSignal | undefined;
+  /** Receives what the thread tells before its answer. */
+  readonly onEvent?: ((event: unknown) => void) | undefined;
 }
 
 /** One in work and one waiting in the thread, so that it never waits for this one. */
@@ -32,6 +38,7 @@ interface Task<Job, Answer> {
   readonly id: number;
   readonly job: Job;
   readonly transfer: readonly TransferListItem[];
+  readonly onEvent: ((event: unknown) => void) | undefined;
   readonly resolve: (answer: Answer) => void;
   readonly reject: (error: unknown) => void;
 }
@@ -43,8 +50,14 @@ interface Thread<Job, Answer> {
   ready: boolean;
 }
 
+function post<Job>(worker: Worker, message: ToThread<Job>, transfer: readonly TransferListItem[] = []): void {
+  worker.postMessage(message, transfer);
+}
+
 export class WorkerPool<Job, Answer> {
   private readonly options: PoolOptions;
+  private most: number;
+  private readonly stopListening: () => void;
   private readonly threads = new Set<Thread<Job, Answer>>();
   private waiting: Task<Job, Answer>[] = [];
   private nextId = 1;
@@ -52,21 +65,34 @@ export class WorkerPool<Job, Answer> {
 
   constructor(options: PoolOptions) {
     this.options = options;
+    this.most = options.threads;
+    this.stopListening = onAbort(options.signal, () => {
+      for (const { worker } of this.threads) post<Job>(worker, { type: "abort", id: POOL });
+    });
+  }
+
+  /** Lowers the number of threads at once. Those that run go on. */
+  limit(threads: number): void {
+    this.most = Math.min(this.most, threads);
   }
 
   /** @throws what the job throws; WorkerError if its thread ends; the signal's reason; DisposedError. */
-  run(job: Job, { transfer = [], signal }: JobOptions = {}): Promise<Answer> {
+  run(job: Job, { transfer = [], signal, onEvent }: JobOptions = {}): Promise<Answer> {
     return new Promise((resolve, reject) => {
       if (this.closed) return reject(this.closed.reason);
       if (signal?.aborted) return reject(abortReason(signal));
       const stopListening = onAbort(signal, (reason) => {
         this.waiting = this.waiting.filter((other) => other !== task);
+        for (const { worker, tasks } of this.threads) {
+          if (tasks.has(task.id)) post<Job>(worker, { type: "abort", id: task.id });
+        }
         reject(reason);
       });
       const task: Task<Job, Answer> = {
         id: this.nextId++,
         job,
         transfer,
+        onEvent,
         resolve: (answer) => {
           stopListening();
           resolve(answer);
@@ -85,6 +111,7 @@ export class WorkerPool<Job, Answer> {
   dispose(reason: unknown = new DisposedError("the model")): void {
     if (this.closed) return;
     this.closed = { reason };
+    this.stopListening();
     const { waiting, threads } = this;
     const tasks = [...waiting, ...[...threads].flatMap((thread) => [...thread.tasks.values()])];
     for (const { worker } of threads) void worker.terminate();
@@ -102,7 +129,7 @@ export class WorkerPool<Job, Answer> {
       // A process ends with its pending work, not before.
       thread.worker.ref();
       try {
-        thread.worker.postMessage({ id: task.id, job: task.job } satisfies ToThread<Job>, task.transfer);
+        post(thread.worker, { type: "job", id: task.id, job: task.job }, task.transfer);
       } catch (error) {
         this.settle(thread, task.id, ({ reject }) => reject(error));
       }
@@ -113,13 +140,14 @@ export class WorkerPool<Job, Answer> {
   private chooseThread(): Thread<Job, Answer> | undefined {
     const [least] = [...this.threads].sort((a, b) => a.tasks.size - b.tasks.size);
     if (least?.tasks.size === 0) return least;
-    if (this.threads.size < this.options.threads) return this.start();
+    if (this.threads.size < this.most) return this.start();
     return least && least.tasks.size < MOST_PER_THREAD ? least : undefined;
   }
 
   private start(): Thread<Job, Answer> {
     const { file, data } = this.options;
-    const worker = new Worker(file, { workerData: data });
+    // Not the process's own options: `--input-type`, for one, stops every thread that runs a file.
+    const worker = new Worker(file, { workerData: data, execArgv: [] });
     worker.unref();
     const thread: Thread<Job, Answer> = { worker, tasks: new Map(), ready: false };
     worker.on("message", (message: FromThread<Answer>) => this.receive(thread, message));
@@ -127,6 +155,7 @@ export class WorkerPool<Job, Answer> {
     worker.on("error", (error) => this.ended(thread, error instanceof Error ? error.message : String(error)));
     worker.on("exit", (code) => this.ended(thread, `exit code ${code}`));
     this.threads.add(thread);
+    if (this.options.signal?.aborted) post<Job>(worker, { type: "abort", id: POOL });
     return thread;
   }
 
@@ -135,6 +164,11 @@ export class WorkerPool<Job, Answer> {
       case "ready":
         thread.ready = true;
         break;
+      case "event": {
+        const { onEvent } = message.id === POOL ? this.options : (thread.tasks.get(message.id) ?? {});
+        onEvent?.(message.event);
+        break;
+      }
       case "broken":
         this.dispose(fromWire(message.error));
         break;

@@ -72,6 +72,22 @@ export function pixelsOf({ data }: RawPicture): Uint8Array | Uint8ClampedArray {
  */
 export function rawToRgb(picture: RawPicture): RgbImage {
   const { width, height } = picture;
+  const { data, order } = layoutOf(picture);
+  if (order === ORDER.rgb) return { width, height, data: Uint8Array.from(data) };
+  const { step, red, blue } = order;
+  const out = new Uint8Array(width * height * 3);
+  const green = step === 1 ? 0 : 1;
+  for (let from = 0, to = 0; to < out.length; from += step, to += 3) {
+    out[to] = data[from + red];
+    out[to + 1] = data[from + green];
+    out[to + 2] = data[from + blue];
+  }
+  return { width, height, data: out };
+}
+
+/** @throws ImageError if the data do not match width × height × channels. */
+function layoutOf(picture: RawPicture) {
+  const { width, height } = picture;
   const data = pixelsOf(picture);
   if (!(Number.isInteger(width) && Number.isInteger(height) && width > 0 && height > 0)) {
     throw new ImageError(
@@ -87,16 +103,7 @@ export function rawToRgb(picture: RawPicture): RgbImage {
       { width, height, bytes: data.length },
     );
   }
-  if (order === ORDER.rgb) return { width, height, data: Uint8Array.from(data) };
-  const { step, red, blue } = order;
-  const out = new Uint8Array(pixels * 3);
-  const green = step === 1 ? 0 : 1;
-  for (let from = 0, to = 0; to < out.length; from += step, to += 3) {
-    out[to] = data[from + red];
-    out[to + 1] = data[from + green];
-    out[to + 2] = data[from + blue];
-  }
-  return { width, height, data: out };
+  return { data, order };
 }
 
 function sideText(side: unknown): string {
@@ -112,6 +119,44 @@ function snapshot<T>(source: T): T {
   const { data, width, height, channels, frame, time } = source;
   const copy: RawPicture = { data: new Uint8Array(data), width, height, channels, frame, time };
   return copy as T;
+}
+
+/**
+ * Raw pixels in memory that all threads share; the caller may reuse its own.
+ * @throws like `rawToRgb`.
+ */
+export function sharedRaw(picture: RawPicture): RawPicture {
+  const { width, height, channels, frame, time } = picture;
+  const { data } = layoutOf(picture);
+  const shared = new Uint8Array(new SharedArrayBuffer(data.length));
+  shared.set(data);
+  return { data: shared, width, height, channels, frame, time };
+}
+
+/** The bytes of a picture file, and its path, URL or name. */
+export interface EncodedPicture {
+  readonly bytes: Uint8Array;
+  readonly source: string | undefined;
+}
+
+/**
+ * Encoded bytes and files → their bytes; undefined for other kinds of sources. The caller may reuse the memory as soon
+ * as the call returns.
+ */
+export async function readEncoded(
+  source: unknown,
+  { begin }: Pick<ReadPictureOptions, "begin">,
+): Promise<EncodedPicture | undefined> {
+  const given = bytesIn(source);
+  if (given) {
+    // Not `slice`, which returns a view for a Node Buffer.
+    const bytes = new Uint8Array(given);
+    await begin?.();
+    return { bytes, source: undefined };
+  }
+  if (!isBlob(source)) return undefined;
+  await begin?.();
+  return { bytes: await bytesOfBlob(source), source: nameOfBlob(source) };
 }
 
 /**
@@ -135,18 +180,9 @@ export async function decodePicture(
  * soon as the call returns.
  */
 export async function readPicture(source: unknown, options: DecodePictureOptions): Promise<Picture | undefined> {
-  const given = bytesIn(source);
-  if (given) {
-    const bytes = snapshot(given);
-    await options.begin?.();
-    return decodePicture(bytes, undefined, options);
-  }
-  if (isBlob(source)) {
-    await options.begin?.();
-    return decodePicture(await bytesOfBlob(source), nameOfBlob(source), options);
-  }
   if (isRawPicture(source)) return { image: rawToRgb(source), frame: source.frame, time: source.time };
-  return undefined;
+  const encoded = await readEncoded(source, options);
+  return encoded && decodePicture(encoded.bytes, encoded.source, options);
 }
 
 async function bytesOfBlob(blob: BlobLike): Promise<Uint8Array> {

@@ -3,9 +3,8 @@
 import type { HostTensor } from "../../tensor/index.js";
 import type { ModelInfo } from "../checkpoint/modelInfo.js";
 import type { ResultSaver } from "../draw/saver.js";
-import type { Picture } from "../input/pictures.js";
 import { type DetectOptions, resolveOptions } from "../options.js";
-import { type Outcome, outcomesOf, type PictureFacts, pictureFacts, type Result, resultOf } from "./outcome.js";
+import { type Outcome, outcomesOf, type PictureFacts, type Result, resultOf } from "./outcome.js";
 import { allRows } from "./rows.js";
 
 /** The options of `detect` that apply after the network. */
@@ -23,10 +22,20 @@ export type Thresholds = Pick<
   | "retinaMasks"
 >;
 
+/** A prediction as plain data that threads can send. */
+export interface PredictionData {
+  readonly facts: PictureFacts;
+  /** Shape of the network's input. */
+  readonly input: readonly number[];
+  readonly outputs: readonly HostTensor[];
+  /** Milliseconds. */
+  readonly speed: { readonly preprocess: number; readonly inference: number };
+}
+
 /** The network's outputs for one picture. `result` may be called any number of times. */
 export class Prediction {
   /** Milliseconds. */
-  readonly speed: { readonly preprocess: number; readonly inference: number };
+  readonly speed: PredictionData["speed"];
   /** Raw outputs, as returned by `model.forward`. */
   readonly outputs: readonly HostTensor[];
   private readonly info: ModelInfo;
@@ -34,16 +43,10 @@ export class Prediction {
   private readonly saver: ResultSaver | undefined;
   private readonly input: readonly number[];
 
-  constructor(
-    info: ModelInfo,
-    picture: Picture,
-    input: readonly number[],
-    outputs: readonly HostTensor[],
-    speed: { preprocess: number; inference: number },
-  ) {
+  constructor(info: ModelInfo, { facts, input, outputs, speed }: PredictionData, saver?: ResultSaver) {
     this.info = info;
-    this.facts = pictureFacts(picture);
-    this.saver = picture.saver;
+    this.facts = facts;
+    this.saver = saver;
     this.input = input;
     this.outputs = outputs;
     this.speed = speed;

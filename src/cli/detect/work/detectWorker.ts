@@ -13,7 +13,7 @@ import type { DetectAnswer, DetectJob, DetectSeed } from "./jobs.js";
 import { type BatchContext, processBatch } from "./pictureBatch.js";
 
 serveJobs(async ({ model, options, maxPixels, finish, font: file }: DetectSeed) => {
-  const { members, backend } = await openSeed(model);
+  const { members, backend } = await openSeed(model, { threads: 1 });
   const ensemble = new Ensemble(members);
   const pipeline = new Pipeline(ensemble, backend);
   let warnings: string[] = [];

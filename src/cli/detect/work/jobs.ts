@@ -1,6 +1,6 @@
 /** What `detect` asks of its workers. */
 
-import type { ModelSeed } from "../../../node/workers/modelSeed.js";
+import type { NamedSeed } from "../../../node/workers/modelSeed.js";
 import type { DetectOptions } from "../../../yolov5/options.js";
 import type { Outcome } from "../../../yolov5/output/outcome.js";
 import type { SourceItem } from "../sourceItem.js";
@@ -8,7 +8,7 @@ import type { FinishOptions } from "./finish.js";
 import type { Processed } from "./pictureBatch.js";
 
 export interface DetectSeed {
-  readonly model: ModelSeed;
+  readonly model: NamedSeed;
   readonly options: Omit<DetectOptions, "onWarning" | "signal">;
   readonly maxPixels: number | undefined;
   /** Undefined: results come back with their pictures and are finished on the command's thread, in order. */

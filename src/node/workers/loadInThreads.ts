@@ -1,0 +1,90 @@
+/** `load` with the network in worker threads. */
+
+import type { LoadOptions } from "../../api/loadOptions.js";
+import type { PictureSource, WeightSource } from "../../api/sources.js";
+import { OptionError } from "../../errors.js";
+import { onAbort, signalOf, throwIfAborted } from "../../yolov5/calls/abort.js";
+import { count, flag } from "../../yolov5/calls/checks.js";
+import { Model } from "../../yolov5/model.js";
+import { type FoundWeights, findWeights } from "../weightSource.js";
+import { builtFile } from "./builtFile.js";
+import type { ModelAnswer, ModelEvent, ModelJob, ModelThreadData } from "./modelJobs.js";
+import { type ModelSeed, weightsSeed } from "./modelSeed.js";
+import { ThreadRunner, tuneEvents } from "./threadRunner.js";
+import { WorkerPool } from "./workerPool.js";
+
+const PROGRAM = "modelWorker.js";
+
+/**
+ * The program of the threads; undefined if the model is to run on the caller's thread. Tells `onNote` why if threads
+ * were to be expected.
+ * @throws OptionError for options that contradict each other or are invalid.
+ */
+export function threadProgram({ worker, workers, onNote }: LoadOptions): string | undefined {
+  if (workers !== undefined) count(workers, "workers");
+  if (worker !== undefined) flag(worker, "worker");
+  if (worker === false) {
+    if (workers === undefined) return undefined;
+    throw new OptionError(`workers is ${workers}, but worker: false is without any; leave out one of them`);
+  }
+  const file = builtFile(PROGRAM);
+  const { permission } = process;
+  const refused = permission && !permission.has("worker");
+  if (file !== undefined && !refused) return file;
+  const why = refused
+    ? "this process may not start threads (--allow-worker)"
+    : `dist/${PROGRAM} of this package is not beside the code that runs, as in a bundle`;
+  onNote?.(`no worker thread: ${why}; the model runs on the caller's thread`);
+  return undefined;
+}
+
+/** @throws like `load`. */
+export async function loadInThreads(
+  file: string,
+  source: WeightSource | readonly WeightSource[],
+  options: LoadOptions,
+): Promise<Model<PictureSource>> {
+  const { onProgress, onNote, config, backend = "auto", half = false, names, maxPixels, workers } = options;
+  const sources: readonly WeightSource[] = Array.isArray(source) ? source : [source as WeightSource];
+  const signal = signalOf(options.signal);
+  const weights: FoundWeights[] = [];
+  try {
+    for (const item of sources) {
+      throwIfAborted(signal);
+      weights.push(weightsSeed(await findWeights(item, { onProgress, signal, onWarning: onNote })));
+    }
+  } finally {
+    // A failure caused by the abort is not reported.
+    throwIfAborted(signal);
+  }
+  const seed: ModelSeed = { weights, backend, half, config };
+  const threads = options.threads ?? (workers === undefined ? undefined : 1);
+  const tune = options.tune === true ? {} : options.tune || undefined;
+  const data: ModelThreadData = {
+    seed,
+    options: { threads, names, maxPixels },
+    tune: tune && { seconds: tune.seconds },
+  };
+  const onTuning = tuneEvents(tune ?? {});
+  const pool = new WorkerPool<ModelJob, ModelAnswer>({
+    file,
+    data,
+    threads: workers ?? 1,
+    signal: signalOf(tune?.signal),
+    onEvent: (event) => {
+      const told = event as ModelEvent;
+      if (told.kind === "note") onNote?.(told.text);
+      else onTuning(told);
+    },
+  });
+  const stopListening = onAbort(signal, (reason) => pool.dispose(reason));
+  try {
+    return new Model(await ThreadRunner.open(pool, { seed, workers, threads, names, maxPixels, onNote }));
+  } catch (error) {
+    pool.dispose();
+    throwIfAborted(signal);
+    throw error;
+  } finally {
+    stopListening();
+  }
+}

@@ -1,0 +1,43 @@
+/** Where a model computes: `LocalRunner` on this thread, or what a platform puts in its place. */
+
+import type { CandidateOutputs, ComputeDType, NodeTiming, TuneOptions } from "../runtime/backend.js";
+import type { HostTensor } from "../tensor/index.js";
+import type { ModelInfo } from "./checkpoint/modelInfo.js";
+import type { Member } from "./ensemble.js";
+import type { NetworkInput } from "./input/preprocess.js";
+import type { NetworkMemory } from "./network.js";
+import type { DetectOptions } from "./options.js";
+import type { Result } from "./output/outcome.js";
+import type { Prediction } from "./output/prediction.js";
+
+/** What a model runs on. */
+export interface Device {
+  readonly name: string;
+  readonly adapter: string;
+  readonly dtype: ComputeDType;
+}
+
+/** One number, or [height, width]; rounded up as in `detect`. */
+export type ImageSize = number | readonly [number, number] | undefined;
+
+/** `Model`'s methods, which describe them. `Model` has checked options and given each call a signal of its own. */
+export interface ModelRunner<Source> {
+  readonly info: ModelInfo;
+  readonly device: Device;
+  /** @throws UnsupportedError if the networks are on other threads. */
+  readonly members: readonly Member[];
+  /** The networks on this thread; opened when they are first asked for if they are on others. */
+  openMembers(): Promise<readonly Member[]>;
+  detectOne(source: Source, options: DetectOptions): Promise<Result>;
+  detectList(sources: readonly Source[], options: DetectOptions): Promise<Result[]>;
+  predict(source: Source, options: DetectOptions): Promise<Prediction>;
+  stream(frames: AsyncIterable<Source> | Iterable<Source>, options: DetectOptions): AsyncGenerator<Result>;
+  forward(input: HostTensor): Promise<HostTensor[]>;
+  warmup(imgsz: ImageSize, batch: number): Promise<void>;
+  tune(options: TuneOptions & { readonly imgsz?: ImageSize; readonly batch?: number }): Promise<void>;
+  tap(names: readonly string[], input: HostTensor): Promise<Map<string, HostTensor>>;
+  profile(input: HostTensor): Promise<NodeTiming[]>;
+  memory(imgsz: ImageSize, batch: number): Promise<NetworkMemory>;
+  inferRows(input: NetworkInput, options: { conf?: number; augment?: boolean }): Promise<CandidateOutputs>;
+  dispose(): void;
+}
