@@ -1,11 +1,12 @@
-/** The backends available in Node: WebGPU through npm `webgpu` and gpu.js (both optional), WASM, and the reference. */
+/**
+ * The backends available in Node: WebGPU through npm `webgpu` and gpu.js (both optional), WASM, and the reference. The code of the
+ * first two is loaded when they are opened.
+ */
 
 import { DeviceError, OptionError } from "../errors.js";
 import { importOptional } from "../optionalPackage.js";
 import type { Backend, BackendChoice } from "../runtime/backend.js";
 import { createCpuBackend } from "../runtime/cpu/backend.js";
-import { createGpujsBackend } from "../runtime/gpujs/index.js";
-import { createWebGpuBackend } from "../runtime/webgpu/index.js";
 import { fileTuningStore } from "./tuningStore.js";
 import { mayHaveHardware, mayHaveVulkan } from "./vulkan.js";
 import { openWasm } from "./wasm.js";
@@ -47,7 +48,9 @@ async function openGpu(hardwareOnly: boolean): Promise<GPU> {
 }
 
 async function openWebGpu({ onNote }: BackendOptions, hardwareOnly = false): Promise<Backend> {
-  return createWebGpuBackend({ gpu: await openGpu(hardwareOnly), hardwareOnly, tuningStore: fileTuningStore(onNote) });
+  const gpu = await openGpu(hardwareOnly);
+  const { createWebGpuBackend } = await import("../runtime/webgpu/index.js");
+  return createWebGpuBackend({ gpu, hardwareOnly, tuningStore: fileTuningStore(onNote) });
 }
 
 /**
@@ -65,8 +68,10 @@ export async function openBackend(choice: BackendChoice, options: BackendOptions
       return openWasm(wasm);
     case "webgpu":
       return openWebGpu(options);
-    case "gpujs":
+    case "gpujs": {
+      const { createGpujsBackend } = await import("../runtime/gpujs/index.js");
       return createGpujsBackend({ importModule: () => importOptional("gpu.js") });
+    }
     case "auto":
       try {
         return await openWebGpu(options, true);

@@ -49,6 +49,10 @@ export class LocalRunner<Source> implements ModelRunner<Source> {
     return { name: this.backend.name, adapter: this.backend.adapter, dtype: this.members[0].network.dtype };
   }
 
+  get fitsPictures(): boolean {
+    return this.ensemble.fitsPictures;
+  }
+
   async openMembers(): Promise<readonly Member[]> {
     return this.members;
   }

@@ -174,7 +174,7 @@ export class Model<Source = unknown> {
 
   /** Whether `inferRows` should be given pictures in place of a tensor. */
   get fitsPictures(): boolean {
-    return this.ensemble.fitsPictures;
+    return this.runner.fitsPictures;
   }
 
   /**

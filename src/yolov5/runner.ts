@@ -24,6 +24,8 @@ export type ImageSize = number | readonly [number, number] | undefined;
 export interface ModelRunner<Source> {
   readonly info: ModelInfo;
   readonly device: Device;
+  /** As of the backend that it was loaded on. */
+  readonly fitsPictures: boolean;
   /** @throws UnsupportedError if the networks are on other threads. */
   readonly members: readonly Member[];
   /** The networks on this thread; opened when they are first asked for if they are on others. */

@@ -40,7 +40,7 @@ export type ModelJob =
 
 /** The device as it is after the job: a lost one may have been replaced. */
 export type ModelAnswer = { readonly device: Device } & (
-  | { readonly kind: "facts"; readonly info: ModelInfo }
+  | { readonly kind: "facts"; readonly info: ModelInfo; readonly fitsPictures: boolean }
   | { readonly kind: "outcomes"; readonly outcomes: readonly Outcome[] }
   | { readonly kind: "prediction"; readonly prediction: PredictionData }
   | { readonly kind: "value"; readonly value: unknown }

@@ -37,7 +37,7 @@ async function open({ seed, options, tune }: ModelThreadData, opening: JobContex
     const { pipeline, info } = runner;
     switch (job.type) {
       case "facts":
-        return [{ kind: "facts", info }];
+        return [{ kind: "facts", info, fitsPictures: runner.fitsPictures }];
       case "detect": {
         const pictures: Picture[] = [];
         for (const picture of job.pictures) pictures.push(await read(picture, signal, job.options.maxPixels));

@@ -35,6 +35,7 @@ export interface ThreadRunnerOptions extends Pick<LoadOptions, "threads" | "name
 }
 
 type Pool = WorkerPool<ModelJob, ModelAnswer>;
+type Facts = Extract<ModelAnswer, { kind: "facts" }>;
 type Method = Extract<ModelJob, { type: "call" }>["method"];
 
 /** A picture of a call: how to read it, and where from. */
@@ -45,6 +46,7 @@ interface Given {
 
 export class ThreadRunner implements ModelRunner<PictureSource> {
   readonly info: ModelInfo;
+  readonly fitsPictures: boolean;
   private readonly pool: Pool;
   private readonly options: ThreadRunnerOptions;
   private readonly workers: number;
@@ -53,9 +55,10 @@ export class ThreadRunner implements ModelRunner<PictureSource> {
   private local: Promise<{ members: readonly Member[]; backend: Backend }> | undefined;
   private disposed = false;
 
-  private constructor(pool: Pool, info: ModelInfo, device: Device, options: ThreadRunnerOptions) {
+  private constructor(pool: Pool, { info, device, fitsPictures }: Facts, options: ThreadRunnerOptions) {
     this.pool = pool;
     this.info = info;
+    this.fitsPictures = fitsPictures;
     this.lastDevice = device;
     this.options = options;
     this.workers = options.workers ?? 1;
@@ -66,14 +69,14 @@ export class ThreadRunner implements ModelRunner<PictureSource> {
   static async open(pool: Pool, options: ThreadRunnerOptions): Promise<ThreadRunner> {
     const answer = await pool.run({ type: "facts" });
     invariant(answer.kind === "facts", `${answer.kind} in answer to facts`);
-    const { info, device } = answer;
+    const { device } = answer;
     const { workers = 1, onNote } = options;
     if (workers === 1 || device.name === "wasm" || device.name === "cpu") {
-      return new ThreadRunner(pool, info, device, options);
+      return new ThreadRunner(pool, answer, options);
     }
     onNote?.(`workers: ${device.name} has one device, which one worker feeds`);
     pool.limit(1);
-    return new ThreadRunner(pool, info, device, { ...options, workers: 1 });
+    return new ThreadRunner(pool, answer, { ...options, workers: 1 });
   }
 
   /** As of the last answer. */

@@ -182,6 +182,24 @@ describe.skipIf(!built)("a model in worker threads", { timeout: 120_000 }, () =>
     expect(await node.quantize(there, [image], options)).toEqual(await node.quantize(here, [image], options));
   });
 
+  it("is evaluated like any other", async () => {
+    const image = await decodeImage(bytes);
+    const { width, height } = image;
+    const truth = { classes: Int32Array.of(0), boxes: Float32Array.of(0.5, 0.5, 0.4, 0.4), polygons: [[]] };
+    const samples = ["a", "b"].map((name) => ({ name, width, height, truth, load: async () => image }));
+    const dataset = { name: "two", samples, names: undefined, excluded: [] };
+    const evaluations: { metrics: unknown; outcomes: readonly unknown[] }[] = [];
+    for (const model of [here, there, spread]) {
+      const outcomes: unknown[] = [];
+      const onPicture = ({ detections }: { detections: unknown }): unknown => outcomes.push(detections);
+      const { metrics } = await node.evaluate(model, dataset, { imgsz: 64, onPicture });
+      evaluations.push({ metrics, outcomes });
+    }
+    const [expected, ...given] = evaluations;
+    expect(expected.outcomes).toHaveLength(2);
+    for (const evaluation of given) expect(evaluation).toEqual(expected);
+  });
+
   it("saves annotated pictures, and asks for those that were in memory", async () => {
     await withFolder(async (folder) => {
       const [expected, given] = [join(folder, "here.png"), join(folder, "there.png")];
