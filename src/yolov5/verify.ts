@@ -18,7 +18,7 @@ import type { HeadFacts } from "./graph/heads.js";
 import { floatLimits } from "./graph/roundingLimits.js";
 import type { InputShape } from "./network.js";
 import { softmax } from "./output/classify.js";
-import { endToEndOutput } from "./output/endToEnd.js";
+import { endToEndOutput } from "./output/nms/endToEnd.js";
 
 /** One layer compared with PyTorch's. */
 export interface LayerComparison {

@@ -5,8 +5,8 @@ import type { ModelInfo } from "../checkpoint/modelInfo.js";
 import type { ResultSaver } from "../draw/saver.js";
 import type { Picture } from "../input/pictures.js";
 import { type DetectOptions, resolveOptions } from "../options.js";
+import { allRows } from "./nms/rows.js";
 import { type Outcome, outcomesOf, type PictureFacts, pictureFacts, type Result, resultOf } from "./outcome.js";
-import { allRows } from "./rows.js";
 
 /** The options of `detect` that apply after the network. */
 export type Thresholds = Pick<
