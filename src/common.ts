@@ -51,8 +51,10 @@ export type { DetectOptions, Fit } from "./yolov5/options.js";
 export type { Size } from "./yolov5/output/boxes.js";
 export type { ClassScore } from "./yolov5/output/classify.js";
 export type { Keypoint } from "./yolov5/output/detections.js";
-export { type Candidate, nonMaxSuppression } from "./yolov5/output/nms.js";
-export type { NmsOptions } from "./yolov5/output/nmsOptions.js";
+export type { BinaryMask, Rle } from "./yolov5/output/masks/rle.js";
+export { type Candidate, nonMaxSuppression } from "./yolov5/output/nms/nms.js";
+export type { NmsOptions } from "./yolov5/output/nms/nmsOptions.js";
+export type { RowFormat } from "./yolov5/output/nms/rowFormat.js";
 export type { Prediction, Thresholds } from "./yolov5/output/prediction.js";
 export {
   type BoxRow,
@@ -65,8 +67,6 @@ export {
   type SegmentedDetection,
   type Speed,
 } from "./yolov5/output/results.js";
-export type { BinaryMask, Rle } from "./yolov5/output/rle.js";
-export type { RowFormat } from "./yolov5/output/rowFormat.js";
 export { classificationLines, detectionLines, poseLines, segmentationLines } from "./yolov5/output/text/saveText.js";
 export { trackResult } from "./yolov5/output/trackResult.js";
 export type { LayerComparison, VerifiableModel, Verification, VerifyTolerance } from "./yolov5/verify.js";

@@ -9,14 +9,14 @@ import { inOrder } from "../yolov5/calls/inOrder.js";
 import { rectBatches } from "../yolov5/input/letterboxVariants.js";
 import { checkImageSize } from "../yolov5/options.js";
 import type { Size } from "../yolov5/output/boxes.js";
-import { resolveNmsOptions } from "../yolov5/output/nmsOptions.js";
+import { resolveNmsOptions } from "../yolov5/output/nms/nmsOptions.js";
 import { assertClasses } from "./assertClasses.js";
 import { assertPictures } from "./assertPictures.js";
-import { ConfusionMatrix } from "./confusionMatrix.js";
 import type { DetectionDataset, Sample } from "./dataset/types.js";
 import type { EvaluateOptions, Evaluation } from "./evaluation.js";
 import { type MeasuredBatch, type MeasureOptions, PictureMeasurer, type PlannedSample } from "./measurePictures.js";
-import { MetricsAccumulator } from "./metrics.js";
+import { ConfusionMatrix } from "./metrics/confusionMatrix.js";
+import { MetricsAccumulator } from "./metrics/metrics.js";
 import type { EvaluationModel } from "./model.js";
 
 export type { EvaluateOptions, Evaluation, PictureOutcome } from "./evaluation.js";

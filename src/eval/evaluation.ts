@@ -1,10 +1,10 @@
 /** What `evaluate` takes and gives. */
 
 import type { Speed } from "../yolov5/output/results.js";
-import type { ConfusionMatrix } from "./confusionMatrix.js";
 import type { Sample } from "./dataset/types.js";
 import type { PictureFindings } from "./measurePictures.js";
-import type { Metrics } from "./metrics.js";
+import type { ConfusionMatrix } from "./metrics/confusionMatrix.js";
+import type { Metrics } from "./metrics/metrics.js";
 
 /** Options of `evaluate`. */
 export interface EvaluateOptions {

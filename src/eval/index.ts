@@ -3,7 +3,6 @@
  * Node entry.
  */
 
-export { type AveragePrecision, averagePrecision, cocoAveragePrecision } from "./averagePrecision.js";
 export {
   type Accuracy,
   type ClassAccuracy,
@@ -12,17 +11,18 @@ export {
   evaluateClassification,
 } from "./classification.js";
 export { type CocoResult, CocoResults, type CocoResultsOptions } from "./coco/cocoResults.js";
-export { type ConfusionInput, ConfusionMatrix } from "./confusionMatrix.js";
 export type { Split } from "./dataset/dataYaml.js";
 export type { ClassifiedSample, DetectionDataset, GroundTruth, Polygon, Sample } from "./dataset/types.js";
 export { type EvaluateOptions, type Evaluation, evaluate, type PictureOutcome } from "./evaluate.js";
-export { boxIou, IOU_THRESHOLDS, type MatchInput, matchDetections } from "./matching.js";
+export { type AveragePrecision, averagePrecision, cocoAveragePrecision } from "./metrics/averagePrecision.js";
+export { type ConfusionInput, ConfusionMatrix } from "./metrics/confusionMatrix.js";
+export { boxIou, IOU_THRESHOLDS, type MatchInput, matchDetections } from "./metrics/matching.js";
 export {
   type ClassCurves,
   type ClassMetrics,
   type Metrics,
   MetricsAccumulator,
   type PictureMatches,
-} from "./metrics.js";
+} from "./metrics/metrics.js";
 export type { EvaluationModel } from "./model.js";
 export type { DetectionColumns, Placement } from "./targets.js";

@@ -4,7 +4,7 @@
  */
 
 import { scaleCoordinate } from "../yolov5/output/boxes.js";
-import type { Candidate } from "../yolov5/output/nms.js";
+import type { Candidate } from "../yolov5/output/nms/nms.js";
 import type { GroundTruth } from "./dataset/types.js";
 import type { Placement } from "./targets.js";
 

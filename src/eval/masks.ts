@@ -4,9 +4,9 @@
  */
 
 import type { Size } from "../yolov5/output/boxes.js";
-import type { Prototypes } from "../yolov5/output/masks.js";
-import type { Candidate } from "../yolov5/output/nms.js";
-import { type BinaryMask, maskArea } from "../yolov5/output/rle.js";
+import type { Prototypes } from "../yolov5/output/masks/masks.js";
+import { type BinaryMask, maskArea } from "../yolov5/output/masks/rle.js";
+import type { Candidate } from "../yolov5/output/nms/nms.js";
 import type { GroundTruth, Polygon } from "./dataset/types.js";
 import { fillPolygon } from "./fillPolygon.js";
 import type { Placement } from "./targets.js";

@@ -5,7 +5,7 @@
 
 import type { ValidationImage } from "../yolov5/input/letterboxVariants.js";
 import { type ScaleBack, type Size, scaleBox } from "../yolov5/output/boxes.js";
-import type { Candidate } from "../yolov5/output/nms.js";
+import type { Candidate } from "../yolov5/output/nms/nms.js";
 
 /** The placement of a picture in the network's input. */
 export interface Placement extends Pick<ValidationImage, "scaleBack" | "loaded"> {

@@ -9,7 +9,7 @@ import { augmentInputs, concatenatePredictions, mergeAugmented } from "./input/a
 import type { NetworkInput } from "./input/preprocess.js";
 import type { InputShape, Network, NetworkMemory } from "./network.js";
 import type { ResolvedOptions } from "./options.js";
-import { allRows, joinMembers } from "./output/rows.js";
+import { allRows, joinMembers } from "./output/nms/rows.js";
 
 /** One network and its file's facts. */
 export interface Member {

@@ -25,8 +25,8 @@ import { asLimitError } from "./hostLimits.js";
 import { devicePicturesToTensor } from "./input/letterbox.js";
 import type { NetworkInput } from "./input/preprocess.js";
 import type { Size } from "./output/boxes.js";
-import { endToEndOutput, endToEndRows } from "./output/endToEnd.js";
-import { allRows, joinBatches, joinTensors } from "./output/rows.js";
+import { endToEndOutput, endToEndRows } from "./output/nms/endToEnd.js";
+import { allRows, joinBatches, joinTensors } from "./output/nms/rows.js";
 import { Plans } from "./plans.js";
 
 export type InputShape = readonly [n: number, c: number, h: number, w: number];

@@ -4,7 +4,7 @@ import { OptionError } from "../errors.js";
 import { describeValue } from "../weights/describe.js";
 import { signalOf } from "./calls/abort.js";
 import { count, flag, shown } from "./calls/checks.js";
-import { type ResolvedNmsOptions, resolveNmsOptions, type SuppressedModel } from "./output/nmsOptions.js";
+import { type ResolvedNmsOptions, resolveNmsOptions, type SuppressedModel } from "./output/nms/nmsOptions.js";
 
 /** Which letterbox: `rect` is detect.py's stride-minimal one, `square` the full size, `autoshape` the hub's common shape. */
 export type Fit = "rect" | "square" | "autoshape";

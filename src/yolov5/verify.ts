@@ -19,7 +19,7 @@ import { floatLimits } from "./graph/roundingLimits.js";
 import { membersOf } from "./membersOf.js";
 import type { InputShape } from "./network.js";
 import { softmax } from "./output/classify.js";
-import { endToEndOutput } from "./output/endToEnd.js";
+import { endToEndOutput } from "./output/nms/endToEnd.js";
 
 /** One layer compared with PyTorch's. */
 export interface LayerComparison {

@@ -9,7 +9,7 @@ import {
   type RgbImage,
   type SegmentedDetection,
 } from "../../src/node.js";
-import { encodeRle, maskFromBitmap } from "../../src/yolov5/output/rle.js";
+import { encodeRle, maskFromBitmap } from "../../src/yolov5/output/masks/rle.js";
 import { chromiumMissing, launchChromium, watchErrors } from "./support/chromium.js";
 import { createWorkspace, type Workspace } from "./support/dist.js";
 import { type EngineWindow, openPlain, plainSites } from "./support/pages.js";

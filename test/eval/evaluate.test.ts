@@ -1,9 +1,9 @@
 /** The protocol on toy sets whose figures were worked out by hand. */
 
 import { describe, expect, test } from "vitest";
-import { cocoAveragePrecision } from "../../src/eval/averagePrecision.js";
 import { evaluate } from "../../src/eval/evaluate.js";
-import { boxIou, matchDetections } from "../../src/eval/matching.js";
+import { cocoAveragePrecision } from "../../src/eval/metrics/averagePrecision.js";
+import { boxIou, matchDetections } from "../../src/eval/metrics/matching.js";
 import { predictionLines } from "../../src/eval/predictionText.js";
 import { evaluateToys, type Toy, ToyModel, toyDataset } from "./support.js";
 

@@ -13,9 +13,9 @@ import type { EvaluationModel } from "../../src/eval/model.js";
 import type { CandidateOutputs } from "../../src/runtime/backend.js";
 import type { HostTensor } from "../../src/tensor/index.js";
 import type { NetworkInput } from "../../src/yolov5/input/preprocess.js";
-import type { Candidate } from "../../src/yolov5/output/nms.js";
-import { type BinaryMask, maskArea } from "../../src/yolov5/output/rle.js";
-import { allRows } from "../../src/yolov5/output/rows.js";
+import { type BinaryMask, maskArea } from "../../src/yolov5/output/masks/rle.js";
+import type { Candidate } from "../../src/yolov5/output/nms/nms.js";
+import { allRows } from "../../src/yolov5/output/nms/rows.js";
 import { REPOSITORY } from "../support/reference.js";
 
 const candidate = (x1: number, y1: number, x2: number, y2: number, ...coefficients: number[]): Candidate => ({

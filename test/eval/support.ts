@@ -8,7 +8,7 @@ import type { RgbImage } from "../../src/image/types.js";
 import type { CandidateOutputs } from "../../src/runtime/backend.js";
 import type { HostTensor } from "../../src/tensor/index.js";
 import type { NetworkInput } from "../../src/yolov5/input/preprocess.js";
-import { allRows } from "../../src/yolov5/output/rows.js";
+import { allRows } from "../../src/yolov5/output/nms/rows.js";
 
 /** Class, then x1, y1, x2, y2 in pixels of the picture. */
 export type Label = readonly [classIndex: number, x1: number, y1: number, x2: number, y2: number];

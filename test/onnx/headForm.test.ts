@@ -11,7 +11,7 @@ import { type Graph, GraphBuilder } from "../../src/ops/index.js";
 import { createCpuBackend } from "../../src/runtime/cpu/backend.js";
 import { compare, type HostTensor } from "../../src/tensor/index.js";
 import { readOnnx } from "../../src/weights/onnx/model.js";
-import { endToEndOutput } from "../../src/yolov5/output/endToEnd.js";
+import { endToEndOutput } from "../../src/yolov5/output/nms/endToEnd.js";
 import { randomTensor } from "../support/random.js";
 import { REPOSITORY } from "../support/reference.js";
 

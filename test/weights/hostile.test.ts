@@ -3,60 +3,12 @@
  * of its own, and gives a model or one sentence within 5 s of processor time and 1 GB.
  */
 
-import { execFileSync } from "node:child_process";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { build } from "esbuild";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { writeSafetensors } from "../../src/weights/index.js";
-import { REPOSITORY } from "../support/reference.js";
+import { describe, expect, it } from "vitest";
 import { call, conv, deep, dict, laughs, list, millionTuple, modelFile, shared } from "./hostileFiles.js";
+import { hostileOpener } from "./hostileOpener.js";
 import { bytes, checkpoint, int, le, moduleOps, tensorOps, text } from "./support.js";
 
-// Within the repository, so that the bundle finds its packages.
-const folder = mkdtempSync(join(REPOSITORY, "node_modules", ".hostile-"));
-const scratch = mkdtempSync(join(tmpdir(), "hostile-"));
-const child = join(folder, "child.mjs");
-
-beforeAll(async () => {
-  await build({
-    entryPoints: [join(REPOSITORY, "test", "weights", "hostileChild.ts")],
-    bundle: true,
-    platform: "node",
-    format: "esm",
-    packages: "external",
-    loader: { ".wgsl": "text" },
-    outfile: child,
-    logLevel: "error",
-  });
-});
-afterAll(() => {
-  for (const made of [folder, scratch]) rmSync(made, { recursive: true, force: true });
-});
-
-interface Outcome {
-  readonly opened: boolean;
-  readonly engine?: boolean;
-  readonly message?: string;
-  readonly longestName?: number;
-  readonly notes?: Readonly<Record<string, string>>;
-  readonly seconds: number;
-  readonly mib: number;
-}
-
-function open(file: Uint8Array, backend = "cpu"): Outcome {
-  const path = join(scratch, "case");
-  writeFileSync(path, file);
-  // A heap of 1 GB: beyond it the process aborts, which fails the test.
-  const out = execFileSync(process.execPath, ["--max-old-space-size=1024", child, path, backend], { timeout: 580_000 });
-  const result = JSON.parse(out.toString()) as Outcome;
-  expect(result.seconds).toBeLessThan(5);
-  expect(result.mib).toBeLessThan(1024);
-  if (!result.opened) expect(result).toMatchObject({ engine: true, message: expect.stringContaining("case: ") });
-  return result;
-}
-
+const open = hostileOpener();
 const many = (count: number, ops: string): string => list(new Array<string>(count).fill(ops));
 const withTop = (ops: string, before = ""): Uint8Array => modelFile({ top: { x: ops }, before });
 const million = millionTuple();
@@ -66,7 +18,6 @@ const sppf = (pool: string): string =>
   moduleOps("models.common.SPPF", { cv1: conv([8, 8, 1, 1]), m: pool, cv2: conv([8, 32, 1, 1]) });
 const nested = (depth: number, inner: string): string => (depth === 0 ? inner : sppf(nested(depth - 1, inner)));
 const pool = moduleOps("torch.nn.MaxPool2d", {}, {}, { kernel_size: int(3), stride: int(1), padding: int(1) });
-const transposed = "torch.nn.modules.conv.ConvTranspose2d";
 const halfViews = (count: number): string =>
   list(
     Array.from({ length: count }, () =>
@@ -267,79 +218,6 @@ describe("a small file ends soon, in little memory, in a model or one sentence",
     },
     600_000,
   );
-});
-
-describe("what no real network has is refused in one sentence", () => {
-  const layer = (type: string, attributes: Readonly<Record<string, string>>): Uint8Array =>
-    modelFile({ layers: [moduleOps(type, {}, {}, attributes)] });
-  it.each<[string, () => Uint8Array, string]>([
-    ["a kernel of 0×0", () => modelFile({ layers: [conv([8, 8, 0, 0])] }), "every dimension"],
-    [
-      "a transposed stride of 1000",
-      () => modelFile({ layers: [conv([8, 8, 2, 2], { stride: int(1000) }, transposed)] }),
-      "at most 64",
-    ],
-    [
-      "a transposed stride of 65536",
-      () => modelFile({ layers: [conv([8, 8, 2, 2], { stride: int(65536) }, transposed)] }),
-      "at most 64",
-    ],
-    ["a border of 10^6", () => layer("torch.nn.ZeroPad2d", { padding: int(1e6) }), "does not fit"],
-    ["a padding of 10^6", () => modelFile({ layers: [conv([8, 8, 1, 1], { padding: int(1e6) })] }), "at most 1024"],
-    ["a dilation of 10^6", () => modelFile({ layers: [conv([8, 8, 3, 3], { dilation: int(1e6) })] }), "at most 1024"],
-    [
-      "a pool of 10^5",
-      () => layer("torch.nn.MaxPool2d", { kernel_size: int(1e5), stride: int(1), padding: int(5e4) }),
-      "at most 1024",
-    ],
-    ["upsampling by 10^4", () => layer("torch.nn.Upsample", { scale_factor: int(1e4) }), "at most 64"],
-    [
-      "upsampling by 64 twice",
-      () => modelFile({ layers: [1, 2].map(() => moduleOps("torch.nn.Upsample", {}, {}, { scale_factor: int(64) })) }),
-      "times the network's input",
-    ],
-    [
-      "more channels than exist for groups",
-      () => modelFile({ layers: [conv([8, 8, 1, 1], { groups: int(1e9) })] }),
-      "groups",
-    ],
-  ])(
-    "%s",
-    (_, make, message) => {
-      for (const backend of ["cpu", "wasm"]) {
-        const result = open(make(), backend);
-        expect(result.opened).toBe(false);
-        expect(result.message).toContain(message);
-      }
-    },
-    600_000,
-  );
-
-  it("a transposed stride of 32, whose phases mostly have no tap, runs on wasm", () => {
-    open(modelFile({ layers: [conv([8, 8, 1, 1], { stride: int(32) }, transposed)] }), "wasm");
-  });
-
-  it.each([
-    ["depth", { depth_multiple: 1e300 }],
-    ["width", { width_multiple: 1e300 }],
-    ["anchors", { anchors: 1e9 }],
-  ])("a description with %s beyond all bounds", (_, more) => {
-    const description = {
-      nc: 1,
-      backbone: [[-1, 3, "Conv", [8, 1, 1]]],
-      head: [[[0], 1, "Detect", ["nc", "anchors"]]],
-    };
-    const file = writeSafetensors(
-      new Map([["model.0.conv.weight", { dtype: "float32" as const, shape: [1], data: new Float32Array(1) }]]),
-      new Map([["yaml", JSON.stringify({ anchors: 3, ...description, ...more })]]),
-    );
-    expect(open(file)).toMatchObject({ opened: false });
-  });
-
-  it("a data type of a tensor that is nested deep", () => {
-    const json = `{"a":{"dtype":${"[".repeat(100_000)}${"]".repeat(100_000)},"shape":[1],"data_offsets":[0,4]}}`;
-    expect(open(bytes(le(json.length, 8), json, le(0)))).toMatchObject({ opened: false });
-  });
 });
 
 describe("long names", () => {

@@ -10,7 +10,7 @@ import { augmentInputs } from "../../src/yolov5/input/augment.js";
 import { createMember, randomModel } from "../../src/yolov5/loadModel.js";
 import { type Member, Model } from "../../src/yolov5/model.js";
 import { resolveOptions } from "../../src/yolov5/options.js";
-import { chosenBoxes, endToEndOutput, endToEndRows, pickBoxes } from "../../src/yolov5/output/endToEnd.js";
+import { chosenBoxes, endToEndOutput, endToEndRows, pickBoxes } from "../../src/yolov5/output/nms/endToEnd.js";
 import { randomTensor } from "../support/random.js";
 import { modelOf as modelTree, moduleOf } from "./trees.js";
 

@@ -6,7 +6,7 @@ import type { Backend } from "../../src/runtime/backend.js";
 import { createCpuBackend } from "../../src/runtime/cpu/backend.js";
 import { seededRandom, tensor } from "../../src/tensor/index.js";
 import { createMember, randomModel } from "../../src/yolov5/loadModel.js";
-import { allRows } from "../../src/yolov5/output/rows.js";
+import { allRows } from "../../src/yolov5/output/nms/rows.js";
 
 /** The reference on a device that holds at most `most` pictures. */
 function limited(most: number, compiled: number[]): Backend {

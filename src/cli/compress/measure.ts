@@ -10,7 +10,7 @@ import { Breather } from "../../breathe.js";
 import { moduleFlopsPieces } from "../../compress/flops.js";
 import type { DetectionDataset } from "../../eval/dataset/types.js";
 import { type Evaluation, evaluate, type PictureOutcome } from "../../eval/evaluate.js";
-import type { Metrics } from "../../eval/metrics.js";
+import type { Metrics } from "../../eval/metrics/metrics.js";
 import { openBackend } from "../../node/backends.js";
 import type { Backend, BackendChoice } from "../../runtime/backend.js";
 import type { ModuleNode } from "../../weights/types.js";

@@ -6,7 +6,7 @@ import { optimizePieces } from "../../ops/index.js";
 import { VERSION } from "../../version.js";
 import type { ModelInfo } from "../../yolov5/checkpoint/modelInfo.js";
 import type { Member } from "../../yolov5/model.js";
-import { END_TO_END_BOXES } from "../../yolov5/output/endToEnd.js";
+import { END_TO_END_BOXES } from "../../yolov5/output/nms/endToEnd.js";
 import { UsageError } from "../errors.js";
 import type { ExportFlags } from "../options/flags.js";
 import { inputSize } from "../options/sizeNote.js";

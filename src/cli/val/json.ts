@@ -1,7 +1,7 @@
 /** The JSON output of val. */
 
 import type { Evaluation } from "../../eval/evaluate.js";
-import type { Metrics } from "../../eval/metrics.js";
+import type { Metrics } from "../../eval/metrics/metrics.js";
 import { nameOf } from "./table.js";
 
 function figures(metrics: Metrics, names: readonly string[]) {

@@ -1,6 +1,6 @@
 /** The tables that val.py prints, column by column. */
 
-import type { Metrics } from "../../eval/metrics.js";
+import type { Metrics } from "../../eval/metrics/metrics.js";
 import { formatSignificant } from "../../yolov5/output/text/printf.js";
 
 const NAME_WIDTH = 22;

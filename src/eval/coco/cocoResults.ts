@@ -1,7 +1,7 @@
 /** Predictions in COCO's results format (`--save-json`), as pycocotools loads them. */
 
-import { processMask, prototypesOf, scaleMask } from "../../yolov5/output/masks.js";
-import { encodeRle } from "../../yolov5/output/rle.js";
+import { processMask, prototypesOf, scaleMask } from "../../yolov5/output/masks/masks.js";
+import { encodeRle } from "../../yolov5/output/masks/rle.js";
 import type { PictureOutcome } from "../evaluate.js";
 import { scaledKeypoints } from "../keypoints.js";
 import { COCO_CATEGORY_IDS, isCoco } from "./coco80.js";

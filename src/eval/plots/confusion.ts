@@ -2,7 +2,7 @@
 
 import type { Mark, Spec } from "vega";
 import { printable } from "../../printable.js";
-import type { ConfusionMatrix } from "../confusionMatrix.js";
+import type { ConfusionMatrix } from "../metrics/confusionMatrix.js";
 import { STYLE } from "./render.js";
 
 /** Up to this many classes, fractions are written into the cells. */

@@ -5,8 +5,8 @@
 
 import type { ColorValueRef, Mark, ProductionRule, Spec } from "vega";
 import { printable } from "../../printable.js";
-import { type ClassCurves, CURVE_POINTS, type Metrics } from "../metrics.js";
-import { argMax, mean, smooth } from "../numeric.js";
+import { type ClassCurves, CURVE_POINTS, type Metrics } from "../metrics/metrics.js";
+import { argMax, mean, smooth } from "../metrics/numeric.js";
 import { STYLE } from "./render.js";
 
 export type CurveKind = "PR" | "F1" | "P" | "R";

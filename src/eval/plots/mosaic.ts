@@ -14,8 +14,8 @@ import {
   resizeLinear,
   WHITE,
 } from "../../image/index.js";
-import { processMask, prototypesOf } from "../../yolov5/output/masks.js";
-import type { BinaryMask } from "../../yolov5/output/rle.js";
+import { processMask, prototypesOf } from "../../yolov5/output/masks/masks.js";
+import type { BinaryMask } from "../../yolov5/output/masks/rle.js";
 import type { Polygon } from "../dataset/types.js";
 import type { PictureOutcome } from "../evaluate.js";
 import { fillPolygon } from "../fillPolygon.js";

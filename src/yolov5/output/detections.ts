@@ -2,10 +2,10 @@
 
 import type { Family, KeypointShape } from "../graph/heads.js";
 import { roundHalfEven, type Size, scaleBackGeometry, scaleBox, scaleCoordinate } from "./boxes.js";
-import { maskStyle, type Prototypes, processMask, processMaskNative, scaleMask } from "./masks.js";
-import type { Candidate } from "./nms.js";
-import { normalizedPolygon } from "./polygons.js";
-import { type BinaryMask, encodeRle, maskToBitmap, type Rle, rleArea } from "./rle.js";
+import { maskStyle, type Prototypes, processMask, processMaskNative, scaleMask } from "./masks/masks.js";
+import { normalizedPolygon } from "./masks/polygons.js";
+import { type BinaryMask, encodeRle, maskToBitmap, type Rle, rleArea } from "./masks/rle.js";
+import type { Candidate } from "./nms/nms.js";
 
 /** One object. Pixels of the upright original picture, clipped to it, not rounded. */
 export interface Detection {

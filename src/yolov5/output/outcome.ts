@@ -6,9 +6,10 @@ import type { ModelInfo } from "../checkpoint/modelInfo.js";
 import type { ResultSaver } from "../draw/saver.js";
 import type { Picture } from "../input/pictures.js";
 import { softmax } from "./classify.js";
-import { prototypesOf } from "./masks.js";
-import { type Candidate, suppressRows } from "./nms.js";
-import type { ResolvedNmsOptions } from "./nmsOptions.js";
+import { prototypesOf } from "./masks/masks.js";
+import { type Candidate, suppressRows } from "./nms/nms.js";
+import type { ResolvedNmsOptions } from "./nms/nmsOptions.js";
+import { rowFormat } from "./nms/rowFormat.js";
 import {
   ClassificationResult,
   DetectionResult,
@@ -20,7 +21,6 @@ import {
   type Speed,
   segmentedDetectionsFrom,
 } from "./results.js";
-import { rowFormat } from "./rowFormat.js";
 
 /**
  * Boxes, boxes with masks, boxes with keypoints, or class scores, depending on the model's task. `detections` and `xyxy` exist for every

@@ -4,8 +4,8 @@ import type { HostTensor } from "../../tensor/index.js";
 import type { ModelInfo } from "../checkpoint/modelInfo.js";
 import type { ResultSaver } from "../draw/saver.js";
 import { type DetectOptions, resolveOptions } from "../options.js";
+import { allRows } from "./nms/rows.js";
 import { type Outcome, outcomesOf, type PictureFacts, type Result, resultOf } from "./outcome.js";
-import { allRows } from "./rows.js";
 
 /** The options of `detect` that apply after the network. */
 export type Thresholds = Pick<

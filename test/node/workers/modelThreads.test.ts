@@ -191,7 +191,7 @@ describe.skipIf(!built)("a model in worker threads", { timeout: 120_000 }, () =>
     const evaluations: { metrics: unknown; outcomes: readonly unknown[] }[] = [];
     for (const model of [here, there, spread]) {
       const outcomes: unknown[] = [];
-      const onPicture = ({ detections }: { detections: unknown }): unknown => outcomes.push(detections);
+      const onPicture = ({ detections }: { detections: unknown }): void => void outcomes.push(detections);
       const { metrics } = await node.evaluate(model, dataset, { imgsz: 64, onPicture });
       evaluations.push({ metrics, outcomes });
     }

@@ -3,7 +3,7 @@
 import { expect, test } from "vitest";
 import type { RgbImage } from "../../../src/image/types.js";
 import { type BlurOptions, type BlurredObject, blur } from "../../../src/solutions/blur/index.js";
-import { encodeRle, maskFromBitmap } from "../../../src/yolov5/output/rle.js";
+import { encodeRle, maskFromBitmap } from "../../../src/yolov5/output/masks/rle.js";
 
 const SIZE = 60;
 

@@ -2,13 +2,13 @@
 
 import { describe, expect, it } from "vitest";
 import { rleRectangles } from "../../../src/image/draw/mask.js";
+import { encodeRle, maskFromBitmap } from "../../../src/yolov5/output/masks/rle.js";
 import {
   ClassificationResult,
   type Detection,
   DetectionResult,
   type SegmentedDetection,
 } from "../../../src/yolov5/output/results.js";
-import { encodeRle, maskFromBitmap } from "../../../src/yolov5/output/rle.js";
 
 const facts = {
   ...{ width: 100, height: 50, input: [1, 3, 64, 64], names: ["a", "b"] },

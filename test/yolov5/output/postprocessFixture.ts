@@ -1,8 +1,8 @@
 /** `test/fixtures/yolov5/postprocess.json`: what PyTorch, OpenCV and Python answered (written by make.py beside it). */
 
 import { readFileSync } from "node:fs";
-import type { NmsOptions } from "../../../src/yolov5/output/nmsOptions.js";
-import { type BinaryMask, maskFromBitmap } from "../../../src/yolov5/output/rle.js";
+import { type BinaryMask, maskFromBitmap } from "../../../src/yolov5/output/masks/rle.js";
+import type { NmsOptions } from "../../../src/yolov5/output/nms/nmsOptions.js";
 
 export interface Floats {
   readonly shape: readonly number[];

@@ -3,14 +3,14 @@ import { NumericError, OptionError } from "../../../src/errors.js";
 import { assertSameClasses, normalizeNames } from "../../../src/yolov5/checkpoint/names.js";
 import { roundHalfEven, scaleBox } from "../../../src/yolov5/output/boxes.js";
 import { softmax, topClasses } from "../../../src/yolov5/output/classify.js";
-import type { Candidate } from "../../../src/yolov5/output/nms.js";
+import { decodeRle } from "../../../src/yolov5/output/masks/rle.js";
+import type { Candidate } from "../../../src/yolov5/output/nms/nms.js";
 import {
   ClassificationResult,
   DetectionResult,
   detectionsFrom,
   segmentedDetectionsFrom,
 } from "../../../src/yolov5/output/results.js";
-import { decodeRle } from "../../../src/yolov5/output/rle.js";
 import { formatF, formatG } from "../../../src/yolov5/output/text/printf.js";
 import { classificationLines, detectionLines, segmentationLines } from "../../../src/yolov5/output/text/saveText.js";
 import { floats, postprocessFixture } from "./postprocessFixture.js";

@@ -13,7 +13,7 @@ import { createCpuBackend } from "../../../src/runtime/cpu/backend.js";
 import { createGpujsBackend } from "../../../src/runtime/gpujs/index.js";
 import type { HostTensor } from "../../../src/tensor/index.js";
 import { softmax, topClasses } from "../../../src/yolov5/output/classify.js";
-import { nonMaxSuppression } from "../../../src/yolov5/output/nms.js";
+import { nonMaxSuppression } from "../../../src/yolov5/output/nms/nms.js";
 import { float32Of, type Packed } from "../../ops/fixture.js";
 import { openBackend, webgpuOrSkip } from "../../support/webgpu.js";
 

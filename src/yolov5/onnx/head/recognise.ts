@@ -7,7 +7,7 @@
 import { makeValue, type OnnxValue } from "../../../onnx/evaluate/index.js";
 import { OPS } from "../../../ops/index.js";
 import { elementCount, type HostTensor, seededRandom } from "../../../tensor/index.js";
-import { endToEndOutput } from "../../output/endToEnd.js";
+import { endToEndOutput } from "../../output/nms/endToEnd.js";
 import type { FoldedGraph } from "../graph/foldedGraph.js";
 import { type Decoding, decode, type HeadMap, notHead } from "./headMaps.js";
 

@@ -1,8 +1,8 @@
 /** IoU in float32 and v7.0's matching: who gets a contested label. */
 
 import { describe, expect, test } from "vitest";
-import { ConfusionMatrix } from "../../src/eval/confusionMatrix.js";
-import { boxIou, IOU_THRESHOLDS, matchDetections } from "../../src/eval/matching.js";
+import { ConfusionMatrix } from "../../../src/eval/metrics/confusionMatrix.js";
+import { boxIou, IOU_THRESHOLDS, matchDetections } from "../../../src/eval/metrics/matching.js";
 
 const boxes = (...rows: readonly (readonly number[])[]): Float32Array => Float32Array.from(rows.flat());
 /** Number of thresholds that a bit set reaches. */

@@ -1,13 +1,13 @@
 /** Rows that a backend has chosen: suppressed as all rows are, joined over batches and ensembles. */
 
 import { describe, expect, it } from "vitest";
-import { NumericError, ShapeError } from "../../../src/errors.js";
-import type { CandidateOutputs, CandidateRows } from "../../../src/runtime/backend.js";
-import { type HostTensor, tensor } from "../../../src/tensor/index.js";
-import { nonMaxSuppression, suppressRows } from "../../../src/yolov5/output/nms.js";
-import { resolveNmsOptions } from "../../../src/yolov5/output/nmsOptions.js";
-import { allRows, joinBatches, joinMembers } from "../../../src/yolov5/output/rows.js";
-import { randomTensor } from "../../support/random.js";
+import { NumericError, ShapeError } from "../../../../src/errors.js";
+import type { CandidateOutputs, CandidateRows } from "../../../../src/runtime/backend.js";
+import { type HostTensor, tensor } from "../../../../src/tensor/index.js";
+import { nonMaxSuppression, suppressRows } from "../../../../src/yolov5/output/nms/nms.js";
+import { resolveNmsOptions } from "../../../../src/yolov5/output/nms/nmsOptions.js";
+import { allRows, joinBatches, joinMembers } from "../../../../src/yolov5/output/nms/rows.js";
+import { randomTensor } from "../../../support/random.js";
 
 const COLUMNS = 5 + 4 + 2;
 

@@ -3,9 +3,9 @@
  * those the best pairs of cell and class, at most 300 each.
  */
 
-import { ShapeError } from "../../errors.js";
-import type { CandidateOutputs, CandidateRows } from "../../runtime/backend.js";
-import { formatShape, type HostTensor, tensor, toFloat32 } from "../../tensor/index.js";
+import { ShapeError } from "../../../errors.js";
+import type { CandidateOutputs, CandidateRows } from "../../../runtime/backend.js";
+import { formatShape, type HostTensor, tensor, toFloat32 } from "../../../tensor/index.js";
 import type { Candidate } from "./candidate.js";
 import type { FilterOptions } from "./confidentRows.js";
 import { sortDescending } from "./sort.js";

@@ -3,8 +3,8 @@
  * in units of 1/2048 from float32, integer sums with the roundings of its vectorised vertical pass.
  */
 
-import { ShapeError } from "../errors.js";
-import type { RgbImage } from "./types.js";
+import { ShapeError } from "../../errors.js";
+import type { RgbImage } from "../types.js";
 
 /** Two neighbours for each index of a resized axis, clamped to the source, and their weights out of 2048. */
 export interface ResizeAxis {

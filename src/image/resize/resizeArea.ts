@@ -4,8 +4,8 @@
  * with its own coefficients; that path is not needed here and is refused.
  */
 
-import { ShapeError } from "../errors.js";
-import type { RgbImage } from "./types.js";
+import { ShapeError } from "../../errors.js";
+import type { RgbImage } from "../types.js";
 
 /** Source cells of the output cells of one axis, flattened: `from[k]` adds `weight[k]` times to `to[k]`. */
 interface Cells {

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
-import { seededRandom } from "../../../src/tensor/index.js";
-import { sortDescending } from "../../../src/yolov5/output/sort.js";
-import { type SortedBoxes, suppress } from "../../../src/yolov5/output/suppress.js";
+import { seededRandom } from "../../../../src/tensor/index.js";
+import { sortDescending } from "../../../../src/yolov5/output/nms/sort.js";
+import { type SortedBoxes, suppress } from "../../../../src/yolov5/output/nms/suppress.js";
 
 /** torchvision's loop, every pair compared. */
 function quadratic({ count, x1, y1, x2, y2 }: SortedBoxes, threshold: number): number[] {

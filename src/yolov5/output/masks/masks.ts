@@ -5,10 +5,10 @@
  * are computed.
  */
 
-import { ShapeError } from "../../errors.js";
-import { formatShape, type HostTensor, toFloat32 } from "../../tensor/index.js";
-import type { Family } from "../graph/heads.js";
-import { roundHalfEven, type ScaleBack, type Size, scaleBackGeometry } from "./boxes.js";
+import { ShapeError } from "../../../errors.js";
+import { formatShape, type HostTensor, toFloat32 } from "../../../tensor/index.js";
+import type { Family } from "../../graph/heads.js";
+import { roundHalfEven, type ScaleBack, type Size, scaleBackGeometry } from "../boxes.js";
 import type { BinaryMask } from "./rle.js";
 
 /** Prototypes of one image, NCHW without N. */

@@ -1,6 +1,6 @@
 /** What the numbers of a prediction's rows are. */
 
-import type { ModelInfo } from "../checkpoint/modelInfo.js";
+import type { ModelInfo } from "../../checkpoint/modelInfo.js";
 
 /** What the columns of a prediction's rows mean. */
 export interface RowFormat {

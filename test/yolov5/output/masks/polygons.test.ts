@@ -1,6 +1,10 @@
 import { describe, expect, it } from "vitest";
-import { seededRandom } from "../../../src/tensor/index.js";
-import { findExternalContours, largestContour, normalizedPolygon } from "../../../src/yolov5/output/polygons.js";
+import { seededRandom } from "../../../../src/tensor/index.js";
+import {
+  findExternalContours,
+  largestContour,
+  normalizedPolygon,
+} from "../../../../src/yolov5/output/masks/polygons.js";
 import {
   type BinaryMask,
   decodeRle,
@@ -9,8 +13,8 @@ import {
   maskFromBitmap,
   maskToBitmap,
   rleArea,
-} from "../../../src/yolov5/output/rle.js";
-import { maskOf, postprocessFixture } from "./postprocessFixture.js";
+} from "../../../../src/yolov5/output/masks/rle.js";
+import { maskOf, postprocessFixture } from "../postprocessFixture.js";
 
 describe("contours and runs against OpenCV and NumPy", () => {
   it.each(postprocessFixture().contours.map((c, i) => [i, c] as const))("mask %i", (_, c) => {

@@ -1,8 +1,8 @@
 import { describe, expect, it } from "vitest";
-import { NumericError, OptionError, ShapeError } from "../../../src/errors.js";
-import { seededRandom, tensor } from "../../../src/tensor/index.js";
-import { nonMaxSuppression } from "../../../src/yolov5/output/nms.js";
-import { floats, postprocessFixture } from "./postprocessFixture.js";
+import { NumericError, OptionError, ShapeError } from "../../../../src/errors.js";
+import { seededRandom, tensor } from "../../../../src/tensor/index.js";
+import { nonMaxSuppression } from "../../../../src/yolov5/output/nms/nms.js";
+import { floats, postprocessFixture } from "../postprocessFixture.js";
 
 /** A row from corners: xywh, objectness, classes. */
 function row(box: readonly number[], objectness: number, ...classes: number[]): number[] {

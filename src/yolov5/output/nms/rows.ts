@@ -1,8 +1,8 @@
 /** Rows of detection heads for suppression: all of them, or those selected by the backend. */
 
-import { ShapeError } from "../../errors.js";
-import type { CandidateOutputs, CandidateRows } from "../../runtime/backend.js";
-import { elementCount, formatShape, type HostTensor, tensor, toFloat32 } from "../../tensor/index.js";
+import { ShapeError } from "../../../errors.js";
+import type { CandidateOutputs, CandidateRows } from "../../../runtime/backend.js";
+import { elementCount, formatShape, type HostTensor, tensor, toFloat32 } from "../../../tensor/index.js";
 
 /** All rows of raw outputs: `[N, rows, columns]`, then others. */
 export function allRows([prediction, ...others]: readonly HostTensor[]): CandidateOutputs {

@@ -1,6 +1,6 @@
 /** Run lengths of binary masks in COCO's format: column-major, the first run counts zeros. */
 
-import { ShapeError } from "../../errors.js";
+import { ShapeError } from "../../../errors.js";
 
 /** COCO's uncompressed RLE. */
 export interface Rle {

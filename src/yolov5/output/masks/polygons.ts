@@ -4,7 +4,7 @@
  * CHAIN_APPROX_SIMPLE)`, 8-connected, straight runs reduced to their ends.
  */
 
-import { type Size, scaleBackGeometry, scaleCoordinate } from "./boxes.js";
+import { type Size, scaleBackGeometry, scaleCoordinate } from "../boxes.js";
 import type { BinaryMask } from "./rle.js";
 
 /** x, y, x, y, … in pixels. */

@@ -5,9 +5,9 @@
  * Networks without anchors have no objectness: the class's score is the confidence, all else is the same.
  */
 
-import { NumericError, ShapeError } from "../../errors.js";
-import type { CandidateRows } from "../../runtime/backend.js";
-import { formatShape, type HostTensor } from "../../tensor/index.js";
+import { NumericError, ShapeError } from "../../../errors.js";
+import type { CandidateRows } from "../../../runtime/backend.js";
+import { formatShape, type HostTensor } from "../../../tensor/index.js";
 import type { Candidate } from "./candidate.js";
 import { confidentRows } from "./confidentRows.js";
 import { chosenBoxes } from "./endToEnd.js";

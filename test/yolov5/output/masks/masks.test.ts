@@ -1,9 +1,9 @@
 import { describe, expect, it } from "vitest";
-import { ShapeError } from "../../../src/errors.js";
-import { tensor } from "../../../src/tensor/index.js";
-import { processMask, processMaskNative, prototypesOf, scaleMask } from "../../../src/yolov5/output/masks.js";
-import { maskToBitmap } from "../../../src/yolov5/output/rle.js";
-import { floats, postprocessFixture, rowsOf } from "./postprocessFixture.js";
+import { ShapeError } from "../../../../src/errors.js";
+import { tensor } from "../../../../src/tensor/index.js";
+import { processMask, processMaskNative, prototypesOf, scaleMask } from "../../../../src/yolov5/output/masks/masks.js";
+import { maskToBitmap } from "../../../../src/yolov5/output/masks/rle.js";
+import { floats, postprocessFixture, rowsOf } from "../postprocessFixture.js";
 
 describe("masks against PyTorch and OpenCV", () => {
   it.each(postprocessFixture().masks.map((c, i) => [i, c] as const))("case %i", (_, c) => {

@@ -1,7 +1,11 @@
 /** AP by hand: v7.0's definition and pycocotools'. */
 
 import { describe, expect, test } from "vitest";
-import { averagePrecision, cocoAveragePrecision, precisionEnvelope } from "../../src/eval/averagePrecision.js";
+import {
+  averagePrecision,
+  cocoAveragePrecision,
+  precisionEnvelope,
+} from "../../../src/eval/metrics/averagePrecision.js";
 
 /** Recall and precision after each detection: 1 right, 0 wrong. */
 function curve(hits: readonly (0 | 1)[], labels: number) {

@@ -3,7 +3,7 @@
  * be called at any time, so that an interrupted run still has figures.
  */
 
-import { sortDescending } from "../yolov5/output/sort.js";
+import { sortDescending } from "../../yolov5/output/nms/sort.js";
 import { averagePrecision } from "./averagePrecision.js";
 import { IOU_THRESHOLDS } from "./matching.js";
 import { argMax, interpolate, linspace, mean, smooth } from "./numeric.js";

@@ -3,12 +3,12 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it, test } from "vitest";
-import { fillPolygon } from "../../src/eval/fillPolygon.js";
-import { sampleDown } from "../../src/eval/masks.js";
-import { IOU_THRESHOLDS } from "../../src/eval/matching.js";
-import { argMax, firstNotBelow, interpolate, linspace, mean, smooth } from "../../src/eval/numeric.js";
-import { numpyArgsort } from "../../src/yolov5/input/numpySort.js";
-import { REPOSITORY } from "../support/reference.js";
+import { fillPolygon } from "../../../src/eval/fillPolygon.js";
+import { sampleDown } from "../../../src/eval/masks.js";
+import { IOU_THRESHOLDS } from "../../../src/eval/metrics/matching.js";
+import { argMax, firstNotBelow, interpolate, linspace, mean, smooth } from "../../../src/eval/metrics/numeric.js";
+import { numpyArgsort } from "../../../src/yolov5/input/numpySort.js";
+import { REPOSITORY } from "../../support/reference.js";
 
 interface Fixture {
   readonly argsort: readonly { readonly values: readonly number[]; readonly order: readonly number[] }[];

@@ -3,8 +3,8 @@
  * then rows, each pass in integers of 22 fractional bits and rounded to bytes. Enlarging, it is plain bilinear.
  */
 
-import { ShapeError } from "../errors.js";
-import type { RgbImage } from "./types.js";
+import { ShapeError } from "../../errors.js";
+import type { RgbImage } from "../types.js";
 
 /** Fractional bits of the weights: what 32 bits hold beside a byte and two spare bits. */
 const PRECISION = 22;

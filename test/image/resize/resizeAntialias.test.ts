@@ -1,7 +1,7 @@
 /** Bytes that Pillow 12.3 gives for `resize(…, BILINEAR)`. */
 
 import { describe, expect, it } from "vitest";
-import { resizeAntialias } from "../../src/image/resizeAntialias.js";
+import { resizeAntialias } from "../../../src/image/resize/resizeAntialias.js";
 
 const picture = (width: number, height: number) => ({
   width,

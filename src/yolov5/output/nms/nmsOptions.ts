@@ -1,9 +1,9 @@
 /** Options of non-maximum suppression, validated in one place. */
 
-import { OptionError } from "../../errors.js";
-import { count, flag, fraction, shown } from "../calls/checks.js";
-import type { ModelInfo } from "../checkpoint/modelInfo.js";
-import type { Family } from "../graph/heads.js";
+import { OptionError } from "../../../errors.js";
+import { count, flag, fraction, shown } from "../../calls/checks.js";
+import type { ModelInfo } from "../../checkpoint/modelInfo.js";
+import type { Family } from "../../graph/heads.js";
 
 /** Options of `nonMaxSuppression`. */
 export interface NmsOptions {

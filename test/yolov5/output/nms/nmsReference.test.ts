@@ -2,9 +2,9 @@
 
 import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
-import { readSafetensors } from "../../../src/weights/index.js";
-import { nonMaxSuppression } from "../../../src/yolov5/output/nms.js";
-import { referencePath } from "../../support/reference.js";
+import { readSafetensors } from "../../../../src/weights/index.js";
+import { nonMaxSuppression } from "../../../../src/yolov5/output/nms/nms.js";
+import { referencePath } from "../../../support/reference.js";
 
 const f = Math.fround;
 

@@ -1,13 +1,13 @@
 /** Options of suppression are checked by one function, whoever suppresses: `detect`, `nonMaxSuppression`, `evaluate`. */
 
 import { describe, expect, it } from "vitest";
-import { OptionError } from "../../../src/errors.js";
-import { evaluate } from "../../../src/eval/evaluate.js";
-import type { EvaluationModel } from "../../../src/eval/model.js";
-import { tensor } from "../../../src/tensor/index.js";
-import { resolveOptions } from "../../../src/yolov5/options.js";
-import { nonMaxSuppression } from "../../../src/yolov5/output/nms.js";
-import { resolveNmsOptions } from "../../../src/yolov5/output/nmsOptions.js";
+import { OptionError } from "../../../../src/errors.js";
+import { evaluate } from "../../../../src/eval/evaluate.js";
+import type { EvaluationModel } from "../../../../src/eval/model.js";
+import { tensor } from "../../../../src/tensor/index.js";
+import { resolveOptions } from "../../../../src/yolov5/options.js";
+import { nonMaxSuppression } from "../../../../src/yolov5/output/nms/nms.js";
+import { resolveNmsOptions } from "../../../../src/yolov5/output/nms/nmsOptions.js";
 
 const REFUSED: readonly (readonly [object, RegExp])[] = [
   [{ conf: 1.5 }, /^conf must be between 0 and 1, got 1\.5$/],

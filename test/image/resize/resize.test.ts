@@ -1,9 +1,9 @@
 /** Resizing against OpenCV 4.6, bit for bit. */
 
 import { describe, expect, it } from "vitest";
-import { ShapeError } from "../../src/errors.js";
-import { resizeArea, resizeLinear } from "../../src/image/index.js";
-import { noise, type ResizeFixtures, readFixture, sha256 } from "./support.js";
+import { ShapeError } from "../../../src/errors.js";
+import { resizeArea, resizeLinear } from "../../../src/image/index.js";
+import { noise, type ResizeFixtures, readFixture, sha256 } from "../support.js";
 
 const { resizes } = readFixture<ResizeFixtures>("resize.json");
 
