@@ -10,6 +10,7 @@ import { firstNotBelow, interpolate, linspace } from "./numeric.js";
 /** Recalls at which AP is sampled: 0, 0.01, …, 1. */
 const RECALL_POINTS: readonly number[] = Array.from(linspace(0, 1, 101));
 
+/** An average precision and the curve it was computed from. */
 export interface AveragePrecision {
   readonly ap: number;
   /** The curve extended from recall 0 to recall 1. */
