@@ -66,6 +66,7 @@ export async function loadInThreads(
     tune: tune && { seconds: tune.seconds },
   };
   const onTuning = tuneEvents(tune ?? {});
+  const noted = new Set<string>();
   const pool = new WorkerPool<ModelJob, ModelAnswer>({
     file,
     data,
@@ -73,8 +74,10 @@ export async function loadInThreads(
     signal: signalOf(tune?.signal),
     onEvent: (event) => {
       const told = event as ModelEvent;
-      if (told.kind === "note") onNote?.(told.text);
-      else onTuning(told);
+      if (told.kind !== "note") return onTuning(told);
+      // What one of several workers has noted, the others note too.
+      if (workers === undefined || !noted.has(told.text)) onNote?.(told.text);
+      noted.add(told.text);
     },
   });
   const stopListening = onAbort(signal, (reason) => pool.dispose(reason));

@@ -111,6 +111,10 @@ describe.skipIf(!built)("calls in worker threads", { timeout: 120_000 }, () => {
     const half = await node.load(DETECTS, { ...WASM, half: true, onNote: (note) => notes.push(note) });
     expect(notes).toEqual([expect.stringContaining("float16 is not available on wasm")]);
     half.dispose();
+    const several = await node.load(DETECTS, { ...WASM, workers: 3, half: true, onNote: (note) => notes.push(note) });
+    await several.warmup(64);
+    expect(notes).toEqual([notes[0], notes[0]]);
+    several.dispose();
   });
 
   it("keep a process alive until they are answered; an idle model does not", () => {
