@@ -4,6 +4,7 @@ import { type Command, Option } from "commander";
 import { TRACKER_ALGORITHMS } from "../../tracking/options.js";
 import type { DetectFlags } from "../options/flags.js";
 import { batchSize, classList, fraction, imageSize, list, whole } from "../options/values.js";
+import { RESUME_HELP, SHARD_HELP, shardFlag } from "../shards/shardOption.js";
 import { TUNE_HELP } from "../tuning.js";
 import { addCommonOptions, MAX_PIXELS_HELP, type Start, WEIGHTS_HELP, WORKERS_HELP } from "./common.js";
 
@@ -46,6 +47,8 @@ export function defineDetect(program: Command, start: Start): void {
     .option("--augment", "test-time augmentation: three scales, one of them mirrored (detection only)")
     .option("--cfg <yaml>", "model description (a YAML file or a name such as yolov5s), for a state dict without one")
     .option("--data <yaml>", "data set .yaml with class names, for a checkpoint without any")
+    .option("--shard <i/n>", SHARD_HELP, shardFlag)
+    .option("--resume", RESUME_HELP)
     .optionsGroup("Filtering:")
     .option("--conf-thres <p>", "minimum confidence, 0 to 1 (also --conf)", fraction, 0.25)
     .option(
@@ -73,6 +76,7 @@ export function defineDetect(program: Command, start: Start): void {
     .option("--track-across-classes", "let a track change its class")
     .optionsGroup("Results:")
     .option("--ndjson <file>", "write one JSON line per frame or picture as results arrive; - for standard output")
+    .option("--no-speed", "leave the times out of the JSON, so that it is the same whoever computes it")
     .option(
       "--save-txt",
       "write labels/<picture>.txt or <video>_<frame>.txt: class x y w h, normalised (appends, as detect.py does)",

@@ -28,6 +28,8 @@ export interface FinishOptions extends Pick<AnnotateStyle, "lineThickness" | "hi
   readonly confidences: boolean;
   readonly crops: boolean;
   readonly json: boolean;
+  /** Whether the JSON says the times. */
+  readonly speed: boolean;
 }
 
 /** A box as a picture file of its own. */
@@ -88,7 +90,7 @@ export async function finish(
   }
   return {
     shown: shownOf(result),
-    entry: options.json ? entryOf(result) : undefined,
+    entry: options.json ? entryOf(result, options.speed) : undefined,
     labels,
     crops,
     format,
@@ -112,9 +114,13 @@ export function draw(
   return drawOnPixels(image, result, { lineThickness, hideLabels, hideConf, font, trails }, { inPlace: true });
 }
 
-/** What the JSON says of a result. Computes the masks, and holds nothing else of the result. */
-export function entryOf(result: Result): object {
-  return JSON.parse(JSON.stringify(result.toJSON())) as object;
+/**
+ * What the JSON says of a result. Computes the masks, and holds nothing else of the result.
+ * @param speed whether it says the times.
+ */
+export function entryOf(result: Result, speed: boolean): object {
+  const { speed: times, ...entry } = JSON.parse(JSON.stringify(result.toJSON())) as { speed: object };
+  return speed ? { ...entry, speed: times } : entry;
 }
 
 /** The label lines of a result, depending on its task. */
