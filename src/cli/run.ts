@@ -10,6 +10,7 @@ import { defineDetect } from "./commands/detect.js";
 import { defineExport } from "./commands/export.js";
 import { defineInfo } from "./commands/info.js";
 import { defineMerge } from "./commands/merge.js";
+import { defineEnqueue, defineWork } from "./commands/queue.js";
 import { defineVal } from "./commands/val.js";
 import { defineVerify } from "./commands/verify.js";
 import { EXIT, InterruptedError } from "./errors.js";
@@ -93,6 +94,8 @@ function createProgram(io: Io, start: Start): Command {
     defineCompress,
     defineBench,
     defineMerge,
+    defineEnqueue,
+    defineWork,
   ];
   for (const define of commands) define(program, start);
   return program;

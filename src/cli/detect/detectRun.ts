@@ -34,6 +34,8 @@ export interface DetectTask extends DetectSetup {
   readonly model: CliModel;
   readonly items: readonly SourceItem[];
   readonly folder: SaveFolder;
+  /** Receives the number of sources that are done. */
+  readonly onProgress?: ((done: number) => void) | undefined;
 }
 
 export interface DetectEnd {
@@ -55,9 +57,11 @@ export class DetectRun {
   private readonly setup: DetectSetup;
   private readonly saver: Saver;
   private readonly collected: Collected;
+  private readonly onProgress: DetectTask["onProgress"];
   private video: VideoRun | undefined;
 
-  constructor({ flags, output, model, items, folder, ...setup }: DetectTask) {
+  constructor({ flags, output, model, items, folder, onProgress, ...setup }: DetectTask) {
+    this.onProgress = onProgress;
     this.flags = flags;
     this.output = output;
     this.model = model;
@@ -164,6 +168,7 @@ export class DetectRun {
     for (const warning of warnings) this.output.warn(warning);
     for (const [i, entry] of processed.entries()) await this.deliver(items[i], start + i, entry);
     bar.update(start + items.length);
+    this.onProgress?.(start + items.length);
   }
 
   /** Writes and shows one source's part, in the order of the sources. */

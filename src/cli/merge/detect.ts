@@ -32,6 +32,7 @@ export async function mergeDetect(
   const videos: object[] = [];
   const failed: { source: string; error: string }[] = [];
   let count = 0;
+  let saved = false;
   for (const input of inputs) {
     output.io.signal.throwIfAborted();
     const results = await readResults(input.path);
@@ -49,6 +50,7 @@ export async function mergeDetect(
       const { source, error } = entry;
       if (error !== undefined) failed.push({ source, error });
     }
+    saved ||= results.savedTo !== undefined;
     const from = input.folder ?? results.savedTo;
     const moved = joined && from !== undefined ? await joined.add(from, results.files ?? []) : undefined;
     for (const video of results.videos ?? []) videos.push(movedVideo(video, from, moved));
@@ -56,7 +58,7 @@ export async function mergeDetect(
   await joined?.finish();
   await sink.write("]");
   if (videos.length > 0) await sink.write(`,"videos":${printableJson(videos)}`);
-  if (joined && joined.count > 0) await sink.write(`,"savedTo":${printableJson(joined.savedTo)}`);
+  if (joined && saved) await sink.write(`,"savedTo":${printableJson(joined.savedTo)}`);
   await sink.write("}\n");
   return { images: count, failed };
 }

@@ -52,13 +52,17 @@ async function mergeJson(files: readonly MergeInput[], target: string, output: O
 
 /**
  * Results and files in a folder, which appears whole.
- * @throws UsageError if it exists; InputError, OutputError.
+ * @param replaces whether an earlier result may be there.
+ * @throws UsageError if it is not empty; InputError, OutputError.
  */
-export async function mergeFolder(files: readonly MergeInput[], target: string, output: Output): Promise<Merged> {
-  await refuseFolder(
-    target,
-    files.map(({ path }) => path),
-  );
+export async function mergeFolder(
+  files: readonly MergeInput[],
+  target: string,
+  output: Output,
+  replaces = false,
+): Promise<Merged> {
+  const inputs = files.map(({ path }) => path);
+  await refuseFolder(target, inputs, replaces);
   const work = temporaryName(resolve(target));
   try {
     await makeFolder(dirname(work));
@@ -108,10 +112,10 @@ async function mergeInto(files: readonly MergeInput[], { sink, joined }: MergeTa
 }
 
 /** @throws UsageError for a folder that holds something, or the inputs. */
-async function refuseFolder(target: string, inputs: readonly string[]): Promise<void> {
+async function refuseFolder(target: string, inputs: readonly string[], replaces = false): Promise<void> {
   const own = resolve(target) + sep;
   const inside = inputs.find((path) => (resolve(path) + sep).startsWith(own));
   if (inside !== undefined) throw new UsageError(`--output ${target}: ${inside} is in it; give another folder`);
-  const names = await readdir(target).catch((): string[] => []);
+  const names = replaces ? [] : await readdir(target).catch((): string[] => []);
   if (names.length > 0) throw new UsageError(`--output ${target}: is not empty; give a new folder`);
 }

@@ -27,7 +27,7 @@ export async function mergeVal(
   }
   await joined?.finish();
   const [first] = all;
-  const savedTo = joined && joined.count > 0 ? { savedTo: joined.savedTo } : {};
+  const savedTo = joined && all.some((results) => results.savedTo !== undefined) ? { savedTo: joined.savedTo } : {};
   const { model, backend } = first;
   const about = { model, backend, ...savedTo };
   if (all.some((results) => JSON.stringify(results.backend) !== JSON.stringify(backend))) {

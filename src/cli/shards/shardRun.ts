@@ -28,6 +28,8 @@ export interface ShardRunOptions {
   readonly parent: string;
   /** A further file for the JSON. */
   readonly json: string | undefined;
+  /** Results of the same run that are there already stay, as where two processes got the same job. Default false. */
+  readonly keeps?: boolean;
 }
 
 /**
@@ -66,9 +68,11 @@ export class ShardRun {
   readonly folder: string;
   private readonly parent: string;
   private readonly json: string | undefined;
+  private readonly keeps: boolean;
   private work: string | undefined;
 
-  constructor({ shard, parent, json }: ShardRunOptions) {
+  constructor({ shard, parent, json, keeps = false }: ShardRunOptions) {
+    this.keeps = keeps;
     this.shard = shard;
     this.parent = parent;
     this.folder = join(parent, shardFolderName(shard));
@@ -125,8 +129,7 @@ export class ShardRun {
   }
 
   /**
-   * Makes the results visible, all at once. Where another process did the same shard of the same run meanwhile, its
-   * results stay.
+   * Makes the results visible, all at once.
    * @throws OutputError; InputError if the JSON file is another shard's.
    */
   async publish(block: Pick<ShardBlock, "command" | "run" | "failed">, results: object, output: Output): Promise<void> {
@@ -135,7 +138,8 @@ export class ShardRun {
     if (this.json === undefined || this.work !== undefined) {
       const work = await this.open();
       await writeAtomically(join(work, RESULTS), new TextEncoder().encode(`${printableJson(content)}\n`));
-      await replaceFolder(work, this.folder);
+      const stays = this.keeps ? async () => (await this.done(block.run)) !== undefined : undefined;
+      await replaceFolder(work, this.folder, stays);
       this.work = undefined;
       output.line(`Shard ${shardText(this.shard)} saved to ${this.folder}`);
     }
@@ -163,8 +167,12 @@ async function refuseOtherShard(json: string, shard: ChosenShard): Promise<void>
 /** How often another process may put its folder in the way. */
 const ATTEMPTS = 20;
 
-/** Renames a folder over another, which is removed afterwards. @throws OutputError. */
-export async function replaceFolder(from: string, to: string): Promise<void> {
+/**
+ * Renames a folder over another, which is removed.
+ * @param stays whether the other one is to stay, and this one to go.
+ * @throws OutputError.
+ */
+export async function replaceFolder(from: string, to: string, stays?: () => Promise<boolean>): Promise<void> {
   const old = `${from}.old`;
   try {
     for (let attempt = 1; ; attempt++) {
@@ -174,6 +182,10 @@ export async function replaceFolder(from: string, to: string): Promise<void> {
       } catch (error) {
         const { code = "" } = error as NodeJS.ErrnoException;
         if (!["ENOTEMPTY", "EEXIST", "EPERM"].includes(code) || attempt === ATTEMPTS) throw error;
+        if (await stays?.()) {
+          await rm(from, { recursive: true, force: true });
+          return;
+        }
         await rename(to, old).catch(() => undefined);
         await rm(old, { recursive: true, force: true });
       }
