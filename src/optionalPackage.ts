@@ -1,6 +1,6 @@
 /** Optional packages: imported when needed, and hidden from bundlers. */
 
-export type OptionalPackage = "gpu.js" | "harfbuzzjs" | "vega" | "webgpu";
+export type OptionalPackage = "bullmq" | "gpu.js" | "harfbuzzjs" | "ioredis" | "vega" | "webgpu";
 
 /**
  * `import(name)` that bundlers leave alone: they would fail to build if the package is not installed, and cannot

@@ -28,6 +28,7 @@ const GUIDE = [
       page("Measuring a model", "/val"),
       page("Faster and smaller", "/optimising"),
       page("int8", "/int8"),
+      page("Many machines", "/scale"),
       page("Examples", "/examples"),
     ],
   },

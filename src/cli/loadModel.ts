@@ -37,6 +37,8 @@ export interface LoadFlags {
 
 export interface LoadedModel {
   readonly model: CliModel;
+  /** What each checkpoint holds, or its name if it is made from that. */
+  readonly contents: readonly (Uint8Array | string)[];
   /** The same model for other threads. */
   readonly seed: () => NamedSeed;
   /** How many workers to start of those that the number of cores and pictures suggests. */
@@ -95,7 +97,8 @@ export async function loadWithSeed(flags: LoadFlags, output: Output): Promise<Lo
     const fileBytes = weights.reduce((sum, { bytes }) => sum + (bytes?.length ?? 0), 0);
     return given ?? Math.max(1, Math.min(suggested, workersByMemory(fileBytes)));
   };
-  return { model, seed, workersOf };
+  const contents = weights.map(({ bytes, path }) => bytes ?? path);
+  return { model, contents, seed, workersOf };
 }
 
 /** The data set's names, for a checkpoint without names. As in YOLOv5, a checkpoint's own names win. */

@@ -19,7 +19,9 @@ export interface OutputOptions {
 export class Output {
   readonly io: Io;
   readonly quiet: boolean;
-  private readonly json: string | undefined;
+  /** Results are collected for JSON even if it is not written here. */
+  keepsJson = false;
+  private json: string | undefined;
   private readonly ndjson: string | undefined;
   private readonly warned = new Set<string>();
   private lineFile: Promise<LineWriter> | undefined;
@@ -43,7 +45,16 @@ export class Output {
   }
 
   get wantsJson(): boolean {
-    return this.json !== undefined;
+    return this.json !== undefined || this.keepsJson;
+  }
+
+  /** The file of `--json`; undefined for none, and for standard output. */
+  get jsonFile(): string | undefined {
+    return this.json === "-" ? undefined : this.json;
+  }
+
+  set jsonFile(path: string | undefined) {
+    this.json = path;
   }
 
   /** Human-readable text goes to standard output, unless that carries JSON. */

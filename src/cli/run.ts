@@ -9,6 +9,8 @@ import { defineCompress } from "./commands/compress.js";
 import { defineDetect } from "./commands/detect.js";
 import { defineExport } from "./commands/export.js";
 import { defineInfo } from "./commands/info.js";
+import { defineMerge } from "./commands/merge.js";
+import { defineEnqueue, defineWork } from "./commands/queue.js";
 import { defineVal } from "./commands/val.js";
 import { defineVerify } from "./commands/verify.js";
 import { EXIT, InterruptedError } from "./errors.js";
@@ -26,6 +28,7 @@ Examples:
   yolov5 val --weights best.pt --data dataset.yaml         precision, recall and mAP on labelled pictures
   yolov5 info --weights best.pt --layers                   what is in a checkpoint
   yolov5 bench --weights yolov5n.pt                        how fast it runs here
+  yolov5 merge runs/detect/exp --output merged             join what shards wrote (detect --shard i/n)
   yolov5 compress --weights best.pt --data photos --prune 0.1 --report out.html   prune, and report the cost
 
 "yolov5 <command> --help" lists all options of a command. Exit codes: 0 success, 1 an input or the run failed,
@@ -82,8 +85,19 @@ function createProgram(io: Io, start: Start): Command {
       getOutHelpWidth: () => Math.min(io.stdout.terminal?.columns ?? 120, 120),
       getErrHelpWidth: () => Math.min(io.stderr.terminal?.columns ?? 120, 120),
     });
-  for (const define of [defineDetect, defineVal, defineVerify, defineInfo, defineExport, defineCompress, defineBench])
-    define(program, start);
+  const commands = [
+    defineDetect,
+    defineVal,
+    defineVerify,
+    defineInfo,
+    defineExport,
+    defineCompress,
+    defineBench,
+    defineMerge,
+    defineEnqueue,
+    defineWork,
+  ];
+  for (const define of commands) define(program, start);
   return program;
 }
 

@@ -6,7 +6,7 @@
 
 import { OptionError } from "../errors.js";
 import { inOrder } from "../yolov5/calls/inOrder.js";
-import { rectBatches } from "../yolov5/input/letterboxVariants.js";
+import { type RectBatch, rectBatches } from "../yolov5/input/letterboxVariants.js";
 import { checkImageSize } from "../yolov5/options.js";
 import type { Size } from "../yolov5/output/boxes.js";
 import { resolveNmsOptions } from "../yolov5/output/nms/nmsOptions.js";
@@ -15,9 +15,9 @@ import { assertPictures } from "./assertPictures.js";
 import type { DetectionDataset, Sample } from "./dataset/types.js";
 import type { EvaluateOptions, Evaluation } from "./evaluation.js";
 import { type MeasuredBatch, type MeasureOptions, PictureMeasurer, type PlannedSample } from "./measurePictures.js";
-import { ConfusionMatrix } from "./metrics/confusionMatrix.js";
-import { MetricsAccumulator } from "./metrics/metrics.js";
 import type { EvaluationModel } from "./model.js";
+import { partOf } from "./statistics/shard.js";
+import { EvaluationTallies } from "./statistics/tallies.js";
 
 export type { EvaluateOptions, Evaluation, PictureOutcome } from "./evaluation.js";
 
@@ -64,20 +64,30 @@ export async function evaluateIn(
   const { imgsz = Math.max(...defaultImgsz), onWarning = () => undefined } = options;
   const [side] = checkImageSize([imgsz, imgsz], stride, onWarning);
   const run = new EvaluationRun(model, side, options, elsewhere);
-  const evaluation = await run.over(plan(dataset.samples, side, stride, options));
+  const evaluation = await run.over(plan(dataset.samples, side, stride, options).flat());
   const { failed } = evaluation;
   const unread = failed.map(({ error }) => error.message);
-  assertPictures(dataset.samples.length - failed.length, [...excluded, ...unread], dataset.name);
+  // The other shards may have pictures.
+  if (!options.shard) {
+    assertPictures(dataset.samples.length - failed.length, [...excluded, ...unread], dataset.name);
+  }
   return evaluation;
 }
 
-/** The pictures in the protocol's order, each with its input size. */
-function plan(samples: readonly Sample[], side: number, stride: number, options: EvaluateOptions): PlannedSample[] {
-  const { batchSize = 32, rect = true } = options;
-  if (!rect) return samples.map((sample) => ({ sample, size: [side, side] }));
-  return rectBatches(samples, batchSize, side, stride).flatMap(({ indices, size }) =>
-    indices.map((index) => ({ sample: samples[index], size })),
-  );
+/** The protocol's batches in their order, each picture with its input size: all of them, or the shard's. */
+function plan(samples: readonly Sample[], side: number, stride: number, options: EvaluateOptions): PlannedSample[][] {
+  const { batchSize = 32, rect = true, shard } = options;
+  const batches = rect ? rectBatches(samples, batchSize, side, stride) : squareBatches(samples.length, batchSize, side);
+  const own = shard === undefined ? batches : batches.slice(...partOf(batches.length, shard));
+  return own.map(({ indices, size }) => indices.map((index) => ({ sample: samples[index], size })));
+}
+
+function squareBatches(count: number, batchSize: number, side: number): RectBatch[] {
+  return Array.from({ length: Math.ceil(count / batchSize) }, (_, batch) => {
+    const start = batch * batchSize;
+    const indices = Array.from({ length: Math.min(batchSize, count - start) }, (_, i) => start + i);
+    return { indices, size: [side, side] };
+  });
 }
 
 /** Consecutive pictures of one input size, which share a forward pass. */
@@ -94,13 +104,8 @@ class EvaluationRun {
   private readonly options: EvaluateOptions;
   private readonly measuring: MeasureOptions;
   private readonly elsewhere: BatchMeasurer | undefined;
-  private readonly boxes = new MetricsAccumulator();
-  private readonly masks: MetricsAccumulator | undefined;
-  private readonly poses: MetricsAccumulator | undefined;
-  private readonly confusion: ConfusionMatrix;
+  private readonly tallies: EvaluationTallies;
   private readonly failed: { sample: Sample; error: Error }[] = [];
-  private readonly ms = { preprocess: 0, inference: 0, postprocess: 0 };
-  private done = 0;
   private total = 0;
 
   /** @param side the longer side of the input, a multiple of the stride. */
@@ -117,9 +122,11 @@ class EvaluationRun {
     } = options;
     const nms = resolveNmsOptions({ conf, iou, maxDet, multiLabel: true, agnostic: singleClass });
     this.measuring = { side, nms, augment, singleClass };
-    this.masks = model.info.task === "segment" ? new MetricsAccumulator() : undefined;
-    this.poses = model.info.keypoints ? new MetricsAccumulator() : undefined;
-    this.confusion = new ConfusionMatrix(options.singleClass ? 1 : model.info.classes);
+    this.tallies = new EvaluationTallies({
+      classes: options.singleClass ? 1 : model.info.classes,
+      masks: model.info.task === "segment",
+      poses: model.info.keypoints !== undefined,
+    });
   }
 
   async over(planned: readonly PlannedSample[]): Promise<Evaluation> {
@@ -135,19 +142,10 @@ class EvaluationRun {
       // A failure caused by the abort is not reported; the figures cover the pictures before it.
       if (!signal?.aborted) throw error;
     }
-    const pictures = Math.max(this.done, 1);
     return {
-      metrics: this.boxes.compute(),
-      maskMetrics: this.masks?.compute(),
-      keypointMetrics: this.poses?.compute(),
-      confusion: this.confusion,
-      speed: {
-        preprocess: this.ms.preprocess / pictures,
-        inference: this.ms.inference / pictures,
-        postprocess: this.ms.postprocess / pictures,
-      },
+      ...this.tallies.figures(),
       failed: this.failed,
-      complete: this.done + this.failed.length === planned.length,
+      complete: this.tallies.pictures + this.failed.length === planned.length,
     };
   }
 
@@ -171,23 +169,16 @@ class EvaluationRun {
   }
 
   private async count(batch: readonly PlannedSample[], { pictures, ms }: MeasuredBatch): Promise<void> {
-    this.ms.preprocess += ms.preprocess;
-    this.ms.inference += ms.inference;
-    this.ms.postprocess += ms.postprocess;
+    const { tallies } = this;
+    tallies.addTime(ms);
     for (const [i, measured] of pictures.entries()) {
       const { sample } = batch[i];
       if (measured instanceof Error) {
         if (!this.options.signal?.aborted) this.failed.push({ sample, error: measured });
         continue;
       }
-      const { matches, maskMatches, poseMatches, ...outcome } = measured;
-      const { labelBoxes, labelClasses, detections } = outcome;
-      this.boxes.add(matches);
-      this.confusion.add({ labelBoxes, labelClasses, ...detections });
-      if (maskMatches) this.masks?.add(maskMatches);
-      if (poseMatches) this.poses?.add(poseMatches);
-      this.done++;
-      await this.options.onPicture?.({ done: this.done, total: this.total, sample, ...outcome });
+      tallies.add(measured);
+      await this.options.onPicture?.({ done: tallies.pictures, total: this.total, sample, ...measured });
     }
   }
 }

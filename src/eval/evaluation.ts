@@ -1,10 +1,9 @@
 /** What `evaluate` takes and gives. */
 
-import type { Speed } from "../yolov5/output/results.js";
 import type { Sample } from "./dataset/types.js";
 import type { PictureFindings } from "./measurePictures.js";
-import type { ConfusionMatrix } from "./metrics/confusionMatrix.js";
-import type { Metrics } from "./metrics/metrics.js";
+import type { Shard } from "./statistics/shard.js";
+import type { EvaluationFigures } from "./statistics/tallies.js";
 
 /** Options of `evaluate`. */
 export interface EvaluateOptions {
@@ -26,6 +25,11 @@ export interface EvaluateOptions {
   readonly augment?: boolean | undefined;
   /** Pictures per forward pass. Default 1. */
   readonly forwardBatch?: number | undefined;
+  /**
+   * Only this part of the data set: whole batches, so that the parts, joined by `mergeStatistics`, have the figures of the
+   * whole. It may be empty. Default: everything.
+   */
+  readonly shard?: Shard | undefined;
   /** When aborted, evaluation ends after the current picture and returns the figures so far. */
   readonly signal?: AbortSignal | undefined;
   /** Receives a warning about anything that may affect the figures. */
@@ -43,16 +47,7 @@ export interface PictureOutcome extends PictureFindings {
 }
 
 /** The result of `evaluate`. */
-export interface Evaluation {
-  /** Figures for boxes. */
-  readonly metrics: Metrics;
-  /** Figures for masks, for segmentation models. */
-  readonly maskMetrics: Metrics | undefined;
-  /** Figures for keypoints by OKS, for pose models. */
-  readonly keypointMetrics: Metrics | undefined;
-  readonly confusion: ConfusionMatrix;
-  /** Milliseconds per picture, without reading and decoding. */
-  readonly speed: Speed;
+export interface Evaluation extends EvaluationFigures {
   /** Pictures that could not be read, with the reason. */
   readonly failed: readonly { readonly sample: Sample; readonly error: Error }[];
   /** False if `signal` ended it early. */

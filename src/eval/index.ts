@@ -25,4 +25,6 @@ export {
   type PictureMatches,
 } from "./metrics/metrics.js";
 export type { EvaluationModel } from "./model.js";
+export type { Shard } from "./statistics/shard.js";
+export { type EvaluationFigures, type EvaluationStatistics, mergeStatistics } from "./statistics/tallies.js";
 export type { DetectionColumns, Placement } from "./targets.js";

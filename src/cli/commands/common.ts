@@ -22,8 +22,14 @@ export const MAX_PIXELS_HELP =
 export const WORKERS_HELP =
   "for many pictures on the CPU: threads that each do whole pictures, with the same results whatever their number; 0: one picture after the other, each on all threads (default: one per core for 12 pictures or more and for videos)";
 
-/** Adds the common options, grouped last; `backend: false` for a command that has its own --backend. */
-export function addCommonOptions(command: Command, { backend: withBackend = true } = {}): Command {
+/**
+ * Adds the common options, grouped last; `backend: false` for a command that has its own --backend, `device: false` for one
+ * that computes nothing.
+ */
+export function addCommonOptions(
+  command: Command,
+  { backend: withBackend = true, device: withDevice = true } = {},
+): Command {
   command.optionsGroup("Common:");
   if (withBackend) {
     command.option(
@@ -34,7 +40,7 @@ export function addCommonOptions(command: Command, { backend: withBackend = true
     );
     command.option("--threads <n>", "threads of the wasm backend (default: one per core, at most eight)", whole(1));
   }
-  addDeviceOption(command, !withBackend);
+  if (withDevice) addDeviceOption(command, !withBackend);
   return command
     .option(
       "--json <file>",

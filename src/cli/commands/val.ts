@@ -2,6 +2,7 @@
 
 import { type Command, InvalidArgumentError, Option } from "commander";
 import { batchSize, fraction, list, whole } from "../options/values.js";
+import { RESUME_HELP, SHARD_HELP, shardFlag } from "../shards/shardOption.js";
 import { TUNE_HELP } from "../tuning.js";
 import type { ValFlags } from "../val/flags.js";
 import { addCommonOptions, MAX_PIXELS_HELP, type Start, WEIGHTS_HELP } from "./common.js";
@@ -53,6 +54,8 @@ export function defineVal(program: Command, start: Start): void {
       "detection and segmentation on the CPU: threads that each do whole pictures, with the same figures whatever their number; 0: one picture after the other, each on all threads (default: one per core)",
       whole(0, 256),
     )
+    .option("--shard <i/n>", SHARD_HELP.replace("parts of the pictures", "parts of the batches"), shardFlag)
+    .option("--resume", RESUME_HELP)
     .option("--half", "use float16 where the backend supports it")
     .option("--tune", TUNE_HELP)
     .option("--augment", "test-time augmentation: three scales, one of them mirrored (detection only)")

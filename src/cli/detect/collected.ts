@@ -13,7 +13,7 @@ export class Collected {
   private readonly speed = new SpeedMeter();
   private readonly summary = new Summary();
   private readonly images: unknown[] = [];
-  private readonly videos: VideoReport[] = [];
+  private readonly videos: Partial<VideoReport>[] = [];
   private count = 0;
   private without = 0;
   private failures = 0;
@@ -33,9 +33,9 @@ export class Collected {
     return this.without;
   }
 
-  /** Whether anything failed. */
-  get failed(): boolean {
-    return this.failures > 0 || this.linesBroken;
+  /** How much failed: sources, and the lines of NDJSON. */
+  get failed(): number {
+    return this.failures + (this.linesBroken ? 1 : 0);
   }
 
   /**
@@ -59,7 +59,7 @@ export class Collected {
     await this.writeLine(whole);
   }
 
-  takeVideo(report: VideoReport): void {
+  takeVideo(report: Partial<VideoReport>): void {
     this.videos.push(report);
   }
 
@@ -72,7 +72,7 @@ export class Collected {
     await this.writeLine(entry);
   }
 
-  json(model: CliModel, { savedTo }: Saver) {
+  json(model: CliModel, { savedTo, sourceFiles }: Saver) {
     const { images, videos } = this;
     return {
       model: modelJson(model),
@@ -80,6 +80,7 @@ export class Collected {
       images,
       ...(videos.length === 0 ? {} : { videos }),
       ...(savedTo === undefined ? {} : { savedTo }),
+      ...(sourceFiles === undefined ? {} : { files: sourceFiles }),
     };
   }
 

@@ -1,51 +1,25 @@
 /** A run of `yolov5 detect`: sources → pictures and videos → results → log lines and files. */
 
-import { isHttp } from "../../api/address.js";
-import type { Font } from "../../image/index.js";
 import { inOrder } from "../../yolov5/calls/inOrder.js";
 import type { Result } from "../../yolov5/model.js";
-import { type DetectOptions, resolveOptions } from "../../yolov5/options.js";
-import { EXIT, errorLine, InterruptedError } from "../errors.js";
+import { errorLine, InterruptedError } from "../errors.js";
+import type { SaveFolder } from "../files/runFolder.js";
 import { orInterrupted, throwIfInterrupted } from "../interrupt.js";
-import type { CliModel, LoadedModel } from "../loadModel.js";
+import type { CliModel } from "../loadModel.js";
 import type { DetectFlags } from "../options/flags.js";
 import { inputSize, noteSize } from "../options/sizeNote.js";
-import { heightWidth } from "../options/values.js";
 import type { Output } from "../output.js";
 import { type Bar, DownloadProgress, openBar } from "../progress.js";
-import { type HiddenParts, hiddenParts } from "./blurFlags.js";
 import { Collected } from "./collected.js";
-import { Follower } from "./follow.js";
+import type { DetectSetup } from "./runOptions.js";
 import { Saver } from "./save.js";
 import type { SourceItem } from "./sources.js";
 import { logLine, type Shown } from "./summary.js";
 import { VideoRun } from "./video.js";
-import { DetectWorkers, type ProcessedBatch } from "./work/detectWorkers.js";
+import type { ProcessedBatch } from "./work/detectWorkers.js";
 import { isFatal } from "./work/fatal.js";
-import { entryOf, type Finished, type FinishOptions, finish } from "./work/finish.js";
+import { entryOf, type Finished, finish } from "./work/finish.js";
 import { type Processed, processBatch } from "./work/pictureBatch.js";
-
-const PROJECTS = {
-  detect: "runs/detect",
-  segment: "runs/predict-seg",
-  pose: "runs/predict-pose",
-  classify: "runs/predict-cls",
-} as const;
-function detectOptions(flags: DetectFlags): Omit<DetectOptions, "onWarning" | "signal"> {
-  return {
-    imgsz: heightWidth(flags.imgsz),
-    conf: flags.confThres,
-    iou: flags.iouThres,
-    maxDet: flags.maxDet,
-    classes: flags.classes,
-    agnostic: flags.agnosticNms,
-    multiLabel: flags.multiLabel,
-    augment: flags.augment,
-    retinaMasks: flags.retinaMasks,
-    square: flags.square,
-    batchSize: flags.batchSize,
-  };
-}
 
 /** A further batch of pictures, or one video. */
 interface Part {
@@ -54,66 +28,49 @@ interface Part {
   readonly start: number;
 }
 
+export interface DetectTask extends DetectSetup {
+  readonly flags: DetectFlags;
+  readonly output: Output;
+  readonly model: CliModel;
+  readonly items: readonly SourceItem[];
+  readonly folder: SaveFolder;
+  /** Receives the number of sources that are done. */
+  readonly onProgress?: ((done: number) => void) | undefined;
+}
+
+export interface DetectEnd {
+  /** What is written as JSON. */
+  readonly results: object;
+  /** What ended the run early. */
+  readonly stopped: unknown;
+  /** Sources that failed, entirely or in part. */
+  readonly failed: number;
+}
+
 /** Runs all sources. A failure is reported and kept with the results, and the other sources continue. */
 export class DetectRun {
   private readonly flags: DetectFlags;
   private readonly output: Output;
   private readonly model: CliModel;
   private readonly items: readonly SourceItem[];
-  private readonly options: DetectOptions;
-  private readonly finishing: FinishOptions;
-  private readonly font: Font | undefined;
-  private readonly workers: DetectWorkers | undefined;
+  private readonly folder: SaveFolder;
+  private readonly setup: DetectSetup;
   private readonly saver: Saver;
   private readonly collected: Collected;
-  private readonly follower: Follower | undefined;
-  private readonly hidden: HiddenParts | undefined;
+  private readonly onProgress: DetectTask["onProgress"];
   private video: VideoRun | undefined;
 
-  /** @param workers how many threads do pictures; 0: this one does. */
-  constructor(
-    flags: DetectFlags,
-    output: Output,
-    { model, seed }: LoadedModel,
-    items: readonly SourceItem[],
-    font: Font | undefined,
-    workers: number,
-  ) {
+  constructor({ flags, output, model, items, folder, onProgress, ...setup }: DetectTask) {
+    this.onProgress = onProgress;
     this.flags = flags;
     this.output = output;
     this.model = model;
     this.items = items;
-    this.font = font;
+    this.folder = folder;
+    this.setup = setup;
     this.collected = new Collected(output);
-    this.hidden = hiddenParts(flags, model.task, model.names);
-    // To hide objects in frames in which they are not found.
-    const bridging = this.hidden !== undefined && items.some(({ source, video }) => video || isHttp(source));
-    const following = (flags.track !== undefined || bridging) && model.task !== "classify";
-    this.follower = following ? new Follower(flags) : undefined;
-    const options = { ...detectOptions(flags), conf: this.follower?.networkConf ?? flags.confThres };
-    this.options = { ...options, onWarning: (text) => output.warn(text) };
-    // Checked before the first picture is read.
-    resolveOptions(this.options, model.info);
-    const { lineThickness, hideLabels, hideConf, imageFormat, maxPixels } = flags;
-    this.finishing = {
-      pictures: !flags.nosave,
-      imageFormat,
-      labels: flags.saveTxt ?? false,
-      confidences: flags.saveConf ?? false,
-      crops: flags.saveCrop ?? false,
-      json: output.wantsJson || output.wantsNdjson,
-      hidden: this.hidden,
-      bare: flags.redact ?? false,
-      ...{ lineThickness, hideLabels, hideConf },
-    };
     this.saver = new Saver(
-      {
-        ...this.finishing,
-        project: flags.project ?? PROJECTS[model.task],
-        name: flags.name,
-        existOk: flags.existOk ?? false,
-        font,
-      },
+      { ...setup.finishing, folder, font: setup.font },
       items.map(({ source }) => source),
     );
     noteSize(
@@ -121,35 +78,24 @@ export class DetectRun {
       this.inputSize(),
       output,
     );
-    if (flags.augment && model.task !== "detect") output.warn("--augment applies to detection models only; ignored");
-    if (flags.track && model.task === "classify") output.warn("--track needs boxes; ignored for classification");
-    if (flags.saveCrop && model.task === "classify") output.warn("--save-crop needs boxes; ignored for classification");
-    if (workers === 0) return;
-    // A tracker sees the pictures in their order, which only this thread knows.
-    const finishing = following ? undefined : this.finishing;
-    this.workers = new DetectWorkers(workers, {
-      ...{ model: seed(), options, maxPixels, finish: finishing, font: flags.font },
-    });
   }
 
-  async run(): Promise<number> {
-    const { output } = this;
+  /** @throws what stops the run before anything is done. */
+  async run(): Promise<DetectEnd> {
+    const { collected } = this;
     const bar = await this.openBar();
     let stopped: unknown;
     try {
-      await orInterrupted(output.io.signal, this.runAll(bar));
+      await orInterrupted(this.output.io.signal, this.runAll(bar));
     } catch (error) {
       stopped = error instanceof InterruptedError ? await this.interrupted() : error;
       // Nothing has been done yet that could be reported.
-      if (this.collected.done === 0 && !(stopped instanceof InterruptedError)) throw error;
+      if (collected.done === 0 && !(stopped instanceof InterruptedError)) throw error;
     } finally {
       bar.stop();
-      this.workers?.dispose();
     }
     await this.report();
-    await output.writeJson(this.collected.json(this.model, this.saver));
-    if (stopped !== undefined) return output.error(stopped);
-    return this.collected.failed ? EXIT.failed : EXIT.done;
+    return { results: collected.json(this.model, this.saver), stopped, failed: collected.failed };
   }
 
   /** Completes the annotated video with the frames so far. @returns how far the run got. */
@@ -161,7 +107,7 @@ export class DetectRun {
     } catch (error) {
       await collected.fail(video.source, errorLine(error));
     }
-    collected.takeVideo(video.report);
+    this.takeVideo(video);
     return new InterruptedError(`interrupted after ${video.report.frames} frames of ${video.source}`);
   }
 
@@ -174,7 +120,7 @@ export class DetectRun {
   }
 
   private async runAll(bar: Bar): Promise<void> {
-    const { workers } = this;
+    const { workers } = this.setup;
     if (!workers) {
       for (const part of this.parts()) await this.deliverAll(part, await this.process(part), bar);
       return;
@@ -198,7 +144,8 @@ export class DetectRun {
 
   /** What can be done before a batch's turn comes. */
   private async process({ items }: Part): Promise<ProcessedBatch> {
-    const { output, workers, model, flags, options, follower, finishing, font } = this;
+    const { output, model, flags } = this;
+    const { workers, options, follower, finishing, font } = this.setup;
     if (items[0].video) return { processed: [{ kind: "video" }], warnings: [] };
     if (workers) return workers.pictures(items);
     const progress = new DownloadProgress(output, false);
@@ -221,11 +168,13 @@ export class DetectRun {
     for (const warning of warnings) this.output.warn(warning);
     for (const [i, entry] of processed.entries()) await this.deliver(items[i], start + i, entry);
     bar.update(start + items.length);
+    this.onProgress?.(start + items.length);
   }
 
   /** Writes and shows one source's part, in the order of the sources. */
   private async deliver(item: SourceItem, index: number, entry: Processed<Result>): Promise<void> {
-    const { output, follower, finishing, font } = this;
+    const { output } = this;
+    const { follower, finishing, font } = this.setup;
     const { signal } = output.io;
     throwIfInterrupted(signal);
     if (entry.kind === "video") return this.runVideo(item, index);
@@ -236,11 +185,13 @@ export class DetectRun {
   }
 
   private async runVideo(item: SourceItem, index: number): Promise<void> {
-    const { flags, output, model, options, saver, follower, finishing, workers, hidden } = this;
+    const { flags, output, model, saver } = this;
+    const { options, follower, finishing, workers } = this.setup;
+    const { hidden } = finishing;
     follower?.restart();
     try {
       const take = (shown: Shown, result: Result): Promise<void> =>
-        this.collected.take(shown, finishing.json ? entryOf(result) : undefined);
+        this.collected.take(shown, finishing.json ? entryOf(result, finishing.speed) : undefined);
       const context = { flags, output, model, options, saver, follower, workers, hidden, take };
       this.video = new VideoRun(context, item.address ?? item.source, [index + 1, this.items.length]);
       await this.video.run();
@@ -253,10 +204,18 @@ export class DetectRun {
     const { video } = this;
     this.video = undefined;
     if (!video || video.report.frames === 0) return;
-    this.collected.takeVideo(video.report);
+    this.takeVideo(video);
     output.line(video.line());
     // Pictures after a video start a new sequence.
     follower?.restart();
+  }
+
+  private takeVideo({ report }: VideoRun): void {
+    const { folder, setup, collected } = this;
+    const { savedTo, ...facts } = report;
+    const { seconds: _, fps: _fps, ...lasting } = facts;
+    const path = savedTo === undefined ? {} : { savedTo: folder.finalPath(savedTo) };
+    collected.takeVideo({ ...(setup.finishing.speed ? facts : lasting), ...path });
   }
 
   private async keep(source: string, finished: Finished, index: number): Promise<void> {
@@ -279,7 +238,8 @@ export class DetectRun {
   }
 
   private async report(): Promise<void> {
-    const { collected, follower, items, model, output, saver } = this;
+    const { collected, items, model, output, saver } = this;
+    const { follower } = this.setup;
     await collected.report(saver, items.length, this.inputSize(), this.flags.saveTxt ?? false);
     if (follower?.runTotal !== undefined) output.line(`${follower.runTotal} objects tracked`);
     collected.table();

@@ -2,51 +2,89 @@
 
 import { existsSync } from "node:fs";
 import { join } from "node:path";
+import { isHttp } from "../../api/address.js";
 import { EMBEDDED_MODEL } from "../../api/names.js";
+import { partOf } from "../../eval/statistics/shard.js";
 import { packageRoot } from "../../node/packageRoot.js";
 import { openLabelFont } from "../../node/pictures/labelFont.js";
 import { EXIT, UsageError } from "../errors.js";
 import { checkRunFolder } from "../files/destinations.js";
+import { runFolder } from "../files/runFolder.js";
 import { describeModel, loadWithSeed } from "../loadModel.js";
 import type { DetectFlags } from "../options/flags.js";
 import { tellUnavailable, type Unavailable } from "../options/unavailable.js";
 import { checkWeightWords } from "../options/weightWords.js";
 import type { Output } from "../output.js";
+import { fingerprint } from "../shards/fingerprint.js";
+import { ShardRun, shardAsked } from "../shards/shardRun.js";
 import { checkBlurFlags } from "./blurFlags.js";
 import { DetectRun } from "./detectRun.js";
 import { misorderedFrames } from "./frameOrder.js";
-import { expandSources } from "./sources.js";
+import { projectOf, setUpDetect } from "./runOptions.js";
+import { expandSources, type SourceItem } from "./sources.js";
 import { workersFor } from "./work/detectWorkers.js";
 
 export async function runDetect(flags: DetectFlags, output: Output): Promise<number> {
   await checkFlags(flags, output);
   output.checkJson();
-  const { nosave, saveTxt, saveCrop, project = "runs", name, existOk } = flags;
-  if (!nosave || saveTxt || saveCrop) await checkRunFolder(project, name, existOk);
+  const shard = await shardAsked(flags, output);
+  const { nosave, saveTxt, saveCrop, project = "runs", name, existOk = false } = flags;
+  if (!nosave || saveTxt || saveCrop || shard) await checkRunFolder(project, name, existOk || shard !== undefined);
   const sources = flags.source ?? [exampleSource(flags.weights)];
-  const items = await expandSources(sources, { signal: output.io.signal, frames: flags.track !== undefined });
+  const all = await expandSources(sources, { signal: output.io.signal, frames: flags.track !== undefined });
+  const items = shard ? all.slice(...partOf(all.length, shard)) : all;
   // A mistyped path is reported before a model is downloaded for it. JSON output needs the model in any case.
   if (!output.wantsJson && !output.wantsNdjson && items.every(({ error }) => error !== undefined)) {
     for (const { error } of items) output.fail(error ?? "");
     return EXIT.failed;
   }
-  const misordered = flags.track === undefined ? undefined : misorderedFrames(items);
-  if (misordered !== undefined) output.warn(misordered);
-  const workers = workersFor(flags, items);
+  if (flags.track !== undefined) checkOrder(items, shard !== undefined, output);
+  const suggested = workersFor(flags, items);
   // The network runs in the workers then, where each has one thread for it.
-  const loaded = await loadWithSeed(workers > 0 ? { ...flags, threads: 1 } : flags, output);
-  const { model } = loaded;
+  const loaded = await loadWithSeed(suggested > 0 ? { ...flags, threads: 1 } : flags, output);
+  const { model, contents } = loaded;
   try {
-    const inWorkers = loaded.workersOf(flags.workers, workers);
-    describeModel(model, output, inWorkers);
+    const count = loaded.workersOf(flags.workers, suggested);
+    describeModel(model, output, count);
+    const parent = join(projectOf(flags, model), name);
+    const own = shard && new ShardRun({ shard, parent, json: output.jsonFile });
+    const identity = own && fingerprint("detect", flags, contents, all.map(nameOfItem));
+    const skipped = identity === undefined ? undefined : await own?.skipped(flags, identity, output);
+    if (skipped !== undefined) return skipped;
     const font = flags.nosave
       ? undefined
       : await openLabelFont(model.names, { file: flags.font, onWarning: (text) => output.warn(text) });
-    return await new DetectRun(flags, output, loaded, items, font, inWorkers).run();
+    const videos = items.some(({ source, video }) => video || isHttp(source));
+    const setup = setUpDetect(flags, loaded, { videos, font, count, output });
+    try {
+      const folder = own?.saveFolder ?? runFolder({ project: projectOf(flags, model), name, existOk });
+      const { results, stopped, failed } = await new DetectRun({ flags, output, model, items, folder, ...setup }).run();
+      if (own === undefined) await output.writeJson(results);
+      else if (stopped === undefined) {
+        await own.publish({ command: "detect", run: identity ?? "", failed }, results, output);
+      }
+      if (stopped !== undefined) return output.error(stopped);
+      return failed > 0 ? EXIT.failed : EXIT.done;
+    } finally {
+      setup.workers?.dispose();
+      await own?.discard();
+    }
   } finally {
     model.dispose();
   }
 }
+
+/** Tracking follows pictures one after the other. */
+function checkOrder(items: readonly SourceItem[], sharded: boolean, output: Output): void {
+  if (sharded && items.some(({ video }) => !video)) {
+    throw new UsageError("--track follows pictures one after the other, which shards would cut; leave one of them out");
+  }
+  const misordered = misorderedFrames(items);
+  if (misordered !== undefined) output.warn(misordered);
+}
+
+/** What tells one entry of the list from another. */
+const nameOfItem = ({ source, video }: SourceItem): string => `${video ? "video " : ""}${source}`;
 
 const UNAVAILABLE: readonly Unavailable<DetectFlags>[] = [
   ["visualize", "not available; the library's model.tap() returns the output of any layer", "refused"],

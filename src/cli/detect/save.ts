@@ -10,14 +10,13 @@ import { VideoWriter, type VideoWriterOptions } from "../../node/video/writeVide
 import type { Trail } from "../../tracking/index.js";
 import type { Result } from "../../yolov5/model.js";
 import { fileNameOf, safeName, splitName } from "../files/fileNames.js";
+import type { SaveFolder } from "../files/runFolder.js";
 import { RunPaths } from "../files/runPaths.js";
-import { makeRunFolder } from "./runFolder.js";
+import { type SourceFiles, SourceFilesLog } from "../files/sourceFiles.js";
 import { type Crop, cropsOf, draw, type Finished, type FinishOptions, linesOf } from "./work/finish.js";
 
 export interface SaveOptions extends Omit<FinishOptions, "json" | "imageFormat"> {
-  readonly project: string;
-  readonly name: string;
-  readonly existOk: boolean;
+  readonly folder: SaveFolder;
   readonly font: Font | undefined;
 }
 
@@ -34,6 +33,7 @@ export class Saver {
   private folder: string | undefined;
   private font: Font | undefined;
   private readonly paths: RunPaths;
+  private readonly log: SourceFilesLog | undefined;
   /** The crop folder of each class; names that would collide get separate folders. */
   private readonly classFolders = new Map<string, string>();
 
@@ -41,11 +41,17 @@ export class Saver {
   constructor(options: SaveOptions, sources: readonly string[]) {
     this.options = options;
     this.paths = new RunPaths(sources);
+    this.log = options.folder.listsFiles ? new SourceFilesLog() : undefined;
   }
 
   /** The run's folder; undefined until something is written. */
   get savedTo(): string | undefined {
-    return this.folder;
+    return this.folder === undefined ? undefined : this.options.folder.finalPath(this.folder);
+  }
+
+  /** The files of each source, in the order of the sources, if they are listed. */
+  get sourceFiles(): readonly SourceFiles[] | undefined {
+    return this.log?.entries;
   }
 
   /**
@@ -59,14 +65,16 @@ export class Saver {
     const { stem: name, ending: own } = splitName(fileNameOf(source));
     const ending = keptEnding(own, format) ?? `.${format}`;
     const labels = join(folder, "labels");
-    const stem = this.paths.claim(name || "picture", [
+    const places = [
       ...(options.pictures ? [{ folder, ending }] : []),
       ...(options.labels ? [{ folder: labels, ending: ".txt" }] : []),
-    ]);
+    ];
+    const stem = this.paths.claim(name || "picture", places);
+    const wrote = this.log?.begin(folder, name || "picture", stem, places);
     const problems = new Problems();
-    if (options.labels) await problems.of(this.saveLabels(join(labels, `${stem}.txt`), lines));
-    await this.saveCrops(folder, stem, crops, problems);
-    if (picture) await problems.of(writeAtomically(join(folder, stem + ending), picture));
+    if (options.labels) await problems.of(this.saveLabels(join(labels, `${stem}.txt`), lines, wrote));
+    await this.saveCrops(folder, stem, crops, { problems, wrote });
+    if (picture) await problems.of(save(join(folder, stem + ending), picture, wrote));
     if (problems.first !== undefined) throw problems.first;
   }
 
@@ -84,8 +92,11 @@ export class Saver {
     const name = live
       ? safeName(source.replace(/^\/dev\/|:\/\//g, "_").replace(/^_/, ""), "stream")
       : splitName(fileNameOf(source)).stem;
-    const stem = paths.claim(name || "video", [{ folder, ending: ".mp4" }]);
+    const places = [{ folder, ending: ".mp4" }];
+    const stem = paths.claim(name || "video", places);
+    const wrote = this.log?.begin(folder, name || "video", stem, places);
     const writer = options.pictures ? await VideoWriter.open(join(folder, `${stem}.mp4`), video) : undefined;
+    if (writer) wrote?.(writer.path);
     const problems = new Problems();
     return {
       writer,
@@ -99,18 +110,17 @@ export class Saver {
         const written = writer && problems.of(writer.write(options.bare ? image : this.draw(image, result, trails)));
         if (options.labels) {
           const path = paths.claimFile(join(folder, "labels"), `${stem}_${result.frame}`, ".txt");
-          await problems.of(this.saveLabels(path, linesOf(result, options.confidences)));
+          await problems.of(this.saveLabels(path, linesOf(result, options.confidences), wrote));
         }
         const encoded = crops.map((crop) => ({ ...crop, picture: encodeJpeg(crop.picture) }));
-        await this.saveCrops(folder, stem, encoded, problems);
+        await this.saveCrops(folder, stem, encoded, { problems, wrote });
         await written;
       },
     };
   }
 
   private async open(): Promise<string> {
-    const { project, name, existOk } = this.options;
-    this.folder ??= await makeRunFolder(project, name, existOk);
+    this.folder ??= await this.options.folder.open();
     return this.folder;
   }
 
@@ -132,19 +142,26 @@ export class Saver {
   }
 
   /** Appends to an existing file, as detect.py does. */
-  private async saveLabels(path: string, lines: readonly string[]): Promise<void> {
+  private async saveLabels(path: string, lines: readonly string[], wrote: Wrote): Promise<void> {
     try {
       await makeFolder(join(path, ".."));
-      if (lines.length > 0) await appendFile(path, `${lines.join("\n")}\n`);
+      if (lines.length === 0) return;
+      await appendFile(path, `${lines.join("\n")}\n`);
+      wrote?.(path);
     } catch (error) {
       throw outputError(path, error);
     }
   }
 
-  private async saveCrops(folder: string, stem: string, crops: readonly Crop[], problems: Problems): Promise<void> {
+  private async saveCrops(
+    folder: string,
+    stem: string,
+    crops: readonly Crop[],
+    { problems, wrote }: { readonly problems: Problems; readonly wrote: Wrote },
+  ): Promise<void> {
     for (const { picture, name, class: index } of crops) {
       const own = this.classFolder(join(folder, "crops"), name, index);
-      await problems.of(writeAtomically(this.paths.claimFile(own, stem, ".jpg", ""), picture));
+      await problems.of(save(this.paths.claimFile(own, stem, ".jpg", ""), picture, wrote));
     }
   }
 
@@ -155,6 +172,14 @@ export class Saver {
     this.classFolders.set(name, folder);
     return folder;
   }
+}
+
+/** Takes the paths of files that were written. */
+type Wrote = ((path: string) => void) | undefined;
+
+async function save(path: string, bytes: Uint8Array, wrote: Wrote): Promise<void> {
+  await writeAtomically(path, bytes);
+  wrote?.(path);
 }
 
 /** Keeps the first of several failures while the work continues. */

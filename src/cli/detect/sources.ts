@@ -2,7 +2,7 @@
 
 import { readdir, stat } from "node:fs/promises";
 import { dirname, extname, join } from "node:path";
-import { isHttp } from "../../api/address.js";
+import { isHttp, shownAddress } from "../../api/address.js";
 import { globFiles, isGlob } from "../../node/files/glob.js";
 import { byName, byNumbers } from "../../node/files/order.js";
 import { isPictureName, PICTURE_ENDINGS } from "../../node/files/pictureEndings.js";
@@ -11,8 +11,9 @@ import { encodingProblem, readTextFile } from "../../node/files/textFile.js";
 import { FILE_ADDRESS_ADVICE, pathOfFileAddress } from "../../node/localAddress.js";
 import { isVideo } from "../../node/video/fileKind.js";
 import { isCamera, isStreamAddress, VIDEO_ENDINGS } from "../../node/video/input.js";
-import { InterruptedError } from "../errors.js";
+import { errorLine, InterruptedError } from "../errors.js";
 import { httpItem, streamItem, unreadAddress } from "./addresses.js";
+import { isRemoteList, remoteListEntries } from "./remoteList.js";
 import type { SourceItem } from "./sourceItem.js";
 
 export type { SourceItem } from "./sourceItem.js";
@@ -35,6 +36,7 @@ export async function expandSources(sources: readonly string[], options: ExpandO
 async function expand(source: string, options: ExpandOptions, listsAllowed: boolean): Promise<SourceItem[]> {
   if (options.signal?.aborted) throw new InterruptedError();
   if (source === "") return [{ source, error: '"": is empty; give a picture, folder, glob, URL or list' }];
+  if (listsAllowed && isRemoteList(source)) return fromRemoteList(source, options);
   if (isHttp(source)) return [await httpItem(source, options.signal)];
   if (isStreamAddress(source)) return [streamItem(source)];
   if (/^file:\/\//i.test(source)) {
@@ -116,6 +118,22 @@ async function fromList(source: string, options: ExpandOptions, allowed: boolean
     if (problem !== undefined) items.push({ source: entry, error: problem });
     else items.push(...(await expand(path, options, false)));
   }
+  return items;
+}
+
+async function fromRemoteList(address: string, options: ExpandOptions): Promise<SourceItem[]> {
+  const source = shownAddress(address);
+  let entries: string[];
+  try {
+    entries = await remoteListEntries(address, options.signal);
+  } catch (error) {
+    if (options.signal?.aborted) throw new InterruptedError();
+    return [{ source, error: errorLine(error) }];
+  }
+  if (entries.length === 0)
+    return [{ source, error: `${source}: lists no pictures or videos; write one source per line` }];
+  const items: SourceItem[] = [];
+  for (const entry of entries) items.push(...(await expand(entry, options, false)));
   return items;
 }
 

@@ -6,6 +6,7 @@ import type { CalibrationMethod } from "../../compress/quantize/ranges.js";
 import type { BackendChoice } from "../../runtime/backend.js";
 import type { BlurShape, ObscureStyle } from "../../solutions/blur/index.js";
 import type { TrackerAlgorithm } from "../../tracking/index.js";
+import type { ShardFlag } from "../shards/shardOption.js";
 import type { DeviceChoice } from "./devices.js";
 
 export interface CommonFlags {
@@ -31,6 +32,9 @@ export interface DetectFlags extends CommonFlags {
   readonly tune?: boolean;
   /** Threads that each do whole pictures; absent: as many as are worth it. */
   readonly workers?: number;
+  readonly shard?: ShardFlag;
+  /** Skip a shard that is done. */
+  readonly resume?: boolean;
   readonly augment?: boolean;
   readonly confThres: number;
   /** Absent: the model's own default. */
@@ -57,6 +61,8 @@ export interface DetectFlags extends CommonFlags {
   readonly vidStride: number;
   readonly maxFrames?: number;
   readonly ndjson?: string;
+  /** False: the JSON says no times. */
+  readonly speed: boolean;
   readonly track?: TrackerAlgorithm;
   readonly trackBuffer: number;
   readonly trackAcrossClasses?: boolean;

@@ -1,6 +1,7 @@
 /** `yolov5 val` for classification models. */
 
 import { type ClassificationEvaluation, evaluateClassification } from "../../eval/classification.js";
+import { partOf } from "../../eval/statistics/shard.js";
 import { openClassificationDataset } from "../../node/datasets/classification.js";
 import { formatSignificant } from "../../yolov5/output/text/printf.js";
 import { EXIT, InterruptedError } from "../errors.js";
@@ -8,11 +9,14 @@ import { type CliModel, modelJson } from "../loadModel.js";
 import { noteSize } from "../options/sizeNote.js";
 import { optionName } from "../options/unavailable.js";
 import type { Output } from "../output.js";
-import type { ValFlags } from "./flags.js";
 import { steps } from "./progress.js";
+import { ValShard, type ValTask } from "./shard.js";
 import { nameOf } from "./table.js";
 
-export async function valClassification(flags: ValFlags, model: CliModel, output: Output): Promise<number> {
+const PROJECT = "runs/val-cls";
+
+export async function valClassification(task: ValTask, model: CliModel): Promise<number> {
+  const { flags, output, shard } = task;
   for (const flag of ["saveTxt", "saveJson", "augment", "singleCls"] as const) {
     if (flags[flag]) output.warn(`${optionName(flag)} applies to boxes only; ignored`);
   }
@@ -20,12 +24,17 @@ export async function valClassification(flags: ValFlags, model: CliModel, output
   const split = flags.task === "speed" ? "val" : flags.task;
   const [side] = flags.imgsz === undefined ? model.info.defaultImgsz : [flags.imgsz];
   noteSize([model.info], [side, side], output);
-  const samples = await openClassificationDataset(flags.data, model.names, split, {
+  const all = await openClassificationDataset(flags.data, model.names, split, {
     maxPixels: flags.maxPixels,
     onWarning: (text) => output.warn(text),
     signal,
   });
-  output.line(`Data:    ${flags.data}, ${samples.length} pictures`);
+  output.line(`Data:    ${flags.data}, ${all.length} pictures`);
+  const names = all.map((sample) => `${sample.class} ${sample.name}`);
+  const own = shard && new ValShard(task, flags.project ?? PROJECT, shard, names);
+  const skipped = await own?.skipped();
+  if (skipped !== undefined) return skipped;
+  const samples = shard ? all.slice(...partOf(all.length, shard)) : all;
   const bar = steps(output, "measuring");
   let evaluation: ClassificationEvaluation;
   try {
@@ -37,7 +46,7 @@ export async function valClassification(flags: ValFlags, model: CliModel, output
   for (const { error } of evaluation.failed) output.warn(`${error.message}; the picture is left out`);
   printTable(evaluation, model.names, output);
   const { images, top1, top5, perClass, speed, complete, failed } = evaluation;
-  await output.writeJson({
+  const results = {
     images,
     top1,
     top5,
@@ -47,7 +56,10 @@ export async function valClassification(flags: ValFlags, model: CliModel, output
     excluded: failed.map(({ sample, error }) => ({ name: sample.name, reason: error.message })),
     model: modelJson(model),
     backend: model.device,
-  });
+  };
+  // Unreadable pictures are left out, as in a run that has no shards.
+  if (own) await own.finish(results, 0);
+  else await output.writeJson(results);
   if (complete) return EXIT.done;
   return output.error(
     new InterruptedError(`interrupted after ${images} of ${samples.length} pictures; the figures cover those`),

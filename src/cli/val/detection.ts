@@ -1,17 +1,20 @@
 /** `yolov5 val` for detection and segmentation models. */
 
-import type { DetectionDataset } from "../../eval/dataset/types.js";
-import { type BatchMeasurer, type Evaluation, evaluateIn } from "../../eval/evaluate.js";
+import type { DetectionDataset, Sample } from "../../eval/dataset/types.js";
+import { type BatchMeasurer, type EvaluateOptions, type Evaluation, evaluateIn } from "../../eval/evaluate.js";
 import { openDataset } from "../../node/datasets/open.js";
 import { checkImageSize } from "../../yolov5/options.js";
 import { EXIT, InterruptedError } from "../errors.js";
+import { runFolder } from "../files/runFolder.js";
 import { type CliModel, modelJson } from "../loadModel.js";
 import { noteSize } from "../options/sizeNote.js";
 import type { Output } from "../output.js";
+import { statisticsToJson } from "../shards/statisticsJson.js";
 import { checkValFolder, RunFiles } from "./files.js";
 import type { ValFlags } from "./flags.js";
 import { evaluationJson } from "./json.js";
 import { interruptible, steps } from "./progress.js";
+import { ValShard, type ValTask } from "./shard.js";
 import { tableHeader, tableRows } from "./table.js";
 
 /** Below this number of classes, val.py prints a row per class without --verbose. */
@@ -22,12 +25,11 @@ const PROJECTS = { detect: "runs/val", segment: "runs/val-seg" } as const;
 
 /** @param elsewhere workers that measure in place of the model. */
 export async function valDetection(
-  flags: ValFlags,
+  task: ValTask,
   model: CliModel,
-  output: Output,
   elsewhere: BatchMeasurer | undefined,
 ): Promise<number> {
-  const { signal } = output.io;
+  const { flags, output, shard } = task;
   const speed = flags.task === "speed";
   const conf = flags.confThres ?? (speed ? SPEED_SETTINGS.conf : 0.001);
   const iou = flags.iouThres ?? (speed ? SPEED_SETTINGS.iou : undefined);
@@ -40,25 +42,54 @@ export async function valDetection(
     [side, side],
     output,
   );
-  const project = PROJECTS[model.task === "segment" ? "segment" : "detect"];
-  await checkValFolder(flags, flags.project ?? project);
+  const project = flags.project ?? PROJECTS[model.task === "segment" ? "segment" : "detect"];
+  await checkValFolder(flags, project);
   const dataset = await readDataset(flags, model, output);
   const names = namesOf(model, dataset, flags, output);
   const keypointSize = model.info.keypoints?.size;
-  const files = new RunFiles(flags, { project, names, categoryIds: dataset.categoryIds, keypointSize }, output);
+  const own = shard && new ValShard(task, project, shard, dataset.samples.map(identityOf));
+  const skipped = await own?.skipped();
+  if (skipped !== undefined) return skipped;
+  const { name, existOk = false } = flags;
+  const folder = own?.run.saveFolder ?? runFolder({ project, name, existOk });
+  const plots = !flags.noplots && own === undefined;
+  const { categoryIds } = dataset;
+  const files = new RunFiles(flags, { folder, plots, names, categoryIds, keypointSize }, output);
+  const options = { conf, iou, rect: !speed };
+  try {
+    return await measure(task, { model, dataset, names, files, options, own, elsewhere });
+  } finally {
+    await own?.run.discard();
+  }
+}
+
+interface Measuring {
+  readonly model: CliModel;
+  readonly dataset: DetectionDataset;
+  readonly names: readonly string[];
+  readonly files: RunFiles;
+  readonly options: Pick<EvaluateOptions, "conf" | "iou" | "rect">;
+  readonly own: ValShard | undefined;
+  readonly elsewhere: BatchMeasurer | undefined;
+}
+
+async function measure(
+  { flags, output, shard }: ValTask,
+  { model, dataset, names, files, options, own, elsewhere }: Measuring,
+): Promise<number> {
+  const { signal } = output.io;
   const bar = steps(output, "measuring");
   let evaluation: Evaluation;
   try {
     evaluation = await evaluateIn(elsewhere, model, dataset, {
       imgsz: flags.imgsz,
-      conf,
-      iou,
+      ...options,
       maxDet: flags.maxDet,
       batchSize: flags.batchSize,
       forwardBatch: flags.forwardBatch,
-      rect: !speed,
       singleClass: flags.singleCls,
       augment: flags.augment,
+      shard,
       signal,
       onWarning: (text) => output.warn(text),
       onPicture: async (outcome) => {
@@ -73,17 +104,20 @@ export async function valDetection(
   printTable(flags, evaluation, names, output);
   printSpeed(flags, evaluation, model, output);
   await files.finish(evaluation, output);
-  await output.writeJson({
+  const failed = evaluation.failed.map(({ sample, error }) => ({ name: sample.name, reason: error.message }));
+  const results = {
     ...evaluationJson(evaluation, names),
-    excluded: [
-      ...dataset.excluded,
-      ...evaluation.failed.map(({ sample, error }) => ({ name: sample.name, reason: error.message })),
-    ],
+    excluded: [...dataset.excluded, ...failed],
     model: modelJson(model),
     backend: model.device,
     ...(files.savedTo === undefined ? {} : { savedTo: files.savedTo }),
     ...(files.errors.length === 0 ? {} : { errors: files.errors }),
-  });
+  };
+  if (own) {
+    const statistics = { ...statisticsToJson(evaluation.statistics()), names, failed: failed.length };
+    const whole = { ...results, statistics, files: files.sourceFiles };
+    await own.finish(whole, files.errors.length);
+  } else await output.writeJson(results);
   if (evaluation.complete && signal.aborted) {
     return output.error(new InterruptedError("interrupted while drawing plots; the figures cover all pictures"));
   }
@@ -92,6 +126,10 @@ export async function valDetection(
   return output.error(
     new InterruptedError(`interrupted after ${images} of ${dataset.samples.length} pictures; the figures cover those`),
   );
+}
+
+function identityOf({ name, truth }: Sample): string {
+  return `${name} ${truth.classes.join()} ${truth.boxes.join()}`;
 }
 
 async function readDataset(flags: ValFlags, model: CliModel, output: Output): Promise<DetectionDataset> {

@@ -1,12 +1,13 @@
 /** All files that a run of val writes. The run's folder is created with the first picture. */
 
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { shownAddress } from "../../api/address.js";
 import { EMBEDDED_MODEL } from "../../api/names.js";
 import type { Evaluation, PictureOutcome } from "../../eval/evaluate.js";
-import { makeRunFolder } from "../detect/runFolder.js";
 import { Attempts } from "../files/attempts.js";
 import { checkRunFolder } from "../files/destinations.js";
+import type { SaveFolder } from "../files/runFolder.js";
+import type { SourceFiles } from "../files/sourceFiles.js";
 import type { Output } from "../output.js";
 import type { ValFlags } from "./flags.js";
 import { Plots } from "./plots.js";
@@ -20,18 +21,21 @@ interface Writers {
 }
 
 export interface RunFilesOptions {
-  readonly project: string;
+  readonly folder: SaveFolder;
+  /** False: those of a part would pass for those of the whole. */
+  readonly plots: boolean;
   readonly names: readonly string[];
   readonly categoryIds: readonly number[] | undefined;
   /** Numbers of a keypoint, for pose models. */
   readonly keypointSize: number | undefined;
 }
 
-const writesFiles = ({ noplots, saveTxt, saveJson }: ValFlags): boolean => !noplots || !!saveTxt || !!saveJson;
+const writesFiles = ({ saveTxt, saveJson }: ValFlags, plots: boolean): boolean => plots || !!saveTxt || !!saveJson;
 
 /** Checks that the run's folder can be created, if there will be one. @throws InputError. */
 export async function checkValFolder(flags: ValFlags, project: string): Promise<void> {
-  if (writesFiles(flags)) await checkRunFolder(project, flags.name, flags.existOk);
+  const { shard, noplots, name, existOk } = flags;
+  if (shard || writesFiles(flags, !noplots)) await checkRunFolder(project, name, existOk || shard !== undefined);
 }
 
 export class RunFiles {
@@ -53,11 +57,16 @@ export class RunFiles {
 
   /** The run's folder; undefined if nothing was written. */
   get savedTo(): string | undefined {
-    return this.writers?.folder;
+    return this.writers && this.options.folder.finalPath(this.writers.folder);
+  }
+
+  /** The label file of each picture, if they are listed. */
+  get sourceFiles(): readonly SourceFiles[] | undefined {
+    return this.options.folder.listsFiles ? (this.writers?.labels?.files ?? []) : undefined;
   }
 
   async add(outcome: PictureOutcome): Promise<void> {
-    if (!writesFiles(this.flags)) return;
+    if (!writesFiles(this.flags, this.options.plots)) return;
     this.writers ??= await this.open();
     const { labels, predictions, plots } = this.writers;
     if (labels) await this.attempts.of(() => labels.add(outcome));
@@ -67,7 +76,8 @@ export class RunFiles {
 
   async finish(evaluation: Evaluation, output: Output): Promise<void> {
     if (!this.writers) return;
-    const { folder, labels, predictions, plots } = this.writers;
+    const { labels, predictions, plots } = this.writers;
+    const folder = this.savedTo ?? "";
     if (plots) {
       const { signal } = output.io;
       const drawing = plots.finish(evaluation, output);
@@ -83,7 +93,7 @@ export class RunFiles {
         );
       }
       await this.attempts.of(async () =>
-        output.line(`${await predictions.write()} predictions saved to ${predictions.path}`),
+        output.line(`${await predictions.write()} predictions saved to ${join(folder, basename(predictions.path))}`),
       );
     }
     if (labels) output.line(`${labels.count} label files saved to ${join(folder, "labels")}`);
@@ -92,14 +102,14 @@ export class RunFiles {
 
   private async open(): Promise<Writers> {
     const { flags } = this;
-    const { project, ...results } = this.options;
-    const folder = await makeRunFolder(flags.project ?? project, flags.name, flags.existOk ?? false);
+    const { folder: place, plots, ...results } = this.options;
+    const folder = await place.open();
     const weights = shownAddress(flags.weights?.[0] ?? EMBEDDED_MODEL);
     return {
       folder,
       labels: flags.saveTxt ? new LabelWriter(folder, flags.saveConf ?? false) : undefined,
       predictions: flags.saveJson ? new PredictionsWriter(folder, weights, results) : undefined,
-      plots: flags.noplots ? undefined : new Plots(folder, results.names, flags.batchSize),
+      plots: plots ? new Plots(folder, results.names, flags.batchSize) : undefined,
     };
   }
 }

@@ -1,6 +1,7 @@
 /** The options of `yolov5 val`. */
 
 import type { CommonFlags } from "../options/flags.js";
+import type { ShardFlag } from "../shards/shardOption.js";
 
 export interface ValFlags extends CommonFlags {
   readonly weights?: readonly string[];
@@ -30,5 +31,8 @@ export interface ValFlags extends CommonFlags {
   readonly existOk?: boolean;
   /** Threads that each do whole pictures; absent: as many as are worth it. */
   readonly workers?: number;
+  readonly shard?: ShardFlag;
+  /** Skip a shard that is done. */
+  readonly resume?: boolean;
   readonly dnn?: boolean;
 }

@@ -6,6 +6,7 @@ import type { Task } from "../../yolov5/checkpoint/modelInfo.js";
 import { describeModel, loadWithSeed } from "../loadModel.js";
 import { tellUnavailable, type Unavailable } from "../options/unavailable.js";
 import type { Output } from "../output.js";
+import { shardAsked } from "../shards/shardRun.js";
 import { valClassification } from "./classification.js";
 import { valDetection } from "./detection.js";
 import { checkValFolder } from "./files.js";
@@ -22,11 +23,12 @@ export async function runVal(flags: ValFlags, output: Output): Promise<number> {
     );
   }
   if (flags.project !== undefined) await checkValFolder(flags, flags.project);
+  const shard = await shardAsked(flags, output);
   const { weights, backend, device, threads, half, tune, cfg } = flags;
   const workers = valWorkersFor(flags);
   // The network runs in the workers then, where each has one thread for it.
   const threadsFor = (task: Task): number | undefined => (workers > 0 && task !== "classify" ? 1 : threads);
-  const { model, seed, workersOf } = await loadWithSeed(
+  const { model, contents, seed, workersOf } = await loadWithSeed(
     { weights, backend, device, threadsFor, half, tune, cfg },
     output,
   );
@@ -34,11 +36,12 @@ export async function runVal(flags: ValFlags, output: Output): Promise<number> {
   const onWarning = (text: string): void => output.warn(text);
   const { maxPixels } = flags;
   const elsewhere = inWorkers > 0 ? new ValWorkers(inWorkers, { model: seed(), maxPixels }, onWarning) : undefined;
+  const task = { flags, output, shard, contents };
   try {
     describeModel(model, output, inWorkers);
     return model.task === "classify"
-      ? await valClassification(flags, model, output)
-      : await valDetection(flags, model, output, elsewhere);
+      ? await valClassification(task, model)
+      : await valDetection(task, model, elsewhere);
   } finally {
     elsewhere?.dispose();
     model.dispose();

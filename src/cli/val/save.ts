@@ -8,6 +8,7 @@ import { writeAtomically } from "../../node/files/writeFile.js";
 import { printableJson } from "../../printable.js";
 import { safeName, splitName } from "../files/fileNames.js";
 import { RunPaths } from "../files/runPaths.js";
+import { type SourceFiles, SourceFilesLog } from "../files/sourceFiles.js";
 
 const bytes = (text: string): Uint8Array => new TextEncoder().encode(text);
 
@@ -18,12 +19,15 @@ function stemOf(path: string): string {
 
 /** Writes `labels/<picture>.txt`; a second picture with the same name gets a number. */
 export class LabelWriter {
+  private readonly runFolder: string;
   private readonly folder: string;
   private readonly confidences: boolean;
   private readonly paths = new RunPaths();
+  private readonly log = new SourceFilesLog();
   private written = 0;
 
   constructor(runFolder: string, confidences: boolean) {
+    this.runFolder = runFolder;
     this.folder = join(runFolder, "labels");
     this.confidences = confidences;
   }
@@ -32,11 +36,20 @@ export class LabelWriter {
     return this.written;
   }
 
+  get files(): readonly SourceFiles[] {
+    return this.log.entries;
+  }
+
   async add(outcome: PictureOutcome): Promise<void> {
     const lines = predictionLines(outcome, this.confidences);
     if (lines.length === 0) return;
-    const path = this.paths.claimFile(this.folder, stemOf(outcome.sample.name) || "picture", ".txt");
+    const name = stemOf(outcome.sample.name) || "picture";
+    const places = [{ folder: this.folder, ending: ".txt" }];
+    const stem = this.paths.claim(name, places);
+    const path = join(this.folder, `${stem}.txt`);
+    const wrote = this.log.begin(this.runFolder, name, stem, places);
     await writeAtomically(path, bytes(`${lines.join("\n")}\n`));
+    wrote(path);
     this.written++;
   }
 }

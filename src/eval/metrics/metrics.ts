@@ -72,11 +72,31 @@ export class MetricsAccumulator {
   private readonly parts: PictureMatches[] = [];
   private detections = 0;
 
-  /** Also call it for pictures without labels and detections, which count as pictures. */
-  add(picture: PictureMatches): void {
-    this.images++;
+  /**
+   * Also call it for pictures without labels and detections, which count as pictures.
+   * @param pictures how many pictures the lists are of, one after the other. Default 1.
+   */
+  add(picture: PictureMatches, pictures = 1): void {
+    this.images += pictures;
     this.parts.push(picture);
     this.detections += picture.confidences.length;
+  }
+
+  /** What all pictures contribute, one after the other. */
+  joined(): PictureMatches {
+    const correct = new Uint16Array(this.detections);
+    const confidences = new Float32Array(this.detections);
+    const classes = new Int32Array(this.detections);
+    const labelClasses: number[] = [];
+    let at = 0;
+    for (const part of this.parts) {
+      correct.set(part.correct, at);
+      confidences.set(part.confidences, at);
+      classes.set(part.classes, at);
+      at += part.confidences.length;
+      for (let i = 0; i < part.labelClasses.length; i++) labelClasses.push(part.labelClasses[i]);
+    }
+    return { correct, confidences, classes, labelClasses: Int32Array.from(labelClasses) };
   }
 
   /** The figures of all pictures added so far. */
@@ -121,16 +141,8 @@ export class MetricsAccumulator {
 
   /** Detections of each class, most confident first. */
   private sortedByClass(): Map<number, Ranked> {
-    const confidences = new Float32Array(this.detections);
-    const correct = new Uint16Array(this.detections);
-    const classes = new Int32Array(this.detections);
-    let at = 0;
-    for (const part of this.parts) {
-      confidences.set(part.confidences, at);
-      correct.set(part.correct, at);
-      classes.set(part.classes, at);
-      at += part.confidences.length;
-    }
+    const { confidences, correct, classes } = this.joined();
+    const at = confidences.length;
     // There may be millions, so they are counted first to allocate exact arrays per class.
     const counts = new Map<number, number>();
     for (let i = 0; i < at; i++) counts.set(classes[i], (counts.get(classes[i]) ?? 0) + 1);

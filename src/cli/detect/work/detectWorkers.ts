@@ -21,14 +21,17 @@ const PROGRAM = "detectWorker.js";
 /**
  * How many workers a run has; 0: this thread does everything, and each picture gets all threads of the backend.
  */
-export function workersFor(
-  { workers, threads, backend }: Pick<DetectFlags, "workers" | "threads" | "backend">,
-  items: readonly SourceItem[],
-): number {
+export function workersFor(flags: WorkersFlags, items: readonly SourceItem[]): number {
+  const pictures = items.filter(({ video, error }) => !video && error === undefined).length;
+  return workersForPictures(flags, items.some(({ video }) => video) ? Number.POSITIVE_INFINITY : pictures);
+}
+
+export type WorkersFlags = Pick<DetectFlags, "workers" | "threads" | "backend">;
+
+/** @param files how many pictures there are; infinitely many in videos. */
+export function workersForPictures({ workers, threads, backend }: WorkersFlags, files: number): number {
   if (builtFile(PROGRAM) === undefined || backend === "webgpu" || backend === "gpujs") return 0;
   if (workers !== undefined) return workers;
-  const pictures = items.filter(({ video, error }) => !video && error === undefined).length;
-  const files = items.some(({ video }) => video) ? Number.POSITIVE_INFINITY : pictures;
   if (files < LEAST_PICTURES) return 0;
   const most = Math.min(workersByCores(threads), Math.floor(files / PICTURES_PER_WORKER));
   return most < 2 ? 0 : most;

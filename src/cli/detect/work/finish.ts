@@ -34,6 +34,8 @@ export interface FinishOptions extends Pick<AnnotateStyle, "lineThickness" | "hi
   readonly hidden: HiddenParts | undefined;
   /** Draws nothing on the pictures. */
   readonly bare: boolean;
+  /** Whether the JSON says the times. */
+  readonly speed: boolean;
 }
 
 /** A box as a picture file of its own. */
@@ -95,7 +97,7 @@ export async function finish(
   }
   return {
     shown: shownOf(result),
-    entry: options.json ? entryOf(result) : undefined,
+    entry: options.json ? entryOf(result, options.speed) : undefined,
     labels,
     crops,
     format,
@@ -119,9 +121,13 @@ export function draw(
   return drawOnPixels(image, result, { lineThickness, hideLabels, hideConf, font, trails }, { inPlace: true });
 }
 
-/** What the JSON says of a result. Computes the masks, and holds nothing else of the result. */
-export function entryOf(result: Result): object {
-  return JSON.parse(JSON.stringify(result.toJSON())) as object;
+/**
+ * What the JSON says of a result. Computes the masks, and holds nothing else of the result.
+ * @param speed whether it says the times.
+ */
+export function entryOf(result: Result, speed: boolean): object {
+  const { speed: times, ...entry } = JSON.parse(JSON.stringify(result.toJSON())) as { speed: object };
+  return speed ? { ...entry, speed: times } : entry;
 }
 
 /** The label lines of a result, depending on its task. */

@@ -40,3 +40,18 @@ async function makeFree(first: string, existOk: boolean): Promise<string> {
   }
   throw new UsageError(`${first} to ${first}${MOST} all exist; choose another --name or --project, or use --exist-ok`);
 }
+
+/** Where a run's files go. */
+export interface SaveFolder {
+  /** Creates the folder when the first file is written. @throws OutputError. */
+  readonly open: () => Promise<string>;
+  /** A path in it as it will be when the run is over. */
+  readonly finalPath: (path: string) => string;
+  /** Whether the JSON lists the files of each source. */
+  readonly listsFiles: boolean;
+}
+
+/** `project/name`, or the first of name2, name3, … that does not exist yet. */
+export function runFolder({ project, name, existOk }: { project: string; name: string; existOk: boolean }): SaveFolder {
+  return { open: () => makeRunFolder(project, name, existOk), finalPath: (path) => path, listsFiles: false };
+}

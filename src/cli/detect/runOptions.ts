@@ -1,0 +1,95 @@
+/** What the flags of `detect` mean for a model: options of detection, of what is made of results, and its workers. */
+
+import type { Font } from "../../image/index.js";
+import { type DetectOptions, resolveOptions } from "../../yolov5/options.js";
+import type { CliModel, LoadedModel } from "../loadModel.js";
+import type { DetectFlags } from "../options/flags.js";
+import { heightWidth } from "../options/values.js";
+import type { Output } from "../output.js";
+import { hiddenParts } from "./blurFlags.js";
+import { Follower } from "./follow.js";
+import { DetectWorkers } from "./work/detectWorkers.js";
+import type { FinishOptions } from "./work/finish.js";
+
+const PROJECTS = {
+  detect: "runs/detect",
+  segment: "runs/predict-seg",
+  pose: "runs/predict-pose",
+  classify: "runs/predict-cls",
+} as const;
+
+/** The parent folder of runs. */
+export function projectOf(flags: DetectFlags, model: CliModel): string {
+  return flags.project ?? PROJECTS[model.task];
+}
+
+export interface DetectSetup {
+  readonly options: DetectOptions;
+  readonly finishing: FinishOptions;
+  readonly follower: Follower | undefined;
+  readonly font: Font | undefined;
+  /** Undefined: this thread does the pictures. */
+  readonly workers: DetectWorkers | undefined;
+}
+
+export interface DetectMeans {
+  /** Whether videos may be among the sources. */
+  readonly videos: boolean;
+  readonly font: Font | undefined;
+  /** How many threads do pictures; 0: this one does. */
+  readonly count: number;
+  readonly output: Output;
+}
+
+/** @throws OptionError; UsageError for classes to hide that the model does not know. */
+export function setUpDetect(
+  flags: DetectFlags,
+  { model, seed }: LoadedModel,
+  { videos, font, count, output }: DetectMeans,
+): DetectSetup {
+  const hidden = hiddenParts(flags, model.task, model.names);
+  // To hide objects in frames in which they are not found.
+  const bridging = hidden !== undefined && videos;
+  const following = (flags.track !== undefined || bridging) && model.task !== "classify";
+  const follower = following ? new Follower(flags) : undefined;
+  const options = { ...detectOptions(flags), conf: follower?.networkConf ?? flags.confThres };
+  const warned = { ...options, onWarning: (text: string) => output.warn(text) };
+  // Checked before the first picture is read.
+  resolveOptions(warned, model.info);
+  const { lineThickness, hideLabels, hideConf, imageFormat, maxPixels, speed } = flags;
+  const finishing: FinishOptions = {
+    pictures: !flags.nosave,
+    imageFormat,
+    labels: flags.saveTxt ?? false,
+    confidences: flags.saveConf ?? false,
+    crops: flags.saveCrop ?? false,
+    json: output.wantsJson || output.wantsNdjson,
+    hidden,
+    bare: flags.redact ?? false,
+    ...{ lineThickness, hideLabels, hideConf, speed },
+  };
+  if (flags.augment && model.task !== "detect") output.warn("--augment applies to detection models only; ignored");
+  if (flags.track && model.task === "classify") output.warn("--track needs boxes; ignored for classification");
+  if (flags.saveCrop && model.task === "classify") output.warn("--save-crop needs boxes; ignored for classification");
+  // A tracker sees the pictures in their order, which only this thread knows.
+  const finish = following ? undefined : finishing;
+  const workers =
+    count === 0 ? undefined : new DetectWorkers(count, { model: seed(), options, maxPixels, finish, font: flags.font });
+  return { options: warned, finishing, follower, font, workers };
+}
+
+function detectOptions(flags: DetectFlags): Omit<DetectOptions, "onWarning" | "signal"> {
+  return {
+    imgsz: heightWidth(flags.imgsz),
+    conf: flags.confThres,
+    iou: flags.iouThres,
+    maxDet: flags.maxDet,
+    classes: flags.classes,
+    agnostic: flags.agnosticNms,
+    multiLabel: flags.multiLabel,
+    augment: flags.augment,
+    retinaMasks: flags.retinaMasks,
+    square: flags.square,
+    batchSize: flags.batchSize,
+  };
+}

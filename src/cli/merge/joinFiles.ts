@@ -1,0 +1,120 @@
+/** The files of all shards in one folder, under the names that one process would have given them. */
+
+import { constants } from "node:fs";
+import { copyFile, readdir, readFile } from "node:fs/promises";
+import { basename, dirname, extname, join, relative } from "node:path";
+import { outputError } from "../../node/files/systemReason.js";
+import { makeFolder, writeAtomically } from "../../node/files/writeFile.js";
+import { printableJson } from "../../printable.js";
+import { InputError } from "../errors.js";
+import { RunPaths } from "../files/runPaths.js";
+import type { SourceFiles } from "../files/sourceFiles.js";
+import { RESULTS } from "../shards/shardNames.js";
+
+const PREDICTIONS = "_predictions.json";
+
+export class JoinedFiles {
+  private readonly paths = new RunPaths();
+  private readonly predictions = new Map<string, unknown[]>();
+  private copied = 0;
+
+  /**
+   * @param folder takes the files.
+   * @param savedTo what it will be called.
+   */
+  constructor(
+    private readonly folder: string,
+    readonly savedTo: string,
+  ) {}
+
+  get count(): number {
+    return this.copied;
+  }
+
+  /**
+   * Copies the files of one shard; shards must come in their order.
+   * @param from the shard's folder.
+   * @returns where each went, by its path in the shard's folder.
+   * @throws OutputError; InputError for a file that is gone.
+   */
+  async add(from: string, sources: readonly SourceFiles[]): Promise<ReadonlyMap<string, string>> {
+    const moved = new Map<string, string>();
+    for (const { name, stem, places, files } of sources) {
+      const inside = places.map(({ folder, ending }) => ({ folder: join(this.folder, folder), ending }));
+      const own = this.paths.claim(name, inside);
+      const direct = new Map(
+        places.map(({ folder, ending }) => [join(folder, stem + ending), join(this.folder, folder, own + ending)]),
+      );
+      for (const file of files) {
+        const to = direct.get(join(file)) ?? this.further(file, stem, own);
+        await this.copy(join(from, file), to);
+        moved.set(file, join(this.savedTo, relative(this.folder, to)));
+      }
+    }
+    await this.addPredictions(from);
+    return moved;
+  }
+
+  /** Writes what is one file for all shards. */
+  async finish(): Promise<void> {
+    for (const [name, entries] of this.predictions) {
+      await writeAtomically(join(this.folder, name), new TextEncoder().encode(printableJson(entries)));
+    }
+  }
+
+  /** A crop, or the labels of a frame: named after the stem, and numbered by their run. */
+  private further(file: string, stem: string, own: string): string {
+    const folder = join(this.folder, dirname(file));
+    const ending = extname(file);
+    const name = basename(file, ending);
+    const crop = file.startsWith("crops/");
+    const wanted = crop || !name.startsWith(stem) ? own : own + name.slice(stem.length);
+    return this.paths.claimFile(folder, wanted, ending, crop ? "" : "_");
+  }
+
+  private async copy(from: string, to: string): Promise<void> {
+    try {
+      await makeFolder(dirname(to));
+      await copyFile(from, to, constants.COPYFILE_FICLONE);
+    } catch (error) {
+      const gone = (error as NodeJS.ErrnoException).code === "ENOENT";
+      throw gone ? new InputError(`${from}: is missing; run its shard again`) : outputError(to, error);
+    }
+    this.copied++;
+  }
+
+  /** COCO's results are one list. */
+  private async addPredictions(from: string): Promise<void> {
+    const names = await readdir(from).catch((): string[] => []);
+    for (const name of names.filter((name) => name.endsWith(PREDICTIONS) && name !== RESULTS)) {
+      const entries = JSON.parse(await readFile(join(from, name), "utf8")) as unknown[];
+      const all = this.predictions.get(name) ?? [];
+      for (const entry of entries) all.push(entry);
+      this.predictions.set(name, all);
+    }
+  }
+}
+
+/**
+ * Folders of label files without results: what they hold, in one folder.
+ * @returns how many files there are.
+ * @throws InputError for two different files of one name.
+ */
+export async function joinLabels(folders: readonly string[], to: string): Promise<number> {
+  const from = new Map<string, string>();
+  for (const folder of folders) {
+    for (const name of await readdir(folder)) {
+      if (!name.endsWith(".txt")) continue;
+      const path = join(folder, name);
+      const other = from.get(name);
+      if (other === undefined) from.set(name, path);
+      else if (!(await readFile(path)).equals(await readFile(other))) {
+        throw new InputError(
+          `${path}: is another file than ${other}; give the folders of the shards, whose results tell the pictures apart`,
+        );
+      }
+    }
+  }
+  for (const [name, path] of from) await writeAtomically(join(to, name), await readFile(path));
+  return from.size;
+}

@@ -1,0 +1,72 @@
+/** Reads the JSON of `detect` and `val`, and says what is wrong with it. */
+
+import { readFile } from "node:fs/promises";
+import { readFailure } from "../../node/files/regularFile.js";
+import { InputError } from "../errors.js";
+import type { SourceFiles } from "../files/sourceFiles.js";
+import type { StatisticsJson } from "../shards/statisticsJson.js";
+
+/** What all results have. */
+interface Results {
+  readonly model: { readonly path: string };
+  readonly backend: { readonly name: string };
+  readonly savedTo?: string;
+  readonly files?: readonly SourceFiles[];
+}
+
+export interface DetectResults extends Results {
+  readonly images: readonly { readonly source: string; readonly error?: string }[];
+  readonly videos?: readonly { readonly savedTo?: string }[];
+}
+
+export interface ValResults extends Results {
+  readonly excluded: readonly object[];
+  readonly statistics: StatisticsJson & {
+    readonly names: readonly string[];
+    /** How many of `excluded`, the last ones, are the shard's own. */
+    readonly failed: number;
+  };
+}
+
+export interface ClassificationResults extends Results {
+  readonly images: number;
+  readonly perClass: readonly {
+    readonly class: number;
+    readonly name: string;
+    readonly images: number;
+    readonly top1: number;
+    readonly top5: number;
+  }[];
+  readonly speed: { readonly preprocess: number; readonly inference: number; readonly postprocess: number };
+  readonly excluded: readonly object[];
+}
+
+export type AnyResults = DetectResults | ValResults | ClassificationResults;
+
+/** @throws InputError for a file that cannot be read or holds something else. */
+export async function readResults(path: string): Promise<AnyResults> {
+  let content: unknown;
+  try {
+    content = JSON.parse(await readFile(path, "utf8"));
+  } catch (error) {
+    const system = (error as NodeJS.ErrnoException).code !== undefined;
+    const why = system ? readFailure(error, path) : `is not JSON: ${(error as Error).message}`;
+    throw new InputError(`${path}: ${why}; run its shard again`, { cause: error });
+  }
+  const results = content as Partial<DetectResults & ValResults & ClassificationResults> | null;
+  if (typeof results?.model?.path === "string" && typeof results.backend?.name === "string") {
+    if (Array.isArray(results.images)) return results as DetectResults;
+    if (results.statistics?.boxes && results.excluded) return results as ValResults;
+    if (typeof results.images === "number" && results.perClass && results.excluded && "top1" in results) {
+      return results as ClassificationResults;
+    }
+  }
+  throw new InputError(
+    `${path}: holds no results that can be joined; give what detect --json or val --shard i/n --json wrote`,
+  );
+}
+
+export const isDetect = (results: AnyResults): results is DetectResults =>
+  "images" in results && Array.isArray(results.images);
+
+export const isDetection = (results: AnyResults): results is ValResults => "statistics" in results;

@@ -1,0 +1,143 @@
+/** `yolov5 enqueue`: pictures → jobs of some hundred in a queue. */
+
+import { createHash } from "node:crypto";
+import { once } from "node:events";
+import { createWriteStream } from "node:fs";
+import { readFile, rename, rm, stat } from "node:fs/promises";
+import { join, resolve } from "node:path";
+import { finished } from "node:stream/promises";
+import { outputError } from "../../node/files/systemReason.js";
+import { makeFolder, temporaryName } from "../../node/files/writeFile.js";
+import { EXIT, InputError, UsageError } from "../errors.js";
+import { throwIfInterrupted } from "../interrupt.js";
+import type { Output } from "../output.js";
+import { fingerprint } from "../shards/fingerprint.js";
+import { grouped } from "../table.js";
+import { connect, openQueue } from "./connection.js";
+import type { EnqueueFlags } from "./flags.js";
+import { addJobs, missingShards } from "./jobs.js";
+import { jobsOf, type QueuedRun, readQueuedRun, SOURCES, writeQueuedRun } from "./queuedRun.js";
+import { sourceLines } from "./sourceLines.js";
+import { watchRun } from "./watch.js";
+
+const PROJECT = "runs/queue";
+
+export async function runEnqueue(flags: EnqueueFlags, output: Output): Promise<number> {
+  checkFlags(flags);
+  const folder = resolve(flags.project ?? PROJECT, flags.name);
+  const connection = await connect(flags, output);
+  const queue = openQueue(connection, flags.queueName);
+  try {
+    const before = await readQueuedRun(folder);
+    const run = await prepare(folder, flags, before, output);
+    const missing = await missingShards(folder, run);
+    await addJobs(queue, { folder, run, attempts: flags.attempts, again: before !== undefined }, missing);
+    const jobs = jobsOf(run);
+    const done = jobs - missing.length;
+    output.line(
+      `${grouped(run.pictures)} pictures in ${grouped(jobs)} jobs${done > 0 ? `, ${grouped(done)} of them done` : ""}: ${folder}`,
+    );
+    if (flags.watch) return await watchRun(queue, { folder, run, flags }, output);
+    await output.writeJson({ folder, run: run.run, pictures: run.pictures, jobs, done });
+    return EXIT.done;
+  } finally {
+    await queue.close().catch(() => undefined);
+  }
+}
+
+function checkFlags({ source, track, ndjson, output, watch, shard, resume }: EnqueueFlags): void {
+  if (source === undefined) throw new UsageError("--source is missing; give a list, a folder, a glob or a URL");
+  if (track !== undefined) throw new UsageError("--track follows pictures one after the other, which jobs would cut");
+  if (ndjson !== undefined) throw new UsageError("--ndjson is not for jobs, whose results are merged; use --output");
+  if (shard !== undefined || resume) throw new UsageError("jobs are shards already; leave --shard and --resume out");
+  if (output !== undefined && !watch) throw new UsageError("--output is for --watch, which merges at the end");
+}
+
+/** Writes the list of pictures and what all jobs share. @throws InputError if the folder is another run's. */
+async function prepare(
+  folder: string,
+  flags: EnqueueFlags,
+  before: QueuedRun | undefined,
+  output: Output,
+): Promise<QueuedRun> {
+  const { signal } = output.io;
+  const list = join(folder, SOURCES);
+  const part = temporaryName(list);
+  try {
+    await makeFolder(folder);
+    const { offsets, pictures, digest } = await writeSources(part, flags, signal);
+    if (pictures === 0) throw new InputError("--source: lists no pictures");
+    const weights = await Promise.all((flags.weights ?? []).map(weightsDigest));
+    const own = jobFlags(flags);
+    const identities = weights.map((hash, i) => hash ?? flags.weights?.[i] ?? "");
+    const run = fingerprint("detect", own, identities, [digest, `${flags.jobSize}`]);
+    if (before && before.run !== run) {
+      throw new InputError(
+        `${folder}: holds another run: other options, weights or pictures; give another --name or --project`,
+      );
+    }
+    await rename(part, list);
+    const queued: QueuedRun = { version: 1, run, flags: own, weights, pictures, offsets };
+    await writeQueuedRun(folder, queued);
+    return queued;
+  } catch (error) {
+    throwIfInterrupted(signal);
+    throw (error as NodeJS.ErrnoException).syscall === undefined ? error : outputError(list, error);
+  } finally {
+    await rm(part, { force: true });
+  }
+}
+
+async function writeSources(path: string, { source = [], jobSize }: EnqueueFlags, signal: AbortSignal) {
+  const stream = createWriteStream(path, { flags: "wx", highWaterMark: 1 << 20 });
+  const hash = createHash("sha256");
+  const offsets = [0];
+  let [pictures, at] = [0, 0];
+  try {
+    for await (const line of sourceLines(source, signal)) {
+      throwIfInterrupted(signal);
+      const bytes = Buffer.from(`${line}\n`);
+      hash.update(bytes);
+      at += bytes.length;
+      pictures++;
+      if (pictures % jobSize === 0) offsets.push(at);
+      if (!stream.write(bytes)) await once(stream, "drain");
+    }
+  } finally {
+    stream.end();
+    await finished(stream);
+  }
+  if (offsets[offsets.length - 1] < at) offsets.push(at);
+  return { offsets, pictures, digest: hash.digest("hex") };
+}
+
+/** What workers need of the flags, with paths that do not depend on the current folder. */
+function jobFlags(flags: EnqueueFlags): QueuedRun["flags"] {
+  const { backend: _, device: _device, threads: _threads, workers: _workers, source: _source, ...shared } = flags;
+  const { json: _json, quiet: _quiet, queue: _queue, queueName: _name, ...own } = shared;
+  const { jobSize: _size, attempts: _attempts, watch: _watch, output: _output, ...detect } = own;
+  return {
+    ...detect,
+    ...(flags.weights === undefined ? {} : { weights: flags.weights.map(existing) }),
+    ...(flags.data === undefined ? {} : { data: existing(flags.data) }),
+    ...(flags.cfg === undefined ? {} : { cfg: existing(flags.cfg) }),
+    ...(flags.font === undefined ? {} : { font: existing(flags.font) }),
+  };
+}
+
+/** The whole path of a file; names of models stay. */
+function existing(name: string): string {
+  return /[/\\.]/.test(name) && !/^[a-z]+:/i.test(name) ? resolve(name) : name;
+}
+
+/** @throws InputError for a path without a file: no worker would find it. */
+async function weightsDigest(name: string): Promise<string | null> {
+  const path = existing(name);
+  if (path === name && !(await stat(path).catch(() => undefined))?.isFile()) return null;
+  const bytes = await readFile(path).catch((error: unknown) => {
+    throw new InputError(`--weights ${name}: no such file; give one that all workers can read, a name or a URL`, {
+      cause: error,
+    });
+  });
+  return createHash("sha256").update(bytes).digest("hex");
+}

@@ -1,0 +1,143 @@
+/** `yolov5 work`: takes jobs from a queue, one after the other, until it is told to stop. */
+
+import { createHash } from "node:crypto";
+import { hostname } from "node:os";
+import { setTimeout } from "node:timers/promises";
+import type { Job, Queue } from "bullmq";
+import { EXIT, errorLine, InterruptedError } from "../errors.js";
+import type { Output } from "../output.js";
+import { shardText } from "../shards/shardNames.js";
+import { grouped } from "../table.js";
+import { type Connection, connect, deadLetterName, type JobQueue, openQueue } from "./connection.js";
+import type { WorkFlags } from "./flags.js";
+import { type DeadLetter, runJob } from "./jobRun.js";
+import type { JobData } from "./queuedRun.js";
+import { RunModels } from "./runModel.js";
+
+/** A job that lost its worker this often has killed it: it is given up. */
+const MOST_STALLED = 10;
+const PROGRESS_MS = 2000;
+const DRAINED_MS = 500;
+
+export async function runWork(flags: WorkFlags, output: Output): Promise<number> {
+  const connection = await connect(flags, output);
+  const run = new WorkRun(flags, connection, output);
+  try {
+    return await run.run();
+  } finally {
+    await run.close();
+  }
+}
+
+class WorkRun {
+  private readonly models: RunModels;
+  private readonly queue: JobQueue;
+  /** Its jobs hold a `DeadLetter` each. */
+  private readonly dead: Queue;
+  private pictures = 0;
+  private jobs = 0;
+
+  constructor(
+    private readonly flags: WorkFlags,
+    private readonly connection: Connection,
+    private readonly output: Output,
+  ) {
+    const { bullmq, options, watch } = connection;
+    this.models = new RunModels(flags, output);
+    this.queue = openQueue(connection, flags.queueName);
+    this.dead = new bullmq.Queue(deadLetterName(flags.queueName), { connection: options });
+    watch(this.dead);
+  }
+
+  async run(): Promise<number> {
+    const { connection, flags, output } = this;
+    const { signal } = output.io;
+    const { bullmq, options, watch } = connection;
+    const lockDuration = flags.lock * 1000;
+    const worker = new bullmq.Worker<JobData>(flags.queueName, (job, token) => this.process(job, token), {
+      connection: options,
+      name: `${hostname()}-${process.pid}`,
+      lockDuration,
+      stalledInterval: lockDuration,
+      maxStalledCount: MOST_STALLED,
+    });
+    watch(worker);
+    worker.on("failed", (job, error) => {
+      if (job) output.warn(`job ${job.data.index}/${job.data.count}: ${errorLine(error)}`);
+    });
+    output.line(`Waiting for jobs of ${flags.queueName}`);
+    try {
+      if (flags.drain) await this.drained();
+      else await new Promise<void>((stop) => onAbort(signal, stop));
+    } finally {
+      // A job that is under way has gone back to the queue by its own signal, or is the last one.
+      await worker.close();
+    }
+    output.line(`${grouped(this.jobs)} jobs with ${grouped(this.pictures)} pictures done`);
+    if (signal.aborted) return output.error(new InterruptedError());
+    return EXIT.done;
+  }
+
+  async close(): Promise<void> {
+    this.models.dispose();
+    await Promise.allSettled([this.queue.close(), this.dead.close()]);
+  }
+
+  private async process(job: Job<JobData>, token: string | undefined): Promise<object> {
+    const { output } = this;
+    const { signal } = output.io;
+    const started = performance.now();
+    try {
+      signal.throwIfAborted();
+      let told = 0;
+      const opened = await this.models.of(job.data);
+      const { pictures, dead } = await runJob(job.data, opened, output, {
+        mayRetry: job.attemptsMade + 1 < (job.opts.attempts ?? 1),
+        onProgress: (done, total) => {
+          const now = performance.now();
+          if (done < total && now - told < PROGRESS_MS) return;
+          told = now;
+          // Only for those who watch.
+          job.updateProgress({ done, total }).catch(() => undefined);
+        },
+      });
+      await this.bury(job.data, dead);
+      this.jobs++;
+      this.pictures += pictures;
+      const seconds = ((performance.now() - started) / 1000).toFixed(1);
+      const lost = dead.length === 0 ? "" : `, ${dead.length} of them unreadable`;
+      output.line(`job ${shardText(job.data)}: ${pictures} pictures in ${seconds} s${lost}`);
+      return { pictures, dead: dead.length };
+    } catch (error) {
+      if (!signal.aborted) throw error;
+      // Another worker shall have it at once, without counting as a failure.
+      await job.moveToDelayed(Date.now(), token);
+      throw new this.connection.bullmq.DelayedError();
+    }
+  }
+
+  /** Once for each picture, however often its job is done. */
+  private async bury({ run, index }: JobData, letters: readonly DeadLetter[]): Promise<void> {
+    await this.dead.addBulk(
+      letters.map((letter) => {
+        const hash = createHash("sha256").update(`${run} ${index} ${letter.source}`).digest("hex").slice(0, 32);
+        return { name: "unreadable", data: letter, opts: { jobId: `dead-${hash}` } };
+      }),
+    );
+  }
+
+  /** Resolves when nothing waits, runs or is to be tried again, or on the signal. */
+  private async drained(): Promise<void> {
+    const { signal } = this.output.io;
+    while (!signal.aborted) {
+      const counts = await this.queue.getJobCounts("wait", "active", "delayed", "prioritized");
+      if (Object.values(counts).every((count) => count === 0)) return;
+      await setTimeout(DRAINED_MS, undefined, { signal }).catch(() => undefined);
+    }
+  }
+}
+
+function onAbort(signal: AbortSignal, listener: () => void): void {
+  if (signal.aborted) listener();
+  else signal.addEventListener("abort", listener, { once: true });
+}
