@@ -1,15 +1,11 @@
 #!/usr/bin/env node
 /** The `yolov5` executable: connects the process to `run`, with its streams and the signals that end it. */
 
-import module from "node:module";
 import { constants } from "node:os";
 import { outputError } from "../node/files/systemReason.js";
 import { EXIT, errorLine } from "./errors.js";
 import type { Io, TextStream } from "./io.js";
 import { run } from "./run.js";
-
-// Node 22 and later keep what V8 compiled of the command's code, imported below, in their cache for the next run.
-(module as { enableCompileCache?: () => void }).enableCompileCache?.();
 
 /**
  * Ctrl-C, `kill` and `docker stop`, a closed terminal. Each ends a run the same way: files being written are

@@ -1,6 +1,6 @@
 /** Servers that are bundled with this package's Node entry. esbuild alone; every bundler: `npm run test:consumers`. */
 
-import { cpSync, rmSync } from "node:fs";
+import { cpSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { build as esbuild } from "esbuild";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
@@ -10,8 +10,27 @@ import {
   EXTENSION,
   type Format,
 } from "../consumers/support/nodeBundlers.js";
-import { NOT_WITH_BUNDLE, runServer, SERVER_ANSWER, writeServer } from "../consumers/support/server.js";
+import { NOT_WITH_BUNDLE, runJson, runServer, SERVER_ANSWER, writeServer } from "../consumers/support/server.js";
 import { createUserProject, type UserProject } from "../support/packed.js";
+
+/** Prints where the model computes, and what it noted. */
+const WHERE = `
+  import { load } from "yolov5-ts";
+  const notes = [];
+  load("codes", { backend: "wasm", threads: 1, onNote: (note) => notes.push(note) }).then(async (model) => {
+    await model.warmup(64);
+    let where = "here";
+    try {
+      model.members;
+    } catch {
+      where = "thread";
+    }
+    model.dispose();
+    console.log(JSON.stringify({ where, notes }));
+  });
+`;
+const NO_THREAD =
+  "no worker thread: dist/modelWorker.js of this package is not beside the code that runs, as in a bundle; the model runs on the caller's thread";
 
 describe("the Node entry in bundles", () => {
   let project: UserProject;
@@ -20,6 +39,7 @@ describe("the Node entry in bundles", () => {
   beforeAll(() => {
     project = createUserProject();
     writeServer(project.folder);
+    writeFileSync(join(project.folder, "where.js"), WHERE);
     elsewhere = `${project.folder}-elsewhere`;
   });
   afterAll(() => {
@@ -32,6 +52,21 @@ describe("the Node entry in bundles", () => {
   test("without a bundler", () => {
     expect(run(join(project.folder, "main.js"))).toEqual(SERVER_ANSWER);
   });
+
+  test.each([
+    ["esm", bundleWithEsbuild],
+    ["cjs", bundleWithEsbuildMinified],
+  ] as const)(
+    "the model is in a thread where it is installed; in a bundle, %s, a note says why not",
+    async (format, bundle) => {
+      const main = join(project.folder, "where.js");
+      expect(runJson([process.execPath, main], project.folder)).toEqual({ where: "thread", notes: [] });
+      // A folder of that name is common, and no reason to look for a thread's program in it.
+      const out = join(project.folder, "dist", `where.${EXTENSION[format]}`);
+      await bundle(main, out, format);
+      expect(runJson([process.execPath, out], project.folder)).toEqual({ where: "here", notes: [NO_THREAD] });
+    },
+  );
 
   test("is ES modules alone, with all that it imports: what servers in development run as it is cannot call require()", async () => {
     const entryPoints = [join(project.folder, "main.js")];
