@@ -51,7 +51,8 @@ export function tableLines(columns: readonly Column[], rows: readonly (readonly 
 
 /** `1867405` → `1,867,405`. */
 export function grouped(value: number): string {
-  return Math.round(value).toLocaleString("en-US");
+  // Not `toLocaleString`: loading its tables is 1.4 % of the work of `detect` for one picture.
+  return String(Math.round(value)).replace(/\B(?=(\d{3})+$)/g, ",");
 }
 
 /** `1.9 MB`, in powers of ten, as disks and networks count. */

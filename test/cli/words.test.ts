@@ -24,6 +24,8 @@ test("columns align, also with wide characters", () => {
 
 test("numbers", () => {
   expect(grouped(1872157)).toBe("1,872,157");
+  const numbers = [0, 999, 1000, 12_345.6, 999_999.5, -1234567, 1e15, Number.NaN];
+  for (const number of numbers) expect(grouped(number)).toBe(Math.round(number).toLocaleString("en-US"));
   expect(megabytes(4062133)).toBe("4.1 MB");
   expect(megabytes(930)).toBe("1 kB");
 });
