@@ -54,6 +54,9 @@ function post<Job>(worker: Worker, message: ToThread<Job>, transfer: readonly Tr
   worker.postMessage(message, transfer);
 }
 
+const notStarted = (reason: string): DeviceError =>
+  new DeviceError(`a worker thread did not start (${reason})`, { reason });
+
 export class WorkerPool<Job, Answer> {
   private readonly options: PoolOptions;
   private most: number;
@@ -144,10 +147,17 @@ export class WorkerPool<Job, Answer> {
     return least && least.tasks.size < MOST_PER_THREAD ? least : undefined;
   }
 
-  private start(): Thread<Job, Answer> {
+  /** A new thread; undefined if none can start, which ends the pool. */
+  private start(): Thread<Job, Answer> | undefined {
     const { file, data } = this.options;
-    // Not the process's own options: `--input-type`, for one, stops every thread that runs a file.
-    const worker = new Worker(file, { workerData: data, execArgv: [] });
+    let worker: Worker;
+    try {
+      // Not the process's own options: `--input-type`, for one, stops every thread that runs a file.
+      worker = new Worker(file, { workerData: data, execArgv: [] });
+    } catch (error) {
+      this.dispose(notStarted(error instanceof Error ? error.message : String(error)));
+      return undefined;
+    }
     worker.unref();
     const thread: Thread<Job, Answer> = { worker, tasks: new Map(), ready: false };
     worker.on("message", (message: FromThread<Answer>) => this.receive(thread, message));
@@ -192,7 +202,7 @@ export class WorkerPool<Job, Answer> {
   private ended(thread: Thread<Job, Answer>, reason: string): void {
     if (!this.threads.has(thread)) return;
     if (!thread.ready) {
-      this.dispose(new DeviceError(`a worker thread did not start (${reason})`, { reason }));
+      this.dispose(notStarted(reason));
       return;
     }
     this.threads.delete(thread);

@@ -115,6 +115,32 @@ describe("a pool of workers", () => {
     }
   });
 
+  it("whose threads cannot be made fails all jobs", async () => {
+    const pool = open(2, { cannotBeSent: () => 1 });
+    for (const value of [1, 2]) {
+      const error = await rejection(pool.run({ does: "double", value }));
+      expect(error).toBeInstanceOf(DeviceError);
+      expect(error.message).toMatch(/^a worker thread did not start \(.*could not be cloned/s);
+    }
+  });
+
+  it("tells a job in work that nobody waits for it any more, and hears what it tells", async () => {
+    const pool = open(1);
+    const controller = new AbortController();
+    const told: unknown[] = [];
+    const job = pool.run(
+      { does: "heed", value: 5 },
+      { signal: controller.signal, onEvent: (event) => told.push(event) },
+    );
+    const failed = rejection(job);
+    while (told.length === 0) await new Promise((resolve) => setTimeout(resolve, 1));
+    expect(told).toEqual([5]);
+    controller.abort(new Error("enough"));
+    expect((await failed).message).toBe("enough");
+    // It would go on for ever, and this one would never be done, had it not been told.
+    expect(await pool.run({ does: "double", value: 4 })).toMatchObject({ value: 8 });
+  });
+
   it("a job whose signal is aborted rejects at once, waiting or in work, and the others are done", async () => {
     const shared = new Int32Array(new SharedArrayBuffer(4));
     const pool = open(1, { shared });
