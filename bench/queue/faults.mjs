@@ -232,11 +232,14 @@ async function deadInRedis(url) {
   return Object.values(counts).reduce((sum, count) => sum + count, 0);
 }
 
+process.on("SIGTERM", () => process.exit(1));
+process.on("exit", () => {
+  for (const child of children) child.kill("SIGKILL");
+});
 let right = false;
 try {
   right = await main();
 } finally {
-  for (const child of children) child.kill("SIGKILL");
   if (right) rmSync(folder, { recursive: true, force: true });
   else console.error(`everything is kept in ${folder}`);
 }

@@ -48,6 +48,7 @@ export async function startRedis(folder, fsync = "everysec") {
     }
   };
   await start();
+  process.on("exit", () => child.kill("SIGKILL"));
   const kill = async (signal) => {
     if (child.exitCode !== null || child.signalCode !== null) return;
     const ended = once(child, "exit");
