@@ -27,10 +27,12 @@ export function noise(h: number, w: number, seed = 3): Float32Tensor {
   );
 }
 
+/** The graph's outputs: all rows of a head, also where it picks the best of them, among which near ties may change places. */
 export async function outputsOf(module: ModuleNode, backend: Backend, input: HostTensor): Promise<HostTensor[]> {
   const network = new Network(module, backend);
+  const [n, c, h, w] = input.shape;
   try {
-    return await network.forward(input);
+    return await network.with([n, c, h, w], (executable) => executable.run([input]));
   } finally {
     network.dispose();
   }

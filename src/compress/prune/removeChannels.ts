@@ -41,12 +41,18 @@ export function* removeChannels(root: ModuleNode, map: ChannelMap, removed: Read
     if (module) attributes.set(module, present(module, { num_features: kept.length }));
   }
   for (const { node, inputs } of map.slices) {
-    const { start } = node.attrs;
+    const { start, end } = node.attrs;
+    if (keptOf(inputs).length === inputs.length) continue;
+    const before = (channel: number): number => keptOf(inputs.slice(0, channel)).length;
+    // A module of an export that is a slice itself.
+    const own = moduleOfPath(root, node.name);
+    if (own) {
+      attributes.set(own, present(own, { start: before(start), end: before(end) }));
+      continue;
+    }
     const module = moduleOfPath(root, node.name.slice(0, node.name.lastIndexOf(".")));
     // Where C2f and its like split their channels; slices of attention keep theirs.
-    if (module && start > 0 && keptOf(inputs).length < inputs.length) {
-      attributes.set(module, new Map([["c", keptOf(inputs.slice(0, start)).length]]));
-    }
+    if (module && start > 0) attributes.set(module, new Map([["c", before(start)]]));
   }
   return changeTree(root, { tensors, attributes });
 }
