@@ -40,6 +40,7 @@ const forNode = await build({
     modelWorker: "src/node/workers/modelWorker.ts",
     detectWorker: "src/cli/detect/work/detectWorker.ts",
     valWorker: "src/cli/val/valWorker.ts",
+    serveWorker: "src/node/serve/work/serveWorker.ts",
   },
   platform: "node",
   splitting: true,

@@ -1,6 +1,16 @@
 /** Optional packages: imported when needed, and hidden from bundlers. */
 
-export type OptionalPackage = "bullmq" | "gpu.js" | "harfbuzzjs" | "ioredis" | "vega" | "webgpu";
+export type OptionalPackage =
+  | "@grpc/grpc-js"
+  | "@grpc/proto-loader"
+  | "bullmq"
+  | "fastify"
+  | "gpu.js"
+  | "harfbuzzjs"
+  | "ioredis"
+  | "prom-client"
+  | "vega"
+  | "webgpu";
 
 /**
  * `import(name)` that bundlers leave alone: they would fail to build if the package is not installed, and cannot

@@ -72,6 +72,11 @@ export class Output {
     if (!this.quiet) this.human.write(`${printable(text)}\n`);
   }
 
+  /** One line on standard error, for commands whose standard output is for programs. */
+  note(text: string): void {
+    if (!this.quiet) this.io.stderr.write(`${printable(text)}\n`);
+  }
+
   /** Prints lines that are costly to build, such as a table's; `lines` is called only if they are shown. */
   lines(make: () => readonly string[]): void {
     if (this.quiet) return;

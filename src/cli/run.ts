@@ -11,6 +11,7 @@ import { defineExport } from "./commands/export.js";
 import { defineInfo } from "./commands/info.js";
 import { defineMerge } from "./commands/merge.js";
 import { defineEnqueue, defineWork } from "./commands/queue.js";
+import { defineServe } from "./commands/serve.js";
 import { defineVal } from "./commands/val.js";
 import { defineVerify } from "./commands/verify.js";
 import { EXIT, InterruptedError } from "./errors.js";
@@ -29,6 +30,7 @@ Examples:
   yolov5 info --weights best.pt --layers                   what is in a checkpoint
   yolov5 bench --weights yolov5n.pt                        how fast it runs here
   yolov5 merge runs/detect/exp --output merged             join what shards wrote (detect --shard i/n)
+  yolov5 serve --weights best.pt                           answers over HTTP: POST /detect
   yolov5 compress --weights best.pt --data photos --prune 0.1 --report out.html   prune, and report the cost
 
 "yolov5 <command> --help" lists all options of a command. Exit codes: 0 success, 1 an input or the run failed,
@@ -96,6 +98,7 @@ function createProgram(io: Io, start: Start): Command {
     defineMerge,
     defineEnqueue,
     defineWork,
+    defineServe,
   ];
   for (const define of commands) define(program, start);
   return program;

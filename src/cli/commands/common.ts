@@ -52,7 +52,7 @@ export function addCommonOptions(
 }
 
 /** `--device` sets the backend; if `--backend` is given too, the last one wins. */
-function addDeviceOption(command: Command, severalBackends: boolean): void {
+export function addDeviceOption(command: Command, severalBackends = false): void {
   command.option(
     "--device <d>",
     "as in detect.py: cpu (runs on wasm), a GPU (0, cuda:0, mps; runs on webgpu), or the name of a backend",
