@@ -5,9 +5,10 @@
  * A tile is a run of output pixels in one row (a 1×1 convolution is a single row of all pixels) times a block of panels.
  */
 
-import { type FunctionBuilder, type I32, type I32Local, i32, type Vec, vec } from "../emit/index.js";
-import { type Kernel, kernel } from "../kernel.js";
+import { type FunctionBuilder, type I32, type I32Local, i32, type Vec, type VecLocal, vec } from "../emit/index.js";
+import { type Kernel, type KernelBody, kernel } from "../kernel.js";
 import { activate, activationKey, type KernelActivation } from "../map/activations.js";
+import { type IntegerFormat, lanesOf, rounding } from "../move/quantize.js";
 import { accumulate, type GemmTile, gemmTile, type Numbers, PANEL, TILE_ROWS } from "./gemmTile.js";
 
 export interface ConvVariant {
@@ -18,6 +19,8 @@ export interface ConvVariant {
   readonly unroll: number;
   /** Of activations and weights. Each column of integers has a factor that makes its sum float32 again. */
   readonly numbers?: Numbers;
+  /** Writes integers of this format instead of float32. */
+  readonly store?: IntegerFormat | undefined;
   /** Rows of the register tile, at most six. Default `TILE_ROWS`. */
   readonly rows?: number;
 }
@@ -27,12 +30,13 @@ export function isInteger({ numbers = "float32" }: ConvVariant): boolean {
 }
 
 export function convKey(name: string, variant: ConvVariant): string {
-  const { activation, residual, unroll, numbers = "float32", rows = TILE_ROWS } = variant;
+  const { activation, residual, unroll, numbers = "float32", store, rows = TILE_ROWS } = variant;
   const parts = [
     name,
     ...(numbers === "float32" ? [] : [numbers]),
     activationKey(activation),
     ...(residual ? ["+residual"] : []),
+    ...(store ? [`→ ${store}`] : []),
     `k${unroll}`,
     ...(rows === TILE_ROWS ? [] : [`r${rows}`]),
   ];
@@ -51,27 +55,51 @@ export function columnsOf(variant: ConvVariant, { bias, scales, starts }: Column
   return [bias, ...(isInteger(variant) ? [scales] : []), ...(variant.numbers === "int8" ? [starts] : [])];
 }
 
+/** Fields of kernels that may write integers. */
+export const STORE_FIELDS = ["inverse", "low", "high", "offset"] as const;
+
+/** Bytes of an output. */
+export const outputBytes = ({ store }: ConvVariant): number => (store ? 4 / lanesOf(store) : 4);
+
 /** Activation, residual and store of one register tile. */
-export function storeTile(
-  f: FunctionBuilder,
+export function storeTile<Field extends string>(
+  k: KernelBody<Field | (typeof STORE_FIELDS)[number]>,
   tile: GemmTile,
   variant: ConvVariant,
   { bias, scales }: ColumnConstants,
   outputs: readonly I32Local[],
   residuals: readonly I32Local[],
 ): void {
+  const { f } = k;
+  const { store } = variant;
+  const whole = store ? rounding(k) : undefined;
   const constants = isInteger(variant)
     ? tile.accumulators[0].map((_, v) => [f.vec(vec.load(scales, v * 16)), f.vec(vec.load(bias, v * 16))] as const)
     : [];
   tile.accumulators.forEach((row, r) => {
-    row.forEach((sum, v) => {
+    const values = row.map((sum, v) => {
       const own = constants[v];
       const total = own ? vec.madd(vec.fromI32(sum), own[0], own[1]) : sum;
-      let value: Vec = activate(f, variant.activation, total);
-      if (variant.residual) value = vec.add(f.vec(value), vec.load(residuals[r], v * 16));
-      f.storeVec(outputs[r], value, v * 16);
+      const value: Vec = activate(f, variant.activation, total);
+      return variant.residual ? vec.add(f.vec(value), vec.load(residuals[r], v * 16)) : value;
     });
+    if (store && whole)
+      storeIntegers(
+        f,
+        outputs[r],
+        store,
+        values.map((value) => f.vec(whole(value))),
+      );
+    else for (const [v, value] of values.entries()) f.storeVec(outputs[r], value, v * 16);
   });
+}
+
+/** Four or eight int32 lanes as numbers of a format. */
+function storeIntegers(f: FunctionBuilder, out: I32Local, format: IntegerFormat, lanes: readonly VecLocal[]): void {
+  const halves = f.vec(vec.narrowI32(lanes[0], lanes[lanes.length - 1]));
+  const bytes = lanes.length * 2 * (format === "int16" ? 4 : 2);
+  if (format === "int16") f.storePart(out, halves, bytes as 8 | 16);
+  else f.storePart(out, vec.narrowI16[format](halves, halves), bytes as 4 | 8);
 }
 
 /**
@@ -102,20 +130,24 @@ export function forPanels(
     readonly weights: I32Local;
     readonly panelBytes: I32Local;
     readonly columns: readonly I32Local[];
+    /** Moved on by the columns of a panel, of so many bytes each. */
+    readonly out?: { readonly at: I32Local; readonly bytes: number };
     /** Of the register tile. */
     readonly rows?: number | undefined;
   },
   body: (tile: GemmTile) => void,
 ): void {
-  const { weights, panelBytes, columns, last, rows = TILE_ROWS } = panels;
+  const { weights, panelBytes, columns, out, last, rows = TILE_ROWS } = panels;
   const panel = f.i32(panels.first);
   f.set(weights, i32.add(weights, i32.mul(panel, panelBytes)));
   for (const column of columns) f.increase(column, i32.mul(panel, PANEL * 4));
+  if (out) f.increase(out.at, i32.mul(panel, PANEL * out.bytes));
   const full = gemmTile(f, 2, rows);
   f.while(i32.ltS(panel, last), () => {
     body(full);
     f.increase(weights, panelBytes);
     for (const column of columns) f.increase(column, PANEL * 4);
+    if (out) f.increase(out.at, PANEL * out.bytes);
     f.increase(panel, 1);
   });
   const narrow = gemmTile(f, 1, rows);
@@ -145,8 +177,11 @@ const FIELDS = [
   "starts",
   "out",
   "outStep",
+  "outRow",
+  "outImage",
   "residual",
   "residualStep",
+  ...STORE_FIELDS,
 ] as const;
 export type ConvPointField = (typeof FIELDS)[number];
 
@@ -162,15 +197,13 @@ export function convPoint(variant: ConvVariant, single: boolean): Kernel<ConvPoi
     const start = f.i32(i32.mul(i32.remU(position, k.arg("blocksPerRow")), k.arg("blockWidth")));
     const end = k.min(i32.add(start, k.arg("blockWidth")), width);
     const image = f.i32(i32.divU(row, k.arg("rowsPerImage")));
-    const input = f.i32(
-      i32.add(
-        i32.add(k.arg("x"), i32.mul(image, k.arg("xImage"))),
-        i32.mul(i32.sub(row, i32.mul(image, k.arg("rowsPerImage"))), k.arg("xRow")),
-      ),
-    );
+    const y = f.i32(i32.sub(row, i32.mul(image, k.arg("rowsPerImage"))));
+    const rowOf = (base: "x" | "out"): I32 =>
+      i32.add(i32.add(k.arg(base), i32.mul(image, k.arg(`${base}Image`))), i32.mul(y, k.arg(`${base}Row`)));
+    const input = f.i32(rowOf("x"));
     const xStep = k.local("xStep");
     const outStep = k.local("outStep");
-    const out = f.i32(i32.add(k.arg("out"), i32.mul(i32.mul(row, width), outStep)));
+    const out = f.i32(rowOf("out"));
     const residual = f.i32();
     const residualStep = f.i32();
     if (variant.residual) {
@@ -201,7 +234,8 @@ export function convPoint(variant: ConvVariant, single: boolean): Kernel<ConvPoi
         half: i32.and(k.arg("half"), i32.eq(panelBlock, i32.sub(k.arg("panelBlocks"), 1))),
         weights,
         panelBytes: k.local("panelBytes"),
-        columns: [out, ...(variant.residual ? [residual] : []), ...columnsOf(variant, constants)],
+        columns: [...(variant.residual ? [residual] : []), ...columnsOf(variant, constants)],
+        out: { at: out, bytes: outputBytes(variant) },
         rows: tileRows,
       },
       (tile) => {
@@ -231,7 +265,7 @@ export function convPoint(variant: ConvVariant, single: boolean): Kernel<ConvPoi
               i32.ne(tap, taps),
             );
           }
-          storeTile(f, tile, variant, constants, outputs, residuals);
+          storeTile(k, tile, variant, constants, outputs, residuals);
         });
       },
     );

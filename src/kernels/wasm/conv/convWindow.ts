@@ -9,7 +9,16 @@
 
 import { i32 } from "../emit/index.js";
 import { type Kernel, kernel, SINK_BYTES } from "../kernel.js";
-import { type ConvVariant, columnsOf, convKey, forPanels, startTile, storeTile } from "./convPoint.js";
+import {
+  type ConvVariant,
+  columnsOf,
+  convKey,
+  forPanels,
+  outputBytes,
+  STORE_FIELDS,
+  startTile,
+  storeTile,
+} from "./convPoint.js";
 import { accumulate, TILE_ROWS } from "./gemmTile.js";
 
 const FIELDS = [
@@ -46,6 +55,7 @@ const FIELDS = [
   "residualPixel",
   "residualRow",
   "residualImage",
+  ...STORE_FIELDS,
 ] as const;
 export type ConvWindowField = (typeof FIELDS)[number];
 
@@ -143,6 +153,7 @@ export function convWindow(variant: ConvVariant): Kernel<ConvWindowField> {
     const depth = k.local("depth");
     const last = k.min(i32.mul(i32.add(panelBlock, 1), k.arg("panelsPerBlock")), k.arg("panels"));
     const column = f.i32(0);
+    const outColumn = f.i32(0);
     const entry = f.i32();
     const left = f.i32();
     const outputs = Array.from({ length: tileRows }, () => f.i32());
@@ -156,6 +167,7 @@ export function convWindow(variant: ConvVariant): Kernel<ConvWindowField> {
         weights,
         panelBytes: k.local("panelBytes"),
         columns: [column, ...columnsOf(variant, constants)],
+        out: { at: outColumn, bytes: outputBytes(variant) },
         rows: tileRows,
       },
       (tile) => {
@@ -173,11 +185,11 @@ export function convWindow(variant: ConvVariant): Kernel<ConvWindowField> {
           for (let r = 0; r < tileRows; r++) {
             // The sink takes no column offset: it is one tile wide.
             const address = f.i32(i32.load(entry, r * 4));
-            f.set(outputs[r], i32.select(i32.eq(address, k.scratch), k.scratch, i32.add(address, column)));
+            f.set(outputs[r], i32.select(i32.eq(address, k.scratch), k.scratch, i32.add(address, outColumn)));
             if (variant.residual) f.set(residuals[r], i32.add(i32.load(entry, groupBytes + r * 4), column));
           }
           f.increase(entry, 2 * groupBytes);
-          storeTile(f, tile, variant, constants, outputs, residuals);
+          storeTile(k, tile, variant, constants, outputs, residuals);
         });
       },
     );

@@ -239,6 +239,10 @@ export const vec = {
   fromI32: simdOnly(0xfa) as (a: Vec) => Vec,
   /** Eight int32 as int16, saturated. */
   narrowI32: simdOnly(0x85) as (a: Vec, b: Vec) => Vec,
+  /** The larger of each pair of lanes: int16, or bytes. */
+  maxIntegers: { int16: simdOnly(0x98), unsigned: simdOnly(0x79), signed: simdOnly(0x78) } as Readonly<
+    Record<DotActivations | "int16", (a: Vec, b: Vec) => Vec>
+  >,
   /** Sixteen int16 as bytes, saturated. */
   narrowI16: { unsigned: simdOnly(0x66), signed: simdOnly(0x65) } as Readonly<
     Record<DotActivations, (a: Vec, b: Vec) => Vec>

@@ -40,7 +40,9 @@ const ROUNDING = 12582912;
 const ROUNDING_BITS = 0x4b400000;
 
 /** Gives four floats as whole numbers with their offset, in int32 lanes. */
-function rounding<Field extends string>(k: KernelBody<Field | SharedField>): (values: Vec) => Vec {
+export function rounding<Field extends string>(
+  k: KernelBody<Field | "inverse" | "low" | "high" | "offset">,
+): (values: Vec) => Vec {
   const { f } = k;
   const inverse = f.vec(k.splat("inverse"));
   const low = f.vec(k.splat("low"));

@@ -7,6 +7,7 @@ import { type ConvVariant, convKey } from "../conv/convPoint.js";
 import { type FunctionBuilder, type I32, type I32Local, i32, type Vec, type VecLocal, vec } from "../emit/index.js";
 import { type Kernel, type KernelBody, kernel } from "../kernel.js";
 import { activate } from "../map/activations.js";
+import type { IntegerFormat } from "../move/quantize.js";
 
 const WINDOW_FIELDS = [
   "x",
@@ -28,6 +29,8 @@ const WINDOW_FIELDS = [
   "channels",
   "out",
   "outPixel",
+  "outRow",
+  "outImage",
   "weights",
   "bias",
   "residual",
@@ -86,11 +89,14 @@ function windowKernel(
     const stepX = f.i32(i32.mul(dilationX, xPixel));
     const sum = f.vec();
     const out = f.i32();
+    const outRow = f.i32(
+      i32.add(k.arg("out"), i32.add(i32.mul(image, k.arg("outImage")), i32.mul(oy, k.arg("outRow")))),
+    );
     f.for(ox, 0, width, 1, () => {
       f.set(originX, i32.sub(i32.mul(ox, k.arg("strideX")), k.arg("padX")));
       f.set(startX, firstTap(f, originX, dilationX));
       f.set(endX, endTap(k, originX, k.arg("inWidth"), dilationX, k.arg("kernelX")));
-      f.set(out, i32.add(k.arg("out"), i32.mul(pixel, k.arg("outPixel"))));
+      f.set(out, i32.add(outRow, i32.mul(ox, k.arg("outPixel"))));
       f.for(channel, 0, channelBytes, 16, () => {
         parts.start(k, sum, channel);
         f.for(ky, startY, endY, 1, () => {
@@ -124,6 +130,21 @@ export const maxPool = (): Kernel<WindowField> =>
     tap: (f, sum, x) => f.setVec(sum, vec.pmax(f.vec(x), sum)),
     finish: (_, sum) => sum,
   });
+
+/** Of integers, sixteen bytes where the float32 kernel has four channels. */
+export const integerMaxPool = (format: IntegerFormat): Kernel<WindowField> =>
+  windowKernel(`maxPool2d ${format}`, {
+    start: ({ f }, sum) => f.setVec(sum, vec.splatI32(LEAST[format])),
+    tap: (f, sum, x) => f.setVec(sum, vec.maxIntegers[format](x, sum)),
+    finish: (_, sum) => sum,
+  });
+
+/** Smallest number of each format, as often as it fits into 32 bits. */
+const LEAST: Readonly<Record<IntegerFormat, number>> = {
+  unsigned: 0,
+  signed: 0x80808080 | 0,
+  int16: 0x80008000 | 0,
+};
 
 /** Weights are packed [tap][channel]. */
 export const depthwise = (variant: ConvVariant): Kernel<WindowField> =>

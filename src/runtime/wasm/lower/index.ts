@@ -1,9 +1,11 @@
 /** One lowering per op: nodes of the graph become steps. */
 
 import type { Node, NodeOf, OpType } from "../../../ops/index.js";
-import { lowerConv } from "./conv/conv.js";
+import { integersOf, lowerConv } from "./conv/conv.js";
 import { lowerConvTranspose } from "./conv/convTranspose.js";
 import { lowerDetect, lowerDetectAnchorFree } from "./heads.js";
+import { planIntegers } from "./integers/plan.js";
+import { lowerStored, movesIntegers } from "./integers/stored.js";
 import type { Lowering } from "./lowering.js";
 import {
   lowerConcat,
@@ -40,7 +42,16 @@ const LOWERINGS: { readonly [T in OpType]: (lowering: Lowering, node: NodeOf<T>)
   detectAnchorFree: lowerDetectAnchorFree,
 };
 
+/** Decides which values are stored in integers; comes before the first node. */
+export function planGraph(lowering: Lowering): void {
+  planIntegers(lowering, (node) => integersOf(lowering, node)?.quantization);
+}
+
 /** Appends the steps of one node. */
 export function lowerNode(lowering: Lowering, node: Node): void {
+  if (lowering.integers.has(node.outputs[0]) && movesIntegers(node)) {
+    lowerStored(lowering, node);
+    return;
+  }
   (LOWERINGS[node.type] as (lowering: Lowering, node: Node) => void)(lowering, node);
 }

@@ -7,6 +7,7 @@
  * Any rank: dense, row-major in the order of the shape (NCHW).
  */
 
+import type { ConvQuantization, Pair } from "../../../ops/index.js";
 import { elementCount } from "../../../tensor/index.js";
 import { channelCount, channelsOfStored, type Segments } from "../../channels.js";
 import type { Storage } from "./storages.js";
@@ -20,6 +21,13 @@ export interface Nhwc {
   readonly w: number;
   readonly pixelBytes: number;
   readonly segments: Segments;
+}
+
+/** How a value is stored in integers. */
+export interface StoredIntegers {
+  readonly quantization: Pick<ConvQuantization, "inputScale" | "inputZeroPoint">;
+  /** Of zero points, rows and columns on each side: what convolutions that read it need. All values of a concat have the same. */
+  readonly border: Pair;
 }
 
 export interface Dense {

@@ -5,7 +5,7 @@ import type { Graph, Node, ValueId } from "../../../ops/index.js";
 import { elementCount, type HostTensor } from "../../../tensor/index.js";
 import { channelCount, oneSegment, type Segments, sameSegments, storedChannels } from "../../channels.js";
 import { type ChannelPlan, planChannels } from "./channels.js";
-import type { Dense, Nhwc } from "./layout.js";
+import type { Dense, Nhwc, StoredIntegers } from "./layout.js";
 import type { InputPlace, LoweringOptions, PaddedPlanes } from "./steps.js";
 import { StepWriter } from "./stepWriter.js";
 import type { Address } from "./storages.js";
@@ -18,6 +18,8 @@ interface Placed {
 
 export class Lowering extends StepWriter {
   readonly channels: ChannelPlan;
+  /** Values that are stored in integers: filled before the first node is lowered. */
+  readonly integers = new Map<ValueId, StoredIntegers>();
   private readonly values = new Map<ValueId, Placed>();
 
   constructor(

@@ -177,6 +177,8 @@ export function lowerMaxPool(lowering: Lowering, node: NodeOf<"maxPool2d">): voi
       channels: storedChannels(output.segments),
       out: { storage: output.storage, offset: output.offset },
       outPixel: output.pixelBytes,
+      outRow: output.w * output.pixelBytes,
+      outImage: output.h * output.w * output.pixelBytes,
       weights: 0,
       bias: 0,
       residual: 0,

@@ -2,7 +2,7 @@
 
 import type { IntegerFormat } from "../../../kernels/wasm/index.js";
 import type { Graph, ValueId } from "../../../ops/index.js";
-import { lowerNode } from "../lower/index.js";
+import { lowerNode, planGraph } from "../lower/index.js";
 import type { Dense } from "../lower/layout.js";
 import { Lowering } from "../lower/lowering.js";
 import type { Constant, InputPlace, Step } from "../lower/steps.js";
@@ -45,6 +45,7 @@ export function createProgram(
   int8?: IntegerFormat,
 ): Program {
   const lowering = new Lowering(graph, { threads, keep, int8 });
+  planGraph(lowering);
   graph.nodes.forEach((node, index) => {
     lowering.enter(index);
     lowerNode(lowering, node);

@@ -3,12 +3,22 @@
 import { WINOGRAD_STRIDE_1 } from "../../../../kernels/wasm/index.js";
 import type { NodeOf } from "../../../../ops/index.js";
 import { channelsOfStored, segmentsKey, storedChannels } from "../../../channels.js";
+import { type IntegerConv, integerConv, lowerInteger } from "../integers/conv.js";
 import type { Lowering } from "../lowering.js";
 import { lowerDepthwise } from "./depthwise.js";
 import { emitConv, groupBlock } from "./gemm.js";
-import { integerConv, lowerInteger } from "./integer.js";
+
 import { lowerStem, suitsStem } from "./stem.js";
 import { lowerWinograd, winogradScheme } from "./winograd.js";
+
+/** How a convolution is computed in integers; undefined for one that is not. */
+export function integersOf(lowering: Lowering, node: NodeOf<"conv2d">): IntegerConv | undefined {
+  const integers = integerConv(lowering, node);
+  if (integers?.format !== "int16") return integers;
+  // 3×3 of stride 1: four times fewer products in float32 beat twice as many a cycle in int16 (docs/int8.md).
+  if (suitsStem(lowering, node) || winogradScheme(lowering, node) === WINOGRAD_STRIDE_1) return undefined;
+  return integers;
+}
 
 export function lowerConv(lowering: Lowering, node: NodeOf<"conv2d">): void {
   const { attrs } = node;
@@ -18,20 +28,18 @@ export function lowerConv(lowering: Lowering, node: NodeOf<"conv2d">): void {
   const { groups } = attrs;
   const taps = tapsOf(kh, kw, attrs.dilation, attrs.padding);
   const [id] = node.outputs;
-  const integers = integerConv(lowering, node);
-  const bytes = integers && integers.format !== "int16";
-  if (!bytes && suitsStem(lowering, node)) {
+  const integers = integersOf(lowering, node);
+  if (integers) {
+    lowerInteger(lowering, node, integers);
+    return;
+  }
+  if (suitsStem(lowering, node)) {
     lowerStem(lowering, node);
     return;
   }
   const residualId = node.inputs[node.inputs.length - 1];
   const residual = attrs.hasResidual ? lowering.compact(residualId) : undefined;
   const scheme = winogradScheme(lowering, node);
-  // 3×3 of stride 1: four times fewer products in float32 beat twice as many a cycle in int16 (docs/int8.md).
-  if (integers && (bytes || scheme !== WINOGRAD_STRIDE_1)) {
-    lowerInteger(lowering, node, integers, lowering.outputNhwc(id), residual);
-    return;
-  }
   const input = groups === 1 ? lowering.nhwc(node.inputs[0]) : lowering.compact(node.inputs[0]);
   const output = lowering.outputNhwc(id);
   if (groups === outputs && perGroup === 1 && groups > 1) {

@@ -47,6 +47,8 @@ export function lowerDepthwise(
       channels: padded,
       out: { storage: output.storage, offset: output.offset },
       outPixel: output.pixelBytes,
+      outRow: output.w * output.pixelBytes,
+      outImage: output.h * output.w * output.pixelBytes,
       weights,
       bias: packedBias(lowering, bias, 0, channels),
       residual: { storage: view.storage, offset: view.offset },

@@ -13,6 +13,7 @@ import {
 } from "../../../../kernels/wasm/index.js";
 import type { HostTensor } from "../../../../tensor/index.js";
 import type { Nhwc } from "../layout.js";
+import { NO_ROUNDING } from "../integers/view.js";
 import type { Lowering } from "../lowering.js";
 import type { Address } from "../storages.js";
 
@@ -139,6 +140,7 @@ export function emitConv(lowering: Lowering, work: ConvWork): void {
     bias: packedBias(lowering, work.bias, work.biasFrom, outputs),
     scales: 0,
     starts: 0,
+    ...NO_ROUNDING,
   };
   const point = taps.length === 1 && taps[0][0] === 0 && taps[0][1] === 0 && !work.phase;
   if (point && work.stride[0] === 1 && work.stride[1] === 1) {
@@ -157,6 +159,8 @@ export function emitConv(lowering: Lowering, work: ConvWork): void {
         tapTable: 0,
         out: { storage: output.storage, offset: output.offset + work.outputOffset },
         outStep: output.pixelBytes,
+        outRow: 0,
+        outImage: 0,
         residual: { storage: residual.view.storage, offset: residual.view.offset + residual.offset },
         residualStep: residual.view.pixelBytes,
       },

@@ -18,6 +18,7 @@ import {
 import { consumersOf, type NodeOf } from "../../../../ops/index.js";
 import type { HostTensor } from "../../../../tensor/index.js";
 import { oneSegment } from "../../../channels.js";
+import { NO_ROUNDING } from "../integers/view.js";
 import type { Nhwc } from "../layout.js";
 import type { Lowering } from "../lowering.js";
 import { packedBias } from "./gemm.js";
@@ -150,8 +151,11 @@ export function lowerStem(lowering: Lowering, node: Conv): void {
       bias: packedBias(lowering, bias, 0, outputs),
       scales: 0,
       starts: 0,
+      ...NO_ROUNDING,
       out: { storage: output.storage, offset: output.offset },
       outStep: output.pixelBytes,
+      outRow: output.w * output.pixelBytes,
+      outImage: output.h * output.w * output.pixelBytes,
       residual: { storage: view.storage, offset: view.offset },
       residualStep: view.pixelBytes,
     },

@@ -5,7 +5,7 @@ import type { ConvQuantization } from "../../../../ops/index.js";
 import type { HostTensor } from "../../../../tensor/index.js";
 import type { Lowering } from "../lowering.js";
 import type { Address } from "../storages.js";
-import { type IntegerView, zeroPointOf } from "./integerInput.js";
+import { type IntegerView, zeroPointOf } from "./view.js";
 
 type Weight = HostTensor<"float32">;
 

@@ -1,0 +1,141 @@
+/**
+ * Convolutions in integers: weights are packed in panels, sums are int32, and the epilogue gives float32 again, which it
+ * rounds to integers where nothing else is read of it (plan.ts). The numbers are bytes where the host's int8 dot product
+ * is exact for them, else int16: the sums are the same.
+ */
+
+import {
+  type ConvVariant,
+  type IntegerFormat,
+  lanesOf,
+  PANEL,
+  panelsOf,
+  TILE_ROWS,
+} from "../../../../kernels/wasm/index.js";
+import type { ConvQuantization, NodeOf } from "../../../../ops/index.js";
+import { packedBias } from "../conv/gemm.js";
+import type { Lowering } from "../lowering.js";
+import { quantizedInput, quantizedPlanes } from "./quantized.js";
+import { integerView } from "./stored.js";
+import { bytesOf, NO_ROUNDING, roundingArguments } from "./view.js";
+import { BLOCK, type Gemm, lowerPoint, lowerRows, lowerWindow, type Output } from "./walk.js";
+import { packedIntegers, packedScales, packedStarts } from "./weights.js";
+
+type Conv = NodeOf<"conv2d">;
+
+/** Steps that the micro-kernel may unroll. */
+const MOST_UNROLL = 8;
+/** Bytes of weights that stay in a common L2 cache while the rows of a map pass. */
+const L2_BYTES = 2 ** 19;
+/** Largest magnitudes of an activation without its zero point, and of a weight. */
+const LARGEST_PRODUCT = 255 * 127;
+/** Rows of register tiles for bytes: enough sums to hide the latency of the dot product, few enough for 16 registers. */
+const BYTE_ROWS = [6, 5] as const;
+/** Channels up to which a pixel of an input takes four bytes instead of a whole vector. */
+const MOST_PLANES = 4;
+
+/** A convolution that is computed in integers. */
+export interface IntegerConv {
+  readonly format: IntegerFormat;
+  readonly quantization: ConvQuantization;
+}
+
+/** How a convolution that the graph describes in integers is computed in them; undefined for others, and if sums could overflow. */
+export function integerConv(lowering: Lowering, { inputs, attrs }: Conv): IntegerConv | undefined {
+  const { int8: format } = lowering.options;
+  const { quantization, groups } = attrs;
+  if (!format || !quantization || groups !== 1) return undefined;
+  const [, channels, kh, kw] = lowering.shape(inputs[1]);
+  return channels * kh * kw * LARGEST_PRODUCT < 2 ** 31 ? { format, quantization } : undefined;
+}
+
+/** Reads the graph's own input of few channels: a first convolution. */
+function suitsPlanes({ graph }: Lowering, { inputs: [x, weight], attrs }: Conv): boolean {
+  const [, channels, , kw] = graph.values[weight].shape;
+  return graph.inputs.includes(x) && channels <= MOST_PLANES && attrs.dilation[1] === 1 && kw <= MOST_UNROLL;
+}
+
+/** Rows of the register tile that waste least of a row of `width` pixels. */
+function tileRows(format: IntegerFormat, width: number): number {
+  if (format === "int16") return TILE_ROWS;
+  const computed = (rows: number): number => Math.ceil(width / rows) * rows;
+  return BYTE_ROWS.reduce((best, rows) => (computed(rows) < computed(best) ? rows : best));
+}
+
+/** One quantized convolution. */
+export function lowerInteger(lowering: Lowering, node: Conv, { format, quantization }: IntegerConv): void {
+  const { attrs, inputs } = node;
+  const weight = lowering.weight(inputs[1], node);
+  const bias = attrs.hasBias ? lowering.weight(inputs[2], node) : undefined;
+  const residual = attrs.hasResidual ? lowering.compact(inputs[inputs.length - 1]) : undefined;
+  const [outputs, , kh, kw] = weight.shape;
+  const { stride, padding, dilation } = attrs;
+  const planes = format !== "int16" && suitsPlanes(lowering, node) ? format : undefined;
+  const input = lowering.integers.has(inputs[0])
+    ? integerView(lowering, inputs[0])
+    : planes
+      ? quantizedPlanes(lowering, inputs[0], planes, quantization, padding)
+      : quantizedInput(lowering, inputs[0], format, quantization, padding);
+  const output = outputOf(lowering, node, format);
+  const lanes = lanesOf(format);
+  const { full, half } = panelsOf(outputs);
+  const pixel = residual?.pixelBytes ?? 0;
+  const shared = {
+    ...output.rounding,
+    panels: full,
+    half: half ? 1 : 0,
+    weights: packedIntegers(lowering, format, weight, quantization, input),
+    panelBytes: ((kh * kw * input.channels) / lanes) * PANEL * 4,
+    bias: packedBias(lowering, bias, 0, outputs),
+    scales: packedScales(lowering, quantization, outputs),
+    starts: packedStarts(lowering, format, weight, quantization),
+    // Where the border that the convolution needs begins.
+    x: {
+      storage: input.storage,
+      offset: input.offset - padding[0] * input.rowBytes - padding[1] * input.pixelBytes,
+    },
+    out: output.address,
+    residual: residual ? { storage: residual.storage, offset: residual.offset } : 0,
+  };
+  const variantOf = (width: number, unroll: number): ConvVariant => ({
+    activation: attrs.activation,
+    residual: residual !== undefined,
+    unroll,
+    numbers: lanes === 2 ? "int16" : "int8",
+    store: output.store,
+    rows: tileRows(format, width),
+  });
+  const panels = full + (half ? 1 : 0);
+  const gemm: Gemm = { lowering, node, input, output, residual: pixel, shared, panels, kh, kw, lanes };
+  const point = kh === 1 && kw === 1 && stride.every((step) => step === 1) && padding.every((p) => p === 0);
+  const bytes = (weight.data.length * 4) / lanes;
+  // Rows of the kernel as single runs of numbers; not where large weights would pass once a row of a small map.
+  const runs = dilation[1] === 1 && input.pixelBytes === input.channels * bytesOf(format);
+  if (point && !planes && isPlain(input) && isPlain(output)) lowerPoint(gemm, variantOf);
+  else if (planes || kw === 1 || (runs && (output.w >= BLOCK || bytes <= L2_BYTES))) lowerRows(gemm, variantOf);
+  else lowerWindow(gemm, variantOf);
+}
+
+function outputOf(lowering: Lowering, node: Conv, format: IntegerFormat): Output {
+  const [id] = node.outputs;
+  const stored = lowering.integers.get(id);
+  if (stored) {
+    const view = integerView(lowering, id);
+    const address = { storage: view.storage, offset: view.offset };
+    return { ...view, address, store: format, rounding: roundingArguments(format, stored.quantization) };
+  }
+  const { storage, offset, n, h, w, pixelBytes } = lowering.outputNhwc(id);
+  const rowBytes = w * pixelBytes;
+  const size = { n, h, w, pixelBytes, rowBytes, imageBytes: h * rowBytes };
+  return { ...size, address: { storage, offset }, store: undefined, rounding: NO_ROUNDING };
+}
+
+/** Without a border all pixels are a single row. */
+const isPlain = ({
+  w,
+  h,
+  pixelBytes,
+  rowBytes,
+  imageBytes,
+}: Omit<Output, "address" | "store" | "rounding" | "n">): boolean =>
+  rowBytes === w * pixelBytes && imageBytes === h * rowBytes;
