@@ -23,6 +23,7 @@ const GUIDE = [
       page("Results", "/results"),
       page("Videos and tracking", "/video"),
       page("Hiding objects", "/hiding"),
+      page("Labels for other tools", "/labels"),
       page("Pictures", "/pictures"),
       page("In the browser", "/browser"),
       page("Measuring a model", "/val"),
