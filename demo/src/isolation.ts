@@ -56,7 +56,10 @@ export async function isolate(): Promise<string | undefined> {
   // The development server sends the headers.
   if (import.meta.hot) return undefined;
   try {
-    return await throughServiceWorker();
+    const reason = await throughServiceWorker();
+    if (reason !== undefined || typeof SharedArrayBuffer === "function") return reason;
+    // WebKit's builds differ.
+    return "this browser has no SharedArrayBuffer, though the page is isolated from others";
   } catch (error) {
     if (globalThis.crossOriginIsolated) return undefined;
     // Sandboxed pages reject any of these calls, and the host may lack the file.

@@ -24,6 +24,7 @@ const GUIDE = [
       page("Videos and tracking", "/video"),
       page("Hiding objects", "/hiding"),
       page("A server", "/serve"),
+      page("Labels for other tools", "/labels"),
       page("Pictures", "/pictures"),
       page("In the browser", "/browser"),
       page("Measuring a model", "/val"),

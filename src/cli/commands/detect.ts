@@ -1,7 +1,8 @@
 /** `yolov5 detect`: the flags of detect.py v7.0 with its defaults, and a few more. */
 
-import type { Command } from "commander";
+import { type Command, Option } from "commander";
 import type { DetectFlags } from "../options/flags.js";
+import { whole } from "../options/values.js";
 import { addCommonOptions, type Start } from "./common.js";
 import { addDetectOptions } from "./detectOptions.js";
 
@@ -19,6 +20,7 @@ Examples:
   yolov5 detect --weights a.pt b.pt --source bus.jpg  an ensemble
   yolov5 detect --weights yolov5n.pt --source street.mp4 --track     a video, with persistent IDs
   yolov5 detect --weights yolov5n.pt --source street.mp4 --redact --blur person
+  yolov5 detect --weights yolov5n.pt --source rtsp://camera/1 --live 8080
   yolov5 detect --source bus.jpg --nosave --json -    JSON on standard output, nothing written`;
 
 export function defineDetect(program: Command, start: Start): void {
@@ -30,7 +32,32 @@ export function defineDetect(program: Command, start: Start): void {
     )
     .addHelpText("after", AFTER);
   addDetectOptions(command);
+  addOwnOptions(command);
   addCommonOptions(command).action((flags: DetectFlags) =>
     start(flags, async (output) => (await import("../detect/run.js")).runDetect(flags, output)),
   );
+}
+
+/** What jobs in a queue cannot do: they have no page, and write nothing for a whole run. */
+function addOwnOptions(command: Command): void {
+  command
+    .optionsGroup("Videos:")
+    .addOption(
+      new Option("--live [port]", "show the annotated frames of a camera, stream or video on a page of this machine")
+        .argParser(whole(0, 65_535))
+        .preset("8080"),
+    )
+    .addOption(
+      new Option("--record [seconds]", "write the annotated video in files of this length; with --live nothing else is")
+        .argParser(whole(1))
+        .preset("60"),
+    )
+    .optionsGroup("Results:")
+    .option("--save-coco", "write coco.json: boxes, outlines, keypoints and tracks as COCO's annotations")
+    .option("--save-voc", "write Annotations/<picture>.xml: boxes as Pascal VOC's XML")
+    .option("--save-cvat", "write cvat.xml, and <video>.cvat.xml with tracks, for CVAT (version 1.1)")
+    .option(
+      "--save-labelstudio",
+      "write labelstudio.json, tasks with predictions for Label Studio, and its labelling interface",
+    );
 }

@@ -104,7 +104,10 @@ export function addDetectOptions(command: Command): Command {
     .option("--hide-labels", "draw boxes without labels")
     .option("--hide-conf", "draw labels without confidences")
     .optionsGroup("For detect.py's users:")
-    .option("--view-img", "not available: no window is opened; see the annotated pictures in the run's folder")
+    .option(
+      "--view-img",
+      "not available: no window is opened; see --live, or the annotated pictures in the run's folder",
+    )
     .option("--update", "ignored: there is nothing to update; checkpoints are read without running their code")
     .option("--dnn", "ignored: only for OpenCV's ONNX reader")
     .option("--visualize", "not available; the library's model.tap() returns the features of any layer")

@@ -63,6 +63,12 @@ export class Collected {
     this.videos.push(report);
   }
 
+  /** Records a file of the whole run that could not be written. */
+  unwritten(message: string): void {
+    this.failures++;
+    this.output.fail(message);
+  }
+
   /** Records a source that failed, entirely or in part. */
   async fail(source: string, message: string): Promise<void> {
     this.failures++;

@@ -1,5 +1,6 @@
 /** A run of `yolov5 detect`: sources → pictures and videos → results → log lines and files. */
 
+import type { LiveServer } from "../../node/live/liveServer.js";
 import { inOrder } from "../../yolov5/calls/inOrder.js";
 import type { Result } from "../../yolov5/model.js";
 import { errorLine, InterruptedError } from "../errors.js";
@@ -34,6 +35,8 @@ export interface DetectTask extends DetectSetup {
   readonly model: CliModel;
   readonly items: readonly SourceItem[];
   readonly folder: SaveFolder;
+  /** Shows the frames of a video as they come. */
+  readonly live?: LiveServer | undefined;
   /** Receives the number of sources that are done. */
   readonly onProgress?: ((done: number) => void) | undefined;
 }
@@ -54,23 +57,25 @@ export class DetectRun {
   private readonly model: CliModel;
   private readonly items: readonly SourceItem[];
   private readonly folder: SaveFolder;
+  private readonly live: LiveServer | undefined;
   private readonly setup: DetectSetup;
   private readonly saver: Saver;
   private readonly collected: Collected;
   private readonly onProgress: DetectTask["onProgress"];
   private video: VideoRun | undefined;
 
-  constructor({ flags, output, model, items, folder, onProgress, ...setup }: DetectTask) {
+  constructor({ flags, output, model, items, folder, live, onProgress, ...setup }: DetectTask) {
     this.onProgress = onProgress;
     this.flags = flags;
     this.output = output;
     this.model = model;
     this.items = items;
     this.folder = folder;
+    this.live = live;
     this.setup = setup;
     this.collected = new Collected(output);
     this.saver = new Saver(
-      { ...setup.finishing, folder, font: setup.font },
+      { ...setup.finishing, folder, font: setup.font, names: model.names, view: live, segmentSeconds: flags.record },
       items.map(({ source }) => source),
     );
     noteSize(
@@ -94,8 +99,18 @@ export class DetectRun {
     } finally {
       bar.stop();
     }
+    await this.completeFiles();
     await this.report();
     return { results: collected.json(this.model, this.saver), stopped, failed: collected.failed };
+  }
+
+  /** Writes the files that hold the whole run, also one that was interrupted. */
+  private async completeFiles(): Promise<void> {
+    try {
+      await this.saver.complete();
+    } catch (error) {
+      this.collected.unwritten(errorLine(error));
+    }
   }
 
   /** Completes the annotated video with the frames so far. @returns how far the run got. */
@@ -185,14 +200,14 @@ export class DetectRun {
   }
 
   private async runVideo(item: SourceItem, index: number): Promise<void> {
-    const { flags, output, model, saver } = this;
+    const { flags, output, model, saver, live } = this;
     const { options, follower, finishing, workers } = this.setup;
     const { hidden } = finishing;
     follower?.restart();
     try {
       const take = (shown: Shown, result: Result): Promise<void> =>
         this.collected.take(shown, finishing.json ? entryOf(result, finishing.speed) : undefined);
-      const context = { flags, output, model, options, saver, follower, workers, hidden, take };
+      const context = { flags, output, model, options, saver, follower, workers, hidden, live, take };
       this.video = new VideoRun(context, item.address ?? item.source, [index + 1, this.items.length]);
       await this.video.run();
     } catch (error) {

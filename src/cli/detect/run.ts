@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { isHttp } from "../../api/address.js";
 import { EMBEDDED_MODEL } from "../../api/names.js";
 import { partOf } from "../../eval/statistics/shard.js";
+import { LiveServer } from "../../node/live/liveServer.js";
 import { packageRoot } from "../../node/packageRoot.js";
 import { openLabelFont } from "../../node/pictures/labelFont.js";
 import { EXIT, UsageError } from "../errors.js";
@@ -17,9 +18,11 @@ import { checkWeightWords } from "../options/weightWords.js";
 import type { Output } from "../output.js";
 import { fingerprint } from "../shards/fingerprint.js";
 import { ShardRun, shardAsked } from "../shards/shardRun.js";
-import { checkBlurFlags } from "./blurFlags.js";
 import { DetectRun } from "./detectRun.js";
 import { misorderedFrames } from "./frameOrder.js";
+import { checkBlurFlags } from "./hide/blurFlags.js";
+import { labelFormats } from "./labels/labelFlags.js";
+import { checkLiveFlags, checkLiveSources } from "./live/liveFlags.js";
 import { projectOf, setUpDetect } from "./runOptions.js";
 import { expandSources, type SourceItem } from "./sources.js";
 import { workersFor } from "./work/detectWorkers.js";
@@ -29,10 +32,18 @@ export async function runDetect(flags: DetectFlags, output: Output): Promise<num
   output.checkJson();
   const shard = await shardAsked(flags, output);
   const { nosave, saveTxt, saveCrop, project = "runs", name, existOk = false } = flags;
-  if (!nosave || saveTxt || saveCrop || shard) await checkRunFolder(project, name, existOk || shard !== undefined);
+  const labels = labelFormats(flags).length > 0;
+  if (shard && (labels || flags.live !== undefined)) {
+    throw new UsageError(
+      "shards have neither a live page nor labels for tools, which hold a whole run; leave them out",
+    );
+  }
+  if (!nosave || saveTxt || saveCrop || labels || shard)
+    await checkRunFolder(project, name, existOk || shard !== undefined);
   const sources = flags.source ?? [exampleSource(flags.weights)];
   const all = await expandSources(sources, { signal: output.io.signal, frames: flags.track !== undefined });
   const items = shard ? all.slice(...partOf(all.length, shard)) : all;
+  if (flags.live !== undefined) checkLiveSources(items);
   // A mistyped path is reported before a model is downloaded for it. JSON output needs the model in any case.
   if (!output.wantsJson && !output.wantsNdjson && items.every(({ error }) => error !== undefined)) {
     for (const { error } of items) output.fail(error ?? "");
@@ -43,7 +54,12 @@ export async function runDetect(flags: DetectFlags, output: Output): Promise<num
   // The network runs in the workers then, where each has one thread for it.
   const loaded = await loadWithSeed(suggested > 0 ? { ...flags, threads: 1 } : flags, output);
   const { model, contents } = loaded;
+  let live: LiveServer | undefined;
   try {
+    if (flags.live !== undefined) {
+      live = await LiveServer.open({ port: flags.live, source: items[0].source });
+      output.line(`live: ${live.address}`);
+    }
     const count = loaded.workersOf(flags.workers, suggested);
     describeModel(model, output, count);
     const parent = join(projectOf(flags, model), name);
@@ -51,14 +67,23 @@ export async function runDetect(flags: DetectFlags, output: Output): Promise<num
     const identity = own && fingerprint("detect", flags, contents, all.map(nameOfItem));
     const skipped = identity === undefined ? undefined : await own?.skipped(flags, identity, output);
     if (skipped !== undefined) return skipped;
-    const font = flags.nosave
-      ? undefined
-      : await openLabelFont(model.names, { file: flags.font, onWarning: (text) => output.warn(text) });
+    const font =
+      flags.nosave && !live
+        ? undefined
+        : await openLabelFont(model.names, { file: flags.font, onWarning: (text) => output.warn(text) });
     const videos = items.some(({ source, video }) => video || isHttp(source));
     const setup = setUpDetect(flags, loaded, { videos, font, count, output });
     try {
       const folder = own?.saveFolder ?? runFolder({ project: projectOf(flags, model), name, existOk });
-      const { results, stopped, failed } = await new DetectRun({ flags, output, model, items, folder, ...setup }).run();
+      const { results, stopped, failed } = await new DetectRun({
+        flags,
+        output,
+        model,
+        items,
+        folder,
+        live,
+        ...setup,
+      }).run();
       if (own === undefined) await output.writeJson(results);
       else if (stopped === undefined) {
         await own.publish({ command: "detect", run: identity ?? "", failed }, results, output);
@@ -70,6 +95,7 @@ export async function runDetect(flags: DetectFlags, output: Output): Promise<num
       await own?.discard();
     }
   } finally {
+    await live?.close();
     model.dispose();
   }
 }
@@ -103,6 +129,7 @@ async function checkFlags(flags: DetectFlags, output: Output): Promise<void> {
   }
   if (flags.saveConf && !flags.saveTxt) output.warn("--save-conf has no effect without --save-txt");
   checkBlurFlags(flags);
+  checkLiveFlags(flags);
   await checkWeightWords(flags);
 }
 

@@ -6,8 +6,10 @@ import type { CliModel, LoadedModel } from "../loadModel.js";
 import type { DetectFlags } from "../options/flags.js";
 import { heightWidth } from "../options/values.js";
 import type { Output } from "../output.js";
-import { hiddenParts } from "./blurFlags.js";
 import { Follower } from "./follow.js";
+import { hiddenParts } from "./hide/blurFlags.js";
+import { tellIgnored } from "./ignored.js";
+import { labelFormats } from "./labels/labelFlags.js";
 import { DetectWorkers } from "./work/detectWorkers.js";
 import type { FinishOptions } from "./work/finish.js";
 
@@ -58,19 +60,18 @@ export function setUpDetect(
   resolveOptions(warned, model.info);
   const { lineThickness, hideLabels, hideConf, imageFormat, maxPixels, speed } = flags;
   const finishing: FinishOptions = {
-    pictures: !flags.nosave,
+    pictures: !flags.nosave && (flags.live === undefined || flags.record !== undefined),
     imageFormat,
     labels: flags.saveTxt ?? false,
     confidences: flags.saveConf ?? false,
     crops: flags.saveCrop ?? false,
     json: output.wantsJson || output.wantsNdjson,
+    formats: model.task === "classify" ? [] : labelFormats(flags),
     hidden,
     bare: flags.redact ?? false,
     ...{ lineThickness, hideLabels, hideConf, speed },
   };
-  if (flags.augment && model.task !== "detect") output.warn("--augment applies to detection models only; ignored");
-  if (flags.track && model.task === "classify") output.warn("--track needs boxes; ignored for classification");
-  if (flags.saveCrop && model.task === "classify") output.warn("--save-crop needs boxes; ignored for classification");
+  tellIgnored(flags, model.task, output);
   // A tracker sees the pictures in their order, which only this thread knows.
   const finish = following ? undefined : finishing;
   const workers =

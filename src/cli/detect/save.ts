@@ -5,7 +5,9 @@ import { join } from "node:path";
 import { encodeJpeg, type Font, loadFont, type RgbImage } from "../../image/index.js";
 import { outputError } from "../../node/files/systemReason.js";
 import { makeFolder, writeAtomically } from "../../node/files/writeFile.js";
+import type { LiveServer } from "../../node/live/liveServer.js";
 import type { WrittenFormat } from "../../node/pictures/savePicture.js";
+import { SegmentWriter } from "../../node/video/segments.js";
 import { VideoWriter, type VideoWriterOptions } from "../../node/video/writeVideo.js";
 import type { Trail } from "../../tracking/index.js";
 import type { Result } from "../../yolov5/model.js";
@@ -13,16 +15,23 @@ import { fileNameOf, safeName, splitName } from "../files/fileNames.js";
 import type { SaveFolder } from "../files/runFolder.js";
 import { RunPaths } from "../files/runPaths.js";
 import { type SourceFiles, SourceFilesLog } from "../files/sourceFiles.js";
+import { LabelFiles } from "./labels/labelFiles.js";
 import { type Crop, cropsOf, draw, type Finished, type FinishOptions, linesOf } from "./work/finish.js";
 
 export interface SaveOptions extends Omit<FinishOptions, "json" | "imageFormat"> {
   readonly folder: SaveFolder;
   readonly font: Font | undefined;
+  /** Of the model's classes. */
+  readonly names: readonly string[];
+  /** Where frames are shown as they come. */
+  readonly view: Pick<LiveServer, "show" | "watching"> | undefined;
+  /** Videos are written in files of this length; undefined: in one. */
+  readonly segmentSeconds: number | undefined;
 }
 
 /** The files of one video. */
 export interface VideoSaver {
-  readonly writer: VideoWriter | undefined;
+  readonly writer: Pick<VideoWriter, "path" | "finish"> | undefined;
   /** Never throws: the first failure is kept as `problem`, and the rest is still written. */
   readonly save: (image: RgbImage, result: Result, trails: readonly Trail[]) => Promise<void>;
   readonly problem: unknown;
@@ -34,6 +43,7 @@ export class Saver {
   private font: Font | undefined;
   private readonly paths: RunPaths;
   private readonly log: SourceFilesLog | undefined;
+  private readonly labelFiles: LabelFiles;
   /** The crop folder of each class; names that would collide get separate folders. */
   private readonly classFolders = new Map<string, string>();
 
@@ -41,6 +51,7 @@ export class Saver {
   constructor(options: SaveOptions, sources: readonly string[]) {
     this.options = options;
     this.paths = new RunPaths(sources);
+    this.labelFiles = new LabelFiles(options.formats, options.names, sources, this.paths);
     this.log = options.folder.listsFiles ? new SourceFilesLog() : undefined;
   }
 
@@ -58,7 +69,7 @@ export class Saver {
    * Writes a picture's files, each whole or not at all. A failure does not prevent the others from being written.
    * @throws OutputError for the first failure.
    */
-  async write(source: string, { labels: lines, crops, format, picture }: Finished): Promise<void> {
+  async write(source: string, { labels: lines, crops, labelled, format, picture }: Finished): Promise<void> {
     const { options } = this;
     if (!this.writes) return;
     const folder = await this.open();
@@ -74,6 +85,7 @@ export class Saver {
     const problems = new Problems();
     if (options.labels) await problems.of(this.saveLabels(join(labels, `${stem}.txt`), lines, wrote));
     await this.saveCrops(folder, stem, crops, { problems, wrote });
+    if (labelled) await problems.of(this.labelFiles.addPicture(folder, source, labelled));
     if (picture) await problems.of(save(join(folder, stem + ending), picture, wrote));
     if (problems.first !== undefined) throw problems.first;
   }
@@ -83,21 +95,25 @@ export class Saver {
    * Undefined if no output is requested.
    */
   async openVideo(
-    { source, live }: { readonly source: string; readonly live: boolean },
+    { source, live, stride }: { readonly source: string; readonly live: boolean; readonly stride: number },
     video: VideoWriterOptions,
   ): Promise<VideoSaver | undefined> {
     const { options, paths } = this;
-    if (!this.writes) return undefined;
-    const folder = await this.open();
+    const { view } = options;
+    if (!this.writes && !view) return undefined;
+    const folder = this.writes ? await this.open() : "";
     const name = live
       ? safeName(source.replace(/^\/dev\/|:\/\//g, "_").replace(/^_/, ""), "stream")
       : splitName(fileNameOf(source)).stem;
     const places = [{ folder, ending: ".mp4" }];
     const stem = paths.claim(name || "video", places);
     const wrote = this.log?.begin(folder, name || "video", stem, places);
-    const writer = options.pictures ? await VideoWriter.open(join(folder, `${stem}.mp4`), video) : undefined;
+    const writer = options.pictures ? await this.openWriter(join(folder, `${stem}.mp4`), video) : undefined;
     if (writer) wrote?.(writer.path);
     const problems = new Problems();
+    const [over, under = "1"] = video.rate.split("/");
+    const fps = (stride * Number(over)) / Number(under);
+    const labels = this.labelFiles.openVideo(folder, source, { stem, fps, stride });
     return {
       writer,
       get problem() {
@@ -107,16 +123,31 @@ export class Saver {
         // Before the frame is drawn on.
         const crops = options.crops ? cropsOf(image, result) : [];
         // Started before anything is awaited, so that every counted frame is in the file, even after Ctrl-C.
-        const written = writer && problems.of(writer.write(options.bare ? image : this.draw(image, result, trails)));
+        const shown = writer || view?.watching;
+        const drawn = options.bare || !shown ? image : this.draw(image, result, trails);
+        const written = writer && problems.of(writer.write(drawn));
+        view?.show(drawn);
         if (options.labels) {
           const path = paths.claimFile(join(folder, "labels"), `${stem}_${result.frame}`, ".txt");
           await problems.of(this.saveLabels(path, linesOf(result, options.confidences), wrote));
         }
         const encoded = crops.map((crop) => ({ ...crop, picture: encodeJpeg(crop.picture) }));
         await this.saveCrops(folder, stem, encoded, { problems, wrote });
+        if (this.labelFiles.wanted) await problems.of(labels.add(result));
         await written;
       },
     };
+  }
+
+  private async openWriter(path: string, video: VideoWriterOptions): Promise<VideoWriter | SegmentWriter> {
+    const { segmentSeconds } = this.options;
+    if (segmentSeconds === undefined) return VideoWriter.open(path, video);
+    return new SegmentWriter(path, segmentSeconds, { ...video, sound: undefined });
+  }
+
+  /** Writes what holds the whole run. @throws OutputError. */
+  async complete(): Promise<void> {
+    if (this.folder !== undefined) await this.labelFiles.write(this.folder);
   }
 
   private async open(): Promise<string> {
@@ -131,7 +162,7 @@ export class Saver {
   }
 
   private get writes(): boolean {
-    return this.options.pictures || this.options.labels || this.options.crops;
+    return this.options.pictures || this.options.labels || this.options.crops || this.labelFiles.wanted;
   }
 
   /** Number of label files in the run's folder. */

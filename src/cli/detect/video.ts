@@ -2,10 +2,12 @@
 
 import { withoutLogin } from "../../api/address.js";
 import type { RgbImage } from "../../image/index.js";
+import type { LiveServer } from "../../node/live/liveServer.js";
 import type { VideoFrame } from "../../node/video/frameSource.js";
 import { type VideoInput, videoInput } from "../../node/video/input.js";
 import { hasLargeFrames, probeVideo, type VideoInfo } from "../../node/video/probe.js";
-import { readFrames } from "../../node/video/readVideo.js";
+import { type ReadVideoOptions, readFrames } from "../../node/video/readVideo.js";
+import { atTheirTime, readReconnecting } from "../../node/video/reconnect.js";
 import { inOrder } from "../../yolov5/calls/inOrder.js";
 import type { Result } from "../../yolov5/model.js";
 import type { DetectOptions } from "../../yolov5/options.js";
@@ -15,9 +17,9 @@ import type { CliModel } from "../loadModel.js";
 import type { DetectFlags } from "../options/flags.js";
 import type { Output } from "../output.js";
 import { type Bar, openBar } from "../progress.js";
-import type { HiddenParts } from "./blurFlags.js";
-import { BlurredFrames, type FollowedFrame } from "./blurredFrames.js";
 import type { Followed, Follower } from "./follow.js";
+import type { HiddenParts } from "./hide/blurFlags.js";
+import { BlurredFrames, type FollowedFrame } from "./hide/blurredFrames.js";
 import type { Saver, VideoSaver } from "./save.js";
 import { frameLine, type Shown, shownOf } from "./summary.js";
 import type { DetectWorkers } from "./work/detectWorkers.js";
@@ -30,6 +32,8 @@ export interface VideoContext {
   readonly saver: Saver;
   readonly follower: Follower | undefined;
   readonly hidden: HiddenParts | undefined;
+  /** Shows the frames as they come. */
+  readonly live: LiveServer | undefined;
   /** Undefined: the model of this thread detects. */
   readonly workers: DetectWorkers | undefined;
   /** Counts a result and keeps what the JSON and the table need. */
@@ -110,7 +114,7 @@ export class VideoRun {
     // Credentials must not end up in a file name.
     const source = withoutLogin(this.source);
     this.saved = await saver.openVideo(
-      { source, live },
+      { source, live, stride },
       {
         width: info.width,
         height: info.height,
@@ -124,18 +128,29 @@ export class VideoRun {
     const total = this.total(info);
     await this.openBar(total);
     this.started = performance.now();
-    const reading = new AbortController();
-    const stop = AbortSignal.any([signal, reading.signal]);
+    const ended = new AbortController();
+    const stop = AbortSignal.any([signal, ended.signal]);
     try {
-      await this.runFrames(
-        readFrames(this.input, info, { stride, onWarning, signal: stop, maxPixels: flags.maxPixels }),
-        total,
-      );
+      const reading = { stride, onWarning, signal: stop, maxPixels: flags.maxPixels };
+      await this.runFrames(this.framesOf(info, reading), total);
     } finally {
-      reading.abort();
+      ended.abort();
       await this.finish();
     }
     if (this.saved?.problem !== undefined) throw this.saved.problem;
+  }
+
+  /** For a live page, streams come back, and files run at their own pace. */
+  private framesOf(info: VideoInfo, options: ReadVideoOptions): AsyncIterable<VideoFrame> {
+    const { live, output } = this.context;
+    if (!live) return readFrames(this.input, info, options);
+    if (!info.live) return atTheirTime(readFrames(this.input, info, options), options.signal);
+    const onWait = (why: string, seconds: number): void => {
+      const waiting = `${why}; tried again in ${seconds} s`;
+      output.line(`${this.source}: ${waiting}`);
+      live.tell({ waiting: `Waiting for ${this.source}: ${waiting}`, counts: {} });
+    };
+    return readReconnecting(this.input, info, { ...options, onWait });
   }
 
   /** Completes the annotated video so that it plays, even in the middle of `run`. */
@@ -226,12 +241,15 @@ export class VideoRun {
   }
 
   private async write({ image, followed: { result, trails } }: FollowedFrame, total?: number): Promise<void> {
-    const { output, take } = this.context;
+    const { output, take, live } = this.context;
     const saving = this.saved?.save(image, result, trails);
     this.frames++;
     const shown = shownOf(result);
     if (!this.barShown) output.line(frameLine(shown, ...this.place, this.info?.live ? undefined : total));
-    this.bar.update(this.frames, { fps: formatF((this.frames * 1000) / (performance.now() - this.started), 1) });
+    const fps = (this.frames * 1000) / (performance.now() - this.started);
+    this.bar.update(this.frames, { fps: formatF(fps, 1) });
+    const counts = Object.fromEntries(result.count());
+    live?.tell({ frames: this.frames, fps, counts, waiting: undefined });
     await take(shown, result);
     await saving;
   }

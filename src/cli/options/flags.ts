@@ -47,6 +47,10 @@ export interface DetectFlags extends CommonFlags {
   readonly saveTxt?: boolean;
   readonly saveConf?: boolean;
   readonly saveCrop?: boolean;
+  readonly saveCoco?: boolean;
+  readonly saveVoc?: boolean;
+  readonly saveCvat?: boolean;
+  readonly saveLabelstudio?: boolean;
   /** `--nosave`. */
   readonly nosave?: boolean;
   readonly project?: string;
@@ -71,6 +75,10 @@ export interface DetectFlags extends CommonFlags {
   readonly blurStyle: ObscureStyle;
   readonly blurShape: BlurShape;
   readonly redact?: boolean;
+  /** Port of the live page; 0: any. */
+  readonly live?: number;
+  /** Seconds of each file of the annotated video. */
+  readonly record?: number;
   readonly viewImg?: boolean;
   readonly visualize?: boolean;
   readonly update?: boolean;

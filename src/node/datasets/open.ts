@@ -1,4 +1,4 @@
-/** Opens a data set: a folder, an Ultralytics YAML, a list file, or COCO annotations. */
+/** Opens a data set: a folder, an Ultralytics YAML, a list file, COCO annotations, or Pascal VOC's. */
 
 import { readdir } from "node:fs/promises";
 import { basename, dirname, extname, isAbsolute, join } from "node:path";
@@ -11,6 +11,7 @@ import { readTextFile } from "../files/textFile.js";
 import { parseYaml } from "../files/yamlText.js";
 import { type CocoOptions, openCoco } from "./coco.js";
 import { kindOf, picturesBelow, picturesOfList, shownPath } from "./files.js";
+import { annotationsIn, openVoc } from "./voc.js";
 import { readYoloDataset } from "./yolo.js";
 
 /** Options of `openDataset`. */
@@ -28,7 +29,8 @@ const SPLIT_FOLDERS: Readonly<Record<Split, readonly string[]>> = {
 };
 
 /**
- * @param path a folder with `images/` and `labels/`, a `.yaml`, a `.txt` list of pictures or a COCO `.json`.
+ * @param path a folder with `images/` and `labels/`, a `.yaml`, a `.txt` list of pictures, a COCO `.json`, or a folder of
+ * Pascal VOC's (with `Annotations/`, or of its `.xml` files).
  * @throws DatasetError with file and line of what is missing or wrong.
  */
 export async function openDataset(path: string, options: OpenDatasetOptions): Promise<DetectionDataset> {
@@ -63,6 +65,8 @@ async function openFolder(folder: string, options: OpenDatasetOptions): Promise<
     const own = await firstFolder(splits.map((name) => join(images, name)));
     return readPictures(folder, await picturesBelow(own ?? images), undefined, options);
   }
+  const voc = await annotationsIn(folder);
+  if (voc !== undefined) return openVoc(voc, options);
   for (const name of DESCRIPTIONS) {
     if ((await kindOf(join(folder, name))) === "file") return openDescription(join(folder, name), options);
   }

@@ -2,8 +2,8 @@
 
 import { ByteBudget, type QueueLimit } from "./batching/queueLimit.js";
 import type { Metrics } from "./metrics.js";
-import type { ModelRepository } from "./models/repository.js";
 import type { ServedModel } from "./models/openModel.js";
+import type { ModelRepository } from "./models/repository.js";
 import type { ResolvedServeOptions } from "./options.js";
 import { clientGone, RequestError } from "./requestError.js";
 import type { ServeAnswer, ServeJob } from "./work/jobs.js";

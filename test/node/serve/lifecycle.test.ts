@@ -4,8 +4,8 @@ import { copyFileSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, test } from "vitest";
-import { createServer } from "../../../src/node.js";
 import { modelSpecs, parseModelWord } from "../../../src/node/serve/models/modelSpecs.js";
+import { createServer } from "../../../src/node.js";
 import { detectUrl, fixture, metric, pictureBytes, RawConnection, startSmall, V6, withSmall } from "./support.js";
 
 const folder = mkdtempSync(join(tmpdir(), "yolov5-serve-"));

@@ -7,6 +7,7 @@ import { blur } from "../../../solutions/blur/index.js";
 import type { Trail } from "../../../tracking/index.js";
 import { drawOnPixels } from "../../../yolov5/draw/drawPixels.js";
 import type { AnnotateStyle } from "../../../yolov5/draw/drawStyle.js";
+import type { LabelledPicture } from "../../../yolov5/labels/index.js";
 import type { Result } from "../../../yolov5/model.js";
 import {
   classificationLines,
@@ -16,8 +17,9 @@ import {
 } from "../../../yolov5/output/text/saveText.js";
 import { errorLine } from "../../errors.js";
 import { throwIfInterrupted } from "../../interrupt.js";
-import type { HiddenParts } from "../blurFlags.js";
 import { cropOf } from "../crop.js";
+import type { HiddenParts } from "../hide/blurFlags.js";
+import { type LabelFormat, labelsOf } from "../labels/labelFiles.js";
 import { formatFor } from "../pictureFormat.js";
 import { type Shown, shownOf } from "../summary.js";
 import { isFatal } from "./fatal.js";
@@ -30,6 +32,8 @@ export interface FinishOptions extends Pick<AnnotateStyle, "lineThickness" | "hi
   readonly confidences: boolean;
   readonly crops: boolean;
   readonly json: boolean;
+  /** Formats of labelling tools. */
+  readonly formats: readonly LabelFormat[];
   /** What is made unrecognisable before anything is drawn or cut out. */
   readonly hidden: HiddenParts | undefined;
   /** Draws nothing on the pictures. */
@@ -52,6 +56,8 @@ export interface Finished {
   /** Lines of the label file. */
   readonly labels: readonly string[];
   readonly crops: readonly Crop[];
+  /** For labelling tools; undefined if none is asked for. */
+  readonly labelled: Omit<LabelledPicture, "fileName"> | undefined;
   /** The format that an annotated picture has. */
   readonly format: WrittenFormat;
   /** The file of the annotated picture. */
@@ -100,11 +106,17 @@ export async function finish(
     entry: options.json ? entryOf(result, options.speed) : undefined,
     labels,
     crops,
+    labelled: options.formats.length > 0 ? labelledOf(result) : undefined,
     format,
     picture,
     problem,
   };
 }
+
+const labelledOf = (result: Result): Omit<LabelledPicture, "fileName"> => {
+  const { width, height } = result;
+  return { width, height, objects: labelsOf(result) };
+};
 
 /** Draws in place: pictures may be too large to hold two in memory. */
 export function draw(

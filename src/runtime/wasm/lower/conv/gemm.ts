@@ -12,8 +12,8 @@ import {
   TILE_ROWS,
 } from "../../../../kernels/wasm/index.js";
 import type { HostTensor } from "../../../../tensor/index.js";
-import type { Nhwc } from "../layout.js";
 import { NO_ROUNDING } from "../integers/view.js";
+import type { Nhwc } from "../layout.js";
 import type { Lowering } from "../lowering.js";
 import type { Address } from "../storages.js";
 

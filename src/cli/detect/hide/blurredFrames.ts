@@ -1,12 +1,12 @@
 /** Frames of a video whose objects are hidden: they wait until it is known where lost objects were. */
 
-import type { RgbImage } from "../../image/index.js";
-import type { VideoInfo } from "../../node/video/probe.js";
-import { blur, isBlurred } from "../../solutions/blur/blur.js";
-import { type BridgedBox, TrackBridge } from "../../solutions/blur/index.js";
-import type { Xyxy } from "../../tracking/index.js";
+import type { RgbImage } from "../../../image/index.js";
+import type { VideoInfo } from "../../../node/video/probe.js";
+import { blur, isBlurred } from "../../../solutions/blur/blur.js";
+import { type BridgedBox, TrackBridge } from "../../../solutions/blur/index.js";
+import type { Xyxy } from "../../../tracking/index.js";
+import type { Followed } from "../follow.js";
 import type { HiddenParts } from "./blurFlags.js";
-import type { Followed } from "./follow.js";
 
 /** Frames that wait may take this much memory. */
 const MOST_BYTES = 512 * 2 ** 20;

@@ -1,12 +1,15 @@
 /** `--blur`, `--redact`: what is hidden, and what else may be written then. */
 
-import type { BlurOptions } from "../../solutions/blur/index.js";
-import { UsageError } from "../errors.js";
-import type { DetectFlags } from "../options/flags.js";
-import { optionName } from "../options/unavailable.js";
+import type { BlurOptions } from "../../../solutions/blur/index.js";
+import { UsageError } from "../../errors.js";
+import type { DetectFlags } from "../../options/flags.js";
+import { optionName } from "../../options/unavailable.js";
 
 /** What else would show or list what is hidden. */
-const NOT_REDACTED = ["nosave", "saveTxt", "saveCrop"] as const;
+const NOT_REDACTED = [
+  ...(["nosave", "saveTxt", "saveCrop"] as const),
+  ...(["saveCoco", "saveVoc", "saveCvat", "saveLabelstudio"] as const),
+];
 
 /** What of a picture is hidden; undefined: nothing. */
 export type HiddenParts = Required<Pick<BlurOptions, "style" | "shape">> & Pick<BlurOptions, "classes">;
@@ -20,7 +23,7 @@ export function checkBlurFlags(flags: DetectFlags): void {
     }
     return;
   }
-  if (flags.blur !== undefined && flags.nosave) {
+  if (flags.blur !== undefined && flags.nosave && flags.live === undefined) {
     throw new UsageError(
       "--blur changes the pictures that are written, and --nosave writes none; leave out one of them",
     );
