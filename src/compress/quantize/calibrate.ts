@@ -12,8 +12,10 @@ import {
   activationQuantization,
   type CalibrationMethod,
   DEFAULT_PERCENTILE,
+  type Range,
   rangeOf,
 } from "./ranges.js";
+import { scaleGroups } from "./sharedScales.js";
 
 export interface CalibrationOptions {
   readonly method: CalibrationMethod;
@@ -31,7 +33,8 @@ export interface Calibration {
 }
 
 /**
- * Scale and zero point of every planned convolution's input.
+ * Scale and zero point of every planned convolution's input. Values that can then stay in integers between convolutions
+ * share theirs (`scaleGroups`): the range of all of them.
  * @param inputs tensors of the shape that the plan's graph takes.
  * @throws OptionError without inputs; NumericError if outputs are not finite; what the backend throws.
  */
@@ -68,11 +71,19 @@ export async function calibrate(
   }
   if (done === 0) throw new OptionError("calibration needs at least one picture");
   const { method, percentile = DEFAULT_PERCENTILE } = options;
+  const groups = scaleGroups(graph);
+  const groupOf = (id: ValueId): ValueId => groups.get(id) ?? id;
+  const ranges = new Map<ValueId, Range>();
+  for (const [id, histogram] of histograms) {
+    const { low, high } = rangeOf(histogram, method, percentile);
+    const known = ranges.get(groupOf(id)) ?? { low, high };
+    ranges.set(groupOf(id), { low: Math.min(low, known.low), high: Math.max(high, known.high) });
+    await breather.rest();
+  }
   const activations = new Map<string, ActivationQuantization>();
   for (const [name, node] of convolutions) {
-    const histogram = histograms.get(node.inputs[0]);
-    if (histogram) activations.set(name, activationQuantization(rangeOf(histogram, method, percentile)));
-    await breather.rest();
+    const range = ranges.get(groupOf(node.inputs[0]));
+    if (range) activations.set(name, activationQuantization(range));
   }
   return { inputs: done, activations };
 }
