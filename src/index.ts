@@ -10,6 +10,8 @@ export * from "./eval/index.js";
 export type { OpenDatasetOptions } from "./node/datasets/open.js";
 export type { LabelFontOptions } from "./node/pictures/labelFont.js";
 export type { SavePictureOptions } from "./node/pictures/savePicture.js";
+export type { ServedModelSource, ServeLogLevel, ServeOptions } from "./node/serve/options.js";
+export type { RunningModel, YoloServer } from "./node/serve/runningServer.js";
 export type { VideoFrame } from "./node/video/frameSource.js";
 export type { VideoInput } from "./node/video/input.js";
 export type { ProbeOptions, VideoInfo } from "./node/video/probe.js";

@@ -7,6 +7,7 @@ import type * as datasets from "../node/datasets/open.js";
 import type * as models from "../node/knownModels.js";
 import type * as fonts from "../node/pictures/labelFont.js";
 import type * as saving from "../node/pictures/savePicture.js";
+import type * as serving from "../node/serve/createServer.js";
 import type * as probe from "../node/video/probe.js";
 import type * as reading from "../node/video/readVideo.js";
 import type * as writing from "../node/video/writeVideo.js";
@@ -36,6 +37,7 @@ export const encodeJpeg: typeof encoding.encodeJpeg = missing("encodeJpeg", CANV
 export const encodePng: typeof encoding.encodePng = missing("encodePng", CANVAS);
 export const probeVideo: typeof probe.probeVideo = missing("probeVideo", VIDEO);
 export const readVideo: typeof reading.readVideo = missing("readVideo", VIDEO);
+export const createServer: typeof serving.createServer = missing("createServer", "load the model and call detect");
 /** Node's class, through its only entry point, `open`. */
 export const VideoWriter: Pick<typeof writing.VideoWriter, "open" | "prototype"> = {
   open: missing("VideoWriter", "record a canvas with MediaRecorder"),

@@ -72,7 +72,7 @@ describe("types in users' projects", () => {
 
   test.each([
     ...["readVideo", "probeVideo", "openDataset", "openClassificationDataset", "knownModelNames"],
-    ...["savePicture", "openLabelFont", "encodeJpeg", "encodePng"],
+    ...["savePicture", "openLabelFont", "encodeJpeg", "encodePng", "createServer"],
   ])("%s in a page says what to do instead", (name) => {
     const entry: Readonly<Record<string, unknown>> = { ...page };
     const call = entry[name] as (...args: unknown[]) => unknown;

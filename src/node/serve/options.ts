@@ -66,7 +66,12 @@ export interface ServeOptions {
   /** Default `"silent"`. */
   readonly logLevel?: ServeLogLevel | undefined;
   /** Receives the log: one JSON object a line. Default: standard output. */
-  readonly log?: { write(text: string): void } | undefined;
+  readonly log?:
+    | {
+        /** @param text a line with its end. */
+        write(text: string): void;
+      }
+    | undefined;
   /** Receives notes about decisions: why a backend was skipped, what a file lacks. */
   readonly onNote?: ((note: string) => void) | undefined;
   /** Aborts starting. */
