@@ -55,13 +55,15 @@ module.exports = {
     only("onnx", "onnx", [folders("ops/", "weights/", "tensor/")]),
     only("image", "image", [folders("tensor/")]),
     only("tracking", "tracking", [folders("tensor/")]),
+    only("solutions", "solutions", [folders("image/", "tracking/", "tensor/")]),
     only("kernels", "kernels", [folders("ops/", "tensor/")]),
     only("runtime", "runtime", [folders("kernels/", "ops/", "tensor/")]),
     only("yolov5", "yolov5", [
-      folders("runtime/backend\\.ts$", "onnx/", "ops/", "weights/", "image/", "tracking/", "tensor/"),
+      folders("runtime/backend\\.ts$", "onnx/", "ops/", "weights/", "image/", "tracking/", "solutions/", "tensor/"),
     ]),
-    only("solutions", "solutions", [folders("image/", "tracking/", "tensor/")]),
-    only("eval", "eval", [folders("yolov5/", "image/", "weights/", "tensor/", "runtime/backend\\.ts$", "ops/")]),
+    only("eval", "eval", [
+      folders("yolov5/", "image/", "solutions/", "weights/", "tensor/", "runtime/backend\\.ts$", "ops/"),
+    ]),
     only("compress", "compress", [
       folders("yolov5/", "eval/", "image/", "weights/", "ops/", "tensor/", "runtime/backend\\.ts$"),
     ]),

@@ -117,6 +117,8 @@ const forPages = await build({
     browser: "src/browser.ts",
     index: "src/complete.ts",
     "service-worker": "src/serviceWorker.ts",
+    // Small and without Node's modules: the same file for Node.
+    solutions: "src/solutions/index.ts",
   },
   splitting: true,
   chunkNames: "browser/[name]-[hash]",

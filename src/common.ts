@@ -20,6 +20,7 @@ export type { WorkerDetectOptions, WorkerModel, WorkerPrediction } from "./brows
 export type { QuantizeOptions } from "./compress/quantize/quantize.js";
 export type { CalibrationMethod } from "./compress/quantize/ranges.js";
 export * from "./errors.js";
+export type { Figure } from "./image/draw/figures.js";
 export type { Font as LabelFont, Glyph, TextShaper } from "./image/draw/font.js";
 export { type Color, paletteColor } from "./image/draw/palette.js";
 export type { RgbImage } from "./image/types.js";
@@ -38,6 +39,7 @@ export type {
   TuneReport,
 } from "./runtime/backend.js";
 export * from "./solutions/blur/index.js";
+export type { SliceMerge, SliceOptions } from "./solutions/slices/options.js";
 export { type Comparison, compare, type DType, type Float32Tensor, type HostTensor, tensor } from "./tensor/index.js";
 export * from "./tracking/index.js";
 export type { ModelInfo, Task } from "./yolov5/checkpoint/modelInfo.js";

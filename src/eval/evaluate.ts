@@ -5,6 +5,7 @@
  */
 
 import { OptionError } from "../errors.js";
+import { resolveSlices } from "../solutions/slices/options.js";
 import { inOrder } from "../yolov5/calls/inOrder.js";
 import { type RectBatch, rectBatches } from "../yolov5/input/letterboxVariants.js";
 import { checkImageSize } from "../yolov5/options.js";
@@ -121,7 +122,7 @@ class EvaluationRun {
       augment = false,
     } = options;
     const nms = resolveNmsOptions({ conf, iou, maxDet, multiLabel: true, agnostic: singleClass });
-    this.measuring = { side, nms, augment, singleClass };
+    this.measuring = { side, nms, augment, singleClass, slices: resolveSlices(options.slice) };
     this.tallies = new EvaluationTallies({
       classes: options.singleClass ? 1 : model.info.classes,
       masks: model.info.task === "segment",

@@ -1,5 +1,6 @@
 /** What `evaluate` takes and gives. */
 
+import type { DetectOptions } from "../yolov5/options.js";
 import type { Sample } from "./dataset/types.js";
 import type { PictureFindings } from "./measurePictures.js";
 import type { Shard } from "./statistics/shard.js";
@@ -23,6 +24,8 @@ export interface EvaluateOptions {
   readonly singleClass?: boolean | undefined;
   /** Test-time augmentation (detection models). */
   readonly augment?: boolean | undefined;
+  /** Look at overlapping windows of each picture and at the whole, as `detect` does with this option. Default false. */
+  readonly slice?: DetectOptions["slice"];
   /** Pictures per forward pass. Default 1. */
   readonly forwardBatch?: number | undefined;
   /**

@@ -5,7 +5,7 @@
 
 import type { Size } from "../yolov5/output/boxes.js";
 import type { Prototypes } from "../yolov5/output/masks/masks.js";
-import { type BinaryMask, maskArea } from "../yolov5/output/masks/rle.js";
+import { type BinaryMask, decodeRle, maskArea, type Rle } from "../yolov5/output/masks/rle.js";
 import type { Candidate } from "../yolov5/output/nms/nms.js";
 import type { GroundTruth, Polygon } from "./dataset/types.js";
 import { fillPolygon } from "./fillPolygon.js";
@@ -93,6 +93,11 @@ function sampling(from: number, to: number) {
     const low = Math.min(Math.floor(position), from - 1);
     return { low, high: Math.min(low + 1, from - 1), weight: position - low };
   });
+}
+
+/** A mask of the picture sampled down to `size`, as labels are. */
+export function sampledMask(mask: Rle, size: Size): BinaryMask {
+  return windowOf(sampleDown(decodeRle(mask), mask.size, size), size);
 }
 
 /** The bounding rectangle of a bitmap's set pixels. */

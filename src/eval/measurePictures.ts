@@ -4,22 +4,25 @@
  */
 
 import type { RgbImage } from "../image/types.js";
+import type { ResolvedSlices } from "../solutions/slices/options.js";
 import { batchItem, type HostTensor } from "../tensor/index.js";
 import { toTensor, wholePictures } from "../yolov5/input/letterbox.js";
 import { type ValidationImage, validationLetterbox } from "../yolov5/input/letterboxVariants.js";
 import type { NetworkInput } from "../yolov5/input/preprocess.js";
 import type { Size } from "../yolov5/output/boxes.js";
 import { prototypesOf } from "../yolov5/output/masks/masks.js";
+import type { BinaryMask, Rle } from "../yolov5/output/masks/rle.js";
 import { type Candidate, suppressRows } from "../yolov5/output/nms/nms.js";
 import type { ResolvedNmsOptions } from "../yolov5/output/nms/nmsOptions.js";
 import { rowFormat } from "../yolov5/output/nms/rowFormat.js";
 import type { Speed } from "../yolov5/output/results.js";
 import type { Sample } from "./dataset/types.js";
 import { keypointSimilarity } from "./keypoints.js";
-import { labelMasks, maskIou, predictedMasks } from "./masks.js";
+import { labelMasks, maskIou, predictedMasks, sampledMask } from "./masks.js";
 import { boxIou, matchDetections } from "./metrics/matching.js";
 import type { PictureMatches } from "./metrics/metrics.js";
 import type { EvaluationModel } from "./model.js";
+import { findInSlices } from "./slicedPicture.js";
 import { type DetectionColumns, detectionsInPixels, labelBoxesInPixels, type Placement } from "./targets.js";
 
 export interface PlannedSample<S = Sample> {
@@ -34,6 +37,8 @@ export interface MeasureOptions {
   readonly nms: ResolvedNmsOptions;
   readonly augment: boolean;
   readonly singleClass: boolean;
+  /** Look at windows of each picture; absent: at the picture. */
+  readonly slices?: ResolvedSlices | undefined;
 }
 
 /** One picture's labels and detections, in pixels of the original. */
@@ -47,6 +52,8 @@ export interface PictureFindings {
   readonly placement: Placement;
   /** [1, 32, H/4, W/4], for a segmentation model. */
   readonly prototypes: HostTensor | undefined;
+  /** In place of prototypes, where windows were merged: at the size of the picture. */
+  readonly masks?: readonly Rle[] | undefined;
 }
 
 export interface MeasuredPicture extends PictureFindings {
@@ -64,11 +71,22 @@ export interface MeasuredBatch {
   readonly ms: Speed;
 }
 
+/** Pixels of the picture for one of the grid that masks are compared on, as prototypes have. */
+const MASK_STRIDE = 4;
+
+interface Grid {
+  readonly height: number;
+  readonly width: number;
+}
+
 interface Loaded extends PlannedSample {
   readonly image: RgbImage;
   readonly fitted: ValidationImage;
   readonly ms: number;
 }
+
+/** What was found in a picture, before it is matched with its labels. */
+type Found = Pick<PictureFindings, "image" | "candidates" | "placement" | "prototypes" | "masks">;
 
 export class PictureMeasurer {
   private readonly model: EvaluationModel;
@@ -84,6 +102,33 @@ export class PictureMeasurer {
    * @throws what the backend throws.
    */
   async measure(batch: readonly PlannedSample[]): Promise<MeasuredBatch> {
+    return this.options.slices ? this.measureSlices(batch) : this.measureWhole(batch);
+  }
+
+  /** Windows of one picture after the other. */
+  private async measureSlices(batch: readonly PlannedSample[]): Promise<MeasuredBatch> {
+    const pictures: (MeasuredPicture | Error)[] = [];
+    const ms = { preprocess: 0, inference: 0, postprocess: 0 };
+    const { side, nms, augment, slices } = this.options;
+    for (const item of batch) {
+      let image: RgbImage;
+      try {
+        image = await item.sample.load();
+      } catch (error) {
+        pictures.push(error as Error);
+        continue;
+      }
+      const found = slices && (await findInSlices(this.model, image, { side, nms, augment, slices }));
+      if (found) pictures.push(this.match(item.sample, { ...found, image, prototypes: undefined }));
+      const measured =
+        found ?? (await this.measureWhole([{ ...item, sample: { ...item.sample, load: async () => image } }]));
+      if (!found) pictures.push(...(measured as MeasuredBatch).pictures);
+      for (const key of ["preprocess", "inference", "postprocess"] as const) ms[key] += measured.ms[key];
+    }
+    return { pictures, ms };
+  }
+
+  private async measureWhole(batch: readonly PlannedSample[]): Promise<MeasuredBatch> {
     const loaded: (Loaded | Error)[] = [];
     for (const item of batch) loaded.push(await this.load(item));
     const readable = loaded.filter((entry): entry is Loaded => !(entry instanceof Error));
@@ -110,7 +155,11 @@ export class PictureMeasurer {
     const pictures = loaded.map((entry) => {
       if (entry instanceof Error) return entry;
       const n = next++;
-      return this.match(entry, kept[n], prototypes && batchItem(prototypes, n));
+      const { sample, image, size, fitted } = entry;
+      const { scaleBack, loaded: inner } = fitted;
+      const placement: Placement = { scaleBack, loaded: inner, input: size, original: [image.height, image.width] };
+      const own = prototypes && batchItem(prototypes, n);
+      return this.match(sample, { image, candidates: kept[n], placement, prototypes: own });
     });
     return { pictures, ms };
   }
@@ -137,15 +186,8 @@ export class PictureMeasurer {
     return { sample, size, image, fitted, ms: performance.now() - started };
   }
 
-  private match(
-    { sample, image, size, fitted }: Loaded,
-    candidates: readonly Candidate[],
-    prototypes: HostTensor | undefined,
-  ): MeasuredPicture {
-    const { truth } = sample;
+  private match({ truth }: Sample, { image, candidates, placement, prototypes, masks }: Found): MeasuredPicture {
     const { singleClass } = this.options;
-    const { scaleBack, loaded } = fitted;
-    const placement: Placement = { scaleBack, loaded, input: size, original: [image.height, image.width] };
     const found = detectionsInPixels(candidates, placement);
     const detections = singleClass ? { ...found, classes: new Int32Array(found.classes.length) } : found;
     const labelClasses = singleClass ? new Int32Array(truth.classes.length) : truth.classes;
@@ -157,14 +199,24 @@ export class PictureMeasurer {
       classes,
       labelClasses,
     });
-    const maskMatches = (tensor: HostTensor): PictureMatches => {
-      const plane = prototypesOf(tensor);
-      return matchesOf(
+    const maskMatches = ({ height, width }: Grid, predicted: readonly BinaryMask[]): PictureMatches =>
+      matchesOf(
         maskIou(
-          { masks: labelMasks(truth, placement, [plane.height, plane.width]), classes: labelClasses },
-          { masks: predictedMasks(plane, candidates, placement.input), classes },
+          { masks: labelMasks(truth, placement, [height, width]), classes: labelClasses },
+          { masks: predicted, classes },
         ),
       );
+    const masksOf = (): PictureMatches | undefined => {
+      if (masks) {
+        const [height, width] = placement.original.map((side) => Math.ceil(side / MASK_STRIDE));
+        return maskMatches(
+          { height, width },
+          masks.map((mask) => sampledMask(mask, [height, width])),
+        );
+      }
+      if (!prototypes) return undefined;
+      const plane = prototypesOf(prototypes);
+      return maskMatches(plane, predictedMasks(plane, candidates, placement.input));
     };
     const { task, keypoints } = this.model.info;
     const poseMatches = (numbers: number): PictureMatches =>
@@ -178,7 +230,8 @@ export class PictureMeasurer {
       placement,
       prototypes,
       matches: matchesOf(boxIou(labelBoxes, detections.boxes)),
-      maskMatches: prototypes && task === "segment" ? maskMatches(prototypes) : undefined,
+      masks,
+      maskMatches: task === "segment" ? masksOf() : undefined,
       poseMatches: keypoints && poseMatches(keypoints.size ?? 3),
     };
   }

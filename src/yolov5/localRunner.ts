@@ -12,8 +12,8 @@ import { Ensemble, type Member } from "./ensemble.js";
 import { closeAll, type Picture, type ReadPictureOptions, readAll } from "./input/pictures.js";
 import type { NetworkInput } from "./input/preprocess.js";
 import type { NetworkMemory } from "./network.js";
-import { type DetectOptions, resolveOptions } from "./options.js";
-import type { Result } from "./output/outcome.js";
+import { type DetectOptions, type ResolvedOptions, resolveOptions } from "./options.js";
+import type { Outcome, Result } from "./output/outcome.js";
 import type { Prediction } from "./output/prediction.js";
 import { Pipeline } from "./pipeline.js";
 import type { Device, ImageSize, ModelRunner } from "./runner.js";
@@ -88,12 +88,26 @@ export class LocalRunner<Source> implements ModelRunner<Source> {
     }
   }
 
+  async outcome(source: Source, options: DetectOptions): Promise<Outcome> {
+    const one = async (picture: Picture, resolved: ResolvedOptions): Promise<Outcome> =>
+      (await this.pipeline.outcomes([picture], resolved))[0];
+    return this.withPicture(source, options, one);
+  }
+
   async predict(source: Source, options: DetectOptions): Promise<Prediction> {
+    return this.withPicture(source, options, (picture, resolved) => this.pipeline.predict(picture, resolved));
+  }
+
+  private async withPicture<T>(
+    source: Source,
+    options: DetectOptions,
+    run: (picture: Picture, options: ResolvedOptions) => Promise<T>,
+  ): Promise<T> {
     const { maxPixels, signal } = options;
     const picture = await this.read(source, { maxPixels, signal });
     try {
       throwIfAborted(signal);
-      return await this.pipeline.predict(picture, resolveOptions(options, this.info));
+      return await run(picture, resolveOptions(options, this.info));
     } finally {
       picture.close?.();
     }

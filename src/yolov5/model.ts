@@ -1,6 +1,6 @@
 /** The public model: pictures in, results out. One network, or several as an ensemble. */
 
-import { DisposedError } from "../errors.js";
+import { DisposedError, OptionError } from "../errors.js";
 import type { Backend, CandidateOutputs, ComputeDType, NodeTiming, TuneOptions } from "../runtime/backend.js";
 import type { HostTensor } from "../tensor/index.js";
 import { AbortListeners, untilAborted } from "./calls/abort.js";
@@ -10,7 +10,7 @@ import type { NetworkInput } from "./input/preprocess.js";
 import { LocalRunner, type PictureReader } from "./localRunner.js";
 import type { NetworkMemory } from "./network.js";
 import { type DetectOptions, resolveOptions } from "./options.js";
-import type { Result } from "./output/outcome.js";
+import type { Outcome, Result } from "./output/outcome.js";
 import type { Prediction } from "./output/prediction.js";
 import type { ModelRunner } from "./runner.js";
 
@@ -91,13 +91,25 @@ export class Model<Source = unknown> {
   /**
    * Runs the network on one picture and keeps its raw outputs, so that thresholds can be changed afterwards.
    * @param options `imgsz`, `fit`, `augment`, `signal`; pass thresholds to `result`.
-   * @throws like `detect`.
+   * @throws like `detect`; OptionError for `slice`, whose windows have outputs of their own.
    */
   async predict(source: Source, options: DetectOptions = {}): Promise<Prediction> {
     this.check();
-    const { signal } = resolveOptions(options, this.info);
+    const { signal, slice } = resolveOptions(options, this.info);
+    if (slice) {
+      throw new OptionError("predict keeps the outputs of one input, and slice runs many; use detect with slice");
+    }
     const work = (own: AbortSignal | undefined): Promise<Prediction> =>
       this.runner.predict(source, { ...options, signal: own });
+    return untilAborted(signal, work, this.aborts.on);
+  }
+
+  /** `detect` for one picture whose result is put together elsewhere, in the page of a worker for example. */
+  async outcome(source: Source, options: DetectOptions = {}): Promise<Outcome> {
+    this.check();
+    const { signal } = resolveOptions(options, this.info);
+    const work = (own: AbortSignal | undefined): Promise<Outcome> =>
+      this.runner.outcome(source, { ...options, signal: own });
     return untilAborted(signal, work, this.aborts.on);
   }
 

@@ -1,6 +1,7 @@
 /** Options of `detect`, in both styles of names, with the defaults of detect.py or of the newer package; checked once. */
 
 import { OptionError } from "../errors.js";
+import { type ResolvedSlices, resolveSlices, type SliceOptions } from "../solutions/slices/options.js";
 import { describeValue } from "../weights/describe.js";
 import { signalOf } from "./calls/abort.js";
 import { count, flag, shown } from "./calls/checks.js";
@@ -37,7 +38,14 @@ export interface DetectOptions {
   readonly fit?: Fit | undefined;
   /** Shorthand for `fit: "square"`. */
   readonly square?: boolean | undefined;
-  /** Maximum number of pictures per forward pass of `detect([…])`. Default 1. */
+  /**
+   * Find small objects in large pictures: the network looks at overlapping windows (`true`: of its own size; a number: of that
+   * many pixels; or options) and at the whole picture, and what it finds is merged. Not for classification.
+   */
+  readonly slice?: boolean | number | SliceOptions | undefined;
+  /** Called after every forward pass over the windows of a picture, with the number done and their total. */
+  readonly onSlice?: ((progress: { readonly done: number; readonly total: number }) => void) | undefined;
+  /** Maximum number of pictures, or windows, per forward pass of `detect`. Default 1. */
   readonly batchSize?: number | undefined;
   /**
    * Maximum number of pixels of a picture file. Default: `load`'s option, otherwise 2^26 (decoding stays below 1 GB).
@@ -61,6 +69,8 @@ export interface ResolvedOptions extends ResolvedNmsOptions {
   readonly augment: boolean;
   readonly retinaMasks: boolean;
   readonly fit: Fit;
+  readonly slice: ResolvedSlices | undefined;
+  readonly onSlice: NonNullable<DetectOptions["onSlice"]>;
   readonly batchSize: number;
   readonly signal: AbortSignal | undefined;
   readonly onWarning: (message: string) => void;
@@ -103,6 +113,8 @@ export function resolveOptions(options: DetectOptions, model: SuppressedModel): 
     augment: flag(options.augment ?? false, "augment"),
     retinaMasks: flag(options.retinaMasks ?? false, "retinaMasks"),
     fit,
+    slice: resolveSlices(options.slice),
+    onSlice: options.onSlice ?? (() => undefined),
     batchSize: count(options.batchSize ?? 1, "batchSize"),
     signal: signalOf(options.signal),
     onWarning: options.onWarning ?? (() => undefined),

@@ -9,6 +9,7 @@ import { type FittedPicture, type PlannedPicture, Preprocessor } from "./input/p
 import type { ResolvedOptions } from "./options.js";
 import { type Outcome, outcomesOf, pictureFacts, type Result, resultOf } from "./output/outcome.js";
 import { Prediction, type PredictionData } from "./output/prediction.js";
+import { type SliceRunner, slicedOutcome } from "./slices/slicedRun.js";
 
 /** For inputs with more pixels than this, the network is compiled before a picture is resized. */
 const LARGE_PIXELS = 2048 * 2048;
@@ -39,6 +40,23 @@ export class Pipeline {
       options.onWarning(`augment is ignored: test-time augmentation is for detection, but this is a ${task} model`);
     }
     for (const picture of pictures) warn(picture, options);
+    const { slice } = options;
+    if (!slice) return this.run(pictures, options);
+    if (task === "classify") {
+      options.onWarning("slice is ignored: a classification model has no boxes to merge");
+      return this.run(pictures, options);
+    }
+    const runner: SliceRunner = {
+      names: this.ensemble.info.names,
+      input: this.preprocessor.inputSize(options.imgsz),
+      run: (views, own) => this.run(views, own),
+    };
+    const outcomes: Outcome[] = [];
+    for (const picture of pictures) outcomes.push(await slicedOutcome(picture, slice, options, runner));
+    return outcomes;
+  }
+
+  private async run(pictures: readonly Picture[], options: ResolvedOptions): Promise<Outcome[]> {
     const planned = this.preprocessor.plan(pictures, options);
     await this.heed(options.signal);
     await this.compileLarge(planned);

@@ -7,7 +7,7 @@ import type { Member } from "./ensemble.js";
 import type { NetworkInput } from "./input/preprocess.js";
 import type { NetworkMemory } from "./network.js";
 import type { DetectOptions } from "./options.js";
-import type { Result } from "./output/outcome.js";
+import type { Outcome, Result } from "./output/outcome.js";
 import type { Prediction } from "./output/prediction.js";
 
 /** What a model runs on. */
@@ -32,6 +32,7 @@ export interface ModelRunner<Source> {
   openMembers(): Promise<readonly Member[]>;
   detectOne(source: Source, options: DetectOptions): Promise<Result>;
   detectList(sources: readonly Source[], options: DetectOptions): Promise<Result[]>;
+  outcome(source: Source, options: DetectOptions): Promise<Outcome>;
   predict(source: Source, options: DetectOptions): Promise<Prediction>;
   stream(frames: AsyncIterable<Source> | Iterable<Source>, options: DetectOptions): AsyncGenerator<Result>;
   forward(input: HostTensor): Promise<HostTensor[]>;

@@ -5,7 +5,7 @@ import { fromWire } from "../../api/wireError.js";
 import { DeviceError, DisposedError } from "../../errors.js";
 import { abortReason, onAbort } from "../../yolov5/calls/abort.js";
 import type { Device } from "../../yolov5/runner.js";
-import type { Answer, FromHost, Request, ToHost } from "./protocol.js";
+import type { Answer, FromHost, Request, SliceProgress, ToHost } from "./protocol.js";
 import type { Started } from "./started.js";
 
 interface Pending {
@@ -14,7 +14,11 @@ interface Pending {
   readonly stopListening: () => void;
 }
 
-type OnWarning = ((text: string) => void) | undefined;
+/** What is told of a request before its answer. */
+interface Listeners {
+  readonly onWarning?: ((text: string) => void) | undefined;
+  readonly onSlice?: ((progress: SliceProgress) => void) | undefined;
+}
 
 /** Bitmaps and frames hold graphics memory and must be closed; buffers need not. */
 function closeUnsent(given: readonly Transferable[]): void {
@@ -25,7 +29,7 @@ export class Connection {
   private readonly started: Started;
   private readonly options: Pick<LoadOptions, "onProgress" | "onNote">;
   private readonly pending = new Map<number, Pending>();
-  private readonly warnings = new Map<number, OnWarning>();
+  private readonly listeners = new Map<number, Listeners>();
   private outgoing: Promise<unknown> = Promise.resolve();
   private nextId = 1;
   private closed: { readonly reason: unknown } | undefined;
@@ -48,9 +52,9 @@ export class Connection {
   }
 
   /** Reserves a number for a later request. */
-  reserve(onWarning?: OnWarning): number {
+  reserve(listeners: Listeners = {}): number {
     const id = this.nextId++;
-    if (onWarning) this.warnings.set(id, onWarning);
+    this.listeners.set(id, listeners);
     return id;
   }
 
@@ -112,7 +116,7 @@ export class Connection {
   private settle(id: number, act: (pending: Pending) => void): void {
     const pending = this.pending.get(id);
     this.pending.delete(id);
-    this.warnings.delete(id);
+    this.listeners.delete(id);
     if (!pending) return;
     pending.stopListening();
     act(pending);
@@ -136,7 +140,10 @@ export class Connection {
         this.options.onNote?.(message.text);
         break;
       case "warning":
-        this.warnings.get(message.id)?.(message.text);
+        this.listeners.get(message.id)?.onWarning?.(message.text);
+        break;
+      case "slice":
+        this.listeners.get(message.id)?.onSlice?.({ done: message.done, total: message.total });
         break;
       case "answer":
         if (message.device) this.lastDevice = message.device;

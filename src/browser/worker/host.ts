@@ -11,7 +11,15 @@ import type { Outcome } from "../../yolov5/output/outcome.js";
 import type { Prediction } from "../../yolov5/output/prediction.js";
 import { closePixels } from "../drawable.js";
 import type { DecoderName } from "./decoders/protocol.js";
-import { type Answer, buffersOf, type FromHost, type Port, type Request, type ToHost } from "./protocol.js";
+import {
+  type Answer,
+  buffersOf,
+  type FromHost,
+  type Port,
+  type Request,
+  type SliceProgress,
+  type ToHost,
+} from "./protocol.js";
 
 export type Loader = (sources: readonly WeightSource[], options: LoadOptions) => Promise<Model<PictureSource>>;
 
@@ -64,6 +72,12 @@ class Host {
       }
       case "predict": {
         const onWarning = (text: string): void => this.send({ type: "warning", id, text });
+        const onSlice = (slice: SliceProgress): void => this.send({ type: "slice", id, ...slice });
+        if (request.options.slice && !request.keep) {
+          const options = { ...request.options, onWarning, onSlice, signal };
+          const sliced = this.loaded().outcome(request.source, options);
+          return [{ kind: "outcome", outcome: await sliced.finally(() => closePixels(request.source)) }];
+        }
         let prediction: Prediction;
         try {
           prediction = await this.loaded().predict(request.source, { ...request.options, onWarning, signal });

@@ -14,6 +14,12 @@ import type { DecoderName } from "./decoders/protocol.js";
 /** Methods of `Model` that are forwarded unchanged. */
 export type PlainMethod = "forward" | "warmup" | "tap" | "profile" | "memory";
 
+/** Windows of a picture that are done. */
+export interface SliceProgress {
+  readonly done: number;
+  readonly total: number;
+}
+
 /** A request to the worker; its answer carries the same `id`. */
 export type Request =
   | {
@@ -28,7 +34,7 @@ export type Request =
   | {
       readonly type: "predict";
       readonly source: PictureSource;
-      readonly options: Omit<DetectOptions, "onWarning" | "signal">;
+      readonly options: Omit<DetectOptions, "onWarning" | "onSlice" | "signal">;
       readonly keep: boolean;
     }
   | { readonly type: "select"; readonly prediction: number; readonly options: Thresholds }
@@ -55,6 +61,7 @@ export type FromHost =
   | { readonly type: "progress"; readonly loaded: number; readonly total: number | undefined }
   | { readonly type: "note"; readonly text: string }
   | { readonly type: "warning"; readonly id: number; readonly text: string }
+  | ({ readonly type: "slice"; readonly id: number } & SliceProgress)
   | { readonly type: "answer"; readonly id: number; readonly answer: Answer; readonly device: Device | undefined }
   | { readonly type: "failed"; readonly id: number; readonly error: WireError };
 

@@ -218,11 +218,11 @@ export class WorkerModel {
     options: WorkerDetectOptions,
     keep: boolean,
   ): Promise<{ id: number; outcome: Outcome }> {
-    const { onWarning, transfer = false, signal: wanted, ...rest } = options;
+    const { onWarning, onSlice, transfer = false, signal: wanted, ...rest } = options;
     const signal = signalOf(wanted);
     throwIfAborted(signal);
     // The place in the queue is reserved now, before the pixels are fetched, which takes longer for some sources.
-    const id = this.connection.reserve(onWarning);
+    const id = this.connection.reserve({ onWarning, onSlice });
     const answer = await this.connection.askAs(
       id,
       toSend(source, transfer).then(({ value, given }) => [

@@ -21,6 +21,8 @@ Examples:
   yolov5 detect --weights yolov5n.pt --source street.mp4 --track     a video, with persistent IDs
   yolov5 detect --weights yolov5n.pt --source street.mp4 --redact --blur person
   yolov5 detect --weights yolov5n.pt --source rtsp://camera/1 --live 8080
+  yolov5 detect --weights yolov5n.pt --source aerial.tif --slice 640 small objects in a large picture
+  yolov5 detect --weights yolov5n.pt --source door.mp4 --line 0,0.5,1,0.5,door     who goes in and out
   yolov5 detect --source bus.jpg --nosave --json -    JSON on standard output, nothing written`;
 
 export function defineDetect(program: Command, start: Start): void {

@@ -3,15 +3,18 @@
 import { type Command, Option } from "commander";
 import { OBSCURE_STYLES } from "../../image/obscure.js";
 import { BLUR_SHAPES } from "../../solutions/blur/blur.js";
+import { ANCHORS } from "../../solutions/counting/tracked.js";
 import { TRACKER_ALGORITHMS } from "../../tracking/options.js";
-import { batchSize, classList, fraction, imageSize, list, whole } from "../options/values.js";
+import { lineFlag, speedFlag, zoneFlag } from "../options/figures.js";
+import { addSliceOptions } from "../options/slices.js";
+import { batchSize, classList, fraction, imageSize, list, positive, whole } from "../options/values.js";
 import { RESUME_HELP, SHARD_HELP, shardFlag } from "../shards/shardOption.js";
 import { TUNE_HELP } from "../tuning.js";
 import { MAX_PIXELS_HELP, WEIGHTS_HELP, WORKERS_HELP } from "./common.js";
 
 /** Adds the flags of detect.py v7.0 with its defaults, and a few more. */
 export function addDetectOptions(command: Command): Command {
-  return command
+  command
     .optionsGroup("Model and input:")
     .option("--weights <w...>", `${WEIGHTS_HELP}; several make an ensemble (default: codes)`, list(String))
     .option(
@@ -22,11 +25,17 @@ export function addDetectOptions(command: Command): Command {
     .option("--imgsz <px...>", "input size: one number, or height width (default: 640; classification 224)", imageSize)
     .option("--max-pixels <n>", MAX_PIXELS_HELP, whole(1))
     .option("--square", "letterbox to the full --imgsz, as exported models do, instead of the smallest rectangle")
-    .option("--batch-size <n>", "pictures per forward pass (those with the same input size)", batchSize, 1)
+    .option(
+      "--batch-size <n>",
+      "pictures, or windows of --slice, per forward pass (those with the same input size)",
+      batchSize,
+      1,
+    )
     .option("--workers <n>", WORKERS_HELP, whole(0, 256))
     .option("--half", "use float16 where the backend supports it")
     .option("--tune", TUNE_HELP)
-    .option("--augment", "test-time augmentation: three scales, one of them mirrored (detection only)")
+    .option("--augment", "test-time augmentation: three scales, one of them mirrored (detection only)");
+  return addSliceOptions(command)
     .option("--cfg <yaml>", "model description (a YAML file or a name such as yolov5s), for a state dict without one")
     .option("--data <yaml>", "data set .yaml with class names, for a checkpoint without any")
     .option("--shard <i/n>", SHARD_HELP, shardFlag)
@@ -73,6 +82,30 @@ export function addDetectOptions(command: Command): Command {
       "--redact",
       "write nothing but the pictures and videos with objects hidden: no boxes, labels or other files",
     )
+    .optionsGroup("Counting (tracks objects; points in pixels, or in fractions of the picture if none is above 1):")
+    .option(
+      "--line <points...>",
+      "count who crosses the line x1,y1,x2,y2[,name]: in is from the left to the right, seen along it from its first point",
+      list(lineFlag),
+    )
+    .option(
+      "--zone <points...>",
+      "count who is in the polygon x1,y1,x2,y2,x3,y3,…[,name], who enters and leaves, and for how long they stay",
+      list(zoneFlag),
+    )
+    .addOption(
+      new Option(
+        "--anchor <point>",
+        "which point of a box counts (default: centre; for --heatmap and --speed: feet)",
+      ).choices(ANCHORS),
+    )
+    .option(
+      "--ground <points>",
+      "measure speeds, x1,y1,…,x4,y4,w,h[,unit]: the corners of a rectangle on the ground, its size in metres, and m/s, km/h or mph",
+      speedFlag,
+    )
+    .option("--heatmap", "colour where objects have been, in the drawing and in a PNG at the end; needs no tracks")
+    .option("--heatmap-half-life <s>", "seconds after which half of the warmth is left (default: it stays)", positive)
     .optionsGroup("Results:")
     .option("--ndjson <file>", "write one JSON line per frame or picture as results arrive; - for standard output")
     .option("--no-speed", "leave the times out of the JSON, so that it is the same whoever computes it")

@@ -1,6 +1,7 @@
 /** `yolov5 val`: the flags of val.py v7.0 with its defaults, and a few more. */
 
 import { type Command, InvalidArgumentError, Option } from "commander";
+import { addSliceOptions } from "../options/slices.js";
 import { batchSize, fraction, list, whole } from "../options/values.js";
 import { RESUME_HELP, SHARD_HELP, shardFlag } from "../shards/shardOption.js";
 import { TUNE_HELP } from "../tuning.js";
@@ -58,7 +59,8 @@ export function defineVal(program: Command, start: Start): void {
     .option("--resume", RESUME_HELP)
     .option("--half", "use float16 where the backend supports it")
     .option("--tune", TUNE_HELP)
-    .option("--augment", "test-time augmentation: three scales, one of them mirrored (detection only)")
+    .option("--augment", "test-time augmentation: three scales, one of them mirrored (detection only)");
+  addSliceOptions(command)
     .option("--cfg <yaml>", "model description (a YAML file or a name such as yolov5s), for a state dict without one")
     .optionsGroup("Measuring:")
     .option("--conf-thres <p>", "minimum confidence, 0 to 1 (also --conf; default: 0.001)", fraction)

@@ -4,6 +4,8 @@ import { join } from "node:path";
 import { errorLine } from "../errors.js";
 import { type CliModel, modelJson } from "../loadModel.js";
 import type { Output } from "../output.js";
+import type { Counts } from "./count/counts.js";
+import type { SceneEvent } from "./count/scene.js";
 import type { Saver } from "./save.js";
 import { type Shown, SpeedMeter, Summary } from "./summary.js";
 import type { VideoReport } from "./video.js";
@@ -59,6 +61,11 @@ export class Collected {
     await this.writeLine(whole);
   }
 
+  /** Writes what happened in a frame as lines of their own, after the frame's. */
+  async happened(source: string | undefined, events: readonly SceneEvent[]): Promise<void> {
+    for (const event of events) await this.writeLine({ source, ...event });
+  }
+
   takeVideo(report: Partial<VideoReport>): void {
     this.videos.push(report);
   }
@@ -78,7 +85,8 @@ export class Collected {
     await this.writeLine(entry);
   }
 
-  json(model: CliModel, { savedTo, sourceFiles }: Saver) {
+  /** @param counts of the whole run. */
+  json(model: CliModel, { savedTo, sourceFiles }: Saver, counts: Counts | undefined) {
     const { images, videos } = this;
     return {
       model: modelJson(model),
@@ -87,6 +95,7 @@ export class Collected {
       ...(videos.length === 0 ? {} : { videos }),
       ...(savedTo === undefined ? {} : { savedTo }),
       ...(sourceFiles === undefined ? {} : { files: sourceFiles }),
+      ...(counts === undefined ? {} : { counts }),
     };
   }
 

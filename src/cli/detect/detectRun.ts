@@ -3,6 +3,7 @@
 import type { LiveServer } from "../../node/live/liveServer.js";
 import { inOrder } from "../../yolov5/calls/inOrder.js";
 import type { Result } from "../../yolov5/model.js";
+import type { DetectOptions } from "../../yolov5/options.js";
 import { errorLine, InterruptedError } from "../errors.js";
 import type { SaveFolder } from "../files/runFolder.js";
 import { orInterrupted, throwIfInterrupted } from "../interrupt.js";
@@ -12,11 +13,13 @@ import { inputSize, noteSize } from "../options/sizeNote.js";
 import type { Output } from "../output.js";
 import { type Bar, DownloadProgress, openBar } from "../progress.js";
 import { Collected } from "./collected.js";
+import { CountFiles } from "./count/countFiles.js";
 import type { DetectSetup } from "./runOptions.js";
 import { Saver } from "./save.js";
+import { SliceBar } from "./sliceBar.js";
 import type { SourceItem } from "./sources.js";
-import { logLine, type Shown } from "./summary.js";
-import { VideoRun } from "./video.js";
+import { logLine } from "./summary.js";
+import { type VideoContext, VideoRun } from "./video.js";
 import type { ProcessedBatch } from "./work/detectWorkers.js";
 import { isFatal } from "./work/fatal.js";
 import { entryOf, type Finished, finish } from "./work/finish.js";
@@ -62,7 +65,11 @@ export class DetectRun {
   private readonly saver: Saver;
   private readonly collected: Collected;
   private readonly onProgress: DetectTask["onProgress"];
+  private readonly countFiles: CountFiles;
+  private readonly sliceBar: SliceBar;
   private video: VideoRun | undefined;
+  /** Pictures since the last video, whose sequence has not ended. */
+  private pictures = 0;
 
   constructor({ flags, output, model, items, folder, live, onProgress, ...setup }: DetectTask) {
     this.onProgress = onProgress;
@@ -78,6 +85,9 @@ export class DetectRun {
       { ...setup.finishing, folder, font: setup.font, names: model.names, view: live, segmentSeconds: flags.record },
       items.map(({ source }) => source),
     );
+    this.countFiles = new CountFiles(setup.sequence, this.saver, !flags.nosave && !flags.redact && !live);
+    this.sliceBar = new SliceBar(output);
+    setup.sequence.begin();
     noteSize(
       model.members.map(({ info }) => info),
       this.inputSize(),
@@ -101,7 +111,11 @@ export class DetectRun {
     }
     await this.completeFiles();
     await this.report();
-    return { results: collected.json(this.model, this.saver), stopped, failed: collected.failed };
+    return {
+      results: collected.json(this.model, this.saver, this.setup.sequence.runCounts),
+      stopped,
+      failed: collected.failed,
+    };
   }
 
   /** Writes the files that hold the whole run, also one that was interrupted. */
@@ -123,6 +137,7 @@ export class DetectRun {
       await collected.fail(video.source, errorLine(error));
     }
     this.takeVideo(video);
+    await this.endSequence(video.source);
     return new InterruptedError(`interrupted after ${video.report.frames} frames of ${video.source}`);
   }
 
@@ -160,7 +175,8 @@ export class DetectRun {
   /** What can be done before a batch's turn comes. */
   private async process({ items }: Part): Promise<ProcessedBatch> {
     const { output, model, flags } = this;
-    const { workers, options, follower, finishing, font } = this.setup;
+    const { workers, sequence, finishing, font } = this.setup;
+    const options = this.options();
     if (items[0].video) return { processed: [{ kind: "video" }], warnings: [] };
     if (workers) return workers.pictures(items);
     const progress = new DownloadProgress(output, false);
@@ -171,12 +187,20 @@ export class DetectRun {
         onProgress: progress.onProgress,
         detect: (pictures) => model.detect(pictures, options),
         resultOf: (result) => result,
-        finish: follower ? undefined : { ...finishing, font },
+        finish: sequence.ordered ? undefined : { ...finishing, font },
       });
       return { processed, warnings: [] };
     } finally {
       progress.stop();
+      this.sliceBar.stop();
     }
+  }
+
+  /** With a bar over the windows of a single picture: of many, and of videos, another one tells more. */
+  private options(): DetectOptions {
+    const { options } = this.setup;
+    const { onSlice } = this.sliceBar;
+    return this.items.length === 1 ? { ...options, onSlice } : options;
   }
 
   private async deliverAll({ items, start }: Part, { processed, warnings }: ProcessedBatch, bar: Bar): Promise<void> {
@@ -189,25 +213,29 @@ export class DetectRun {
   /** Writes and shows one source's part, in the order of the sources. */
   private async deliver(item: SourceItem, index: number, entry: Processed<Result>): Promise<void> {
     const { output } = this;
-    const { follower, finishing, font } = this.setup;
+    const { sequence, finishing, font } = this.setup;
     const { signal } = output.io;
     throwIfInterrupted(signal);
     if (entry.kind === "video") return this.runVideo(item, index);
     if (entry.kind === "failed") return this.collected.fail(item.source, entry.message);
     if (entry.kind === "finished") return this.keep(item.source, entry.finished, index);
-    const { result, trails } = follower?.followPicture(entry.found) ?? { result: entry.found, trails: [] };
-    await this.keep(item.source, await finish(result, entry, finishing, { font, signal, trails }), index);
+    const { result, events, ...extras } = sequence.takePicture(entry.found, entry.image);
+    await this.keep(item.source, await finish(result, entry, finishing, { ...extras, font, signal }), index);
+    await this.collected.happened(item.source, events);
+    this.pictures++;
   }
 
   private async runVideo(item: SourceItem, index: number): Promise<void> {
     const { flags, output, model, saver, live } = this;
-    const { options, follower, finishing, workers } = this.setup;
+    const { options, sequence, finishing, workers } = this.setup;
     const { hidden } = finishing;
-    follower?.restart();
+    await this.endPictures();
     try {
-      const take = (shown: Shown, result: Result): Promise<void> =>
-        this.collected.take(shown, finishing.json ? entryOf(result, finishing.speed) : undefined);
-      const context = { flags, output, model, options, saver, follower, workers, hidden, live, take };
+      const take: VideoContext["take"] = async (shown, result, events) => {
+        await this.collected.take(shown, finishing.json ? entryOf(result, finishing.speed) : undefined);
+        await this.collected.happened(result.source, events);
+      };
+      const context = { flags, output, model, options, saver, sequence, workers, hidden, live, take };
       this.video = new VideoRun(context, item.address ?? item.source, [index + 1, this.items.length]);
       await this.video.run();
     } catch (error) {
@@ -222,7 +250,22 @@ export class DetectRun {
     this.takeVideo(video);
     output.line(video.line());
     // Pictures after a video start a new sequence.
-    follower?.restart();
+    await this.endSequence(video.source);
+  }
+
+  /** The pictures before a video are a sequence of their own. */
+  private async endPictures(): Promise<void> {
+    if (this.pictures > 0) await this.endSequence(undefined);
+    this.pictures = 0;
+  }
+
+  private async endSequence(source: string | undefined): Promise<void> {
+    try {
+      await this.countFiles.end(source);
+    } catch (error) {
+      await this.collected.fail(source ?? "heat map", errorLine(error));
+    }
+    this.setup.sequence.restart();
   }
 
   private takeVideo({ report }: VideoRun): void {
@@ -254,9 +297,12 @@ export class DetectRun {
 
   private async report(): Promise<void> {
     const { collected, items, model, output, saver } = this;
-    const { follower } = this.setup;
+    const { sequence } = this.setup;
+    await this.endPictures();
+    await this.countFiles.finish().catch((error: unknown) => collected.fail("counts.csv", errorLine(error)));
     await collected.report(saver, items.length, this.inputSize(), this.flags.saveTxt ?? false);
-    if (follower?.runTotal !== undefined) output.line(`${follower.runTotal} objects tracked`);
+    if (sequence.runTracks !== undefined) output.line(`${sequence.runTracks} objects tracked`);
+    for (const line of sequence.countLines()) output.line(line);
     collected.table();
     // A user who gave pictures but no model may not know what the default model looks for.
     if (this.flags.weights === undefined && this.flags.source !== undefined && collected.empty > 0) {

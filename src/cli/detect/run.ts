@@ -13,11 +13,13 @@ import { checkRunFolder } from "../files/destinations.js";
 import { runFolder } from "../files/runFolder.js";
 import { describeModel, loadWithSeed } from "../loadModel.js";
 import type { DetectFlags } from "../options/flags.js";
+import { sliceOptions } from "../options/slices.js";
 import { tellUnavailable, type Unavailable } from "../options/unavailable.js";
 import { checkWeightWords } from "../options/weightWords.js";
 import type { Output } from "../output.js";
 import { fingerprint } from "../shards/fingerprint.js";
 import { ShardRun, shardAsked } from "../shards/shardRun.js";
+import { counts, trackerOf } from "./count/sequence.js";
 import { DetectRun } from "./detectRun.js";
 import { misorderedFrames } from "./frameOrder.js";
 import { checkBlurFlags } from "./hide/blurFlags.js";
@@ -31,17 +33,24 @@ export async function runDetect(flags: DetectFlags, output: Output): Promise<num
   await checkFlags(flags, output);
   output.checkJson();
   const shard = await shardAsked(flags, output);
-  const { nosave, saveTxt, saveCrop, project = "runs", name, existOk = false } = flags;
+  const { nosave, saveTxt, saveCrop, heatmap, project = "runs", name, existOk = false } = flags;
   const labels = labelFormats(flags).length > 0;
   if (shard && (labels || flags.live !== undefined)) {
     throw new UsageError(
       "shards have neither a live page nor labels for tools, which hold a whole run; leave them out",
     );
   }
-  if (!nosave || saveTxt || saveCrop || labels || shard)
+  if (!nosave || saveTxt || saveCrop || heatmap || labels || shard)
     await checkRunFolder(project, name, existOk || shard !== undefined);
+  if (shard && counts(flags)) {
+    throw new UsageError(
+      "--line, --zone, --ground and --heatmap count over all sources, which shards would cut; leave one of them out",
+    );
+  }
+  // Frames are sorted by their numbers where their order matters.
+  const ordered = trackerOf(flags) !== undefined;
   const sources = flags.source ?? [exampleSource(flags.weights)];
-  const all = await expandSources(sources, { signal: output.io.signal, frames: flags.track !== undefined });
+  const all = await expandSources(sources, { signal: output.io.signal, frames: ordered });
   const items = shard ? all.slice(...partOf(all.length, shard)) : all;
   if (flags.live !== undefined) checkLiveSources(items);
   // A mistyped path is reported before a model is downloaded for it. JSON output needs the model in any case.
@@ -49,7 +58,7 @@ export async function runDetect(flags: DetectFlags, output: Output): Promise<num
     for (const { error } of items) output.fail(error ?? "");
     return EXIT.failed;
   }
-  if (flags.track !== undefined) checkOrder(items, shard !== undefined, output);
+  if (ordered) checkOrder(items, shard !== undefined, output);
   const suggested = workersFor(flags, items);
   // The network runs in the workers then, where each has one thread for it.
   const loaded = await loadWithSeed(suggested > 0 ? { ...flags, threads: 1 } : flags, output);
@@ -128,6 +137,10 @@ async function checkFlags(flags: DetectFlags, output: Output): Promise<void> {
     );
   }
   if (flags.saveConf && !flags.saveTxt) output.warn("--save-conf has no effect without --save-txt");
+  if (flags.heatmapHalfLife !== undefined && !flags.heatmap) {
+    output.warn("--heatmap-half-life has no effect without --heatmap");
+  }
+  sliceOptions(flags);
   checkBlurFlags(flags);
   checkLiveFlags(flags);
   await checkWeightWords(flags);

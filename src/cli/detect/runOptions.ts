@@ -4,9 +4,10 @@ import type { Font } from "../../image/index.js";
 import { type DetectOptions, resolveOptions } from "../../yolov5/options.js";
 import type { CliModel, LoadedModel } from "../loadModel.js";
 import type { DetectFlags } from "../options/flags.js";
+import { sliceOptions } from "../options/slices.js";
 import { heightWidth } from "../options/values.js";
 import type { Output } from "../output.js";
-import { Follower } from "./follow.js";
+import { Sequence } from "./count/sequence.js";
 import { hiddenParts } from "./hide/blurFlags.js";
 import { tellIgnored } from "./ignored.js";
 import { labelFormats } from "./labels/labelFlags.js";
@@ -28,7 +29,8 @@ export function projectOf(flags: DetectFlags, model: CliModel): string {
 export interface DetectSetup {
   readonly options: DetectOptions;
   readonly finishing: FinishOptions;
-  readonly follower: Follower | undefined;
+  /** Tracks and counts. */
+  readonly sequence: Sequence;
   readonly font: Font | undefined;
   /** Undefined: this thread does the pictures. */
   readonly workers: DetectWorkers | undefined;
@@ -51,11 +53,11 @@ export function setUpDetect(
 ): DetectSetup {
   const hidden = hiddenParts(flags, model.task, model.names);
   // To hide objects in frames in which they are not found.
-  const bridging = hidden !== undefined && videos;
-  const following = (flags.track !== undefined || bridging) && model.task !== "classify";
-  const follower = following ? new Follower(flags) : undefined;
-  const options = { ...detectOptions(flags), conf: follower?.networkConf ?? flags.confThres };
-  const warned = { ...options, onWarning: (text: string) => output.warn(text) };
+  const bridged = hidden !== undefined && videos;
+  const onWarning = (text: string): void => output.warn(text);
+  const sequence = new Sequence(flags, { task: model.task, hidden: hidden !== undefined, bridged }, onWarning);
+  const options = { ...detectOptions(flags), conf: sequence.networkConf ?? flags.confThres };
+  const warned = { ...options, onWarning };
   // Checked before the first picture is read.
   resolveOptions(warned, model.info);
   const { lineThickness, hideLabels, hideConf, imageFormat, maxPixels, speed } = flags;
@@ -73,13 +75,13 @@ export function setUpDetect(
   };
   tellIgnored(flags, model.task, output);
   // A tracker sees the pictures in their order, which only this thread knows.
-  const finish = following ? undefined : finishing;
+  const finish = sequence.ordered ? undefined : finishing;
   const workers =
     count === 0 ? undefined : new DetectWorkers(count, { model: seed(), options, maxPixels, finish, font: flags.font });
-  return { options: warned, finishing, follower, font, workers };
+  return { options: warned, finishing, sequence, font, workers };
 }
 
-function detectOptions(flags: DetectFlags): Omit<DetectOptions, "onWarning" | "signal"> {
+function detectOptions(flags: DetectFlags): Omit<DetectOptions, "onWarning" | "onSlice" | "signal"> {
   return {
     imgsz: heightWidth(flags.imgsz),
     conf: flags.confThres,
@@ -91,6 +93,7 @@ function detectOptions(flags: DetectFlags): Omit<DetectOptions, "onWarning" | "s
     augment: flags.augment,
     retinaMasks: flags.retinaMasks,
     square: flags.square,
+    slice: sliceOptions(flags),
     batchSize: flags.batchSize,
   };
 }

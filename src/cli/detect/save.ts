@@ -9,14 +9,13 @@ import type { LiveServer } from "../../node/live/liveServer.js";
 import type { WrittenFormat } from "../../node/pictures/savePicture.js";
 import { SegmentWriter } from "../../node/video/segments.js";
 import { VideoWriter, type VideoWriterOptions } from "../../node/video/writeVideo.js";
-import type { Trail } from "../../tracking/index.js";
 import type { Result } from "../../yolov5/model.js";
 import { fileNameOf, safeName, splitName } from "../files/fileNames.js";
 import type { SaveFolder } from "../files/runFolder.js";
 import { RunPaths } from "../files/runPaths.js";
 import { type SourceFiles, SourceFilesLog } from "../files/sourceFiles.js";
 import { LabelFiles } from "./labels/labelFiles.js";
-import { type Crop, cropsOf, draw, type Finished, type FinishOptions, linesOf } from "./work/finish.js";
+import { type Crop, cropsOf, draw, type Extras, type Finished, type FinishOptions, linesOf } from "./work/finish.js";
 
 export interface SaveOptions extends Omit<FinishOptions, "json" | "imageFormat"> {
   readonly folder: SaveFolder;
@@ -33,7 +32,7 @@ export interface SaveOptions extends Omit<FinishOptions, "json" | "imageFormat">
 export interface VideoSaver {
   readonly writer: Pick<VideoWriter, "path" | "finish"> | undefined;
   /** Never throws: the first failure is kept as `problem`, and the rest is still written. */
-  readonly save: (image: RgbImage, result: Result, trails: readonly Trail[]) => Promise<void>;
+  readonly save: (image: RgbImage, result: Result, extras: Extras) => Promise<void>;
   readonly problem: unknown;
 }
 
@@ -119,12 +118,12 @@ export class Saver {
       get problem() {
         return problems.first;
       },
-      save: async (image, result, trails) => {
+      save: async (image, result, extras) => {
         // Before the frame is drawn on.
         const crops = options.crops ? cropsOf(image, result) : [];
         // Started before anything is awaited, so that every counted frame is in the file, even after Ctrl-C.
         const shown = writer || view?.watching;
-        const drawn = options.bare || !shown ? image : this.draw(image, result, trails);
+        const drawn = options.bare || !shown ? image : this.draw(image, result, extras);
         const written = writer && problems.of(writer.write(drawn));
         view?.show(drawn);
         if (options.labels) {
@@ -150,15 +149,22 @@ export class Saver {
     if (this.folder !== undefined) await this.labelFiles.write(this.folder);
   }
 
+  /** Writes a further file of the run, or of one of its sources, and returns its path. @throws OutputError. */
+  async writeFile(stem: string, ending: string, bytes: Uint8Array): Promise<string> {
+    const path = this.paths.claimFile(await this.open(), safeName(stem, "result"), ending);
+    await writeAtomically(path, bytes);
+    return path;
+  }
+
   private async open(): Promise<string> {
     this.folder ??= await this.options.folder.open();
     return this.folder;
   }
 
-  private draw(image: RgbImage, result: Result, trails: readonly Trail[]): RgbImage {
+  private draw(image: RgbImage, result: Result, extras: Extras): RgbImage {
     // Read once per run: for a video this saves a few milliseconds per frame.
     this.font ??= this.options.font ?? loadFont();
-    return draw(image, result, { ...this.options, font: this.font, trails });
+    return draw(image, result, { ...this.options, ...extras, font: this.font });
   }
 
   private get writes(): boolean {

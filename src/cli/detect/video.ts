@@ -17,7 +17,9 @@ import type { CliModel } from "../loadModel.js";
 import type { DetectFlags } from "../options/flags.js";
 import type { Output } from "../output.js";
 import { type Bar, openBar } from "../progress.js";
-import type { Followed, Follower } from "./follow.js";
+import type { Counts } from "./count/counts.js";
+import type { SceneEvent } from "./count/scene.js";
+import type { Sequence } from "./count/sequence.js";
 import type { HiddenParts } from "./hide/blurFlags.js";
 import { BlurredFrames, type FollowedFrame } from "./hide/blurredFrames.js";
 import type { Saver, VideoSaver } from "./save.js";
@@ -30,14 +32,15 @@ export interface VideoContext {
   readonly model: CliModel;
   readonly options: DetectOptions;
   readonly saver: Saver;
-  readonly follower: Follower | undefined;
+  /** Tracks and counts, frame by frame. */
+  readonly sequence: Sequence;
   readonly hidden: HiddenParts | undefined;
   /** Shows the frames as they come. */
   readonly live: LiveServer | undefined;
   /** Undefined: the model of this thread detects. */
   readonly workers: DetectWorkers | undefined;
   /** Counts a result and keeps what the JSON and the table need. */
-  readonly take: (shown: Shown, result: Result) => Promise<void>;
+  readonly take: (shown: Shown, result: Result, events: readonly SceneEvent[]) => Promise<void>;
 }
 
 /** Frames, some of which may have been in another thread meanwhile, and their results. */
@@ -56,6 +59,7 @@ export interface VideoReport {
   readonly sourceFps: number;
   readonly tracks?: number;
   readonly savedTo?: string;
+  readonly counts?: Counts;
 }
 
 export class VideoRun {
@@ -87,15 +91,16 @@ export class VideoRun {
 
   get report(): VideoReport {
     const { frames, source } = this;
-    const { follower } = this.context;
+    const { tracks, counts } = this.context.sequence;
     return {
       source,
       frames,
       seconds: this.elapsed / 1000,
       fps: this.elapsed > 0 ? (frames * 1000) / this.elapsed : 0,
       sourceFps: this.info?.fps ?? 0,
-      ...(follower?.count === undefined ? {} : { tracks: follower.count }),
+      ...(tracks === undefined ? {} : { tracks }),
       ...(this.saved?.writer === undefined ? {} : { savedTo: this.saved.writer.path }),
+      ...(counts === undefined ? {} : { counts }),
     };
   }
 
@@ -232,17 +237,17 @@ export class VideoRun {
   }
 
   private async keep(image: RgbImage, plain: Result, total: number | undefined): Promise<void> {
-    const { output, follower } = this.context;
+    const { output, sequence } = this.context;
     throwIfInterrupted(output.io.signal);
-    const followed: Followed = follower?.follow(plain) ?? { result: plain, trails: [], tracked: plain, lost: [] };
-    const frame = { image, followed };
+    const frame = { image, followed: sequence.follow(plain) };
     for (const ready of this.blurred?.push(frame) ?? [frame]) await this.write(ready, total);
     if (this.saved?.problem !== undefined && !this.readElsewhere) throw this.saved.problem;
   }
 
-  private async write({ image, followed: { result, trails } }: FollowedFrame, total?: number): Promise<void> {
-    const { output, take, live } = this.context;
-    const saving = this.saved?.save(image, result, trails);
+  private async write({ image, followed }: FollowedFrame, total?: number): Promise<void> {
+    const { output, sequence, take, live } = this.context;
+    const { result, events, ...extras } = sequence.count(followed, image);
+    const saving = this.saved?.save(image, result, extras);
     this.frames++;
     const shown = shownOf(result);
     if (!this.barShown) output.line(frameLine(shown, ...this.place, this.info?.live ? undefined : total));
@@ -250,7 +255,7 @@ export class VideoRun {
     this.bar.update(this.frames, { fps: formatF(fps, 1) });
     const counts = Object.fromEntries(result.count());
     live?.tell({ frames: this.frames, fps, counts, waiting: undefined });
-    await take(shown, result);
+    await take(shown, result, events);
     await saving;
   }
 }

@@ -13,7 +13,7 @@ const ALIASES: ReadonlyMap<string, string> = new Map([
 ]);
 
 /**
- * `--img 640` → `--imgsz 640`, `--conf_thres` → `--conf-thres`, `--line` → `--line-thickness`; everything after `--` stays.
+ * `--img 640` → `--imgsz 640`, `--conf_thres` → `--conf-thres`, `--hide-l` → `--hide-labels`; everything after `--` stays.
  * @param known the command's own flags.
  */
 export function resolveAliases(argv: readonly string[], known: readonly string[] = []): string[] {

@@ -5,9 +5,12 @@
 import type { CalibrationMethod } from "../../compress/quantize/ranges.js";
 import type { BackendChoice } from "../../runtime/backend.js";
 import type { BlurShape, ObscureStyle } from "../../solutions/blur/index.js";
+import type { Anchor } from "../../solutions/counting/tracked.js";
 import type { TrackerAlgorithm } from "../../tracking/index.js";
 import type { ShardFlag } from "../shards/shardOption.js";
 import type { DeviceChoice } from "./devices.js";
+import type { FigureFlag, SpeedFlag } from "./figures.js";
+import type { SliceFlags } from "./slices.js";
 
 export interface CommonFlags {
   readonly backend: BackendChoice;
@@ -19,7 +22,7 @@ export interface CommonFlags {
   readonly quiet?: boolean;
 }
 
-export interface DetectFlags extends CommonFlags {
+export interface DetectFlags extends CommonFlags, SliceFlags {
   readonly weights?: readonly string[];
   readonly source?: readonly string[];
   readonly cfg?: string;
@@ -79,6 +82,12 @@ export interface DetectFlags extends CommonFlags {
   readonly live?: number;
   /** Seconds of each file of the annotated video. */
   readonly record?: number;
+  readonly line?: readonly FigureFlag[];
+  readonly zone?: readonly FigureFlag[];
+  readonly anchor?: Anchor;
+  readonly ground?: SpeedFlag;
+  readonly heatmap?: boolean;
+  readonly heatmapHalfLife?: number;
   readonly viewImg?: boolean;
   readonly visualize?: boolean;
   readonly update?: boolean;

@@ -8,6 +8,7 @@ import { EXIT, InterruptedError } from "../errors.js";
 import { runFolder } from "../files/runFolder.js";
 import { type CliModel, modelJson } from "../loadModel.js";
 import { noteSize } from "../options/sizeNote.js";
+import { sliceOptions } from "../options/slices.js";
 import type { Output } from "../output.js";
 import { statisticsToJson } from "../shards/statisticsJson.js";
 import { checkValFolder, RunFiles } from "./files.js";
@@ -90,6 +91,7 @@ async function measure(
       singleClass: flags.singleCls,
       augment: flags.augment,
       shard,
+      slice: sliceOptions(flags),
       signal,
       onWarning: (text) => output.warn(text),
       onPicture: async (outcome) => {

@@ -1,9 +1,10 @@
 /** The options of `yolov5 val`. */
 
 import type { CommonFlags } from "../options/flags.js";
+import type { SliceFlags } from "../options/slices.js";
 import type { ShardFlag } from "../shards/shardOption.js";
 
-export interface ValFlags extends CommonFlags {
+export interface ValFlags extends CommonFlags, SliceFlags {
   readonly weights?: readonly string[];
   readonly data: string;
   readonly images?: string;

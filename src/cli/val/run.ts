@@ -4,6 +4,7 @@ import { DatasetError } from "../../errors.js";
 import { kindOf } from "../../node/datasets/files.js";
 import type { Task } from "../../yolov5/checkpoint/modelInfo.js";
 import { describeModel, loadWithSeed } from "../loadModel.js";
+import { sliceOptions } from "../options/slices.js";
 import { tellUnavailable, type Unavailable } from "../options/unavailable.js";
 import type { Output } from "../output.js";
 import { shardAsked } from "../shards/shardRun.js";
@@ -60,4 +61,5 @@ const UNAVAILABLE: readonly Unavailable<ValFlags>[] = [
 function checkFlags(flags: ValFlags, output: Output): void {
   tellUnavailable(flags, UNAVAILABLE, output);
   if (flags.saveConf && !flags.saveTxt) output.warn("--save-conf has no effect without --save-txt");
+  sliceOptions(flags);
 }

@@ -64,7 +64,8 @@ export class CocoResults {
 }
 
 function segmentationOf(outcome: PictureOutcome, i: number): Pick<CocoResult, "segmentation"> {
-  const { prototypes, candidates, placement } = outcome;
+  const { prototypes, candidates, placement, masks } = outcome;
+  if (masks) return { segmentation: { size: masks[i].size, counts: compressCounts(masks[i].counts) } };
   const coefficients = candidates[i]?.coefficients;
   if (!prototypes || !coefficients) return {};
   const { x1, y1, x2, y2 } = candidates[i];

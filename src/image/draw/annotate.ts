@@ -3,6 +3,7 @@
  * classes. Used for both pixels in memory and canvases in pages, at the picture's own size or another.
  */
 
+import { drawFigures, type Figure, figureLabels } from "./figures.js";
 import { drawLabel, type LabelRequest, placeLabels } from "./label.js";
 import { BLACK, type Color, WHITE } from "./palette.js";
 import { type Area, outlineOf, type Surface } from "./surface.js";
@@ -44,6 +45,8 @@ export interface AnnotateOptions {
   readonly opacity?: number | undefined;
   /** Lines above the masks and below the boxes. */
   readonly lines?: readonly AnnotationLine[] | undefined;
+  /** Lines and polygons above the boxes. */
+  readonly figures?: readonly Figure[] | undefined;
 }
 
 /** YOLOv5's rule: 3/1000 of the mean side, at least 2 pixels. */
@@ -70,7 +73,8 @@ export function drawAnnotations(
   options: AnnotateOptions = {},
 ): void {
   const area = areaOf(surface, options);
-  const { lineThickness, hideBoxes, hideLabels, maskAlpha = 0.5, opacity = 1, lines = [], picture = area } = options;
+  const { lineThickness, hideBoxes, hideLabels, maskAlpha = 0.5, opacity = 1 } = options;
+  const { lines = [], figures = [], picture = area } = options;
   const thickness = lineThickness ?? defaultLineThickness(area);
   const place = placer(area, area.width / picture.width, area.height / picture.height);
   const bottomUp = [...annotations].reverse();
@@ -85,6 +89,7 @@ export function drawAnnotations(
   for (const { strokes = [] } of bottomUp) {
     for (const { points, color, width } of strokes) surface.polyline(place(points), color, thickness * width, opacity);
   }
+  drawFigures(surface, figures, place, thickness, opacity);
   if (hideLabels) return;
   const half = Math.floor(thickness / 2);
   const requests = annotations.flatMap(({ xyxy, color, label: text }): LabelRequest[] => {
@@ -92,7 +97,8 @@ export function drawAnnotations(
     const [x0, y0, x1, y1] = place(xyxy).map(Math.round);
     return [{ text, color, around: [x0 - half, y0 - half, x1 + half, y1 + half] }];
   });
-  const labels = placeLabels(surface, requests, fontSizeFor(area, options), area);
+  const fixed = figureLabels(figures, place);
+  const labels = placeLabels(surface, [...fixed, ...requests], fontSizeFor(area, options), area);
   // Labels come last, so that no neighbouring box runs through their text.
   for (const label of labels.reverse()) drawLabel(surface, label, opacity);
 }

@@ -2,6 +2,7 @@
 
 export * from "./annotate.js";
 export * from "./canvas.js";
+export type { Figure } from "./figures.js";
 export {
   canDraw,
   drawableName,

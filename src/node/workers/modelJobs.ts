@@ -20,7 +20,7 @@ export interface ModelThreadData {
 }
 
 /** Without what cannot be sent. */
-export type SentOptions = Omit<DetectOptions, "onWarning" | "signal">;
+export type SentOptions = Omit<DetectOptions, "onWarning" | "onSlice" | "signal">;
 
 export type ModelJob =
   | { readonly type: "facts" }
@@ -48,5 +48,6 @@ export type ModelAnswer = { readonly device: Device } & (
 
 export type ModelEvent =
   | { readonly kind: "note" | "warning"; readonly text: string }
+  | { readonly kind: "slice"; readonly progress: { readonly done: number; readonly total: number } }
   | { readonly kind: "progress"; readonly progress: { done: number; total: number; kernel: string } }
   | { readonly kind: "report"; readonly report: TuneReport };

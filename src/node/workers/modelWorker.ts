@@ -45,7 +45,9 @@ async function open({ seed, options, tune }: ModelThreadData, opening: JobContex
           const ofPicture = pictures.some(({ warnings = [] }) => warnings.includes(text));
           if (job.first || ofPicture) tell({ kind: "warning", text } satisfies ModelEvent);
         };
-        const resolved = resolveOptions({ ...job.options, onWarning, signal }, info);
+        const onSlice = (progress: { done: number; total: number }): void =>
+          tell({ kind: "slice", progress } satisfies ModelEvent);
+        const resolved = resolveOptions({ ...job.options, onWarning, onSlice, signal }, info);
         const outcomes = (await pipeline.outcomes(pictures, resolved)).map((outcome) =>
           outcome.prototypes ? { ...outcome, prototypes: compact(outcome.prototypes) } : outcome,
         );

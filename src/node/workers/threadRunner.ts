@@ -14,7 +14,7 @@ import type { NetworkInput } from "../../yolov5/input/preprocess.js";
 import type { Member } from "../../yolov5/model.js";
 import type { NetworkMemory } from "../../yolov5/network.js";
 import type { DetectOptions } from "../../yolov5/options.js";
-import { type Result, resultOf } from "../../yolov5/output/outcome.js";
+import { type Outcome, type Result, resultOf } from "../../yolov5/output/outcome.js";
 import { Prediction } from "../../yolov5/output/prediction.js";
 import type { Device, ImageSize, ModelRunner } from "../../yolov5/runner.js";
 import { withSaver } from "../pictures/resultSaver.js";
@@ -143,6 +143,14 @@ export class ThreadRunner implements ModelRunner<PictureSource> {
     }
   }
 
+  async outcome(source: PictureSource, options: DetectOptions): Promise<Outcome> {
+    const { content: picture } = await this.read({ source, read: capture(source) }, options);
+    const job: ModelJob = { type: "detect", pictures: [picture], options: sendable(options), first: true };
+    const answer = await this.run(job, options);
+    invariant(answer.kind === "outcomes", `${answer.kind} in answer to detect`);
+    return answer.outcomes[0];
+  }
+
   async predict(source: PictureSource, options: DetectOptions): Promise<Prediction> {
     const given = { source, read: capture(source) };
     const { content: picture, saver } = await this.read(given, options);
@@ -219,10 +227,11 @@ export class ThreadRunner implements ModelRunner<PictureSource> {
     return answer.value as T;
   }
 
-  private run(job: ModelJob, { signal, onWarning }: DetectOptions): Promise<ModelAnswer> {
+  private run(job: ModelJob, { signal, onWarning, onSlice }: DetectOptions): Promise<ModelAnswer> {
     const onEvent = (event: unknown): void => {
-      const { kind, ...told } = event as ModelEvent;
-      if (kind === "warning" && "text" in told) onWarning?.(told.text);
+      const told = event as ModelEvent;
+      if (told.kind === "warning") onWarning?.(told.text);
+      if (told.kind === "slice") onSlice?.(told.progress);
     };
     return this.send(job, { signal, onEvent });
   }
@@ -256,6 +265,6 @@ export function tuneEvents({ onProgress, onReport }: Pick<TuneOptions, "onProgre
 }
 
 /** Without functions, which cannot be sent. */
-function sendable({ signal: _, onWarning: __, ...options }: DetectOptions): SentOptions {
+function sendable({ signal: _, onWarning: __, onSlice: ___, ...options }: DetectOptions): SentOptions {
   return Object.fromEntries(Object.entries(options).filter(([, value]) => typeof value !== "function"));
 }

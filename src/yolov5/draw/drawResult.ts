@@ -27,7 +27,9 @@ export function drawResult(surface: Surface, result: DrawnResult, style: Resolve
     (detection, index): Annotation => ({
       xyxy: [detection.xmin, detection.ymin, detection.xmax, detection.ymax],
       color: style.colorOf(detection, index),
-      label: style.labelOf ? style.labelOf(detection, index) : labelOf(nameOf(detection), detection, style.hideConf),
+      label: style.labelOf
+        ? style.labelOf(detection, index)
+        : labelOf(nameOf(detection), detection, style.hideConf, style.speedUnit),
       strokes: "keypoints" in detection ? keypointStrokes(detection.keypoints) : undefined,
       mask: isSegmented(detection) && style.maskAlpha > 0 ? rleRectangles(detection.mask) : undefined,
     }),
@@ -38,9 +40,11 @@ export function drawResult(surface: Surface, result: DrawnResult, style: Resolve
   drawAnnotations(surface, annotations, { ...options, lines });
 }
 
-/** `#3 person 0.87`, or `person 0.87` without a track. */
-function labelOf(name: string, { confidence, track }: Detection, hideConf: boolean): string {
-  return `${track === undefined ? "" : `#${track} `}${name}${hideConf ? "" : ` ${confidence.toFixed(2)}`}`;
+/** `#3 person 0.87`, or `person 0.87` without a track, and its speed if there is one. */
+function labelOf(name: string, { confidence, track, speed }: Detection, hideConf: boolean, unit = ""): string {
+  const who = `${track === undefined ? "" : `#${track} `}${name}`;
+  const fast = speed === undefined ? "" : ` ${speed.toFixed(1)}${unit && ` ${unit}`}`;
+  return `${who}${hideConf ? "" : ` ${confidence.toFixed(2)}`}${fast}`;
 }
 
 function isSegmented(detection: Detection | SegmentedDetection | PosedDetection): detection is SegmentedDetection {

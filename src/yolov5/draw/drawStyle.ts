@@ -1,6 +1,7 @@
 /** How results are drawn: the options of `annotate` and `save`, validated once. */
 
 import { OptionError } from "../../errors.js";
+import type { Figure } from "../../image/draw/figures.js";
 import type { Font } from "../../image/draw/font.js";
 import { type Color, paletteColor } from "../../image/draw/palette.js";
 import type { Trail } from "../../tracking/index.js";
@@ -46,6 +47,10 @@ export interface AnnotateStyle {
   readonly label?: ((detection: Detection, index: number) => string | undefined) | undefined;
   /** Trails of tracked objects (`Trails`), in the colours of their IDs. */
   readonly trails?: readonly Trail[] | undefined;
+  /** The unit of speeds in labels, `m/s` for example. Default: none is written. */
+  readonly speedUnit?: string | undefined;
+  /** Lines and zones that objects are counted at: the `figure` of each. */
+  readonly figures?: readonly Figure[] | undefined;
   /** Pixels in memory: a font from `openLabelFont`. Default: chosen for the class names. */
   readonly font?: Font | undefined;
   /** Canvases: a CSS font family. Default `sans-serif`. */
@@ -72,6 +77,8 @@ export interface ResolvedStyle {
   readonly colorOf: (detection: Detection, index: number) => Color;
   readonly labelOf: ((detection: Detection, index: number) => string | undefined) | undefined;
   readonly trails: readonly Trail[];
+  readonly speedUnit: string | undefined;
+  readonly figures: readonly Figure[];
   readonly area: AnnotateStyle["area"];
 }
 
@@ -80,12 +87,14 @@ export function resolveStyle(style: AnnotateStyle): ResolvedStyle {
   if (typeof style !== "object" || style === null) {
     throw new OptionError(`the style must be an object such as { hideLabels: true }, got ${shown(style)}`);
   }
-  const { label, trails = [], area, font, fontFamily } = style;
+  const { label, trails = [], figures = [], area, font, fontFamily } = style;
   if (label !== undefined && typeof label !== "function") {
     throw new OptionError(`label must be a function that returns a string for a detection, got ${shown(label)}`);
   }
   if (!Array.isArray(trails))
     throw new OptionError(`trails must be a list returned by Trails.update, got ${shown(trails)}`);
+  if (!Array.isArray(figures))
+    throw new OptionError(`figures must be a list such as [line.figure], got ${shown(figures)}`);
   if (font !== undefined && !(typeof font === "object" && tagOf(font?.glyphs) === "Map")) {
     throw new OptionError(`font must be a font returned by openLabelFont, got ${shown(font)}`);
   }
@@ -104,6 +113,8 @@ export function resolveStyle(style: AnnotateStyle): ResolvedStyle {
     colorOf: colorRule(style.color ?? "track"),
     labelOf: label,
     trails,
+    speedUnit: style.speedUnit,
+    figures,
     area: area && checkedArea(area),
   };
 }

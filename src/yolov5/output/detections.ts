@@ -20,6 +20,8 @@ export interface Detection {
   readonly name: string;
   /** Tracked videos only: the object's persistent ID; absent until it is confirmed. */
   readonly track?: number | undefined;
+  /** How fast it moves on the ground, in units a second (`--ground`); absent where that is not measured. */
+  readonly speed?: number | undefined;
 }
 
 /** A keypoint in pixels of the picture, clipped to it: x, y and, where the model predicts it, how visible it is (0 to 1). */

@@ -5,6 +5,7 @@ import { batchItem, type HostTensor, toFloat32 } from "../../tensor/index.js";
 import type { ModelInfo } from "../checkpoint/modelInfo.js";
 import type { ResultSaver } from "../draw/saver.js";
 import type { Picture } from "../input/pictures.js";
+import { type SlicedObject, slicedDetection, slicedPose, slicedSegment } from "../slices/slicedObject.js";
 import { softmax } from "./classify.js";
 import { prototypesOf } from "./masks/masks.js";
 import { type Candidate, suppressRows } from "./nms/nms.js";
@@ -56,6 +57,8 @@ export interface Outcome extends ResultModel {
   readonly retinaMasks?: boolean;
   /** Classification: one per class. */
   readonly logits?: Float32Array;
+  /** In place of all of these: what was found in the windows of a picture. */
+  readonly objects?: readonly SlicedObject[];
 }
 
 export function pictureFacts({ image, source, frame, time, warnings }: Picture): PictureFacts {
@@ -92,6 +95,7 @@ export function outcomesOf(
 export function resultOf(outcome: Outcome, names: readonly string[], saver?: ResultSaver): Result {
   const { candidates, prototypes, retinaMasks, family, keypoints } = outcome;
   const facts: ResultFacts = { ...outcome.facts, names, saver };
+  if (outcome.objects) return slicedResult(outcome.objects, facts, outcome.task);
   if (!candidates) return new ClassificationResult(facts, softmax(outcome.logits ?? []));
   const { input, width, height } = facts;
   const picturing = { input: [input[2], input[3]], original: [height, width], names, family } as const;
@@ -101,4 +105,27 @@ export function resultOf(outcome: Outcome, names: readonly string[], saver?: Res
   }
   if (keypoints) return new DetectionResult(facts, posedDetectionsFrom(candidates, keypoints, picturing), "pose");
   return new DetectionResult(facts, detectionsFrom(candidates, picturing), "detect");
+}
+
+function slicedResult(objects: readonly SlicedObject[], facts: ResultFacts, task: ModelInfo["task"]): Result {
+  const { names, width, height } = facts;
+  if (task === "segment") {
+    const empty = { counts: [width * height], size: [height, width] } as const;
+    return new DetectionResult(
+      facts,
+      objects.map((object) => slicedSegment(object, names, empty)),
+      "segment",
+    );
+  }
+  if (task === "pose")
+    return new DetectionResult(
+      facts,
+      objects.map((object) => slicedPose(object, names)),
+      "pose",
+    );
+  return new DetectionResult(
+    facts,
+    objects.map((object) => slicedDetection(object, names)),
+    "detect",
+  );
 }

@@ -31,13 +31,15 @@ export interface ResultFacts {
   /** Size of the upright original, in pixels. */
   readonly width: number;
   readonly height: number;
-  /** NCHW shape of the network's input. */
+  /** NCHW shape of the network's input; with `slice` that of a window. */
   readonly input: readonly number[];
   readonly names: readonly string[];
   readonly speed: Speed;
   /** Video only: frame number, and its time in seconds. */
   readonly frame?: number | undefined;
   readonly time?: number | undefined;
+  /** How many windows the picture was cut into; absent without `slice`. */
+  readonly slices?: number | undefined;
   /** Warnings about a picture that was used although a part of it is lost; absent if there are none. */
   readonly warnings?: readonly string[] | undefined;
   /** Writes an annotated picture; present in results from Node's `detect`. */
@@ -57,7 +59,8 @@ abstract class PictureResult implements Omit<ResultFacts, "saver"> {
   readonly speed: Speed;
   readonly frame: number | undefined;
   readonly time: number | undefined;
-  /** Warnings about a picture that was used although a part of it is lost. */
+  /** How many windows the picture was cut into; undefined without `slice`. */
+  readonly slices: number | undefined;
   readonly warnings: readonly string[] | undefined;
   /** Hidden from JSON and the console: it may contain an address with a password. */
   readonly #saver: ResultSaver | undefined;
@@ -71,6 +74,7 @@ abstract class PictureResult implements Omit<ResultFacts, "saver"> {
     this.speed = facts.speed;
     this.frame = facts.frame;
     this.time = facts.time;
+    this.slices = facts.slices;
     this.warnings = facts.warnings;
     // A result derived from another one is for the same picture.
     this.#saver = #saver in facts ? facts.#saver : facts.saver;
@@ -281,7 +285,7 @@ export class ClassificationResult extends PictureResult {
   }
 }
 
-function factsJson({ source, width, height, input, frame, time, warnings }: ResultFacts) {
+function factsJson({ source, width, height, input, frame, time, slices, warnings }: ResultFacts) {
   return {
     ...(source === undefined ? {} : { source }),
     ...(frame === undefined ? {} : { frame }),
@@ -289,6 +293,7 @@ function factsJson({ source, width, height, input, frame, time, warnings }: Resu
     width,
     height,
     input,
+    ...(slices === undefined ? {} : { slices }),
     ...(warnings === undefined ? {} : { warnings }),
   };
 }

@@ -54,7 +54,7 @@ describe("wrong usage", () => {
       /unknown command 'detct'.*Did you mean detect.*the commands are [a-z, ]*detect, [a-z, ]*verify, [a-z, ]*bench/,
     ],
     [["train"], /unknown command 'train'.*the commands are detect/],
-    [["detect", "--sauce", "x"], /unknown option '--sauce'.*Did you mean --source/],
+    [["detect", "--soruce", "x"], /unknown option '--soruce'.*Did you mean --source/],
     [["detect", "--frobnicate"], /unknown option '--frobnicate'/],
     [["detect", "bus.jpg"], /too many arguments.*No option takes 'bus\.jpg'; pass pictures with --source and models/],
     [["info", "a.pt"], /No option takes 'a\.pt'; pass models with --weights/],

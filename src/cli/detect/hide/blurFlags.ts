@@ -7,7 +7,7 @@ import { optionName } from "../../options/unavailable.js";
 
 /** What else would show or list what is hidden. */
 const NOT_REDACTED = [
-  ...(["nosave", "saveTxt", "saveCrop"] as const),
+  ...(["nosave", "saveTxt", "saveCrop", "heatmap"] as const),
   ...(["saveCoco", "saveVoc", "saveCvat", "saveLabelstudio"] as const),
 ];
 

@@ -4,7 +4,6 @@ import { encodeJpeg, type Font, type PictureFormat, type RgbImage } from "../../
 import { encodeAside } from "../../../node/pictures/pictureThread.js";
 import type { WrittenFormat } from "../../../node/pictures/savePicture.js";
 import { blur } from "../../../solutions/blur/index.js";
-import type { Trail } from "../../../tracking/index.js";
 import { drawOnPixels } from "../../../yolov5/draw/drawPixels.js";
 import type { AnnotateStyle } from "../../../yolov5/draw/drawStyle.js";
 import type { LabelledPicture } from "../../../yolov5/labels/index.js";
@@ -66,10 +65,15 @@ export interface Finished {
   readonly problem: string | undefined;
 }
 
-export interface FinishTools {
+/** What is drawn beside a result. */
+export interface Extras extends Pick<AnnotateStyle, "trails" | "figures" | "speedUnit"> {
+  /** Draws on the picture before all else. */
+  readonly under?: ((image: RgbImage) => void) | undefined;
+}
+
+export interface FinishTools extends Extras {
   readonly font: Font | undefined;
   readonly signal: AbortSignal;
-  readonly trails?: readonly Trail[] | undefined;
 }
 
 /**
@@ -122,15 +126,16 @@ const labelledOf = (result: Result): Omit<LabelledPicture, "fileName"> => {
 export function draw(
   image: RgbImage,
   result: Result,
-  {
-    lineThickness,
-    hideLabels,
-    hideConf,
-    font,
-    trails,
-  }: Pick<AnnotateStyle, "lineThickness" | "hideLabels" | "hideConf" | "font" | "trails">,
+  style: Pick<AnnotateStyle, "lineThickness" | "hideLabels" | "hideConf" | "font"> & Extras,
 ): RgbImage {
-  return drawOnPixels(image, result, { lineThickness, hideLabels, hideConf, font, trails }, { inPlace: true });
+  const { lineThickness, hideLabels, hideConf, font, trails, figures, speedUnit, under } = style;
+  under?.(image);
+  return drawOnPixels(
+    image,
+    result,
+    { lineThickness, hideLabels, hideConf, font, trails, figures, speedUnit },
+    { inPlace: true },
+  );
 }
 
 /**

@@ -1,6 +1,7 @@
 /** Run lengths of binary masks in COCO's format: column-major, the first run counts zeros. */
 
 import { ShapeError } from "../../../errors.js";
+import { rleRectangles } from "../../../image/draw/mask.js";
 
 /** COCO's uncompressed RLE. */
 export interface Rle {
@@ -101,4 +102,63 @@ export function decodeRle(rle: Rle): Uint8Array {
 /** Number of set pixels. */
 export function rleArea(rle: Rle): number {
   return rle.counts.reduce((area, run, k) => (k % 2 === 1 ? area + run : area), 0);
+}
+
+/** Stretches of set pixels in column-major order: start, end, start, end, …. */
+function stretchesOf({ counts }: Rle): number[] {
+  const stretches: number[] = [];
+  let position = 0;
+  for (const [k, run] of counts.entries()) {
+    if (k % 2 === 1 && run > 0) stretches.push(position, position + run);
+    position += run;
+  }
+  return stretches;
+}
+
+/** The pixels that are set in any of the masks, which have one size. */
+export function uniteRles(masks: readonly Rle[]): Rle {
+  const [{ size }] = masks;
+  const stretches = masks.flatMap((mask) => {
+    const own = stretchesOf(mask);
+    return Array.from({ length: own.length / 2 }, (_, i) => [own[2 * i], own[2 * i + 1]] as const);
+  });
+  stretches.sort(([a], [b]) => a - b);
+  const counts: number[] = [];
+  let end = 0;
+  let start = 0;
+  for (const [from, to] of stretches) {
+    if (from <= end && counts.length > 0) {
+      end = Math.max(end, to);
+      continue;
+    }
+    if (counts.length > 0) counts.push(end - start);
+    counts.push(from - end);
+    [start, end] = [from, to];
+  }
+  if (counts.length > 0) counts.push(end - start);
+  const total = size[0] * size[1];
+  if (end < total || counts.length === 0) counts.push(total - end);
+  return { counts, size };
+}
+
+/** A mask with the smallest rectangle around its set pixels. */
+export function rleToMask(rle: Rle): BinaryMask {
+  const [height, width] = rle.size;
+  const rectangles = rleRectangles(rle);
+  let [x0, y0, x1, y1] = [width, height, 0, 0];
+  for (let i = 0; i < rectangles.length; i += 4) {
+    x0 = Math.min(x0, rectangles[i]);
+    y0 = Math.min(y0, rectangles[i + 1]);
+    x1 = Math.max(x1, rectangles[i + 2]);
+    y1 = Math.max(y1, rectangles[i + 3]);
+  }
+  if (rectangles.length === 0) return { width, height, x0: 0, y0: 0, x1: 0, y1: 0, data: new Uint8Array(0) };
+  const row = x1 - x0;
+  const data = new Uint8Array(row * (y1 - y0));
+  for (let i = 0; i < rectangles.length; i += 4) {
+    for (let y = rectangles[i + 1]; y < rectangles[i + 3]; y++) {
+      data.fill(1, (y - y0) * row + rectangles[i] - x0, (y - y0) * row + rectangles[i + 2] - x0);
+    }
+  }
+  return { width, height, x0, y0, x1, y1, data };
 }

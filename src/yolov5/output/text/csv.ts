@@ -17,16 +17,17 @@ export function detectionCsv(facts: Facts & { readonly detections: readonly Dete
     ...[d.xmin, d.ymin, d.xmax, d.ymax],
   ]);
   const names = ["source", "frame", "time", "track", "class", "name", "confidence", "xmin", "ymin", "xmax", "ymax"];
-  return linesOf(header ? [names, ...rows] : rows);
+  return csvLines(header ? [names, ...rows] : rows);
 }
 
 export function classificationCsv(facts: Facts & { readonly top5: readonly ClassScore[] }, header: boolean): string {
   const { source, frame, time } = facts;
   const rows = facts.top5.map((score): Cell[] => [source, frame, time, score.class, score.name, score.confidence]);
-  return linesOf(header ? [["source", "frame", "time", "class", "name", "confidence"], ...rows] : rows);
+  return csvLines(header ? [["source", "frame", "time", "class", "name", "confidence"], ...rows] : rows);
 }
 
-const linesOf = (rows: readonly (readonly Cell[])[]): string =>
+/** Rows as lines; strings are quoted where they must be. */
+export const csvLines = (rows: readonly (readonly Cell[])[]): string =>
   rows.map((row) => `${row.map(cell).join(",")}\n`).join("");
 
 function cell(value: Cell): string {

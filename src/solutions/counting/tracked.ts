@@ -1,0 +1,96 @@
+/** What lines, zones, heat maps and speeds are given: the boxes of a frame, and when it was. */
+
+import { OptionError } from "../../errors.js";
+import type { Point } from "../geometry.js";
+
+/** A box in pixels; a `Detection` with the ID of its track is one. */
+export interface TrackedBox {
+  readonly xmin: number;
+  readonly ymin: number;
+  readonly xmax: number;
+  readonly ymax: number;
+  readonly class: number;
+  readonly name: string;
+  /** Boxes without one are not counted. */
+  readonly track?: number | undefined;
+}
+
+/** When a frame was. */
+export interface FrameTime {
+  /** Seconds. Default: the number of frames so far, so that times are in frames. */
+  readonly time?: number | undefined;
+  readonly frame?: number | undefined;
+}
+
+/** Which point of a box says where its object is: the centre, or the middle of the lower edge, where people and cars stand. */
+export type Anchor = "centre" | "feet";
+export const ANCHORS: readonly Anchor[] = ["centre", "feet"];
+
+export function anchorOf({ xmin, ymin, xmax, ymax }: TrackedBox, anchor: Anchor): Point {
+  return [(xmin + xmax) / 2, anchor === "feet" ? ymax : (ymin + ymax) / 2];
+}
+
+/** A box's size: the side of a square of its area. */
+export const sizeOf = ({ xmin, ymin, xmax, ymax }: TrackedBox): number =>
+  Math.sqrt(Math.max(xmax - xmin, 0) * Math.max(ymax - ymin, 0));
+
+/** How surely an object must be on one side before it counts. */
+export interface CountOptions {
+  /** For events and drawing. */
+  readonly name?: string | undefined;
+  /** Default `centre`. */
+  readonly anchor?: Anchor | undefined;
+  /**
+   * How far from the border an object must be to be on one side, as a part of its box's size (the root of its area). What jitters
+   * nearer to it changes nothing. Default 0.1.
+   */
+  readonly margin?: number | undefined;
+  /** Frames in which an object must have been seen before it counts. Default 3. */
+  readonly minAge?: number | undefined;
+}
+
+export interface ResolvedCountOptions {
+  readonly name: string;
+  readonly anchor: Anchor;
+  readonly margin: number;
+  readonly minAge: number;
+}
+
+/** @throws OptionError with the option and its value. */
+export function resolveCountOptions(what: string, options: CountOptions): ResolvedCountOptions {
+  const { name = what, anchor = "centre", margin = 0.1, minAge = 3 } = options;
+  if (!ANCHORS.includes(anchor)) {
+    throw new OptionError(`${what}: anchor must be ${ANCHORS.join(" or ")}, got ${String(anchor)}`, { anchor });
+  }
+  if (!(margin >= 0 && margin <= 10)) {
+    throw new OptionError(`${what}: margin must be between 0 and 10 box sizes, got ${margin}`, { margin });
+  }
+  if (!Number.isInteger(minAge) || minAge < 1) {
+    throw new OptionError(`${what}: minAge must be a whole number of at least 1, got ${minAge}`, { minAge });
+  }
+  return { name, anchor, margin, minAge };
+}
+
+/** Objects per class name. */
+export type ClassCounts = Readonly<Record<string, number>>;
+
+/** Counts by class name. Class names are strangers' words, `constructor` among them. */
+export class Tally {
+  private readonly counts = new Map<string, number>();
+
+  add(name: string, by = 1): void {
+    this.counts.set(name, (this.counts.get(name) ?? 0) + by);
+  }
+
+  get total(): number {
+    return [...this.counts.values()].reduce((sum, count) => sum + count, 0);
+  }
+
+  clear(): void {
+    this.counts.clear();
+  }
+
+  toJSON(): ClassCounts {
+    return Object.fromEntries([...this.counts].filter(([, count]) => count > 0));
+  }
+}

@@ -1,0 +1,88 @@
+/** Plane geometry that slices, lines and zones share. Pixels; y grows downwards. */
+
+import { OptionError } from "../errors.js";
+
+/** x1, y1, x2, y2 in pixels. */
+export type Xyxy = readonly [number, number, number, number];
+
+export type Point = readonly [x: number, y: number];
+
+export const areaOf = ([x1, y1, x2, y2]: Xyxy): number => Math.max(x2 - x1, 0) * Math.max(y2 - y1, 0);
+
+/** The area that two boxes share; 0 if they do not overlap. */
+export function intersectionOf(a: Xyxy, b: Xyxy): number {
+  const width = Math.min(a[2], b[2]) - Math.max(a[0], b[0]);
+  const height = Math.min(a[3], b[3]) - Math.max(a[1], b[1]);
+  return width > 0 && height > 0 ? width * height : 0;
+}
+
+/** Intersection over union; 0 for empty boxes. */
+export function iouOf(a: Xyxy, b: Xyxy): number {
+  const common = intersectionOf(a, b);
+  return common > 0 ? common / (areaOf(a) + areaOf(b) - common) : 0;
+}
+
+/** Intersection over the smaller box; 0 for empty boxes. */
+export function iosOf(a: Xyxy, b: Xyxy): number {
+  const common = intersectionOf(a, b);
+  return common > 0 ? common / Math.min(areaOf(a), areaOf(b)) : 0;
+}
+
+/** The part of a box inside another; upside down if there is none. */
+export function clipTo(a: Xyxy, b: Xyxy): Xyxy {
+  return [Math.max(a[0], b[0]), Math.max(a[1], b[1]), Math.min(a[2], b[2]), Math.min(a[3], b[3])];
+}
+
+/** The smallest box around both. */
+export function unionOf(a: Xyxy, b: Xyxy): Xyxy {
+  return [Math.min(a[0], b[0]), Math.min(a[1], b[1]), Math.max(a[2], b[2]), Math.max(a[3], b[3])];
+}
+
+/** Distance of a point from the line through `from` and `to`: positive on the right hand of who looks from one to the other. */
+export function sideOf([x, y]: Point, from: Point, to: Point): number {
+  const [dx, dy] = [to[0] - from[0], to[1] - from[1]];
+  return (dx * (y - from[1]) - dy * (x - from[0])) / Math.hypot(dx, dy);
+}
+
+/** Distance of a point from a line segment. */
+export function distanceToSegment([x, y]: Point, [ax, ay]: Point, [bx, by]: Point): number {
+  const [dx, dy] = [bx - ax, by - ay];
+  const length = dx * dx + dy * dy;
+  const along = length > 0 ? Math.min(Math.max(((x - ax) * dx + (y - ay) * dy) / length, 0), 1) : 0;
+  return Math.hypot(x - ax - along * dx, y - ay - along * dy);
+}
+
+/** Whether a polygon contains a point (even-odd rule). */
+export function contains(polygon: readonly Point[], [x, y]: Point): boolean {
+  let inside = false;
+  for (const [i, [ax, ay]] of polygon.entries()) {
+    const [bx, by] = polygon[(i + 1) % polygon.length];
+    if (ay > y !== by > y && x < ((bx - ax) * (y - ay)) / (by - ay) + ax) inside = !inside;
+  }
+  return inside;
+}
+
+/** Distance of a point from the outline of a polygon. */
+export function distanceToOutline(polygon: readonly Point[], point: Point): number {
+  return polygon.reduce(
+    (least, corner, i) => Math.min(least, distanceToSegment(point, corner, polygon[(i + 1) % polygon.length])),
+    Number.POSITIVE_INFINITY,
+  );
+}
+
+/**
+ * x, y, x, y, … → points, in pixels.
+ * @param picture if given, and if no number is above 1, the numbers are fractions of its sides.
+ * @throws OptionError for an odd count, and for numbers that are not finite.
+ */
+export function pointsOf(
+  numbers: readonly number[],
+  picture?: { readonly width: number; readonly height: number },
+): Point[] {
+  if (numbers.length % 2 !== 0 || !numbers.every(Number.isFinite)) {
+    throw new OptionError(`points must be finite numbers x, y, x, y, …, got ${numbers.join(", ")}`, { numbers });
+  }
+  const scaled = picture !== undefined && numbers.every((value) => value >= 0 && value <= 1);
+  const [sx, sy] = scaled ? [picture.width, picture.height] : [1, 1];
+  return Array.from({ length: numbers.length / 2 }, (_, i) => [numbers[2 * i] * sx, numbers[2 * i + 1] * sy]);
+}
