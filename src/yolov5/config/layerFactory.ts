@@ -149,7 +149,14 @@ export class LayerFactory {
     );
   }
 
+  /** @throws GraphError for a shape that no tensor has; WeightError if a state dict lacks it. */
   protected tensor(name: string, shape: readonly number[]): HostTensor {
+    if (!shape.every((size) => Number.isInteger(size) && size >= 1)) {
+      throw new GraphError(
+        `model config: ${name} would be ${shape.join("×")}; channels, kernels and groups must give whole numbers from 1`,
+        { name, shape },
+      );
+    }
     const found = this.source.get(name, shape);
     if (!found)
       throw new WeightError(`the checkpoint has no tensor ${name}, which its model config requires`, { name, shape });

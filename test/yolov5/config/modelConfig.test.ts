@@ -29,6 +29,15 @@ describe("model descriptions", () => {
     expect(repeats(1, 0.33)).toBe(1);
   });
 
+  it.each(["Conv", "DWConv", "C3", "C2f", "C3k2", "C2PSA", "SCDown", "SPPF", "GhostConv", "nn.ConvTranspose2d"])(
+    "refuses channels of %s that are not whole numbers from 1",
+    (module) => {
+      for (const channels of [-64, 0, Number.NaN, -8.5]) {
+        expect(() => buildGraph(make([line(module, channels, 4)]), [1, 3, 64, 64])).toThrow(GraphError);
+      }
+    },
+  );
+
   it("repeats blocks that take no repeats argument", () => {
     const names = (module: string): string[] => {
       const layer = make([[-1, 3, module, [16]]])
