@@ -19,7 +19,15 @@ export function createWorkspace(): Workspace {
   const folder = mkdtempSync(join(tmpdir(), "yolov5-browser-"));
   const packageFolder = join(folder, "node_modules", "yolov5-ts");
   mkdirSync(join(packageFolder, "dist"), { recursive: true });
-  for (const part of ["page.js", "browser.js", "index.js", "service-worker.js", "solutions.js", "worker.js", "browser"]) {
+  for (const part of [
+    "page.js",
+    "browser.js",
+    "index.js",
+    "service-worker.js",
+    "solutions.js",
+    "worker.js",
+    "browser",
+  ]) {
     cpSync(join(dist, part), join(packageFolder, "dist", part), { recursive: true });
   }
   cpSync(join(REPOSITORY, "package.json"), join(packageFolder, "package.json"));
