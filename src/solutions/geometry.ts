@@ -5,6 +5,7 @@ import { OptionError } from "../errors.js";
 /** x1, y1, x2, y2 in pixels. */
 export type Xyxy = readonly [number, number, number, number];
 
+/** A point in pixels. */
 export type Point = readonly [x: number, y: number];
 
 export const areaOf = ([x1, y1, x2, y2]: Xyxy): number => Math.max(x2 - x1, 0) * Math.max(y2 - y1, 0);

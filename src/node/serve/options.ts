@@ -68,7 +68,7 @@ export interface ServeOptions {
   /** Receives the log: one JSON object a line. Default: standard output. */
   readonly log?:
     | {
-        /** @param text a line with its end. */
+        /** Receives a line with its end. */
         write(text: string): void;
       }
     | undefined;

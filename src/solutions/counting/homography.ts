@@ -6,6 +6,7 @@ import type { Point } from "../geometry.js";
 /** Smaller pivots mean that points coincide or that three of them lie on a line. */
 const LEAST_PIVOT = 1e-9;
 
+/** Maps points of a picture to points on a plane, such as the ground. */
 export class Homography {
   /** Row-major 3×3; the last number is 1. */
   private readonly matrix: readonly number[];

@@ -49,6 +49,7 @@ export interface CountOptions {
   readonly minAge?: number | undefined;
 }
 
+/** `CountOptions` with their defaults. */
 export interface ResolvedCountOptions {
   readonly name: string;
   readonly anchor: Anchor;

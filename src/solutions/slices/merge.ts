@@ -20,6 +20,7 @@ export interface MergedBox {
 /** Boxes less confident than this part of an object's best one do not change its place. */
 const WEAK = 0.3;
 
+/** How boxes of overlapping windows become objects. */
 export interface MergeOptions {
   readonly merge: SliceMerge;
   readonly threshold: number;
