@@ -49,10 +49,13 @@ const MOST_GROWTH = 0.3;
  * Fills the gaps of tracks, frame by frame: between two detections of an object, its box moves in a straight line.
  * Frames wait only as long as an object is lost that may come back.
  * @example
+ * const tracker = new Tracker();
  * const bridge = new TrackBridge<RgbImage>();
  * for await (const frame of readVideo("street.mp4")) {
  *   const { detections } = trackResult(tracker, await model.detect(frame, { conf: 0.1 }), 0.25);
- *   const boxes = detections.map(({ xmin, ymin, xmax, ymax, track }) => ({ xyxy: [xmin, ymin, xmax, ymax], track }));
+ *   const boxes = detections.map(({ xmin, ymin, xmax, ymax, track }) => {
+ *     return { xyxy: [xmin, ymin, xmax, ymax] as const, track };
+ *   });
  *   for (const ready of bridge.push(frame, boxes, tracker.lost)) console.log(ready.added);
  * }
  */
