@@ -14,6 +14,7 @@ import type { Output } from "../output.js";
 import { type Bar, DownloadProgress, openBar } from "../progress.js";
 import { Collected } from "./collected.js";
 import { CountFiles } from "./count/countFiles.js";
+import { type Part, partsOf } from "./parts.js";
 import type { DetectSetup } from "./runOptions.js";
 import { Saver } from "./save.js";
 import { SliceBar } from "./sliceBar.js";
@@ -24,13 +25,6 @@ import type { ProcessedBatch } from "./work/detectWorkers.js";
 import { isFatal } from "./work/fatal.js";
 import { entryOf, type Finished, finish } from "./work/finish.js";
 import { type Processed, processBatch } from "./work/pictureBatch.js";
-
-/** A further batch of pictures, or one video. */
-interface Part {
-  readonly items: readonly SourceItem[];
-  /** Position of the first one among all. */
-  readonly start: number;
-}
 
 export interface DetectTask extends DetectSetup {
   readonly flags: DetectFlags;
@@ -152,23 +146,15 @@ export class DetectRun {
   private async runAll(bar: Bar): Promise<void> {
     const { workers } = this.setup;
     if (!workers) {
-      for (const part of this.parts()) await this.deliverAll(part, await this.process(part), bar);
+      for (const part of partsOf(this.items, this.flags.batchSize))
+        await this.deliverAll(part, await this.process(part), bar);
       return;
     }
     const begin = async (part: Part) => ({ result: this.process(part).then((batch) => ({ part, batch })) });
-    for await (const { part, batch } of inOrder(this.parts(), begin, { most: workers.ahead })) {
+    for await (const { part, batch } of inOrder(partsOf(this.items, this.flags.batchSize), begin, {
+      most: workers.ahead,
+    })) {
       await this.deliverAll(part, batch, bar);
-    }
-  }
-
-  /** The sources in batches, videos alone. */
-  private *parts(): Generator<Part> {
-    const { items, flags } = this;
-    for (let start = 0, end = 0; start < items.length; start = end) {
-      end = start + 1;
-      const more = (): boolean => end < items.length && end - start < flags.batchSize && !items[end].video;
-      if (!items[start].video) while (more()) end++;
-      yield { items: items.slice(start, end), start };
     }
   }
 

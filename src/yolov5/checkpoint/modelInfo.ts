@@ -1,6 +1,7 @@
 /** Extracts the module tree and a model's facts from an opened checkpoint. */
 
 import { CheckpointError } from "../../errors.js";
+import { printable } from "../../printable.js";
 import { describeValue, scalarNumber } from "../../weights/describe.js";
 import { collectStateDict, countParameters } from "../../weights/index.js";
 import type { Checkpoint, ModuleNode, PlainValue } from "../../weights/types.js";
@@ -139,15 +140,15 @@ function int8Note(facts: PlainValue | undefined): string | undefined {
   return `${of("convolutions")} convolutions; calibration ${of("calibration")}, pictures ${of("images")}`;
 }
 
-/** Notes in a file about itself. */
+/** Notes in a file about itself, each one line. */
 export function notesOf(checkpoint: Checkpoint): Record<string, string> {
   const notes: [string, string][] = [];
   for (const key of NOTES) {
     const value = checkpoint.extra.get(key);
-    if (value !== undefined && value !== null) notes.push([key, describeValue(value, MAX_NOTE)]);
+    if (value !== undefined && value !== null) notes.push([key, printable(describeValue(value, MAX_NOTE))]);
   }
   const int8 = int8Note(checkpoint.extra.get("int8"));
-  if (int8 !== undefined) notes.push(["int8", int8]);
+  if (int8 !== undefined) notes.push(["int8", printable(int8)]);
   return Object.fromEntries(notes);
 }
 

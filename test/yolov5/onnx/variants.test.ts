@@ -129,3 +129,8 @@ describe("an ONNX export", () => {
     expect(member({ ...tinyExport(), metadata: { names } }).info.names).toEqual(wanted);
   });
 });
+
+it("notes are one line each, whatever the file says", () => {
+  const { info } = member({ ...tinyExport(), metadata: { ...METADATA, date: "today\r\n\u001b[2J\u202eor not" } });
+  expect(info.notes.date).toBe("today\ufffd\ufffd\ufffd[2J\ufffdor not");
+});
