@@ -38,7 +38,6 @@ export type {
   TuneOptions,
   TuneReport,
 } from "./runtime/backend.js";
-export * from "./solutions/blur/index.js";
 export type { SliceMerge, SliceOptions } from "./solutions/slices/options.js";
 export { type Comparison, compare, type DType, type Float32Tensor, type HostTensor, tensor } from "./tensor/index.js";
 export * from "./tracking/index.js";

@@ -9,6 +9,7 @@ import { signalOf, throwIfAborted } from "../yolov5/calls/abort.js";
 import { addressIn } from "../yolov5/input/given.js";
 import type { Decode, ReadPictureOptions } from "../yolov5/input/pictures.js";
 import { computeDTypeFor, createMember, type OpenedModel, openModelFile, type ReadOnnx } from "../yolov5/loadModel.js";
+import { LocalRunner } from "../yolov5/localRunner.js";
 import { Model } from "../yolov5/model.js";
 import { openBackend, type WebGpu } from "./backends.js";
 import { fetchBytes } from "./download.js";
@@ -63,7 +64,7 @@ export function onBackend(
     );
     const read = (source: PictureSource, { maxPixels = options.maxPixels, ...reading }: ReadPictureOptions = {}) =>
       readPictureSource(source, backend.capabilities.fitsDrawables, { ...reading, maxPixels, decode });
-    return new Model(members, backend, read);
+    return new Model(new LocalRunner(members, backend, read));
   } catch (error) {
     backend.dispose();
     throw error;

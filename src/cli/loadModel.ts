@@ -8,6 +8,7 @@ import type { BackendChoice } from "../runtime/backend.js";
 import type { Task } from "../yolov5/checkpoint/modelInfo.js";
 import { normalizeNames } from "../yolov5/checkpoint/names.js";
 import type { Picture } from "../yolov5/input/pictures.js";
+import { LocalRunner } from "../yolov5/localRunner.js";
 import { type Member, Model } from "../yolov5/model.js";
 import { throwIfInterrupted } from "./interrupt.js";
 import type { DeviceChoice } from "./options/devices.js";
@@ -80,7 +81,7 @@ export async function loadWithSeed(flags: LoadFlags, output: Output): Promise<Lo
     output.line("note: the only GPU here is emulated on the CPU; --device cpu is faster");
   }
   const named = dataNames === undefined ? members : withNames(members, dataNames, output);
-  const model = new Model(named, backend, (picture: Picture) => Promise.resolve(picture));
+  const model = new Model(new LocalRunner(named, backend, (picture: Picture) => Promise.resolve(picture)));
   // Ends the pending forward pass, which may take very long.
   output.io.signal.addEventListener("abort", () => model.dispose(), { once: true });
   const { weights } = loaded;

@@ -5,6 +5,7 @@ import type { PictureSource, WeightSource } from "../api/sources.js";
 import type { Backend } from "../runtime/backend.js";
 import { signalOf, throwIfAborted } from "../yolov5/calls/abort.js";
 import { type Task, taskOf } from "../yolov5/checkpoint/modelInfo.js";
+import { LocalRunner } from "../yolov5/localRunner.js";
 import { Model, type PictureReader } from "../yolov5/model.js";
 import { openBackend } from "./backends.js";
 import { createMembers } from "./createMembers.js";
@@ -44,7 +45,7 @@ export async function loadWeights(
     throwIfAborted(signal);
     const read: PictureReader<PictureSource> = (item, { maxPixels = options.maxPixels, ...reading } = {}) =>
       readWithSaver(item, { maxPixels, ...reading });
-    return { model: new Model(createMembers(weights, backend, options), backend, read), weights };
+    return { model: new Model(new LocalRunner(createMembers(weights, backend, options), backend, read)), weights };
   } catch (error) {
     backend?.dispose();
     // A failure caused by the abort is not reported.

@@ -1,5 +1,6 @@
 /**
- * What users build on detections: lines and zones that count tracks, heat maps, speeds, and the merging of boxes from windows.
+ * What users build on detections: lines and zones that count tracks, heat maps, speeds, objects made unrecognisable, and the
+ * merging of boxes from windows.
  * Works on boxes wherever they come from; runs in Node and in browsers.
  * @module yolov5-ts/solutions
  */
@@ -7,6 +8,7 @@
 export type { Figure } from "../image/draw/figures.js";
 export type { Color } from "../image/draw/palette.js";
 export type { RgbImage } from "../image/types.js";
+export * from "./blur/index.js";
 export { Heatmap, type HeatmapOptions } from "./counting/heatmap.js";
 export { Homography } from "./counting/homography.js";
 export { LineCounter, type LineCounts, type LineEvent } from "./counting/lineCounter.js";

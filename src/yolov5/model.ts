@@ -1,13 +1,12 @@
 /** The public model: pictures in, results out. One network, or several as an ensemble. */
 
 import { DisposedError, OptionError } from "../errors.js";
-import type { Backend, CandidateOutputs, ComputeDType, NodeTiming, TuneOptions } from "../runtime/backend.js";
+import type { CandidateOutputs, ComputeDType, NodeTiming, TuneOptions } from "../runtime/backend.js";
 import type { HostTensor } from "../tensor/index.js";
 import { AbortListeners, untilAborted } from "./calls/abort.js";
 import type { ModelInfo } from "./checkpoint/modelInfo.js";
 import type { Member } from "./ensemble.js";
 import type { NetworkInput } from "./input/preprocess.js";
-import { LocalRunner, type PictureReader } from "./localRunner.js";
 import type { NetworkMemory } from "./network.js";
 import { type DetectOptions, resolveOptions } from "./options.js";
 import type { Outcome, Result } from "./output/outcome.js";
@@ -18,8 +17,6 @@ export type { Member } from "./ensemble.js";
 export type { PictureReader } from "./localRunner.js";
 export type { Result } from "./output/outcome.js";
 
-type LocalModel<Source> = readonly [members: readonly Member[], backend: Backend, read: PictureReader<Source>];
-
 /** A loaded model: pictures in, results out. Returned by `load`. */
 export class Model<Source = unknown> {
   readonly info: ModelInfo;
@@ -27,13 +24,9 @@ export class Model<Source = unknown> {
   private readonly aborts = new AbortListeners();
   private disposed = false;
 
-  /**
-   * @param given the networks, their backend and what reads pictures, for a model that computes on this thread; or
-   * whatever else computes.
-   * @throws OptionError if the members of an ensemble have different classes or tasks.
-   */
-  constructor(...given: LocalModel<Source> | readonly [runner: ModelRunner<Source>]) {
-    this.runner = given.length === 1 ? given[0] : new LocalRunner(...given);
+  /** @param runner what computes: this thread (`LocalRunner`), or worker threads. */
+  constructor(runner: ModelRunner<Source>) {
+    this.runner = runner;
     this.info = this.runner.info;
   }
 

@@ -7,6 +7,7 @@ import { DisposedError } from "../../src/errors.js";
 import { readPictureSource } from "../../src/node/pictures/pictureSource.js";
 import { type DetectionResult, load, type Model, type PictureSource } from "../../src/node.js";
 import { Turns } from "../../src/yolov5/calls/turns.js";
+import { LocalRunner } from "../../src/yolov5/localRunner.js";
 import { Model as PlainModel } from "../../src/yolov5/model.js";
 
 const SMALL = fileURLToPath(new URL("../fixtures/pytorch/picture.png", import.meta.url));
@@ -17,14 +18,12 @@ async function counting() {
   const loaded = await load(undefined, { backend: "wasm", threads: 1 });
   const seen = { now: 0, most: 0 };
   const model: Model<PictureSource> = new PlainModel(
-    loaded.members,
-    loaded.members[0].network.backend,
-    async (source: PictureSource, begin) => {
+    new LocalRunner(loaded.members, loaded.members[0].network.backend, async (source: PictureSource, begin) => {
       const picture = await readPictureSource(source, begin);
       seen.now++;
       seen.most = Math.max(seen.most, seen.now);
       return { ...picture, close: () => seen.now-- };
-    },
+    }),
   );
   return { model, seen };
 }

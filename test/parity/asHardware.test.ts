@@ -10,6 +10,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { decodeImage } from "../../src/image/index.js";
 import type { WebGpuBackend } from "../../src/runtime/webgpu/index.js";
 import { createMember, openModel } from "../../src/yolov5/loadModel.js";
+import { LocalRunner } from "../../src/yolov5/localRunner.js";
 import { Model } from "../../src/yolov5/model.js";
 import type { DetectionResult } from "../../src/yolov5/output/results.js";
 import { verifyModel } from "../../src/yolov5/verify.js";
@@ -35,10 +36,12 @@ describe.skipIf(!FULL || referenceMissing("reference"))("kernels for GPUs", () =
     expect(backend.software).toBe(false);
     const path = checkpointOf(name);
     const opened = openModel(new Uint8Array(readFileSync(path)), { path });
-    const model = new Model<string>([createMember(opened, backend, { path })], backend, async (file) => ({
-      image: await decodeImage(new Uint8Array(readFileSync(file)), { path: file }),
-      source: file,
-    }));
+    const model = new Model(
+      new LocalRunner<string>([createMember(opened, backend, { path })], backend, async (file) => ({
+        image: await decodeImage(new Uint8Array(readFileSync(file)), { path: file }),
+        source: file,
+      })),
+    );
     const reference = new Uint8Array(readFileSync(join(REFERENCE, "reference", `${name}.layers.safetensors`)));
     const { layers } = await verifyModel(model, reference);
     expect(layers.filter(({ ok }) => !ok)).toEqual([]);

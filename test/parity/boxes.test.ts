@@ -9,6 +9,7 @@ import { decodeImage } from "../../src/image/index.js";
 import type { Backend } from "../../src/runtime/backend.js";
 import { letterbox } from "../../src/yolov5/input/letterbox.js";
 import { createMember, openModel } from "../../src/yolov5/loadModel.js";
+import { LocalRunner } from "../../src/yolov5/localRunner.js";
 import { Model } from "../../src/yolov5/model.js";
 import type { DetectionResult } from "../../src/yolov5/output/results.js";
 import { parityBackends } from "../support/backends.js";
@@ -42,10 +43,12 @@ describe.skipIf(referenceMissing("reference"))("boxes equal PyTorch's", () => {
           if (!backend) return skip("no such device");
           const path = checkpointOf(name);
           const opened = openModel(new Uint8Array(readFileSync(path)), { path });
-          const model = new Model<string>([createMember(opened, backend, { path })], backend, async (file) => ({
-            image: await decodeImage(new Uint8Array(readFileSync(file)), { path: file }),
-            source: file,
-          }));
+          const model = new Model(
+            new LocalRunner<string>([createMember(opened, backend, { path })], backend, async (file) => ({
+              image: await decodeImage(new Uint8Array(readFileSync(file)), { path: file }),
+              source: file,
+            })),
+          );
           rememberRuns(model, backendName === "webgpu");
           const { runs } = readReference(name);
           const pictures = [...new Set(runs.map((run) => run.image))];

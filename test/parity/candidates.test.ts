@@ -9,6 +9,7 @@ import { Ensemble } from "../../src/yolov5/ensemble.js";
 import type { Picture } from "../../src/yolov5/input/pictures.js";
 import { Preprocessor } from "../../src/yolov5/input/preprocess.js";
 import { createMember, openModel } from "../../src/yolov5/loadModel.js";
+import { LocalRunner } from "../../src/yolov5/localRunner.js";
 import { Model } from "../../src/yolov5/model.js";
 import { resolveOptions } from "../../src/yolov5/options.js";
 import { nonMaxSuppression, suppressRows } from "../../src/yolov5/output/nms/nms.js";
@@ -49,7 +50,7 @@ describe.skipIf(!gpu || referenceMissing("weights"))("candidates", () => {
       const path = checkpointOf(name);
       return createMember(openModel(new Uint8Array(readFileSync(path)), { path }), backend, { path, dtype });
     });
-    return new Model<Picture>(members, backend, async (picture) => picture);
+    return new Model(new LocalRunner<Picture>(members, backend, async (picture) => picture));
   }
 
   const CASES: readonly (readonly [names: readonly string[], dtype: ComputeDType])[] = [

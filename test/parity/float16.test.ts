@@ -6,6 +6,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { decodeImage } from "../../src/image/index.js";
 import type { Backend, ComputeDType } from "../../src/runtime/backend.js";
 import { createMember, openModel } from "../../src/yolov5/loadModel.js";
+import { LocalRunner } from "../../src/yolov5/localRunner.js";
 import { Model } from "../../src/yolov5/model.js";
 import type { DetectionResult } from "../../src/yolov5/output/results.js";
 import { verifyModel } from "../../src/yolov5/verify.js";
@@ -24,10 +25,12 @@ describe.skipIf(referenceMissing("reference"))("float16", () => {
   function modelOf(name: string, on: Backend, dtype: ComputeDType): Model<string> {
     const path = checkpointOf(name);
     const opened = openModel(new Uint8Array(readFileSync(path)), { path });
-    return new Model<string>([createMember(opened, on, { path, dtype })], on, async (file) => ({
-      image: await decodeImage(new Uint8Array(readFileSync(file)), { path: file }),
-      source: file,
-    }));
+    return new Model(
+      new LocalRunner<string>([createMember(opened, on, { path, dtype })], on, async (file) => ({
+        image: await decodeImage(new Uint8Array(readFileSync(file)), { path: file }),
+        source: file,
+      })),
+    );
   }
 
   it.for(TRAINED.filter((name) => existsSync(checkpointOf(name))))("layers of %s", async (name, { skip }) => {
@@ -72,7 +75,7 @@ describe("float16 of networks without anchors", () => {
     const path = join(REPOSITORY, "test", "fixtures", "pytorch", `${name}.pt`);
     const opened = openModel(new Uint8Array(readFileSync(path)), { path });
     const member = createMember(opened, backend, { path, dtype: "float16" });
-    const model = new Model<never>([member], backend, () => Promise.reject(new Error("no pictures")));
+    const model = new Model(new LocalRunner<never>([member], backend, () => Promise.reject(new Error("no pictures"))));
     const reference = new Uint8Array(readFileSync(path.replace(/pt$/, "layers.safetensors")));
     const { layers } = await verifyModel(model, reference, {}, name);
     const compared = layers.filter((layer) => layer.name !== "prediction");

@@ -6,6 +6,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { Backend } from "../../src/runtime/backend.js";
 import { createCpuBackend } from "../../src/runtime/cpu/backend.js";
 import { createMember, openModel } from "../../src/yolov5/loadModel.js";
+import { LocalRunner } from "../../src/yolov5/localRunner.js";
 import { Model } from "../../src/yolov5/model.js";
 import { verifyModel } from "../../src/yolov5/verify.js";
 import { parityBackends } from "../support/backends.js";
@@ -18,8 +19,10 @@ import { checkpointOf } from "./references.js";
 async function verifyNamed(name: string, backend: Backend) {
   const path = checkpointOf(name);
   const opened = openModel(new Uint8Array(readFileSync(path)), { path });
-  const model = new Model<never>([createMember(opened, backend, { path })], backend, () =>
-    Promise.reject(new Error("no pictures")),
+  const model = new Model(
+    new LocalRunner<never>([createMember(opened, backend, { path })], backend, () =>
+      Promise.reject(new Error("no pictures")),
+    ),
   );
   const reference = new Uint8Array(readFileSync(join(REFERENCE, "reference", `${name}.layers.safetensors`)));
   const result = await verifyModel(model, reference, {}, `${name}.layers.safetensors`);
@@ -56,8 +59,10 @@ describe.skipIf(referenceMissing("reference"))("layers equal PyTorch's", () => {
     const conv = opened.module.children.get("model")?.children.get("5")?.children.get("conv")?.parameters.get("weight");
     // float16 storage: flip the sign of one weight of model.5.
     (conv?.data as Uint16Array)[0] ^= 0x8000;
-    const model = new Model<never>([createMember(opened, backend, { path })], backend, () =>
-      Promise.reject(new Error("no pictures")),
+    const model = new Model(
+      new LocalRunner<never>([createMember(opened, backend, { path })], backend, () =>
+        Promise.reject(new Error("no pictures")),
+      ),
     );
     const reference = new Uint8Array(readFileSync(join(REFERENCE, "reference", "crops.layers.safetensors")));
     const result = await verifyModel(model, reference);

@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { WebGpuBackend } from "../../src/runtime/webgpu/index.js";
 import { createMember, openModel } from "../../src/yolov5/loadModel.js";
+import { LocalRunner } from "../../src/yolov5/localRunner.js";
 import { Model } from "../../src/yolov5/model.js";
 import { verifyModel } from "../../src/yolov5/verify.js";
 import { REFERENCE, referenceMissing } from "../support/reference.js";
@@ -34,8 +35,10 @@ describe.skipIf(referenceMissing("weights", "zoo"))("a minimal WebGPU device", (
     if (!backend) return skip("no such device");
     const path = checkpointOf(name);
     const opened = openModel(new Uint8Array(readFileSync(path)), { path });
-    const model = new Model<never>([createMember(opened, backend, { path })], backend, () =>
-      Promise.reject(new Error("no pictures")),
+    const model = new Model(
+      new LocalRunner<never>([createMember(opened, backend, { path })], backend, () =>
+        Promise.reject(new Error("no pictures")),
+      ),
     );
     const reference = new Uint8Array(readFileSync(join(REFERENCE, "reference", `${name}.layers.safetensors`)));
     const { layers } = await verifyModel(model, reference);

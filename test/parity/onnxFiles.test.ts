@@ -14,6 +14,7 @@ import type { HostTensor } from "../../src/tensor/index.js";
 import { devicePicturesToTensor } from "../../src/yolov5/input/letterbox.js";
 import { Preprocessor } from "../../src/yolov5/input/preprocess.js";
 import { createMember, openModelFile } from "../../src/yolov5/loadModel.js";
+import { LocalRunner } from "../../src/yolov5/localRunner.js";
 import { Model } from "../../src/yolov5/model.js";
 import { resolveOptions } from "../../src/yolov5/options.js";
 import { verifyModel } from "../../src/yolov5/verify.js";
@@ -63,7 +64,7 @@ const read = async (file: string) => ({ image: await decodeImage(new Uint8Array(
 async function open(path: string, backend: Backend): Promise<Model<string>> {
   const bytes = new Uint8Array(readFileSync(path));
   const opened = await openModelFile(bytes, { path, readOnnx: readOnnxFile(path) });
-  return new Model<string>([createMember(opened, backend, { path })], backend, read);
+  return new Model(new LocalRunner<string>([createMember(opened, backend, { path })], backend, read));
 }
 
 const asReference = ({ detections }: DetectionResult): ReferenceDetection[] =>

@@ -10,6 +10,7 @@ import type { PlainValue } from "../../src/weights/types.js";
 import { Ensemble } from "../../src/yolov5/ensemble.js";
 import { Preprocessor } from "../../src/yolov5/input/preprocess.js";
 import { createMember, openModel } from "../../src/yolov5/loadModel.js";
+import { LocalRunner } from "../../src/yolov5/localRunner.js";
 import { type Member, Model } from "../../src/yolov5/model.js";
 import { resolveOptions } from "../../src/yolov5/options.js";
 import { maskStyle, prototypesOf } from "../../src/yolov5/output/masks/masks.js";
@@ -37,10 +38,12 @@ function memberAt(path: string, backend: Backend, config?: unknown): Member {
 }
 
 function modelOf(members: readonly Member[], backend: Backend): Model<string> {
-  return new Model<string>(members, backend, async (file) => ({
-    image: await decodeImage(new Uint8Array(readFileSync(file)), { path: file }),
-    source: file,
-  }));
+  return new Model(
+    new LocalRunner<string>(members, backend, async (file) => ({
+      image: await decodeImage(new Uint8Array(readFileSync(file)), { path: file }),
+      source: file,
+    })),
+  );
 }
 
 const FULL = process.env.YOLOV5_FULL === "1";

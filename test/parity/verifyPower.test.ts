@@ -11,6 +11,7 @@ import { readSafetensors } from "../../src/weights/index.js";
 import { layersOf } from "../../src/yolov5/graph/buildGraph.js";
 import { floatLimits } from "../../src/yolov5/graph/roundingLimits.js";
 import { createMember, openModel } from "../../src/yolov5/loadModel.js";
+import { LocalRunner } from "../../src/yolov5/localRunner.js";
 import { Model } from "../../src/yolov5/model.js";
 import { referenceInput, tapOf, verifyModel } from "../../src/yolov5/verify.js";
 import { FAULTS, injectFault, siteOf } from "../support/faults.js";
@@ -47,7 +48,7 @@ describe.each([...committed, ...recorded])("$name", ({ name, weights, reference 
   const open = (): Model<never> => {
     const backend = createCpuBackend();
     const member = createMember(opened, backend, { path: weights });
-    return new Model<never>([member], backend, () => Promise.reject(new Error("no pictures")));
+    return new Model(new LocalRunner<never>([member], backend, () => Promise.reject(new Error("no pictures"))));
   };
 
   it("agrees, with room to spare", async () => {

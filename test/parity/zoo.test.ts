@@ -13,6 +13,7 @@ import { Ensemble } from "../../src/yolov5/ensemble.js";
 import { devicePicturesToTensor } from "../../src/yolov5/input/letterbox.js";
 import { type NetworkInput, Preprocessor } from "../../src/yolov5/input/preprocess.js";
 import { createMember, openModel } from "../../src/yolov5/loadModel.js";
+import { LocalRunner } from "../../src/yolov5/localRunner.js";
 import { Model } from "../../src/yolov5/model.js";
 import { resolveOptions } from "../../src/yolov5/options.js";
 import type { DetectionResult } from "../../src/yolov5/output/results.js";
@@ -39,7 +40,7 @@ const FULL = process.env.YOLOV5_FULL === "1";
 function openNamed(name: string, backend: Backend): Model<string> {
   const path = checkpointOf(name);
   const opened = openModel(new Uint8Array(readFileSync(path)), { path });
-  return new Model<string>([createMember(opened, backend, { path })], backend, read);
+  return new Model(new LocalRunner<string>([createMember(opened, backend, { path })], backend, read));
 }
 
 /** What another backend predicts: the reference in float64 or, for that one itself, wasm. */

@@ -10,6 +10,7 @@ import { readPictureSource } from "../../src/node/pictures/pictureSource.js";
 import type { Backend } from "../../src/runtime/backend.js";
 import { letterbox } from "../../src/yolov5/input/letterbox.js";
 import { createMember, openModel } from "../../src/yolov5/loadModel.js";
+import { LocalRunner } from "../../src/yolov5/localRunner.js";
 import { Model } from "../../src/yolov5/model.js";
 import type { DetectOptions } from "../../src/yolov5/options.js";
 import { ClassificationResult, type DetectionResult } from "../../src/yolov5/output/results.js";
@@ -115,7 +116,7 @@ describe.each(["cpu", "wasm", "webgpu"] as const)("PyTorch's answers on %s", (ch
     if (!backend) return undefined;
     const path = WEIGHTS[name];
     const opened = openModel(readFileSync(path), { path });
-    return new Model([createMember(opened, backend, { path })], backend, readPictureSource);
+    return new Model(new LocalRunner([createMember(opened, backend, { path })], backend, readPictureSource));
   }
 
   test.each(Object.keys(WEIGHTS))("every layer of %s", async (name) => {

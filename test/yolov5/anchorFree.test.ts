@@ -8,6 +8,7 @@ import { Ensemble } from "../../src/yolov5/ensemble.js";
 import { blockOf } from "../../src/yolov5/graph/catalogue.js";
 import { augmentInputs } from "../../src/yolov5/input/augment.js";
 import { createMember, randomModel } from "../../src/yolov5/loadModel.js";
+import { LocalRunner } from "../../src/yolov5/localRunner.js";
 import { type Member, Model } from "../../src/yolov5/model.js";
 import { resolveOptions } from "../../src/yolov5/options.js";
 import { chosenBoxes, endToEndOutput, endToEndRows, pickBoxes } from "../../src/yolov5/output/nms/endToEnd.js";
@@ -53,7 +54,7 @@ function member(module: ModuleNode, path = "best.pt"): Member {
 }
 
 const modelWith = (members: readonly Member[]): Model<string> =>
-  new Model<string>(members, createCpuBackend(), async (source) => ({ image: grey, source }));
+  new Model(new LocalRunner<string>(members, createCpuBackend(), async (source) => ({ image: grey, source })));
 
 const grey = { width: 64, height: 64, data: new Uint8Array(64 * 64 * 3).fill(114) };
 

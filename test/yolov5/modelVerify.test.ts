@@ -7,6 +7,7 @@ import { createCpuBackend } from "../../src/runtime/cpu/backend.js";
 import { type HostTensor, tensor } from "../../src/tensor/index.js";
 import { readSafetensors, writeSafetensors } from "../../src/weights/index.js";
 import { createMember } from "../../src/yolov5/loadModel.js";
+import { LocalRunner } from "../../src/yolov5/localRunner.js";
 import { Model } from "../../src/yolov5/model.js";
 import { verifyModel } from "../../src/yolov5/verify.js";
 import { fixturePath, openFile } from "./trees.js";
@@ -16,7 +17,7 @@ const { tensors } = readSafetensors(new Uint8Array(readFileSync(fixturePath("v6.
 function model(): Model<never> {
   const backend = createCpuBackend();
   const member = createMember(openFile(fixturePath("v6.pt")), backend, { path: "v6.pt" });
-  return new Model<never>([member], backend, () => Promise.reject(new Error("no pictures")));
+  return new Model(new LocalRunner<never>([member], backend, () => Promise.reject(new Error("no pictures"))));
 }
 
 /** The reference with some tensors changed or (undefined) left out. */

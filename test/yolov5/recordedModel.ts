@@ -6,6 +6,7 @@ import { createCpuBackend } from "../../src/runtime/cpu/backend.js";
 import { seededRandom } from "../../src/tensor/index.js";
 import { type RawPicture, readPicture } from "../../src/yolov5/input/pictures.js";
 import { createMember, type OpenedModel } from "../../src/yolov5/loadModel.js";
+import { LocalRunner } from "../../src/yolov5/localRunner.js";
 import { Model } from "../../src/yolov5/model.js";
 import type { DetectOptions } from "../../src/yolov5/options.js";
 import type { DetectionResult } from "../../src/yolov5/output/results.js";
@@ -33,7 +34,7 @@ export function modelOf(
   backend: Backend = createCpuBackend(),
 ): Model<RawPicture> {
   const members = opened.map((o, i) => createMember(o, backend, { path: `${i}.pt` }));
-  return new Model(members, backend, reader);
+  return new Model(new LocalRunner(members, backend, reader));
 }
 
 /** A model that records the input shapes of its runs. */

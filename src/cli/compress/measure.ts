@@ -17,6 +17,7 @@ import type { ModuleNode } from "../../weights/types.js";
 import { exportedTensorPieces, safetensorsOf } from "../../yolov5/checkpoint/exportSafetensors.js";
 import type { ModelInfo } from "../../yolov5/checkpoint/modelInfo.js";
 import { computeDTypeFor, createMember, type OpenedModel, openModel } from "../../yolov5/loadModel.js";
+import { LocalRunner } from "../../yolov5/localRunner.js";
 import { Model } from "../../yolov5/model.js";
 import type { BenchEngine } from "../bench/engine.js";
 import { benchInput } from "../bench/input.js";
@@ -104,7 +105,9 @@ export async function evaluateCandidate(
 ): Promise<Evaluation> {
   const { network } = createMember(opened, backend, { path: name, dtype: computeDTypeFor(opened, backend, {}) });
   // Not disposed: that would dispose of the backend too, which other candidates use.
-  const model = new Model([{ network, info }], backend, () => Promise.reject(new Error("no pictures are read here")));
+  const model = new Model(
+    new LocalRunner([{ network, info }], backend, () => Promise.reject(new Error("no pictures are read here"))),
+  );
   const bar = steps(output, `measuring ${name}`);
   try {
     return await evaluate(model, dataset, {

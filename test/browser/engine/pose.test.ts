@@ -11,6 +11,7 @@ import { newerDescription } from "../../../src/yolov5/config/newerArchitectures.
 import { randomSource } from "../../../src/yolov5/config/sources.js";
 import { synthesizeModule } from "../../../src/yolov5/config/synthesize.js";
 import { createMember, type OpenedModel, openModel } from "../../../src/yolov5/loadModel.js";
+import { LocalRunner } from "../../../src/yolov5/localRunner.js";
 import { Model } from "../../../src/yolov5/model.js";
 import type { PoseResult } from "../../../src/yolov5/output/results.js";
 import { REPOSITORY, referencePath } from "../../support/reference.js";
@@ -37,7 +38,7 @@ async function posed(): Promise<{ base64: string; wanted: PoseResult["detections
   const bytes = exportSafetensors(opened, info);
   const read = async (path: string) => ({ image: await decodeImage(new Uint8Array(readFileSync(path))), source: path });
   const own = createMember(openModel(bytes, { path: "pose" }), backend, { path: "pose" });
-  const model = new Model<string>([own], backend, read);
+  const model = new Model(new LocalRunner<string>([own], backend, read));
   const { detections } = (await model.detect(join(REPOSITORY, "examples/codes.png"), OPTIONS)) as PoseResult;
   model.dispose();
   return { base64: Buffer.from(bytes).toString("base64"), wanted: detections };

@@ -8,6 +8,7 @@ import { openBackend } from "../../../src/node/backends.js";
 import { readPictureSource } from "../../../src/node/pictures/pictureSource.js";
 import type { Backend } from "../../../src/runtime/backend.js";
 import { createMember, openModel } from "../../../src/yolov5/loadModel.js";
+import { LocalRunner } from "../../../src/yolov5/localRunner.js";
 import { Model } from "../../../src/yolov5/model.js";
 import type { DetectionResult } from "../../../src/yolov5/output/results.js";
 import { verifyModel } from "../../../src/yolov5/verify.js";
@@ -27,7 +28,7 @@ afterAll(() => backend.dispose());
 
 function modelAt(path: string): Model<PictureSource> {
   const opened = openModel(readFileSync(path), { path });
-  return new Model([createMember(opened, backend, { path })], backend, readPictureSource);
+  return new Model(new LocalRunner([createMember(opened, backend, { path })], backend, readPictureSource));
 }
 
 async function expectLayers(path: string, reference: string): Promise<void> {

@@ -17,6 +17,7 @@ import {
 import type { Picture } from "../../../src/yolov5/input/pictures.js";
 import { Preprocessor } from "../../../src/yolov5/input/preprocess.js";
 import { createMember, openModel } from "../../../src/yolov5/loadModel.js";
+import { LocalRunner } from "../../../src/yolov5/localRunner.js";
 import { Model, type Result } from "../../../src/yolov5/model.js";
 import { type DetectOptions, resolveOptions } from "../../../src/yolov5/options.js";
 import type { DetectionResult } from "../../../src/yolov5/output/results.js";
@@ -177,7 +178,9 @@ describe.skipIf(!gpu)("pictures on the device", () => {
       for (const fitPictures of [false, true]) {
         const own = await openBackend(gpu, { fitPictures });
         expect(own.capabilities.fitsPictures).toBe(fitPictures);
-        const model = new Model([createMember(opened, own, { path: "yolov5n.pt" })], own, async (p: Picture) => p);
+        const model = new Model(
+          new LocalRunner([createMember(opened, own, { path: "yolov5n.pt" })], own, async (p: Picture) => p),
+        );
         const listed = await model.detect(pictures, { imgsz: 320, batchSize: 2 });
         const streamed: Result[] = [];
         for await (const result of model.stream(pictures, { imgsz: 320, fit: "square" })) streamed.push(result);
