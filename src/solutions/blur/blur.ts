@@ -51,6 +51,8 @@ export function isBlurred(
  * @param result of the same picture at the same size; a classification has no boxes and hides nothing.
  * @throws OptionError with the option and its value.
  * @example
+ * import { blur } from "yolov5-ts/solutions";
+ *
  * const result = await model.detect("street.jpg");
  * const picture = await annotate("street.jpg", result, { hideBoxes: true, hideLabels: true, maskAlpha: 0 });
  * blur(picture, result, { classes: [0] });

@@ -49,6 +49,8 @@ const MOST_GROWTH = 0.3;
  * Fills the gaps of tracks, frame by frame: between two detections of an object, its box moves in a straight line.
  * Frames wait only as long as an object is lost that may come back.
  * @example
+ * import { TrackBridge } from "yolov5-ts/solutions";
+ *
  * const tracker = new Tracker();
  * const bridge = new TrackBridge<RgbImage>();
  * for await (const frame of readVideo("street.mp4")) {
