@@ -36,6 +36,23 @@ export interface Dense {
   readonly shape: readonly number[];
 }
 
+/** Where the pixels of a value lie, whatever their numbers are. */
+export interface PixelRows {
+  readonly storage: Storage;
+  /** Bytes from the storage's start to the first pixel. */
+  readonly offset: number;
+  readonly h: number;
+  readonly w: number;
+  readonly pixelBytes: number;
+  readonly rowBytes: number;
+  readonly imageBytes: number;
+}
+
+/** An NHWC value has no gaps between its rows. */
+export function pixelRows({ storage, offset, h, w, pixelBytes }: Nhwc): PixelRows {
+  return { storage, offset, h, w, pixelBytes, rowBytes: w * pixelBytes, imageBytes: h * w * pixelBytes };
+}
+
 /** Reads an NHWC value out of memory as NCHW. `address` is that of its storage. */
 export function readNhwc(memory: Float32Array, address: number, view: Nhwc): Float32Array<ArrayBuffer> {
   const { n, h, w, pixelBytes, segments } = view;

@@ -12,6 +12,7 @@ import {
 import type { NodeOf, ValueId } from "../../../ops/index.js";
 import { elementCount } from "../../../tensor/index.js";
 import { channelsOfStored, segmentsKey, storedChannels } from "../../channels.js";
+import { type PixelRows, pixelRows } from "./layout.js";
 import type { Lowering } from "./lowering.js";
 import { type Address, roundUp } from "./storages.js";
 
@@ -151,39 +152,49 @@ export function lowerBatchNorm(lowering: Lowering, node: NodeOf<"batchNorm">): v
   );
 }
 
+/** What a max pool's kernel is told. @param channels numbers of a pixel that it takes at a time */
+export function maxPoolArguments(
+  { kernel, stride, padding, dilation }: NodeOf<"maxPool2d">["attrs"],
+  x: PixelRows,
+  out: PixelRows,
+  channels: number,
+) {
+  return {
+    x: { storage: x.storage, offset: x.offset },
+    xPixel: x.pixelBytes,
+    xRow: x.rowBytes,
+    xImage: x.imageBytes,
+    inHeight: x.h,
+    inWidth: x.w,
+    strideY: stride[0],
+    strideX: stride[1],
+    padY: padding[0],
+    padX: padding[1],
+    dilationY: dilation[0],
+    dilationX: dilation[1],
+    kernelY: kernel[0],
+    kernelX: kernel[1],
+    height: out.h,
+    width: out.w,
+    channels,
+    out: { storage: out.storage, offset: out.offset },
+    outPixel: out.pixelBytes,
+    outRow: out.rowBytes,
+    outImage: out.imageBytes,
+    weights: 0,
+    bias: 0,
+    residual: 0,
+    residualPixel: 0,
+  };
+}
+
 export function lowerMaxPool(lowering: Lowering, node: NodeOf<"maxPool2d">): void {
-  const { kernel, stride, padding, dilation } = node.attrs;
   const input = lowering.nhwc(node.inputs[0]);
   const output = lowering.outputNhwc(node.outputs[0]);
+  const channels = storedChannels(output.segments);
   lowering.step(
     maxPool(),
-    {
-      x: { storage: input.storage, offset: input.offset },
-      xPixel: input.pixelBytes,
-      xRow: input.w * input.pixelBytes,
-      xImage: input.h * input.w * input.pixelBytes,
-      inHeight: input.h,
-      inWidth: input.w,
-      strideY: stride[0],
-      strideX: stride[1],
-      padY: padding[0],
-      padX: padding[1],
-      dilationY: dilation[0],
-      dilationX: dilation[1],
-      kernelY: kernel[0],
-      kernelX: kernel[1],
-      height: output.h,
-      width: output.w,
-      channels: storedChannels(output.segments),
-      out: { storage: output.storage, offset: output.offset },
-      outPixel: output.pixelBytes,
-      outRow: output.w * output.pixelBytes,
-      outImage: output.h * output.w * output.pixelBytes,
-      weights: 0,
-      bias: 0,
-      residual: 0,
-      residualPixel: 0,
-    },
+    maxPoolArguments(node.attrs, pixelRows(input), pixelRows(output), channels),
     output.n * output.h,
   );
 }

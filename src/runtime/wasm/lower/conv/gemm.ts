@@ -110,6 +110,21 @@ export function packedBias(
   );
 }
 
+/** For a kernel of one tap and stride 1: all pixels are a single row. */
+export function singleRow(pixels: number, block: number) {
+  return {
+    xRow: 0,
+    xImage: 0,
+    rowsPerImage: 1,
+    width: pixels,
+    blockWidth: block,
+    blocksPerRow: Math.ceil(pixels / block),
+    tapTable: 0,
+    outRow: 0,
+    outImage: 0,
+  };
+}
+
 /** One GEMM step. */
 export function emitConv(lowering: Lowering, work: ConvWork): void {
   const { input, output, depth, taps, outputs } = work;
@@ -150,17 +165,9 @@ export function emitConv(lowering: Lowering, work: ConvWork): void {
         ...shared,
         x: { storage: input.storage, offset: input.offset + work.inputOffset },
         xStep: input.pixelBytes,
-        xRow: 0,
-        xImage: 0,
-        rowsPerImage: 1,
-        width: pixels,
-        blockWidth: block,
-        blocksPerRow: Math.ceil(pixels / block),
-        tapTable: 0,
+        ...singleRow(pixels, block),
         out: { storage: output.storage, offset: output.offset + work.outputOffset },
         outStep: output.pixelBytes,
-        outRow: 0,
-        outImage: 0,
         residual: { storage: residual.view.storage, offset: residual.view.offset + residual.offset },
         residualStep: residual.view.pixelBytes,
       },

@@ -5,6 +5,7 @@ import { type IntegerFormat, integerMaxPool, integerUpsample, padIntegers } from
 import type { Node, NodeOf, ValueId } from "../../../../ops/index.js";
 import { storedChannels } from "../../../channels.js";
 import type { Lowering } from "../lowering.js";
+import { maxPoolArguments } from "../pointwise.js";
 import { bytesOf, channelsIn, framedView, type IntegerView, zeroPointOf } from "./view.js";
 
 /** The format, where integers are computed with. */
@@ -101,40 +102,10 @@ export function lowerStored(lowering: Lowering, node: Moving): void {
       spread(lowering, node.inputs[0], out, node.attrs.scale);
       return;
     case "maxPool2d": {
-      const { kernel, stride, padding, dilation } = node.attrs;
       const x = integerView(lowering, node.inputs[0]);
-      lowering.step(
-        integerMaxPool(formatOf(lowering)),
-        {
-          x: { storage: x.storage, offset: x.offset },
-          xPixel: x.pixelBytes,
-          xRow: x.rowBytes,
-          xImage: x.imageBytes,
-          inHeight: x.h,
-          inWidth: x.w,
-          strideY: stride[0],
-          strideX: stride[1],
-          padY: padding[0],
-          padX: padding[1],
-          dilationY: dilation[0],
-          dilationX: dilation[1],
-          kernelY: kernel[0],
-          kernelX: kernel[1],
-          height: out.h,
-          width: out.w,
-          // The kernel counts in 32 bits.
-          channels: channelBytes(lowering, output) / 4,
-          out: { storage: out.storage, offset: out.offset },
-          outPixel: out.pixelBytes,
-          outRow: out.rowBytes,
-          outImage: out.imageBytes,
-          weights: 0,
-          bias: 0,
-          residual: 0,
-          residualPixel: 0,
-        },
-        out.n * out.h,
-      );
+      // The kernel counts in 32 bits.
+      const channels = channelBytes(lowering, output) / 4;
+      lowering.step(integerMaxPool(formatOf(lowering)), maxPoolArguments(node.attrs, x, out, channels), out.n * out.h);
     }
   }
 }

@@ -8,7 +8,7 @@ import {
   type IntegerFormat,
 } from "../../../../kernels/wasm/index.js";
 import type { NodeOf } from "../../../../ops/index.js";
-import { cut, cutPanels } from "../conv/gemm.js";
+import { cut, cutPanels, singleRow } from "../conv/gemm.js";
 import type { Lowering } from "../lowering.js";
 import type { Argument } from "../steps.js";
 import type { Address } from "../storages.js";
@@ -108,19 +108,11 @@ export function lowerPoint({ lowering, input, output, residual, shared, panels, 
       ...shared,
       panelBlocks,
       panelsPerBlock,
+      ...singleRow(pixels, block),
       outStep: output.pixelBytes,
-      outRow: 0,
-      outImage: 0,
       residualStep: residual,
       xStep: input.pixelBytes,
-      xRow: 0,
-      xImage: 0,
-      rowsPerImage: 1,
-      width: pixels,
-      blockWidth: block,
-      blocksPerRow: Math.ceil(pixels / block),
       taps: 1,
-      tapTable: 0,
       depth,
     },
     Math.ceil(pixels / block) * panelBlocks,
