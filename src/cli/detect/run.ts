@@ -13,24 +13,21 @@ import { checkRunFolder } from "../files/destinations.js";
 import { runFolder } from "../files/runFolder.js";
 import { describeModel, loadWithSeed } from "../loadModel.js";
 import type { DetectFlags } from "../options/flags.js";
-import { sliceOptions } from "../options/slices.js";
-import { tellUnavailable, type Unavailable } from "../options/unavailable.js";
-import { checkWeightWords } from "../options/weightWords.js";
 import type { Output } from "../output.js";
 import { fingerprint } from "../shards/fingerprint.js";
 import { ShardRun, shardAsked } from "../shards/shardRun.js";
-import { counts, trackerOf } from "./count/sequence.js";
+import { checkDetectFlags, refuseCounts } from "./checkFlags.js";
+import { trackerOf } from "./count/sequence.js";
 import { DetectRun } from "./detectRun.js";
 import { misorderedFrames } from "./frameOrder.js";
-import { checkBlurFlags } from "./hide/blurFlags.js";
 import { labelFormats } from "./labels/labelFlags.js";
-import { checkLiveFlags, checkLiveSources } from "./live/liveFlags.js";
+import { checkLiveSources } from "./live/liveFlags.js";
 import { projectOf, setUpDetect } from "./runOptions.js";
 import { expandSources, type SourceItem } from "./sources.js";
 import { workersFor } from "./work/detectWorkers.js";
 
 export async function runDetect(flags: DetectFlags, output: Output): Promise<number> {
-  await checkFlags(flags, output);
+  await checkDetectFlags(flags, output);
   output.checkJson();
   const shard = await shardAsked(flags, output);
   const { nosave, saveTxt, saveCrop, heatmap, project = "runs", name, existOk = false } = flags;
@@ -42,11 +39,7 @@ export async function runDetect(flags: DetectFlags, output: Output): Promise<num
   }
   if (!nosave || saveTxt || saveCrop || heatmap || labels || shard)
     await checkRunFolder(project, name, existOk || shard !== undefined);
-  if (shard && counts(flags)) {
-    throw new UsageError(
-      "--line, --zone, --ground and --heatmap count over all sources, which shards would cut; leave one of them out",
-    );
-  }
+  if (shard) refuseCounts(flags, "shards");
   // Frames are sorted by their numbers where their order matters.
   const ordered = trackerOf(flags) !== undefined;
   const sources = flags.source ?? [exampleSource(flags.weights)];
@@ -120,31 +113,6 @@ function checkOrder(items: readonly SourceItem[], sharded: boolean, output: Outp
 
 /** What tells one entry of the list from another. */
 const nameOfItem = ({ source, video }: SourceItem): string => `${video ? "video " : ""}${source}`;
-
-const UNAVAILABLE: readonly Unavailable<DetectFlags>[] = [
-  ["visualize", "not available; the library's model.tap() returns the output of any layer", "refused"],
-  ["saveCsv", "not available; use --json FILE or --ndjson FILE", "refused"],
-  ["viewImg", "no window is opened; see the annotated pictures in the run's folder"],
-  ["update", "there is nothing to update, checkpoints are read without running their code; ignored"],
-  ["dnn", "applies only to OpenCV's ONNX reader; ignored"],
-];
-
-async function checkFlags(flags: DetectFlags, output: Output): Promise<void> {
-  tellUnavailable(flags, UNAVAILABLE, output);
-  if ((flags.saveFormat ?? 0) > 0) {
-    throw new UsageError(
-      `--save-format ${flags.saveFormat}: only YOLO's format (0) is available; for boxes in pixels use --json`,
-    );
-  }
-  if (flags.saveConf && !flags.saveTxt) output.warn("--save-conf has no effect without --save-txt");
-  if (flags.heatmapHalfLife !== undefined && !flags.heatmap) {
-    output.warn("--heatmap-half-life has no effect without --heatmap");
-  }
-  sliceOptions(flags);
-  checkBlurFlags(flags);
-  checkLiveFlags(flags);
-  await checkWeightWords(flags);
-}
 
 function exampleSource(weights: readonly string[] | undefined): string {
   const embedded = (weights ?? []).every((name) => name === EMBEDDED_MODEL);

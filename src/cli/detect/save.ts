@@ -28,6 +28,14 @@ export interface SaveOptions extends Omit<FinishOptions, "json" | "imageFormat">
   readonly segmentSeconds: number | undefined;
 }
 
+/** A video as its files are named and timed: `fps` is the source's. */
+interface VideoFacts {
+  readonly source: string;
+  readonly live: boolean;
+  readonly stride: number;
+  readonly fps: number;
+}
+
 /** The files of one video. */
 export interface VideoSaver {
   readonly writer: Pick<VideoWriter, "path" | "finish"> | undefined;
@@ -94,7 +102,7 @@ export class Saver {
    * Undefined if no output is requested.
    */
   async openVideo(
-    { source, live, stride }: { readonly source: string; readonly live: boolean; readonly stride: number },
+    { source, live, stride, fps }: VideoFacts,
     video: VideoWriterOptions,
   ): Promise<VideoSaver | undefined> {
     const { options, paths } = this;
@@ -110,8 +118,6 @@ export class Saver {
     const writer = options.pictures ? await this.openWriter(join(folder, `${stem}.mp4`), video) : undefined;
     if (writer) wrote?.(writer.path);
     const problems = new Problems();
-    const [over, under = "1"] = video.rate.split("/");
-    const fps = (stride * Number(over)) / Number(under);
     const labels = this.labelFiles.openVideo(folder, source, { stem, fps, stride });
     return {
       writer,

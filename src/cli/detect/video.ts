@@ -119,7 +119,7 @@ export class VideoRun {
     // Credentials must not end up in a file name.
     const source = withoutLogin(this.source);
     this.saved = await saver.openVideo(
-      { source, live, stride },
+      { source, live, stride, fps: info.fps },
       {
         width: info.width,
         height: info.height,

@@ -8,6 +8,7 @@ import { join, resolve } from "node:path";
 import { finished } from "node:stream/promises";
 import { outputError } from "../../node/files/systemReason.js";
 import { makeFolder, temporaryName } from "../../node/files/writeFile.js";
+import { checkDetectFlags, refuseCounts } from "../detect/checkFlags.js";
 import { EXIT, InputError, UsageError } from "../errors.js";
 import { throwIfInterrupted } from "../interrupt.js";
 import type { Output } from "../output.js";
@@ -24,6 +25,8 @@ const PROJECT = "runs/queue";
 
 export async function runEnqueue(flags: EnqueueFlags, output: Output): Promise<number> {
   checkFlags(flags);
+  refuseCounts(flags, "jobs");
+  await checkDetectFlags(flags, output);
   const folder = resolve(flags.project ?? PROJECT, flags.name);
   const connection = await connect(flags, output);
   const queue = openQueue(connection, flags.queueName);

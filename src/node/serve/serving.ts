@@ -45,7 +45,7 @@ export class Serving {
 
   /** Refuses early what would be refused once its body is there. @throws RequestError 429. */
   checkQueue(): void {
-    this.limit.check(1);
+    this.limit.check(this.repository.backlog);
   }
 
   /**

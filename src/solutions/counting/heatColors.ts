@@ -12,12 +12,15 @@ const STOPS: readonly Rgb[] = [
   [214, 32, 32],
 ];
 
-/** @param level 0 to 1. */
-export function heatColor(level: number): Rgb {
+/**
+ * Writes a colour into `out`, which is used again for every pixel of a frame.
+ * @param level 0 to 1.
+ */
+export function heatColor(level: number, out: Float64Array): void {
   const at = Math.min(Math.max(level, 0), 1) * (STOPS.length - 1);
   const index = Math.min(Math.floor(at), STOPS.length - 2);
   const share = at - index;
-  const [from, to] = [STOPS[index], STOPS[index + 1]];
-  const mix = (c: 0 | 1 | 2): number => from[c] + (to[c] - from[c]) * share;
-  return [mix(0), mix(1), mix(2)];
+  const from = STOPS[index];
+  const to = STOPS[index + 1];
+  for (let c = 0; c < 3; c++) out[c] = from[c] + (to[c] - from[c]) * share;
 }

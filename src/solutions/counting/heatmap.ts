@@ -37,6 +37,10 @@ export class Heatmap {
   private readonly radius: number;
   private readonly halfLife: number;
   private readonly warmth: Float32Array;
+  /** The cells beside each column and row of pixels. */
+  private readonly across: Neighbours;
+  private readonly down: Neighbours;
+  private readonly color = new Float64Array(3);
   private last: number | undefined;
 
   /** @throws OptionError for sizes, a radius or a half-life that are not above 0. */
@@ -57,6 +61,8 @@ export class Heatmap {
     this.radius = spread;
     this.halfLife = halfLife;
     this.warmth = new Float32Array(this.columns * this.rows);
+    this.across = neighbours(width, this.columns, this.cell);
+    this.down = neighbours(height, this.rows, this.cell);
   }
 
   /** The boxes of the next frame; each warms its place. */
@@ -91,22 +97,23 @@ export class Heatmap {
       );
     }
     const data = inPlace ? image.data : image.data.slice();
-    const { columns, rows, data: levels } = this.levels;
-    const across = neighbours(width, columns, this.cell);
-    const down = neighbours(height, rows, this.cell);
+    const { columns, data: levels } = this.levels;
+    const { across, down, color } = this;
     for (let y = 0; y < height; y++) {
       const [top, bottom, fy] = [down.low[y] * columns, down.high[y] * columns, down.weight[y]];
       for (let x = 0, at = y * width * 3; x < width; x++, at += 3) {
-        const [left, right, fx] = [across.low[x], across.high[x], across.weight[x]];
+        const left = across.low[x];
+        const right = across.high[x];
+        const fx = across.weight[x];
         const upper = levels[top + left] * (1 - fx) + levels[top + right] * fx;
         const lower = levels[bottom + left] * (1 - fx) + levels[bottom + right] * fx;
         const level = upper * (1 - fy) + lower * fy;
         if (level < FAINT) continue;
-        const [red, green, blue] = heatColor(level);
+        heatColor(level, color);
         const opacity = alpha * Math.min(1, 0.35 + level);
-        data[at] += (red - data[at]) * opacity;
-        data[at + 1] += (green - data[at + 1]) * opacity;
-        data[at + 2] += (blue - data[at + 2]) * opacity;
+        data[at] += (color[0] - data[at]) * opacity;
+        data[at + 1] += (color[1] - data[at + 1]) * opacity;
+        data[at + 2] += (color[2] - data[at + 2]) * opacity;
       }
     }
     return { width, height, data };
@@ -146,6 +153,8 @@ export class Heatmap {
     }
   }
 }
+
+type Neighbours = ReturnType<typeof neighbours>;
 
 /** The two cells between whose centres each pixel lies. */
 function neighbours(pixels: number, cells: number, cell: number) {

@@ -2,7 +2,7 @@
 
 import type { Detection, Keypoint, PosedDetection, SegmentedDetection } from "../output/detections.js";
 import { findExternalContours } from "../output/masks/polygons.js";
-import { maskFromBitmap, type Rle } from "../output/masks/rle.js";
+import { type Rle, rleToMask } from "../output/masks/rle.js";
 import type { DetectionResult } from "../output/results.js";
 
 /** One labelled object, in pixels of the picture. */
@@ -32,18 +32,14 @@ export interface LabelledPicture {
 }
 
 /** Computes the masks. */
-export function labelledObjects({
-  detections,
-  height,
-  width,
-}: Pick<DetectionResult, "detections" | "height" | "width">): LabelledObject[] {
+export function labelledObjects({ detections }: Pick<DetectionResult, "detections">): LabelledObject[] {
   return detections.map((detection) => {
     const { xmin, ymin, xmax, ymax, confidence, class: index, name, track } = detection;
     const plain: LabelledObject = { xmin, ymin, xmax, ymax, confidence, class: index, name, track };
     if (isPosed(detection)) return { ...plain, keypoints: detection.keypoints };
     if (!isSegmented(detection)) return plain;
     const { mask: rle, area } = detection;
-    const polygons = findExternalContours(maskFromBitmap(detection.bitmap(), height, width))
+    const polygons = findExternalContours(rleToMask(rle))
       .map((contour) => (contour.length < 6 ? around(contour) : [...contour]))
       .toSorted((a, b) => areaOf(b) - areaOf(a));
     return { ...plain, mask: { rle, area }, polygons };

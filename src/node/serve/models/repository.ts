@@ -46,6 +46,11 @@ export class ModelRepository {
     return !this.closed && this.entries.every(({ state, reason }) => state === "READY" || reason === UNLOADED);
   }
 
+  /** Seconds until the fullest queue of a model is empty, as far as is known. */
+  get backlog(): number {
+    return Math.max(0, ...this.entries.map(({ model }) => model?.scheduler.backlog ?? 0));
+  }
+
   get index(): readonly IndexEntry[] {
     return this.entries.map(({ spec: { name, version }, state, reason }) => ({ name, version, state, reason }));
   }
