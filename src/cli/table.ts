@@ -3,6 +3,9 @@
 import { printable } from "../printable.js";
 import { cutText } from "../weights/describe.js";
 
+/** `1 picture`, `2,000 pictures`. */
+export const counted = (count: number, what: string): string => `${grouped(count)} ${what}${count === 1 ? "" : "s"}`;
+
 export interface Column {
   readonly title: string;
   /** Numbers are right-aligned. */

@@ -38,12 +38,50 @@ export function obscure(image: RgbImage, region: Region, style: ObscureStyle = "
   if (style === "gaussian") gaussian(pixels, window);
   else if (style === "fill") average(pixels, window, Math.max(window.width, window.height));
   else average(pixels, window, Math.max(LEAST_CELL, Math.ceil(Math.max(window.width, window.height) / CELLS)));
+  const covered = region.rectangles && coverage(window, region.rectangles);
   const { x0, y0, width, height } = window;
-  const rectangles = region.rectangles ?? [x0, y0, x0 + width, y0 + height];
-  for (let i = 0; i + 3 < rectangles.length; i += 4) {
-    const [left, top, right, bottom] = rectangles.slice(i, i + 4);
-    paste(image, pixels, window, [left, top, right, bottom]);
+  for (let y = 0; y < height; y++) {
+    const row = y * width;
+    for (let from = 0; from < width; ) {
+      while (from < width && covered?.[row + from] === 0) from++;
+      let to = from;
+      while (to < width && covered?.[row + to] !== 0) to++;
+      image.data.set(pixels.subarray((row + from) * 3, (row + to) * 3), ((y0 + y) * image.width + x0 + from) * 3);
+      from = to;
+    }
   }
+}
+
+/**
+ * 1 for each pixel of a window that lies in a rectangle. The outline of an object is a rectangle per row, widened, so that
+ * each pixel lies in hundreds of them: corners are counted and added up, once for all.
+ */
+function coverage({ x0, y0, width, height }: Window, rectangles: readonly number[]): Uint8Array {
+  const columns = width + 1;
+  const corners = new Int32Array(columns * (height + 1));
+  const within = (value: number, most: number): number => Math.min(Math.max(Math.round(value), 0), most);
+  for (let i = 0; i + 3 < rectangles.length; i += 4) {
+    const [left, right] = [within(rectangles[i] - x0, width), within(rectangles[i + 2] - x0, width)];
+    const [top, bottom] = [within(rectangles[i + 1] - y0, height), within(rectangles[i + 3] - y0, height)];
+    if (!(left < right && top < bottom)) continue;
+    corners[top * columns + left]++;
+    corners[top * columns + right]--;
+    corners[bottom * columns + left]--;
+    corners[bottom * columns + right]++;
+  }
+  const covered = new Uint8Array(width * height);
+  for (let y = 0; y < height; y++) {
+    let sum = 0;
+    for (let x = 0; x < width; x++) {
+      const at = y * columns + x;
+      sum += corners[at];
+      const above = y === 0 ? 0 : corners[at - columns];
+      // From here on the number of rectangles over this pixel.
+      corners[at] = sum + above;
+      covered[y * width + x] = corners[at] > 0 ? 1 : 0;
+    }
+  }
+  return covered;
 }
 
 function windowOf({ width, height }: RgbImage, [x1, y1, x2, y2]: Region["xyxy"]): Window | undefined {
@@ -61,20 +99,6 @@ function cut(image: RgbImage, { x0, y0, width, height }: Window): Uint8Array {
     pixels.set(image.data.subarray(from, from + width * 3), y * width * 3);
   }
   return pixels;
-}
-
-function paste(
-  image: RgbImage,
-  pixels: Uint8Array,
-  { x0, y0, width, height }: Window,
-  [left, top, right, bottom]: readonly [number, number, number, number],
-): void {
-  const [from, to] = [Math.max(left - x0, 0), Math.min(right - x0, width)];
-  if (from >= to) return;
-  for (let y = Math.max(top - y0, 0); y < Math.min(bottom - y0, height); y++) {
-    const row = y * width;
-    image.data.set(pixels.subarray((row + from) * 3, (row + to) * 3), ((y0 + y) * image.width + x0 + from) * 3);
-  }
 }
 
 /** Square cells get their mean colour. */

@@ -71,12 +71,13 @@ export function addDetectOptions(command: Command): Command {
       "make objects unrecognisable in what is written, all or those of some classes: --blur person 3; in videos also where they are missed for some frames",
     )
     .addOption(
-      new Option("--blur-style <s>", "how objects are hidden").choices(OBSCURE_STYLES).default(OBSCURE_STYLES[0]),
+      new Option("--blur-style <s>", `how objects are hidden (default: ${OBSCURE_STYLES[0]})`).choices(OBSCURE_STYLES),
     )
     .addOption(
-      new Option("--blur-shape <s>", "hide the whole box, or the outline that a segmentation model finds")
-        .choices(BLUR_SHAPES)
-        .default(BLUR_SHAPES[0]),
+      new Option(
+        "--blur-shape <s>",
+        `hide the whole box, or the outline that a segmentation model finds (default: ${BLUR_SHAPES[0]})`,
+      ).choices(BLUR_SHAPES),
     )
     .option(
       "--redact",
@@ -96,7 +97,7 @@ export function addDetectOptions(command: Command): Command {
     .addOption(
       new Option(
         "--anchor <point>",
-        "which point of a box counts (default: centre; for --heatmap and --speed: feet)",
+        "which point of a box counts (default: centre; for --heatmap and --ground: feet)",
       ).choices(ANCHORS),
     )
     .option(

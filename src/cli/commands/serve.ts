@@ -53,7 +53,7 @@ export function defineServe(program: Command, start: Start): void {
     .option("--timeout <s>", "seconds from a request's last byte to its answer; then 504", positive, 30)
     .option("--read-timeout <s>", "seconds for a request's body; then 408", positive, 30)
     .option("--max-body <MiB>", "largest body", positive, 64)
-    .option("--max-pixels <n>", MAX_PIXELS_HELP.replace("67108864", "33554432"), whole(1), 2 ** 25)
+    .option("--max-pixels <n>", MAX_PIXELS_HELP.replace(/\s*\(default: \d+\)/, ""), whole(1), 2 ** 25)
     .option("--max-imgsz <px>", "largest input size that requests may ask for (default: 1280)", whole(1, 16384))
     .optionsGroup("Stopping:")
     .option(

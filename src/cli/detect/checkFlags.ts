@@ -6,7 +6,7 @@ import { sliceOptions } from "../options/slices.js";
 import { tellUnavailable, type Unavailable } from "../options/unavailable.js";
 import { checkWeightWords } from "../options/weightWords.js";
 import type { Output } from "../output.js";
-import { counts } from "./count/sequence.js";
+import { counts, trackerOf } from "./count/sequence.js";
 import { checkBlurFlags } from "./hide/blurFlags.js";
 import { checkLiveFlags } from "./live/liveFlags.js";
 
@@ -29,6 +29,12 @@ export async function checkDetectFlags(flags: DetectFlags, output: Output): Prom
   if (flags.saveConf && !flags.saveTxt) output.warn("--save-conf has no effect without --save-txt");
   if (flags.heatmapHalfLife !== undefined && !flags.heatmap) {
     output.warn("--heatmap-half-life has no effect without --heatmap");
+  }
+  if (flags.anchor !== undefined && !counts(flags)) {
+    output.warn("--anchor has no effect without --line, --zone, --ground or --heatmap");
+  }
+  if (flags.trackAcrossClasses && trackerOf(flags) === undefined) {
+    output.warn("--track-across-classes has no effect without --track");
   }
   sliceOptions(flags);
   checkBlurFlags(flags);

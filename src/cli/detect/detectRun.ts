@@ -12,6 +12,7 @@ import type { DetectFlags } from "../options/flags.js";
 import { inputSize, noteSize } from "../options/sizeNote.js";
 import type { Output } from "../output.js";
 import { type Bar, DownloadProgress, openBar } from "../progress.js";
+import { counted } from "../table.js";
 import { Collected } from "./collected.js";
 import { CountFiles } from "./count/countFiles.js";
 import { type Part, partsOf } from "./parts.js";
@@ -287,7 +288,7 @@ export class DetectRun {
     await this.endPictures();
     await this.countFiles.finish().catch((error: unknown) => collected.fail("counts.csv", errorLine(error)));
     await collected.report(saver, items.length, this.inputSize(), this.flags.saveTxt ?? false);
-    if (sequence.runTracks !== undefined) output.line(`${sequence.runTracks} objects tracked`);
+    if (sequence.runTracks !== undefined) output.line(`${counted(sequence.runTracks, "object")} tracked`);
     for (const line of sequence.countLines()) output.line(line);
     collected.table();
     // A user who gave pictures but no model may not know what the default model looks for.

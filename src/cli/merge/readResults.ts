@@ -50,8 +50,8 @@ export async function readResults(path: string): Promise<AnyResults> {
     content = JSON.parse(await readFile(path, "utf8"));
   } catch (error) {
     const system = (error as NodeJS.ErrnoException).code !== undefined;
-    const why = system ? readFailure(error, path) : `is not JSON: ${(error as Error).message}`;
-    throw new InputError(`${path}: ${why}; run its shard again`, { cause: error });
+    const why = system ? readFailure(error, path) : "is not JSON, or only a part of it";
+    throw new InputError(`${path}: ${why}; give the results of shards, or run its shard again`, { cause: error });
   }
   const results = content as Partial<DetectResults & ValResults & ClassificationResults> | null;
   if (typeof results?.model?.path === "string" && typeof results.backend?.name === "string") {

@@ -75,8 +75,10 @@ export interface DetectFlags extends CommonFlags, SliceFlags {
   readonly trackAcrossClasses?: boolean;
   /** Classes to make unrecognisable, by name or index; `true`: all. */
   readonly blur?: true | readonly string[];
-  readonly blurStyle: ObscureStyle;
-  readonly blurShape: BlurShape;
+  /** Only with `blur` or `redact`, like the shape. Default mosaic. */
+  readonly blurStyle?: ObscureStyle;
+  /** Default box. */
+  readonly blurShape?: BlurShape;
   readonly redact?: boolean;
   /** Port of the live page; 0: any. */
   readonly live?: number;

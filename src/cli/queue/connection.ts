@@ -4,7 +4,7 @@ import type { Queue } from "bullmq";
 import type { Redis } from "ioredis";
 import { shownAddress } from "../../api/address.js";
 import { importOptional } from "../../optionalPackage.js";
-import { InputError } from "../errors.js";
+import { InputError, UsageError } from "../errors.js";
 import type { Output } from "../output.js";
 import type { QueueFlags } from "./flags.js";
 
@@ -29,8 +29,14 @@ export interface Connection {
   readonly watch: (emitter: { on(event: "error", listener: (error: Error) => void): unknown }) => void;
 }
 
-/** @throws InputError without the packages, or without a server. */
+/** @throws UsageError for another kind of address; InputError without the packages, or without a server. */
 export async function connect({ queue: url }: QueueFlags, output: Output): Promise<Connection> {
+  const shown = shownAddress(url);
+  if (!/^rediss?:\/\//.test(url)) {
+    throw new UsageError(
+      `--queue ${shown}: is not the address of a Redis server; give one such as redis://localhost:6379`,
+    );
+  }
   let bullmq: BullMq;
   let ioredis: typeof import("ioredis");
   try {
@@ -39,7 +45,6 @@ export async function connect({ queue: url }: QueueFlags, output: Output): Promi
   } catch (error) {
     throw new InputError("queues need two more packages: npm install bullmq ioredis", { cause: error });
   }
-  const shown = shownAddress(url);
   const probe = new ioredis.Redis(url, {
     lazyConnect: true,
     connectTimeout: FIRST_MS,

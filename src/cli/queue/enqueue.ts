@@ -13,7 +13,7 @@ import { EXIT, InputError, UsageError } from "../errors.js";
 import { throwIfInterrupted } from "../interrupt.js";
 import type { Output } from "../output.js";
 import { fingerprint } from "../shards/fingerprint.js";
-import { grouped } from "../table.js";
+import { counted, grouped } from "../table.js";
 import { connect, openQueue } from "./connection.js";
 import type { EnqueueFlags } from "./flags.js";
 import { addJobs, missingShards } from "./jobs.js";
@@ -38,7 +38,7 @@ export async function runEnqueue(flags: EnqueueFlags, output: Output): Promise<n
     const jobs = jobsOf(run);
     const done = jobs - missing.length;
     output.line(
-      `${grouped(run.pictures)} pictures in ${grouped(jobs)} jobs${done > 0 ? `, ${grouped(done)} of them done` : ""}: ${folder}`,
+      `${counted(run.pictures, "picture")} in ${counted(jobs, "job")}${done > 0 ? `, ${grouped(done)} of them done` : ""}: ${folder}`,
     );
     if (flags.watch) return await watchRun(queue, { folder, run, flags }, output);
     await output.writeJson({ folder, run: run.run, pictures: run.pictures, jobs, done });

@@ -12,6 +12,7 @@ import { mergeFolder } from "../merge/run.js";
 import type { Output } from "../output.js";
 import { openBar } from "../progress.js";
 import { shardText } from "../shards/shardNames.js";
+import { counted } from "../table.js";
 import type { JobQueue } from "./connection.js";
 import type { EnqueueFlags } from "./flags.js";
 import { addJobs, missingShards } from "./jobs.js";
@@ -42,7 +43,7 @@ export async function watchRun(queue: JobQueue, watched: Watched, output: Output
     const path = join(folder, DEAD_LETTERS);
     const lines = failed.flatMap(({ source, error }) => [`# ${oneLine(error)}`, source]);
     await writeAtomically(path, new TextEncoder().encode(`${lines.join("\n")}\n`));
-    output.line(`${failed.length} pictures could not be read: ${path}`);
+    output.line(`${counted(failed.length, "picture")} could not be read: ${path}`);
   }
   await removeLeftovers(folder);
   await output.writeJson({ folder, run: run.run, pictures: run.pictures, jobs: jobsOf(run), output: target, failed });

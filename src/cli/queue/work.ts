@@ -7,7 +7,7 @@ import type { Job, Queue } from "bullmq";
 import { EXIT, errorLine, InterruptedError } from "../errors.js";
 import type { Output } from "../output.js";
 import { shardText } from "../shards/shardNames.js";
-import { grouped } from "../table.js";
+import { counted } from "../table.js";
 import { type Connection, connect, deadLetterName, type JobQueue, openQueue } from "./connection.js";
 import type { WorkFlags } from "./flags.js";
 import { type DeadLetter, runJob } from "./jobRun.js";
@@ -36,6 +36,8 @@ class WorkRun {
   private readonly dead: Queue;
   private pictures = 0;
   private jobs = 0;
+  /** Given up after their last attempt. */
+  private failed = 0;
 
   constructor(
     private readonly flags: WorkFlags,
@@ -63,6 +65,7 @@ class WorkRun {
     });
     watch(worker);
     worker.on("failed", (job, error) => {
+      if (job && job.attemptsMade >= (job.opts.attempts ?? 1)) this.failed++;
       if (job) output.warn(`job ${job.data.index}/${job.data.count}: ${errorLine(error)}`);
     });
     output.line(`Waiting for jobs of ${flags.queueName}`);
@@ -73,9 +76,10 @@ class WorkRun {
       // A job that is under way has gone back to the queue by its own signal, or is the last one.
       await worker.close();
     }
-    output.line(`${grouped(this.jobs)} jobs with ${grouped(this.pictures)} pictures done`);
+    output.line(`${counted(this.jobs, "job")} with ${counted(this.pictures, "picture")} done`);
+    if (this.failed > 0) output.line(`${counted(this.failed, "job")} failed and will not be tried again`);
     if (signal.aborted) return output.error(new InterruptedError());
-    return EXIT.done;
+    return this.failed > 0 ? EXIT.failed : EXIT.done;
   }
 
   async close(): Promise<void> {
@@ -106,7 +110,7 @@ class WorkRun {
       this.pictures += pictures;
       const seconds = ((performance.now() - started) / 1000).toFixed(1);
       const lost = dead.length === 0 ? "" : `, ${dead.length} of them unreadable`;
-      output.line(`job ${shardText(job.data)}: ${pictures} pictures in ${seconds} s${lost}`);
+      output.line(`job ${shardText(job.data)}: ${counted(pictures, "picture")} in ${seconds} s${lost}`);
       return { pictures, dead: dead.length };
     } catch (error) {
       if (!signal.aborted) throw error;

@@ -149,7 +149,9 @@ export class FrameSource {
       throw new VideoError(`${source}: no frames could be read: ${few}`, { source });
     }
     const short = counted && expected !== undefined && count < expected;
-    if (code !== 0 || (short && complaints.length > 0)) {
+    // Containers without a count of their frames are known to be cut only where ffmpeg says so.
+    const cut = complaints.some((complaint) => /ended prematurely/i.test(complaint));
+    if (code !== 0 || cut || (short && complaints.length > 0)) {
       const of = expected === undefined ? "" : ` of ${expected}`;
       throw new VideoError(`${source}: is damaged after ${count}${of} frames: ${why}`, { source, frames: count });
     }

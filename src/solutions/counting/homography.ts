@@ -48,7 +48,7 @@ function solve(rows: number[][]): number[] {
     let best = k;
     for (let i = k + 1; i < count; i++) if (Math.abs(rows[i][k]) > Math.abs(rows[best][k])) best = i;
     if (!(Math.abs(rows[best][k]) > LEAST_PIVOT)) {
-      throw new OptionError("homography: three of the four points lie on one line; give the corners of a quadrangle");
+      throw new OptionError("the ground: three of the four points lie on one line; give the corners of a quadrangle");
     }
     [rows[k], rows[best]] = [rows[best], rows[k]];
     for (let i = 0; i < count; i++) {

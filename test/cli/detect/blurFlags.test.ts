@@ -105,6 +105,8 @@ describe("refused", () => {
     [["--blur", "unicorn"], /--blur unicorn: is not a class of this model; give names or indices \(0 to \d+\): /],
     [["--blur", "99"], /--blur 99: is not a class/],
     [["--blur", "0", "--classes", "1"], /--blur [^:]+: --classes leaves this class \(0\) out; add it there/],
+    [["--blur-style", "fill"], /--blur-style says how objects are hidden; add --blur or --redact/],
+    [["--blur-shape", "mask", "--save-crop"], /--blur-shape says how objects are hidden; add --blur or --redact/],
     [["--blur", "--blur-style", "black"], /Allowed choices are mosaic, gaussian, fill/],
   ])("%j", async (words, message) => {
     const { code, stderr } = await detect(...words);

@@ -52,7 +52,7 @@ describe.skipIf(!installed)("a queue", () => {
     expect((await enqueue("--source", path("pictures"), ...files)).stdout).toContain("5 pictures in 3 jobs");
     const worked = await work();
     expect(worked.code).toBe(0);
-    expect(worked.stdout).toMatch(/job 2\/3: 1 pictures in .*\n3 jobs with 5 pictures done\n$/);
+    expect(worked.stdout).toMatch(/job 2\/3: 1 picture in .*\n3 jobs with 5 pictures done\n$/);
     const { code, stdout } = await enqueue("--source", path("pictures"), ...files, "--watch");
     expect(stdout).toContain("5 pictures in 3 jobs, 3 of them done");
     expect(code).toBe(0);
@@ -81,7 +81,7 @@ describe.skipIf(!installed)("a queue", () => {
     await work();
     rmSync(join(run, "shard-00001-of-00003"), { recursive: true });
     await enqueue("--source", path("pictures"));
-    expect((await work()).stdout).toContain("1 jobs with 2 pictures done\n");
+    expect((await work()).stdout).toContain("1 job with 2 pictures done\n");
     expect(readdirSync(run).filter((entry) => entry.startsWith("shard-"))).toHaveLength(3);
   });
 
@@ -142,6 +142,7 @@ describe.skipIf(!installed)("a queue", () => {
     [["--source", "nowhere"], "nowhere: no such file", 1],
     [["--source", "nowhere.txt"], "nowhere.txt: no such file", 1],
     [[], "--source is missing", 2],
+    [["--source", EXAMPLE, "--blur-style", "fill"], "add --blur or --redact", 2],
     [["--source", EXAMPLE, "--track"], "--track follows pictures one after the other", 2],
     [["--source", EXAMPLE, "--line", "0,0,1,1"], "count over all sources, which jobs would cut", 2],
     [["--source", EXAMPLE, "--heatmap"], "count over all sources, which jobs would cut", 2],

@@ -144,6 +144,15 @@ describe.skipIf(ffmpegMissing())("with ffmpeg", () => {
     await expect(reading).rejects.toThrow(/short\.mp4: is damaged after \d+ of 60 frames: /);
     expect(frames.length).toBeGreaterThan(20);
     expect(frames.length).toBeLessThan(60);
+    // A container that does not count its frames.
+    ffmpeg(["-i", path("clip.mp4"), "-c", "copy", path("whole.mkv")]);
+    const whole = await readFile(path("whole.mkv"));
+    await writeFile(path("short.mkv"), whole.subarray(0, Math.floor(whole.length * 0.6)));
+    await expect(
+      (async () => {
+        for await (const _ of readVideo(path("short.mkv")));
+      })(),
+    ).rejects.toThrow(/short\.mkv: is damaged after \d+ of \d+ frames: .*prematurely/);
     // Its index comes last, so nothing can be read without it.
     ffmpeg(["-i", path("clip.mp4"), "-c", "copy", path("late.mp4")]);
     await writeFile(path("head.mp4"), (await readFile(path("late.mp4"))).subarray(0, 5000));

@@ -1,5 +1,7 @@
 /** `--blur`, `--redact`: what is hidden, and what else may be written then. */
 
+import { OBSCURE_STYLES } from "../../../image/obscure.js";
+import { BLUR_SHAPES } from "../../../solutions/blur/blur.js";
 import type { BlurOptions } from "../../../solutions/blur/index.js";
 import { UsageError } from "../../errors.js";
 import type { DetectFlags } from "../../options/flags.js";
@@ -16,6 +18,10 @@ export type HiddenParts = Required<Pick<BlurOptions, "style" | "shape">> & Pick<
 
 /** Checked before a model is loaded. @throws UsageError. */
 export function checkBlurFlags(flags: DetectFlags): void {
+  const how = (["blurStyle", "blurShape"] as const).find((name) => flags[name] !== undefined);
+  if (how !== undefined && flags.blur === undefined && !flags.redact) {
+    throw new UsageError(`${optionName(how)} says how objects are hidden; add --blur or --redact`);
+  }
   if (flags.redact) {
     const other = NOT_REDACTED.find((name) => flags[name]);
     if (other !== undefined) {
@@ -35,7 +41,7 @@ export function checkBlurFlags(flags: DetectFlags): void {
  * @throws UsageError for a class that the model does not know or that is not looked for.
  */
 export function hiddenParts(flags: DetectFlags, task: string, names: readonly string[]): HiddenParts | undefined {
-  const { blur, redact, blurStyle: style, blurShape: shape } = flags;
+  const { blur, redact, blurStyle: style = OBSCURE_STYLES[0], blurShape: shape = BLUR_SHAPES[0] } = flags;
   if (blur === undefined && !redact) return undefined;
   if (task === "classify") {
     throw new UsageError(
