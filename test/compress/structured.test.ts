@@ -11,12 +11,12 @@ import { compare } from "../../src/tensor/index.js";
 import { collectStateDict, countParameters, moduleAt, walkModules } from "../../src/weights/index.js";
 import { exportSafetensors } from "../../src/yolov5/checkpoint/exportSafetensors.js";
 import { createMember, type OpenedModel, openModel, randomModel } from "../../src/yolov5/loadModel.js";
+import { FULL } from "../support/full.js";
 import { referencePath } from "../support/reference.js";
 import { codes, noise, outputsOf, silenced } from "./support.js";
 
-const full = process.env.YOLOV5_FULL === "1";
 /** Wirings of every kind; seeded random weights where the reference material is absent. */
-const random: readonly string[] = full
+const random: readonly string[] = FULL
   ? ["yolov5n", "yolov5n6", "yolov5n-seg", "yolov5n-cls"]
   : ["yolov5n-seg", "yolov5n-cls"];
 const zoo = ["bifpn", "ghost", "csp", "focus-spp", "transformer", "v3-tiny", "v3-spp", "leaky", "seg", "cls", "p34"];

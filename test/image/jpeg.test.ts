@@ -10,6 +10,7 @@ import { decodeImage, encodeJpeg } from "../../src/image/index.js";
 import { decodeWithMozjpeg } from "../../src/image/jpeg/mozjpeg.js";
 import { decodePlain } from "../../src/image/jpeg/plainDecoder.js";
 import { DecodeBudget } from "../../src/image/limits.js";
+import { FULL } from "../support/full.js";
 import { REPOSITORY, referencePath } from "../support/reference.js";
 import { type DecodeFixtures, noise, readFixture, sha256 } from "./support.js";
 
@@ -29,7 +30,7 @@ describe("the plain decoder", () => {
 
   const folder = referencePath("images", "coco_val2017_128", "images");
   it.skipIf(!folder)("equals mozjpeg on photographs", async () => {
-    const some = readdirSync(folder ?? "").filter((_, i) => process.env.YOLOV5_FULL === "1" || i % 16 === 0);
+    const some = readdirSync(folder ?? "").filter((_, i) => FULL || i % 16 === 0);
     expect(some.length).toBeGreaterThan(4);
     for (const name of some) {
       const bytes = new Uint8Array(readFileSync(join(folder ?? "", name)));

@@ -12,6 +12,7 @@ import { PipelineCache } from "../../src/runtime/webgpu/device/pipelineCache.js"
 import { lowerGraph } from "../../src/runtime/webgpu/lower/lowerGraph.js";
 import { type Constant, type Plan, type Step, type Tensor, tensorBytes } from "../../src/runtime/webgpu/lower/plan.js";
 import { buildCase, CONV_CASES, convProblemOf, GROUP_CASES, type OpCase, OTHER_CASES } from "../support/cases/index.js";
+import { FULL } from "../support/full.js";
 import { webgpuOrSkip } from "../support/webgpu.js";
 
 const gpu = await webgpuOrSkip();
@@ -137,7 +138,7 @@ describe.skipIf(!gpu)("kernels stay within their outputs", () => {
     const supported = awkward.filter((opCase) => kernel.supports(convProblemOf(opCase)));
     expect(supported.length).toBeGreaterThan(0);
     const halves = context.device.features.has("shader-f16") ? [false, true] : [false];
-    for (const opCase of process.env.YOLOV5_FULL === "1" ? supported : supported.slice(0, 1)) {
+    for (const opCase of FULL ? supported : supported.slice(0, 1)) {
       for (const half of halves) {
         expect(await guarded.run(lower(opCase, name, half)), `${opCase.name} half ${half}`).toEqual([]);
       }

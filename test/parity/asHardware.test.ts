@@ -14,12 +14,12 @@ import { LocalRunner } from "../../src/yolov5/localRunner.js";
 import { Model } from "../../src/yolov5/model.js";
 import type { DetectionResult } from "../../src/yolov5/output/results.js";
 import { verifyModel } from "../../src/yolov5/verify.js";
+import { FULL } from "../support/full.js";
 import { REFERENCE, referenceMissing } from "../support/reference.js";
 import { openBackend, webgpuOrSkip } from "../support/webgpu.js";
 import { TRAINED, ZOO } from "./architectures.js";
 import { checkpointOf, differences, optionsOf, pictureNamed, readReference } from "./references.js";
 
-const FULL = process.env.YOLOV5_FULL === "1";
 const NAMES: readonly string[] = [...TRAINED, ...ZOO].filter((name) => existsSync(checkpointOf(name)));
 if (!FULL) console.warn("skipped: kernels for GPUs on whole checkpoints run with YOLOV5_FULL=1 only");
 

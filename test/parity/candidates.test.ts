@@ -14,12 +14,12 @@ import { Model } from "../../src/yolov5/model.js";
 import { resolveOptions } from "../../src/yolov5/options.js";
 import { nonMaxSuppression, suppressRows } from "../../src/yolov5/output/nms/nms.js";
 import { type NmsOptions, resolveNmsOptions } from "../../src/yolov5/output/nms/nmsOptions.js";
+import { allOr, FULL } from "../support/full.js";
 import { referenceMissing } from "../support/reference.js";
 import { openBackend, webgpuOrSkip } from "../support/webgpu.js";
 import { checkpointOf, pictureNamed, readReference } from "./references.js";
 
 const gpu = await webgpuOrSkip();
-const FULL = process.env.YOLOV5_FULL === "1";
 
 /** `detect`'s thresholds, and those of `val`. */
 const OPTIONS: readonly (NmsOptions & { readonly conf: number })[] = [
@@ -53,15 +53,18 @@ describe.skipIf(!gpu || referenceMissing("weights"))("candidates", () => {
     return new Model(new LocalRunner<Picture>(members, backend, async (picture) => picture));
   }
 
-  const CASES: readonly (readonly [names: readonly string[], dtype: ComputeDType])[] = [
+  type Case = readonly [names: readonly string[], dtype: ComputeDType];
+  const SOME: readonly Case[] = [
     [["yolov5n"], "float32"],
-    [["yolov5n"], "float16"],
     [["zoo-seg"], "float32"],
-    [["dna"], "float32"],
     [["zoo-p6"], "float16"],
+  ];
+  const MORE: readonly Case[] = [
+    [["yolov5n"], "float16"],
+    [["dna"], "float32"],
     [["yolov5n", "yolov5n-7"], "float32"],
   ];
-  it.for(CASES)("of %s in %s", async ([names, dtype], { skip }) => {
+  it.for(allOr([...SOME, ...MORE], SOME))("of %s in %s", async ([names, dtype], { skip }) => {
     const missing = names.find((name) => !existsSync(checkpointOf(name)));
     if (missing) return skip(`no checkpoint ${missing}`);
     if (dtype === "float16" && !backend.capabilities.dtypes.includes("float16")) return skip("no float16 here");

@@ -19,6 +19,7 @@ import { nonMaxSuppression } from "../../src/yolov5/output/nms/nms.js";
 import { rowFormat } from "../../src/yolov5/output/nms/rowFormat.js";
 import type { ClassificationResult, DetectionResult, SegmentedDetection } from "../../src/yolov5/output/results.js";
 import { parityBackends, WASM } from "../support/backends.js";
+import { allOr, FULL } from "../support/full.js";
 import { REFERENCE, referenceMissing } from "../support/reference.js";
 import { CLASSIFIERS, SEGMENTERS } from "./architectures.js";
 import { type MaskSource, possibleAreas } from "./maskRounding.js";
@@ -46,8 +47,6 @@ function modelOf(members: readonly Member[], backend: Backend): Model<string> {
   );
 }
 
-const FULL = process.env.YOLOV5_FULL === "1";
-
 /** Of networks without anchors, all runs on wasm and a few on the slower backends. */
 const runsOf = (name: string, backend: string): readonly ReferenceRun[] =>
   chosenRuns(name, { full: FULL || backend === "wasm" || !name.startsWith("anchor-free/"), fast: false });
@@ -61,56 +60,62 @@ describe.skipIf(referenceMissing("reference"))("classification and segmentation"
       });
       afterAll(() => backend?.dispose());
 
-      it.for(CLASSIFIERS)("%s: the five most probable classes within 1e-4", async (name, { skip }) => {
-        if (!backend) return skip("no such device");
-        const model = modelOf([memberAt(checkpointOf(name), backend)], backend);
-        expect(model.task).toBe("classify");
-        for (const run of readReference(name).runs) {
-          const result = (await model.detect(pictureNamed(run.image), { imgsz: run.size })) as ClassificationResult;
-          expect(result.top5.map((entry) => entry.name)).toEqual(run.top5?.map((entry) => entry.name));
-          for (const [rank, entry] of result.top5.entries()) {
-            expect(Math.abs(entry.confidence - (run.top5?.[rank].prob ?? Number.NaN))).toBeLessThanOrEqual(1e-4);
+      it.for(backendName === "cpu" ? allOr(CLASSIFIERS, CLASSIFIERS.slice(-1)) : CLASSIFIERS)(
+        "%s: the five most probable classes within 1e-4",
+        async (name, { skip }) => {
+          if (!backend) return skip("no such device");
+          const model = modelOf([memberAt(checkpointOf(name), backend)], backend);
+          expect(model.task).toBe("classify");
+          for (const run of readReference(name).runs) {
+            const result = (await model.detect(pictureNamed(run.image), { imgsz: run.size })) as ClassificationResult;
+            expect(result.top5.map((entry) => entry.name)).toEqual(run.top5?.map((entry) => entry.name));
+            for (const [rank, entry] of result.top5.entries()) {
+              expect(Math.abs(entry.confidence - (run.top5?.[rank].prob ?? Number.NaN))).toBeLessThanOrEqual(1e-4);
+            }
           }
-        }
-      });
+        },
+      );
 
-      it.for(SEGMENTERS)("%s: masks differ in at most 0.5 % of their pixels", async (name, { skip }) => {
-        if (!backend) return skip("no such device");
-        const model = modelOf([memberAt(checkpointOf(name), backend)], backend);
-        let pixels = 0;
-        let difference = 0;
-        let [found, boxes, decided] = [0, 0, 0];
-        const off: string[] = [];
-        for (const run of runsOf(name, backendName)) {
-          const picture = pictureNamed(run.image);
-          const result = (await model.detect(picture, optionsOf(run))) as DetectionResult<SegmentedDetection>;
-          expect(result.task).toBe("segment");
-          for (const wanted of run.detections ?? []) {
-            boxes++;
-            // Whether all boxes are there is for the tests of boxes to say: rounding decides some of random networks.
-            const detection = result.detections.find((d) => sameBox(d, wanted));
-            if (!detection) continue;
-            found++;
-            const area = maskArea(detection.thresholded());
-            const expected = wanted.mask_pixels_letterboxed ?? 0;
-            pixels += expected;
-            difference += Math.abs(area - expected);
-            if (Math.abs(area - expected) <= Math.max(0.005 * expected, 3)) continue;
-            const [least, most] = possibleAreas(await maskSource(model, backend, picture, run, detection, result));
-            const what = `${describeRun(run)} ${wanted.box}: ${area} pixels, not ${expected}`;
-            if (expected < least || expected > most) off.push(`${what}; rounding decides ${least} to ${most}`);
-            decided++;
+      it.for(backendName === "cpu" ? allOr(SEGMENTERS, SEGMENTERS.slice(-1)) : SEGMENTERS)(
+        "%s: masks differ in at most 0.5 % of their pixels",
+        async (name, { skip }) => {
+          if (!backend) return skip("no such device");
+          const model = modelOf([memberAt(checkpointOf(name), backend)], backend);
+          let pixels = 0;
+          let difference = 0;
+          let [found, boxes, decided] = [0, 0, 0];
+          const off: string[] = [];
+          for (const run of runsOf(name, backendName)) {
+            const picture = pictureNamed(run.image);
+            const result = (await model.detect(picture, optionsOf(run))) as DetectionResult<SegmentedDetection>;
+            expect(result.task).toBe("segment");
+            for (const wanted of run.detections ?? []) {
+              boxes++;
+              // Whether all boxes are there is for the tests of boxes to say: rounding decides some of random networks.
+              const detection = result.detections.find((d) => sameBox(d, wanted));
+              if (!detection) continue;
+              found++;
+              const area = maskArea(detection.thresholded());
+              const expected = wanted.mask_pixels_letterboxed ?? 0;
+              pixels += expected;
+              difference += Math.abs(area - expected);
+              if (Math.abs(area - expected) <= Math.max(0.005 * expected, 3)) continue;
+              const [least, most] = possibleAreas(await maskSource(model, backend, picture, run, detection, result));
+              const what = `${describeRun(run)} ${wanted.box}: ${area} pixels, not ${expected}`;
+              if (expected < least || expected > most) off.push(`${what}; rounding decides ${least} to ${most}`);
+              decided++;
+            }
+            const first = result.detections.find((d) => d.area > 0);
+            if (!first) continue;
+            expect(first.mask.size).toEqual([result.height, result.width]);
+            expect(first.mask.counts.reduce((a, b) => a + b, 0)).toBe(result.width * result.height);
           }
-          const first = result.detections.find((d) => d.area > 0);
-          if (!first) continue;
-          expect(first.mask.size).toEqual([result.height, result.width]);
-          expect(first.mask.counts.reduce((a, b) => a + b, 0)).toBe(result.width * result.height);
-        }
-        console.log(`${backendName} ${name}: ${decided} of ${found} masks decided by rounding`);
-        expect(off).toEqual([]);
-        expect(difference / pixels).toBeLessThan(0.005);
-        expect(found).toBeGreaterThan(0.95 * boxes);
-      });
+          console.log(`${backendName} ${name}: ${decided} of ${found} masks decided by rounding`);
+          expect(off).toEqual([]);
+          expect(difference / pixels).toBeLessThan(0.005);
+          expect(found).toBeGreaterThan(0.95 * boxes);
+        },
+      );
 
       it("v8-pose: keypoints within 0.1 px, their visibility within 1e-3", async ({ skip }) => {
         if (!backend) return skip("no such device");

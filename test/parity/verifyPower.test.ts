@@ -15,6 +15,7 @@ import { LocalRunner } from "../../src/yolov5/localRunner.js";
 import { Model } from "../../src/yolov5/model.js";
 import { referenceInput, tapOf, verifyModel } from "../../src/yolov5/verify.js";
 import { FAULTS, injectFault, siteOf } from "../support/faults.js";
+import { allOrEvery } from "../support/full.js";
 import { REFERENCE, REPOSITORY } from "../support/reference.js";
 import { checkpointOf } from "./references.js";
 
@@ -31,16 +32,16 @@ const committed = ["v6", "csp", "assorted", "seg", "cls", "v8-seg", "11-pose", "
   reference: join(FIXTURES, name + ENDING),
 }));
 const folder = join(REFERENCE, "reference");
-/** Every third recorded network, besides the committed ones; `YOLOV5_FULL=1`: all of them. */
-const STEP = process.env.YOLOV5_FULL === "1" ? 1 : 3;
-const recorded = existsSync(folder)
+/** Besides the committed ones. */
+const found = existsSync(folder)
   ? readdirSync(folder)
       .filter((file) => file.endsWith(ENDING))
       .map((file) => file.slice(0, -ENDING.length))
       .filter((name) => existsSync(checkpointOf(name)))
-      .filter((_, i) => i % STEP === 0)
       .map((name) => ({ name, weights: checkpointOf(name), reference: join(folder, name + ENDING) }))
   : [];
+
+const recorded = allOrEvery(found, 6);
 
 describe.each([...committed, ...recorded])("$name", ({ name, weights, reference }) => {
   const opened = openModel(new Uint8Array(readFileSync(weights)), { path: weights });

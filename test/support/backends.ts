@@ -3,6 +3,7 @@
 import { openWasm } from "../../src/node/wasm.js";
 import type { Backend } from "../../src/runtime/backend.js";
 import { createCpuBackend } from "../../src/runtime/cpu/backend.js";
+import { FULL } from "./full.js";
 import { openBackend, webgpuOrSkip } from "./webgpu.js";
 
 export interface ParityBackend {
@@ -36,5 +37,5 @@ const WASM_VARIANTS: readonly ParityBackend[] = (["relaxed", "simd", "scalar"] a
 );
 
 export function parityBackends(): readonly ParityBackend[] {
-  return [CPU, WASM, WEBGPU, ...(process.env.YOLOV5_FULL === "1" ? WASM_VARIANTS : [])];
+  return [CPU, WASM, WEBGPU, ...(FULL ? WASM_VARIANTS : [])];
 }

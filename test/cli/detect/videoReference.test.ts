@@ -2,17 +2,17 @@
 
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
+import { FULL } from "../../support/full.js";
 import { referencePath } from "../../support/reference.js";
 import { ffmpegMissing, probe } from "../../support/video.js";
 import { cli, scratchFolder } from "../support.js";
 
-const full = process.env.YOLOV5_FULL === "1";
-if (!full) console.warn("skipped: whole clips are tracked with YOLOV5_FULL=1 only");
-const weights = full ? referencePath("weights", "yolov5n.pt") : undefined;
-const people = full ? referencePath("video", "one-by-one-person-detection.mp4") : undefined;
-const bottles = full ? referencePath("video", "bottle-detection.mp4") : undefined;
+if (!FULL) console.warn("skipped: whole clips are tracked with YOLOV5_FULL=1 only");
+const weights = FULL ? referencePath("weights", "yolov5n.pt") : undefined;
+const people = FULL ? referencePath("video", "one-by-one-person-detection.mp4") : undefined;
+const bottles = FULL ? referencePath("video", "bottle-detection.mp4") : undefined;
 
-describe.skipIf(!full || !weights || ffmpegMissing())("tracked by yolov5n", async () => {
+describe.skipIf(!FULL || !weights || ffmpegMissing())("tracked by yolov5n", async () => {
   const folder = await scratchFolder();
 
   test.skipIf(!people || !bottles).each([

@@ -3,6 +3,7 @@
 import { copyFileSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join, relative } from "node:path";
 import { describe, expect, it } from "vitest";
+import { allOr } from "../../support/full.js";
 import { REPOSITORY, referencePath } from "../../support/reference.js";
 import { ffmpeg, ffmpegMissing } from "../../support/video.js";
 import { type BuiltOptions, type BuiltRun, built, run, start } from "../builtRuns.js";
@@ -51,7 +52,7 @@ const ALL = ["--save-txt", "--save-conf", "--save-crop", "--conf-thres", "0.1"];
 
 describe.skipIf(!built)("detect --workers", () => {
   it.skipIf(referencePath("images", "coco_val2017_128") === undefined)(
-    "COCO pictures: files and JSON are the same byte for byte with 0, 1, 2 and 3 workers",
+    "COCO pictures: files and JSON are the same byte for byte whatever the number of workers",
     async () => {
       const images = join(referencePath("images", "coco_val2017_128") ?? "", "images");
       const weights = referencePath("weights", "yolov5n.pt") ?? "";
@@ -61,7 +62,7 @@ describe.skipIf(!built)("detect --workers", () => {
         .map((name) => join(images, name));
       const run = await expectSame(
         ["--weights", weights, "--source", ...pictures, "--imgsz", "320", ...ALL],
-        [1, 2, 3],
+        allOr([1, 2, 3], [2]),
       );
       expect(run.code).toBe(0);
       expect(run.json.images).toHaveLength(10);
@@ -77,7 +78,7 @@ describe.skipIf(!built)("detect --workers", () => {
 
   it("what cannot be read is reported as without workers, and the others are done, under the same names", async () => {
     const argv = ["--source", ...mixedPictures(), "--imgsz", "256", ...ALL];
-    const run = await expectSame(argv, [1, 3]);
+    const run = await expectSame(argv, allOr([1, 3], [3]));
     expect(run.code).toBe(1);
     expect(run.json.images).toHaveLength(10);
     expect(run.json.images.filter(({ error }) => error !== undefined)).toHaveLength(3);
@@ -117,7 +118,7 @@ describe.skipIf(!built)("detect --workers", () => {
     ffmpeg([...still, "-pix_fmt", "yuv420p", join(folder, "clip.mp4")]);
     const argv = ["--source", "clip.mp4", "--imgsz", "160", "--track", "--conf-thres", "0.1", "--save-txt"];
     const base = await detect(0, argv);
-    for (const count of [1, 3]) {
+    for (const count of allOr([1, 3], [3])) {
       const run = await detect(count, argv);
       expect({ ...comparable(run), files: [...run.files] }).toEqual({ ...comparable(base), files: [...base.files] });
     }

@@ -3,6 +3,7 @@
 import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { beforeAll, describe, expect, it } from "vitest";
+import { allOr } from "../../support/full.js";
 import { referenceMissing, referencePath } from "../../support/reference.js";
 import { cli, EXAMPLE, fixture, scratchFolder } from "../support.js";
 
@@ -65,13 +66,16 @@ beforeAll(() => {
 });
 
 describe("val in 7 shards and merge", () => {
-  it.each([
-    ["boxes", ["--imgsz", "256", "--batch-size", "1"]],
+  const SOME: [string, string[]][] = [
     ["boxes in whole batches, some shards empty", ["--imgsz", "256", "--batch-size", "4"]],
+    ["masks", ["--imgsz", "64", "--weights", fixture("seg.pt"), "--batch-size", "1"]],
+  ];
+  const MORE: [string, string[]][] = [
+    ["boxes", ["--imgsz", "256", "--batch-size", "1"]],
     ["boxes of one class", ["--imgsz", "256", "--batch-size", "2", "--single-cls"]],
     ["boxes with the settings for speed", ["--imgsz", "256", "--batch-size", "2", "--task", "speed"]],
-    ["masks", ["--imgsz", "64", "--weights", fixture("seg.pt"), "--batch-size", "1"]],
-  ])("%s: as one process", async (_, argv) => {
+  ];
+  it.each(allOr([...SOME, ...MORE], SOME))("%s: as one process", async (_, argv) => {
     const { whole, merged, parts } = await both(["--data", path("data"), "--backend", "wasm", ...argv]);
     expect(figures(merged)).toEqual(figures(whole));
     expect(Object.keys(merged)).toEqual(Object.keys(whole).filter((key) => key !== "savedTo"));
@@ -113,12 +117,12 @@ describe("val in 7 shards and merge", () => {
 
   /** `YOLOV5_FULL=1`: all of them. */
   const SETS = [
+    ["pothole_val", "pothole.pt"],
     ["crops_test", "crops.pt"],
     ["coco_val2017_128", "yolov5n.pt"],
-    ["pothole_val", "pothole.pt"],
     ["dna_test", "dna.pt"],
-  ].slice(0, process.env.YOLOV5_FULL === "1" ? 4 : 1);
-  it.each(SETS)("%s: as one process", async (data, weights) => {
+  ];
+  it.each(allOr(SETS, SETS.slice(0, 1)))("%s: as one process", async (data, weights) => {
     if (referenceMissing("images", data) || referenceMissing("weights", weights)) return;
     const argv = ["--data", referencePath("images", data) ?? "", "--weights", referencePath("weights", weights) ?? ""];
     const { whole, merged } = await both([...argv, "--imgsz", "320", "--batch-size", "4", "--backend", "wasm"]);

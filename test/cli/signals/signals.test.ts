@@ -1,5 +1,5 @@
 /**
- * Signals at seven moments of each command: it ends soon, with the signal's code, what it wrote is whole, and nothing stays.
+ * Signals at seven moments of each command (three of most, unless `YOLOV5_FULL=1`): it ends soon, with the signal's code, what it wrote is whole, and nothing stays.
  * The moments are shares of the time between the first words and the end of a run that nobody disturbs. A busy machine
  * moves them, which must not matter; a run may be done before its signal comes. That signals are heard, and how
  * little is still done after one, which is the promise of a second, is in `signalWork.test.ts`.
@@ -12,6 +12,7 @@ import { constants } from "node:os";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { openModel } from "../../../src/yolov5/loadModel.js";
+import { allOr } from "../../support/full.js";
 import { REPOSITORY } from "../../support/reference.js";
 import { ffmpeg, ffmpegMissing, probe } from "../../support/video.js";
 import { EXAMPLE, fixture, scratchFolder } from "../support.js";
@@ -21,6 +22,9 @@ const skip = !existsSync(CLI) || process.platform === "win32";
 if (skip) console.warn("skipped: no dist/cli.js (npm run build makes it), or a system without these signals");
 
 const MOMENTS = 7;
+const ALL = Array.from({ length: MOMENTS }, (_, i) => i);
+/** Of these, what the short suite takes: one of each signal. */
+const SOME = [1, 3, 5];
 const SIGNALS = { SIGINT: 130, SIGTERM: 143, SIGHUP: 129 } as const;
 /** Against hangs: a run that is still there so long after its signal is killed, which fails. */
 const LIMIT_MS = 120_000;
@@ -100,6 +104,7 @@ async function atSevenMoments(
   name: string,
   argv: readonly string[],
   check: (cwd: string, ended: Ended) => void = () => undefined,
+  moments: readonly number[] = allOr(ALL, SOME),
 ): Promise<void> {
   const folderOf = (moment: string): string => {
     const cwd = join(folder, `${name}-${moment}`);
@@ -110,7 +115,7 @@ async function atSevenMoments(
   const whole = await run(argv, undisturbed);
   expect(whole.code, whole.stderr).toBe(0);
   await checkFiles(undisturbed);
-  for (let moment = 0; moment < MOMENTS; moment++) {
+  for (const moment of moments) {
     const cwd = folderOf(`${moment}`);
     const [signal, expected] = Object.entries(SIGNALS)[moment % 3] as [NodeJS.Signals, number];
     const ended = await run(argv, cwd, signal, ((whole.endMs - whole.firstMs) * moment) / MOMENTS);
@@ -155,7 +160,7 @@ describe.skipIf(skip)("signals at seven moments of", { timeout: 600_000 }, () =>
       "--json",
       "out.json",
     ];
-    await atSevenMoments("pictures", ["detect", ...flags], checkCount);
+    await atSevenMoments("pictures", ["detect", ...flags], checkCount, ALL);
   });
 
   test.skipIf(ffmpegMissing())("detect on a video", async () => {
@@ -176,7 +181,7 @@ describe.skipIf(skip)("signals at seven moments of", { timeout: 600_000 }, () =>
   });
 
   test("compress", async () => {
-    const flags = ["--data", pictures(4), ...WASM, "--iterations", "2"];
+    const flags = ["--data", pictures(allOr([4], [2])[0]), ...WASM, "--iterations", "2"];
     const steps = ["--prune", "0.1", "--output", "small.safetensors", "--report", "report.html", "--json", "out.json"];
     await atSevenMoments("compress", ["compress", "--weights", "codes", ...flags, ...steps]);
   });

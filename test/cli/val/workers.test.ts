@@ -3,6 +3,7 @@
 import { copyFileSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { beforeAll, describe, expect, it } from "vitest";
+import { allOr } from "../../support/full.js";
 import { built, run, start } from "../builtRuns.js";
 import { EXAMPLE, fixture, scratchFolder } from "../support.js";
 
@@ -43,12 +44,12 @@ describe.skipIf(!built)("val --workers", () => {
     ["boxes", ["--data", "data", "--imgsz", "256"]],
     ["boxes, three to a forward pass", ["--data", "data", "--imgsz", "256", "--forward-batch", "3"]],
     ["masks", ["--data", "data", "--imgsz", "64", "--weights", fixture("seg.pt")]],
-  ])("%s: 0, 1 and 3 workers give the same", async (_, argv) => {
+  ])("%s: the same with and without workers", async (_, argv) => {
     const base = await val(0, argv);
     expect(base.code).toBe(0);
     expect(base.json).toMatchObject({ images: 3, instances: 6, excluded: [{ name: "data/images/damaged.png" }] });
     expect([...base.files.keys()]).toEqual(expect.arrayContaining(["exp/labels/codes.txt", "exp/val_batch0_pred.jpg"]));
-    for (const workers of [1, 3]) expect(comparable(await val(workers, argv))).toEqual(comparable(base));
+    for (const workers of allOr([1, 3], [3])) expect(comparable(await val(workers, argv))).toEqual(comparable(base));
   });
 
   it("a worker that dies leaves out its picture and no other", async () => {

@@ -23,10 +23,10 @@ import { exportSafetensors } from "../../../src/yolov5/checkpoint/exportSafetens
 import { computeDTypeFor, createMember, type OpenedModel, openModel } from "../../../src/yolov5/loadModel.js";
 import { cli } from "../../cli/support.js";
 import { parityBackends } from "../../support/backends.js";
+import { FULL } from "../../support/full.js";
 import { REPOSITORY, referencePath } from "../../support/reference.js";
 
 const CODES = join(REPOSITORY, "models", "codes.safetensors");
-const FULL = process.env.YOLOV5_FULL === "1";
 const folder = await mkdtemp(join(tmpdir(), "yolov5-int8-"));
 afterAll(() => rm(folder, { recursive: true, force: true }));
 

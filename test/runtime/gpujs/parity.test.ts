@@ -14,6 +14,7 @@ import type { DetectionResult } from "../../../src/yolov5/output/results.js";
 import { verifyModel } from "../../../src/yolov5/verify.js";
 import { TRAINED, ZOO } from "../../parity/architectures.js";
 import { checkpointOf, differences, optionsOf, pictureNamed, readReference } from "../../parity/references.js";
+import { FULL } from "../../support/full.js";
 import { REFERENCE, REPOSITORY, referenceMissing } from "../../support/reference.js";
 
 const FIXTURES = join(REPOSITORY, "test", "fixtures", "pytorch");
@@ -55,7 +56,7 @@ describe("committed fixtures", () => {
   );
 });
 
-describe.skipIf(!process.env.YOLOV5_FULL || referenceMissing("reference"))("reference material", () => {
+describe.skipIf(!FULL || referenceMissing("reference"))("reference material", () => {
   test.each([...TRAINED, ...ZOO].filter((name) => existsSync(checkpointOf(name))))(
     "every layer of %s",
     async (name) => {

@@ -10,13 +10,13 @@ import { PipelineCache } from "../../../src/runtime/webgpu/device/pipelineCache.
 import { CONV_KERNELS } from "../../../src/runtime/webgpu/index.js";
 import { agreesWithPlain } from "../../../src/runtime/webgpu/tune/convCheck.js";
 import { CONV_CASES, convProblemOf, GROUP_CASES } from "../../support/cases/index.js";
+import { FULL } from "../../support/full.js";
 import { webgpuOrSkip } from "../../support/webgpu.js";
 
 const gpu = await webgpuOrSkip();
 /** One tile of each kernel: emulated adapters take seconds to compile one. */
 const VARIANTS = [...CONV_KERNELS].filter(([name]) => !/(tiled|1x1) (128|64|32)/.test(name));
 
-const FULL = process.env.YOLOV5_FULL === "1";
 const RESIDUALS: readonly Residual[] = ["none", "input", "output"];
 const BAKED_RESIDUALS: readonly Residual[] = FULL ? RESIDUALS : ["input"];
 /** Compiled anew for every problem. */

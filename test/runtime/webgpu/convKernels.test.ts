@@ -4,6 +4,7 @@ import { afterAll, beforeAll, describe, it } from "vitest";
 import { CONV_KERNELS, type WebGpuBackend } from "../../../src/runtime/webgpu/index.js";
 import { CONV_CASES, caseOf, convProblemOf, GROUP_CASES, type OpCase } from "../../support/cases/index.js";
 import { checkCase, FLOAT16_LIMITS, WEBGPU_LIMITS } from "../../support/conformance.js";
+import { FULL } from "../../support/full.js";
 import { openBackend, webgpuOrSkip } from "../../support/webgpu.js";
 
 const gpu = await webgpuOrSkip();
@@ -14,7 +15,6 @@ const gpu = await webgpuOrSkip();
  */
 const SLOW = /tiled|1x1|direct|winograd/;
 const SHORT: ReadonlySet<OpCase> = new Set([1, 3, 5, 13].map((i) => CONV_CASES[i]));
-const FULL = process.env.YOLOV5_FULL === "1";
 
 describe.skipIf(!gpu).each([...CONV_KERNELS])("%s", (name, kernel) => {
   let backend: WebGpuBackend;

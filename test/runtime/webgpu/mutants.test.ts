@@ -24,10 +24,10 @@ import {
   type OpCase,
   OTHER_CASES,
 } from "../../support/cases/index.js";
+import { FULL } from "../../support/full.js";
 import { webgpuOrSkip } from "../../support/webgpu.js";
 
 const gpu = await webgpuOrSkip();
-const FULL = process.env.YOLOV5_FULL === "1";
 /** Kernels with shapes baked in compile anew for every case: one tile of each unless YOLOV5_FULL=1. */
 const VARIANTS = [...CONV_KERNELS].filter(
   ([name], i, all) => FULL || all.findIndex(([other]) => other.split(" ")[0] === name.split(" ")[0]) === i,
