@@ -56,11 +56,11 @@ describe.skipIf(!gpu || referenceMissing("weights"))("candidates", () => {
   type Case = readonly [names: readonly string[], dtype: ComputeDType];
   const SOME: readonly Case[] = [
     [["yolov5n"], "float32"],
-    [["zoo-seg"], "float32"],
     [["zoo-p6"], "float16"],
   ];
   const MORE: readonly Case[] = [
     [["yolov5n"], "float16"],
+    [["zoo-seg"], "float32"],
     [["dna"], "float32"],
     [["yolov5n", "yolov5n-7"], "float32"],
   ];

@@ -86,7 +86,7 @@ describe.skipIf(referenceMissing("weights", "zoo"))("architectures", () => {
       });
 
       // Layers are compared on each; boxes cost the slow ones most.
-      it.for(allOrEvery(NAMES, backendName === "cpu" ? 4 : backendName === "wasm" ? 1 : 2))(
+      it.for(allOrEvery(NAMES, backendName === "cpu" ? 4 : backendName === "wasm" ? 1 : 3))(
         "%s: boxes",
         async (name, { skip }) => {
           if (!backend) return skip("no such device");

@@ -104,7 +104,6 @@ async function atSevenMoments(
   name: string,
   argv: readonly string[],
   check: (cwd: string, ended: Ended) => void = () => undefined,
-  moments: readonly number[] = allOr(ALL, SOME),
 ): Promise<void> {
   const folderOf = (moment: string): string => {
     const cwd = join(folder, `${name}-${moment}`);
@@ -115,7 +114,7 @@ async function atSevenMoments(
   const whole = await run(argv, undisturbed);
   expect(whole.code, whole.stderr).toBe(0);
   await checkFiles(undisturbed);
-  for (const moment of moments) {
+  for (const moment of allOr(ALL, SOME)) {
     const cwd = folderOf(`${moment}`);
     const [signal, expected] = Object.entries(SIGNALS)[moment % 3] as [NodeJS.Signals, number];
     const ended = await run(argv, cwd, signal, ((whole.endMs - whole.firstMs) * moment) / MOMENTS);
@@ -160,7 +159,7 @@ describe.skipIf(skip)("signals at seven moments of", { timeout: 600_000 }, () =>
       "--json",
       "out.json",
     ];
-    await atSevenMoments("pictures", ["detect", ...flags], checkCount, ALL);
+    await atSevenMoments("pictures", ["detect", ...flags], checkCount);
   });
 
   test.skipIf(ffmpegMissing())("detect on a video", async () => {
