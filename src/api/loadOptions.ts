@@ -31,9 +31,10 @@ export interface LoadOptions {
    */
   readonly worker?: boolean | undefined;
   /**
-   * Node: number of worker threads, for many pictures. `detect([…])`, `stream` and calls that overlap are spread over
-   * them; results keep their order. Each has a network on one thread (else `threads`) and packed weights of its own. One
-   * on WebGPU and gpu.js, where there is one device. Default: one worker, whose network takes all `threads`.
+   * Node, and `loadInWorker` in pages: number of workers, for many pictures. `detect([…])`, `stream` and calls that overlap
+   * are spread over them; lists and streams keep their order. Each has a network on one thread (else `threads`) and packed
+   * weights of its own. One on WebGPU and gpu.js, where there is one device. Default: one worker, whose network takes all
+   * `threads`.
    */
   readonly workers?: number | undefined;
   /** Progress of downloads, in bytes. */

@@ -51,6 +51,14 @@ export class Connection {
     return this.lastDevice;
   }
 
+  get unanswered(): number {
+    return this.pending.size;
+  }
+
+  get ended(): boolean {
+    return this.closed !== undefined;
+  }
+
   /** Reserves a number for a later request. */
   reserve(listeners: Listeners = {}): number {
     const id = this.nextId++;

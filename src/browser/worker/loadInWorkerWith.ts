@@ -6,6 +6,7 @@ import type { LoadInWorkerOptions, LoadOptions } from "../../api/loadOptions.js"
 import type { WeightSource } from "../../api/sources.js";
 import { UnsupportedError } from "../../errors.js";
 import { signalOf, throwIfAborted } from "../../yolov5/calls/abort.js";
+import { count } from "../../yolov5/calls/checks.js";
 import { addressIn, isBlob } from "../../yolov5/input/given.js";
 import { absoluteAddress, fetchBytes } from "../download.js";
 import { checkpointsOf } from "../loadWith.js";
@@ -75,6 +76,31 @@ async function startHost(
   }
 }
 
+/** Loads the model in further workers, as many as start. */
+async function addWorkers(
+  parts: Parts,
+  model: WorkerModel,
+  request: Parameters<typeof WorkerModel.open>[1],
+  { workers, createWorker, onNote, signal }: LoadInWorkerOptions & { readonly workers: number },
+  light: boolean,
+): Promise<void> {
+  const { name } = model.device;
+  if (name !== "wasm" && name !== "cpu") {
+    return onNote?.(`workers: ${name} has one device, which one worker feeds`);
+  }
+  const add = async (): Promise<void> => {
+    const { worker, terminate } = await spawnModelWorker(createWorker, light, signal);
+    await model.addWorker({ port: worker, terminate, decoders: new DecoderWorkers(parts, onNote) }, request, signal);
+  };
+  const added = await Promise.allSettled(Array.from({ length: workers - 1 }, add));
+  if (signal?.aborted) model.dispose();
+  throwIfAborted(signal);
+  const failed = added.filter((one) => one.status === "rejected");
+  if (failed.length === 0) return;
+  const { reason } = failed[0];
+  onNote?.(`${workers - failed.length} of ${workers} workers: ${reason instanceof Error ? reason.message : reason}`);
+}
+
 /** `loadInWorker` with these parts. */
 export async function loadInWorkerWith(
   parts: Parts,
@@ -98,7 +124,9 @@ export async function loadInWorkerWith(
     names,
     fitPictures,
     maxPixels,
+    workers = 1,
   } = options;
+  count(workers, "workers");
   const signal = signalOf(options.signal);
   throwIfAborted(signal);
   const hooks = { signal, onProgress, onNote };
@@ -106,15 +134,29 @@ export async function loadInWorkerWith(
   const lacking = backend === "auto" && (await lacksWebGpu());
   const contested = lacking && hasHardwareWebGl2();
   const light = lacking || backend === "wasm" || backend === "cpu";
-  if (contested) sources = await Promise.all(sources.map((item) => fetched(item, options)));
+  // Downloaded once, whoever needs it.
+  if (contested || workers > 1) sources = await Promise.all(sources.map((item) => fetched(item, options)));
   // Callbacks cannot be sent.
   const tuning = typeof tune === "object" ? { seconds: tune.seconds } : tune;
   const request = {
     sources,
-    options: { backend, half, tune: tuning, threads, cache, config, names, fitPictures, maxPixels },
+    options: {
+      backend,
+      half,
+      tune: tuning,
+      threads: workers > 1 ? (threads ?? 1) : threads,
+      cache,
+      config,
+      names,
+      fitPictures,
+      maxPixels,
+    },
   };
-  const model = await WorkerModel.open(await startHost(parts, options, light, signal), request, hooks);
-  if (!contested || model.device.name === "webgpu") return model;
+  const started = await startHost(parts, options, light, signal);
+  const model = await WorkerModel.open(started, request, hooks);
+  // Without decoders of its own, it is no worker.
+  if (workers > 1 && started.decoders) await addWorkers(parts, model, request, { ...options, workers, signal }, light);
+  if (!contested || model.device.name === "webgpu" || workers > 1) return model;
   const rival = async (): Promise<WorkerModel> =>
     WorkerModel.open(await onThisThread(parts, true), request, { signal, onNote });
   return fasterOf(model, rival, hooks);

@@ -15,6 +15,7 @@ import { type Outcome, resultOf } from "../../yolov5/output/outcome.js";
 import type { Thresholds } from "../../yolov5/output/prediction.js";
 import type { Device } from "../../yolov5/runner.js";
 import { Connection } from "./connection.js";
+import { Connections } from "./connections.js";
 import type { PlainMethod, Request } from "./protocol.js";
 import type { Started } from "./started.js";
 import { closeGiven, toSend } from "./transfer.js";
@@ -44,24 +45,43 @@ interface Waiting {
   readonly settle: (result: Result | undefined | Promise<Result>) => void;
 }
 
-/** A model in a worker: the methods of `Model`, answered in the order of the calls. */
+type LoadRequest = Omit<Extract<Request, { type: "load" }>, "type">;
+
+/**
+ * A model in a worker: the methods of `Model`, answered in the order of the calls. In several workers, calls that overlap are
+ * answered as they are done.
+ */
 export class WorkerModel {
   readonly info: ModelInfo;
-  private readonly connection: Connection;
+  private readonly connections: Connections;
   private busy = false;
   private waiting: Waiting | undefined;
 
   private constructor(connection: Connection, info: ModelInfo) {
-    this.connection = connection;
+    this.connections = new Connections(connection);
     this.info = info;
   }
 
   /** Loads the model in a started worker; ends the worker if that fails or is aborted. */
   static async open(
     started: Started,
-    request: Omit<Extract<Request, { type: "load" }>, "type">,
+    request: LoadRequest,
     options: Pick<LoadOptions, "signal" | "onProgress" | "onNote">,
   ): Promise<WorkerModel> {
+    const { connection, info } = await WorkerModel.connect(started, request, options);
+    return new WorkerModel(connection, info);
+  }
+
+  /** Loads the model in another started worker, for requests that overlap. */
+  async addWorker(started: Started, request: LoadRequest, signal: AbortSignal | undefined): Promise<void> {
+    this.connections.add((await WorkerModel.connect(started, request, { signal })).connection);
+  }
+
+  private static async connect(
+    started: Started,
+    request: LoadRequest,
+    options: Pick<LoadOptions, "signal" | "onProgress" | "onNote">,
+  ): Promise<{ readonly connection: Connection; readonly info: ModelInfo }> {
     const { signal } = options;
     const connection = new Connection(started, options);
     const stopListening = onAbort(signal, (reason) => connection.close(reason));
@@ -69,7 +89,7 @@ export class WorkerModel {
       throwIfAborted(signal);
       const answer = await connection.ask({ type: "load", ...request });
       invariant(answer.kind === "loaded", `${answer.kind} in answer to load`);
-      return new WorkerModel(connection, answer.info);
+      return { connection, info: answer.info };
     } catch (error) {
       connection.close(error);
       throw error;
@@ -88,7 +108,7 @@ export class WorkerModel {
 
   /** The device, as of the last answer: a lost device may have been replaced. */
   get device(): Device {
-    return this.connection.device;
+    return this.connections.first.device;
   }
 
   /** Like `Model.detect`. Overlapping calls are answered in order. */
@@ -98,10 +118,8 @@ export class WorkerModel {
     source: PictureSource | readonly PictureSource[],
     options: WorkerDetectOptions = {},
   ): Promise<Result | Result[]> {
-    if (!Array.isArray(source))
-      return this.toResult((await this.send(source as PictureSource, options, false)).outcome);
-    const sent = source.map((item: PictureSource) => this.send(item, options, false));
-    return (await Promise.all(sent)).map(({ outcome }) => this.toResult(outcome));
+    if (!Array.isArray(source)) return this.detectOne(source as PictureSource, options);
+    return Promise.all(source.map((item: PictureSource) => this.detectOne(item, options)));
   }
 
   /**
@@ -135,21 +153,28 @@ export class WorkerModel {
     frames: AsyncIterable<PictureSource> | Iterable<PictureSource>,
     options: WorkerDetectOptions = {},
   ): AsyncGenerator<Result> {
-    const detect = async (frame: PictureSource): Promise<Begun<Result>> => ({ result: this.detect(frame, options) });
-    yield* inOrder(frames, detect, { most: 1, signal: options.signal });
+    // With several workers the next frame is read while others are in work, once the pixels of this one are taken.
+    const begin = (frame: PictureSource): Promise<Begun<Result>> =>
+      new Promise((resolve) => {
+        const result = this.detectOne(frame, options, () => resolve({ result }));
+        result.catch(() => resolve({ result }));
+      });
+    const { count } = this.connections;
+    yield* inOrder(frames, begin, { most: count === 1 ? 1 : 2 * count, signal: options.signal });
   }
 
   /** Runs the network and keeps its outputs in the worker, so that thresholds can be changed afterwards. */
   async predict(source: PictureSource, options: WorkerDetectOptions = {}): Promise<WorkerPrediction> {
-    const { id, outcome } = await this.send(source, options, true);
+    const connection = this.connections.idlest();
+    const { id, outcome } = await this.send(connection, source, options, { keep: true });
     return {
       first: this.toResult(outcome),
       result: async (thresholds = {}) => {
-        const answer = await this.connection.ask({ type: "select", prediction: id, options: thresholds });
+        const answer = await connection.ask({ type: "select", prediction: id, options: thresholds });
         return this.toResult(answer.kind === "outcome" ? answer.outcome : outcome);
       },
       dispose: () => {
-        void this.connection.ask({ type: "release", prediction: id }).catch(() => undefined);
+        void connection.ask({ type: "release", prediction: id }).catch(() => undefined);
       },
     };
   }
@@ -159,9 +184,11 @@ export class WorkerModel {
     return this.call("forward", input);
   }
 
-  /** Like `Model.warmup`. */
-  warmup(imgsz?: number | readonly [number, number], batch = 1): Promise<void> {
-    return this.call("warmup", imgsz, batch);
+  /** Like `Model.warmup`, in every worker. */
+  async warmup(imgsz?: number | readonly [number, number], batch = 1): Promise<void> {
+    await this.connections.each((connection) =>
+      connection.ask({ type: "call", method: "warmup", args: [imgsz, batch] }),
+    );
   }
 
   /** Like `Model.tap`. */
@@ -181,7 +208,7 @@ export class WorkerModel {
 
   /** Ends the worker. Pending calls reject with DisposedError. */
   dispose(): void {
-    this.connection.close(new DisposedError("the model"));
+    this.connections.close(new DisposedError("the model"));
     this.drop(undefined);
   }
 
@@ -209,26 +236,33 @@ export class WorkerModel {
   }
 
   private async call<T>(method: PlainMethod, ...args: readonly unknown[]): Promise<T> {
-    const answer = await this.connection.ask({ type: "call", method, args });
+    const answer = await this.connections.first.ask({ type: "call", method, args });
     return (answer.kind === "value" ? answer.value : undefined) as T;
   }
 
+  private async detectOne(source: PictureSource, options: WorkerDetectOptions, onTaken?: () => void): Promise<Result> {
+    const { outcome } = await this.send(this.connections.idlest(), source, options, { keep: false, onTaken });
+    return this.toResult(outcome);
+  }
+
+  /** @param onTaken called when the caller may reuse the picture's memory. */
   private async send(
+    connection: Connection,
     source: PictureSource,
     options: WorkerDetectOptions,
-    keep: boolean,
+    { keep, onTaken }: { readonly keep: boolean; readonly onTaken?: (() => void) | undefined },
   ): Promise<{ id: number; outcome: Outcome }> {
     const { onWarning, onSlice, transfer = false, signal: wanted, ...rest } = options;
     const signal = signalOf(wanted);
     throwIfAborted(signal);
     // The place in the queue is reserved now, before the pixels are fetched, which takes longer for some sources.
-    const id = this.connection.reserve({ onWarning, onSlice });
-    const answer = await this.connection.askAs(
+    const id = connection.reserve({ onWarning, onSlice });
+    const answer = await connection.askAs(
       id,
-      toSend(source, transfer).then(({ value, given }) => [
-        { type: "predict", source: value, options: rest, keep },
-        given,
-      ]),
+      toSend(source, transfer).then(({ value, given }) => {
+        onTaken?.();
+        return [{ type: "predict", source: value, options: rest, keep }, given];
+      }),
       signal,
     );
     invariant(answer.kind === "outcome", `${answer.kind} in answer to predict`);
