@@ -72,7 +72,10 @@ export class WorkerModel {
     return new WorkerModel(connection, info);
   }
 
-  /** Loads the model in another started worker, for requests that overlap. */
+  /**
+   * Loads the model in another started worker, for requests that overlap.
+   * @internal
+   */
   async addWorker(started: Started, request: LoadRequest, signal: AbortSignal | undefined): Promise<void> {
     this.connections.add((await WorkerModel.connect(started, request, { signal })).connection);
   }
