@@ -68,7 +68,10 @@ export function splitLogin(address: string): { readonly url: string; readonly au
   url.username = "";
   url.password = "";
   const login = new TextEncoder().encode(`${decoded(username)}:${decoded(password)}`);
-  return { url: url.href, authorization: `Basic ${btoa(String.fromCharCode(...login))}` };
+  return {
+    url: url.href,
+    authorization: `Basic ${btoa(Array.from(login, (byte) => String.fromCharCode(byte)).join(""))}`,
+  };
 }
 
 /** Decodes `p%40ss` to `p@ss`; a lone % is kept. */

@@ -33,9 +33,9 @@ export function fillPolygon(bitmap: Bitmap, points: Int32Array): void {
     const slope = Math.trunc(((x1 - x0) * ONE) / (y1 - y0));
     edges.push(y0 < y1 ? { top: y0, bottom: y1, x: x0 * ONE, slope } : { top: y1, bottom: y0, x: x1 * ONE, slope });
   }
-  const first = Math.max(0, Math.min(...edges.map(({ top }) => top)));
-  const last = Math.min(bitmap.height, Math.max(...edges.map(({ bottom }) => bottom)));
-  for (let y = first; y < last; y++) {
+  const first = edges.reduce((least, { top }) => Math.min(least, top), bitmap.height);
+  const last = edges.reduce((most, { bottom }) => Math.max(most, bottom), 0);
+  for (let y = Math.max(first, 0); y < Math.min(last, bitmap.height); y++) {
     const crossings = edges
       .filter(({ top, bottom }) => top <= y && y < bottom)
       .map(({ x, slope, top }) => x + slope * (y - top))

@@ -29,7 +29,7 @@ export interface ExpandOptions {
 /** All pictures and videos of the sources, in the order given; folders and globs are sorted by name. */
 export async function expandSources(sources: readonly string[], options: ExpandOptions): Promise<SourceItem[]> {
   const items: SourceItem[] = [];
-  for (const source of sources) items.push(...(await expand(source, options, true)));
+  for (const source of sources) for (const item of await expand(source, options, true)) items.push(item);
   return items;
 }
 
@@ -72,10 +72,11 @@ async function expand(source: string, options: ExpandOptions, listsAllowed: bool
 }
 
 /** The pictures among `names`, then the videos, as in detect.py; other files are skipped. */
-async function mediaAmong(source: string, paths: readonly string[]): Promise<SourceItem[]> {
+async function mediaAmong(source: string, paths: readonly string[], { signal }: ExpandOptions): Promise<SourceItem[]> {
   const pictures: SourceItem[] = [];
   const videos: SourceItem[] = [];
   for (const path of paths) {
+    if (signal?.aborted) throw new InterruptedError();
     if (await isEndless(path)) continue;
     // A file that cannot be opened is reported when its turn comes.
     if (await isVideo(path).catch(() => !isPictureName(path))) videos.push({ source: path, video: true });
@@ -86,17 +87,17 @@ async function mediaAmong(source: string, paths: readonly string[]): Promise<Sou
   return [{ source, error: `${source}: contains no pictures or videos; ${formats}` }];
 }
 
-async function fromFolder(source: string, { frames }: ExpandOptions): Promise<SourceItem[]> {
+async function fromFolder(source: string, options: ExpandOptions): Promise<SourceItem[]> {
   const entries = await readdir(source, { withFileTypes: true });
   const names = entries.filter((entry) => !entry.isDirectory() && !entry.name.startsWith(".")).map(({ name }) => name);
-  const paths = names.sort(frames ? byNumbers : byName).map((name) => join(source, name));
-  return mediaAmong(source, paths);
+  const paths = names.sort(options.frames ? byNumbers : byName).map((name) => join(source, name));
+  return mediaAmong(source, paths, options);
 }
 
-async function fromGlob(source: string, { frames }: ExpandOptions): Promise<SourceItem[]> {
-  const paths = await globFiles(source);
+async function fromGlob(source: string, options: ExpandOptions): Promise<SourceItem[]> {
+  const paths = await globFiles(source, options.signal);
   if (paths.length === 0) return [{ source, error: `${source}: matches no files` }];
-  return mediaAmong(source, paths.sort(frames ? byNumbers : byName));
+  return mediaAmong(source, paths.sort(options.frames ? byNumbers : byName), options);
 }
 
 /**
@@ -116,7 +117,7 @@ async function fromList(source: string, options: ExpandOptions, allowed: boolean
     const path = !here && (await exists(beside)) ? beside : entry;
     const problem = here || path !== entry ? undefined : encodingProblem(source, line, entry);
     if (problem !== undefined) items.push({ source: entry, error: problem });
-    else items.push(...(await expand(path, options, false)));
+    else for (const item of await expand(path, options, false)) items.push(item);
   }
   return items;
 }
@@ -133,7 +134,7 @@ async function fromRemoteList(address: string, options: ExpandOptions): Promise<
   if (entries.length === 0)
     return [{ source, error: `${source}: lists no pictures or videos; write one source per line` }];
   const items: SourceItem[] = [];
-  for (const entry of entries) items.push(...(await expand(entry, options, false)));
+  for (const entry of entries) for (const item of await expand(entry, options, false)) items.push(item);
   return items;
 }
 

@@ -36,7 +36,7 @@ export async function quantizeOpened(
   if (isQuantized(opened.module)) {
     throw new UsageError(`${path}: is already int8; give the checkpoint it was made from`);
   }
-  const pictures = await calibrationPictures(flags);
+  const pictures = await calibrationPictures(flags, output.io.signal);
   const backend = await openBackend(flags.backend, {
     onNote: (note) => output.line(`note: ${note}`),
     threads: flags.threads,
@@ -92,7 +92,10 @@ async function quantizeOn(
 }
 
 /** Pictures of a folder or a list; an evenly spread selection if there are more than wanted. */
-async function calibrationPictures({ data, calibrationImages: most = 128 }: ExportFlags): Promise<string[]> {
+async function calibrationPictures(
+  { data, calibrationImages: most = 128 }: ExportFlags,
+  signal: AbortSignal,
+): Promise<string[]> {
   if (data === undefined) {
     throw new UsageError("--int8 needs --data FOLDER: pictures like those the model will see, for calibration");
   }
@@ -101,7 +104,7 @@ async function calibrationPictures({ data, calibrationImages: most = 128 }: Expo
   if (kind === "file" && extname(data).toLowerCase() !== ".txt") {
     throw new InputError(`--data ${data}: is neither a folder of pictures nor a .txt list of them`);
   }
-  const all = kind === "folder" ? await picturesBelow(data) : await picturesOfList(data);
+  const all = kind === "folder" ? await picturesBelow(data, signal) : await picturesOfList(data, signal);
   if (all.length === 0) throw new InputError(`--data ${data}: has no pictures; give a folder of pictures`);
   const count = Math.min(most, all.length);
   return Array.from({ length: count }, (_, i) => all[Math.floor((i * all.length) / count)]);

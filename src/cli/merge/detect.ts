@@ -1,6 +1,7 @@
 /** Joins what `detect` found, one shard after the other: the JSON of one process, written as it is read. */
 
 import { join, relative, sep } from "node:path";
+import { Breather } from "../../breathe.js";
 import { printableJson } from "../../printable.js";
 import { InputError } from "../errors.js";
 import type { Output } from "../output.js";
@@ -33,8 +34,9 @@ export async function mergeDetect(
   const failed: { source: string; error: string }[] = [];
   let count = 0;
   let saved = false;
+  const breather = new Breather(output.io.signal);
   for (const input of inputs) {
-    output.io.signal.throwIfAborted();
+    await breather.rest();
     const results = await readResults(input.path);
     if (!isDetect(results))
       throw new InputError(`${input.path}: holds figures of val, not detections; merge them apart`);
@@ -46,6 +48,7 @@ export async function mergeDetect(
     checkSame(input.path, results, inputs[0].path, first, output);
     for (const entry of results.images) {
       await images.add(entry);
+      await breather.rest();
       count++;
       const { source, error } = entry;
       if (error !== undefined) failed.push({ source, error });

@@ -1,8 +1,9 @@
 /** The files of all shards in one folder, under the names that one process would have given them. */
 
 import { constants } from "node:fs";
-import { copyFile, readdir, readFile } from "node:fs/promises";
-import { basename, dirname, extname, join, relative } from "node:path";
+import { copyFile, readdir, realpath } from "node:fs/promises";
+import { basename, dirname, extname, join, relative, sep } from "node:path";
+import { readFailure, readRegularFile, statRegular } from "../../node/files/regularFile.js";
 import { outputError } from "../../node/files/systemReason.js";
 import { makeFolder, writeAtomically } from "../../node/files/writeFile.js";
 import { printableJson } from "../../printable.js";
@@ -25,6 +26,7 @@ export class JoinedFiles {
   constructor(
     private readonly folder: string,
     readonly savedTo: string,
+    private readonly signal: AbortSignal,
   ) {}
 
   get count(): number {
@@ -35,10 +37,11 @@ export class JoinedFiles {
    * Copies the files of one shard; shards must come in their order.
    * @param from the shard's folder.
    * @returns where each went, by its path in the shard's folder.
-   * @throws OutputError; InputError for a file that is gone.
+   * @throws OutputError; InputError for a file that is gone, or a link or pipe in its place.
    */
   async add(from: string, sources: readonly SourceFiles[]): Promise<ReadonlyMap<string, string>> {
     const moved = new Map<string, string>();
+    const root = await realpath(from).catch(() => from);
     for (const { name, stem, places, files } of sources) {
       const inside = places.map(({ folder, ending }) => ({ folder: join(this.folder, folder), ending }));
       const own = this.paths.claim(name, inside);
@@ -46,8 +49,9 @@ export class JoinedFiles {
         places.map(({ folder, ending }) => [join(folder, stem + ending), join(this.folder, folder, own + ending)]),
       );
       for (const file of files) {
+        this.signal.throwIfAborted();
         const to = direct.get(join(file)) ?? this.further(file, stem, own);
-        await this.copy(join(from, file), to);
+        await this.copy(root, join(from, file), to);
         moved.set(file, join(this.savedTo, relative(this.folder, to)));
       }
     }
@@ -72,13 +76,13 @@ export class JoinedFiles {
     return this.paths.claimFile(folder, wanted, ending, crop ? "" : "_");
   }
 
-  private async copy(from: string, to: string): Promise<void> {
+  private async copy(root: string, from: string, to: string): Promise<void> {
+    await checkSource(root, from);
     try {
       await makeFolder(dirname(to));
       await copyFile(from, to, constants.COPYFILE_FICLONE);
     } catch (error) {
-      const gone = (error as NodeJS.ErrnoException).code === "ENOENT";
-      throw gone ? new InputError(`${from}: is missing; run its shard again`) : outputError(to, error);
+      throw outputError(to, error);
     }
     this.copied++;
   }
@@ -87,11 +91,46 @@ export class JoinedFiles {
   private async addPredictions(from: string): Promise<void> {
     const names = await readdir(from).catch((): string[] => []);
     for (const name of names.filter((name) => name.endsWith(PREDICTIONS) && name !== RESULTS)) {
-      const entries = JSON.parse(await readFile(join(from, name), "utf8")) as unknown[];
       const all = this.predictions.get(name) ?? [];
-      for (const entry of entries) all.push(entry);
+      for (const entry of await readList(join(from, name))) all.push(entry);
       this.predictions.set(name, all);
     }
+  }
+}
+
+/** A file of the shard itself: results say what to copy, and may come from anyone. @throws InputError. */
+async function checkSource(root: string, path: string): Promise<void> {
+  let found: string;
+  try {
+    await statRegular(path);
+    found = await realpath(path);
+  } catch (error) {
+    const gone = (error as NodeJS.ErrnoException).code === "ENOENT";
+    throw new InputError(`${path}: ${gone ? "is missing" : readFailure(error, path)}; run its shard again`);
+  }
+  if (!found.startsWith(root + sep)) {
+    throw new InputError(`${path}: leads out of the shard's folder; run its shard again`);
+  }
+}
+
+/** @throws InputError. */
+async function readList(path: string): Promise<readonly unknown[]> {
+  let content: unknown;
+  try {
+    content = JSON.parse((await readBytes(path)).toString());
+  } catch (error) {
+    if (error instanceof InputError) throw error;
+  }
+  if (!Array.isArray(content)) throw new InputError(`${path}: is not a list in JSON; run its shard again`);
+  return content;
+}
+
+/** @throws InputError. */
+async function readBytes(path: string): Promise<Buffer> {
+  try {
+    return await readRegularFile(path);
+  } catch (error) {
+    throw new InputError(`${path}: ${readFailure(error, path)}; run its shard again`, { cause: error });
   }
 }
 
@@ -100,21 +139,25 @@ export class JoinedFiles {
  * @returns how many files there are.
  * @throws InputError for two different files of one name.
  */
-export async function joinLabels(folders: readonly string[], to: string): Promise<number> {
+export async function joinLabels(folders: readonly string[], to: string, signal: AbortSignal): Promise<number> {
   const from = new Map<string, string>();
   for (const folder of folders) {
     for (const name of await readdir(folder)) {
+      signal.throwIfAborted();
       if (!name.endsWith(".txt")) continue;
       const path = join(folder, name);
       const other = from.get(name);
       if (other === undefined) from.set(name, path);
-      else if (!(await readFile(path)).equals(await readFile(other))) {
+      else if (!(await readBytes(path)).equals(await readBytes(other))) {
         throw new InputError(
           `${path}: is another file than ${other}; give the folders of the shards, whose results tell the pictures apart`,
         );
       }
     }
   }
-  for (const [name, path] of from) await writeAtomically(join(to, name), await readFile(path));
+  for (const [name, path] of from) {
+    signal.throwIfAborted();
+    await writeAtomically(join(to, name), await readBytes(path));
+  }
   return from.size;
 }

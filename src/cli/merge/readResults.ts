@@ -1,10 +1,11 @@
 /** Reads the JSON of `detect` and `val`, and says what is wrong with it. */
 
-import { readFile } from "node:fs/promises";
 import { readFailure } from "../../node/files/regularFile.js";
+import { readTextFile } from "../../node/files/textFile.js";
 import { InputError } from "../errors.js";
 import type { SourceFiles } from "../files/sourceFiles.js";
 import type { StatisticsJson } from "../shards/statisticsJson.js";
+import { isClassificationResults, isDetectResults, isValResults } from "./checkResults.js";
 
 /** What all results have. */
 interface Results {
@@ -47,20 +48,15 @@ export type AnyResults = DetectResults | ValResults | ClassificationResults;
 export async function readResults(path: string): Promise<AnyResults> {
   let content: unknown;
   try {
-    content = JSON.parse(await readFile(path, "utf8"));
+    content = JSON.parse(await readTextFile(path));
   } catch (error) {
     const system = (error as NodeJS.ErrnoException).code !== undefined;
     const why = system ? readFailure(error, path) : "is not JSON, or only a part of it";
     throw new InputError(`${path}: ${why}; give the results of shards, or run its shard again`, { cause: error });
   }
-  const results = content as Partial<DetectResults & ValResults & ClassificationResults> | null;
-  if (typeof results?.model?.path === "string" && typeof results.backend?.name === "string") {
-    if (Array.isArray(results.images)) return results as DetectResults;
-    if (results.statistics?.boxes && results.excluded) return results as ValResults;
-    if (typeof results.images === "number" && results.perClass && results.excluded && "top1" in results) {
-      return results as ClassificationResults;
-    }
-  }
+  if (isDetectResults(content)) return content as DetectResults;
+  if (isValResults(content)) return content as ValResults;
+  if (isClassificationResults(content)) return content as ClassificationResults;
   throw new InputError(
     `${path}: holds no results that can be joined; give what detect --json or val --shard i/n --json wrote`,
   );

@@ -5,7 +5,7 @@ import { dirname, join, resolve, sep } from "node:path";
 import { outputError } from "../../node/files/systemReason.js";
 import { makeFolder, temporaryName } from "../../node/files/writeFile.js";
 import { printableJson } from "../../printable.js";
-import { EXIT, UsageError } from "../errors.js";
+import { EXIT, InputError, UsageError } from "../errors.js";
 import type { CommonFlags } from "../options/flags.js";
 import type { Output } from "../output.js";
 import { RESULTS } from "../shards/shardNames.js";
@@ -34,7 +34,7 @@ export async function runMerge(paths: readonly string[], flags: MergeFlags, outp
   if (labels.length > 0) {
     if (isJson(target)) throw new UsageError(`--output ${target}: ${labels[0]} holds label files; give a folder`);
     await refuseFolder(target, labels);
-    output.line(`${grouped(await joinLabels(labels, target))} label files saved to ${target}`);
+    output.line(`${grouped(await joinLabels(labels, target, output.io.signal))} label files saved to ${target}`);
     return EXIT.done;
   }
   if (isJson(target)) await mergeJson(files, target, output);
@@ -71,7 +71,7 @@ export async function mergeFolder(
     throw outputError(target, error);
   }
   try {
-    const joined = new JoinedFiles(work, target);
+    const joined = new JoinedFiles(work, target, output.io.signal);
     const merged = await mergeInto(files, { sink: await sinkToFile(join(work, RESULTS)), joined }, output);
     await replaceFolder(work, target);
     output.line(`${grouped(joined.count)} files and ${RESULTS} saved to ${target}`);
@@ -106,6 +106,10 @@ async function mergeInto(files: readonly MergeInput[], { sink, joined }: MergeTa
     }
     await sink.finish();
     return merged;
+  } catch (error) {
+    // What is read may be nested deeper than can be written.
+    if (!(error instanceof RangeError)) throw error;
+    throw new InputError(`${files[0].path}: asks for more than can be joined (${error.message}); it is damaged`);
   } finally {
     await sink.abandon();
   }

@@ -1,5 +1,6 @@
 /** Joins the statistics of `val`: the figures of one process, to the last digit. */
 
+import { Breather } from "../../breathe.js";
 import { type EvaluationStatistics, mergeStatistics } from "../../eval/statistics/tallies.js";
 import { InputError } from "../errors.js";
 import type { Output } from "../output.js";
@@ -17,8 +18,9 @@ export async function mergeVal(
   output: Output,
 ): Promise<object> {
   const all: (ValResults | ClassificationResults)[] = [];
+  const breather = new Breather(output.io.signal);
   for (const { path, folder } of inputs) {
-    output.io.signal.throwIfAborted();
+    await breather.rest();
     const results = await readResults(path);
     if (isDetect(results)) throw new InputError(`${path}: holds detections, not figures of val; merge them apart`);
     all.push(results);
@@ -50,6 +52,11 @@ function mergeDetection(all: readonly ValResults[], inputs: readonly MergeInput[
       throw new InputError(`${inputs[i].path}: its statistics are damaged; run its shard again`, { cause: error });
     }
   });
+  const other = others.findIndex(({ classes }) => classes !== first.classes);
+  if (other !== -1) {
+    const [own, theirs] = [first.classes, others[other].classes];
+    throw new InputError(`${inputs[other + 1].path}: has ${theirs} classes, but ${inputs[0].path} has ${own}`);
+  }
   const figures = mergeStatistics([first, ...others]);
   const { names } = all[0].statistics;
   const { metrics, maskMetrics, keypointMetrics } = figures;

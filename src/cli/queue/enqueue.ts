@@ -3,9 +3,10 @@
 import { createHash } from "node:crypto";
 import { once } from "node:events";
 import { createWriteStream } from "node:fs";
-import { readFile, rename, rm, stat } from "node:fs/promises";
+import { rename, rm, stat } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { finished } from "node:stream/promises";
+import { readFailure, readRegularFile } from "../../node/files/regularFile.js";
 import { outputError } from "../../node/files/systemReason.js";
 import { makeFolder, temporaryName } from "../../node/files/writeFile.js";
 import { checkDetectFlags, refuseCounts } from "../detect/checkFlags.js";
@@ -137,8 +138,9 @@ function existing(name: string): string {
 async function weightsDigest(name: string): Promise<string | null> {
   const path = existing(name);
   if (path === name && !(await stat(path).catch(() => undefined))?.isFile()) return null;
-  const bytes = await readFile(path).catch((error: unknown) => {
-    throw new InputError(`--weights ${name}: no such file; give one that all workers can read, a name or a URL`, {
+  const bytes = await readRegularFile(path).catch((error: unknown) => {
+    const why = readFailure(error, path);
+    throw new InputError(`--weights ${name}: ${why}; give a file that all workers can read, a name or a URL`, {
       cause: error,
     });
   });

@@ -4,8 +4,9 @@
  * in Redis.
  */
 
-import { open, readFile } from "node:fs/promises";
+import { open } from "node:fs/promises";
 import { join } from "node:path";
+import { readTextFile } from "../../node/files/textFile.js";
 import { writeAtomically } from "../../node/files/writeFile.js";
 import { InputError } from "../errors.js";
 import type { DetectFlags } from "../options/flags.js";
@@ -49,7 +50,7 @@ export async function writeQueuedRun(folder: string, run: QueuedRun): Promise<vo
 /** @returns undefined if there is none. @throws InputError for a file that is something else. */
 export async function readQueuedRun(folder: string): Promise<QueuedRun | undefined> {
   const path = join(folder, RUN);
-  const text = await readFile(path, "utf8").catch((error: NodeJS.ErrnoException) => {
+  const text = await readTextFile(path).catch((error: NodeJS.ErrnoException) => {
     if (error.code === "ENOENT") return undefined;
     throw error;
   });

@@ -4,6 +4,7 @@ import { createReadStream } from "node:fs";
 import { access } from "node:fs/promises";
 import { dirname, extname, isAbsolute, join, resolve } from "node:path";
 import { createInterface } from "node:readline";
+import { readFailure, statRegular } from "../../node/files/regularFile.js";
 import { isRemoteList, remoteListEntries } from "../detect/remoteList.js";
 import { expandSources } from "../detect/sources.js";
 import { InputError } from "../errors.js";
@@ -28,8 +29,9 @@ export async function* sourceLines(sources: readonly string[], signal: AbortSign
 }
 
 async function* listLines(list: string): AsyncGenerator<string> {
-  await access(list).catch((error: unknown) => {
-    throw new InputError(`${list}: no such file; give a list of pictures, a folder, a glob or a URL`, { cause: error });
+  await statRegular(list).catch((error: unknown) => {
+    const why = readFailure(error, list);
+    throw new InputError(`${list}: ${why}; give a list of pictures, a folder, a glob or a URL`, { cause: error });
   });
   let number = 0;
   for await (const line of createInterface({ input: createReadStream(list), crlfDelay: Number.POSITIVE_INFINITY })) {

@@ -1,7 +1,8 @@
 /** What the JSON of a shard says of itself, as its first field, so that a few bytes of a large file tell it. */
 
-import { open } from "node:fs/promises";
 import type { Shard } from "../../eval/statistics/shard.js";
+import { headOf } from "../../node/files/regularFile.js";
+import { MOST_SHARDS } from "./shardOption.js";
 
 export interface ShardBlock extends Shard {
   readonly command: "detect" | "val";
@@ -16,15 +17,10 @@ const HEAD_BYTES = 4096;
 
 /** The block of a shard's JSON file; undefined if there is no such file, or it is something else. */
 export async function readShardBlock(path: string): Promise<ShardBlock | undefined> {
-  const file = await open(path).catch(() => undefined);
-  if (!file) return undefined;
   try {
-    const { buffer, bytesRead } = await file.read(Buffer.alloc(HEAD_BYTES), 0, HEAD_BYTES, 0);
-    return shardBlockOf(buffer.toString("utf8", 0, bytesRead));
+    return shardBlockOf(Buffer.from(await headOf(path, HEAD_BYTES)).toString());
   } catch {
     return undefined;
-  } finally {
-    await file.close();
   }
 }
 
@@ -32,8 +28,16 @@ export async function readShardBlock(path: string): Promise<ShardBlock | undefin
 export function shardBlockOf(text: string): ShardBlock | undefined {
   const found = /^\{"shard":(\{[^{}]*\})[,}]/.exec(text);
   if (!found) return undefined;
-  const block = JSON.parse(found[1]) as Partial<ShardBlock>;
-  const { index, count, command, run, failed } = block;
-  const whole = Number.isInteger(index) && Number.isInteger(count) && (command === "detect" || command === "val");
-  return whole && typeof run === "string" && Number.isInteger(failed) ? (block as ShardBlock) : undefined;
+  const block: unknown = JSON.parse(found[1]);
+  return isShardBlock(block) ? block : undefined;
 }
+
+/** Whether it is what `ShardRun` writes. */
+export function isShardBlock(value: unknown): value is ShardBlock {
+  const { index, count, command, run, failed } = (value ?? {}) as Partial<ShardBlock>;
+  const numbers = isWhole(count, MOST_SHARDS + 1) && isWhole(index, count) && isWhole(failed);
+  return numbers && typeof run === "string" && (command === "detect" || command === "val");
+}
+
+const isWhole = (value: unknown, below = Number.POSITIVE_INFINITY): boolean =>
+  Number.isSafeInteger(value) && (value as number) >= 0 && (value as number) < below;

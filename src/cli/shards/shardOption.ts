@@ -12,7 +12,7 @@ export interface ShardFlag {
 }
 
 /** More shards than pictures make no sense, and names have five digits. */
-const MOST_SHARDS = 100_000;
+export const MOST_SHARDS = 100_000;
 
 export const SHARD_HELP =
   "do only the i-th of n parts of the pictures, counted from 0; /n takes i from SLURM_ARRAY_TASK_ID, JOB_COMPLETION_INDEX or AWS_BATCH_JOB_ARRAY_INDEX, which also count without this option (docs/scale.md)";

@@ -39,18 +39,29 @@ export function statisticsToJson(statistics: EvaluationStatistics): StatisticsJs
   };
 }
 
+/** The largest number of classes that a model may have. */
+const MOST_CLASSES = 65_536;
+
 /** @throws RangeError, TypeError for what `statisticsToJson` did not write. */
 export function statisticsFromJson(json: StatisticsJson): EvaluationStatistics {
   const { pictures, boxes, masks, keypoints, classes, confusion, ms } = json;
+  check(Number.isSafeInteger(pictures) && pictures >= 0);
+  check(Number.isSafeInteger(classes) && classes >= 0 && classes <= MOST_CLASSES);
+  const counts = new Float64Array(bytesOf(confusion));
+  check(counts.length === (classes + 1) ** 2);
   return {
     pictures,
-    boxes: matchesFromJson(boxes),
-    masks: masks && matchesFromJson(masks),
-    poses: keypoints && matchesFromJson(keypoints),
+    boxes: matchesFromJson(boxes, classes),
+    masks: masks && matchesFromJson(masks, classes),
+    poses: keypoints && matchesFromJson(keypoints, classes),
     classes,
-    confusion: new Float64Array(bytesOf(confusion)),
+    confusion: counts,
     ms,
   };
+}
+
+function check(holds: boolean): void {
+  if (!holds) throw new RangeError("statistics contradict each other");
 }
 
 function matchesToJson({ correct, confidences, classes, labelClasses }: PictureMatches): MatchesJson {
@@ -62,13 +73,17 @@ function matchesToJson({ correct, confidences, classes, labelClasses }: PictureM
   };
 }
 
-function matchesFromJson({ correct, confidences, classes, labelClasses }: MatchesJson): PictureMatches {
-  return {
-    correct: new Uint16Array(bytesOf(correct)),
-    confidences: new Float32Array(bytesOf(confidences)),
-    classes: new Int32Array(bytesOf(classes)),
-    labelClasses: new Int32Array(bytesOf(labelClasses)),
+function matchesFromJson(json: MatchesJson, classes: number): PictureMatches {
+  const matches = {
+    correct: new Uint16Array(bytesOf(json.correct)),
+    confidences: new Float32Array(bytesOf(json.confidences)),
+    classes: new Int32Array(bytesOf(json.classes)),
+    labelClasses: new Int32Array(bytesOf(json.labelClasses)),
   };
+  const { length } = matches.correct;
+  check(matches.confidences.length === length && matches.classes.length === length);
+  for (const own of [matches.classes, matches.labelClasses]) check(own.every((c) => c >= 0 && c < classes));
+  return matches;
 }
 
 function base64({ buffer, byteOffset, byteLength }: ArrayBufferView): string {

@@ -32,6 +32,9 @@ const NUMBER = /^[+-]?(\d+(\.\d*)?|\.\d+)(e[+-]?\d+)?$/i;
 /** Three points and the class; fewer columns are a box. */
 const LEAST_OUTLINE = 7;
 
+/** No model has more classes; beyond 2^31 the number would become another one. */
+const MOST_CLASS = 65_535;
+
 interface Row {
   readonly classIndex: number;
   readonly box: readonly [number, number, number, number];
@@ -96,6 +99,7 @@ function parseRow(words: readonly string[]): Row | Omit<LabelProblem, "line"> {
   const classIndex = Number(words[0]);
   if (!Number.isInteger(classIndex)) return malformed(`the class ${cutText(words[0])} is not a whole number`);
   if (classIndex < 0) return malformed(`the class ${cutText(words[0])} is negative`);
+  if (classIndex > MOST_CLASS) return malformed(`the class ${cutText(words[0])} is above ${MOST_CLASS}`);
   const coordinates = Float32Array.from(words.slice(1), Number);
   // The message quotes the file, since float32 would change the value.
   const outside = words.slice(1).find((_, i) => coordinates[i] < 0 || coordinates[i] > 1);

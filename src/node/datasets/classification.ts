@@ -40,7 +40,7 @@ export async function openClassificationDataset(
   const classOf = classesOf(folders, names, folder, onWarning);
   const samples: ClassifiedSample[] = [];
   for (const name of folders) {
-    for (const path of await picturesBelow(join(folder, name))) {
+    for (const path of await picturesBelow(join(folder, name), signal)) {
       samples.push({
         name: path,
         class: classOf.get(name) ?? 0,

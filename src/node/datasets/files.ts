@@ -25,38 +25,45 @@ export async function kindOf(path: string): Promise<"file" | "folder" | undefine
  * All pictures below a folder, sorted by name, as Python's recursive glob finds them: hidden files and folders are
  * skipped. Links are followed, but never into a folder that contains the link.
  */
-export async function picturesBelow(folder: string): Promise<string[]> {
-  return (await walk(folder, [])).sort(byName);
+export async function picturesBelow(folder: string, signal?: AbortSignal): Promise<string[]> {
+  const found: string[] = [];
+  await walk(folder, [], found, signal);
+  return found.sort(byName);
 }
 
-async function walk(folder: string, above: readonly string[]): Promise<string[]> {
+async function walk(
+  folder: string,
+  above: readonly string[],
+  found: string[],
+  signal: AbortSignal | undefined,
+): Promise<void> {
   const real = await realpath(folder);
-  if (above.includes(real)) return [];
-  const found: string[] = [];
+  if (above.includes(real)) return;
   for (const entry of await readdir(folder, { withFileTypes: true })) {
+    signal?.throwIfAborted();
     const { name } = entry;
     if (name.startsWith(".")) continue;
     const path = join(folder, name);
     const stats = await stat(path).catch(() => undefined);
-    if (stats?.isDirectory()) found.push(...(await walk(path, [...above, real])));
+    if (stats?.isDirectory()) await walk(path, [...above, real], found, signal);
     // An unreadable folder counts as empty.
     else if (stats === undefined && entry.isDirectory() && name.includes("\ufffd"))
       throw new DatasetError(`${path}: ${NAME_NOT_UTF8}`, { path });
     // Pipes and devices never end. A broken link is reported when its turn comes.
     else if ((stats === undefined || stats.isFile()) && isPictureName(name)) found.push(path);
   }
-  return found;
 }
 
 /**
  * The pictures in a list file, one per line: absolute, relative to the list (`./…`), or relative to the current
  * folder. Skips empty lines and # comments.
  */
-export async function picturesOfList(list: string): Promise<string[]> {
+export async function picturesOfList(list: string, signal?: AbortSignal): Promise<string[]> {
   const text = await readTextFile(list);
   const lines = text.split(/\r\n|\r|\n/);
   const paths: string[] = [];
   for (const [index, content] of lines.entries()) {
+    signal?.throwIfAborted();
     const entry = content.trim();
     if (entry === "" || entry.startsWith("#")) continue;
     const beside = join(dirname(list), entry);

@@ -49,7 +49,7 @@ export async function openDataset(path: string, options: OpenDatasetOptions): Pr
     case ".json":
       return openCoco(path, options);
     case ".txt":
-      return readYoloDataset(path, await picturesOfList(path), undefined, options);
+      return readYoloDataset(path, await picturesOfList(path, options.signal), undefined, options);
     default:
       throw new DatasetError(
         `${path}: is not a data set; give a folder with images/ and labels/, a .yaml, a .txt list of pictures or COCO's .json`,
@@ -63,7 +63,7 @@ async function openFolder(folder: string, options: OpenDatasetOptions): Promise<
   const splits = SPLIT_FOLDERS[options.split ?? "val"];
   if ((await kindOf(images)) === "folder") {
     const own = await firstFolder(splits.map((name) => join(images, name)));
-    return readPictures(folder, await picturesBelow(own ?? images), undefined, options);
+    return readPictures(folder, await picturesBelow(own ?? images, options.signal), undefined, options);
   }
   const voc = await annotationsIn(folder);
   if (voc !== undefined) return openVoc(voc, options);
@@ -71,7 +71,7 @@ async function openFolder(folder: string, options: OpenDatasetOptions): Promise<
     if ((await kindOf(join(folder, name))) === "file") return openDescription(join(folder, name), options);
   }
   const own = await firstFolder(splits.map((name) => join(folder, name, "images")));
-  return readPictures(folder, await picturesBelow(own ?? folder), undefined, options);
+  return readPictures(folder, await picturesBelow(own ?? folder, options.signal), undefined, options);
 }
 
 async function firstFolder(paths: readonly string[]): Promise<string | undefined> {
@@ -99,15 +99,15 @@ async function openDescription(file: string, options: OpenDatasetOptions): Promi
     throw new DatasetError(`${file}: ${readFailure(error, file)}`, { file }, { cause: error });
   }
   const { path, sources, names } = parseDataDescription(content, options.split ?? "val", file);
-  const pictures: string[] = [];
+  const pictures: string[][] = [];
   for (const source of sources) {
     const found = await locate(source, path, file, options);
-    if ((await kindOf(found)) === "folder") pictures.push(...(await picturesBelow(found)));
-    else if (extname(found).toLowerCase() === ".txt") pictures.push(...(await picturesOfList(found)));
+    if ((await kindOf(found)) === "folder") pictures.push(await picturesBelow(found, options.signal));
+    else if (extname(found).toLowerCase() === ".txt") pictures.push(await picturesOfList(found, options.signal));
     else
       throw new DatasetError(`${file}: ${shownPath(found)} is neither a folder nor a .txt list of pictures`, { file });
   }
-  return readPictures(file, pictures, names, options);
+  return readPictures(file, pictures.flat(), names, options);
 }
 
 /**

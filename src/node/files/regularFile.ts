@@ -1,6 +1,7 @@
 /** Reads files named by untrusted input: only regular ones, since pipes and devices never end. */
 
-import { readFile, stat } from "node:fs/promises";
+import type { Stats } from "node:fs";
+import { open, readFile, stat } from "node:fs/promises";
 import { isSystemError, systemReason } from "./systemReason.js";
 
 /** Error code for anything that is neither a file nor a folder. */
@@ -10,10 +11,10 @@ const TOO_LARGE = "TOO_LARGE";
 const MOST_BYTES = 2 ** 31 - 1;
 
 /**
- * @throws the system's error, or one with code `NOT_REGULAR` for pipes, sockets and devices, or `TOO_LARGE` beyond 2
- * GiB.
+ * Facts about a file or folder that may be opened: opening a pipe without a writer waits for ever.
+ * @throws the system's error, or one with code `NOT_REGULAR` for pipes, sockets and devices.
  */
-export async function readRegularFile(path: string): Promise<Buffer> {
+export async function statRegular(path: string): Promise<Stats> {
   const found = await stat(path);
   if (!found.isFile() && !found.isDirectory()) {
     throw Object.assign(new Error(`${path}: is a pipe or a device, not a file`), {
@@ -22,10 +23,29 @@ export async function readRegularFile(path: string): Promise<Buffer> {
       path,
     });
   }
-  if (found.size > MOST_BYTES) {
+  return found;
+}
+
+/** @throws what `statRegular` throws, or an error with code `TOO_LARGE` beyond 2 GiB. */
+export async function readRegularFile(path: string): Promise<Buffer> {
+  const { size } = await statRegular(path);
+  if (size > MOST_BYTES) {
     throw Object.assign(new Error(`${path}: is larger than 2 GiB`), { code: TOO_LARGE, syscall: "read", path });
   }
   return readFile(path);
+}
+
+/** The first bytes of a file, at most `most`. @throws what `statRegular` throws. */
+export async function headOf(path: string, most: number): Promise<Uint8Array> {
+  const { size } = await statRegular(path);
+  const file = await open(path);
+  try {
+    const length = Math.min(size, most);
+    const { buffer, bytesRead } = await file.read(new Uint8Array(length), 0, length, 0);
+    return buffer.subarray(0, bytesRead);
+  } finally {
+    await file.close();
+  }
 }
 
 /** Explains a read error, to follow `path: `. */

@@ -3,8 +3,8 @@
 import { stat } from "node:fs/promises";
 import { extname } from "node:path";
 import { sniff } from "../../image/index.js";
+import { headOf } from "../files/regularFile.js";
 import { hasVideoEnding, isAnimatedGif } from "./input.js";
-import { headOf } from "./notVideo.js";
 import { probeVideo } from "./probe.js";
 
 /** At offset 0 unless stated. Ogg, Matroska and MP4 may contain only sound; the reader reports that. */

@@ -1,20 +1,7 @@
 /** Says what a file is that ffmpeg cannot read as a video: ffmpeg itself only says what is missing. */
 
-import { open } from "node:fs/promises";
 import { sniff } from "../../image/index.js";
-
-/** The first bytes of a file, at most `most`. */
-export async function headOf(path: string, most: number): Promise<Uint8Array> {
-  const file = await open(path);
-  try {
-    const { size } = await file.stat();
-    const length = Math.min(size, most);
-    const { buffer, bytesRead } = await file.read(new Uint8Array(length), 0, length, 0);
-    return buffer.subarray(0, bytesRead);
-  } finally {
-    await file.close();
-  }
-}
+import { headOf } from "../files/regularFile.js";
 
 /** ffmpeg's names of formats that refer to other files. */
 const NAMING = /^(hls|applehttp|dash|concatf?|sdp|rtsp|imf|avisynth|vapoursynth|lavfi|webm_dash_manifest)\b/;

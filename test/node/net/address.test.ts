@@ -43,7 +43,8 @@ describe("user and password", () => {
     ["http://me:100%@host/", "me:100%"],
     ["http://m%C3%BCller:%E2%82%AC@host/", "müller:€"],
     ["http://token@host/", "token:"],
-  ])("%s becomes a header", (address, login) => {
+    [`http://${"t".repeat(300_000)}@host/`, `${"t".repeat(300_000)}:`],
+  ])("%.60s becomes a header", (address, login) => {
     expect(splitLogin(address)).toEqual({ url: "http://host/", authorization: basic(login) });
   });
 

@@ -43,7 +43,7 @@ export function decodingOf(graph: FoldedGraph, output: string): Decoding {
     if (node.operator === "Conv" && node.domain === "" && !weighsBins(graph, node)) maps.add(node);
     else {
       between.add(node);
-      open.push(...node.inputs);
+      for (const input of node.inputs) open.push(input);
     }
   }
   const ordered = graph.model.nodes.filter((node) => maps.has(node)).map((node) => mapOf(graph, node, output));
