@@ -49,7 +49,7 @@ describe("files", () => {
     }
   });
 
-  test("none without boxes: a picture with nothing in it is listed; a classification model gets a warning", async () => {
+  test("none without boxes: a picture with nothing in it is listed; a classification model is refused", async () => {
     await run(
       "detect",
       "--source",
@@ -66,7 +66,10 @@ describe("files", () => {
     expect([images.length, annotations.length]).toEqual([1, 0]);
     const argv = ["detect", "--weights", fixture("cls.pt"), "--source", EXAMPLE, "--backend", "cpu", "--imgsz", "64"];
     const { code, stderr } = await cli([...argv, ...ALL, "--nosave", "--quiet", "--project", path("cls")]);
-    expect([code, stderr]).toEqual([0, expect.stringMatching(/labels for tools need boxes; not written/)]);
+    expect([code, stderr]).toEqual([
+      2,
+      expect.stringMatching(/--save-coco needs boxes, and a classification model finds none; --save-txt writes/),
+    ]);
   });
 
   test.skipIf(ffmpegMissing())("of a video: tracks; frames as pictures for COCO and VOC", async () => {

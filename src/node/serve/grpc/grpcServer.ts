@@ -8,7 +8,7 @@ import { keyCheck } from "../apiKey.js";
 import { badRequest, checkInput, floatsOf, wantedOutputs } from "../inference/inferRequest.js";
 import { modelMetadata, SERVER_METADATA } from "../inference/metadata.js";
 import { computeTensors, isModelReady, loadModel, repositoryIndex } from "../inference/modelCalls.js";
-import { clientGone, RequestError, refusalOf } from "../requestError.js";
+import { clientGone, type RequestError, refusalOf } from "../requestError.js";
 import type { Serving } from "../serving.js";
 import { CALLS, type Call, protocolDescription, SERVICE } from "./messages.js";
 
