@@ -2,6 +2,7 @@
 
 import { readFile } from "node:fs/promises";
 import { readFailure } from "../../node/files/regularFile.js";
+import type { CompressionRow } from "../compress/measure.js";
 import { InputError } from "../errors.js";
 import type { SourceFiles } from "../files/sourceFiles.js";
 import type { StatisticsJson } from "../shards/statisticsJson.js";
@@ -43,16 +44,35 @@ export interface ClassificationResults extends Results {
 
 export type AnyResults = DetectResults | ValResults | ClassificationResults;
 
-/** @throws InputError for a file that cannot be read or holds something else. */
-export async function readResults(path: string): Promise<AnyResults> {
-  let content: unknown;
+/** What a shard of `compress` wrote, with more beside it. */
+export interface CompressResults {
+  readonly rows: readonly CompressionRow[];
+  /** One for each row. */
+  readonly statistics: readonly StatisticsJson[];
+}
+
+async function readJson(path: string): Promise<unknown> {
   try {
-    content = JSON.parse(await readFile(path, "utf8"));
+    return JSON.parse(await readFile(path, "utf8"));
   } catch (error) {
     const system = (error as NodeJS.ErrnoException).code !== undefined;
     const why = system ? readFailure(error, path) : "is not JSON, or only a part of it";
     throw new InputError(`${path}: ${why}; give the results of shards, or run its shard again`, { cause: error });
   }
+}
+
+/** @throws InputError for a file that cannot be read, or is not what a shard of `compress` wrote. */
+export async function readCompressResults(path: string): Promise<CompressResults> {
+  const results = (await readJson(path)) as Partial<CompressResults>;
+  const { rows, statistics } = results;
+  if (Array.isArray(rows) && Array.isArray(statistics) && rows.length === statistics.length)
+    return results as CompressResults;
+  throw new InputError(`${path}: its rows are damaged; run its shard again`);
+}
+
+/** @throws InputError for a file that cannot be read or holds something else. */
+export async function readResults(path: string): Promise<AnyResults> {
+  const content = await readJson(path);
   const results = content as Partial<DetectResults & ValResults & ClassificationResults> | null;
   if (typeof results?.model?.path === "string" && typeof results.backend?.name === "string") {
     if (Array.isArray(results.images)) return results as DetectResults;

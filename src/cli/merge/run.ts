@@ -12,6 +12,7 @@ import type { Output } from "../output.js";
 import { RESULTS } from "../shards/shardNames.js";
 import { replaceFolder } from "../shards/shardRun.js";
 import { counted, grouped } from "../table.js";
+import { mergeCompress } from "./compress.js";
 import { type MergedDetect, mergeDetect } from "./detect.js";
 import { findInputs, type MergeInput } from "./inputs.js";
 import { JoinedFiles, joinLabels } from "./joinFiles.js";
@@ -102,7 +103,7 @@ async function mergeInto(files: readonly MergeInput[], { sink, joined }: MergeTa
       summary = `${shards}, ${counted(images, "result")}, ${grouped(failed.length)} of them failed`;
       merged = { failed };
     } else {
-      const results = await mergeVal(files, joined, output);
+      const results = command === "val" ? await mergeVal(files, joined, output) : await mergeCompress(files, output);
       await sink.write(`${printableJson(results)}\n`);
     }
     await sink.finish();

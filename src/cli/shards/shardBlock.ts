@@ -4,7 +4,7 @@ import { open } from "node:fs/promises";
 import type { Shard } from "../../eval/statistics/shard.js";
 
 export interface ShardBlock extends Shard {
-  readonly command: "detect" | "val";
+  readonly command: "detect" | "val" | "compress";
   /** The same for all shards of a run: `fingerprint`. */
   readonly run: string;
   /** Sources that failed. */
@@ -34,6 +34,7 @@ export function shardBlockOf(text: string): ShardBlock | undefined {
   if (!found) return undefined;
   const block = JSON.parse(found[1]) as Partial<ShardBlock>;
   const { index, count, command, run, failed } = block;
-  const whole = Number.isInteger(index) && Number.isInteger(count) && (command === "detect" || command === "val");
+  const known = command === "detect" || command === "val" || command === "compress";
+  const whole = Number.isInteger(index) && Number.isInteger(count) && known;
   return whole && typeof run === "string" && Number.isInteger(failed) ? (block as ShardBlock) : undefined;
 }
