@@ -1,5 +1,6 @@
 /** Handles Ctrl-C, even in the middle of a long run. */
 
+import { setTimeout } from "node:timers/promises";
 import { InterruptedError } from "./errors.js";
 
 /** @throws InterruptedError after Ctrl-C. */
@@ -23,5 +24,27 @@ export async function orInterrupted<T>(signal: AbortSignal, work: Promise<T>): P
   } finally {
     work.catch(() => undefined);
     signal.removeEventListener("abort", onAbort);
+  }
+}
+
+/** For how long something begun may still go on after Ctrl-C. */
+const LAST_MS = 2000;
+
+/** Work that Ctrl-C may find half done, one after the other. */
+export class LastWork {
+  private last: Promise<unknown> = Promise.resolve();
+
+  of<T>(work: Promise<T>): Promise<T> {
+    this.last = work;
+    return work;
+  }
+
+  /** Resolves when it is done or has failed; what hangs, such as a pipe that nobody reads, is not waited for. */
+  async settled(): Promise<void> {
+    const enough = new AbortController();
+    const waiting = setTimeout(LAST_MS, undefined, { signal: enough.signal }).catch(() => undefined);
+    await Promise.race([this.last.catch(() => undefined), waiting]);
+    enough.abort();
+    await waiting;
   }
 }

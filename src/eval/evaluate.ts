@@ -7,10 +7,10 @@
 import { OptionError } from "../errors.js";
 import { resolveSlices } from "../solutions/slices/options.js";
 import { inOrder } from "../yolov5/calls/inOrder.js";
-import { type RectBatch, rectBatches } from "../yolov5/input/letterboxVariants.js";
+import { type DetectionFit, detectionSize, type RectBatch, rectBatches } from "../yolov5/input/letterboxVariants.js";
 import { checkImageSize } from "../yolov5/options.js";
 import type { Size } from "../yolov5/output/boxes.js";
-import { resolveNmsOptions } from "../yolov5/output/nms/nmsOptions.js";
+import { type ResolvedNmsOptions, resolveNmsOptions } from "../yolov5/output/nms/nmsOptions.js";
 import { assertClasses } from "./assertClasses.js";
 import { assertPictures } from "./assertPictures.js";
 import type { DetectionDataset, Sample } from "./dataset/types.js";
@@ -58,14 +58,18 @@ export async function evaluateIn(
       {},
     );
   }
+  if (options.asDetect && options.slice) {
+    throw new OptionError("evaluate: asDetect measures whole pictures, slice windows; leave one of them out");
+  }
   assertClasses(model, dataset, options.singleClass ?? false);
   const excluded = dataset.excluded.map(({ reason }) => reason);
   assertPictures(dataset.samples.length, excluded, dataset.name);
   const { stride, defaultImgsz = [640] } = model.info;
   const { imgsz = Math.max(...defaultImgsz), onWarning = () => undefined } = options;
   const [side] = checkImageSize([imgsz, imgsz], stride, onWarning);
-  const run = new EvaluationRun(model, side, options, elsewhere);
-  const evaluation = await run.over(plan(dataset.samples, side, stride, options).flat());
+  const fit = options.asDetect ? fitOf(model, options) : undefined;
+  const run = new EvaluationRun(model, { side, fit }, options, elsewhere);
+  const evaluation = await run.over(plan(dataset.samples, { side, stride, fit }, options).flat());
   const { failed } = evaluation;
   const unread = failed.map(({ error }) => error.message);
   // The other shards may have pictures.
@@ -76,11 +80,28 @@ export async function evaluateIn(
 }
 
 /** The protocol's batches in their order, each picture with its input size: all of them, or the shard's. */
-function plan(samples: readonly Sample[], side: number, stride: number, options: EvaluateOptions): PlannedSample[][] {
+function plan(
+  samples: readonly Sample[],
+  { side, stride, fit }: Input & { readonly stride: number },
+  options: EvaluateOptions,
+): PlannedSample[][] {
   const { batchSize = 32, rect = true, shard } = options;
-  const batches = rect ? rectBatches(samples, batchSize, side, stride) : squareBatches(samples.length, batchSize, side);
+  const batches =
+    rect && !fit ? rectBatches(samples, batchSize, side, stride) : squareBatches(samples.length, batchSize, side);
   const own = shard === undefined ? batches : batches.slice(...partOf(batches.length, shard));
-  return own.map(({ indices, size }) => indices.map((index) => ({ sample: samples[index], size })));
+  return own.map(({ indices, size }) =>
+    indices.map((index) => {
+      const sample = samples[index];
+      return { sample, size: fit ? detectionSize(sample, side, fit) : size };
+    }),
+  );
+}
+
+/** How pictures are fitted into the network: to which side, and whether as `detect` does. */
+type Input = Pick<MeasureOptions, "side" | "fit">;
+
+function fitOf({ info }: EvaluationModel, { rect = true }: EvaluateOptions): DetectionFit {
+  return { stride: info.stride, family: info.family, rect };
 }
 
 function squareBatches(count: number, batchSize: number, side: number): RectBatch[] {
@@ -109,24 +130,18 @@ class EvaluationRun {
   private readonly failed: { sample: Sample; error: Error }[] = [];
   private total = 0;
 
-  /** @param side the longer side of the input, a multiple of the stride. */
-  constructor(model: EvaluationModel, side: number, options: EvaluateOptions, elsewhere: BatchMeasurer | undefined) {
+  constructor(model: EvaluationModel, input: Input, options: EvaluateOptions, elsewhere: BatchMeasurer | undefined) {
     this.model = model;
     this.options = options;
     this.elsewhere = elsewhere;
-    const {
-      conf = 0.001,
-      iou = model.info.family === "ultralytics" ? 0.7 : 0.6,
-      maxDet = 300,
-      singleClass = false,
-      augment = false,
-    } = options;
-    const nms = resolveNmsOptions({ conf, iou, maxDet, multiLabel: true, agnostic: singleClass });
-    this.measuring = { side, nms, augment, singleClass, slices: resolveSlices(options.slice) };
+    const { singleClass = false, augment = false } = options;
+    const nms = nmsOf(model, options);
+    this.measuring = { ...input, nms, augment, singleClass, slices: resolveSlices(options.slice) };
     this.tallies = new EvaluationTallies({
       classes: options.singleClass ? 1 : model.info.classes,
       masks: model.info.task === "segment",
       poses: model.info.keypoints !== undefined,
+      averagePrecision: options.averagePrecision,
     });
   }
 
@@ -182,6 +197,20 @@ class EvaluationRun {
       await this.options.onPicture?.({ done: tallies.pictures, total: this.total, sample, ...measured });
     }
   }
+}
+
+/** Of val.py, or of `detect`. */
+function nmsOf({ info }: EvaluationModel, options: EvaluateOptions): ResolvedNmsOptions {
+  const { conf, iou, maxDet, singleClass: agnostic = false, asDetect } = options;
+  if (asDetect) return resolveNmsOptions({ conf, iou, maxDet, agnostic }, info);
+  const usual = { conf: 0.001, iou: info.family === "ultralytics" ? 0.7 : 0.6, maxDet: 300 };
+  return resolveNmsOptions({
+    conf: conf ?? usual.conf,
+    iou: iou ?? usual.iou,
+    maxDet: maxDet ?? usual.maxDet,
+    multiLabel: true,
+    agnostic,
+  });
 }
 
 interface Counted {

@@ -3,6 +3,7 @@
 import type { DetectOptions } from "../yolov5/options.js";
 import type { Sample } from "./dataset/types.js";
 import type { PictureFindings } from "./measurePictures.js";
+import type { ApDefinition } from "./metrics/averagePrecision.js";
 import type { Shard } from "./statistics/shard.js";
 import type { EvaluationFigures } from "./statistics/tallies.js";
 
@@ -20,6 +21,16 @@ export interface EvaluateOptions {
   readonly batchSize?: number | undefined;
   /** One input shape per batch (default), or the full square without stride padding. */
   readonly rect?: boolean | undefined;
+  /**
+   * Look at pictures as `detect` does: its input (`rect`: of each picture), one class for each box, its defaults of `conf`, `iou` and
+   * `maxDet`. Not with `slice`. Default false: as val.py.
+   */
+  readonly asDetect?: boolean | undefined;
+  /**
+   * What average precision is: YOLOv5 v7.0's, of which 0.995 is the most (default), or COCO's mean over 101 recalls, of which
+   * it is 1. Boxes are matched with labels in the same way.
+   */
+  readonly averagePrecision?: ApDefinition | undefined;
   /** Treat all labels and boxes as class 0. */
   readonly singleClass?: boolean | undefined;
   /** Test-time augmentation (detection models). */

@@ -14,7 +14,12 @@ export { type CocoResult, CocoResults, type CocoResultsOptions } from "./coco/co
 export type { Split } from "./dataset/dataYaml.js";
 export type { ClassifiedSample, DetectionDataset, GroundTruth, Polygon, Sample } from "./dataset/types.js";
 export { type EvaluateOptions, type Evaluation, evaluate, type PictureOutcome } from "./evaluate.js";
-export { type AveragePrecision, averagePrecision, cocoAveragePrecision } from "./metrics/averagePrecision.js";
+export {
+  type ApDefinition,
+  type AveragePrecision,
+  averagePrecision,
+  cocoAveragePrecision,
+} from "./metrics/averagePrecision.js";
 export { type ConfusionInput, ConfusionMatrix } from "./metrics/confusionMatrix.js";
 export { boxIou, IOU_THRESHOLDS, type MatchInput, matchDetections } from "./metrics/matching.js";
 export {

@@ -7,7 +7,12 @@ import type { RgbImage } from "../image/types.js";
 import type { ResolvedSlices } from "../solutions/slices/options.js";
 import { batchItem, type HostTensor } from "../tensor/index.js";
 import { toTensor, wholePictures } from "../yolov5/input/letterbox.js";
-import { type ValidationImage, validationLetterbox } from "../yolov5/input/letterboxVariants.js";
+import {
+  type DetectionFit,
+  detectionLetterbox,
+  type ValidationImage,
+  validationLetterbox,
+} from "../yolov5/input/letterboxVariants.js";
 import type { NetworkInput } from "../yolov5/input/preprocess.js";
 import type { Size } from "../yolov5/output/boxes.js";
 import { prototypesOf } from "../yolov5/output/masks/masks.js";
@@ -37,6 +42,8 @@ export interface MeasureOptions {
   readonly nms: ResolvedNmsOptions;
   readonly augment: boolean;
   readonly singleClass: boolean;
+  /** Fit pictures as `detect` does; absent: as `val.py`. */
+  readonly fit?: DetectionFit | undefined;
   /** Look at windows of each picture; absent: at the picture. */
   readonly slices?: ResolvedSlices | undefined;
 }
@@ -182,7 +189,8 @@ export class PictureMeasurer {
       return error as Error;
     }
     const started = performance.now();
-    const fitted = validationLetterbox(image, this.options.side, size);
+    const { side, fit } = this.options;
+    const fitted = fit ? detectionLetterbox(image, side, fit) : validationLetterbox(image, side, size);
     return { sample, size, image, fitted, ms: performance.now() - started };
   }
 

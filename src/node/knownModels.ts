@@ -6,9 +6,10 @@ import { join } from "node:path";
 import { shownAddress } from "../api/address.js";
 import { DownloadError } from "../errors.js";
 import { readRegularFile } from "./files/regularFile.js";
+import { sha256 } from "./files/sha256.js";
 import { readTextFile } from "./files/textFile.js";
 import { writeAtomically } from "./files/writeFile.js";
-import { download, type OnProgress, sha256 } from "./net/download.js";
+import { download, type OnProgress } from "./net/download.js";
 
 const YOLOV5 = "https://github.com/ultralytics/yolov5/releases/download/v7.0";
 const ASSETS = "https://github.com/ultralytics/assets/releases/download";

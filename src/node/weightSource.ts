@@ -108,6 +108,18 @@ export async function findWeights(source: WeightSource, options: OpenWeightsOpti
   }
 }
 
+/**
+ * Looks whether there is a file, if the source is a path. Reads nothing.
+ * @throws CheckpointError as `openWeights`.
+ */
+export async function checkWeights(source: WeightSource): Promise<void> {
+  const place = placeOf(source, "checkpoint");
+  if (place?.kind !== "path") return;
+  const { address } = place;
+  const named = address.startsWith(RANDOM) || address === EMBEDDED_MODEL || knownModelName(address) !== undefined;
+  if (!named && !(await fileExists(address))) await readWeightFile(address);
+}
+
 /** A path, or a name that stands for a model. */
 async function findNamed(source: string, options: OpenWeightsOptions): Promise<FoundWeights> {
   if (source.startsWith(RANDOM)) return { path: source };

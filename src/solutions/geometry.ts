@@ -63,6 +63,57 @@ export function contains(polygon: readonly Point[], [x, y]: Point): boolean {
   return inside;
 }
 
+/** Of a square around the origin: less than its numbers can say. */
+const NO_AREA = 1e-9;
+
+/**
+ * Why a polygon has no clear inside; undefined: it has.
+ * @param points three or more; in fractions or in pixels.
+ */
+export function polygonProblem(points: readonly Point[]): string | undefined {
+  for (const [i, [a, b]] of edgesOf(points).entries()) {
+    for (const [j, [c, d]] of edgesOf(points).entries()) {
+      const neighbours = j === i + 1 || (i === 0 && j === points.length - 1);
+      if (j > i && !neighbours && crosses(a, b, c, d)) return "crosses itself";
+    }
+  }
+  // Fractions of a straight line do not add up to exactly 0.
+  const extent = Math.max(...points.flat().map(Math.abs));
+  return Math.abs(shoelace(points)) > NO_AREA * extent * extent ? undefined : "has no area";
+}
+
+const edgesOf = (points: readonly Point[]): (readonly [Point, Point])[] =>
+  points.map((point, i) => [point, points[(i + 1) % points.length]]);
+
+/** Twice the area, negative where the corners go round to the left. */
+const shoelace = (points: readonly Point[]): number =>
+  edgesOf(points).reduce((sum, [[ax, ay], [bx, by]]) => sum + ax * by - bx * ay, 0);
+
+/** Whether two segments cross, in a point inside of both. */
+function crosses(a: Point, b: Point, c: Point, d: Point): boolean {
+  const turn = (from: Point, to: Point, point: Point): number => Math.sign(shoelace([from, to, point]));
+  return turn(a, b, c) * turn(a, b, d) < 0 && turn(c, d, a) * turn(c, d, b) < 0;
+}
+
+/** Whether any part of a path lies in a picture. */
+export function touches(
+  points: readonly Point[],
+  { width, height }: { readonly width: number; readonly height: number },
+): boolean {
+  const corners: readonly Point[] = [
+    [0, 0],
+    [width, 0],
+    [width, height],
+    [0, height],
+  ];
+  const within = ([x, y]: Point): boolean => x >= 0 && y >= 0 && x <= width && y <= height;
+  return (
+    points.some(within) ||
+    (points.length > 2 && corners.some((corner) => contains(points, corner))) ||
+    edgesOf(points).some(([a, b]) => edgesOf(corners).some(([c, d]) => crosses(a, b, c, d)))
+  );
+}
+
 /** Distance of a point from the outline of a polygon. */
 export function distanceToOutline(polygon: readonly Point[], point: Point): number {
   return polygon.reduce(

@@ -2,7 +2,7 @@
 
 import { describe, expect, test } from "vitest";
 import { Zone, type ZoneEvent } from "../../src/solutions/counting/zone.js";
-import { contains, type Point, pointsOf } from "../../src/solutions/geometry.js";
+import { contains, type Point, pointsOf, touches } from "../../src/solutions/geometry.js";
 import { randomNumbers } from "../support/random.js";
 import { boxAt } from "./support.js";
 
@@ -18,6 +18,35 @@ function walk(zone: Zone, places: readonly (readonly [number, number])[], track 
 }
 
 const through = Array.from({ length: 41 }, (_, i) => [i * 10, 200] as const);
+
+test("an outline without an inside is refused", () => {
+  for (const [points, why] of [
+    [[0, 0, 10, 0, 20, 0], "has no area"],
+    [[5, 5, 5, 5, 5, 5], "has no area"],
+    [[0.1, 0.3, 0.2, 0.6, 0.7, 2.1], "has no area"],
+    [[0, 0, 10, 10, 10, 0, 0, 10], "crosses itself"],
+    [[0, 0, 10, 0, 10, 10, 5, -5, 0, 10], "crosses itself"],
+  ] as const) {
+    expect(() => new Zone(pointsOf(points))).toThrow(`zone: ${why}; give its corners in their order around it`);
+  }
+  // Not convex, with a corner on another side, and turned the other way.
+  for (const points of [
+    [0, 0, 10, 0, 10, 10, 5, 5, 0, 10],
+    [0, 0, 10, 0, 10, 10, 5, 0, 0, 10],
+    [0, 10, 10, 10, 10, 0],
+  ]) {
+    expect(new Zone(pointsOf(points)).points).toHaveLength(points.length / 2);
+  }
+});
+
+test("what lies outside a picture", () => {
+  const picture = { width: 100, height: 50 };
+  const lies = (...numbers: number[]): boolean => !touches(pointsOf(numbers), picture);
+  expect([lies(200, 0, 200, 50), lies(-5, -5, 40, -1), lies(110, 0, 200, 0, 200, 50)]).toEqual([true, true, true]);
+  expect([lies(10, 10, 20, 20), lies(-10, 25, 200, 25), lies(-9, -9, 300, -9, 300, 300, -9, 300)]).toEqual([
+    ...[false, false, false],
+  ]);
+});
 
 test("who walks through enters, leaves, and was inside for as long as that took", () => {
   const zone = new Zone(SQUARE, { name: "desk" });

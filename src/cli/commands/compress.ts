@@ -4,6 +4,7 @@ import { type Command, Option } from "commander";
 import type { CompressFlags } from "../compress/flags.js";
 import { BACKEND_LIST, backend } from "../options/devices.js";
 import { fraction, list, positive, whole } from "../options/values.js";
+import { RESUME_HELP, SHARD_HELP, shardFlag } from "../shards/shardOption.js";
 import { addCommonOptions, MAX_PIXELS_HELP, type Start, WEIGHTS_HELP } from "./common.js";
 
 /** Same as `PRUNING_CRITERIA`; repeated so that `--help` does not load the engine. */
@@ -38,6 +39,15 @@ export function defineCompress(program: Command, start: Start): void {
     .option("--imgsz <px>", "longer side of the input in pixels (default: 640)", whole(1, 16384))
     .option("--max-pixels <n>", MAX_PIXELS_HELP, whole(1))
     .option("--cfg <yaml>", "model description (a YAML file or a name such as yolov5s), for a state dict without one")
+    .option(
+      "--shard <i/n>",
+      SHARD_HELP.replace(
+        "do only the i-th of n parts of the pictures",
+        "make all steps, and measure only the i-th of n parts of the batches",
+      ),
+      shardFlag,
+    )
+    .option("--resume", RESUME_HELP)
     .optionsGroup("Channel pruning (a smaller, faster network):")
     .option("--prune <share>", "fraction of the channels to remove, e.g. 0.1", fraction)
     .option("--target-flops <share>", "prune until this fraction of the operations is left, e.g. 0.8", fraction)

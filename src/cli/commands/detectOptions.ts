@@ -12,8 +12,14 @@ import { RESUME_HELP, SHARD_HELP, shardFlag } from "../shards/shardOption.js";
 import { TUNE_HELP } from "../tuning.js";
 import { MAX_PIXELS_HELP, WEIGHTS_HELP, WORKERS_HELP } from "./common.js";
 
-/** Adds the flags of detect.py v7.0 with its defaults, and a few more. */
-export function addDetectOptions(command: Command): Command {
+/** `enqueue` says why it refuses what a process of its own would need. */
+const hidden = (option: Option, hides: boolean): Option => option.hideHelp(hides);
+
+/**
+ * Adds the flags of detect.py v7.0 with its defaults, and a few more.
+ * @param about `jobs`: for a run whose parts are jobs of a queue.
+ */
+export function addDetectOptions(command: Command, { jobs = false }: { readonly jobs?: boolean } = {}): Command {
   command
     .optionsGroup("Model and input:")
     .option("--weights <w...>", `${WEIGHTS_HELP}; several make an ensemble (default: codes)`, list(String))
@@ -38,8 +44,8 @@ export function addDetectOptions(command: Command): Command {
   return addSliceOptions(command)
     .option("--cfg <yaml>", "model description (a YAML file or a name such as yolov5s), for a state dict without one")
     .option("--data <yaml>", "data set .yaml with class names, for a checkpoint without any")
-    .option("--shard <i/n>", SHARD_HELP, shardFlag)
-    .option("--resume", RESUME_HELP)
+    .addOption(hidden(new Option("--shard <i/n>", SHARD_HELP).argParser(shardFlag), jobs))
+    .addOption(hidden(new Option("--resume", RESUME_HELP), jobs))
     .optionsGroup("Filtering:")
     .option("--conf-thres <p>", "minimum confidence, 0 to 1 (also --conf)", fraction, 0.25)
     .option(
@@ -63,7 +69,7 @@ export function addDetectOptions(command: Command): Command {
         .choices(TRACKER_ALGORITHMS)
         .preset("bytetrack"),
     )
-    .option("--track-buffer <n>", "frames for which a lost object is remembered", whole(0), 30)
+    .option("--track-buffer <n>", "frames for which a lost object is remembered (default: 30)", whole(0))
     .option("--track-across-classes", "let a track change its class")
     .optionsGroup("Hiding:")
     .option(

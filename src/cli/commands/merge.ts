@@ -5,7 +5,7 @@ import type { MergeFlags } from "../merge/run.js";
 import { addCommonOptions, type Start } from "./common.js";
 
 const AFTER = `
-OUT is what the shards of one detect or val run wrote: the folder of the run (runs/detect/exp), folders of single shards,
+OUT is what the shards of one detect, val or compress run wrote: the folder of the run (runs/detect/exp), folders of single shards,
 JSON files, or folders of label files. All shards must be there, of the same options, weights and pictures.
 
 Examples:
@@ -16,8 +16,8 @@ Examples:
 export function defineMerge(program: Command, start: Start): void {
   const command = program
     .command("merge")
-    .summary("join what the shards of detect or val wrote")
-    .description("Joins what the shards of a detect or val run wrote, as if one process had done all of it.")
+    .summary("join what the shards of detect, val or compress wrote")
+    .description("Joins what the shards of a detect, val or compress run wrote, as if one process had done all of it.")
     .argument("<out...>", "what the shards wrote; see below")
     .optionsGroup("Results:")
     .option(

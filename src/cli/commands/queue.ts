@@ -29,7 +29,7 @@ export function defineEnqueue(program: Command, start: Start): void {
     .option("--watch", "show the progress of the whole, and merge the results at the end")
     .option("--output <folder>", "folder of the merged results (default: merged in the run's folder)")
     .addHelpText("after", ENQUEUE_AFTER);
-  addDetectOptions(command);
+  addDetectOptions(command, { jobs: true });
   addCommonOptions(command).action((flags: EnqueueFlags) =>
     start({ ...flags, output: undefined }, async (output) =>
       (await import("../queue/enqueue.js")).runEnqueue(flags, output),

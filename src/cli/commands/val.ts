@@ -69,7 +69,17 @@ export function defineVal(program: Command, start: Start): void {
       "IoU above which NMS drops the weaker box, 0 to 1 (also --iou; default: 0.6; YOLOv5u, v8, 11: 0.7)",
       fraction,
     )
-    .option("--max-det <n>", "maximum number of boxes per picture", whole(1), 300)
+    .option("--max-det <n>", "maximum number of boxes per picture (default: 300)", whole(1))
+    .option(
+      "--as-detect",
+      "look at pictures as detect does: its input, one class for each box, its defaults of --conf-thres, --iou-thres and --max-det",
+    )
+    .addOption(
+      new Option(
+        "--ap <definition>",
+        "average precision as val.py computes it, 0.995 at most, or as COCO does, 1 at most (default: yolov5)",
+      ).choices(["yolov5", "coco"]),
+    )
     .option("--single-cls", "treat all classes as one")
     .option("--verbose", "print a row per class even with 50 classes or more")
     .optionsGroup("Results:")

@@ -3,6 +3,7 @@
 import type { PruningCriterion } from "../../compress/channelPruner.js";
 import type { BackendChoice } from "../../runtime/backend.js";
 import type { CommonFlags } from "../options/flags.js";
+import type { ShardFlag } from "../shards/shardOption.js";
 
 export interface CompressFlags extends CommonFlags {
   readonly weights: string;
@@ -34,4 +35,8 @@ export interface CompressFlags extends CommonFlags {
   /** Backends to time. */
   readonly latency?: readonly BackendChoice[];
   readonly iterations: number;
+  /** The part of the pictures to measure. */
+  readonly shard?: ShardFlag;
+  /** Skip a shard that is done. */
+  readonly resume?: boolean;
 }

@@ -11,6 +11,8 @@ import { moduleFlopsPieces } from "../../compress/flops.js";
 import type { DetectionDataset } from "../../eval/dataset/types.js";
 import { type Evaluation, evaluate, type PictureOutcome } from "../../eval/evaluate.js";
 import type { Metrics } from "../../eval/metrics/metrics.js";
+import type { Shard } from "../../eval/statistics/shard.js";
+import type { EvaluationFigures } from "../../eval/statistics/tallies.js";
 import { openBackend } from "../../node/backends.js";
 import type { Backend, BackendChoice } from "../../runtime/backend.js";
 import type { ModuleNode } from "../../weights/types.js";
@@ -96,12 +98,14 @@ export interface EvaluateContext {
   readonly imgsz: number;
   readonly output: Output;
   readonly onPicture?: ((outcome: PictureOutcome) => void) | undefined;
+  /** The part of the data set to measure; undefined: everything. */
+  readonly shard?: Shard | undefined;
 }
 
 /** Runs `val` on one candidate. */
 export async function evaluateCandidate(
   { opened, name, info }: Pick<Candidate, "opened" | "name" | "info">,
-  { backend, dataset, imgsz, output, onPicture }: EvaluateContext,
+  { backend, dataset, imgsz, output, onPicture, shard }: EvaluateContext,
 ): Promise<Evaluation> {
   const { network } = createMember(opened, backend, { path: name, dtype: computeDTypeFor(opened, backend, {}) });
   // Not disposed: that would dispose of the backend too, which other candidates use.
@@ -112,6 +116,7 @@ export async function evaluateCandidate(
   try {
     return await evaluate(model, dataset, {
       imgsz,
+      shard,
       signal: output.io.signal,
       onPicture: (outcome) => {
         bar.update(outcome.done, outcome.total);
@@ -194,7 +199,7 @@ function engineOf({ opened, name }: Candidate, backend: Backend, imgsz: number):
 }
 
 /** What a model is for: a pose model's keypoints, otherwise boxes. */
-export function figuresOf({ metrics, keypointMetrics }: Evaluation): Metrics {
+export function figuresOf({ metrics, keypointMetrics }: EvaluationFigures): Metrics {
   return keypointMetrics ?? metrics;
 }
 
@@ -205,7 +210,6 @@ export async function rowOf(
   imgsz: number,
   signal: AbortSignal,
 ): Promise<CompressionRow> {
-  const { precision, recall, f1, map50, map50_95 } = figuresOf(evaluation);
   const { name, bytes, info, opened } = candidate;
   return {
     name,
@@ -213,13 +217,17 @@ export async function rowOf(
     compressedBytes: await deflatedSize(bytes, signal),
     parameters: info.parameters,
     gflops: (await new Breather(signal).through(moduleFlopsPieces(opened.module, [imgsz, imgsz]))) / 1e9,
-    precision,
-    recall,
-    f1,
-    map50,
-    map50_95,
+    ...accuracyOf(evaluation),
     latency,
   };
+}
+
+/** What of a row depends on the measured pictures. */
+export function accuracyOf(
+  figures: EvaluationFigures,
+): Pick<CompressionRow, "precision" | "recall" | "f1" | "map50" | "map50_95"> {
+  const { precision, recall, f1, map50, map50_95 } = figuresOf(figures);
+  return { precision, recall, f1, map50, map50_95 };
 }
 
 /** Deflates chunk by chunk, on another thread. */

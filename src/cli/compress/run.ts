@@ -9,7 +9,7 @@ import { type MosaicTiles, mosaicTiles } from "../../eval/plots/mosaic.js";
 import { loadVega } from "../../eval/plots/render.js";
 import { openBackend } from "../../node/backends.js";
 import { openDataset } from "../../node/datasets/open.js";
-import { openWeights } from "../../node/weightSource.js";
+import { type OpenedWeights, openWeights } from "../../node/weightSource.js";
 import type { Backend } from "../../runtime/backend.js";
 import type { ModuleNode } from "../../weights/types.js";
 import type { ModelInfo } from "../../yolov5/checkpoint/modelInfo.js";
@@ -24,7 +24,12 @@ import { noteSize } from "../options/sizeNote.js";
 import { readModelConfig } from "../options/yamlFile.js";
 import type { Output } from "../output.js";
 import { DownloadProgress } from "../progress.js";
+import { fingerprint } from "../shards/fingerprint.js";
+import type { ChosenShard } from "../shards/shardOption.js";
+import { ShardRun, shardAsked } from "../shards/shardRun.js";
+import { statisticsToJson } from "../shards/statisticsJson.js";
 import { interruptible, steps as openSteps } from "../val/progress.js";
+import { identityOf } from "../val/shard.js";
 import type { CompressFlags } from "./flags.js";
 import {
   asFile,
@@ -44,6 +49,10 @@ const EXAMPLES = 4;
 
 export async function runCompress(flags: CompressFlags, output: Output): Promise<number> {
   checkFlags(flags);
+  const asked = await shardAsked(flags, output);
+  // `--shard 0/1` is everything, in spite of a scheduler's variables.
+  const shard = asked?.count === 1 ? undefined : asked;
+  if (shard) checkShard(flags, output);
   // Checked before minutes of work that could not be saved.
   if (flags.report !== undefined) await loadVega();
   const backend = await openBackend(flags.backend, {
@@ -51,7 +60,7 @@ export async function runCompress(flags: CompressFlags, output: Output): Promise
     threads: flags.threads,
   });
   try {
-    return await orInterrupted(output.io.signal, new CompressRun(flags, output, backend).run());
+    return await orInterrupted(output.io.signal, new CompressRun(flags, output, backend, shard).run());
   } finally {
     backend.dispose();
   }
@@ -70,6 +79,19 @@ function checkFlags({ prune, targetFlops, maxDrop, output, unstructured, half, i
   }
 }
 
+/** @throws UsageError for what needs the figures of all pictures, and without a file for the shard's own. */
+function checkShard({ maxDrop, report }: CompressFlags, output: Output): void {
+  if (maxDrop !== undefined) {
+    throw new UsageError(
+      "--max-drop looks at the figures of all pictures, which shards would cut; give --prune or --target-flops",
+    );
+  }
+  if (report !== undefined) throw new UsageError("--report shows a whole run; leave it out of shards");
+  if (output.jsonFile === undefined) {
+    throw new UsageError("--shard needs --json FILE here, which merge reads: for example --json out-{shard}.json");
+  }
+}
+
 /** Tiles of the chosen pictures, by name. */
 type Tiles = ReadonlyMap<string, MosaicTiles>;
 
@@ -78,11 +100,12 @@ class CompressRun {
     private readonly flags: CompressFlags,
     private readonly output: Output,
     private readonly backend: Backend,
+    private readonly shard: ChosenShard | undefined,
   ) {}
 
   async run(): Promise<number> {
-    const { flags, output, backend } = this;
-    const { opened, path } = await this.open(flags.weights);
+    const { flags, output, backend, shard } = this;
+    const { opened, path, bytes } = await this.open(flags.weights);
     const { info } = createMember(opened, backend, { path });
     if (info.task === "classify") {
       throw new UsageError(
@@ -96,11 +119,15 @@ class CompressRun {
     const dataset = await this.readDataset(flags.data, info);
     const { calibrationData } = flags;
     const calibration = calibrationData === undefined ? dataset : await this.readDataset(calibrationData, info);
+    const own = shard && new ShardRun({ shard, parent: "", json: output.jsonFile });
+    const identity = own && fingerprint("compress", flags, [bytes ?? path], dataset.samples.map(identityOf));
+    const skipped = identity === undefined ? undefined : await own?.skipped(flags, identity, output);
+    if (skipped !== undefined) return skipped;
     output.line(`Backend: ${backend.name} (${backend.adapter})`);
     output.line(`Model:   ${path}, ${dataset.samples.length} pictures of ${dataset.name} at ${imgsz}`);
     if (info.task === "pose") output.line("Figures are those of the keypoints, by object keypoint similarity");
 
-    const context = { backend, dataset, imgsz, output };
+    const context = { backend, dataset, imgsz, output, shard };
     const made = await makeSteps(opened, {
       ...context,
       calibration,
@@ -149,8 +176,10 @@ class CompressRun {
 
     const attempts = new Attempts(output);
     const target = flags.output;
+    // All shards make the same file.
     const written =
       target !== undefined &&
+      (shard?.index ?? 0) === 0 &&
       (await attempts.of(async () => {
         await writeTold(target, last.bytes, true, output);
         output.line(`\n${last.name} written; use it with --weights ${target}`);
@@ -176,7 +205,7 @@ class CompressRun {
         output.line(`Report: ${report}`);
       });
     }
-    await output.writeJson({
+    const results = {
       weights: path,
       data: dataset.name,
       images: dataset.samples.length,
@@ -186,7 +215,12 @@ class CompressRun {
       sensitivities: made.sensitivities,
       ...(written ? { output: target } : {}),
       ...(attempts.errors.length === 0 ? {} : { errors: attempts.errors }),
-    });
+    };
+    if (own) {
+      const statistics = evaluations.map((evaluation) => statisticsToJson(evaluation.statistics()));
+      const block = { command: "compress", run: identity ?? "", failed: attempts.errors.length } as const;
+      await own.publish(block, { ...results, statistics }, output);
+    } else await output.writeJson(results);
     return attempts.errors.length === 0 ? EXIT.done : EXIT.failed;
   }
 
@@ -196,7 +230,7 @@ class CompressRun {
     return evaluation;
   }
 
-  private async open(weights: string): Promise<{ opened: OpenedModel; path: string }> {
+  private async open(weights: string): Promise<OpenedWeights> {
     const { flags, output } = this;
     const config = await readModelConfig(flags.cfg);
     const progress = new DownloadProgress(output);

@@ -3,7 +3,7 @@
 import { UsageError } from "../errors.js";
 import type { DetectFlags } from "../options/flags.js";
 import { sliceOptions } from "../options/slices.js";
-import { tellUnavailable, type Unavailable } from "../options/unavailable.js";
+import { optionName, tellUnavailable, type Unavailable } from "../options/unavailable.js";
 import { checkWeightWords } from "../options/weightWords.js";
 import type { Output } from "../output.js";
 import { counts, trackerOf } from "./count/sequence.js";
@@ -18,6 +18,28 @@ const UNAVAILABLE: readonly Unavailable<DetectFlags>[] = [
   ["dnn", "applies only to OpenCV's ONNX reader; ignored"],
 ];
 
+const tracks = (flags: DetectFlags): boolean => trackerOf(flags) !== undefined;
+/** In videos, tracks tell where hidden objects are. */
+const follows = (flags: DetectFlags): boolean => tracks(flags) || flags.blur !== undefined || flags.redact === true;
+const draws = ({ nosave, live, redact }: DetectFlags): boolean => (!nosave || live !== undefined) && !redact;
+
+/** Options that do something beside others alone. */
+const DEPENDENT: readonly (readonly [
+  name: keyof DetectFlags & string,
+  needs: string,
+  works: (flags: DetectFlags) => boolean,
+])[] = [
+  ["saveConf", "without --save-txt", ({ saveTxt }) => saveTxt === true],
+  ["heatmapHalfLife", "without --heatmap", ({ heatmap }) => heatmap === true],
+  ["anchor", "without --line, --zone, --ground or --heatmap", counts],
+  ["trackAcrossClasses", "without --track", tracks],
+  ["trackBuffer", "without --track", follows],
+  ["lineThickness", "where nothing is drawn", draws],
+  ["hideLabels", "where nothing is drawn", draws],
+  ["hideConf", "where nothing is drawn", draws],
+  ["font", "where nothing is drawn", draws],
+];
+
 /** @throws UsageError for what is not available, or excludes something else. */
 export async function checkDetectFlags(flags: DetectFlags, output: Output): Promise<void> {
   tellUnavailable(flags, UNAVAILABLE, output);
@@ -26,15 +48,9 @@ export async function checkDetectFlags(flags: DetectFlags, output: Output): Prom
       `--save-format ${flags.saveFormat}: only YOLO's format (0) is available; for boxes in pixels use --json`,
     );
   }
-  if (flags.saveConf && !flags.saveTxt) output.warn("--save-conf has no effect without --save-txt");
-  if (flags.heatmapHalfLife !== undefined && !flags.heatmap) {
-    output.warn("--heatmap-half-life has no effect without --heatmap");
-  }
-  if (flags.anchor !== undefined && !counts(flags)) {
-    output.warn("--anchor has no effect without --line, --zone, --ground or --heatmap");
-  }
-  if (flags.trackAcrossClasses && trackerOf(flags) === undefined) {
-    output.warn("--track-across-classes has no effect without --track");
+  for (const [name, needs, works] of DEPENDENT) {
+    const given = flags[name] !== undefined && flags[name] !== false;
+    if (given && !works(flags)) output.warn(`${optionName(name)} has no effect ${needs}`);
   }
   sliceOptions(flags);
   checkBlurFlags(flags);

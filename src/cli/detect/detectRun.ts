@@ -6,25 +6,26 @@ import type { Result } from "../../yolov5/model.js";
 import type { DetectOptions } from "../../yolov5/options.js";
 import { errorLine, InterruptedError } from "../errors.js";
 import type { SaveFolder } from "../files/runFolder.js";
-import { orInterrupted, throwIfInterrupted } from "../interrupt.js";
+import { LastWork, orInterrupted, throwIfInterrupted } from "../interrupt.js";
 import type { CliModel } from "../loadModel.js";
 import type { DetectFlags } from "../options/flags.js";
 import { inputSize, noteSize } from "../options/sizeNote.js";
 import type { Output } from "../output.js";
-import { type Bar, DownloadProgress, openBar } from "../progress.js";
+import { type Bar, DownloadProgress } from "../progress.js";
 import { counted } from "../table.js";
+import { openPicturesBar, SliceBar } from "./bars.js";
 import { Collected } from "./collected.js";
 import { CountFiles } from "./count/countFiles.js";
+import { noteEmbedded } from "./ignored.js";
 import { type Part, partsOf } from "./parts.js";
 import type { DetectSetup } from "./runOptions.js";
 import { Saver } from "./save.js";
-import { SliceBar } from "./sliceBar.js";
 import type { SourceItem } from "./sources.js";
 import { logLine } from "./summary.js";
 import { type VideoContext, VideoRun } from "./video.js";
 import type { ProcessedBatch } from "./work/detectWorkers.js";
 import { isFatal } from "./work/fatal.js";
-import { entryOf, type Finished, finish } from "./work/finish.js";
+import { type Finished, finish, jsonOf } from "./work/finish.js";
 import { type Processed, processBatch } from "./work/pictureBatch.js";
 
 export interface DetectTask extends DetectSetup {
@@ -63,6 +64,8 @@ export class DetectRun {
   private readonly countFiles: CountFiles;
   private readonly sliceBar: SliceBar;
   private video: VideoRun | undefined;
+  /** What the log has named is in the files and the JSON too, also after Ctrl-C. */
+  private readonly keeping = new LastWork();
   /** Pictures since the last video, whose sequence has not ended. */
   private pictures = 0;
 
@@ -93,7 +96,7 @@ export class DetectRun {
   /** @throws what stops the run before anything is done. */
   async run(): Promise<DetectEnd> {
     const { collected } = this;
-    const bar = await this.openBar();
+    const bar = await openPicturesBar(this.items, this.output);
     let stopped: unknown;
     try {
       await orInterrupted(this.output.io.signal, this.runAll(bar));
@@ -125,6 +128,7 @@ export class DetectRun {
   /** Completes the annotated video with the frames so far. @returns how far the run got. */
   private async interrupted(): Promise<InterruptedError> {
     const { collected, items, video } = this;
+    await this.keeping.settled();
     if (!video) return new InterruptedError(`interrupted after ${collected.done} of ${items.length} pictures`);
     try {
       await video.finish();
@@ -134,14 +138,6 @@ export class DetectRun {
     this.takeVideo(video);
     await this.endSequence(video.source);
     return new InterruptedError(`interrupted after ${video.report.frames} frames of ${video.source}`);
-  }
-
-  /** One bar for many pictures, unless log lines on the same terminal already show the progress. */
-  private async openBar(): Promise<Bar> {
-    const pictures = this.items.every(({ video }) => !video);
-    const many = pictures && this.items.length > 1 && !this.output.humanOnTerminal;
-    if (!many) return { update: () => undefined, stop: () => undefined };
-    return openBar(this.output, this.items.length, "detecting {bar} {value}/{total} pictures, {eta} s left");
   }
 
   private async runAll(bar: Bar): Promise<void> {
@@ -219,7 +215,7 @@ export class DetectRun {
     await this.endPictures();
     try {
       const take: VideoContext["take"] = async (shown, result, events) => {
-        await this.collected.take(shown, finishing.json ? entryOf(result, finishing.speed) : undefined);
+        await this.collected.take(shown, jsonOf(result, finishing));
         await this.collected.happened(result.source, events);
       };
       const context = { flags, output, model, options, saver, sequence, workers, hidden, live, take };
@@ -263,7 +259,11 @@ export class DetectRun {
     collected.takeVideo({ ...(setup.finishing.speed ? facts : lasting), ...path });
   }
 
-  private async keep(source: string, finished: Finished, index: number): Promise<void> {
+  private keep(source: string, finished: Finished, index: number): Promise<void> {
+    return this.keeping.of(this.keepWhole(source, finished, index));
+  }
+
+  private async keepWhole(source: string, finished: Finished, index: number): Promise<void> {
     const { shown, entry, problem } = finished;
     this.output.line(logLine(shown, index + 1, this.items.length));
     const unwritten = await this.write(source, finished);
@@ -276,7 +276,6 @@ export class DetectRun {
       await this.saver.write(source, finished);
       return undefined;
     } catch (error) {
-      throwIfInterrupted(this.output.io.signal);
       if (isFatal(error)) throw error;
       return errorLine(error);
     }
@@ -291,12 +290,7 @@ export class DetectRun {
     if (sequence.runTracks !== undefined) output.line(`${counted(sequence.runTracks, "object")} tracked`);
     for (const line of sequence.countLines()) output.line(line);
     collected.table();
-    // A user who gave pictures but no model may not know what the default model looks for.
-    if (this.flags.weights === undefined && this.flags.source !== undefined && collected.empty > 0) {
-      output.line(
-        `note: without --weights the embedded model runs, which knows only ${model.names.join(", ")}; for other objects choose a model, for example --weights yolov5n`,
-      );
-    }
+    if (collected.empty > 0) noteEmbedded(this.flags, model.names, output);
   }
 
   private inputSize(): readonly [number, number] {

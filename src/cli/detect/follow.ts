@@ -5,6 +5,8 @@ import type { Result } from "../../yolov5/model.js";
 import { trackResult } from "../../yolov5/output/trackResult.js";
 import type { DetectFlags } from "../options/flags.js";
 
+/** Frames for which a lost object is remembered, unless told otherwise. */
+export const TRACK_BUFFER = 30;
 /** Minimum confidence of boxes that may continue a track (ByteTrack's second association). */
 const WEAKEST = 0.1;
 
@@ -27,7 +29,7 @@ export class Follower {
   private readonly trails: Trails;
   private total = 0;
 
-  constructor({ track, confThres, trackBuffer, trackAcrossClasses }: DetectFlags) {
+  constructor({ track, confThres, trackBuffer = TRACK_BUFFER, trackAcrossClasses }: DetectFlags) {
     this.shown = track !== undefined;
     this.conf = confThres;
     this.networkConf = track === "sort" ? confThres : Math.min(WEAKEST, confThres);

@@ -21,7 +21,7 @@ import { trackerOf } from "./count/sequence.js";
 import { DetectRun } from "./detectRun.js";
 import { misorderedFrames } from "./frameOrder.js";
 import { labelFormats } from "./labels/labelFlags.js";
-import { checkLiveSources } from "./live/liveFlags.js";
+import { checkLiveSources, tellWithoutVideos } from "./live/liveFlags.js";
 import { projectOf, setUpDetect } from "./runOptions.js";
 import { expandSources, type SourceItem } from "./sources.js";
 import { workersFor } from "./work/detectWorkers.js";
@@ -46,6 +46,7 @@ export async function runDetect(flags: DetectFlags, output: Output): Promise<num
   const all = await expandSources(sources, { signal: output.io.signal, frames: ordered });
   const items = shard ? all.slice(...partOf(all.length, shard)) : all;
   if (flags.live !== undefined) checkLiveSources(items);
+  tellWithoutVideos(flags, items, output);
   // A mistyped path is reported before a model is downloaded for it. JSON output needs the model in any case.
   if (!output.wantsJson && !output.wantsNdjson && items.every(({ error }) => error !== undefined)) {
     for (const { error } of items) output.fail(error ?? "");

@@ -67,8 +67,8 @@ export function setUpDetect(
     labels: flags.saveTxt ?? false,
     confidences: flags.saveConf ?? false,
     crops: flags.saveCrop ?? false,
-    json: output.wantsJson || output.wantsNdjson,
-    formats: model.task === "classify" ? [] : labelFormats(flags),
+    json: jsonOf(flags, output),
+    formats: labelFormats(flags),
     hidden,
     bare: flags.redact ?? false,
     ...{ lineThickness, hideLabels, hideConf, speed },
@@ -79,6 +79,12 @@ export function setUpDetect(
   const workers =
     count === 0 ? undefined : new DetectWorkers(count, { model: seed(), options, maxPixels, finish, font: flags.font });
   return { options: warned, finishing, sequence, font, workers };
+}
+
+/** Where only the redacted pictures are asked for, a shard's own JSON lists them, and not what is hidden in them. */
+function jsonOf({ redact, json, ndjson }: DetectFlags, output: Output): FinishOptions["json"] {
+  const wanted = output.wantsJson || output.wantsNdjson;
+  return wanted && redact && json === undefined && ndjson === undefined ? "sources" : wanted;
 }
 
 function detectOptions(flags: DetectFlags): Omit<DetectOptions, "onWarning" | "onSlice" | "signal"> {

@@ -20,6 +20,7 @@ import { type Bar, openBar } from "../progress.js";
 import type { Counts } from "./count/counts.js";
 import type { SceneEvent } from "./count/scene.js";
 import type { Sequence } from "./count/sequence.js";
+import { TRACK_BUFFER } from "./follow.js";
 import type { HiddenParts } from "./hide/blurFlags.js";
 import { BlurredFrames, type FollowedFrame } from "./hide/blurredFrames.js";
 import type { Saver, VideoSaver } from "./save.js";
@@ -129,7 +130,7 @@ export class VideoRun {
         onWarning,
       },
     );
-    if (hidden) this.blurred = new BlurredFrames(hidden, info, flags.trackBuffer);
+    if (hidden) this.blurred = new BlurredFrames(hidden, info, flags.trackBuffer ?? TRACK_BUFFER);
     const total = this.total(info);
     await this.openBar(total);
     this.started = performance.now();

@@ -69,3 +69,18 @@ export const isClassificationResults = fields({
   speed: SPEED,
   excluded: listOf(anyObject),
 });
+
+const LATENCY = fields({ backend: text, medianMs: number, p95Ms: number, minMs: number, peakBytes: number });
+
+/** What `compress` writes for a shard; `statisticsFromJson` checks the numbers. */
+export const isCompressResults = fields({
+  shard: optional(isShardBlock),
+  rows: listOf(
+    fields({
+      name: text,
+      ...Object.fromEntries(["bytes", "compressedBytes", "parameters", "gflops"].map((key) => [key, number])),
+      latency: listOf(LATENCY),
+    }),
+  ),
+  statistics: listOf(fields({ boxes: anyObject })),
+});

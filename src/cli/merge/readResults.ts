@@ -2,10 +2,11 @@
 
 import { readFailure } from "../../node/files/regularFile.js";
 import { readTextFile } from "../../node/files/textFile.js";
+import type { CompressionRow } from "../compress/measure.js";
 import { InputError } from "../errors.js";
 import type { SourceFiles } from "../files/sourceFiles.js";
 import type { StatisticsJson } from "../shards/statisticsJson.js";
-import { isClassificationResults, isDetectResults, isValResults } from "./checkResults.js";
+import { isClassificationResults, isCompressResults, isDetectResults, isValResults } from "./checkResults.js";
 
 /** What all results have. */
 interface Results {
@@ -44,16 +45,34 @@ export interface ClassificationResults extends Results {
 
 export type AnyResults = DetectResults | ValResults | ClassificationResults;
 
-/** @throws InputError for a file that cannot be read or holds something else. */
-export async function readResults(path: string): Promise<AnyResults> {
-  let content: unknown;
+/** What a shard of `compress` wrote, with more beside it. */
+export interface CompressResults {
+  readonly rows: readonly CompressionRow[];
+  /** One for each row. */
+  readonly statistics: readonly StatisticsJson[];
+}
+
+async function readJson(path: string): Promise<unknown> {
   try {
-    content = JSON.parse(await readTextFile(path));
+    return JSON.parse(await readTextFile(path));
   } catch (error) {
     const system = (error as NodeJS.ErrnoException).code !== undefined;
     const why = system ? readFailure(error, path) : "is not JSON, or only a part of it";
     throw new InputError(`${path}: ${why}; give the results of shards, or run its shard again`, { cause: error });
   }
+}
+
+/** @throws InputError for a file that cannot be read, or is not what a shard of `compress` wrote. */
+export async function readCompressResults(path: string): Promise<CompressResults> {
+  const content = await readJson(path);
+  const results = content as CompressResults;
+  if (isCompressResults(content) && results.rows.length === results.statistics.length) return results;
+  throw new InputError(`${path}: its rows are damaged; run its shard again`);
+}
+
+/** @throws InputError for a file that cannot be read or holds something else. */
+export async function readResults(path: string): Promise<AnyResults> {
+  const content = await readJson(path);
   if (isDetectResults(content)) return content as DetectResults;
   if (isValResults(content)) return content as ValResults;
   if (isClassificationResults(content)) return content as ClassificationResults;

@@ -3,6 +3,7 @@
 import { mkdir, readdir, rm } from "node:fs/promises";
 import { dirname, join, resolve, sep } from "node:path";
 import { outputError } from "../../node/files/systemReason.js";
+import { openWhole } from "../../node/files/wholeFile.js";
 import { makeFolder, temporaryName } from "../../node/files/writeFile.js";
 import { printableJson } from "../../printable.js";
 import { EXIT, InputError, UsageError } from "../errors.js";
@@ -10,11 +11,12 @@ import type { CommonFlags } from "../options/flags.js";
 import type { Output } from "../output.js";
 import { RESULTS } from "../shards/shardNames.js";
 import { replaceFolder } from "../shards/shardRun.js";
-import { grouped } from "../table.js";
+import { counted, grouped } from "../table.js";
+import { mergeCompress } from "./compress.js";
 import { type MergedDetect, mergeDetect } from "./detect.js";
 import { findInputs, type MergeInput } from "./inputs.js";
 import { JoinedFiles, joinLabels } from "./joinFiles.js";
-import { type JsonSink, sinkToFile, sinkToStream } from "./jsonStream.js";
+import { type JsonSink, sinkToStream } from "./jsonStream.js";
 import { isDetect, readResults } from "./readResults.js";
 import { mergeVal } from "./val.js";
 
@@ -45,7 +47,7 @@ export async function runMerge(paths: readonly string[], flags: MergeFlags, outp
 const isJson = (target: string): boolean => target === "-" || target.endsWith(".json");
 
 async function mergeJson(files: readonly MergeInput[], target: string, output: Output): Promise<void> {
-  const sink = target === "-" ? sinkToStream(output.io.stdout) : await sinkToFile(target);
+  const sink = target === "-" ? sinkToStream(output.io.stdout) : await openWhole(target);
   await mergeInto(files, { sink, joined: undefined }, output);
   if (target !== "-") output.line(`Results saved to ${target}`);
 }
@@ -72,7 +74,7 @@ export async function mergeFolder(
   }
   try {
     const joined = new JoinedFiles(work, target, output.io.signal);
-    const merged = await mergeInto(files, { sink: await sinkToFile(join(work, RESULTS)), joined }, output);
+    const merged = await mergeInto(files, { sink: await openWhole(join(work, RESULTS)), joined }, output);
     await replaceFolder(work, target);
     output.line(`${grouped(joined.count)} files and ${RESULTS} saved to ${target}`);
     return merged;
@@ -93,18 +95,20 @@ async function mergeInto(files: readonly MergeInput[], { sink, joined }: MergeTa
   try {
     const [first] = files;
     const shards = files.length === 1 ? "1 shard" : `${grouped(files.length)} shards`;
-    const detect = first.block ? first.block.command === "detect" : isDetect(await readResults(first.path));
+    const command = first.block?.command ?? (isDetect(await readResults(first.path)) ? "detect" : "val");
     let merged: Merged = { failed: [] };
-    if (detect) {
+    let summary = `${shards} of ${command}`;
+    if (command === "detect") {
       const { images, failed } = await mergeDetect(files, { sink, joined, output });
-      output.line(`${shards}, ${grouped(images)} results, ${grouped(failed.length)} of them failed`);
+      summary = `${shards}, ${counted(images, "result")}, ${grouped(failed.length)} of them failed`;
       merged = { failed };
     } else {
-      const results = await mergeVal(files, joined, output);
+      const results = command === "val" ? await mergeVal(files, joined, output) : await mergeCompress(files, output);
       await sink.write(`${printableJson(results)}\n`);
-      output.line(`${shards} of val`);
     }
     await sink.finish();
+    // Nothing is said of a file that is not there in the end.
+    output.line(summary);
     return merged;
   } catch (error) {
     // What is read may be nested deeper than can be written.

@@ -1,6 +1,7 @@
 /** Values of `--line`, `--zone`, `--ground` and `--slice`: numbers with commas between them, and a name. */
 
 import { InvalidArgumentError } from "commander";
+import { pointsOf, polygonProblem } from "../../solutions/geometry.js";
 
 /** x, y, x, y, … in pixels or in fractions of the picture. */
 export interface FigureFlag {
@@ -43,6 +44,9 @@ export function zoneFlag(text: string): FigureFlag {
   if (numbers.length < 6 || numbers.length % 2 !== 0) {
     throw new InvalidArgumentError("Give three points or more as x1,y1,x2,y2,x3,y3,… and perhaps a name.");
   }
+  const problem = polygonProblem(pointsOf(numbers));
+  if (problem !== undefined)
+    throw new InvalidArgumentError(`It ${problem}; give the corners in their order around it.`);
   return { numbers, name: rest || undefined };
 }
 

@@ -71,7 +71,8 @@ export interface DetectFlags extends CommonFlags, SliceFlags {
   /** False: the JSON says no times. */
   readonly speed: boolean;
   readonly track?: TrackerAlgorithm;
-  readonly trackBuffer: number;
+  /** Default `TRACK_BUFFER`. */
+  readonly trackBuffer?: number;
   readonly trackAcrossClasses?: boolean;
   /** Classes to make unrecognisable, by name or index; `true`: all. */
   readonly blur?: true | readonly string[];

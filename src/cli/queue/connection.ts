@@ -9,7 +9,7 @@ import type { Output } from "../output.js";
 import type { QueueFlags } from "./flags.js";
 
 export type BullMq = typeof import("bullmq");
-/** Its jobs hold `JobData`. */
+/** The jobs' queue, whose jobs hold `JobData`, or that of the dead letters. */
 export type JobQueue = Queue;
 
 /** The first connection must succeed soon; later ones are tried for ever. */
@@ -95,5 +95,5 @@ export function openQueue({ bullmq, options, watch }: Connection, name: string):
   return queue;
 }
 
-/** Pictures that cannot be read, for those who look into the queue with their own tools. */
+/** Pictures that cannot be read, and jobs that cannot be done, for those who look into the queue with their own tools. */
 export const deadLetterName = (queueName: string): string => `${queueName}-dead`;

@@ -1,14 +1,11 @@
 /** `yolov5 enqueue`: pictures → jobs of some hundred in a queue. */
 
 import { createHash } from "node:crypto";
-import { once } from "node:events";
-import { createWriteStream } from "node:fs";
-import { rename, rm, stat } from "node:fs/promises";
+import { stat } from "node:fs/promises";
 import { join, resolve } from "node:path";
-import { finished } from "node:stream/promises";
 import { readFailure, readRegularFile } from "../../node/files/regularFile.js";
-import { outputError } from "../../node/files/systemReason.js";
-import { makeFolder, temporaryName } from "../../node/files/writeFile.js";
+import { sha256 } from "../../node/files/sha256.js";
+import { openWhole, type WholeFile } from "../../node/files/wholeFile.js";
 import { checkDetectFlags, refuseCounts } from "../detect/checkFlags.js";
 import { EXIT, InputError, UsageError } from "../errors.js";
 import { throwIfInterrupted } from "../interrupt.js";
@@ -65,11 +62,9 @@ async function prepare(
   output: Output,
 ): Promise<QueuedRun> {
   const { signal } = output.io;
-  const list = join(folder, SOURCES);
-  const part = temporaryName(list);
+  const list = await openWhole(join(folder, SOURCES));
   try {
-    await makeFolder(folder);
-    const { offsets, pictures, digest } = await writeSources(part, flags, signal);
+    const { offsets, pictures, digest } = await writeSources(list, flags, signal);
     if (pictures === 0) throw new InputError("--source: lists no pictures");
     const weights = await Promise.all((flags.weights ?? []).map(weightsDigest));
     const own = jobFlags(flags);
@@ -80,36 +75,30 @@ async function prepare(
         `${folder}: holds another run: other options, weights or pictures; give another --name or --project`,
       );
     }
-    await rename(part, list);
+    await list.finish();
     const queued: QueuedRun = { version: 1, run, flags: own, weights, pictures, offsets };
     await writeQueuedRun(folder, queued);
     return queued;
   } catch (error) {
     throwIfInterrupted(signal);
-    throw (error as NodeJS.ErrnoException).syscall === undefined ? error : outputError(list, error);
+    throw error;
   } finally {
-    await rm(part, { force: true });
+    await list.abandon();
   }
 }
 
-async function writeSources(path: string, { source = [], jobSize }: EnqueueFlags, signal: AbortSignal) {
-  const stream = createWriteStream(path, { flags: "wx", highWaterMark: 1 << 20 });
+async function writeSources(list: WholeFile, { source = [], jobSize }: EnqueueFlags, signal: AbortSignal) {
   const hash = createHash("sha256");
   const offsets = [0];
   let [pictures, at] = [0, 0];
-  try {
-    for await (const line of sourceLines(source, signal)) {
-      throwIfInterrupted(signal);
-      const bytes = Buffer.from(`${line}\n`);
-      hash.update(bytes);
-      at += bytes.length;
-      pictures++;
-      if (pictures % jobSize === 0) offsets.push(at);
-      if (!stream.write(bytes)) await once(stream, "drain");
-    }
-  } finally {
-    stream.end();
-    await finished(stream);
+  for await (const line of sourceLines(source, signal)) {
+    throwIfInterrupted(signal);
+    const text = `${line}\n`;
+    hash.update(text);
+    at += Buffer.byteLength(text);
+    pictures++;
+    if (pictures % jobSize === 0) offsets.push(at);
+    await list.write(text);
   }
   if (offsets[offsets.length - 1] < at) offsets.push(at);
   return { offsets, pictures, digest: hash.digest("hex") };
@@ -144,5 +133,5 @@ async function weightsDigest(name: string): Promise<string | null> {
       cause: error,
     });
   });
-  return createHash("sha256").update(bytes).digest("hex");
+  return sha256(bytes);
 }

@@ -1,6 +1,6 @@
 /** The model of the run whose jobs a worker does: loaded once, and again when a job of another run comes. */
 
-import { createHash } from "node:crypto";
+import { sha256 } from "../../node/files/sha256.js";
 import { openLabelFont } from "../../node/pictures/labelFont.js";
 import { type DetectSetup, setUpDetect } from "../detect/runOptions.js";
 import { workersForPictures } from "../detect/work/detectWorkers.js";
@@ -57,7 +57,7 @@ export class RunModels {
       for (const [i, hash] of queued.weights.entries()) {
         const content = contents[i];
         if (hash === null || typeof content === "string") continue;
-        if (createHash("sha256").update(content).digest("hex") !== hash) {
+        if (sha256(content) !== hash) {
           throw new InputError(`${flags.weights?.[i]}: is not the checkpoint that was enqueued; copy that one here`);
         }
       }

@@ -1,10 +1,11 @@
 /** `yolov5 work`: takes jobs from a queue, one after the other, until it is told to stop. */
 
-import { createHash } from "node:crypto";
 import { hostname } from "node:os";
 import { setTimeout } from "node:timers/promises";
-import type { Job, Queue } from "bullmq";
-import { EXIT, errorLine, InterruptedError } from "../errors.js";
+import type { Job } from "bullmq";
+import { sha256 } from "../../node/files/sha256.js";
+import { onAbort } from "../../yolov5/calls/abort.js";
+import { EXIT, errorLine, exitCodeOf, InterruptedError } from "../errors.js";
 import type { Output } from "../output.js";
 import { shardText } from "../shards/shardNames.js";
 import { counted } from "../table.js";
@@ -32,8 +33,8 @@ export async function runWork(flags: WorkFlags, output: Output): Promise<number>
 class WorkRun {
   private readonly models: RunModels;
   private readonly queue: JobQueue;
-  /** Its jobs hold a `DeadLetter` each. */
-  private readonly dead: Queue;
+  /** Its jobs hold a `DeadLetter` each, or name a job that no worker can do. */
+  private readonly dead: JobQueue;
   private pictures = 0;
   private jobs = 0;
   /** Given up after their last attempt. */
@@ -44,11 +45,9 @@ class WorkRun {
     private readonly connection: Connection,
     private readonly output: Output,
   ) {
-    const { bullmq, options, watch } = connection;
     this.models = new RunModels(flags, output);
     this.queue = openQueue(connection, flags.queueName);
-    this.dead = new bullmq.Queue(deadLetterName(flags.queueName), { connection: options });
-    watch(this.dead);
+    this.dead = openQueue(connection, deadLetterName(flags.queueName));
   }
 
   async run(): Promise<number> {
@@ -65,13 +64,15 @@ class WorkRun {
     });
     watch(worker);
     worker.on("failed", (job, error) => {
-      if (job && job.attemptsMade >= (job.opts.attempts ?? 1)) this.failed++;
-      if (job) output.warn(`job ${job.data.index}/${job.data.count}: ${errorLine(error)}`);
+      if (!job) return;
+      const hopeless = error instanceof bullmq.UnrecoverableError;
+      if (hopeless || job.attemptsMade >= (job.opts.attempts ?? 1)) this.failed++;
+      output.warn(`job ${shardText(job.data)}: ${hopeless ? error.message : errorLine(error)}`);
     });
     output.line(`Waiting for jobs of ${flags.queueName}`);
     try {
       if (flags.drain) await this.drained();
-      else await new Promise<void>((stop) => onAbort(signal, stop));
+      else await new Promise<void>((stop) => onAbort(signal, () => stop()));
     } finally {
       // A job that is under way has gone back to the queue by its own signal, or is the last one.
       await worker.close();
@@ -113,10 +114,16 @@ class WorkRun {
       output.line(`job ${shardText(job.data)}: ${counted(pictures, "picture")} in ${seconds} s${lost}`);
       return { pictures, dead: dead.length };
     } catch (error) {
-      if (!signal.aborted) throw error;
+      const { DelayedError, UnrecoverableError } = this.connection.bullmq;
+      if (!signal.aborted) {
+        // Options that do not fit the model do not on any machine.
+        if (exitCodeOf(error) !== EXIT.usage) throw error;
+        await this.buryJob(job.data, errorLine(error));
+        throw new UnrecoverableError(errorLine(error));
+      }
       // Another worker shall have it at once, without counting as a failure.
       await job.moveToDelayed(Date.now(), token);
-      throw new this.connection.bullmq.DelayedError();
+      throw new DelayedError();
     }
   }
 
@@ -124,10 +131,16 @@ class WorkRun {
   private async bury({ run, index }: JobData, letters: readonly DeadLetter[]): Promise<void> {
     await this.dead.addBulk(
       letters.map((letter) => {
-        const hash = createHash("sha256").update(`${run} ${index} ${letter.source}`).digest("hex").slice(0, 32);
+        const hash = digestOf(`${run} ${index} ${letter.source}`);
         return { name: "unreadable", data: letter, opts: { jobId: `dead-${hash}` } };
       }),
     );
+  }
+
+  /** A job that no worker can do, in place of its pictures. */
+  private async buryJob({ folder, run, index, count }: JobData, reason: string): Promise<void> {
+    const data = { folder, job: shardText({ index, count }), reason };
+    await this.dead.add("job", data, { jobId: `dead-${digestOf(`${run} ${index}`)}` });
   }
 
   /** Resolves when nothing waits, runs or is to be tried again, or on the signal. */
@@ -141,7 +154,5 @@ class WorkRun {
   }
 }
 
-function onAbort(signal: AbortSignal, listener: () => void): void {
-  if (signal.aborted) listener();
-  else signal.addEventListener("abort", listener, { once: true });
-}
+/** Redis keeps names short. */
+const digestOf = (text: string): string => sha256(text).slice(0, 32);

@@ -5,7 +5,7 @@ import { headOf } from "../../node/files/regularFile.js";
 import { MOST_SHARDS } from "./shardOption.js";
 
 export interface ShardBlock extends Shard {
-  readonly command: "detect" | "val";
+  readonly command: "detect" | "val" | "compress";
   /** The same for all shards of a run: `fingerprint`. */
   readonly run: string;
   /** Sources that failed. */
@@ -36,7 +36,8 @@ export function shardBlockOf(text: string): ShardBlock | undefined {
 export function isShardBlock(value: unknown): value is ShardBlock {
   const { index, count, command, run, failed } = (value ?? {}) as Partial<ShardBlock>;
   const numbers = isWhole(count, MOST_SHARDS + 1) && isWhole(index, count) && isWhole(failed);
-  return numbers && typeof run === "string" && (command === "detect" || command === "val");
+  const known = command === "detect" || command === "val" || command === "compress";
+  return numbers && known && typeof run === "string";
 }
 
 const isWhole = (value: unknown, below = Number.POSITIVE_INFINITY): boolean =>

@@ -28,7 +28,10 @@ export function shardFlag(text: string): ShardFlag {
   }
   if (found[1] === undefined) return { count };
   const index = Number(found[1]);
-  if (index >= count) throw new InvalidArgumentError(`The shards of ${count} are 0/${count} to ${count - 1}/${count}.`);
+  if (index >= count) {
+    const all = count === 1 ? "the only one is 0/1" : `the first is 0/${count}, the last ${count - 1}/${count}`;
+    throw new InvalidArgumentError(`Shards count from 0: ${all}.`);
+  }
   return { index, count };
 }
 

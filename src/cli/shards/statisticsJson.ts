@@ -1,5 +1,6 @@
 /** The statistics of a `val` shard as JSON: numbers of the same kind as base64, little-endian, since there are millions. */
 
+import type { ApDefinition } from "../../eval/metrics/averagePrecision.js";
 import type { PictureMatches } from "../../eval/metrics/metrics.js";
 import type { EvaluationStatistics } from "../../eval/statistics/tallies.js";
 import type { Speed } from "../../yolov5/output/results.js";
@@ -24,10 +25,11 @@ export interface StatisticsJson {
   /** float64 */
   readonly confusion: string;
   readonly ms: Speed;
+  readonly averagePrecision?: ApDefinition;
 }
 
 export function statisticsToJson(statistics: EvaluationStatistics): StatisticsJson {
-  const { pictures, boxes, masks, poses, classes, confusion, ms } = statistics;
+  const { pictures, boxes, masks, poses, classes, confusion, ms, averagePrecision } = statistics;
   return {
     pictures,
     boxes: matchesToJson(boxes),
@@ -36,6 +38,7 @@ export function statisticsToJson(statistics: EvaluationStatistics): StatisticsJs
     classes,
     confusion: base64(confusion),
     ms,
+    ...(averagePrecision === undefined ? {} : { averagePrecision }),
   };
 }
 
@@ -44,7 +47,7 @@ const MOST_CLASSES = 65_536;
 
 /** @throws RangeError, TypeError for what `statisticsToJson` did not write. */
 export function statisticsFromJson(json: StatisticsJson): EvaluationStatistics {
-  const { pictures, boxes, masks, keypoints, classes, confusion, ms } = json;
+  const { pictures, boxes, masks, keypoints, classes, confusion, ms, averagePrecision } = json;
   check(Number.isSafeInteger(pictures) && pictures >= 0);
   check(Number.isSafeInteger(classes) && classes >= 0 && classes <= MOST_CLASSES);
   const counts = new Float64Array(bytesOf(confusion));
@@ -57,6 +60,7 @@ export function statisticsFromJson(json: StatisticsJson): EvaluationStatistics {
     classes,
     confusion: counts,
     ms,
+    averagePrecision,
   };
 }
 

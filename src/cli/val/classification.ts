@@ -17,7 +17,7 @@ const PROJECT = "runs/val-cls";
 
 export async function valClassification(task: ValTask, model: CliModel): Promise<number> {
   const { flags, output, shard } = task;
-  for (const flag of ["saveTxt", "saveJson", "augment", "singleCls"] as const) {
+  for (const flag of ["saveTxt", "saveJson", "augment", "singleCls", "asDetect", "ap"] as const) {
     if (flags[flag]) output.warn(`${optionName(flag)} applies to boxes only; ignored`);
   }
   const { signal } = output.io;

@@ -1,6 +1,6 @@
 /** `yolov5 val` for detection and segmentation models. */
 
-import type { DetectionDataset, Sample } from "../../eval/dataset/types.js";
+import type { DetectionDataset } from "../../eval/dataset/types.js";
 import { type BatchMeasurer, type EvaluateOptions, type Evaluation, evaluateIn } from "../../eval/evaluate.js";
 import { openDataset } from "../../node/datasets/open.js";
 import { checkImageSize } from "../../yolov5/options.js";
@@ -15,7 +15,7 @@ import { checkValFolder, RunFiles } from "./files.js";
 import type { ValFlags } from "./flags.js";
 import { evaluationJson } from "./json.js";
 import { interruptible, steps } from "./progress.js";
-import { ValShard, type ValTask } from "./shard.js";
+import { identityOf, ValShard, type ValTask } from "./shard.js";
 import { tableHeader, tableRows } from "./table.js";
 
 /** Below this number of classes, val.py prints a row per class without --verbose. */
@@ -32,9 +32,11 @@ export async function valDetection(
 ): Promise<number> {
   const { flags, output, shard } = task;
   const speed = flags.task === "speed";
-  const conf = flags.confThres ?? (speed ? SPEED_SETTINGS.conf : 0.001);
-  const iou = flags.iouThres ?? (speed ? SPEED_SETTINGS.iou : undefined);
-  if (conf > 0.001 && !speed) output.warn(`--conf-thres ${conf} is above val.py's 0.001: mAP will come out too low`);
+  const { asDetect } = flags;
+  const conf = flags.confThres ?? (asDetect ? undefined : speed ? SPEED_SETTINGS.conf : 0.001);
+  const iou = flags.iouThres ?? (speed && !asDetect ? SPEED_SETTINGS.iou : undefined);
+  if (conf !== undefined && conf > 0.001 && !speed && !asDetect)
+    output.warn(`--conf-thres ${conf} is above val.py's 0.001: mAP will come out too low`);
   if (flags.augment && model.task !== "detect") output.warn("--augment applies to detection models only; ignored");
 
   const side = inputSide(flags, model);
@@ -89,6 +91,8 @@ async function measure(
       batchSize: flags.batchSize,
       forwardBatch: flags.forwardBatch,
       singleClass: flags.singleCls,
+      asDetect: flags.asDetect,
+      averagePrecision: flags.ap,
       augment: flags.augment,
       shard,
       slice: sliceOptions(flags),
@@ -128,10 +132,6 @@ async function measure(
   return output.error(
     new InterruptedError(`interrupted after ${images} of ${dataset.samples.length} pictures; the figures cover those`),
   );
-}
-
-function identityOf({ name, truth }: Sample): string {
-  return `${name} ${truth.classes.join()} ${truth.boxes.join()}`;
 }
 
 async function readDataset(flags: ValFlags, model: CliModel, output: Output): Promise<DetectionDataset> {

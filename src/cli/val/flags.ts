@@ -1,5 +1,6 @@
 /** The options of `yolov5 val`. */
 
+import type { ApDefinition } from "../../eval/metrics/averagePrecision.js";
 import type { CommonFlags } from "../options/flags.js";
 import type { SliceFlags } from "../options/slices.js";
 import type { ShardFlag } from "../shards/shardOption.js";
@@ -20,6 +21,10 @@ export interface ValFlags extends CommonFlags, SliceFlags {
   readonly confThres?: number;
   readonly iouThres?: number;
   readonly maxDet?: number;
+  /** Look at pictures as detect does. */
+  readonly asDetect?: boolean;
+  /** Absent: YOLOv5's. */
+  readonly ap?: ApDefinition;
   readonly singleCls?: boolean;
   readonly verbose?: boolean;
   readonly saveTxt?: boolean;

@@ -1,12 +1,18 @@
 /** One shard of a `val` run: its figures are those of its own pictures, and it keeps what `merge` computes with. */
 
 import { join } from "node:path";
+import type { Sample } from "../../eval/dataset/types.js";
 import type { LoadedModel } from "../loadModel.js";
 import type { Output } from "../output.js";
 import { fingerprint } from "../shards/fingerprint.js";
 import type { ChosenShard } from "../shards/shardOption.js";
 import { ShardRun } from "../shards/shardRun.js";
 import type { ValFlags } from "./flags.js";
+
+/** Tells a picture, with its labels, from all others. */
+export function identityOf({ name, truth }: Sample): string {
+  return `${name} ${truth.classes.join()} ${truth.boxes.join()}`;
+}
 
 export interface ValTask {
   readonly flags: ValFlags;

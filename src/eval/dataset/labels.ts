@@ -127,7 +127,7 @@ function parsePose(words: readonly string[], { count, size }: KeypointShape): Ro
   if (wrong !== undefined) return { kind: "malformed", message: `"${cutText(wrong)}" is not a number` };
   const points = Array.from({ length: count }, (_, k) => words.slice(5 + k * size, 5 + (k + 1) * size));
   // Places are held to the same range as boxes; a visibility is 0, 1 or 2.
-  const row = parseRow([...words.slice(0, 5), ...points.flat()]);
+  const row = parseRow([...words.slice(0, 5), ...points.flatMap((point) => point.slice(0, 2))]);
   if (!("classIndex" in row)) return row;
   const [x, y, w, h] = Float32Array.from(words.slice(1, 5), Number);
   const keypoints = Float32Array.from(

@@ -10,6 +10,9 @@ import { firstNotBelow, interpolate, linspace } from "./numeric.js";
 /** Recalls at which AP is sampled: 0, 0.01, …, 1. */
 const RECALL_POINTS: readonly number[] = Array.from(linspace(0, 1, 101));
 
+/** Whose definition of average precision. */
+export type ApDefinition = "yolov5" | "coco";
+
 /** An average precision and the curve it was computed from. */
 export interface AveragePrecision {
   readonly ap: number;

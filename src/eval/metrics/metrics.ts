@@ -4,7 +4,7 @@
  */
 
 import { sortDescending } from "../../yolov5/output/nms/sort.js";
-import { averagePrecision } from "./averagePrecision.js";
+import { type ApDefinition, averagePrecision, cocoAveragePrecision } from "./averagePrecision.js";
 import { IOU_THRESHOLDS } from "./matching.js";
 import { argMax, interpolate, linspace, mean, smooth } from "./numeric.js";
 
@@ -100,12 +100,14 @@ export class MetricsAccumulator {
   }
 
   /** The figures of all pictures added so far. */
-  compute(): Metrics {
+  compute(definition: ApDefinition = "yolov5"): Metrics {
     const instances = this.countLabels();
     const byClass = this.sortedByClass();
     const classes = [...instances.keys()].sort((a, b) => a - b);
     const anyRight = this.parts.some(({ correct }) => correct.some((bits) => bits !== 0));
-    const measured = classes.map((c) => measureClass(c, instances.get(c) ?? 0, anyRight ? byClass.get(c) : undefined));
+    const measured = classes.map((c) =>
+      measureClass(c, instances.get(c) ?? 0, anyRight ? byClass.get(c) : undefined, definition),
+    );
     const meanF1 = Float64Array.from({ length: CURVE_POINTS }, (_, i) =>
       mean(measured.map(({ curves }) => curves.f1[i])),
     );
@@ -174,7 +176,12 @@ interface MeasuredClass {
   readonly curves: ClassCurves;
 }
 
-function measureClass(classIndex: number, instances: number, ranked: Ranked | undefined): MeasuredClass {
+function measureClass(
+  classIndex: number,
+  instances: number,
+  ranked: Ranked | undefined,
+  definition: ApDefinition,
+): MeasuredClass {
   const zeros = () => new Float64Array(CURVE_POINTS);
   const ap = new Float64Array(IOU_THRESHOLDS.length);
   if (!ranked || ranked.correct.length === 0) {
@@ -187,7 +194,7 @@ function measureClass(classIndex: number, instances: number, ranked: Ranked | un
   for (let bit = 0; bit < ap.length; bit++) {
     const curve = precisionRecall(ranked.correct, bit, instances);
     const result = averagePrecision(curve.recall, curve.precision);
-    ap[bit] = result.ap;
+    ap[bit] = definition === "coco" ? cocoAveragePrecision(curve.recall, curve.precision) : result.ap;
     if (bit > 0) continue;
     first = curve;
     precisionOverRecall = interpolate(axis, result.recall, result.envelope);

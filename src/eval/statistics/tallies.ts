@@ -5,6 +5,7 @@
 
 import type { Speed } from "../../yolov5/output/results.js";
 import type { MeasuredPicture } from "../measurePictures.js";
+import type { ApDefinition } from "../metrics/averagePrecision.js";
 import { ConfusionMatrix } from "../metrics/confusionMatrix.js";
 import { type Metrics, MetricsAccumulator, type PictureMatches } from "../metrics/metrics.js";
 
@@ -22,6 +23,8 @@ export interface EvaluationStatistics {
   readonly confusion: Float64Array;
   /** Milliseconds of all pictures together. */
   readonly ms: Speed;
+  /** Default `yolov5`. */
+  readonly averagePrecision?: ApDefinition | undefined;
 }
 
 /** Figures of pictures. */
@@ -39,11 +42,12 @@ export interface EvaluationFigures {
   readonly statistics: () => EvaluationStatistics;
 }
 
-/** What a model has beside boxes. */
+/** What a model has beside boxes, and what its average precision is. */
 export interface TalliesOptions {
   readonly classes: number;
   readonly masks: boolean;
   readonly poses: boolean;
+  readonly averagePrecision?: ApDefinition | undefined;
 }
 
 export class EvaluationTallies {
@@ -51,10 +55,12 @@ export class EvaluationTallies {
   private readonly masks: MetricsAccumulator | undefined;
   private readonly poses: MetricsAccumulator | undefined;
   private readonly confusion: ConfusionMatrix;
+  private readonly averagePrecision: ApDefinition | undefined;
   private ms: Speed = { preprocess: 0, inference: 0, postprocess: 0 };
   private count = 0;
 
-  constructor({ classes, masks, poses }: TalliesOptions) {
+  constructor({ classes, masks, poses, averagePrecision }: TalliesOptions) {
+    this.averagePrecision = averagePrecision;
     this.masks = masks ? new MetricsAccumulator() : undefined;
     this.poses = poses ? new MetricsAccumulator() : undefined;
     this.confusion = new ConfusionMatrix(classes);
@@ -93,12 +99,12 @@ export class EvaluationTallies {
   }
 
   figures(): EvaluationFigures {
-    const { boxes, masks, poses, confusion, ms, count } = this;
+    const { boxes, masks, poses, confusion, ms, count, averagePrecision } = this;
     const pictures = Math.max(count, 1);
     return {
-      metrics: boxes.compute(),
-      maskMetrics: masks?.compute(),
-      keypointMetrics: poses?.compute(),
+      metrics: boxes.compute(averagePrecision),
+      maskMetrics: masks?.compute(averagePrecision),
+      keypointMetrics: poses?.compute(averagePrecision),
       confusion,
       speed: {
         preprocess: ms.preprocess / pictures,
@@ -110,7 +116,7 @@ export class EvaluationTallies {
   }
 
   private statistics(): EvaluationStatistics {
-    const { boxes, masks, poses, confusion, ms, count } = this;
+    const { boxes, masks, poses, confusion, ms, count, averagePrecision } = this;
     return {
       pictures: count,
       boxes: boxes.joined(),
@@ -119,6 +125,7 @@ export class EvaluationTallies {
       classes: confusion.classes,
       confusion: confusion.counts,
       ms,
+      averagePrecision,
     };
   }
 }
@@ -128,8 +135,9 @@ export class EvaluationTallies {
  * @param parts one for each shard, in their order.
  */
 export function mergeStatistics(parts: readonly [EvaluationStatistics, ...EvaluationStatistics[]]): EvaluationFigures {
-  const [{ classes, masks, poses }] = parts;
-  const tallies = new EvaluationTallies({ classes, masks: masks !== undefined, poses: poses !== undefined });
+  const [{ classes, masks, poses, averagePrecision }] = parts;
+  const has = { masks: masks !== undefined, poses: poses !== undefined };
+  const tallies = new EvaluationTallies({ classes, ...has, averagePrecision });
   for (const part of parts) tallies.addAll(part);
   return tallies.figures();
 }

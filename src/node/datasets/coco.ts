@@ -6,7 +6,7 @@ import { type CocoAnnotations, type CocoPicture, parseCocoAnnotations } from "..
 import type { DetectionDataset, Sample } from "../../eval/dataset/types.js";
 import { readFailure } from "../files/regularFile.js";
 import { readTextFile } from "../files/textFile.js";
-import { kindOf, shownPath } from "./files.js";
+import { checkPictureFolder, kindOf, LeftOut, shownPath } from "./files.js";
 import { type ReadOptions, sampleOf } from "./yolo.js";
 
 export interface CocoOptions extends ReadOptions {
@@ -27,9 +27,10 @@ export async function openCoco(file: string, options: CocoOptions): Promise<Dete
   const annotations = parseCocoAnnotations(content, options.names, file, options.keypoints);
   const { pictures, names, categoryIds } = annotations;
   if (pictures.length === 0) throw new DatasetError(`${file}: lists no pictures`, { file });
+  await checkPictureFolder(options.images);
   const folder = options.images ?? (await pictureFolder(file, pictures[0].fileName));
   const samples: Sample[] = [];
-  const excluded: { name: string; reason: string }[] = [];
+  const leftOut = new LeftOut(options.onWarning);
   const resized: string[] = [];
   let pointless = 0;
   for (const [index, picture] of pictures.entries()) {
@@ -47,16 +48,16 @@ export async function openCoco(file: string, options: CocoOptions): Promise<Dete
     } catch (error) {
       const system = (error as NodeJS.ErrnoException).syscall !== undefined;
       const reason = system ? `${shownPath(path)}: ${readFailure(error, path)}` : (error as Error).message;
-      excluded.push({ name: path, reason });
-      options.onWarning?.(`${reason}; the picture is left out`);
+      leftOut.add(path, reason);
     }
     options.onProgress?.(index + 1, pictures.length);
   }
   if (samples.length === 0) {
     throw new DatasetError(`${file}: none of its ${pictures.length} pictures could be read from ${folder}`, { folder });
   }
+  leftOut.finish(file);
   for (const warning of warningsOf(annotations, resized, pointless)) options.onWarning?.(`${file}: ${warning}`);
-  return { name: file, samples, names, categoryIds, excluded };
+  return { name: file, samples, names, categoryIds, excluded: leftOut.entries };
 }
 
 function isOfAnotherSize(picture: CocoPicture, sample: Sample): boolean {

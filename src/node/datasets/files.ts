@@ -21,6 +21,41 @@ export async function kindOf(path: string): Promise<"file" | "folder" | undefine
   );
 }
 
+/** Pictures that are left out: all are listed, and as many told one by one as somebody would read. */
+export class LeftOut {
+  readonly entries: { readonly name: string; readonly reason: string }[] = [];
+  private readonly onWarning: (message: string) => void;
+
+  constructor(onWarning: ((message: string) => void) | undefined) {
+    this.onWarning = onWarning ?? (() => undefined);
+  }
+
+  add(name: string, reason: string, note = ""): void {
+    this.entries.push({ name, reason });
+    if (this.entries.length <= MOST_TOLD) this.onWarning(`${reason}; the picture is left out${note}`);
+  }
+
+  /** @param dataset its name. */
+  finish(dataset: string): void {
+    const untold = this.entries.length - MOST_TOLD;
+    if (untold > 0) this.onWarning(`${dataset}: ${untold} more pictures are left out for similar reasons`);
+  }
+}
+
+/** Maximum number of individual warnings about pictures that are left out. */
+const MOST_TOLD = 20;
+
+/** @throws DatasetError if the folder that was given for the pictures is none. */
+export async function checkPictureFolder(folder: string | undefined): Promise<void> {
+  if (folder === undefined || (await kindOf(folder)) === "folder") return;
+  throw new DatasetError(
+    `${shownPath(folder)}: is no folder; give the one that holds the annotated pictures (--images)`,
+    {
+      folder,
+    },
+  );
+}
+
 /**
  * All pictures below a folder, sorted by name, as Python's recursive glob finds them: hidden files and folders are
  * skipped. Links are followed, but never into a folder that contains the link.

@@ -10,7 +10,7 @@ import { byName } from "../files/order.js";
 import { readFailure } from "../files/regularFile.js";
 import { readTextFile } from "../files/textFile.js";
 import type { CocoOptions } from "./coco.js";
-import { kindOf, shownPath } from "./files.js";
+import { checkPictureFolder, kindOf, LeftOut, shownPath } from "./files.js";
 import { sampleOf } from "./yolo.js";
 
 const isXml = (name: string): boolean => extname(name).toLowerCase() === ".xml" && !name.startsWith(".");
@@ -29,9 +29,10 @@ export async function annotationsIn(folder: string): Promise<string | undefined>
  * @throws DatasetError with the file and what is wrong in it.
  */
 export async function openVoc(folder: string, options: CocoOptions): Promise<DetectionDataset> {
+  await checkPictureFolder(options.images);
   const files = (await readdir(folder)).filter(isXml).sort(byName);
   const samples: Sample[] = [];
-  const excluded: { name: string; reason: string }[] = [];
+  const leftOut = new LeftOut(options.onWarning);
   let difficult = 0;
   let pictures = options.images;
   for (const [index, name] of files.entries()) {
@@ -53,8 +54,7 @@ export async function openVoc(folder: string, options: CocoOptions): Promise<Det
     } catch (error) {
       const system = (error as NodeJS.ErrnoException).syscall !== undefined;
       const reason = system ? `${shownPath(path)}: ${readFailure(error, path)}` : (error as Error).message;
-      excluded.push({ name: path, reason });
-      options.onWarning?.(`${reason}; the picture is left out`);
+      leftOut.add(path, reason);
     }
     options.onProgress?.(index + 1, files.length);
   }
@@ -63,9 +63,10 @@ export async function openVoc(folder: string, options: CocoOptions): Promise<Det
       folder,
     });
   }
+  leftOut.finish(folder);
   const are = difficult === 1 ? "1 box marked as difficult is" : `${difficult} boxes marked as difficult are`;
   if (difficult > 0) options.onWarning?.(`${folder}: ${are} left out`);
-  return { name: folder, samples, names: options.names, excluded };
+  return { name: folder, samples, names: options.names, excluded: leftOut.entries };
 }
 
 interface Annotation {

@@ -11,7 +11,7 @@ import { readFailure, readRegularFile } from "../files/regularFile.js";
 import { readTextFile } from "../files/textFile.js";
 import { readPictureFile } from "../pictures/pictureFile.js";
 import { decodeAside } from "../pictures/pictureThread.js";
-import { labelPathOf } from "./files.js";
+import { LeftOut, labelPathOf } from "./files.js";
 
 export interface ReadOptions {
   /** Maximum number of pixels per picture. Default 2^26. */
@@ -45,15 +45,14 @@ export async function readYoloDataset(
     options.onProgress?.(index + 1, pictures.length);
   }
   reader.refuse();
-  const untold = reader.excluded.length - MOST_TOLD;
-  if (untold > 0) options.onWarning?.(`${name}: ${untold} more pictures are left out for similar reasons`);
+  reader.leftOut.finish(name);
   if (reader.labelled === 0 && pictures.length > 0) {
     options.onWarning?.(
       `${name}: no labels found for any of its ${pictures.length} pictures, so there is nothing to compare with; ` +
         `labels of ${shown(pictures[0])} are expected in ${shown(labelPathOf(pictures[0]))}`,
     );
   }
-  return { name, samples: reader.samples, names, excluded: reader.excluded };
+  return { name, samples: reader.samples, names, excluded: reader.leftOut.entries };
 }
 
 /** A picture that is read and decoded on demand. */
@@ -80,9 +79,6 @@ export async function loadSample(path: string, { maxPixels, onWarning, signal }:
   return decodeAside(await readPictureFile(path), { path, maxPixels, onNote: onWarning, signal });
 }
 
-/** Maximum number of individual warnings about pictures that are left out. */
-const MOST_TOLD = 20;
-
 /** The shorter of the absolute and the relative path. */
 function shown(path: string): string {
   const short = relative(process.cwd(), path);
@@ -91,13 +87,14 @@ function shown(path: string): string {
 
 class Reader {
   readonly samples: Sample[] = [];
-  readonly excluded: { name: string; reason: string }[] = [];
+  readonly leftOut: LeftOut;
   labelled = 0;
   private readonly malformed: string[] = [];
   private readonly options: ReadOptions;
 
   constructor(options: ReadOptions) {
     this.options = options;
+    this.leftOut = new LeftOut(options.onWarning);
   }
 
   async read(path: string): Promise<void> {
@@ -158,8 +155,6 @@ class Reader {
   }
 
   private exclude(picture: string, reason: string): void {
-    this.excluded.push({ name: picture, reason });
-    if (this.excluded.length > MOST_TOLD) return;
-    this.options.onWarning?.(`${reason}; the picture is left out, as val.py does`);
+    this.leftOut.add(picture, reason, ", as val.py does");
   }
 }

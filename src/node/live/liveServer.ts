@@ -6,9 +6,9 @@
 
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
-import { OptionError } from "../../errors.js";
 import { encodeJpeg } from "../../image/encode.js";
 import type { RgbImage } from "../../image/types.js";
+import { listenError } from "../net/listen.js";
 import { PAGE, SCRIPT, STYLE } from "./page.js";
 
 /** What the page tells beside the picture. */
@@ -72,15 +72,7 @@ export class LiveServer {
   static async open({ port, source }: LiveServerOptions): Promise<LiveServer> {
     const server = createServer();
     await new Promise<void>((resolve, reject) => {
-      server.once("error", (error: NodeJS.ErrnoException) => {
-        const why =
-          error.code === "EADDRINUSE"
-            ? "something else listens there"
-            : error.code === "EACCES"
-              ? "this user may not listen there"
-              : error.message;
-        reject(new OptionError(`port ${port}: ${why}; give another one, or 0 for any that is free`, { port }));
-      });
+      server.once("error", (error) => reject(listenError(error, { host: HOST, port })));
       server.listen(port, HOST, resolve);
     });
     return new LiveServer(server, source);

@@ -1,6 +1,5 @@
 /** Downloads with progress, and limits on time and size. */
 
-import { createHash } from "node:crypto";
 import { shownAddress, withoutSecrets } from "../../api/address.js";
 import type { OnProgress } from "../../api/loadOptions.js";
 import { DownloadError, EngineError } from "../../errors.js";
@@ -150,8 +149,4 @@ class Patience {
     this.end ??= why;
     this.giveUp.abort();
   }
-}
-
-export function sha256(bytes: Uint8Array): string {
-  return createHash("sha256").update(bytes).digest("hex");
 }

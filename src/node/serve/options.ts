@@ -9,7 +9,7 @@ import { count, shown } from "../../yolov5/calls/checks.js";
 export interface ServedModelSource {
   /** Letters, digits, `.`, `_` and `-`. Default: the name of the file without its extension. */
   readonly name?: string | undefined;
-  /** The version that requests can ask for; without one they get the highest. Default `1`. */
+  /** A whole number from 1 that requests can ask for; without one they get the highest. Default `1`. */
   readonly version?: string | undefined;
   /** What `load` accepts. A path is read again when the model is reloaded. */
   readonly weights: WeightSource;

@@ -4,6 +4,8 @@ import { setTimeout as after } from "node:timers/promises";
 import { OptionError } from "../../errors.js";
 import { importOptional, type OptionalPackage } from "../../optionalPackage.js";
 import { throwIfAborted } from "../../yolov5/calls/abort.js";
+import { listenError } from "../net/listen.js";
+import { checkWeights } from "../weightSource.js";
 import { QueueLimit } from "./batching/queueLimit.js";
 import { type GrpcServer, startGrpc } from "./grpc/grpcServer.js";
 import { createApp } from "./http/app.js";
@@ -19,6 +21,8 @@ import { Serving } from "./serving.js";
 export async function startServer(given: ServeOptions): Promise<YoloServer> {
   const options = resolveServeOptions(given);
   const specs = modelSpecs(options.models);
+  // A mistyped path is told before anybody can connect.
+  for (const { weights } of specs) await checkWeights(weights);
   const fastify = await needed<typeof import("fastify")>("fastify", "serve");
   const prometheus = await needed<typeof import("prom-client")>("prom-client", "serve");
   const limit = new QueueLimit(options.maxQueue);
@@ -55,9 +59,7 @@ async function listen(app: App, { host, port }: { readonly host: string; readonl
   try {
     return await app.listen({ host, port });
   } catch (error) {
-    const { code, message } = error as NodeJS.ErrnoException;
-    const why = code === "EADDRINUSE" ? "something else listens there already" : message;
-    throw new OptionError(`port ${port} cannot be used on ${host}: ${why}; choose another with --port`, { host, port });
+    throw listenError(error, { host, port });
   }
 }
 

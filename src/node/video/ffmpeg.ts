@@ -47,11 +47,14 @@ export function startTool(
 /** The error for a tool that did not start. */
 export function startError(tool: Tool, source: string, error: NodeJS.ErrnoException): VideoError {
   const program = programOf(tool);
+  const variable = `${tool.toUpperCase()}_PATH`;
   const why =
-    error.code === "ENOENT"
-      ? `${program} was not found; install ffmpeg (apt install ffmpeg, brew install ffmpeg, winget install ffmpeg) ` +
-        `or set ${tool.toUpperCase()}_PATH`
-      : `${program} could not be started (${error.code ?? error.message})`;
+    error.code === "ENOENT" && program !== tool
+      ? `${variable}=${program} is no program; correct it, or unset it to use the ${tool} on the PATH`
+      : error.code === "ENOENT"
+        ? `${program} was not found; install ffmpeg (apt install ffmpeg, brew install ffmpeg, winget install ffmpeg) ` +
+          `or set ${variable}`
+        : `${program} could not be started (${error.code ?? error.message})`;
   return new VideoError(`${source}: videos need ffmpeg: ${why}`, { source, program }, { cause: error });
 }
 

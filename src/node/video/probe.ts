@@ -103,11 +103,19 @@ export async function probeVideo(source: string | VideoInput, options: ProbeOpti
       .split("\n")
       .map(plainComplaint)
       .filter((line) => line !== "");
-    const why = code === 0 ? "it has no pictures" : [...new Set(complaints)].join("; ") || `ffprobe ended with ${code}`;
-    throw new VideoError(`${input.source}: is not a video that ffmpeg can read: ${why}`, { source: input.source });
+    const why = code === 0 ? "it has no pictures" : distinct(complaints).join("; ") || `ffprobe ended with ${code}`;
+    const what = input.live && code !== 0 ? "cannot be opened" : "is not a video that ffmpeg can read";
+    throw new VideoError(`${input.source}: ${what}: ${why}`, { source: input.source });
   }
   if (!stream.width) throwIfTooLarge(input.source, stderr, maxPixels);
   return infoOf(stream, probed.format ?? {}, input, maxPixels);
+}
+
+/** A later line often repeats the end of an earlier one, which says more. */
+function distinct(complaints: readonly string[]): string[] {
+  return complaints.filter(
+    (line, i) => !complaints.some((other, j) => j !== i && other.endsWith(line) && (other !== line || j < i)),
+  );
 }
 
 /**

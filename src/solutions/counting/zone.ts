@@ -2,7 +2,7 @@
 
 import { OptionError } from "../../errors.js";
 import type { Figure } from "../../image/draw/figures.js";
-import { contains, distanceToOutline, type Point } from "../geometry.js";
+import { contains, distanceToOutline, type Point, polygonProblem } from "../geometry.js";
 import {
   anchorOf,
   type ClassCounts,
@@ -78,10 +78,14 @@ export class Zone {
   private stays = { count: 0, total: 0, longest: 0 };
   private frames = 0;
 
-  /** @throws OptionError for fewer than three points and for options out of range. */
+  /** @throws OptionError for fewer than three points, an outline without area or that crosses itself, options out of range. */
   constructor(points: readonly Point[], options: ZoneOptions = {}) {
     if (points.length < 3 || !points.flat().every(Number.isFinite)) {
       throw new OptionError(`zone: needs three points or more, got ${points.length}`, { points });
+    }
+    const problem = polygonProblem(points);
+    if (problem !== undefined) {
+      throw new OptionError(`zone: ${problem}; give its corners in their order around it`, { points });
     }
     const { patience = 30 } = options;
     if (!Number.isInteger(patience) || patience < 0) {

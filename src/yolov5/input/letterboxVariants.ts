@@ -5,9 +5,19 @@
 
 import { OptionError } from "../../errors.js";
 import { type RgbImage, resizeArea, resizeLinear } from "../../image/index.js";
-import type { ScaleBack, Size } from "../output/boxes.js";
-import { letterbox } from "./letterbox.js";
+import type { Family } from "../graph/heads.js";
+import { type ScaleBack, type Size, scaleBackGeometry } from "../output/boxes.js";
+import { letterbox, letterboxPlan } from "./letterbox.js";
 import { numpyArgsort } from "./numpySort.js";
+
+/** How `detect` fits pictures of a model. */
+export interface DetectionFit {
+  readonly stride: number;
+  /** Default yolov5. */
+  readonly family?: Family | undefined;
+  /** Pad only up to whole strides, or to the full square. */
+  readonly rect: boolean;
+}
 
 /** The size of a picture. */
 export type Sized = Pick<RgbImage, "width" | "height">;
@@ -69,7 +79,7 @@ export interface ValidationImage {
   readonly image: RgbImage;
   /** The actual placement of the original in `image`, for `scaleBox`. */
   readonly scaleBack: ScaleBack;
-  /** Size of the resized picture, before padding. */
+  /** Size of the resized picture, before padding; as a product of size and gain where `detect` fits it. */
   readonly loaded: Size;
 }
 
@@ -92,4 +102,24 @@ export function validationLetterbox(image: RgbImage, size: number, batch: Size):
     scaleBack: { gain: loaded.height / image.height, padX: boxed.pad[0], padY: boxed.pad[1] },
     loaded: [loaded.height, loaded.width],
   };
+}
+
+/** The input that `detect` gives a picture whose longer side becomes `side`. */
+export function detectionSize(image: Sized, side: number, { stride, rect }: DetectionFit): Size {
+  const { height, width } = letterboxPlan(image, { size: [side, side], stride, auto: rect });
+  return [height, width];
+}
+
+/**
+ * Prepares one picture like `detect`, which rounds the shorter side where validation truncates it, and so may have a row of
+ * pixels more.
+ */
+export function detectionLetterbox(
+  image: RgbImage,
+  side: number,
+  { stride, family, rect }: DetectionFit,
+): ValidationImage {
+  const { image: fitted } = letterbox(image, { size: [side, side], stride, auto: rect });
+  const scaleBack = scaleBackGeometry([fitted.height, fitted.width], [image.height, image.width], family);
+  return { image: fitted, scaleBack, loaded: [image.height * scaleBack.gain, image.width * scaleBack.gain] };
 }

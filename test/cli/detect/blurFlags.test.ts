@@ -96,6 +96,24 @@ describe("pictures", () => {
   });
 });
 
+test("--redact in shards and jobs: their JSON lists the pictures, and nothing of what is hidden", async () => {
+  const project = join(folder, "sharded");
+  const argv = ["detect", "--source", EXAMPLE, ...FAST, "--project", project, "--shard", "0/1", "--redact", "--quiet"];
+  expect((await cli(argv)).code).toBe(0);
+  const shard = join(project, "exp", "shard-00000-of-00001");
+  expect((await readdir(shard)).toSorted()).toEqual(["codes.png", "results.json"]);
+  const { images } = JSON.parse(await readFile(join(shard, "results.json"), "utf8"));
+  expect(images).toEqual([{ source: EXAMPLE }]);
+  expect((await cli(["merge", join(project, "exp"), "--output", join(project, "merged"), "--quiet"])).code).toBe(0);
+  expect((await readdir(join(project, "merged"))).toSorted()).toEqual(["codes.png", "results.json"]);
+  // Asked for, it has what was found.
+  const whole = await cli([...argv, "--json", join(project, "whole.json")]);
+  expect(whole.code).toBe(0);
+  expect(JSON.parse(await readFile(join(project, "whole.json"), "utf8")).images[0].detections.length).toBeGreaterThan(
+    3,
+  );
+});
+
 describe("refused", () => {
   test.each([
     [["--redact", "--nosave"], /--redact writes nothing but the redacted file; leave out --nosave/],

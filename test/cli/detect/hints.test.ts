@@ -27,6 +27,77 @@ test("no boxes and no --weights: what the embedded model knows, once, and silent
   expect(json.stderr).toMatch(HINT);
 });
 
+test("options that do nothing here are named", async () => {
+  const told = async (...words: string[]): Promise<string[]> => {
+    const argv = ["detect", "--source", path("sky.jpg"), "--backend", "cpu", "--imgsz", "64", "--quiet", ...words];
+    const { code, stderr } = await cli([...argv, "--project", path("told"), "--exist-ok"]);
+    expect([code, ...stderr.split("\n").filter((line) => line !== "" && !line.startsWith("warning: "))]).toEqual([0]);
+    return stderr
+      .split("\n")
+      .filter((line) => line !== "")
+      .map((line) => line.replace("warning: ", ""));
+  };
+  expect(await told("--track-buffer", "9", "--hide-conf", "--nosave")).toEqual([
+    "--track-buffer has no effect without --track",
+    "--hide-conf has no effect where nothing is drawn",
+  ]);
+  expect(await told("--record", "--vid-stride", "2", "--max-frames", "3")).toEqual([
+    "--record has no effect on pictures",
+    "--max-frames has no effect on pictures",
+    "--vid-stride has no effect on pictures",
+  ]);
+  expect(await told("--blur", "--blur-shape", "mask", "--retina-masks")).toEqual([
+    "--retina-masks applies to segmentation models only; ignored",
+    "--blur-shape mask needs the outlines of a segmentation model; whole boxes are hidden",
+  ]);
+  expect(await told("--line", "200,0,200,50", "--zone", "0,0,30,0,30,30", "90,0,99,0,99,9,far", "--nosave")).toEqual([
+    "--line 200,0,200,50: lies outside the picture of 64×48 pixels, where nothing is",
+    "--zone 90,0,99,0,99,9: lies outside the picture of 64×48 pixels, where nothing is",
+  ]);
+  expect(await told("--track", "--track-buffer", "9", "--blur", "--line-thickness", "2")).toEqual([]);
+});
+
+test("lines and zones without names are called by what they are", async () => {
+  const figures = ["--line", "0,0.5,1,0.5", "0,0.2,1,0.2", "0,0.3,1,0.3,door", "--zone", "0,0,1,0,1,1"];
+  const { stdout } = await cli([
+    "detect",
+    "--source",
+    path("sky.jpg"),
+    "--backend",
+    "cpu",
+    "--imgsz",
+    "64",
+    "--nosave",
+    ...figures,
+  ]);
+  expect(stdout.match(/^(line|zone)[^:]*(?=:)/gm)).toEqual(["line", "line 2", "line door", "zone"]);
+});
+
+test("Ctrl-C: what the log names is in the files and in the JSON", async () => {
+  const stop = new AbortController();
+  const argv = [
+    "detect",
+    "--source",
+    EXAMPLE,
+    path("sky.jpg"),
+    "--backend",
+    "cpu",
+    "--imgsz",
+    "256",
+    "--nosave",
+    "--save-txt",
+  ];
+  const outcome = await cli([...argv, "--project", path("stopped"), "--json", path("stopped.json")], {
+    signal: stop.signal,
+    onStdout: (text) => text.startsWith("image 1/2") && stop.abort(),
+  });
+  expect(outcome.code).toBe(130);
+  expect(outcome.stderr).toContain("interrupted after 1 of 2 pictures");
+  const { images } = JSON.parse(await readFile(path("stopped.json"), "utf8"));
+  expect(images.map(({ source }: { source: string }) => source)).toEqual([EXAMPLE]);
+  expect(await readFile(join(path("stopped"), "exp", "labels", "codes.txt"), "utf8")).not.toBe("");
+});
+
 test("a truncated JPEG is used and reported, on standard error and in the JSON; a PNG is refused, as in OpenCV", async () => {
   const noisy = { ...sky, data: sky.data.map((value, i) => (value + i * 7919) & 255) };
   const jpeg = encodeJpeg(noisy);

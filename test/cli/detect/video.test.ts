@@ -36,13 +36,16 @@ describe("without ffmpeg", () => {
   afterEach(() => void vi.unstubAllEnvs());
 
   test("one line that says how to install it; other sources still run", async () => {
-    vi.stubEnv("FFPROBE_PATH", path("no-ffprobe"));
+    vi.stubEnv("FFPROBE_PATH", "");
+    vi.stubEnv("PATH", path("nowhere"));
     const clip = path("nothing.mp4");
     await writeFile(clip, "");
     const argv = ["detect", "--source", clip, EXAMPLE, "--nosave", "--json", "-", "--quiet", ...BLIND];
     const { code, stdout, stderr } = await cli(argv);
     expect(code).toBe(1);
-    expect(stderr).toMatch(/^error: \S+nothing\.mp4: videos need ffmpeg: \S+ was not found; install ffmpeg [^\n]+\n$/);
+    expect(stderr).toMatch(
+      /^error: \S+nothing\.mp4: videos need ffmpeg: ffprobe was not found; install ffmpeg [^\n]+\n$/,
+    );
     const { images } = JSON.parse(stdout);
     expect(images.map(({ source, error }: Entry) => [source, error !== undefined])).toEqual([
       [clip, true],

@@ -138,6 +138,18 @@ describe.skipIf(!installed)("a queue", () => {
     expect((await work()).stdout).toContain("3 jobs with 5 pictures done\n");
   });
 
+  it("gives up at once what no worker can do: options that do not fit the model", async () => {
+    await enqueue("--source", EXAMPLE, "--classes", "99", "--attempts", "3");
+    const { code, stdout, stderr } = await work();
+    expect(stderr.match(/^warning: job 0\/1: classes: 99 is not a class of this model.*$/gm)).toHaveLength(1);
+    expect(stdout).toContain("1 job failed and will not be tried again");
+    expect(code).toBe(1);
+    const dead = new Queue(`${name}-dead`, { connection: { url: redis.url } });
+    const [letter] = await dead.getJobs(["waiting"]);
+    expect(letter.data).toEqual({ folder: run, job: "0/1", reason: expect.stringContaining("classes: 99") });
+    await dead.close();
+  });
+
   it.each([
     [["--source", "nowhere"], "nowhere: no such file", 1],
     [["--source", "nowhere.txt"], "nowhere.txt: no such file", 1],

@@ -66,6 +66,25 @@ describe("detect in shards", () => {
     expect(Buffer.from(results, "base64").toString()).toBe(whole);
   });
 
+  it.each([
+    ["masks", "seg.pt"],
+    ["keypoints", "11-pose.pt"],
+  ])("of %s, and merge: JSON and labels of one process", async (field, weights) => {
+    const model = ["--weights", fixture(weights), "--backend", "wasm", "--imgsz", "64", "--conf-thres", "0.001"];
+    const argv = ["detect", "--source", path("pictures", "*", "*.png"), ...model, "--max-det", "3", "--quiet"];
+    const files = ["--save-txt", "--nosave", "--no-speed", "--project", path("run")];
+    const one = await cli([...argv, ...files, "--name", "one", "--json", path("one.json")]);
+    expect(one).toMatchObject({ code: 0, stderr: "" });
+    for (const index of [1, 0, 2]) expect((await cli([...argv, ...files, "--shard", `${index}/3`])).code).toBe(0);
+    const joined = path("run", "joined");
+    expect((await cli(["merge", path("run", "exp"), "--output", joined, "--quiet"])).code).toBe(0);
+    const { "results.json": results, ...labels } = filesOf(joined);
+    expect(labels).toEqual(filesOf(path("run", "one")));
+    const whole = text(path("one.json")).replace(JSON.stringify(path("run", "one")), JSON.stringify(joined));
+    expect(Buffer.from(results, "base64").toString()).toBe(whole);
+    expect(whole).toContain(field === "masks" ? '"mask":' : '"keypoints":');
+  });
+
   it("and merge into a file: its bytes, whatever --json wrote beside", async () => {
     await cli(detect("--nosave", "--no-speed", "--json", path("one.json")));
     for (let index = 0; index < SHARDS; index++) {
@@ -175,7 +194,7 @@ describe("what does not go together", () => {
     [["--shard", "0/2", "--ndjson", "x.ndjson"], "--ndjson does not go with shards"],
     [["--shard", "0/2", "--track"], "--track follows pictures one after the other, which shards would cut"],
     [["--shard", "/2"], "--shard /2: which one?"],
-    [["--shard", "2/2"], "The shards of 2 are 0/2 to 1/2."],
+    [["--shard", "2/2"], "Shards count from 0: the first is 0/2, the last 1/2."],
     [["--shard", "0/2", "--resume", "--json", "-"], "--resume needs a file to look into"],
   ])("%j", async (argv, message) => {
     const { code, stderr } = await cli(detect("--project", path("run"), "--nosave", ...argv));

@@ -69,6 +69,7 @@ describe("val in 7 shards and merge", () => {
   const SOME: [string, string[]][] = [
     ["boxes in whole batches, some shards empty", ["--imgsz", "256", "--batch-size", "4"]],
     ["masks", ["--imgsz", "64", "--weights", fixture("seg.pt"), "--batch-size", "1"]],
+    ["boxes as detect finds them, by COCO's definition", ["--imgsz", "256", "--as-detect", "--ap", "coco"]],
   ];
   const MORE: [string, string[]][] = [
     ["boxes", ["--imgsz", "256", "--batch-size", "1"]],
@@ -81,6 +82,19 @@ describe("val in 7 shards and merge", () => {
     expect(Object.keys(merged)).toEqual(Object.keys(whole).filter((key) => key !== "savedTo"));
     expect(whole).toMatchObject({ images: 11 });
     expect(parts.reduce((sum, { images }) => sum + (images as number), 0)).toBe(11);
+  });
+
+  it("keypoints: as one process", async () => {
+    for (const part of ["images", "labels"]) mkdirSync(path("poses", part), { recursive: true });
+    const points = Array.from({ length: 17 }, (_, i) => `${0.3 + i / 50} ${0.7 - i / 50} 2`).join(" ");
+    for (let i = 0; i < 9; i++) {
+      copyFileSync(i % 2 === 0 ? EXAMPLE : fixture("picture.png"), path("poses", "images", `${i}.png`));
+      writeFileSync(path("poses", "labels", `${i}.txt`), `0 0.5 0.5 0.4 0.4 ${points}\n`);
+    }
+    const model = ["--weights", fixture("11-pose.pt"), "--imgsz", "64", "--batch-size", "2", "--backend", "wasm"];
+    const { whole, merged } = await both(["--data", path("poses"), ...model]);
+    expect(figures(merged)).toEqual(figures(whole));
+    expect(whole).toMatchObject({ images: 9, keypoints: { perClass: [{ instances: 9 }] } });
   });
 
   it("classes: as one process", async () => {

@@ -69,6 +69,9 @@ describe("refused", () => {
   test("pictures that are nowhere, and of another size", async () => {
     const root = await dataset({ "a.xml": annotation("") }, "elsewhere");
     await expect(open(root)).rejects.toThrow(/picture\.png is in none of .*; give its folder with --images/);
+    await expect(open(root, { images: join(root, "nope") })).rejects.toThrow(
+      /nope: is no folder; give the one that holds the annotated pictures \(--images\)$/,
+    );
     const wrong = annotation("", "<size><width>3</width><height>4</height></size>");
     const warnings: string[] = [];
     const options = { images: join(root, "elsewhere"), onWarning: (line: string) => warnings.push(line) };

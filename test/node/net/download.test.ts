@@ -3,8 +3,9 @@
 import { gzipSync } from "node:zlib";
 import { describe, expect, it } from "vitest";
 import { DownloadError } from "../../../src/errors.js";
+import { sha256 } from "../../../src/node/files/sha256.js";
 import { ByteCollector } from "../../../src/node/net/byteCollector.js";
-import { download, sha256 } from "../../../src/node/net/download.js";
+import { download } from "../../../src/node/net/download.js";
 import { rejection, unreachableUrl, withServer } from "../server.js";
 
 const BYTES = Uint8Array.from({ length: 300_000 }, (_, i) => (i * 31) & 255);

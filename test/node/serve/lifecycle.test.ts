@@ -136,10 +136,20 @@ describe("starting", () => {
     await withSmall({}, async ({ url }) => {
       const port = Number(new URL(url).port);
       await expect(startSmall({ port })).rejects.toThrow(
-        `port ${port} cannot be used on 127.0.0.1: something else listens there already; choose another with --port`,
+        `port ${port}: something else listens there; give another one, or 0 for any that is free`,
       );
+      await expect(startSmall({ grpcPort: port })).rejects.toThrow(`gRPC port ${port}: something else listens there;`);
     });
-    await expect(startSmall({ models: join(folder, "none.pt") })).rejects.toThrow(/none\.pt: no such file/);
+    for (const host of ["192.0.2.1", "none.invalid"]) {
+      const refused = `host ${host}: is not an address of this machine; give 127.0.0.1`;
+      await expect(startSmall({ host })).rejects.toThrow(refused);
+      await expect(startSmall({ host, grpcPort: 0 })).rejects.toThrow(refused);
+    }
+    const log: string[] = [];
+    const logging = { logLevel: "info", log: { write: (line: string) => void log.push(line) } } as const;
+    await expect(startSmall({ models: join(folder, "none.pt"), ...logging })).rejects.toThrow(/none\.pt: no such file/);
+    // Nobody could connect to a server that would not stay.
+    expect(log).toEqual([]);
     await expect(createServer({ port: -1 })).rejects.toThrow("port must be a whole number from 0 to 65535, got -1");
     await expect(createServer({ maxQueue: 0 })).rejects.toThrow("maxQueue must be a whole number of at least 1, got 0");
     await expect(createServer({ apiKey: "" })).rejects.toThrow("apiKey must be a text that is not empty");
@@ -166,6 +176,11 @@ describe("names", () => {
     expect(parseModelWord("https://example.org/a.pt?b=c")).toEqual({ weights: "https://example.org/a.pt?b=c" });
     expect(() => modelSpecs(["a.pt", "b/a.pt"])).toThrow(/two models have the name a and the version 1/);
     expect(() => modelSpecs({ name: "a b", weights: "a.pt" })).toThrow(/the name of a model must be letters/);
+    for (const version of ["x", "0", "1.5", "", "-1"]) {
+      expect(() => modelSpecs({ name: "a", version, weights: "a.pt" })).toThrow(
+        `the version of model a must be a whole number from 1, as text, got "${version}"`,
+      );
+    }
     expect(() => modelSpecs([])).toThrow(/at least one model/);
   });
 });

@@ -44,7 +44,7 @@ describe("bodies", () => {
       const { status, text } = await greedy.answer();
       expect(status).toBe(413);
       expect(JSON.parse(text)).toEqual({
-        error: "the body is larger than 67108864 bytes; send less, or raise --max-body",
+        error: "the body is larger than 67108864 bytes, this server's limit; send less",
       });
       // Goes on sending: cut off after a moment.
       const more = setInterval(() => greedy.send(new Uint8Array(2 ** 16)), 10);

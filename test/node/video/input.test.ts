@@ -4,6 +4,7 @@ import { afterEach, describe, expect, test, vi } from "vitest";
 import { VideoError } from "../../../src/errors.js";
 import { isAnimatedGif, isCamera, videoInput } from "../../../src/node/video/input.js";
 import { probeVideo, VideoWriter } from "../../../src/node.js";
+import { ffmpegMissing } from "../../support/video.js";
 
 describe("how ffmpeg is told to open a source", () => {
   test("files by their name, whatever it looks like; passwords are not repeated", () => {
@@ -37,22 +38,36 @@ describe("how ffmpeg is told to open a source", () => {
 describe("without ffmpeg", () => {
   afterEach(() => void vi.unstubAllEnvs());
 
-  test.each(["FFPROBE_PATH", "FFMPEG_PATH"])(
-    "%s names nothing: what is missing, and how it is installed",
-    async (name) => {
-      vi.stubEnv("FFPROBE_PATH", process.execPath.replace(/[^/\\]+$/, "no-such-ffprobe"));
-      vi.stubEnv("FFMPEG_PATH", process.execPath.replace(/[^/\\]+$/, "no-such-ffmpeg"));
-      const attempt =
-        name === "FFPROBE_PATH"
-          ? probeVideo("clip.mp4")
-          : VideoWriter.open("clip.mp4", { width: 2, height: 2, rate: "1" });
-      const error: unknown = await attempt.catch((reason: unknown) => reason);
-      expect(error).toBeInstanceOf(VideoError);
-      const { message } = error as VideoError;
-      expect(message).toMatch(
-        /^clip\.mp4: videos need ffmpeg: \S+no-such-ff\w+ was not found; install ffmpeg \(apt install/,
-      );
-      expect(message).toContain(`or set ${name}`);
-    },
-  );
+  const attempt = async (tool: string): Promise<string> => {
+    const work =
+      tool === "ffprobe" ? probeVideo("clip.mp4") : VideoWriter.open("clip.mp4", { width: 2, height: 2, rate: "1" });
+    const error: unknown = await work.catch((reason: unknown) => reason);
+    expect(error).toBeInstanceOf(VideoError);
+    return (error as VideoError).message;
+  };
+
+  test.each(["ffprobe", "ffmpeg"])("%s is not there: what is missing, and how it is installed", async (tool) => {
+    const variable = `${tool.toUpperCase()}_PATH`;
+    vi.stubEnv(variable, "");
+    vi.stubEnv("PATH", "/nowhere");
+    expect(await attempt(tool)).toMatch(
+      new RegExp(`^clip\\.mp4: videos need ffmpeg: ${tool} was not found; install ffmpeg .* or set ${variable}$`),
+    );
+    // The variable is what is wrong then, whatever is installed.
+    vi.stubEnv(variable, "/nowhere/own");
+    expect(await attempt(tool)).toBe(
+      `clip.mp4: videos need ffmpeg: ${variable}=/nowhere/own is no program; correct it, or unset it to use the ${tool} on the PATH`,
+    );
+  });
+
+  test.skipIf(ffmpegMissing())("a camera and a stream that are not there: why, once", async () => {
+    for (const [source, why] of [
+      ["99", /^99: cannot be opened: .*No such file or directory$/],
+      ["tcp://127.0.0.1:1", /^tcp:\/\/127\.0\.0\.1:1: cannot be opened: .*Connection refused$/],
+    ] as const) {
+      const { message } = (await probeVideo(source).catch((reason: unknown) => reason)) as VideoError;
+      expect(message).toMatch(why);
+      expect(message.match(/No such file|Connection refused/g)).toHaveLength(1);
+    }
+  });
 });

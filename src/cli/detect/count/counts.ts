@@ -51,13 +51,17 @@ function byClass(counts: ClassCounts): string {
   return entries.length === 0 ? "0" : entries.map(([name, count]) => `${count} ${name}`).join(", ");
 }
 
+/** One without a name of its own is called `zone` or `zone 2`. */
+const titled = (kind: string, name: string): string =>
+  name === kind || name.startsWith(`${kind} `) ? name : `${kind} ${name}`;
+
 /** `line door: in 6 person, out 0`. */
 export function lineOfCounts({ lines, zones }: Counts): string[] {
   return [
-    ...lines.map((line) => `line ${line.name}: in ${byClass(line.in)}; out ${byClass(line.out)}`),
+    ...lines.map((line) => `${titled("line", line.name)}: in ${byClass(line.in)}; out ${byClass(line.out)}`),
     ...zones.map(({ name, entries, exits, occupancy, most, dwell }) => {
       const stay = dwell ? `; ${dwell.mean.toFixed(1)} s on average, ${dwell.longest.toFixed(1)} s at most` : "";
-      return `zone ${name}: entered ${byClass(entries)}; left ${byClass(exits)}; inside ${byClass(occupancy)}, at most ${most}${stay}`;
+      return `${titled("zone", name)}: entered ${byClass(entries)}; left ${byClass(exits)}; inside ${byClass(occupancy)}, at most ${most}${stay}`;
     }),
   ];
 }

@@ -6,9 +6,10 @@ import { LineCounter, type LineEvent } from "../../../solutions/counting/lineCou
 import { Speedometer } from "../../../solutions/counting/speedometer.js";
 import type { CountOptions } from "../../../solutions/counting/tracked.js";
 import { Zone, type ZoneEvent } from "../../../solutions/counting/zone.js";
-import { pointsOf } from "../../../solutions/geometry.js";
+import { pointsOf, touches } from "../../../solutions/geometry.js";
 import type { Result } from "../../../yolov5/model.js";
 import type { DetectFlags } from "../../options/flags.js";
+import { TRACK_BUFFER } from "../follow.js";
 import { addCounts, type Counts, lineOfCounts } from "./counts.js";
 
 type SceneFlags = Pick<
@@ -129,6 +130,16 @@ export class Scene {
       anchor,
     });
     const { width, height } = image;
+    for (const [option, figures] of [
+      ["--line", line],
+      ["--zone", zone],
+    ] as const) {
+      for (const { numbers } of figures.filter((figure) => !touches(pointsOf(figure.numbers, image), image))) {
+        this.onWarning(
+          `${option} ${numbers.join()}: lies outside the picture of ${width}×${height} pixels, where nothing is`,
+        );
+      }
+    }
     return {
       lines: line.map(({ numbers, name }, i) => {
         const [from, to] = pointsOf(numbers, image);
@@ -136,7 +147,7 @@ export class Scene {
       }),
       zones: zone.map(
         ({ numbers, name }, i) =>
-          new Zone(pointsOf(numbers, image), { ...named(name, "zone", i), patience: trackBuffer }),
+          new Zone(pointsOf(numbers, image), { ...named(name, "zone", i), patience: trackBuffer ?? TRACK_BUFFER }),
       ),
       speedometer: ground && new Speedometer({ corners: pointsOf(ground.numbers, image), size: ground.size }),
       heatmap: heatmap ? new Heatmap({ width, height, anchor, halfLife: heatmapHalfLife }) : undefined,

@@ -1,7 +1,9 @@
-/** `--live`, `--record`: what they go with. */
+/** `--live`, `--record` and other options for videos: what they go with. */
 
+import { isHttp } from "../../../api/address.js";
 import { UsageError } from "../../errors.js";
 import type { DetectFlags } from "../../options/flags.js";
+import type { Output } from "../../output.js";
 import { labelFormats } from "../labels/labelFlags.js";
 import type { SourceItem } from "../sourceItem.js";
 
@@ -17,6 +19,15 @@ export function checkLiveFlags(flags: DetectFlags): void {
   if (labelFormats(flags).some((format) => format !== "voc")) {
     throw new UsageError("--live has no end, at which labels for tools are written; use --save-voc or --save-txt");
   }
+}
+
+/** Options for videos, where all sources are pictures. An address may turn out to be a video. */
+export function tellWithoutVideos(flags: DetectFlags, items: readonly SourceItem[], output: Output): void {
+  if (items.length === 0 || items.some(({ source, video, error }) => video || error !== undefined || isHttp(source)))
+    return;
+  if (flags.record !== undefined) output.warn("--record has no effect on pictures");
+  if (flags.maxFrames !== undefined) output.warn("--max-frames has no effect on pictures");
+  if (flags.vidStride > 1) output.warn("--vid-stride has no effect on pictures");
 }
 
 /** @throws UsageError unless there is one video. */

@@ -30,7 +30,8 @@ export interface FinishOptions extends Pick<AnnotateStyle, "lineThickness" | "hi
   readonly labels: boolean;
   readonly confidences: boolean;
   readonly crops: boolean;
-  readonly json: boolean;
+  /** `sources`: which pictures there were, and nothing of what was found. */
+  readonly json: boolean | "sources";
   /** Formats of labelling tools. */
   readonly formats: readonly LabelFormat[];
   /** What is made unrecognisable before anything is drawn or cut out. */
@@ -107,7 +108,7 @@ export async function finish(
   }
   return {
     shown: shownOf(result),
-    entry: options.json ? entryOf(result, options.speed) : undefined,
+    entry: jsonOf(result, options),
     labels,
     crops,
     labelled: options.formats.length > 0 ? labelledOf(result) : undefined,
@@ -138,11 +139,18 @@ export function draw(
   );
 }
 
+/** The picture's entry in the JSON, if one is wanted. */
+export function jsonOf(result: Result, { json, speed }: Pick<FinishOptions, "json" | "speed">): object | undefined {
+  if (json === false) return undefined;
+  const { source, frame } = result;
+  return json === "sources" ? { source, ...(frame === undefined ? {} : { frame }) } : entryOf(result, speed);
+}
+
 /**
  * What the JSON says of a result. Computes the masks, and holds nothing else of the result.
  * @param speed whether it says the times.
  */
-export function entryOf(result: Result, speed: boolean): object {
+function entryOf(result: Result, speed: boolean): object {
   const { speed: times, ...entry } = JSON.parse(JSON.stringify(result.toJSON())) as { speed: object };
   return speed ? { ...entry, speed: times } : entry;
 }

@@ -2,12 +2,13 @@
 
 import type * as Grpc from "@grpc/grpc-js";
 import type * as ProtoLoader from "@grpc/proto-loader";
-import { OptionError } from "../../../errors.js";
 import { elementCount } from "../../../tensor/index.js";
+import { checkListening, listenError } from "../../net/listen.js";
 import { keyCheck } from "../apiKey.js";
 import { badRequest, checkInput, floatsOf, wantedOutputs } from "../inference/inferRequest.js";
 import { modelMetadata, SERVER_METADATA } from "../inference/metadata.js";
-import { clientGone, RequestError, refusalOf } from "../requestError.js";
+import { computeTensors, isModelReady, loadModel, repositoryIndex } from "../inference/modelCalls.js";
+import { clientGone, type RequestError, refusalOf } from "../requestError.js";
 import type { Serving } from "../serving.js";
 import { CALLS, type Call, protocolDescription, SERVICE } from "./messages.js";
 
@@ -76,10 +77,11 @@ export async function startGrpc(
   server.addService(service, Object.fromEntries(CALLS.map((call) => [call, unary(call)])));
   const { host } = options;
   const shownHost = host.includes(":") ? `[${host}]` : host;
+  // The package says why only in its own log.
+  await checkListening({ host, port }, "gRPC port");
   const bound = await new Promise<number>((resolve, reject) => {
     server.bindAsync(`${shownHost}:${port}`, grpc.ServerCredentials.createInsecure(), (error, used) => {
-      if (error)
-        reject(new OptionError(`port ${port} for gRPC cannot be used on ${host} (${error.message}); choose another`));
+      if (error) reject(listenError(error, { host, port }, "gRPC port"));
       else resolve(used);
     });
   });
@@ -105,33 +107,17 @@ const wordOf = (value: unknown): string | undefined => (typeof value === "string
 
 function handlersOf(serving: Serving): Readonly<Record<Call, Handler>> {
   const { repository } = serving;
-  const isReady = ({ name, version }: Message): boolean => {
-    try {
-      repository.find(String(name), wordOf(version));
-      return serving.ready;
-    } catch (error) {
-      if (error instanceof RequestError && error.status === 503) return false;
-      throw error;
-    }
-  };
   return {
     ServerLive: () => ({ live: true }),
     ServerReady: () => ({ ready: serving.ready }),
-    ModelReady: (request) => ({ ready: isReady(request) }),
+    ModelReady: ({ name, version }) => ({ ready: isModelReady(serving, String(name), wordOf(version)) }),
     ServerMetadata: () => SERVER_METADATA,
     ModelMetadata: ({ name, version }) =>
       modelMetadata(repository.find(String(name), wordOf(version)), repository.versions(String(name))),
     ModelInfer: (request, signal) => infer(serving, request, signal),
-    RepositoryIndex: ({ ready }) => ({
-      models: repository.index.filter(({ state }) => ready !== true || state === "READY"),
-    }),
+    RepositoryIndex: ({ ready }) => ({ models: repositoryIndex(serving, ready === true) }),
     RepositoryModelLoad: async ({ model_name: name }) => {
-      try {
-        await repository.load(String(name));
-      } catch (error) {
-        if (error instanceof RequestError) throw error;
-        throw new RequestError(400, "model", error instanceof Error ? error.message : String(error));
-      }
+      await loadModel(serving, String(name));
       return {};
     },
     RepositoryModelUnload: async ({ model_name: name }) => {
@@ -159,10 +145,7 @@ async function infer(serving: Serving, request: Message, signal: AbortSignal): P
     true,
     model.face,
   );
-  const key = `infer ${shape.slice(2).join("x")}`;
-  const [answer] = await serving.compute(model, [{ kind: "infer", shape, data, texts: [] }], key, signal, {});
-  if (answer instanceof Error) throw answer;
-  const tensors = answer.kind === "infer" ? answer.outputs : [];
+  const tensors = await computeTensors(serving, model, { shape, data, texts: [] }, { signal, notes: {} });
   return {
     model_name: model.spec.name,
     model_version: model.spec.version,

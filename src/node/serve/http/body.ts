@@ -29,7 +29,7 @@ export function readBody(request: IncomingMessage, { maxBody, readTimeout, budge
     throw new RequestError(415, "body", `Content-Encoding ${encoding.slice(0, 40)} is not supported; send it as it is`);
   }
   const tooLarge = (): RequestError =>
-    new RequestError(413, "body", `the body is larger than ${maxBody} bytes; send less, or raise --max-body`);
+    new RequestError(413, "body", `the body is larger than ${maxBody} bytes, this server's limit; send less`);
   if (Number(headers["content-length"] ?? 0) > maxBody) throw tooLarge();
   const chunks: Buffer[] = [];
   let held = 0;

@@ -4,6 +4,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import { parseInferRequest } from "../inference/inferRequest.js";
 import { inferResponse } from "../inference/inferResponse.js";
 import { modelConfig, modelMetadata, SERVER_METADATA } from "../inference/metadata.js";
+import { computeTensors, isModelReady, loadModel, repositoryIndex } from "../inference/modelCalls.js";
 import { RequestError } from "../requestError.js";
 import { type Serving, untilClosed } from "../serving.js";
 import { readBody } from "./body.js";
@@ -48,16 +49,8 @@ export function inferenceRoutes(app: FastifyInstance, serving: Serving): void {
       );
       const texts = outputs.flatMap(({ index, binary }) => (binary ? [] : [index]));
       checkOnce(outputs.map(({ index }) => index));
-      const key = `infer ${shape.slice(2).join("x")}`;
-      const [answer] = await serving.compute(
-        model,
-        [{ kind: "infer", shape, data, texts }],
-        key,
-        closed,
-        requestNotes(request).work,
-      );
-      if (answer instanceof Error) throw answer;
-      const tensors = answer.kind === "infer" ? answer.outputs : [];
+      const notes = requestNotes(request).work;
+      const tensors = await computeTensors(serving, model, { shape, data, texts }, { signal: closed, notes });
       const { body, jsonLength } = inferResponse(model, id, outputs, tensors);
       if (jsonLength === undefined) reply.type("application/json");
       else reply.type("application/octet-stream").header("inference-header-content-length", String(jsonLength));
@@ -78,7 +71,7 @@ export function inferenceRoutes(app: FastifyInstance, serving: Serving): void {
     });
     app.get(`${path}/ready`, async (request, reply) => {
       const { name, version } = paramsOf(request);
-      const ready = serving.ready && isThere(() => repository.find(name, version));
+      const ready = isModelReady(serving, name, version);
       return reply.code(ready ? 200 : 503).send({ name, ready });
     });
     app.post(`${path}/infer`, infer);
@@ -88,16 +81,11 @@ export function inferenceRoutes(app: FastifyInstance, serving: Serving): void {
     const { bytes, release } = await readBody(request.raw, control);
     release();
     const onlyReady = bytes.length > 0 && readyOf(new TextDecoder().decode(bytes));
-    return repository.index.filter(({ state }) => !onlyReady || state === "READY");
+    return repositoryIndex(serving, onlyReady);
   });
   app.post("/v2/repository/models/:name/load", async (request, reply) => {
     (await readBody(request.raw, control)).release();
-    try {
-      await repository.load(paramsOf(request).name);
-    } catch (error) {
-      if (error instanceof RequestError) throw error;
-      throw new RequestError(400, "model", error instanceof Error ? error.message : String(error));
-    }
+    await loadModel(serving, paramsOf(request).name);
     return reply.send({});
   });
   app.post("/v2/repository/models/:name/unload", async (request, reply) => {
@@ -105,17 +93,6 @@ export function inferenceRoutes(app: FastifyInstance, serving: Serving): void {
     await repository.unload(paramsOf(request).name);
     return reply.send({});
   });
-}
-
-/** False while a model is not ready. @throws RequestError 404 if there is none. */
-function isThere(find: () => unknown): boolean {
-  try {
-    find();
-    return true;
-  } catch (error) {
-    if (error instanceof RequestError && error.status === 503) return false;
-    throw error;
-  }
 }
 
 function readyOf(text: string): boolean {

@@ -15,8 +15,10 @@ export interface ModelSpec {
 }
 
 const NAME = /^[\w.-]{1,100}$/;
+/** A number, as Triton's are: requests without one get the highest. */
+const VERSION = /^[1-9]\d{0,8}$/;
 
-/** @throws OptionError for names that are not words, and for two models of one name and version. */
+/** @throws OptionError for names that are not words, versions that are not numbers, and for two models of one name and version. */
 export function modelSpecs(models: ServeOptions["models"] = EMBEDDED_MODEL): readonly ModelSpec[] {
   const list = Array.isArray(models) ? models : [models];
   if (list.length === 0) throw new OptionError("models: a server needs at least one model");
@@ -26,7 +28,7 @@ export function modelSpecs(models: ServeOptions["models"] = EMBEDDED_MODEL): rea
     const key = `${name} ${version}`;
     if (seen.has(key)) {
       throw new OptionError(
-        `two models have the name ${name} and the version ${version}; give one another name (other=FILE) or version (${name}@2=FILE)`,
+        `two models have the name ${name} and the version ${version}; give one of them another name or version`,
       );
     }
     seen.add(key);
@@ -39,12 +41,13 @@ function specOf(given: WeightSource | ServedModelSource): ModelSpec {
     typeof given === "object" && given !== null && "weights" in given ? given : { weights: given as WeightSource };
   const { weights, version = "1" } = source;
   const name = source.name ?? nameOf(weights);
-  for (const [what, value] of Object.entries({ name, version })) {
-    if (typeof value !== "string" || !NAME.test(value)) {
-      throw new OptionError(
-        `the ${what} of a model must be letters, digits, ".", "_" and "-", at most 100, got ${shown(value)}`,
-      );
-    }
+  if (typeof name !== "string" || !NAME.test(name)) {
+    throw new OptionError(
+      `the name of a model must be letters, digits, ".", "_" and "-", at most 100, got ${shown(name)}`,
+    );
+  }
+  if (typeof version !== "string" || !VERSION.test(version)) {
+    throw new OptionError(`the version of model ${name} must be a whole number from 1, as text, got ${shown(version)}`);
   }
   return { name, version, weights };
 }

@@ -26,7 +26,7 @@ export const hasWorkers = (): boolean => builtFile(PROGRAM) !== undefined;
 /** @throws DeviceError if this build has no workers. */
 export function inWorkers(count: number, seed: ServeSeed): Runner {
   const file = builtFile(PROGRAM);
-  if (file === undefined) throw new DeviceError("this build has no workers; use --workers 0");
+  if (file === undefined) throw new DeviceError("this build has no workers; set `workers` to 0");
   const pool = new WorkerPool<readonly ServeJob[], readonly SentAnswer[]>({ file, data: seed, threads: count });
   const run = async (jobs: readonly ServeJob[]): Promise<(ServeAnswer | Error)[]> => {
     // Bodies of requests are not needed here any more.

@@ -1,7 +1,8 @@
-/** Progress of one large picture: a bar over its windows. */
+/** Progress of a run: a bar over its pictures, or over the windows of a single one. */
 
 import type { Output } from "../output.js";
 import { type Bar, openBar } from "../progress.js";
+import type { SourceItem } from "./sourceItem.js";
 
 /** Fewer windows are done before a bar could be read. */
 const LEAST_WINDOWS = 8;
@@ -25,4 +26,11 @@ export class SliceBar {
     void this.bar?.then((bar) => bar.stop());
     this.bar = undefined;
   }
+}
+
+/** One bar for many pictures, unless log lines on the same terminal already show the progress. */
+export async function openPicturesBar(items: readonly SourceItem[], output: Output): Promise<Bar> {
+  const many = items.every(({ video }) => !video) && items.length > 1 && !output.humanOnTerminal;
+  if (!many) return { update: () => undefined, stop: () => undefined };
+  return openBar(output, items.length, "detecting {bar} {value}/{total} pictures, {eta} s left");
 }
