@@ -1,6 +1,6 @@
 export * from "./activations.js";
 export * from "./attributes.js";
-export { anchorFreeColumns, mapsOfLevel } from "./detectAnchorFree.js";
+export { anchorFreeColumns, mapsOfLevel } from "./heads/detectAnchorFree.js";
 export * from "./graph/builder.js";
 export * from "./graph/evaluate.js";
 export * from "./graph/flops.js";

@@ -4,7 +4,7 @@ import type { RgbImage } from "../../../image/index.js";
 import type { VideoInfo } from "../../../node/video/probe.js";
 import { blur, isBlurred } from "../../../solutions/blur/blur.js";
 import { type BridgedBox, TrackBridge } from "../../../solutions/blur/index.js";
-import type { Xyxy } from "../../../tracking/index.js";
+import type { Xyxy } from "../../../boxes.js";
 import type { Followed } from "../follow.js";
 import type { HiddenParts } from "./blurFlags.js";
 

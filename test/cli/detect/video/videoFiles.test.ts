@@ -3,10 +3,10 @@
 import { copyFile, mkdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { beforeAll, describe, expect, test } from "vitest";
-import { expandSources } from "../../../src/cli/detect/sources.js";
-import { readVideo } from "../../../src/node.js";
-import { ffmpeg, ffmpegMissing } from "../../support/video.js";
-import { cli, EXAMPLE, scratchFolder } from "../support.js";
+import { expandSources } from "../../../../src/cli/detect/sources/sources.js";
+import { readVideo } from "../../../../src/node.js";
+import { ffmpeg, ffmpegMissing } from "../../../support/video.js";
+import { cli, EXAMPLE, scratchFolder } from "../../support.js";
 
 const folder = await scratchFolder();
 const path = (...names: string[]): string => join(folder, ...names);

@@ -4,12 +4,12 @@
  * so that the best class and the order of boxes are PyTorch's, and all else agrees to the last bit or two.
  */
 
-import { AttributeError } from "../errors.js";
-import { sigmoid, sigmoid32 } from "./activations.js";
-import type { OpAttributes } from "./attributes.js";
-import type { TensorDesc } from "./graph/graph.js";
-import { checkShape, nchw, type Op } from "./op.js";
-import { floatOutput, floats } from "./shapes.js";
+import { AttributeError } from "../../errors.js";
+import { sigmoid, sigmoid32 } from "../activations.js";
+import type { OpAttributes } from "../attributes.js";
+import type { TensorDesc } from "../graph/graph.js";
+import { checkShape, nchw, type Op } from "../op.js";
+import { floatOutput, floats } from "../shapes.js";
 
 type Attributes = OpAttributes["detect"];
 

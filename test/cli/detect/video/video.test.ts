@@ -4,9 +4,9 @@ import { existsSync } from "node:fs";
 import { cp, mkdir, readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterEach, beforeAll, describe, expect, test, vi } from "vitest";
-import { readVideo } from "../../../src/node.js";
-import { ffmpeg, ffmpegMissing, probe } from "../../support/video.js";
-import { cli, EXAMPLE, scratchFolder } from "../support.js";
+import { readVideo } from "../../../../src/node.js";
+import { ffmpeg, ffmpegMissing, probe } from "../../../support/video.js";
+import { cli, EXAMPLE, scratchFolder } from "../../support.js";
 
 const folder = await scratchFolder();
 const path = (...names: string[]): string => join(folder, ...names);

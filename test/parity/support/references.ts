@@ -3,8 +3,8 @@
 import { createHash } from "node:crypto";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { basename, join } from "node:path";
-import type { Detection, DetectOptions } from "../../src/common.js";
-import { REFERENCE } from "../support/reference.js";
+import type { Detection, DetectOptions } from "../../../src/common.js";
+import { REFERENCE } from "../../support/reference.js";
 
 export interface ReferenceDetection {
   readonly box: readonly [number, number, number, number];

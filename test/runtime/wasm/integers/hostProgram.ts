@@ -1,8 +1,8 @@
 /** Run by other hosts (hosts.test.ts): all integer convolutions in each format, as hashes of their outputs' bits. */
 
 import { createHash } from "node:crypto";
-import { exactDot } from "../../../src/kernels/wasm/index.js";
-import { openWasm } from "../../../src/node/wasm.js";
+import { exactDot } from "../../../../src/kernels/wasm/index.js";
+import { openWasm } from "../../../../src/node/wasm.js";
 import { INTEGER_CASES } from "./integerCases.js";
 
 /** What a host says of itself. */

@@ -5,10 +5,10 @@ import { readdir, readFile } from "node:fs/promises";
 import type { RequestListener } from "node:http";
 import { join } from "node:path";
 import { afterEach, beforeAll, describe, expect, test, vi } from "vitest";
-import { probeVideo } from "../../../src/node.js";
-import { withServer } from "../../node/server.js";
-import { ffmpeg, ffmpegMissing, probe } from "../../support/video.js";
-import { cli, EXAMPLE, scratchFolder } from "../support.js";
+import { probeVideo } from "../../../../src/node.js";
+import { withServer } from "../../../node/server.js";
+import { ffmpeg, ffmpegMissing, probe } from "../../../support/video.js";
+import { cli, EXAMPLE, scratchFolder } from "../../support.js";
 
 const folder = await scratchFolder();
 const path = (...names: string[]): string => join(folder, ...names);

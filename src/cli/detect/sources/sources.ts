@@ -2,16 +2,16 @@
 
 import { readdir, stat } from "node:fs/promises";
 import { dirname, extname, join } from "node:path";
-import { isHttp, shownAddress } from "../../api/address.js";
-import { globFiles, isGlob } from "../../node/files/glob.js";
-import { byName, byNumbers } from "../../node/files/order.js";
-import { isPictureName, PICTURE_ENDINGS } from "../../node/files/pictureEndings.js";
-import { NAME_NOT_UTF8, readFailure } from "../../node/files/regularFile.js";
-import { encodingProblem, readTextFile } from "../../node/files/textFile.js";
-import { FILE_ADDRESS_ADVICE, pathOfFileAddress } from "../../node/localAddress.js";
-import { isVideo } from "../../node/video/fileKind.js";
-import { isCamera, isStreamAddress, VIDEO_ENDINGS } from "../../node/video/input.js";
-import { errorLine, InterruptedError } from "../errors.js";
+import { isHttp, shownAddress } from "../../../api/address.js";
+import { globFiles, isGlob } from "../../../node/files/glob.js";
+import { byName, byNumbers } from "../../../node/files/order.js";
+import { isPictureName, PICTURE_ENDINGS } from "../../../node/files/pictureEndings.js";
+import { NAME_NOT_UTF8, readFailure } from "../../../node/files/regularFile.js";
+import { encodingProblem, readTextFile } from "../../../node/files/textFile.js";
+import { FILE_ADDRESS_ADVICE, pathOfFileAddress } from "../../../node/localAddress.js";
+import { isVideo } from "../../../node/video/fileKind.js";
+import { isCamera, isStreamAddress, VIDEO_ENDINGS } from "../../../node/video/input.js";
+import { errorLine, InterruptedError } from "../../errors.js";
 import { httpItem, streamItem, unreadAddress } from "./addresses.js";
 import { isRemoteList, remoteListEntries } from "./remoteList.js";
 import type { SourceItem } from "./sourceItem.js";

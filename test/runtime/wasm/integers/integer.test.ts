@@ -1,15 +1,15 @@
 /** Integer convolutions of the WASM backend against exact integer arithmetic, on every build that has them. */
 
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { quantizeWeight } from "../../../src/compress/quantize/weights.js";
-import { UnsupportedError } from "../../../src/errors.js";
-import { openWasm } from "../../../src/node/wasm.js";
-import { GraphBuilder, IDENTITY } from "../../../src/ops/index.js";
-import type { Backend } from "../../../src/runtime/backend.js";
-import { createProgram } from "../../../src/runtime/wasm/index.js";
-import { compare } from "../../../src/tensor/index.js";
-import { dequantizeWeight } from "../../../src/yolov5/checkpoint/quantized.js";
-import { randomTensor } from "../../support/random.js";
+import { quantizeWeight } from "../../../../src/compress/quantize/weights.js";
+import { UnsupportedError } from "../../../../src/errors.js";
+import { openWasm } from "../../../../src/node/wasm.js";
+import { GraphBuilder, IDENTITY } from "../../../../src/ops/index.js";
+import type { Backend } from "../../../../src/runtime/backend.js";
+import { createProgram } from "../../../../src/runtime/wasm/index.js";
+import { compare } from "../../../../src/tensor/index.js";
+import { dequantizeWeight } from "../../../../src/yolov5/checkpoint/quantized.js";
+import { randomTensor } from "../../../support/random.js";
 import { INTEGER_CASES } from "./integerCases.js";
 
 const FORMATS = ["int16", "unsigned", "signed"] as const;

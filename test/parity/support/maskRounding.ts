@@ -1,7 +1,7 @@
 /** Masks of which float32 rounding decides some pixels: which sizes they may have. */
 
-import type { Size } from "../../src/yolov5/output/boxes.js";
-import { type Box, type MaskStyle, type Prototypes, processMask } from "../../src/yolov5/output/masks/masks.js";
+import type { Size } from "../../../src/yolov5/output/boxes.js";
+import { type Box, type MaskStyle, type Prototypes, processMask } from "../../../src/yolov5/output/masks/masks.js";
 
 /** What rounding may move an edge of a box by, in pixels of the input: two steps of float32 at 640. */
 const EDGE = 1.2e-4;

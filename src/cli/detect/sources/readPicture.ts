@@ -1,14 +1,14 @@
 /** One source → decoded picture and its file format. */
 
-import { isHttp, shownAddress } from "../../api/address.js";
-import { type PictureFormat, sniff } from "../../image/index.js";
-import type { OnProgress } from "../../node/net/download.js";
-import { downloadPicture, VideoAddressError } from "../../node/net/downloadPicture.js";
-import { readPictureFile } from "../../node/pictures/pictureFile.js";
-import { decodeAside } from "../../node/pictures/pictureThread.js";
-import { hasVideoMagic } from "../../node/video/fileKind.js";
-import { isAnimatedGif } from "../../node/video/input.js";
-import { decodePicture, type Picture, type ReadPictureOptions } from "../../yolov5/input/pictures.js";
+import { isHttp, shownAddress } from "../../../api/address.js";
+import { type PictureFormat, sniff } from "../../../image/index.js";
+import type { OnProgress } from "../../../node/net/download.js";
+import { downloadPicture, VideoAddressError } from "../../../node/net/downloadPicture.js";
+import { readPictureFile } from "../../../node/pictures/pictureFile.js";
+import { decodeAside } from "../../../node/pictures/pictureThread.js";
+import { hasVideoMagic } from "../../../node/video/fileKind.js";
+import { isAnimatedGif } from "../../../node/video/input.js";
+import { decodePicture, type Picture, type ReadPictureOptions } from "../../../yolov5/input/pictures.js";
 
 /** Bytes needed to recognise a video, whatever the server calls it. */
 const HEAD_BYTES = 512;

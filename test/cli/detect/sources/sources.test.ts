@@ -3,11 +3,11 @@
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import { cropOf } from "../../../src/cli/detect/crop.js";
-import { expandSources } from "../../../src/cli/detect/sources.js";
-import { fileNameOf, safeName } from "../../../src/cli/files/fileNames.js";
-import { makeRunFolder } from "../../../src/cli/files/runFolder.js";
-import { scratchFolder } from "../support.js";
+import { cropOf } from "../../../../src/cli/detect/crop.js";
+import { expandSources } from "../../../../src/cli/detect/sources/sources.js";
+import { fileNameOf, safeName } from "../../../../src/cli/files/fileNames.js";
+import { makeRunFolder } from "../../../../src/cli/files/runFolder.js";
+import { scratchFolder } from "../../support.js";
 
 const folder = await scratchFolder();
 const path = (...names: string[]): string => join(folder, ...names);

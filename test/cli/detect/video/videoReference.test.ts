@@ -2,10 +2,10 @@
 
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
-import { FULL } from "../../support/full.js";
-import { referencePath } from "../../support/reference.js";
-import { ffmpegMissing, probe } from "../../support/video.js";
-import { cli, scratchFolder } from "../support.js";
+import { FULL } from "../../../support/full.js";
+import { referencePath } from "../../../support/reference.js";
+import { ffmpegMissing, probe } from "../../../support/video.js";
+import { cli, scratchFolder } from "../../support.js";
 
 if (!FULL) console.warn("skipped: whole clips are tracked with YOLOV5_FULL=1 only");
 const weights = FULL ? referencePath("weights", "yolov5n.pt") : undefined;

@@ -1,11 +1,11 @@
 /** Tells pictures from videos at an address: by the extension, otherwise by the server's headers and first bytes. */
 
-import { isHttp, shownAddress } from "../../api/address.js";
-import type { Answer } from "../../node/net/answer.js";
-import { isVideoType } from "../../node/net/downloadPicture.js";
-import { openRequest } from "../../node/net/request.js";
-import { hasVideoMagic } from "../../node/video/fileKind.js";
-import { hasVideoEnding, isStreamEnding } from "../../node/video/input.js";
+import { isHttp, shownAddress } from "../../../api/address.js";
+import type { Answer } from "../../../node/net/answer.js";
+import { isVideoType } from "../../../node/net/downloadPicture.js";
+import { openRequest } from "../../../node/net/request.js";
+import { hasVideoMagic } from "../../../node/video/fileKind.js";
+import { hasVideoEnding, isStreamEnding } from "../../../node/video/input.js";
 import type { SourceItem } from "./sourceItem.js";
 
 /** Picture extensions: no request is made before the picture is read. The server may then still send a video. */

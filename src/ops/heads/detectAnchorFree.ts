@@ -4,12 +4,12 @@
  * of classes, and what else the task needs. Float32 steps are rounded as PyTorch rounds them, as in `detect`.
  */
 
-import { AttributeError } from "../errors.js";
-import { sigmoid, sigmoid32 } from "./activations.js";
-import type { OpAttributes } from "./attributes.js";
-import type { TensorDesc } from "./graph/graph.js";
-import { checkShape, nchw, type Op } from "./op.js";
-import { floatOutput, floats } from "./shapes.js";
+import { AttributeError } from "../../errors.js";
+import { sigmoid, sigmoid32 } from "../activations.js";
+import type { OpAttributes } from "../attributes.js";
+import type { TensorDesc } from "../graph/graph.js";
+import { checkShape, nchw, type Op } from "../op.js";
+import { floatOutput, floats } from "../shapes.js";
 
 type Attributes = OpAttributes["detectAnchorFree"];
 

@@ -1,9 +1,9 @@
 /** Small networks of integer convolutions, and which of their values can stay in integers. */
 
-import { quantizeWeight } from "../../../src/compress/quantize/weights.js";
-import { type Graph, GraphBuilder, IDENTITY, type ValueId } from "../../../src/ops/index.js";
-import { dequantizeWeight } from "../../../src/yolov5/checkpoint/quantized.js";
-import { randomTensor } from "../../support/random.js";
+import { quantizeWeight } from "../../../../src/compress/quantize/weights.js";
+import { type Graph, GraphBuilder, IDENTITY, type ValueId } from "../../../../src/ops/index.js";
+import { dequantizeWeight } from "../../../../src/yolov5/checkpoint/quantized.js";
+import { randomTensor } from "../../../support/random.js";
 
 export interface StoredCase {
   readonly name: string;

@@ -1,6 +1,6 @@
 /** Integer convolutions with what they give in exact integer arithmetic. */
 
-import { quantizeWeight, roundHalfEven } from "../../../src/compress/quantize/weights.js";
+import { quantizeWeight, roundHalfEven } from "../../../../src/compress/quantize/weights.js";
 import {
   type ConvQuantization,
   type Graph,
@@ -8,10 +8,10 @@ import {
   IDENTITY,
   OPS,
   type OpAttributes,
-} from "../../../src/ops/index.js";
-import { type HostTensor, tensor } from "../../../src/tensor/index.js";
-import { dequantizeWeight } from "../../../src/yolov5/checkpoint/quantized.js";
-import { randomTensor } from "../../support/random.js";
+} from "../../../../src/ops/index.js";
+import { type HostTensor, tensor } from "../../../../src/tensor/index.js";
+import { dequantizeWeight } from "../../../../src/yolov5/checkpoint/quantized.js";
+import { randomTensor } from "../../../support/random.js";
 
 export interface IntegerCase {
   readonly name: string;

@@ -1,7 +1,7 @@
 /** Video files and the camera: opening, pausing, switching, and a callback for every displayed frame. */
 
-import { box, button } from "./dom.js";
-import type { Stage } from "./stage.js";
+import { box, button } from "../dom.js";
+import type { Stage } from "../stage.js";
 
 export interface PlayerHandlers {
   /** A frame was displayed. Not called while the page is hidden. */

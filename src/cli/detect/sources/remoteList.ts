@@ -1,8 +1,8 @@
 /** A list of pictures on a server: one address per line, relative to the list. */
 
-import { isHttp } from "../../api/address.js";
-import { decodeText } from "../../node/files/textFile.js";
-import { download } from "../../node/net/download.js";
+import { isHttp } from "../../../api/address.js";
+import { decodeText } from "../../../node/files/textFile.js";
+import { download } from "../../../node/net/download.js";
 
 /** Many times what ten million lines take. */
 const MOST_BYTES = 2 ** 31;

@@ -4,12 +4,12 @@
  */
 
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { openWasm } from "../../../src/node/wasm.js";
-import type { Graph } from "../../../src/ops/index.js";
-import type { Backend } from "../../../src/runtime/backend.js";
-import { createProgram } from "../../../src/runtime/wasm/index.js";
-import type { HostTensor } from "../../../src/tensor/index.js";
-import { randomTensor } from "../../support/random.js";
+import { openWasm } from "../../../../src/node/wasm.js";
+import type { Graph } from "../../../../src/ops/index.js";
+import type { Backend } from "../../../../src/runtime/backend.js";
+import { createProgram } from "../../../../src/runtime/wasm/index.js";
+import type { HostTensor } from "../../../../src/tensor/index.js";
+import { randomTensor } from "../../../support/random.js";
 import { STORED_CASES, type StoredCase } from "./storedCases.js";
 
 const bits = ({ data }: HostTensor): Uint32Array => new Uint32Array((data as Float32Array).slice().buffer);

@@ -2,10 +2,10 @@
  * Comparing boxes of networks with random weights, where float32 rounding decides some of them: which differences it explains.
  */
 
-import type { Detection } from "../../src/common.js";
-import type { HostTensor } from "../../src/tensor/index.js";
-import type { ModelInfo } from "../../src/yolov5/checkpoint/modelInfo.js";
-import { type Size, scaleBackGeometry, scaleBox } from "../../src/yolov5/output/boxes.js";
+import type { Detection } from "../../../src/common.js";
+import type { HostTensor } from "../../../src/tensor/index.js";
+import type { ModelInfo } from "../../../src/yolov5/checkpoint/modelInfo.js";
+import { type Size, scaleBackGeometry, scaleBox } from "../../../src/yolov5/output/boxes.js";
 import { BOX_TOLERANCE, type ReferenceDetection, SCORE_TOLERANCE } from "./references.js";
 
 /** Scores that the references, rounded to six decimals, record as 1. */

@@ -1,7 +1,7 @@
 /** Detects pictures for tracking that a shell or list sorted alphabetically, which puts `frame10` before `frame2`. */
 
 import { basename, dirname } from "node:path";
-import { byName, byNumbers } from "../../node/files/order.js";
+import { byName, byNumbers } from "../../../node/files/order.js";
 import type { SourceItem } from "./sourceItem.js";
 
 /**

@@ -5,9 +5,9 @@
 
 import type { PictureSource, Result, Trail } from "yolov5-ts";
 import { Following } from "./following.js";
-import { isSuperseded } from "./lane.js";
-import type { Session } from "./session.js";
-import type { Settings } from "./settings.js";
+import { isSuperseded } from "../lane.js";
+import type { Session } from "../session.js";
+import type { Settings } from "../settings.js";
 
 const FRAMES_FOR_MEDIAN = 31;
 
