@@ -11,6 +11,7 @@ const only = (name, from, allowed) => ({
     pathNot: [
       `^src/${from}/`,
       "^src/errors\\.ts$",
+      "^src/boxes\\.ts$",
       "^src/breathe\\.ts$",
       "^src/printable\\.ts$",
       "^src/optionalPackage\\.ts$",

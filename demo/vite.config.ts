@@ -30,7 +30,7 @@ const contentPolicy: Plugin = {
 };
 
 /** Programs besides the page's, whose names browsers and index.html know: without a hash, next to index.html. */
-const BESIDE = { starting: from("src/starting.ts"), "service-worker": from("src/serviceWorker.ts") };
+const BESIDE = { starting: from("src/start/starting.ts"), "service-worker": from("src/start/serviceWorker.ts") };
 
 const besidePage: Plugin = {
   name: "beside-page",

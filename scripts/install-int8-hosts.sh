@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Installs, into .cache/hosts, the other hosts whose int8 arithmetic the tests compare with this one's: current versions of
 # Node for x64, and on Debian or Ubuntu Node for arm64 with an emulator (QEMU), which has the dot product instruction.
-# test/runtime/wasm/hosts.test.ts uses what it finds there.
+# test/runtime/wasm/integers/hosts.test.ts uses what it finds there.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 hosts=.cache/hosts

@@ -5,6 +5,7 @@ export type OptionalPackage =
   | "@grpc/proto-loader"
   | "bullmq"
   | "fastify"
+  | "ffi-rs"
   | "gpu.js"
   | "harfbuzzjs"
   | "ioredis"

@@ -43,7 +43,7 @@ export class RenewingBackend implements Backend {
   private backend: Backend;
   private replacement: Promise<Backend> | undefined;
   /** The last reported loss: several calls may be pending when it happens. */
-  private told: unknown;
+  private noted: unknown;
   private disposed = false;
 
   /** @param backend disposed of together with this one. */
@@ -94,8 +94,8 @@ export class RenewingBackend implements Backend {
     const { fallback, isLost, renews = true } = this.options;
     const api = API[this.backend.name] ?? this.backend.name;
     if (failed instanceof DeviceLostError && renews) {
-      if (failed !== this.told) this.note(`the ${api} device was lost; running again on a new one`);
-      this.told = failed;
+      if (failed !== this.noted) this.note(`the ${api} device was lost; running again on a new one`);
+      this.noted = failed;
       try {
         return await work();
       } catch (error) {

@@ -128,7 +128,7 @@ export class Output {
       return;
     }
     const { writeAtomically } = await import("../node/files/writeFile.js");
-    await writeAtomically(this.json, new TextEncoder().encode(text), { signal: this.io.signal });
+    await writeAtomically(this.json, text, { signal: this.io.signal });
   }
 
   /** Closes the NDJSON file. */

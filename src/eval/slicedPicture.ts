@@ -1,20 +1,20 @@
 /** What a model finds in the windows of a labelled picture, each prepared as `val.py` prepares a picture. */
 
+import { crop } from "../image/crop.js";
 import type { RgbImage } from "../image/types.js";
 import type { ResolvedSlices } from "../solutions/slices/options.js";
-import type { Window } from "../solutions/slices/windows.js";
 import { toTensor } from "../yolov5/input/letterbox.js";
 import { rectBatches, validationLetterbox } from "../yolov5/input/letterboxVariants.js";
 import { scaleBox, scaleCoordinate } from "../yolov5/output/boxes.js";
 import type { Keypoint } from "../yolov5/output/detections.js";
 import { processMask, prototypesOf, scaleMask } from "../yolov5/output/masks/masks.js";
-import { encodeRle, type Rle } from "../yolov5/output/masks/rle.js";
+import type { Rle } from "../yolov5/output/masks/rle.js";
 import { type Candidate, suppressRows } from "../yolov5/output/nms/nms.js";
 import type { ResolvedNmsOptions } from "../yolov5/output/nms/nmsOptions.js";
 import { rowFormat } from "../yolov5/output/nms/rowFormat.js";
 import type { Speed } from "../yolov5/output/results.js";
-import { mergeObjects, type ViewObject } from "../yolov5/slices/objects.js";
-import { cropTo, viewsOf } from "../yolov5/slices/views.js";
+import { type FoundObject, inPicture, mergeObjects, type ViewObject } from "../yolov5/slices/objects.js";
+import { viewsOf } from "../yolov5/slices/views.js";
 import type { EvaluationModel } from "./model.js";
 import type { Placement } from "./targets.js";
 
@@ -48,7 +48,7 @@ export async function findInSlices(
   for (const [index, view] of views.entries()) {
     const started = performance.now();
     const whole = view.width === image.width && view.height === image.height;
-    const picture = whole ? image : cropTo(image, view);
+    const picture = whole ? image : crop(image, view);
     const [{ size }] = rectBatches([picture], 1, side, model.info.stride);
     const { image: fitted, scaleBack } = validationLetterbox(picture, side, size);
     const input = toTensor([fitted]);
@@ -61,10 +61,9 @@ export async function findInSlices(
     for (const candidate of candidates) {
       const { x1, y1, x2, y2, coefficients = new Float32Array(0) } = candidate;
       const mask = protos && processMask(protos, coefficients, [x1, y1, x2, y2], size);
-      objects.push({
-        ...inPicture(candidate, placement, view, index, model.info.keypoints?.size),
-        ...(mask ? { mask: moved(scaleMask(mask, placement.original, scaleBack), view, image) } : {}),
-      });
+      const found = inView(candidate, placement, model.info.keypoints?.size);
+      const scaled = mask && scaleMask(mask, placement.original, scaleBack);
+      objects.push(inPicture({ ...found, mask: scaled }, view, index, image));
     }
     ms.preprocess += ready - started;
     ms.inference += ran - ready;
@@ -89,36 +88,25 @@ export async function findInSlices(
   };
 }
 
-function inPicture(
+/** In pixels of the view, which `original` is. */
+function inView(
   { x1, y1, x2, y2, confidence, classIndex, keypoints }: Candidate,
   { scaleBack, input, original }: Pick<Placement, "scaleBack" | "input" | "original">,
-  { x, y }: Window,
-  window: number,
   size = 3,
-): ViewObject {
-  const [left, top, right, bottom] = scaleBox([x1, y1, x2, y2], input, original, scaleBack);
+): FoundObject {
   const { gain, padX, padY } = scaleBack;
   const points = Array.from({ length: (keypoints?.length ?? 0) / size }, (_, k): Keypoint => {
     const [px, py, ...rest] = (keypoints ?? []).slice(k * size, (k + 1) * size);
     return [
-      x + scaleCoordinate(px, padX, gain, original[1]),
-      y + scaleCoordinate(py, padY, gain, original[0]),
+      scaleCoordinate(px, padX, gain, original[1]),
+      scaleCoordinate(py, padY, gain, original[0]),
       ...(rest as [number?]),
     ];
   });
   return {
-    xyxy: [left + x, top + y, right + x, bottom + y],
+    xyxy: scaleBox([x1, y1, x2, y2], input, original, scaleBack),
     score: confidence,
     class: classIndex,
-    window,
-    ...(keypoints ? { keypoints: points } : {}),
+    keypoints: keypoints && points,
   };
-}
-
-function moved(
-  { x0, y0, x1, y1, data }: Parameters<typeof encodeRle>[0],
-  { x, y }: Window,
-  { width, height }: RgbImage,
-): Rle {
-  return encodeRle({ width, height, x0: x0 + x, y0: y0 + y, x1: x1 + x, y1: y1 + y, data });
 }

@@ -1,5 +1,6 @@
 /** Pictures: decoding, resizing, encoding and drawing, in plain RGB bytes. Runs in Node and in browsers. */
 
+export * from "./crop.js";
 export * from "./decode.js";
 export * from "./draw/index.js";
 export * from "./encode.js";

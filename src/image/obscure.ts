@@ -1,5 +1,6 @@
 /** Makes parts of a picture unrecognisable: mosaic, Gaussian blur, or one colour. */
 
+import { crop } from "./crop.js";
 import type { RgbImage } from "./types.js";
 
 /** `mosaic`: cells of one colour; `gaussian`: a strong blur; `fill`: the region's mean colour, which keeps nothing of it. */
@@ -34,7 +35,7 @@ interface Window {
 export function obscure(image: RgbImage, region: Region, style: ObscureStyle = "mosaic"): void {
   const window = windowOf(image, region.xyxy);
   if (!window) return;
-  const pixels = cut(image, window);
+  const pixels = crop(image, { ...window, x: window.x0, y: window.y0 }).data;
   if (style === "gaussian") gaussian(pixels, window);
   else if (style === "fill") average(pixels, window, Math.max(window.width, window.height));
   else average(pixels, window, Math.max(LEAST_CELL, Math.ceil(Math.max(window.width, window.height) / CELLS)));
@@ -90,15 +91,6 @@ function windowOf({ width, height }: RgbImage, [x1, y1, x2, y2]: Region["xyxy"])
   // Also for coordinates that are not numbers.
   if (!(right > x0 && bottom > y0)) return undefined;
   return { x0, y0, width: right - x0, height: bottom - y0 };
-}
-
-function cut(image: RgbImage, { x0, y0, width, height }: Window): Uint8Array {
-  const pixels = new Uint8Array(width * height * 3);
-  for (let y = 0; y < height; y++) {
-    const from = ((y0 + y) * image.width + x0) * 3;
-    pixels.set(image.data.subarray(from, from + width * 3), y * width * 3);
-  }
-  return pixels;
 }
 
 /** Square cells get their mean colour. */

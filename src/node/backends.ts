@@ -7,6 +7,8 @@ import { DeviceError, OptionError } from "../errors.js";
 import { importOptional } from "../optionalPackage.js";
 import type { Backend, BackendChoice } from "../runtime/backend.js";
 import { createCpuBackend } from "../runtime/cpu/backend.js";
+import type { AdapterSource } from "../runtime/webgpu/device/adapter.js";
+import { quietGpu } from "./dawnOutput.js";
 import { fileTuningStore } from "./tuningStore.js";
 import { mayHaveHardware, mayHaveVulkan } from "./vulkan.js";
 import { openWasm } from "./wasm.js";
@@ -21,7 +23,7 @@ export interface BackendOptions {
 }
 
 /** Dawn's entry point for Node. The object it returns keeps the process alive until it is garbage. */
-async function openGpu(hardwareOnly: boolean): Promise<GPU> {
+async function openGpu(hardwareOnly: boolean): Promise<AdapterSource> {
   if (!mayHaveVulkan()) {
     throw new DeviceError(
       "webgpu: this machine has no Vulkan driver; install the one for your graphics card (Debian: mesa-vulkan-drivers for AMD, Intel and software rendering), or use --backend wasm",
@@ -44,7 +46,7 @@ async function openGpu(hardwareOnly: boolean): Promise<GPU> {
     );
   }
   Object.assign(globalThis, dawn.globals);
-  return dawn.create([]);
+  return quietGpu(dawn.create([]));
 }
 
 async function openWebGpu({ onNote }: BackendOptions, hardwareOnly = false): Promise<Backend> {

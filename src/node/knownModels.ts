@@ -118,7 +118,7 @@ export async function readKnownModel(
   }
   if (!pinned) options.onWarning?.(`${name}.pt: its checksum is not pinned; downloaded SHA-256 ${digest}`);
   await writeAtomically(path, bytes);
-  await writeAtomically(recordOf(path), new TextEncoder().encode(`${digest}  ${name}.pt\n`));
+  await writeAtomically(recordOf(path), `${digest}  ${name}.pt\n`);
   return { bytes, path };
 }
 

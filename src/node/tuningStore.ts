@@ -53,7 +53,7 @@ export function fileTuningStore(onNote: (note: string) => void = () => undefined
         const { [key]: _, ...others } = await readTables(() => undefined);
         const tables = Object.fromEntries([...Object.entries(others).slice(1 - MOST_TABLES), [key, text]]);
         const contents: Contents = { version: VERSION, tables };
-        await writeAtomically(tuningPath(), new TextEncoder().encode(JSON.stringify(contents)));
+        await writeAtomically(tuningPath(), JSON.stringify(contents));
       } catch {
         // It is only a cache.
       }

@@ -1,4 +1,4 @@
-/** A graph as an ONNX file (opset 13), for the engines that the bench measures beside this one and for whoever needs the format. */
+/** A graph as an ONNX file (opset 13), for the engines that the bench measures beside this one and for users of the format. */
 
 import { GraphError, invariant } from "../errors.js";
 import type { Graph, ValueId } from "../ops/index.js";

@@ -1,11 +1,11 @@
 export * from "./activations.js";
 export * from "./attributes.js";
-export { anchorFreeColumns, mapsOfLevel } from "./detectAnchorFree.js";
 export * from "./graph/builder.js";
 export * from "./graph/evaluate.js";
 export * from "./graph/flops.js";
 export * from "./graph/graph.js";
 export * from "./graph/liveness.js";
+export { anchorFreeColumns, mapsOfLevel } from "./heads/detectAnchorFree.js";
 export * from "./op.js";
 export * from "./passes/index.js";
 export * from "./registry.js";

@@ -1,4 +1,4 @@
-/** Times of the parts of a compilation, told as each one ends. */
+/** Times of the parts of a compilation, reported as each one ends. */
 
 import type { CompileStage, OnStage } from "./backend.js";
 

@@ -5,6 +5,7 @@
  * @module yolov5-ts/solutions
  */
 
+export type { Xyxy } from "../boxes.js";
 export type { Figure } from "../image/draw/figures.js";
 export type { Color } from "../image/draw/palette.js";
 export type { RgbImage } from "../image/types.js";
@@ -22,7 +23,7 @@ export type {
   TrackedBox,
 } from "./counting/tracked.js";
 export { Zone, type ZoneCounts, type ZoneEvent, type ZoneOptions } from "./counting/zone.js";
-export { type Point, pointsOf, type Xyxy } from "./geometry.js";
+export { type Point, pointsOf } from "./geometry.js";
 export { type MergedBox, type MergeOptions, mergeBoxes, type WindowBox } from "./slices/merge.js";
 export type { SliceMerge, SliceOptions } from "./slices/options.js";
 export { type Window, windowsOf } from "./slices/windows.js";

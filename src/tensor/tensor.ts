@@ -83,3 +83,9 @@ export function sameShape(a: readonly number[], b: readonly number[]): boolean {
 export function formatShape(shape: readonly number[]): string {
   return shape.length === 0 ? "scalar" : shape.join("×");
 }
+
+/** The memory of tensors, each once, for handing it to another thread; shared memory needs no handing over. */
+export function buffersOf(tensors: readonly HostTensor[]): ArrayBuffer[] {
+  const buffers = tensors.map(({ data }) => data.buffer).filter((buffer) => buffer instanceof ArrayBuffer);
+  return [...new Set(buffers)];
+}

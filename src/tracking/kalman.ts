@@ -5,8 +5,7 @@
  * splits into four filters with two numbers each, computed here without matrices and with the same results.
  */
 
-/** x1, y1, x2, y2 in pixels. */
-export type Xyxy = readonly [number, number, number, number];
+import type { Xyxy } from "../boxes.js";
 
 /** Standard deviations of a position and of a velocity, relative to the height. */
 const POSITION = 1 / 20;

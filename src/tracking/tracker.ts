@@ -5,10 +5,10 @@
  * `sort`: after Bewley et al., "Simple Online and Realtime Tracking" (ICIP 2016), with the same motion model.
  */
 
+import { iouOf, type Xyxy } from "../boxes.js";
 import { OptionError } from "../errors.js";
 import { type Assignment, assign } from "./assign.js";
-import { iou } from "./iou.js";
-import { BoxFilter, type Xyxy } from "./kalman.js";
+import { BoxFilter } from "./kalman.js";
 import { type ResolvedTrackerOptions, resolveTrackerOptions, type TrackerOptions } from "./options.js";
 
 /** One detected box. */
@@ -149,7 +149,7 @@ export class Tracker {
     const cost = (row: number, column: number): number => {
       const box = boxes[indices[column]];
       if (classAware && (box.class ?? 0) !== entries[row].class) return 1;
-      const overlap = iou(predicted[row], box.xyxy);
+      const overlap = iouOf(predicted[row], box.xyxy);
       return 1 - (fuseScore ? overlap * box.score : overlap);
     };
     const found: Assignment = assign(entries.length, indices.length, cost, limit);
@@ -186,7 +186,7 @@ export class Tracker {
     for (const a of seen) {
       for (const b of lost) {
         if (a.class !== b.class && this.options.classAware) continue;
-        if (iou(a.filter.xyxy, b.filter.xyxy) <= DUPLICATE_IOU) continue;
+        if (iouOf(a.filter.xyxy, b.filter.xyxy) <= DUPLICATE_IOU) continue;
         dropped.add(a.lastSeen - a.born > b.lastSeen - b.born ? b : a);
       }
     }

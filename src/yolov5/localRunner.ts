@@ -12,7 +12,7 @@ import { Ensemble, type Member } from "./ensemble.js";
 import { closeAll, type Picture, type ReadPictureOptions, readAll } from "./input/pictures.js";
 import type { NetworkInput } from "./input/preprocess.js";
 import type { NetworkMemory } from "./network.js";
-import { type DetectOptions, type ResolvedOptions, resolveOptions } from "./options.js";
+import type { ResolvedOptions } from "./options.js";
 import type { Outcome, Result } from "./output/outcome.js";
 import type { Prediction } from "./output/prediction.js";
 import { Pipeline } from "./pipeline.js";
@@ -57,13 +57,13 @@ export class LocalRunner<Source> implements ModelRunner<Source> {
     return this.members;
   }
 
-  async detectList(sources: readonly Source[], options: DetectOptions): Promise<Result[]> {
+  async detectList(sources: readonly Source[], options: ResolvedOptions): Promise<Result[]> {
     const { maxPixels, signal } = options;
     const pictures = await readAll(sources, (item) => this.read(item, { maxPixels, signal }), signal);
     return this.detectPictures(pictures, options);
   }
 
-  async detectOne(source: Source, options: DetectOptions): Promise<Result> {
+  async detectOne(source: Source, options: ResolvedOptions): Promise<Result> {
     const { maxPixels, signal } = options;
     const turn = this.turns.take(signal);
     try {
@@ -79,41 +79,38 @@ export class LocalRunner<Source> implements ModelRunner<Source> {
   }
 
   /** Detects in decoded pictures and closes those that hold resources. */
-  private async detectPictures(pictures: readonly Picture[], options: DetectOptions): Promise<Result[]> {
+  private async detectPictures(pictures: readonly Picture[], options: ResolvedOptions): Promise<Result[]> {
     try {
       this.check();
-      return await this.pipeline.detect(pictures, resolveOptions(options, this.info));
+      return await this.pipeline.detect(pictures, options);
     } finally {
       closeAll(pictures);
     }
   }
 
-  async outcome(source: Source, options: DetectOptions): Promise<Outcome> {
-    const one = async (picture: Picture, resolved: ResolvedOptions): Promise<Outcome> =>
-      (await this.pipeline.outcomes([picture], resolved))[0];
-    return this.withPicture(source, options, one);
+  async outcome(source: Source, options: ResolvedOptions): Promise<Outcome> {
+    return this.withPicture(source, options, async (picture) => (await this.pipeline.outcomes([picture], options))[0]);
   }
 
-  async predict(source: Source, options: DetectOptions): Promise<Prediction> {
-    return this.withPicture(source, options, (picture, resolved) => this.pipeline.predict(picture, resolved));
+  async predict(source: Source, options: ResolvedOptions): Promise<Prediction> {
+    return this.withPicture(source, options, (picture) => this.pipeline.predict(picture, options));
   }
 
   private async withPicture<T>(
     source: Source,
-    options: DetectOptions,
-    run: (picture: Picture, options: ResolvedOptions) => Promise<T>,
+    { maxPixels, signal }: ResolvedOptions,
+    run: (picture: Picture) => Promise<T>,
   ): Promise<T> {
-    const { maxPixels, signal } = options;
     const picture = await this.read(source, { maxPixels, signal });
     try {
       throwIfAborted(signal);
-      return await run(picture, resolveOptions(options, this.info));
+      return await run(picture);
     } finally {
       picture.close?.();
     }
   }
 
-  stream(frames: AsyncIterable<Source> | Iterable<Source>, options: DetectOptions): AsyncGenerator<Result> {
+  stream(frames: AsyncIterable<Source> | Iterable<Source>, options: ResolvedOptions): AsyncGenerator<Result> {
     const begin = async (frame: Source): Promise<Begun<Result>> => {
       await this.pipeline.heed(options.signal);
       const picture = await this.read(frame, options);

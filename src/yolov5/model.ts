@@ -71,14 +71,14 @@ export class Model<Source = unknown> {
   async detect(source: Source | readonly Source[], options: DetectOptions = {}): Promise<Result | Result[]> {
     this.check();
     // Checked before the first picture is read.
-    const { signal } = resolveOptions(options, this.info);
-    const work = (own: AbortSignal | undefined): Promise<Result | Result[]> => {
-      const given = { ...options, signal: own };
+    const resolved = resolveOptions(options, this.info);
+    const work = (signal: AbortSignal | undefined): Promise<Result | Result[]> => {
+      const given = { ...resolved, signal };
       return Array.isArray(source)
         ? this.runner.detectList(source as readonly Source[], given)
         : this.runner.detectOne(source as Source, given);
     };
-    return untilAborted(signal, work, this.aborts.on);
+    return untilAborted(resolved.signal, work, this.aborts.on);
   }
 
   /**
@@ -88,22 +88,22 @@ export class Model<Source = unknown> {
    */
   async predict(source: Source, options: DetectOptions = {}): Promise<Prediction> {
     this.check();
-    const { signal, slice } = resolveOptions(options, this.info);
-    if (slice) {
+    const resolved = resolveOptions(options, this.info);
+    if (resolved.slice) {
       throw new OptionError("predict keeps the outputs of one input, and slice runs many; use detect with slice");
     }
-    const work = (own: AbortSignal | undefined): Promise<Prediction> =>
-      this.runner.predict(source, { ...options, signal: own });
-    return untilAborted(signal, work, this.aborts.on);
+    const work = (signal: AbortSignal | undefined): Promise<Prediction> =>
+      this.runner.predict(source, { ...resolved, signal });
+    return untilAborted(resolved.signal, work, this.aborts.on);
   }
 
   /** `detect` for one picture whose result is put together elsewhere, in the page of a worker for example. */
   async outcome(source: Source, options: DetectOptions = {}): Promise<Outcome> {
     this.check();
-    const { signal } = resolveOptions(options, this.info);
-    const work = (own: AbortSignal | undefined): Promise<Outcome> =>
-      this.runner.outcome(source, { ...options, signal: own });
-    return untilAborted(signal, work, this.aborts.on);
+    const resolved = resolveOptions(options, this.info);
+    const work = (signal: AbortSignal | undefined): Promise<Outcome> =>
+      this.runner.outcome(source, { ...resolved, signal });
+    return untilAborted(resolved.signal, work, this.aborts.on);
   }
 
   /**
@@ -113,8 +113,8 @@ export class Model<Source = unknown> {
    * before it. A loop that ends early closes the source. Aborting `signal` ends it between two results and closes the
    * source too.
    */
-  stream(frames: AsyncIterable<Source> | Iterable<Source>, options: DetectOptions = {}): AsyncGenerator<Result> {
-    return this.runner.stream(frames, options);
+  async *stream(frames: AsyncIterable<Source> | Iterable<Source>, options: DetectOptions = {}): AsyncGenerator<Result> {
+    yield* this.runner.stream(frames, resolveOptions(options, this.info));
   }
 
   /**

@@ -101,25 +101,18 @@ export class Network {
    * @throws what the backend's compiler throws; DisposedError.
    */
   async with<T>(shape: InputShape, use: (executable: Executable) => Promise<T>): Promise<T> {
-    try {
-      return await this.withPlan(shape, use);
-    } catch (error) {
-      if (!(error instanceof PrecisionError)) throw error;
-      if (this.precision === "float16") {
-        this.precision = "float32";
-        this.onNote(`half: ${error.message.replace(/; use float32$/, "")}; running in float32`);
-      }
-      return this.withPlan(shape, use);
-    }
-  }
-
-  private async withPlan<T>(shape: InputShape, use: (executable: Executable) => Promise<T>): Promise<T> {
     if (this.disposed) throw new DisposedError("the model");
     const { dtype } = this;
     try {
       return await this.plans.with({ dtype, shape }, () => this.compile(shape, dtype, this.tuneOptions), use);
     } catch (error) {
-      throw asLimitError(error, this.backend.name);
+      if (!(error instanceof PrecisionError) || dtype !== "float16") throw asLimitError(error, this.backend.name);
+      // Of calls that overlap, the first one changes it.
+      if (this.precision === "float16") {
+        this.precision = "float32";
+        this.onNote(`half: ${error.message.replace(/; use float32$/, "")}; running in float32`);
+      }
+      return this.with(shape, use);
     }
   }
 

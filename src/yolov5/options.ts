@@ -72,6 +72,8 @@ export interface ResolvedOptions extends ResolvedNmsOptions {
   readonly slice: ResolvedSlices | undefined;
   readonly onSlice: NonNullable<DetectOptions["onSlice"]>;
   readonly batchSize: number;
+  /** Undefined: as `load` says. */
+  readonly maxPixels: number | undefined;
   readonly signal: AbortSignal | undefined;
   readonly onWarning: (message: string) => void;
 }
@@ -95,7 +97,6 @@ export function resolveOptions(options: DetectOptions, model: SuppressedModel): 
       throw new OptionError(`imgsz must be whole pixels between 1 and 16384, got ${shown(size)}`, { size });
     }
   }
-  if (options.maxPixels !== undefined) count(options.maxPixels, "maxPixels");
   const { conf, confThres, iou, iouThres, agnostic, agnosticNms, maxDet, classes, multiLabel } = options;
   return {
     ...resolveNmsOptions(
@@ -116,6 +117,7 @@ export function resolveOptions(options: DetectOptions, model: SuppressedModel): 
     slice: resolveSlices(options.slice),
     onSlice: options.onSlice ?? (() => undefined),
     batchSize: count(options.batchSize ?? 1, "batchSize"),
+    maxPixels: options.maxPixels === undefined ? undefined : count(options.maxPixels, "maxPixels"),
     signal: signalOf(options.signal),
     onWarning: options.onWarning ?? (() => undefined),
   };

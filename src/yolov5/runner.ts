@@ -6,7 +6,7 @@ import type { ModelInfo } from "./checkpoint/modelInfo.js";
 import type { Member } from "./ensemble.js";
 import type { NetworkInput } from "./input/preprocess.js";
 import type { NetworkMemory } from "./network.js";
-import type { DetectOptions } from "./options.js";
+import type { ResolvedOptions } from "./options.js";
 import type { Outcome, Result } from "./output/outcome.js";
 import type { Prediction } from "./output/prediction.js";
 
@@ -20,6 +20,9 @@ export interface Device {
 /** One number, or [height, width]; rounded up as in `detect`. */
 export type ImageSize = number | readonly [number, number] | undefined;
 
+/** Methods of `Model` whose arguments and answers are plain data, so that a worker is asked for them unchanged. */
+export type PlainMethod = "forward" | "warmup" | "tap" | "profile" | "memory";
+
 /** `Model`'s methods, which describe them. `Model` has checked options and given each call a signal of its own. */
 export interface ModelRunner<Source> {
   readonly info: ModelInfo;
@@ -30,11 +33,11 @@ export interface ModelRunner<Source> {
   readonly members: readonly Member[];
   /** The networks on this thread; opened when they are first asked for if they are on others. */
   openMembers(): Promise<readonly Member[]>;
-  detectOne(source: Source, options: DetectOptions): Promise<Result>;
-  detectList(sources: readonly Source[], options: DetectOptions): Promise<Result[]>;
-  outcome(source: Source, options: DetectOptions): Promise<Outcome>;
-  predict(source: Source, options: DetectOptions): Promise<Prediction>;
-  stream(frames: AsyncIterable<Source> | Iterable<Source>, options: DetectOptions): AsyncGenerator<Result>;
+  detectOne(source: Source, options: ResolvedOptions): Promise<Result>;
+  detectList(sources: readonly Source[], options: ResolvedOptions): Promise<Result[]>;
+  outcome(source: Source, options: ResolvedOptions): Promise<Outcome>;
+  predict(source: Source, options: ResolvedOptions): Promise<Prediction>;
+  stream(frames: AsyncIterable<Source> | Iterable<Source>, options: ResolvedOptions): AsyncGenerator<Result>;
   forward(input: HostTensor): Promise<HostTensor[]>;
   warmup(imgsz: ImageSize, batch: number): Promise<void>;
   tune(options: TuneOptions & { readonly imgsz?: ImageSize; readonly batch?: number }): Promise<void>;

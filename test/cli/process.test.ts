@@ -5,12 +5,14 @@ import { closeSync, existsSync, openSync, readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { REPOSITORY } from "../support/reference.js";
+import { webgpuOrSkip } from "../support/webgpu.js";
 import { EXAMPLE, type Outcome, scratchFolder } from "./support.js";
 
 const CLI = join(REPOSITORY, "dist", "cli.js");
 const built = existsSync(CLI);
 if (!built) console.warn("skipped: no dist/cli.js; run npm run build first");
 const folder = await scratchFolder();
+const gpu = built && (await webgpuOrSkip());
 
 function start(argv: readonly string[], onStdout?: (text: string, kill: () => void) => void): Promise<Outcome> {
   return new Promise((resolve, reject) => {
@@ -91,6 +93,26 @@ describe.skipIf(!built)("dist/cli.js", () => {
     const code = await new Promise((resolve) => child.on("close", resolve));
     expect(code).toBe(0);
   });
+
+  test.skipIf(!gpu)(
+    "webgpu: nothing of Dawn's on standard error, whether that is a pipe or a file that standard output shares",
+    async () => {
+      const argv = ["detect", "--source", EXAMPLE, "--backend", "webgpu", "--imgsz", "64", "--nosave"];
+      const piped = await start([...argv, "--quiet"]);
+      expect(piped).toMatchObject({ code: 0, stderr: "" });
+      const log = join(folder, "both.log");
+      const file = openSync(log, "w");
+      const child = spawn(process.execPath, [CLI, ...argv], {
+        stdio: ["ignore", file, file],
+        env: { ...process.env, DEBUG: "" },
+      });
+      expect(await new Promise((resolve) => child.on("close", resolve))).toBe(0);
+      closeSync(file);
+      const text = readFileSync(log, "utf8");
+      expect(text).toContain("image 1/1");
+      expect(text).not.toContain("Warning: ");
+    },
+  );
 
   const many = [
     "--source",

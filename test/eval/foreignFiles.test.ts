@@ -5,7 +5,7 @@ import { mkdir, mkdtemp, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { expandSources } from "../../src/cli/detect/sources.js";
+import { expandSources } from "../../src/cli/detect/sources/sources.js";
 import { readYaml } from "../../src/cli/options/yamlFile.js";
 import { parseCocoAnnotations } from "../../src/eval/dataset/cocoJson.js";
 import { encodePng } from "../../src/image/index.js";
@@ -232,7 +232,7 @@ describe.runIf(process.platform === "linux")("names that are not UTF-8, pipes an
     const { samples } = await openDataset(folder, { names: NAMES, onWarning: (text) => warnings.push(text) });
     expect(samples.length).toBe(1);
     expect(warnings[0]).toMatch(NOT_UTF8);
-    const { readPicture } = await import("../../src/cli/detect/readPicture.js");
+    const { readPicture } = await import("../../src/cli/detect/sources/readPicture.js");
     const items = await expandSources([folder], {});
     const { signal } = new AbortController();
     await expect(readPicture(items[1].source, { signal })).rejects.toThrow(NOT_UTF8);

@@ -4,7 +4,7 @@ import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { expect, it } from "vitest";
-import { expandSources } from "../../src/cli/detect/sources.js";
+import { expandSources } from "../../src/cli/detect/sources/sources.js";
 import { EngineError } from "../../src/errors.js";
 import { type DetectionResult, load } from "../../src/node.js";
 import { EXAMPLE } from "../cli/support.js";

@@ -17,8 +17,8 @@ import { verifyModel } from "../../src/yolov5/verify.js";
 import { FULL } from "../support/full.js";
 import { REFERENCE, referenceMissing } from "../support/reference.js";
 import { openBackend, webgpuOrSkip } from "../support/webgpu.js";
-import { TRAINED, ZOO } from "./architectures.js";
-import { checkpointOf, differences, optionsOf, pictureNamed, readReference } from "./references.js";
+import { TRAINED, ZOO } from "./support/architectures.js";
+import { checkpointOf, differences, optionsOf, pictureNamed, readReference } from "./support/references.js";
 
 const NAMES: readonly string[] = [...TRAINED, ...ZOO].filter((name) => existsSync(checkpointOf(name)));
 if (!FULL) console.warn("skipped: kernels for GPUs on whole checkpoints run with YOLOV5_FULL=1 only");

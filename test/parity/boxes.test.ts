@@ -15,7 +15,7 @@ import type { DetectionResult } from "../../src/yolov5/output/results.js";
 import { parityBackends } from "../support/backends.js";
 import { allOr, FULL } from "../support/full.js";
 import { referenceMissing } from "../support/reference.js";
-import { TRAINED } from "./architectures.js";
+import { TRAINED } from "./support/architectures.js";
 import {
   checkpointOf,
   describeRun,
@@ -24,7 +24,7 @@ import {
   pictureNamed,
   readReference,
   sha256,
-} from "./references.js";
+} from "./support/references.js";
 
 /** Pictures of each checkpoint that the short suite runs. */
 const SHORT_PICTURES = { fast: 2, slow: 1 };

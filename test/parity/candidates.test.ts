@@ -17,7 +17,7 @@ import { type NmsOptions, resolveNmsOptions } from "../../src/yolov5/output/nms/
 import { allOr, FULL } from "../support/full.js";
 import { referenceMissing } from "../support/reference.js";
 import { openBackend, webgpuOrSkip } from "../support/webgpu.js";
-import { checkpointOf, pictureNamed, readReference } from "./references.js";
+import { checkpointOf, pictureNamed, readReference } from "./support/references.js";
 
 const gpu = await webgpuOrSkip();
 

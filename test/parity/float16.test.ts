@@ -12,8 +12,8 @@ import type { DetectionResult } from "../../src/yolov5/output/results.js";
 import { verifyModel } from "../../src/yolov5/verify.js";
 import { WEBGPU } from "../support/backends.js";
 import { REFERENCE, REPOSITORY, referenceMissing } from "../support/reference.js";
-import { TRAINED } from "./architectures.js";
-import { checkpointOf } from "./references.js";
+import { TRAINED } from "./support/architectures.js";
+import { checkpointOf } from "./support/references.js";
 
 describe.skipIf(referenceMissing("reference"))("float16", () => {
   let backend: Backend | undefined;

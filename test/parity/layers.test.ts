@@ -11,8 +11,8 @@ import { Model } from "../../src/yolov5/model.js";
 import { verifyModel } from "../../src/yolov5/verify.js";
 import { parityBackends } from "../support/backends.js";
 import { REFERENCE, referenceMissing } from "../support/reference.js";
-import { TRAINED } from "./architectures.js";
-import { checkpointOf } from "./references.js";
+import { TRAINED } from "./support/architectures.js";
+import { checkpointOf } from "./support/references.js";
 
 /** Trained checkpoints: boxes within 0.01 px, scores within 1e-4, NMSE ≤ 1e-9 at every layer. */
 

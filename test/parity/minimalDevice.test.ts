@@ -10,8 +10,8 @@ import { Model } from "../../src/yolov5/model.js";
 import { verifyModel } from "../../src/yolov5/verify.js";
 import { REFERENCE, referenceMissing } from "../support/reference.js";
 import { openBackend, webgpuOrSkip } from "../support/webgpu.js";
-import { ZOO } from "./architectures.js";
-import { checkpointOf } from "./references.js";
+import { ZOO } from "./support/architectures.js";
+import { checkpointOf } from "./support/references.js";
 
 describe.skipIf(referenceMissing("weights", "zoo"))("a minimal WebGPU device", () => {
   let backend: WebGpuBackend | undefined;

@@ -21,8 +21,8 @@ import { verifyModel } from "../../src/yolov5/verify.js";
 import { parityBackends } from "../support/backends.js";
 import { allOr } from "../support/full.js";
 import { REFERENCE, referenceMissing } from "../support/reference.js";
-import { differences, pictureNamed, type ReferenceDetection, SCORE_TOLERANCE } from "./references.js";
-import { differencesBeyondRounding } from "./rounding.js";
+import { differences, pictureNamed, type ReferenceDetection, SCORE_TOLERANCE } from "./support/references.js";
+import { differencesBeyondRounding } from "./support/rounding.js";
 
 interface Exported {
   /** The checkpoint, in `weights`. */

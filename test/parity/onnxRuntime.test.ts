@@ -11,7 +11,7 @@ import { letterbox, toTensor } from "../../src/yolov5/input/letterbox.js";
 import { createMember } from "../../src/yolov5/loadModel.js";
 import { openOnnx } from "../../src/yolov5/onnx/index.js";
 import { REFERENCE, REPOSITORY, referenceMissing } from "../support/reference.js";
-import { pictureNamed } from "./references.js";
+import { pictureNamed } from "./support/references.js";
 
 /** What the tests use of onnxruntime-node. */
 interface Runtime {

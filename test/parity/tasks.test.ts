@@ -21,8 +21,8 @@ import type { ClassificationResult, DetectionResult, SegmentedDetection } from "
 import { parityBackends, WASM } from "../support/backends.js";
 import { allOr, FULL } from "../support/full.js";
 import { REFERENCE, referenceMissing } from "../support/reference.js";
-import { CLASSIFIERS, SEGMENTERS } from "./architectures.js";
-import { type MaskSource, possibleAreas } from "./maskRounding.js";
+import { CLASSIFIERS, SEGMENTERS } from "./support/architectures.js";
+import { type MaskSource, possibleAreas } from "./support/maskRounding.js";
 import {
   checkpointOf,
   chosenRuns,
@@ -32,7 +32,7 @@ import {
   type ReferenceRun,
   readReference,
   sameBox,
-} from "./references.js";
+} from "./support/references.js";
 
 function memberAt(path: string, backend: Backend, config?: unknown): Member {
   return createMember(openModel(new Uint8Array(readFileSync(path)), { path, config }), backend, { path });

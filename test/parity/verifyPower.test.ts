@@ -17,7 +17,7 @@ import { referenceInput, tapOf, verifyModel } from "../../src/yolov5/verify.js";
 import { FAULTS, injectFault, siteOf } from "../support/faults.js";
 import { allOrEvery } from "../support/full.js";
 import { REFERENCE, REPOSITORY } from "../support/reference.js";
-import { checkpointOf } from "./references.js";
+import { checkpointOf } from "./support/references.js";
 
 const FIXTURES = join(REPOSITORY, "test", "fixtures", "pytorch");
 const ENDING = ".layers.safetensors";

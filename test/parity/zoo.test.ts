@@ -21,9 +21,9 @@ import { verifyModel } from "../../src/yolov5/verify.js";
 import { CPU, parityBackends, WASM } from "../support/backends.js";
 import { allOrEvery, FULL } from "../support/full.js";
 import { REFERENCE, referenceMissing } from "../support/reference.js";
-import { ZOO } from "./architectures.js";
-import { checkpointOf, chosenRuns, describeRun, optionsOf, pictureNamed } from "./references.js";
-import { differencesBeyondRounding } from "./rounding.js";
+import { ZOO } from "./support/architectures.js";
+import { checkpointOf, chosenRuns, describeRun, optionsOf, pictureNamed } from "./support/references.js";
+import { differencesBeyondRounding } from "./support/rounding.js";
 
 const NAMES = [...ZOO, "format-reference"];
 /**

@@ -2,7 +2,7 @@
 
 import { OPS } from "../../src/ops/index.js";
 import { BLOCKS } from "../../src/yolov5/graph/catalogue.js";
-import { ARCHITECTURES } from "../parity/architectures.js";
+import { ARCHITECTURES } from "../parity/support/architectures.js";
 import { CPU, WASM, WEBGPU } from "./backends.js";
 
 const START = "<!-- support matrix: generated, UPDATE_DOCS=1 npx vitest run test/docs/support.test.ts -->";

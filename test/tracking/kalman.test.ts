@@ -1,7 +1,8 @@
 /** The motion model against numbers by hand and against the 8×8 matrices that it stands for. */
 
 import { expect, test } from "vitest";
-import { BoxFilter, type Xyxy } from "../../src/tracking/kalman.js";
+import type { Xyxy } from "../../src/boxes.js";
+import { BoxFilter } from "../../src/tracking/kalman.js";
 
 /** A box of width 50 and height 100 around (x, y). */
 const box = (x: number, y = 200): Xyxy => [x - 25, y - 50, x + 25, y + 50];

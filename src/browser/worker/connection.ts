@@ -14,7 +14,7 @@ interface Pending {
   readonly stopListening: () => void;
 }
 
-/** What is told of a request before its answer. */
+/** Messages about a request before its answer. */
 interface Listeners {
   readonly onWarning?: ((text: string) => void) | undefined;
   readonly onSlice?: ((progress: SliceProgress) => void) | undefined;
@@ -72,7 +72,7 @@ export class Connection {
 
   /**
    * Sends a request once it is ready and all earlier ones have been sent.
-   * @param signal rejects with its reason at once; the worker is told, and what was to be given to it is closed
+   * @param signal rejects with its reason at once; the worker is notified, and what was to be given to it is closed
    */
   askAs(
     id: number,

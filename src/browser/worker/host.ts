@@ -5,21 +5,13 @@ import type { PictureSource, WeightSource } from "../../api/sources.js";
 import { toWire } from "../../api/wireError.js";
 import { Breather } from "../../breathe.js";
 import { DisposedError } from "../../errors.js";
-import type { HostTensor } from "../../tensor/index.js";
+import { buffersOf, type HostTensor } from "../../tensor/index.js";
 import type { Model } from "../../yolov5/model.js";
 import type { Outcome } from "../../yolov5/output/outcome.js";
 import type { Prediction } from "../../yolov5/output/prediction.js";
 import { closePixels } from "../drawable.js";
 import type { DecoderName } from "./decoders/protocol.js";
-import {
-  type Answer,
-  buffersOf,
-  type FromHost,
-  type Port,
-  type Request,
-  type SliceProgress,
-  type ToHost,
-} from "./protocol.js";
+import type { Answer, FromHost, Port, Request, SliceProgress, ToHost } from "./protocol.js";
 
 export type Loader = (sources: readonly WeightSource[], options: LoadOptions) => Promise<Model<PictureSource>>;
 

@@ -3,16 +3,12 @@
 import type { LoadOptions } from "../../api/loadOptions.js";
 import type { PictureSource, WeightSource } from "../../api/sources.js";
 import type { WireError } from "../../api/wireError.js";
-import type { HostTensor } from "../../tensor/index.js";
 import type { ModelInfo } from "../../yolov5/checkpoint/modelInfo.js";
 import type { DetectOptions } from "../../yolov5/options.js";
 import type { Outcome } from "../../yolov5/output/outcome.js";
 import type { Thresholds } from "../../yolov5/output/prediction.js";
-import type { Device } from "../../yolov5/runner.js";
+import type { Device, PlainMethod } from "../../yolov5/runner.js";
 import type { DecoderName } from "./decoders/protocol.js";
-
-/** Methods of `Model` that are forwarded unchanged. */
-export type PlainMethod = "forward" | "warmup" | "tap" | "profile" | "memory";
 
 /** Windows of a picture that are done. */
 export interface SliceProgress {
@@ -75,10 +71,4 @@ export interface Port {
 /** A `MessagePort`, a type that only the DOM library has. */
 export interface ChannelPort extends Port {
   close(): void;
-}
-
-/** Buffers of tensors that may be transferred. */
-export function buffersOf(tensors: readonly HostTensor[]): ArrayBuffer[] {
-  const buffers = tensors.map(({ data }) => data.buffer).filter((buffer) => buffer instanceof ArrayBuffer);
-  return [...new Set(buffers)];
 }

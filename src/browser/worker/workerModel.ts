@@ -13,10 +13,10 @@ import type { NetworkMemory } from "../../yolov5/network.js";
 import type { DetectOptions } from "../../yolov5/options.js";
 import { type Outcome, resultOf } from "../../yolov5/output/outcome.js";
 import type { Thresholds } from "../../yolov5/output/prediction.js";
-import type { Device } from "../../yolov5/runner.js";
+import type { Device, PlainMethod } from "../../yolov5/runner.js";
 import { Connection } from "./connection.js";
 import { Connections } from "./connections.js";
-import type { PlainMethod, Request } from "./protocol.js";
+import type { Request } from "./protocol.js";
 import type { Started } from "./started.js";
 import { closeGiven, toSend } from "./transfer.js";
 

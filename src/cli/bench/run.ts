@@ -2,7 +2,7 @@
 
 import { availableParallelism } from "node:os";
 import type { DeviceCounters } from "../../runtime/backend.js";
-import { readPicture } from "../detect/readPicture.js";
+import { readPicture } from "../detect/sources/readPicture.js";
 import { EXIT, UsageError } from "../errors.js";
 import { orInterrupted, throwIfInterrupted } from "../interrupt.js";
 import type { BenchFlags } from "../options/flags.js";

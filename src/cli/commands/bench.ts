@@ -15,9 +15,9 @@ per frame. Several weights and backends are interleaved, round by round. The inp
 (--source), never zeros. Outputs that are not finite fail the run. --peers runs other engines on the same weights (as ONNX)
 and input, each in its own process; an engine whose outputs differ is not timed.
 
---pipeline measures what users wait for instead: whole "detect" processes on a folder, without and with annotated pictures, in
-turn, as pictures per second, share of the CPU and peak memory. --peers adds onnxruntime-node with sharp (bench/peers), --detect-py
-YOLOv5's own script.
+--pipeline measures what users wait for instead: whole "detect" processes on a folder, without and with annotated
+pictures, in turn, as pictures per second, share of the CPU and peak memory. --peers adds onnxruntime-node with sharp
+(bench/peers), --detect-py YOLOv5's own script.
 
 Examples:
   yolov5 bench --weights yolov5n.pt

@@ -45,12 +45,18 @@ function addOwnOptions(command: Command): void {
   command
     .optionsGroup("Videos:")
     .addOption(
-      new Option("--live [port]", "show the annotated frames of a camera, stream or video on a page of this machine")
+      new Option(
+        "--live [port]",
+        "show the annotated frames of a camera, stream or video on a page that only this machine can open",
+      )
         .argParser(whole(0, 65_535))
         .preset("8080"),
     )
     .addOption(
-      new Option("--record [seconds]", "write the annotated video in files of this length; with --live nothing else is")
+      new Option(
+        "--record [seconds]",
+        "write the annotated video in files of this length; --live writes no video without it",
+      )
         .argParser(whole(1))
         .preset("60"),
     )

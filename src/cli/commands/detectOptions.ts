@@ -74,7 +74,7 @@ export function addDetectOptions(command: Command, { jobs = false }: { readonly 
     .optionsGroup("Hiding:")
     .option(
       "--blur [classes...]",
-      "make objects unrecognisable in what is written, all or those of some classes: --blur person 3; in videos also where they are missed for some frames",
+      "make objects unrecognisable in written pictures and videos: all, or those of some classes (--blur person 3); in videos also in frames where they are missed",
     )
     .addOption(
       new Option("--blur-style <s>", `how objects are hidden (default: ${OBSCURE_STYLES[0]})`).choices(OBSCURE_STYLES),
@@ -85,19 +85,16 @@ export function addDetectOptions(command: Command, { jobs = false }: { readonly 
         `hide the whole box, or the outline that a segmentation model finds (default: ${BLUR_SHAPES[0]})`,
       ).choices(BLUR_SHAPES),
     )
-    .option(
-      "--redact",
-      "write nothing but the pictures and videos with objects hidden: no boxes, labels or other files",
-    )
+    .option("--redact", "write only pictures and videos with objects hidden: no boxes, no labels, no other files")
     .optionsGroup("Counting (tracks objects; points in pixels, or in fractions of the picture if none is above 1):")
     .option(
       "--line <points...>",
-      "count who crosses the line x1,y1,x2,y2[,name]: in is from the left to the right, seen along it from its first point",
+      "count objects that cross the line x1,y1,x2,y2[,name]; seen along it from its first point, in is from left to right",
       list(lineFlag),
     )
     .option(
       "--zone <points...>",
-      "count who is in the polygon x1,y1,x2,y2,x3,y3,…[,name], who enters and leaves, and for how long they stay",
+      "count objects in the polygon x1,y1,x2,y2,x3,y3,…[,name], those that enter and leave, and how long they stay",
       list(zoneFlag),
     )
     .addOption(
@@ -112,10 +109,10 @@ export function addDetectOptions(command: Command, { jobs = false }: { readonly 
       speedFlag,
     )
     .option("--heatmap", "colour where objects have been, in the drawing and in a PNG at the end; needs no tracks")
-    .option("--heatmap-half-life <s>", "seconds after which half of the warmth is left (default: it stays)", positive)
+    .option("--heatmap-half-life <s>", "seconds after which a trace has faded by half (default: traces stay)", positive)
     .optionsGroup("Results:")
     .option("--ndjson <file>", "write one JSON line per frame or picture as results arrive; - for standard output")
-    .option("--no-speed", "leave the times out of the JSON, so that it is the same whoever computes it")
+    .option("--no-speed", "leave the times out of the JSON, so that it is the same on every run and machine")
     .option(
       "--save-txt",
       "write labels/<picture>.txt or <video>_<frame>.txt: class x y w h, normalised (appends, as detect.py does)",

@@ -29,7 +29,7 @@ export function defineServe(program: Command, start: Start): void {
     .optionsGroup("Models:")
     .option(
       "--weights <w...>",
-      `${WEIGHTS_HELP}; several make several models, NAME=FILE or NAME@VERSION=FILE names one (default: codes)`,
+      `${WEIGHTS_HELP}; several are several models; NAME=FILE or NAME@VERSION=FILE names one (default: codes)`,
       list(String),
     )
     .option("--half", "use float16 where the backend supports it")
@@ -58,14 +58,14 @@ export function defineServe(program: Command, start: Start): void {
     .optionsGroup("Stopping:")
     .option(
       "--drain-delay <s>",
-      "seconds for which requests are still taken after SIGTERM, while ready says no",
+      "seconds for which requests are still accepted after SIGTERM, while ready says no",
       seconds,
       0,
     )
     .option("--drain-timeout <s>", "seconds in which accepted requests must be done then", seconds, 30)
     .optionsGroup("Common:")
     .addOption(
-      new Option("--log-level <l>", "one JSON line a request on standard output")
+      new Option("--log-level <l>", "one JSON line per request on standard output")
         .choices(["debug", "info", "warn", "error", "silent"])
         .default("info"),
     )

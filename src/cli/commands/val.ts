@@ -10,8 +10,8 @@ import { addCommonOptions, MAX_PIXELS_HELP, type Start, WEIGHTS_HELP } from "./c
 
 const AFTER = `
 Data sets: a folder with images/ and labels/ (one .txt per picture, "class x y w h" divided by its size), an Ultralytics
-.yaml (path, val, names), a .txt list of pictures, a COCO annotations .json, or Pascal VOC's Annotations/*.xml. For classification models, a folder with
-val/<class>/<pictures>. A picture without a label file counts as background.
+.yaml (path, val, names), a .txt list of pictures, a COCO annotations .json, or Pascal VOC's
+Annotations/*.xml. For classification models, a folder with val/<class>/<pictures>. A picture without a label file counts as background.
 
 Examples:
   yolov5 val --weights best.pt --data dataset.yaml

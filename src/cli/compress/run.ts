@@ -18,7 +18,7 @@ import { createMember, type OpenedModel } from "../../yolov5/loadModel.js";
 import { checkImageSize } from "../../yolov5/options.js";
 import { EXIT, InterruptedError, UsageError } from "../errors.js";
 import { Attempts } from "../files/attempts.js";
-import { writeTold } from "../files/replacing.js";
+import { writeOrRefuse } from "../files/replacing.js";
 import { orInterrupted } from "../interrupt.js";
 import { noteSize } from "../options/sizeNote.js";
 import { readModelConfig } from "../options/yamlFile.js";
@@ -181,7 +181,7 @@ class CompressRun {
       target !== undefined &&
       (shard?.index ?? 0) === 0 &&
       (await attempts.of(async () => {
-        await writeTold(target, last.bytes, true, output);
+        await writeOrRefuse(target, last.bytes, true, output);
         output.line(`\n${last.name} written; use it with --weights ${target}`);
       }));
     const lastIndex = candidates.indexOf(last);
@@ -201,7 +201,7 @@ class CompressRun {
       };
       const html = await interruptible(signal, reportHtml(content, signal));
       await attempts.of(async () => {
-        await writeTold(report, new TextEncoder().encode(html), true, output);
+        await writeOrRefuse(report, new TextEncoder().encode(html), true, output);
         output.line(`Report: ${report}`);
       });
     }

@@ -2,7 +2,7 @@
 
 import type { Output } from "../output.js";
 import { type Bar, openBar } from "../progress.js";
-import type { SourceItem } from "./sourceItem.js";
+import type { SourceItem } from "./sources/sourceItem.js";
 
 /** Fewer windows are done before a bar could be read. */
 const LEAST_WINDOWS = 8;

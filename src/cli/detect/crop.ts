@@ -1,6 +1,6 @@
 /** Crops one box out of a picture. */
 
-import type { RgbImage } from "../../image/index.js";
+import { crop, type RgbImage } from "../../image/index.js";
 import { roundHalfEven } from "../../yolov5/output/boxes.js";
 import type { Detection } from "../../yolov5/output/results.js";
 
@@ -20,10 +20,5 @@ export function cropOf(image: RgbImage, detection: Detection): RgbImage | undefi
   const bottom = clip((y1 + y2) / 2 + halfHeight, image.height);
   const [width, height] = [right - left, bottom - top];
   if (width < 1 || height < 1) return undefined;
-  const data = new Uint8Array(width * height * 3);
-  for (let y = 0; y < height; y++) {
-    const from = ((top + y) * image.width + left) * 3;
-    data.set(image.data.subarray(from, from + width * 3), y * width * 3);
-  }
-  return { width, height, data };
+  return crop(image, { x: left, y: top, width, height });
 }

@@ -3,7 +3,6 @@
 import type { LiveServer } from "../../node/live/liveServer.js";
 import { inOrder } from "../../yolov5/calls/inOrder.js";
 import type { Result } from "../../yolov5/model.js";
-import type { DetectOptions } from "../../yolov5/options.js";
 import { errorLine, InterruptedError } from "../errors.js";
 import type { SaveFolder } from "../files/runFolder.js";
 import { LastWork, orInterrupted, throwIfInterrupted } from "../interrupt.js";
@@ -11,22 +10,23 @@ import type { CliModel } from "../loadModel.js";
 import type { DetectFlags } from "../options/flags.js";
 import { inputSize, noteSize } from "../options/sizeNote.js";
 import type { Output } from "../output.js";
-import { type Bar, DownloadProgress } from "../progress.js";
+import type { Bar } from "../progress.js";
 import { counted } from "../table.js";
-import { openPicturesBar, SliceBar } from "./bars.js";
+import { openPicturesBar } from "./bars.js";
 import { Collected } from "./collected.js";
 import { CountFiles } from "./count/countFiles.js";
 import { noteEmbedded } from "./ignored.js";
-import { type Part, partsOf } from "./parts.js";
 import type { DetectSetup } from "./runOptions.js";
 import { Saver } from "./save.js";
-import type { SourceItem } from "./sources.js";
+import { type Part, partsOf } from "./sources/parts.js";
+import type { SourceItem } from "./sources/sources.js";
 import { logLine } from "./summary.js";
 import { type VideoContext, VideoRun } from "./video.js";
 import type { ProcessedBatch } from "./work/detectWorkers.js";
 import { isFatal } from "./work/fatal.js";
 import { type Finished, finish, jsonOf } from "./work/finish.js";
-import { type Processed, processBatch } from "./work/pictureBatch.js";
+import { PartDetector } from "./work/partDetector.js";
+import type { Processed } from "./work/pictureBatch.js";
 
 export interface DetectTask extends DetectSetup {
   readonly flags: DetectFlags;
@@ -62,7 +62,7 @@ export class DetectRun {
   private readonly collected: Collected;
   private readonly onProgress: DetectTask["onProgress"];
   private readonly countFiles: CountFiles;
-  private readonly sliceBar: SliceBar;
+  private readonly detector: PartDetector;
   private video: VideoRun | undefined;
   /** What the log has named is in the files and the JSON too, also after Ctrl-C. */
   private readonly keeping = new LastWork();
@@ -84,7 +84,7 @@ export class DetectRun {
       items.map(({ source }) => source),
     );
     this.countFiles = new CountFiles(setup.sequence, this.saver, !flags.nosave && !flags.redact && !live);
-    this.sliceBar = new SliceBar(output);
+    this.detector = new PartDetector({ flags, output, model, setup, alone: items.length === 1 });
     setup.sequence.begin();
     noteSize(
       model.members.map(({ info }) => info),
@@ -144,46 +144,15 @@ export class DetectRun {
     const { workers } = this.setup;
     if (!workers) {
       for (const part of partsOf(this.items, this.flags.batchSize))
-        await this.deliverAll(part, await this.process(part), bar);
+        await this.deliverAll(part, await this.detector.detect(part), bar);
       return;
     }
-    const begin = async (part: Part) => ({ result: this.process(part).then((batch) => ({ part, batch })) });
+    const begin = async (part: Part) => ({ result: this.detector.detect(part).then((batch) => ({ part, batch })) });
     for await (const { part, batch } of inOrder(partsOf(this.items, this.flags.batchSize), begin, {
       most: workers.ahead,
     })) {
       await this.deliverAll(part, batch, bar);
     }
-  }
-
-  /** What can be done before a batch's turn comes. */
-  private async process({ items }: Part): Promise<ProcessedBatch> {
-    const { output, model, flags } = this;
-    const { workers, sequence, finishing, font } = this.setup;
-    const options = this.options();
-    if (items[0].video) return { processed: [{ kind: "video" }], warnings: [] };
-    if (workers) return workers.pictures(items);
-    const progress = new DownloadProgress(output, false);
-    try {
-      const processed = await processBatch<Result>(items, {
-        signal: output.io.signal,
-        maxPixels: flags.maxPixels,
-        onProgress: progress.onProgress,
-        detect: (pictures) => model.detect(pictures, options),
-        resultOf: (result) => result,
-        finish: sequence.ordered ? undefined : { ...finishing, font },
-      });
-      return { processed, warnings: [] };
-    } finally {
-      progress.stop();
-      this.sliceBar.stop();
-    }
-  }
-
-  /** With a bar over the windows of a single picture: of many, and of videos, another one tells more. */
-  private options(): DetectOptions {
-    const { options } = this.setup;
-    const { onSlice } = this.sliceBar;
-    return this.items.length === 1 ? { ...options, onSlice } : options;
   }
 
   private async deliverAll({ items, start }: Part, { processed, warnings }: ProcessedBatch, bar: Bar): Promise<void> {

@@ -19,11 +19,11 @@ import { ShardRun, shardAsked } from "../shards/shardRun.js";
 import { checkDetectFlags, refuseCounts } from "./checkFlags.js";
 import { trackerOf } from "./count/sequence.js";
 import { DetectRun } from "./detectRun.js";
-import { misorderedFrames } from "./frameOrder.js";
 import { labelFormats } from "./labels/labelFlags.js";
 import { checkLiveSources, tellWithoutVideos } from "./live/liveFlags.js";
 import { projectOf, setUpDetect } from "./runOptions.js";
-import { expandSources, type SourceItem } from "./sources.js";
+import { misorderedFrames } from "./sources/frameOrder.js";
+import { expandSources, type SourceItem } from "./sources/sources.js";
 import { workersFor } from "./work/detectWorkers.js";
 
 export async function runDetect(flags: DetectFlags, output: Output): Promise<number> {

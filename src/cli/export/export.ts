@@ -13,7 +13,7 @@ import { EXIT, UsageError } from "../errors.js";
 import { Attempts } from "../files/attempts.js";
 import { checkDestinations } from "../files/destinations.js";
 import { cutToBytes, NAME_BYTES } from "../files/fileNames.js";
-import { refuseExisting, writeTold } from "../files/replacing.js";
+import { refuseExisting, writeOrRefuse } from "../files/replacing.js";
 import type { ExportFlags, ExportFormat } from "../options/flags.js";
 import { inputSize, noteSize } from "../options/sizeNote.js";
 import { optionName, tellUnavailable, type Unavailable } from "../options/unavailable.js";
@@ -53,7 +53,7 @@ export async function runExport(flags: ExportFlags, output: Output): Promise<num
         : await safetensorsFile(opened, member, target, { half: flags.half, quantized, signal });
     let written = true;
     const writing = async (): Promise<void> => {
-      written = await writeTold(target, bytes, named, output);
+      written = await writeOrRefuse(target, bytes, named, output);
     };
     if (!(await attempts.of(writing))) {
       facts.push({ path: target, format, error: attempts.errors.at(-1) });

@@ -9,7 +9,7 @@ import { kindOf, picturesBelow, picturesOfList } from "../../node/datasets/files
 import { isQuantized } from "../../yolov5/checkpoint/quantized.js";
 import { createMember, type OpenedModel } from "../../yolov5/loadModel.js";
 import type { Member } from "../../yolov5/model.js";
-import { readPicture } from "../detect/readPicture.js";
+import { readPicture } from "../detect/sources/readPicture.js";
 import { errorLine, InputError, UsageError } from "../errors.js";
 import type { ExportFlags } from "../options/flags.js";
 import { inputSize, noteSize } from "../options/sizeNote.js";

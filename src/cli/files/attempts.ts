@@ -4,7 +4,7 @@ import { errorLine, InterruptedError } from "../errors.js";
 import type { Output } from "../output.js";
 
 export class Attempts {
-  private readonly told: string[] = [];
+  private readonly reported: string[] = [];
   private readonly output: Output;
 
   constructor(output: Output) {
@@ -13,7 +13,7 @@ export class Attempts {
 
   /** Reasons why results could not be written. */
   get errors(): readonly string[] {
-    return this.told;
+    return this.reported;
   }
 
   /** @returns whether it succeeded. */
@@ -24,7 +24,7 @@ export class Attempts {
     } catch (error) {
       if (error instanceof InterruptedError) throw error;
       const line = errorLine(error);
-      this.told.push(line);
+      this.reported.push(line);
       this.output.fail(line);
       return false;
     }

@@ -33,7 +33,7 @@ export async function refuseExisting(path: string): Promise<void> {
  * @returns false if the file already held the same bytes.
  * @throws InputError for a file that exists and was not named; OutputError.
  */
-export async function writeTold(path: string, bytes: Uint8Array, named: boolean, output: Output): Promise<boolean> {
+export async function writeOrRefuse(path: string, bytes: Uint8Array, named: boolean, output: Output): Promise<boolean> {
   const size = await sizeOf(path);
   if (size === bytes.length && Buffer.from(bytes).equals(await readFile(path).catch(() => Buffer.alloc(0)))) {
     return false;

@@ -62,7 +62,7 @@ export class JoinedFiles {
   /** Writes what is one file for all shards. */
   async finish(): Promise<void> {
     for (const [name, entries] of this.predictions) {
-      await writeAtomically(join(this.folder, name), new TextEncoder().encode(printableJson(entries)));
+      await writeAtomically(join(this.folder, name), printableJson(entries));
     }
   }
 

@@ -72,7 +72,7 @@ export async function connect({ queue: url }: QueueFlags, output: Output): Promi
     watch: (emitter) =>
       void emitter.on("error", (error) => {
         const { message } = error;
-        // A worker that was stopped for longer than its lock: its results are there once, whoever does the job.
+        // A worker that was stopped for longer than its lock: its results appear once, no matter which worker does the job.
         if (/\block\b/i.test(message))
           output.warn("a job took longer than its lock was kept; another worker may do it too");
         else output.warn(`${shown}: ${message || "not reachable"}; trying again`);

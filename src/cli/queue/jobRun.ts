@@ -2,7 +2,7 @@
 
 import { isHttp } from "../../api/address.js";
 import { DetectRun } from "../detect/detectRun.js";
-import { expandSources } from "../detect/sources.js";
+import { expandSources } from "../detect/sources/sources.js";
 import { InputError, InterruptedError } from "../errors.js";
 import { Output } from "../output.js";
 import { ShardRun } from "../shards/shardRun.js";

@@ -44,7 +44,7 @@ export const jobsOf = ({ offsets }: QueuedRun): number => offsets.length - 1;
 export const jobId = (run: string, index: number): string => `${run}-${index}`;
 
 export async function writeQueuedRun(folder: string, run: QueuedRun): Promise<void> {
-  await writeAtomically(join(folder, RUN), new TextEncoder().encode(`${JSON.stringify(run)}\n`));
+  await writeAtomically(join(folder, RUN), `${JSON.stringify(run)}\n`);
 }
 
 /** @returns undefined if there is none. @throws InputError for a file that is something else. */

@@ -5,8 +5,8 @@ import { access } from "node:fs/promises";
 import { dirname, extname, isAbsolute, join, resolve } from "node:path";
 import { createInterface } from "node:readline";
 import { readFailure, statRegular } from "../../node/files/regularFile.js";
-import { isRemoteList, remoteListEntries } from "../detect/remoteList.js";
-import { expandSources } from "../detect/sources.js";
+import { isRemoteList, remoteListEntries } from "../detect/sources/remoteList.js";
+import { expandSources } from "../detect/sources/sources.js";
 import { InputError } from "../errors.js";
 
 const ADDRESS = /^[a-z][a-z\d+.-]+:\/\//i;

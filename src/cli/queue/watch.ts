@@ -42,7 +42,7 @@ export async function watchRun(queue: JobQueue, watched: Watched, output: Output
   if (failed.length > 0) {
     const path = join(folder, DEAD_LETTERS);
     const lines = failed.flatMap(({ source, error }) => [`# ${oneLine(error)}`, source]);
-    await writeAtomically(path, new TextEncoder().encode(`${lines.join("\n")}\n`));
+    await writeAtomically(path, `${lines.join("\n")}\n`);
     output.line(`${counted(failed.length, "picture")} could not be read: ${path}`);
   }
   await removeLeftovers(folder);
@@ -76,7 +76,7 @@ async function waitForAll(queue: JobQueue, watched: Watched, output: Output): Pr
 }
 
 /**
- * Adds those that Redis has forgotten: it may lose what it was told in the last second before a crash.
+ * Adds those that Redis has forgotten: a crash may lose what it received in the last second before.
  * @throws InputError if one is given up.
  */
 async function mendJobs(queue: JobQueue, { folder, run, flags }: Watched, missing: readonly number[]): Promise<void> {

@@ -94,14 +94,14 @@ class WorkRun {
     const started = performance.now();
     try {
       signal.throwIfAborted();
-      let told = 0;
+      let reported = 0;
       const opened = await this.models.of(job.data);
       const { pictures, dead } = await runJob(job.data, opened, output, {
         mayRetry: job.attemptsMade + 1 < (job.opts.attempts ?? 1),
         onProgress: (done, total) => {
           const now = performance.now();
-          if (done < total && now - told < PROGRESS_MS) return;
-          told = now;
+          if (done < total && now - reported < PROGRESS_MS) return;
+          reported = now;
           // Only for those who watch.
           job.updateProgress({ done, total }).catch(() => undefined);
         },

@@ -137,7 +137,7 @@ export class ShardRun {
     const content = { shard: { index, count, ...block }, ...results };
     if (this.json === undefined || this.work !== undefined) {
       const work = await this.open();
-      await writeAtomically(join(work, RESULTS), new TextEncoder().encode(`${printableJson(content)}\n`));
+      await writeAtomically(join(work, RESULTS), `${printableJson(content)}\n`);
       const stays = this.keeps ? async () => (await this.done(block.run)) !== undefined : undefined;
       await replaceFolder(work, this.folder, stays);
       this.work = undefined;

@@ -85,6 +85,6 @@ export class Plots {
   }
 
   private write(name: string, text: string): Promise<void> {
-    return writeAtomically(join(this.folder, name), new TextEncoder().encode(text));
+    return writeAtomically(join(this.folder, name), text);
   }
 }

@@ -10,8 +10,6 @@ import { safeName, splitName } from "../files/fileNames.js";
 import { RunPaths } from "../files/runPaths.js";
 import { type SourceFiles, SourceFilesLog } from "../files/sourceFiles.js";
 
-const bytes = (text: string): Uint8Array => new TextEncoder().encode(text);
-
 /** The picture's file name without its extension. */
 function stemOf(path: string): string {
   return splitName(basename(path)).stem;
@@ -48,7 +46,7 @@ export class LabelWriter {
     const stem = this.paths.claim(name, places);
     const path = join(this.folder, `${stem}.txt`);
     const wrote = this.log.begin(this.runFolder, name, stem, places);
-    await writeAtomically(path, bytes(`${lines.join("\n")}\n`));
+    await writeAtomically(path, `${lines.join("\n")}\n`);
     wrote(path);
     this.written++;
   }
@@ -77,7 +75,7 @@ export class PredictionsWriter {
   }
 
   async write(): Promise<number> {
-    await writeAtomically(this.path, bytes(printableJson(this.results.entries)));
+    await writeAtomically(this.path, printableJson(this.results.entries));
     return this.results.entries.length;
   }
 }

@@ -2,7 +2,7 @@
 
 import { Breather } from "../../breathe.js";
 import { DatasetError } from "../../errors.js";
-import { type RgbImage, resizeArea, resizeLinear } from "../../image/index.js";
+import { crop, type RgbImage, resizeArea, resizeLinear } from "../../image/index.js";
 import type { Float32Tensor } from "../../tensor/index.js";
 import { toTensor } from "../../yolov5/input/letterbox.js";
 import type { Size } from "../../yolov5/output/boxes.js";
@@ -70,12 +70,5 @@ function cover(image: RgbImage, [height, width]: Size): RgbImage {
   const h = Math.max(height, Math.round(image.height * gain));
   const scaled =
     w === image.width && h === image.height ? image : gain < 1 ? resizeArea(image, w, h) : resizeLinear(image, w, h);
-  const left = Math.floor((w - width) / 2);
-  const top = Math.floor((h - height) / 2);
-  const data = new Uint8Array(width * height * 3);
-  for (let y = 0; y < height; y++) {
-    const from = ((top + y) * w + left) * 3;
-    data.set(scaled.data.subarray(from, from + width * 3), y * width * 3);
-  }
-  return { width, height, data };
+  return crop(scaled, { x: Math.floor((w - width) / 2), y: Math.floor((h - height) / 2), width, height });
 }

@@ -33,9 +33,15 @@ const MOST_LINKS = 40;
 
 /**
  * Writes a file, creating missing folders. An existing file keeps its permissions.
+ * @param content bytes, or text, which is written as UTF-8.
  * @throws OutputError with the file, the reason and the fix.
  */
-export async function writeAtomically(path: string, bytes: Uint8Array, options: WriteOptions = {}): Promise<void> {
+export async function writeAtomically(
+  path: string,
+  content: Uint8Array | string,
+  options: WriteOptions = {},
+): Promise<void> {
+  const bytes = typeof content === "string" ? new TextEncoder().encode(content) : content;
   try {
     await makeFolder(dirname(path));
     const target = await writeTarget(path);

@@ -58,19 +58,19 @@ export async function download(url: string, options: DownloadOptions = {}): Prom
     const length = Number(headers.get("content-length") ?? Number.NaN);
     total = Number.isFinite(length) && !headers.get("content-encoding") ? length : undefined;
     if (total !== undefined && total > maxBytes) throw fail(`${total} bytes exceed the limit of ${maxBytes}`);
-    let told = -STEP;
+    let reported = -STEP;
     for await (const chunk of body) {
       bytes.add(chunk);
       patience.came(bytes.length);
       if (bytes.length > maxBytes) throw fail(`more than ${maxBytes} bytes`);
-      if (bytes.length - told < STEP) continue;
-      told = bytes.length;
-      onProgress?.({ loaded: told, total });
+      if (bytes.length - reported < STEP) continue;
+      reported = bytes.length;
+      onProgress?.({ loaded: reported, total });
     }
     if (total !== undefined && bytes.length !== total) {
       throw fail(`the connection broke after ${bytes.length} of ${total} bytes`);
     }
-    if (told !== bytes.length) onProgress?.({ loaded: bytes.length, total });
+    if (reported !== bytes.length) onProgress?.({ loaded: bytes.length, total });
   } catch (error) {
     throwIfAborted(signal);
     if (error instanceof EngineError) throw error;

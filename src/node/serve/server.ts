@@ -67,7 +67,7 @@ function running(serving: Serving, app: App, url: string, grpc: GrpcServer | und
   const { options, repository } = serving;
   let closing: Promise<void> | undefined;
   const close = async (): Promise<void> => {
-    // Whoever asks is told to go elsewhere, and answers end their connections; what comes nevertheless is served.
+    // Readiness says no, and answers close their connections; requests that come nevertheless are served.
     serving.draining = true;
     app.log.info("closing");
     await after(options.drainDelay);

@@ -12,7 +12,7 @@ export const POOL = 0;
 
 export type FromThread<Answer> =
   | { readonly type: "ready" }
-  /** Anything to be told before the answer, or by the pool's threads at any time. */
+  /** Any message before the answer, or from the pool's threads at any time. */
   | { readonly type: "event"; readonly id: number; readonly event: unknown }
   /** It cannot work at all, nor could another one. */
   | { readonly type: "broken"; readonly error: WireError }

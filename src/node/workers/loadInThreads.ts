@@ -73,11 +73,11 @@ export async function loadInThreads(
     threads: workers ?? 1,
     signal: signalOf(tune?.signal),
     onEvent: (event) => {
-      const told = event as ModelEvent;
-      if (told.kind !== "note") return onTuning(told);
+      const message = event as ModelEvent;
+      if (message.kind !== "note") return onTuning(message);
       // What one of several workers has noted, the others note too.
-      if (workers === undefined || !noted.has(told.text)) onNote?.(told.text);
-      noted.add(told.text);
+      if (workers === undefined || !noted.has(message.text)) onNote?.(message.text);
+      noted.add(message.text);
     },
   });
   const stopListening = onAbort(signal, (reason) => pool.dispose(reason));

@@ -1,13 +1,12 @@
 /** What a model on the caller's thread asks of its worker threads. Everything is plain; large memory is handed over. */
 
 import type { LoadOptions } from "../../api/loadOptions.js";
-import type { PlainMethod } from "../../browser/worker/protocol.js";
 import type { TuneOptions, TuneReport } from "../../runtime/backend.js";
 import type { ModelInfo } from "../../yolov5/checkpoint/modelInfo.js";
-import type { DetectOptions } from "../../yolov5/options.js";
+import type { ResolvedOptions } from "../../yolov5/options.js";
 import type { Outcome } from "../../yolov5/output/outcome.js";
 import type { PredictionData } from "../../yolov5/output/prediction.js";
-import type { Device } from "../../yolov5/runner.js";
+import type { Device, PlainMethod } from "../../yolov5/runner.js";
 import type { SentPicture } from "../pictures/sentPicture.js";
 import type { ModelSeed } from "./modelSeed.js";
 
@@ -20,11 +19,11 @@ export interface ModelThreadData {
 }
 
 /** Without what cannot be sent. */
-export type SentOptions = Omit<DetectOptions, "onWarning" | "onSlice" | "signal">;
+export type SentOptions = Omit<ResolvedOptions, "onWarning" | "onSlice" | "signal">;
 
 export type ModelJob =
   | { readonly type: "facts" }
-  /** @param first whether no other job has told the warnings about the options of the same call. */
+  /** @param first false if another job of the same call passes on the warnings about its options. */
   | {
       readonly type: "detect";
       readonly pictures: readonly SentPicture[];

@@ -1,12 +1,10 @@
 /** The thread of a model that `load` opened in Node: decodes pictures, runs the network, suppresses. */
 
 import type { TransferListItem } from "node:worker_threads";
-import { buffersOf } from "../../browser/worker/protocol.js";
 import type { TuneOptions } from "../../runtime/backend.js";
-import type { HostTensor } from "../../tensor/index.js";
+import { buffersOf, type HostTensor } from "../../tensor/index.js";
 import { decodePicture, type Picture, rawToRgb } from "../../yolov5/input/pictures.js";
 import { LocalRunner } from "../../yolov5/localRunner.js";
-import { resolveOptions } from "../../yolov5/options.js";
 import { decodeAside } from "../pictures/pictureThread.js";
 import type { SentPicture } from "../pictures/sentPicture.js";
 import type { ModelAnswer, ModelEvent, ModelJob, ModelThreadData } from "./modelJobs.js";
@@ -47,7 +45,7 @@ async function open({ seed, options, tune }: ModelThreadData, opening: JobContex
         };
         const onSlice = (progress: { done: number; total: number }): void =>
           tell({ kind: "slice", progress } satisfies ModelEvent);
-        const resolved = resolveOptions({ ...job.options, onWarning, onSlice, signal }, info);
+        const resolved = { ...job.options, onWarning, onSlice, signal };
         const outcomes = (await pipeline.outcomes(pictures, resolved)).map((outcome) =>
           outcome.prototypes ? { ...outcome, prototypes: compact(outcome.prototypes) } : outcome,
         );
@@ -55,7 +53,7 @@ async function open({ seed, options, tune }: ModelThreadData, opening: JobContex
       }
       case "predict": {
         const onWarning = (text: string): void => tell({ kind: "warning", text } satisfies ModelEvent);
-        const resolved = resolveOptions({ ...job.options, onWarning, signal }, info);
+        const resolved = { ...job.options, onWarning, onSlice: () => undefined, signal };
         const picture = await read(job.picture, signal, job.options.maxPixels);
         const { outputs, ...facts } = await pipeline.predictionData(picture, resolved);
         const prediction = { ...facts, outputs: outputs.map(compact) };

@@ -13,7 +13,7 @@ import type { ResultSaver } from "../../yolov5/draw/saver.js";
 import type { NetworkInput } from "../../yolov5/input/preprocess.js";
 import type { Member } from "../../yolov5/model.js";
 import type { NetworkMemory } from "../../yolov5/network.js";
-import type { DetectOptions } from "../../yolov5/options.js";
+import type { ResolvedOptions } from "../../yolov5/options.js";
 import { type Outcome, type Result, resultOf } from "../../yolov5/output/outcome.js";
 import { Prediction } from "../../yolov5/output/prediction.js";
 import type { Device, ImageSize, ModelRunner } from "../../yolov5/runner.js";
@@ -96,14 +96,14 @@ export class ThreadRunner implements ModelRunner<PictureSource> {
     return (await this.local).members;
   }
 
-  async detectOne(source: PictureSource, options: DetectOptions): Promise<Result> {
+  async detectOne(source: PictureSource, options: ResolvedOptions): Promise<Result> {
     return (await this.detectGroup([{ source, read: capture(source) }], options, true))[0];
   }
 
-  async detectList(sources: readonly PictureSource[], options: DetectOptions): Promise<Result[]> {
+  async detectList(sources: readonly PictureSource[], options: ResolvedOptions): Promise<Result[]> {
     const given = sources.map((source) => ({ source, read: capture(source) }));
     // One shape for all pictures of the list, or as many in a job as share a forward pass.
-    const size = options.fit === "autoshape" ? Math.max(1, given.length) : (options.batchSize ?? 1);
+    const size = options.fit === "autoshape" ? Math.max(1, given.length) : options.batchSize;
     const own = new AbortController();
     const signal = options.signal ? AbortSignal.any([options.signal, own.signal]) : own.signal;
     const jobs: Promise<Result[]>[] = [];
@@ -123,8 +123,8 @@ export class ThreadRunner implements ModelRunner<PictureSource> {
     return results;
   }
 
-  /** @param first whether warnings about the options are told. */
-  private async detectGroup(given: readonly Given[], options: DetectOptions, first: boolean): Promise<Result[]> {
+  /** @param first whether warnings about the options are passed on. */
+  private async detectGroup(given: readonly Given[], options: ResolvedOptions, first: boolean): Promise<Result[]> {
     const { signal } = options;
     const turn = this.turns.take(signal);
     try {
@@ -143,7 +143,7 @@ export class ThreadRunner implements ModelRunner<PictureSource> {
     }
   }
 
-  async outcome(source: PictureSource, options: DetectOptions): Promise<Outcome> {
+  async outcome(source: PictureSource, options: ResolvedOptions): Promise<Outcome> {
     const { content: picture } = await this.read({ source, read: capture(source) }, options);
     const job: ModelJob = { type: "detect", pictures: [picture], options: sendable(options), first: true };
     const answer = await this.run(job, options);
@@ -151,7 +151,7 @@ export class ThreadRunner implements ModelRunner<PictureSource> {
     return answer.outcomes[0];
   }
 
-  async predict(source: PictureSource, options: DetectOptions): Promise<Prediction> {
+  async predict(source: PictureSource, options: ResolvedOptions): Promise<Prediction> {
     const given = { source, read: capture(source) };
     const { content: picture, saver } = await this.read(given, options);
     const answer = await this.run({ type: "predict", picture, options: sendable(options) }, options);
@@ -161,7 +161,7 @@ export class ThreadRunner implements ModelRunner<PictureSource> {
 
   stream(
     frames: AsyncIterable<PictureSource> | Iterable<PictureSource>,
-    options: DetectOptions,
+    options: ResolvedOptions,
   ): AsyncGenerator<Result> {
     const begin = async (frame: PictureSource): Promise<Begun<Result>> => {
       this.check();
@@ -215,7 +215,7 @@ export class ThreadRunner implements ModelRunner<PictureSource> {
 
   private read(
     { source, read }: Given,
-    { maxPixels = this.options.maxPixels, signal }: DetectOptions,
+    { maxPixels = this.options.maxPixels, signal }: ResolvedOptions,
     begin?: () => Promise<void>,
   ) {
     return withSaver(source, maxPixels, () => read({ begin, signal }));
@@ -227,11 +227,11 @@ export class ThreadRunner implements ModelRunner<PictureSource> {
     return answer.value as T;
   }
 
-  private run(job: ModelJob, { signal, onWarning, onSlice }: DetectOptions): Promise<ModelAnswer> {
+  private run(job: ModelJob, { signal, onWarning, onSlice }: ResolvedOptions): Promise<ModelAnswer> {
     const onEvent = (event: unknown): void => {
-      const told = event as ModelEvent;
-      if (told.kind === "warning") onWarning?.(told.text);
-      if (told.kind === "slice") onSlice?.(told.progress);
+      const message = event as ModelEvent;
+      if (message.kind === "warning") onWarning(message.text);
+      if (message.kind === "slice") onSlice(message.progress);
     };
     return this.send(job, { signal, onEvent });
   }
@@ -265,6 +265,6 @@ export function tuneEvents({ onProgress, onReport }: Pick<TuneOptions, "onProgre
 }
 
 /** Without functions, which cannot be sent. */
-function sendable({ signal: _, onWarning: __, onSlice: ___, ...options }: DetectOptions): SentOptions {
-  return Object.fromEntries(Object.entries(options).filter(([, value]) => typeof value !== "function"));
+function sendable({ signal: _, onWarning: __, onSlice: ___, ...options }: ResolvedOptions): SentOptions {
+  return options;
 }

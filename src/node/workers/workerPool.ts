@@ -25,7 +25,7 @@ export interface PoolOptions {
 export interface JobOptions {
   /** Memory to hand over instead of copying it. */
   readonly transfer?: readonly TransferListItem[] | undefined;
-  /** Rejects with its reason at once. A job that a thread has begun is told, and ends unobserved. */
+  /** Rejects with its reason at once. A job that a thread has begun is notified and ends unobserved. */
   readonly signal?: AbortSignal | undefined;
   /** Receives what the thread tells before its answer. */
   readonly onEvent?: ((event: unknown) => void) | undefined;

@@ -1,10 +1,10 @@
 /** Hides the objects of a result in its picture. */
 
+import { grownBy, type Xyxy } from "../../boxes.js";
 import { OptionError } from "../../errors.js";
 import { rleRectangles } from "../../image/draw/mask.js";
 import { OBSCURE_STYLES, type ObscureStyle, obscure, type Region } from "../../image/obscure.js";
 import type { RgbImage } from "../../image/types.js";
-import type { Xyxy } from "../../tracking/index.js";
 
 /** `box`: all of an object's box; `mask`: its outline, where the model finds one. */
 export type BlurShape = "box" | "mask";
@@ -71,12 +71,12 @@ export function blur(
   }
   const hidden = detections.filter((detection) => isBlurred(detection, options));
   for (const detection of hidden) obscure(image, regionOf(detection, shape, margin), style);
-  for (const xyxy of added) obscure(image, { xyxy: widened(xyxy, margin) }, style);
+  for (const xyxy of added) obscure(image, { xyxy: grownBy(xyxy, margin) }, style);
 }
 
 function regionOf(detection: BlurredObject, shape: BlurShape, margin: number): Region {
   const { xmin, ymin, xmax, ymax } = detection;
-  const xyxy = widened([xmin, ymin, xmax, ymax], margin);
+  const xyxy = grownBy([xmin, ymin, xmax, ymax], margin);
   // Computed on first access.
   const mask = shape === "mask" ? detection.mask : undefined;
   if (!mask) return { xyxy };
@@ -92,11 +92,6 @@ function around(rectangles: readonly number[]): Xyxy {
   const least = (values: readonly number[]): number => values.reduce((a, b) => Math.min(a, b));
   const most = (values: readonly number[]): number => values.reduce((a, b) => Math.max(a, b));
   return [least(every(0)), least(every(1)), most(every(2)), most(every(3))];
-}
-
-function widened([x1, y1, x2, y2]: Xyxy, margin: number): Xyxy {
-  const [dx, dy] = [(x2 - x1) * margin, (y2 - y1) * margin];
-  return [x1 - dx, y1 - dy, x2 + dx, y2 + dy];
 }
 
 function oneOf(value: string, allowed: readonly string[], name: string): void {

@@ -1,7 +1,7 @@
 /** Tracks with gaps → no gaps: frames wait until it is known where their objects were. */
 
+import { grownBy, type Xyxy } from "../../boxes.js";
 import { OptionError } from "../../errors.js";
-import type { Xyxy } from "../../tracking/index.js";
 
 /** An object of a frame. */
 export interface BridgedBox {
@@ -107,7 +107,7 @@ export class TrackBridge<T> {
     const last = track === undefined ? undefined : this.tracks.get(track);
     const from = last?.index ?? index - this.hold - 1;
     for (let at = Math.max(from + 1, 0); at < index; at++) {
-      if (!last) this.add(at, grown(xyxy, index - at));
+      if (!last) this.add(at, growing(xyxy, index - at));
       else this.add(at, between(last.xyxy, xyxy, at - last.index, index - at));
     }
     if (track === undefined) this.untracked.push({ index, xyxy });
@@ -118,7 +118,7 @@ export class TrackBridge<T> {
   private holdOn({ index, added }: Waiting<T>): void {
     for (const seen of [...this.tracks.values(), ...this.untracked]) {
       const since = index - seen.index;
-      if (since > 0 && since <= this.hold) added.push(grown(seen.xyxy, since));
+      if (since > 0 && since <= this.hold) added.push(growing(seen.xyxy, since));
     }
   }
 
@@ -160,11 +160,8 @@ function whole(value: number, name: string): number {
 function between(a: Xyxy, b: Xyxy, before: number, after: number): Xyxy {
   const part = before / (before + after);
   const mix = (i: 0 | 1 | 2 | 3): number => a[i] + (b[i] - a[i]) * part;
-  return grown([mix(0), mix(1), mix(2), mix(3)], Math.min(before, after));
+  return growing([mix(0), mix(1), mix(2), mix(3)], Math.min(before, after));
 }
 
-function grown([x1, y1, x2, y2]: Xyxy, frames: number): Xyxy {
-  const by = Math.min(GROWTH * frames, MOST_GROWTH);
-  const [dx, dy] = [(x2 - x1) * by, (y2 - y1) * by];
-  return [x1 - dx, y1 - dy, x2 + dx, y2 + dy];
-}
+/** Further from a frame in which it was seen, an object may be further away. */
+const growing = (box: Xyxy, frames: number): Xyxy => grownBy(box, Math.min(GROWTH * frames, MOST_GROWTH));

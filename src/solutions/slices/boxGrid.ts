@@ -1,6 +1,6 @@
 /** Finds the boxes near a box among very many. */
 
-import type { Xyxy } from "../geometry.js";
+import type { Xyxy } from "../../boxes.js";
 
 /** Boxes that cover more cells than this are in a list that every query looks through. */
 const MOST_CELLS = 64;

@@ -1,6 +1,6 @@
 /** Boxes of all windows of a picture → its objects. */
 
-import { unionOf, type Xyxy } from "../geometry.js";
+import { unionOf, type Xyxy } from "../../boxes.js";
 import { BoxGrid } from "./boxGrid.js";
 import type { SliceMerge } from "./options.js";
 import { cutSides, isCut, type PlacedBox, sameObject, seenWindow, type WindowBox } from "./sameObject.js";

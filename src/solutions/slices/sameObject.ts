@@ -3,7 +3,7 @@
  * it is compared with another only where both windows look.
  */
 
-import { areaOf, clipTo, iosOf, iouOf, type Xyxy } from "../geometry.js";
+import { areaOf, clipTo, iosOf, iouOf, type Xyxy } from "../../boxes.js";
 import type { SliceMerge } from "./options.js";
 import { boxOf, type Window } from "./windows.js";
 

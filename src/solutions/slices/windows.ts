@@ -1,6 +1,6 @@
 /** Overlapping windows over a picture. */
 
-import type { Xyxy } from "../geometry.js";
+import type { Xyxy } from "../../boxes.js";
 
 /** Whole pixels of the picture. */
 export interface Window {
@@ -22,14 +22,6 @@ function starts(length: number, window: number, overlap: number): number[] {
   const step = Math.max(Math.floor(window * (1 - overlap)), 1);
   const gaps = Math.ceil(room / step);
   return Array.from({ length: gaps + 1 }, (_, i) => Math.round((i * room) / gaps));
-}
-
-/** How many windows `windowsOf` has. */
-export function windowCount(
-  picture: { readonly width: number; readonly height: number },
-  { width, height, overlap }: { readonly width: number; readonly height: number; readonly overlap: number },
-): number {
-  return starts(picture.width, width, overlap).length * starts(picture.height, height, overlap).length;
 }
 
 /**

@@ -5,7 +5,7 @@
  */
 
 import { OptionError } from "../../errors.js";
-import { type RgbImage, resizeAntialias, resizeLinear } from "../../image/index.js";
+import { crop, type RgbImage, resizeAntialias, resizeLinear } from "../../image/index.js";
 import type { Float32Tensor } from "../../tensor/index.js";
 import type { Family } from "../graph/heads.js";
 import { roundHalfEven } from "../output/boxes.js";
@@ -15,17 +15,11 @@ import { toTensor as bytesToTensor } from "./letterbox.js";
 const MEAN = [0.485, 0.456, 0.406] as const;
 const DEVIATION = [0.229, 0.224, 0.225] as const;
 
-function square(image: RgbImage, left: number, top: number, side: number): RgbImage {
-  const data = new Uint8Array(side * side * 3);
-  for (let y = 0; y < side; y++) {
-    const from = ((top + y) * image.width + left) * 3;
-    data.set(image.data.subarray(from, from + side * 3), y * side * 3);
-  }
-  return { width: side, height: side, data };
-}
+const square = (image: RgbImage, x: number, y: number, side: number): RgbImage =>
+  crop(image, { x, y, width: side, height: side });
 
 /** The largest centred square of a picture (odd remainders go to the right and bottom), resized to `size` × `size`. */
-function crop(image: RgbImage, size: number): RgbImage {
+function centreSquare(image: RgbImage, size: number): RgbImage {
   const side = Math.min(image.width, image.height);
   const left = Math.floor((image.width - side) / 2);
   const top = Math.floor((image.height - side) / 2);
@@ -79,6 +73,6 @@ export interface ClassifyTransform {
 }
 
 export const CLASSIFY_TRANSFORMS: Readonly<Record<Family, ClassifyTransform>> = {
-  yolov5: { crop, toTensor },
+  yolov5: { crop: centreSquare, toTensor },
   ultralytics: { crop: resizeAndCrop, toTensor: bytesToTensor },
 };

@@ -7,7 +7,7 @@ import type { PlainValue } from "../../weights/types.js";
 import type { Family } from "../graph/heads.js";
 import { readLiteral } from "./literal.js";
 
-/** Tasks whose heads are run; others are told by their name. */
+/** Tasks whose heads are run; others are recognised by their name. */
 const TASKS = new Set(["detect", "segment", "pose", "classify"]);
 /** Entries that are read. */
 const KEYS = ["names", "stride", "task", "imgsz", "kpt_shape", "date", "version", "license", "epoch"];

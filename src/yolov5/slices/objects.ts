@@ -3,7 +3,7 @@
 import { type MergedBox, type MergeOptions, mergeBoxes, type WindowBox } from "../../solutions/slices/merge.js";
 import type { Window } from "../../solutions/slices/windows.js";
 import type { Keypoint } from "../output/detections.js";
-import { encodeRle, type Rle, rleToMask, uniteRles } from "../output/masks/rle.js";
+import { type BinaryMask, encodeRle, type Rle, rleToMask, uniteRles } from "../output/masks/rle.js";
 import type { Result } from "../output/outcome.js";
 import type { SlicedObject } from "./slicedObject.js";
 
@@ -18,33 +18,54 @@ export interface ViewObject extends WindowBox {
   readonly mask?: Rle;
 }
 
+/** The same in pixels of the view. */
+export interface FoundObject extends Omit<WindowBox, "window"> {
+  readonly keypoints?: readonly Keypoint[] | undefined;
+  readonly mask?: BinaryMask | undefined;
+}
+
 /**
  * What was found in a view, carried to the picture's pixels. Computes the masks, so that the network's outputs can go.
  * @param index of the view.
  */
 export function objectsInView(result: Result, view: Window, index: number, picture: Sized): ViewObject[] {
   if (result.task === "classify") return [];
-  const { x, y } = view;
   return result.detections.map((detection): ViewObject => {
     const { xmin, ymin, xmax, ymax, confidence, class: classIndex } = detection;
-    const box: WindowBox = {
-      xyxy: [xmin + x, ymin + y, xmax + x, ymax + y],
+    const found: FoundObject = {
+      xyxy: [xmin, ymin, xmax, ymax],
       score: confidence,
       class: classIndex,
-      window: index,
+      mask: "mask" in detection ? rleToMask(detection.mask as Rle) : undefined,
+      keypoints: "keypoints" in detection ? (detection.keypoints as readonly Keypoint[]) : undefined,
     };
-    if ("mask" in detection) return { ...box, mask: placed(detection.mask as Rle, view, picture) };
-    if (!("keypoints" in detection)) return box;
-    const points = detection.keypoints as readonly Keypoint[];
-    return { ...box, keypoints: points.map(([px, py, ...rest]): Keypoint => [px + x, py + y, ...rest]) };
+    return inPicture(found, view, index, picture);
   });
 }
 
-/** A view's mask at the size of the picture. */
-function placed(mask: Rle, { x, y }: Window, { width, height }: Sized): Rle {
-  const { x0, y0, x1, y1, data } = rleToMask(mask);
-  return encodeRle({ width, height, x0: x0 + x, y0: y0 + y, x1: x1 + x, y1: y1 + y, data });
+/**
+ * What was found in a view, carried to the picture's pixels; its mask at the picture's size.
+ * @param index of the view.
+ */
+export function inPicture(
+  { xyxy: [left, top, right, bottom], keypoints, mask, ...found }: FoundObject,
+  { x, y }: Window,
+  index: number,
+  picture: Sized,
+): ViewObject {
+  return {
+    ...found,
+    xyxy: [left + x, top + y, right + x, bottom + y],
+    window: index,
+    ...(keypoints ? { keypoints: keypoints.map(([px, py, ...rest]): Keypoint => [px + x, py + y, ...rest]) } : {}),
+    ...(mask ? { mask: encodeRle(moved(mask, x, y, picture)) } : {}),
+  };
 }
+
+const moved = ({ x0, y0, x1, y1, data }: BinaryMask, x: number, y: number, { width, height }: Sized): BinaryMask => ({
+  ...{ width, height, data },
+  ...{ x0: x0 + x, y0: y0 + y, x1: x1 + x, y1: y1 + y },
+});
 
 /** @param most how many objects at most. */
 export function mergeObjects(

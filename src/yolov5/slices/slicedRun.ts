@@ -12,7 +12,7 @@ import { pictureOf, viewsOf } from "./views.js";
 /** What the views run on. */
 export interface SliceRunner {
   readonly names: readonly string[];
-  /** The network's input, which windows are as large as unless told otherwise. */
+  /** The network's input, which windows are as large as unless options say otherwise. */
   readonly input: Size;
   /** Outcomes of pictures, in their order. */
   readonly run: (pictures: readonly Picture[], options: ResolvedOptions) => Promise<readonly Outcome[]>;

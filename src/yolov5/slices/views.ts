@@ -1,5 +1,6 @@
 /** The parts of a picture that the network looks at one after the other: windows, and the picture as a whole. */
 
+import { crop } from "../../image/crop.js";
 import type { RgbImage } from "../../image/types.js";
 import type { ResolvedSlices } from "../../solutions/slices/options.js";
 import { type Window, windowsOf } from "../../solutions/slices/windows.js";
@@ -13,7 +14,7 @@ export interface Views {
   readonly views: readonly Window[];
 }
 
-/** @param input the network's input, which windows are as large as unless told otherwise. */
+/** @param input the network's input, which windows are as large as unless options say otherwise. */
 export function viewsOf(
   { width, height }: Pick<RgbImage, "width" | "height">,
   slices: ResolvedSlices,
@@ -29,15 +30,5 @@ export function viewsOf(
 export function pictureOf({ image, source, frame, time }: Picture, view: Window): Picture {
   const facts = { source, frame, time };
   if (view.width === image.width && view.height === image.height) return { ...facts, image };
-  return { ...facts, image: cropTo(image, view) };
-}
-
-export function cropTo(image: RgbImage, { x, y, width, height }: Window): RgbImage {
-  const source = image.data;
-  const data = new Uint8Array(width * height * 3);
-  for (let row = 0; row < height; row++) {
-    const from = ((y + row) * image.width + x) * 3;
-    data.set(source.subarray(from, from + width * 3), row * width * 3);
-  }
-  return { width, height, data };
+  return { ...facts, image: crop(image, view) };
 }

@@ -4,8 +4,8 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { misorderedFrames } from "../../../src/cli/detect/frameOrder.js";
-import { expandSources } from "../../../src/cli/detect/sources.js";
+import { misorderedFrames } from "../../../src/cli/detect/sources/frameOrder.js";
+import { expandSources } from "../../../src/cli/detect/sources/sources.js";
 import { byNumbers } from "../../../src/node/files/order.js";
 
 test.each([

@@ -4,7 +4,7 @@ import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { expandSources } from "../../../src/cli/detect/sources.js";
+import { expandSources } from "../../../src/cli/detect/sources/sources.js";
 import { openClassificationDataset } from "../../../src/node/datasets/classification.js";
 import { picturesBelow } from "../../../src/node/datasets/files.js";
 import { openDataset } from "../../../src/node/datasets/open.js";

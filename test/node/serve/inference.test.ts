@@ -8,7 +8,13 @@ import type { YoloServer } from "../../../src/node.js";
 import { readSafetensors } from "../../../src/weights/index.js";
 import { letterbox } from "../../../src/yolov5/input/letterbox.js";
 import { referenceInput } from "../../../src/yolov5/verify.js";
-import { BOX_TOLERANCE, checkpointOf, pictureNamed, readReference, SCORE_TOLERANCE } from "../../parity/references.js";
+import {
+  BOX_TOLERANCE,
+  checkpointOf,
+  pictureNamed,
+  readReference,
+  SCORE_TOLERANCE,
+} from "../../parity/support/references.js";
 import { referenceMissing } from "../../support/reference.js";
 import { farthest, fixture, startSmall, withSmall } from "./support.js";
 import { boxesOf, V2Client } from "./v2Client.js";

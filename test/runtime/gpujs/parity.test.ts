@@ -12,8 +12,8 @@ import { LocalRunner } from "../../../src/yolov5/localRunner.js";
 import { Model } from "../../../src/yolov5/model.js";
 import type { DetectionResult } from "../../../src/yolov5/output/results.js";
 import { verifyModel } from "../../../src/yolov5/verify.js";
-import { TRAINED, ZOO } from "../../parity/architectures.js";
-import { checkpointOf, differences, optionsOf, pictureNamed, readReference } from "../../parity/references.js";
+import { TRAINED, ZOO } from "../../parity/support/architectures.js";
+import { checkpointOf, differences, optionsOf, pictureNamed, readReference } from "../../parity/support/references.js";
 import { FULL } from "../../support/full.js";
 import { REFERENCE, REPOSITORY, referenceMissing } from "../../support/reference.js";
 

@@ -11,8 +11,8 @@ import { type Plan, type Step, type Tensor, tensorBytes } from "../../../src/run
 import type { ModuleNode } from "../../../src/weights/types.js";
 import { buildGraph } from "../../../src/yolov5/graph/buildGraph.js";
 import { openModel, randomModel } from "../../../src/yolov5/loadModel.js";
-import { ARCHITECTURES } from "../../parity/architectures.js";
-import { checkpointOf } from "../../parity/references.js";
+import { ARCHITECTURES } from "../../parity/support/architectures.js";
+import { checkpointOf } from "../../parity/support/references.js";
 import { referenceMissing } from "../../support/reference.js";
 
 const choice = cheapestOf(CONV_KERNELS.values());

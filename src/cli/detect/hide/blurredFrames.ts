@@ -1,10 +1,10 @@
 /** Frames of a video whose objects are hidden: they wait until it is known where lost objects were. */
 
+import type { Xyxy } from "../../../boxes.js";
 import type { RgbImage } from "../../../image/index.js";
 import type { VideoInfo } from "../../../node/video/probe.js";
 import { blur, isBlurred } from "../../../solutions/blur/blur.js";
 import { type BridgedBox, TrackBridge } from "../../../solutions/blur/index.js";
-import type { Xyxy } from "../../../tracking/index.js";
 import type { Followed } from "../follow.js";
 import type { HiddenParts } from "./blurFlags.js";
 

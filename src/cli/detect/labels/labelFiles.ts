@@ -153,6 +153,6 @@ function commonFolder(files: readonly string[]): string {
   return folder;
 }
 
-const writeText = (path: string, text: string): Promise<void> => writeAtomically(path, new TextEncoder().encode(text));
+const writeText = (path: string, text: string): Promise<void> => writeAtomically(path, text);
 const writeJson = (path: string, value: unknown): Promise<void> =>
   writeText(path, `${JSON.stringify(value, undefined, 1)}\n`);

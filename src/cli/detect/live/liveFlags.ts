@@ -5,7 +5,7 @@ import { UsageError } from "../../errors.js";
 import type { DetectFlags } from "../../options/flags.js";
 import type { Output } from "../../output.js";
 import { labelFormats } from "../labels/labelFlags.js";
-import type { SourceItem } from "../sourceItem.js";
+import type { SourceItem } from "../sources/sourceItem.js";
 
 /** Checked before a model is loaded. @throws UsageError. */
 export function checkLiveFlags(flags: DetectFlags): void {

@@ -19,7 +19,7 @@ serveJobs(async ({ model, options, maxPixels, finish, font: file }: DetectSeed) 
   let warnings: string[] = [];
   const resolved = resolveOptions({ ...options, onWarning: (text) => warnings.push(text) }, ensemble.info);
   const { names } = model;
-  // Whoever started the thread has told which letters are missing.
+  // The thread that started this one has warned of missing letters.
   const font = finish?.pictures ? await openLabelFont(names, { file }) : undefined;
   const detect = (pictures: readonly Picture[]): Promise<Outcome[]> => pipeline.outcomes(pictures, resolved);
   const context: BatchContext<Outcome> = {

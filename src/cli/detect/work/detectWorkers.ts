@@ -8,7 +8,7 @@ import type { Result } from "../../../yolov5/model.js";
 import { resultOf } from "../../../yolov5/output/outcome.js";
 import { errorLine } from "../../errors.js";
 import type { DetectFlags } from "../../options/flags.js";
-import type { SourceItem } from "../sourceItem.js";
+import type { SourceItem } from "../sources/sourceItem.js";
 import type { DetectAnswer, DetectJob, DetectSeed, Frame } from "./jobs.js";
 import type { Processed } from "./pictureBatch.js";
 

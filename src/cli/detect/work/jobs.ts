@@ -3,7 +3,7 @@
 import type { NamedSeed } from "../../../node/workers/modelSeed.js";
 import type { DetectOptions } from "../../../yolov5/options.js";
 import type { Outcome } from "../../../yolov5/output/outcome.js";
-import type { SourceItem } from "../sourceItem.js";
+import type { SourceItem } from "../sources/sourceItem.js";
 import type { FinishOptions } from "./finish.js";
 import type { Processed } from "./pictureBatch.js";
 

@@ -10,8 +10,8 @@ import type { Picture } from "../../../yolov5/input/pictures.js";
 import type { Result } from "../../../yolov5/model.js";
 import { errorLine } from "../../errors.js";
 import { throwIfInterrupted } from "../../interrupt.js";
-import { type ReadPicture, readPicture } from "../readPicture.js";
-import type { SourceItem } from "../sourceItem.js";
+import { type ReadPicture, readPicture } from "../sources/readPicture.js";
+import type { SourceItem } from "../sources/sourceItem.js";
 import { isFatal } from "./fatal.js";
 import { type Finished, type FinishOptions, type FinishTools, finish } from "./finish.js";
 

@@ -6,7 +6,7 @@ import { type Stored, sizeParams, type Window, windowParams } from "../stored.js
 
 export type Residual = "none" | "input" | "output";
 
-/** As the kernels are told. */
+/** As the kernels receive them. */
 export const RESIDUAL_WORD: { readonly [R in Residual]: number } = { none: 0, input: 1, output: 2 };
 
 export interface ConvProblem extends Window {

@@ -37,7 +37,7 @@ export interface AnchorFreeLevel {
   readonly stride: number;
 }
 
-/** What both kernels are told of a level. */
+/** A level, as both kernels receive it. */
 function levelParams({ boxes, scores, others, corners, ...level }: AnchorFreeLevel): Params {
   return {
     height: boxes.height,

@@ -134,10 +134,6 @@ export class Engine {
       return { kind: "infer", outputs, ms: { inference, encode: performance.now() - encoding } };
     });
   }
-
-  dispose(): void {
-    this.ensemble.dispose();
-  }
 }
 
 const sizeOf = ({ image }: Picture): number => image.width * 2 ** 21 + image.height;

@@ -152,7 +152,7 @@ export function lowerBatchNorm(lowering: Lowering, node: NodeOf<"batchNorm">): v
   );
 }
 
-/** What a max pool's kernel is told. @param channels numbers of a pixel that it takes at a time */
+/** The arguments of a max pool's kernel. @param channels numbers of a pixel that it takes at a time */
 export function maxPoolArguments(
   { kernel, stride, padding, dilation }: NodeOf<"maxPool2d">["attrs"],
   x: PixelRows,

@@ -11,8 +11,11 @@ export interface AdapterOptions {
   readonly hardwareOnly?: boolean | undefined;
 }
 
+/** What the backend asks of WebGPU's entry point, `navigator.gpu`. */
+export type AdapterSource = Pick<GPU, "requestAdapter">;
+
 /** @throws DeviceError if there is no adapter, or only a refused one. */
-export async function findAdapter(gpu: GPU, options: AdapterOptions = {}): Promise<GPUAdapter> {
+export async function findAdapter(gpu: AdapterSource, options: AdapterOptions = {}): Promise<GPUAdapter> {
   const { powerPreference, hardwareOnly } = options;
   const adapter = await gpu.requestAdapter(powerPreference ? { powerPreference } : {});
   if (!adapter) {

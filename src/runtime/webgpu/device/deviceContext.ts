@@ -1,13 +1,13 @@
 /** The device and what every executable on it shares: limits, features, counters, loss notification. */
 
 import { DeviceError, DeviceLostError, DisposedError, EngineError, LimitError } from "../../../errors.js";
-import { type AdapterOptions, describeAdapter, findAdapter, isSoftwareAdapter } from "./adapter.js";
+import { type AdapterOptions, type AdapterSource, describeAdapter, findAdapter, isSoftwareAdapter } from "./adapter.js";
 import { type Counters, type MutableCounters, newCounters } from "./counters.js";
 import { TextureUsage } from "./flags.js";
 
 export interface DeviceOptions extends AdapterOptions {
   /** `navigator.gpu`, or the result of `create([])` from the npm package `webgpu`. */
-  readonly gpu: GPU;
+  readonly gpu: AdapterSource;
   /**
    * Optional features to leave out even where the adapter has them, and limits to keep at WebGPU's guaranteed defaults:
    * for tests of what a lesser adapter would do.
@@ -46,10 +46,10 @@ export class DeviceContext {
   readonly lost: Promise<EngineError>;
   private failure: EngineError | undefined;
   /** Kept so that it is not garbage-collected while the device lives; Node cannot exit before it is released. */
-  keepAlive: GPU | undefined;
+  keepAlive: AdapterSource | undefined;
   private disposed = false;
 
-  private constructor(gpu: GPU, device: GPUDevice, info: GPUAdapterInfo, software: boolean) {
+  private constructor(gpu: AdapterSource, device: GPUDevice, info: GPUAdapterInfo, software: boolean) {
     this.keepAlive = gpu;
     this.device = device;
     this.adapterName = describeAdapter(info);

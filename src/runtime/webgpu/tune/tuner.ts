@@ -60,7 +60,7 @@ function noise(graph: Graph): HostTensor[] {
 const median = (values: readonly number[]): number => [...values].sort((a, b) => a - b)[values.length >> 1];
 
 /**
- * Whether a time is shorter by more than noise. `shortest`: the least that the clock told from nothing; browsers round to steps of
+ * Whether a time is shorter by more than noise. `shortest`: the shortest time that the clock distinguished from zero; browsers round to steps of
  * 0.1 ms, and neither a nothing nor less than a step is a win.
  */
 export function beats(ms: number, usualMs: number, shortest: number): boolean {

@@ -62,7 +62,7 @@ function mapOf(graph: FoldedGraph, node: OnnxNode, output: string): HeadMap {
   return { node, shape: [n, c, h, w], stride };
 }
 
-/** @throws UnsupportedError that names the first node on the way to this one whose result cannot be told. */
+/** @throws UnsupportedError that names the first node on the way to this one whose result is not known. */
 function refuseUnknown(graph: FoldedGraph, map: OnnxNode): never {
   const before = new Set<OnnxNode>([map]);
   for (const { inputs } of before) {

@@ -110,6 +110,6 @@ function giveAttention(t: Translation, node: OnnxNode, scores: Scores, values: s
     [rowsAreQueries ? pixels : inHead],
     [rowsAreQueries ? inHead : pixels],
   ];
-  const shape = t.graph.shapeOf(node.outputs[0]) ?? refuse(node, "what shape it gives cannot be told");
+  const shape = t.graph.shapeOf(node.outputs[0]) ?? refuse(node, "the shape of its output is not known");
   t.set(node.outputs[0], viewAs(node, { picture, dimensions, offset: 0 }, shape));
 }

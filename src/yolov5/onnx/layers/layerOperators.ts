@@ -171,7 +171,7 @@ function giveLinear(t: Translation, node: OnnxNode, weight: HostTensor<"float32"
   const { picture } = view;
   const [n, c, h, w] = picture.shape;
   const [outputs, inputs] = weight.shape;
-  const shape = t.graph.shapeOf(node.outputs[0]) ?? refuse(node, "what shape it gives cannot be told");
+  const shape = t.graph.shapeOf(node.outputs[0]) ?? refuse(node, "the shape of its output is not known");
   const plane = view.dimensions.findIndex((factors, axis) => axis !== last && factors[0]?.step === 1);
   const pixels = h * w === 1 ? undefined : plane;
   const lead = view.dimensions.flatMap((_, axis) => (axis === last || axis === pixels ? [] : [axis]));

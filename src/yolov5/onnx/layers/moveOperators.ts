@@ -37,7 +37,7 @@ const moved =
 
 /** Reshape, Flatten, Squeeze, Unsqueeze: whatever shape inference found. */
 const reshaped = moved((graph, node, view) => {
-  const shape = graph.shapeOf(node.outputs[0]) ?? refuse(node, "what shape it gives cannot be told");
+  const shape = graph.shapeOf(node.outputs[0]) ?? refuse(node, "the shape of its output is not known");
   return viewAs(node, view, shape);
 });
 

@@ -71,7 +71,7 @@ export class Translation {
 
   /** The shape of a node's first output. @throws UnsupportedError unless it is [N, C, H, W] with the batch of the input. */
   pictureShape(node: OnnxNode): Picture["shape"] {
-    const shape = this.graph.shapeOf(node.outputs[0]) ?? refuse(node, "what shape it gives cannot be told");
+    const shape = this.graph.shapeOf(node.outputs[0]) ?? refuse(node, "the shape of its output is not known");
     const [n, c, h, w] = shape;
     if (shape.length !== 4 || n !== this.graph.inputShape[0] || c * h * w === 0) {
       refuse(node, `it gives ${shape.join("×")}, which is no batch of feature maps`);

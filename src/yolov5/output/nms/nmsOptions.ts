@@ -31,7 +31,7 @@ export interface ResolvedNmsOptions {
   readonly multiLabel: boolean;
 }
 
-/** What suppression does unless told otherwise: detect.py's defaults, and those of the newer package. */
+/** What suppression does by default: detect.py's defaults, and those of the newer package. */
 const DEFAULTS: Readonly<Record<Family, { readonly iou: number; readonly maxDet: number }>> = {
   yolov5: { iou: 0.45, maxDet: 1000 },
   ultralytics: { iou: 0.7, maxDet: 300 },

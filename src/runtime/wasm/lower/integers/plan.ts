@@ -1,6 +1,6 @@
 /**
  * Which values are stored in integers: those that nothing but integer convolutions read, all with one scale and zero
- * point, straight or through ops that keep order (max pool) or only move data (upsampling, concatenation). Whoever
+ * point, straight or through ops that keep order (max pool) or only move data (upsampling, concatenation). The step that
  * computes such a value rounds it at once, as the pass in front of its readers would: results are the same bit for bit.
  */
 

@@ -47,7 +47,7 @@ export interface RoundingArguments {
   readonly offset: Argument;
 }
 
-/** What kernels are told that turn float32 into integers. */
+/** The arguments of kernels that turn float32 into integers. */
 export function roundingArguments(format: IntegerFormat, quantization: Quantization): RoundingArguments {
   const { inputScale, inputZeroPoint } = quantization;
   return {

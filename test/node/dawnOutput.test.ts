@@ -1,0 +1,99 @@
+/** Dawn's warnings are kept off standard error, and nothing else is. */
+
+import { closeSync, existsSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync, writeSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeEach, describe, expect, test } from "vitest";
+import { invariant } from "../../src/errors.js";
+import { openDescriptors, withoutWarnings } from "../../src/node/dawnOutput.js";
+
+const WARNING =
+  "Warning: maxDynamicUniformBuffersPerPipelineLayout artificially reduced from 1000000 to 16 to fit dynamic offset allocation limit.\n";
+
+const descriptors = await openDescriptors();
+if (!descriptors) console.warn("skipped: ffi-rs is not installed, or this is not Linux");
+const folder = mkdtempSync(join(tmpdir(), "stderr-"));
+const log = join(folder, "log");
+const claimed = join(tmpdir(), `yolov5-ts-stderr-${process.pid}`);
+afterAll(() => rmSync(folder, { recursive: true }));
+beforeEach(() => writeFileSync(log, ""));
+
+/** Runs `work` while standard error is a file, and returns what it contains then. */
+function written(work: () => void): string {
+  invariant(descriptors !== undefined, "no descriptors");
+  const [file, original] = [openSync(log, "w"), descriptors.dup(2)];
+  descriptors.dup2(file, 2);
+  try {
+    work();
+  } finally {
+    descriptors.dup2(original, 2);
+    descriptors.close(original);
+    closeSync(file);
+  }
+  return readFileSync(log, "utf8");
+}
+
+describe.skipIf(!descriptors)("withoutWarnings", () => {
+  const quiet = (work: () => void): void => {
+    invariant(descriptors !== undefined, "no descriptors");
+    withoutWarnings(descriptors, work, (text) => writeSync(2, text));
+  };
+
+  test("the warnings go, what is between, before and after them stays in order", () => {
+    const text = written(() => {
+      writeSync(2, "before\n");
+      quiet(() => writeSync(2, `${WARNING}driver: not conformant\n${WARNING}Error: no device\n`));
+      writeSync(2, "after\n");
+    });
+    expect(text).toBe("before\ndriver: not conformant\nError: no device\nafter\n");
+  });
+
+  test("standard error is the same open file afterwards: what shares its position does not overwrite it", () => {
+    invariant(descriptors !== undefined, "no descriptors");
+    const file = openSync(log, "w");
+    const [shared, original] = [descriptors.dup(file), descriptors.dup(2)];
+    descriptors.dup2(file, 2);
+    for (const line of ["a\n", "b\n", "c\n"]) {
+      quiet(() => writeSync(2, WARNING));
+      writeSync(2, line);
+      writeSync(shared, "-\n");
+    }
+    descriptors.dup2(original, 2);
+    for (const descriptor of [file, shared, original]) descriptors.close(descriptor);
+    expect(readFileSync(log, "utf8")).toBe("a\n-\nb\n-\nc\n-\n");
+  });
+
+  test("a failure passes, standard error is put back, and no file is left", () => {
+    const text = written(() => {
+      expect(() =>
+        quiet(() => {
+          writeSync(2, `${WARNING}why\n`);
+          throw new Error("no driver");
+        }),
+      ).toThrow("no driver");
+      writeSync(2, "after\n");
+    });
+    expect(text).toBe("why\nafter\n");
+    expect(existsSync(claimed)).toBe(false);
+  });
+
+  test("while another thread has exchanged it, nothing is exchanged", () => {
+    writeFileSync(claimed, "");
+    try {
+      expect(written(() => quiet(() => writeSync(2, WARNING)))).toBe(WARNING);
+    } finally {
+      rmSync(claimed);
+    }
+  });
+
+  test("many calls use no descriptors up", () => {
+    const next = (): number => {
+      const file = openSync(log, "r");
+      closeSync(file);
+      return file;
+    };
+    const first = next();
+    for (let i = 0; i < 50; i++) quiet(() => writeSync(2, WARNING));
+    expect(next()).toBe(first);
+  });
+});
