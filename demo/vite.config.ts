@@ -30,7 +30,7 @@ const contentPolicy: Plugin = {
 };
 
 /** Programs besides the page's, whose names browsers and index.html know: without a hash, next to index.html. */
-const BESIDE = { starting: from("src/start/starting.ts"), "service-worker": from("src/start/serviceWorker.ts") };
+const BESIDE = { starting: from("src/hosting/starting.ts"), "service-worker": from("src/hosting/serviceWorker.ts") };
 
 const besidePage: Plugin = {
   name: "beside-page",
@@ -59,6 +59,7 @@ export default defineConfig({
   resolve: {
     alias: [
       { find: /^yolov5-ts$/, replacement: from("../dist/page.js") },
+      { find: /^yolov5-ts\/solutions$/, replacement: from("../dist/solutions.js") },
       { find: /^yolov5-ts\/models\//, replacement: from("../models/") },
     ],
   },

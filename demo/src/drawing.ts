@@ -1,6 +1,7 @@
 /** Draws results with the library at the page's sizes, and provides colours and names for lists. */
 
 import { annotate, type Detection, paletteColor, type Result, type Trail } from "yolov5-ts";
+import type { Figure } from "yolov5-ts/solutions";
 
 export function cssColor(index: number): string {
   return `rgb(${paletteColor(index).join(" ")})`;
@@ -23,22 +24,24 @@ export interface DrawOptions {
   readonly highlight?: number | undefined;
   /** The trails of tracked objects, in picture pixels. */
   readonly trails?: readonly Trail[] | undefined;
+  /** Lines and zones, in picture pixels. */
+  readonly figures?: readonly Figure[] | undefined;
 }
 
 /** Draws on a canvas that the picture fills. */
 export function drawResult(canvas: HTMLCanvasElement, result: Result, options: DrawOptions): void {
-  const { density, highlight, trails } = options;
+  const { density, highlight, trails, figures } = options;
   // On a phone's screen labels would hide the objects.
   const points = result.task === "classify" ? 15 : Math.min(12.5, Math.max(9, canvas.width / density / 42));
   const fontSize = Math.round(points * density);
   const style = { fontSize, lineThickness: Math.max(1, 0.2 * fontSize), fontFamily: "system-ui, sans-serif" };
   if (highlight === undefined || result.task === "classify") {
-    annotate(canvas, result, { ...style, trails });
+    annotate(canvas, result, { ...style, trails, figures });
     return;
   }
   const others = result.filter((_, index) => index !== highlight);
   const stressed = result.filter((_, index) => index === highlight);
-  annotate(canvas, others, { ...style, trails, opacity: 0.25 });
+  annotate(canvas, others, { ...style, trails, figures, opacity: 0.25 });
   // The highlighted one last, so that nothing covers it.
   annotate(canvas, stressed, { ...style, lineThickness: 0.32 * fontSize });
 }

@@ -57,3 +57,13 @@ export function listenForFiles(handlers: FileHandlers): void {
     if (file) sort(file, handlers);
   });
 }
+
+/** @throws Error with advice for a file that is no picture. */
+export async function decoded(file: Blob): Promise<ImageBitmap> {
+  try {
+    return await createImageBitmap(file);
+  } catch {
+    const name = file instanceof File ? file.name : "The file";
+    throw new Error(`${name} is not a picture that this browser can show. JPEG, PNG, WebP and GIF work everywhere.`);
+  }
+}

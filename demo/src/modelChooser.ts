@@ -52,6 +52,18 @@ export class ModelChooser {
     if (!document.createElement("canvas").getContext("webgl2")) this.option("gpujs")?.remove();
   }
 
+  /** The backend that the visitor has chosen. */
+  get chosen(): string {
+    return this.select.value;
+  }
+
+  /** Chooses a backend that a link names; one that this browser lacks, or none, is `auto`. @returns whether it is another one. */
+  choose(name = "auto"): boolean {
+    const before = this.select.value;
+    this.select.value = this.option(name) ? name : "auto";
+    return this.select.value !== before;
+  }
+
   /** The weights to run after a change of backend. */
   get weights(): Weights {
     return this.wanted;
@@ -125,7 +137,7 @@ export class ModelChooser {
     threads.textContent = `One thread: ${this.oneThread}.`;
   }
 
-  private option(value: BackendChoice): HTMLOptionElement | undefined {
+  private option(value: string): HTMLOptionElement | undefined {
     return [...this.select.options].find((option) => option.value === value);
   }
 }

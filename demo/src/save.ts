@@ -1,7 +1,28 @@
 /** Saves results: JSON to the clipboard, the drawn picture, label files. */
 
 import { classificationLines, detectionLines, poseLines, type Result, segmentationLines } from "yolov5-ts";
-import { create } from "./dom.js";
+import { button, create } from "./dom.js";
+
+const COPIED_MS = 1500;
+
+/**
+ * Copies a text to the clipboard and says so on the button that asked for it.
+ * @returns false where the page may not.
+ */
+export async function copyText(id: string, text: string): Promise<boolean> {
+  try {
+    await navigator.clipboard.writeText(text);
+  } catch {
+    return false;
+  }
+  const asked = button(id);
+  asked.dataset.label ??= asked.textContent ?? "";
+  asked.textContent = "Copied";
+  setTimeout(() => {
+    asked.textContent = asked.dataset.label ?? "";
+  }, COPIED_MS);
+  return true;
+}
 
 export function download(blob: Blob, name: string): void {
   const href = URL.createObjectURL(blob);

@@ -29,6 +29,15 @@ export interface PredictHooks {
   readonly signal: AbortSignal;
   readonly show: (result: Result) => void;
   readonly onWarning: (text: string) => void;
+  readonly onSlice: (progress: { readonly done: number; readonly total: number }) => void;
+}
+
+/** How a picture goes into the network. */
+export interface Input {
+  /** Input size in pixels. */
+  readonly imgsz: number;
+  /** Side of the windows in picture pixels; undefined: only the whole picture. */
+  readonly slice: number | undefined;
 }
 
 export class Session {
@@ -72,14 +81,19 @@ export class Session {
 
   /**
    * Runs the network on a picture and returns the result, updated if thresholds changed meanwhile. The outputs stay
-   * in the worker for `select`.
+   * in the worker for `select`; those of slices do not.
    */
-  async predict(source: PictureSource, imgsz: number, read: () => Thresholds, hooks: PredictHooks): Promise<void> {
+  async predict(source: PictureSource, input: Input, read: () => Thresholds, hooks: PredictHooks): Promise<void> {
     const { model } = this;
     if (!model) return;
     this.forget();
-    const { signal, show, onWarning } = hooks;
+    const { signal, show, onWarning, onSlice } = hooks;
+    const { imgsz, slice } = input;
     const asked = read();
+    if (slice !== undefined) {
+      show(await this.counting(model, model.detect(source, { imgsz, slice, ...asked, onWarning, onSlice, signal })));
+      return;
+    }
     const prediction = await this.counting(model, model.predict(source, { imgsz, ...asked, onWarning }));
     if (signal.aborted) {
       prediction.dispose();
@@ -91,9 +105,9 @@ export class Session {
   }
 
   /** Detects in one video frame, which is transferred; undefined if a newer frame replaced it. */
-  async frame(source: PictureSource, imgsz: number, thresholds: Thresholds): Promise<Result | undefined> {
+  async frame(source: PictureSource, input: Input, thresholds: Thresholds): Promise<Result | undefined> {
     const { model } = this;
-    if (model) return this.counting(model, model.detectLatest(source, { imgsz, ...thresholds, transfer: true }));
+    if (model) return this.counting(model, model.detectLatest(source, { ...input, ...thresholds, transfer: true }));
     if (typeof VideoFrame !== "undefined" && source instanceof VideoFrame) source.close();
     return undefined;
   }

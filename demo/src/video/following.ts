@@ -1,6 +1,6 @@
 /** IDs and trails for the frames of a video or camera. */
 
-import { type Result, type Thresholds, Tracker, type Trail, Trails, trackResult } from "yolov5-ts";
+import { type Result, type Thresholds, Tracker, type Trail, Trails, trackResult, type Xyxy } from "yolov5-ts";
 
 /** Minimum confidence of boxes that may continue a track. */
 const WEAKEST = 0.1;
@@ -23,6 +23,11 @@ export class Following {
       track === undefined ? [] : [{ id: track, x: (xmin + xmax) / 2, y: (ymin + ymax) / 2 }],
     );
     return { result: tracked, trails: this.trails.update(seen) };
+  }
+
+  /** Where objects are thought to be that were not seen in the last frame. */
+  get lost(): readonly Xyxy[] {
+    return this.tracker.lost.map(({ xyxy }) => xyxy);
   }
 
   /** Starts over for another video: IDs restart at 1. */

@@ -6,6 +6,8 @@ import type { Stage } from "../stage.js";
 export interface PlayerHandlers {
   /** A frame was displayed. Not called while the page is hidden. */
   readonly onFrame: (video: HTMLVideoElement) => void;
+  /** A video that does not loop came to its end. */
+  readonly onEnd: () => void;
   /** The camera stopped by itself: it was unplugged, or its permission was revoked. */
   readonly onLost: () => void;
 }
@@ -43,6 +45,11 @@ export class Player {
     this.video = stage.video;
     button("pause").addEventListener("click", () => void this.togglePause());
     for (const event of ["play", "pause"]) this.video.addEventListener(event, () => this.labelPause());
+    this.video.addEventListener("ended", () => {
+      handlers.onEnd();
+      // So that the boxes match the last frame.
+      this.again();
+    });
   }
 
   get active(): boolean {
@@ -130,6 +137,11 @@ export class Player {
     button("flip").hidden = true;
     button("camera").setAttribute("aria-pressed", "false");
     box("camera-text").textContent = "Camera";
+  }
+
+  /** Whether a video begins again at its end. */
+  loop(loop: boolean): void {
+    this.video.loop = loop;
   }
 
   /** Processes a paused video's frame once more. */

@@ -117,3 +117,55 @@ export function movingCodes(target: string): string[] {
   const codec = ["-c:v", "vp8", "-deadline", "realtime", "-cpu-used", "4", "-crf", "10", "-b:v", "4M"];
   return ["-i", picture, "-vf", filter, "-r", "25", "-frames:v", "100", ...codec, target];
 }
+
+/** Seconds of the sample clip between the frames that `look` looks at. */
+const STEP = 0.2;
+
+/** Opens the clip and stops it, so that no test depends on speed. */
+export async function openClip(page: Page): Promise<void> {
+  await slide(page, "imgsz", 320);
+  await page.click("#clip");
+  await page.waitForSelector("#pause:has-text('Pause')");
+  await page.click("#pause");
+  await page.waitForSelector("#count-list li");
+  await page.waitForSelector("#count-list .counted:not(:empty)");
+  // Back to the empty belts, wherever it was stopped.
+  await look(page, 0, 0);
+}
+
+/** Looks at the clip's frames from one time to another, one after the other. */
+export async function look(page: Page, from: number, to: number): Promise<void> {
+  const times = Array.from({ length: Math.round((to - from) / STEP) + 1 }, (_, i) => from + i * STEP);
+  await page.evaluate(async (times) => {
+    const video = document.querySelector("video");
+    const overlay = document.querySelector("#overlay");
+    if (!video || !overlay) throw new Error("no video");
+    for (const time of times) {
+      const seeked = new Promise((resolve) => video.addEventListener("seeked", resolve, { once: true }));
+      video.currentTime = time;
+      await seeked;
+      const shown = new Promise<void>((resolve) => {
+        new MutationObserver((_, observer) => {
+          observer.disconnect();
+          resolve();
+        }).observe(overlay, { attributes: true, attributeFilter: ["aria-label"] });
+      });
+      // A moved threshold makes the page look at a paused frame again.
+      document.querySelector("#conf")?.dispatchEvent(new Event("input"));
+      await shown;
+    }
+  }, times);
+}
+
+/** Drags on the picture, between fractions of it. */
+export async function dragOn(page: Page, [x0, y0]: readonly number[], [x1, y1]: readonly number[]): Promise<void> {
+  await page.locator("#fit").scrollIntoViewIfNeeded();
+  const area = await page.locator("#fit").boundingBox();
+  if (!area) throw new Error("nothing on the stage");
+  const { x, y, width, height } = area;
+  await page.mouse.move(x + x0 * width, y + y0 * height);
+  await page.mouse.down();
+  await page.mouse.move(x + (x1 * width + x0 * width) / 2, y + y1 * height, { steps: 3 });
+  await page.mouse.move(x + x1 * width, y + y1 * height, { steps: 3 });
+  await page.mouse.up();
+}

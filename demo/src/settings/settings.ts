@@ -1,7 +1,8 @@
 /** The sliders and checkboxes: their values, and whether a change needs the network or only the suppression. */
 
 import type { Thresholds, WorkerModel } from "yolov5-ts";
-import { box, button, create, input } from "./dom.js";
+import { box, button, create, input } from "../dom.js";
+import type { LinkedState } from "./link.js";
 
 const DEFAULTS = { conf: 0.25, iou: 0.45, "max-det": 1000, imgsz: 640 } as const;
 type Slider = keyof typeof DEFAULTS;
@@ -14,12 +15,17 @@ export interface SettingsHandlers {
   readonly onTracking: () => void;
   /** The input size changed: the network must run again. */
   readonly onSize: () => void;
+  /** Everything is as in the beginning. */
+  readonly onReset: () => void;
 }
 
 export class Settings {
   private defaultSize: number = DEFAULTS.imgsz;
   private video = false;
-  private trackable = true;
+  /** Whether the model finds boxes. */
+  trackable = true;
+  /** Counting follows objects, whether or not it was asked for. */
+  private counting = false;
   private readonly handlers: SettingsHandlers;
 
   constructor(handlers: SettingsHandlers) {
@@ -38,7 +44,7 @@ export class Settings {
     button("classes-none").addEventListener("click", () => this.checkAll(false));
     button("reset").addEventListener("click", () => {
       this.reset();
-      handlers.onSize();
+      handlers.onReset();
     });
     this.reset();
   }
@@ -48,7 +54,43 @@ export class Settings {
   }
 
   get tracking(): boolean {
-    return this.trackable && input("track").checked;
+    return this.trackable && (this.counting || input("track").checked);
+  }
+
+  /** What differs from the defaults, for a link. */
+  get state(): LinkedState {
+    const { conf, iou, maxDet, agnostic, classes } = this.thresholds;
+    return {
+      ...(conf === DEFAULTS.conf || conf === undefined ? {} : { conf }),
+      ...(iou === DEFAULTS.iou || iou === undefined ? {} : { iou }),
+      ...(maxDet === DEFAULTS["max-det"] || maxDet === undefined ? {} : { maxDet }),
+      ...(this.imgsz === this.defaultSize ? {} : { imgsz: this.imgsz }),
+      ...(agnostic ? { agnostic } : {}),
+      ...(classes ? { classes } : {}),
+      ...(input("track").checked ? { track: true } : {}),
+    };
+  }
+
+  /** Sets everything as a link has it; what it lacks gets its default. */
+  apply({ conf, iou, maxDet, imgsz, agnostic, classes, track }: LinkedState): void {
+    this.reset();
+    const values = { conf, iou, "max-det": maxDet, imgsz };
+    for (const name of SLIDERS) {
+      const value = values[name];
+      if (value === undefined) continue;
+      input(name).valueAsNumber = value;
+      this.show(name);
+    }
+    input("agnostic").checked = agnostic === true;
+    input("track").checked = track === true;
+    if (classes) for (const [i, item] of this.classBoxes().entries()) item.checked = classes.includes(i);
+    this.showClasses();
+  }
+
+  /** @param counting whether objects are followed for lines and zones. */
+  forCounting(counting: boolean): void {
+    this.counting = counting;
+    this.showTracking();
   }
 
   get thresholds(): Thresholds {
@@ -92,7 +134,8 @@ export class Settings {
   }
 
   private showTracking(): void {
-    box("track-row").hidden = !(this.video && this.trackable);
+    // Nothing to choose while objects are counted.
+    box("track-row").hidden = !(this.video && this.trackable) || this.counting;
   }
 
   private reset(): void {
@@ -101,6 +144,7 @@ export class Settings {
       this.show(name);
     }
     input("agnostic").checked = false;
+    input("track").checked = false;
     for (const item of this.classBoxes()) item.checked = true;
     this.showClasses();
   }
