@@ -117,6 +117,6 @@ export function askTool(
 export function plainComplaint(line: string): string {
   return withoutSecrets(line)
     .replace(/^(\[[^\]]*\] ?)+/, "")
-    .replace(/^(file:|https?:|rtsp:|rtmp:|\/dev\/)\S*: /, "")
+    .replace(/^(file:|[a-z][a-z\d+.-]*:\/\/|\/dev\/)\S*: /, "")
     .trim();
 }
