@@ -18,9 +18,15 @@ export interface CocoOptions extends ReadOptions {
 
 /** @throws DatasetError with the file and the invalid entry. */
 export async function openCoco(file: string, options: CocoOptions): Promise<DetectionDataset> {
+  let text: string;
+  try {
+    text = await readTextFile(file);
+  } catch (error) {
+    throw new DatasetError(`${file}: ${readFailure(error, file)}`, { file }, { cause: error });
+  }
   let content: unknown;
   try {
-    content = JSON.parse(await readTextFile(file));
+    content = JSON.parse(text);
   } catch (error) {
     throw new DatasetError(`${file}: is not valid JSON: ${(error as Error).message}`, { file }, { cause: error });
   }

@@ -6,7 +6,7 @@ import { DatasetError } from "../../errors.js";
 import { cutText } from "../../weights/describe.js";
 import { byName } from "../files/order.js";
 import { isPictureName } from "../files/pictureEndings.js";
-import { NAME_NOT_UTF8 } from "../files/regularFile.js";
+import { NAME_NOT_UTF8, readFailure } from "../files/regularFile.js";
 import { encodingProblem, readTextFile } from "../files/textFile.js";
 
 /** A path from a list, for messages: shortened, since a line may have any length. */
@@ -94,7 +94,9 @@ async function walk(
  * folder. Skips empty lines and # comments.
  */
 export async function picturesOfList(list: string, signal?: AbortSignal): Promise<string[]> {
-  const text = await readTextFile(list);
+  const text = await readTextFile(list).catch((error: unknown) => {
+    throw new DatasetError(`${list}: ${readFailure(error, list)}`, { list }, { cause: error });
+  });
   const lines = text.split(/\r\n|\r|\n/);
   const paths: string[] = [];
   for (const [index, content] of lines.entries()) {

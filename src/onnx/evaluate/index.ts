@@ -35,5 +35,13 @@ export const computes = (operator: string): boolean => OPERATORS.has(operator);
  */
 export function evaluateNode(call: Call): OnnxValue[] {
   const operator = call.node.domain === "" ? OPERATORS.get(call.node.operator) : undefined;
+  // A value without elements takes no bytes of the file, and may have billions of rows to go through.
+  for (const value of call.inputs) {
+    if (value?.data.length === 0)
+      call.meter.value(
+        value.shape.map((size) => Math.max(size, 1)),
+        call.node,
+      );
+  }
   return operator ? operator(call) : refuse(call.node, "is not one that YOLO exports decode with");
 }

@@ -85,7 +85,7 @@ const scatterNd: Operator = (call) => {
   const [x, indices, updates] = [input(call, 0), input(call, 1), input(call, 2)];
   if ((call.node.attributes.get("reduction")?.kind ?? "none") !== "none") refuse(call.node, "a reduction");
   const depth = indices.shape[indices.shape.length - 1] ?? 0;
-  if (depth > x.shape.length) refuse(call.node, "its indices");
+  if (!(depth >= 1 && depth <= x.shape.length)) refuse(call.node, "its indices");
   call.meter.value(x.shape, call.node);
   call.meter.value(indices.shape, call.node);
   const out = numbersFor(x.kind, x.data.length);
