@@ -16,6 +16,8 @@ export interface OnnxOptions {
   readonly outputNames?: readonly string[] | undefined;
   /** Form of the first output; by default as the graph has it. */
   readonly headForm?: HeadForm | undefined;
+  /** Writes convolutions that the graph describes in integers in them (QDQ); otherwise in float32. */
+  readonly quantized?: boolean | undefined;
   /** Free text that the file carries, e.g. `stride` and `names`. */
   readonly metadata?: Readonly<Record<string, string>> | undefined;
   /** Version of the producer. */
@@ -23,7 +25,7 @@ export interface OnnxOptions {
 }
 
 /**
- * The graph as the bytes of an ONNX file, float32, for exactly the shapes it was built for. Graphs as built and
+ * The graph as the bytes of an ONNX file, for exactly the shapes it was built for. Graphs as built and
  * optimised ones both work; an optimised one has its BatchNorms folded, which spares the reader that work.
  * Outputs are the graph's own, in its order: for detection [N, Σ na·H·W, no] decoded, in input pixels, unless `headForm`
  * asks for another form of the first.
@@ -50,8 +52,12 @@ export function exportOnnx(graph: Graph, options: OnnxOptions = {}): Uint8Array 
   };
   for (const node of graph.nodes) {
     invariant(node.outputs.length === 1, `${node.name} has ${node.outputs.length} outputs`);
-    const descs = node.inputs.map((id) => graph.values[id]);
-    names.set(node.outputs[0], lowerNode(g, node, node.inputs.map(nameOf), descs));
+    const operands = {
+      descs: node.inputs.map((id) => graph.values[id]),
+      name: (i: number) => nameOf(node.inputs[i]),
+      constant: (i: number) => graph.constants.get(node.inputs[i]),
+    };
+    names.set(node.outputs[0], lowerNode(g, node, operands, options.quantized ?? false));
   }
   // Ports keep their own names whatever node gives them, also where one value is read on or goes out twice.
   const { metadata = {}, version = "", headForm } = options;

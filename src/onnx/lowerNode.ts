@@ -1,19 +1,32 @@
 /** Every op of the graph IR as ONNX operators. */
 
 import { type Node, type NodeOf, OPS, type TensorDesc } from "../ops/index.js";
+import type { HostTensor } from "../tensor/index.js";
 import { lowerActivation } from "./activations.js";
 import { lowerDetect } from "./detect.js";
 import { lowerDetectAnchorFree } from "./detectAnchorFree.js";
 import type { OnnxGraph } from "./onnxGraph.js";
+import { quantizedOperands } from "./quantizedConv.js";
 
-/** Adds a node's operators and returns the name of its output. */
-export function lowerNode(g: OnnxGraph, node: Node, inputs: readonly string[], descs: readonly TensorDesc[]): string {
+/** What a node reads: names of computed values and of constants, which are written when their names are first asked for. */
+export interface Operands {
+  readonly descs: readonly TensorDesc[];
+  name(index: number): string;
+  constant(index: number): HostTensor | undefined;
+}
+
+/**
+ * Adds a node's operators and returns the name of its output.
+ * @param quantized convolutions that the graph describes in integers are written so
+ */
+export function lowerNode(g: OnnxGraph, node: Node, operands: Operands, quantized: boolean): string {
   const { name } = node;
+  if (node.type === "conv2d") return lowerConv(g, node, operands, quantized);
+  const { descs } = operands;
+  const inputs = node.inputs.map((_, i) => operands.name(i));
   const [x] = inputs;
   const shapes = descs.map(({ shape }) => shape);
   switch (node.type) {
-    case "conv2d":
-      return lowerConv(g, node, inputs, shapes[1]);
     case "convTranspose2d": {
       const { attrs } = node;
       const out = g.node("ConvTranspose", inputs, `${name}.convTranspose`, {
@@ -82,12 +95,15 @@ function windowAttributes(
   };
 }
 
-function lowerConv(g: OnnxGraph, node: NodeOf<"conv2d">, inputs: readonly string[], weight: readonly number[]): string {
+function lowerConv(g: OnnxGraph, node: NodeOf<"conv2d">, operands: Operands, quantized: boolean): string {
   const { attrs, name } = node;
-  const operands = inputs.slice(0, attrs.hasBias ? 3 : 2);
-  const conv = g.node("Conv", operands, `${name}.conv`, windowAttributes(attrs, weight));
+  const constants = { weight: operands.constant(1), bias: attrs.hasBias ? operands.constant(2) : undefined };
+  const inputs =
+    (quantized ? quantizedOperands(g, node, { x: operands.name(0), ...constants }) : undefined) ??
+    Array.from({ length: attrs.hasBias ? 3 : 2 }, (_, i) => operands.name(i));
+  const conv = g.node("Conv", inputs, `${name}.conv`, windowAttributes(attrs, operands.descs[1].shape));
   const out = lowerActivation(g, conv, attrs.activation, name);
-  return attrs.hasResidual ? g.node("Add", [out, inputs[inputs.length - 1]], `${name}.sum`) : out;
+  return attrs.hasResidual ? g.node("Add", [out, operands.name(node.inputs.length - 1)], `${name}.sum`) : out;
 }
 
 /**

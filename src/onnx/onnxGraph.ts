@@ -9,7 +9,7 @@ export const OPSET = 13;
 const IR_VERSION = 7;
 
 /** TensorProto.DataType. */
-const ELEMENT = { float32: 1, int64: 7 } as const;
+const ELEMENT = { float32: 1, uint8: 2, int8: 3, int32: 6, int64: 7 } as const;
 /** AttributeProto.AttributeType. */
 const ATTRIBUTE = { float: 1, int: 2, string: 3, ints: 7 } as const;
 
@@ -63,7 +63,7 @@ export class OnnxGraph {
     return name;
   }
 
-  /** A weight. @throws UnsupportedError for what is neither float32 nor int64. */
+  /** A weight. @throws UnsupportedError for a type that no operator here takes. */
   initializer(wanted: string, value: HostTensor): string {
     const name = this.reserve(wanted);
     this.initializers.push(tensorProto(name, value));
@@ -82,14 +82,23 @@ export class OnnxGraph {
     return this.constant("int64", values, make);
   }
 
-  private constant(kind: string, values: readonly number[], make: () => HostTensor): string {
-    const key = `${kind}:${values.join()}`;
+  /** A single byte. */
+  bytes(value: number): string {
+    return this.constant("uint8", [value], () => tensor("uint8", [], Uint8Array.of(value)));
+  }
+
+  /** What `add` gives, which is called for a key once. */
+  once(key: string, add: () => string): string {
     let name = this.shared.get(key);
     if (name === undefined) {
-      name = this.initializer(`constant_${this.shared.size}`, make());
+      name = add();
       this.shared.set(key, name);
     }
     return name;
+  }
+
+  private constant(kind: string, values: readonly number[], make: () => HostTensor): string {
+    return this.once(`${kind}:${values.join()}`, () => this.initializer(`constant_${this.shared.size}`, make()));
   }
 
   /** The bytes of the file. */
@@ -126,19 +135,16 @@ function attributeProto(name: string, value: OnnxAttribute): ProtobufWriter {
 }
 
 function tensorProto(name: string, { dtype, shape, data }: HostTensor): ProtobufWriter {
-  if (dtype !== "float32" && dtype !== "int64") {
-    throw new UnsupportedError(`ONNX export: weight ${name} is ${dtype}; only float32 weights are written`, { name });
+  if (!(dtype in ELEMENT)) {
+    const known = Object.keys(ELEMENT).join(", ");
+    throw new UnsupportedError(`ONNX export: weight ${name} is ${dtype}; only ${known} are written`, { name });
   }
+  // The raw bytes as files hold them: every platform with WebGPU or WASM is little-endian already.
   return new ProtobufWriter()
     .ints(1, shape)
-    .int(2, ELEMENT[dtype])
+    .int(2, ELEMENT[dtype as keyof typeof ELEMENT])
     .string(8, name)
-    .bytes(9, littleEndian(data as Float32Array | BigInt64Array));
-}
-
-/** The raw bytes as files hold them; every platform with WebGPU or WASM is little-endian already. */
-function littleEndian(data: Float32Array | BigInt64Array): Uint8Array {
-  return new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
+    .bytes(9, new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
 }
 
 function valueInfo({ name, shape }: OnnxPort): ProtobufWriter {

@@ -8,6 +8,8 @@ export * from "./graph/liveness.js";
 export { anchorFreeColumns, mapsOfLevel } from "./heads/detectAnchorFree.js";
 export * from "./op.js";
 export * from "./passes/index.js";
+export { quantizedReference } from "./quantized/index.js";
+export { isInteger } from "./quantized/isInteger.js";
 export * from "./registry.js";
 export * from "./rounding.js";
 export * from "./shapes.js";

@@ -189,6 +189,8 @@ export function takesPictures(executable: Executable): executable is PictureExec
 export interface Capabilities {
   /** Storage types that `compile` accepts. With `int8`, convolutions with `quantization` are computed in integers. */
   readonly dtypes: readonly ComputeDType[];
+  /** Weights of quantized convolutions stay bytes in the device's memory, whatever they are computed in. */
+  readonly byteWeights: boolean;
   /** `compile` accepts `tune`. */
   readonly tunes: boolean;
   /** Executables are `PictureExecutable`s, and their resizing is faster than the host's. */
@@ -204,6 +206,7 @@ export interface Capabilities {
 
 export const FLOAT32_TENSORS: Capabilities = {
   dtypes: ["float32"],
+  byteWeights: false,
   tunes: false,
   fitsPictures: false,
   fitsDrawables: false,

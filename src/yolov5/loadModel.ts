@@ -142,7 +142,12 @@ export function computeDTypeFor(
     if (half) onNote("half is ignored: the file is int8");
     return "int8";
   }
-  if (quantized) onNote(`the ${backend.name} backend has no int8 kernels: int8 weights are converted to float32`);
+  if (quantized) {
+    const weights = backend.capabilities.byteWeights
+      ? "int8 weights stay bytes, and it computes"
+      : "int8 weights are converted, and it computes";
+    onNote(`the ${backend.name} backend has no int8 kernels: ${weights} in float32`);
+  }
   if (!half || backend.capabilities.dtypes.includes("float16")) return half ? "float16" : "float32";
   onNote(`half: float16 is not available on ${backend.name} (${backend.adapter}), running in float32`);
   return "float32";

@@ -37,6 +37,8 @@ const MODULES = new Set([
   "score",
   "storage_f16",
   "storage_f32",
+  "weights_bytes",
+  "weights_float",
 ]);
 
 describe.skipIf(!gpu)("shaders", () => {
@@ -56,6 +58,7 @@ describe.skipIf(!gpu)("shaders", () => {
       const steps = [false, true].flatMap((half) => lowerGraph(graph, { choice: firstOf([kernel]), half }).steps);
       for (const { call } of steps) {
         await pipelines.pipeline(call, new Set());
+        if (/\bWeights\b/.test(call.kernel.source)) await pipelines.pipeline({ ...call, byteWeights: true }, new Set());
         if (call.params) paramsBytes(call.kernel, call.params);
         // As where inputs and output are slices of one concat.
         const reads = call.kernel.bindings.flatMap(({ access }, i) => (access === "read" ? [i] : []));

@@ -77,10 +77,15 @@ function readTensor(bytes: Uint8Array): [string, HostTensor] {
   const shape = all(fields, 1).map(whole);
   const raw = Uint8Array.from(one(fields, 9)?.bytes ?? []).buffer;
   const type = whole(one(fields, 2));
-  if (type !== 1 && type !== 7) throw new Error(`ONNX: element type ${type}`);
-  const value =
-    type === 1 ? tensor("float32", shape, new Float32Array(raw)) : tensor("int64", shape, new BigInt64Array(raw));
-  return [text(one(fields, 8)), value];
+  const read: Record<number, () => HostTensor> = {
+    1: () => tensor("float32", shape, new Float32Array(raw)),
+    2: () => tensor("uint8", shape, new Uint8Array(raw)),
+    3: () => tensor("int8", shape, new Int8Array(raw)),
+    6: () => tensor("int32", shape, new Int32Array(raw)),
+    7: () => tensor("int64", shape, new BigInt64Array(raw)),
+  };
+  if (!(type in read)) throw new Error(`ONNX: element type ${type}`);
+  return [text(one(fields, 8)), read[type]()];
 }
 
 function readPort(bytes: Uint8Array): { name: string; shape: number[] } {

@@ -11,15 +11,17 @@ A safetensors file holds the tensors under PyTorch's names (safetensors.torch.lo
 the module tree, class names, strides and anchors. Every command accepts it as --weights and finds the same boxes.
 
 --int8 stores convolutions with one byte per weight, and the activation ranges found on the pictures of --data (a folder
-or a .txt list). The wasm backend runs such a file in integers, other backends in float32.
+or a .txt list). The wasm backend runs such a file in integers, webgpu in float32.
 
-An ONNX file (opset 13, float32, BatchNorm folded, boxes decoded, one input size) is for use in other engines.
+An ONNX file (opset 13, float32, BatchNorm folded, boxes decoded, one input size) is for use in other engines. With --int8
+its weights are int8 and its activations rounded to bytes, as QuantizeLinear and DequantizeLinear.
 
 Examples:
   yolov5 export --weights best.pt                       writes best.safetensors
   yolov5 export --weights best.pt --half --output small.safetensors
   yolov5 export --weights best.pt --int8 --data photos   writes best-int8.safetensors
-  yolov5 export --weights best.pt --include onnx --imgsz 416 640`;
+  yolov5 export --weights best.pt --include onnx --imgsz 416 640
+  yolov5 export --weights best.pt --include onnx --int8 --data photos`;
 
 function format(text: string): ExportFormat {
   if (text === "safetensors" || text === "onnx") return text;
@@ -45,7 +47,10 @@ export function defineExport(program: Command, start: Start): void {
       imageSize,
     )
     .option("--batch-size <n>", "onnx: pictures per forward pass", batchSize, 1)
-    .option("--int8", "safetensors: quantize to int8, calibrated on the pictures of --data")
+    .option(
+      "--int8",
+      "quantize to int8, calibrated on the pictures of --data; in onnx as QuantizeLinear and DequantizeLinear",
+    )
     .option("--data <folder>", "int8: pictures like those the model will see; labels are not needed")
     .addOption(
       new Option(

@@ -10,13 +10,7 @@ import {
   reestimate,
 } from "../../compress/index.js";
 import { pruneUnstructuredPieces } from "../../compress/prune/unstructured.js";
-import {
-  calibrate,
-  planQuantization,
-  type QuantizationFacts,
-  type QuantizedModule,
-  quantizeModulePieces,
-} from "../../compress/quantize/index.js";
+import { type QuantizationFacts, type QuantizedModule, quantizeTree } from "../../compress/quantize/index.js";
 import type { DetectionDataset } from "../../eval/dataset/types.js";
 import type { Backend } from "../../runtime/backend.js";
 import type { Float32Tensor } from "../../tensor/index.js";
@@ -176,7 +170,6 @@ async function countsFor(pruner: ChannelPruner, module: ModuleNode, context: Ste
 async function quantized(module: ModuleNode, context: StepsContext, bars: Stages): Promise<QuantizedModule> {
   const { backend, calibration: pictures, flags, imgsz, info, output } = context;
   const { graph } = (await import("../../yolov5/graph/buildGraph.js")).buildGraph(module, [1, 3, imgsz, imgsz]);
-  const plan = planQuantization(module, graph);
   const samples = spread(pictures.samples, flags.calibrationImages);
   async function* inputs(): AsyncGenerator<Float32Tensor> {
     for (const sample of samples) {
@@ -184,19 +177,10 @@ async function quantized(module: ModuleNode, context: StepsContext, bars: Stages
       yield toTensor([image]);
     }
   }
-  const method = "percentile";
-  const calibration = await calibrate(backend, plan, inputs(), {
-    method,
+  return quantizeTree(backend, module, graph, inputs(), {
+    imgsz: [imgsz, imgsz],
+    method: "percentile",
     signal: output.io.signal,
     onInput: (done) => bars.update("calibrating int8", done, samples.length),
   });
-  return {
-    module: await new Breather(output.io.signal).through(quantizeModulePieces(module, plan, calibration)),
-    facts: {
-      calibration: method,
-      images: calibration.inputs,
-      imgsz: [imgsz, imgsz],
-      convolutions: plan.convolutions.size,
-    },
-  };
 }

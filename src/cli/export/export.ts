@@ -49,7 +49,7 @@ export async function runExport(flags: ExportFlags, output: Output): Promise<num
   for (const { format, target } of files) {
     const { bytes, summary, details } =
       format === "onnx"
-        ? await onnxFile(member, flags, { onWarning, signal })
+        ? await onnxFile(quantized?.member ?? member, flags, { onWarning, signal, int8: quantized?.facts })
         : await safetensorsFile(opened, member, target, { half: flags.half, quantized, signal });
     let written = true;
     const writing = async (): Promise<void> => {
@@ -110,11 +110,8 @@ function plan({
       "--half applies to safetensors only, ONNX files are float32; export them separately, without --half",
     );
   }
-  if (int8 && (half || formats.has("onnx"))) {
-    throw new UsageError(
-      `--int8 applies to safetensors only; export ${half ? "--half" : "onnx"} separately, without --int8`,
-    );
-  }
+  if (int8 && half)
+    throw new UsageError("--int8 and --half exclude each other; export --half separately, without --int8");
   const calibrating = (["data", "calibration", "calibrationImages", "percentile", "maxPixels"] as const).find(
     (key) => more[key],
   );

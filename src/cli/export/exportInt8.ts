@@ -6,6 +6,7 @@ import { assertPictures } from "../../eval/assertPictures.js";
 import type { RgbImage } from "../../image/index.js";
 import { openBackend } from "../../node/backends.js";
 import { kindOf, picturesBelow, picturesOfList } from "../../node/datasets/files.js";
+import { createCpuBackend } from "../../runtime/cpu/backend.js";
 import { isQuantized } from "../../yolov5/checkpoint/quantized.js";
 import { createMember, type OpenedModel } from "../../yolov5/loadModel.js";
 import type { Member } from "../../yolov5/model.js";
@@ -19,6 +20,8 @@ import { interruptible, steps } from "../val/progress.js";
 
 export interface QuantizedModel {
   readonly opened: OpenedModel;
+  /** The same, without a device. */
+  readonly member: Member;
   readonly facts: QuantizationFacts;
 }
 
@@ -45,7 +48,8 @@ export async function quantizeOpened(
     const member = createMember(opened, backend, { path });
     noteSize([member.info], inputSize(member.info, flags), output);
     const { module, facts } = await quantizeOn(member, pictures, flags, output);
-    return { opened: { module, checkpoint: opened.checkpoint }, facts };
+    const quantized = { module, checkpoint: opened.checkpoint };
+    return { opened: quantized, member: createMember(quantized, createCpuBackend(), { path }), facts };
   } finally {
     backend.dispose();
   }

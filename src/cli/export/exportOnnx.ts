@@ -1,6 +1,7 @@
 /** `export --include onnx`: writes the optimised graph at one input size, for other engines. */
 
 import { Breather } from "../../breathe.js";
+import type { QuantizationFacts } from "../../compress/quantize/index.js";
 import { exportOnnx, type OnnxOptions, OPSET } from "../../onnx/index.js";
 import { optimizePieces } from "../../ops/index.js";
 import { VERSION } from "../../version.js";
@@ -15,17 +16,23 @@ import type { ExportedFile } from "./exportedFile.js";
 export async function onnxFile(
   { network, info }: Member,
   { imgsz, batchSize }: ExportFlags,
-  { onWarning, signal }: { readonly onWarning: (text: string) => void; readonly signal: AbortSignal },
+  options: {
+    readonly onWarning: (text: string) => void;
+    readonly signal: AbortSignal;
+    /** Of an int8 model. */
+    readonly int8?: QuantizationFacts | undefined;
+  },
 ): Promise<ExportedFile> {
+  const { onWarning, signal, int8 } = options;
   const [h, w] = inputSize(info, { imgsz }, onWarning);
   const shape = [batchSize, 3, h, w] as const;
   const breather = new Breather(signal);
   const graph = await breather.through(optimizePieces(network.build(shape).graph));
   await breather.rest();
   return {
-    bytes: exportOnnx(graph, onnxOptions(info, shape)),
-    summary: `opset ${OPSET}, input ${shape.join("×")}`,
-    details: { opset: OPSET, input: shape },
+    bytes: exportOnnx(graph, { ...onnxOptions(info, shape), quantized: int8 !== undefined }),
+    summary: `opset ${OPSET}, input ${shape.join("×")}${int8 ? `, ${int8.convolutions} convolutions in int8` : ""}`,
+    details: { opset: OPSET, input: shape, ...(int8 ? { int8 } : {}) },
   };
 }
 

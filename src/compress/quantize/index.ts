@@ -9,6 +9,7 @@ export {
   type QuantizedModule,
   type QuantizeOptions,
   quantizeMember,
+  quantizeTree,
 } from "./quantize.js";
 export {
   activationQuantization,

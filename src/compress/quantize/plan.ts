@@ -35,8 +35,13 @@ const isAttention = (parts: ReadonlyMap<string, ModuleNode>): boolean => parts.h
  * All convolutions with one group whose weights belong to a module, except those of the detection head: box and class
  * values stay float32 (and the first of an attention, see above).
  * @param built the graph as built, at any input size.
+ * @param except paths of convolutions that stay float32
  */
-export function planQuantization(root: ModuleNode, built: Graph): QuantizationPlan {
+export function planQuantization(
+  root: ModuleNode,
+  built: Graph,
+  except: ReadonlySet<string> = new Set(),
+): QuantizationPlan {
   const graph = optimize(built);
   const modules = new Map([...modulePaths(root)].map(([module, path]) => [path, module]));
   const decoded = new Set(graph.nodes.flatMap((node) => (HEADS.has(node.type) ? node.inputs : [])));
@@ -51,7 +56,13 @@ export function planQuantization(root: ModuleNode, built: Graph): QuantizationPl
     const own = modules.get(node.name)?.parameters.get("weight");
     const used = graph.constants.get(node.inputs[1]);
     if (!own || !used || own.shape.length !== 4 || !sameShape(own.shape, used.shape)) continue;
-    if (reordered.has(node.name) || node.attrs.groups !== 1 || node.outputs.some((id) => decoded.has(id))) continue;
+    if (
+      reordered.has(node.name) ||
+      except.has(node.name) ||
+      node.attrs.groups !== 1 ||
+      node.outputs.some((id) => decoded.has(id))
+    )
+      continue;
     convolutions.set(node.name, node);
   }
   for (const name of repeated) convolutions.delete(name);

@@ -3,6 +3,8 @@
 import { Breather } from "../../breathe.js";
 import { OptionError } from "../../errors.js";
 import type { RgbImage } from "../../image/index.js";
+import type { Graph } from "../../ops/index.js";
+import type { Backend } from "../../runtime/backend.js";
 import type { HostTensor } from "../../tensor/index.js";
 import type { ModuleNode } from "../../weights/types.js";
 import { exportSafetensors } from "../../yolov5/checkpoint/exportSafetensors.js";
@@ -11,10 +13,11 @@ import { CLASSIFY_TRANSFORMS } from "../../yolov5/input/classifyTransform.js";
 import { letterbox, toTensor } from "../../yolov5/input/letterbox.js";
 import type { Member } from "../../yolov5/model.js";
 import { checkImageSize } from "../../yolov5/options.js";
-import { calibrate } from "./calibrate.js";
+import { type CalibrationOptions, calibrate } from "./calibrate.js";
 import { quantizeModulePieces } from "./convert.js";
 import { planQuantization } from "./plan.js";
 import type { CalibrationMethod } from "./ranges.js";
+import { layersThatHurt, noiseOfLayers } from "./sensitivity.js";
 
 /** Options of `quantize`. */
 export interface QuantizeOptions {
@@ -38,6 +41,8 @@ export interface QuantizationFacts {
   readonly imgsz: readonly [number, number];
   /** Number of convolutions in int8. */
   readonly convolutions: number;
+  /** Paths of convolutions that stayed float32 because they suffer too much; absent where there are none. */
+  readonly float32?: readonly string[];
 }
 
 export interface QuantizedModule {
@@ -65,7 +70,7 @@ export async function quantizeMember(
   const transform = CLASSIFY_TRANSFORMS[info.family];
   const wanted = options.imgsz ?? info.defaultImgsz;
   const [height, width] = classify ? wanted : checkImageSize(wanted, info.stride, onWarning);
-  const plan = planQuantization(network.module, network.build([1, 3, height, width]).graph);
+  const { graph } = network.build([1, 3, height, width]);
   async function* inputs(): AsyncGenerator<HostTensor> {
     for await (const image of images) {
       yield classify
@@ -73,19 +78,50 @@ export async function quantizeMember(
         : toTensor([letterbox(image, { size: [height, width], stride: info.stride, auto: false }).image]);
     }
   }
-  const calibration = await calibrate(network.backend, plan, inputs(), {
+  return quantizeTree(network.backend, network.module, graph, inputs(), {
+    imgsz: [height, width],
     method,
     percentile,
     signal,
     onInput: onPicture,
   });
+}
+
+/** Inputs on which convolutions are compared in both precisions. */
+const COMPARED = 2;
+
+/**
+ * A tree with its convolutions in int8, but for those that suffer most.
+ * @param built its graph as built
+ * @param inputs of the graph's shape
+ */
+export async function quantizeTree(
+  backend: Backend,
+  root: ModuleNode,
+  built: Graph,
+  inputs: AsyncIterable<HostTensor>,
+  options: CalibrationOptions & { readonly imgsz: readonly [number, number] },
+): Promise<QuantizedModule> {
+  const { imgsz, method, signal } = options;
+  const plan = planQuantization(root, built);
+  const compared: HostTensor[] = [];
+  async function* noted(): AsyncGenerator<HostTensor> {
+    for await (const input of inputs) {
+      if (compared.length < COMPARED) compared.push(input);
+      yield input;
+    }
+  }
+  const calibration = await calibrate(backend, plan, noted(), options);
+  const left = layersThatHurt(plan, await noiseOfLayers(backend, plan, calibration, compared, signal));
+  const chosen = left.length === 0 ? plan : planQuantization(root, built, new Set(left));
   return {
-    module: await new Breather(signal).through(quantizeModulePieces(network.module, plan, calibration)),
+    module: await new Breather(signal).through(quantizeModulePieces(root, chosen, calibration)),
     facts: {
       calibration: method,
       images: calibration.inputs,
-      imgsz: [height, width],
-      convolutions: plan.convolutions.size,
+      imgsz,
+      convolutions: chosen.convolutions.size,
+      ...(left.length > 0 ? { float32: left } : {}),
     },
   };
 }

@@ -1,6 +1,7 @@
 export { type ConvVariant, convPoint } from "./conv/convPoint.js";
 export { convWindow, convWindowScratch } from "./conv/convWindow.js";
 export { PANEL, TILE_ROWS } from "./conv/gemmTile.js";
+export * from "./conv/integerWinograd.js";
 export * from "./conv/pack.js";
 export { winograd } from "./conv/winograd.js";
 export { winogradScratch } from "./conv/winogradBody.js";

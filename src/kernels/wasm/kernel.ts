@@ -69,16 +69,18 @@ export interface Kernel<Field extends string = string> {
 /** Parameters of every kernel function. */
 export const KERNEL_PARAMETERS = 3;
 
+/** @param options `unfused`: the same bits on every host, fused multiply-add or not */
 export function kernel<const Field extends string>(
   name: string,
   fields: readonly Field[],
   write: (body: KernelBody<Field>) => void,
+  options: { readonly unfused?: boolean } = {},
 ): Kernel<Field> {
   return {
     name,
     fields,
     define: (module) =>
-      module.define(name, KERNEL_PARAMETERS, { inTable: true }, (f) => {
+      module.define(name, KERNEL_PARAMETERS, { ...options, inTable: true }, (f) => {
         write(new KernelBody(f, f.parameter(0), f.parameter(1), f.parameter(2), fields));
       }),
   };

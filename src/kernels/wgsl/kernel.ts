@@ -6,7 +6,8 @@
  * 2. a header of `const NAME = value;` lines is put before the text where WGSL needs a constant expression
  *    (lengths of function-local arrays, that is register tiles); the file names them in its opening comment;
  * 3. `modules` are whole WGSL files appended to the text (`activation.wgsl`); one of two says how a `Quad`, four channels of
- *    a pixel, is stored: `storage_f32.wgsl` or, for calls that are `half`, `storage_f16.wgsl`.
+ *    a pixel, is stored: `storage_f32.wgsl` or, for calls that are `half`, `storage_f16.wgsl`; another one of two how
+ *    weights of convolutions are: `weights_float.wgsl` or `weights_bytes.wgsl`.
  *
  * Tensors are stored in "C4NHW4": channels in groups of four, one group after another; within a group the pixels of all
  * pictures in row order, each a `Quad` of four channels. Element (n, c, y, x) is component c % 4 of the quad at
@@ -15,6 +16,8 @@
  */
 
 import { invariant } from "../../errors.js";
+import weightsBytes from "./conv/weights_bytes.wgsl";
+import weightsFloat from "./conv/weights_float.wgsl";
 import storageF16 from "./storage_f16.wgsl";
 import storageF32 from "./storage_f32.wgsl";
 
@@ -61,6 +64,8 @@ export interface KernelCall {
   readonly workgroups: Workgroups;
   /** Pictures and packed weights are stored in float16. Default false. */
   readonly half?: boolean;
+  /** Packed weights are signed bytes with a scale for each output channel (`weights_bytes.wgsl`). Default false. */
+  readonly byteWeights?: boolean;
   /** Tile sizes, for reports. */
   readonly variant?: string;
 }
@@ -125,7 +130,8 @@ export function kernelText(call: KernelCall, shared: ReadonlySet<number> = new S
   const header = Object.entries(call.header ?? {}).map(([name, value]) => `const ${name} = ${value}u;\n`);
   const { source, modules } = call.kernel;
   const storage = /\bQuad\b/.test(source) ? [call.half ? storageF16 : storageF32] : [];
-  let text = [source, ...modules, ...storage].join("\n");
+  const weights = /\bWeights\b/.test(source) ? [call.byteWeights ? weightsBytes : weightsFloat] : [];
+  let text = [source, ...modules, ...weights, ...storage].join("\n");
   for (const index of shared) {
     text = text.replace(`@binding(${index}) var<storage, read>`, `@binding(${index}) var<storage, read_write>`);
   }

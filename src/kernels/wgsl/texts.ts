@@ -13,6 +13,8 @@ import conv2dDirect from "./conv/gemm/conv2d_direct.wgsl";
 import conv2dSplit from "./conv/gemm/conv2d_split.wgsl";
 import conv2dSubgroup from "./conv/gemm/conv2d_subgroup.wgsl";
 import conv2dTiled from "./conv/gemm/conv2d_tiled.wgsl";
+import weightsBytes from "./conv/weights_bytes.wgsl";
+import weightsFloat from "./conv/weights_float.wgsl";
 import decode from "./head/decode.wgsl";
 import decodeAnchorFree from "./head/decode_anchor_free.wgsl";
 import detect from "./head/detect.wgsl";
@@ -91,4 +93,6 @@ export const SHADER_TEXTS: Readonly<Record<string, string>> = {
   unary: unary,
   unpack_nchw: unpackNchw,
   upsample_nearest: upsampleNearest,
+  weights_bytes: weightsBytes,
+  weights_float: weightsFloat,
 };

@@ -1,6 +1,6 @@
 /** Runs a graph as built, node by node, with each op's reference. */
 
-import { Breather } from "../../breathe.js";
+import { Breather, type Pieces } from "../../breathe.js";
 import { invariant } from "../../errors.js";
 import type { HostTensor } from "../../tensor/index.js";
 import { opOf } from "../registry.js";
@@ -12,6 +12,8 @@ export interface EvaluateOptions {
   readonly keep?: ReadonlySet<ValueId>;
   /** Told how long each node took. */
   readonly onNode?: (node: Node, ms: number) => void;
+  /** What a node gives, in place of its op's reference; undefined leaves it to that. */
+  readonly reference?: (node: Node, operands: readonly HostTensor[]) => Pieces<HostTensor[]> | undefined;
   /** What a node is taken to give in place of what it gave. */
   readonly alter?: (result: HostTensor, node: Node) => HostTensor;
 }
@@ -20,7 +22,7 @@ export interface EvaluateOptions {
 export async function evaluate(
   graph: Graph,
   inputs: readonly HostTensor[],
-  { keep = new Set(), onNode, alter = (result) => result }: EvaluateOptions = {},
+  { keep = new Set(), onNode, reference = () => undefined, alter = (result) => result }: EvaluateOptions = {},
 ): Promise<Map<ValueId, HostTensor>> {
   const values = new Map<ValueId, HostTensor>(graph.inputs.map((id, i) => [id, inputs[i]]));
   const live = lifetimes(graph);
@@ -29,9 +31,8 @@ export async function evaluate(
     const started = performance.now();
     const operands = node.inputs.map((id) => givenValue(graph, values, id));
     const op = opOf(node);
-    const results = op.referencePieces
-      ? await breather.through(op.referencePieces(operands, node.attrs))
-      : op.reference(operands, node.attrs);
+    const pieces = reference(node, operands) ?? op.referencePieces?.(operands, node.attrs);
+    const results = pieces ? await breather.through(pieces) : op.reference(operands, node.attrs);
     node.outputs.forEach((id, i) => {
       values.set(id, alter(results[i], node));
     });

@@ -5,6 +5,7 @@
  */
 
 import { AttributeError } from "../../errors.js";
+import type { HostTensor } from "../../tensor/index.js";
 import { sigmoid, sigmoid32 } from "../activations.js";
 import type { OpAttributes } from "../attributes.js";
 import type { TensorDesc } from "../graph/graph.js";
@@ -45,44 +46,52 @@ function infer(inputs: readonly TensorDesc[], attrs: Attributes, node: string): 
   return [{ shape: [inputs[0].shape[0], rows, outputs], dtype: inputs[0].dtype }];
 }
 
+/** Rows of boxes and scores, with the given σ and every step rounded by `round`. */
+export function decode(
+  inputs: readonly HostTensor[],
+  attrs: Attributes,
+  activate: (x: number) => number,
+  round: (x: number) => number,
+): HostTensor {
+  const [{ shape }] = infer(inputs, attrs, "reference");
+  const [n, rows, no] = shape;
+  const out = floatOutput(shape, inputs[0]);
+  const plainFrom = no - attrs.maskCoefficients;
+  for (let image = 0; image < n; image++) {
+    let at = image * rows * no;
+    inputs.forEach((x, level) => {
+      const [, , h, w] = x.shape;
+      const data = floats(x);
+      const stride = attrs.strides[level];
+      const anchors = attrs.anchors[level];
+      const na = anchors.length / 2;
+      for (let a = 0; a < na; a++) {
+        const base = (image * na + a) * no * h * w;
+        for (let y = 0; y < h; y++) {
+          for (let xx = 0; xx < w; xx++, at += no) {
+            const pixel = base + y * w + xx;
+            for (let k = 0; k < no; k++) {
+              const t = data[pixel + k * h * w];
+              out.data[at + k] = k < plainFrom ? activate(t) : t;
+            }
+            out.data[at] = round(out.data[at] * 2 + (xx - 0.5)) * stride;
+            out.data[at + 1] = round(out.data[at + 1] * 2 + (y - 0.5)) * stride;
+            out.data[at + 2] = round((out.data[at + 2] * 2) ** 2) * round(anchors[2 * a]);
+            out.data[at + 3] = round((out.data[at + 3] * 2) ** 2) * round(anchors[2 * a + 1]);
+          }
+        }
+      }
+    });
+  }
+  return out;
+}
+
 export const detectOp: Op<"detect"> = {
   type: "detect",
   infer,
   reference(inputs, attrs) {
-    const [{ shape }] = infer(inputs, attrs, "reference");
-    const [n, rows, no] = shape;
-    const out = floatOutput(shape, inputs[0]);
-    const plainFrom = no - attrs.maskCoefficients;
-    const single = out.dtype === "float32";
-    const activate = single ? sigmoid32 : sigmoid;
-    const round = single ? Math.fround : (value: number) => value;
-    for (let image = 0; image < n; image++) {
-      let at = image * rows * no;
-      inputs.forEach((x, level) => {
-        const [, , h, w] = x.shape;
-        const data = floats(x);
-        const stride = attrs.strides[level];
-        const anchors = attrs.anchors[level];
-        const na = anchors.length / 2;
-        for (let a = 0; a < na; a++) {
-          const base = (image * na + a) * no * h * w;
-          for (let y = 0; y < h; y++) {
-            for (let xx = 0; xx < w; xx++, at += no) {
-              const pixel = base + y * w + xx;
-              for (let k = 0; k < no; k++) {
-                const t = data[pixel + k * h * w];
-                out.data[at + k] = k < plainFrom ? activate(t) : t;
-              }
-              out.data[at] = round(out.data[at] * 2 + (xx - 0.5)) * stride;
-              out.data[at + 1] = round(out.data[at + 1] * 2 + (y - 0.5)) * stride;
-              out.data[at + 2] = round((out.data[at + 2] * 2) ** 2) * round(anchors[2 * a]);
-              out.data[at + 3] = round((out.data[at + 3] * 2) ** 2) * round(anchors[2 * a + 1]);
-            }
-          }
-        }
-      });
-    }
-    return [out];
+    const single = inputs[0].dtype !== "float64";
+    return [decode(inputs, attrs, single ? sigmoid32 : sigmoid, single ? Math.fround : (value) => value)];
   },
   flops: (_, [y]) => 4 * y.shape.reduce((a, b) => a * b, 1),
 };

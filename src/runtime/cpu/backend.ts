@@ -1,11 +1,27 @@
-/** The numeric reference: runs a graph as built, node by node, with each op's float64 reference. */
+/**
+ * The numeric reference, node by node: a float32 graph as built, with each op's float64 reference; a quantized one after the
+ * passes, in the arithmetic that all integer kernels share, bit for bit.
+ */
 
+import { atOnce } from "../../breathe.js";
 import { DisposedError, UnsupportedError } from "../../errors.js";
-import { evaluate, type Graph, givenValue, liveSetBytes, type Node, type ValueId } from "../../ops/index.js";
+import {
+  evaluate,
+  type FoldCache,
+  type Graph,
+  givenValue,
+  liveSetBytes,
+  type Node,
+  optimizePieces,
+  quantizedReference,
+  type ValueId,
+} from "../../ops/index.js";
 import type { HostTensor } from "../../tensor/index.js";
 import {
   type Backend,
+  type Capabilities,
   type CompileOptions,
+  type ComputeDType,
   type Executable,
   FLOAT32_TENSORS,
   graphBytes,
@@ -16,15 +32,17 @@ import { CallQueue } from "../callQueue.js";
 import { checkInputs, tapValues } from "../inputs.js";
 import { checkLiveSet } from "../liveSetLimit.js";
 import { nodeCost } from "../nodeCost.js";
+import { passesThatKeep } from "../taps.js";
 
 class CpuExecutable implements Executable {
-  private readonly graph: Graph;
   private readonly calls = new CallQueue();
+  private readonly folded: FoldCache = new WeakMap();
   private disposed = false;
 
-  constructor(graph: Graph) {
-    this.graph = graph;
-  }
+  constructor(
+    private readonly graph: Graph,
+    private readonly dtype: ComputeDType,
+  ) {}
 
   async run(inputs: readonly HostTensor[]): Promise<HostTensor[]> {
     const values = await this.execute(inputs, new Set());
@@ -39,8 +57,8 @@ class CpuExecutable implements Executable {
 
   async profile(inputs: readonly HostTensor[]): Promise<NodeTiming[]> {
     const timings: NodeTiming[] = [];
-    await this.execute(inputs, new Set(), (node, ms) => {
-      timings.push({ ...nodeCost(this.graph, node), kernel: "reference", ms });
+    await this.execute(inputs, new Set(), (node, ms, graph) => {
+      timings.push({ ...nodeCost(graph, node), kernel: "reference", ms });
     });
     return timings;
   }
@@ -67,12 +85,15 @@ class CpuExecutable implements Executable {
   private execute(
     inputs: readonly HostTensor[],
     keep: ReadonlySet<ValueId>,
-    onNode?: (node: Node, ms: number) => void,
+    onNode?: (node: Node, ms: number, graph: Graph) => void,
   ): Promise<Map<ValueId, HostTensor>> {
     if (this.disposed) return Promise.reject(new DisposedError("the executable"));
     return this.calls.add(() => {
       checkInputs(this.graph, inputs);
-      return evaluate(this.graph, inputs, { keep, ...(onNode && { onNode }) });
+      const timed = (graph: Graph) => (onNode ? { onNode: (node: Node, ms: number) => onNode(node, ms, graph) } : {});
+      if (this.dtype !== "int8") return evaluate(this.graph, inputs, { keep, ...timed(this.graph) });
+      const graph = atOnce(passesThatKeep(this.graph, keep, (built) => optimizePieces(built, this.folded)));
+      return evaluate(graph, inputs, { keep, reference: quantizedReference, ...timed(graph) });
     });
   }
 }
@@ -81,14 +102,16 @@ class CpuBackend implements Backend {
   readonly name = "cpu";
   readonly adapter = "TypeScript reference";
   readonly software = false;
-  readonly capabilities = FLOAT32_TENSORS;
+  readonly capabilities: Capabilities = { ...FLOAT32_TENSORS, dtypes: ["float32", "int8"] };
 
   async compile(graph: Graph, { dtype = "float32" }: CompileOptions = {}): Promise<Executable> {
-    if (dtype !== "float32") {
-      throw new UnsupportedError(`cpu: ${dtype} is not supported, the reference computes in float32 only`, { dtype });
+    if (!this.capabilities.dtypes.includes(dtype)) {
+      throw new UnsupportedError(`cpu: ${dtype} is not supported, the reference computes in float32 and int8`, {
+        dtype,
+      });
     }
     checkLiveSet(graph, "cpu");
-    return new CpuExecutable(graph);
+    return new CpuExecutable(graph, dtype);
   }
 
   counters(): undefined {}

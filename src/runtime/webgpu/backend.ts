@@ -71,6 +71,7 @@ export class WebGpuBackend implements Backend, ExecutableHost {
     const float16 = this.services.context.device.features.has("shader-f16");
     return {
       dtypes: float16 ? ["float32", "float16"] : ["float32"],
+      byteWeights: true,
       tunes: true,
       fitsPictures: this.options.fitPictures ?? !this.software,
       fitsDrawables: this.options.fitPictures ?? !this.software,

@@ -54,6 +54,10 @@ describe.skipIf(!gpu)("agreesWithPlain", () => {
     for (const residual of baked(name) ? BAKED_RESIDUALS : RESIDUALS) {
       expect(await agreesWithPlain({ ...problem, residual }, kernel, false, services), residual).toBe(true);
     }
+    const inBytes: ConvProblem = { ...problem, byteWeights: true };
+    if (problem.groups === 1 && kernel.supports(inBytes)) {
+      expect(await agreesWithPlain(inBytes, kernel, false, services), "weights in bytes").toBe(true);
+    }
     if (services.context.device.features.has("shader-f16") && (FULL || !baked(name))) {
       expect(await agreesWithPlain(withHalf(problem), kernel, true, services)).toBe(true);
     }

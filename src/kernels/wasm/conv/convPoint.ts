@@ -80,7 +80,7 @@ export function storeTile<Field extends string>(
     const values = row.map((sum, v) => {
       const own = constants[v];
       const total = own ? vec.madd(vec.fromI32(sum), own[0], own[1]) : sum;
-      const value: Vec = activate(f, variant.activation, total);
+      const value: Vec = activate(f, variant.activation, total, isInteger(variant) ? "eightBits" : "float32");
       return variant.residual ? vec.add(f.vec(value), vec.load(residuals[r], v * 16)) : value;
     });
     if (store && whole)
@@ -188,86 +188,91 @@ export type ConvPointField = (typeof FIELDS)[number];
 /** `single`: one tap at offset 0, no tap table. */
 export function convPoint(variant: ConvVariant, single: boolean): Kernel<ConvPointField> {
   const { numbers = "float32", rows: tileRows = TILE_ROWS } = variant;
-  return kernel(convKey(single ? "conv2d_point" : "conv2d_rows", variant), FIELDS, (k) => {
-    const { f } = k;
-    const panelBlock = f.i32(i32.remU(k.tile, k.arg("panelBlocks")));
-    const position = f.i32(i32.divU(k.tile, k.arg("panelBlocks")));
-    const row = f.i32(i32.divU(position, k.arg("blocksPerRow")));
-    const width = k.local("width");
-    const start = f.i32(i32.mul(i32.remU(position, k.arg("blocksPerRow")), k.arg("blockWidth")));
-    const end = k.min(i32.add(start, k.arg("blockWidth")), width);
-    const image = f.i32(i32.divU(row, k.arg("rowsPerImage")));
-    const y = f.i32(i32.sub(row, i32.mul(image, k.arg("rowsPerImage"))));
-    const rowOf = (base: "x" | "out"): I32 =>
-      i32.add(i32.add(k.arg(base), i32.mul(image, k.arg(`${base}Image`))), i32.mul(y, k.arg(`${base}Row`)));
-    const input = f.i32(rowOf("x"));
-    const xStep = k.local("xStep");
-    const outStep = k.local("outStep");
-    const out = f.i32(rowOf("out"));
-    const residual = f.i32();
-    const residualStep = f.i32();
-    if (variant.residual) {
-      f.set(residualStep, k.arg("residualStep"));
-      f.set(residual, i32.add(k.arg("residual"), i32.mul(i32.mul(row, width), residualStep)));
-    }
-    const bias = k.local("bias");
-    const scales = k.local("scales");
-    const starts = k.local("starts");
-    const constants = { bias, scales, starts };
-    const weights = k.local("weights");
-    const depth = k.local("depth");
-    const last = k.min(i32.mul(i32.add(panelBlock, 1), k.arg("panelsPerBlock")), k.arg("panels"));
-    const x = f.i32();
-    const pixel = f.i32();
-    const lastPixel = f.i32(i32.sub(width, 1));
-    const outputs = Array.from({ length: tileRows }, () => f.i32());
-    const residuals = outputs.map(() => f.i32());
-    const bases = outputs.map(() => f.i32());
-    const tap = f.i32();
-    const taps = f.i32();
-    const offset = f.i32();
-    forPanels(
-      f,
-      {
-        first: i32.mul(panelBlock, k.arg("panelsPerBlock")),
-        last,
-        half: i32.and(k.arg("half"), i32.eq(panelBlock, i32.sub(k.arg("panelBlocks"), 1))),
-        weights,
-        panelBytes: k.local("panelBytes"),
-        columns: [...(variant.residual ? [residual] : []), ...columnsOf(variant, constants)],
-        out: { at: out, bytes: outputBytes(variant) },
-        rows: tileRows,
-      },
-      (tile) => {
-        f.for(x, start, end, tileRows, () => {
-          for (let r = 0; r < tileRows; r++) {
-            // Rows beyond the end compute the last pixel again and store it into the sink.
-            f.set(pixel, i32.add(x, r));
-            f.set(outputs[r], i32.select(i32.ltS(pixel, end), i32.add(out, i32.mul(pixel, outStep)), k.scratch));
-            f.set(pixel, i32.select(i32.ltS(pixel, width), pixel, lastPixel));
-            f.set(single ? tile.rows[r] : bases[r], i32.add(input, i32.mul(pixel, xStep)));
-            if (variant.residual) f.set(residuals[r], i32.add(residual, i32.mul(pixel, residualStep)));
-          }
-          f.set(tile.weights, weights);
-          startTile(f, tile, variant, constants);
-          if (single) {
-            accumulate(f, tile, depth, variant.unroll, numbers);
-          } else {
-            f.set(tap, k.arg("tapTable"));
-            f.set(taps, i32.add(tap, i32.shl(k.arg("taps"), 2)));
-            f.doWhile(
-              () => {
-                f.set(offset, i32.load(tap));
-                for (let r = 0; r < tileRows; r++) f.set(tile.rows[r], i32.add(bases[r], offset));
-                accumulate(f, tile, depth, variant.unroll, numbers);
-                f.increase(tap, 4);
-              },
-              i32.ne(tap, taps),
-            );
-          }
-          storeTile(k, tile, variant, constants, outputs, residuals);
-        });
-      },
-    );
-  });
+  return kernel(
+    convKey(single ? "conv2d_point" : "conv2d_rows", variant),
+    FIELDS,
+    (k) => {
+      const { f } = k;
+      const panelBlock = f.i32(i32.remU(k.tile, k.arg("panelBlocks")));
+      const position = f.i32(i32.divU(k.tile, k.arg("panelBlocks")));
+      const row = f.i32(i32.divU(position, k.arg("blocksPerRow")));
+      const width = k.local("width");
+      const start = f.i32(i32.mul(i32.remU(position, k.arg("blocksPerRow")), k.arg("blockWidth")));
+      const end = k.min(i32.add(start, k.arg("blockWidth")), width);
+      const image = f.i32(i32.divU(row, k.arg("rowsPerImage")));
+      const y = f.i32(i32.sub(row, i32.mul(image, k.arg("rowsPerImage"))));
+      const rowOf = (base: "x" | "out"): I32 =>
+        i32.add(i32.add(k.arg(base), i32.mul(image, k.arg(`${base}Image`))), i32.mul(y, k.arg(`${base}Row`)));
+      const input = f.i32(rowOf("x"));
+      const xStep = k.local("xStep");
+      const outStep = k.local("outStep");
+      const out = f.i32(rowOf("out"));
+      const residual = f.i32();
+      const residualStep = f.i32();
+      if (variant.residual) {
+        f.set(residualStep, k.arg("residualStep"));
+        f.set(residual, i32.add(k.arg("residual"), i32.mul(i32.mul(row, width), residualStep)));
+      }
+      const bias = k.local("bias");
+      const scales = k.local("scales");
+      const starts = k.local("starts");
+      const constants = { bias, scales, starts };
+      const weights = k.local("weights");
+      const depth = k.local("depth");
+      const last = k.min(i32.mul(i32.add(panelBlock, 1), k.arg("panelsPerBlock")), k.arg("panels"));
+      const x = f.i32();
+      const pixel = f.i32();
+      const lastPixel = f.i32(i32.sub(width, 1));
+      const outputs = Array.from({ length: tileRows }, () => f.i32());
+      const residuals = outputs.map(() => f.i32());
+      const bases = outputs.map(() => f.i32());
+      const tap = f.i32();
+      const taps = f.i32();
+      const offset = f.i32();
+      forPanels(
+        f,
+        {
+          first: i32.mul(panelBlock, k.arg("panelsPerBlock")),
+          last,
+          half: i32.and(k.arg("half"), i32.eq(panelBlock, i32.sub(k.arg("panelBlocks"), 1))),
+          weights,
+          panelBytes: k.local("panelBytes"),
+          columns: [...(variant.residual ? [residual] : []), ...columnsOf(variant, constants)],
+          out: { at: out, bytes: outputBytes(variant) },
+          rows: tileRows,
+        },
+        (tile) => {
+          f.for(x, start, end, tileRows, () => {
+            for (let r = 0; r < tileRows; r++) {
+              // Rows beyond the end compute the last pixel again and store it into the sink.
+              f.set(pixel, i32.add(x, r));
+              f.set(outputs[r], i32.select(i32.ltS(pixel, end), i32.add(out, i32.mul(pixel, outStep)), k.scratch));
+              f.set(pixel, i32.select(i32.ltS(pixel, width), pixel, lastPixel));
+              f.set(single ? tile.rows[r] : bases[r], i32.add(input, i32.mul(pixel, xStep)));
+              if (variant.residual) f.set(residuals[r], i32.add(residual, i32.mul(pixel, residualStep)));
+            }
+            f.set(tile.weights, weights);
+            startTile(f, tile, variant, constants);
+            if (single) {
+              accumulate(f, tile, depth, variant.unroll, numbers);
+            } else {
+              f.set(tap, k.arg("tapTable"));
+              f.set(taps, i32.add(tap, i32.shl(k.arg("taps"), 2)));
+              f.doWhile(
+                () => {
+                  f.set(offset, i32.load(tap));
+                  for (let r = 0; r < tileRows; r++) f.set(tile.rows[r], i32.add(bases[r], offset));
+                  accumulate(f, tile, depth, variant.unroll, numbers);
+                  f.increase(tap, 4);
+                },
+                i32.ne(tap, taps),
+              );
+            }
+            storeTile(k, tile, variant, constants, outputs, residuals);
+          });
+        },
+      );
+    },
+    { unfused: isInteger(variant) },
+  );
 }

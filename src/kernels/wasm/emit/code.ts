@@ -6,6 +6,8 @@ export interface Target {
   readonly simd: boolean;
   /** Relaxed SIMD: fused multiply-add. Needs `simd`. */
   readonly relaxed: boolean;
+  /** Rounds multiply-adds twice, as hosts without the fused instruction do: of a function that gives every host the same bits. */
+  readonly unfused?: boolean | undefined;
   /** Shared memory and atomics. */
   readonly shared: boolean;
   /** Spells `vec.dotI8` in exact instructions of plain SIMD, for hosts whose own is not exact (tests of the kernels). */

@@ -32,17 +32,24 @@ export class ModuleBuilder {
 
   /**
    * Adds a function of i32 parameters.
-   * `build` writes the body; `exported` gives it its name outside; `inTable` a slot for indirect calls.
+   * `build` writes the body; `exported` gives it its name outside; `inTable` a slot for indirect calls; for `unfused`
+   * see `Target`.
    */
   define(
     name: string,
     parameters: number,
-    options: { readonly returns?: boolean; readonly exported?: boolean; readonly inTable?: boolean },
+    options: {
+      readonly returns?: boolean;
+      readonly exported?: boolean;
+      readonly inTable?: boolean;
+      readonly unfused?: boolean;
+    },
     build: (f: FunctionBuilder) => void,
   ): FunctionRef & { readonly slot: number } {
     const returns = options.returns ?? false;
     this.typeIndex(parameters, returns);
-    const builder = new FunctionBuilder(this.target, name, parameters, returns);
+    const target = options.unfused ? { ...this.target, unfused: true } : this.target;
+    const builder = new FunctionBuilder(target, name, parameters, returns);
     const index = this.functions.length;
     const slot = options.inTable ? (this.firstSlot ?? 0) + this.slots++ : -1;
     this.functions.push({ builder, exported: options.exported ?? false, slot });

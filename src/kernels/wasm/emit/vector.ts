@@ -116,6 +116,19 @@ function everyOther(from: 0 | 1): (a: Vec, b: Vec) => Vec {
       for (const lane of [0, 2, 4, 6]) for (let byte = 0; byte < 4; byte++) out.byte((lane + from) * 4 + byte);
     });
 }
+/** Two lanes of each vector in turn, from `from` on. */
+function interleave(from: 0 | 2): (a: Vec, b: Vec) => Vec {
+  return (a, b) =>
+    vecOf((out, lane) => {
+      invariant(lane === WHOLE, "integer vectors need SIMD");
+      a.write(out, lane);
+      b.write(out, lane);
+      simd(out, 0x0d);
+      for (const first of [from, from + 4, from + 1, from + 5]) {
+        for (let byte = 0; byte < 4; byte++) out.byte(first * 4 + byte);
+      }
+    });
+}
 const evenLanes = everyOther(0);
 const oddLanes = everyOther(1);
 
@@ -165,11 +178,11 @@ export const vec = {
   abs: unary(0xe0, [0x8b]),
   neg: unary(0xe1, [0x8c]),
   sqrt: unary(0xe3, [0x91]),
-  /** a × b + c: rounded once with relaxed SIMD on hosts with a fused instruction, else twice. */
+  /** a × b + c: rounded once with relaxed SIMD on hosts with a fused instruction, else twice; always twice where `unfused`. */
   madd: (a: Vec, b: Vec, c: Vec): Vec => {
     const plain = add(c, mul(a, b));
     return vecOf((out, lane) => {
-      if (lane !== WHOLE || !out.target.relaxed) {
+      if (lane !== WHOLE || !out.target.relaxed || out.target.unfused) {
         plain.write(out, lane);
         return;
       }
@@ -233,6 +246,8 @@ export const vec = {
       sum.write(out, lane);
       simd(out, 0x113);
     }),
+  addI16: simdOnly(0x8e) as (a: Vec, b: Vec) => Vec,
+  subI16: simdOnly(0x91) as (a: Vec, b: Vec) => Vec,
   /** Difference of int32 lanes. */
   subI32: simdOnly(0xb1) as (a: Vec, b: Vec) => Vec,
   /** int32 lanes as float32. */
@@ -247,6 +262,9 @@ export const vec = {
   narrowI16: { unsigned: simdOnly(0x66), signed: simdOnly(0x65) } as Readonly<
     Record<DotActivations, (a: Vec, b: Vec) => Vec>
   >,
+  /** Lanes of both in turn: a0 b0 a1 b1, or a2 b2 a3 b3; SIMD only. */
+  interleaveLow: interleave(0),
+  interleaveHigh: interleave(2),
   lowHalves: halves(0),
   highHalves: halves(2),
   /** One lane as a scalar. */

@@ -1,7 +1,7 @@
 /** Activation functions on four lanes, for the epilogues of kernels and the element-wise kernel. */
 
 import { type FunctionBuilder, type Vec, vec } from "../emit/index.js";
-import { erf, exp, log1p, onePlusExpOfNegative } from "./math.js";
+import { type Accuracy, erf, exp, log1p, onePlusExpOfNegative } from "./math.js";
 
 /** PyTorch's definitions; the same plain data as the graph's attributes. */
 export type KernelActivation =
@@ -29,8 +29,16 @@ export function activationKey(activation: KernelActivation): string {
   return activation.kind;
 }
 
-/** NaN stays NaN throughout: pmin and pmax keep their first operand then. */
-export function activate(f: FunctionBuilder, activation: KernelActivation, value: Vec): Vec {
+/**
+ * NaN stays NaN throughout: pmin and pmax keep their first operand then.
+ * @param accuracy of SiLU, which nearly every network has after each convolution
+ */
+export function activate(
+  f: FunctionBuilder,
+  activation: KernelActivation,
+  value: Vec,
+  accuracy: Accuracy = "float32",
+): Vec {
   const zero = vec.splat(0);
   const one = vec.splat(1);
   if (activation.kind === "identity") return value;
@@ -39,7 +47,7 @@ export function activate(f: FunctionBuilder, activation: KernelActivation, value
   const relu6 = (v: Vec): Vec => vec.pmin(vec.pmax(v, zero), vec.splat(6));
   switch (activation.kind) {
     case "silu":
-      return vec.div(x, onePlusExpOfNegative(f, x));
+      return vec.div(x, onePlusExpOfNegative(f, x, accuracy));
     case "sigmoid":
       return vec.div(one, onePlusExpOfNegative(f, x));
     case "relu":

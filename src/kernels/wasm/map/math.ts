@@ -15,6 +15,12 @@ const EXP2 = [
   1, 0.69314697759902, 0.24022242085125906, 0.05550733743347755, 0.009671512656018566, 0.0013264727219353678,
 ];
 
+/** The same for results of eight bits: relative error 1.02e-4. */
+const EXP2_EIGHT_BITS = [1, 0.6932829313561133, 0.24221100111170335, 0.05500893423556433];
+
+/** How exact an exponential is: as far as float32 goes, or enough for results that are rounded to eight bits. */
+export type Accuracy = "float32" | "eightBits";
+
 /** Σ coefficients[i]·xⁱ by Horner's rule. */
 function polynomial(x: Vec, coefficients: readonly number[]): Vec {
   let sum = vec.splat(coefficients[coefficients.length - 1]);
@@ -22,13 +28,14 @@ function polynomial(x: Vec, coefficients: readonly number[]): Vec {
   return sum;
 }
 
-/** 2^y for y clamped to [−126, 126], relative error below 3e-7; NaN stays NaN. */
-export function exp2(f: FunctionBuilder, y: Vec): VecLocal {
+/** 2^y for y clamped to [−126, 126], relative error below 3e-7, for eight bits 1.03e-4; NaN stays NaN. */
+export function exp2(f: FunctionBuilder, y: Vec, accuracy: Accuracy = "float32"): VecLocal {
+  const coefficients = accuracy === "float32" ? EXP2 : EXP2_EIGHT_BITS;
   const exponent = f.vec(y);
   const clamped = f.vec(vec.pmax(vec.pmin(exponent, vec.splat(126)), vec.splat(-126)));
   const shifted = f.vec(vec.add(clamped, vec.splat(ROUNDING)));
   const fraction = f.vec(vec.sub(clamped, vec.sub(shifted, vec.splat(ROUNDING))));
-  return f.vec(vec.addBits(polynomial(fraction, EXP2), vec.shiftBitsLeft(shifted, 23)));
+  return f.vec(vec.addBits(polynomial(fraction, coefficients), vec.shiftBitsLeft(shifted, 23)));
 }
 
 /** e^x. */
@@ -37,8 +44,8 @@ export function exp(f: FunctionBuilder, x: Vec): VecLocal {
 }
 
 /** 1 ÷ (1 + e^−x) as numerator ÷ denominator: gives the denominator, so that SiLU needs one division. */
-export function onePlusExpOfNegative(f: FunctionBuilder, x: Vec): Vec {
-  return vec.add(exp2(f, vec.mul(x, vec.splat(-Math.LOG2E))), vec.splat(1));
+export function onePlusExpOfNegative(f: FunctionBuilder, x: Vec, accuracy: Accuracy = "float32"): Vec {
+  return vec.add(exp2(f, vec.mul(x, vec.splat(-Math.LOG2E)), accuracy), vec.splat(1));
 }
 
 /** ln(1 + t) for t in [0, 1]: 2·artanh(t ÷ (2 + t)) as its series, absolute error below 1e-7. */

@@ -134,33 +134,47 @@ export function quantize(format: IntegerFormat): Kernel<QuantizeField> {
 
 const PLANE_FIELDS = [...SHARED_FIELDS, "xPlane"] as const;
 export type QuantizePlanesField = (typeof PLANE_FIELDS)[number];
-/** Bytes of a pixel that is made of planes. */
-export const PLANES_PIXEL = 4;
+/** Numbers of a pixel that is made of planes. */
+export const PLANES_CHANNELS = 4;
 
 /**
- * One to four planes as pixels of four bytes, for a first convolution. Four pixels at a time: a row has room for a multiple
+ * One to four planes as pixels of four numbers, for a first convolution. Four pixels at a time: a row has room for a multiple
  * of four between its borders.
  */
-export function quantizePlanes(planes: number): Kernel<QuantizePlanesField> {
-  return kernel(`quantize ${planes} planes`, PLANE_FIELDS, (k) => {
+export function quantizePlanes(format: IntegerFormat, planes: number): Kernel<QuantizePlanesField> {
+  return kernel(`quantize ${planes} planes ${format}`, PLANE_FIELDS, (k) => {
     const { f } = k;
     const whole = rounding(k);
-    const pixelBytes = f.i32(PLANES_PIXEL);
+    const lanes = lanesOf(format);
+    const bits = 32 / lanes;
+    const vectors = PLANES_CHANNELS / lanes;
+    const pixelBytes = f.i32((PLANES_CHANNELS * bits) / 8);
     bordered(k, pixelBytes, ({ x, out, width }) => {
       const xPlane = k.local("xPlane");
       const pixel = f.i32();
       const from = f.i32();
-      const byte = f.vec(vec.splatI32(0xff));
+      const mask = f.vec(vec.splatI32(lanes === 2 ? 0xffff : 0xff));
+      /** The planes of a vector: four pixels, of which 32 bits each. */
+      const words = f.vecs(vectors);
       f.for(pixel, 0, width, 4, () => {
         f.set(from, x);
-        const four = f.vec(vec.andBits(whole(vec.load(from)), byte));
-        for (let plane = 1; plane < planes; plane++) {
-          f.increase(from, xPlane);
-          f.setVec(four, vec.orBits(four, vec.shiftBitsLeft(vec.andBits(whole(vec.load(from)), byte), 8 * plane)));
+        for (const [v, word] of words.entries()) {
+          f.setVec(word, vec.splatI32(0));
+          for (let lane = 0; lane < lanes && v * lanes + lane < planes; lane++) {
+            const number = vec.andBits(whole(vec.load(from)), mask);
+            f.setVec(word, lane === 0 ? number : vec.orBits(word, vec.shiftBitsLeft(number, bits * lane)));
+            f.increase(from, xPlane);
+          }
         }
-        f.storeVec(out, four);
+        const [first, second] = words;
+        if (second) {
+          f.storeVec(out, vec.interleaveLow(first, second));
+          f.storeVec(out, vec.interleaveHigh(first, second), 16);
+        } else {
+          f.storeVec(out, first);
+        }
         f.increase(x, 16);
-        f.increase(out, 16);
+        f.increase(out, vectors * 16);
       });
     });
   });

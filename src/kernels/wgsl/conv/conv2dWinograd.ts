@@ -36,8 +36,9 @@ export const conv2dWinograd: ConvKernel = {
   features: [],
   onlyTuned: true,
   text: sourceText(kernel),
-  supports: ({ groups, kernel: window, stride, dilation, output }) =>
+  supports: ({ groups, kernel: window, stride, dilation, output, byteWeights }) =>
     groups === 1 &&
+    !byteWeights &&
     output.pixelBytes === 16 &&
     window.every((v) => v === 3) &&
     [...stride, ...dilation].every((v) => v === 1),

@@ -11,7 +11,7 @@ struct Params {
 }
 
 @group(0) @binding(0) var<storage, read> x: array<Quad>;
-@group(0) @binding(1) var<storage, read> weight: array<Quad>;
+@group(0) @binding(1) var<storage, read> weight: array<Weights>;
 @group(0) @binding(2) var<storage, read> bias: array<vec4f>;
 @group(0) @binding(3) var<storage, read> residual: array<Quad>;
 @group(0) @binding(4) var<storage, read_write> y: array<Quad>;
@@ -51,12 +51,12 @@ fn main(
           f32(x[(channels.z / 4u) * p.inPlane + at][channels.z % 4u]),
           f32(x[(channels.w / 4u) * p.inPlane + at][channels.w % 4u]),
         );
-        sum += vec4f(weight[weights + k]) * values;
+        sum += weightsOf(weight[weights + k]) * values;
       }
     }
   }
   let destination = quad * p.outPlane + pixel;
-  var value = activate(sum);
+  var value = activate(worth(sum, quad));
   if (p.residual == 1u) { value += vec4f(residual[destination]); }
   if (p.residual == 2u) { value += vec4f(y[destination]); }
   y[destination] = stored(value);

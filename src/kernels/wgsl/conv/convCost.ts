@@ -87,7 +87,7 @@ function residentWorkgroups(work: ConvWork, guess: DeviceGuess): number {
 
 /** Microseconds that a kernel takes, without what every dispatch costs. */
 export function estimate(work: ConvWork, problem: ConvProblem, guess: DeviceGuess = MIDDLING_GPU): number {
-  const { input, output, outChannels, inChannels, groups, kernel } = problem;
+  const { input, output, outChannels, inChannels, groups, kernel, byteWeights } = problem;
   const busy = busyCycles(work, output.pixelBytes, guess);
   const latency = guess.latency + (work.barriers ? guess.barrierCycles : 0);
   const wave = (resident: number): number => work.steps * Math.max(resident * busy, busy + latency);
@@ -95,7 +95,8 @@ export function estimate(work: ConvWork, problem: ConvProblem, guess: DeviceGues
   const onFullest = Math.ceil(work.workgroups / guess.units);
   const rest = onFullest % resident;
   const cycles = Math.floor(onFullest / resident) * wave(resident) + (rest > 0 ? wave(rest) : 0);
-  const weightBytes = ((outChannels * inChannels) / groups) * kernel[0] * kernel[1] * (output.pixelBytes / 4);
+  const weightBytes =
+    ((outChannels * inChannels) / groups) * kernel[0] * kernel[1] * (byteWeights ? 1 : output.pixelBytes / 4);
   const bytes = storedBytes(input) + storedBytes(output) + weightBytes;
   return overlapped(cycles / guess.clock, bytes / guess.bandwidth);
 }

@@ -15,6 +15,8 @@ export interface ConvProblem extends Window {
   readonly inChannels: number;
   readonly outChannels: number;
   readonly groups: number;
+  /** Weights are signed bytes with a scale for each output channel. Default false. */
+  readonly byteWeights?: boolean;
   readonly activation: Activation;
   /** Where what is added after the activation lies: nowhere, in a tensor of its own, or in the output's own place. */
   readonly residual: Residual;

@@ -1,9 +1,10 @@
 /** One lowering per op: nodes of the graph become steps. */
 
 import type { Node, NodeOf, OpType } from "../../../ops/index.js";
-import { integersOf, lowerConv } from "./conv/conv.js";
+import { lowerConv } from "./conv/conv.js";
 import { lowerConvTranspose } from "./conv/convTranspose.js";
 import { lowerDetect, lowerDetectAnchorFree } from "./heads.js";
+import { integerConv } from "./integers/conv.js";
 import { planIntegers } from "./integers/plan.js";
 import { lowerStored, movesIntegers } from "./integers/stored.js";
 import type { Lowering } from "./lowering.js";
@@ -44,7 +45,7 @@ const LOWERINGS: { readonly [T in OpType]: (lowering: Lowering, node: NodeOf<T>)
 
 /** Decides which values are stored in integers; comes before the first node. */
 export function planGraph(lowering: Lowering): void {
-  planIntegers(lowering, (node) => integersOf(lowering, node)?.quantization);
+  planIntegers(lowering, (node) => integerConv(lowering, node)?.quantization);
 }
 
 /** Appends the steps of one node. */

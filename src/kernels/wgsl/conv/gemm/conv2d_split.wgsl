@@ -13,7 +13,7 @@ struct Params {
 }
 
 @group(0) @binding(0) var<storage, read> x: array<Quad>;
-@group(0) @binding(1) var<storage, read> weight: array<Quad>;
+@group(0) @binding(1) var<storage, read> weight: array<Weights>;
 @group(0) @binding(2) var<storage, read> bias: array<vec4f>;
 @group(0) @binding(3) var<storage, read> residual: array<Quad>;
 @group(0) @binding(4) var<storage, read_write> y: array<Quad>;
@@ -51,7 +51,7 @@ fn main(
     let dx = (element % params.kernelWidth) * params.dilationX;
     let at = (tile * steps + step) * 16u + quad;
     let w = mat4x4f(
-      vec4f(weight[at]), vec4f(weight[at + QUADS]), vec4f(weight[at + 2u * QUADS]), vec4f(weight[at + 3u * QUADS]),
+      weightsOf(weight[at]), weightsOf(weight[at + QUADS]), weightsOf(weight[at + 2u * QUADS]), weightsOf(weight[at + 3u * QUADS]),
     );
     sum0 += w * load(window0, dy, dx, plane);
     sum1 += w * load(window1, dy, dx, plane);
@@ -70,7 +70,7 @@ fn main(
   var total = bias[outQuad];
   for (var s = 0u; s < SLICES; s++) { total += sums[(s * PIXELS * QUADS + mine) * 2u + second]; }
   let at = outQuad * params.outPlane + outPixel;
-  var value = activate(total);
+  var value = activate(worth(total, outQuad));
   if (params.residual == 1u) { value += vec4f(residual[at]); }
   if (params.residual == 2u) { value += vec4f(y[at]); }
   y[at] = stored(value);

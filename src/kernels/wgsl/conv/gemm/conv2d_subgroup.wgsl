@@ -20,7 +20,7 @@ struct Params {
 }
 
 @group(0) @binding(0) var<storage, read> x: array<Quad>;
-@group(0) @binding(1) var<storage, read> weight: array<Quad>;
+@group(0) @binding(1) var<storage, read> weight: array<Weights>;
 @group(0) @binding(2) var<storage, read> bias: array<vec4f>;
 @group(0) @binding(3) var<storage, read> residual: array<Quad>;
 @group(0) @binding(4) var<storage, read_write> y: array<Quad>;
@@ -60,8 +60,8 @@ fn main(
   var quad = 0u;
   for (var step = 0u; step < steps; step++) {
     // Lanes 0…3 hold the weights of the first (third) input channel, lanes 4…7 those of the second (fourth).
-    let wa = vec4f(weight[weights]);
-    let wb = vec4f(weight[weights + 8u]);
+    let wa = weightsOf(weight[weights]);
+    let wb = weightsOf(weight[weights + 8u]);
     let dy = ky * params.dilationY;
     let dx = kx * params.dilationX;
     let plane = quad * params.inPlane;
@@ -107,7 +107,7 @@ fn main(
     let outPixel = pixel + (i & 3u) * WORKGROUP_SIZE;
     if (outPixel < params.outPixels) {
       let at = (tile * 4u + (i >> 2u)) * params.outPlane + outPixel;
-      var value = activate(sum);
+      var value = activate(worth(sum, tile * 4u + (i >> 2u)));
       if (params.residual == 1u) { value += vec4f(residual[at]); }
       if (params.residual == 2u) { value += vec4f(y[at]); }
       y[at] = stored(value);

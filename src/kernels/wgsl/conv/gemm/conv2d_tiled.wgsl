@@ -33,7 +33,7 @@ override DILATION_X: u32;
 override RESIDUAL: u32;
 
 @group(0) @binding(0) var<storage, read> x: array<Quad>;
-@group(0) @binding(1) var<storage, read> weight: array<Quad>;
+@group(0) @binding(1) var<storage, read> weight: array<Weights>;
 @group(0) @binding(2) var<storage, read> bias: array<vec4f>;
 @group(0) @binding(3) var<storage, read> residual: array<Quad>;
 @group(0) @binding(4) var<storage, read_write> y: array<Quad>;
@@ -82,7 +82,7 @@ fn main(
     let weights = (tile * depth + first) * 4u * TILE_QUADS;
     let present = min(STEP, depth - first) * 4u * TILE_QUADS;
     for (var i = lane; i < STEP * 4u * TILE_QUADS; i += THREADS) {
-      tileW[i] = select(vec4f(0.0), vec4f(weight[weights + min(i, present - 1u)]), i < present);
+      tileW[i] = select(vec4f(0.0), weightsOf(weight[weights + min(i, present - 1u)]), i < present);
     }
     workgroupBarrier();
 
@@ -106,7 +106,7 @@ fn main(
       let pixel = firstPixel + p * GROUP_PIXELS + local.x;
       if (quad < OUT_QUADS && pixel < OUT_PIXELS) {
         let destination = quad * OUT_PLANE + pixel;
-        var value = activate(sums[p * REG_QUADS + q]);
+        var value = activate(worth(sums[p * REG_QUADS + q], quad));
         if (RESIDUAL == 1u) { value += vec4f(residual[destination]); }
         if (RESIDUAL == 2u) { value += vec4f(y[destination]); }
         y[destination] = stored(value);

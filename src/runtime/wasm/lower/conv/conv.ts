@@ -1,24 +1,14 @@
 /** conv2d: which kernel computes it. */
 
-import { WINOGRAD_STRIDE_1 } from "../../../../kernels/wasm/index.js";
 import type { NodeOf } from "../../../../ops/index.js";
 import { channelsOfStored, segmentsKey, storedChannels } from "../../../channels.js";
-import { type IntegerConv, integerConv, lowerInteger } from "../integers/conv.js";
+import { integerConv, lowerInteger } from "../integers/conv.js";
 import type { Lowering } from "../lowering.js";
 import { lowerDepthwise } from "./depthwise.js";
 import { emitConv, groupBlock } from "./gemm.js";
 
 import { lowerStem, suitsStem } from "./stem.js";
 import { lowerWinograd, winogradScheme } from "./winograd.js";
-
-/** How a convolution is computed in integers; undefined for one that is not. */
-export function integersOf(lowering: Lowering, node: NodeOf<"conv2d">): IntegerConv | undefined {
-  const integers = integerConv(lowering, node);
-  if (integers?.format !== "int16") return integers;
-  // 3×3 of stride 1: four times fewer products in float32 beat twice as many a cycle in int16 (docs/int8.md).
-  if (suitsStem(lowering, node) || winogradScheme(lowering, node) === WINOGRAD_STRIDE_1) return undefined;
-  return integers;
-}
 
 export function lowerConv(lowering: Lowering, node: NodeOf<"conv2d">): void {
   const { attrs } = node;
@@ -28,7 +18,7 @@ export function lowerConv(lowering: Lowering, node: NodeOf<"conv2d">): void {
   const { groups } = attrs;
   const taps = tapsOf(kh, kw, attrs.dilation, attrs.padding);
   const [id] = node.outputs;
-  const integers = integersOf(lowering, node);
+  const integers = integerConv(lowering, node);
   if (integers) {
     lowerInteger(lowering, node, integers);
     return;

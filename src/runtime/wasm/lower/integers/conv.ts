@@ -12,26 +12,25 @@ import {
   panelsOf,
   TILE_ROWS,
 } from "../../../../kernels/wasm/index.js";
-import type { ConvQuantization, NodeOf } from "../../../../ops/index.js";
+import { type ConvQuantization, isInteger, type NodeOf } from "../../../../ops/index.js";
 import { packedBias } from "../conv/gemm.js";
 import type { Lowering } from "../lowering.js";
 import { quantizedInput, quantizedPlanes } from "./quantized.js";
 import { integerView } from "./stored.js";
 import { bytesOf, NO_ROUNDING, roundingArguments } from "./view.js";
-import { BLOCK, type Gemm, lowerPoint, lowerRows, lowerWindow, type Output } from "./walk.js";
+import { BLOCK, type Gemm, lowerPoint, lowerRows, lowerWindow, type Output, UNROLL } from "./walk.js";
 import { packedIntegers, packedScales, packedStarts } from "./weights.js";
+import { lowerIntegerWinograd, suitsIntegerWinograd } from "./winograd.js";
 
 type Conv = NodeOf<"conv2d">;
 
-/** Steps that the micro-kernel may unroll. */
-const MOST_UNROLL = 8;
+/** Columns of a kernel over an input of few channels. */
+const MOST_COLUMNS = 8;
 /** Bytes of weights that stay in a common L2 cache while the rows of a map pass. */
 const L2_BYTES = 2 ** 19;
-/** Largest magnitudes of an activation without its zero point, and of a weight. */
-const LARGEST_PRODUCT = 255 * 127;
 /** Rows of register tiles for bytes: enough sums to hide the latency of the dot product, few enough for 16 registers. */
 const BYTE_ROWS = [6, 5] as const;
-/** Channels up to which a pixel of an input takes four bytes instead of a whole vector. */
+/** Channels up to which a pixel of an input takes four numbers instead of a whole vector. */
 const MOST_PLANES = 4;
 
 /** A convolution that is computed in integers. */
@@ -43,16 +42,15 @@ export interface IntegerConv {
 /** How a convolution that the graph describes in integers is computed in them; undefined for others, and if sums could overflow. */
 export function integerConv(lowering: Lowering, { inputs, attrs }: Conv): IntegerConv | undefined {
   const { int8: format } = lowering.options;
-  const { quantization, groups } = attrs;
-  if (!format || !quantization || groups !== 1) return undefined;
-  const [, channels, kh, kw] = lowering.shape(inputs[1]);
-  return channels * kh * kw * LARGEST_PRODUCT < 2 ** 31 ? { format, quantization } : undefined;
+  const { quantization } = attrs;
+  if (!format || !quantization || !isInteger(attrs, lowering.shape(inputs[1]))) return undefined;
+  return { format, quantization };
 }
 
 /** Reads the graph's own input of few channels: a first convolution. */
 function suitsPlanes({ graph }: Lowering, { inputs: [x, weight], attrs }: Conv): boolean {
   const [, channels, , kw] = graph.values[weight].shape;
-  return graph.inputs.includes(x) && channels <= MOST_PLANES && attrs.dilation[1] === 1 && kw <= MOST_UNROLL;
+  return graph.inputs.includes(x) && channels <= MOST_PLANES && attrs.dilation[1] === 1 && kw <= MOST_COLUMNS;
 }
 
 /** Rows of the register tile that waste least of a row of `width` pixels. */
@@ -70,11 +68,11 @@ export function lowerInteger(lowering: Lowering, node: Conv, { format, quantizat
   const residual = attrs.hasResidual ? lowering.compact(inputs[inputs.length - 1]) : undefined;
   const [outputs, , kh, kw] = weight.shape;
   const { stride, padding, dilation } = attrs;
-  const planes = format !== "int16" && suitsPlanes(lowering, node) ? format : undefined;
+  const planes = suitsPlanes(lowering, node);
   const input = lowering.integers.has(inputs[0])
     ? integerView(lowering, inputs[0])
     : planes
-      ? quantizedPlanes(lowering, inputs[0], planes, quantization, padding)
+      ? quantizedPlanes(lowering, inputs[0], format, quantization, padding)
       : quantizedInput(lowering, inputs[0], format, quantization, padding);
   const output = outputOf(lowering, node, format);
   const lanes = lanesOf(format);
@@ -84,11 +82,7 @@ export function lowerInteger(lowering: Lowering, node: Conv, { format, quantizat
     ...output.rounding,
     panels: full,
     half: half ? 1 : 0,
-    weights: packedIntegers(lowering, format, weight, quantization, input),
-    panelBytes: ((kh * kw * input.channels) / lanes) * PANEL * 4,
     bias: packedBias(lowering, bias, 0, outputs),
-    scales: packedScales(lowering, quantization, outputs),
-    starts: packedStarts(lowering, format, weight, quantization),
     // Where the border that the convolution needs begins.
     x: {
       storage: input.storage,
@@ -106,7 +100,21 @@ export function lowerInteger(lowering: Lowering, node: Conv, { format, quantizat
     rows: tileRows(format, width),
   });
   const panels = full + (half ? 1 : 0);
-  const gemm: Gemm = { lowering, node, input, output, residual: pixel, shared, panels, kh, kw, lanes };
+  const work = { lowering, node, input, output, residual: pixel, panels, kh, kw, lanes } as const;
+  if (format === "int16" && suitsIntegerWinograd(node, weight, input)) {
+    lowerIntegerWinograd({ ...work, shared }, quantization, variantOf(output.w, UNROLL));
+    return;
+  }
+  const gemm: Gemm = {
+    ...work,
+    shared: {
+      ...shared,
+      weights: packedIntegers(lowering, format, weight, quantization, input),
+      panelBytes: ((kh * kw * input.channels) / lanes) * PANEL * 4,
+      scales: packedScales(lowering, quantization, outputs),
+      starts: packedStarts(lowering, format, weight, quantization),
+    },
+  };
   const point = kh === 1 && kw === 1 && stride.every((step) => step === 1) && padding.every((p) => p === 0);
   const bytes = (weight.data.length * 4) / lanes;
   // Rows of the kernel as single runs of numbers; not where large weights would pass once a row of a small map.

@@ -1,10 +1,10 @@
 /** float32 values as integer convolutions read them: quantized once for all that read one with the same scale and border. */
 
-import { type IntegerFormat, PLANES_PIXEL, quantize, quantizePlanes } from "../../../../kernels/wasm/index.js";
+import { type IntegerFormat, PLANES_CHANNELS, quantize, quantizePlanes } from "../../../../kernels/wasm/index.js";
 import type { Pair, ValueId } from "../../../../ops/index.js";
 import type { Lowering } from "../lowering.js";
 import { roundUp } from "../storages.js";
-import { framedView, type IntegerView, type Quantization, roundingArguments, zeroPointOf } from "./view.js";
+import { bytesOf, framedView, type IntegerView, type Quantization, roundingArguments, zeroPointOf } from "./view.js";
 
 /** A picture of any number of channels. */
 export function quantizedInput(
@@ -43,11 +43,11 @@ export function quantizedInput(
   });
 }
 
-/** An input of the graph with at most four channels, as pixels of four bytes. */
+/** An input of the graph with at most four channels, as pixels of four numbers. */
 export function quantizedPlanes(
   lowering: Lowering,
   id: ValueId,
-  format: Exclude<IntegerFormat, "int16">,
+  format: IntegerFormat,
   quantization: Quantization,
   border: Pair,
 ): IntegerView {
@@ -55,11 +55,12 @@ export function quantizedPlanes(
   return lowering.shared(`${format} planes ${id} ${inputScale} ${inputZeroPoint} ${border}`, () => {
     const planes = lowering.dense(id);
     const [n, c, h, w] = planes.shape;
-    const rowBytes = (roundUp(w, 4) + 2 * border[1]) * PLANES_PIXEL;
+    const pixelBytes = PLANES_CHANNELS * bytesOf(format);
+    const rowBytes = (roundUp(w, 4) + 2 * border[1]) * pixelBytes;
     const rows = h + 2 * border[0];
     const storage = lowering.allocate(n * rows * rowBytes);
     lowering.step(
-      quantizePlanes(c),
+      quantizePlanes(format, c),
       {
         ...roundingArguments(format, quantization),
         edge: zeroPointOf(format, quantization),
@@ -78,15 +79,15 @@ export function quantizedPlanes(
     );
     return {
       storage,
-      offset: border[0] * rowBytes + border[1] * PLANES_PIXEL,
+      offset: border[0] * rowBytes + border[1] * pixelBytes,
       border,
       n,
       h,
       w,
-      channels: PLANES_PIXEL,
+      channels: PLANES_CHANNELS,
       map: Array.from({ length: c }, (_, i) => i),
       mapKey: `planes ${c}`,
-      pixelBytes: PLANES_PIXEL,
+      pixelBytes,
       rowBytes,
       imageBytes: rows * rowBytes,
     };

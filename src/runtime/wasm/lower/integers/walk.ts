@@ -19,6 +19,17 @@ export const UNROLL = 4;
 /** Output pixels of a tile in rows. */
 export const BLOCK = 80;
 
+/** Steps that the micro-kernel may unroll. */
+const MOST_UNROLL = 8;
+
+/** Steps for a loop over `depth` of them: four where that divides it, else as many as may be. */
+function unrollOf(depth: number): number {
+  if (depth % UNROLL === 0) return UNROLL;
+  let most = Math.min(MOST_UNROLL, depth);
+  while (depth % most !== 0) most--;
+  return most;
+}
+
 /** Where a convolution writes, and what. */
 export interface Output extends Pick<IntegerView, "n" | "h" | "w" | "pixelBytes" | "rowBytes" | "imageBytes"> {
   readonly address: Address;
@@ -26,8 +37,8 @@ export interface Output extends Pick<IntegerView, "n" | "h" | "w" | "pixelBytes"
   readonly rounding: RoundingArguments;
 }
 
-/** What the three ways to walk over the input have in common. */
-export interface Gemm {
+/** What all ways to walk over the input have in common. */
+export interface IntegerWork {
   readonly lowering: Lowering;
   readonly node: NodeOf<"conv2d">;
   readonly input: IntegerView;
@@ -35,25 +46,17 @@ export interface Gemm {
   /** Bytes of a pixel of the residual. */
   readonly residual: number;
   readonly shared: Readonly<
-    Record<
-      | keyof RoundingArguments
-      | "panels"
-      | "half"
-      | "weights"
-      | "panelBytes"
-      | "bias"
-      | "scales"
-      | "starts"
-      | "x"
-      | "out"
-      | "residual",
-      Argument
-    >
+    Record<keyof RoundingArguments | "panels" | "half" | "bias" | "x" | "out" | "residual", Argument>
   >;
   readonly panels: number;
   readonly kh: number;
   readonly kw: number;
   readonly lanes: 2 | 4;
+}
+
+/** Those that multiply the numbers as they are. */
+export interface Gemm extends IntegerWork {
+  readonly shared: IntegerWork["shared"] & Readonly<Record<"weights" | "panelBytes" | "scales" | "starts", Argument>>;
 }
 /** @param width of a row of output pixels */
 export type VariantOf = (width: number, unroll: number) => ConvVariant;
@@ -72,7 +75,7 @@ export function lowerRows(
   const { panelBlocks, panelsPerBlock } = cutPanels(panels, blocks, lowering.options.threads);
   const offsets = Array.from({ length: kh }, (_, y) => y * dilation[0] * rowBytes);
   lowering.step(
-    convPoint(of(blockWidth, depth % UNROLL === 0 ? UNROLL : depth), false),
+    convPoint(of(blockWidth, unrollOf(depth)), false),
     {
       ...shared,
       panelBlocks,

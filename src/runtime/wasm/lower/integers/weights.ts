@@ -1,6 +1,6 @@
 /** Constants of integer convolutions: weights in panels, what sums start from, and what a sum is worth. */
 
-import { type IntegerFormat, lanesOf, PANEL, packedFloats } from "../../../../kernels/wasm/index.js";
+import { type IntegerFormat, lanesOf, PANEL, packedFloats, WINOGRAD_PLANES } from "../../../../kernels/wasm/index.js";
 import type { ConvQuantization } from "../../../../ops/index.js";
 import type { HostTensor } from "../../../../tensor/index.js";
 import type { Lowering } from "../lowering.js";
@@ -13,21 +13,23 @@ type Weight = HostTensor<"float32">;
 const wholeOf = (weight: Weight, scales: Float32Array, index: number, output: number): number =>
   Math.round(weight.data[index] / scales[output]);
 
-/** Panels [32 bits of k][8][lanes]; k runs over taps, then over the pixel's channels. */
-export function packedIntegers(
+/**
+ * Panels [32 bits of k][8][lanes]; k runs over taps, then over the pixel's channels.
+ * @param numberOf the whole number of an output for a channel and a tap
+ */
+function packPanels(
   lowering: Lowering,
-  format: IntegerFormat,
+  key: string,
   weight: Weight,
   { weightScales }: ConvQuantization,
   { channels, map, mapKey }: IntegerView,
+  { lanes, taps }: { readonly lanes: 2 | 4; readonly taps: number },
+  numberOf: (output: number, channel: number, tap: number) => number,
 ): Address {
-  const [outputs, inputs, kh, kw] = weight.shape;
-  const area = kh * kw;
-  const lanes = lanesOf(format);
-  const words = (area * channels) / lanes;
-  const kind = lanes === 2 ? "int16" : "int8";
+  const [outputs] = weight.shape;
+  const words = (taps * channels) / lanes;
   return lowering.constant(
-    `${kind} ${channels} ${mapKey}`,
+    `${key} ${channels} ${mapKey}`,
     [weight, weightScales],
     packedFloats(outputs, words),
     ({ buffer, byteOffset, length }) => {
@@ -38,16 +40,72 @@ export function packedIntegers(
       for (let o = 0; o < outputs; o++) {
         const panel = Math.floor(o / PANEL) * PANEL;
         const columns = Math.min(PANEL, padded - panel);
-        const first = panel * area * channels + (o - panel) * lanes;
-        for (let tap = 0; tap < area; tap++) {
+        const first = panel * taps * channels + (o - panel) * lanes;
+        for (let tap = 0; tap < taps; tap++) {
           for (let c = 0; c < map.length; c++) {
             if (map[c] < 0) continue;
             const k = tap * channels + c;
-            const place = first + Math.floor(k / lanes) * columns * lanes + (k % lanes);
-            target[place] = wholeOf(weight, weightScales, (o * inputs + map[c]) * area + tap, o);
+            target[first + Math.floor(k / lanes) * columns * lanes + (k % lanes)] = numberOf(o, map[c], tap);
           }
         }
       }
+    },
+  );
+}
+
+/** The weights as they are. */
+export function packedIntegers(
+  lowering: Lowering,
+  format: IntegerFormat,
+  weight: Weight,
+  quantization: ConvQuantization,
+  view: IntegerView,
+): Address {
+  const [, inputs, kh, kw] = weight.shape;
+  const taps = kh * kw;
+  const lanes = lanesOf(format);
+  return packPanels(
+    lowering,
+    lanes === 2 ? "int16" : "int8",
+    weight,
+    quantization,
+    view,
+    { lanes, taps },
+    (o, c, tap) => wholeOf(weight, quantization.weightScales, (o * inputs + c) * taps + tap, o),
+  );
+}
+
+/** Twice G of F(2, 3), row by row: whole numbers. */
+const TWICE_G = [
+  [2, 0, 0],
+  [1, 1, 1],
+  [1, -1, 1],
+  [0, 0, 2],
+] as const;
+
+/** Of 3×3 kernels, four times their sixteen points in Winograd's F(2×2, 3×3). */
+export function packedPoints(
+  lowering: Lowering,
+  weight: Weight,
+  quantization: ConvQuantization,
+  view: IntegerView,
+): Address {
+  const [, inputs] = weight.shape;
+  return packPanels(
+    lowering,
+    "winograd int16",
+    weight,
+    quantization,
+    view,
+    { lanes: 2, taps: WINOGRAD_PLANES },
+    (o, c, point) => {
+      const [down, across] = [TWICE_G[point >> 2], TWICE_G[point & 3]];
+      let sum = 0;
+      for (let tap = 0; tap < 9; tap++) {
+        const factor = down[Math.floor(tap / 3)] * across[tap % 3];
+        if (factor !== 0) sum += factor * wholeOf(weight, quantization.weightScales, (o * inputs + c) * 9 + tap, o);
+      }
+      return sum;
     },
   );
 }
@@ -79,15 +137,18 @@ export function packedStarts(
   );
 }
 
-/** What a sum of whole numbers is worth, output by output. */
+/** What a sum of whole numbers is worth, output by output. @param times how often a sum holds what it stands for: a power of two */
 export function packedScales(
   lowering: Lowering,
   { weightScales, inputScale }: ConvQuantization,
   outputs: number,
+  times = 1,
 ): Address {
   const floats = Math.ceil(outputs / PANEL) * PANEL;
-  return lowering.constant(`scales ${inputScale}`, [weightScales], floats, (target) => {
+  return lowering.constant(`scales ${inputScale} ${times}`, [weightScales], floats, (target) => {
     target.fill(0);
+    // Rounded first: a power of two then changes no digit.
     target.set(weightScales.map((scale) => scale * inputScale));
+    for (let o = 0; o < outputs; o++) target[o] /= times;
   });
 }

@@ -1,0 +1,15 @@
+/** Which convolutions of a quantized graph are computed in integers: the same on every backend. */
+
+import type { OpAttributes } from "../attributes.js";
+
+type Attributes = OpAttributes["conv2d"];
+
+/** Largest magnitudes of an activation without its zero point, and of a weight. */
+const LARGEST_PRODUCT = 255 * 127;
+
+/** Whether a convolution is computed in integers: one that is quantized, has one group, and whose sums fit 32 bits. */
+export function isInteger({ quantization, groups }: Attributes, weightShape: readonly number[]): boolean {
+  if (!quantization || groups !== 1) return false;
+  const [, channels, kh, kw] = weightShape;
+  return channels * kh * kw * LARGEST_PRODUCT < 2 ** 31;
+}
