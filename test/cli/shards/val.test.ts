@@ -86,7 +86,7 @@ describe("val in 7 shards and merge", () => {
 
   it("keypoints: as one process", async () => {
     for (const part of ["images", "labels"]) mkdirSync(path("poses", part), { recursive: true });
-    const points = Array.from({ length: 17 }, (_, i) => `${0.3 + i / 50} ${0.7 - i / 50} 2`).join(" ");
+    const points = Array.from({ length: 5 }, (_, i) => `${0.3 + i / 20} ${0.7 - i / 20} 2`).join(" ");
     for (let i = 0; i < 9; i++) {
       copyFileSync(i % 2 === 0 ? EXAMPLE : fixture("picture.png"), path("poses", "images", `${i}.png`));
       writeFileSync(path("poses", "labels", `${i}.txt`), `0 0.5 0.5 0.4 0.4 ${points}\n`);
