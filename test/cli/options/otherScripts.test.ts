@@ -105,6 +105,8 @@ test("flags of YOLOv5's scripts without an effect are reported once, and the run
     expect.stringMatching(/^warning: --view-img: no window is opened/),
     expect.stringMatching(/^warning: --update: there is nothing to update/),
     expect.stringMatching(/^warning: --dnn: /),
+    "warning: --line-thickness has no effect where nothing is drawn",
+    "warning: --hide-labels has no effect where nothing is drawn",
   ]);
 });
 
