@@ -2,8 +2,8 @@
  * Structured fuzzing: files that lie in one or two places, and random networks on every backend. Each case runs in a child
  * process and ends in a result or one `EngineError`, within 5 s of processor time and 1 GB.
  *
- * `FUZZ_FILES=100000` runs as many (300 by default), `FUZZ_SEED` draws others, `FUZZ_KINDS` leaves out those
- * whose kind does not match, `FUZZ_CASE` runs one of a seed again.
+ * `FUZZ_FILES=100000` runs as many (300 by default), `FUZZ_FROM` begins with another than the first, `FUZZ_SEED` draws others,
+ * `FUZZ_KINDS` leaves out those whose kind does not match, `FUZZ_CASE` runs one of a seed again.
  */
 
 import { mkdtempSync, rmSync } from "node:fs";
@@ -14,6 +14,7 @@ import { bundleChild, type Fault, runCases, tableOf } from "./children.js";
 
 const SEED = Number(process.env.FUZZ_SEED ?? 1);
 const FILES = Number(process.env.FUZZ_FILES ?? 300);
+const FROM = Number(process.env.FUZZ_FROM ?? 0);
 const ONLY = process.env.FUZZ_CASE === undefined ? undefined : Number(process.env.FUZZ_CASE);
 const KINDS = process.env.FUZZ_KINDS ?? "";
 /** Between lines that say how far a long run is. */
@@ -35,7 +36,7 @@ it("files that lie and random networks: a result or one error, in bounded time a
   let [reported, told] = [0, 0];
   const totals = await runCases(
     child,
-    { seed: SEED, first: ONLY ?? 0, count: ONLY === undefined ? FILES : 1, kinds: KINDS },
+    { seed: SEED, first: ONLY ?? FROM, count: ONLY === undefined ? FILES : 1, kinds: KINDS },
     (done, sofar) => {
       if (done - reported < REPORT_EVERY) return;
       reported = done;

@@ -107,7 +107,7 @@ describe.skipIf(!built)("serve", () => {
     const twice = start(["--weights", "codes", "codes"]);
     expect(await twice.ended).toBe(2);
     expect(twice.stderr).toMatch(
-      /^error: two models have the name codes and the version 1; give one another name.*\n$/,
+      /^error: two models have the name codes and the version 1; give one of them another name or version\n$/,
     );
   });
 });
