@@ -9,6 +9,7 @@
 import { closeSync, openSync, readFileSync, unlinkSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { getEnvironmentData, isMainThread, setEnvironmentData } from "node:worker_threads";
 import { importOptional } from "../optionalPackage.js";
 import type { AdapterSource } from "../runtime/webgpu/device/adapter.js";
 
@@ -24,9 +25,16 @@ const STANDARD_ERROR = 2;
 /** How Dawn begins a line that says nothing is wrong. Errors pass. */
 const WARNING = /^(?:Debug|Info|Warning): .*\n?/gm;
 
-/** @returns undefined if the C library cannot be called here: another platform, or the optional package is missing. */
+/** Told to threads that are started later: the main thread has the package, too. */
+const LOADED = "yolov5-ts: ffi-rs is loaded";
+
+/**
+ * @returns undefined if the C library cannot be called here: another platform, the optional package is missing, or the thread is
+ * not the main one and `prepareThreads` was not called before it began. A package that ends with the last thread that has it would
+ * take down the process with the next one that loads it.
+ */
 export async function openDescriptors(): Promise<Descriptors | undefined> {
-  if (process.platform !== "linux") return undefined;
+  if (process.platform !== "linux" || (!isMainThread && getEnvironmentData(LOADED) !== true)) return undefined;
   try {
     const { open, define, DataType } = await importOptional<typeof import("ffi-rs")>("ffi-rs");
     const library = "this process";
@@ -37,6 +45,7 @@ export async function openDescriptors(): Promise<Descriptors | undefined> {
       dup2: { library, retType, paramsType: [DataType.I32, DataType.I32] },
       close: { library, retType, paramsType: [DataType.I32] },
     });
+    if (isMainThread) setEnvironmentData(LOADED, true);
     return {
       dup: (descriptor) => dup([descriptor]),
       dup2: (from, to) => dup2([from, to]),
@@ -100,6 +109,11 @@ function exchange(descriptors: Descriptors): { restore(): string } | undefined {
       return written;
     },
   };
+}
+
+/** Lets threads that are started from now on keep Dawn quiet. To be called before them, on the main thread. */
+export async function prepareThreads(): Promise<void> {
+  if (isMainThread && !process.env.DEBUG) await openDescriptors();
 }
 
 /** `gpu`, but looking for adapters writes no warnings of Dawn's; as it is with `DEBUG` set or where that cannot be had. */

@@ -1,11 +1,14 @@
 /** Dawn's warnings are kept off standard error, and nothing else is. */
 
+import { spawnSync } from "node:child_process";
 import { closeSync, existsSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync, writeSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeEach, describe, expect, test } from "vitest";
 import { invariant } from "../../src/errors.js";
 import { openDescriptors, withoutWarnings } from "../../src/node/dawnOutput.js";
+import { REPOSITORY } from "../support/reference.js";
+import { webgpuOrSkip } from "../support/webgpu.js";
 
 const WARNING =
   "Warning: maxDynamicUniformBuffersPerPipelineLayout artificially reduced from 1000000 to 16 to fit dynamic offset allocation limit.\n";
@@ -95,5 +98,35 @@ describe.skipIf(!descriptors)("withoutWarnings", () => {
     const first = next();
     for (let i = 0; i < 50; i++) quiet(() => writeSync(2, WARNING));
     expect(next()).toBe(first);
+  });
+});
+
+/** Built code, since threads need files of their own. */
+const BUILT = join(REPOSITORY, "dist", "node.js");
+const built = existsSync(BUILT);
+
+describe.skipIf(!descriptors || !built || !(await webgpuOrSkip()))("models in threads that come and go", () => {
+  const rounds = (how: string): { stdout: string; stderr: string; status: number | null } =>
+    spawnSync(
+      process.execPath,
+      ["--input-type=module", "-e", `import { Worker } from "node:worker_threads";\n${how}`],
+      {
+        encoding: "utf8",
+        env: { ...process.env, DEBUG: "" },
+      },
+    );
+  const load = (options: string): string =>
+    `const { load } = await import(${JSON.stringify(BUILT)}); const model = await load(undefined, ${options}); model.dispose();`;
+
+  test("the engine's own: nothing of Dawn's, and the process survives", () => {
+    const one = `{ ${load('{ backend: "webgpu" }')} }`;
+    const { stderr, status } = rounds(one.repeat(3));
+    expect([stderr, status]).toEqual(["", 0]);
+  });
+
+  test("the caller's: the process survives", () => {
+    const program = JSON.stringify(`(async () => { ${load('{ backend: "webgpu", worker: false }')} })()`);
+    const one = `await new Promise((resolve) => new Worker(${program}, { eval: true }).on("exit", resolve));`;
+    expect(rounds(one.repeat(3)).status).toBe(0);
   });
 });

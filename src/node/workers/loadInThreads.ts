@@ -6,6 +6,8 @@ import { OptionError } from "../../errors.js";
 import { onAbort, signalOf, throwIfAborted } from "../../yolov5/calls/abort.js";
 import { count, flag } from "../../yolov5/calls/checks.js";
 import { Model } from "../../yolov5/model.js";
+import { prepareThreads } from "../dawnOutput.js";
+import { mayHaveHardware, mayHaveVulkan } from "../vulkan.js";
 import { type FoundWeights, findWeights } from "../weightSource.js";
 import { builtFile } from "./builtFile.js";
 import type { ModelAnswer, ModelEvent, ModelJob, ModelThreadData } from "./modelJobs.js";
@@ -57,6 +59,7 @@ export async function loadInThreads(
     // A failure caused by the abort is not reported.
     throwIfAborted(signal);
   }
+  if (mayHaveVulkan() && (backend === "webgpu" || (backend === "auto" && mayHaveHardware()))) await prepareThreads();
   const seed: ModelSeed = { weights, backend, half, config };
   const threads = options.threads ?? (workers === undefined ? undefined : 1);
   const tune = options.tune === true ? {} : options.tune || undefined;
