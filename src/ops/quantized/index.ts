@@ -25,22 +25,23 @@ export function quantizedReference(node: Node, inputs: readonly HostTensor[]): P
       return floatConv2d(inputs, node.attrs);
     }
     case "activation":
-      return atOnce(() => elementwise(inputs, activationSteps(node.attrs.activation, "float")));
+      return inOnePiece(() => elementwise(inputs, activationSteps(node.attrs.activation, "float")));
     case "add":
-      return atOnce(() => elementwise(inputs, (x) => x));
+      return inOnePiece(() => elementwise(inputs, (x) => x));
     case "globalAveragePool":
-      return atOnce(() => averagePoolSteps(inputs[0]));
+      return inOnePiece(() => averagePoolSteps(inputs[0]));
     case "softmax":
-      return atOnce(() => softmaxSteps(inputs[0], node.attrs.axis));
+      return inOnePiece(() => softmaxSteps(inputs[0], node.attrs.axis));
     case "detect":
-      return atOnce(() => decode(inputs, node.attrs, headSigmoid, Math.fround));
+      return inOnePiece(() => decode(inputs, node.attrs, headSigmoid, Math.fround));
     default:
       return undefined;
   }
 }
 
-// biome-ignore lint/correctness/useYield: a single piece.
-function* atOnce(compute: () => HostTensor): Pieces<HostTensor[]> {
+/** After a pause. */
+function* inOnePiece(compute: () => HostTensor): Pieces<HostTensor[]> {
+  yield;
   return [compute()];
 }
 

@@ -9,7 +9,8 @@ import { type FunctionBuilder, type I32, type I32Local, i32, type Vec, type VecL
 import { type Kernel, type KernelBody, kernel } from "../kernel.js";
 import { activate, activationKey, type KernelActivation } from "../map/activations.js";
 import { type IntegerFormat, lanesOf, rounding } from "../move/quantize.js";
-import { accumulate, type GemmTile, gemmTile, type Numbers, PANEL, TILE_ROWS } from "./gemmTile.js";
+import { accumulate, type GemmTile, type Numbers, TILE_ROWS } from "./gemmTile.js";
+import { forPanels, panelsOfBlock } from "./panels.js";
 
 export interface ConvVariant {
   readonly activation: KernelActivation;
@@ -57,6 +58,18 @@ export function columnsOf(variant: ConvVariant, { bias, scales, starts }: Column
 
 /** Fields of kernels that may write integers. */
 export const STORE_FIELDS = ["inverse", "low", "high", "offset"] as const;
+
+/** Where outputs go, and what is added to them is, in kernels that know rows and columns. */
+export const PLACE_FIELDS = [
+  "out",
+  "outPixel",
+  "outRow",
+  "outImage",
+  "residual",
+  "residualPixel",
+  "residualRow",
+  "residualImage",
+] as const;
 
 /** Bytes of an output. */
 export const outputBytes = ({ store }: ConvVariant): number => (store ? 4 / lanesOf(store) : 4);
@@ -117,41 +130,6 @@ export function startTile(
     const start = f.vec(load);
     for (const row of tile.accumulators) f.setVec(row[v], start);
   });
-}
-
-/** Runs `body` with full panels [first, last) and then, where the tile has it, with the half panel of four columns. */
-export function forPanels(
-  f: FunctionBuilder,
-  panels: {
-    readonly first: I32;
-    readonly last: I32Local;
-    readonly half: I32;
-    /** Moved on by the loop: weights (panelBytes each), bias, output and residual columns. */
-    readonly weights: I32Local;
-    readonly panelBytes: I32Local;
-    readonly columns: readonly I32Local[];
-    /** Moved on by the columns of a panel, of so many bytes each. */
-    readonly out?: { readonly at: I32Local; readonly bytes: number };
-    /** Of the register tile. */
-    readonly rows?: number | undefined;
-  },
-  body: (tile: GemmTile) => void,
-): void {
-  const { weights, panelBytes, columns, out, last, rows = TILE_ROWS } = panels;
-  const panel = f.i32(panels.first);
-  f.set(weights, i32.add(weights, i32.mul(panel, panelBytes)));
-  for (const column of columns) f.increase(column, i32.mul(panel, PANEL * 4));
-  if (out) f.increase(out.at, i32.mul(panel, PANEL * out.bytes));
-  const full = gemmTile(f, 2, rows);
-  f.while(i32.ltS(panel, last), () => {
-    body(full);
-    f.increase(weights, panelBytes);
-    for (const column of columns) f.increase(column, PANEL * 4);
-    if (out) f.increase(out.at, PANEL * out.bytes);
-    f.increase(panel, 1);
-  });
-  const narrow = gemmTile(f, 1, rows);
-  f.if(panels.half, () => body(narrow));
 }
 
 const FIELDS = [
@@ -217,9 +195,9 @@ export function convPoint(variant: ConvVariant, single: boolean): Kernel<ConvPoi
       const scales = k.local("scales");
       const starts = k.local("starts");
       const constants = { bias, scales, starts };
-      const weights = k.local("weights");
+      const panels = panelsOfBlock(k, panelBlock);
+      const { weights } = panels;
       const depth = k.local("depth");
-      const last = k.min(i32.mul(i32.add(panelBlock, 1), k.arg("panelsPerBlock")), k.arg("panels"));
       const x = f.i32();
       const pixel = f.i32();
       const lastPixel = f.i32(i32.sub(width, 1));
@@ -232,11 +210,7 @@ export function convPoint(variant: ConvVariant, single: boolean): Kernel<ConvPoi
       forPanels(
         f,
         {
-          first: i32.mul(panelBlock, k.arg("panelsPerBlock")),
-          last,
-          half: i32.and(k.arg("half"), i32.eq(panelBlock, i32.sub(k.arg("panelBlocks"), 1))),
-          weights,
-          panelBytes: k.local("panelBytes"),
+          ...panels,
           columns: [...(variant.residual ? [residual] : []), ...columnsOf(variant, constants)],
           out: { at: out, bytes: outputBytes(variant) },
           rows: tileRows,

@@ -13,14 +13,15 @@ import {
   type ConvVariant,
   columnsOf,
   convKey,
-  forPanels,
   isInteger,
   outputBytes,
+  PLACE_FIELDS,
   STORE_FIELDS,
   startTile,
   storeTile,
 } from "./convPoint.js";
 import { accumulate, TILE_ROWS } from "./gemmTile.js";
+import { forPanels, panelsOfBlock } from "./panels.js";
 
 const FIELDS = [
   "x",
@@ -48,14 +49,7 @@ const FIELDS = [
   "bias",
   "scales",
   "starts",
-  "out",
-  "outPixel",
-  "outRow",
-  "outImage",
-  "residual",
-  "residualPixel",
-  "residualRow",
-  "residualImage",
+  ...PLACE_FIELDS,
   ...STORE_FIELDS,
 ] as const;
 export type ConvWindowField = (typeof FIELDS)[number];
@@ -153,9 +147,9 @@ export function convWindow(variant: ConvVariant): Kernel<ConvWindowField> {
       const scales = k.local("scales");
       const starts = k.local("starts");
       const constants = { bias, scales, starts };
-      const weights = k.local("weights");
+      const panels = panelsOfBlock(k, panelBlock);
+      const { weights } = panels;
       const depth = k.local("depth");
-      const last = k.min(i32.mul(i32.add(panelBlock, 1), k.arg("panelsPerBlock")), k.arg("panels"));
       const column = f.i32(0);
       const outColumn = f.i32(0);
       const entry = f.i32();
@@ -165,11 +159,7 @@ export function convWindow(variant: ConvVariant): Kernel<ConvWindowField> {
       forPanels(
         f,
         {
-          first: i32.mul(panelBlock, k.arg("panelsPerBlock")),
-          last,
-          half: i32.and(k.arg("half"), i32.eq(panelBlock, i32.sub(k.arg("panelBlocks"), 1))),
-          weights,
-          panelBytes: k.local("panelBytes"),
+          ...panels,
           columns: [column, ...columnsOf(variant, constants)],
           out: { at: outColumn, bytes: outputBytes(variant) },
           rows: tileRows,

@@ -13,8 +13,17 @@
 
 import { type FunctionBuilder, type I32, type I32Local, i32, type Vec, type VecLocal, vec } from "../emit/index.js";
 import { type Kernel, kernel, SINK_BYTES } from "../kernel.js";
-import { type ConvVariant, columnsOf, convKey, forPanels, outputBytes, STORE_FIELDS, storeTile } from "./convPoint.js";
+import {
+  type ConvVariant,
+  columnsOf,
+  convKey,
+  outputBytes,
+  PLACE_FIELDS,
+  STORE_FIELDS,
+  storeTile,
+} from "./convPoint.js";
 import { accumulate, type GemmTile, TILE_ROWS } from "./gemmTile.js";
+import { forPanels, panelsOfBlock } from "./panels.js";
 
 const FIELDS = [
   "x",
@@ -36,14 +45,7 @@ const FIELDS = [
   "panelBytes",
   "bias",
   "scales",
-  "out",
-  "outPixel",
-  "outRow",
-  "outImage",
-  "residual",
-  "residualPixel",
-  "residualRow",
-  "residualImage",
+  ...PLACE_FIELDS,
   ...STORE_FIELDS,
 ] as const;
 export type IntegerWinogradField = (typeof FIELDS)[number];
@@ -146,7 +148,8 @@ export function integerWinograd(variant: ConvVariant): Kernel<IntegerWinogradFie
       const bias = k.local("bias");
       const scales = k.local("scales");
       const constants = { bias, scales, starts: scales };
-      const weights = k.local("weights");
+      const panels = panelsOfBlock(k, panelBlock);
+      const { weights } = panels;
       const outPixel = k.local("outPixel");
       const outRow = k.local("outRow");
       const out = f.i32(place("out"));
@@ -163,11 +166,7 @@ export function integerWinograd(variant: ConvVariant): Kernel<IntegerWinogradFie
       forPanels(
         f,
         {
-          first: i32.mul(panelBlock, k.arg("panelsPerBlock")),
-          last: k.min(i32.mul(i32.add(panelBlock, 1), k.arg("panelsPerBlock")), k.arg("panels")),
-          half: i32.and(k.arg("half"), i32.eq(panelBlock, i32.sub(k.arg("panelBlocks"), 1))),
-          weights,
-          panelBytes: k.local("panelBytes"),
+          ...panels,
           columns: [...(variant.residual ? [residual] : []), ...columnsOf(variant, constants)],
           out: { at: out, bytes: outputBytes(variant) },
         },

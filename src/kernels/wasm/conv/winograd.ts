@@ -9,8 +9,9 @@
 
 import { type I32Local, i32, vec } from "../emit/index.js";
 import { type Kernel, type KernelBody, kernel, SINK_BYTES } from "../kernel.js";
-import { type ConvVariant, convKey, forPanels } from "./convPoint.js";
+import { type ConvVariant, convKey } from "./convPoint.js";
 import { accumulate, type GemmTile, TILE_ROWS } from "./gemmTile.js";
+import { forPanels, panelsOfBlock } from "./panels.js";
 import { betweenBytes, WINOGRAD_FIELDS, type WinogradField, type WinogradLocals } from "./winogradBody.js";
 import { gather } from "./winogradInput.js";
 import { scatter } from "./winogradOutput.js";
@@ -91,17 +92,14 @@ export function winograd(scheme: WinogradScheme, variant: ConvVariant): Kernel<W
       m: f.i32(i32.add(v, i32.mul(planeBytes, planesOf(scheme)))),
     };
     gather(k, scheme, shared);
-    const weights = k.local("weights");
+    const panels = panelsOfBlock(k, panelBlock);
+    const { weights } = panels;
     const bias = k.local("bias");
     const column = f.i32(0);
     forPanels(
       f,
       {
-        first: i32.mul(panelBlock, k.arg("panelsPerBlock")),
-        last: k.min(i32.mul(i32.add(panelBlock, 1), k.arg("panelsPerBlock")), k.arg("panels")),
-        half: i32.and(k.arg("half"), i32.eq(panelBlock, i32.sub(k.arg("panelBlocks"), 1))),
-        weights,
-        panelBytes: k.local("panelBytes"),
+        ...panels,
         columns: [bias, column],
       },
       (tile) => {

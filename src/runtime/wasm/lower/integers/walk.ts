@@ -122,6 +122,18 @@ export function lowerPoint({ lowering, input, output, residual, shared, panels, 
   );
 }
 
+/** Where outputs go, and what is added to them is. @param residual bytes of its pixels */
+export function placesOf(output: IntegerWork["output"], residual: number) {
+  return {
+    outPixel: output.pixelBytes,
+    outRow: output.rowBytes,
+    outImage: output.imageBytes,
+    residualPixel: residual,
+    residualRow: output.w * residual,
+    residualImage: output.h * output.w * residual,
+  };
+}
+
 /** Any kernel: each tap by its address. The border of the input makes checks needless. */
 export function lowerWindow(
   { lowering, node, input, output, residual, shared, panels, kh, kw, lanes }: Gemm,
@@ -161,12 +173,7 @@ export function lowerWindow(
       blockPixels: block,
       tapTable: lowering.table(offsets),
       zeros: 0,
-      outPixel: output.pixelBytes,
-      outRow: output.rowBytes,
-      outImage: output.imageBytes,
-      residualPixel: residual,
-      residualRow: output.w * residual,
-      residualImage: output.h * output.w * residual,
+      ...placesOf(output, residual),
     },
     Math.ceil(pixels / block) * panelBlocks,
   );

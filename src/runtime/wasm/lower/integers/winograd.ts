@@ -10,7 +10,7 @@ import {
 import type { ConvQuantization, NodeOf } from "../../../../ops/index.js";
 import type { HostTensor } from "../../../../tensor/index.js";
 import type { IntegerView } from "./view.js";
-import { type IntegerWork, UNROLL } from "./walk.js";
+import { type IntegerWork, placesOf, UNROLL } from "./walk.js";
 import { packedPoints, packedScales } from "./weights.js";
 
 /** Channels up to which four times a sum stays within 32 bits. */
@@ -71,12 +71,7 @@ export function lowerIntegerWinograd(
       panelBlocks: Math.ceil(panels / panelsPerBlock),
       panelsPerBlock,
       depth: channels,
-      outPixel: output.pixelBytes,
-      outRow: output.rowBytes,
-      outImage: output.imageBytes,
-      residualPixel: residual,
-      residualRow: output.w * residual,
-      residualImage: output.h * output.w * residual,
+      ...placesOf(output, residual),
     },
     rows * Math.ceil(squaresX / blockSquares) * Math.ceil(panels / panelsPerBlock),
   );
