@@ -7,6 +7,7 @@ import { renderSvg } from "../../eval/plots/render.js";
 import { encodeJpeg, type RgbImage } from "../../image/index.js";
 import { printable } from "../../printable.js";
 import { VERSION } from "../../version.js";
+import { counted } from "../table.js";
 import type { CompressionRow } from "./measure.js";
 import { compressionCells } from "./table.js";
 
@@ -70,7 +71,7 @@ export async function reportHtml(content: ReportContent, signal?: AbortSignal): 
 <head><meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>${escapeHtml(content.weights)}: compression</title><style>${STYLE}</style></head>
 <body>
 <h1>${escapeHtml(content.weights)}</h1>
-<p class="facts">${content.pictures} pictures of ${escapeHtml(content.data)} at ${content.imgsz} px · ${escapeHtml(content.device)} · yolov5-ts ${VERSION}</p>
+<p class="facts">${counted(content.pictures, "picture")} of ${escapeHtml(content.data)} at ${content.imgsz} px · ${escapeHtml(content.device)} · yolov5-ts ${VERSION}</p>
 ${notes.map((note) => `<p>${escapeHtml(note)}</p>`).join("\n")}
 <h2>Every step</h2>
 <div class="scroll">${table(rows)}</div>

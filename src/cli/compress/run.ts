@@ -28,6 +28,7 @@ import { fingerprint } from "../shards/fingerprint.js";
 import type { ChosenShard } from "../shards/shardOption.js";
 import { ShardRun, shardAsked } from "../shards/shardRun.js";
 import { statisticsToJson } from "../shards/statisticsJson.js";
+import { counted } from "../table.js";
 import { interruptible, steps as openSteps } from "../val/progress.js";
 import { identityOf } from "../val/shard.js";
 import type { CompressFlags } from "./flags.js";
@@ -124,7 +125,7 @@ class CompressRun {
     const skipped = identity === undefined ? undefined : await own?.skipped(flags, identity, output);
     if (skipped !== undefined) return skipped;
     output.line(`Backend: ${backend.name} (${backend.adapter})`);
-    output.line(`Model:   ${path}, ${dataset.samples.length} pictures of ${dataset.name} at ${imgsz}`);
+    output.line(`Model:   ${path}, ${counted(dataset.samples.length, "picture")} of ${dataset.name} at ${imgsz}`);
     if (info.task === "pose") output.line("Figures are those of the keypoints, by object keypoint similarity");
 
     const context = { backend, dataset, imgsz, output, shard };

@@ -129,7 +129,8 @@ export class DetectRun {
   private async interrupted(): Promise<InterruptedError> {
     const { collected, items, video } = this;
     await this.keeping.settled();
-    if (!video) return new InterruptedError(`interrupted after ${collected.done} of ${items.length} pictures`);
+    if (!video)
+      return new InterruptedError(`interrupted after ${collected.done} of ${counted(items.length, "picture")}`);
     try {
       await video.finish();
     } catch (error) {
@@ -137,7 +138,7 @@ export class DetectRun {
     }
     this.takeVideo(video);
     await this.endSequence(video.source);
-    return new InterruptedError(`interrupted after ${video.report.frames} frames of ${video.source}`);
+    return new InterruptedError(`interrupted after ${counted(video.report.frames, "frame")} of ${video.source}`);
   }
 
   private async runAll(bar: Bar): Promise<void> {

@@ -16,6 +16,7 @@ import type { ExportFlags } from "../options/flags.js";
 import { inputSize, noteSize } from "../options/sizeNote.js";
 import { heightWidth } from "../options/values.js";
 import type { Output } from "../output.js";
+import { counted } from "../table.js";
 import { interruptible, steps } from "../val/progress.js";
 
 export interface QuantizedModel {
@@ -78,7 +79,7 @@ async function quantizeOn(
     if (!signal.aborted) assertPictures(pictures.length - reasons.length, reasons, `--data ${flags.data}`);
   }
   const { calibration: method = "percentile", percentile } = flags;
-  output.line(`Calibrating on ${pictures.length} pictures (${method}, ${member.network.backend.name}) …`);
+  output.line(`Calibrating on ${counted(pictures.length, "picture")} (${method}, ${member.network.backend.name}) …`);
   const bar = steps(output, "calibrating");
   try {
     const work = quantizeMember(member, images(), {

@@ -76,7 +76,7 @@ export async function mergeFolder(
     const joined = new JoinedFiles(work, target, output.io.signal);
     const merged = await mergeInto(files, { sink: await openWhole(join(work, RESULTS)), joined }, output);
     await replaceFolder(work, target);
-    output.line(`${grouped(joined.count)} files and ${RESULTS} saved to ${target}`);
+    output.line(`${counted(joined.count, "file")} and ${RESULTS} saved to ${target}`);
     return merged;
   } finally {
     await rm(work, { recursive: true, force: true });

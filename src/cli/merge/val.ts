@@ -5,6 +5,7 @@ import { type EvaluationStatistics, mergeStatistics } from "../../eval/statistic
 import { InputError } from "../errors.js";
 import type { Output } from "../output.js";
 import { statisticsFromJson } from "../shards/statisticsJson.js";
+import { counted } from "../table.js";
 import { evaluationJson } from "../val/json.js";
 import { tableHeader, tableRows } from "../val/table.js";
 import type { MergeInput } from "./inputs.js";
@@ -97,7 +98,7 @@ function mergeClassification(all: readonly ClassificationResults[], output: Outp
   const images = sum("images");
   const share = (hits: number, of: number): number => (of === 0 ? 0 : hits / of);
   const [top1, top5] = [share(sum("top1"), images), share(sum("top5"), images)];
-  output.line(`${images} pictures, top1_acc ${top1.toPrecision(3)}, top5_acc ${top5.toPrecision(3)}`);
+  output.line(`${counted(images, "picture")}, top1_acc ${top1.toPrecision(3)}, top5_acc ${top5.toPrecision(3)}`);
   return {
     images,
     top1,

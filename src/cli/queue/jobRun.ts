@@ -6,6 +6,7 @@ import { expandSources } from "../detect/sources/sources.js";
 import { InputError, InterruptedError } from "../errors.js";
 import { Output } from "../output.js";
 import { ShardRun } from "../shards/shardRun.js";
+import { counted } from "../table.js";
 import { type JobData, readSources } from "./queuedRun.js";
 import type { OpenRun } from "./runModel.js";
 
@@ -57,7 +58,7 @@ export async function runJob(
     if (mayRetry && unanswered.length > 0) {
       const [{ reason }] = unanswered;
       throw new InputError(
-        `${unanswered.length} of ${items.length} pictures could not be fetched; the first: ${reason}`,
+        `${unanswered.length} of ${counted(items.length, "picture")} could not be fetched; the first: ${reason}`,
       );
     }
     if (io.signal.aborted) throw new InterruptedError();

@@ -9,6 +9,7 @@ import { type CliModel, modelJson } from "../loadModel.js";
 import { noteSize } from "../options/sizeNote.js";
 import { optionName } from "../options/unavailable.js";
 import type { Output } from "../output.js";
+import { counted } from "../table.js";
 import { steps } from "./progress.js";
 import { ValShard, type ValTask } from "./shard.js";
 import { nameOf } from "./table.js";
@@ -29,7 +30,7 @@ export async function valClassification(task: ValTask, model: CliModel): Promise
     onWarning: (text) => output.warn(text),
     signal,
   });
-  output.line(`Data:    ${flags.data}, ${all.length} pictures`);
+  output.line(`Data:    ${flags.data}, ${counted(all.length, "picture")}`);
   const names = all.map((sample) => `${sample.class} ${sample.name}`);
   const own = shard && new ValShard(task, flags.project ?? PROJECT, shard, names);
   const skipped = await own?.skipped();
@@ -62,7 +63,9 @@ export async function valClassification(task: ValTask, model: CliModel): Promise
   else await output.writeJson(results);
   if (complete) return EXIT.done;
   return output.error(
-    new InterruptedError(`interrupted after ${images} of ${samples.length} pictures; the figures cover those`),
+    new InterruptedError(
+      `interrupted after ${images} of ${counted(samples.length, "picture")}; the figures cover those`,
+    ),
   );
 }
 

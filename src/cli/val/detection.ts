@@ -11,6 +11,7 @@ import { noteSize } from "../options/sizeNote.js";
 import { sliceOptions } from "../options/slices.js";
 import type { Output } from "../output.js";
 import { statisticsToJson } from "../shards/statisticsJson.js";
+import { counted } from "../table.js";
 import { checkValFolder, RunFiles } from "./files.js";
 import type { ValFlags } from "./flags.js";
 import { evaluationJson } from "./json.js";
@@ -130,7 +131,9 @@ async function measure(
   if (evaluation.complete) return files.errors.length === 0 ? EXIT.done : EXIT.failed;
   const { images } = evaluation.metrics;
   return output.error(
-    new InterruptedError(`interrupted after ${images} of ${dataset.samples.length} pictures; the figures cover those`),
+    new InterruptedError(
+      `interrupted after ${images} of ${counted(dataset.samples.length, "picture")}; the figures cover those`,
+    ),
   );
 }
 

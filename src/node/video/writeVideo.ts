@@ -113,7 +113,9 @@ export class VideoWriter {
     const { stdin } = this.child;
     if (this.done) return;
     if (!stdin.destroyed) this.count++;
-    if (stdin.destroyed || (!stdin.write(frame.data) && !(await this.drained()))) throw await this.broken();
+    if (!stdin.destroyed && (stdin.write(frame.data) || (await this.drained()))) return;
+    // Completed in the meantime, with this frame; what then goes wrong is said by `finish`.
+    if (!this.done) throw await this.broken();
   }
 
   /** Completes and renames the file; without frames there is no file. Further calls wait for the same completion. */

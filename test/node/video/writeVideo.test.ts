@@ -5,8 +5,9 @@ import { mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
+import { videoInput } from "../../../src/node/video/input.js";
 import { readVideo, type VideoFrame, VideoWriter } from "../../../src/node.js";
-import { ffmpegMissing, probe } from "../../support/video.js";
+import { ffmpeg, ffmpegMissing, probe } from "../../support/video.js";
 
 describe.skipIf(ffmpegMissing())("with ffmpeg", () => {
   let folder = "";
@@ -38,6 +39,32 @@ describe.skipIf(ffmpegMissing())("with ffmpeg", () => {
       // What comes after the end, as after Ctrl-C, is passed over.
       await writer.write(frame(0));
       expect(writer.frames).toBe(10);
+    });
+
+    test("completed while a frame waits for the encoder, as by Ctrl-C: the frame is in the file, also where sound is added", async () => {
+      const [width, height] = [1920, 1080];
+      const large = { width, height, data: new Uint8Array(width * height * 3) };
+      ffmpeg([
+        "-f",
+        "lavfi",
+        "-i",
+        "testsrc2=size=64x48:rate=5:duration=1",
+        "-f",
+        "lavfi",
+        "-i",
+        "sine=duration=1",
+        path("tone.mp4"),
+      ]);
+      const writer = await VideoWriter.open(path("waiting.mp4"), {
+        width,
+        height,
+        rate: "5",
+        sound: videoInput(path("tone.mp4")),
+      });
+      await writer.write(large);
+      const waiting = writer.write(large);
+      await Promise.all([waiting, writer.finish()]);
+      expect(probe(writer.path).frames).toBe(2);
     });
 
     test("no frames, or aborted: no file; a frame of another size and a missing folder: reported", async () => {
