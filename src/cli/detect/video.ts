@@ -12,7 +12,7 @@ import { inOrder } from "../../yolov5/calls/inOrder.js";
 import type { Result } from "../../yolov5/model.js";
 import type { DetectOptions } from "../../yolov5/options.js";
 import { formatF } from "../../yolov5/output/text/printf.js";
-import { throwIfInterrupted } from "../interrupt.js";
+import { LastWork, throwIfInterrupted } from "../interrupt.js";
 import type { CliModel } from "../loadModel.js";
 import type { DetectFlags } from "../options/flags.js";
 import type { Output } from "../output.js";
@@ -75,6 +75,9 @@ export class VideoRun {
   private frames = 0;
   private started = 0;
   private elapsed = 0;
+  private finished: Promise<void> | undefined;
+  /** The frame, and those that waited for it, that Ctrl-C may find half done. */
+  private readonly keeping = new LastWork();
 
   /**
    * @param place position of the source among all, as in `video 1/2`.
@@ -159,8 +162,14 @@ export class VideoRun {
     return readReconnecting(this.input, info, { ...options, onWait });
   }
 
-  /** Completes the annotated video so that it plays, even in the middle of `run`. */
-  async finish(): Promise<void> {
+  /** Completes the annotated video so that it plays, even in the middle of `run`: with all frames that are counted. */
+  finish(): Promise<void> {
+    this.finished ??= this.complete();
+    return this.finished;
+  }
+
+  private async complete(): Promise<void> {
+    await this.keeping.settled();
     // Frames that waited for those to come.
     for (const ready of this.blurred?.end() ?? []) await this.write(ready, this.total(this.info));
     this.bar.stop();
@@ -209,7 +218,7 @@ export class VideoRun {
     const many = workers ? 2 * workers.count : 2;
     const running = inOrder(groups, async (group) => ({ result: this.detect(group) }), { most: alone ? 1 : many });
     for await (const { group, results } of running) {
-      for (const [i, result] of results.entries()) await this.keep(group[i], result, total);
+      for (const [i, result] of results.entries()) await this.keeping.of(this.keep(group[i], result, total));
     }
     throwIfInterrupted(output.io.signal);
   }

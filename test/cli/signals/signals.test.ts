@@ -162,11 +162,12 @@ describe.skipIf(skip)("signals at seven moments of", { timeout: 600_000 }, () =>
     await atSevenMoments("pictures", ["detect", ...flags], checkCount);
   });
 
-  test.skipIf(ffmpegMissing())("detect on a video", async () => {
+  // What is blurred waits for the frames after it, and the file for the sound.
+  test.skipIf(ffmpegMissing()).each([[[]], [["--blur"]]])("detect on a video %j", async (more: readonly string[]) => {
     const clip = join(folder, "clip.mp4");
     ffmpeg(["-f", "lavfi", "-i", "testsrc2=size=320x240:rate=25:duration=2", "-c:v", "mpeg4", clip]);
-    const flags = ["--source", clip, ...CPU, "--imgsz", "128", "--json", "out.json"];
-    await atSevenMoments("video", ["detect", ...flags], (cwd, ended) => {
+    const flags = ["--source", clip, ...CPU, "--imgsz", "128", "--json", "out.json", ...more];
+    await atSevenMoments(`video${more}`, ["detect", ...flags], (cwd, ended) => {
       checkCount(cwd, ended);
       const made = join(cwd, "runs", "detect", "exp", "clip.mp4");
       const done = Number(/^interrupted after (\d+) frames/m.exec(ended.stderr)?.[1] ?? 0);
