@@ -1,7 +1,7 @@
 /** Activation functions in float64, with PyTorch's definitions. */
 
 import { AttributeError } from "../errors.js";
-import type { Activation, OpAttributes } from "./attributes.js";
+import { type Activation, activationParameters, type OpAttributes } from "./attributes.js";
 import { checkCount, type Op } from "./op.js";
 import { elementwiseOutput } from "./shapes.js";
 
@@ -81,11 +81,10 @@ export function activationFunction(activation: Activation): (x: number) => numbe
   }
 }
 
-/** @throws AttributeError for a slope or alpha that is no finite number. */
+/** @throws AttributeError for a slope or alpha that is not a finite number. */
 export function checkActivation(activation: Activation, op: string, node: string): void {
-  const parameter =
-    activation.kind === "leakyRelu" ? activation.slope : activation.kind === "elu" ? activation.alpha : 0;
-  if (!Number.isFinite(parameter)) {
+  for (const parameter of activationParameters(activation)) {
+    if (Number.isFinite(parameter)) continue;
     throw new AttributeError(`${op}: ${activation.kind} needs a finite parameter, got ${parameter} (${node})`, {
       node,
     });

@@ -18,7 +18,12 @@ export type Activation =
   | { readonly kind: "elu"; readonly alpha: number }
   | { readonly kind: "softplus" };
 
-export const IDENTITY: Activation = { kind: "identity" };
+export const IDENTITY = { kind: "identity" } as const;
+
+/** The numbers of an activation beside its kind, in the order of their declaration: a slope, an alpha. */
+export function activationParameters({ kind: _, ...parameters }: Activation): readonly number[] {
+  return Object.values<number>(parameters);
+}
 
 /**
  * How a convolution may be computed in integers: x ≈ (q − zeroPoint)·scale with q in 0 … 255, and the weight of output o,

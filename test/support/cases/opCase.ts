@@ -25,23 +25,26 @@ export interface OpCase<T extends OpType = OpType> {
   readonly scale?: number;
 }
 
-export const SILU: Activation = { kind: "silu" };
+export const SILU = { kind: "silu" } as const;
 
-export const ACTIVATIONS: readonly Activation[] = [
-  IDENTITY,
-  SILU,
-  { kind: "sigmoid" },
-  { kind: "relu" },
-  { kind: "relu6" },
-  { kind: "leakyRelu", slope: 0.1015625 },
-  { kind: "hardswish" },
-  { kind: "hardsigmoid" },
-  { kind: "mish" },
-  { kind: "gelu" },
-  { kind: "tanh" },
-  { kind: "elu", alpha: 1.5 },
-  { kind: "softplus" },
-];
+const ACTIVATION_OF: { readonly [K in Activation["kind"]]: Extract<Activation, { kind: K }> } = {
+  identity: IDENTITY,
+  silu: SILU,
+  sigmoid: { kind: "sigmoid" },
+  relu: { kind: "relu" },
+  relu6: { kind: "relu6" },
+  leakyRelu: { kind: "leakyRelu", slope: 0.1015625 },
+  hardswish: { kind: "hardswish" },
+  hardsigmoid: { kind: "hardsigmoid" },
+  mish: { kind: "mish" },
+  gelu: { kind: "gelu" },
+  tanh: { kind: "tanh" },
+  elu: { kind: "elu", alpha: 1.5 },
+  softplus: { kind: "softplus" },
+};
+
+/** One of each kind. */
+export const ACTIVATIONS: readonly Activation[] = Object.values(ACTIVATION_OF);
 
 export function simple<T extends OpType>(
   type: T,

@@ -5,15 +5,16 @@
  * A tile is a run of output pixels in one row (a 1×1 convolution is a single row of all pixels) times a block of panels.
  */
 
+import type { Activation } from "../../../ops/attributes.js";
 import { type FunctionBuilder, type I32, type I32Local, i32, type Vec, type VecLocal, vec } from "../emit/index.js";
 import { type Kernel, type KernelBody, kernel } from "../kernel.js";
-import { activate, activationKey, type KernelActivation } from "../map/activations.js";
+import { activate, activationKey } from "../map/activations.js";
 import { type IntegerFormat, lanesOf, rounding } from "../move/quantize.js";
 import { accumulate, type GemmTile, type Numbers, TILE_ROWS } from "./gemmTile.js";
 import { forPanels, panelsOfBlock } from "./panels.js";
 
 export interface ConvVariant {
-  readonly activation: KernelActivation;
+  readonly activation: Activation;
   /** Adds a tensor after the activation. */
   readonly residual: boolean;
   /** Steps of K per turn of the inner loop: divides the depth of a tap. */

@@ -1,44 +1,20 @@
 /** Activation functions on four lanes, for the epilogues of kernels and the element-wise kernel. */
 
+import { type Activation, activationParameters } from "../../../ops/attributes.js";
 import { type FunctionBuilder, type Vec, vec } from "../emit/index.js";
 import { type Accuracy, erf, exp, log1p, onePlusExpOfNegative } from "./math.js";
 
-/** PyTorch's definitions; the same plain data as the graph's attributes. */
-export type KernelActivation =
-  | { readonly kind: "leakyRelu"; readonly slope: number }
-  | { readonly kind: "elu"; readonly alpha: number }
-  | {
-      readonly kind:
-        | "identity"
-        | "silu"
-        | "sigmoid"
-        | "relu"
-        | "relu6"
-        | "hardswish"
-        | "hardsigmoid"
-        | "mish"
-        | "gelu"
-        | "tanh"
-        | "softplus";
-    };
-
 /** Part of a kernel's name: `silu`, `leakyRelu(0.1)`. */
-export function activationKey(activation: KernelActivation): string {
-  if (activation.kind === "leakyRelu") return `leakyRelu(${activation.slope})`;
-  if (activation.kind === "elu") return `elu(${activation.alpha})`;
-  return activation.kind;
+export function activationKey(activation: Activation): string {
+  const parameters = activationParameters(activation);
+  return parameters.length === 0 ? activation.kind : `${activation.kind}(${parameters.join(",")})`;
 }
 
 /**
  * NaN stays NaN throughout: pmin and pmax keep their first operand then.
  * @param accuracy of SiLU, which nearly every network has after each convolution
  */
-export function activate(
-  f: FunctionBuilder,
-  activation: KernelActivation,
-  value: Vec,
-  accuracy: Accuracy = "float32",
-): Vec {
+export function activate(f: FunctionBuilder, activation: Activation, value: Vec, accuracy: Accuracy = "float32"): Vec {
   const zero = vec.splat(0);
   const one = vec.splat(1);
   if (activation.kind === "identity") return value;

@@ -3,9 +3,10 @@
  * per-channel affine map of a BatchNorm that no convolution took. A tile is a block of pixels.
  */
 
+import type { Activation } from "../../../ops/attributes.js";
 import { type FunctionBuilder, type I32Local, i32, type Vec, vec } from "../emit/index.js";
 import { type Kernel, kernel } from "../kernel.js";
-import { activate, activationKey, type KernelActivation } from "./activations.js";
+import { activate, activationKey } from "./activations.js";
 
 const FIELDS = ["x", "xStep", "y", "yStep", "out", "outStep", "pixels", "blockPixels", "floats", "factor"] as const;
 export type ElementwiseField = (typeof FIELDS)[number];
@@ -42,7 +43,7 @@ function map(
   });
 }
 
-export function activationKernel(activation: KernelActivation): Kernel<ElementwiseField> {
+export function activationKernel(activation: Activation): Kernel<ElementwiseField> {
   return map(`activation ${activationKey(activation)}`, (f, x) => activate(f, activation, x));
 }
 

@@ -1,6 +1,6 @@
 /** Overrides of `activation.wgsl`. */
 
-import type { Activation } from "../../../ops/attributes.js";
+import { type Activation, activationParameters } from "../../../ops/attributes.js";
 
 const CODES: Readonly<Record<Activation["kind"], number>> = {
   identity: 0,
@@ -20,8 +20,9 @@ const CODES: Readonly<Record<Activation["kind"], number>> = {
 
 /** ACTIVATION and, where the function has one, ACTIVATION_PARAMETER. */
 export function activationOverrides(activation: Activation): Record<string, number> {
-  const code = CODES[activation.kind];
-  if (activation.kind === "leakyRelu") return { ACTIVATION: code, ACTIVATION_PARAMETER: activation.slope };
-  if (activation.kind === "elu") return { ACTIVATION: code, ACTIVATION_PARAMETER: activation.alpha };
-  return { ACTIVATION: code };
+  const [parameter] = activationParameters(activation);
+  return {
+    ACTIVATION: CODES[activation.kind],
+    ...(parameter !== undefined && { ACTIVATION_PARAMETER: parameter }),
+  };
 }
