@@ -25,7 +25,7 @@ const STANDARD_ERROR = 2;
 /** How Dawn begins a line that says nothing is wrong. Errors pass. */
 const WARNING = /^(?:Debug|Info|Warning): .*\n?/gm;
 
-/** Told to threads that are started later: the main thread has the package, too. */
+/** Passed to threads that are started later: the main thread has the package, too. */
 const LOADED = "yolov5-ts: ffi-rs is loaded";
 
 /**

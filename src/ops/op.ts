@@ -40,7 +40,12 @@ export function checkCount(
   op: string,
   node: string,
 ): void {
-  checkShape(inputs.length === count, op, `needs ${count} inputs (${names}), got ${inputs.length}`, node);
+  checkShape(
+    inputs.length === count,
+    op,
+    `needs ${count} ${count === 1 ? "input" : "inputs"} (${names}), got ${inputs.length}`,
+    node,
+  );
 }
 
 /** Checks the rank and returns the shape as a tuple of four. `what` and `layout` are for the message. */

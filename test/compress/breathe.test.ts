@@ -1,4 +1,4 @@
-/** Long work of pruning lets timers and signals in between, and ends when it is told to. */
+/** Long work of pruning lets timers and signals in between, and ends when it is aborted. */
 
 import { afterEach, describe, expect, test, vi } from "vitest";
 import { Breather, type Pieces } from "../../src/breathe.js";

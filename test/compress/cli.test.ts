@@ -141,7 +141,7 @@ async function referenceOf(weights: string): Promise<Uint8Array> {
 
 describe("wrong usage", () => {
   test.each([
-    [["--prune", "0.1", "--max-drop", "2"], /exclude each other; give one of them/],
+    [["--prune", "0.1", "--max-drop", "2"], /cannot be combined; give one of them/],
     [["--prune", "1"], /a fraction below 1/],
     [["--output", "x.safetensors"], /--output needs a step/],
     [["--prune", "10"], /between 0 and 1/],

@@ -60,7 +60,7 @@ describe("COCO annotations and their pictures", () => {
     ["half as large", { width: 10, height: 5 }],
     ["turned, as before EXIF is heard", { width: 10, height: 20 }],
     ["one pixel less", { width: 20, height: 9 }],
-  ])("pictures of another size are told: %s", async (name, size) => {
+  ])("pictures of another size are reported: %s", async (name, size) => {
     const { warnings, classes } = await openCoco({ images: [{ ...image, ...size }] }, `coco-${name}`);
     expect(classes).toEqual([[1]]);
     expect(warnings.join()).toMatch(

@@ -89,7 +89,7 @@ describe("COCO's annotations", () => {
     ["a number for an annotation", { annotations: [7] }, /annotations\[0\] must be an object, not 7$/],
     ["a list for a category", { categories: [[1]] }, /categories\[0\] must be an object, not <list of 1>$/],
     ["an id that is none", image({ id: {} }), /an image's id must be a number or a string, not <object>/],
-    ["an id that is nested", { categories: [{ id: deep, name: "a" }] }, /category_id 1 is in no entry/],
+    ["an id that is nested", { categories: [{ id: deep, name: "a" }] }, /category_id 1 is not in "categories"/],
     [
       "a name that is nested",
       {

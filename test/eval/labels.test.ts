@@ -141,8 +141,11 @@ describe("COCO's annotations", () => {
     [{ ...content, categories: "none" }, /has no list "categories"/],
     [[], /has no list "images"/],
     [null, /has no list "images"/],
-    [{ ...content, annotations: [{ image_id: 9, category_id: 3 }] }, /annotations\[0\]: image_id 9 is in no entry/],
-    [{ ...content, annotations: [{ image_id: 7, category_id: 4 }] }, /annotations\[0\]: category_id 4 is in no entry/],
+    [{ ...content, annotations: [{ image_id: 9, category_id: 3 }] }, /annotations\[0\]: image_id 9 is not in "images"/],
+    [
+      { ...content, annotations: [{ image_id: 7, category_id: 4 }] },
+      /annotations\[0\]: category_id 4 is not in "categories"/,
+    ],
     [{ ...content, annotations: [{ image_id: 7, category_id: 3, bbox: [1, 2, 3] }] }, /"bbox" must be four numbers/],
     [{ ...content, annotations: [{ image_id: 7, category_id: 3 }] }, /has neither "bbox" nor an outline/],
   ])("%j is refused", (broken, message) => {

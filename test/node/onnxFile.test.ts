@@ -70,7 +70,7 @@ describe("an ONNX export with its weights in another file", () => {
     },
   );
 
-  it("that is not there, or a folder, is told in a sentence", async () => {
+  it("that is missing, or a folder, is reported in one sentence", async () => {
     for (const [location, reason] of [
       ["missing.data", /which no such file; put it beside the \.onnx file/],
       [".", /which is outside its folder/],
@@ -86,7 +86,7 @@ describe("an ONNX export with its weights in another file", () => {
     );
   });
 
-  it("is told of names that the caller gives", async () => {
+  it("takes names from the caller where it has none", async () => {
     const bytes = writeOnnx({ ...tinyExport(), metadata: {} });
     const model = await load(bytes, { backend: "cpu", names: ["cat", "dog"] });
     expect(model.names).toEqual(["cat", "dog"]);

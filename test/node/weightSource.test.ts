@@ -117,7 +117,7 @@ describe("openWeights", () => {
       async (url) => {
         const error = await rejection(openWeights(`${url}/best.pt`));
         expect(error.message).toBe(
-          `${url}/best.pt: is a web page (HTML), probably an error or login page in place of a download; download the file again`,
+          `${url}/best.pt: is a web page (HTML), probably an error or login page instead of a download; download the file again`,
         );
       },
     );

@@ -140,7 +140,7 @@ const REFUSALS: readonly Refusal[] = [
   ],
   ["batchNorm", [X, [6], [6], [5], [6]], { eps: 1e-3 }, ShapeError, "mean must be [6], got 5"],
   ["batchNorm", [X, [6], [6], [6], [6]], { eps: -1 }, AttributeError, "eps must not be negative, got -1"],
-  ["activation", [], { activation: { kind: "silu" } }, ShapeError, "needs 1 inputs (x), got 0"],
+  ["activation", [], { activation: { kind: "silu" } }, ShapeError, "needs 1 input (x), got 0"],
   [
     "activation",
     [X],

@@ -213,12 +213,12 @@ describe("damaged and hostile pickles give one clear error", () => {
     ["item of a list", "]K\x01K\x02s.", /sets an item of a list/],
     ["a key without a value", "}(K\x01u.", /key without a value/],
     ["call with a number", "cfoo\nBar\nK\x01R.", /number instead of a tuple/],
-    ["an int that is none", "Iabc\n.", /"abc" is no integer/],
-    ["a float that is none", "Fabc\n.", /"abc" is no float/],
-    ["an unquoted string", "Sabc\n.", /no quoted string/],
+    ["an int that is none", "Iabc\n.", /"abc" is not an integer/],
+    ["a float that is none", "Fabc\n.", /"abc" is not a float/],
+    ["an unquoted string", "Sabc\n.", /not a quoted string/],
     ["a huge integer", `\x8b${le(100000)}.`, /integer of 100000 bytes/],
     ["a tensor over a list", "ctorch._utils\n_rebuild_tensor_v2\n(]K\x00))tR.", /over a list instead of a storage/],
-    ["OrderedDict of numbers", "ccollections\nOrderedDict\n(](K\x01etR.", /no pair/],
+    ["OrderedDict of numbers", "ccollections\nOrderedDict\n(](K\x01etR.", /not a pair/],
   ];
   it.each(cases)("%s", (_, pickle, message) => {
     expect(() => unpickle(pickle)).toThrow(CheckpointError);
@@ -259,6 +259,6 @@ describe("damaged and hostile pickles give one clear error", () => {
 
   it("bounds the size of integers that only text can hold", () => {
     expect(unpickle(`I${int(0).length}\n.`)).toBe(5);
-    expect(() => unpickle(`L${"9".repeat(3000)}L\n.`)).toThrow(/no integer/);
+    expect(() => unpickle(`L${"9".repeat(3000)}L\n.`)).toThrow(/not an integer/);
   });
 });

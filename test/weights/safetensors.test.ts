@@ -126,7 +126,7 @@ describe("damaged and hostile files give one clear error", () => {
     `{"w":{"dtype":"${dtype}","shape":${shape},"data_offsets":${offsets}}}`;
   const four = new Uint8Array(4);
   it.each<[string, Uint8Array, RegExp]>([
-    ["less than a header length", bytes("abc"), /3 bytes are no safetensors/],
+    ["less than a header length", bytes("abc"), /3 bytes are not a safetensors/],
     ["a header longer than the file", bytes(le(100, 8), "{}"), /header of 100 bytes ends beyond/],
     ["a header of 2^63 bytes", bytes(le(2n ** 63n, 8), "{}"), /at most 2097152 are read/],
     ["no JSON", raw("{,}"), /no valid JSON|not valid JSON/],
@@ -162,8 +162,8 @@ describe("damaged and hostile files give one clear error", () => {
       ),
       /names a twice/,
     ],
-    ["metadata that is a list", raw('{"__metadata__":[]}'), /__metadata__ is no object/],
-    ["metadata of numbers", raw('{"__metadata__":{"a":1}}'), /metadata a is no string/],
+    ["metadata that is a list", raw('{"__metadata__":[]}'), /__metadata__ is not an object/],
+    ["metadata of numbers", raw('{"__metadata__":{"a":1}}'), /metadata a is not a string/],
   ])("%s", (_, file, expected) => {
     expect(() => readSafetensors(file)).toThrow(CheckpointError);
     expect(() => readSafetensors(file)).toThrow(expected);

@@ -43,7 +43,7 @@ export function defineCompress(program: Command, start: Start): void {
       "--shard <i/n>",
       SHARD_HELP.replace(
         "do only the i-th of n parts of the pictures",
-        "make all steps, and measure only the i-th of n parts of the batches",
+        "perform all steps, but measure only the i-th of n parts of the batches",
       ),
       shardFlag,
     )

@@ -20,13 +20,15 @@ export function defineEnqueue(program: Command, start: Start): void {
   const command = program
     .command("enqueue")
     .summary("put pictures into a queue, as jobs for any number of workers")
-    .description("Makes jobs of some hundred pictures for detect, which yolov5 work does on any number of machines.")
+    .description(
+      "Splits the pictures of a detect run into jobs, which yolov5 work processes on any number of machines.",
+    )
     .optionsGroup("Queue:")
     .requiredOption("--queue <url>", QUEUE_HELP)
     .option("--queue-name <name>", "name of the queue", "yolov5")
     .option("--job-size <n>", "pictures in a job", whole(1, 1e6), 200)
-    .option("--attempts <n>", "how often a job is tried before it is given up", whole(1, 100), 3)
-    .option("--watch", "show the progress of the whole, and merge the results at the end")
+    .option("--attempts <n>", "how often a job is tried before it counts as failed", whole(1, 100), 3)
+    .option("--watch", "show the progress of all jobs, and merge the results at the end")
     .option("--output <folder>", "folder of the merged results (default: merged in the run's folder)")
     .addHelpText("after", ENQUEUE_AFTER);
   addDetectOptions(command, { jobs: true });
@@ -41,7 +43,7 @@ export function defineWork(program: Command, start: Start): void {
   const command = program
     .command("work")
     .summary("do the jobs of a queue, on any number of machines")
-    .description("Takes jobs that yolov5 enqueue made, one after the other, until it is told to stop.")
+    .description("Takes jobs that yolov5 enqueue made, one after the other, until it is stopped.")
     .optionsGroup("Queue:")
     .requiredOption("--queue <url>", QUEUE_HELP)
     .option("--queue-name <name>", "name of the queue", "yolov5")

@@ -37,22 +37,26 @@ export function defineServe(program: Command, start: Start): void {
     .option("--data <yaml>", "data set .yaml with class names, for checkpoints without any")
     .optionsGroup("Where:")
     .option("--host <address>", "address to listen on; 0.0.0.0 for all", "127.0.0.1")
-    .option("--port <n>", "port; 0: any that is free", whole(0, 65535), 8000)
+    .option("--port <n>", "port; 0 for any free one", whole(0, 65535), 8000)
     .option("--grpc-port <n>", "port of the gRPC service (default: none)", whole(0, 65535))
-    .option("--api-key <key>", "requests must carry it (better: in the environment, as YOLOV5_API_KEY)")
+    .option("--api-key <key>", "key that requests must carry (better set in the environment, as YOLOV5_API_KEY)")
     .optionsGroup("Throughput:")
     .option(
       "--workers <n>",
       "threads that each compute whole pictures; 0: one picture after the other, each on all threads (default: one per core on the CPU, 0 on GPUs)",
       whole(0, 256),
     )
-    .option("--max-batch <n>", "most pictures per forward pass (default: 8 on GPUs, 1 on the CPU)", whole(1, 4096))
+    .option(
+      "--max-batch <n>",
+      "maximum number of pictures per forward pass (default: 8 on GPUs, 1 on the CPU)",
+      whole(1, 4096),
+    )
     .option("--max-delay <ms>", "how long a picture may wait for others to fill its batch", whole(0, 60_000), 0)
     .optionsGroup("Limits:")
     .option("--max-queue <n>", "pictures that may wait; further requests get 429", whole(1), 64)
     .option("--timeout <s>", "seconds from a request's last byte to its answer; then 504", positive, 30)
     .option("--read-timeout <s>", "seconds for a request's body; then 408", positive, 30)
-    .option("--max-body <MiB>", "largest body", positive, 64)
+    .option("--max-body <MiB>", "largest request body", positive, 64)
     .option("--max-pixels <n>", MAX_PIXELS_HELP.replace(/\s*\(default: \d+\)/, ""), whole(1), 2 ** 25)
     .option("--max-imgsz <px>", "largest input size that requests may ask for (default: 1280)", whole(1, 16384))
     .optionsGroup("Stopping:")
@@ -62,7 +66,7 @@ export function defineServe(program: Command, start: Start): void {
       seconds,
       0,
     )
-    .option("--drain-timeout <s>", "seconds in which accepted requests must be done then", seconds, 30)
+    .option("--drain-timeout <s>", "seconds that accepted requests then have to finish", seconds, 30)
     .optionsGroup("Common:")
     .addOption(
       new Option("--log-level <l>", "one JSON line per request on standard output")
@@ -75,7 +79,11 @@ export function defineServe(program: Command, start: Start): void {
       backend,
       "auto",
     )
-    .option("--threads <n>", "threads of the wasm backend with --workers 0, else most workers", whole(1));
+    .option(
+      "--threads <n>",
+      "threads of the wasm backend with --workers 0, otherwise the maximum number of workers",
+      whole(1),
+    );
   addDeviceOption(command);
   command
     .option("--quiet", "print only warnings and errors")

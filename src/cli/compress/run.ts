@@ -70,7 +70,7 @@ export async function runCompress(flags: CompressFlags, output: Output): Promise
 function checkFlags({ prune, targetFlops, maxDrop, output, unstructured, half, int8 }: CompressFlags): void {
   const goals = [prune, targetFlops, maxDrop].filter((goal) => goal !== undefined);
   if (goals.length > 1)
-    throw new UsageError("--prune, --target-flops and --max-drop exclude each other; give one of them");
+    throw new UsageError("--prune, --target-flops and --max-drop cannot be combined; give one of them");
   if (prune !== undefined && prune >= 1)
     throw new UsageError("--prune takes a fraction below 1: 0.1 removes 10 % of the channels");
   if (output !== undefined && goals.length === 0 && unstructured === undefined && !half && !int8) {
@@ -84,10 +84,10 @@ function checkFlags({ prune, targetFlops, maxDrop, output, unstructured, half, i
 function checkShard({ maxDrop, report }: CompressFlags, output: Output): void {
   if (maxDrop !== undefined) {
     throw new UsageError(
-      "--max-drop looks at the figures of all pictures, which shards would cut; give --prune or --target-flops",
+      "--max-drop needs the figures of all pictures, which a shard does not have; give --prune or --target-flops",
     );
   }
-  if (report !== undefined) throw new UsageError("--report shows a whole run; leave it out of shards");
+  if (report !== undefined) throw new UsageError("--report shows a whole run, which a shard is not; leave it out");
   if (output.jsonFile === undefined) {
     throw new UsageError("--shard needs --json FILE here, which merge reads: for example --json out-{shard}.json");
   }

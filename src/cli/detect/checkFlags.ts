@@ -62,6 +62,6 @@ export async function checkDetectFlags(flags: DetectFlags, output: Output): Prom
 export function refuseCounts(flags: DetectFlags, parts: "shards" | "jobs"): void {
   if (!counts(flags)) return;
   throw new UsageError(
-    `--line, --zone, --ground and --heatmap count over all sources, which ${parts} would cut; leave one of them out`,
+    `--line, --zone, --ground and --heatmap count over all sources, which ${parts} split up; leave one of them out`,
   );
 }

@@ -5,7 +5,7 @@ import type { Result } from "../../yolov5/model.js";
 import { trackResult } from "../../yolov5/output/trackResult.js";
 import type { DetectFlags } from "../options/flags.js";
 
-/** Frames for which a lost object is remembered, unless told otherwise. */
+/** Frames for which a lost object is remembered, by default. */
 export const TRACK_BUFFER = 30;
 /** Minimum confidence of boxes that may continue a track (ByteTrack's second association). */
 const WEAKEST = 0.1;

@@ -33,9 +33,7 @@ export async function runDetect(flags: DetectFlags, output: Output): Promise<num
   const { nosave, saveTxt, saveCrop, heatmap, project = "runs", name, existOk = false } = flags;
   const labels = labelFormats(flags).length > 0;
   if (shard && (labels || flags.live !== undefined)) {
-    throw new UsageError(
-      "shards have neither a live page nor labels for tools, which hold a whole run; leave them out",
-    );
+    throw new UsageError("--live and labels for tools cover a whole run, which a shard is not; leave them out");
   }
   if (!nosave || saveTxt || saveCrop || heatmap || labels || shard)
     await checkRunFolder(project, name, existOk || shard !== undefined);
@@ -106,7 +104,7 @@ export async function runDetect(flags: DetectFlags, output: Output): Promise<num
 /** Tracking follows pictures one after the other. */
 function checkOrder(items: readonly SourceItem[], sharded: boolean, output: Output): void {
   if (sharded && items.some(({ video }) => !video)) {
-    throw new UsageError("--track follows pictures one after the other, which shards would cut; leave one of them out");
+    throw new UsageError("--track needs all pictures in order, which shards split up; leave one of them out");
   }
   const misordered = misorderedFrames(items);
   if (misordered !== undefined) output.warn(misordered);

@@ -110,8 +110,7 @@ function plan({
       "--half applies to safetensors only, ONNX files are float32; export them separately, without --half",
     );
   }
-  if (int8 && half)
-    throw new UsageError("--int8 and --half exclude each other; export --half separately, without --int8");
+  if (int8 && half) throw new UsageError("--int8 and --half cannot be combined; export them separately");
   const calibrating = (["data", "calibration", "calibrationImages", "percentile", "maxPixels"] as const).find(
     (key) => more[key],
   );

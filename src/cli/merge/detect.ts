@@ -39,7 +39,7 @@ export async function mergeDetect(
     await breather.rest();
     const results = await readResults(input.path);
     if (!isDetect(results))
-      throw new InputError(`${input.path}: holds figures of val, not detections; merge them apart`);
+      throw new InputError(`${input.path}: holds figures of val, not detections; merge them separately`);
     if (!first) {
       first = results;
       const { model, backend } = results;
@@ -68,7 +68,9 @@ export async function mergeDetect(
 
 function checkSame(path: string, own: DetectResults, firstPath: string, first: DetectResults, output: Output): void {
   if (JSON.stringify(own.model) !== JSON.stringify(first.model)) {
-    throw new InputError(`${path}: is of another model (${own.model.path}) than ${firstPath} (${first.model.path})`);
+    throw new InputError(
+      `${path}: comes from another model (${own.model.path}) than ${firstPath} (${first.model.path})`,
+    );
   }
   if (JSON.stringify(own.backend) !== JSON.stringify(first.backend)) {
     output.warn(

@@ -43,7 +43,9 @@ export async function findInputs(paths: readonly string[]): Promise<MergeInputs>
     }
   }
   if (files.length > 0 && labels.length > 0) {
-    throw new InputError(`${labels[0]}: holds label files without results, unlike ${files[0].path}; merge them apart`);
+    throw new InputError(
+      `${labels[0]}: holds label files without results, unlike ${files[0].path}; merge them separately`,
+    );
   }
   return { files: checked(files), labels };
 }
@@ -81,7 +83,7 @@ function checked(files: readonly MergeInput[]): readonly MergeInput[] {
   const whole = files.find(({ block }) => block === undefined);
   const part = files.find(({ block }) => block !== undefined);
   if (!part?.block) return files;
-  if (whole) throw new InputError(`${whole.path}: is no shard, unlike ${part.path}; merge shards of one run`);
+  if (whole) throw new InputError(`${whole.path}: is not a shard, unlike ${part.path}; merge shards of one run`);
   const { run, count, command } = part.block;
   const own = new Map<number, MergeInput>();
   for (const file of files) {
@@ -94,7 +96,7 @@ function checked(files: readonly MergeInput[]): readonly MergeInput[] {
     }
     if (block.run !== run || block.command !== command) {
       throw new InputError(
-        `${file.path}: is of another run than ${part.path}: other options, weights or pictures; run all shards in the same way`,
+        `${file.path}: belongs to another run than ${part.path}: other options, weights or pictures; run all shards in the same way`,
       );
     }
     if (!own.has(block.index)) own.set(block.index, file);

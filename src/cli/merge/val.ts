@@ -23,7 +23,7 @@ export async function mergeVal(
   for (const { path, folder } of inputs) {
     await breather.rest();
     const results = await readResults(path);
-    if (isDetect(results)) throw new InputError(`${path}: holds detections, not figures of val; merge them apart`);
+    if (isDetect(results)) throw new InputError(`${path}: holds detections, not figures of val; merge them separately`);
     all.push(results);
     const from = folder ?? results.savedTo;
     if (joined && from !== undefined) await joined.add(from, results.files ?? []);

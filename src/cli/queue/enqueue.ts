@@ -48,8 +48,10 @@ export async function runEnqueue(flags: EnqueueFlags, output: Output): Promise<n
 
 function checkFlags({ source, track, ndjson, output, watch, shard, resume }: EnqueueFlags): void {
   if (source === undefined) throw new UsageError("--source is missing; give a list, a folder, a glob or a URL");
-  if (track !== undefined) throw new UsageError("--track follows pictures one after the other, which jobs would cut");
-  if (ndjson !== undefined) throw new UsageError("--ndjson is not for jobs, whose results are merged; use --output");
+  if (track !== undefined)
+    throw new UsageError("--track needs all pictures in order, which jobs split up; leave it out");
+  if (ndjson !== undefined)
+    throw new UsageError("--ndjson is not available for jobs, whose results are merged; use --output");
   if (shard !== undefined || resume) throw new UsageError("jobs are shards already; leave --shard and --resume out");
   if (output !== undefined && !watch) throw new UsageError("--output is for --watch, which merges at the end");
 }

@@ -87,8 +87,8 @@ async function mendJobs(queue: JobQueue, { folder, run, flags }: Watched, missin
     const job = await queue.getJob(jobId(run.run, index));
     const more = failed.length > 1 ? `, and ${failed.length - 1} more` : "";
     throw new InputError(
-      `job ${shardText({ index, count: jobsOf(run) })} is given up${more}: ${job?.failedReason ?? "no reason known"}; ` +
-        "mend it and run the same command again, which does what is missing",
+      `job ${shardText({ index, count: jobsOf(run) })} has failed${more}: ${job?.failedReason ?? "no reason known"}; ` +
+        "fix the cause and run the same command again; it does only what is missing",
     );
   }
   const lost = missing.filter((_, i) => states[i] === "unknown" || states[i] === "completed");

@@ -1,4 +1,4 @@
-/** `yolov5 work`: takes jobs from a queue, one after the other, until it is told to stop. */
+/** `yolov5 work`: takes jobs from a queue, one after the other, until it is stopped. */
 
 import { hostname } from "node:os";
 import { setTimeout } from "node:timers/promises";

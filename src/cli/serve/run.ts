@@ -39,7 +39,7 @@ export async function runServe(flags: ServeFlags, output: Output): Promise<numbe
   for (const model of server.models) say(describe(model));
   say(`Serving ${server.url}${server.grpcAddress === undefined ? "" : `, gRPC ${server.grpcAddress}`}`);
   if (apiKey === undefined && !isLoopback(host)) {
-    output.warn(`everybody who reaches ${host} can use this server; set YOLOV5_API_KEY to require a key`);
+    output.warn(`anyone who can reach ${host} can use this server; set YOLOV5_API_KEY to require a key`);
   }
   await new Promise<void>((resolve) => {
     if (io.signal.aborted) resolve();

@@ -102,7 +102,7 @@ function shardOf(scheduler: Scheduler, given: number | undefined, env: Io["env"]
   const count = given ?? read(scheduler.count);
   if (count === undefined) {
     throw new UsageError(
-      `${variable}=${task} names a shard, but nothing says of how many; ${advice}; --shard 0/1 does all pictures`,
+      `${variable}=${task} names a shard, but the number of shards is missing; ${advice}; --shard 0/1 does all pictures`,
     );
   }
   const index = (task - least) / Math.max(step, 1);

@@ -43,7 +43,8 @@ export async function shardAsked(flags: ShardFlags, output: Output): Promise<Cho
     if (flags.resume) throw new UsageError("--resume skips shards that are done; give --shard i/n");
     return undefined;
   }
-  if (output.wantsNdjson) throw new UsageError("--ndjson does not go with shards, which are written whole; use --json");
+  if (output.wantsNdjson)
+    throw new UsageError("--ndjson is not available with shards, which are written as a whole; use --json");
   const json = output.jsonFile;
   if (json !== undefined) {
     const own = shardFile(json, shard, inArray(env));
@@ -54,7 +55,7 @@ export async function shardAsked(flags: ShardFlags, output: Output): Promise<Cho
     await refuseOtherShard(own, shard);
   }
   if (flags.resume && json === undefined && output.wantsJson) {
-    throw new UsageError("--resume needs a file to look into; give --json FILE in place of --json -");
+    throw new UsageError("--resume needs a file to look into; give --json FILE instead of --json -");
   }
   output.keepsJson = true;
   const from = shard.variable === undefined ? "" : ` (${shard.variable}=${env[shard.variable]})`;

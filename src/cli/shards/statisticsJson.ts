@@ -65,7 +65,7 @@ export function statisticsFromJson(json: StatisticsJson): EvaluationStatistics {
 }
 
 function check(holds: boolean): void {
-  if (!holds) throw new RangeError("statistics contradict each other");
+  if (!holds) throw new RangeError("the statistics contradict each other");
 }
 
 function matchesToJson({ correct, confidences, classes, labelClasses }: PictureMatches): MatchesJson {

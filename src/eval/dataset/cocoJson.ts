@@ -94,12 +94,12 @@ export function parseCocoAnnotations(
     const image = images.get(keyOf(annotation.image_id));
     if (!image) {
       const id = describeValue(annotation.image_id);
-      throw new DatasetError(`${at}: image_id ${id} is in no entry of "images"`, { index });
+      throw new DatasetError(`${at}: image_id ${id} is not in "images"`, { index });
     }
     const classIndex = classOf.get(keyOf(numberOf(annotation.category_id)));
     if (classIndex === undefined) {
       const id = describeValue(annotation.category_id);
-      throw new DatasetError(`${at}: category_id ${id} is in no entry of "categories"`, { index });
+      throw new DatasetError(`${at}: category_id ${id} is not in "categories"`, { index });
     }
     const [width, height] = [numberOf(image.width), numberOf(image.height)];
     if (!(width > 0 && height > 0)) {

@@ -51,7 +51,7 @@ export function unpackJpegChunk(
   const fits = header && header.width >= columns && header.height >= rows;
   if (!fits || header.width > room.width || header.height > room.height) {
     const size = header ? `${header.width}×${header.height}` : "without a size";
-    throw new ImageError(`${what}: damaged TIFF: a JPEG in it is ${size}, in place of ${columns}×${rows}`, {});
+    throw new ImageError(`${what}: damaged TIFF: a JPEG in it is ${size} instead of ${columns}×${rows}`, {});
   }
   try {
     const { width, data } = decodePlain(joined, budget, model);

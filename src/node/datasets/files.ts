@@ -21,7 +21,7 @@ export async function kindOf(path: string): Promise<"file" | "folder" | undefine
   );
 }
 
-/** Pictures that are left out: all are listed, and as many told one by one as somebody would read. */
+/** Pictures that are left out: all are listed, and the first few reported one by one. */
 export class LeftOut {
   readonly entries: { readonly name: string; readonly reason: string }[] = [];
   private readonly onWarning: (message: string) => void;
@@ -49,7 +49,7 @@ const MOST_TOLD = 20;
 export async function checkPictureFolder(folder: string | undefined): Promise<void> {
   if (folder === undefined || (await kindOf(folder)) === "folder") return;
   throw new DatasetError(
-    `${shownPath(folder)}: is no folder; give the one that holds the annotated pictures (--images)`,
+    `${shownPath(folder)}: is not a folder; give the one that holds the annotated pictures (--images)`,
     {
       folder,
     },

@@ -1,4 +1,4 @@
-/** Why a server of this process cannot listen where it was told to. */
+/** Why a server of this process cannot listen at the given address. */
 
 import { createServer } from "node:net";
 import { OptionError } from "../../errors.js";

@@ -107,7 +107,7 @@ export function resolveServeOptions(options: ServeOptions): ResolvedServeOptions
     throw new OptionError(`logLevel must be one of ${LOG_LEVELS.join(", ")}, got ${shown(logLevel)}`);
   }
   if (apiKey !== undefined && (typeof apiKey !== "string" || apiKey === "")) {
-    throw new OptionError("apiKey must be a text that is not empty");
+    throw new OptionError("apiKey must be a string that is not empty");
   }
   if (maxBatch !== undefined) count(maxBatch, "maxBatch");
   if (maxImgsz !== undefined) count(maxImgsz, "maxImgsz");
@@ -138,7 +138,9 @@ function whole(value: number, name: string, most: number): number {
 
 function milliseconds(value: number, name: string): number {
   if (!(Number.isInteger(value) && value >= 1 && value <= MOST_MILLISECONDS)) {
-    throw new OptionError(`${name} must be whole milliseconds from 1 to ${MOST_MILLISECONDS}, got ${shown(value)}`);
+    throw new OptionError(
+      `${name} must be a whole number of milliseconds from 1 to ${MOST_MILLISECONDS}, got ${shown(value)}`,
+    );
   }
   return value;
 }

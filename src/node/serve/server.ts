@@ -21,7 +21,7 @@ import { Serving } from "./serving.js";
 export async function startServer(given: ServeOptions): Promise<YoloServer> {
   const options = resolveServeOptions(given);
   const specs = modelSpecs(options.models);
-  // A mistyped path is told before anybody can connect.
+  // A mistyped path is reported before anybody can connect.
   for (const { weights } of specs) await checkWeights(weights);
   const fastify = await needed<typeof import("fastify")>("fastify", "serve");
   const prometheus = await needed<typeof import("prom-client")>("prom-client", "serve");

@@ -50,7 +50,7 @@ export function startError(tool: Tool, source: string, error: NodeJS.ErrnoExcept
   const variable = `${tool.toUpperCase()}_PATH`;
   const why =
     error.code === "ENOENT" && program !== tool
-      ? `${variable}=${program} is no program; correct it, or unset it to use the ${tool} on the PATH`
+      ? `${variable}=${program} is not a program; correct it, or unset it to use the ${tool} on the PATH`
       : error.code === "ENOENT"
         ? `${program} was not found; install ffmpeg (apt install ffmpeg, brew install ffmpeg, winget install ffmpeg) ` +
           `or set ${variable}`

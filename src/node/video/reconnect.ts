@@ -8,7 +8,7 @@ import { type ReadVideoOptions, readFrames } from "./readVideo.js";
 
 /** Options of `readReconnecting`. */
 export interface ReconnectOptions extends ReadVideoOptions {
-  /** Told that the source is gone, why, and when it is tried again. */
+  /** Called when the source is gone, why, and when it is tried again. */
   readonly onWait?: ((why: string, seconds: number) => void) | undefined;
   /** The first wait and the longest one, in seconds; each is twice the one before. Default 1 and 30. */
   readonly backOff?: readonly [first: number, longest: number] | undefined;

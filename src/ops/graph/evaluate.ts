@@ -10,7 +10,7 @@ import { lifetimes } from "./liveness.js";
 export interface EvaluateOptions {
   /** Values to hold until the end; all others go when the last node that reads them has run. */
   readonly keep?: ReadonlySet<ValueId>;
-  /** Told how long each node took. */
+  /** Called with the time that each node took. */
   readonly onNode?: (node: Node, ms: number) => void;
   /** What a node gives, in place of its op's reference; undefined leaves it to that. */
   readonly reference?: (node: Node, operands: readonly HostTensor[]) => Pieces<HostTensor[]> | undefined;

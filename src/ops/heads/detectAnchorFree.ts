@@ -24,7 +24,7 @@ function checkAttributes({ strides, bins, classes, extras, keypointSize }: Attri
   const whole = [classes, extras, keypointSize].every((n) => Number.isInteger(n) && n >= 0) && classes > 0;
   if (!whole || strides.length === 0 || (keypointSize > 0 && (keypointSize < 2 || extras % keypointSize !== 0))) {
     throw new AttributeError(
-      `detectAnchorFree: ${classes} classes and ${extras} further values (${keypointSize} a keypoint) at ${strides.length} levels make no rows (${node})`,
+      `detectAnchorFree: ${classes} classes and ${extras} further values (${keypointSize} per keypoint) at ${strides.length} levels make no rows (${node})`,
       { classes, extras, keypointSize },
     );
   }

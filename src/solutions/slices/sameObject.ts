@@ -85,7 +85,7 @@ function commonIou(a: PlacedBox, b: PlacedBox): number {
 }
 
 /**
- * Whether two boxes are one object. Never for boxes of one window, which its own suppression has told apart.
+ * Whether two boxes are one object. Never for boxes of one window, which its own suppression has kept apart.
  * @param threshold from which on IoU or IoS mean that.
  */
 export function sameObject(a: PlacedBox, b: PlacedBox, merge: SliceMerge, threshold: number): boolean {

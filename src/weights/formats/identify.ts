@@ -131,7 +131,7 @@ function identifyText(text: string): string {
     return 'is a git-lfs pointer, not the file itself; run "git lfs pull"';
   }
   if (lower.startsWith("<!doctype html") || lower.startsWith("<html") || /^<\?xml[^>]*>\s*<!doctype html/.test(lower)) {
-    return "is a web page (HTML), probably an error or login page in place of a download; download the file again";
+    return "is a web page (HTML), probably an error or login page instead of a download; download the file again";
   }
   if (lower.startsWith("<?xml") || lower.startsWith("<net ")) {
     return `is XML (an OpenVINO model description?); ${EXPORTED}`;

@@ -120,7 +120,7 @@ function resolve(
   id: Value,
   storage: (className: string, key: string, length: number, view: StorageView | undefined) => StorageRef,
 ): Value {
-  if (!Array.isArray(id)) damaged("a persistent id that is no tuple");
+  if (!Array.isArray(id)) damaged("a persistent ID that is not a tuple");
   if (id[0] === "module") return id[1] ?? null;
   if (id[0] !== "storage") damaged("a persistent id that names no storage");
   const { className, key, length } = storageId(id);

@@ -53,7 +53,7 @@ export function readSafetensors(bytes: Uint8Array, options: { readonly path?: st
 
 /** As `readSafetensors`, with messages that do not name the file yet. */
 export function parseSafetensors(bytes: Uint8Array, budget: Budget): Safetensors {
-  if (bytes.length < 8) damaged(`${bytes.length} bytes are no safetensors file`);
+  if (bytes.length < 8) damaged(`${bytes.length} bytes are not a safetensors file`);
   const length = headerLength(bytes);
   if (length > MAX_HEADER) damaged(`a header of ${length} bytes; at most ${MAX_HEADER} are read`, { length });
   if (8 + length > bytes.length) damaged(`its header of ${length} bytes ends beyond the file's ${bytes.length}`);
@@ -134,9 +134,9 @@ function topLevelKeys(text: string): string[] {
 function readMetadata(value: unknown): Map<string, string> {
   const metadata = new Map<string, string>();
   if (value === undefined) return metadata;
-  if (typeof value !== "object" || value === null || Array.isArray(value)) damaged("its __metadata__ is no object");
+  if (typeof value !== "object" || value === null || Array.isArray(value)) damaged("its __metadata__ is not an object");
   for (const [key, text] of Object.entries(value)) {
-    if (typeof text !== "string") damaged(`its metadata ${key} is no string`, { key });
+    if (typeof text !== "string") damaged(`its metadata ${key} is not a string`, { key });
     metadata.set(key, text);
   }
   return metadata;

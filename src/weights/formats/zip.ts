@@ -1,7 +1,7 @@
 /**
  * Zip archives as torch.save and ordinary tools write them: stored entries are views of the file, deflated ones are
  * inflated to their declared size, which is checked first. Zip64 is read; encryption and splitting are refused.
- * CRCs are not checked: torch can be told to write none, and sizes already reveal truncation.
+ * CRCs are not checked: torch can be set to write none, and sizes already reveal truncation.
  */
 
 import { inflateSync } from "fflate";

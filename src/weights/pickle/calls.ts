@@ -171,7 +171,7 @@ function dictionary(args: readonly Value[], calls: Calls): Value {
   calls.budget.charge(48 * pairs.length, "a dictionary of its pickle");
   const map = new Map<Value, Value>();
   for (const pair of pairs) {
-    if (!Array.isArray(pair) || pair.length !== 2) damaged("a dictionary of its pickle has an item that is no pair");
+    if (!Array.isArray(pair) || pair.length !== 2) damaged("a dictionary of its pickle has an item that is not a pair");
     calls.keys.count(pair[0]);
     map.set(pair[0], pair[1]);
   }

@@ -10,7 +10,7 @@ export function parseInteger(line: string): number | bigint | boolean {
   if (line === "00") return false;
   if (line === "01") return true;
   const match = /^\s*([+-]?)(\d+)L?\s*$/.exec(line);
-  if (!match || match[2].length > MAX_DIGITS) damaged(`"${line.slice(0, 40)}" is no integer`);
+  if (!match || match[2].length > MAX_DIGITS) damaged(`"${line.slice(0, 40)}" is not an integer`);
   const magnitude = BigInt(match[2]);
   return smallest(match[1] === "-" ? -magnitude : magnitude);
 }
@@ -22,7 +22,7 @@ export function parseFloatText(line: string): number {
   if (text === "-inf") return Number.NEGATIVE_INFINITY;
   if (text === "nan" || text === "-nan") return Number.NaN;
   const value = Number(text);
-  if (text === "" || Number.isNaN(value)) damaged(`"${line.slice(0, 40)}" is no float`);
+  if (text === "" || Number.isNaN(value)) damaged(`"${line.slice(0, 40)}" is not a float`);
   return value;
 }
 
@@ -44,7 +44,7 @@ export function parseQuoted(line: string): string {
   const text = line.trimEnd();
   const quote = text[0];
   if (text.length < 2 || (quote !== "'" && quote !== '"') || text[text.length - 1] !== quote) {
-    damaged(`${JSON.stringify(line.slice(0, 40))} is no quoted string`);
+    damaged(`${JSON.stringify(line.slice(0, 40))} is not a quoted string`);
   }
   const raw = text.slice(1, -1).replace(/\\(x[0-9a-fA-F]{2}|[0-7]{1,3}|[^x0-7])/g, (whole, code: string) => {
     if (code[0] === "x") return String.fromCharCode(Number.parseInt(code.slice(1), 16));

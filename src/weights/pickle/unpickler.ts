@@ -153,7 +153,7 @@ export class Unpickler {
       case 0x93: {
         // STACK_GLOBAL
         const [module, name] = stack.popMany(2);
-        if (typeof module !== "string" || typeof name !== "string") damaged("a class name that is no string");
+        if (typeof module !== "string" || typeof name !== "string") damaged("a class name that is not a string");
         return this.pushGlobal(module, name);
       }
       case 0x69: {

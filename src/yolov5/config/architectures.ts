@@ -62,7 +62,7 @@ export function architecture(name: string): ModelConfig {
   if (!match || !size) {
     const smallest = ["yolov5n", "yolov5n6", "yolov5n-seg", "yolov5n-cls", ...newerNames("n")];
     throw new OptionError(
-      `random:${name} is not an architecture; choose one of ${smallest.join(", ")}, or one with s, m, l or x in place of n`,
+      `random:${name} is not an architecture; choose one of ${smallest.join(", ")}, or one with s, m, l or x instead of n`,
       { name },
     );
   }

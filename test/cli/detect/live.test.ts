@@ -127,8 +127,8 @@ describe.skipIf(ffmpegMissing())("with ffmpeg", () => {
 
 describe("refused", () => {
   test.each([
-    [["--json", "-"], /--live has no end, and --json is written at the end; use --ndjson/],
-    [["--save-coco"], /--live has no end, at which labels for tools are written; use --save-voc/],
+    [["--json", "-"], /--live never ends, and --json is written at the end; use --ndjson/],
+    [["--save-coco"], /--live never ends, and labels for tools are written at the end; use --save-voc/],
     [["--record", "--nosave"], /--record writes videos, and --nosave writes none/],
     [[], /--live shows one camera, stream or video, got a picture/],
     [["--source", EXAMPLE], /--live shows one camera, stream or video, got 2 sources/],

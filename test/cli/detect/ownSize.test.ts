@@ -1,4 +1,4 @@
-/** The input size that a file says it was made for: shown, told where another one is used, kept through exports. */
+/** The input size that a file says it was made for: shown, mentioned where another one is used, kept through exports. */
 
 import { copyFile, mkdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";

@@ -45,7 +45,7 @@ describe("refused for lack of memory, before a picture is made that large", () =
       expect(await rejection(model.warmup(16384))).toBeInstanceOf(LimitError);
       expect(await rejection(model.warmup(640, 4096))).toBeInstanceOf(LimitError);
       expect(await rejection(model.warmup(640, 0.5))).toBeInstanceOf(OptionError);
-      // It is none the worse for it.
+      // The model still works.
       expect(await model.detect(SOURCE, { imgsz: 64 })).toBeDefined();
       model.dispose();
     });

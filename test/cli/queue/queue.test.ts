@@ -85,7 +85,7 @@ describe.skipIf(!installed)("a queue", () => {
     expect(readdirSync(run).filter((entry) => entry.startsWith("shard-"))).toHaveLength(3);
   });
 
-  it("a worker that is told to stop gives its job back at once", async () => {
+  it("a worker that is stopped gives its job back at once", async () => {
     await enqueue("--source", path("pictures"));
     const stop = new AbortController();
     const { code } = await cli(["work", ...queueFlags(), "--backend", "cpu"], {
@@ -155,9 +155,9 @@ describe.skipIf(!installed)("a queue", () => {
     [["--source", "nowhere.txt"], "nowhere.txt: no such file", 1],
     [[], "--source is missing", 2],
     [["--source", EXAMPLE, "--blur-style", "fill"], "add --blur or --redact", 2],
-    [["--source", EXAMPLE, "--track"], "--track follows pictures one after the other", 2],
-    [["--source", EXAMPLE, "--line", "0,0,1,1"], "count over all sources, which jobs would cut", 2],
-    [["--source", EXAMPLE, "--heatmap"], "count over all sources, which jobs would cut", 2],
+    [["--source", EXAMPLE, "--track"], "--track needs all pictures in order", 2],
+    [["--source", EXAMPLE, "--line", "0,0,1,1"], "count over all sources, which jobs split up", 2],
+    [["--source", EXAMPLE, "--heatmap"], "count over all sources, which jobs split up", 2],
     [["--source", EXAMPLE, "--save-csv"], "--save-csv", 2],
     [["--source", EXAMPLE, "--redact", "--save-crop"], "--redact writes nothing but", 2],
     [["--source", EXAMPLE, "--slice-overlap", "0.3"], "--slice", 2],

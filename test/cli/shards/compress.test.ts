@@ -75,8 +75,8 @@ describe("compress in shards and merge", () => {
   });
 
   it.each([
-    [["--max-drop", "2", "--json", "x.json"], "--max-drop looks at the figures of all pictures"],
-    [["--report", "x.html", "--json", "x.json"], "--report shows a whole run; leave it out of shards"],
+    [["--max-drop", "2", "--json", "x.json"], "--max-drop needs the figures of all pictures"],
+    [["--report", "x.html", "--json", "x.json"], "--report shows a whole run, which a shard is not; leave it out"],
     [["--json", "-"], "--shard needs --json FILE here"],
     [[], "--shard needs --json FILE here"],
   ])("%j is refused", async (argv, message) => {

@@ -134,7 +134,7 @@ describe("under a scheduler", () => {
     expect(readdirSync(path("run"))).toEqual(["out-00000-of-00004.json", "out-00003-of-00004.json"]);
   });
 
-  it("the shard is told, with its reason", async () => {
+  it("prints its shard and the variable that named it", async () => {
     const argv = detect("--project", path("run"), "--nosave").filter((word) => word !== "--quiet");
     const { stdout } = await cli(argv, { env });
     expect(stdout).toContain("Shard:   1/4 (SLURM_ARRAY_TASK_ID=1)\n");
@@ -191,8 +191,8 @@ describe("--resume", () => {
 describe("what does not go together", () => {
   it.each([
     [["--resume"], "--resume skips shards that are done; give --shard i/n"],
-    [["--shard", "0/2", "--ndjson", "x.ndjson"], "--ndjson does not go with shards"],
-    [["--shard", "0/2", "--track"], "--track follows pictures one after the other, which shards would cut"],
+    [["--shard", "0/2", "--ndjson", "x.ndjson"], "--ndjson is not available with shards"],
+    [["--shard", "0/2", "--track"], "--track needs all pictures in order, which shards split up"],
     [["--shard", "/2"], "--shard /2: which one?"],
     [["--shard", "2/2"], "Shards count from 0: the first is 0/2, the last 1/2."],
     [["--shard", "0/2", "--resume", "--json", "-"], "--resume needs a file to look into"],

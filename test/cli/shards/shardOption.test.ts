@@ -72,7 +72,11 @@ describe("the shard that a scheduler names", () => {
 
   it.each([
     [{ count: 7 }, {}, "--shard /7: which one? none of SLURM_ARRAY_TASK_ID"],
-    [undefined, { JOB_COMPLETION_INDEX: "2" }, "JOB_COMPLETION_INDEX=2 names a shard, but nothing says of how many"],
+    [
+      undefined,
+      { JOB_COMPLETION_INDEX: "2" },
+      "JOB_COMPLETION_INDEX=2 names a shard, but the number of shards is missing",
+    ],
     [{ count: 7 }, slurm(7, 7, 1), "SLURM_ARRAY_TASK_ID=7 is none of 7 shards; number the array from 0"],
     [undefined, slurm(7, 3, 1), "SLURM_ARRAY_TASK_ID=7 is none of 3 shards"],
     [undefined, slurm(3, 7, 0, 2), "SLURM_ARRAY_TASK_ID=3 is none of 7 shards"],

@@ -227,7 +227,7 @@ describe("yolov5 export --int8", () => {
     [["--int8", "--data", "nowhere"], 1, /--data nowhere: no such file or folder/],
     [["--int8", "--data", folder], 1, /has no pictures/],
     [["--int8", "--data", CODES], 1, /neither a folder of pictures nor a \.txt list/],
-    [["--int8", "--half", "--data", "x"], 2, /--int8 and --half exclude each other/],
+    [["--int8", "--half", "--data", "x"], 2, /--int8 and --half cannot be combined/],
     [["--data", "x"], 2, /--data is a calibration option and needs --int8/],
     [["--int8", "--data", "x", "--calibration", "minmax", "--percentile", "99"], 2, /needs --calibration perc/],
     [["--int8", "--data", "x", "--calibration", "best"], 2, /Allowed choices are minmax, percentile, entropy/],

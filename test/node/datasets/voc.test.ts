@@ -70,7 +70,7 @@ describe("refused", () => {
     const root = await dataset({ "a.xml": annotation("") }, "elsewhere");
     await expect(open(root)).rejects.toThrow(/picture\.png is in none of .*; give its folder with --images/);
     await expect(open(root, { images: join(root, "nope") })).rejects.toThrow(
-      /nope: is no folder; give the one that holds the annotated pictures \(--images\)$/,
+      /nope: is not a folder; give the one that holds the annotated pictures \(--images\)$/,
     );
     const wrong = annotation("", "<size><width>3</width><height>4</height></size>");
     const warnings: string[] = [];

@@ -133,7 +133,7 @@ describe("answers", () => {
     return Buffer.concat(chunks).toString();
   };
 
-  test("a page, its script, and what was told", async () => {
+  test("serves a page, its script, and the published figures", async () => {
     const { address } = await open();
     const page = await request(address);
     expect(page.headers["content-security-policy"]).toMatch(/default-src 'none'/);

@@ -152,7 +152,7 @@ describe("starting", () => {
     expect(log).toEqual([]);
     await expect(createServer({ port: -1 })).rejects.toThrow("port must be a whole number from 0 to 65535, got -1");
     await expect(createServer({ maxQueue: 0 })).rejects.toThrow("maxQueue must be a whole number of at least 1, got 0");
-    await expect(createServer({ apiKey: "" })).rejects.toThrow("apiKey must be a text that is not empty");
+    await expect(createServer({ apiKey: "" })).rejects.toThrow("apiKey must be a string that is not empty");
     await expect(createServer({ logLevel: "loud" as "info" })).rejects.toThrow(/logLevel must be one of debug, info/);
   });
 });

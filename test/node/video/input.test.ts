@@ -56,7 +56,7 @@ describe("without ffmpeg", () => {
     // The variable is what is wrong then, whatever is installed.
     vi.stubEnv(variable, "/nowhere/own");
     expect(await attempt(tool)).toBe(
-      `clip.mp4: videos need ffmpeg: ${variable}=/nowhere/own is no program; correct it, or unset it to use the ${tool} on the PATH`,
+      `clip.mp4: videos need ffmpeg: ${variable}=/nowhere/own is not a program; correct it, or unset it to use the ${tool} on the PATH`,
     );
   });
 

@@ -1,4 +1,4 @@
-/** Every frame of a video arrives, however slowly it is taken; fewer than it says are told. */
+/** Every frame of a video arrives, however slowly it is taken; fewer than it declares are reported. */
 
 import { readFile } from "node:fs/promises";
 import type { RequestListener } from "node:http";

@@ -1,4 +1,4 @@
-/** What a pool's threads are told, and that one that fails is reported, not waited for. */
+/** What a pool's threads receive, and that one that fails is reported, not waited for. */
 
 import { afterEach, describe, expect, it } from "vitest";
 import { COUNTER_BYTES, HEADER } from "../../../src/kernels/wasm/index.js";

@@ -14,10 +14,12 @@ export function checkLiveFlags(flags: DetectFlags): void {
   }
   if (flags.live === undefined) return;
   if (flags.json !== undefined) {
-    throw new UsageError("--live has no end, and --json is written at the end; use --ndjson, which grows line by line");
+    throw new UsageError("--live never ends, and --json is written at the end; use --ndjson, which grows line by line");
   }
   if (labelFormats(flags).some((format) => format !== "voc")) {
-    throw new UsageError("--live has no end, at which labels for tools are written; use --save-voc or --save-txt");
+    throw new UsageError(
+      "--live never ends, and labels for tools are written at the end; use --save-voc or --save-txt",
+    );
   }
 }
 

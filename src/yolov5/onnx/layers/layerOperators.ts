@@ -176,7 +176,7 @@ function giveLinear(t: Translation, node: OnnxNode, weight: HostTensor<"float32"
   const pixels = h * w === 1 ? undefined : plane;
   const lead = view.dimensions.flatMap((_, axis) => (axis === last || axis === pixels ? [] : [axis]));
   const channels = pixels === -1 ? undefined : tokenChannels(view, { channels: [last], pixels, lead });
-  if (!channels || channels.length !== inputs) refuse(node, "its input is no list of pixels with their channels");
+  if (!channels || channels.length !== inputs) refuse(node, "its input is not a list of pixels with their channels");
   const module = moduleOf("torch.nn.Linear", { parameters: { weight, bias } });
   const output = t.add(node, module, [t.channels(node, picture, channels)], [n, outputs, h, w]);
   const moved = view.dimensions.map((factors, axis) =>

@@ -54,7 +54,7 @@ const transpose = moved((_, node, view) =>
 const slice = moved((graph, node, view) => {
   const ints = (attribute: string, index: number) => constantInts(node, graph, attribute, index);
   const [starts, ends] = [ints("starts", 1), ints("ends", 2)];
-  if (!starts || !ends) return refuse(node, "its bounds are no constants");
+  if (!starts || !ends) return refuse(node, "its bounds are not constants");
   let current = view;
   for (const { axis, start, step, count } of slicedAxes(
     node,
@@ -65,7 +65,8 @@ const slice = moved((graph, node, view) => {
     ints("steps", 4),
   )) {
     current =
-      sliceView(current, axis, start, step, count) ?? refuse(node, "takes a part that is no run of channels or pixels");
+      sliceView(current, axis, start, step, count) ??
+      refuse(node, "takes a part that is not a run of channels or pixels");
   }
   return current;
 });
@@ -79,7 +80,7 @@ const split: Matcher = (graph, node) => ({
     const sizes = splitSizes(node, shape[axis], constantInts(node, graph, "split", 1), node.outputs.length);
     let start = 0;
     for (const [i, size] of sizes.entries()) {
-      const part = sliceView(view, axis, start, 1, size) ?? refuse(node, "takes a part that is no run of channels");
+      const part = sliceView(view, axis, start, 1, size) ?? refuse(node, "takes a part that is not a run of channels");
       if (node.outputs[i] !== "") t.set(node.outputs[i], part);
       start += size;
     }

@@ -74,7 +74,7 @@ export class Translation {
     const shape = this.graph.shapeOf(node.outputs[0]) ?? refuse(node, "the shape of its output is not known");
     const [n, c, h, w] = shape;
     if (shape.length !== 4 || n !== this.graph.inputShape[0] || c * h * w === 0) {
-      refuse(node, `it gives ${shape.join("×")}, which is no batch of feature maps`);
+      refuse(node, `it gives ${shape.join("×")}, which is not a batch of feature maps`);
     }
     return [n, c, h, w];
   }
