@@ -75,7 +75,8 @@ export async function openModel(spec: ModelSpec, context: OpenModelContext): Pro
   const runner = await runnerOf(loaded, workers, maxBatch, options);
   try {
     const side = info.defaultImgsz;
-    const shape = [1, 3, ...(typeof side === "number" ? [side, side] : side)] as unknown as InferJob["shape"];
+    const [height, width] = typeof side === "number" ? [side, side] : side;
+    const shape: InferJob["shape"] = [1, 3, height, width];
     const face = await warmUp(runner, shape, maxBatch);
     const scheduler = new BatchScheduler<ServeJob, ServeAnswer>({
       ...{ slots: runner.slots, maxBatch, maxDelay: options.maxDelay, limit },
