@@ -20,7 +20,7 @@ export function sigmoid32(x: number): number {
 }
 
 /** ln(1 + eˣ) without overflow. */
-function softplus(x: number): number {
+export function softplus(x: number): number {
   return x > 20 ? x : Math.log1p(Math.exp(x));
 }
 
@@ -28,7 +28,7 @@ function softplus(x: number): number {
  * Gauss error function: for small x the series whose terms are all positive (Abramowitz & Stegun 7.1.6, nothing
  * cancels), beyond it a continued fraction (7.1.14). Relative error a few units of the last place.
  */
-function erf(x: number): number {
+export function erf(x: number): number {
   const a = Math.abs(x);
   if (a > 6) return Math.sign(x);
   if (a < 2.5) {

@@ -1,0 +1,55 @@
+/** The graph of a training step: a forward graph, and behind it the nodes that compute gradients. */
+
+import type { HostTensor } from "../../tensor/index.js";
+import type { Graph, Node, ValueId } from "../graph/graph.js";
+import type { Op } from "../op.js";
+import { opOf } from "../registry.js";
+import type { GradientAttributes, GradientType } from "./attributes.js";
+import type { GradientOp } from "./gradientOp.js";
+import { GRADIENT_OPS } from "./registry.js";
+
+export interface GradientNodeOf<T extends GradientType> {
+  readonly type: T;
+  readonly name: string;
+  readonly inputs: readonly ValueId[];
+  readonly outputs: readonly ValueId[];
+  readonly attrs: GradientAttributes[T];
+}
+
+export type GradientNode = { [T in GradientType]: GradientNodeOf<T> }[GradientType];
+export type TrainingNode = Node | GradientNode;
+
+/** A weight that is trained. */
+export interface Parameter {
+  /** The constant. */
+  readonly value: ValueId;
+  /** Its gradient, one of the graph's outputs. */
+  readonly gradient: ValueId;
+}
+
+export interface TrainingGraph extends Omit<Graph, "nodes"> {
+  /** First those of the forward pass, as many as `forward`. */
+  readonly nodes: readonly TrainingNode[];
+  readonly forward: number;
+  /** What the network gives; the gradients of the loss with respect to them are further inputs, in this order. */
+  readonly results: readonly ValueId[];
+  readonly seeds: readonly ValueId[];
+  readonly parameters: readonly Parameter[];
+}
+
+export function isGradientNode(node: TrainingNode): node is GradientNode {
+  return node.type in GRADIENT_OPS;
+}
+
+/** For functions that only look at which node reads which value, or pass over types they do not know. */
+export function asGraph(graph: TrainingGraph): Graph {
+  return graph as unknown as Graph;
+}
+
+/** The op of a node, whichever table has it. */
+export function trainingOpOf(node: TrainingNode): {
+  reference(inputs: readonly HostTensor[], attrs: TrainingNode["attrs"]): HostTensor[];
+} {
+  const op: Op | GradientOp = isGradientNode(node) ? (GRADIENT_OPS[node.type] as GradientOp) : opOf(node);
+  return op as unknown as ReturnType<typeof trainingOpOf>;
+}

@@ -1,0 +1,16 @@
+/** Training: gradients as a graph. Nothing of it is in the index of `ops`, so that inference does not carry it. */
+
+export * from "./attributes.js";
+export { backward } from "./backward.js";
+export { evaluateTraining } from "./evaluate.js";
+export {
+  asGraph,
+  type GradientNode,
+  type GradientNodeOf,
+  isGradientNode,
+  type Parameter,
+  type TrainingGraph,
+  type TrainingNode,
+} from "./graph.js";
+export { trainingBytes, withinBudget } from "./recompute.js";
+export { GRADIENT_OPS } from "./registry.js";
