@@ -66,7 +66,7 @@ module.exports = {
       folders("yolov5/", "image/", "solutions/", "weights/", "tensor/", "runtime/backend\\.ts$", "ops/"),
     ]),
     only("compress", "compress", [
-      folders("yolov5/", "eval/", "image/", "weights/", "ops/", "tensor/", "runtime/backend\\.ts$"),
+      folders("yolov5/", "eval/", "image/", "weights/", "ops/", "tensor/", "runtime/(backend|trainer)\\.ts$"),
     ]),
     {
       name: "browser-safe",

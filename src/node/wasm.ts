@@ -19,7 +19,7 @@ parentPort.on("message", (message) => handle(message, (answer) => parentPort.pos
 `;
 
 /** Worker threads that do not keep the process alive. */
-const spawn: SpawnWorker = ({ onMessage, onError }) => {
+export const spawn: SpawnWorker = ({ onMessage, onError }) => {
   const worker = new Worker(WORKER_SOURCE + PLUMBING, { eval: true, stdout: false, stderr: false });
   worker.on("message", (message: FromWorker) => onMessage(message));
   worker.on("error", (error) => onError(String(error)));
@@ -30,15 +30,19 @@ const spawn: SpawnWorker = ({ onMessage, onError }) => {
   };
 };
 
+/** Sets V8's flag for relaxed SIMD where it is needed and wanted; comes before the first module is compiled. */
+export function allowRelaxedSimd(instructions: WasmBackendOptions["instructions"] = "auto"): void {
+  if ((instructions === "auto" || instructions === "relaxed") && !hasRelaxedSimd()) {
+    setFlagsFromString("--experimental-wasm-relaxed-simd");
+  }
+}
+
 /**
  * Opens the WASM backend in Node. V8 in Node 20 compiles relaxed SIMD only behind a flag, which is set before the
  * first module is compiled, unless `instructions` asks for less. Multiply-add then rounds once instead of twice.
  * @throws DeviceError, OptionError like `createWasmBackend`.
  */
 export async function openWasm(options: WasmBackendOptions = {}): Promise<Backend> {
-  const instructions = options.instructions ?? "auto";
-  if ((instructions === "auto" || instructions === "relaxed") && !hasRelaxedSimd()) {
-    setFlagsFromString("--experimental-wasm-relaxed-simd");
-  }
+  allowRelaxedSimd(options.instructions);
   return createWasmBackend({ spawn, cores: availableParallelism(), ...options });
 }

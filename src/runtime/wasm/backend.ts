@@ -116,6 +116,22 @@ function chooseIntegers(options: WasmBackendOptions, target: Target): readonly [
   return [wanted, exact === wanted ? target : { ...target, spelledDot: wanted }];
 }
 
+/** What runs kernels on this host, for those that keep their own memory. */
+export async function openMachine(options: WasmBackendOptions): Promise<{
+  readonly target: Target;
+  readonly threads: number;
+  readonly open: OpenMachine;
+  readonly dispose: () => void;
+}> {
+  const pool = await openPool(options);
+  return {
+    target: chooseTarget(options, pool !== undefined),
+    threads: pool?.threads ?? 1,
+    open: (memory) => pool?.open(memory) ?? singleThread(memory),
+    dispose: () => pool?.dispose(),
+  };
+}
+
 class WasmBackend implements Backend {
   readonly name = "wasm";
   readonly software = false;

@@ -12,7 +12,7 @@ const FIELDS = ["x", "xStep", "y", "yStep", "out", "outStep", "pixels", "blockPi
 export type ElementwiseField = (typeof FIELDS)[number];
 
 /** `y` is read at its own step: 0 for per-channel constants. `z` is a second run of constants behind the first. */
-function map(
+export function elementwiseMap(
   name: string,
   value: (f: FunctionBuilder, x: Vec, y: (offset?: I32Local) => Vec, factor: () => Vec) => Vec,
 ): Kernel<ElementwiseField> {
@@ -44,12 +44,13 @@ function map(
 }
 
 export function activationKernel(activation: Activation): Kernel<ElementwiseField> {
-  return map(`activation ${activationKey(activation)}`, (f, x) => activate(f, activation, x));
+  return elementwiseMap(`activation ${activationKey(activation)}`, (f, x) => activate(f, activation, x));
 }
 
-export const addKernel = (): Kernel<ElementwiseField> => map("add", (_, x, y) => vec.add(x, y()));
+export const addKernel = (): Kernel<ElementwiseField> => elementwiseMap("add", (_, x, y) => vec.add(x, y()));
 
-export const scaleKernel = (): Kernel<ElementwiseField> => map("scale", (_, x, __, factor) => vec.mul(x, factor()));
+export const scaleKernel = (): Kernel<ElementwiseField> =>
+  elementwiseMap("scale", (_, x, __, factor) => vec.mul(x, factor()));
 
 const AFFINE_FIELDS = ["x", "xStep", "out", "outStep", "pixels", "blockPixels", "floats", "gain", "shift"] as const;
 export type AffineField = (typeof AFFINE_FIELDS)[number];

@@ -12,7 +12,7 @@ import {
 import type { NodeOf, ValueId } from "../../../ops/index.js";
 import { elementCount } from "../../../tensor/index.js";
 import { channelsOfStored, segmentsKey, storedChannels } from "../../channels.js";
-import { type PixelRows, pixelRows } from "./layout.js";
+import { type Nhwc, type PixelRows, pixelRows } from "./layout.js";
 import type { Lowering } from "./lowering.js";
 import { type Address, roundUp } from "./storages.js";
 
@@ -55,7 +55,7 @@ function emit(
 }
 
 /** Applies an element-wise kernel to one or two values of one shape. */
-function elementwise(
+export function elementwise(
   lowering: Lowering,
   kernel: Kernel<ElementwiseField>,
   inputs: readonly ValueId[],
@@ -116,6 +116,16 @@ export function lowerAdd(lowering: Lowering, node: NodeOf<"add">): void {
 
 export function lowerScale(lowering: Lowering, node: NodeOf<"scale">): void {
   elementwise(lowering, scaleKernel(), node.inputs, node.outputs[0], node.attrs.factor);
+}
+
+/** Multiplies what is stored, in place. */
+export function scaleRun(
+  lowering: Lowering,
+  { storage, offset, pixelBytes, n, h, w, segments }: Nhwc,
+  factor: number,
+): void {
+  const run: Run = { storage, offset, step: pixelBytes };
+  emit(lowering, scaleKernel(), run, run, run, n * h * w, storedChannels(segments), factor);
 }
 
 /** (x − μ)·γ/√(σ² + eps) + β as x·gain + shift. */

@@ -23,19 +23,22 @@ export function lowerConvTranspose(lowering: Lowering, node: NodeOf<"convTranspo
     // As OIHW of one group: output o, input c.
     const width = here * inPerGroup;
     const outputs = here * outPerGroup;
-    let laid: Float32Array | undefined;
+    const area = kh * kw;
     const dense = (): Float32Array => {
-      if (laid) return laid;
-      laid = new Float32Array(outputs * width * kh * kw);
+      const laid = new Float32Array(outputs * width * area);
       for (let c = 0; c < width; c++) {
         const group = Math.floor(c / inPerGroup);
         for (let o = 0; o < outPerGroup; o++) {
-          const from = ((first * inPerGroup + c) * outPerGroup + o) * kh * kw;
-          laid.set(weight.data.subarray(from, from + kh * kw), ((group * outPerGroup + o) * width + c) * kh * kw);
+          const from = ((first * inPerGroup + c) * outPerGroup + o) * area;
+          laid.set(weight.data.subarray(from, from + area), ((group * outPerGroup + o) * width + c) * area);
         }
       }
       return laid;
     };
+    // Weights of one group are read as they lie, [C][O][taps].
+    const firstWeight = first * inPerGroup * outPerGroup * area;
+    const at = (float: number, tap: number): readonly [number, number] =>
+      here === 1 ? [firstWeight + float * outPerGroup * area + tap, area] : [float * area + tap, width * area];
     for (let y = 0; y < Math.min(stride[0], output.h); y++) {
       for (let x = 0; x < Math.min(stride[1], output.w); x++) {
         const kept: { tap: number; at: [number, number] }[] = [];
@@ -64,10 +67,9 @@ export function lowerConvTranspose(lowering: Lowering, node: NodeOf<"convTranspo
           weights: {
             source: weight,
             key: `transposed ${first}+${here} of ${groups} taps ${empty ? "none" : kept.map(({ tap }) => tap)}`,
-            data: dense,
+            data: () => (here === 1 ? weight.data : dense()),
           },
-          weight: (tap, float) =>
-            !empty && float < width ? [float * kh * kw + kept[tap].tap, width * kh * kw] : undefined,
+          weight: (tap, float) => (!empty && float < width ? at(float, kept[tap].tap) : undefined),
           bias,
           biasFrom: first * outPerGroup,
           phase: {

@@ -1,0 +1,5 @@
+/** Kernels of training; nothing of inference imports them. */
+
+export * from "./maps.js";
+export * from "./sums.js";
+export * from "./weightGradient.js";
