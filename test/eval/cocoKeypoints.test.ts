@@ -4,7 +4,8 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { parseCocoAnnotations } from "../../src/eval/dataset/cocoJson.js";
+import { atOnce } from "../../src/breathe.js";
+import { cocoAnnotations } from "../../src/eval/dataset/cocoJson.js";
 import { parseLabels } from "../../src/eval/dataset/labels.js";
 import { encodeJpeg } from "../../src/image/index.js";
 import { openDataset } from "../../src/node/datasets/open.js";
@@ -18,7 +19,7 @@ const categories = [{ id: 1, name: "person", keypoints: ["nose", "tail"], skelet
 const coco = (annotations: readonly object[]) => ({ images: [image, other], categories, annotations });
 
 function truthOf(annotations: readonly object[], keypoints: { count: number; size: number } | undefined = SHAPE) {
-  return parseCocoAnnotations(coco(annotations), ["person"], "x.json", keypoints).pictures[0].truth;
+  return atOnce(cocoAnnotations(coco(annotations), ["person"], "x.json", keypoints)).pictures[0].truth;
 }
 
 describe("keypoints of COCO annotations", () => {
@@ -31,7 +32,9 @@ describe("keypoints of COCO annotations", () => {
   test("that are not labelled have no place, and models without keypoints read none", () => {
     const { keypoints } = truthOf([{ ...annotation, keypoints: [4, 5, 0, 8, 2.5, 1] }]);
     expect(keypoints).toEqual([Float32Array.of(0, 0, 0, 0.4, 0.25, 1)]);
-    expect(parseCocoAnnotations(coco([annotation]), ["person"], "x.json").pictures[0].truth.keypoints).toBeUndefined();
+    expect(
+      atOnce(cocoAnnotations(coco([annotation]), ["person"], "x.json")).pictures[0].truth.keypoints,
+    ).toBeUndefined();
   });
 
   test("an object with none at all is left out; one without the list is a box", () => {

@@ -5,9 +5,10 @@ import { mkdir, mkdtemp, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { atOnce } from "../../src/breathe.js";
 import { expandSources } from "../../src/cli/detect/sources/sources.js";
 import { readYaml } from "../../src/cli/options/yamlFile.js";
-import { parseCocoAnnotations } from "../../src/eval/dataset/cocoJson.js";
+import { cocoAnnotations } from "../../src/eval/dataset/cocoJson.js";
 import { encodePng } from "../../src/image/index.js";
 import { openDataset } from "../../src/node/datasets/open.js";
 import { decodeText } from "../../src/node/files/textFile.js";
@@ -193,7 +194,7 @@ describe("COCO categories that no annotation uses", () => {
     { id: 2, name: "dog", supercategory: "pets" },
   ];
   const classes = (categories: readonly object[], used: readonly number[], names = NAMES): number[] =>
-    parseCocoAnnotations(content(categories, used), names, "x.json").pictures.flatMap(({ truth }) => [
+    atOnce(cocoAnnotations(content(categories, used), names, "x.json")).pictures.flatMap(({ truth }) => [
       ...truth.classes,
     ]);
 

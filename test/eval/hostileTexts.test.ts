@@ -2,8 +2,9 @@
 
 import { describe, expect, it } from "vitest";
 import { shownAddress, withoutSecrets } from "../../src/api/address.js";
+import { atOnce } from "../../src/breathe.js";
 import { DatasetError } from "../../src/errors.js";
-import { parseCocoAnnotations } from "../../src/eval/dataset/cocoJson.js";
+import { cocoAnnotations } from "../../src/eval/dataset/cocoJson.js";
 import { parseDataDescription } from "../../src/eval/dataset/dataYaml.js";
 import { parseLabels } from "../../src/eval/dataset/labels.js";
 import { parseYaml } from "../../src/node/files/yamlText.js";
@@ -80,7 +81,7 @@ describe("COCO's annotations", () => {
     annotations: [{ id: 1, image_id: 1, category_id: 1, bbox: [1, 1, 2, 2] }] as unknown[],
     categories: [{ id: 1, name: "a" }] as unknown[],
   };
-  const parse = (part: object): unknown => parseCocoAnnotations({ ...sound, ...part }, ["a"], "case.json");
+  const parse = (part: object): unknown => atOnce(cocoAnnotations({ ...sound, ...part }, ["a"], "case.json"));
   const image = (part: object): object => ({ images: [{ ...sound.images[0], ...part }] });
   const deep = JSON.parse("[".repeat(4000) + "]".repeat(4000));
 
@@ -124,7 +125,9 @@ describe("COCO's annotations", () => {
   it("takes 60,000 ids whose hashes collide", async () => {
     const images = collidingNumbers(60_000).map((id) => ({ id, file_name: "a.png", width: 8, height: 8 }));
     const annotations = images.map(({ id }) => ({ image_id: id, category_id: 1, bbox: [1, 1, 2, 2] }));
-    const { pictures } = await soon(() => parseCocoAnnotations({ ...sound, images, annotations }, ["a"], "case.json"));
+    const { pictures } = await soon(() =>
+      atOnce(cocoAnnotations({ ...sound, images, annotations }, ["a"], "case.json")),
+    );
     expect(pictures).toHaveLength(60_000);
   });
 });

@@ -1,8 +1,9 @@
 /** Label files, descriptions and COCO's annotations: what they say, and what is wrong with them. */
 
 import { describe, expect, test } from "vitest";
+import { atOnce } from "../../src/breathe.js";
 import { DatasetError } from "../../src/errors.js";
-import { parseCocoAnnotations } from "../../src/eval/dataset/cocoJson.js";
+import { cocoAnnotations } from "../../src/eval/dataset/cocoJson.js";
 import { parseDataDescription } from "../../src/eval/dataset/dataYaml.js";
 import { parseLabels } from "../../src/eval/dataset/labels.js";
 
@@ -117,10 +118,8 @@ describe("COCO's annotations", () => {
   };
 
   test("categories by name, boxes cut to the picture, crowds and empty boxes left out", () => {
-    const { pictures, names, categoryIds, skipped } = parseCocoAnnotations(
-      content,
-      ["toothbrush", "dog", "car"],
-      "x.json",
+    const { pictures, names, categoryIds, skipped } = atOnce(
+      cocoAnnotations(content, ["toothbrush", "dog", "car"], "x.json"),
     );
     expect(skipped).toBe(2);
     const [first, second] = pictures;
@@ -132,7 +131,7 @@ describe("COCO's annotations", () => {
   });
 
   test("categories by the order of their ids where the names are others and the counts agree", () => {
-    const { pictures } = parseCocoAnnotations(content, ["auto", "Zahnbürste"], "x.json");
+    const { pictures } = atOnce(cocoAnnotations(content, ["auto", "Zahnbürste"], "x.json"));
     expect(Array.from(pictures[0].truth.classes)).toEqual([1, 0]);
   });
 
@@ -149,11 +148,11 @@ describe("COCO's annotations", () => {
     [{ ...content, annotations: [{ image_id: 7, category_id: 3, bbox: [1, 2, 3] }] }, /"bbox" must be four numbers/],
     [{ ...content, annotations: [{ image_id: 7, category_id: 3 }] }, /has neither "bbox" nor an outline/],
   ])("%j is refused", (broken, message) => {
-    expect(() => parseCocoAnnotations(broken, ["car", "toothbrush"], "x.json")).toThrow(message);
+    expect(() => atOnce(cocoAnnotations(broken, ["car", "toothbrush"], "x.json"))).toThrow(message);
   });
 
   test("other categories than the model's are refused with the numbers", () => {
-    expect(() => parseCocoAnnotations(content, ["a", "b", "c"], "x.json")).toThrow(
+    expect(() => atOnce(cocoAnnotations(content, ["a", "b", "c"], "x.json"))).toThrow(
       /x\.json: has 2 categories, the model 3 classes, and 2 of the categories match no class \("toothbrush", "car"\)/,
     );
   });

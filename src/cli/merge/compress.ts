@@ -20,7 +20,7 @@ export async function mergeCompress(inputs: readonly MergeInput[], output: Outpu
   const breather = new Breather(output.io.signal);
   for (const { path } of inputs) {
     await breather.rest();
-    const own = await readCompressResults(path);
+    const own = await readCompressResults(path, output.io.signal);
     all.push(own);
     const stepsOf = ({ rows }: CompressResults): string => JSON.stringify(rows.map(({ name, bytes }) => [name, bytes]));
     if (stepsOf(own) !== stepsOf(all[0])) {

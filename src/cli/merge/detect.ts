@@ -37,7 +37,7 @@ export async function mergeDetect(
   const breather = new Breather(output.io.signal);
   for (const input of inputs) {
     await breather.rest();
-    const results = await readResults(input.path);
+    const results = await readResults(input.path, output.io.signal);
     if (!isDetect(results))
       throw new InputError(`${input.path}: holds figures of val, not detections; merge them separately`);
     if (!first) {

@@ -3,20 +3,24 @@
 import { constants } from "node:fs";
 import { copyFile, readdir, realpath } from "node:fs/promises";
 import { basename, dirname, extname, join, relative, sep } from "node:path";
+import { Breather } from "../../breathe.js";
+import { readJsonFile } from "../../node/files/jsonFile.js";
 import { readFailure, readRegularFile, statRegular } from "../../node/files/regularFile.js";
 import { outputError } from "../../node/files/systemReason.js";
+import { openWhole } from "../../node/files/wholeFile.js";
 import { makeFolder, writeAtomically } from "../../node/files/writeFile.js";
-import { printableJson } from "../../printable.js";
 import { InputError } from "../errors.js";
 import { RunPaths } from "../files/runPaths.js";
 import type { SourceFiles } from "../files/sourceFiles.js";
 import { RESULTS } from "../shards/shardNames.js";
+import { JsonList } from "./jsonStream.js";
 
 const PREDICTIONS = "_predictions.json";
 
 export class JoinedFiles {
   private readonly paths = new RunPaths();
   private readonly predictions = new Map<string, unknown[]>();
+  private readonly breather: Breather;
   private copied = 0;
 
   /**
@@ -27,7 +31,9 @@ export class JoinedFiles {
     private readonly folder: string,
     readonly savedTo: string,
     private readonly signal: AbortSignal,
-  ) {}
+  ) {
+    this.breather = new Breather(signal);
+  }
 
   get count(): number {
     return this.copied;
@@ -62,7 +68,19 @@ export class JoinedFiles {
   /** Writes what is one file for all shards. */
   async finish(): Promise<void> {
     for (const [name, entries] of this.predictions) {
-      await writeAtomically(join(this.folder, name), printableJson(entries));
+      const sink = await openWhole(join(this.folder, name));
+      try {
+        const list = new JsonList(sink);
+        await sink.write("[");
+        for (const entry of entries) {
+          await list.add(entry);
+          await this.breather.rest();
+        }
+        await sink.write("]");
+        await sink.finish();
+      } finally {
+        await sink.abandon();
+      }
     }
   }
 
@@ -92,7 +110,7 @@ export class JoinedFiles {
     const names = await readdir(from).catch((): string[] => []);
     for (const name of names.filter((name) => name.endsWith(PREDICTIONS) && name !== RESULTS)) {
       const all = this.predictions.get(name) ?? [];
-      for (const entry of await readList(join(from, name))) all.push(entry);
+      for (const entry of await readList(join(from, name), this.signal)) all.push(entry);
       this.predictions.set(name, all);
     }
   }
@@ -114,12 +132,15 @@ async function checkSource(root: string, path: string): Promise<void> {
 }
 
 /** @throws InputError. */
-async function readList(path: string): Promise<readonly unknown[]> {
+async function readList(path: string, signal: AbortSignal): Promise<readonly unknown[]> {
   let content: unknown;
   try {
-    content = JSON.parse((await readBytes(path)).toString());
+    content = await readJsonFile(path, signal);
   } catch (error) {
-    if (error instanceof InputError) throw error;
+    if (signal.aborted) throw error;
+    if (!(error instanceof SyntaxError)) {
+      throw new InputError(`${path}: ${readFailure(error, path)}; run its shard again`, { cause: error });
+    }
   }
   if (!Array.isArray(content)) throw new InputError(`${path}: is not a list in JSON; run its shard again`);
   return content;

@@ -1,7 +1,7 @@
 /** Reads the JSON of `detect` and `val`, and says what is wrong with it. */
 
+import { readJsonFile } from "../../node/files/jsonFile.js";
 import { readFailure } from "../../node/files/regularFile.js";
-import { readTextFile } from "../../node/files/textFile.js";
 import type { CompressionRow } from "../compress/measure.js";
 import { InputError } from "../errors.js";
 import type { SourceFiles } from "../files/sourceFiles.js";
@@ -52,10 +52,11 @@ export interface CompressResults {
   readonly statistics: readonly StatisticsJson[];
 }
 
-async function readJson(path: string): Promise<unknown> {
+async function readJson(path: string, signal: AbortSignal): Promise<unknown> {
   try {
-    return JSON.parse(await readTextFile(path));
+    return await readJsonFile(path, signal);
   } catch (error) {
+    if (signal.aborted) throw error;
     const system = (error as NodeJS.ErrnoException).code !== undefined;
     const why = system ? readFailure(error, path) : "is not JSON, or only a part of it";
     throw new InputError(`${path}: ${why}; give the results of shards, or run its shard again`, { cause: error });
@@ -63,16 +64,16 @@ async function readJson(path: string): Promise<unknown> {
 }
 
 /** @throws InputError for a file that cannot be read, or is not what a shard of `compress` wrote. */
-export async function readCompressResults(path: string): Promise<CompressResults> {
-  const content = await readJson(path);
+export async function readCompressResults(path: string, signal: AbortSignal): Promise<CompressResults> {
+  const content = await readJson(path, signal);
   const results = content as CompressResults;
   if (isCompressResults(content) && results.rows.length === results.statistics.length) return results;
   throw new InputError(`${path}: its rows are damaged; run its shard again`);
 }
 
 /** @throws InputError for a file that cannot be read or holds something else. */
-export async function readResults(path: string): Promise<AnyResults> {
-  const content = await readJson(path);
+export async function readResults(path: string, signal: AbortSignal): Promise<AnyResults> {
+  const content = await readJson(path, signal);
   if (isDetectResults(content)) return content as DetectResults;
   if (isValResults(content)) return content as ValResults;
   if (isClassificationResults(content)) return content as ClassificationResults;

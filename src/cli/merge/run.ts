@@ -95,7 +95,8 @@ async function mergeInto(files: readonly MergeInput[], { sink, joined }: MergeTa
   try {
     const [first] = files;
     const shards = files.length === 1 ? "1 shard" : `${grouped(files.length)} shards`;
-    const command = first.block?.command ?? (isDetect(await readResults(first.path)) ? "detect" : "val");
+    const command =
+      first.block?.command ?? (isDetect(await readResults(first.path, output.io.signal)) ? "detect" : "val");
     let merged: Merged = { failed: [] };
     let summary = `${shards} of ${command}`;
     if (command === "detect") {

@@ -22,7 +22,7 @@ export async function mergeVal(
   const breather = new Breather(output.io.signal);
   for (const { path, folder } of inputs) {
     await breather.rest();
-    const results = await readResults(path);
+    const results = await readResults(path, output.io.signal);
     if (isDetect(results)) throw new InputError(`${path}: holds detections, not figures of val; merge them separately`);
     all.push(results);
     const from = folder ?? results.savedTo;

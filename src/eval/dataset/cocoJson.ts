@@ -1,5 +1,6 @@
 /** Parses COCO annotation files (`instances_val2017.json`, `person_keypoints_val2017.json`): pictures, boxes, outlines, keypoints. */
 
+import type { Pieces } from "../../breathe.js";
 import { DatasetError } from "../../errors.js";
 import { cutText, describeValue } from "../../weights/describe.js";
 import type { KeypointShape } from "../../yolov5/graph/heads.js";
@@ -52,25 +53,27 @@ function objectsOf(list: unknown, name: string, file: string): readonly Json[] {
   });
 }
 
+const ENTRIES_A_PIECE = 4096;
+
 /** A scalar, or a string with a number, as a number; NaN for anything else, however deeply nested. */
 function numberOf(value: unknown): number {
   return typeof value === "object" ? Number.NaN : Number(value);
 }
 
 /**
- * Reads annotations in terms of a model's classes. Categories are matched by name if the model has all the names,
+ * Reads annotations in terms of a model's classes, in pieces: COCO's own file has 860,001 annotations. Categories are matched by name if the model has all the names,
  * otherwise by the order of their ids, which requires as many categories as classes. Unused categories are ignored if
  * they do not match.
  * @param file begins every message.
  * @param keypoints reads them too: how many the model has.
  * @throws DatasetError with the entry.
  */
-export function parseCocoAnnotations(
+export function* cocoAnnotations(
   content: unknown,
   modelNames: readonly string[],
   file: string,
   keypoints?: KeypointShape,
-): CocoAnnotations {
+): Pieces<CocoAnnotations> {
   const root = content as Json;
   const lists = ["images", "annotations", "categories"] as const;
   const missing = lists.find((key) => typeof content !== "object" || content === null || !Array.isArray(root[key]));
@@ -90,6 +93,7 @@ export function parseCocoAnnotations(
   const images = imagesById(objectsOf(root.images, "images", file), file);
   let [skipped, outside, runLengths] = [0, 0, 0];
   for (const [index, annotation] of annotations.entries()) {
+    if (index % ENTRIES_A_PIECE === 0) yield;
     const at = `${file}: annotations[${index}]`;
     const image = images.get(keyOf(annotation.image_id));
     if (!image) {
@@ -126,13 +130,15 @@ export function parseCocoAnnotations(
     list.push({ classIndex, box, polygons, points });
     rows.set(key, list);
   }
-  const pictures = Array.from(images, ([key, image]): CocoPicture => {
+  const pictures: CocoPicture[] = [];
+  for (const [key, image] of images) {
+    if (pictures.length % ENTRIES_A_PIECE === 0) yield;
     const id = image.id as number | string;
     if (typeof image.file_name !== "string") {
       throw new DatasetError(`${file}: image ${describeValue(id)} has no "file_name"`, {});
     }
     const own = rows.get(key) ?? [];
-    return {
+    pictures.push({
       id,
       fileName: image.file_name,
       width: numberOf(image.width),
@@ -144,8 +150,8 @@ export function parseCocoAnnotations(
         ...(keypoints ? { keypoints: own.map(({ points }) => points) } : {}),
       },
       pointless: pointless.get(key) ?? 0,
-    };
-  });
+    });
+  }
   const classes = categories.filter(({ key }) => classOf.has(key));
   const byClass = classes.sort((a, b) => (classOf.get(a.key) ?? 0) - (classOf.get(b.key) ?? 0));
   return {

@@ -1,11 +1,12 @@
 /** A data set from COCO annotations: finds the pictures and checks that they are the annotated ones. */
 
 import { basename, dirname, extname, join } from "node:path";
+import { Breather } from "../../breathe.js";
 import { DatasetError } from "../../errors.js";
-import { type CocoAnnotations, type CocoPicture, parseCocoAnnotations } from "../../eval/dataset/cocoJson.js";
+import { type CocoAnnotations, type CocoPicture, cocoAnnotations } from "../../eval/dataset/cocoJson.js";
 import type { DetectionDataset, Sample } from "../../eval/dataset/types.js";
+import { readJsonFile } from "../files/jsonFile.js";
 import { readFailure } from "../files/regularFile.js";
-import { readTextFile } from "../files/textFile.js";
 import { checkPictureFolder, kindOf, LeftOut, shownPath } from "./files.js";
 import { type ReadOptions, sampleOf } from "./yolo.js";
 
@@ -18,19 +19,16 @@ export interface CocoOptions extends ReadOptions {
 
 /** @throws DatasetError with the file and the invalid entry. */
 export async function openCoco(file: string, options: CocoOptions): Promise<DetectionDataset> {
-  let text: string;
-  try {
-    text = await readTextFile(file);
-  } catch (error) {
-    throw new DatasetError(`${file}: ${readFailure(error, file)}`, { file }, { cause: error });
-  }
   let content: unknown;
   try {
-    content = JSON.parse(text);
+    content = await readJsonFile(file, options.signal);
   } catch (error) {
-    throw new DatasetError(`${file}: is not valid JSON: ${(error as Error).message}`, { file }, { cause: error });
+    options.signal?.throwIfAborted();
+    const why = error instanceof SyntaxError ? `is not valid JSON: ${error.message}` : readFailure(error, file);
+    throw new DatasetError(`${file}: ${why}`, { file }, { cause: error });
   }
-  const annotations = parseCocoAnnotations(content, options.names, file, options.keypoints);
+  const breather = new Breather(options.signal);
+  const annotations = await breather.through(cocoAnnotations(content, options.names, file, options.keypoints));
   const { pictures, names, categoryIds } = annotations;
   if (pictures.length === 0) throw new DatasetError(`${file}: lists no pictures`, { file });
   await checkPictureFolder(options.images);

@@ -12,6 +12,13 @@ export function decodeText(bytes: Uint8Array): string {
   return new TextDecoder(encodingOf(bytes)).decode(bytes);
 }
 
+/** The same text as UTF-8 without a byte order mark; does not copy what is UTF-8 already. */
+export function asUtf8(bytes: Uint8Array): Uint8Array {
+  if (encodingOf(bytes) !== "utf-8") return new TextEncoder().encode(decodeText(bytes));
+  const marked = bytes[0] === 0xef && bytes[1] === 0xbb && bytes[2] === 0xbf;
+  return marked ? bytes.subarray(3) : bytes;
+}
+
 /** Explains a list entry that names no file; undefined if its encoding is not the reason. */
 export function encodingProblem(list: string, line: number, entry: string): string | undefined {
   // The decoder inserts it for bytes that are not valid UTF-8.

@@ -61,6 +61,37 @@ function data(count: number): string {
   return join(folder, `data${count}`);
 }
 
+/** 24 MB of results, as a shard of `detect` writes them. */
+function largeResults(): string {
+  const shard = { index: 0, count: 1, command: "detect", run: "x", failed: 0 };
+  const detections = Array.from({ length: 10 }, (_, i) => ({
+    class: i,
+    confidence: 0.5 / (i + 1),
+    box: [i, 1.25, 3, 9],
+  }));
+  const images = Array.from({ length: 40_000 }, (_, i) => ({
+    source: `${i}.jpg`,
+    width: 640,
+    height: 480,
+    detections,
+  }));
+  const path = join(folder, "large.json");
+  writeFileSync(path, JSON.stringify({ shard, model: { path: "m" }, backend: { name: "wasm" }, images }));
+  return path;
+}
+
+/** 20 MB of annotations whose pictures are not there. */
+function largeCoco(): string {
+  const images = Array.from({ length: 40_000 }, (_, id) => ({ id, file_name: `${id}.jpg`, width: 640, height: 480 }));
+  const annotations = Array.from({ length: 200_000 }, (_, id) => ({
+    ...{ id, image_id: id % images.length, category_id: 1, iscrowd: 0 },
+    bbox: [1.5, 2.25, 30.125, 40.5],
+  }));
+  const path = join(folder, "instances.json");
+  writeFileSync(path, JSON.stringify({ images, annotations, categories: [{ id: 1, name: "qr" }] }));
+  return path;
+}
+
 const WASM = ["--backend", "wasm", "--threads", "1"] as const;
 const LARGE = ["--weights", "random:yolov5m"] as const;
 
@@ -81,6 +112,12 @@ describe.skipIf(skip)("after a signal little is done", { timeout: 10 * LIMIT_MS 
 
   test("val: curves and mosaics of what was done", () =>
     littleIsDoneAfterwards(["val", "--data", data(100), ...WASM, "--imgsz", "256", "--save-json"], [500, 1000, 2000]));
+
+  test("val: large annotations", () =>
+    littleIsDoneAfterwards(["val", "--data", largeCoco(), ...WASM, "--imgsz", "64"], [100, 500, 1500]));
+
+  test("merge: large results", () =>
+    littleIsDoneAfterwards(["merge", largeResults(), "--output", "merged.json"], [-100, 100, 400]));
 
   test("bench", () => littleIsDoneAfterwards(["bench", ...LARGE, ...WASM], [0, 1500, 4000]));
 
