@@ -1,13 +1,12 @@
 /** A lowered training step: packing of weights, forward, backward, each a run of steps. */
 
-import { type GradientNode, isGradientNode, type TrainingGraph, asGraph } from "../../../ops/gradients/index.js";
+import { asGraph, type GradientNode, isGradientNode, type TrainingGraph } from "../../../ops/gradients/index.js";
 import type { Node, ValueId } from "../../../ops/index.js";
 import { lowerNode } from "../lower/index.js";
 import type { Dense } from "../lower/layout.js";
 import { Lowering } from "../lower/lowering.js";
 import type { Constant, Step } from "../lower/steps.js";
-import { type Address, ALIGNMENT, placeArena, roundUp, type Storage } from "../lower/storages.js";
-import { createStorage } from "../lower/storages.js";
+import { type Address, ALIGNMENT, createStorage, placeArena, roundUp, type Storage } from "../lower/storages.js";
 import { lowerGradient } from "./lower.js";
 
 /** Vectors at the end of a value may reach beyond it. */
