@@ -121,7 +121,8 @@ describe.skipIf(skip)("after a signal little is done", { timeout: 10 * LIMIT_MS 
 
   test("bench", () => littleIsDoneAfterwards(["bench", ...LARGE, ...WASM], [0, 1500, 4000]));
 
-  test("verify on the reference", () =>
+  // On a quiet machine it is over within the time of a start, so that a single moment may come too late.
+  test.runIf(FULL)("verify on the reference", () =>
     littleIsDoneAfterwards(
       ["verify", "--weights", "codes", "--reference", fixture("codes.layers.safetensors"), "--backend", "cpu"],
       [-100, 0, 300],
