@@ -126,7 +126,8 @@ describe.skipIf(skip)("after a signal little is done", { timeout: 10 * LIMIT_MS 
     littleIsDoneAfterwards(
       ["verify", "--weights", "codes", "--reference", fixture("codes.layers.safetensors"), "--backend", "cpu"],
       [-100, 0, 300],
-    ));
+    ),
+  );
 
   test("info", () => littleIsDoneAfterwards(["info", "--weights", "random:yolov5x"], [-100, 300, 800]));
 
