@@ -62,7 +62,7 @@ export class TrainingDraft {
       name,
     );
     const output = this.value(name, desc);
-    this.nodes.push({ type, name, inputs, outputs: [output], attrs } as unknown as TrainingNode);
+    this.nodes.push({ type, name, inputs, outputs: [output], attrs } as TrainingNode);
     return output;
   }
 }

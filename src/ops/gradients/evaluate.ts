@@ -3,7 +3,7 @@
 import { invariant } from "../../errors.js";
 import type { HostTensor } from "../../tensor/index.js";
 import type { ValueId } from "../graph/graph.js";
-import { type TrainingGraph, type TrainingNode, trainingOpOf } from "./graph.js";
+import { referenceOf, type TrainingGraph, type TrainingNode } from "./graph.js";
 
 /**
  * @param inputs of the forward graph
@@ -24,7 +24,7 @@ export function evaluateTraining(
   };
   const run = (nodes: readonly TrainingNode[]): void => {
     for (const node of nodes) {
-      const results = trainingOpOf(node).reference(node.inputs.map(valueBy), node.attrs);
+      const results = referenceOf(node, node.inputs.map(valueBy));
       for (const [i, id] of node.outputs.entries()) values.set(id, results[i]);
     }
   };

@@ -2,7 +2,6 @@
 
 import type { HostTensor } from "../../tensor/index.js";
 import type { Graph, Node, ValueId } from "../graph/graph.js";
-import type { Op } from "../op.js";
 import { opOf } from "../registry.js";
 import type { GradientAttributes, GradientType } from "./attributes.js";
 import type { GradientOp } from "./gradientOp.js";
@@ -43,13 +42,12 @@ export function isGradientNode(node: TrainingNode): node is GradientNode {
 
 /** For functions that only look at which node reads which value, or pass over types they do not know. */
 export function asGraph(graph: TrainingGraph): Graph {
-  return graph as unknown as Graph;
+  return graph as Graph;
 }
 
-/** The op of a node, whichever table has it. */
-export function trainingOpOf(node: TrainingNode): {
-  reference(inputs: readonly HostTensor[], attrs: TrainingNode["attrs"]): HostTensor[];
-} {
-  const op: Op | GradientOp = isGradientNode(node) ? (GRADIENT_OPS[node.type] as GradientOp) : opOf(node);
-  return op as unknown as ReturnType<typeof trainingOpOf>;
+/** What the reference of a node's op gives, whichever table has it. */
+export function referenceOf(node: TrainingNode, inputs: readonly HostTensor[]): HostTensor[] {
+  if (!isGradientNode(node)) return opOf(node).reference(inputs, node.attrs);
+  const op: GradientOp = GRADIENT_OPS[node.type];
+  return op.reference(inputs, node.attrs);
 }

@@ -118,6 +118,9 @@ const POOL_FIELDS = [
   "outImage",
 ] as const;
 
+/** Scratch bytes: a window's four largest elements. */
+export const MAX_POOL_GRADIENT_SCRATCH = SINK_BYTES + 16;
+
 /** Each gradient goes to its window's first largest element; a tile is four channels of a picture. */
 export const maxPoolGradient = (): Kernel<(typeof POOL_FIELDS)[number]> =>
   kernel("maxPoolGradient", POOL_FIELDS, (k) => {

@@ -93,7 +93,7 @@ export function createProgram(
 }
 
 /** Its sizes are few, so that plans share them. */
-function zeroPage({ zeros, zeroFloats }: Lowering): Constant {
+export function zeroPage({ zeros, zeroFloats }: Lowering): Constant {
   const floats = 2 ** Math.ceil(Math.log2(zeroFloats));
   const storage: Storage = Object.assign(zeros, { bytes: floats * 4 });
   return { storage, key: `${floats} zeros`, sources: [], making: { fill: (target) => target.fill(0) } };

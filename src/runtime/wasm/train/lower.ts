@@ -4,6 +4,7 @@ import { UnsupportedError } from "../../../errors.js";
 import {
   activationGradientKernel,
   channelSum,
+  MAX_POOL_GRADIENT_SCRATCH,
   maxPoolGradient,
   SUM_VECTORS,
   sumBlocks,
@@ -70,7 +71,7 @@ const lowerMaxPoolGradient: Lower<"maxPoolGradient"> = (lowering, node) => {
   const { kernel, stride, padding, dilation } = node.attrs;
   const vectors = storedChannels(out.segments) / 4;
   const [from, given, to] = [x, dy, out].map(pixelRows);
-  lowering.scratchBytes = Math.max(lowering.scratchBytes, 128);
+  lowering.scratchBytes = Math.max(lowering.scratchBytes, MAX_POOL_GRADIENT_SCRATCH);
   lowering.step(
     maxPoolGradient(),
     {
@@ -178,8 +179,7 @@ const lowerSpaceToDepthGradient: Lower<"spaceToDepthGradient"> = (lowering, node
   lowering.clearGaps(out);
 };
 
-const refuse = (lowering: Lowering, { type, name }: GradientNode): never => {
-  void lowering;
+const refuse = (_: Lowering, { type, name }: GradientNode): never => {
   throw new UnsupportedError(`wasm: ${type} has no kernel, so this network cannot be trained on wasm (${name})`, {
     type,
     node: name,

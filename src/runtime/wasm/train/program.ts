@@ -1,13 +1,13 @@
 /** A lowered training step: packing of weights, forward, backward, each a run of steps. */
 
-import { type GradientNode, isGradientNode, type TrainingGraph, asGraph } from "../../../ops/gradients/index.js";
-import type { Node, ValueId } from "../../../ops/index.js";
+import { asGraph, isGradientNode, type TrainingGraph } from "../../../ops/gradients/index.js";
+import type { ValueId } from "../../../ops/index.js";
 import { lowerNode } from "../lower/index.js";
 import type { Dense } from "../lower/layout.js";
 import { Lowering } from "../lower/lowering.js";
 import type { Constant, Step } from "../lower/steps.js";
-import { type Address, ALIGNMENT, placeArena, roundUp, type Storage } from "../lower/storages.js";
-import { createStorage } from "../lower/storages.js";
+import { type Address, ALIGNMENT, placeArena, roundUp } from "../lower/storages.js";
+import { zeroPage } from "../run/program.js";
 import { lowerGradient } from "./lower.js";
 
 /** Vectors at the end of a value may reach beyond it. */
@@ -57,8 +57,8 @@ export function createTrainingProgram(
     for (let index = first; index < end; index++) {
       lowering.enter(index);
       const node = graph.nodes[index];
-      if (isGradientNode(node)) lowerGradient(lowering, node as GradientNode);
-      else lowerNode(lowering, node as Node);
+      if (isGradientNode(node)) lowerGradient(lowering, node);
+      else lowerNode(lowering, node);
     }
   };
   const dense = (ids: readonly ValueId[]): Dense[] => ids.map((id) => lowering.dense(id));
@@ -96,9 +96,4 @@ export function createTrainingProgram(
     scratchBytes,
     workspaceBytes: end + OVERHANG,
   };
-}
-
-function zeroPage({ zeros, zeroFloats }: Lowering): Constant {
-  const storage: Storage = Object.assign(zeros, { bytes: createStorage("weights", zeroFloats * 4).bytes });
-  return { storage, key: "zeros", sources: [], making: { fill: (target) => target.fill(0) } };
 }
