@@ -133,6 +133,8 @@ describe("what is broken", () => {
     await expect(open(at("x.zip"))).rejects.toThrow(/x\.zip: is not a data set/);
     await expect(open(at("bad.yaml"))).rejects.toThrow(/bad\.yaml: is not valid YAML/);
     await expect(open(at("list.txt"))).rejects.toThrow(/list\.txt:2: missing\.jpg: no such file/);
+    await write({ "folders.txt": "empty\n" }, "odd");
+    await expect(open(at("folders.txt"))).rejects.toThrow(/folders\.txt:1: empty: is a folder; list its pictures/);
     await write({ "away.yaml": "path: ../nothing\nval: images/val\n" }, "odd");
     await expect(open(at("away.yaml"))).rejects.toThrow(/away\.yaml: "images\/val" does not exist \(tried .*nothing/);
   });

@@ -1,7 +1,7 @@
 /** Finds the pictures of a data set, and the label file of each. */
 
 import { readdir, realpath, stat } from "node:fs/promises";
-import { dirname, extname, isAbsolute, join, resolve, sep } from "node:path";
+import { dirname, extname, isAbsolute, join, normalize, resolve, sep } from "node:path";
 import { DatasetError } from "../../errors.js";
 import { cutText } from "../../weights/describe.js";
 import { byName } from "../files/order.js";
@@ -104,23 +104,24 @@ export async function picturesOfList(list: string, signal?: AbortSignal): Promis
     const entry = content.trim();
     if (entry === "" || entry.startsWith("#")) continue;
     const beside = join(dirname(list), entry);
-    const candidates = isAbsolute(entry) ? [entry] : entry.startsWith("./") ? [beside] : [entry, beside];
+    const either = beside === normalize(entry) ? [beside] : [entry, beside];
+    const candidates = isAbsolute(entry) ? [entry] : entry.startsWith("./") ? [beside] : either;
     let found: string | undefined;
+    let folder = false;
     for (const path of candidates) {
-      if ((await kindOf(path)) === "file") {
+      const kind = await kindOf(path);
+      folder ||= kind === "folder";
+      if (kind === "file") {
         found = path;
         break;
       }
     }
     if (!found) {
-      const why = encodingProblem(list, index + 1, entry);
-      throw new DatasetError(
-        why ??
-          `${list}:${index + 1}: ${shownPath(entry)}: no such file (tried ${candidates.map(shownPath).join(", ")})`,
-        {
-          list,
-        },
-      );
+      const why = folder
+        ? "is a folder; list its pictures, or give the folder instead of the list"
+        : `no such file (tried ${candidates.map(shownPath).join(", ")})`;
+      const message = encodingProblem(list, index + 1, entry) ?? `${list}:${index + 1}: ${shownPath(entry)}: ${why}`;
+      throw new DatasetError(message, { list });
     }
     paths.push(found);
   }
