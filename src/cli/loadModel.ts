@@ -5,6 +5,7 @@ import { type Loaded, loadWeights } from "../node/loadWeights.js";
 import { workersByMemory } from "../node/workers/howMany.js";
 import { type NamedSeed, weightsSeed } from "../node/workers/modelSeed.js";
 import type { BackendChoice } from "../runtime/backend.js";
+import { computesOnCores } from "../runtime/backendNames.js";
 import type { Task } from "../yolov5/checkpoint/modelInfo.js";
 import { normalizeNames } from "../yolov5/checkpoint/names.js";
 import type { Picture } from "../yolov5/input/pictures.js";
@@ -93,8 +94,7 @@ export async function loadWithSeed(flags: LoadFlags, output: Output): Promise<Lo
     names: model.names,
   });
   const workersOf = (given: number | undefined, suggested: number): number => {
-    const onCpu = backend.name === "wasm" || backend.name === "cpu";
-    if (!onCpu || suggested === 0) return 0;
+    if (!computesOnCores(backend.name) || suggested === 0) return 0;
     const fileBytes = weights.reduce((sum, { bytes }) => sum + (bytes?.length ?? 0), 0);
     return given ?? Math.max(1, Math.min(suggested, workersByMemory(fileBytes)));
   };

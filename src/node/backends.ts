@@ -5,15 +5,14 @@
 
 import { DeviceError, OptionError } from "../errors.js";
 import { importOptional } from "../optionalPackage.js";
-import type { Backend, BackendChoice } from "../runtime/backend.js";
+import type { Backend } from "../runtime/backend.js";
+import { BACKEND_CHOICES, type BackendChoice } from "../runtime/backendNames.js";
 import { createCpuBackend } from "../runtime/cpu/backend.js";
 import type { AdapterSource } from "../runtime/webgpu/device/adapter.js";
 import { quietGpu } from "./dawnOutput.js";
 import { fileTuningStore } from "./tuningStore.js";
 import { mayHaveHardware, mayHaveVulkan } from "./vulkan.js";
 import { openWasm } from "./wasm.js";
-
-const BACKEND_CHOICES: readonly BackendChoice[] = ["auto", "webgpu", "wasm", "cpu", "gpujs"];
 
 export interface BackendOptions {
   /** Receives the reason why `auto` skipped a backend, and a note about a tuning file that cannot be used. */

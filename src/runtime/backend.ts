@@ -2,12 +2,9 @@
 
 import type { Graph, Node } from "../ops/index.js";
 import type { HostTensor } from "../tensor/index.js";
+import type { BackendName } from "./backendNames.js";
 
-/** Names of the backends, as `--backend` takes them. */
-export type BackendName = "cpu" | "wasm" | "webgpu" | "gpujs";
-
-/** A backend by name, or the best one available. */
-export type BackendChoice = "auto" | BackendName;
+export type { BackendChoice, BackendName } from "./backendNames.js";
 
 /** Storage type of activations and weights on the device. */
 export type ComputeDType = "float32" | "float16" | "int8";

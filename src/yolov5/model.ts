@@ -1,7 +1,7 @@
 /** The public model: pictures in, results out. One network, or several as an ensemble. */
 
 import { DisposedError, OptionError } from "../errors.js";
-import type { CandidateOutputs, ComputeDType, NodeTiming, TuneOptions } from "../runtime/backend.js";
+import type { CandidateOutputs, NodeTiming, TuneOptions } from "../runtime/backend.js";
 import type { HostTensor } from "../tensor/index.js";
 import { AbortListeners, untilAborted } from "./calls/abort.js";
 import type { ModelInfo } from "./checkpoint/modelInfo.js";
@@ -11,7 +11,7 @@ import type { NetworkMemory } from "./network.js";
 import { type DetectOptions, resolveOptions } from "./options.js";
 import type { Outcome, Result } from "./output/outcome.js";
 import type { Prediction } from "./output/prediction.js";
-import type { ModelRunner } from "./runner.js";
+import type { Device, ModelRunner } from "./runner.js";
 
 export type { Member } from "./ensemble.js";
 export type { PictureReader } from "./localRunner.js";
@@ -39,7 +39,7 @@ export class Model<Source = unknown> {
   }
 
   /** The device: `{ name: "webgpu", adapter: "NVIDIA H100", dtype: "float32" }`. */
-  get device(): { readonly name: string; readonly adapter: string; readonly dtype: ComputeDType } {
+  get device(): Device {
     return this.runner.device;
   }
 

@@ -1,6 +1,7 @@
 /** Where a model computes: `LocalRunner` on this thread, or what a platform puts in its place. */
 
 import type { CandidateOutputs, ComputeDType, NodeTiming, TuneOptions } from "../runtime/backend.js";
+import type { BackendName } from "../runtime/backendNames.js";
 import type { HostTensor } from "../tensor/index.js";
 import type { ModelInfo } from "./checkpoint/modelInfo.js";
 import type { Member } from "./ensemble.js";
@@ -12,7 +13,8 @@ import type { Prediction } from "./output/prediction.js";
 
 /** What a model runs on. */
 export interface Device {
-  readonly name: string;
+  readonly name: BackendName;
+  /** The device, human-readable: `NVIDIA H100`, `llvmpipe (software)`, `TypeScript reference`. */
   readonly adapter: string;
   readonly dtype: ComputeDType;
 }

@@ -20,6 +20,7 @@ import { membersOf } from "./membersOf.js";
 import type { InputShape } from "./network.js";
 import { softmax } from "./output/classify.js";
 import { endToEndOutput } from "./output/nms/endToEnd.js";
+import type { Device } from "./runner.js";
 
 /** One layer compared with PyTorch's. */
 export interface LayerComparison {
@@ -38,7 +39,7 @@ export interface Verification {
   readonly ok: boolean;
   readonly layers: readonly LayerComparison[];
   readonly firstDiverging: string | null;
-  readonly backend: { readonly name: string; readonly adapter: string; readonly dtype: string };
+  readonly backend: Device;
 }
 
 interface VerifiableMember {

@@ -2,7 +2,7 @@
 
 import type { LoadOptions } from "../../api/loadOptions.js";
 import { fromWire } from "../../api/wireError.js";
-import { DeviceError, DisposedError } from "../../errors.js";
+import { DeviceError, DisposedError, invariant } from "../../errors.js";
 import { abortReason, onAbort } from "../../yolov5/calls/abort.js";
 import type { Device } from "../../yolov5/runner.js";
 import type { Answer, FromHost, Request, SliceProgress, ToHost } from "./protocol.js";
@@ -33,7 +33,7 @@ export class Connection {
   private outgoing: Promise<unknown> = Promise.resolve();
   private nextId = 1;
   private closed: { readonly reason: unknown } | undefined;
-  private lastDevice: Device = { name: "", adapter: "", dtype: "float32" };
+  private lastDevice: Device | undefined;
 
   constructor(started: Started, options: Pick<LoadOptions, "onProgress" | "onNote">) {
     this.started = started;
@@ -47,7 +47,9 @@ export class Connection {
     }
   }
 
+  /** As of the last answer; the model is opened with the first. */
   get device(): Device {
+    invariant(this.lastDevice, "the worker has not answered yet");
     return this.lastDevice;
   }
 

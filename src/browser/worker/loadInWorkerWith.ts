@@ -5,6 +5,7 @@ import { givenBytes } from "../../api/givenBytes.js";
 import type { LoadInWorkerOptions, LoadOptions } from "../../api/loadOptions.js";
 import type { WeightSource } from "../../api/sources.js";
 import { UnsupportedError } from "../../errors.js";
+import { computesOnCores } from "../../runtime/backendNames.js";
 import { signalOf, throwIfAborted } from "../../yolov5/calls/abort.js";
 import { count } from "../../yolov5/calls/checks.js";
 import { addressIn, isBlob } from "../../yolov5/input/given.js";
@@ -85,7 +86,7 @@ async function addWorkers(
   light: boolean,
 ): Promise<void> {
   const { name } = model.device;
-  if (name !== "wasm" && name !== "cpu") {
+  if (!computesOnCores(name)) {
     return onNote?.(`workers: ${name} has one device, which one worker feeds`);
   }
   const add = async (): Promise<void> => {
@@ -133,7 +134,7 @@ export async function loadInWorkerWith(
   let sources = await Promise.all(checkpointsOf(source).map(toSend));
   const lacking = backend === "auto" && (await lacksWebGpu());
   const contested = lacking && hasHardwareWebGl2();
-  const light = lacking || backend === "wasm" || backend === "cpu";
+  const light = lacking || computesOnCores(backend);
   // Downloaded once, whoever needs it.
   if (contested || workers > 1) sources = await Promise.all(sources.map((item) => fetched(item, options)));
   // Callbacks cannot be sent.

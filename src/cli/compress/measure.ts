@@ -8,6 +8,7 @@ import { pipeline } from "node:stream/promises";
 import { createDeflate } from "node:zlib";
 import { Breather } from "../../breathe.js";
 import { moduleFlopsPieces } from "../../compress/flops.js";
+import { unreachable } from "../../errors.js";
 import type { DetectionDataset } from "../../eval/dataset/types.js";
 import { type Evaluation, evaluate, type PictureOutcome } from "../../eval/evaluate.js";
 import type { Metrics } from "../../eval/metrics/metrics.js";
@@ -110,7 +111,7 @@ export async function evaluateCandidate(
   const { network } = createMember(opened, backend, { path: name, dtype: computeDTypeFor(opened, backend, {}) });
   // Not disposed: that would dispose of the backend too, which other candidates use.
   const model = new Model(
-    new LocalRunner([{ network, info }], backend, () => Promise.reject(new Error("no pictures are read here"))),
+    new LocalRunner([{ network, info }], backend, () => unreachable("no pictures are read here")),
   );
   const bar = steps(output, `measuring ${name}`);
   try {

@@ -1,11 +1,9 @@
 /** Values of `--backend` and `--device`: this engine's backends, and the device names that PyTorch users know. */
 
 import { InvalidArgumentError } from "commander";
-import type { BackendChoice } from "../../runtime/backend.js";
+import { BACKEND_CHOICES, type BackendChoice } from "../../runtime/backendNames.js";
 
-/** Same as `BACKEND_CHOICES` in node/backends.ts; repeated so that `--help` does not load the engine. */
-const BACKENDS: readonly BackendChoice[] = ["auto", "webgpu", "wasm", "cpu", "gpujs"];
-export const BACKEND_LIST = BACKENDS.join("|");
+export const BACKEND_LIST = BACKEND_CHOICES.join("|");
 
 /** How `--device` was understood. */
 export interface DeviceChoice {
@@ -22,7 +20,7 @@ const GPU = /^(?:gpu|(?:cuda|mps)(?::\d+)?|(?:cuda:)?\d+(?:,(?:cuda:)?\d+)*)$/;
 const clean = (text: string): string => text.toLowerCase().replace(/\s+/g, "");
 
 function named(name: string): BackendChoice | undefined {
-  return name === "" ? "auto" : BACKENDS.find((choice) => choice === name);
+  return name === "" ? "auto" : BACKEND_CHOICES.find((choice) => choice === name);
 }
 
 /** Parses a value of `--backend`: a backend's name. Any GPU name means WebGPU. */
@@ -30,7 +28,7 @@ export function backend(text: string): BackendChoice {
   const name = clean(text);
   const found = named(name) ?? (GPU.test(name) ? "webgpu" : undefined);
   if (found) return found;
-  throw new InvalidArgumentError(`It is not one of ${BACKENDS.join(", ")}.`);
+  throw new InvalidArgumentError(`It is not one of ${BACKEND_CHOICES.join(", ")}.`);
 }
 
 /**
@@ -50,7 +48,7 @@ export function device(text: string): DeviceChoice {
   if (found) return { backend: found, gpu: false };
   if (!GPU.test(name)) {
     throw new InvalidArgumentError(
-      `It is not a device. Use cpu, a GPU (0, cuda:0, mps), or one of the backends ${BACKENDS.join(", ")}.`,
+      `It is not a device. Use cpu, a GPU (0, cuda:0, mps), or one of the backends ${BACKEND_CHOICES.join(", ")}.`,
     );
   }
   const cards = name.match(/\d+/g) ?? [];

@@ -7,6 +7,7 @@ import type { MeasuredBatch, MeasureOptions, PlannedSample } from "../../eval/me
 import { builtFile } from "../../node/workers/builtFile.js";
 import { workersByCores } from "../../node/workers/howMany.js";
 import { WorkerPool } from "../../node/workers/workerPool.js";
+import { computesOnDevice } from "../../runtime/backendNames.js";
 import type { ValFlags } from "./flags.js";
 import type { ValAnswer, ValJob, ValSeed } from "./valWorker.js";
 
@@ -14,7 +15,7 @@ const PROGRAM = "valWorker.js";
 
 /** How many workers a run has; 0: this thread measures, and each picture gets all threads of the backend. */
 export function valWorkersFor({ workers, threads, backend }: ValFlags): number {
-  if (builtFile(PROGRAM) === undefined || backend === "webgpu" || backend === "gpujs") return 0;
+  if (builtFile(PROGRAM) === undefined || computesOnDevice(backend)) return 0;
   if (workers !== undefined) return workers;
   const most = workersByCores(threads);
   return most < 2 ? 0 : most;

@@ -1,7 +1,7 @@
 /** What callers get of a server. */
 
-import type { ComputeDType } from "../../runtime/backend.js";
 import type { Task } from "../../yolov5/checkpoint/modelInfo.js";
+import type { Device } from "../../yolov5/runner.js";
 
 /** A model that a server runs. */
 export interface RunningModel {
@@ -10,7 +10,7 @@ export interface RunningModel {
   /** Where its weights come from. */
   readonly path: string;
   readonly task: Task;
-  readonly device: { readonly name: string; readonly adapter: string; readonly dtype: ComputeDType };
+  readonly device: Device;
   /** Threads that compute; 0: the server's own. */
   readonly workers: number;
   readonly maxBatch: number;

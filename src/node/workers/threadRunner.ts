@@ -4,6 +4,7 @@ import type { LoadOptions } from "../../api/loadOptions.js";
 import type { PictureSource } from "../../api/sources.js";
 import { DisposedError, invariant, OptionError, UnsupportedError } from "../../errors.js";
 import type { Backend, CandidateOutputs, NodeTiming, TuneOptions } from "../../runtime/backend.js";
+import { computesOnCores } from "../../runtime/backendNames.js";
 import type { HostTensor } from "../../tensor/index.js";
 import { count } from "../../yolov5/calls/checks.js";
 import { type Begun, inOrder } from "../../yolov5/calls/inOrder.js";
@@ -71,7 +72,7 @@ export class ThreadRunner implements ModelRunner<PictureSource> {
     invariant(answer.kind === "facts", `${answer.kind} in answer to facts`);
     const { device } = answer;
     const { workers = 1, onNote } = options;
-    if (workers === 1 || device.name === "wasm" || device.name === "cpu") {
+    if (workers === 1 || computesOnCores(device.name)) {
       return new ThreadRunner(pool, answer, options);
     }
     onNote?.(`workers: ${device.name} has one device, which one worker feeds`);

@@ -4,6 +4,7 @@
  */
 
 import { amplifiedRounding, countedRounding, type Graph, type ValueId } from "../../ops/index.js";
+import { accumulatesInFloat64, type BackendName } from "../../runtime/backendNames.js";
 import type { HostTensor } from "../../tensor/index.js";
 
 /**
@@ -25,8 +26,13 @@ export interface FloatLimits {
  * reference accumulates in float64, so its rounding is small compared with PyTorch's.
  * @param graph as built, not optimised.
  */
-export function floatLimits(graph: Graph, taps: readonly string[], input: HostTensor, backend: string): FloatLimits {
-  const factor = MARGIN * (backend === "cpu" ? 1 : 2);
+export function floatLimits(
+  graph: Graph,
+  taps: readonly string[],
+  input: HostTensor,
+  backend: BackendName,
+): FloatLimits {
+  const factor = MARGIN * (accumulatesInFloat64(backend) ? 1 : 2);
   const idOf = (tap: string): ValueId => graph.taps.get(tap) ?? -1;
   const roundings = countedRounding(graph);
   const counted = (tap: string): number => factor * (roundings.get(idOf(tap)) ?? 0);

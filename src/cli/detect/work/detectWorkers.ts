@@ -4,6 +4,7 @@ import { DeviceError, invariant, WorkerError } from "../../../errors.js";
 import { builtFile } from "../../../node/workers/builtFile.js";
 import { workersByCores } from "../../../node/workers/howMany.js";
 import { WorkerPool } from "../../../node/workers/workerPool.js";
+import { computesOnDevice } from "../../../runtime/backendNames.js";
 import type { Result } from "../../../yolov5/model.js";
 import { resultOf } from "../../../yolov5/output/outcome.js";
 import { errorLine } from "../../errors.js";
@@ -30,7 +31,7 @@ export type WorkersFlags = Pick<DetectFlags, "workers" | "threads" | "backend">;
 
 /** @param files how many pictures there are; infinitely many in videos. */
 export function workersForPictures({ workers, threads, backend }: WorkersFlags, files: number): number {
-  if (builtFile(PROGRAM) === undefined || backend === "webgpu" || backend === "gpujs") return 0;
+  if (builtFile(PROGRAM) === undefined || computesOnDevice(backend)) return 0;
   if (workers !== undefined) return workers;
   if (files < LEAST_PICTURES) return 0;
   const most = Math.min(workersByCores(threads), Math.floor(files / PICTURES_PER_WORKER));

@@ -1,6 +1,7 @@
 /** Weights → a model that computes: loaded, put into worker threads or on a device, and warm. */
 
 import { DeviceError, DeviceLostError, DisposedError, LimitError } from "../../../errors.js";
+import { computesOnDevice } from "../../../runtime/backendNames.js";
 import type { ModelInfo } from "../../../yolov5/checkpoint/modelInfo.js";
 import type { Model } from "../../../yolov5/model.js";
 import { type Loaded, loadWeights } from "../../loadWeights.js";
@@ -62,16 +63,15 @@ const LEAST_MAX_IMGSZ = 1280;
 export async function openModel(spec: ModelSpec, context: OpenModelContext): Promise<ServedModel> {
   const { options, limit } = context;
   const { backend, half, threads, config, names, signal, onNote } = options;
-  const onGpu = (name: string): boolean => name === "webgpu" || name === "gpujs";
-  const wantsWorkers = options.workers !== 0 && hasWorkers() && !onGpu(backend ?? "auto");
+  const wantsWorkers = options.workers !== 0 && hasWorkers() && !computesOnDevice(backend ?? "auto");
   const loaded = await loadWeights(spec.weights, {
     ...{ backend, half, config, names, signal, onNote },
     // The network runs in the workers then, where each has one thread for it.
     threads: wantsWorkers ? 1 : threads,
   });
   const { info, device } = loaded.model;
-  const maxBatch = options.maxBatch ?? (onGpu(device.name) ? GPU_BATCH : 1);
-  const workers = onGpu(device.name) ? 0 : workersOf(loaded, wantsWorkers, context);
+  const maxBatch = options.maxBatch ?? (computesOnDevice(device.name) ? GPU_BATCH : 1);
+  const workers = computesOnDevice(device.name) ? 0 : workersOf(loaded, wantsWorkers, context);
   const runner = await runnerOf(loaded, workers, maxBatch, options);
   try {
     const side = info.defaultImgsz;
