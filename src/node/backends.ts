@@ -21,7 +21,13 @@ export interface BackendOptions {
   readonly threads?: number | undefined;
 }
 
-/** Dawn's entry point for Node. The object it returns keeps the process alive until it is garbage. */
+/** The runtime's own WebGPU, as Deno has it. */
+const ownGpu = (): GPU | undefined => (globalThis.navigator as { readonly gpu?: GPU } | undefined)?.gpu;
+
+/**
+ * Dawn's entry point for Node. The object it returns keeps the process alive until it is garbage. Where the package
+ * does not load, the runtime's own WebGPU.
+ */
 async function openGpu(hardwareOnly: boolean): Promise<AdapterSource> {
   if (!mayHaveVulkan()) {
     throw new DeviceError(
@@ -38,6 +44,8 @@ async function openGpu(hardwareOnly: boolean): Promise<AdapterSource> {
   try {
     dawn = await importOptional<typeof dawn>("webgpu");
   } catch (error) {
+    const own = ownGpu();
+    if (own) return own;
     throw new DeviceError(
       'WebGPU in Node needs the optional package "webgpu", which is not installed or has no build for this platform; run "npm install webgpu" (132 MB) or use --backend wasm',
       { platform: `${process.platform}-${process.arch}` },

@@ -3,6 +3,7 @@
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { beforeAll, describe, expect, inject, test } from "vitest";
+import { mayHaveVulkan } from "../../src/node/vulkan.js";
 import { Matrix } from "../support/matrix.js";
 import { ffmpeg, ffmpegMissing } from "../support/video.js";
 import { runJson, runServer, SERVER_ANSWER, writeServer } from "./support/server.js";
@@ -72,6 +73,25 @@ describe.skipIf(tools === "" || ffmpegMissing())("runtimes", () => {
       matrix.add(name, "runs", "runs", "runs");
     },
   );
+
+  const deno = installed.find(({ from }) => from === "deno");
+  test.skipIf(!deno || !mayHaveVulkan())("Deno's own WebGPU stands in for the optional package", () => {
+    const { program, words } = deno as (typeof installed)[number];
+    const detect = [
+      "detect",
+      "--source",
+      "inputs/codes.png",
+      "--backend",
+      "webgpu",
+      "--nosave",
+      "--quiet",
+      "--json",
+      "-",
+    ];
+    const answer = runJson([program, ...words, cli, ...detect], folder);
+    expect(answer).toHaveProperty("backend.name", "webgpu");
+    expect(answer).toHaveProperty("images[0].detections.length", 9);
+  });
 
   test.skipIf(installed.length < RUNTIMES.length)("docs/consumers.md has this table", () => matrix.check());
 });
