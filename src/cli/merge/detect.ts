@@ -56,7 +56,11 @@ export async function mergeDetect(
     saved ||= results.savedTo !== undefined;
     const from = input.folder ?? results.savedTo;
     const moved = joined && from !== undefined ? await joined.add(from, results.files ?? []) : undefined;
-    for (const video of results.videos ?? []) videos.push(movedVideo(video, from, moved));
+    const places = new Map([...(moved ?? [])].map(([file, to]) => [join(file), to]));
+    for (const video of results.videos ?? []) {
+      videos.push(movedVideo(video, from, places));
+      await breather.rest();
+    }
   }
   await joined?.finish();
   await sink.write("]");
@@ -79,16 +83,25 @@ function checkSame(path: string, own: DetectResults, firstPath: string, first: D
   }
 }
 
-/** A video's report with the file's new place. */
+/** Folders within a run's folder in which its videos may lie. */
+const MOST_FOLDERS = 8;
+
+/**
+ * A video's report with the file's new place.
+ * @param places where the shard's files went, by their paths in its folder.
+ */
 function movedVideo(
   video: { readonly savedTo?: string },
   from: string | undefined,
-  moved: ReadonlyMap<string, string> | undefined,
+  places: ReadonlyMap<string, string>,
 ): object {
   const { savedTo } = video;
-  if (savedTo === undefined || from === undefined || !moved) return video;
+  if (savedTo === undefined || from === undefined || places.size === 0) return video;
+  const parts = savedTo.split(sep);
   // The run's folder may have been moved since; the file's name in it has not changed.
-  const name = relative(from, savedTo).split(sep).join("/");
-  const to = moved.get(name) ?? [...moved].find(([file]) => savedTo.endsWith(join(sep, file)))?.[1];
+  const ends = Array.from({ length: Math.min(parts.length, MOST_FOLDERS) }, (_, i) => parts.slice(-i - 1).join(sep));
+  const to = [relative(from, savedTo), ...ends.toReversed()]
+    .map((name) => places.get(name))
+    .find((place) => place !== undefined);
   return to === undefined ? video : { ...video, savedTo: to };
 }

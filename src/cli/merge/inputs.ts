@@ -1,7 +1,7 @@
 /** What `merge` is given → the JSON files of all shards of one run, in their order. */
 
-import { readdir, stat } from "node:fs/promises";
-import { basename, dirname, join, resolve } from "node:path";
+import { readdir, realpath, stat } from "node:fs/promises";
+import { basename, dirname, join, resolve, sep } from "node:path";
 import { byName } from "../../node/files/order.js";
 import { InputError } from "../errors.js";
 import { readShardBlock, type ShardBlock } from "../shards/shardBlock.js";
@@ -65,9 +65,14 @@ async function resultsIn(folder: string): Promise<string[]> {
 }
 
 async function labelFolder(path: string): Promise<string> {
+  const root = await realpath(path);
   for (const folder of [join(path, "labels"), path]) {
     const names = await readdir(folder).catch((): string[] => []);
-    if (names.some((name) => name.endsWith(".txt"))) return folder;
+    if (!names.some((name) => name.endsWith(".txt"))) continue;
+    if (!`${await realpath(folder)}${sep}`.startsWith(root + sep)) {
+      throw new InputError(`${folder}: leads out of the shard's folder; give its own path`);
+    }
+    return folder;
   }
   throw new InputError(`${path}: holds neither results of shards nor label files`);
 }

@@ -61,7 +61,7 @@ export class JoinedFiles {
         moved.set(file, join(this.savedTo, relative(this.folder, to)));
       }
     }
-    await this.addPredictions(from);
+    await this.addPredictions(root, from);
     return moved;
   }
 
@@ -106,11 +106,13 @@ export class JoinedFiles {
   }
 
   /** COCO's results are one list. */
-  private async addPredictions(from: string): Promise<void> {
+  private async addPredictions(root: string, from: string): Promise<void> {
     const names = await readdir(from).catch((): string[] => []);
     for (const name of names.filter((name) => name.endsWith(PREDICTIONS) && name !== RESULTS)) {
       const all = this.predictions.get(name) ?? [];
-      for (const entry of await readList(join(from, name), this.signal)) all.push(entry);
+      const path = join(from, name);
+      await checkSource(root, path);
+      for (const entry of await readList(path, this.signal)) all.push(entry);
       this.predictions.set(name, all);
     }
   }
@@ -163,10 +165,12 @@ async function readBytes(path: string): Promise<Buffer> {
 export async function joinLabels(folders: readonly string[], to: string, signal: AbortSignal): Promise<number> {
   const from = new Map<string, string>();
   for (const folder of folders) {
+    const root = await realpath(folder);
     for (const name of await readdir(folder)) {
       signal.throwIfAborted();
       if (!name.endsWith(".txt")) continue;
       const path = join(folder, name);
+      await checkSource(root, path);
       const other = from.get(name);
       if (other === undefined) from.set(name, path);
       else if (!(await readBytes(path)).equals(await readBytes(other))) {

@@ -1,6 +1,6 @@
 /** Reads the JSON of `detect` and `val`, and says what is wrong with it. */
 
-import { readJsonFile } from "../../node/files/jsonFile.js";
+import { NestedJsonError, readJsonFile } from "../../node/files/jsonFile.js";
 import { readFailure } from "../../node/files/regularFile.js";
 import type { CompressionRow } from "../compress/measure.js";
 import { InputError } from "../errors.js";
@@ -57,8 +57,8 @@ async function readJson(path: string, signal: AbortSignal): Promise<unknown> {
     return await readJsonFile(path, signal);
   } catch (error) {
     if (signal.aborted) throw error;
-    const system = (error as NodeJS.ErrnoException).code !== undefined;
-    const why = system ? readFailure(error, path) : "is not JSON, or only a part of it";
+    const known = error instanceof NestedJsonError || (error as NodeJS.ErrnoException).code !== undefined;
+    const why = known ? readFailure(error, path) : "is not JSON, or only a part of it";
     throw new InputError(`${path}: ${why}; give the results of shards, or run its shard again`, { cause: error });
   }
 }

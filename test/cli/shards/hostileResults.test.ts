@@ -1,9 +1,10 @@
 /** `merge` of results that come from strangers: nothing outside its folder is written or read, and one sentence says why. */
 
 import { execFileSync } from "node:child_process";
-import { existsSync, mkdirSync, readdirSync, symlinkSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
+import { MAX_SECONDS, slowness } from "../../support/limits.js";
 import { cli, scratchFolder } from "../support.js";
 
 const folder = await scratchFolder();
@@ -80,10 +81,70 @@ test.each<[string, string]>([
   expect(written.filter((path) => /evil|\.part$/.test(path))).toEqual([]);
 });
 
-test("what is nested too deeply to be written", async () => {
-  const text = detect({}).replace(/\}$/, `,"videos":[{"x":${"[".repeat(50_000)}${"]".repeat(50_000)}}]}`);
+test.each([50_000, 2_000_000])("what is nested %i deep", async (depth) => {
+  const text = detect({}).replace(/\}$/, `,"videos":[{"x":${"[".repeat(depth)}${"]".repeat(depth)}}]}`);
   const { stderr } = await merge(text, "out.json");
-  expect(stderr).toMatch(/^error: [^\n]*asks for more than can be joined[^\n]*\n$/);
+  expect(stderr).toMatch(/^error: [^\n]*is nested more than 1000 deep[^\n]*\n$/);
+});
+
+describe("links to files elsewhere, of which nothing is read", () => {
+  const secret = join(folder, "secret.json");
+  writeFileSync(secret, '[{"secret":1}]');
+
+  test.each<[string, (folder: string) => void]>([
+    [
+      "COCO's results",
+      (own) => {
+        const shard = join(own, "shard-00000-of-00001");
+        mkdirSync(shard);
+        writeFileSync(join(shard, "results.json"), detect({ savedTo: shard }));
+        symlinkSync(secret, join(shard, "m_predictions.json"));
+      },
+    ],
+    [
+      "a label file",
+      (own) => {
+        mkdirSync(join(own, "labels"));
+        writeFileSync(join(own, "labels", "a.txt"), "0 0.5 0.5 0.1 0.1\n");
+        symlinkSync(secret, join(own, "labels", "b.txt"));
+      },
+    ],
+    ["a folder of labels", (own) => symlinkSync(deep, join(own, "labels"))],
+  ])("%s", async (name, make) => {
+    const own = join(folder, `links: ${name}`);
+    mkdirSync(own);
+    make(own);
+    const { code, stderr } = await cli(["merge", own, "--output", join(folder, `joined: ${name}`)]);
+    expect(stderr).toMatch(/^error: [^\n]*leads out of the shard's folder[^\n]*\n$/);
+    expect(code).toBe(1);
+    expect(existsSync(join(folder, `joined: ${name}`))).toBe(false);
+  });
+});
+
+/** As a file says, not as its square: many videos, and many files to look for them in. */
+test("many videos in many files", async () => {
+  const own = join(folder, "many videos");
+  mkdirSync(own);
+  const names = Array.from({ length: 1000 }, (_, i) => `${i}.mp4`);
+  const places = [{ folder: "", ending: ".mp4" }];
+  const text = detect({
+    savedTo: "/moved/since",
+    files: names.map((file) => ({ name: file.slice(0, -4), stem: file.slice(0, -4), places, files: [file] })),
+    videos: Array.from({ length: 100_000 }, (_, i) => ({ savedTo: `/there/${i}.mp4` })),
+  });
+  mkdirSync(join(own, "shard-00000-of-00001"));
+  for (const name of names) writeFileSync(join(own, "shard-00000-of-00001", name), "");
+  writeFileSync(join(own, "shard-00000-of-00001", "results.json"), text);
+  const before = process.cpuUsage().user;
+  const target = join(folder, "joined videos");
+  const { code, stderr } = await cli(["merge", own, "--output", target]);
+  expect(code, stderr).toBe(0);
+  expect(process.cpuUsage().user - before).toBeLessThan(MAX_SECONDS * slowness() * 1e6);
+  const { videos } = JSON.parse(readFileSync(join(target, "results.json"), "utf8")) as {
+    videos: { savedTo: string }[];
+  };
+  expect(videos[999].savedTo).toBe(join(target, "999.mp4"));
+  expect(videos[1000].savedTo).toBe("/there/1000.mp4");
 });
 
 test.skipIf(process.platform === "win32")("pipes and devices, which never end", async () => {
