@@ -13,6 +13,7 @@ const only = (name, from, allowed) => ({
       "^src/errors\\.ts$",
       "^src/boxes\\.ts$",
       "^src/breathe\\.ts$",
+      "^src/inflate\\.ts$",
       "^src/printable\\.ts$",
       "^src/optionalPackage\\.ts$",
       "^src/wgsl\\.d\\.ts$",

@@ -67,6 +67,7 @@ export class DecodeBudget {
   readonly maxPixels: number;
   private readonly onNote: (note: string) => void;
   private readonly onSize: (pixels: number) => void;
+  private samples = 0;
 
   constructor(what: string, options: BudgetOptions = {}) {
     const { maxPixels = DEFAULT_MAX_PIXELS, onNote = () => undefined, onSize = () => undefined } = options;
@@ -106,12 +107,16 @@ export class DecodeBudget {
   }
 
   /**
-   * Checks the number of samples that decoding processes, in all passes together.
+   * Checks the number of samples that decoding processes, those of all earlier calls included: a picture may consist of
+   * thousands of small ones.
    * @throws ImageError if that is more than any encoder's files need.
    */
   work(samples: number, reason: string): void {
-    if (samples <= Math.max(this.maxPixels, LEAST_PIXELS) * SAMPLES_PER_PIXEL) return;
-    throw new ImageError(`${this.what}: ${reason} would take too long to decode; save it again`, { samples });
+    this.samples += samples;
+    if (this.samples <= Math.max(this.maxPixels, LEAST_PIXELS) * SAMPLES_PER_PIXEL) return;
+    throw new ImageError(`${this.what}: ${reason} would take too long to decode; save it again`, {
+      samples: this.samples,
+    });
   }
 
   /** Warns that the picture is used although a part of it is lost. */

@@ -1,6 +1,6 @@
 /** Pictures of a few bytes that are huge when decoded. */
 
-import { constants, crc32, deflateRawSync } from "node:zlib";
+import { constants, crc32, deflateRawSync, deflateSync } from "node:zlib";
 import { bytes, le } from "../weights/support.js";
 
 const be = (value: number): string => [...le(value)].reverse().join("");
@@ -137,4 +137,56 @@ export function progressiveJpeg(side: number, scans: number): Uint8Array {
     ...refinements,
     Buffer.from([0xff, 0xd9]),
   ]);
+}
+
+/** `count` strips of one row of `tags`, all of them the same bytes. */
+function sharedStrips(stored: Uint8Array, count: number, tags: readonly Tag[], more: Uint8Array = new Uint8Array()) {
+  const lists = Buffer.alloc(8 * count);
+  for (let i = 0; i < count; i++) {
+    lists.writeUInt32LE(8, 4 * i);
+    lists.writeUInt32LE(stored.length, 4 * (count + i));
+  }
+  const at = 8 + stored.length + more.length;
+  return tiffOf(Buffer.concat([stored, more, lists]), [
+    ...tags,
+    [257, 4, 1, count],
+    [273, 4, count, at],
+    [278, 4, 1, 1],
+    [279, 4, count, at + 4 * count],
+  ]);
+}
+
+/** Strips of 64 bytes, each of a stream that goes on for 64 MB, or for 4 MB. */
+export function deflatedStrips(length: 64 | 4): Uint8Array {
+  // In one block: stored ones, as `zeros` has, do not fit where others are unpacked in vain.
+  const stored = deflateSync(Buffer.alloc(length * 2 ** 20), { level: 9 });
+  return sharedStrips(stored, length === 64 ? 10_000 : 40_000, [
+    [256, 4, 1, 64],
+    [258, 3, 1, 8],
+    [259, 3, 1, 8],
+    [262, 3, 1, 1],
+  ]);
+}
+
+const segment = (marker: number, data: string): string =>
+  `\xff${bytesText(marker)}${be(data.length + 2).slice(2)}${data}`;
+const bytesText = (value: number): string => String.fromCharCode(value);
+
+/** Strips that are JPEGs of 64 × 1 pixels: with many scans; with the same many tables; with many tables of their own. */
+export function jpegStrips(kind: "scans" | "tables" | "own tables"): Uint8Array {
+  const huffman = segment(0xc4, `\0\x01${"\0".repeat(16)}`);
+  const comment = segment(0xfe, "x".repeat(60_000));
+  const scan = `${segment(0xda, "\x01\x01\0\0\0\0")}\0\0\0\0`;
+  const own = kind === "own tables" ? huffman.repeat(1500) : huffman;
+  const frame = segment(0xdb, `\0${"\x01".repeat(64)}`) + segment(0xc2, "\x08\0\x01\0\x40\x01\x01\x11\0");
+  const jpeg = bytes(`\xff\xd8${frame}${own}${scan.repeat(kind === "scans" ? 500 : 1)}\xff\xd9`);
+  const tables = bytes(`\xff\xd8${comment.repeat(8)}\xff\xd9`);
+  const tags: Tag[] = [
+    [256, 4, 1, 64],
+    [258, 3, 1, 8],
+    [259, 3, 1, 7],
+    [262, 3, 1, 1],
+  ];
+  if (kind !== "tables") return sharedStrips(jpeg, 40_000, tags);
+  return sharedStrips(jpeg, 40_000, [...tags, [347, 1, tables.length, 8 + jpeg.length]], tables);
 }

@@ -4,7 +4,18 @@ import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { scratchFolder } from "../cli/support.js";
-import { bmp, directoryBomb, gif, hugeTile, packBits, png, progressiveJpeg, webp } from "./bombs.js";
+import {
+  bmp,
+  deflatedStrips,
+  directoryBomb,
+  gif,
+  hugeTile,
+  jpegStrips,
+  packBits,
+  png,
+  progressiveJpeg,
+  webp,
+} from "./bombs.js";
 import { expectOneSentence, limited, notBuilt } from "./limited.js";
 
 const folder = await scratchFolder();
@@ -39,5 +50,10 @@ describe.skipIf(notBuilt)("pictures", { timeout: 600_000 }, () => {
     ["used.tif", () => directoryBomb(true)],
     ["scans.jpg", () => progressiveJpeg(4096, 200)],
     ["many.jpg", () => progressiveJpeg(ALLOWED, 14)],
+    ["long strips.tif", () => deflatedStrips(64)],
+    ["short strips.tif", () => deflatedStrips(4)],
+    ["scans.tif", () => jpegStrips("scans")],
+    ["tables.tif", () => jpegStrips("tables")],
+    ["own tables.tif", () => jpegStrips("own tables")],
   ])("%s", async (name, make) => detect(name, make()));
 });

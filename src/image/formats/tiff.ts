@@ -10,7 +10,7 @@ import type { DecodeBudget } from "../limits.js";
 import { applyOrientation } from "../orient.js";
 import type { RgbImage } from "../types.js";
 import { PHOTOMETRIC, type ToRgb, toRgbOf, ycbcrColor } from "./tiffColor.js";
-import { unpackJpegChunk } from "./tiffJpeg.js";
+import { SLOWNESS as JPEG_SLOWNESS, unpackJpegChunk } from "./tiffJpeg.js";
 import { addUp, type ChunkRows, type Depth, samplesOfRow, unpackUnits } from "./tiffSamples.js";
 import { readTags, TAG, type TiffTags } from "./tiffTags.js";
 import { isFax, JPEG, OTHER_COMPRESSIONS, reversedBits, unpackerOf } from "./tiffUnpack.js";
@@ -133,7 +133,10 @@ function scatter(line: Uint8Array, count: number, out: Uint8Array, to: number, s
 
 const copy: ToRgb = (line, from, count, out, to) => out.set(line.subarray(from, from + count * 3), to);
 
-const JPEG_SLOWNESS = 4;
+/** What a strip or tile takes beside its pixels, in samples. */
+const CHUNK_WORK = 2048;
+/** What a byte takes that is unpacked in vain, in samples. */
+const VAIN_WORK = 2;
 
 /** Strips and tiles, unpacked. */
 class ChunkReader {
@@ -144,6 +147,7 @@ class ChunkReader {
   private readonly offsets: readonly number[];
   private readonly lengths: readonly number[];
   private readonly differences: boolean;
+  private readonly jpegTables: Uint8Array;
   private short = false;
 
   constructor(bytes: Uint8Array, tags: TiffTags, layout: Layout, budget: DecodeBudget) {
@@ -154,6 +158,7 @@ class ChunkReader {
     const tiled = tags.has(TAG.tileOffsets);
     this.offsets = tags.all(tiled ? TAG.tileOffsets : TAG.stripOffsets);
     this.lengths = tags.all(tiled ? TAG.tileBytes : TAG.stripBytes);
+    this.jpegTables = Uint8Array.from(layout.compression === JPEG ? tags.all(TAG.jpegTables) : []);
     this.differences = tags.first(TAG.predictor, 1) === 2 && layout.bits >= 8;
   }
 
@@ -175,11 +180,12 @@ class ChunkReader {
    * is checked first. JPEG is by far the slowest.
    */
   askForWork(chunks: number): void {
-    const { layout, lengths } = this;
+    const { layout, lengths, jpegTables } = this;
     const slowness = layout.compression === JPEG ? JPEG_SLOWNESS : 1;
     let packed = 0;
     for (let i = 0; i < Math.min(chunks, lengths.length); i++) packed += lengths[i];
-    this.budget.work(packed + chunks * this.bytesOfChunk * slowness, `a TIFF of ${chunks} such strips or tiles`);
+    const own = jpegTables.length + this.bytesOfChunk * slowness + CHUNK_WORK;
+    this.budget.work(packed + chunks * own, `a TIFF of ${chunks} such strips or tiles`);
   }
 
   /** The rows of chunk `index` that lie within the picture, of 8-bit samples, or of RGB. */
@@ -193,11 +199,10 @@ class ChunkReader {
     }
     const stored = this.bytes.subarray(offset, offset + length);
     if (compression === JPEG) {
-      const tables = Uint8Array.from(tags.all(TAG.jpegTables));
       // The last strip may be stored at full height.
       const stripHeight = tags.has(TAG.tileOffsets) ? layout.chunkHeight : tags.first(TAG.rowsPerStrip, layout.height);
       const room = { width: chunkWidth, height: stripHeight };
-      return unpackJpegChunk(stored, tables, layout.photometric, { rows, columns, room }, budget);
+      return unpackJpegChunk(stored, this.jpegTables, layout.photometric, { rows, columns, room }, budget);
     }
     const packed = tags.first(TAG.fillOrder, 1) === 2 ? reversedBits(stored) : stored;
     const [h, v] = layout.subsampling;
@@ -210,6 +215,10 @@ class ChunkReader {
     } catch (cause) {
       throw new ImageError(`${what}: damaged TIFF: its pixels cannot be decompressed`, {}, { cause });
     }
+    budget.work(
+      Math.max(0, found - chunk.length) * VAIN_WORK,
+      "a TIFF whose strips or tiles hold much more than their pixels",
+    );
     if (found < chunk.length) this.tell();
     if (this.differences) addUp(chunk, rowBytes, layout);
     if (h * v > 1) return unpackUnits(chunk, rowBytes, rows, columns, [h, v], ycbcrColor(tags));

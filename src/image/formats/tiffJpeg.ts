@@ -3,7 +3,7 @@
 import { ImageError } from "../../errors.js";
 import type { ColorModel } from "../jpeg/color.js";
 import { JpegDamage } from "../jpeg/frame.js";
-import { readJpegHeader } from "../jpeg/header.js";
+import { readJpegHeader, samplesOf, scansOf } from "../jpeg/header.js";
 import { decodePlain } from "../jpeg/plainDecoder.js";
 import type { DecodeBudget } from "../limits.js";
 import { PHOTOMETRIC } from "./tiffColor.js";
@@ -17,6 +17,9 @@ const MODELS: Readonly<Record<number, ColorModel>> = {
   [PHOTOMETRIC.cmyk]: "inks",
   [PHOTOMETRIC.ycbcr]: "ycc",
 };
+
+/** Samples that another format would have unpacked in the time of one. */
+export const SLOWNESS = 4;
 
 /** The tables followed by the stream, without the markers between them. */
 function withTables(stream: Uint8Array, tables: Uint8Array): Uint8Array {
@@ -53,6 +56,9 @@ export function unpackJpegChunk(
     const size = header ? `${header.width}×${header.height}` : "without a size";
     throw new ImageError(`${what}: damaged TIFF: a JPEG in it is ${size} instead of ${columns}×${rows}`, {});
   }
+  // The first pass is asked for with the TIFF's other strips.
+  const { scans, passes } = scansOf(joined, header);
+  budget.work(Math.max(0, passes - 1) * samplesOf(header) * SLOWNESS, `a TIFF of JPEGs of ${scans} scans`);
   try {
     const { width, data } = decodePlain(joined, budget, model);
     if (photometric === PHOTOMETRIC.whiteIsZero) for (let i = 0; i < data.length; i++) data[i] = 255 - data[i];

@@ -1,9 +1,9 @@
 /** TIFF's compressions: none, LZW, PackBits, Deflate, fax. Each unpacks one strip or tile of known size. */
 
-import { inflateSync } from "fflate";
+import { inflateInto } from "../../inflate.js";
 import { type FaxOptions, unpackFax } from "./tiffFax.js";
 
-/** Fills `out` as far as the data go; returns the number of bytes. */
+/** Fills `out` as far as the data go; returns the number of bytes that were unpacked, which may be more than fit. */
 export type Unpack = (packed: Uint8Array, out: Uint8Array) => number;
 
 /** Compression tag for JPEG; old-style JPEG, before TIFF 6's technical note 2, has another. */
@@ -65,7 +65,7 @@ export function reversedBits(bytes: Uint8Array): Uint8Array {
 }
 
 function unpackDeflate(packed: Uint8Array, out: Uint8Array): number {
-  return inflateSync(packed.subarray(2), { out }).length;
+  return inflateInto(packed.subarray(2), out);
 }
 
 /** Source: TIFF 6.0, section 9. */

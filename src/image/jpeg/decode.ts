@@ -5,7 +5,7 @@ import type { DecodeBudget } from "../limits.js";
 import { applyOrientation } from "../orient.js";
 import type { RgbImage } from "../types.js";
 import { JpegDamage } from "./frame.js";
-import { type JpegHeader, readJpegHeader } from "./header.js";
+import { type JpegHeader, readJpegHeader, samplesOf, scansOf } from "./header.js";
 import { decodeWithMozjpeg, mozjpegAvailable } from "./mozjpeg.js";
 import { decodePlain } from "./plainDecoder.js";
 
@@ -32,13 +32,6 @@ const ALWAYS_ALLOWED_PIXELS = 2 ** 24;
 /** RGBA inside mozjpeg and outside, and the RGB bytes. */
 const MOZJPEG_PIXEL_BYTES = 11;
 
-/** Samples of all components, chroma by its sampling. */
-function samplesOf({ width, height, sampling }: JpegHeader): number {
-  const most = (part: (factors: number) => number): number => Math.max(1, ...Array.from(sampling, part));
-  const full = most((factors) => factors >> 4) * most((factors) => factors & 15);
-  return sampling.reduce((sum, factors) => sum + ((factors >> 4) * (factors & 15)) / full, 0) * width * height;
-}
-
 /** With several scans, all coefficients are kept, two bytes each. */
 function mozjpegBytes(header: JpegHeader, scans: number): number {
   const { width, height } = header;
@@ -51,19 +44,13 @@ function mozjpegBytes(header: JpegHeader, scans: number): number {
  */
 function checkWork(header: JpegHeader, bytes: Uint8Array, budget: DecodeBudget): number {
   const { what } = budget;
-  const { width, height, components } = header;
+  const { width, height } = header;
   const pixels = width * height;
   if (pixels > ALWAYS_ALLOWED_PIXELS && pixels > bytes.length * MAX_PIXELS_PER_BYTE) {
     const message = `${what}: damaged JPEG: ${bytes.length} bytes cannot hold its ${width}×${height} pixels`;
     throw new ImageError(message, { width, height, bytes: bytes.length });
   }
-  let scans = 0;
-  let passes = 0;
-  for (let at = bytes.indexOf(0xff); at >= 0; at = bytes.indexOf(0xff, at + 1)) {
-    if (bytes[at + 1] !== 0xda) continue;
-    scans++;
-    passes += Math.min(bytes[at + 4] || 1, components) / components;
-  }
+  const { scans, passes } = scansOf(bytes, header);
   budget.work(passes * samplesOf(header), `a JPEG of ${scans} scans over ${pixels} pixels`);
   return scans;
 }

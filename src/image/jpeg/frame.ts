@@ -84,15 +84,24 @@ export class JpegFile {
   adobeTransform: number | undefined;
   private readonly bytes: Uint8Array;
   private readonly beforeAllocating: (layout: Frame) => void;
+  private readonly onSegment: () => void;
   private readonly quantization: (Uint16Array | undefined)[] = [];
   private readonly dcTables: (HuffmanTable | "damaged" | undefined)[] = [];
   private readonly acTables: (HuffmanTable | "damaged" | undefined)[] = [];
   private restartInterval = 0;
 
-  /** @param beforeAllocating called with the frame's layout before its coefficients are allocated; may throw. */
-  constructor(bytes: Uint8Array, beforeAllocating: (layout: Frame) => void = () => undefined) {
+  /**
+   * @param beforeAllocating called with the frame's layout before its coefficients are allocated; may throw.
+   * @param onSegment called before each table, scan and comment is read; may throw.
+   */
+  constructor(
+    bytes: Uint8Array,
+    beforeAllocating: (layout: Frame) => void = () => undefined,
+    onSegment: () => void = () => undefined,
+  ) {
     this.bytes = bytes;
     this.beforeAllocating = beforeAllocating;
+    this.onSegment = onSegment;
     this.reader = new BitReader(bytes, 2);
   }
 
@@ -106,6 +115,7 @@ export class JpegFile {
       if (marker === 0x01 || (marker >= 0xd0 && marker <= 0xd7)) continue;
       if (ARITHMETIC.has(marker)) damaged("its arithmetic coding is not supported; recompress it with Huffman coding");
       if (!SEGMENTS.has(marker)) damaged(`marker 0x${marker.toString(16)} is not supported`);
+      this.onSegment();
       const segment = this.segment();
       if (marker >= 0xe0 && marker <= 0xef) this.application(marker, segment);
       else if (marker === 0xc4) this.readHuffman(segment);

@@ -59,3 +59,22 @@ export function readJpegHeader(bytes: Uint8Array): JpegHeader | undefined {
   }
   return frame && { ...frame, orientation };
 }
+
+/** Samples of all components, chroma by its sampling. */
+export function samplesOf({ width, height, sampling }: JpegHeader): number {
+  const most = (part: (factors: number) => number): number => Math.max(1, ...Array.from(sampling, part));
+  const full = most((factors) => factors >> 4) * most((factors) => factors & 15);
+  return sampling.reduce((sum, factors) => sum + ((factors >> 4) * (factors & 15)) / full, 0) * width * height;
+}
+
+/** How many scans there are, and how many passes over all components they make together. */
+export function scansOf(bytes: Uint8Array, { components }: JpegHeader): { scans: number; passes: number } {
+  let scans = 0;
+  let passes = 0;
+  for (let at = bytes.indexOf(0xff); at >= 0; at = bytes.indexOf(0xff, at + 1)) {
+    if (bytes[at + 1] !== 0xda) continue;
+    scans++;
+    passes += Math.min(bytes[at + 4] || 1, components) / components;
+  }
+  return { scans, passes };
+}

@@ -15,6 +15,8 @@ import { type Plane, rowUpsampler } from "./upsample.js";
 
 /** More scans than any encoder writes; each costs a pass over the picture. */
 const MAX_SCANS = 1000;
+/** What a segment takes beside its bytes, most of all a Huffman table, in samples. */
+const SEGMENT_WORK = 2048;
 
 interface Coefficients extends SmoothingContext {
   readonly frame: Frame;
@@ -90,10 +92,14 @@ const COMPONENTS: Readonly<Record<ColorModel, number>> = { grey: 1, rgb: 3, ycc:
  * @throws JpegDamage with the reason if libjpeg would give up.
  */
 export function decodePlain(bytes: Uint8Array, budget: DecodeBudget, stated?: ColorModel): RgbImage {
-  const file = new JpegFile(bytes, (frame) => {
-    budget.size(frame.width, frame.height);
-    budget.memory(bytesFor(frame));
-  });
+  const file = new JpegFile(
+    bytes,
+    (frame) => {
+      budget.size(frame.width, frame.height);
+      budget.memory(bytesFor(frame));
+    },
+    () => budget.work(SEGMENT_WORK, "a JPEG of so many tables and comments"),
+  );
   const coefficients = readCoefficients(file);
   const ids = coefficients.frame.components.map(({ id }) => id);
   const fitting = stated === undefined || COMPONENTS[stated] === ids.length;

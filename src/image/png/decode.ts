@@ -3,17 +3,14 @@
  * and tRNS dropped (not blended), 16 bits truncated to their upper 8, gamma and colour profiles not applied.
  */
 
-import { inflateSync } from "fflate";
 import { ImageError } from "../../errors.js";
+import { inflateInto, MAX_DEFLATE_RATIO } from "../../inflate.js";
 import { exifOrientation } from "../exif.js";
 import type { DecodeBudget } from "../limits.js";
 import { applyOrientation } from "../orient.js";
 import type { RgbImage } from "../types.js";
 import { type PngHeader, readPngChunks } from "./chunks.js";
 import { unfilter } from "./unfilter.js";
-
-/** Deflate's maximum expansion; larger claims are refused before allocating. */
-const MAX_DEFLATE_RATIO = 1032;
 
 /** One pass of pixels: the whole picture, or one of Adam7's seven grids. */
 interface Pass {
@@ -52,21 +49,23 @@ function inflate(compressed: Uint8Array, expected: number, what: string): Uint8A
   if (compressed.length < 2 || (cmf & 15) !== 8 || cmf >> 4 > 7 || ((cmf << 8) | flags) % 31 !== 0 || flags & 32) {
     throw new ImageError(`${what}: damaged PNG: its pixels are not a zlib stream`, {});
   }
+  // Larger claims are refused before allocating.
   if (expected > compressed.length * MAX_DEFLATE_RATIO) {
     throw new ImageError(
       `${what}: damaged PNG: ${compressed.length} bytes of data cannot hold its ${expected} bytes of pixels`,
       { compressed: compressed.length, expected },
     );
   }
-  let raw: Uint8Array;
+  const raw = new Uint8Array(expected);
+  let found: number;
   try {
-    raw = inflateSync(compressed.subarray(2), { out: new Uint8Array(expected) });
+    found = inflateInto(compressed.subarray(2), raw);
   } catch (cause) {
     throw new ImageError(`${what}: damaged PNG: its pixels cannot be decompressed`, {}, { cause });
   }
-  if (raw.length < expected) {
-    throw new ImageError(`${what}: damaged PNG: it holds ${raw.length} of ${expected} bytes of pixels`, {
-      found: raw.length,
+  if (found < expected) {
+    throw new ImageError(`${what}: damaged PNG: it holds ${found} of ${expected} bytes of pixels`, {
+      found,
       expected,
     });
   }

@@ -4,8 +4,8 @@
  * CRCs are not checked: torch can be set to write none, and sizes already reveal truncation.
  */
 
-import { inflateSync } from "fflate";
 import { CheckpointError } from "../../errors.js";
+import { inflateInto, MAX_DEFLATE_RATIO } from "../../inflate.js";
 import { type Budget, damaged } from "../budget.js";
 
 const END_OF_DIRECTORY = 0x06054b50;
@@ -13,8 +13,6 @@ const ZIP64_LOCATOR = 0x07064b50;
 const ZIP64_END = 0x06064b50;
 const CENTRAL_ENTRY = 0x02014b50;
 const LOCAL_ENTRY = 0x04034b50;
-/** Deflate cannot shrink further than this. */
-const MAX_DEFLATE_RATIO = 1032;
 
 interface Entry {
   readonly method: number;
@@ -68,10 +66,11 @@ export class ZipArchive {
       damaged(`zip entry ${name} declares ${size} bytes, which ${packed.length} cannot hold`, { name, size });
     }
     this.budget.chargeUnpacked(size + 1, `zip entry ${name}`);
-    let out: Uint8Array;
+    // One byte more than declared, so that an entry which holds more is noticed.
+    const out = new Uint8Array(size + 1);
+    let found: number;
     try {
-      // One byte more than declared, so that an entry which holds more is noticed.
-      out = inflateSync(packed, { out: new Uint8Array(size + 1) });
+      found = inflateInto(packed, out);
     } catch (cause) {
       throw new CheckpointError(
         `is damaged (zip entry ${name} cannot be inflated); download or copy it again`,
@@ -81,8 +80,8 @@ export class ZipArchive {
         },
       );
     }
-    if (out.length !== size) damaged(`zip entry ${name} does not inflate to its declared ${size} bytes`, { name });
-    return out;
+    if (found !== size) damaged(`zip entry ${name} does not inflate to its declared ${size} bytes`, { name });
+    return out.subarray(0, size);
   }
 
   private readDirectory(): void {
