@@ -1,4 +1,4 @@
-/** Imports point downwards (docs/design.md): each folder may use those below it, nothing else, and never in a circle. */
+/** Imports point downwards (CONTRIBUTING.md): each folder may use those below it, nothing else, and never in a cycle. */
 
 const folders = (...names) => `^src/(${names.join("|")})`;
 /** @type {(name: string, from: string, allowed: string[]) => object} */
