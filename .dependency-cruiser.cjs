@@ -61,7 +61,16 @@ module.exports = {
     only("kernels", "kernels", [folders("ops/", "tensor/")]),
     only("runtime", "runtime", [folders("kernels/", "ops/", "tensor/")]),
     only("yolov5", "yolov5", [
-      folders("runtime/(backend|backendNames)\\.ts$", "onnx/", "ops/", "weights/", "image/", "tracking/", "solutions/", "tensor/"),
+      folders(
+        "runtime/(backend|backendNames)\\.ts$",
+        "onnx/",
+        "ops/",
+        "weights/",
+        "image/",
+        "tracking/",
+        "solutions/",
+        "tensor/",
+      ),
     ]),
     only("eval", "eval", [
       folders("yolov5/", "image/", "solutions/", "weights/", "tensor/", "runtime/backend\\.ts$", "ops/"),

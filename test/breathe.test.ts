@@ -15,12 +15,12 @@ function* pieces(count: number, done: number[]): Pieces<string> {
 }
 
 describe("work in pieces", () => {
-  it("gives its result, at once and with rests", async () => {
+  it("gives the same result with and without pauses", async () => {
     expect(atOnce(pieces(2, []))).toBe("all");
     expect(await new Breather().through(pieces(2, []))).toBe("all");
   });
 
-  it("lets timers in between", async () => {
+  it("lets timers run in between", async () => {
     const done: number[] = [];
     let seen = -1;
     setTimeout(() => {
@@ -31,7 +31,7 @@ describe("work in pieces", () => {
     expect(seen).toBeLessThan(5);
   });
 
-  it("ends with the signal's reason, at most one piece after it", async () => {
+  it("ends with the signal's reason after at most one more piece", async () => {
     const done: number[] = [];
     const ending = new AbortController();
     setTimeout(() => ending.abort(new Error("enough")), 0);
@@ -39,7 +39,7 @@ describe("work in pieces", () => {
     expect(done.length).toBeLessThanOrEqual(2);
   });
 
-  it.each(["setImmediate", "MessageChannel"])("does so on hosts without %s", async (name) => {
+  it.each(["setImmediate", "MessageChannel"])("also works on hosts without %s", async (name) => {
     vi.stubGlobal("setImmediate", undefined);
     vi.stubGlobal(name, undefined);
     try {

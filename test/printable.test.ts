@@ -21,7 +21,7 @@ const HARMLESS = ["person", "Größe 5 µm", "自転車", "👩‍👩‍👧", 
 const BAD = /[\p{Cc}\p{Cs}\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069]/u;
 
 describe("printable", () => {
-  it("leaves nothing harmful, and one character for each", () => {
+  it("replaces each harmful character by one harmless one", () => {
     for (const text of [...HARMFUL, ...MORE]) {
       expect(printable(text)).not.toMatch(BAD);
       expect([...printable(text)].length).toBe([...text].length);
@@ -40,13 +40,13 @@ describe("printable", () => {
     expect(JSON.parse(printableJson(value))).toEqual(value);
   });
 
-  it("XML has none of the characters that XML forbids, and keeps its lines", () => {
+  it("XML contains no characters that XML forbids, and keeps its lines", () => {
     expect(wellFormedXml("<a>\n\t\u001b\u0000\u0085\ufffe\ud800é</a>")).toBe(
       "<a>\n\t\ufffd\ufffd\ufffd\ufffd\ufffdé</a>",
     );
   });
 
-  it("label files of classification have a line a class", () => {
+  it("label files of classification have a line per class", () => {
     const top5 = HARMFUL.map((name, index) => ({ class: index, name, confidence: 0.5 }));
     const lines = classificationLines({ top5 } as unknown as Parameters<typeof classificationLines>[0]);
     for (const line of lines) expect(line).not.toMatch(BAD);
@@ -54,13 +54,13 @@ describe("printable", () => {
 });
 
 describe("messages of errors", () => {
-  it.each(HARMFUL)("are one line that steers nothing: %j", (text) => {
+  it.each(HARMFUL)("are one line without control characters: %j", (text) => {
     const { message } = new GraphError(`model.0: ${text} is none`);
     expect(message).not.toMatch(BAD);
     expect(message).toMatch(/^model\.0: .*is none$/);
   });
 
-  it("have an end, and keep it: what is cut is in their middle", () => {
+  it("are of limited length, and are cut in the middle", () => {
     const { message } = new GraphError(`model.0: ${"n".repeat(1e6)}; choose another`);
     expect(message).toMatch(/^model\.0: n+…n+; choose another$/);
     expect(message.length).toBeLessThan(1600);

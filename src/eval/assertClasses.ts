@@ -30,7 +30,7 @@ export function assertClasses(model: EvaluationModel, dataset: DetectionDataset,
   const more = listed.length > shown.length ? ` and ${listed.length - shown.length} more` : "";
   throw new DatasetError(
     `${dataset.name}: its labels use ${shown.join(", ")}${more}, but the model has ${classes} class${classes === 1 ? "" : "es"} (0 to ${classes - 1}); ` +
-      `use the data set that the model was trained on, or --single-cls (first met in the labels of ${listed[0][1].name})`,
+      `use the data set that the model was trained on, or --single-cls (first found in the labels of ${listed[0][1].name})`,
     { classes, outside: listed.map(([c]) => c) },
   );
 }

@@ -59,7 +59,9 @@ export async function evaluateIn(
     );
   }
   if (options.asDetect && options.slice) {
-    throw new OptionError("evaluate: asDetect measures whole pictures, slice windows; leave one of them out");
+    throw new OptionError(
+      "evaluate: asDetect measures whole pictures and slice measures windows; leave out one of them",
+    );
   }
   assertClasses(model, dataset, options.singleClass ?? false);
   const excluded = dataset.excluded.map(({ reason }) => reason);

@@ -44,7 +44,7 @@ export async function decodeByBrowser(
       data[to + 1] = rgba[from + 1];
       data[to + 2] = rgba[from + 2];
     }
-    budget.note(`read by the browser, whose pixels may differ slightly: ${why}`);
+    budget.note(`decoded by the browser, so pixels may differ slightly: ${why}`);
     return { width, height, data };
   } finally {
     bitmap.close();

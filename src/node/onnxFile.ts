@@ -23,8 +23,8 @@ export const readOnnxFile =
 /** @throws CheckpointError for a file outside the export's folder, wherever links lead, or one that cannot be read. */
 async function readBeside(file: string, location: string, path: string): Promise<Uint8Array> {
   const refuse = (why: string, cause?: unknown): CheckpointError =>
-    new CheckpointError(`${path}: its weights lie in ${cutText(location)}, ${why}`, { path, location }, { cause });
-  const outside = "which is outside its folder; only files in that folder are read: export the model again";
+    new CheckpointError(`${path}: its weights are in ${cutText(location)}${why}`, { path, location }, { cause });
+  const outside = ", which is outside its folder; only files in that folder are read: export the model again";
   if (isAbsolute(location) || /^[a-z]:|\\|\0/i.test(location) || location.split("/").includes(".."))
     throw refuse(outside);
   const folder = dirname(file);
@@ -36,7 +36,7 @@ async function readBeside(file: string, location: string, path: string): Promise
     bytes = await readRegularFile(target);
   } catch (error) {
     if (error instanceof CheckpointError) throw error;
-    throw refuse(`which ${readFailure(error, location)}; put it beside the .onnx file`, error);
+    throw refuse(`: ${readFailure(error, location)}; put it next to the .onnx file`, error);
   }
   return bytes;
 }

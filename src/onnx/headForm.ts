@@ -40,7 +40,7 @@ export function lowerHeadForm(g: OnnxGraph, graph: Graph, given: NamedOutput, fo
 
 function notOf(node: Node | undefined, what: string): GraphError {
   const name = node?.name ?? "an input";
-  return new GraphError(`ONNX export: its first output, ${name}, is not ${what}, which the form asked for needs`, {
+  return new GraphError(`ONNX export: its first output, ${name}, is not ${what}, which the requested form needs`, {
     name,
   });
 }

@@ -44,7 +44,7 @@ export function exportOnnx(graph: Graph, options: OnnxOptions = {}): Uint8Array 
     let name = names.get(id);
     if (name === undefined) {
       const constant = graph.constants.get(id);
-      if (!constant) throw new GraphError(`ONNX export: value ${id} is read before any node gives it`, { id });
+      if (!constant) throw new GraphError(`ONNX export: value ${id} is read before any node produces it`, { id });
       name = g.initializer(graph.values[id].name, constant);
       names.set(id, name);
     }

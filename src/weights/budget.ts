@@ -38,7 +38,7 @@ export class Budget {
     // Written so that NaN is refused as well.
     if (!(this.used <= this.limit)) {
       throw new CheckpointError(
-        `asks for more memory than a file of its size may (${what}, limit ${Math.round(this.limit / 2 ** 20)} MiB); it is damaged or hostile`,
+        `needs more memory than a file of its size should (${what}, limit ${Math.round(this.limit / 2 ** 20)} MiB); it is damaged or hostile`,
         { what, bytes, limit: this.limit },
       );
     }
@@ -57,7 +57,7 @@ export function damaged(what: string, details: Readonly<Record<string, unknown>>
 export function asFileError(cause: unknown): unknown {
   if (!(cause instanceof RangeError)) return cause;
   return new CheckpointError(
-    `asks for more than can be computed with (${cause.message}); it is damaged or hostile`,
+    `demands more than JavaScript can handle (${cause.message}); it is damaged or hostile`,
     {},
     { cause },
   );

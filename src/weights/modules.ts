@@ -229,8 +229,9 @@ export function checkTree(root: ModuleNode, budget: Budget): void {
       count += below.count;
       characters += below.characters + (name.length + 1) * below.count;
     }
-    if (count > MAX_TREE_NODES) damaged(`its modules and tensors are more than ${MAX_TREE_NODES}`);
-    if (characters > MAX_NAMES) damaged(`the names of its modules and tensors have more than ${MAX_NAMES} characters`);
+    if (count > MAX_TREE_NODES) damaged(`it has more than ${MAX_TREE_NODES} modules and tensors`);
+    if (characters > MAX_NAMES)
+      damaged(`the names of its modules and tensors add up to more than ${MAX_NAMES} characters`);
     const size = { count, characters };
     sizes.set(module, size);
     return size;

@@ -32,7 +32,7 @@ export function selectModel(root: PlainValue, format: CheckpointFormat, budget: 
     const tensors = asStateDict(value, budget);
     if (tensors) return { format, source: key, stateDict: tensors, extra: extraOf(root, ["ema", "model"]) };
     if (isOpaque(value)) {
-      throw new CheckpointError(`holds as '${key}' a ${value.className}, which is not a torch module`, { key });
+      throw new CheckpointError(`holds a ${value.className} under '${key}', which is not a torch module`, { key });
     }
   }
   for (const key of STATE_DICT_KEYS) {

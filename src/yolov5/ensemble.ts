@@ -75,7 +75,7 @@ export class Ensemble {
     this.check();
     if (augment && this.info.endToEnd) {
       throw new OptionError(
-        `augment: ${this.info.path} has an end-to-end head, which picks its boxes itself and has no test-time augmentation; leave it out`,
+        `augment: ${this.info.path} has an end-to-end head, which selects boxes itself, so test-time augmentation is not possible; leave out augment`,
       );
     }
     const { pictures, shape, inputs } = input;

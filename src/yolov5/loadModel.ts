@@ -144,12 +144,12 @@ export function computeDTypeFor(
   }
   if (quantized) {
     const weights = backend.capabilities.byteWeights
-      ? "int8 weights stay bytes, and it computes"
-      : "int8 weights are converted, and it computes";
+      ? "weights stay int8 in memory, and it computes"
+      : "weights are converted, and it computes";
     onNote(`the ${backend.name} backend has no int8 kernels: ${weights} in float32`);
   }
   if (!half || backend.capabilities.dtypes.includes("float16")) return half ? "float16" : "float32";
-  onNote(`half: float16 is not available on ${backend.name} (${backend.adapter}), running in float32`);
+  onNote(`half: float16 is not available on ${backend.name} (${backend.adapter}); running in float32`);
   return "float32";
 }
 

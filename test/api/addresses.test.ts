@@ -37,12 +37,12 @@ describe("addresses", () => {
     ["file:///", pathToFileURL(PICTURE).href],
     ["file:/", pathToFileURL(PICTURE).href.replace("file:///", "file:/")],
     ["a path", PICTURE],
-  ])("%s as text and as URL", async (_, address) => {
+  ])("%s as a string and as a URL", async (_, address) => {
     expect(await count(address)).toBe(found);
     if (address !== PICTURE) expect(await count(new URL(address))).toBe(found);
   });
 
-  it("blob:, which may be revoked", async () => {
+  it("blob:, also after it is revoked", async () => {
     const url = URL.createObjectURL(new Blob([bytes]));
     expect(await count(url)).toBe(found);
     expect(await count(new URL(url))).toBe(found);
@@ -56,7 +56,7 @@ describe("addresses", () => {
     expect(await rejection(load(file, { backend: "cpu" }))).toBeInstanceOf(CheckpointError);
   });
 
-  it("the name of a result is short, and a path is whole", async () => {
+  it("results shorten long addresses, but keep paths whole", async () => {
     const data = `data:image/png;base64,${bytes.toString("base64")}`;
     expect((await model.detect(data, OPTIONS)).source).toBe("data:image/png;base64,…");
     expect((await model.detect(pathToFileURL(PICTURE), OPTIONS)).source).toBe(PICTURE);
@@ -89,7 +89,7 @@ describe("addresses", () => {
     ["short base64 without a scheme", `${"iVBORw0KGgo".repeat(400)}`, /^iVBORw0KGgo.*…: /],
     ["base64 without a scheme", long, /^(picture|checkpoint): \d+ characters are not a path/],
     ["a login", "http://me:pw@127.0.0.1:9/a.jpg", /^http:\/\/me:\*\*\*@127\.0\.0\.1:9\/a\.jpg: /],
-  ])("%s is one short line", async (_, given, message) => {
+  ])("%s is reported in one short line", async (_, given, message) => {
     for (const work of [model.detect(given), load(given, { backend: "cpu" })]) {
       const error = await rejection(work);
       expect(error).toBeInstanceOf(EngineError);
@@ -104,7 +104,7 @@ describe("addresses", () => {
 describe("signal", () => {
   const reason = new Error("the user left");
 
-  it("that is aborted: detect, a list, a stream, load", async () => {
+  it("already aborted: detect, lists, streams and load reject", async () => {
     const signal = AbortSignal.abort(reason);
     expect(await rejection(model.detect(PICTURE, { signal }))).toBe(reason);
     expect(await rejection(model.detect([PICTURE, "missing.jpg"], { signal }))).toBe(reason);
@@ -113,7 +113,7 @@ describe("signal", () => {
     expect(await count(PICTURE)).toBe(found);
   });
 
-  it("during a download: rejects at once, and the server sees it", async () => {
+  it("aborted during a download: rejects at once, and the server notices", async () => {
     const controller = new AbortController();
     let closed = (): void => undefined;
     const ended = new Promise<void>((resolve) => {
@@ -132,7 +132,7 @@ describe("signal", () => {
     );
   });
 
-  it("while the network runs: rejects, and the next call is answered", async () => {
+  it("aborted while the network runs: rejects, and the next call is answered", async () => {
     const controller = new AbortController();
     const running = model.detect([PICTURE, PICTURE, PICTURE], { signal: controller.signal });
     setTimeout(() => controller.abort(reason), 5);
@@ -140,7 +140,7 @@ describe("signal", () => {
     expect(await count(PICTURE)).toBe(found);
   });
 
-  it("of a library, which knows neither reasons nor throwIfAborted", async () => {
+  it("from a library that has neither reasons nor throwIfAborted", async () => {
     const listeners = new Set<() => void>();
     const signal = {
       aborted: false,
@@ -170,14 +170,14 @@ describe("signal", () => {
     expect((await rejection(load(WEIGHTS, { backend: "cpu", ...given }))).name).toBe("AbortError");
   });
 
-  it.each(["soon", {}, 5, true])("%o is not a signal", async (signal) => {
+  it.each(["soon", {}, 5, true])("%o is rejected as a signal", async (signal) => {
     const message = /^signal must be an AbortSignal, got /;
     expect((await rejection(model.detect(PICTURE, { signal: signal as AbortSignal }))).message).toMatch(message);
     expect((await rejection(load(WEIGHTS, { signal: signal as AbortSignal }))).message).toMatch(message);
   });
 });
 
-it("the browser entry's loadInWorker, called in Node, says so at once", async () => {
+it("the browser entry's loadInWorker rejects at once if it is called in Node", async () => {
   const { loadInWorker } = await import("../../src/browser.js");
   for (const source of [WEIGHTS, weights, "codes"]) {
     const error = await rejection(loadInWorker(source, { backend: "cpu" }));

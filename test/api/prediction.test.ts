@@ -26,7 +26,7 @@ describe("predict", () => {
     ["v6", "detect"],
     ["seg", "segment"],
     ["cls", "classify"],
-  ])("of %s gives what detect gives", async (fixture, task) => {
+  ])("on %s gives the results of detect", async (fixture, task) => {
     const model = await load(join(REPOSITORY, "test/fixtures/pytorch", `${fixture}.pt`), { backend: "wasm" });
     try {
       const detected = await model.detect(frameOfVideo(), OPTIONS);
@@ -42,7 +42,7 @@ describe("predict", () => {
     }
   });
 
-  it("takes each picture of a batch by itself", () => {
+  it("separates the pictures of a batch", () => {
     const logits = randomTensor([3, 4], 1);
     const speed = { preprocess: 1, inference: 2 };
     const batch = [10, 20, 30].map((width) => ({ facts: { width, height: 5 }, speed }));

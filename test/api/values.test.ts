@@ -35,7 +35,7 @@ async function count(source: PictureSource): Promise<number> {
   return ((await model.detect(source, OPTIONS)) as DetectionResult).detections.length;
 }
 
-describe("of another realm", () => {
+describe("values from another realm", () => {
   it.each([
     ["bytes", "new Uint8Array(bytes)"],
     [
@@ -60,13 +60,13 @@ describe("of another realm", () => {
       "({ [Symbol.toStringTag]: 'File', name: 'c.png', size: bytes.length, arrayBuffer: async () => new Uint8Array(bytes).buffer })",
     ],
     ["a URL of that realm", `({ [Symbol.toStringTag]: 'URL', href: ${JSON.stringify(pathToFileURL(PICTURE).href)} })`],
-  ])("a picture as %s", async (_, code) => {
+  ])("a picture given as %s is read", async (_, code) => {
     expect(await count(there(code))).toBe(found);
     const [first, second] = await model.detect(there<PictureSource[]>(`[${code}, ${code}]`), OPTIONS);
     expect([first, second].map((result) => (result as DetectionResult).detections.length)).toEqual([found, found]);
   });
 
-  it.each(["Uint8ClampedArray", "Uint8Array"])("pixels in a %s", async (kind) => {
+  it.each(["Uint8ClampedArray", "Uint8Array"])("pixels in a %s are read", async (kind) => {
     const { image } = await readPictureSource(PICTURE);
     Object.assign(realm, { pixels: image.data, width: image.width, height: image.height });
     expect(await count(there(`({ data: new ${kind}(pixels), width, height })`))).toBe(found);
@@ -80,13 +80,13 @@ describe("of another realm", () => {
       "({ [Symbol.toStringTag]: 'File', name: 'mine.safetensors', size: 1, arrayBuffer: async () => new Uint8Array(weights).buffer })",
     ],
     ["a list", "[new Uint8Array(weights), new Uint8Array(weights).buffer]"],
-  ])("a checkpoint as %s", async (_, code) => {
+  ])("a checkpoint given as %s is loaded", async (_, code) => {
     const loaded = await load(there<WeightSource>(code), { backend: "cpu" });
     expect(loaded.names).toEqual(model.names);
     loaded.dispose();
   });
 
-  it("a tensor, options and a signal", async () => {
+  it("a tensor, options and a signal are accepted", async () => {
     const size = 64;
     const data = there<Float32Array>(`new Float32Array(${3 * size * size})`);
     const [rows] = await model.forward({ dtype: "float32", shape: there(`[1, 3, ${size}, ${size}]`), data });
@@ -97,7 +97,7 @@ describe("of another realm", () => {
     );
   });
 
-  it("bytes that change after the call are those of the call", async () => {
+  it("bytes may change after the call without affecting it", async () => {
     const given = there<Uint8Array>("new Uint8Array(bytes)");
     const running = model.detect(given, OPTIONS);
     given.fill(0);
@@ -105,7 +105,7 @@ describe("of another realm", () => {
   });
 });
 
-describe("what is no picture and no checkpoint is named, never repeated", () => {
+describe("anything that is not a picture or checkpoint is named, and its content is never repeated", () => {
   const secret = "s3cr3t-".repeat(2000);
   class Wrapper {
     readonly content = secret;
@@ -162,11 +162,11 @@ describe("what is no picture and no checkpoint is named, never repeated", () => 
     expect(error.message.length).toBeLessThan(200);
   });
 
-  it("an empty list is an empty list", async () => {
+  it("an empty list gives an empty list", async () => {
     expect(await model.detect([])).toEqual([]);
   });
 
-  it("a File that is gone", async () => {
+  it("a File that no longer exists is reported", async () => {
     const gone = new File([], "holiday.jpg");
     Object.assign(gone, { arrayBuffer: () => Promise.reject(new DOMException("It moved", "NotReadableError")) });
     const message =

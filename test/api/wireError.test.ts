@@ -15,8 +15,8 @@ function sent(error: unknown): Error {
   return fromWire(structuredClone(toWire(error)));
 }
 
-describe("errors between two threads", () => {
-  it("are of as many classes as the package has", () => {
+describe("errors sent between threads", () => {
+  it("cover every error class of the package", () => {
     expect(CLASSES.length).toBeGreaterThanOrEqual(19);
     expect(CLASSES.map(([name]) => name)).toEqual(expect.arrayContaining(["LimitError", "PrecisionError"]));
   });
@@ -38,13 +38,13 @@ describe("errors between two threads", () => {
     expect((back.cause as Error).cause).toBeInstanceOf(RangeError);
   });
 
-  it("end causes that go in a circle", () => {
+  it("cut off circular causes", () => {
     const error = new Error("round");
     error.cause = error;
     expect(sent(error).message).toBe("round");
   });
 
-  it("leave behind only those values that cannot be sent", () => {
+  it("drop only the values that cannot be sent", () => {
     const thrown = new errors.ShapeError("wrong", { rows: 3, act: () => undefined });
     expect(sent(thrown)).toMatchObject({ details: { rows: 3 } });
   });
@@ -55,13 +55,13 @@ describe("errors between two threads", () => {
     expect(back.message).toBe("no");
   });
 
-  it("are DOM's own where they were", () => {
+  it("stay DOMExceptions if they were", () => {
     const back = sent(new DOMException("given up", "AbortError"));
     expect(back).toBeInstanceOf(DOMException);
     expect(back).toMatchObject({ name: "AbortError", message: "given up" });
   });
 
-  it.each(["stop", undefined, 3])("are errors where %o was thrown", (thrown) => {
+  it.each(["stop", undefined, 3])("become errors if %o was thrown", (thrown) => {
     expect(sent(thrown).message).toBe(String(thrown));
   });
 });

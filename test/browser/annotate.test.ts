@@ -90,7 +90,7 @@ describe.skipIf(chromiumMissing())("annotate in a page", () => {
     [2 * WIDTH, 2 * HEIGHT],
     [757, 311],
     [111, 93],
-  ])("boxes and masks at %i×%i are those of Node", async (width, height) => {
+  ])("boxes and masks at %i×%i are the same as in Node", async (width, height) => {
     const boxes = { hideLabels: true, maskAlpha: 0 };
     const [there, here] = [await drawnInPage(width, height, boxes), await drawnInNode(width, height, boxes)];
     expect(Buffer.compare(there, here.data)).toBe(0);
@@ -103,7 +103,7 @@ describe.skipIf(chromiumMissing())("annotate in a page", () => {
     }
   });
 
-  test("labels are drawn with the page's fonts, in the colours of Node's, and within the canvas", async () => {
+  test("labels use the page's fonts and Node's colours, and stay within the canvas", async () => {
     const style = { fontFamily: "sans-serif", fontSize: 16, maskAlpha: 0 };
     const drawn = await drawnInPage(WIDTH, HEIGHT, style);
     const bare = await drawnInPage(WIDTH, HEIGHT, { ...style, hideLabels: true });
@@ -117,7 +117,7 @@ describe.skipIf(chromiumMissing())("annotate in a page", () => {
     expect(at(21, 12)).toEqual([255, 56, 56]);
   });
 
-  test("every kind of target, and the context as it was", async () => {
+  test("every kind of target works, and the context is left as it was", async () => {
     const found = await page.evaluate(
       ({ facts, plain }) => {
         const { engine } = globalThis as unknown as EngineWindow;
@@ -173,7 +173,7 @@ describe.skipIf(chromiumMissing())("annotate in a page", () => {
     ]);
   });
 
-  test("copies of pictures: pixels, files, addresses, elements", async () => {
+  test("pixels, files, addresses and elements are drawn on copies", async () => {
     const found = await page.evaluate(async () => {
       const { engine } = globalThis as unknown as EngineWindow;
       const model = await engine.load("models/codes.safetensors", { backend: "wasm" });

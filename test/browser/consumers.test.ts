@@ -63,7 +63,7 @@ const BUNDLERS: Readonly<Record<string, Bundle>> = {
   },
 };
 
-describe.skipIf(chromiumMissing())("applications of users", () => {
+describe.skipIf(chromiumMissing())("applications", () => {
   const matrix = new Matrix("pages in every test run", ["bundler", "page", "worker"]);
   let workspace: Workspace;
   let browser: Browser;
@@ -79,7 +79,7 @@ describe.skipIf(chromiumMissing())("applications of users", () => {
   });
 
   test.each(Object.keys(BUNDLERS))(
-    "built with %s: detects on the page and in a worker, no file beside the build",
+    "built with %s, detect on the page and in a worker, without files besides the build",
     async (name) => {
       const app = join(workspace.folder, name);
       await BUNDLERS[name](app, layApplication(app));
@@ -88,5 +88,5 @@ describe.skipIf(chromiumMissing())("applications of users", () => {
     },
   );
 
-  test("docs/consumers.md has this table", () => matrix.check());
+  test("docs/consumers.md has the table of these results", () => matrix.check());
 });

@@ -74,7 +74,7 @@ describe.skipIf(chromiumMissing())("the graphics device in a page", () => {
   test.each([
     [{ adapter: "null" }, /no adapter found/],
     [{ device: "rejects" }, /provides no device: .*not today/],
-  ] as const)("%j: webgpu is refused with the reason, auto takes WASM with a note", async (tampering, reason) => {
+  ] as const)("%j: webgpu fails with the reason, auto uses WASM with a note", async (tampering, reason) => {
     const page = await open(tampering);
     const found = await page.evaluate(async () => {
       const { engine, tampering } = globalThis as unknown as TamperedWindow;
@@ -101,7 +101,7 @@ describe.skipIf(chromiumMissing())("the graphics device in a page", () => {
     await page.close();
   });
 
-  test("lost in the middle of a call: the call is answered by a new device, with a note", async () => {
+  test("lost during a call: a new device answers the call, with a note", async () => {
     const page = await open({});
     const found = await page.evaluate(async () => {
       const { engine, devices } = globalThis as unknown as TamperedWindow;
@@ -134,7 +134,7 @@ describe.skipIf(chromiumMissing())("the graphics device in a page", () => {
     await page.close();
   });
 
-  test("lost for good: the call rejects with the reason, within a second", async () => {
+  test("lost for good: the call rejects with the reason within a second", async () => {
     const page = await open({});
     const found = await page.evaluate(async () => {
       const { engine, devices, tampering } = globalThis as unknown as TamperedWindow;
@@ -157,7 +157,7 @@ describe.skipIf(chromiumMissing())("the graphics device in a page", () => {
     await page.close();
   });
 
-  test("float16 where the device has none: float32, and a note that says so", async () => {
+  test("float16 on a device without it: runs in float32, with a note", async () => {
     const page = await open({});
     const found = await page.evaluate(async () => {
       const { engine } = globalThis as unknown as TamperedWindow;

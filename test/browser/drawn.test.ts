@@ -29,7 +29,7 @@ function prepare(): void {
   }
 }
 
-describe.skipIf(chromiumMissing())("what is drawn, on WebGPU", () => {
+describe.skipIf(chromiumMissing())("drawable pictures on WebGPU", () => {
   let workspace: Workspace;
   let site: Site;
   let browser: Browser;
@@ -54,7 +54,7 @@ describe.skipIf(chromiumMissing())("what is drawn, on WebGPU", () => {
     return { page, errors };
   }
 
-  test("canvas, bitmap and frame give the boxes of their pixels, video nearly so, and no pixel is read", async () => {
+  test("canvas, bitmap and frame give the boxes of their pixels, video nearly so, and no pixel is read back", async () => {
     const { page, errors } = await open();
     const found = await page.evaluate(async () => {
       const { engine, counts } = globalThis as unknown as CountingWindow;
@@ -135,7 +135,7 @@ describe.skipIf(chromiumMissing())("what is drawn, on WebGPU", () => {
     await page.close();
   });
 
-  test("what the page may not read, what has no pixels yet, a browser that makes no bitmap", async () => {
+  test("unreadable pictures, pictures without pixels yet, and browsers without bitmaps are handled", async () => {
     const { page } = await open();
     const found = await page.evaluate(async () => {
       const { engine, counts } = globalThis as unknown as CountingWindow;
@@ -166,7 +166,7 @@ describe.skipIf(chromiumMissing())("what is drawn, on WebGPU", () => {
     await page.close();
   });
 
-  test("a device that is lost in mid-call: the frame is still there for the new one", async () => {
+  test("a device lost during a call: the frame is still there for the new one", async () => {
     const { page } = await open();
     const found = await page.evaluate(async () => {
       const { engine } = globalThis as unknown as CountingWindow;

@@ -64,7 +64,7 @@ describe.skipIf(chromiumMissing())("gpu.js on WebGL2", () => {
     workspace?.dispose();
   });
 
-  test("every op is its reference's", async () => {
+  test("every op equals its reference", async () => {
     const other = await browser.newPage();
     await openPlain(other, site.origin, "/plain/");
     await other.addScriptTag({ content: await bundleOps() });
@@ -83,7 +83,7 @@ describe.skipIf(chromiumMissing())("gpu.js on WebGL2", () => {
   });
 
   test.each(allOr(["v6", "csp", "assorted", "seg"], ["v6", "seg"]))(
-    "every layer of %s is PyTorch's, and so are the boxes",
+    "every layer and the boxes of %s equal PyTorch's",
     async (name) => {
       const { runs } = JSON.parse(readFileSync(join(REPOSITORY, "test/fixtures/pytorch", `${name}.json`), "utf8")) as {
         runs: readonly Run[];
@@ -156,7 +156,7 @@ describe.skipIf(chromiumMissing())("gpu.js on WebGL2", () => {
   const loadedGpujs = (other: Page): Promise<boolean> =>
     other.evaluate(() => performance.getEntriesByType("resource").some(({ name }) => /\/gpujs-\w+\.js$/.test(name)));
 
-  test("auto: on software WebGL2 it is not even loaded", async () => {
+  test("auto does not load it on software WebGL2", async () => {
     const other = await browser.newPage();
     await openPlain(other, site.origin, "/plain/");
     const names = await other.evaluate(async () => {
@@ -175,7 +175,7 @@ describe.skipIf(chromiumMissing())("gpu.js on WebGL2", () => {
     await other.close();
   });
 
-  test.runIf(FULL)("auto: measured against WASM, and not used if it is slower", async () => {
+  test.runIf(FULL)("auto measures it against WASM and does not use it if it is slower", async () => {
     const other = await openPretending(0);
     const found = await other.evaluate(async () => {
       const { engine } = globalThis as unknown as EngineWindow;
@@ -199,7 +199,7 @@ describe.skipIf(chromiumMissing())("gpu.js on WebGL2", () => {
     await other.close();
   });
 
-  test("auto: taken where it is faster; when the browser takes the context away, WASM answers", async () => {
+  test("auto uses it if it is faster, and WASM takes over when the context is lost", async () => {
     const other = await openPretending(60_000);
     const found = await other.evaluate(async () => {
       const { engine, contexts } = globalThis as unknown as EngineWindow & { contexts: WebGL2RenderingContext[] };

@@ -61,7 +61,7 @@ const isLost = async (): Promise<boolean> => true;
 const input = (value: number): HostTensor => tensor("float32", [1, 1, 2, 2], new Float32Array(4).fill(value));
 const lost = (): Error => new DeviceLostError("webgpu: the device was lost");
 
-test("a lost device: once more on the same backend, with a note", async () => {
+test("after a lost device, the call runs again on the same backend, with a note", async () => {
   const notes: string[] = [];
   const inner = failing([lost()]);
   const backend = new RenewingBackend(inner, { isLost, onNote: (note) => notes.push(note) });
@@ -72,7 +72,7 @@ test("a lost device: once more on the same backend, with a note", async () => {
   expect(notes).toEqual(["the WebGPU device was lost; running again on a new one"]);
 });
 
-test("no new device: the fallback, opened once for all plans, and named in a note", async () => {
+test("without a new device, the fallback is opened once for all plans and named in a note", async () => {
   const notes: string[] = [];
   const inner = failing([lost(), lost(), new DeviceError("webgpu: no adapter found"), lost()]);
   let opened = 0;
@@ -95,7 +95,7 @@ test("no new device: the fallback, opened once for all plans, and named in a not
   expect(one.memory().liveSetBytes).toBeGreaterThan(0);
 });
 
-test("lost between two calls: the next one meets no adapter and goes to the fallback", async () => {
+test("lost between two calls: the next one finds no adapter and uses the fallback", async () => {
   const inner = failing([new DeviceError("webgpu: no adapter found")]);
   const backend = new RenewingBackend(inner, { isLost, fallback: async () => createCpuBackend() });
   const executable = await backend.compile(doubling());
@@ -103,7 +103,7 @@ test("lost between two calls: the next one meets no adapter and goes to the fall
   expect(backend.name).toBe("cpu");
 });
 
-test("a device that lives on and refuses (a picture too large for it) is not given up", async () => {
+test("a working device that rejects a call (a picture too large for it) is kept", async () => {
   const inner = failing([new DeviceError("webgpu: needs a buffer of 9 GB")]);
   const backend = new RenewingBackend(inner, { isLost: async () => false, fallback: async () => createCpuBackend() });
   const executable = await backend.compile(doubling());
@@ -112,7 +112,7 @@ test("a device that lives on and refuses (a picture too large for it) is not giv
   expect(backend.name).toBe("webgpu");
 });
 
-test("without a fallback the second failure is the answer; other errors are not retried", async () => {
+test("without a fallback, the second failure is reported; other errors are not retried", async () => {
   const inner = failing([lost(), new DeviceError("webgpu: no adapter found"), new ShapeError("wrong shape")]);
   const executable = await new RenewingBackend(inner, { isLost }).compile(doubling());
   await expect(executable.run([input(1)])).rejects.toThrow(new DeviceError("webgpu: no adapter found"));
@@ -120,7 +120,7 @@ test("without a fallback the second failure is the answer; other errors are not 
   expect((await executable.run([input(1)]))[0].data[0]).toBe(2);
 });
 
-test("after dispose nothing is opened again", async () => {
+test("nothing is reopened after dispose", async () => {
   const inner = failing([lost()]);
   const backend = new RenewingBackend(inner, { isLost, fallback: async () => createCpuBackend() });
   const executable = await backend.compile(doubling());
@@ -131,7 +131,7 @@ test("after dispose nothing is opened again", async () => {
   await expect(executable.run([input(1)])).rejects.toThrow(DisposedError);
 });
 
-test("rows that a device chooses: from the device, and undefined on a fallback that cannot", async () => {
+test("candidate rows come from the device, and are undefined on a fallback without them", async () => {
   const outputs: CandidateOutputs = { candidates: [], others: [] };
   const inner = failing([]);
   const choosing: Backend = {
@@ -154,7 +154,7 @@ test("rows that a device chooses: from the device, and undefined on a fallback t
   expect(backend.name).toBe("cpu");
 });
 
-test("a backend that does not renew itself goes straight to the fallback, whose note names it", async () => {
+test("a backend that cannot renew itself goes straight to the fallback, with a note that names it", async () => {
   const notes: string[] = [];
   const inner = { ...failing([new DeviceLostError("gpujs: the context is gone")]), name: "gpujs" as const };
   const backend = new RenewingBackend(inner, {

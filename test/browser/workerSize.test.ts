@@ -133,23 +133,26 @@ describe.skipIf(chromiumMissing())("the worker of a page", () => {
     },
   );
 
-  test.each(["wasm", "webgpu"] as const)("load on %s, on the page's own thread: so do they", async (backend) => {
-    const { page, errors } = await open("/plain/browser.html");
-    const boxes = await page.evaluate(async (backend) => {
-      const { load } = globalThis as unknown as EngineWindow["engine"];
-      const model = await load("models/codes.safetensors", { backend });
-      return (await model.detect("examples/codes.png", { imgsz: 320 })).xyxy.length;
-    }, backend);
-    expect(boxes).toBeGreaterThan(5);
-    const total = sent.reduce((sum, { gzipped }) => sum + gzipped, 0);
-    console.log(`load on ${backend}: ${total} bytes gzipped`);
-    expect(total).toBeLessThanOrEqual(MOST[`load ${backend}`]);
-    expect(errors).toEqual([]);
-    await page.close();
-  });
+  test.each(["wasm", "webgpu"] as const)(
+    "load on %s on the page's own thread: scripts stay within their bound too",
+    async (backend) => {
+      const { page, errors } = await open("/plain/browser.html");
+      const boxes = await page.evaluate(async (backend) => {
+        const { load } = globalThis as unknown as EngineWindow["engine"];
+        const model = await load("models/codes.safetensors", { backend });
+        return (await model.detect("examples/codes.png", { imgsz: 320 })).xyxy.length;
+      }, backend);
+      expect(boxes).toBeGreaterThan(5);
+      const total = sent.reduce((sum, { gzipped }) => sum + gzipped, 0);
+      console.log(`load on ${backend}: ${total} bytes gzipped`);
+      expect(total).toBeLessThanOrEqual(MOST[`load ${backend}`]);
+      expect(errors).toEqual([]);
+      await page.close();
+    },
+  );
 
   test.each(allOr<Policy>(["/plain/", "/wasm/", "/isolated/", "/strict/"], ["/isolated/", "/strict/"]))(
-    "%s: every format gives in the worker what it gives on the page, with its warnings and errors",
+    "%s: every format gives the same pixels, warnings and errors in the worker as on the page",
     async (policy) => {
       const { page } = await open(policy);
       // Under this policy there is no WebAssembly.
@@ -189,7 +192,7 @@ describe.skipIf(chromiumMissing())("the worker of a page", () => {
     },
   );
 
-  test("a decoder whose worker cannot start, and one that dies: a note, an error, and the next picture", async () => {
+  test("if a decoder's worker cannot start or dies, there is a note or an error, and the next picture is read", async () => {
     const { page } = await open("/plain/");
     const found = await page.evaluate(async () => {
       const { engine } = globalThis as unknown as EngineWindow;

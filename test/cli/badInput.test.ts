@@ -49,7 +49,7 @@ describe("weights", () => {
     }
   });
 
-  test("a checkpoint that would run code is loaded without running it, or refused", async () => {
+  test("a checkpoint that would run code is refused, or loaded without running it", async () => {
     const weights = referencePath("weights", "formats", "executes-code.pt");
     if (!weights) return;
     const trace = join(tmpdir(), "yolov5-pickle-was-executed");
@@ -67,7 +67,7 @@ describe("weights", () => {
     if (code !== 0) expect(stderr).toMatch(/^error: [^\n]+\n$/);
   });
 
-  test("DEBUG adds the stack", async () => {
+  test("DEBUG adds the stack trace", async () => {
     const { code, stderr } = await cli(["info", "--weights", path("empty.pt")], { env: { DEBUG: "1" } });
     expect(code).toBe(1);
     expect(stderr).toMatch(/^error: .*\n/);
@@ -115,14 +115,14 @@ describe("sources", () => {
     expect(code).toBe(1);
   });
 
-  test("a server that cannot be reached", async () => {
+  test("a server that cannot be reached is reported", async () => {
     const source = "http://127.0.0.1:9/bus.jpg";
     const { code, stderr } = await cli(["detect", "--source", source, "--nosave", "--quiet", ...TINY]);
     expect(stderr).toMatch(/^error: http:\/\/127\.0\.0\.1:9\/bus\.jpg: cannot be reached[^\n]*\n$/);
     expect(code).toBe(1);
   });
 
-  test("a folder with one broken picture still gives the others", async () => {
+  test("a folder with one broken picture still gives results for the others", async () => {
     const photos = path("photos");
     await mkdir(photos);
     await cp(EXAMPLE, join(photos, "a.png"));
@@ -155,7 +155,7 @@ describe("sources", () => {
     }
   });
 
-  test("1×1 picture", async () => {
+  test("a picture of 1×1 pixels is processed", async () => {
     await writeFile(path("dot.png"), encodePng({ width: 1, height: 1, data: new Uint8Array([200, 30, 60]) }));
     const { code, stdout, stderr } = await cli([
       "detect",

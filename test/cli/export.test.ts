@@ -68,12 +68,12 @@ describe("round trip, bit for bit", () => {
     ["formats/odd-names.pt"],
     ["formats/already-fused.pt"],
     ["formats/bfloat16.pt"],
-  ])("reference checkpoint %s", async (name) => {
+  ])("reference checkpoint %s comes back bit for bit", async (name) => {
     const weights = referencePath("weights", ...name.split("/"));
     if (weights) await roundTrip(weights, path(`${name.replace("/", "-")}.safetensors`));
   });
 
-  test("the command gives the same boxes", async () => {
+  test("the exported file gives the same boxes", async () => {
     await cli(["export", "--weights", "codes", "--output", path("codes.safetensors")]);
     const run = async (weights: string) => {
       const { stdout } = await cli([
@@ -95,7 +95,7 @@ describe("round trip, bit for bit", () => {
   });
 });
 
-test("what it prints, and where it writes by default", async () => {
+test("prints what it wrote, by default next to the checkpoint", async () => {
   const weights = path("best.pt");
   await writeFile(weights, await readFile(fixture("v6.pt")));
   const { code, stdout } = await cli(["export", "--weights", weights, "--include", "safetensors", "--json", "-"]);
@@ -108,7 +108,7 @@ test("what it prints, and where it writes by default", async () => {
   expect(again.stderr).toContain("is the checkpoint itself");
 });
 
-test("--half: every floating-point tensor as float16, half the size", async () => {
+test("--half stores every floating-point tensor as float16, in half the size", async () => {
   const target = path("half.safetensors");
   await cli(["export", "--weights", "random:yolov5n", "--output", path("full.safetensors")]);
   const { code } = await cli(["export", "--weights", path("full.safetensors"), "--half", "--output", target]);
@@ -123,7 +123,7 @@ test("--half: every floating-point tensor as float16, half the size", async () =
 describe("--include onnx", () => {
   const weights = fixture("v6.pt");
 
-  test("a separate file, its size and facts, along with safetensors", async () => {
+  test("writes a separate file next to safetensors and prints its size and facts", async () => {
     const copy = path("two.pt");
     await writeFile(copy, await readFile(weights));
     const size = ["--imgsz", "64", "96", "--batch-size", "2"];
@@ -150,7 +150,7 @@ describe("--include onnx", () => {
   });
 });
 
-describe("a file that is there", () => {
+describe("an existing file", () => {
   test("is never replaced under a default name; identical bytes are allowed", async () => {
     const weights = path("mine.pt");
     await writeFile(weights, await readFile(fixture("v6.pt")));
@@ -167,7 +167,7 @@ describe("a file that is there", () => {
     expect(again.stdout).toContain("(an identical file existed already)");
   });
 
-  test("other formats are still written", async () => {
+  test("does not keep other formats from being written", async () => {
     const weights = path("pair.pt");
     await writeFile(weights, await readFile(fixture("v6.pt")));
     await writeFile(path("pair.onnx"), "precious");

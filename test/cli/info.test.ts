@@ -3,7 +3,7 @@
 import { expect, test } from "vitest";
 import { cli, fixture } from "./support.js";
 
-test("the embedded model", async () => {
+test("describes the embedded model", async () => {
   const { code, stdout } = await cli(["info"]);
   expect(code).toBe(0);
   for (const line of [/^task +detect$/m, /^layers +25$/m, /^parameters +448,225$/m, /^strides +8, 16, 32$/m]) {
@@ -14,7 +14,7 @@ test("the embedded model", async () => {
   expect(stdout).toMatch(/^classes +4: qr_code, barcode, aruco, data_matrix$/m);
 });
 
-test("GFLOPs at 640 of the released architectures, as published (4.5 and 16.5)", async () => {
+test("gives the published GFLOPs at 640 of released architectures (4.5 and 16.5)", async () => {
   for (const [name, published, parameters] of [
     ["yolov5n", 4.5, 1_872_157],
     ["yolov5s", 16.5, 7_235_389],
@@ -27,7 +27,7 @@ test("GFLOPs at 640 of the released architectures, as published (4.5 and 16.5)",
   }
 });
 
-test("--layers --memory, as table and JSON", async () => {
+test("--layers and --memory give a table and JSON", async () => {
   const argv = ["info", "--layers", "--memory", "--imgsz", "320", "--backend", "cpu"];
   const { stdout } = await cli(argv);
   expect(stdout).toMatch(/^ +9 +8 +SPPF +1×128×10×10 +41,344$/m);

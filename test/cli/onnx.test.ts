@@ -43,7 +43,7 @@ describe("an ONNX export on the command line", () => {
     expect(code).toBe(0);
   });
 
-  test("detect finds the model's boxes, at an input size of its own", async () => {
+  test("detect finds the model's boxes at the input size of the export", async () => {
     const [found, wanted] = [await detections(CODES), await detections("codes")];
     expect(found.model.names).toEqual(wanted.model.names);
     const boxes = wanted.images[0].detections;
@@ -55,7 +55,7 @@ describe("an ONNX export on the command line", () => {
     }
   });
 
-  test("info tells what it is", async () => {
+  test("info says what it is", async () => {
     const { stdout } = await cli(["info", "--weights", CODES, "--layers"]);
     expect(stdout).toMatch(/^file +.*codes\.onnx \(onnx\)$/m);
     expect(stdout).toMatch(/^layout +layers of an ONNX export$/m);
@@ -88,14 +88,14 @@ describe("an ONNX export on the command line", () => {
     expect(int8.stdout).toMatch(/convolutions in int8/);
   });
 
-  test("its channels can be pruned", async () => {
+  test("compress prunes its channels", async () => {
     const { module } = openOnnx(new Uint8Array(await readFile(CODES)), CODES);
     if (!module) throw new Error("no module");
     expect(planPruning(module).grouping.groups.length).toBeGreaterThan(5);
     expect(pruneChannels(module, { amount: 0.2, scope: "global" }).removed).toBeGreaterThan(0.1);
   });
 
-  test("without names it takes those of --data, and its refusal is one line", async () => {
+  test("without names it takes those of --data, or is refused in one line", async () => {
     const nameless = join(folder, "tiny.onnx");
     await writeFile(nameless, writeOnnx({ ...tinyExport(), metadata: {} }));
     const data = join(folder, "data.yaml");
@@ -111,7 +111,7 @@ describe("an ONNX export on the command line", () => {
     expect(stderr).toMatch(/^[^\n]*tiny\.onnx: is an ONNX model of opset 5; [^\n]*\n$/);
   });
 
-  test("--help of --weights names it", async () => {
+  test("the help of --weights mentions it", async () => {
     expect((await cli(["detect", "--help"])).stdout.replace(/\s+/g, " ")).toMatch(
       /path or URL of a \.pt, \.safetensors or \.onnx file/,
     );

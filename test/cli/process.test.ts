@@ -41,13 +41,13 @@ function loadedAtStart(file: string, seen = new Map<string, string>()): Map<stri
 }
 
 describe.skipIf(!built)("dist/cli.js", () => {
-  test("--version is the package's", async () => {
+  test("--version prints the version of the package", async () => {
     const { code, stdout } = await start(["--version"]);
     expect(code).toBe(0);
     expect(stdout).toMatch(/^\d+\.\d+\.\d+\n$/);
   });
 
-  test("help and version are there at once: what every start loads is small and holds nothing of the engine", () => {
+  test("help and version are immediate: every start loads little, and nothing of the engine", () => {
     const texts = [...loadedAtStart(CLI).values()];
     expect(texts.length).toBeGreaterThan(1);
     for (const text of texts) expect(text).not.toContain("@compute");
@@ -65,14 +65,14 @@ describe.skipIf(!built)("dist/cli.js", () => {
     expect((await start(["detect", "--nonsense"])).code).toBe(2);
   });
 
-  test("runs from any folder: the embedded model and picture, results in runs/detect/exp", async () => {
+  test("runs from any folder with the embedded model and picture, and writes to runs/detect/exp", async () => {
     const { code, stdout } = await start(["detect", "--backend", "cpu", "--imgsz", "64"]);
     expect(code).toBe(0);
     expect(stdout).toContain(`Results saved to ${join("runs", "detect", "exp")}`);
     expect(existsSync(join(folder, "runs", "detect", "exp", "codes.png"))).toBe(true);
   });
 
-  test("Ctrl-C: exit code 130, reports how far it got", async () => {
+  test("Ctrl-C exits with 130 and reports how far it got", async () => {
     const sources = Array.from({ length: 50 }, () => EXAMPLE);
     let killed = false;
     const { code, stderr } = await start(
@@ -95,7 +95,7 @@ describe.skipIf(!built)("dist/cli.js", () => {
   });
 
   test.skipIf(!gpu)(
-    "webgpu: nothing of Dawn's on standard error, whether that is a pipe or a file that standard output shares",
+    "webgpu: Dawn writes nothing to standard error, be it a pipe or a file shared with standard output",
     async () => {
       const argv = ["detect", "--source", EXAMPLE, "--backend", "webgpu", "--imgsz", "64", "--nosave"];
       const piped = await start([...argv, "--quiet"]);
@@ -124,7 +124,7 @@ describe.skipIf(!built)("dist/cli.js", () => {
     "--nosave",
   ];
 
-  test("standard error is closed: the results are still complete", async () => {
+  test("with standard error closed, the results are still complete", async () => {
     const child = spawn(process.execPath, [CLI, "detect", ...many, "--json", "-"], {
       stdio: ["ignore", "pipe", "pipe"],
     });
@@ -137,7 +137,7 @@ describe.skipIf(!built)("dist/cli.js", () => {
     expect((JSON.parse(stdout) as { images: unknown[] }).images).toHaveLength(6);
   });
 
-  test("a reader that goes away in the middle: what is written to files is whole", async () => {
+  test("if the reader goes away in the middle, the files are still complete", async () => {
     const json = join(folder, "left.json");
     const child = spawn(process.execPath, [CLI, "detect", ...many, "--json", json], {
       stdio: ["ignore", "pipe", "pipe"],
@@ -148,7 +148,7 @@ describe.skipIf(!built)("dist/cli.js", () => {
     expect((JSON.parse(readFileSync(json, "utf8")) as { images: unknown[] }).images.length).toBeLessThanOrEqual(6);
   });
 
-  test.skipIf(!existsSync("/dev/full"))("a full standard output is reported", async () => {
+  test.skipIf(!existsSync("/dev/full"))("standard output on a full disk is reported", async () => {
     const full = openSync("/dev/full", "w");
     for (const argv of [
       ["info", "--weights", "codes", "--layers"],

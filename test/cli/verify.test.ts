@@ -32,7 +32,7 @@ async function changed(name: string, change: (data: Float32Array) => void): Prom
 }
 
 describe("yolov5 verify", () => {
-  test("a row a layer; all agree", async () => {
+  test("prints a row per layer, and all agree", async () => {
     const { code, stdout, stderr } = await cli([
       "verify",
       "--weights",
@@ -49,7 +49,7 @@ describe("yolov5 verify", () => {
     expect(stdout).toMatch(/^All \d+ agree with PyTorch\.$/m);
   });
 
-  test("one wrong layer is named, exit code 1", async () => {
+  test("names a wrong layer, with exit code 1", async () => {
     const reference = await changed("layer.9", (data) => {
       data[100] += 0.5;
     });
@@ -67,7 +67,7 @@ describe("yolov5 verify", () => {
     expect(stderr).toMatch(/^error: codes: 1 of \d+ layers beyond tolerance, the first is layer\.9$/m);
   });
 
-  test("a wrong score of the prediction, and a tolerance that allows it", async () => {
+  test("finds a wrong score of the prediction, unless a tolerance allows it", async () => {
     const reference = await changed("prediction", (data) => {
       data[4] += 0.01;
     });
@@ -76,7 +76,7 @@ describe("yolov5 verify", () => {
     expect((await cli([...argv, "--score-tolerance", "0.02"])).code).toBe(0);
   });
 
-  test("segmentation and classification fixtures", async () => {
+  test("accepts the segmentation and classification fixtures", async () => {
     for (const name of ["seg", "cls"]) {
       const argv = ["verify", "--weights", fixture(`${name}.pt`), "--reference", fixture(`${name}.layers.safetensors`)];
       const { code, stderr } = await cli([...argv, "--backend", "cpu", "--quiet"]);

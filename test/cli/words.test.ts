@@ -8,7 +8,7 @@ import { displayWidth, grouped, megabytes, tableLines } from "../../src/cli/tabl
 import { CheckpointError, OptionError } from "../../src/errors.js";
 import { type Detection, DetectionResult } from "../../src/yolov5/output/results.js";
 
-test("columns align, also with wide characters", () => {
+test("columns are aligned, also with wide characters", () => {
   expect(displayWidth("人ab")).toBe(4);
   expect(displayWidth("e\u0301")).toBe(1);
   expect(displayWidth("🚌")).toBe(2);
@@ -22,7 +22,7 @@ test("columns align, also with wide characters", () => {
   expect(lines).toEqual(["class    n", "──────  ──", "人       1", "person  12"]);
 });
 
-test("numbers", () => {
+test("numbers are formatted for reading", () => {
   expect(grouped(1872157)).toBe("1,872,157");
   const numbers = [0, 999, 1000, 12_345.6, 999_999.5, -1234567, 1e15, Number.NaN];
   for (const number of numbers) expect(grouped(number)).toBe(Math.round(number).toLocaleString("en-US"));
@@ -30,7 +30,7 @@ test("numbers", () => {
   expect(megabytes(930)).toBe("1 kB");
 });
 
-test("errors as one line with their exit codes", () => {
+test("errors are one line, with their exit codes", () => {
   expect(errorLine(new CheckpointError("x.pt: is\n  two lines"))).toBe("x.pt: is two lines");
   expect(errorLine(new TypeError("no function"))).toMatch(/^internal error: no function; .*DEBUG=1/);
   expect(errorLine(Object.assign(new Error("x"), { code: "ENOSPC", syscall: "write", path: "/a" }))).toBe(

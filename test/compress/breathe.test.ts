@@ -31,7 +31,7 @@ function abortSoon(): AbortSignal {
   return abort.signal;
 }
 
-describe("work that is aborted", () => {
+describe("aborted work", () => {
   const map = tensor("float32", [1, 32, 8, 8]);
   const random = seededRandom(3);
   for (let i = 0; i < map.data.length; i++) map.data[i] = random();
@@ -47,13 +47,13 @@ describe("work that is aborted", () => {
     await expect(work(new Breather(abortSoon()))).rejects.toThrow(/abort/i);
   });
 
-  test("and is the same where it is not", async () => {
+  test("gives the same result if it is not aborted", async () => {
     const plain = await regressChannels([map], [map], kept);
     slowClock();
     expect(await regressChannels([map], [map], kept, new Breather())).toEqual(plain);
   });
 
-  test("the search for a share of the operations", async () => {
+  test("the search for a fraction of the operations", async () => {
     const { module } = codes();
     const abort = new AbortController();
     const options = { criterion: "l2", scope: "global", signal: abort.signal } as const;
@@ -65,7 +65,7 @@ describe("work that is aborted", () => {
   });
 });
 
-describe("what walks over all weights does so in pieces", () => {
+describe("loops over all weights run in pieces", () => {
   const opened = codes();
   const { module } = opened;
   const convolutions = convolutionWeights(module).length;
@@ -91,7 +91,7 @@ describe("what walks over all weights does so in pieces", () => {
     expect([...quantizeModulePieces(module, quantized, calibration)].length).toBeGreaterThan(convolutions);
   });
 
-  test("the choice of the smallest among millions", () => {
+  test("choosing the smallest among millions", () => {
     const draw = seededRandom(1);
     const values = Float32Array.from({ length: 5e6 }, draw);
     expect([...smallestIndexPieces(values, 1e6)].length).toBeGreaterThan(5);

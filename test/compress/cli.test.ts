@@ -48,7 +48,7 @@ interface CompressJson {
 describe("a run", () => {
   const small = path("small.safetensors");
 
-  test("prunes, halves, quantizes; table, JSON, file, report", async () => {
+  test("prunes, halves and quantizes, and writes the table, JSON, file and report", async () => {
     const { code, stdout, stderr } = await cli([
       ...["compress", "--data", path("data"), ...FAST, "--prune", "0.2", "--round", "4", "--unstructured", "0.2"],
       ...[
@@ -86,7 +86,7 @@ describe("a run", () => {
     expect((await cli(["info", "--weights", path("int8.safetensors")])).code).toBe(0);
   });
 
-  test("pruned files run with detect, info, export and verify", async () => {
+  test("pruned files work with detect, info, export and verify", async () => {
     const { code, stderr } = await cli([
       ...["compress", "--data", path("data"), ...FAST, "--target-flops", "0.8", "--criterion", "l1", "--output", small],
     ]);
@@ -152,7 +152,7 @@ describe("wrong usage", () => {
     expect(stderr).toMatch(message);
   });
 
-  test("classification models", async () => {
+  test("classification models are refused", async () => {
     const { code, stderr } = await cli([
       ...["compress", "--data", path("data"), "--weights", "random:yolov5n-cls", "--backend", "wasm"],
     ]);

@@ -28,7 +28,7 @@ describe("elimination", () => {
   const map = { weights: [], norms: [], slices: [], fixed: new Map(), unitsOf: () => [] };
   const grouping = { groups: [{ layers: ["a"], units: [0, 1, 2, 3] }], kept: [] };
 
-  test("of two channels that say the same one goes first, and then the other is needed", async () => {
+  test("removes one of two equal channels first, and then needs the other", async () => {
     const scores = await eliminationScores(map, grouping, [reader()], 0.25);
     const of = (unit: number): number => scores.get(unit) ?? Number.NaN;
     const twins = [of(0), of(1)].sort((a, b) => a - b);
@@ -40,7 +40,7 @@ describe("elimination", () => {
     expect([of(0), of(1), of(2), of(3)].filter((v) => v === Number.POSITIVE_INFINITY)).toHaveLength(1);
   });
 
-  test("an error in a sensitive layer counts for more", async () => {
+  test("weights an error in a sensitive layer more", async () => {
     const plain = await eliminationScores(map, grouping, [reader()]);
     const weighted = await eliminationScores(map, grouping, [{ ...reader(), factor: 10 }]);
     for (const [unit, score] of plain) {
@@ -63,7 +63,7 @@ describe("output error", () => {
   const row = (x: number, score: number) => [x, 20, 10, 10, score, 1, 0];
   const of = (...rows: number[][]) => tensor("float32", [1, rows.length, 7], Float32Array.from(rows.flat()));
 
-  test("0 for the same answers, 1 for silence, and boxes count where there is something", () => {
+  test("is 0 for equal outputs and 1 for silence, and boxes count only where there is an object", () => {
     const expected = of(row(10, 0.8), row(50, 0.01));
     expect(outputError(expected, expected, head)).toBe(0);
     expect(outputError(of(row(10, 0), row(50, 0)), expected, head)).toBeCloseTo(1, 6);
@@ -88,7 +88,7 @@ describe("on a network", () => {
     expect(rows.some(({ factor }) => factor > 0)).toBe(true);
   });
 
-  test("a share of the operations is reached, and not much more is removed", async () => {
+  test("a fraction of the operations is reached without removing much more", async () => {
     const { module } = codes();
     const options = { criterion: "data", scope: "global", round: 4 } as const;
     const pruner = await ChannelPruner.prepare(module, inputs, backend, options);

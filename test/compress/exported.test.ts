@@ -50,7 +50,7 @@ describe.each(NETWORKS)("the export of %s", (name, released) => {
   const opened = original(name, released);
   const module = exportedModule(opened);
 
-  test("pruned equals the unpruned one with its channels silenced", async () => {
+  test("pruned equals the unpruned one with those channels silenced", async () => {
     const plan = planPruning(module, "l2");
     const { groups } = plan.grouping;
     const counts = keptCounts(groups, plan.scores, { amount: 0.3, scope: "global", round: 1 });

@@ -41,7 +41,7 @@ beforeAll(async () => {
 afterAll(() => backend.dispose());
 
 describe("re-estimation", () => {
-  test("changes nothing where nothing was pruned", async () => {
+  test("changes nothing if nothing was pruned", async () => {
     const { module } = codes();
     const same = await reestimate(module, module, inputs, backend, { reconstruct: false });
     const before = collectStateDict(module);
@@ -51,7 +51,7 @@ describe("re-estimation", () => {
     }
   });
 
-  test("statistics bring the outputs back nearer, and reconstruction nearer still", async () => {
+  test("statistics bring the outputs closer again, and reconstruction even closer", async () => {
     const { module } = codes();
     const plan = planPruning(module, "l2");
     const { groups } = plan.grouping;
@@ -92,7 +92,7 @@ function scoreError(actual: Float32Array, expected: Float32Array, columns: numbe
 }
 
 describe("the parts", () => {
-  test("moments over pictures and pixels", async () => {
+  test("moments are those over pictures and pixels", async () => {
     const a = tensor("float32", [1, 2, 1, 2], Float32Array.of(1, 3, 1e6, 1e6 + 1));
     const b = tensor("float32", [1, 2, 1, 2], Float32Array.of(5, 7, 1e6 + 2, 1e6 + 3));
     const { mean, variance } = await channelMoments([a, b]);
@@ -100,7 +100,7 @@ describe("the parts", () => {
     expect([...variance]).toEqual([5, 1.25]);
   });
 
-  test("a channel that is a mixture of others is found again", async () => {
+  test("a channel that is a mixture of others is reconstructed", async () => {
     const left = noise(40, 50);
     const { data } = left;
     const plane = 2000;

@@ -40,7 +40,7 @@ async function checkAgainstSilenced({ module }: OpenedModel, options: { round?: 
   }
 }
 
-describe("a pruned network equals the unpruned one with its channels silenced", () => {
+describe("a pruned network equals the unpruned one with those channels silenced", () => {
   test("codes", () => checkAgainstSilenced(codes(), { round: 4, size: 128 }));
   test.each(random)("random %s", (name) => checkAgainstSilenced(randomModel(name), { round: 4, size: 128 }));
   test.each(zoo)("zoo %s", async (name) => {
@@ -73,10 +73,10 @@ describe("dependencies", () => {
     const path = referencePath("weights", "zoo", "transformer.pt");
     if (!path) return;
     const { kept } = planPruning(openModel(readFileSync(path), { path: "transformer" }).module).grouping;
-    expect(kept.some(({ why }) => /attention keeps its channels|part of a larger one/.test(why))).toBe(true);
+    expect(kept.some(({ why }) => /attention keeps its channels|part of a larger tensor/.test(why))).toBe(true);
   });
 
-  test("attributes say what the tensors say, and the description of the unpruned widths is gone", () => {
+  test("attributes match the tensors, and the description of the unpruned widths is removed", () => {
     const { module } = pruneChannels(codes().module, { amount: 0.3, scope: "global", round: 4 });
     let convolutions = 0;
     walkModules(module, (node) => {
@@ -92,7 +92,7 @@ describe("dependencies", () => {
 });
 
 describe("amounts", () => {
-  test("counts are whole multiples, never below the floor", () => {
+  test("channel counts are multiples, never below the minimum", () => {
     expect(roundKept(51.2, 64, { round: 8 })).toBe(48);
     expect(roundKept(60, 64, { round: 8 })).toBe(64);
     expect(roundKept(1, 64, { round: 8 })).toBe(16);
@@ -101,7 +101,7 @@ describe("amounts", () => {
     expect(() => roundKept(3, 6, { round: 0 })).toThrow(/round must be a whole number/);
   });
 
-  test("a global amount is reached in spite of floors and rounding; amount 0 removes nothing", () => {
+  test("a global amount is reached despite minimum and rounding; amount 0 removes nothing", () => {
     const plan = planPruning(randomModel("yolov5n").module, "l1");
     const { groups } = plan.grouping;
     const total = groups.reduce((sum, { units }) => sum + units.length, 0);
@@ -115,7 +115,7 @@ describe("amounts", () => {
     expect(all).toEqual(groups.map(({ units }) => units.length));
   });
 
-  test("nonsense is refused with the fix", () => {
+  test("invalid options are refused with the fix", () => {
     const { module } = randomModel("yolov5n");
     expect(() => pruneChannels(module, { amount: 20, scope: "global" })).toThrow(/0.2 removes 20 %/);
     const fused = referencePath("weights", "formats", "already-fused.pt");
@@ -129,7 +129,7 @@ describe("amounts", () => {
 });
 
 describe("files", () => {
-  test("a pruned network comes back from its .safetensors, and all backends agree on it", async () => {
+  test("a pruned network is read back from .safetensors, and all backends agree on it", async () => {
     const opened = codes();
     const { module } = pruneChannels(opened.module, { amount: 0.25, scope: "layer", round: 8 });
     const cpu = createCpuBackend();

@@ -56,7 +56,7 @@ describe("masks equal PyTorch's", () => {
 });
 
 describe("a network", () => {
-  test("loses the amount of its convolutions' weights, and nothing else", () => {
+  test("loses exactly the given amount of convolution weights", () => {
     const { module } = randomModel("yolov5n");
     const result = pruneUnstructured(module, 0.2);
     expect(result.zeros).toBe(Math.round(0.2 * result.weights));

@@ -82,5 +82,5 @@ describe.skipIf(tools === "")("the Node entry in bundles", () => {
     );
   });
 
-  test("docs/consumers.md has this table", () => matrix.check());
+  test("docs/consumers.md has the table of these results", () => matrix.check());
 });

@@ -33,7 +33,7 @@ describe.skipIf(tools === "")("the package", () => {
     expect(status).toBe(0);
   });
 
-  test("are the types wrong? no: ES modules for every resolution", () => {
+  test("attw finds no wrong types: ES modules for every resolution", () => {
     const { status, said } = runTool("@arethetypeswrong/cli/dist/index.js", ["--format", "json", tarball()]);
     expect(status, said).toBe(0);
     const problems = (JSON.parse(said) as { readonly analysis: { readonly problems: readonly { kind: string }[] } })
@@ -61,7 +61,7 @@ describe.skipIf(tools === "")("the package", () => {
   test.each([
     ["left to Node", {}],
     ["bundled", { noExternal: true as const }],
-  ])("a server of Vite renders a component that loads in a worker, the package %s", async (_, ssr) => {
+  ])("a Vite server renders a component that loads in a worker, with the package %s", async (_, ssr) => {
     const root = join(user, "ssr");
     cpSync(join(REPOSITORY, "test/consumers/apps/ssr"), root, { recursive: true });
     const { createServer } = await importTool<{ createServer: (config: InlineConfig) => Promise<ViteDevServer> }>(

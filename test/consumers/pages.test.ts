@@ -93,38 +93,41 @@ describe.skipIf(tools === "" || chromiumMissing())("pages", () => {
     matrix.add(name, "runs", "runs", "");
   });
 
-  test.each(["webpack", "turbopack"])("Next.js with %s: page, client component, route handler", async (compiler) => {
-    const app = join(user, `next-${compiler}`);
-    cpSync(join(REPOSITORY, "test/consumers/apps/next"), app, { recursive: true });
-    mkdirSync(join(app, "public"));
-    cpSync(join(user, "node_modules/yolov5-ts/models/codes.safetensors"), join(app, "public/codes.safetensors"));
-    // Chromium asks every site for its icon.
-    for (const name of ["codes.png", "favicon.ico"])
-      cpSync(join(REPOSITORY, "examples/codes.png"), join(app, "public", name));
-    const next = join(tools, "node_modules/next/dist/bin/next");
-    const env = { ...process.env, NODE_ENV: "production", NEXT_TELEMETRY_DISABLED: "1" };
-    const built = spawnSync(process.execPath, [next, "build", `--${compiler}`], {
-      cwd: app,
-      encoding: "utf8",
-      env,
-      timeout: 500_000,
-      killSignal: "SIGKILL",
-    });
-    expect(built.status, built.stdout + built.stderr).toBe(0);
-    expect(built.stdout + built.stderr).not.toMatch(/warning|yolov5-ts/i);
-    const { origin, server } = await startNext(next, app);
-    servers.push(server);
-    expect(await (await fetch(`${origin}/api/detect`)).json()).toEqual({ detections: 9 });
-    expect(await (await fetch(origin)).text()).toContain("<p>detecting</p>");
-    const page = await browser.newPage();
-    const errors = watchErrors(page);
-    await page.goto(origin);
-    expect(await page.textContent("#answer", { timeout: 120_000 })).toMatch(/^wasm: 2 qr_codes, /);
-    expect(errors).toEqual([]);
-    await page.close();
-    expect(existsSync(join(app, "node_modules"))).toBe(false);
-    matrix.add(`Next.js ${majorVersion(tools, "next")} (${compiler})`, "runs", "runs", "runs");
-  });
+  test.each(["webpack", "turbopack"])(
+    "Next.js with %s runs a page, a client component and a route handler",
+    async (compiler) => {
+      const app = join(user, `next-${compiler}`);
+      cpSync(join(REPOSITORY, "test/consumers/apps/next"), app, { recursive: true });
+      mkdirSync(join(app, "public"));
+      cpSync(join(user, "node_modules/yolov5-ts/models/codes.safetensors"), join(app, "public/codes.safetensors"));
+      // Chromium asks every site for its icon.
+      for (const name of ["codes.png", "favicon.ico"])
+        cpSync(join(REPOSITORY, "examples/codes.png"), join(app, "public", name));
+      const next = join(tools, "node_modules/next/dist/bin/next");
+      const env = { ...process.env, NODE_ENV: "production", NEXT_TELEMETRY_DISABLED: "1" };
+      const built = spawnSync(process.execPath, [next, "build", `--${compiler}`], {
+        cwd: app,
+        encoding: "utf8",
+        env,
+        timeout: 500_000,
+        killSignal: "SIGKILL",
+      });
+      expect(built.status, built.stdout + built.stderr).toBe(0);
+      expect(built.stdout + built.stderr).not.toMatch(/warning|yolov5-ts/i);
+      const { origin, server } = await startNext(next, app);
+      servers.push(server);
+      expect(await (await fetch(`${origin}/api/detect`)).json()).toEqual({ detections: 9 });
+      expect(await (await fetch(origin)).text()).toContain("<p>detecting</p>");
+      const page = await browser.newPage();
+      const errors = watchErrors(page);
+      await page.goto(origin);
+      expect(await page.textContent("#answer", { timeout: 120_000 })).toMatch(/^wasm: 2 qr_codes, /);
+      expect(errors).toEqual([]);
+      await page.close();
+      expect(existsSync(join(app, "node_modules"))).toBe(false);
+      matrix.add(`Next.js ${majorVersion(tools, "next")} (${compiler})`, "runs", "runs", "runs");
+    },
+  );
 
-  test("docs/consumers.md has this table", () => matrix.check());
+  test("docs/consumers.md has the table of these results", () => matrix.check());
 });

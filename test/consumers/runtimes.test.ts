@@ -93,5 +93,7 @@ describe.skipIf(tools === "" || ffmpegMissing())("runtimes", () => {
     expect(answer).toHaveProperty("images[0].detections.length", 9);
   });
 
-  test.skipIf(installed.length < RUNTIMES.length)("docs/consumers.md has this table", () => matrix.check());
+  test.skipIf(installed.length < RUNTIMES.length)("docs/consumers.md has the table of these results", () =>
+    matrix.check(),
+  );
 });

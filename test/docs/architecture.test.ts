@@ -29,7 +29,7 @@ test.each(steps)("$name is in $file", ({ name, file }) => {
   }
 });
 
-test("every other file and folder that it names exists", () => {
+test("every other file and folder named there exists", () => {
   const paths = [...page.matchAll(/`((?:src|test|bench)\/[\w./-]+)`/g)].map(([, path]) => path);
   expect(paths.length).toBeGreaterThan(30);
   expect(paths.filter((path) => !existsSync(join(REPOSITORY, path)))).toEqual([]);

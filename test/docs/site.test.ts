@@ -75,7 +75,7 @@ describe.skipIf(chromiumMissing())("in Chromium", () => {
   const DESKTOP = { viewport: { width: 1280, height: 900 } };
   const PHONE = { viewport: { width: 390, height: 844 } };
 
-  test("the home page leads to the guide, the matrix and the API", async () => {
+  test("the home page links to the guide, the matrix and the API", async () => {
     await visit("", DESKTOP, async (page) => {
       for (const name of ["Get started", "What it runs", "API"]) {
         await page.goto(site.origin + BASE);
@@ -92,13 +92,13 @@ describe.skipIf(chromiumMissing())("in Chromium", () => {
     });
   });
 
-  test("the API has the functions and types that users call, with their comments", async () => {
+  test("the API reference has the functions and types that users call, with their comments", async () => {
     await visit("api/yolov5-ts/functions/load.html", DESKTOP, async (page) => {
       expect(await page.textContent(".vp-doc")).toContain("Loads a model, or several as an ensemble");
     });
   });
 
-  test("the search finds pages without a server", async () => {
+  test("the search works without a server", async () => {
     await visit("getting-started.html", DESKTOP, async (page) => {
       await page.click(".VPNavBarSearch button");
       await page.fill(".VPLocalSearchBox input", "ByteTrack");

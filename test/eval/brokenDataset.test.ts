@@ -42,8 +42,8 @@ async function open(path: string, options: object = {}): Promise<Opened> {
   };
 }
 
-describe("what is broken", () => {
-  test("unreadable lines stop everything, with file and line", async () => {
+describe("broken data sets", () => {
+  test("unreadable lines are an error with file and line", async () => {
     const folder = await write(
       {
         "images/a.jpg": JPEG,
@@ -58,7 +58,7 @@ describe("what is broken", () => {
     );
   });
 
-  test("coordinates outside the picture leave it out, with a warning, as val.py does", async () => {
+  test("a picture with coordinates outside is left out with a warning, as in val.py", async () => {
     const folder = await write(
       {
         "images/a.jpg": JPEG,
@@ -87,7 +87,7 @@ describe("what is broken", () => {
     });
   });
 
-  test("files that are not pictures, or too small, are left out", async () => {
+  test("files that are not pictures or too small are left out", async () => {
     const folder = await write(
       {
         "images/a.jpg": "text",
@@ -107,7 +107,7 @@ describe("what is broken", () => {
     ]);
   });
 
-  test("after twenty warnings the rest is only counted", async () => {
+  test("after twenty warnings, further ones are only counted", async () => {
     const bad = Object.fromEntries(Array.from({ length: 23 }, (_, i) => [`images/${i}.jpg`, "text"]));
     const folder = await write({ ...bad, "images/a.jpg": JPEG, "labels/a.txt": "" }, "twenty");
     const { warnings, pictures } = await open(folder);
@@ -115,14 +115,14 @@ describe("what is broken", () => {
     expect(warnings[20]).toMatch(/twenty: 3 more pictures are left out for similar reasons/);
   });
 
-  test("no label file at all is reported, with the expected place", async () => {
+  test("missing label files are reported with the expected location", async () => {
     const folder = await write({ "images/a.jpg": JPEG }, "unlabelled");
     const { warnings, classes } = await open(folder);
     expect(classes).toEqual([[]]);
     expect(warnings).toEqual([expect.stringMatching(/no labels found.*unlabelled\/labels\/a\.txt/)]);
   });
 
-  test("paths that are no data set", async () => {
+  test("paths that are not data sets are refused", async () => {
     await write(
       { "empty/readme.md": "", "x.zip": "PK", "bad.yaml": "a: [1", "list.txt": "a.jpg\nmissing.jpg\n", "a.jpg": JPEG },
       "odd",
@@ -139,7 +139,7 @@ describe("what is broken", () => {
     await expect(open(at("away.yaml"))).rejects.toThrow(/away\.yaml: "images\/val" does not exist \(tried .*nothing/);
   });
 
-  test("Ctrl-C while labels are read", async () => {
+  test("Ctrl-C ends the reading of labels", async () => {
     const folder = await write({ "images/a.jpg": JPEG }, "aborted");
     await expect(open(folder, { signal: AbortSignal.abort() })).rejects.toThrow();
   });

@@ -44,7 +44,7 @@ interface ValJson {
 }
 
 describe("a run", () => {
-  test("table, JSON, plots, labels and predictions", async () => {
+  test("writes the table, JSON, plots, labels and predictions", async () => {
     const json = path("out.json");
     const { code, stdout, stderr } = await cli([
       ...["val", "--data", path("data"), "--project", path("runs"), "--json", json, ...FAST],
@@ -90,7 +90,7 @@ describe("a run", () => {
     expect(predictions[0]).toMatchObject({ image_id: "codes", category_id: expect.any(Number) });
   });
 
-  test("--json - leaves standard output to the JSON, --noplots writes nothing, --batch sets the batch", async () => {
+  test("--json - writes only JSON to standard output, --noplots writes no files, --batch sets the batch", async () => {
     const { code, stdout, stderr } = await cli([
       ...[
         "val",
@@ -112,7 +112,7 @@ describe("a run", () => {
     await expect(readdir(path("none"))).rejects.toThrow();
   });
 
-  test("--single-cls has one class, named item", async () => {
+  test("--single-cls measures one class, named item", async () => {
     const { code, stdout } = await cli([
       "val",
       "--data",
@@ -127,7 +127,7 @@ describe("a run", () => {
     expect((JSON.parse(stdout) as ValJson).perClass).toMatchObject([{ class: 0, name: "item" }]);
   });
 
-  test("classification: top-1 and top-5", async () => {
+  test("classification gives top-1 and top-5 accuracy", async () => {
     const model = await load(fixture("cls.pt"), { backend: "cpu" });
     const { names } = model;
     const result = await model.detect(EXAMPLE, { imgsz: 64 });
@@ -150,7 +150,7 @@ describe("a run", () => {
     });
   });
 
-  test("segmentation: columns for boxes and for masks", async () => {
+  test("segmentation has columns for boxes and for masks", async () => {
     const argv = ["val", "--weights", fixture("seg.pt"), "--data", path("data"), "--single-cls", "--backend", "cpu"];
     const { code, stdout } = await cli([...argv, "--imgsz", "64", "--json", "-", "--noplots"]);
     expect(code).toBe(0);
@@ -158,8 +158,8 @@ describe("a run", () => {
   });
 });
 
-describe("what goes wrong", () => {
-  test("a wrong path, before anything is loaded", async () => {
+describe("errors", () => {
+  test("a wrong path is reported before anything is loaded", async () => {
     const { code, stderr } = await cli(["val", "--weights", "nowhere.pt", "--data", path("missing")]);
     expect([code, stderr.split("\n").length]).toEqual([1, 2]);
     expect(stderr).toMatch(
@@ -167,13 +167,13 @@ describe("what goes wrong", () => {
     );
   });
 
-  test("no --data is wrong usage", async () => {
+  test("a missing --data is a usage error", async () => {
     const { code, stderr } = await cli(["val"]);
     expect(code).toBe(2);
     expect(stderr).toMatch(/--data/);
   });
 
-  test("a bad line is named, classes outside the model's are reported with their numbers", async () => {
+  test("a bad line is named, and unknown classes are reported with their numbers", async () => {
     await mkdir(path("bad", "images"), { recursive: true });
     await mkdir(path("bad", "labels"));
     await cp(EXAMPLE, path("bad", "images", "a.png"));
@@ -192,7 +192,7 @@ describe("what goes wrong", () => {
     );
   });
 
-  test("--save-hybrid is refused, flags without effect are reported", async () => {
+  test("--save-hybrid is refused, and options without effect are reported", async () => {
     const { code, stderr } = await cli(["val", "--data", path("data"), "--save-hybrid"]);
     expect([code, stderr]).toEqual([2, expect.stringContaining("--save-hybrid: not available")]);
     const told = await cli(["val", "--data", path("data"), "--save-conf", "--conf", "0.1", "--noplots", ...FAST]);
@@ -202,7 +202,7 @@ describe("what goes wrong", () => {
     );
   });
 
-  test("Ctrl-C prints the figures of what was done", async () => {
+  test("Ctrl-C prints the figures so far", async () => {
     const abort = new AbortController();
     await mkdir(path("many", "images"), { recursive: true });
     await mkdir(path("many", "labels"));

@@ -52,7 +52,7 @@ describe("COCO annotations and their pictures", () => {
     return open(join(folder, "x.json"));
   };
 
-  test("as they belong together: no warning", async () => {
+  test("that match give no warning", async () => {
     expect(await openCoco({}, "coco-right")).toMatchObject({ warnings: [], classes: [[1]] });
   });
 
@@ -80,7 +80,7 @@ describe("COCO annotations and their pictures", () => {
     ]);
   });
 
-  test("ids as texts, crowds as true, empty boxes with an outline, one picture listed twice", async () => {
+  test("may have strings as IDs, true for crowds, empty boxes with an outline, and a picture listed twice", async () => {
     const annotations = [
       { ...annotation, image_id: "5" },
       { ...annotation, category_id: "18", bbox: [], segmentation: [[2, 2, 8, 2, 8, 8]] },
@@ -92,7 +92,7 @@ describe("COCO annotations and their pictures", () => {
     expect((await openCoco({ categories }, "coco-texts-2")).classes).toEqual([[1]]);
   });
 
-  test("two pictures of one id are refused: their annotations are ambiguous", async () => {
+  test("two pictures with the same ID are refused, because their annotations are ambiguous", async () => {
     const images = [image, { ...image, file_name: "b.jpg" }];
     await expect(openCoco({ images }, "coco-twice")).rejects.toThrow(
       /"images" has the id 5 twice, for a\.jpg and b\.jpg; give each picture a unique id/,

@@ -23,13 +23,13 @@ function truthOf(annotations: readonly object[], keypoints: { count: number; siz
 }
 
 describe("keypoints of COCO annotations", () => {
-  test("are those of a label file with the same numbers", () => {
+  test("equal those of a label file with the same numbers", () => {
     const { truth } = parseLabels("0 0.35 0.45 0.5 0.5 0.2 0.5 2 0.4 0.25 1", SHAPE);
     expect(truthOf([annotation])).toMatchObject({ keypoints: truth.keypoints, boxes: truth.boxes });
     expect(truthOf([annotation], { count: 2, size: 2 }).keypoints).toEqual(truth.keypoints);
   });
 
-  test("that are not labelled have no place, and models without keypoints read none", () => {
+  test("without a label have no position, and models without keypoints read none", () => {
     const { keypoints } = truthOf([{ ...annotation, keypoints: [4, 5, 0, 8, 2.5, 1] }]);
     expect(keypoints).toEqual([Float32Array.of(0, 0, 0, 0.4, 0.25, 1)]);
     expect(
@@ -37,7 +37,7 @@ describe("keypoints of COCO annotations", () => {
     ).toBeUndefined();
   });
 
-  test("an object with none at all is left out; one without the list is a box", () => {
+  test("an object without labelled ones is left out; one without the list counts as a box", () => {
     const { keypoints: _, ...box } = annotation;
     const truth = truthOf([withoutPoints, annotation, box]);
     expect(truth.classes).toHaveLength(2);

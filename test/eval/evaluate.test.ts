@@ -54,7 +54,7 @@ function apOfClass0(all: boolean): number {
 }
 
 describe("four pictures, two classes", () => {
-  test("counts, AP and mAP by hand", async () => {
+  test("counts, AP and mAP equal those computed by hand", async () => {
     const { metrics, complete, failed } = await evaluateToys(TOYS, 2);
     expect([metrics.images, metrics.instances, complete, failed.length]).toEqual([4, 4, true, 0]);
     const [first, second] = metrics.perClass;
@@ -68,7 +68,7 @@ describe("four pictures, two classes", () => {
     expect(metrics.map50_95).toBeCloseTo((first.map50_95 + second.map50_95) / 2, 12);
   });
 
-  test("AP by pycocotools' definition, by hand, from the same matches", async () => {
+  test("AP by pycocotools' definition equals the one computed by hand from the same matches", async () => {
     const hits: { confidence: number; right: number }[] = [];
     await evaluateToys(TOYS, 2, {
       onPicture: ({ detections, labelBoxes, labelClasses }) => {
@@ -106,7 +106,7 @@ describe("four pictures, two classes", () => {
     expect(perClass[1].recall).toBe(1);
   });
 
-  test("how many pictures share a forward pass changes nothing", async () => {
+  test("the number of pictures per forward pass changes nothing", async () => {
     const one = await evaluateToys(TOYS, 2);
     for (const forwardBatch of [2, 3, 32]) {
       const { metrics, confusion } = await evaluateToys(TOYS, 2, { forwardBatch });
@@ -145,19 +145,19 @@ describe("four pictures, two classes", () => {
 });
 
 describe("edges", () => {
-  test("nothing found: zeros, every label counted", async () => {
+  test("if nothing is found, figures are 0 and every label counts", async () => {
     const { metrics } = await evaluateToys([{ labels: [[1, 0, 0, 20, 20]], found: [] }], 2);
     const { precision, recall, map50, map50_95, instances } = metrics;
     expect([precision, recall, map50, map50_95, instances]).toEqual([0, 0, 0, 0, 1]);
     expect(metrics.perClass.map((c) => [c.class, c.instances, c.map50])).toEqual([[1, 1, 0]]);
   });
 
-  test("no labels at all: zeros", async () => {
+  test("without labels, figures are 0", async () => {
     const { metrics } = await evaluateToys([{ labels: [], found: [[0, 0.9, 0, 0, 20, 20]] }], 1);
     expect([metrics.images, metrics.instances, metrics.map50, metrics.perClass.length]).toEqual([1, 0, 0, 0]);
   });
 
-  test("an empty data set", async () => {
+  test("an empty data set gives zeros", async () => {
     const { metrics, complete } = await evaluateToys([], 1);
     expect([metrics.images, metrics.map50_95, complete]).toEqual([0, 0, true]);
   });
@@ -178,7 +178,7 @@ describe("edges", () => {
     );
   });
 
-  test("a description with another number of classes is refused", async () => {
+  test("a description with a different number of classes is refused", async () => {
     const dataset = { ...toyDataset([{ labels: [], found: [] }]), names: ["a", "b", "c"] };
     await expect(evaluate(new ToyModel([], 2, 64), dataset)).rejects.toThrow(
       /toy: describes 3 classes, but the model has 2/,
@@ -193,7 +193,7 @@ describe("edges", () => {
     ]);
   });
 
-  test("after an abort there are the figures of what was done", async () => {
+  test("after an abort, figures cover what was done", async () => {
     const abort = new AbortController();
     const seen: number[] = [];
     const { metrics, complete } = await evaluateToys(TOYS, 2, {
@@ -209,13 +209,13 @@ describe("edges", () => {
   });
 });
 
-describe("shapes and the way back", () => {
+describe("input shapes, and mapping boxes back", () => {
   const box = (x1: number, y1: number, x2: number, y2: number) => ({
     labels: [[0, x1, y1, x2, y2] as const],
     found: [[0, 0.9, x1, y1, x2, y2] as const],
   });
 
-  test("a batch has the shape of its flattest and tallest picture, half a stride padded", async () => {
+  test("a batch fits its flattest and tallest picture, plus half a stride", async () => {
     const toys: Toy[] = [
       { width: 128, height: 64, ...box(10, 10, 50, 50) },
       { width: 128, height: 96, ...box(20, 20, 90, 90) },
@@ -232,7 +232,7 @@ describe("shapes and the way back", () => {
     expect(metrics.map50_95).toBeCloseTo(0.995, 6);
   });
 
-  test("rect: false takes the whole square without half strides", async () => {
+  test("rect: false uses the whole square without half strides", async () => {
     const toys: Toy[] = [{ width: 128, height: 64, ...box(10, 10, 50, 50) }];
     const model = new ToyModel(toys, 1, 128);
     const { metrics } = await evaluate(model, toyDataset(toys), { imgsz: 128, rect: false });
@@ -240,7 +240,7 @@ describe("shapes and the way back", () => {
     expect(metrics.map50_95).toBeCloseTo(0.995, 6);
   });
 
-  test("boxes come back in pixels of the original, also after shrinking and growing", async () => {
+  test("boxes are in pixels of the original, also after shrinking and enlarging", async () => {
     for (const [width, height] of [
       [200, 100],
       [48, 32],

@@ -45,7 +45,7 @@ describe("UTF-16", () => {
     ["BE", false],
   ] as const;
 
-  test.each(FORMS)("%s, mark %s: list, labels, YAML, JSON", async (order, mark) => {
+  test.each(FORMS)("%s, mark %s: lists, labels, YAML and JSON are read", async (order, mark) => {
     const as = (text: string): Uint8Array => utf16(text, order, mark);
     const coco = {
       images: [{ id: 1, file_name: "images/a.png", width: 20, height: 20 }],
@@ -70,7 +70,7 @@ describe("UTF-16", () => {
     expect(await expandSources([join(folder, "list.txt")], {})).toEqual([{ source: join(folder, "images/a.png") }]);
   });
 
-  test("UTF-8, with a mark or without", () => {
+  test("UTF-8 is read with and without a mark", () => {
     expect(decodeText(Buffer.from("\ufeff猫\n"))).toBe("猫\n");
     expect(decodeText(Buffer.from("猫"))).toBe("猫");
     expect(decodeText(new Uint8Array(0))).toBe("");
@@ -90,11 +90,11 @@ describe("YAML", () => {
     ["val: a\rnames: [x]\r", { val: "a", names: ["x"] }],
     ["val: a\r\nnames:\r\n  - x\r\n", { val: "a", names: ["x"] }],
     ["%YAML 1.1\n---\nval: a\n", { val: "a" }],
-  ])("as PyYAML reads it: %j", (text, expected) => {
+  ])("is read as PyYAML reads it: %j", (text, expected) => {
     expect(parseYaml(text)).toEqual(expected);
   });
 
-  test("truth values and names are PyYAML's: a class called no is False, quoted it is itself", async () => {
+  test("booleans in names are read as in PyYAML: an unquoted class name no is False", async () => {
     const words = "yes, No, ON, off, true, False, y, n, 'no', \"on\", nO, none";
     const { names } = parseYaml(`names: [${words}]`) as { names: unknown };
     expect(names).toEqual([true, false, true, false, true, false, "y", "n", "no", "on", "nO", "none"]);
@@ -108,7 +108,7 @@ describe("YAML", () => {
     expect(normalizeNames(read, 2)).toEqual(["False", "dog"]);
   });
 
-  test("numbers are not those of YAML 1.1", () => {
+  test("numbers are not read as in YAML 1.1", () => {
     expect(parseYaml("a: [010, 1:30, 2020-01-01, 1_000]")).toEqual({ a: [10, "1:30", "2020-01-01", "1_000"] });
   });
 
@@ -131,7 +131,7 @@ describe("YAML", () => {
   });
 });
 
-test("YAML: several documents, and a path that says nothing", async () => {
+test("YAML with several documents or an empty path is handled", async () => {
   expect(() => parseYaml("a: 1\n---\nb: 2\n")).toThrow(/^contains several documents; keep the right one/);
   const folder = await write({ "images/a.png": PNG, "data.yaml": "path:\nval: images\n" }, "yaml path");
   expect((await openDataset(join(folder, "data.yaml"), { names: NAMES })).samples).toHaveLength(1);
@@ -144,7 +144,7 @@ describe("lists in other encodings, and with comments", () => {
     ["Latin-1", "e92e706e670d0a"],
   ] as const;
 
-  test.each(ENCODED)("%s: it is the list that is not UTF-8", async (name, hex) => {
+  test.each(ENCODED)("%s: the message says that the list is not UTF-8", async (name, hex) => {
     const files = { "照片.png": PNG, "é.png": PNG, "list.txt": Buffer.from(`0a${hex}`, "hex") };
     const list = join(await write(files, `list ${name}`), "list.txt");
     const reason = /list\.txt:2: .*\.png: the line is not UTF-8; save the list as UTF-8, and rename .*convmv/;
@@ -152,7 +152,7 @@ describe("lists in other encodings, and with comments", () => {
     expect((await expandSources([list], {}))[0].error).toMatch(reason);
   });
 
-  test("UTF-32: no talk of permissions", async () => {
+  test("UTF-32 is named, instead of blaming permissions", async () => {
     const list = join(await write({ "list.txt": Buffer.from("fffe0000610000000a000000", "hex") }, "utf32"), "list.txt");
     for (const { error } of await expandSources([list], {})) {
       expect(error).toMatch(/file names cannot contain zero bytes; save lists as UTF-8 or UTF-16/);
@@ -167,7 +167,7 @@ describe("lists in other encodings, and with comments", () => {
   });
 });
 
-test("links in a circle and names too long: the reason is the system's own", async () => {
+test("circular links and overlong names are reported with the system's reason", async () => {
   const folder = await write({ "x.txt": "" }, "reasons");
   await symlink(join(folder, "circle.png"), join(folder, "circle.png"));
   const sources = [join(folder, "circle.png"), join(folder, `${"n".repeat(300)}.png`)];
@@ -198,13 +198,13 @@ describe("COCO categories that no annotation uses", () => {
       ...truth.classes,
     ]);
 
-  test("Roboflow's category 0, by name and by order", () => {
+  test("Roboflow's category 0 is ignored, by name and by order", () => {
     expect(classes(ROBOFLOW, [2, 1])).toEqual([1, 0]);
     expect(classes(ROBOFLOW, [2, 1], ["katze", "hund"])).toEqual([1, 0]);
     expect(classes(ROBOFLOW, [2], ["katze", "hund"])).toEqual([1]);
   });
 
-  test("unused without a supercategory, anywhere", () => {
+  test("an unused category without a supercategory is ignored anywhere", () => {
     const plain = [
       { id: 1, name: "cat" },
       { id: 2, name: "unused" },
@@ -214,7 +214,7 @@ describe("COCO categories that no annotation uses", () => {
     expect(classes(plain, [3, 1], ["katze", "hund"])).toEqual([1, 0]);
   });
 
-  test("a category 0 that is used is refused with the numbers", () => {
+  test("a category 0 that is in use is refused with the numbers", () => {
     expect(() => classes(ROBOFLOW, [0, 1, 2])).toThrow(/has 3 categories, the model 2 classes.*"pets"/);
   });
 });
@@ -226,7 +226,7 @@ describe.runIf(process.platform === "linux")("names that are not UTF-8, pipes an
     Buffer.concat(parts.map((part) => Buffer.from(part)));
   const GBK = Buffer.from([0xd5, 0xd5, 0xc6, 0xac]);
 
-  test("a picture: the reason is reported, the others are read", async () => {
+  test("a picture is reported with the reason, and the others are read", async () => {
     const folder = await write({ "a.png": PNG }, "gbk");
     await writeFile(bytes(folder, "/", GBK, ".png"), PNG);
     const warnings: string[] = [];
@@ -239,7 +239,7 @@ describe.runIf(process.platform === "linux")("names that are not UTF-8, pipes an
     await expect(readPicture(items[1].source, { signal })).rejects.toThrow(NOT_UTF8);
   });
 
-  test("a folder, a list entry and an argument", async () => {
+  test("a folder, a list entry and an argument are reported", async () => {
     const folder = await write({ "a.png": PNG, "list.txt": bytes(GBK, ".png\n") }, "gbk2");
     await mkdir(bytes(folder, "/", GBK));
     await expect(openDataset(folder, { names: NAMES })).rejects.toThrow(NOT_UTF8);

@@ -122,7 +122,7 @@ describe("COCO's annotations", () => {
     expect(() => parse({ annotations })).not.toThrow();
   });
 
-  it("takes 60,000 ids whose hashes collide", async () => {
+  it("accepts 60,000 IDs whose hashes collide", async () => {
     const images = collidingNumbers(60_000).map((id) => ({ id, file_name: "a.png", width: 8, height: 8 }));
     const annotations = images.map(({ id }) => ({ image_id: id, category_id: 1, bbox: [1, 1, 2, 2] }));
     const { pictures } = await soon(() =>
@@ -132,20 +132,20 @@ describe("COCO's annotations", () => {
   });
 });
 
-describe("descriptions", () => {
+describe("descriptions of data sets", () => {
   const deep = parseYaml("[".repeat(400) + "]".repeat(400));
   it.each<[object, RegExp]>([
     [{ path: "x".repeat(1e5), val: "v", nc: "9".repeat(1e5) }, /not "999/],
     [{ path: deep, val: "v" }, /"path" must be a string, not <list of 1>/],
     [{ val: "v", nc: deep }, /not <list of 1>/],
     [{ val: "v", names: { ["k".repeat(1e5)]: 1 } }, /its keys: kkk/],
-  ])("show values cut", (content, message) => {
+  ])("show values truncated", (content, message) => {
     const found = messageOf(() => parseDataDescription(content, "val", "data.yaml"));
     expect(found).toMatch(message);
     expect(found.length).toBeLessThan(500);
   });
 
-  it("names that are no scalars are their types", () => {
+  it("names that are not scalars are shown by type", () => {
     expect(parseDataDescription({ val: "v", names: [deep, 7] }, "val", "x").names).toEqual(["<list of 1>", "7"]);
   });
 });
@@ -157,11 +157,11 @@ describe("long words in messages", () => {
     ["words of an address", shownAddress, `rtsp://h/${"a.".repeat(2e5)}`],
     ["words that could be schemes", withoutSecrets, "a-".repeat(2e5)],
     ["schemes", withoutSecrets, "a://".repeat(1e5)],
-  ])("%s are gone through once", async (_, clean, text) => {
+  ])("%s are scanned once", async (_, clean, text) => {
     expect(typeof (await soon(() => clean(text)))).toBe("string");
   });
 
-  it("keep what they kept", () => {
+  it("lose line breaks and secrets", () => {
     expect(oneLine("  a \r\n\n b\u2028c ")).toBe("a b c");
     expect(withoutSecrets("x http://u:p@h/ (rtsp://t@h) 1ftp://a:b@c")).toBe(
       "x http://u:***@h/ (rtsp://***@h) 1ftp://a:***@c",

@@ -10,8 +10,8 @@ import type { EvaluationModel } from "../../src/eval/model.js";
 const SHAPE = { count: 2, size: 3 };
 const LINE = "0 0.5 0.5 0.4 0.4 0.4 0.4 2 0.6 0.6 1";
 
-describe("label files of poses", () => {
-  it("have points after the box; lines without any are boxes", () => {
+describe("pose label files", () => {
+  it("have points after the box; lines without points are boxes", () => {
     const { truth, problems } = parseLabels(`${LINE}\n0 0.2 0.2 0.1 0.1\n`, SHAPE);
     expect(problems).toEqual([]);
     expect([...truth.boxes.subarray(0, 4)]).toEqual([0.5, 0.5, 0.4, 0.4].map(Math.fround));
@@ -20,12 +20,12 @@ describe("label files of poses", () => {
     expect(truth.polygons).toEqual([[], []]);
   });
 
-  it("without visibilities: points at the corner are not labelled", () => {
+  it("without visibilities, points at the origin count as not labelled", () => {
     const { truth } = parseLabels("0 0.5 0.5 0.4 0.4 0.4 0.4 0 0", { count: 2, size: 2 });
     expect(truth.keypoints?.[0]).toEqual(Float32Array.of(0.4, 0.4, 2, 0, 0, 0));
   });
 
-  it("say what is wrong with a line", () => {
+  it("with a wrong line are refused with the reason", () => {
     const problem = (text: string) => parseLabels(text, SHAPE).problems[0]?.message;
     expect(problem("0 0.5 0.5 0.4 0.4 0.4 0.4 2")).toBe(
       "8 columns; a box has 5 (class x y w h), one with 2 keypoints 11",
@@ -50,14 +50,14 @@ describe("similarity", () => {
     return keypointSimilarity(truth, boxes, [{ ...candidate, keypoints }], 3, placement)[0];
   };
 
-  it("is 1 for the labelled places, and falls with the squared distance", () => {
+  it("is 1 at the labelled positions and falls with the squared distance", () => {
     expect(oks(40, 40, 1, 60, 60, 1)).toBeCloseTo(1, 6);
     // Two points: σ = 1/2 each; area 40·40·0.53. One point is off by 3 and 4 pixels.
     const expected = (1 + Math.exp(-25 / (2 * 1600 * 0.53))) / 2;
     expect(oks(43, 44, 1, 60, 60, 1)).toBeCloseTo(expected, 5);
   });
 
-  it("knows how precisely COCO's points are labelled", () => {
+  it("uses COCO's deviations for its points", () => {
     expect(sigmasOf(17)).toHaveLength(17);
     expect([sigmasOf(17)[0], sigmasOf(17)[11]]).toEqual([0.026, 0.107]);
     expect(sigmasOf(4)).toEqual([0.25, 0.25, 0.25, 0.25]);
@@ -106,7 +106,7 @@ describe("a pose model", () => {
     expect(near.keypointMetrics?.map50_95).toBeCloseTo(0.995 * 0.7, 3);
   });
 
-  it("gives keypoints in COCO's results format", async () => {
+  it("writes keypoints in COCO's results format", async () => {
     const results = new CocoResults({ names: ["person"], keypointSize: 3 });
     const onPicture = (outcome: PictureOutcome) => results.add(outcome, 7);
     await evaluate(modelWith(1), datasetOf(LINE, SHAPE), { imgsz: 64, rect: false, onPicture });

@@ -8,7 +8,7 @@ import { parseDataDescription } from "../../src/eval/dataset/dataYaml.js";
 import { parseLabels } from "../../src/eval/dataset/labels.js";
 
 describe("label files", () => {
-  test("boxes, blank lines, tabs, Windows ends and a byte-order mark", () => {
+  test("may have blank lines, tabs, Windows line ends and a byte-order mark", () => {
     const { truth, problems } = parseLabels("\ufeff0 0.5 0.5 0.2 0.4\r\n\r\n  3\t1e-1 .25 0.5 1\r\n");
     expect(problems).toEqual([]);
     expect(Array.from(truth.classes)).toEqual([0, 3]);
@@ -16,7 +16,7 @@ describe("label files", () => {
     expect(truth.polygons).toEqual([[], []]);
   });
 
-  test("an empty file is a picture without objects", () => {
+  test("that are empty mean a picture without objects", () => {
     expect(parseLabels(" \n\n")).toEqual({
       truth: { classes: new Int32Array(0), boxes: new Float32Array(0), polygons: [] },
       problems: [],
@@ -24,7 +24,7 @@ describe("label files", () => {
     });
   });
 
-  test("outlines become boxes around them and stay outlines, along with boxes in the same file", () => {
+  test("may mix boxes and outlines, which keep their points and get a bounding box", () => {
     const { truth, problems } = parseLabels("1 0.25 0.5 0.75 0.125 0.5 1\n0 0.5 0.5 0.5 0.5");
     expect(problems).toEqual([]);
     expect(Array.from(truth.boxes)).toEqual([0.5, 0.5625, 0.5, 0.875, 0.5, 0.5, 0.5, 0.5]);
@@ -63,7 +63,7 @@ describe("Ultralytics' descriptions", () => {
   const parse = (content: unknown, split: "train" | "val" | "test" = "val") =>
     parseDataDescription(content, split, "data.yaml");
 
-  test("names as a list, as a map, not at all", () => {
+  test("may have names as a list, as a map, or not at all", () => {
     expect(parse({ path: "../coco", val: "images/val", names: ["a", "b"] })).toEqual({
       path: "../coco",
       sources: ["images/val"],
@@ -117,7 +117,7 @@ describe("COCO's annotations", () => {
     ],
   };
 
-  test("categories by name, boxes cut to the picture, crowds and empty boxes left out", () => {
+  test("match categories by name, clip boxes to the picture, and leave out crowds and empty boxes", () => {
     const { pictures, names, categoryIds, skipped } = atOnce(
       cocoAnnotations(content, ["toothbrush", "dog", "car"], "x.json"),
     );
@@ -130,7 +130,7 @@ describe("COCO's annotations", () => {
     expect([names[0], names[2], categoryIds[0], categoryIds[2]]).toEqual(["toothbrush", "car", 90, 3]);
   });
 
-  test("categories by the order of their ids where the names are others and the counts agree", () => {
+  test("match categories by the order of their IDs if names differ and counts agree", () => {
     const { pictures } = atOnce(cocoAnnotations(content, ["auto", "Zahnbürste"], "x.json"));
     expect(Array.from(pictures[0].truth.classes)).toEqual([1, 0]);
   });
@@ -151,7 +151,7 @@ describe("COCO's annotations", () => {
     expect(() => atOnce(cocoAnnotations(broken, ["car", "toothbrush"], "x.json"))).toThrow(message);
   });
 
-  test("other categories than the model's are refused with the numbers", () => {
+  test("with categories that the model lacks are refused with the numbers", () => {
     expect(() => atOnce(cocoAnnotations(content, ["a", "b", "c"], "x.json"))).toThrow(
       /x\.json: has 2 categories, the model 3 classes, and 2 of the categories match no class \("toothbrush", "car"\)/,
     );

@@ -10,7 +10,7 @@ test.each(["65536", "4294967296", "1e300"])("class %s is refused, and does not b
   expect(problems).toMatchObject([{ line: 1, message: `the class ${word} is above 65535` }]);
 });
 
-test("an outline of more points than a call takes arguments", async () => {
+test("an outline may have more points than a call may have arguments", async () => {
   const points = Int32Array.from({ length: 280_000 }, (_, i) => (i % 4 < 2 ? 1 : 3) + (i % 8));
   const bitmap = { width: 16, height: 16, data: new Uint8Array(256) };
   await soon(() => fillPolygon(bitmap, points));

@@ -23,7 +23,7 @@ const lastLine = (text: string): string => text.trimEnd().split("\n").at(-1) ?? 
 /** The header is whole, so that the picture counts until it is decoded. */
 const cut = GREY.subarray(0, 50);
 
-test("val: labels in pixels, pictures cut short, and both", async () => {
+test("val fails if all labels are in pixels, all pictures are truncated, or both", async () => {
   const sets = [
     await dataset("pixels", { "images/a.png": GREY, "labels/a.txt": "0 12 12 4 4\n" }),
     await dataset("cut", { "images/a.png": cut }),
@@ -36,7 +36,7 @@ test("val: labels in pixels, pictures cut short, and both", async () => {
   }
 });
 
-test("classification: no picture can be decoded", async () => {
+test("classification fails if no picture can be decoded", async () => {
   const sample = { name: "a.png", class: 0, load: () => Promise.reject(new Error("a.png: damaged")) };
   const model = { info: { task: "classify" } } as Parameters<typeof evaluateClassification>[0];
   await expect(evaluateClassification(model, [sample, sample])).rejects.toThrow(
@@ -44,7 +44,7 @@ test("classification: no picture can be decoded", async () => {
   );
 });
 
-test("calibration: no picture can be decoded", async () => {
+test("calibration fails if no picture can be decoded", async () => {
   const data = await dataset("calibration", { "a.png": cut, "b.png": "text" });
   const output = join(folder, "int8.safetensors");
   const { code, stderr } = await cli(["export", "--int8", "--data", data, "--output", output, ...ON_RANDOM]);
@@ -52,7 +52,7 @@ test("calibration: no picture can be decoded", async () => {
   expect(lastLine(stderr)).toContain(`error: --data ${data}: all 2 pictures are left out`);
 });
 
-test("compress: no picture is left", async () => {
+test("compress fails if no picture is left", async () => {
   const data = await dataset("compress", { "images/a.png": GREY, "labels/a.txt": "0 12 12 4 4\n" });
   const { code, stderr } = await cli(["compress", "--data", data, "--prune", "0.1", ...ON_RANDOM, "--imgsz", "64"]);
   expect(code, stderr).toBe(1);

@@ -46,7 +46,7 @@ async function open(path: string, options: object = {}): Promise<Opened> {
   };
 }
 
-describe("where the pictures are", () => {
+describe("finding the pictures", () => {
   const FILES = {
     "images/b.png": PNG,
     "images/a.jpg": JPEG,
@@ -56,7 +56,7 @@ describe("where the pictures are", () => {
     "labels/sub/c.txt": "0 0.5 0.5 0.1 0.1\n1 0.2 0.2 0.1 0.1",
   };
 
-  test("a folder with images/ and labels/, subfolders included; pictures without a label file are background", async () => {
+  test("in a folder with images/ and labels/ and subfolders; pictures without a label file are background", async () => {
     const folder = await write(FILES, "plain");
     expect(await open(folder)).toEqual({
       warnings: [],
@@ -65,12 +65,12 @@ describe("where the pictures are", () => {
     });
   });
 
-  test("labels next to the pictures if there is no images/", async () => {
+  test("with labels next to the pictures if there is no images/", async () => {
     const folder = await write({ "a.jpg": JPEG, "a.txt": "0 0.5 0.5 0.1 0.1" }, "beside");
     expect((await open(folder)).classes).toEqual([[0]]);
   });
 
-  test("splits as folders of images/, and of the root as Roboflow exports them", async () => {
+  test("in splits as folders of images/, or of the root as Roboflow exports them", async () => {
     const first = await write(
       { "images/train/t.jpg": JPEG, "images/val/v.jpg": JPEG, "labels/val/v.txt": "1 0.5 0.5 0.1 0.1" },
       "splits",
@@ -88,7 +88,7 @@ describe("where the pictures are", () => {
     expect(await open(second)).toMatchObject({ pictures: ["roboflow/valid/images/v.jpg 20×10"], classes: [[1]] });
   });
 
-  test("a description with path, several sources and a list file", async () => {
+  test("from a description with path, several sources and a list file", async () => {
     const folder = await write(
       {
         ...FILES,
@@ -107,7 +107,7 @@ describe("where the pictures are", () => {
     expect((await open(join(folder, "list.txt"))).classes).toEqual([[1], []]);
   });
 
-  test("a description that was moved: pictures in images/ next to it, with a warning", async () => {
+  test("from a description that was moved: in images/ next to it, with a warning", async () => {
     const folder = await write(
       { ...FILES, "config.yaml": "path: .\nval: images/val2017\nnames: [cat, dog]\n" },
       "moved",
@@ -119,7 +119,7 @@ describe("where the pictures are", () => {
     ]);
   });
 
-  test("COCO annotations find their pictures next to them, in images/ and in COCO's layout", async () => {
+  test("of COCO annotations next to them, in images/ or in COCO's layout", async () => {
     const annotations = JSON.stringify({
       images: [{ id: 5, file_name: "a.jpg", width: 20, height: 10 }],
       categories: [{ id: 18, name: "dog" }],
@@ -148,7 +148,7 @@ describe("where the pictures are", () => {
   });
 });
 describe("classification", () => {
-  test("folders go by the model's names, else in sorted order", async () => {
+  test("folders are matched by the model's names, else in sorted order", async () => {
     const folder = await write(
       { "val/dog/a.jpg": JPEG, "val/cat/b.jpg": JPEG, "val/cat/c.png": PNG, "train/x/y.jpg": JPEG },
       "cls",

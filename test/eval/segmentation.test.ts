@@ -39,7 +39,7 @@ describe("masks", () => {
     data: Float32Array.from({ length: 128 }, (_, i) => (i >= 64 ? 1 : i % 8 < 4 ? 1 : -1)),
   };
 
-  test("predictions are positive sums inside their box, at a quarter of the input", () => {
+  test("of predictions are positive sums inside their box, at a quarter of the input", () => {
     const [left, whole, right] = predictedMasks(
       protos,
       [candidate(8, 8, 24, 24, 1, 0), candidate(7.9, 8.1, 24.1, 23.9, 0, 1), candidate(-9, 0, 99, 32, -1, -0.5)],
@@ -50,7 +50,7 @@ describe("masks", () => {
     expect([windowOf(right), maskArea(right)]).toEqual([[0, 0, 8, 8], 32]);
   });
 
-  test("labels are their outlines, or their boxes where they have none", () => {
+  test("of labels are their outlines, or their boxes if they have none", () => {
     const truth = {
       classes: Int32Array.of(0, 0, 0),
       boxes: Float32Array.of(0.5, 0.5, 0.5, 0.5, 0.5, 0.5, 0.5, 0.5, 0.1, 0.1, 0.01, 0.01),
@@ -63,7 +63,7 @@ describe("masks", () => {
     expect(maskArea(speck)).toBe(0);
   });
 
-  test("IoU by hand, 0 between classes", () => {
+  test("have the IoU computed by hand, and 0 between classes", () => {
     const masks = predictedMasks(
       protos,
       [candidate(0, 0, 16, 16, 0, 1), candidate(8, 0, 24, 16, 0, 1), candidate(16, 16, 32, 32, 0, 1)],
@@ -75,7 +75,7 @@ describe("masks", () => {
   });
 });
 
-test("IoU of predictions and outlines equals torch's (test/fixtures/eval/make.py)", () => {
+test("have torch's IoU of predictions and outlines (test/fixtures/eval/make.py)", () => {
   interface Fixture {
     readonly input: readonly [number, number];
     readonly protoSize: readonly [number, number];
@@ -139,7 +139,7 @@ function dataset(box: readonly number[], polygon: readonly number[]): DetectionD
 describe("a segmentation model", () => {
   const left = [0.25, 0.25, 0.484375, 0.25, 0.484375, 0.734375, 0.25, 0.734375];
 
-  test("boxes and masks have figures of their own", async () => {
+  test("has separate figures for boxes and masks", async () => {
     // The box is right, the mask is the box's left half.
     const both = await evaluate(new LeftHalf(), dataset([0.5, 0.5, 0.5, 0.5], left), { imgsz: 64 });
     expect(both.metrics.map50_95).toBeCloseTo(0.995, 6);
@@ -154,7 +154,7 @@ describe("a segmentation model", () => {
     expect(half.maskMetrics?.instances).toBe(1);
   });
 
-  test("--save-json holds boxes and run lengths in COCO's form", async () => {
+  test("writes boxes and run lengths in COCO's format with --save-json", async () => {
     const results = new CocoResults({ names: ["thing"] });
     const outcomes: PictureOutcome[] = [];
     await evaluate(new LeftHalf(), dataset([0.5, 0.5, 0.5, 0.5], left), {
@@ -175,8 +175,8 @@ describe("a segmentation model", () => {
   });
 });
 
-describe("COCO's forms", () => {
-  test("compressed run lengths, by hand and there and back", () => {
+describe("COCO's formats", () => {
+  test("compressed run lengths equal those by hand and survive a round trip", () => {
     // 5 → "5"; 40 = 8 + 32: "X" (8 | more, + 48) then "1"; a negative difference keeps its sign.
     expect(compressCounts([5, 40])).toBe("5X1");
     for (const counts of [[0], [4096], [0, 1, 4095], [10, 3, 61, 3, 7, 100000, 2], [1, 2, 3, 4, 3, 2, 1]]) {
@@ -184,7 +184,7 @@ describe("COCO's forms", () => {
     }
   });
 
-  test("the 80 classes have the ids 1 to 90", () => {
+  test("the 80 classes have IDs from 1 to 90", () => {
     expect([COCO_NAMES.length, COCO_CATEGORY_IDS.length]).toEqual([80, 80]);
     const id = (name: string) => COCO_CATEGORY_IDS[COCO_NAMES.indexOf(name)];
     expect(["person", "stop sign", "backpack", "bed", "toothbrush"].map(id)).toEqual([1, 13, 27, 65, 90]);

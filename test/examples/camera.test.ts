@@ -39,7 +39,7 @@ describe.skipIf(chromiumMissing())("the camera page", () => {
     rmSync(folder, { recursive: true, force: true });
   });
 
-  test("draws what it finds until it is stopped, and starts again", async () => {
+  test("draws what it finds until it is stopped, and can be restarted", async () => {
     const page = await browser.newPage();
     const errors = watchErrors(page);
     await page.goto(server.resolvedUrls?.local[0] ?? "");
@@ -60,7 +60,7 @@ describe.skipIf(chromiumMissing())("the camera page", () => {
     await page.close();
   });
 
-  test("says why there is no picture where the camera is refused", async () => {
+  test("says why there is no picture if the camera is refused", async () => {
     const page = await browser.newPage();
     await page.addInitScript(() => {
       navigator.mediaDevices.getUserMedia = () => Promise.reject(new Error("Permission denied"));

@@ -46,7 +46,7 @@ describe("examples", () => {
 
   afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-  test("folderToCsv writes one header and every object, and reports a file that is no picture", async () => {
+  test("folderToCsv writes one header and every object, and reports a file that is not a picture", async () => {
     const output = join(folder, "objects.csv");
     const { code, stdout, stderr } = await run("folderToCsv.mjs", join(folder, "photos"), output);
     expect({ code, stdout }).toEqual({ code: 0, stdout: `${output}: 2 pictures\n` });
@@ -58,7 +58,7 @@ describe("examples", () => {
     expect(lines[9].replace("c.png", "a.png")).toBe(lines[0]);
   });
 
-  test("folderToCsv says how it is used", async () => {
+  test("folderToCsv prints its usage", async () => {
     const { code, stderr } = await run("folderToCsv.mjs", folder);
     expect({ code, stderr }).toEqual({
       code: 2,
@@ -66,7 +66,7 @@ describe("examples", () => {
     });
   });
 
-  test("the pool answers every picture, in order, and a file that is no picture does not stop it", async () => {
+  test("the pool answers every picture in order, and a file that is not a picture does not stop it", async () => {
     const { code, stdout } = await run("workerPool/pool.mjs", "--workers", "2", ...photos);
     expect(code).toBe(0);
     const [first, second, third] = stdout.trim().split("\n");
@@ -75,13 +75,13 @@ describe("examples", () => {
     expect(third).toBe(`${photos[2]}: ${FOUND}`);
   });
 
-  test("the pool ends with an error where the weights cannot be loaded", async () => {
+  test("the pool ends with an error if the weights cannot be loaded", async () => {
     const { code, stderr } = await run("workerPool/pool.mjs", "--weights", photos[1], CODES);
     expect(code).toBe(1);
     expect(stderr).toMatch(/\[CheckpointError\]: .*b\.txt/);
   });
 
-  test("the service answers pictures, rejects everything else, and ends after its last answer", async () => {
+  test("the service answers pictures, rejects everything else, and stops after its last answer", async () => {
     const service = start("httpService.mjs", "--port", "0");
     const lines = createInterface({ input: service.stdout });
     const [line] = (await once(lines, "line")) as [string];

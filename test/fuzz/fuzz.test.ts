@@ -30,7 +30,7 @@ afterAll(() => rmSync(folder, { recursive: true, force: true }));
 const replay = ({ index, kind, what }: Fault): string =>
   `${kind}, again with FUZZ_SEED=${SEED} FUZZ_CASE=${index} npx vitest run test/fuzz\n${what}`;
 
-it("files that lie and random networks: a result or one error, in bounded time and memory", {
+it("lying files and random networks give a result or one error, in bounded time and memory", {
   timeout: 24 * 3_600_000,
 }, async () => {
   let [reported, told] = [0, 0];

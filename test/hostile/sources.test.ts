@@ -26,7 +26,7 @@ describe.skipIf(notBuilt || process.platform === "win32")("files that never end"
     expectOneSentence(await limited(["info", "--weights", name], folder), name);
   });
 
-  test("in a folder with a picture: the picture is read", async () => {
+  test("in a folder do not keep a picture from being read", async () => {
     mkdirSync(join(folder, "in"));
     cpSync(EXAMPLE, join(folder, "in", "z.png"));
     symlinkSync("/dev/zero", join(folder, "in", "a.jpg"));
@@ -65,7 +65,7 @@ function nestedTree(depth: number): Uint8Array {
   return writeSafetensors(weights, new Map([["modules", JSON.stringify(modules)]]));
 }
 
-describe.skipIf(notBuilt)("numbers beyond reason", { timeout: 600_000 }, () => {
+describe.skipIf(notBuilt)("unreasonable numbers", { timeout: 600_000 }, () => {
   test.each([
     ["--imgsz", "16384"],
     ["--threads", "1000000"],

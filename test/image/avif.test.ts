@@ -13,7 +13,7 @@ const pixel = (image: { width: number; data: Uint8Array }, x: number, y: number)
   Array.from(image.data.subarray((y * image.width + x) * 3, (y * image.width + x) * 3 + 3));
 
 describe("AVIF", () => {
-  it("gives avifdec's pixels, but for two grey levels of chroma interpolation", async () => {
+  it("gives avifdec's pixels within two grey levels, because of chroma interpolation", async () => {
     const [actual, wanted] = [await decodeImage(read("small.avif")), await decodeImage(read("small.png"))];
     expect([actual.width, actual.height]).toEqual([wanted.width, wanted.height]);
     expect(Math.max(...actual.data.map((v, i) => Math.abs(v - wanted.data[i])))).toBeLessThanOrEqual(2);
@@ -30,7 +30,7 @@ describe("AVIF", () => {
     expect(mirrored.width).toBe(wanted.width);
   });
 
-  it("refuses cut files and claims beyond the limit in one line", async () => {
+  it("refuses truncated files and sizes beyond the limit in one line", async () => {
     for (const [bytes, options] of [
       [read("small.avif").subarray(0, 400), {}],
       [read("small.avif"), { maxPixels: 100 }],

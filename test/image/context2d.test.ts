@@ -113,14 +113,14 @@ const classes = {
   top5: [{ class: 0, name: "a", confidence: 0.9 }],
 } as unknown as Result;
 
-describe("a 2-D context is drawn on as pixels are", () => {
+describe("a 2-D context is drawn on like pixels", () => {
   const results: readonly (readonly [string, Result])[] = [
     ["boxes", boxes],
     ["masks", masked],
     ["classes", classes],
   ];
   const styles = [{}, { opacity: 0.4 }, { hideLabels: true, lineThickness: 5 }, { fontSize: 20, hideBoxes: true }];
-  it.each(results)("%s, at the picture's size and at others, in every style", async (_, result) => {
+  it.each(results)("%s at the picture's size and at others, in every style", async (_, result) => {
     for (const [width, height] of [
       [200, 150],
       [400, 300],
@@ -140,7 +140,7 @@ describe("a 2-D context is drawn on as pixels are", () => {
     }
   });
 
-  it("the context's own state is as before, also when a label throws", () => {
+  it("the context's state is restored, even if a label throws", () => {
     const context = new PixelContext(noise(200, 150));
     const before = STATE.map((name) => Reflect.get(context, name));
     annotate(context, boxes);
@@ -151,7 +151,7 @@ describe("a 2-D context is drawn on as pixels are", () => {
     expect(STATE.map((name) => Reflect.get(context, name))).toEqual(before);
   });
 
-  it("a part of the canvas; nothing is drawn outside it except what crosses its border", async () => {
+  it("an area of the canvas limits the drawing, except for what crosses its border", async () => {
     const context = new PixelContext({ width: 300, height: 300, data: new Uint8Array(300 * 300 * 3) });
     annotate(context, boxes, { area: { x: 100, y: 50, width: 200, height: 150 } });
     const alone = await annotate({ width: 200, height: 150, data: new Uint8Array(200 * 150 * 3) }, boxes);
@@ -177,7 +177,7 @@ describe("a 2-D context is drawn on as pixels are", () => {
     ]);
   });
 
-  it("says what a canvas without a 2-D context is", () => {
+  it("a canvas without a 2-D context is explained", () => {
     const webgl = { width: 10, height: 10, getContext: () => null };
     const transferred = {
       ...webgl,
@@ -192,7 +192,7 @@ describe("a 2-D context is drawn on as pixels are", () => {
   });
 });
 
-describe("labels keep out of each other's way", () => {
+describe("labels avoid each other", () => {
   const RED: Color = [255, 0, 0];
   /** Rectangles of the labels, drawn on a surface that only writes down what it is asked. */
   function labelBoxes(annotations: Parameters<typeof drawAnnotations>[1], width = 400, height = 300): number[][] {
@@ -211,7 +211,7 @@ describe("labels keep out of each other's way", () => {
       .flatMap((a, i) => all.slice(i + 1).map((b) => [a, b]))
       .filter(([a, b]) => a[0] < b[2] && b[0] < a[2] && a[1] < b[3] && b[1] < a[3]).length;
 
-  it("two of one box, and several in a row", () => {
+  it("two labels of one box, and several in a row", () => {
     const same = { xyxy: [100, 100, 300, 200], color: RED, label: "somebody 0.50" } as const;
     expect(overlaps(labelBoxes([same, same]))).toBe(0);
     expect(overlaps(labelBoxes([same, same, same, same, same, same]))).toBe(0);
@@ -219,7 +219,7 @@ describe("labels keep out of each other's way", () => {
     expect(overlaps(labelBoxes(row))).toBe(0);
   });
 
-  it("the first one has the usual place; all stay in the picture", () => {
+  it("the first one has its usual place, and all stay inside the picture", () => {
     const corner = { xyxy: [380, 2, 399, 20], color: RED, label: "somebody 0.50" } as const;
     const all = labelBoxes([corner, corner, corner, corner]);
     expect(all.at(-1)).toEqual(labelBoxes([corner])[0]);
@@ -229,13 +229,13 @@ describe("labels keep out of each other's way", () => {
     }
   });
 
-  it("is set smaller where the picture is lower than a line", () => {
+  it("a label is smaller if the picture is lower than a line of text", () => {
     const [[, top, , bottom]] = labelBoxes([{ xyxy: [5, 2, 300, 18], color: RED, label: "x" }], 2000, 20);
     expect(top).toBeGreaterThanOrEqual(0);
     expect(bottom).toBeLessThanOrEqual(22);
   });
 
-  it("thousands upon one another are placed all the same", () => {
+  it("thousands on top of each other are still placed", () => {
     const pile = Array.from({ length: 5000 }, () => ({ xyxy: [50, 50, 90, 90] as const, color: RED, label: "pile" }));
     expect(labelBoxes(pile)).toHaveLength(5000);
   });

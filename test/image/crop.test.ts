@@ -21,7 +21,7 @@ test.each([
   }
 });
 
-test("the pixels are a copy, and of the picture only its data is taken over", () => {
+test("the pixels are a copy, and nothing but the data of the picture is kept", () => {
   const part = crop({ ...image, drawable: {} }, { x: 0, y: 0, width, height });
   expect(part).toEqual({ width, height, data: image.data });
   expect(part.data.buffer).not.toBe(image.data.buffer);

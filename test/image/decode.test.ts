@@ -50,7 +50,7 @@ describe.skipIf(!hard || !answers)("reference/decode.json", () => {
   });
 });
 
-describe("what is no picture", () => {
+describe("files that are not pictures", () => {
   const text = (value: string) => new TextEncoder().encode(value);
   it.each([
     ["notes.jpg", text("Dear diary,\nnothing happened.\n"), "is a text file, not a picture"],
@@ -85,17 +85,17 @@ describe("declared sizes", () => {
     return file;
   }
 
-  it("are refused beyond the bound, before anything is allocated", async () => {
+  it("are refused beyond the limit before anything is allocated", async () => {
     await expect(decodeImage(await claiming(1 << 19, 1 << 19))).rejects.toThrow(/above the limit of 67108864 pixels/);
     await expect(decodeImage(await claiming(40, 30), { maxPixels: 1000 })).rejects.toThrow(/limit of 1000 pixels/);
     await expect(decodeImage(await claiming(0, 30))).rejects.toThrow(/at least 1×1/);
   });
 
-  it("are refused when so few bytes cannot hold them (zip bombs)", async () => {
+  it("are refused if so few bytes cannot hold them (zip bombs)", async () => {
     await expect(decodeImage(await claiming(8000, 8000))).rejects.toThrow(/cannot hold its 192008000 bytes/);
   });
 
-  it("are refused of JPEGs that claim endless work", async () => {
+  it("of JPEGs that claim endless work are refused", async () => {
     const huge = Buffer.from(files["grey.jpg"].base64, "base64");
     const frame = huge.indexOf(Uint8Array.of(0xff, 0xc0));
     huge.writeUInt16BE(8000, frame + 5);
@@ -111,7 +111,7 @@ describe("declared sizes", () => {
     await expect(decodeImage(many)).rejects.toThrow(/30\d\d scans over 16000000 pixels would take too long/);
   });
 
-  it("of JPEG, WebP, BMP, GIF, TIFF and PNM are bounded too", async () => {
+  it("of JPEG, WebP, BMP, GIF, TIFF and PNM are limited too", async () => {
     for (const name of ["grey.jpg", "lossy 90.webp", "RGB.bmp", "64 colours.gif", "RGB None.tif", "colour.ppm"]) {
       const bytes = Buffer.from(files[name].base64, "base64");
       await expect(decodeImage(bytes, { maxPixels: 100 }), name).rejects.toThrow(/limit of 100 pixels/);
@@ -137,7 +137,7 @@ describe("orientation", () => {
     expect([...upright.data].filter((_, i) => i % 3 === 0)).toEqual(reds);
   });
 
-  it("is read in both byte orders and ignored when damaged", () => {
+  it("is read in both byte orders and ignored if damaged", () => {
     const little = Uint8Array.of(0x49, 0x49, 42, 0, 8, 0, 0, 0, 1, 0, 0x12, 1, 3, 0, 1, 0, 0, 0, 6, 0, 0, 0);
     const big = Uint8Array.of(0x4d, 0x4d, 0, 42, 0, 0, 0, 8, 0, 1, 1, 0x12, 0, 3, 0, 0, 0, 1, 0, 8, 0, 0);
     expect(exifOrientation(little)).toBe(6);

@@ -91,7 +91,7 @@ describe("Canvas", () => {
     expect(Math.abs(area - Math.PI * 625)).toBeLessThan(3);
   });
 
-  it("draws lines of the asked width, with joints that do not cancel", () => {
+  it("draws lines of the requested width whose joints do not cancel", () => {
     const canvas = new Canvas(sheet(60, 40, 0));
     canvas.polyline([10, 10, 50, 10, 50, 30], [255, 255, 255], 4);
     for (const x of [12, 30, 49, 50]) expect(pixel(canvas.image, x, 10)[0]).toBe(255);
@@ -108,7 +108,7 @@ describe("Canvas", () => {
     expect(pixel(canvas.image, 3, 4)).toEqual([100, 100, 100]);
   });
 
-  it("stays inside the picture whatever is asked", () => {
+  it("stays inside the picture, whatever is drawn", () => {
     const next = seededRandom(11);
     const number = () => (next() - 0.3) * 200;
     for (let i = 0; i < 60; i++) {
@@ -155,7 +155,7 @@ describe("text", () => {
     expect(pixel(canvas.image, left + 4, middle)[0]).toBe(255);
   });
 
-  it("takes no room for joiners, one space for line breaks, and composes accents", () => {
+  it("gives joiners no width and line breaks one space, and composes accents", () => {
     expect(textWidth(font, "a\u200db", 20)).toBe(textWidth(font, "ab", 20));
     expect(textWidth(font, "a\u2067\u202eb\u2069\u061c", 20)).toBe(textWidth(font, "ab", 20));
     expect(canDraw(font, "a\u2067b")).toBe(true);
@@ -173,7 +173,7 @@ const annotate = (image: RgbImage, annotations: readonly Annotation[], options?:
 describe("annotations", () => {
   const item = (xyxy: [number, number, number, number], label = "person 0.87") => ({ xyxy, label, color: RED });
 
-  it("puts the label above the box, and inside where there is no room above", () => {
+  it("puts the label above the box, or inside if there is no room above", () => {
     const above = annotate(sheet(300, 200), [item([50, 100, 250, 180])]);
     expect(bounds(above)?.[1]).toBeLessThan(90);
     const inside = annotate(sheet(300, 200), [item([50, 4, 250, 180])], { lineThickness: 2 });
@@ -181,14 +181,14 @@ describe("annotations", () => {
     expect(pixel(inside, 52, 8)).toEqual([255, 0, 0]);
   });
 
-  it("moves the label left where it would leave the picture, and sets it smaller where it cannot fit", () => {
+  it("moves the label left if it would leave the picture, and makes it smaller if it does not fit", () => {
     const left = annotate(sheet(300, 200), [item([280, 100, 299, 180])]);
     expect(bounds(left)?.[0]).toBeLessThan(240);
     const narrow = annotate(sheet(60, 60), [item([10, 30, 50, 50], "a rather long class name 0.50")]);
     expect(bounds(narrow)?.[0]).toBe(0);
   });
 
-  it("draws the first item on top, hides labels on demand, tints masks", () => {
+  it("draws the first item on top, hides labels on request, tints masks", () => {
     const blue: Color = [0, 0, 255];
     const items = [item([50, 50, 90, 90]), { ...item([50, 50, 90, 90]), color: blue }];
     const drawn = annotate(sheet(120, 120), items, { hideLabels: true });

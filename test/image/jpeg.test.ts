@@ -56,7 +56,7 @@ describe("encodeJpeg", () => {
     [8, 8],
     [17, 13],
     [80, 50],
-  ])("%i × %i comes back nearly the same, and both decoders agree", async (width, height) => {
+  ])("%i × %i decodes to nearly the same, and both decoders agree", async (width, height) => {
     const image = smooth(width, height);
     const file = encodeJpeg(image, 95);
     const decoded = decodePlain(file, ANY);
@@ -80,7 +80,7 @@ describe("encodeJpeg", () => {
     expect(10 * Math.log10(255 ** 2 / squares)).toBeGreaterThan(44);
   });
 
-  it("works without Buffer, as in browsers, and leaves none behind", () => {
+  it("works without Buffer, as in browsers, and defines none", () => {
     const image = smooth(17, 13);
     const file = encodeJpeg(image);
     vi.stubGlobal("Buffer", undefined);
@@ -93,7 +93,7 @@ describe("encodeJpeg", () => {
     expect(globalThis.Buffer.from([1])).toHaveLength(1);
   });
 
-  it("refuses what is no picture", () => {
+  it("refuses anything but a picture", () => {
     expect(() => encodeJpeg({ width: 70000, height: 1, data: new Uint8Array(210000) })).toThrow(ImageError);
     expect(() => encodeJpeg({ width: 2, height: 2, data: new Uint8Array(3) })).toThrow(/2×2 pixels with 3 bytes/);
   });
@@ -104,7 +104,7 @@ describe("embedded decoders", () => {
     ["@jsquash/jpeg", "mozjpeg_dec", () => import("../../src/image/jpeg/mozjpegWasm.generated.js")],
     ["@jsquash/webp", "webp_dec", () => import("../../src/image/webp/webpWasm.generated.js")],
     ["@jsquash/avif", "avif_dec", () => import("../../src/image/avif/avifWasm.generated.js")],
-  ])("%s is the installed one (else run scripts/embedDecoders.mjs)", async (name, codec, load) => {
+  ])("%s is the installed version (else run scripts/embedDecoders.mjs)", async (name, codec, load) => {
     const { WASM_BASE64 } = await load();
     const installed = createRequire(import.meta.url).resolve(`${name}/codec/dec/${codec}.wasm`);
     const embedded = inflateSync(new Uint8Array(Buffer.from(WASM_BASE64, "base64")));

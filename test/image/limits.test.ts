@@ -33,7 +33,7 @@ const HUGE_TILE = [
 ];
 
 describe("TIFF directories", () => {
-  it("that point to one block a thousand times take no memory for it", async () => {
+  it("that point to one block a thousand times do not multiply its memory", async () => {
     const block = Buffer.alloc(40_000);
     const bomb = Array.from({ length: 3000 }, (_, i) => [40_000 + i, 3, 20_000, 8] as const);
     const before = process.memoryUsage().rss;
@@ -46,7 +46,7 @@ describe("TIFF directories", () => {
     await expect(decodeImage(tiff(Buffer.alloc(40_000), used))).rejects.toThrow(/lies outside the file/);
   });
 
-  it("of tiles far larger than the picture unpack only the picture's rows", async () => {
+  it("with tiles far larger than the picture unpack only the picture's rows", async () => {
     const { width, height, data } = await decodeImage(tiff(Uint8Array.of(1, 0x80, 0x40, 0), HUGE_TILE), {
       maxPixels: 2 ** 26,
     });
@@ -55,7 +55,7 @@ describe("TIFF directories", () => {
 });
 
 describe("TIFF sizes", () => {
-  it("are whole numbers: a tag that is a fraction counts as absent", async () => {
+  it("are whole numbers: a fractional tag counts as absent", async () => {
     // Width as a rational of 7 ÷ 2.
     const fraction = Buffer.alloc(12);
     fraction.writeUInt32LE(7);
@@ -68,7 +68,7 @@ describe("TIFF sizes", () => {
 });
 
 describe("TIFF strips and tiles that share their bytes", () => {
-  it("are refused where reading them all would not end", async () => {
+  it("are refused if reading them all would take forever", async () => {
     // 2^16 rows, a strip each, all of them on the same 1 MB.
     const rows = 2 ** 16;
     const block = Buffer.alloc(rows * 8 + 2 ** 20);
@@ -84,7 +84,7 @@ describe("TIFF strips and tiles that share their bytes", () => {
     await expect(decodeImage(tiff(block, tags))).rejects.toThrow(/65536 such strips or tiles would take too long/);
   });
 
-  it("are refused where tiles reach far beyond a narrow picture", async () => {
+  it("are refused if tiles reach far beyond a narrow picture", async () => {
     const tiles = 2 ** 12;
     const block = Buffer.alloc(tiles * 8 + 64);
     for (let i = 0; i < tiles; i++) {
@@ -120,7 +120,7 @@ describe("TIFFs that are not decoded", () => {
     ["LZMA", [[258, 3, 1, 8] as const, [259, 3, 1, 34925] as const], /with LZMA/],
     ["another compression", [[258, 3, 1, 8] as const, [259, 3, 1, 4711] as const], /with compression 4711/],
     ["an odd depth", [[258, 3, 1, 12] as const, [259, 3, 1, 1] as const], /of an unusual kind \(3 samples of 12 bits/],
-  ])("%s: what it is, and what to do", async (_, tags, why) => {
+  ])("%s: the message says what it is and what to do", async (_, tags, why) => {
     const bytes = tiff(Uint8Array.of(1, 2, 3, 4), [...plain, ...tags]);
     await expect(decodeImage(bytes, { path: "a.tif" })).rejects.toThrow(why);
     await expect(decodeImage(bytes, { path: "a.tif" })).rejects.toThrow(/^a\.tif: is a TIFF .*(JPEG or PNG)$/);
@@ -135,7 +135,7 @@ describe("TIFFs that are not decoded", () => {
 });
 
 describe("one limit", () => {
-  it("says what to raise it to, in pixels and in bytes", () => {
+  it("says how far to raise it, in pixels and in bytes", () => {
     const budget = new DecodeBudget("a.png", { maxPixels: 2 ** 24 });
     expect(() => budget.size(5000, 4000)).toThrow(
       "a.png: claims 5000×4000 pixels, above the limit of 16777216 pixels; shrink it, or raise the limit " +
@@ -145,14 +145,14 @@ describe("one limit", () => {
     expect(() => budget.work(2 ** 31, "a JPEG of 99 scans")).toThrow(/would take too long/);
   });
 
-  it("holds for the picture inside a WebP whose header says a smaller one", async () => {
+  it("applies to the picture inside a WebP whose header claims a smaller one", async () => {
     // VP8X claims 1 × 1, the lossless picture in it 16,384 × 16,384.
     const lie = Buffer.from("RIFF\x30\0\0\0WEBPVP8X\x0a\0\0\0\0\0\0\0\0\0\0\0\0\0VP8L\x11\0\0\0\x2f", "latin1");
     const whole = Buffer.concat([lie, Buffer.from("ffffff0f0000000000000000000000000000", "hex")]);
     await expect(decodeImage(whole)).rejects.toThrow(/16384×16384 pixels, above the limit of 67108864/);
   });
 
-  it("lets WebAssembly decoders grow so far and no further", async () => {
+  it("limits the memory of WebAssembly decoders", async () => {
     // A lossless WebP that needs more memory than is allowed is refused before it is decoded.
     const webp = Buffer.from("RIFF\x1a\0\0\0WEBPVP8L\x0d\0\0\0\x2f", "latin1");
     const big = Buffer.concat([webp, Buffer.from("ffdfff07070000000000000000", "hex")]);
@@ -174,7 +174,7 @@ describe("one limit", () => {
     expect((await memoryOf(withMemoryBound(bytes, 0))).buffer.byteLength).toBe(65536);
   });
 
-  it("counts the scans of a progressive JPEG by the pixels that they go over", async () => {
+  it("counts the scans of a progressive JPEG by the pixels that they cover", async () => {
     const file = fixture("sampling 1x1 progressive.jpg");
     const frame = file.indexOf(Uint8Array.of(0xff, 0xc2));
     file.writeUInt16BE(4096, frame + 5);
@@ -184,7 +184,7 @@ describe("one limit", () => {
     await expect(decodeImage(many)).rejects.toThrow(/scans over 16777216 pixels would take too long/);
   });
 
-  it("is no limit for what it allows: a raised one decodes more", async () => {
+  it("can be raised to decode more", async () => {
     await expect(decodeImage(fixture("grey.jpg"), { maxPixels: 10 })).rejects.toThrow(ImageError);
     const { data } = await decodeImage(fixture("grey.jpg"), { maxPixels: 2 ** 30 });
     expect(sha256(data)).toBe(files["grey.jpg"].expected?.sha256);
@@ -198,7 +198,7 @@ describe("pictures that decode in part", () => {
     return notes;
   }
 
-  it("are used with a note: JPEG cut off, sequential and progressive", async () => {
+  it("are used with a note: truncated JPEGs, sequential and progressive", async () => {
     for (const name of ["sampling 1x1.jpg", "sampling 1x1 progressive.jpg", "sampling 2x2.jpg"]) {
       const whole = fixture(name);
       expect(await notesOf(whole, name), name).toEqual([]);
@@ -208,12 +208,12 @@ describe("pictures that decode in part", () => {
     }
   });
 
-  it("without a note where only the end marker is missing", async () => {
+  it("get no note if only the end marker is missing", async () => {
     const whole = fixture("sampling 1x1.jpg");
     expect(await notesOf(whole.subarray(0, -2), "a.jpg")).toEqual([]);
   });
 
-  it("GIF and TIFF likewise", async () => {
+  it("are used with a note: GIF and TIFF", async () => {
     const gif = fixture("64 colours.gif");
     expect(await notesOf(gif, "a.gif")).toEqual([]);
     expect(await notesOf(gif.subarray(0, gif.length * 0.7), "a.gif")).toEqual([

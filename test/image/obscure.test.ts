@@ -32,7 +32,7 @@ function variance(image: RgbImage, [x1, y1, x2, y2]: Region["xyxy"]): number {
 }
 
 describe.each(OBSCURE_STYLES)("%s", (style) => {
-  test("every pixel outside stays, and the inside does not depend on the outside", () => {
+  test("keeps every pixel outside, and the inside does not depend on the outside", () => {
     const xyxy = [10, 5, 74, 45] as const;
     const [before, image] = [noise(), obscured({ xyxy }, style)];
     for (let y = 0; y < HEIGHT; y++) {
@@ -50,7 +50,7 @@ describe.each(OBSCURE_STYLES)("%s", (style) => {
     }
   });
 
-  test("noise is gone, its mean is not", () => {
+  test("removes noise but keeps its mean", () => {
     const xyxy = [10, 5, 74, 45] as const;
     expect(variance(noise(), xyxy)).toBeGreaterThan(4000);
     expect(variance(obscured({ xyxy }, style), xyxy)).toBeLessThan(200);
@@ -62,7 +62,7 @@ describe.each(OBSCURE_STYLES)("%s", (style) => {
     expect(Math.abs(mean(obscured({ xyxy }, style)) - mean(noise()))).toBeLessThan(5);
   });
 
-  test("regions at, over and beyond the edges; fractions go outwards", () => {
+  test("accepts regions at, across and beyond the edges, and rounds fractions outwards", () => {
     expect(obscured({ xyxy: [-50, -50, 400, 400] }, style).data).toEqual(
       obscured({ xyxy: [0, 0, WIDTH, HEIGHT] }, style).data,
     );
@@ -80,7 +80,7 @@ describe.each(OBSCURE_STYLES)("%s", (style) => {
     expect(() => obscured({ xyxy: [3, 3, 4, 4] }, style)).not.toThrow();
   });
 
-  test("only the rectangles of an outline change", () => {
+  test("changes only the rectangles of an outline", () => {
     const xyxy = [10, 5, 74, 45] as const;
     const rectangles = [0, 0, 20, 10, 30, 20, 90, 30];
     const [whole, image, before] = [obscured({ xyxy }, style), obscured({ xyxy, rectangles }, style), noise()];

@@ -31,12 +31,12 @@ describe("encodePng", () => {
     expect(await decodeImage(file)).toEqual(image);
   });
 
-  it("packs: a picture of one colour takes a hundredth of its bytes", () => {
+  it("compresses a picture of one colour to a hundredth of its bytes", () => {
     const data = new Uint8Array(200 * 100 * 3).fill(114);
     expect(encodePng({ width: 200, height: 100, data }).length).toBeLessThan(data.length / 100);
   });
 
-  it("refuses what is no picture", () => {
+  it("refuses anything but a picture", () => {
     expect(() => encodePng({ width: 0, height: 3, data: new Uint8Array(0) })).toThrow(/cannot write 0×3/);
   });
 });
@@ -54,8 +54,8 @@ describe("interlaced files", () => {
   });
 });
 
-describe("what fast-png's decoder is not asked to do", () => {
-  it("data beyond the picture's pixels is not unpacked (it would unpack all of it)", async () => {
+describe("files that fast-png's decoder cannot handle", () => {
+  it("data beyond the picture's pixels is not unpacked (fast-png would unpack all of it)", async () => {
     const pixels = zlibSync(new Uint8Array(2 ** 25));
     const image = { width: 100, height: 100, data: new Uint8Array(30_000) };
     const header = Uint8Array.of(0, 0, 0, 100, 0, 0, 0, 100, 8, 2, 0, 0, 0);
@@ -65,7 +65,7 @@ describe("what fast-png's decoder is not asked to do", () => {
     expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(2 ** 22);
   });
 
-  it("interlaced pictures of less than 8 bits (it refuses them)", async () => {
+  it("interlaced pictures of less than 8 bits are read (fast-png refuses them)", async () => {
     const [width, height] = [13, 11];
     const level = (x: number, y: number) => ((x * x + 3 * y) >> 1) & 3;
     const rows: number[] = [];

@@ -48,7 +48,7 @@ describe("unfilter", () => {
     }
   });
 
-  it("tells an unknown filter", () => {
+  it("reports an unknown filter", () => {
     expect(unfilter(Uint8Array.of(0, 1, 5, 1), 0, 2, 1, 1, [0])).toBe(5);
   });
 });

@@ -105,14 +105,14 @@ describe("the estimate", () => {
     }
   });
 
-  it("counts waste: a tile twice as wide as the output costs about twice", () => {
+  it("counts waste: a tile twice as wide as the output costs about double", () => {
     const times = timesOf(problemOf({ channels: [256, 32], size: 320, window: 3 }));
     const wide = times.get("conv2d_tiled 64x64/4") ?? 0;
     const fitting = times.get("conv2d_tiled 64x32/4") ?? 0;
     expect(wide / fitting).toBeGreaterThan(1.5);
   });
 
-  it("counts bytes: float16 is faster where memory is the limit", () => {
+  it("counts bytes: float16 is faster if memory is the limit", () => {
     for (const [name, time] of timesOf(problemOf({ channels: [32, 32], size: 320, half: true }))) {
       expect(time, name).toBeLessThan(timesOf(problemOf({ channels: [32, 32], size: 320 })).get(name) ?? 0);
     }
@@ -120,7 +120,7 @@ describe("the estimate", () => {
 });
 
 describe("the choice", () => {
-  it("is the cheapest of those that can", () => {
+  it("is the cheapest kernel that supports the problem", () => {
     for (const layer of LAYERS) {
       const times = timesOf(problemOf(layer));
       const competing = COMPETING.map(([name]) => times.get(name) ?? Number.POSITIVE_INFINITY);

@@ -51,7 +51,7 @@ describe.skipIf(!gpu)("detect_candidates", () => {
     [ROWS + 20, false],
     [4, true],
     [ROWS, true],
-  ])("with %i slots a picture, half %s", async (capacity, half) => {
+  ])("with %i slots per picture, half %s", async (capacity, half) => {
     if (half && !context.device.features.has("shader-f16")) return;
     const input = storedTensor(PICTURES, ANCHORS * OUTPUTS, HEIGHT, WIDTH, half ? 8 : 16);
     const level = {

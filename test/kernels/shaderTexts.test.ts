@@ -6,7 +6,7 @@ import { expect, it } from "vitest";
 import { SHADER_TEXTS } from "../../src/kernels/wgsl/texts.js";
 import { REPOSITORY } from "../support/reference.js";
 
-it("has every shader", () => {
+it("every shader is in the list of texts", () => {
   const folder = join(REPOSITORY, "src/kernels/wgsl");
   const files = readdirSync(folder, { recursive: true, encoding: "utf8" }).filter((file) => file.endsWith(".wgsl"));
   const texts = files.map((file) => [basename(file, ".wgsl"), readFileSync(join(folder, file), "utf8")]);

@@ -52,7 +52,7 @@ describe.skipIf(!gpu)("shaders", () => {
   });
   afterAll(() => context?.dispose());
 
-  it.each([...CONV_KERNELS])("compile all cases with %s", async (_, kernel) => {
+  it.each([...CONV_KERNELS])("compile in all cases with %s", async (_, kernel) => {
     for (const opCase of [...OTHER_CASES, ...CONV_CASES, ...GROUP_CASES]) {
       const { graph } = buildCase(opCase);
       const steps = [false, true].flatMap((half) => lowerGraph(graph, { choice: firstOf([kernel]), half }).steps);
@@ -68,12 +68,12 @@ describe.skipIf(!gpu)("shaders", () => {
     }
   });
 
-  it("compiles the look for numbers beyond float16", async () => {
+  it("compile the search for numbers beyond float16", async () => {
     await pipelines.pipeline(findOverflowCall(storedTensor(1, 4, 2, 2, 8), 0), new Set());
     compiled.add("find_overflow");
   });
 
-  it("compiles three pools in one", async () => {
+  it("compile three pools in one", async () => {
     for (const pixelBytes of [16, 8] as const) {
       const call = { ...maxPoolChainCall(storedTensor(1, 4, 20, 20, pixelBytes), 5), half: pixelBytes === 8 };
       for (const shared of [new Set<number>(), new Set([0, 1, 2])]) await pipelines.pipeline(call, shared);
@@ -81,14 +81,14 @@ describe.skipIf(!gpu)("shaders", () => {
     }
   });
 
-  it("compiles the letterbox", async () => {
+  it("compile the letterbox", async () => {
     const content = { x: 0, y: 0, contentWidth: 1, contentHeight: 1, index: 0, grey: 114 };
     const sizes = { ...content, width: 4, height: 4, sourceWidth: 1, sourceBytes: 3 };
     for (const from of ["bytes", "texture"] as const) await pipelines.pipeline(letterboxCall(sizes, from), new Set());
     compiled.add("letterbox");
   });
 
-  it("compiles the search for candidates", async () => {
+  it("compile the search for candidates", async () => {
     for (const pixelBytes of [16, 8] as const) {
       const input = storedTensor(1, 21, 2, 2, pixelBytes);
       const level = { input, anchors: 3, outputs: 7, maskCoefficients: 0, rows: 12, firstRow: 0, stride: 8 };
@@ -103,7 +103,7 @@ describe.skipIf(!gpu)("shaders", () => {
     }
   });
 
-  it("covers every file", () => {
+  it("are all covered by a case", () => {
     const files = readdirSync(KERNELS, { recursive: true, encoding: "utf8" }).flatMap((file) =>
       file.endsWith(".wgsl") ? [basename(file, ".wgsl")] : [],
     );
@@ -112,7 +112,7 @@ describe.skipIf(!gpu)("shaders", () => {
     expect(missing).toEqual([]);
   });
 
-  it("reports kernel, line and column of what does not compile", async () => {
+  it("that do not compile are reported with kernel, line and column", async () => {
     const kernel = defineKernel("broken", "fn main() {\n  let x: u32 = 1.5;\n}", { y: "write" });
     const call = { kernel, overrides: {}, workgroups: [1, 1, 1] as const };
     const outcome = pipelines.pipeline(call, new Set());
@@ -124,7 +124,7 @@ describe.skipIf(!gpu)("shaders", () => {
     const text = "struct Params {\n  // The first: of two.\n  count: u32, left: u32,\n  factor: f32,\n}\n";
     const kernel = defineKernel("scale", text, { y: "write" });
 
-    it("are laid out as the shader's struct has them, whatever their order in the call", () => {
+    it("are laid out like the shader's struct, whatever their order in the call", () => {
       const bytes = paramsBytes(kernel, { factor: 0.5, left: -1, count: 7 });
       expect([...new Uint32Array(bytes.buffer, 0, 2)]).toEqual([7, 0xffffffff]);
       expect([...new Float32Array(bytes.buffer, 8, 1)]).toEqual([0.5]);
@@ -134,17 +134,17 @@ describe.skipIf(!gpu)("shaders", () => {
     it.each([
       ["lacks one", { count: 1, left: 1 }, "scale: no value for Params.factor"],
       ["has one too many", { count: 1, left: 1, factor: 1, top: 1 }, "scale: unknown Params member"],
-    ])("are refused where the call %s", (_, values, message) => {
+    ])("are refused if the call %s", (_, values, message) => {
       expect(() => paramsBytes(kernel, values)).toThrow(message);
     });
 
-    it("bind a buffer only where the shader has them", () => {
+    it("bind a buffer only if the shader has them", () => {
       expect(kernel.bindings.map(({ access }) => access)).toEqual(["write", "uniform"]);
       expect(defineKernel("plain", "fn main() {}", { y: "write" }).bindings).toHaveLength(1);
     });
   });
 
-  it("puts directives before the header, and the header before the text", () => {
+  it("the header goes between the directives and the text", () => {
     const kernel = defineKernel("k", "// Text.\nenable subgroups;\nconst B = A;", { y: "write" });
     const call = { kernel, overrides: {}, header: { A: 4 }, workgroups: [1, 1, 1] as const };
     expect(kernelText(call).replace(/\n+/g, "\n")).toBe("enable subgroups;\nconst A = 4u;\n// Text.\nconst B = A;");

@@ -66,7 +66,7 @@ describe("openBackend", () => {
     backend.dispose();
   });
 
-  it("auto passes over a software adapter before it makes a device", async () => {
+  it("auto skips a software adapter before it creates a device", async () => {
     let devices = 0;
     stub.requestAdapter = async () => ({ ...SOFTWARE, requestDevice: () => Promise.reject(new Error(`${++devices}`)) });
     const notes: string[] = [];
@@ -77,7 +77,7 @@ describe("openBackend", () => {
     backend.dispose();
   });
 
-  it("refuses an unknown name, listing the names there are", async () => {
+  it("refuses an unknown name and lists the known ones", async () => {
     const error = await rejection(openBackend("cuda" as BackendChoice));
     expect(error).toBeInstanceOf(OptionError);
     expect(error.message).toContain("backend cuda is not one of auto, webgpu");

@@ -30,7 +30,7 @@ const WHERE = `
   });
 `;
 const NO_THREAD =
-  "no worker thread: dist/modelWorker.js of this package is not beside the code that runs, as in a bundle; the model runs on the caller's thread";
+  "no worker thread: dist/modelWorker.js of this package is not next to the running code, as in a bundle; the model runs on the caller's thread";
 
 describe("the Node entry in bundles", () => {
   let project: UserProject;
@@ -49,7 +49,7 @@ describe("the Node entry in bundles", () => {
 
   const run = (program: string): unknown => runServer([process.execPath, program], join(project.folder, "inputs"));
 
-  test("without a bundler", () => {
+  test("works without a bundler", () => {
     expect(run(join(project.folder, "main.js"))).toEqual(SERVER_ANSWER);
   });
 
@@ -57,7 +57,7 @@ describe("the Node entry in bundles", () => {
     ["esm", bundleWithEsbuild],
     ["cjs", bundleWithEsbuildMinified],
   ] as const)(
-    "the model is in a thread where it is installed; in a bundle, %s, a note says why not",
+    "the model runs in a thread if installed; in a bundle, %s, a note says why not",
     async (format, bundle) => {
       const main = join(project.folder, "where.js");
       expect(runJson([process.execPath, main], project.folder)).toEqual({ where: "thread", notes: [] });
@@ -68,7 +68,7 @@ describe("the Node entry in bundles", () => {
     },
   );
 
-  test("is ES modules alone, with all that it imports: what servers in development run as it is cannot call require()", async () => {
+  test("consists of ES modules only, because development servers run it unbundled and without require()", async () => {
     const entryPoints = [join(project.folder, "main.js")];
     const options = { bundle: true, platform: "node", format: "esm", write: false, logLevel: "silent" } as const;
     const { metafile } = await esbuild({ entryPoints, ...options, metafile: true });
@@ -81,7 +81,7 @@ describe("the Node entry in bundles", () => {
     ["esm", "as it is", bundleWithEsbuild],
     ["cjs", "minified", bundleWithEsbuildMinified],
   ] as const)(
-    "esbuild, %s %s: runs where the package is installed, with the model beside it, and says what is missing without",
+    "esbuild, %s %s: runs if the package is installed or the model is next to it, else says what is missing",
     async (format: Format, _, bundle) => {
       const file = `main.${EXTENSION[format]}`;
       const out = join(project.folder, `esbuild-${format}`);

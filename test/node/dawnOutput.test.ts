@@ -42,7 +42,7 @@ describe.skipIf(!descriptors)("withoutWarnings", () => {
     withoutWarnings(descriptors, work, (text) => writeSync(2, text));
   };
 
-  test("the warnings go, what is between, before and after them stays in order", () => {
+  test("drops the warnings and keeps everything around them in order", () => {
     const text = written(() => {
       writeSync(2, "before\n");
       quiet(() => writeSync(2, `${WARNING}driver: not conformant\n${WARNING}Error: no device\n`));
@@ -51,7 +51,7 @@ describe.skipIf(!descriptors)("withoutWarnings", () => {
     expect(text).toBe("before\ndriver: not conformant\nError: no device\nafter\n");
   });
 
-  test("standard error is the same open file afterwards: what shares its position does not overwrite it", () => {
+  test("restores the same open file, so that others who share its position do not overwrite it", () => {
     invariant(descriptors !== undefined, "no descriptors");
     const file = openSync(log, "w");
     const [shared, original] = [descriptors.dup(file), descriptors.dup(2)];
@@ -66,7 +66,7 @@ describe.skipIf(!descriptors)("withoutWarnings", () => {
     expect(readFileSync(log, "utf8")).toBe("a\n-\nb\n-\nc\n-\n");
   });
 
-  test("a failure passes, standard error is put back, and no file is left", () => {
+  test("passes failures on, restores standard error, and leaves no file", () => {
     const text = written(() => {
       expect(() =>
         quiet(() => {
@@ -80,7 +80,7 @@ describe.skipIf(!descriptors)("withoutWarnings", () => {
     expect(existsSync(claimed)).toBe(false);
   });
 
-  test("while another thread has exchanged it, nothing is exchanged", () => {
+  test("does nothing while another thread has redirected standard error", () => {
     writeFileSync(claimed, "");
     try {
       expect(written(() => quiet(() => writeSync(2, WARNING)))).toBe(WARNING);
@@ -89,7 +89,7 @@ describe.skipIf(!descriptors)("withoutWarnings", () => {
     }
   });
 
-  test("many calls use no descriptors up", () => {
+  test("leaks no descriptors over many calls", () => {
     const next = (): number => {
       const file = openSync(log, "r");
       closeSync(file);
@@ -105,7 +105,7 @@ describe.skipIf(!descriptors)("withoutWarnings", () => {
 const BUILT = join(REPOSITORY, "dist", "node.js");
 const built = existsSync(BUILT);
 
-describe.skipIf(!descriptors || !built || !(await webgpuOrSkip()))("models in threads that come and go", () => {
+describe.skipIf(!descriptors || !built || !(await webgpuOrSkip()))("models in short-lived threads", () => {
   const rounds = (how: string): { stdout: string; stderr: string; status: number | null } =>
     spawnSync(
       process.execPath,
@@ -118,13 +118,13 @@ describe.skipIf(!descriptors || !built || !(await webgpuOrSkip()))("models in th
   const load = (options: string): string =>
     `const { load } = await import(${JSON.stringify(BUILT)}); const model = await load(undefined, ${options}); model.dispose();`;
 
-  test("the engine's own: nothing of Dawn's, and the process survives", () => {
+  test("the engine's own threads: no output from Dawn, and the process survives", () => {
     const one = `{ ${load('{ backend: "webgpu" }')} }`;
     const { stderr, status } = rounds(one.repeat(3));
     expect([stderr, status]).toEqual(["", 0]);
   });
 
-  test("the caller's: the process survives", () => {
+  test("the caller's threads: the process survives", () => {
     const program = JSON.stringify(`(async () => { ${load('{ backend: "webgpu", worker: false }')} })()`);
     const one = `await new Promise((resolve) => new Worker(${program}, { eval: true }).on("exit", resolve));`;
     expect(rounds(one.repeat(3)).status).toBe(0);

@@ -36,7 +36,7 @@ async function withRelease<T>(
 }
 
 describe("names", () => {
-  it("are the releases' with or without .pt", () => {
+  it("are those of the releases, with or without .pt", () => {
     expect(knownModelNames()).toEqual(expect.arrayContaining(architectureNames()));
     expect(knownModelNames()).toHaveLength(architectureNames().length);
     for (const name of ["yolov5n", "yolov5x6", "yolov5m-cls", "yolov5nu", "yolov8n-pose", "yolo11x-seg", "yolo26s"]) {
@@ -48,7 +48,7 @@ describe("names", () => {
     }
   });
 
-  it("the embedded model is in the package", () => {
+  it("include the embedded model, which is in the package", () => {
     expect(existsSync(embeddedModelPath())).toBe(true);
   });
 });
@@ -65,7 +65,7 @@ describe("cacheFolder", () => {
 });
 
 describe("readKnownModel", () => {
-  it("downloads once, then reads the cache; says that an unpinned checksum was not verified", async () => {
+  it("downloads once, then reads the cache, and says that an unpinned checksum was not verified", async () => {
     await withRelease(CHECKPOINT, async ({ baseUrl, cache, requests }) => {
       const warnings: string[] = [];
       const options = { baseUrl, onWarning: (w: string) => warnings.push(w) };
@@ -80,7 +80,7 @@ describe("readKnownModel", () => {
     });
   });
 
-  it("knows an unpinned file again by the checksum of its download", async () => {
+  it("recognises an unpinned file by the checksum of its download", async () => {
     await withRelease(CHECKPOINT, async ({ baseUrl, cache, requests }) => {
       const warnings: string[] = [];
       const options = { baseUrl, onWarning: (w: string) => warnings.push(w) };
@@ -104,7 +104,7 @@ describe("readKnownModel", () => {
     });
   });
 
-  it("refuses a pinned file with another checksum and keeps nothing", async () => {
+  it("refuses a pinned file with a different checksum and keeps nothing", async () => {
     await withRelease(CHECKPOINT, async ({ baseUrl, cache }) => {
       const error = await rejection(readKnownModel("yolov5n", { baseUrl }));
       expect(error).toBeInstanceOf(DownloadError);
@@ -114,7 +114,7 @@ describe("readKnownModel", () => {
     });
   });
 
-  it("downloads again when the cached file is not the official one", async () => {
+  it("downloads again if the cached file is not the official one", async () => {
     await withRelease(CHECKPOINT, async ({ baseUrl, cache, requests }) => {
       await writeFile(join(cache, "yolov5n.pt"), "half a file");
       const warnings: string[] = [];
@@ -147,7 +147,7 @@ describe("readKnownModel", () => {
     });
   });
 
-  it("offline: says where to put the file", async () => {
+  it("says offline where to put the file", async () => {
     await withFolder(async (cache) => {
       vi.stubEnv("YOLOV5_CACHE", cache);
       const baseUrl = await unreachableUrl();
@@ -160,7 +160,7 @@ describe("readKnownModel", () => {
     });
   });
 
-  it("a web page sent as a success is not cached as a checkpoint", async () => {
+  it("does not cache a web page that was sent with status 200", async () => {
     await withRelease("<!DOCTYPE html><p>sign in", async ({ baseUrl, cache }) => {
       const error = await rejection(readKnownModel("yolov5l", { baseUrl }));
       expect(error.message).toContain("the server did not send a checkpoint");
@@ -169,7 +169,7 @@ describe("readKnownModel", () => {
     });
   });
 
-  it("passes progress on", async () => {
+  it("reports progress", async () => {
     await withRelease(CHECKPOINT, async ({ baseUrl }) => {
       let loaded = 0;
       await readKnownModel("yolov5s", { baseUrl, onProgress: (p) => (loaded = p.loaded) });
@@ -178,7 +178,7 @@ describe("readKnownModel", () => {
   });
 
   const official = referencePath("weights", "yolov5n.pt");
-  it.skipIf(official === undefined)("the official yolov5n.pt passes its checksum", async () => {
+  it.skipIf(official === undefined)("accepts the official yolov5n.pt by its checksum", async () => {
     await withRelease(readFileSync(official ?? ""), async ({ baseUrl }) => {
       const warnings: string[] = [];
       const { opened, path } = await openWeights("yolov5n", { baseUrl, onWarning: (w) => warnings.push(w) });

@@ -14,7 +14,7 @@ const FIXTURE = fileURLToPath(new URL("../fixtures/pytorch/v6.pt", import.meta.u
 const OPTIONS = { imgsz: 256 } as const;
 
 describe("load", () => {
-  it("without weights gives the embedded model, which finds what its picture shows", async () => {
+  it("without weights loads the embedded model, which finds what its picture shows", async () => {
     const model = await load(undefined, { backend: "cpu" });
     expect(model.info.path).toBe("embedded:codes");
     expect(model.task).toBe("detect");
@@ -26,7 +26,7 @@ describe("load", () => {
     model.dispose();
   });
 
-  it("reads every kind of picture alike", async () => {
+  it("gives the same result for every kind of picture", async () => {
     const model = await load(FIXTURE, { backend: "cpu" });
     const bytes = new Uint8Array(readFileSync(SMALL));
     await withServer(
@@ -57,7 +57,7 @@ describe("load", () => {
     model.dispose();
   });
 
-  it("says what is wrong with a picture", async () => {
+  it("explains what is wrong with a picture", async () => {
     const model = await load(FIXTURE, { backend: "cpu" });
     const missing = await rejection(model.detect("missing.jpg"));
     expect(missing).toBeInstanceOf(ImageError);
@@ -71,7 +71,7 @@ describe("load", () => {
     model.dispose();
   });
 
-  it("an ensemble of several weights, of one dataset only", async () => {
+  it("makes an ensemble of several weights, if they have the same classes", async () => {
     const model = await load([FIXTURE, FIXTURE], { backend: "cpu" });
     expect(model.members).toHaveLength(2);
     model.dispose();
@@ -80,7 +80,7 @@ describe("load", () => {
     expect(error.message).toContain("embedded:codes has 4 classes");
   });
 
-  it("half on the reference computes in float32 and says so", async () => {
+  it("runs half in float32 on the reference, with a note", async () => {
     const notes: string[] = [];
     const model = await load(FIXTURE, { backend: "cpu", half: true, onNote: (note) => notes.push(note) });
     expect(model.device.dtype).toBe("float32");
@@ -104,7 +104,7 @@ describe("load with a signal", () => {
   const reason = new Error("the user left");
   const aborted = AbortSignal.abort(reason);
 
-  it("that is aborted rejects with its reason, whatever the source", async () => {
+  it("that is already aborted rejects with its reason, whatever the source", async () => {
     const sources = [
       undefined,
       FIXTURE,
@@ -119,7 +119,7 @@ describe("load with a signal", () => {
     expect((await rejection(load(FIXTURE, { signal: AbortSignal.abort(), backend: "wasm" }))).name).toBe("AbortError");
   });
 
-  it("that is aborted during a download rejects with its reason", async () => {
+  it("aborted during a download rejects with its reason", async () => {
     const controller = new AbortController();
     await withServer(
       (_, response) => {
@@ -133,7 +133,7 @@ describe("load with a signal", () => {
     );
   });
 
-  it("that is aborted between two models, or while the backend opens, rejects with its reason", async () => {
+  it("aborted between two models, or while the backend opens, rejects with its reason", async () => {
     const between = new AbortController();
     await withServer(
       (_, response) => {
@@ -157,7 +157,7 @@ describe("load with a signal", () => {
 });
 
 describe("bytes and pixels given to detect", () => {
-  it("are those of the time of the call, in lists too", async () => {
+  it("are captured at the call, in lists too", async () => {
     const model = await load(FIXTURE, { backend: "cpu" });
     const options = { imgsz: 64, conf: 0.01 } as const;
     const file = readFileSync(SMALL);

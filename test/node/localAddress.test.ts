@@ -13,7 +13,7 @@ import { rejection } from "./server.js";
 
 const WEIGHTS = join(REPOSITORY, "models", "codes.safetensors");
 
-it("pictures and weights", async () => {
+it("local addresses of pictures and weights are read", async () => {
   const data = `data:image/png;base64,${(await readFile(EXAMPLE)).toString("base64")}`;
   const weights = `data:application/octet-stream;base64,${(await readFile(WEIGHTS)).toString("base64")}`;
   const file = pathToFileURL(EXAMPLE);
@@ -35,7 +35,7 @@ it("pictures and weights", async () => {
   }
 });
 
-it("one that names nothing here leaves the other sources", async () => {
+it("one that names nothing on this machine does not stop the other sources", async () => {
   const items = await expandSources(["file://elsewhere/x.jpg", "file:///%zz", pathToFileURL(EXAMPLE).href], {});
   expect(items.map(({ error }) => error)).toEqual([
     expect.stringMatching(/^file:\/\/elsewhere\/x\.jpg: does not name a file on this machine/),
@@ -45,7 +45,7 @@ it("one that names nothing here leaves the other sources", async () => {
 });
 
 it.each([WEIGHTS, "http://127.0.0.1:9/x.pt", "codes"])(
-  "a load of %s that was given up rejects with the reason",
+  "an aborted load of %s rejects with the reason",
   async (source) => {
     expect((await rejection(load(source, { signal: AbortSignal.abort(), backend: "cpu" }))).name).toBe("AbortError");
     const reason = new Error("enough");

@@ -38,12 +38,12 @@ function expectFlat(runs: readonly Run[], names: readonly string[]): void {
 }
 
 describe.skipIf(!built)("long runs", () => {
-  test("wasm: cycles, frames and calls leave nothing behind", async () => {
+  test("wasm: cycles, frames and calls leak nothing", async () => {
     const names = ["cycles", "frames", "calls"];
     expectFlat(await longRuns("wasm", names, 0.05), names);
   });
 
-  test.skipIf(!adapter)("webgpu: cycles and lost devices leave nothing behind", async () => {
+  test.skipIf(!adapter)("webgpu: cycles and lost devices leak nothing", async () => {
     const names = ["cycles", "losses"];
     expectFlat(await longRuns("webgpu", names, 0.1), names);
   });

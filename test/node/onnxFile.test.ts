@@ -65,14 +65,14 @@ describe("an ONNX export with its weights in another file", () => {
       writeFileSync(join(folder, "secret.data"), beside);
       symlinkSync(join(folder, "secret.data"), join(folder, "model", "link.data"));
       await expect(load(path, { backend: "cpu" })).rejects.toThrow(
-        /best\.onnx: its weights lie in .*, which is outside its folder; only files in that folder are read/,
+        /best\.onnx: its weights are in .*, which is outside its folder; only files in that folder are read/,
       );
     },
   );
 
-  it("that is missing, or a folder, is reported in one sentence", async () => {
+  it("that is missing or a folder is reported in one sentence", async () => {
     for (const [location, reason] of [
-      ["missing.data", /which no such file; put it beside the \.onnx file/],
+      ["missing.data", /its weights are in missing\.data: no such file; put it next to the \.onnx file/],
       [".", /which is outside its folder/],
     ] as const) {
       writeFileSync(path, withWeightsAt(location).bytes);
@@ -80,13 +80,13 @@ describe("an ONNX export with its weights in another file", () => {
     }
   });
 
-  it("given as bytes is refused with the way to give it", async () => {
+  it("given as bytes is refused, with advice", async () => {
     await expect(load(withWeightsAt("best.data").bytes, { backend: "cpu" })).rejects.toThrow(
       /checkpoint: keeps its weights in another file \(best\.data\), which cannot be read from here: give the path/,
     );
   });
 
-  it("takes names from the caller where it has none", async () => {
+  it("takes names from the caller if it has none", async () => {
     const bytes = writeOnnx({ ...tinyExport(), metadata: {} });
     const model = await load(bytes, { backend: "cpu", names: ["cat", "dog"] });
     expect(model.names).toEqual(["cat", "dog"]);

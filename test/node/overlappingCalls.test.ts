@@ -28,8 +28,8 @@ async function counting() {
   return { model, seen };
 }
 
-describe("calls that overlap", () => {
-  it("hold 16 decoded pictures at most, and are all answered", async () => {
+describe("overlapping calls", () => {
+  it("hold at most 16 decoded pictures, and are all answered", async () => {
     const { model, seen } = await counting();
     const bytes = new Uint8Array(readFileSync(SMALL));
     const sources: PictureSource[] = [bytes, SMALL, bytes.slice().buffer, new Blob([bytes]), new Uint8Array([1, 2, 3])];
@@ -47,7 +47,7 @@ describe("calls that overlap", () => {
     model.dispose();
   });
 
-  it("end at once where the model is disposed of", async () => {
+  it("end at once when the model is disposed of", async () => {
     const { model, seen } = await counting();
     const bytes = new Uint8Array(readFileSync(SMALL));
     const calls = Array.from({ length: 200 }, () => model.detect(bytes, OPTIONS));
@@ -61,8 +61,8 @@ describe("calls that overlap", () => {
   });
 });
 
-describe("calls that are given up", () => {
-  it("hold nothing and block nobody while they are queued", async () => {
+describe("aborted calls", () => {
+  it("hold nothing and block no other call while queued", async () => {
     const { model, seen } = await counting();
     const bytes = new Uint8Array(readFileSync(SMALL));
     const controller = new AbortController();
@@ -86,7 +86,7 @@ describe("calls that are given up", () => {
     model.dispose();
   });
 
-  it("leave a stream's source closed", async () => {
+  it("close a stream's source", async () => {
     const { model } = await counting();
     const controller = new AbortController();
     let closed = 0;
@@ -110,7 +110,7 @@ describe("calls that are given up", () => {
     model.dispose();
   });
 
-  it("end a stream whose source is waited for", async () => {
+  it("end a stream that waits for its source", async () => {
     const { model } = await counting();
     const never = async function* () {
       yield SMALL;
@@ -128,7 +128,7 @@ describe("calls that are given up", () => {
 });
 
 describe("turns", () => {
-  it("that are aborted in the queue are not assigned", async () => {
+  it("are not assigned if they were aborted in the queue", async () => {
     const turns = new Turns(1);
     const controller = new AbortController();
     const [first, second, third] = [turns.take(), turns.take(controller.signal), turns.take()];
@@ -144,7 +144,7 @@ describe("turns", () => {
     expect(begun).toEqual(["third"]);
   });
 
-  it("are assigned in the order of requests; ending one that never began has no effect", async () => {
+  it("are assigned in the order of requests, and ending one that never began has no effect", async () => {
     const turns = new Turns(2);
     const taken = Array.from({ length: 5 }, () => turns.take());
     const begun: number[] = [];

@@ -19,7 +19,7 @@ afterEach(async () => {
   await rm(folder, { recursive: true, force: true });
 });
 
-it("gives back what was kept, by adapter, and leaves no other file", async () => {
+it("returns what was stored by adapter, and leaves no other file", async () => {
   expect(await tuningStore.load("a")).toBeUndefined();
   await tuningStore.save("a", "1");
   await tuningStore.save("b", "2");
@@ -36,7 +36,7 @@ it("keeps the newest tables only", async () => {
 });
 
 it.each(["", "{", "null", '{"version":2,"tables":{"a":"1"}}', '{"version":1,"tables":null}'])(
-  "takes %j for nothing, says so once, and writes over it",
+  "ignores %j, says so once, and overwrites it",
   async (text) => {
     await tuningStore.save("x", "");
     await writeFile(tuningPath(), text);
@@ -49,7 +49,7 @@ it.each(["", "{", "null", '{"version":2,"tables":{"a":"1"}}', '{"version":1,"tab
   },
 );
 
-it("leaves out a table that is no text, and says nothing where there is no file", async () => {
+it("skips a table that is not a string, and is silent if there is no file", async () => {
   expect(await tuningStore.load("a")).toBeUndefined();
   await tuningStore.save("b", "2");
   await writeFile(tuningPath(), '{"version":1,"tables":{"a":1,"b":"2"}}');
@@ -57,7 +57,7 @@ it("leaves out a table that is no text, and says nothing where there is no file"
   expect(notes).toEqual([]);
 });
 
-it("survives several that write at once", async () => {
+it("survives concurrent writers", async () => {
   await Promise.all(Array.from({ length: 8 }, (_, i) => tuningStore.save(`adapter ${i}`, `${i}`)));
   const { version, tables } = JSON.parse(await readFile(tuningPath(), "utf8"));
   expect(version).toBe(1);
@@ -65,7 +65,7 @@ it("survives several that write at once", async () => {
   expect(notes).toEqual([]);
 });
 
-it("does not mind a folder that cannot be", async () => {
+it("tolerates a folder that cannot be created", async () => {
   await writeFile(join(folder, "file"), "");
   vi.stubEnv("YOLOV5_CACHE", join(folder, "file", "cache"));
   await tuningStore.save("a", "1");

@@ -20,7 +20,7 @@ it("looks in the folders that the environment names", () => {
   expect(mayHaveVulkan(environment, "linux")).toBe(true);
 });
 
-it("takes the user's word for drivers named by environment, and other systems' for granted", () => {
+it("trusts drivers named by the environment, and assumes drivers on other systems", () => {
   expect(mayHaveVulkan({ VK_DRIVER_FILES: "/nowhere.json" }, "linux")).toBe(true);
   expect(mayHaveVulkan({}, "darwin")).toBe(true);
 });
@@ -42,7 +42,7 @@ function machine(drivers: readonly string[], devices: readonly string[]) {
   return { environment, dev };
 }
 
-it("hardware needs a device and a driver for it", () => {
+it("hardware requires a device and its driver", () => {
   const cases: readonly [readonly string[], readonly string[], boolean][] = [
     [["lvp_icd.x86_64.json", "intel_icd.json", "radeon_icd.json"], ["null", "vga_arbiter"], false],
     [["lvp_icd.x86_64.json", "radeon_icd.json"], ["null", "dri/renderD128"], true],

@@ -47,7 +47,7 @@ describe("openWeights", () => {
     expect(opened.checkpoint.format).toBe("safetensors");
   });
 
-  it("takes random:NAME with a seed; equal seeds give equal weights", async () => {
+  it("takes random:NAME with a seed, and equal seeds give equal weights", async () => {
     const first = async (source: string): Promise<number> => {
       const { opened } = await openWeights(source);
       return Number(moduleAt(opened.module, "model.0.conv")?.parameters.get("weight")?.data[0]);
@@ -65,7 +65,7 @@ describe("openWeights", () => {
     });
   });
 
-  it("says what a folder is that an exporter wrote", async () => {
+  it("recognises folders written by exporters", async () => {
     const exported = {
       "best.mlpackage": /Core ML package; give/,
       best_saved_model: /SavedModel folder; give/,
@@ -111,7 +111,7 @@ describe("openWeights", () => {
     });
   });
 
-  it("a page behind a URL is called what it is", async () => {
+  it("recognises a web page behind a URL", async () => {
     await withServer(
       (_, response) => response.writeHead(200).end("<html>404</html>"),
       async (url) => {

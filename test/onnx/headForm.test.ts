@@ -91,7 +91,7 @@ const HEADS: readonly Head[] = [
 ];
 
 describe("the rows of a head without anchors", () => {
-  it.each(HEADS)("as the best pairs of cell and class: %o", async (head) => {
+  it.each(HEADS)("are exported as the best pairs of cell and class: %o", async (head) => {
     const graph = headOf(head);
     const inputs = inputsOf(graph);
     const wanted = endToEndOutput(await rowsOf(graph, inputs), CLASSES);
@@ -100,7 +100,7 @@ describe("the rows of a head without anchors", () => {
     expectClose(output, wanted);
   });
 
-  it("with columns first", async () => {
+  it("are exported with columns first", async () => {
     const graph = headOf(HEADS[1]);
     const inputs = inputsOf(graph);
     const rows = await rowsOf(graph, inputs);
@@ -113,7 +113,7 @@ describe("the rows of a head without anchors", () => {
     expect(output.data[(columns + 2) * count + 5]).toBeCloseTo(Number(rows.data[(count + 5) * columns + 2]), 3);
   });
 
-  it("cannot be those of another graph", () => {
+  it("are refused for another graph", () => {
     const builder = new GraphBuilder();
     const x = builder.input("x", { shape: [1, 2, 3, 3], dtype: "float32" });
     const graph = builder.finish([builder.add("scale", "twice", [x], { factor: 2 })]);
@@ -125,7 +125,7 @@ describe("the rows of a head without anchors", () => {
   });
 });
 
-it("class scores as probabilities", () => {
+it("class scores are exported as probabilities", () => {
   const builder = new GraphBuilder();
   const x = builder.input("x", { shape: [2, 2], dtype: "float32" });
   const graph = builder.finish([builder.add("scale", "twice", [x], { factor: 2 })]);
@@ -150,7 +150,7 @@ if (!installed)
   console.warn("skipped: ONNX Runtime is not installed in bench/peers (npm ci --prefix bench/peers --ignore-scripts)");
 
 describe.skipIf(!installed)("ONNX Runtime", () => {
-  it.each(HEADS)("picks the same boxes: %o", async (head) => {
+  it.each(HEADS)("selects the same boxes: %o", async (head) => {
     const { InferenceSession, Tensor } = createRequire(join(PEERS, "package.json"))("onnxruntime-node") as Runtime;
     const graph = headOf(head);
     const inputs = inputsOf(graph);

@@ -36,7 +36,7 @@ describe("ONNX files", () => {
     expect(close).toBe(true);
   });
 
-  it("describe themselves", () => {
+  it("contain their metadata", () => {
     const { graph } = buildCase(OTHER_CASES[0]);
     const bytes = exportOnnx(graph, { metadata: { stride: "32", names: "{0: 'é'}" }, version: "1.2" });
     expect(protobufKind(bytes)).toBe("onnx");
@@ -50,7 +50,7 @@ describe("ONNX files", () => {
     expect(model.outputs).toEqual([{ name: "output0", shape: graph.values[graph.outputs[0]].shape }]);
   });
 
-  it("names ports as asked and keeps all names apart", () => {
+  it("have the requested names of inputs and outputs, and unique names inside", () => {
     const builder = new GraphBuilder();
     const x = builder.input("a", { shape: [1, 2, 2, 2], dtype: "float32" });
     const first = builder.add("scale", "same", [x], { factor: 2 });
@@ -65,7 +65,7 @@ describe("ONNX files", () => {
     expect(r.data).toEqual(p.data);
   });
 
-  it("writes a weight that several nodes read once", () => {
+  it("contain a weight once, even if several nodes read it", () => {
     const builder = new GraphBuilder();
     let x = builder.input("x", { shape: [1, 4, 5, 5], dtype: "float32" });
     const weight = builder.constant("w", randomTensor([4, 4, 1, 1], 1));
@@ -75,7 +75,7 @@ describe("ONNX files", () => {
     expect([...readOnnx(exportOnnx(builder.finish([x]))).initializers.keys()]).toEqual(["w"]);
   });
 
-  it("refuses weights of other types, naming them", () => {
+  it("cannot contain weights of other types, which are named", () => {
     const builder = new GraphBuilder();
     const x = builder.input("x", { shape: [1, 2, 3, 3], dtype: "float32" });
     const graph = builder.finish([builder.add("add", "sum", [x, x], {})]);

@@ -230,7 +230,7 @@ export function evaluateOnnx(model: OnnxModel, inputs: readonly Values[]): Value
   });
   const operandOf = (node: OnnxNode, name: string): Values => {
     const value = values.get(name);
-    if (!value) throw new Error(`ONNX: ${node.name} reads ${name}, which nothing gives`);
+    if (!value) throw new Error(`ONNX: ${node.name} reads ${name}, which nothing produces`);
     return value;
   };
   const nothing: Values = { shape: [0], data: new Float64Array() };

@@ -30,7 +30,7 @@ const runtime = (): Runtime => createRequire(join(PEERS, "package.json"))("onnxr
 describe("a quantized convolution in an ONNX file", () => {
   const [{ graph }] = INTEGER_CASES;
 
-  it("reads rounded values, int8 weights with a scale a channel, and an int32 bias", () => {
+  it("reads rounded values, int8 weights with a scale per channel, and an int32 bias", () => {
     const { nodes, initializers } = readOnnx(exportOnnx(optimize(graph), { quantized: true }));
     const operators = nodes.map(({ type }) => type);
     expect(operators.filter((name) => name !== "Identity")).toEqual([
@@ -45,13 +45,13 @@ describe("a quantized convolution in an ONNX file", () => {
     );
   });
 
-  it("is float32 unless it is asked for", () => {
+  it("is float32 unless int8 is requested", () => {
     const { nodes } = readOnnx(exportOnnx(optimize(graph)));
     expect(nodes.map(({ type }) => type)).toEqual(["Conv", "Identity"]);
   });
 
   it.skipIf(!installed).each(INTEGER_CASES.map((c) => [c.name, c] as const))(
-    "gives in ONNX Runtime what it gives here: %s",
+    "gives the same in ONNX Runtime as here: %s",
     async (_, { graph: own, inputs }) => {
       const { InferenceSession, Tensor } = runtime();
       const names = inputs.map((_, i) => `in${i}`);

@@ -263,11 +263,11 @@ describe("GraphBuilder", () => {
     );
   });
 
-  it("refuses outputs that are no value", () => {
+  it("refuses outputs that are not values", () => {
     expect(() => new GraphBuilder().finish([3])).toThrow("graph: output 3 is not a value of the graph");
   });
 
-  it("takes the same tensor as one constant, half floats as float32", () => {
+  it("makes one constant of the same tensor, and float32 of half floats", () => {
     const cache = new WeakMap();
     const weight = { dtype: "float16", shape: [1], data: Uint16Array.of(0x3c00) } as const;
     const builder = new GraphBuilder(cache);

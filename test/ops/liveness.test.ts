@@ -38,7 +38,7 @@ describe("liveness", () => {
     expect(live.size).toBe(6);
   });
 
-  it("adds up what is live at one node", () => {
+  it("adds up the values that are live at a node", () => {
     const { graph } = example();
     // At node 3: b 6, c 8, d 14 channels of 10 pixels.
     expect(liveSetBytes(graph)).toBe((6 + 8 + 14) * 10 * 4);
@@ -54,7 +54,7 @@ describe("liveness", () => {
     expect(liveSetBytes(net.builder.finish([x, y]))).toBe((3 + 5 + 3) * 4);
   });
 
-  it("knows who reads and who gives a value", () => {
+  it("knows which nodes read and produce a value", () => {
     const { graph, ids } = example();
     const [consumers, producers] = [consumersOf(graph), producersOf(graph)];
     expect(consumers.get(ids.a)).toEqual([1, 2]);

@@ -50,7 +50,7 @@ describe("mergeSiblings", () => {
     await expectSame(merged, graph);
   });
 
-  it("leaves what would need a copy: channels that are no multiple of four, outputs, values read later", () => {
+  it("skips what would need a copy: channels that are not a multiple of four, outputs, values read later", () => {
     expect(convolutions(mergeSiblings(c3Graph(6, 1, true, () => [])))).not.toContain("c3.cv1+cv2");
     const idOf = (b: Blocks, name: string) => b.finish([]).taps.get(name) as ValueId;
     const cases: ((b: Blocks, y: ValueId) => ValueId[])[] = [
@@ -62,14 +62,14 @@ describe("mergeSiblings", () => {
     for (const more of cases) expect(convolutions(mergeSiblings(c3Graph(8, 1, true, more)))).toContain("c3.cv1");
   });
 
-  it("keeps the numbers of random graphs", async () => {
+  it("does not change the results of random graphs", async () => {
     for (let seed = 1; seed <= 30; seed++) {
       const graph = optimize(randomGraph(seed));
       await expectSame(mergeSiblings(graph), graph);
     }
   });
 
-  it("merges all eight C3 of yolov5n, and gives graphs of one model the same filters", () => {
+  it("merges all eight C3 of yolov5n, and shares filters between graphs of one model", () => {
     const { module } = randomModel("yolov5n");
     const folds = new WeakMap();
     const cache = new WeakMap();

@@ -73,7 +73,7 @@ describe("foldBatchNorm", () => {
     },
   );
 
-  it("takes eps from the node: at variances near 1e-4 another eps gives other numbers", async () => {
+  it("takes eps from the node, which matters at variances near 1e-4", async () => {
     const c = readOpFixture().folds.find(({ name }) => name.startsWith("variances near 1e-4, eps 1e-3"));
     if (!c) throw new Error("the fixture lacks its case");
     const weightOf = (graph: Graph): number => Number(graph.constants.get(graph.nodes[0].inputs[1])?.data[0]);
@@ -105,7 +105,7 @@ describe("foldBatchNorm", () => {
     expect(types(fused)).toEqual(["conv2d", "batchNorm"]);
   });
 
-  it("gives the graphs of one model the same folded weights", () => {
+  it("shares folded weights between graphs of one model", () => {
     const cache: FoldCache = new WeakMap();
     const net = new RandomNet(1);
     const y = net.batchNorm(net.conv(net.builder.input("x", INPUT), 4, 3));
@@ -120,7 +120,7 @@ describe("foldBatchNorm", () => {
 });
 
 describe("fuseActivation", () => {
-  it("moves the activation into the convolution, under the activation's value", () => {
+  it("moves the activation into the convolution, which then gives the activation's value", () => {
     const net = new RandomNet(1);
     const y = net.activation(net.conv(net.builder.input("x", INPUT), 4, 1), { kind: "silu" });
     const fused = fuseActivation(net.builder.finish([y]));
@@ -145,7 +145,7 @@ describe("fuseActivation", () => {
 });
 
 describe("fuseResidual", () => {
-  it("gives x to the convolution that x + conv(…) waits for", async () => {
+  it("turns x + conv(…) into a convolution with the residual x", async () => {
     const net = new RandomNet(1);
     const x = net.builder.input("x", INPUT);
     const y = net.activation(net.conv(x, 4, 3), { kind: "silu" });
@@ -175,7 +175,7 @@ describe("fuseResidual", () => {
     }
   });
 
-  it("does not fuse a convolution that something else reads, or x + x, or three sums", () => {
+  it("does not fuse a convolution with other readers, x + x, or a sum of three", () => {
     const shared = new RandomNet(1);
     const x = shared.builder.input("x", INPUT);
     const y = shared.conv(x, 4, 1);
@@ -192,7 +192,7 @@ describe("fuseResidual", () => {
     expect(types(fuseResidual(graph))).toEqual(["conv2d", "add"]);
   });
 
-  it("does not fuse into a convolution that has a residual already", async () => {
+  it("does not fuse into a convolution that already has a residual", async () => {
     const net = new RandomNet(1);
     const x = net.builder.input("x", INPUT);
     const graph = net.builder.finish([net.add(x, net.add(x, net.conv(x, 4, 1)))]);
@@ -215,7 +215,7 @@ describe("fuseResidual", () => {
 });
 
 describe("optimize", () => {
-  it("gives the numbers of the graph as built, outputs and taps, on 60 random graphs", async () => {
+  it("does not change outputs and taps of 60 random graphs", async () => {
     let removed = 0;
     let residuals = 0;
     for (let seed = 1; seed <= 60; seed++) {
@@ -241,7 +241,7 @@ describe("optimize", () => {
     expect(residuals).toBeGreaterThan(20);
   });
 
-  it("drops constants, nodes and taps that nothing needs any more", () => {
+  it("drops constants, nodes and taps that are no longer needed", () => {
     const net = new RandomNet(3);
     const x = net.builder.input("x", INPUT);
     net.conv(x, 4, 3);

@@ -9,7 +9,7 @@ import { plainConv, RandomNet, randomTensor } from "./randomGraph.js";
 const { random } = new RandomNet(1);
 
 describe("pieces", () => {
-  it("a convolution's reference stops after every 128 pixels of each picture and group", () => {
+  it("a convolution's reference pauses after every 128 pixels of each picture and group", () => {
     const node = { type: "conv2d", attrs: plainConv({ padding: [1, 1], groups: 2 }) } as const;
     const inputs = [randomTensor(random, [3, 4, 20, 32]), randomTensor(random, [6, 2, 3, 3])];
     const op = opOf({ ...node, name: "conv", inputs: [], outputs: [] });
@@ -19,7 +19,7 @@ describe("pieces", () => {
     expect(pieces && atOnce(pieces)).toEqual(op.reference(inputs, node.attrs));
   });
 
-  it("folding stops after every node", () => {
+  it("folding pauses after every node", () => {
     const net = new RandomNet(2);
     let x = net.builder.input("x", { shape: [1, 4, 5, 6], dtype: "float32" });
     for (let i = 0; i < 5; i++) x = net.batchNorm(net.conv(x, 4, 3));

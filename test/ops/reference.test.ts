@@ -33,7 +33,7 @@ describe("the reference of each op equals PyTorch", () => {
     expect([...new Set(cases.map((c) => c.op))].sort()).toEqual(Object.keys(OPS).sort());
   });
 
-  it("gives the shapes that infer announces, and counts work", () => {
+  it("has the shapes that infer announces, and counts work", () => {
     for (const c of cases) {
       const inputs = c.inputs.map(float32Of);
       const outputs = opOf(c).infer(inputs, c.attrs, "node");
@@ -44,7 +44,7 @@ describe("the reference of each op equals PyTorch", () => {
     }
   });
 
-  it("counts two operations a multiply-add", () => {
+  it("counts two operations per multiply-add", () => {
     const desc = (...shape: number[]) => ({ shape, dtype: "float32" }) as const;
     const pair = [1, 1] as const;
     const shared = {
@@ -68,8 +68,8 @@ describe("the reference of each op equals PyTorch", () => {
   });
 });
 
-describe("numbers at the edge", () => {
-  it("SiLU and σ are finite for |x| up to 1e4 and end where they should", () => {
+describe("extreme numbers", () => {
+  it("SiLU and σ are finite for |x| up to 1e4 and reach their limits", () => {
     const x = Float32Array.of(-1e4, -104, -88.8, -20, 0, 20, 88.8, 1e4);
     const [silu] = OPS.activation.reference([{ dtype: "float32", shape: [8], data: x }], {
       activation: { kind: "silu" },

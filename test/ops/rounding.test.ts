@@ -59,7 +59,7 @@ describe("rounding", () => {
     expect(counted.get(graph.inputs[0])).toBeUndefined();
   });
 
-  it("measures about the count where nothing is amplified", async () => {
+  it("measures about the counted amount if nothing is amplified", async () => {
     const { graph, norm } = network(0);
     const measured = (await amplifiedRounding(graph, [picture()], [norm])).get(norm) ?? 0;
     const counted = countedRounding(graph).get(norm) ?? 0;
@@ -67,7 +67,7 @@ describe("rounding", () => {
     expect(measured / counted).toBeLessThan(2);
   });
 
-  it("measures what a BatchNorm that takes the signal away makes of it", async () => {
+  it("measures how a BatchNorm that removes the signal amplifies it", async () => {
     const { graph, norm } = network(64);
     const x = picture();
     const taps = new Map([...graph.taps, ["norm", norm]]);
@@ -94,7 +94,7 @@ describe("rounding", () => {
     for (const nmse of [Number.NaN, Number.POSITIVE_INFINITY]) expect(nmse <= (await cpu.of("norm", nmse))).toBe(false);
   });
 
-  it("is the same every time", async () => {
+  it("gives the same result every time", async () => {
     const { graph, norm } = network(64);
     const once = await amplifiedRounding(graph, [picture()], [norm]);
     expect(await amplifiedRounding(graph, [picture()], [norm])).toEqual(once);

@@ -75,7 +75,7 @@ describe.skipIf(referenceMissing("reference"))("boxes equal PyTorch's", () => {
     });
   }
 
-  it("letterboxed bytes equal those of OpenCV for every recorded picture", async () => {
+  it("letterboxed bytes equal OpenCV's for every recorded picture", async () => {
     const wrong: string[] = [];
     let checked = 0;
     const decoded = new Map<string, Awaited<ReturnType<typeof decodeImage>>>();

@@ -19,7 +19,7 @@ describe.each([...parityBackends(), GPUJS])("$name", ({ open }) => {
   it.for<[what: string, value: (random: () => number) => number]>([
     ["one number", () => 0.1],
     ["positive numbers", (random) => 5 + random()],
-  ])("the mean of a million pixels that are %s", async ([, value], { skip }) => {
+  ])("the mean of a million pixels that are %s keeps its precision", async ([, value], { skip }) => {
     if (!backend) return skip("no such device");
     const shape = [1, 3, 1000, 1031];
     const random = seededRandom(1);

@@ -21,7 +21,7 @@ describe.skipIf(referenceMissing("weights", "zoo"))("a minimal WebGPU device", (
   });
   afterAll(() => backend?.dispose());
 
-  it("has the specification's guaranteed limits only", ({ skip }) => {
+  it("has only the limits that the specification guarantees", ({ skip }) => {
     if (!backend) return skip("no such device");
     const { limits, features } = backend.device;
     expect(limits.maxStorageBufferBindingSize).toBe(134217728);

@@ -86,7 +86,7 @@ describe.skipIf(referenceMissing("weights", "onnx"))("ONNX exports", () => {
       });
       afterAll(() => backend?.dispose());
 
-      it.for(names.filter((name) => FILES[name].layers))("%s: PyTorch's layers", async (name, { skip }) => {
+      it.for(names.filter((name) => FILES[name].layers))("%s: the same layers as PyTorch", async (name, { skip }) => {
         if (!backend) return skip("no such device");
         const model = await open(join(REFERENCE, "weights/onnx", `${name}.onnx`), backend);
         const reference = join(REFERENCE, "reference", `${FILES[name].layers}.layers.safetensors`);
@@ -96,7 +96,7 @@ describe.skipIf(referenceMissing("weights", "onnx"))("ONNX exports", () => {
         expect(firstDiverging).toBeNull();
       });
 
-      it.for(names)("%s: the checkpoint's boxes", async (name, { skip }) => {
+      it.for(names)("%s: the same boxes as the checkpoint", async (name, { skip }) => {
         if (!backend) return skip("no such device");
         const { checkpoint, size, other, picture } = FILES[name];
         const exported = await open(join(REFERENCE, "weights/onnx", `${name}.onnx`), backend);

@@ -179,7 +179,7 @@ describe.skipIf(referenceMissing("reference"))("ensembles and files", () => {
   });
   afterAll(() => backend.dispose());
 
-  it("an ensemble suppresses the boxes of its members together", async () => {
+  it("an ensemble runs NMS on the boxes of all members together", async () => {
     const members = ["yolov5n", "yolov5n-7"].map((name) => memberAt(checkpointOf(name), backend));
     const ensemble = modelOf(members, backend);
     const picture = pictureNamed("bus.jpg");
@@ -203,7 +203,7 @@ describe.skipIf(referenceMissing("reference"))("ensembles and files", () => {
   const formats = join(REFERENCE, "weights", "formats");
   const own = new Set(["bfloat16.pt", "already-fused.pt"]);
   const files = existsSync(formats) ? readdirSync(formats).filter((f) => f.endsWith(".pt") && !own.has(f)) : [];
-  it.for(files)("formats/%s gives exactly the boxes of reference.pt", async (file) => {
+  it.for(files)("formats/%s gives exactly the same boxes as reference.pt", async (file) => {
     const marker = join(tmpdir(), "yolov5-pickle-was-executed");
     rmSync(marker, { force: true });
     const picture = pictureNamed("bus.jpg");

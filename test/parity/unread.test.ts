@@ -18,7 +18,7 @@ describe.each([...parityBackends(), GPUJS])("$name", ({ open }) => {
   });
   afterAll(() => backend?.dispose());
 
-  it("taps of a C3, an SPPF and a sum that nothing reads", async ({ skip }) => {
+  it("taps of a C3, an SPPF and a sum can be read even if nothing else reads them", async ({ skip }) => {
     if (!backend) return skip("no such device");
     const blocks = new Blocks();
     const x = blocks.input([1, 6, 12, 10]);

@@ -70,7 +70,7 @@ describe.each([...committed, ...recorded])("$name", ({ name, weights, reference 
     expect(Math.max(...shares)).toBeLessThan(QUIET);
   });
 
-  it("a fault is found where it is", async () => {
+  it("a fault is found at its layer", async () => {
     const { layers } = layersOf(opened.module);
     const sites = layers.slice(0, -1).flatMap((layer, index) => {
       const site = siteOf(layer);

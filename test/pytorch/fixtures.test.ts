@@ -88,7 +88,7 @@ function expectDetections(actual: DetectionResult["detections"], wanted: readonl
   }
 }
 
-test("the letterboxed bytes are those of cv2", async () => {
+test("the letterboxed bytes equal those of cv2", async () => {
   const { image } = await readPictureSource(PICTURE);
   for (const run of expected<ExpectedRun>("v6")) {
     const fitted = letterbox(image, { size: [run.size, run.size], stride: 32, auto: run.rect }).image;
@@ -140,7 +140,7 @@ describe.each(["cpu", "wasm", "webgpu"] as const)("PyTorch's answers on %s", (ch
     }
   });
 
-  test("classes of cls", async () => {
+  test("classes of the classifier", async () => {
     const model = modelOf("cls");
     if (!model) return expect(missing).not.toBe("");
     for (const run of expected<ExpectedClasses>("cls")) {

@@ -21,7 +21,7 @@ function loaded(path: string, known = new Map<string, number>()): Map<string, nu
 }
 
 describe.skipIf(missing)("the built entry", () => {
-  test("is at most 12 kB gzipped with all that it imports, and names no module of Node", () => {
+  test("is at most 12 kB gzipped with its imports, and uses no module of Node", () => {
     const files = loaded(file);
     const total = [...files.values()].reduce((a, b) => a + b, 0);
     console.log(`yolov5-ts/solutions: ${total} bytes gzipped in ${files.size} files`);
@@ -29,7 +29,7 @@ describe.skipIf(missing)("the built entry", () => {
     for (const path of files.keys()) expect(readFileSync(path, "utf8")).not.toMatch(/["']node:/);
   });
 
-  test("has the names of the sources, and counts", async () => {
+  test("exports the same names as the sources, and counts", async () => {
     const built = (await import(file)) as typeof solutions;
     expect(Object.keys(built).sort()).toEqual(Object.keys(solutions).sort());
     const line = new built.LineCounter([0, 50], [100, 50]);

@@ -9,7 +9,7 @@ import { randomNumbers } from "../support/random.js";
 import { boxAt } from "./support.js";
 
 describe("homography", () => {
-  test("gives back the points that it was made of, and straight lines stay straight", () => {
+  test("maps its defining points exactly, and straight lines to straight lines", () => {
     const random = randomNumbers(1);
     for (let k = 0; k < 300; k++) {
       const corner = (x: number, y: number): Point => [x + random() * 300, y + random() * 300];
@@ -68,7 +68,7 @@ describe("speed", () => {
     corners,
   );
 
-  test.each([1, 5, 13.9])("%f m/s everywhere on the road, near or far, along or across", (speed) => {
+  test.each([1, 5, 13.9])("is %f m/s everywhere on the road, near or far, along or across", (speed) => {
     for (const [from, direction] of [
       [
         [5, 2],
@@ -96,7 +96,7 @@ describe("speed", () => {
     }
   });
 
-  test("jitter of the boxes is averaged; an object that was away starts anew", () => {
+  test("averages jitter of the boxes, and starts anew after an absence", () => {
     const random = randomNumbers(6);
     const meter = new Speedometer({ corners, size: [10, 40] });
     const speeds: number[] = [];
@@ -114,7 +114,7 @@ describe("speed", () => {
     expect(meter.update([boxAt(4, 600, 400)], { time: 9.1 }).size).toBe(0);
   });
 
-  test("needs times, and a rectangle", () => {
+  test("needs times and a rectangle", () => {
     expect(() => new Speedometer({ corners, size: [10, 40] }).update([], {})).toThrow(/need a time in seconds/);
     expect(() => new Speedometer({ corners, size: [0, 40] })).toThrow(/must be above 0, got 0×40/);
   });
@@ -129,7 +129,7 @@ describe("heat map", () => {
   const pixel = ({ width, data }: { width: number; data: Uint8Array }, x: number, y: number): number[] =>
     Array.from(data.subarray((y * width + x) * 3, (y * width + x) * 3 + 3));
 
-  test("the warmest place is where most feet stood; far from it the picture is untouched", () => {
+  test("is warmest where most feet stood, and leaves the picture unchanged far from there", () => {
     const map = new Heatmap({ width: 640, height: 360 });
     for (let i = 0; i < 30; i++) map.update([boxAt(1, 200, 170)]);
     for (let i = 0; i < 10; i++) map.update([boxAt(1, 500, 100)]);
@@ -150,7 +150,7 @@ describe("heat map", () => {
     expect(pixel(map.image(), 20, 20)).toEqual([0, 0, 0]);
   });
 
-  test("after each half-life half of the warmth is left", () => {
+  test("has half of the warmth left after each half-life", () => {
     const map = new Heatmap({ width: 100, height: 100, halfLife: 10, radius: 5 });
     map.update([boxAt(1, 30, 20)], { time: 0 });
     map.update([boxAt(1, 70, 20)], { time: 20 });
@@ -158,7 +158,7 @@ describe("heat map", () => {
     expect(data[50 * columns + 30]).toBeCloseTo(0.25 * data[50 * columns + 70], 5);
   });
 
-  test("sizes that do not fit are refused; the edge of the picture is no error", () => {
+  test("refuses sizes that do not fit, but accepts points at the edge of the picture", () => {
     const map = new Heatmap({ width: 64, height: 48 });
     map.update([boxAt(1, 0, 0), boxAt(2, 64, 48), boxAt(3, Number.NaN, 0), boxAt(4, -500, 900)]);
     expect(map.levels.data.every(Number.isFinite)).toBe(true);

@@ -14,7 +14,7 @@ function walk(line: LineCounter, places: readonly (readonly [number, number])[],
 
 const down = Array.from({ length: 21 }, (_, i) => [300, 200 + i * 10] as const);
 
-test("who walks across is counted once, in the direction of the walk, with frame, time and class", () => {
+test("a crossing is counted once, with direction, frame, time and class", () => {
   const line = across();
   const events = down.flatMap(([x, y], i) => line.update([boxAt(7, x, y)], { frame: i + 1, time: i / 10 }));
   expect(events).toEqual([
@@ -25,7 +25,7 @@ test("who walks across is counted once, in the direction of the walk, with frame
   expect(line.figure).toEqual({ points: [0, 300, 600, 300], closed: false, label: "door: 1 in, 1 out" });
 });
 
-test("in is from the left to the right of who looks along the line", () => {
+test("in is from left to right, looking along the line", () => {
   for (const [from, to, direction] of [
     [[0, 300], [600, 300], "in"],
     [[600, 300], [0, 300], "out"],
@@ -34,7 +34,7 @@ test("in is from the left to the right of who looks along the line", () => {
   }
 });
 
-test("classes are counted apart, whatever they are called", () => {
+test("classes are counted separately, whatever their names", () => {
   const line = across();
   for (const [x, y] of down)
     line.update([boxAt(1, x, y, "__proto__"), boxAt(2, x, y, "constructor"), boxAt(3, x, y, "car")]);
@@ -47,14 +47,14 @@ test("classes are counted apart, whatever they are called", () => {
 });
 
 describe("what is not a crossing", () => {
-  test("a path beside the line, and one around its end", () => {
+  test("a path next to the line, or around its end", () => {
     const beside = down.map(([, y]) => [650, y] as const);
     expect(walk(across(), beside)).toEqual([]);
     const around = [...down.slice(0, 5), [700, 240], [700, 360], ...down.slice(-3)] as const;
     expect(walk(across(), around)).toEqual([]);
   });
 
-  test("jitter at the line, however long", () => {
+  test("jitter at the line, for however long", () => {
     const random = randomNumbers(5);
     const line = across();
     expect(walk(line, down.slice(0, 8))).toEqual([]);
@@ -63,22 +63,22 @@ describe("what is not a crossing", () => {
     expect(walk(line, down.slice(-6))).toHaveLength(1);
   });
 
-  test("boxes without an ID, and boxes that are no numbers", () => {
+  test("boxes without an ID, or with NaN", () => {
     const line = across();
     for (const [x, y] of down) line.update([boxAt(undefined, x, y), boxAt(1, Number.NaN, y)]);
     expect(line.totals).toEqual({ in: 0, out: 0 });
   });
 
-  test("an object that began at the line, so that nobody knows where it came from", () => {
+  test("an object that first appears at the line, so its side of origin is unknown", () => {
     expect(walk(across(), [[300, 299], ...down.slice(11)])).toEqual([]);
   });
 });
 
-test("an object out of sight while it crosses is counted when it is seen again", () => {
+test("an object that crosses out of sight is counted when it is seen again", () => {
   expect(walk(across(), [...down.slice(0, 6), ...down.slice(16)])).toHaveLength(1);
 });
 
-test("a young object waits until it is old enough, and is then counted once", () => {
+test("an object that crosses too young is counted once it is old enough", () => {
   const steep = [
     [300, 200],
     [300, 400],
@@ -141,7 +141,7 @@ test("10,000 random walks with known crossings: no error", () => {
   }
 });
 
-test("many objects at once do not disturb each other; reset forgets all", () => {
+test("many objects at once do not interfere, and reset forgets all of them", () => {
   const line = across();
   for (const [, y] of down) line.update(Array.from({ length: 200 }, (_, i) => boxAt(i, 3 * i, i % 2 ? y : 600 - y)));
   expect(line.totals).toEqual({ in: 100, out: 100 });

@@ -49,7 +49,7 @@ function counted(fraction: number, jitter = 0): LineEvent[] {
 }
 
 test.each([0, 2, 4])(
-  "each of the six crosses a line beside the table once, when leaving; jitter of %i px",
+  "each of the six crosses a line next to the table once, when leaving; jitter of %i px",
   (jitter) => {
     for (const fraction of [0.7, 0.75, 0.8]) {
       const events = counted(fraction, jitter);
@@ -60,11 +60,11 @@ test.each([0, 2, 4])(
   },
 );
 
-test("the middle of the picture is crossed by the five who come from its left; the fifth person comes from its right", () => {
+test("the middle of the picture is crossed by the five people who come from its left", () => {
   expect(counted(0.5).map(({ track }) => track)).toEqual([1, 2, 3, 4, 6]);
 });
 
-test("the place at the table has six visitors, one at a time, for 10 to 26 seconds each", () => {
+test("the zone at the table has six visitors, one at a time, for 10 to 26 seconds each", () => {
   const place = new Zone(pointsOf([0.3, 0, 0.7, 0, 0.7, 1, 0.3, 1], clip));
   const events: ZoneEvent[] = [...frames()].flatMap(({ boxes, ...at }) => place.update(boxes, at));
   const kinds = events.map(({ event, track }) => `${event} ${track}`);

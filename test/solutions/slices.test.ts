@@ -30,7 +30,7 @@ describe("windows", () => {
     [100, 50, 640, 640, 0.2, 1],
     [1280, 640, 640, 640, 0, 2],
     [20000, 20000, 640, 640, 0.2, 39 * 39],
-  ])("%i×%i in windows of %i×%i that share %f: %i", (width, height, w, h, overlap, count) => {
+  ])("%i×%i in windows of %i×%i that overlap by %f: %i", (width, height, w, h, overlap, count) => {
     expect(windowsOf({ width, height }, { width: w, height: h, overlap })).toHaveLength(count);
   });
 
@@ -71,7 +71,7 @@ describe("windows", () => {
   });
 });
 
-describe("an object that seams cut is one box, wherever it lies", () => {
+describe("an object that is cut by seams becomes one box, wherever it lies", () => {
   const windowsWith = (overlap: number): Window[] => windowsOf(PICTURE, { width: 640, height: 640, overlap });
   const whole: Window = { x: 0, y: 0, ...PICTURE };
 
@@ -84,7 +84,7 @@ describe("an object that seams cut is one box, wherever it lies", () => {
     ["iou", 0.2, true],
     ["iou", 0.2, false],
     ["iou", 0, true],
-  ] as const)("%s, windows that share %f, with the whole picture: %s", (merge, overlap, withWhole) => {
+  ] as const)("%s, windows that overlap by %f, with the whole picture: %s", (merge, overlap, withWhole) => {
     const windows = withWhole ? [whole, ...windowsWith(overlap)] : windowsWith(overlap);
     const random = randomNumbers(11);
     for (let k = 0; k < 1500; k++) {
@@ -100,7 +100,7 @@ describe("an object that seams cut is one box, wherever it lies", () => {
     }
   });
 
-  test.each(["iou", "ios"] as const)("%s: also when the network places the edges a few pixels off", (merge) => {
+  test.each(["iou", "ios"] as const)("%s: also if the network's edges are a few pixels off", (merge) => {
     const windows = [whole, ...windowsWith(0.2)];
     const random = randomNumbers(12);
     const off = (): number => (random() - 0.5) * 8;
@@ -122,7 +122,7 @@ describe("an object that seams cut is one box, wherever it lies", () => {
     }
   });
 
-  test("objects side by side stay apart: as many boxes as objects", () => {
+  test("objects side by side stay apart, with as many boxes as objects", () => {
     const windows = [whole, ...windowsWith(0.2)];
     const random = randomNumbers(13);
     for (let k = 0; k < 60; k++) {
@@ -156,7 +156,7 @@ describe("merging", () => {
   const merge = (boxes: readonly WindowBox[], options: Partial<MergeOptions> = {}) =>
     mergeBoxes(boxes, windows, picture, { ...OPTIONS, ...options });
 
-  test("boxes of one window are never merged: its own suppression told them apart", () => {
+  test("boxes of one window are never merged, because its own NMS kept them", () => {
     const boxes = [box([100, 100, 200, 200], 0, 0.9), box([110, 100, 210, 200], 0, 0.8)];
     for (const how of ["nms", "iou", "ios"] as const) expect(merge(boxes, { merge: how })).toHaveLength(2);
   });
@@ -167,7 +167,7 @@ describe("merging", () => {
     expect(merge(boxes, { agnostic: true })).toEqual([{ xyxy: [500, 100, 600, 200], best: 0, parts: [0] }]);
   });
 
-  test("nms keeps the stronger as it is; a part that a seam cut off stays", () => {
+  test("nms keeps the stronger box unchanged, and a part cut off by a seam remains", () => {
     const boxes = [
       box([400, 100, 640, 200], 0, 0.6),
       box([520, 100, 760, 200], 1, 0.9),
@@ -178,7 +178,7 @@ describe("merging", () => {
     expect(kept[0].xyxy).toEqual([520, 100, 760, 200]);
   });
 
-  test("a small whole object in front of a large one stays, a cut part does not", () => {
+  test("a small whole object in front of a large one is kept, a cut part is merged", () => {
     const large = box([480, 100, 900, 500], 1, 0.9);
     const child = box([500, 300, 560, 500], 0, 0.8);
     expect(merge([large, child])).toHaveLength(2);
@@ -190,18 +190,18 @@ describe("merging", () => {
     expect(merge([large, part])[0].xyxy).toEqual(large.xyxy);
   });
 
-  test("a box that is hardly believed does not change the place of a sure one", () => {
+  test("a box of low confidence does not move a confident one", () => {
     const sure = box([300, 100, 640, 300], 0, 0.9);
     const faint = box([470, 90, 1000, 320], 1, 0.05);
     expect(merge([sure, faint])[0].xyxy).toEqual(sure.xyxy);
   });
 
-  test("by confidence, descending; equal ones in the order given", () => {
+  test("results are sorted by confidence, descending, and ties keep their order", () => {
     const boxes = [0.3, 0.9, 0.6, 0.9].map((score, i) => box([i * 100, 0, i * 100 + 50, 50], 0, score));
     expect(merge(boxes).map(({ best }) => best)).toEqual([1, 3, 2, 0]);
   });
 
-  test("100,000 boxes are merged without comparing each with each", () => {
+  test("100,000 boxes are merged without comparing all pairs", () => {
     const big = { width: 20000, height: 20000 };
     const many = windowsOf(big, { width: 640, height: 640, overlap: 0.2 });
     const random = randomNumbers(3);

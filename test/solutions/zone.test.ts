@@ -39,7 +39,7 @@ test("an outline without an inside is refused", () => {
   }
 });
 
-test("what lies outside a picture", () => {
+test("recognises outlines outside a picture", () => {
   const picture = { width: 100, height: 50 };
   const lies = (...numbers: number[]): boolean => !touches(pointsOf(numbers), picture);
   expect([lies(200, 0, 200, 50), lies(-5, -5, 40, -1), lies(110, 0, 200, 0, 200, 50)]).toEqual([true, true, true]);
@@ -48,7 +48,7 @@ test("what lies outside a picture", () => {
   ]);
 });
 
-test("who walks through enters, leaves, and was inside for as long as that took", () => {
+test("walking through counts as entering, leaving, and the time in between", () => {
   const zone = new Zone(SQUARE, { name: "desk" });
   const events = walk(zone, through);
   expect(events).toEqual([
@@ -80,7 +80,7 @@ test("jitter at the outline changes nothing", () => {
   expect(zone.totals).toEqual({ occupancy: 1, entries: 1, exits: 0 });
 });
 
-test("first seen inside, and not seen again: entries minus exits stay the occupancy, and the events say so", () => {
+test("objects first or last seen inside: entries minus exits equal the occupancy, and events are marked", () => {
   const zone = new Zone(SQUARE, { patience: 5 });
   const inside = through.slice(15, 22);
   const [entered, ...none] = walk(zone, inside);
@@ -95,7 +95,7 @@ test("first seen inside, and not seen again: entries minus exits stay the occupa
   expect(zone.totals).toEqual({ occupancy: 0, entries: 1, exits: 1 });
 });
 
-test("a flicker is nobody", () => {
+test("an object seen for a moment is not counted", () => {
   const zone = new Zone(SQUARE);
   for (let id = 0; id < 40; id++)
     expect(
@@ -111,7 +111,7 @@ test("a flicker is nobody", () => {
   expect(zone.counts).toEqual({ name: "zone", occupancy: {}, most: 0, entries: {}, exits: {} });
 });
 
-test("2,000 random walks: the occupancy is who is inside, entries minus exits, at every step", () => {
+test("2,000 random walks: the occupancy equals the objects inside and entries minus exits at every step", () => {
   const random = randomNumbers(9);
   const star: Point[] = Array.from({ length: 10 }, (_, i) => {
     const [angle, radius] = [(i / 10) * 2 * Math.PI, i % 2 ? 120 : 400];

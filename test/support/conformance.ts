@@ -76,7 +76,7 @@ export function describeConformance(
     });
   });
 
-  it("has a case for every op", () => {
+  it("every op has a case", () => {
     expect(opsWithoutCase()).toEqual([]);
   });
 }

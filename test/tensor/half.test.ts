@@ -14,7 +14,7 @@ const { halves } = readOpFixture();
 const floatsOf = (bits: readonly number[]): Float32Array => new Float32Array(Uint32Array.from(bits).buffer);
 
 describe("float16", () => {
-  it("all 65,536 patterns come back, NaNs as NaN", () => {
+  it("all 65,536 patterns survive a round trip, NaNs as NaN", () => {
     const wrong: number[] = [];
     let nans = 0;
     for (let h = 0; h < 65536; h++) {
@@ -28,7 +28,7 @@ describe("float16", () => {
     expect(nans).toBe(2 * 1023);
   });
 
-  it("values grow with the pattern, from −65504 to 65504", () => {
+  it("values increase with the pattern, from −65504 to 65504", () => {
     const fallen: number[] = [];
     for (let h = 1; h <= 0x7c00; h++) if (!(halfToFloat(h) > halfToFloat(h - 1))) fallen.push(h);
     expect(fallen).toEqual([]);
@@ -39,7 +39,7 @@ describe("float16", () => {
     expect(Object.is(halfToFloat(0x8000), -0)).toBe(true);
   });
 
-  it("numbers between two patterns go to the nearer one, halfway to the even one", () => {
+  it("numbers are rounded to the nearest pattern, ties to even", () => {
     const wrong: number[] = [];
     for (let h = 0; h < 0x7bff; h++) {
       const [low, high] = [halfToFloat(h), halfToFloat(h + 1)];
@@ -63,7 +63,7 @@ describe("float16", () => {
 });
 
 describe("bfloat16", () => {
-  it("is the upper half of a float32, as PyTorch's", () => {
+  it("is the upper half of a float32, as in PyTorch", () => {
     const actual = new Uint32Array(bfloat16ArrayToFloat32(Uint16Array.from(halves.bfloat16)).buffer);
     expect([...actual]).toEqual([...halves.bfloat16AsFloat32]);
   });

@@ -25,12 +25,12 @@ describe("tensor", () => {
     expect(tensor("float32", [2, 0, 3]).data).toHaveLength(0);
   });
 
-  it("refuses data that do not fill the shape", () => {
+  it("refuses data that does not fill the shape", () => {
     expect(() => f32([2, 3], 1, 2, 3, 4, 5)).toThrow(ShapeError);
     expect(() => f32([2, 3], 1, 2, 3, 4, 5)).toThrow("tensor: 5 elements do not fill the shape 2×3 (6)");
   });
 
-  it("reshapes without copying, to as many elements only", () => {
+  it("reshapes without copying, if the number of elements stays the same", () => {
     const x = f32([2, 3], 1, 2, 3, 4, 5, 6);
     expect(reshape(x, [3, 2]).data).toBe(x.data);
     expect(reshape(x, [6, 1]).shape).toEqual([6, 1]);
@@ -67,7 +67,7 @@ describe("toFloat32", () => {
 });
 
 describe("compare", () => {
-  it("gives the largest difference, its place and the normalised squared error", () => {
+  it("gives the largest difference, its position and the normalised squared error", () => {
     const result = compare(f32([2, 2], 1, 2, 3.5, 4), f32([2, 2], 1, 2, 3, 4.25));
     expect(result.maxAbs).toBe(0.5);
     expect(result.worstIndex).toBe(2);
@@ -79,7 +79,7 @@ describe("compare", () => {
     expect(compare(f32([2], 0, 1), f32([2], 0, 0)).nmse).toBe(Number.POSITIVE_INFINITY);
   });
 
-  it("a NaN is the worst difference, wherever it is", () => {
+  it("treats NaN as the worst difference, wherever it is", () => {
     for (const at of [0, 1, 2]) {
       const data = [5, 6, 7].map((v, i) => (i === at ? Number.NaN : v));
       const result = compare(f32([3], ...data), f32([3], 1, 6, 9));
@@ -90,7 +90,7 @@ describe("compare", () => {
     expect(compare(f32([1], 1), f32([1], Number.NaN)).maxAbs).toBeNaN();
   });
 
-  it("refuses other shapes, equal counts or not", () => {
+  it("refuses different shapes, even with equal counts", () => {
     expect(() => compare(f32([2, 1], 1, 2), f32([1, 2], 1, 2))).toThrow("compare: shape 2×1 is not the expected 1×2");
   });
 
@@ -107,7 +107,7 @@ describe("allClose", () => {
     expect(allClose(f32([1], 0.5), f32([1], 0), 0.01, 0.5)).toBe(true);
   });
 
-  it("is never true for a NaN, and for infinities only where both are the same", () => {
+  it("is never true for NaN, and for infinities only if both are equal", () => {
     const [nan, infinity] = [Number.NaN, Number.POSITIVE_INFINITY];
     expect(allClose(f32([1], nan), f32([1], nan), 1, 1)).toBe(false);
     expect(allClose(f32([1], nan), f32([1], 0), 1, 1)).toBe(false);
@@ -117,7 +117,7 @@ describe("allClose", () => {
     expect(allClose(f32([1], -infinity), f32([1], infinity), 1, 1)).toBe(false);
   });
 
-  it("is false for other shapes", () => {
+  it("is false for different shapes", () => {
     expect(allClose(f32([2, 1], 1, 2), f32([1, 2], 1, 2), 1, 1)).toBe(false);
     expect(allClose(f32([2], 1, 2), f32([1], 1), 1, 1)).toBe(false);
   });

@@ -22,7 +22,7 @@ describe.each([
   [6, 6],
   [1, 4],
 ])("%i rows and %i columns", (rows, columns) => {
-  test.each([0.2, 0.5, 0.8, 1])("limit %f: the least cost, each used once", (limit) => {
+  test.each([0.2, 0.5, 0.8, 1])("limit %f: the assignment has minimum cost and uses each once", (limit) => {
     for (let seed = 0; seed < 30; seed++) {
       const flat = randomTensor([rows * columns], seed * 31 + rows).data;
       const costs = Array.from({ length: rows }, (_, i) =>
@@ -39,7 +39,7 @@ describe.each([
   });
 });
 
-test("greed would be dearer: 0.1 + 0.9 loses to 0.2 + 0.3", () => {
+test("a greedy choice would cost more: 0.1 + 0.9 against 0.2 + 0.3", () => {
   const costs = [
     [0.1, 0.2],
     [0.3, 0.95],
@@ -50,7 +50,7 @@ test("greed would be dearer: 0.1 + 0.9 loses to 0.2 + 0.3", () => {
   ]);
 });
 
-test("nothing to match", () => {
+test("there may be nothing to match", () => {
   const never = (): number => {
     throw new Error("no cost should be asked for");
   };
@@ -58,7 +58,7 @@ test("nothing to match", () => {
   expect(assign(2, 0, never, 1)).toEqual({ pairs: [], rows: [0, 1], columns: [] });
 });
 
-test("a thousand far apart are a thousand small problems", () => {
+test("a thousand boxes far apart are a thousand small problems", () => {
   let asked = 0;
   const cost = (i: number, j: number): number => {
     asked++;

@@ -7,7 +7,7 @@ import { BoxFilter } from "../../src/tracking/kalman.js";
 /** A box of width 50 and height 100 around (x, y). */
 const box = (x: number, y = 200): Xyxy => [x - 25, y - 50, x + 25, y + 50];
 
-test("by hand: one prediction and one update of the centre", () => {
+test("one prediction and one update of the centre equal those computed by hand", () => {
   const filter = new BoxFilter(box(100));
   // Height 100: deviations 2 × 100 / 20 = 10 px and 10 × 100 / 160 = 6.25 px a frame.
   expect(filter.x.variances).toEqual([100, 0, 39.0625]);
@@ -28,7 +28,7 @@ test("by hand: one prediction and one update of the centre", () => {
   expect(filter.xyxy[3] - filter.xyxy[1]).toBeCloseTo(100, 10);
 });
 
-test("a steady walk is learned, and gone on with while nothing is seen", () => {
+test("a steady motion is learned and continues while nothing is seen", () => {
   const filter = new BoxFilter(box(0));
   for (let frame = 1; frame <= 40; frame++) {
     filter.predict();
@@ -78,7 +78,7 @@ function inverse(a: Matrix): Matrix {
   return work.map((row) => row.slice(n));
 }
 
-test("four small filters are the filter with 8×8 matrices", () => {
+test("four small filters equal the filter with 8×8 matrices", () => {
   const start = box(50, 120);
   const filter = new BoxFilter(start);
   const [wp, wv] = [1 / 20, 1 / 160];

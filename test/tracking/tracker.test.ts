@@ -18,7 +18,7 @@ function ids(tracker: Tracker, boxes: readonly TrackerBox[]): number[] {
 }
 
 describe.each<TrackerAlgorithm>(["bytetrack", "sort"])("%s", (algorithm) => {
-  test("two that walk towards each other and pass keep their ids", () => {
+  test("two objects that pass each other keep their IDs", () => {
     const tracker = new Tracker({ algorithm });
     for (let frame = 0; frame < 60; frame++) {
       // Given in turns, so that the order of the boxes tells nothing; 30 px apart in height when they pass.
@@ -28,7 +28,7 @@ describe.each<TrackerAlgorithm>(["bytetrack", "sort"])("%s", (algorithm) => {
     expect(tracker.count).toBe(2);
   });
 
-  test("seen again after frames without detection: the same id, where the motion leads", () => {
+  test("an object seen again where its motion leads keeps its ID", () => {
     const tracker = new Tracker({ algorithm });
     for (let frame = 0; frame < 20; frame++) expect(ids(tracker, [at(50 + 5 * frame, 100)])).toEqual([1]);
     for (let frame = 20; frame < 32; frame++) {
@@ -41,7 +41,7 @@ describe.each<TrackerAlgorithm>(["bytetrack", "sort"])("%s", (algorithm) => {
     expect(tracker.lost).toEqual([]);
   });
 
-  test("forgotten after the buffer: a new id", () => {
+  test("after the buffer an object gets a new ID", () => {
     const back = (missing: number): number => {
       const tracker = new Tracker({ algorithm, buffer: 10, minHits: 1 });
       tracker.update([at(100, 100)]);
@@ -53,7 +53,7 @@ describe.each<TrackerAlgorithm>(["bytetrack", "sort"])("%s", (algorithm) => {
     expect(back(11)).toBe(2);
   });
 
-  test("what flashes up once gets no id; what stays gets the next", () => {
+  test("a single detection gets no ID, and an object that stays gets the next one", () => {
     const tracker = new Tracker({ algorithm });
     tracker.update([at(100, 100)]);
     expect(ids(tracker, [at(100, 100), at(300, 100)])).toEqual([1, 0]);
@@ -63,7 +63,7 @@ describe.each<TrackerAlgorithm>(["bytetrack", "sort"])("%s", (algorithm) => {
     expect(seen).toEqual(algorithm === "sort" ? [0, 0, 2, 2] : [0, 2, 2, 2]);
   });
 
-  test("classes: kept apart, or not", () => {
+  test("classes are kept apart unless disabled", () => {
     const changing = (classAware: boolean): number => {
       const tracker = new Tracker({ algorithm, classAware, minHits: 1 });
       tracker.update([at(100, 100, 0.9, 3)]);
@@ -73,7 +73,7 @@ describe.each<TrackerAlgorithm>(["bytetrack", "sort"])("%s", (algorithm) => {
     expect(changing(false)).toBe(1);
   });
 
-  test("a crowd of 200 in a grid", () => {
+  test("200 objects in a grid keep their IDs", () => {
     const tracker = new Tracker({ algorithm });
     for (let frame = 0; frame < 5; frame++) {
       const boxes = Array.from({ length: 200 }, (_, i) => at(60 * (i % 20) + 2 * frame, 100 * Math.floor(i / 20)));
@@ -94,17 +94,17 @@ describe("low scores", () => {
     return scores.map((score, frame) => ids(tracker, [at(50 + 4 * frame + 25 * Math.sin(frame / 6), 100, score)])[0]);
   };
 
-  test("ByteTrack follows them by its second round", () => {
+  test("ByteTrack follows them in its second round", () => {
     expect(run("bytetrack")).toEqual(scores.map(() => 1));
   });
 
-  test("SORT does not, and the object comes back as another", () => {
+  test("SORT does not, and the object returns with another ID", () => {
     const found = run("sort");
     expect(found.slice(10, 50)).toEqual(new Array(40).fill(0));
     expect(found.at(-1)).toBe(2);
   });
 
-  test("they begin no track, bring no lost one back, and below `low` they are nothing", () => {
+  test("begin no track, revive no lost one, and are ignored below `low`", () => {
     const tracker = new Tracker();
     for (let frame = 0; frame < 5; frame++) expect(ids(tracker, [at(100, 100), at(300, 100, 0.3)])).toEqual([1, 0]);
     tracker.update([]);
@@ -114,7 +114,7 @@ describe("low scores", () => {
     expect(ids(tracker, [at(100, 100, 0.05)])).toEqual([0]);
   });
 
-  test("between `high` and `begin` they continue tracks but begin none", () => {
+  test("between `high` and `begin` continue tracks but begin none", () => {
     const tracker = new Tracker({ high: 0.5, begin: 0.7 });
     for (let frame = 0; frame < 4; frame++) expect(ids(tracker, [at(100, 100, 0.6)])).toEqual([0]);
     expect(ids(tracker, [at(100, 100, 0.8)])).toEqual([0]);
@@ -122,7 +122,7 @@ describe("low scores", () => {
   });
 });
 
-test("hidden while passing: the one behind is lost, found again, and no one changes names", () => {
+test("an object hidden while passing is lost and found again, and no IDs are swapped", () => {
   const tracker = new Tracker();
   for (let frame = 0; frame < 60; frame++) {
     const [front, behind] = [at(50 + 6 * frame, 100), at(404 - 6 * frame, 100)];
@@ -133,7 +133,7 @@ test("hidden while passing: the one behind is lost, found again, and no one chan
   expect(tracker.count).toBe(2);
 });
 
-test("ids are never used again, and begin anew after reset", () => {
+test("IDs are never reused, and start anew after reset", () => {
   const tracker = new Tracker({ buffer: 0, minHits: 1 });
   expect(ids(tracker, [at(100, 100)])).toEqual([1]);
   tracker.update([]);
@@ -143,7 +143,7 @@ test("ids are never used again, and begin anew after reset", () => {
   expect(ids(tracker, [at(100, 100)])).toEqual([1]);
 });
 
-test("a box without area overlaps nothing and is passed over; what is no number is refused", () => {
+test("a box without area is skipped, and NaN is refused", () => {
   const tracker = new Tracker();
   expect(tracker.update([{ xyxy: [5, 5, 5, 9], score: 1 }])).toEqual([]);
   expect(() => tracker.update([{ xyxy: [0, 0, Number.NaN, 1], score: 1 }])).toThrow(/box 0 has \[0, 0, NaN, 1\]/);
@@ -160,7 +160,7 @@ test.each([
   expect(() => new Tracker(options)).toThrow(message);
 });
 
-test("trails: the last points of who is seen, forgotten after a while", () => {
+test("trails hold the last points of visible objects and expire", () => {
   const trails = new Trails(3, 2);
   for (let x = 0; x < 5; x++) trails.update([{ id: 7, x, y: 1 }]);
   expect(trails.update([{ id: 7, x: 5, y: 1 }])).toEqual([{ id: 7, points: [3, 1, 4, 1, 5, 1] }]);

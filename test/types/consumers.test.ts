@@ -37,7 +37,7 @@ describe("types in users' projects", () => {
   });
   afterAll(() => project?.dispose());
 
-  test.each(COMPILERS)("%s, every resolution: Node, pages, and both together", (compiler) => {
+  test.each(COMPILERS)("%s compiles with every resolution in Node, in pages, and in both together", (compiler) => {
     for (const resolution of Object.values(RESOLUTIONS)) {
       expect(project.compile(compiler, { ...resolution, ...NODE }, { "server.ts": fixture("server") })).toBe("");
       expect(project.compile(compiler, { ...resolution, ...DOM }, { "page.ts": fixture("page") })).toBe("");
@@ -48,14 +48,14 @@ describe("types in users' projects", () => {
     matrix.add(compilerVersion(compiler), all, all, compiler === "typescript-5.9" ? "bundler, node10" : "bundler");
   });
 
-  test("node10, as projects of old have it", () => {
+  test("node10 of older projects works", () => {
     const both = { "server.ts": fixture("server"), "page.ts": fixture("page"), "same.ts": fixture("same") };
     expect(project.compile("typescript-5.9", { ...NODE10, ...BOTH }, both)).toBe("");
   });
 
   test("docs/consumers.md has the table of what compiled", () => matrix.check());
 
-  test("mistakes are still found", () => {
+  test("mistakes are still errors", () => {
     const said = project.compile("typescript", { ...RESOLUTIONS.nodenext, ...BOTH }, { "wrong.ts": fixture("wrong") });
     const lines = fixture("wrong").split("\n");
     const expected = lines.flatMap((line, i) => (line.includes("// error") ? [i + 1] : []));
@@ -63,7 +63,7 @@ describe("types in users' projects", () => {
     expect([...new Set(found)]).toEqual(expected);
   });
 
-  test("every entry exports the same names", () => {
+  test("all entries export the same names", () => {
     const names = (entry: object): string[] => Object.keys(entry).sort();
     expect(names(page)).toEqual(names(node));
     expect(names(node)).toEqual(expect.arrayContaining(names(browser)));

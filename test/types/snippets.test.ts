@@ -82,7 +82,7 @@ describe("snippets", () => {
 
   const snippets = [...markdownSnippets(), ...commentSnippets()];
 
-  test("are found in README, docs and doc comments", () => {
+  test("exist in README, docs and doc comments", () => {
     const sources = snippets.map(({ from }) => from.replace(/:\d+$/, ""));
     expect(sources).toEqual(expect.arrayContaining(["README.md", "docs/browser.md", "src/node.ts", "docs/video.md"]));
   });

@@ -9,7 +9,7 @@ import { bytes, int, le, moduleOps } from "./support.js";
 const open = hostileOpener();
 const transposed = "torch.nn.modules.conv.ConvTranspose2d";
 
-describe("what no real network has is refused in one sentence", () => {
+describe("networks beyond all real ones are refused in one sentence", () => {
   const layer = (type: string, attributes: Readonly<Record<string, string>>): Uint8Array =>
     modelFile({ layers: [moduleOps(type, {}, {}, attributes)] });
   it.each<[string, () => Uint8Array, string]>([
@@ -55,7 +55,7 @@ describe("what no real network has is refused in one sentence", () => {
     600_000,
   );
 
-  it("a transposed stride of 32, whose phases mostly have no tap, runs on wasm", () => {
+  it("a transposed convolution of stride 32, most of whose phases have no tap, runs on wasm", () => {
     open(modelFile({ layers: [conv([8, 8, 1, 1], { stride: int(32) }, transposed)] }), "wasm");
   });
 
@@ -63,7 +63,7 @@ describe("what no real network has is refused in one sentence", () => {
     ["depth", { depth_multiple: 1e300 }],
     ["width", { width_multiple: 1e300 }],
     ["anchors", { anchors: 1e9 }],
-  ])("a description with %s beyond all bounds", (_, more) => {
+  ])("a description with excessive %s", (_, more) => {
     const description = {
       nc: 1,
       backbone: [[-1, 3, "Conv", [8, 1, 1]]],
@@ -76,7 +76,7 @@ describe("what no real network has is refused in one sentence", () => {
     expect(open(file)).toMatchObject({ opened: false });
   });
 
-  it("a data type of a tensor that is nested deep", () => {
+  it("a deeply nested data type of a tensor", () => {
     const json = `{"a":{"dtype":${"[".repeat(100_000)}${"]".repeat(100_000)},"shape":[1],"data_offsets":[0,4]}}`;
     expect(open(bytes(le(json.length, 8), json, le(0)))).toMatchObject({ opened: false });
   });

@@ -136,7 +136,7 @@ const allSeeds: typeof seeds = realBytes
     }
   : seeds;
 
-describe("mutated files give a checkpoint or one clear error", () => {
+describe("mutated files give a checkpoint or one clear error each", () => {
   const names = Object.keys(allSeeds);
   it.each(names)(
     "%s",

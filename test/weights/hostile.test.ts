@@ -29,11 +29,11 @@ const halfViews = (count: number): string =>
     ),
   );
 
-it("opens and runs the sound model that the cases are made from", () => {
+it("the intact model that the cases are made from opens and runs", () => {
   expect(open(modelFile({}))).toMatchObject({ opened: true });
 });
 
-describe("a small file ends soon, in little memory, in a model or one sentence", () => {
+describe("a small file soon gives a model or one sentence, in little memory", () => {
   const legacy = (value: string): Uint8Array =>
     bytes("\x80\x02\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19.", "\x80\x02", value, ".");
   it.each<[string, () => Uint8Array]>([
@@ -45,11 +45,11 @@ describe("a small file ends soon, in little memory, in a model or one sentence",
     ["bytes of a DAG", () => withTop(call("builtins", "bytes", `${laughs()}\x85`))],
     ["bytearray with a DAG as encoding", () => withTop(call("builtins", "bytearray", `(${text("x")}${laughs()}t`))],
     [
-      "a persistent id's length is a DAG",
+      "a persistent ID's length is a DAG",
       () => withTop(`(${text("storage")}ctorch\nFloatStorage\n${text("0")}${text("cpu")}${laughs()}tQ`),
     ],
     [
-      "a persistent id's key is a DAG",
+      "a persistent ID's key is a DAG",
       () => withTop(`(${text("storage")}ctorch\nFloatStorage\n${laughs()}${text("cpu")}${int(1)}tQ`),
     ],
     ["a tensor's offset is a DAG", () => withTop(tensorOps("1", 2, 0, [2], [1]).replace(int(0), laughs()))],
@@ -221,12 +221,12 @@ describe("a small file ends soon, in little memory, in a model or one sentence",
 });
 
 describe("long names", () => {
-  it("are cut once, when they are read", () => {
+  it("are truncated when they are read", () => {
     const names = list([text("n".repeat(100_000))]);
     expect(open(modelFile({ model: { names } }))).toMatchObject({ opened: true, longestName: 257 });
   });
 
-  it("of a note are what they are, not what they hold", () => {
+  it("in a note are shown by type, not by content", () => {
     const { notes } = open(modelFile({ before: bigText, top: { date: many(600, big) } }));
     expect(notes).toEqual({ date: "<list of 600>" });
   });

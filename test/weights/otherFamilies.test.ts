@@ -63,7 +63,7 @@ describe("models of other families", () => {
     [
       "a fork with other values",
       detect("models.yolo.Detect", 3 * 9, nc(1)),
-      /predicts 3 more values a box than 1 classes/,
+      /predicts 3 more values per box than 1 classes/,
     ],
     [
       "yolo-pose",

@@ -18,7 +18,7 @@ function float(value: number): string {
 
 const colliding = collidingNumbers(120_000);
 const items = colliding.map((key) => `${float(key)}N`).join("");
-const REFUSED = /more than 8192 keys that are large numbers/;
+const REFUSED = /more than 8192 large numbers as keys/;
 
 describe("numbers as keys whose hashes collide", () => {
   const pairs = colliding.map((key) => `${float(key)}N\x86`).join("");
@@ -42,14 +42,14 @@ describe("numbers as keys whose hashes collide", () => {
     });
   });
 
-  it("as memo numbers: up to 4 bytes they are fast, beyond they are refused", async () => {
+  it("as memo numbers are fast up to 4 bytes and refused beyond", async () => {
     const numbers = Array.from({ length: 60_000 }, (_, i) => `r${le((i * 65536 + i) >>> 0)}`).join("");
     expect(await soon(() => unpickle(bytes(`N${numbers}.`)))).toBe(null);
     expect(() => unpickle(`Np${2 ** 40}\n.`)).toThrow(/memo 1099511627776 of its pickle/);
     expect(() => unpickle("Np-1\n.")).toThrow(/memo -1 of its pickle/);
   });
 
-  it("those that real files have are taken: class numbers, and addresses of parameters", () => {
+  it("are accepted if real files have them: class numbers and addresses of parameters", () => {
     const names = Array.from({ length: 70_000 }, (_, i) => `J${le(i)}N`).join("");
     expect(unpickle(bytes(`}(${names}u.`))).toHaveProperty("size", 70_000);
     const addresses = Array.from({ length: 2000 }, (_, i) => `\x8a\x06${le(140_000_000_000_000 + 72 * i, 6)}N`).join(
@@ -58,20 +58,20 @@ describe("numbers as keys whose hashes collide", () => {
     expect(unpickle(bytes(`}(${addresses}u.`))).toHaveProperty("size", 2000);
   });
 
-  it("MEMOIZE counts the entries, whatever numbers they have", () => {
+  it("MEMOIZE counts the entries, whatever their numbers", () => {
     expect(unpickle("K\x01q\x050K\x02\x940h\x01.")).toBe(2);
     expect(unpickle("K\x01q\x00q\x000K\x02\x940h\x01.")).toBe(2);
   });
 });
 
-describe("texts that grow", () => {
-  it("a path of 200,000 parts", async () => {
+describe("growing strings", () => {
+  it("a path of 200,000 parts takes little time", async () => {
     const pickle = bytes(`${text("a")}q\x000cpathlib\nPosixPath\n(${"h\x00".repeat(200_000)}tR.`);
     const path = await soon(() => unpickle(pickle));
     expect(path).toHaveLength(399_999);
   });
 
-  it("paths as pathlib joins them", () => {
+  it("paths are joined as by pathlib", () => {
     const of = (type: string, ...parts: string[]) => unpickle(`cpathlib\n${type}\n(${parts.map(text).join("")}tR.`);
     expect(of("PosixPath", "/", "a", "", "b/", "c")).toBe("/a/b/c");
     expect(of("WindowsPath", "C:\\", "a", "b")).toBe("C:\\a\\b");
@@ -91,13 +91,13 @@ describe("texts that grow", () => {
   it.each([
     ["underscores", "_".repeat(400_000)],
     ["underscores before a letter", `a${"_".repeat(400_000)}b`],
-  ])("a class name of %s", async (_, name) => {
+  ])("a class name of %s takes little time", async (_, name) => {
     await soon(() =>
       expect(() => openModel(model(name), { path: "case" })).toThrow(/^case: .*class name of more than 1024/),
     );
   });
 
-  it("messages list the parts of a module only so far", () => {
+  it("messages list only the first parts of a module", () => {
     const children = Object.fromEntries(Array.from({ length: 5000 }, (_, i) => [`child${i}`, moduleOf("a.B")]));
     const parts = moduleOf("a.C", {}, { children });
     expect(() => blockOf(parts, "model.0")).toThrow(/^model\.0: module a\.C .{300,600}$/);

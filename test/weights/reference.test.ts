@@ -116,7 +116,7 @@ describe.skipIf(referenceMissing("weights"))("real checkpoints", () => {
   });
 });
 
-describe.skipIf(referenceMissing("weights", "formats"))("one network saved in many ways", () => {
+describe.skipIf(referenceMissing("weights", "formats"))("one network, saved in many ways", () => {
   const reference = (): Map<string, HostTensor> =>
     collectStateDict(moduleOf(openCheckpoint(load("weights", "formats", "reference.pt"))));
   const float = (tensors: ReadonlyMap<string, HostTensor>): Map<string, Float32Array> =>
@@ -132,7 +132,7 @@ describe.skipIf(referenceMissing("weights", "formats"))("one network saved in ma
     "state-dict.pt",
     "unstripped.pt",
     "windows-path.pt",
-  ])("%s has the very tensors of reference.pt", (file) => {
+  ])("%s has exactly the tensors of reference.pt", (file) => {
     const opened = openCheckpoint(load("weights", "formats", file));
     const tensors = opened.stateDict ?? collectStateDict(moduleOf(opened));
     const expected = float(reference());
@@ -184,7 +184,7 @@ describe.skipIf(referenceMissing("weights", "formats"))("one network saved in ma
     expect(unstripped.extra.get("epoch")).toBe(3);
   });
 
-  it("executes-code.pt runs nothing", () => {
+  it("executes-code.pt executes nothing", () => {
     const trace = join(tmpdir(), "yolov5-pickle-was-executed");
     rmSync(trace, { force: true });
     const opened = openCheckpoint(load("weights", "formats", "executes-code.pt"));

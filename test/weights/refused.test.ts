@@ -34,7 +34,7 @@ function varint(value: number): string {
 const onnx =
   field(1, 8) + field(2, "pytorch") + field(3, "2.0") + field(7, field(1, "node".repeat(100))) + field(8, "\x10\x11");
 
-describe("says what a file is that is no checkpoint, and what to do", () => {
+describe("the message says what a file is and what to do", () => {
   it.each<[string, Uint8Array | string, RegExp]>([
     ["nothing", "", /^best\.pt: is empty \(0 bytes\); download or copy it again$/],
     [
@@ -80,7 +80,7 @@ describe("says what a file is that is no checkpoint, and what to do", () => {
     [
       "PaddlePaddle",
       "\x80\x02}q\x00X\x19\0\0\0StructuredToParameterName@@q\x01",
-      /is PaddlePaddle weights \(\.pdparams\)/,
+      /is a file of PaddlePaddle weights \(\.pdparams\)/,
     ],
     ["scikit-learn", "\x80\x04\x95\x30\0\0\0\0\0\0\0\x8c\x15sklearn.svm._classes\x94", /is a scikit-learn model/],
     ["Detectron2", "\x80\x04}(\x8c\x0a__author__\x94\x8c\x0aDetectron2\x94", /Detectron2/],
@@ -108,13 +108,13 @@ describe("says what a file is that is no checkpoint, and what to do", () => {
     expect(message(file).split("\n")).toHaveLength(1);
   });
 
-  it("quotes names from the file without their control characters", () => {
+  it("quotes names from the file without control characters", () => {
     const clear = message(checkpoint(`}(${text("a\x1b[2J\nb")}K\x01u.`));
     expect(clear).toContain("its keys: a\ufffd[2J b)");
     expect(message(checkpoint(`}(${text("k".repeat(5000))}K\x01u.`)).length).toBeLessThan(700);
   });
 
-  it("begins with 'checkpoint:' where it has no path", () => {
+  it("begins with 'checkpoint:' if there is no path", () => {
     expect(() => openCheckpoint(new Uint8Array())).toThrow("checkpoint: is empty (0 bytes); download or copy it again");
   });
 });
@@ -175,14 +175,14 @@ describe("zip archives", () => {
     ["a .keras", zip({ "config.json": "{}", "model.weights.h5": "" }), /is a Keras model/],
     ["a .pt2", zip({ archive_format: "pt2", "models/model.json": "{}" }), /is a torch\.export program/],
     ["a zipped checkpoint", zip({ "runs/best.pt": "x" }), /contains runs\/best\.pt; unpack it/],
-    ["another zip", zip({ "word/document.xml": "x" }), /no PyTorch checkpoint \(no data\.pkl; it contains word/],
+    ["another zip", zip({ "word/document.xml": "x" }), /not a PyTorch checkpoint \(no data\.pkl; it contains word/],
     ["an empty zip", zipSync({}), /it contains nothing/],
     ["an unknown byte order", zip({ "a/data.pkl": "N.", "a/byteorder": "middle" }), /byteorder is "middle"/],
   ])("%s", (_, file, expected) => {
     expect(message(file)).toMatch(expected);
   });
 
-  it("bounds what many references to one compressed storage may inflate to", () => {
+  it("limits what many references to one compressed storage may inflate to", () => {
     // 300 entries that share one deflated MiB of zeros: a file of some KiB that would unpack to 300 MiB.
     const size = 2 ** 20;
     const data = deflateSync(new Uint8Array(size));
@@ -194,6 +194,6 @@ describe("zip archives", () => {
     }
     const pickle = bytes(`}(${items}u.`);
     entries.push({ name: "a/data.pkl", data: pickle, method: 0, size: pickle.length });
-    expect(message(rawZip(entries))).toMatch(/more memory than a file of its size may/);
+    expect(message(rawZip(entries))).toMatch(/more memory than a file of its size should/);
   });
 });

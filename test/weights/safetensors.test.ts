@@ -34,7 +34,7 @@ function raw(header: string, data: Uint8Array = new Uint8Array(0)): Uint8Array {
 }
 
 describe("round trip", () => {
-  it("gives every tensor and every string back", () => {
+  it("returns every tensor and every string", () => {
     const file = writeSafetensors(every, metadata);
     const read = readSafetensors(file);
     expect(new Map([...read.tensors].sort())).toEqual(new Map([...every].sort()));
@@ -42,21 +42,21 @@ describe("round trip", () => {
     expect(writeSafetensors(every, metadata)).toEqual(file);
   });
 
-  it("writes aligned tensors, which are read as views", () => {
+  it("writes aligned tensors that can be read as views", () => {
     const file = writeSafetensors(every);
     for (const [name, tensor] of readSafetensors(file).tensors) {
       if (tensor.data.length > 0) expect(tensor.data.buffer, name).toBe(file.buffer);
     }
   });
 
-  it("reads the same from an odd address", () => {
+  it("reads the same from an unaligned address", () => {
     const file = writeSafetensors(every, metadata);
     const shifted = new Uint8Array(file.length + 1).subarray(1);
     shifted.set(file);
     expect(readSafetensors(shifted).tensors).toEqual(readSafetensors(file).tensors);
   });
 
-  it("reads a header whose order differs from the data's, with spaces and without padding", () => {
+  it("reads a header in another order than the data, with spaces and without padding", () => {
     const file = raw(
       ' { "b" : {"dtype":"U8","shape":[1],"data_offsets":[4,5]}, "a":{"shape":[1],"dtype":"F32","data_offsets":[0,4]}}'.trim(),
       bytes("\0\0\x80\x3f\x07"),
@@ -67,7 +67,7 @@ describe("round trip", () => {
     expect(tensors.get("b")?.data).toEqual(Uint8Array.of(7));
   });
 
-  it("refuses to write what could not be read", () => {
+  it("refuses to write what it could not read", () => {
     const short: HostTensor = { dtype: "float32", shape: [2], data: new Float32Array(1) };
     expect(() => writeSafetensors(new Map([["w", short]]))).toThrow(/tensor w has 1 elements for 2/);
     const named: HostTensor = { dtype: "float32", shape: [1], data: new Float32Array(1) };
@@ -111,11 +111,11 @@ describe("as a checkpoint", () => {
     );
   });
 
-  it("refuses one without tensors", () => {
+  it("refuses a file without tensors", () => {
     expect(() => openCheckpoint(writeSafetensors(new Map(), metadata))).toThrow(/without tensors/);
   });
 
-  it("refuses metadata nested without end", () => {
+  it("refuses metadata that are nested too deeply", () => {
     const deep = new Map([["yaml", `${"[".repeat(50_000)}${"]".repeat(50_000)}`]]);
     expect(() => openCheckpoint(writeSafetensors(new Map([["w", tensor]]), deep))).toThrow(/nested more than 64/);
   });
@@ -130,7 +130,7 @@ describe("damaged and hostile files give one clear error", () => {
     ["a header longer than the file", bytes(le(100, 8), "{}"), /header of 100 bytes ends beyond/],
     ["a header of 2^63 bytes", bytes(le(2n ** 63n, 8), "{}"), /at most 2097152 are read/],
     ["no JSON", raw("{,}"), /no valid JSON|not valid JSON/],
-    ["a list", raw("[]"), /no JSON object/],
+    ["a list", raw("[]"), /not a JSON object/],
     ["no UTF-8", bytes(le(3, 8), '{"\xff'), /not UTF-8/],
     ["an unknown type", raw(entry("F8_E4M3", "[4]", "[0,4]"), four), /data type F8_E4M3; known are/],
     ["an entry that is a number", raw('{"w":5}'), /data type undefined/],

@@ -59,7 +59,7 @@ const modelWith = (members: readonly Member[]): Model<string> =>
 const grey = { width: 64, height: 64, data: new Uint8Array(64 * 64 * 3).fill(114) };
 
 describe("a head without anchors", () => {
-  it("is known by its parts, and brings the newer package's defaults", () => {
+  it("is recognised by its parts, and sets the defaults of the newer package", () => {
     const { info } = member(network());
     expect(info).toMatchObject({
       task: "detect",
@@ -73,7 +73,7 @@ describe("a head without anchors", () => {
     expect(resolveOptions({}, { ...info, family: "yolov5" })).toMatchObject({ iou: 0.45, maxDet: 1000 });
   });
 
-  it("is end-to-end with branches for one box an object, unless that is switched off", () => {
+  it("is end-to-end with one2one branches, unless that is switched off", () => {
     const more = { one2one_cv2: list(conv(8, 4)), one2one_cv3: list(conv(8, CLASSES)) };
     expect(member(network({ more })).info.endToEnd).toBe(true);
     expect(member(network({ more, attributes: { end2end: false } })).info.endToEnd).toBe(false);
@@ -81,15 +81,15 @@ describe("a head without anchors", () => {
   });
 
   it.each([
-    ["an angle", { attributes: { ne: 1 } }, /head fork\.Head has parts .*\(an angle a box \(ne\)\)/],
+    ["an angle", { attributes: { ne: 1 } }, /head fork\.Head has parts .*\(an angle per box \(ne\)\)/],
     ["a flow of keypoints", { more: { flow_model: conv(8, 4) } }, /\(flow_model\)/],
-    ["other values", { more: { cv4: list(conv(8, 3)) } }, /3 values a box that are neither masks nor keypoints/],
+    ["other values", { more: { cv4: list(conv(8, 3)) } }, /3 values per box that are neither masks nor keypoints/],
   ])("%s is refused, whatever the head is called", (_, head, expected) => {
     expect(() => member(network(head))).toThrow(expected);
     expect(() => member(network(head))).toThrow(/^best\.pt: /);
   });
 
-  it("prototypes with more parts than those of v8 are no block that is known", () => {
+  it("prototypes with more parts than in v8 are refused as an unknown block", () => {
     const parts = { cv1: conv(8, 8), cv2: conv(8, 8), cv3: conv(8, 8), upsample: conv(8, 8) };
     expect(blockOf(moduleOf("fork.Masks", {}, { children: parts }), "model.1.proto")).toBeDefined();
     const refined = moduleOf("fork.Masks", {}, { children: { ...parts, feat_refine: conv(8, 8) } });
@@ -97,21 +97,21 @@ describe("a head without anchors", () => {
   });
 });
 
-describe("what networks without anchors do not do", () => {
+describe("not available for networks without anchors", () => {
   it("an ensemble", () => {
     const members = [member(network(), "a.pt"), member(network(), "b.pt")];
     expect(() => modelWith(members)).toThrow(/^ensemble: a\.pt is a network without anchors; .* load it alone$/);
   });
 
-  it("test-time augmentation of an end-to-end head", async () => {
+  it("test-time augmentation with an end-to-end head", async () => {
     const model = modelWith([member(network({ prefix: "one2one_" }))]);
     await expect(model.detect("grey.png", { augment: true, imgsz: 64 })).rejects.toThrow(
-      /augment: best\.pt has an end-to-end head.*leave it out/,
+      /augment: best\.pt has an end-to-end head.*leave out augment/,
     );
   });
 });
 
-it("test-time augmentation joins what three sizes of the picture give", async () => {
+it("test-time augmentation joins the results of three sizes of the picture", async () => {
   // The rows of the coarsest level at the full size, and of the finest at the smallest, are left out.
   const { module } = randomModel("yolov8n");
   const [input] = [randomTensor([1, 3, 64, 64], 5)];
@@ -141,7 +141,7 @@ describe("an end-to-end head", () => {
     [0, 0, 3, 3, 0.9, 0.8],
   ];
 
-  it("gives the best pairs of cell and class; equal scores keep their order", () => {
+  it("selects the best pairs of cell and class, and ties keep their order", () => {
     const picked = pickBoxes(Float32Array.from(rows.flat()), 6, CLASSES);
     expect(picked.map(({ row, classIndex }) => [row, classIndex])).toEqual([
       [0, 1],
@@ -150,7 +150,7 @@ describe("an end-to-end head", () => {
     ]);
   });
 
-  it("returns corners, score, class and the rest, 300 at most", () => {
+  it("returns corners, score, class and extras, at most 300", () => {
     const wide = rows.map((row, i) => [...row, 100 + i]);
     const { shape, data } = endToEndOutput(tensor("float32", [1, 3, 7], Float32Array.from(wide.flat())), CLASSES);
     expect(shape).toEqual([1, 3, 7]);
@@ -159,7 +159,7 @@ describe("an end-to-end head", () => {
     expect(endToEndOutput(many, CLASSES).shape).toEqual([1, 300, 6]);
   });
 
-  it("gives of the rows that can become boxes what it gives of all", () => {
+  it("gives the same from candidate rows as from all rows", () => {
     // Two cells pass, each with two classes: as many boxes as if the third were there.
     const data = Float32Array.from([rows[0], rows[2]].flat());
     const all = tensor("float32", [1, 3, 6], Float32Array.from(rows.flat()));
@@ -169,7 +169,7 @@ describe("an end-to-end head", () => {
     expect(picked).toMatchObject({ columns: 6, total: 3, rows: Int32Array.of(0, 1, 2) });
   });
 
-  it("keeps those above the threshold, cut to maxDet before classes are chosen", () => {
+  it("keeps boxes above the threshold, cut to maxDet before classes are filtered", () => {
     const output = Float32Array.from([0, 0, 1, 1, 0.9, 1, 0, 0, 3, 3, 0.8, 0, 0, 0, 4, 4, 0.25, 0]);
     const chosen = (options: { conf: number; classes?: number[]; maxDet: number }): number[] =>
       chosenBoxes(output, 6, { classes: undefined, ...options }).map(({ row }) => row);

@@ -26,7 +26,7 @@ describe("batches beyond the device's limits", () => {
   const random = seededRandom(3);
   const input = tensor("float32", [5, 3, 32, 32], Float32Array.from({ length: 5 * 3 * 32 * 32 }, random));
 
-  it("run in parts that fit, and give what one pass gives", async () => {
+  it("run in parts that fit, with the results of one pass", async () => {
     const opened = randomModel("yolov5n");
     const whole = createMember(opened, createCpuBackend(), { path: "whole" });
     const compiled: number[] = [];
@@ -44,7 +44,7 @@ describe("batches beyond the device's limits", () => {
     expect(await parts.network.rows({ shape: input.shape, inputs: [input] }, 0.25)).toEqual(allRows([wanted]));
   });
 
-  it("memory that the host does not have is such a limit, in compiling and in running", async () => {
+  it("are also those beyond the host's memory, when compiling and running", async () => {
     const cpu = createCpuBackend();
     const opened = randomModel("yolov5n");
     const tooMuch = (): never => {
@@ -73,7 +73,7 @@ describe("batches beyond the device's limits", () => {
     }
   });
 
-  it("a single picture beyond them is an error that names the limit", async () => {
+  it("fail with the name of the limit if a single picture exceeds it", async () => {
     const none = createMember(randomModel("yolov5n"), limited(0, []), { path: "none" });
     await expect(none.network.forward(input)).rejects.toThrow("1 pictures are more than 0");
   });

@@ -9,7 +9,7 @@ import { recordingBackend } from "./recordingBackend.js";
 import { fixturePath, openFile, smallModel } from "./trees.js";
 
 describe("ensembles", () => {
-  it("of one model twice finds what the model finds, and gives all rows raw", async () => {
+  it("of one model twice find the same boxes as the model, and return all raw rows", async () => {
     const single = modelOf();
     const double = modelOf([V6, V6]);
     const picture = noise(64, 64, 2);
@@ -22,7 +22,7 @@ describe("ensembles", () => {
     double.dispose();
   });
 
-  it("needs the same classes and detection models, and at least one", () => {
+  it("need at least one model, and only detection models with the same classes", () => {
     const renamed = (name: string): OpenedModel => ({
       ...V6,
       module: { ...V6.module, attributes: new Map([...V6.module.attributes, ["names", ["x", name, "z"]]]) },
@@ -37,7 +37,7 @@ describe("ensembles", () => {
     expect(() => modelOf([])).toThrow("a model needs at least one checkpoint");
   });
 
-  it("takes the largest stride of its members", async () => {
+  it("use the largest stride of their members", async () => {
     const backend = recordingBackend();
     const model = modelOf([randomModel("yolov5n"), randomModel("yolov5n6")], backend.backend);
     expect(model.info.stride).toBe(64);
@@ -54,7 +54,7 @@ describe("test-time augmentation", () => {
     expect(record.runs).toEqual(["1×3×128×128", "1×3×128×128", "1×3×96×96"]);
   });
 
-  it("pads scaled inputs to the model's own largest stride, which may be 16", async () => {
+  it("pads scaled inputs to the model's largest stride, which may be 16", async () => {
     const { model, record } = recordedModel([{ ...V6, module: smallModel() }]);
     expect(model.info.strides).toEqual([8, 16]);
     expect(model.info.stride).toBe(32);
@@ -62,7 +62,7 @@ describe("test-time augmentation", () => {
     expect(record.runs).toEqual(["1×3×128×128", "1×3×112×112", "1×3×96×96"]);
   });
 
-  it("is ignored for other tasks, saying so", async () => {
+  it("is ignored for other tasks, with a note", async () => {
     for (const [file, task] of [
       ["seg.pt", "segment"],
       ["cls.pt", "classify"],

@@ -51,7 +51,7 @@ describe.skipIf(!gpu)("float16", () => {
     return found;
   }
 
-  it("runs in it on request, close to float32 but not equal", async () => {
+  it("is used on request, with results close but not equal to float32", async () => {
     const opened = randomModel("yolov5n");
     const [full, half] = [await run(opened, false), await run(opened, true)];
     expect([full.dtype, half.dtype, half.notes]).toEqual(["float32", "float16", []]);
@@ -63,7 +63,7 @@ describe.skipIf(!gpu)("float16", () => {
   it.each([
     ["outputs", "model.1.bn", 3e5, /^half: .*model\.1.*beyond 65504.*; running in float32$/],
     ["weights", "model.1.bn", 1e9, /^half: .*weight of model\.1.* float16's largest value 65504; running in float32$/],
-  ])("%s beyond it: float32, with a note, no NaN", async (_, path, factor, note) => {
+  ])("is replaced by float32, with a note and without NaN, for %s beyond its range", async (_, path, factor, note) => {
     const opened = scaled(path, factor);
     const [full, half] = [await run(opened, false), await run(opened, true)];
     expect(half.notes).toEqual([expect.stringMatching(note)]);
@@ -72,7 +72,7 @@ describe.skipIf(!gpu)("float16", () => {
     expect(compare(half.prediction, full.prediction).maxAbs).toBe(0);
   });
 
-  it("an executable of one's own says what does not fit", async () => {
+  it("names what does not fit if an executable is used directly", async () => {
     const { network } = createMember(scaled("model.1.bn", 3e5), backend, { path: "random" });
     const executable = await backend.compile(network.build([1, 3, 64, 64]).graph, { dtype: "float16" });
     await expect(executable.run([INPUT])).rejects.toThrow(PrecisionError);

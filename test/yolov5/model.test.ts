@@ -10,7 +10,7 @@ import { LOW, modelOf, noise, recordedModel, V6 } from "./recordedModel.js";
 import { fixturePath, openFile } from "./trees.js";
 
 describe("input sizes", () => {
-  it("imgsz 100 becomes 128 with one warning; multiples of 32 say nothing", async () => {
+  it("imgsz 100 becomes 128 with one warning, and multiples of 32 give none", async () => {
     const { model, record } = recordedModel();
     const warnings: string[] = [];
     const onWarning = (w: string): void => void warnings.push(w);
@@ -23,7 +23,7 @@ describe("input sizes", () => {
     expect(record.runs).toEqual(["1×3×64×128", "1×3×64×128", "1×3×64×128", "1×3×64×128"]);
   });
 
-  it("128×72 at 128: 128×96 at stride 32, 128×128 at stride 64 (P6)", async () => {
+  it("128×72 at 128 becomes 128×96 at stride 32 and 128×128 at stride 64 (P6)", async () => {
     for (const [opened, shape] of [
       [V6, "1×3×96×128"],
       [randomModel("yolov5n6"), "1×3×128×128"],
@@ -34,7 +34,7 @@ describe("input sizes", () => {
     }
   });
 
-  it("rect, square and AutoShape's common shape", async () => {
+  it("rect, square and AutoShape's common shape are as in YOLOv5", async () => {
     const { model, record } = recordedModel();
     const pictures = [noise(120, 61), noise(40, 90, 2)];
     await model.detect(pictures, { imgsz: 64 });
@@ -52,7 +52,7 @@ describe("input sizes", () => {
     ]);
   });
 
-  it("AutoShape takes any size without a warning, the larger of two, and rounds its shape up", async () => {
+  it("AutoShape accepts any size without a warning, uses the larger of two, and rounds its shape up", async () => {
     const { model, record } = recordedModel();
     const warnings: string[] = [];
     const options: DetectOptions = { fit: "autoshape", onWarning: (w) => warnings.push(w) };
@@ -63,7 +63,7 @@ describe("input sizes", () => {
     expect(warnings).toEqual([]);
   });
 
-  it("warmup and memory round up as detect does, and know the task's own size", async () => {
+  it("warmup and memory round up as detect does, and default to the task's size", async () => {
     const { model, record } = recordedModel();
     await model.warmup(100);
     await model.warmup([64, 33], 2);
@@ -83,7 +83,7 @@ describe("input sizes", () => {
     expect(classifier.record.runs).toEqual(["1×3×224×224"]);
   });
 
-  it("a classifier's imgsz is rounded up too", async () => {
+  it("the imgsz of a classifier is rounded up too", async () => {
     const { model, record } = recordedModel([openFile(fixturePath("cls.pt"))]);
     const warnings: string[] = [];
     const result = await model.detect(noise(50, 40), { imgsz: 100, onWarning: (w) => warnings.push(w) });
@@ -94,7 +94,7 @@ describe("input sizes", () => {
 });
 
 describe("options", () => {
-  it("have detect.py's defaults and both styles of names", () => {
+  it("have detect.py's defaults and may be named in both styles", () => {
     expect(resolveOptions({}, { classes: 80 })).toMatchObject({
       imgsz: undefined,
       conf: 0.25,
@@ -134,7 +134,7 @@ describe("options", () => {
     await expect(recordedModel().model.detect(noise(8, 8), options)).rejects.toThrow(message);
   });
 
-  it("classes, maxDet and conf reach NMS", async () => {
+  it("classes, maxDet and conf are passed to NMS", async () => {
     const model = modelOf();
     const picture = noise(64, 64, 1);
     const all = (await model.detect(picture, { ...LOW, maxDet: 300 })) as DetectionResult;
@@ -148,8 +148,8 @@ describe("options", () => {
     model.dispose();
   });
 });
-describe("results and life", () => {
-  it("tells source, sizes, names and speed", async () => {
+describe("results and disposal", () => {
+  it("a result has source, sizes, names and speed", async () => {
     const model = modelOf();
     const result = (await model.detect(noise(50, 30, 3), LOW)) as DetectionResult;
     expect(result.toJSON()).toMatchObject({
@@ -165,7 +165,7 @@ describe("results and life", () => {
     model.dispose();
   });
 
-  it("taps, profiles and forwards through the first member", async () => {
+  it("tap, profile and forward use the first member", async () => {
     const model = modelOf();
     const input = tensor("float32", [1, 3, 32, 32]);
     expect((await model.tap(["model.0"], input)).get("model.0")?.shape).toEqual([1, 8, 16, 16]);
@@ -175,7 +175,7 @@ describe("results and life", () => {
     model.dispose();
   });
 
-  it("after dispose every call throws DisposedError; the backend is gone; twice is fine", async () => {
+  it("dispose frees the backend, may be called twice, and makes every call throw DisposedError", async () => {
     const { model, record } = recordedModel();
     await model.warmup(64);
     model.dispose();
@@ -197,7 +197,7 @@ describe("results and life", () => {
     }
   });
 
-  it("a disposed model settles calls under way", async () => {
+  it("disposing settles calls in progress", async () => {
     const { model } = recordedModel([V6], 20);
     const running = model.detect(noise(64, 64), { imgsz: 64 });
     await new Promise((resolve) => setTimeout(resolve, 5));

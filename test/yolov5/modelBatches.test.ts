@@ -19,7 +19,7 @@ describe("lists and batches", () => {
     model.dispose();
   });
 
-  it("batchSize changes the passes, not the results", async () => {
+  it("batchSize changes the number of passes, not the results", async () => {
     const pictures = [1, 2, 3, 4, 5].map((seed) => noise(64, 48, seed));
     const model = modelOf();
     const expected = boxes(await model.detect(pictures, LOW));
@@ -28,14 +28,14 @@ describe("lists and batches", () => {
     model.dispose();
   });
 
-  it("only neighbours of one input size share a pass", async () => {
+  it("only consecutive pictures with the same input size share a pass", async () => {
     const { model, record } = recordedModel();
     const pictures = [noise(64, 64), noise(60, 60), noise(64, 20), noise(64, 64), noise(64, 62), noise(60, 64)];
     await model.detect(pictures, { imgsz: 64, batchSize: 2 });
     expect(record.runs).toEqual(["2×3×64×64", "1×3×32×64", "2×3×64×64", "1×3×64×64"]);
   });
 
-  it("stream gives a result a frame, from lists and from generators", async () => {
+  it("stream yields a result per frame, from lists and generators", async () => {
     const model = modelOf();
     async function* frames() {
       yield noise(64, 64, 1);
@@ -48,7 +48,7 @@ describe("lists and batches", () => {
     model.dispose();
   });
 
-  it("stream takes frames whose source uses one buffer for all", async () => {
+  it("stream accepts frames that share one buffer", async () => {
     const model = modelOf();
     const pictures = Array.from({ length: 5 }, (_, i) => noise(64, 64, i + 1));
     const buffer = new Uint8Array(64 * 64 * 3);
@@ -64,7 +64,7 @@ describe("lists and batches", () => {
     model.dispose();
   });
 
-  it("stream keeps two frames under way, and can be left with one under way", async () => {
+  it("stream keeps two frames in flight, and can be left with one in flight", async () => {
     const { model, record } = recordedModel([V6], 20);
     await model.warmup(64);
     const closed: string[] = [];

@@ -17,7 +17,7 @@ function networkOf(options: NetworkOptions & RecordingOptions = {}) {
 }
 
 describe("plans", () => {
-  it("two alternating sizes compile once each", async () => {
+  it("are compiled once each for two alternating sizes", async () => {
     const { network, record } = networkOf();
     for (let i = 0; i < 6; i++) await network.forward(input(i % 2 === 0 ? 32 : 64));
     expect(record.compiled).toEqual(["1×3×32×32", "1×3×64×64"]);
@@ -25,7 +25,7 @@ describe("plans", () => {
     expect(record.disposed).toEqual([]);
   });
 
-  it("keeps the most recently used, as many as the budget has bytes for", async () => {
+  it("are kept if recently used, as many as the budget of bytes allows", async () => {
     const { network, record } = networkOf({ shapeBudget: 4 * SHAPE_BYTES });
     for (const size of [32, 64, 96, 128]) await network.forward(input(size));
     await network.forward(input(32));
@@ -38,7 +38,7 @@ describe("plans", () => {
     expect(record.compiled.filter((shape) => shape === "1×3×64×64")).toHaveLength(2);
   });
 
-  it("keeps one whatever the budget; batch, height and width make a plan of their own", async () => {
+  it("differ by batch, height and width, and one is kept whatever the budget", async () => {
     const { network, record } = networkOf({ shapeBudget: 0 });
     await network.forward(input(32, 64));
     await network.forward(input(64, 32));
@@ -48,7 +48,7 @@ describe("plans", () => {
     expect(record.disposed).toEqual(["1×3×32×64", "1×3×64×32"]);
   });
 
-  it("a plan in use is never dropped, and calls at once share one compilation", async () => {
+  it("are never dropped while in use, and concurrent calls share one compilation", async () => {
     const { network, record } = networkOf({ shapeBudget: 0 });
     let release = (): void => undefined;
     const gate = new Promise<void>((resolve) => {
@@ -65,7 +65,7 @@ describe("plans", () => {
     expect(record.compiled.toSorted()).toEqual(["1×3×32×32", "1×3×64×64", "1×3×96×96"]);
   });
 
-  it("tune puts a plan in the place of one that may be in use, and leaves it to its calls", async () => {
+  it("are replaced by tune, while calls in progress keep the old one", async () => {
     const { network, record } = networkOf({ tunes: true });
     let release = (): void => undefined;
     const gate = new Promise<void>((resolve) => {
@@ -94,7 +94,7 @@ describe("plans", () => {
     expect(record.disposed).toEqual(["1×3×32×32", "1×3×32×32"]);
   });
 
-  it("a plan that failed to compile is tried again", async () => {
+  it("that failed to compile are tried again", async () => {
     let fail = true;
     const { network, record } = networkOf({
       onCompile() {
@@ -107,14 +107,14 @@ describe("plans", () => {
     expect(record.compiled).toEqual(["1×3×32×32"]);
   });
 
-  it("a run that fails leaves its plan", async () => {
+  it("survive a failed run", async () => {
     const { network, record } = networkOf();
     await expect(network.with([1, 3, 32, 32], () => Promise.reject(new Error("no")))).rejects.toThrow("no");
     await network.forward(input(32));
     expect(record.compiled).toEqual(["1×3×32×32"]);
   });
 
-  it("dispose frees every plan; later calls throw DisposedError", async () => {
+  it("are freed by dispose, and later calls throw DisposedError", async () => {
     const { network, record } = networkOf();
     await network.forward(input(32));
     await network.forward(input(64));
@@ -138,7 +138,7 @@ describe("inputs", () => {
     expect(record.compiled).toEqual([]);
   });
 
-  it("refuses other channel counts by the first layer's name", async () => {
+  it("of other channel counts are refused with the first layer's name", async () => {
     await expect(networkOf().network.forward(tensor("float32", [1, 4, 64, 64]))).rejects.toThrow(
       "conv2d: input channels 4 must equal weight channels 3 × groups 1 (model.0.conv)",
     );
@@ -156,7 +156,7 @@ describe("the cpu backend", () => {
     expect(together[0][0].data).not.toEqual(together[1][0].data);
   });
 
-  it("checks inputs, taps and names what there is", async () => {
+  it("checks inputs and taps, and lists the known names", async () => {
     const executable = await createCpuBackend().compile(
       new Network(MODULE, createCpuBackend()).build([1, 3, 32, 32]).graph,
     );
@@ -173,7 +173,7 @@ describe("the cpu backend", () => {
     expect(taps.get("model.24")?.data).toEqual(prediction.data);
   });
 
-  it("profiles every node and counts memory", async () => {
+  it("profiles every node and reports memory", async () => {
     const network = new Network(MODULE, createCpuBackend());
     const graph = network.build([1, 3, 32, 32]).graph;
     const executable = await createCpuBackend().compile(graph);

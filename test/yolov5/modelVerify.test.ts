@@ -38,7 +38,7 @@ function nudged(name: string, index: number, by: number): HostTensor {
 }
 
 describe("verifyModel", () => {
-  it("passes the reference as it is, layers in the order of the network", async () => {
+  it("accepts an unchanged reference, with layers in the order of the network", async () => {
     const result = await verifyModel(model(), reference({}));
     expect(result.ok).toBe(true);
     expect(result.firstDiverging).toBeNull();
@@ -57,7 +57,7 @@ describe("verifyModel", () => {
     expect(result.layers.filter(({ ok }) => !ok).map(({ name }) => name)).toEqual(["layer.3", "layer.7"]);
   });
 
-  it("holds boxes to 0.01 px and scores to 1e-4", async () => {
+  it("requires boxes within 0.01 px and scores within 1e-4", async () => {
     const at = async (column: number, by: number): Promise<boolean> =>
       (await verifyModel(model(), reference({ prediction: nudged("prediction", column, by) }))).ok;
     expect(await at(0, 0.009)).toBe(true);
@@ -68,7 +68,7 @@ describe("verifyModel", () => {
     expect(loose.ok).toBe(true);
   });
 
-  it("a NaN is never equal", async () => {
+  it("never accepts NaN", async () => {
     const result = await verifyModel(model(), reference({ "layer.2": nudged("layer.2", 0, Number.NaN) }));
     expect(result.firstDiverging).toBe("layer.2");
   });
@@ -93,14 +93,14 @@ describe("verifyModel", () => {
     expect((error as Error).message).toContain(message);
   });
 
-  it("refuses a file without any layer: nothing compared is no success", async () => {
+  it("refuses a file without layers", async () => {
     const picture = tensors.get("input_rgb_u8");
     if (!picture) throw new Error("no picture");
     const bytes = writeSafetensors(new Map([["input_rgb_u8", picture]]), new Map());
     await expect(verifyModel(model(), bytes, {}, "r.safetensors")).rejects.toThrow("r.safetensors: has no layer");
   });
 
-  it("a layer that the model does not have is named", async () => {
+  it("names a layer that the model does not have", async () => {
     const changes = { "layer.99": tensor("float32", [1]) };
     await expect(verifyModel(model(), reference(changes))).rejects.toThrow("no layer is named model.99");
   });

@@ -57,7 +57,7 @@ describe.each(CASES)("many input shapes on $name", ({ open, shapes }) => {
     return { memories, outputs };
   }
 
-  it("weights are there once, each shape adds only its own", async () => {
+  it("share weights, and each shape adds only its own memory", async () => {
     const backend = await open();
     opened.push(backend);
     const network = new Network(MODULE, backend);
@@ -80,7 +80,7 @@ describe.each(CASES)("many input shapes on $name", ({ open, shapes }) => {
     }
   });
 
-  it("those not used lately make room for others: the whole stays within the budget", async () => {
+  it("evict those not used recently, so the total stays within the budget", async () => {
     const backend = await open();
     opened.push(backend);
     const free = new Network(MODULE, backend);

@@ -28,7 +28,7 @@ const QUARTERS = [
 ] as const;
 
 describe("windows", () => {
-  test("run with the whole picture first, then in batches; progress tells of each", async () => {
+  test("run after the whole picture, in batches, with progress for each", async () => {
     const { model, record } = recordedModel();
     const progress: string[] = [];
     const onSlice = ({ done, total }: { done: number; total: number }): void => void progress.push(`${done}/${total}`);
@@ -44,13 +44,13 @@ describe("windows", () => {
     });
   });
 
-  test("of their own size, each at the network's", async () => {
+  test("of any size run at the network's size", async () => {
     const { model, record } = recordedModel();
     await model.detect(noise(160, 64), { imgsz: 64, slice: { width: 96, height: 48, overlap: 0, whole: false } });
     expect(record.runs).toEqual(new Array(4).fill("1×3×32×64"));
   });
 
-  test("a picture no larger than a window is detected as without slices", async () => {
+  test("are not used for a picture no larger than a window", async () => {
     const model = modelOf();
     const plain = await model.detect(noise(64, 48), LOW);
     const sliced = await model.detect(noise(64, 48), { ...LOW, slice: 64 });
@@ -61,7 +61,7 @@ describe("windows", () => {
     model.dispose();
   });
 
-  test("what each finds alone, at its place, by confidence; at most maxDet", async () => {
+  test("give what each finds alone, at its position, sorted by confidence, at most maxDet", async () => {
     const model = modelOf();
     const picture = noise(128, 128, 4);
     const options: DetectOptions = { ...LOW, maxDet: 12 };
@@ -83,7 +83,7 @@ describe("windows", () => {
   });
 });
 
-test("masks are carried back, and are those of the windows alone", async () => {
+test("have masks that are mapped back and equal those of the windows alone", async () => {
   const model = modelOf([openFile(fixturePath("seg.pt"))]);
   const picture = noise(128, 128, 2);
   for (const retinaMasks of [false, true]) {
@@ -116,7 +116,7 @@ test("masks are carried back, and are those of the windows alone", async () => {
   model.dispose();
 });
 
-test("keypoints are carried back", async () => {
+test("have keypoints that are mapped back", async () => {
   const model = modelOf([openFile(fixturePath("11-pose.pt"))]);
   const picture = noise(128, 128, 3);
   const options: DetectOptions = { ...LOW, conf: 0.001, maxDet: 1000 };
@@ -133,8 +133,8 @@ test("keypoints are carried back", async () => {
   model.dispose();
 });
 
-describe("masks in runs", () => {
-  test("united ones have the pixels of either; a mask has the rectangle of its pixels", () => {
+describe("masks as run lengths", () => {
+  test("are united pixel by pixel, and stored with the rectangle of their pixels", () => {
     const random = randomNumbers(8);
     for (let k = 0; k < 300; k++) {
       const [width, height] = [1 + Math.floor(random() * 12), 1 + Math.floor(random() * 12)];
@@ -151,8 +151,8 @@ describe("masks in runs", () => {
   });
 });
 
-describe("refused, or ended early", () => {
-  test("a signal ends the windows with its reason", async () => {
+describe("sliced inference refused or aborted", () => {
+  test("a signal stops it with its reason", async () => {
     const { model, record } = recordedModel([V6], 1);
     const stop = new AbortController();
     const reason = new Error("enough");
@@ -164,7 +164,7 @@ describe("refused, or ended early", () => {
     expect(record.runs).toHaveLength(3);
   });
 
-  test("options are checked before a picture is read; predict and classification have no windows", async () => {
+  test("options are checked before a picture is read, and predict and classification reject it", async () => {
     const model = modelOf();
     await expect(model.detect({} as never, { slice: { overlap: 1 } })).rejects.toThrow(
       /slice: overlap must be between/,

@@ -87,7 +87,7 @@ async function addWorkers(
 ): Promise<void> {
   const { name } = model.device;
   if (!computesOnCores(name)) {
-    return onNote?.(`workers: ${name} has one device, which one worker feeds`);
+    return onNote?.(`workers: ${name} has one device, and one worker keeps it busy`);
   }
   const add = async (): Promise<void> => {
     const { worker, terminate } = await spawnModelWorker(createWorker, light, signal);

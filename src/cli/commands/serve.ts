@@ -11,7 +11,7 @@ Requests:
   curl --data-binary @bus.jpg http://127.0.0.1:8000/detect                       the JSON of detect
   curl --data-binary @bus.jpg "http://127.0.0.1:8000/detect?annotate=jpeg&conf=0.4" -o found.jpg
   curl -F a=@a.jpg -F b=@b.jpg http://127.0.0.1:8000/detect                      several pictures
-The page to try it is at /, the description at /openapi.json, metrics at /metrics, health at /v2/health/live and
+There is a page to try it at /, the description is at /openapi.json, metrics at /metrics, health at /v2/health/live and
 /v2/health/ready. /v2 and --grpc-port speak the Open Inference Protocol, as Triton and KServe do.
 
 Examples:
@@ -29,7 +29,7 @@ export function defineServe(program: Command, start: Start): void {
     .optionsGroup("Models:")
     .option(
       "--weights <w...>",
-      `${WEIGHTS_HELP}; several are several models; NAME=FILE or NAME@VERSION=FILE names one (default: codes)`,
+      `${WEIGHTS_HELP}; give several for several models; NAME=FILE or NAME@VERSION=FILE names one (default: codes)`,
       list(String),
     )
     .option("--half", "use float16 where the backend supports it")

@@ -34,10 +34,10 @@ const DEPENDENT: readonly (readonly [
   ["anchor", "without --line, --zone, --ground or --heatmap", counts],
   ["trackAcrossClasses", "without --track", tracks],
   ["trackBuffer", "without --track", follows],
-  ["lineThickness", "where nothing is drawn", draws],
-  ["hideLabels", "where nothing is drawn", draws],
-  ["hideConf", "where nothing is drawn", draws],
-  ["font", "where nothing is drawn", draws],
+  ["lineThickness", "when nothing is drawn", draws],
+  ["hideLabels", "when nothing is drawn", draws],
+  ["hideConf", "when nothing is drawn", draws],
+  ["font", "when nothing is drawn", draws],
 ];
 
 /** @throws UsageError for what is not available, or excludes something else. */

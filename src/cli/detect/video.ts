@@ -155,7 +155,7 @@ export class VideoRun {
     if (!live) return readFrames(this.input, info, options);
     if (!info.live) return atTheirTime(readFrames(this.input, info, options), options.signal);
     const onWait = (why: string, seconds: number): void => {
-      const waiting = `${why}; tried again in ${seconds} s`;
+      const waiting = `${why}; trying again in ${seconds} s`;
       output.line(`${this.source}: ${waiting}`);
       live.tell({ waiting: `Waiting for ${this.source}: ${waiting}`, counts: {} });
     };

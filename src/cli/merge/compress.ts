@@ -24,14 +24,16 @@ export async function mergeCompress(inputs: readonly MergeInput[], output: Outpu
     all.push(own);
     const stepsOf = ({ rows }: CompressResults): string => JSON.stringify(rows.map(({ name, bytes }) => [name, bytes]));
     if (stepsOf(own) !== stepsOf(all[0])) {
-      throw new InputError(`${path}: made other files than ${inputs[0].path}; run all shards with the same --backend`);
+      throw new InputError(
+        `${path}: wrote different files than ${inputs[0].path}; run all shards with the same --backend`,
+      );
     }
   }
   const [first] = all;
   const rows = first.rows.map((row, i): CompressionRow => {
     const [own, ...others] = all.map(({ statistics }, shard) => statisticsOf(statistics[i], inputs[shard].path));
     const other = others.findIndex(({ classes }) => classes !== own.classes);
-    if (other !== -1) throw new InputError(`${inputs[other + 1].path}: has other classes than ${inputs[0].path}`);
+    if (other !== -1) throw new InputError(`${inputs[other + 1].path}: has different classes from ${inputs[0].path}`);
     return { ...row, ...accuracyOf(mergeStatistics([own, ...others])) };
   });
   output.lines(() => compressionTable(rows));

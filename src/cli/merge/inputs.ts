@@ -101,7 +101,7 @@ function checked(files: readonly MergeInput[]): readonly MergeInput[] {
     }
     if (block.run !== run || block.command !== command) {
       throw new InputError(
-        `${file.path}: belongs to another run than ${part.path}: other options, weights or pictures; run all shards in the same way`,
+        `${file.path}: belongs to a different run than ${part.path}: other options, weights or pictures; run all shards in the same way`,
       );
     }
     if (!own.has(block.index)) own.set(block.index, file);

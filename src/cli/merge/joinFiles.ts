@@ -175,7 +175,7 @@ export async function joinLabels(folders: readonly string[], to: string, signal:
       if (other === undefined) from.set(name, path);
       else if (!(await readBytes(path)).equals(await readBytes(other))) {
         throw new InputError(
-          `${path}: is another file than ${other}; give the folders of the shards, whose results tell the pictures apart`,
+          `${path}: differs from ${other}, a file with the same name; give the folders of the shards, whose results tell the pictures apart`,
         );
       }
     }

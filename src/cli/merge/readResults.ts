@@ -58,7 +58,7 @@ async function readJson(path: string, signal: AbortSignal): Promise<unknown> {
   } catch (error) {
     if (signal.aborted) throw error;
     const known = error instanceof NestedJsonError || (error as NodeJS.ErrnoException).code !== undefined;
-    const why = known ? readFailure(error, path) : "is not JSON, or only a part of it";
+    const why = known ? readFailure(error, path) : "is not JSON, or is incomplete";
     throw new InputError(`${path}: ${why}; give the results of shards, or run its shard again`, { cause: error });
   }
 }

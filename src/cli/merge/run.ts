@@ -114,7 +114,7 @@ async function mergeInto(files: readonly MergeInput[], { sink, joined }: MergeTa
   } catch (error) {
     // What is read may be nested deeper than can be written.
     if (!(error instanceof RangeError)) throw error;
-    throw new InputError(`${files[0].path}: asks for more than can be joined (${error.message}); it is damaged`);
+    throw new InputError(`${files[0].path}: demands more than can be joined (${error.message}); it is damaged`);
   } finally {
     await sink.abandon();
   }

@@ -45,7 +45,7 @@ export async function runServe(flags: ServeFlags, output: Output): Promise<numbe
     if (io.signal.aborted) resolve();
     else io.signal.addEventListener("abort", () => resolve(), { once: true });
   });
-  say("Closing: accepted requests are answered; again to end at once");
+  say("Closing: accepted requests will still be answered; interrupt again to stop at once");
   await server.close();
   return EXIT.done;
 }

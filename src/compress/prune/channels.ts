@@ -219,7 +219,7 @@ class Tracer {
     const weight = this.graph.constants.get(node.inputs[1]);
     this.give(node.outputs[0], outputs);
     if (!weight || !this.isOwn(node, weight)) {
-      this.fix([...inputs, ...outputs], `${node.name}: its weight is part of a larger one`);
+      this.fix([...inputs, ...outputs], `${node.name}: its weight is part of a larger tensor`);
       return;
     }
     const use: WeightUse = { node, weight, layout, inputs, outputs };

@@ -35,24 +35,26 @@ export class Metrics {
     });
     this.stages = new Histogram({
       name: "yolov5_stage_seconds",
-      help: "Time of one picture in each stage: read, queue, decode, preprocess, inference, postprocess, encode; total is a whole request.",
+      help: "Time per picture in each stage: read, queue, decode, preprocess, inference, postprocess, encode; total is a whole request.",
       labelNames: ["stage"],
       buckets: SECONDS,
       registers,
     });
     this.batches = new Histogram({
       name: "yolov5_batch_size",
-      help: "Pictures of the batch that a picture was computed in.",
+      help: "Number of pictures in the batch in which a picture was computed.",
       buckets: BATCHES,
       registers,
     });
     const waiting: Prometheus.Gauge = new Gauge({
       name: "yolov5_queue_length",
-      help: "Pictures that wait.",
+      help: "Pictures waiting in the queue.",
       registers,
       collect: () => waiting.set(limit.waiting),
     });
-    new Gauge({ name: "yolov5_queue_limit", help: "Pictures that may wait.", registers }).set(limit.most);
+    new Gauge({ name: "yolov5_queue_limit", help: "Maximum number of pictures waiting in the queue.", registers }).set(
+      limit.most,
+    );
     this.registry = registry;
     this.contentType = registry.contentType;
   }

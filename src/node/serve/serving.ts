@@ -67,7 +67,7 @@ export class Serving {
     }
     const ending = new AbortController();
     const late = (): void =>
-      ending.abort(new RequestError(504, "deadline", `the answer was not there after ${timeout / 1000} s`));
+      ending.abort(new RequestError(504, "deadline", `the answer was not ready after ${timeout / 1000} s`));
     const timer = setTimeout(late, timeout);
     const gone = (): void => ending.abort(signal.reason);
     if (signal.aborted) gone();

@@ -27,7 +27,7 @@ export function threadProgram({ worker, workers, onNote }: LoadOptions): string 
   if (worker !== undefined) flag(worker, "worker");
   if (worker === false) {
     if (workers === undefined) return undefined;
-    throw new OptionError(`workers is ${workers}, but worker: false is without any; leave out one of them`);
+    throw new OptionError(`workers is ${workers}, but worker: false allows none; leave out one of them`);
   }
   const file = builtFile(PROGRAM);
   const { permission } = process;
@@ -35,7 +35,7 @@ export function threadProgram({ worker, workers, onNote }: LoadOptions): string 
   if (file !== undefined && !refused) return file;
   const why = refused
     ? "this process may not start threads (--allow-worker)"
-    : `dist/${PROGRAM} of this package is not beside the code that runs, as in a bundle`;
+    : `dist/${PROGRAM} of this package is not next to the running code, as in a bundle`;
   onNote?.(`no worker thread: ${why}; the model runs on the caller's thread`);
   return undefined;
 }

@@ -75,7 +75,7 @@ export class ThreadRunner implements ModelRunner<PictureSource> {
     if (workers === 1 || computesOnCores(device.name)) {
       return new ThreadRunner(pool, answer, options);
     }
-    onNote?.(`workers: ${device.name} has one device, which one worker feeds`);
+    onNote?.(`workers: ${device.name} has one device, and one worker keeps it busy`);
     pool.limit(1);
     return new ThreadRunner(pool, answer, { ...options, workers: 1 });
   }

@@ -94,7 +94,9 @@ function castKind(call: Call): ValueKind {
   const to = intAttribute(call.node, "to", 1);
   if ([1, 10, 11, 16].includes(to)) return "float";
   if (to === 9) return "bool";
-  return [2, 3, 5, 6, 7, 12, 13].includes(to) ? "int" : refuse(call.node, `a cast to type ${to}`);
+  return [2, 3, 5, 6, 7, 12, 13].includes(to)
+    ? "int"
+    : refuse(call.node, `casts to type ${to}, which no YOLO export does`);
 }
 
 const cast: Operator = (call) => {

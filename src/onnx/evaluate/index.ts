@@ -43,5 +43,5 @@ export function evaluateNode(call: Call): OnnxValue[] {
         call.node,
       );
   }
-  return operator ? operator(call) : refuse(call.node, "is not one that YOLO exports decode with");
+  return operator ? operator(call) : refuse(call.node, "is not used for decoding by any YOLO export");
 }

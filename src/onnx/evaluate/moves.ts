@@ -217,7 +217,7 @@ const constant: Operator = ({ node }) => {
       return [{ kind: "float", shape: [attribute.value.length], data: Float32Array.from(attribute.value) }];
     }
   }
-  return refuse({ ...node }, "a constant without numbers");
+  return refuse({ ...node }, "its constant has no numbers");
 };
 
 export const MOVES: ReadonlyMap<string, Operator> = new Map<string, Operator>([

@@ -42,7 +42,7 @@ const gather: Operator = (call) => {
 const gatherElements: Operator = (call) => {
   const [x, indices] = [input(call, 0), input(call, 1)];
   const axis = axisOf(call.node, intAttribute(call.node, "axis", 0), x.shape.length);
-  if (indices.shape.length !== x.shape.length) refuse(call.node, "indices of another rank");
+  if (indices.shape.length !== x.shape.length) refuse(call.node, "its indices and its data have different ranks");
   call.meter.value(indices.shape, call.node);
   const out = numbersFor(x.kind, indices.data.length);
   const steps = stepsOf(x.shape);
@@ -83,7 +83,7 @@ const gatherNd: Operator = (call) => {
 
 const scatterNd: Operator = (call) => {
   const [x, indices, updates] = [input(call, 0), input(call, 1), input(call, 2)];
-  if ((call.node.attributes.get("reduction")?.kind ?? "none") !== "none") refuse(call.node, "a reduction");
+  if ((call.node.attributes.get("reduction")?.kind ?? "none") !== "none") refuse(call.node, "it has a reduction");
   const depth = indices.shape[indices.shape.length - 1] ?? 0;
   if (!(depth >= 1 && depth <= x.shape.length)) refuse(call.node, "its indices");
   call.meter.value(x.shape, call.node);
@@ -107,7 +107,7 @@ const topK: Operator = (call) => {
   const k = call.inputs[1]?.data[0] ?? intAttribute(call.node, "k", 1);
   const sign = intAttribute(call.node, "largest", 1) === 1 ? -1 : 1;
   const size = x.shape[axis];
-  if (!(Number.isInteger(k) && k >= 0 && k <= size)) refuse(call.node, `the best ${k} of ${size}`);
+  if (!(Number.isInteger(k) && k >= 0 && k <= size)) refuse(call.node, `asks for the ${k} best of ${size} values`);
   const shape = x.shape.map((n, i) => (i === axis ? k : n));
   call.meter.steps(x.data.length * 16, call.node);
   const inner = elementCount(x.shape.slice(axis + 1));

@@ -55,7 +55,7 @@ export class Meter {
     const count = elementCount(shape);
     if (!(count <= this.largest)) {
       throw new LimitError(
-        `${about(node)} gives ${formatShape(shape)}, more than any YOLO export has; the file is damaged or hostile`,
+        `${about(node)} produces ${formatShape(shape)}, more than any YOLO export does; the file is damaged or hostile`,
         { node: node.name, shape },
       );
     }

@@ -174,7 +174,7 @@ function identifyJson(text: string): string {
 
 /** What a pickle that is no checkpoint was written by: names that stand in its first kilobytes. */
 const PICKLE_KINDS: readonly { readonly pattern: RegExp; readonly what: string }[] = [
-  { pattern: /StructuredToParameterName@@|\bpaddle\b/, what: "is PaddlePaddle weights (.pdparams)" },
+  { pattern: /StructuredToParameterName@@|\bpaddle\b/, what: "is a file of PaddlePaddle weights (.pdparams)" },
   { pattern: /\bdetectron2\b|__author__.{0,12}Detectron/i, what: "is a model of Detectron2" },
   { pattern: /\bsklearn\b|\bjoblib\b/, what: "is a scikit-learn model (pickle or joblib)" },
   { pattern: /\b(xgboost|lightgbm|catboost)\b/, what: "is a model of gradient-boosted trees" },

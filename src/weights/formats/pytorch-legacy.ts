@@ -45,7 +45,7 @@ export function readPytorchLegacy(bytes: Uint8Array, budget: Budget): PlainValue
   const protocol = header(2 + MAGIC.length);
   if (protocol.value !== PROTOCOL_VERSION) {
     throw new CheckpointError(
-      `is a PyTorch file of protocol ${describeValue(protocol.value)}; only ${PROTOCOL_VERSION} is known, save it again with a current torch.save`,
+      `is a PyTorch file of protocol ${describeValue(protocol.value)}; only ${PROTOCOL_VERSION} is known: save it again with a current version of torch.save`,
     );
   }
   const system = header(protocol.end);
@@ -122,7 +122,7 @@ function resolve(
 ): Value {
   if (!Array.isArray(id)) damaged("a persistent ID that is not a tuple");
   if (id[0] === "module") return id[1] ?? null;
-  if (id[0] !== "storage") damaged("a persistent id that names no storage");
+  if (id[0] !== "storage") damaged("a persistent ID that names no storage");
   const { className, key, length } = storageId(id);
   const view = id[5];
   if (!Array.isArray(view)) return storage(className, key, length, undefined);

@@ -25,7 +25,7 @@ export function readPytorchZip(bytes: Uint8Array, budget: Budget): PlainValue {
   const storages = new Map<string, StorageBytes>();
 
   const persistentLoad = (id: Value): Value => {
-    if (!Array.isArray(id) || id[0] !== "storage") damaged("a persistent id that names no storage");
+    if (!Array.isArray(id) || id[0] !== "storage") damaged("a persistent ID that names no storage");
     const { className, key, length } = storageId(id);
     let stored = storages.get(key);
     if (!stored) {
@@ -106,7 +106,7 @@ function foreignZip(names: readonly string[]): string {
   const inside = names.find((name) => /\.(pt|pth|safetensors)$/i.test(name));
   if (inside !== undefined) return `is a zip archive that contains ${inside}; unpack it and give that file`;
   const some = names.slice(0, 3).join(", ") || "nothing";
-  return `is a zip archive but no PyTorch checkpoint (no data.pkl; it contains ${some}); give a .pt file that torch.save wrote`;
+  return `is a zip archive but not a PyTorch checkpoint (no data.pkl; it contains ${some}); give a .pt file that torch.save wrote`;
 }
 
 function readByteOrder(zip: ZipArchive, root: string): "little" | "big" {

@@ -98,7 +98,8 @@ function parseHeader(text: string): { header: Map<string, unknown>; keys: string
   } catch {
     return damaged("its header is not valid JSON");
   }
-  if (typeof parsed !== "object" || parsed === null || Array.isArray(parsed)) damaged("its header is no JSON object");
+  if (typeof parsed !== "object" || parsed === null || Array.isArray(parsed))
+    damaged("its header is not a JSON object");
   const keys = topLevelKeys(text);
   const seen = new Set<string>();
   for (const key of keys) {

@@ -23,7 +23,7 @@ export function externalFilesOf(bytes: Uint8Array): string[] {
     if (field.number !== 5) continue;
     const place = externalPlace(contents(field, "a tensor"), budget);
     if (place) found.add(place.location);
-    if (found.size > MAX_EXTERNAL_FILES) damaged(`its tensors lie in more than ${MAX_EXTERNAL_FILES} files`);
+    if (found.size > MAX_EXTERNAL_FILES) damaged(`its tensors are spread over more than ${MAX_EXTERNAL_FILES} files`);
   }
   return [...found];
 }
@@ -68,14 +68,14 @@ export function readOnnx(bytes: Uint8Array, external?: ExternalFiles): OnnxModel
       }
       case 25:
         throw new CheckpointError(
-          "defines operators of its own (local functions), which are not run; export it again without",
+          "defines its own operators (local functions), which are not supported; export it again without them",
         );
     }
   }
   if (!graph) damaged("it holds no graph");
   if (opset === undefined || !(opset >= OLDEST_OPSET && opset <= NEWEST_OPSET)) {
     throw new CheckpointError(
-      `is an ONNX model of opset ${opset ?? "(none)"}; opsets ${OLDEST_OPSET} to ${NEWEST_OPSET} are read: export it again with --opset 17`,
+      `is an ONNX model with opset ${opset ?? "(none)"}; opsets ${OLDEST_OPSET} to ${NEWEST_OPSET} are supported: export it again with --opset 17`,
       { opset },
     );
   }

@@ -101,6 +101,6 @@ function readAttribute(
 }
 
 function floatsOf(bytes: Uint8Array): number[] {
-  if (bytes.length !== 4) damaged("an attribute is not of the type that ONNX gives it");
+  if (bytes.length !== 4) damaged("an attribute does not have the type that ONNX specifies");
   return [new DataView(bytes.buffer, bytes.byteOffset, 4).getFloat32(0, true)];
 }

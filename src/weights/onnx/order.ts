@@ -15,7 +15,7 @@ export function sortNodes(nodes: readonly OnnxNode[], given: ReadonlySet<string>
   for (const [index, node] of nodes.entries()) {
     for (const output of node.outputs) {
       if (output === "") continue;
-      if (makers.has(output) || given.has(output)) damaged(`two nodes give the value ${cutText(output)}`);
+      if (makers.has(output) || given.has(output)) damaged(`two nodes produce the value ${cutText(output)}`);
       makers.set(output, index);
     }
   }
@@ -28,7 +28,7 @@ export function sortNodes(nodes: readonly OnnxNode[], given: ReadonlySet<string>
       const maker = makers.get(input);
       if (maker === undefined) {
         throw new CheckpointError(
-          `is damaged (node ${node.name} reads ${cutText(input)}, which nothing gives); download or copy it again`,
+          `is damaged (node ${node.name} reads ${cutText(input)}, which nothing produces); download or copy it again`,
           { node: node.name, input },
         );
       }
@@ -44,7 +44,7 @@ export function sortNodes(nodes: readonly OnnxNode[], given: ReadonlySet<string>
   }
   if (ready.length < nodes.length) {
     const stuck = nodes.find((_, index) => waiting[index] > 0);
-    damaged(`its nodes read each other in a circle, ${stuck?.name ?? ""} among them`);
+    damaged(`its nodes form a cycle, ${stuck?.name ?? ""} among them`);
   }
   return ready.map((index) => nodes[index]);
 }

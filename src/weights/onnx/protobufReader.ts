@@ -29,7 +29,7 @@ export function* fieldsOf(message: Uint8Array): Generator<Field, undefined, unde
     const tag = cursor.varint();
     const number = Math.floor(tag / 8);
     const wire = tag % 8;
-    if (!(number >= 1 && number < 2 ** 29)) damaged(`a protobuf field is numbered ${number}`);
+    if (!(number >= 1 && number < 2 ** 29)) damaged(`a protobuf field has the number ${number}`);
     yield wire === VARINT
       ? { number, wire, int: cursor.varint(), bytes: NO_BYTES }
       : { number, wire, int: 0, bytes: cursor.take(lengthOf(wire, cursor)) };
@@ -40,7 +40,7 @@ function lengthOf(wire: number, cursor: Cursor): number {
   if (wire === LENGTH_DELIMITED) return cursor.varint();
   if (wire === FIXED64) return 8;
   if (wire === FIXED32) return 4;
-  return damaged(`a protobuf field is of wire type ${wire}`);
+  return damaged(`a protobuf field has the wire type ${wire}`);
 }
 
 class Cursor {
@@ -64,7 +64,7 @@ class Cursor {
       }
       factor *= 128;
     }
-    return damaged("a number has more than ten bytes");
+    return damaged("a number is longer than ten bytes");
   }
 
   /** Of ten bytes, of which nine were read. */
@@ -72,7 +72,7 @@ class Cursor {
     const start = this.at - 9;
     let value = 0n;
     for (let i = 9; i >= 0; i--) value = (value << 7n) | BigInt(this.bytes[start + i] & 127);
-    if (this.bytes[this.at] > 127) damaged("a number has more than ten bytes");
+    if (this.bytes[this.at] > 127) damaged("a number is longer than ten bytes");
     this.at++;
     return Number(BigInt.asIntN(64, value));
   }
@@ -89,13 +89,13 @@ class Cursor {
 
 /** The contents of a field that is a message, a text or bytes. @throws CheckpointError for any other. */
 export function contents(field: Field, what: string): Uint8Array {
-  if (field.wire !== LENGTH_DELIMITED) damaged(`${what} is not of the type that ONNX gives it`);
+  if (field.wire !== LENGTH_DELIMITED) damaged(`${what} does not have the type that ONNX specifies`);
   return field.bytes;
 }
 
 /** @throws CheckpointError for a field that is no integer. */
 export function integer(field: Field, what: string): number {
-  if (field.wire !== VARINT) damaged(`${what} is not of the type that ONNX gives it`);
+  if (field.wire !== VARINT) damaged(`${what} does not have the type that ONNX specifies`);
   return field.int;
 }
 
@@ -118,7 +118,7 @@ export function pushIntegers(target: number[], field: Field, what: string): void
 export function pushFloats(target: number[], field: Field, size: 4 | 8, what: string): void {
   const single = size === 4 ? FIXED32 : FIXED64;
   if (field.wire !== single && field.wire !== LENGTH_DELIMITED) {
-    damaged(`${what} is not of the type that ONNX gives it`);
+    damaged(`${what} does not have the type that ONNX specifies`);
   }
   const { bytes } = field;
   if (bytes.length % size !== 0) damaged(`${what} is cut off within a number`);

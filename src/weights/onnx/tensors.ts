@@ -108,7 +108,7 @@ function describe(message: Uint8Array, budget: Budget, withNumbers: boolean): De
         type = integer(field, "a tensor's type");
         break;
       case 3:
-        throw new CheckpointError("holds a tensor in segments, which no exporter writes; export the model again");
+        throw new CheckpointError("holds a segmented tensor, which no exporter writes; export the model again");
       case 4:
       case 10:
         if (!withNumbers) break;
@@ -128,13 +128,13 @@ function describe(message: Uint8Array, budget: Budget, withNumbers: boolean): De
         raw = contents(field, "a tensor's data");
         break;
       case 13: {
-        const [key, value] = pairOf(contents(field, "where a tensor's data are"));
-        budget.charge(2 * (key.length + value.length) + 64, "where its tensors' data are");
+        const [key, value] = pairOf(contents(field, "the location of a tensor's data"));
+        budget.charge(2 * (key.length + value.length) + 64, "the locations of its tensors' data");
         entries.set(key, value);
         break;
       }
       case 14:
-        apart = integer(field, "where a tensor's data are") === 1;
+        apart = integer(field, "the location of a tensor's data") === 1;
         break;
     }
   }
@@ -154,20 +154,22 @@ export function pairOf(message: Uint8Array): [key: string, value: string] {
   let key = "";
   let value = "";
   for (const field of fieldsOf(message)) {
-    if (field.number === 1) key = text(field, "an entry");
-    if (field.number === 2) value = text(field, "an entry");
+    if (field.number === 1) key = text(field, "an entry of its metadata");
+    if (field.number === 2) value = text(field, "an entry of its metadata");
   }
   return [key, value];
 }
 
 function placeOf(name: string, entries: ReadonlyMap<string, string>): ExternalPlace {
   const location = entries.get("location");
-  if (location === undefined) damaged(`tensor ${cutText(name)} lies in another file, which is not named`);
+  if (location === undefined) damaged(`tensor ${cutText(name)} is in another file, whose name is missing`);
   const size = (key: string): number | undefined => {
     const given = entries.get(key);
     if (given === undefined) return undefined;
     const value = /^\d{1,15}$/.test(given) ? Number(given) : Number.NaN;
-    return Number.isNaN(value) ? damaged(`tensor ${cutText(name)} lies at ${key} ${cutText(given)} of a file`) : value;
+    return Number.isNaN(value)
+      ? damaged(`tensor ${cutText(name)} has the ${key} ${cutText(given)} in its file`)
+      : value;
   };
   return { location, offset: size("offset") ?? 0, length: size("length") };
 }
@@ -178,14 +180,14 @@ function bytesBeside(name: string, place: ExternalPlace, external: ExternalFiles
   if (!file) {
     throw new CheckpointError(
       `keeps its weights in another file (${cutText(location)}), which cannot be read from here: give the path of the .onnx file ` +
-        "in Node, with that file beside it, or save the model as one file",
+        "in Node, with that file next to it, or save the model as one file",
       { location },
     );
   }
   const end = offset + (length ?? file.length - offset);
   if (!(offset <= end && end <= file.length)) {
     damaged(
-      `tensor ${cutText(name)} lies at ${offset} to ${end} of ${cutText(location)}, which has ${file.length} bytes`,
+      `tensor ${cutText(name)} is at bytes ${offset} to ${end} of ${cutText(location)}, which has ${file.length} bytes`,
     );
   }
   return file.subarray(offset, end);

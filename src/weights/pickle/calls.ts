@@ -219,7 +219,7 @@ function reconstructor(args: readonly Value[], calls: Calls): Value {
 
 function newObject(args: readonly Value[], calls: Calls): Value {
   const type = args[0];
-  if (type === undefined) damaged("its pickle makes an instance of nothing");
+  if (type === undefined) damaged("its pickle makes an instance without naming a class");
   calls.budget.charge(8 * args.length, "the arguments of its pickle");
   return calls.call(type, args.slice(1));
 }

@@ -20,6 +20,6 @@ export class NumberKeys {
   count(key: Value | undefined): void {
     if (typeof key !== "number" && typeof key !== "bigint") return;
     if (typeof key === "number" && Number.isInteger(key) && key >= 0 && key < SMALL) return;
-    if (++this.wide > MAX_WIDE) damaged(`dictionaries with more than ${MAX_WIDE} keys that are large numbers`);
+    if (++this.wide > MAX_WIDE) damaged(`dictionaries with more than ${MAX_WIDE} large numbers as keys`);
   }
 }

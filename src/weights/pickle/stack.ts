@@ -90,6 +90,6 @@ export class PickleStack {
   }
 
   private underflow(): never {
-    return damaged(`its pickle takes a value that is not there, at byte ${this.position()}`);
+    return damaged(`its pickle takes more values than its stack holds, at byte ${this.position()}`);
   }
 }

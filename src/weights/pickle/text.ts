@@ -51,7 +51,7 @@ export function parseQuoted(line: string): string {
     if (/^[0-7]/.test(code)) return String.fromCharCode(Number.parseInt(code, 8) & 255);
     return SIMPLE_ESCAPES.get(code) ?? whole;
   });
-  return byteString(latin1Bytes(raw) ?? damaged("a quoted string with characters beyond a byte"));
+  return byteString(latin1Bytes(raw) ?? damaged("a quoted string with characters above 0xff"));
 }
 
 /** A Python 2 `str`: UTF-8 where it is valid, else latin-1. */

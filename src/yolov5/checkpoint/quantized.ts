@@ -33,7 +33,9 @@ export function isQuantized(module: ModuleNode): boolean {
 function one(module: ModuleNode, name: string, path: string): number {
   const stored = module.buffers.get(name) ?? module.parameters.get(name);
   if (stored?.data.length !== 1) {
-    throw new WeightError(`${path}.${name} must be one number if weights are int8; export the model again`, { path });
+    throw new WeightError(`${path}.${name} must be one number if the weights are int8; export the model again`, {
+      path,
+    });
   }
   return Number(stored.data[0]);
 }

@@ -35,17 +35,20 @@ const FAMILIES: readonly { readonly pattern: RegExp; readonly what: string }[] =
     pattern: /\.(DDetect|DualDDetect|TripleDDetect|RepNCSPELAN4|CBFuse|ELAN1|SPPELAN|ADown|AConv)$/,
     what: "is a YOLOv9 model",
   },
-  { pattern: /\.(v10Detect|SCDown|C2fCIB|PSA)$/, what: "is a YOLOv10 model, whose blocks are not run" },
-  { pattern: /\.(A2C2f|ABlock|AAttn)$/, what: "is a YOLO12 model, whose area attention is not run" },
+  { pattern: /\.(v10Detect|SCDown|C2fCIB|PSA)$/, what: "is a YOLOv10 model, whose blocks are not supported" },
+  { pattern: /\.(A2C2f|ABlock|AAttn)$/, what: "is a YOLO12 model, whose area attention is not supported" },
   { pattern: /\.(RTDETRDecoder|AIFI|HGStem|HGBlock)$/, what: "is an RT-DETR model" },
-  { pattern: /\.(WorldDetect|WorldModel|C2fAttn)$/, what: "is a YOLO-World model, which looks for what a text says" },
+  {
+    pattern: /\.(WorldDetect|WorldModel|C2fAttn)$/,
+    what: "is a YOLO-World model, which finds what a text prompt describes",
+  },
   {
     pattern: /\.(YOLOEDetect|YOLOESegment|YOLOEModel|YOLOESegModel|LRPCHead)/,
-    what: "is a YOLOE model, which looks for what a text says",
+    what: "is a YOLOE model, which finds what a text prompt describes",
   },
   { pattern: /\.(OBB|OBB26|OBBModel)$/, what: "is an oriented-box model (OBB), whose head predicts an angle" },
-  { pattern: /\.(Segment26|Proto26)$/, what: "is a YOLO26 segmentation model, of which only detection is run" },
-  { pattern: /\.Pose26$/, what: "is a YOLO26 pose model, of which only detection is run" },
+  { pattern: /\.(Segment26|Proto26)$/, what: "is a YOLO26 segmentation model; of YOLO26 only detection is supported" },
+  { pattern: /\.Pose26$/, what: "is a YOLO26 pose model; of YOLO26 only detection is supported" },
   { pattern: /^ultralytics\.nn\.\S*\.\w*(Semantic|Depth)\w*$/, what: "is a model for semantic segmentation or depth" },
 ];
 
@@ -101,7 +104,7 @@ export function refuseForeignModel(checkpoint: Checkpoint, path = "checkpoint"):
     [...tensors.keys()].some((name) => ANCHOR_FREE_TENSOR.test(name))
   ) {
     throw new CheckpointError(
-      `${path}: is a state dict of a network without anchors (YOLOv5u, v8 or later), whose wiring it does not tell; save the whole model`,
+      `${path}: is a state dict of a network without anchors (YOLOv5u, v8 or later), which does not describe how its layers are connected; save the whole model`,
       { path },
     );
   }
@@ -125,8 +128,8 @@ export function refuseOtherInputs(root: ModuleNode, path = "checkpoint"): void {
     if (channels === undefined || channels === 3) continue;
     const kind = CHANNEL_KINDS.get(channels);
     throw new CheckpointError(
-      `${path}: is a network for inputs of ${channels} ${channels === 1 ? "channel" : "channels"}${kind ? ` (${kind})` : ""}; ` +
-        "this engine reads pictures as RGB, 3 channels: give a model trained on those (ch: 3)",
+      `${path}: is a network for inputs with ${channels} ${channels === 1 ? "channel" : "channels"}${kind ? ` (${kind})` : ""}; ` +
+        "this engine reads pictures as RGB, with 3 channels: give a model trained on those (ch: 3)",
       { path, channels },
     );
   }
@@ -135,7 +138,7 @@ export function refuseOtherInputs(root: ModuleNode, path = "checkpoint"): void {
 const CHANNEL_KINDS: ReadonlyMap<number, string> = new Map([
   [1, "greyscale"],
   [2, "two planes"],
-  [4, "RGB and one more, such as infrared, depth or alpha"],
+  [4, "RGB and one more channel, such as infrared, depth or alpha"],
   [6, "two pictures, such as RGB and infrared"],
 ]);
 
@@ -183,11 +186,11 @@ function foreignHead(module: ModuleNode, trainedOnLandmarks: boolean): string | 
   if (typeof classes !== "number" || anchors === undefined || channels === undefined) return undefined;
   const extra = channels / anchors - 5 - classes;
   if (extra > 0 && extra % 2 === 0 && (extra === 10 || trainedOnLandmarks)) {
-    return `is a face fork of YOLOv5 (yolov5-face or a number-plate variant), whose head predicts ${extra / 2} landmarks a box`;
+    return `is a face fork of YOLOv5 (yolov5-face or a number-plate variant), whose head predicts ${extra / 2} landmarks per box`;
   }
   if (extra === 180) return "is an oriented-box fork of YOLOv5 (yolov5-obb), whose head predicts an angle";
   if (extra > 0)
-    return `is a fork of YOLOv5 whose Detect head predicts ${extra} more values a box than ${classes} classes need`;
+    return `is a fork of YOLOv5 whose Detect head predicts ${extra} more values per box than ${classes} classes need`;
   return undefined;
 }
 

@@ -25,11 +25,11 @@ const PARTS = new Set(["cv2", "cv3", "cv4", "dfl", "proto", ...["cv2", "cv3", "c
 /** Heads that do more than the parts known here would be run without the rest. @throws UnsupportedError naming them. */
 function refuseOtherParts(module: ModuleNode, path: string): void {
   const others = [...module.children.keys()].filter((name) => !PARTS.has(name));
-  if (module.attributes.has("ne")) others.push("an angle a box (ne)");
+  if (module.attributes.has("ne")) others.push("an angle per box (ne)");
   if (others.length === 0) return;
   throw new UnsupportedError(
     `${path}: head ${module.className} has parts that this engine does not run (${cutText(others.join(", "), 200)}); ` +
-      "detection, segmentation, pose and classification of YOLOv5u, v8 and 11 run, and detection of 26",
+      "YOLOv5u, v8 and 11 run for detection, segmentation, pose and classification, YOLO26 for detection",
     { path, className: module.className },
   );
 }
@@ -62,7 +62,7 @@ function binsOf(module: ModuleNode, path: string, channels: number): number[] {
     });
   }
   const conv = child(module, "dfl", path).children.get("conv");
-  if (!conv) throw new WeightError(`${path}.dfl has no conv, which holds what its ${count} bins stand for`, { path });
+  if (!conv) throw new WeightError(`${path}.dfl has no conv, which says what its ${count} bins stand for`, { path });
   const bins = Array.from(toFloat32(weight(conv, "weight", `${path}.dfl.conv`)).data);
   if (bins.length !== count) {
     throw new GraphError(`${path}: ${bins.length} bins for ${channels} channels`, { path, channels });
@@ -76,7 +76,7 @@ function keypointsOf(module: ModuleNode, path: string, numbers: number): Keypoin
   if (!shape) return undefined;
   const [count, size] = shape;
   if (shape.length !== 2 || !(size === 2 || size === 3) || count * size !== numbers) {
-    throw new GraphError(`${path}.kpt_shape [${shape}] does not fit ${numbers} numbers a box`, { path, numbers });
+    throw new GraphError(`${path}.kpt_shape [${shape}] does not fit ${numbers} numbers per box`, { path, numbers });
   }
   return { count, size };
 }
@@ -100,7 +100,7 @@ export function applyAnchorFree(
     const levels = [...child(module, name, path).children];
     if (levels.length !== inputs.length || levels.length === 0) {
       throw new GraphError(
-        `${path}.${name}: ${levels.length} branches for ${inputs.length} inputs; a head has one a level`,
+        `${path}.${name}: ${levels.length} branches for ${inputs.length} inputs; a head has one per level`,
         { path },
       );
     }
@@ -110,7 +110,7 @@ export function applyAnchorFree(
   const channels = (maps: readonly ValueId[] | undefined): number => (maps ? builder.shape(maps[0])[1] : 0);
   const [classes, extras] = [channels(scores), channels(others)];
   checkClasses(classes, path);
-  if (extras > MAX_EXTRAS) throw new GraphError(`${path}: ${extras} further values a box`, { path, extras });
+  if (extras > MAX_EXTRAS) throw new GraphError(`${path}: ${extras} further values per box`, { path, extras });
   const perCell = boxes.map((map) => inputHeight / builder.shape(map)[2]);
   const used = strides ?? perCell;
   checkStrides(used, path);
@@ -121,7 +121,7 @@ export function applyAnchorFree(
   const keypoints = proto || extras === 0 ? undefined : keypointsOf(module, path, extras);
   if (extras > 0 && !proto && !keypoints) {
     throw new GraphError(
-      `${path}: ${module.className} predicts ${extras} values a box that are neither masks nor keypoints`,
+      `${path}: ${module.className} predicts ${extras} values per box that are neither masks nor keypoints`,
       {
         path,
         extras,

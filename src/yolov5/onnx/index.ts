@@ -75,10 +75,10 @@ function treeOf(graph: FoldedGraph, metadata: OnnxMetadata): ModuleNode {
   );
   const raw =
     ofRank(5).length > 0
-      ? "; maps that are not decoded do not tell their anchors: export the model again with its decoding"
+      ? "; feature maps that are not decoded do not include the anchors: export the model again with its decoding"
       : "";
   throw new CheckpointError(
-    `is an ONNX model with the outputs ${list.join(", ") || "(none)"}; exports of YOLO have one of boxes [N, rows, columns], or class scores [N, classes]${raw}`,
+    `is an ONNX model with the outputs ${list.join(", ") || "(none)"}; exports of YOLO have one with boxes [N, rows, columns], or one with class scores [N, classes]${raw}`,
   );
 }
 
@@ -94,7 +94,7 @@ function detection(
   const prototypes = proto && shapeOf(graph, proto)[1];
   if (others.length > 0 || (metadata.task === "segment" && prototypes === undefined)) {
     throw new CheckpointError(
-      `is an ONNX model with ${pictures.length} outputs of feature maps; those of YOLO have one, a segmentation's prototypes`,
+      `is an ONNX model with ${pictures.length} outputs of feature maps; exports of YOLO have at most one, the prototypes of segmentation`,
     );
   }
   const hints: HeadHints = { prototypes, keypointSize: metadata.keypointSize };
@@ -116,8 +116,8 @@ function detection(
 function classification(graph: FoldedGraph, { family, isYolo }: OnnxMetadata, scores: OnnxPort): ModuleNode {
   if (!isYolo) {
     throw new CheckpointError(
-      "is an ONNX classifier that tells nothing of YOLO (no class names in its metadata, no layers named model.0, model.1 …), " +
-        "so how its pictures are to be prepared is unknown; give a classifier exported by YOLOv5 or ultralytics",
+      "is an ONNX classifier without any sign of YOLO (no class names in its metadata, no layers named model.0, model.1 …), " +
+        "so it is unknown how to prepare pictures for it; give a classifier exported by YOLOv5 or ultralytics",
     );
   }
   const softmax = makerOf(graph, scores.name, "Softmax");

@@ -34,7 +34,7 @@ export function metadataOf({ metadata, nodes, constants }: OnnxModel): OnnxMetad
   if (task !== undefined && !TASKS.has(task)) {
     const what = task === "obb" ? "oriented boxes (OBB)" : `the task ${JSON.stringify(task)}`;
     throw new CheckpointError(
-      `is an ONNX export for ${what}, which is not run; detection, segmentation, pose and classification of YOLOv5, v8 and 11 are, and detection of 26`,
+      `is an ONNX export for ${what}, which is not supported; YOLOv5, v8 and 11 run for detection, segmentation, pose and classification, YOLO26 for detection`,
       { task },
     );
   }

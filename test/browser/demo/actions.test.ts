@@ -26,7 +26,7 @@ import { type Site, serveSite } from "../support/server.js";
 
 const MODEL = readFileSync(join(REPOSITORY, "models", "codes.safetensors"));
 
-describe.skipIf(chromiumMissing())("the demo page while more than one thing happens", LONG, () => {
+describe.skipIf(chromiumMissing())("the demo page with overlapping actions", LONG, () => {
   let workspace: Workspace;
   let site: Site;
   let browser: Browser;
@@ -79,7 +79,7 @@ describe.skipIf(chromiumMissing())("the demo page while more than one thing happ
     await page.waitForSelector("#cancel");
   }
 
-  test("another backend during a computation: no alarm, and list, badge and result agree", async () => {
+  test("switching the backend during a computation: no error, and list, badge and result agree", async () => {
     const { context, page, errors } = await visit();
     expect(await page.textContent("#backend option:checked")).toBe("auto (WebAssembly)");
     // The reference takes its time.
@@ -107,7 +107,7 @@ describe.skipIf(chromiumMissing())("the demo page while more than one thing happ
     await context.close();
   });
 
-  test("thresholds that move while the network runs count for its result", async () => {
+  test("thresholds that change while the network runs apply to its result", async () => {
     const { context, page } = await visit();
     await slide(page, "imgsz", 320);
     await page.selectOption("#backend", "cpu");
@@ -120,7 +120,7 @@ describe.skipIf(chromiumMissing())("the demo page while more than one thing happ
     await context.close();
   });
 
-  test("a download shows its progress, and Cancel leaves what was there", async () => {
+  test("a download shows its progress, and Cancel keeps the previous state", async () => {
     const { context, page, errors } = await visit();
     await openHeld(page, "cancelled.safetensors");
     await page.waitForSelector("#busy-bytes:has-text('0.5 of 0.9 MB')");
@@ -137,7 +137,7 @@ describe.skipIf(chromiumMissing())("the demo page while more than one thing happ
     await context.close();
   });
 
-  test("a model dropped while another loads wins; the backend chosen meanwhile is that of the newer model", async () => {
+  test("a model dropped while another loads wins, and runs on the backend chosen meanwhile", async () => {
     const { context, page } = await visit();
     await openHeld(page, "slow.safetensors");
     await drop(page, "/plain/models/codes.safetensors");
@@ -166,7 +166,7 @@ describe.skipIf(chromiumMissing())("the demo page while more than one thing happ
     await context.close();
   });
 
-  test("a picture dropped while another, or the camera, is waited for stays", async () => {
+  test("a picture dropped while another one or the camera is pending stays", async () => {
     const { context, page, errors } = await visit({}, (waiting) =>
       waiting.addInitScript(() => {
         const state = { release: () => {}, tracks: [] as MediaStreamTrack[] };

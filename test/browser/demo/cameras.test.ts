@@ -27,7 +27,7 @@ import { type Site, serveSite } from "../support/server.js";
 
 const MODEL = readFileSync(join(REPOSITORY, "models", "codes.safetensors"));
 
-describe.skipIf(chromiumMissing())("the demo page while more than one thing happens", LONG, () => {
+describe.skipIf(chromiumMissing())("the demo page with overlapping actions", LONG, () => {
   let workspace: Workspace;
   let site: Site;
   let browser: Browser;
@@ -73,7 +73,7 @@ describe.skipIf(chromiumMissing())("the demo page while more than one thing happ
     ["NotAllowedError", "The camera was not allowed"],
     ["NotFoundError", "No camera was found"],
     ["NotReadableError", "Is another program using it?"],
-  ])("an unavailable camera (%s) leaves picture and result", async (name, says) => {
+  ])("an unavailable camera (%s) leaves the picture and result in place", async (name, says) => {
     const { context, page, errors } = await visit({}, (refusing) =>
       refusing.addInitScript((kind) => {
         navigator.mediaDevices.getUserMedia = () => Promise.reject(new DOMException("no", kind));
@@ -89,7 +89,7 @@ describe.skipIf(chromiumMissing())("the demo page while more than one thing happ
     await context.close();
   });
 
-  test("a camera that is unplugged, and a page that is left and come back to, end with the picture", async () => {
+  test("after unplugging the camera, or leaving and returning, the page shows the picture", async () => {
     const kept = await chromium.launch({
       executablePath: chromiumPath(),
       args: [...CHROMIUM_FLAGS],
@@ -125,7 +125,7 @@ describe.skipIf(chromiumMissing())("the demo page while more than one thing happ
   });
 
   test.skipIf(ffmpegMissing())(
-    "a video: frames are captured while the worker computes; backend and model change without an alarm",
+    "a video: frames are captured while the worker computes; backend and model change without an error",
     async () => {
       const { context, page, errors } = await visit({}, (counting) =>
         counting.addInitScript(() => {

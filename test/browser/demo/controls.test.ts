@@ -25,7 +25,7 @@ import { type Site, serveSite } from "../support/server.js";
 
 const MODEL = readFileSync(join(REPOSITORY, "models", "codes.safetensors"));
 
-describe.skipIf(chromiumMissing())("the demo page while more than one thing happens", LONG, () => {
+describe.skipIf(chromiumMissing())("the demo page with overlapping actions", LONG, () => {
   let workspace: Workspace;
   let site: Site;
   let browser: Browser;
@@ -78,7 +78,7 @@ describe.skipIf(chromiumMissing())("the demo page while more than one thing happ
     await page.waitForSelector("#cancel");
   }
 
-  test("a reload begins as the page says, not where its controls stood", async () => {
+  test("a reload starts with the page's defaults, not with the last state of the controls", async () => {
     const { context, page } = await visit();
     await page.selectOption("#backend", "gpujs");
     await badge(page, "WebGL2");
@@ -92,7 +92,7 @@ describe.skipIf(chromiumMissing())("the demo page while more than one thing happ
     await context.close();
   });
 
-  test("what does not apply is hidden", async () => {
+  test("controls that do not apply are hidden", async () => {
     const { context, page } = await visit();
     const shown = async (): Promise<string[]> => {
       const ids = [
@@ -120,7 +120,7 @@ describe.skipIf(chromiumMissing())("the demo page while more than one thing happ
     await context.close();
   });
 
-  test("on a phone the model comes before the settings, and long words do not push the page sideways", async () => {
+  test("on a phone the model comes before the settings, and long words do not make the page scroll sideways", async () => {
     const { context, page } = await visit({ viewport: { width: 360, height: 740 }, isMobile: true });
     const top = (name: string): Promise<number> =>
       page.evaluate((kind) => document.querySelector(`.${kind}`)?.getBoundingClientRect().top ?? Number.NaN, name);

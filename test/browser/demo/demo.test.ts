@@ -57,7 +57,7 @@ describe.skipIf(chromiumMissing())("the demo page", LONG, () => {
     ["demo-alone", /1 thread$/],
     ["deep/er/demo", /[2-8] threads$/],
   ] as const)(
-    "%s: a checkpoint and a picture are dropped; boxes are PyTorch's, on wasm (%s), webgpu and gpujs",
+    "%s: after dropping a checkpoint and a picture, the boxes equal PyTorch's on wasm (%s), webgpu and gpujs",
     async (path, threads) => {
       const wanted = parityCase(640);
       const small = parityCase(320);
@@ -99,7 +99,7 @@ describe.skipIf(chromiumMissing())("the demo page", LONG, () => {
     },
   );
 
-  test("thresholds re-run the suppression only; size re-runs the network; files can be taken home", async () => {
+  test("thresholds re-run NMS only, the size re-runs the network, and files can be saved", async () => {
     const { context, page, errors } = await visit("deep/er/demo");
     const network = await page.textContent("#time-net");
     const before = await count(page);
@@ -142,7 +142,7 @@ describe.skipIf(chromiumMissing())("the demo page", LONG, () => {
     await context.close();
   });
 
-  test("the overlay lies on the picture at every width and density; nothing overflows", async () => {
+  test("the overlay covers the picture at every width and pixel density, and nothing overflows", async () => {
     for (const [width, deviceScaleFactor] of [
       [1280, 1],
       [390, 3],
@@ -174,7 +174,7 @@ describe.skipIf(chromiumMissing())("the demo page", LONG, () => {
     }
   });
 
-  test("the camera runs and stops; wrong files get a plain sentence and leave the page working", async () => {
+  test("the camera starts and stops; wrong files get a plain sentence and the page keeps working", async () => {
     const { context, page, errors } = await visit("deep/er/demo");
     await slide(page, "imgsz", 320);
     await page.click("#camera");
@@ -212,7 +212,7 @@ describe.skipIf(chromiumMissing())("the demo page", LONG, () => {
     await context.close();
   });
 
-  test.skipIf(ffmpegMissing())("tracking: codes that move through a video keep their numbers", async () => {
+  test.skipIf(ffmpegMissing())("tracking: codes that move through a video keep their IDs", async () => {
     const { context, page, errors } = await visit("deep/er/demo");
     await slide(page, "imgsz", 480);
     const clip = join(workspace.folder, "codes.webm");
@@ -235,7 +235,7 @@ describe.skipIf(chromiumMissing())("the demo page", LONG, () => {
     await context.close();
   });
 
-  test("every control has a name, and the keyboard reaches it", async () => {
+  test("every control has a name and can be reached by keyboard", async () => {
     const { context, page } = await visit("deep/er/demo");
     const nameless = await page.evaluate(() =>
       [...document.querySelectorAll<HTMLElement>("button, input, select, canvas[role], progress")]

@@ -52,7 +52,7 @@ async function copied(engine: Engine): Promise<readonly Detection[]> {
   return JSON.parse(await engine.run<string>("return globalThis.copiedText")).detections;
 }
 
-describe.skipIf(installed.length === 0)("engines of the web", LONG, () => {
+describe.skipIf(installed.length === 0)("other browser engines", LONG, () => {
   let workspace: Workspace;
   let site: Site;
 
@@ -81,7 +81,7 @@ describe.skipIf(installed.length === 0)("engines of the web", LONG, () => {
         ] as const,
         [["demo-isolated", true]] as const,
       ),
-    )("%s: a checkpoint and a picture are dropped; boxes are PyTorch's, on wasm", async (path, isolated) => {
+    )("%s: after dropping a checkpoint and a picture, the boxes equal PyTorch's on wasm", async (path, isolated) => {
       const wanted = parityCase(640);
       const official = wanted.weights.endsWith("yolov5n.pt");
       await engine.open(`${site.origin}/${path}/`);

@@ -14,7 +14,7 @@ import { ISOLATION, type Site, serveSite } from "../support/server.js";
 const isolated = (page: Page): Promise<boolean> => page.evaluate(() => globalThis.crossOriginIsolated);
 const badge = (page: Page): Promise<string | null> => page.textContent("#badge-text");
 
-describe.skipIf(chromiumMissing())("the demo page on its host", LONG, () => {
+describe.skipIf(chromiumMissing())("hosting the demo page", LONG, () => {
   let workspace: Workspace;
   let built: string;
   let site: Site;
@@ -51,7 +51,7 @@ describe.skipIf(chromiumMissing())("the demo page on its host", LONG, () => {
   const navigation = (page: Page): Promise<string> =>
     page.evaluate(() => (performance.getEntriesByType("navigation")[0] as PerformanceNavigationTiming).type);
 
-  test("without headers below a path its service worker gives it threads, and affects nothing else", async () => {
+  test("in a subfolder without headers, its service worker gives it threads and affects nothing else", async () => {
     const { context, page, errors } = await openDemo(browser, `${site.origin}/deep/er/demo/?from=a#link`);
     await ready(page);
     expect(await isolated(page)).toBe(true);
@@ -79,7 +79,7 @@ describe.skipIf(chromiumMissing())("the demo page on its host", LONG, () => {
     await context.close();
   });
 
-  test("with headers it has threads at once, and is not loaded twice", async () => {
+  test("with headers, it has threads at once and is not loaded twice", async () => {
     const { context, page, errors } = await openDemo(browser, `${site.origin}/demo-isolated/`);
     await ready(page);
     expect([await isolated(page), await navigation(page)]).toEqual([true, "navigate"]);
@@ -88,7 +88,7 @@ describe.skipIf(chromiumMissing())("the demo page on its host", LONG, () => {
     await context.close();
   });
 
-  test("a reload that passes the service worker by ends with threads, too", async () => {
+  test("after a reload that bypasses the service worker, it has threads again", async () => {
     const { context, page } = await openDemo(browser, `${site.origin}/deep/er/demo/`);
     await ready(page);
     const session = await context.newCDPSession(page);
@@ -155,7 +155,7 @@ describe.skipIf(chromiumMissing())("the demo page on its host", LONG, () => {
     },
   );
 
-  test("within another page's frame it works on one thread, says why, and does not load itself again", async () => {
+  test("in a frame of another page it works on one thread, says why, and does not reload itself", async () => {
     const { context, page } = await openDemo(browser, `${site.origin}/frame/`);
     const frame = page.frames()[1];
     await frame.waitForSelector("#list li");
@@ -200,7 +200,7 @@ describe.skipIf(chromiumMissing())("the demo page on its host", LONG, () => {
     });
   }
 
-  test("a new build is shown at the next load, and the old one's files are thrown away", async () => {
+  test("a new build is shown at the next load, and the files of the old one are deleted", async () => {
     const folder = join(workspace.folder, "updated");
     cpSync(built, folder, { recursive: true });
     const own = await serveSite([{ at: "/app/", from: folder }]);
@@ -228,14 +228,14 @@ describe.skipIf(chromiumMissing())("the demo page on its host", LONG, () => {
     await own.close();
   });
 
-  test("opened as a file it says what to do, in its own style", async () => {
+  test("opened as a file, it says what to do, with its styles applied", async () => {
     const { context, page } = await openDemo(browser, pathToFileURL(join(built, "index.html")).href);
     await page.waitForSelector("#alert:has-text('Serve its folder over HTTP')");
     expect(await page.evaluate(() => getComputedStyle(document.querySelector("main") as Element).display)).toBe("grid");
     await context.close();
   });
 
-  test("a program that cannot be fetched, or not understood, is named", async () => {
+  test("a script that cannot be fetched or parsed is named", async () => {
     const broken = (content: string | undefined) =>
       serveSite([
         {
@@ -264,7 +264,7 @@ describe.skipIf(chromiumMissing())("the demo page on its host", LONG, () => {
     }
   });
 
-  test("without JavaScript it says that it needs it", async () => {
+  test("without JavaScript, it says that JavaScript is required", async () => {
     const context: BrowserContext = await browser.newContext({ javaScriptEnabled: false });
     const page = await context.newPage();
     await page.goto(`${site.origin}/deep/er/demo/`);

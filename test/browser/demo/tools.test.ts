@@ -27,7 +27,7 @@ import { createWorkspace, type Workspace } from "../support/dist.js";
 import { buildDemo } from "../support/pages.js";
 import { type Site, serveSite } from "../support/server.js";
 
-describe.skipIf(chromiumMissing())("the demo page's tools", LONG, () => {
+describe.skipIf(chromiumMissing())("tools of the demo page", LONG, () => {
   let workspace: Workspace;
   let site: Site;
   let browser: Browser;
@@ -54,7 +54,7 @@ describe.skipIf(chromiumMissing())("the demo page's tools", LONG, () => {
 
   const clipboard = (page: Page): Promise<string> => page.evaluate(() => navigator.clipboard.readText());
 
-  test("the sample clip: who crosses the line is counted; a zone is drawn, and both are copied as arguments", async () => {
+  test("the sample clip: line crossings are counted, a zone can be drawn, and both are copied as arguments", async () => {
     const { context, page, errors } = await visit();
     expect(await page.isVisible("#count")).toBe(false);
     await slide(page, "conf", 0.5);
@@ -92,7 +92,7 @@ describe.skipIf(chromiumMissing())("the demo page's tools", LONG, () => {
     await context.close();
   });
 
-  test("without a pointer: keys draw, arrows move corners, and what they press is listed", async () => {
+  test("by keyboard alone: keys draw, arrows move corners, and the list of keys is complete", async () => {
     const { context, page, errors } = await visit();
     await page.keyboard.press("l");
     await page.keyboard.press("?");
@@ -148,7 +148,7 @@ describe.skipIf(chromiumMissing())("the demo page's tools", LONG, () => {
       return { inside: inside / (195 * 205), all: all / (width * height) };
     }, original);
 
-  test("blur hides codes in the picture and in what is saved; slices find more, and thresholds still count", async () => {
+  test("blur hides codes in the picture and in saved files; slices find more, and thresholds still apply", async () => {
     const { context, page, errors } = await visit();
     await page.check("#blur");
     await page.waitForSelector("#frame:not([hidden])");
@@ -172,33 +172,36 @@ describe.skipIf(chromiumMissing())("the demo page's tools", LONG, () => {
     await context.close();
   });
 
-  test.skipIf(ffmpegMissing())("a clip is blurred and warmed frame by frame, and recorded as it is shown", async () => {
-    const { context, page, errors } = await visit();
-    await openClip(page);
-    await page.check("#blur");
-    await look(page, 9, 9.4);
-    expect((await changed(page, "video")).all).toBeGreaterThan(0.03);
-    await page.uncheck("#blur");
-    await page.check("#heat");
-    await look(page, 9.4, 9.8);
-    expect((await changed(page, "video")).all).toBeGreaterThan(0.02);
-    await page.uncheck("#heat");
-    await page.click("#record");
-    await page.click("#pause");
-    await page.waitForSelector("#record[aria-pressed='true']:has-text('0:02')");
-    const [saved] = await Promise.all([page.waitForEvent("download"), page.click("#record")]);
-    expect(saved.suggestedFilename()).toBe("yolov5.webm");
-    const file = join(workspace.folder, "recorded.webm");
-    await saved.saveAs(file);
-    const { frames, ...size } = probe(file);
-    expect(size).toMatchObject({ width: 640, height: 360 });
-    expect(frames).toBeGreaterThan(1);
-    expect(await page.textContent("#record")).toBe("Record");
-    expect(errors).toEqual([]);
-    await context.close();
-  });
+  test.skipIf(ffmpegMissing())(
+    "blur and heat map follow a clip frame by frame, and the recording shows the same",
+    async () => {
+      const { context, page, errors } = await visit();
+      await openClip(page);
+      await page.check("#blur");
+      await look(page, 9, 9.4);
+      expect((await changed(page, "video")).all).toBeGreaterThan(0.03);
+      await page.uncheck("#blur");
+      await page.check("#heat");
+      await look(page, 9.4, 9.8);
+      expect((await changed(page, "video")).all).toBeGreaterThan(0.02);
+      await page.uncheck("#heat");
+      await page.click("#record");
+      await page.click("#pause");
+      await page.waitForSelector("#record[aria-pressed='true']:has-text('0:02')");
+      const [saved] = await Promise.all([page.waitForEvent("download"), page.click("#record")]);
+      expect(saved.suggestedFilename()).toBe("yolov5.webm");
+      const file = join(workspace.folder, "recorded.webm");
+      await saved.saveAs(file);
+      const { frames, ...size } = probe(file);
+      expect(size).toMatchObject({ width: 640, height: 360 });
+      expect(frames).toBeGreaterThan(1);
+      expect(await page.textContent("#record")).toBe("Record");
+      expect(errors).toEqual([]);
+      await context.close();
+    },
+  );
 
-  test("a link keeps settings, lines and zones, and nothing else", async () => {
+  test("a link contains settings, lines and zones, and nothing else", async () => {
     const { context, page } = await visit();
     await page.click("#link");
     await page.waitForSelector("#link:has-text('Copied')");
@@ -246,7 +249,7 @@ describe.skipIf(chromiumMissing())("the demo page's tools", LONG, () => {
   ] as const;
 
   test.each(allOr(LOOKS, LOOKS.slice(0, 2)))(
-    "%i pixels wide, %s: axe finds no serious fault, and nothing overflows",
+    "%i pixels wide, %s: axe finds no serious problem, and nothing overflows",
     async (width, colorScheme) => {
       const { context, page } = await visit("", { viewport: { width, height: 800 }, colorScheme });
       await page.evaluate(AXE);

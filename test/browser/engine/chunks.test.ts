@@ -38,7 +38,7 @@ describe.skipIf(chromiumMissing())("chunks of the browser entry", () => {
       { how, backend },
     );
 
-  test("the engine comes with load alone, WebGPU only where it is used", async () => {
+  test("the engine is fetched by load only, and WebGPU only if it is used", async () => {
     const { page, errors } = await tests.open("/plain/");
     const asked = watchChunks(page);
     const boxes = await detect(page, "loadInWorker", { backend: "webgpu" });
@@ -54,7 +54,7 @@ describe.skipIf(chromiumMissing())("chunks of the browser entry", () => {
     await page.close();
   });
 
-  test("annotate fetches decoders for a picture file, nothing for a canvas", async () => {
+  test("annotate fetches a decoder for a picture file and nothing for a canvas", async () => {
     const { page, errors } = await tests.open("/plain/");
     const asked = watchChunks(page);
     const drawn = await page.evaluate(async () => {
@@ -81,7 +81,7 @@ describe.skipIf(chromiumMissing())("chunks of the browser entry", () => {
     ["webgpu", "load", "webgpu"],
     // Without a worker, it runs on the page's thread.
     ["engine", "loadInWorker", "gpujs"],
-  ] as const)("the chunk %s is missing: %s on %s says so, and works once it is there", async (chunk, how, backend) => {
+  ] as const)("with chunk %s missing, %s on %s says so, and works once it is there", async (chunk, how, backend) => {
     const { page } = await tests.open("/plain/");
     await page.route(`**/browser/${chunk}-*.js`, (route) => route.abort());
     expect(await detect(page, how, { backend })).toMatch(
@@ -92,7 +92,7 @@ describe.skipIf(chromiumMissing())("chunks of the browser entry", () => {
     await page.close();
   });
 
-  test("aborting rejects at once, while the engine is being fetched", async () => {
+  test("aborting while the engine is fetched rejects at once", async () => {
     const { page } = await tests.open("/plain/");
     await page.route("**/browser/engine-*.js", () => undefined);
     const outcome = await page.evaluate(async () => {

@@ -58,7 +58,7 @@ describe.skipIf(chromiumMissing())("the browser entry", () => {
     ["/plain/", "load", "webgpu", "(software)"],
     ["/plain/", "loadInWorker", "webgpu", "(software)"],
   ] as const)("%s %s on %s", (policy, how, backend, adapter) => {
-    test("boxes are PyTorch's", async () => {
+    test("boxes equal PyTorch's", async () => {
       const wanted = parityCase(backend === "webgpu" ? 320 : 640);
       const { page, errors } = await tests.open(policy);
       const found = await page.evaluate(
@@ -85,7 +85,7 @@ describe.skipIf(chromiumMissing())("the browser entry", () => {
     });
   });
 
-  test("script-src 'self': no WebAssembly, no blob worker, no failure: a note each, and the reference", async () => {
+  test("script-src 'self': without WebAssembly and blob workers it runs on the reference, with a note for each", async () => {
     const { page } = await tests.open("/strict/");
     const found = await page.evaluate(async () => {
       const { engine } = globalThis as unknown as EngineWindow;
@@ -113,7 +113,7 @@ describe.skipIf(chromiumMissing())("the browser entry", () => {
     await page.close();
   });
 
-  test("without a worker file either, loadInWorker runs on the page's thread and says so", async () => {
+  test("without a worker file, loadInWorker runs on the page's thread and says so", async () => {
     const { page } = await tests.open("/strict/");
     await page.route("**/worker.js", (route) => route.abort());
     const found = await page.evaluate(async () => {
@@ -129,7 +129,7 @@ describe.skipIf(chromiumMissing())("the browser entry", () => {
     await page.close();
   });
 
-  test("every kind of picture gives the same boxes, on the page and in a worker", async () => {
+  test("every kind of picture gives the same boxes on the page and in a worker", async () => {
     const { page, errors } = await tests.open("/plain/");
     const found = await page.evaluate(async () => {
       const { engine } = globalThis as unknown as EngineWindow;

@@ -9,7 +9,7 @@ import { SiteAndBrowser } from "../support/siteAndBrowser.js";
 describe.skipIf(chromiumMissing())("the browser entry", () => {
   const tests = new SiteAndBrowser((workspace) => [{ at: "/answers/", from: answers }, ...plainSites(workspace)]);
 
-  test("loading: progress, cache, abort, and a plain sentence for each failure", async () => {
+  test("loading reports progress, caches, aborts, and explains each failure in a plain sentence", async () => {
     const { page } = await tests.open("/plain/");
     const found = await page.evaluate(async () => {
       const { engine } = globalThis as unknown as EngineWindow;

@@ -39,7 +39,7 @@ describe.skipIf(chromiumMissing())("an ONNX export in a page", () => {
     ["/plain/", "wasm"],
     ["/wasm/", "wasm"],
     ["/strict/", "cpu"],
-  ] as const satisfies readonly (readonly [Policy, string])[])("under %s on %s", async (policy, backend) => {
+  ] as const satisfies readonly (readonly [Policy, string])[])("works under %s on %s", async (policy, backend) => {
     const { page, errors } = await tests.open(policy);
     const asked = watchReader(page);
     const found = await page.evaluate(

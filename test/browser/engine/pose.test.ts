@@ -47,7 +47,7 @@ async function posed(): Promise<{ base64: string; wanted: PoseResult["detections
 describe.skipIf(chromiumMissing())("a pose model in a page", () => {
   const tests = new SiteAndBrowser(plainSites);
 
-  test("finds Node's keypoints, in a worker too, and draws them", async () => {
+  test("finds the same keypoints as Node, also in a worker, and draws them", async () => {
     const { base64, wanted } = await posed();
     const { page, errors } = await tests.open("/plain/");
     const found = await page.evaluate(

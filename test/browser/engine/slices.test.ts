@@ -8,7 +8,7 @@ import { SiteAndBrowser } from "../support/siteAndBrowser.js";
 describe.skipIf(chromiumMissing())("slices in a page", () => {
   const tests = new SiteAndBrowser(plainSites);
 
-  test("a worker finds what the page's own thread finds, says how far it is, and stops when aborted", async () => {
+  test("a worker finds the same as the page's thread, reports progress, and stops when aborted", async () => {
     const { page, errors } = await tests.open("/plain/");
     const found = await page.evaluate(async () => {
       const { engine } = globalThis as unknown as EngineWindow;

@@ -8,7 +8,7 @@ import { SiteAndBrowser } from "../support/siteAndBrowser.js";
 describe.skipIf(chromiumMissing())("the browser entry", () => {
   const tests = new SiteAndBrowser(plainSites);
 
-  test("a worker answers in order, drops older frames, keeps predictions, and ends", async () => {
+  test("a worker answers in order, drops older frames, keeps predictions, and terminates", async () => {
     const { page, errors } = await tests.open("/plain/");
     const found = await page.evaluate(async () => {
       const { engine } = globalThis as unknown as EngineWindow;

@@ -9,7 +9,7 @@ describe.skipIf(chromiumMissing())("several workers of a page", () => {
   const tests = new SiteAndBrowser(plainSites);
 
   test.each(["/plain/", "/isolated/"] as const)(
-    "%s: lists, streams and kept predictions are those of one",
+    "%s: lists, streams and kept predictions equal those of one worker",
     async (path) => {
       const { page, errors } = await tests.open(path);
       const found = await page.evaluate(async () => {
@@ -96,7 +96,7 @@ describe.skipIf(chromiumMissing())("several workers of a page", () => {
     },
   );
 
-  test("each is a worker of its own; one device has one worker, and says so", async () => {
+  test("each is a separate worker; a device gets only one, with a note", async () => {
     const { page } = await tests.open("/plain/");
     const load = (backend: "wasm" | "webgpu"): Promise<string[]> =>
       page.evaluate(async (backend) => {
@@ -108,7 +108,7 @@ describe.skipIf(chromiumMissing())("several workers of a page", () => {
       }, backend);
     expect(await load("wasm")).toEqual([]);
     expect(page.workers()).toHaveLength(3);
-    expect(await load("webgpu")).toContain("workers: webgpu has one device, which one worker feeds");
+    expect(await load("webgpu")).toContain("workers: webgpu has one device, and one worker keeps it busy");
     expect(page.workers()).toHaveLength(4);
     await page.close();
   });

@@ -8,7 +8,7 @@ import { type Helpers, inputSite } from "./support.js";
 describe.skipIf(chromiumMissing())("addresses and signals", () => {
   const { open, origin } = inputSite();
 
-  test.each(["load", "loadInWorker"] as const)("%s: addresses of every kind", async (how) => {
+  test.each(["load", "loadInWorker"] as const)("%s: addresses of every kind are read", async (how) => {
     const { page } = await open();
     const found = await page.evaluate(async (how) => {
       const { engine, outcome, bytesOf } = globalThis as unknown as Helpers;
@@ -100,7 +100,7 @@ describe.skipIf(chromiumMissing())("addresses and signals", () => {
     await page.close();
   });
 
-  test("signal: aborted before, in a download, in the queue, while the network runs, in a list, a stream, a worker", async () => {
+  test("a signal works before a call, in a download, in the queue, while the network runs, in lists, streams and workers", async () => {
     const { page, errors } = await open();
     const found = await page.evaluate(async () => {
       const { engine } = globalThis as unknown as Helpers;

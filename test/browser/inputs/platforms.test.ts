@@ -9,7 +9,7 @@ describe.skipIf(chromiumMissing())("restricted platforms", () => {
   const { open, origin } = inputSite();
 
   test.each(["load", "loadInWorker"] as const)(
-    "%s in a sandboxed frame: what its opaque origin forbids becomes a note",
+    "%s in a sandboxed frame: whatever its opaque origin forbids becomes a note",
     async (how) => {
       const { page } = await open("/open/");
       await page.evaluate(() => {
@@ -37,7 +37,7 @@ describe.skipIf(chromiumMissing())("restricted platforms", () => {
     },
   );
 
-  test("optional features that a platform refuses: no cache, a cache that is full, no worker, no shared memory", async () => {
+  test("works without a cache, with a full cache, without workers and without shared memory", async () => {
     const { page } = await open();
     const found = await page.evaluate(async () => {
       const { engine } = globalThis as unknown as EngineWindow;
@@ -88,7 +88,7 @@ describe.skipIf(chromiumMissing())("restricted platforms", () => {
     await page.close();
   });
 
-  test("WebP where the policy forbids WebAssembly, and where the chunks are missing", async () => {
+  test("WebP is decoded even if the policy forbids WebAssembly or chunks are missing", async () => {
     const { page } = await open("/strict/");
     const detect = () =>
       page.evaluate(async () => {
@@ -106,13 +106,13 @@ describe.skipIf(chromiumMissing())("restricted platforms", () => {
         return { warnings, width, sum: data.reduce((sum, value) => sum + value, 0) };
       });
     const strict = await detect();
-    expect(strict.warnings[0]).toMatch(/read by the browser, .*forbids WebAssembly; add 'wasm-unsafe-eval'/);
+    expect(strict.warnings[0]).toMatch(/decoded by the browser, .*forbids WebAssembly; add 'wasm-unsafe-eval'/);
     await page.goto(`${origin()}/plain/`);
     await page.waitForSelector("body[data-ready]");
     await page.evaluate(installHelpers);
     await page.route("**/webpWasm*.js", (route) => route.abort());
     const missing = await detect();
-    expect(missing.warnings[0]).toMatch(/read by the browser, .*a chunk of the bundle could not be imported/);
+    expect(missing.warnings[0]).toMatch(/decoded by the browser, .*a chunk of the bundle could not be imported/);
     await page.unroute("**/webpWasm*.js");
     const whole = await detect();
     for (const { width, sum } of [strict, missing]) {

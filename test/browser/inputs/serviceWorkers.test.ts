@@ -62,7 +62,7 @@ describe.skipIf(chromiumMissing())("service workers", () => {
   test.each([
     ["yolov5-ts/service-worker", "sw.js"],
     ["dist/index.js", "swOfIndex.js"],
-  ])("modules, with %s: every format, and the true cause if one is not available", async (_, script) => {
+  ])("modules with %s read every format, or give the true cause if one is not available", async (_, script) => {
     const { found, error } = await askServiceWorker({ script });
     expect(error).toBeUndefined();
     for (const kind of ["png", "jpeg", "webp", "bitmap"]) {
@@ -72,8 +72,8 @@ describe.skipIf(chromiumMissing())("service workers", () => {
     expect(found.png.boxes?.length).toBeGreaterThan(5);
     expect(found.jpeg.warnings).toEqual([]);
     const reason = "service workers cannot use import\\(\\)";
-    expect(found.webp.warnings?.[0]).toMatch(new RegExp(`^picture: read by the browser, .*${reason}`));
-    expect(found.avif.warnings?.[0]).toMatch(new RegExp(`read by the browser, .*${reason}`));
+    expect(found.webp.warnings?.[0]).toMatch(new RegExp(`^picture: decoded by the browser, .*${reason}`));
+    expect(found.avif.warnings?.[0]).toMatch(new RegExp(`decoded by the browser, .*${reason}`));
     expect(found.avif.size).not.toContain(0);
     expect(found.tiff.error).toMatch(new RegExp(`^ImageError: .*the TIFF decoder .*${reason}.*cannot read it either`));
     const inWorker = await askServiceWorker({ how: "loadInWorker", script });
@@ -85,7 +85,7 @@ describe.skipIf(chromiumMissing())("service workers", () => {
   });
 
   test.each(["load", "loadInWorker"] as const)(
-    "modules, with the entry of pages: %s says which entry to use",
+    "modules with the page entry: %s says which entry to use",
     async (how) => {
       const { error } = await askServiceWorker({ how, script: "swOfPages.js" });
       expect(error).toBe(
@@ -94,7 +94,7 @@ describe.skipIf(chromiumMissing())("service workers", () => {
     },
   );
 
-  test("one bundled file, with the entry of pages: every format, by our own decoders", async () => {
+  test("one bundled file with the page entry reads every format with our own decoders", async () => {
     const answers = join(REPOSITORY, "test/browser/pages/swAnswers.js");
     await build({
       stdin: {

@@ -5,10 +5,10 @@ import type { PictureSource, WeightSource } from "../../../src/index.js";
 import { chromiumMissing } from "../support/chromium.js";
 import { type Helpers, inputSite } from "./support.js";
 
-describe.skipIf(chromiumMissing())("values that pages pass", () => {
+describe.skipIf(chromiumMissing())("values from other windows", () => {
   const { open } = inputSite();
 
-  test.each(["load", "loadInWorker"] as const)("%s: of an iframe and of a popup", async (how) => {
+  test.each(["load", "loadInWorker"] as const)("%s: values from an iframe and a popup are accepted", async (how) => {
     const { page, errors } = await open();
     const found = await page.evaluate(async (how) => {
       const { engine, outcome, bytesOf } = globalThis as unknown as Helpers;

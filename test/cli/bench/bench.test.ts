@@ -11,7 +11,7 @@ import { webgpuOrSkip } from "../../support/webgpu.js";
 import { cli, EXAMPLE } from "../support.js";
 
 describe("yolov5 bench", () => {
-  test("rows, device and layers", async () => {
+  test("reports rows, device and layers", async () => {
     const argv = [
       "bench",
       "--weights",
@@ -54,7 +54,7 @@ describe("yolov5 bench", () => {
     expect(stderr).toMatch(/^model\.0\.conv +reference +[\d.]+ /m);
   });
 
-  test("several models interleaved, a picture as input, a batch", async () => {
+  test("interleaves several models, and takes a picture as input and a batch size", async () => {
     const argv = ["bench", "--weights", "codes", "codes", "--device", "cpu", "--imgsz", "64", "--iterations", "1"];
     const { code, stdout } = await cli([...argv, "--warmup", "0", "--batch", "2", "--source", EXAMPLE, "--json", "-"]);
     expect(code).toBe(0);
@@ -69,7 +69,7 @@ const gpu = await webgpuOrSkip();
 describe("yolov5 bench, details", () => {
   const argv = ["bench", "--weights", "codes", "--imgsz", "64", "--iterations", "2", "--warmup", "1", "--json", "-"];
 
-  test("a cold start by stage", async () => {
+  test("reports the cold start by stage", async () => {
     const { code, stdout, stderr } = await cli([...argv, "--backend", "wasm", "--threads", "1"]);
     expect(code).toBe(0);
     const [row] = JSON.parse(stdout).rows;
@@ -90,7 +90,7 @@ describe("yolov5 bench, details", () => {
     expect(stderr).not.toContain("dispatches");
   });
 
-  test.skipIf(!gpu)("a GPU's work per frame, nothing of which is new", async () => {
+  test.skipIf(!gpu)("reports a GPU's work per frame, in which nothing is created", async () => {
     const { code, stdout, stderr } = await cli([...argv, "--backend", "webgpu"]);
     expect(code).toBe(0);
     const [{ perFrame, coldStages, dtype }] = JSON.parse(stdout).rows;
@@ -122,21 +122,21 @@ describe("yolov5 bench, details", () => {
     expect(stderr).toMatch(/^\d+ nodes, [\d.]+ ms, floor [\d.]+ ms, [\d.]+ %$/m);
   }
 
-  test("layers with their lower bounds, wasm", async () => {
+  test("lists layers with their lower bounds on wasm", async () => {
     checkLayers(await cli([...argv, "--backend", "wasm", "--threads", "1", "--layers"]));
   });
 
-  test.skipIf(!gpu)("layers with their lower bounds, webgpu", async () => {
+  test.skipIf(!gpu)("lists layers with their lower bounds on webgpu", async () => {
     checkLayers(await cli([...argv, "--backend", "webgpu", "--layers"]));
   });
 
-  test("a floor is the longer of arithmetic and traffic", () => {
+  test("the lower bound is the longer of arithmetic and memory traffic", () => {
     const node = { name: "a", type: "conv2d", kernel: "k", ms: 1, flops: 4e6, bytes: 1e6 } as const;
     expect(floorMs(node, { gflopsPerSecond: 2, gbPerSecond: 1 })).toBe(2);
     expect(floorMs({ ...node, bytes: 5e6 }, { gflopsPerSecond: 2, gbPerSecond: 1 })).toBe(5);
   });
 
-  test("the best of several profiles, node by node", async () => {
+  test("takes the best of several profiles, node by node", async () => {
     const times = [
       [3, 1],
       [1, 3],
@@ -173,7 +173,7 @@ describe("yolov5 bench, details", () => {
     expect(times).toEqual([]);
   });
 
-  test("work per frame is a mean, and says what is created", () => {
+  test("work per frame is a mean and includes created objects", () => {
     const nothing = {
       dispatches: 5,
       submits: 2,
@@ -194,7 +194,7 @@ describe("yolov5 bench, details", () => {
     expect(frameWorkLine(work)).toBe("10 dispatches, 1 submit, 2 kB read back, 0.50 buffers created");
   });
 
-  test("stages inside a stage count once", async () => {
+  test("nested stages count once", async () => {
     const cold = new ColdStart();
     await cold.time("firstRun", async () => {
       await new Promise((resolve) => setTimeout(resolve, 20));
@@ -207,7 +207,7 @@ describe("yolov5 bench, details", () => {
   });
 });
 
-test("input is seeded noise, never zeros", () => {
+test("the input is seeded noise, never zeros", () => {
   const options = { task: "detect", imgsz: [32, 64], stride: 32, batch: 2 } as const;
   const { shape, data } = benchInput(options);
   expect(shape).toEqual([2, 3, 32, 64]);
@@ -216,7 +216,7 @@ test("input is seeded noise, never zeros", () => {
   expect(data.every((value) => value >= 0 && value < 1)).toBe(true);
 });
 
-test("quantiles: nearest rank, the mean of the middle two for an even median", () => {
+test("quantiles use the nearest rank; an even median is the mean of the middle two", () => {
   const values = Array.from({ length: 20 }, (_, i) => 20 - i);
   expect(quantile(values, 0.5)).toBe(10.5);
   expect(quantile(values, 0.95)).toBe(19);
@@ -224,7 +224,7 @@ test("quantiles: nearest rank, the mean of the middle two for an even median", (
   expect(quantile([7], 0.95)).toBe(7);
 });
 
-test("engines take turns, warm-up does not count, time ends a long bench", async () => {
+test("engines take turns, warm-up runs do not count, and the time limit ends a long bench", async () => {
   const order: string[] = [];
   const engine = (name: string): BenchEngine => ({
     engine: name,

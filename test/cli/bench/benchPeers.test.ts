@@ -33,7 +33,7 @@ async function peersAt(name: string, packages: readonly string[], worker = ""): 
 describe("choosing", () => {
   const names = (peers: readonly PeerKind[]): string[] => peers.map(peerName);
 
-  test("all peers for a GPU backend, CPU peers for others, or those named", async () => {
+  test("selects all peers for a GPU backend, CPU peers for others, or the named ones", async () => {
     const path = await peersAt("both", ["onnxruntime-node", "onnxruntime-web"]);
     const all = ["onnxruntime-node/webgpu", "onnxruntime-web/webgpu", "onnxruntime-node/cpu", "onnxruntime-web/wasm"];
     expect(names(choosePeers([], true, path).peers)).toEqual(all);
@@ -52,7 +52,7 @@ describe("choosing", () => {
     expect(choosePeers([], true, undefined).notes[0]).toContain("checkout");
   });
 
-  test("this repository has the worker", () => {
+  test("the repository contains the worker", () => {
     expect(peersFolder()).toMatch(/bench.peers$/);
   });
 
@@ -104,7 +104,7 @@ describe("a peer's process", () => {
   const answer = (data: string, shape = "params.input.shape"): string =>
     `process.send({ id, result: { coldMs: params.threads, outputs: [{ data: ${data}, shape: ${shape} }] } });`;
 
-  test("is opened with the input and timed from inside", async () => {
+  test("is opened with the input and times itself", async () => {
     const { engine, refused } = await open("good", answer("params.input.data.map((v) => v + 0.001)"));
     expect(refused).toBeUndefined();
     if (!engine) return;
@@ -133,7 +133,7 @@ describe("a peer's process", () => {
     expect(shape.refused).toMatchObject({ wrong: true, reason: "its outputs are [4], not [1,1,2,2]" });
   });
 
-  test("may refuse or crash: reported with its own message", async () => {
+  test("is reported with its own message if it refuses or crashes", async () => {
     const refusing = await open("refusing", 'process.send({ id, error: "no adapter" });');
     expect(refusing.refused).toMatchObject({ wrong: false, reason: "no adapter" });
     const crashing = await open("crashing", 'process.stderr.write("out of\\nmemory\\n", () => process.exit(7));');
@@ -149,19 +149,19 @@ describe("comparison", () => {
   const problem = (actual: number[], expected: number[], dtype: "float32" | "float16" | "int8"): string | undefined =>
     checkOutputs(rows(...actual), rows(...expected), dtype).problem;
 
-  test("each column by its own scale", () => {
+  test("compares each column by its own scale", () => {
     // A pixel column and a score column: what is rounding in one is an error in the other.
     expect(problem([600.5, 0.5, 3.1, 0.1], [600, 0.5, 3, 0.1], "float32")).toBeUndefined();
     expect(problem([600, 0.5, 3, 0.11], [600, 0.5, 3, 0.1], "float32")).toContain("(element 3)");
     expect(problem([610, 0.5, 3, 0.1], [600, 0.5, 3, 0.1], "float32")).toContain("(element 0)");
   });
 
-  test("coarser for float16", () => {
+  test("is coarser for float16", () => {
     expect(problem([600, 0.5, 3, 0.11], [600, 0.5, 3, 0.1], "float16")).toBeUndefined();
     expect(problem([600, 0.5, 3, 0.2], [600, 0.5, 3, 0.1], "float16")).toContain("(element 3)");
   });
 
-  test("int8: a few scores may go either way, many may not", () => {
+  test("for int8, a few scores may go either way, many may not", () => {
     const expected = Array.from({ length: 4000 }, (_, i) => (i % 2 === 0 ? 600 : 0.5));
     const off = (count: number): number[] => expected.map((value, i) => (i % 2 === 1 && i < 2 * count ? 0.9 : value));
     expect(problem(off(4), expected, "int8")).toBeUndefined();
@@ -210,7 +210,7 @@ test("ratios: own rows over peers of the same model, size and batch", () => {
   expect(ratioLines(ratios)[0]).toBe("yolov5-ts/webgpu is 2.50× as fast as onnxruntime-node/webgpu");
 });
 
-test("the command: without peers it says so and measures this engine; with them, rows and ratios", async () => {
+test("the command measures this engine and says that peers are missing, or adds their rows and ratios", async () => {
   const size = ["--imgsz", "64", "--iterations", "1", "--warmup", "0", "--threads", "1"];
   const argv = ["bench", "--weights", "codes", "--backend", "wasm", ...size, "--peers", "--json", "-"];
   const { code, stdout, stderr } = await cli(argv);

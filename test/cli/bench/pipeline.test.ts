@@ -41,7 +41,7 @@ beforeAll(async () => {
 const argv = ["bench", "--pipeline", pictures, "--weights", "codes", "--backend", "wasm", "--iterations", "1"];
 
 describe("yolov5 bench --pipeline", () => {
-  test.skipIf(!python)("pictures a second, CPU and memory of whole processes, and their ratios", async () => {
+  test.skipIf(!python)("reports pictures per second, CPU and memory of whole processes, and ratios", async () => {
     const first = JSON.parse((await cli([...argv, "--json", "-"])).stdout);
     expect(first.rows.map(({ saves }: { saves: boolean }) => saves)).toEqual([false, true]);
     const boxes = first.rows[0].boxes / 2;
@@ -69,14 +69,14 @@ describe("yolov5 bench --pipeline", () => {
     expect(stderr).toMatch(/^yolov5-ts +wasm +codes +detect and save +[\d.]+ /m);
   });
 
-  test.skipIf(!python)("another engine that finds other boxes is not timed", async () => {
+  test.skipIf(!python)("an engine that finds other boxes is not timed", async () => {
     const { code, stdout, stderr } = await cli([...argv, "--detect-py", await detectPy(40), "--json", "-"]);
     expect(code).toBe(1);
     expect(stderr).toMatch(/^error: detect\.py is not timed \(detect\): it found 80 boxes where ours are \d+$/m);
     expect(JSON.parse(stdout).rows).toHaveLength(2);
   });
 
-  test("what cannot be measured is said in one line", async () => {
+  test("whatever cannot be measured is reported in one line", async () => {
     const empty = join(folder, "empty");
     await mkdir(empty);
     const none = await cli(["bench", "--pipeline", empty, "--weights", "codes", "--backend", "wasm"]);
@@ -97,7 +97,7 @@ describe("yolov5 bench --pipeline", () => {
     expect(alone.stderr).toContain("--detect-py only works with --pipeline FOLDER");
   });
 
-  test("like is compared with like", () => {
+  test("only comparable jobs are compared", () => {
     const row = { backend: "wasm", model: "m", pictures: 1, boxes: 1, picturesPerSecond: 1, minMs: 1 };
     const rest = { ...row, cpuShare: 1, peakBytes: 1, runs: 1 };
     const rows = [

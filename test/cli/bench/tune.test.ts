@@ -13,7 +13,7 @@ const KNOWN = "Tuned:   all convolutions of this size have been measured before"
 beforeEach(() => vi.stubEnv("YOLOV5_CACHE", folder));
 afterEach(() => vi.unstubAllEnvs());
 
-test("without kernels to choose from a note says so", async () => {
+test("a note says if there are no kernels to choose from", async () => {
   const { code, stdout } = await cli([
     ...["detect", "--source", EXAMPLE, "--nosave", "--backend", "cpu"],
     ...["--imgsz", "64", "--tune"],
@@ -24,7 +24,7 @@ test("without kernels to choose from a note says so", async () => {
 });
 
 describe.skipIf(!gpu)("on WebGPU", () => {
-  test("measured once for the size that runs, kept for every command", async () => {
+  test("kernels are measured once per input size, and the result serves every command", async () => {
     const bench = [
       "bench",
       "--weights",

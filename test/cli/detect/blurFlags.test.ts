@@ -47,7 +47,7 @@ function differing(a: RgbImage, b: RgbImage, { xmin, ymin, xmax, ymax }: Omit<Bo
 }
 
 describe("pictures", () => {
-  test("--redact: one file, every object hidden, and nothing else changed", async () => {
+  test("--redact writes one file in which every object is hidden and nothing else changed", async () => {
     const { code, files, detections, picture } = await detect("--redact");
     expect(code).toBe(0);
     expect(files).toEqual(["exp", join("exp", "codes.png")]);
@@ -70,7 +70,7 @@ describe("pictures", () => {
     expect(outside).toBe(0);
   });
 
-  test("--blur: by name or index; boxes are drawn around what is hidden, crops show what is hidden too", async () => {
+  test("--blur takes names or indices, draws boxes around hidden objects, and hides them in crops too", async () => {
     const all = await detect("--nosave");
     const name = all.detections[0].name;
     const shown = all.detections.filter((box) => box.name !== name);
@@ -96,7 +96,7 @@ describe("pictures", () => {
   });
 });
 
-test("--redact in shards and jobs: their JSON lists the pictures, and nothing of what is hidden", async () => {
+test("--redact in shards and jobs: the JSON lists the pictures without what was found", async () => {
   const project = join(folder, "sharded");
   const argv = ["detect", "--source", EXAMPLE, ...FAST, "--project", project, "--shard", "0/1", "--redact", "--quiet"];
   expect((await cli(argv)).code).toBe(0);

@@ -104,7 +104,7 @@ const PART = ["-ss", "4", "-t", "5"];
 describe.skipIf(ffmpegMissing())("videos", () => {
   describe.skipIf(referenceMissing("video") || referenceMissing("weights", "yolov5n.pt"))("real clips", () => {
     test.each(CLIPS)(
-      "$name: nobody flashes up, though the network misses some frames",
+      "$name: nobody becomes visible, although the network misses some frames",
       async ({ name, wanted, who, conf }) => {
         const clip = referencePath("video", `${name}.mp4`) ?? "";
         const source = FULL ? clip : path(`${name}.mp4`);
@@ -156,20 +156,23 @@ describe.skipIf(ffmpegMissing())("videos", () => {
       ffmpeg([...video, ...both, path("silent.mp4")]);
     });
 
-    test.each(["aac.mp4", "pcm.mov"])("%s: both as long as they were, and no metadata", async (name) => {
-      const { stderr } = await detect("--source", path(name), "--redact", "--project", path("sound"), ...TINY);
-      expect(stderr).not.toMatch(/sound/);
-      const out = path("sound", "exp", name.replace(".mov", ".mp4"));
-      const [before, after] = [durations(path(name)), durations(out)];
-      expect(Math.abs(after.video - before.video)).toBeLessThan(0.041);
-      expect(Math.abs(after.audio - before.audio)).toBeLessThan(0.05);
-      expect(probe(out).frames).toBe(50);
-      expect(
-        execFileSync("ffprobe", ["-v", "error", "-show_entries", "format_tags", out], { encoding: "utf8" }),
-      ).not.toMatch(/home/);
-    });
+    test.each(["aac.mp4", "pcm.mov"])(
+      "%s: sound and video keep their length, and metadata are dropped",
+      async (name) => {
+        const { stderr } = await detect("--source", path(name), "--redact", "--project", path("sound"), ...TINY);
+        expect(stderr).not.toMatch(/sound/);
+        const out = path("sound", "exp", name.replace(".mov", ".mp4"));
+        const [before, after] = [durations(path(name)), durations(out)];
+        expect(Math.abs(after.video - before.video)).toBeLessThan(0.041);
+        expect(Math.abs(after.audio - before.audio)).toBeLessThan(0.05);
+        expect(probe(out).frames).toBe(50);
+        expect(
+          execFileSync("ffprobe", ["-v", "error", "-show_entries", "format_tags", out], { encoding: "utf8" }),
+        ).not.toMatch(/home/);
+      },
+    );
 
-    test("fewer frames: the sound ends with them; a stride changes nothing", async () => {
+    test("with fewer frames the sound ends early; a stride does not shorten it", async () => {
       const words = ["--source", path("aac.mp4"), "--blur", "--project", path("short"), ...TINY];
       await detect(...words, "--max-frames", "25");
       expect(durations(path("short", "exp", "aac.mp4")).audio).toBeCloseTo(1, 1);
@@ -177,14 +180,14 @@ describe.skipIf(ffmpegMissing())("videos", () => {
       expect(durations(path("short", "stride", "aac.mp4")).audio).toBeCloseTo(2, 1);
     });
 
-    test("pictures that begin later than the sound: what is heard before them is left out", async () => {
+    test("if the video begins later than the sound, the sound before it is cut", async () => {
       await detect("--source", path("late.mkv"), "--redact", "--project", path("late"), ...TINY);
       const { audio, video } = durations(path("late", "exp", "late.mp4"));
       expect(Math.abs(audio - video)).toBeLessThan(0.1);
       expect(probe(path("late", "exp", "late.mp4")).frames).toBe(probe(path("late.mkv")).frames);
     });
 
-    test("no sound in the source, no sound in the file; none without --blur", async () => {
+    test("there is no sound if the source has none, or without --blur", async () => {
       await detect("--source", path("silent.mp4"), "--redact", "--project", path("silent"), ...TINY);
       expect(Object.keys(durations(path("silent", "exp", "silent.mp4")))).toEqual(["video"]);
       await detect("--source", path("aac.mp4"), "--project", path("plain"), ...TINY);

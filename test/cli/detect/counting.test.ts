@@ -32,7 +32,7 @@ interface Event {
   readonly frame: number;
 }
 
-describe.skipIf(ffmpegMissing())("codes that move to the left by 8 px a frame", () => {
+describe.skipIf(ffmpegMissing())("codes that move to the left by 8 px per frame", () => {
   const clip = join(folder, "clip.mp4");
 
   beforeAll(() => {
@@ -54,7 +54,7 @@ describe.skipIf(ffmpegMissing())("codes that move to the left by 8 px a frame", 
     return { json: JSON.parse(stdout), events: entries.filter(({ event }) => event) as Event[], entries };
   }
 
-  test("each that crosses the line is counted once, in JSON, events, CSV and drawing", async () => {
+  test("each crossing of the line is counted once, in JSON, events, CSV and drawing", async () => {
     const { json, events, entries } = await run(
       ...["lines", "--line", "0.5,0,0.5,1,middle", "240,450,240,0", "--zone", "0,0,0.5,0,0.5,1,0,1,left half"],
     );
@@ -108,14 +108,14 @@ describe.skipIf(ffmpegMissing())("codes that move to the left by 8 px a frame", 
     expect(probe(join(folder, "lines", "clip.mp4")).frames).toBe(FRAMES);
   });
 
-  test("a heat map is a PNG of the video's size, also with --nosave; counts are written to no file then", async () => {
+  test("--nosave writes the heat map, a PNG of the video's size, but no file of counts", async () => {
     await run("heat", "--heatmap", "--heatmap-half-life", "5", "--line", "0.5,0,0.5,1", "--nosave");
     expect(await readdir(join(folder, "heat"))).toEqual(["clip_heatmap.png"]);
     const picture = await decodeImage(await readFile(join(folder, "heat", "clip_heatmap.png")));
     expect([picture.width, picture.height]).toEqual([480, 450]);
   });
 
-  test("speeds are those of the movement: 6 px of the clip a frame, 10 frames a second", async () => {
+  test("speeds match the movement of 6 px per frame at 10 frames per second", async () => {
     // A plane seen from above, a pixel a tenth of a unit: 60 px a second are 6 units.
     const { json } = await run("speed", "--nosave", "--imgsz", "480", "--ground", "0,0,480,0,480,450,0,450,48,45,pace");
     const speeds = (json.images as { detections: Box[] }[]).flatMap(({ detections }) =>
@@ -134,13 +134,13 @@ test.each([
   [["--zone", "1,2,3,4,door"], /Give three points or more/],
   [["--ground", "0,0,1,0,1,1,0,1"], /Give the four corners of a rectangle on the ground/],
   [["--anchor", "head"], /Allowed choices are centre, feet/],
-])("%j is wrong usage", async (options, message) => {
+])("%j is a usage error", async (options, message) => {
   const { code, stderr } = await cli(["detect", "--source", EXAMPLE, ...options]);
   expect(code).toBe(2);
   expect(stderr).toMatch(message);
 });
 
-test("a redacted run has no heat map", async () => {
+test("a redacted run writes no heat map", async () => {
   const { code, stderr } = await cli(["detect", "--source", EXAMPLE, "--redact", "--heatmap"]);
   expect(code).toBe(2);
   expect(stderr).toMatch(/--redact writes nothing but the redacted file; leave out --heatmap/);

@@ -33,7 +33,7 @@ beforeAll(async () => {
 });
 
 describe("the embedded model on a picture", () => {
-  test("log line, speed, table, annotated picture, JSON", async () => {
+  test("prints a log line, speed and table, and writes the annotated picture and JSON", async () => {
     const json = path("out.json");
     const argv = ["detect", "--source", EXAMPLE, "--project", path("first"), "--json", json, ...FAST];
     const { code, stdout, stderr } = await cli(argv);
@@ -79,7 +79,7 @@ describe("the embedded model on a picture", () => {
     expect(await readdir(path("first", "exp"))).toEqual(["codes.png"]);
   });
 
-  test("--json -: standard output carries JSON and nothing else", async () => {
+  test("--json - writes JSON and nothing else to standard output", async () => {
     const { code, stdout, stderr } = await cli(["detect", "--nosave", "--json", "-", ...TINY]);
     expect(code).toBe(0);
     expect(JSON.parse(stdout).images).toHaveLength(1);
@@ -88,13 +88,13 @@ describe("the embedded model on a picture", () => {
     expect(stderr).not.toContain("Results saved");
   });
 
-  test("--quiet: no words; --nosave: no files", async () => {
+  test("--quiet prints nothing, --nosave writes no files", async () => {
     const argv = ["detect", "--project", path("none"), "--nosave", "--quiet", ...TINY];
     expect(await cli(argv)).toEqual({ code: 0, stdout: "", stderr: "" });
     expect(existsSync(path("none"))).toBe(false);
   });
 
-  test("thresholds, classes, agnostic NMS, most boxes, square", async () => {
+  test("thresholds, classes, agnostic NMS, --max-det and --square have their effect", async () => {
     const run = async (...flags: string[]) => {
       const { stdout } = await cli(["detect", "--nosave", "--json", "-", "--quiet", ...FAST, ...flags]);
       return JSON.parse(stdout).images[0] as { detections: Detection[]; input: number[] };
@@ -112,7 +112,7 @@ describe("the embedded model on a picture", () => {
     expect((await run("--conf", "0.9999")).detections).toEqual([]);
   });
 
-  test("flags of detect.py without an effect here are reported", async () => {
+  test("options of detect.py that have no effect here are reported", async () => {
     const { code, stderr } = await cli(["detect", "--nosave", "--quiet", "--view-img", "--update", "--dnn", ...TINY]);
     expect(code).toBe(0);
     expect(stderr.match(/^warning: --(view-img|update|dnn)/gm)).toHaveLength(3);
@@ -120,7 +120,7 @@ describe("the embedded model on a picture", () => {
 });
 
 describe("what is saved", () => {
-  test("--save-txt --save-conf --save-crop", async () => {
+  test("--save-txt, --save-conf and --save-crop write labels and crops", async () => {
     const flags = ["--project", path("saved"), "--save-txt", "--save-conf", "--save-crop", "--nosave"];
     const first = await cli(["detect", "--source", EXAMPLE, ...flags, ...FAST]);
     expect(first.stdout).toContain(`1 labels saved to ${path("saved", "exp", "labels")}`);
@@ -148,14 +148,14 @@ describe("what is saved", () => {
     expect(await readdir(path("saved"))).toEqual(["exp"]);
   });
 
-  test("exp, exp2, exp3; --name", async () => {
+  test("runs go to exp, exp2, exp3, or to --name", async () => {
     const small = ["--imgsz", "64", "--backend", "cpu", "--quiet", "--source", EXAMPLE, "--project", path("runs")];
     for (let i = 0; i < 3; i++) await cli(["detect", ...small]);
     await cli(["detect", "--name", "mine", ...small]);
     expect((await readdir(path("runs"))).sort()).toEqual(["exp", "exp2", "exp3", "mine"]);
   });
 
-  test("formats stay, and names do not collide", async () => {
+  test("file formats are kept, and names do not collide", async () => {
     const picture = await decodeImage(await readFile(fixture("picture.png")), {});
     await mkdir(path("x"));
     await mkdir(path("y"));
@@ -179,7 +179,7 @@ describe("what is saved", () => {
 describe("tasks", () => {
   const small = ["--imgsz", "64", "--backend", "cpu", "--source", fixture("picture.png"), "--json", "-", "--quiet"];
 
-  test("segmentation: masks as COCO RLE, polygons in label files", async () => {
+  test("segmentation writes masks as COCO RLE and polygons in label files", async () => {
     const argv = ["detect", "--weights", fixture("seg.pt"), "--project", path("seg"), "--save-txt", "--conf", "0.01"];
     const { code, stdout, stderr } = await cli([...argv, ...small]);
     expect(stderr).toBe("");
@@ -199,7 +199,7 @@ describe("tasks", () => {
     expect(existsSync(path("seg", "exp", "picture.png"))).toBe(true);
   });
 
-  test("classification: top 5 in JSON, label file and picture", async () => {
+  test("classification writes the top 5 to JSON, label file and picture", async () => {
     const argv = ["detect", "--weights", fixture("cls.pt"), "--project", path("cls"), "--save-txt"];
     const { code, stdout } = await cli([...argv, ...small]);
     expect(code).toBe(0);
@@ -224,7 +224,7 @@ describe("tasks", () => {
   });
 });
 
-test("Ctrl-C between pictures: says what is done, writes it, exit code 130", async () => {
+test("Ctrl-C between pictures reports and writes what is done, with exit code 130", async () => {
   const abort = new AbortController();
   const argv = ["detect", "--source", EXAMPLE, EXAMPLE, EXAMPLE, "--nosave", "--json", path("stopped.json"), ...FAST];
   const { code, stderr } = await cli(argv, {

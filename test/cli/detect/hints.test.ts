@@ -14,7 +14,7 @@ const HINT = /^note: without --weights the embedded model runs, which knows only
 const sky = { width: 64, height: 48, data: new Uint8Array(64 * 48 * 3).fill(200) };
 await writeFile(path("sky.jpg"), encodeJpeg(sky));
 
-test("no boxes and no --weights: what the embedded model knows, once, and silent where it would disturb", async () => {
+test("without --weights and boxes, the classes of the embedded model are listed once, unless that would disturb", async () => {
   const none = await cli(["detect", "--source", path("sky.jpg"), path("sky.jpg"), ...SMALL]);
   expect(none.stdout.match(new RegExp(HINT, "gm"))).toHaveLength(1);
   expect((await cli(["detect", "--source", EXAMPLE, path("sky.jpg"), ...SMALL])).stdout).toMatch(HINT);
@@ -27,7 +27,7 @@ test("no boxes and no --weights: what the embedded model knows, once, and silent
   expect(json.stderr).toMatch(HINT);
 });
 
-test("options that do nothing here are named", async () => {
+test("options without effect are named", async () => {
   const told = async (...words: string[]): Promise<string[]> => {
     const argv = ["detect", "--source", path("sky.jpg"), "--backend", "cpu", "--imgsz", "64", "--quiet", ...words];
     const { code, stderr } = await cli([...argv, "--project", path("told"), "--exist-ok"]);
@@ -39,7 +39,7 @@ test("options that do nothing here are named", async () => {
   };
   expect(await told("--track-buffer", "9", "--hide-conf", "--nosave")).toEqual([
     "--track-buffer has no effect without --track",
-    "--hide-conf has no effect where nothing is drawn",
+    "--hide-conf has no effect when nothing is drawn",
   ]);
   expect(await told("--record", "--vid-stride", "2", "--max-frames", "3")).toEqual([
     "--record has no effect on pictures",
@@ -51,13 +51,13 @@ test("options that do nothing here are named", async () => {
     "--blur-shape mask needs the outlines of a segmentation model; whole boxes are hidden",
   ]);
   expect(await told("--line", "200,0,200,50", "--zone", "0,0,30,0,30,30", "90,0,99,0,99,9,far", "--nosave")).toEqual([
-    "--line 200,0,200,50: lies outside the picture of 64×48 pixels, where nothing is",
-    "--zone 90,0,99,0,99,9: lies outside the picture of 64×48 pixels, where nothing is",
+    "--line 200,0,200,50: lies outside the picture of 64×48 pixels, where there is nothing to count",
+    "--zone 90,0,99,0,99,9: lies outside the picture of 64×48 pixels, where there is nothing to count",
   ]);
   expect(await told("--track", "--track-buffer", "9", "--blur", "--line-thickness", "2")).toEqual([]);
 });
 
-test("lines and zones without names are called by what they are", async () => {
+test("lines and zones without names are identified by their kind", async () => {
   const figures = ["--line", "0,0.5,1,0.5", "0,0.2,1,0.2", "0,0.3,1,0.3,door", "--zone", "0,0,1,0,1,1"];
   const { stdout } = await cli([
     "detect",
@@ -73,7 +73,7 @@ test("lines and zones without names are called by what they are", async () => {
   expect(stdout.match(/^(line|zone)[^:]*(?=:)/gm)).toEqual(["line", "line 2", "line door", "zone"]);
 });
 
-test("Ctrl-C: what the log names is in the files and in the JSON", async () => {
+test("after Ctrl-C, files and JSON contain everything that the log names", async () => {
   const stop = new AbortController();
   const argv = [
     "detect",
@@ -98,7 +98,7 @@ test("Ctrl-C: what the log names is in the files and in the JSON", async () => {
   expect(await readFile(join(path("stopped"), "exp", "labels", "codes.txt"), "utf8")).not.toBe("");
 });
 
-test("a truncated JPEG is used and reported, on standard error and in the JSON; a PNG is refused, as in OpenCV", async () => {
+test("a truncated JPEG is used and reported on standard error and in the JSON; a truncated PNG is refused, as in OpenCV", async () => {
   const noisy = { ...sky, data: sky.data.map((value, i) => (value + i * 7919) & 255) };
   const jpeg = encodeJpeg(noisy);
   const png = encodePng(noisy);

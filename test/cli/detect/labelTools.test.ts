@@ -26,7 +26,7 @@ const labelsIn = async (name: string): Promise<string[]> =>
   (await readdir(path(name, "exp"), { recursive: true })).filter((file) => /\.(json|xml)$/.test(file)).toSorted();
 
 describe("files", () => {
-  test("of pictures in two folders: names relative to what holds them, one XML each", async () => {
+  test("of pictures in two folders have names relative to the common folder, and one XML each", async () => {
     for (const name of ["a", "b"]) {
       await mkdir(path("in", name), { recursive: true });
       await cp(EXAMPLE, path("in", name, "codes.png"));
@@ -49,7 +49,7 @@ describe("files", () => {
     }
   });
 
-  test("none without boxes: a picture with nothing in it is listed; a classification model is refused", async () => {
+  test("list a picture in which nothing was found; classification models are refused", async () => {
     await run(
       "detect",
       "--source",
@@ -72,7 +72,7 @@ describe("files", () => {
     ]);
   });
 
-  test.skipIf(ffmpegMissing())("of a video: tracks; frames as pictures for COCO and VOC", async () => {
+  test.skipIf(ffmpegMissing())("of a video contain tracks, or its frames as pictures for COCO and VOC", async () => {
     const still = ["-loop", "1", "-framerate", "10", "-i", EXAMPLE];
     ffmpeg([...still, "-frames:v", "6", "-vf", "scale=400:300", "-pix_fmt", "yuv420p", path("clip.mp4")]);
     const words = ["--source", path("clip.mp4"), ...FAST, ...ALL, "--track", "--nosave", "--vid-stride", "2"];
@@ -101,7 +101,7 @@ describe.skipIf(referenceMissing("images", "coco_val2017_128") || referenceMissi
     const images = join(referencePath("images", "coco_val2017_128") ?? "", "images");
     const weights = referencePath("weights", "yolov5n.pt") ?? "";
 
-    test("COCO and VOC: everything that was found is found, where it was found: mAP 1", async () => {
+    test("COCO and VOC: everything that detect found gives mAP 1", async () => {
       // Among them pictures whose shorter side detect rounds up and val.py cuts off: they get another row of pixels.
       const names = (await readdir(images)).toSorted();
       const chosen = [...names.filter((name) => /2299|6614|9378/.test(name)), ...names.slice(0, FULL ? 128 : 3)];

@@ -85,7 +85,7 @@ describe.skipIf(ffmpegMissing())("with ffmpeg", () => {
   });
   afterAll(() => void server.close());
 
-  test("a video: frames and counts on the page while it runs, and no file", async () => {
+  test("a video: the page shows frames and counts while it runs, and no file is written", async () => {
     const run = await live("--source", clip, "--project", path("none"));
     const answer = await fetch(`${run.at}stream`);
     expect(answer.headers.get("content-type")).toMatch(/^multipart\/x-mixed-replace/);
@@ -102,13 +102,13 @@ describe.skipIf(ffmpegMissing())("with ffmpeg", () => {
     await expect(fetch(run.at)).rejects.toThrow();
   });
 
-  test("a stream that goes away and comes back; --record in segments until Ctrl-C", async () => {
+  test("a stream is reopened after it ends, and --record writes segments until Ctrl-C", async () => {
     on = true;
     const run = await live("--source", stream, "--record", "1", "--project", path("rec"));
     const before = await run.until(({ frames }) => frames > 2);
     on = false;
     const gone = await run.until(({ waiting }) => waiting !== undefined);
-    expect(gone.waiting).toMatch(/^Waiting for http:.*tried again in \d+ s/);
+    expect(gone.waiting).toMatch(/^Waiting for http:.*trying again in \d+ s/);
     on = true;
     const back = await run.until(({ waiting, frames }) => waiting === undefined && frames > before.frames + 2);
     expect(Object.keys(back.counts).length).toBeGreaterThan(0);
@@ -137,7 +137,7 @@ describe("refused", () => {
     expect([code, stderr]).toEqual([2, expect.stringMatching(message)]);
   });
 
-  test("a port beyond all ports", async () => {
+  test("a port number above 65535", async () => {
     const { code, stderr } = await cli(["detect", "--source", "0", "--live", "70000", ...QUICK]);
     expect([code, stderr]).toEqual([2, expect.stringMatching(/at most 65535/)]);
   });

@@ -63,7 +63,7 @@ describe("a model that was trained at 96", () => {
     await writeFile(join(data, "labels", "codes.txt"), "0 0.2 0.6 0.2 0.2\n");
   });
 
-  test("info shows it, as text and JSON", async () => {
+  test("info shows the size as text and JSON", async () => {
     expect((await cli(["info", "--weights", weights])).stdout).toMatch(/^trained at +96×96$/m);
     const facts = JSON.parse((await cli(["info", "--weights", weights, "--json", "-", "--quiet"])).stdout);
     expect(facts).toMatchObject({ ownImgsz: [96, 96], imgsz: [640, 640] });
@@ -71,7 +71,7 @@ describe("a model that was trained at 96", () => {
     expect(none.ownImgsz).toBeNull();
   });
 
-  test("detect and val say so in one line where another size is used, and nothing else", async () => {
+  test("detect and val say in one line that another size is used", async () => {
     for (const command of [
       ["detect", "--source", EXAMPLE, "--nosave"],
       ["val", "--data", data, "--noplots"],
@@ -88,13 +88,13 @@ describe("a model that was trained at 96", () => {
     }
   });
 
-  test("the default stays detect.py's 640, and the line says how to change that", async () => {
+  test("the default stays detect.py's 640, and a line says how to change it", async () => {
     const { stdout } = await cli(["detect", "--weights", weights, "--source", EXAMPLE, "--nosave", ...FAST]);
     expect(stdout).toMatch(/trained at 96, this run uses 640; --imgsz 96 may find more/);
     expect(stdout).toMatch(/at shape \(1, 3, 640, 640\)$/m);
   });
 
-  test("int8 runs at the size of its calibration, keeps it through exports, and --imgsz still rules", async () => {
+  test("int8 runs at the size of its calibration, keeps it through exports, and --imgsz overrides it", async () => {
     const int8 = path("int8.safetensors");
     const argv = ["export", "--weights", weights, "--int8", "--data", join(data, "images"), "--imgsz", "160"];
     const made = await cli([...argv, "--output", int8, ...FAST]);
@@ -118,7 +118,7 @@ describe("a model that was trained at 96", () => {
     model.dispose();
   });
 
-  test("compress --int8 writes it as well", async () => {
+  test("compress --int8 writes the size as well", async () => {
     const target = path("compressed.safetensors");
     const argv = ["compress", "--weights", weights, "--data", data, "--int8", "--imgsz", "96", "--iterations", "1"];
     expect((await cli([...argv, "--output", target, ...FAST])).code).toBe(0);

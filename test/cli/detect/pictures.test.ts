@@ -15,7 +15,7 @@ await writeFile(half, cut);
 const LOST = "damaged JPEG: its data end early (truncated?); the lower 40 % is missing or coarse";
 
 describe("a picture that decodes in part", () => {
-  it("is used, with a line on standard error and in the JSON", async () => {
+  it("is used, and reported on standard error and in the JSON", async () => {
     const { code, stdout, stderr } = await cli([
       "detect",
       "--source",
@@ -34,7 +34,7 @@ describe("a picture that decodes in part", () => {
     expect(second).not.toHaveProperty("warnings");
   });
 
-  it("is passed to the library's onWarning, and is in the result", async () => {
+  it("is reported to the library's onWarning and in the result", async () => {
     const model = await load(undefined, { backend: "cpu" });
     const warnings: string[] = [];
     const result = await model.detect(cut, { imgsz: 64, onWarning: (text) => warnings.push(text) });
@@ -44,8 +44,8 @@ describe("a picture that decodes in part", () => {
   });
 });
 
-describe("the bound of pixels", () => {
-  it("is a flag of detect and val", async () => {
+describe("the limit on pixels", () => {
+  it("is an option of the commands detect and val", async () => {
     const refused = await cli(["detect", "--source", EXAMPLE, "--nosave", "--max-pixels", "1000", ...TINY]);
     expect(refused.code).toBe(1);
     expect(refused.stderr).toMatch(/codes\.png: claims 1000×750 pixels, above the limit of 1000 pixels; shrink it/);
@@ -56,7 +56,7 @@ describe("the bound of pixels", () => {
     expect(wrong.code).toBe(2);
   });
 
-  it("is an option of load and of detect, which wins", async () => {
+  it("is an option of load and of detect, and the latter wins", async () => {
     const model = await load(undefined, { backend: "cpu", maxPixels: 1000 });
     await expect(model.detect(EXAMPLE, { imgsz: 64 })).rejects.toThrow(/above the limit of 1000 pixels/);
     const { width } = await model.detect(EXAMPLE, { imgsz: 64, maxPixels: 750_000 });

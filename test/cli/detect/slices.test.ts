@@ -21,7 +21,7 @@ async function detect(...options: string[]): Promise<Found> {
   return JSON.parse(stdout).images[0];
 }
 
-test("windows find at a small input what the whole picture needs a large one for; the JSON says how many there were", async () => {
+test("windows find at a small input size what the whole picture shows only at a large one; the JSON has their number", async () => {
   const whole = await detect("--imgsz", "160");
   const sliced = await detect("--imgsz", "160", "--slice", "320", "--slice-overlap", "0.3");
   expect(whole.slices).toBeUndefined();
@@ -48,7 +48,7 @@ test.each([
   [["--slice", "640", "--slice-merge", "nmm"], /Allowed choices are nms, iou, ios/],
   [["--slice-merge", "nms"], /--slice-merge needs --slice, for example --slice 640/],
   [["--slice-overlap", "0.1"], /--slice-overlap needs --slice/],
-])("%j is wrong usage", async (options, message) => {
+])("%j is a usage error", async (options, message) => {
   for (const command of [
     ["detect", "--source", EXAMPLE],
     ["val", "--data", folder],

@@ -52,7 +52,7 @@ const ALL = ["--save-txt", "--save-conf", "--save-crop", "--conf-thres", "0.1"];
 
 describe.skipIf(!built)("detect --workers", () => {
   it.skipIf(referencePath("images", "coco_val2017_128") === undefined)(
-    "COCO pictures: files and JSON are the same byte for byte whatever the number of workers",
+    "COCO pictures: files and JSON are the same byte for byte for any number of workers",
     async () => {
       const images = join(referencePath("images", "coco_val2017_128") ?? "", "images");
       const weights = referencePath("weights", "yolov5n.pt") ?? "";
@@ -71,12 +71,12 @@ describe.skipIf(!built)("detect --workers", () => {
     },
   );
 
-  it("what is hidden is the same", async () => {
+  it("the same objects are hidden", async () => {
     const run = await expectSame(["--source", EXAMPLE, "--imgsz", "256", "--blur", "--save-crop"], [2]);
     expect(run.code).toBe(0);
   });
 
-  it("what cannot be read is reported as without workers, and the others are done, under the same names", async () => {
+  it("unreadable pictures are reported as without workers, and the others are done under the same names", async () => {
     const argv = ["--source", ...mixedPictures(), "--imgsz", "256", ...ALL];
     const run = await expectSame(argv, allOr([1, 3], [3]));
     expect(run.code).toBe(1);
@@ -90,7 +90,7 @@ describe.skipIf(!built)("detect --workers", () => {
     if (FULL) await expectSame([...argv, "--batch-size", "3"], [2]);
   });
 
-  it("masks, classes, and tracks over pictures", async () => {
+  it("masks, classes and tracks across pictures are the same", async () => {
     const sources = Array.from({ length: 5 }, () => fixture("picture.png"));
     for (const name of allOr(["seg.pt", "cls.pt"], ["seg.pt"])) {
       const flags = [
@@ -113,7 +113,7 @@ describe.skipIf(!built)("detect --workers", () => {
     expect(JSON.stringify(tracked.json)).toContain('"track":1');
   });
 
-  it.skipIf(ffmpegMissing())("videos: the same frames, tracks and annotated video", async () => {
+  it.skipIf(ffmpegMissing())("videos have the same frames, tracks and annotated video", async () => {
     const still = ["-loop", "1", "-i", EXAMPLE, "-vf", "scale=320:240", "-r", "10", "-frames:v", "12"];
     ffmpeg([...still, "-pix_fmt", "yuv420p", join(folder, "clip.mp4")]);
     const argv = ["--source", "clip.mp4", "--imgsz", "160", "--track", "--conf-thres", "0.1", "--save-txt"];
@@ -126,7 +126,7 @@ describe.skipIf(!built)("detect --workers", () => {
     expect([...base.files.keys()]).toContain("exp/clip.mp4");
   });
 
-  it("a worker that dies fails its picture and not the run", async () => {
+  it("a worker that dies fails its picture but not the run", async () => {
     const sources = ["one.png", "deadly.png", "three.png", "deadly-too.png", "five.png", "six.png"];
     for (const name of sources) copyFileSync(fixture("picture.png"), join(folder, name));
     // Runs in every thread of the process before anything else.
@@ -153,7 +153,7 @@ describe.skipIf(!built)("detect --workers", () => {
     expect(run.stderr).toContain("error: deadly.png: the worker thread ended (exit code 9)\n");
   });
 
-  it("Ctrl-C: exit code 130, how far it got, and what is done is in the JSON", async () => {
+  it("Ctrl-C reports how far the run got, keeps what is done in the JSON, and exits with 130", async () => {
     let killed = false;
     const run = await detect(
       2,
@@ -172,7 +172,7 @@ describe.skipIf(!built)("detect --workers", () => {
     expect(run.json.images.length).toBeLessThan(200);
   });
 
-  it("is used for many pictures without being asked for, and not for few", async () => {
+  it("is the default for many pictures but not for few", async () => {
     const few = await start(folder, ["detect", "--source", EXAMPLE, "--backend", "wasm", "--nosave", "--threads", "2"]);
     expect(few.stdout).toMatch(/^Backend: wasm .*2 threads\), float32$/m);
     const sources = Array.from({ length: 12 }, () => fixture("picture.png"));

@@ -37,8 +37,8 @@ async function entriesOf(json: string): Promise<Entry[]> {
   return (JSON.parse(await readFile(json, "utf8")) as { images: Entry[] }).images;
 }
 
-describe("results do not replace each other", () => {
-  test("pictures and labels of one stem and many formats", async () => {
+describe("results do not overwrite each other", () => {
+  test("pictures and labels with the same stem in many formats", async () => {
     const source = pictures("stems", ["a.bmp", "a.jpg", "a.png", "A.webp", "a_2.jpg"]);
     for (const [format, name] of [
       ["source", "s"],
@@ -74,7 +74,7 @@ describe("results do not replace each other", () => {
     }
   });
 
-  test("crops show the picture without what is drawn on it", async () => {
+  test("crops show the picture without the drawing", async () => {
     const source = pictures("plain", ["1.png"]);
     const [saved, kept] = [path("with"), path("without")];
     for (const [project, more] of [
@@ -94,7 +94,7 @@ describe("results do not replace each other", () => {
     expect(Buffer.from(drawn.data).equals(picture.data)).toBe(false);
   });
 
-  test("crops: as many as boxes", async () => {
+  test("there are as many crops as boxes", async () => {
     const source = pictures("crops", ["1.jpg", "12.jpg", "122.jpg", "1.png"]);
     const json = path("crops.json");
     const { code } = await cli([

@@ -32,7 +32,7 @@ async function entriesOf(json: string): Promise<Entry[]> {
   return (JSON.parse(await readFile(json, "utf8")) as { images: Entry[] }).images;
 }
 
-describe("checked before the work", () => {
+describe("destinations checked beforehand", () => {
   const early = async (argv: readonly string[]): Promise<string> => {
     const { code, stdout, stderr } = await cli(argv);
     expect(code).not.toBe(0);
@@ -41,7 +41,7 @@ describe("checked before the work", () => {
     return stderr;
   };
 
-  test("files that are folders, or lie below files", async () => {
+  test("files that are folders, or are below files", async () => {
     await mkdir(path("dir"));
     for (const kind of ["images", "labels"]) await mkdir(path("data", kind), { recursive: true });
     await writeFile(path("data", "images", "a.jpg"), jpeg);
@@ -82,7 +82,7 @@ describe("checked before the work", () => {
     expect(existsSync(path("p"))).toBe(false);
   });
 
-  test("two results in one file, or a result in the place of an input", async () => {
+  test("two results in one file, or a result that would replace an input", async () => {
     const model = path("own.safetensors");
     copyFileSync(join(EXAMPLE, "..", "..", "models", "codes.safetensors"), model);
     await symlink("own.safetensors", path("link.safetensors"));
@@ -107,7 +107,7 @@ describe("checked before the work", () => {
     expect(await early(["export", "--weights", model])).toContain("is the checkpoint itself");
   });
 
-  test("a run's folder that is the source's: the pictures stay as they are", async () => {
+  test("a run's folder that is also the source's: the pictures stay as they are", async () => {
     const source = pictures("own", ["a.jpg", "b.jpg"]);
     const before = readFileSync(join(source, "a.jpg"));
     const run = ["--project", path("."), "--name", "own", "--exist-ok"];
@@ -126,7 +126,7 @@ describe("checked before the work", () => {
 });
 
 describe.skipIf(process.platform === "win32")("streams and links as results", () => {
-  test("--json and --ndjson into FIFOs, --json through a link", async () => {
+  test("--json and --ndjson write into FIFOs, --json through a link", async () => {
     const { spawn } = await import("node:child_process");
     const read = (fifo: string): Promise<string> =>
       new Promise((resolve) => {

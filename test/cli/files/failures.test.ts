@@ -32,7 +32,7 @@ async function entriesOf(json: string): Promise<Entry[]> {
 }
 
 describe("a result that cannot be written", () => {
-  test("is an entry with its boxes and the reason; the others are written", async () => {
+  test("becomes an entry with its boxes and the reason, and the others are written", async () => {
     const source = pictures("blocked", ["a.jpg", "b.jpg", "c.jpg"]);
     // A folder of the name that the picture would have.
     await mkdir(path("ob", "exp", "b.jpg"), { recursive: true });
@@ -55,7 +55,7 @@ describe("a result that cannot be written", () => {
     expect(await readdir(path("ob", "exp", "labels"))).toHaveLength(3);
   });
 
-  test("crops of one class that cannot be made", async () => {
+  test("crops of one class: the picture gets an error but is still annotated", async () => {
     const source = pictures("oneclass", ["a.jpg"]);
     await mkdir(path("oo", "exp"), { recursive: true });
     await writeFile(path("oo", "exp", "crops"), "in the way");
@@ -69,7 +69,7 @@ describe("a result that cannot be written", () => {
     expect(existsSync(path("oo", "exp", "a.jpg"))).toBe(true);
   });
 
-  test("val: the figures and the JSON come all the same", async () => {
+  test("val still gives the figures and the JSON", async () => {
     const root = path("valdata");
     await mkdir(join(root, "images"), { recursive: true });
     for (const name of ["a.jpg", "b.jpg"]) await writeFile(join(root, "images", name), jpeg);
@@ -88,7 +88,7 @@ describe("a result that cannot be written", () => {
     expect(existsSync(path("vf", "exp", "labels", "b.txt"))).toBe(true);
   });
 
-  test("val --save-json: pictures with one name in two folders are reported", async () => {
+  test("val --save-json reports pictures with the same name in two folders", async () => {
     const root = path("twins");
     for (const name of ["a", "b"]) {
       await mkdir(join(root, "images", name), { recursive: true });
@@ -101,7 +101,7 @@ describe("a result that cannot be written", () => {
     expect((await cli([...run, "--data", join(root, "images", "a")])).stderr).not.toContain("image_id");
   });
 
-  test("export: one format of two", async () => {
+  test("export still writes the other format", async () => {
     copyFileSync(EXAMPLE, path("x.png"));
     const weights = path("m", "codes.safetensors");
     await mkdir(path("m"));

@@ -39,13 +39,13 @@ function expectHarmless(text: string): void {
 }
 
 describe("forged names", () => {
-  test("stack traces of DEBUG=1", async () => {
+  test("do not forge lines in stack traces of DEBUG=1", async () => {
     const { stderr } = await cli(["info", "--weights", `none\u001b[2J\u009b\u202e.pt`], { env: { DEBUG: "1" } });
     expect(stderr).toContain("at ");
     expect(stderr).not.toMatch(BAD);
   });
 
-  test("the HTML report", async () => {
+  test("are escaped in the HTML report", async () => {
     const html = await reportHtml({
       ...{ weights: NAMES[0], data: NAMES[1], device: NAMES[2], last: NAMES[3], notes: NAMES },
       ...{ pictures: 1, imgsz: 64, rows: [], sensitivities: [], examples: [] },
@@ -54,7 +54,7 @@ describe("forged names", () => {
     expect(html).not.toContain("\ufffe");
   });
 
-  test("info, in text and JSON", async () => {
+  test("do not forge lines in info, as text and JSON", async () => {
     const { code, stdout, stderr } = await cli(["info", "--weights", weights, "--backend", "cpu"]);
     expect(code).toBe(0);
     expectHarmless(stdout + stderr);
@@ -63,7 +63,7 @@ describe("forged names", () => {
     expect(JSON.parse(json.stdout).names.slice(0, 3)).toEqual(NAMES.slice(0, 3));
   });
 
-  test("detect: table, log, JSON, NDJSON and crops, also of a picture with such a name", async () => {
+  test("do not forge lines in detect's table, log, JSON, NDJSON and crops, also as the name of a picture", async () => {
     const pictures = join(folder, "pictures");
     await mkdir(pictures);
     const name = "a\nerror: forged line\u001b[2J\u202e.png";
@@ -83,7 +83,7 @@ describe("forged names", () => {
     expect(lines.map((line) => JSON.parse(line).source)).toContain(join(pictures, name));
   });
 
-  test("val: table and plots, which are well-formed XML", async () => {
+  test("do not forge lines in val's table and plots, which are well-formed XML", async () => {
     const data = join(folder, "data");
     await mkdir(join(data, "images", "val"), { recursive: true });
     await mkdir(join(data, "labels", "val"), { recursive: true });

@@ -73,13 +73,13 @@ describe("--max-pixels", () => {
     ["compress", ["compress", "--data", data, "--unstructured", "0.5"]],
     ["export", ["export", "--int8", "--data", join(data, "images"), "--output", join(folder, "x.safetensors")]],
     ["bench", ["bench", "--source", EXAMPLE, "--iterations", "1"]],
-  ])("of %s bounds what is read", { timeout: 60_000 }, async (_, [command, ...argv]) => {
+  ])("of %s limits what is read", { timeout: 60_000 }, async (_, [command, ...argv]) => {
     const { code, stderr } = await cli([command, ...CODES, ...argv, ...TINY, "--max-pixels", "1000"]);
     expect(stderr).toMatch(/above the limit of 1000 pixels; shrink it, or raise the limit \(--max-pixels/);
     expect(code).toBe(1);
   });
 
-  test("of export is for calibration", async () => {
+  test("of export limits calibration pictures", async () => {
     const { code, stderr } = await cli(["export", ...CODES, "--max-pixels", "1000"]);
     expect(stderr).toMatch(/^error: --max-pixels is a calibration option and needs --int8\n$/);
     expect(code).toBe(2);

@@ -24,7 +24,7 @@ function pictures(name: string, files: readonly string[]): string {
 }
 
 describe("paths of a run", () => {
-  test("are never given twice, whatever the case, the form of letters, the numbers in the names or their length", () => {
+  test("are unique regardless of case, Unicode form, numbers in the names and length", () => {
     const paths = new RunPaths();
     const names = ["a", "A", "a_2", "a", "é", "e\u0301", "x".repeat(300), "x".repeat(400), "\ud800", "\ud801"];
     const given = names.map((name) => paths.claimFile("f", name, ".jpg"));
@@ -35,7 +35,7 @@ describe("paths of a run", () => {
     for (const name of given) expect(Buffer.byteLength(basename(name))).toBeLessThanOrEqual(255);
   });
 
-  test("the 12th of one picture and the 2nd of another", () => {
+  test("of the 12th crop of one picture and the 2nd of another differ", () => {
     const paths = new RunPaths();
     const given = ["1", "1", "12", "1", ...Array.from({ length: 12 }, () => "1"), "12", "1"].map((name) =>
       paths.claimFile("crops", name, ".jpg", ""),
@@ -44,7 +44,7 @@ describe("paths of a run", () => {
     expect(given.slice(0, 4).map((name) => basename(name))).toEqual(["1.jpg", "12.jpg", "122.jpg", "13.jpg"]);
   });
 
-  test("ten thousand of one name take no search", () => {
+  test("with the same name are found without searching, even ten thousand", () => {
     const paths = new RunPaths();
     const given = Array.from({ length: 10_000 }, () => paths.claimFile("f", "a", ".txt"));
     expect(given.at(-1)).toBe(join("f", "a_10000.txt"));
@@ -52,7 +52,7 @@ describe("paths of a run", () => {
 });
 
 describe("names", () => {
-  test("are cut in bytes, between characters", () => {
+  test("are cut by bytes, between characters", () => {
     expect(cutToBytes("abc", 2)).toBe("ab");
     expect(cutToBytes("人人", 5)).toBe("人");
     expect(cutToBytes("😀😀", 7)).toBe("😀");
@@ -64,7 +64,7 @@ describe("names", () => {
     }
   });
 
-  test("a million blanks or dots are looked at once", () => {
+  test("of a million blanks or dots take linear time", () => {
     for (const filler of [" ", ".", ". ", "\u3000", "_ "]) {
       expect(safeName(`${filler.repeat(1_000_000)}x`, "class3").length).toBeLessThanOrEqual(255);
       expect(safeName(`x${filler.repeat(1_000_000)}y`, "class3")).toMatch(/^x/);
@@ -76,7 +76,7 @@ describe("names", () => {
   });
 });
 describe("names at the limit of the file system", () => {
-  test("a source of 251 bytes, one of 255 in Chinese: written, cut where the new ending needs it", async () => {
+  test("sources of 251 bytes, and of 255 in Chinese, are written, cut only if the new extension needs it", async () => {
     const source = pictures("long", [`${"n".repeat(247)}.jpg`, `${"人".repeat(83)}ab.bmp`, "ok.jpg"]);
     const json = path("long.json");
     const { code } = await cli([

@@ -8,7 +8,7 @@ import { cli, fixture } from "../support.js";
 
 const SOURCE = fixture("picture.png");
 
-describe("refused as wrong usage", () => {
+describe("refused as usage errors", () => {
   const cases: readonly (readonly string[])[] = [
     ["detect", "--source", SOURCE, "--batch-size", "1e15"],
     ["detect", "--source", SOURCE, "--max-det", "1e300"],
@@ -32,7 +32,7 @@ describe("refused as wrong usage", () => {
   }
 });
 
-describe("refused for lack of memory, before a picture is made that large", () => {
+describe("refused for lack of memory before a picture is enlarged", () => {
   for (const backend of ["cpu", "wasm", "gpujs"] as const) {
     test(`imgsz 16384 on ${backend}`, async () => {
       const model = await load("codes", { backend });

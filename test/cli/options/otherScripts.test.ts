@@ -5,7 +5,7 @@ import { resolveAliases } from "../../../src/cli/options/aliases.js";
 import { backend, device } from "../../../src/cli/options/devices.js";
 import { cli, EXAMPLE, fixture } from "../support.js";
 
-test("aliases of flags", () => {
+test("aliases of options work", () => {
   const resolved = (line: string): string => resolveAliases(line.split(" ")).join(" ");
   expect(resolved("detect --img 640 --conf .4")).toBe("detect --imgsz 640 --conf-thres .4");
   expect(resolved("detect --iou=.5 --batch 2")).toBe("detect --iou-thres=.5 --batch-size 2");
@@ -15,7 +15,7 @@ test("aliases of flags", () => {
   expect(resolveAliases(["detect", "--", "--img"])).toEqual(["detect", "--", "--img"]);
 });
 
-test("underscores, and beginnings that fit one flag", () => {
+test("underscores and unambiguous prefixes of options work", () => {
   const known = ["--conf-thres", "--save-txt", "--save-conf", "--name", "--nosave", "--imgsz", "--vid-stride"];
   const resolved = (line: string): string => resolveAliases(line.split(" "), known).join(" ");
   expect(resolved("detect --conf_thres .4 --save_txt --name a_b")).toBe("detect --conf-thres .4 --save-txt --name a_b");
@@ -47,7 +47,7 @@ test.each([
   expect(note !== undefined).toBe(/cpu|,|[1-9]/i.test(text));
 });
 
-test("--backend keeps its own names, and takes a card for WebGPU", () => {
+test("--backend takes its own names, and GPU numbers for WebGPU", () => {
   expect(["cpu", "wasm", "0", "cuda:1", "mps", ""].map(backend)).toEqual([
     "cpu",
     "wasm",
@@ -61,7 +61,7 @@ test("--backend keeps its own names, and takes a card for WebGPU", () => {
 describe("--device in a run", () => {
   const argv = ["--imgsz", "64", "--threads", "1"];
 
-  test("cpu is wasm and says so; of two words for one thing the last counts", async () => {
+  test("cpu is wasm, with a note; of two options for the same thing, the last counts", async () => {
     const { code, stdout } = await cli(["detect", "--nosave", "--device", "cpu", ...argv]);
     expect(code).toBe(0);
     expect(stdout).toMatch(/^note: --device cpu: runs on wasm, .*--backend cpu$/m);
@@ -71,7 +71,7 @@ describe("--device in a run", () => {
     expect(other.stdout).not.toContain("note: --device");
   });
 
-  test("in info, bench and compress", async () => {
+  test("works in info, bench and compress", async () => {
     const info = await cli(["info", "--memory", "--device", "cpu", ...argv, "--json", "-"]);
     expect(JSON.parse(info.stdout).backend.name).toBe("wasm");
     expect(info.stderr).toContain("note: --device cpu");
@@ -89,7 +89,7 @@ describe("--device in a run", () => {
     expect(JSON.parse(bench.stdout).rows.map(({ backend: name }: { backend: string }) => name)).toEqual(["wasm"]);
   });
 
-  test("a GPU on a machine without one gets webgpu's own message, not another backend", async () => {
+  test("a GPU number on a machine without one gives webgpu's own message, not another backend", async () => {
     const { code, stdout, stderr } = await cli(["detect", "--nosave", "--device", "0,1", ...argv]);
     expect(stdout).toMatch(/^note: --device 0,1: runs on a single GPU/m);
     if (code === 0) expect(stdout).toMatch(/^Backend: webgpu /m);
@@ -97,7 +97,7 @@ describe("--device in a run", () => {
   });
 });
 
-test("flags of YOLOv5's scripts without an effect are reported once, and the run continues", async () => {
+test("options of YOLOv5's scripts without an effect are reported once, and the run continues", async () => {
   const argv = ["detect", "--view_img", "--update", "--dnn", "--save-format", "0", "--nosave", "--imgsz", "64"];
   const { code, stderr } = await cli([...argv, "--conf_thres", "0.5", "--line_thick", "2", "--hide-l"]);
   expect(code).toBe(0);
@@ -105,8 +105,8 @@ test("flags of YOLOv5's scripts without an effect are reported once, and the run
     expect.stringMatching(/^warning: --view-img: no window is opened/),
     expect.stringMatching(/^warning: --update: there is nothing to update/),
     expect.stringMatching(/^warning: --dnn: /),
-    "warning: --line-thickness has no effect where nothing is drawn",
-    "warning: --hide-labels has no effect where nothing is drawn",
+    "warning: --line-thickness has no effect when nothing is drawn",
+    "warning: --hide-labels has no effect when nothing is drawn",
   ]);
 });
 
@@ -133,7 +133,7 @@ test.each(Object.entries(THEIRS))(
   },
 );
 
-test("a model among the sources says what it was taken for", async () => {
+test("a model among the sources is reported with what it was taken for", async () => {
   const argv = ["detect", "--source", EXAMPLE, fixture("v6.pt"), "--nosave", "--imgsz", "64", "--json", "-"];
   const { code, stdout, stderr } = await cli(argv);
   expect(code).toBe(1);

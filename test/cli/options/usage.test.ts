@@ -23,7 +23,7 @@ describe("help and version", () => {
     }
   });
 
-  test("detect --help shows detect.py's flags with its defaults", async () => {
+  test("detect --help shows detect.py's options with its defaults", async () => {
     const { stdout } = await cli(["detect", "--help"]);
     const flags =
       "weights source imgsz conf-thres iou-thres max-det classes agnostic-nms augment half save-txt save-conf save-crop nosave project name exist-ok square line-thickness hide-labels hide-conf vid-stride data batch-size retina-masks multi-label view-img visualize update dnn";
@@ -119,7 +119,7 @@ describe("wrong usage", () => {
     expect(code).toBe(2);
   });
 
-  test("no command: help on standard error", async () => {
+  test("without a command, help goes to standard error", async () => {
     const { code, stdout, stderr } = await cli([]);
     expect(code).toBe(2);
     expect(stdout).toBe("");
@@ -132,7 +132,7 @@ describe("wrong usage", () => {
     expect(stderr).toBe("error: classes: 4 is not a class of this model, which has 0 to 3\n");
   });
 
-  test("an ensemble of models with other classes", async () => {
+  test("an ensemble of models with different classes is refused", async () => {
     const argv = ["detect", "--weights", "codes", "random:yolov5n", "--source", "x.jpg", "--json", "-"];
     const { code, stdout, stderr } = await cli([...argv, "--backend", "cpu"]);
     expect(code).toBe(2);

@@ -9,7 +9,7 @@ import { scratchFolder } from "../support.js";
 
 const folder = await scratchFolder();
 
-test.skipIf(process.platform === "win32").each(["pipe", "device"])("a list that is a %s", async (kind) => {
+test.skipIf(process.platform === "win32").each(["pipe", "device"])("a list that is a %s is refused", async (kind) => {
   const list = join(folder, `${kind}.txt`);
   if (kind === "pipe") execFileSync("mkfifo", [list]);
   else symlinkSync("/dev/zero", list);

@@ -73,7 +73,7 @@ describe.skipIf(!installed)("a queue", () => {
     expect(text(join(run, "sources.txt"))).toBe([0, 1, 2].map((i) => `${path("pictures", `p${i}.png`)}\n`).join(""));
   });
 
-  it("has each job once, however often it is enqueued; what is done is not done again", async () => {
+  it("contains each job once however often it is enqueued, and finished jobs are not repeated", async () => {
     for (let i = 0; i < 3; i++) await enqueue("--source", path("pictures"));
     const queue = new Queue(name, { connection: { url: redis.url } });
     expect(await queue.getWaitingCount()).toBe(3);
@@ -85,7 +85,7 @@ describe.skipIf(!installed)("a queue", () => {
     expect(readdirSync(run).filter((entry) => entry.startsWith("shard-"))).toHaveLength(3);
   });
 
-  it("a worker that is stopped gives its job back at once", async () => {
+  it("a stopped worker returns its job at once", async () => {
     await enqueue("--source", path("pictures"));
     const stop = new AbortController();
     const { code } = await cli(["work", ...queueFlags(), "--backend", "cpu"], {
@@ -98,7 +98,7 @@ describe.skipIf(!installed)("a queue", () => {
     expect((await work("--lock", "3600")).stdout).toContain("3 jobs with 5 pictures done\n");
   });
 
-  it("tries again what a server did not send, and fetches lists", async () => {
+  it("retries pictures that a server did not send, and fetches lists", async () => {
     const asked = new Map<string, number>();
     const server = createServer((request, response) => {
       const { url = "" } = request;
@@ -138,7 +138,7 @@ describe.skipIf(!installed)("a queue", () => {
     expect((await work()).stdout).toContain("3 jobs with 5 pictures done\n");
   });
 
-  it("gives up at once what no worker can do: options that do not fit the model", async () => {
+  it("gives up at once if no worker can do a job, because options do not fit the model", async () => {
     await enqueue("--source", EXAMPLE, "--classes", "99", "--attempts", "3");
     const { code, stdout, stderr } = await work();
     expect(stderr.match(/^warning: job 0\/1: classes: 99 is not a class of this model.*$/gm)).toHaveLength(1);
@@ -171,7 +171,7 @@ describe.skipIf(!installed)("a queue", () => {
     expect(existsSync(join(run, "queue.json"))).toBe(false);
   });
 
-  it("a folder holds one run", async () => {
+  it("a folder holds only one run", async () => {
     await enqueue("--source", EXAMPLE);
     const { stderr, code } = await enqueue("--source", EXAMPLE, "--conf-thres", "0.5");
     expect(stderr).toContain("holds another run: other options, weights or pictures; give another --name or --project");
@@ -179,7 +179,7 @@ describe.skipIf(!installed)("a queue", () => {
   });
 });
 
-it("no server: one line says so", async () => {
+it("one line says that there is no server", async () => {
   const { stderr, code } = await cli(["work", "--queue", "redis://user:secret@127.0.0.1:1"]);
   expect(stderr).toMatch(
     /^error: redis:\/\/.*127\.0\.0\.1:1: no Redis server answers \(.*ECONNREFUSED.*\); start one, or correct --queue\n$/,

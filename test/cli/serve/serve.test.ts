@@ -56,7 +56,7 @@ const post = (url: string, query = "?imgsz=96", headers: Record<string, string> 
   fetch(`${url}/detect${query}`, { method: "POST", body: readFileSync(fixture("picture.png")), headers });
 
 describe.skipIf(!built)("serve", () => {
-  test("workers answer as the library does; SIGTERM under load loses no accepted request", async () => {
+  test("workers give the library's results, and SIGTERM under load loses no accepted request", async () => {
     const server = start([...SMALL, "--workers", "2", "--max-batch", "12", "--max-delay", "60000"]);
     const url = await server.url();
     const model = await load(fixture("v6.pt"), { backend: "wasm", threads: 1 });
@@ -78,7 +78,7 @@ describe.skipIf(!built)("serve", () => {
     for (const line of server.stdout.trim().split("\n")) expect(JSON.parse(line)).toHaveProperty("level");
   });
 
-  test("the embedded model by default; a key from the environment; several models with names and versions", async () => {
+  test("serves the embedded model by default, takes a key from the environment, and several models with names and versions", async () => {
     copyFileSync(fixture("csp.pt"), join(folder, "other.pt"));
     const server = start(
       ["--weights", "codes", "people@2=other.pt", "--backend", "wasm", "--workers", "1", "--log-level", "error"],
@@ -100,7 +100,7 @@ describe.skipIf(!built)("serve", () => {
     expect(server.stdout).toBe("");
   });
 
-  test("an input that cannot be used ends it with one line and exit code 1, a wrong option with 2", async () => {
+  test("an unusable input ends it with one line and exit code 1, a wrong option with 2", async () => {
     const missing = start(["--weights", "none.pt"]);
     expect(await missing.ended).toBe(1);
     expect(missing.stderr).toMatch(/^error: none\.pt: no such file.*\n$/);

@@ -50,7 +50,7 @@ beforeAll(async () => {
 });
 
 describe("compress in shards and merge", () => {
-  it("the figures of one process; the file is made once", async () => {
+  it("give the figures of one process, and write the file once", async () => {
     expect(await compress("--json", path("one.json"), "--output", path("one.safetensors"))).toMatchObject({ code: 0 });
     for (const index of [1, 2, 0]) {
       const file = path(`half-${index}.safetensors`);

@@ -42,7 +42,7 @@ beforeAll(() => {
 beforeEach(() => rmSync(path("run"), { recursive: true, force: true }));
 
 describe("detect in shards", () => {
-  it("and merge: results.json, pictures, labels and crops of one process", async () => {
+  it("and merge give the results.json, pictures, labels and crops of one process", async () => {
     const files = ["--save-txt", "--save-conf", "--save-crop", "--no-speed"];
     const one = await cli(
       detect(...files, "--project", path("run"), "--name", "one", "--json", path("run", "one.json")),
@@ -69,7 +69,7 @@ describe("detect in shards", () => {
   it.each([
     ["masks", "seg.pt"],
     ["keypoints", "11-pose.pt"],
-  ])("of %s, and merge: JSON and labels of one process", async (field, weights) => {
+  ])("of %s and merge give the JSON and labels of one process", async (field, weights) => {
     const model = ["--weights", fixture(weights), "--backend", "wasm", "--imgsz", "64", "--conf-thres", "0.001"];
     const argv = ["detect", "--source", path("pictures", "*", "*.png"), ...model, "--max-det", "3", "--quiet"];
     const files = ["--save-txt", "--nosave", "--no-speed", "--project", path("run")];
@@ -85,7 +85,7 @@ describe("detect in shards", () => {
     expect(whole).toContain(field === "masks" ? '"mask":' : '"keypoints":');
   });
 
-  it("and merge into a file: its bytes, whatever --json wrote beside", async () => {
+  it("and merge into a file give its bytes, regardless of what --json wrote", async () => {
     await cli(detect("--nosave", "--no-speed", "--json", path("one.json")));
     for (let index = 0; index < SHARDS; index++) {
       await shard(index, "--nosave", "--no-speed", "--json", path("run", "{shard}.json"));
@@ -97,7 +97,7 @@ describe("detect in shards", () => {
     expect(stdout).toBe(text(path("one.json")));
   });
 
-  it("a repeated shard has the same files, without anything of an earlier try", async () => {
+  it("a repeated shard has the same files, and nothing of an earlier try", async () => {
     const files = ["--save-txt", "--no-speed"];
     await shard(0, ...files, "--conf-thres", "0.01");
     await shard(0, ...files);
@@ -106,7 +106,7 @@ describe("detect in shards", () => {
     expect(filesOf(path("run"))).toEqual(first);
   });
 
-  it("one that is interrupted leaves nothing", async () => {
+  it("an interrupted shard leaves nothing behind", async () => {
     const stop = new AbortController();
     const onStdout = (): void => stop.abort();
     const argv = detect("--shard", "0/2", "--project", path("run"), "--save-txt").filter((word) => word !== "--quiet");
@@ -116,7 +116,7 @@ describe("detect in shards", () => {
     );
   });
 
-  it("more shards than pictures: those without any are done too", async () => {
+  it("with more shards than pictures, shards without pictures are done too", async () => {
     const argv = detect("--project", path("run"), "--nosave", "--no-speed");
     for (let index = 0; index < 15; index++) await cli([...argv, "--shard", `${index}/15`]);
     await cli(detect("--nosave", "--no-speed", "--json", path("one.json")));
@@ -128,7 +128,7 @@ describe("detect in shards", () => {
 describe("under a scheduler", () => {
   const env = { SLURM_ARRAY_TASK_ID: "1", SLURM_ARRAY_TASK_COUNT: "4" };
 
-  it("one command line gives each shard files of its own", async () => {
+  it("one command line gives each shard its own files", async () => {
     const argv = detect("--project", path("run"), "--nosave", "--json", path("run", "out.json"));
     for (const id of ["0", "3"]) await cli(argv, { env: { ...env, SLURM_ARRAY_TASK_ID: id } });
     expect(readdirSync(path("run"))).toEqual(["out-00000-of-00004.json", "out-00003-of-00004.json"]);
@@ -162,13 +162,13 @@ describe("--resume", () => {
     ["other options", ["--conf-thres", "0.5"]],
     ["another number of shards", ["--shard", "0/3"]],
     ["other weights", ["--weights", fixture("assorted.pt")]],
-  ])("%s: does it anew", async (_, argv) => {
+  ])("%s: does it again", async (_, argv) => {
     await cli(loud("--shard", "0/4", "--nosave"));
     const again = await cli(loud("--shard", "0/4", "--nosave", "--resume", ...argv));
     expect(again.stdout).toContain("image 1/");
   });
 
-  it("another list: does it anew", async () => {
+  it("another list: does it again", async () => {
     await cli(loud("--shard", "0/4", "--nosave"));
     const again = await cli([
       ...loud("--shard", "0/4", "--nosave", "--resume"),
@@ -181,14 +181,14 @@ describe("--resume", () => {
     expect(again.stdout).toContain("image 1/");
   });
 
-  it("does not depend on who computes", async () => {
+  it("does not depend on the threads and backend", async () => {
     await cli(loud("--shard", "0/4", "--nosave"));
     const again = await cli(loud("--shard", "0/4", "--nosave", "--resume", "--threads", "2", "--backend", "wasm"));
     expect(again.stdout).toContain("Shard 0/4 is done");
   });
 });
 
-describe("what does not go together", () => {
+describe("options that exclude each other", () => {
   it.each([
     [["--resume"], "--resume skips shards that are done; give --shard i/n"],
     [["--shard", "0/2", "--ndjson", "x.ndjson"], "--ndjson is not available with shards"],
@@ -202,7 +202,7 @@ describe("what does not go together", () => {
     expect(code).toBe(2);
   });
 
-  it("two shards in one file", async () => {
+  it("two shards in one file are refused", async () => {
     const json = ["--nosave", "--json", path("run", "out.json")];
     await shard(0, ...json);
     const { code, stderr } = await shard(1, ...json);

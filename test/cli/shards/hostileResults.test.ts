@@ -81,13 +81,13 @@ test.each<[string, string]>([
   expect(written.filter((path) => /evil|\.part$/.test(path))).toEqual([]);
 });
 
-test.each([50_000, 2_000_000])("what is nested %i deep", async (depth) => {
+test.each([50_000, 2_000_000])("results nested %i deep are refused", async (depth) => {
   const text = detect({}).replace(/\}$/, `,"videos":[{"x":${"[".repeat(depth)}${"]".repeat(depth)}}]}`);
   const { stderr } = await merge(text, "out.json");
   expect(stderr).toMatch(/^error: [^\n]*is nested more than 1000 deep[^\n]*\n$/);
 });
 
-describe("links to files elsewhere, of which nothing is read", () => {
+describe("links to files elsewhere are not followed", () => {
   const secret = join(folder, "secret.json");
   writeFileSync(secret, '[{"secret":1}]');
 
@@ -122,7 +122,7 @@ describe("links to files elsewhere, of which nothing is read", () => {
 });
 
 /** As a file says, not as its square: many videos, and many files to look for them in. */
-test("many videos in many files", async () => {
+test("many videos in many files are merged in linear time", async () => {
   const own = join(folder, "many videos");
   mkdirSync(own);
   const names = Array.from({ length: 1000 }, (_, i) => `${i}.mp4`);
@@ -147,7 +147,7 @@ test("many videos in many files", async () => {
   expect(videos[1000].savedTo).toBe("/there/1000.mp4");
 });
 
-test.skipIf(process.platform === "win32")("pipes and devices, which never end", async () => {
+test.skipIf(process.platform === "win32")("pipes and devices are refused, because they may never end", async () => {
   const [pipe, labels] = [join(deep, "pipe.json"), join(folder, "labels")];
   mkdirSync(labels);
   execFileSync("mkfifo", [pipe, join(labels, "a.txt")]);
@@ -160,7 +160,7 @@ test.skipIf(process.platform === "win32")("pipes and devices, which never end", 
 test.each<[string, (source: string) => string[]]>([
   ["label files", (source) => [source, "--output", join(folder, "interrupted")]],
   ["results", (source) => [join(source, "r.json"), "--output", join(folder, "interrupted.json")]],
-])("Ctrl-C while merging %s", async (name, argv) => {
+])("Ctrl-C ends merging %s", async (name, argv) => {
   const source = join(folder, `many ${name}`);
   mkdirSync(source);
   for (let i = 0; i < 300; i++) writeFileSync(join(source, `${i}.txt`), "0 0.5 0.5 0.1 0.1\n");

@@ -28,7 +28,7 @@ beforeAll(async () => {
 describe("merge", () => {
   const shards = (...of: number[]) => of.map((i) => path("run", "exp", `shard-0000${i}-of-00003`));
 
-  it("takes folders and files, in any order and twice", async () => {
+  it("takes folders and files in any order, and twice", async () => {
     const [a, b, c] = shards(2, 0, 1);
     expect(await merge(a, b, join(c, "results.json"), b, "--output", path("m.json"), "--quiet")).toMatchObject({
       code: 0,
@@ -50,7 +50,7 @@ describe("merge", () => {
       "shards 0, 2 of 3 are missing; run the command again with --shard 0/3",
     ],
     ["one that is missing", () => shards(0, 2), "shard 1 of 3 is missing"],
-    ["shards of another run", () => [...shards(0, 1), path("conf-2.json")], "belongs to another run than"],
+    ["shards of another run", () => [...shards(0, 1), path("conf-2.json")], "belongs to a different run than"],
     ["a whole run beside shards", () => [...shards(0), path("whole.json")], "is not a shard, unlike"],
     ["figures without statistics", () => [path("val.json")], "holds no results that can be joined"],
     ["figures beside detections", () => [path("whole.json"), path("val-0.json")], "whole.json: is not a shard, unlike"],
@@ -77,7 +77,7 @@ describe("merge", () => {
     expect(code).toBe(2);
   });
 
-  it("a shard whose file is cut off is named", async () => {
+  it("a truncated file of a shard is named", async () => {
     const cut = path("cut.json");
     writeFileSync(cut, readFileSync(join(shards(1)[0], "results.json"), "utf8").slice(0, 300));
     const { code, stderr } = await merge(...shards(0, 2), cut, "--output", path("refused.json"));
@@ -87,7 +87,7 @@ describe("merge", () => {
 });
 
 describe("folders of label files", () => {
-  it("are joined; two different files of one name are not", async () => {
+  it("are joined, unless two different files have the same name", async () => {
     for (const [name, text] of [
       ["l0/a.txt", "1"],
       ["l0/b.txt", "2"],
@@ -101,7 +101,7 @@ describe("folders of label files", () => {
     expect(readdirSync(path("labels"))).toEqual(["a.txt", "b.txt", "c.txt"]);
     rmSync(path("labels"), { recursive: true });
     const { code, stderr } = await merge(path("l0"), path("l2"), "--output", path("labels"));
-    expect(stderr).toContain("is another file than");
+    expect(stderr).toContain("a file with the same name");
     expect(code).toBe(1);
   });
 });

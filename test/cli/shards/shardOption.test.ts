@@ -24,17 +24,20 @@ describe("a shard's part", () => {
     [6, 7],
     [100, 7],
     [9999, 1000],
-  ])("of %i entries in %i shards: each entry once, in order, sizes one apart at most", (length, count) => {
-    const parts = Array.from({ length: count }, (_, index) => partOf(length, { index, count }));
-    expect(parts[0][0]).toBe(0);
-    expect(parts[count - 1][1]).toBe(length);
-    for (const [i, [start]] of parts.entries()) if (i > 0) expect(start).toBe(parts[i - 1][1]);
-    const sizes = parts.map(([start, end]) => end - start);
-    expect(Math.max(...sizes) - Math.min(...sizes)).toBeLessThanOrEqual(1);
-  });
+  ])(
+    "of %i entries in %i shards: each entry is in one shard, in order, and sizes differ by at most one",
+    (length, count) => {
+      const parts = Array.from({ length: count }, (_, index) => partOf(length, { index, count }));
+      expect(parts[0][0]).toBe(0);
+      expect(parts[count - 1][1]).toBe(length);
+      for (const [i, [start]] of parts.entries()) if (i > 0) expect(start).toBe(parts[i - 1][1]);
+      const sizes = parts.map(([start, end]) => end - start);
+      expect(Math.max(...sizes) - Math.min(...sizes)).toBeLessThanOrEqual(1);
+    },
+  );
 });
 
-describe("the shard that a scheduler names", () => {
+describe("the shard given by a scheduler", () => {
   const slurm = (id: number, count: number, min = 0, step = 1) => ({
     SLURM_ARRAY_TASK_ID: `${id}`,
     SLURM_ARRAY_TASK_COUNT: `${count}`,
@@ -65,7 +68,7 @@ describe("the shard that a scheduler names", () => {
     expect(chooseShard({ index: 1, count: 2 }, slurm(6, 7))).toEqual({ index: 1, count: 2, variable: undefined });
   });
 
-  it("without any, everything is done", () => {
+  it("without any, one process does everything", () => {
     expect(chooseShard(undefined, {})).toBeUndefined();
     expect(chooseShard(undefined, { SLURM_ARRAY_TASK_ID: "" })).toBeUndefined();
   });
@@ -86,7 +89,7 @@ describe("the shard that a scheduler names", () => {
   });
 });
 
-it("a shared name gets the shard's label, a name of its own stays", () => {
+it("a shared name gets the shard's label, a name that already differs stays", () => {
   const shard = { index: 3, count: 7 };
   expect(shardFile("a/out.json", shard, true)).toBe("a/out-00003-of-00007.json");
   expect(shardFile("a/out.json", shard, false)).toBe("a/out.json");

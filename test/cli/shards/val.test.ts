@@ -76,7 +76,7 @@ describe("val in 7 shards and merge", () => {
     ["boxes of one class", ["--imgsz", "256", "--batch-size", "2", "--single-cls"]],
     ["boxes with the settings for speed", ["--imgsz", "256", "--batch-size", "2", "--task", "speed"]],
   ];
-  it.each(allOr([...SOME, ...MORE], SOME))("%s: as one process", async (_, argv) => {
+  it.each(allOr([...SOME, ...MORE], SOME))("%s: the same figures as one process", async (_, argv) => {
     const { whole, merged, parts } = await both(["--data", path("data"), "--backend", "wasm", ...argv]);
     expect(figures(merged)).toEqual(figures(whole));
     expect(Object.keys(merged)).toEqual(Object.keys(whole).filter((key) => key !== "savedTo"));
@@ -84,7 +84,7 @@ describe("val in 7 shards and merge", () => {
     expect(parts.reduce((sum, { images }) => sum + (images as number), 0)).toBe(11);
   });
 
-  it("keypoints: as one process", async () => {
+  it("keypoints: the same figures as one process", async () => {
     for (const part of ["images", "labels"]) mkdirSync(path("poses", part), { recursive: true });
     const points = Array.from({ length: 5 }, (_, i) => `${0.3 + i / 20} ${0.7 - i / 20} 2`).join(" ");
     for (let i = 0; i < 9; i++) {
@@ -97,7 +97,7 @@ describe("val in 7 shards and merge", () => {
     expect(whole).toMatchObject({ images: 9, keypoints: { perClass: [{ instances: 9 }] } });
   });
 
-  it("classes: as one process", async () => {
+  it("classes: the same figures as one process", async () => {
     for (let i = 0; i < 10; i++) {
       const own = path("classes", "val", `class ${i % 5}`);
       mkdirSync(own, { recursive: true });
@@ -115,7 +115,7 @@ describe("val in 7 shards and merge", () => {
     expect(whole).toMatchObject({ images: 10 });
   });
 
-  it("label files and COCO's results: as one process", async () => {
+  it("label files and COCO's results are the same as with one process", async () => {
     const argv = ["--data", path("data"), "--imgsz", "256", "--batch-size", "1", "--backend", "wasm"];
     const { run, whole } = await both(argv, ["--save-txt", "--save-conf", "--save-json"]);
     const target = path(run, "joined");
@@ -136,7 +136,7 @@ describe("val in 7 shards and merge", () => {
     ["coco_val2017_128", "yolov5n.pt"],
     ["dna_test", "dna.pt"],
   ];
-  it.each(allOr(SETS, SETS.slice(0, 1)))("%s: as one process", async (data, weights) => {
+  it.each(allOr(SETS, SETS.slice(0, 1)))("%s: the same figures as one process", async (data, weights) => {
     if (referenceMissing("images", data) || referenceMissing("weights", weights)) return;
     const argv = ["--data", referencePath("images", data) ?? "", "--weights", referencePath("weights", weights) ?? ""];
     const { whole, merged } = await both([...argv, "--imgsz", "320", "--batch-size", "4", "--backend", "wasm"]);

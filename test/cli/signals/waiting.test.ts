@@ -49,7 +49,7 @@ describe.skipIf(skip || ffmpegMissing())("a signal during a live stream", { time
 });
 
 describe.skipIf(skip)("a signal while a pipe has no reader", { timeout: LIMIT_MS }, () => {
-  test("a FIFO without a reader is waited for no longer", async () => {
+  test("stops waiting for a FIFO without a reader", async () => {
     const fifo = join(folder, "nobody");
     execFileSync("mkfifo", [fifo]);
     const run = new Running(["info", "--weights", "codes", "--json", fifo]);
@@ -63,7 +63,7 @@ describe.skipIf(skip)("a signal while a pipe has no reader", { timeout: LIMIT_MS
     expect(run.stderr).toMatch(/^error: [^\n]*nobody: cannot be written: it has no reader; start its reader first\n$/);
   });
 
-  test("the second signal ends it at once, whatever is being written", async () => {
+  test("the second signal ends the run at once, whatever is being written", async () => {
     const fifo = join(folder, "asleep");
     execFileSync("mkfifo", [fifo]);
     // Opened for reading, and never read: more than a pipe holds cannot be written.

@@ -95,7 +95,7 @@ function largeCoco(): string {
 const WASM = ["--backend", "wasm", "--threads", "1"] as const;
 const LARGE = ["--weights", "random:yolov5m"] as const;
 
-describe.skipIf(skip)("after a signal little is done", { timeout: 10 * LIMIT_MS }, () => {
+describe.skipIf(skip)("little work is done after a signal", { timeout: 10 * LIMIT_MS }, () => {
   const folderOfData = data(2);
 
   test("detect: a large model", () =>
@@ -110,7 +110,7 @@ describe.skipIf(skip)("after a signal little is done", { timeout: 10 * LIMIT_MS 
   test("val", () =>
     littleIsDoneAfterwards(["val", ...LARGE, "--data", folderOfData, ...WASM, "--imgsz", "960"], [0, 1500, 4000]));
 
-  test("val: curves and mosaics of what was done", () =>
+  test("val: curves and mosaics", () =>
     littleIsDoneAfterwards(["val", "--data", data(100), ...WASM, "--imgsz", "256", "--save-json"], [500, 1000, 2000]));
 
   test("val: large annotations", () =>

@@ -44,7 +44,7 @@ describe.skipIf(!built)("val --workers", () => {
     ["boxes", ["--data", "data", "--imgsz", "256"]],
     ["boxes, three to a forward pass", ["--data", "data", "--imgsz", "256", "--forward-batch", "3"]],
     ["masks", ["--data", "data", "--imgsz", "64", "--weights", fixture("seg.pt")]],
-  ])("%s: the same with and without workers", async (_, argv) => {
+  ])("%s: the same figures with and without workers", async (_, argv) => {
     const base = await val(0, argv);
     expect(base.code).toBe(0);
     expect(base.json).toMatchObject({ images: 3, instances: 6, excluded: [{ name: "data/images/damaged.png" }] });
@@ -52,7 +52,7 @@ describe.skipIf(!built)("val --workers", () => {
     for (const workers of allOr([1, 3], [3])) expect(comparable(await val(workers, argv))).toEqual(comparable(base));
   });
 
-  it("a worker that dies leaves out its picture and no other", async () => {
+  it("a worker that dies leaves out only its own picture", async () => {
     writeFileSync(
       join(folder, "deadly.cjs"),
       `const { isMainThread } = require("node:worker_threads");
@@ -73,7 +73,7 @@ describe.skipIf(!built)("val --workers", () => {
     expect(stderr).toContain(`warning: ${reason}; the picture is left out\n`);
   });
 
-  it("classification has no workers and all threads", async () => {
+  it("classification uses no workers but all threads", async () => {
     const classes = join(folder, "classes", "val", "class0");
     mkdirSync(classes, { recursive: true });
     copyFileSync(fixture("picture.png"), join(classes, "a.png"));

@@ -79,11 +79,11 @@ describe("a quantized file", () => {
     expect([...tensors.keys()].filter((name) => name.includes(".bn."))).toEqual([]);
   });
 
-  it("is at most 30 % of the float32 file", async () => {
+  it("takes at most 30 % of the float32 file", async () => {
     expect(codes.bytes.length).toBeLessThanOrEqual(0.3 * (await float32Size(CODES)));
   });
 
-  it("comes back as it was written", () => {
+  it("is read as it was written", () => {
     for (const [name, { scale, zeroPoint }] of codes.calibration.activations) {
       const module = moduleAt(codes.opened.module, name);
       expect(module?.buffers.get("input_scale")?.data[0]).toBe(scale);
@@ -120,7 +120,9 @@ describe("a quantized file", () => {
     } else {
       expect(dtype).toBe("float32");
       expect(notes.join()).toMatch(
-        backend.capabilities.byteWeights ? /no int8 kernels: int8 weights stay bytes/ : /no int8 kernels: .* converted/,
+        backend.capabilities.byteWeights
+          ? /no int8 kernels: weights stay int8 in memory/
+          : /no int8 kernels: .* converted/,
       );
       expect(compare(actual, floats).nmse).toBeLessThan(1e-9);
     }
@@ -139,7 +141,7 @@ describe("a quantized file", () => {
     backend.dispose();
   });
 
-  it("its weights are bytes in the memory of webgpu", async ({ skip }) => {
+  it("keeps its weights as bytes in the memory of webgpu", async ({ skip }) => {
     const backend = await WEBGPU.open();
     if (!backend) return skip("no WebGPU adapter");
     const weights = async (opened: OpenedModel): Promise<number> => {
@@ -165,7 +167,7 @@ describe("a quantized file", () => {
   });
 });
 
-it("quantize() gives a file from a loaded model and pictures", async () => {
+it("is what quantize() returns for a loaded model and pictures", async () => {
   const model = await load(CODES, { backend: "wasm", threads: 1 });
   const picture = await decodeImage(await readFile(join(REPOSITORY, "examples", "codes.png")));
   const bytes = await quantize(model, [picture], { imgsz: [320, 320], method: "minmax" });
@@ -179,11 +181,11 @@ it("quantize() gives a file from a loaded model and pictures", async () => {
   loaded.dispose();
 });
 
-it("calibration without pictures is refused", async () => {
+it("cannot be made without calibration pictures", async () => {
   await expect(calibrate(createCpuBackend(), codes.plan, [], { method: "entropy" })).rejects.toThrow(OptionError);
 });
 
-it.each(["csp", "assorted", "seg", "cls"])("every kind of model: %s", async (name) => {
+it.each(["csp", "assorted", "seg", "cls"])("can be made of every kind of model: %s", async (name) => {
   const path = join(REPOSITORY, "test", "fixtures", "pytorch", `${name}.pt`);
   const { original, opened, plan } = await quantized(path, 64);
   expect(plan.convolutions.size).toBeGreaterThan(3);
@@ -199,7 +201,7 @@ it.each(["csp", "assorted", "seg", "cls"])("every kind of model: %s", async (nam
 describe("yolov5 export --int8", () => {
   const target = join(folder, "codes-int8.safetensors");
 
-  it("writes a file that detect takes", async () => {
+  it("writes a file that detect reads", async () => {
     const pictures = join(REPOSITORY, "examples");
     const argv = ["export", "--weights", "codes", "--int8", "--data", pictures, "--output", target];
     const made = await cli([...argv, "--backend", "wasm", "--json", "-"]);
@@ -240,7 +242,7 @@ describe("yolov5 export --int8", () => {
     await expect(stat(empty)).rejects.toThrow();
   });
 
-  it("refuses a file that is int8 already", async () => {
+  it("refuses a file that is already int8", async () => {
     await writeFile(join(folder, "once.safetensors"), codes.bytes);
     const argv = ["export", "--weights", join(folder, "once.safetensors"), "--int8", "--data", "x"];
     const { code, stderr } = await cli([...argv, "--output", join(folder, "twice.safetensors")]);
@@ -264,7 +266,7 @@ const ACCURACY = [
   ["dna", "dna_test", 640, true],
 ] as const;
 
-describe("mAP50-95 drops by 0.5 points at most, in a third of the file and half of the memory", () => {
+describe("mAP50-95 drops by at most 0.5 points, in a third of the file and half of the memory", () => {
   it.each(ACCURACY)("%s on %s", { timeout: 1_800_000 }, async (name, data, imgsz, slow) => {
     const weights = referencePath("weights", `${name}.pt`);
     const images = referencePath("images", data);

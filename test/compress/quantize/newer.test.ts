@@ -24,7 +24,7 @@ const NETWORKS = [
 ] as const;
 
 describe.each(NETWORKS)("%s", (name, released) => {
-  it("in int8 gives what it gives in float32", async () => {
+  it("gives nearly the same in int8 as in float32", async () => {
     const path = referencePath("weights", "anchor-free", `${name}.pt`);
     const original = path ? openModel(readFileSync(path), { path }) : randomModel(released, 3);
     const { network, info } = createMember(original, wasm, { path: name });

@@ -8,7 +8,7 @@ import { seededRandom, tensor } from "../../../src/tensor/index.js";
 import { dequantizeWeight } from "../../../src/yolov5/checkpoint/quantized.js";
 
 describe("weights", () => {
-  it("the largest of a channel is 127 steps, others the nearest whole number, ties to even", () => {
+  it("the largest of a channel is 127 steps, others are rounded to nearest, ties to even", () => {
     const source = tensor("float32", [2, 4], Float32Array.of(127, -63.5, 0.5, 1.5, -0.254, 0.13, 0, 0.002));
     const { weight, scales } = quantizeWeight(source);
     expect([...weight.data]).toEqual([127, -64, 0, 2, -127, 65, 0, 1]);
@@ -16,7 +16,7 @@ describe("weights", () => {
     expect(scales.data[1]).toBeCloseTo(0.002, 8);
   });
 
-  it("is off by half a step at most, and exact the second time", () => {
+  it("are off by at most half a step, and quantizing again is exact", () => {
     const random = seededRandom(3);
     const source = tensor(
       "float32",
@@ -32,7 +32,7 @@ describe("weights", () => {
     expect(again.weight.data).toEqual(weight.data);
   });
 
-  it("a channel of zeros stays zeros", () => {
+  it("a channel of zeros stays zero", () => {
     const { weight, scales } = quantizeWeight(tensor("float32", [2, 1, 1, 1], Float32Array.of(0, 1)));
     expect([...weight.data]).toEqual([0, 127]);
     expect(scales.data[0]).toBe(1);
@@ -40,7 +40,7 @@ describe("weights", () => {
 });
 
 describe("histogram", () => {
-  it("grows with its values and loses none", () => {
+  it("grows with its values without losing any", () => {
     const histogram = new Histogram();
     histogram.add(Float32Array.of(0.0001, -0.0002), "a");
     histogram.add(Float32Array.of(3, -5, 0), "b");
@@ -51,7 +51,7 @@ describe("histogram", () => {
     expect([at(3), at(-5), at(0), at(-0.0002)]).toEqual([1, 1, 2, 1]);
   });
 
-  it("refuses what is no number, naming the tensor", () => {
+  it("refuses NaN and infinities, naming the tensor", () => {
     const histogram = new Histogram();
     expect(() => histogram.add(Float32Array.of(1, Number.NaN), "model.3.conv")).toThrow(NumericError);
     expect(() => histogram.add(Float32Array.of(Number.POSITIVE_INFINITY), "model.3.conv")).toThrow(/model\.3\.conv/);
@@ -68,13 +68,13 @@ describe("ranges", () => {
   );
   histogram.add(new Float32Array(10).fill(100), "x");
 
-  it("min-max takes everything", () => {
+  it("min-max covers everything", () => {
     const { low, high } = rangeOf(histogram, "minmax");
     expect(low).toBeCloseTo(-0.25, 3);
     expect(high).toBe(100);
   });
 
-  it("the percentile leaves out the rarest", () => {
+  it("percentile leaves out the rarest values", () => {
     const { high } = rangeOf(histogram, "percentile", 99.9);
     expect(high).toBeGreaterThanOrEqual(0.95);
     expect(high).toBeLessThanOrEqual(1 + 2 * histogram.width);
@@ -82,7 +82,7 @@ describe("ranges", () => {
     expect(rangeOf(histogram, "percentile", 100)).toEqual(rangeOf(histogram, "minmax"));
   });
 
-  it("entropy leaves out outliers, and keeps all of a tensor without any", () => {
+  it("entropy leaves out outliers, and keeps everything if there are none", () => {
     const { high } = rangeOf(histogram, "entropy");
     expect(high).toBeLessThan(50);
     const even = new Histogram();
@@ -93,7 +93,7 @@ describe("ranges", () => {
     expect(rangeOf(even, "entropy").high).toBeGreaterThan(1.9);
   });
 
-  it("always holds zero, exactly", () => {
+  it("always contain zero exactly", () => {
     const positive = new Histogram();
     positive.add(Float32Array.of(3, 4, 5), "p");
     for (const method of ["minmax", "percentile", "entropy"] as const) {
@@ -102,7 +102,7 @@ describe("ranges", () => {
     expect(rangeOf(new Histogram(), "minmax")).toEqual({ low: 0, high: 0 });
   });
 
-  it("256 steps cover a range", () => {
+  it("are covered by 256 steps", () => {
     expect(activationQuantization({ low: 0, high: 255 })).toEqual({ scale: 1, zeroPoint: 0 });
     expect(activationQuantization({ low: -2, high: 3 }).zeroPoint).toBe(102);
     expect(activationQuantization({ low: -255, high: 0 })).toEqual({ scale: 1, zeroPoint: 255 });

@@ -54,7 +54,7 @@ function silentFirst(): HostTensor {
 }
 
 describe("noiseOfLayers", () => {
-  it("tells a convolution that int8 ruins from one that it does not, and which stays float32", async () => {
+  it("finds a convolution that int8 ruins, which then stays float32", async () => {
     const plan = toy();
     const inputs = [silentFirst()];
     const calibration = await calibrate(backend, plan, inputs, { method: "minmax" });
@@ -80,7 +80,7 @@ describe("noiseOfLayers", () => {
   });
 });
 
-it("a convolution that is left out keeps its module, BatchNorm and all", async () => {
+it("a convolution that stays float32 keeps its module with its BatchNorm", async () => {
   const path = join(REPOSITORY, "models", "codes.safetensors");
   const { network } = createMember(openModel(readFileSync(path), { path }), backend, { path });
   const { graph } = network.build([1, 3, 64, 64]);

@@ -13,7 +13,7 @@ import { REPOSITORY } from "../../support/reference.js";
 const CODES = join(REPOSITORY, "models", "codes.safetensors");
 
 describe("scaleGroups", () => {
-  it("joins what concatenations, max pools and upsampling connect, and nothing else", () => {
+  it("joins values connected by concatenations, max pools and upsampling, and no others", () => {
     const b = new GraphBuilder();
     const input = (name: string, size: number) => b.input(name, { shape: [1, 4, size, size], dtype: "float32" });
     const [x, y, z, w] = [input("x", 4), input("y", 2), input("z", 4), input("w", 4)];
@@ -35,7 +35,7 @@ describe("scaleGroups", () => {
 });
 
 describe("a quantized network", () => {
-  it("has its concatenations, pools and upsampled maps in bytes", async () => {
+  it("keeps concatenations, pools and upsampled maps in bytes", async () => {
     const model = await load(CODES, { backend: "wasm", threads: 1 });
     const data = Uint8Array.from({ length: 64 * 64 * 3 }, (_, i) => (i * 7919) % 256);
     const bytes = await quantize(model, [{ width: 64, height: 64, data }], { imgsz: [64, 64] });

@@ -26,17 +26,17 @@ describe("COCO's definition: the mean of the envelope at recalls 0, 0.01, …, 1
     expect(cocoAveragePrecision(recall, precision)).toBe(1);
   });
 
-  test("right, wrong, right of two labels: 51 recalls at precision 1, 50 at 2/3", () => {
+  test("right, wrong, right with two labels: 51 recalls at precision 1, 50 at 2/3", () => {
     const { recall, precision } = curve([1, 0, 1], 2);
     expect(cocoAveragePrecision(recall, precision)).toBeCloseTo((51 + 50 * (2 / 3)) / 101, 12);
   });
 
-  test("wrong, right of four labels: recalls up to 0.25 at precision 1/2, nothing beyond", () => {
+  test("wrong, right with four labels: recalls up to 0.25 at precision 1/2, nothing beyond", () => {
     const { recall, precision } = curve([0, 1], 4);
     expect(cocoAveragePrecision(recall, precision)).toBeCloseTo((26 * 0.5) / 101, 12);
   });
 
-  test("no detection has 0", () => {
+  test("without detections it is 0", () => {
     expect(cocoAveragePrecision([], [])).toBe(0);
   });
 });
@@ -47,7 +47,7 @@ describe("v7.0's definition: trapezoids between the 101 recalls, the last of whi
     expect(averagePrecision(recall, precision).ap).toBeCloseTo(0.995, 12);
   });
 
-  test("right, wrong, right of two labels", () => {
+  test("right, wrong, right with two labels", () => {
     // Recall is [0.5, 0.5, 1]: at exactly 0.5 the last point counts, so precision falls from 1 at 0.49 to 2/3 at 0.5
     // and to 0 at 1: 0.49 × 1 + 0.01 × (1 + 2/3) / 2 + 0.49 × 2/3 + 0.01 × (2/3) / 2.
     const { recall, precision } = curve([1, 0, 1], 2);

@@ -18,12 +18,12 @@ describe("IoU", () => {
     for (const [i, value] of expected.entries()) expect(iou[i]).toBeCloseTo(value, 6);
   });
 
-  test("of touching and of empty boxes is 0, never NaN", () => {
+  test("is 0 for touching and empty boxes, never NaN", () => {
     expect(Array.from(boxIou(boxes([0, 0, 5, 5]), boxes([5, 0, 9, 5], [2, 2, 2, 2])))).toEqual([0, 0]);
     expect(Array.from(boxIou(boxes([3, 3, 3, 3]), boxes([3, 3, 3, 3])))).toEqual([0]);
   });
 
-  test("the last bits are float32's", () => {
+  test("is rounded as in float32", () => {
     // In float64 this is 0.50000…: torch's float32 steps give a value below 0.5, so the label is not reached.
     const [value] = boxIou(boxes([0, 0, 3, 1]), boxes([0, 0, 1.5, 1]));
     expect(value).toBe(Math.fround(Math.fround(1.5) / Math.fround(Math.fround(3 + 1.5 - 1.5) + Math.fround(1e-7))));
@@ -34,7 +34,7 @@ describe("matching", () => {
   const match = (iou: readonly number[], labelClasses: readonly number[], detectionClasses: readonly number[]) =>
     Array.from(matchDetections({ iou: Float32Array.from(iou), labelClasses, detectionClasses }), reached);
 
-  test("a detection is right up to its IoU, threshold included", () => {
+  test("a detection is right at thresholds up to and including its IoU", () => {
     expect(match([0.75], [0], [0])).toEqual([6]);
     expect(match([IOU_THRESHOLDS[9]], [0], [0])).toEqual([10]);
     expect(match([0.4999], [0], [0])).toEqual([0]);
@@ -57,7 +57,7 @@ describe("matching", () => {
     expect((first | second).toString(2)).toBe("1".repeat(9));
   });
 
-  test("a detection that loses its best label is wrong even where another is free", () => {
+  test("a detection that loses its best label is wrong even if another label is free", () => {
     // Rows are labels. Both want label 0; detection 1 overlaps label 1 by 0.6 as well.
     expect(match([0.9, 0.8, 0.0, 0.6], [0, 0], [0, 0])).toEqual([9, 0]);
   });
@@ -88,7 +88,7 @@ describe("confusion matrix", () => {
     return matrix;
   };
 
-  test("right, mistaken, missed and invented", () => {
+  test("counts right, confused, missed and background boxes", () => {
     const matrix = add(
       [
         [0, 0, 0, 10, 10],
@@ -122,7 +122,7 @@ describe("confusion matrix", () => {
     expect([matrix.at(0, 0), matrix.at(1, 0), matrix.at(1, 2)]).toEqual([1, 0, 1]);
   });
 
-  test("boxes in a picture without labels are inventions", () => {
+  test("counts boxes in a picture without labels as background", () => {
     const matrix = add([], [[1, 0.9, 0, 0, 10, 10]]);
     expect([matrix.at(1, 2), matrix.counts.reduce((a, b) => a + b)]).toEqual([1, 1]);
   });

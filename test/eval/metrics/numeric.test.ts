@@ -32,14 +32,11 @@ function rowsOf(data: Uint8Array, width: number): string[] {
 }
 
 describe("NumPy's semantics", () => {
-  it.each(fixture.argsort)(
-    "argsort leaves ties where numpy leaves them ($values.length values)",
-    ({ values, order }) => {
-      expect(Array.from(numpyArgsort(values))).toEqual(order);
-    },
-  );
+  it.each(fixture.argsort)("argsort orders ties as NumPy does ($values.length values)", ({ values, order }) => {
+    expect(Array.from(numpyArgsort(values))).toEqual(order);
+  });
 
-  test("argsort sorts what makes the introsort fall back", () => {
+  test("argsort sorts inputs on which introsort falls back", () => {
     const { length } = { length: 3000 };
     // Median-of-three killer: every other pick is among the smallest.
     const values = Array.from({ length }, (_, i) => (i % 2 === 0 ? i : length - i));
@@ -48,18 +45,18 @@ describe("NumPy's semantics", () => {
     for (let i = 1; i < length; i++) expect(values[order[i - 1]]).toBeLessThanOrEqual(values[order[i]]);
   });
 
-  test("interp with repeated xs and with ends", () => {
+  test("interp handles repeated xs and ends", () => {
     const { x, xs, ys, plain, ends } = fixture.interp;
     expect(Array.from(interpolate(x, xs, ys))).toEqual(plain);
     expect(Array.from(interpolate(x, xs, ys, -1, 9))).toEqual(ends);
   });
 
-  test("linspace ends exactly", () => {
+  test("linspace hits its end exactly", () => {
     expect(Array.from(linspace(0, 1, 5))).toEqual([0, 0.25, 0.5, 0.75, 1]);
     expect(linspace(0, 1, 101)[100]).toBe(1);
   });
 
-  test("searchsorted, mean, argmax of ties", () => {
+  test("searchsorted, mean and argmax treat ties as NumPy does", () => {
     expect([0, 0.5, 0.6, 2].map((v) => firstNotBelow([0.5, 0.5, 1], v))).toEqual([0, 0, 2, 3]);
     expect(mean([])).toBe(0);
     expect(mean([1, 2, 6])).toBe(3);
@@ -88,13 +85,16 @@ describe("masks of outlines", () => {
     expect(rowsOf(data, width)).toEqual(rows);
   });
 
-  it.each(fixture.polygons)("torch samples $width×$height down to a quarter", ({ width, height, rows, small }) => {
-    const bitmap = Uint8Array.from(rows.join(""), Number);
-    const size = [Math.floor(height / 4), Math.floor(width / 4)] as const;
-    expect(rowsOf(sampleDown(bitmap, [height, width], size), size[1])).toEqual(small);
-  });
+  it.each(fixture.polygons)(
+    "$width×$height are downsampled to a quarter as in torch",
+    ({ width, height, rows, small }) => {
+      const bitmap = Uint8Array.from(rows.join(""), Number);
+      const size = [Math.floor(height / 4), Math.floor(width / 4)] as const;
+      expect(rowsOf(sampleDown(bitmap, [height, width], size), size[1])).toEqual(small);
+    },
+  );
 
-  test("what leaves the bitmap is cut off", () => {
+  test("points outside the bitmap are clipped", () => {
     const data = new Uint8Array(16);
     fillPolygon({ width: 4, height: 4, data }, Int32Array.of(-3, 1, 9, 1, 9, 2, -3, 2));
     expect(rowsOf(data, 4)).toEqual(["0000", "1111", "1111", "0000"]);

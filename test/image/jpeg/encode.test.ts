@@ -32,17 +32,17 @@ function expectSame(image: RgbImage, quality: number): void {
 }
 
 describe("encodeJpeg", () => {
-  it("writes what jpeg-js writes, at every quality", () => {
+  it("writes the same bytes as jpeg-js at every quality", () => {
     for (let quality = 1; quality <= 100; quality++) expectSame(picture(40, 24, quality), quality);
   });
 
-  it("for sizes that do not fill their blocks", () => {
+  it("does so for sizes that do not fill their blocks", () => {
     for (const width of [1, 7, 8, 9, 15, 17]) {
       for (const height of [1, 3, 8, 10, 16, 23]) expectSame(picture(width, height, width * height), 95);
     }
   });
 
-  it("for pictures of one colour, of two, and of noise alone", () => {
+  it("does so for pictures of one colour, of two, and of pure noise", () => {
     const filled = (values: (at: number) => number): RgbImage => ({
       width: 50,
       height: 50,
@@ -63,7 +63,7 @@ describe("encodeJpeg", () => {
     for (const values of rows) for (const quality of [1, 50, 95, 100]) expectSame(filled(values), quality);
   });
 
-  it("the longest codes fit: noise in large pictures at quality 100", () => {
+  it("fits the longest codes: noise in large pictures at quality 100", () => {
     const image = picture(500, 300, 1);
     for (let at = 0; at < image.data.length; at++) image.data[at] = (Math.imul(at, 2654435761) >>> 13) & 1 ? 255 : 0;
     expectSame(image, 100);

@@ -19,7 +19,7 @@ describe.each(resizes)("$from → $to", ({ seed, from, to, linear, area }) => {
   });
 });
 
-it("halving is the rounded mean of four for both", () => {
+it("both halve by the rounded mean of four", () => {
   const source = noise(8, 6, 9);
   const mean = new Uint8Array(4 * 3 * 3);
   for (let i = 0; i < mean.length; i++) {
@@ -31,7 +31,7 @@ it("halving is the rounded mean of four for both", () => {
   expect(resizeArea(source, 4, 3).data).toEqual(mean);
 });
 
-it("refuses empty sizes, and area refuses to grow", () => {
+it("empty sizes are refused, and so is enlarging by area", () => {
   const source = noise(4, 4, 1);
   expect(() => resizeLinear(source, 0, 3)).toThrow(ShapeError);
   expect(() => resizeArea(source, 5, 4)).toThrow(/only shrinks/);

@@ -9,7 +9,7 @@ const picture = (width: number, height: number) => ({
   data: Uint8Array.from({ length: width * height * 3 }, (_, i) => (i * i * 37 + i * 11) % 256),
 });
 
-describe("the resize of Pillow", () => {
+describe("Pillow's resize", () => {
   it.each([
     [
       [5, 4],

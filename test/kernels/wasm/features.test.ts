@@ -18,7 +18,7 @@ describe("exactDot", () => {
     expect(exactDot({ simd: true, relaxed: true, shared: false, spelledDot })).toBe(spelledDot);
   });
 
-  it("gives the same answer when asked again, for shared memory too", () => {
+  it("gives the same answer again, for shared memory too", () => {
     const answers = Array.from({ length: 50 }, () => exactDot({ simd: true, relaxed: true, shared: true }));
     expect(new Set(answers).size).toBe(1);
   });

@@ -18,7 +18,7 @@ async function put(path: string): Promise<void> {
   await writeFile(join(root, path), "");
 }
 
-test("hidden folders are passed over, links followed, circles end", async () => {
+test("hidden folders are skipped, links are followed, and cycles end", async () => {
   for (const path of ["in/a.jpg", "in/.ipynb_checkpoints/a.jpg", "in/b/.x/y/c.jpg", "out/d.jpg"]) await put(path);
   await symlink(join(root, "out"), join(root, "in/linked"));
   await symlink(join(root, "in"), join(root, "in/b/circle"));
@@ -27,7 +27,7 @@ test("hidden folders are passed over, links followed, circles end", async () => 
   expect(found.map((path) => relative(root, path))).toEqual(["in/a.jpg", "in/linked/d.jpg"]);
 });
 
-test("classes may be links and hold .ppm and .pgm", async () => {
+test("class folders may be links and contain .ppm and .pgm", async () => {
   for (const path of ["val/a/0.ppm", "val/a/1.PGM", "val/.hidden/0.png", "out/2.png"]) await put(path);
   await symlink(join(root, "out"), join(root, "val/b"));
   const samples = await openClassificationDataset(root, ["a", "b"]);
@@ -49,7 +49,7 @@ async function classesOf(folder: string, folders: readonly string[], names: read
   return { classes: Object.fromEntries(found) as Readonly<Record<string, number>>, warnings };
 }
 
-test("one folder's name in capitals does not move the other classes", async () => {
+test("a folder name in capitals does not shift the other classes", async () => {
   expect(await classesOf("caps", ["cat", "dog", "OWL"])).toEqual({ classes: { cat: 0, dog: 1, OWL: 2 }, warnings: [] });
   expect((await classesOf("fewer", ["Owl", "cat"])).classes).toEqual({ Owl: 2, cat: 0 });
   expect((await classesOf("both", ["A", "a", "b"], ["a", "A", "b"])).classes).toEqual({ A: 1, a: 0, b: 2 });
@@ -65,7 +65,7 @@ test("folders matched by order are reported; an order that the names contradict 
   );
 });
 
-test("a broken link is explained when its turn comes", async () => {
+test("a broken link is reported when it is read", async () => {
   await put("val/a/0.png");
   await symlink("nowhere", join(root, "val/a/z.jpg"));
   const samples = await openClassificationDataset(root, ["a"]);

@@ -33,7 +33,7 @@ async function dataset(files: Readonly<Record<string, string>>, pictures = "JPEG
 const open = async (root: string, options = {}) => openDataset(root, { names: ["cat", "dog"], ...options });
 
 describe("read", () => {
-  test("boxes in pixels, classes by name, cut at the picture's edge", async () => {
+  test("boxes are in pixels and clipped to the picture, classes are matched by name", async () => {
     const text = annotation(object("dog", [0, 0, 45, 60]) + object("cat", [-5, 1.5, 99, 60]));
     const { samples } = await open(await dataset({ "a.xml": text }));
     const { truth } = samples[0];
@@ -66,7 +66,7 @@ describe("refused", () => {
     await expect(open(await dataset({ "a.xml": text }))).rejects.toThrow(message);
   });
 
-  test("pictures that are nowhere, and of another size", async () => {
+  test("missing pictures, and pictures of another size", async () => {
     const root = await dataset({ "a.xml": annotation("") }, "elsewhere");
     await expect(open(root)).rejects.toThrow(/picture\.png is in none of .*; give its folder with --images/);
     await expect(open(root, { images: join(root, "nope") })).rejects.toThrow(

@@ -11,13 +11,13 @@ import { soon } from "../../support/limits.js";
 const root = await mkdtemp(join(tmpdir(), "glob-limits-"));
 afterAll(() => rm(root, { recursive: true }));
 
-test("many stars and a name that almost matches", async () => {
+test("many stars with a name that almost matches take little time", async () => {
   await writeFile(join(root, `${"a".repeat(200)}.png`), "");
   expect(await soon(() => globFiles(join(root, `${"*a".repeat(40)}*b`)))).toEqual([]);
   expect(await globFiles(join(root, `${"*a".repeat(40)}*.p?g`))).toHaveLength(1);
 });
 
-test("many ** over deep folders", async () => {
+test("many ** over deep folders take little time", async () => {
   await mkdir(join(root, ...Array<string>(40).fill("d")), { recursive: true });
   await writeFile(join(root, "d", "d", "x.png"), "");
   const found = await soon(() => globFiles(join(root, ...Array<string>(12).fill("**"), "x.png")));

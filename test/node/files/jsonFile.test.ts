@@ -19,7 +19,7 @@ const LIST = Array.from({ length: 20_000 }, (_, i) => ({
 }));
 const TEXT = JSON.stringify(LIST);
 
-test("large files give what JSON.parse gives, in UTF-8 and UTF-16, with and without a byte order mark", async () => {
+test("large files are read as by JSON.parse, in UTF-8 and UTF-16, with and without a byte order mark", async () => {
   for (const content of [TEXT, `\ufeff${TEXT}\r\n`, Buffer.from(`\ufeff${TEXT}`, "utf16le")]) {
     expect(await readJsonFile(file(content))).toEqual(JSON.parse(TEXT));
   }
@@ -33,7 +33,7 @@ test.each<[string, string]>([
   ["with NaN", TEXT.replace("null", "NaN")],
   ["with a line break in a string", TEXT.replace("ü", "\n")],
   ["empty but for spaces", " ".repeat(TEXT.length)],
-])("a large file that is %s is a SyntaxError, as a small one is", async (_, text) => {
+])("a large file that is %s is a SyntaxError, like a small one", async (_, text) => {
   await expect(readJsonFile(file(text))).rejects.toThrow(SyntaxError);
   await expect(readJsonFile(file(text.slice(-20)))).rejects.toThrow(SyntaxError);
 });
@@ -50,7 +50,7 @@ test.each([
   expect(await readJsonFile(file(text))).toEqual(JSON.parse(text));
 });
 
-test("ends with the signal's reason", async () => {
+test("reading ends with the signal's reason", async () => {
   const reason = new Error("enough");
   await expect(readJsonFile(file(TEXT), AbortSignal.abort(reason))).rejects.toBe(reason);
 });

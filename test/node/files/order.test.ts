@@ -28,7 +28,7 @@ beforeAll(async () => {
 });
 afterAll(() => rm(folder, { recursive: true }));
 
-test("folders and globs", async () => {
+test("folders and globs are sorted by number only for tracking", async () => {
   for (const source of [folder, join(folder, "*.jpg"), join(folder, "..", basename(folder), "f*")]) {
     const order = async (frames: boolean): Promise<string[]> =>
       (await expandSources([source], { frames })).map((item) => basename(item.source, ".jpg").slice(5));

@@ -23,7 +23,7 @@ beforeAll(async () => {
 });
 afterAll(() => rm(folder, { recursive: true }));
 
-test("folders and globs of detect, val, calibration, classes", async () => {
+test("detect, val, calibration and class folders accept the same picture files", async () => {
   const all = join(folder, "val", "all");
   const expected = NAMES.map((name) => join(all, name));
   for (const source of [all, join(all, "*")]) {

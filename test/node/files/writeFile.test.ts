@@ -13,7 +13,7 @@ const BYTES = new TextEncoder().encode("as it should be\n");
 const posix = process.platform !== "win32";
 
 describe("writeAtomically", () => {
-  it("makes the folder, leaves no part behind, and keeps the old file when it cannot write", async () => {
+  it("creates the folder, leaves no partial file, and keeps the old file if it cannot write", async () => {
     await withFolder(async (folder) => {
       const path = join(folder, "a", "b", "w.pt");
       await writeAtomically(path, BYTES);
@@ -30,7 +30,7 @@ describe("writeAtomically", () => {
     });
   });
 
-  it("takes every name that the file system takes, and says of longer ones what is wrong", async () => {
+  it("accepts every name that the file system accepts, and explains what is wrong with longer ones", async () => {
     await withFolder(async (folder) => {
       for (const name of ["x".repeat(255), `${"あ".repeat(84)}ab.`]) {
         await writeAtomically(join(folder, name), BYTES);
@@ -45,7 +45,7 @@ describe("writeAtomically", () => {
     });
   });
 
-  it("refuses a folder, and keeps it", async () => {
+  it("refuses to replace a folder", async () => {
     await withFolder(async (folder) => {
       const path = join(folder, "results");
       await mkdir(path);
@@ -68,7 +68,7 @@ describe.skipIf(!posix)("on POSIX systems", () => {
     });
   });
 
-  it("writes what a link names, also where that is not there yet, and keeps the link", async () => {
+  it("writes to a link's target, even a missing one, and keeps the link", async () => {
     await withFolder(async (folder) => {
       await mkdir(join(folder, "far"));
       await writeFile(join(folder, "far", "old.json"), "old");
@@ -89,7 +89,7 @@ describe.skipIf(!posix)("on POSIX systems", () => {
     });
   });
 
-  it("hands a FIFO's reader everything, directly, through a link, and line by line", async () => {
+  it("sends everything to the reader of a FIFO, directly, through a link, and line by line", async () => {
     await withFolder(async (folder) => {
       const fifo = join(folder, "fifo");
       execFileSync("mkfifo", [fifo]);
@@ -113,7 +113,7 @@ describe.skipIf(!posix)("on POSIX systems", () => {
     });
   });
 
-  it("says of a device that is full why, and leaves it a device", async (context) => {
+  it("says why a full device cannot be written, and leaves it a device", async (context) => {
     await withFolder(async (folder) => {
       // A node of its own: the system's must not be touched by a test.
       const full = join(folder, "full");
@@ -135,7 +135,7 @@ describe.skipIf(!posix)("on POSIX systems", () => {
 });
 
 describe("openForLines", () => {
-  it("empties what was there and grows as lines come", async () => {
+  it("truncates the old file and grows as lines arrive", async () => {
     await withFolder(async (folder) => {
       const path = join(folder, "a", "log.ndjson");
       await mkdir(join(folder, "a"));

@@ -63,7 +63,7 @@ async function eventually(holds: () => boolean): Promise<void> {
 }
 
 describe("viewers", () => {
-  test("three see every newest frame that they are ready for; the last one arrives", async () => {
+  test("three viewers each see the newest frame when they are ready, and the last one arrives", async () => {
     const { address } = await open();
     const viewers = [await watch(address), await watch(address), await watch(address)];
     await eventually(() => server?.watching === 3);
@@ -78,7 +78,7 @@ describe("viewers", () => {
     }
   });
 
-  test("2,000 frames: one that never reads gets few of them, and memory does not grow", async () => {
+  test("over 2,000 frames, a viewer that never reads gets few of them, and memory does not grow", async () => {
     const { address } = await open();
     const [fast, slow, leaving] = [await watch(address), await watch(address), await watch(address)];
     await eventually(() => server?.watching === 3);
@@ -108,7 +108,7 @@ describe("viewers", () => {
     await fast.until(1);
   });
 
-  test("without any nothing is encoded, and a new one waits for a new frame", async () => {
+  test("without viewers nothing is encoded, and a new viewer waits for a new frame", async () => {
     const { address } = await open();
     const broken = {
       ...frame(1),
@@ -133,7 +133,7 @@ describe("answers", () => {
     return Buffer.concat(chunks).toString();
   };
 
-  test("serves a page, its script, and the published figures", async () => {
+  test("the page, its script and the published figures are served", async () => {
     const { address } = await open();
     const page = await request(address);
     expect(page.headers["content-security-policy"]).toMatch(/default-src 'none'/);
@@ -144,7 +144,7 @@ describe("answers", () => {
     expect(status).toEqual({ source: "street.mp4", frames: 7, fps: 12.5, counts: { "<b>": 2 }, viewers: 0 });
   });
 
-  test("names that lead here from elsewhere, other methods and other paths are refused", async () => {
+  test("foreign host names, other methods and other paths are refused", async () => {
     const { address } = await open();
     expect((await request(address, { Host: "evil.example" })).statusCode).toBe(403);
     expect((await request(`${address}stream`, { Host: "evil.example:80" })).statusCode).toBe(403);
@@ -154,7 +154,7 @@ describe("answers", () => {
     expect(new URL(address).hostname).toBe("127.0.0.1");
   });
 
-  test("a port that is taken", async () => {
+  test("a port in use is reported", async () => {
     const other = createServer();
     await new Promise<void>((resolve) => void other.listen(0, "127.0.0.1", resolve));
     const { port } = other.address() as AddressInfo;

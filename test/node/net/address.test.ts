@@ -15,7 +15,7 @@ const basic = (login: string): string => `Basic ${Buffer.from(login).toString("b
 
 afterEach(() => void vi.unstubAllEnvs());
 
-describe("what is shown of an address", () => {
+describe("addresses as shown", () => {
   it.each([
     ["http://me:secret@host/a.jpg", "http://me:***@host/a.jpg"],
     ["https://token@host/w.pt", "https://***@host/w.pt"],
@@ -29,7 +29,7 @@ describe("what is shown of an address", () => {
     ["dir/a@b.jpg", "dir/a@b.jpg"],
   ])("%s", (address, shown) => expect(shownAddress(address)).toBe(shown));
 
-  it("in what others say as well, and not at all in file names", () => {
+  it("hide secrets in quoted messages too, and in file names altogether", () => {
     expect(withoutSecrets("cannot open 'http://a:secret@h/x': gone; rtsp://b:secret@h")).toBe(
       "cannot open 'http://a:***@h/x': gone; rtsp://b:***@h",
     );
@@ -48,7 +48,7 @@ describe("user and password", () => {
     expect(splitLogin(address)).toEqual({ url: "http://host/", authorization: basic(login) });
   });
 
-  it("reach the server, and no other host that it names", async () => {
+  it("reach the server, but no other host that it redirects to", async () => {
     const seen: (string | undefined)[] = [];
     await withServer(
       (request, response) => {
@@ -70,7 +70,7 @@ describe("user and password", () => {
     expect(seen).toEqual([basic("me:secret"), basic("me:secret"), undefined]);
   });
 
-  it("are not in messages, causes left aside: refused, unknown, damaged", async () => {
+  it("are not shown in messages about refused, unknown and damaged files", async () => {
     await withServer(
       ({ url = "" }, response) => {
         if (url === "/digest") response.writeHead(401, { "www-authenticate": 'Digest realm="x"' }).end();
@@ -102,7 +102,7 @@ describe("user and password", () => {
 });
 
 describe("proxies", () => {
-  it("upper and lower case, with and without http://, https through HTTP_PROXY if HTTPS_PROXY is not set", () => {
+  it("are set in upper or lower case, with or without http://; HTTP_PROXY also serves https if HTTPS_PROXY is not set", () => {
     expect(proxySettings({ HTTP_PROXY: "proxy:3128" })).toEqual({
       http: "http://proxy:3128",
       https: "http://proxy:3128",
@@ -135,7 +135,7 @@ describe("proxies", () => {
     expect(ffmpegEnvironment(address, env).http_proxy).toBe(proxy);
   });
 
-  it("hold for downloads: forwarded, tunnelled for https, left out for NO_PROXY; a dead one is named", async () => {
+  it("apply to downloads: forwarded, tunnelled for https, skipped for NO_PROXY; a dead proxy is named", async () => {
     const bytes = await readFile(EXAMPLE);
     const asked: string[] = [];
     await withServer(

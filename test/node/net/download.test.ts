@@ -11,7 +11,7 @@ import { rejection, unreachableUrl, withServer } from "../server.js";
 const BYTES = Uint8Array.from({ length: 300_000 }, (_, i) => (i * 31) & 255);
 
 describe("download", () => {
-  it("gives the bytes and reports progress up to the whole", async () => {
+  it("gives the bytes and reports progress up to the total", async () => {
     await withServer(
       (_, response) => response.writeHead(200, { "content-length": BYTES.length }).end(BYTES),
       async (url) => {
@@ -26,7 +26,7 @@ describe("download", () => {
     );
   });
 
-  it("knows no whole without a Content-Length, or with a compressed body", async () => {
+  it("reports no total without a Content-Length, or for a compressed body", async () => {
     for (const compressed of [false, true]) {
       await withServer(
         (_, response) => {
@@ -59,7 +59,7 @@ describe("download", () => {
     );
   });
 
-  it("says what the server answered, with the advice", async () => {
+  it("reports the server's answer, with advice", async () => {
     await withServer(
       (_, response) => response.writeHead(404, "Not Found").end("<html>no such page</html>"),
       async (url) => {
@@ -70,14 +70,14 @@ describe("download", () => {
     );
   });
 
-  it("names the reason when nothing listens", async () => {
+  it("says why if nothing listens", async () => {
     const url = await unreachableUrl();
     const error = await rejection(download(url));
     expect(error).toBeInstanceOf(DownloadError);
     expect(error.message).toBe(`${url}: cannot be reached (ECONNREFUSED)`);
   });
 
-  it("reports how far it got when the connection breaks", async () => {
+  it("reports how far it got if the connection breaks", async () => {
     await withServer(
       (_, response) => {
         response.writeHead(200, { "content-length": BYTES.length });
@@ -91,7 +91,7 @@ describe("download", () => {
     );
   });
 
-  it("gives up on a server that falls silent, before or after the first bytes", async () => {
+  it("gives up on a server that stalls, before or after the first bytes", async () => {
     for (const sent of [0, 10]) {
       await withServer(
         (_, response) => {
@@ -126,7 +126,7 @@ describe("download", () => {
     );
   });
 
-  it("gives up on a server that drips, and on one that never ends", async () => {
+  it("gives up on a server that only trickles, and on one that never ends", async () => {
     const dripping = (use: (url: string) => Promise<void>): Promise<void> =>
       withServer((_, response) => {
         const timer = setInterval(() => response.write("x"), 20);
@@ -142,7 +142,7 @@ describe("download", () => {
     });
   });
 
-  it("keeps bytes, not chunks: a million of one byte", () => {
+  it("uses no memory per chunk: a million chunks of one byte", () => {
     const collector = new ByteCollector();
     const before = process.memoryUsage();
     for (let i = 0; i < 1_000_000; i++) collector.add(Uint8Array.of(i & 255));
@@ -173,7 +173,7 @@ describe("download", () => {
     );
   });
 
-  it("refuses more bytes than it accepts, announced or not", async () => {
+  it("refuses more bytes than the limit, announced or not", async () => {
     for (const announced of [true, false]) {
       await withServer(
         (_, response) => {

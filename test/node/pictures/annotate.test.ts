@@ -60,7 +60,7 @@ describe("annotate", () => {
   const pixel = ({ width, data }: { width: number; data: ArrayLike<number> }, x: number, y: number): number[] =>
     [0, 1, 2].map((c) => data[(y * width + x) * 3 + c]);
 
-  it("draws on a copy, of RGB, RGBA and grey alike, and at another size", async () => {
+  it("draws on a copy of RGB, RGBA and grey pictures, also of another size", async () => {
     const rgb = sheet(40, 30);
     const style = { lineThickness: 2, hideLabels: true } as const;
     const drawn = await annotate(rgb, one, style);
@@ -77,7 +77,7 @@ describe("annotate", () => {
     expect(pixel(large, 60, 45)).toEqual([255, 56, 56]);
   });
 
-  it("colours by class, by track and by rule; labels by rule; opacity; boxes hidden", async () => {
+  it("colours by class, track or function, labels by function, applies opacity and hides boxes", async () => {
     const tracked = one.map(() => ({ track: 3 }));
     const at = async (style: AnnotateStyle, of: Result = tracked): Promise<number[]> =>
       pixel(await annotate(sheet(40, 30), of, { hideLabels: true, lineThickness: 2, ...style }), 10, 15);
@@ -97,7 +97,7 @@ describe("annotate", () => {
     expect(Buffer.compare(named.data, unnamed.data)).toBe(0);
   });
 
-  it("names in other scripts with a font, else their numbers", async () => {
+  it("draws names in other scripts with a font, else class numbers", async () => {
     const korean = new DetectionResult({ ...facts, names: ["한국어"] }, [{ ...detection, name: "한국어" }]);
     const none = await openLabelFont(korean.names, { candidates: async () => [] });
     const some = await openLabelFont(korean.names, { candidates: async () => [fontFile("hangul")] });
@@ -108,7 +108,7 @@ describe("annotate", () => {
     expect(Buffer.compare((await named).data, expected.data)).not.toBe(0);
   });
 
-  it("takes bytes as they are at the time of the call", async () => {
+  it("captures bytes at the call", async () => {
     const raw = sheet(40, 30);
     const drawing = annotate(raw, one, { hideLabels: true });
     raw.data.fill(0);
@@ -131,7 +131,7 @@ describe("annotate", () => {
     ["fontFamily", { fontFamily: "" }, /^fontFamily must be a CSS font family/],
     ["area", { area: { x: 0, y: 0, width: 0, height: 5 } }, /^area must be \{ x, y, width, height \} in pixels/],
     ["a style", null, /^the style must be an object/],
-  ])("refuses %s of %o", async (_, style, message) => {
+  ])("refuses the %s %o", async (_, style, message) => {
     const error = await rejection(annotate(sheet(40, 30), one, style as AnnotateStyle));
     expect(error).toBeInstanceOf(OptionError);
     expect(error.message).toMatch(message);
@@ -144,7 +144,7 @@ describe("annotate", () => {
     ["a size alone", { width: 4, height: 4 }],
     ["JSON without its task", { width: 4, height: 4, top5: [] }],
     ["a text", "boxes"],
-  ])("refuses %s for a result", async (_, wrong) => {
+  ])("refuses %s as a result", async (_, wrong) => {
     const error = await rejection(annotate(sheet(40, 30), wrong as unknown as Result));
     expect(error).toBeInstanceOf(OptionError);
     expect(error.message).toMatch(/^annotate: the result must be one returned by model\.detect/);

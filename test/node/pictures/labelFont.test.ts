@@ -51,7 +51,7 @@ describe("names in other scripts", () => {
     for (const name of names) expect(drawn(again, `${name} 0.95`)).toBe(drawn(font, `${name} 0.95`));
   });
 
-  it("join their letters and run right to left in Arabic", async () => {
+  it("are joined and run right to left in Arabic", async () => {
     const font = await openLabelFont(["عربي"], { candidates: both });
     const apart = Array.from("عربي").reduce((sum, letter) => sum + textWidth(font, letter, 100), 0);
     expect(textWidth(font, "عربي", 100)).toBeLessThan(apart * 0.95);
@@ -63,7 +63,7 @@ describe("names in other scripts", () => {
     expect(drawn(font, "عربي 12 ع")).not.toBe(drawn(font, "ع 12 عربي"));
   });
 
-  it("give way to class numbers where no font has them, with one warning", async () => {
+  it("become class numbers if no font has them, with one warning", async () => {
     const warnings: string[] = [];
     const names = ["plain", "二维码", "人", "😀"];
     const font = await openLabelFont(names, { candidates: both, onWarning: (text) => warnings.push(text) });
@@ -75,7 +75,7 @@ describe("names in other scripts", () => {
     expect(names.map((name, i) => drawableName(without, name, i))).toEqual(["plain", "1", "2", "3"]);
   });
 
-  it("need no font where the built-in one has all letters", async () => {
+  it("need no font if the built-in one has all letters", async () => {
     let asked = false;
     const font = await openLabelFont(["Штрихкод", "Äpfel", "λόγος"], {
       candidates: async () => {
@@ -88,8 +88,8 @@ describe("names in other scripts", () => {
   });
 });
 
-describe("fonts of strangers", () => {
-  it("that are damaged are passed over", async () => {
+describe("untrusted fonts", () => {
+  it("are skipped if damaged", async () => {
     const sound = await readFile(fontFile("hangul"));
     const files: string[] = [];
     for (let i = 0; i < 40; i++) {
@@ -107,7 +107,7 @@ describe("fonts of strangers", () => {
     expect(() => drawn(last, "人")).not.toThrow();
   });
 
-  it("of --font are refused if they are not fonts", async () => {
+  it("given by --font are refused if they are not fonts", async () => {
     const text = join(folder, "text.ttf");
     await writeFile(text, "no font\n");
     await expect(openLabelFont(["人"], { file: text, candidates: none })).rejects.toThrow(
@@ -119,7 +119,7 @@ describe("fonts of strangers", () => {
     await expect(openLabelFont(["人"], { file: folder })).rejects.toThrow(/no font can be read/);
   });
 
-  it("are found in folders in the same order, those with many scripts first", async () => {
+  it("are always found in the same order, those with many scripts first", async () => {
     const root = join(folder, "fonts");
     await mkdir(join(root, "deep"), { recursive: true });
     for (const name of ["zz.ttf", "aa.otf", "deep/NotoSansCJK-Regular.ttc", "NotoSansCJK-Bold.ttc", "readme.txt"]) {
@@ -134,7 +134,7 @@ describe("fonts of strangers", () => {
 });
 
 describe("yolov5 detect --font", () => {
-  it("draws the names; without letters their numbers, with one warning", async () => {
+  it("draws the names, or class numbers with one warning if letters are missing", async () => {
     const weights = await modelNamed("hangul.safetensors", ["한국어", "人", "عربي", "𒀀"]);
     const project = join(folder, "out");
     const args = ["detect", "--weights", weights, "--source", EXAMPLE, "--project", project, ...FAST];

@@ -30,7 +30,7 @@ describe.skipIf(!built)("in the built package", { timeout: 60_000 }, () => {
   });
   afterAll(() => model?.dispose());
 
-  it("a large picture comes as it is, and timers run meanwhile", async () => {
+  it("a large picture is decoded unchanged, and timers run meanwhile", async () => {
     let ticks = 0;
     const timer = setInterval(() => ticks++, 1);
     const result = await model.detect(large, { imgsz: 64 });
@@ -42,7 +42,7 @@ describe.skipIf(!built)("in the built package", { timeout: 60_000 }, () => {
     expect(ticks).toBeGreaterThan(5);
   });
 
-  it("a damaged one is refused with the same words", async () => {
+  it("a damaged one is refused with the same message", async () => {
     const damaged = Buffer.from(large);
     damaged[damaged.length >> 1] ^= 1;
     const here = await rejection(decodeImage(damaged));
@@ -55,7 +55,7 @@ describe.skipIf(!built)("in the built package", { timeout: 60_000 }, () => {
 });
 
 describe("without a built package", () => {
-  it("everything is done here", async () => {
+  it("everything is done on the caller's thread", async () => {
     const image = await decodeAside(large, { path: "a.png" });
     expect(Buffer.from(image.data).equals(data)).toBe(true);
     const bytes = await encodeAside(image, "png");

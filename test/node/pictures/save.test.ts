@@ -86,7 +86,7 @@ describe("save writes the command line's picture", () => {
     own.dispose();
   });
 
-  it("with its drawing options", async () => {
+  it("with drawing options", async () => {
     const path = join(folder, "styled.png");
     await result.save(path, { lineThickness: 5, hideConf: true });
     const argv = [...FLAGS, "--line-thickness", "5", "--hide-conf"];
@@ -96,7 +96,7 @@ describe("save writes the command line's picture", () => {
     expect(Buffer.compare(await readFile(path), plain)).toBe(0);
   });
 
-  it("and so do annotate with savePicture, and its encoders", async () => {
+  it("and so do annotate, savePicture and the encoders", async () => {
     const [one, two, bytes] = [join(folder, "one.jpg"), join(folder, "two.jpg"), await readFile(PICTURE)];
     await result.save(one);
     const drawn = await annotate(bytes, result);
@@ -108,7 +108,7 @@ describe("save writes the command line's picture", () => {
     expect(Buffer.compare(lossless.data, drawn.data)).toBe(0);
   });
 
-  it("of lists, predictions, filtered and tracked results", async () => {
+  it("for lists, predictions, filtered and tracked results", async () => {
     const path = join(folder, "list.png");
     await result.save(path);
     const expected = await readFile(path);
@@ -125,7 +125,7 @@ describe("save writes the command line's picture", () => {
     expect(Buffer.compare(await readFile(path), expected)).toBe(0);
   });
 
-  it("of an address, read again with its password, which the result does not show", async () => {
+  it("for an address, read again with its password, which the result does not show", async () => {
     const asked: string[] = [];
     const path = join(folder, "remote.png");
     await withServer(
@@ -146,8 +146,8 @@ describe("save writes the command line's picture", () => {
   });
 });
 
-describe("what save writes", () => {
-  it("replaces a file whole, keeps its permissions, follows a link, and leaves no temporary file", async () => {
+describe("files written by save", () => {
+  it("replace a file atomically, keep its permissions, follow a link, and leave no temporary file", async () => {
     const inside = await mkdtemp(join(folder, "in-"));
     await writeFile(join(inside, "old.png"), "old", { mode: 0o600 });
     await symlink(join(inside, "old.png"), join(inside, "link.png"));
@@ -157,7 +157,7 @@ describe("what save writes", () => {
     expect([decoded.width, decoded.height]).toEqual([result.width, result.height]);
   });
 
-  it("relative paths are those of the time of detect", async () => {
+  it("use paths relative to the working folder at the time of detect", async () => {
     const here = process.cwd();
     const inside = await mkdtemp(join(folder, "cwd-"));
     await copyFile(PICTURE, join(inside, "codes.png"));
@@ -175,7 +175,7 @@ describe("what save writes", () => {
     ).toBe(0);
   });
 
-  it("a result keeps nothing of a picture from memory", async () => {
+  it("come from the source, because a result keeps no pixels", async () => {
     setFlagsFromString("--expose-gc");
     const collect = runInNewContext("gc") as () => void;
     const detect = async (): Promise<[Result, WeakRef<object>]> => {

@@ -51,7 +51,7 @@ describe("save refuses in one line", () => {
     return error;
   };
 
-  it.each(["out.webp", "out.gif", "out", "out.jpg.txt", ".png", "jpg"])("the ending of %s", async (name) => {
+  it.each(["out.webp", "out.gif", "out", "out.jpg.txt", ".png", "jpg"])("the extension of %s", async (name) => {
     const path = join(folder, name);
     const error = await refusal(path);
     expect(error).toBeInstanceOf(OptionError);
@@ -60,7 +60,7 @@ describe("save refuses in one line", () => {
     );
   });
 
-  it("a folder that is not there, is a file, or is the target", async () => {
+  it("a folder that is missing, is a file, or is the target", async () => {
     const missing = await refusal(join(folder, "none/deep/out.jpg"));
     expect(missing).toBeInstanceOf(OutputError);
     expect(missing.message).toBe(
@@ -92,13 +92,13 @@ describe("save refuses in one line", () => {
       /^https:\/\/me:\*\*\*@example.org\/a.jpg: does not name a file on this machine/,
     ],
     ["data:image/png;base64,AAAA", /^data:image\/png;base64,…: does not name a file/],
-  ])("%j for a path", async (path, message) => {
+  ])("%j as a path", async (path, message) => {
     const error = await refusal(path as string);
     expect(error).toBeInstanceOf(OptionError);
     expect(error.message).toMatch(message);
   });
 
-  it("the picture itself, by its name, a link and a second name", async () => {
+  it("the original picture, by its name, a link or a hard link", async () => {
     const own = join(folder, "own.png");
     await copyFile(PICTURE, own);
     const one = await model.detect(own, OPTIONS);
@@ -115,7 +115,7 @@ describe("save refuses in one line", () => {
     expect(Buffer.compare(await readFile(own), await readFile(PICTURE))).toBe(0);
   });
 
-  it("a picture that has changed, is gone, or has another size", async () => {
+  it("a picture that has changed, is missing, or has another size", async () => {
     const path = join(folder, "changing.png");
     await copyFile(PICTURE, path);
     const one = await model.detect(path, OPTIONS);
@@ -136,7 +136,7 @@ describe("save refuses in one line", () => {
     expect((await refusal(out, {}, one)).message).toBe(`${path}: no such file; give the path of a picture`);
   });
 
-  it("a picture from memory, unless it is given", async () => {
+  it("a picture from memory, unless it is passed again", async () => {
     const bytes = await readFile(PICTURE);
     const out = join(folder, "memory.png");
     const address = `data:image/png;base64,${bytes.toString("base64")}`;
@@ -155,7 +155,7 @@ describe("save refuses in one line", () => {
     }
   });
 
-  it("a JPEG that is too wide, an invalid quality", async () => {
+  it("a JPEG that is too wide, or an invalid quality", async () => {
     const wide = { width: 65536, height: 1, data: new Uint8Array(65536 * 3) };
     const error = await rejection(savePicture(join(folder, "wide.jpg"), wide));
     expect(error).toBeInstanceOf(ImageError);
@@ -173,7 +173,7 @@ describe("save refuses in one line", () => {
     );
   });
 
-  it("a signal that is aborted, before the call and in it", async () => {
+  it("a signal aborted before or during the call", async () => {
     const reason = new Error("enough");
     expect(await rejection(result.save(join(folder, "x.png"), { signal: AbortSignal.abort(reason) }))).toBe(reason);
     expect(await rejection(annotate(PICTURE, result, { signal: AbortSignal.abort(reason) }))).toBe(reason);
@@ -190,7 +190,7 @@ describe("save refuses in one line", () => {
     );
   });
 
-  it("not of another realm: its addresses, fonts, pixels and signals work", async () => {
+  it("nothing from another realm: addresses, fonts, pixels and signals work", async () => {
     const out = join(folder, "realm.png");
     const { bytes, controller } = runInNewContext("({ bytes: Uint8Array, controller: signal })", {
       signal: new AbortController(),

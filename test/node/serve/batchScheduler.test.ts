@@ -30,7 +30,7 @@ function scripted(options: { slots?: number; maxBatch?: number; maxDelay?: numbe
 const settled = (): Promise<void> => new Promise(setImmediate);
 
 describe("batches", () => {
-  test("form of what waits while the slot is busy, each with its own answer", async () => {
+  test("form from jobs that wait while the slot is busy, each with its own answer", async () => {
     const { running, submit } = scripted({});
     const answers = ["a", "b", "c", "d", "e", "f"].map((job) => submit(job));
     expect(running.map(({ jobs }) => jobs)).toEqual([["a"]]);
@@ -50,7 +50,7 @@ describe("batches", () => {
     ]);
   });
 
-  test("only of jobs with the same key, the oldest first", async () => {
+  test("contain only jobs with the same key, the oldest first", async () => {
     const { running, submit } = scripted({});
     const answers = [submit("a"), submit("b", "x"), submit("c", "y"), submit("d", "x")];
     running[0].finish();
@@ -63,7 +63,7 @@ describe("batches", () => {
     await Promise.all(answers);
   });
 
-  test("slots share what waits", async () => {
+  test("slots share the waiting jobs", async () => {
     const { running, submit } = scripted({ slots: 2, maxBatch: 8 });
     const answers = ["a", "b", "c", "d", "e", "f"].map((job) => submit(job));
     expect(running.map(({ jobs }) => jobs)).toEqual([["a"], ["b"]]);
@@ -78,7 +78,7 @@ describe("batches", () => {
     await Promise.all(answers);
   });
 
-  test("with a delay, an idle slot waits for a full batch, but not for ever", async () => {
+  test("with a delay, an idle slot waits for a full batch, but not forever", async () => {
     const { running, submit } = scripted({ maxBatch: 3, maxDelay: 30 });
     const answers = [submit("a"), submit("b")];
     expect(running).toEqual([]);
@@ -93,7 +93,7 @@ describe("batches", () => {
     expect((await alone).waited).toBeGreaterThanOrEqual(29);
   });
 
-  test("nothing waits for others once the scheduler is to hurry", async () => {
+  test("no job waits for others once the scheduler is told to hurry", async () => {
     const { running, submit, scheduler } = scripted({ maxDelay: 60_000 });
     const answers = [submit("a"), submit("b")];
     scheduler.hurry();
@@ -105,7 +105,7 @@ describe("batches", () => {
     await Promise.all(answers);
   });
 
-  test("an error of one job is its own; an error of the batch is everybody's", async () => {
+  test("an error of one job fails only that job; an error of the batch fails all", async () => {
     const { running, submit } = scripted({});
     const first = submit("a");
     const others = [submit("b"), submit("c")];
@@ -118,7 +118,7 @@ describe("batches", () => {
 });
 
 describe("the queue", () => {
-  test("is bounded, and has room again when a batch leaves it", async () => {
+  test("is bounded, and has room again after a batch leaves it", async () => {
     const { running, submit, limit } = scripted({ most: 2, maxBatch: 1 });
     const answers = [submit("a"), submit("b"), submit("c")];
     expect(limit.waiting).toBe(2);
@@ -135,7 +135,7 @@ describe("the queue", () => {
     expect(limit.waiting).toBe(0);
   });
 
-  test("a job whose signal is aborted leaves it uncomputed", async () => {
+  test("an aborted job leaves it without being computed", async () => {
     const { running, submit, limit, scheduler } = scripted({});
     const first = submit("a");
     const gone = new AbortController();
@@ -160,7 +160,7 @@ describe("the queue", () => {
   });
 });
 
-test("bytes of all bodies together are bounded", () => {
+test("the total size of all bodies is bounded", () => {
   const budget = new ByteBudget(100);
   budget.take(60);
   expect(() => budget.take(50)).toThrow(/too many large requests/);

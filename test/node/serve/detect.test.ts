@@ -35,7 +35,7 @@ describe("detect", () => {
   const post = (query: string, body: BodyInit, headers: Record<string, string> = {}): Promise<Response> =>
     fetch(detectUrl(server, query), { method: "POST", body, headers });
 
-  test("a picture as body: the JSON of detect, with the library's boxes", async () => {
+  test("a picture as the body gives the JSON of detect with the library's boxes", async () => {
     const answer = await post("&conf=0.2", pictureBytes());
     expect(answer.status).toBe(200);
     const json = (await answer.json()) as DetectJson;
@@ -47,7 +47,7 @@ describe("detect", () => {
     expect(json.images[0].source).toBeUndefined();
   });
 
-  test("files and options of a form: one entry each, a picture that cannot be read among them", async () => {
+  test("a form with files and options gives one entry per file, also for an unreadable one", async () => {
     const form = new FormData();
     form.append("a", new File([pictureBytes()], "first.png"));
     form.append("conf", "0.2");
@@ -60,7 +60,7 @@ describe("detect", () => {
     });
   });
 
-  test("options change what is found", async () => {
+  test("options have their effect", async () => {
     const found = async (query: string): Promise<number> => {
       const json = (await (await post(query, pictureBytes())).json()) as DetectJson;
       return json.images[0].detections.length;
@@ -71,7 +71,7 @@ describe("detect", () => {
     expect(await found("&conf=0.2&classes=1,2")).toBe(classes.filter((c) => c > 0).length);
   });
 
-  test("annotate: the picture with everything drawn on it, as JPEG or PNG", async () => {
+  test("annotate returns the annotated picture as JPEG or PNG", async () => {
     const before = await decodeImage(readFileSync(PICTURE));
     for (const [format, type] of [
       ["jpeg", "image/jpeg"],
@@ -108,7 +108,7 @@ describe("detect", () => {
     ]);
   });
 
-  test("bodies that are no picture: 400 that says so, and no address is fetched", async () => {
+  test("other bodies give 400 with the reason, and no address is fetched", async () => {
     for (const body of ["", "hello", '{"url":"http://127.0.0.1:1/a.jpg"}', pictureBytes().subarray(0, 40)]) {
       const answer = await post("", body);
       expect(answer.status).toBe(400);
@@ -121,13 +121,13 @@ describe("detect", () => {
     ]);
   });
 
-  test("pages of other sites are refused, the server's own is not", async () => {
+  test("requests from pages of other sites are refused, those from the server's own page are not", async () => {
     const from = (origin: string): Promise<Response> => post("", pictureBytes(), { origin });
     expect((await from("https://example.org")).status).toBe(403);
     expect((await from(server.url)).status).toBe(200);
   });
 
-  test("the page holds no script that its policy does not allow, and nothing from elsewhere", async () => {
+  test("the page has only scripts that its policy allows, and nothing from other sites", async () => {
     const answer = await fetch(server.url);
     expect(answer.headers.get("content-type")).toBe("text/html; charset=utf-8");
     const policy = answer.headers.get("content-security-policy") ?? "";
@@ -139,7 +139,7 @@ describe("detect", () => {
     expect(() => new Function(`return async () => {${script}}`)).not.toThrow();
   });
 
-  test("metrics and one log line a request", async () => {
+  test("there are metrics, and one log line per request", async () => {
     const text = await (await fetch(`${server.url}/metrics`)).text();
     expect(text).toMatch(/^yolov5_requests_total\{route="\/detect",status="200"\} \d+$/m);
     for (const stage of ["read", "queue", "decode", "preprocess", "inference", "postprocess", "encode", "total"]) {

@@ -66,7 +66,7 @@ function fieldsOf(message: string): string[] {
   });
 }
 
-test("field numbers are the protocol's", () => {
+test("field numbers are those of the protocol", () => {
   const tensor = [
     "name=1 string",
     "datatype=2 string",
@@ -170,7 +170,7 @@ describe("a server", () => {
     });
   };
 
-  test("health, metadata, index", async () => {
+  test("answers health, metadata and index", async () => {
     expect(await call("ServerLive", {})).toEqual({ live: true });
     expect(await call("ServerReady", {})).toEqual({ ready: true });
     expect(await call("ModelReady", { name: "v6" })).toEqual({ ready: true });
@@ -186,7 +186,7 @@ describe("a server", () => {
     });
   });
 
-  test("inference with raw bytes and with numbers: PyTorch's prediction", async () => {
+  test("inference with raw bytes or numbers gives PyTorch's prediction", async () => {
     const path = fixture("v6.layers.safetensors");
     const { tensors } = readSafetensors(new Uint8Array(readFileSync(path)), { path });
     const { shape, data } = referenceInput(tensors, path);
@@ -206,7 +206,7 @@ describe("a server", () => {
     }
   });
 
-  test("refusals have the code that fits", async () => {
+  test("refusals have fitting status codes", async () => {
     const code = (promise: Promise<unknown>): Promise<number> =>
       promise.then(
         () => grpc.status.OK,

@@ -43,7 +43,7 @@ describe("a small network", () => {
   });
   afterAll(() => server.close());
 
-  test("answers follow the schemas of the description, which name what the protocol names", async () => {
+  test("answers follow the schemas of the description, which use the protocol's names", async () => {
     const description = (await client.get("openapi.json")) as { components: { schemas: Record<string, object> } };
     const ajv = new Ajv({ strict: false }).addSchema({ $id: "openapi", ...description });
     const check = (schema: string, value: unknown): void => {
@@ -75,7 +75,7 @@ describe("a small network", () => {
     check("error", await wrong.json());
   });
 
-  test("metadata is the face of the ONNX export", async () => {
+  test("metadata match the ONNX export", async () => {
     const { inputs, outputs, versions } = await client.metadata("masks");
     expect(inputs).toEqual([{ name: "images", datatype: "FP32", shape: [1, 3, 640, 640] }]);
     expect(outputs).toEqual([
@@ -86,7 +86,7 @@ describe("a small network", () => {
     expect((await client.metadata("small")).versions).toEqual(["1", "9", "10"]);
   });
 
-  test("JSON and binary tensors give PyTorch's prediction, to the bit the same", async () => {
+  test("JSON and binary tensors give PyTorch's prediction, identical to the bit", async () => {
     const { shape, data, tensors } = recorded("v6");
     const expected = tensors.get("prediction");
     const json = await client.inferJson("small", shape, data);
@@ -99,7 +99,7 @@ describe("a small network", () => {
     expect([...binary.data]).toEqual(output.data);
   });
 
-  test("nested arrays, one output of two, a version of its own", async () => {
+  test("nested arrays, one of two outputs, and a specific version work", async () => {
     const { shape, data } = recorded("seg");
     const [, , h, w] = shape;
     const rows = Array.from({ length: 3 }, (_, c) =>
@@ -117,7 +117,7 @@ describe("a small network", () => {
     expect(await answer.json()).toMatchObject({ model_version: "9" });
   });
 
-  test("a batch is the same as its pictures", async () => {
+  test("a batch gives the same as its pictures one by one", async () => {
     const { shape, data } = recorded("v6");
     const batch = new Float32Array(data.length * 3);
     for (let n = 0; n < 3; n++) batch.set(n === 1 ? data.map((x) => 1 - x) : data, n * data.length);
@@ -130,7 +130,7 @@ describe("a small network", () => {
     expect(part(1)).not.toEqual(one.data);
   });
 
-  test("a classification network: logits", async () => {
+  test("a classification network gives logits", async () => {
     const { shape, data, tensors } = recorded("cls");
     const [{ shape: outputShape, data: logits }] = await client.inferBinary("classes", shape, data);
     expect(outputShape).toEqual([1, 5]);
@@ -144,9 +144,9 @@ describe("a small network", () => {
     ["no inputs", {}, /inputs must be one tensor, images FP32/],
     ["another name", input({ name: "image" }), /the input is images FP32 .* not "image"/],
     ["another type", input({ datatype: "FP16" }), /images must be FP32, got "FP16"/],
-    ["too few numbers", input({ data: [1, 2] }), /data has 2 numbers, its shape 3072/],
+    ["too few numbers", input({ data: [1, 2] }), /data has 2 numbers, but its shape needs 3072/],
     ["texts", input({ data: new Array(3072).fill("0") }), /data must be numbers/],
-    ["no data", input({ data: undefined }), /data must be an array of numbers/],
+    ["no data", input({ data: undefined }), /give data as an array of numbers/],
     [
       "a side that is no multiple",
       input({ shape: [1, 3, 33, 32] }),
@@ -161,7 +161,7 @@ describe("a small network", () => {
     await expect(client.json("small", request)).rejects.toThrow(message);
   });
 
-  test("binary data of another length than announced, or a header that lies: 400", async () => {
+  test("binary data with another length than announced, or a lying header: 400", async () => {
     const send = async (json: object, bytes: number, header?: string): Promise<string> => {
       const text = Buffer.from(JSON.stringify(json));
       const answer = await fetch(`${server.url}/v2/models/small/infer`, {
@@ -174,15 +174,17 @@ describe("a small network", () => {
     const sized = (size: unknown): object => ({
       inputs: [{ name: "images", shape: [1, 3, 32, 32], datatype: "FP32", parameters: { binary_data_size: size } }],
     });
-    expect(await send(sized(12288), 100)).toBe("400 the tensor needs 12288 bytes, 12288 are announced and 100 came");
-    expect(await send(sized(100), 12288)).toMatch(/^400 the tensor needs 12288 bytes, 100 are announced/);
+    expect(await send(sized(12288), 100)).toBe(
+      "400 the tensor needs 12288 bytes; 12288 were announced and 100 arrived",
+    );
+    expect(await send(sized(100), 12288)).toMatch(/^400 the tensor needs 12288 bytes; 100 were announced/);
     expect(await send(sized({}), 12288)).toMatch(/^400 the tensor needs/);
     for (const header of ["-1", "1e9", "x", "1.5"]) {
       expect(await send(sized(12288), 12288, header)).toMatch(/^400 Inference-Header-Content-Length must be/);
     }
   });
 
-  test("there is no such model or version: 404", async () => {
+  test("an unknown model or version: 404", async () => {
     await expect(client.metadata("other")).rejects.toThrow(
       /^404: no model other; the models are small, masks, classes/,
     );
@@ -191,7 +193,7 @@ describe("a small network", () => {
 });
 
 describe.skipIf(referenceMissing("weights", "yolov5n.pt"))("yolov5n", () => {
-  test("a client of the protocol gets YOLOv5's boxes, in JSON and binary", async () => {
+  test("a client of the protocol gets YOLOv5's boxes, as JSON and as binary", async () => {
     await withSmall({ models: checkpointOf("yolov5n") }, async ({ url }) => {
       const client = new V2Client(url);
       const [name] = await client.modelNames();

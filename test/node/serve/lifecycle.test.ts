@@ -14,7 +14,7 @@ afterAll(() => rmSync(folder, { recursive: true }));
 const post = (url: string): Promise<Response> => fetch(url, { method: "POST", body: pictureBytes() });
 
 describe("closing", () => {
-  test("accepted requests are answered, later ones are not taken, and the process can end", async () => {
+  test("accepted requests are answered, later ones are refused, and the process can end", async () => {
     // A batch that is never full: all of them wait when the server closes.
     const server = await startSmall({ maxBatch: 7, maxDelay: 60_000, drainTimeout: 2 ** 31 - 1 });
     const url = detectUrl(server);
@@ -28,7 +28,7 @@ describe("closing", () => {
     await server.close();
   });
 
-  test("while it still takes requests, it says that it is not ready, and ends connections", async () => {
+  test("while it still accepts requests, it reports not ready and closes connections", async () => {
     const server = await startSmall({ drainDelay: 500 });
     expect(server.ready).toBe(true);
     const closing = server.close();
@@ -41,7 +41,7 @@ describe("closing", () => {
     await closing;
   });
 
-  test("a client that never ends its request does not keep it open", async () => {
+  test("a client that never finishes its request does not keep it open", async () => {
     const server = await startSmall({ drainTimeout: 200 });
     const hanging = new RawConnection(server);
     hanging.send("POST /detect HTTP/1.1\r\nhost: test\r\ncontent-length: 100\r\n\r\nabc");
@@ -78,7 +78,7 @@ describe("reloading", () => {
     });
   });
 
-  test("a file that cannot be loaded changes nothing, and says why", async () => {
+  test("a file that cannot be loaded changes nothing, and the answer says why", async () => {
     const file = join(folder, "broken.pt");
     copyFileSync(V6, file);
     await withSmall({ models: file }, async (server) => {
@@ -109,7 +109,7 @@ describe("reloading", () => {
 });
 
 describe("starting", () => {
-  test("live at once, ready when warm", async () => {
+  test("it is live at once and ready when warm", async () => {
     const log: Record<string, unknown>[] = [];
     const notes: Promise<number[]>[] = [];
     const status = async (url: string): Promise<number[]> =>
@@ -158,7 +158,7 @@ describe("starting", () => {
 });
 
 describe("names", () => {
-  test("come from the file, or are given", () => {
+  test("come from the file, or from the caller", () => {
     const names = (models: Parameters<typeof modelSpecs>[0]): string[] =>
       modelSpecs(models).map(({ name, version }) => `${name}@${version}`);
     expect(names(undefined)).toEqual(["codes@1"]);

@@ -13,7 +13,7 @@ const head = (length: number | string): string =>
   `POST /detect?imgsz=96 HTTP/1.1\r\nhost: test\r\ncontent-length: ${length}\r\n\r\n`;
 
 describe("bodies", () => {
-  test("a byte at a time: 408, while others are answered", async () => {
+  test("sent a byte at a time: 408, while others are answered", async () => {
     await withSmall({ readTimeout: 400 }, async (server) => {
       const slow = new RawConnection(server);
       slow.send(head(10_000));
@@ -22,13 +22,13 @@ describe("bodies", () => {
       const { status, text } = await slow.answer();
       clearInterval(trickle);
       slow.close();
-      expect([status, JSON.parse(text)]).toEqual([408, { error: "the body was not there after 0.4 s" }]);
+      expect([status, JSON.parse(text)]).toEqual([408, { error: "the body had not arrived after 0.4 s" }]);
       expect((await post(server)).status).toBe(200);
       expect(await metric(server, 'yolov5_refusals_total{reason="slow"}')).toBe(1);
     });
   });
 
-  test("headers that never end: the connection is closed", async () => {
+  test("with headers that never end: the connection is closed", async () => {
     await withSmall({ readTimeout: 100 }, async (server) => {
       const slow = new RawConnection(server);
       slow.send("POST /detect HTTP/1.1\r\nhost: test\r\n");
@@ -37,7 +37,7 @@ describe("bodies", () => {
     });
   });
 
-  test("2 GB: 413 by its announced length, before a byte of it", async () => {
+  test("of 2 GB: 413 from the announced length, before the first byte", async () => {
     await withSmall({}, async (server) => {
       const greedy = new RawConnection(server);
       greedy.send(head(2 ** 31));
@@ -54,7 +54,7 @@ describe("bodies", () => {
     });
   });
 
-  test("endless, without a length: 413 as soon as it is too much", async () => {
+  test("endless, without a length: 413 as soon as the limit is exceeded", async () => {
     await withSmall({ maxBody: 100_000 }, async (server) => {
       const greedy = new RawConnection(server);
       greedy.send("POST /detect HTTP/1.1\r\nhost: test\r\ntransfer-encoding: chunked\r\n\r\n");
@@ -72,12 +72,12 @@ describe("bodies", () => {
       const answer = await fetch(detectUrl(server), { method: "POST", body: pictureBytes(), headers });
       expect([answer.status, await answer.json()]).toEqual([
         415,
-        { error: "Content-Encoding gzip is not supported; send it as it is" },
+        { error: "Content-Encoding gzip is not supported; send the body without it" },
       ]);
     });
   });
 
-  test("cut off in the middle: nobody is answered, nothing is computed, others are", async () => {
+  test("cut off in the middle: nothing is computed, and others are answered", async () => {
     await withSmall({}, async (server) => {
       const broken = new RawConnection(server);
       broken.send(head(10_000));
@@ -91,7 +91,7 @@ describe("bodies", () => {
   });
 });
 
-test("a picture bomb: 413 before memory is taken for its pixels", async () => {
+test("with a picture bomb: 413 before memory for its pixels is allocated", async () => {
   await withSmall({ maxPixels: 10_000 }, async (server) => {
     // Says 30,000 × 30,000 pixels in a few bytes.
     const bomb = encodePng({ width: 8, height: 8, data: new Uint8Array(192) });
@@ -113,7 +113,7 @@ describe("the queue", () => {
     while ((await metric(server, "yolov5_queue_length")) !== waiting) await new Promise(setImmediate);
   };
 
-  test("full: 429 with Retry-After, never longer than its limit; who was accepted is answered", async () => {
+  test("if full, answers 429 with Retry-After, never exceeds its limit, and serves accepted requests", async () => {
     const server = await startSmall({ maxQueue: 3, ...held });
     const accepted = Array.from({ length: 3 }, () => post(server));
     await until(server, 3);
@@ -133,7 +133,7 @@ describe("the queue", () => {
     expect((await Promise.all(accepted)).map(({ status }) => status)).toEqual([200, 200, 200]);
   });
 
-  test("a client that goes away leaves it, and its picture is not computed", async () => {
+  test("drops the picture of a client that disconnects", async () => {
     await withSmall(held, async (server) => {
       const impatient = new AbortController();
       const answer = fetch(detectUrl(server), { method: "POST", body: pictureBytes(), signal: impatient.signal });
@@ -146,7 +146,7 @@ describe("the queue", () => {
     });
   });
 
-  test("more pictures in a request than may wait: 413", async () => {
+  test("refuses a request with more pictures than it can hold: 413", async () => {
     await withSmall({ maxQueue: 2 }, async (server) => {
       const form = new FormData();
       for (let i = 0; i < 3; i++) form.append("a", new File([pictureBytes()], "a.png"));
@@ -158,11 +158,11 @@ describe("the queue", () => {
     });
   });
 
-  test("a deadline: 504 for those that wait longer, uncomputed", async () => {
+  test("has a deadline: 504 without computing for requests that wait longer", async () => {
     await withSmall({ timeout: 50, ...held }, async (server) => {
       const answers = await Promise.all(Array.from({ length: 4 }, () => post(server)));
       for (const answer of answers) {
-        expect([answer.status, await answer.json()]).toEqual([504, { error: "the answer was not there after 0.05 s" }]);
+        expect([answer.status, await answer.json()]).toEqual([504, { error: "the answer was not ready after 0.05 s" }]);
       }
       expect(await metric(server, "yolov5_queue_length")).toBe(0);
       expect(await metric(server, "yolov5_batch_size_count")).toBe(0);

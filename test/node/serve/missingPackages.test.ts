@@ -21,7 +21,7 @@ test.each(["fastify", "prom-client"])("without %s", async (name) => {
   missing.delete(name);
 });
 
-test("without gRPC's packages, where a port for it is given", async () => {
+test("without gRPC's packages, if a port for it is given", async () => {
   await expect(createServer({ port: 0, grpcPort: 0 })).rejects.toThrow(
     'gRPC needs the optional package @grpc/grpc-js, which is not installed; run "npm install @grpc/grpc-js @grpc/proto-loader"',
   );

@@ -45,7 +45,7 @@ test("a request without a version gets the highest, by number", async () => {
   expect(() => repository.find("c")).toThrow(expect.objectContaining({ status: 404 }));
 });
 
-test("a model that breaks is not ready until it is opened anew", async () => {
+test("a broken model is not ready until it is reopened", async () => {
   const { repository, opened } = scripted([spec("a", "1")]);
   await repository.loadAll();
   expect(repository.ready).toBe(true);
@@ -60,7 +60,7 @@ test("a model that breaks is not ready until it is opened anew", async () => {
   expect(repository.ready).toBe(true);
 });
 
-test("if it cannot be opened anew, the index says why", async () => {
+test("if it cannot be reopened, the index says why", async () => {
   const { repository, opened, refuseMore } = scripted([spec("a", "1")]);
   await repository.loadAll();
   refuseMore(true);
@@ -72,7 +72,7 @@ test("if it cannot be opened anew, the index says why", async () => {
   expect(repository.ready).toBe(true);
 });
 
-test("closing retires all models, and those that were being opened", async () => {
+test("closing retires all models, including those being opened", async () => {
   const { repository, opened } = scripted([spec("a", "1"), spec("b", "1")]);
   await repository.loadAll();
   await Promise.all([repository.load("b"), repository.close()]);

@@ -6,8 +6,8 @@ import { isAnimatedGif, isCamera, videoInput } from "../../../src/node/video/inp
 import { probeVideo, VideoWriter } from "../../../src/node.js";
 import { ffmpegMissing } from "../../support/video.js";
 
-describe("how ffmpeg is told to open a source", () => {
-  test("files by their name, whatever it looks like; passwords are not repeated", () => {
+describe("ffmpeg's arguments for a source", () => {
+  test("open files by name, whatever it looks like, and do not repeat passwords", () => {
     const { args } = videoInput("-odd:name.mp4");
     expect(args.slice(0, 2)).toEqual(["-protocol_whitelist", "file,crypto,data"]);
     expect(args.slice(-2)).toEqual(["-i", "file:-odd:name.mp4"]);
@@ -20,7 +20,7 @@ describe("how ffmpeg is told to open a source", () => {
     expect(videoInput("https://host/clip.mp4?x").live).toBeUndefined();
   });
 
-  test("cameras, as each system names them", () => {
+  test("name cameras as each system does", () => {
     expect(videoInput("0", "linux").args).toEqual(["-f", "v4l2", "-i", "/dev/video0"]);
     expect(videoInput("/dev/video2", "linux").args.at(-1)).toBe("/dev/video2");
     expect(videoInput("1", "darwin").args.at(-1)).toBe("1:none");
@@ -29,7 +29,7 @@ describe("how ffmpeg is told to open a source", () => {
     expect(isCamera("1234")).toBe(false);
   });
 
-  test("GIFs cut short are still ones", () => {
+  test("truncated GIFs are still GIFs", () => {
     const bytes = Uint8Array.from([...Buffer.from("GIF89a"), 1, 0, 1, 0, 0, 0, 0, 0x2c, 0, 0]);
     for (let end = 0; end <= bytes.length; end++) expect(isAnimatedGif(bytes.subarray(0, end))).toBe(false);
   });
@@ -46,21 +46,24 @@ describe("without ffmpeg", () => {
     return (error as VideoError).message;
   };
 
-  test.each(["ffprobe", "ffmpeg"])("%s is not there: what is missing, and how it is installed", async (tool) => {
-    const variable = `${tool.toUpperCase()}_PATH`;
-    vi.stubEnv(variable, "");
-    vi.stubEnv("PATH", "/nowhere");
-    expect(await attempt(tool)).toMatch(
-      new RegExp(`^clip\\.mp4: videos need ffmpeg: ${tool} was not found; install ffmpeg .* or set ${variable}$`),
-    );
-    // The variable is what is wrong then, whatever is installed.
-    vi.stubEnv(variable, "/nowhere/own");
-    expect(await attempt(tool)).toBe(
-      `clip.mp4: videos need ffmpeg: ${variable}=/nowhere/own is not a program; correct it, or unset it to use the ${tool} on the PATH`,
-    );
-  });
+  test.each(["ffprobe", "ffmpeg"])(
+    "without %s, the message says what is missing and how to install it",
+    async (tool) => {
+      const variable = `${tool.toUpperCase()}_PATH`;
+      vi.stubEnv(variable, "");
+      vi.stubEnv("PATH", "/nowhere");
+      expect(await attempt(tool)).toMatch(
+        new RegExp(`^clip\\.mp4: videos need ffmpeg: ${tool} was not found; install ffmpeg .* or set ${variable}$`),
+      );
+      // The variable is what is wrong then, whatever is installed.
+      vi.stubEnv(variable, "/nowhere/own");
+      expect(await attempt(tool)).toBe(
+        `clip.mp4: videos need ffmpeg: ${variable}=/nowhere/own is not a program; correct it, or unset it to use the ${tool} on the PATH`,
+      );
+    },
+  );
 
-  test.skipIf(ffmpegMissing())("a camera and a stream that are not there: why, once", async () => {
+  test.skipIf(ffmpegMissing())("a missing camera or stream is explained once", async () => {
     for (const [source, why] of [
       ["99", /^99: cannot be opened: .*No such file or directory$/],
       ["tcp://127.0.0.1:1", /^tcp:\/\/127\.0\.0\.1:1: cannot be opened: .*Connection refused$/],

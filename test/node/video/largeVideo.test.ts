@@ -27,7 +27,7 @@ describe.skipIf(ffmpegMissing())("large frames", () => {
     ffmpeg([...color("64x48"), "-frames:v", "3", "-c:v", "mpeg4", path("small.mp4")]);
   });
 
-  test("all of them, each only on demand", async () => {
+  test("are all read, each only on demand", async () => {
     const before = process.memoryUsage().arrayBuffers;
     let count = 0;
     for await (const { data, frame } of readVideo(path("large.mkv"))) {
@@ -47,7 +47,7 @@ describe.skipIf(ffmpegMissing())("large frames", () => {
   test.each([
     ["huge.mkv", 9000, 4400],
     ["vast.mkv", 12000, 6200],
-  ])("%s: refused with its size, the bound and the way out", async (name, width, height) => {
+  ])("%s: refused with its size, the limit and the way out", async (name, width, height) => {
     for (const attempt of [() => probeVideo(path(name)), () => readVideo(path(name)).next()]) {
       const error = await rejection(attempt());
       expect(error).toBeInstanceOf(VideoError);
@@ -62,14 +62,14 @@ describe.skipIf(ffmpegMissing())("large frames", () => {
     expect(await probeVideo(path(name), { maxPixels: 8e7 })).toMatchObject({ width, height });
   });
 
-  test("the caller's own bound", async () => {
+  test("obey the caller's limit", async () => {
     expect((await rejection(readVideo(path("small.mp4"), { maxPixels: 3071 }).next())).message).toMatch(
       /frames of 64×48 pixels exceed the limit of 3071 pixels/,
     );
     expect((await readVideo(path("small.mp4"), { maxPixels: 3072 }).next()).value).toMatchObject({ frame: 1 });
   });
 
-  test("even sizes are written as they are, odd ones made even", async () => {
+  test("with even sizes are written unchanged, odd sizes are made even", async () => {
     for (const [width, height] of [
       [32, 20],
       [33, 20],

@@ -58,7 +58,7 @@ describe.skipIf(ffmpegMissing())("with ffmpeg", () => {
   });
   afterAll(() => rm(folder, { recursive: true, force: true }));
 
-  test("every frame, bit for bit, numbered and timed", async () => {
+  test("yields every frame bit for bit, with number and time", async () => {
     expect(await probeVideo(path("exact.mkv"))).toMatchObject({
       width: WIDTH,
       height: HEIGHT,
@@ -75,7 +75,7 @@ describe.skipIf(ffmpegMissing())("with ffmpeg", () => {
     }
   });
 
-  test("a stride takes every n-th frame and drops the remainder", async () => {
+  test("takes every n-th frame with a stride and drops the remainder", async () => {
     const frames = await collect(path("exact.mkv"), { stride: 3 });
     expect(frames.map(({ data }) => data[WIDTH * 3] / 20)).toEqual([2, 5, 8, 11]);
     expect(frames.map(({ frame }) => frame)).toEqual([1, 2, 3, 4]);
@@ -86,14 +86,14 @@ describe.skipIf(ffmpegMissing())("with ffmpeg", () => {
     await expect(collect(path("exact.mkv"), { stride: 20 })).rejects.toThrow(/no frames could be read: .*stride of 20/);
   });
 
-  test("uneven times are the video's own", async () => {
+  test("keeps the video's own times, even if they vary", async () => {
     ffmpeg(["-i", path("exact.mkv"), "-vf", "setpts=N*N*0.1/TB", "-frames:v", "5", "-c:v", "ffv1", path("uneven.mkv")]);
     const times = (await collect(path("uneven.mkv"))).map(({ time }) => time);
     for (const [n, time] of times.entries()) expect(time).toBeCloseTo(n * n * 0.1, 2);
     expect(times).toHaveLength(5);
   });
 
-  test("a video that says it lies on its side is turned upright", async () => {
+  test("turns a video upright if its metadata say so", async () => {
     const source = path("clip.mp4");
     try {
       ffmpeg(["-display_rotation", "90", "-i", source, "-c", "copy", path("turned.mp4")]);
@@ -115,7 +115,7 @@ describe.skipIf(ffmpegMissing())("with ffmpeg", () => {
     expect(difference / (48 * 64)).toBeLessThan(6);
   });
 
-  test("goes into a model as it is: `model.stream` keeps number and time", async () => {
+  test("can be passed to `model.stream`, which keeps number and time", async () => {
     const { load } = await import("../../../src/node.js");
     const model = await load("codes", { backend: "cpu" });
     try {
@@ -134,7 +134,7 @@ describe.skipIf(ffmpegMissing())("with ffmpeg", () => {
     }
   });
 
-  test("broken off: the frames there are, then an error that says where", async () => {
+  test("yields the frames of a truncated video, then an error that says where it ends", async () => {
     const bytes = await readFile(path("clip.mp4"));
     await writeFile(path("short.mp4"), bytes.subarray(0, Math.floor(bytes.length * 0.6)));
     const frames: VideoFrame[] = [];
@@ -161,7 +161,7 @@ describe.skipIf(ffmpegMissing())("with ffmpeg", () => {
     );
   });
 
-  test("no video: a text, sound only, nothing", async () => {
+  test("refuses text, sound and empty files", async () => {
     await writeFile(path("text.mp4"), "hello");
     await expect(collect(path("text.mp4"))).rejects.toThrow(/^\S+text\.mp4: is a text file, not a video/);
     ffmpeg(["-f", "lavfi", "-i", "sine=duration=0.1", "-c:a", "aac", path("sound.mp4")]);
@@ -171,7 +171,7 @@ describe.skipIf(ffmpegMissing())("with ffmpeg", () => {
     await expect(collect(path("none.mp4"))).rejects.toThrow(/none\.mp4: is not a video .*No such file/);
   });
 
-  test("memory stays at a few frames however slow the reader; leaving early ends ffmpeg", async () => {
+  test("keeps only a few frames in memory for slow readers, and leaving early ends ffmpeg", async () => {
     // 400 frames of 0.9 MB.
     ffmpeg(["-f", "lavfi", "-i", "color=size=640x480:rate=100:duration=4", "-c:v", "mpeg4", path("long.mp4")]);
     const before = process.memoryUsage().arrayBuffers;
@@ -199,7 +199,7 @@ describe.skipIf(ffmpegMissing())("with ffmpeg", () => {
     await expect(probeVideo(path("long.mp4"), { signal })).rejects.toBe(reason);
   });
 
-  test("a live stream gives the newest frame and drops the others", async () => {
+  test("yields the newest frame of a live stream and drops the others", async () => {
     const server = createServer((_, answer) => {
       answer.writeHead(200, { "content-type": "multipart/x-mixed-replace;boundary=ffmpeg" });
       const source = "testsrc2=size=64x48:rate=50";

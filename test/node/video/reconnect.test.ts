@@ -43,7 +43,7 @@ describe.skipIf(ffmpegMissing())("with ffmpeg", () => {
     await rm(folder, { recursive: true, force: true });
   });
 
-  test("a stream that ends, is gone, and comes back: frames go on counting, waits double and start over", async () => {
+  test("a stream that ends and returns: frame numbers continue, and waits double and then start over", async () => {
     const input = videoInput(`http://127.0.0.1:${port}/mjpg/video.cgi`);
     const info = await probeVideo(input);
     expect(info.live).toBe(true);
@@ -70,7 +70,7 @@ describe.skipIf(ffmpegMissing())("with ffmpeg", () => {
     expect(waits[1].why).toMatch(/127\.0\.0\.1/);
   });
 
-  test("segments: each whole, together every frame", async () => {
+  test("segments are complete, and together have every frame", async () => {
     const writer = new SegmentWriter(join(folder, "rec", "cam.mp4"), 1, { width: 64, height: 48, rate: "10" });
     for (let n = 0; n < 25; n++)
       await writer.write({ width: 64, height: 48, data: new Uint8Array(64 * 48 * 3).fill(n * 10) });
@@ -85,7 +85,7 @@ describe.skipIf(ffmpegMissing())("with ffmpeg", () => {
   });
 });
 
-test("files are shown no faster than they were taken", async () => {
+test("files play no faster than they were recorded", async () => {
   const frames = [0, 0.05, 0.1].map(
     (time, i): VideoFrame => ({ time, frame: i + 1, width: 1, height: 1, channels: "rgb", data: new Uint8Array(3) }),
   );

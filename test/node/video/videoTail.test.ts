@@ -13,7 +13,7 @@ const folder = await scratchFolder();
 const path = (name: string): string => join(folder, name);
 const wait = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 
-describe.skipIf(ffmpegMissing())("the last frames", () => {
+describe.skipIf(ffmpegMissing())("the last frames of a video", () => {
   beforeAll(() => {
     const source = (size: string, seconds: number): string[] => [
       ...["-f", "lavfi", "-i", `testsrc2=size=${size}:rate=10:duration=${seconds}`],
@@ -33,7 +33,7 @@ describe.skipIf(ffmpegMissing())("the last frames", () => {
     ["wide.mkv", 1, 10],
     ["moving.gif", 1, 10],
     ["moving.gif", 2, 5],
-  ])("%s with a stride of %i: all %i, to a reader that does other things in between", async (name, stride, frames) => {
+  ])("%s with a stride of %i: a reader that does other things in between gets all %i", async (name, stride, frames) => {
     const seen: number[] = [];
     const times: number[] = [];
     const warnings: string[] = [];
@@ -47,13 +47,13 @@ describe.skipIf(ffmpegMissing())("the last frames", () => {
     expect(warnings).toEqual([]);
   });
 
-  test("a reader that comes back long after ffmpeg has ended", async () => {
+  test("a reader that continues long after ffmpeg has ended gets them", async () => {
     let frames = 0;
     for await (const _ of readVideo(path("tiny.mp4"))) if (++frames === 1) await wait(700);
     expect(frames).toBe(10);
   });
 
-  test("fewer frames than the file claims: reported, even without damage", async () => {
+  test("fewer frames than the file claims are reported, even without damage", async () => {
     const warnings: string[] = [];
     let frames = 0;
     for await (const _ of readVideo(path("cut.mp4"), { onWarning: (text) => warnings.push(text) })) frames++;
@@ -62,7 +62,7 @@ describe.skipIf(ffmpegMissing())("the last frames", () => {
     expect(warnings).toEqual([expect.stringMatching(/cut\.mp4: claims to have \d+ frames, but ffmpeg decodes \d+$/)]);
   });
 
-  test("a stream that ends: its last frame arrives, and dropped frames are reported", async () => {
+  test("of a stream that ends, the last frame arrives and dropped frames are reported", async () => {
     ffmpeg([...["-f", "lavfi", "-i", "testsrc2=size=64x48:rate=10:duration=1"], "-f", "mpegts", path("ended.ts")]);
     const stream = await readFile(path("ended.ts"));
     // Without a length it may have no end.

@@ -26,7 +26,7 @@ describe.skipIf(ffmpegMissing())("with ffmpeg", () => {
   describe("writing", () => {
     const frame = (level: number) => ({ width: 33, height: 21, data: new Uint8Array(33 * 21 * 3).fill(level) });
 
-    test("odd sizes, the rate, every frame; the name appears when the file is whole", async () => {
+    test("keeps odd sizes, the rate and every frame, and the name appears when the file is complete", async () => {
       const writer = await VideoWriter.open(path("new/out.mp4"), { width: 33, height: 21, rate: "30000/1001" });
       for (let n = 0; n < 10; n++) await writer.write(frame(n * 20));
       expect(existsSync(writer.path)).toBe(false);
@@ -41,7 +41,7 @@ describe.skipIf(ffmpegMissing())("with ffmpeg", () => {
       expect(writer.frames).toBe(10);
     });
 
-    test("completed while a frame waits for the encoder, as by Ctrl-C: the frame is in the file, also where sound is added", async () => {
+    test("finishing while a frame waits for the encoder, as on Ctrl-C, keeps that frame, also with sound", async () => {
       const [width, height] = [1920, 1080];
       const large = { width, height, data: new Uint8Array(width * height * 3) };
       ffmpeg([
@@ -67,7 +67,7 @@ describe.skipIf(ffmpegMissing())("with ffmpeg", () => {
       expect(probe(writer.path).frames).toBe(2);
     });
 
-    test("no frames, or aborted: no file; a frame of another size and a missing folder: reported", async () => {
+    test("leaves no file without frames or when aborted, and reports frames of another size and missing folders", async () => {
       const options = { width: 33, height: 21, rate: "10" };
       await (await VideoWriter.open(path("empty/out.mp4"), options)).finish();
       const given = await VideoWriter.open(path("empty/given.mp4"), options);
@@ -80,7 +80,7 @@ describe.skipIf(ffmpegMissing())("with ffmpeg", () => {
     });
 
     test.skipIf(process.platform === "win32")(
-      "a disk that is full at the end: no half a video is called whole",
+      "leaves no partial video under its name if the disk is full at the end",
       async () => {
         // ffmpeg 5.1 ends with 0 there; this one does so wherever it runs.
         const fake = path("ffmpeg-full");
@@ -107,7 +107,7 @@ describe.skipIf(ffmpegMissing())("with ffmpeg", () => {
       },
     );
 
-    test("an encoder that dies is an error and leaves nothing", async () => {
+    test("reports an encoder that dies, and leaves nothing", async () => {
       const writer = await VideoWriter.open(path("dead/out.mp4"), { width: 33, height: 21, rate: "0" });
       const writing = (async () => {
         for (let n = 0; n < 500; n++) await writer.write(frame(n));

@@ -30,7 +30,7 @@ describe.skipIf(!built)("a model in worker threads", { timeout: 120_000 }, () =>
     for (const model of [here, there, spread]) model?.dispose();
   });
 
-  it("is a Model with the same facts, whose networks are elsewhere", () => {
+  it("is a Model with the same facts, without networks on this thread", () => {
     for (const model of [there, spread]) {
       expect(model).toBeInstanceOf(node.Model);
       expect(model.info).toEqual(here.info);
@@ -40,7 +40,7 @@ describe.skipIf(!built)("a model in worker threads", { timeout: 120_000 }, () =>
     expect(here.members).toHaveLength(1);
   });
 
-  it("reads every kind of picture alike", async () => {
+  it("gives the same result for every kind of picture", async () => {
     const { width, height, data } = await decodeImage(bytes);
     const rgba = new Uint8ClampedArray(width * height * 4);
     for (let i = 0; i < width * height; i++) rgba.set([...data.subarray(3 * i, 3 * i + 3), 255], 4 * i);
@@ -70,7 +70,7 @@ describe.skipIf(!built)("a model in worker threads", { timeout: 120_000 }, () =>
     );
   });
 
-  it("lists in one shape, in batches, empty", async () => {
+  it("detects in lists of one shape, in batches, and in empty lists", async () => {
     const wide = { width: 80, height: 20, data: new Uint8Array(80 * 20 * 3).fill(90) };
     const sources = [bytes, wide, bytes, bytes, wide];
     for (const options of [{ fit: "autoshape" }, { batchSize: 3 }, { fit: "square", batchSize: 2 }] as const) {
@@ -82,7 +82,7 @@ describe.skipIf(!built)("a model in worker threads", { timeout: 120_000 }, () =>
     expect(await spread.detect([], OPTIONS)).toEqual([]);
   });
 
-  it("leaves the caller's thread to its timers while calls follow each other without a pause", async () => {
+  it("leaves the caller's timers running while calls follow each other without a pause", async () => {
     const calls = 8;
     let ticks = 0;
     const timer = setInterval(() => ticks++, 1);
@@ -92,7 +92,7 @@ describe.skipIf(!built)("a model in worker threads", { timeout: 120_000 }, () =>
     expect(ticks).toBeGreaterThanOrEqual(calls);
   });
 
-  it("captures memory at the call", async () => {
+  it("captures bytes and pixels at the call", async () => {
     const expected = timeless(await here.detect(bytes, OPTIONS));
     const { width, height, data } = await decodeImage(bytes);
     const [encoded, raw] = [bytes.slice(), { width, height, data: Uint8Array.from(data) }];
@@ -106,7 +106,7 @@ describe.skipIf(!built)("a model in worker threads", { timeout: 120_000 }, () =>
       });
   });
 
-  it("streams in order; a frame's memory may be reused when the next one is asked for", async () => {
+  it("streams in order, and a frame's memory may be reused when the next one is requested", async () => {
     const { width, height, data } = await decodeImage(bytes);
     async function* frames() {
       const own = new Uint8Array(data.length);
@@ -127,13 +127,13 @@ describe.skipIf(!built)("a model in worker threads", { timeout: 120_000 }, () =>
     expect(found[2]).toEqual(found[0]);
   });
 
-  it("predicts: raw outputs and other thresholds afterwards", async () => {
+  it("predicts, with raw outputs and other thresholds afterwards", async () => {
     const [a, b] = [await here.predict(bytes, OPTIONS), await there.predict(bytes, OPTIONS)];
     expect(b.outputs).toEqual(a.outputs);
     for (const conf of [0.005, 0.05]) expect(timeless(b.result({ conf }))).toEqual(timeless(a.result({ conf })));
   });
 
-  it("masks and classes, lists of masks in batches too", async () => {
+  it("returns masks and classes, also for lists in batches", async () => {
     for (const weights of [SEGMENTS, CLASSIFIES]) {
       const [a, b] = [await node.load(weights, { ...WASM, worker: false }), await node.load(weights, WASM)];
       const options = { ...OPTIONS, conf: 0.001, batchSize: 2 };
@@ -152,7 +152,7 @@ describe.skipIf(!built)("a model in worker threads", { timeout: 120_000 }, () =>
     }
   });
 
-  it("tensors, layers, times and memory", async () => {
+  it("forwards tensors, taps layers, profiles and reports memory", async () => {
     const data = Float32Array.from({ length: 2 * 3 * 64 * 64 }, (_, i) => (i % 97) / 97);
     // A view: the rest of its memory does not matter.
     const input = { dtype: "float32", shape: [1, 3, 64, 64], data: data.subarray(3 * 64 * 64) } as const;
@@ -172,7 +172,7 @@ describe.skipIf(!built)("a model in worker threads", { timeout: 120_000 }, () =>
     expect(data.length).toBe(2 * 3 * 64 * 64);
   });
 
-  it("is verified and quantized like any other", async () => {
+  it("can be verified and quantized like any other", async () => {
     const layers = new Uint8Array(readFileSync(LAYERS));
     const [a, b] = [await node.verifyModel(here, layers), await node.verifyModel(there, layers)];
     expect(b).toEqual(a);
@@ -182,7 +182,7 @@ describe.skipIf(!built)("a model in worker threads", { timeout: 120_000 }, () =>
     expect(await node.quantize(there, [image], options)).toEqual(await node.quantize(here, [image], options));
   });
 
-  it("is evaluated like any other", async () => {
+  it("can be evaluated like any other", async () => {
     const image = await decodeImage(bytes);
     const { width, height } = image;
     const truth = { classes: Int32Array.of(0), boxes: Float32Array.of(0.5, 0.5, 0.4, 0.4), polygons: [[]] };
@@ -200,7 +200,7 @@ describe.skipIf(!built)("a model in worker threads", { timeout: 120_000 }, () =>
     for (const evaluation of given) expect(evaluation).toEqual(expected);
   });
 
-  it("saves annotated pictures, and asks for those that were in memory", async () => {
+  it("saves annotated pictures, but needs those from memory again", async () => {
     await withFolder(async (folder) => {
       const [expected, given] = [join(folder, "here.png"), join(folder, "there.png")];
       await (await here.detect(SMALL, OPTIONS)).save(expected);
@@ -210,7 +210,7 @@ describe.skipIf(!built)("a model in worker threads", { timeout: 120_000 }, () =>
     });
   });
 
-  it("warns once for each list and picture", async () => {
+  it("warns once per list and picture", async () => {
     const cut = bytes.slice(0, bytes.length - 40);
     const told = async (model: Model<PictureSource>): Promise<string[]> => {
       const warnings: string[] = [];

@@ -26,7 +26,7 @@ describe.skipIf(!built)("calls in worker threads", { timeout: 120_000 }, () => {
   });
   afterAll(() => model?.dispose());
 
-  it("fail with the errors of the caller's thread, class and words", async () => {
+  it("fail with the same error classes and messages as on the caller's thread", async () => {
     const here = await node.load(DETECTS, { ...WASM, worker: false });
     const odd = [
       (m: typeof model) => m.detect("missing.jpg"),
@@ -52,7 +52,7 @@ describe.skipIf(!built)("calls in worker threads", { timeout: 120_000 }, () => {
     here.dispose();
   });
 
-  it("that are given something which cannot be sent say so", async () => {
+  it("with values that cannot be sent say so", async () => {
     const error = await rejection(model.forward({ shape: [1], data: new Float32Array(1), dtype: () => 1 } as never));
     expect(error).toBeInstanceOf(node.OptionError);
     expect(error.message).toMatch(/^forward: a worker thread takes plain values only/);
@@ -60,7 +60,7 @@ describe.skipIf(!built)("calls in worker threads", { timeout: 120_000 }, () => {
     expect((await model.detect(bytes, extra)).width).toBeGreaterThan(0);
   });
 
-  it("reject at once when their signal is aborted, waiting or in work; the others are answered", async () => {
+  it("reject at once when aborted, queued or running, and the others are answered", async () => {
     const reason = new Error("enough");
     const controller = new AbortController();
     const calls = Array.from({ length: 40 }, (_, i) =>
@@ -79,7 +79,7 @@ describe.skipIf(!built)("calls in worker threads", { timeout: 120_000 }, () => {
     expect((await model.detect(bytes, OPTIONS)).width).toBeGreaterThan(0);
   });
 
-  it("end with the model", async () => {
+  it("reject when the model is disposed of", async () => {
     const own = await node.load(DETECTS, WASM);
     const calls = Array.from({ length: 20 }, () => rejection(own.detect(bytes, { imgsz: 640 })));
     own.dispose();
@@ -90,7 +90,7 @@ describe.skipIf(!built)("calls in worker threads", { timeout: 120_000 }, () => {
     }
   });
 
-  it("load: refusals of files and options by class; several files; a signal's reason", async () => {
+  it("load rejects bad files and options by class, takes several files, and rejects with a signal's reason", async () => {
     expect(await rejection(node.load("missing.pt", WASM))).toBeInstanceOf(node.CheckpointError);
     expect(await rejection(node.load(bytes, WASM))).toBeInstanceOf(node.CheckpointError);
     expect(await rejection(node.load([], WASM))).toBeInstanceOf(node.OptionError);
@@ -106,7 +106,7 @@ describe.skipIf(!built)("calls in worker threads", { timeout: 120_000 }, () => {
     expect(await loading).toBe(reason);
   });
 
-  it("load tells what the thread notes", async () => {
+  it("load passes on the notes of the thread", async () => {
     const notes: string[] = [];
     const half = await node.load(DETECTS, { ...WASM, half: true, onNote: (note) => notes.push(note) });
     expect(notes).toEqual([expect.stringContaining("float16 is not available on wasm")]);
@@ -117,7 +117,7 @@ describe.skipIf(!built)("calls in worker threads", { timeout: 120_000 }, () => {
     several.dispose();
   });
 
-  it("keep a process alive until they are answered; an idle model does not", () => {
+  it("keep a process alive until they are answered, and an idle model does not", () => {
     const program = `
       import { load } from ${JSON.stringify(pathToFileURL(join(REPOSITORY, "dist/node.js")).href)};
       const model = await load(${JSON.stringify(DETECTS)}, { backend: "wasm" });
@@ -134,13 +134,13 @@ describe("without worker threads", () => {
     const notes: string[] = [];
     const model = await load(DETECTS, { ...WASM, onNote: (note) => notes.push(note) });
     expect(notes).toEqual([
-      "no worker thread: dist/modelWorker.js of this package is not beside the code that runs, as in a bundle; the model runs on the caller's thread",
+      "no worker thread: dist/modelWorker.js of this package is not next to the running code, as in a bundle; the model runs on the caller's thread",
     ]);
     expect(model.members).toHaveLength(1);
     model.dispose();
   });
 
-  it("nothing is noted where none were wanted, and contradictions are refused", () => {
+  it("there is no note if none were requested, and contradictions are refused", () => {
     const notes: string[] = [];
     const onNote = (note: string): unknown => notes.push(note);
     expect(threadProgram({ worker: false, onNote })).toBeUndefined();

@@ -38,21 +38,21 @@ function open(threads: number, data: object = {}): WorkerPool<Order, Reply> {
 }
 
 describe("a pool of workers", () => {
-  it("answers every job, on no more threads than it may have", async () => {
+  it("answers every job on no more threads than allowed", async () => {
     const pool = open(3);
     const replies = await Promise.all(Array.from({ length: 40 }, (_, value) => pool.run({ does: "double", value })));
     expect(replies.map(({ value }) => value)).toEqual(Array.from({ length: 40 }, (_, i) => 2 * i));
     expect(new Set(replies.map(({ thread }) => thread)).size).toBeLessThanOrEqual(3);
   });
 
-  it("starts no thread for which there is no job", async () => {
+  it("starts no thread without a job for it", async () => {
     const pool = open(8);
     const threads = new Set<number>();
     for (let value = 0; value < 5; value++) threads.add((await pool.run({ does: "double", value })).thread);
     expect(threads.size).toBe(1);
   });
 
-  it("rejects with the error that the job threw, of its class, and goes on", async () => {
+  it("rejects with the class of error that the job threw, and continues", async () => {
     const pool = open(2);
     const jobs = [
       pool.run({ does: "refuse", value: 3 }),
@@ -67,7 +67,7 @@ describe("a pool of workers", () => {
     expect(doubled).toMatchObject({ value: 2 });
   });
 
-  it("a thread that dies fails the job that it was doing; another one does those that follow", async () => {
+  it("if a thread dies, its job fails and another thread does the next ones", async () => {
     const pool = open(1);
     const values = [0, 1, 2, 3, 4, 5];
     const jobs = values.map((value) => pool.run({ does: value % 3 === 1 ? "exit" : "double", value }));
@@ -82,7 +82,7 @@ describe("a pool of workers", () => {
     }
   });
 
-  it("what was handed to a thread that dies is lost, and its job says so", async () => {
+  it("if a thread dies, objects transferred to it are lost, and its job says so", async () => {
     const pool = open(1);
     const data = new Uint8Array(100);
     const [dying, lost, later] = [
@@ -96,7 +96,7 @@ describe("a pool of workers", () => {
     expect(await later).toMatchObject({ value: 7 });
   });
 
-  it("that cannot open fails all jobs with the reason", async () => {
+  it("fails all jobs with the reason if it cannot open", async () => {
     const pool = open(2, { broken: true });
     const jobs = [1, 2, 3, 4, 5].map((value) => rejection(pool.run({ does: "double", value })));
     for (const error of await Promise.all(jobs)) {
@@ -106,7 +106,7 @@ describe("a pool of workers", () => {
     expect(await rejection(pool.run({ does: "double", value: 1 }))).toBeInstanceOf(OptionError);
   });
 
-  it("whose threads die before they can work fails all jobs, and starts no others", async () => {
+  it("fails all jobs and starts no more threads if threads die before they can work", async () => {
     const pool = open(2, { dies: true });
     for (const value of [1, 2, 3]) {
       const error = await rejection(pool.run({ does: "double", value }));
@@ -115,7 +115,7 @@ describe("a pool of workers", () => {
     }
   });
 
-  it("whose threads cannot be made fails all jobs", async () => {
+  it("fails all jobs if threads cannot be created", async () => {
     const pool = open(2, { cannotBeSent: () => 1 });
     for (const value of [1, 2]) {
       const error = await rejection(pool.run({ does: "double", value }));
@@ -124,7 +124,7 @@ describe("a pool of workers", () => {
     }
   });
 
-  it("tells a job in work that nobody waits for it any more, and hears what it tells", async () => {
+  it("exchanges messages with a running job, and notifies it when nobody waits for it any more", async () => {
     const pool = open(1);
     const controller = new AbortController();
     const told: unknown[] = [];
@@ -141,7 +141,7 @@ describe("a pool of workers", () => {
     expect(await pool.run({ does: "double", value: 4 })).toMatchObject({ value: 8 });
   });
 
-  it("a job whose signal is aborted rejects at once, waiting or in work, and the others are done", async () => {
+  it("rejects an aborted job at once, queued or running, and does the others", async () => {
     const shared = new Int32Array(new SharedArrayBuffer(4));
     const pool = open(1, { shared });
     const controllers = Array.from({ length: 4 }, () => new AbortController());
@@ -159,7 +159,7 @@ describe("a pool of workers", () => {
     );
   });
 
-  it("rejects all jobs when it is disposed of, and those that come after", async () => {
+  it("rejects all jobs when it is disposed of, and later ones", async () => {
     const pool = open(2, { shared: new Int32Array(new SharedArrayBuffer(4)) });
     const jobs = [1, 2, 3, 4, 5, 6].map((value) => rejection(pool.run({ does: "wait", value })));
     await new Promise((resolve) => setTimeout(resolve, 20));

@@ -60,7 +60,7 @@ describe("the gradient of each op equals PyTorch's", () => {
     });
   });
 
-  it("covers every op that is differentiated, and every op of training", () => {
+  it("covers every differentiable op and every training op", () => {
     const differentiated = Object.keys(OPS).filter((op) => !HEADS.includes(op));
     expect([...new Set(cases.map(({ op }) => op as string))].sort()).toEqual(differentiated.sort());
     const used = new Set<string>();
@@ -113,7 +113,7 @@ describe("the gradients of a network", () => {
     return { values, loss };
   };
 
-  it("equal finite differences, whatever the weight", () => {
+  it("equal finite differences for every weight", () => {
     const weights = fixtureWeights();
     const { graph, training } = network(weights);
     const { values, loss } = run(training);
@@ -138,7 +138,7 @@ describe("the gradients of a network", () => {
     }
   });
 
-  it("stay the same bit for bit where values are computed again, which takes less memory", () => {
+  it("stay the same bit for bit with recomputation, which takes less memory", () => {
     const b = new GraphBuilder();
     let x = b.input("x", { shape: [1, 4, 8, 8], dtype: "float64" });
     for (let layer = 0; layer < 6; layer++) {
@@ -173,7 +173,7 @@ describe("the gradients of a network", () => {
     expect(() => withinBudget(training, 1000)).toThrow(LimitError);
   });
 
-  it("are those of chosen weights only; nothing is computed for layers before them", () => {
+  it("can be limited to some weights, and nothing is computed for layers before them", () => {
     const { graph } = network();
     const last = graph.nodes[graph.nodes.length - 1];
     const training = backward(graph, new Set(last.inputs.slice(1)));
@@ -184,7 +184,7 @@ describe("the gradients of a network", () => {
   });
 });
 
-it("refuses decoded boxes and fused convolutions, and says which layer", () => {
+it("refuse decoded boxes and fused convolutions, naming the layer", () => {
   const b = new GraphBuilder();
   const x = b.input("x", { shape: [1, 3, 4, 4], dtype: "float32" });
   const weight = b.constant("w", tensor("float32", [7, 3, 1, 1], new Float32Array(21)));

@@ -1,4 +1,4 @@
-"""From predictions to detections as detect.py and val.py (v7.0) do it; rules in docs/pitfalls.md, B3."""
+"""From predictions to detections as detect.py and val.py (v7.0) compute them."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """Pictures for the fixtures: drawing, PNG, and the preprocessing of detect.py and classify/predict.py (v7.0).
 
-The resize reproduces OpenCV's uint8 bilinear one bit for bit, by the rules of docs/pitfalls.md.
+The resize reproduces OpenCV's uint8 bilinear one bit for bit.
 """
 
 from __future__ import annotations

@@ -41,14 +41,14 @@ function smallGraph(): Graph {
 const input = (seed: number) => randomTensor([1, 6, 9, 7], seed);
 
 describe("opening", () => {
-  it("says how to install the package where it is absent", async () => {
+  it("says how to install the package if it is missing", async () => {
     const absent = createGpujsBackend({ importModule: () => Promise.reject(new Error("Cannot find package")) });
     await expect(absent).rejects.toThrow('gpujs: needs the optional package "gpu.js"; run npm install gpu.js');
     await expect(absent).rejects.toBeInstanceOf(DeviceError);
     await expect(createGpujsBackend({ importModule: async () => ({}) })).rejects.toThrow(/npm install gpu\.js@2/);
   });
 
-  it("refuses a mode that the host lacks, and takes WebAssembly over JavaScript", async () => {
+  it("refuses a mode that the host lacks, and prefers WebAssembly to JavaScript", async () => {
     await expect(createGpujsBackend({ importModule, mode: "webgl2" })).rejects.toThrow(/cannot run .* mode webgl2/);
     const [auto, plain] = [await open(), await createGpujsBackend({ importModule, mode: "cpu" })];
     expect([auto.adapter, plain.adapter]).toEqual(["gpu.js webasm", "gpu.js cpu"]);
@@ -59,7 +59,7 @@ describe("opening", () => {
 });
 
 describe("calls", () => {
-  it("taps every value as the reference computes it, fused or not", async () => {
+  it("give every tapped value as the reference computes it, fused or not", async () => {
     const graph = smallGraph();
     const backend = await open();
     const [executable, cpu] = [await backend.compile(graph), await createCpuBackend().compile(graph)];
@@ -75,7 +75,7 @@ describe("calls", () => {
     backend.dispose();
   });
 
-  it("queues overlapping calls and keeps their values apart", async () => {
+  it("are queued if they overlap, and their values kept apart", async () => {
     const backend = await open();
     const executable = await backend.compile(smallGraph());
     const alone = [];
@@ -86,7 +86,7 @@ describe("calls", () => {
     backend.dispose();
   });
 
-  it("times every node and says which ran on the host", async () => {
+  it("time every node and say which ran on the host", async () => {
     const backend = await open();
     const executable = await backend.compile(smallGraph());
     const kernels = new Map((await executable.profile([input(1)])).map(({ type, kernel }) => [type, kernel]));
@@ -96,7 +96,7 @@ describe("calls", () => {
     backend.dispose();
   });
 
-  it("reports memory in blocks of four channels", async () => {
+  it("report memory in blocks of four channels", async () => {
     const backend = await open();
     const executable = await backend.compile(smallGraph());
     await executable.run([input(1)]);
@@ -109,7 +109,7 @@ describe("calls", () => {
     backend.dispose();
   });
 
-  it("refuses wrong inputs and dtypes, and everything after disposal", async () => {
+  it("refuse wrong inputs and dtypes, and everything after disposal", async () => {
     const backend = await open();
     const executable = await backend.compile(smallGraph());
     await expect(executable.run([])).rejects.toThrow(ShapeError);

@@ -41,7 +41,7 @@ async function expectLayers(path: string, reference: string): Promise<void> {
   model.members[0].network.dispose();
 }
 
-test("says truthfully what it runs on", () => {
+test("the adapter's name says what it runs on", () => {
   expect(backend.name).toBe("gpujs");
   expect(backend.adapter).toBe("gpu.js webasm");
   expect(backend.software).toBe(true);

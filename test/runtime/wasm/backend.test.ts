@@ -96,7 +96,7 @@ describe("memory", () => {
     expect(free.includes(1)).toBe(true);
   });
 
-  it("never gives one place to two live storages", () => {
+  it("never places two live storages at the same address", () => {
     const { arena } = createProgram(graph, new Set(), 1);
     for (const a of arena) {
       for (const b of arena) {
@@ -122,7 +122,7 @@ describe("memory", () => {
 describe("calls", () => {
   const graph = smallGraph();
 
-  it("taps every layer as the reference computes it", async () => {
+  it("give every tapped layer as the reference computes it", async () => {
     const backend = await openWasm({ threads: 2 });
     const cpu = await createCpuBackend().compile(graph);
     const executable = await backend.compile(graph);
@@ -138,7 +138,7 @@ describe("calls", () => {
     backend.dispose();
   });
 
-  it("times every node", async () => {
+  it("time every node", async () => {
     const backend = await openWasm({ threads: 1 });
     const executable = await backend.compile(graph);
     const timings = await executable.profile([input(1)]);
@@ -150,7 +150,7 @@ describe("calls", () => {
     backend.dispose();
   });
 
-  it("queues overlapping calls, and two models take turns on the same threads", async () => {
+  it("are queued if they overlap, and two models take turns on the same threads", async () => {
     const backend = await openWasm({ threads: 2 });
     const [one, two] = [await backend.compile(graph), await backend.compile(smallGraph(96))];
     const alone = await one.run([input(1)]);
@@ -164,7 +164,7 @@ describe("calls", () => {
     backend.dispose();
   });
 
-  it("checks inputs, threads and instructions", async () => {
+  it("check inputs, threads and instructions", async () => {
     const backend = await openWasm({ threads: 1 });
     const executable = await backend.compile(graph);
     await expect(executable.run([])).rejects.toThrow(ShapeError);
@@ -175,7 +175,7 @@ describe("calls", () => {
     backend.dispose();
   });
 
-  it("refuses calls after disposal, and lets a running one end", async () => {
+  it("are refused after disposal, and a running one finishes", async () => {
     const backend = await openWasm({ threads: 2, blocking: false });
     const executable = await backend.compile(graph);
     const running = executable.run([input(1)]);
@@ -208,16 +208,16 @@ describe("threads", () => {
     return backend.adapter;
   }
 
-  it.each([2, 3, 5])("%i threads give the very numbers of one", async (threads) => {
+  it.each([2, 3, 5])("give the same bits as one: %i threads", async (threads) => {
     expect(await same({ threads })).toContain(`${threads} threads`);
   });
 
-  it("computes in workers alone where the caller must not block", async () => {
+  it("compute only in workers if the caller must not block", async () => {
     expect(await same({ threads: 2, blocking: false })).toContain("2 threads");
     expect(await same({ threads: 1, blocking: false })).toContain("1 thread");
   });
 
-  it("continues when workers cannot be started", async () => {
+  it("are fewer if workers cannot be started", async () => {
     const refuses: SpawnWorker = () => {
       throw new Error("refused by the page's CSP");
     };
@@ -225,7 +225,7 @@ describe("threads", () => {
     expect(await same({ threads: 3, spawn: refuses, blocking: false })).toContain("1 thread");
   });
 
-  it("continues when workers die or never answer", async () => {
+  it("are fewer if workers die or never answer", async () => {
     const dies: SpawnWorker = ({ onError }) => {
       setTimeout(() => onError("out of memory"), 1);
       return { post() {}, terminate() {} };
@@ -236,7 +236,7 @@ describe("threads", () => {
     expect(await same({ threads: 2, spawn: dies, blocking: false })).toContain("1 thread");
   });
 
-  it("needs nothing from Node: without workers one thread computes", async () => {
+  it("need nothing from Node: without workers, one thread computes", async () => {
     const backend = await createWasmBackend({ instructions: "simd", threads: 4 });
     expect(backend.adapter).toBe("WebAssembly SIMD, 1 thread");
     const [got] = await (await backend.compile(graph)).run([input(5)]);
@@ -245,7 +245,7 @@ describe("threads", () => {
   });
 });
 
-it("gives NaN and infinities through", async () => {
+it("pass NaN and infinities on", async () => {
   const b = new GraphBuilder();
   const x = b.input("x", { shape: [1, 4, 1, 2], dtype: "float32" });
   const kinds = ["silu", "sigmoid", "relu", "hardswish", "mish", "gelu", "tanh", "softplus"] as const;

@@ -27,7 +27,7 @@ describe("dispose of the WASM backend", () => {
     expect(vi.getTimerCount()).toBe(0);
   });
 
-  it("leaves no timer and no thread where opening fails", async () => {
+  it("leaves no timer and no thread if opening fails", async () => {
     vi.useFakeTimers();
     const { alive, spawn } = silent();
     // A target is chosen after the threads were started.
@@ -44,7 +44,7 @@ describe("dispose of the WASM backend", () => {
     expect(vi.getTimerCount()).toBe(0);
   });
 
-  it("one thread that dies ends the wait as well", async () => {
+  it("does not wait for a thread that died", async () => {
     vi.useFakeTimers();
     let die: (message: string) => void = () => undefined;
     const spawn: SpawnWorker = ({ onError }) => {
@@ -58,7 +58,7 @@ describe("dispose of the WASM backend", () => {
   });
 });
 
-describe("a number of threads beyond reason", () => {
+describe("an unreasonable number of threads", () => {
   for (const threads of [17, 500, 1e9, Number.MAX_SAFE_INTEGER]) {
     it(`${threads} on one core: cut, with a note`, async () => {
       const { alive, spawn } = silent();
@@ -71,7 +71,7 @@ describe("a number of threads beyond reason", () => {
     });
   }
 
-  it("four a core are allowed", async () => {
+  it("four per core are allowed", async () => {
     const { alive, spawn } = silent();
     const notes: string[] = [];
     const backend = await createWasmBackend({ threads: 256, cores: 64, spawn, onNote: (note) => notes.push(note) });

@@ -31,7 +31,7 @@ function graphOf(size: number, then: "nothing" | "softmax" = "nothing"): Graph {
 const inputOf = (size: number): HostTensor[] => [randomTensor([1, 16, size, size], size)];
 
 describe("a heap in one memory", () => {
-  it("never gives one place twice, and keeps what is in use when it shrinks", () => {
+  it("never hands out memory twice, and keeps used memory when it shrinks", () => {
     const heap = new LinearMemory(false);
     const random = seededRandom(7);
     const taken = new Map<number, { readonly bytes: number; readonly mark: number }>();
@@ -65,7 +65,7 @@ describe("a heap in one memory", () => {
     expect(heap.bytes).toBeLessThan(before / 2);
   });
 
-  it("refuses to give back what was not taken", () => {
+  it("refuses to free what was not allocated", () => {
     expect(() => new LinearMemory(false).give(64)).toThrow("no range was taken at 64");
   });
 });
@@ -85,7 +85,7 @@ describe("weights of one model", () => {
     expect(model.weightBytes).toBe(both);
   });
 
-  it("stay with their model where a plan fails to load", async () => {
+  it("stay with their model if a plan fails to load", async () => {
     const model = modelMemory();
     await model.load(createProgram(graphOf(8), new Set(), 1), loading());
     const before = [model.weightBytes, model.sharedBytes];
@@ -102,7 +102,7 @@ describe("weights of one model", () => {
     expect([model.weightBytes, model.sharedBytes]).toEqual(before);
   });
 
-  it("another model has its own", async () => {
+  it("are not shared with another model", async () => {
     const backend = await openWasm({ threads: 1 });
     const [a, b] = [{}, {}];
     const first = await backend.compile(graphOf(8), { model: a });
@@ -115,7 +115,7 @@ describe("weights of one model", () => {
 });
 
 describe.each([1, 2])("a workspace that all sizes share, %i threads", (threads) => {
-  it("grows with the largest and is given back after it, and no result changes", async () => {
+  it("grows with the largest size, shrinks after it, and changes no result", async () => {
     const backend = await openWasm({ threads });
     const model = {};
     const small = await backend.compile(graphOf(16), { model });
@@ -134,7 +134,7 @@ describe.each([1, 2])("a workspace that all sizes share, %i threads", (threads) 
     backend.dispose();
   });
 
-  it("overlapping calls of several sizes do not disturb each other", async () => {
+  it("serves overlapping calls of several sizes without interference", async () => {
     const backend = await openWasm({ threads });
     const sizes = [8, 24, 12, 40, 16];
     const alone: HostTensor[][] = [];

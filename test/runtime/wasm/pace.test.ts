@@ -60,7 +60,7 @@ describe("a forward pass in pieces", () => {
     for (const [i, [first]] of pieces.slice(1).entries()) expect(first).toBe(pieces[i][1]);
   });
 
-  it("has a piece for each layer of a machine that is not known yet", () => {
+  it("has one piece per layer while the machine's speed is unknown", () => {
     const pace = new Pace(PROGRAM);
     const [node] = PROGRAM.graph.nodes;
     const shapes = (ids: readonly number[]) => ids.map((id) => PROGRAM.graph.values[id]);
@@ -72,7 +72,7 @@ describe("a forward pass in pieces", () => {
     }
   });
 
-  it("takes more at a time on a machine that turns out to be fast, and less on a slow one", () => {
+  it("has larger pieces on a fast machine and smaller ones on a slow machine", () => {
     const fast = new Pace(PROGRAM);
     for (let i = 0; i < 10; i++) fast.took(0, PROGRAM.steps.length, 1);
     expect(fast.end(0)).toBe(PROGRAM.steps.length);
@@ -81,7 +81,7 @@ describe("a forward pass in pieces", () => {
     expect(slow.end(0)).toBe(1);
   });
 
-  it("one quick piece does not make the next ones endless", () => {
+  it("does not make endless pieces after one quick piece", () => {
     const pace = new Pace(PROGRAM);
     const before = pace.end(0);
     pace.took(0, PROGRAM.steps.length, 1e-3);

@@ -83,7 +83,7 @@ describe.each([1, 2])("wasm with %i threads", (threads) => {
     }
   });
 
-  it("a batch of several sizes into a stem whose input has a border, as from tensors", async () => {
+  it("a batch of several sizes, into a stem whose input has a border, gives the same as tensors", async () => {
     const executable = await compile(tinyNetwork(8, 64, 3));
     const frames = [0, 1].map((k) =>
       [noise(100, 60, k), noise(31, 99, k + 2), noise(64, 64, k + 4)].map((image) => fitted(image, [64, 64], false)),
@@ -97,7 +97,7 @@ describe.each([1, 2])("wasm with %i threads", (threads) => {
     await expect(executable.runPictures(frames[0])).rejects.toThrow(DisposedError);
   });
 
-  it("four bytes a pixel, views into larger and into shared memory", async () => {
+  it("four bytes per pixel, and views into larger and shared memory work", async () => {
     const image = noise(50, 41, 5);
     const picture = fitted(image, [64, 64], false);
     const rgba = new Uint8Array(50 * 41 * 4 + 3).subarray(3);
@@ -124,32 +124,35 @@ describe.each([1, 2])("wasm with %i threads", (threads) => {
     executable.dispose();
   });
 
-  it.each(["anchors", "anchor-free"] as const)("the rows of a head with %s that exceed a threshold", async (kind) => {
-    const graph = head(kind);
-    const executable = await compile(graph);
-    const inputs = graph.inputs.map((id, i) => noisy(graph.values[id].shape, i + 1));
-    const [whole] = await executable.run(inputs);
-    const [pictures, total, columns] = whole.shape;
-    const data = whole.data as Float32Array;
-    const scores = kind === "anchors" ? [4] : [4, 5, 6];
-    for (const threshold of [0, 0.001, 0.25, 0.9, 1]) {
-      const found = await executable.runCandidates({ inputs }, threshold);
-      expect(found?.others).toEqual([]);
-      for (let n = 0; n < pictures; n++) {
-        const row = (r: number) => data.subarray((n * total + r) * columns, (n * total + r + 1) * columns);
-        const wanted = Array.from({ length: total }, (_, r) => r).filter((r) =>
-          scores.some((c) => row(r)[c] > Math.fround(threshold)),
-        );
-        expect(found?.candidates[n]).toEqual({
-          rows: Int32Array.from(wanted),
-          data: Float32Array.from(wanted.flatMap((r) => [...row(r)])),
-          columns,
-          total,
-        });
+  it.each(["anchors", "anchor-free"] as const)(
+    "returns the rows of a head with %s that exceed a threshold",
+    async (kind) => {
+      const graph = head(kind);
+      const executable = await compile(graph);
+      const inputs = graph.inputs.map((id, i) => noisy(graph.values[id].shape, i + 1));
+      const [whole] = await executable.run(inputs);
+      const [pictures, total, columns] = whole.shape;
+      const data = whole.data as Float32Array;
+      const scores = kind === "anchors" ? [4] : [4, 5, 6];
+      for (const threshold of [0, 0.001, 0.25, 0.9, 1]) {
+        const found = await executable.runCandidates({ inputs }, threshold);
+        expect(found?.others).toEqual([]);
+        for (let n = 0; n < pictures; n++) {
+          const row = (r: number) => data.subarray((n * total + r) * columns, (n * total + r + 1) * columns);
+          const wanted = Array.from({ length: total }, (_, r) => r).filter((r) =>
+            scores.some((c) => row(r)[c] > Math.fround(threshold)),
+          );
+          expect(found?.candidates[n]).toEqual({
+            rows: Int32Array.from(wanted),
+            data: Float32Array.from(wanted.flatMap((r) => [...row(r)])),
+            columns,
+            total,
+          });
+        }
       }
-    }
-    executable.dispose();
-  });
+      executable.dispose();
+    },
+  );
 
   it("has no candidates without a head", async () => {
     const executable = await compile(tinyNetwork(8, 64));

@@ -68,7 +68,7 @@ async function runOf(model: ModelMemory, size: number): Promise<LoadedPlan> {
 }
 
 describe("threads of a pool", () => {
-  it("get the memory again when it has grown, before the next run", async () => {
+  it("get the memory again before the next run if it has grown", async () => {
     let told = 0;
     const runs: { readonly told: number; readonly bytes: number }[] = [];
     const { model, bytes } = modelOf(
@@ -87,7 +87,7 @@ describe("threads of a pool", () => {
     for (const run of runs) expect(run.told).toBe(run.bytes);
   });
 
-  it("that fail within a tile are reported; the next run goes on", async () => {
+  it("that fail within a tile are reported, and the next run works", async () => {
     let failing = false;
     const { model, of } = modelOf(
       idle(({ id, header, generation, first, failed }, post) => {
@@ -107,7 +107,7 @@ describe("threads of a pool", () => {
     await model.run(plan, 0, 1);
   });
 
-  it("write the failed run into shared memory, where who waits for them sees it", () => {
+  it("record a failed run in shared memory, where waiting threads see it", () => {
     // (module (import "env" "memory" (memory 1 1 shared)) (import "env" "table" (table 0 funcref))
     //   (func (export "work") (param i32 i32 i32 i32 i32) (result i32) unreachable))
     const bytes = new Uint8Array([

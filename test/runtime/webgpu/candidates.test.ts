@@ -59,7 +59,7 @@ describe.skipIf(!gpu)("candidates", () => {
     ],
   };
 
-  it("makes room where there are more than expected, and loses none", async () => {
+  it("makes room if there are more than expected, and loses none", async () => {
     const graph = headGraph(large);
     const executable = await backend.compile(graph);
     const inputs = mapsOf(graph, 5);
@@ -90,7 +90,7 @@ describe.skipIf(!gpu)("candidates", () => {
     executable.dispose();
   });
 
-  it("gives the same again and again, and calls that overlap their own", async () => {
+  it("gives the same result repeatedly, and each overlapping call its own", async () => {
     const graph = headGraph(large);
     const executable = await backend.compile(graph);
     const given = [1, 2, 3, 4].map((seed) => mapsOf(graph, seed));
@@ -107,7 +107,7 @@ describe.skipIf(!gpu)("candidates", () => {
     await expect(fresh.runCandidates({ inputs: given[0] }, 0.5)).rejects.toBeInstanceOf(DisposedError);
   });
 
-  it("submits once a run, makes nothing after the first, reads back little", async () => {
+  it("submits once per run, creates nothing after the first, and reads back little", async () => {
     const head = {
       ...HEADS[0],
       levels: [
@@ -158,7 +158,7 @@ describe.skipIf(!gpu)("candidates", () => {
     executable.dispose();
   });
 
-  it("is for graphs that give the rows of a head and nothing else with them", async () => {
+  it("works only for graphs whose output is the rows of a head", async () => {
     const graph = headGraph(HEADS[1]);
     const b = new GraphBuilder();
     const x = b.input("x", { shape: [1, 18, 4, 4], dtype: "float32" });

@@ -71,7 +71,7 @@ describe("copies", () => {
     ["yolov5x", [135, 127, 125]],
     ["yolov5n6", [90, 79, 77]],
     ["yolov5n-seg", [74, 66, 64]],
-  ])("%s: none, in %j dispatches", (name, dispatches) => {
+  ])("%s has none, in %j dispatches", (name, dispatches) => {
     const graph = optimized(randomModel(name).module);
     const merged = mergeSiblings(graph);
     const plans = [lower(graph, false), lower(merged, false), lower(merged, true)];
@@ -95,7 +95,7 @@ describe.skipIf(referenceMissing("weights", "zoo"))("copies of the reference che
     expect(types.flatMap(({ copied }) => copied)).toEqual(["conv2d"]);
   });
 
-  it("upsampling writes its place in the concat, and nothing else does", () => {
+  it("upsampling writes straight into the concat, and nothing else writes there", () => {
     let count = 0;
     for (const name of REFERENCES) {
       const graph = referenceGraph(name);

@@ -18,7 +18,7 @@ async function onCpu(graph: Graph, inputs: readonly HostTensor[], names: readonl
 }
 
 describe.skipIf(!gpu)("webgpu device", () => {
-  it("works with no optional feature and the least limits", async () => {
+  it("works without optional features and with minimum limits", async () => {
     if (!gpu) return;
     const backend = await openBackend(gpu, { minimal: true });
     expect(backend.device.limits.maxComputeInvocationsPerWorkgroup).toBe(256);
@@ -33,7 +33,7 @@ describe.skipIf(!gpu)("webgpu device", () => {
     backend.dispose();
   });
 
-  it("names the limit that a tensor breaks", async () => {
+  it("names the limit that a tensor exceeds", async () => {
     if (!gpu) return;
     const backend = await openBackend(gpu, { minimal: true });
     const b = new Blocks();
@@ -75,7 +75,7 @@ describe.skipIf(!gpu)("webgpu device", () => {
     await expect(backend.compile(tinyNetwork(16, 64))).rejects.toBeInstanceOf(DisposedError);
   });
 
-  it("refuses a GPU without adapter with the fix", async () => {
+  it("refuses a GPU without an adapter, with the fix", async () => {
     const none = { requestAdapter: async () => null } as unknown as GPU;
     await expect(createWebGpuBackend({ gpu: none })).rejects.toThrow(/no adapter.*--backend wasm/);
     await expect(createWebGpuBackend({ gpu: none })).rejects.toBeInstanceOf(DeviceError);

@@ -52,7 +52,7 @@ describe.skipIf(!gpu)("webgpu executable", () => {
     executable.dispose();
   });
 
-  it("submits once a run, creates nothing after the first, copies no channel", async () => {
+  it("submits once per run, creates nothing after the first, copies no channel", async () => {
     const executable = await backend.compile(tinyNetwork(16, 32));
     const inputs = [randomTensor([1, 3, 32, 32], 3)];
     await executable.run(inputs);
@@ -69,7 +69,7 @@ describe.skipIf(!gpu)("webgpu executable", () => {
     executable.dispose();
   });
 
-  it("copies a concat input that is in two concats, and counts it", async () => {
+  it("copies an input of two concats, and counts the copy", async () => {
     const b = new Blocks();
     const x = b.input([1, 4, 7, 7]);
     const shared = b.conv("shared", x, 8);
@@ -88,7 +88,7 @@ describe.skipIf(!gpu)("webgpu executable", () => {
     executable.dispose();
   });
 
-  it("keeps a residual and its sum in one concat apart", async () => {
+  it("separates a residual from its sum in one concat", async () => {
     const b = new Blocks();
     const x = b.conv("x", b.input([1, 4, 7, 7]), 8);
     const sum = b.conv("sum", x, 8, 3, 1, x);
@@ -100,7 +100,7 @@ describe.skipIf(!gpu)("webgpu executable", () => {
     executable.dispose();
   });
 
-  it("gives back every buffer, frame after frame and size after size", async () => {
+  it("releases every buffer, frame after frame and size after size", async () => {
     const sizes = [32, 64];
     const inputs = sizes.map((size) => [randomTensor([1, 3, size, size], 3)]);
     const live = () => backend.counters().buffersCreated - backend.counters().buffersDestroyed;
@@ -150,7 +150,7 @@ describe.skipIf(!gpu)("webgpu executable", () => {
     executable.dispose();
   });
 
-  it("has two runs on their way at once, a third only when the first is done, results in order", async () => {
+  it("has two runs in flight, starts a third when the first is done, and returns results in order", async () => {
     const executable = await backend.compile(tinyNetwork(16, 32));
     const inputs = [1, 2, 3, 4].map((seed) => [randomTensor([1, 3, 32, 32], seed)]);
     await executable.run(inputs[0]);
@@ -169,7 +169,7 @@ describe.skipIf(!gpu)("webgpu executable", () => {
     executable.dispose();
   });
 
-  it("1,000 frames of two alternating sizes, two on their way: nothing is created, nothing grows", async () => {
+  it("creates nothing and does not grow over 1,000 frames of alternating sizes, two in flight", async () => {
     const sizes = [32, 64];
     const inputs = sizes.map((size) => [randomTensor([1, 3, size, size], 3)]);
     const both = await Promise.all(sizes.map((size) => backend.compile(tinyNetwork(8, size))));
@@ -192,7 +192,7 @@ describe.skipIf(!gpu)("webgpu executable", () => {
     for (const executable of both) executable.dispose();
   });
 
-  it("lets tap and profile have the device to themselves between runs", async () => {
+  it("gives tap and profile exclusive use of the device between runs", async () => {
     const graph = tinyNetwork(16, 32);
     const executable = await backend.compile(graph, { keepTaps: ["neck.cv3"] });
     const inputs = [1, 2, 3].map((seed) => [randomTensor([1, 3, 32, 32], seed)]);
@@ -211,7 +211,7 @@ describe.skipIf(!gpu)("webgpu executable", () => {
     executable.dispose();
   });
 
-  it("finishes what is on its way and rejects what waits when it is disposed of", async () => {
+  it("finishes runs in flight and rejects waiting ones when it is disposed of", async () => {
     const executable = await backend.compile(tinyNetwork(16, 64));
     const inputs = [randomTensor([1, 3, 64, 64], 1)];
     await executable.run(inputs);
@@ -239,7 +239,7 @@ describe.skipIf(!gpu)("webgpu executable", () => {
     executable.dispose();
   });
 
-  it("times every dispatch and tells its kernel", async () => {
+  it("times every dispatch and names its kernel", async () => {
     const graph = tinyNetwork(16, 32);
     const executable = await backend.compile(graph);
     const timings = await executable.profile([randomTensor([1, 3, 32, 32], 1)]);

@@ -40,7 +40,7 @@ function standIn() {
 }
 
 describe("a WebGPU device context", () => {
-  it("lets go of its listener when it is disposed of", async () => {
+  it("removes its listener when it is disposed of", async () => {
     const { gpu, seen } = standIn();
     const context = await DeviceContext.create({ gpu });
     expect(seen.listeners).toBe(1);
@@ -48,7 +48,7 @@ describe("a WebGPU device context", () => {
     expect(seen).toEqual({ listeners: 0, destroyed: 1 });
   });
 
-  it("lets go of its listener when the device is lost, and says so", async () => {
+  it("removes its listener when the device is lost, and says so", async () => {
     const { gpu, seen, lose } = standIn();
     const context = await DeviceContext.create({ gpu });
     lose();
@@ -63,7 +63,7 @@ describe("a WebGPU device context", () => {
     "the kernel is unknown": { convKernel: "none" },
   };
   for (const [why, options] of Object.entries(HALF_WAY)) {
-    it(`is not left open where ${why}`, async () => {
+    it(`is not left open if ${why}`, async () => {
       const { gpu, seen } = standIn();
       await rejection(createWebGpuBackend({ gpu, ...options }));
       expect(seen).toEqual({ listeners: 0, destroyed: 1 });

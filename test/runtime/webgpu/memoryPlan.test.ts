@@ -55,13 +55,16 @@ describe("memory plan", () => {
     [16, 32, 1, false],
     [10, 36, 2, false],
     [16, 64, 1, true],
-  ])("keeps a network of width %i at %i pixels, batch %i, taps kept %s, apart", (width, size, batch, keepAll) => {
-    const plan = lower(tinyNetwork(width, size, batch), keepAll);
-    const memory = planMemory(plan, NO_LIMIT);
-    expect(collisions(plan, memory)).toEqual([]);
-    expect(unbindable(plan, memory)).toEqual([]);
-    for (const location of memory.locations) expect((location?.offset ?? 0) % 256).toBe(0);
-  });
+  ])(
+    "separates values of a network of width %i at %i pixels, batch %i, taps kept %s",
+    (width, size, batch, keepAll) => {
+      const plan = lower(tinyNetwork(width, size, batch), keepAll);
+      const memory = planMemory(plan, NO_LIMIT);
+      expect(collisions(plan, memory)).toEqual([]);
+      expect(unbindable(plan, memory)).toEqual([]);
+      for (const location of memory.locations) expect((location?.offset ?? 0) % 256).toBe(0);
+    },
+  );
 
   it.each(["yolov5n", "yolov5s", "yolov5x", "yolov5n6"])(
     "needs at most a quarter more than the live set of %s at 640",
@@ -83,7 +86,7 @@ describe("memory plan", () => {
     expect(collisions(plan, memory)).toEqual([]);
   });
 
-  it("places every concat of a network without gaps: no channel is copied", () => {
+  it("places every concat of a network without gaps, so no channel is copied", () => {
     const copies = lower(tinyNetwork(16, 64)).steps.filter((step) => step.isCopy);
     expect(copies).toEqual([]);
   });

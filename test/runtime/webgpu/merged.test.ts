@@ -66,11 +66,11 @@ describe.skipIf(!gpu)("merged convolutions", () => {
   const kernels = [...CONV_KERNELS.keys()].filter(
     (name, i, all) => all.findLastIndex((other) => other.split(" ")[0] === name.split(" ")[0]) === i,
   );
-  it.each(kernels)("%s adds the residual stored in its output", async (name) => {
+  it.each(kernels)("%s adds a residual that is stored in its output", async (name) => {
     await check(await open(name), 8, 1, true);
   });
 
-  it("yolov5n copies nothing and needs eight dispatches less", async () => {
+  it("yolov5n copies nothing and needs eight dispatches fewer", async () => {
     const { graph } = buildGraph(randomModel("yolov5n").module, [1, 3, 64, 64]);
     const optimized = optimize(graph);
     const executable = await usual.compile(optimized);

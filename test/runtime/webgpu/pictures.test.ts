@@ -87,7 +87,7 @@ describe.skipIf(!gpu)("pictures on the device", () => {
     expect(actual).toEqual(cpuInput(images, { size: [64, 64], auto: false }));
   });
 
-  it("four bytes a pixel, views into larger and into shared memory", async () => {
+  it("four bytes per pixel, and views into larger and shared memory work", async () => {
     const image = noise(50, 41, 5);
     const { pictures, shape } = fitted([image], { imgsz: 64 });
     const rgba = new Uint8Array(50 * 41 * 4 + 3).subarray(3);
@@ -105,7 +105,7 @@ describe.skipIf(!gpu)("pictures on the device", () => {
     }
   });
 
-  it("pictures are not enlarged, or are stretched, as requested; the padding has the requested grey", async () => {
+  it("enlarging, stretching and the grey of the padding follow the options", async () => {
     for (const options of [
       { size: [96, 64], auto: false, scaleUp: false, color: 7 },
       { size: [96, 64], auto: false, scaleFill: true },
@@ -120,7 +120,7 @@ describe.skipIf(!gpu)("pictures on the device", () => {
     }
   });
 
-  it("one submit a frame; nothing is created while sizes do not grow", async () => {
+  it("submits once per frame and creates nothing unless sizes grow", async () => {
     const executable = await backend.compile(tinyNetwork(8, 64));
     const frames = [noise(100, 60, 1), noise(60, 100, 2)].map((image) => fitted([image], { imgsz: 64, fit: "square" }));
     const expected = [];
@@ -140,7 +140,7 @@ describe.skipIf(!gpu)("pictures on the device", () => {
     executable.dispose();
   });
 
-  it("grows for a larger picture and gives everything back", async () => {
+  it("grows for a larger picture and releases everything", async () => {
     const live = (): number => backend.counters().buffersCreated - backend.counters().buffersDestroyed;
     const before = live();
     const executable = await backend.compile(tinyNetwork(8, 64));
@@ -155,7 +155,7 @@ describe.skipIf(!gpu)("pictures on the device", () => {
     await expect(executable.runPictures([])).rejects.toThrow(DisposedError);
   });
 
-  it("float16: the same outputs as from the CPU's input, also for the run that looks for overflow", async () => {
+  it("float16 gives the same outputs as the CPU's input, also in the run that checks for overflow", async () => {
     if (!backend.capabilities.dtypes.includes("float16")) return;
     const { pictures } = fitted([noise(100, 60, 1)], { imgsz: 64, fit: "square" });
     const [first, second] = await Promise.all(
@@ -168,7 +168,7 @@ describe.skipIf(!gpu)("pictures on the device", () => {
   });
 
   it.skipIf(!weights || !busPath)(
-    "the same boxes on bus.jpg as with the CPU's letterbox, in lists and streams too",
+    "gives the same boxes on bus.jpg as the CPU's letterbox, in lists and streams too",
     async () => {
       if (!gpu || !weights || !busPath) return;
       const opened = openModel(new Uint8Array(readFileSync(weights)), { path: "yolov5n.pt" });
@@ -201,7 +201,7 @@ describe.skipIf(!gpu)("pictures on the device", () => {
       [picture] = fitted([noise(64, 64, 1)], { imgsz: 64 }).pictures;
     });
 
-    it("another number of pictures, parts beyond the input, too few bytes", async () => {
+    it("a wrong number of pictures, parts outside the input, too few bytes", async () => {
       await expect(executable.runPictures([])).rejects.toThrow("0 pictures given, the plan is for 1");
       await expect(executable.runPictures([{ ...picture, x: 1 }])).rejects.toThrow("64×64 pixels at 1, 0 are beyond");
       const pixels = { ...picture.pixels, data: new Uint8Array(7) };
@@ -209,7 +209,7 @@ describe.skipIf(!gpu)("pictures on the device", () => {
       expect(await executable.runPictures([picture])).toHaveLength(2);
     });
 
-    it("a picture beyond what the adapter binds", async () => {
+    it("a picture larger than the adapter can bind", async () => {
       if (!gpu) return;
       const least = await openBackend(gpu, { minimal: true });
       const small = await least.compile(tinyNetwork(8, 64));

@@ -48,7 +48,7 @@ describe.skipIf(!gpu)("SPPF's pools", () => {
     [[1, 4, 21, 45], 3],
     [[1, 4, 19, 11], 7],
     [[1, 4, 19, 11], 9],
-  ])("%j, window %i, run as one", async (shape, window) => {
+  ])("%j with window %i run as one", async (shape, window) => {
     const name = "max_pool_chain";
     expect(await kernelsOf(shape, [window, window, window])).toEqual([name]);
     if (backend.capabilities.dtypes.includes("float16"))
@@ -59,7 +59,7 @@ describe.skipIf(!gpu)("SPPF's pools", () => {
     expect(await kernelsOf([1, 4, 13, 13], windows)).toEqual(windows.map(() => "max_pool2d"));
   });
 
-  it("a network with all that a GPU gets, every layer", async () => {
+  it("every layer is right in a network with all kernels for GPUs", async () => {
     if (!gpu) return;
     const hardware = await openBackend(gpu, { asHardware: true });
     expect([hardware.software, hardware.adapter.includes("software")]).toEqual([false, false]);
@@ -76,7 +76,7 @@ describe.skipIf(!gpu)("SPPF's pools", () => {
     hardware.dispose();
   });
 
-  it("a whole SPPF, every layer", async () => {
+  it("every layer of a whole SPPF is right", async () => {
     const b = new Blocks();
     const graph = b.finish([b.sppf("sppf", b.input([2, 6, 20, 13]), 24)]);
     const inputs = [randomTensor([2, 6, 20, 13], 2)];

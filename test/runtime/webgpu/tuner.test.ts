@@ -50,7 +50,7 @@ describe.skipIf(!gpu)("tuning", () => {
     return { backend, executable, report: reports[0], kernels };
   }
 
-  it("measures every shape once, keeps it, and gives the same numbers", async () => {
+  it("measures every shape once, stores the result, and changes no numbers", async () => {
     const store = new MemoryStore();
     const first = await tuned(store);
     expect(first.report.shapes).toBeGreaterThan(5);
@@ -78,7 +78,7 @@ describe.skipIf(!gpu)("tuning", () => {
     return backend.compile(GRAPH);
   }
 
-  it("uses what a table says, and leaves out what is damaged", async () => {
+  it("uses a stored table, and skips damaged entries", async () => {
     const store = new MemoryStore();
     const { backend } = await tuned(store);
     const [[key, text]] = store.tables;
@@ -100,7 +100,7 @@ describe.skipIf(!gpu)("tuning", () => {
     }
   });
 
-  it("keeps what another process found out meanwhile", async () => {
+  it("keeps the results of another process", async () => {
     if (!gpu) return;
     const store = new MemoryStore();
     const backend = await openBackend(gpu, { tuningStore: store });
@@ -113,7 +113,7 @@ describe.skipIf(!gpu)("tuning", () => {
     expect(kept.length).toBeGreaterThan(5);
   });
 
-  it("stops on request, and saves nothing then", async () => {
+  it("stops on request without saving", async () => {
     if (!gpu) return;
     const store = new MemoryStore();
     const backend = await openBackend(gpu, { tuningStore: store });
@@ -162,7 +162,7 @@ describe.skipIf(!gpu)("a competition", () => {
     return { report: reports[0], table: JSON.parse(tuning.text()) as Record<string, string> };
   };
 
-  it("is never won by a kernel with wrong numbers, however fast", async () => {
+  it("is never won by a kernel with wrong results, however fast", async () => {
     const direct = kernelNamed("conv2d_direct");
     // Computes one workgroup only, and is done in no time.
     const wrong: ConvKernel = { ...direct, call: (p) => ({ ...direct.call(p), workgroups: [1, 1, 1] }) };
@@ -213,7 +213,7 @@ describe.skipIf(!gpu)("a competition", () => {
     expect(table).toEqual({});
   });
 
-  it("has another key when a shader, an adapter or the kernels are others", () => {
+  it("has another key if shaders, adapter or kernels change", () => {
     const key = tuningKey(context);
     expect(tuningKey(context)).toBe(key);
     expect(key).toContain(context.identity);

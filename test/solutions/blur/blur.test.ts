@@ -33,7 +33,7 @@ function changed(detections: readonly BlurredObject[], options?: BlurOptions) {
 const person: BlurredObject = { xmin: 10, ymin: 10, xmax: 30, ymax: 40, class: 0 };
 const dog: BlurredObject = { xmin: 40, ymin: 40, xmax: 50, ymax: 50, class: 16 };
 
-test("all objects or those of some classes, with a margin around them", () => {
+test("hides all objects or those of some classes, with a margin", () => {
   expect(changed([person, dog]).box).toEqual([8, 7, 51, 51]);
   expect(changed([person, dog], { classes: [0] }).box).toEqual([8, 7, 32, 43]);
   expect(changed([person, dog], { classes: [16], margin: 0 }).box).toEqual([40, 40, 50, 50]);
@@ -41,11 +41,11 @@ test("all objects or those of some classes, with a margin around them", () => {
   expect(changed([]).box).toBeUndefined();
 });
 
-test("boxes of other frames too", () => {
+test("hides boxes of other frames too", () => {
   expect(changed([], { added: [[20, 20, 30, 30]] }).box).toEqual([19, 19, 31, 31]);
 });
 
-test("an outline with a margin; the box where there is no outline or an empty one", () => {
+test("hides an outline with a margin, or the box if the outline is missing or empty", () => {
   const bitmap = new Uint8Array(SIZE * SIZE);
   for (let y = 15; y < 35; y++) for (let x = 18; x < 22; x++) bitmap[y * SIZE + x] = 1;
   const masked: BlurredObject = { ...person, mask: encodeRle(maskFromBitmap(bitmap, SIZE, SIZE)) };

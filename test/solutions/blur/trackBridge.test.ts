@@ -33,7 +33,7 @@ function run(frames: readonly (readonly BridgedBox[])[], options?: TrackBridgeOp
 const centre = ([x1, , x2]: Xyxy): number => (x1 + x2) / 2;
 
 describe("gaps", () => {
-  test("an object moves in a straight line through its gap, in a box that grows towards the middle", () => {
+  test("are filled along a straight line, with a box that grows towards the middle", () => {
     const frames = [[box(0, 1)], [], [], [], [box(40, 1)]];
     const { added } = run(frames, { hold: 0 });
     expect(added.map((boxes) => boxes.map((xyxy) => centre(xyxy)))).toEqual([[], [15], [25], [35], []]);
@@ -43,7 +43,7 @@ describe("gaps", () => {
     expect(widths[0]).toBeGreaterThan(10);
   });
 
-  test("of the longest length it is filled, of one more it is not", () => {
+  test("are filled up to the maximum length, and not beyond", () => {
     const lasting = (gap: number) => [[box(0, 1)], ...Array.from({ length: gap }, () => []), [box(0, 1)]];
     expect(
       run(lasting(4), { gap: 4, hold: 0 })
@@ -53,28 +53,28 @@ describe("gaps", () => {
     expect(run(lasting(5), { gap: 4, hold: 0 }).added.every((boxes) => boxes.length === 0)).toBe(true);
   });
 
-  test("objects with other numbers do not fill it", () => {
+  test("are not filled by objects with other IDs", () => {
     expect(run([[box(0, 1)], [], [box(0, 2)]], { hold: 0 }).added[1]).toEqual([]);
     expect(run([[box(0)], [], [box(0)]], { hold: 0 }).added[1]).toEqual([]);
   });
 });
 
 describe("before and after", () => {
-  test("the first box stands before, the last one after, for as many frames as asked", () => {
+  test("the first box is held before, and the last one after, for the requested number of frames", () => {
     const frames = [[], [], [], [], [box(5, 1)], [], [], [], []];
     const { added } = run(frames, { hold: 2 });
     expect(added.map((boxes) => boxes.length)).toEqual([0, 0, 1, 1, 0, 1, 1, 0, 0]);
     for (const xyxy of added.flat()) expect(centre(xyxy)).toBe(10);
   });
 
-  test("an object that the tracker has not confirmed too", () => {
+  test("an object that the tracker has not confirmed is hidden too", () => {
     const { added } = run([[], [box(5)], [], [box(5)], []], { hold: 1 });
     expect(added.map((boxes) => boxes.length)).toEqual([1, 0, 2, 0, 1]);
   });
 });
 
 describe("waiting", () => {
-  test("without lost objects for `hold` frames; with one until it cannot come back", () => {
+  test("lasts `hold` frames without lost objects, and with one until it cannot come back", () => {
     expect(Math.max(...run(Array.from({ length: 50 }, () => [box(0, 1)])).waited)).toBe(5);
     expect(
       Math.max(
@@ -88,7 +88,7 @@ describe("waiting", () => {
     expect(run(left, { gap: 8, hold: 0 }).waited.slice(1, 4)).toEqual([8, 7, 6]);
   });
 
-  test("`most` gives frames back early, with the tracker's estimates", () => {
+  test("is cut short by `most`, with the tracker's estimates", () => {
     const bridge = new TrackBridge<number>({ most: 2 });
     expect(bridge.push(0, [box(0, 1)])).toEqual([]);
     expect(bridge.push(1, [], [box(3, 1)])).toEqual([]);
@@ -98,7 +98,7 @@ describe("waiting", () => {
     expect(early.added).toContainEqual([3, 0, 13, 20]);
   });
 
-  test("with 0 every frame comes at once", () => {
+  test("does not happen with 0", () => {
     const bridge = new TrackBridge<number>({ most: 0 });
     for (let n = 0; n < 9; n++)
       expect(bridge.push(n, n % 2 ? [box(0, 1)] : [], []).map(({ frame }) => frame)).toEqual([n]);
@@ -110,7 +110,7 @@ test.each([{ gap: -1 }, { hold: 1.5 }, { most: Number.NaN }])("%o is refused", (
   expect(() => new TrackBridge(options)).toThrow(/track bridge: (gap|hold|most) must be a whole number of at least 0/);
 });
 
-test("with a tracker: however detections fail, no tracked object is bare between two of them", () => {
+test("with a tracker, every tracked object is hidden between two detections, however they fail", () => {
   for (let seed = 1; seed <= 12; seed++) {
     const random = seededRandom(seed);
     const tracker = new Tracker({ high: 0.5 });

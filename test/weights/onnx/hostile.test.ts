@@ -29,20 +29,20 @@ const outputs = { output0: [1, 192, 7] };
 
 const FILES: readonly (readonly [what: string, bytes: () => Uint8Array, message: RegExp])[] = [
   [
-    "nodes in a circle",
+    "nodes in a cycle",
     () => writeOnnx({ nodes: [relu("b", "a"), relu("a", "b")], outputs: { a: [1] } }),
-    /nodes read each other in a circle/,
+    /its nodes form a cycle, \S+ among them/,
   ],
-  ["a node that reads itself", () => writeOnnx({ nodes: [relu("a", "a")], outputs: { a: [1] } }), /in a circle/],
+  ["a node that reads itself", () => writeOnnx({ nodes: [relu("a", "a")], outputs: { a: [1] } }), /form a cycle/],
   [
-    "a value that nothing gives",
+    "a value that nothing produces",
     () => writeOnnx({ nodes: [relu("x", "a")], outputs: { a: [1] } }),
-    /node .* reads x, which nothing gives/,
+    /node .* reads x, which nothing produces/,
   ],
   [
     "two nodes of one output",
     () => writeOnnx({ nodes: [relu("images", "a"), relu("images", "a")], outputs: { a: [1] } }),
-    /two nodes give the value a/,
+    /two nodes produce the value a/,
   ],
   [
     "a huge input",
@@ -107,8 +107,8 @@ const FILES: readonly (readonly [what: string, bytes: () => Uint8Array, message:
     /a protobuf field claims 4294967295 bytes where 1 are left/,
   ],
   ["a number without an end", () => Uint8Array.of(8, 255, 255), /it ends within a number/],
-  ["a number of twelve bytes", () => Uint8Array.of(8, ...new Array(12).fill(255)), /more than ten bytes/],
-  ["a field of an unknown wire type", () => Uint8Array.of(8, 7, 0x3b), /of wire type 3/],
+  ["a number of twelve bytes", () => Uint8Array.of(8, ...new Array(12).fill(255)), /longer than ten bytes/],
+  ["a field of an unknown wire type", () => Uint8Array.of(8, 7, 0x3b), /has the wire type 3/],
   ["no graph", () => new ProtobufWriter().int(1, 7).message(8, OPSET).finish(), /it holds no graph/],
   [
     "local functions",
@@ -119,7 +119,7 @@ const FILES: readonly (readonly [what: string, bytes: () => Uint8Array, message:
         .message(8, OPSET)
         .message(25, new ProtobufWriter())
         .finish(),
-    /operators of its own/,
+    /its own operators/,
   ],
   ["sparse tensors", () => graphWith((g) => g.message(15, new ProtobufWriter())), /sparse tensors/],
   [
@@ -137,7 +137,7 @@ const FILES: readonly (readonly [what: string, bytes: () => Uint8Array, message:
       for (let i = 0; i < 600_000; i++) model.bytes(14, new Uint8Array(0));
       return model.finish();
     },
-    /asks for more memory than a file of its size may \(its metadata/,
+    /needs more memory than a file of its size should \(its metadata/,
   ],
   [
     "a list that expands to billions",
@@ -146,12 +146,12 @@ const FILES: readonly (readonly [what: string, bytes: () => Uint8Array, message:
         { operator: "Expand", inputs: ["one", "shape"], outputs: ["big"] },
         { one: floats([1], [1]), shape: longs(60000, 60000) },
       ),
-    /operator Expand .* gives 60000×60000, more than any YOLO export has/,
+    /operator Expand .* produces 60000×60000, more than any YOLO export does/,
   ],
   [
     "many lists that together fill the memory",
     () => writeOnnx(many()),
-    /asks for more memory than a file of its size may|takes more work/,
+    /needs more memory than a file of its size should|takes more work/,
   ],
   [
     "a range of billions",
@@ -160,7 +160,7 @@ const FILES: readonly (readonly [what: string, bytes: () => Uint8Array, message:
         { operator: "Range", inputs: ["from", "to", "step"], outputs: ["big"] },
         { from: scalar(0), to: scalar(1e12), step: scalar(1) },
       ),
-    /operator Range .* gives 1000000000000, more than/,
+    /operator Range .* produces 1000000000000, more than/,
   ],
   [
     "a repetition below zero",
@@ -219,12 +219,12 @@ describe("a hostile ONNX file", () => {
     expect(error?.message).toMatch(/^x\.onnx: [^\n]{10,700}$/);
   });
 
-  it("of a chain of 20,000 layers ends in a sentence", () => {
+  it("with a chain of 20,000 layers is refused in one sentence", () => {
     const nodes = Array.from({ length: 19_990 }, (_, i) => relu(i === 0 ? "images" : `v${i - 1}`, `v${i}`));
     expect(errorOf(writeOnnx({ nodes, outputs: { v19989: [1, 3, 64] } }))).toBeInstanceOf(CheckpointError);
   });
 
-  it("whose nodes have graphs in their attributes is refused by the operator", () => {
+  it("whose nodes have graphs as attributes is refused by operator", () => {
     const body = nodeMessage({ operator: "Loop", inputs: ["images"], outputs: ["a"], name: "/loop" });
     body.message(5, new ProtobufWriter().string(1, "body").message(6, new ProtobufWriter()).int(20, 5));
     const bytes = graphWith((g) => {
@@ -238,7 +238,7 @@ describe("a hostile ONNX file", () => {
     expect(errorOf(bytes)?.message).toMatch(/operator Loop \(\/loop\): the file decides at run time/);
   });
 
-  it("cut off anywhere, or with any byte changed, is read or refused", () => {
+  it("truncated anywhere, or with any byte changed, is read or refused", () => {
     const whole = writeOnnx(tinyExport());
     const random = seededRandom(1);
     const draw = (below: number): number => Math.floor(random() * below);
@@ -253,7 +253,7 @@ describe("a hostile ONNX file", () => {
     }
   });
 
-  it("of every type that weights have is read", () => {
+  it("with weights of every supported type is read", () => {
     const types = ["float32", "float64", "int8", "uint8", "int32", "int64", "bool", "float16"] as const;
     const constants = Object.fromEntries(types.map((dtype) => [dtype, tensor(dtype, [2, 3])]));
     const model = readOnnx(writeOnnx({ nodes: [], constants, outputs }));
@@ -271,7 +271,7 @@ function errorOf(bytes: Uint8Array): Error | undefined {
 }
 
 describe.skipIf(referenceMissing("weights", "onnx"))("a real export", () => {
-  it("cut off anywhere is refused", () => {
+  it("truncated anywhere is refused", () => {
     const whole = new Uint8Array(readFileSync(join(REFERENCE, "weights/onnx/v8.onnx")));
     for (const share of [0, 0.001, 0.2, 0.5, 0.9, 0.999]) {
       expect(errorOf(whole.subarray(0, Math.floor(share * whole.length)))).toBeInstanceOf(CheckpointError);

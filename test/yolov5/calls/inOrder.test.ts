@@ -37,7 +37,7 @@ async function all(results: AsyncIterable<number>): Promise<number[]> {
 }
 
 describe("inOrder", () => {
-  test("gives results in the order of the items, from lists and streams", async () => {
+  test("yields results in the order of the items, from lists and streams", async () => {
     const expected = [0, 10, 20, 30, 40];
     const { source, log } = counting(5);
     expect(await all(inOrder(source, work))).toEqual(expected);
@@ -46,7 +46,7 @@ describe("inOrder", () => {
     expect(await all(inOrder([], work))).toEqual([]);
   });
 
-  test.each([1, 2, 3])("with %i under way reads no further ahead, however slow the caller", async (most) => {
+  test.each([1, 2, 3])("with %i in flight reads no further ahead, however slow the caller", async (most) => {
     const { source, log } = counting(20);
     let [given, begun, furthest] = [0, 0, 0];
     const results = inOrder(
@@ -67,7 +67,7 @@ describe("inOrder", () => {
     expect(furthest).toBe(most);
   });
 
-  test("the next item is requested when the one before is no longer needed, not when its result is ready", async () => {
+  test("requests the next item when the previous one is no longer needed, not when its result is ready", async () => {
     const events: string[] = [];
     let finish = (): void => undefined;
     async function* source() {
@@ -90,7 +90,7 @@ describe("inOrder", () => {
     expect(await all(results)).toEqual([1, 2]);
   });
 
-  test("a result does not wait for the next item to come", async () => {
+  test("yields a result without waiting for the next item", async () => {
     async function* source() {
       yield 7;
       await new Promise(() => undefined);
@@ -101,7 +101,7 @@ describe("inOrder", () => {
     expect(await results.return(undefined)).toEqual({ value: undefined, done: true });
   });
 
-  test("an error of the source comes after the results before it", async () => {
+  test("passes on an error of the source after the earlier results", async () => {
     const { source, log } = counting(9, 3);
     const seen: number[] = [];
     const run = async (): Promise<void> => {
@@ -112,7 +112,7 @@ describe("inOrder", () => {
     expect(log).toEqual({ asked: 4, closed: 0 });
   });
 
-  test.each(["begin", "result"])("an error in %s closes the source and ends the results", async (where) => {
+  test.each(["begin", "result"])("closes the source and ends on an error in %s", async (where) => {
     const { source, log } = counting(9);
     const seen: number[] = [];
     const failing = async (item: number): Promise<Begun<number>> => {
@@ -131,7 +131,7 @@ describe("inOrder", () => {
     expect(log.asked).toBe(asked);
   });
 
-  test("who stops early has the source closed; failures under way stay silent", async () => {
+  test("closes the source if the caller stops early, and later failures stay silent", async () => {
     const { source, log } = counting(9);
     for await (const result of inOrder(source, async (item) => {
       if (item === 0) return work(item);
@@ -145,7 +145,7 @@ describe("inOrder", () => {
     expect(log.asked).toBeLessThanOrEqual(3);
   });
 
-  test("a source that a signal ends: the results so far, then its end or its error", async () => {
+  test("after a signal ends the source, yields the results so far, then ends or throws", async () => {
     for (const reason of [undefined, new Error("stopped")]) {
       const stop = new AbortController();
       async function* source() {

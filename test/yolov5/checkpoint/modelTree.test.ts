@@ -30,7 +30,7 @@ function wholeGraph({ graph, head, layers }: ReturnType<typeof buildGraph>) {
 }
 
 describe("module trees as JSON", () => {
-  it.each(paths.map((path) => [basename(path), path]))("%s comes back as it was", (_, path) => {
+  it.each(paths.map((path) => [basename(path), path]))("%s survives a round trip", (_, path) => {
     const { module } = openFile(path);
     const text = moduleTreeToJson(module);
     const stateDict = collectStateDict(module);
@@ -45,7 +45,7 @@ describe("module trees as JSON", () => {
     expect(moduleTreeToJson(back)).toBe(text);
   });
 
-  it("a safetensors file's metadata carry it (objects come back as maps)", () => {
+  it("survive the metadata of a safetensors file (objects become maps)", () => {
     const { module } = openFile(fixturePath("assorted.pt"));
     const metadata = new Map([
       ["modules", moduleTreeToJson(module)],
@@ -57,7 +57,7 @@ describe("module trees as JSON", () => {
     expect(wholeGraph(buildGraph(back.module, SHAPE))).toEqual(wholeGraph(buildGraph(module, SHAPE)));
   });
 
-  it("keeps class paths, attributes that matter and odd names; drops training's", () => {
+  it("keep class paths, relevant attributes and odd names, and drop those of training", () => {
     const module = moduleOf("fork.C3Pruned", {
       stride: [2, 1],
       eps: 1e-3,
@@ -86,7 +86,7 @@ describe("module trees as JSON", () => {
     ]);
   });
 
-  it("a key __proto__ is a key like any other", () => {
+  it("treat __proto__ like any other key", () => {
     const back = moduleTreeFromJson('{"t":"a.B","a":{"__proto__":1},"c":{"__proto__":{"t":"c.D"}}}', new Map());
     expect(back.attributes.get("__proto__")).toBe(1);
     expect(back.children.get("__proto__")?.type).toBe("D");
@@ -105,7 +105,7 @@ describe("module trees as JSON", () => {
     expect(() => moduleTreeFromJson(text, new Map())).toThrow(message);
   });
 
-  it("ignores attributes of kinds that it would not write", () => {
+  it("ignore attributes of kinds that are never written", () => {
     const back = moduleTreeFromJson('{"t":"A","a":{"x":{"y":1},"z":[1,{"w":2}],"ok":[1,[2]]},"c":7}', new Map());
     expect([...back.attributes]).toEqual([["ok", [1, [2]]]]);
     expect(back.children.size).toBe(0);

@@ -23,7 +23,7 @@ describe("the released architectures", () => {
     ["yolov5m", 21_190_557, 21_172_173, 49.0],
     ["yolov5l", 46_563_709, 46_533_693, 109.1],
     ["yolov5x", 86_749_405, 86_705_005, 205.7],
-  ])("%s has its parameters and GFLOPs", (name, unfused, fused, operations) => {
+  ])("%s has the published parameters and GFLOPs", (name, unfused, fused, operations) => {
     const module = synthesizeModule(architecture(name), zeroSource, { strides: [8, 16, 32] });
     expect(countParameters(module)).toBe(unfused);
     const { graph, head } = buildGraph(module, [1, 3, 640, 640]);
@@ -54,12 +54,12 @@ describe("the released architectures", () => {
     ["yolov5n-cls", 2_489_464],
     ["yolov5s-cls", 5_447_688],
     ["yolov5m-cls", 12_947_192],
-  ])("%s has its parameters", (name, fused) => {
+  ])("%s has the published parameters", (name, fused) => {
     const module = synthesizeModule(architecture(name), zeroSource);
     expect(convolutions(buildGraph(module, [1, 3, 224, 224]).graph).parameters).toBe(fused);
   });
 
-  it("has every name that is listed, at the strides that its anchors are for", () => {
+  it("are all built by name, with strides that match their anchors", () => {
     expect(architectureNames()).toHaveLength(75);
     const strides = (name: string): readonly number[] => {
       const { module } = randomModel(name, 0);
@@ -77,7 +77,7 @@ describe("the released architectures", () => {
     expect(head.anchors[3]).toEqual([436, 615, 739, 380, 925, 792]);
   });
 
-  it("refuses other names, listing those there are", () => {
+  it("are listed if another name is given", () => {
     for (const name of [
       "yolov5",
       "yolov8",
@@ -95,7 +95,7 @@ describe("the released architectures", () => {
     );
   });
 
-  it("random weights depend on the seed alone", () => {
+  it("have random weights that depend only on the seed", () => {
     const first = (seed: number): readonly number[] => {
       const dict = collectStateDict(randomModel("yolov5n", seed).module);
       return [...(dict.get("model.0.conv.weight")?.data.slice(0, 5) ?? [])].map(Number);
@@ -119,7 +119,7 @@ function activationsTold(told: string | undefined, graph: Description): boolean 
   return kinds.size === 1 && (told !== undefined || kinds.has('{"kind":"silu"}'));
 }
 
-describe("descriptions that checkpoints carry", () => {
+describe("descriptions in checkpoints", () => {
   const zoo = referencePath("weights", "zoo");
   const paths = existing([
     ...["v6", "seg", "csp", "assorted"].map((name) => fixturePath(`${name}.pt`)),
@@ -136,7 +136,7 @@ describe("descriptions that checkpoints carry", () => {
     expect(shapesOf(collectStateDict(made))).toEqual(shapesOf(collectStateDict(module)));
   });
 
-  it.each(described)("%s: description and state dict give the graph of the pickled modules", (_, { module }) => {
+  it.each(described)("%s: description and state dict give the same graph as the pickled modules", (_, { module }) => {
     const config = parseModelConfig(module.attributes.get("yaml"));
     const made = synthesizeModule(config, stateDictSource(collectStateDict(module)));
     const [actual, expected] = [made, module].map((root) => describeGraph(buildGraph(root, [1, 3, 128, 128]).graph));
@@ -144,7 +144,7 @@ describe("descriptions that checkpoints carry", () => {
     else expect(withoutActivations(actual)).toEqual(withoutActivations(expected));
   });
 
-  it("there are some, among them several whose activation the description tells", () => {
+  it("some exist, and several of them specify an activation", () => {
     const told = described.filter(([, { module }]) => {
       const graph = describeGraph(buildGraph(module, [1, 3, 128, 128]).graph);
       return activationsTold(parseModelConfig(module.attributes.get("yaml")).activation, graph);

@@ -16,7 +16,7 @@ describe("model descriptions", () => {
     parseModelConfig({ nc: 2, anchors: 3, backbone: layers, head: [], ...more });
   const make = (layers: readonly unknown[], more: object = {}) => synthesizeModule(parse(layers, more), zeroSource);
 
-  it("rounds channels up to 8 and repeats half to even", () => {
+  it("round channels up to 8 and repeats half to even", () => {
     expect(makeDivisible(33, 8)).toBe(40);
     expect(makeDivisible(32, 8)).toBe(32);
     const repeats = (n: number, depth: number): number => {
@@ -30,7 +30,7 @@ describe("model descriptions", () => {
   });
 
   it.each(["Conv", "DWConv", "C3", "C2f", "C3k2", "C2PSA", "SCDown", "SPPF", "GhostConv", "nn.ConvTranspose2d"])(
-    "refuses channels of %s that are not whole numbers from 1",
+    "refuse channels of %s that are not whole numbers from 1",
     (module) => {
       for (const channels of [-64, 0, Number.NaN, -8.5]) {
         expect(() => buildGraph(make([line(module, channels, 4)]), [1, 3, 64, 64])).toThrow(GraphError);
@@ -38,7 +38,7 @@ describe("model descriptions", () => {
     },
   );
 
-  it("repeats blocks that take no repeats argument", () => {
+  it("repeat blocks that take no repeats argument", () => {
     const names = (module: string): string[] => {
       const layer = make([[-1, 3, module, [16]]])
         .children.get("model")
@@ -50,7 +50,7 @@ describe("model descriptions", () => {
     expect(names("C3TR")).toEqual(["C3TR", "cv1", "cv2", "cv3", "m"]);
   });
 
-  it("scales channels unless they are the head's own", () => {
+  it("scale channels except those of the head", () => {
     // 3 anchors × (64 + 5) = 207 stays, 64 (the class count) is scaled like any other.
     const layers = [line("Conv", 64, 3, 2), line("Conv", 207, 1, 1)];
     const dict = collectStateDict(make(layers, { nc: 64, width_multiple: 0.5 }));
@@ -58,7 +58,7 @@ describe("model descriptions", () => {
     expect(dict.get("model.1.conv.weight")?.shape).toEqual([207, 32, 1, 1]);
   });
 
-  it("reads maps as pickles have them and objects as JSON has them", () => {
+  it("may be maps from pickles or objects from JSON", () => {
     const map = new Map<string, unknown>([
       ["nc", 2n],
       ["backbone", [line("Conv", 8)]],
@@ -69,14 +69,14 @@ describe("model descriptions", () => {
     expect(parse([[-1, 1, "nn.Upsample", ["None", 2, "nearest"]]]).layers[0].module).toBe("Upsample");
   });
 
-  it("knows the dilation that v7.0's Conv takes", () => {
+  it("may give v7.0's Conv a dilation", () => {
     const module = make([line("Conv", 8, 3, 1, "None", 1, 2)]);
     const { graph } = buildGraphOf(module);
     expect(graph.nodes[0]).toMatchObject({ type: "conv2d", attrs: { dilation: [2, 2], padding: [2, 2] } });
     expect(graph.values[graph.nodes[0].outputs[0]].shape).toEqual([1, 8, 32, 32]);
   });
 
-  it("builds every block that it knows into a graph", () => {
+  it("can be built into a graph for every known block", () => {
     const blocks: readonly (readonly unknown[])[] = [
       line("Focus", 16, 3),
       line("DWConv", 16, 3, 1),
@@ -122,7 +122,7 @@ describe("model descriptions", () => {
     ]);
   });
 
-  it("uses the given eps for BatchNorm, and the classification head's own", () => {
+  it("use the given eps for BatchNorm, and the classification head's own", () => {
     const config = parse([line("Conv", 8), line("Classify", "nc")]);
     const module = synthesizeModule(config, zeroSource, { batchNormEps: 0.002 });
     const eps = (path: string): unknown => {
@@ -176,14 +176,14 @@ describe("model descriptions", () => {
     expect(run).toThrow(message);
   });
 
-  it("names the tensor that a state dict lacks", () => {
+  it("name a tensor that the state dict lacks", () => {
     const config = parse([line("Conv", 8)]);
     expect(() => synthesizeModule(config, stateDictSource(new Map()))).toThrow(
       "the checkpoint has no tensor model.0.conv.weight, which its model config requires",
     );
   });
 
-  it("random heads pass few boxes, activations keep their scale", () => {
+  it("with random weights give few boxes, and activations keep their scale", () => {
     const source = randomSource(1);
     const weight = source.get("model.0.conv.weight", [8, 16, 3, 3]);
     const values = Array.from(weight?.data ?? [], Number);
@@ -193,7 +193,7 @@ describe("model descriptions", () => {
     expect([...(source.get("model.24.m.0.bias", [3])?.data ?? [])]).toEqual([-2, -2, -2]);
   });
 
-  it("a state dict without a description is refused with what to do", () => {
+  it("are required for a state dict, and the error says what to do", () => {
     const checkpoint = { format: "pytorch-zip", stateDict: new Map(), extra: new Map() } as const;
     expect(() => resolveModule(checkpoint, { path: "w.pt" })).toThrow(
       /^w\.pt: is a state dict without a model description.*give the model's yaml with --cfg/,

@@ -36,7 +36,7 @@ describe("released architectures without anchors", () => {
     ["yolo26s", 9.5, 20.7],
     ["yolo26m", 20.4, 68.2],
     ["yolo26x", 55.725948, 193.9],
-  ])("%s has its parameters and GFLOPs", (name, millions, operations) => {
+  ])("%s has the published parameters and GFLOPs", (name, millions, operations) => {
     const { parameters, gflops } = convolutionsOf(name, 640);
     expect(Math.abs(parameters / 1e6 - millions)).toBeLessThan(0.1);
     expect(Math.abs(gflops / operations - 1)).toBeLessThan(0.03);
@@ -54,7 +54,7 @@ describe("released architectures without anchors", () => {
     expect(Math.abs(convolutionsOf(name, 128).parameters / 1e6 - millions)).toBeLessThan(0.1);
   });
 
-  it("has heads of its own family, at the strides that they are for", () => {
+  it("have heads of their own family with matching strides", () => {
     const headOf = (name: string) => buildGraph(randomModel(name).module, [1, 3, 128, 128]).head;
     expect(headOf("yolov5n6u")).toMatchObject({ family: "ultralytics", strides: [8, 16, 32, 64], endToEnd: false });
     expect(headOf("yolov8n-pose")).toMatchObject({ kind: "pose", classes: 1, keypoints: { count: 17, size: 3 } });
@@ -95,7 +95,7 @@ describe.each(files)("the description in %s", (file) => {
     expect(shapesOf(collectStateDict(made))).toEqual(shapesOf(collectStateDict(module)));
   });
 
-  it("description and state dict give the graph of the pickled modules", () => {
+  it("description and state dict give the same graph as the pickled modules", () => {
     const made = quietPools(synthesizeModule(config, stateDictSource(collectStateDict(module))));
     const [actual, expected] = [made, module].map((root) => describeGraph(buildGraph(root, [1, 3, 128, 128]).graph));
     expect(actual).toEqual(expected);

@@ -88,7 +88,7 @@ describe.each(LAYOUTS)("%s", (_, layers, strides) => {
   const config = parseModelConfig({ ...SMALL, backbone: layers, head: [] });
   const module = synthesizeModule(config, randomSource(3));
 
-  it("has a head without anchors at its strides", () => {
+  it("has a head without anchors with the right strides", () => {
     const { head } = buildGraph(module, [1, 3, SIZE, SIZE]);
     expect(head).toMatchObject({ family: "ultralytics", kind: "detect", classes: 3, strides, anchors: [] });
   });

@@ -26,11 +26,11 @@ describe("classes of forks", () => {
     ["model.5", "acme.layers.FastPyramid"],
     ["model.7", "models.common.Concat_fork"],
     ["model.9", "acme.heads.DetectionHead"],
-  ])("%s as %s is what its structure says", (path, className) => {
+  ])("%s is recognised as %s by its structure", (path, className) => {
     sameNodes(renamed(path, className), smallModel());
   });
 
-  it("SPP and BottleneckCSP by structure", () => {
+  it("SPP and BottleneckCSP are recognised by structure", () => {
     for (const block of ["SPP", "BottleneckCSP", "GhostBottleneck", "C3TR"]) {
       const config = parseModelConfig({
         nc: 1,
@@ -45,7 +45,7 @@ describe("classes of forks", () => {
     }
   });
 
-  it("a class that says and holds nothing known is refused by name, with its parts", () => {
+  it("an unknown class with unknown parts is refused by name, with its parts", () => {
     const unknown = renamed("model.6", "acme.layers.DynamicSnake");
     const odd = replaced(unknown, "model.6", (m) => ({
       ...m,

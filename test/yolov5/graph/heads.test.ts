@@ -10,8 +10,8 @@ import { buildGraph } from "../../../src/yolov5/graph/buildGraph.js";
 import { mapModules, replaced, smallModel, withAttributes, without } from "../trees.js";
 import { predict, randomised, SHAPE, sameNodes, withAttributesAt } from "./support.js";
 
-describe("attributes that older or newer files lack", () => {
-  it("no stride anywhere: measured", () => {
+describe("missing attributes in older or newer files", () => {
+  it("a missing stride is measured", () => {
     const bare = mapModules(smallModel(), (m) =>
       m.type === "Detect" || m.type === "Model" ? without(m, "stride") : m,
     );
@@ -21,7 +21,7 @@ describe("attributes that older or newer files lack", () => {
     expect(graph.nodes.at(-1)?.type).toBe("detect");
   });
 
-  it("stride on the model, or as a tensor of the head", () => {
+  it("the stride may be on the model, or a tensor of the head", () => {
     const bare = mapModules(smallModel(), (m) =>
       m.type === "Detect" || m.type === "Model" ? without(m, "stride") : m,
     );
@@ -32,7 +32,7 @@ describe("attributes that older or newer files lack", () => {
     sameNodes(withAttributesAt(bare, "model.9", { stride: [0, 0] }), smallModel());
   });
 
-  it("no inplace, nc, na, names, i, eps, momentum: nothing changes", () => {
+  it("inplace, nc, na, names, i, eps and momentum may be missing without effect", () => {
     const dropped = ["inplace", "nc", "na", "nl", "no", "names", "i", "eps", "momentum", "add_", "groups", "dilation"];
     sameNodes(
       mapModules(smallModel(), (m) => without(m, ...dropped)),
@@ -40,7 +40,7 @@ describe("attributes that older or newer files lack", () => {
     );
   });
 
-  it("eps is the module's; 1e-3 where it has none", () => {
+  it("eps is that of the module, or 1e-3 if it has none", () => {
     const eps = (module: ModuleNode): number[] =>
       buildGraph(module, SHAPE).graph.nodes.flatMap((n) => (n.type === "batchNorm" ? [n.attrs.eps] : []));
     expect(new Set(eps(smallModel()))).toEqual(new Set([1e-3]));
@@ -48,7 +48,7 @@ describe("attributes that older or newer files lack", () => {
     expect(new Set(eps(other))).toEqual(new Set([1e-5]));
   });
 
-  it("convolutions that are fused already (bias, no bn) give the same boxes", async () => {
+  it("already fused convolutions (bias, no bn) give the same boxes", async () => {
     const source = randomised(smallModel());
     const folded = optimize(buildGraph(source, SHAPE).graph);
     const constants = new Map(
@@ -82,7 +82,7 @@ describe("Detect", () => {
     expect(buildGraph(smallModel(nc), SHAPE).head.classes).toBe(nc);
   });
 
-  it("takes anchors from the head's buffer: twice the buffer, twice the width and height", async () => {
+  it("takes anchors from the head's buffer: doubling it doubles width and height", async () => {
     const double = replaced(smallModel(), "model.9", (m) => {
       const anchors = m.buffers.get("anchors");
       if (!anchors) throw new Error("no anchors");

@@ -33,7 +33,7 @@ describe("activations by class", () => {
     expect(node).toMatchObject({ type: "activation", attrs: { activation } });
   });
 
-  it("Identity and Dropout are nothing", () => {
+  it("Identity and Dropout do nothing", () => {
     for (const className of ["torch.nn.modules.linear.Identity", "torch.nn.modules.dropout.Dropout"]) {
       const model = replaced(smallModel(), "model.0.act", () => moduleOf(className));
       expect(buildGraph(model, SHAPE).graph.nodes.some(({ name }) => name === "model.0.act")).toBe(false);
@@ -56,7 +56,7 @@ describe("activations by class", () => {
   });
 });
 
-describe("layers with settings that change the numbers are refused, not run wrongly", () => {
+describe("unsupported settings of layers are refused instead of giving wrong numbers", () => {
   it.each<[string, Readonly<Record<string, PlainValue>>, string]>([
     ["model.0.conv", { padding_mode: "reflect" }, "model.0.conv: padding_mode reflect is not supported, only zeros"],
     ["model.0.conv", { padding: "same" }, 'model.0.conv: padding "same" with an even kernel 6×6'],
@@ -69,7 +69,7 @@ describe("layers with settings that change the numbers are refused, not run wron
     expect(() => buildGraph(withAttributesAt(smallModel(), path, attributes), SHAPE)).toThrow(message);
   });
 
-  it("but equal spellings are taken", () => {
+  it("equivalent settings are accepted", () => {
     sameNodes(withAttributesAt(smallModel(), "model.6", { scale_factor: [2, 2] }), smallModel());
     sameNodes(withAttributesAt(smallModel(), "model.6", { scale_factor: null, size: [8, 8] }), smallModel());
     sameNodes(withAttributesAt(smallModel(), "model.1.conv", { padding: 1, stride: 2n }), smallModel());

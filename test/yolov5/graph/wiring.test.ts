@@ -14,7 +14,7 @@ describe("wiring", () => {
   const withFrom = (path: string, f: PlainValue): ModuleNode =>
     replaced(smallModel(), path, (m) => withAttributes(m, { f }));
 
-  it("negative f counts backwards, absent f is the layer before", () => {
+  it("a negative f counts backwards, and without f it is the previous layer", () => {
     sameNodes(withFrom("model.7", [6, -4]), smallModel());
     sameNodes(withFrom("model.8", -1n), smallModel());
     sameNodes(
@@ -36,13 +36,13 @@ describe("wiring", () => {
     expect(() => buildGraph(withFrom(path, f), SHAPE)).toThrow(message);
   });
 
-  it("a module with one input refuses two, a head other counts than its levels", () => {
+  it("a module with one input refuses two, and a head requires one input per level", () => {
     expect(() => buildGraph(withFrom("model.4", [-1, 2]), SHAPE)).toThrow("model.4.conv takes one input, got 2");
     expect(() => buildGraph(withFrom("model.9", [8]), SHAPE)).toThrow("model.9: 2 convolutions for 1 inputs");
     expect(() => buildGraph(withFrom("model.9", [8, 5, 3]), SHAPE)).toThrow("model.9: 2 convolutions for 3 inputs");
   });
 
-  it("the head must be the last layer, and there must be one", () => {
+  it("a head is required, as the last layer", () => {
     const { layers } = layersOf(smallModel());
     expect(() => buildGraph(modelOf([...layers, layers[6]]), SHAPE)).toThrow(
       "model.9: the Detect head must be the last layer",
@@ -55,7 +55,7 @@ describe("wiring", () => {
     );
   });
 
-  it("finds the layers inside AutoShape and bare Sequentials", () => {
+  it("layers are found inside AutoShape and bare Sequentials", () => {
     const model = smallModel();
     const shaped = moduleOf("models.common.AutoShape", {}, { children: { model } });
     const backend = moduleOf("models.common.DetectMultiBackend", {}, { children: { model } });
@@ -66,7 +66,7 @@ describe("wiring", () => {
     }
   });
 
-  it("shapes that do not fit name the module", () => {
+  it("an error for shapes that do not fit names the module", () => {
     const wrong = replaced(smallModel(), "model.4.conv", (m) => ({
       ...m,
       parameters: new Map([["weight", tensor("float32", [16, 12, 3, 3])]]),
@@ -84,8 +84,8 @@ describe("wiring", () => {
   });
 });
 
-describe("what a built graph tells", () => {
-  it("a row a layer, and a tap for every module", () => {
+describe("built graphs", () => {
+  it("have a row per layer and a tap per module", () => {
     const { layers, graph } = buildGraph(smallModel(), SHAPE);
     expect(layers.map(({ index, from, type }) => ({ index, from, type }))[7]).toEqual({
       index: 7,
@@ -99,14 +99,14 @@ describe("what a built graph tells", () => {
     }
   });
 
-  it("graphs of one model at several sizes share their weights", () => {
+  it("share weights between sizes of one model", () => {
     const one = network(randomised(smallModel()));
     const [a, b] = [one.build([1, 3, 64, 64]).graph, one.build([2, 3, 32, 96]).graph];
     expect([...b.constants.values()]).toEqual([...a.constants.values()]);
     for (const [id, value] of a.constants) expect(b.constants.get(id)).toBe(value);
   });
 
-  it("batches and odd rectangles are the pictures one by one", async () => {
+  it("give the same for batches and odd rectangles as for the pictures one by one", async () => {
     const model = network(randomised(smallModel()));
     const batch = randomTensor(seededRandom(3), [2, 3, 32, 64], 0, 1);
     const [together] = await model.forward(batch);
@@ -118,7 +118,7 @@ describe("what a built graph tells", () => {
     }
   });
 
-  it("models whose last layers are Segment and Classify give their outputs", () => {
+  it("with Segment and Classify as the last layer give their outputs", () => {
     const segment = buildGraph(randomModel("yolov5n-seg").module, [1, 3, 64, 64]);
     expect(segment.head).toMatchObject({ kind: "segment", classes: 80, maskCoefficients: 32, outputs: 117 });
     expect(segment.graph.outputs.map((id) => segment.graph.values[id].shape)).toEqual([
@@ -130,7 +130,7 @@ describe("what a built graph tells", () => {
     expect(classify.graph.outputs.map((id) => classify.graph.values[id].shape)).toEqual([[2, 1000]]);
   });
 
-  it("the classification head of before v6.2 pools first", async () => {
+  it("pool first in the classification head from before v6.2", async () => {
     const conv = moduleOf(
       "torch.nn.Conv2d",
       {},
@@ -153,7 +153,7 @@ describe("what a built graph tells", () => {
     expect((await predict(root)).shape).toEqual([1, 4]);
   });
 
-  it("openModel names the file in what it throws", () => {
+  it("openModel names the file in its errors", () => {
     expect(() => openModel(new Uint8Array(0), { path: "best.pt" })).toThrow(/^best\.pt: /);
   });
 });

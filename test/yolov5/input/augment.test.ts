@@ -21,7 +21,7 @@ describe("test-time augmentation against PyTorch", () => {
     }
   });
 
-  it("brings boxes back, cuts the tails and joins", () => {
+  it("maps boxes back, cuts the tails and joins", () => {
     const width = fixture.input.shape[3];
     const merged = mergeAugmented(fixture.predictions.map(toTensor), width, fixture.levels);
     expect(merged.shape).toEqual(fixture.merged.shape);
@@ -29,8 +29,8 @@ describe("test-time augmentation against PyTorch", () => {
   });
 });
 
-describe("test-time augmentation (pitfall 53)", () => {
-  it("has the row count of a 64 px input with three levels and three anchors", () => {
+describe("rows of test-time augmentation", () => {
+  it("number as for a 64 px input with three levels and three anchors", () => {
     // 64, 53.12 → 64 and 42.88 → 64 px: 252 rows each; 12 of the coarsest and 192 of the finest level are cut.
     const inputs = augmentInputs(tensor("float32", [1, 3, 64, 64]), 32);
     expect(inputs.map(({ tensor: t }) => t.shape)).toEqual([
@@ -47,7 +47,7 @@ describe("test-time augmentation (pitfall 53)", () => {
     expect(merged.shape).toEqual([1, 240 + 252 + 60, 6]);
   });
 
-  it("mirrors x back as width − x, after dividing by the scale", () => {
+  it("are mirrored back as width − x after dividing by the scale", () => {
     const one = (x: number) => tensor("float32", [1, 21, 6], new Float32Array(126).fill(x));
     const merged = mergeAugmented([one(1), one(8.3), one(6.7)], 64, 3);
     const secondPass = merged.data.subarray(20 * 6, 21 * 6);
@@ -56,7 +56,7 @@ describe("test-time augmentation (pitfall 53)", () => {
     expect(secondPass[4]).toBe(Math.fround(8.3));
   });
 
-  it("joins an ensemble's rows image by image and refuses other shapes", () => {
+  it("of an ensemble are joined image by image, and other shapes are refused", () => {
     const a = tensor("float32", [2, 1, 2], Float32Array.of(1, 2, 5, 6));
     const b = tensor("float32", [2, 1, 2], Float32Array.of(3, 4, 7, 8));
     expect(Array.from(concatenatePredictions([a, b]).data)).toEqual([1, 2, 3, 4, 5, 6, 7, 8]);

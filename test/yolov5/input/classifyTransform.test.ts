@@ -16,7 +16,7 @@ describe("classifyTransform", () => {
     expect(sha256(new Uint8Array(data.buffer))).toBe(expected);
   });
 
-  it("takes columns 1 to 3 of a 5×3 picture", () => {
+  it("crops columns 1 to 3 of a 5×3 picture", () => {
     const data = Uint8Array.from({ length: 5 * 3 * 3 }, (_, i) => 50 * (Math.floor(i / 3) % 5));
     const cropped = classifyTransform.crop({ width: 5, height: 3, data }, 3);
     expect([...cropped.data.subarray(0, 9)]).toEqual([50, 50, 50, 100, 100, 100, 150, 150, 150]);

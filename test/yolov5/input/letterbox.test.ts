@@ -60,7 +60,7 @@ describe("detect.py's letterbox", () => {
     expect(image.data.subarray(32 * 64 * 3, 32 * 64 * 3 + 3)).toEqual(Uint8Array.of(10, 20, 30));
   });
 
-  it("does not copy a picture that fits, keeps small ones small without scaleUp, stretches with scaleFill", () => {
+  it("does not copy a picture that fits, does not enlarge without scaleUp, and stretches with scaleFill", () => {
     const fits = solid(64, 32);
     expect(letterbox(fits, { size: [64, 64], stride: 32, auto: true }).image).toBe(fits);
     const kept = letterbox(noise(10, 8, 1), { size: [32, 32], auto: false, scaleUp: false });
@@ -71,18 +71,18 @@ describe("detect.py's letterbox", () => {
     expect(filled.ratio).toEqual([4.8, 4]);
   });
 
-  it("keeps one row of a picture so long that none would be left", () => {
+  it("keeps one row of a very wide picture", () => {
     const { content } = letterbox(solid(5000, 1), { size: [64, 64], stride: 32, auto: true });
     expect([content.width, content.height]).toEqual([64, 1]);
   });
 
-  it("refuses sizes that are no positive whole numbers", () => {
+  it("refuses sizes that are not positive whole numbers", () => {
     expect(() => letterbox(solid(4, 4), { size: [0, 64], auto: true })).toThrow(OptionError);
     expect(() => letterbox(solid(4, 4), { size: [64, 64], stride: 1.5, auto: true })).toThrow(/stride 1.5/);
   });
 });
 
-describe("the way back", () => {
+describe("mapping boxes back", () => {
   it("recomputes gain and padding: 1280×641 at 640", () => {
     const { image } = letterbox(solid(1280, 641), { size: [640, 640], stride: 32, auto: true });
     expect([image.width, image.height]).toEqual([640, 320]);
@@ -102,14 +102,14 @@ describe("AutoShape's letterbox", () => {
     expect(letterbox(image, { size, auto: false }).content).toEqual({ x: 0, y: 0, width: 63, height: 32 });
   });
 
-  it("takes the largest sides of the list", () => {
+  it("uses the largest sides of the list", () => {
     expect(autoShapeSize([solid(120, 61), solid(50, 100)], 640, 32)).toEqual([640, 640]);
     expect(autoShapeSize([{ width: 333, height: 17 }], 640, 32)).toEqual([32, 640]);
   });
 });
 
-describe("val's batches", () => {
-  it("sorts by aspect and pads by half a stride", () => {
+describe("batches of val", () => {
+  it("are sorted by aspect ratio and padded by half a stride", () => {
     const images = [solid(100, 100), solid(200, 100), solid(100, 150), solid(160, 100)];
     expect(rectBatches(images, 2, 640, 32)).toEqual([
       { indices: [1, 3], size: [416, 672] },
@@ -118,7 +118,7 @@ describe("val's batches", () => {
     expect(rectBatches([solid(100, 200)], 32, 640, 32, 0)).toEqual([{ indices: [0], size: [640, 320] }]);
   });
 
-  it("cuts sizes to whole numbers, shrinks by area, and never grows afterwards", () => {
+  it("have sizes truncated to whole numbers, and pictures shrunk by area and never enlarged again", () => {
     const { image, scaleBack } = validationLetterbox(noise(91, 60, 4), 64, [96, 96]);
     expect([image.width, image.height]).toEqual([96, 96]);
     // 60 × 64 / 91 = 42.2 → 42
@@ -157,7 +157,7 @@ const references = referencePath("reference");
 const pictures = referencePath("images");
 
 describe.skipIf(!references || !pictures)("reference hashes", () => {
-  it("agree for every run of every model", async () => {
+  it("match for every run of every model", async () => {
     const paths = new Map(
       readdirSync(pictures ?? "", { recursive: true, withFileTypes: true })
         .filter((entry) => entry.isFile())

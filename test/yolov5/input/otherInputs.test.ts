@@ -31,22 +31,25 @@ function load(inputChannels: number, focus = false): string {
 
 describe("inputs other than RGB", () => {
   it.each([
-    [1, /^best\.pt: is a network for inputs of 1 channel \(greyscale\); .* RGB, 3 channels: give a model trained/],
+    [
+      1,
+      /^best\.pt: is a network for inputs with 1 channel \(greyscale\); .* RGB, with 3 channels: give a model trained/,
+    ],
     [2, /2 channels/],
-    [4, /4 channels \(RGB and one more, such as infrared/],
+    [4, /4 channels \(RGB and one more channel, such as infrared/],
     [6, /6 channels \(two pictures/],
-    [8, /^best\.pt: is a network for inputs of 8 channels; this engine/],
+    [8, /^best\.pt: is a network for inputs with 8 channels; this engine/],
   ])("%i channels", (channels, expected) => {
     expect(load(channels)).toMatch(expected);
     expect(load(channels)).not.toContain("conv2d");
   });
 
-  it("a Focus stem folds four pixels: 16 channels at its convolution are 4 of the picture", () => {
-    expect(load(4, true)).toMatch(/inputs of 4 channels/);
+  it("a Focus stem folds four pixels, so 16 channels at its convolution mean 4 in the picture", () => {
+    expect(load(4, true)).toMatch(/inputs with 4 channels/);
     expect(load(3, true)).toBe("loaded");
   });
 
-  it("RGB loads", () => {
+  it("RGB is accepted", () => {
     expect(load(3)).toBe("loaded");
   });
 });
@@ -81,7 +84,7 @@ describe("a state dict with another project's description", () => {
     expect(sentence.split("\n")).toHaveLength(1);
   });
 
-  it("takes the valid description, whatever else there is", () => {
+  it("is loaded by its valid description, whatever else it contains", () => {
     const yaml = new Map<PlainValue, PlainValue>([
       ["nc", 80],
       ["backbone", []],

@@ -28,7 +28,7 @@ describe("raw pictures", () => {
     }
   });
 
-  it("bgr bytes and rgb bytes of one picture find the same", async () => {
+  it("bgr and rgb bytes of one picture give the same boxes", async () => {
     const model = modelOf();
     const rgb = noise(48, 40, 4);
     const swapped = rgb.data.slice();
@@ -66,7 +66,7 @@ describe("raw pictures", () => {
     await expect(readPicture(picture, { decode: decodeImage })).rejects.toThrow(message);
   });
 
-  it("readPicture leaves other sources to the platform", async () => {
+  it("readPicture passes other sources to the platform", async () => {
     for (const source of ["a.jpg", 7, null, undefined, {}]) {
       expect(await readPicture(source, { decode: decodeImage })).toBeUndefined();
     }

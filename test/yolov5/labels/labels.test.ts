@@ -6,7 +6,7 @@ import { decodeRle } from "../../../src/yolov5/output/masks/rle.js";
 import { bitmapOf, childrenOf, masked, NAMES, person, picture, posed, rootOf, textOf, thing } from "./samples.js";
 
 describe("outlines", () => {
-  test("every part of a mask has a polygon of three points or more, the largest first, and holes are lost", () => {
+  test("have a polygon of three points or more per part of a mask, the largest first, without holes", () => {
     const { polygons = [], mask } = masked();
     expect(polygons).toHaveLength(3);
     expect(polygons[0]).toEqual(expect.arrayContaining([10, 5, 24, 14]));
@@ -38,7 +38,7 @@ describe("COCO", () => {
     }
   }
 
-  test("boxes, tracks, outlines, keypoints; ids from 1", () => {
+  test("contains boxes, tracks, outlines and keypoints, with IDs from 1", () => {
     const labels = cocoLabels([picture(), picture(person, thing), picture(masked())], NAMES);
     check(labels);
     expect(labels.images[1]).toEqual({ id: 2, file_name: "day 1/bus&<1>.jpg", width: 60, height: 40 });
@@ -64,7 +64,7 @@ describe("COCO", () => {
 });
 
 describe("VOC", () => {
-  test("names, sizes and boxes in the order of its development kit, whatever the names", () => {
+  test("contains names, sizes and boxes in the order of its development kit, whatever the names", () => {
     const root = rootOf(vocLabels(picture(person, thing)));
     expect(root.name).toBe("annotation");
     expect([textOf(root, "folder"), textOf(root, "filename")]).toEqual(["day 1", "bus&<1>.jpg"]);
@@ -82,14 +82,14 @@ describe("VOC", () => {
     }
   });
 
-  test("characters that XML forbids do not break the file", () => {
+  test("is valid even with characters that XML forbids", () => {
     const name = "\u0000\u0007\ud800\ufffe]]>\n\t";
     const root = rootOf(vocLabels(picture({ ...person, name })));
     expect(textOf(childrenOf(root, "object")[0], "name")).toBe("\ufffd\ufffd\ufffd\ufffd]]>\n\t");
   });
 });
 
-test("masks survive as COCO's run lengths do", () => {
+test("reads back the run lengths that were written", () => {
   const { mask } = masked();
   expect(mask && decodeRle(mask.rle)).toEqual(bitmapOf());
 });

@@ -62,7 +62,7 @@ describe("CVAT 1.1", () => {
     return root;
   }
 
-  test("images: boxes, masks bit for bit, keypoints in a group with their box", () => {
+  test("images have boxes, masks bit for bit, and keypoints in a group with their box", () => {
     const names = NAMES.with(2, "plain");
     const root = check(cvatImages([picture(person, thing), picture(masked()), picture(posed)], names));
     const [boxes, masks, poses] = childrenOf(root, "image");
@@ -88,7 +88,7 @@ describe("CVAT 1.1", () => {
     });
   });
 
-  test("a video: one track for each object, outside where it is gone", () => {
+  test("a video has one track per object, marked outside where the object is gone", () => {
     const frames = [0, 1, 2, 3, 4, 5].map((frame) => ({
       frame,
       time: frame / 25,
@@ -107,7 +107,7 @@ describe("CVAT 1.1", () => {
     ]);
   });
 
-  test("with a stride, frames are the source's, and what is between is not a gap", () => {
+  test("with a stride, frames are numbered as in the source, and skipped ones are not gaps", () => {
     const frames = [2, 5, 8].map((frame) => ({ frame, time: frame / 25, objects: [person] }));
     const root = check(
       cvatVideo({ fileName: "a.mp4", width: WIDTH, height: HEIGHT, fps: 25, stride: 3, frames }, NAMES),
@@ -161,7 +161,7 @@ describe("Label Studio", () => {
     return regions;
   }
 
-  test("pictures: rectangles in percent, polygons, keypoints as children", () => {
+  test("pictures have rectangles in percent, polygons, and keypoints as children", () => {
     const names = NAMES.with(2, "plain");
     const ui = (outlines: boolean, keypoints: number) =>
       labelStudioInterface(names, { video: false, outlines, keypoints });
@@ -182,7 +182,7 @@ describe("Label Studio", () => {
     ]);
   });
 
-  test("videos: a sequence of boxes for each object, which ends where it is gone", () => {
+  test("videos have a sequence of boxes per object, which ends where the object is gone", () => {
     const frames = [0, 1, 2, 3].map((frame) => ({ frame, time: frame / 25, objects: frame === 2 ? [] : [person] }));
     const video: LabelledVideo = { fileName: "a.mp4", width: WIDTH, height: HEIGHT, fps: 25, stride: 1, frames };
     const [region] = check(

@@ -57,32 +57,32 @@ const REFUSED: readonly (readonly [what: string, file: WrittenFile, message: Reg
   [
     "suppression of ONNX",
     followedBy([{ operator: "NonMaxSuppression", inputs: ["output0"], outputs: ["boxes"], name: "/nms" }]),
-    /operator NonMaxSuppression \(\/nms\): suppression is part of the file; export the model again without NMS/,
+    /operator NonMaxSuppression \(\/nms\): NMS is part of the file; export the model again without it/,
   ],
   [
     "suppression of TensorRT",
     followedBy([{ operator: "EfficientNMS_TRT", domain: "TRT", inputs: ["output0"], outputs: ["boxes"] }]),
-    /operator TRT\.EfficientNMS_TRT \(.*\): suppression is part of the file/,
+    /operator TRT\.EfficientNMS_TRT \(.*\): NMS is part of the file/,
   ],
   [
     "an operator of another domain",
     withNode(first("Sigmoid"), { operator: "FastGelu", domain: "com.microsoft", name: "/act" }),
-    /operator com\.microsoft\.FastGelu \(\/act\): is of a domain of its own/,
+    /operator com\.microsoft\.FastGelu \(\/act\): is not a standard ONNX operator/,
   ],
   [
     "an operator that no YOLO has",
     withNode(first("MaxPool"), { operator: "LSTM", name: "/rnn" }),
-    /cannot be run: operator LSTM \(\/rnn\): does not stand so in any YOLO/,
+    /cannot be run: operator LSTM \(\/rnn\): is not used in this way by any YOLO/,
   ],
   [
     "an operator in the decoding that no YOLO has",
     withNode("output0", { operator: "Einsum", name: "/last" }),
-    /operator Einsum \(\/last\): is not one that YOLO exports decode with/,
+    /operator Einsum \(\/last\): is not used for decoding by any YOLO export/,
   ],
   [
     "an average pool",
     withNode(first("MaxPool"), { operator: "AveragePool" }),
-    /operator AveragePool \(.*\): does not stand so/,
+    /operator AveragePool \(.*\): is not used in this way/,
   ],
   [
     "quantized weights",
@@ -97,7 +97,7 @@ const REFUSED: readonly (readonly [what: string, file: WrittenFile, message: Reg
   [
     "another decoding",
     withNode(first("Pow"), { operator: "Add" }),
-    /output output0 is not decoded as YOLOv5, YOLOv8, YOLO11 or YOLO26 do \(from maps of 21 channels at strides 8 it gives other/,
+    /output output0 is not decoded as in YOLOv5, YOLOv8, YOLO11 or YOLO26 \(from maps of 21 channels at strides 8 it computes other/,
   ],
   [
     "maps that are not decoded",
@@ -106,27 +106,27 @@ const REFUSED: readonly (readonly [what: string, file: WrittenFile, message: Reg
       nodes: tiny.nodes.filter(({ outputs: [name] }) => name !== "output0"),
       outputs: { raw: [1, 3, 8, 8, 7] },
     },
-    /maps that are not decoded do not tell their anchors/,
+    /feature maps that are not decoded do not include the anchors/,
   ],
-  ["no outputs of YOLO", { ...tiny, outputs: {} }, /with the outputs \(none\); exports of YOLO have one of boxes/],
+  ["no outputs of YOLO", { ...tiny, outputs: {} }, /with the outputs \(none\); exports of YOLO have one with boxes/],
   [
     "two inputs",
     { ...tiny, inputs: { images: [1, 3, 64, 64], text: [1, 77] } },
     /with the inputs images \[1, 3, 64, 64\], text \[1, 77\]/,
   ],
-  ["an opset from before 2018", { ...tiny, opset: 7 }, /is an ONNX model of opset 7; opsets 9 to 21 are read/],
-  ["a newer opset", { ...tiny, opset: 25 }, /is an ONNX model of opset 25/],
+  ["an opset from before 2018", { ...tiny, opset: 7 }, /is an ONNX model with opset 7; opsets 9 to 21 are supported/],
+  ["a newer opset", { ...tiny, opset: 25 }, /is an ONNX model with opset 25/],
   [
     "oriented boxes",
     { ...tiny, metadata: { task: "obb" } },
-    /is an ONNX export for oriented boxes \(OBB\), which is not run/,
+    /is an ONNX export for oriented boxes \(OBB\), which is not supported/,
   ],
   [
     "another task",
     { ...tiny, metadata: { task: "depth" } },
-    /is an ONNX export for the task "depth", which is not run/,
+    /is an ONNX export for the task "depth", which is not supported/,
   ],
-  ["a classifier of another kind", classifier({}), /is an ONNX classifier that tells nothing of YOLO/],
+  ["a classifier of another kind", classifier({}), /is an ONNX classifier without any sign of YOLO/],
   [
     "class scores of another kind",
     classifier(
@@ -137,7 +137,7 @@ const REFUSED: readonly (readonly [what: string, file: WrittenFile, message: Reg
         ),
       },
     ),
-    /with class scores that do not come from a mean over feature maps and a linear layer/,
+    /whose class scores do not come from a mean over feature maps and a linear layer/,
   ],
   [
     "resizing that mixes pixels",
@@ -165,7 +165,7 @@ const REFUSED: readonly (readonly [what: string, file: WrittenFile, message: Reg
   [
     "pixels in another order",
     withNode(first("Resize"), { operator: "Transpose", inputs: [first("Concat")], attributes: { perm: [0, 1, 3, 2] } }),
-    /operator Conv \(.*\): it reads numbers in an order that no module of YOLO gives/,
+    /operator Conv \(.*\): it reads numbers in an order that no module of YOLO produces/,
   ],
   [
     "two outputs of boxes",
@@ -174,7 +174,7 @@ const REFUSED: readonly (readonly [what: string, file: WrittenFile, message: Reg
       nodes: [...tiny.nodes, { operator: "Identity", inputs: ["output0"], outputs: ["again"] }],
       outputs: { output0: [1, 192, 7], again: [1, 192, 7] },
     },
-    /with the outputs output0 \[1, 192, 7\], again \[1, 192, 7\]; exports of YOLO have one of boxes/,
+    /with the outputs output0 \[1, 192, 7\], again \[1, 192, 7\]; exports of YOLO have one with boxes/,
   ],
 ];
 
@@ -186,7 +186,7 @@ describe("an ONNX file is refused in one sentence", () => {
     expect(() => openOnnx(bytes, "best.onnx")).toThrow(/^best\.onnx: [^\n]{20,900}$/);
   });
 
-  it("but runs without any metadata, and classifiers that exporters of YOLO wrote", () => {
+  it("is not needed for missing metadata, or for classifiers from exporters of YOLO", () => {
     expect(openOnnx(writeOnnx(noMetadata), "best.onnx").module).toBeDefined();
     expect(openOnnx(writeOnnx(classifier({ names: "{0: 'a'}" })), "best.onnx").module).toBeDefined();
     const nodes = classifier({}).nodes.map((node) => ({ ...node, name: `/model.0/${node.operator}` }));

@@ -44,7 +44,7 @@ function inHalves(file: ReturnType<typeof tinyExport>): WrittenFile {
 }
 
 describe("an ONNX export", () => {
-  it("tells the facts of its head, its names and its own input size", () => {
+  it("gives the facts of its head, its names and its input size", () => {
     const { info } = PLAIN;
     expect(info).toMatchObject({
       task: "detect",
@@ -62,11 +62,11 @@ describe("an ONNX export", () => {
     await expectSame(member(tinyExport({ opset })));
   });
 
-  it.each([11, 13])("of opset %i with shapes that it computes at run time is the same network", async (opset) => {
+  it.each([11, 13])("of opset %i with shapes computed at run time is the same network", async (opset) => {
     await expectSame(member(tinyExport({ opset, dynamic: true })));
   });
 
-  it("in float16 is the network that its rounded weights make", async () => {
+  it("in float16 is the same network with rounded weights", async () => {
     await expectSame(member(inHalves(tinyExport())), 1e-5);
     const cast = tinyExport();
     const nodes = [
@@ -79,7 +79,7 @@ describe("an ONNX export", () => {
     await expectSame(member({ ...inHalves(cast), nodes }), 1e-5);
   });
 
-  it("keeps its weights in files beside it, each at its offset", async () => {
+  it("may have weights in external files, each at its offset", async () => {
     const { constants, ...file } = tinyExport();
     const weights = Object.entries(constants).filter(([, { dtype }]) => dtype === "float32");
     const parts: Uint8Array[] = [new Uint8Array(3)];
@@ -102,13 +102,13 @@ describe("an ONNX export", () => {
     );
   });
 
-  it("with nodes in another order is sorted, and nodes that nothing reads are left out", async () => {
+  it("with nodes in another order is sorted, and unused nodes are dropped", async () => {
     const file = tinyExport();
     const unread = { operator: "Unknown", inputs: ["images"], outputs: ["unread"] };
     await expectSame(member({ ...file, nodes: [unread, ...file.nodes].reverse() }));
   });
 
-  it("without names has numbered classes, or those that are given", () => {
+  it("without names gets numbered classes, or the given names", () => {
     const { stride } = METADATA;
     const bytes = writeOnnx({ ...tinyExport(), metadata: { stride } });
     expect(member(bytes).info.names).toEqual(["class0", "class1"]);
@@ -130,7 +130,7 @@ describe("an ONNX export", () => {
   });
 });
 
-it("notes are one line each, whatever the file says", () => {
+it("gives notes of one line each, whatever the file contains", () => {
   const { info } = member({ ...tinyExport(), metadata: { ...METADATA, date: "today\r\n\u001b[2J\u202eor not" } });
   expect(info.notes.date).toBe("today\ufffd\ufffd\ufffd[2J\ufffdor not");
 });

@@ -23,7 +23,7 @@ describe("results made of results", () => {
   const boxes = [box("bus", 5, 0.9, 7), box("person", 0, 0.8), box("person", 0, 0.3)];
   const result = new DetectionResult({ ...facts, source: 'a "b",c.jpg', frame: 3, time: 0.12 }, boxes);
 
-  it("filter and map give new ones of the same picture, and leave theirs as it was", () => {
+  it("filter and map return new results of the same picture and leave the original unchanged", () => {
     const sure = result.filter(({ confidence }, index) => confidence > 0.5 && index < 5);
     expect(sure).toBeInstanceOf(DetectionResult);
     expect(sure.detections).toEqual(boxes.slice(0, 2));
@@ -35,7 +35,7 @@ describe("results made of results", () => {
     expect(renamed.summary()).toBe("1 person 1, 1 bus 0");
   });
 
-  it("map computes no mask", () => {
+  it("map does not compute masks", () => {
     let asked = 0;
     const lazy = Object.defineProperty({ ...boxes[0] }, "mask", {
       get: () => {
@@ -50,7 +50,7 @@ describe("results made of results", () => {
     expect([moved.task, moved.detections[0].mask.counts, moved.detections[0].name]).toEqual(["segment", [4], "x"]);
   });
 
-  it("count by name, in the order of classes", () => {
+  it("count counts by name, in the order of classes", () => {
     expect([...result.count()]).toEqual([
       ["person", 2],
       ["bus", 1],
@@ -59,7 +59,7 @@ describe("results made of results", () => {
     expect(new DetectionResult(facts, [box("__proto__", 1, 0.5)]).count("__proto__")).toBe(1);
   });
 
-  it("toCSV quotes what it must, and leaves out its header on demand", () => {
+  it("toCSV quotes where necessary, and omits its header on request", () => {
     expect(result.toCSV()).toBe(
       "source,frame,time,track,class,name,confidence,xmin,ymin,xmax,ymax\n" +
         '"a ""b"",c.jpg",3,0.12,7,5,bus,0.9,1,2.5,30,40\n' +
@@ -71,7 +71,7 @@ describe("results made of results", () => {
     expect(new DetectionResult(facts, []).toCSV({ header: false })).toBe("");
   });
 
-  it("a classification has no boxes to filter, map or count, and lines of its classes", () => {
+  it("a classification has nothing to filter, map or count, and gives CSV lines of its classes", () => {
     const scores = new ClassificationResult({ ...facts, source: "a.jpg" }, Float32Array.of(0.25, 0.75));
     expect([scores.filter(() => false), scores.map(() => ({ name: "x" }))]).toEqual([scores, scores]);
     expect([scores.count().size, scores.count("person")]).toEqual([0, 0]);
@@ -81,7 +81,7 @@ describe("results made of results", () => {
 });
 
 describe("rleRectangles", () => {
-  it("covers the set pixels, each once", () => {
+  it("covers each set pixel once", () => {
     let seed = 5;
     const random = (): number => {
       seed = (seed * 48271) % 2147483647;

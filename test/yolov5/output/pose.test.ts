@@ -19,7 +19,7 @@ const posed = (keypoints: readonly Keypoint[], confidence = 0.5): PosedDetection
 const resultOf = (...detections: PosedDetection[]) => new DetectionResult(facts, detections, "pose");
 
 describe("label files", () => {
-  it("have the box, then every point as it is predicted, the best first", () => {
+  it("have the box, then every point as predicted, the best detection first", () => {
     const result = resultOf(posed([[50, 25, 0.75]], 0.9), posed([[150, 80]], 0.25));
     expect(poseLines(result)).toEqual(["0 0.3025 0.45 0.5 0.5 0.25 0.25 0.75", "0 0.3025 0.45 0.5 0.5 0.75 0.8"]);
     expect(poseLines(result, true)).toEqual([
@@ -45,7 +45,7 @@ describe("drawing", () => {
   // COCO's points, 10 px apart, up and down. A quarter of the way from the left shoulder (5) to the left hip (11) is (75, 68).
   const person = Array.from({ length: 17 }, (_, i): Keypoint => [10 + 10 * i, 30 + ((29 * i) % 50), 0.9]);
 
-  it("joins the points of a person by limbs", async () => {
+  it("connects the points of a person by limbs", async () => {
     const at = await drawn(person);
     for (const [x, y] of person) expect(at(x, y)).not.toEqual(GREY);
     expect(at(75, 68)).not.toEqual(GREY);
@@ -53,14 +53,14 @@ describe("drawing", () => {
     expect(at(135, 42)).toEqual(GREY);
   });
 
-  it("leaves out what the model does not think visible", async () => {
+  it("omits points that the model considers invisible", async () => {
     const at = await drawn(person.map(([x, y], i): Keypoint => [x, y, i === 11 ? 0.2 : 0.9]));
     expect(at(120, 49)).toEqual(GREY);
     expect(at(75, 68)).toEqual(GREY);
     expect(at(60, 75)).not.toEqual(GREY);
   });
 
-  it("draws other sets of points without lines, and those without a visibility always", async () => {
+  it("draws other sets of points without lines, and always draws points without a visibility", async () => {
     const at = await drawn([
       [20, 50],
       [80, 50],
@@ -73,7 +73,7 @@ describe("drawing", () => {
 });
 
 describe("other results", () => {
-  it("a tracked pose keeps its points; JSON has them", () => {
+  it("a tracked pose keeps its points, also in JSON", () => {
     const points: Keypoint[] = [[50, 25, 0.75]];
     const tracked = trackResult(new Tracker(), resultOf(posed(points, 0.9)));
     expect(tracked.task).toBe("pose");

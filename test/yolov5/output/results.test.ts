@@ -36,7 +36,7 @@ describe("boxes in the original picture", () => {
     });
   });
 
-  it("recompute the gain, and clip to the picture's size, not one less (4, 35)", () => {
+  it("are scaled by a recomputed gain and clipped to the picture's full size", () => {
     // 1280×641 at 640: the letterbox scaled by 0.5, the way back by 0.49922.
     const [x1, , x2] = scaleBox([0, 0, 640, 320], [320, 640], [641, 1280]);
     expect([x1, x2]).toEqual([0, 1280]);
@@ -59,7 +59,7 @@ describe("DetectionResult", () => {
     detectionsFrom(candidates, { input: [50, 100], original: [100, 200], names }),
   );
 
-  it("holds named boxes in pixels of the original, clipped", () => {
+  it("has named boxes in pixels of the original, clipped", () => {
     expect(result.detections[0]).toEqual({
       xmin: 20,
       ymin: 40,
@@ -76,7 +76,7 @@ describe("DetectionResult", () => {
     expect(result.length).toBe(3);
   });
 
-  it("gives the command's JSON", () => {
+  it("has the same JSON as the command line", () => {
     expect(JSON.parse(JSON.stringify(result))).toEqual({
       ...{ source: "a.jpg", width: 200, height: 100, input: [1, 3, 50, 100], speed },
       detections: [...result.detections],
@@ -87,7 +87,7 @@ describe("DetectionResult", () => {
     ]);
   });
 
-  it("sums up by class index, as detect.py logs", () => {
+  it("is summarised by class index, like detect.py's log", () => {
     expect(result.summary()).toBe("2 persons, 1 bus");
     expect(new DetectionResult(facts, []).summary()).toBe("(no detections)");
   });
@@ -113,7 +113,7 @@ describe("segmentation results", () => {
   const make = (value: number, retina: boolean) =>
     segmentedDetectionsFrom([seg(value)], protos, { input: [16, 32], original: [8, 16], names: ["thing"] }, retina)[0];
 
-  it.each([false, true])("decode masks on demand, retina %s", (retina) => {
+  it.each([false, true])("decode masks lazily, retina %s", (retina) => {
     const detection = make(20, retina);
     expect(detection.mask.size).toEqual([8, 16]);
     const bitmap = detection.bitmap();
@@ -156,8 +156,8 @@ describe("classification", () => {
   });
 });
 
-describe("class names (26)", () => {
-  it("come from lists and dicts, whatever they spell", () => {
+describe("class names", () => {
+  it("come from lists and dicts, whatever the names are", () => {
     expect(normalizeNames(["__proto__", "人", ""], 3)).toEqual(["__proto__", "人", ""]);
     expect(
       normalizeNames(
@@ -184,7 +184,7 @@ describe("class names (26)", () => {
     expect(normalizeNames(["a", "b", "c"], 2)).toEqual(["a", "b"]);
   });
 
-  it("count as themselves in a summary", () => {
+  it("are counted literally in a summary", () => {
     const names = ["__proto__", "人"];
     const facts = { width: 9, height: 9, input: [1, 3, 32, 32], names, speed };
     const found = [candidate(0, 0, 1, 1, 0.9, 0), candidate(0, 0, 1, 1, 0.8, 1)];

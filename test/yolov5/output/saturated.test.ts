@@ -44,7 +44,7 @@ function ulps(a: number, b: number): number {
   return Math.abs(bits[0] - bits[1]);
 }
 
-it("σ is PyTorch's to the last place: exactly 1, exactly 0, and the steps between", () => {
+it("σ equals PyTorch's to the last digit: exactly 1, exactly 0, and the steps between", () => {
   const logits = float32Of(fixture.sigmoid.logits).data;
   const values = float32Of(fixture.sigmoid.values).data;
   for (const [i, x] of logits.entries()) {

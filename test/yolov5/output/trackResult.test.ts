@@ -29,7 +29,7 @@ const box = (x: number, confidence: number, index = 0): Detection => ({
   name: facts.names[index],
 });
 
-test("ids where there are tracks; weak boxes stay only with one; facts are kept", () => {
+test("boxes get the IDs of tracks, weak boxes without one are dropped, and other facts are kept", () => {
   const tracker = new Tracker({ high: 0.25, low: 0.1, begin: 0.35 });
   const first = trackResult(tracker, new DetectionResult(facts, [box(10, 0.9), box(60, 0.3, 1), box(40, 0.15)]), 0.25);
   expect(first.detections.map(({ track, confidence }) => [track, confidence])).toEqual([
@@ -47,7 +47,7 @@ test("ids where there are tracks; weak boxes stay only with one; facts are kept"
   expect(detections[1].track).toBe(1);
 });
 
-test("masks stay lazy and belong to the copy", () => {
+test("masks stay lazy in the copy", () => {
   let computed = 0;
   const detection: SegmentedDetection = {
     ...box(10, 0.9),
@@ -69,7 +69,7 @@ test("masks stay lazy and belong to the copy", () => {
   expect(detection).not.toHaveProperty("track");
 });
 
-test("classifications have no boxes and come back as they are", () => {
+test("classifications are returned unchanged", () => {
   const result = new ClassificationResult(facts, Float32Array.of(0.2, 0.8));
   expect(trackResult(new Tracker(), result)).toBe(result);
 });

@@ -43,14 +43,14 @@ class Remote {
 
   async decode(bytes: Uint8Array, { path, maxPixels, onNote }: DecodeOptions): Promise<RgbImage> {
     const answer = await this.ask({ bytes, path, maxPixels });
-    invariant("image" in answer, "a decoder of pictures gave something else");
+    invariant("image" in answer, "the picture decoder sent an unexpected answer");
     for (const note of answer.notes) onNote?.(note);
     return answer.image;
   }
 
   async readOnnx(bytes: Uint8Array, path: string): Promise<Checkpoint> {
     const answer = await this.ask({ bytes, path, maxPixels: undefined });
-    invariant("checkpoint" in answer, "the reader of ONNX files gave something else");
+    invariant("checkpoint" in answer, "the reader of ONNX files sent an unexpected answer");
     return answer.checkpoint;
   }
 

@@ -136,7 +136,7 @@ export class Scene {
     ] as const) {
       for (const { numbers } of figures.filter((figure) => !touches(pointsOf(figure.numbers, image), image))) {
         this.onWarning(
-          `${option} ${numbers.join()}: lies outside the picture of ${width}×${height} pixels, where nothing is`,
+          `${option} ${numbers.join()}: lies outside the picture of ${width}×${height} pixels, where there is nothing to count`,
         );
       }
     }

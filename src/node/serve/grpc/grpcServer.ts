@@ -166,9 +166,10 @@ async function infer(serving: Serving, request: Message, signal: AbortSignal): P
 function dataOf(raw: readonly Uint8Array[], contents: Message | null, count: number): Float32Array {
   const numbers = (contents?.fp32_contents ?? []) as readonly number[];
   if (raw.length > 1 || (raw.length === 1 && numbers.length > 0)) {
-    throw badRequest("raw_input_contents must be the bytes of one tensor, and its contents be empty");
+    throw badRequest("raw_input_contents must be the bytes of one tensor, and contents must be empty");
   }
   if (raw.length === 1) return floatsOf(raw[0], count, raw[0].length);
-  if (numbers.length !== count) throw badRequest(`fp32_contents has ${numbers.length} numbers, its shape ${count}`);
+  if (numbers.length !== count)
+    throw badRequest(`fp32_contents has ${numbers.length} numbers, but its shape needs ${count}`);
   return Float32Array.from(numbers);
 }

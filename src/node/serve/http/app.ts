@@ -67,7 +67,7 @@ export function createApp({ fastify, LogController }: FastifyModule, serving: Se
   });
   app.setNotFoundHandler((request) => {
     const path = request.url.replace(/\?.*$/, "").slice(0, 200);
-    throw new RequestError(404, "request", `there is no ${request.method} ${path}; /openapi.json lists what there is`);
+    throw new RequestError(404, "request", `there is no ${request.method} ${path}; /openapi.json lists all routes`);
   });
 
   app.addHook("onResponse", async (request, reply) => {

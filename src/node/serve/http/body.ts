@@ -26,7 +26,11 @@ export function readBody(request: IncomingMessage, { maxBody, readTimeout, budge
   const { headers } = request;
   const encoding = headers["content-encoding"] ?? "identity";
   if (encoding !== "identity") {
-    throw new RequestError(415, "body", `Content-Encoding ${encoding.slice(0, 40)} is not supported; send it as it is`);
+    throw new RequestError(
+      415,
+      "body",
+      `Content-Encoding ${encoding.slice(0, 40)} is not supported; send the body without it`,
+    );
   }
   const tooLarge = (): RequestError =>
     new RequestError(413, "body", `the body is larger than ${maxBody} bytes, this server's limit; send less`);
@@ -71,7 +75,7 @@ export function readBody(request: IncomingMessage, { maxBody, readTimeout, budge
     };
     const onClose = (): void => fail(clientGone());
     const timer = setTimeout(
-      () => fail(new RequestError(408, "slow", `the body was not there after ${readTimeout / 1000} s`)),
+      () => fail(new RequestError(408, "slow", `the body had not arrived after ${readTimeout / 1000} s`)),
       readTimeout,
     );
     request.on("data", onData).on("end", onEnd).on("close", onClose).on("error", onClose);

@@ -11,7 +11,7 @@ const ok = (description: string, schema?: string) => ({
 const refused = (...statuses: readonly (readonly [string, string])[]) =>
   Object.fromEntries(statuses.map(([status, description]) => [status, { description, content: json("error") }]));
 
-const BAD = ["400", "The request is wrong; `error` says what and how to mend it."] as const;
+const BAD = ["400", "The request is wrong; `error` says what is wrong and how to fix it."] as const;
 const KEY = ["401", "The API key is missing or wrong."] as const;
 const NO_MODEL = ["404", "There is no such model or version."] as const;
 const LIMITS = [
@@ -19,7 +19,7 @@ const LIMITS = [
   ["413", "The body, the picture or the batch is too large."],
   ["429", "The queue is full; `Retry-After` says when to try again."],
   ["503", "The model is not ready."],
-  ["504", "The answer was not there in time."],
+  ["504", "The answer was not ready in time."],
 ] as const;
 
 const SWITCHES = ["agnostic", "multiLabel", "augment", "retinaMasks", "square", "hideLabels", "hideConf"];

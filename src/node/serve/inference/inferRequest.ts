@@ -110,10 +110,9 @@ function named(value: unknown): string {
 
 /** Numbers of a JSON tensor, flat or nested. */
 function numbersOf(value: unknown, count: number): Float32Array {
-  if (!Array.isArray(value))
-    throw badRequest("data must be an array of numbers, or parameters.binary_data_size be given");
+  if (!Array.isArray(value)) throw badRequest("give data as an array of numbers, or give parameters.binary_data_size");
   const flat: readonly unknown[] = value.length === count ? value : value.flat(4);
-  if (flat.length !== count) throw badRequest(`data has ${flat.length} numbers, its shape ${count}`);
+  if (flat.length !== count) throw badRequest(`data has ${flat.length} numbers, but its shape needs ${count}`);
   if (flat.some((element) => typeof element !== "number")) throw badRequest("data must be numbers");
   return Float32Array.from(flat as readonly number[]);
 }
@@ -125,7 +124,7 @@ function numbersOf(value: unknown, count: number): Float32Array {
 export function floatsOf(bytes: Uint8Array, count: number, size: number): Float32Array {
   const wanted = count * FLOAT_BYTES;
   if (size !== wanted || bytes.length !== wanted) {
-    throw badRequest(`the tensor needs ${wanted} bytes, ${size} are announced and ${bytes.length} came`);
+    throw badRequest(`the tensor needs ${wanted} bytes; ${size} were announced and ${bytes.length} arrived`);
   }
   // Behind JSON of any length the bytes are rarely aligned. Not `slice`, which returns a view for a Node Buffer.
   return new Float32Array(new Uint8Array(bytes).buffer);

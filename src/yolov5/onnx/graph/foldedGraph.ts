@@ -152,7 +152,7 @@ function onlyInput({ inputs }: OnnxModel): OnnxPort {
       .map(({ name, shape }) => `${cutText(name)} [${shape.map((n) => n ?? "?").join(", ")}]`)
       .slice(0, 8);
     throw new CheckpointError(
-      `is an ONNX model with the inputs ${list.join(", ") || "(none)"}; exports of YOLO have one, pictures [N, 3, height, width]`,
+      `is an ONNX model with the inputs ${list.join(", ") || "(none)"}; exports of YOLO have one: pictures [N, 3, height, width]`,
     );
   }
   return input;

@@ -6,11 +6,11 @@ import type { OnnxModel, OnnxNode } from "../../../weights/onnx/types.js";
 const REASONS: readonly { readonly pattern: RegExp; readonly why: string }[] = [
   {
     pattern: /NMS|NonMaxSuppression/i,
-    why: "suppression is part of the file; export the model again without NMS, which this engine does itself",
+    why: "NMS is part of the file; export the model again without it, because this engine does NMS itself",
   },
   {
     pattern: /^(QLinear|Quantize|Dequantize|ConvInteger|MatMulInteger|DynamicQuantize)/,
-    why: "the file is quantized; give the float32 or float16 export, and quantize that with: yolov5 export --int8",
+    why: "the file is quantized; give the float32 or float16 export, and quantize it with: yolov5 export --int8",
   },
   {
     pattern: /^(If|Loop|Scan|SequenceAt|SplitToSequence|SequenceConstruct)$/,
@@ -19,11 +19,11 @@ const REASONS: readonly { readonly pattern: RegExp; readonly why: string }[] = [
 ];
 
 const DEFAULT_REASON =
-  "does not stand so in any YOLO that this engine runs; give the .pt checkpoint that it was exported from";
+  "is not used in this way by any YOLO that this engine runs; give the .pt checkpoint that it was exported from";
 
 const known = ({ domain, operator }: OnnxNode): string | undefined =>
   REASONS.find(({ pattern }) => pattern.test(operator))?.why ??
-  (domain === "" ? undefined : "is of a domain of its own; export the model again with ONNX's own operators only");
+  (domain === "" ? undefined : "is not a standard ONNX operator; export the model again with standard operators only");
 
 /** Why an operator is not run. */
 export const refusalOf = (node: OnnxNode): string => known(node) ?? DEFAULT_REASON;

@@ -38,7 +38,7 @@ export function decodingOf(graph: FoldedGraph, output: string): Decoding {
   for (const name of open) {
     if (name === "" || graph.isConstant(name)) continue;
     const node = graph.maker(name);
-    if (!node) throw notHead(output, "it is made of the picture itself");
+    if (!node) throw notHead(output, "it depends on the picture without a layer between");
     if (maps.has(node) || between.has(node)) continue;
     if (node.operator === "Conv" && node.domain === "" && !weighsBins(graph, node)) maps.add(node);
     else {
@@ -78,8 +78,8 @@ function refuseUnknown(graph: FoldedGraph, map: OnnxNode): never {
 /** The refusal of a file whose output is not decoded as any head that is known here. */
 export function notHead(output: string, why: string): CheckpointError {
   return new CheckpointError(
-    `is an ONNX model whose output ${cutText(output)} is not decoded as YOLOv5, YOLOv8, YOLO11 or YOLO26 do (${why}); ` +
-      "give an export of those, or the .pt checkpoint that it was exported from",
+    `is an ONNX model whose output ${cutText(output)} is not decoded as in YOLOv5, YOLOv8, YOLO11 or YOLO26 (${why}); ` +
+      "give an export of one of those, or the .pt checkpoint that it was exported from",
     { output },
   );
 }

@@ -51,7 +51,7 @@ export function recogniseHead(graph: FoldedGraph, decoding: Decoding, hints: Hea
   const levels = strides.map((stride) => decoding.maps.filter((map) => map.stride === stride));
   const perLevel = levels[0].length;
   if (levels.length > 8 || levels.some((level) => level.length !== perLevel)) {
-    throw notHead(decoding.output, `${decoding.maps.length} maps of ${strides.length} sizes`);
+    throw notHead(decoding.output, `it has ${decoding.maps.length} maps of ${strides.length} sizes`);
   }
   const found =
     perLevel === 1
@@ -70,7 +70,7 @@ function refuseDecoding({ output, maps }: Decoding, perLevel: number, strides: r
   const channels = maps.slice(0, perLevel).map(({ shape }) => shape[1]);
   throw notHead(
     output,
-    `from maps of ${channels.join(" and ")} channels at strides ${strides.join(", ")} it gives other numbers than their decoding`,
+    `from maps of ${channels.join(" and ")} channels at strides ${strides.join(", ")} it computes other numbers than their decoding`,
   );
 }
 

@@ -72,7 +72,7 @@ function giveAttention(t: Translation, node: OnnxNode, scores: Scores, values: s
     const [pixels, depth] = pixelsFirst ? [rank - 2, rank - 1] : [rank - 1, rank - 2];
     const lead = Array.from({ length: rank - 2 }, (_, axis) => axis);
     const list = tokenChannels(view, { channels: [depth], pixels, lead });
-    if (!list) refuse(node, "its operands are not all pixels with channels of heads");
+    if (!list) refuse(node, "its operands are not all pixels with the channels of heads");
     const size = view.dimensions[depth].reduce((count, factor) => count * factor.size, 1);
     return { picture: t.channels(node, view.picture, list), list, size };
   };
@@ -91,7 +91,7 @@ function giveAttention(t: Translation, node: OnnxNode, scores: Scores, values: s
         [h, w],
         [h, w],
       ]);
-  if (!fits) refuse(node, "its queries, keys and values do not fit each other");
+  if (!fits) refuse(node, "its queries, keys and values do not match");
   // The module divides by the root of a head's size; whatever else the file does stands before it.
   const factor = scores.scale * Math.sqrt(q.size);
   const queries =

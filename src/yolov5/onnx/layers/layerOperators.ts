@@ -68,7 +68,7 @@ export function convLayer(graph: FoldedGraph, node: OnnxNode, t: Translation) {
   const weight = weightOf(graph, node, 1);
   const x = t.picture(node, t.view(node.inputs[0]));
   if (weight.shape.length !== 4)
-    refuse(node, `its weights are ${weight.shape.join("×")}; layers of YOLO have two dimensions`);
+    refuse(node, `its weights are ${weight.shape.join("×")}; layers of YOLO are two-dimensional`);
   const kernel = weight.shape.slice(2);
   const stride = pairOf(node, "strides", [1, 1]);
   const dilation = pairOf(node, "dilations", [1, 1]);
@@ -84,7 +84,7 @@ const convTranspose: Matcher = (graph, node) => ({
     const weight = weightOf(graph, node, 1);
     const auto = stringAttribute(node, "auto_pad", "NOTSET");
     if (intsAttribute(node, "output_shape") || !["NOTSET", "", "VALID"].includes(auto)) {
-      refuse(node, "its output size is given, not its padding");
+      refuse(node, "it gives its output size instead of its padding");
     }
     const pads = intsAttribute(node, "pads") ?? [0, 0, 0, 0];
     if (pads.length !== 4 || pads[0] !== pads[2] || pads[1] !== pads[3]) refuse(node, `pads ${pads.join(", ")}`);
@@ -205,11 +205,12 @@ const gemm: Matcher = (graph, node) => ({
   emit(t) {
     const matrix = weightOf(graph, node, 1);
     const bias = optionalWeight(graph, node, 2);
-    if (intAttribute(node, "transA", 0) !== 0 || matrix.shape.length !== 2) refuse(node, "its operands");
+    if (intAttribute(node, "transA", 0) !== 0 || matrix.shape.length !== 2)
+      refuse(node, "its operands are not a matrix of weights and an input");
     const weight = transposed(t, matrix, floatAttribute(node, "alpha", 1), intAttribute(node, "transB", 0) === 0);
     const outputs = weight.shape[0];
     const beta = floatAttribute(node, "beta", 1);
-    if (bias && (beta !== 1 || bias.data.length !== outputs)) refuse(node, "its bias");
+    if (bias && (beta !== 1 || bias.data.length !== outputs)) refuse(node, "its bias does not fit its weights");
     giveLinear(t, node, weight, bias && { ...toFloat32(bias), shape: [outputs] });
   },
 });

@@ -44,7 +44,7 @@ const reshaped = moved((graph, node, view) => {
 const CAST_TO_FLOAT = new Set([1, 10, 11, 16]);
 
 const cast = moved((_, node, view) =>
-  CAST_TO_FLOAT.has(intAttribute(node, "to", 1)) ? view : refuse(node, "a cast to whole numbers within the network"),
+  CAST_TO_FLOAT.has(intAttribute(node, "to", 1)) ? view : refuse(node, "casts to whole numbers within the network"),
 );
 
 const transpose = moved((_, node, view) =>
@@ -210,7 +210,7 @@ const spaceToDepth: Matcher = (_, node) => ({
 const depthToSpace: Matcher = (_, node) => ({
   inputs: [node.inputs[0]],
   emit(t) {
-    if (stringAttribute(node, "mode", "DCR") !== "DCR") refuse(node, "its order of channels");
+    if (stringAttribute(node, "mode", "DCR") !== "DCR") refuse(node, "its mode is not DCR");
     const module = moduleOf("yolov5_ts.Expand", { attributes: { gain: intAttribute(node, "blocksize", 2) } });
     t.give(node, module, [t.picture(node, t.view(node.inputs[0]))]);
   },

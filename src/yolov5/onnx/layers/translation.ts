@@ -74,7 +74,7 @@ export class Translation {
     const shape = this.graph.shapeOf(node.outputs[0]) ?? refuse(node, "the shape of its output is not known");
     const [n, c, h, w] = shape;
     if (shape.length !== 4 || n !== this.graph.inputShape[0] || c * h * w === 0) {
-      refuse(node, `it gives ${shape.join("×")}, which is not a batch of feature maps`);
+      refuse(node, `its output is ${shape.join("×")}, which is not a batch of feature maps`);
     }
     return [n, c, h, w];
   }
@@ -97,7 +97,9 @@ export class Translation {
       const expand = moduleOf("yolov5_ts.Expand", { attributes: { gain: block } });
       return this.add(node, expand, [view.picture], [n, c / block ** 2, h * block, w * block]);
     }
-    return this.spaceToDepth(node, [view]) ?? refuse(node, "it reads numbers in an order that no module of YOLO gives");
+    return (
+      this.spaceToDepth(node, [view]) ?? refuse(node, "it reads numbers in an order that no module of YOLO produces")
+    );
   }
 
   /** Blocks of pixels side by side as channels, where views of one picture are joined to all of them. */
@@ -174,7 +176,7 @@ export class Translation {
 
 /** A 1×1 convolution with one 1 a row: exact, whatever the order. */
 function pickChannels(node: OnnxNode, channels: readonly number[], of: number, t: Translation): ModuleNode {
-  if (channels.length * of > MAX_PICK_WEIGHTS) refuse(node, `it reorders ${of} channels`);
+  if (channels.length * of > MAX_PICK_WEIGHTS) refuse(node, `it reorders ${of} channels, more than any YOLO does`);
   t.charge(4 * channels.length * of);
   const data = new Float32Array(channels.length * of);
   for (const [row, channel] of channels.entries()) data[row * of + channel] = 1;

@@ -39,7 +39,7 @@ function commonSource(branches: readonly Branch[]): number {
   const [first, ...others] = branches;
   if (others.some(({ from }) => from !== first.from)) {
     throw new UnsupportedError(
-      "the branches of its head read several feature maps a level, which no YOLO that is run here does; give the .pt checkpoint that it was exported from",
+      "the branches of its head read several feature maps per level, unlike any YOLO that this engine runs; give the .pt checkpoint that it was exported from",
     );
   }
   return first.from;

@@ -62,7 +62,7 @@ export function detectionTree(
     const found = branchTo(wires, readers, id, { most, taken });
     if (found.modules.length > 0) return found;
     throw new CheckpointError(
-      "is an ONNX model whose head's maps are read by other layers, as in no YOLO that is run here",
+      "is an ONNX model in which other layers read the maps of the head, unlike any YOLO that this engine runs",
     );
   };
   const anchors = recognised.kind === "anchors";
@@ -81,7 +81,7 @@ export function classificationTree(wires: readonly Wire[], logits: number, famil
   // Where pictures have one pixel, a linear layer is a 1×1 convolution.
   if (!last || !["Linear", "Conv2d"].includes(last.module.type) || pool?.module.type !== "AdaptiveAvgPool2d") {
     throw new CheckpointError(
-      "is an ONNX model with class scores that do not come from a mean over feature maps and a linear layer, as those of YOLO do",
+      "is an ONNX model whose class scores do not come from a mean over feature maps and a linear layer, as in YOLO",
     );
   }
   const readers = readersOf(wires, [logits]);

@@ -40,7 +40,7 @@ async function expand(...sources: string[]): Promise<{ paths: string[]; errors: 
   return { paths, errors: items.flatMap(({ error }) => error ?? []), videos };
 }
 
-test("a folder: its pictures by name, then its videos, not its subfolders", async () => {
+test("a folder gives its pictures by name, then its videos, without subfolders", async () => {
   const { paths, errors, videos } = await expand(path("photos"));
   expect(paths).toEqual(["photos/Z.webp", "photos/a.PNG", "photos/b.jpg", "photos/clip.mp4"]);
   expect(errors).toEqual([]);
@@ -51,7 +51,7 @@ test("a folder: its pictures by name, then its videos, not its subfolders", asyn
   );
 });
 
-test("videos by address, streams, cameras; TypeScript files and still GIFs are not videos", async () => {
+test("addresses, streams and cameras are videos; TypeScript files and still GIFs are not", async () => {
   const addresses = [
     "https://example.org/a/clip.webm?x=1",
     "https://example.org/live/index.m3u8",
@@ -75,7 +75,7 @@ function gif(pictures: number): Uint8Array {
   return Uint8Array.from([...header, ...Array.from({ length: pictures }, () => picture).flat(), 0x3b]);
 }
 
-test("globs, also through subfolders, sorted", async () => {
+test("globs are sorted and may match subfolders", async () => {
   expect((await expand(path("photos", "*.jpg"))).paths).toEqual(["photos/b.jpg"]);
   expect((await expand(path("photos", "**", "*.[jp][pn]g"))).paths).toEqual([
     "photos/b.jpg",
@@ -89,7 +89,7 @@ test("a file whose name looks like a glob is a file", async () => {
   expect((await expand(path("odd [1].jpg"))).paths).toEqual(["odd [1].jpg"]);
 });
 
-test("list files: comments, empty lines, Windows line ends, paths relative to the list", async () => {
+test("lists may have comments, empty lines, Windows line ends and paths relative to the list", async () => {
   expect((await expand(path("list.txt"))).paths).toEqual([
     "photos/b.jpg",
     "photos/deep/c.jpg",
@@ -99,13 +99,13 @@ test("list files: comments, empty lines, Windows line ends, paths relative to th
   expect((await expand(path("nested.txt"))).errors[0]).toContain("a list inside a list");
 });
 
-test("several sources keep their order; one that fails leaves the others", async () => {
+test("several sources keep their order, and one that fails does not stop the others", async () => {
   const { paths, errors } = await expand(path("photos", "b.jpg"), path("none.jpg"), path("photos", "a.PNG"));
   expect(paths).toEqual(["photos/b.jpg", "photos/a.PNG"]);
   expect(errors).toEqual([expect.stringContaining("none.jpg: no such file")]);
 });
 
-test("folders of runs made at the same time are different ones", async () => {
+test("runs that start at the same time get different folders", async () => {
   const made = await Promise.all(Array.from({ length: 5 }, () => makeRunFolder(path("project"), "exp", false)));
   expect(made.map((name) => name.replace(`${folder}/project/`, "")).sort()).toEqual([
     "exp",
@@ -129,7 +129,7 @@ test("names from checkpoints and URLs cannot leave the run's folder", () => {
   expect(fileNameOf("https://example.org/")).toBe("picture");
 });
 
-test("crops: box × 1.02 + 10 pixels, cut to the picture", () => {
+test("crops are the box × 1.02 + 10 pixels, clipped to the picture", () => {
   const image = { width: 100, height: 80, data: new Uint8Array(100 * 80 * 3).map((_, i) => i % 251) };
   const box = { confidence: 1, class: 0, name: "x" };
   const inner = cropOf(image, { ...box, xmin: 20, ymin: 30, xmax: 60, ymax: 50 });

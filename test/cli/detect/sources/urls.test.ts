@@ -90,7 +90,7 @@ describe.skipIf(ffmpegMissing())("addresses", () => {
     ...["moved", "octets", "untyped", "chunked", "wrong.png", "clip.flv", "moving.gif", "unsaid.png", "called-picture"],
     // ffmpeg takes these for rows of pictures.
     ...["octets?poster=a.jpg", "octets?file=a%03d.png", "clip.mp4?still=a.jpg#t=1", "octets#a.jpg"],
-  ])("%s is a video: every frame, at its own time", async (name) => {
+  ])("%s is read as a video: every frame, at its own time", async (name) => {
     await withServer(server, async (url) => {
       // A scheme in capitals is one, too.
       const source = `${url.replace("http", "HTTP")}/${name}`;
@@ -118,7 +118,7 @@ describe.skipIf(ffmpegMissing())("addresses", () => {
     },
   );
 
-  test("user and password are used, and seen nowhere", async () => {
+  test("user and password are used but shown nowhere", async () => {
     await withServer(server, async (url) => {
       const at = (name: string): string => url.replace("//", "//admin:p4ss%40x@") + name;
       const sources = [
@@ -152,7 +152,7 @@ describe.skipIf(ffmpegMissing())("addresses", () => {
     });
   });
 
-  test("proxies hold for looks at servers, pictures, weights and ffmpeg", async () => {
+  test("proxies apply to requests about sources, pictures, weights and ffmpeg", async () => {
     const asked: string[] = [];
     await withServer(
       (request, response) => {

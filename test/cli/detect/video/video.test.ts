@@ -35,7 +35,7 @@ interface Entry {
 describe("without ffmpeg", () => {
   afterEach(() => void vi.unstubAllEnvs());
 
-  test("one line that says how to install it; other sources still run", async () => {
+  test("one line says how to install it, and other sources still run", async () => {
     vi.stubEnv("FFPROBE_PATH", "");
     vi.stubEnv("PATH", path("nowhere"));
     const clip = path("nothing.mp4");
@@ -64,7 +64,7 @@ describe.skipIf(ffmpegMissing())("with ffmpeg", () => {
     ffmpeg([...input, "-vf", move, "-frames:v", `${FRAMES}`, "-pix_fmt", "yuv420p", clip]);
   });
 
-  test("log lines, JSON, annotated video, labels, crops", async () => {
+  test("writes log lines, JSON, the annotated video, labels and crops", async () => {
     const argv = ["detect", "--source", clip, "--project", path("first"), "--json", path("first.json"), ...QUICK];
     const { code, stdout, stderr } = await cli([...argv, "--save-txt", "--save-conf", "--save-crop"]);
     expect(stderr).toBe("");
@@ -115,7 +115,7 @@ describe.skipIf(ffmpegMissing())("with ffmpeg", () => {
     expect(changed).toBeGreaterThan(500);
   });
 
-  test("--ndjson: a line a frame, on standard output or in a file; both kinds of JSON do not mix", async () => {
+  test("--ndjson writes a line per frame to standard output or a file, and does not mix with --json -", async () => {
     const argv = ["detect", "--source", clip, EXAMPLE, "--nosave", "--max-frames", "3", ...BLIND];
     const { code, stdout, stderr } = await cli([...argv, "--ndjson", "-", "--json", path("both.json")]);
     expect(code).toBe(0);
@@ -140,7 +140,7 @@ describe.skipIf(ffmpegMissing())("with ffmpeg", () => {
     expect(mixed.stderr).toMatch(/cannot share standard output/);
   });
 
-  test("--vid-stride: every n-th frame, in the video's own time; groups of frames give the same", async () => {
+  test("--vid-stride takes every n-th frame at the video's own time, also in batches", async () => {
     const run = async (...more: string[]): Promise<Entry[]> => {
       const argv = ["detect", "--source", clip, "--project", path("stride"), "--json", "-", "--quiet", ...QUICK];
       return JSON.parse((await cli([...argv, ...more])).stdout).images;
@@ -159,7 +159,7 @@ describe.skipIf(ffmpegMissing())("with ffmpeg", () => {
     expect(boxes(grouped)).toEqual(boxes(images));
   });
 
-  test.each(["bytetrack", "sort"])("--track %s: an id for every code, in every frame", async (algorithm) => {
+  test.each(["bytetrack", "sort"])("--track %s gives every code one ID in all frames", async (algorithm) => {
     const argv = ["detect", "--source", clip, "--project", path(algorithm), "--json", "-", ...QUICK];
     const { code, stdout, stderr } = await cli([...argv, "--track", algorithm, "--conf-thres", "0.4"]);
     expect(code).toBe(0);
@@ -192,7 +192,7 @@ describe.skipIf(ffmpegMissing())("with ffmpeg", () => {
     expect(videos[0].tracks).toBeLessThanOrEqual(codes + 2);
   });
 
-  test("--track follows through pictures in their order, and begins anew with each video", async () => {
+  test("--track follows objects across pictures in order, and starts anew with each video", async () => {
     await mkdir(path("frames"));
     ffmpeg(["-i", clip, path("frames", "%03d.png")]);
     const argv = [
@@ -216,7 +216,7 @@ describe.skipIf(ffmpegMissing())("with ffmpeg", () => {
     expect(common.length).toBeGreaterThan(2);
   });
 
-  test("damaged, not a video, shorter than the stride: one error each, earlier frames are kept", async () => {
+  test("damaged videos, other files and videos shorter than the stride give one error each; earlier frames are kept", async () => {
     ffmpeg(["-i", clip, "-c:v", "mjpeg", "-movflags", "+faststart", path("fast.mp4")]);
     const bytes = await readFile(path("fast.mp4"));
     await writeFile(path("torn.mp4"), bytes.subarray(0, Math.floor(bytes.length * 0.6)));
@@ -251,7 +251,7 @@ describe.skipIf(ffmpegMissing())("with ffmpeg", () => {
     ]);
   });
 
-  test("two videos of one name do not replace each other", async () => {
+  test("two videos with the same name do not overwrite each other", async () => {
     await mkdir(path("other"));
     await cp(clip, path("other", "clip.mp4"));
     const argv = [
@@ -268,7 +268,7 @@ describe.skipIf(ffmpegMissing())("with ffmpeg", () => {
     expect((await readdir(path("names", "exp"))).sort()).toEqual(["clip.mp4", "clip_2.mp4"]);
   });
 
-  test("Ctrl-C: exit code 130, a video that plays, JSON of the same frames", async () => {
+  test("Ctrl-C leaves a video that plays and JSON of the same frames, with exit code 130", async () => {
     ffmpeg(["-f", "lavfi", "-i", "testsrc2=size=320x240:rate=50:duration=20", "-c:v", "mpeg4", path("long.mp4")]);
     const stop = new AbortController();
     const argv = ["detect", "--source", path("long.mp4"), "--project", path("stopped"), "--json", path("stopped.json")];

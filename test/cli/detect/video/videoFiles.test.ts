@@ -43,7 +43,7 @@ describe.skipIf(ffmpegMissing())("files of all kinds", () => {
     );
   });
 
-  test.each(made.map(([name]) => name))("%s, named", async (name) => {
+  test.each(made.map(([name]) => name))("%s is read if it is named", async (name) => {
     const { code, stdout } = await cli(["detect", "--source", path("media", name), ...BLIND]);
     expect(code).toBe(0);
     expect(JSON.parse(stdout).images.map(({ frame }: { frame: number }) => frame)).toEqual(
@@ -51,7 +51,7 @@ describe.skipIf(ffmpegMissing())("files of all kinds", () => {
     );
   });
 
-  test("in a folder: those with a video's ending, and those without any that begin as one", async () => {
+  test("in a folder, files with a video extension are read, and files without extension that begin like a video", async () => {
     const items = await expandSources([path("media")], {});
     const videos = items.filter(({ video }) => video).map(({ source }) => source.split("/").at(-1));
     expect(videos).toEqual([
@@ -60,7 +60,7 @@ describe.skipIf(ffmpegMissing())("files of all kinds", () => {
     ]);
   });
 
-  test("a picture without ending stays one; what is neither says so", async () => {
+  test("a picture without extension stays a picture; a file that is neither is reported", async () => {
     const { images } = JSON.parse((await cli(["detect", "--source", path("picture"), ...BLIND])).stdout);
     expect(images[0]).not.toHaveProperty("frame");
     const { code, stderr } = await cli(["detect", "--source", path("noise"), path("media", "notes"), ...BLIND]);
@@ -111,12 +111,12 @@ describe.skipIf(ffmpegMissing())("files of all kinds", () => {
       () => "ffconcat version 1.0\nfile a.flv\n",
       /list\.mp4: is a playlist or manifest \(concat\), which only refers/,
     ],
-  ])("%s: the true reason, not what ffmpeg misses in it", async (name, content, reason) => {
+  ])("%s is refused for the true reason, not with ffmpeg's complaint", async (name, content, reason) => {
     await writeFile(path(name), await content());
     await expect(readVideo(path(name)).next()).rejects.toThrow(reason);
   });
 
-  test("sound called a video", async () => {
+  test("a sound file with a video extension is refused", async () => {
     ffmpeg(["-f", "lavfi", "-i", "sine=duration=0.2", "-f", "wav", path("sound.avi")]);
     await expect(readVideo(path("sound.avi")).next()).rejects.toThrow(
       /sound\.avi: is in the format wav, which cannot contain video/,

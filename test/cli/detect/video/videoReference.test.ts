@@ -20,7 +20,7 @@ describe.skipIf(!FULL || !weights || ffmpegMissing())("tracked by yolov5n", asyn
     ["one-by-one-person-detection", people ?? "", "person", 6, 1394],
     ["bottle-detection", bottles ?? "", "bottle", 7, 1189],
   ])(
-    "%s: one id for each passage, every frame written",
+    "%s: each passage has one ID, and every frame is written",
     { timeout: 1_200_000 },
     async (name, source, wanted, ids, frames) => {
       const argv = [

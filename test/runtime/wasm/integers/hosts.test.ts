@@ -60,7 +60,7 @@ describe("other hosts", () => {
   }, 600_000);
   afterAll(() => rm(folder, { recursive: true, force: true }));
 
-  it("this host: formats agree with each other", ({ skip }) => {
+  it("on this host, the formats agree with each other", ({ skip }) => {
     if (!hasHosts) return skip("no other hosts to compare with: scripts/install-int8-hosts.sh");
     for (const [key, hash] of Object.entries(own.hashes)) {
       expect(hash, key).toBe(own.hashes[key.replace(/^\w+/, "int16")]);

@@ -47,10 +47,10 @@ for (const [instructions, integers, threads] of [
   });
 }
 
-describe("what is computed in integers", () => {
+describe("computing in integers", () => {
   const [first] = INTEGER_CASES;
 
-  it("nothing, unless int8 is requested", async () => {
+  it("happens only if int8 is requested", async () => {
     const backend = await openWasm({ threads: 1 });
     const executable = await backend.compile(first.graph);
     const kernels = (await executable.profile(first.inputs)).map(({ kernel }) => kernel).join(" ");
@@ -58,14 +58,14 @@ describe("what is computed in integers", () => {
     backend.dispose();
   });
 
-  it("not on hosts without SIMD, which say so", async () => {
+  it("does not happen on hosts without SIMD, which say so", async () => {
     const backend = await openWasm({ threads: 1, instructions: "scalar" });
     expect(backend.capabilities.dtypes).toEqual(["float32"]);
     await expect(backend.compile(first.graph, { dtype: "int8" })).rejects.toThrow(UnsupportedError);
     backend.dispose();
   });
 
-  it("a value that two convolutions read is quantized once", () => {
+  it("quantizes a value that two convolutions read once", () => {
     const b = new GraphBuilder();
     const x = b.input("x", { shape: [1, 8, 4, 4], dtype: "float32" });
     const { weight, scales } = quantizeWeight(randomTensor([8, 8, 1, 1], 1));

@@ -29,7 +29,7 @@ describe.each(networkFiles().map((file) => [file.name, file] as const))("%s", (n
     expect(new Set(hashes.values()).size, JSON.stringify([...hashes])).toBe(1);
   });
 
-  it("has layers that are the reference's, given their inputs", { timeout: 300_000 }, async () => {
+  it("has layers that equal the reference's, given the same inputs", { timeout: 300_000 }, async () => {
     const opened = openModel(await quantizedFile(file, own, SIDE), { path: "int8" });
     const { network } = createMember(opened, own, { path: "int8", dtype: "int8" });
     const built = network.build([1, 3, SIDE, SIDE]).graph;

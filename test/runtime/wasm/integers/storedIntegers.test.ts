@@ -64,7 +64,7 @@ describe("which values are stored in integers", () => {
     for (const format of ["unsigned", "signed"] as const) expect(storedIn(testCase, format)).toEqual(testCase.stored);
   });
 
-  it("none that is to be read", () => {
+  it("values that are tapped or returned are not", () => {
     const [testCase] = STORED_CASES;
     const [first] = testCase.stored;
     expect(storedIn(testCase, "unsigned", [first])).not.toContain(first);

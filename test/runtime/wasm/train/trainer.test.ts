@@ -109,7 +109,7 @@ describe("a small network", () => {
     return losses;
   };
 
-  it("has PyTorch's weights after ten steps", async () => {
+  it("has the same weights as in PyTorch after ten steps", async () => {
     const trainer = await trainerOf(training());
     const losses = await train(trainer);
     losses.forEach((loss, i) => {

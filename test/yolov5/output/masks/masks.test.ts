@@ -18,14 +18,14 @@ describe("masks against PyTorch and OpenCV", () => {
   });
 });
 
-describe("masks by hand (pitfall 37)", () => {
+describe("masks computed by hand", () => {
   // Two 4×4 prototypes: ones, and a ramp over the columns; sigmoid(ramp − 1.5) > 0.5 right of the middle.
   const data = new Float32Array(32).fill(1, 0, 16);
   for (let i = 0; i < 16; i++) data[16 + i] = i % 4;
   const protos = { channels: 2, height: 4, width: 4, data };
   const coefficients = Float32Array.of(-1.5, 1);
 
-  it("crops columns ≥ x1 and < x2 at prototype scale", () => {
+  it("are cropped to columns ≥ x1 and < x2 at prototype scale", () => {
     // x1 = 1.25 and x2 = 3 in prototypes: columns 2 only; rows 0 and 1 (y2 = 1.01 takes row 1 in).
     const mask = processMask(protos, coefficients, [5, 0, 12, 4.04], [4 * 4, 4 * 4]);
     const reached = rowsOf(maskToBitmap(mask), 16);
@@ -35,14 +35,14 @@ describe("masks by hand (pitfall 37)", () => {
     expect(reached.map((r) => r.includes("#"))).toEqual(Array.from({ length: 16 }, (_, y) => y < 6));
   });
 
-  it("upsamples with half-pixel centres and thresholds strictly", () => {
+  it("are upsampled with half-pixel centres and thresholded strictly", () => {
     const whole = processMask(protos, coefficients, [0, 0, 16, 16], [16, 16]);
     expect(rowsOf(maskToBitmap(whole), 16)[0]).toBe("........########");
     const half = processMask(protos, Float32Array.of(0, 0), [0, 0, 16, 16], [16, 16]);
     expect(maskToBitmap(half).some((v) => v === 1)).toBe(false);
   });
 
-  it("is empty for a box outside the picture or smaller than a prototype pixel", () => {
+  it("are empty for a box outside the picture or smaller than a prototype pixel", () => {
     for (const box of [
       [-40, -40, -20, -20],
       [20, 20, 30, 30],
@@ -52,7 +52,7 @@ describe("masks by hand (pitfall 37)", () => {
     }
   });
 
-  it("names coefficients and prototypes that do not fit", () => {
+  it("are refused if coefficients and prototypes do not match", () => {
     expect(() => processMask(protos, new Float32Array(32), [0, 0, 1, 1], [16, 16])).toThrow(
       /32 mask coefficients.*2 proto/,
     );

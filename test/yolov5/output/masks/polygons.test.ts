@@ -23,7 +23,7 @@ describe("contours and runs against OpenCV and NumPy", () => {
     expect(encodeRle(mask).counts).toEqual(c.rle);
   });
 
-  it("are the same for the stored rectangle of a larger mask", () => {
+  it("of the stored rectangle of a larger mask are the same", () => {
     const inner = maskOf(["##.", "###", ".#."]);
     const moved: BinaryMask = { ...inner, width: 10, height: 8, x0: 4, y0: 2, x1: 7, y1: 5 };
     const whole = maskFromBitmap(maskToBitmap(moved), 8, 10);
@@ -33,13 +33,13 @@ describe("contours and runs against OpenCV and NumPy", () => {
 });
 
 describe("polygons", () => {
-  it("takes the contour with the most points", () => {
+  it("are the contour with the most points", () => {
     const mask = maskOf(["####....", "####....", "####..#.", "####.###", "......#."]);
     expect(largestContour(mask)).toHaveLength(8);
     expect(Array.from(largestContour(maskOf(["..", ".."])))).toEqual([]);
   });
 
-  it("is normalised by the original, through the letterbox", () => {
+  it("are normalised by the original picture, through the letterbox", () => {
     // 4×2 original in an 8×8 input: gain 2, two rows of padding above and below.
     const mask = maskOf([
       "........",
@@ -58,13 +58,13 @@ describe("polygons", () => {
 });
 
 describe("run lengths", () => {
-  it("begin with zeros, run down the columns and come back", () => {
+  it("begin with zeros, run down the columns and survive a round trip", () => {
     expect(encodeRle(maskOf(["..", ".."]))).toEqual({ counts: [4], size: [2, 2] });
     expect(encodeRle(maskOf(["##", "##"]))).toEqual({ counts: [0, 4], size: [2, 2] });
     expect(encodeRle(maskOf([".#", "#."])).counts).toEqual([1, 2, 1]);
   });
 
-  it("come back from random rectangles of random masks", () => {
+  it("of random rectangles of random masks survive a round trip", () => {
     const random = seededRandom(3);
     for (let n = 0; n < 300; n++) {
       const [width, height] = [1 + Math.floor(random() * 9), 1 + Math.floor(random() * 9)];
@@ -81,7 +81,7 @@ describe("run lengths", () => {
     }
   });
 
-  it("refuse runs that do not fill the size", () => {
+  it("are refused if they do not fill the size", () => {
     for (const counts of [[3], [5], [2, -1, 3], [0, 2, 1]]) {
       expect(() => decodeRle({ counts, size: [2, 2] })).toThrow(/do not add up to 2×2/);
     }

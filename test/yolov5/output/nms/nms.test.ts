@@ -49,8 +49,8 @@ describe("nms against PyTorch's float32 arithmetic", () => {
   }
 });
 
-describe("nms, pitfall by pitfall", () => {
-  it("adds the class offset in float32 (29)", () => {
+describe("nms computed by hand", () => {
+  it("adds the class offset in float32", () => {
     const a = row([10, 10, 13.67, 12.294], 0.9);
     const b = row([9.489, 10.903, 13.825, 12.775], 0.8);
     const ofClass = (base: number[], index: number) => [
@@ -62,7 +62,7 @@ describe("nms, pitfall by pitfall", () => {
     expect(run([ofClass(a, 0), ofClass(b, 0)])).toHaveLength(2);
   });
 
-  it("keeps the lower index of equal scores, and boxes of exactly the threshold's IoU (30)", () => {
+  it("keeps the lower index of equal scores, and boxes whose IoU equals the threshold", () => {
     const same = row([10, 10, 20, 20], 0.5, 1);
     expect(run([same, same]).map((c) => c.row)).toEqual([0]);
     const [left, right] = [row([0, 0, 3, 1], 0.9, 1), row([1, 0, 4, 1], 0.8, 1)];
@@ -70,14 +70,14 @@ describe("nms, pitfall by pitfall", () => {
     expect(run([left, right], { iou: 0.4999 })).toHaveLength(1);
   });
 
-  it("compares the float32 IoU with a double threshold", () => {
+  it("compares the float32 IoU with a float64 threshold", () => {
     // IoU 3/5: its float32 is above the double 0.6.
     const pair = [row([0, 0, 4, 1], 0.9, 1), row([1, 0, 5, 1], 0.8, 1)];
     expect(Math.fround(0.6)).toBeGreaterThan(0.6);
     expect(run(pair, { iou: 0.6 })).toHaveLength(1);
   });
 
-  it("is strict about objectness first, then about the product (31)", () => {
+  it("requires first objectness, then the product to exceed the threshold", () => {
     const box = [0, 0, 10, 10];
     expect(run([row(box, 0.25, 1)])).toEqual([]);
     expect(run([row(box, 0.5, 0.5)])).toEqual([]);
@@ -87,7 +87,7 @@ describe("nms, pitfall by pitfall", () => {
     expect(run([row(box, 0.001, 1)], { conf: 0.001 })).toEqual([]);
   });
 
-  it("cuts to maxDet after suppression and to 30,000 before (32)", () => {
+  it("keeps 30,000 boxes before suppression and maxDet after it", () => {
     const disjoint = Array.from({ length: 1200 }, (_, i) =>
       row(
         [(i % 40) * 20, Math.floor(i / 40) * 20, (i % 40) * 20 + 10, Math.floor(i / 40) * 20 + 10],
@@ -111,7 +111,7 @@ describe("nms, pitfall by pitfall", () => {
     expect(all.at(-1)?.row).toBe(1000);
   });
 
-  it("takes the best class, or every one with multiLabel, and filters classes afterwards (33)", () => {
+  it("takes the best class, or every one with multiLabel, and filters classes afterwards", () => {
     const rows = [row([0, 0, 10, 10], 1, 0.9, 0.8)];
     const classesOf = (options: Options) => run(rows, options).map((c) => c.classIndex);
     expect(classesOf({})).toEqual([0]);
@@ -127,7 +127,7 @@ describe("nms, pitfall by pitfall", () => {
     );
   });
 
-  it("gives every image of a large batch its boxes (34)", () => {
+  it("returns boxes for every image of a large batch", () => {
     const random = seededRandom(1);
     const rows = 30000;
     const one = new Float32Array(rows * 6);
@@ -139,7 +139,7 @@ describe("nms, pitfall by pitfall", () => {
     expect(results[3]).toEqual(results[0]);
   });
 
-  it("drops NaN scores and refuses boxes that are not finite (36)", () => {
+  it("drops NaN scores and refuses boxes that are not finite", () => {
     const good = row([0, 0, 10, 10], 0.9, 0.5, 0.9);
     const withValue = (column: number, value: number) => good.map((v, i) => (i === column ? value : v));
     expect(run([withValue(4, Number.NaN), good]).map((c) => c.row)).toEqual([1]);
@@ -156,7 +156,7 @@ describe("nms, pitfall by pitfall", () => {
     expect(run([good, [Number.NaN, 0, 0, 0, 0.1, 1, 1]])).toHaveLength(1);
   });
 
-  it("refuses options and shapes that make no sense", () => {
+  it("refuses invalid options and shapes", () => {
     const rows = [row([0, 0, 1, 1], 1, 1)];
     expect(() => run(rows, { conf: 1.5 })).toThrow(OptionError);
     expect(() => run(rows, { maskCoefficients: 32 })).toThrow(ShapeError);

@@ -23,8 +23,8 @@ const REFUSED: readonly (readonly [object, RegExp])[] = [
   [{ multiLabel: 1 }, /^multiLabel must be true or false, got 1$/],
 ];
 
-describe("options of suppression", () => {
-  it.each(REFUSED)("%j are refused alike", (options, message) => {
+describe("options of NMS", () => {
+  it.each(REFUSED)("%j are refused everywhere", (options, message) => {
     const prediction = tensor("float32", [1, 0, 6]);
     for (const use of [
       () => resolveNmsOptions(options),
@@ -36,18 +36,18 @@ describe("options of suppression", () => {
     }
   });
 
-  it("are detect.py's where none are given", () => {
+  it("default to those of detect.py", () => {
     const defaults = { conf: 0.25, iou: 0.45, maxDet: 1000, classes: undefined, agnostic: false, multiLabel: false };
     expect(resolveNmsOptions({})).toEqual(defaults);
     expect(resolveOptions({}, { classes: 80 })).toMatchObject(defaults);
   });
 
-  it("take v7.0's own names too", () => {
+  it("may have v7.0's names", () => {
     const given = { confThres: 0.1, iouThres: 0.2, agnosticNms: true };
     expect(resolveOptions(given, { classes: 80 })).toMatchObject({ conf: 0.1, iou: 0.2, agnostic: true });
   });
 
-  it("know the model's classes where there is a model", () => {
+  it("are checked against the classes of a model", () => {
     expect(() => resolveOptions({ classes: [80] }, { classes: 80 })).toThrow(
       /^classes: 80 is not a class of this model, .* 0 to 79$/,
     );

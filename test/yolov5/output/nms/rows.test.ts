@@ -42,7 +42,7 @@ function chosen(outputs: readonly HostTensor[], threshold: number): CandidateOut
 
 describe("suppressRows", () => {
   it.each([{ conf: 0.3 }, { conf: 0.3, multiLabel: true }, { conf: 0.05, classes: [1, 3], agnostic: true }])(
-    "gives the boxes, row numbers and coefficients of all rows: %o",
+    "gives the same boxes, row numbers and coefficients as all rows: %o",
     (options) => {
       const whole = prediction(2, 400, 3);
       const expected = nonMaxSuppression(whole, { ...options, maskCoefficients: 2 });
@@ -56,21 +56,21 @@ describe("suppressRows", () => {
     },
   );
 
-  it("names the row of a box that is not finite by its number in the whole prediction", () => {
+  it("gives the row of a box that is not finite by its number in the whole prediction", () => {
     const data = Float32Array.of(1, Number.NaN, 1, 1, 1, 1);
     const candidates: CandidateRows = { rows: Int32Array.of(77), data, columns: 6, total: 100 };
     expect(() => suppressRows([candidates], resolveNmsOptions({}))).toThrow(NumericError);
     expect(() => suppressRows([candidates], resolveNmsOptions({}))).toThrow(/\(row 77\)/);
   });
 
-  it("takes no rows at all", () => {
+  it("accepts an empty prediction", () => {
     const none: CandidateRows = { rows: new Int32Array(0), data: new Float32Array(0), columns: 6, total: 100 };
     expect(suppressRows([none, none], resolveNmsOptions({}))).toEqual([[], []]);
   });
 });
 
-describe("joining", () => {
-  it("members of an ensemble: the boxes of their predictions one after the other", () => {
+describe("joining rows", () => {
+  it("concatenates the boxes of an ensemble's members", () => {
     const members = [prediction(2, 60, 1), prediction(2, 40, 2)];
     const together = joinMembers(members.map((member) => chosen([member], 0.4)));
     const expected = [0, 1].map((n) => {
@@ -85,7 +85,7 @@ describe("joining", () => {
     expect(() => joinMembers([chosen([members[0]], 0.4), odd])).toThrow(ShapeError);
   });
 
-  it("batches: pictures and other outputs in order", () => {
+  it("keeps pictures and other outputs of batches in order", () => {
     const [first, second] = [1, 2].map((seed) => [prediction(seed, 20, seed), randomTensor([seed, 2, 3, 3], seed)]);
     const { candidates, others } = joinBatches([allRows(first), allRows(second)]);
     expect(candidates).toEqual([...allRows(first).candidates, ...allRows(second).candidates]);
