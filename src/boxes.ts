@@ -1,4 +1,4 @@
-/** Boxes as corners: their areas, and what two of them share. */
+/** Boxes as corners: their areas and intersections. */
 
 /** x1, y1, x2, y2 in pixels. */
 export type Xyxy = readonly [number, number, number, number];

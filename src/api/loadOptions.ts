@@ -27,13 +27,13 @@ export interface LoadOptions {
   readonly tune?: boolean | TuneOptions | undefined;
   /**
    * Node: compute in a worker thread, so that the caller's thread stays free; pages have `loadInWorker`. False computes
-   * on the caller's thread. Default true. Where no thread can start, a note says why and the caller's thread computes.
+   * on the caller's thread. Default true. If no thread can start, a note says why, and the caller's thread computes.
    */
   readonly worker?: boolean | undefined;
   /**
-   * Node, and `loadInWorker` in pages: number of workers, for many pictures. `detect([…])`, `stream` and calls that overlap
-   * are spread over them; lists and streams keep their order. Each has a network on one thread (else `threads`) and packed
-   * weights of its own. One on WebGPU and gpu.js, where there is one device. Default: one worker, whose network takes all
+   * Node, and `loadInWorker` in pages: number of workers, for many pictures. `detect([…])`, `stream` and overlapping calls
+   * are spread over them; lists and streams keep their order. Each has its own network, on one thread unless `threads` is set, and its own
+   * packed weights. WebGPU and gpu.js use only one, because there is one device. Default: one worker, whose network uses all
    * `threads`.
    */
   readonly workers?: number | undefined;

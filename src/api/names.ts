@@ -1,4 +1,4 @@
-/** Names that users may need: the model in the package, and the cache of a page. */
+/** Names that users may need: the embedded model, and the cache of a page. */
 
 /** The model that ships with the package. */
 export const EMBEDDED_MODEL = "codes";

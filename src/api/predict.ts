@@ -7,7 +7,7 @@ import type { PictureSource } from "./sources.js";
 
 /**
  * Runs the network on one picture and keeps its raw outputs, so that thresholds can be changed afterwards.
- * @param options `imgsz`, `fit`, `augment`, `signal`; thresholds are given to `result`.
+ * @param options `imgsz`, `fit`, `augment`, `signal`; pass thresholds to `result`.
  * @example
  * const prediction = await predict(model, image, { imgsz: 640 });
  * slider.oninput = () => draw(prediction.result({ conf: slider.valueAsNumber }));

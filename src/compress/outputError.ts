@@ -4,7 +4,7 @@ import { type HostTensor, toFloat32 } from "../tensor/index.js";
 import type { HeadFacts } from "../yolov5/graph/heads.js";
 
 /**
- * Detection: squared differences of all scores (objectness × class, or the class's own) and, weighted by the squared score, of the boxes
+ * Detection: squared differences of all scores (objectness × class, or the class score alone) and, weighted by the squared score, of the boxes
  * relative to their size, ÷ the sum of squared scores. Classification: squared differences of the logits ÷ their
  * energy. 0: identical outputs; 1: as wrong as no output at all.
  */

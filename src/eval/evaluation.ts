@@ -13,7 +13,7 @@ export interface EvaluateOptions {
   readonly imgsz?: number | undefined;
   /** Default 0.001. */
   readonly conf?: number | undefined;
-  /** IoU threshold of NMS. Default 0.6; of networks without anchors 0.7. */
+  /** IoU threshold of NMS. Default 0.6; 0.7 for networks without anchors. */
   readonly iou?: number | undefined;
   /** Default 300. */
   readonly maxDet?: number | undefined;
@@ -22,26 +22,26 @@ export interface EvaluateOptions {
   /** One input shape per batch (default), or the full square without stride padding. */
   readonly rect?: boolean | undefined;
   /**
-   * Look at pictures as `detect` does: its input (`rect`: of each picture), one class for each box, its defaults of `conf`, `iou` and
+   * Treat pictures as `detect` does: its input (with `rect`, that of each picture), one class per box, its defaults for `conf`, `iou` and
    * `maxDet`. Not with `slice`. Default false: as val.py.
    */
   readonly asDetect?: boolean | undefined;
   /**
-   * What average precision is: YOLOv5 v7.0's, of which 0.995 is the most (default), or COCO's mean over 101 recalls, of which
-   * it is 1. Boxes are matched with labels in the same way.
+   * The definition of average precision: YOLOv5 v7.0's, which is at most 0.995 (default), or COCO's mean over 101 recalls, which is at
+   * most 1. Boxes are matched to labels in the same way.
    */
   readonly averagePrecision?: ApDefinition | undefined;
   /** Treat all labels and boxes as class 0. */
   readonly singleClass?: boolean | undefined;
   /** Test-time augmentation (detection models). */
   readonly augment?: boolean | undefined;
-  /** Look at overlapping windows of each picture and at the whole, as `detect` does with this option. Default false. */
+  /** Detect in overlapping windows of each picture and in the whole, as `detect` does with this option. Default false. */
   readonly slice?: DetectOptions["slice"];
   /** Pictures per forward pass. Default 1. */
   readonly forwardBatch?: number | undefined;
   /**
-   * Only this part of the data set: whole batches, so that the parts, joined by `mergeStatistics`, have the figures of the
-   * whole. It may be empty. Default: everything.
+   * Only this part of the data set, in whole batches. The parts, joined by `mergeStatistics`, have the figures of the whole. A part may
+   * be empty. Default: everything.
    */
   readonly shard?: Shard | undefined;
   /** When aborted, evaluation ends after the current picture and returns the figures so far. */

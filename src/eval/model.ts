@@ -13,7 +13,7 @@ export interface EvaluationModel {
   readonly fitsPictures?: boolean;
   /** [N, 3, H, W] float32, RGB, 0 to 1 → raw outputs. */
   forward(input: HostTensor): Promise<HostTensor[]>;
-  /** Rows of a detection or segmentation model for suppression at `conf`, and its other outputs. */
+  /** Rows of a detection or segmentation model for NMS at `conf`, and its other outputs. */
   inferRows(
     input: NetworkInput,
     options: { readonly conf: number; readonly augment: boolean },

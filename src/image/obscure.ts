@@ -3,7 +3,7 @@
 import { crop } from "./crop.js";
 import type { RgbImage } from "./types.js";
 
-/** `mosaic`: cells of one colour; `gaussian`: a strong blur; `fill`: the region's mean colour, which keeps nothing of it. */
+/** `mosaic`: cells of one colour; `gaussian`: a strong blur; `fill`: the region's mean colour, so nothing of it remains. */
 export type ObscureStyle = "mosaic" | "gaussian" | "fill";
 /** All styles, the default first. */
 export const OBSCURE_STYLES: readonly ObscureStyle[] = ["mosaic", "gaussian", "fill"];
@@ -12,7 +12,7 @@ export const OBSCURE_STYLES: readonly ObscureStyle[] = ["mosaic", "gaussian", "f
 export interface Region {
   /** Parts outside the picture are ignored; fractions are rounded outwards. */
   readonly xyxy: readonly [x1: number, y1: number, x2: number, y2: number];
-  /** Whole pixels of the box as rectangles x0, y0, x1, y1, … that may overlap; undefined: all of them. */
+  /** Rectangles x0, y0, x1, y1, … in whole pixels of the box, which may overlap; undefined: the whole box. */
   readonly rectangles?: readonly number[] | undefined;
 }
 
@@ -31,7 +31,7 @@ interface Window {
   readonly height: number;
 }
 
-/** Changes the picture in place. Nothing outside the region changes, and nothing from outside shows in it. */
+/** Changes the picture in place. Nothing outside the region changes, and nothing from outside affects it. */
 export function obscure(image: RgbImage, region: Region, style: ObscureStyle = "mosaic"): void {
   const window = windowOf(image, region.xyxy);
   if (!window) return;

@@ -1,4 +1,4 @@
-/** Pictures inside this engine: upright RGB bytes. */
+/** Pictures as this engine stores them: upright RGB bytes. */
 
 /** Row-major, 8 bits per channel, 3 channels in the order R, G, B. */
 export interface RgbImage {

@@ -131,7 +131,7 @@ export type RunInput =
   | { readonly inputs: readonly HostTensor[]; readonly pictures?: undefined }
   | { readonly pictures: readonly DevicePicture[]; readonly inputs?: undefined };
 
-/** Rows of one picture's detections that can become boxes. */
+/** Rows of one picture's predictions that can become boxes. */
 export interface CandidateRows {
   /** Their row numbers in the whole output, ascending. */
   readonly rows: Int32Array;
@@ -186,13 +186,13 @@ export function takesPictures(executable: Executable): executable is PictureExec
 export interface Capabilities {
   /** Storage types that `compile` accepts. With `int8`, convolutions with `quantization` are computed in integers. */
   readonly dtypes: readonly ComputeDType[];
-  /** Weights of quantized convolutions stay bytes in the device's memory, whatever they are computed in. */
+  /** Weights of quantized convolutions stay one byte each in the device's memory, whatever type is used for computing. */
   readonly byteWeights: boolean;
   /** `compile` accepts `tune`. */
   readonly tunes: boolean;
   /** Executables are `PictureExecutable`s, and their resizing is faster than the host's. */
   readonly fitsPictures: boolean;
-  /** They take pictures out of a browser's graphics memory, whose bytes then need not be read. */
+  /** They read pictures directly from a browser's graphics memory, without a copy to the CPU. */
   readonly fitsDrawables: boolean;
   /**
    * Memory limit for a model's compiled input shapes (`MemoryUse.shapeBytes`), beyond which the least recently used

@@ -1,4 +1,4 @@
-/** The backends by name, and what is known of each before it is opened. Imports nothing: `--help` reads it too. */
+/** The backends by name, and what is known about each before it is opened. Imports nothing, because `--help` reads it too. */
 
 /** Names of the backends, as `--backend` takes them. */
 export type BackendName = "cpu" | "wasm" | "webgpu" | "gpujs";

@@ -5,11 +5,11 @@ import { formatShape, type HostTensor, sameShape } from "./tensor.js";
 
 /** How far two tensors are apart. */
 export interface Comparison {
-  /** Largest |actual − expected|; NaN where one of a pair is NaN, or both are infinite. */
+  /** Largest |actual − expected|; NaN if one of a pair is NaN, or both are infinite. */
   readonly maxAbs: number;
-  /** Σ(actual − expected)² ÷ Σ expected²; 0 for two all-zero tensors, infinite where only `expected` is all zero. */
+  /** Σ(actual − expected)² ÷ Σ expected²; 0 for two all-zero tensors, infinite if only `expected` is all zero. */
   readonly nmse: number;
-  /** Flat index of the largest difference, −1 where there is none. */
+  /** Flat index of the largest difference, −1 if there is none. */
   readonly worstIndex: number;
 }
 

@@ -24,7 +24,7 @@ export class Model<Source = unknown> {
   private readonly aborts = new AbortListeners();
   private disposed = false;
 
-  /** @param runner what computes: this thread (`LocalRunner`), or worker threads. */
+  /** @param runner runs the model: on this thread (`LocalRunner`), or in worker threads. */
   constructor(runner: ModelRunner<Source>) {
     this.runner = runner;
     this.info = this.runner.info;
@@ -45,7 +45,7 @@ export class Model<Source = unknown> {
 
   /**
    * The networks: one, or those of an ensemble.
-   * @throws UnsupportedError for a model that runs in worker threads; `openMembers` has them there too.
+   * @throws UnsupportedError for a model that runs in worker threads; use `openMembers` there.
    */
   get members(): readonly Member[] {
     return this.runner.members;
@@ -53,7 +53,7 @@ export class Model<Source = unknown> {
 
   /**
    * The networks on the calling thread, for `quantize` and `verifyModel`: those of `members`. A model that runs in
-   * worker threads opens its files again for them, once; `dispose` releases these too.
+   * worker threads opens its files once more for this; `dispose` releases these networks too.
    */
   async openMembers(): Promise<readonly Member[]> {
     this.check();
@@ -84,7 +84,7 @@ export class Model<Source = unknown> {
   /**
    * Runs the network on one picture and keeps its raw outputs, so that thresholds can be changed afterwards.
    * @param options `imgsz`, `fit`, `augment`, `signal`; pass thresholds to `result`.
-   * @throws like `detect`; OptionError for `slice`, whose windows have outputs of their own.
+   * @throws like `detect`; OptionError for `slice`, because every window has its own outputs.
    */
   async predict(source: Source, options: DetectOptions = {}): Promise<Prediction> {
     this.check();
@@ -97,7 +97,7 @@ export class Model<Source = unknown> {
     return untilAborted(resolved.signal, work, this.aborts.on);
   }
 
-  /** `detect` for one picture whose result is put together elsewhere, in the page of a worker for example. */
+  /** `detect` for one picture whose result is assembled elsewhere, for example in the page of a worker. */
   async outcome(source: Source, options: DetectOptions = {}): Promise<Outcome> {
     this.check();
     const resolved = resolveOptions(options, this.info);
@@ -108,7 +108,7 @@ export class Model<Source = unknown> {
 
   /**
    * Results for frames as they arrive, in order, none dropped. While the device works on one frame, the next is read
-   * and sent after it; at most two frames are read ahead of the next result, with `workers` three for each. A frame's
+   * and sent after it; at most two frames are read ahead of the next result, with `workers` three per worker. A frame's
    * memory may be reused when the next one is requested. An error of the source follows the results of the frames
    * before it. A loop that ends early closes the source. Aborting `signal` ends it between two results and closes the
    * source too.
@@ -129,8 +129,8 @@ export class Model<Source = unknown> {
   }
 
   /**
-   * Compiles and runs once for an input size (rounded up as in `detect`), so that the first picture is as fast as the
-   * next.
+   * Compiles and runs once for an input size (rounded up as in `detect`), so that the first picture is as fast as later
+   * ones.
    */
   async warmup(imgsz?: number | readonly [number, number], batch = 1): Promise<void> {
     return this.runner.warmup(imgsz, batch);
@@ -183,7 +183,7 @@ export class Model<Source = unknown> {
   }
 
   /**
-   * Like `forward`, for detection and segmentation models and suppression at a confidence of at least `conf`: only
+   * Like `forward`, for detection and segmentation models and NMS at a confidence of at least `conf`: only
    * the rows that can become boxes, or all rows if the backend cannot select them.
    */
   inferRows(input: NetworkInput, options: { conf?: number; augment?: boolean } = {}): Promise<CandidateOutputs> {

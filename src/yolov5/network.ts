@@ -46,7 +46,7 @@ export interface NetworkOptions {
   readonly onStage?: OnStage | undefined;
 }
 
-/** Memory for one input shape, and for all together. */
+/** Memory for one input shape, and the total. */
 export interface NetworkMemory extends MemoryUse {
   /** Currently compiled input shapes. */
   readonly shapes: number;

@@ -7,7 +7,7 @@ import { signalOf } from "./calls/abort.js";
 import { count, flag, shown } from "./calls/checks.js";
 import { type ResolvedNmsOptions, resolveNmsOptions, type SuppressedModel } from "./output/nms/nmsOptions.js";
 
-/** Which letterbox: `rect` is detect.py's stride-minimal one, `square` the full size, `autoshape` the hub's common shape. */
+/** The letterbox: `rect` is detect.py's stride-minimal one, `square` the full size, `autoshape` the hub's common shape. */
 export type Fit = "rect" | "square" | "autoshape";
 const FITS: readonly Fit[] = ["rect", "square", "autoshape"];
 
@@ -18,10 +18,10 @@ export interface DetectOptions {
   /** Confidence threshold. Default 0.25. */
   readonly conf?: number | undefined;
   readonly confThres?: number | undefined;
-  /** IoU threshold of NMS. Default 0.45, of networks without anchors 0.7. */
+  /** IoU threshold of NMS. Default 0.45; 0.7 for networks without anchors. */
   readonly iou?: number | undefined;
   readonly iouThres?: number | undefined;
-  /** Most boxes per picture. Default 1000, of networks without anchors 300. */
+  /** Maximum number of boxes per picture. Default 1000; 300 for networks without anchors. */
   readonly maxDet?: number | undefined;
   /** Keep only these class indices. */
   readonly classes?: readonly number[] | undefined;
@@ -39,11 +39,11 @@ export interface DetectOptions {
   /** Shorthand for `fit: "square"`. */
   readonly square?: boolean | undefined;
   /**
-   * Find small objects in large pictures: the network looks at overlapping windows (`true`: of its own size; a number: of that
-   * many pixels; or options) and at the whole picture, and what it finds is merged. Not for classification.
+   * Find small objects in large pictures: the network detects in overlapping windows (`true`: of its own size; a number: of that
+   * many pixels; or options) and in the whole picture, and the boxes are merged. Not for classification.
    */
   readonly slice?: boolean | number | SliceOptions | undefined;
-  /** Called after every forward pass over the windows of a picture, with the number done and their total. */
+  /** Called after every forward pass over the windows of a picture, with the number done and the total. */
   readonly onSlice?: ((progress: { readonly done: number; readonly total: number }) => void) | undefined;
   /** Maximum number of pictures, or windows, per forward pass of `detect`. Default 1. */
   readonly batchSize?: number | undefined;
@@ -53,11 +53,11 @@ export interface DetectOptions {
   readonly maxPixels?: number | undefined;
   /**
    * Receives warnings about adjusted settings (an imgsz that is not a multiple of the stride) and about pictures that
-   * are used although a part of them is lost (truncated files).
+   * are used although part of them is missing (truncated files).
    */
   readonly onWarning?: ((message: string) => void) | undefined;
   /**
-   * Aborts: the promise rejects at once with the signal's reason, whether the call waits, downloads, decodes or runs.
+   * Aborts: the promise rejects at once with the signal's reason, whether the call is waiting, downloading, decoding or running.
    * Pending work on the device ends unobserved.
    */
   readonly signal?: AbortSignal | undefined;

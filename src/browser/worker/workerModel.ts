@@ -33,7 +33,7 @@ export interface WorkerDetectOptions extends DetectOptions {
 export interface WorkerPrediction {
   /** The result for the options of `predict`. */
   readonly first: Result;
-  /** Runs the suppression with other thresholds, without running the network. */
+  /** Runs NMS with other thresholds, without running the network. */
   result(options?: Thresholds): Promise<Result>;
   /** Releases the outputs in the worker. */
   dispose(): void;
@@ -48,8 +48,8 @@ interface Waiting {
 type LoadRequest = Omit<Extract<Request, { type: "load" }>, "type">;
 
 /**
- * A model in a worker: the methods of `Model`, answered in the order of the calls. In several workers, calls that overlap are
- * answered as they are done.
+ * A model in a worker: the methods of `Model`, answered in the order of the calls. With several workers, overlapping calls are
+ * answered as they finish.
  */
 export class WorkerModel {
   readonly info: ModelInfo;
@@ -73,7 +73,7 @@ export class WorkerModel {
   }
 
   /**
-   * Loads the model in another started worker, for requests that overlap.
+   * Loads the model in another started worker, for overlapping requests.
    * @internal
    */
   async addWorker(started: Started, request: LoadRequest, signal: AbortSignal | undefined): Promise<void> {

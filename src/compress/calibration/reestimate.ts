@@ -23,11 +23,11 @@ import { type ChannelRegression, regressChannels } from "./regression.js";
 
 /** Options of `reestimate`. */
 export interface ReestimateOptions {
-  /** Index in the unpruned value of each channel of the pruned one. Default: all channels are there. */
+  /** For each channel of the pruned value, its index in the unpruned one. Default: all channels are kept. */
   readonly keptOf?: ((value: ValueId) => readonly number[]) | undefined;
   /** Default true. False leaves the weights as they are, for pruned weights that must stay zero. */
   readonly reconstruct?: boolean | undefined;
-  /** Steps done, of how many. */
+  /** Receives the number of steps done, and the total. */
   readonly onProgress?: ((done: number, total: number) => void) | undefined;
   readonly signal?: AbortSignal | undefined;
 }
@@ -36,7 +36,7 @@ type Convolution = NodeOf<"conv2d"> | NodeOf<"convTranspose2d">;
 
 /**
  * @param inputs calibration pictures of one size, see `calibrationInputs`.
- * @returns the pruned tree with new statistics and weights, in the dtypes that it had.
+ * @returns the pruned tree with new statistics and weights, in the same dtypes.
  */
 export async function reestimate(
   original: ModuleNode,

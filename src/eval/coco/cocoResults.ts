@@ -16,14 +16,14 @@ export interface CocoResult {
   /** Five decimals. */
   readonly score: number;
   readonly segmentation?: { readonly size: readonly [number, number]; readonly counts: string };
-  /** x, y in pixels and the confidence of each keypoint, three decimals; 1 for models that give none. */
+  /** x, y in pixels and the confidence of each keypoint, three decimals; 1 for models without confidences. */
   readonly keypoints?: readonly number[];
 }
 
 /** Options of `CocoResults`. */
 export interface CocoResultsOptions {
   readonly names: readonly string[];
-  /** Category id of each class index. Default: COCO's own if the classes are COCO's 80, otherwise the class indices. */
+  /** Category ID of each class index. Default: COCO's own if the classes are COCO's 80, otherwise the class indices. */
   readonly categoryIds?: readonly number[] | undefined;
   /** Numbers of a keypoint, for pose models (`model.info.keypoints.size`). */
   readonly keypointSize?: number | undefined;

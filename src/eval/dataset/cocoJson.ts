@@ -23,7 +23,7 @@ export interface CocoAnnotations {
   readonly pictures: readonly CocoPicture[];
   /** Name of each class index. */
   readonly names: readonly string[];
-  /** COCO's category id of each class index. */
+  /** COCO's category ID of each class index. */
   readonly categoryIds: readonly number[];
   /** Crowd regions and empty boxes, which are not labels. */
   readonly skipped: number;

@@ -26,7 +26,7 @@ export const NO_OBJECTS: GroundTruth = { classes: new Int32Array(0), boxes: new 
 export interface Sample {
   /** Path, or another name for messages. */
   readonly name: string;
-  /** COCO's id, if the labels come from a COCO JSON. */
+  /** COCO's ID, if the labels come from a COCO JSON. */
   readonly imageId?: number | string | undefined;
   /** Size of the upright picture, in pixels. */
   readonly width: number;
@@ -48,7 +48,7 @@ export interface DetectionDataset {
   readonly names: readonly string[] | undefined;
   /** Pictures left out, with the reason: unreadable ones, and those whose labels `val.py` considers corrupt. */
   readonly excluded: readonly { readonly name: string; readonly reason: string }[];
-  /** COCO's category id of each class index, if the labels come from a COCO JSON. */
+  /** COCO's category ID of each class index, if the labels come from a COCO JSON. */
   readonly categoryIds?: readonly number[] | undefined;
 }
 

@@ -10,7 +10,7 @@ import { firstNotBelow, interpolate, linspace } from "./numeric.js";
 /** Recalls at which AP is sampled: 0, 0.01, …, 1. */
 const RECALL_POINTS: readonly number[] = Array.from(linspace(0, 1, 101));
 
-/** Whose definition of average precision. */
+/** The definition of average precision. */
 export type ApDefinition = "yolov5" | "coco";
 
 /** An average precision and the curve it was computed from. */
@@ -52,7 +52,7 @@ export function averagePrecision(recall: ArrayLike<number>, precision: ArrayLike
   return { ap, recall: curve, envelope };
 }
 
-/** COCO's AP: the mean, over 101 recalls, of the envelope at the first detection that reaches the recall; 0 beyond. */
+/** COCO's AP: the mean, over 101 recalls, of the envelope at the first detection that reaches the recall, and 0 if none does. */
 export function cocoAveragePrecision(recall: ArrayLike<number>, precision: ArrayLike<number>): number {
   const envelope = precisionEnvelope(precision);
   let sum = 0;

@@ -74,7 +74,7 @@ export class MetricsAccumulator {
 
   /**
    * Also call it for pictures without labels and detections, which count as pictures.
-   * @param pictures how many pictures the lists are of, one after the other. Default 1.
+   * @param pictures number of pictures in the lists, one after the other. Default 1.
    */
   add(picture: PictureMatches, pictures = 1): void {
     this.images += pictures;
@@ -82,7 +82,7 @@ export class MetricsAccumulator {
     this.detections += picture.confidences.length;
   }
 
-  /** What all pictures contribute, one after the other. */
+  /** The contributions of all pictures, one after the other. */
   joined(): PictureMatches {
     const correct = new Uint16Array(this.detections);
     const confidences = new Float32Array(this.detections);

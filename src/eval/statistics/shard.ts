@@ -1,6 +1,6 @@
-/** One of several parts of a run that other processes do: the i-th of n, counted from 0. */
+/** One of several parts of a run, done by separate processes: the i-th of n, counted from 0. */
 
-/** Which part of the work is done: the `index`-th of `count`, counted from 0. */
+/** The part of the work to do: the `index`-th of `count`, counted from 0. */
 export interface Shard {
   readonly index: number;
   readonly count: number;

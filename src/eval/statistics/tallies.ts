@@ -9,25 +9,25 @@ import type { ApDefinition } from "../metrics/averagePrecision.js";
 import { ConfusionMatrix } from "../metrics/confusionMatrix.js";
 import { type Metrics, MetricsAccumulator, type PictureMatches } from "../metrics/metrics.js";
 
-/** All that the figures of pictures are computed from, as plain data. */
+/** Everything that the figures are computed from, as plain data. */
 export interface EvaluationStatistics {
   readonly pictures: number;
   /** Detections and labels of all pictures, one picture after the other. */
   readonly boxes: PictureMatches;
-  /** The same by masks, of a segmentation model. */
+  /** The same for masks, from a segmentation model. */
   readonly masks: PictureMatches | undefined;
-  /** The same by keypoints, of a pose model. */
+  /** The same for keypoints, from a pose model. */
   readonly poses: PictureMatches | undefined;
   /** Number of classes, and `ConfusionMatrix.counts`: (classes + 1)² numbers. */
   readonly classes: number;
   readonly confusion: Float64Array;
-  /** Milliseconds of all pictures together. */
+  /** Total milliseconds of all pictures. */
   readonly ms: Speed;
   /** Default `yolov5`. */
   readonly averagePrecision?: ApDefinition | undefined;
 }
 
-/** Figures of pictures. */
+/** The figures of a set of pictures. */
 export interface EvaluationFigures {
   /** Figures for boxes. */
   readonly metrics: Metrics;
@@ -38,7 +38,7 @@ export interface EvaluationFigures {
   readonly confusion: ConfusionMatrix;
   /** Milliseconds per picture, without reading and decoding. */
   readonly speed: Speed;
-  /** What the figures are computed from, for `mergeStatistics`. */
+  /** The data behind the figures, for `mergeStatistics`. */
   readonly statistics: () => EvaluationStatistics;
 }
 
@@ -132,7 +132,7 @@ export class EvaluationTallies {
 
 /**
  * The figures of a data set that was measured in parts (`evaluate` with `shard`).
- * @param parts one for each shard, in their order.
+ * @param parts one per shard, in order.
  */
 export function mergeStatistics(parts: readonly [EvaluationStatistics, ...EvaluationStatistics[]]): EvaluationFigures {
   const [{ classes, masks, poses, averagePrecision }] = parts;

@@ -4,7 +4,7 @@ import type { Color } from "./palette.js";
 import type { Surface } from "./surface.js";
 import { plainLine } from "./visibleText.js";
 
-/** The used part of a `CanvasRenderingContext2D` or `OffscreenCanvasRenderingContext2D`. */
+/** The part of a `CanvasRenderingContext2D` or `OffscreenCanvasRenderingContext2D`. */
 export interface Context2dLike {
   readonly canvas: { readonly width: number; readonly height: number };
   fillStyle: unknown;

@@ -4,11 +4,11 @@ import type { LabelRequest } from "./label.js";
 import type { Color } from "./palette.js";
 import type { Surface } from "./surface.js";
 
-/** In picture pixels. */
+/** A line or polygon in picture pixels. */
 export interface Figure {
   /** x, y, x, y, …. */
   readonly points: readonly number[];
-  /** A polygon; else a line, with an arrow across that shows which way is in. */
+  /** True for a polygon; otherwise a line, with an arrow across it that points to the `in` side. */
   readonly closed: boolean;
   readonly label?: string | undefined;
   /** Default amber. */

@@ -29,8 +29,8 @@ const SPLIT_FOLDERS: Readonly<Record<Split, readonly string[]>> = {
 };
 
 /**
- * @param path a folder with `images/` and `labels/`, a `.yaml`, a `.txt` list of pictures, a COCO `.json`, or a folder of
- * Pascal VOC's (with `Annotations/`, or of its `.xml` files).
+ * @param path a folder with `images/` and `labels/`, a `.yaml`, a `.txt` list of pictures, a COCO `.json`, or a Pascal
+ * VOC folder (with `Annotations/`, or the folder of its `.xml` files).
  * @throws DatasetError with file and line of what is missing or wrong.
  */
 export async function openDataset(path: string, options: OpenDatasetOptions): Promise<DetectionDataset> {

@@ -14,7 +14,7 @@ import { systemFonts } from "./systemFonts.js";
 export interface LabelFontOptions {
   /** A font file to try first. */
   readonly file?: string | undefined;
-  /** Called where no font has the letters of a name. */
+  /** Called if no font has the letters of a name. */
   readonly onWarning?: ((text: string) => void) | undefined;
   /** Font files to search. Default: those of the system. */
   readonly candidates?: (() => Promise<readonly string[]>) | undefined;
@@ -30,7 +30,7 @@ const MAX_CANDIDATES = 200;
 const MAX_TOTAL_BYTES = 2 ** 29;
 
 /**
- * A font that can draw `names`, as far as fonts with their letters are found.
+ * A font that can draw `names`, as far as fonts with their letters can be found.
  * @throws OptionError if `file` cannot be read or is not a font.
  */
 export async function openLabelFont(names: readonly string[], options: LabelFontOptions = {}): Promise<Font> {

@@ -44,7 +44,7 @@ export interface PictureFile {
 }
 
 /**
- * Writes a picture, whole or not at all. Replaces an existing file.
+ * Writes a picture atomically. Replaces an existing file.
  * @param path ends in `.jpg`, `.jpeg` or `.png`; its folder must exist.
  * @param picture from `annotate`, or any raw pixels.
  * @throws OutputError, OptionError, ImageError.

@@ -6,8 +6,8 @@ import type { YoloServer } from "./runningServer.js";
 /**
  * Starts a server in Node: `POST /detect`, the Open Inference Protocol (V2) over REST and gRPC, metrics. Needs the optional
  * packages `fastify` and `prom-client`, for gRPC `@grpc/grpc-js` and `@grpc/proto-loader`.
- * @returns the server once all its models are warm; from the start `/v2/health/live` answers, `/v2/health/ready` with 503.
- * @throws OptionError for an option, a port in use or a missing package; as `load`.
+ * @returns the server once all its models are warm. `/v2/health/live` answers from the start, and `/v2/health/ready` answers 503 until then.
+ * @throws OptionError for an invalid option, a port in use or a missing package; the errors of `load`.
  * @example
  * const server = await createServer({ models: "best.pt", port: 8000 });
  * process.once("SIGTERM", () => server.close());

@@ -5,7 +5,7 @@ import { OptionError } from "../../errors.js";
 import type { BackendChoice } from "../../runtime/backend.js";
 import { count, shown } from "../../yolov5/calls/checks.js";
 
-/** A model of a server: its name and version in requests, and where its weights are. */
+/** A model to serve: its name and version in requests, and the location of its weights. */
 export interface ServedModelSource {
   /** Letters, digits, `.`, `_` and `-`. Default: the name of the file without its extension. */
   readonly name?: string | undefined;
@@ -20,7 +20,7 @@ export type ServeLogLevel = "debug" | "info" | "warn" | "error" | "silent";
 
 /** Options of `createServer`. */
 export interface ServeOptions {
-  /** One or several models; the first is the default of `/detect`. Default: the embedded model. */
+  /** One or more models; the first is the default for `/detect`. Default: the embedded model. */
   readonly models?: WeightSource | ServedModelSource | readonly (WeightSource | ServedModelSource)[] | undefined;
   /** Default `127.0.0.1`: only this machine. */
   readonly host?: string | undefined;
@@ -29,7 +29,7 @@ export interface ServeOptions {
   /** Port of the gRPC service; 0: any free port. Default: no gRPC. */
   readonly grpcPort?: number | undefined;
   readonly backend?: BackendChoice | undefined;
-  /** Threads of the WASM backend where the server's own thread computes (`workers: 0`). */
+  /** Threads of the WASM backend if the server's own thread computes (`workers: 0`). */
   readonly threads?: number | undefined;
   readonly half?: boolean | undefined;
   /** Model description (YAML content) for a state dict without one. */
@@ -41,31 +41,31 @@ export interface ServeOptions {
    * picture. Default: one per core on the CPU, as far as memory allows, and 0 on GPUs.
    */
   readonly workers?: number | undefined;
-  /** Most pictures of a forward pass. Default 8 on GPUs; 1 on the CPU, where a batch takes as long as its pictures. */
+  /** Maximum number of pictures per forward pass. Default 8 on GPUs; 1 on the CPU, where a batch takes as long as its pictures one by one. */
   readonly maxBatch?: number | undefined;
   /** Milliseconds that a picture may wait for others to fill its batch. Default 0: batches form only while all slots are busy. */
   readonly maxDelay?: number | undefined;
-  /** Pictures that may wait; further requests get 429. Default 64. */
+  /** Maximum number of waiting pictures; further requests get 429. Default 64. */
   readonly maxQueue?: number | undefined;
   /** Milliseconds from the end of a request's body to its answer; 504 afterwards. Default 30,000. */
   readonly timeout?: number | undefined;
   /** Milliseconds in which a request's body must arrive; 408 afterwards. Default 30,000. */
   readonly readTimeout?: number | undefined;
-  /** Most bytes of a request's body. Default 64 MiB. */
+  /** Maximum size of a request's body, in bytes. Default 64 MiB. */
   readonly maxBody?: number | undefined;
-  /** Most pixels of a picture. Default 2^25. */
+  /** Maximum number of pixels of a picture. Default 2^25. */
   readonly maxPixels?: number | undefined;
   /** Largest side of the network's input that requests may ask for. Default 1280, or the model's own size if that is larger. */
   readonly maxImgsz?: number | undefined;
   /** Requests must carry it: `Authorization: Bearer KEY` or `X-API-Key: KEY`. Default: none. */
   readonly apiKey?: string | undefined;
-  /** Milliseconds for which a closing server still takes requests, while `ready` already says no. Default 0. */
+  /** Milliseconds for which a closing server still accepts requests, while it already reports not ready. Default 0. */
   readonly drainDelay?: number | undefined;
   /** Milliseconds in which accepted requests must be done when the server closes. Default 30,000. */
   readonly drainTimeout?: number | undefined;
   /** Default `"silent"`. */
   readonly logLevel?: ServeLogLevel | undefined;
-  /** Receives the log: one JSON object a line. Default: standard output. */
+  /** Receives the log: one JSON object per line. Default: standard output. */
   readonly log?:
     | {
         /** Receives a line with its end. */

@@ -7,11 +7,11 @@ import type { Device } from "../../yolov5/runner.js";
 export interface RunningModel {
   readonly name: string;
   readonly version: string;
-  /** Where its weights come from. */
+  /** Path or address of its weights. */
   readonly path: string;
   readonly task: Task;
   readonly device: Device;
-  /** Threads that compute; 0: the server's own. */
+  /** Number of worker threads; 0: the server's own thread computes. */
   readonly workers: number;
   readonly maxBatch: number;
 }
@@ -26,12 +26,12 @@ export interface YoloServer {
   /** Whether all models are warm and the server is not closing. */
   readonly ready: boolean;
   /**
-   * Reads a model's weights again. Requests are answered by the old ones until the new ones are warm; if they cannot be
-   * loaded, the old ones stay.
+   * Reads a model's weights again. The old ones answer requests until the new ones are warm, and stay if the new ones cannot be
+   * loaded.
    * @param name default: the first model.
-   * @throws as `load`.
+   * @throws the errors of `load`.
    */
   reload(name?: string): Promise<void>;
-  /** Takes no further requests, answers those that it has, and frees the models. */
+  /** Accepts no further requests, answers those already accepted, and frees the models. */
   close(): Promise<void>;
 }

@@ -15,7 +15,7 @@ export interface VideoFrame {
   readonly width: number;
   readonly height: number;
   readonly channels: "rgb";
-  /** 1, 2, 3, … as detect.py counts; with a stride of n, each is the n-th next frame of the video. */
+  /** 1, 2, 3, … as detect.py counts; with a stride of n, numbers still count the frames returned. */
   readonly frame: number;
   /** Seconds from the start of the video. */
   readonly time: number;

@@ -5,7 +5,7 @@ import { isHttp, shownAddress } from "../../api/address.js";
 import { VideoError } from "../../errors.js";
 import { ffmpegEnvironment } from "../net/proxy.js";
 
-/** Where ffmpeg reads a video from, and how. */
+/** The source of a video, and ffmpeg's arguments for it. */
 export interface VideoInput {
   /** As the user wrote it. */
   readonly source: string;
@@ -18,7 +18,7 @@ export interface VideoInput {
   readonly path?: string;
   /** Arguments up to and including `-i`. */
   readonly args: readonly string[];
-  /** ffmpeg's environment with the proxy for this address, if it differs from this process's own. */
+  /** ffmpeg's environment with the proxy for this address, if it differs from that of this process. */
   readonly env?: Readonly<Record<string, string | undefined>>;
 }
 

@@ -6,12 +6,12 @@ import { askTool, plainComplaint } from "./ffmpeg.js";
 import { type VideoInput, videoInput } from "./input.js";
 import { notVideo } from "./notVideo.js";
 
-/** What a video says of itself. */
+/** Facts that a video states about itself. */
 export interface VideoInfo {
   /** Upright, in pixels. */
   readonly width: number;
   readonly height: number;
-  /** Mean frames per second as a fraction: `30000/1001`. 30/1 if the video does not say. */
+  /** Mean frames per second as a fraction: `30000/1001`. 30/1 if the video does not state it. */
   readonly rate: string;
   readonly fps: number;
   /** The number of frames it claims to have; undefined for streams. */

@@ -20,11 +20,11 @@ export interface VideoWriterOptions {
   readonly height: number;
   /** Frames per second: `25`, `30000/1001`. */
   readonly rate: string;
-  /** Frames get the times at which they are written, as needed for a camera. */
+  /** Gives frames the time at which they are written, as needed for a camera. */
   readonly live?: boolean | undefined;
-  /** A video whose sound the file gets too, as long as the frames last. */
+  /** A video whose sound is copied to the file, up to the end of the frames. */
   readonly sound?: VideoInput | undefined;
-  /** Called with a sentence about each thing that is not as asked for. */
+  /** Called with a sentence for everything that differs from the request. */
   readonly onWarning?: ((text: string) => void) | undefined;
 }
 

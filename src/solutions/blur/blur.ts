@@ -6,12 +6,12 @@ import { rleRectangles } from "../../image/draw/mask.js";
 import { OBSCURE_STYLES, type ObscureStyle, obscure, type Region } from "../../image/obscure.js";
 import type { RgbImage } from "../../image/types.js";
 
-/** `box`: all of an object's box; `mask`: its outline, where the model finds one. */
+/** `box`: the whole box of an object; `mask`: its outline, if the model finds one. */
 export type BlurShape = "box" | "mask";
 /** All shapes, the default first. */
 export const BLUR_SHAPES: readonly BlurShape[] = ["box", "mask"];
 
-/** A detection, as far as it matters here. */
+/** The parts of a detection that `blur` needs. */
 export interface BlurredObject {
   readonly xmin: number;
   readonly ymin: number;
@@ -30,7 +30,7 @@ export interface BlurOptions {
   readonly style?: ObscureStyle | undefined;
   /** Default `box`. */
   readonly shape?: BlurShape | undefined;
-  /** How much larger than the object the hidden part is on every side, as a part of its width and height. Default 0.1. */
+  /** Margin around the object on every side, as a fraction of its width and height. Default 0.1. */
   readonly margin?: number | undefined;
   /** Boxes to hide in addition, in pixels: those of `TrackBridge`. */
   readonly added?: readonly Xyxy[] | undefined;

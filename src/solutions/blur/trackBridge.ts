@@ -3,10 +3,10 @@
 import { grownBy, type Xyxy } from "../../boxes.js";
 import { OptionError } from "../../errors.js";
 
-/** An object of a frame. */
+/** An object in a frame. */
 export interface BridgedBox {
   readonly xyxy: Xyxy;
-  /** Absent: known in this frame only. */
+  /** Absent if the object is known in this frame only. */
   readonly track?: number | undefined;
 }
 
@@ -14,19 +14,19 @@ export interface BridgedBox {
 export interface TrackBridgeOptions {
   /** Longest gap to bridge, in frames; use the tracker's `buffer`. Default 30. */
   readonly gap?: number | undefined;
-  /** Frames before an object first appears and after it last does for which its box is added too. Default 5. */
+  /** Number of frames before an object first appears, and after it last does, for which its box is added too. Default 5. */
   readonly hold?: number | undefined;
   /**
-   * Most frames that may wait; more of them are given back early, with the tracker's estimates for lost objects. 0:
+   * Maximum number of waiting frames. Beyond it, frames are returned early, with the tracker's estimates for lost objects. 0 returns
    * every frame at once, for live sources. Default: as many as `gap` and `hold` need.
    */
   readonly most?: number | undefined;
 }
 
-/** A frame that waited, with boxes beside its own. */
+/** A frame that waited, with additional boxes. */
 export interface BridgedFrame<T> {
   readonly frame: T;
-  /** Where objects are that were not detected in this frame, but before or after it. */
+  /** Positions of objects that were detected before or after this frame, but not in it. */
   readonly added: readonly Xyxy[];
 }
 
@@ -46,8 +46,8 @@ const GROWTH = 0.02;
 const MOST_GROWTH = 0.3;
 
 /**
- * Fills the gaps of tracks, frame by frame: between two detections of an object, its box moves in a straight line.
- * Frames wait only as long as an object is lost that may come back.
+ * Fills the gaps in tracks, frame by frame: between two detections of an object, its box moves in a straight line.
+ * Frames wait only while a lost object may come back.
  * @example
  * import { TrackBridge } from "yolov5-ts/solutions";
  *
@@ -80,7 +80,7 @@ export class TrackBridge<T> {
   /**
    * Takes the next frame.
    * @param boxes its detections.
-   * @param lost where the tracker thinks that objects are which it did not see: `tracker.lost`.
+   * @param lost the tracker's estimates for objects that it did not see: `tracker.lost`.
    * @returns the frames that need not wait any longer, in order.
    */
   push(frame: T, boxes: readonly BridgedBox[], lost: readonly BridgedBox[] = []): BridgedFrame<T>[] {
@@ -93,7 +93,7 @@ export class TrackBridge<T> {
     return this.release(index);
   }
 
-  /** The frames that still wait, when there are no more. */
+  /** The frames that are still waiting, once there are no more. */
   end(): BridgedFrame<T>[] {
     const rest = this.waiting;
     this.waiting = [];

@@ -10,9 +10,9 @@ export interface HeatmapOptions {
   /** Size of the pictures, in pixels. */
   readonly width: number;
   readonly height: number;
-  /** Which point of a box warms. Default `feet`. */
+  /** The point of a box that warms. Default `feet`. */
   readonly anchor?: Anchor | undefined;
-  /** How far a point warms, in pixels. Default: 3 % of the longer side. */
+  /** Radius that a point warms, in pixels. Default: 3 % of the longer side. */
   readonly radius?: number | undefined;
   /** Seconds after which half of the warmth is left. Default: it stays. */
   readonly halfLife?: number | undefined;
@@ -65,7 +65,7 @@ export class Heatmap {
     this.down = neighbours(height, this.rows, this.cell);
   }
 
-  /** The boxes of the next frame; each warms its place. */
+  /** Adds the boxes of the next frame, each of which warms its position. */
   update(boxes: readonly TrackedBox[], { time }: FrameTime = {}): void {
     this.cool(time);
     for (const box of boxes) {
@@ -74,7 +74,7 @@ export class Heatmap {
     }
   }
 
-  /** Warmth of every cell, 0 to 1 of the warmest, row by row. */
+  /** Warmth of every cell relative to the warmest, 0 to 1, row by row. */
   get levels(): { readonly columns: number; readonly rows: number; readonly data: Float32Array } {
     const most = this.warmth.reduce((a, b) => Math.max(a, b), 0);
     const { columns, rows } = this;
@@ -82,7 +82,7 @@ export class Heatmap {
   }
 
   /**
-   * Colours a picture of this size: warm places are covered, cold ones stay.
+   * Colours a picture of this size: warm places are coloured, cold ones stay as they are.
    * @param options `alpha`: opacity of the warmest, 0 to 1, default 0.6; `inPlace`: change the given pixels. Default false.
    * @throws OptionError for a picture of another size.
    */

@@ -13,7 +13,7 @@ export class Homography {
 
   /**
    * @param from four points of the picture, no three on a line.
-   * @param to where they are on the plane, in units of the user.
+   * @param to their positions on the plane, in any unit.
    * @throws OptionError.
    */
   constructor(from: readonly Point[], to: readonly Point[]) {
@@ -33,7 +33,7 @@ export class Homography {
     this.matrix = [a / scale, b / scale, c, d / scale, e / scale, f, g / scale, h / scale, 1];
   }
 
-  /** Where a point of the picture is on the plane; not finite beyond the horizon. */
+  /** The position of a picture's point on the plane; not finite beyond the horizon. */
   apply([x, y]: Point): Point {
     const [a, b, c, d, e, f, g, h, i] = this.matrix;
     const w = g * x + h * y + i;

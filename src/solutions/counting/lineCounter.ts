@@ -26,7 +26,7 @@ export interface LineEvent extends FrameTime {
   readonly name: string;
 }
 
-/** What a line has counted. */
+/** The counts of a line. */
 export interface LineCounts {
   readonly name: string;
   readonly in: ClassCounts;
@@ -48,9 +48,9 @@ interface Crosser {
 const FORGET = 1000;
 
 /**
- * Counts objects that cross the line from one point to another. Seen by someone who stands at the first point and looks to the
- * second, crossing from the left to the right is `in`, the other way is `out`. An object is counted once it is farther from the
- * line than the margin, on the other side than before, and if its path led between the two points.
+ * Counts objects that cross the line from one point to another. Looking from the first point to the second, crossing from left
+ * to right is `in`, the other way is `out`. An object is counted if its path led between the two points and it is now on the other
+ * side, farther from the line than the margin.
  * @example
  * import { LineCounter } from "yolov5-ts/solutions";
  * const door = new LineCounter([0, 300], [640, 300], { name: "door" });
@@ -94,15 +94,15 @@ export class LineCounter {
     return { in: this.inwards.total, out: this.outwards.total };
   }
 
-  /** For the option `figures` of `annotate`: the line, with an arrow to where `in` is. */
+  /** For the option `figures` of `annotate`: the line, with an arrow to the `in` side. */
   get figure(): Figure {
     const { in: inwards, out } = this.totals;
     return { points: [...this.from, ...this.to], closed: false, label: `${this.name}: ${inwards} in, ${out} out` };
   }
 
   /**
-   * The boxes of the next frame, also where there are none.
-   * @returns who crossed the line.
+   * Takes the boxes of the next frame. Call it for frames without boxes too.
+   * @returns an event for each crossing.
    */
   update(boxes: readonly TrackedBox[], at: FrameTime = {}): LineEvent[] {
     this.frames++;

@@ -9,7 +9,7 @@ import { type Anchor, anchorOf, type FrameTime, type TrackedBox } from "./tracke
 export interface SpeedometerOptions {
   /** Four points of the picture: the corners of a rectangle on the ground, in order. */
   readonly corners: readonly Point[];
-  /** Its size in units of the user: from the first corner to the second, and from the second to the third. */
+  /** Its size in any unit: from the first corner to the second, and from the second to the third. */
   readonly size: readonly [number, number];
   /** Seconds over which a speed is measured. Default 1. */
   readonly seconds?: number | undefined;
@@ -25,14 +25,14 @@ interface Path {
 /** The least part of `seconds` that a path must last. */
 const LEAST_PART = 0.5;
 
-/** Speeds by a homography: pixels of the picture → places on the ground → distance a second. */
+/** Measures speeds with a homography: pixels of the picture → positions on the ground → distance per second. */
 export class Speedometer {
   private readonly ground: Homography;
   private readonly seconds: number;
   private readonly anchor: Anchor;
   private readonly paths = new Map<number, Path>();
 
-  /** @throws OptionError for corners that are no quadrangle, and sizes that are not above 0. */
+  /** @throws OptionError for corners that do not form a quadrangle, and sizes that are not above 0. */
   constructor({ corners, size, seconds = 1, anchor = "feet" }: SpeedometerOptions) {
     const [width, height] = size;
     if (!(width > 0 && height > 0 && seconds > 0)) {
@@ -49,10 +49,10 @@ export class Speedometer {
   }
 
   /**
-   * The boxes of the next frame.
-   * @param at its time in seconds is needed.
-   * @returns units a second by track, of those that have been seen for long enough: the slope of the straight line that fits
-   * their last places best.
+   * Takes the boxes of the next frame.
+   * @param at the frame's time in seconds is required.
+   * @returns units per second by track, for objects seen long enough: the slope of the straight line that fits their last positions
+   * best.
    * @throws OptionError without a time.
    */
   update(boxes: readonly TrackedBox[], { time }: FrameTime): Map<number, number> {

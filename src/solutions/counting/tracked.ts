@@ -3,7 +3,7 @@
 import { OptionError } from "../../errors.js";
 import type { Point } from "../geometry.js";
 
-/** A box in pixels; a `Detection` with the ID of its track is one. */
+/** A box in pixels, for example a `Detection` with the ID of its track. */
 export interface TrackedBox {
   readonly xmin: number;
   readonly ymin: number;
@@ -15,14 +15,14 @@ export interface TrackedBox {
   readonly track?: number | undefined;
 }
 
-/** When a frame was. */
+/** The time of a frame. */
 export interface FrameTime {
-  /** Seconds. Default: the number of frames so far, so that times are in frames. */
+  /** In seconds. Default: the number of frames so far, so times are in frames. */
   readonly time?: number | undefined;
   readonly frame?: number | undefined;
 }
 
-/** Which point of a box says where its object is: the centre, or the middle of the lower edge, where people and cars stand. */
+/** The point of a box that stands for its object: the centre, or the middle of the lower edge, where people and cars touch the ground. */
 export type Anchor = "centre" | "feet";
 export const ANCHORS: readonly Anchor[] = ["centre", "feet"];
 
@@ -34,15 +34,15 @@ export function anchorOf({ xmin, ymin, xmax, ymax }: TrackedBox, anchor: Anchor)
 export const sizeOf = ({ xmin, ymin, xmax, ymax }: TrackedBox): number =>
   Math.sqrt(Math.max(xmax - xmin, 0) * Math.max(ymax - ymin, 0));
 
-/** How surely an object must be on one side before it counts. */
+/** How far and how long an object must be on one side before it counts. */
 export interface CountOptions {
   /** For events and drawing. */
   readonly name?: string | undefined;
   /** Default `centre`. */
   readonly anchor?: Anchor | undefined;
   /**
-   * How far from the border an object must be to be on one side, as a part of its box's size (the root of its area). What jitters
-   * nearer to it changes nothing. Default 0.1.
+   * How far from the border an object must be to count as on one side, as a fraction of its box's size (the square root of its area).
+   * Jitter closer to the border changes nothing. Default 0.1.
    */
   readonly margin?: number | undefined;
   /** Frames in which an object must have been seen before it counts. Default 3. */

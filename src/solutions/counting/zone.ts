@@ -23,30 +23,30 @@ export interface ZoneEvent extends FrameTime {
   readonly track: number;
   readonly class: number;
   readonly name: string;
-  /** True where it did not cross the outline: it was first seen inside, or not seen again. */
+  /** True if it did not cross the outline: it was first seen inside, or not seen again. */
   readonly unseen?: true;
-  /** At an exit: how long it was inside, in seconds. */
+  /** For an exit: how long it was inside, in seconds. */
   readonly dwell?: number;
 }
 
-/** What a zone has counted. */
+/** The counts of a zone. */
 export interface ZoneCounts {
   readonly name: string;
   /** Inside now. */
   readonly occupancy: ClassCounts;
-  /** The most that were inside at a time, all classes together. */
+  /** Maximum number inside at one time, all classes together. */
   readonly most: number;
-  /** Objects that came in, or were first seen inside. */
+  /** Objects that entered, or were first seen inside. */
   readonly entries: ClassCounts;
-  /** Objects that went out, or were not seen again. */
+  /** Objects that left, or were not seen again. */
   readonly exits: ClassCounts;
-  /** How long they stayed, in seconds; those who are still inside up to now. Absent while there was nobody. */
+  /** How long objects stayed, in seconds; for those still inside, until now. Absent if there were none. */
   readonly dwell?: { readonly mean: number; readonly longest: number; readonly total: number };
 }
 
 /** Options of `Zone`. */
 export interface ZoneOptions extends CountOptions {
-  /** Frames after which an object that is not seen has left; a tracker's `buffer`. Default 30. */
+  /** Frames after which an unseen object counts as having left; use the tracker's `buffer`. Default 30. */
   readonly patience?: number | undefined;
 }
 
@@ -64,8 +64,8 @@ interface Visitor {
 }
 
 /**
- * A polygon that counts tracked objects. An object is inside or outside once it is farther from the outline than the margin.
- * Entries minus exits is always the occupancy.
+ * A polygon that counts tracked objects. An object counts as inside or outside if it is farther from the outline than the margin.
+ * Entries minus exits always equal the occupancy.
  */
 export class Zone {
   readonly points: readonly Point[];
@@ -126,8 +126,8 @@ export class Zone {
   }
 
   /**
-   * The boxes of the next frame, also where there are none.
-   * @returns who entered and who left.
+   * Takes the boxes of the next frame. Call it for frames without boxes too.
+   * @returns an event for each object that entered or left.
    */
   update(boxes: readonly TrackedBox[], at: FrameTime = {}): ZoneEvent[] {
     this.frames++;

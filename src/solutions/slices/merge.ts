@@ -8,19 +8,19 @@ import type { Window } from "./windows.js";
 
 export type { WindowBox } from "./sameObject.js";
 
-/** An object, seen in one window or in several. */
+/** An object that was seen in one or more windows. */
 export interface MergedBox {
   readonly xyxy: Xyxy;
-  /** Index of the box whose score and class it has: the most confident one. */
+  /** Index of the box that gives its score and class: the most confident one. */
   readonly best: number;
-  /** Indices of the boxes that its place comes from: one that is whole, or all parts. */
+  /** Indices of the boxes that give its position: one that is whole, or all parts. */
   readonly parts: readonly number[];
 }
 
 /** Boxes less confident than this part of an object's best one do not change its place. */
 const WEAK = 0.3;
 
-/** How boxes of overlapping windows become objects. */
+/** How boxes of overlapping windows are merged into objects. */
 export interface MergeOptions {
   readonly merge: SliceMerge;
   readonly threshold: number;
@@ -29,8 +29,8 @@ export interface MergeOptions {
 }
 
 /**
- * Merges greedily: the most confident box takes those that are the same object, then those that are the same as these.
- * @param windows that the boxes' `window` refers to; one may be the whole picture.
+ * Merges greedily: the most confident box takes those of the same object, then those that match these, and so on.
+ * @param windows the windows that the boxes' `window` refers to; one may be the whole picture.
  * @returns the objects by confidence, descending.
  */
 export function mergeBoxes(

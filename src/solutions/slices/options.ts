@@ -3,8 +3,8 @@
 import { OptionError } from "../../errors.js";
 
 /**
- * How boxes of different windows become one. `nms`: the weaker box goes. `iou`: boxes that agree, where both windows look, are
- * merged. `ios`: also those that a window's edge cut and of which nine tenths lie inside another box.
+ * How boxes of different windows are merged. `nms`: the weaker box is dropped. `iou`: boxes that agree in the area that both windows
+ * see are merged. `ios`: so are boxes cut by a window's edge if nine tenths of them lie inside another box.
  */
 export type SliceMerge = "nms" | "iou" | "ios";
 export const SLICE_MERGES: readonly SliceMerge[] = ["nms", "iou", "ios"];
@@ -15,13 +15,13 @@ export interface SliceOptions {
   readonly width?: number | undefined;
   /** Default: `width`. */
   readonly height?: number | undefined;
-  /** The least part of a window that it shares with its neighbour, 0 to 0.9. Default 0.2. */
+  /** Minimum part of a window that it shares with its neighbour, 0 to 0.9. Default 0.2. */
   readonly overlap?: number | undefined;
   /** Default `iou`. */
   readonly merge?: SliceMerge | undefined;
-  /** From which IoU or IoS on boxes of different windows are the same object, 0 to 1. Default 0.5. */
+  /** The IoU or IoS from which boxes of different windows count as the same object, 0 to 1. Default 0.5. */
   readonly threshold?: number | undefined;
-  /** Also look at the whole picture, for objects that are larger than a window. Default true. */
+  /** Also detect in the whole picture, for objects larger than a window. Default true. */
   readonly whole?: boolean | undefined;
 }
 

@@ -25,8 +25,8 @@ function starts(length: number, window: number, overlap: number): number[] {
 }
 
 /**
- * The windows of a picture, row by row. They cover it; none reaches beyond it. A side on which the picture is smaller than a
- * window has one, of the picture's length.
+ * The windows of a picture, row by row. They cover the picture and stay inside it. Along a side that is shorter than a window, there is
+ * one window of the picture's length.
  */
 export function windowsOf(
   picture: { readonly width: number; readonly height: number },

@@ -18,7 +18,7 @@ import { entryOf } from "./mapping.js";
 import { moduleTreeFromJson } from "./moduleJson.js";
 import { refuseForeignModel } from "./refuse.js";
 
-/** What a model does: `detect`, `segment` or `classify`. */
+/** The task of a model: `detect`, `segment`, `pose` or `classify`. */
 export type Task = HeadKind;
 
 export interface ResolveOptions {
@@ -109,11 +109,11 @@ export interface ModelInfo {
   /** Per level (width, height) pairs in input pixels, flattened. */
   readonly anchors: readonly (readonly number[])[];
   readonly maskCoefficients: number;
-  /** Whose behaviour `detect` has: YOLOv5's, or that of the newer package (no anchors; other defaults). */
+  /** The behaviour of `detect`: that of YOLOv5, or of the newer package (no anchors, other defaults). */
   readonly family: Family;
-  /** The head picks its boxes itself, so that `iou` and `agnostic` mean nothing. */
+  /** The head selects its boxes itself, so `iou` and `agnostic` have no effect. */
   readonly endToEnd: boolean;
-  /** Pose models: keypoints of a box, and numbers of each. */
+  /** Pose models: the number of keypoints per box, and of numbers per keypoint. */
   readonly keypoints?: KeypointShape;
   /** Number of parameters, BatchNorm not folded. */
   readonly parameters: number;

@@ -47,9 +47,9 @@ export interface AnnotateStyle {
   readonly label?: ((detection: Detection, index: number) => string | undefined) | undefined;
   /** Trails of tracked objects (`Trails`), in the colours of their IDs. */
   readonly trails?: readonly Trail[] | undefined;
-  /** The unit of speeds in labels, `m/s` for example. Default: none is written. */
+  /** The unit of speeds in labels, for example `m/s`. Default: none. */
   readonly speedUnit?: string | undefined;
-  /** Lines and zones that objects are counted at: the `figure` of each. */
+  /** Counting lines and zones to draw: the `figure` of each. */
   readonly figures?: readonly Figure[] | undefined;
   /** Pixels in memory: a font from `openLabelFont`. Default: chosen for the class names. */
   readonly font?: Font | undefined;

@@ -13,10 +13,10 @@ import { applyChild, type BuildContext, child, numberAttribute } from "./context
 
 export type HeadKind = "detect" | "segment" | "pose" | "classify";
 
-/** Whose behaviour a network's files imply: YOLOv5's own (v3.0 to v7.0), or that of the newer package. */
+/** The behaviour that a network's file implies: that of YOLOv5 (v3.0 to v7.0), or of the newer package. */
 export type Family = "yolov5" | "ultralytics";
 
-/** Keypoints of a box, and numbers of each: x, y and, where it is 3, how visible it is. */
+/** The number of keypoints per box, and of numbers per keypoint: x, y and, if it is 3, the visibility. */
 export interface KeypointShape {
   readonly count: number;
   readonly size: number;

@@ -20,11 +20,11 @@ export interface Detection {
   readonly name: string;
   /** Tracked videos only: the object's persistent ID; absent until it is confirmed. */
   readonly track?: number | undefined;
-  /** How fast it moves on the ground, in units a second (`--ground`); absent where that is not measured. */
+  /** Speed on the ground, in units per second (`--ground`); absent if it is not measured. */
   readonly speed?: number | undefined;
 }
 
-/** A keypoint in pixels of the picture, clipped to it: x, y and, where the model predicts it, how visible it is (0 to 1). */
+/** A keypoint in pixels of the picture, clipped to it: x, y and, if the model predicts it, the visibility (0 to 1). */
 export type Keypoint = readonly [x: number, y: number, visibility?: number];
 
 /** One object with its keypoints, in the order of the model's data set. */

@@ -53,14 +53,14 @@ export class Prediction {
   }
 
   /**
-   * Runs the suppression with other thresholds, without running the network.
+   * Runs NMS with other thresholds, without running the network.
    * @throws OptionError.
    */
   result(options: Thresholds = {}): Result {
     return resultOf(this.outcome(options), this.info.names, this.saver);
   }
 
-  /** `result` as plain data. */
+  /** The same as `result`, as plain data. */
   outcome(options: Thresholds = {}): Outcome {
     const { info, outputs, facts, speed } = this;
     const batch = info.task === "classify" ? { logits: outputs[0] } : allRows(outputs);

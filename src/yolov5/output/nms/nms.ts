@@ -27,8 +27,8 @@ const CLASS_OFFSET = 7680;
 /**
  * Non-maximum suppression of a batch.
  * @param prediction what `model.forward` returns. `[N, rows, 5 + classes (+ mask coefficients)]`: xywh in input pixels,
- *   objectness, class probabilities, coefficients. Of networks without anchors (option `objectness: false`)
- *   `[N, rows, 4 + classes (+ mask coefficients or keypoints)]`, of end-to-end heads (`endToEnd: true`) `[N, 300, 6 …]`.
+ *   objectness, class probabilities, coefficients. For networks without anchors (option `objectness: false`)
+ *   `[N, rows, 4 + classes (+ mask coefficients or keypoints)]`, for end-to-end heads (`endToEnd: true`) `[N, 300, 6 …]`.
  * @returns per image the kept boxes, by confidence, descending.
  * @throws ShapeError, OptionError; NumericError if a box that passes the thresholds is not finite.
  */

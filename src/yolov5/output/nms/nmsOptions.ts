@@ -9,9 +9,9 @@ import type { Family } from "../../graph/heads.js";
 export interface NmsOptions {
   /** Confidence threshold, 0 to 1, exclusive. Default 0.25 (`val` uses 0.001). */
   readonly conf?: number | undefined;
-  /** IoU above which the weaker box goes, 0 to 1. Default 0.45 (`val` uses 0.6), without anchors 0.7. */
+  /** IoU above which the weaker box is dropped, 0 to 1. Default 0.45 (`val` uses 0.6); 0.7 without anchors. */
   readonly iou?: number | undefined;
-  /** Most boxes per image, cut after suppression. Default 1000 (`val` uses 300), without anchors 300. */
+  /** Maximum number of boxes per image, cut after suppression. Default 1000 (`val` uses 300); 300 without anchors. */
   readonly maxDet?: number | undefined;
   /** Keep only these class indices; a box whose best class is another one is dropped, not relabelled. Default: all. */
   readonly classes?: readonly number[] | undefined;

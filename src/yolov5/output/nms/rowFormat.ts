@@ -2,15 +2,15 @@
 
 import type { ModelInfo } from "../../checkpoint/modelInfo.js";
 
-/** What the columns of a prediction's rows mean. */
+/** The meaning of the columns of a prediction's rows. */
 export interface RowFormat {
   /** Mask coefficients at the end of each row (32 for segmentation models). Default 0. */
   readonly maskCoefficients?: number | undefined;
-  /** Numbers of keypoints at the end of each row. Default 0. */
+  /** Count of keypoint numbers at the end of each row. Default 0. */
   readonly keypointNumbers?: number | undefined;
-  /** Whether an objectness stands between box and classes: true (default) for YOLOv5, false for networks without anchors. */
+  /** Whether an objectness comes between box and classes: true (default) for YOLOv5, false for networks without anchors. */
   readonly objectness?: boolean | undefined;
-  /** Rows of an end-to-end head: corners, score, class, then the rest; nothing is suppressed. Default false. */
+  /** Rows of an end-to-end head: corners, score, class, then the rest, without NMS. Default false. */
   readonly endToEnd?: boolean | undefined;
 }
 
