@@ -32,9 +32,9 @@ export interface LoadOptions {
   readonly worker?: boolean | undefined;
   /**
    * Node, and `loadInWorker` in pages: number of workers, for many pictures. `detect([…])`, `stream` and overlapping calls
-   * are spread over them; lists and streams keep their order. Each has its own network, on one thread unless `threads` is set, and its own
-   * packed weights. WebGPU and gpu.js use only one, because there is one device. Default: one worker, whose network uses all
-   * `threads`.
+   * are spread over them; lists and streams keep their order. Each has its own network, on one thread unless `threads`
+   * is set, and its own packed weights. WebGPU and gpu.js use only one, because there is one device. Default: one
+   * worker, whose network uses all `threads`.
    */
   readonly workers?: number | undefined;
   /** Progress of downloads, in bytes. */
