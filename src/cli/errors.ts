@@ -1,5 +1,6 @@
 /** Exit codes, and the one-line message for every error. */
 
+import { withoutSecrets } from "../api/address.js";
 import { EngineError } from "../errors.js";
 import { isSystemError, systemReason } from "../node/files/systemReason.js";
 import { oneLine } from "../printable.js";
@@ -30,8 +31,12 @@ function isOwn(error: unknown): error is Error {
   return error instanceof UsageError || error instanceof InputError || error instanceof InterruptedError;
 }
 
-/** One line, without the prefix `error:`. */
+/** One line, without the prefix `error:`, and without the passwords of addresses, which may stand where a file should. */
 export function errorLine(error: unknown): string {
+  return withoutSecrets(lineOf(error));
+}
+
+function lineOf(error: unknown): string {
   if (error instanceof EngineError || isOwn(error)) {
     return oneLine(error.message);
   }

@@ -2,6 +2,7 @@
  * Where a command's output goes: human-readable text, warnings and errors, and JSON, which nothing else may mix with.
  */
 
+import { withoutSecrets } from "../api/address.js";
 import type { LineWriter } from "../node/files/writeFile.js";
 import { oneLine, printable, printableJson } from "../printable.js";
 import { errorLine, exitCodeOf, InterruptedError, UsageError } from "./errors.js";
@@ -69,12 +70,12 @@ export class Output {
 
   /** Keeps it to one line: a line break in it can only come from a name. */
   line(text = ""): void {
-    if (!this.quiet) this.human.write(`${printable(text)}\n`);
+    if (!this.quiet) this.human.write(`${printable(withoutSecrets(text))}\n`);
   }
 
   /** One line on standard error, for commands whose standard output is for programs. */
   note(text: string): void {
-    if (!this.quiet) this.io.stderr.write(`${printable(text)}\n`);
+    if (!this.quiet) this.io.stderr.write(`${printable(withoutSecrets(text))}\n`);
   }
 
   /** Prints lines that are costly to build, such as a table's; `lines` is called only if they are shown. */
@@ -87,12 +88,12 @@ export class Output {
   warn(text: string): void {
     if (this.warned.has(text)) return;
     this.warned.add(text);
-    this.io.stderr.write(`warning: ${oneLine(text)}\n`);
+    this.io.stderr.write(`warning: ${oneLine(withoutSecrets(text))}\n`);
   }
 
   /** Prints one line about a failed input while the run continues. */
   fail(text: string): void {
-    this.io.stderr.write(`error: ${oneLine(text)}\n`);
+    this.io.stderr.write(`error: ${oneLine(withoutSecrets(text))}\n`);
   }
 
   /** Prints one line about what ended the run. @returns the exit code. */

@@ -1,7 +1,7 @@
 /** Builds the command line and runs one command. Only the chosen command's code is loaded. */
 
 import { Command, CommanderError } from "commander";
-import { shownAddress } from "../api/address.js";
+import { shownAddress, withoutSecrets } from "../api/address.js";
 import { VERSION } from "../version.js";
 import { defineBench } from "./commands/bench.js";
 import type { Start } from "./commands/common.js";
@@ -83,7 +83,7 @@ function createProgram(io: Io, start: Start): Command {
     .configureOutput({
       writeOut: (text) => io.stdout.write(text),
       writeErr: (text) => io.stderr.write(text),
-      outputError: (text, write) => write(explain(text, program)),
+      outputError: (text, write) => write(withoutSecrets(explain(text, program))),
       getOutHelpWidth: () => Math.min(io.stdout.terminal?.columns ?? 120, 120),
       getErrHelpWidth: () => Math.min(io.stderr.terminal?.columns ?? 120, 120),
     });

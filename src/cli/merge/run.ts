@@ -4,7 +4,7 @@ import { mkdir, readdir, rm } from "node:fs/promises";
 import { dirname, join, resolve, sep } from "node:path";
 import { outputError } from "../../node/files/systemReason.js";
 import { openWhole } from "../../node/files/wholeFile.js";
-import { makeFolder, temporaryName } from "../../node/files/writeFile.js";
+import { makeFolder, temporaryName, writeTarget } from "../../node/files/writeFile.js";
 import { printableJson } from "../../printable.js";
 import { EXIT, InputError, UsageError } from "../errors.js";
 import type { CommonFlags } from "../options/flags.js";
@@ -33,21 +33,27 @@ export async function runMerge(paths: readonly string[], flags: MergeFlags, outp
     throw new UsageError("--output and --json both name the result; give one of them");
   }
   const { files, labels } = await findInputs(paths);
+  const json = flags.json !== undefined || (await isJson(target));
   if (labels.length > 0) {
-    if (isJson(target)) throw new UsageError(`--output ${target}: ${labels[0]} holds label files; give a folder`);
+    if (json) throw new UsageError(`--output ${target}: ${labels[0]} holds label files; give a folder`);
     await refuseFolder(target, labels);
     output.line(`${grouped(await joinLabels(labels, target, output.io.signal))} label files saved to ${target}`);
     return EXIT.done;
   }
-  if (isJson(target)) await mergeJson(files, target, output);
+  if (json) await mergeJson(files, target, output);
   else await mergeFolder(files, target, output);
   return EXIT.done;
 }
 
-const isJson = (target: string): boolean => target === "-" || target.endsWith(".json");
+/** Whether `--output` names a file: by its name, or because a pipe or device can be no folder. */
+async function isJson(target: string): Promise<boolean> {
+  if (target === "-" || target.endsWith(".json")) return true;
+  const found = await writeTarget(target).catch(() => undefined);
+  return found?.kind === "stream";
+}
 
 async function mergeJson(files: readonly MergeInput[], target: string, output: Output): Promise<void> {
-  const sink = target === "-" ? sinkToStream(output.io.stdout) : await openWhole(target);
+  const sink = target === "-" ? sinkToStream(output.io.stdout) : await openWhole(target, { signal: output.io.signal });
   await mergeInto(files, { sink, joined: undefined }, output);
   if (target !== "-") output.line(`Results saved to ${target}`);
 }

@@ -31,7 +31,8 @@ export interface Connection {
 
 /** @throws UsageError for another kind of address; InputError without the packages, or without a server. */
 export async function connect({ queue: url }: QueueFlags, output: Output): Promise<Connection> {
-  const shown = shownAddress(url);
+  // Without a scheme it is no address, but may hold a password nevertheless.
+  const shown = /^[a-z][a-z\d+.-]*:\/\//i.test(url) ? shownAddress(url) : url.replace(/^.*@/s, "***@");
   if (!/^rediss?:\/\//.test(url)) {
     throw new UsageError(
       `--queue ${shown}: is not the address of a Redis server; give one such as redis://localhost:6379`,

@@ -3,7 +3,15 @@
 import { type FileHandle, open, rename, rm } from "node:fs/promises";
 import { dirname } from "node:path";
 import { outputError } from "./systemReason.js";
-import { makeFolder, removeOnExit, temporaryName, writeTarget } from "./writeFile.js";
+import {
+  type LineWriter,
+  makeFolder,
+  openForLines,
+  removeOnExit,
+  temporaryName,
+  type WriteOptions,
+  writeTarget,
+} from "./writeFile.js";
 
 /** Pieces are collected to this many characters. */
 const CHUNK = 1 << 20;
@@ -18,7 +26,7 @@ export interface WholeFile {
 }
 
 /** Makes its folder. A pipe or a device is written as it comes. @throws OutputError. */
-export async function openWhole(path: string): Promise<WholeFile> {
+export async function openWhole(path: string, options: WriteOptions = {}): Promise<WholeFile> {
   const guard = async <T>(work: () => Promise<T>): Promise<T> => {
     try {
       return await work();
@@ -29,7 +37,7 @@ export async function openWhole(path: string): Promise<WholeFile> {
   return guard(async () => {
     await makeFolder(dirname(path));
     const target = await writeTarget(path);
-    if (target.kind === "stream") return writing(await open(target.path, "a"), guard);
+    if (target.kind === "stream") return streaming(await openForLines(path, options));
     const part = temporaryName(target.path);
     const kept = removeOnExit(part);
     return writing(await open(part, "wx", target.mode), guard, {
@@ -42,16 +50,20 @@ export async function openWhole(path: string): Promise<WholeFile> {
   });
 }
 
+function streaming(stream: LineWriter): WholeFile {
+  let close = (): Promise<void> => {
+    close = () => Promise.resolve();
+    return stream.close();
+  };
+  return { write: (text) => stream.write(text), finish: () => close(), abandon: () => close() };
+}
+
 interface Ends {
   readonly finish: () => Promise<void>;
   readonly close: () => Promise<void>;
 }
 
-function writing(
-  file: FileHandle,
-  guard: <T>(work: () => Promise<T>) => Promise<T>,
-  ends: Ends = { finish: async () => undefined, close: async () => undefined },
-): WholeFile {
+function writing(file: FileHandle, guard: <T>(work: () => Promise<T>) => Promise<T>, ends: Ends): WholeFile {
   let pending = "";
   let open = true;
   const flush = async (): Promise<void> => {

@@ -1,7 +1,8 @@
 /** `merge` of results that come from strangers: nothing outside its folder is written or read, and one sentence says why. */
 
 import { execFileSync } from "node:child_process";
-import { existsSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
+import { existsSync, lstatSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
+import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { MAX_SECONDS, slowness } from "../../support/limits.js";
@@ -172,4 +173,40 @@ test.each<[string, (source: string) => string[]]>([
   expect(stderr).toBe("interrupted\n");
   expect(code).toBe(130);
   expect(existsSync(join(folder, "interrupted.json"))).toBe(false);
+});
+
+describe.skipIf(process.platform === "win32")("results into a pipe", () => {
+  test.each([
+    ["--output", "p1"],
+    ["--json", "p2"],
+  ])("%s: its reader gets them, and nothing replaces the pipe", async (flag, name) => {
+    const pipe = join(folder, name);
+    execFileSync("mkfifo", [pipe]);
+    const source = join(folder, `${name}.json`);
+    writeFileSync(source, detect({}));
+    const reading = readFile(pipe, "utf8");
+    const { code, stderr } = await cli(["merge", source, flag, pipe]);
+    expect(code, stderr).toBe(0);
+    expect(JSON.parse(await reading)).toMatchObject({ images: [{ source: "a.jpg" }] });
+    expect(lstatSync(pipe).isFIFO()).toBe(true);
+  });
+
+  test("without a reader: Ctrl-C is heard", async () => {
+    const pipe = join(folder, "unread");
+    execFileSync("mkfifo", [pipe]);
+    const source = join(folder, "unread.json");
+    writeFileSync(source, detect({}));
+    const controller = new AbortController();
+    setTimeout(() => controller.abort(), 300);
+    const { stderr } = await cli(["merge", source, "--output", pipe], { signal: controller.signal });
+    expect(stderr).toMatch(/has no reader; start its reader first\n$/);
+  });
+
+  test("--json names a file, whatever its ending", async () => {
+    const source = join(folder, "ending.json");
+    writeFileSync(source, detect({}));
+    const { code, stderr } = await cli(["merge", source, "--json", join(folder, "ending.txt")]);
+    expect(code, stderr).toBe(0);
+    expect(JSON.parse(readFileSync(join(folder, "ending.txt"), "utf8"))).toHaveProperty("images");
+  });
 });
