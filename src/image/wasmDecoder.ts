@@ -1,7 +1,8 @@
 /**
  * The common part of the WebAssembly decoders. Their modules are embedded in the JavaScript (`*Wasm.generated.ts`),
  * so Node, bundlers and browsers load them in the same way, without a fetch. Each picture gets its own instance
- * (about 1 ms), so that a damaged file cannot leave anything behind and its memory is freed.
+ * (about 1 ms), so that a damaged file cannot leave anything behind and its memory is freed. JPEGs, which are most
+ * pictures, do it in another way: see `jpeg/mozjpegInstance.ts`.
  */
 
 import { inflateSync } from "fflate";
@@ -33,17 +34,18 @@ export type ModuleFactory<Instance> = (options: {
   ) => WebAssembly.Exports;
 }) => Promise<Instance>;
 
-/** A decoder and its glue, both imported as separate chunks when the first picture needs them. */
-export class LoadedDecoder<Instance> {
-  readonly createModule: ModuleFactory<Instance>;
+/** An embedded module, compiled for a limit of its memory. */
+export class BoundedModule {
   private readonly wasm: Uint8Array;
   /** The last compiled module and its memory limit, which callers hardly ever change. */
   private compiled: { readonly maxBytes: number; readonly module: Promise<WebAssembly.Module> } | undefined;
 
-  constructor({ WASM_BASE64, WASM_BYTES }: EmbeddedWasm, createModule: ModuleFactory<Instance>) {
-    const packed = Uint8Array.from(atob(WASM_BASE64), (c) => c.charCodeAt(0));
-    this.wasm = inflateSync(packed, { out: new Uint8Array(WASM_BYTES) });
-    this.createModule = createModule;
+  /** @param adapt what is changed in the module's bytes. */
+  constructor({ WASM_BASE64, WASM_BYTES }: EmbeddedWasm, adapt = (wasm: Uint8Array): Uint8Array => wasm) {
+    const text = atob(WASM_BASE64);
+    const packed = new Uint8Array(text.length);
+    for (let i = 0; i < packed.length; i++) packed[i] = text.charCodeAt(i);
+    this.wasm = adapt(inflateSync(packed, { out: new Uint8Array(WASM_BYTES) }));
   }
 
   /** The module with its memory limited to `maxBytes`, whatever a file claims while it is decoded. */
@@ -55,17 +57,24 @@ export class LoadedDecoder<Instance> {
   }
 }
 
-/** A decoder that is loaded when the first picture needs it. Compiled code is immutable, so one copy is shared. */
-export class DecoderOnDemand<Instance> {
-  private loaded: Promise<LoadedDecoder<Instance>> | undefined;
-
+/** A decoder and its glue, both imported as separate chunks when the first picture needs them. */
+export class LoadedDecoder<Instance> extends BoundedModule {
   constructor(
-    private readonly embedded: () => Promise<EmbeddedWasm>,
-    private readonly glue: () => Promise<{ readonly default: ModuleFactory<Instance> }>,
-  ) {}
+    embedded: EmbeddedWasm,
+    readonly createModule: ModuleFactory<Instance>,
+  ) {
+    super(embedded);
+  }
+}
+
+/** A decoder that is loaded when the first picture needs it. Compiled code is immutable, so one copy is shared. */
+export class OnDemand<Decoder extends { readonly module: (maxBytes: number) => Promise<WebAssembly.Module> }> {
+  private loaded: Promise<Decoder> | undefined;
+
+  constructor(private readonly open: () => Promise<Decoder>) {}
 
   /** @throws whatever prevents it from running: no WebAssembly, a page's security policy, a missing chunk. */
-  async get(): Promise<LoadedDecoder<Instance>> {
+  async get(): Promise<Decoder> {
     this.loaded ??= this.load();
     try {
       return await this.loaded;
@@ -76,11 +85,23 @@ export class DecoderOnDemand<Instance> {
     }
   }
 
-  private async load(): Promise<LoadedDecoder<Instance>> {
-    const [wasm, { default: createModule }] = await Promise.all([this.embedded(), this.glue()]);
-    const decoder = new LoadedDecoder(wasm, createModule);
+  private async load(): Promise<Decoder> {
+    const decoder = await this.open();
     await decoder.module(new DecodeBudget("").maxWasmBytes);
     return decoder;
+  }
+}
+
+/** A decoder with the glue of its package. */
+export class DecoderOnDemand<Instance> extends OnDemand<LoadedDecoder<Instance>> {
+  constructor(
+    embedded: () => Promise<EmbeddedWasm>,
+    glue: () => Promise<{ readonly default: ModuleFactory<Instance> }>,
+  ) {
+    super(async () => {
+      const [wasm, { default: createModule }] = await Promise.all([embedded(), glue()]);
+      return new LoadedDecoder(wasm, createModule);
+    });
   }
 }
 
@@ -130,7 +151,7 @@ export async function decodeWithWasm<Instance>(
 }
 
 /** R, G, B of each R, G, B, A. Four pixels at a time are three words instead of twelve bytes; WASM is little-endian. */
-function withoutAlpha(source: Uint8Array | Uint8ClampedArray, pixels: number): Uint8Array {
+export function withoutAlpha(source: Uint8Array | Uint8ClampedArray, pixels: number): Uint8Array {
   const data = new Uint8Array(pixels * 3);
   let done = 0;
   if (source.byteOffset % 4 === 0) {

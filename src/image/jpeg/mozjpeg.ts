@@ -5,16 +5,10 @@
 
 import type { DecodeBudget } from "../limits.js";
 import type { RgbImage } from "../types.js";
-import { DecoderOnDemand, decodeWithWasm, ownBuffer, type Rgba } from "../wasmDecoder.js";
+import { OnDemand } from "../wasmDecoder.js";
+import { Mozjpeg } from "./mozjpegInstance.js";
 
-interface Instance {
-  decode(data: Uint8Array<ArrayBuffer>, preserveOrientation: boolean): Rgba | null;
-}
-
-const mozjpeg = new DecoderOnDemand<Instance>(
-  () => import("./mozjpegWasm.generated.js"),
-  () => import("@jsquash/jpeg/codec/dec/mozjpeg_dec.js"),
-);
+const mozjpeg = new OnDemand(async () => new Mozjpeg(await import("./mozjpegWasm.generated.js")));
 
 /** False if there is no WebAssembly, a page's security policy forbids it, or its chunk is missing. */
 export async function mozjpegAvailable(): Promise<boolean> {
@@ -33,7 +27,6 @@ export async function mozjpegAvailable(): Promise<boolean> {
  * depends on its vector code, which `plainDecoder.ts` reproduces and this decoder does not.
  */
 export async function decodeWithMozjpeg(bytes: Uint8Array, budget: DecodeBudget): Promise<RgbImage | undefined> {
-  const decode = (decoder: Instance): Rgba | null => decoder.decode(ownBuffer(bytes), false);
-  const { image, warned } = await decodeWithWasm(await mozjpeg.get(), budget, decode);
+  const { image, warned } = await (await mozjpeg.get()).decode(bytes, budget);
   return warned ? undefined : image;
 }
