@@ -27,10 +27,10 @@ export async function orInterrupted<T>(signal: AbortSignal, work: Promise<T>): P
   }
 }
 
-/** For how long something begun may still go on after Ctrl-C. */
+/** How long work in progress may continue after Ctrl-C. */
 const LAST_MS = 2000;
 
-/** Work that Ctrl-C may find half done, one after the other. */
+/** Work in progress that Ctrl-C has to complete, one item at a time. */
 export class LastWork {
   private last: Promise<unknown> = Promise.resolve();
 

@@ -27,7 +27,7 @@ export interface LoadFlags {
   readonly backend: BackendChoice;
   readonly device?: DeviceChoice | undefined;
   readonly threads?: number | undefined;
-  /** In place of `threads`, where it depends on what the weights are. */
+  /** Used instead of `threads` if it depends on the weights. */
   readonly threadsFor?: ((task: Task) => number | undefined) | undefined;
   readonly half?: boolean | undefined;
   readonly tune?: boolean | undefined;
@@ -39,7 +39,7 @@ export interface LoadFlags {
 
 export interface LoadedModel {
   readonly model: CliModel;
-  /** What each checkpoint holds, or its name if it is made from that. */
+  /** The contents of each checkpoint, or its name if it is generated from that. */
   readonly contents: readonly (Uint8Array | string)[];
   /** The same model for other threads. */
   readonly seed: () => NamedSeed;

@@ -109,7 +109,7 @@ function commandOf(program: Command, words: readonly string[]): Command | undefi
   return program.commands.find((command) => words.includes(command.name()));
 }
 
-/** Hints for names from YOLOv5 that are called something else here. */
+/** Hints for names from YOLOv5 that differ here. */
 const OTHER_NAMES: ReadonlyMap<string, string> = new Map([
   ["predict", "use detect to predict, for every task"],
   ["segment", "detect finds masks if the model is a segmentation model"],

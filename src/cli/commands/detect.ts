@@ -40,7 +40,7 @@ export function defineDetect(program: Command, start: Start): void {
   );
 }
 
-/** What jobs in a queue cannot do: they have no page, and write nothing for a whole run. */
+/** Not available for jobs in a queue, which have no page and write nothing for a whole run. */
 function addOwnOptions(command: Command): void {
   command
     .optionsGroup("Videos:")

@@ -12,7 +12,7 @@ import { RESUME_HELP, SHARD_HELP, shardFlag } from "../shards/shardOption.js";
 import { TUNE_HELP } from "../tuning.js";
 import { MAX_PIXELS_HELP, WEIGHTS_HELP, WORKERS_HELP } from "./common.js";
 
-/** `enqueue` says why it refuses what a process of its own would need. */
+/** `enqueue` says why it refuses options that need a single process. */
 const hidden = (option: Option, hides: boolean): Option => option.hideHelp(hides);
 
 /**

@@ -199,7 +199,7 @@ function engineOf({ opened, name }: Candidate, backend: Backend, imgsz: number):
   };
 }
 
-/** What a model is for: a pose model's keypoints, otherwise boxes. */
+/** The figures that count: those of keypoints for a pose model, otherwise those of boxes. */
 export function figuresOf({ metrics, keypointMetrics }: EvaluationFigures): Metrics {
   return keypointMetrics ?? metrics;
 }
@@ -223,7 +223,7 @@ export async function rowOf(
   };
 }
 
-/** What of a row depends on the measured pictures. */
+/** The parts of a row that depend on the measured pictures. */
 export function accuracyOf(
   figures: EvaluationFigures,
 ): Pick<CompressionRow, "precision" | "recall" | "f1" | "map50" | "map50_95"> {

@@ -51,7 +51,7 @@ const EXAMPLES = 4;
 export async function runCompress(flags: CompressFlags, output: Output): Promise<number> {
   checkFlags(flags);
   const asked = await shardAsked(flags, output);
-  // `--shard 0/1` is everything, in spite of a scheduler's variables.
+  // `--shard 0/1` is everything, regardless of a scheduler's variables.
   const shard = asked?.count === 1 ? undefined : asked;
   if (shard) checkShard(flags, output);
   // Checked before minutes of work that could not be saved.
@@ -80,7 +80,7 @@ function checkFlags({ prune, targetFlops, maxDrop, output, unstructured, half, i
   }
 }
 
-/** @throws UsageError for what needs the figures of all pictures, and without a file for the shard's own. */
+/** @throws UsageError for options that need the figures of all pictures, and without a file for the shard's own. */
 function checkShard({ maxDrop, report }: CompressFlags, output: Output): void {
   if (maxDrop !== undefined) {
     throw new UsageError(
@@ -177,7 +177,7 @@ class CompressRun {
 
     const attempts = new Attempts(output);
     const target = flags.output;
-    // All shards make the same file.
+    // All shards would write the same file.
     const written =
       target !== undefined &&
       (shard?.index ?? 0) === 0 &&

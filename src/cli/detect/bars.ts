@@ -4,7 +4,7 @@ import type { Output } from "../output.js";
 import { type Bar, openBar } from "../progress.js";
 import type { SourceItem } from "./sources/sourceItem.js";
 
-/** Fewer windows are done before a bar could be read. */
+/** With fewer windows, the work is done before a bar could be read. */
 const LEAST_WINDOWS = 8;
 
 export class SliceBar {

@@ -1,4 +1,4 @@
-/** What the flags of `detect`, which `enqueue` has too, rule out before anything is read. */
+/** Checks of the options of `detect` and `enqueue` before anything is read. */
 
 import { UsageError } from "../errors.js";
 import type { DetectFlags } from "../options/flags.js";
@@ -19,11 +19,11 @@ const UNAVAILABLE: readonly Unavailable<DetectFlags>[] = [
 ];
 
 const tracks = (flags: DetectFlags): boolean => trackerOf(flags) !== undefined;
-/** In videos, tracks tell where hidden objects are. */
+/** In videos, tracks show where hidden objects are. */
 const follows = (flags: DetectFlags): boolean => tracks(flags) || flags.blur !== undefined || flags.redact === true;
 const draws = ({ nosave, live, redact }: DetectFlags): boolean => (!nosave || live !== undefined) && !redact;
 
-/** Options that do something beside others alone. */
+/** Options that only have an effect together with others. */
 const DEPENDENT: readonly (readonly [
   name: keyof DetectFlags & string,
   needs: string,
@@ -40,7 +40,7 @@ const DEPENDENT: readonly (readonly [
   ["font", "when nothing is drawn", draws],
 ];
 
-/** @throws UsageError for what is not available, or excludes something else. */
+/** @throws UsageError for options that are not available or exclude each other. */
 export async function checkDetectFlags(flags: DetectFlags, output: Output): Promise<void> {
   tellUnavailable(flags, UNAVAILABLE, output);
   if ((flags.saveFormat ?? 0) > 0) {
@@ -58,7 +58,7 @@ export async function checkDetectFlags(flags: DetectFlags, output: Output): Prom
   await checkWeightWords(flags);
 }
 
-/** @throws UsageError for figures of a whole run, in a process that does a part of it. */
+/** @throws UsageError for figures of a whole run in a process that does only a part of it. */
 export function refuseCounts(flags: DetectFlags, parts: "shards" | "jobs"): void {
   if (!counts(flags)) return;
   throw new UsageError(

@@ -1,4 +1,4 @@
-/** What a detect run found and what failed: the JSON, the NDJSON lines, and the closing summary. */
+/** The results and failures of a detect run: the JSON, the NDJSON lines, and the closing summary. */
 
 import { join } from "node:path";
 import { errorLine } from "../errors.js";
@@ -35,14 +35,14 @@ export class Collected {
     return this.without;
   }
 
-  /** How much failed: sources, and the lines of NDJSON. */
+  /** The number of failures: sources, and lines of NDJSON. */
   get failed(): number {
     return this.failures + (this.linesBroken ? 1 : 0);
   }
 
   /**
    * Counts a result and keeps what the table and the JSON need.
-   * @param entry what the JSON says of it; undefined if no JSON is wanted.
+   * @param entry its entry in the JSON; undefined if no JSON is requested.
    * @param error why some of its files could not be written.
    */
   async take(result: Shown, entry: object | undefined, error?: string): Promise<void> {
@@ -61,7 +61,7 @@ export class Collected {
     await this.writeLine(whole);
   }
 
-  /** Writes what happened in a frame as lines of their own, after the frame's. */
+  /** Writes the events of a frame as separate lines after the frame's. */
   async happened(source: string | undefined, events: readonly SceneEvent[]): Promise<void> {
     for (const event of events) await this.writeLine({ source, ...event });
   }

@@ -64,9 +64,9 @@ export class DetectRun {
   private readonly countFiles: CountFiles;
   private readonly detector: PartDetector;
   private video: VideoRun | undefined;
-  /** What the log has named is in the files and the JSON too, also after Ctrl-C. */
+  /** Whatever the log names is in the files and the JSON too, even after Ctrl-C. */
   private readonly keeping = new LastWork();
-  /** Pictures since the last video, whose sequence has not ended. */
+  /** Pictures since the last video; their sequence has not ended. */
   private pictures = 0;
 
   constructor({ flags, output, model, items, folder, live, onProgress, ...setup }: DetectTask) {
@@ -93,7 +93,7 @@ export class DetectRun {
     );
   }
 
-  /** @throws what stops the run before anything is done. */
+  /** @throws errors that stop the run before anything is done. */
   async run(): Promise<DetectEnd> {
     const { collected } = this;
     const bar = await openPicturesBar(this.items, this.output);

@@ -14,9 +14,9 @@ export interface Followed {
   /** What is shown and written. */
   readonly result: Result;
   readonly trails: readonly Trail[];
-  /** `result` with all IDs and weak boxes, even if IDs were not asked for. */
+  /** `result` with all IDs and weak boxes, even if IDs were not requested. */
   readonly tracked: Result;
-  /** Where objects are that were not seen in this frame. */
+  /** Positions of objects that were not seen in this frame. */
   readonly lost: readonly Track[];
 }
 
@@ -43,7 +43,7 @@ export class Follower {
     this.trails = new Trails(40, trackBuffer);
   }
 
-  /** IDs assigned in the current video or sequence of pictures; undefined if they were not asked for. */
+  /** IDs assigned in the current video or sequence of pictures; undefined if they were not requested. */
   get count(): number | undefined {
     return this.shown ? this.tracker.count : undefined;
   }
@@ -72,7 +72,7 @@ export class Follower {
     return { result: tracked, trails: this.trails.update(points), tracked, lost };
   }
 
-  /** A picture: one of a sequence only if IDs were asked for. */
+  /** A picture, which belongs to a sequence only if IDs were requested. */
   followPicture(plain: Result): Pick<Followed, "result" | "trails"> {
     return this.shown ? this.follow(plain) : { result: this.picture(plain), trails: [] };
   }

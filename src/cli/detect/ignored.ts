@@ -1,4 +1,4 @@
-/** What a user may not know of the model: which options it has no use for, and what the embedded one looks for. */
+/** Hints about the model: options that it ignores, and the classes of the embedded model. */
 
 import type { Task } from "../../yolov5/checkpoint/modelInfo.js";
 import { UsageError } from "../errors.js";
@@ -6,7 +6,7 @@ import type { DetectFlags } from "../options/flags.js";
 import { optionName } from "../options/unavailable.js";
 import type { Output } from "../output.js";
 
-/** @throws UsageError for results that there would be none of. */
+/** @throws UsageError for kinds of results that the model cannot give. */
 export function tellIgnored(flags: DetectFlags, task: Task, output: Output): void {
   if (flags.augment && task !== "detect") output.warn("--augment applies to detection models only; ignored");
   if (flags.track && task === "classify") output.warn("--track needs boxes; ignored for classification");
@@ -24,7 +24,7 @@ export function tellIgnored(flags: DetectFlags, task: Task, output: Output): voi
   }
 }
 
-/** Where nothing was found: a user who gave pictures but no model may not know what the default model looks for. */
+/** Used if nothing was found: a user who gave pictures but no model may not know the classes of the default model. */
 export function noteEmbedded({ weights, source }: DetectFlags, names: readonly string[], output: Output): void {
   if (weights !== undefined || source === undefined) return;
   output.line(

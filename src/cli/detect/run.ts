@@ -38,7 +38,7 @@ export async function runDetect(flags: DetectFlags, output: Output): Promise<num
   if (!nosave || saveTxt || saveCrop || heatmap || labels || shard)
     await checkRunFolder(project, name, existOk || shard !== undefined);
   if (shard) refuseCounts(flags, "shards");
-  // Frames are sorted by their numbers where their order matters.
+  // Frames are sorted by number if their order matters.
   const ordered = trackerOf(flags) !== undefined;
   const sources = flags.source ?? [exampleSource(flags.weights)];
   const all = await expandSources(sources, { signal: output.io.signal, frames: ordered });
@@ -110,7 +110,7 @@ function checkOrder(items: readonly SourceItem[], sharded: boolean, output: Outp
   if (misordered !== undefined) output.warn(misordered);
 }
 
-/** What tells one entry of the list from another. */
+/** A key that identifies an entry of the list. */
 const nameOfItem = ({ source, video }: SourceItem): string => `${video ? "video " : ""}${source}`;
 
 function exampleSource(weights: readonly string[] | undefined): string {

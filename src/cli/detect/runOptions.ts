@@ -1,4 +1,4 @@
-/** What the flags of `detect` mean for a model: options of detection, of what is made of results, and its workers. */
+/** The options of `detect` applied to a model: options for detection, for processing results, and for workers. */
 
 import type { Font } from "../../image/index.js";
 import { type DetectOptions, resolveOptions } from "../../yolov5/options.js";
@@ -32,7 +32,7 @@ export interface DetectSetup {
   /** Tracks and counts. */
   readonly sequence: Sequence;
   readonly font: Font | undefined;
-  /** Undefined: this thread does the pictures. */
+  /** Undefined: this thread processes the pictures. */
   readonly workers: DetectWorkers | undefined;
 }
 
@@ -40,7 +40,7 @@ export interface DetectMeans {
   /** Whether videos may be among the sources. */
   readonly videos: boolean;
   readonly font: Font | undefined;
-  /** How many threads do pictures; 0: this one does. */
+  /** Number of threads that process pictures; 0: this thread does. */
   readonly count: number;
   readonly output: Output;
 }
@@ -74,14 +74,14 @@ export function setUpDetect(
     ...{ lineThickness, hideLabels, hideConf, speed },
   };
   tellIgnored(flags, model.task, output);
-  // A tracker sees the pictures in their order, which only this thread knows.
+  // A tracker needs the pictures in order, and only this thread knows the order.
   const finish = sequence.ordered ? undefined : finishing;
   const workers =
     count === 0 ? undefined : new DetectWorkers(count, { model: seed(), options, maxPixels, finish, font: flags.font });
   return { options: warned, finishing, sequence, font, workers };
 }
 
-/** Where only the redacted pictures are asked for, a shard's own JSON lists them, and not what is hidden in them. */
+/** If only redacted pictures are requested, a shard's own JSON lists them without the hidden objects. */
 function jsonOf({ redact, json, ndjson }: DetectFlags, output: Output): FinishOptions["json"] {
   const wanted = output.wantsJson || output.wantsNdjson;
   return wanted && redact && json === undefined && ndjson === undefined ? "sources" : wanted;

@@ -22,13 +22,13 @@ export interface SaveOptions extends Omit<FinishOptions, "json" | "imageFormat">
   readonly font: Font | undefined;
   /** Of the model's classes. */
   readonly names: readonly string[];
-  /** Where frames are shown as they come. */
+  /** Receives frames to show as they come. */
   readonly view: Pick<LiveServer, "show" | "watching"> | undefined;
   /** Videos are written in files of this length; undefined: in one. */
   readonly segmentSeconds: number | undefined;
 }
 
-/** A video as its files are named and timed: `fps` is the source's. */
+/** The facts of a video for naming and timing its files; `fps` is that of the source. */
 interface VideoFacts {
   readonly source: string;
   readonly live: boolean;
@@ -150,7 +150,7 @@ export class Saver {
     return new SegmentWriter(path, segmentSeconds, { ...video, sound: undefined });
   }
 
-  /** Writes what holds the whole run. @throws OutputError. */
+  /** Writes the files that cover the whole run. @throws OutputError. */
   async complete(): Promise<void> {
     if (this.folder !== undefined) await this.labelFiles.write(this.folder);
   }

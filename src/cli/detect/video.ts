@@ -38,7 +38,7 @@ export interface VideoContext {
   readonly hidden: HiddenParts | undefined;
   /** Shows the frames as they come. */
   readonly live: LiveServer | undefined;
-  /** Undefined: the model of this thread detects. */
+  /** Undefined: the model on this thread detects. */
   readonly workers: DetectWorkers | undefined;
   /** Counts a result and keeps what the JSON and the table need. */
   readonly take: (shown: Shown, result: Result, events: readonly SceneEvent[]) => Promise<void>;
@@ -76,7 +76,7 @@ export class VideoRun {
   private started = 0;
   private elapsed = 0;
   private finished: Promise<void> | undefined;
-  /** The frame, and those that waited for it, that Ctrl-C may find half done. */
+  /** The frame in progress at Ctrl-C, and those that waited for it. */
   private readonly keeping = new LastWork();
 
   /**
@@ -149,7 +149,7 @@ export class VideoRun {
     if (this.saved?.problem !== undefined) throw this.saved.problem;
   }
 
-  /** For a live page, streams come back, and files run at their own pace. */
+  /** For a live page, streams are reopened, and files play at their own pace. */
   private framesOf(info: VideoInfo, options: ReadVideoOptions): AsyncIterable<VideoFrame> {
     const { live, output } = this.context;
     if (!live) return readFrames(this.input, info, options);
@@ -170,7 +170,7 @@ export class VideoRun {
 
   private async complete(): Promise<void> {
     await this.keeping.settled();
-    // Frames that waited for those to come.
+    // Frames that were still waiting for later ones.
     for (const ready of this.blurred?.end() ?? []) await this.write(ready, this.total(this.info));
     this.bar.stop();
     await this.saved?.writer?.finish();

@@ -1,4 +1,4 @@
-/** What results must hold to be joined. They may come from anyone: names in them become paths, numbers become sizes. */
+/** The requirements on results that are joined. They are untrusted: names in them become paths, numbers become sizes. */
 
 import { isShardBlock } from "../shards/shardBlock.js";
 
@@ -8,7 +8,7 @@ const text: Check = (value) => typeof value === "string";
 const number: Check = (value) => typeof value === "number";
 const whole: Check = (value) => Number.isSafeInteger(value) && (value as number) >= 0;
 const anyObject: Check = (value) => typeof value === "object" && value !== null && !Array.isArray(value);
-/** What would lead elsewhere, or to a device. */
+/** Names that would lead elsewhere, or to a device. */
 const FORBIDDEN = process.platform === "win32" ? /[\\:\0]/ : /\0/;
 /** With `/` on every system. */
 const pathInside: Check = (value) =>

@@ -1,4 +1,4 @@
-/** What `merge` is given → the JSON files of all shards of one run, in their order. */
+/** The arguments of `merge` → the JSON files of all shards of one run, in order. */
 
 import { readdir, realpath, stat } from "node:fs/promises";
 import { basename, dirname, join, resolve, sep } from "node:path";
@@ -27,7 +27,7 @@ const MOST_LISTED = 10;
 
 /**
  * @param paths JSON files, folders of shards, folders that hold these, folders of label files.
- * @throws InputError for what is missing, incomplete, or of another run.
+ * @throws InputError for files that are missing, incomplete, or from another run.
  */
 export async function findInputs(paths: readonly string[]): Promise<MergeInputs> {
   const files: MergeInput[] = [];

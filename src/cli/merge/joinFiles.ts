@@ -65,7 +65,7 @@ export class JoinedFiles {
     return moved;
   }
 
-  /** Writes what is one file for all shards. */
+  /** Writes a file that covers all shards. */
   async finish(): Promise<void> {
     for (const [name, entries] of this.predictions) {
       const sink = await openWhole(join(this.folder, name));

@@ -1,4 +1,4 @@
-/** JSON that is written piece by piece: results of millions of pictures fit no memory. */
+/** JSON that is written piece by piece, because results of millions of pictures do not fit into memory. */
 
 import type { WholeFile } from "../../node/files/wholeFile.js";
 import { printableJson } from "../../printable.js";

@@ -45,7 +45,7 @@ export interface ClassificationResults extends Results {
 
 export type AnyResults = DetectResults | ValResults | ClassificationResults;
 
-/** What a shard of `compress` wrote, with more beside it. */
+/** The results of a `compress` shard, possibly with other fields. */
 export interface CompressResults {
   readonly rows: readonly CompressionRow[];
   /** One for each row. */

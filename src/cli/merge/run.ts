@@ -89,7 +89,7 @@ export async function mergeFolder(
   }
 }
 
-/** What failed, of a merged `detect`; nothing for `val`. */
+/** The failures of a merged `detect`; none for `val`. */
 export type Merged = Pick<MergedDetect, "failed">;
 
 interface MergeTarget {
@@ -114,11 +114,11 @@ async function mergeInto(files: readonly MergeInput[], { sink, joined }: MergeTa
       await sink.write(`${printableJson(results)}\n`);
     }
     await sink.finish();
-    // Nothing is said of a file that is not there in the end.
+    // The summary is printed only once the file exists.
     output.line(summary);
     return merged;
   } catch (error) {
-    // What is read may be nested deeper than can be written.
+    // Results may be nested more deeply than can be written.
     if (!(error instanceof RangeError)) throw error;
     throw new InputError(`${files[0].path}: demands more than can be joined (${error.message}); it is damaged`);
   } finally {

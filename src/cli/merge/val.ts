@@ -63,7 +63,7 @@ function mergeDetection(all: readonly ValResults[], inputs: readonly MergeInput[
   const { metrics, maskMetrics, keypointMetrics } = figures;
   output.line(tableHeader(maskMetrics ? "Mask" : keypointMetrics && "Pose"));
   output.lines(() => tableRows(names, metrics, maskMetrics ?? keypointMetrics, names.length > 1));
-  // Every shard has read all labels; what each found unreadable later on is its own.
+  // Every shard has read all labels; files that turn out unreadable later are counted per shard.
   const unread = all.flatMap(({ excluded, statistics }) => excluded.slice(excluded.length - statistics.failed));
   const { excluded, statistics } = all[0];
   return {

@@ -10,7 +10,7 @@ export interface DeviceChoice {
   readonly backend: BackendChoice;
   /** True if a GPU was requested, rather than a backend by name. */
   readonly gpu: boolean;
-  /** A note where the effect differs from what the value suggests. */
+  /** A note if the effect differs from what the value suggests. */
   readonly note?: string;
 }
 

@@ -15,12 +15,12 @@ export interface SpeedFlag {
   readonly numbers: readonly number[];
   /** First corner to second, second to third. */
   readonly size: readonly [number, number];
-  /** Units a second are multiplied by this. */
+  /** Units per second are multiplied by this. */
   readonly factor: number;
   readonly unit: string;
 }
 
-/** `1,2,3,name` → its numbers, and what comes after them. */
+/** `1,2,3,name` → its numbers, and the rest. */
 function split(text: string): { readonly numbers: number[]; readonly rest: string } {
   const words = text.split(",");
   const end = words.findIndex((word) => word.trim() === "" || !Number.isFinite(Number(word)));
@@ -50,7 +50,7 @@ export function zoneFlag(text: string): FigureFlag {
   return { numbers, name: rest || undefined };
 }
 
-/** Metres a second to the units that are speeds of their own. */
+/** Metres per second → units that are speeds themselves. */
 const SPEEDS: Readonly<Record<string, number>> = { "m/s": 1, "km/h": 3.6, mph: 1 / 0.44704 };
 
 /** `x1,y1,…,x4,y4,width,height[,unit]`. */

@@ -33,7 +33,7 @@ export interface DetectFlags extends CommonFlags, SliceFlags {
   readonly half?: boolean;
   readonly maxPixels?: number;
   readonly tune?: boolean;
-  /** Threads that each do whole pictures; absent: as many as are worth it. */
+  /** Threads that each do whole pictures; absent: as many as pay off. */
   readonly workers?: number;
   readonly shard?: ShardFlag;
   /** Skip a shard that is done. */
@@ -68,7 +68,7 @@ export interface DetectFlags extends CommonFlags, SliceFlags {
   readonly vidStride: number;
   readonly maxFrames?: number;
   readonly ndjson?: string;
-  /** False: the JSON says no times. */
+  /** False: the JSON contains no times. */
   readonly speed: boolean;
   readonly track?: TrackerAlgorithm;
   /** Default `TRACK_BUFFER`. */

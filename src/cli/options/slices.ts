@@ -32,7 +32,7 @@ export function addSliceOptions(command: Command): Command {
     );
 }
 
-/** @throws UsageError for options that mean nothing without `--slice`. */
+/** @throws UsageError for options that have no effect without `--slice`. */
 export function sliceOptions({ slice, sliceOverlap, sliceMerge }: SliceFlags): SliceOptions | undefined {
   if (slice === undefined) {
     const alone = sliceOverlap === undefined ? sliceMerge && "--slice-merge" : "--slice-overlap";

@@ -12,7 +12,7 @@ export type BullMq = typeof import("bullmq");
 /** The jobs' queue, whose jobs hold `JobData`, or that of the dead letters. */
 export type JobQueue = Queue;
 
-/** The first connection must succeed soon; later ones are tried for ever. */
+/** The first connection must succeed soon; later ones are retried forever. */
 const FIRST_MS = 10_000;
 const MOST_RETRY_MS = 5000;
 
@@ -96,5 +96,5 @@ export function openQueue({ bullmq, options, watch }: Connection, name: string):
   return queue;
 }
 
-/** Pictures that cannot be read, and jobs that cannot be done, for those who look into the queue with their own tools. */
+/** Pictures that cannot be read, and jobs that cannot be done, for tools that inspect the queue. */
 export const deadLetterName = (queueName: string): string => `${queueName}-dead`;

@@ -1,4 +1,4 @@
-/** `yolov5 enqueue`: pictures → jobs of some hundred in a queue. */
+/** `yolov5 enqueue`: pictures → jobs of a few hundred in a queue. */
 
 import { createHash } from "node:crypto";
 import { stat } from "node:fs/promises";
@@ -106,7 +106,7 @@ async function writeSources(list: WholeFile, { source = [], jobSize }: EnqueueFl
   return { offsets, pictures, digest: hash.digest("hex") };
 }
 
-/** What workers need of the flags, with paths that do not depend on the current folder. */
+/** The options that workers need, with paths that do not depend on the current folder. */
 function jobFlags(flags: EnqueueFlags): QueuedRun["flags"] {
   const { backend: _, device: _device, threads: _threads, workers: _workers, source: _source, ...shared } = flags;
   const { json: _json, quiet: _quiet, queue: _queue, queueName: _name, ...own } = shared;

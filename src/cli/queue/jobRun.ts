@@ -1,4 +1,4 @@
-/** One job: a shard of a run. Done twice, its results are there once. */
+/** One job: a shard of a run. If it is done twice, its results still appear once. */
 
 import { isHttp } from "../../api/address.js";
 import { DetectRun } from "../detect/detectRun.js";
@@ -22,13 +22,13 @@ export interface JobResult {
 }
 
 export interface JobRunOptions {
-  /** Whether the job may be tried again: servers that did not answer then get another chance. */
+  /** Whether the job may be retried, to give servers that did not answer another chance. */
   readonly mayRetry: boolean;
   readonly onProgress: (done: number, total: number) => void;
 }
 
 /**
- * @throws InterruptedError; InputError, OutputError for what may go better another time; what the backend throws.
+ * @throws InterruptedError; InputError, OutputError for failures that a retry may fix; errors of the backend.
  */
 export async function runJob(
   { folder, run, index, count }: JobData,

@@ -13,7 +13,7 @@ export interface JobsOf {
   readonly folder: string;
   readonly run: QueuedRun;
   readonly attempts: number;
-  /** Whether jobs may be there already. */
+  /** Whether some jobs may already exist. */
   readonly again: boolean;
 }
 
@@ -26,7 +26,7 @@ export async function addJobs(
   const count = jobsOf(run);
   for (let start = 0; start < indices.length; start += CHUNK) {
     const chunk = indices.slice(start, start + CHUNK);
-    // A job that ended without results would keep its name from being used again.
+    // A job that ended without results would block the reuse of its name.
     if (again) await Promise.all(chunk.map((index) => removeEnded(queue, jobId(run.run, index))));
     await queue.addBulk(
       chunk.map((index) => ({
@@ -46,7 +46,7 @@ export async function addJobs(
 async function removeEnded(queue: JobQueue, id: string): Promise<void> {
   const job = await queue.getJob(id);
   const state = await job?.getState();
-  // It may be removed, or taken, meanwhile.
+  // It may be removed or taken in the meantime.
   if (state === "completed" || state === "failed") await job?.remove().catch(() => undefined);
 }
 

@@ -1,5 +1,5 @@
 /**
- * A run whose jobs are in a queue: its folder holds what all jobs share (`queue.json`), the list of pictures
+ * A run whose jobs are in a queue: its folder contains what all jobs share (`queue.json`), the list of pictures
  * (`sources.txt`), and the folders of the shards. Jobs only point into it, so that millions of pictures take little memory
  * in Redis.
  */

@@ -21,13 +21,13 @@ export interface OpenRun {
 export class RunModels {
   private current: { readonly run: string; readonly opened: OpenRun } | undefined;
 
-  /** @param output of the worker; what concerns single pictures goes elsewhere. */
+  /** @param output of the worker; messages about single pictures go elsewhere. */
   constructor(
     private readonly own: WorkFlags,
     private readonly output: Output,
   ) {}
 
-  /** @throws InputError for a run that is not there, or that this machine would do differently. */
+  /** @throws InputError for a missing run, or one that this machine would do differently. */
   async of({ folder, run }: JobData): Promise<OpenRun> {
     if (this.current?.run === run) return this.current.opened;
     this.dispose();

@@ -12,7 +12,7 @@ import { InputError } from "../errors.js";
 const ADDRESS = /^[a-z][a-z\d+.-]+:\/\//i;
 
 /**
- * Lists are read line by line and not looked into, since they may have millions of entries.
+ * Lists are read line by line without opening the files in them, since they may have millions of entries.
  * @throws InputError for a source that names nothing.
  */
 export async function* sourceLines(sources: readonly string[], signal: AbortSignal): AsyncGenerator<string> {
@@ -53,7 +53,7 @@ async function* listLines(list: string): AsyncGenerator<string> {
   }
 }
 
-/** Cameras and screens are of one machine. */
+/** Cameras and screens belong to one machine. */
 function absolute(source: string): string {
   return ADDRESS.test(source) ? source : resolve(source);
 }

@@ -1,4 +1,4 @@
-/** `enqueue --watch`: shows how far a run is, adds jobs that Redis lost, and merges at the end. */
+/** `enqueue --watch`: shows the progress of a run, adds jobs that Redis lost, and merges at the end. */
 
 import { readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
@@ -18,7 +18,7 @@ import type { EnqueueFlags } from "./flags.js";
 import { addJobs, missingShards } from "./jobs.js";
 import { jobId, jobsOf, type QueuedRun } from "./queuedRun.js";
 
-/** How often the folder is looked at: not all the time, however long that takes. */
+/** Interval between looks at the folder, not counting the time that a look takes. */
 const LEAST_WAIT_MS = 500;
 const WAIT_FACTOR = 20;
 /** How often Redis is asked for jobs, and for how many at a time. */
@@ -37,7 +37,7 @@ export async function watchRun(queue: JobQueue, watched: Watched, output: Output
   const target = flags.output ?? join(folder, "merged");
   await waitForAll(queue, watched, output);
   const { files } = await findInputs([folder]);
-  // The folder in the run's own is nobody else's.
+  // A folder inside that of the run belongs to the run.
   const { failed } = await mergeFolder(files, target, output, flags.output === undefined);
   if (failed.length > 0) {
     const path = join(folder, DEAD_LETTERS);
@@ -76,7 +76,7 @@ async function waitForAll(queue: JobQueue, watched: Watched, output: Output): Pr
 }
 
 /**
- * Adds those that Redis has forgotten: a crash may lose what it received in the last second before.
+ * Adds those that Redis has forgotten: a crash may lose what it received in the last second.
  * @throws InputError if one is given up.
  */
 async function mendJobs(queue: JobQueue, { folder, run, flags }: Watched, missing: readonly number[]): Promise<void> {
@@ -102,7 +102,7 @@ async function mendJobs(queue: JobQueue, { folder, run, flags }: Watched, missin
   );
 }
 
-/** What killed workers left behind. */
+/** Files that killed workers left behind. */
 async function removeLeftovers(folder: string): Promise<void> {
   for (const name of await readdir(folder)) {
     if (/^\.shard-.*\.(part|old)$/.test(name)) await rm(join(folder, name), { recursive: true, force: true });

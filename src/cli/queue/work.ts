@@ -15,7 +15,7 @@ import { type DeadLetter, runJob } from "./jobRun.js";
 import type { JobData } from "./queuedRun.js";
 import { RunModels } from "./runModel.js";
 
-/** A job that lost its worker this often has killed it: it is given up. */
+/** A job that lost its worker this often probably killed it and is given up. */
 const MOST_STALLED = 10;
 const PROGRESS_MS = 2000;
 const DRAINED_MS = 500;
@@ -74,7 +74,7 @@ class WorkRun {
       if (flags.drain) await this.drained();
       else await new Promise<void>((stop) => onAbort(signal, () => stop()));
     } finally {
-      // A job that is under way has gone back to the queue by its own signal, or is the last one.
+      // A job in progress has returned to the queue by its own signal, or is the last one.
       await worker.close();
     }
     output.line(`${counted(this.jobs, "job")} with ${counted(this.pictures, "picture")} done`);
@@ -116,12 +116,12 @@ class WorkRun {
     } catch (error) {
       const { DelayedError, UnrecoverableError } = this.connection.bullmq;
       if (!signal.aborted) {
-        // Options that do not fit the model do not on any machine.
+        // Options that do not fit the model fit on no machine.
         if (exitCodeOf(error) !== EXIT.usage) throw error;
         await this.buryJob(job.data, errorLine(error));
         throw new UnrecoverableError(errorLine(error));
       }
-      // Another worker shall have it at once, without counting as a failure.
+      // Another worker gets it at once, without counting it as a failure.
       await job.moveToDelayed(Date.now(), token);
       throw new DelayedError();
     }

@@ -17,7 +17,7 @@ export async function runServe(flags: ServeFlags, output: Output): Promise<numbe
   const apiKey = flags.apiKey ?? io.env.YOLOV5_API_KEY;
   if (apiKey === "") throw new UsageError("the API key is empty; give one, or unset YOLOV5_API_KEY");
   const names = flags.data === undefined ? undefined : await readNames(flags.data);
-  // Standard output has the log, and nothing else.
+  // Standard output contains only the log.
   const say = (text: string): void => output.note(text);
   const { backend, threads, half, host, port, grpcPort, workers, maxBatch, maxDelay, maxQueue } = flags;
   const server = await createServer({

@@ -3,7 +3,7 @@
 import { createHash } from "node:crypto";
 import { VERSION } from "../../version.js";
 
-/** Options that do not change a picture's results: where they go, and who computes them. */
+/** Options that do not change a picture's results: their destination and the workers. */
 const ELSEWHERE: ReadonlySet<string> = new Set([
   ...["json", "ndjson", "quiet", "project", "name", "existOk", "output"],
   ...["backend", "device", "threads", "workers", "tune", "forwardBatch"],

@@ -1,4 +1,4 @@
-/** What the JSON of a shard says of itself, as its first field, so that a few bytes of a large file tell it. */
+/** The description of a shard, as the first field of its JSON, so that a few bytes of a large file suffice. */
 
 import type { Shard } from "../../eval/statistics/shard.js";
 import { headOf } from "../../node/files/regularFile.js";
@@ -12,7 +12,7 @@ export interface ShardBlock extends Shard {
   readonly failed: number;
 }
 
-/** Many times as long as a block. */
+/** Many times the length of a block. */
 const HEAD_BYTES = 4096;
 
 /** The block of a shard's JSON file; undefined if there is no such file, or it is something else. */

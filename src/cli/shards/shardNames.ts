@@ -1,4 +1,4 @@
-/** The names of what a shard writes: no two shards of a run share one. */
+/** The names of a shard's files: no two shards of a run share one. */
 
 import { basename, dirname, extname, join } from "node:path";
 import type { Shard } from "../../eval/statistics/shard.js";
@@ -18,7 +18,7 @@ export function shardFolderName(shard: Shard): string {
   return `shard-${shardLabel(shard)}`;
 }
 
-/** The shard that a folder's name tells. */
+/** The shard given by a folder's name. */
 export function shardOfFolder(name: string): Shard | undefined {
   const found = /^shard-(\d{5,})-of-(\d{5,})$/.exec(name);
   return found ? { index: Number(found[1]), count: Number(found[2]) } : undefined;

@@ -1,4 +1,4 @@
-/** Which shard a process does: `--shard i/n`, or what the scheduler that started it says. */
+/** The shard that a process does: from `--shard i/n`, or from the scheduler that started it. */
 
 import { InvalidArgumentError } from "commander";
 import type { Shard } from "../../eval/statistics/shard.js";
@@ -18,7 +18,7 @@ export const SHARD_HELP =
   "do only the i-th of n parts of the pictures, counted from 0; /n takes i from SLURM_ARRAY_TASK_ID, JOB_COMPLETION_INDEX or AWS_BATCH_JOB_ARRAY_INDEX, which also count without this option (docs/scale.md)";
 export const RESUME_HELP = "skip a shard that is done: the same options, weights and pictures";
 
-/** @throws InvalidArgumentError, which is wrong usage. */
+/** @throws InvalidArgumentError, a usage error. */
 export function shardFlag(text: string): ShardFlag {
   const found = /^\s*(\d{1,9})?\s*\/\s*(\d{1,9})\s*$/.exec(text);
   if (!found) throw new InvalidArgumentError("Give i/n, for example 0/7 to 6/7.");
@@ -44,7 +44,7 @@ export interface ChosenShard extends Shard {
 interface Scheduler {
   readonly index: string;
   readonly count: string;
-  /** Where the indices begin and how far apart they are, if not 0 and 1. */
+  /** First index and step, if not 0 and 1. */
   readonly least?: string;
   readonly step?: string;
   readonly advice: string;

@@ -1,5 +1,5 @@
 /**
- * Where a shard's results go: a folder of its own, `<project>/<name>/shard-00003-of-00007`, that appears whole or not at
+ * Where a shard's results go: its own folder, `<project>/<name>/shard-00003-of-00007`, that appears whole or not at
  * all, with its JSON in it; and a JSON file, if one is named. A shard may be repeated at any time.
  */
 
@@ -28,12 +28,12 @@ export interface ShardRunOptions {
   readonly parent: string;
   /** A further file for the JSON. */
   readonly json: string | undefined;
-  /** Results of the same run that are there already stay, as where two processes got the same job. Default false. */
+  /** Existing results of the same run are kept, for example if two processes got the same job. Default false. */
   readonly keeps?: boolean;
 }
 
 /**
- * The shard that the command line or a scheduler asks for; undefined: the run does everything.
+ * The shard requested by the command line or a scheduler; undefined: the run does everything.
  * @throws UsageError, InputError.
  */
 export async function shardAsked(flags: ShardFlags, output: Output): Promise<ChosenShard | undefined> {
@@ -85,7 +85,7 @@ export class ShardRun {
     return this.json ?? join(this.folder, RESULTS);
   }
 
-  /** The folder for those who write. */
+  /** The folder to write into. */
   get saveFolder(): SaveFolder {
     return { open: () => this.open(), finalPath: (path) => this.finalPath(path), listsFiles: true };
   }
@@ -165,7 +165,7 @@ async function refuseOtherShard(json: string, shard: ChosenShard): Promise<void>
   );
 }
 
-/** How often another process may put its folder in the way. */
+/** How often another process may get in the way with its folder. */
 const ATTEMPTS = 20;
 
 /**

@@ -45,7 +45,7 @@ export function statisticsToJson(statistics: EvaluationStatistics): StatisticsJs
 /** The largest number of classes that a model may have. */
 const MOST_CLASSES = 65_536;
 
-/** @throws RangeError, TypeError for what `statisticsToJson` did not write. */
+/** @throws RangeError, TypeError for anything that `statisticsToJson` did not write. */
 export function statisticsFromJson(json: StatisticsJson): EvaluationStatistics {
   const { pictures, boxes, masks, keypoints, classes, confusion, ms, averagePrecision } = json;
   check(Number.isSafeInteger(pictures) && pictures >= 0);
@@ -94,7 +94,7 @@ function base64({ buffer, byteOffset, byteLength }: ArrayBufferView): string {
   return Buffer.from(buffer as ArrayBuffer, byteOffset, byteLength).toString("base64");
 }
 
-/** In memory of its own, so that numbers of any size are aligned. */
+/** In separate memory, so that numbers of any size are aligned. */
 function bytesOf(text: string): ArrayBuffer {
   return Uint8Array.from(Buffer.from(text, "base64")).buffer;
 }

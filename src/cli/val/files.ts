@@ -22,7 +22,7 @@ interface Writers {
 
 export interface RunFilesOptions {
   readonly folder: SaveFolder;
-  /** False: those of a part would pass for those of the whole. */
+  /** False for a part, whose figures could be mistaken for those of the whole. */
   readonly plots: boolean;
   readonly names: readonly string[];
   readonly categoryIds: readonly number[] | undefined;

@@ -21,7 +21,7 @@ export interface ValFlags extends CommonFlags, SliceFlags {
   readonly confThres?: number;
   readonly iouThres?: number;
   readonly maxDet?: number;
-  /** Look at pictures as detect does. */
+  /** Treat pictures as detect does. */
   readonly asDetect?: boolean;
   /** Absent: YOLOv5's. */
   readonly ap?: ApDefinition;
@@ -35,7 +35,7 @@ export interface ValFlags extends CommonFlags, SliceFlags {
   readonly project?: string;
   readonly name: string;
   readonly existOk?: boolean;
-  /** Threads that each do whole pictures; absent: as many as are worth it. */
+  /** Threads that each do whole pictures; absent: as many as pay off. */
   readonly workers?: number;
   readonly shard?: ShardFlag;
   /** Skip a shard that is done. */

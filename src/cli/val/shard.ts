@@ -1,4 +1,4 @@
-/** One shard of a `val` run: its figures are those of its own pictures, and it keeps what `merge` computes with. */
+/** One shard of a `val` run: its figures cover its own pictures, and it keeps the statistics for `merge`. */
 
 import { join } from "node:path";
 import type { Sample } from "../../eval/dataset/types.js";
@@ -9,7 +9,7 @@ import type { ChosenShard } from "../shards/shardOption.js";
 import { ShardRun } from "../shards/shardRun.js";
 import type { ValFlags } from "./flags.js";
 
-/** Tells a picture, with its labels, from all others. */
+/** A key that identifies a picture with its labels. */
 export function identityOf({ name, truth }: Sample): string {
   return `${name} ${truth.classes.join()} ${truth.boxes.join()}`;
 }
@@ -30,7 +30,7 @@ export class ValShard {
 
   /**
    * @param project the parent folder of the run's.
-   * @param pictures tells each picture of the whole data set, with its labels, from all others.
+   * @param pictures a key for each picture of the whole data set with its labels.
    */
   constructor({ flags, output, contents }: ValTask, project: string, shard: ChosenShard, pictures: Iterable<string>) {
     this.flags = flags;

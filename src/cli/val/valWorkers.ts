@@ -27,7 +27,7 @@ export class ValWorkers implements BatchMeasurer {
   private readonly onWarning: (text: string) => void;
 
   constructor(count: number, seed: ValSeed, onWarning: (text: string) => void) {
-    // Some that are done may wait for an earlier one.
+    // Finished ones may have to wait for an earlier one.
     this.ahead = 3 * count;
     this.onWarning = onWarning;
     this.pool = new WorkerPool({ file: builtFile(PROGRAM) ?? PROGRAM, data: seed, threads: count });

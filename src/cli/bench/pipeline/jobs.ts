@@ -7,7 +7,7 @@ import { packageRoot } from "../../../node/packageRoot.js";
 import { UsageError } from "../../errors.js";
 import { type Command, nodeCommand, pythonCommand } from "./process.js";
 
-/** What a job leaves behind, as far as it tells. */
+/** The results of a job, as far as it reports them. */
 export interface Outcome {
   readonly pictures: number;
   readonly boxes: number;
@@ -24,7 +24,7 @@ export interface Job {
   readonly square: boolean;
   /** @param folder a new folder for what it writes */
   command(folder: string): Command;
-  /** The same job, telling its boxes: run once, before anything is timed. */
+  /** The same job with its boxes in the output: run once, before anything is timed. */
   check(folder: string): Command;
   outcome(folder: string): Promise<Outcome>;
 }
@@ -112,7 +112,7 @@ export function detectPyJob(path: string, model: string, saves: boolean, { pictu
     saves,
     square: false,
     command: command(() => (saves ? [] : ["--nosave"])),
-    // Labels are only written for pictures with boxes; the annotated pictures tell how many there are.
+    // Labels are only written for pictures with boxes, so the number of pictures comes from the annotated ones.
     check: command(() => ["--save-txt"]),
     outcome: detectPyOutcome,
   };

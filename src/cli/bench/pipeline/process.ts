@@ -1,4 +1,4 @@
-/** A whole job as a process of its own, and what it took of the machine. */
+/** A whole job as a separate process, and the resources that it used. */
 
 import { spawn } from "node:child_process";
 import { readFile } from "node:fs/promises";
@@ -53,7 +53,7 @@ const KEPT = 2000;
 
 /**
  * Runs a command to its end.
- * @param usageFile where it writes what it took
+ * @param usageFile where it writes its usage
  * @throws Error with its last words if it fails; InterruptedError after Ctrl-C, when it has been ended.
  */
 export async function runProcess(command: Command, usageFile: string, signal: AbortSignal): Promise<Usage> {

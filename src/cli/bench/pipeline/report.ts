@@ -66,7 +66,7 @@ export interface PipelineRatio {
 
 const OWN = "yolov5-ts";
 
-/** Like with like: saved or not, whole input size or as much as a picture needs. */
+/** Compares only like with like: saved or not, full input size or stride-minimal. */
 export function pipelineRatios(rows: readonly PipelineRow[]): PipelineRatio[] {
   const alike = (a: PipelineRow, b: PipelineRow): boolean =>
     a.model === b.model && a.saves === b.saves && a.square === b.square;

@@ -14,7 +14,7 @@ import { cliScript, detectPyJob, type Job, type JobOptions, type Outcome, onnxru
 import { nodeCommand, runProcess, type Usage } from "./process.js";
 import { jobName, pipelineRatioLines, pipelineRatios, pipelineRow, pipelineTable } from "./report.js";
 
-/** Boxes of another engine may differ by so much: it resizes pictures in another way. */
+/** The number of boxes of another engine may differ by this fraction, because it resizes pictures in another way. */
 const LEAST_AGREEMENT = 0.9;
 
 const PEER = "onnxruntime-node/cpu";
@@ -48,7 +48,7 @@ async function measureJobs(flags: BenchFlags, pictures: string, scratch: string,
   const { cpu, cores, node } = device;
   output.line(`Device: ${cpu}, ${cores} cores; Node ${node}`);
   let count = 0;
-  /** Each run writes into a folder of its own, which is gone afterwards. */
+  /** Each run writes into its own folder, which is deleted afterwards. */
   const run = async <T>(use: (folder: string) => Promise<T>): Promise<T> => {
     const folder = join(scratch, `run${count++}`);
     await mkdir(folder);

@@ -1,4 +1,4 @@
-/** The files of what was counted: `counts.csv` of the run, and a heat map of each video. */
+/** The files with counts: `counts.csv` of the run, and a heat map of each video. */
 
 import { encodePng } from "../../../image/index.js";
 import { fileNameOf, splitName } from "../../files/fileNames.js";

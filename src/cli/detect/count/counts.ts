@@ -1,4 +1,4 @@
-/** What lines and zones have counted: added up over videos, as text, and as CSV. */
+/** The counts of lines and zones: added up over videos, as text, and as CSV. */
 
 import type { LineCounts } from "../../../solutions/counting/lineCounter.js";
 import type { ClassCounts } from "../../../solutions/counting/tracked.js";
@@ -51,7 +51,7 @@ function byClass(counts: ClassCounts): string {
   return entries.length === 0 ? "0" : entries.map(([name, count]) => `${count} ${name}`).join(", ");
 }
 
-/** One without a name of its own is called `zone` or `zone 2`. */
+/** A line or zone without a name is called `zone` or `zone 2`. */
 const titled = (kind: string, name: string): string =>
   name === kind || name.startsWith(`${kind} `) ? name : `${kind} ${name}`;
 

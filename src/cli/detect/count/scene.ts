@@ -1,4 +1,4 @@
-/** `--line`, `--zone`, `--ground`, `--heatmap`: what is counted in the frames of a video, or in pictures in their order. */
+/** `--line`, `--zone`, `--ground`, `--heatmap`: counting in the frames of a video, or in pictures in order. */
 
 import type { Figure, RgbImage } from "../../../image/index.js";
 import { Heatmap } from "../../../solutions/counting/heatmap.js";
@@ -19,7 +19,7 @@ type SceneFlags = Pick<
 
 export type SceneEvent = LineEvent | ZoneEvent;
 
-/** What happened in a frame, and what is drawn of it. */
+/** The events in a frame, and how they are drawn. */
 export interface SceneFrame {
   readonly result: Result;
   readonly events: readonly SceneEvent[];
@@ -49,7 +49,7 @@ export class Scene {
 
   /**
    * @param showsPictures whether a heat map may show the first frame; else it is on black.
-   * @returns undefined where nothing is to be counted.
+   * @returns undefined if there is nothing to count.
    */
   static of(flags: SceneFlags, showsPictures: boolean, onWarning: (text: string) => void): Scene | undefined {
     const { line = [], zone = [], ground, heatmap } = flags;
@@ -62,7 +62,7 @@ export class Scene {
     this.onWarning = onWarning;
   }
 
-  /** Of the current video or sequence of pictures; undefined before its first frame, and where nothing is counted. */
+  /** Of the current video or sequence of pictures; undefined before its first frame, and if nothing is counted. */
   get counts(): Counts | undefined {
     const { line = [], zone = [] } = this.flags;
     if (!this.counters || line.length + zone.length === 0) return undefined;

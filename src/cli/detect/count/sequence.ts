@@ -1,4 +1,4 @@
-/** Frames in their order, of a video or of pictures: `--track`, and what is counted on the tracks. */
+/** The frames of a video, or pictures in order: `--track`, and counting on the tracks. */
 
 import type { RgbImage } from "../../../image/index.js";
 import type { Task } from "../../../yolov5/checkpoint/modelInfo.js";
@@ -9,13 +9,13 @@ import type { Extras } from "../work/finish.js";
 import type { Counts } from "./counts.js";
 import { Scene, type SceneEvent } from "./scene.js";
 
-/** A frame's result with IDs and speeds, what happened in it, and what is drawn beside it. */
+/** A frame's result with IDs and speeds, its events, and additional drawing. */
 export interface SequenceFrame extends Extras {
   readonly result: Result;
   readonly events: readonly SceneEvent[];
 }
 
-/** The tracker of a run: the user's, or the usual one where what is counted needs IDs. */
+/** The tracker of a run: the user's choice, or the default one if counting needs IDs. */
 export function trackerOf({ track, line, zone, ground }: DetectFlags): DetectFlags["track"] {
   return track ?? (line || zone || ground ? "bytetrack" : undefined);
 }
@@ -67,7 +67,7 @@ export class Sequence {
     return this.follower?.runTotal;
   }
 
-  /** What was counted in the current video; undefined where nothing is. */
+  /** The counts of the current video; undefined if nothing is counted. */
   get counts(): Counts | undefined {
     return this.scene?.counts;
   }
@@ -104,7 +104,7 @@ export class Sequence {
   }
 
   /**
-   * What is counted in a frame that has been followed.
+   * Counts in a frame after tracking.
    * @param image its pixels before anything is drawn on them.
    */
   count({ result, trails }: Pick<Followed, "result" | "trails">, image: RgbImage): SequenceFrame {

@@ -1,4 +1,4 @@
-/** `--blur`, `--redact`: what is hidden, and what else may be written then. */
+/** `--blur`, `--redact`: which objects are hidden, and which other files may be written. */
 
 import { OBSCURE_STYLES } from "../../../image/obscure.js";
 import { BLUR_SHAPES } from "../../../solutions/blur/blur.js";
@@ -7,13 +7,13 @@ import { UsageError } from "../../errors.js";
 import type { DetectFlags } from "../../options/flags.js";
 import { optionName } from "../../options/unavailable.js";
 
-/** What else would show or list what is hidden. */
+/** Options that would show or list hidden objects. */
 const NOT_REDACTED = [
   ...(["nosave", "saveTxt", "saveCrop", "heatmap"] as const),
   ...(["saveCoco", "saveVoc", "saveCvat", "saveLabelstudio"] as const),
 ];
 
-/** What of a picture is hidden; undefined: nothing. */
+/** What is hidden in a picture; undefined: nothing. */
 export type HiddenParts = Required<Pick<BlurOptions, "style" | "shape">> & Pick<BlurOptions, "classes">;
 
 /** Checked before a model is loaded. @throws UsageError. */

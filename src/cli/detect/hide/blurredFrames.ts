@@ -11,7 +11,7 @@ import type { HiddenParts } from "./blurFlags.js";
 /** Frames that wait may take this much memory. */
 const MOST_BYTES = 512 * 2 ** 20;
 
-/** A frame and what was found in it. */
+/** A frame and its detections. */
 export interface FollowedFrame {
   readonly image: RgbImage;
   readonly followed: Followed;

@@ -1,4 +1,4 @@
-/** `--save-coco`, `--save-voc`, `--save-cvat`, `--save-labelstudio`: what a run found, as labelling tools read it. */
+/** `--save-coco`, `--save-voc`, `--save-cvat`, `--save-labelstudio`: the results of a run in the formats of labelling tools. */
 
 import { dirname, join, relative, resolve, sep } from "node:path";
 import { isHttp } from "../../../api/address.js";
@@ -23,7 +23,7 @@ import type { RunPaths } from "../../files/runPaths.js";
 
 export type LabelFormat = "coco" | "voc" | "cvat" | "labelStudio";
 
-/** What of a result goes into label files. */
+/** The parts of a result that go into label files. */
 export function labelsOf(result: Result): readonly LabelledObject[] {
   return result.task === "classify" ? [] : labelledObjects(result);
 }
@@ -33,7 +33,7 @@ export interface VideoLabels {
   readonly add: (result: Result) => Promise<void>;
 }
 
-/** A video, and under which name its files go. */
+/** A video, and the name of its files. */
 interface NamedVideo {
   readonly stem: string;
   readonly video: LabelledVideo;
@@ -51,7 +51,7 @@ export class LabelFiles {
   private readonly paths: RunPaths;
   private readonly root: string;
   private readonly pictures: LabelledPicture[] = [];
-  /** COCO and VOC know no videos: there, frames are pictures `<stem>_<frame>.jpg`. */
+  /** COCO and VOC have no videos, so frames are pictures `<stem>_<frame>.jpg` there. */
   private readonly frames: LabelledPicture[] = [];
   private readonly videos: NamedVideo[] = [];
 
@@ -77,7 +77,7 @@ export class LabelFiles {
     await this.writeVoc(folder, picture);
   }
 
-  /** @param fps frames per second of the source, of which every `stride`-th is looked at. */
+  /** @param fps frames per second of the source, of which every `stride`-th is used. */
   openVideo(folder: string, source: string, { stem, fps, stride }: VideoFacts): VideoLabels {
     const frames: LabelledFrame[] = [];
     return {
@@ -105,7 +105,7 @@ export class LabelFiles {
   async write(folder: string): Promise<void> {
     const { formats, names, pictures, frames, videos } = this;
     if (formats.has("coco")) await writeJson(join(folder, "coco.json"), cocoLabels([...pictures, ...frames], names));
-    // A run in which nothing was found says so too.
+    // A run that found nothing writes its files too.
     const stills = pictures.length > 0 || videos.length === 0;
     if (formats.has("cvat")) {
       if (stills) await writeText(join(folder, "cvat.xml"), cvatImages(pictures, names));

@@ -1,4 +1,4 @@
-/** Which labelling tools a run writes for. */
+/** The labelling tools that a run writes files for. */
 
 import type { DetectFlags } from "../../options/flags.js";
 import type { LabelFormat } from "./labelFiles.js";

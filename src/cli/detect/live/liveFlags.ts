@@ -1,4 +1,4 @@
-/** `--live`, `--record` and other options for videos: what they go with. */
+/** `--live`, `--record` and other options for videos: which options they can be combined with. */
 
 import { isHttp } from "../../../api/address.js";
 import { UsageError } from "../../errors.js";
@@ -23,7 +23,7 @@ export function checkLiveFlags(flags: DetectFlags): void {
   }
 }
 
-/** Options for videos, where all sources are pictures. An address may turn out to be a video. */
+/** Options for videos that have no effect if all sources are pictures. An address may turn out to be a video. */
 export function tellWithoutVideos(flags: DetectFlags, items: readonly SourceItem[], output: Output): void {
   if (items.length === 0 || items.some(({ source, video, error }) => video || error !== undefined || isHttp(source)))
     return;

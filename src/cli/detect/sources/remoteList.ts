@@ -4,10 +4,10 @@ import { isHttp } from "../../../api/address.js";
 import { decodeText } from "../../../node/files/textFile.js";
 import { download } from "../../../node/net/download.js";
 
-/** Many times what ten million lines take. */
+/** Far more than ten million lines take. */
 const MOST_BYTES = 2 ** 31;
 
-/** Whether an address is a list's, by its ending. */
+/** Whether an address is that of a list, by its extension. */
 export function isRemoteList(source: string): boolean {
   return isHttp(source) && URL.canParse(source) && new URL(source).pathname.toLowerCase().endsWith(".txt");
 }

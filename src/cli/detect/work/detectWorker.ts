@@ -19,7 +19,7 @@ serveJobs(async ({ model, options, maxPixels, finish, font: file }: DetectSeed) 
   let warnings: string[] = [];
   const resolved = resolveOptions({ ...options, onWarning: (text) => warnings.push(text) }, ensemble.info);
   const { names } = model;
-  // The thread that started this one has warned of missing letters.
+  // The thread that started this one has already warned about missing letters.
   const font = finish?.pictures ? await openLabelFont(names, { file }) : undefined;
   const detect = (pictures: readonly Picture[]): Promise<Outcome[]> => pipeline.outcomes(pictures, resolved);
   const context: BatchContext<Outcome> = {
@@ -46,7 +46,7 @@ serveJobs(async ({ model, options, maxPixels, finish, font: file }: DetectSeed) 
   };
 });
 
-/** Pixels, files and prototypes: whatever is large, once. */
+/** Pixels, files and prototypes: each large buffer once. */
 function memoryOf(answer: DetectAnswer): TransferListItem[] {
   const bytes: (Uint8Array | undefined)[] = [];
   const outcomes: Outcome[] = [];

@@ -15,7 +15,7 @@ import type { Processed } from "./pictureBatch.js";
 
 /** Below this, threads take longer to start than they save. */
 const LEAST_PICTURES = 12;
-/** Pictures that make a further worker worth its start. */
+/** Number of pictures that justifies starting another worker. */
 const PICTURES_PER_WORKER = 4;
 const PROGRAM = "detectWorker.js";
 
@@ -63,7 +63,7 @@ export class DetectWorkers {
     this.pool = new WorkerPool({ file, data: seed, threads: count });
   }
 
-  /** How many jobs to have under way: some finished ones may wait for an earlier one. */
+  /** Number of jobs in flight: finished ones may have to wait for an earlier one. */
   get ahead(): number {
     return 3 * this.count;
   }
@@ -89,7 +89,7 @@ export class DetectWorkers {
     return { processed: here, warnings };
   }
 
-  /** Hands the frames over and gets them back. */
+  /** Transfers the frames and gets them back. */
   async frames(source: string, frames: readonly Frame[]): Promise<Frames> {
     const transfer = frames.map(({ data }) => data.buffer as ArrayBuffer);
     const answer = await this.pool.run({ kind: "frames", source, frames }, { transfer });

@@ -1,4 +1,4 @@
-/** A result → all that is shown and written of it, as plain data that a thread can send. */
+/** A result → everything that is printed and written for it, as plain data that a thread can send. */
 
 import { encodeJpeg, type Font, type PictureFormat, type RgbImage } from "../../../image/index.js";
 import { encodeAside } from "../../../node/pictures/pictureThread.js";
@@ -23,26 +23,26 @@ import { formatFor } from "../pictureFormat.js";
 import { type Shown, shownOf } from "../summary.js";
 import { isFatal } from "./fatal.js";
 
-/** What is wanted of a result beside its log line. */
+/** What is needed from a result besides its log line. */
 export interface FinishOptions extends Pick<AnnotateStyle, "lineThickness" | "hideLabels" | "hideConf"> {
   readonly pictures: boolean;
   readonly imageFormat: "source" | WrittenFormat;
   readonly labels: boolean;
   readonly confidences: boolean;
   readonly crops: boolean;
-  /** `sources`: which pictures there were, and nothing of what was found. */
+  /** `sources`: only the pictures, without what was found. */
   readonly json: boolean | "sources";
   /** Formats of labelling tools. */
   readonly formats: readonly LabelFormat[];
-  /** What is made unrecognisable before anything is drawn or cut out. */
+  /** What is hidden before anything is drawn or cropped. */
   readonly hidden: HiddenParts | undefined;
   /** Draws nothing on the pictures. */
   readonly bare: boolean;
-  /** Whether the JSON says the times. */
+  /** Whether the JSON contains times. */
   readonly speed: boolean;
 }
 
-/** A box as a picture file of its own. */
+/** A crop: a box as a picture file. */
 export interface Crop<Picture = Uint8Array> {
   readonly picture: Picture;
   readonly name: string;
@@ -56,17 +56,17 @@ export interface Finished {
   /** Lines of the label file. */
   readonly labels: readonly string[];
   readonly crops: readonly Crop[];
-  /** For labelling tools; undefined if none is asked for. */
+  /** For labelling tools; undefined if none is requested. */
   readonly labelled: Omit<LabelledPicture, "fileName"> | undefined;
   /** The format that an annotated picture has. */
   readonly format: WrittenFormat;
   /** The file of the annotated picture. */
   readonly picture: Uint8Array | undefined;
-  /** Why the annotated picture could not be made. */
+  /** Why the annotated picture could not be produced. */
   readonly problem: string | undefined;
 }
 
-/** What is drawn beside a result. */
+/** Drawing in addition to a result. */
 export interface Extras extends Pick<AnnotateStyle, "trails" | "figures" | "speedUnit"> {
   /** Draws on the picture before all else. */
   readonly under?: ((image: RgbImage) => void) | undefined;

@@ -1,4 +1,4 @@
-/** What `detect` asks of its workers. */
+/** The jobs that `detect` sends to its workers. */
 
 import type { NamedSeed } from "../../../node/workers/modelSeed.js";
 import type { DetectOptions } from "../../../yolov5/options.js";

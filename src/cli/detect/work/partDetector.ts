@@ -1,4 +1,4 @@
-/** What is done for a part of a run before its turn to be written comes: on this thread, or in workers. */
+/** Processes a part of a run before its turn to be written: on this thread, or in workers. */
 
 import type { Result } from "../../../yolov5/model.js";
 import type { DetectOptions } from "../../../yolov5/options.js";
@@ -30,7 +30,7 @@ export class PartDetector {
     const { output, setup, alone } = context;
     this.context = context;
     this.sliceBar = new SliceBar(output);
-    // With a bar over the windows of a single picture: of many, and of videos, another one tells more.
+    // With a bar over the windows of a single picture; for many pictures and for videos, another bar is more useful.
     this.options = alone ? { ...setup.options, onSlice: this.sliceBar.onSlice } : setup.options;
   }
 

@@ -15,7 +15,7 @@ import type { SourceItem } from "../sources/sourceItem.js";
 import { isFatal } from "./fatal.js";
 import { type Finished, type FinishOptions, type FinishTools, finish } from "./finish.js";
 
-/** What came of one source. `Found` is a result that is not finished yet. */
+/** The outcome for one source. `Found` is a result that is not finished yet. */
 export type Processed<Found> =
   | { readonly kind: "finished"; readonly finished: Finished }
   | {
@@ -39,7 +39,7 @@ export interface BatchContext<Found> {
 }
 
 /**
- * Reads and detects pictures as one batch. One that cannot be read or detected does not keep the others from it.
+ * Reads and detects pictures as one batch. One that cannot be read or detected does not affect the others.
  * @returns one entry for each item.
  * @throws errors after which no further picture can succeed; InterruptedError.
  */
