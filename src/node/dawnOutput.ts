@@ -116,7 +116,7 @@ export async function prepareThreads(): Promise<void> {
   if (isMainThread && !process.env.DEBUG) await openDescriptors();
 }
 
-/** `gpu`, but looking for adapters writes no warnings of Dawn's; as it is with `DEBUG` set or where that cannot be had. */
+/** `gpu`, but without Dawn's warnings when it looks for adapters; unchanged with `DEBUG` set or if that is not possible. */
 export async function quietGpu(gpu: AdapterSource): Promise<AdapterSource> {
   const descriptors = process.env.DEBUG ? undefined : await openDescriptors();
   if (descriptors === undefined) return gpu;

@@ -1,4 +1,4 @@
-/** `load`, and the weights that it loaded. */
+/** `load`, and the loaded weights. */
 
 import type { LoadOptions } from "../api/loadOptions.js";
 import type { PictureSource, WeightSource } from "../api/sources.js";
@@ -18,7 +18,7 @@ export interface Loaded {
 }
 
 export interface LoadWeightsOptions extends LoadOptions {
-  /** In place of `threads`, where it depends on what the weights are. */
+  /** Used instead of `threads` if it depends on the weights. */
   readonly threadsFor?: ((task: Task) => number | undefined) | undefined;
 }
 

@@ -1,4 +1,4 @@
-/** ONNX exports in Node: with the files beside them that hold their weights. */
+/** ONNX exports in Node: with the external files that hold their weights. */
 
 import { realpath } from "node:fs/promises";
 import { dirname, isAbsolute, join, relative, sep } from "node:path";
@@ -8,7 +8,7 @@ import { cutText } from "../weights/describe.js";
 import type { ReadOnnx } from "../yolov5/loadModel.js";
 import { readFailure, readRegularFile } from "./files/regularFile.js";
 
-/** @param file the path of the export, if it is a file of this machine: only then are files beside it read. */
+/** @param file the path of the export, if it is a file on this machine; only then are files next to it read. */
 export const readOnnxFile =
   (file: string | undefined): ReadOnnx =>
   async (bytes, path) => {

@@ -1,4 +1,4 @@
-/** What trains networks in Node. */
+/** Training of networks in Node. */
 
 import { availableParallelism } from "node:os";
 import type { TrainingGraph } from "../ops/gradients/index.js";

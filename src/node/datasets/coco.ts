@@ -40,7 +40,7 @@ export async function openCoco(file: string, options: CocoOptions): Promise<Dete
   for (const [index, picture] of pictures.entries()) {
     options.signal?.throwIfAborted();
     pointless += picture.pointless;
-    // What is found there would count as wrong, though the objects are there.
+    // Correct detections would count as wrong there.
     if (picture.pointless > 0 && picture.truth.classes.length === 0) continue;
     const path = join(folder, picture.fileName);
     try {

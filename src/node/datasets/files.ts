@@ -45,7 +45,7 @@ export class LeftOut {
 /** Maximum number of individual warnings about pictures that are left out. */
 const MOST_TOLD = 20;
 
-/** @throws DatasetError if the folder that was given for the pictures is none. */
+/** @throws DatasetError if the given folder of pictures is not a folder. */
 export async function checkPictureFolder(folder: string | undefined): Promise<void> {
   if (folder === undefined || (await kindOf(folder)) === "folder") return;
   throw new DatasetError(

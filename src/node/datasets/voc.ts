@@ -156,7 +156,7 @@ function numberIn(parent: XmlElement | undefined, name: string, file: string): n
   throw new DatasetError(`${file}: <${name}> must be a number, got "${cutText(text)}"`, { file });
 }
 
-/** VOC's own layout has `JPEGImages` beside `Annotations`. */
+/** VOC's own layout has `JPEGImages` next to `Annotations`. */
 async function pictureFolder(annotations: string, first: string): Promise<string> {
   const above = dirname(annotations);
   const folders = [join(above, "JPEGImages"), join(above, "images"), annotations, above];
@@ -167,7 +167,7 @@ async function pictureFolder(annotations: string, first: string): Promise<string
   );
 }
 
-/** Files may name a picture alone, or in the folder that they mention too. Never outside of the given folder. */
+/** Files may name a picture alone, or in the folder that they mention too. Never outside the given folder. */
 async function picturePath(pictures: string, { folder, fileName }: Annotation): Promise<string> {
   const name = basename(fileName);
   const parts = folder.split("/").filter((part) => part !== "" && part !== "." && part !== "..");

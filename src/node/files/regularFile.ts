@@ -11,7 +11,7 @@ const TOO_LARGE = "TOO_LARGE";
 const MOST_BYTES = 2 ** 31 - 1;
 
 /**
- * Facts about a file or folder that may be opened: opening a pipe without a writer waits for ever.
+ * Facts about a file or folder that may be opened; opening a pipe without a writer would wait forever.
  * @throws the system's error, or one with code `NOT_REGULAR` for pipes, sockets and devices.
  */
 export async function statRegular(path: string): Promise<Stats> {

@@ -1,4 +1,4 @@
-/** The digest that names what a file holds. */
+/** The digest that identifies a file's contents. */
 
 import { createHash } from "node:crypto";
 

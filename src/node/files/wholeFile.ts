@@ -1,4 +1,4 @@
-/** A text file that is written piece by piece and appears whole, for what fits no memory. */
+/** A text file that is written piece by piece and appears when it is complete, for texts that do not fit into memory. */
 
 import { type FileHandle, open, rename, rm } from "node:fs/promises";
 import { dirname } from "node:path";
@@ -25,7 +25,7 @@ export interface WholeFile {
   readonly abandon: () => Promise<void>;
 }
 
-/** Makes its folder. A pipe or a device is written as it comes. @throws OutputError. */
+/** Creates its folder. Pipes and devices are written directly. @throws OutputError. */
 export async function openWhole(path: string, options: WriteOptions = {}): Promise<WholeFile> {
   const guard = async <T>(work: () => Promise<T>): Promise<T> => {
     try {

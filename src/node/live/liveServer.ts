@@ -1,5 +1,5 @@
 /**
- * A page on this machine that shows frames as they come: `multipart/x-mixed-replace` of JPEGs, and what was counted.
+ * A page on this machine that shows frames as they arrive, as `multipart/x-mixed-replace` of JPEGs, and the counts.
  * Every viewer gets the newest frame when it is ready for one; frames in between are passed over, so that a slow viewer
  * neither delays the others nor collects memory. Without viewers nothing is encoded.
  */
@@ -11,7 +11,7 @@ import type { RgbImage } from "../../image/types.js";
 import { listenError } from "../net/listen.js";
 import { PAGE, SCRIPT, STYLE } from "./page.js";
 
-/** What the page tells beside the picture. */
+/** What the page shows besides the picture. */
 export interface LiveStatus {
   readonly source: string;
   /** Why there are no frames at the moment. */
@@ -34,7 +34,7 @@ const BETWEEN = `\r\n--${BOUNDARY}\r\n`;
 const QUALITY = 80;
 /** Only this machine sees the pictures. */
 const HOST = "127.0.0.1";
-/** A page elsewhere whose name leads here must not read them either. */
+/** Nor may another site whose host name resolves to this machine. */
 const OWN_NAMES = new Set(["127.0.0.1", "localhost", "[::1]"]);
 const HEADERS = {
   "Cache-Control": "no-store",
@@ -46,7 +46,7 @@ const HEADERS = {
 
 interface Viewer {
   readonly response: ServerResponse;
-  /** Number of the last frame that it was sent. */
+  /** Number of the last frame sent to it. */
   sent: number;
 }
 
@@ -98,7 +98,7 @@ export class LiveServer {
     for (const viewer of this.viewers) this.send(viewer);
   }
 
-  /** What the page tells from now on. */
+  /** Sets what the page shows from now on. */
   tell(status: Partial<LiveStatus>): void {
     this.status = { ...this.status, ...status };
   }

@@ -9,7 +9,7 @@ const MAX_BYTES = 2 ** 29;
 /** Nor is anything that takes longer than this. */
 const TOTAL_MS = 600_000;
 
-/** An address that serves a video where a picture was expected. */
+/** An address that serves a video instead of the expected picture. */
 export class VideoAddressError extends ImageError {
   constructor(address: string, contentType: string) {
     const shown = shownAddress(address);

@@ -35,7 +35,7 @@ export function listenError(error: unknown, { host, port }: Listening, what = "p
 }
 
 /**
- * Listens for a moment, for servers that do not tell why they could not.
+ * Listens for a moment, for servers that do not report why they could not.
  * @throws OptionError, as `listenError`.
  */
 export async function checkListening(listening: Listening, what?: string): Promise<void> {

@@ -35,7 +35,7 @@ export async function readWithSaver(source: PictureSource, options: ReadPictureO
   return { ...content, saver };
 }
 
-/** What `read` gives, and what saves a result for it. `read` is called at once for a picture in memory. */
+/** The result of `read`, and what saves a result for it. `read` is called at once for a picture in memory. */
 export async function withSaver<T>(
   source: PictureSource,
   maxPixels: number | undefined,

@@ -37,7 +37,7 @@ export function encodePicture(image: RgbImage, format: WrittenFormat, quality?: 
   return format === "png" ? encodePng(image) : encodeJpeg(image, quality);
 }
 
-/** Where a picture goes, and in which format. */
+/** The target of a picture, and its format. */
 export interface PictureFile {
   readonly path: string;
   readonly write: (image: RgbImage) => Promise<void>;

@@ -16,7 +16,7 @@ import { notPicture, readPlace } from "./pictureSource.js";
 /** A picture that was read but not decoded. */
 export type SentPicture = EncodedPicture | RawPicture;
 
-/** Waits for its turn and gives the bytes or pixels. @throws ImageError, DownloadError; the reason of `signal`. */
+/** Waits for its turn and returns the bytes or pixels. @throws ImageError, DownloadError; the reason of `signal`. */
 export type ReadSent = (options: Pick<ReadPictureOptions, "begin" | "signal">) => Promise<SentPicture>;
 
 /**

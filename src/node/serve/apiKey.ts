@@ -1,4 +1,4 @@
-/** The API key of a server, compared without telling by time how much of a guess was right. */
+/** The API key of a server, compared in constant time. */
 
 import { createHash, timingSafeEqual } from "node:crypto";
 import { RequestError } from "./requestError.js";

@@ -1,4 +1,4 @@
-/** What a request is answered with when it is refused, and which engine errors are the client's fault. */
+/** The answer to a refused request, and which engine errors are the client's fault. */
 
 import {
   DeviceLostError,
@@ -45,7 +45,7 @@ export class RequestError extends Error {
 /** The client closed its connection: nothing is sent, whatever the status. 499 is nginx's number for it. */
 export const clientGone = (): RequestError => new RequestError(499, "gone", "the client closed the connection");
 
-/** Any error as a refusal. Messages of errors that nobody foresaw stay in the log. */
+/** Any error as a refusal. Messages of unexpected errors stay in the log. */
 export function refusalOf(error: unknown): RequestError {
   if (error instanceof RequestError) return error;
   if (error instanceof ImageError) {

@@ -1,4 +1,4 @@
-/** What callers get of a server. */
+/** The interface of a server for callers. */
 
 import type { Task } from "../../yolov5/checkpoint/modelInfo.js";
 import type { Device } from "../../yolov5/runner.js";

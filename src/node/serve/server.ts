@@ -1,4 +1,4 @@
-/** A server put together: models, queue, HTTP and gRPC; starting, and closing without losing a request. */
+/** A whole server: models, queue, HTTP and gRPC; starting, and closing without losing a request. */
 
 import { setTimeout as after } from "node:timers/promises";
 import { OptionError } from "../../errors.js";
@@ -67,7 +67,7 @@ function running(serving: Serving, app: App, url: string, grpc: GrpcServer | und
   const { options, repository } = serving;
   let closing: Promise<void> | undefined;
   const close = async (): Promise<void> => {
-    // Readiness says no, and answers close their connections; requests that come nevertheless are served.
+    // Readiness says no, and answers close their connections; requests that still arrive are served.
     serving.draining = true;
     app.log.info("closing");
     await after(options.drainDelay);

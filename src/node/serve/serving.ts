@@ -1,4 +1,4 @@
-/** What every request goes through, whichever protocol it came by: the model's queue, its deadline, the metrics. */
+/** The way of every request, whatever its protocol: the model's queue, the deadline, the metrics. */
 
 import { ByteBudget, type QueueLimit } from "./batching/queueLimit.js";
 import type { Metrics } from "./metrics.js";
@@ -8,7 +8,7 @@ import type { ResolvedServeOptions } from "./options.js";
 import { clientGone, RequestError } from "./requestError.js";
 import type { ServeAnswer, ServeJob } from "./work/jobs.js";
 
-/** What the log says of a request's work. */
+/** The facts about a request's work for the log. */
 export interface WorkNotes {
   model?: string;
   pictures?: number;
@@ -17,7 +17,7 @@ export interface WorkNotes {
   queue?: number;
 }
 
-/** All bodies together, as a multiple of one, and at least. */
+/** Limit on all bodies together, as a multiple of the limit on one, and its minimum. */
 const BODIES = 8;
 const LEAST_BYTES = 2 ** 28;
 
@@ -26,7 +26,7 @@ export class Serving {
   readonly repository: ModelRepository;
   readonly metrics: Metrics;
   readonly limit: QueueLimit;
-  /** Of the bodies that are being read or wait. */
+  /** Bytes of the bodies that are being read or waiting. */
   readonly budget: ByteBudget;
   /** Set when the server begins to close. */
   draining = false;
@@ -43,7 +43,7 @@ export class Serving {
     return !this.draining && this.repository.ready;
   }
 
-  /** Refuses early what would be refused once its body is there. @throws RequestError 429. */
+  /** Refuses a request early that would be refused once its body has arrived. @throws RequestError 429. */
   checkQueue(): void {
     this.limit.check(this.repository.backlog);
   }
@@ -81,7 +81,7 @@ export class Serving {
           Object.assign(notes, { batch, queue: Math.round(waited) });
           return answer;
         } catch (error) {
-          // The others of this request are not wanted without it.
+          // The other jobs of this request are useless without it.
           if (error instanceof RequestError || jobs.length === 1) {
             ending.abort(error);
             throw error;

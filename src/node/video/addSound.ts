@@ -1,11 +1,11 @@
-/** Puts the sound of one video into another, whose pictures stay as they are. */
+/** Copies the sound of one video into another without changing its pictures. */
 
 import { rename, rm } from "node:fs/promises";
 import { removeOnExit, temporaryName } from "../files/writeFile.js";
 import { askTool, plainComplaint } from "./ffmpeg.js";
 import type { VideoInput } from "./input.js";
 
-/** What MP4 files have, and players play; anything else is encoded anew. */
+/** Codecs that MP4 files may contain and players support; anything else is re-encoded. */
 const IN_MP4 = ["aac", "mp3", "ac3", "eac3", "alac", "opus"];
 /** Copying hours of sound, or encoding them. */
 const PATIENCE_MS = 30 * 60_000;
@@ -19,9 +19,9 @@ interface SoundStream {
 /**
  * Replaces the file by one with sound, if there is any.
  * @param path MP4 without sound.
- * @param source where the sound comes from.
+ * @param source the file with the sound.
  * @param seconds how long the file is.
- * @returns why it could not be done; undefined if it was, or if there is no sound. The file then is as before.
+ * @returns why it failed; undefined if it succeeded or there is no sound. If it failed, the file is unchanged.
  */
 export async function addSound(path: string, source: VideoInput, seconds: number): Promise<string | undefined> {
   const { stdout } = await askTool(
@@ -34,7 +34,7 @@ export async function addSound(path: string, source: VideoInput, seconds: number
   const sound = streams.filter(({ codec_type: type }) => type === "audio");
   if (sound.length === 0) return undefined;
   const copied = sound.every(({ codec_name: codec = "" }) => IN_MP4.includes(codec));
-  // ffmpeg lets a file begin at its first packet. The new pictures begin at 0, so the old ones' delay is taken off.
+  // ffmpeg lets a file begin at its first packet. The new pictures begin at 0, so the delay of the old ones is subtracted.
   const starts = streams.map(({ start_time: start }) => Number(start)).filter(Number.isFinite);
   const pictures = Number(streams.find(({ codec_type: type }) => type === "video")?.start_time ?? 0);
   const early = Number.isFinite(pictures) && starts.length > 0 ? pictures - Math.min(...starts) : 0;

@@ -7,18 +7,18 @@ import { abortReason, onAbort } from "../../../yolov5/calls/abort.js";
 import type { QueueLimit } from "./queueLimit.js";
 
 export interface BatchOptions<Job, Answer> {
-  /** Batches that are computed at once. */
+  /** Number of batches computed at once. */
   readonly slots: number;
   /** Most jobs of a batch. */
   readonly maxBatch: number;
-  /** How long the oldest job of a batch that is not full may wait for others, in milliseconds. */
+  /** How long the oldest job of an incomplete batch may wait for others, in milliseconds. */
   readonly maxDelay: number;
   readonly limit: QueueLimit;
   /** Computes jobs of one key. @returns an answer or an error for each. */
   readonly run: (jobs: readonly Job[]) => Promise<readonly (Answer | Error)[]>;
 }
 
-/** An answer, and how it came about. */
+/** An answer, and how it was computed. */
 export interface Served<Answer> {
   readonly answer: Answer;
   /** Milliseconds in the queue. */
@@ -101,13 +101,13 @@ export class BatchScheduler<Job, Answer> {
     });
   }
 
-  /** From now on no job waits for others to fill its batch: none will come. */
+  /** From now on, no job waits for others to fill its batch, because none will come. */
   hurry(): void {
     this.hurried = true;
     this.pump();
   }
 
-  /** Resolves when nothing waits and nothing is computed. */
+  /** Resolves when nothing is waiting or being computed. */
   idle(): Promise<void> {
     return new Promise((resolve) => {
       this.whenIdle.push(resolve);

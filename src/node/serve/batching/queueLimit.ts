@@ -1,4 +1,4 @@
-/** The bound on what waits in the queues of all models together: pictures, and bytes of requests. */
+/** The limit on what waits in the queues of all models together: pictures, and bytes of requests. */
 
 import { RequestError } from "../requestError.js";
 
@@ -41,7 +41,7 @@ export class QueueLimit {
   }
 }
 
-/** Bytes of requests that are being read or wait: bodies are counted as they arrive, not by what they announce. */
+/** Bytes of requests that are being read or wait: bodies are counted as they arrive, not by their announced length. */
 export class ByteBudget {
   readonly most: number;
   private held = 0;
@@ -50,7 +50,7 @@ export class ByteBudget {
     this.most = most;
   }
 
-  /** @throws RequestError 429 if all requests together hold too much. */
+  /** @throws RequestError 429 if all requests together are too large. */
   take(bytes: number): void {
     if (this.held + bytes > this.most) {
       throw new RequestError(429, "memory", "too many large requests at once; try again later", 1);

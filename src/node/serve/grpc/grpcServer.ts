@@ -12,7 +12,7 @@ import { clientGone, type RequestError, refusalOf } from "../requestError.js";
 import type { Serving } from "../serving.js";
 import { CALLS, type Call, protocolDescription, SERVICE } from "./messages.js";
 
-/** A message as proto-loader gives it: names as in the protocol, int64 as numbers, absent fields filled in. */
+/** A message from proto-loader: names as in the protocol, int64 as numbers, absent fields filled in. */
 type Message = Readonly<Record<string, unknown>>;
 type Handler = (request: Message, signal: AbortSignal) => Promise<Message> | Message;
 
@@ -77,7 +77,7 @@ export async function startGrpc(
   server.addService(service, Object.fromEntries(CALLS.map((call) => [call, unary(call)])));
   const { host } = options;
   const shownHost = host.includes(":") ? `[${host}]` : host;
-  // The package says why only in its own log.
+  // The package gives the reason only in its own log.
   await checkListening({ host, port }, "gRPC port");
   const bound = await new Promise<number>((resolve, reject) => {
     server.bindAsync(`${shownHost}:${port}`, grpc.ServerCredentials.createInsecure(), (error, used) => {

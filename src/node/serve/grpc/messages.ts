@@ -1,6 +1,6 @@
 /**
  * The messages and the service of the Open Inference Protocol for gRPC, with Triton's calls for repository and reloading,
- * written down from the text of both. Field numbers are what clients rely on.
+ * written from the specifications of both. Field numbers are what clients rely on.
  */
 
 type Field = readonly [number: number, type: string];

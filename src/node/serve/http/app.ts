@@ -1,4 +1,4 @@
-/** The HTTP side of a server: hooks that every request passes, errors as JSON, one log line a request. */
+/** The HTTP side of a server: hooks that every request passes, errors as JSON, one log line per request. */
 
 import type { FastifyInstance, FastifyRequest } from "fastify";
 import { keyCheck } from "../apiKey.js";
@@ -13,9 +13,9 @@ import { siteRoutes } from "./siteRoutes.js";
 const OPEN: ReadonlySet<string> = new Set(["/", "/openapi.json", "/v2/health/live", "/v2/health/ready"]);
 /** Routes whose requests wait in the queue: refused before their body is read if it is full. */
 const QUEUED = /^\/detect$|\/infer$/;
-/** For how long the rest of a body is thrown away after its answer. */
+/** For how long the rest of a body is discarded after its answer. */
 const LINGER = 2000;
-/** How often Node looks for connections whose time is up. */
+/** How often Node checks for connections that have timed out. */
 const CHECK_INTERVAL = 1000;
 
 /** Fastify's package. */
@@ -26,10 +26,10 @@ export function createApp({ fastify, LogController }: FastifyModule, serving: Se
   const { readTimeout, maxBody, logLevel, log } = options;
   const app = fastify({
     logger: { level: logLevel, ...(log === undefined ? {} : { stream: log }) },
-    // One line a request, when it is answered.
+    // One line per request, when it is answered.
     logController: new LogController({ disableRequestLogging: true }),
     bodyLimit: maxBody,
-    // For clients that do not even send headers; bodies have a limit of their own, which is reached before.
+    // For clients that do not even send headers; bodies have their own limit, which is reached first.
     requestTimeout: 2 * readTimeout + CHECK_INTERVAL,
     routerOptions: { ignoreTrailingSlash: true, maxParamLength: 200 },
     // Requests that come while the server closes are answered: the listener is closed already.
@@ -47,7 +47,7 @@ export function createApp({ fastify, LogController }: FastifyModule, serving: Se
     if (QUEUED.test(route)) serving.checkQueue();
   });
 
-  // Also for requests that came before: a connection that stays open keeps the server from closing.
+  // Also for earlier requests, because a connection that stays open keeps the server from closing.
   app.addHook("onSend", async (_request, reply) => {
     if (serving.draining) reply.header("connection", "close");
   });
@@ -90,7 +90,7 @@ export function createApp({ fastify, LogController }: FastifyModule, serving: Se
   return app;
 }
 
-/** Fastify's own refusals (a wrong method, a broken URL) beside ours. */
+/** Fastify's own refusals (a wrong method, a broken URL) next to ours. */
 function asRefusal(error: unknown): RequestError {
   const { statusCode, message } = error as { readonly statusCode?: unknown; readonly message?: unknown };
   const own = typeof statusCode === "number" && statusCode >= 400 && statusCode < 500;
@@ -114,7 +114,7 @@ const textOf = (header: string | readonly string[] | undefined): string | undefi
 
 /**
  * An answer may come before its request's body. Closing the connection at once could lose the answer, so the rest of the
- * body is read and thrown away for a moment; who still sends then is cut off.
+ * body is read and thrown away for a moment; clients that are still sending then are cut off.
  */
 function discardRest({ raw }: FastifyRequest): void {
   if (raw.complete || raw.destroyed) return;

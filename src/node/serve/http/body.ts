@@ -1,4 +1,4 @@
-/** Reads a request's body into memory: not more than it may have, not longer than it may take. */
+/** Reads a request's body into memory, within limits on size and time. */
 
 import type { IncomingMessage } from "node:http";
 import type { ByteBudget } from "../batching/queueLimit.js";
@@ -12,15 +12,15 @@ export interface BodyLimits {
 }
 
 export interface Body {
-  /** In memory of its own, which can be handed to a thread. */
+  /** In its own memory, which can be transferred to a thread. */
   readonly bytes: Uint8Array;
-  /** Gives its bytes back to the budget. */
+  /** Returns its bytes to the budget. */
   readonly release: () => void;
 }
 
 /**
  * @throws RequestError 413 for a body above the limit, by its announced length or by its bytes; 408 for one that is too
- * slow; 415 for a compressed one; 429 if all bodies together are too much; 499 if the client goes away.
+ * slow; 415 for a compressed one; 429 if all bodies together are too large; 499 if the client goes away.
  */
 export function readBody(request: IncomingMessage, { maxBody, readTimeout, budget }: BodyLimits): Promise<Body> {
   const { headers } = request;
@@ -49,7 +49,7 @@ export function readBody(request: IncomingMessage, { maxBody, readTimeout, budge
     const fail = (error: RequestError): void => {
       stop();
       release();
-      // What is left is thrown away; a late error of the connection is nobody's.
+      // The rest is discarded, and a late error of the connection is ignored.
       request.on("error", () => undefined).resume();
       reject(error);
     };

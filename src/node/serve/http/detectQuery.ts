@@ -1,4 +1,4 @@
-/** The query of `/detect` → options. Clients are strangers: every value is checked, and unknown names are refused. */
+/** The query of `/detect` → options. Clients are not trusted: every value is checked, and unknown names are refused. */
 
 import { RequestError } from "../requestError.js";
 import type { Annotation, DetectJob } from "../work/jobs.js";
@@ -27,7 +27,7 @@ const flag: Parse = (text, name) => {
 };
 const numbers: Parse = (text, name) => text.split(",").map((part) => number(part, name));
 
-/** Options of the library, and how their text is read. */
+/** Options of the library, and how their text is parsed. */
 const OPTIONS: Readonly<Record<string, Parse>> = {
   conf: number,
   iou: number,

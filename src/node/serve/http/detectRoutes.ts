@@ -59,7 +59,7 @@ function keyOf({ options }: DetectQuery): string {
   return `detect ${JSON.stringify(options)}`;
 }
 
-/** A large input would take the memory of everybody. @throws RequestError 400. */
+/** A large input would take memory from all others. @throws RequestError 400. */
 function checkSize({ options }: DetectQuery, { maxImgsz }: ServedModel): void {
   const largest = Math.max(...[options.imgsz ?? 0].flat());
   if (largest <= maxImgsz) return;

@@ -1,4 +1,4 @@
-/** The page at `/`: choose a picture, see it annotated, and the boxes. Everything inline, nothing loaded from elsewhere. */
+/** The page at `/`: choose a picture, see it annotated, with its boxes. Everything is inline, and nothing is loaded from other sites. */
 
 export const PAGE_STYLE = `
 :root { color-scheme: light dark; }

@@ -1,4 +1,4 @@
-/** What the hooks of the HTTP side remember of a request, for its log line. */
+/** What the HTTP hooks remember about a request, for its log line. */
 
 import type { FastifyRequest } from "fastify";
 import type { WorkNotes } from "../serving.js";

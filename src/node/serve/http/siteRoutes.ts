@@ -1,4 +1,4 @@
-/** The page to try the server, its OpenAPI description, and the metrics. */
+/** The page to try the server out, its OpenAPI description, and the metrics. */
 
 import { createHash } from "node:crypto";
 import type { FastifyInstance } from "fastify";

@@ -1,5 +1,5 @@
 /**
- * Requests of the Open Inference Protocol (V2) → the network's input, and the outputs that are asked for. JSON tensors,
+ * Requests of the Open Inference Protocol (V2) → the network's input, and the requested outputs. JSON tensors,
  * and the binary tensor data extension: the tensor's bytes follow the JSON.
  */
 
@@ -126,7 +126,7 @@ export function floatsOf(bytes: Uint8Array, count: number, size: number): Float3
   if (size !== wanted || bytes.length !== wanted) {
     throw badRequest(`the tensor needs ${wanted} bytes; ${size} were announced and ${bytes.length} arrived`);
   }
-  // Behind JSON of any length the bytes are rarely aligned. Not `slice`, which returns a view for a Node Buffer.
+  // After JSON of any length, the bytes are rarely aligned. Not `slice`, which returns a view for a Node Buffer.
   return new Float32Array(new Uint8Array(bytes).buffer);
 }
 

@@ -1,4 +1,4 @@
-/** What the Open Inference Protocol tells of the server and its models, the same over REST and gRPC. */
+/** Metadata of the server and its models in the Open Inference Protocol, the same over REST and gRPC. */
 
 import { VERSION } from "../../../version.js";
 import type { Face, ServedModel } from "../models/openModel.js";

@@ -1,4 +1,4 @@
-/** Which models a server has, under which names and versions. */
+/** The models of a server, with their names and versions. */
 
 import { nameOfAddress } from "../../../api/address.js";
 import { EMBEDDED_MODEL } from "../../../api/names.js";
@@ -52,7 +52,7 @@ function specOf(given: WeightSource | ServedModelSource): ModelSpec {
   return { name, version, weights };
 }
 
-/** `runs/best.pt` → `best`; `random:yolov5s` → `yolov5s`; anything without a name: `model`. */
+/** `runs/best.pt` → `best`; `random:yolov5s` → `yolov5s`; `model` if there is no name. */
 function nameOf(weights: WeightSource): string {
   const address = addressIn(weights);
   const file = address === undefined ? (weights as { name?: unknown }).name : nameOfAddress(address);

@@ -22,7 +22,7 @@ export interface Port {
   readonly shape: readonly number[];
 }
 
-/** What requests see of a model: the face of its ONNX export at its own size. */
+/** The interface of a model for requests: that of its ONNX export at its own size. */
 export interface Face {
   readonly input: Port;
   readonly outputs: readonly Port[];
@@ -48,7 +48,7 @@ export interface ServedModel {
 export interface OpenModelContext {
   readonly options: ResolvedServeOptions;
   readonly limit: QueueLimit;
-  /** How many models share the memory. */
+  /** Number of models that share the memory. */
   readonly models: number;
   /** Called when nothing can be computed any more: the device is lost, or threads do not start. */
   readonly onBroken: (error: Error) => void;
@@ -119,7 +119,7 @@ async function runnerOf(
   const { backend } = members[0].network;
   if (workers > 0) {
     const seed = { weights: weights.map(weightsSeed), backend: backend.name, half, config, names };
-    // The workers have networks of their own.
+    // The workers have their own networks.
     model.dispose();
     return inWorkers(workers, { model: seed, maxPixels, maxBatch });
   }
@@ -130,7 +130,7 @@ async function runnerOf(
 
 /**
  * Runs every worker once for one picture and once for a full batch, so that no request waits for compilers.
- * @returns the shapes of what the network returns.
+ * @returns the shapes of the network's outputs.
  */
 async function warmUp(runner: Runner, shape: InferJob["shape"], maxBatch: number): Promise<Face> {
   const run = async (n: number): Promise<ServeAnswer> => {

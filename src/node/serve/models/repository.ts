@@ -1,4 +1,4 @@
-/** All models of a server: which versions there are, their states, and reloading without dropping a request. */
+/** All models of a server: their versions and states, and reloading without dropping a request. */
 
 import { oneLine } from "../../../printable.js";
 import { RequestError } from "../requestError.js";
@@ -15,7 +15,7 @@ export interface IndexEntry {
   readonly reason: string;
 }
 
-/** @param onBroken called when the opened model can compute nothing any more. */
+/** @param onBroken called when the opened model can no longer compute. */
 export type OpenSpec = (spec: ModelSpec, onBroken: (error: Error) => void) => Promise<ServedModel>;
 
 interface Entry {
@@ -110,7 +110,7 @@ export class ModelRepository {
     }
   }
 
-  /** Computes at once what waits for others to fill its batch. */
+  /** Computes batches at once that wait to be filled. */
   hurry(): void {
     for (const { model } of this.entries) model?.scheduler.hurry();
   }
@@ -150,7 +150,7 @@ export class ModelRepository {
     });
   }
 
-  /** A model that is broken is opened anew; until then it is not ready. */
+  /** A broken model is reopened; until then it is not ready. */
   private replace(entry: Entry, broken: ServedModel, { message }: Error): void {
     // A batch fails once; the model may have been replaced meanwhile.
     if (entry.model !== broken) return;
@@ -159,7 +159,7 @@ export class ModelRepository {
     this.reload(entry).catch(() => undefined);
   }
 
-  /** From here on requests get `model`; those of the one before are finished. */
+  /** From here on, requests get `model`; those of the old model are finished. */
   private put(entry: Entry, model: ServedModel | undefined): void {
     const before = entry.model;
     entry.model = model;

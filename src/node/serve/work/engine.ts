@@ -150,7 +150,7 @@ function joined(jobs: readonly InferJob[], length: number): Float32Array {
   return all;
 }
 
-/** Entries `first` to `first + count` of outputs that lie in parts along their first axis, in memory of their own. */
+/** Entries `first` to `first + count` of outputs that are split along their first axis, in separate memory. */
 function rowsOf(parts: readonly HostTensor<"float32">[], first: number, count: number): Float32Array {
   const each = elementCount(parts[0].shape.slice(1));
   const out = new Float32Array(count * each);
@@ -164,7 +164,7 @@ function rowsOf(parts: readonly HostTensor<"float32">[], first: number, count: n
   return out;
 }
 
-/** JSON has no words for what is not finite; the protocol's JSON is numbers. */
+/** JSON has no notation for NaN and infinities. */
 function jsonOf(data: Float32Array): string {
   return `[${data.join()}]`.replace(/-?Infinity|NaN/g, "null");
 }

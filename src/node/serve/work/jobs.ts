@@ -1,4 +1,4 @@
-/** What a server computes, as plain data that threads can send. */
+/** The jobs of a server, as plain data that threads can send. */
 
 import type { WireError } from "../../../api/wireError.js";
 import type { DetectOptions } from "../../../yolov5/options.js";
@@ -51,7 +51,7 @@ export interface DetectAnswer {
 export interface OutputTensor {
   readonly shape: readonly number[];
   readonly data: Float32Array;
-  /** `[0.5,…]`, if asked for; `data` is empty then. */
+  /** `[0.5,…]`, if requested; `data` is then empty. */
   readonly text: string | undefined;
 }
 
@@ -70,5 +70,5 @@ export interface ServeSeed {
   readonly maxBatch: number;
 }
 
-/** Jobs of one batch, and what became of each. */
+/** The jobs of one batch, and the outcome of each. */
 export type SentAnswer = ServeAnswer | { readonly error: WireError };

@@ -1,4 +1,4 @@
-/** Where a model's batches are computed: in worker threads, or on the server's own thread. */
+/** Computes a model's batches, in worker threads or on the server's own thread. */
 
 import { setImmediate as turn } from "node:timers/promises";
 import { fromWire } from "../../../api/wireError.js";
@@ -20,7 +20,7 @@ export interface Runner {
 
 const PROGRAM = "serveWorker.js";
 
-/** False where this code runs from source or in a bundle. */
+/** False if this code runs from source or in a bundle. */
 export const hasWorkers = (): boolean => builtFile(PROGRAM) !== undefined;
 
 /** @throws DeviceError if this build has no workers. */
@@ -29,7 +29,7 @@ export function inWorkers(count: number, seed: ServeSeed): Runner {
   if (file === undefined) throw new DeviceError("this build has no workers; set `workers` to 0");
   const pool = new WorkerPool<readonly ServeJob[], readonly SentAnswer[]>({ file, data: seed, threads: count });
   const run = async (jobs: readonly ServeJob[]): Promise<(ServeAnswer | Error)[]> => {
-    // Bodies of requests are not needed here any more.
+    // Request bodies are no longer needed here.
     const transfer = wholeBuffers(jobs.map((job) => (job.kind === "detect" ? job.bytes : job.data)));
     const answers = await pool.run(jobs, { transfer });
     return answers.map((answer) => ("error" in answer ? fromWire(answer.error) : answer));
@@ -41,7 +41,7 @@ export function inWorkers(count: number, seed: ServeSeed): Runner {
 export function onThisThread(engine: Engine, slots: number, dispose: () => void): Runner {
   const run = async (jobs: readonly ServeJob[]): Promise<(ServeAnswer | Error)[]> => {
     const answers = await engine.run(jobs);
-    // Between two batches the server hears of requests, deadlines and clients that have gone.
+    // Between two batches, the server handles requests, deadlines and disconnected clients.
     await turn();
     return answers;
   };

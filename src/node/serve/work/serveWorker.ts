@@ -20,7 +20,7 @@ serveJobs(async ({ model, maxPixels, maxBatch }: ServeSeed) => {
   };
 });
 
-/** What is handed over instead of copied. */
+/** Buffers that are transferred instead of copied. */
 function memoryOf(answers: readonly SentAnswer[]): TransferListItem[] {
   const views = answers.flatMap((answer): (Uint8Array | Float32Array)[] => {
     if ("error" in answer) return [];
