@@ -5,6 +5,7 @@ import { anchorFreeColumns, mapsOfLevel, type NodeOf } from "../../../ops/index.
 import { channelCount } from "../../channels.js";
 import type { Nhwc } from "./layout.js";
 import type { Lowering } from "./lowering.js";
+import { emitListed, emitScores } from "./sparseHead.js";
 import type { Address } from "./storages.js";
 
 const at = ({ storage, offset }: Nhwc): Address => ({ storage, offset });
@@ -14,8 +15,11 @@ export function lowerDetect(lowering: Lowering, node: NodeOf<"detect">): void {
   const [, rows] = lowering.shape(node.outputs[0]);
   const views = node.inputs.map((id) => lowering.compact(id));
   const out = lowering.outputDense(node.outputs[0]);
+  const scored = emitScores(lowering, node);
+  const whole: number[] = [];
   let first = 0;
   views.forEach((view, level) => {
+    whole.push(lowering.steps.length);
     const na = anchors[level].length / 2;
     const table = lowering.constant(`anchors ${anchors[level]}`, [], na * 2, (target) => target.set(anchors[level]));
     lowering.step(
@@ -33,11 +37,14 @@ export function lowerDetect(lowering: Lowering, node: NodeOf<"detect">): void {
         imageBytes: rows * outputs * 4,
         levelBytes: first * outputs * 4,
         stride: { float: strides[level] },
+        places: 0,
+        count: 0,
       },
       view.n * view.h,
     );
     first += na * view.h * view.w;
   });
+  if (scored) lowering.sparseHead = emitListed(lowering, node, scored, whole);
 }
 
 export function lowerDetectAnchorFree(lowering: Lowering, node: NodeOf<"detectAnchorFree">): void {

@@ -6,6 +6,7 @@ import { elementCount, type HostTensor } from "../../../tensor/index.js";
 import { channelCount, oneSegment, type Segments, sameSegments, storedChannels } from "../../channels.js";
 import { type ChannelPlan, planChannels } from "./channels.js";
 import type { Dense, Nhwc, StoredIntegers } from "./layout.js";
+import type { SparseHead } from "./sparseSteps.js";
 import type { InputPlace, LoweringOptions, PaddedPlanes } from "./steps.js";
 import { StepWriter } from "./stepWriter.js";
 import type { Address } from "./storages.js";
@@ -20,6 +21,8 @@ export class Lowering extends StepWriter {
   readonly channels: ChannelPlan;
   /** Values that are stored in integers: filled before the first node is lowered. */
   readonly integers = new Map<ValueId, StoredIntegers>();
+  /** The steps for few rows of the head, where it has them. */
+  sparseHead: SparseHead | undefined;
   private readonly values = new Map<ValueId, Placed>();
 
   constructor(

@@ -6,6 +6,7 @@ import { type Graph, liveSetBytes, type ValueId } from "../../../ops/index.js";
 import type { HostTensor } from "../../../tensor/index.js";
 import {
   type CandidateOutputs,
+  type CandidateRows,
   type DevicePicture,
   graphBytes,
   type MemoryUse,
@@ -17,6 +18,7 @@ import { checkInputs, tapValues } from "../../inputs.js";
 import { nodeCost } from "../../nodeCost.js";
 import { TapTwins } from "../../taps.js";
 import { type Dense, type Nhwc, readDense, readNhwc } from "../lower/layout.js";
+import type { SparseHead } from "../lower/sparseSteps.js";
 import type { InputPlace } from "../lower/steps.js";
 import type { Storage } from "../lower/storages.js";
 import { candidateRows, type ScoreColumns, scoreColumns } from "./candidates.js";
@@ -24,6 +26,8 @@ import { densePlanes, type InputPlanes, paddedPlanes, writePictures, writeTensor
 import type { LoadedPlan, ModelMemory } from "./modelMemory.js";
 import { Pace } from "./pace.js";
 import type { Program } from "./program.js";
+import { listedRows, listPixels, scoreFor } from "./sparseRows.js";
+import { type StepRange, type StepRanges, stepRanges } from "./stepRanges.js";
 
 /** What an executable needs of its backend. */
 export interface ExecutableHost {
@@ -47,7 +51,8 @@ export class WasmExecutable implements PictureExecutable {
   private readonly outputs: readonly Dense[];
   private readonly scores: ScoreColumns | undefined;
   private readonly kept: ReadonlyMap<ValueId, KeptValue>;
-  private readonly steps: number;
+  private readonly ranges: StepRanges;
+  private readonly sparse: SparseHead | undefined;
   private readonly pace: Pace;
   private readonly use: Omit<MemoryUse, "weightBytes" | "sharedBytes">;
 
@@ -69,7 +74,8 @@ export class WasmExecutable implements PictureExecutable {
     this.outputs = outputs;
     this.scores = scoreColumns(graph);
     this.kept = keptValues(program);
-    this.steps = steps.length;
+    this.sparse = program.lowering.sparseHead;
+    this.ranges = stepRanges(steps.length, this.sparse);
     this.pace = new Pace(program);
     this.use = {
       activationBytes: arenaBytes,
@@ -92,14 +98,31 @@ export class WasmExecutable implements PictureExecutable {
     if (!scores) return undefined;
     return this.turn(async (plan) => {
       await this.begin(plan, given);
-      await this.runAll(plan);
       const [head, ...others] = this.outputs;
-      const base = (placeOf(plan, head.storage) + head.offset) / 4;
-      return {
-        candidates: candidateRows(this.model.floats, base, head.shape, scores, threshold),
-        others: others.map((view) => this.readDense(plan, view)),
-      };
+      let candidates = await this.runFew(plan, threshold);
+      if (!candidates) {
+        const base = (placeOf(plan, head.storage) + head.offset) / 4;
+        candidates = candidateRows(this.model.floats, base, head.shape, scores, threshold);
+      }
+      return { candidates, others: others.map((view) => this.readDense(plan, view)) };
     });
+  }
+
+  /** Runs all steps; those of the head for the pixels alone that need them if that is less. Undefined if it was not. */
+  private async runFew(plan: LoadedPlan, threshold: number): Promise<CandidateRows[] | undefined> {
+    const { sparse, scores, ranges, model } = this;
+    const least = scoreFor(threshold);
+    if (!scores || !sparse || least === undefined) {
+      await this.runAll(plan);
+      return undefined;
+    }
+    const { before, whole, listed, after } = ranges.few;
+    await this.runRanges(plan, before);
+    const { floats, words } = model;
+    const at = { floats, words, header: plan.header, placeOf: (storage: Storage) => placeOf(plan, storage) };
+    const lists = listPixels(sparse, at, least);
+    await this.runRanges(plan, [...(lists ? listed : whole), ...after]);
+    return lists && listedRows(sparse, at, lists, scores.first, threshold);
   }
 
   async tap(names: readonly string[], inputs: readonly HostTensor[]): Promise<Map<string, HostTensor>> {
@@ -120,6 +143,7 @@ export class WasmExecutable implements PictureExecutable {
       const timings = new Map<number, { ms: number; kernels: Set<string> }>();
       const breather = new Breather();
       for (const [index, { node, kernel }] of steps.entries()) {
+        if (!this.ranges.all.some(([first, end]) => index >= first && index < end)) continue;
         const started = performance.now();
         await this.model.run(plan, index, index + 1);
         const ms = performance.now() - started;
@@ -161,17 +185,24 @@ export class WasmExecutable implements PictureExecutable {
    * All steps, a piece at a time where they take long: the calling thread computes too, and signals, timers and the end of the
    * executable are heard in between.
    */
-  private async runAll(plan: LoadedPlan): Promise<void> {
-    const { steps, pace } = this;
+  private runAll(plan: LoadedPlan): Promise<void> {
+    return this.runRanges(plan, this.ranges.all);
+  }
+
+  private async runRanges(plan: LoadedPlan, ranges: readonly StepRange[]): Promise<void> {
+    const { pace } = this;
     const breather = new Breather();
-    for (let first = 0, end = 0; first < steps; first = end) {
-      end = pace.end(first);
-      const started = performance.now();
-      await this.model.run(plan, first, end);
-      pace.took(first, end, performance.now() - started);
-      if (end === steps) return;
-      await breather.rest();
-      if (!this.plan) throw new DisposedError("the executable");
+    const last = ranges[ranges.length - 1];
+    for (const range of ranges) {
+      for (let [first] = range, end = 0; first < range[1]; first = end) {
+        end = Math.min(pace.end(first), range[1]);
+        const started = performance.now();
+        await this.model.run(plan, first, end);
+        pace.took(first, end, performance.now() - started);
+        if (range === last && end === range[1]) return;
+        await breather.rest();
+        if (!this.plan) throw new DisposedError("the executable");
+      }
     }
   }
 

@@ -74,6 +74,10 @@ export class ModelMemory {
     return this.memory.floats;
   }
 
+  get words(): Int32Array {
+    return new Int32Array(this.memory.memory.buffer);
+  }
+
   /** Says that a plan is to come; `unuse` takes it back. */
   use(): void {
     this.users++;
