@@ -22,8 +22,13 @@ const PIECE = 256;
 /** Maximum characters per cell: more would not fit on any screen. */
 const MOST_CHARACTERS = 1024;
 
+/** Printable characters that take one cell each. */
+const ASCII = /^[ -~]*$/;
+
 /** Terminal cells that a string takes up. */
 export function displayWidth(text: string): number {
+  // The rule, and Intl.Segmenter takes a millisecond to make.
+  if (ASCII.test(text)) return text.length;
   const segmenter = new Intl.Segmenter();
   let width = 0;
   for (let start = 0; start < text.length; start += PIECE) {
