@@ -1,4 +1,4 @@
-/** Activations as ONNX operators of opset 13; what came later (HardSwish, Mish, Gelu) is spelt out. */
+/** Activations as ONNX operators of opset 13; later ones (HardSwish, Mish, Gelu) are written as several operators. */
 
 import type { Activation } from "../ops/index.js";
 import type { OnnxGraph } from "./onnxGraph.js";

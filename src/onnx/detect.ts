@@ -1,4 +1,4 @@
-/** The head's decoding as ONNX operators, in the steps in which PyTorch's own export has them. */
+/** The head's decoding as ONNX operators, in the same steps as in PyTorch's export. */
 
 import type { NodeOf } from "../ops/index.js";
 import type { OnnxGraph } from "./onnxGraph.js";

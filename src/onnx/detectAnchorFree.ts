@@ -64,7 +64,7 @@ function lowerBox(
   return g.node("Mul", [g.node("Concat", parts, `${name}.box`, { axis: 1 }), g.floats([stride])], `${name}.pixels`);
 }
 
-/** [N, count·size, H, W] → the same numbers [N, count·size, H·W], places in input pixels, the third one's σ. */
+/** [N, count·size, H, W] → the same numbers [N, count·size, H·W], places in input pixels, with σ of the third. */
 function lowerKeypoints(
   g: OnnxGraph,
   { extras, keypointSize: size }: NodeOf<"detectAnchorFree">["attrs"],

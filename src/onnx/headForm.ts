@@ -1,4 +1,4 @@
-/** The output of a head in the form in which other engines expect it. */
+/** The output of a head in the form that other engines expect. */
 
 import { GraphError } from "../errors.js";
 import type { Graph, Node, NodeOf } from "../ops/index.js";
@@ -6,7 +6,7 @@ import type { OnnxGraph } from "./onnxGraph.js";
 
 /**
  * `columnsFirst`: rows [N, rows, columns] of a head without anchors as [N, columns, rows].
- * `best`: the rows of a head whose boxes need no suppression as the best pairs of cell and class, so many at most:
+ * `best`: the rows of a head that needs no NMS, as at most so many best pairs of cell and class:
  * [N, boxes, x1 y1 x2 y2 score class …].
  * `softmax`: class scores [N, classes] as probabilities.
  */

@@ -1,4 +1,4 @@
-/** A graph as an ONNX file (opset 13), for the engines that the bench measures beside this one and for users of the format. */
+/** A graph as an ONNX file (opset 13), for the engines that the bench compares with, and for users of the format. */
 
 import { GraphError, invariant } from "../errors.js";
 import type { Graph, ValueId } from "../ops/index.js";
@@ -59,7 +59,7 @@ export function exportOnnx(graph: Graph, options: OnnxOptions = {}): Uint8Array 
     };
     names.set(node.outputs[0], lowerNode(g, node, operands, options.quantized ?? false));
   }
-  // Ports keep their own names whatever node gives them, also where one value is read on or goes out twice.
+  // Ports keep their own names whichever node produces them, even if a value is read again or output twice.
   const { metadata = {}, version = "", headForm } = options;
   const outputs = graph.outputs.map((id, i) => {
     const own = { name: nameOf(id), shape: graph.values[id].shape };

@@ -87,7 +87,7 @@ export class OnnxGraph {
     return this.constant("uint8", [value], () => tensor("uint8", [], Uint8Array.of(value)));
   }
 
-  /** What `add` gives, which is called for a key once. */
+  /** The result of `add`, which is called once per key. */
   once(key: string, add: () => string): string {
     let name = this.shared.get(key);
     if (name === undefined) {

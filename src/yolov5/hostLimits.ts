@@ -1,4 +1,4 @@
-/** What the host throws where it can hold no more: memory, arrays, the stack. */
+/** Errors that the host throws at its limits: memory, arrays, the stack. */
 
 import { LimitError } from "../errors.js";
 

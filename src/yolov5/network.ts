@@ -177,7 +177,7 @@ export class Network {
     return this.returned(await this.inParts({ shape, pictures }, runWhole, joinTensors));
   }
 
-  /** The outputs as the head returns them: an end-to-end one picks its boxes. */
+  /** The outputs as the head returns them: an end-to-end one selects its boxes. */
   private returned(outputs: HostTensor[]): HostTensor[] {
     const { endToEnd, classes } = this.head;
     const [rows, ...others] = outputs;

@@ -32,7 +32,7 @@ export class Pipeline {
     return outcomes.map((outcome, n) => resultOf(outcome, this.ensemble.info.names, pictures[n].saver));
   }
 
-  /** `detect` for results that are put together elsewhere. */
+  /** `detect` for results that are assembled elsewhere. */
   async outcomes(pictures: readonly Picture[], options: ResolvedOptions): Promise<Outcome[]> {
     const { task } = this.ensemble.info;
     if (pictures.length === 0) return [];
@@ -79,7 +79,7 @@ export class Pipeline {
     return new Prediction(this.ensemble.info, await this.predictionData(picture, options), picture.saver);
   }
 
-  /** `predict` for predictions that are put together elsewhere. */
+  /** `predict` for predictions that are assembled elsewhere. */
   async predictionData(picture: Picture, options: ResolvedOptions): Promise<PredictionData> {
     warn(picture, options);
     const started = performance.now();

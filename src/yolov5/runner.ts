@@ -33,7 +33,7 @@ export interface ModelRunner<Source> {
   readonly fitsPictures: boolean;
   /** @throws UnsupportedError if the networks are on other threads. */
   readonly members: readonly Member[];
-  /** The networks on this thread; opened when they are first asked for if they are on others. */
+  /** The networks on this thread; if they are on other threads, opened on first use. */
   openMembers(): Promise<readonly Member[]>;
   detectOne(source: Source, options: ResolvedOptions): Promise<Result>;
   detectList(sources: readonly Source[], options: ResolvedOptions): Promise<Result[]>;

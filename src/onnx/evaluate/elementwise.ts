@@ -51,7 +51,7 @@ function broadcast(
   for (let i = 0; i < out.length; i++) out[i] = compute(x[ax(i)], y[by(i)]);
 }
 
-/** Where element i of the broadcast shape lies in a value of the given shape. */
+/** Index of element i of the broadcast shape in a value of the given shape. */
 export function broadcastIndices(from: readonly number[], to: readonly number[]): (index: number) => number {
   if (sameShape(from, to)) return (index) => index;
   const steps = stepsOf(to);

@@ -29,7 +29,7 @@ import {
 
 const reshaped = (value: OnnxValue, shape: readonly number[]): OnnxValue => makeValue(value.kind, shape, value.data);
 
-/** Reads a value through steps of its own: the result's dimensions, each with the distance between neighbours. */
+/** Reads a value with given steps: the result's dimensions, each with the distance between neighbours. */
 function gatherSteps(
   call: Call,
   x: OnnxValue,

@@ -100,7 +100,7 @@ const scatterNd: Operator = (call) => {
   return [makeValue(x.kind, x.shape, out)];
 };
 
-/** The k largest (or smallest) along an axis and their indices; of equal ones the first. */
+/** The k largest (or smallest) along an axis and their indices; of equal ones, the first. */
 const topK: Operator = (call) => {
   const x = input(call, 0);
   const axis = axisOf(call.node, intAttribute(call.node, "axis", -1), x.shape.length);

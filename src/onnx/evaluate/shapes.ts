@@ -1,4 +1,4 @@
-/** Shapes that operators give, from the shapes and constants that they read; shared by evaluation and inference. */
+/** Output shapes of operators, from the shapes and constants that they read; shared by evaluation and inference. */
 
 import { elementCount } from "../../tensor/index.js";
 import type { OnnxNode } from "../../weights/onnx/types.js";

@@ -45,7 +45,7 @@ function reduction({ start, step, end = (sum) => sum }: Reduction): Operator {
   };
 }
 
-/** The index of the largest along an axis; of equal ones the first. */
+/** The index of the largest along an axis; of equal ones, the first. */
 const argMax: Operator = (call) => {
   const x = input(call, 0);
   const axis = axisOf(call.node, intAttribute(call.node, "axis", 0), x.shape.length);
@@ -110,7 +110,7 @@ const matMul: Operator = (call) => {
   return [makeValue(a.kind, shape, out)];
 };
 
-/** Kernels of one pixel: what heads weigh their bins with. */
+/** Kernels of one pixel, with which heads weigh their bins. */
 const conv: Operator = (call) => {
   const [x, weight] = [input(call, 0), input(call, 1)];
   const [n, c, h, w] = x.shape;

@@ -37,7 +37,7 @@ export function fromTensor(tensor: HostTensor): OnnxValue {
   return { kind: dtype === "bool" ? "bool" : "int", shape, data };
 }
 
-/** What computing on the host may cost: a hostile file must not keep it busy for minutes, or fill its memory. */
+/** The limit on computing on the host: a hostile file must not keep it busy for minutes or fill its memory. */
 export class Meter {
   private used = 0;
 
@@ -73,7 +73,7 @@ export class Meter {
   }
 }
 
-/** An operator and where it stands, as sentences name it. */
+/** An operator and its node, for messages. */
 export const about = (node: OnnxNode): string =>
   `operator ${node.domain === "" ? "" : `${node.domain}.`}${node.operator} (${node.name})`;
 
@@ -89,7 +89,7 @@ export interface Call {
 /** An operator on the host. @throws UnsupportedError, LimitError. */
 export type Operator = (call: Call) => OnnxValue[];
 
-/** @throws UnsupportedError that the node's use of its operator is not one that exporters make. */
+/** @throws UnsupportedError for a use of the operator that no exporter makes. */
 export function refuse(node: OnnxNode, why: string): never {
   throw new UnsupportedError(`${about(node)}: ${why}`, { node: node.name, operator: node.operator });
 }

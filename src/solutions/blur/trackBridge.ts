@@ -1,4 +1,4 @@
-/** Tracks with gaps → no gaps: frames wait until it is known where their objects were. */
+/** Fills gaps in tracks: frames wait until it is known where their objects were. */
 
 import { grownBy, type Xyxy } from "../../boxes.js";
 import { OptionError } from "../../errors.js";
@@ -41,7 +41,7 @@ interface Seen {
   readonly xyxy: Xyxy;
 }
 
-/** The further from a frame in which an object was seen, the less sure its place: growth for each frame, and at most. */
+/** The further from a frame in which an object was seen, the less certain its position: growth per frame, and its maximum. */
 const GROWTH = 0.02;
 const MOST_GROWTH = 0.3;
 
@@ -102,7 +102,7 @@ export class TrackBridge<T> {
     return rest;
   }
 
-  /** Adds a detected box to the frames between it and the one before it. */
+  /** Adds boxes to the frames between a detected box and the previous one. */
   private join({ xyxy, track }: BridgedBox, index: number): void {
     const last = track === undefined ? undefined : this.tracks.get(track);
     const from = last?.index ?? index - this.hold - 1;
@@ -124,7 +124,7 @@ export class TrackBridge<T> {
 
   private add(index: number, xyxy: Xyxy): void {
     const [oldest] = this.waiting;
-    // Undefined for a frame that has been given back.
+    // Undefined for a frame that has already been returned.
     this.waiting[index - oldest.index]?.added.push(xyxy);
   }
 

@@ -13,7 +13,7 @@ const STOPS: readonly Rgb[] = [
 ];
 
 /**
- * Writes a colour into `out`, which is used again for every pixel of a frame.
+ * Writes a colour into `out`, which is reused for every pixel of a frame.
  * @param level 0 to 1.
  */
 export function heatColor(level: number, out: Float64Array): void {

@@ -20,9 +20,9 @@ export interface HeatmapOptions {
 
 /** Cells on the longer side. */
 const CELLS = 240;
-/** Beyond this many radii nothing warms. */
+/** Warmth ends at this many radii. */
 const REACH = 3;
-/** Below this part of the warmest cell nothing is drawn. */
+/** Nothing is drawn below this fraction of the warmest cell. */
 const FAINT = 0.05;
 
 /** Collects where objects are, tracked or not. */
@@ -140,7 +140,7 @@ export class Heatmap {
     if (left < 1) for (let i = 0; i < this.warmth.length; i++) this.warmth[i] *= left;
   }
 
-  /** A Gaussian around a place, in cells. */
+  /** A Gaussian around a position, in cells. */
   private warm(x: number, y: number): void {
     const sigma = this.radius / this.cell / 1.5;
     const reach = Math.ceil(sigma * REACH);

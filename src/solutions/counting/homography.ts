@@ -20,7 +20,7 @@ export class Homography {
     if (from.length !== 4 || to.length !== 4 || ![...from, ...to].flat().every(Number.isFinite)) {
       throw new OptionError(`homography: needs four points and where they are, got ${from.length} and ${to.length}`);
     }
-    // Numbers of a picture are in the thousands: scaled to 1, so that the pivots of a bad choice are small.
+    // Coordinates in a picture are in the thousands. They are scaled to 1, so that a bad choice has small pivots.
     const scale = Math.max(...from.flat().map(Math.abs), 1);
     const rows = from.flatMap(([px, py], i) => {
       const [x, y, [u, v]] = [px / scale, py / scale, to[i]];

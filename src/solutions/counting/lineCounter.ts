@@ -135,7 +135,7 @@ export class LineCounter {
     if (!Number.isFinite(point[0] + point[1])) return undefined;
     const distance = sideOf(point, this.from, this.to);
     const band = margin * sizeOf(box);
-    // Where an object comes from is known earlier than where it goes: it has not jittered yet.
+    // The side that an object comes from is known before the side that it goes to, because it has not jittered yet.
     const origin = Math.abs(distance) > band / 4 ? Math.sign(distance) : 0;
     const crosser = this.crossers.get(id) ?? { at: point, side: origin, net: 0, age: 0, seen: 0 };
     this.crossers.set(id, crosser);
@@ -146,7 +146,7 @@ export class LineCounter {
     if (Math.abs(distance) <= band) return undefined;
     const { side, net } = crosser;
     const now = Math.sign(distance);
-    // Too young to count: where it came from is kept until it is old enough.
+    // Too young to count: the side that it came from is kept until it is old enough.
     if (side !== 0 && now !== side && crosser.age < minAge) return undefined;
     crosser.side = now;
     crosser.net = 0;

@@ -22,7 +22,7 @@ interface Path {
   readonly points: Point[];
 }
 
-/** The least part of `seconds` that a path must last. */
+/** Minimum part of `seconds` that a path must last. */
 const LEAST_PART = 0.5;
 
 /** Measures speeds with a homography: pixels of the picture → positions on the ground → distance per second. */

@@ -1,4 +1,4 @@
-/** What lines, zones, heat maps and speeds are given: the boxes of a frame, and when it was. */
+/** The input of lines, zones, heat maps and speeds: the boxes of a frame, and its time. */
 
 import { OptionError } from "../../errors.js";
 import type { Point } from "../geometry.js";
@@ -75,7 +75,7 @@ export function resolveCountOptions(what: string, options: CountOptions): Resolv
 /** Objects per class name. */
 export type ClassCounts = Readonly<Record<string, number>>;
 
-/** Counts by class name. Class names are strangers' words, `constructor` among them. */
+/** Counts by class name. Class names are untrusted and may be `constructor`. */
 export class Tally {
   private readonly counts = new Map<string, number>();
 

@@ -1,4 +1,4 @@
-/** Who is in a polygon, who comes and goes, and how long they stay. */
+/** Objects in a polygon, those that enter and leave, and how long they stay. */
 
 import { OptionError } from "../../errors.js";
 import type { Figure } from "../../image/draw/figures.js";

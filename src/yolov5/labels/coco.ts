@@ -3,8 +3,8 @@
 import { isVisible, keypointNames, type LabelledObject, type LabelledPicture, rounded } from "./labelled.js";
 
 /**
- * Pictures and objects in COCO's JSON. Ids count from 1; categories are the model's classes in their order. Outlines
- * are polygons, so holes are lost; `area` is the mask's.
+ * Pictures and objects in COCO's JSON. IDs count from 1; categories are the model's classes in their order. Outlines
+ * are polygons, so holes are lost; `area` is that of the mask.
  * @param names of the model's classes.
  */
 export function cocoLabels(pictures: readonly LabelledPicture[], names: readonly string[]) {

@@ -1,4 +1,4 @@
-/** What labelling tools want to know of a picture, as plain data. */
+/** What labelling tools need from a picture, as plain data. */
 
 import type { Detection, Keypoint, PosedDetection, SegmentedDetection } from "../output/detections.js";
 import { findExternalContours } from "../output/masks/polygons.js";
@@ -22,7 +22,7 @@ export interface LabelledObject {
   readonly keypoints?: readonly Keypoint[] | undefined;
 }
 
-/** What was found in one picture. */
+/** The objects found in one picture. */
 export interface LabelledPicture {
   /** Name of its file, relative to the folder of the pictures; `/` separates folders. */
   readonly fileName: string;

@@ -18,7 +18,7 @@ export interface LabelledVideo {
   readonly height: number;
   /** Frames per second of the source. */
   readonly fps: number;
-  /** Frames of the source between two that were looked at: 1, or the stride. */
+  /** Distance in the source between two processed frames: 1, or the stride. */
   readonly stride: number;
   /** In order. */
   readonly frames: readonly LabelledFrame[];
@@ -29,7 +29,7 @@ export interface Sight {
   readonly frame: number;
   readonly time: number;
   readonly object: LabelledObject;
-  /** It is not in the next frame that was looked at. */
+  /** It is not in the next processed frame. */
   readonly last: boolean;
 }
 

@@ -1,4 +1,4 @@
-/** ONNX exports of YOLOv5 and of the newer package, as module trees: from there on they are like any checkpoint. */
+/** ONNX exports of YOLOv5 and of the newer package, as module trees: after that they are like any checkpoint. */
 
 import { CheckpointError, EngineError, UnsupportedError } from "../../errors.js";
 import { aboutFile, Budget } from "../../weights/budget.js";
@@ -21,7 +21,7 @@ export { externalFilesOf } from "../../weights/onnx/model.js";
 
 /**
  * Reads an ONNX export: its layers, recognised head, names, stride and task. The head's decoding is replaced by this
- * engine's own once it is proved to give the same, so that every input size works that the layers accept.
+ * engine's own once that is shown to give the same, so that every input size works that the layers accept.
  * @param external the files beside it that hold its weights.
  * @throws CheckpointError, UnsupportedError with one sentence, which names operator and node where it is about one.
  */
@@ -31,7 +31,7 @@ export function openOnnx(bytes: Uint8Array, path: string | undefined, external?:
     try {
       return read(bytes, external, new Budget(size));
     } catch (error) {
-      // Whatever the file makes impossible is about the file.
+      // Any engine error here is a problem of the file.
       if (error instanceof EngineError && !(error instanceof CheckpointError)) {
         const { message, details } = error;
         throw new CheckpointError(error instanceof UnsupportedError ? `cannot be run: ${message}` : message, details, {
@@ -112,7 +112,7 @@ function detection(
   return detectionTree(wires, head, ids.slice(0, names.length), proto ? ids[names.length] : undefined);
 }
 
-/** Class scores; a softmax at the end is what the newer package writes, and is done by this engine. */
+/** Class scores; a softmax at the end is what the newer package writes, and this engine applies it itself. */
 function classification(graph: FoldedGraph, { family, isYolo }: OnnxMetadata, scores: OnnxPort): ModuleNode {
   if (!isYolo) {
     throw new CheckpointError(

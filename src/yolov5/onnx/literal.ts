@@ -48,7 +48,7 @@ class LiteralReader {
     return this.at === this.text.length;
   }
 
-  /** Undefined where there is none. */
+  /** Undefined if there is none. */
   value(depth: number): PlainValue | undefined {
     this.skip();
     if (depth > MAX_DEPTH || ++this.values > MAX_VALUES) return undefined;

@@ -1,4 +1,4 @@
-/** What exporters write beside the graph: names, stride, task, input size, keypoints. */
+/** Metadata that exporters write: names, stride, task, input size, keypoints. */
 
 import { CheckpointError } from "../../errors.js";
 import { scalarNumber } from "../../weights/describe.js";
@@ -7,7 +7,7 @@ import type { PlainValue } from "../../weights/types.js";
 import type { Family } from "../graph/heads.js";
 import { readLiteral } from "./literal.js";
 
-/** Tasks whose heads are run; others are recognised by their name. */
+/** Tasks whose heads are supported; others are recognised by name. */
 const TASKS = new Set(["detect", "segment", "pose", "classify"]);
 /** Entries that are read. */
 const KEYS = ["names", "stride", "task", "imgsz", "kpt_shape", "date", "version", "license", "epoch"];
@@ -17,13 +17,13 @@ export interface OnnxMetadata {
   readonly task: string | undefined;
   /** Numbers a keypoint. */
   readonly keypointSize: number | undefined;
-  /** The newer package says so of itself; undefined where nothing tells. */
+  /** The newer package names itself; undefined if nothing indicates the family. */
   readonly family: Family | undefined;
   /** Whether an exporter of these networks wrote it. */
   readonly isYolo: boolean;
 }
 
-/** @throws CheckpointError for a task that is not run. */
+/** @throws CheckpointError for an unsupported task. */
 export function metadataOf({ metadata, nodes, constants }: OnnxModel): OnnxMetadata {
   const entries = new Map<string, PlainValue>();
   for (const key of KEYS) {

@@ -1,4 +1,4 @@
-/** What the network found in the views of a picture → the picture's objects. */
+/** The detections in the views of a picture → the objects of the picture. */
 
 import { type MergedBox, type MergeOptions, mergeBoxes, type WindowBox } from "../../solutions/slices/merge.js";
 import type { Window } from "../../solutions/slices/windows.js";
@@ -25,7 +25,7 @@ export interface FoundObject extends Omit<WindowBox, "window"> {
 }
 
 /**
- * What was found in a view, carried to the picture's pixels. Computes the masks, so that the network's outputs can go.
+ * The detections of a view, mapped to the picture's pixels. Computes the masks, so that the network's outputs can be freed.
  * @param index of the view.
  */
 export function objectsInView(result: Result, view: Window, index: number, picture: Sized): ViewObject[] {
@@ -44,7 +44,7 @@ export function objectsInView(result: Result, view: Window, index: number, pictu
 }
 
 /**
- * What was found in a view, carried to the picture's pixels; its mask at the picture's size.
+ * A detection of a view, mapped to the picture's pixels, with its mask at the picture's size.
  * @param index of the view.
  */
 export function inPicture(
@@ -67,7 +67,7 @@ const moved = ({ x0, y0, x1, y1, data }: BinaryMask, x: number, y: number, { wid
   ...{ x0: x0 + x, y0: y0 + y, x1: x1 + x, y1: y1 + y },
 });
 
-/** @param most how many objects at most. */
+/** @param most maximum number of objects. */
 export function mergeObjects(
   objects: readonly ViewObject[],
   views: readonly Window[],
@@ -92,7 +92,7 @@ function objectFrom({ xyxy, best, parts }: MergedBox, objects: readonly ViewObje
   };
 }
 
-/** Where the part that sees a point best has it; of equals the most confident part. */
+/** The position of a point in the part that sees it best; of equals, the most confident part. */
 function mostVisible(points: readonly Keypoint[]): Keypoint {
   return points.reduce((best, point) => ((point[2] ?? 1) > (best[2] ?? 1) ? point : best));
 }

@@ -12,7 +12,7 @@ import { pictureOf, viewsOf } from "./views.js";
 /** What the views run on. */
 export interface SliceRunner {
   readonly names: readonly string[];
-  /** The network's input, which windows are as large as unless options say otherwise. */
+  /** The network's input, which is also the default size of windows. */
   readonly input: Size;
   /** Outcomes of pictures, in their order. */
   readonly run: (pictures: readonly Picture[], options: ResolvedOptions) => Promise<readonly Outcome[]>;
@@ -47,7 +47,7 @@ export async function slicedOutcome(
       batch.map((view) => pictureOf(picture, view)),
       own,
     );
-    // Of the options it is enough to be warned once.
+    // One warning about the options is enough.
     own = { ...options, onWarning: () => undefined };
     const started = performance.now();
     for (const [i, outcome] of outcomes.entries()) {

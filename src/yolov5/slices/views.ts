@@ -1,4 +1,4 @@
-/** The parts of a picture that the network looks at one after the other: windows, and the picture as a whole. */
+/** The parts of a picture that the network processes one after the other: windows, and the whole picture. */
 
 import { crop } from "../../image/crop.js";
 import type { RgbImage } from "../../image/types.js";
@@ -14,7 +14,7 @@ export interface Views {
   readonly views: readonly Window[];
 }
 
-/** @param input the network's input, which windows are as large as unless options say otherwise. */
+/** @param input the network's input, which is also the default size of windows. */
 export function viewsOf(
   { width, height }: Pick<RgbImage, "width" | "height">,
   slices: ResolvedSlices,
@@ -26,7 +26,7 @@ export function viewsOf(
   return { windows: windows.length, views: [...whole, ...windows] };
 }
 
-/** A view as a picture of its own. Only its own pixels are copied, and none of the whole picture. */
+/** A view as a separate picture. Only its own pixels are copied, and none for the whole picture. */
 export function pictureOf({ image, source, frame, time }: Picture, view: Window): Picture {
   const facts = { source, frame, time };
   if (view.width === image.width && view.height === image.height) return { ...facts, image };

@@ -1,4 +1,4 @@
-/** An ONNX graph for one input shape: what is constant is computed, of everything else the shape is known where it can be. */
+/** An ONNX graph for one input shape: constants are computed, and the shapes of all other values are inferred where possible. */
 
 import { CheckpointError } from "../../../errors.js";
 import { computes, evaluateNode, fromTensor, integers, Meter, type OnnxValue } from "../../../onnx/evaluate/index.js";
@@ -8,19 +8,19 @@ import { cutText } from "../../../weights/describe.js";
 import type { OnnxModel, OnnxNode, OnnxPort } from "../../../weights/onnx/types.js";
 import { inferShapes } from "./inferShapes.js";
 
-/** Sides that stand for those that a file leaves open: two, so that height and width are told apart. */
+/** Placeholder sides for those that a file leaves open: two different ones, to distinguish height from width. */
 const OPEN_SIDES = [128, 256] as const;
 const MAX_SIDE = 8192;
 const MAX_BATCH = 1024;
-/** Elements of the input: a batch of pictures at the largest side that anyone exports. */
+/** Maximum elements of the input: a batch of pictures at the largest side in use. */
 const MAX_INPUT = 3 * 2 ** 26;
-/** Elements of one value beside those of the input, and for each of them. */
+/** Maximum elements of one value: a fixed number, plus so many per element of the input. */
 const VALUE_BASE = 2 ** 24;
 const VALUE_FACTOR = 16;
-/** Steps of all that is computed here. */
+/** Maximum steps of everything that is computed here. */
 const WORK_BASE = 2 ** 27;
 const WORK_FACTOR = 256;
-/** Bytes of what is held at one time while outputs are decoded. */
+/** Maximum bytes alive at one time while outputs are decoded. */
 const LIVE_BASE = 2 ** 27;
 const LIVE_FACTOR = 256;
 
@@ -41,8 +41,8 @@ export class FoldedGraph {
   private readonly readers = new Map<string, OnnxNode[]>();
 
   /**
-   * @param budget what all that is made from the file may take.
-   * @throws CheckpointError for inputs that no picture fits; what evaluation throws.
+   * @param budget the limit for everything computed from the file.
+   * @throws CheckpointError for inputs that no picture fits; errors of evaluation.
    */
   constructor(
     model: OnnxModel,
@@ -115,7 +115,7 @@ export class FoldedGraph {
     return value;
   }
 
-  /** A constant as the tensor of the file, in its own type; computed ones as float32. */
+  /** A constant as the tensor in the file, in its own type; computed ones as float32. */
   tensor(name: string): HostTensor | undefined {
     const stored = this.model.constants.get(this.source(name));
     if (stored) return stored;
@@ -123,13 +123,13 @@ export class FoldedGraph {
     return value && { dtype: "float32", shape: value.shape, data: Float32Array.from(value.data) };
   }
 
-  /** The shape of a value or constant; undefined where it is not known. */
+  /** The shape of a value or constant; undefined if it is not known. */
   shapeOf(name: string): readonly number[] | undefined {
     const source = this.source(name);
     return this.shapes.get(source) ?? this.folded.get(source)?.shape ?? this.model.constants.get(source)?.shape;
   }
 
-  /** The node that gives a value; undefined for inputs and constants of the file. */
+  /** The node that produces a value; undefined for inputs and constants of the file. */
   maker(name: string): OnnxNode | undefined {
     return this.makers.get(name);
   }
@@ -140,7 +140,7 @@ export class FoldedGraph {
   }
 }
 
-/** A value of which only the shape is looked at. */
+/** A value of which only the shape is used. */
 function placeholder(shape: readonly number[]): OnnxValue {
   return { ...integers([]), shape };
 }

@@ -1,4 +1,4 @@
-/** The shapes that a node gives, as far as they follow from shapes and constants. */
+/** The output shapes of a node, as far as they follow from shapes and constants. */
 
 import {
   axisOf,
@@ -18,7 +18,7 @@ import {
 import { elementCount } from "../../../tensor/index.js";
 import type { OnnxNode } from "../../../weights/onnx/types.js";
 
-/** What inference asks about a node's inputs. */
+/** What inference needs to know about a node's inputs. */
 export interface KnownValues {
   shapeOf(name: string): readonly number[] | undefined;
   constant(name: string): { readonly data: ArrayLike<number> } | undefined;
@@ -245,7 +245,7 @@ const RULES: ReadonlyMap<string, Rule> = new Map<string, Rule>([
   ],
 ]);
 
-/** One shape an output; undefined where they do not follow. @throws UnsupportedError for shapes that contradict. */
+/** One shape per output; undefined if it cannot be inferred. @throws UnsupportedError for contradictory shapes. */
 export function inferShapes(node: OnnxNode, known: KnownValues): readonly Shape[] | undefined {
   const rule = node.domain === "" ? RULES.get(node.operator) : undefined;
   const x = known.shapeOf(node.inputs[0] ?? "");

@@ -1,11 +1,11 @@
-/** Activations that exporters spell out in several operators. */
+/** Activations that exporters write as several operators. */
 
 import { floatAttribute, stringAttribute } from "../../../onnx/evaluate/index.js";
 import type { Activation } from "../../../ops/index.js";
 import type { OnnxNode } from "../../../weights/onnx/types.js";
 import type { FoldedGraph } from "./foldedGraph.js";
 
-/** Operators that change nothing but a number's type. */
+/** Operators that only change the number type. */
 const TRANSPARENT = new Set(["Cast", "Identity", "Dropout"]);
 
 /** The value behind casts. */
@@ -18,7 +18,7 @@ export function behindCasts(graph: FoldedGraph, name: string): string {
   return current;
 }
 
-/** The node of one operator that gives a value. */
+/** The node of one operator that produces a value. */
 export function makerOf(graph: FoldedGraph, name: string, operator: string): OnnxNode | undefined {
   const maker = graph.maker(behindCasts(graph, name));
   return maker?.operator === operator && maker.domain === "" ? maker : undefined;
@@ -31,7 +31,7 @@ export function scalarOf(graph: FoldedGraph, name: string): number | undefined {
   return value?.data.length === 1 ? value.data[0] : undefined;
 }
 
-/** The operand of a commutative node beside a constant number near `wanted`. */
+/** The operand of a commutative node whose other operand is a constant close to `wanted`. */
 function besideScalar(graph: FoldedGraph, node: OnnxNode | undefined, wanted: number): string | undefined {
   if (!node) return undefined;
   const [a, b] = node.inputs;
@@ -87,7 +87,7 @@ function erfInput(graph: FoldedGraph, name: string): string | undefined {
   return besideScalar(graph, makerOf(graph, erf.inputs[0], "Mul"), Math.SQRT1_2);
 }
 
-/** An activation and what it is applied to. */
+/** An activation and its input. */
 export interface Activated {
   readonly activation: Activation;
   readonly input: string;
@@ -106,7 +106,7 @@ function productActivation(graph: FoldedGraph, node: OnnxNode): Activated | unde
     const softplus = tanh && makerOf(graph, tanh.inputs[0], "Softplus");
     if (softplus && same(graph, softplus.inputs[0], x)) return { activation: { kind: "mish" }, input: x };
     if (same(graph, hardsigmoidInput(graph, factor), x)) return { activation: { kind: "hardswish" }, input: x };
-    // ½ stands before, between or after the other two.
+    // The factor ½ may come before, between or after the other two.
     const halved = besideScalar(graph, makerOf(graph, x, "Mul"), 0.5);
     if (halved !== undefined && same(graph, erfInput(graph, factor), halved)) {
       return { activation: { kind: "gelu" }, input: halved };
@@ -166,7 +166,7 @@ function singleActivation(graph: FoldedGraph, node: OnnxNode): Activation | unde
   }
 }
 
-/** The activation that ends at this node; undefined where it ends none. */
+/** The activation that ends at this node; undefined if there is none. */
 export function activationAt(graph: FoldedGraph, node: OnnxNode): Activated | undefined {
   const single = singleActivation(graph, node);
   if (single) return { activation: single, input: node.inputs[0] };

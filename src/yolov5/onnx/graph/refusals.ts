@@ -1,4 +1,4 @@
-/** Operators that no export of YOLO needs, and why they are not run. */
+/** Operators that no export of YOLO needs, and why they are not supported. */
 
 import { refuse } from "../../../onnx/evaluate/index.js";
 import type { OnnxModel, OnnxNode } from "../../../weights/onnx/types.js";
@@ -28,7 +28,7 @@ const known = ({ domain, operator }: OnnxNode): string | undefined =>
 /** Why an operator is not run. */
 export const refusalOf = (node: OnnxNode): string => known(node) ?? DEFAULT_REASON;
 
-/** @throws UnsupportedError for a file with operators of other domains, suppression, quantization or branches. */
+/** @throws UnsupportedError for a file with operators from other domains, NMS, quantization or branches. */
 export function refuseOperators(model: OnnxModel): void {
   for (const node of model.nodes) {
     const why = known(node);

@@ -1,4 +1,4 @@
-/** The maps that a head decodes: the last convolutions before an output, and the nodes between. */
+/** The maps that a head decodes: the last convolutions before an output, and the nodes in between. */
 
 import { CheckpointError, invariant, LimitError } from "../../../errors.js";
 import { about, evaluateNode, type OnnxValue, refuse } from "../../../onnx/evaluate/index.js";
@@ -15,7 +15,7 @@ export interface HeadMap {
   readonly stride: number;
 }
 
-/** An output and what decodes it. */
+/** An output and the nodes that decode it. */
 export interface Decoding {
   readonly output: string;
   readonly maps: readonly HeadMap[];
@@ -75,7 +75,7 @@ function refuseUnknown(graph: FoldedGraph, map: OnnxNode): never {
   return refuse(unknown, refusalOf(unknown));
 }
 
-/** The refusal of a file whose output is not decoded as any head that is known here. */
+/** The error for a file whose output is not decoded like any known head. */
 export function notHead(output: string, why: string): CheckpointError {
   return new CheckpointError(
     `is an ONNX model whose output ${cutText(output)} is not decoded as in YOLOv5, YOLOv8, YOLO11 or YOLO26 (${why}); ` +
@@ -84,7 +84,7 @@ export function notHead(output: string, why: string): CheckpointError {
   );
 }
 
-/** What the file makes of given maps. @throws UnsupportedError that names an operator which is not computed here. */
+/** Decodes given maps with the file's own operators. @throws UnsupportedError that names an operator which is not computed here. */
 export function decode(graph: FoldedGraph, { output, maps, nodes }: Decoding, given: readonly OnnxValue[]): OnnxValue {
   const values = new Map(maps.map(({ node }, i) => [node.outputs[0], given[i]]));
   const readers = new Map<string, number>();

@@ -24,7 +24,7 @@ export interface AnchorHead {
 /** A head without anchors. */
 export interface AnchorFreeHead {
   readonly kind: "anchorFree";
-  /** Per level: distances, class scores and, where there are any, the rest. */
+  /** Per level: distances, class scores and, if there are any, the rest. */
   readonly levels: readonly (readonly HeadMap[])[];
   readonly strides: readonly number[];
   readonly bins: number;
@@ -37,11 +37,11 @@ export interface AnchorFreeHead {
 
 export type RecognisedHead = AnchorHead | AnchorFreeHead;
 
-/** What the file says beside its graph. */
+/** Hints outside the graph. */
 export interface HeadHints {
-  /** Channels of the prototypes that another output gives. */
+  /** Channels of the prototypes in another output. */
   readonly prototypes: number | undefined;
-  /** Numbers a keypoint, according to its metadata. */
+  /** Numbers per keypoint, according to its metadata. */
   readonly keypointSize: number | undefined;
 }
 
@@ -74,7 +74,7 @@ function refuseDecoding({ output, maps }: Decoding, perLevel: number, strides: r
   );
 }
 
-/** Numbers that all differ, the same in every run. */
+/** Distinct numbers, the same in every run. */
 function probe({ shape }: HeadMap, seed: number, low: number, high: number): HostTensor<"float32"> {
   const random = seededRandom(seed);
   const data = new Float32Array(elementCount(shape)).map(() => low + (high - low) * random());
@@ -83,7 +83,7 @@ function probe({ shape }: HeadMap, seed: number, low: number, high: number): Hos
 
 const asValue = ({ shape, data }: HostTensor<"float32">): OnnxValue => makeValue("float", shape, data);
 
-/** The decoded rows [N, rows, columns], whichever way round the file has them; undefined for any other shape. */
+/** The decoded rows [N, rows, columns], in whichever order of axes the file has them; undefined for any other shape. */
 function rowsOf(value: OnnxValue, rows: number, columns?: number): HostTensor<"float32"> | undefined {
   const { shape } = value;
   if (shape.length !== 3 || value.kind !== "float") return undefined;
@@ -118,7 +118,7 @@ function anchorHead(
   const probes = maps.map((map, i) => {
     const made = probe(map, i + 1, -3, 3);
     const [, c, h, w] = map.shape;
-    // Where everything is 0, a box has exactly its anchor's size.
+    // If all inputs are 0, a box has exactly its anchor's size.
     for (let channel = 0; channel < c; channel++) made.data[channel * h * w] = 0;
     return made;
   });
@@ -146,7 +146,7 @@ function anchorHead(
     : undefined;
 }
 
-/** Every way to take a level's maps as distances, scores and the rest; the likeliest first. */
+/** Every assignment of a level's maps to distances, scores and the rest, the likeliest first. */
 function rolesOf(level: readonly HeadMap[], hasBins: boolean): (readonly number[])[] {
   const orders =
     level.length === 2
@@ -233,7 +233,7 @@ function probeAnchorFree(graph: FoldedGraph, decoding: Decoding, head: AnchorFre
   return { probes, result };
 }
 
-/** Makes some hundreds of scores stand out, each with a distance to the next, so that their order is beyond doubt. */
+/** Makes a few hundred scores stand out, with clear gaps between them, so that their order is unambiguous. */
 function raiseScores(maps: readonly HostTensor<"float32">[]): void {
   const count = maps.reduce((sum, { data }) => sum + data.length, 0);
   const raised = Math.min(400, count);

@@ -92,7 +92,7 @@ function giveAttention(t: Translation, node: OnnxNode, scores: Scores, values: s
         [h, w],
       ]);
   if (!fits) refuse(node, "its queries, keys and values do not match");
-  // The module divides by the root of a head's size; whatever else the file does stands before it.
+  // The module divides by the root of a head's size; any other factor of the file comes before it.
   const factor = scores.scale * Math.sqrt(q.size);
   const queries =
     Math.abs(factor - 1) < 1e-6

@@ -35,7 +35,7 @@ function pairOf(node: OnnxNode, attribute: string, fallback: Pair): Pair {
   return found.length === 2 ? [found[0], found[1]] : refuse(node, `${attribute} must be two numbers`);
 }
 
-/** Half of paddings that are symmetric; others stand before the window as a module of their own. */
+/** One side of symmetric paddings; others become a separate module before the window. */
 function settlePads(t: Translation, node: OnnxNode, x: Picture, pads: readonly number[]): [Picture, Pair] {
   const [top, left, bottom, right] = pads;
   if (pads.length !== 4 || pads.some((pad) => !(Number.isInteger(pad) && pad >= 0)))
@@ -141,7 +141,7 @@ const maxPool: Matcher = (_, node) => ({
   },
 });
 
-/** The mean of every map, in whatever shape the node gives it. */
+/** The mean of every map, in whatever shape the node outputs it. */
 function giveMeans(t: Translation, node: OnnxNode): void {
   const x = t.picture(node, t.view(node.inputs[0]));
   const [n, c] = x.shape;
@@ -150,7 +150,7 @@ function giveMeans(t: Translation, node: OnnxNode): void {
   t.set(node.outputs[0], viewAs(node, means, t.graph.shapeOf(node.outputs[0]) ?? [n, c, 1, 1]));
 }
 
-/** @throws UnsupportedError where a view cannot take the shape. */
+/** @throws UnsupportedError if a view cannot take the shape. */
 export function viewAs(node: OnnxNode, view: View, shape: readonly number[]): View {
   return reshapeView(view, shape) ?? refuse(node, `cannot be seen as ${shape.join("×")} without moving numbers`);
 }

@@ -1,4 +1,4 @@
-/** How nodes are matched: what a pattern reads, and what it becomes once that is translated. */
+/** How nodes are matched: the inputs of a pattern, and its translation. */
 
 import type { OnnxNode } from "../../../weights/onnx/types.js";
 import type { FoldedGraph } from "../graph/foldedGraph.js";
@@ -11,7 +11,7 @@ export interface Match {
   emit(translation: Translation): void;
 }
 
-/** Finds the match of a node; undefined where the operator does not stand so in any network that is run. */
+/** Finds the match of a node; undefined if no supported network uses the operator in this way. */
 export type Matcher = (graph: FoldedGraph, node: OnnxNode) => Match | undefined;
 
 /** The node's inputs that are not constants. */

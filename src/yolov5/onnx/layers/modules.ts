@@ -1,4 +1,4 @@
-/** Modules that stand for ONNX's operators: PyTorch's own where there are such, else those of `graph/exported.ts`. */
+/** Modules that stand for ONNX's operators: those of PyTorch if there are any, else those of `graph/exported.ts`. */
 
 import type { Activation, Pair } from "../../../ops/index.js";
 import type { HostTensor } from "../../../tensor/index.js";
@@ -30,7 +30,7 @@ export function moduleOf(className: string, parts: ModuleParts = {}): ModuleNode
 export const listOf = (className: string, modules: readonly ModuleNode[]): ModuleNode =>
   moduleOf(className, { children: modules.map((module, i) => [String(i), module] as const) });
 
-/** Modules one after the other; one alone stays as it is. */
+/** Modules in sequence; a single one is returned unchanged. */
 export const inSequence = (modules: readonly ModuleNode[]): ModuleNode =>
   modules.length === 1 ? modules[0] : listOf("torch.nn.Sequential", modules);
 

@@ -87,7 +87,7 @@ const split: Matcher = (graph, node) => ({
   },
 });
 
-/** Channels one after the other; pixels of blocks as channels; borders of zeros. */
+/** Concatenation of channels, pixels of blocks as channels, and borders of zeros. */
 const concat: Matcher = (graph, node) => {
   const data = dataInputs(graph, node);
   return {
@@ -158,7 +158,7 @@ const pad: Matcher = (graph, node) => ({
   },
 });
 
-/** Source of an output pixel, as the node's modes define it; undefined for modes that are no nearest neighbour. */
+/** Source of an output pixel, as the node's modes define it; undefined for modes other than nearest neighbour. */
 function sourceOf(node: OnnxNode, output: number, scale: number): number | undefined {
   if (node.operator === "Upsample") return Math.floor(output / scale);
   const place = stringAttribute(node, "coordinate_transformation_mode", "half_pixel");
@@ -175,7 +175,7 @@ function sourceOf(node: OnnxNode, output: number, scale: number): number | undef
   return round[rounding]?.(at);
 }
 
-/** Nearest neighbours by whole factors, whichever way a file says so. */
+/** Nearest neighbours by whole factors, in any notation. */
 const resize: Matcher = (_, node) => ({
   inputs: [node.inputs[0]],
   emit(t) {

@@ -1,4 +1,4 @@
-/** ONNX's operators → modules and views: what of the network each node stands for. */
+/** ONNX's operators → modules and views: the part of the network that each node stands for. */
 
 import { refuse } from "../../../onnx/evaluate/index.js";
 import type { OnnxNode } from "../../../weights/onnx/types.js";
@@ -31,7 +31,7 @@ const add: Matcher = (graph, node) => {
   };
 };
 
-/** The channel's own number in a constant that is broadcast over a view; undefined where it changes from pixel to pixel. */
+/** The channel's own number in a constant that is broadcast over a view; undefined if it changes from pixel to pixel. */
 function perChannel(graph: FoldedGraph, name: string, view: View): ((channel: number) => number) | undefined {
   const constant = graph.constant(name);
   if (!constant) return undefined;

@@ -1,4 +1,4 @@
-/** What leads to some values of an ONNX graph, as steps of modules. */
+/** The part of an ONNX graph that leads to given values, as steps of modules. */
 
 import type { OnnxNode } from "../../../weights/onnx/types.js";
 import type { FoldedGraph } from "../graph/foldedGraph.js";

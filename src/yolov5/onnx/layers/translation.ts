@@ -1,4 +1,4 @@
-/** The network of an ONNX graph, step by step: modules that read pictures, and views of them for what only moves numbers. */
+/** The network of an ONNX graph, step by step: modules that read pictures, and views of them for operators that only move numbers. */
 
 import { invariant } from "../../../errors.js";
 import { refuse } from "../../../onnx/evaluate/index.js";
@@ -27,14 +27,14 @@ export interface Step {
   readonly shape: Picture["shape"];
 }
 
-/** Channels in an order of their own are picked by a 1×1 convolution with ones: at most this many weights. */
+/** Channels in arbitrary order are picked by a 1×1 convolution with ones, of at most this many weights. */
 const MAX_PICK_WEIGHTS = 2 ** 22;
 
 export class Translation {
   readonly steps: Step[] = [];
   private readonly views = new Map<string, View>();
   private readonly slices = new Map<string, Picture>();
-  /** Steps that pick channels in an order of their own. */
+  /** Steps that pick channels in arbitrary order. */
   readonly picks = new Map<PictureId, readonly number[]>();
 
   constructor(readonly graph: FoldedGraph) {
@@ -42,7 +42,7 @@ export class Translation {
     this.views.set(graph.input.name, wholePicture(input));
   }
 
-  /** Counts weights that are made and do not lie in the file. @throws CheckpointError beyond the file's budget. */
+  /** Counts weights that are computed and not in the file. @throws CheckpointError beyond the file's budget. */
   charge(bytes: number): void {
     this.graph.budget.charge(bytes, "the weights that its graph computes");
   }
@@ -87,7 +87,7 @@ export class Translation {
     this.set(node.outputs[0], viewOf(whole, output));
   }
 
-  /** The value of a view [N, C, H, W] as a picture of its own. @throws UnsupportedError for moves of pixels that no module makes. */
+  /** The value of a view [N, C, H, W] as a separate picture. @throws UnsupportedError for moves of pixels that no module performs. */
   picture(node: OnnxNode, view: View): Picture {
     const channels = channelsOfPicture(view);
     if (channels) return this.channels(node, view.picture, channels);
@@ -125,7 +125,7 @@ export class Translation {
     return this.add(node, module, [picture], [n, c * block * block, h / block, w / block]);
   }
 
-  /** Some channels of a picture, in an order. */
+  /** Some channels of a picture, in a given order. */
   channels(node: OnnxNode, picture: Picture, channels: readonly number[]): Picture {
     const [n, c, h, w] = picture.shape;
     const [start] = channels;
@@ -174,7 +174,7 @@ export class Translation {
   }
 }
 
-/** A 1×1 convolution with one 1 a row: exact, whatever the order. */
+/** A 1×1 convolution with a single 1 per row: exact, whatever the order. */
 function pickChannels(node: OnnxNode, channels: readonly number[], of: number, t: Translation): ModuleNode {
   if (channels.length * of > MAX_PICK_WEIGHTS) refuse(node, `it reorders ${of} channels, more than any YOLO does`);
   t.charge(4 * channels.length * of);

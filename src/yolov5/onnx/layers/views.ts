@@ -54,7 +54,7 @@ export function wholePicture(picture: Picture): View {
   return { picture, dimensions: sides.map((side) => merged([side])), offset: 0 };
 }
 
-/** Undefined where a factor would have to be cut at a place that does not divide it. */
+/** Undefined if a factor would have to be split at a number that does not divide it. */
 export function reshapeView(view: View, shape: readonly number[]): View | undefined {
   const open = merged(view.dimensions.flat());
   const dimensions: Factor[][] = [];
@@ -83,7 +83,7 @@ export function transposeView(view: View, axes: readonly number[]): View {
   return { ...view, dimensions: axes.map((axis) => view.dimensions[axis]) };
 }
 
-/** Undefined where the part begins or ends within an inner factor. */
+/** Undefined if the part begins or ends within an inner factor. */
 export function sliceView(view: View, axis: number, start: number, step: number, count: number): View | undefined {
   const factors = view.dimensions[axis];
   const size = product(factors);
@@ -97,7 +97,7 @@ export function sliceView(view: View, axis: number, start: number, step: number,
   return { ...view, dimensions, offset: view.offset + (start / each) * outer.step };
 }
 
-/** Every place that factors reach, in order. */
+/** Every position that factors reach, in order. */
 function placesOf(factors: readonly Factor[]): number[] {
   let places = [0];
   for (const { size, step } of factors) {
@@ -112,7 +112,7 @@ const sameFactors = (a: readonly Factor[], b: readonly Factor[]): boolean =>
 /** The batch as it lies in the picture. */
 const batchOf = ({ shape: [n, c, h, w] }: Picture): Factor[] => merged([{ size: n, step: c * h * w }]);
 
-/** Channels of the picture that factors and an offset name; undefined where they name anything else. */
+/** Channels of the picture that factors and an offset name; undefined if they name anything else. */
 function channelsAt({ shape: [, c, h, w] }: Picture, offset: number, factors: readonly Factor[]): number[] | undefined {
   if (product(factors) > 65_536) return undefined;
   const channels = placesOf(factors).map((place) => (place + offset) / (h * w));
@@ -129,7 +129,7 @@ export function channelsOfPicture(view: View): number[] | undefined {
   return channelsAt(picture, offset, dimensions[1]);
 }
 
-/** What the dimensions of a view stand for. */
+/** The meaning of a view's dimensions. */
 export interface TokenAxes {
   /** Dimensions of channels, outermost first. */
   readonly channels: readonly number[];
@@ -139,7 +139,7 @@ export interface TokenAxes {
   readonly lead: readonly number[];
 }
 
-/** The channels that a view takes of its picture where its dimensions stand for that; undefined where they do not. */
+/** The channels that a view takes of its picture where its dimensions stand for that; undefined if they do not. */
 export function tokenChannels(view: View, { channels, pixels, lead }: TokenAxes): number[] | undefined {
   const { picture, dimensions, offset } = view;
   const [n, c, h, w] = picture.shape;

@@ -1,4 +1,4 @@
-/** Heads as modules: the branches of every level from where they part, decoding facts as buffers and attributes. */
+/** Heads as modules: the branches of every level from where they split, with decoding facts as buffers and attributes. */
 
 import { UnsupportedError } from "../../../errors.js";
 import { tensor } from "../../../tensor/index.js";
@@ -7,14 +7,14 @@ import type { AnchorFreeHead, AnchorHead } from "../head/recognise.js";
 import { inSequence, listOf, moduleOf } from "../layers/modules.js";
 import type { Wire } from "./wiring.js";
 
-/** The modules that lead from a level's feature map to what is decoded, and where that map is among the wires. */
+/** The modules that lead from a level's feature map to the decoded output, and the index of that map among the wires. */
 export interface Branch {
   readonly modules: readonly ModuleNode[];
   readonly from: number;
 }
 
 /**
- * Follows a value back as far as nothing else reads what is on the way.
+ * Follows a value back as long as nothing else reads the values on the way.
  * @param readers how often each wire is read, by wires and by the head.
  * @param bounds at most so many modules; those that belong to the head are noted.
  */
@@ -34,7 +34,7 @@ export function branchTo(
   return { modules, from: at };
 }
 
-/** @throws UnsupportedError for branches of one level that do not part from one map. */
+/** @throws UnsupportedError for branches of one level that do not start from the same map. */
 function commonSource(branches: readonly Branch[]): number {
   const [first, ...others] = branches;
   if (others.some(({ from }) => from !== first.from)) {
@@ -47,7 +47,7 @@ function commonSource(branches: readonly Branch[]): number {
 
 export interface BuiltHead {
   readonly module: ModuleNode;
-  /** Wires that it reads, a level each. */
+  /** The wires that it reads, one per level. */
   readonly from: readonly number[];
 }
 

@@ -15,7 +15,7 @@ import {
 } from "./heads.js";
 import { layersByName, placed, type Wire } from "./wiring.js";
 
-/** Layers in their order, the head last. */
+/** Layers in order, the head last. */
 function treeOf(wires: readonly Wire[], head: BuiltHead): ModuleNode {
   const named = layersByName(wires, head.from);
   const layers = named?.layers ?? wires.map(({ module, from }) => ({ module, from }));

@@ -4,7 +4,7 @@ import type { ModuleNode } from "../../../weights/types.js";
 import { isActivation, moduleOf } from "../layers/modules.js";
 import type { Step } from "../layers/translation.js";
 
-/** A module and where it reads: earlier ones of the same list, or -1 for the picture. */
+/** A module and its inputs: earlier ones of the same list, or -1 for the picture. */
 export interface Wire {
   readonly module: ModuleNode;
   readonly from: readonly number[];
@@ -17,7 +17,7 @@ const layerOf = (node: string): number | undefined => {
   return digits === undefined ? undefined : Number(digits);
 };
 
-/** Removes steps that nothing leads to an output from, and renumbers the others. */
+/** Removes steps that do not lead to an output, and renumbers the others. */
 function used(steps: readonly Step[], outputs: readonly number[]): { readonly steps: Step[]; readonly ids: number[] } {
   const needed = new Set(outputs);
   for (let id = steps.length - 1; id >= 0; id--)
@@ -34,7 +34,7 @@ function used(steps: readonly Step[], outputs: readonly number[]): { readonly st
 
 /**
  * The steps that the outputs need, each convolution with the normalisation and activation behind it as one `Conv`.
- * @returns the wires, and where the outputs are among them.
+ * @returns the wires, and the positions of the outputs among them.
  */
 export function wiresOf(all: readonly Step[], outputs: readonly number[]): { wires: Wire[]; ids: number[] } {
   const { steps, ids } = used(all, outputs);
@@ -42,7 +42,7 @@ export function wiresOf(all: readonly Step[], outputs: readonly number[]): { wir
   for (const { from } of steps) for (const source of from) if (source >= 0) readers[source]++;
   for (const id of ids) if (id >= 0) readers[id]++;
   const wires: Wire[] = [];
-  /** Where each step's output is among the wires. */
+  /** The position of each step's output among the wires. */
   const place: number[] = [];
   const of = (source: number): number => (source < 0 ? source : place[source]);
   for (const step of steps) {
@@ -78,9 +78,9 @@ export function placed(module: ModuleNode, from: readonly number[]): ModuleNode 
 }
 
 /**
- * Layers as PyTorch's names tell them, each a `Wired` of its parts where it has several.
+ * Layers according to PyTorch's names, each a `Wired` of its parts if it has several.
  * @param outputs wires that the head reads.
- * @returns undefined where names are missing, or a layer gives more than one value: every wire then is a layer.
+ * @returns undefined if names are missing, or a layer produces more than one value: every wire then is a layer.
  */
 export function layersByName(
   wires: readonly Wire[],
