@@ -2,7 +2,7 @@
  * How free the caller's thread is while pictures are detected, and how fast they are:
  *   npm run build && node bench/callersThread.mjs --weights yolov5n.pt --picture bus.jpg [--calls 24] [--rounds 5] [--workers 2]
  * The model computes in a worker, inline, and in several workers, in turn. Prints one line of JSON for each: the median of the
- * milliseconds a picture, and the longest gap between two turns of the event loop, of the rounds.
+ * milliseconds per picture, and the longest gap between two turns of the event loop, of the rounds.
  */
 
 import { readFileSync } from "node:fs";

@@ -4,10 +4,10 @@
  *     [--clients 1 8 64] [--seconds 10] [--query ?imgsz=320] [--overload 2000]
  *     [-- options of serve, such as --backend wasm --workers 2 --max-batch 8]
  * Prints one line of JSON for each number of clients, each of which sends its next picture when it has its answer (autocannon):
- * answers and refusals a second, latencies of the answers in ms, the size of batches, the server's memory before and after.
+ * answers and refusals per second, latencies of the answers in ms, the size of batches, the server's memory before and after.
  * `--overload N` then sends N pictures at twice the best rate of answers, whatever comes back: how long answers took at most, beside
  * what the queue's length allows (pictures in it × time of a picture × 1.2), and how long the queue was.
- * The pictures a second to hold all this against: `yolov5 bench --pipeline FOLDER`. It ends after clients × seconds, a minute of overload,
+ * The pictures per second to compare all this with: `yolov5 bench --pipeline FOLDER`. It ends after clients × seconds, a minute of overload,
  * and the answers that are still due.
  */
 

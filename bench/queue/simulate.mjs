@@ -1,6 +1,6 @@
 /**
  * What the queue itself takes, with workers that only sleep: 1,000 workers, 10 million pictures in jobs of 300, each worker with
- * 20 pictures a second. Time runs faster by --speedup, so Redis has to do that many times the jobs a second of the real run.
+ * 20 pictures per second. Time runs faster by --speedup, so Redis has to do that many times the jobs per second of the real run.
  *
  *   node bench/queue/simulate.mjs [--workers 1000 --pictures 10000000 --job-size 300 --rate 20 --speedup 10 --processes 4]
  *

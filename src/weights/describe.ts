@@ -1,6 +1,6 @@
 /**
  * Values of a file as sentences name them. A file can share one list a thousand times within itself, so printing what a
- * list holds may take for ever: scalars are shown, cut to a line's length, of everything else only what it is.
+ * list holds may take forever: scalars are shown, cut to a line's length, of everything else only what it is.
  */
 
 import { formatShape } from "../tensor/index.js";

@@ -19,7 +19,7 @@ function zeros(count: number): Uint8Array {
   ]);
 }
 
-/** RGBA of 16 bits: eight bytes a pixel. */
+/** RGBA of 16 bits: eight bytes per pixel. */
 export function png(side: number): Uint8Array {
   const chunk = (type: string, data: Uint8Array): Uint8Array => {
     const body = Buffer.concat([Buffer.from(type), data]);

@@ -57,7 +57,7 @@ function anchorFree(name: string): Exported {
   return { checkpoint: path, layers: path, size: 256, other: 320, picture: "bus.jpg" };
 }
 
-/** The reference takes seconds a picture. */
+/** The reference takes seconds per picture. */
 const SMALL = new Set(allOr(["poses-cls", "zoo-seg", "v8", "26"], ["poses-cls", "zoo-seg"]));
 
 const read = async (file: string) => ({ image: await decodeImage(new Uint8Array(readFileSync(file))), source: file });

@@ -8,7 +8,7 @@ import { openBackend, webgpuOrSkip } from "./webgpu.js";
 
 export interface ParityBackend {
   readonly name: string;
-  /** Seconds instead of milliseconds a picture: the short suite gives it fewer. */
+  /** Seconds instead of milliseconds per picture: the short suite gives it fewer. */
   readonly slow: boolean;
   /** Undefined where the machine has no such device (the reason was printed); the tests then skip. */
   readonly open: () => Promise<Backend | undefined>;

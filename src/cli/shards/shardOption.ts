@@ -107,7 +107,7 @@ function shardOf(scheduler: Scheduler, given: number | undefined, env: Io["env"]
   }
   const index = (task - least) / Math.max(step, 1);
   if (!Number.isInteger(index) || index < 0 || index >= count) {
-    throw new UsageError(`${variable}=${task} is none of ${count} shards; ${advice}`);
+    throw new UsageError(`${variable}=${task} is not one of the ${count} shards; ${advice}`);
   }
   return { index, count, variable };
 }

@@ -172,7 +172,7 @@ function identifyJson(text: string): string {
   return JSON_KINDS.find(({ pattern }) => pattern.test(text))?.sentence ?? `is JSON text; ${EXPECTED}`;
 }
 
-/** What a pickle that is no checkpoint was written by: names that stand in its first kilobytes. */
+/** The writers of pickles that are not checkpoints, by names in their first kilobytes. */
 const PICKLE_KINDS: readonly { readonly pattern: RegExp; readonly what: string }[] = [
   { pattern: /StructuredToParameterName@@|\bpaddle\b/, what: "is a file of PaddlePaddle weights (.pdparams)" },
   { pattern: /\bdetectron2\b|__author__.{0,12}Detectron/i, what: "is a model of Detectron2" },

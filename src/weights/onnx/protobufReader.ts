@@ -93,7 +93,7 @@ export function contents(field: Field, what: string): Uint8Array {
   return field.bytes;
 }
 
-/** @throws CheckpointError for a field that is no integer. */
+/** @throws CheckpointError for a field that is not an integer. */
 export function integer(field: Field, what: string): number {
   if (field.wire !== VARINT) damaged(`${what} does not have the type that ONNX specifies`);
   return field.int;

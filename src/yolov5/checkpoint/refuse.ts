@@ -172,7 +172,7 @@ function foreignModule(root: ModuleNode): string | undefined {
 }
 
 /**
- * A YOLOv5 head named Detect has nc + 5 channels an anchor. Forks kept the name and added channels: 2 for each facial
+ * A YOLOv5 head named Detect has nc + 5 channels per anchor. Forks kept the name and added channels: 2 for each facial
  * landmark (five in yolov5-face), 2 or 3 for each keypoint, 180 for an angle. (Segment's mask coefficients are YOLOv5's own.)
  */
 function foreignHead(module: ModuleNode, trainedOnLandmarks: boolean): string | undefined {

@@ -1,5 +1,5 @@
 /**
- * Detect, Segment and Pose heads without anchors (v5u, v8, 11, 26): a branch of convolutions a level for distances (`cv2`),
+ * Detect, Segment and Pose heads without anchors (v5u, v8, 11, 26): one branch of convolutions per level for distances (`cv2`),
  * for classes (`cv3`) and for what else a box has (`cv4`). Facts come from the tensors, not from a yaml.
  */
 

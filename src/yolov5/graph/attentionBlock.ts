@@ -17,7 +17,7 @@ function gatherRows<D extends DType>(source: HostTensor<D>, order: readonly numb
 }
 
 /**
- * A convolution block with its outputs in another order: the rows of every tensor that has one an output (filters, biases,
+ * A convolution block with its outputs in another order: the rows of every tensor that has one per output (filters, biases,
  * normalisations, scales of integers), each reordered once a model.
  */
 function reordered(forms: WeightForms, module: ModuleNode, order: readonly number[]): ModuleNode {

@@ -80,9 +80,9 @@ describe("the shard given by a scheduler", () => {
       { JOB_COMPLETION_INDEX: "2" },
       "JOB_COMPLETION_INDEX=2 names a shard, but the number of shards is missing",
     ],
-    [{ count: 7 }, slurm(7, 7, 1), "SLURM_ARRAY_TASK_ID=7 is none of 7 shards; number the array from 0"],
-    [undefined, slurm(7, 3, 1), "SLURM_ARRAY_TASK_ID=7 is none of 3 shards"],
-    [undefined, slurm(3, 7, 0, 2), "SLURM_ARRAY_TASK_ID=3 is none of 7 shards"],
+    [{ count: 7 }, slurm(7, 7, 1), "SLURM_ARRAY_TASK_ID=7 is not one of the 7 shards; number the array from 0"],
+    [undefined, slurm(7, 3, 1), "SLURM_ARRAY_TASK_ID=7 is not one of the 3 shards"],
+    [undefined, slurm(3, 7, 0, 2), "SLURM_ARRAY_TASK_ID=3 is not one of the 7 shards"],
     [undefined, { SLURM_ARRAY_TASK_ID: "x" }, "SLURM_ARRAY_TASK_ID=x is not a number"],
   ])("%j and %j: says what is missing", (flag, env, message) => {
     expect(() => chooseShard(flag, env)).toThrow(message);

@@ -66,7 +66,7 @@ describe.skipIf(!gpu)("candidates", () => {
     const whole = await executable.run(inputs);
     const overflows = () => backend.counters().candidateOverflows;
     const before = overflows();
-    // The smaller number fits at first: 512 rows a picture.
+    // The smaller number fits at first: 512 rows per picture.
     expect(expectCandidates(await candidatesOf(executable, inputs, 0.99), whole, large, 0.99)).toBeLessThan(2 * 512);
     expect(overflows()).toBe(before);
     const small = executable.memory().stagingBytes;

@@ -29,7 +29,7 @@ export const OTHER_CASES: readonly OpCase[] = [
 export interface BuiltCase {
   readonly graph: Graph;
   readonly inputs: readonly HostTensor[];
-  /** What the float64 reference gives, one an output. */
+  /** What the float64 reference gives, one per output. */
   readonly expected: readonly HostTensor[];
 }
 

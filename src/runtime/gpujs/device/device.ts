@@ -30,7 +30,7 @@ function chooseMode({ GPU }: GpuLibrary, wanted: GpujsMode | "auto"): GpujsMode 
   return wanted;
 }
 
-/** Nested results [z][y][x] as one array: rows of floats, or of four floats a thread. */
+/** Nested results [z][y][x] as one array: rows of floats, or of four floats per thread. */
 function flatten(nested: unknown, floats: number): Float32Array {
   const layers = nested as readonly (readonly (Float32Array | readonly Float32Array[])[])[];
   const firstRow = layers[0][0];

@@ -38,7 +38,7 @@ export function loadChannel(
 }
 
 /**
- * `image` and `block` of the thread, whose z counts `blocks` blocks an image. The half keeps the quotient away from
+ * `image` and `block` of the thread, whose z counts `blocks` blocks per image. The half keeps the quotient away from
  * whole numbers, which GPUs' division may miss.
  */
 export function threadBlock(images: number, blocks: number): string {

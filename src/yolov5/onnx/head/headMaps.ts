@@ -11,7 +11,7 @@ import { refusalOf } from "../graph/refusals.js";
 export interface HeadMap {
   readonly node: OnnxNode;
   readonly shape: readonly [n: number, c: number, h: number, w: number];
-  /** Input pixels a cell. */
+  /** Input pixels per cell. */
   readonly stride: number;
 }
 

@@ -45,7 +45,7 @@ export interface HeadHints {
   readonly keypointSize: number | undefined;
 }
 
-/** @throws CheckpointError for a head that is none of YOLO's; UnsupportedError that names an operator. */
+/** @throws CheckpointError for a head that is not one of YOLO; UnsupportedError that names an operator. */
 export function recogniseHead(graph: FoldedGraph, decoding: Decoding, hints: HeadHints): RecognisedHead {
   const strides = [...new Set(decoding.maps.map(({ stride }) => stride))].sort((a, b) => a - b);
   const levels = strides.map((stride) => decoding.maps.filter((map) => map.stride === stride));

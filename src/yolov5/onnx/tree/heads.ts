@@ -51,7 +51,7 @@ export interface BuiltHead {
   readonly from: readonly number[];
 }
 
-/** `convolutions` are those of the maps, one a level; `proto` leads to the prototypes from the finest level. */
+/** `convolutions` are those of the maps, one per level; `proto` leads to the prototypes from the finest level. */
 export function anchorHeadModule(
   { anchors, strides, maskCoefficients }: AnchorHead,
   branches: readonly Branch[],
