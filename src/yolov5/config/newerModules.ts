@@ -109,12 +109,12 @@ export class NewerModuleFactory extends ModuleFactory {
     );
   }
 
-  /** The classification head, whose class says whose defaults rule. */
+  /** The classification head; its class decides which package's defaults apply. */
   newerClassify(path: string, c1: number, classes: number): ModuleNode {
     return { ...this.classify(path, c1, classes, {}), className: "ultralytics.nn.modules.head.Classify" };
   }
 
-  /** cv1, whose halves are split, the blocks after each other, and cv2 over all of them. */
+  /** cv1, split into halves, the blocks one after the other, and cv2 over all of them. */
   private split(
     type: string,
     path: string,
@@ -208,7 +208,7 @@ export class NewerModuleFactory extends ModuleFactory {
     ]);
   }
 
-  /** What the bins of a distance stand for: 0, 1, 2, … unless the file says otherwise. */
+  /** The values of a distance's bins: 0, 1, 2, … unless the file says otherwise. */
   private distances(path: string, bins: number): ModuleNode {
     const shape = [1, bins, 1, 1];
     const counted = (): HostTensor =>

@@ -1,6 +1,6 @@
 /**
  * Detect, Segment and Pose heads without anchors (v5u, v8, 11, 26): one branch of convolutions per level for distances (`cv2`),
- * for classes (`cv3`) and for what else a box has (`cv4`). Facts come from the tensors, not from a yaml.
+ * for classes (`cv3`) and for other values of a box (`cv4`). Facts come from the tensors, not from a yaml.
  */
 
 import { GraphError, UnsupportedError, WeightError } from "../../errors.js";
@@ -38,7 +38,7 @@ function refuseOtherParts(module: ModuleNode, path: string): void {
 const isEndToEnd = (module: ModuleNode): boolean =>
   module.children.has(`${ONE_TO_ONE}cv2`) && booleanAttribute(module, "end2end", true);
 
-/** Whether a module is such a head, by what it holds. */
+/** Whether a module is such a head, by its contents. */
 export function isAnchorFree(module: ModuleNode): boolean {
   const branches = (name: string): boolean => module.children.get(name)?.type === "ModuleList";
   return (branches("cv2") && branches("cv3")) || (branches(`${ONE_TO_ONE}cv2`) && branches(`${ONE_TO_ONE}cv3`));
@@ -51,7 +51,7 @@ export function unusedBranches(module: ModuleNode): string[] {
   return ["cv2", "cv3", "cv4"].map((name) => prefix + name).filter((name) => module.children.has(name));
 }
 
-/** Numbers that the distribution over a distance is taken over; none where the head predicts distances. */
+/** The values that a distance's distribution weighs; none if the head predicts distances directly. */
 function binsOf(module: ModuleNode, path: string, channels: number): number[] {
   if (channels === 4) return [];
   const count = channels / 4;

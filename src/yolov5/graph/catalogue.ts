@@ -59,7 +59,7 @@ export const BLOCKS: ReadonlyMap<string, Block> = new Map<string, Block>([
   ...EXPORTED_BLOCKS,
 ]);
 
-/** Attention, then a feed-forward part: what C2PSA holds. */
+/** Attention, then a feed-forward part: the blocks of C2PSA. */
 const isAttentionBlock = ({ children }: ModuleNode): boolean =>
   children.has("attn") && children.has("ffn") && !children.has("cv1");
 
@@ -68,7 +68,7 @@ function byStructure(module: ModuleNode): Block | undefined {
   const has = (...names: readonly string[]): boolean => names.every((name) => module.children.has(name));
   const inner = module.children.get("m");
   if (has("cv1", "cv2", "cv3", "cv4", "m", "bn")) return blocks.bottleneckCsp;
-  // Those with more parts refine what they make (26).
+  // Those with more parts refine the prototypes (26).
   if (has("cv1", "cv2", "cv3", "upsample") && module.children.size === 4) return blocks.proto;
   if (has("cv1", "cv2", "cv3", "m")) return blocks.c3;
   if (has("cv1", "cv2") && inner?.type === "MaxPool2d") return blocks.sppf;

@@ -1,10 +1,10 @@
-/** Which head a module is, by class name or by what it holds. */
+/** Which head a module is, by class name or by its contents. */
 
 import type { ModuleNode } from "../../weights/types.js";
 import { isAnchorFree } from "./anchorFreeHead.js";
 import { type Family, type HeadKind, tensorOf } from "./heads.js";
 
-/** The task that a head is for; undefined for modules that are none. */
+/** The task that a head is for; undefined for other modules. */
 export function headKind(module: ModuleNode): HeadKind | undefined {
   const { children, type } = module;
   if (isAnchorFree(module)) {
@@ -17,7 +17,7 @@ export function headKind(module: ModuleNode): HeadKind | undefined {
   return children.has("proto") ? "segment" : "detect";
 }
 
-/** A head's family: heads without anchors tell it by what they hold, classification's by the package of their class. */
+/** A head's family: that of heads without anchors follows from their contents, that of classification heads from the package of their class. */
 export function familyOf(head: ModuleNode): Family {
   return isAnchorFree(head) || head.className.startsWith("ultralytics.") ? "ultralytics" : "yolov5";
 }

@@ -59,7 +59,7 @@ export const c2psa: Block = (context, module, path, inputs) => {
   return applyChild(context, module, path, "cv2", [joined]);
 };
 
-/** attn, then ffn, each with its shortcut where there are any. */
+/** attn, then ffn, each with its shortcut if it has one. */
 function attended(context: BuildContext, module: ModuleNode, path: string, x: ValueId, shortcut: boolean): ValueId {
   const add = (name: string, value: ValueId): ValueId => {
     const y = applyChild(context, module, path, name, [value]);

@@ -46,7 +46,7 @@ export interface SegmentedDetection extends Detection {
   thresholded(): BinaryMask;
 }
 
-/** Where detections lie, and how they are called. */
+/** The positions of detections, and their names. */
 export interface Picturing {
   /** The network's input. */
   readonly input: Size;

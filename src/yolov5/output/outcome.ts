@@ -57,7 +57,7 @@ export interface Outcome extends ResultModel {
   readonly retinaMasks?: boolean;
   /** Classification: one per class. */
   readonly logits?: Float32Array;
-  /** In place of all of these: what was found in the windows of a picture. */
+  /** Instead of all of these: the detections in the windows of a picture. */
   readonly objects?: readonly SlicedObject[];
 }
 

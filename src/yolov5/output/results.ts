@@ -40,7 +40,7 @@ export interface ResultFacts {
   readonly time?: number | undefined;
   /** How many windows the picture was cut into; absent without `slice`. */
   readonly slices?: number | undefined;
-  /** Warnings about a picture that was used although a part of it is lost; absent if there are none. */
+  /** Warnings about a picture that was used although part of it is missing; absent if there are none. */
   readonly warnings?: readonly string[] | undefined;
   /** Writes an annotated picture; present in results from Node's `detect`. */
   readonly saver?: ResultSaver | undefined;

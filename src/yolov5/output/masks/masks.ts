@@ -20,7 +20,7 @@ export interface Prototypes {
 }
 
 /**
- * How masks at the size of the network's input are cut. `yolov5`: as v7.0 does. The newer package compares the products of
+ * How masks at the size of the network's input are cropped. `yolov5`: as v7.0 does. The newer package compares the products of
  * coefficients and prototypes with 0, where their sigmoid would be a half; of fewer than 50 boxes in a picture (`few`) it cuts
  * at the nearest whole column, of `many` where v7.0 does.
  */

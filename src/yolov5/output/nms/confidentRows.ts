@@ -50,7 +50,7 @@ export function confidentRows(
     let score = Math.fround(prediction[first] * objectness);
     for (let c = 1; c < classCount; c++) {
       const value = Math.fround(prediction[first + c] * objectness);
-      // Like torch's max: the first of equals, and NaN where any is NaN.
+      // Like torch's max: the first of equals, and NaN if any is NaN.
       if (value > score || Number.isNaN(value)) {
         score = value;
         best = c;

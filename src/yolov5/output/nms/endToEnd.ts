@@ -54,7 +54,7 @@ export function pickBoxes(rows: Float32Array, columns: number, classes: number, 
 /**
  * What an end-to-end head returns.
  * @param dense `[N, rows, 4 + classes + extras]`, boxes as corners.
- * @returns `[N, boxes, 6 + extras]`: x1, y1, x2, y2, score, class, then the rest; 300 boxes, fewer where there are fewer cells.
+ * @returns `[N, boxes, 6 + extras]`: x1, y1, x2, y2, score, class, then the rest; 300 boxes, or fewer if there are fewer cells.
  */
 export function endToEndOutput(dense: HostTensor, classes: number): HostTensor<"float32"> {
   const [images, count, columns] = dense.shape;

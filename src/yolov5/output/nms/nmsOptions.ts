@@ -37,7 +37,7 @@ const DEFAULTS: Readonly<Record<Family, { readonly iou: number; readonly maxDet:
   ultralytics: { iou: 0.7, maxDet: 300 },
 };
 
-/** What of a model suppression depends on; how many classes it has, where that is known. */
+/** The facts about a model that NMS depends on; the number of classes, if known. */
 export type SuppressedModel = Partial<Pick<ModelInfo, "classes" | "family">>;
 
 /** @throws OptionError naming the option and its value. */
