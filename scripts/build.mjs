@@ -35,7 +35,7 @@ const forNode = await build({
   ...common,
   entryPoints: {
     node: "src/node.ts",
-    cli: "src/cli/main.ts",
+    cli: "src/cli/start.ts",
     pictureWorker: "src/node/pictures/pictureWorker.ts",
     modelWorker: "src/node/workers/modelWorker.ts",
     detectWorker: "src/cli/detect/work/detectWorker.ts",

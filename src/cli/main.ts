@@ -1,5 +1,4 @@
-#!/usr/bin/env node
-/** The `yolov5` executable: connects the process to `run`, with its streams and the signals that end it. */
+/** Connects the process to `run`, with its streams and the signals that end it. */
 
 import { constants } from "node:os";
 import { outputError } from "../node/files/systemReason.js";

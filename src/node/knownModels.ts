@@ -1,10 +1,10 @@
 /** Models known by name: the official releases, downloaded once into a cache folder. */
 
 import { existsSync } from "node:fs";
-import { homedir } from "node:os";
 import { join } from "node:path";
 import { shownAddress } from "../api/address.js";
 import { DownloadError } from "../errors.js";
+import { cacheFolder } from "./files/cacheFolder.js";
 import { readRegularFile } from "./files/regularFile.js";
 import { sha256 } from "./files/sha256.js";
 import { readTextFile } from "./files/textFile.js";
@@ -51,14 +51,6 @@ export function knownModelNames(): string[] {
 export function knownModelName(text: string): string | undefined {
   const name = text.replace(/\.pt$/, "");
   return knownModelNames().includes(name) ? name : undefined;
-}
-
-/** `$YOLOV5_CACHE`, otherwise the platform's cache folder. */
-export function cacheFolder(): string {
-  if (process.env.YOLOV5_CACHE) return process.env.YOLOV5_CACHE;
-  if (process.platform === "win32" && process.env.LOCALAPPDATA) return join(process.env.LOCALAPPDATA, "yolov5-ts");
-  if (process.platform === "darwin") return join(homedir(), "Library", "Caches", "yolov5-ts");
-  return join(process.env.XDG_CACHE_HOME ?? join(homedir(), ".cache"), "yolov5-ts");
 }
 
 export interface KnownModelOptions {

@@ -2,9 +2,9 @@
 
 import { join } from "node:path";
 import type { TuningStore } from "../runtime/webgpu/index.js";
+import { cacheFolder } from "./files/cacheFolder.js";
 import { readTextFile } from "./files/textFile.js";
 import { writeAtomically } from "./files/writeFile.js";
-import { cacheFolder } from "./knownModels.js";
 
 const VERSION = 1;
 /** Maximum number of tables; the oldest are dropped. */

@@ -1,6 +1,7 @@
 /** The package in every runtime: imported, detecting in pictures and a video, and its command line. */
 
-import { writeFileSync } from "node:fs";
+import { spawnSync } from "node:child_process";
+import { existsSync, readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { beforeAll, describe, expect, inject, test } from "vitest";
 import { mayHaveVulkan } from "../../src/node/vulkan.js";
@@ -73,6 +74,20 @@ describe.skipIf(tools === "" || ffmpegMissing())("runtimes", () => {
       matrix.add(name, "runs", "runs", "runs");
     },
   );
+
+  const newer = installed.find(({ from }) => from === "node-24");
+  test.skipIf(!newer)("Node 24 keeps compiled code in the cache folder, unless told not to", () => {
+    const { program } = newer as (typeof installed)[number];
+    const kept = (name: string, more: NodeJS.ProcessEnv): string[] => {
+      const cache = join(folder, name);
+      const env = { PATH: process.env.PATH, YOLOV5_CACHE: cache, ...more };
+      const { stdout } = spawnSync(program, [cli, "--version"], { encoding: "utf8", env, timeout: 60_000 });
+      expect(stdout).toMatch(/^\d+\.\d+\.\d+\n$/);
+      return existsSync(join(cache, "code")) ? readdirSync(join(cache, "code")) : [];
+    };
+    expect(kept("kept", {})).toHaveLength(1);
+    expect(kept("not-kept", { NODE_DISABLE_COMPILE_CACHE: "1" })).toEqual([]);
+  });
 
   const deno = installed.find(({ from }) => from === "deno");
   test.skipIf(!deno || !mayHaveVulkan())("Deno's own WebGPU stands in for the optional package", () => {

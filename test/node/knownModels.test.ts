@@ -7,7 +7,7 @@ import { afterEach, describe, expect, it, vi } from "vitest";
 import { DownloadError } from "../../src/errors.js";
 import { embeddedModelPath } from "../../src/node/embeddedModel.js";
 import { sha256 } from "../../src/node/files/sha256.js";
-import { cacheFolder, knownModelName, knownModelNames, readKnownModel } from "../../src/node/knownModels.js";
+import { knownModelName, knownModelNames, readKnownModel } from "../../src/node/knownModels.js";
 import { openWeights } from "../../src/node/weightSource.js";
 import { architectureNames } from "../../src/yolov5/config/architectures.js";
 import { referencePath } from "../support/reference.js";
@@ -50,17 +50,6 @@ describe("names", () => {
 
   it("include the embedded model, which is in the package", () => {
     expect(existsSync(embeddedModelPath())).toBe(true);
-  });
-});
-
-describe("cacheFolder", () => {
-  it("is $YOLOV5_CACHE, else under the platform's cache folder", () => {
-    vi.stubEnv("YOLOV5_CACHE", "/somewhere");
-    expect(cacheFolder()).toBe("/somewhere");
-    vi.stubEnv("YOLOV5_CACHE", "");
-    vi.stubEnv("XDG_CACHE_HOME", "/xdg");
-    if (process.platform === "linux") expect(cacheFolder()).toBe(join("/xdg", "yolov5-ts"));
-    expect(cacheFolder().endsWith("yolov5-ts")).toBe(true);
   });
 });
 

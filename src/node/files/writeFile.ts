@@ -6,7 +6,7 @@
 
 import { randomUUID } from "node:crypto";
 import { close, constants, open, rmSync, write } from "node:fs";
-import { chmod, lstat, mkdir, readlink, realpath, rename, rm, writeFile } from "node:fs/promises";
+import { chmod, lstat, mkdir, readlink, realpath, rename, rm, stat, writeFile } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
 import { setTimeout } from "node:timers/promises";
 import { promisify } from "node:util";
@@ -92,17 +92,22 @@ export class LineWriter {
 }
 
 /**
- * Like `mkdir` with `recursive`, but with the true reason: Node reports a missing folder if the parent is read-only.
+ * Creates a folder and those above it that are missing. Node's own `recursive` reports a missing folder if the parent is
+ * read-only, and never returns where a file system has no new folders (`/proc`).
  * @throws the operating system's error.
  */
 export async function makeFolder(path: string): Promise<void> {
-  try {
-    await mkdir(path, { recursive: true });
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== "ENOENT") throw error;
-    const { missing } = await nearestFolder(path);
-    await mkdir(missing);
-    await mkdir(path, { recursive: true });
+  const whole = resolve(path);
+  for (;;) {
+    const { folder, missing } = await nearestFolder(whole);
+    if (folder === whole) {
+      if (!(await stat(whole)).isDirectory()) throw Object.assign(systemError("EEXIST", "mkdir"), { path: whole });
+      return;
+    }
+    await mkdir(missing).catch((error: NodeJS.ErrnoException) => {
+      // Somebody else made it meanwhile.
+      if (error.code !== "EEXIST") throw error;
+    });
   }
 }
 
