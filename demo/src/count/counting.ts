@@ -34,8 +34,8 @@ const MIDDLE: Readonly<Record<Kind, readonly Corner[]>> = {
 };
 const HINTS = {
   none: "Draw a line that objects cross, or a zone that they enter.",
-  line: "Drag across the picture. The arrow shows which way counts as in. Esc ends it.",
-  zone: "Drag a rectangle on the picture; its corners can be moved then. Esc ends it.",
+  line: "Drag across the picture. The arrow shows the direction that counts as in. Esc ends it.",
+  zone: "Drag a rectangle on the picture; you can move its corners afterwards. Esc ends it.",
 } as const;
 
 export class Counting {
@@ -147,7 +147,9 @@ export class Counting {
   /** The counters come with the first figure. */
   private async begin(): Promise<void> {
     const loading = import("./counters.js").catch((error) => {
-      showError(new Error("What counts could not be fetched. Check the connection and try again.", { cause: error }));
+      showError(
+        new Error("The code for counting could not be fetched. Check the connection and try again.", { cause: error }),
+      );
     });
     const loaded = await loading;
     if (!loaded) return;

@@ -138,7 +138,7 @@ export class Sketch {
   private middle(name: string, side: number): HTMLButtonElement {
     const label = `${name}, new corner after corner ${side + 1}`;
     const handle = create("button", { type: "button", className: "handle middle", ariaLabel: label });
-    handle.title = "Drag to make a corner";
+    handle.title = "Drag to add a corner";
     const insert = (): void => {
       const corners = this.selected?.corners ?? [];
       const [a, b] = [corners[side], corners[(side + 1) % corners.length]];

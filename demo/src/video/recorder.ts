@@ -32,7 +32,7 @@ export class Recorder {
   /** @throws Error if this browser can write no video. */
   start(): void {
     const type = FORMATS.find((format) => MediaRecorder.isTypeSupported(format));
-    if (!type) throw new Error("This browser can write no video file.");
+    if (!type) throw new Error("This browser cannot record video.");
     // A context first: a canvas without one has no stream.
     this.canvas.getContext("2d");
     const recorder = new MediaRecorder(this.canvas.captureStream(), {

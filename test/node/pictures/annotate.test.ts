@@ -150,7 +150,7 @@ describe("annotate", () => {
     expect(error.message).toMatch(/^annotate: the result must be one returned by model\.detect/);
   });
 
-  it("refuses what is no picture", async () => {
+  it("refuses anything but a picture", async () => {
     expect(await rejection(annotate("no-such.png", one))).toBeInstanceOf(ImageError);
     expect(await rejection(annotate(null as unknown as string, one))).toBeInstanceOf(ImageError);
     expect((await rejection(annotate(PICTURE, one, { maxPixels: 100 }))).message).toMatch(/picture\.png: /);
