@@ -51,7 +51,11 @@ export function zoneFlag(text: string): FigureFlag {
 }
 
 /** Metres per second → units that are speeds themselves. */
-const SPEEDS: Readonly<Record<string, number>> = { "m/s": 1, "km/h": 3.6, mph: 1 / 0.44704 };
+const SPEEDS: ReadonlyMap<string, number> = new Map([
+  ["m/s", 1],
+  ["km/h", 3.6],
+  ["mph", 1 / 0.44704],
+]);
 
 /** `x1,y1,…,x4,y4,width,height[,unit]`. */
 export function speedFlag(text: string): SpeedFlag {
@@ -63,7 +67,7 @@ export function speedFlag(text: string): SpeedFlag {
     );
   }
   const unit = rest || "m/s";
-  const factor = SPEEDS[unit];
+  const factor = SPEEDS.get(unit);
   const named = factor === undefined ? `${unit}/s` : unit;
   return { numbers: numbers.slice(0, 8), size: [width, height], factor: factor ?? 1, unit: named };
 }

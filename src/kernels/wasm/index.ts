@@ -21,4 +21,4 @@ export * from "./move/integers.js";
 export * from "./move/quantize.js";
 export * from "./reduce/reduce.js";
 export { depthwise, integerMaxPool, maxPool } from "./reduce/window.js";
-export { COUNTER_BYTES, HEADER, HEADER_BYTES, OUTCOME, STEP_BYTES } from "./scheduler.js";
+export { COUNTER_BYTES, HEADER, HEADER_BYTES, OUTCOME, STEP, STEP_BYTES } from "./scheduler.js";

@@ -14,8 +14,9 @@
 import { type I32, type I32Local, i32, i64, type ModuleBuilder } from "./emit/index.js";
 import { KERNEL_PARAMETERS } from "./kernel.js";
 
-/** Bytes of a step: kernel slot, address of its arguments, tiles, unused. */
+/** Bytes of a step: kernel slot, address of its arguments, end of its tiles, first tile (of `run`; `work` begins where the counter is). */
 export const STEP_BYTES = 16;
+export const STEP = { tiles: 8, firstTile: 12 } as const;
 /** Bytes of a step's counters, a cache line of their own: next tile (low) and generation (high), then finished tiles. */
 export const COUNTER_BYTES = 64;
 
@@ -47,8 +48,8 @@ export function defineScheduler(module: ModuleBuilder): void {
       const index = f.i32();
       f.for(index, first, last, 1, () => {
         f.set(entry, step(plan, index));
-        f.set(tiles, i32.load(entry, 8));
-        f.for(tile, 0, tiles, 1, () => {
+        f.set(tiles, i32.load(entry, STEP.tiles));
+        f.for(tile, i32.load(entry, STEP.firstTile), tiles, 1, () => {
           f.callIndirect(kernelType, i32.load(entry), i32.load(entry, 4), tile, scratch);
         });
       });
@@ -110,7 +111,7 @@ export function defineScheduler(module: ModuleBuilder): void {
 
     f.for(index, first, last, 1, () => {
       f.set(entry, step(plan, index));
-      f.set(tiles, i32.load(entry, 8));
+      f.set(tiles, i32.load(entry, STEP.tiles));
       f.set(counter, i32.add(i32.load(plan, HEADER.counters), i32.mul(index, COUNTER_BYTES)));
       f.set(finished, i32.add(counter, 8));
       takeTiles();

@@ -81,7 +81,7 @@ export function describeGiven(value: unknown): string {
   if (typeof value === "string") return value === "" ? "an empty string" : "a string";
   if (typeof value !== "object") return `a ${typeof value}`;
   const name = printable(tag === "Object" ? constructorOf(value) : tag).slice(0, LONGEST_NAME);
-  return INSTEAD[tag] === undefined ? name : `${name}; ${INSTEAD[tag]}`;
+  return !Object.hasOwn(INSTEAD, tag) ? name : `${name}; ${INSTEAD[tag]}`;
 }
 
 function constructorOf(value: object): string {

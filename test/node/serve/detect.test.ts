@@ -92,6 +92,8 @@ describe("detect", () => {
     ["&conf=0.2&conf=0.3", 400, /^conf is given twice/],
     ["&square=maybe", 400, /^square must be true or false/],
     ["&annotate=gif", 400, /^annotate must be jpeg or png/],
+    ["&annotate=constructor", 400, /^annotate must be jpeg or png/],
+    ["&annotate=__proto__", 400, /^annotate must be jpeg or png/],
     ["&model=other", 404, /^no model other; the models are v6/],
     ["&version=7", 404, /^model v6 has no version 7; it has 1/],
   ])("%s: %i", async (query, status, error) => {

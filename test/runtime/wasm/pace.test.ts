@@ -88,6 +88,25 @@ describe("a forward pass in pieces", () => {
     expect(pace.end(0)).toBeLessThanOrEqual(2 * before + 2);
   });
 
+  it("divides a step that takes long into tiles, each of which is in one piece", () => {
+    const pace = new Pace(PROGRAM);
+    const step = PROGRAM.steps.findIndex(({ tiles }) => tiles > 1);
+    const { tiles } = PROGRAM.steps[step];
+    pace.took(0, PROGRAM.steps.length, 1e6);
+    let pieces = 0;
+    for (let from = 0; from < tiles; pieces++) {
+      const part = pace.part(step, step + 1, from);
+      expect(part).toMatchObject({ from, tiles });
+      from = part?.to ?? Number.NaN;
+    }
+    expect(pieces).toBeGreaterThan(1);
+    expect(pieces).toBeLessThanOrEqual(tiles);
+    // Several steps, and those that take little, are not divided.
+    expect(pace.part(0, 2, 0)).toBeUndefined();
+    for (let i = 0; i < 40; i++) pace.took(0, PROGRAM.steps.length, 1);
+    expect(pace.part(step, step + 1, 0)).toBeUndefined();
+  });
+
   it("ends after the piece in which the executable was disposed of", async () => {
     let count = 0;
     const executable = await executableOf((_, end, self) => {

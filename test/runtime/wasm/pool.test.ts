@@ -8,9 +8,10 @@ import { ThreadPool } from "../../../src/runtime/wasm/device/pool.js";
 import { type FromWorker, type SpawnWorker, WORKER_SOURCE } from "../../../src/runtime/wasm/device/worker.js";
 import { createProgram, KernelLibrary } from "../../../src/runtime/wasm/index.js";
 import { type LoadedPlan, ModelMemory } from "../../../src/runtime/wasm/run/modelMemory.js";
+import type { Program } from "../../../src/runtime/wasm/run/program.js";
 import { plainConv } from "../../ops/randomGraph.js";
 import { randomTensor } from "../../support/random.js";
-import { loading } from "./support.js";
+import { loading, modelMemory } from "./support.js";
 
 type ToWorker = Parameters<ReturnType<SpawnWorker>["post"]>[0];
 type Run = Extract<ToWorker, { type: "run" }>;
@@ -66,6 +67,39 @@ async function runOf(model: ModelMemory, size: number): Promise<LoadedPlan> {
   await model.run(plan, 0, program.steps.length);
   return plan;
 }
+
+/** Runs all steps, one by one and tile by tile. */
+async function runInParts(model: ModelMemory, plan: LoadedPlan, program: Program): Promise<void> {
+  for (const [step, { tiles }] of program.steps.entries()) {
+    for (let from = 0; from < tiles; from++) await model.run(plan, step, step + 1, { from, to: from + 1, tiles });
+  }
+}
+
+describe("a step in parts", () => {
+  it.each(["one thread", "two threads, one of which never helps"])("does the same, on %s", async (machine) => {
+    const model = machine === "one thread" ? modelMemory() : modelOf(idle(() => undefined)).model;
+    const program = programOf(64);
+    expect(Math.max(...program.steps.map(({ tiles }) => tiles))).toBeGreaterThan(2);
+    const plan = await model.load(program, loading());
+    const workspace = (await model.place(plan)) / 4;
+    const floats = model.floats.subarray(workspace, workspace + plan.workspaceBytes / 4);
+    const given = randomTensor([floats.length], 3).data as Float32Array;
+    const results: Float32Array[] = [];
+    for (const run of [
+      () => model.run(plan, 0, program.steps.length),
+      () => runInParts(model, plan, program),
+      // As before: the parts have left nothing behind.
+      () => model.run(plan, 0, program.steps.length),
+    ]) {
+      floats.set(given);
+      await run();
+      results.push(floats.slice());
+    }
+    expect(results[0]).not.toEqual(given);
+    expect(results[1]).toEqual(results[0]);
+    expect(results[2]).toEqual(results[0]);
+  });
+});
 
 describe("threads of a pool", () => {
   it("get the memory again before the next run if it has grown", async () => {

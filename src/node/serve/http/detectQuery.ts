@@ -40,7 +40,11 @@ const OPTIONS: Readonly<Record<string, Parse>> = {
   square: flag,
 };
 const STYLE: Readonly<Record<string, Parse>> = { lineThickness: number, hideLabels: flag, hideConf: flag };
-const FORMATS: Readonly<Record<string, Annotation["format"]>> = { jpeg: "jpg", jpg: "jpg", png: "png" };
+const FORMATS: ReadonlyMap<string, Annotation["format"]> = new Map([
+  ["jpeg", "jpg"],
+  ["jpg", "jpg"],
+  ["png", "png"],
+]);
 
 /** Names in the query of `/detect`. */
 export const QUERY_NAMES = ["model", "version", "annotate", "imgsz", ...Object.keys(OPTIONS), ...Object.keys(STYLE)];
@@ -70,7 +74,7 @@ export function detectQuery(given: Iterable<readonly [string, string]>): DetectQ
       }),
     );
   const annotate = values.get("annotate");
-  const format = annotate === undefined ? undefined : FORMATS[annotate];
+  const format = annotate === undefined ? undefined : FORMATS.get(annotate);
   if (annotate !== undefined && format === undefined) throw bad("annotate", "jpeg or png", annotate);
   const imgsz = values.get("imgsz");
   return {

@@ -1,5 +1,6 @@
 /** What runs steps that lie in a memory: the calling thread alone, or all threads of a pool. */
 
+import { HEADER, STEP, STEP_BYTES } from "../../../kernels/wasm/index.js";
 import type { KernelBatch } from "./kernelLibrary.js";
 import type { LinearMemory } from "./linearMemory.js";
 
@@ -9,11 +10,19 @@ export interface StepsAt {
   readonly counters: number;
 }
 
+/** Some of a step's tiles. */
+export interface TilePart {
+  readonly from: number;
+  readonly to: number;
+  /** How many the step has. */
+  readonly tiles: number;
+}
+
 export interface Machine {
   /** Puts kernels on every thread, in their order; those that are there already are passed over. */
   load(batches: readonly KernelBatch[]): Promise<void>;
-  /** Runs the steps [first, last). */
-  run(steps: StepsAt, first: number, last: number): Promise<void>;
+  /** Runs the steps [first, last); of a single one some tiles alone, where `part` is given. */
+  run(steps: StepsAt, first: number, last: number, part?: TilePart): Promise<void>;
   /** Settles when no thread looks any more at steps that were run. */
   left(): Promise<void>;
   dispose(): void;
@@ -32,13 +41,27 @@ export const singleThread: OpenMachine = ({ memory }) => {
     async load(batches) {
       for (const exports of await loader.load(batches)) run ??= exports.run as Run | undefined;
     },
-    async run({ header }, first, last) {
-      run?.(header, first, last);
+    async run({ header }, first, last, part) {
+      if (part) setTiles(memory.buffer, header, first, part.from, part.to);
+      try {
+        run?.(header, first, last);
+      } finally {
+        if (part) setTiles(memory.buffer, header, first, 0, part.tiles);
+      }
     },
     left: () => Promise.resolve(),
     dispose() {},
   };
 };
+
+/** Says which tiles of a step are to be done. */
+export function setTiles(buffer: ArrayBufferLike, header: number, step: number, from: number, to: number): void {
+  const ints = new Int32Array(buffer);
+  // Addresses beyond 2 GiB are negative as signed numbers.
+  const at = (ints[(header + HEADER.steps) / 4] >>> 0) + step * STEP_BYTES;
+  Atomics.store(ints, (at + STEP.firstTile) / 4, from);
+  Atomics.store(ints, (at + STEP.tiles) / 4, to);
+}
 
 /** Instantiates batches of kernels over one memory on the calling thread. */
 export class BatchLoader {

@@ -11,7 +11,7 @@
 import { DeviceError } from "../../../errors.js";
 import { COUNTER_BYTES, HEADER, OUTCOME } from "../../../kernels/wasm/index.js";
 import type { LinearMemory } from "./linearMemory.js";
-import { BatchLoader, type Machine, type StepsAt } from "./machine.js";
+import { BatchLoader, type Machine, type StepsAt, setTiles, type TilePart } from "./machine.js";
 import type { FromWorker, SpawnWorker, WorkerThread } from "./worker.js";
 
 /** Milliseconds for workers to answer where the pool cannot do without them. */
@@ -105,7 +105,7 @@ export class ThreadPool {
       sentBytes = memory.bytes;
     };
 
-    const begin = ({ header, counters }: StepsAt, first: number, last: number): number => {
+    const begin = ({ header, counters }: StepsAt, first: number, last: number, part?: TilePart): number => {
       if (memory.bytes !== sentBytes) sendAgain();
       generation = (generation % GENERATIONS) + 1;
       const { buffer } = memory.memory;
@@ -114,10 +114,12 @@ export class ThreadPool {
       const failed = header + HEADER.failed;
       Atomics.store(ints, failed / 4, 0);
       Atomics.store(ints, (header + HEADER.generation) / 4, generation);
+      const from = part?.from ?? 0;
+      if (part) setTiles(buffer, header, first, from, part.to);
       for (let step = first; step < last; step++) {
         const at = counters + step * COUNTER_BYTES;
-        Atomics.store(ints, (at + 8) / 4, 0);
-        Atomics.store(words, at / 8, BigInt(generation) << 32n);
+        Atomics.store(ints, (at + 8) / 4, from);
+        Atomics.store(words, at / 8, (BigInt(generation) << 32n) | BigInt(from));
       }
       this.workers.forEach((worker, index) => {
         const thread = index + (this.participates ? 1 : 0);
@@ -125,15 +127,28 @@ export class ThreadPool {
       });
       return generation;
     };
-    const run = async (steps: StepsAt, first: number, last: number): Promise<void> => {
+    const end = ({ header, counters }: StepsAt, step: number, { tiles }: TilePart): void => {
+      const { buffer } = memory.memory;
+      // A thread that is late must not take one of the tiles that are there again: it finds a counter of no generation.
+      Atomics.store(new BigInt64Array(buffer), (counters + step * COUNTER_BYTES) / 8, 0n);
+      setTiles(buffer, header, step, 0, tiles);
+    };
+    const run = async (steps: StepsAt, first: number, last: number, part?: TilePart): Promise<void> => {
+      try {
+        await runAll(steps, first, last, part);
+      } finally {
+        if (part) end(steps, first, part);
+      }
+    };
+    const runAll = async (steps: StepsAt, first: number, last: number, part?: TilePart): Promise<void> => {
       if (work) {
-        const outcome = work(steps.header, 0, begin(steps, first, last), first, last);
+        const outcome = work(steps.header, 0, begin(steps, first, last, part), first, last);
         // The message with what failed is on its way.
         if (outcome === OUTCOME.failed) await this.answer(id, generation);
         return;
       }
       if (this.broken !== undefined) throw new DeviceError(`wasm: the worker threads ended (${this.broken})`);
-      await this.answer(id, begin(steps, first, last));
+      await this.answer(id, begin(steps, first, last, part));
     };
     return {
       load: async (batches) => {
@@ -146,8 +161,8 @@ export class ThreadPool {
         }
         for (const exports of (await loader?.load(batches)) ?? []) work ??= exports.work as Work | undefined;
       },
-      run: (steps, first, last) => {
-        const turn = this.queue.then(() => run(steps, first, last));
+      run: (steps, first, last, part) => {
+        const turn = this.queue.then(() => run(steps, first, last, part));
         this.queue = turn.catch(() => undefined);
         return turn;
       },

@@ -145,7 +145,7 @@ export class WasmExecutable implements PictureExecutable {
       for (const [index, { node, kernel }] of steps.entries()) {
         if (!this.ranges.all.some(([first, end]) => index >= first && index < end)) continue;
         const started = performance.now();
-        await this.model.run(plan, index, index + 1);
+        await this.runPiece(plan, index, index + 1, breather);
         const ms = performance.now() - started;
         const entry = timings.get(node) ?? { ms: 0, kernels: new Set<string>() };
         entry.ms += ms;
@@ -196,14 +196,30 @@ export class WasmExecutable implements PictureExecutable {
     for (const range of ranges) {
       for (let [first] = range, end = 0; first < range[1]; first = end) {
         end = Math.min(pace.end(first), range[1]);
-        const started = performance.now();
-        await this.model.run(plan, first, end);
-        pace.took(first, end, performance.now() - started);
+        await this.runPiece(plan, first, end, breather);
         if (range === last && end === range[1]) return;
-        await breather.rest();
-        if (!this.plan) throw new DisposedError("the executable");
+        await this.rest(breather);
       }
     }
+  }
+
+  /** A single step that takes long is divided further. */
+  private async runPiece(plan: LoadedPlan, first: number, end: number, breather: Breather): Promise<void> {
+    const { pace } = this;
+    for (let from = 0; ; ) {
+      const part = pace.part(first, end, from);
+      const started = performance.now();
+      await this.model.run(plan, first, end, part);
+      pace.took(first, end, performance.now() - started, part);
+      if (!part || part.to === part.tiles) return;
+      from = part.to;
+      await this.rest(breather);
+    }
+  }
+
+  private async rest(breather: Breather): Promise<void> {
+    await breather.rest();
+    if (!this.plan) throw new DisposedError("the executable");
   }
 
   /** One call at a time, in the order they came. */

@@ -8,7 +8,7 @@ import { CallQueue } from "../../callQueue.js";
 import type { Stopwatch } from "../../stopwatch.js";
 import type { KernelLibrary } from "../device/kernelLibrary.js";
 import { LinearMemory } from "../device/linearMemory.js";
-import type { Machine, OpenMachine, StepsAt } from "../device/machine.js";
+import type { Machine, OpenMachine, StepsAt, TilePart } from "../device/machine.js";
 import type { Constant, Preparation } from "../lower/steps.js";
 import { type Held, PackedWeights } from "./packedWeights.js";
 import { countersOf, imageOf, type PlanImage } from "./planImage.js";
@@ -120,9 +120,9 @@ export class ModelMemory {
     });
   }
 
-  /** Runs steps of a plan within its turn. */
-  run(plan: LoadedPlan, first: number, last: number): Promise<void> {
-    return this.machine.run(plan, first, last);
+  /** Runs steps of a plan within its turn, or some tiles of one. */
+  run(plan: LoadedPlan, first: number, last: number, part?: TilePart): Promise<void> {
+    return this.machine.run(plan, first, last, part);
   }
 
   /** Makes room for a plan's next run within its turn. @returns the address of its workspace */
