@@ -17,10 +17,14 @@ export function oneLine(text: string): string {
   return printable(lines.filter((line) => line !== "").join(" "));
 }
 
-/** JSON in which such characters are escaped: the same value, safe on a terminal. */
-export function printableJson(value: unknown): string {
-  const escaped = (c: string): string => `\\u${c.charCodeAt(0).toString(16).padStart(4, "0")}`;
-  return JSON.stringify(value).replace(HARMFUL, escaped);
+/**
+ * JSON in which such characters are escaped: the same value, safe on a terminal.
+ * @param indent spaces for each level; 0: all in one line.
+ */
+export function printableJson(value: unknown, indent = 0): string {
+  // Line breaks within strings are escaped already: those that are left separate the lines.
+  const escaped = (c: string): string => (c === "\n" ? c : `\\u${c.charCodeAt(0).toString(16).padStart(4, "0")}`);
+  return JSON.stringify(value, undefined, indent).replace(HARMFUL, escaped);
 }
 
 /** Removes characters that are not allowed in XML and would make the whole document unreadable. */

@@ -38,6 +38,10 @@ describe("printable", () => {
     const value = [...HARMFUL, ...MORE, ...HARMLESS];
     expect(printableJson(value)).not.toMatch(BAD);
     expect(JSON.parse(printableJson(value))).toEqual(value);
+    const lines = printableJson(value, 1).split("\n");
+    expect(lines).toHaveLength(value.length + 2);
+    expect(lines.join("")).not.toMatch(BAD);
+    expect(JSON.parse(lines.join("\n"))).toEqual(value);
   });
 
   it("XML contains no characters that XML forbids, and keeps its lines", () => {

@@ -8,6 +8,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo } from "node:net";
 import { encodeJpeg } from "../../image/encode.js";
 import type { RgbImage } from "../../image/types.js";
+import { printableJson } from "../../printable.js";
 import { listenError } from "../net/listen.js";
 import { PAGE, SCRIPT, STYLE } from "./page.js";
 
@@ -123,7 +124,7 @@ export class LiveServer {
     else if (path === "/page.js") send("text/javascript; charset=utf-8", SCRIPT);
     else if (path === "/page.css") send("text/css; charset=utf-8", STYLE);
     else if (path === "/status")
-      send("application/json", JSON.stringify({ ...this.status, viewers: this.viewers.size }));
+      send("application/json", printableJson({ ...this.status, viewers: this.viewers.size }));
     else if (path === "/stream" && request.method === "GET") this.stream(response);
     else response.writeHead(404, HEADERS).end("not found\n");
   }

@@ -39,14 +39,20 @@ const ENTITIES: Readonly<Record<string, string>> = {
   "'": "&apos;",
 };
 
+const reference = (character: string): string => `&#${character.charCodeAt(0)};`;
+
 /** Half of a character. */
 const LONE_SURROGATE = /\p{Cs}/gu;
+
+/** Marks that change the direction of text, and separators, which a viewer would obey. */
+const MARKS = /[\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069]/g;
 
 /** Characters that XML 1.0 forbids, even as references, become U+FFFD. */
 function escaped(text: string): string {
   return text
     .replace(LONE_SURROGATE, "\ufffd")
     .replace(/[&<>"']/g, (character) => ENTITIES[character] ?? "")
-    .replace(/[\t\n\r]/g, (character) => `&#${character.charCodeAt(0)};`)
+    .replace(/[\t\n\r]/g, reference)
+    .replace(MARKS, reference)
     .replace(/[\p{Cc}\ufffe\uffff]/gu, "\ufffd");
 }

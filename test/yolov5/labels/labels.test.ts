@@ -87,6 +87,13 @@ describe("VOC", () => {
     const root = rootOf(vocLabels(picture({ ...person, name })));
     expect(textOf(childrenOf(root, "object")[0], "name")).toBe("\ufffd\ufffd\ufffd\ufffd]]>\n\t");
   });
+
+  test("keeps marks that change the direction of text, as references", () => {
+    const name = "a\u202egpj\u2066b\u2028c\u200f";
+    const text = vocLabels(picture({ ...person, name }));
+    expect(text).not.toMatch(/[\u200f\u2028\u202e\u2066]/);
+    expect(textOf(childrenOf(rootOf(text), "object")[0], "name")).toBe(name);
+  });
 });
 
 test("reads back the run lengths that were written", () => {

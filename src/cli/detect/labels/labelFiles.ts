@@ -3,6 +3,7 @@
 import { dirname, join, relative, resolve, sep } from "node:path";
 import { isHttp } from "../../../api/address.js";
 import { makeFolder, writeAtomically } from "../../../node/files/writeFile.js";
+import { printableJson } from "../../../printable.js";
 import {
   cocoLabels,
   cvatImages,
@@ -154,5 +155,4 @@ function commonFolder(files: readonly string[]): string {
 }
 
 const writeText = (path: string, text: string): Promise<void> => writeAtomically(path, text);
-const writeJson = (path: string, value: unknown): Promise<void> =>
-  writeText(path, `${JSON.stringify(value, undefined, 1)}\n`);
+const writeJson = (path: string, value: unknown): Promise<void> => writeText(path, `${printableJson(value, 1)}\n`);

@@ -1,6 +1,7 @@
 /** `POST /detect`: pictures in, the JSON of `yolov5 detect` or annotated pictures out. */
 
 import type { FastifyInstance } from "fastify";
+import { printableJson } from "../../../printable.js";
 import type { ServedModel } from "../models/openModel.js";
 import { RequestError, refusalOf } from "../requestError.js";
 import { type Serving, untilClosed } from "../serving.js";
@@ -77,6 +78,6 @@ function jsonOf(
     return answer.kind === "detect" ? answer.entry : "";
   });
   const { task, names } = info;
-  const head = JSON.stringify({ model: { path: spec.name, version: spec.version, task, names }, backend: device });
+  const head = printableJson({ model: { path: spec.name, version: spec.version, task, names }, backend: device });
   return `${head.slice(0, -1)},"images":[${entries.join()}]}`;
 }

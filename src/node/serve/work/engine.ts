@@ -2,6 +2,7 @@
 
 import { invariant } from "../../../errors.js";
 import type { Font } from "../../../image/index.js";
+import { printableJson } from "../../../printable.js";
 import type { Backend } from "../../../runtime/backend.js";
 import { elementCount, type HostTensor, tensor, toFloat32 } from "../../../tensor/index.js";
 import { drawOnPixels } from "../../../yolov5/draw/drawPixels.js";
@@ -93,7 +94,7 @@ export class Engine {
   ): Promise<DetectAnswer> {
     const started = performance.now();
     let picture: Uint8Array | undefined;
-    const entry = annotate ? "" : JSON.stringify(result.toJSON());
+    const entry = annotate ? "" : printableJson(result.toJSON());
     if (annotate) {
       const { format, ...style } = annotate;
       const drawn = drawOnPixels(image, result, { ...style, font: this.options.font }, { inPlace: true });
