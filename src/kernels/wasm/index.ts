@@ -18,6 +18,7 @@ export * from "./map/elementwise.js";
 export * from "./move/copy.js";
 export { focus } from "./move/focus.js";
 export * from "./move/integers.js";
+export * from "./move/pictures.js";
 export * from "./move/quantize.js";
 export * from "./reduce/reduce.js";
 export { depthwise, integerMaxPool, maxPool } from "./reduce/window.js";

@@ -129,6 +129,16 @@ function interleave(from: 0 | 2): (a: Vec, b: Vec) => Vec {
       }
     });
 }
+/** The first eight bytes of both in turn. */
+function interleaveBytes(a: Vec, b: Vec): Vec {
+  return vecOf((out, lane) => {
+    invariant(lane === WHOLE, "integer vectors need SIMD");
+    a.write(out, lane);
+    b.write(out, lane);
+    simd(out, 0x0d);
+    for (let byte = 0; byte < 8; byte++) out.byte(byte, 16 + byte);
+  });
+}
 const evenLanes = everyOther(0);
 const oddLanes = everyOther(1);
 
@@ -245,6 +255,26 @@ export const vec = {
       bytes.write(out, lane);
       sum.write(out, lane);
       simd(out, 0x113);
+    }),
+  /** Four bytes, and zeros; SIMD only. */
+  loadBytes: (address: I32Like): Vec =>
+    vecOf((out, lane) => {
+      invariant(lane === WHOLE, "integer vectors need SIMD");
+      toI32(address).write(out);
+      writeMemoryOperands(out, [SIMD, 0x5c], 2, 0);
+    }),
+  interleaveBytes,
+  /** The first eight bytes as int16, the first four int16 as int32, both unsigned. */
+  widenBytes: unsignedLow as (a: Vec) => Vec,
+  widenI16: simdOnly(0xa9) as (a: Vec) => Vec,
+  mulI32: simdOnly(0xb5) as (a: Vec, b: Vec) => Vec,
+  /** int32 lanes moved right, with their sign; SIMD only. */
+  shiftRight: (a: Vec, count: number): Vec =>
+    vecOf((out, lane) => {
+      invariant(lane === WHOLE, "integer vectors need SIMD");
+      a.write(out, lane);
+      out.byte(0x41).signed(count);
+      simd(out, 0xac);
     }),
   addI16: simdOnly(0x8e) as (a: Vec, b: Vec) => Vec,
   subI16: simdOnly(0x91) as (a: Vec, b: Vec) => Vec,

@@ -4,7 +4,7 @@
  */
 
 import { invariant } from "../../../errors.js";
-import { buildModule, type Kernel, type Target } from "../../../kernels/wasm/index.js";
+import { buildModule, type Kernel, pictureModule, type Target } from "../../../kernels/wasm/index.js";
 
 export interface KernelBatch {
   /** Compiles in the background. */
@@ -16,6 +16,7 @@ export interface KernelBatch {
 export class KernelLibrary {
   readonly batches: KernelBatch[] = [];
   private readonly slots = new Map<string, number>();
+  private pictureRows: Promise<WebAssembly.Module> | undefined;
 
   constructor(private readonly target: Target) {}
 
@@ -30,6 +31,13 @@ export class KernelLibrary {
     // A failure is reported to whoever loads it.
     module.catch(() => undefined);
     this.batches.push({ module, slots: this.slots.size });
+  }
+
+  /** The functions that write pictures; undefined on hosts without SIMD. */
+  pictures(): Promise<WebAssembly.Module> | undefined {
+    if (!this.target.simd) return undefined;
+    this.pictureRows ??= WebAssembly.compile(pictureModule(this.target));
+    return this.pictureRows;
   }
 
   readonly slotOf = (name: string): number => {

@@ -241,11 +241,12 @@ export class WasmExecutable implements PictureExecutable {
   private async begin(plan: LoadedPlan, { inputs, pictures }: RunInput): Promise<void> {
     if (inputs) checkInputs(this.original, inputs);
     await this.model.place(plan);
-    const { floats } = this.model;
     if (pictures) {
-      writePictures(floats, this.planesOf(plan, 0), pictures);
+      const writer = pictures.length > 0 ? await this.model.pictures.open(pictures) : undefined;
+      writePictures(this.model.floats, this.planesOf(plan, 0), pictures, writer);
       return;
     }
+    const { floats } = this.model;
     this.inputs.forEach(({ dense }, i) => {
       const data = inputs[i].data as Float32Array;
       if (dense) floats.set(data, (placeOf(plan, dense.storage) + dense.offset) / 4);

@@ -3,6 +3,7 @@
 import { ShapeError } from "../../../errors.js";
 import type { AxisTaps, DevicePicture } from "../../backend.js";
 import type { PaddedPlanes } from "../lower/steps.js";
+import type { PictureWriter } from "./pictureRows.js";
 
 /** Where the planes of a [N, C, H, W] input lie, in floats. */
 export interface InputPlanes {
@@ -50,9 +51,15 @@ export function writeTensor(memory: Float32Array, { shape, first, row, plane }: 
 
 /**
  * Resizes pictures as `cv2.resize` does and writes them as floats, with grey around them.
+ * @param writer does it faster, where the host has one
  * @throws ShapeError for a different number of pictures, or parts beyond the input.
  */
-export function writePictures(memory: Float32Array, planes: InputPlanes, pictures: readonly DevicePicture[]): void {
+export function writePictures(
+  memory: Float32Array,
+  planes: InputPlanes,
+  pictures: readonly DevicePicture[],
+  writer: PictureWriter | undefined,
+): void {
   const [n, , height, width] = planes.shape;
   if (pictures.length !== n) throw new ShapeError(`run: ${pictures.length} pictures given, the plan is for ${n}`);
   for (const [i, picture] of pictures.entries()) {
@@ -61,11 +68,16 @@ export function writePictures(memory: Float32Array, planes: InputPlanes, picture
     if (x + w > width || y + h > height) {
       throw new ShapeError(`run: ${w}×${h} pixels at ${x}, ${y} are beyond ${width}×${height}`);
     }
-    writePicture(memory, { ...planes, first: planes.first + i * 3 * planes.plane }, picture);
+    writePicture(memory, { ...planes, first: planes.first + i * 3 * planes.plane }, picture, writer);
   }
 }
 
-function writePicture(memory: Float32Array, planes: InputPlanes, picture: DevicePicture): void {
+function writePicture(
+  memory: Float32Array,
+  planes: InputPlanes,
+  picture: DevicePicture,
+  writer: PictureWriter | undefined,
+): void {
   const { pixels, x, y, columns, rows, grey } = picture;
   const [, , height, width] = planes.shape;
   const { first, row, plane } = planes;
@@ -81,6 +93,12 @@ function writePicture(memory: Float32Array, planes: InputPlanes, picture: Device
   }
   const { data, width: sourceWidth, channels } = pixels;
   const same = unscaled(columns) && unscaled(rows);
+  if (writer?.takes(picture)) {
+    const target = { first: first + y * row + x, row, plane };
+    if (same) writer.copy(picture, target);
+    else writer.resize(picture, target);
+    return;
+  }
   for (let line = 0; line < rows.first.length; line++) {
     const red = first + (y + line) * row + x;
     const upper = rows.first[line] * sourceWidth * channels;

@@ -11,6 +11,7 @@ import { LinearMemory } from "../device/linearMemory.js";
 import type { Machine, OpenMachine, StepsAt, TilePart } from "../device/machine.js";
 import type { Constant, Preparation } from "../lower/steps.js";
 import { type Held, PackedWeights } from "./packedWeights.js";
+import { PictureRows } from "./pictureRows.js";
 import { countersOf, imageOf, type PlanImage } from "./planImage.js";
 import type { Program } from "./program.js";
 
@@ -42,6 +43,8 @@ export interface LoadedPlan extends StepsAt {
 
 export class ModelMemory {
   readonly turns = new CallQueue();
+  /** Writes pictures into inputs. */
+  readonly pictures: PictureRows;
   private readonly memory: LinearMemory;
   private readonly weights: PackedWeights;
   private machine: Machine;
@@ -58,12 +61,13 @@ export class ModelMemory {
   ) {
     this.memory = new LinearMemory(shared);
     this.weights = new PackedWeights(this.memory);
+    this.pictures = new PictureRows(this.memory, () => kernels.pictures());
     this.machine = openMachine(this.memory);
   }
 
   /** What all shapes share. */
   get sharedBytes(): number {
-    return this.weights.bytes + (this.workspace?.bytes ?? 0);
+    return this.weights.bytes + (this.workspace?.bytes ?? 0) + this.pictures.bytes;
   }
 
   get weightBytes(): number {
