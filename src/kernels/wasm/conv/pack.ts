@@ -31,20 +31,26 @@ export function packPanels(
   depth: number,
   row: (k: number) => readonly [base: number, stride: number] | undefined,
 ): void {
-  const padded = Math.ceil(outputs / 4) * 4;
+  // Looked up once a row, not once a panel: this runs for every weight of a network before anything is optimised.
+  const bases = new Int32Array(depth).fill(-1);
+  const strides = new Int32Array(depth);
   for (let k = 0; k < depth; k++) {
     const place = row(k);
-    for (let first = 0; first < padded; first += PANEL) {
-      const columns = Math.min(PANEL, padded - first);
-      const at = first * depth + k * columns;
-      if (!place) {
+    if (place) [bases[k], strides[k]] = place;
+  }
+  const padded = Math.ceil(outputs / 4) * 4;
+  for (let first = 0, at = 0; first < padded; first += PANEL) {
+    const columns = Math.min(PANEL, padded - first);
+    const used = Math.min(columns, outputs - first);
+    for (let k = 0; k < depth; k++, at += columns) {
+      const stride = strides[k];
+      if (bases[k] < 0) {
         target.fill(0, at, at + columns);
         continue;
       }
-      const [base, stride] = place;
-      for (let c = 0; c < columns; c++) {
-        target[at + c] = first + c < outputs ? source[base + (first + c) * stride] : 0;
-      }
+      let from = bases[k] + first * stride;
+      for (let c = 0; c < used; c++, from += stride) target[at + c] = source[from];
+      for (let c = used; c < columns; c++) target[at + c] = 0;
     }
   }
 }
