@@ -131,6 +131,11 @@ describe("YAML", () => {
   });
 });
 
+test("YAML nested by indentation alone is nested too deeply, not a fault of the text", () => {
+  const text = Array.from({ length: 1400 }, (_, depth) => `${" ".repeat(depth)}b:\n`).join("");
+  expect(() => parseYaml(text)).toThrow(/^is nested too deeply$/);
+});
+
 test("YAML with several documents or an empty path is handled", async () => {
   expect(() => parseYaml("a: 1\n---\nb: 2\n")).toThrow(/^contains several documents; keep the right one/);
   const folder = await write({ "images/a.png": PNG, "data.yaml": "path:\nval: images\n" }, "yaml path");

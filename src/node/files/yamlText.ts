@@ -56,6 +56,8 @@ const SEVERAL = "contains several documents; keep the right one, without a line 
 function checkDocument(document: Document.Parsed, lines: LineCounter): void {
   const [wrong] = document.errors;
   if (wrong?.code === "MULTIPLE_DOCS") throw wrong;
+  // Nested by indentation alone, which is not counted before: the parser reports its full stack as an error of the text.
+  if (/call stack/.test(wrong?.message ?? "")) throw new RangeError(wrong?.message);
   if (wrong) {
     const { line, col } = lines.linePos(wrong.pos[0]);
     throw new Error(`${wrong.message} at line ${line}, column ${col}`, { cause: wrong });
