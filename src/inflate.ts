@@ -38,8 +38,8 @@ function inPieces(packed: Uint8Array, out: Uint8Array): number {
   });
   let silent = 0;
   for (let at = 0; at < packed.length && unpacked < out.length && silent <= MOST_SILENT; ) {
-    // As the stream has expanded so far.
-    const wanted = unpacked === 0 ? FEW : Math.ceil((PIECE * at) / unpacked);
+    // As the stream has expanded so far; at first, as far as a stream can.
+    const wanted = Math.ceil(unpacked === 0 ? PIECE / MAX_DEFLATE_RATIO : (PIECE * at) / unpacked);
     const length = Math.max(LEAST_PACKED, Math.min(MOST_PACKED, wanted, out.length - unpacked));
     const piece = packed.subarray(at, at + length);
     at += length;
