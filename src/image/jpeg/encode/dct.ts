@@ -52,21 +52,29 @@ function transform(data: Float64Array, at: number, step: number): void {
 
 /**
  * @param block 8 × 8 samples minus 128, which are lost.
+ * @param words the block's memory, of which the second word of each sample has its sign
  * @param factors as in `Quantization`.
  * @param order row-major position of each coefficient.
  * @param out receives the coefficients in that order, rounded, halves away from zero.
  * @returns the position of the last one that is not zero, 0 if there is none.
  */
-export function transformBlock(block: Float64Array, factors: Float64Array, order: Uint8Array, out: Int32Array): number {
+export function transformBlock(
+  block: Float64Array,
+  words: Int32Array,
+  factors: Float64Array,
+  order: Uint8Array,
+  out: Int32Array,
+): number {
   for (let row = 0; row < 64; row += 8) transform(block, row, 1);
   for (let column = 0; column < 8; column++) transform(block, column, 8);
-  let last = 0;
+  // Signs of coefficients are as good as random, so nothing branches on them: all ones for a negative one.
   for (let i = 0; i < 64; i++) {
     const from = order[i];
-    const value = block[from] * factors[from];
-    const rounded = value > 0 ? (value + 0.5) | 0 : (value - 0.5) | 0;
-    out[i] = rounded;
-    if (rounded !== 0) last = i;
+    const size = (Math.abs(block[from] * factors[from]) + 0.5) | 0;
+    const sign = words[2 * from + 1] >> 31;
+    out[i] = (size ^ sign) - sign;
   }
+  let last = 63;
+  while (last > 0 && out[last] === 0) last--;
   return last;
 }

@@ -5,24 +5,18 @@
  */
 
 import type { RgbImage } from "../../types.js";
-import { BitWriter } from "./bitWriter.js";
+import { BitWriter, type Codes } from "./bitWriter.js";
 import { transformBlock } from "./dct.js";
 import { HUFFMAN, type HuffmanSpec, huffmanCodes, type Quantization, quantizations, ZIGZAG } from "./tables.js";
 
-const END_OF_BLOCK = 0x00;
-const SIXTEEN_ZEROS = 0xf0;
 /** A block of 64 coefficients takes at most 27 bits each, and bytes that are 255 count twice. */
 const MOST_BLOCK_BYTES = 64 * 4 * 2;
-
-interface Codes {
-  readonly dc: Uint32Array;
-  readonly ac: Uint32Array;
-}
 
 /** Writes one component's blocks, each with the difference of its mean from the one before. */
 class Component {
   /** Samples of the next block. */
   readonly block = new Float64Array(64);
+  private readonly words = new Int32Array(this.block.buffer);
   private readonly coefficients = new Int32Array(64);
   private previous = 0;
 
@@ -33,36 +27,12 @@ class Component {
   ) {}
 
   write(): void {
-    const { writer, coefficients } = this;
-    const { dc, ac } = this.codes;
-    const last = transformBlock(this.block, this.factors, ZIGZAG, coefficients);
+    const { coefficients } = this;
+    const last = transformBlock(this.block, this.words, this.factors, ZIGZAG, coefficients);
     const difference = coefficients[0] - this.previous;
     this.previous = coefficients[0];
-    writeValue(writer, dc, 0, difference);
-    let run = 0;
-    for (let i = 1; i <= last; i++) {
-      const value = coefficients[i];
-      if (value === 0) {
-        run++;
-        continue;
-      }
-      for (; run >= 16; run -= 16) writeCode(writer, ac[SIXTEEN_ZEROS]);
-      writeValue(writer, ac, run << 4, value);
-      run = 0;
-    }
-    if (last !== 63) writeCode(writer, ac[END_OF_BLOCK]);
+    this.writer.block(coefficients, last, difference, this.codes);
   }
-}
-
-function writeCode(writer: BitWriter, code: number): void {
-  writer.put(code >> 5, code & 31);
-}
-
-/** The code for the run before it and the number of its bits, then its bits; negative ones minus 1. */
-function writeValue(writer: BitWriter, codes: Uint32Array, run: number, value: number): void {
-  const size = 32 - Math.clz32(value < 0 ? -value : value);
-  writeCode(writer, codes[run + size]);
-  if (size > 0) writer.put(value < 0 ? value + (1 << size) - 1 : value, size);
 }
 
 /** @param quality 1 to 100, as libjpeg counts it. */
