@@ -108,7 +108,7 @@ describe("an ONNX export on the command line", () => {
     await writeFile(nameless, writeOnnx({ ...tinyExport(), opset: 5 }));
     const { code, stderr } = await cli(argv);
     expect(code).toBe(1);
-    expect(stderr).toMatch(/^[^\n]*tiny\.onnx: is an ONNX model of opset 5; [^\n]*\n$/);
+    expect(stderr).toMatch(/^[^\n]*tiny\.onnx: is an ONNX model with opset 5; [^\n]*\n$/);
   });
 
   test("the help of --weights mentions it", async () => {
