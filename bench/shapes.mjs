@@ -1,8 +1,8 @@
 /**
  * What new input shapes cost: many of them in turn, as a folder of photographs has them.
  *   npm run build && node --expose-gc bench/shapes.mjs --weights yolov5n.pt [--shapes 500] [--backend wasm] [--threads 2]
- * Each shape is run twice; what the first run takes longer is the cost of the shape. Prints JSON: those costs in milliseconds,
- * resident memory after a third of the shapes and at the end (after garbage collections, if Node exposes them), and what the model says of its own memory.
+ * Prints JSON: the milliseconds in which each shape is compiled, resident memory after a third of the shapes and at the end
+ * (after garbage collections, if Node exposes them), and the memory that the model reports.
  */
 
 import { parseArgs } from "node:util";
@@ -41,8 +41,9 @@ const first = await ms(() => model.warmup([640, 640]));
 const costs = [];
 let third = 0;
 for (const [i, shape] of shapes.entries()) {
-  const [cold, warm] = [await ms(() => model.warmup(shape)), await ms(() => model.warmup(shape))];
-  costs.push(cold - warm);
+  // Compiles it, and runs nothing.
+  costs.push(await ms(() => model.memory(shape)));
+  await model.warmup(shape);
   if (i + 1 === Math.floor(count / 3)) third = resident();
 }
 costs.sort((a, b) => a - b);
