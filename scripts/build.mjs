@@ -129,6 +129,13 @@ const forPages = await build({
     ...Object.fromEntries(Object.entries(programs).map(([name, text]) => [name, JSON.stringify(text)])),
   },
 });
+// The comments that keep bundlers from following an import of an address are lost with all others when code is minified.
+const LEFT_ALONE = "/*webpackIgnore:true*//*turbopackIgnore:true*//*@vite-ignore*/";
+for (const file of Object.keys(forPages.metafile.outputs).filter((name) => name.endsWith(".js"))) {
+  const text = await readFile(file, "utf8");
+  const kept = text.replace(/\bimport\((?=[\w$.]+\))/g, `import(${LEFT_ALONE}`);
+  if (kept !== text) await writeFile(file, kept);
+}
 await writeLicenceTexts([forNode.metafile, forPages.metafile], "dist/LICENSES.txt");
 await chmod("dist/cli.js", 0o755);
 if (!process.argv.includes("--no-types"))
