@@ -2,6 +2,7 @@
 
 import { afterEach, describe, expect, it } from "vitest";
 import { COUNTER_BYTES, HEADER } from "../../../src/kernels/wasm/index.js";
+import { spawn } from "../../../src/node/wasm.js";
 import { GraphBuilder } from "../../../src/ops/index.js";
 import type { LinearMemory } from "../../../src/runtime/wasm/device/linearMemory.js";
 import { ThreadPool } from "../../../src/runtime/wasm/device/pool.js";
@@ -71,9 +72,46 @@ async function runOf(model: ModelMemory, size: number): Promise<LoadedPlan> {
 /** Runs all steps, one by one and tile by tile. */
 async function runInParts(model: ModelMemory, plan: LoadedPlan, program: Program): Promise<void> {
   for (const [step, { tiles }] of program.steps.entries()) {
-    for (let from = 0; from < tiles; from++) await model.run(plan, step, step + 1, { from, to: from + 1, tiles });
+    for (let from = 0; from < tiles; from++) {
+      await model.run(plan, step, step + 1, [{ step, from, to: from + 1, tiles }]);
+    }
   }
 }
+
+describe("steps that are skipped", () => {
+  const machines = {
+    "one thread": () => modelMemory(),
+    "two threads, one of which never helps": () => modelOf(idle(() => undefined)).model,
+    "two threads": () => modelOf(spawn).model,
+  };
+  it.each(Object.entries(machines))("do nothing, and run again when they are not, on %s", async (_, open) => {
+    const model = open();
+    const program = programOf(64);
+    const { steps } = program;
+    const plan = await model.load(program, loading());
+    // Behind the scratch memory of the threads, of which each run uses what it happens to.
+    const values = ((await model.place(plan)) + program.scratchBytes * program.threads) / 4;
+    const floats = model.floats.subarray(values, values + program.arenaBytes / 4);
+    const given = randomTensor([floats.length], 3).data as Float32Array;
+    const leftBy = async (run: () => Promise<void>): Promise<Buffer> => {
+      floats.set(given);
+      await run();
+      return Buffer.from(floats.slice().buffer);
+    };
+    const whole = await leftBy(() => model.run(plan, 0, steps.length));
+    const none = steps.map(({ tiles }, step) => ({ step, from: 0, to: 0, tiles }));
+    const untouched = await leftBy(async () => undefined);
+    const first = await leftBy(() => model.run(plan, 0, 1));
+    expect([whole.equals(untouched), first.equals(untouched), first.equals(whole)]).toEqual([false, false, false]);
+    // A thread that is late for one run must not do what the next one skips, or the other way round.
+    for (let round = 0; round < 200; round++) {
+      const nothing = await leftBy(() => model.run(plan, 0, steps.length, none));
+      const one = await leftBy(() => model.run(plan, 0, steps.length, none.slice(1)));
+      const all = await leftBy(() => model.run(plan, 0, steps.length));
+      expect([nothing.equals(untouched), one.equals(first), all.equals(whole)]).toEqual([true, true, true]);
+    }
+  });
+});
 
 describe("a step in parts", () => {
   it.each(["one thread", "two threads, one of which never helps"])("does the same, on %s", async (machine) => {

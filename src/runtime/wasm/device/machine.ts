@@ -10,8 +10,9 @@ export interface StepsAt {
   readonly counters: number;
 }
 
-/** Some of a step's tiles. */
+/** Some of a step's tiles; none of a step that is skipped. */
 export interface TilePart {
+  readonly step: number;
   readonly from: number;
   readonly to: number;
   /** How many the step has. */
@@ -21,8 +22,8 @@ export interface TilePart {
 export interface Machine {
   /** Puts kernels on every thread, in their order; those that are there already are passed over. */
   load(batches: readonly KernelBatch[]): Promise<void>;
-  /** Runs the steps [first, last); of a single one some tiles alone, where `part` is given. */
-  run(steps: StepsAt, first: number, last: number, part?: TilePart): Promise<void>;
+  /** Runs the steps [first, last); of those in `parts` some tiles alone. */
+  run(steps: StepsAt, first: number, last: number, parts?: readonly TilePart[]): Promise<void>;
   /** Settles when no thread looks any more at steps that were run. */
   left(): Promise<void>;
   dispose(): void;
@@ -41,12 +42,12 @@ export const singleThread: OpenMachine = ({ memory }) => {
     async load(batches) {
       for (const exports of await loader.load(batches)) run ??= exports.run as Run | undefined;
     },
-    async run({ header }, first, last, part) {
-      if (part) setTiles(memory.buffer, header, first, part.from, part.to);
+    async run({ header }, first, last, parts = []) {
+      for (const { step, from, to } of parts) setTiles(memory.buffer, header, step, from, to);
       try {
         run?.(header, first, last);
       } finally {
-        if (part) setTiles(memory.buffer, header, first, 0, part.tiles);
+        for (const { step, tiles } of parts) setTiles(memory.buffer, header, step, 0, tiles);
       }
     },
     left: () => Promise.resolve(),

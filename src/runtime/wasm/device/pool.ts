@@ -105,7 +105,7 @@ export class ThreadPool {
       sentBytes = memory.bytes;
     };
 
-    const begin = ({ header, counters }: StepsAt, first: number, last: number, part?: TilePart): number => {
+    const begin = ({ header, counters }: StepsAt, first: number, last: number, parts: readonly TilePart[]): number => {
       if (memory.bytes !== sentBytes) sendAgain();
       generation = (generation % GENERATIONS) + 1;
       const { buffer } = memory.memory;
@@ -114,41 +114,42 @@ export class ThreadPool {
       const failed = header + HEADER.failed;
       Atomics.store(ints, failed / 4, 0);
       Atomics.store(ints, (header + HEADER.generation) / 4, generation);
-      const from = part?.from ?? 0;
-      if (part) setTiles(buffer, header, first, from, part.to);
-      for (let step = first; step < last; step++) {
+      const setCounters = (step: number, from: number): void => {
         const at = counters + step * COUNTER_BYTES;
         Atomics.store(ints, (at + 8) / 4, from);
         Atomics.store(words, at / 8, (BigInt(generation) << 32n) | BigInt(from));
-      }
+      };
+      for (const { step, from, to } of parts) setTiles(buffer, header, step, from, to);
+      for (let step = first; step < last; step++) setCounters(step, 0);
+      for (const { step, from } of parts) setCounters(step, from);
       this.workers.forEach((worker, index) => {
         const thread = index + (this.participates ? 1 : 0);
         worker.post({ type: "run", id, header, thread, generation, first, last, failed });
       });
       return generation;
     };
-    const end = ({ header, counters }: StepsAt, step: number, { tiles }: TilePart): void => {
+    const end = ({ header, counters }: StepsAt, { step, tiles }: TilePart): void => {
       const { buffer } = memory.memory;
       // A thread that is late must not take one of the tiles that are there again: it finds a counter of no generation.
       Atomics.store(new BigInt64Array(buffer), (counters + step * COUNTER_BYTES) / 8, 0n);
       setTiles(buffer, header, step, 0, tiles);
     };
-    const run = async (steps: StepsAt, first: number, last: number, part?: TilePart): Promise<void> => {
+    const run = async (steps: StepsAt, first: number, last: number, parts: readonly TilePart[] = []): Promise<void> => {
       try {
-        await runAll(steps, first, last, part);
+        await runAll(steps, first, last, parts);
       } finally {
-        if (part) end(steps, first, part);
+        for (const part of parts) end(steps, part);
       }
     };
-    const runAll = async (steps: StepsAt, first: number, last: number, part?: TilePart): Promise<void> => {
+    const runAll = async (steps: StepsAt, first: number, last: number, parts: readonly TilePart[]): Promise<void> => {
       if (work) {
-        const outcome = work(steps.header, 0, begin(steps, first, last, part), first, last);
+        const outcome = work(steps.header, 0, begin(steps, first, last, parts), first, last);
         // The message with what failed is on its way.
         if (outcome === OUTCOME.failed) await this.answer(id, generation);
         return;
       }
       if (this.broken !== undefined) throw new DeviceError(`wasm: the worker threads ended (${this.broken})`);
-      await this.answer(id, begin(steps, first, last, part));
+      await this.answer(id, begin(steps, first, last, parts));
     };
     return {
       load: async (batches) => {
@@ -161,8 +162,8 @@ export class ThreadPool {
         }
         for (const exports of (await loader?.load(batches)) ?? []) work ??= exports.work as Work | undefined;
       },
-      run: (steps, first, last, part) => {
-        const turn = this.queue.then(() => run(steps, first, last, part));
+      run: (steps, first, last, parts) => {
+        const turn = this.queue.then(() => run(steps, first, last, parts));
         this.queue = turn.catch(() => undefined);
         return turn;
       },

@@ -27,7 +27,7 @@ import type { LoadedPlan, ModelMemory } from "./modelMemory.js";
 import { Pace } from "./pace.js";
 import type { Program } from "./program.js";
 import { listedRows, listPixels, scoreFor } from "./sparseRows.js";
-import { type StepRange, type StepRanges, stepRanges } from "./stepRanges.js";
+import { type StepSelection, type StepSelections, stepSelections } from "./stepSelections.js";
 
 /** What an executable needs of its backend. */
 export interface ExecutableHost {
@@ -51,7 +51,7 @@ export class WasmExecutable implements PictureExecutable {
   private readonly outputs: readonly Dense[];
   private readonly scores: ScoreColumns | undefined;
   private readonly kept: ReadonlyMap<ValueId, KeptValue>;
-  private readonly ranges: StepRanges;
+  private readonly selections: StepSelections;
   private readonly sparse: SparseHead | undefined;
   private readonly pace: Pace;
   private readonly use: Omit<MemoryUse, "weightBytes" | "sharedBytes">;
@@ -75,7 +75,10 @@ export class WasmExecutable implements PictureExecutable {
     this.scores = scoreColumns(graph);
     this.kept = keptValues(program);
     this.sparse = program.lowering.sparseHead;
-    this.ranges = stepRanges(steps.length, this.sparse);
+    this.selections = stepSelections(
+      steps.map(({ tiles }) => tiles),
+      this.sparse,
+    );
     this.pace = new Pace(program);
     this.use = {
       activationBytes: arenaBytes,
@@ -110,18 +113,17 @@ export class WasmExecutable implements PictureExecutable {
 
   /** Runs all steps; those of the head for the pixels alone that need them if that is less. Undefined if it was not. */
   private async runFew(plan: LoadedPlan, threshold: number): Promise<CandidateRows[] | undefined> {
-    const { sparse, scores, ranges, model } = this;
+    const { sparse, scores, selections, model } = this;
     const least = scoreFor(threshold);
     if (!scores || !sparse || least === undefined) {
       await this.runAll(plan);
       return undefined;
     }
-    const { before, whole, listed, after } = ranges.few;
-    await this.runRanges(plan, before);
+    await this.runSelection(plan, selections.before);
     const { floats, words } = model;
     const at = { floats, words, header: plan.header, placeOf: (storage: Storage) => placeOf(plan, storage) };
     const lists = listPixels(sparse, at, least);
-    await this.runRanges(plan, [...(lists ? listed : whole), ...after]);
+    await this.runSelection(plan, lists ? selections.listed : selections.whole);
     return lists && listedRows(sparse, at, lists, scores.first, threshold);
   }
 
@@ -140,12 +142,13 @@ export class WasmExecutable implements PictureExecutable {
     return this.turn(async (plan) => {
       await this.begin(plan, { inputs });
       const { graph, steps } = this.host.lower();
+      const { all } = this.selections;
       const timings = new Map<number, { ms: number; kernels: Set<string> }>();
       const breather = new Breather();
       for (const [index, { node, kernel }] of steps.entries()) {
-        if (!this.ranges.all.some(([first, end]) => index >= first && index < end)) continue;
+        if (index >= all.end || all.skipped.has(index)) continue;
         const started = performance.now();
-        await this.runPiece(plan, index, index + 1, breather);
+        await this.runPiece(plan, index, index + 1, all.skipped, breather);
         const ms = performance.now() - started;
         const entry = timings.get(node) ?? { ms: 0, kernels: new Set<string>() };
         entry.ms += ms;
@@ -186,30 +189,35 @@ export class WasmExecutable implements PictureExecutable {
    * executable are heard in between.
    */
   private runAll(plan: LoadedPlan): Promise<void> {
-    return this.runRanges(plan, this.ranges.all);
+    return this.runSelection(plan, this.selections.all);
   }
 
-  private async runRanges(plan: LoadedPlan, ranges: readonly StepRange[]): Promise<void> {
+  private async runSelection(plan: LoadedPlan, { first, end, skipped }: StepSelection): Promise<void> {
     const { pace } = this;
     const breather = new Breather();
-    const last = ranges[ranges.length - 1];
-    for (const range of ranges) {
-      for (let [first] = range, end = 0; first < range[1]; first = end) {
-        end = Math.min(pace.end(first), range[1]);
-        await this.runPiece(plan, first, end, breather);
-        if (range === last && end === range[1]) return;
-        await this.rest(breather);
-      }
+    for (let at = first, next = first; at < end; at = next) {
+      next = at + 1;
+      if (skipped.has(at)) continue;
+      if (at > first) await this.rest(breather);
+      next = Math.min(pace.end(at), end);
+      await this.runPiece(plan, at, next, skipped, breather);
     }
   }
 
   /** A single step that takes long is divided further. */
-  private async runPiece(plan: LoadedPlan, first: number, end: number, breather: Breather): Promise<void> {
+  private async runPiece(
+    plan: LoadedPlan,
+    first: number,
+    end: number,
+    skipped: StepSelection["skipped"],
+    breather: Breather,
+  ): Promise<void> {
     const { pace } = this;
+    const within = [...skipped.values()].filter(({ step }) => step >= first && step < end);
     for (let from = 0; ; ) {
       const part = pace.part(first, end, from);
       const started = performance.now();
-      await this.model.run(plan, first, end, part);
+      await this.model.run(plan, first, end, part ? [part] : within);
       pace.took(first, end, performance.now() - started, part);
       if (!part || part.to === part.tiles) return;
       from = part.to;

@@ -124,9 +124,9 @@ export class ModelMemory {
     });
   }
 
-  /** Runs steps of a plan within its turn, or some tiles of one. */
-  run(plan: LoadedPlan, first: number, last: number, part?: TilePart): Promise<void> {
-    return this.machine.run(plan, first, last, part);
+  /** Runs steps of a plan within its turn, some tiles alone of those in `parts`. */
+  run(plan: LoadedPlan, first: number, last: number, parts?: readonly TilePart[]): Promise<void> {
+    return this.machine.run(plan, first, last, parts);
   }
 
   /** Makes room for a plan's next run within its turn. @returns the address of its workspace */

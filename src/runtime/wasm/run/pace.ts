@@ -48,7 +48,7 @@ export class Pace {
     const wanted = Math.max(1, Math.floor((tiles * this.perMs * PIECE_MS) / flops));
     // The last piece takes what would be less than half of one.
     const to = from + 1.5 * wanted >= tiles ? tiles : from + wanted;
-    return from === 0 && to === tiles ? undefined : { from, to, tiles };
+    return from === 0 && to === tiles ? undefined : { step: first, from, to, tiles };
   }
 
   /** How long a piece took. */
