@@ -22,8 +22,8 @@ export interface Descriptors {
 
 const STANDARD_ERROR = 2;
 
-/** How Dawn begins a line that says nothing is wrong. Errors pass. */
-const WARNING = /^(?:Debug|Info|Warning): .*\n?/gm;
+/** How Dawn begins a line that says nothing is wrong, and where in its code that was: indented lines, and an empty one. Errors pass. */
+const WARNING = /^(?:Debug|Info|Warning): .*\n?(?:[ \t]+at .*\n?)*(?:(?<=[ \t]at .*\n)\n)?/gm;
 
 /** Passed to threads that are started later: the main thread has the package, too. */
 const LOADED = "yolov5-ts: ffi-rs is loaded";

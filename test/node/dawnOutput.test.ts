@@ -51,6 +51,15 @@ describe.skipIf(!descriptors)("withoutWarnings", () => {
     expect(text).toBe("before\ndriver: not conformant\nError: no device\nafter\n");
   });
 
+  test("drops where in Dawn's code a warning came from, and nothing else that is indented", () => {
+    const place = "    at CheckVkSuccessImpl (/dawn/src/dawn/native/vulkan/VulkanError.cpp:106)\n";
+    const failed = "Warning: vkCreateInstance failed with VK_ERROR_INCOMPATIBLE_DRIVER\n";
+    const text = written(() =>
+      quiet(() => writeSync(2, `${failed}${place}${place}\n${WARNING}\n  indented\nError: lost\n${place}`)),
+    );
+    expect(text).toBe(`\n  indented\nError: lost\n${place}`);
+  });
+
   test("restores the same open file, so that others who share its position do not overwrite it", () => {
     invariant(descriptors !== undefined, "no descriptors");
     const file = openSync(log, "w");
