@@ -51,6 +51,12 @@ export function halfArrayToFloat32(source: Uint16Array): Float32Array {
   return out;
 }
 
+/** target[i] = source[i] · scale for i in [from, to), rounded to float32 once. */
+export function scaleHalves(target: Float32Array, source: Uint16Array, from: number, to: number, scale: number): void {
+  const values = halfTable();
+  for (let i = from; i < to; i++) target[i] = values[source[i]] * scale;
+}
+
 export function float32ArrayToHalf(source: ArrayLike<number>): Uint16Array {
   const out = new Uint16Array(source.length);
   for (let i = 0; i < source.length; i++) out[i] = floatToHalf(source[i]);

@@ -13,7 +13,7 @@ import {
   optimize,
 } from "../../src/ops/index.js";
 import { createCpuBackend } from "../../src/runtime/cpu/backend.js";
-import { compare, type HostTensor } from "../../src/tensor/index.js";
+import { compare, float32ArrayToHalf, type HostTensor, halvesOf, tensor, toFloat32 } from "../../src/tensor/index.js";
 import { type FoldCase, float32Of, float64Of, readOpFixture, worstError } from "./fixture.js";
 import { plainConv, RandomNet, randomGraph, randomTensor } from "./randomGraph.js";
 
@@ -43,10 +43,10 @@ async function expectSameNumbers(actual: Graph, expected: Graph, limit = 1e-6): 
 }
 
 describe("foldBatchNorm", () => {
-  const graphOf = (c: FoldCase): Graph => {
+  const graphOf = (c: FoldCase, weight: HostTensor = float32Of(c.weight)): Graph => {
     const builder = new GraphBuilder();
     const x = builder.input("x", { shape: c.x.shape, dtype: "float32" });
-    const operands = [x, builder.constant("weight", float32Of(c.weight))];
+    const operands = [x, builder.constant("weight", weight)];
     if (c.bias) operands.push(builder.constant("bias", float32Of(c.bias)));
     const { hasResidual: _, ...common } = plainConv({ groups: c.groups, hasBias: c.bias !== undefined });
     const y = c.transposed
@@ -72,6 +72,21 @@ describe("foldBatchNorm", () => {
       expect(relativeError(await run(folded), expected)).toBeLessThan(1e-6);
     },
   );
+
+  it("folds float16 weights as their float32 forms, without converting them", () => {
+    for (const c of readOpFixture().folds) {
+      const { shape, data } = float32Of(c.weight);
+      const halves = tensor("float16", shape, float32ArrayToHalf(data));
+      const graph = graphOf(c, halves);
+      const foldedWeight = (g: Graph) => {
+        const folded = foldBatchNorm(g);
+        return folded.constants.get(folded.nodes[0].inputs[1])?.data;
+      };
+      expect(foldedWeight(graph), c.name).toEqual(foldedWeight(graphOf(c, toFloat32(halves))));
+      const [weight] = [...graph.constants.values()].filter((constant) => constant.shape === shape);
+      expect(halvesOf(weight) !== undefined, c.name).toBe(!c.transposed);
+    }
+  });
 
   it("takes eps from the node, which matters at variances near 1e-4", async () => {
     const c = readOpFixture().folds.find(({ name }) => name.startsWith("variances near 1e-4, eps 1e-3"));

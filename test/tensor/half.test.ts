@@ -5,8 +5,13 @@ import {
   bfloat16ArrayToFloat32,
   float32ArrayToHalf,
   floatToHalf,
+  type HostTensor,
   halfArrayToFloat32,
   halfToFloat,
+  halvesOf,
+  tensor,
+  toFloat32,
+  toFloat32Later,
 } from "../../src/tensor/index.js";
 import { readOpFixture } from "../ops/fixture.js";
 
@@ -66,5 +71,28 @@ describe("bfloat16", () => {
   it("is the upper half of a float32, as in PyTorch", () => {
     const actual = new Uint32Array(bfloat16ArrayToFloat32(Uint16Array.from(halves.bfloat16)).buffer);
     expect([...actual]).toEqual([...halves.bfloat16AsFloat32]);
+  });
+});
+
+describe("toFloat32Later", () => {
+  const source = (): HostTensor<"float16"> => tensor("float16", [4], Uint16Array.from([0x3c00, 0xc000, 0, 0x7bff]));
+
+  it("gives what toFloat32 gives, once somebody asks for it, and the halves until then", () => {
+    const later = toFloat32Later(source());
+    expect([...(halvesOf(later) ?? [])]).toEqual([0x3c00, 0xc000, 0, 0x7bff]);
+    expect(later.data).toEqual(toFloat32(source()).data);
+    expect(later.data).toBe(later.data);
+    expect(halvesOf(later)).toBeUndefined();
+  });
+
+  it("copies and clones have their numbers", () => {
+    expect({ ...toFloat32Later(source()) }.data[1]).toBe(-2);
+    expect(structuredClone(toFloat32Later(source())).data[3]).toBe(65504);
+  });
+
+  it("leaves other types to toFloat32", () => {
+    const floats = tensor("float32", [2], Float32Array.from([1, 2]));
+    expect(toFloat32Later(floats)).toBe(floats);
+    expect(halvesOf(floats)).toBeUndefined();
   });
 });

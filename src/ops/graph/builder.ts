@@ -1,7 +1,15 @@
 /** Building graphs: each node is shape-checked as it is added. */
 
 import { GraphError } from "../../errors.js";
-import { type DataByDType, type DType, formatShape, type HostTensor, toFloat32 } from "../../tensor/index.js";
+import {
+  BYTES_PER_ELEMENT,
+  type DataByDType,
+  type DType,
+  elementCount,
+  formatShape,
+  type HostTensor,
+  toFloat32Later,
+} from "../../tensor/index.js";
 import type { OpAttributes, OpType } from "../attributes.js";
 import { OPS } from "../registry.js";
 import type { Graph, Node, NodeOf, TensorDesc, Value, ValueId } from "./graph.js";
@@ -61,7 +69,7 @@ export class GraphBuilder {
     let form = forms.get(key);
     if (!form) {
       checkFilled(tensor.shape, name);
-      form = toFloat32(tensor);
+      form = toFloat32Later(tensor);
       forms.set(key, form);
     }
     return form;
@@ -103,10 +111,14 @@ export class GraphBuilder {
 
   /** Of each weight once, and as often as nodes read it. */
   private weightBytes(): [own: number, used: number] {
+    // By shape, because numbers may not be converted yet.
+    const bytes = new Map(
+      [...this.constants].map(([id, t]) => [id, elementCount(t.shape) * BYTES_PER_ELEMENT[t.dtype]]),
+    );
     let own = 0;
     let used = 0;
-    for (const { data } of this.constants.values()) own += data.byteLength;
-    for (const { inputs } of this.nodes) for (const id of inputs) used += this.constants.get(id)?.data.byteLength ?? 0;
+    for (const each of bytes.values()) own += each;
+    for (const { inputs } of this.nodes) for (const id of inputs) used += bytes.get(id) ?? 0;
     return [own, used];
   }
 

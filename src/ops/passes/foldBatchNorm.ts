@@ -5,7 +5,7 @@
  */
 
 import { atOnce, type Pieces } from "../../breathe.js";
-import { type HostTensor, tensor } from "../../tensor/index.js";
+import { elementCount, type HostTensor, halvesOf, scaleHalves, tensor } from "../../tensor/index.js";
 import type { Graph, Node, NodeOf } from "../graph/graph.js";
 import { floats } from "../shapes.js";
 import { GraphDraft } from "./rewrite.js";
@@ -32,18 +32,23 @@ function fold(
 ): FoldedConv {
   const [gamma, beta, mean, variance] = norm.map(floats);
   const channels = gamma.length;
-  const scaled = new Float32Array(weight.data.length);
+  const halves = halvesOf(weight);
+  const scaled = new Float32Array(elementCount(weight.shape));
   const shifted = new Float32Array(channels);
   const deviations = Float32Array.from(variance, (v) => Math.sqrt(Math.fround(v + Math.fround(eps))));
   const scales = Float32Array.from(gamma, (g, c) => g / deviations[c]);
-  const source = floats(weight);
-  if (conv.type === "conv2d") {
+  if (conv.type === "conv2d" && halves) {
+    const perChannel = scaled.length / channels;
+    for (let c = 0; c < channels; c++) scaleHalves(scaled, halves, c * perChannel, (c + 1) * perChannel, scales[c]);
+  } else if (conv.type === "conv2d") {
+    const source = floats(weight);
     const perChannel = scaled.length / channels;
     for (let c = 0, i = 0; c < channels; c++) {
       const scale = scales[c];
       for (const end = i + perChannel; i < end; i++) scaled[i] = source[i] * scale;
     }
   } else {
+    const source = floats(weight);
     // [C, O/groups, kh, kw]: the output channel is the group's first plus the second index.
     const [inChannels, perGroup, kh, kw] = weight.shape;
     const inPerGroup = inChannels / conv.attrs.groups;
