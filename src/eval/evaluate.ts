@@ -8,7 +8,7 @@ import { OptionError } from "../errors.js";
 import { resolveSlices } from "../solutions/slices/options.js";
 import { inOrder } from "../yolov5/calls/inOrder.js";
 import { type DetectionFit, detectionSize, type RectBatch, rectBatches } from "../yolov5/input/letterboxVariants.js";
-import { checkImageSize } from "../yolov5/options.js";
+import { checkImageSize, checkOnlySize } from "../yolov5/options.js";
 import type { Size } from "../yolov5/output/boxes.js";
 import { type ResolvedNmsOptions, resolveNmsOptions } from "../yolov5/output/nms/nmsOptions.js";
 import { assertClasses } from "./assertClasses.js";
@@ -68,10 +68,13 @@ export async function evaluateIn(
   assertPictures(dataset.samples.length, excluded, dataset.name);
   const { stride, defaultImgsz = [640] } = model.info;
   const { imgsz = Math.max(...defaultImgsz), onWarning = () => undefined } = options;
+  checkOnlySize(model.info, imgsz);
   const [side] = checkImageSize([imgsz, imgsz], stride, onWarning);
-  const fit = options.asDetect ? fitOf(model, options) : undefined;
+  // Of a network with one input size, every picture gets that.
+  const rect = options.rect !== false && !model.info.onlyImgsz;
+  const fit = options.asDetect ? fitOf(model, rect) : undefined;
   const run = new EvaluationRun(model, { side, fit }, options, elsewhere);
-  const evaluation = await run.over(plan(dataset.samples, { side, stride, fit }, options).flat());
+  const evaluation = await run.over(plan(dataset.samples, { side, stride, fit }, { ...options, rect }).flat());
   const { failed } = evaluation;
   const unread = failed.map(({ error }) => error.message);
   // The other shards may have pictures.
@@ -85,9 +88,9 @@ export async function evaluateIn(
 function plan(
   samples: readonly Sample[],
   { side, stride, fit }: Input & { readonly stride: number },
-  options: EvaluateOptions,
+  options: EvaluateOptions & { readonly rect: boolean },
 ): PlannedSample[][] {
-  const { batchSize = 32, rect = true, shard } = options;
+  const { batchSize = 32, rect, shard } = options;
   const batches =
     rect && !fit ? rectBatches(samples, batchSize, side, stride) : squareBatches(samples.length, batchSize, side);
   const own = shard === undefined ? batches : batches.slice(...partOf(batches.length, shard));
@@ -102,7 +105,7 @@ function plan(
 /** How pictures are fitted into the network: to which side, and whether as `detect` does. */
 type Input = Pick<MeasureOptions, "side" | "fit">;
 
-function fitOf({ info }: EvaluationModel, { rect = true }: EvaluateOptions): DetectionFit {
+function fitOf({ info }: EvaluationModel, rect: boolean): DetectionFit {
   return { stride: info.stride, family: info.family, rect };
 }
 

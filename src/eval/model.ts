@@ -8,7 +8,7 @@ import type { NetworkInput } from "../yolov5/input/preprocess.js";
 /** What `evaluate` needs from a model. */
 export interface EvaluationModel {
   readonly info: Pick<ModelInfo, "task" | "names" | "classes" | "stride" | "maskCoefficients"> &
-    Partial<Pick<ModelInfo, "defaultImgsz" | "family" | "endToEnd" | "keypoints">>;
+    Partial<Pick<ModelInfo, "defaultImgsz" | "onlyImgsz" | "path" | "family" | "endToEnd" | "keypoints">>;
   /** `inferRows` may receive pictures in place of a tensor, and is faster with them. */
   readonly fitsPictures?: boolean;
   /** [N, 3, H, W] float32, RGB, 0 to 1 → raw outputs. */

@@ -43,6 +43,17 @@ export interface ModuleNode {
 
 export type CheckpointFormat = "pytorch-zip" | "pytorch-legacy" | "safetensors" | "onnx";
 
+/** What an ONNX export computes behind its last layers, where this engine does not recognise it: done on the host. */
+export interface OwnDecoding {
+  /** The only [height, width] of the input that it is for. */
+  readonly size: readonly [height: number, width: number];
+  /**
+   * @param maps outputs of the last layers, [N, C, H, W] each, any N.
+   * @returns rows [N, boxes, columns].
+   */
+  decode(maps: readonly HostTensor[]): HostTensor<"float32">;
+}
+
 export interface Checkpoint {
   readonly format: CheckpointFormat;
   /** The pickled module (`ema` before `model`, DataParallel unwrapped), absent for a bare state dict. */
@@ -53,4 +64,6 @@ export interface Checkpoint {
   readonly stateDict?: ReadonlyMap<string, HostTensor>;
   /** Everything else at the top level: `epoch`, `date`, `yaml`, `names` …; for safetensors the parsed metadata. */
   readonly extra: ReadonlyMap<string, PlainValue>;
+  /** Of an ONNX export with a head that this engine does not recognise. */
+  readonly decoding?: OwnDecoding;
 }

@@ -37,6 +37,11 @@ export class Ensemble {
         throw new UnsupportedError(
           `ensemble: ${odd.info.path} is a ${odd.info.task} model; only detection models can be combined`,
         );
+      const own = members.find(({ info }) => info.onlyImgsz);
+      if (own)
+        throw new UnsupportedError(
+          `ensemble: the head of ${own.info.path} is decoded by the file's own operators; load it alone`,
+        );
       const free = members.find(({ info }) => info.family === "ultralytics");
       if (free)
         throw new UnsupportedError(
@@ -76,6 +81,11 @@ export class Ensemble {
     if (augment && this.info.endToEnd) {
       throw new OptionError(
         `augment: ${this.info.path} has an end-to-end head, which selects boxes itself, so test-time augmentation is not possible; leave out augment`,
+      );
+    }
+    if (augment && this.info.onlyImgsz) {
+      throw new OptionError(
+        `augment: ${this.info.path} runs only at ${this.info.onlyImgsz.join("×")}, so test-time augmentation at three sizes is not possible; leave out augment`,
       );
     }
     const { pictures, shape, inputs } = input;

@@ -104,14 +104,16 @@ function factsOf(opened: OpenedModel, network: Network, { path, names }: MemberO
   const { head } = network;
   const { parameters, layers } = countsOf(opened.module);
   const { trained, calibrated } = statedSizes(opened.checkpoint);
-  const imgsz = calibrated ?? trained;
+  const onlyImgsz = opened.checkpoint.decoding?.size;
+  const imgsz = onlyImgsz ?? calibrated ?? trained;
   return {
     path,
     task: head.kind,
     names: normalizeNames(rawNames(opened.module, opened.checkpoint) ?? names, head.classes),
     classes: head.classes,
     strides: head.strides,
-    stride: Math.max(32, ...head.strides),
+    // One size has sides that its own strides divide.
+    stride: Math.max(onlyImgsz ? 1 : 32, ...head.strides),
     anchors: head.anchors,
     maskCoefficients: head.maskCoefficients,
     family: head.family,
@@ -121,7 +123,9 @@ function factsOf(opened: OpenedModel, network: Network, { path, names }: MemberO
     layers,
     ...(imgsz ? { imgsz } : {}),
     // An export's own size is the one that its user chose.
-    defaultImgsz: calibrated ?? (opened.checkpoint.format === "onnx" ? trained : undefined) ?? usualSize(head.kind),
+    ...(onlyImgsz ? { onlyImgsz } : {}),
+    defaultImgsz:
+      onlyImgsz ?? calibrated ?? (opened.checkpoint.format === "onnx" ? trained : undefined) ?? usualSize(head.kind),
     format: opened.checkpoint.format,
     notes: notesOf(opened.checkpoint),
   };
@@ -163,7 +167,13 @@ export function createMember(opened: OpenedModel, backend: Backend, options: Mem
     refuseOtherInputs(opened.module, options.path);
     const { dtype, tune, onNote, onStage } = options;
     if (tune && !backend.capabilities.tunes) onNote?.(`tune: ${backend.name} has no kernels to choose from`);
-    const network = new Network(opened.module, backend, { dtype, tune, onNote, onStage });
+    const network = new Network(opened.module, backend, {
+      dtype,
+      tune,
+      onNote,
+      onStage,
+      decoding: opened.checkpoint.decoding,
+    });
     return { network, info: factsOf(opened, network, options) };
   });
 }

@@ -3,7 +3,15 @@
  * memory limit.
  */
 
-import { DisposedError, invariant, LimitError, OptionError, PrecisionError, ShapeError } from "../errors.js";
+import {
+  DisposedError,
+  GraphError,
+  invariant,
+  LimitError,
+  OptionError,
+  PrecisionError,
+  ShapeError,
+} from "../errors.js";
 import {
   type Backend,
   type CandidateOutputs,
@@ -17,7 +25,7 @@ import {
   takesPictures,
 } from "../runtime/backend.js";
 import { elementCount, formatShape, type HostTensor, tensor } from "../tensor/index.js";
-import type { ModuleNode } from "../weights/types.js";
+import type { ModuleNode, OwnDecoding } from "../weights/types.js";
 import { type BuiltGraph, buildGraph } from "./graph/buildGraph.js";
 import { createWeightForms, type WeightForms } from "./graph/context.js";
 import type { HeadFacts } from "./graph/heads.js";
@@ -44,6 +52,8 @@ export interface NetworkOptions {
   readonly onNote?: ((note: string) => void) | undefined;
   /** Receives the times of every compilation's stages. */
   readonly onStage?: OnStage | undefined;
+  /** Of an ONNX export whose head is decoded by the file's own operators. */
+  readonly decoding?: OwnDecoding | undefined;
 }
 
 /** Memory for one input shape, and the total. */
@@ -62,6 +72,7 @@ export class Network {
   private readonly forms: WeightForms = createWeightForms();
   private readonly tuneOptions: TuneOptions | undefined;
   private readonly onStage: OnStage | undefined;
+  private readonly decoding: OwnDecoding | undefined;
   private readonly onNote: (note: string) => void;
   private precision: ComputeDType;
   private readonly plans: Plans;
@@ -75,12 +86,16 @@ export class Network {
     this.precision = options.dtype ?? "float32";
     this.tuneOptions = options.tune;
     this.onStage = options.onStage;
+    this.decoding = options.decoding;
     this.onNote = options.onNote ?? (() => undefined);
     this.plans = new Plans(
       () => options.shapeBudget ?? backend.capabilities.shapeBudget,
       () => this.dtype,
     );
     this.head = this.build([1, 3, 128, 128]).head;
+    if (this.head.undecodedMaps !== undefined && !this.decoding) {
+      throw new GraphError("the decoding of its head is in the ONNX file that it was made from; use that file");
+    }
   }
 
   /** The actual precision: float32 instead of float16 if that overflowed or the backend lacks it. */
@@ -153,6 +168,7 @@ export class Network {
     }
     const { dtype, shape } = input;
     const [n, c, h, w] = shape;
+    this.checkSize([h, w]);
     const stride = Math.max(1, ...this.head.strides);
     if (shape.length !== 4 || dtype !== "float32" || h % stride !== 0 || w % stride !== 0) {
       throw new ShapeError(
@@ -171,8 +187,19 @@ export class Network {
     return this.returned(await this.inParts({ shape: this.shapeOf(input), inputs: [input] }, runWhole, joinTensors));
   }
 
+  /** @throws ShapeError for an input size that the file's own decoding is not for. */
+  private checkSize([height, width]: Size): void {
+    const { size } = this.decoding ?? {};
+    if (!size || (size[0] === height && size[1] === width)) return;
+    throw new ShapeError(
+      `input is ${height}×${width}, but the file's own operators decode its head for ${size[0]}×${size[1]} only; use that size`,
+      { height, width, size },
+    );
+  }
+
   /** `forward` for pictures that the backend itself resizes to this input size. */
   async forwardPictures(pictures: readonly DevicePicture[], [height, width]: Size): Promise<HostTensor[]> {
+    this.checkSize([height, width]);
     const shape = [pictures.length, 3, height, width];
     return this.returned(await this.inParts({ shape, pictures }, runWhole, joinTensors));
   }
@@ -180,8 +207,16 @@ export class Network {
   /** The outputs as the head returns them: an end-to-end one selects its boxes. */
   private returned(outputs: HostTensor[]): HostTensor[] {
     const { endToEnd, classes } = this.head;
-    const [rows, ...others] = outputs;
-    return endToEnd ? [endToEndOutput(rows, classes), ...others] : outputs;
+    const decoded = this.decoded(outputs);
+    const [rows, ...others] = decoded;
+    return endToEnd ? [endToEndOutput(rows, classes), ...others] : decoded;
+  }
+
+  /** Rows in place of maps, if the file decodes them. */
+  private decoded(outputs: HostTensor[]): HostTensor[] {
+    const { undecodedMaps } = this.head;
+    if (!this.decoding || undecodedMaps === undefined) return outputs;
+    return [this.decoding.decode(outputs.slice(0, undecodedMaps)), ...outputs.slice(undecodedMaps)];
   }
 
   /**
@@ -190,11 +225,14 @@ export class Network {
    */
   async rows(input: NetworkInput, threshold: number): Promise<CandidateOutputs> {
     if (input.inputs) this.shapeOf(input.inputs[0]);
+    else this.checkSize([input.shape[2], input.shape[3]]);
     const run = async (executable: Executable, given: RunInput) => {
-      const found = takesPictures(executable) ? await executable.runCandidates(given, threshold) : undefined;
+      // Maps that the host decodes have no rows to select.
+      const selects = takesPictures(executable) && !this.decoding;
+      const found = selects ? await executable.runCandidates(given, threshold) : undefined;
       if (found) return found;
       const outputs = await runWhole(executable, given);
-      return outputs && allRows(outputs);
+      return outputs && allRows(this.decoded(outputs));
     };
     const found = await this.inParts(input, run, joinBatches);
     return this.head.endToEnd ? endToEndRows(found, this.head.classes) : found;

@@ -5,6 +5,7 @@ import { type ResolvedSlices, resolveSlices, type SliceOptions } from "../soluti
 import { describeValue } from "../weights/describe.js";
 import { signalOf } from "./calls/abort.js";
 import { count, flag, shown } from "./calls/checks.js";
+import type { Size } from "./output/boxes.js";
 import { type ResolvedNmsOptions, resolveNmsOptions, type SuppressedModel } from "./output/nms/nmsOptions.js";
 
 /** The letterbox: `rect` is detect.py's stride-minimal one, `square` the full size, `autoshape` the hub's common shape. */
@@ -121,6 +122,21 @@ export function resolveOptions(options: DetectOptions, model: SuppressedModel): 
     signal: signalOf(options.signal),
     onWarning: options.onWarning ?? (() => undefined),
   };
+}
+
+/** @throws OptionError for another size than the only one of an ONNX export that decodes its head itself. */
+export function checkOnlySize(
+  { onlyImgsz, path = "the model" }: { readonly onlyImgsz?: Size; readonly path?: string },
+  imgsz: number | readonly [number, number],
+): void {
+  if (!onlyImgsz) return;
+  const [height, width] = typeof imgsz === "number" ? [imgsz, imgsz] : imgsz;
+  const [h, w] = onlyImgsz;
+  if (height === h && width === w) return;
+  throw new OptionError(
+    `imgsz ${height}×${width}: ${path} runs only at ${h}×${w}, because the file's own operators decode its head; leave out imgsz, or export the model again at that size`,
+    { imgsz: [height, width], onlyImgsz },
+  );
 }
 
 /** Rounds sides up to multiples of the stride, like check_img_size, with a warning if that changes them. */

@@ -79,8 +79,6 @@ describe("models of other families", () => {
   });
 
   it.each([
-    ["model.22.dfl.conv.weight", /without anchors .*; save the whole model$/],
-    ["model.22.cv3.0.2.weight", /without anchors/],
     ["model.105.ia.0.implicit", /YOLOv7/],
     ["module_list.205.implicit", /YOLOR/],
     ["module_list.0.Conv2d.weight", /Darknet cfg model/],

@@ -30,7 +30,7 @@ export function defineDetect(program: Command, start: Start): void {
     .command("detect")
     .summary("find objects in pictures and videos (boxes, masks or classes, depending on the model's task)")
     .description(
-      "Finds objects in pictures and videos, as detect.py of YOLOv5 v7.0 does: detection, segmentation or classification, depending on the model's task.",
+      "Finds objects in pictures and videos, as detect.py of YOLOv5 v7.0 does: detection, segmentation, pose or classification, depending on the model's task.",
     )
     .addHelpText("after", AFTER);
   addDetectOptions(command);

@@ -20,6 +20,7 @@ import { EXIT, InterruptedError, UsageError } from "../errors.js";
 import { Attempts } from "../files/attempts.js";
 import { writeOrRefuse } from "../files/replacing.js";
 import { orInterrupted } from "../interrupt.js";
+import { refuseOwnDecoding } from "../options/ownDecoding.js";
 import { noteSize } from "../options/sizeNote.js";
 import { readModelConfig } from "../options/yamlFile.js";
 import type { Output } from "../output.js";
@@ -107,6 +108,7 @@ class CompressRun {
   async run(): Promise<number> {
     const { flags, output, backend, shard } = this;
     const { opened, path, bytes } = await this.open(flags.weights);
+    refuseOwnDecoding(opened, path, "compress");
     const { info } = createMember(opened, backend, { path });
     if (info.task === "classify") {
       throw new UsageError(

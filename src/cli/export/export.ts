@@ -15,6 +15,7 @@ import { checkDestinations } from "../files/destinations.js";
 import { cutToBytes, NAME_BYTES } from "../files/fileNames.js";
 import { refuseExisting, writeOrRefuse } from "../files/replacing.js";
 import type { ExportFlags, ExportFormat } from "../options/flags.js";
+import { refuseOwnDecoding } from "../options/ownDecoding.js";
 import { inputSize, noteSize } from "../options/sizeNote.js";
 import { optionName, tellUnavailable, type Unavailable } from "../options/unavailable.js";
 import { readModelConfig } from "../options/yamlFile.js";
@@ -40,6 +41,7 @@ export async function runExport(flags: ExportFlags, output: Output): Promise<num
   const { opened, path } = await openWeights(flags.weights, { onProgress, signal, config, onWarning }).finally(() =>
     progress.stop(),
   );
+  refuseOwnDecoding(opened, path, "export");
   const quantized = flags.int8 ? await quantizeOpened(opened, path, flags, output) : undefined;
   const member = createMember(opened, createCpuBackend(), { path });
   const { task, classes, parameters } = member.info;

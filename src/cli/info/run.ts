@@ -65,6 +65,8 @@ async function gather(model: CliModel, flags: InfoFlags, output: Output) {
     imgsz: [h, w],
     /** [height, width] that the file records as its intended input size. */
     ownImgsz: info.imgsz ?? null,
+    /** Whether it runs at that size only. */
+    fixed: info.onlyImgsz !== undefined,
     classes,
     names,
     strides,
@@ -99,6 +101,7 @@ function print(facts: Facts, model: CliModel, output: Output): void {
     rows.push(["strides", facts.strides.join(", ")]);
     for (const [i, level] of facts.anchors.entries()) rows.push([i === 0 ? "anchors" : "", anchorText(level)]);
   }
+  if (facts.fixed) rows.push(["decoding", "by the file's own operators, at this size only"]);
   if (facts.maskCoefficients > 0) rows.push(["mask coefficients", String(facts.maskCoefficients)]);
   for (const [key, value] of Object.entries(facts.notes)) rows.push([key, value]);
   const width = Math.max(...rows.map(([title]) => title.length));

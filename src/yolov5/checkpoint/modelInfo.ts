@@ -2,12 +2,14 @@
 
 import { CheckpointError } from "../../errors.js";
 import { printable } from "../../printable.js";
+import type { HostTensor } from "../../tensor/index.js";
 import { describeValue, scalarNumber } from "../../weights/describe.js";
 import { collectStateDict, countParameters } from "../../weights/index.js";
 import type { Checkpoint, ModuleNode, PlainValue } from "../../weights/types.js";
 import { architecture } from "../config/architectures.js";
 import { fittingArchitecture } from "../config/fittingArchitecture.js";
 import { parseModelConfig } from "../config/modelConfig.js";
+import { newerDescription } from "../config/newerArchitectures.js";
 import { stateDictSource } from "../config/sources.js";
 import { synthesizeModule } from "../config/synthesize.js";
 import { layersOf } from "../graph/buildGraph.js";
@@ -57,6 +59,28 @@ function descriptionIn(extra: Checkpoint["extra"]): { description?: unknown; for
   return foreign === undefined ? {} : { foreign };
 }
 
+/** Names as in a whole model, `model.0.conv.weight`: the newer package's own class adds a `model.`, its list of layers has none. */
+function withLayerNames(stateDict: ReadonlyMap<string, HostTensor>): ReadonlyMap<string, HostTensor> {
+  const names = [...stateDict.keys()];
+  const every = (pattern: RegExp): boolean => names.length > 0 && names.every((name) => pattern.test(name));
+  if (every(/^\d+\./)) return new Map([...stateDict].map(([name, value]) => [`model.${name}`, value]));
+  if (every(/^model\.model\.\d+\./)) return new Map([...stateDict].map(([name, value]) => [name.slice(6), value]));
+  return stateDict;
+}
+
+/** What to do about a state dict without a description. */
+function adviceFor(stateDict: ReadonlyMap<string, HostTensor>): string {
+  const wiring = fittingArchitecture(stateDict);
+  if (!wiring) return "give the model's yaml with --cfg (option config), or save the whole model";
+  if (newerDescription(wiring) === undefined) {
+    return `its tensors fit the layout of ${wiring}: use --cfg ${wiring} (option config) if its activation is SiLU, otherwise give its yaml`;
+  }
+  return (
+    `its tensors fit the layout of ${wiring}, whatever its size: use --cfg ${wiring} (option config) if every activation is SiLU. ` +
+    "Recent versions of its package build the first convolution of SPPF without one: if yours does, save the whole model"
+  );
+}
+
 /**
  * The module tree of a checkpoint: the pickled one, or one rebuilt from the metadata's tree or model description.
  * @throws CheckpointError for files that are not YOLOv5, or state dicts without a description.
@@ -65,18 +89,15 @@ export function resolveModule(checkpoint: Checkpoint, options: ResolveOptions = 
   const what = options.path ?? "checkpoint";
   refuseForeignModel(checkpoint, options.path);
   if (checkpoint.module) return checkpoint.module;
-  const { stateDict, extra } = checkpoint;
+  const { extra } = checkpoint;
+  const stateDict = checkpoint.stateDict && withLayerNames(checkpoint.stateDict);
   if (!stateDict) throw new CheckpointError(`${what}: holds no model`, { path: options.path });
   const tree = extra.get("modules");
   if (typeof tree === "string" || tree instanceof Map) return moduleTreeFromJson(tree, stateDict);
   const { description, foreign } = options.config != null ? { description: options.config } : descriptionIn(extra);
   if (description === undefined) {
-    const wiring = fittingArchitecture(stateDict);
-    const advice = wiring
-      ? `its tensors fit the layout of ${wiring}: use --cfg ${wiring} (option config) if its activation is SiLU, otherwise give its yaml`
-      : "give the model's yaml with --cfg (option config), or save the whole model";
     throw new CheckpointError(
-      `${what}: is a state dict without a model description, so its wiring and activation are unknown${foreign ? ` (${foreign})` : ""}; ${advice}`,
+      `${what}: is a state dict without a model description, so its wiring and activation are unknown${foreign ? ` (${foreign})` : ""}; ${adviceFor(stateDict)}`,
       { path: options.path },
     );
   }
@@ -122,6 +143,8 @@ export interface ModelInfo {
   readonly imgsz?: Size;
   /** Default [height, width] of `detect`: 640, for classification 224, for int8 the calibrated size. */
   readonly defaultImgsz: Size;
+  /** The only input size of an ONNX export whose head is decoded by the file's own operators. */
+  readonly onlyImgsz?: Size;
   /** File format, such as `pytorch-zip`. */
   readonly format: string;
   /** Date, epoch and other notes in the file, human-readable. */

@@ -82,9 +82,6 @@ const TENSOR_NAMES: readonly { readonly pattern: RegExp; readonly what: string }
   { pattern: /^(layer[1-4]\.0\.conv1|features\.\d+(\.\d+)*|fc)\.weight$/, what: "is a torchvision classifier" },
 ];
 
-/** Of heads without anchors. */
-const ANCHOR_FREE_TENSOR = /(^|\.)(dfl\.conv\.weight|cv[23]\.0\.2\.(weight|bias)|one2one_cv[23]\.)/;
-
 /**
  * @param path the file's name, for the message.
  * @throws CheckpointError if the checkpoint belongs to another model family; returns for everything else, including
@@ -97,16 +94,6 @@ export function refuseForeignModel(checkpoint: Checkpoint, path = "checkpoint"):
   const sentence = what ?? foreignTensors([...tensors.keys()]);
   if (sentence !== undefined) {
     throw new CheckpointError(`${path}: ${sentence}; ${ADVICE}`, { path, className: module?.className });
-  }
-  if (
-    !module &&
-    !checkpoint.extra.has("modules") &&
-    [...tensors.keys()].some((name) => ANCHOR_FREE_TENSOR.test(name))
-  ) {
-    throw new CheckpointError(
-      `${path}: is a state dict of a network without anchors (YOLOv5u, v8 or later), which does not describe how its layers are connected; save the whole model`,
-      { path },
-    );
   }
 }
 

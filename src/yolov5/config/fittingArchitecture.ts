@@ -10,8 +10,13 @@ import { architecture } from "./architectures.js";
 import { stateDictSource } from "./sources.js";
 import { synthesizeModule } from "./synthesize.js";
 
-/** One of each wiring of v6.0 to v7.0; the size does not matter. */
-const WIRINGS = ["yolov5s", "yolov5s6", "yolov5s-seg", "yolov5s-cls"] as const;
+const VARIANTS = ["", "-seg", "-pose", "-cls"] as const;
+/** One of each wiring, and of 11 and 26 one with C3k blocks everywhere; apart from that the size does not matter. */
+const WIRINGS: readonly string[] = [
+  ...["yolov5s", "yolov5s6", "yolov5s-seg", "yolov5s-cls", "yolov5nu", "yolov5n6u"],
+  ...["yolov8n", "yolo11n", "yolo11m"].flatMap((name) => VARIANTS.map((variant) => name + variant)),
+  ...["yolo26n", "yolo26m"],
+];
 
 /** Counters of training, and buffers that repeat the anchors. */
 const IGNORED = /\.(num_batches_tracked|anchor_grid|stride)$/;

@@ -54,8 +54,9 @@ export class NewerModuleFactory extends ModuleFactory {
 
   c2psa(path: string, c: number, n: number): ModuleNode {
     const hidden = Math.floor(c / 2);
-    return this.node("C2PSA", { c: hidden }, [
-      ["cv1", this.conv(`${path}.cv1`, c, 2 * hidden)],
+    const cv1 = this.conv(`${path}.cv1`, c, 2 * hidden);
+    return this.node("C2PSA", { c: outputsOf(cv1) / 2 }, [
+      ["cv1", cv1],
       ["cv2", this.conv(`${path}.cv2`, 2 * hidden, c)],
       ["m", this.repeated(`${path}.m`, n, (at) => this.psaBlock(at, hidden))],
     ]);
@@ -125,8 +126,9 @@ export class NewerModuleFactory extends ModuleFactory {
     inner: (path: string) => ModuleNode,
   ): ModuleNode {
     const list = this.repeated(`${path}.m`, n, inner);
-    return this.node(type, { c: hidden }, [
-      ["cv1", this.conv(`${path}.cv1`, c1, 2 * hidden)],
+    const cv1 = this.conv(`${path}.cv1`, c1, 2 * hidden);
+    return this.node(type, { c: outputsOf(cv1) / 2 }, [
+      ["cv1", cv1],
       ["cv2", this.conv(`${path}.cv2`, (2 + list.children.size) * hidden, c2)],
       ["m", { ...list, type: "ModuleList", className: "torch.nn.ModuleList" }],
     ]);
@@ -154,11 +156,14 @@ export class NewerModuleFactory extends ModuleFactory {
   private psaBlock(path: string, c: number): ModuleNode {
     const quiet = (at: string, c1: number, c2: number, k = 1, groups = 1): ModuleNode =>
       this.conv(`${path}.${at}`, c1, c2, k, 1, undefined, groups, false);
-    const heads = Math.max(Math.floor(c / 64), 1);
-    const keys = Math.floor(c / heads / 2);
+    const proj = quiet("attn.proj", c, c);
+    // A state dict may be of another size than its description.
+    const channels = outputsOf(proj);
+    const heads = Math.max(Math.floor(channels / 64), 1);
+    const keys = Math.floor(channels / heads / 2);
     const attention = this.node("Attention", { num_heads: heads, key_dim: keys }, [
       ["qkv", quiet("attn.qkv", c, c + 2 * keys * heads)],
-      ["proj", quiet("attn.proj", c, c)],
+      ["proj", proj],
       ["pe", quiet("attn.pe", c, c, 3, c)],
     ]);
     const feedForward = this.node("Sequential", {}, [
@@ -229,4 +234,9 @@ export class NewerModuleFactory extends ModuleFactory {
       ["cv3", this.conv(`${path}.cv3`, hidden, c2)],
     ]);
   }
+}
+
+/** Channels that a `Conv` gives, by its weight. */
+function outputsOf(conv: ModuleNode): number {
+  return conv.children.get("conv")?.parameters.get("weight")?.shape[0] ?? 0;
 }

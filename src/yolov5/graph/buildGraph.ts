@@ -10,6 +10,7 @@ import { blockOf } from "./catalogue.js";
 import { createContext, createWeightForms, type WeightForms } from "./context.js";
 import { familyOf, headKind } from "./headKind.js";
 import { applyDetect, type HeadFacts, numbersOf } from "./heads.js";
+import { applyOwnHead, OWN_HEAD } from "./ownHead.js";
 
 export interface BuiltGraph {
   readonly graph: Graph;
@@ -91,7 +92,7 @@ export function buildGraph(
     const row = { index, from, type: module.type };
     const kind = headKind(module);
     if (kind !== undefined && kind !== "classify") {
-      const apply = isAnchorFree(module) ? applyAnchorFree : applyDetect;
+      const apply = module.type === OWN_HEAD ? applyOwnHead : isAnchorFree(module) ? applyAnchorFree : applyDetect;
       const strides = recordedStrides(root, module);
       const { outputs, facts: head } = apply(context, module, path, inputs, strides, shape[2]);
       if (index !== layers.length - 1) throw new GraphError(`${path}: the ${module.type} head must be the last layer`);

@@ -3,10 +3,12 @@
 import type { ModuleNode } from "../../weights/types.js";
 import { isAnchorFree } from "./anchorFreeHead.js";
 import { type Family, type HeadKind, tensorOf } from "./heads.js";
+import { OWN_HEAD, ownHeadKind } from "./ownHead.js";
 
 /** The task that a head is for; undefined for other modules. */
 export function headKind(module: ModuleNode): HeadKind | undefined {
   const { children, type } = module;
+  if (type === OWN_HEAD) return ownHeadKind(module);
   if (isAnchorFree(module)) {
     if (children.has("proto")) return "segment";
     return module.attributes.has("kpt_shape") ? "pose" : "detect";

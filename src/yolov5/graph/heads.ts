@@ -57,6 +57,8 @@ export interface HeadFacts {
   /** The head's boxes need no suppression; they are corners. */
   readonly endToEnd: boolean;
   readonly keypoints?: KeypointShape;
+  /** The graph's first outputs are so many maps, which the file's own operators decode on the host. */
+  readonly undecodedMaps?: number;
 }
 
 /**

@@ -3,7 +3,7 @@
 import { type ResizeAxis, type RgbImage, resizeAxes } from "../../image/index.js";
 import type { Backend, DevicePicture, RunInput } from "../../runtime/backend.js";
 import type { ModelInfo } from "../checkpoint/modelInfo.js";
-import { checkImageSize, type ResolvedOptions } from "../options.js";
+import { checkImageSize, checkOnlySize, type ResolvedOptions } from "../options.js";
 import type { Size } from "../output/boxes.js";
 import { CLASSIFY_TRANSFORMS } from "./classifyTransform.js";
 import { type LetterboxPlan, letterboxPlan, place, toTensor } from "./letterbox.js";
@@ -31,7 +31,7 @@ export type NetworkInput = RunInput & { readonly shape: readonly number[] };
 
 /** What of a model its input depends on. */
 export type PreprocessedModel = Pick<ModelInfo, "task" | "stride" | "defaultImgsz"> &
-  Partial<Pick<ModelInfo, "family">>;
+  Partial<Pick<ModelInfo, "family" | "onlyImgsz" | "path">>;
 
 /** Number of resize tables to cache. */
 const MOST_TABLES = 16;
@@ -49,6 +49,7 @@ export class Preprocessor {
   /** [height, width] of the network's input for an `imgsz`. Default: the model's `defaultImgsz`. */
   inputSize(imgsz: number | readonly [number, number] | undefined, onWarning = (_: string): void => {}): Size {
     const size = imgsz ?? this.info.defaultImgsz;
+    checkOnlySize(this.info, size);
     return checkImageSize(typeof size === "number" ? [size, size] : size, this.info.stride, onWarning);
   }
 
@@ -58,17 +59,17 @@ export class Preprocessor {
       const transform = CLASSIFY_TRANSFORMS[this.info.family ?? "yolov5"];
       return pictures.map((picture) => planned(picture, [side, side], () => transform.crop(picture.image, side)));
     }
-    const { stride } = this.info;
+    const { stride, onlyImgsz } = this.info;
     // AutoShape accepts any size: the common shape it computes is a multiple of the stride anyway.
     const size =
-      options.fit === "autoshape"
+      options.fit === "autoshape" && !onlyImgsz
         ? autoShapeSize(
             pictures.map(({ image }) => image),
             Math.max(...(options.imgsz ?? this.info.defaultImgsz)),
             stride,
           )
         : this.inputSize(options.imgsz, options.onWarning);
-    const auto = options.fit === "rect";
+    const auto = options.fit === "rect" && !onlyImgsz;
     // Test-time augmentation works on the tensor.
     const onDevice = this.backend.capabilities.fitsPictures && !(options.augment && this.info.task === "detect");
     return pictures.map((picture) => {

@@ -5,11 +5,13 @@ import { aboutFile, Budget } from "../../weights/budget.js";
 import { cutText } from "../../weights/describe.js";
 import { readOnnx } from "../../weights/onnx/model.js";
 import type { ExternalFiles, OnnxNode, OnnxPort } from "../../weights/onnx/types.js";
-import type { Checkpoint, ModuleNode, PlainValue } from "../../weights/types.js";
+import type { Checkpoint, ModuleNode, OwnDecoding, PlainValue } from "../../weights/types.js";
+import { numbersOf } from "../graph/heads.js";
 import { FoldedGraph } from "./graph/foldedGraph.js";
 import { makerOf } from "./graph/patterns.js";
 import { refuseOperators } from "./graph/refusals.js";
 import { decodingOf } from "./head/headMaps.js";
+import { ownHead } from "./head/ownHead.js";
 import { type HeadHints, recogniseHead } from "./head/recognise.js";
 import { settlePicks } from "./layers/settle.js";
 import { translate } from "./layers/translate.js";
@@ -54,19 +56,25 @@ function read(bytes: Uint8Array, external: ExternalFiles | undefined, budget: Bu
     ["producer", model.producer],
   ]);
   if (!extra.has("imgsz") && graph.fixedSize) extra.set("imgsz", graph.inputShape.slice(2));
-  return { format: "onnx", module: treeOf(graph, metadata), extra };
+  return { format: "onnx", ...contentsOf(graph, metadata), extra };
+}
+
+/** Layers, and a decoding if the head's is the file's own. */
+interface Contents {
+  readonly module: ModuleNode;
+  readonly decoding?: OwnDecoding;
 }
 
 const shapeOf = (graph: FoldedGraph, { name, shape }: OnnxPort): readonly (number | undefined)[] =>
   graph.shapeOf(name) ?? shape;
 
-function treeOf(graph: FoldedGraph, metadata: OnnxMetadata): ModuleNode {
+function contentsOf(graph: FoldedGraph, metadata: OnnxMetadata): Contents {
   const { outputs } = graph.model;
   const ofRank = (rank: number): OnnxPort[] => outputs.filter((port) => shapeOf(graph, port).length === rank);
   const [rows, ...others] = ofRank(3);
   if (rows && others.length === 0) return detection(graph, metadata, rows, ofRank(4));
   const [scores] = ofRank(2);
-  if (outputs.length === 1 && scores) return classification(graph, metadata, scores);
+  if (outputs.length === 1 && scores) return { module: classification(graph, metadata, scores) };
   const list = outputs.slice(0, 8).map(
     (port) =>
       `${cutText(port.name)} [${shapeOf(graph, port)
@@ -82,13 +90,22 @@ function treeOf(graph: FoldedGraph, metadata: OnnxMetadata): ModuleNode {
   );
 }
 
+/** Where neither the file nor its metadata tells the size of its input. */
+const USUAL_SIZE = [640, 640] as const;
+
+/** [height, width] that a file with open sides was made for. */
+function usualSize({ entries }: OnnxMetadata): readonly [number, number] {
+  const [height, width] = numbersOf(entries.get("imgsz")) ?? USUAL_SIZE;
+  return [height, width ?? height];
+}
+
 /** Detection, segmentation and pose. `pictures` are the outputs that may be prototypes. */
 function detection(
   graph: FoldedGraph,
   metadata: OnnxMetadata,
   rows: OnnxPort,
   pictures: readonly OnnxPort[],
-): ModuleNode {
+): Contents {
   const decoding = decodingOf(graph, rows.name);
   const [proto, ...others] = pictures;
   const prototypes = proto && shapeOf(graph, proto)[1];
@@ -97,9 +114,14 @@ function detection(
       `is an ONNX model with ${pictures.length} outputs of feature maps; exports of YOLO have at most one, the prototypes of segmentation`,
     );
   }
-  const hints: HeadHints = { prototypes, keypointSize: metadata.keypointSize };
-  const head = recogniseHead(graph, decoding, hints);
-  const maps = head.kind === "anchors" ? head.maps : head.levels.flat();
+  const hints: HeadHints = { ...metadata, prototypes };
+  const recognised = recogniseHead(graph, decoding, hints);
+  if (!recognised && !graph.fixedSize) {
+    // The file's own decoding runs at one size.
+    return detection(new FoldedGraph(graph.model, graph.budget, usualSize(metadata)), metadata, rows, pictures);
+  }
+  const head = recognised ?? ownHead(graph, decoding, hints);
+  const maps = head.kind === "anchorFree" ? head.levels.flat() : head.maps;
   const names = maps.map(({ node }) => node.outputs[0]);
   const translation = translate(graph, proto ? [...names, proto.name] : names);
   const pictureOf = (name: string): number => {
@@ -109,7 +131,8 @@ function detection(
   const outputs = [...names, ...(proto ? [proto.name] : [])].map(pictureOf);
   settlePicks(translation, new Set(outputs));
   const { wires, ids } = wiresOf(translation.steps, outputs);
-  return detectionTree(wires, head, ids.slice(0, names.length), proto ? ids[names.length] : undefined);
+  const module = detectionTree(wires, head, ids.slice(0, names.length), proto ? ids[names.length] : undefined);
+  return head.kind === "own" ? { module, decoding: head.decoding } : { module };
 }
 
 /** Class scores; a softmax at the end is what the newer package writes, and this engine applies it itself. */

@@ -15,13 +15,19 @@ const KEYS = ["names", "stride", "task", "imgsz", "kpt_shape", "date", "version"
 export interface OnnxMetadata {
   readonly entries: Map<string, PlainValue>;
   readonly task: string | undefined;
-  /** Numbers a keypoint. */
-  readonly keypointSize: number | undefined;
+  /** Number of keypoints of a box, and numbers of each. */
+  readonly keypoints: readonly [count: number, size: number] | undefined;
+  /** Number of class names. */
+  readonly names: number | undefined;
   /** The newer package names itself; undefined if nothing indicates the family. */
   readonly family: Family | undefined;
   /** Whether an exporter of these networks wrote it. */
   readonly isYolo: boolean;
 }
+
+/** Far more keypoints than any skeleton has. */
+const MAX_KEYPOINTS = 1024;
+const isCount = (value: number): boolean => Number.isInteger(value) && value >= 1 && value <= MAX_KEYPOINTS;
 
 /** @throws CheckpointError for an unsupported task. */
 export function metadataOf({ metadata, nodes, constants }: OnnxModel): OnnxMetadata {
@@ -39,7 +45,8 @@ export function metadataOf({ metadata, nodes, constants }: OnnxModel): OnnxMetad
     );
   }
   const shape = entries.get("kpt_shape");
-  const size = Array.isArray(shape) && shape.length === 2 ? scalarNumber(shape[1]) : undefined;
+  const [count, size] = Array.isArray(shape) && shape.length === 2 ? shape.map(scalarNumber) : [];
+  const names = entries.get("names");
   const named = [...nodes.map(({ name }) => name), ...constants.keys()].some((name) =>
     /(^|\/)model\.\d+[./]/.test(name),
   );
@@ -47,7 +54,8 @@ export function metadataOf({ metadata, nodes, constants }: OnnxModel): OnnxMetad
   return {
     entries,
     task,
-    keypointSize: size === 2 || size === 3 ? size : undefined,
+    keypoints: count !== undefined && isCount(count) && (size === 2 || size === 3) ? [count, size] : undefined,
+    names: names instanceof Map ? names.size : Array.isArray(names) ? names.length : undefined,
     family: newer ? "ultralytics" : metadata.has("stride") ? "yolov5" : undefined,
     isYolo: entries.has("names") || named,
   };

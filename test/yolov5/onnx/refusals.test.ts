@@ -95,9 +95,9 @@ const REFUSED: readonly (readonly [what: string, file: WrittenFile, message: Reg
     /operator If \(\/if\): the file decides at run time what it computes; export the model again with --simplify/,
   ],
   [
-    "another decoding",
-    withNode(first("Pow"), { operator: "Add" }),
-    /output output0 is not decoded as in YOLOv5, YOLOv8, YOLO11 or YOLO26 \(from maps of 21 channels at strides 8 it computes other/,
+    "another decoding, without any sign of YOLO",
+    { ...withNode(first("Pow"), { operator: "Add" }), metadata: {} },
+    /output output0 \(of operator Reshape \(.*\)\) is not decoded as in YOLOv5, YOLOv8, YOLO11 or YOLO26 \(from maps of 21 channels at strides 8 it computes other .* nothing in the file says that it is a YOLO/,
   ],
   [
     "maps that are not decoded",

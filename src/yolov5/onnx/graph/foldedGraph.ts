@@ -29,7 +29,7 @@ export class FoldedGraph {
   readonly input: OnnxPort;
   /** [N, C, H, W] that all shapes here belong to. */
   readonly inputShape: readonly [number, number, number, number];
-  /** Whether height and width are fixed in the file. */
+  /** Whether height and width are fixed, in the file or by the caller. */
   readonly fixedSize: boolean;
   readonly meter: Meter;
   /** Bytes that decoding an output may hold at one time. */
@@ -42,22 +42,29 @@ export class FoldedGraph {
 
   /**
    * @param budget the limit for everything computed from the file.
+   * @param sides height and width for a file that leaves them open.
    * @throws CheckpointError for inputs that no picture fits; errors of evaluation.
    */
   constructor(
     model: OnnxModel,
     readonly budget: Budget,
+    sides?: readonly [height: number, width: number],
   ) {
     this.model = model;
     this.input = onlyInput(model);
     const [n, c, h, w] = this.input.shape;
-    this.fixedSize = h !== undefined && w !== undefined;
-    this.inputShape = checkedShape([n ?? 1, c ?? 3, h ?? OPEN_SIDES[0], w ?? OPEN_SIDES[1]]);
+    this.fixedSize = sides !== undefined || (h !== undefined && w !== undefined);
+    const [height, width] = sides ?? OPEN_SIDES;
+    this.inputShape = checkedShape([n ?? 1, c ?? 3, h ?? height, w ?? width]);
     const elements = elementCount(this.inputShape);
-    this.meter = new Meter(WORK_BASE + WORK_FACTOR * elements, VALUE_BASE + VALUE_FACTOR * elements);
+    this.meter = meterFor(this.inputShape);
     this.liveLimit = LIVE_BASE + LIVE_FACTOR * elements;
     this.shapes.set(this.input.name, this.inputShape);
     for (const node of model.nodes) this.add(node);
+  }
+
+  get opset(): number {
+    return this.model.opset;
   }
 
   private add(node: OnnxNode): void {
@@ -91,7 +98,7 @@ export class FoldedGraph {
 
   private call(node: OnnxNode) {
     const inputs = node.inputs.map((name) => (name === "" ? undefined : this.constant(name)));
-    return { node, inputs, opset: this.model.opset, meter: this.meter };
+    return { node, inputs, opset: this.opset, meter: this.meter };
   }
 
   private source(name: string): string {
@@ -138,6 +145,12 @@ export class FoldedGraph {
   readersOf(name: string): readonly OnnxNode[] {
     return this.readers.get(name) ?? [];
   }
+}
+
+/** The limit on what is computed on the host for one input of this shape. */
+export function meterFor(inputShape: readonly number[]): Meter {
+  const elements = elementCount(inputShape);
+  return new Meter(WORK_BASE + WORK_FACTOR * elements, VALUE_BASE + VALUE_FACTOR * elements);
 }
 
 /** A value of which only the shape is used. */

@@ -1,7 +1,8 @@
 /** The maps that a head decodes: the last convolutions before an output, and the nodes in between. */
 
 import { CheckpointError, invariant, LimitError } from "../../../errors.js";
-import { about, evaluateNode, type OnnxValue, refuse } from "../../../onnx/evaluate/index.js";
+import { about, evaluateNode, type Meter, makeValue, type OnnxValue, refuse } from "../../../onnx/evaluate/index.js";
+import { elementCount, type HostTensor, seededRandom } from "../../../tensor/index.js";
 import { cutText } from "../../../weights/describe.js";
 import type { OnnxNode } from "../../../weights/onnx/types.js";
 import type { FoldedGraph } from "../graph/foldedGraph.js";
@@ -22,6 +23,10 @@ export interface Decoding {
   /** In an order in which they can run. */
   readonly nodes: readonly OnnxNode[];
 }
+
+/** Of all maps, each once, ascending. */
+export const stridesOf = ({ maps }: Decoding): number[] =>
+  [...new Set(maps.map(({ stride }) => stride))].sort((a, b) => a - b);
 
 /** A convolution that weighs bins by 0, 1, 2 …: part of the decoding. */
 function weighsBins(graph: FoldedGraph, node: OnnxNode): boolean {
@@ -75,31 +80,50 @@ function refuseUnknown(graph: FoldedGraph, map: OnnxNode): never {
   return refuse(unknown, refusalOf(unknown));
 }
 
-/** The error for a file whose output is not decoded like any known head. */
-export function notHead(output: string, why: string): CheckpointError {
+/** The error for a file whose output is not decoded like any known head. @param maker the node that produces it, if it is known. */
+export function notHead(output: string, why: string, maker?: OnnxNode): CheckpointError {
+  const by = maker ? ` (of ${about(maker)})` : "";
   return new CheckpointError(
-    `is an ONNX model whose output ${cutText(output)} is not decoded as in YOLOv5, YOLOv8, YOLO11 or YOLO26 (${why}); ` +
+    `is an ONNX model whose output ${cutText(output)}${by} is not decoded as in YOLOv5, YOLOv8, YOLO11 or YOLO26 (${why}); ` +
       "give an export of one of those, or the .pt checkpoint that it was exported from",
     { output },
   );
 }
 
+/** Distinct numbers for a map, the same in every run. */
+export function probe({ shape }: HeadMap, seed: number, low: number, high: number): HostTensor<"float32"> {
+  const random = seededRandom(seed);
+  const data = new Float32Array(elementCount(shape)).map(() => low + (high - low) * random());
+  return { dtype: "float32", shape, data };
+}
+
+export const asValue = ({ shape, data }: HostTensor<"float32">): OnnxValue => makeValue("float", shape, data);
+
+/** What is needed to compute nodes on the host. */
+export interface HostRun {
+  readonly opset: number;
+  readonly meter: Meter;
+  /** Bytes alive at one time. */
+  readonly liveLimit: number;
+  constant(name: string): OnnxValue | undefined;
+}
+
 /** Decodes given maps with the file's own operators. @throws UnsupportedError that names an operator which is not computed here. */
-export function decode(graph: FoldedGraph, { output, maps, nodes }: Decoding, given: readonly OnnxValue[]): OnnxValue {
+export function decode(run: HostRun, { output, maps, nodes }: Decoding, given: readonly OnnxValue[]): OnnxValue {
+  const { opset, meter, liveLimit } = run;
   const values = new Map(maps.map(({ node }, i) => [node.outputs[0], given[i]]));
   const readers = new Map<string, number>();
   for (const { inputs } of nodes) for (const name of inputs) readers.set(name, (readers.get(name) ?? 0) + 1);
-  const { opset } = graph.model;
   let live = 0;
   for (const node of nodes) {
-    const inputs = node.inputs.map((name) => (name === "" ? undefined : (values.get(name) ?? graph.constant(name))));
-    const results = evaluateNode({ node, inputs, opset, meter: graph.meter });
+    const inputs = node.inputs.map((name) => (name === "" ? undefined : (values.get(name) ?? run.constant(name))));
+    const results = evaluateNode({ node, inputs, opset, meter });
     for (const [i, name] of node.outputs.entries()) {
       if (!results[i]) continue;
       values.set(name, results[i]);
       live += results[i].data.byteLength;
     }
-    if (live > graph.liveLimit) {
+    if (live > liveLimit) {
       throw new LimitError(`${about(node)}: decoding its outputs takes more memory than any YOLO export does`);
     }
     for (const name of node.inputs) {

@@ -4,12 +4,12 @@
  * or not, is of no account.
  */
 
-import { makeValue, type OnnxValue } from "../../../onnx/evaluate/index.js";
+import type { OnnxValue } from "../../../onnx/evaluate/index.js";
 import { OPS } from "../../../ops/index.js";
-import { elementCount, type HostTensor, seededRandom } from "../../../tensor/index.js";
+import type { HostTensor } from "../../../tensor/index.js";
 import { endToEndOutput } from "../../output/nms/endToEnd.js";
 import type { FoldedGraph } from "../graph/foldedGraph.js";
-import { type Decoding, decode, type HeadMap, notHead } from "./headMaps.js";
+import { asValue, type Decoding, decode, type HeadMap, probe, stridesOf } from "./headMaps.js";
 
 /** A detection head with anchors, its maps from the finest level on. */
 export interface AnchorHead {
@@ -41,50 +41,27 @@ export type RecognisedHead = AnchorHead | AnchorFreeHead;
 export interface HeadHints {
   /** Channels of the prototypes in another output. */
   readonly prototypes: number | undefined;
-  /** Numbers per keypoint, according to its metadata. */
-  readonly keypointSize: number | undefined;
+  /** Count and numbers of each, according to its metadata. */
+  readonly keypoints: readonly [count: number, size: number] | undefined;
+  /** Number of class names in its metadata. */
+  readonly names: number | undefined;
+  /** Whether an exporter of these networks wrote it. */
+  readonly isYolo: boolean;
 }
 
-/** @throws CheckpointError for a head that is not one of YOLO; UnsupportedError that names an operator. */
-export function recogniseHead(graph: FoldedGraph, decoding: Decoding, hints: HeadHints): RecognisedHead {
-  const strides = [...new Set(decoding.maps.map(({ stride }) => stride))].sort((a, b) => a - b);
+/** @returns undefined for a head that decodes in another way. @throws UnsupportedError that names an operator. */
+export function recogniseHead(graph: FoldedGraph, decoding: Decoding, hints: HeadHints): RecognisedHead | undefined {
+  const strides = stridesOf(decoding);
   const levels = strides.map((stride) => decoding.maps.filter((map) => map.stride === stride));
   const perLevel = levels[0].length;
-  if (levels.length > 8 || levels.some((level) => level.length !== perLevel)) {
-    throw notHead(decoding.output, `it has ${decoding.maps.length} maps of ${strides.length} sizes`);
-  }
-  const found =
-    perLevel === 1
-      ? anchorHead(
-          graph,
-          decoding,
-          levels.map(([map]) => map),
-          strides,
-          hints.prototypes ?? 0,
-        )
-      : anchorFreeHead(graph, decoding, levels, strides, hints);
-  return found ?? refuseDecoding(decoding, perLevel, strides);
+  if (levels.length > 8 || levels.some((level) => level.length !== perLevel)) return undefined;
+  if (perLevel > 1) return anchorFreeHead(graph, decoding, levels, strides, hints);
+  const maps = levels.map(([map]) => map);
+  return anchorHead(graph, decoding, maps, strides, hints.prototypes ?? 0);
 }
-
-function refuseDecoding({ output, maps }: Decoding, perLevel: number, strides: readonly number[]): never {
-  const channels = maps.slice(0, perLevel).map(({ shape }) => shape[1]);
-  throw notHead(
-    output,
-    `from maps of ${channels.join(" and ")} channels at strides ${strides.join(", ")} it computes other numbers than their decoding`,
-  );
-}
-
-/** Distinct numbers, the same in every run. */
-function probe({ shape }: HeadMap, seed: number, low: number, high: number): HostTensor<"float32"> {
-  const random = seededRandom(seed);
-  const data = new Float32Array(elementCount(shape)).map(() => low + (high - low) * random());
-  return { dtype: "float32", shape, data };
-}
-
-const asValue = ({ shape, data }: HostTensor<"float32">): OnnxValue => makeValue("float", shape, data);
 
 /** The decoded rows [N, rows, columns], in whichever order of axes the file has them; undefined for any other shape. */
-function rowsOf(value: OnnxValue, rows: number, columns?: number): HostTensor<"float32"> | undefined {
+export function rowsOf(value: OnnxValue, rows: number, columns?: number): HostTensor<"float32"> | undefined {
   const { shape } = value;
   if (shape.length !== 3 || value.kind !== "float") return undefined;
   const [n, a, b] = shape;
@@ -177,7 +154,7 @@ function anchorFreeHead(
   decoding: Decoding,
   levels: readonly (readonly HeadMap[])[],
   strides: readonly number[],
-  { prototypes, keypointSize }: HeadHints,
+  { prototypes, keypoints }: HeadHints,
 ): AnchorFreeHead | undefined {
   const hasBins = decoding.nodes.some(({ operator }) => operator === "Softmax");
   const endToEnd = decoding.nodes.some(({ operator }) => operator === "TopK");
@@ -200,7 +177,7 @@ function anchorFreeHead(
       endToEnd,
     };
     const result = probeAnchorFree(graph, decoding, head);
-    const sizes = extras === 0 || prototypes !== undefined ? [0] : [...new Set([keypointSize ?? 3, 3, 2])];
+    const sizes = extras === 0 || prototypes !== undefined ? [0] : [...new Set([keypoints?.[1] ?? 3, 3, 2])];
     for (const size of sizes) {
       if (size > 0 && extras % size !== 0) continue;
       const candidate = { ...head, keypointSize: size };

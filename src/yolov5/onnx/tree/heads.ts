@@ -3,6 +3,8 @@
 import { UnsupportedError } from "../../../errors.js";
 import { tensor } from "../../../tensor/index.js";
 import type { ModuleNode } from "../../../weights/types.js";
+import { OWN_HEAD } from "../../graph/ownHead.js";
+import type { OwnHead } from "../head/ownHead.js";
 import type { AnchorFreeHead, AnchorHead } from "../head/recognise.js";
 import { inSequence, listOf, moduleOf } from "../layers/modules.js";
 import type { Wire } from "./wiring.js";
@@ -119,6 +121,33 @@ export function anchorFreeHeadModule(
       children: [...lists, ...(bins > 0 ? [["dfl", dfl] as const] : []), ...protoChild(proto, from[0])],
     }),
     from,
+  };
+}
+
+/** The convolutions of maps that the file's own operators decode. */
+export function ownHeadModule(
+  { strides, layout }: OwnHead,
+  branches: readonly Branch[],
+  proto: Branch | undefined,
+): BuiltHead {
+  const { family, classes, maskCoefficients, keypoints, endToEnd } = layout;
+  const maps = listOf(
+    "torch.nn.ModuleList",
+    branches.map(({ modules }) => inSequence(modules)),
+  );
+  return {
+    module: moduleOf(`yolov5_ts.${OWN_HEAD}`, {
+      attributes: {
+        stride: [...strides],
+        family,
+        nc: classes,
+        nm: maskCoefficients,
+        end2end: endToEnd,
+        ...(keypoints ? { kpt_shape: [...keypoints] } : {}),
+      },
+      children: [["m", maps], ...(proto ? [["proto", inSequence(proto.modules)] as const] : [])],
+    }),
+    from: [...branches, ...(proto ? [proto] : [])].map(({ from }) => from),
   };
 }
 

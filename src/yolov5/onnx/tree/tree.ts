@@ -3,6 +3,7 @@
 import { CheckpointError } from "../../../errors.js";
 import type { ModuleNode } from "../../../weights/types.js";
 import type { Family } from "../../graph/heads.js";
+import type { OwnHead } from "../head/ownHead.js";
 import type { RecognisedHead } from "../head/recognise.js";
 import { moduleOf } from "../layers/modules.js";
 import {
@@ -12,6 +13,7 @@ import {
   type BuiltHead,
   branchTo,
   classifyModule,
+  ownHeadModule,
 } from "./heads.js";
 import { layersByName, placed, type Wire } from "./wiring.js";
 
@@ -52,7 +54,7 @@ function readersOf(wires: readonly Wire[], outputs: readonly number[]): number[]
  */
 export function detectionTree(
   wires: readonly Wire[],
-  recognised: RecognisedHead,
+  recognised: RecognisedHead | OwnHead,
   maps: readonly number[],
   proto: number | undefined,
 ): ModuleNode {
@@ -65,10 +67,11 @@ export function detectionTree(
       "is an ONNX model in which other layers read the maps of the head, unlike any YOLO that this engine runs",
     );
   };
-  const anchors = recognised.kind === "anchors";
-  const branches = maps.map((id) => branch(id, anchors ? 1 : Number.POSITIVE_INFINITY));
+  const most = recognised.kind === "anchorFree" ? Number.POSITIVE_INFINITY : 1;
+  const branches = maps.map((id) => branch(id, most));
   const protoBranch = proto === undefined ? undefined : branch(proto, Number.POSITIVE_INFINITY);
   if (recognised.kind === "anchors") return without(wires, taken, anchorHeadModule(recognised, branches, protoBranch));
+  if (recognised.kind === "own") return without(wires, taken, ownHeadModule(recognised, branches, protoBranch));
   const perLevel = recognised.levels[0].length;
   const levels = recognised.levels.map((_, level) => branches.slice(level * perLevel, (level + 1) * perLevel));
   return without(wires, taken, anchorFreeHeadModule(recognised, levels, protoBranch));
