@@ -6,7 +6,7 @@ import { beforeAll, describe, expect, test } from "vitest";
 import { planPruning, pruneChannels } from "../../src/compress/index.js";
 import { openOnnx } from "../../src/yolov5/onnx/index.js";
 import { writeOnnx } from "../support/onnxWriter.js";
-import { tinyExport } from "../yolov5/onnx/tinyExport.js";
+import { scaledInFile, tinyExport } from "../yolov5/onnx/tinyExport.js";
 import { cli, EXAMPLE, FAST, fixture, scratchFolder, TINY } from "./support.js";
 
 const folder = await scratchFolder();
@@ -109,6 +109,34 @@ describe("an ONNX export on the command line", () => {
     const { code, stderr } = await cli(argv);
     expect(code).toBe(1);
     expect(stderr).toMatch(/^[^\n]*tiny\.onnx: is an ONNX model with opset 5; [^\n]*\n$/);
+  });
+
+  test("whose head decodes in a way of its own runs at its size only, and is not written again", async () => {
+    const own = join(folder, "own.onnx");
+    await writeFile(own, writeOnnx(scaledInFile()));
+    const weights = ["--weights", own];
+    const facts = (await cli(["info", ...weights])).stdout;
+    expect(facts).toMatch(/^exported for +64×64$/m);
+    expect(facts).toMatch(/^decoding +by the file's own operators, at this size only$/m);
+    const detect = ["detect", ...weights, "--source", EXAMPLE, "--nosave", "--quiet", "--json", "-", "--conf", "0.01"];
+    const { stdout, stderr } = await cli(detect);
+    expect(stderr).toBe("");
+    expect((JSON.parse(stdout) as Detections).images[0].detections.length).toBeGreaterThan(0);
+    const other = await cli([...detect, "--imgsz", "96"]);
+    expect(other.code).not.toBe(0);
+    expect(other.stderr).toMatch(/^[^\n]*imgsz 96×96: [^\n]*own\.onnx runs only at 64×64[^\n]*\n$/);
+    for (const argv of [
+      ["export", ...weights],
+      ["export", ...weights, "--include", "onnx"],
+      ["export", ...weights, "--int8", "--data", EXAMPLE],
+      ["compress", ...weights, "--data", "no.yaml"],
+    ]) {
+      const { code, stderr: refusal } = await cli(argv);
+      expect(code).toBe(2);
+      expect(refusal).toMatch(
+        /own\.onnx: the file's own operators decode its head, and (export|compress) cannot write/,
+      );
+    }
   });
 
   test("the help of --weights mentions it", async () => {

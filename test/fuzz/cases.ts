@@ -59,11 +59,11 @@ const opens =
     try {
       if (info.names.some((name) => name.length > 257)) throw new Error("a class name of more than 256 characters");
       for (const [key, note] of Object.entries(info.notes)) checkMessage(`${key}: ${note}`);
-      const side = 2 * info.stride;
-      const { graph } = network.build([1, 3, side, side]);
+      const [height, width] = info.onlyImgsz ?? [2 * info.stride, 2 * info.stride];
+      const shape = [1, 3, height, width] as const;
+      const { graph } = network.build(shape);
       if (graphFlops(graph) > MOST_OPERATIONS) (await backend.compile(graph)).dispose();
-      else
-        await network.forward({ dtype: "float32", shape: [1, 3, side, side], data: new Float32Array(3 * side * side) });
+      else await network.forward({ dtype: "float32", shape, data: new Float32Array(3 * height * width) });
     } finally {
       network.dispose();
     }

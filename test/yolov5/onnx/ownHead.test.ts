@@ -10,9 +10,7 @@ import { Model } from "../../../src/yolov5/model.js";
 import { openOnnx } from "../../../src/yolov5/onnx/index.js";
 import { floats, longs, type WrittenFile, type WrittenNode, writeOnnx } from "../../support/onnxWriter.js";
 import { randomTensor } from "../../support/random.js";
-import { METADATA, tinyExport } from "./tinyExport.js";
-
-const FACTOR = 1.25;
+import { FACTOR, METADATA, scaledInFile, tinyExport } from "./tinyExport.js";
 
 function open(file: WrittenFile) {
   const checkpoint = openOnnx(writeOnnx(file), "best.onnx");
@@ -29,19 +27,6 @@ function model(file: WrittenFile): Model<HostTensor> {
     image: { width, height, channels: 3 as const, data: data as Uint8Array },
   });
   return new Model(new LocalRunner<HostTensor>([member(file)], createCpuBackend(), read));
-}
-
-/** The output of the last convolution times a factor, as YOLOv7 and others export what they multiply it by. */
-function scaledInFile(file = tinyExport()): WrittenFile {
-  const nodes = file.nodes.flatMap((node): WrittenNode[] =>
-    node.outputs[0] === "map"
-      ? [
-          { ...node, outputs: ["unscaled"] },
-          { operator: "Mul", inputs: ["unscaled", "factor"], outputs: ["map"], name: "/scale" },
-        ]
-      : [node],
-  );
-  return { ...file, nodes, constants: { ...file.constants, factor: floats([], [FACTOR]) } };
 }
 
 /** The same network, its last convolution's weights multiplied instead. */

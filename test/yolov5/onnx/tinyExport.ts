@@ -148,3 +148,18 @@ export function tinyExport({
   const inputs = { images: dynamic ? [1, 3, "height", "width"] : [1, 3, SIZE, SIZE] };
   return { opset, nodes, constants, inputs, outputs: { output0: [1, "rows", OUTPUTS] }, metadata: METADATA };
 }
+
+export const FACTOR = 1.25;
+
+/** The output of the last convolution times a factor, as YOLOv7 and others export what they multiply it by. */
+export function scaledInFile(file = tinyExport()): WrittenFile {
+  const nodes = file.nodes.flatMap((node): WrittenNode[] =>
+    node.outputs[0] === "map"
+      ? [
+          { ...node, outputs: ["unscaled"] },
+          { operator: "Mul", inputs: ["unscaled", "factor"], outputs: ["map"], name: "/scale" },
+        ]
+      : [node],
+  );
+  return { ...file, nodes, constants: { ...file.constants, factor: floats([], [FACTOR]) } };
+}
