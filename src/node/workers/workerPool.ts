@@ -9,6 +9,12 @@ import { DeviceError, DisposedError, WorkerError } from "../../errors.js";
 import { abortReason, onAbort } from "../../yolov5/calls/abort.js";
 import { type FromThread, POOL, type ToThread } from "./jobProtocol.js";
 
+/**
+ * Of a thread's short-lived objects: results and small buffers, while pixels and weights lie elsewhere. V8's own 48 MB fill up over some
+ * hundred pictures, in every thread, and make nothing faster.
+ */
+const YOUNG_MB = 12;
+
 export interface PoolOptions {
   /** The program of every thread, which calls `serveJobs`. */
   readonly file: string;
@@ -153,7 +159,8 @@ export class WorkerPool<Job, Answer> {
     let worker: Worker;
     try {
       // Not the process's own options: `--input-type`, for one, stops every thread that runs a file.
-      worker = new Worker(file, { workerData: data, execArgv: [] });
+      const resourceLimits = { maxYoungGenerationSizeMb: YOUNG_MB };
+      worker = new Worker(file, { workerData: data, execArgv: [], resourceLimits });
     } catch (error) {
       this.dispose(notStarted(error instanceof Error ? error.message : String(error)));
       return undefined;
