@@ -20,6 +20,8 @@ export interface Shown {
   readonly trails: readonly Trail[];
   /** All that is followed, also what is too weak to be shown: this is blurred. */
   readonly followed: Result;
+  /** Boxes below this confidence only continue tracks. */
+  readonly conf: number;
   /** Seconds of the video. */
   readonly time: number;
   /** The frame itself, where it is shown instead of the video; undefined: the video shows what comes next. */
@@ -103,7 +105,7 @@ export class Live {
       const { result: followed, trails } = tracking ? this.following.follow(result, conf) : { result, trails: [] };
       const shown = named || !tracking ? followed : result.filter(({ confidence }) => confidence >= conf);
       handlers.onSeen(shown, time);
-      const seen = { result: shown, followed, trails: settings.tracking ? trails : [], time };
+      const seen = { result: shown, followed, conf, trails: settings.tracking ? trails : [], time };
       const fps = video.paused ? undefined : this.rate();
       if (kept) await this.changed({ ...seen, frame: kept }, video.paused, fps, run);
       // What was captured before a blur was asked for must not be seen.

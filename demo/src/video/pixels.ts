@@ -2,6 +2,7 @@
 
 import type { Result } from "yolov5-ts";
 import {
+  type BridgedBox,
   type BridgedFrame,
   blur,
   Heatmap,
@@ -26,6 +27,8 @@ export interface Seen {
   readonly result: Result;
   /** What is blurred: more than what is shown. */
   readonly followed: Result;
+  /** Boxes below this confidence only continue tracks. */
+  readonly conf: number;
   readonly frame: Frame;
   readonly time: number;
 }
@@ -55,7 +58,7 @@ export class Pixels<S extends Seen> {
    * @returns the frames that can be shown, changed in place: until it is known where a lost object was, they wait.
    */
   push(seen: S, look: Look, lost: readonly Xyxy[], atOnce: boolean): S[] {
-    const { result, followed, frame, time } = seen;
+    const { result, frame, time } = seen;
     if (look.heat) this.warm(result, time);
     if (!look.blur) {
       const before = this.flush();
@@ -64,7 +67,7 @@ export class Pixels<S extends Seen> {
     this.bridge ??= new TrackBridge<S>({ most: mostOf(frame.canvas) });
     const ready = this.bridge.push(
       seen,
-      boxesOf(followed),
+      boxesOf(seen),
       lost.map((xyxy) => ({ xyxy })),
     );
     return this.finish(atOnce ? [...ready, ...this.flush()] : ready, look);
@@ -103,9 +106,11 @@ export class Pixels<S extends Seen> {
   }
 }
 
-function boxesOf(result: Result): { readonly xyxy: Xyxy; readonly track: number | undefined }[] {
-  if (result.task === "classify") return [];
-  return result.detections.map(({ xmin, ymin, xmax, ymax, track }) => ({ xyxy: [xmin, ymin, xmax, ymax], track }));
+function boxesOf({ followed, conf }: Seen): BridgedBox[] {
+  if (followed.task === "classify") return [];
+  return followed.detections.map(({ xmin, ymin, xmax, ymax, track, confidence }) => {
+    return { xyxy: [xmin, ymin, xmax, ymax], track, weak: confidence < conf };
+  });
 }
 
 function hide(image: RgbImage, result: Result, { blur: style, outlines }: Look, added: readonly Xyxy[]): void {

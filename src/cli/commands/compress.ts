@@ -30,7 +30,7 @@ export function defineCompress(program: Command, start: Start): void {
     .optionsGroup("Model and data:")
     .requiredOption("--weights <w>", WEIGHTS_HELP)
     .requiredOption("--data <path>", "labelled pictures, as for val; calibration pictures are taken from them too")
-    .option("--images <folder>", "folder of the pictures that COCO annotations refer to")
+    .option("--images <folder>", "folder of the pictures that annotations of other tools refer to")
     .addOption(
       new Option("--task <split>", "which split of a .yaml data set to use")
         .choices(["train", "val", "test"])

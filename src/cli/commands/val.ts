@@ -10,7 +10,7 @@ import { addCommonOptions, MAX_PIXELS_HELP, type Start, WEIGHTS_HELP } from "./c
 
 const AFTER = `
 Data sets: a folder with images/ and labels/ (one .txt per picture, "class x y w h" divided by its size), an Ultralytics
-.yaml (path, val, names), a .txt list of pictures, a COCO annotations .json, or Pascal VOC's
+.yaml (path, val, names), a .txt list of pictures, a .json of COCO or Label Studio, CVAT's .xml, or Pascal VOC's
 Annotations/*.xml. For classification models, a folder with val/<class>/<pictures>. A picture without a label file counts as background.
 
 Examples:
@@ -37,7 +37,7 @@ export function defineVal(program: Command, start: Start): void {
     .optionsGroup("Model and data:")
     .option("--weights <w...>", `${WEIGHTS_HELP}; several make an ensemble (default: codes)`, list(String))
     .requiredOption("--data <path>", "the data set; see below")
-    .option("--images <folder>", "folder of the pictures that COCO's or VOC's annotations refer to")
+    .option("--images <folder>", "folder of the pictures that annotations of other tools refer to")
     .addOption(
       new Option(
         "--task <split>",

@@ -133,7 +133,8 @@ export class VideoRun {
         onWarning,
       },
     );
-    if (hidden) this.blurred = new BlurredFrames(hidden, info, flags.trackBuffer ?? TRACK_BUFFER);
+    const { trackBuffer = TRACK_BUFFER, confThres } = flags;
+    if (hidden) this.blurred = new BlurredFrames(hidden, info, trackBuffer, confThres);
     const total = this.total(info);
     await this.openBar(total);
     this.started = performance.now();

@@ -19,7 +19,7 @@ export async function runVal(flags: ValFlags, output: Output): Promise<number> {
   // A mistyped path is reported before a model is downloaded for it.
   if (!(await kindOf(flags.data))) {
     throw new DatasetError(
-      `--data ${flags.data}: no such file or folder; give a folder with images/ and labels/, a data set's .yaml, a .txt list of pictures or COCO's .json`,
+      `--data ${flags.data}: no such file or folder; give a folder with images/ and labels/, a data set's .yaml, a .txt list of pictures, a .json of COCO or Label Studio, or CVAT's .xml`,
       { path: flags.data },
     );
   }

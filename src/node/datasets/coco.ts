@@ -1,4 +1,4 @@
-/** A data set from COCO annotations: finds the pictures and checks that they are the annotated ones. */
+/** A data set from annotations in COCO's shape: finds the pictures and checks that they are the annotated ones. */
 
 import { basename, dirname, extname, join } from "node:path";
 import { Breather } from "../../breathe.js";
@@ -8,6 +8,7 @@ import type { DetectionDataset, Sample } from "../../eval/dataset/types.js";
 import { readJsonFile } from "../files/jsonFile.js";
 import { readFailure } from "../files/regularFile.js";
 import { checkPictureFolder, kindOf, LeftOut, shownPath } from "./files.js";
+import { isLabelStudio, labelStudioAsCoco } from "./labelStudio.js";
 import { type ReadOptions, sampleOf } from "./yolo.js";
 
 export interface CocoOptions extends ReadOptions {
@@ -17,7 +18,10 @@ export interface CocoOptions extends ReadOptions {
   readonly images?: string | undefined;
 }
 
-/** @throws DatasetError with the file and the invalid entry. */
+/**
+ * COCO's annotations, or Label Studio's tasks.
+ * @throws DatasetError with the file and the invalid entry.
+ */
 export async function openCoco(file: string, options: CocoOptions): Promise<DetectionDataset> {
   let content: unknown;
   try {
@@ -27,6 +31,15 @@ export async function openCoco(file: string, options: CocoOptions): Promise<Dete
     const why = error instanceof SyntaxError ? `is not valid JSON: ${error.message}` : readFailure(error, file);
     throw new DatasetError(`${file}: ${why}`, { file }, { cause: error });
   }
+  return openAnnotations(file, isLabelStudio(content) ? labelStudioAsCoco(content, file, options) : content, options);
+}
+
+/**
+ * The pictures of annotations in COCO's shape.
+ * @param file begins every message.
+ * @throws DatasetError with the file and the invalid entry.
+ */
+export async function openAnnotations(file: string, content: unknown, options: CocoOptions): Promise<DetectionDataset> {
   const breather = new Breather(options.signal);
   const annotations = await breather.through(cocoAnnotations(content, options.names, file, options.keypoints));
   const { pictures, names, categoryIds } = annotations;

@@ -1,4 +1,4 @@
-/** Opens a data set: a folder, an Ultralytics YAML, a list file, COCO annotations, or Pascal VOC's. */
+/** Opens a data set: a folder, an Ultralytics YAML, a list file, annotations of COCO, CVAT or Label Studio, or Pascal VOC's. */
 
 import { readdir } from "node:fs/promises";
 import { basename, dirname, extname, isAbsolute, join } from "node:path";
@@ -10,6 +10,7 @@ import { readFailure } from "../files/regularFile.js";
 import { readTextFile } from "../files/textFile.js";
 import { parseYaml } from "../files/yamlText.js";
 import { type CocoOptions, openCoco } from "./coco.js";
+import { openCvat } from "./cvat.js";
 import { kindOf, picturesBelow, picturesOfList, shownPath } from "./files.js";
 import { annotationsIn, openVoc } from "./voc.js";
 import { readYoloDataset } from "./yolo.js";
@@ -29,15 +30,15 @@ const SPLIT_FOLDERS: Readonly<Record<Split, readonly string[]>> = {
 };
 
 /**
- * @param path a folder with `images/` and `labels/`, a `.yaml`, a `.txt` list of pictures, a COCO `.json`, or a Pascal
- * VOC folder (with `Annotations/`, or the folder of its `.xml` files).
+ * @param path a folder with `images/` and `labels/`, a `.yaml`, a `.txt` list of pictures, a `.json` of COCO or Label
+ * Studio, CVAT's `.xml`, or a Pascal VOC folder (with `Annotations/`, or the folder of its `.xml` files).
  * @throws DatasetError with file and line of what is missing or wrong.
  */
 export async function openDataset(path: string, options: OpenDatasetOptions): Promise<DetectionDataset> {
   const kind = await kindOf(path);
   if (!kind) {
     throw new DatasetError(
-      `${path}: no such file or folder; give a folder with images/ and labels/, a data set's .yaml, a .txt list of pictures or COCO's .json`,
+      `${path}: no such file or folder; give a folder with images/ and labels/, a data set's .yaml, a .txt list of pictures, a .json of COCO or Label Studio, or CVAT's .xml`,
       { path },
     );
   }
@@ -48,11 +49,13 @@ export async function openDataset(path: string, options: OpenDatasetOptions): Pr
       return openDescription(path, options);
     case ".json":
       return openCoco(path, options);
+    case ".xml":
+      return openCvat(path, options);
     case ".txt":
       return readYoloDataset(path, await picturesOfList(path, options.signal), undefined, options);
     default:
       throw new DatasetError(
-        `${path}: is not a data set; give a folder with images/ and labels/, a .yaml, a .txt list of pictures or COCO's .json`,
+        `${path}: is not a data set; give a folder with images/ and labels/, a .yaml, a .txt list of pictures, a .json of COCO or Label Studio, or CVAT's .xml`,
         { path },
       );
   }

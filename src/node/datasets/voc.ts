@@ -2,15 +2,14 @@
 
 import { readdir } from "node:fs/promises";
 import { basename, dirname, extname, join } from "node:path";
-import { parseXml, type XmlElement } from "@rgrove/parse-xml";
 import { DatasetError } from "../../errors.js";
 import type { DetectionDataset, GroundTruth, Sample } from "../../eval/dataset/types.js";
 import { cutText } from "../../weights/describe.js";
 import { byName } from "../files/order.js";
 import { readFailure } from "../files/regularFile.js";
-import { readTextFile } from "../files/textFile.js";
 import type { CocoOptions } from "./coco.js";
 import { checkPictureFolder, kindOf, LeftOut, shownPath } from "./files.js";
+import { child, childrenOf, numberIn, readXmlFile, textIn } from "./xmlFile.js";
 import { sampleOf } from "./yolo.js";
 
 const isXml = (name: string): boolean => extname(name).toLowerCase() === ".xml" && !name.startsWith(".");
@@ -38,7 +37,7 @@ export async function openVoc(folder: string, options: CocoOptions): Promise<Det
   for (const [index, name] of files.entries()) {
     options.signal?.throwIfAborted();
     const file = join(folder, name);
-    const annotation = parseAnnotation(await textOf(file), file, options.names);
+    const annotation = await parseAnnotation(file, options.names);
     difficult += annotation.difficult;
     pictures ??= await pictureFolder(folder, annotation.fileName);
     const path = await picturePath(pictures, annotation);
@@ -78,27 +77,8 @@ interface Annotation {
   readonly difficult: number;
 }
 
-async function textOf(file: string): Promise<string> {
-  try {
-    return await readTextFile(file);
-  } catch (error) {
-    throw new DatasetError(`${file}: ${readFailure(error, file)}`, { file }, { cause: error });
-  }
-}
-
-function parseAnnotation(text: string, file: string, names: readonly string[]): Annotation {
-  let root: XmlElement | null;
-  try {
-    root = parseXml(text).root;
-  } catch (error) {
-    const [message] = (error as Error).message.split("\n");
-    throw new DatasetError(`${file}: is not valid XML: ${cutText(message)}`, { file }, { cause: error });
-  }
-  if (root?.name !== "annotation") {
-    throw new DatasetError(`${file}: its root is <${cutText(root?.name ?? "")}>, not Pascal VOC's <annotation>`, {
-      file,
-    });
-  }
+async function parseAnnotation(file: string, names: readonly string[]): Promise<Annotation> {
+  const root = await readXmlFile(file, { root: "annotation", format: "Pascal VOC" });
   const size = child(root, "size");
   const [width, height] = [numberIn(size, "width", file), numberIn(size, "height", file)];
   const fileName = textIn(root, "filename");
@@ -140,20 +120,6 @@ function parseAnnotation(text: string, file: string, names: readonly string[]): 
     polygons: boxes.map(() => []),
   };
   return { folder: textIn(root, "folder"), fileName, width, height, truth, difficult: objects.length - counted.length };
-}
-
-function childrenOf(parent: XmlElement, name: string): XmlElement[] {
-  return parent.children.filter((node): node is XmlElement => "name" in node && node.name === name);
-}
-
-const child = (parent: XmlElement, name: string): XmlElement | undefined => childrenOf(parent, name).at(0);
-const textIn = (parent: XmlElement, name: string): string => child(parent, name)?.text.trim() ?? "";
-
-function numberIn(parent: XmlElement | undefined, name: string, file: string): number {
-  const text = parent ? textIn(parent, name) : "";
-  const value = text === "" ? Number.NaN : Number(text);
-  if (Number.isFinite(value)) return value;
-  throw new DatasetError(`${file}: <${name}> must be a number, got "${cutText(text)}"`, { file });
 }
 
 /** VOC's own layout has `JPEGImages` next to `Annotations`. */

@@ -8,6 +8,11 @@ export interface BridgedBox {
   readonly xyxy: Xyxy;
   /** Absent if the object is known in this frame only. */
   readonly track?: number | undefined;
+  /**
+   * Too uncertain to tell where the object ends, for example below the confidence of the results. Such a box keeps its track, and
+   * what lies between the certain boxes before and after it is added to its frame.
+   */
+  readonly weak?: boolean | undefined;
 }
 
 /** Options of `TrackBridge`. */
@@ -26,7 +31,7 @@ export interface TrackBridgeOptions {
 /** A frame that waited, with additional boxes. */
 export interface BridgedFrame<T> {
   readonly frame: T;
-  /** Positions of objects that were detected before or after this frame, but not in it. */
+  /** Positions of objects that were detected before or after this frame, but not in it, or only weakly. */
   readonly added: readonly Xyxy[];
 }
 
@@ -39,6 +44,12 @@ interface Waiting<T> extends BridgedFrame<T> {
 interface Seen {
   readonly index: number;
   readonly xyxy: Xyxy;
+}
+
+/** A tracked object. */
+interface SeenTrack extends Seen {
+  /** Its last box that was not weak. */
+  readonly sure: Seen;
 }
 
 /** The further from a frame in which an object was seen, the less certain its position: growth per frame, and its maximum. */
@@ -55,8 +66,8 @@ const MOST_GROWTH = 0.3;
  * const bridge = new TrackBridge<RgbImage>();
  * for await (const frame of readVideo("street.mp4")) {
  *   const { detections } = trackResult(tracker, await model.detect(frame, { conf: 0.1 }), 0.25);
- *   const boxes = detections.map(({ xmin, ymin, xmax, ymax, track }) => {
- *     return { xyxy: [xmin, ymin, xmax, ymax] as const, track };
+ *   const boxes = detections.map(({ xmin, ymin, xmax, ymax, track, confidence }) => {
+ *     return { xyxy: [xmin, ymin, xmax, ymax] as const, track, weak: confidence <= 0.25 };
  *   });
  *   for (const ready of bridge.push(frame, boxes, tracker.lost)) console.log(ready.added);
  * }
@@ -66,7 +77,7 @@ export class TrackBridge<T> {
   private readonly hold: number;
   private readonly most: number;
   private waiting: Waiting<T>[] = [];
-  private readonly tracks = new Map<number, Seen>();
+  private readonly tracks = new Map<number, SeenTrack>();
   private untracked: Seen[] = [];
   private next = 0;
 
@@ -103,23 +114,37 @@ export class TrackBridge<T> {
   }
 
   /** Adds boxes to the frames between a detected box and the previous one. */
-  private join({ xyxy, track }: BridgedBox, index: number): void {
+  private join({ xyxy, track, weak = false }: BridgedBox, index: number): void {
     const last = track === undefined ? undefined : this.tracks.get(track);
-    const from = last?.index ?? index - this.hold - 1;
-    for (let at = Math.max(from + 1, 0); at < index; at++) {
-      if (!last) this.add(at, growing(xyxy, index - at));
-      else this.add(at, between(last.xyxy, xyxy, at - last.index, index - at));
+    const own: Seen = { index, xyxy };
+    if (!last) {
+      for (let at = Math.max(index - this.hold, 0); at < index; at++) this.add(at, growing(xyxy, index - at));
+    } else {
+      this.fill(last, own);
+      // Weak boxes in between may have shown a part of the object only.
+      if (!weak && last.sure.index < last.index) this.fill(last.sure, own);
     }
-    if (track === undefined) this.untracked.push({ index, xyxy });
-    else this.tracks.set(track, { index, xyxy });
+    if (track === undefined) this.untracked.push(own);
+    else this.tracks.set(track, { ...own, sure: weak && last ? last.sure : own });
   }
 
-  /** Adds the boxes of objects that have just disappeared. */
-  private holdOn({ index, added }: Waiting<T>): void {
-    for (const seen of [...this.tracks.values(), ...this.untracked]) {
-      const since = index - seen.index;
-      if (since > 0 && since <= this.hold) added.push(growing(seen.xyxy, since));
+  private fill(from: Seen, to: Seen): void {
+    for (let at = from.index + 1; at < to.index; at++) {
+      this.add(at, between(from.xyxy, to.xyxy, at - from.index, to.index - at));
     }
+  }
+
+  /** Adds the boxes of objects that have just disappeared, or become weak. */
+  private holdOn({ index, added }: Waiting<T>): void {
+    for (const { xyxy, index: last, sure } of this.tracks.values()) {
+      this.addHeld(added, xyxy, index - last);
+      if (sure.index < last) this.addHeld(added, sure.xyxy, index - sure.index);
+    }
+    for (const seen of this.untracked) this.addHeld(added, seen.xyxy, index - seen.index);
+  }
+
+  private addHeld(added: Xyxy[], xyxy: Xyxy, since: number): void {
+    if (since > 0 && since <= this.hold) added.push(growing(xyxy, since));
   }
 
   private add(index: number, xyxy: Xyxy): void {
@@ -136,7 +161,9 @@ export class TrackBridge<T> {
   }
 
   private release(index: number): BridgedFrame<T>[] {
-    const open = [...this.tracks.values()].filter((seen) => index - seen.index <= this.gap).map((seen) => seen.index);
+    const open = [...this.tracks.values()]
+      .flatMap((seen) => [seen.index, seen.sure.index])
+      .filter((last) => index - last <= this.gap);
     // Frames after the last sight of an object that may come back have to wait.
     const until = Math.min(index - this.hold, ...open);
     const ready: BridgedFrame<T>[] = [];

@@ -7,16 +7,17 @@ import { element, type XmlElement, xmlText } from "./xml.js";
 
 /**
  * Pictures as "CVAT for images": a `box` for each object, or a `mask` where the model finds one; its visible keypoints as
- * `points`, in one group with the box. Confidences and tracks are attributes.
+ * `points`, in one group with the box. Confidences, tracks and the points' indices are attributes.
  * @param names of the model's classes.
  */
 export function cvatImages(pictures: readonly LabelledPicture[], names: readonly string[]): string {
   let groups = 0;
+  const posed = pictures.some(({ objects }) => objects.some(({ keypoints }) => keypoints));
   const images = pictures.map(({ fileName, width, height, objects }, id) => {
     const shapes = objects.flatMap((object) => shapesOf(object, object.keypoints ? ++groups : 0));
     return element("image", shapes, { id, name: fileName, width, height });
   });
-  return documentOf(meta(names, "annotation", pictures.length), images);
+  return documentOf(meta(names, "annotation", pictures.length, posed), images);
 }
 
 /**
@@ -38,10 +39,11 @@ function documentOf(task: readonly XmlElement[], content: readonly XmlElement[])
   return xmlText(element("annotations", [...head, ...content]));
 }
 
-const ATTRIBUTES = ["confidence", "track_id"];
+/** The last one numbers the points of an object, because only visible ones are labels. */
+const ATTRIBUTES = ["confidence", "track_id", "keypoints"];
 
-function meta(names: readonly string[], mode: string, size: number): XmlElement[] {
-  const attributes = ATTRIBUTES.map((name) =>
+function meta(names: readonly string[], mode: string, size: number, posed = false): XmlElement[] {
+  const attributes = (posed ? ATTRIBUTES : ATTRIBUTES.slice(0, 2)).map((name) =>
     element("attribute", [
       ...[element("name", name), element("mutable", name === "confidence" ? "True" : "False")],
       ...[element("input_type", "text"), element("default_value", ""), element("values", "")],
@@ -72,10 +74,11 @@ function shapesOf(object: LabelledObject, group: number): XmlElement[] {
     return [element("mask", attributes, { ...common, rle: runs.join(", "), left, top, width, height })];
   }
   const shapes = [element("box", attributes, { ...common, ...boxOf(object) })];
-  const visible = keypoints?.filter(isVisible) ?? [];
+  const visible = [...(keypoints ?? []).entries()].filter(([, point]) => isVisible(point));
   if (visible.length === 0) return shapes;
-  const points = visible.map(([x, y]) => `${rounded(x)},${rounded(y)}`).join(";");
-  return [...shapes, element("points", [], { ...common, points })];
+  const points = visible.map(([, [x, y]]) => `${rounded(x)},${rounded(y)}`).join(";");
+  const indices = element("attribute", visible.map(([i]) => i).join(" "), { name: "keypoints" });
+  return [...shapes, element("points", [indices], { ...common, points })];
 }
 
 /** A box for each frame; where the object is gone, one that is `outside`. */

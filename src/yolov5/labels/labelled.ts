@@ -2,7 +2,7 @@
 
 import type { Detection, Keypoint, PosedDetection, SegmentedDetection } from "../output/detections.js";
 import { findExternalContours } from "../output/masks/polygons.js";
-import { type Rle, rleToMask } from "../output/masks/rle.js";
+import { type BinaryMask, type Rle, rleToMask } from "../output/masks/rle.js";
 import type { DetectionResult } from "../output/results.js";
 
 /** One labelled object, in pixels of the picture. */
@@ -39,11 +39,15 @@ export function labelledObjects({ detections }: Pick<DetectionResult, "detection
     if (isPosed(detection)) return { ...plain, keypoints: detection.keypoints };
     if (!isSegmented(detection)) return plain;
     const { mask: rle, area } = detection;
-    const polygons = findExternalContours(rleToMask(rle))
-      .map((contour) => (contour.length < 6 ? around(contour) : [...contour]))
-      .toSorted((a, b) => areaOf(b) - areaOf(a));
-    return { ...plain, mask: { rle, area }, polygons };
+    return { ...plain, mask: { rle, area }, polygons: outlinesOf(rleToMask(rle)) };
   });
+}
+
+/** Outer contours as polygons with three points at least, x, y, x, y, …; the largest one first. */
+export function outlinesOf(mask: BinaryMask): number[][] {
+  return findExternalContours(mask)
+    .map((contour) => (contour.length < 6 ? around(contour) : [...contour]))
+    .toSorted((a, b) => areaOf(b) - areaOf(a));
 }
 
 /** A contour of one pixel or a straight line, as an outline around its pixels. */

@@ -101,24 +101,14 @@ describe.skipIf(referenceMissing("images", "coco_val2017_128") || referenceMissi
     const images = join(referencePath("images", "coco_val2017_128") ?? "", "images");
     const weights = referencePath("weights", "yolov5n.pt") ?? "";
 
-    test("COCO and VOC: everything that detect found gives mAP 1", async () => {
+    test("every format: everything that detect found gives mAP 1", async () => {
       // Among them pictures whose shorter side detect rounds up and val.py cuts off: they get another row of pixels.
       const names = (await readdir(images)).toSorted();
       const chosen = [...names.filter((name) => /2299|6614|9378/.test(name)), ...names.slice(0, FULL ? 128 : 3)];
       const same = ["--weights", weights, "--backend", "wasm", "--imgsz", "640"];
       const sources = [...new Set(chosen)].map((name) => join(images, name));
-      await run(
-        "detect",
-        ...same,
-        "--source",
-        ...sources,
-        "--save-coco",
-        "--save-voc",
-        "--nosave",
-        "--project",
-        path("coco"),
-      );
-      for (const data of ["coco.json", "Annotations"]) {
+      await run("detect", ...same, "--source", ...sources, ...ALL, "--nosave", "--project", path("coco"));
+      for (const data of ["coco.json", "Annotations", "cvat.xml", "labelstudio.json"]) {
         const measure = ["--data", path("coco", "exp", data), "--images", images, "--noplots", "--as-detect"];
         const json = await run("val", ...same, ...measure, "--ap", "coco", "--project", path("val"), "--json", "-");
         const { images: count, instances, precision, recall, map50, map50_95: map } = JSON.parse(json);

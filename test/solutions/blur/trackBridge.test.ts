@@ -59,6 +59,37 @@ describe("gaps", () => {
   });
 });
 
+describe("weak boxes", () => {
+  /** Part of the object: its lower half. */
+  const part = (x: number): BridgedBox => ({ xyxy: [x, 10, x + 10, 20], track: 1, weak: true });
+
+  test("keep a track, and the place between the certain ones is added to their frames", () => {
+    const { added } = run([[box(0, 1)], [part(10)], [], [part(30)], [box(40, 1)]], { hold: 0 });
+    // The frame without a box gets what lies between the weak ones too.
+    expect(added.map((boxes) => boxes.length)).toEqual([0, 1, 2, 1, 0]);
+    for (const [frame, boxes] of added.entries()) {
+      const whole = boxes.at(-1);
+      if (!whole) continue;
+      expect(centre(whole)).toBeCloseTo(10 * frame + 5);
+      expect(whole[1]).toBeLessThanOrEqual(0);
+      expect(whole[3]).toBeGreaterThanOrEqual(20);
+    }
+  });
+
+  test("are held as well as the last certain one, and their frames wait for the next", () => {
+    const { added, waited } = run([[box(0, 1)], [part(0)], [part(0)], [part(0)], []], { hold: 2, gap: 3 });
+    // Frame 3 is too far from the certain box; frame 4 holds the weak one.
+    expect(added.map((boxes) => boxes.length)).toEqual([0, 1, 1, 0, 1]);
+    expect(waited[1]).toBe(3);
+    const live = run([[box(0, 1)], [part(0)]], { most: 0 });
+    expect([live.added[1].length, live.waited[1]]).toEqual([1, 0]);
+  });
+
+  test("that begin a track are held before it like certain ones", () => {
+    expect(run([[], [part(0)], [box(0, 1)]], { hold: 1 }).added.map((boxes) => boxes.length)).toEqual([1, 0, 0]);
+  });
+});
+
 describe("before and after", () => {
   test("the first box is held before, and the last one after, for the requested number of frames", () => {
     const frames = [[], [], [], [], [box(5, 1)], [], [], [], []];

@@ -19,11 +19,16 @@ export interface FollowedFrame {
 
 export class BlurredFrames {
   private readonly hidden: HiddenParts;
+  private readonly conf: number;
   private readonly bridge: TrackBridge<FollowedFrame>;
 
-  /** @param gap frames for which a lost object is remembered. */
-  constructor(hidden: HiddenParts, { width, height, live }: VideoInfo, gap: number) {
+  /**
+   * @param gap frames for which a lost object is remembered.
+   * @param conf boxes up to this confidence only continue tracks.
+   */
+  constructor(hidden: HiddenParts, { width, height, live }: VideoInfo, gap: number, conf: number) {
     this.hidden = hidden;
+    this.conf = Math.fround(conf);
     this.bridge = new TrackBridge({ gap, most: live ? 0 : Math.floor(MOST_BYTES / (width * height * 3)) });
   }
 
@@ -32,7 +37,9 @@ export class BlurredFrames {
     const { tracked, lost } = frame.followed;
     const boxes = tracked.detections
       .filter((detection) => isBlurred(detection, this.hidden))
-      .map(({ xmin, ymin, xmax, ymax, track }): BridgedBox => ({ xyxy: [xmin, ymin, xmax, ymax], track }));
+      .map(({ xmin, ymin, xmax, ymax, track, confidence }): BridgedBox => {
+        return { xyxy: [xmin, ymin, xmax, ymax], track, weak: confidence <= this.conf };
+      });
     const gone = lost.filter((track) => isBlurred(track, this.hidden));
     return this.bridge.push(frame, boxes, gone).map((ready) => this.blurred(ready.frame, ready.added));
   }

@@ -1,0 +1,168 @@
+/** Files of CVAT and Label Studio as data sets: what was written is read, and what is refused with which words. */
+
+import { cp, mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, describe, expect, test } from "vitest";
+import { openDataset } from "../../../src/node.js";
+import { cvatImages, cvatVideo, labelStudioImages, labelStudioVideo } from "../../../src/yolov5/labels/index.js";
+import { fixture } from "../../cli/support.js";
+import { masked, NAMES, person, posed, thing } from "../../yolov5/labels/samples.js";
+
+const folder = await mkdtemp(join(tmpdir(), "yolov5-tools-"));
+afterAll(() => rm(folder, { recursive: true, force: true }));
+await mkdir(join(folder, "day 1"));
+await cp(fixture("picture.png"), join(folder, "day 1", "bus & co.png"));
+/** The fixture's size. */
+const [width, height] = [90, 60];
+const names = NAMES.with(2, "plain");
+const picture = (...objects: Parameters<typeof labelStudioImages>[0][number]["objects"][number][]) => [
+  { fileName: "day 1/bus & co.png", width, height, objects },
+];
+const KEYPOINTS = { count: 3, size: 3 };
+let files = 0;
+
+async function open(text: string, ending: string, options: object = {}) {
+  const file = join(folder, `labels${++files}${ending}`);
+  await writeFile(file, text);
+  const warnings: string[] = [];
+  const set = await openDataset(file, { names, onWarning: (line) => warnings.push(line), ...options });
+  return { ...set, warnings };
+}
+
+type Pictures = Parameters<typeof labelStudioImages>[0];
+const TOOLS = [
+  ["CVAT", ".xml", (pictures: Pictures) => cvatImages(pictures, names)],
+  ["Label Studio", ".json", (pictures: Pictures) => JSON.stringify(labelStudioImages(pictures))],
+] as const;
+
+describe.each(TOOLS)("%s", (_, ending, write) => {
+  test("boxes come back, with their classes", async () => {
+    const { samples, warnings } = await open(write(picture(person, thing)), ending);
+    expect(warnings).toEqual([]);
+    const { classes, boxes, polygons } = samples[0].truth;
+    expect([...classes]).toEqual([0, 1]);
+    expect(boxes[0] * width).toBeCloseTo((1.234567 + 30.5) / 2, 2);
+    expect([...boxes.subarray(4)].map((value, i) => value * (i % 2 === 0 ? width : height))).toEqual(
+      [5, 5, 10, 10].map((value) => expect.closeTo(value, 4)),
+    );
+    expect(polygons).toEqual([[], []]);
+  });
+
+  test("an object in parts is one object with several outlines", async () => {
+    const { samples } = await open(write(picture(masked(), person)), ending);
+    const { classes, polygons } = samples[0].truth;
+    expect([...classes]).toEqual([0, 0]);
+    expect(polygons.map((parts) => parts.length)).toEqual([3, 0]);
+    const ring = [...polygons[0][0]].map((value, i) => Math.round(value * (i % 2 === 0 ? width : height)));
+    expect([Math.min(...ring), Math.max(...ring)]).toEqual([5, 24]);
+  });
+
+  test("keypoints keep their indices, though one is not visible", async () => {
+    const { samples } = await open(write(picture(posed, thing)), ending, { keypoints: KEYPOINTS });
+    const { classes, keypoints } = samples[0].truth;
+    // An object without a labelled point is left out, as in COCO's evaluation.
+    expect([...classes]).toEqual([0]);
+    const points = [...(keypoints?.[0] ?? [])];
+    expect(points.map((value, i) => (i % 3 === 2 ? value : value * (i % 3 === 0 ? width : height)))).toEqual(
+      [5, 6, 2, 0, 0, 0, 9, 10, 2].map((value) => expect.closeTo(value, 4)),
+    );
+    const without = await open(write(picture(person)), ending, { keypoints: KEYPOINTS });
+    expect(without.samples[0].truth.keypoints).toEqual([undefined]);
+  });
+
+  test("a picture without objects is background, and a label that the model lacks is named", async () => {
+    const { samples } = await open(write(picture()), ending);
+    expect(samples.map(({ truth }) => truth.classes.length)).toEqual([0]);
+    const cow = write(picture({ ...person, name: "cow" }));
+    await expect(open(cow, ending)).rejects.toThrow(/match no class \("cow"/);
+  });
+});
+
+describe("CVAT, changed by people", () => {
+  const file = (shapes: string, size = `width="90" height="60"`): string =>
+    `<annotations><version>1.1</version><image id="0" name="day 1/bus &amp; co.png" ${size}>${shapes}</image></annotations>`;
+
+  test("polygons are outlines; other shapes are left out with a warning, tags without", async () => {
+    const shapes =
+      '<polygon label="person" points="0,0;45,0;45,30"/><ellipse label="person" cx="1" cy="2" rx="3" ry="4"/><tag label="person"/>';
+    const { samples, warnings } = await open(file(shapes), ".xml");
+    expect([...samples[0].truth.boxes]).toEqual([0.25, 0.25, 0.5, 0.5]);
+    expect([...samples[0].truth.polygons[0][0]]).toEqual([0, 0, 0.5, 0, 0.5, 0.5]);
+    expect(warnings).toEqual([expect.stringMatching(/shapes of the kind <ellipse> are not read; use boxes, polygons/)]);
+  });
+
+  const mask = (rle: string, size = [2, 2]): string =>
+    `<mask label="person" left="1" top="1" width="${size[0]}" height="${size[1]}" rle="${rle}"/>`;
+  test.each([
+    ["another root", "<annotation/>", /its root is <annotation>, not CVAT's <annotations>/],
+    ["no size", file("", ""), /width of <image> must be a number, got ""/],
+    ["words for numbers", file('<box label="person" xtl="a"/>'), /xtl of <box> must be a number, got "a"/],
+    ["a line as polygon", file('<polygon label="person" points="0,0;1,1"/>'), /points of <polygon> must be three/],
+    ["too few pixels", file(mask("1, 2")), /rle of <mask> has 3 pixels, not 2×2/],
+    ["endless runs", file(mask("0, 1e300")), /rle of <mask> has 1e\+300 pixels, not 2×2/],
+    ["a run below 0", file(mask("5, -1")), /rle of <mask> has the run -1/],
+    ["a mask larger than its picture", file(mask("0", [1e6, 1e6])), /<mask> of 1000000×1000000 does not fit/],
+    [
+      "a point more than indices",
+      file(
+        '<box label="person" group_id="1" xtl="0" ytl="0" xbr="9" ybr="9"/><points label="person" group_id="1" points="1,1;2,2"><attribute name="keypoints">0</attribute></points>',
+      ),
+      /a <points> has 2 points, but its attribute "keypoints" numbers 1/,
+    ],
+  ])("refused: %s", async (_, text, message) => {
+    await expect(open(text, ".xml")).rejects.toThrow(message);
+  });
+});
+
+describe("Label Studio, changed by people", () => {
+  const region = (value: object, more: object = {}) => ({
+    ...{ id: "a", type: "rectanglelabels", original_width: width, original_height: height },
+    value: { x: 0, y: 0, width: 50, height: 50, rotation: 0, rectanglelabels: ["person"], ...value },
+    ...more,
+  });
+  const task = (result: unknown, more: object = {}) =>
+    JSON.stringify([
+      { data: { image: "/data/local-files/?d=day%201/bus%20%26%20co.png" }, ...more, annotations: [result] },
+    ]);
+
+  test("annotations count before predictions, and a cancelled one does not", async () => {
+    const predictions = [{ result: [region({ rectanglelabels: ["plain"] })] }];
+    const annotated = await open(task({ result: [region({})] }, { predictions }), ".json");
+    expect([...annotated.samples[0].truth.classes]).toEqual([0]);
+    const cancelled = await open(task({ was_cancelled: true, result: [region({})] }, { predictions }), ".json");
+    expect([...cancelled.samples[0].truth.classes]).toEqual([2]);
+  });
+
+  test("a turned rectangle has the box around it; other regions are left out with a warning", async () => {
+    const turned = region({ x: 50, y: 0, width: 20, height: 40, rotation: 90 });
+    const brush = { id: "b", type: "brushlabels", original_width: width, original_height: height, value: {} };
+    const { samples, warnings } = await open(task({ result: [turned, brush] }), ".json");
+    // 18 × 24 pixels, turned by a quarter around (45, 0): 24 pixels to the left and 18 down.
+    expect([...samples[0].truth.boxes].map((value, i) => value * (i % 2 === 0 ? width : height))).toEqual(
+      [33, 9, 24, 18].map((value) => expect.closeTo(value, 4)),
+    );
+    expect(warnings).toEqual([expect.stringMatching(/regions of the kind brushlabels are not read/)]);
+  });
+
+  test.each([
+    [
+      "no size",
+      task({ result: [region({}, { original_width: undefined })] }),
+      /task 1: its regions need original_width/,
+    ],
+    ["no label", task({ result: [region({ rectanglelabels: [] })] }), /task 1: a region has no label/],
+    ["a word for a number", task({ result: [region({ x: "1" })] }), /task 1: x of a region must be a number, not 1/],
+    ["no picture", '[{"data":{"text":"hello"}}]', /task 1 has no "image" in its data/],
+  ])("refused: %s", async (_, text, message) => {
+    await expect(open(text, ".json")).rejects.toThrow(message);
+  });
+});
+
+test("labels of videos are refused, since val reads pictures", async () => {
+  const frames = [{ frame: 0, time: 0, objects: [person] }];
+  const video = { fileName: "a.mp4", width, height, fps: 25, stride: 1, frames };
+  await expect(open(cvatVideo(video, names), ".xml")).rejects.toThrow(/labels a video, and val reads pictures/);
+  const tasks = JSON.stringify([labelStudioVideo(video)]);
+  await expect(open(tasks, ".json")).rejects.toThrow(/task 1 is of a video, and val reads pictures/);
+});
