@@ -18,7 +18,7 @@ export function quantizedOperands(
   { x, weight, bias }: ConvOperands,
 ): readonly string[] | undefined {
   const { quantization } = attrs;
-  if (!quantization || !weight || !isInteger(attrs, weight.shape)) return undefined;
+  if (!quantization || quantization.wide || !weight || !isInteger(attrs, weight.shape)) return undefined;
   const { inputScale, inputZeroPoint, weightScales } = quantization;
   const scale = g.floats([inputScale]);
   const zeroPoint = g.bytes(inputZeroPoint);

@@ -35,6 +35,8 @@ export interface ConvQuantization {
   readonly inputZeroPoint: number;
   /** One per output channel, above 0. */
   readonly weightScales: Float32Array;
+  /** The whole numbers have up to fifteen bits (`ops/quantized/wide.ts`). */
+  readonly wide?: true;
 }
 
 interface Conv2dAttributes {

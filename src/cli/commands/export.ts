@@ -65,6 +65,7 @@ export function defineExport(program: Command, start: Start): void {
     )
     .option("--max-pixels <n>", `int8: ${MAX_PIXELS_HELP}`, whole(1))
     .option("--percentile <p>", "int8: percentage of values kept on each side, 50 to 100 (default: 99.999)", percentile)
+    .option("--int8-head", "int8: the last layers of a head with anchors read bytes too: faster; measure the result")
     .option("--cfg <yaml>", "model description (a YAML file or a name such as yolov5s), for a state dict without one")
     .optionsGroup("For export.py's users:")
     .option("--opset <n>", "ONNX files are always written with opset 13", whole(1))

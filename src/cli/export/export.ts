@@ -113,11 +113,16 @@ function plan({
     );
   }
   if (int8 && half) throw new UsageError("--int8 and --half cannot be combined; export them separately");
-  const calibrating = (["data", "calibration", "calibrationImages", "percentile", "maxPixels"] as const).find(
-    (key) => more[key],
-  );
+  const calibrating = (
+    ["data", "calibration", "calibrationImages", "percentile", "int8Head", "maxPixels"] as const
+  ).find((key) => more[key]);
   if (calibrating && !int8) {
     throw new UsageError(`${optionName(calibrating)} is a calibration option and needs --int8`);
+  }
+  if (more.int8Head && formats.has("onnx")) {
+    throw new UsageError(
+      "--int8-head applies to safetensors only, heads of ONNX files are float32; export them separately",
+    );
   }
   if (more.percentile !== undefined && (more.calibration ?? "percentile") !== "percentile") {
     throw new UsageError(`--percentile needs --calibration percentile, not ${more.calibration}`);

@@ -86,6 +86,7 @@ async function quantizeOn(
       imgsz: heightWidth(flags.imgsz),
       method,
       percentile,
+      head: flags.int8Head,
       signal,
       onPicture: (done) => bar.update(done, pictures.length),
       onWarning: (text) => output.warn(text),

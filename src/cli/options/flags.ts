@@ -130,6 +130,7 @@ export interface ExportFlags extends CommonFlags {
   readonly calibration?: CalibrationMethod;
   readonly calibrationImages?: number;
   readonly percentile?: number;
+  readonly int8Head?: true;
   readonly cfg?: string;
   readonly imgsz?: readonly number[];
   readonly maxPixels?: number;

@@ -44,8 +44,20 @@ export async function calibrate(
   inputs: AsyncIterable<HostTensor> | Iterable<HostTensor>,
   options: CalibrationOptions,
 ): Promise<Calibration> {
-  const { convolutions, graph } = plan;
-  const observed = [...new Set([...convolutions.values()].map(({ inputs: [id] }) => id))];
+  const { graph } = plan;
+  const convolutions = [...plan.convolutions, ...plan.wide];
+  const observed = [
+    ...new Set(
+      convolutions.map(
+        ([
+          ,
+          {
+            inputs: [id],
+          },
+        ]) => id,
+      ),
+    ),
+  ];
   const histograms = new Map(observed.map((id): [ValueId, Histogram] => [id, new Histogram()]));
   const computed = observed.filter((id) => !graph.inputs.includes(id));
   const watched: Graph = { ...graph, outputs: computed };

@@ -6,6 +6,7 @@ import type { ModuleNode } from "../../weights/types.js";
 import { INPUT_SCALE, INPUT_ZERO_POINT, WEIGHT_SCALE } from "../../yolov5/checkpoint/quantizedNames.js";
 import type { Calibration } from "./calibrate.js";
 import { modulePaths, type QuantizationPlan } from "./plan.js";
+import type { ActivationQuantization } from "./ranges.js";
 import { quantizeWeight } from "./weights.js";
 
 /** The largest float16 value. */
@@ -20,6 +21,11 @@ function shrink(name: string, source: HostTensor): HostTensor {
   if (data.some((value) => Math.abs(value) > LARGEST_HALF)) return source;
   return tensor("float16", source.shape, float32ArrayToHalf(data));
 }
+
+const inputTensors = ({ scale, zeroPoint }: ActivationQuantization): [string, HostTensor][] => [
+  [INPUT_SCALE, tensor("float32", [1], Float32Array.of(scale))],
+  [INPUT_ZERO_POINT, tensor("uint8", [1], Uint8Array.of(zeroPoint))],
+];
 
 /** The quantized tree. Wiring, names and all other tensors stay. */
 export function quantizeModule(root: ModuleNode, plan: QuantizationPlan, calibration: Calibration): ModuleNode {
@@ -39,17 +45,14 @@ export function* quantizeModulePieces(
     const node = path === undefined ? undefined : plan.convolutions.get(path);
     const input = path === undefined ? undefined : activations.get(path);
     const weight = node && plan.graph.constants.get(node.inputs[1]);
+    const wide = path !== undefined && plan.wide.has(path) ? input : undefined;
     if (node && input && weight) {
       const { weight: whole, scales } = quantizeWeight(weight);
       const bias = node.attrs.hasBias ? plan.graph.constants.get(node.inputs[2]) : undefined;
       return {
         ...module,
         parameters: new Map<string, HostTensor>([["weight", whole], ...(bias ? [["bias", bias] as const] : [])]),
-        buffers: new Map<string, HostTensor>([
-          [WEIGHT_SCALE, scales],
-          [INPUT_SCALE, tensor("float32", [1], Float32Array.of(input.scale))],
-          [INPUT_ZERO_POINT, tensor("uint8", [1], Uint8Array.of(input.zeroPoint))],
-        ]),
+        buffers: new Map<string, HostTensor>([[WEIGHT_SCALE, scales], ...inputTensors(input)]),
       };
     }
     const children = new Map<string, ModuleNode>();
@@ -57,7 +60,8 @@ export function* quantizeModulePieces(
       if (!plan.folded.has(paths.get(part) ?? "")) children.set(name, yield* convert(part));
     }
     const parameters = new Map([...module.parameters].map(([name, value]) => [name, shrink(name, value)]));
-    return { ...module, parameters, children };
+    const buffers = new Map([...module.buffers, ...(wide ? inputTensors(wide) : [])]);
+    return { ...module, parameters, buffers, children };
   }
   return yield* convert(root);
 }

@@ -15,7 +15,7 @@ import type { Member } from "../../yolov5/model.js";
 import { checkImageSize } from "../../yolov5/options.js";
 import { type CalibrationOptions, calibrate } from "./calibrate.js";
 import { quantizeModulePieces } from "./convert.js";
-import { planQuantization } from "./plan.js";
+import { type PlanOptions, planQuantization } from "./plan.js";
 import type { CalibrationMethod } from "./ranges.js";
 import { layersThatHurt, noiseOfLayers } from "./sensitivity.js";
 
@@ -27,6 +27,8 @@ export interface QuantizeOptions {
   readonly method?: CalibrationMethod | undefined;
   /** Percentage of values kept on each side. Default 99.999. */
   readonly percentile?: number | undefined;
+  /** Whether the last layers of a detection head with anchors read bytes too: faster; measure what it costs. Default false. */
+  readonly head?: boolean | undefined;
   readonly signal?: AbortSignal | undefined;
   /** Called after each picture with the number of pictures so far. */
   readonly onPicture?: ((done: number) => void) | undefined;
@@ -41,6 +43,8 @@ export interface QuantizationFacts {
   readonly imgsz: readonly [number, number];
   /** Number of convolutions in int8. */
   readonly convolutions: number;
+  /** Number of the head's last layers that read bytes; absent where none does. */
+  readonly head?: number;
   /** Paths of convolutions that stayed float32 because they suffer too much; absent where there are none. */
   readonly float32?: readonly string[];
 }
@@ -65,7 +69,7 @@ export async function quantizeMember(
   if (isQuantized(network.module)) {
     throw new OptionError(`${info.path}: is already int8; give the checkpoint it was made from`);
   }
-  const { method = "percentile", percentile, signal, onPicture, onWarning = () => undefined } = options;
+  const { method = "percentile", percentile, head, signal, onPicture, onWarning = () => undefined } = options;
   const classify = info.task === "classify";
   const transform = CLASSIFY_TRANSFORMS[info.family];
   const wanted = options.imgsz ?? info.defaultImgsz;
@@ -78,13 +82,18 @@ export async function quantizeMember(
         : toTensor([letterbox(image, { size: [height, width], stride: info.stride, auto: false }).image]);
     }
   }
-  return quantizeTree(network.backend, network.module, graph, inputs(), {
+  const quantized = await quantizeTree(network.backend, network.module, graph, inputs(), {
     imgsz: [height, width],
     method,
     percentile,
+    head,
     signal,
     onInput: onPicture,
   });
+  if (head && quantized.facts.head === undefined) {
+    onWarning(`${info.path}: has no detection head with anchors, so none reads bytes`);
+  }
+  return quantized;
 }
 
 /** Inputs on which convolutions are compared in both precisions. */
@@ -100,10 +109,10 @@ export async function quantizeTree(
   root: ModuleNode,
   built: Graph,
   inputs: AsyncIterable<HostTensor>,
-  options: CalibrationOptions & { readonly imgsz: readonly [number, number] },
+  options: CalibrationOptions & Pick<PlanOptions, "head"> & { readonly imgsz: readonly [number, number] },
 ): Promise<QuantizedModule> {
-  const { imgsz, method, signal } = options;
-  const plan = planQuantization(root, built);
+  const { imgsz, method, head, signal } = options;
+  const plan = planQuantization(root, built, { head });
   const compared: HostTensor[] = [];
   async function* noted(): AsyncGenerator<HostTensor> {
     for await (const input of inputs) {
@@ -113,7 +122,7 @@ export async function quantizeTree(
   }
   const calibration = await calibrate(backend, plan, noted(), options);
   const left = layersThatHurt(plan, await noiseOfLayers(backend, plan, calibration, compared, signal));
-  const chosen = left.length === 0 ? plan : planQuantization(root, built, new Set(left));
+  const chosen = left.length === 0 ? plan : planQuantization(root, built, { except: new Set(left), head });
   return {
     module: await new Breather(signal).through(quantizeModulePieces(root, chosen, calibration)),
     facts: {
@@ -121,6 +130,7 @@ export async function quantizeTree(
       images: calibration.inputs,
       imgsz,
       convolutions: chosen.convolutions.size,
+      ...(chosen.wide.size > 0 ? { head: chosen.wide.size } : {}),
       ...(left.length > 0 ? { float32: left } : {}),
     },
   };

@@ -1,12 +1,13 @@
 /**
  * Quantized convolutions of a module tree: int8 weights [O, I, kh, kw] with one scale per output channel, and the
- * calibrated scale and zero point of the input. In the graph the weights are float32 (integer × scale), so that every
+ * calibrated scale and zero point of the input; where only these stand beside floating-point weights, the weights are rounded to
+ * fifteen bits here. In the graph the weights are float32 (integer × scale), so that every
  * backend can run them; `quantization` enables integer kernels.
  */
 
 import { WeightError } from "../../errors.js";
-import type { ConvQuantization } from "../../ops/index.js";
-import { formatShape, type HostTensor, tensor } from "../../tensor/index.js";
+import { type ConvQuantization, wideWeight } from "../../ops/index.js";
+import { formatShape, type HostTensor, tensor, toFloat32 } from "../../tensor/index.js";
 import { walkModules } from "../../weights/index.js";
 import type { ModuleNode } from "../../weights/types.js";
 import type { WeightForms } from "../graph/context.js";
@@ -33,7 +34,7 @@ export function isQuantized(module: ModuleNode): boolean {
 function one(module: ModuleNode, name: string, path: string): number {
   const stored = module.buffers.get(name) ?? module.parameters.get(name);
   if (stored?.data.length !== 1) {
-    throw new WeightError(`${path}.${name} must be one number if the weights are int8; export the model again`, {
+    throw new WeightError(`${path}.${name} must be one number in an int8 model; export the model again`, {
       path,
     });
   }
@@ -41,7 +42,7 @@ function one(module: ModuleNode, name: string, path: string): number {
 }
 
 /**
- * A convolution's int8 weight as float32 (created once per tensor) and its quantization; undefined for other weights.
+ * A quantized convolution's weight as float32 (created once per tensor) and its quantization; undefined for others.
  * @throws WeightError for missing or invalid scales.
  */
 export function quantizedWeight(
@@ -50,7 +51,13 @@ export function quantizedWeight(
   path: string,
 ): { readonly weight: HostTensor; readonly quantization: ConvQuantization } | undefined {
   const stored = module.parameters.get("weight");
-  if (stored?.dtype !== "int8") return undefined;
+  if (stored?.dtype !== "int8") {
+    if (!stored || !(module.buffers.has(INPUT_SCALE) || module.parameters.has(INPUT_SCALE))) return undefined;
+    const input = inputOf(module, path);
+    const weight = derivedOnce(forms, stored, "wide", () => wideWeight(toFloat32(stored)).weight);
+    const scales = derivedOnce(forms, stored, "wide scales", () => wideWeight(toFloat32(stored)).scales);
+    return { weight, quantization: { ...input, weightScales: scales.data as Float32Array, wide: true } };
+  }
   const scales = module.buffers.get(WEIGHT_SCALE) ?? module.parameters.get(WEIGHT_SCALE);
   const [outputs] = stored.shape;
   if (scales?.dtype !== "float32" || scales.data.length !== outputs) {
@@ -61,24 +68,40 @@ export function quantizedWeight(
     );
   }
   const weightScales = scales.data as Float32Array;
+  const input = inputOf(module, path);
+  if (!weightScales.every(positive)) {
+    throw new WeightError(`${path}: its scales must be finite and above 0; export the model again`, { path });
+  }
+  const weight = derivedOnce(forms, stored, "dequantized", () =>
+    dequantizeWeight(stored as HostTensor<"int8">, weightScales),
+  );
+  return { weight, quantization: { ...input, weightScales } };
+}
+
+const positive = (value: number): boolean => value > 0 && Number.isFinite(value);
+
+function inputOf(module: ModuleNode, path: string): Pick<ConvQuantization, "inputScale" | "inputZeroPoint"> {
   const inputScale = one(module, INPUT_SCALE, path);
   const inputZeroPoint = one(module, INPUT_ZERO_POINT, path);
-  const positive = (value: number): boolean => value > 0 && Number.isFinite(value);
-  if (!positive(inputScale) || !weightScales.every(positive)) {
+  if (!positive(inputScale)) {
     throw new WeightError(`${path}: its scales must be finite and above 0; export the model again`, { path });
   }
   if (!Number.isInteger(inputZeroPoint) || inputZeroPoint < 0 || inputZeroPoint > 255) {
     throw new WeightError(`${path}.${INPUT_ZERO_POINT} must be 0 to 255, got ${inputZeroPoint}`, { path });
   }
+  return { inputScale, inputZeroPoint };
+}
+
+function derivedOnce(forms: WeightForms, stored: HostTensor, key: string, make: () => HostTensor): HostTensor {
   let derived = forms.derived.get(stored);
   if (!derived) {
     derived = new Map();
     forms.derived.set(stored, derived);
   }
-  let weight = derived.get("dequantized");
-  if (!weight) {
-    weight = dequantizeWeight(stored as HostTensor<"int8">, weightScales);
-    derived.set("dequantized", weight);
+  let form = derived.get(key);
+  if (!form) {
+    form = make();
+    derived.set(key, form);
   }
-  return { weight, quantization: { inputScale, inputZeroPoint, weightScales } };
+  return form;
 }

@@ -43,7 +43,7 @@ async function quantized(path: string, side = 64): Promise<Quantized> {
   const original = openModel(await readFile(path), { path });
   const backend = await openWasm({ threads: 1 });
   const { network, info } = createMember(original, backend, { path });
-  const plan = planQuantization(network.module, network.build([1, 3, side, side]).graph);
+  const plan = planQuantization(network.module, network.build([1, 3, side, side]).graph, { head: true });
   const calibration = await calibrate(backend, plan, [noise(side, 1), noise(side, 2)], { method: "minmax" });
   backend.dispose();
   const module = quantizeModule(network.module, plan, calibration);
@@ -200,9 +200,9 @@ it.each(["csp", "assorted", "seg", "cls"])("can be made of every kind of model: 
 
 describe("yolov5 export --int8", () => {
   const target = join(folder, "codes-int8.safetensors");
+  const pictures = join(REPOSITORY, "examples");
 
   it("writes a file that detect reads", async () => {
-    const pictures = join(REPOSITORY, "examples");
     const argv = ["export", "--weights", "codes", "--int8", "--data", pictures, "--output", target];
     const made = await cli([...argv, "--backend", "wasm", "--json", "-"]);
     expect(made.code).toBe(0);
@@ -234,6 +234,8 @@ describe("yolov5 export --int8", () => {
     [["--int8", "--data", "x", "--calibration", "minmax", "--percentile", "99"], 2, /needs --calibration perc/],
     [["--int8", "--data", "x", "--calibration", "best"], 2, /Allowed choices are minmax, percentile, entropy/],
     [["--int8", "--data", "x", "--percentile", "20"], 2, /between 50 and 100/],
+    [["--int8-head"], 2, /--int8-head is a calibration option and needs --int8/],
+    [["--int8", "--int8-head", "--include", "onnx", "--data", "x"], 2, /--int8-head applies to safetensors only/],
   ])("%j", async (argv, code, message) => {
     const empty = join(folder, "none.safetensors");
     const outcome = await cli(["export", "--weights", "codes", "--output", empty, ...argv]);

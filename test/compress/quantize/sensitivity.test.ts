@@ -44,7 +44,7 @@ function toy(): QuantizationPlan {
     conv("bad", spoiled(randomTensor([2, 8, 1, 1], 2))),
   ]);
   const convolutions = new Map(graph.nodes.map((node) => [node.name, node as NodeOf<"conv2d">]));
-  return { graph, convolutions, folded: new Set() };
+  return { graph, convolutions, wide: new Map(), folded: new Set() };
 }
 
 function silentFirst(): HostTensor {
@@ -85,7 +85,7 @@ it("a convolution that stays float32 keeps its module with its BatchNorm", async
   const { network } = createMember(openModel(readFileSync(path), { path }), backend, { path });
   const { graph } = network.build([1, 3, 64, 64]);
   const layer = "model.6.m.0.cv1.conv";
-  const plan = planQuantization(network.module, graph, new Set([layer]));
+  const plan = planQuantization(network.module, graph, { except: new Set([layer]) });
   const calibration = await calibrate(backend, plan, [noise(64, 1)], { method: "minmax" });
   const made = quantizeModule(network.module, plan, calibration);
   expect(moduleAt(made, layer)?.parameters.get("weight")?.dtype).toBe("float16");

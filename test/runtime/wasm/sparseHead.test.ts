@@ -1,12 +1,14 @@
 /** Rows above a threshold, computed for the pixels alone that have any: the same bits as out of all rows. */
 
 import { afterEach, describe, expect, it, vi } from "vitest";
+import { quantizeWeight } from "../../../src/compress/quantize/weights.js";
 import { openWasm } from "../../../src/node/wasm.js";
-import { type Graph, GraphBuilder, type ValueId } from "../../../src/ops/index.js";
+import { type Graph, GraphBuilder, type ValueId, wideWeight } from "../../../src/ops/index.js";
 import { takesPictures } from "../../../src/runtime/backend.js";
 import { createProgram } from "../../../src/runtime/wasm/index.js";
 import { ModelMemory } from "../../../src/runtime/wasm/run/modelMemory.js";
 import type { HostTensor } from "../../../src/tensor/index.js";
+import { dequantizeWeight } from "../../../src/yolov5/checkpoint/quantized.js";
 import { randomTensor } from "../../support/random.js";
 
 const PICTURES = 2;
@@ -16,12 +18,18 @@ const ANCHORS = [
   [30, 61, 62, 45],
 ];
 
-/** Two levels, of three anchors and of two; the second reads a concat with a gap. */
-function twoLevels(activation: "identity" | "silu" = "identity"): Graph {
+/** Weights of a network: as they are, or those of the heads wide. */
+type Weights = "float32" | "wide";
+
+/** Two levels, of three anchors and of two; the second reads a concat with a gap, the first what a 3×3 convolution reads too. */
+function twoLevels(activation: "identity" | "silu" = "identity", weights: Weights = "float32"): Graph {
   const b = new GraphBuilder();
   const conv = (name: string, x: ValueId, o: number, k: number, s: number, kind: "identity" | "silu"): ValueId => {
-    const weight = b.constant(`${name}.w`, randomTensor([o, b.shape(x)[1], k, k], o * k, 0.3));
+    const source = randomTensor([o, b.shape(x)[1], k, k], o * k, 0.3);
+    const form = weights === "wide" ? quantizedForm(source, name.startsWith("level")) : undefined;
+    const weight = b.constant(`${name}.w`, form?.weight ?? source);
     const id = b.add("conv2d", name, [x, weight, b.constant(`${name}.b`, randomTensor([o], o + k))], {
+      ...(form ? { quantization: form.quantization } : {}),
       stride: [s, s],
       padding: [k >> 1, k >> 1],
       dilation: [1, 1],
@@ -42,6 +50,17 @@ function twoLevels(activation: "identity" | "silu" = "identity"): Graph {
   );
   const head = { anchors: ANCHORS, strides: [2, 4], outputs: OUTPUTS, maskCoefficients: 0 };
   return b.finish([b.add("detect", "head", levels, head)]);
+}
+
+const INPUT = { inputScale: 0.03, inputZeroPoint: 20 };
+
+function quantizedForm(source: HostTensor<"float32">, wide: boolean) {
+  if (wide) {
+    const { weight, scales } = wideWeight(source);
+    return { weight, quantization: { ...INPUT, weightScales: scales.data, wide } };
+  }
+  const { weight, scales } = quantizeWeight(source);
+  return { weight: dequantizeWeight(weight, scales.data), quantization: { ...INPUT, weightScales: scales.data } };
 }
 
 /** The rows of a whole output that are above a threshold. */
@@ -71,12 +90,20 @@ function thresholdOf({ shape, data }: HostTensor, part: number): number {
 afterEach(() => vi.restoreAllMocks());
 
 describe("a head of which few rows are asked for", () => {
-  it.each([1, 2, 3])("gives the bits of the whole one, with %s threads", async (threads) => {
-    const backend = await openWasm({ threads });
-    const graph = twoLevels();
-    const head = createProgram(graph, new Set(), threads).lowering.sparseHead;
+  it.each([
+    [1, "float32", undefined],
+    [2, "float32", undefined],
+    [3, "float32", undefined],
+    [1, "wide", "int16"],
+    [1, "wide", "unsigned"],
+    [3, "wide", "unsigned"],
+    [1, "wide", "signed"],
+  ] as const)("gives the bits of the whole one, with %s threads, %s %s", async (threads, weights, integers) => {
+    const backend = await openWasm({ threads, ...(integers ? { integers } : {}) });
+    const graph = twoLevels("identity", weights);
+    const head = createProgram(graph, new Set(), threads, 0, integers).lowering.sparseHead;
     if (!head) throw new Error("the head has no steps for few rows");
-    const executable = await backend.compile(graph);
+    const executable = await backend.compile(graph, integers ? { dtype: "int8" } : {});
     if (!takesPictures(executable)) throw new Error("the backend selects no rows");
     const run = vi.spyOn(ModelMemory.prototype, "run");
     for (const seed of [1, 2]) {

@@ -13,6 +13,9 @@ import { type IntegerFormat, lanesOf, rounding } from "../move/quantize.js";
 import { accumulate, type GemmTile, type Numbers, TILE_ROWS } from "./gemmTile.js";
 import { forPanels, panelsOfBlock } from "./panels.js";
 
+/** A high byte of a wide weight counts 2⁷. */
+const WIDE_SHIFT = 7;
+
 export interface ConvVariant {
   readonly activation: Activation;
   /** Adds a tensor after the activation. */
@@ -21,6 +24,8 @@ export interface ConvVariant {
   readonly unroll: number;
   /** Of activations and weights. Each column of integers has a factor that makes its sum float32 again. */
   readonly numbers?: Numbers;
+  /** Weights of int8 are high bytes for a whole tap or all taps, then low ones: a high one counts 128. */
+  readonly wide?: boolean;
   /** Writes integers of this format instead of float32. */
   readonly store?: IntegerFormat | undefined;
   /** Rows of the register tile, at most six. Default `TILE_ROWS`. */
@@ -32,10 +37,11 @@ export function isInteger({ numbers = "float32" }: ConvVariant): boolean {
 }
 
 export function convKey(name: string, variant: ConvVariant): string {
-  const { activation, residual, unroll, numbers = "float32", store, rows = TILE_ROWS } = variant;
+  const { activation, residual, unroll, numbers = "float32", wide, store, rows = TILE_ROWS } = variant;
   const parts = [
     name,
     ...(numbers === "float32" ? [] : [numbers]),
+    ...(wide ? ["wide"] : []),
     activationKey(activation),
     ...(residual ? ["+residual"] : []),
     ...(store ? [`→ ${store}`] : []),
@@ -123,13 +129,21 @@ function storeIntegers(f: FunctionBuilder, out: I32Local, format: IntegerFormat,
 export function startTile(
   f: FunctionBuilder,
   tile: GemmTile,
-  { numbers = "float32" }: ConvVariant,
+  { numbers = "float32", wide }: ConvVariant,
   { bias, starts }: ColumnConstants,
 ): void {
   tile.accumulators[0].forEach((_, v) => {
-    const load = numbers === "int16" ? vec.splat(0) : vec.load(numbers === "int8" ? starts : bias, v * 16);
+    const load = numbers === "int16" || wide ? vec.splat(0) : vec.load(numbers === "int8" ? starts : bias, v * 16);
     const start = f.vec(load);
     for (const row of tile.accumulators) f.setVec(row[v], start);
+  });
+}
+
+/** Between the two turns of wide weights: sums of high bytes count 128, and what `startTile` left out is added. */
+function raiseTile(f: FunctionBuilder, { accumulators }: GemmTile, { starts }: ColumnConstants): void {
+  accumulators[0].forEach((_, v) => {
+    const start = f.vec(vec.load(starts, v * 16));
+    for (const row of accumulators) f.setVec(row[v], vec.addBits(vec.shiftBitsLeft(row[v], WIDE_SHIFT), start));
   });
 }
 
@@ -223,14 +237,17 @@ export function convPoint(variant: ConvVariant, single: boolean): Kernel<ConvPoi
               f.set(pixel, i32.add(x, r));
               f.set(outputs[r], i32.select(i32.ltS(pixel, end), i32.add(out, i32.mul(pixel, outStep)), k.scratch));
               f.set(pixel, i32.select(i32.ltS(pixel, width), pixel, lastPixel));
-              f.set(single ? tile.rows[r] : bases[r], i32.add(input, i32.mul(pixel, xStep)));
+              f.set(bases[r], i32.add(input, i32.mul(pixel, xStep)));
               if (variant.residual) f.set(residuals[r], i32.add(residual, i32.mul(pixel, residualStep)));
             }
             f.set(tile.weights, weights);
             startTile(f, tile, variant, constants);
-            if (single) {
-              accumulate(f, tile, depth, variant.unroll, numbers);
-            } else {
+            const addTaps = (): void => {
+              if (single) {
+                for (let r = 0; r < tileRows; r++) f.set(tile.rows[r], bases[r]);
+                accumulate(f, tile, depth, variant.unroll, numbers);
+                return;
+              }
               f.set(tap, k.arg("tapTable"));
               f.set(taps, i32.add(tap, i32.shl(k.arg("taps"), 2)));
               f.doWhile(
@@ -242,6 +259,11 @@ export function convPoint(variant: ConvVariant, single: boolean): Kernel<ConvPoi
                 },
                 i32.ne(tap, taps),
               );
+            };
+            addTaps();
+            if (variant.wide) {
+              raiseTile(f, tile, constants);
+              addTaps();
             }
             storeTile(k, tile, variant, constants, outputs, residuals);
           });

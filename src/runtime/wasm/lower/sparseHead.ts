@@ -5,16 +5,12 @@
  */
 
 import { invariant } from "../../../errors.js";
-import {
-  convPoint,
-  detectKernel,
-  LISTED_PIXELS,
-  PANEL,
-  packedFloats,
-  packPanels,
-} from "../../../kernels/wasm/index.js";
+import { detectKernel, LISTED_PIXELS, packedFloats, packPanels } from "../../../kernels/wasm/index.js";
 import { consumersOf, type NodeOf, producersOf, type ValueId } from "../../../ops/index.js";
+import { type HostTensor, tensor } from "../../../tensor/index.js";
 import { channelsOfStored } from "../../channels.js";
+import { packedBias, singleRow } from "./conv/gemm.js";
+import { integerConstants, integerConv, integerInput } from "./integers/conv.js";
 import type { Nhwc } from "./layout.js";
 import type { Lowering } from "./lowering.js";
 import type { SparseHead, SparseLevel } from "./sparseSteps.js";
@@ -29,7 +25,8 @@ const MOST_ANCHORS = 4;
 const MOST_LISTED = 1 / 2;
 const WIDTH = "width";
 const COUNT = "count";
-const PLAIN = convPoint({ activation: { kind: "identity" }, residual: false, unroll: 4 }, true).name;
+/** What kernels are called that walk over single pixels. */
+const POINT = /^conv2d_(point|rows) /;
 
 /** The convolution before a level of a head. */
 interface Last {
@@ -48,7 +45,7 @@ export interface ScoredHead {
 
 /**
  * Adds the steps that compute objectness, before the head itself is lowered.
- * @returns undefined, and adds none, for heads of another kind than the usual one: 1×1 convolutions in float32 that nothing else reads
+ * @returns undefined, and adds none, for heads of another kind than the usual one: 1×1 convolutions that nothing else reads
  */
 export function emitScores(lowering: Lowering, node: NodeOf<"detect">): ScoredHead | undefined {
   const { graph, steps } = lowering;
@@ -68,10 +65,11 @@ function lastConv(lowering: Lowering, head: NodeOf<"detect">, id: ValueId): Last
   const { graph, options, steps } = lowering;
   const index = producersOf(graph).get(id);
   const node = index === undefined ? undefined : graph.nodes[index];
-  if (index === undefined || node?.type !== "conv2d" || node.attrs.groups !== 1) return undefined;
+  if (index === undefined || node?.type !== "conv2d" || !isPlainPoint(lowering, node)) return undefined;
   if (options.keep.has(id) || graph.outputs.includes(id) || consumersOf(graph).get(id)?.length !== 1) return undefined;
-  const [step, ...others] = steps.filter((other) => other.node === index);
-  if (step?.kernel.name !== PLAIN || others.length > 0) return undefined;
+  // What quantizes its input may stand before it.
+  const step = steps.findLast((other) => other.node === index);
+  if (!step || !POINT.test(step.kernel.name)) return undefined;
   const view = lowering.compact(id);
   const { outputs } = head.attrs;
   const anchors = lowering.shape(id)[1] / outputs;
@@ -79,41 +77,103 @@ function lastConv(lowering: Lowering, head: NodeOf<"detect">, id: ValueId): Last
   return { index: steps.indexOf(step), step, view, depth: step.args.depth as number, pixels: view.h * view.w, anchors };
 }
 
-function emitLevelScores(lowering: Lowering, { attrs }: NodeOf<"detect">, last: Last): Storage {
-  const { graph } = lowering;
-  const { step, view, depth, pixels, anchors } = last;
-  const conv = graph.nodes[step.node] as NodeOf<"conv2d">;
+/** A 1×1 convolution of all channels, and nothing else. */
+function isPlainPoint(lowering: Lowering, { attrs, inputs }: NodeOf<"conv2d">): boolean {
+  const { groups, activation, hasResidual, stride, padding } = attrs;
+  return (
+    [...lowering.shape(inputs[1]).slice(2), ...stride, groups].every((size) => size === 1) &&
+    padding.every((size) => size === 0) &&
+    activation.kind === "identity" &&
+    !hasResidual
+  );
+}
+
+/** Constants of the last layer for objectness alone. */
+function scoreConstants(lowering: Lowering, conv: NodeOf<"conv2d">, outputs: number, depth: number) {
   const weight = lowering.weight(conv.inputs[1], conv);
   const bias = conv.attrs.hasBias ? lowering.weight(conv.inputs[2], conv) : undefined;
-  const { segments } = lowering.nhwc(conv.inputs[0]);
-  const channels = channelsOfStored(segments);
-  const { outputs } = attrs;
-  const width = weight.shape[1];
+  const scores = scoresOf(weight, bias, conv.attrs.quantization?.weightScales, outputs);
+  const integers = integerConv(lowering, conv);
+  if (integers) {
+    const quantization = { ...integers.quantization, weightScales: scores.weightScales };
+    const own = { ...integers, quantization };
+    return integerConstants(lowering, scores.weight, scores.bias, own, integerInput(lowering, conv, integers));
+  }
+  const [anchors, width] = scores.weight.shape;
+  const channels = channelsOfStored(lowering.nhwc(conv.inputs[0]).segments);
   const weights = lowering.constant(
-    `objectness ${anchors}×${outputs} ${channels.join()}`,
-    [weight],
+    `panels ${channels.join()}`,
+    [scores.weight],
     packedFloats(anchors, depth),
     (target) =>
-      packPanels(target, weight.data, anchors, depth, (k) =>
-        channels[k] < 0 ? undefined : [OBJECTNESS * width + channels[k], outputs * width],
+      packPanels(target, scores.weight.data, anchors, depth, (k) =>
+        channels[k] < 0 ? undefined : [channels[k], width],
       ),
   );
-  const biases = lowering.constant(`objectness bias ${anchors}×${outputs}`, bias ? [bias] : [], PANEL, (target) => {
-    target.fill(0);
-    for (let a = 0; bias && a < anchors; a++) target[a] = bias.data[a * outputs + OBJECTNESS];
-  });
-  const all = view.n * pixels;
-  const scores = lowering.allocate(all * 16);
+  return { weights, bias: packedBias(lowering, scores.bias, 0, anchors) };
+}
+
+interface Scores {
+  readonly weight: HostTensor<"float32">;
+  readonly bias: HostTensor<"float32"> | undefined;
+  readonly weightScales: Float32Array;
+}
+/** By the weight of the whole layer: all plans of a model then share their constants. */
+const SCORES = new WeakMap<HostTensor, Scores>();
+
+/** The filters of objectness, of every anchor the fifth of `outputs`. */
+function scoresOf(
+  weight: HostTensor<"float32">,
+  bias: HostTensor<"float32"> | undefined,
+  scales: Float32Array | undefined,
+  outputs: number,
+): Scores {
+  const known = SCORES.get(weight);
+  if (known) return known;
+  const [rows, width] = weight.shape;
+  const anchors = rows / outputs;
+  const pick = (from: Float32Array, size: number): Float32Array<ArrayBuffer> => {
+    const to = new Float32Array(anchors * size);
+    for (let a = 0; a < anchors; a++) {
+      const first = (a * outputs + OBJECTNESS) * size;
+      to.set(from.subarray(first, first + size), a * size);
+    }
+    return to;
+  };
+  const made: Scores = {
+    weight: tensor("float32", [anchors, width, 1, 1], pick(weight.data, width)),
+    bias: bias && tensor("float32", [anchors], pick(bias.data, 1)),
+    weightScales: scales ? pick(scales, 1) : new Float32Array(),
+  };
+  SCORES.set(weight, made);
+  return made;
+}
+
+function emitLevelScores(lowering: Lowering, { attrs }: NodeOf<"detect">, last: Last): Storage {
+  const { step, view, depth, pixels } = last;
+  const conv = lowering.graph.nodes[step.node] as NodeOf<"conv2d">;
+  const constants = scoreConstants(lowering, conv, attrs.outputs, depth);
+  const scores = lowering.allocate(view.n * pixels * 16);
   lowering.step(
     step.kernel,
     {
       ...step.args,
-      ...{ weights, bias: biases, panels: 0, half: 1, panelBlocks: 1, panelsPerBlock: 1 },
-      ...{ out: { storage: scores, offset: 0 }, outStep: 16 },
+      ...constants,
+      ...{ panels: 0, half: 1, panelBlocks: 1, panelsPerBlock: 1 },
+      ...{ out: { storage: scores, offset: 0 }, outStep: 16, outRow: view.w * 16, outImage: pixels * 16 },
     },
-    Math.ceil(all / (step.args.blockWidth as number)),
+    step.tiles / (step.args.panelBlocks as number),
   );
   return scores;
+}
+
+/** Where the pixels of a layer's input are. */
+function sourceOf({ args }: Step, { h, w }: Nhwc): SparseLevel["source"] {
+  const at = args.x as Address;
+  const pixelBytes = args.xStep as number;
+  // A picture without a border is a single row.
+  const rowBytes = (args.xRow as number) || w * pixelBytes;
+  return { at, width: w, pixelBytes, rowBytes, imageBytes: (args.xImage as number) || h * rowBytes };
 }
 
 /**
@@ -156,7 +216,7 @@ export function emitListed(
       step.kernel,
       {
         ...step.args,
-        ...{ x: inputs, xStep: depth * 4, [WIDTH]: 0, blocksPerRow: blocks },
+        ...{ ...singleRow(most, block), tapTable: step.args.tapTable, x: inputs, xStep: depth * 4, [WIDTH]: 0 },
       },
       blocks * (step.args.panelBlocks as number),
     );
@@ -173,8 +233,7 @@ export function emitListed(
     );
     levels.push({
       ...{ n: view.n, pixels, anchors, firstRow, scores, depth, most, inputs, places, rows },
-      source: step.args.x as Address,
-      step: step.args.xStep as number,
+      source: sourceOf(step, view),
       counts: [
         { step: convAt, word: step.kernel.fields.indexOf(WIDTH) },
         { step: detectAt, word: kernel.fields.indexOf(COUNT) },
@@ -185,7 +244,8 @@ export function emitListed(
   const to = steps.length;
   for (const { source, places } of levels) {
     // The host reads and writes them before the first of these steps.
-    source.storage.last = Math.max(source.storage.last, from);
+    const { storage } = source.at;
+    storage.last = Math.max(storage.last, from);
     places.first = from;
   }
   const every = new Set([...scored.map(({ index }) => index), ...whole]);

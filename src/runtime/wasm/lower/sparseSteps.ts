@@ -18,9 +18,14 @@ export interface SparseLevel {
   readonly firstRow: number;
   /** Four floats a pixel, of which the first are its anchors' objectness before σ. */
   readonly scores: Storage;
-  /** What the layer reads: `depth` floats a pixel, `step` bytes apart. */
-  readonly source: Address;
-  readonly step: number;
+  /** What the layer reads: `depth` words of 32 bits a pixel, one float or several integers each. */
+  readonly source: {
+    readonly at: Address;
+    readonly width: number;
+    readonly pixelBytes: number;
+    readonly rowBytes: number;
+    readonly imageBytes: number;
+  };
   readonly depth: number;
   /** At most so many pixels are listed. */
   readonly most: number;

@@ -56,15 +56,18 @@ function pixelsAbove(level: SparseLevel, { floats, placeOf }: MemoryAt, least: n
   return list.subarray(0, count);
 }
 
-function gather(level: SparseLevel, { floats, words, header, placeOf }: MemoryAt, list: Int32Array): void {
-  const { pixels, source, step, depth, inputs, places, counts } = level;
-  const from = (placeOf(source.storage) + source.offset) / 4;
+function gather(level: SparseLevel, { words, header, placeOf }: MemoryAt, list: Int32Array): void {
+  const { pixels, source, depth, inputs, places, counts } = level;
+  const { at, width, pixelBytes, rowBytes, imageBytes } = source;
+  const from = placeOf(at.storage) + at.offset;
   const to = (placeOf(inputs.storage) + inputs.offset) / 4;
   const place = placeOf(places) / 4;
   for (let i = 0; i < list.length; i++) {
-    const start = from + (list[i] * step) / 4;
-    floats.copyWithin(to + i * depth, start, start + depth);
-    words[place + i] = list[i] % pixels;
+    const pixel = list[i] % pixels;
+    const [image, y, x] = [Math.floor(list[i] / pixels), Math.floor(pixel / width), pixel % width];
+    const start = (from + image * imageBytes + y * rowBytes + x * pixelBytes) / 4;
+    words.copyWithin(to + i * depth, start, start + depth);
+    words[place + i] = pixel;
   }
   for (const { step: index, word } of counts) {
     const args = words[(header + HEADER_BYTES + index * STEP_BYTES) / 4 + 1];

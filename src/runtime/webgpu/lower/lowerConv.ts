@@ -85,7 +85,7 @@ export function lowerConv2d(lowering: Lowering, node: NodeOf<"conv2d">, choice: 
   const residual = attrs.hasResidual ? lowering.compact(inputs[inputs.length - 1]) : undefined;
   const y = lowering.output(node.outputs[0]);
   const [outChannels, , kh, kw] = weight.shape;
-  const scales = attrs.groups === 1 ? attrs.quantization?.weightScales : undefined;
+  const scales = attrs.groups === 1 && !attrs.quantization?.wide ? attrs.quantization?.weightScales : undefined;
   const inPlace = residual?.storage === y.storage && residual.byteOffset === y.byteOffset;
   const problem: ConvProblem = {
     input: x.stored,

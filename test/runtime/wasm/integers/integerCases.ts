@@ -8,6 +8,7 @@ import {
   IDENTITY,
   OPS,
   type OpAttributes,
+  wideWeight,
 } from "../../../../src/ops/index.js";
 import { type HostTensor, tensor } from "../../../../src/tensor/index.js";
 import { dequantizeWeight } from "../../../../src/yolov5/checkpoint/quantized.js";
@@ -20,6 +21,8 @@ export interface IntegerCase {
   /** In exact arithmetic, but for the input's rounding. */
   readonly expected: HostTensor;
   readonly silu: boolean;
+  /** Weights have up to fifteen bits. */
+  readonly wide: boolean;
 }
 
 interface Options {
@@ -34,6 +37,8 @@ interface Options {
   readonly parts?: readonly number[];
   /** Values far beyond the calibrated range. */
   readonly outliers?: boolean;
+  /** Weights of up to fifteen bits. */
+  readonly wide?: boolean;
 }
 
 const QUANTIZATION = { inputScale: 2 / 255, inputZeroPoint: 100 };
@@ -45,8 +50,38 @@ function wholeOf(x: number, { inputScale, inputZeroPoint }: typeof QUANTIZATION)
   return roundHalfEven(limited);
 }
 
+/** Weights as float32, as whole numbers, and their scales. */
+function weightsOf(source: HostTensor<"float32">, wide: boolean) {
+  const perOutput = source.data.length / source.shape[0];
+  const wholeNumbers = (of: (index: number) => number): HostTensor =>
+    tensor(
+      "float64",
+      source.shape,
+      Float64Array.from(source.data, (_, i) => of(i)),
+    );
+  if (wide) {
+    const { weight, scales } = wideWeight(source);
+    const whole = wholeNumbers((i) => Math.round(weight.data[i] / scales.data[Math.floor(i / perOutput)]));
+    return { rounded: weight, whole, scales: scales.data };
+  }
+  const { weight, scales } = quantizeWeight(source);
+  const rounded = dequantizeWeight(weight, scales.data);
+  return { rounded, whole: wholeNumbers((i) => weight.data[i]), scales: scales.data };
+}
+
 function integerCase(options: Options): IntegerCase {
-  const { x, o, k, s = 1, d = 1, silu = false, residual = false, parts = [x[1]], outliers = false } = options;
+  const {
+    x,
+    o,
+    k,
+    s = 1,
+    d = 1,
+    silu = false,
+    residual = false,
+    parts = [x[1]],
+    outliers = false,
+    wide = false,
+  } = options;
   const attrs: OpAttributes["conv2d"] = {
     stride: [s, s],
     padding: [(d * (k - 1)) >> 1, (d * (k - 1)) >> 1],
@@ -56,36 +91,36 @@ function integerCase(options: Options): IntegerCase {
     hasBias: true,
     hasResidual: residual,
   };
-  const { weight, scales } = quantizeWeight(randomTensor([o, x[1], k, k], 3, 0.4));
+  const { rounded, whole: wholeWeight, scales } = weightsOf(randomTensor([o, x[1], k, k], 3, 0.4), wide);
   const bias = randomTensor([o], 4);
-  const quantization: ConvQuantization = { ...QUANTIZATION, weightScales: scales.data };
+  const quantization: ConvQuantization = { ...QUANTIZATION, weightScales: scales, ...(wide ? { wide } : {}) };
   const inputs = parts.map((c, i) => randomTensor([x[0], c, x[2], x[3]], 10 + i, outliers ? 1e6 : 1.3));
 
   const joined = OPS.concat.reference(inputs, { axis: 1 })[0];
-  const wide = (t: HostTensor, of: (v: number) => number = (v) => v): HostTensor =>
+  const double = (t: HostTensor, of: (v: number) => number = (v) => v): HostTensor =>
     tensor("float64", t.shape, Float64Array.from(t.data as Float32Array, of));
   const plain = { ...attrs, activation: IDENTITY, hasBias: false, hasResidual: false };
-  const whole = wide(joined, (v) => wholeOf(v, QUANTIZATION));
-  const [sums] = OPS.conv2d.reference([whole, wide(weight)], plain);
+  const whole = double(joined, (v) => wholeOf(v, QUANTIZATION));
+  const [sums] = OPS.conv2d.reference([whole, wholeWeight], plain);
   const plane = sums.shape[2] * sums.shape[3];
-  const scaled = wide(sums);
+  const scaled = double(sums);
   scaled.data.forEach((value, i) => {
     const channel = Math.floor(i / plane) % o;
-    const scale = Math.fround(scales.data[channel] * QUANTIZATION.inputScale);
+    const scale = Math.fround(scales[channel] * QUANTIZATION.inputScale);
     scaled.data[i] = Number(value) * scale + bias.data[channel];
   });
   const [active] = OPS.activation.reference([scaled], { activation: attrs.activation });
   const other = randomTensor(active.shape, 30);
-  const [expected] = residual ? OPS.add.reference([active, wide(other)], {}) : [active];
+  const [expected] = residual ? OPS.add.reference([active, double(other)], {}) : [active];
 
   const b = new GraphBuilder();
   const ids = inputs.map(({ shape }, i) => b.input(`x${i}`, { shape, dtype: "float32" }));
   const input = ids.length === 1 ? ids[0] : b.add("concat", "cat", ids, { axis: 1 });
-  const operands = [input, b.constant("w", dequantizeWeight(weight, scales.data)), b.constant("b", bias)];
+  const operands = [input, b.constant("w", rounded), b.constant("b", bias)];
   if (residual) operands.push(b.input("other", { shape: other.shape, dtype: "float32" }));
   const y = b.add("conv2d", "conv", operands, { ...attrs, quantization });
-  const name = `x=[${x}] o=${o} k=${k} s=${s} d=${d}${silu ? " silu" : ""}${residual ? " residual" : ""}${parts.length > 1 ? ` of ${parts}` : ""}${outliers ? " outliers" : ""}`;
-  return { name, graph: b.finish([y]), inputs: residual ? [...inputs, other] : inputs, expected, silu };
+  const name = `x=[${x}] o=${o} k=${k} s=${s} d=${d}${silu ? " silu" : ""}${residual ? " residual" : ""}${parts.length > 1 ? ` of ${parts}` : ""}${outliers ? " outliers" : ""}${wide ? " wide" : ""}`;
+  return { name, graph: b.finish([y]), inputs: residual ? [...inputs, other] : inputs, expected, silu, wide };
 }
 
 export const INTEGER_CASES: readonly IntegerCase[] = [
@@ -123,4 +158,9 @@ export const INTEGER_CASES: readonly IntegerCase[] = [
   integerCase({ x: [1, 21, 4, 4], o: 12, k: 3, parts: [9, 7, 5] }),
   integerCase({ x: [1, 40, 6, 90], o: 13, k: 3, silu: true, outliers: true }),
   integerCase({ x: [1, 176, 6, 6], o: 40, k: 3 }),
+  // Weights of fifteen bits; of so many channels that sums would not fit, fewer.
+  integerCase({ x: [1, 64, 5, 7], o: 255, k: 1, wide: true }),
+  integerCase({ x: [2, 21, 4, 5], o: 30, k: 1, wide: true, silu: true, residual: true, parts: [5, 3, 13] }),
+  integerCase({ x: [1, 1280, 3, 2], o: 12, k: 1, wide: true, outliers: true }),
+  integerCase({ x: [1, 16, 7, 6], o: 12, k: 1, s: 2, wide: true }),
 ];

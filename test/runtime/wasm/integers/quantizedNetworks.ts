@@ -44,7 +44,7 @@ export function noise(side: number, seed: number): HostTensor {
 export async function quantizedFile({ path }: NetworkFile, backend: Backend, side: number): Promise<Uint8Array> {
   const original = openModel(readFileSync(path), { path });
   const { network, info } = createMember(original, backend, { path });
-  const plan = planQuantization(network.module, network.build([1, 3, side, side]).graph);
+  const plan = planQuantization(network.module, network.build([1, 3, side, side]).graph, { head: true });
   const calibration = await calibrate(backend, plan, [noise(side, 1), noise(side, 2)], { method: "minmax" });
   const module = quantizeModule(network.module, plan, calibration);
   return exportSafetensors({ module, checkpoint: original.checkpoint }, info);

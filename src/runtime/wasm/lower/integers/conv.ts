@@ -13,13 +13,15 @@ import {
   TILE_ROWS,
 } from "../../../../kernels/wasm/index.js";
 import { type ConvQuantization, isInteger, type NodeOf } from "../../../../ops/index.js";
+import type { HostTensor } from "../../../../tensor/index.js";
 import { packedBias } from "../conv/gemm.js";
 import type { Lowering } from "../lowering.js";
+import type { Argument } from "../steps.js";
 import { quantizedInput, quantizedPlanes } from "./quantized.js";
 import { integerView } from "./stored.js";
-import { bytesOf, NO_ROUNDING, roundingArguments } from "./view.js";
+import { bytesOf, type IntegerView, NO_ROUNDING, roundingArguments } from "./view.js";
 import { BLOCK, type Gemm, lowerPoint, lowerRows, lowerWindow, type Output, UNROLL } from "./walk.js";
-import { packedIntegers, packedScales, packedStarts } from "./weights.js";
+import { inTwoTurns, packedIntegers, packedScales, packedStarts } from "./weights.js";
 import { lowerIntegerWinograd, suitsIntegerWinograd } from "./winograd.js";
 
 type Conv = NodeOf<"conv2d">;
@@ -60,6 +62,33 @@ function tileRows(format: IntegerFormat, width: number): number {
   return BYTE_ROWS.reduce((best, rows) => (computed(rows) < computed(best) ? rows : best));
 }
 
+/** What a convolution reads, in integers. */
+export function integerInput(lowering: Lowering, node: Conv, { format, quantization }: IntegerConv): IntegerView {
+  const [id] = node.inputs;
+  const { padding } = node.attrs;
+  if (lowering.integers.has(id)) return integerView(lowering, id);
+  const quantized = suitsPlanes(lowering, node) ? quantizedPlanes : quantizedInput;
+  return quantized(lowering, id, format, quantization, padding);
+}
+
+/** The packed constants of a convolution that multiplies numbers as they are. */
+export function integerConstants(
+  lowering: Lowering,
+  weight: HostTensor<"float32">,
+  bias: HostTensor<"float32"> | undefined,
+  { format, quantization }: IntegerConv,
+  input: IntegerView,
+): Readonly<Record<"weights" | "panelBytes" | "scales" | "starts" | "bias", Argument>> {
+  const [outputs, , kh, kw] = weight.shape;
+  return {
+    weights: packedIntegers(lowering, format, weight, quantization, input),
+    panelBytes: ((kh * kw * input.channels) / lanesOf(format)) * PANEL * 4 * (inTwoTurns(format, quantization) ? 2 : 1),
+    scales: packedScales(lowering, quantization, outputs),
+    starts: packedStarts(lowering, format, weight, quantization),
+    bias: packedBias(lowering, bias, 0, outputs),
+  };
+}
+
 /** One quantized convolution. */
 export function lowerInteger(lowering: Lowering, node: Conv, { format, quantization }: IntegerConv): void {
   const { attrs, inputs } = node;
@@ -69,11 +98,7 @@ export function lowerInteger(lowering: Lowering, node: Conv, { format, quantizat
   const [outputs, , kh, kw] = weight.shape;
   const { stride, padding, dilation } = attrs;
   const planes = suitsPlanes(lowering, node);
-  const input = lowering.integers.has(inputs[0])
-    ? integerView(lowering, inputs[0])
-    : planes
-      ? quantizedPlanes(lowering, inputs[0], format, quantization, padding)
-      : quantizedInput(lowering, inputs[0], format, quantization, padding);
+  const input = integerInput(lowering, node, { format, quantization });
   const output = outputOf(lowering, node, format);
   const lanes = lanesOf(format);
   const { full, half } = panelsOf(outputs);
@@ -96,6 +121,7 @@ export function lowerInteger(lowering: Lowering, node: Conv, { format, quantizat
     residual: residual !== undefined,
     unroll,
     numbers: lanes === 2 ? "int16" : "int8",
+    wide: inTwoTurns(format, quantization),
     store: output.store,
     rows: tileRows(format, width),
   });
@@ -109,10 +135,7 @@ export function lowerInteger(lowering: Lowering, node: Conv, { format, quantizat
     ...work,
     shared: {
       ...shared,
-      weights: packedIntegers(lowering, format, weight, quantization, input),
-      panelBytes: ((kh * kw * input.channels) / lanes) * PANEL * 4,
-      scales: packedScales(lowering, quantization, outputs),
-      starts: packedStarts(lowering, format, weight, quantization),
+      ...integerConstants(lowering, weight, bias, { format, quantization }, input),
     },
   };
   const point = kh === 1 && kw === 1 && stride.every((step) => step === 1) && padding.every((p) => p === 0);

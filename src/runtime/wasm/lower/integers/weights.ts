@@ -1,7 +1,7 @@
 /** Constants of integer convolutions: weights in panels, what sums start from, and what a sum is worth. */
 
 import { type IntegerFormat, lanesOf, PANEL, packedFloats, WINOGRAD_PLANES } from "../../../../kernels/wasm/index.js";
-import type { ConvQuantization } from "../../../../ops/index.js";
+import { type ConvQuantization, wideBytes } from "../../../../ops/index.js";
 import type { HostTensor } from "../../../../tensor/index.js";
 import type { Lowering } from "../lowering.js";
 import type { Address } from "../storages.js";
@@ -53,7 +53,11 @@ function packPanels(
   );
 }
 
-/** The weights as they are. */
+/** Whether weights are two bytes each, of which kernels take the high ones first. */
+export const inTwoTurns = (format: IntegerFormat, { wide }: ConvQuantization): boolean =>
+  format !== "int16" && wide === true;
+
+/** The weights as they are, or for bytes, wide ones as high bytes and then low ones. */
 export function packedIntegers(
   lowering: Lowering,
   format: IntegerFormat,
@@ -64,15 +68,16 @@ export function packedIntegers(
   const [, inputs, kh, kw] = weight.shape;
   const taps = kh * kw;
   const lanes = lanesOf(format);
-  return packPanels(
-    lowering,
-    lanes === 2 ? "int16" : "int8",
-    weight,
-    quantization,
-    view,
-    { lanes, taps },
-    (o, c, tap) => wholeOf(weight, quantization.weightScales, (o * inputs + c) * taps + tap, o),
-  );
+  const whole = (o: number, c: number, tap: number): number =>
+    wholeOf(weight, quantization.weightScales, (o * inputs + c) * taps + tap, o);
+  if (inTwoTurns(format, quantization)) {
+    const turns = { lanes, taps: 2 };
+    return packPanels(lowering, "wide int8", weight, quantization, view, turns, (o, c, turn) => {
+      const { high, low } = wideBytes(whole(o, c, 0));
+      return turn === 0 ? high : low;
+    });
+  }
+  return packPanels(lowering, lanes === 2 ? "int16" : "int8", weight, quantization, view, { lanes, taps }, whole);
 }
 
 /** Twice G of F(2, 3), row by row: whole numbers. */
