@@ -219,6 +219,19 @@ describe("labels avoid each other", () => {
     expect(overlaps(labelBoxes(row))).toBe(0);
   });
 
+  it("a crowd, larger than a box has corners, while there is room above and below it", () => {
+    const same = { xyxy: [100, 120, 140, 180], color: RED, label: "somebody 0.50" } as const;
+    const crowd = labelBoxes(Array.from({ length: 12 }, () => same));
+    expect(crowd).toHaveLength(12);
+    expect(overlaps(crowd)).toBe(0);
+    // All of them are near their object.
+    for (const [, top, , bottom] of crowd) {
+      const height = bottom - top;
+      expect(top).toBeGreaterThanOrEqual(120 - 6 * height);
+      expect(bottom).toBeLessThanOrEqual(180 + 6 * height);
+    }
+  });
+
   it("the first one has its usual place, and all stay inside the picture", () => {
     const corner = { xyxy: [380, 2, 399, 20], color: RED, label: "somebody 0.50" } as const;
     const all = labelBoxes([corner, corner, corner, corner]);

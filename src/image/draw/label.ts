@@ -28,13 +28,16 @@ const BRIGHT = 0.3;
 const RIM = 0.35;
 /** Label height in ems. */
 const LINE = 1.25;
+/** How far a label moves from a crowded corner, in its own heights. */
+const STEPS = [1, 2, 3, 4];
 /** Overlaps are avoided up to this number of labels; with more they are inevitable. */
 const MOST_APART = 1000;
 
 /**
  * Places labels in order. A label sits on the upper left corner of its object. It moves below that corner if it would
  * leave the picture at the top, moves left if it would leave at the right, and shrinks if it is wider or higher than
- * the picture. If it would cover an earlier label, it takes another corner, or the one where it covers least.
+ * the picture. If it would cover an earlier label, it takes another corner. If labels are at all of them, it moves up or down by up to
+ * four lines; if nothing is free there either, it is where it covers least.
  * @param size pixels per em.
  * @param area the picture on the surface.
  */
@@ -64,10 +67,10 @@ function placesFor(surface: Surface, { text, color, around }: LabelRequest, want
     return { text, color, size, width, height, left, top };
   };
   const usual = y0 - height >= area.y ? y0 - height : Math.max(area.y, y0);
-  const tops = [y0 - height, y0, y1, y1 - height].filter(
-    (top) => top >= area.y && top + height <= area.y + area.height,
-  );
-  return [at(x0, usual), ...tops.flatMap((top) => [at(x0, top), at(x1 - width, top)])];
+  const tops = [y0 - height, y0, y1, y1 - height];
+  const further = STEPS.flatMap((step) => [y0 - (step + 1) * height, y1 + step * height]);
+  const inside = [...tops, ...further].filter((top) => top >= area.y && top + height <= area.y + area.height);
+  return [at(x0, usual), ...inside.flatMap((top) => [at(x0, top), at(x1 - width, top)])];
 }
 
 const paddingOf = (size: number): number => Math.round(size * 0.2);
