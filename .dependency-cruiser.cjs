@@ -16,6 +16,7 @@ const only = (name, from, allowed) => ({
       "^src/inflate\\.ts$",
       "^src/printable\\.ts$",
       "^src/optionalPackage\\.ts$",
+      "^src/imported\\.ts$",
       "^src/wgsl\\.d\\.ts$",
       ...allowed,
     ],

@@ -1,8 +1,8 @@
 /** `quantize`, whose code pages fetch when it is called. */
 
 import type { Images, QuantizeOptions } from "../compress/quantize/quantize.js";
+import { imported } from "../imported.js";
 import { type MembersModel, membersOf } from "../yolov5/membersOf.js";
-import { imported } from "./imported.js";
 
 /**
  * The bytes of a quantized safetensors file, which `load` accepts.

@@ -1,7 +1,7 @@
 /** `verifyModel`, whose code pages fetch when it is called. */
 
+import { imported } from "../imported.js";
 import type { VerifiableModel, Verification, VerifyTolerance } from "../yolov5/verify.js";
-import { imported } from "./imported.js";
 
 /**
  * Runs the model on the reference's own input and compares every tensor in the file.

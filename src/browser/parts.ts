@@ -1,7 +1,7 @@
 /** The parts of the engine that a page fetches when they are needed. */
 
-import { imported } from "../api/imported.js";
 import type { DecodeOptions, RgbImage } from "../image/index.js";
+import { imported } from "../imported.js";
 import type * as reader from "../yolov5/onnx/index.js";
 import type { WebGpu } from "./backends.js";
 import type * as engine from "./engine.js";

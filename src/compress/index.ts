@@ -1,7 +1,8 @@
 /** Pruning and re-estimation; int8 is in `quantize/`. */
 
+export { reestimate } from "./calibration/onDemand.js";
 export { type CalibrationOptions, type CalibrationSample, calibrationInputs } from "./calibration/pictures.js";
-export { type ReestimateOptions, reestimate } from "./calibration/reestimate.js";
+export type { ReestimateOptions } from "./calibration/reestimate.js";
 export {
   ChannelPruner,
   type ChannelPrunerOptions,

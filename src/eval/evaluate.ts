@@ -29,20 +29,7 @@ export interface BatchMeasurer {
   readonly ahead: number;
 }
 
-/**
- * Measures a detection or segmentation model. Unreadable pictures are left out and listed in `failed`.
- * @throws DatasetError for labels of classes that the model lacks, and if no picture is left; OptionError for invalid
- * options; what the backend throws.
- */
-export async function evaluate(
-  model: EvaluationModel,
-  dataset: DetectionDataset,
-  options: EvaluateOptions = {},
-): Promise<Evaluation> {
-  return evaluateIn(undefined, model, dataset, options);
-}
-
-/** `evaluate` with batches measured elsewhere, with the same figures. */
+/** `evaluate` (`onDemand.ts`), perhaps with batches measured elsewhere: the figures are the same. */
 export async function evaluateIn(
   elsewhere: BatchMeasurer | undefined,
   model: EvaluationModel,

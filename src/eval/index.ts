@@ -13,7 +13,7 @@ export {
 export { type CocoResult, CocoResults, type CocoResultsOptions } from "./coco/cocoResults.js";
 export type { Split } from "./dataset/dataYaml.js";
 export type { ClassifiedSample, DetectionDataset, GroundTruth, Polygon, Sample } from "./dataset/types.js";
-export { type EvaluateOptions, type Evaluation, evaluate, type PictureOutcome } from "./evaluate.js";
+export type { EvaluateOptions, Evaluation, PictureOutcome } from "./evaluation.js";
 export {
   type ApDefinition,
   type AveragePrecision,
@@ -30,6 +30,7 @@ export {
   type PictureMatches,
 } from "./metrics/metrics.js";
 export type { EvaluationModel } from "./model.js";
+export { evaluate } from "./onDemand.js";
 export type { Shard } from "./statistics/shard.js";
 export { type EvaluationFigures, type EvaluationStatistics, mergeStatistics } from "./statistics/tallies.js";
 export type { DetectionColumns, Placement } from "./targets.js";

@@ -36,7 +36,7 @@ export function floatToHalf(value: number): number {
 let table: Float32Array | undefined;
 
 /** All 65,536 binary16 values, so that whole tensors convert by one look-up an element. */
-function halfTable(): Float32Array {
+export function halfTable(): Float32Array {
   if (!table) {
     table = new Float32Array(65536);
     for (let h = 0; h < 65536; h++) table[h] = halfToFloat(h);
@@ -49,12 +49,6 @@ export function halfArrayToFloat32(source: Uint16Array): Float32Array {
   const out = new Float32Array(source.length);
   for (let i = 0; i < source.length; i++) out[i] = values[source[i]];
   return out;
-}
-
-/** target[i] = source[i] · scale for i in [from, to), rounded to float32 once. */
-export function scaleHalves(target: Float32Array, source: Uint16Array, from: number, to: number, scale: number): void {
-  const values = halfTable();
-  for (let i = from; i < to; i++) target[i] = values[source[i]] * scale;
 }
 
 export function float32ArrayToHalf(source: ArrayLike<number>): Uint16Array {

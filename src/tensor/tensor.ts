@@ -63,35 +63,6 @@ export function toFloat32(source: HostTensor): Float32Tensor {
   return { dtype: "float32", shape, data: out };
 }
 
-/** What `toFloat32Later` gave and has not converted yet. */
-const unconverted = new WeakMap<HostTensor, Uint16Array>();
-
-/**
- * As `toFloat32`, but float16 is converted when the numbers are first asked for: those of most weights never are, because BatchNorm is
- * folded from `halvesOf` them.
- */
-export function toFloat32Later(source: HostTensor): Float32Tensor {
-  if (source.dtype !== "float16") return toFloat32(source);
-  const halves = source.data as Uint16Array;
-  let converted: Float32Array | undefined;
-  const tensor: Float32Tensor = {
-    dtype: "float32",
-    shape: source.shape,
-    get data() {
-      if (!converted) {
-        converted = halfArrayToFloat32(halves);
-        unconverted.delete(tensor);
-      }
-      return converted;
-    },
-  };
-  unconverted.set(tensor, halves);
-  return tensor;
-}
-
-/** The float16 numbers of a tensor that was not converted yet. */
-export const halvesOf = (tensor: HostTensor): Uint16Array | undefined => unconverted.get(tensor);
-
 /** Row-major strides in elements. */
 export function contiguousStrides(shape: readonly number[]): number[] {
   const strides = new Array<number>(shape.length);

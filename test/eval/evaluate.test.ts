@@ -1,9 +1,9 @@
 /** The protocol on toy sets whose figures were worked out by hand. */
 
 import { describe, expect, test } from "vitest";
-import { evaluate } from "../../src/eval/evaluate.js";
 import { cocoAveragePrecision } from "../../src/eval/metrics/averagePrecision.js";
 import { boxIou, matchDetections } from "../../src/eval/metrics/matching.js";
+import { evaluate } from "../../src/eval/onDemand.js";
 import { predictionLines } from "../../src/eval/predictionText.js";
 import { evaluateToys, type Toy, ToyModel, toyDataset } from "./support.js";
 

@@ -3,9 +3,10 @@
 import { describe, expect, it } from "vitest";
 import { CocoResults } from "../../src/eval/coco/cocoResults.js";
 import { parseLabels } from "../../src/eval/dataset/labels.js";
-import { evaluate, type PictureOutcome } from "../../src/eval/evaluate.js";
+import type { PictureOutcome } from "../../src/eval/evaluation.js";
 import { keypointSimilarity, sigmasOf } from "../../src/eval/keypoints.js";
 import type { EvaluationModel } from "../../src/eval/model.js";
+import { evaluate } from "../../src/eval/onDemand.js";
 
 const SHAPE = { count: 2, size: 3 };
 const LINE = "0 0.5 0.5 0.4 0.4 0.4 0.4 2 0.6 0.6 1";

@@ -5,7 +5,7 @@
 
 import { readFileSync } from "node:fs";
 import { afterAll, describe, expect, it } from "vitest";
-import { evaluate } from "../../src/eval/evaluate.js";
+import { evaluate } from "../../src/eval/onDemand.js";
 import { openDataset } from "../../src/node/datasets/open.js";
 import { load } from "../../src/node.js";
 import type { BackendChoice } from "../../src/runtime/backend.js";

@@ -1,9 +1,9 @@
 /** Toy data sets and a model that says what the test wants. */
 
 import type { DetectionDataset, Sample } from "../../src/eval/dataset/types.js";
-import type { EvaluateOptions, Evaluation } from "../../src/eval/evaluate.js";
-import { evaluate } from "../../src/eval/evaluate.js";
+import type { EvaluateOptions, Evaluation } from "../../src/eval/evaluation.js";
 import type { EvaluationModel } from "../../src/eval/model.js";
+import { evaluate } from "../../src/eval/onDemand.js";
 import type { RgbImage } from "../../src/image/types.js";
 import type { CandidateOutputs } from "../../src/runtime/backend.js";
 import type { HostTensor } from "../../src/tensor/index.js";

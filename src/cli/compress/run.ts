@@ -4,7 +4,7 @@ import { basename } from "node:path";
 import { spread } from "../../compress/calibration/pictures.js";
 import { assertPictures } from "../../eval/assertPictures.js";
 import type { DetectionDataset } from "../../eval/dataset/types.js";
-import type { Evaluation, PictureOutcome } from "../../eval/evaluate.js";
+import type { Evaluation, PictureOutcome } from "../../eval/evaluation.js";
 import { type MosaicTiles, mosaicTiles } from "../../eval/plots/mosaic.js";
 import { loadVega } from "../../eval/plots/render.js";
 import { openBackend } from "../../node/backends.js";

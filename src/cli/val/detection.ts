@@ -1,7 +1,8 @@
 /** `yolov5 val` for detection and segmentation models. */
 
 import type { DetectionDataset } from "../../eval/dataset/types.js";
-import { type BatchMeasurer, type EvaluateOptions, type Evaluation, evaluateIn } from "../../eval/evaluate.js";
+import { type BatchMeasurer, evaluateIn } from "../../eval/evaluate.js";
+import type { EvaluateOptions, Evaluation } from "../../eval/evaluation.js";
 import { openDataset } from "../../node/datasets/open.js";
 import { checkImageSize } from "../../yolov5/options.js";
 import { EXIT, InterruptedError } from "../errors.js";

@@ -3,7 +3,7 @@
 import { basename, join } from "node:path";
 import { shownAddress } from "../../api/address.js";
 import { EMBEDDED_MODEL } from "../../api/names.js";
-import type { Evaluation, PictureOutcome } from "../../eval/evaluate.js";
+import type { Evaluation, PictureOutcome } from "../../eval/evaluation.js";
 import { Attempts } from "../files/attempts.js";
 import { checkRunFolder } from "../files/destinations.js";
 import type { SaveFolder } from "../files/runFolder.js";

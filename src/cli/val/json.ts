@@ -1,6 +1,6 @@
 /** The JSON output of val. */
 
-import type { Evaluation } from "../../eval/evaluate.js";
+import type { Evaluation } from "../../eval/evaluation.js";
 import type { Metrics } from "../../eval/metrics/metrics.js";
 import { nameOf } from "./table.js";
 

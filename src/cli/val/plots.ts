@@ -2,7 +2,7 @@
 
 import { basename, join } from "node:path";
 import { Breather } from "../../breathe.js";
-import type { Evaluation, PictureOutcome } from "../../eval/evaluate.js";
+import type { Evaluation, PictureOutcome } from "../../eval/evaluation.js";
 import type { Metrics } from "../../eval/metrics/metrics.js";
 import { confusionSpec } from "../../eval/plots/confusion.js";
 import { type CurveKind, curveSpec } from "../../eval/plots/curves.js";

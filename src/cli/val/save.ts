@@ -2,7 +2,7 @@
 
 import { basename, join } from "node:path";
 import { CocoResults, type CocoResultsOptions } from "../../eval/coco/cocoResults.js";
-import type { PictureOutcome } from "../../eval/evaluate.js";
+import type { PictureOutcome } from "../../eval/evaluation.js";
 import { predictionLines } from "../../eval/predictionText.js";
 import { writeAtomically } from "../../node/files/writeFile.js";
 import { printableJson } from "../../printable.js";

@@ -2,8 +2,8 @@
 
 import { describe, expect, it } from "vitest";
 import { OptionError } from "../../../../src/errors.js";
-import { evaluate } from "../../../../src/eval/evaluate.js";
 import type { EvaluationModel } from "../../../../src/eval/model.js";
+import { evaluate } from "../../../../src/eval/onDemand.js";
 import { tensor } from "../../../../src/tensor/index.js";
 import { resolveOptions } from "../../../../src/yolov5/options.js";
 import { nonMaxSuppression } from "../../../../src/yolov5/output/nms/nms.js";

@@ -1,6 +1,6 @@
 /** Code that is imported when it is called, and what to say if that fails. */
 
-import { DownloadError, UnsupportedError } from "../errors.js";
+import { DownloadError, UnsupportedError } from "./errors.js";
 
 /** Chunks that could not be fetched: how often each was asked for since, under a new address, and what that gave. */
 const failed = new Map<string, { attempts: number; module?: unknown }>();

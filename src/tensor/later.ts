@@ -1,0 +1,39 @@
+/** Float16 weights that become float32 when somebody reads them. Apart from `tensor.ts`: pages load this with the engine. */
+
+import { halfArrayToFloat32, halfTable } from "./half.js";
+import { type Float32Tensor, type HostTensor, toFloat32 } from "./tensor.js";
+
+/** What `toFloat32Later` gave and has not converted yet. */
+const unconverted = new WeakMap<HostTensor, Uint16Array>();
+
+/**
+ * As `toFloat32`, but float16 is converted when the numbers are first asked for: those of most weights never are, because BatchNorm is
+ * folded from `halvesOf` them.
+ */
+export function toFloat32Later(source: HostTensor): Float32Tensor {
+  if (source.dtype !== "float16") return toFloat32(source);
+  const halves = source.data as Uint16Array;
+  let converted: Float32Array | undefined;
+  const tensor: Float32Tensor = {
+    dtype: "float32",
+    shape: source.shape,
+    get data() {
+      if (!converted) {
+        converted = halfArrayToFloat32(halves);
+        unconverted.delete(tensor);
+      }
+      return converted;
+    },
+  };
+  unconverted.set(tensor, halves);
+  return tensor;
+}
+
+/** The float16 numbers of a tensor that was not converted yet. */
+export const halvesOf = (tensor: HostTensor): Uint16Array | undefined => unconverted.get(tensor);
+
+/** target[i] = source[i] · scale for i in [from, to), rounded to float32 once. */
+export function scaleHalves(target: Float32Array, source: Uint16Array, from: number, to: number, scale: number): void {
+  const values = halfTable();
+  for (let i = from; i < to; i++) target[i] = values[source[i]] * scale;
+}
