@@ -16,6 +16,7 @@ export interface CalibrationSample {
   load(): Promise<RgbImage>;
 }
 
+/** Options of `calibrationInputs`. */
 export interface CalibrationOptions {
   /** Maximum number of pictures. */
   readonly count: number;
