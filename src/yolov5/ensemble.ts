@@ -37,15 +37,10 @@ export class Ensemble {
         throw new UnsupportedError(
           `ensemble: ${odd.info.path} is a ${odd.info.task} model; only detection models can be combined`,
         );
-      const own = members.find(({ info }) => info.onlyImgsz);
-      if (own)
-        throw new UnsupportedError(
-          `ensemble: the head of ${own.info.path} is decoded by the file's own operators; load it alone`,
-        );
-      const free = members.find(({ info }) => info.family === "ultralytics");
+      const free = members.find(({ info }) => info.family === "ultralytics" || info.onlyImgsz);
       if (free)
         throw new UnsupportedError(
-          `ensemble: ${free.info.path} is a network without anchors; only YOLOv5 models with anchors can be combined, so load it alone`,
+          `ensemble: ${free.info.path} ${free.info.onlyImgsz ? "decodes its head itself" : "is a network without anchors"}; only YOLOv5 models with anchors can be combined, so load it alone`,
         );
     }
     this.members = members;
@@ -78,14 +73,10 @@ export class Ensemble {
   /** `forward` for such a batch, with optional test-time augmentation. */
   async infer(input: NetworkInput, { augment }: Pick<ResolvedOptions, "augment">): Promise<HostTensor[]> {
     this.check();
-    if (augment && this.info.endToEnd) {
+    const { endToEnd, onlyImgsz } = this.info;
+    if (augment && (endToEnd || onlyImgsz)) {
       throw new OptionError(
-        `augment: ${this.info.path} has an end-to-end head, which selects boxes itself, so test-time augmentation is not possible; leave out augment`,
-      );
-    }
-    if (augment && this.info.onlyImgsz) {
-      throw new OptionError(
-        `augment: ${this.info.path} runs only at ${this.info.onlyImgsz.join("×")}, so test-time augmentation at three sizes is not possible; leave out augment`,
+        `augment: ${this.info.path} ${endToEnd ? "has an end-to-end head, which selects boxes itself" : "runs at one size"}, so test-time augmentation is not possible; leave out augment`,
       );
     }
     const { pictures, shape, inputs } = input;

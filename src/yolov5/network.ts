@@ -32,6 +32,7 @@ import type { HeadFacts } from "./graph/heads.js";
 import { asLimitError } from "./hostLimits.js";
 import { devicePicturesToTensor } from "./input/letterbox.js";
 import type { NetworkInput } from "./input/preprocess.js";
+import { checkOnlySize } from "./options.js";
 import type { Size } from "./output/boxes.js";
 import { endToEndOutput, endToEndRows } from "./output/nms/endToEnd.js";
 import { allRows, joinBatches, joinTensors } from "./output/nms/rows.js";
@@ -187,14 +188,9 @@ export class Network {
     return this.returned(await this.inParts({ shape: this.shapeOf(input), inputs: [input] }, runWhole, joinTensors));
   }
 
-  /** @throws ShapeError for an input size that the file's own decoding is not for. */
-  private checkSize([height, width]: Size): void {
-    const { size } = this.decoding ?? {};
-    if (!size || (size[0] === height && size[1] === width)) return;
-    throw new ShapeError(
-      `input is ${height}×${width}, but the file's own operators decode its head for ${size[0]}×${size[1]} only; use that size`,
-      { height, width, size },
-    );
+  /** @throws OptionError for an input size that the file's own decoding is not for. */
+  private checkSize(size: Size): void {
+    checkOnlySize({ onlyImgsz: this.decoding?.size }, size);
   }
 
   /** `forward` for pictures that the backend itself resizes to this input size. */

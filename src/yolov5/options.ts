@@ -126,7 +126,7 @@ export function resolveOptions(options: DetectOptions, model: SuppressedModel): 
 
 /** @throws OptionError for another size than the only one of an ONNX export that decodes its head itself. */
 export function checkOnlySize(
-  { onlyImgsz, path = "the model" }: { readonly onlyImgsz?: Size; readonly path?: string },
+  { onlyImgsz, path = "the model" }: { readonly onlyImgsz?: Size | undefined; readonly path?: string },
   imgsz: number | readonly [number, number],
 ): void {
   if (!onlyImgsz) return;
@@ -134,8 +134,7 @@ export function checkOnlySize(
   const [h, w] = onlyImgsz;
   if (height === h && width === w) return;
   throw new OptionError(
-    `imgsz ${height}×${width}: ${path} runs only at ${h}×${w}, because the file's own operators decode its head; leave out imgsz, or export the model again at that size`,
-    { imgsz: [height, width], onlyImgsz },
+    `imgsz ${height}×${width}: ${path} runs only at ${h}×${w}, as the file's own operators decode its head; leave out imgsz`,
   );
 }
 

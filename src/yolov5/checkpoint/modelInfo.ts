@@ -72,13 +72,9 @@ function withLayerNames(stateDict: ReadonlyMap<string, HostTensor>): ReadonlyMap
 function adviceFor(stateDict: ReadonlyMap<string, HostTensor>): string {
   const wiring = fittingArchitecture(stateDict);
   if (!wiring) return "give the model's yaml with --cfg (option config), or save the whole model";
-  if (newerDescription(wiring) === undefined) {
-    return `its tensors fit the layout of ${wiring}: use --cfg ${wiring} (option config) if its activation is SiLU, otherwise give its yaml`;
-  }
-  return (
-    `its tensors fit the layout of ${wiring}, whatever its size: use --cfg ${wiring} (option config) if every activation is SiLU. ` +
-    "Recent versions of its package build the first convolution of SPPF without one: if yours does, save the whole model"
-  );
+  // Recent versions of the newer package build the first convolution of SPPF without one, and a state dict does not tell.
+  const where = newerDescription(wiring) ? " everywhere, also in SPPF" : "";
+  return `its tensors fit the layout of ${wiring}: use --cfg ${wiring} (option config) if its activation is SiLU${where}, otherwise give its yaml`;
 }
 
 /**

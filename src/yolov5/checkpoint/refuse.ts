@@ -35,7 +35,7 @@ const FAMILIES: readonly { readonly pattern: RegExp; readonly what: string }[] =
     pattern: /\.(DDetect|DualDDetect|TripleDDetect|RepNCSPELAN4|CBFuse|ELAN1|SPPELAN|ADown|AConv)$/,
     what: "is a YOLOv9 model",
   },
-  { pattern: /\.(v10Detect|SCDown|C2fCIB|PSA)$/, what: "is a YOLOv10 model, whose blocks are not supported" },
+  { pattern: /\.(v10Detect|C2fCIB|PSA)$/, what: "is a YOLOv10 model, whose blocks are not supported" },
   { pattern: /\.(A2C2f|ABlock|AAttn)$/, what: "is a YOLO12 model, whose area attention is not supported" },
   { pattern: /\.(RTDETRDecoder|AIFI|HGStem|HGBlock)$/, what: "is an RT-DETR model" },
   {

@@ -25,6 +25,7 @@ const BLOCKS = new Set([
   "Conv", "Focus", "Bottleneck", "BottleneckCSP", "C3", "C3x", "C3TR", "C3SPP", "C3Ghost", "CrossConv", "GhostConv",
   "GhostBottleneck", "SPP", "SPPF", "MixConv2d", "TransformerLayer", "TransformerBlock", "DWConvTranspose2d", "Concat",
   "Contract", "Expand", "Proto", "Classify", "Sum", "C2f", "C3k2", "C3k", "C2PSA", "PSABlock", "Attention", "DFL",
+  "SCDown",
 ]); // biome-ignore format: a table
 
 function classPath(type: string): string {

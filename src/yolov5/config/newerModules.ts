@@ -62,6 +62,13 @@ export class NewerModuleFactory extends ModuleFactory {
     ]);
   }
 
+  scDown(path: string, c1: number, c2: number, k: number, s: number): ModuleNode {
+    return this.node("SCDown", {}, [
+      ["cv1", this.conv(`${path}.cv1`, c1, c2)],
+      ["cv2", this.conv(`${path}.cv2`, c2, c2, k, s, undefined, c2, false)],
+    ]);
+  }
+
   /** SPPF with the options that 26 gives it; its first convolution has no activation. */
   pooled(path: string, c1: number, c2: number, k: number, pools: number, shortcut: boolean): ModuleNode {
     const hidden = Math.floor(c1 / 2);

@@ -34,7 +34,7 @@ interface LayerPlan {
 const SCALED = new Set([
   "Conv", "DWConv", "GhostConv", "Bottleneck", "GhostBottleneck", "CrossConv", "SPP", "SPPF", "Focus", "MixConv2d",
   "BottleneckCSP", "C3", "C3x", "C3TR", "C3SPP", "C3Ghost", "ConvTranspose2d", "DWConvTranspose2d",
-  "C2f", "C3k2", "C2PSA",
+  "C2f", "C3k2", "C2PSA", "SCDown",
 ]); // biome-ignore format: a table
 /** Blocks that take the number of repeats as an argument instead of being repeated. */
 const REPEATS_INSIDE = new Set(["BottleneckCSP", "C3", "C3x", "C3TR", "C3Ghost", "C2f", "C3k2", "C2PSA"]);
@@ -111,6 +111,8 @@ function makeBlock(
     }
     case "C2PSA":
       return factory.c2psa(path, c1, n);
+    case "SCDown":
+      return factory.scDown(path, c1, c2, number(args[1], 3), number(args[2], 2));
     case "ConvTranspose2d":
     case "DWConvTranspose2d":
       return factory.convTranspose(name, path, c1, c2, args);

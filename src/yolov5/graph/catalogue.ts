@@ -28,6 +28,7 @@ export const BLOCKS: ReadonlyMap<string, Block> = new Map<string, Block>([
   ["C2PSA", splits.c2psa],
   ["PSABlock", splits.psaBlock],
   ["Attention", attentionBlock],
+  ["SCDown", splits.scDown],
   ["SPP", blocks.spp],
   ["SPPF", blocks.sppf],
   ["Focus", blocks.focus],
@@ -63,6 +64,12 @@ export const BLOCKS: ReadonlyMap<string, Block> = new Map<string, Block>([
 const isAttentionBlock = ({ children }: ModuleNode): boolean =>
   children.has("attn") && children.has("ffn") && !children.has("cv1");
 
+/** Two convolutions, the second depthwise, and no shortcut. */
+const isScDown = ({ children }: ModuleNode): boolean =>
+  children.size === 2 &&
+  children.has("cv1") &&
+  children.get("cv2")?.children.get("conv")?.parameters.get("weight")?.shape[1] === 1;
+
 /** Blocks recognised by their children if the class name is unknown. */
 function byStructure(module: ModuleNode): Block | undefined {
   const has = (...names: readonly string[]): boolean => names.every((name) => module.children.has(name));
@@ -79,6 +86,7 @@ function byStructure(module: ModuleNode): Block | undefined {
   if (isAttentionBlock(module)) return splits.psaBlock;
   if (has("qkv", "proj", "pe")) return attentionBlock;
   if (has("cv1", "cv2") && module.children.size === 2 && module.attributes.has("add")) return blocks.bottleneck;
+  if (isScDown(module)) return splits.scDown;
   if (has("conv", "shortcut")) return blocks.ghostBottleneck;
   if (has("q", "k", "v", "ma", "fc1", "fc2")) return blocks.transformerLayer;
   const conv = module.children.get("conv");

@@ -70,3 +70,7 @@ function attended(context: BuildContext, module: ModuleNode, path: string, x: Va
 
 export const psaBlock: Block = (context, module, path, inputs) =>
   attended(context, module, path, only(inputs, path), booleanAttribute(module, "add", true));
+
+/** cv2(cv1(x)): a 1×1 convolution for channels, then a depthwise one that takes every second pixel (SCDown of v10). */
+export const scDown: Block = (context, module, path, inputs) =>
+  applyChild(context, module, path, "cv2", [applyChild(context, module, path, "cv1", inputs)]);

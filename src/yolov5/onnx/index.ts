@@ -2,11 +2,10 @@
 
 import { CheckpointError, EngineError, UnsupportedError } from "../../errors.js";
 import { aboutFile, Budget } from "../../weights/budget.js";
-import { cutText } from "../../weights/describe.js";
+import { cutText, scalarNumber } from "../../weights/describe.js";
 import { readOnnx } from "../../weights/onnx/model.js";
 import type { ExternalFiles, OnnxNode, OnnxPort } from "../../weights/onnx/types.js";
 import type { Checkpoint, ModuleNode, OwnDecoding, PlainValue } from "../../weights/types.js";
-import { numbersOf } from "../graph/heads.js";
 import { FoldedGraph } from "./graph/foldedGraph.js";
 import { makerOf } from "./graph/patterns.js";
 import { refuseOperators } from "./graph/refusals.js";
@@ -95,8 +94,9 @@ const USUAL_SIZE = [640, 640] as const;
 
 /** [height, width] that a file with open sides was made for. */
 function usualSize({ entries }: OnnxMetadata): readonly [number, number] {
-  const [height, width] = numbersOf(entries.get("imgsz")) ?? USUAL_SIZE;
-  return [height, width ?? height];
+  const imgsz = entries.get("imgsz");
+  const [height, width = height] = (Array.isArray(imgsz) ? imgsz : [imgsz]).slice(0, 2).map(scalarNumber);
+  return height === undefined || width === undefined ? USUAL_SIZE : [height, width];
 }
 
 /** Detection, segmentation and pose. `pictures` are the outputs that may be prototypes. */

@@ -48,7 +48,7 @@ describe("a state dict without a description", () => {
     const sentence = refusal(checkpointOf(dictOf(name)));
     expect(sentence).toMatch(/^best\.pth: is a state dict without a model description, so its wiring and activation/);
     expect(sentence).toContain(`use --cfg ${fitting} (option config)`);
-    expect(sentence).toMatch(/first convolution of SPPF without one: if yours does, save the whole model$/);
+    expect(sentence).toMatch(/if its activation is SiLU everywhere, also in SPPF, otherwise give its yaml$/);
     expect(sentence).not.toContain("\n");
   });
 

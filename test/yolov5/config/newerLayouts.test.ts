@@ -78,6 +78,7 @@ function v8(block: string, down: string, p2: boolean): readonly Line[] {
 const LAYOUTS: readonly (readonly [name: string, layers: readonly Line[], strides: readonly number[]])[] = [
   ["v3u", V3, [8, 16, 32]],
   ["v3-tinyu", V3_TINY, [16, 32]],
+  ["v8 with SCDown", v8("C2f", "SCDown", false), [8, 16, 32]],
   ["v8-p2", v8("C2f", "Conv", true), [4, 8, 16, 32]],
   ["v8-ghost", v8("C3Ghost", "GhostConv", false), [8, 16, 32]],
 ];

@@ -45,6 +45,30 @@ describe("classes of forks", () => {
     }
   });
 
+  it("SCDown is a 1×1 convolution with activation and a depthwise one without, whatever its name", () => {
+    const layers = (blocks: readonly unknown[]): ModuleNode => {
+      const config = parseModelConfig({
+        nc: 1,
+        backbone: blocks,
+        head: [[[blocks.length - 1], 1, "Detect", ["nc"]]],
+      });
+      return synthesizeModule({ ...config, inputChannels: 16 }, randomSource(1), { strides: [2] });
+    };
+    const whole = layers([[-1, 1, "SCDown", [32, 3, 2]]]);
+    const shape = [1, 16, 8, 8] as const;
+    const apart = layers([
+      [-1, 1, "Conv", [32, 1, 1]],
+      [-1, 1, "Conv", [32, 3, 2, null, 32, false]],
+    ]);
+    const geometry = (module: ModuleNode) =>
+      buildGraph(module, shape)
+        .graph.nodes.slice(0, 5)
+        .map(({ type, attrs }) => ({ type, attrs }));
+    expect(geometry(whole)).toEqual(geometry(apart));
+    const renamed = replaced(whole, "model.0", (m) => ({ ...m, className: "x.Shrink", type: "Shrink" }));
+    expect(geometry(renamed)).toEqual(geometry(whole));
+  });
+
   it("an unknown class with unknown parts is refused by name, with its parts", () => {
     const unknown = renamed("model.6", "acme.layers.DynamicSnake");
     const odd = replaced(unknown, "model.6", (m) => ({

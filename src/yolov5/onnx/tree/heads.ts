@@ -3,7 +3,6 @@
 import { UnsupportedError } from "../../../errors.js";
 import { tensor } from "../../../tensor/index.js";
 import type { ModuleNode } from "../../../weights/types.js";
-import { OWN_HEAD } from "../../graph/ownHead.js";
 import type { OwnHead } from "../head/ownHead.js";
 import type { AnchorFreeHead, AnchorHead } from "../head/recognise.js";
 import { inSequence, listOf, moduleOf } from "../layers/modules.js";
@@ -136,7 +135,7 @@ export function ownHeadModule(
     branches.map(({ modules }) => inSequence(modules)),
   );
   return {
-    module: moduleOf(`yolov5_ts.${OWN_HEAD}`, {
+    module: moduleOf("yolov5_ts.OwnDecoding", {
       attributes: {
         stride: [...strides],
         family,
