@@ -5,7 +5,7 @@ import { cutText } from "../../weights/describe.js";
 import type { ModuleNode } from "../../weights/types.js";
 import { attentionBlock } from "./attentionBlock.js";
 import * as blocks from "./blocks.js";
-import { activationOf, type Block } from "./context.js";
+import { activationOf, type Block, pairAttribute } from "./context.js";
 import { EXPORTED_BLOCKS } from "./exported.js";
 import * as layers from "./layers.js";
 import * as splits from "./splitBlocks.js";
@@ -64,11 +64,12 @@ export const BLOCKS: ReadonlyMap<string, Block> = new Map<string, Block>([
 const isAttentionBlock = ({ children }: ModuleNode): boolean =>
   children.has("attn") && children.has("ffn") && !children.has("cv1");
 
-/** Two convolutions, the second depthwise, and no shortcut. */
-const isScDown = ({ children }: ModuleNode): boolean =>
-  children.size === 2 &&
-  children.has("cv1") &&
-  children.get("cv2")?.children.get("conv")?.parameters.get("weight")?.shape[1] === 1;
+/** Two convolutions, the second depthwise, which takes fewer pixels: that of GhostConv, otherwise alike, takes all. */
+function isScDown({ children }: ModuleNode): boolean {
+  const down = children.get("cv2")?.children.get("conv");
+  if (children.size !== 2 || !children.has("cv1") || down?.parameters.get("weight")?.shape[1] !== 1) return false;
+  return pairAttribute(down, "stride", [1, 1], "cv2.conv")[0] > 1;
+}
 
 /** Blocks recognised by their children if the class name is unknown. */
 function byStructure(module: ModuleNode): Block | undefined {

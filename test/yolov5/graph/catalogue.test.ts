@@ -69,6 +69,17 @@ describe("classes of forks", () => {
     expect(geometry(renamed)).toEqual(geometry(whole));
   });
 
+  it("a renamed GhostConv, whose parts are those of SCDown, is refused", () => {
+    const config = parseModelConfig({
+      nc: 1,
+      backbone: [[-1, 1, "GhostConv", [32, 1, 1]]],
+      head: [[[0], 1, "Detect", ["nc"]]],
+    });
+    const ghost = synthesizeModule({ ...config, inputChannels: 16 }, randomSource(1), { strides: [2] });
+    const other = replaced(ghost, "model.0", (m) => ({ ...m, className: "x.Cheap", type: "Cheap" }));
+    expect(() => buildGraph(other, [1, 16, 8, 8])).toThrow(/Cheap/);
+  });
+
   it("an unknown class with unknown parts is refused by name, with its parts", () => {
     const unknown = renamed("model.6", "acme.layers.DynamicSnake");
     const odd = replaced(unknown, "model.6", (m) => ({
