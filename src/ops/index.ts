@@ -10,7 +10,7 @@ export * from "./op.js";
 export * from "./passes/index.js";
 export { quantizedReference } from "./quantized/index.js";
 export { isInteger } from "./quantized/isInteger.js";
-export { wideBytes, wideWeight } from "./quantized/wide.js";
+export { wideBytes, wideScales, wideWeight } from "./quantized/wide.js";
 export * from "./registry.js";
 export * from "./rounding.js";
 export * from "./shapes.js";

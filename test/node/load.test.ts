@@ -57,6 +57,24 @@ describe("load", () => {
     model.dispose();
   });
 
+  it.each(["cpu", "wasm"] as const)(
+    "leaves the bytes of a checkpoint to the caller, who may reuse or transfer them: %s",
+    async (backend) => {
+      const boxes = async (after: (bytes: Uint8Array<ArrayBuffer>) => void): Promise<string> => {
+        const bytes = new Uint8Array(readFileSync(FIXTURE));
+        const model = await load(bytes, { backend, worker: false });
+        after(bytes);
+        const result = await model.detect(SMALL, { imgsz: 64, conf: 0.01 });
+        model.dispose();
+        return JSON.stringify({ ...result.toJSON(), speed: undefined });
+      };
+      const expected = await boxes(() => undefined);
+      expect(expected).toContain("confidence");
+      expect(await boxes((bytes) => bytes.fill(0))).toBe(expected);
+      expect(await boxes(({ buffer }) => structuredClone(buffer, { transfer: [buffer] }))).toBe(expected);
+    },
+  );
+
   it("explains what is wrong with a picture", async () => {
     const model = await load(FIXTURE, { backend: "cpu" });
     const missing = await rejection(model.detect("missing.jpg"));

@@ -46,18 +46,7 @@ export async function calibrate(
 ): Promise<Calibration> {
   const { graph } = plan;
   const convolutions = [...plan.convolutions, ...plan.wide];
-  const observed = [
-    ...new Set(
-      convolutions.map(
-        ([
-          ,
-          {
-            inputs: [id],
-          },
-        ]) => id,
-      ),
-    ),
-  ];
+  const observed = [...new Set(convolutions.map(([, node]) => node.inputs[0]))];
   const histograms = new Map(observed.map((id): [ValueId, Histogram] => [id, new Histogram()]));
   const computed = observed.filter((id) => !graph.inputs.includes(id));
   const watched: Graph = { ...graph, outputs: computed };

@@ -32,23 +32,22 @@ function fold(
 ): FoldedConv {
   const [gamma, beta, mean, variance] = norm.map(floats);
   const channels = gamma.length;
-  const halves = halvesOf(weight);
+  const halves = conv.type === "conv2d" ? halvesOf(weight) : undefined;
   const scaled = new Float32Array(elementCount(weight.shape));
   const shifted = new Float32Array(channels);
   const deviations = Float32Array.from(variance, (v) => Math.sqrt(Math.fround(v + Math.fround(eps))));
   const scales = Float32Array.from(gamma, (g, c) => g / deviations[c]);
-  if (conv.type === "conv2d" && halves) {
-    const perChannel = scaled.length / channels;
-    for (let c = 0; c < channels; c++) scaleHalves(scaled, halves, c * perChannel, (c + 1) * perChannel, scales[c]);
-  } else if (conv.type === "conv2d") {
-    const source = floats(weight);
+  const source = halves ?? floats(weight);
+  if (conv.type === "conv2d") {
     const perChannel = scaled.length / channels;
     for (let c = 0, i = 0; c < channels; c++) {
       const scale = scales[c];
-      for (const end = i + perChannel; i < end; i++) scaled[i] = source[i] * scale;
+      const end = i + perChannel;
+      if (halves) scaleHalves(scaled, halves, i, end, scale);
+      else for (let k = i; k < end; k++) scaled[k] = source[k] * scale;
+      i = end;
     }
   } else {
-    const source = floats(weight);
     // [C, O/groups, kh, kw]: the output channel is the group's first plus the second index.
     const [inChannels, perGroup, kh, kw] = weight.shape;
     const inPerGroup = inChannels / conv.attrs.groups;

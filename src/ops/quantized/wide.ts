@@ -21,26 +21,28 @@ export function wideBytes(whole: number): { readonly high: number; readonly low:
   return { high, low: whole - high * WIDE_STEP };
 }
 
-/** Weights [O, …] as whole numbers × a scale for each output, in float32, and the scales. */
-export function wideWeight(weight: HostTensor<"float32">): {
-  readonly weight: HostTensor<"float32">;
-  readonly scales: HostTensor<"float32">;
-} {
-  const { data, shape } = weight;
+/** The scale of each output's weights [O, …]: one for outputs of zeros alone. */
+export function wideScales({ data, shape }: HostTensor<"float32">): HostTensor<"float32"> {
   const [outputs] = shape;
   const perOutput = elementCount(shape) / outputs;
   const levels = wideLevels(perOutput);
-  const scales = new Float32Array(outputs).fill(1);
-  const values = new Float32Array(data.length);
-  for (let o = 0; o < outputs; o++) {
+  const scales = Float32Array.from({ length: outputs }, (_, o) => {
     const own = data.subarray(o * perOutput, (o + 1) * perOutput);
-    const scale = Math.fround(own.reduce((most, value) => Math.max(most, Math.abs(value)), 0) / levels);
-    if (scale === 0) continue;
-    scales[o] = scale;
-    for (const [i, value] of own.entries()) {
-      const whole = Math.max(-levels, Math.min(levels, Math.round(value / scale)));
-      values[o * perOutput + i] = whole * scale;
-    }
-  }
-  return { weight: tensor("float32", shape, values), scales: tensor("float32", [outputs], scales) };
+    return Math.fround(own.reduce((most, value) => Math.max(most, Math.abs(value)), 0) / levels) || 1;
+  });
+  return tensor("float32", [outputs], scales);
+}
+
+/** Weights [O, …] as whole numbers × their output's scale, in float32. */
+export function wideWeight(
+  { data, shape }: HostTensor<"float32">,
+  scales: HostTensor<"float32">,
+): HostTensor<"float32"> {
+  const perOutput = elementCount(shape) / shape[0];
+  const levels = wideLevels(perOutput);
+  const values = Float32Array.from(data, (value, i) => {
+    const scale = scales.data[Math.floor(i / perOutput)];
+    return Math.max(-levels, Math.min(levels, Math.round(value / scale))) * scale;
+  });
+  return tensor("float32", shape, values);
 }

@@ -6,11 +6,11 @@
  */
 
 import { WeightError } from "../../errors.js";
-import { type ConvQuantization, wideWeight } from "../../ops/index.js";
-import { formatShape, type HostTensor, tensor, toFloat32 } from "../../tensor/index.js";
+import { type ConvQuantization, wideScales, wideWeight } from "../../ops/index.js";
+import { type Float32Tensor, formatShape, type HostTensor, tensor, toFloat32 } from "../../tensor/index.js";
 import { walkModules } from "../../weights/index.js";
 import type { ModuleNode } from "../../weights/types.js";
-import type { WeightForms } from "../graph/context.js";
+import { derive, type WeightForms } from "../graph/context.js";
 import { INPUT_SCALE, INPUT_ZERO_POINT, WEIGHT_SCALE } from "./quantizedNames.js";
 
 /** Integers × the scale of their output channel. `weight` is [O, …], `scales` [O]. */
@@ -54,9 +54,9 @@ export function quantizedWeight(
   if (stored?.dtype !== "int8") {
     if (!stored || !(module.buffers.has(INPUT_SCALE) || module.parameters.has(INPUT_SCALE))) return undefined;
     const input = inputOf(module, path);
-    const weight = derivedOnce(forms, stored, "wide", () => wideWeight(toFloat32(stored)).weight);
-    const scales = derivedOnce(forms, stored, "wide scales", () => wideWeight(toFloat32(stored)).scales);
-    return { weight, quantization: { ...input, weightScales: scales.data as Float32Array, wide: true } };
+    const scales = derive(forms, stored, "wide scales", () => wideScales(toFloat32(stored))) as Float32Tensor;
+    const weight = derive(forms, stored, "wide", () => wideWeight(toFloat32(stored), scales));
+    return { weight, quantization: { ...input, weightScales: scales.data, wide: true } };
   }
   const scales = module.buffers.get(WEIGHT_SCALE) ?? module.parameters.get(WEIGHT_SCALE);
   const [outputs] = stored.shape;
@@ -72,7 +72,7 @@ export function quantizedWeight(
   if (!weightScales.every(positive)) {
     throw new WeightError(`${path}: its scales must be finite and above 0; export the model again`, { path });
   }
-  const weight = derivedOnce(forms, stored, "dequantized", () =>
+  const weight = derive(forms, stored, "dequantized", () =>
     dequantizeWeight(stored as HostTensor<"int8">, weightScales),
   );
   return { weight, quantization: { ...input, weightScales } };
@@ -90,18 +90,4 @@ function inputOf(module: ModuleNode, path: string): Pick<ConvQuantization, "inpu
     throw new WeightError(`${path}.${INPUT_ZERO_POINT} must be 0 to 255, got ${inputZeroPoint}`, { path });
   }
   return { inputScale, inputZeroPoint };
-}
-
-function derivedOnce(forms: WeightForms, stored: HostTensor, key: string, make: () => HostTensor): HostTensor {
-  let derived = forms.derived.get(stored);
-  if (!derived) {
-    derived = new Map();
-    forms.derived.set(stored, derived);
-  }
-  let form = derived.get(key);
-  if (!form) {
-    form = make();
-    derived.set(key, form);
-  }
-  return form;
 }

@@ -3,7 +3,7 @@
 import { afterEach, describe, expect, it, vi } from "vitest";
 import { quantizeWeight } from "../../../src/compress/quantize/weights.js";
 import { openWasm } from "../../../src/node/wasm.js";
-import { type Graph, GraphBuilder, type ValueId, wideWeight } from "../../../src/ops/index.js";
+import { type Graph, GraphBuilder, type ValueId, wideScales, wideWeight } from "../../../src/ops/index.js";
 import { takesPictures } from "../../../src/runtime/backend.js";
 import { createProgram } from "../../../src/runtime/wasm/index.js";
 import { ModelMemory } from "../../../src/runtime/wasm/run/modelMemory.js";
@@ -56,7 +56,8 @@ const INPUT = { inputScale: 0.03, inputZeroPoint: 20 };
 
 function quantizedForm(source: HostTensor<"float32">, wide: boolean) {
   if (wide) {
-    const { weight, scales } = wideWeight(source);
+    const scales = wideScales(source);
+    const weight = wideWeight(source, scales);
     return { weight, quantization: { ...INPUT, weightScales: scales.data, wide } };
   }
   const { weight, scales } = quantizeWeight(source);

@@ -8,6 +8,7 @@ import {
   IDENTITY,
   OPS,
   type OpAttributes,
+  wideScales,
   wideWeight,
 } from "../../../../src/ops/index.js";
 import { type HostTensor, tensor } from "../../../../src/tensor/index.js";
@@ -60,7 +61,8 @@ function weightsOf(source: HostTensor<"float32">, wide: boolean) {
       Float64Array.from(source.data, (_, i) => of(i)),
     );
   if (wide) {
-    const { weight, scales } = wideWeight(source);
+    const scales = wideScales(source);
+    const weight = wideWeight(source, scales);
     const whole = wholeNumbers((i) => Math.round(weight.data[i] / scales.data[Math.floor(i / perOutput)]));
     return { rounded: weight, whole, scales: scales.data };
   }
