@@ -15,8 +15,11 @@ const PICTURE = {
   data: new Uint8Array(64 * 48 * 3).map((_, i) => (i * 7) % 256),
 };
 
-/** The export with one file of weights at a location; returns what belongs into that file. */
-function withWeightsAt(location: string): { bytes: Uint8Array; beside: Uint8Array } {
+/**
+ * The export with one file of weights at a location; returns what belongs into that file.
+ * @param asNodes its constants are nodes with a tensor as their attribute.
+ */
+function withWeightsAt(location: string, asNodes = false): { bytes: Uint8Array; beside: Uint8Array } {
   const { constants, ...file } = tinyExport();
   const parts: Uint8Array[] = [];
   let offset = 0;
@@ -28,7 +31,14 @@ function withWeightsAt(location: string): { bytes: Uint8Array; beside: Uint8Arra
     offset += data.byteLength;
     return [[name, { shape, entries }] as const];
   });
-  const bytes = writeOnnx({ ...file, constants: Object.fromEntries(inside), external: Object.fromEntries(external) });
+  const nodes = external.map(([name, tensor]) => ({
+    operator: "Constant",
+    inputs: [],
+    outputs: [name],
+    attributes: { value: { external: tensor } },
+  }));
+  const apart = asNodes ? { nodes: [...nodes, ...file.nodes] } : { external: Object.fromEntries(external) };
+  const bytes = writeOnnx({ ...file, constants: Object.fromEntries(inside), ...apart });
   return { bytes, beside: new Uint8Array(Buffer.concat(parts)) };
 }
 
@@ -42,8 +52,13 @@ describe("an ONNX export with its weights in another file", () => {
   });
   afterEach(() => rmSync(folder, { recursive: true }));
 
-  it.each(["best.data", "weights/best.data", "./best.data"])("at %s is read", async (location) => {
-    const { bytes, beside } = withWeightsAt(location);
+  it.each([
+    ["best.data", false],
+    ["weights/best.data", false],
+    ["./best.data", false],
+    ["best.data", true],
+  ])("at %s is read (constants as nodes: %s)", async (location, asNodes) => {
+    const { bytes, beside } = withWeightsAt(location, asNodes);
     writeFileSync(path, bytes);
     mkdirSync(join(folder, "model", "weights"));
     writeFileSync(join(folder, "model", location), beside);
@@ -60,13 +75,15 @@ describe("an ONNX export with its weights in another file", () => {
   it.each(["../secret.data", "/etc/passwd", "a/../../secret.data", "C:\\secret.data", "..\\secret.data", "link.data"])(
     "at %s is refused",
     async (location) => {
-      const { bytes, beside } = withWeightsAt(location);
-      writeFileSync(path, bytes);
-      writeFileSync(join(folder, "secret.data"), beside);
-      symlinkSync(join(folder, "secret.data"), join(folder, "model", "link.data"));
-      await expect(load(path, { backend: "cpu" })).rejects.toThrow(
-        /best\.onnx: its weights are in .*, which is outside its folder; only files in that folder are read/,
-      );
+      for (const asNodes of [false, true]) {
+        const { bytes, beside } = withWeightsAt(location, asNodes);
+        writeFileSync(path, bytes);
+        writeFileSync(join(folder, "secret.data"), beside);
+        if (!asNodes) symlinkSync(join(folder, "secret.data"), join(folder, "model", "link.data"));
+        await expect(load(path, { backend: "cpu" })).rejects.toThrow(
+          /best\.onnx: its weights are in .*, which is outside its folder; only files in that folder are read/,
+        );
+      }
     },
   );
 

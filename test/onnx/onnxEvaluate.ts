@@ -2,6 +2,7 @@
  * Evaluates ONNX models for tests, after the operators' definitions (opset 13), in plain loops and float64.
  */
 
+import type { HostTensor } from "../../src/tensor/index.js";
 import type { OnnxModel, OnnxNode } from "./onnxReader.js";
 import { conv2dRun, convTranspose2dRun, maxPoolRun } from "./onnxWindows.js";
 
@@ -22,6 +23,11 @@ function fill(shape: readonly number[], at: (index: readonly number[]) => number
   }
   return { shape, data };
 }
+
+const valuesOf = ({ shape, data }: HostTensor): Values => ({
+  shape,
+  data: Float64Array.from(data as Float32Array, Number),
+});
 
 const pick = ({ shape, data }: Values, index: readonly number[]): number =>
   data[index.reduce((flat, i, axis) => flat * shape[axis] + i, 0)];
@@ -113,6 +119,7 @@ const list = (v: unknown): number[] => v as number[];
 
 const OPERATORS: Readonly<Record<string, Operator>> = {
   Identity: ([x]) => x,
+  Constant: (_, a) => valuesOf(a("value") as HostTensor),
   Conv: (x, a) => conv2dRun(x, a),
   ConvTranspose: (x, a) => convTranspose2dRun(x, a),
   MaxPool: ([x], a) => maxPoolRun(x, a),
@@ -120,6 +127,7 @@ const OPERATORS: Readonly<Record<string, Operator>> = {
   Sub: ([x, y]) => binary(x, y, (p, q) => p - q),
   Mul: ([x, y]) => binary(x, y, (p, q) => p * q),
   Div: ([x, y]) => binary(x, y, (p, q) => p / q),
+  Pow: ([x, y]) => binary(x, y, (p, q) => p ** q),
   Sqrt: ([x]) => unary(x, Math.sqrt),
   Sigmoid: ([x]) => unary(x, (v) => 1 / (1 + Math.exp(-v))),
   Tanh: ([x]) => unary(x, Math.tanh),
@@ -146,7 +154,12 @@ const OPERATORS: Readonly<Record<string, Operator>> = {
     });
   },
   Slice: ([x, starts, ends, axes]) => slice(x, axes.data[0], starts.data[0], ends.data[0]),
-  Reshape: ([x, shape]) => ({ shape: Array.from(shape.data), data: x.data }),
+  Reshape([x, wanted]) {
+    const shape = Array.from(wanted.data, (size, axis) => (size === 0 ? x.shape[axis] : size));
+    const open = shape.indexOf(-1);
+    if (open >= 0) shape[open] = x.data.length / -product(shape);
+    return { shape, data: x.data };
+  },
   Flatten: ([x]) => ({ shape: [x.shape[0], product(x.shape.slice(1))], data: x.data }),
   Transpose([x], a) {
     const perm = list(a("perm"));
@@ -222,9 +235,7 @@ const OPERATORS: Readonly<Record<string, Operator>> = {
 /** The outputs for the given inputs, in the model's order. @throws Error for an operator or name that is unknown. */
 export function evaluateOnnx(model: OnnxModel, inputs: readonly Values[]): Values[] {
   const values = new Map<string, Values>();
-  for (const [name, { shape, data }] of model.initializers) {
-    values.set(name, { shape, data: Float64Array.from(data as Float32Array, Number) });
-  }
+  for (const [name, value] of model.initializers) values.set(name, valuesOf(value));
   model.inputs.forEach(({ name }, i) => {
     values.set(name, inputs[i]);
   });

@@ -33,7 +33,7 @@ function fieldsOf(bytes: Uint8Array): Field[] {
   return fields;
 }
 
-export type Attribute = number | string | number[];
+export type Attribute = number | string | number[] | HostTensor;
 
 export interface OnnxNode {
   readonly type: string;
@@ -67,6 +67,7 @@ function readAttribute(bytes: Uint8Array): [string, Attribute] {
     1: () => (float ? new DataView(float.buffer, float.byteOffset, 4).getFloat32(0, true) : 0),
     2: () => whole(one(fields, 3)),
     3: () => text(one(fields, 4)),
+    4: () => readTensor(one(fields, 5)?.bytes ?? new Uint8Array())[1],
     7: () => all(fields, 8).map(whole),
   };
   return [text(one(fields, 1)), values[whole(one(fields, 20))]()];

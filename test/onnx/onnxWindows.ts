@@ -13,12 +13,12 @@ interface Window {
 }
 
 function windowOf(a: Attributes): Window {
-  const pairs = (name: string): number[] => a(name) as number[];
+  const pairs = (name: string, usual?: readonly number[]): number[] => (a(name) ?? usual) as number[];
   return {
     kernel: pairs("kernel_shape"),
     strides: pairs("strides"),
     pads: pairs("pads"),
-    dilations: pairs("dilations"),
+    dilations: pairs("dilations", [1, 1]),
   };
 }
 

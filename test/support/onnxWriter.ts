@@ -8,7 +8,14 @@ export type AttributeValue =
   | string
   | readonly number[]
   | { readonly float: number }
-  | { readonly tensor: HostTensor };
+  | { readonly tensor: HostTensor }
+  | { readonly external: ExternalTensor };
+
+/** A float32 tensor in a file of its own: location, offset and length as the file states them. */
+export interface ExternalTensor {
+  readonly shape: readonly number[];
+  readonly entries: Readonly<Record<string, string>>;
+}
 
 export interface WrittenNode {
   readonly operator: string;
@@ -23,8 +30,8 @@ export interface WrittenFile {
   readonly opset?: number;
   readonly nodes: readonly WrittenNode[];
   readonly constants?: Readonly<Record<string, HostTensor>>;
-  /** Constants in files of their own: location, offset and length as the file states them. */
-  readonly external?: Readonly<Record<string, { shape: readonly number[]; entries: Readonly<Record<string, string>> }>>;
+  /** Constants in files of their own. */
+  readonly external?: Readonly<Record<string, ExternalTensor>>;
   readonly inputs?: Readonly<Record<string, readonly (number | string)[]>>;
   readonly outputs: Readonly<Record<string, readonly (number | string)[]>>;
   readonly metadata?: Readonly<Record<string, string>>;
@@ -55,6 +62,7 @@ function attributeMessage(name: string, value: AttributeValue): ProtobufWriter {
   if (typeof value === "string") return out.string(4, value).int(20, 3);
   if ("float" in value) return out.float(2, value.float).int(20, 1);
   if ("tensor" in value) return out.message(5, tensorMessage("", value.tensor)).int(20, 4);
+  if ("external" in value) return out.message(5, externalMessage("", value.external)).int(20, 4);
   return out.ints(8, value).int(20, 7);
 }
 
@@ -79,15 +87,17 @@ function portMessage(name: string, shape: readonly (number | string)[]): Protobu
 
 const pair = (key: string, value: string): ProtobufWriter => new ProtobufWriter().string(1, key).string(2, value);
 
+function externalMessage(name: string, { shape, entries }: ExternalTensor): ProtobufWriter {
+  const message = new ProtobufWriter().ints(1, shape).int(2, 1).string(8, name);
+  for (const [key, value] of Object.entries(entries)) message.message(13, pair(key, value));
+  return message.int(14, 1);
+}
+
 export function writeOnnx(file: WrittenFile): Uint8Array {
   const graph = new ProtobufWriter();
   for (const node of file.nodes) graph.message(1, nodeMessage(node));
   for (const [name, value] of Object.entries(file.constants ?? {})) graph.message(5, tensorMessage(name, value));
-  for (const [name, { shape, entries }] of Object.entries(file.external ?? {})) {
-    const message = new ProtobufWriter().ints(1, shape).int(2, 1).string(8, name);
-    for (const [key, value] of Object.entries(entries)) message.message(13, pair(key, value));
-    graph.message(5, message.int(14, 1));
-  }
+  for (const [name, value] of Object.entries(file.external ?? {})) graph.message(5, externalMessage(name, value));
   for (const [name, shape] of Object.entries(file.inputs ?? { images: [1, 3, 64, 64] }))
     graph.message(11, portMessage(name, shape));
   for (const [name, shape] of Object.entries(file.outputs)) graph.message(12, portMessage(name, shape));

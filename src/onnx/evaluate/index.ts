@@ -1,4 +1,4 @@
-/** ONNX's operators computed on the host: for constants, and for the decoding of heads. Opsets 9 to 21. */
+/** ONNX's operators computed on the host: for constants, and for the decoding of heads. Opsets 9 to 25. */
 
 import { ELEMENTWISE } from "./elementwise.js";
 import { MOVES } from "./moves.js";

@@ -4,14 +4,14 @@ import { CheckpointError } from "../../errors.js";
 import type { HostTensor } from "../../tensor/index.js";
 import { Budget, damaged } from "../budget.js";
 import { cutText } from "../describe.js";
-import { readNode, textCost } from "./nodes.js";
+import { attributeTensors, readNode, textCost } from "./nodes.js";
 import { sortNodes } from "./order.js";
 import { contents, type Field, fieldsOf, integer, pushIntegers, text } from "./protobufReader.js";
 import { externalPlace, pairOf, readTensor } from "./tensors.js";
 import type { ExternalFiles, OnnxModel, OnnxNode, OnnxPort } from "./types.js";
 
 const OLDEST_OPSET = 9;
-const NEWEST_OPSET = 21;
+const NEWEST_OPSET = 25;
 const MAX_NODES = 20_000;
 const MAX_EXTERNAL_FILES = 10_000;
 
@@ -19,13 +19,20 @@ const MAX_EXTERNAL_FILES = 10_000;
 export function externalFilesOf(bytes: Uint8Array): string[] {
   const budget = new Budget(bytes.length);
   const found = new Set<string>();
-  for (const field of fieldsOf(graphOf(bytes))) {
-    if (field.number !== 5) continue;
-    const place = externalPlace(contents(field, "a tensor"), budget);
+  for (const message of tensorsOf(graphOf(bytes))) {
+    const place = externalPlace(message, budget);
     if (place) found.add(place.location);
     if (found.size > MAX_EXTERNAL_FILES) damaged(`its tensors are spread over more than ${MAX_EXTERNAL_FILES} files`);
   }
   return [...found];
+}
+
+/** The tensors of a graph and those in attributes of its nodes. */
+function* tensorsOf(graph: Uint8Array): Generator<Uint8Array> {
+  for (const field of fieldsOf(graph)) {
+    if (field.number === 5) yield contents(field, "a tensor");
+    if (field.number === 1) yield* attributeTensors(contents(field, "a node"));
+  }
 }
 
 function graphOf(bytes: Uint8Array): Uint8Array {
@@ -37,7 +44,7 @@ function graphOf(bytes: Uint8Array): Uint8Array {
  * Reads an ONNX file. Tensors are views of `bytes` where alignment permits. Beyond the bytes it takes at most what
  * `Budget` allows.
  * @param external the files beside it that hold its tensors, by the names it gives them.
- * @throws CheckpointError for a file that is damaged, hostile or of an opset outside 9 to 21.
+ * @throws CheckpointError for a file that is damaged, hostile or of an opset outside 9 to 25.
  */
 export function readOnnx(bytes: Uint8Array, external?: ExternalFiles): OnnxModel {
   const sizes = [...(external?.values() ?? [])].reduce((sum, file) => sum + file.length, bytes.length);

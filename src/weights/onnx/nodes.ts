@@ -58,6 +58,16 @@ export function readNode(message: Uint8Array, budget: Budget, external: External
   return { name: cutText(name || outputs[0] || "unnamed"), operator, domain, inputs, outputs, attributes };
 }
 
+/** The tensors in a node's attributes, as messages. */
+export function* attributeTensors(node: Uint8Array): Generator<Uint8Array> {
+  for (const field of fieldsOf(node)) {
+    if (field.number !== 5) continue;
+    for (const part of fieldsOf(contents(field, "an attribute"))) {
+      if (part.number === 5) yield contents(part, "an attribute");
+    }
+  }
+}
+
 /** Writers mark the type; those that do not give one value. */
 function readAttribute(
   message: Uint8Array,

@@ -58,7 +58,7 @@ describe("an ONNX export", () => {
     expect(member({ ...tinyExport({ dynamic: true }) }).info.defaultImgsz).toEqual([640, 640]);
   });
 
-  it.each([9, 10, 11, 12, 13, 15, 17, 18, 20, 21])("of opset %i is the same network", async (opset) => {
+  it.each([9, 10, 11, 12, 13, 15, 17, 18, 20, 21, 22, 23, 24, 25])("of opset %i is the same network", async (opset) => {
     await expectSame(member(tinyExport({ opset })));
   });
 

@@ -22,8 +22,14 @@ const DEFAULT_REASON =
   "is not used in this way by any YOLO that this engine runs; give the .pt checkpoint that it was exported from";
 
 const known = ({ domain, operator }: OnnxNode): string | undefined =>
-  REASONS.find(({ pattern }) => pattern.test(operator))?.why ??
-  (domain === "" ? undefined : "is not a standard ONNX operator; export the model again with standard operators only");
+  REASONS.find(({ pattern }) => pattern.test(operator))?.why ?? reasonOf(domain);
+
+function reasonOf(domain: string): string | undefined {
+  if (domain === "") return undefined;
+  return /^com\.microsoft\b/.test(domain)
+    ? "ONNX Runtime put it there to run the file faster; give the export that the file was made from"
+    : "is not a standard ONNX operator; export the model again with standard operators only";
+}
 
 /** Why an operator is not run. */
 export const refusalOf = (node: OnnxNode): string => known(node) ?? DEFAULT_REASON;
