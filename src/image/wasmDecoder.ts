@@ -150,19 +150,25 @@ export async function decodeWithWasm<Instance>(
   return { image: { width, height, data: withoutAlpha(source, width * height) }, warned };
 }
 
-/** R, G, B of each R, G, B, A. Four pixels at a time are three words instead of twelve bytes; WASM is little-endian. */
+/**
+ * R, G, B of each R, G, B, A. Four pixels at a time are three words instead of twelve bytes; WASM is little-endian. The words
+ * are signed and have names of their own: the first picture is done before this is optimised, and then V8 keeps unsigned words
+ * with alpha, and what is destructured, on its heap, several times the picture's size in all.
+ */
 export function withoutAlpha(source: Uint8Array | Uint8ClampedArray, pixels: number): Uint8Array {
   const data = new Uint8Array(pixels * 3);
   let done = 0;
   if (source.byteOffset % 4 === 0) {
     const fours = pixels >> 2;
-    const from = new Uint32Array(source.buffer, source.byteOffset, fours * 4);
-    const to = new Uint32Array(data.buffer, 0, fours * 3);
-    for (let i = 0, at = 0; at < to.length; i += 4, at += 3) {
-      const [a, b, c, d] = [from[i], from[i + 1], from[i + 2], from[i + 3]];
-      to[at] = (a & 0xffffff) | (b << 24);
-      to[at + 1] = ((b >>> 8) & 0xffff) | (c << 16);
-      to[at + 2] = ((c >>> 16) & 0xff) | (d << 8);
+    const from = new Int32Array(source.buffer, source.byteOffset, fours * 4);
+    const to = new Int32Array(data.buffer, 0, fours * 3);
+    const end = to.length;
+    for (let i = 0, at = 0; at < end; i += 4, at += 3) {
+      const b = from[i + 1];
+      const c = from[i + 2];
+      to[at] = (from[i] & 0xffffff) | (b << 24);
+      to[at + 1] = ((b >> 8) & 0xffff) | (c << 16);
+      to[at + 2] = ((c >> 16) & 0xff) | (from[i + 3] << 8);
     }
     done = fours * 4;
   }

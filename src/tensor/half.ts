@@ -35,11 +35,25 @@ export function floatToHalf(value: number): number {
 
 let table: Float32Array | undefined;
 
-/** All 65,536 binary16 values, so that whole tensors convert by one look-up an element. */
+/**
+ * All 65,536 binary16 values, so that whole tensors convert by one look-up an element. Normal numbers are made of whole
+ * numbers: this runs once, before anything is optimised.
+ */
 export function halfTable(): Float32Array {
   if (!table) {
     table = new Float32Array(65536);
-    for (let h = 0; h < 65536; h++) table[h] = halfToFloat(h);
+    const bits = new Int32Array(table.buffer);
+    for (let h = 0; h < 0x8000; h++) {
+      const exponent = h >> 10;
+      if (exponent === 0 || exponent === 31) {
+        table[h] = halfToFloat(h);
+        table[h + 0x8000] = halfToFloat(h + 0x8000);
+        continue;
+      }
+      const positive = ((exponent + 112) << 23) | ((h & 1023) << 13);
+      bits[h] = positive;
+      bits[h + 0x8000] = positive | (1 << 31);
+    }
   }
   return table;
 }

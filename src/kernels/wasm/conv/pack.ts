@@ -21,6 +21,13 @@ export function packedFloats(outputs: number, depth: number): number {
 }
 
 /**
+ * The same numbers as words, for code that only moves them. Weights are laid out before anything is optimised, and until then V8
+ * puts every float that it reads on its heap.
+ */
+export const wordsOf = ({ buffer, byteOffset, length }: Float32Array): Int32Array =>
+  new Int32Array(buffer, byteOffset, length);
+
+/**
  * Writes packed weights. `row(k)` gives the weights of all outputs at that row of K as [base, stride] into `source`, or
  * undefined for a row of zeros.
  */
@@ -35,9 +42,13 @@ export function packPanels(
   const bases = new Int32Array(depth).fill(-1);
   const strides = new Int32Array(depth);
   for (let k = 0; k < depth; k++) {
-    const place = row(k);
-    if (place) [bases[k], strides[k]] = place;
+    const start = row(k);
+    if (!start) continue;
+    bases[k] = start[0];
+    strides[k] = start[1];
   }
+  const to = wordsOf(target);
+  const from = wordsOf(source);
   const padded = Math.ceil(outputs / 4) * 4;
   for (let first = 0, at = 0; first < padded; first += PANEL) {
     const columns = Math.min(PANEL, padded - first);
@@ -45,12 +56,12 @@ export function packPanels(
     for (let k = 0; k < depth; k++, at += columns) {
       const stride = strides[k];
       if (bases[k] < 0) {
-        target.fill(0, at, at + columns);
+        to.fill(0, at, at + columns);
         continue;
       }
-      let from = bases[k] + first * stride;
-      for (let c = 0; c < used; c++, from += stride) target[at + c] = source[from];
-      for (let c = used; c < columns; c++) target[at + c] = 0;
+      let place = bases[k] + first * stride;
+      for (let c = 0; c < used; c++, place += stride) to[at + c] = from[place];
+      for (let c = used; c < columns; c++) to[at + c] = 0;
     }
   }
 }

@@ -8,7 +8,7 @@
 import { type I32Local, i32, type Vec, vec } from "../emit/index.js";
 import { type Kernel, kernel } from "../kernel.js";
 import { PANEL } from "./gemmTile.js";
-import { panelsOf } from "./pack.js";
+import { panelsOf, wordsOf } from "./pack.js";
 import { matricesOf, type WinogradScheme } from "./winogradSchemes.js";
 
 /** Floats of the packed weights. */
@@ -33,7 +33,9 @@ export function stageWinograd(
   at: (output: number, float: number) => number,
 ): void {
   const { full } = panelsOf(outputs);
-  target.fill(0);
+  const to = wordsOf(target);
+  const from = wordsOf(weights);
+  to.fill(0);
   for (let o = 0; o < outputs; o++) {
     const panel = Math.floor(o / PANEL);
     const columns = panel < full ? PANEL : PANEL / 2;
@@ -41,7 +43,7 @@ export function stageWinograd(
     for (let c = 0; c < depth; c++) {
       const g = at(o, c);
       if (g < 0) continue;
-      for (let i = 0; i < 9; i++) target[base + (c * 9 + i) * columns] = weights[g + i];
+      for (let i = 0; i < 9; i++) to[base + (c * 9 + i) * columns] = from[g + i];
     }
   }
 }
