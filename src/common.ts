@@ -22,7 +22,8 @@ export type { CalibrationMethod } from "./compress/quantize/ranges.js";
 export * from "./errors.js";
 export type { Figure } from "./image/draw/figures.js";
 export type { Font as LabelFont, Glyph, TextShaper } from "./image/draw/font.js";
-export { type Color, paletteColor } from "./image/draw/palette.js";
+export type { Color } from "./image/draw/palette.js";
+export { paletteColor, type ThemeName } from "./image/draw/theme.js";
 export type { RgbImage } from "./image/types.js";
 export type {
   Backend,

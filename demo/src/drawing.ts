@@ -1,10 +1,10 @@
 /** Draws results with the library at the page's sizes, and provides colours and names for lists. */
 
-import { annotate, type Detection, paletteColor, type Result, type Trail } from "yolov5-ts";
+import { annotate, type Detection, paletteColor, type Result, type ThemeName, type Trail } from "yolov5-ts";
 import type { Figure } from "yolov5-ts/solutions";
 
-export function cssColor(index: number): string {
-  return `rgb(${paletteColor(index).join(" ")})`;
+export function cssColor(index: number, theme: ThemeName): string {
+  return `rgb(${paletteColor(index, theme).join(" ")})`;
 }
 
 /** Colour index: by track if there is one, else by class. */
@@ -18,6 +18,8 @@ export function titleOf({ name, track }: Pick<Detection, "name" | "track">): str
 }
 
 export interface DrawOptions {
+  /** Default `classic`. */
+  readonly theme?: ThemeName | undefined;
   /** Device pixels per CSS pixel, so that lines and letters have the same size on every screen. */
   readonly density: number;
   /** Index of the detection to highlight. */
@@ -30,11 +32,13 @@ export interface DrawOptions {
 
 /** Draws on a canvas that the picture fills. */
 export function drawResult(canvas: HTMLCanvasElement, result: Result, options: DrawOptions): void {
-  const { density, highlight, trails, figures } = options;
+  const { theme, density, highlight, trails, figures } = options;
   // On a phone's screen labels would hide the objects.
   const points = result.task === "classify" ? 15 : Math.min(12.5, Math.max(9, canvas.width / density / 42));
   const fontSize = Math.round(points * density);
-  const style = { fontSize, lineThickness: Math.max(1, 0.2 * fontSize), fontFamily: "system-ui, sans-serif" };
+  const width = theme === "high-contrast" ? 0.25 : 0.2;
+  const lineThickness = Math.max(1, width * fontSize);
+  const style = { theme, fontSize, lineThickness, fontFamily: "system-ui, sans-serif" };
   if (highlight === undefined || result.task === "classify") {
     annotate(canvas, result, { ...style, trails, figures });
     return;

@@ -1,6 +1,6 @@
 /** The panels for the model, the device, the result and the times. */
 
-import type { BackendChoice, Detection, NodeTiming, Result, WorkerModel } from "yolov5-ts";
+import type { BackendChoice, Detection, NodeTiming, Result, ThemeName, WorkerModel } from "yolov5-ts";
 import { box, button, create } from "./dom.js";
 import { colorIndex, cssColor, titleOf } from "./drawing.js";
 
@@ -58,7 +58,11 @@ export function showModel(model: WorkerModel, title: string): void {
   box("facts").textContent = [...facts, format].join(" · ");
 }
 
-export function showResult(result: Result | undefined, highlight: (index: number | undefined) => void): void {
+export function showResult(
+  result: Result | undefined,
+  theme: ThemeName,
+  highlight: (index: number | undefined) => void,
+): void {
   const list = box("list");
   const rows: readonly Pick<Detection, "class" | "name" | "confidence" | "track">[] =
     result === undefined ? [] : result.task === "classify" ? result.top5 : result.detections;
@@ -66,7 +70,7 @@ export function showResult(result: Result | undefined, highlight: (index: number
   list.replaceChildren(
     ...rows.slice(0, 200).map((row, index) => {
       const swatch = create("span", { className: "swatch" });
-      swatch.style.background = cssColor(colorIndex(row));
+      swatch.style.background = cssColor(colorIndex(row), theme);
       const bar = create("i");
       bar.style.width = `${row.confidence * 100}%`;
       const entry = create(

@@ -72,13 +72,13 @@ export class Showing {
 
   private show(result: Result | undefined, fps: number | undefined, layers: Layers): void {
     const { stage, chooser, counting, recording, view, player } = this.parts;
-    const draw = stage.setResult(result, layers);
+    const draw = stage.setResult(result, { ...layers, theme: view.theme });
     const now = performance.now();
     const due = fps === undefined || now - this.listed > LIST_MS;
     this.result = result;
     if (due) {
       this.listed = now;
-      showResult(result, (index) => stage.highlight(index));
+      showResult(result, view.theme, (index) => stage.highlight(index));
       showTimes(result, draw, fps);
       chooser.show();
       counting.show();

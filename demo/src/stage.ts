@@ -1,6 +1,6 @@
 /** The picture or video with the result on top, aligned at every size and pixel density. */
 
-import type { Result, Trail } from "yolov5-ts";
+import type { Result, ThemeName, Trail } from "yolov5-ts";
 import type { Figure } from "yolov5-ts/solutions";
 import { box, byId, canvas } from "./dom.js";
 import { drawResult } from "./drawing.js";
@@ -15,6 +15,7 @@ export interface Layers {
   readonly trails?: readonly Trail[];
   /** Lines and zones. */
   readonly figures?: readonly Figure[];
+  readonly theme?: ThemeName;
   /** The picture or frame with changed pixels, shown instead of its original. */
   readonly frame?: OffscreenCanvas | undefined;
 }

@@ -7,10 +7,13 @@ import type { ReadOnnx } from "../yolov5/loadModel.js";
 import type { Model } from "../yolov5/model.js";
 import type * as reader from "../yolov5/onnx/index.js";
 import { openBackend, openGpujsElseWasm, type WebGpu } from "./backends.js";
+import { fasterOf } from "./contest.js";
 import { onBackend, openSources } from "./loadModel.js";
-import { fasterOf, hasHardwareWebGl2 } from "./webGl.js";
+import { hasHardwareWebGl2 } from "./webGl.js";
 import { type Loader, serve } from "./worker/host.js";
 import type { Port } from "./worker/protocol.js";
+
+export { fasterOf } from "./contest.js";
 
 /** Parts that come when a model needs them. */
 interface Others {

@@ -94,7 +94,11 @@ describe.skipIf(chromiumMissing())("annotate in a page", () => {
     const boxes = { hideLabels: true, maskAlpha: 0 };
     const [there, here] = [await drawnInPage(width, height, boxes), await drawnInNode(width, height, boxes)];
     expect(Buffer.compare(there, here.data)).toBe(0);
-    for (const style of [{ hideLabels: true }, { hideLabels: true, opacity: 0.3, lineThickness: 6 }]) {
+    for (const style of [
+      { hideLabels: true },
+      { hideLabels: true, opacity: 0.3, lineThickness: 6 },
+      { hideLabels: true, theme: "high-contrast" as const },
+    ]) {
       const masked = await drawnInPage(width, height, style);
       const expected = await drawnInNode(width, height, style);
       const worst = masked.reduce((most, value, i) => Math.max(most, Math.abs(value - expected.data[i])), 0);

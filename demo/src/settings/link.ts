@@ -16,6 +16,7 @@ export interface LinkedState {
   readonly slice?: number;
   readonly blur?: string;
   readonly heat?: boolean;
+  readonly theme?: string;
   /** The sample clip is shown. */
   readonly clip?: boolean;
   readonly figures?: readonly DrawnFigure[];
@@ -23,7 +24,7 @@ export interface LinkedState {
 
 const NUMBERS = ["conf", "iou", "maxDet", "imgsz", "slice"] as const;
 const FLAGS = ["agnostic", "track", "heat", "clip"] as const;
-const WORDS = ["backend", "blur"] as const;
+const WORDS = ["backend", "blur", "theme"] as const;
 
 /** `#conf=0.4&track&line=0.5,0,0.5,1,door`; empty for the defaults. */
 export function hashOf(state: LinkedState): string {

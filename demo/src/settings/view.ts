@@ -1,9 +1,12 @@
 /** Switches for what is done beside plain detection: slices, blurred objects, a heat map. */
 
-import type { WorkerModel } from "yolov5-ts";
+import type { ThemeName, WorkerModel } from "yolov5-ts";
 import type { ObscureStyle } from "yolov5-ts/solutions";
 import { box, byId, input } from "../dom.js";
 import type { Look } from "../video/pixels.js";
+import type { LinkedState } from "./link.js";
+
+type LinkedView = Pick<LinkedState, "slice" | "blur" | "heat" | "theme">;
 
 export interface ViewHandlers {
   /** Frames are to look otherwise; the network need not run. */
@@ -14,6 +17,7 @@ export interface ViewHandlers {
 
 /** Side of the windows at first. */
 const SLICE = 480;
+const THEMES = ["classic", "light", "dark", "high-contrast"] as const satisfies readonly ThemeName[];
 export const BLURS = ["mosaic", "gaussian", "fill"] as const satisfies readonly ObscureStyle[];
 
 export class View {
@@ -28,8 +32,8 @@ export class View {
     });
     input("slice-size").addEventListener("input", () => this.show());
     input("slice-size").addEventListener("change", () => handlers.onSlices());
-    for (const id of ["blur", "heat", "outlines"]) {
-      input(id).addEventListener("change", () => {
+    for (const id of ["blur", "heat", "outlines", "theme"]) {
+      box(id).addEventListener("change", () => {
         this.show();
         handlers.onLook();
       });
@@ -46,6 +50,10 @@ export class View {
       outlines: this.masks && input("outlines").checked,
       heat: this.boxes && this.video && input("heat").checked,
     };
+  }
+
+  get theme(): ThemeName {
+    return THEMES.find((one) => one === this.themes.value) ?? THEMES[0];
   }
 
   /** Side of the windows in picture pixels. */
@@ -66,22 +74,24 @@ export class View {
   }
 
   /** What differs from the defaults, for a link. */
-  get state(): { readonly slice?: number; readonly blur?: string; readonly heat?: true } {
+  get state(): LinkedView {
     const { blur } = this.look;
     return {
       ...(this.slice === undefined ? {} : { slice: this.slice }),
       ...(blur === undefined ? {} : { blur }),
       ...(input("heat").checked ? { heat: true } : {}),
+      ...(this.theme === THEMES[0] ? {} : { theme: this.theme }),
     };
   }
 
-  apply({ slice, blur, heat }: { slice?: number; blur?: string; heat?: boolean }): void {
+  apply({ slice, blur, heat, theme }: LinkedView): void {
     input("slices").checked = slice !== undefined;
     input("slice-size").valueAsNumber = slice ?? SLICE;
     const style = BLURS.find((one) => one === blur);
     input("blur").checked = style !== undefined;
     this.styles.value = style ?? BLURS[0];
     input("heat").checked = heat === true;
+    this.themes.value = THEMES.find((one) => one === theme) ?? THEMES[0];
     this.show();
   }
 
@@ -93,6 +103,10 @@ export class View {
   /** @param windows in the picture shown last. */
   showWindows(windows: number | undefined): void {
     box("slice-windows").textContent = windows === undefined || this.slice === undefined ? "" : windowsOf(windows);
+  }
+
+  private get themes(): HTMLSelectElement {
+    return byId("theme", HTMLSelectElement);
   }
 
   private get styles(): HTMLSelectElement {

@@ -12,7 +12,7 @@ import { addressIn, isBlob } from "../../yolov5/input/given.js";
 import { absoluteAddress, fetchBytes } from "../download.js";
 import { checkpointsOf } from "../loadWith.js";
 import type { Parts } from "../parts.js";
-import { fasterOf, hasHardwareWebGl2, lacksWebGpu } from "../webGl.js";
+import { hasHardwareWebGl2, lacksWebGpu } from "../webGl.js";
 import { DecoderWorkers } from "./decoders/workers.js";
 import { spawnModelWorker } from "./spawn.js";
 import type { Started } from "./started.js";
@@ -160,5 +160,6 @@ export async function loadInWorkerWith(
   if (!contested || model.device.name === "webgpu" || workers > 1) return model;
   const rival = async (): Promise<WorkerModel> =>
     WorkerModel.open(await onThisThread(parts, true), request, { signal, onNote });
-  return fasterOf(model, rival, hooks);
+  const engine = await parts.engine().catch((error: Error) => void onNote?.(`not on WebGL2: ${error.message}`));
+  return engine ? engine.fasterOf(model, rival, hooks) : model;
 }

@@ -1,6 +1,7 @@
 /** The options of `detect`, which `enqueue` has too. */
 
 import { type Command, Option } from "commander";
+import { THEME_NAMES } from "../../image/draw/theme.js";
 import { OBSCURE_STYLES } from "../../image/obscure.js";
 import { BLUR_SHAPES } from "../../solutions/blur/blur.js";
 import { ANCHORS } from "../../solutions/counting/tracked.js";
@@ -132,6 +133,11 @@ export function addDetectOptions(command: Command, { jobs = false }: { readonly 
         .default("source"),
     )
     .optionsGroup("Drawing:")
+    .addOption(
+      new Option("--theme <name>", "colours, labels and lines, for bright or dark pictures (default: classic)").choices(
+        THEME_NAMES,
+      ),
+    )
     .option(
       "--line-thickness <px>",
       "width of box outlines in pixels (default: depends on the picture's size)",

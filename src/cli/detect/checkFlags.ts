@@ -34,6 +34,7 @@ const DEPENDENT: readonly (readonly [
   ["anchor", "without --line, --zone, --ground or --heatmap", counts],
   ["trackAcrossClasses", "without --track", tracks],
   ["trackBuffer", "without --track", follows],
+  ["theme", "when nothing is drawn", draws],
   ["lineThickness", "when nothing is drawn", draws],
   ["hideLabels", "when nothing is drawn", draws],
   ["hideConf", "when nothing is drawn", draws],

@@ -60,7 +60,7 @@ export function setUpDetect(
   const warned = { ...options, onWarning };
   // Checked before the first picture is read.
   resolveOptions(warned, model.info);
-  const { lineThickness, hideLabels, hideConf, imageFormat, maxPixels, speed } = flags;
+  const { theme, lineThickness, hideLabels, hideConf, imageFormat, maxPixels, speed } = flags;
   const finishing: FinishOptions = {
     pictures: !flags.nosave && (flags.live === undefined || flags.record !== undefined),
     imageFormat,
@@ -71,7 +71,7 @@ export function setUpDetect(
     formats: labelFormats(flags),
     hidden,
     bare: flags.redact ?? false,
-    ...{ lineThickness, hideLabels, hideConf, speed },
+    ...{ theme, lineThickness, hideLabels, hideConf, speed },
   };
   tellIgnored(flags, model.task, output);
   // A tracker needs the pictures in order, and only this thread knows the order.

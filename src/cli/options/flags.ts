@@ -3,6 +3,7 @@
  */
 
 import type { CalibrationMethod } from "../../compress/quantize/ranges.js";
+import type { ThemeName } from "../../image/draw/theme.js";
 import type { BackendChoice } from "../../runtime/backend.js";
 import type { BlurShape, ObscureStyle } from "../../solutions/blur/index.js";
 import type { Anchor } from "../../solutions/counting/tracked.js";
@@ -60,6 +61,7 @@ export interface DetectFlags extends CommonFlags, SliceFlags {
   readonly name: string;
   readonly existOk?: boolean;
   readonly imageFormat: "source" | "jpg" | "png";
+  readonly theme?: ThemeName;
   readonly lineThickness?: number;
   /** Font file for letters that the built-in font lacks. */
   readonly font?: string;

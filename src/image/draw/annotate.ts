@@ -6,7 +6,8 @@
 import { drawFigures, type Figure, figureLabels } from "./figures.js";
 import { drawLabel, type LabelRequest, placeLabels } from "./label.js";
 import { BLACK, type Color, WHITE } from "./palette.js";
-import { type Area, outlineOf, type Surface } from "./surface.js";
+import { type Area, edgeOf, outlineOf, type Surface, strokeEdged } from "./surface.js";
+import { type ThemeName, themeOf } from "./theme.js";
 
 /** In picture pixels. */
 export interface Annotation {
@@ -47,6 +48,8 @@ export interface AnnotateOptions {
   readonly lines?: readonly AnnotationLine[] | undefined;
   /** Lines and polygons above the boxes. */
   readonly figures?: readonly Figure[] | undefined;
+  /** Looks of labels and lines; default `classic`. Annotations have colours of their own. */
+  readonly theme?: ThemeName | undefined;
 }
 
 /** YOLOv5's rule: 3/1000 of the mean side, at least 2 pixels. */
@@ -75,32 +78,38 @@ export function drawAnnotations(
   const area = areaOf(surface, options);
   const { lineThickness, hideBoxes, hideLabels, maskAlpha = 0.5, opacity = 1 } = options;
   const { lines = [], figures = [], picture = area } = options;
-  const thickness = lineThickness ?? defaultLineThickness(area);
+  const theme = themeOf(options.theme);
+  const { edge } = theme;
+  const thickness = lineThickness ?? Math.round(defaultLineThickness(area) * theme.width);
+  const edged = edge ? thickness + 2 * edgeOf(thickness) : thickness;
   const place = placer(area, area.width / picture.width, area.height / picture.height);
   const bottomUp = [...annotations].reverse();
   for (const { mask, color } of bottomUp) if (mask) surface.fillRectangles(place(mask), color, maskAlpha * opacity);
-  for (const { points, color } of lines) surface.polyline(place(points), color, thickness, opacity);
+  for (const { points, color } of lines) strokeEdged(surface, [place(points)], color, edge, thickness, opacity);
   if (!hideBoxes) {
     for (const { xyxy, color } of bottomUp) {
       const [x0, y0, x1, y1] = place(xyxy);
+      if (edge) surface.fillRectangles(outlineOf(x0, y0, x1, y1, edged), edge, opacity);
       surface.fillRectangles(outlineOf(x0, y0, x1, y1, thickness), color, opacity);
     }
   }
   for (const { strokes = [] } of bottomUp) {
-    for (const { points, color, width } of strokes) surface.polyline(place(points), color, thickness * width, opacity);
+    for (const { points, color, width } of strokes) {
+      strokeEdged(surface, [place(points)], color, edge, thickness * width, opacity);
+    }
   }
-  drawFigures(surface, figures, place, thickness, opacity);
+  drawFigures(surface, figures, place, theme, thickness, opacity);
   if (hideLabels) return;
-  const half = Math.floor(thickness / 2);
+  const half = Math.floor(edged / 2);
   const requests = annotations.flatMap(({ xyxy, color, label: text }): LabelRequest[] => {
     if (!text) return [];
     const [x0, y0, x1, y1] = place(xyxy).map(Math.round);
     return [{ text, color, around: [x0 - half, y0 - half, x1 + half, y1 + half] }];
   });
-  const fixed = figureLabels(figures, place);
-  const labels = placeLabels(surface, [...fixed, ...requests], fontSizeFor(area, options), area);
+  const fixed = figureLabels(figures, place, theme);
+  const labels = placeLabels(surface, [...fixed, ...requests], fontSizeFor(area, options), area, theme);
   // Labels come last, so that no neighbouring box runs through their text.
-  for (const label of labels.reverse()) drawLabel(surface, label, opacity);
+  for (const label of labels.reverse()) drawLabel(surface, label, theme, opacity);
 }
 
 /** Maps picture pixels to surface pixels: x, y, x, y, …. */
@@ -127,9 +136,11 @@ export function drawLines(surface: Surface, lines: readonly string[], options: A
   const width = Math.ceil(widest(size)) + 2 * padding;
   const height = lines.length * lineHeight + 2 * padding;
   const [left, top] = [area.x + margin, area.y + margin];
-  surface.fillRectangles([left, top, left + width, top + height], BLACK, 0.55 * opacity);
+  const { label } = themeOf(options.theme);
+  const darkness = label ? 0.85 : 0.55;
+  surface.fillRectangles([left, top, left + width, top + height], label?.paper ?? BLACK, darkness * opacity);
   for (const [i, line] of lines.entries()) {
     const baseline = top + padding + i * lineHeight + Math.round(lineHeight / 2 + size * 0.35);
-    surface.text(line, left + padding, baseline, size, WHITE, opacity);
+    surface.text(line, left + padding, baseline, size, label?.ink ?? WHITE, opacity);
   }
 }

@@ -2,7 +2,8 @@
 
 import type { LabelRequest } from "./label.js";
 import type { Color } from "./palette.js";
-import type { Surface } from "./surface.js";
+import { type Surface, strokeEdged } from "./surface.js";
+import type { Theme } from "./theme.js";
 
 /** A line or polygon in picture pixels. */
 export interface Figure {
@@ -11,11 +12,10 @@ export interface Figure {
   /** True for a polygon; otherwise a line, with an arrow across it that points to the `in` side. */
   readonly closed: boolean;
   readonly label?: string | undefined;
-  /** Default amber. */
+  /** Default: depends on the theme; amber without one. */
   readonly color?: Color | undefined;
 }
 
-const AMBER: Color = [255, 176, 0];
 /** Line width, in widths of a box's outline. */
 const WIDE = 1.25;
 /** Length of the arrow and of its head, in line widths. */
@@ -27,14 +27,14 @@ export function drawFigures(
   surface: Surface,
   figures: readonly Figure[],
   place: (points: ArrayLike<number>) => number[],
+  theme: Theme,
   thickness: number,
   alpha: number,
 ): void {
-  for (const { points, closed, color = AMBER } of figures) {
+  for (const { points, closed, color = theme.figure } of figures) {
     const own = place(points);
-    surface.polyline(closed ? [...own, own[0], own[1]] : own, color, thickness * WIDE, alpha);
-    if (closed) continue;
-    for (const stroke of arrowOf(own, thickness)) surface.polyline(stroke, color, thickness * WIDE, alpha);
+    const strokes = closed ? [[...own, own[0], own[1]]] : [own, ...arrowOf(own, thickness)];
+    strokeEdged(surface, strokes, color, theme.edge, thickness * WIDE, alpha);
   }
 }
 
@@ -61,8 +61,9 @@ function arrowOf([x0, y0, x1, y1]: readonly number[], thickness: number): number
 export function figureLabels(
   figures: readonly Figure[],
   place: (points: ArrayLike<number>) => number[],
+  theme: Theme,
 ): LabelRequest[] {
-  return figures.flatMap(({ points, label, color = AMBER }) => {
+  return figures.flatMap(({ points, label, color = theme.figure }) => {
     if (!label) return [];
     const [x, y] = place(points.slice(0, 2)).map(Math.round);
     return [{ text: label, color, around: [x, y, x, y] }];

@@ -15,3 +15,4 @@ export {
 export * from "./mask.js";
 export * from "./palette.js";
 export * from "./surface.js";
+export { paletteColor, THEME_NAMES, type ThemeName } from "./theme.js";

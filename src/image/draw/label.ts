@@ -2,11 +2,12 @@
 
 import { BLACK, type Color, luminance, WHITE } from "./palette.js";
 import type { Area, Surface } from "./surface.js";
+import { type Theme, themeOf } from "./theme.js";
 
 /** The object to label. */
 export interface LabelRequest {
   readonly text: string;
-  /** Colour of the box behind the text. */
+  /** Colour of the box behind the text, or of the strip before it. */
   readonly color: Color;
   /** The outer corners of the object's outline: x0, y0, x1, y1. */
   readonly around: readonly [number, number, number, number];
@@ -26,6 +27,8 @@ export interface PlacedLabel {
 /** On backgrounds brighter than this, white letters get a dark rim. */
 const BRIGHT = 0.3;
 const RIM = 0.35;
+/** Width of the strip in the object's colour, in ems. */
+const STRIP = 0.35;
 /** Label height in ems. */
 const LINE = 1.25;
 /** How far a label moves from a crowded corner, in its own heights. */
@@ -46,20 +49,27 @@ export function placeLabels(
   requests: readonly LabelRequest[],
   size: number,
   area: Area,
+  theme: Theme = themeOf(),
 ): PlacedLabel[] {
   const placed: PlacedLabel[] = [];
   for (const request of requests) {
-    const choices = placesFor(surface, request, size, area);
+    const choices = placesFor(surface, request, size, area, theme);
     placed.push(placed.length < MOST_APART ? leastCovering(choices, placed) : choices[0]);
   }
   return placed;
 }
 
 /** The default position first. */
-function placesFor(surface: Surface, { text, color, around }: LabelRequest, wanted: number, area: Area): PlacedLabel[] {
-  const full = surface.textWidth(text, wanted) + wanted * 0.4;
+function placesFor(
+  surface: Surface,
+  { text, color, around }: LabelRequest,
+  wanted: number,
+  area: Area,
+  theme: Theme,
+): PlacedLabel[] {
+  const full = surface.textWidth(text, wanted) + wanted * (theme.label ? 0.4 + STRIP : 0.4);
   const size = Math.max(8, Math.min(wanted, (wanted * area.width) / full, area.height / LINE));
-  const width = Math.ceil(surface.textWidth(text, size)) + 2 * paddingOf(size);
+  const width = Math.ceil(surface.textWidth(text, size)) + 2 * paddingOf(size) + stripOf(size, theme);
   const height = Math.round(size * LINE);
   const [x0, y0, x1, y1] = around.map(Math.round);
   const at = (x: number, top: number): PlacedLabel => {
@@ -73,6 +83,7 @@ function placesFor(surface: Surface, { text, color, around }: LabelRequest, want
   return [at(x0, usual), ...inside.flatMap((top) => [at(x0, top), at(x1 - width, top)])];
 }
 
+const stripOf = (size: number, { label }: Theme): number => (label ? Math.round(size * STRIP) : 0);
 const paddingOf = (size: number): number => Math.round(size * 0.2);
 
 function leastCovering(choices: readonly PlacedLabel[], placed: readonly PlacedLabel[]): PlacedLabel {
@@ -94,12 +105,15 @@ function overlap(a: PlacedLabel, b: PlacedLabel): number {
   return wide > 0 && high > 0 ? wide * high : 0;
 }
 
-export function drawLabel(surface: Surface, label: PlacedLabel, alpha = 1): void {
-  const { text, color, size, left, top, width, height } = label;
-  surface.fillRectangles([left, top, left + width, top + height], color, alpha);
-  const x = left + paddingOf(size);
+export function drawLabel(surface: Surface, placed: PlacedLabel, theme: Theme = themeOf(), alpha = 1): void {
+  const { text, color, size, left, top, width, height } = placed;
+  const { label } = theme;
+  const strip = stripOf(size, theme);
+  surface.fillRectangles([left, top, left + (label ? strip : width), top + height], color, alpha);
+  if (label) surface.fillRectangles([left + strip, top, left + width, top + height], label.paper, alpha);
+  const x = left + strip + paddingOf(size);
   const baseline = top + Math.round(height / 2 + size * 0.35);
-  if (luminance(color) > BRIGHT) {
+  if (!label && luminance(color) > BRIGHT) {
     const shift = Math.max(1, size / 20);
     for (const [dx, dy] of [
       [-shift, 0],
@@ -110,5 +124,5 @@ export function drawLabel(surface: Surface, label: PlacedLabel, alpha = 1): void
       surface.text(text, x + dx, baseline + dy, size, BLACK, RIM * alpha);
     }
   }
-  surface.text(text, x, baseline, size, WHITE, alpha);
+  surface.text(text, x, baseline, size, label?.ink ?? WHITE, alpha);
 }

@@ -29,6 +29,25 @@ export interface Area {
   readonly height: number;
 }
 
+/** Width of the edge on each side of a line, in lines. */
+const EDGE = 0.5;
+
+/** Pixels of the edge on each side of a line. */
+export const edgeOf = (thickness: number): number => Math.max(1, Math.round(thickness * EDGE));
+
+/** Lines with an edge on both sides, if there is one; no line's edge covers another line. */
+export function strokeEdged(
+  surface: Surface,
+  strokes: readonly ArrayLike<number>[],
+  color: Color,
+  edge: Color | undefined,
+  thickness: number,
+  alpha: number,
+): void {
+  if (edge) for (const points of strokes) surface.polyline(points, edge, thickness + 2 * edgeOf(thickness), alpha);
+  for (const points of strokes) surface.polyline(points, color, thickness, alpha);
+}
+
 /** An outline of `thickness` pixels, centred on the rectangle's border as OpenCV draws it: four bars for `fillRectangles`. */
 export function outlineOf(x0: number, y0: number, x1: number, y1: number, thickness: number): number[] {
   const t = Math.max(1, Math.round(thickness));

@@ -2,8 +2,8 @@
 
 import { type Annotation, drawAnnotations, drawLines } from "../../image/draw/annotate.js";
 import { rleRectangles } from "../../image/draw/mask.js";
-import { paletteColor } from "../../image/draw/palette.js";
 import type { Surface } from "../../image/draw/surface.js";
+import { paletteColor } from "../../image/draw/theme.js";
 import type { Detection, PosedDetection, SegmentedDetection } from "../output/detections.js";
 import { classificationLines } from "../output/text/saveText.js";
 import type { DrawnResult, ResolvedStyle } from "./drawStyle.js";
@@ -30,13 +30,13 @@ export function drawResult(surface: Surface, result: DrawnResult, style: Resolve
       label: style.labelOf
         ? style.labelOf(detection, index)
         : labelOf(nameOf(detection), detection, style.hideConf, style.speedUnit),
-      strokes: "keypoints" in detection ? keypointStrokes(detection.keypoints) : undefined,
+      strokes: "keypoints" in detection ? keypointStrokes(detection.keypoints, style.theme) : undefined,
       mask: isSegmented(detection) && style.maskAlpha > 0 ? rleRectangles(detection.mask) : undefined,
     }),
   );
   const lines = style.trails
     .filter(({ points }) => points.length > 2)
-    .map(({ id, points }) => ({ points, color: paletteColor(id) }));
+    .map(({ id, points }) => ({ points, color: paletteColor(id, style.theme) }));
   drawAnnotations(surface, annotations, { ...options, lines });
 }
 

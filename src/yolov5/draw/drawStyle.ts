@@ -3,7 +3,8 @@
 import { OptionError } from "../../errors.js";
 import type { Figure } from "../../image/draw/figures.js";
 import type { Font } from "../../image/draw/font.js";
-import { type Color, paletteColor } from "../../image/draw/palette.js";
+import type { Color } from "../../image/draw/palette.js";
+import { paletteColor, type ThemeName, themeOf } from "../../image/draw/theme.js";
 import type { Trail } from "../../tracking/index.js";
 import { flag, fraction, shown } from "../calls/checks.js";
 import { tagOf } from "../input/given.js";
@@ -21,7 +22,13 @@ export type DrawnResult = { readonly width: number; readonly height: number; rea
 
 /** How results are drawn. */
 export interface AnnotateStyle {
-  /** Line width in pixels of the target. Default: 3/1000 of its mean side, at least 2. */
+  /**
+   * Colours, labels and line widths. `classic`: YOLOv5's colours. `light`: white labels and deep colours, for bright pictures.
+   * `dark`: black labels and bright colours, for dark pictures. `high-contrast`: wide bright lines between black edges, which
+   * are seen on every picture. Default `classic`.
+   */
+  readonly theme?: ThemeName | undefined;
+  /** Line width in pixels of the target. Default: 3/1000 of its mean side, at least 2; half as much again in `high-contrast`. */
   readonly lineThickness?: number | undefined;
   /**
    * Font size of labels in pixels per em. Default: depends on the target's size, or 8 times a given thickness; at
@@ -67,6 +74,7 @@ export interface AnnotateStyle {
 
 /** `AnnotateStyle` with validated values and defaults filled in. */
 export interface ResolvedStyle {
+  readonly theme: ThemeName;
   readonly lineThickness: number | undefined;
   readonly fontSize: number | undefined;
   readonly hideLabels: boolean;
@@ -102,7 +110,10 @@ export function resolveStyle(style: AnnotateStyle): ResolvedStyle {
     throw new OptionError(`fontFamily must be a CSS font family such as "sans-serif", got ${shown(fontFamily)}`);
   }
   const { lineThickness, fontSize } = style;
+  const { theme = "classic" } = style;
+  themeOf(theme);
   return {
+    theme,
     lineThickness: lineThickness === undefined ? undefined : pixels(lineThickness, "lineThickness"),
     fontSize: fontSize === undefined ? undefined : pixels(fontSize, "fontSize"),
     hideLabels: flag(style.hideLabels ?? false, "hideLabels"),
@@ -110,7 +121,7 @@ export function resolveStyle(style: AnnotateStyle): ResolvedStyle {
     hideBoxes: flag(style.hideBoxes ?? false, "hideBoxes"),
     maskAlpha: fraction(style.maskAlpha ?? 0.5, "maskAlpha"),
     opacity: fraction(style.opacity ?? 1, "opacity"),
-    colorOf: colorRule(style.color ?? "track"),
+    colorOf: colorRule(style.color ?? "track", theme),
     labelOf: label,
     trails,
     speedUnit: style.speedUnit,
@@ -140,9 +151,9 @@ function checkedArea(area: NonNullable<AnnotateStyle["area"]>): NonNullable<Anno
   return area;
 }
 
-function colorRule(color: NonNullable<AnnotateStyle["color"]>): ResolvedStyle["colorOf"] {
-  if (color === "track") return (detection) => paletteColor(detection.track ?? detection.class);
-  if (color === "class") return (detection) => paletteColor(detection.class);
+function colorRule(color: NonNullable<AnnotateStyle["color"]>, theme: ThemeName): ResolvedStyle["colorOf"] {
+  if (color === "track") return (detection) => paletteColor(detection.track ?? detection.class, theme);
+  if (color === "class") return (detection) => paletteColor(detection.class, theme);
   if (typeof color !== "function") {
     throw new OptionError(`color must be "class", "track" or a function of a detection, got ${shown(color)}`);
   }

@@ -1,6 +1,7 @@
 /** Keypoints as lines and dots: people (COCO's 17 points) with a skeleton, all others as points. */
 
-import { type Color, paletteColor } from "../../image/draw/palette.js";
+import type { Color } from "../../image/draw/palette.js";
+import { paletteColor, type ThemeName } from "../../image/draw/theme.js";
 import type { Keypoint } from "../output/detections.js";
 
 /** A line or dot of an annotation, in picture pixels. */
@@ -48,19 +49,21 @@ const partOf = (point: number): Part => (point < 5 ? "face" : point < 11 ? "arms
 const PERSON = 17;
 
 /** Limbs below the points. */
-export function keypointStrokes(keypoints: readonly Keypoint[]): Stroke[] {
+export function keypointStrokes(keypoints: readonly Keypoint[], theme: ThemeName): Stroke[] {
   const person = keypoints.length === PERSON;
   const shown = ([x, y, visibility = 1]: Keypoint): boolean => visibility >= VISIBLE && Number.isFinite(x + y);
   const limbs = LIMBS.flatMap(([from, to, part]): Stroke[] => {
     if (!person || !shown(keypoints[from]) || !shown(keypoints[to])) return [];
     const [[x0, y0], [x1, y1]] = [keypoints[from], keypoints[to]];
-    return [{ points: [x0, y0, x1, y1], color: paletteColor(PART_COLORS[part]), width: 1 }];
+    return [{ points: [x0, y0, x1, y1], color: paletteColor(PART_COLORS[part], theme), width: 1 }];
   });
   const dots = keypoints.flatMap((point, i): Stroke[] => {
     if (!shown(point)) return [];
     const [x, y] = point;
     // A canvas draws no line without a length.
-    return [{ points: [x, y, x + 0.01, y], color: paletteColor(person ? PART_COLORS[partOf(i)] : i), width: DOT }];
+    return [
+      { points: [x, y, x + 0.01, y], color: paletteColor(person ? PART_COLORS[partOf(i)] : i, theme), width: DOT },
+    ];
   });
   return [...limbs, ...dots];
 }

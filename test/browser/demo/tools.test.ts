@@ -172,6 +172,33 @@ describe.skipIf(chromiumMissing())("tools of the demo page", LONG, () => {
     await context.close();
   });
 
+  test("another theme draws and lists the same objects in other colours", async () => {
+    const { context, page, errors } = await visit();
+    const seen = () =>
+      page.evaluate(() => ({
+        swatch: document.querySelector<HTMLElement>("#list .swatch")?.style.background,
+        drawing: document.querySelector<HTMLCanvasElement>("#overlay")?.toDataURL(),
+        rows: document.querySelectorAll("#list li").length,
+      }));
+    const classic = await seen();
+    await page.selectOption("#theme", "high-contrast");
+    await page.waitForFunction(
+      (before) => document.querySelector<HTMLElement>("#list .swatch")?.style.background !== before,
+      classic.swatch,
+    );
+    const contrasting = await seen();
+    expect(contrasting.rows).toBe(classic.rows);
+    expect(contrasting.drawing).not.toBe(classic.drawing);
+    await page.click("#reset");
+    await page.waitForFunction(
+      (before) => document.querySelector<HTMLElement>("#list .swatch")?.style.background === before,
+      classic.swatch,
+    );
+    expect((await seen()).drawing).toBe(classic.drawing);
+    expect(errors).toEqual([]);
+    await context.close();
+  });
+
   test.skipIf(ffmpegMissing())(
     "blur and heat map follow a clip frame by frame, and the recording shows the same",
     async () => {
@@ -211,21 +238,22 @@ describe.skipIf(chromiumMissing())("tools of the demo page", LONG, () => {
     await page.uncheck("#class-list label:has-text('aruco') input");
     await page.check("#blur");
     await page.selectOption("#blur-style", "fill");
+    await page.selectOption("#theme", "dark");
     await openClip(page);
     await page.waitForSelector("#link:has-text('Copy link')");
     await page.click("#link");
     await page.waitForSelector("#link:has-text('Copied')");
     const address = await clipboard(page);
     expect(new URL(address).hash).toBe(
-      "#conf=0.4&imgsz=320&classes=0,1,3&clip&blur=fill&line=0.5,0.96,0.5,0.04,middle",
+      "#conf=0.4&imgsz=320&classes=0,1,3&clip&blur=fill&theme=dark&line=0.5,0.96,0.5,0.04,middle",
     );
     await context.close();
     const other = await visit(new URL(address).hash);
     await other.page.waitForSelector("#count-list .counted:not(:empty)");
     const values = await other.page.evaluate(() =>
-      ["conf", "imgsz", "blur-style"].map((id) => document.querySelector<HTMLInputElement>(`#${id}`)?.value),
+      ["conf", "imgsz", "blur-style", "theme"].map((id) => document.querySelector<HTMLInputElement>(`#${id}`)?.value),
     );
-    expect(values).toEqual(["0.4", "320", "fill"]);
+    expect(values).toEqual(["0.4", "320", "fill", "dark"]);
     expect(await other.page.textContent("#classes-state")).toBe("3 of 4");
     expect(await other.page.isChecked("#blur")).toBe(true);
     // What a stranger wrote into it does no harm.

@@ -125,6 +125,8 @@ describe("annotate", () => {
     ["color", { color: "red" }, /^color must be "class", "track" or a function of a detection, got "red"$/],
     ["color", { color: () => [1, 2] }, /^color must return \[red, green, blue\], each 0 to 255, got \[1, 2\]$/],
     ["color", { color: () => [1, 2, 300] }, /^color must return/],
+    ["theme", { theme: "neon" }, /^theme must be classic, light, dark, high-contrast, got "neon"$/],
+    ["theme", { theme: "constructor" }, /^theme must be classic, light, dark, high-contrast, got "constructor"$/],
     ["label", { label: "x" }, /^label must be a function that returns a string for a detection, got "x"$/],
     ["trails", { trails: {} }, /^trails must be a list/],
     ["font", { font: "arial.ttf" }, /^font must be a font returned by openLabelFont, got "arial.ttf"$/],

@@ -91,6 +91,11 @@ describe("save writes the command line's picture", () => {
     await result.save(path, { lineThickness: 5, hideConf: true });
     const argv = [...FLAGS, "--line-thickness", "5", "--hide-conf"];
     expect(Buffer.compare(await readFile(path), await savedByCli(argv))).toBe(0);
+    for (const theme of ["light", "dark", "high-contrast"] as const) {
+      await result.save(path, { theme });
+      const themed = await savedByCli([...FLAGS, "--theme", theme]);
+      expect(Buffer.compare(await readFile(path), themed), theme).toBe(0);
+    }
     await result.save(path, { hideLabels: true });
     const plain = await savedByCli([...FLAGS, "--hide-labels"]);
     expect(Buffer.compare(await readFile(path), plain)).toBe(0);

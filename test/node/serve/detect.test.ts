@@ -92,6 +92,7 @@ describe("detect", () => {
     ["&conf=0.2&conf=0.3", 400, /^conf is given twice/],
     ["&square=maybe", 400, /^square must be true or false/],
     ["&annotate=gif", 400, /^annotate must be jpeg or png/],
+    ["&annotate=png&theme=neon", 400, /^theme must be classic, light, dark, high-contrast, got "neon"/],
     ["&annotate=constructor", 400, /^annotate must be jpeg or png/],
     ["&annotate=__proto__", 400, /^annotate must be jpeg or png/],
     ["&model=other", 404, /^no model other; the models are v6/],

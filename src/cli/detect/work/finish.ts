@@ -23,8 +23,11 @@ import { formatFor } from "../pictureFormat.js";
 import { type Shown, shownOf } from "../summary.js";
 import { isFatal } from "./fatal.js";
 
+/** How lines and labels are drawn. */
+type LineStyle = Pick<AnnotateStyle, "theme" | "lineThickness" | "hideLabels" | "hideConf">;
+
 /** What is needed from a result besides its log line. */
-export interface FinishOptions extends Pick<AnnotateStyle, "lineThickness" | "hideLabels" | "hideConf"> {
+export interface FinishOptions extends LineStyle {
   readonly pictures: boolean;
   readonly imageFormat: "source" | WrittenFormat;
   readonly labels: boolean;
@@ -127,14 +130,14 @@ const labelledOf = (result: Result): Omit<LabelledPicture, "fileName"> => {
 export function draw(
   image: RgbImage,
   result: Result,
-  style: Pick<AnnotateStyle, "lineThickness" | "hideLabels" | "hideConf" | "font"> & Extras,
+  style: LineStyle & Pick<AnnotateStyle, "font"> & Extras,
 ): RgbImage {
-  const { lineThickness, hideLabels, hideConf, font, trails, figures, speedUnit, under } = style;
+  const { theme, lineThickness, hideLabels, hideConf, font, trails, figures, speedUnit, under } = style;
   under?.(image);
   return drawOnPixels(
     image,
     result,
-    { lineThickness, hideLabels, hideConf, font, trails, figures, speedUnit },
+    { theme, lineThickness, hideLabels, hideConf, font, trails, figures, speedUnit },
     { inPlace: true },
   );
 }

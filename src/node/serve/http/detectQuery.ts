@@ -1,5 +1,6 @@
 /** The query of `/detect` → options. Clients are not trusted: every value is checked, and unknown names are refused. */
 
+import { THEME_NAMES } from "../../../image/draw/theme.js";
 import { RequestError } from "../requestError.js";
 import type { Annotation, DetectJob } from "../work/jobs.js";
 
@@ -39,7 +40,11 @@ const OPTIONS: Readonly<Record<string, Parse>> = {
   retinaMasks: flag,
   square: flag,
 };
-const STYLE: Readonly<Record<string, Parse>> = { lineThickness: number, hideLabels: flag, hideConf: flag };
+const theme: Parse = (text, name) => {
+  if (THEME_NAMES.some((one) => one === text)) return text;
+  throw bad(name, THEME_NAMES.join(", "), text);
+};
+const STYLE: Readonly<Record<string, Parse>> = { theme, lineThickness: number, hideLabels: flag, hideConf: flag };
 const FORMATS: ReadonlyMap<string, Annotation["format"]> = new Map([
   ["jpeg", "jpg"],
   ["jpg", "jpg"],

@@ -1,5 +1,6 @@
 /** The OpenAPI 3.0 description at `/openapi.json`. Schemas of `/v2` follow the text of the Open Inference Protocol. */
 
+import { THEME_NAMES } from "../../../image/draw/theme.js";
 import { VERSION } from "../../../version.js";
 import { QUERY_NAMES } from "./detectQuery.js";
 import { SCHEMAS } from "./openApiSchemas.js";
@@ -27,6 +28,7 @@ const WORDS: Readonly<Record<string, object>> = {
   model: { type: "string" },
   version: { type: "string" },
   annotate: { type: "string", enum: ["jpeg", "png"] },
+  theme: { type: "string", enum: THEME_NAMES },
   imgsz: { type: "string", description: "one size, or height,width" },
   classes: { type: "string", description: "class indices, separated by commas" },
 };

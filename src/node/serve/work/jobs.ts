@@ -1,6 +1,7 @@
 /** The jobs of a server, as plain data that threads can send. */
 
 import type { WireError } from "../../../api/wireError.js";
+import type { ThemeName } from "../../../image/draw/theme.js";
 import type { DetectOptions } from "../../../yolov5/options.js";
 import type { WrittenFormat } from "../../pictures/savePicture.js";
 import type { NamedSeed } from "../../workers/modelSeed.js";
@@ -8,6 +9,7 @@ import type { NamedSeed } from "../../workers/modelSeed.js";
 /** How an annotated picture is drawn and written. */
 export interface Annotation {
   readonly format: WrittenFormat;
+  readonly theme?: ThemeName | undefined;
   readonly lineThickness?: number | undefined;
   readonly hideLabels?: boolean | undefined;
   readonly hideConf?: boolean | undefined;
