@@ -4,6 +4,7 @@ import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { shownAddress } from "../api/address.js";
 import { DownloadError } from "../errors.js";
+import { checkArchive } from "../weights/index.js";
 import { cacheFolder } from "./files/cacheFolder.js";
 import { readRegularFile } from "./files/regularFile.js";
 import { sha256 } from "./files/sha256.js";
@@ -108,10 +109,27 @@ export async function readKnownModel(
       },
     );
   }
+  if (!pinned) refusePart(bytes, shown, advice);
   if (!pinned) options.onWarning?.(`${name}.pt: its checksum is not pinned; downloaded SHA-256 ${digest}`);
   await writeAtomically(path, bytes);
   await writeAtomically(recordOf(path), `${digest}  ${name}.pt\n`);
   return { bytes, path };
+}
+
+/**
+ * A server that gives no length may break off unnoticed; half a file must not stay in the cache either.
+ * @throws DownloadError
+ */
+function refusePart(bytes: Uint8Array, url: string, advice: string): void {
+  try {
+    checkArchive(bytes);
+  } catch (error) {
+    throw new DownloadError(
+      `${url}: the server sent only a part of the file (${bytes.length} bytes, without the end of the archive); ${advice}`,
+      { url },
+      { cause: error },
+    );
+  }
 }
 
 /** In the format of `sha256sum`; used to check the cached file later. */

@@ -18,7 +18,7 @@ export interface TrackerOptions {
   readonly high?: number | undefined;
   /** Boxes below this score are ignored; those between `low` and `high` only continue tracks. Default 0.1. */
   readonly low?: number | undefined;
-  /** Minimum score to start a track. Default `high` + 0.1. */
+  /** Minimum score to start a track. Default `high` + 0.1, or halfway from `high` to 1 if that is less. */
   readonly begin?: number | undefined;
   /** Frames for which a lost track is remembered. Default 30. */
   readonly buffer?: number | undefined;
@@ -66,7 +66,7 @@ export function resolveTrackerOptions(options: TrackerOptions): ResolvedTrackerO
     algorithm,
     high,
     low,
-    begin: score(options.begin ?? Math.min(high + 0.1, 1), "begin"),
+    begin: score(options.begin ?? Math.min(high + 0.1, (high + 1) / 2), "begin"),
     buffer: whole(options.buffer ?? 30, "buffer", 0),
     minHits: whole(options.minHits ?? (algorithm === "sort" ? 3 : 2), "minHits", 1),
     classAware: options.classAware ?? true,

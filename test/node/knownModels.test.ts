@@ -158,6 +158,20 @@ describe("readKnownModel", () => {
     });
   });
 
+  it("does not cache half a checkpoint that was sent without its length", async () => {
+    await withRelease(CHECKPOINT.subarray(0, CHECKPOINT.length >> 1), async ({ baseUrl, cache }) => {
+      const warnings: string[] = [];
+      const error = await rejection(readKnownModel("yolov8s", { baseUrl, onWarning: (w) => warnings.push(w) }));
+      expect(error).toBeInstanceOf(DownloadError);
+      expect(error.message).toBe(
+        `${baseUrl}/yolov8s.pt: the server sent only a part of the file (${CHECKPOINT.length >> 1} bytes, without the ` +
+          `end of the archive); get yolov8s.pt elsewhere and put it at ${join(cache, "yolov8s.pt")}, or pass its path with --weights`,
+      );
+      expect(warnings).toEqual([]);
+      expect(existsSync(join(cache, "yolov8s.pt"))).toBe(false);
+    });
+  });
+
   it("reports progress", async () => {
     await withRelease(CHECKPOINT, async ({ baseUrl }) => {
       let loaded = 0;

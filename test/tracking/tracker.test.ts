@@ -114,6 +114,16 @@ describe("low scores", () => {
     expect(ids(tracker, [at(100, 100, 0.05)])).toEqual([0]);
   });
 
+  test.each([
+    [0.25, 0.34, 0.36],
+    [0.5, 0.59, 0.61],
+    [0.9, 0.94, 0.96],
+    [0.98, 0.985, 0.995],
+  ])("with `high` %d, %d begins no track and %d does", (high, below, above) => {
+    expect(ids(new Tracker({ high }), [at(100, 100, below)])).toEqual([0]);
+    expect(ids(new Tracker({ high }), [at(100, 100, above)])).toEqual([1]);
+  });
+
   test("between `high` and `begin` continue tracks but begin none", () => {
     const tracker = new Tracker({ high: 0.5, begin: 0.7 });
     for (let frame = 0; frame < 4; frame++) expect(ids(tracker, [at(100, 100, 0.6)])).toEqual([0]);

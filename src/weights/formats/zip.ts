@@ -6,7 +6,7 @@
 
 import { CheckpointError } from "../../errors.js";
 import { inflateInto, MAX_DEFLATE_RATIO } from "../../inflate.js";
-import { type Budget, damaged } from "../budget.js";
+import { Budget, damaged } from "../budget.js";
 
 const END_OF_DIRECTORY = 0x06054b50;
 const ZIP64_LOCATOR = 0x07064b50;
@@ -19,6 +19,11 @@ interface Entry {
   readonly compressedSize: number;
   readonly size: number;
   readonly headerOffset: number;
+}
+
+/** @throws CheckpointError for an archive whose table of contents is missing or damaged, as after a download that broke off. */
+export function checkArchive(bytes: Uint8Array): void {
+  new ZipArchive(bytes, new Budget(bytes.length));
 }
 
 export class ZipArchive {
