@@ -4,7 +4,7 @@ import { DeviceError, OptionError } from "../errors.js";
 import type { Backend, BackendChoice } from "../runtime/backend.js";
 import { createCpuBackend } from "../runtime/cpu/backend.js";
 import { createWasmBackend } from "../runtime/wasm/index.js";
-import { findAdapter } from "../runtime/webgpu/device/adapter.js";
+import { findAdapter } from "../runtime/webgpu/device/findAdapter.js";
 import type { createWebGpuBackend, WebGpuBackend } from "../runtime/webgpu/index.js";
 import { RenewingBackend, type RenewingOptions } from "./renewingBackend.js";
 

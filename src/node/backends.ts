@@ -8,7 +8,7 @@ import { importOptional } from "../optionalPackage.js";
 import type { Backend } from "../runtime/backend.js";
 import { BACKEND_CHOICES, type BackendChoice } from "../runtime/backendNames.js";
 import { createCpuBackend } from "../runtime/cpu/backend.js";
-import type { AdapterSource } from "../runtime/webgpu/device/adapter.js";
+import type { AdapterSource } from "../runtime/webgpu/device/findAdapter.js";
 import { quietGpu } from "./dawnOutput.js";
 import { fileTuningStore } from "./tuningStore.js";
 import { mayHaveHardware, mayHaveVulkan } from "./vulkan.js";

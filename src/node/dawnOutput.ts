@@ -11,7 +11,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { getEnvironmentData, isMainThread, setEnvironmentData } from "node:worker_threads";
 import { importOptional } from "../optionalPackage.js";
-import type { AdapterSource } from "../runtime/webgpu/device/adapter.js";
+import type { AdapterSource } from "../runtime/webgpu/device/findAdapter.js";
 
 /** What the C library calls `dup`, `dup2` and `close`. -1 means failure. */
 export interface Descriptors {

@@ -80,7 +80,7 @@ export function drawAnnotations(
   const { lines = [], figures = [], picture = area } = options;
   const theme = themeOf(options.theme);
   const { edge } = theme;
-  const thickness = lineThickness ?? Math.round(defaultLineThickness(area) * theme.width);
+  const thickness = lineThickness ?? Math.round(defaultLineThickness(area) * (theme.wide ? 1.5 : 1));
   const edged = edge ? thickness + 2 * edgeOf(thickness) : thickness;
   const place = placer(area, area.width / picture.width, area.height / picture.height);
   const bottomUp = [...annotations].reverse();

@@ -3,7 +3,7 @@
 import type { LabelRequest } from "./label.js";
 import type { Color } from "./palette.js";
 import { type Surface, strokeEdged } from "./surface.js";
-import type { Theme } from "./theme.js";
+import { figureColor, type Theme } from "./theme.js";
 
 /** A line or polygon in picture pixels. */
 export interface Figure {
@@ -31,7 +31,7 @@ export function drawFigures(
   thickness: number,
   alpha: number,
 ): void {
-  for (const { points, closed, color = theme.figure } of figures) {
+  for (const { points, closed, color = figureColor(theme) } of figures) {
     const own = place(points);
     const strokes = closed ? [[...own, own[0], own[1]]] : [own, ...arrowOf(own, thickness)];
     strokeEdged(surface, strokes, color, theme.edge, thickness * WIDE, alpha);
@@ -63,7 +63,7 @@ export function figureLabels(
   place: (points: ArrayLike<number>) => number[],
   theme: Theme,
 ): LabelRequest[] {
-  return figures.flatMap(({ points, label, color = theme.figure }) => {
+  return figures.flatMap(({ points, label, color = figureColor(theme) }) => {
     if (!label) return [];
     const [x, y] = place(points.slice(0, 2)).map(Math.round);
     return [{ text: label, color, around: [x, y, x, y] }];

@@ -9,21 +9,22 @@ export type ThemeName = "classic" | "light" | "dark" | "high-contrast";
 export interface Theme {
   /** Colours of classes and tracks. */
   readonly palette: readonly Color[];
-  /** Colour of lines and zones that have none of their own. */
-  readonly figure: Color;
+  /** Colour of lines and zones that have none of their own. Absent: the fourth of the palette. */
+  readonly figure?: Color;
   /** Labels and panels: letters on paper, with the object's colour as a strip. Absent: white letters on the object's colour. */
   readonly label?: { readonly paper: Color; readonly ink: Color };
   /** Colour on both sides of boxes and lines. */
   readonly edge?: Color;
-  /** Line width, times the usual one. */
-  readonly width: number;
+  /** Lines are half as wide again as usual. */
+  readonly wide?: true;
 }
 
 /** Hexadecimal, one after another: pages load these. */
 const colors = (text: string): Color[] =>
-  (text.match(/../g) ?? []).flatMap((_, i, hex) =>
-    i % 3 ? [] : [hex.slice(i, i + 3).map((level) => Number(`0x${level}`)) as unknown as Color],
-  );
+  (text.match(/.{6}/g) ?? []).map((hex) => {
+    const bits = Number.parseInt(hex, 16);
+    return [bits >> 16, (bits >> 8) & 255, bits & 255];
+  });
 
 // A call without effects: bundlers leave it out where nothing is drawn.
 const THEMES: Readonly<Record<ThemeName, Theme>> = /* @__PURE__ */ (() => ({
@@ -34,33 +35,29 @@ const THEMES: Readonly<Record<ThemeName, Theme>> = /* @__PURE__ */ (() => ({
         "2c99a800c2ff3445936473ff0018ec8438ff520085cb38ffff95c8ff37c7",
     ),
     figure: [255, 176, 0],
-    width: 1,
   },
   // Deep enough to be seen on white.
   light: {
     palette: colors("c2183c0b5cc40a753ea84b007b1fa2006d77b41a7c6b66004a3fc45d4037"),
-    figure: [138, 82, 0],
     label: { paper: WHITE, ink: [24, 24, 24] },
-    width: 1,
   },
   // Bright enough to be seen on black.
   dark: {
     palette: colors("ff6b6b4dabf769db7cffd43bda77f23bc9dbff922bc0eb75f783ac91a7ff"),
-    figure: [255, 192, 70],
     label: { paper: [24, 24, 24], ink: WHITE },
-    width: 1,
   },
   // Between black edges these are seen on every ground.
   "high-contrast": {
-    palette: colors("ffe60000e5ffff9ed27dff6bffa93affffffc4b0ff2de8b0ffa08ca8d4ff"),
-    figure: WHITE,
+    palette: colors("ffe60000e5ffff9ed2ffffffffa93a7dff6bc4b0ff2de8b0ffa08ca8d4ff"),
     label: { paper: BLACK, ink: WHITE },
     edge: BLACK,
-    width: 1.5,
+    wide: true,
   },
 }))();
 
 export const THEME_NAMES = /* @__PURE__ */ Object.keys(THEMES) as readonly ThemeName[];
+
+export const figureColor = ({ figure, palette }: Theme): Color => figure ?? palette[3];
 
 /**
  * @param name default `classic`.

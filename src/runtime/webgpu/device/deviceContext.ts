@@ -1,8 +1,9 @@
 /** The device and what every executable on it shares: limits, features, counters, loss notification. */
 
 import { DeviceError, DeviceLostError, DisposedError, EngineError, LimitError } from "../../../errors.js";
-import { type AdapterOptions, type AdapterSource, describeAdapter, findAdapter, isSoftwareAdapter } from "./adapter.js";
+import { describeAdapter, isSoftwareAdapter } from "./adapter.js";
 import { type Counters, type MutableCounters, newCounters } from "./counters.js";
+import { type AdapterOptions, type AdapterSource, findAdapter } from "./findAdapter.js";
 import { TextureUsage } from "./flags.js";
 
 export interface DeviceOptions extends AdapterOptions {
