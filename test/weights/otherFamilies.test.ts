@@ -3,6 +3,7 @@
 import { describe, expect, it } from "vitest";
 import { CheckpointError } from "../../src/errors.js";
 import { openCheckpoint } from "../../src/weights/index.js";
+import { resolveModule } from "../../src/yolov5/checkpoint/modelInfo.js";
 import { refuseForeignModel } from "../../src/yolov5/checkpoint/refuse.js";
 import { checkpoint, int, moduleOps, tensorOps, text } from "./support.js";
 
@@ -95,11 +96,27 @@ describe("models of other families", () => {
     ["backbone.bottom_up.stem.conv1.weight", /Detectron2/],
     ["blocks.0.patch_embed.proj.weight", /vision transformer/],
     ["model.22.m_kpt.0.weight", /pose/],
+    ["bert.embeddings.word_embeddings.weight", /is a model for text or speech/],
+    ["model.embed_tokens.weight", /is a model for text or speech/],
+    ["decoder.token_embedding.weight", /is a model for text or speech/],
+    ["model.diffusion_model.input_blocks.0.0.weight", /is a diffusion model, or a LoRA/],
+    ["cond_stage_model.transformer.text_model.encoder.layers.0.lora_up.weight", /is a diffusion model, or a LoRA/],
+    ["lora_unet_down_blocks_0.lora_down.weight", /is a diffusion model, or a LoRA/],
+    ["base_model.model.q_proj.lora_A.weight", /is a diffusion model, or a LoRA/],
   ])("a state dict with %s", (name, expected) => {
     const opened = openCheckpoint(
       checkpoint(`}${text(name)}${weight([4, 4, 1, 1])}s.`, { 0: new Uint8Array(4096 * 4) }),
     );
     expect(() => refuseForeignModel(opened)).toThrow(expected);
+  });
+
+  it("a state dict without numbered layers, whatever it is", () => {
+    const opened = openCheckpoint(
+      checkpoint(`}${text("stem.1.conv.weight")}${weight([4, 4, 1, 1])}s.`, { 0: new Uint8Array(4096 * 4) }),
+    );
+    expect(() => resolveModule(opened, { path: "best.pt" })).toThrow(
+      /^best\.pt: is a state dict of another model \(its first tensor is stem\.1\.conv\.weight, and none is of a layer such as model\.0\); give a checkpoint of YOLOv5/,
+    );
   });
 
   it("accepts a state dict of YOLOv5", () => {

@@ -133,14 +133,28 @@ function identifyText(text: string): string {
   if (lower.startsWith("<!doctype html") || lower.startsWith("<html") || /^<\?xml[^>]*>\s*<!doctype html/.test(lower)) {
     return "is a web page (HTML), probably an error or login page instead of a download; download the file again";
   }
+  if (/^(<\?xml[^>]*>\s*)?<error>/.test(lower)) {
+    return "is a server's error message (XML) instead of a download; download the file again";
+  }
   if (lower.startsWith("<?xml") || lower.startsWith("<net ")) {
     return `is XML (an OpenVINO model description?); ${EXPORTED}`;
   }
   if (trimmed.startsWith("7767517")) return `is an ncnn network description (.param); ${EXPORTED}`;
   if (trimmed.startsWith("[net]")) return `is a Darknet .cfg file; ${EXPECTED}`;
   if (/^[[{]/.test(trimmed)) return identifyJson(trimmed);
+  const yaml = identifyYaml(trimmed);
+  if (yaml) return yaml;
   const line = trimmed.split(/\r?\n/, 1)[0].slice(0, 40);
   return `is plain text (it begins with ${JSON.stringify(line)}); ${EXPECTED}`;
+}
+
+function identifyYaml(text: string): string | undefined {
+  if (/^(backbone|head):/m.test(text) && /^(nc|anchors|ch):/m.test(text)) {
+    return `is a model description (.yaml) without weights; ${EXPECTED}`;
+  }
+  return /^(train|val|path):/m.test(text) && /^(names|nc|val):/m.test(text)
+    ? "is the .yaml of a data set, not a model; did you mean --data?"
+    : undefined;
 }
 
 /** Keys that one kind of JSON file begins with. */
@@ -165,6 +179,10 @@ const JSON_KINDS: readonly { readonly pattern: RegExp; readonly sentence: string
   {
     pattern: /"(annotations|images|categories)"\s*:\s*\[/,
     sentence: `is JSON text with annotations (COCO?), not a model; ${EXPECTED}`,
+  },
+  {
+    pattern: /^\{\s*"(message|error|errors|detail|status)"\s*:/,
+    sentence: "is a server's error message (JSON) instead of a download; download the file again",
   },
 ];
 

@@ -18,7 +18,7 @@ import { type Family, type HeadKind, type KeypointShape, numbersOf } from "../gr
 import type { Size } from "../output/boxes.js";
 import { entryOf } from "./mapping.js";
 import { moduleTreeFromJson } from "./moduleJson.js";
-import { refuseForeignModel } from "./refuse.js";
+import { refuseForeignModel, refuseForeignNames } from "./refuse.js";
 
 /** The task of a model: `detect`, `segment`, `pose` or `classify`. */
 export type Task = HeadKind;
@@ -92,6 +92,7 @@ export function resolveModule(checkpoint: Checkpoint, options: ResolveOptions = 
   if (typeof tree === "string" || tree instanceof Map) return moduleTreeFromJson(tree, stateDict);
   const { description, foreign } = options.config != null ? { description: options.config } : descriptionIn(extra);
   if (description === undefined) {
+    refuseForeignNames([...stateDict.keys()], what);
     throw new CheckpointError(
       `${what}: is a state dict without a model description, so its wiring and activation are unknown${foreign ? ` (${foreign})` : ""}; ${adviceFor(stateDict)}`,
       { path: options.path },

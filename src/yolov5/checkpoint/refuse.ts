@@ -4,7 +4,7 @@
  */
 
 import { CheckpointError } from "../../errors.js";
-import { scalarNumber } from "../../weights/describe.js";
+import { cutText, scalarNumber } from "../../weights/describe.js";
 import { type Checkpoint, collectStateDict, type ModuleNode, walkModules } from "../../weights/index.js";
 import { layersOf, sourcesOf } from "../graph/buildGraph.js";
 
@@ -78,6 +78,11 @@ const TENSOR_NAMES: readonly { readonly pattern: RegExp; readonly what: string }
   },
   { pattern: /^(bbox_head|rpn_head|roi_head|mask_head)\./, what: "is a model of OpenMMLab" },
   { pattern: /^(vgg|loc|conf)\.0\.weight$/, what: "is an SSD model" },
+  { pattern: /(^|\.)diffusion_model\.|(^|[._])lora_(up|down|[AB])\./, what: "is a diffusion model, or a LoRA" },
+  {
+    pattern: /(^|\.)(word_embeddings|embed_tokens|tok_embeddings|token_embedding|wte)\.weight$/,
+    what: "is a model for text or speech",
+  },
   { pattern: /(^|\.)(patch_embed\.proj|cls_token|encoder\.layer\.0\.attention)/, what: "is a vision transformer" },
   { pattern: /^(layer[1-4]\.0\.conv1|features\.\d+(\.\d+)*|fc)\.weight$/, what: "is a torchvision classifier" },
 ];
@@ -95,6 +100,18 @@ export function refuseForeignModel(checkpoint: Checkpoint, path = "checkpoint"):
   if (sentence !== undefined) {
     throw new CheckpointError(`${path}: ${sentence}; ${ADVICE}`, { path, className: module?.className });
   }
+}
+
+/**
+ * For a state dict without a description: only one with numbered layers can be of a YOLO.
+ * @throws CheckpointError with the first name.
+ */
+export function refuseForeignNames(names: readonly string[], path = "checkpoint"): void {
+  if (names.length === 0 || names.some((name) => /(^|\.)model\.\d+\.|^\d+\./.test(name))) return;
+  throw new CheckpointError(
+    `${path}: is a state dict of another model (its first tensor is ${cutText(names[0])}, and none is of a layer such as model.0); ${ADVICE}`,
+    { path },
+  );
 }
 
 /** Whether a layer folds pixels of 2×2 into channels before its convolution: Focus, also as ONNX exports spell it. */
