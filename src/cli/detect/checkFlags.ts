@@ -1,6 +1,7 @@
 /** Checks of the options of `detect` and `enqueue` before anything is read. */
 
 import { UsageError } from "../errors.js";
+import { figureNames } from "../options/figures.js";
 import type { DetectFlags } from "../options/flags.js";
 import { sliceOptions } from "../options/slices.js";
 import { optionName, tellUnavailable, type Unavailable } from "../options/unavailable.js";
@@ -53,10 +54,24 @@ export async function checkDetectFlags(flags: DetectFlags, output: Output): Prom
     const given = flags[name] !== undefined && flags[name] !== false;
     if (given && !works(flags)) output.warn(`${optionName(name)} has no effect ${needs}`);
   }
+  checkFigureNames(flags);
   sliceOptions(flags);
   checkBlurFlags(flags);
   checkLiveFlags(flags);
   await checkWeightWords(flags);
+}
+
+/** @throws UsageError for two lines or two zones that events and counts could not tell apart. */
+function checkFigureNames({ line = [], zone = [] }: DetectFlags): void {
+  for (const [what, figures] of [
+    ["line", line],
+    ["zone", zone],
+  ] as const) {
+    const names = figureNames(figures, what);
+    const twice = names.find((name, i) => names.indexOf(name) !== i);
+    if (twice !== undefined)
+      throw new UsageError(`--${what}: two have the name "${twice}"; give each a name of its own`);
+  }
 }
 
 /** @throws UsageError for figures of a whole run in a process that does only a part of it. */

@@ -9,6 +9,11 @@ export interface FigureFlag {
   readonly name: string | undefined;
 }
 
+/** The names of lines or zones, in order: those without one are `line`, `line 2`, …. */
+export function figureNames(figures: readonly FigureFlag[], what: "line" | "zone"): string[] {
+  return figures.map(({ name }, i) => name ?? (i === 0 ? what : `${what} ${i + 1}`));
+}
+
 /** A rectangle on the ground. */
 export interface SpeedFlag {
   /** Its four corners in the picture. */

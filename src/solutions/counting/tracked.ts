@@ -95,3 +95,6 @@ export class Tally {
     return Object.fromEntries([...this.counts].filter(([, count]) => count > 0));
   }
 }
+
+/** Seconds to a millionth, as the times of frames are: differences and means have no more digits that mean something. */
+export const wholeMicroseconds = (seconds: number): number => Math.round(seconds * 1e6) / 1e6;

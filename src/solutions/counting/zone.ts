@@ -13,6 +13,7 @@ import {
   sizeOf,
   Tally,
   type TrackedBox,
+  wholeMicroseconds,
 } from "./tracked.js";
 
 /** An object entered or left a zone. */
@@ -42,6 +43,15 @@ export interface ZoneCounts {
   readonly exits: ClassCounts;
   /** How long objects stayed, in seconds; for those still inside, until now. Absent if there were none. */
   readonly dwell?: { readonly mean: number; readonly longest: number; readonly total: number };
+}
+
+/** To a microsecond, without the noise of sums and differences. */
+export function dwellOf(total: number, count: number, longest: number): NonNullable<ZoneCounts["dwell"]> {
+  return {
+    mean: wholeMicroseconds(total / count),
+    longest: wholeMicroseconds(longest),
+    total: wholeMicroseconds(total),
+  };
 }
 
 /** Options of `Zone`. */
@@ -111,7 +121,7 @@ export class Zone {
       most: this.most,
       entries: this.entered.toJSON(),
       exits: this.left.toJSON(),
-      ...(count === 0 ? {} : { dwell: { mean: total / count, longest, total } }),
+      ...(count === 0 ? {} : { dwell: dwellOf(total, count, longest) }),
     };
   }
 
@@ -181,7 +191,7 @@ export class Zone {
 
   private exit(track: number, visitor: Visitor, when: FrameTime): ZoneEvent {
     const { name, class: index, since, time } = visitor;
-    const dwell = time - since;
+    const dwell = wholeMicroseconds(time - since);
     this.left.add(name);
     this.inside.add(name, -1);
     this.stays.count++;

@@ -145,3 +145,30 @@ test("a redacted run writes no heat map", async () => {
   expect(code).toBe(2);
   expect(stderr).toMatch(/--redact writes nothing but the redacted file; leave out --heatmap/);
 });
+
+test("two lines or two zones with one name are refused, given or by default", async () => {
+  const line = (name: string): string[] => ["--line", `0,0,1,1${name && `,${name}`}`];
+  for (const [argv, message] of [
+    [[...line("a"), ...line("a")], '--line: two have the name "a"; give each a name of its own'],
+    [[...line("line 2"), ...line("")], '--line: two have the name "line 2"; give each a name of its own'],
+    [
+      ["--zone", "0,0,1,0,1,1,x", "--zone", "0,0,1,0,0,1,x"],
+      '--zone: two have the name "x"; give each a name of its own',
+    ],
+  ] as const) {
+    const { code, stderr } = await cli(["detect", "--source", EXAMPLE, "--nosave", ...QUICK, ...argv]);
+    expect([code, stderr.trim()]).toEqual([2, `error: ${message}`]);
+  }
+  // A line and a zone may share one: their events say which they are.
+  const { code } = await cli([
+    "detect",
+    "--source",
+    EXAMPLE,
+    "--nosave",
+    ...QUICK,
+    ...line("a"),
+    "--zone",
+    "0,0,1,0,1,1,a",
+  ]);
+  expect(code).toBe(0);
+});

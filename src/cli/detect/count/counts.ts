@@ -2,7 +2,7 @@
 
 import type { LineCounts } from "../../../solutions/counting/lineCounter.js";
 import type { ClassCounts } from "../../../solutions/counting/tracked.js";
-import type { ZoneCounts } from "../../../solutions/counting/zone.js";
+import { dwellOf, type ZoneCounts } from "../../../solutions/counting/zone.js";
 import { csvLines } from "../../../yolov5/output/text/csv.js";
 
 export interface Counts {
@@ -41,7 +41,7 @@ function addZones(before: ZoneCounts, now: ZoneCounts): ZoneCounts {
     most: Math.max(before.most, now.most),
     entries,
     exits: sum(before.exits, now.exits),
-    ...(stays === 0 ? {} : { dwell: { mean: total / stays, longest, total } }),
+    ...(stays === 0 ? {} : { dwell: dwellOf(total, stays, longest) }),
   };
 }
 

@@ -4,10 +4,10 @@ import type { Figure, RgbImage } from "../../../image/index.js";
 import { Heatmap } from "../../../solutions/counting/heatmap.js";
 import { LineCounter, type LineEvent } from "../../../solutions/counting/lineCounter.js";
 import { Speedometer } from "../../../solutions/counting/speedometer.js";
-import type { CountOptions } from "../../../solutions/counting/tracked.js";
 import { Zone, type ZoneEvent } from "../../../solutions/counting/zone.js";
 import { pointsOf, touches } from "../../../solutions/geometry.js";
 import type { Result } from "../../../yolov5/model.js";
+import { figureNames } from "../../options/figures.js";
 import type { DetectFlags } from "../../options/flags.js";
 import { TRACK_BUFFER } from "../follow.js";
 import { addCounts, type Counts, lineOfCounts } from "./counts.js";
@@ -125,10 +125,7 @@ export class Scene {
 
   private open(image: RgbImage): Counters {
     const { line = [], zone = [], ground, heatmap, heatmapHalfLife, anchor, trackBuffer } = this.flags;
-    const named = (name: string | undefined, what: string, index: number): CountOptions => ({
-      name: name ?? (index === 0 ? what : `${what} ${index + 1}`),
-      anchor,
-    });
+    const [lineNames, zoneNames] = [figureNames(line, "line"), figureNames(zone, "zone")];
     const { width, height } = image;
     for (const [option, figures] of [
       ["--line", line],
@@ -141,13 +138,13 @@ export class Scene {
       }
     }
     return {
-      lines: line.map(({ numbers, name }, i) => {
+      lines: line.map(({ numbers }, i) => {
         const [from, to] = pointsOf(numbers, image);
-        return new LineCounter(from, to, named(name, "line", i));
+        return new LineCounter(from, to, { name: lineNames[i], anchor });
       }),
       zones: zone.map(
-        ({ numbers, name }, i) =>
-          new Zone(pointsOf(numbers, image), { ...named(name, "zone", i), patience: trackBuffer ?? TRACK_BUFFER }),
+        ({ numbers }, i) =>
+          new Zone(pointsOf(numbers, image), { name: zoneNames[i], anchor, patience: trackBuffer ?? TRACK_BUFFER }),
       ),
       speedometer: ground && new Speedometer({ corners: pointsOf(ground.numbers, image), size: ground.size }),
       heatmap: heatmap ? new Heatmap({ width, height, anchor, halfLife: heatmapHalfLife }) : undefined,
