@@ -3,9 +3,10 @@
  * the input's and sampled down to it, IoU in float32.
  */
 
+import { rleRectangles } from "../image/draw/mask.js";
 import type { Size } from "../yolov5/output/boxes.js";
 import type { Prototypes } from "../yolov5/output/masks/masks.js";
-import { type BinaryMask, decodeRle, maskArea, type Rle } from "../yolov5/output/masks/rle.js";
+import { type BinaryMask, decodeRle, maskArea, type Rle, rleToMask } from "../yolov5/output/masks/rle.js";
 import type { Candidate } from "../yolov5/output/nms/nms.js";
 import type { GroundTruth, Polygon } from "./dataset/types.js";
 import { fillPolygon } from "./fillPolygon.js";
@@ -45,14 +46,53 @@ export function predictedMasks(protos: Prototypes, candidates: readonly Candidat
   });
 }
 
-/** Labels drawn in the input's pixels and sampled down to `size`; objects without an outline are their boxes. */
+/** Labels drawn in the input's pixels and sampled down to `size`; objects without a mask or an outline are their boxes. */
 export function labelMasks(truth: GroundTruth, placement: Placement, size: Size): BinaryMask[] {
   return truth.polygons.map((parts, i) => {
+    const mask = truth.masks?.[i];
+    if (mask) return windowOf(sampleDown(maskInInput(mask, placement), placement.input, size), size);
     const outlines = parts.length > 0 ? parts : [cornersOf(truth.boxes.subarray(4 * i, 4 * i + 4))];
     const [height, width] = placement.input;
     const bitmap = { width, height, data: new Uint8Array(width * height) };
     for (const outline of outlines) fillPolygon(bitmap, inInput(outline, placement));
     return { ...windowOf(sampleDown(bitmap.data, placement.input, size), size) };
+  });
+}
+
+/** Each pixel of the input is the one of the mask that its centre lies on. */
+function maskInInput(mask: Rle, { loaded, scaleBack, input: [rows, columns] }: Placement): Uint8Array {
+  const data = new Uint8Array(rows * columns);
+  const rectangles = rleRectangles(mask);
+  const first = (edge: number, side: number, size: number, pad: number, most: number): number =>
+    firstInside((edge / size) * side + pad - 0.5, most);
+  for (let i = 0; i < rectangles.length; i += 4) {
+    const [x0, x1] = [rectangles[i], rectangles[i + 2]].map((x) =>
+      first(x, loaded[1], mask.size[1], scaleBack.padX, columns),
+    );
+    const [y0, y1] = [rectangles[i + 1], rectangles[i + 3]].map((y) =>
+      first(y, loaded[0], mask.size[0], scaleBack.padY, rows),
+    );
+    for (let y = y0; y < y1; y++) data.fill(1, y * columns + x0, y * columns + x1);
+  }
+  return data;
+}
+
+/**
+ * Labels in pixels of the picture, as `detect` writes masks: outlines filled through the nearest pixels.
+ * @param size of the picture.
+ */
+export function labelMasksInPicture(truth: GroundTruth, size: Size): BinaryMask[] {
+  const [height, width] = size;
+  return truth.polygons.map((parts, i) => {
+    const mask = truth.masks?.[i];
+    if (mask) return rleToMask(mask);
+    const outlines = parts.length > 0 ? parts : [cornersOf(truth.boxes.subarray(4 * i, 4 * i + 4))];
+    const bitmap = { width, height, data: new Uint8Array(width * height) };
+    for (const outline of outlines) {
+      const points = Int32Array.from(outline, (value, k) => Math.round(value * (k % 2 === 0 ? width : height)));
+      fillPolygon(bitmap, points);
+    }
+    return windowOf(bitmap.data, size);
   });
 }
 

@@ -15,15 +15,16 @@ import {
 } from "../yolov5/input/letterboxVariants.js";
 import type { NetworkInput } from "../yolov5/input/preprocess.js";
 import type { Size } from "../yolov5/output/boxes.js";
+import { segmentedDetectionsFrom } from "../yolov5/output/detections.js";
 import { prototypesOf } from "../yolov5/output/masks/masks.js";
-import type { BinaryMask, Rle } from "../yolov5/output/masks/rle.js";
+import { type BinaryMask, type Rle, rleToMask } from "../yolov5/output/masks/rle.js";
 import { type Candidate, suppressRows } from "../yolov5/output/nms/nms.js";
 import type { ResolvedNmsOptions } from "../yolov5/output/nms/nmsOptions.js";
 import { rowFormat } from "../yolov5/output/nms/rowFormat.js";
 import type { Speed } from "../yolov5/output/results.js";
 import type { Sample } from "./dataset/types.js";
 import { keypointSimilarity } from "./keypoints.js";
-import { labelMasks, maskIou, predictedMasks, sampledMask } from "./masks.js";
+import { labelMasks, labelMasksInPicture, maskIou, predictedMasks, sampledMask } from "./masks.js";
 import { boxIou, matchDetections } from "./metrics/matching.js";
 import type { PictureMatches } from "./metrics/metrics.js";
 import type { EvaluationModel } from "./model.js";
@@ -59,7 +60,7 @@ export interface PictureFindings {
   readonly placement: Placement;
   /** [1, 32, H/4, W/4], for a segmentation model. */
   readonly prototypes: HostTensor | undefined;
-  /** In place of prototypes, where windows were merged: at the size of the picture. */
+  /** At the size of the picture, where windows were merged (in place of prototypes) and where pictures are treated as `detect` does. */
   readonly masks?: readonly Rle[] | undefined;
 }
 
@@ -80,11 +81,6 @@ export interface MeasuredBatch {
 
 /** Pixels of the picture for one of the grid that masks are compared on, as prototypes have. */
 const MASK_STRIDE = 4;
-
-interface Grid {
-  readonly height: number;
-  readonly width: number;
-}
 
 interface Loaded extends PlannedSample {
   readonly image: RgbImage;
@@ -166,9 +162,18 @@ export class PictureMeasurer {
       const { scaleBack, loaded: inner } = fitted;
       const placement: Placement = { scaleBack, loaded: inner, input: size, original: [image.height, image.width] };
       const own = prototypes && batchItem(prototypes, n);
-      return this.match(sample, { image, candidates: kept[n], placement, prototypes: own });
+      const masks = own && this.options.fit && this.detectedMasks(kept[n], own, placement);
+      return this.match(sample, { image, candidates: kept[n], placement, prototypes: own, masks });
     });
     return { pictures, ms };
+  }
+
+  /** The masks that `detect` gives. */
+  private detectedMasks(candidates: readonly Candidate[], prototypes: HostTensor, placement: Placement): Rle[] {
+    const { names } = this.model.info;
+    const { input, original } = placement;
+    const picturing = { input, original, names, family: this.options.fit?.family };
+    return segmentedDetectionsFrom(candidates, prototypesOf(prototypes), picturing).map(({ mask }) => mask);
   }
 
   /** Pictures of the input's size as one batch. Augmentation works on the tensor. */
@@ -207,24 +212,23 @@ export class PictureMeasurer {
       classes,
       labelClasses,
     });
-    const maskMatches = ({ height, width }: Grid, predicted: readonly BinaryMask[]): PictureMatches =>
-      matchesOf(
-        maskIou(
-          { masks: labelMasks(truth, placement, [height, width]), classes: labelClasses },
-          { masks: predicted, classes },
-        ),
-      );
+    const maskMatches = (labels: readonly BinaryMask[], predicted: readonly BinaryMask[]): PictureMatches =>
+      matchesOf(maskIou({ masks: labels, classes: labelClasses }, { masks: predicted, classes }));
     const masksOf = (): PictureMatches | undefined => {
+      if (masks && this.options.fit) {
+        return maskMatches(labelMasksInPicture(truth, placement.original), masks.map(rleToMask));
+      }
       if (masks) {
         const [height, width] = placement.original.map((side) => Math.ceil(side / MASK_STRIDE));
         return maskMatches(
-          { height, width },
+          labelMasks(truth, placement, [height, width]),
           masks.map((mask) => sampledMask(mask, [height, width])),
         );
       }
       if (!prototypes) return undefined;
       const plane = prototypesOf(prototypes);
-      return maskMatches(plane, predictedMasks(plane, candidates, placement.input));
+      const labels = labelMasks(truth, placement, [plane.height, plane.width]);
+      return maskMatches(labels, predictedMasks(plane, candidates, placement.input));
     };
     const { task, keypoints } = this.model.info;
     const poseMatches = (numbers: number): PictureMatches =>

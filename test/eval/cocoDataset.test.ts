@@ -6,6 +6,7 @@ import { dirname, join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { encodeJpeg } from "../../src/image/index.js";
 import { openDataset } from "../../src/node/datasets/open.js";
+import { compressCounts } from "../../src/yolov5/output/masks/cocoRle.js";
 
 let root = "";
 beforeAll(async () => {
@@ -99,8 +100,29 @@ describe("COCO annotations and their pictures", () => {
     );
   });
 
-  test("run-length encoded outlines are reported", async () => {
-    const annotations = [{ ...annotation, segmentation: { counts: [0, 200], size: [10, 20] } }];
-    expect((await openCoco({ annotations }, "coco-rle")).warnings.join()).toContain("1 outline is run-length encoded");
+  test("run lengths are masks, as a list or as pycocotools' text; a box that is missing is the one around them", async () => {
+    // Columns 2 and 3 of a picture of 20×10, but for the upper pixel of the first.
+    const counts = [21, 19, 160];
+    for (const [name, given] of [
+      ["list", counts],
+      ["text", compressCounts(counts)],
+    ] as const) {
+      const segmentation = { counts: given, size: [10, 20] };
+      const annotations = [{ ...annotation, bbox: undefined, segmentation }];
+      const folder = await write({ "x.json": JSON.stringify(coco({ annotations })), "a.jpg": JPEG }, `rle-${name}`);
+      const { samples } = await openDataset(join(folder, "x.json"), { names: NAMES });
+      expect(samples[0].truth.masks).toEqual([{ counts, size: [10, 20] }]);
+      expect([...samples[0].truth.boxes].map((value) => Math.round(value * 1000) / 1000)).toEqual([0.15, 0.5, 0.1, 1]);
+    }
+  });
+
+  test.each([
+    ["another size", { counts: [0, 200], size: [20, 10] }, /must be that of its picture, \[10, 20\]/],
+    ["too few pixels", { counts: [0, 199], size: [10, 20] }, /do not add up to 20×10 pixels/],
+    ["runs below 0", { counts: [-1, 201], size: [10, 20] }, /do not add up/],
+    ["a text that is no run lengths", { counts: "\u0000~~~", size: [10, 20] }, /do not add up/],
+    ["words", { counts: ["200"], size: [10, 20] }, /do not add up/],
+  ])("run lengths are refused: %s", async (name, segmentation, message) => {
+    await expect(openCoco({ annotations: [{ ...annotation, segmentation }] }, `rle ${name}`)).rejects.toThrow(message);
   });
 });

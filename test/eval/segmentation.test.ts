@@ -5,16 +5,16 @@ import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { COCO_CATEGORY_IDS, COCO_NAMES } from "../../src/eval/coco/coco80.js";
 import { CocoResults } from "../../src/eval/coco/cocoResults.js";
-import { compressCounts, expandCounts } from "../../src/eval/coco/cocoRle.js";
 import type { DetectionDataset } from "../../src/eval/dataset/types.js";
 import type { PictureOutcome } from "../../src/eval/evaluation.js";
-import { labelMasks, maskIou, predictedMasks } from "../../src/eval/masks.js";
+import { labelMasks, labelMasksInPicture, maskIou, predictedMasks } from "../../src/eval/masks.js";
 import type { EvaluationModel } from "../../src/eval/model.js";
 import { evaluate } from "../../src/eval/onDemand.js";
 import type { CandidateOutputs } from "../../src/runtime/backend.js";
 import type { HostTensor } from "../../src/tensor/index.js";
 import type { NetworkInput } from "../../src/yolov5/input/preprocess.js";
-import { type BinaryMask, maskArea } from "../../src/yolov5/output/masks/rle.js";
+import { compressCounts, expandCounts } from "../../src/yolov5/output/masks/cocoRle.js";
+import { type BinaryMask, encodeRle, maskArea, maskFromBitmap } from "../../src/yolov5/output/masks/rle.js";
 import type { Candidate } from "../../src/yolov5/output/nms/nms.js";
 import { allRows } from "../../src/yolov5/output/nms/rows.js";
 import { REPOSITORY } from "../support/reference.js";
@@ -62,6 +62,29 @@ describe("masks", () => {
     expect([windowOf(box), maskArea(box)]).toEqual([[2, 2, 6, 6], 16]);
     expect([windowOf(outline), maskArea(outline)]).toEqual([[2, 2, 4, 6], 8]);
     expect(maskArea(speck)).toBe(0);
+  });
+
+  test("are drawn from run lengths at the place and size that the picture has in the input", () => {
+    // Columns 2 to 6, rows 4 to 10 of a picture of 16×16, with a hole of 2×2 in the middle.
+    const bitmap = Uint8Array.from({ length: 256 }, (_, i) => {
+      const [x, y] = [i % 16, Math.floor(i / 16)];
+      const hole = x >= 3 && x < 5 && y >= 6 && y < 8;
+      return Number(x >= 2 && x < 6 && y >= 4 && y < 10 && !hole);
+    });
+    const mask = encodeRle(maskFromBitmap(bitmap, 16, 16));
+    const truth = { classes: Int32Array.of(0), boxes: new Float32Array(4), polygons: [[]], masks: [mask] };
+    const twice = {
+      ...placement,
+      scaleBack: { gain: 2, padX: 4, padY: 8 },
+      loaded: [32, 32],
+      input: [48, 40],
+    } as const;
+    const [drawn] = labelMasks(truth, twice, [48, 40]);
+    expect([windowOf(drawn), maskArea(drawn)]).toEqual([[8, 16, 16, 28], 4 * (24 - 4)]);
+    const [sampled] = labelMasks(truth, twice, [12, 10]);
+    expect([windowOf(sampled), maskArea(sampled)]).toEqual([[2, 4, 4, 7], 4]);
+    const [own] = labelMasksInPicture(truth, [16, 16]);
+    expect([windowOf(own), maskArea(own)]).toEqual([[2, 4, 6, 10], 20]);
   });
 
   test("have the IoU computed by hand, and 0 between classes", () => {

@@ -1,11 +1,11 @@
 /** Predictions in COCO's results format (`--save-json`), as pycocotools loads them. */
 
+import { compressCounts } from "../../yolov5/output/masks/cocoRle.js";
 import { processMask, prototypesOf, scaleMask } from "../../yolov5/output/masks/masks.js";
 import { encodeRle } from "../../yolov5/output/masks/rle.js";
 import type { PictureOutcome } from "../evaluate.js";
 import { scaledKeypoints } from "../keypoints.js";
 import { COCO_CATEGORY_IDS, isCoco } from "./coco80.js";
-import { compressCounts } from "./cocoRle.js";
 
 /** One detection in COCO's results format. */
 export interface CocoResult {

@@ -4,7 +4,9 @@ import type { Pieces } from "../../breathe.js";
 import { DatasetError } from "../../errors.js";
 import { cutText, describeValue } from "../../weights/describe.js";
 import type { KeypointShape } from "../../yolov5/graph/heads.js";
+import type { Rle } from "../../yolov5/output/masks/rle.js";
 import { isPointless, keypointsOf } from "./cocoKeypoints.js";
+import { boxAroundMask, cocoMask } from "./cocoMask.js";
 import { boxAround } from "./labels.js";
 import type { GroundTruth, Polygon } from "./types.js";
 
@@ -29,8 +31,6 @@ export interface CocoAnnotations {
   readonly skipped: number;
   /** Boxes outside the picture's annotated size, which are left out too. */
   readonly outside: number;
-  /** Objects with a run-length encoded outline, which is not supported; they only have a box. */
-  readonly runLengths: number;
 }
 
 type Json = Readonly<Record<string, unknown>>;
@@ -40,6 +40,7 @@ interface Row {
   readonly classIndex: number;
   readonly box: readonly number[];
   readonly polygons: readonly Polygon[];
+  readonly mask: Rle | undefined;
   readonly points: Float32Array | undefined;
 }
 
@@ -91,7 +92,7 @@ export function* cocoAnnotations(
   const rows = new Map<string, Row[]>();
   const pointless = new Map<string, number>();
   const images = imagesById(objectsOf(root.images, "images", file), file);
-  let [skipped, outside, runLengths] = [0, 0, 0];
+  let [skipped, outside] = [0, 0];
   for (const [index, annotation] of annotations.entries()) {
     if (index % ENTRIES_A_PIECE === 0) yield;
     const at = `${file}: annotations[${index}]`;
@@ -111,8 +112,11 @@ export function* cocoAnnotations(
       throw new DatasetError(`${file}: image ${id} needs its width and height above 0, not ${width}×${height}`, {});
     }
     const polygons = polygonsOf(annotation.segmentation, width, height);
+    const mask = numberOf(annotation.iscrowd) === 1 ? undefined : cocoMask(annotation.segmentation, width, height, at);
     const box =
-      boxOf(annotation.bbox, width, height, at) ?? (polygons[0] && boxAround(polygons.flatMap((p) => [...p])));
+      boxOf(annotation.bbox, width, height, at) ??
+      (polygons[0] && boxAround(polygons.flatMap((p) => [...p]))) ??
+      (mask && boxAroundMask(mask));
     if (!box) throw new DatasetError(`${at}: has neither "bbox" nor an outline in "segmentation"`, { index });
     if (numberOf(annotation.iscrowd) === 1 || !(box[2] > 0 && box[3] > 0)) {
       if (numberOf(annotation.iscrowd) !== 1 && hasExtent(annotation.bbox)) outside++;
@@ -125,9 +129,8 @@ export function* cocoAnnotations(
       pointless.set(key, (pointless.get(key) ?? 0) + 1);
       continue;
     }
-    if (isRunLength(annotation.segmentation)) runLengths++;
     const list = rows.get(key) ?? [];
-    list.push({ classIndex, box, polygons, points });
+    list.push({ classIndex, box, polygons, mask, points });
     rows.set(key, list);
   }
   const pictures: CocoPicture[] = [];
@@ -147,6 +150,7 @@ export function* cocoAnnotations(
         classes: Int32Array.from(own, ({ classIndex }) => classIndex),
         boxes: Float32Array.from(own.flatMap(({ box }) => box)),
         polygons: own.map(({ polygons }) => polygons),
+        ...(own.some(({ mask }) => mask) ? { masks: own.map(({ mask }) => mask) } : {}),
         ...(keypoints ? { keypoints: own.map(({ points }) => points) } : {}),
       },
       pointless: pointless.get(key) ?? 0,
@@ -160,7 +164,6 @@ export function* cocoAnnotations(
     categoryIds: idsOf(byClass, classOf),
     skipped,
     outside,
-    runLengths,
   };
 }
 
@@ -193,9 +196,6 @@ function imagesById(images: readonly Json[], file: string): Map<string, Json> {
 
 /** For a box that has already been checked. */
 const hasExtent = (bbox: unknown): boolean => Array.isArray(bbox) && bbox[2] > 0 && bbox[3] > 0;
-
-const isRunLength = (outline: unknown): boolean =>
-  typeof outline === "object" && outline !== null && "counts" in outline;
 
 interface Category {
   readonly id: number;
@@ -275,7 +275,7 @@ function shownBox(value: unknown): string {
     : describeValue(value);
 }
 
-/** Outlines in pixels → normalised; none for run lengths (crowds). */
+/** Outlines in pixels → normalised; none for run lengths. */
 function polygonsOf(value: unknown, width: number, height: number): Polygon[] {
   if (!Array.isArray(value)) return [];
   return value

@@ -1,6 +1,7 @@
 /** A data set for evaluation, independent of file formats. */
 
 import type { RgbImage } from "../../image/types.js";
+import type { Rle } from "../../yolov5/output/masks/rle.js";
 
 /** x, y, x, y, … divided by the picture's width and height. */
 export type Polygon = Float32Array;
@@ -13,6 +14,8 @@ export interface GroundTruth {
   readonly boxes: Float32Array;
   /** Outlines of each object (several for an object in parts); empty for objects labelled with only a box. */
   readonly polygons: readonly (readonly Polygon[])[];
+  /** Masks at the size of the picture, for objects that have one bit for bit; it counts before `polygons`. */
+  readonly masks?: readonly (Rle | undefined)[] | undefined;
   /**
    * Keypoints of each object, if the data set was opened for them: x, y, visibility, x, y, …; divided by the picture's width and
    * height, 0 for points that are not labelled. Undefined for objects labelled with only a box.

@@ -12,11 +12,12 @@ import {
   type RgbImage,
   resizeArea,
   resizeLinear,
+  rleRectangles,
   WHITE,
 } from "../../image/index.js";
 import { processMask, prototypesOf } from "../../yolov5/output/masks/masks.js";
 import type { BinaryMask } from "../../yolov5/output/masks/rle.js";
-import type { Polygon } from "../dataset/types.js";
+import type { GroundTruth } from "../dataset/types.js";
 import type { PictureOutcome } from "../evaluate.js";
 import { fillPolygon } from "../fillPolygon.js";
 
@@ -104,7 +105,7 @@ function labelAnnotations(outcome: PictureOutcome, names: readonly string[], sca
     xyxy: boxAt(outcome.labelBoxes, i, scaled.gain),
     color: paletteColor(c),
     label: names[c] ?? `class${c}`,
-    ...(segmented ? { mask: polygonMask(outcome.sample.truth.polygons[i], scaled.image) } : {}),
+    ...(segmented ? { mask: labelMask(outcome.sample.truth, i, scaled.image) } : {}),
   }));
 }
 
@@ -129,9 +130,15 @@ function boxAt(boxes: Float32Array, i: number, gain: number): [number, number, n
   return [x1 * gain, y1 * gain, x2 * gain, y2 * gain];
 }
 
-function polygonMask(parts: readonly Polygon[], { width, height }: RgbImage): number[] {
+function labelMask(truth: GroundTruth, i: number, { width, height }: RgbImage): number[] {
+  const mask = truth.masks?.[i];
+  if (mask) {
+    return rleRectangles(mask).map((edge, k) =>
+      k % 2 === 0 ? (edge / mask.size[1]) * width : (edge / mask.size[0]) * height,
+    );
+  }
   const data = new Uint8Array(width * height);
-  for (const part of parts) {
+  for (const part of truth.polygons[i]) {
     fillPolygon(
       { width, height, data },
       Int32Array.from(part, (v, i) => Math.trunc(v * (i % 2 === 0 ? width : height))),

@@ -1,6 +1,7 @@
 /** Labels of other tools in the shape of COCO's annotations, from which one reader makes a data set. */
 
 import type { KeypointShape } from "../../yolov5/graph/heads.js";
+import type { Rle } from "../../yolov5/output/masks/rle.js";
 
 /** An object that a tool has labelled, in pixels of its picture. */
 export interface ToolObject {
@@ -9,6 +10,8 @@ export interface ToolObject {
   readonly box: readonly [number, number, number, number];
   /** x, y, x, y, … of each part. */
   readonly polygons: readonly (readonly number[])[];
+  /** Bit for bit, at the size of the picture; it counts before `polygons`. */
+  readonly mask?: Rle | undefined;
   /** Place of each labelled keypoint, by its index. */
   readonly points: ReadonlyMap<number, readonly [number, number]>;
 }
@@ -37,7 +40,7 @@ export function asCoco(pictures: readonly ToolPicture[], labels: readonly string
     categories: [...ids].map(([name, id]) => ({ id, name })),
     annotations: objects.map(({ object, image }, i) => ({
       ...{ id: i + 1, image_id: image, category_id: ids.get(object.label), iscrowd: 0 },
-      ...{ bbox: object.box, segmentation: object.polygons },
+      ...{ bbox: object.box, segmentation: object.mask ?? object.polygons },
       ...(posed ? { keypoints: numbersOf(object.points, keypoints.count) } : {}),
     })),
   };

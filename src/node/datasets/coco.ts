@@ -57,9 +57,12 @@ export async function openAnnotations(file: string, content: unknown, options: C
     if (picture.pointless > 0 && picture.truth.classes.length === 0) continue;
     const path = join(folder, picture.fileName);
     try {
-      const sample = await sampleOf(path, picture.truth, options, picture.id);
+      const given = await sampleOf(path, picture.truth, options, picture.id);
+      const other = isOfAnotherSize(picture, given);
+      // A mask is of the annotated size, pixel by pixel.
+      const sample = other ? { ...given, truth: { ...given.truth, masks: undefined } } : given;
       samples.push(sample);
-      if (isOfAnotherSize(picture, sample)) {
+      if (other) {
         resized.push(`${path} is ${sample.width}×${sample.height}, not ${picture.width}×${picture.height}`);
       }
     } catch (error) {
@@ -82,11 +85,7 @@ function isOfAnotherSize(picture: CocoPicture, sample: Sample): boolean {
 }
 
 /** Warns about annotations that are not used as written. */
-function warningsOf(
-  { skipped, outside, runLengths }: CocoAnnotations,
-  resized: readonly string[],
-  pointless: number,
-): string[] {
+function warningsOf({ skipped, outside }: CocoAnnotations, resized: readonly string[], pointless: number): string[] {
   const warnings: string[] = [];
   if (pointless > 0) {
     const [objects, are] = pointless === 1 ? ["1 object", "is"] : [`${pointless} objects`, "are"];
@@ -103,10 +102,6 @@ function warningsOf(
       `${many} a different size than the annotations say, so boxes may not fit (${resized[0]}); ` +
         "give the pictures that were annotated, or correct width and height",
     );
-  }
-  if (runLengths > 0) {
-    const many = runLengths === 1 ? "1 outline is" : `${runLengths} outlines are`;
-    warnings.push(`${many} run-length encoded, which is not supported: masks are compared with boxes there`);
   }
   return warnings;
 }

@@ -4,8 +4,7 @@ import type { XmlElement } from "@rgrove/parse-xml";
 import { DatasetError } from "../../errors.js";
 import type { DetectionDataset } from "../../eval/dataset/types.js";
 import { cutText } from "../../weights/describe.js";
-import { outlinesOf } from "../../yolov5/labels/index.js";
-import { maskFromBitmap } from "../../yolov5/output/masks/rle.js";
+import { encodeRle, type Rle } from "../../yolov5/output/masks/rle.js";
 import { asCoco, boxAroundPoints, type ToolObject, type ToolPicture } from "./asCoco.js";
 import { type CocoOptions, openAnnotations } from "./coco.js";
 import { attributeNumber, attributeOf, child, childrenOf, readXmlFile, textIn } from "./xmlFile.js";
@@ -53,7 +52,7 @@ function pictureOf(image: XmlElement, file: string, unread: Set<string>): ToolPi
   const objects: ToolObject[] = [];
   for (const shape of image.children) {
     if (!("name" in shape) || shape.name === "points" || shape.name === "tag") continue;
-    const place = placeOf(shape as XmlElement, width * height, file);
+    const place = placeOf(shape as XmlElement, [width, height], file);
     if (!place) {
       unread.add(shape.name as string);
       continue;
@@ -65,10 +64,10 @@ function pictureOf(image: XmlElement, file: string, unread: Set<string>): ToolPi
   return { fileName, width, height, objects };
 }
 
-type Place = Pick<ToolObject, "box" | "polygons">;
+type Place = Pick<ToolObject, "box" | "polygons" | "mask">;
 
 /** Undefined for shapes that are not objects of a data set. */
-function placeOf(shape: XmlElement, pixels: number, file: string): Place | undefined {
+function placeOf(shape: XmlElement, size: readonly [number, number], file: string): Place | undefined {
   const at = (name: string): number => attributeNumber(shape, name, file);
   switch (shape.name) {
     case "box":
@@ -82,23 +81,24 @@ function placeOf(shape: XmlElement, pixels: number, file: string): Place | undef
     }
     case "mask": {
       const box = [at("left"), at("top"), at("width"), at("height")] as const;
-      return { box, polygons: maskOutlines(shape, box, pixels, file) };
+      return { box, polygons: [], mask: maskOf(shape, box, size, file) };
     }
     default:
       return undefined;
   }
 }
 
-/** The outer outlines of run lengths along the rows of a box. */
-function maskOutlines(
+/** Run lengths along the rows of a box as a mask of the picture. */
+function maskOf(
   shape: XmlElement,
   [left, top, width, height]: ToolObject["box"],
-  pixels: number,
+  [across, down]: readonly [number, number],
   file: string,
-): number[][] {
+): Rle {
   const size = width * height;
   // Checked before the bitmap is allocated: the numbers are the file's.
-  if (!(Number.isInteger(width) && Number.isInteger(height) && width > 0 && height > 0 && size <= pixels)) {
+  const whole = [left, top, width, height].every(Number.isInteger);
+  if (!(whole && left >= 0 && top >= 0 && width > 0 && height > 0 && left + width <= across && top + height <= down)) {
     throw new DatasetError(`${file}: <mask> of ${width}×${height} does not fit into its <image>`, { file });
   }
   const runs = numbersIn(attributeOf(shape, "rle"), ",", "rle", file);
@@ -112,8 +112,8 @@ function maskOutlines(
   if (at !== size) {
     throw new DatasetError(`${file}: rle of <mask> has ${at} pixels, not ${width}×${height}`, { file });
   }
-  const outlines = outlinesOf(maskFromBitmap(bitmap, height, width));
-  return outlines.map((outline) => outline.map((value, i) => value + (i % 2 === 0 ? left : top)));
+  const place = { x0: left, y0: top, x1: left + width, y1: top + height };
+  return encodeRle({ width: across, height: down, ...place, data: bitmap });
 }
 
 /** The indices of points are in an attribute, since only those that are visible are labelled; without it, they count from 0. */

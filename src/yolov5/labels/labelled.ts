@@ -17,6 +17,8 @@ export interface LabelledObject {
   readonly confidence: number;
   readonly track?: number | undefined;
   readonly mask?: { readonly rle: Rle; readonly area: number } | undefined;
+  /** Filled, the polygons are the mask again, pixel by pixel: it has no holes, and no part is a line. */
+  readonly outlined?: boolean | undefined;
   /** Outer contours of the mask, x, y, x, y, …, each with three points at least; the largest one first. */
   readonly polygons?: readonly (readonly number[])[] | undefined;
   readonly keypoints?: readonly Keypoint[] | undefined;
@@ -39,15 +41,40 @@ export function labelledObjects({ detections }: Pick<DetectionResult, "detection
     if (isPosed(detection)) return { ...plain, keypoints: detection.keypoints };
     if (!isSegmented(detection)) return plain;
     const { mask: rle, area } = detection;
-    return { ...plain, mask: { rle, area }, polygons: outlinesOf(rleToMask(rle)) };
+    return { ...plain, mask: { rle, area }, ...outlinesOf(rleToMask(rle)) };
   });
 }
 
 /** Outer contours as polygons with three points at least, x, y, x, y, …; the largest one first. */
-export function outlinesOf(mask: BinaryMask): number[][] {
-  return findExternalContours(mask)
-    .map((contour) => (contour.length < 6 ? around(contour) : [...contour]))
-    .toSorted((a, b) => areaOf(b) - areaOf(a));
+function outlinesOf(mask: BinaryMask): Required<Pick<LabelledObject, "polygons" | "outlined">> {
+  const contours = findExternalContours(mask);
+  const polygons = contours.map((contour) => (contour.length < 6 ? around(contour) : [...contour]));
+  return {
+    polygons: polygons.toSorted((a, b) => areaOf(b) - areaOf(a)),
+    outlined: contours.every(({ length }) => length >= 6) && !hasHoles(mask),
+  };
+}
+
+/** Whether there are pixels that are not set and have no way to the border: contours join set pixels at corners too. */
+function hasHoles({ x0, y0, x1, y1, data }: BinaryMask): boolean {
+  // With a rim, from where everything outside can be reached.
+  const [width, height] = [x1 - x0 + 2, y1 - y0 + 2];
+  const seen = new Uint8Array(width * height);
+  for (let y = y0; y < y1; y++) {
+    seen.set(data.subarray((y - y0) * (x1 - x0), (y - y0 + 1) * (x1 - x0)), (y - y0 + 1) * width + 1);
+  }
+  const stack = [0];
+  seen[0] = 1;
+  for (let at = stack.pop(); at !== undefined; at = stack.pop()) {
+    const x = at % width;
+    const next = [x > 0 ? at - 1 : at, x + 1 < width ? at + 1 : at, at - width, at + width];
+    for (const to of next) {
+      if (to < 0 || to >= seen.length || seen[to]) continue;
+      seen[to] = 1;
+      stack.push(to);
+    }
+  }
+  return seen.includes(0);
 }
 
 /** A contour of one pixel or a straight line, as an outline around its pixels. */

@@ -118,5 +118,26 @@ describe.skipIf(referenceMissing("images", "coco_val2017_128") || referenceMissi
         expect([map50, map]).toEqual([1, 1]);
       }
     });
+
+    test("masks come back pixel by pixel from COCO and CVAT, with holes and in parts", async () => {
+      const segmenter = referencePath("weights", "anchor-free", "v8-seg.pt") ?? "";
+      const sources = (await readdir(images))
+        .toSorted()
+        .slice(0, FULL ? 128 : 4)
+        .map((name) => join(images, name));
+      // Random weights: low thresholds, and masks in many parts.
+      const same = ["--weights", segmenter, "--backend", "wasm", "--imgsz", "256", "--conf-thres", "0.1"];
+      const most = ["--max-det", "20"];
+      await run("detect", ...same, ...most, "--source", ...sources, ...ALL, "--nosave", "--project", path("masks"));
+      const { annotations } = await json("masks", "exp", "coco.json");
+      const kinds = annotations.map(({ segmentation }: { segmentation: object }) => "counts" in segmentation);
+      expect(new Set(kinds)).toEqual(new Set([true, false]));
+      for (const data of ["coco.json", "cvat.xml"]) {
+        const measure = ["--data", path("masks", "exp", data), "--images", images, "--noplots", "--as-detect"];
+        const argv = [...same, ...most, ...measure, "--ap", "coco", "--project", path("val"), "--json", "-"];
+        const { masks } = JSON.parse(await run("val", ...argv));
+        expect([masks.map50, masks.map50_95]).toEqual([1, 1]);
+      }
+    });
   },
 );

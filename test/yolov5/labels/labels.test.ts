@@ -2,6 +2,7 @@
 
 import { describe, expect, test } from "vitest";
 import { cocoLabels, vocLabels } from "../../../src/yolov5/labels/index.js";
+import { expandCounts } from "../../../src/yolov5/output/masks/cocoRle.js";
 import { decodeRle } from "../../../src/yolov5/output/masks/rle.js";
 import { bitmapOf, childrenOf, masked, NAMES, person, picture, posed, rootOf, textOf, thing } from "./samples.js";
 
@@ -29,7 +30,8 @@ describe("COCO", () => {
       expect(bbox).toHaveLength(4);
       expect([...bbox, area].every((value) => Number.isFinite(value) && value >= 0)).toBe(true);
       expect(iscrowd).toBe(0);
-      for (const polygon of segmentation) expect([polygon.length % 2, polygon.length >= 6]).toEqual([0, true]);
+      for (const polygon of "counts" in segmentation ? [] : segmentation)
+        expect([polygon.length % 2, polygon.length >= 6]).toEqual([0, true]);
       if ("keypoints" in annotation) {
         const { keypoints = [], num_keypoints: count } = annotation;
         expect(keypoints.length % 3).toBe(0);
@@ -53,8 +55,14 @@ describe("COCO", () => {
     expect(labels.annotations[2]).toMatchObject({
       image_id: 3,
       area: masked().mask?.area,
-      segmentation: masked().polygons,
+      // A ring has a hole, and a bar of one pixel's width has no outline.
+      segmentation: { size: [40, 60], counts: expect.any(String) },
     });
+    const [, , { segmentation }] = labels.annotations;
+    if (!("counts" in segmentation)) throw new Error("no run lengths");
+    expect(expandCounts(segmentation.counts)).toEqual(masked().mask?.rle.counts);
+    const solid = { ...masked(), outlined: true };
+    expect(cocoLabels([picture(solid)], NAMES).annotations[0].segmentation).toEqual(solid.polygons);
     expect(labels.categories.map(({ name }) => name)).toEqual(NAMES);
     const withPoints = cocoLabels([picture(posed)], NAMES);
     check(withPoints);
