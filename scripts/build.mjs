@@ -2,11 +2,12 @@
 
 import { execFileSync } from "node:child_process";
 import { chmod, readFile, rm, writeFile } from "node:fs/promises";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import { build } from "esbuild";
 import { bundledCommonJs } from "./bundledCommonJs.mjs";
 import { decoderGlue } from "./decoderGlue.mjs";
 import { gpuJsForPages, withoutGpuJs } from "./gpuJsForPages.mjs";
+import { groupChunks } from "./groupChunks.mjs";
 import { writeLicenceTexts } from "./licenceTexts.mjs";
 
 const {
@@ -30,18 +31,19 @@ const common = {
 };
 
 // Node: dependencies stay packages, all else that the sources import is bundled (scripts/bundledCommonJs.mjs says why);
-// shared code goes into chunks, so that the command starts fast.
+// shared code goes into chunks, so that the command starts fast, and these into a few groups.
+const nodeEntries = {
+  node: "src/node.ts",
+  cli: "src/cli/start.ts",
+  pictureWorker: "src/node/pictures/pictureWorker.ts",
+  modelWorker: "src/node/workers/modelWorker.ts",
+  detectWorker: "src/cli/detect/work/detectWorker.ts",
+  valWorker: "src/cli/val/valWorker.ts",
+  serveWorker: "src/node/serve/work/serveWorker.ts",
+};
 const forNode = await build({
   ...common,
-  entryPoints: {
-    node: "src/node.ts",
-    cli: "src/cli/start.ts",
-    pictureWorker: "src/node/pictures/pictureWorker.ts",
-    modelWorker: "src/node/workers/modelWorker.ts",
-    detectWorker: "src/cli/detect/work/detectWorker.ts",
-    valWorker: "src/cli/val/valWorker.ts",
-    serveWorker: "src/node/serve/work/serveWorker.ts",
-  },
+  entryPoints: nodeEntries,
   platform: "node",
   splitting: true,
   chunkNames: "chunks/[name]-[hash]",
@@ -50,6 +52,39 @@ const forNode = await build({
     name,
     `${name}/*`,
   ]),
+});
+
+/** The file that esbuild made of a source that is imported when it is needed. */
+function chunkOf(source) {
+  const [file] = Object.entries(forNode.metafile.outputs).find(([, { entryPoint }]) => entryPoint === source) ?? [];
+  if (file === undefined) throw new Error(`${source} is no chunk of its own; adapt scripts/build.mjs`);
+  return file;
+}
+
+const MAIN = chunkOf("src/cli/main.ts");
+const DETECT = chunkOf("src/cli/detect/run.ts");
+await groupChunks("dist", Object.keys(nodeEntries), (loadedWith) => {
+  /** Without the file that asks for them. */
+  const groupOf = (file, options) => {
+    const files = loadedWith(file, options);
+    files.delete(resolve(file));
+    return files;
+  };
+  const both = (some, others) => new Set([...some].filter((file) => others.has(file)));
+  const command = groupOf(MAIN);
+  const library = groupOf("dist/node.js", { ever: true });
+  const engine = groupOf("dist/modelWorker.js");
+  const detect = groupOf(DETECT);
+  return {
+    // What is loaded before the command line may take compiled code from Node's cache.
+    start: groupOf("dist/cli.js"),
+    // Bundles of the library take nothing of the command line with them.
+    base: new Set([...groupOf("dist/pictureWorker.js"), ...both(command, library), ...both(command, engine)]),
+    command,
+    engine,
+    library: both(detect, library),
+    detect,
+  };
 });
 
 /** Shaders without comments and indentation, which are a tenth of what pages load. */
