@@ -33,6 +33,8 @@ export interface WrittenFile {
   /** Constants in files of their own. */
   readonly external?: Readonly<Record<string, ExternalTensor>>;
   readonly inputs?: Readonly<Record<string, readonly (number | string)[]>>;
+  /** TensorProto.DataType of the inputs, 1 (float32) by default. */
+  readonly inputType?: number;
   readonly outputs: Readonly<Record<string, readonly (number | string)[]>>;
   readonly metadata?: Readonly<Record<string, string>>;
 }
@@ -75,13 +77,13 @@ export function nodeMessage({ operator, inputs, outputs, attributes = {}, domain
   return domain === undefined ? node : node.string(7, domain);
 }
 
-function portMessage(name: string, shape: readonly (number | string)[]): ProtobufWriter {
+function portMessage(name: string, shape: readonly (number | string)[], elementType = 1): ProtobufWriter {
   const dims = new ProtobufWriter();
   for (const size of shape) {
     const one = new ProtobufWriter();
     dims.message(1, typeof size === "number" ? one.int(1, size) : one.string(2, size));
   }
-  const type = new ProtobufWriter().int(1, 1).message(2, dims);
+  const type = new ProtobufWriter().int(1, elementType).message(2, dims);
   return new ProtobufWriter().string(1, name).message(2, new ProtobufWriter().message(1, type));
 }
 
@@ -99,7 +101,7 @@ export function writeOnnx(file: WrittenFile): Uint8Array {
   for (const [name, value] of Object.entries(file.constants ?? {})) graph.message(5, tensorMessage(name, value));
   for (const [name, value] of Object.entries(file.external ?? {})) graph.message(5, externalMessage(name, value));
   for (const [name, shape] of Object.entries(file.inputs ?? { images: [1, 3, 64, 64] }))
-    graph.message(11, portMessage(name, shape));
+    graph.message(11, portMessage(name, shape, file.inputType));
   for (const [name, shape] of Object.entries(file.outputs)) graph.message(12, portMessage(name, shape));
   const model = new ProtobufWriter()
     .int(1, 7)

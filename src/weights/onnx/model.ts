@@ -140,16 +140,28 @@ function readGraph(
 function portOf(field: Field, budget: Budget): OnnxPort {
   budget.charge(256, "its inputs and outputs");
   let name = "";
+  let elementType = 0;
   const shape: (number | undefined)[] = [];
   for (const part of fieldsOf(contents(field, "an input or output"))) {
     if (part.number === 1) name = text(part, "an input or output");
     if (part.number !== 2) continue;
+    elementType = elementTypeOf(contents(part, "an input or output"));
     for (const dimension of dimensionsOf(contents(part, "an input or output"))) {
       budget.charge(64, "its inputs and outputs");
       shape.push(dimension);
     }
   }
-  return { name, shape };
+  return { name, shape, elementType };
+}
+
+function elementTypeOf(type: Uint8Array): number {
+  for (const tensorType of fieldsOf(type)) {
+    if (tensorType.number !== 1) continue;
+    for (const field of fieldsOf(contents(tensorType, "a type"))) {
+      if (field.number === 1) return integer(field, "a type");
+    }
+  }
+  return 0;
 }
 
 function* dimensionsOf(type: Uint8Array): Generator<number | undefined> {

@@ -28,6 +28,8 @@ export interface OnnxNode {
 export interface OnnxPort {
   readonly name: string;
   readonly shape: readonly (number | undefined)[];
+  /** TensorProto.DataType; 0 where the file does not say. */
+  readonly elementType: number;
 }
 
 export interface OnnxModel {

@@ -120,6 +120,16 @@ const REFUSED: readonly (readonly [what: string, file: WrittenFile, message: Reg
     /with the inputs images \[1, 3, 64, 64\], text \[1, 77\]/,
   ],
   ["an opset from before 2018", { ...tiny, opset: 7 }, /is an ONNX model with opset 7; opsets 9 to 25 are supported/],
+  [
+    "pictures of bytes that it does not divide",
+    { ...withNode(first("Sigmoid"), {}), inputType: 2 },
+    /is an ONNX model for pictures of whole numbers that it does not divide by 255/,
+  ],
+  [
+    "pictures with channels last",
+    { ...tiny, inputs: { images: [1, 256, 256, 3] } },
+    /is an ONNX model for pictures of 1×256×256×3, channels last, as TensorFlow has them; export/,
+  ],
   ["a newer opset", { ...tiny, opset: 26 }, /is an ONNX model with opset 26; opsets 9 to 25 are supported/],
   [
     "oriented boxes",

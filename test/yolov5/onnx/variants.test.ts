@@ -6,7 +6,7 @@ import { compare, float32ArrayToHalf, type HostTensor, tensor } from "../../../s
 import { createMember } from "../../../src/yolov5/loadModel.js";
 import type { Member } from "../../../src/yolov5/model.js";
 import { openOnnx } from "../../../src/yolov5/onnx/index.js";
-import { type WrittenFile, writeOnnx } from "../../support/onnxWriter.js";
+import { floats, type WrittenFile, writeOnnx } from "../../support/onnxWriter.js";
 import { randomTensor } from "../../support/random.js";
 import { METADATA, SIZES, tinyExport } from "./tinyExport.js";
 
@@ -77,6 +77,24 @@ describe("an ONNX export", () => {
       })),
     ];
     await expectSame(member({ ...inHalves(cast), nodes }), 1e-5);
+  });
+
+  it.each([
+    ["bytes", 2, "Div", floats([], [255])],
+    ["bytes", 2, "Mul", floats([], [1 / 255])],
+    ["floats up to 255", 1, "Div", floats([], [255])],
+    ["floats up to 255, per channel", 1, "Div", floats([1, 3, 1, 1], [255, 255, 255])],
+  ])("may take %s and divide them itself", async (_, inputType, operator, divisor) => {
+    const file = tinyExport();
+    const nodes = [
+      { operator: "Cast", inputs: ["images"], outputs: ["floats"], attributes: { to: 1 } },
+      { operator, inputs: ["floats", "divisor"], outputs: ["divided"] },
+      ...file.nodes.map((node) => ({
+        ...node,
+        inputs: node.inputs.map((name) => (name === "images" ? "divided" : name)),
+      })),
+    ];
+    await expectSame(member({ ...file, nodes, inputType, constants: { ...file.constants, divisor } }));
   });
 
   it("may have weights in external files, each at its offset", async () => {

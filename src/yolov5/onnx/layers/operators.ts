@@ -71,6 +71,16 @@ const sub: Matcher = (graph, node) => {
   return node.inputs[0] === data[0] ? affine(graph, node, data[0], 1, -1) : affine(graph, node, data[0], -1, 1);
 };
 
+/** Whether a product is an export's own preparation of pictures from 0 to 255. Layers of YOLO never divide them again. */
+function takesBytes(t: Translation, { picture }: View, factor: (channel: number) => number): boolean {
+  if (picture.id !== -1) return false;
+  for (let channel = 0; channel < picture.shape[1]; channel++) {
+    if (!(Math.abs(255 * factor(channel) - 1) < 1e-3)) return false;
+  }
+  t.dividesPictures = true;
+  return true;
+}
+
 /** Products with constants. */
 const product: Matcher = (graph, node) => {
   const data = dataInputs(graph, node);
@@ -84,13 +94,15 @@ const product: Matcher = (graph, node) => {
       const view = t.view(data[0]);
       if (scalar !== undefined) {
         const factor = divides ? 1 / scalar : scalar;
-        if (factor === 1) t.set(node.outputs[0], view);
+        if (factor === 1 || takesBytes(t, view, () => factor)) t.set(node.outputs[0], view);
         else t.giveElementwise(node, () => moduleOf("yolov5_ts.Scale", { attributes: { factor } }), view);
         return;
       }
       const number =
         perChannel(graph, constant, view) ?? refuse(node, "multiplies by a constant that differs from pixel to pixel");
-      t.giveAffine(node, view, (channel) => (divides ? 1 / number(channel) : number(channel)));
+      const factor = (channel: number): number => (divides ? 1 / number(channel) : number(channel));
+      if (takesBytes(t, view, factor)) t.set(node.outputs[0], view);
+      else t.giveAffine(node, view, factor);
     },
   };
 };

@@ -37,6 +37,9 @@ export class Translation {
   /** Steps that pick channels in arbitrary order. */
   readonly picks = new Map<PictureId, readonly number[]>();
 
+  /** The graph itself divides its pictures by 255, which have been divided here already. */
+  dividesPictures = false;
+
   constructor(readonly graph: FoldedGraph) {
     const input = { id: -1, shape: graph.inputShape };
     this.views.set(graph.input.name, wholePicture(input));
