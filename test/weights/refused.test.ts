@@ -48,22 +48,17 @@ describe("the message says what a file is and what to do", () => {
     [
       "an error of a server",
       '<?xml version="1.0" encoding="UTF-8"?>\n<Error><Code>AccessDenied</Code></Error>',
-      /is a server's error message \(XML\) instead of a download; download the file again$/,
+      /is a server's error message instead of a download; download the file again$/,
     ],
     [
       "an error of a server in JSON",
       '{"message":"API rate limit exceeded"}',
-      /is a server's error message \(JSON\) instead of a download; download the file again$/,
+      /is a server's error message instead of a download; download the file again$/,
     ],
     [
       "a model's description",
       "# YOLOv5\nnc: 80\nanchors:\n  - [10,13]\nbackbone:\n  [[-1, 1, Conv, [64, 6, 2, 2]]]\nhead:\n",
       /is a model description \(\.yaml\) without weights; give a YOLOv5 \.pt checkpoint/,
-    ],
-    [
-      "a data set's description",
-      "path: ../datasets/coco\ntrain: images\nval: images\nnames:\n  0: person\n",
-      /is the \.yaml of a data set, not a model; did you mean --data\?$/,
     ],
     ["OpenVINO", '<?xml version="1.0"?>\n<net name="model">', /OpenVINO/],
     ["ONNX", onnx, /is an ONNX model, which only load\(\) and --weights read/],

@@ -6,6 +6,7 @@
 import { protobufKind } from "./protobuf.js";
 
 const EXPORTED = "give the .pt checkpoint that it was exported from";
+const SERVER_ERROR = "is a server's error message instead of a download; download the file again";
 const EXPECTED = "give a YOLOv5 .pt checkpoint or a .safetensors file";
 
 interface Signature {
@@ -134,7 +135,7 @@ function identifyText(text: string): string {
     return "is a web page (HTML), probably an error or login page instead of a download; download the file again";
   }
   if (/^(<\?xml[^>]*>\s*)?<error>/.test(lower)) {
-    return "is a server's error message (XML) instead of a download; download the file again";
+    return SERVER_ERROR;
   }
   if (lower.startsWith("<?xml") || lower.startsWith("<net ")) {
     return `is XML (an OpenVINO model description?); ${EXPORTED}`;
@@ -142,19 +143,9 @@ function identifyText(text: string): string {
   if (trimmed.startsWith("7767517")) return `is an ncnn network description (.param); ${EXPORTED}`;
   if (trimmed.startsWith("[net]")) return `is a Darknet .cfg file; ${EXPECTED}`;
   if (/^[[{]/.test(trimmed)) return identifyJson(trimmed);
-  const yaml = identifyYaml(trimmed);
-  if (yaml) return yaml;
+  if (/^(backbone|head):/m.test(trimmed)) return `is a model description (.yaml) without weights; ${EXPECTED}`;
   const line = trimmed.split(/\r?\n/, 1)[0].slice(0, 40);
   return `is plain text (it begins with ${JSON.stringify(line)}); ${EXPECTED}`;
-}
-
-function identifyYaml(text: string): string | undefined {
-  if (/^(backbone|head):/m.test(text) && /^(nc|anchors|ch):/m.test(text)) {
-    return `is a model description (.yaml) without weights; ${EXPECTED}`;
-  }
-  return /^(train|val|path):/m.test(text) && /^(names|nc|val):/m.test(text)
-    ? "is the .yaml of a data set, not a model; did you mean --data?"
-    : undefined;
 }
 
 /** Keys that one kind of JSON file begins with. */
@@ -182,7 +173,7 @@ const JSON_KINDS: readonly { readonly pattern: RegExp; readonly sentence: string
   },
   {
     pattern: /^\{\s*"(message|error|errors|detail|status)"\s*:/,
-    sentence: "is a server's error message (JSON) instead of a download; download the file again",
+    sentence: SERVER_ERROR,
   },
 ];
 

@@ -136,48 +136,31 @@ function readGraph(
   return { nodes: sortNodes(nodes, given), constants, inputs: own, outputs };
 }
 
-/** Name, tensor type → shape → dimensions. */
+/** Name, tensor type → element type, shape → dimensions. */
 function portOf(field: Field, budget: Budget): OnnxPort {
+  const what = "an input or output";
   budget.charge(256, "its inputs and outputs");
   let name = "";
   let elementType = 0;
   const shape: (number | undefined)[] = [];
-  for (const part of fieldsOf(contents(field, "an input or output"))) {
-    if (part.number === 1) name = text(part, "an input or output");
-    if (part.number !== 2) continue;
-    elementType = elementTypeOf(contents(part, "an input or output"));
-    for (const dimension of dimensionsOf(contents(part, "an input or output"))) {
-      budget.charge(64, "its inputs and outputs");
-      shape.push(dimension);
+  for (const part of fieldsOf(contents(field, what))) {
+    if (part.number === 1) name = text(part, what);
+    for (const type of inside(part, 2, what)) {
+      for (const fact of inside(type, 1, what)) {
+        if (fact.number === 1) elementType = integer(fact, what);
+        for (const dimension of inside(fact, 2, what)) {
+          if (dimension.number !== 1) continue;
+          budget.charge(64, "its inputs and outputs");
+          const values: number[] = [];
+          for (const value of inside(dimension, 1, what)) if (value.number === 1) pushIntegers(values, value, what);
+          shape.push(values.at(-1));
+        }
+      }
     }
   }
   return { name, shape, elementType };
 }
 
-function elementTypeOf(type: Uint8Array): number {
-  for (const tensorType of fieldsOf(type)) {
-    if (tensorType.number !== 1) continue;
-    for (const field of fieldsOf(contents(tensorType, "a type"))) {
-      if (field.number === 1) return integer(field, "a type");
-    }
-  }
-  return 0;
-}
-
-function* dimensionsOf(type: Uint8Array): Generator<number | undefined> {
-  const what = "a shape";
-  for (const tensorType of fieldsOf(type)) {
-    if (tensorType.number !== 1) continue;
-    for (const shape of fieldsOf(contents(tensorType, what))) {
-      if (shape.number !== 2) continue;
-      for (const dimension of fieldsOf(contents(shape, what))) {
-        if (dimension.number !== 1) continue;
-        const values: number[] = [];
-        for (const part of fieldsOf(contents(dimension, what))) {
-          if (part.number === 1) pushIntegers(values, part, what);
-        }
-        yield values.length === 0 ? undefined : values[values.length - 1];
-      }
-    }
-  }
-}
+/** The fields of a message inside a field, if that has the number. */
+const inside = (field: Field, number: number, what: string): Iterable<Field> =>
+  field.number === number ? fieldsOf(contents(field, what)) : [];

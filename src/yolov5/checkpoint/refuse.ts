@@ -109,7 +109,7 @@ export function refuseForeignModel(checkpoint: Checkpoint, path = "checkpoint"):
 export function refuseForeignNames(names: readonly string[], path = "checkpoint"): void {
   if (names.length === 0 || names.some((name) => /(^|\.)model\.\d+\.|^\d+\./.test(name))) return;
   throw new CheckpointError(
-    `${path}: is a state dict of another model (its first tensor is ${cutText(names[0])}, and none is of a layer such as model.0); ${ADVICE}`,
+    `${path}: is a state dict of another model (its first tensor is ${cutText(names[0])}); ${ADVICE}`,
     { path },
   );
 }

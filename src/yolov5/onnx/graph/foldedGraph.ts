@@ -174,12 +174,6 @@ function onlyInput({ inputs }: OnnxModel): OnnxPort {
 function checkedShape(shape: readonly [number, number, number, number]): readonly [number, number, number, number] {
   const [n, c, h, w] = shape;
   const within = (value: number, most: number): boolean => Number.isInteger(value) && value >= 1 && value <= most;
-  if (h > 4 && [1, 3, 4].includes(w) && !within(c, 64)) {
-    throw new CheckpointError(
-      `is an ONNX model for pictures of ${shape.join("×")}, channels last, as TensorFlow has them; export the model again for pictures [N, 3, height, width]`,
-      { shape },
-    );
-  }
   if (
     !within(n, MAX_BATCH) ||
     !within(c, 64) ||

@@ -27,7 +27,7 @@ const known = ({ domain, operator }: OnnxNode): string | undefined =>
 function reasonOf(domain: string): string | undefined {
   if (domain === "") return undefined;
   return /^com\.microsoft\b/.test(domain)
-    ? "ONNX Runtime put it there to run the file faster; give the export that the file was made from"
+    ? "ONNX Runtime put it there; give the export that the file was made from"
     : "is not a standard ONNX operator; export the model again with standard operators only";
 }
 

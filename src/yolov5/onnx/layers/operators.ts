@@ -73,10 +73,8 @@ const sub: Matcher = (graph, node) => {
 
 /** Whether a product is an export's own preparation of pictures from 0 to 255. Layers of YOLO never divide them again. */
 function takesBytes(t: Translation, { picture }: View, factor: (channel: number) => number): boolean {
-  if (picture.id !== -1) return false;
-  for (let channel = 0; channel < picture.shape[1]; channel++) {
-    if (!(Math.abs(255 * factor(channel) - 1) < 1e-3)) return false;
-  }
+  const near = (channel: number): boolean => Math.abs(255 * factor(channel) - 1) < 1e-3;
+  if (picture.id !== -1 || ![...Array(picture.shape[1]).keys()].every(near)) return false;
   t.dividesPictures = true;
   return true;
 }

@@ -7,9 +7,6 @@ import type { Match } from "./match.js";
 import { matchOf } from "./operators.js";
 import { Translation } from "./translation.js";
 
-/** TensorProto.DataType: uint8, int8, uint16, int16, int32, int64. */
-const INTEGERS: ReadonlySet<number> = new Set([2, 3, 4, 5, 6, 7]);
-
 /**
  * Translates every node that the named values need, and no other.
  * @throws UnsupportedError that names the operator and node for whatever no network that is run here has.
@@ -26,10 +23,10 @@ export function translate(graph: FoldedGraph, targets: readonly string[]): Trans
   }
   const translation = new Translation(graph);
   for (const { match } of matched.reverse()) match.emit(translation);
-  if (INTEGERS.has(graph.input.elementType) && !translation.dividesPictures) {
-    throw new CheckpointError(
-      "is an ONNX model for pictures of whole numbers that it does not divide by 255, so it is unknown how it prepares them; export the model again for float pictures",
-    );
+  const { elementType } = graph.input;
+  // From uint8 to int64.
+  if (elementType > 1 && elementType < 8 && !translation.dividesPictures) {
+    throw new CheckpointError("is an ONNX model for bytes that it does not divide by 255; export it again for floats");
   }
   return translation;
 }
