@@ -1,9 +1,10 @@
-/** Label Studio's JSON tasks of pictures as COCO's annotations: rectangles, polygons, and keypoints as their children. */
+/** Label Studio's JSON tasks of pictures as COCO's annotations: rectangles, polygons, brushes, and keypoints as children. */
 
-import { DatasetError } from "../../errors.js";
+import { DatasetError, ShapeError } from "../../errors.js";
 import { cutText, describeValue } from "../../weights/describe.js";
 import type { KeypointShape } from "../../yolov5/graph/heads.js";
-import { keypointNames } from "../../yolov5/labels/index.js";
+import { keypointNames, unpackBrush } from "../../yolov5/labels/index.js";
+import { encodeRle } from "../../yolov5/output/masks/rle.js";
 import { asCoco, boxAroundPoints, type ToolObject, type ToolPicture } from "./asCoco.js";
 
 type Json = Readonly<Record<string, unknown>>;
@@ -31,10 +32,15 @@ export function labelStudioAsCoco(tasks: readonly Json[], file: string, options:
   const pictures = tasks.map((task, i) => pictureOf(task, `${file}: task ${i + 1}`, options, unread));
   if (unread.size > 0) {
     const kinds = [...unread].map((kind) => cutText(kind)).join(", ");
-    options.onWarning?.(`${file}: regions of the kind ${kinds} are not read; use rectangles, polygons and keypoints`);
+    options.onWarning?.(
+      `${file}: regions of the kind ${kinds} are not read; use rectangles, polygons, brushes and keypoints`,
+    );
   }
   return asCoco(pictures, options.names, options.keypoints);
 }
+
+/** Regions that are objects. */
+const SHAPES = ["rectanglelabels", "polygonlabels", "brushlabels"];
 
 function pictureOf(task: Json, at: string, options: LabelStudioOptions, unread: Set<string>): ToolPicture {
   const data = task.data as Json;
@@ -46,19 +52,20 @@ function pictureOf(task: Json, at: string, options: LabelStudioOptions, unread: 
   const regions = regionsOf(task);
   const sized = regions.find((region) => isObject(region.value) && "original_width" in region);
   const [width, height] = [Number(sized?.original_width ?? Number.NaN), Number(sized?.original_height ?? Number.NaN)];
-  const shapes = regions.filter(({ type }) => type === "rectanglelabels" || type === "polygonlabels");
+  const shapes = regions.filter(({ type }) => SHAPES.includes(String(type)));
   for (const { type } of regions) {
-    if (!["rectanglelabels", "polygonlabels", "keypointlabels"].includes(String(type))) unread.add(describeValue(type));
+    if (type !== "keypointlabels" && !SHAPES.includes(String(type))) unread.add(describeValue(type));
   }
   if (shapes.length > 0 && !(width > 0 && height > 0)) {
     throw new DatasetError(`${at}: its regions need original_width and original_height above 0`, { at });
   }
-  const scale = { x: width / 100, y: height / 100, at };
+  const scale = { x: width / 100, y: height / 100, width, height, at };
   const names = keypointNames(options.keypoints?.count ?? 0);
   const objects = new Map<string, ToolObject>();
   for (const [i, region] of shapes.entries()) {
     const id = typeof region.id === "string" ? region.id : `#${i}`;
     const object = objectOf(region, scale, pointsOf(id, regions, names, scale));
+    if (!object) continue;
     // Parts of one outline have its ID and a number.
     const [, whole] = /^(.+)-\d+$/.exec(id) ?? [];
     const first = whole === undefined ? undefined : objects.get(whole);
@@ -95,14 +102,24 @@ function regionsOf(task: Json): readonly Json[] {
 interface Scale {
   readonly x: number;
   readonly y: number;
+  /** Of the picture. */
+  readonly width: number;
+  readonly height: number;
   readonly at: string;
 }
 
-function objectOf({ type, value }: Json, scale: Scale, points: ToolObject["points"]): ToolObject {
+/** @returns undefined for a brush that has been wiped away. */
+function objectOf({ type, value }: Json, scale: Scale, points: ToolObject["points"]): ToolObject | undefined {
   const own = isObject(value) ? value : {};
   const labels = own[String(type)];
   const label = Array.isArray(labels) ? labels[0] : undefined;
   if (typeof label !== "string") throw new DatasetError(`${scale.at}: a region has no label`, {});
+  if (type === "brushlabels") {
+    const mask = maskOf(own, scale);
+    const { x0, y0, x1, y1, data } = mask;
+    if (data.length === 0) return undefined;
+    return { label, box: [x0, y0, x1 - x0, y1 - y0], polygons: [], mask: encodeRle(mask), points };
+  }
   if (type === "polygonlabels") {
     const pairs = Array.isArray(own.points) ? own.points : [];
     const outline = pairs.flatMap((pair) => {
@@ -125,6 +142,19 @@ function objectOf({ type, value }: Json, scale: Scale, points: ToolObject["point
     [0, h],
   ].flatMap(([dx, dy]) => [x + dx * cos - dy * sin, y + dx * sin + dy * cos]);
   return { label, box: boxAroundPoints(corners), polygons: [corners], points };
+}
+
+function maskOf({ format, rle }: Json, scale: Scale): ReturnType<typeof unpackBrush> {
+  const isByte = (value: unknown): boolean => Number.isInteger(value) && Number(value) >= 0 && Number(value) <= 255;
+  if (format !== "rle" || !Array.isArray(rle) || !rle.every(isByte)) {
+    throw new DatasetError(`${scale.at}: a brush needs "format": "rle", and bytes as "rle"`, {});
+  }
+  try {
+    return unpackBrush(rle, scale);
+  } catch (error) {
+    if (!(error instanceof ShapeError)) throw error;
+    throw new DatasetError(`${scale.at}: ${error.message}`, {});
+  }
 }
 
 function pointsOf(id: string, regions: readonly Json[], names: readonly string[], scale: Scale): ToolObject["points"] {

@@ -1,5 +1,6 @@
 /** Label Studio's JSON tasks with predictions, for pictures and videos (https://labelstud.io/guide/predictions). */
 
+import { packBrush } from "./brushRle.js";
 import { isVisible, keypointNames, type LabelledObject, type LabelledPicture } from "./labelled.js";
 import { type LabelledVideo, type ObjectTrack, videoTracks } from "./videoTracks.js";
 import { element, xmlText } from "./xml.js";
@@ -10,8 +11,8 @@ const addressOf = (fileName: string): string =>
   `/data/local-files/?d=${fileName.split("/").map(encodeURIComponent).join("/")}`;
 
 /**
- * A task for each picture. Objects are rectangles, or polygons where the model finds outlines; visible keypoints belong to
- * their object as its children. Everything is in percent of the picture's size.
+ * A task for each picture. Objects are rectangles, or polygons where the model finds masks, or brushes where polygons would
+ * lose something; visible keypoints belong to their object as its children. Places are in percent of the picture's size.
  */
 export function labelStudioImages(pictures: readonly LabelledPicture[]) {
   return pictures.map((picture) => ({
@@ -55,11 +56,13 @@ export function labelStudioInterface(
     );
   }
   const points = keypointNames(kind.keypoints).map((value) => element("Label", [], { value }));
-  const tag = kind.outlines ? "PolygonLabels" : "RectangleLabels";
+  const tags: Readonly<Record<string, string>> = kind.outlines
+    ? { PolygonLabels: "label", BrushLabels: "brush", RectangleLabels: "box" }
+    : { RectangleLabels: "label" };
   return xmlText(
     element("View", [
       element("Image", [], { name: "image", value: "$image" }),
-      element(tag, labels, { name: "label", toName: "image" }),
+      ...Object.entries(tags).map(([tag, name]) => element(tag, labels, { name, toName: "image" })),
       ...(points.length > 0 ? [element("KeyPointLabels", points, { name: "point", toName: "image" })] : []),
     ]),
   );
@@ -77,9 +80,13 @@ function regionsOf({ width, height, objects }: LabelledPicture): object[] {
   const [x, y] = [percentOf(width), percentOf(height)];
   const common = { to_name: "image", original_width: width, original_height: height, image_rotation: 0 };
   return objects.flatMap((object, i): object[] => {
-    const { name, confidence: score, track, polygons = [], keypoints = [] } = object;
+    const { name, confidence: score, track, mask, polygons = [], keypoints = [] } = object;
     const id = `object${i + 1}`;
     const own = { ...common, from_name: "label", score, ...noted(track) };
+    if (mask && mask.area > 0 && !object.outlined) {
+      const value = { format: "rle", rle: packBrush(mask.rle), brushlabels: [name] };
+      return [{ id, type: "brushlabels", ...own, from_name: "brush", value }];
+    }
     if (polygons.length > 0) {
       return polygons.map((polygon, part) => {
         const points = Array.from({ length: polygon.length / 2 }, (_, k) => [x(polygon[2 * k]), y(polygon[2 * k + 1])]);
@@ -94,7 +101,9 @@ function regionsOf({ width, height, objects }: LabelledPicture): object[] {
       const at = { x: x(point[0]), y: y(point[1]), width: 0.5, keypointlabels: [names[k]] };
       return [{ id: `${id}-${k}`, parentID: id, type: "keypointlabels", ...common, from_name: "point", value: at }];
     });
-    return [{ id, type: "rectanglelabels", ...own, value }, ...points];
+    // The interface for masks has a tag of its own for the boxes of empty ones.
+    const from = mask ? "box" : "label";
+    return [{ id, type: "rectanglelabels", ...own, from_name: from, value }, ...points];
   });
 }
 

@@ -119,7 +119,7 @@ describe.skipIf(referenceMissing("images", "coco_val2017_128") || referenceMissi
       }
     });
 
-    test("masks come back pixel by pixel from COCO and CVAT, with holes and in parts", async () => {
+    test("masks come back pixel by pixel from COCO, CVAT and Label Studio, with holes and in parts", async () => {
       const segmenter = referencePath("weights", "anchor-free", "v8-seg.pt") ?? "";
       const sources = (await readdir(images))
         .toSorted()
@@ -132,7 +132,7 @@ describe.skipIf(referenceMissing("images", "coco_val2017_128") || referenceMissi
       const { annotations } = await json("masks", "exp", "coco.json");
       const kinds = annotations.map(({ segmentation }: { segmentation: object }) => "counts" in segmentation);
       expect(new Set(kinds)).toEqual(new Set([true, false]));
-      for (const data of ["coco.json", "cvat.xml"]) {
+      for (const data of ["coco.json", "cvat.xml", "labelstudio.json"]) {
         const measure = ["--data", path("masks", "exp", data), "--images", images, "--noplots", "--as-detect"];
         const argv = [...same, ...most, ...measure, "--ap", "coco", "--project", path("val"), "--json", "-"];
         const { masks } = JSON.parse(await run("val", ...argv));

@@ -5,8 +5,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, test } from "vitest";
 import { openDataset } from "../../../src/node.js";
+import { packBrush } from "../../../src/yolov5/labels/brushRle.js";
 import { cvatImages, cvatVideo, labelStudioImages, labelStudioVideo } from "../../../src/yolov5/labels/index.js";
-import { decodeRle } from "../../../src/yolov5/output/masks/rle.js";
+import { decodeRle, encodeRle, maskFromBitmap } from "../../../src/yolov5/output/masks/rle.js";
 import { fixture } from "../../cli/support.js";
 import { bitmapOf, HEIGHT, masked, NAMES, person, posed, thing, WIDTH } from "../../yolov5/labels/samples.js";
 
@@ -56,17 +57,19 @@ describe.each(TOOLS)("%s", (_, ending, write) => {
     expect(polygons).toEqual([[], []]);
   });
 
-  test("an object in parts is one object with several outlines", async () => {
-    const { samples } = await open(write(picture(masked(), person)), ending);
-    const { classes, polygons, masks } = samples[0].truth;
+  test("masks come back bit for bit, with the hole of the ring and a part that is a line", async () => {
+    const { data } = place();
+    const mask = { rle: encodeRle(maskFromBitmap(data, height, width)), area: 1 };
+    const { samples } = await open(write(picture({ ...masked(), mask }, person)), ending);
+    const { classes, masks } = samples[0].truth;
     expect([...classes]).toEqual([0, 0]);
-    if (ending === ".xml") {
-      // CVAT has masks bit for bit, with the hole of the ring.
-      const { data } = place();
-      expect(masks?.[1]).toBeUndefined();
-      expect(masks?.[0] && decodeRle(masks[0])).toEqual(data);
-      return;
-    }
+    expect(masks?.[1]).toBeUndefined();
+    expect(masks?.[0] && decodeRle(masks[0])).toEqual(data);
+  });
+
+  test.runIf(ending === ".json")("an object in parts is one object with several outlines", async () => {
+    const { samples } = await open(write(picture({ ...masked(), outlined: true }, person)), ending);
+    const { polygons } = samples[0].truth;
     expect(polygons.map((parts) => parts.length)).toEqual([3, 0]);
     const ring = [...polygons[0][0]].map((value, i) => Math.round(value * (i % 2 === 0 ? width : height)));
     expect([Math.min(...ring), Math.max(...ring)]).toEqual([5, 24]);
@@ -150,16 +153,31 @@ describe("Label Studio, changed by people", () => {
 
   test("a turned rectangle has the box around it; other regions are left out with a warning", async () => {
     const turned = region({ x: 50, y: 0, width: 20, height: 40, rotation: 90 });
-    const brush = { id: "b", type: "brushlabels", original_width: width, original_height: height, value: {} };
-    const { samples, warnings } = await open(task({ result: [turned, brush] }), ".json");
+    const ellipse = { id: "b", type: "ellipselabels", original_width: width, original_height: height, value: {} };
+    const { samples, warnings } = await open(task({ result: [turned, ellipse] }), ".json");
     // 18 × 24 pixels, turned by a quarter around (45, 0): 24 pixels to the left and 18 down.
     expect([...samples[0].truth.boxes].map((value, i) => value * (i % 2 === 0 ? width : height))).toEqual(
       [33, 9, 24, 18].map((value) => expect.closeTo(value, 4)),
     );
-    expect(warnings).toEqual([expect.stringMatching(/regions of the kind brushlabels are not read/)]);
+    expect(warnings).toEqual([expect.stringMatching(/regions of the kind ellipselabels are not read/)]);
+  });
+
+  const brush = (value: object) => ({
+    ...region({}, { type: "brushlabels" }),
+    value: { format: "rle", brushlabels: ["person"], ...value },
+  });
+
+  test("a brush that has been wiped away is no object", async () => {
+    const rle = packBrush({ counts: [width * height], size: [height, width] });
+    const { samples } = await open(task({ result: [brush({ rle }), region({})] }), ".json");
+    expect(samples[0].truth.classes.length).toBe(1);
   });
 
   test.each([
+    ["a brush of another size", task({ result: [brush({ rle: [0, 0, 0, 4, 57, 27, 255] })] }), /task 1: rle: 1 pixels/],
+    ["a brush without its end", task({ result: [brush({ rle: [0, 0, 84, 96, 57, 27, 248] })] }), /the bytes end too/],
+    ["words as a brush", task({ result: [brush({ rle: ["a"] })] }), /task 1: a brush needs "format": "rle", and bytes/],
+    ["another packing", task({ result: [brush({ format: "png", rle: [] })] }), /task 1: a brush needs "format": "rle"/],
     [
       "no size",
       task({ result: [region({}, { original_width: undefined })] }),

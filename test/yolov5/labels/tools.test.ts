@@ -25,6 +25,8 @@ import {
   WIDTH,
 } from "./samples.js";
 
+const EMPTY = { counts: [WIDTH * HEIGHT], size: [HEIGHT, WIDTH] } as const;
+
 describe("CVAT 1.1", () => {
   const SHAPES: Readonly<Record<string, readonly string[]>> = {
     box: ["xtl", "ytl", "xbr", "ybr"],
@@ -169,12 +171,17 @@ describe("Label Studio", () => {
     expect(tasks[0].data.image).toBe("/data/local-files/?d=day%201/bus%26%3C1%3E.jpg");
     const [first] = check(tasks, ui(false, 0));
     expect(first.value).toMatchObject({ x: (100 * 1.234567) / 60, y: 5, width: (100 * 29.265433) / 60, height: 92.5 });
-    const outlines = check(labelStudioImages([picture(masked())]), ui(true, 0));
+    const outlines = check(labelStudioImages([picture({ ...masked(), outlined: true })]), ui(true, 0));
     expect(outlines.map(({ id, type }) => [id, type])).toEqual([
       ["object1", "polygonlabels"],
       ["object1-2", "polygonlabels"],
       ["object1-3", "polygonlabels"],
     ]);
+    const [brush, box] = check(
+      labelStudioImages([picture(masked(), { ...masked(), polygons: [], mask: { rle: EMPTY, area: 0 } })]),
+      ui(true, 0),
+    );
+    expect([brush.type, brush.value.format, box.type]).toEqual(["brushlabels", "rle", "rectanglelabels"]);
     const points = check(labelStudioImages([picture(posed)]), ui(false, 3));
     expect(points.slice(1)).toMatchObject([
       { parentID: "object1", value: { keypointlabels: ["0"] } },
