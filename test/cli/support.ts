@@ -19,6 +19,8 @@ export interface CliOptions {
   readonly env?: Readonly<Record<string, string>>;
   /** Sees standard output as it comes. */
   readonly onStdout?: (text: string) => void;
+  /** Names have control characters, which come out as U+FFFD. Else one of the messages itself has them. */
+  readonly harmful?: boolean;
 }
 
 export async function cli(argv: readonly string[], options: CliOptions = {}): Promise<Outcome> {
@@ -40,6 +42,9 @@ export async function cli(argv: readonly string[], options: CliOptions = {}): Pr
     signal: options.signal ?? new AbortController().signal,
   };
   const code = await run(argv, io);
+  if (!options.harmful && /\ufffd/.test(stdout + stderr)) {
+    throw new Error(`a message has a control character: ${/.*\ufffd.*/.exec(stdout + stderr)?.[0]}`);
+  }
   return { code, stdout, stderr };
 }
 

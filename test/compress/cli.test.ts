@@ -78,6 +78,7 @@ describe("a run", () => {
       true,
     );
     for (const { name } of rows) expect(stdout).toContain(name);
+    expect(stdout).toContain(`\n${path("int8.safetensors")}: the model of the row "+ int8"\nUse it with --weights `);
     const html = await readFile(path("out.html"), "utf8");
     expect(html).not.toMatch(/(src|href)="(?!data:)/);
     expect(html).not.toContain("<b>");

@@ -185,7 +185,9 @@ class CompressRun {
       (shard?.index ?? 0) === 0 &&
       (await attempts.of(async () => {
         await writeOrRefuse(target, last.bytes, true, output);
-        output.line(`\n${last.name} written; use it with --weights ${target}`);
+        output.line();
+        output.line(`${target}: the model of the row "${last.name.trim()}"`);
+        output.line(`Use it with --weights ${target}`);
       }));
     const lastIndex = candidates.indexOf(last);
     const { report } = flags;

@@ -14,6 +14,7 @@ const NAMES = [
   "aruco\u202egpj.exe\u2066\u200f\u2028x",
   "data\u0000\ud800\u007f\ufffe\tmatrix",
 ];
+const HARMFUL = { harmful: true };
 const BAD = /[^\P{Cc}\n]|[\p{Cs}\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069]/u;
 
 /** The embedded model with those names. */
@@ -40,7 +41,10 @@ function expectHarmless(text: string): void {
 
 describe("forged names", () => {
   test("do not forge lines in stack traces of DEBUG=1", async () => {
-    const { stderr } = await cli(["info", "--weights", `none\u001b[2J\u009b\u202e.pt`], { env: { DEBUG: "1" } });
+    const { stderr } = await cli(["info", "--weights", `none\u001b[2J\u009b\u202e.pt`], {
+      ...HARMFUL,
+      env: { DEBUG: "1" },
+    });
     expect(stderr).toContain("at ");
     expect(stderr).not.toMatch(BAD);
   });
@@ -55,10 +59,10 @@ describe("forged names", () => {
   });
 
   test("do not forge lines in info, as text and JSON", async () => {
-    const { code, stdout, stderr } = await cli(["info", "--weights", weights, "--backend", "cpu"]);
+    const { code, stdout, stderr } = await cli(["info", "--weights", weights, "--backend", "cpu"], HARMFUL);
     expect(code).toBe(0);
     expectHarmless(stdout + stderr);
-    const json = await cli(["info", "--weights", weights, "--backend", "cpu", "--json", "-"]);
+    const json = await cli(["info", "--weights", weights, "--backend", "cpu", "--json", "-"], HARMFUL);
     expectHarmless(json.stdout + json.stderr);
     expect(JSON.parse(json.stdout).names.slice(0, 3)).toEqual(NAMES.slice(0, 3));
   });
@@ -71,7 +75,7 @@ describe("forged names", () => {
     await writeFile(join(pictures, "b\nerror: forged \u009b.jpg"), "no picture");
     const ndjson = join(folder, "lines.ndjson");
     const argv = ["detect", "--weights", weights, "--source", pictures, "--project", folder, ...FAST, "--save-txt"];
-    const { code, stdout, stderr } = await cli([...argv, "--json", "-", "--ndjson", ndjson]);
+    const { code, stdout, stderr } = await cli([...argv, "--json", "-", "--ndjson", ndjson], HARMFUL);
     expect(code).toBe(1);
     expectHarmless(stdout);
     expectHarmless(stderr);
@@ -105,7 +109,7 @@ describe("forged names", () => {
       ...FAST,
       "--verbose",
     ];
-    const { code, stdout, stderr } = await cli(argv);
+    const { code, stdout, stderr } = await cli(argv, HARMFUL);
     expect([code, stderr.split("\n").filter((line) => line.startsWith("error"))]).toEqual([0, []]);
     expectHarmless(stdout + stderr);
     const drawn = (await readdir(join(folder, "val"))).filter((file) => file.endsWith(".svg"));
