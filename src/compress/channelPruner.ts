@@ -4,7 +4,8 @@
  */
 
 import { atOnce, Breather, type Pieces } from "../breathe.js";
-import { OptionError } from "../errors.js";
+import { invariant, OptionError } from "../errors.js";
+import type { Graph } from "../ops/index.js";
 import type { Backend } from "../runtime/backend.js";
 import type { Float32Tensor } from "../tensor/index.js";
 import type { ModuleNode } from "../weights/types.js";
@@ -13,26 +14,34 @@ import { reestimate } from "./calibration/onDemand.js";
 import { spread } from "./calibration/pictures.js";
 import { observeReaders } from "./calibration/readers.js";
 import { moduleFlopsPieces } from "./flops.js";
-import { eliminationScores } from "./prune/elimination.js";
+import type { OpenTrainer } from "./gradients/channelEffects.js";
+import { gradientEliminations } from "./gradients/onDemand.js";
+import { allocate, OperationCount } from "./prune/allocate.js";
+import { type Elimination, eliminationScores, orderScores } from "./prune/elimination.js";
 import type { Criterion } from "./prune/groups.js";
 import { type PruneResult, type PruningPlan, planPruningPieces, pruneToPieces } from "./prune/pruneChannels.js";
 import { keptCounts, removedUnits, type SelectOptions } from "./prune/select.js";
 import { unitFlops } from "./prune/unitFlops.js";
 import { type LayerSensitivity, layerSensitivities } from "./sensitivity.js";
 
-/** `data`: the effect on the outputs, measured on the calibration pictures; the others look only at the weights. */
-export type PruningCriterion = Criterion | "data";
+/**
+ * `gradient`: the effect on the outputs, by gradients on the calibration pictures; `data`: the effect on the layers that read a
+ * channel, on the same pictures; the others look only at the weights.
+ */
+export type PruningCriterion = Criterion | "data" | "gradient";
 /** All pruning criteria, the default first. */
-export const PRUNING_CRITERIA: readonly PruningCriterion[] = ["data", "bn", "l1", "l2"];
+export const PRUNING_CRITERIA: readonly PruningCriterion[] = ["data", "gradient", "bn", "l1", "l2"];
 
 /** Stages of pruning, in order. */
-export type PruneStage = "sensitivity" | "statistics" | "re-estimation";
+export type PruneStage = "sensitivity" | "statistics" | "gradients" | "re-estimation";
 
 /** Options of `ChannelPruner`. */
 export interface ChannelPrunerOptions {
   readonly criterion: PruningCriterion;
   readonly scope: SelectOptions["scope"];
   readonly round?: number | undefined;
+  /** Compiles training steps; needed for criterion `gradient`. */
+  readonly openTrainer?: OpenTrainer | undefined;
   readonly signal?: AbortSignal | undefined;
   /** The current stage and its progress. */
   readonly onProgress?: ((stage: PruneStage, done: number, total: number) => void) | undefined;
@@ -50,6 +59,8 @@ export interface PrunedNetwork extends PruneResult {
 const SENSITIVITY_PICTURES = 4;
 /** Minimum fraction of a layer to keep; tried in this order to reach a fraction of the operations. */
 const FLOORS = [0.75, 0.65, 0.55, 0.45, 0.35, 0.25] as const;
+/** The same for criterion `gradient`, whose costs hold for small changes only. */
+const GRADIENT_FLOORS = [0.5, 0.4, 0.3, 0.25] as const;
 /** Operations are counted at this size; their ratio is the same at any size. */
 const FLOPS_SIZE = [256, 256] as const;
 
@@ -65,11 +76,14 @@ export class ChannelPruner {
     private readonly options: ChannelPrunerOptions,
     /** For criterion `data`; empty for the others. */
     readonly sensitivities: readonly LayerSensitivity[],
+    /** For criterion `gradient`: what each unit of a group costs, in the order of removal. */
+    private readonly eliminated?: readonly Elimination[],
   ) {}
 
   /**
    * @param inputs calibration pictures of one size, see `calibrationInputs`.
-   * @throws UnsupportedError if nothing can be pruned; OptionError for `bn` on a fused checkpoint.
+   * @throws UnsupportedError if nothing can be pruned, or for criterion `gradient` on a network with an op whose gradient is
+   *   not computed; OptionError for `bn` on a fused checkpoint.
    */
   static async prepare(
     module: ModuleNode,
@@ -80,7 +94,19 @@ export class ChannelPruner {
     const { criterion, signal } = options;
     const progress = (stage: PruneStage) => (done: number, total: number) => options.onProgress?.(stage, done, total);
     const breather = new Breather(signal);
-    const plan = await breather.through(planPruningPieces(module, criterion === "data" ? "l2" : criterion));
+    const byWeights = criterion === "data" || criterion === "gradient" ? "l2" : criterion;
+    const plan = await breather.through(planPruningPieces(module, byWeights));
+    if (criterion === "gradient") {
+      const { openTrainer } = options;
+      invariant(openTrainer, "ChannelPruner: criterion gradient needs openTrainer");
+      const eliminated = await gradientEliminations(plan, inputs, backend, {
+        openTrainer,
+        signal,
+        onProgress: options.onProgress,
+      });
+      const scores = orderScores(plan.map, plan.grouping, eliminated);
+      return new ChannelPruner({ ...plan, scores }, inputs, backend, options, [], eliminated);
+    }
     if (criterion !== "data") return new ChannelPruner(plan, inputs, backend, options, []);
     const few = spread(inputs, SENSITIVITY_PICTURES);
     const sensitivities = await layerSensitivities(plan.module, few, backend, {
@@ -122,6 +148,7 @@ export class ChannelPruner {
       throw new OptionError(`prune: the fraction of operations ${ratio} must be above 0 and at most 1`);
     }
     const { graph } = buildGraph(this.plan.module, [1, 3, 128, 128]);
+    if (this.eliminated) return this.allocated(this.eliminated, graph, ratio);
     const flops = unitFlops(graph, this.plan.map);
     const scores = new Map([...this.plan.scores].map(([unit, score]) => [unit, score / (flops.get(unit) ?? 1)]));
     const plan = { ...this.plan, scores };
@@ -132,12 +159,7 @@ export class ChannelPruner {
       floor = least;
       break;
     }
-    if (floor === undefined) {
-      throw new OptionError(
-        `prune: ${ratio} of the operations cannot be reached while every layer keeps a quarter of its channels; allow more operations, or use a smaller model`,
-        { ratio },
-      );
-    }
+    if (floor === undefined) throw unreachable(ratio);
     let [low, high] = [0, 1 - floor];
     for (let step = 0; step < 10; step++) {
       const middle = (low + high) / 2;
@@ -163,6 +185,19 @@ export class ChannelPruner {
     return { ...result, cut: result.module, module, flopsRatio };
   }
 
+  /** The least that all groups together lose by their eliminations, for a share of the operations. */
+  private allocated(eliminated: readonly Elimination[], graph: Graph, ratio: number): number[] {
+    const { groups } = this.plan.grouping;
+    const operations = new OperationCount(graph, this.plan.map, groups);
+    const whole = operations.total(groups.map(({ units }) => units.length));
+    const { round } = this.options;
+    for (const atLeast of GRADIENT_FLOORS) {
+      const counts = allocate(groups, eliminated, operations, ratio * whole, { round, atLeast });
+      if (counts) return counts;
+    }
+    throw unreachable(ratio);
+  }
+
   private counts({ grouping, scores }: PruningPlan, amount: number, atLeast?: number): number[] {
     const { scope, round } = this.options;
     return keptCounts(grouping.groups, scores, { amount, scope, round, atLeast });
@@ -173,6 +208,13 @@ export class ChannelPruner {
     this.flops ??= yield* moduleFlopsPieces(plan.module, FLOPS_SIZE);
     return (yield* moduleFlopsPieces(module, FLOPS_SIZE)) / this.flops;
   }
+}
+
+function unreachable(ratio: number): OptionError {
+  return new OptionError(
+    `prune: ${ratio} of the operations cannot be reached while every layer keeps a quarter of its channels; allow more operations, or use a smaller model`,
+    { ratio },
+  );
 }
 
 /**

@@ -86,6 +86,22 @@ describe("a run", () => {
     expect((await cli(["info", "--weights", path("int8.safetensors")])).code).toBe(0);
   });
 
+  test("--criterion gradient keeps the limit of --target-flops, and more accuracy than channels at their filters' norm", async () => {
+    const rowsOf = async (criterion: string): Promise<CompressJson["rows"]> => {
+      const file = path(`${criterion}.json`);
+      const { code, stderr, stdout } = await cli([
+        ...["compress", "--data", path("data"), ...FAST, "--target-flops", "0.7", "--criterion", criterion],
+        ...["--json", file],
+      ]);
+      expect([code, stderr]).toEqual([0, ""]);
+      expect(stdout).toContain(`(criterion ${criterion}`);
+      return (JSON.parse(await readFile(file, "utf8")) as CompressJson).rows;
+    };
+    const [original, , pruned] = await rowsOf("gradient");
+    expect(pruned.gflops).toBeLessThanOrEqual(0.705 * original.gflops);
+    expect(pruned.map50).toBeGreaterThanOrEqual((await rowsOf("l1"))[2].map50);
+  });
+
   test("pruned files work with detect, info, export and verify", async () => {
     const { code, stderr } = await cli([
       ...["compress", "--data", path("data"), ...FAST, "--target-flops", "0.8", "--criterion", "l1", "--output", small],
@@ -145,7 +161,7 @@ describe("wrong usage", () => {
     [["--prune", "1"], /a fraction below 1/],
     [["--output", "x.safetensors"], /--output needs a step/],
     [["--prune", "10"], /between 0 and 1/],
-    [["--criterion", "magic"], /data, bn, l1, l2/],
+    [["--criterion", "magic"], /data, gradient, bn, l1, l2/],
   ])("%j", async (flags, message) => {
     const { code, stderr } = await cli(["compress", "--data", path("data"), ...FAST, ...flags]);
     expect(code).toBe(2);

@@ -8,7 +8,7 @@ import { RESUME_HELP, SHARD_HELP, shardFlag } from "../shards/shardOption.js";
 import { addCommonOptions, MAX_PIXELS_HELP, type Start, WEIGHTS_HELP } from "./common.js";
 
 /** Same as `PRUNING_CRITERIA`; repeated so that `--help` does not load the engine. */
-const CRITERIA = ["data", "bn", "l1", "l2"] as const;
+const CRITERIA = ["data", "gradient", "bn", "l1", "l2"] as const;
 
 const AFTER = `
 Steps run in this order, each measured on --data: channel pruning, re-estimation on calibration pictures, weight
@@ -59,7 +59,7 @@ export function defineCompress(program: Command, start: Start): void {
     .addOption(
       new Option(
         "--criterion <c>",
-        "how channels are ranked: data (effect on the outputs, on calibration pictures), bn (BatchNorm scale), l1 or l2 (norm of the filter)",
+        "how channels are ranked: data (effect on the layers that read them, on calibration pictures), gradient (effect on the outputs, on calibration pictures, by gradients on WASM), bn (BatchNorm scale), l1 or l2 (norm of the filter)",
       )
         .choices(CRITERIA)
         .default("data"),

@@ -2,6 +2,7 @@
 
 import { Breather } from "../../breathe.js";
 import { spread } from "../../compress/calibration/pictures.js";
+import type { OpenTrainer } from "../../compress/gradients/channelEffects.js";
 import {
   ChannelPruner,
   calibrationInputs,
@@ -12,6 +13,7 @@ import {
 import { pruneUnstructuredPieces } from "../../compress/prune/unstructured.js";
 import { type QuantizationFacts, type QuantizedModule, quantizeTree } from "../../compress/quantize/index.js";
 import type { DetectionDataset } from "../../eval/dataset/types.js";
+import { openWasmTrainer } from "../../node/trainers.js";
 import type { Backend } from "../../runtime/backend.js";
 import type { Float32Tensor } from "../../tensor/index.js";
 import type { ModuleNode } from "../../weights/types.js";
@@ -97,7 +99,10 @@ export async function makeSteps(opened: OpenedModel, context: StepsContext): Pro
       const { criterion, scope, round } = flags;
       const pruner = await interruptible(
         signal,
-        ChannelPruner.prepare(module, inputs, backend, { criterion, scope, round, signal, onProgress: bars.update }),
+        ChannelPruner.prepare(module, inputs, backend, {
+          ...{ criterion, scope, round, signal, openTrainer: trainersFor(flags) },
+          onProgress: bars.update,
+        }),
       );
       sensitivities = pruner.sensitivities;
       const counts = await interruptible(signal, countsFor(pruner, module, context));
@@ -143,6 +148,11 @@ export async function makeSteps(opened: OpenedModel, context: StepsContext): Pro
     bars.stop();
   }
   return { steps: made, sensitivities, notes };
+}
+
+/** Training steps on as many threads as the run may use. */
+function trainersFor({ threads }: CompressFlags): OpenTrainer {
+  return (graph, options) => openWasmTrainer(graph, { ...options, ...(threads === undefined ? {} : { threads }) });
 }
 
 /** Chooses the channels to keep, for whichever goal was given. */

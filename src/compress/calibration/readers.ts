@@ -12,12 +12,14 @@ import { buildGraph } from "../../yolov5/graph/buildGraph.js";
 import type { ChannelMap } from "../prune/channels.js";
 import type { Reader } from "../prune/elimination.js";
 import { LayerwiseRun } from "./layerwise.js";
-import { channelCovariance } from "./regression.js";
+import { type ChannelStatistics, channelStatistics } from "./regression.js";
 
 export interface ReaderOptions {
   readonly onProgress?: ((done: number, total: number) => void) | undefined;
   readonly signal?: AbortSignal | undefined;
 }
+
+export type ObservedReader = Reader & ChannelStatistics;
 
 /** @param map channel map of the same tree, from a graph of any input size. */
 export async function observeReaders(
@@ -26,23 +28,23 @@ export async function observeReaders(
   inputs: readonly Float32Tensor[],
   backend: Backend,
   options: ReaderOptions = {},
-): Promise<Reader[]> {
+): Promise<ObservedReader[]> {
   const [, , h, w] = inputs[0].shape;
   const { graph } = buildGraph(module, [1, 3, h, w]);
   const breather = new Breather(options.signal);
   const run = new LayerwiseRun(graph, backend, inputs, breather);
   const uses = new Map(map.weights.filter(({ layout }) => layout === "conv").map((use) => [use.node.name, use]));
-  const covariances = new Map<ValueId, Float64Array>();
-  const readers: Reader[] = [];
+  const known = new Map<ValueId, ChannelStatistics>();
+  const readers: ObservedReader[] = [];
   for (const [index, node] of graph.nodes.entries()) {
     const use = uses.get(node.name);
     if (!use || node.type !== "conv2d") continue;
     await breather.rest();
     await run.advance(index);
     const [x] = node.inputs;
-    const covariance = covariances.get(x) ?? (await channelCovariance(run.of(x), breather));
-    covariances.set(x, covariance);
-    readers.push({ use, covariance });
+    const statistics = known.get(x) ?? (await channelStatistics(run.of(x), breather));
+    known.set(x, statistics);
+    readers.push({ use, ...statistics });
     options.onProgress?.(readers.length, uses.size);
   }
   return readers;

@@ -57,14 +57,21 @@ export async function regressChannels(
   return { matrix: cross, offset };
 }
 
+/** Of a value's channels. */
+export interface ChannelStatistics {
+  readonly mean: Float64Array;
+  /** [channels × channels]. */
+  readonly covariance: Float64Array;
+}
+
 /**
- * Covariances of a value's channels, [channels × channels], on sampled pixels.
+ * On sampled pixels.
  * @param maps NCHW, one tensor per picture.
  */
-export function channelCovariance(maps: readonly HostTensor[], breather: Breather): Promise<Float64Array> {
+export async function channelStatistics(maps: readonly HostTensor[], breather: Breather): Promise<ChannelStatistics> {
   const x = samplePixels(maps);
-  centre(x);
-  return products(x, x, breather);
+  const mean = centre(x);
+  return { mean, covariance: await products(x, x, breather) };
 }
 
 /** Inverse of a symmetric positive definite matrix. */

@@ -21,16 +21,30 @@ export interface Reader {
   readonly factor?: number | undefined;
 }
 
+/** What an error of a value's channels costs: r·gram·rᵀ, r being the error. */
+export interface Costs {
+  /** Unit of each channel. */
+  readonly inputs: readonly Unit[];
+  /** Of the channels, [channels × channels]. */
+  readonly covariance: Float64Array;
+  /** [channels × channels]. */
+  readonly gram: Float64Array;
+}
+
+/** A group's units in the order in which they are removed, and what each costs once those before it are gone. */
+export interface Elimination {
+  readonly units: readonly Unit[];
+  readonly costs: readonly number[];
+}
+
 /** Fraction of the mean variance added to each variance, so that the inverse exists. */
 const RIDGE = 1e-3;
 
-/** A reader's matrices, updated as channels are removed. */
+/** Matrices of a value, updated as channels are removed. */
 interface State {
   readonly n: number;
   readonly precision: Float64Array;
   readonly gram: Float64Array;
-  /** Variance of the whole output, divided by the factor. */
-  readonly energy: number;
   readonly channelsOf: ReadonlyMap<Unit, readonly number[]>;
   readonly gone: Uint8Array;
 }
@@ -42,37 +56,71 @@ interface State {
  */
 export async function eliminationScores(
   map: ChannelMap,
-  { groups }: Grouping,
+  grouping: Grouping,
   readers: readonly Reader[],
   least = 0.25,
   breather = new Breather(),
 ): Promise<Map<Unit, number>> {
-  const initial = new Map<Reader, State>();
+  const costs: Costs[] = [];
+  for (const reader of readers) costs.push(await costsOfReader(reader, breather));
+  return orderScores(map, grouping, await eliminations(grouping, costs, least, breather));
+}
+
+/** Scores that follow the order of removal within each group; infinity for units that are never removed. */
+export function orderScores(
+  map: ChannelMap,
+  { groups }: Grouping,
+  eliminated: readonly Elimination[],
+): Map<Unit, number> {
   const scores = new Map<Unit, number>();
+  for (const unit of [...map.fixed.keys(), ...groups.flatMap(({ units }) => units)]) {
+    scores.set(unit, Number.POSITIVE_INFINITY);
+  }
+  for (const { units, costs } of eliminated) {
+    let highest = 0;
+    for (const [i, unit] of units.entries()) {
+      highest = Math.max(highest, costs[i]);
+      scores.set(unit, highest);
+    }
+  }
+  return scores;
+}
+
+/**
+ * Removes the units of each group one after another, the cheapest first, while the other groups are whole.
+ * @param least fraction of each group that is never removed.
+ */
+export async function eliminations(
+  { groups }: Grouping,
+  costs: readonly Costs[],
+  least: number,
+  breather = new Breather(),
+): Promise<Elimination[]> {
+  const initial = new Map<Costs, State>();
+  const result: Elimination[] = [];
   for (const group of groups) {
     const own = new Set(group.units);
     const states: State[] = [];
-    for (const reader of readers.filter(({ use }) => use.inputs.some((unit) => own.has(unit)))) {
-      const state = initial.get(reader) ?? (await stateOf(reader, breather));
-      initial.set(reader, state);
+    for (const entry of costs.filter(({ inputs }) => inputs.some((unit) => own.has(unit)))) {
+      const state = initial.get(entry) ?? (await stateOf(entry, breather));
+      initial.set(entry, state);
       const { precision, gram, gone } = state;
       states.push({ ...state, precision: precision.slice(), gram: gram.slice(), gone: gone.slice() });
     }
-    await eliminate(group, states, Math.floor(group.units.length * (1 - least)), scores, breather);
+    result.push(await eliminate(group, states, Math.floor(group.units.length * (1 - least)), breather));
   }
-  for (const unit of map.fixed.keys()) scores.set(unit, Number.POSITIVE_INFINITY);
-  return scores;
+  return result;
 }
 
 async function eliminate(
   group: ChannelGroup,
   states: readonly State[],
   count: number,
-  scores: Map<Unit, number>,
   breather: Breather,
-): Promise<void> {
+): Promise<Elimination> {
   const active = new Set(group.units);
-  let highest = 0;
+  const units: Unit[] = [];
+  const costs: number[] = [];
   for (let step = 0; step < count; step++) {
     let best: Unit | undefined;
     let bestCost = Number.POSITIVE_INFINITY;
@@ -81,8 +129,8 @@ async function eliminate(
       if (cost < bestCost || best === undefined) [best, bestCost] = [unit, cost];
     }
     if (best === undefined) break;
-    highest = Math.max(highest, bestCost);
-    scores.set(best, highest);
+    units.push(best);
+    costs.push(bestCost);
     active.delete(best);
     for (const state of states) {
       for (const c of state.channelsOf.get(best) ?? []) {
@@ -91,13 +139,13 @@ async function eliminate(
       }
     }
   }
-  for (const unit of active) scores.set(unit, Number.POSITIVE_INFINITY);
+  return { units, costs };
 }
 
 function costOf(unit: Unit, states: readonly State[]): number {
   let cost = 0;
-  for (const { n, precision, gram, energy, channelsOf } of states) {
-    for (const c of channelsOf.get(unit) ?? []) cost += gram[c * n + c] / precision[c * n + c] / energy;
+  for (const { n, precision, gram, channelsOf } of states) {
+    for (const c of channelsOf.get(unit) ?? []) cost += gram[c * n + c] / precision[c * n + c];
   }
   return cost;
 }
@@ -119,29 +167,28 @@ function remove({ n, precision, gram, gone }: State, c: number): void {
   }
 }
 
-async function stateOf({ use, covariance, factor = 1 }: Reader, breather: Breather): Promise<State> {
-  const n = use.inputs.length;
+/** As a fraction of the variance of the reader's outputs. */
+async function costsOfReader({ use, covariance, factor = 1 }: Reader, breather: Breather): Promise<Costs> {
   const gram = await gramOf(use, breather);
-  let trace = 0;
   let energy = 0;
+  for (let i = 0; i < gram.length; i++) energy += gram[i] * covariance[i];
+  const scale = Math.max(factor, 1e-9) / Math.max(energy, 1e-20);
+  return { inputs: use.inputs, covariance, gram: gram.map((v) => v * scale) };
+}
+
+async function stateOf({ inputs, covariance, gram }: Costs, breather: Breather): Promise<State> {
+  const n = inputs.length;
+  let trace = 0;
   for (let i = 0; i < n; i++) trace += covariance[i * n + i];
-  for (let i = 0; i < n * n; i++) energy += gram[i] * covariance[i];
   const regular = covariance.slice();
   for (let i = 0; i < n; i++) regular[i * n + i] += (RIDGE * trace) / n + 1e-12;
   const channelsOf = new Map<Unit, number[]>();
-  for (const [c, unit] of use.inputs.entries()) {
+  for (const [c, unit] of inputs.entries()) {
     const list = channelsOf.get(unit);
     if (list) list.push(c);
     else channelsOf.set(unit, [c]);
   }
-  return {
-    n,
-    precision: await inverse(regular, n, breather),
-    gram,
-    energy: Math.max(energy, 1e-20) / Math.max(factor, 1e-9),
-    channelsOf,
-    gone: new Uint8Array(n),
-  };
+  return { n, precision: await inverse(regular, n, breather), gram, channelsOf, gone: new Uint8Array(n) };
 }
 
 /** WᵀW over outputs and taps. */
