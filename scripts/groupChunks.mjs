@@ -4,7 +4,7 @@
  */
 
 import { readFile, rm } from "node:fs/promises";
-import { join, resolve } from "node:path";
+import { isAbsolute, join, resolve } from "node:path";
 import { rollup } from "rollup";
 
 /** Maps to the sources, through esbuild's. */
@@ -16,14 +16,14 @@ const sourceMaps = {
 /**
  * Replaces `folder`'s entries, and `chunks` below it.
  * @param entries names of the entries, without `.js`.
- * @param groupsOf gets a function that gives all files which are loaded with a file, itself included; with `ever`, also those that it
- * may import later. Returns for the name of each group the files in it; of files in several groups the first counts. What a file of a group imports must be in that group or in
- * one before it.
+ * @param groupsOf gets a function that gives all files which are loaded with a file, itself included; with `ever`, also those
+ * that it may import later. Returns for the name of each group the files in it; of files in several groups the first counts.
+ * What a file of a group imports must be in that group or in one before it.
  */
 export async function groupChunks(folder, entries, groupsOf) {
   const bundle = await rollup({
     input: Object.fromEntries(entries.map((name) => [name, join(folder, `${name}.js`)])),
-    external: (id) => !/^[./]/.test(id),
+    external: (id) => !id.startsWith(".") && !isAbsolute(id),
     plugins: [sourceMaps],
     // esbuild has done it.
     treeshake: false,

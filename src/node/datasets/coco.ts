@@ -31,7 +31,9 @@ export async function openCoco(file: string, options: CocoOptions): Promise<Dete
     const why = error instanceof SyntaxError ? `is not valid JSON: ${error.message}` : readFailure(error, file);
     throw new DatasetError(`${file}: ${why}`, { file }, { cause: error });
   }
-  return openAnnotations(file, isLabelStudio(content) ? labelStudioAsCoco(content, file, options) : content, options);
+  if (!isLabelStudio(content)) return openAnnotations(file, content, options);
+  const annotations = await new Breather(options.signal).through(labelStudioAsCoco(content, file, options));
+  return openAnnotations(file, annotations, options);
 }
 
 /**

@@ -1,15 +1,17 @@
 /** CVAT's XML (version 1.1, "for images") as a data set: boxes, polygons, masks, and points in a group with their object. */
 
 import type { XmlElement } from "@rgrove/parse-xml";
+import { Breather, type Pieces } from "../../breathe.js";
 import { DatasetError } from "../../errors.js";
 import type { DetectionDataset } from "../../eval/dataset/types.js";
+import { DecodeBudget } from "../../image/limits.js";
 import { cutText } from "../../weights/describe.js";
 import { encodeRle, type Rle } from "../../yolov5/output/masks/rle.js";
 import { asCoco, boxAroundPoints, type ToolObject, type ToolPicture } from "./asCoco.js";
 import { type CocoOptions, openAnnotations } from "./coco.js";
 import { attributeNumber, attributeOf, child, childrenOf, readXmlFile, textIn } from "./xmlFile.js";
 
-/** @throws DatasetError with the file and the invalid element. */
+/** @throws DatasetError with the file and the invalid element; ImageError for masks above the limit of `maxPixels`. */
 export async function openCvat(file: string, options: CocoOptions): Promise<DetectionDataset> {
   const root = await readXmlFile(file, { root: "annotations", format: "CVAT" });
   if (childrenOf(root, "track").length > 0 || textIn(taskOf(root) ?? root, "mode") === "interpolation") {
@@ -20,7 +22,10 @@ export async function openCvat(file: string, options: CocoOptions): Promise<Dete
   }
   const images = childrenOf(root, "image");
   const unread = new Set<string>();
-  const pictures = images.map((image) => pictureOf(image, file, unread));
+  const breather = new Breather(options.signal);
+  const budget = new DecodeBudget(`${file}: an <image> with a <mask>`, options);
+  const pictures: ToolPicture[] = [];
+  for (const image of images) pictures.push(await breather.through(pictureOf(image, file, unread, budget)));
   if (unread.size > 0) {
     const tags = [...unread].map((name) => `<${cutText(name)}>`).join(", ");
     options.onWarning?.(`${file}: shapes of the kind ${tags} are not read; use boxes, polygons, masks and points`);
@@ -40,7 +45,8 @@ function labelsOf(root: XmlElement): string[] {
   return labels ? childrenOf(labels, "label").map((label) => textIn(label, "name")) : [];
 }
 
-function pictureOf(image: XmlElement, file: string, unread: Set<string>): ToolPicture {
+/** A piece is a shape: masks may be many, and large. */
+function* pictureOf(image: XmlElement, file: string, unread: Set<string>, budget: DecodeBudget): Pieces<ToolPicture> {
   const fileName = attributeOf(image, "name");
   if (fileName === "") throw new DatasetError(`${file}: an <image> has no name`, { file });
   const [width, height] = [attributeNumber(image, "width", file), attributeNumber(image, "height", file)];
@@ -52,6 +58,9 @@ function pictureOf(image: XmlElement, file: string, unread: Set<string>): ToolPi
   const objects: ToolObject[] = [];
   for (const shape of image.children) {
     if (!("name" in shape) || shape.name === "points" || shape.name === "tag") continue;
+    yield;
+    // Before its bitmap is allocated: the numbers are the file's.
+    if (shape.name === "mask") budget.size(width, height);
     const place = placeOf(shape as XmlElement, [width, height], file);
     if (!place) {
       unread.add(shape.name as string);
@@ -96,7 +105,6 @@ function maskOf(
   file: string,
 ): Rle {
   const size = width * height;
-  // Checked before the bitmap is allocated: the numbers are the file's.
   const whole = [left, top, width, height].every(Number.isInteger);
   if (!(whole && left >= 0 && top >= 0 && width > 0 && height > 0 && left + width <= across && top + height <= down)) {
     throw new DatasetError(`${file}: <mask> of ${width}×${height} does not fit into its <image>`, { file });

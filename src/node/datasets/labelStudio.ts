@@ -1,6 +1,8 @@
 /** Label Studio's JSON tasks of pictures as COCO's annotations: rectangles, polygons, brushes, and keypoints as children. */
 
+import type { Pieces } from "../../breathe.js";
 import { DatasetError, ShapeError } from "../../errors.js";
+import { DecodeBudget } from "../../image/limits.js";
 import { cutText, describeValue } from "../../weights/describe.js";
 import type { KeypointShape } from "../../yolov5/graph/heads.js";
 import { keypointNames, unpackBrush } from "../../yolov5/labels/index.js";
@@ -13,6 +15,7 @@ type Json = Readonly<Record<string, unknown>>;
 interface LabelStudioOptions {
   readonly names: readonly string[];
   readonly keypoints?: KeypointShape | undefined;
+  readonly maxPixels?: number | undefined;
   readonly onWarning?: ((message: string) => void) | undefined;
 }
 
@@ -25,11 +28,14 @@ export const isLabelStudio = (content: unknown): content is readonly Json[] =>
 
 /**
  * People's annotations count before predictions; of several, the first that is not cancelled.
- * @throws DatasetError with the task.
+ * @throws DatasetError with the task; ImageError for brushes above the limit of `maxPixels`.
  */
-export function labelStudioAsCoco(tasks: readonly Json[], file: string, options: LabelStudioOptions): object {
+export function* labelStudioAsCoco(tasks: readonly Json[], file: string, options: LabelStudioOptions): Pieces<object> {
   const unread = new Set<string>();
-  const pictures = tasks.map((task, i) => pictureOf(task, `${file}: task ${i + 1}`, options, unread));
+  const pictures: ToolPicture[] = [];
+  for (const [i, task] of tasks.entries()) {
+    pictures.push(yield* pictureOf(task, `${file}: task ${i + 1}`, options, unread));
+  }
   if (unread.size > 0) {
     const kinds = [...unread].map((kind) => cutText(kind)).join(", ");
     options.onWarning?.(
@@ -42,7 +48,8 @@ export function labelStudioAsCoco(tasks: readonly Json[], file: string, options:
 /** Regions that are objects. */
 const SHAPES = ["rectanglelabels", "polygonlabels", "brushlabels"];
 
-function pictureOf(task: Json, at: string, options: LabelStudioOptions, unread: Set<string>): ToolPicture {
+/** A piece is a region: brushes may be many, and large. */
+function* pictureOf(task: Json, at: string, options: LabelStudioOptions, unread: Set<string>): Pieces<ToolPicture> {
   const data = task.data as Json;
   const address = typeof data.image === "string" ? data.image : undefined;
   if (address === undefined) {
@@ -61,8 +68,12 @@ function pictureOf(task: Json, at: string, options: LabelStudioOptions, unread: 
   }
   const scale = { x: width / 100, y: height / 100, width, height, at };
   const names = keypointNames(options.keypoints?.count ?? 0);
+  const budget = new DecodeBudget(`${at}: a brush`, options);
   const objects = new Map<string, ToolObject>();
   for (const [i, region] of shapes.entries()) {
+    yield;
+    // Before its mask is allocated: the numbers are the file's.
+    if (region.type === "brushlabels") budget.size(width, height);
     const id = typeof region.id === "string" ? region.id : `#${i}`;
     const object = objectOf(region, scale, pointsOf(id, regions, names, scale));
     if (!object) continue;

@@ -191,6 +191,36 @@ describe("Label Studio, changed by people", () => {
   });
 });
 
+describe("masks of sizes that no picture has", () => {
+  const claims = /claims 40000×40000 pixels, above the limit of 67108864 pixels.*--max-pixels/;
+  const mask = '<mask label="person" left="0" top="0" width="40000" height="40000" rle="0,1600000000"/>';
+  const image = (width: number, height: number, shape: string) =>
+    `<annotations><image id="0" name="day 1/bus &amp; co.png" width="${width}" height="${height}">${shape}</image></annotations>`;
+  const size = { original_width: 40000, original_height: 40000 };
+  const value = { format: "rle", rle: [0], brushlabels: ["person"] };
+  const brush = JSON.stringify([
+    {
+      data: { image: "/data/local-files/?d=day%201/bus%20%26%20co.png" },
+      annotations: [{ result: [{ type: "brushlabels", ...size, value }] }],
+    },
+  ]);
+
+  test.each([
+    ["CVAT", image(40000, 40000, mask), ".xml"],
+    ["Label Studio", brush, ".json"],
+  ])("%s: are refused before anything is allocated", async (_, text, ending) => {
+    await expect(open(text, ending)).rejects.toThrow(claims);
+  });
+
+  test("CVAT: reading many of them ends when its signal is aborted", async () => {
+    const whole = `<mask label="person" left="0" top="0" width="${width}" height="${height}" rle="0,${width * height}"/>`;
+    const controller = new AbortController();
+    controller.abort(new Error("enough"));
+    const { signal } = controller;
+    await expect(open(image(width, height, whole.repeat(100)), ".xml", { signal })).rejects.toThrow("enough");
+  });
+});
+
 test("labels of videos are refused, since val reads pictures", async () => {
   const frames = [{ frame: 0, time: 0, objects: [person] }];
   const video = { fileName: "a.mp4", width, height, fps: 25, stride: 1, frames };
