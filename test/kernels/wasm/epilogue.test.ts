@@ -6,7 +6,7 @@
 import { describe, expect, it } from "vitest";
 import { i32, ModuleBuilder, vec } from "../../../src/kernels/wasm/emit/index.js";
 import { KernelBody } from "../../../src/kernels/wasm/kernel.js";
-import { activate } from "../../../src/kernels/wasm/map/activations.js";
+import { activateAll } from "../../../src/kernels/wasm/map/activations.js";
 import { rounding, roundingOffset } from "../../../src/kernels/wasm/move/quantize.js";
 import { activationSteps } from "../../../src/ops/quantized/steps.js";
 import { FULL } from "../../support/full.js";
@@ -23,9 +23,9 @@ function epilogue() {
     const whole = rounding(new KernelBody(f, args, args, args, FIELDS));
     const at = f.i32();
     f.for(at, INPUTS, f.i32(i32.const(INPUTS + COUNT * 4)), 16, () => {
-      const value = f.vec(activate(f, { kind: "silu" }, vec.load(at), "eightBits"));
+      const [value] = activateAll(f, { kind: "silu" }, [f.vec(vec.load(at))], "eightBits");
       f.storeVec(at, value, VALUES - INPUTS);
-      f.storeVec(at, whole(value), STEPS - INPUTS);
+      f.storeVec(at, whole([value])[0], STEPS - INPUTS);
     });
   });
   const memory = new WebAssembly.Memory({ initial: 16, maximum: 16 });

@@ -105,6 +105,7 @@ export const HEAD_CASES: readonly OpCase[] = [
     0,
   ),
   detect(2, [[3, 2]], 1, 0),
+  detect(1, [[3, 2]], 11, 0),
   detect(1, [[3, 2]], 2, 32),
   detect(1, [[2, 2]], 3, 1),
   ...ANCHOR_FREE.map(({ maps, ...attrs }) => simple("detectAnchorFree", attrs, maps, { scale: 4, depth: 8 })),

@@ -8,7 +8,8 @@
 import type { Activation } from "../../../ops/attributes.js";
 import { type FunctionBuilder, type I32, type I32Local, i32, type Vec, type VecLocal, vec } from "../emit/index.js";
 import { type Kernel, type KernelBody, kernel } from "../kernel.js";
-import { activate, activationKey } from "../map/activations.js";
+import { activateAll, activationKey } from "../map/activations.js";
+import { each } from "../map/math.js";
 import { type IntegerFormat, lanesOf, rounding } from "../move/quantize.js";
 import { accumulate, type GemmTile, type Numbers, TILE_ROWS } from "./gemmTile.js";
 import { forPanels, panelsOfBlock } from "./panels.js";
@@ -81,7 +82,7 @@ export const PLACE_FIELDS = [
 /** Bytes of an output. */
 export const outputBytes = ({ store }: ConvVariant): number => (store ? 4 / lanesOf(store) : 4);
 
-/** Activation, residual and store of one register tile. */
+/** Activation, residual and store of one register tile, all of its vectors side by side (`activateAll`). */
 export function storeTile<Field extends string>(
   k: KernelBody<Field | (typeof STORE_FIELDS)[number]>,
   tile: GemmTile,
@@ -93,25 +94,32 @@ export function storeTile<Field extends string>(
   const { f } = k;
   const { store } = variant;
   const whole = store ? rounding(k) : undefined;
+  const vectors = tile.accumulators[0].length;
   const constants = isInteger(variant)
     ? tile.accumulators[0].map((_, v) => [f.vec(vec.load(scales, v * 16)), f.vec(vec.load(bias, v * 16))] as const)
     : [];
-  tile.accumulators.forEach((row, r) => {
-    const values = row.map((sum, v) => {
-      const own = constants[v];
-      const total = own ? vec.madd(vec.fromI32(sum), own[0], own[1]) : sum;
-      const value: Vec = activate(f, variant.activation, total, isInteger(variant) ? "eightBits" : "float32");
-      return variant.residual ? vec.add(f.vec(value), vec.load(residuals[r], v * 16)) : value;
-    });
-    if (store && whole)
-      storeIntegers(
-        f,
-        outputs[r],
-        store,
-        values.map((value) => f.vec(whole(value))),
-      );
-    else for (const [v, value] of values.entries()) f.storeVec(outputs[r], value, v * 16);
-  });
+  const sums = tile.accumulators.flat();
+  const totals = constants.length > 0 ? totalsOf(f, sums, constants) : sums;
+  const active = activateAll(f, variant.activation, totals, isInteger(variant) ? "eightBits" : "float32");
+  const shortcut = (i: number): Vec => vec.load(residuals[Math.floor(i / vectors)], (i % vectors) * 16);
+  const values = variant.residual ? each(f, active, (value, i) => vec.add(value, shortcut(i))) : active;
+  const stored = whole ? whole(values) : values;
+  for (const [r, output] of outputs.entries()) {
+    const row = stored.slice(r * vectors, (r + 1) * vectors);
+    if (store) storeIntegers(f, output, store, row);
+    else for (const [v, value] of row.entries()) f.storeVec(output, value, v * 16);
+  }
+}
+
+/** Sums of integers as float32: × scale + bias. */
+function totalsOf(
+  f: FunctionBuilder,
+  sums: readonly VecLocal[],
+  constants: readonly (readonly [scale: VecLocal, bias: VecLocal])[],
+): VecLocal[] {
+  const vectors = constants.length;
+  const floats = each(f, sums, (sum) => vec.fromI32(sum));
+  return each(f, floats, (sum, i) => vec.madd(sum, ...constants[i % vectors]));
 }
 
 /** Four or eight int32 lanes as numbers of a format. */

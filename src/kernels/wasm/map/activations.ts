@@ -1,8 +1,8 @@
 /** Activation functions on four lanes, for the epilogues of kernels and the element-wise kernel. */
 
 import { type Activation, activationParameters } from "../../../ops/attributes.js";
-import { type FunctionBuilder, type Vec, vec } from "../emit/index.js";
-import { type Accuracy, erf, exp, log1p, onePlusExpOfNegative } from "./math.js";
+import { type FunctionBuilder, type Vec, type VecLocal, vec } from "../emit/index.js";
+import { type Accuracy, each, erf, exp, log1p, onePlusExpOfNegative, onePlusExpsOfNegative } from "./math.js";
 
 /** Part of a kernel's name: `silu`, `leakyRelu(0.1)`. */
 export function activationKey(activation: Activation): string {
@@ -11,10 +11,24 @@ export function activationKey(activation: Activation): string {
 }
 
 /**
- * NaN stays NaN throughout: pmin and pmax keep their first operand then.
- * @param accuracy of SiLU, which nearly every network has after each convolution
+ * Of several vectors. SiLU, which nearly every network has after each convolution, goes through all of them step by step: one alone is
+ * a chain of two dozen instructions, each of which waits for the one before.
+ * @param accuracy of SiLU
  */
-export function activate(f: FunctionBuilder, activation: Activation, value: Vec, accuracy: Accuracy = "float32"): Vec {
+export function activateAll(
+  f: FunctionBuilder,
+  activation: Activation,
+  values: readonly Vec[],
+  accuracy: Accuracy = "float32",
+): readonly VecLocal[] {
+  if (activation.kind !== "silu") return each(f, values, (value) => activate(f, activation, value));
+  const xs = each(f, values, (value) => value);
+  const denominators = onePlusExpsOfNegative(f, xs, accuracy);
+  return each(f, xs, (x, i) => vec.div(x, denominators[i]));
+}
+
+/** NaN stays NaN throughout: pmin and pmax keep their first operand then. */
+export function activate(f: FunctionBuilder, activation: Activation, value: Vec): Vec {
   const zero = vec.splat(0);
   const one = vec.splat(1);
   if (activation.kind === "identity") return value;
@@ -23,7 +37,7 @@ export function activate(f: FunctionBuilder, activation: Activation, value: Vec,
   const relu6 = (v: Vec): Vec => vec.pmin(vec.pmax(v, zero), vec.splat(6));
   switch (activation.kind) {
     case "silu":
-      return vec.div(x, onePlusExpOfNegative(f, x, accuracy));
+      return vec.div(x, onePlusExpOfNegative(f, x));
     case "sigmoid":
       return vec.div(one, onePlusExpOfNegative(f, x));
     case "relu":

@@ -21,6 +21,15 @@ const EXP2_EIGHT_BITS = [1, 0.6932829313561133, 0.24221100111170335, 0.055008934
 /** How exact an exponential is: as far as float32 goes, or enough for results that are rounded to eight bits. */
 export type Accuracy = "float32" | "eightBits";
 
+/** A step for each of several vectors, before the next one for any: processors work on all of them while each waits for its last. */
+export function each<Value extends Vec>(
+  f: FunctionBuilder,
+  values: readonly Value[],
+  step: (value: Value, index: number) => Vec,
+): VecLocal[] {
+  return values.map((value, index) => f.vec(step(value, index)));
+}
+
 /** Σ coefficients[i]·xⁱ by Horner's rule. */
 function polynomial(x: Vec, coefficients: readonly number[]): Vec {
   let sum = vec.splat(coefficients[coefficients.length - 1]);
@@ -28,14 +37,29 @@ function polynomial(x: Vec, coefficients: readonly number[]): Vec {
   return sum;
 }
 
-/** 2^y for y clamped to [−126, 126], relative error below 3e-7, for eight bits 1.03e-4; NaN stays NaN. */
-export function exp2(f: FunctionBuilder, y: Vec, accuracy: Accuracy = "float32"): VecLocal {
+/** The same of several. */
+function polynomials(f: FunctionBuilder, xs: readonly Vec[], coefficients: readonly number[]): readonly Vec[] {
+  const first: readonly Vec[] = xs.map(() => vec.splat(coefficients[coefficients.length - 1]));
+  return coefficients
+    .slice(0, -1)
+    .reduceRight<readonly Vec[]>((sums, c) => each(f, sums, (sum, i) => vec.madd(sum, xs[i], vec.splat(c))), first);
+}
+
+/** 2^y for several y, each clamped to [−126, 126], relative error below 3e-7, for eight bits 1.03e-4; NaN stays NaN. */
+export function exp2s(f: FunctionBuilder, ys: readonly Vec[], accuracy: Accuracy = "float32"): VecLocal[] {
   const coefficients = accuracy === "float32" ? EXP2 : EXP2_EIGHT_BITS;
-  const exponent = f.vec(y);
-  const clamped = f.vec(vec.pmax(vec.pmin(exponent, vec.splat(126)), vec.splat(-126)));
-  const shifted = f.vec(vec.add(clamped, vec.splat(ROUNDING)));
-  const fraction = f.vec(vec.sub(clamped, vec.sub(shifted, vec.splat(ROUNDING))));
-  return f.vec(vec.addBits(polynomial(fraction, coefficients), vec.shiftBitsLeft(shifted, 23)));
+  const below = each(f, ys, (y) => vec.pmin(y, vec.splat(126)));
+  const clamped = each(f, below, (y) => vec.pmax(y, vec.splat(-126)));
+  const shifted = each(f, clamped, (y) => vec.add(y, vec.splat(ROUNDING)));
+  const whole = each(f, shifted, (y) => vec.sub(y, vec.splat(ROUNDING)));
+  const fractions = each(f, clamped, (y, i) => vec.sub(y, whole[i]));
+  const powers = polynomials(f, fractions, coefficients);
+  return each(f, powers, (power, i) => vec.addBits(power, vec.shiftBitsLeft(shifted[i], 23)));
+}
+
+/** 2^y of one. */
+export function exp2(f: FunctionBuilder, y: Vec, accuracy: Accuracy = "float32"): VecLocal {
+  return exp2s(f, [f.vec(y)], accuracy)[0];
 }
 
 /** e^x. */
@@ -43,9 +67,19 @@ export function exp(f: FunctionBuilder, x: Vec): VecLocal {
   return exp2(f, vec.mul(x, vec.splat(Math.LOG2E)));
 }
 
-/** 1 ÷ (1 + e^−x) as numerator ÷ denominator: gives the denominator, so that SiLU needs one division. */
-export function onePlusExpOfNegative(f: FunctionBuilder, x: Vec, accuracy: Accuracy = "float32"): Vec {
-  return vec.add(exp2(f, vec.mul(x, vec.splat(-Math.LOG2E)), accuracy), vec.splat(1));
+/** 1 ÷ (1 + e^−x) as numerator ÷ denominator, of several: gives the denominators, so that SiLU needs one division. */
+export function onePlusExpsOfNegative(
+  f: FunctionBuilder,
+  xs: readonly Vec[],
+  accuracy: Accuracy = "float32",
+): VecLocal[] {
+  const exponents = each(f, xs, (x) => vec.mul(x, vec.splat(-Math.LOG2E)));
+  return each(f, exp2s(f, exponents, accuracy), (power) => vec.add(power, vec.splat(1)));
+}
+
+/** That of one. */
+export function onePlusExpOfNegative(f: FunctionBuilder, x: Vec): Vec {
+  return onePlusExpsOfNegative(f, [x])[0];
 }
 
 /** ln(1 + t) for t in [0, 1]: 2·artanh(t ÷ (2 + t)) as its series, absolute error below 1e-7. */

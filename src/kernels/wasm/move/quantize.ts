@@ -6,8 +6,9 @@
  * of the output.
  */
 
-import { type FunctionBuilder, type I32Local, i32, type Vec, vec } from "../emit/index.js";
+import { type FunctionBuilder, type I32Local, i32, type Vec, type VecLocal, vec } from "../emit/index.js";
 import { type Kernel, type KernelBody, kernel } from "../kernel.js";
+import { each } from "../map/math.js";
 
 /** int16, or the bytes that the host's dot product takes. */
 export type IntegerFormat = "int16" | "unsigned" | "signed";
@@ -39,18 +40,20 @@ export type QuantizeField = (typeof FIELDS)[number];
 const ROUNDING = 12582912;
 const ROUNDING_BITS = 0x4b400000;
 
-/** Gives four floats as whole numbers with their offset, in int32 lanes. */
+/** Gives vectors of floats as whole numbers with their offset, in int32 lanes. */
 export function rounding<Field extends string>(
   k: KernelBody<Field | "inverse" | "low" | "high" | "offset">,
-): (values: Vec) => Vec {
+): (values: readonly Vec[]) => VecLocal[] {
   const { f } = k;
   const inverse = f.vec(k.splat("inverse"));
   const low = f.vec(k.splat("low"));
   const high = f.vec(k.splat("high"));
   const offset = f.vec(k.splat("offset"));
   return (values) => {
-    const limited = vec.pmax(vec.pmin(vec.mul(values, inverse), high), low);
-    return vec.subI32(vec.add(limited, vec.splat(ROUNDING)), offset);
+    const steps = each(f, values, (value) => vec.mul(value, inverse));
+    const limited = each(f, steps, (step) => vec.pmax(vec.pmin(step, high), low));
+    const rounded = each(f, limited, (step) => vec.add(step, vec.splat(ROUNDING)));
+    return each(f, rounded, (bits) => vec.subI32(bits, offset));
   };
 }
 
@@ -90,16 +93,18 @@ function bordered<Field extends string>(
 }
 
 /** Sixteen bytes of integers from the floats at `x`; moves `x` on. */
-function vectorOf(f: FunctionBuilder, format: IntegerFormat, whole: (values: Vec) => Vec, x: I32Local): Vec {
-  const halves = (offset: number): Vec => vec.narrowI32(whole(vec.load(x, offset)), whole(vec.load(x, offset + 16)));
-  if (format === "int16") {
-    const value = f.vec(halves(0));
-    f.increase(x, 32);
-    return value;
-  }
-  const value = f.vec(vec.narrowI16[format](halves(0), halves(32)));
-  f.increase(x, 64);
-  return value;
+function vectorOf(
+  f: FunctionBuilder,
+  format: IntegerFormat,
+  whole: ReturnType<typeof rounding>,
+  x: I32Local,
+): VecLocal {
+  const vectors = lanesOf(format);
+  const numbers = whole(Array.from({ length: vectors }, (_, v) => f.vec(vec.load(x, v * 16))));
+  f.increase(x, vectors * 16);
+  const halves = numbers.flatMap((number, v) => (v % 2 === 0 ? [f.vec(vec.narrowI32(number, numbers[v + 1]))] : []));
+  const [first, second] = halves;
+  return format === "int16" ? first : f.vec(vec.narrowI16[format](first, second));
 }
 
 /**
@@ -161,7 +166,7 @@ export function quantizePlanes(format: IntegerFormat, planes: number): Kernel<Qu
         for (const [v, word] of words.entries()) {
           f.setVec(word, vec.splatI32(0));
           for (let lane = 0; lane < lanes && v * lanes + lane < planes; lane++) {
-            const number = vec.andBits(whole(vec.load(from)), mask);
+            const number = vec.andBits(whole([f.vec(vec.load(from))])[0], mask);
             f.setVec(word, lane === 0 ? number : vec.orBits(word, vec.shiftBitsLeft(number, bits * lane)));
             f.increase(from, xPlane);
           }
