@@ -4,9 +4,9 @@
  * pixels of which only some of the map are left, with their places in a list.
  */
 
-import { f32, type I32Local, i32, type Vec, vec } from "../emit/index.js";
+import { f32, type I32Local, i32 } from "../emit/index.js";
 import { type Kernel, kernel } from "../kernel.js";
-import { headSigmoid } from "./sigmoid.js";
+import { sigmoidRows } from "./sigmoid.js";
 
 const FIELDS = [
   "x",
@@ -30,54 +30,25 @@ export type DetectField = (typeof FIELDS)[number];
 export const LISTED_PIXELS = 16;
 
 /**
- * Vectors of a turn: a host's compiler writes the dozen constants of σ into registers once a turn, which takes longer than σ of
- * one vector.
- */
-const TURN_VECTORS = 4;
-
-/**
  * `listed`: of `count` pixels one after another, and so are the rows of their anchors; the place y × width + x of each stands in
  * the list `places`. Without it neither is read.
  */
 export const detectKernel = (listed = false): Kernel<DetectField> =>
   kernel(listed ? "detect_listed" : "detect", FIELDS, (k) => {
     const { f } = k;
-    const sigmoid = (value: Vec): Vec => headSigmoid(f, value);
     const width = k.local("width");
     const rowBytes = f.i32(i32.shl(k.arg("outputs"), 2));
     const decodedBytes = f.i32(i32.sub(rowBytes, i32.shl(k.arg("raw"), 2)));
     const anchor = f.i32();
     const offset = f.i32();
     const from = f.i32();
-    const to = f.i32();
     const out = f.i32();
-    const at = f.i32();
-    /** σ of the floats from `from` on: whole turns of so many vectors, then one that overlaps them at the end. */
-    const decode = (vectors: number): void => {
-      const bytes = vectors * 16;
-      const last = f.i32(i32.sub(decodedBytes, bytes));
-      f.set(offset, 0);
-      f.doWhile(
-        () => {
-          f.set(at, i32.select(i32.ltS(offset, last), offset, last));
-          f.set(to, i32.add(out, at));
-          f.set(at, i32.add(from, at));
-          const values = Array.from({ length: vectors }, (_, v) => f.vec(sigmoid(vec.load(at, v * 16))));
-          for (const [v, value] of values.entries()) f.storeVec(to, value, v * 16);
-          f.increase(offset, bytes);
-        },
-        i32.ltS(offset, decodedBytes),
-      );
-    };
+    const decode = sigmoidRows(f, decodedBytes);
     const stride = k.float("stride");
     /** All anchors of the pixel at `from`, their rows so many bytes apart from `out` on. */
     const pixel = (x: I32Local, y: I32Local, anchorBytes: I32Local): void =>
       f.for(anchor, 0, k.arg("anchors"), 1, () => {
-        f.if(
-          i32.ltS(decodedBytes, TURN_VECTORS * 16),
-          () => decode(1),
-          () => decode(TURN_VECTORS),
-        );
+        decode(from, out);
         f.for(offset, decodedBytes, rowBytes, 4, () => {
           f.storeF32(i32.add(out, offset), f32.load(i32.add(from, offset)));
         });

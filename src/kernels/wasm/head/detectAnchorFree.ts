@@ -6,7 +6,7 @@
 import { type F32, f32, type I32, i32, type Vec, vec } from "../emit/index.js";
 import { type Kernel, kernel } from "../kernel.js";
 import { exp } from "../map/math.js";
-import { headSigmoid } from "./sigmoid.js";
+import { headSigmoid, sigmoidRows } from "./sigmoid.js";
 
 const FIELDS = [
   "boxes",
@@ -60,7 +60,7 @@ export const detectAnchorFreeKernel = (variant: DetectAnchorFreeVariant): Kernel
     const scoreBytes = f.i32(i32.shl(k.arg("classes"), 2));
     const binBytes = f.i32(i32.shl(k.arg("bins"), 2));
     const stride = k.float("stride");
-    const last = f.i32(i32.sub(scoreBytes, 16));
+    const decode = sigmoidRows(f, scoreBytes);
     const x = f.i32();
     const offset = f.i32();
     const at = f.i32();
@@ -88,18 +88,8 @@ export const detectAnchorFreeKernel = (variant: DetectAnchorFreeVariant): Kernel
     };
 
     f.for(x, 0, width, 1, () => {
-      // Whole vectors, then one that overlaps them at the end; of fewer classes than four it reaches into the box, which is
-      // written afterwards.
-      f.set(offset, 0);
-      f.doWhile(
-        () => {
-          f.set(at, i32.select(i32.ltS(offset, last), offset, last));
-          const sigmoid = f.vec(headSigmoid(f, vec.load(f.i32(i32.add(scores, at)))));
-          f.storeVec(f.i32(i32.add(out, at)), sigmoid, 16);
-          f.increase(offset, 16);
-        },
-        i32.ltS(offset, scoreBytes),
-      );
+      // Of fewer classes than four, this reaches into the box, which is written afterwards.
+      decode(scores, f.i32(i32.add(out, 16)));
       const centre = [x, y].map((position) => f.f32(f32.add(f32.fromI32(position), 0.5)));
       const [x1, y1, x2, y2] = [0, 1, 2, 3].map((side) => {
         const reach = f.f32(distance(side));
@@ -120,7 +110,7 @@ export const detectAnchorFreeKernel = (variant: DetectAnchorFreeVariant): Kernel
               f.storeF32(at, f32.mul(value, stride), i * 4);
             }
             if (extras === 3) {
-              f.storeF32(at, vec.lane(f.vec(headSigmoid(f, vec.splat(f32.load(offset, 8)))), 0), 8);
+              f.storeF32(at, vec.lane(headSigmoid(f, vec.splat(f32.load(offset, 8))), 0), 8);
             }
           }
           f.increase(offset, extras === "plain" ? 4 : extras * 4);
