@@ -57,7 +57,7 @@ function product(numbers: Numbers, activation: Vec, weight: Vec, sum: Vec): Vec 
   }
 }
 
-/** Adds `count` steps of k, a positive multiple of `unroll` (at most 8). */
+/** Adds `count` steps of k, a positive multiple of `unroll` (at most 9). */
 export function accumulate(
   f: FunctionBuilder,
   tile: GemmTile,

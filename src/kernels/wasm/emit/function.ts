@@ -169,11 +169,11 @@ export class FunctionBuilder {
   }
 
   /** The first `bytes` bytes of a vector; SIMD only. */
-  storePart(address: I32, value: Vec, bytes: 4 | 8 | 16): void {
+  storePart(address: I32, value: Vec, bytes: 4 | 8 | 16, offset = 0): void {
     address.write(this.code);
     value.write(this.code, WHOLE);
-    if (bytes === 16) writeMemoryOperands(this.code, [0xfd, 0x0b], 2, 0);
-    else writeMemoryOperands(this.code, [0xfd, bytes === 8 ? 0x5b : 0x5a], 2, 0);
+    if (bytes === 16) writeMemoryOperands(this.code, [0xfd, 0x0b], 2, offset);
+    else writeMemoryOperands(this.code, [0xfd, bytes === 8 ? 0x5b : 0x5a], 2, offset);
     if (bytes !== 16) this.code.byte(0);
   }
 

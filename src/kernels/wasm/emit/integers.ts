@@ -80,6 +80,8 @@ export const integers = {
       toI32(address).write(out);
       writeMemoryOperands(out, [SIMD, 0x5c], 2, 0);
     }),
+  /** Bytes of both in an order of one's own: those of the second are 16 to 31. */
+  shuffle: (a: Vec, b: Vec, order: readonly number[]): Vec => shuffle(order)(a, b),
   /** The first eight bytes of both in turn. */
   interleaveBytes: shuffle([0, 1, 2, 3, 4, 5, 6, 7].flatMap((byte) => [byte, 16 + byte])),
   /** The first eight bytes as int16, the first four int16 as int32, both unsigned. */

@@ -139,48 +139,60 @@ export function quantize(format: IntegerFormat): Kernel<QuantizeField> {
 
 const PLANE_FIELDS = [...SHARED_FIELDS, "xPlane"] as const;
 export type QuantizePlanesField = (typeof PLANE_FIELDS)[number];
-/** Numbers of a pixel that is made of planes. */
-export const PLANES_CHANNELS = 4;
+/** Bytes of a vector. */
+const VECTOR_BYTES = 16;
 
 /**
- * One to four planes as pixels of four numbers, for a first convolution. Four pixels at a time: a row has room for a multiple
- * of four between its borders.
+ * One to four planes as pixels of as many numbers, one after the other, for a first convolution. Four pixels at a time: a row has room
+ * for a multiple of four between its borders.
  */
 export function quantizePlanes(format: IntegerFormat, planes: number): Kernel<QuantizePlanesField> {
   return kernel(`quantize ${planes} planes ${format}`, PLANE_FIELDS, (k) => {
     const { f } = k;
     const whole = rounding(k);
     const lanes = lanesOf(format);
-    const bits = 32 / lanes;
-    const vectors = PLANES_CHANNELS / lanes;
-    const pixelBytes = f.i32((PLANES_CHANNELS * bits) / 8);
+    const numberBytes = 4 / lanes;
+    const pixelBytes = f.i32(planes * numberBytes);
     bordered(k, pixelBytes, ({ x, out, width }) => {
       const xPlane = k.local("xPlane");
       const pixel = f.i32();
       const from = f.i32();
       const mask = f.vec(vec.splatI32(lanes === 2 ? 0xffff : 0xff));
-      /** The planes of a vector: four pixels, of which 32 bits each. */
-      const words = f.vecs(vectors);
+      /** Four pixels in each vector, of which so many numbers each. */
+      const words = f.vecs(Math.ceil(planes / lanes));
       f.for(pixel, 0, width, 4, () => {
         f.set(from, x);
         for (const [v, word] of words.entries()) {
-          f.setVec(word, vec.splatI32(0));
           for (let lane = 0; lane < lanes && v * lanes + lane < planes; lane++) {
             const number = vec.andBits(whole([f.vec(vec.load(from))])[0], mask);
-            f.setVec(word, lane === 0 ? number : vec.orBits(word, vec.shiftBitsLeft(number, bits * lane)));
+            const bits = 8 * numberBytes * lane;
+            f.setVec(word, lane === 0 ? number : vec.orBits(word, vec.shiftBitsLeft(number, bits)));
             f.increase(from, xPlane);
           }
         }
-        const [first, second] = words;
-        if (second) {
-          f.storeVec(out, vec.interleaveLow(first, second));
-          f.storeVec(out, vec.interleaveHigh(first, second), 16);
-        } else {
-          f.storeVec(out, first);
-        }
+        storePixels(f, out, words, planes * numberBytes);
         f.increase(x, 16);
-        f.increase(out, vectors * 16);
+        f.increase(out, 4 * planes * numberBytes);
       });
     });
   });
+}
+
+/** Writes four pixels of `pixelBytes` each, of which every vector holds four bytes at most. */
+function storePixels(f: FunctionBuilder, out: I32Local, words: readonly VecLocal[], pixelBytes: number): void {
+  const [first, second = first] = words;
+  const source = Array.from({ length: 4 * pixelBytes }, (_, at) => {
+    const [pixel, byte] = [Math.floor(at / pixelBytes), at % pixelBytes];
+    return (byte >> 2) * VECTOR_BYTES + pixel * 4 + (byte & 3);
+  });
+  for (let at = 0; at < source.length; at += VECTOR_BYTES) {
+    const part = source.slice(at, at + VECTOR_BYTES);
+    const order = Array.from({ length: VECTOR_BYTES }, (_, i) => part[i] ?? 0);
+    const vector = f.vec(vec.shuffle(first, second, order));
+    if (part.length === 12) {
+      f.storePart(out, vector, 8, at);
+      const rest = order.map((_, i) => order[(i + 8) % VECTOR_BYTES]);
+      f.storePart(out, vec.shuffle(first, second, rest), 4, at + 8);
+    } else f.storePart(out, vector, part.length as 4 | 8 | 16, at);
+  }
 }

@@ -149,6 +149,7 @@ export const INTEGER_CASES: readonly IntegerCase[] = [
   integerCase({ x: [2, 3, 7, 11], o: 9, k: 3, silu: true, residual: true }),
   integerCase({ x: [1, 1, 8, 9], o: 4, k: 5, s: 2 }),
   integerCase({ x: [1, 4, 9, 6], o: 6, k: 3, s: 2 }),
+  integerCase({ x: [1, 2, 9, 6], o: 6, k: 6, s: 2 }),
   integerCase({ x: [1, 3, 17, 14], o: 8, k: 7, s: 2, silu: true }),
   // Rows of a map in tiles of five and of six, and maps smaller than a tile.
   integerCase({ x: [1, 16, 5, 20], o: 8, k: 3, silu: true }),

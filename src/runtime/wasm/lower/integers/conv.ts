@@ -20,8 +20,8 @@ import type { Argument } from "../steps.js";
 import { quantizedInput, quantizedPlanes } from "./quantized.js";
 import { integerView } from "./stored.js";
 import { bytesOf, type IntegerView, NO_ROUNDING, roundingArguments } from "./view.js";
-import { BLOCK, type Gemm, lowerPoint, lowerRows, lowerWindow, type Output, UNROLL } from "./walk.js";
-import { inTwoTurns, packedIntegers, packedScales, packedStarts } from "./weights.js";
+import { BLOCK, type Gemm, lowerPoint, lowerRows, lowerWindow, type Output } from "./walk.js";
+import { inTwoTurns, packedIntegers, packedScales, packedStarts, rowWords, UNROLL } from "./weights.js";
 import { lowerIntegerWinograd, suitsIntegerWinograd } from "./winograd.js";
 
 type Conv = NodeOf<"conv2d">;
@@ -32,7 +32,7 @@ const MOST_COLUMNS = 8;
 const L2_BYTES = 2 ** 19;
 /** Rows of register tiles for bytes: enough sums to hide the latency of the dot product, few enough for 16 registers. */
 const BYTE_ROWS = [6, 5] as const;
-/** Channels up to which a pixel of an input takes four numbers instead of a whole vector. */
+/** Channels up to which pixels of an input stand close together instead of taking a whole vector each. */
 const MOST_PLANES = 4;
 
 /** A convolution that is computed in integers. */
@@ -82,7 +82,8 @@ export function integerConstants(
   const [outputs, , kh, kw] = weight.shape;
   return {
     weights: packedIntegers(lowering, format, weight, quantization, input),
-    panelBytes: ((kh * kw * input.channels) / lanesOf(format)) * PANEL * 4 * (inTwoTurns(format, quantization) ? 2 : 1),
+    panelBytes:
+      kh * rowWords(kw * input.channels, lanesOf(format)) * PANEL * 4 * (inTwoTurns(format, quantization) ? 2 : 1),
     scales: packedScales(lowering, quantization, outputs),
     starts: packedStarts(lowering, format, weight, quantization),
     bias: packedBias(lowering, bias, 0, outputs),

@@ -1,10 +1,13 @@
 /** float32 values as integer convolutions read them: quantized once for all that read one with the same scale and border. */
 
-import { type IntegerFormat, PLANES_CHANNELS, quantize, quantizePlanes } from "../../../../kernels/wasm/index.js";
+import { type IntegerFormat, quantize, quantizePlanes } from "../../../../kernels/wasm/index.js";
 import type { Pair, ValueId } from "../../../../ops/index.js";
 import type { Lowering } from "../lowering.js";
 import { roundUp } from "../storages.js";
 import { bytesOf, framedView, type IntegerView, type Quantization, roundingArguments, zeroPointOf } from "./view.js";
+
+/** A row of a kernel over planes is read in whole words, the last of which may begin at the last number of a picture. */
+const ROW_SLACK = 16;
 
 /** A picture of any number of channels. */
 export function quantizedInput(
@@ -43,7 +46,7 @@ export function quantizedInput(
   });
 }
 
-/** An input of the graph with at most four channels, as pixels of four numbers. */
+/** An input of the graph with at most four channels, as pixels of so many numbers. */
 export function quantizedPlanes(
   lowering: Lowering,
   id: ValueId,
@@ -55,10 +58,10 @@ export function quantizedPlanes(
   return lowering.shared(`${format} planes ${id} ${inputScale} ${inputZeroPoint} ${border}`, () => {
     const planes = lowering.dense(id);
     const [n, c, h, w] = planes.shape;
-    const pixelBytes = PLANES_CHANNELS * bytesOf(format);
+    const pixelBytes = c * bytesOf(format);
     const rowBytes = (roundUp(w, 4) + 2 * border[1]) * pixelBytes;
     const rows = h + 2 * border[0];
-    const storage = lowering.allocate(n * rows * rowBytes);
+    const storage = lowering.allocate(n * rows * rowBytes + ROW_SLACK);
     lowering.step(
       quantizePlanes(format, c),
       {
@@ -84,7 +87,7 @@ export function quantizedPlanes(
       n,
       h,
       w,
-      channels: PLANES_CHANNELS,
+      channels: c,
       map: Array.from({ length: c }, (_, i) => i),
       mapKey: `planes ${c}`,
       pixelBytes,

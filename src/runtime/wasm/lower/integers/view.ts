@@ -21,7 +21,10 @@ export interface IntegerView {
   /** Without the border. */
   readonly h: number;
   readonly w: number;
-  /** Numbers that a convolution reads of a pixel, whole turns; the last may belong to a neighbour, and meet zero weights. */
+  /**
+   * Numbers that a convolution reads of a pixel: whole turns, the last of which may belong to a neighbour, and meet zero weights; of an
+   * input of few planes, one for each.
+   */
   readonly channels: number;
   /** Channel of each stored number, −1 for none. */
   readonly map: readonly number[];

@@ -13,22 +13,10 @@ import type { Lowering } from "../lowering.js";
 import type { Argument } from "../steps.js";
 import type { Address } from "../storages.js";
 import type { IntegerView, RoundingArguments } from "./view.js";
+import { rowWords, UNROLL, unrollOf } from "./weights.js";
 
-/** Steps of the micro-kernel's inner loop, of 32 bits each. */
-export const UNROLL = 4;
 /** Output pixels of a tile in rows. */
 export const BLOCK = 80;
-
-/** Steps that the micro-kernel may unroll. */
-const MOST_UNROLL = 8;
-
-/** Steps for a loop over `depth` of them: four where that divides it, else as many as may be. */
-function unrollOf(depth: number): number {
-  if (depth % UNROLL === 0) return UNROLL;
-  let most = Math.min(MOST_UNROLL, depth);
-  while (depth % most !== 0) most--;
-  return most;
-}
 
 /** Where a convolution writes, and what. */
 export interface Output extends Pick<IntegerView, "n" | "h" | "w" | "pixelBytes" | "rowBytes" | "imageBytes"> {
@@ -68,7 +56,7 @@ export function lowerRows(
 ): void {
   const { stride, dilation } = node.attrs;
   const { n, channels, pixelBytes, rowBytes, imageBytes } = input;
-  const depth = (kw * channels) / lanes;
+  const depth = rowWords(kw * channels, lanes);
   const blockWidth = Math.min(BLOCK, output.w);
   const blocksPerRow = Math.ceil(output.w / blockWidth);
   const blocks = n * output.h * blocksPerRow;

@@ -9,12 +9,33 @@ import { type IntegerView, zeroPointOf } from "./view.js";
 
 type Weight = HostTensor<"float32">;
 
+/** Steps that the micro-kernel may unroll. */
+const MOST_UNROLL = 9;
+/** Steps that it unrolls where that divides their number. */
+export const UNROLL = 4;
+
+/** Steps for a loop over `words` of them: four where that divides it, else as many as may be. */
+export function unrollOf(words: number): number {
+  if (words % UNROLL === 0) return UNROLL;
+  let most = Math.min(MOST_UNROLL, words);
+  while (words % most !== 0) most--;
+  return most;
+}
+
+/** Words of 32 bits that a run of numbers takes: so many that their loop can be unrolled; what is beyond meets zero weights. */
+export function rowWords(numbers: number, lanes: 2 | 4): number {
+  let words = Math.ceil(numbers / lanes);
+  while (words > MOST_UNROLL && unrollOf(words) < UNROLL) words++;
+  return words;
+}
+
 /** The graph's weights are whole numbers × scale. */
 const wholeOf = (weight: Weight, scales: Float32Array, index: number, output: number): number =>
   Math.round(weight.data[index] / scales[output]);
 
 /**
- * Panels [32 bits of k][8][lanes]; k runs over taps, then over the pixel's channels.
+ * Panels [32 bits of k][8][lanes]; k runs over taps, then over the pixel's channels. Of each run of so many taps, the last word is filled up
+ * with zeros.
  * @param numberOf the whole number of an output for a channel and a tap
  */
 function packPanels(
@@ -23,15 +44,16 @@ function packPanels(
   weight: Weight,
   { weightScales }: ConvQuantization,
   { channels, map, mapKey }: IntegerView,
-  { lanes, taps }: { readonly lanes: 2 | 4; readonly taps: number },
+  { lanes, taps, run = taps }: { readonly lanes: 2 | 4; readonly taps: number; readonly run?: number },
   numberOf: (output: number, channel: number, tap: number) => number,
 ): Address {
   const [outputs] = weight.shape;
-  const words = (taps * channels) / lanes;
+  const runNumbers = rowWords(run * channels, lanes) * lanes;
+  const numbers = (taps / run) * runNumbers;
   return lowering.constant(
     `${key} ${channels} ${mapKey}`,
     [weight, weightScales],
-    packedFloats(outputs, words),
+    packedFloats(outputs, numbers / lanes),
     ({ buffer, byteOffset, length }) => {
       const target =
         lanes === 2 ? new Int16Array(buffer, byteOffset, length * 2) : new Int8Array(buffer, byteOffset, length * 4);
@@ -40,11 +62,11 @@ function packPanels(
       for (let o = 0; o < outputs; o++) {
         const panel = Math.floor(o / PANEL) * PANEL;
         const columns = Math.min(PANEL, padded - panel);
-        const first = panel * taps * channels + (o - panel) * lanes;
+        const first = panel * numbers + (o - panel) * lanes;
         for (let tap = 0; tap < taps; tap++) {
           for (let c = 0; c < map.length; c++) {
             if (map[c] < 0) continue;
-            const k = tap * channels + c;
+            const k = Math.floor(tap / run) * runNumbers + (tap % run) * channels + c;
             target[first + Math.floor(k / lanes) * columns * lanes + (k % lanes)] = numberOf(o, map[c], tap);
           }
         }
@@ -77,7 +99,15 @@ export function packedIntegers(
       return turn === 0 ? high : low;
     });
   }
-  return packPanels(lowering, lanes === 2 ? "int16" : "int8", weight, quantization, view, { lanes, taps }, whole);
+  return packPanels(
+    lowering,
+    lanes === 2 ? "int16" : "int8",
+    weight,
+    quantization,
+    view,
+    { lanes, taps, run: kw },
+    whole,
+  );
 }
 
 /** Twice G of F(2, 3), row by row: whole numbers. */

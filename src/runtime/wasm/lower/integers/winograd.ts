@@ -10,8 +10,8 @@ import {
 import type { ConvQuantization, NodeOf } from "../../../../ops/index.js";
 import type { HostTensor } from "../../../../tensor/index.js";
 import type { IntegerView } from "./view.js";
-import { type IntegerWork, placesOf, UNROLL } from "./walk.js";
-import { packedPoints, packedScales } from "./weights.js";
+import { type IntegerWork, placesOf } from "./walk.js";
+import { packedPoints, packedScales, UNROLL } from "./weights.js";
 
 /** Channels up to which four times a sum stays within 32 bits. */
 const MOST_CHANNELS = 1024;
