@@ -1,8 +1,9 @@
-export { type ConvVariant, convPoint } from "./conv/convPoint.js";
+export { convPoint } from "./conv/convPoint.js";
 export { convWindow, convWindowScratch } from "./conv/convWindow.js";
 export { PANEL, TILE_ROWS } from "./conv/gemmTile.js";
 export * from "./conv/integerWinograd.js";
 export * from "./conv/pack.js";
+export type { ConvVariant } from "./conv/variant.js";
 export { winograd } from "./conv/winograd.js";
 export { winogradScratch } from "./conv/winogradBody.js";
 export * from "./conv/winogradSchemes.js";

@@ -13,23 +13,27 @@ import { FULL } from "../../support/full.js";
 
 const COUNT = 65536;
 const FIELDS = ["inverse", "low", "high", "offset"] as const;
-const [ARGS, INPUTS, VALUES, STEPS] = [0, 1024, 1024 + COUNT * 4, 1024 + COUNT * 8];
+const [ARGS, INPUTS] = [0, 1024];
+const [VALUES, STEPS, FREE] = [1, 2, 3].map((region) => INPUTS + region * COUNT * 4);
+const PAGES = 17;
 
-/** Values of SiLU, and the whole numbers that are stored of them. */
+/** Values of SiLU, and the whole numbers that are stored of them, clamped and not. */
 function epilogue() {
   const module = new ModuleBuilder({ simd: true, relaxed: false, unfused: true, shared: false });
   module.define("run", 0, { exported: true }, (f) => {
     const args = f.i32(i32.const(ARGS));
-    const whole = rounding(new KernelBody(f, args, args, args, FIELDS));
+    const body = new KernelBody(f, args, args, args, FIELDS);
+    const [whole, free] = [rounding(body), rounding(body, false)];
     const at = f.i32();
     f.for(at, INPUTS, f.i32(i32.const(INPUTS + COUNT * 4)), 16, () => {
       const [value] = activateAll(f, { kind: "silu" }, [f.vec(vec.load(at))], "eightBits");
       f.storeVec(at, value, VALUES - INPUTS);
       f.storeVec(at, whole([value])[0], STEPS - INPUTS);
+      f.storeVec(at, free([value])[0], FREE - INPUTS);
     });
   });
-  const memory = new WebAssembly.Memory({ initial: 16, maximum: 16 });
-  const { exports } = new WebAssembly.Instance(new WebAssembly.Module(module.finish(1, 16)), { env: { memory } });
+  const memory = new WebAssembly.Memory({ initial: PAGES, maximum: PAGES });
+  const { exports } = new WebAssembly.Instance(new WebAssembly.Module(module.finish(1, PAGES)), { env: { memory } });
   const { buffer } = memory;
   return {
     run: exports.run as () => void,
@@ -37,6 +41,7 @@ function epilogue() {
     bits: new Uint32Array(buffer, INPUTS, COUNT),
     values: new Float32Array(buffer, VALUES, COUNT),
     steps: new Int32Array(buffer, STEPS, COUNT),
+    free: new Int32Array(buffer, FREE, COUNT),
     store(scale: number, zeroPoint: number): void {
       new Float32Array(buffer, ARGS, 3).set([1 / scale, -zeroPoint, 255 - zeroPoint]);
       new Int32Array(buffer, ARGS + 12, 1)[0] = roundingOffset(0);
@@ -72,6 +77,32 @@ describe("SiLU for eight bits", () => {
     expect(largest).toBeGreaterThan(9e-5);
     expect(largestTiny).toBeLessThan(2e-8);
   });
+
+  it.each([
+    [0.02, 14],
+    [2 ** -21, 0],
+    [2 ** -21, 255],
+    [1e30, 100],
+  ])(
+    "needs no clamp before bytes that saturate, in steps of %d from %d",
+    { timeout: 1_800_000 },
+    (scale, zeroPoint) => {
+      const { run, bits, steps, free, store } = epilogue();
+      store(scale, zeroPoint);
+      const stride = FULL ? 1 : 997;
+      let different = 0;
+      for (let first = 0; first < 2 ** 32; first += COUNT * stride) {
+        for (let i = 0; i < COUNT; i++) bits[i] = first + i * stride;
+        run();
+        for (let i = 0; i < COUNT; i++) {
+          // Narrowing: as int32, that is whatever the bits of a sum have become.
+          const saturated = Math.max(-zeroPoint, Math.min(255 - zeroPoint, free[i]));
+          if (saturated !== Math.max(-zeroPoint, Math.min(255 - zeroPoint, steps[i]))) different++;
+        }
+      }
+      expect(different).toBe(0);
+    },
+  );
 
   it.each([
     [0.02, 14],

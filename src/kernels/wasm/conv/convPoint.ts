@@ -5,155 +5,12 @@
  * A tile is a run of output pixels in one row (a 1×1 convolution is a single row of all pixels) times a block of panels.
  */
 
-import type { Activation } from "../../../ops/attributes.js";
-import { type FunctionBuilder, type I32, type I32Local, i32, type Vec, type VecLocal, vec } from "../emit/index.js";
-import { type Kernel, type KernelBody, kernel } from "../kernel.js";
-import { activateAll, activationKey } from "../map/activations.js";
-import { each } from "../map/math.js";
-import { type IntegerFormat, lanesOf, rounding } from "../move/quantize.js";
-import { accumulate, type GemmTile, type Numbers, TILE_ROWS } from "./gemmTile.js";
+import { type I32, i32 } from "../emit/index.js";
+import { type Kernel, kernel } from "../kernel.js";
+import { accumulate, TILE_ROWS } from "./gemmTile.js";
 import { forPanels, panelsOfBlock } from "./panels.js";
-
-/** A high byte of a wide weight counts 2⁷. */
-const WIDE_SHIFT = 7;
-
-export interface ConvVariant {
-  readonly activation: Activation;
-  /** Adds a tensor after the activation. */
-  readonly residual: boolean;
-  /** Steps of K per turn of the inner loop: divides the depth of a tap. */
-  readonly unroll: number;
-  /** Of activations and weights. Each column of integers has a factor that makes its sum float32 again. */
-  readonly numbers?: Numbers;
-  /** Weights of int8 are high bytes for a whole tap or all taps, then low ones: a high one counts 128. */
-  readonly wide?: boolean;
-  /** Writes integers of this format instead of float32. */
-  readonly store?: IntegerFormat | undefined;
-  /** Rows of the register tile, at most six. Default `TILE_ROWS`. */
-  readonly rows?: number;
-}
-
-export function isInteger({ numbers = "float32" }: ConvVariant): boolean {
-  return numbers !== "float32";
-}
-
-export function convKey(name: string, variant: ConvVariant): string {
-  const { activation, residual, unroll, numbers = "float32", wide, store, rows = TILE_ROWS } = variant;
-  const parts = [
-    name,
-    ...(numbers === "float32" ? [] : [numbers]),
-    ...(wide ? ["wide"] : []),
-    activationKey(activation),
-    ...(residual ? ["+residual"] : []),
-    ...(store ? [`→ ${store}`] : []),
-    `k${unroll}`,
-    ...(rows === TILE_ROWS ? [] : [`r${rows}`]),
-  ];
-  return parts.join(" ");
-}
-
-/** Of the tile's columns: where their biases are and, for integers, their factors and, for int8, what sums start from. */
-export interface ColumnConstants {
-  readonly bias: I32Local;
-  readonly scales: I32Local;
-  readonly starts: I32Local;
-}
-
-/** Those that a variant reads, to be moved on from panel to panel. */
-export function columnsOf(variant: ConvVariant, { bias, scales, starts }: ColumnConstants): I32Local[] {
-  return [bias, ...(isInteger(variant) ? [scales] : []), ...(variant.numbers === "int8" ? [starts] : [])];
-}
-
-/** Fields of kernels that may write integers. */
-export const STORE_FIELDS = ["inverse", "low", "high", "offset"] as const;
-
-/** Where outputs go, and what is added to them is, in kernels that know rows and columns. */
-export const PLACE_FIELDS = [
-  "out",
-  "outPixel",
-  "outRow",
-  "outImage",
-  "residual",
-  "residualPixel",
-  "residualRow",
-  "residualImage",
-] as const;
-
-/** Bytes of an output. */
-export const outputBytes = ({ store }: ConvVariant): number => (store ? 4 / lanesOf(store) : 4);
-
-/** Activation, residual and store of one register tile, all of its vectors side by side (`activateAll`). */
-export function storeTile<Field extends string>(
-  k: KernelBody<Field | (typeof STORE_FIELDS)[number]>,
-  tile: GemmTile,
-  variant: ConvVariant,
-  { bias, scales }: ColumnConstants,
-  outputs: readonly I32Local[],
-  residuals: readonly I32Local[],
-): void {
-  const { f } = k;
-  const { store } = variant;
-  const whole = store ? rounding(k) : undefined;
-  const vectors = tile.accumulators[0].length;
-  const constants = isInteger(variant)
-    ? tile.accumulators[0].map((_, v) => [f.vec(vec.load(scales, v * 16)), f.vec(vec.load(bias, v * 16))] as const)
-    : [];
-  const sums = tile.accumulators.flat();
-  const totals = constants.length > 0 ? totalsOf(f, sums, constants) : sums;
-  const active = activateAll(f, variant.activation, totals, isInteger(variant) ? "eightBits" : "float32");
-  const shortcut = (i: number): Vec => vec.load(residuals[Math.floor(i / vectors)], (i % vectors) * 16);
-  const values = variant.residual ? each(f, active, (value, i) => vec.add(value, shortcut(i))) : active;
-  const stored = whole ? whole(values) : values;
-  for (const [r, output] of outputs.entries()) {
-    const row = stored.slice(r * vectors, (r + 1) * vectors);
-    if (store) storeIntegers(f, output, store, row);
-    else for (const [v, value] of row.entries()) f.storeVec(output, value, v * 16);
-  }
-}
-
-/** Sums of integers as float32: × scale + bias. */
-function totalsOf(
-  f: FunctionBuilder,
-  sums: readonly VecLocal[],
-  constants: readonly (readonly [scale: VecLocal, bias: VecLocal])[],
-): VecLocal[] {
-  const vectors = constants.length;
-  const floats = each(f, sums, (sum) => vec.fromI32(sum));
-  return each(f, floats, (sum, i) => vec.madd(sum, ...constants[i % vectors]));
-}
-
-/** Four or eight int32 lanes as numbers of a format. */
-function storeIntegers(f: FunctionBuilder, out: I32Local, format: IntegerFormat, lanes: readonly VecLocal[]): void {
-  const halves = f.vec(vec.narrowI32(lanes[0], lanes[lanes.length - 1]));
-  const bytes = lanes.length * 2 * (format === "int16" ? 4 : 2);
-  if (format === "int16") f.storePart(out, halves, bytes as 8 | 16);
-  else f.storePart(out, vec.narrowI16[format](halves, halves), bytes as 4 | 8);
-}
-
-/**
- * All accumulators set to the bias; where integers are summed, to 0, or with bytes that contain their zero point to what
- * takes it out of the sum.
- */
-export function startTile(
-  f: FunctionBuilder,
-  tile: GemmTile,
-  { numbers = "float32", wide }: ConvVariant,
-  { bias, starts }: ColumnConstants,
-): void {
-  tile.accumulators[0].forEach((_, v) => {
-    const load = numbers === "int16" || wide ? vec.splat(0) : vec.load(numbers === "int8" ? starts : bias, v * 16);
-    const start = f.vec(load);
-    for (const row of tile.accumulators) f.setVec(row[v], start);
-  });
-}
-
-/** Between the two turns of wide weights: sums of high bytes count 128, and what `startTile` left out is added. */
-function raiseTile(f: FunctionBuilder, { accumulators }: GemmTile, { starts }: ColumnConstants): void {
-  accumulators[0].forEach((_, v) => {
-    const start = f.vec(vec.load(starts, v * 16));
-    for (const row of accumulators) f.setVec(row[v], vec.addBits(vec.shiftBitsLeft(row[v], WIDE_SHIFT), start));
-  });
-}
+import { raiseTile, startTile, storeTile } from "./tileEnds.js";
+import { type ConvVariant, columnsOf, convKey, isInteger, outputBytes, STORE_FIELDS } from "./variant.js";
 
 const FIELDS = [
   "x",
@@ -240,14 +97,29 @@ export function convPoint(variant: ConvVariant, single: boolean): Kernel<ConvPoi
         },
         (tile) => {
           f.for(x, start, end, tileRows, () => {
-            for (let r = 0; r < tileRows; r++) {
-              // Rows beyond the end compute the last pixel again and store it into the sink.
-              f.set(pixel, i32.add(x, r));
-              f.set(outputs[r], i32.select(i32.ltS(pixel, end), i32.add(out, i32.mul(pixel, outStep)), k.scratch));
-              f.set(pixel, i32.select(i32.ltS(pixel, width), pixel, lastPixel));
-              f.set(bases[r], i32.add(input, i32.mul(pixel, xStep)));
-              if (variant.residual) f.set(residuals[r], i32.add(residual, i32.mul(pixel, residualStep)));
-            }
+            f.if(
+              i32.leS(i32.add(x, tileRows), end),
+              () => {
+                f.set(outputs[0], i32.add(out, i32.mul(x, outStep)));
+                f.set(bases[0], i32.add(input, i32.mul(x, xStep)));
+                if (variant.residual) f.set(residuals[0], i32.add(residual, i32.mul(x, residualStep)));
+                for (let r = 1; r < tileRows; r++) {
+                  f.set(outputs[r], i32.add(outputs[r - 1], outStep));
+                  f.set(bases[r], i32.add(bases[r - 1], xStep));
+                  if (variant.residual) f.set(residuals[r], i32.add(residuals[r - 1], residualStep));
+                }
+              },
+              () => {
+                for (let r = 0; r < tileRows; r++) {
+                  // Rows beyond the end compute the last pixel again and store it into the sink.
+                  f.set(pixel, i32.add(x, r));
+                  f.set(outputs[r], i32.select(i32.ltS(pixel, end), i32.add(out, i32.mul(pixel, outStep)), k.scratch));
+                  f.set(pixel, i32.select(i32.ltS(pixel, width), pixel, lastPixel));
+                  f.set(bases[r], i32.add(input, i32.mul(pixel, xStep)));
+                  if (variant.residual) f.set(residuals[r], i32.add(residual, i32.mul(pixel, residualStep)));
+                }
+              },
+            );
             f.set(tile.weights, weights);
             startTile(f, tile, variant, constants);
             const addTaps = (): void => {

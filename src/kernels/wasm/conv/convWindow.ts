@@ -9,19 +9,10 @@
 
 import { i32 } from "../emit/index.js";
 import { type Kernel, kernel, SINK_BYTES } from "../kernel.js";
-import {
-  type ConvVariant,
-  columnsOf,
-  convKey,
-  isInteger,
-  outputBytes,
-  PLACE_FIELDS,
-  STORE_FIELDS,
-  startTile,
-  storeTile,
-} from "./convPoint.js";
 import { accumulate, TILE_ROWS } from "./gemmTile.js";
 import { forPanels, panelsOfBlock } from "./panels.js";
+import { startTile, storeTile } from "./tileEnds.js";
+import { type ConvVariant, columnsOf, convKey, isInteger, outputBytes, PLACE_FIELDS, STORE_FIELDS } from "./variant.js";
 
 const FIELDS = [
   "x",

@@ -13,17 +13,10 @@
 
 import { type FunctionBuilder, type I32, type I32Local, i32, type Vec, type VecLocal, vec } from "../emit/index.js";
 import { type Kernel, kernel, SINK_BYTES } from "../kernel.js";
-import {
-  type ConvVariant,
-  columnsOf,
-  convKey,
-  outputBytes,
-  PLACE_FIELDS,
-  STORE_FIELDS,
-  storeTile,
-} from "./convPoint.js";
 import { accumulate, type GemmTile, TILE_ROWS } from "./gemmTile.js";
 import { forPanels, panelsOfBlock } from "./panels.js";
+import { storeTile } from "./tileEnds.js";
+import { type ConvVariant, columnsOf, convKey, outputBytes, PLACE_FIELDS, STORE_FIELDS } from "./variant.js";
 
 const FIELDS = [
   "x",

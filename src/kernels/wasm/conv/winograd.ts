@@ -9,9 +9,9 @@
 
 import { type I32Local, i32, vec } from "../emit/index.js";
 import { type Kernel, type KernelBody, kernel, SINK_BYTES } from "../kernel.js";
-import { type ConvVariant, convKey } from "./convPoint.js";
 import { accumulate, type GemmTile, TILE_ROWS } from "./gemmTile.js";
 import { forPanels, panelsOfBlock } from "./panels.js";
+import { type ConvVariant, convKey } from "./variant.js";
 import { betweenBytes, WINOGRAD_FIELDS, type WinogradField, type WinogradLocals } from "./winogradBody.js";
 import { gather } from "./winogradInput.js";
 import { scatter } from "./winogradOutput.js";

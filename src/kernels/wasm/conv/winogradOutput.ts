@@ -3,7 +3,7 @@
 import { type I32, type I32Local, i32, vec } from "../emit/index.js";
 import type { KernelBody } from "../kernel.js";
 import { activate } from "../map/activations.js";
-import type { ConvVariant } from "./convPoint.js";
+import type { ConvVariant } from "./variant.js";
 import { loads, locate, type WinogradField, type WinogradLocals } from "./winogradBody.js";
 import { planesOf, WINOGRAD_TILE, type WinogradScheme } from "./winogradSchemes.js";
 

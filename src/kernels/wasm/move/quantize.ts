@@ -40,9 +40,13 @@ export type QuantizeField = (typeof FIELDS)[number];
 const ROUNDING = 12582912;
 const ROUNDING_BITS = 0x4b400000;
 
-/** Gives vectors of floats as whole numbers with their offset, in int32 lanes. */
+/**
+ * Gives vectors of floats as whole numbers with their offset, in int32 lanes.
+ * @param clamped to the 256 steps; false where the numbers are narrowed to bytes, which clamps them, and no float is below −2²³ steps
+ */
 export function rounding<Field extends string>(
   k: KernelBody<Field | "inverse" | "low" | "high" | "offset">,
+  clamped = true,
 ): (values: readonly Vec[]) => VecLocal[] {
   const { f } = k;
   const inverse = f.vec(k.splat("inverse"));
@@ -51,7 +55,7 @@ export function rounding<Field extends string>(
   const offset = f.vec(k.splat("offset"));
   return (values) => {
     const steps = each(f, values, (value) => vec.mul(value, inverse));
-    const limited = each(f, steps, (step) => vec.pmax(vec.pmin(step, high), low));
+    const limited = clamped ? each(f, steps, (step) => vec.pmax(vec.pmin(step, high), low)) : steps;
     const rounded = each(f, limited, (step) => vec.add(step, vec.splat(ROUNDING)));
     return each(f, rounded, (bits) => vec.subI32(bits, offset));
   };

@@ -3,7 +3,7 @@
  * at a time; taps beyond the edge are left out (for a maximum −∞, for a sum 0). A tile is one output row.
  */
 
-import { type ConvVariant, convKey } from "../conv/convPoint.js";
+import { type ConvVariant, convKey } from "../conv/variant.js";
 import { type FunctionBuilder, type I32, type I32Local, i32, type Vec, type VecLocal, vec } from "../emit/index.js";
 import { type Kernel, type KernelBody, kernel } from "../kernel.js";
 import { activate } from "../map/activations.js";
