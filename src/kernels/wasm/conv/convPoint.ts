@@ -79,11 +79,15 @@ export function convPoint(variant: ConvVariant, single: boolean): Kernel<ConvPoi
       const { weights } = panels;
       const depth = k.local("depth");
       const x = f.i32();
-      const pixel = f.i32();
       const lastPixel = f.i32(i32.sub(width, 1));
       const outputs = Array.from({ length: tileRows }, () => f.i32());
       const residuals = outputs.map(() => f.i32());
       const bases = outputs.map(() => f.i32());
+      const streams = [
+        [outputs, out, outStep],
+        [bases, input, xStep],
+        ...(variant.residual ? [[residuals, residual, residualStep] as const] : []),
+      ] as const;
       const tap = f.i32();
       const taps = f.i32();
       const offset = f.i32();
@@ -100,23 +104,18 @@ export function convPoint(variant: ConvVariant, single: boolean): Kernel<ConvPoi
             f.if(
               i32.leS(i32.add(x, tileRows), end),
               () => {
-                f.set(outputs[0], i32.add(out, i32.mul(x, outStep)));
-                f.set(bases[0], i32.add(input, i32.mul(x, xStep)));
-                if (variant.residual) f.set(residuals[0], i32.add(residual, i32.mul(x, residualStep)));
-                for (let r = 1; r < tileRows; r++) {
-                  f.set(outputs[r], i32.add(outputs[r - 1], outStep));
-                  f.set(bases[r], i32.add(bases[r - 1], xStep));
-                  if (variant.residual) f.set(residuals[r], i32.add(residuals[r - 1], residualStep));
+                for (const [rows, first, step] of streams) {
+                  for (const [r, row] of rows.entries()) {
+                    f.set(row, r === 0 ? i32.add(first, i32.mul(x, step)) : i32.add(rows[r - 1], step));
+                  }
                 }
               },
               () => {
                 for (let r = 0; r < tileRows; r++) {
                   // Rows beyond the end compute the last pixel again and store it into the sink.
-                  f.set(pixel, i32.add(x, r));
-                  f.set(outputs[r], i32.select(i32.ltS(pixel, end), i32.add(out, i32.mul(pixel, outStep)), k.scratch));
-                  f.set(pixel, i32.select(i32.ltS(pixel, width), pixel, lastPixel));
-                  f.set(bases[r], i32.add(input, i32.mul(pixel, xStep)));
-                  if (variant.residual) f.set(residuals[r], i32.add(residual, i32.mul(pixel, residualStep)));
+                  const pixel = k.min(i32.add(x, r), lastPixel);
+                  for (const [rows, first, step] of streams) f.set(rows[r], i32.add(first, i32.mul(pixel, step)));
+                  f.set(outputs[r], i32.select(i32.ltS(i32.add(x, r), end), outputs[r], k.scratch));
                 }
               },
             );

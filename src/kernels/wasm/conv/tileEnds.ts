@@ -1,6 +1,6 @@
 /** What is before and after the sums of a register tile: what they start from, and their way into memory. */
 
-import { type FunctionBuilder, type I32Local, type Vec, type VecLocal, vec } from "../emit/index.js";
+import { type FunctionBuilder, type I32Local, type VecLocal, vec } from "../emit/index.js";
 import type { KernelBody } from "../kernel.js";
 import { activateAll } from "../map/activations.js";
 import { each } from "../map/math.js";
@@ -22,37 +22,27 @@ export function storeTile<Field extends string>(
 ): void {
   const { f } = k;
   const { store } = variant;
-  const whole = store ? rounding(k, !clampsItself(variant)) : undefined;
+  const { kind } = variant.activation;
+  // Narrowing to bytes clamps all that is needed of SiLU, which is never far below 0: what is too large for rounding stays large.
+  const whole = store ? rounding(k, store === "int16" || variant.residual || kind !== "silu") : undefined;
   const vectors = tile.accumulators[0].length;
   const constants = isInteger(variant)
     ? tile.accumulators[0].map((_, v) => [f.vec(vec.load(scales, v * 16)), f.vec(vec.load(bias, v * 16))] as const)
     : [];
   const sums = tile.accumulators.flat();
-  const totals = constants.length > 0 ? totalsOf(f, sums, constants) : sums;
+  const totals = isInteger(variant)
+    ? each(f, sums, (sum, i) => vec.madd(vec.fromI32(sum), ...constants[i % vectors]))
+    : sums;
   const active = activateAll(f, variant.activation, totals, isInteger(variant) ? "eightBits" : "float32");
-  const shortcut = (i: number): Vec => vec.load(residuals[Math.floor(i / vectors)], (i % vectors) * 16);
-  const values = variant.residual ? each(f, active, (value, i) => vec.add(value, shortcut(i))) : active;
+  const values = variant.residual
+    ? each(f, active, (value, i) => vec.add(value, vec.load(residuals[Math.floor(i / vectors)], (i % vectors) * 16)))
+    : active;
   const stored = whole ? whole(values) : values;
   for (const [r, output] of outputs.entries()) {
     const row = stored.slice(r * vectors, (r + 1) * vectors);
     if (store) storeIntegers(f, output, store, row);
     else for (const [v, value] of row.entries()) f.storeVec(output, value, v * 16);
   }
-}
-
-/** Whether narrowing clamps all that is needed: SiLU is never far below 0, and what is too large for rounding stays large. */
-const clampsItself = ({ store, activation, residual, smallSteps }: ConvVariant): boolean =>
-  store !== "int16" && activation.kind === "silu" && !residual && !smallSteps;
-
-/** Sums of integers as float32: × scale + bias. */
-function totalsOf(
-  f: FunctionBuilder,
-  sums: readonly VecLocal[],
-  constants: readonly (readonly [scale: VecLocal, bias: VecLocal])[],
-): VecLocal[] {
-  const vectors = constants.length;
-  const floats = each(f, sums, (sum) => vec.fromI32(sum));
-  return each(f, floats, (sum, i) => vec.madd(sum, ...constants[i % vectors]));
 }
 
 /** Four or eight int32 lanes as numbers of a format. */

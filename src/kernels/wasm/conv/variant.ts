@@ -18,8 +18,6 @@ export interface ConvVariant {
   readonly wide?: boolean;
   /** Writes integers of this format instead of float32. */
   readonly store?: IntegerFormat | undefined;
-  /** Stores in steps so small that outputs may be further from 0 than rounding without a clamp can take. */
-  readonly smallSteps?: boolean;
   /** Rows of the register tile, at most six. Default `TILE_ROWS`. */
   readonly rows?: number;
 }
@@ -29,14 +27,14 @@ export function isInteger({ numbers = "float32" }: ConvVariant): boolean {
 }
 
 export function convKey(name: string, variant: ConvVariant): string {
-  const { activation, residual, unroll, numbers = "float32", wide, store, smallSteps, rows = TILE_ROWS } = variant;
+  const { activation, residual, unroll, numbers = "float32", wide, store, rows = TILE_ROWS } = variant;
   const parts = [
     name,
     ...(numbers === "float32" ? [] : [numbers]),
     ...(wide ? ["wide"] : []),
     activationKey(activation),
     ...(residual ? ["+residual"] : []),
-    ...(store ? [`→ ${store}${smallSteps ? " in small steps" : ""}`] : []),
+    ...(store ? [`→ ${store}`] : []),
     `k${unroll}`,
     ...(rows === TILE_ROWS ? [] : [`r${rows}`]),
   ];

@@ -16,9 +16,10 @@ const TURN_VECTORS = 4;
 export function headSigmoids(f: FunctionBuilder, xs: readonly Vec[]): VecLocal[] {
   const exponents = each(f, xs, (x) => vec.mul(x, vec.splat(-Math.LOG2E)));
   const powers = exp2s(f, exponents);
-  const steps = each(f, exponents, (exponent) => vec.mul(vec.sub(exponent, vec.splat(128)), vec.splat(65536)));
-  const beyond = each(f, steps, (step) => vec.mul(vec.pmax(step, vec.splat(0)), vec.splat(3e38)));
-  const denominators = each(f, powers, (power, i) => vec.add(vec.add(power, vec.splat(1)), beyond[i]));
+  const denominators = each(f, powers, (power, i) => {
+    const steps = vec.mul(vec.sub(exponents[i], vec.splat(128)), vec.splat(65536));
+    return vec.add(vec.add(power, vec.splat(1)), vec.mul(vec.pmax(steps, vec.splat(0)), vec.splat(3e38)));
+  });
   return each(f, denominators, (denominator) => vec.div(vec.splat(1), denominator));
 }
 
@@ -27,32 +28,24 @@ export function headSigmoid(f: FunctionBuilder, x: Vec): VecLocal {
 }
 
 /**
- * σ of a row of floats, for a kernel that has many such rows of `bytes` bytes each: whole turns, then one that overlaps them at the
- * end. Rows shorter than a vector are written with what is before them, which comes from before the floats.
+ * σ of a row of floats, for a kernel that has many such rows of `bytes` bytes each: whole turns, then single vectors, the last of which
+ * overlaps what is before it. Rows shorter than a vector are written with what is before them, which comes from before the floats.
  */
 export function sigmoidRows(f: FunctionBuilder, bytes: I32Local): (from: I32Local, to: I32Local) => void {
   const offset = f.i32();
-  const source = f.i32();
-  const target = f.i32();
-  const turns = (vectors: number, from: I32Local, to: I32Local): void => {
-    const last = f.i32(i32.sub(bytes, vectors * 16));
+  const at = f.i32();
+  return (from, to) => {
     f.set(offset, 0);
-    f.doWhile(
-      () => {
-        f.set(target, i32.select(i32.ltS(offset, last), offset, last));
-        f.set(source, i32.add(from, target));
-        f.increase(target, to);
+    for (const vectors of [TURN_VECTORS, 1]) {
+      const last = f.i32(i32.sub(bytes, vectors * 16));
+      f.while(i32.leS(offset, vectors === 1 ? f.i32(i32.sub(bytes, 1)) : last), () => {
+        f.set(at, i32.select(i32.ltS(offset, last), offset, last));
+        const source = f.i32(i32.add(from, at));
+        f.increase(at, to);
         const values = Array.from({ length: vectors }, (_, v) => f.vec(vec.load(source, v * 16)));
-        for (const [v, value] of headSigmoids(f, values).entries()) f.storeVec(target, value, v * 16);
+        for (const [v, value] of headSigmoids(f, values).entries()) f.storeVec(at, value, v * 16);
         f.increase(offset, vectors * 16);
-      },
-      i32.ltS(offset, bytes),
-    );
+      });
+    }
   };
-  return (from, to) =>
-    f.if(
-      i32.ltS(bytes, TURN_VECTORS * 16),
-      () => turns(1, from, to),
-      () => turns(TURN_VECTORS, from, to),
-    );
 }

@@ -2,7 +2,7 @@
 
 import { type Activation, activationParameters } from "../../../ops/attributes.js";
 import { type FunctionBuilder, type Vec, type VecLocal, vec } from "../emit/index.js";
-import { type Accuracy, each, erf, exp, log1p, onePlusExpOfNegative, onePlusExpsOfNegative } from "./math.js";
+import { type Accuracy, each, erf, exp, log1p, onePlusExpsOfNegative } from "./math.js";
 
 /** Part of a kernel's name: `silu`, `leakyRelu(0.1)`. */
 export function activationKey(activation: Activation): string {
@@ -18,13 +18,12 @@ export function activationKey(activation: Activation): string {
 export function activateAll(
   f: FunctionBuilder,
   activation: Activation,
-  values: readonly Vec[],
+  values: readonly VecLocal[],
   accuracy: Accuracy = "float32",
 ): readonly VecLocal[] {
   if (activation.kind !== "silu") return each(f, values, (value) => activate(f, activation, value));
-  const xs = each(f, values, (value) => value);
-  const denominators = onePlusExpsOfNegative(f, xs, accuracy);
-  return each(f, xs, (x, i) => vec.div(x, denominators[i]));
+  const denominators = onePlusExpsOfNegative(f, values, accuracy);
+  return each(f, values, (x, i) => vec.div(x, denominators[i]));
 }
 
 /** NaN stays NaN throughout: pmin and pmax keep their first operand then. */
@@ -37,9 +36,9 @@ export function activate(f: FunctionBuilder, activation: Activation, value: Vec)
   const relu6 = (v: Vec): Vec => vec.pmin(vec.pmax(v, zero), vec.splat(6));
   switch (activation.kind) {
     case "silu":
-      return vec.div(x, onePlusExpOfNegative(f, x));
+      return activateAll(f, activation, [x])[0];
     case "sigmoid":
-      return vec.div(one, onePlusExpOfNegative(f, x));
+      return vec.div(one, onePlusExpsOfNegative(f, [x])[0]);
     case "relu":
       return vec.pmax(x, zero);
     case "relu6":

@@ -30,26 +30,19 @@ export function each<Value extends Vec>(
   return values.map((value, index) => f.vec(step(value, index)));
 }
 
-/** Σ coefficients[i]·xⁱ by Horner's rule. */
-function polynomial(x: Vec, coefficients: readonly number[]): Vec {
-  let sum = vec.splat(coefficients[coefficients.length - 1]);
-  for (let i = coefficients.length - 2; i >= 0; i--) sum = vec.madd(sum, x, vec.splat(coefficients[i]));
-  return sum;
-}
-
-/** The same of several. */
+/** Σ coefficients[i]·xⁱ of several x by Horner's rule. */
 function polynomials(f: FunctionBuilder, xs: readonly Vec[], coefficients: readonly number[]): readonly Vec[] {
-  const first: readonly Vec[] = xs.map(() => vec.splat(coefficients[coefficients.length - 1]));
-  return coefficients
-    .slice(0, -1)
-    .reduceRight<readonly Vec[]>((sums, c) => each(f, sums, (sum, i) => vec.madd(sum, xs[i], vec.splat(c))), first);
+  return coefficients.reduceRight<readonly Vec[]>(
+    (sums, c) =>
+      sums.length > 0 ? each(f, sums, (sum, i) => vec.madd(sum, xs[i], vec.splat(c))) : xs.map(() => vec.splat(c)),
+    [],
+  );
 }
 
 /** 2^y for several y, each clamped to [−126, 126], relative error below 3e-7, for eight bits 1.03e-4; NaN stays NaN. */
 export function exp2s(f: FunctionBuilder, ys: readonly Vec[], accuracy: Accuracy = "float32"): VecLocal[] {
   const coefficients = accuracy === "float32" ? EXP2 : EXP2_EIGHT_BITS;
-  const below = each(f, ys, (y) => vec.pmin(y, vec.splat(126)));
-  const clamped = each(f, below, (y) => vec.pmax(y, vec.splat(-126)));
+  const clamped = each(f, ys, (y) => vec.pmax(vec.pmin(y, vec.splat(126)), vec.splat(-126)));
   const shifted = each(f, clamped, (y) => vec.add(y, vec.splat(ROUNDING)));
   const whole = each(f, shifted, (y) => vec.sub(y, vec.splat(ROUNDING)));
   const fractions = each(f, clamped, (y, i) => vec.sub(y, whole[i]));
@@ -57,14 +50,9 @@ export function exp2s(f: FunctionBuilder, ys: readonly Vec[], accuracy: Accuracy
   return each(f, powers, (power, i) => vec.addBits(power, vec.shiftBitsLeft(shifted[i], 23)));
 }
 
-/** 2^y of one. */
-export function exp2(f: FunctionBuilder, y: Vec, accuracy: Accuracy = "float32"): VecLocal {
-  return exp2s(f, [f.vec(y)], accuracy)[0];
-}
-
 /** e^x. */
 export function exp(f: FunctionBuilder, x: Vec): VecLocal {
-  return exp2(f, vec.mul(x, vec.splat(Math.LOG2E)));
+  return exp2s(f, [vec.mul(x, vec.splat(Math.LOG2E))])[0];
 }
 
 /** 1 ÷ (1 + e^−x) as numerator ÷ denominator, of several: gives the denominators, so that SiLU needs one division. */
@@ -73,13 +61,8 @@ export function onePlusExpsOfNegative(
   xs: readonly Vec[],
   accuracy: Accuracy = "float32",
 ): VecLocal[] {
-  const exponents = each(f, xs, (x) => vec.mul(x, vec.splat(-Math.LOG2E)));
+  const exponents = xs.map((x) => vec.mul(x, vec.splat(-Math.LOG2E)));
   return each(f, exp2s(f, exponents, accuracy), (power) => vec.add(power, vec.splat(1)));
-}
-
-/** That of one. */
-export function onePlusExpOfNegative(f: FunctionBuilder, x: Vec): Vec {
-  return onePlusExpsOfNegative(f, [x])[0];
 }
 
 /** ln(1 + t) for t in [0, 1]: 2·artanh(t ÷ (2 + t)) as its series, absolute error below 1e-7. */
@@ -88,7 +71,7 @@ export function log1p(f: FunctionBuilder, t: Vec): Vec {
   const s = f.vec(vec.div(argument, vec.add(argument, vec.splat(2))));
   const square = f.vec(vec.mul(s, s));
   const series = Array.from({ length: 8 }, (_, n) => 2 / (2 * n + 1));
-  return vec.mul(s, polynomial(square, series));
+  return vec.mul(s, polynomials(f, [square], series)[0]);
 }
 
 /** erf by Abramowitz and Stegun 7.1.26, absolute error below 5e-7 in float32. */
@@ -96,7 +79,10 @@ export function erf(f: FunctionBuilder, x: Vec): Vec {
   const argument = f.vec(x);
   const magnitude = f.vec(vec.abs(argument));
   const t = f.vec(vec.div(vec.splat(1), vec.madd(magnitude, vec.splat(0.3275911), vec.splat(1))));
-  const series = vec.mul(t, polynomial(t, [0.254829592, -0.284496736, 1.421413741, -1.453152027, 1.061405429]));
+  const series = vec.mul(
+    t,
+    polynomials(f, [t], [0.254829592, -0.284496736, 1.421413741, -1.453152027, 1.061405429])[0],
+  );
   const tail = exp(f, vec.neg(vec.mul(magnitude, magnitude)));
   return vec.copySign(f.vec(vec.sub(vec.splat(1), vec.mul(series, tail))), argument);
 }

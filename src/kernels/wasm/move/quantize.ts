@@ -54,9 +54,10 @@ export function rounding<Field extends string>(
   const high = f.vec(k.splat("high"));
   const offset = f.vec(k.splat("offset"));
   return (values) => {
-    const steps = each(f, values, (value) => vec.mul(value, inverse));
-    const limited = clamped ? each(f, steps, (step) => vec.pmax(vec.pmin(step, high), low)) : steps;
-    const rounded = each(f, limited, (step) => vec.add(step, vec.splat(ROUNDING)));
+    const rounded = each(f, values, (value) => {
+      const steps = vec.mul(value, inverse);
+      return vec.add(clamped ? vec.pmax(vec.pmin(steps, high), low) : steps, vec.splat(ROUNDING));
+    });
     return each(f, rounded, (bits) => vec.subI32(bits, offset));
   };
 }
@@ -104,11 +105,10 @@ function vectorOf(
   x: I32Local,
 ): VecLocal {
   const vectors = lanesOf(format);
-  const numbers = whole(Array.from({ length: vectors }, (_, v) => f.vec(vec.load(x, v * 16))));
+  const [a, b, c, d] = whole(Array.from({ length: vectors }, (_, v) => f.vec(vec.load(x, v * 16))));
   f.increase(x, vectors * 16);
-  const halves = numbers.flatMap((number, v) => (v % 2 === 0 ? [f.vec(vec.narrowI32(number, numbers[v + 1]))] : []));
-  const [first, second] = halves;
-  return format === "int16" ? first : f.vec(vec.narrowI16[format](first, second));
+  const first = vec.narrowI32(a, b);
+  return f.vec(format === "int16" ? first : vec.narrowI16[format](first, vec.narrowI32(c, d)));
 }
 
 /**
@@ -185,18 +185,14 @@ export function quantizePlanes(format: IntegerFormat, planes: number): Kernel<Qu
 /** Writes four pixels of `pixelBytes` each, of which every vector holds four bytes at most. */
 function storePixels(f: FunctionBuilder, out: I32Local, words: readonly VecLocal[], pixelBytes: number): void {
   const [first, second = first] = words;
-  const source = Array.from({ length: 4 * pixelBytes }, (_, at) => {
-    const [pixel, byte] = [Math.floor(at / pixelBytes), at % pixelBytes];
-    return (byte >> 2) * VECTOR_BYTES + pixel * 4 + (byte & 3);
-  });
-  for (let at = 0; at < source.length; at += VECTOR_BYTES) {
-    const part = source.slice(at, at + VECTOR_BYTES);
-    const order = Array.from({ length: VECTOR_BYTES }, (_, i) => part[i] ?? 0);
-    const vector = f.vec(vec.shuffle(first, second, order));
-    if (part.length === 12) {
-      f.storePart(out, vector, 8, at);
-      const rest = order.map((_, i) => order[(i + 8) % VECTOR_BYTES]);
-      f.storePart(out, vec.shuffle(first, second, rest), 4, at + 8);
-    } else f.storePart(out, vector, part.length as 4 | 8 | 16, at);
+  for (let at = 0, bytes: 4 | 8 | 16; at < 4 * pixelBytes; at += bytes) {
+    const left = 4 * pixelBytes - at;
+    bytes = left >= VECTOR_BYTES ? VECTOR_BYTES : left >= 8 ? 8 : 4;
+    const order = Array.from({ length: VECTOR_BYTES }, (_, i) => {
+      // Those behind the last are not stored.
+      const [pixel, byte] = [((at + i) / pixelBytes) & 3, (at + i) % pixelBytes];
+      return (byte >> 2) * VECTOR_BYTES + pixel * 4 + (byte & 3);
+    });
+    f.storePart(out, vec.shuffle(first, second, order), bytes, at);
   }
 }

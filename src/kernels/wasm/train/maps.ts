@@ -5,7 +5,7 @@ import { type FunctionBuilder, type Vec, vec } from "../emit/index.js";
 import type { Kernel } from "../kernel.js";
 import { activationKey } from "../map/activations.js";
 import { type ElementwiseField, elementwiseMap } from "../map/elementwise.js";
-import { erf, exp, onePlusExpOfNegative } from "../map/math.js";
+import { erf, exp, onePlusExpsOfNegative } from "../map/math.js";
 
 /** 1 above 0, else 0: what a huge factor leaves of a number that is clamped to [0, 1]. */
 const above = (x: Vec): Vec => vec.pmin(vec.pmax(vec.mul(x, vec.splat(3e38)), vec.splat(0)), vec.splat(1));
@@ -15,7 +15,7 @@ function derivative(f: FunctionBuilder, activation: Activation, value: Vec): Vec
   const one = vec.splat(1);
   const x = f.vec(value);
   const not = (v: Vec): Vec => vec.sub(one, v);
-  const sigmoid = (): Vec => f.vec(vec.div(one, onePlusExpOfNegative(f, x)));
+  const sigmoid = (): Vec => f.vec(vec.div(one, onePlusExpsOfNegative(f, [x])[0]));
   switch (activation.kind) {
     case "identity":
       return one;

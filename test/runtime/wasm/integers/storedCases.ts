@@ -134,7 +134,7 @@ export const STORED_CASES: readonly StoredCase[] = [
     const d = net.conv("d", cat, 16);
     return [net.conv("e", d, 16), net.scale("f", b)];
   }),
-  storedCase("steps so small that numbers must be clamped before they are rounded, and just not", ["a", "b"], (net) => {
+  storedCase("steps so small that numbers must be clamped before they are rounded, and just not", ["b"], (net) => {
     const x = net.input("x", [1, 8, 9, 7]);
     const [a, b] = ["a", "b"].map((name) => net.conv(name, x, 16, { k: 3 }));
     return [net.conv("c", a, 8, { scale: 9e-9 }), net.conv("d", b, 8, { scale: 2 ** -21 })];

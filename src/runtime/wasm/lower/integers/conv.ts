@@ -32,11 +32,6 @@ const MOST_COLUMNS = 8;
 const L2_BYTES = 2 ** 19;
 /** Rows of register tiles for bytes: enough sums to hide the latency of the dot product, few enough for 16 registers. */
 const BYTE_ROWS = [6, 5] as const;
-/**
- * Scales from which on SiLU, at least −4 in float32 wherever a sum may lead, is rounded right without a clamp: that is for numbers above
- * −1.5 × 2²³ steps.
- */
-const LEAST_SCALE = 2 ** -21;
 /** Channels up to which pixels of an input stand close together instead of taking a whole vector each. */
 const MOST_PLANES = 4;
 
@@ -129,7 +124,6 @@ export function lowerInteger(lowering: Lowering, node: Conv, { format, quantizat
     numbers: lanes === 2 ? "int16" : "int8",
     wide: inTwoTurns(format, quantization),
     store: output.store,
-    smallSteps: output.smallSteps,
     rows: tileRows(format, width),
   });
   const panels = full + (half ? 1 : 0);
@@ -160,14 +154,12 @@ function outputOf(lowering: Lowering, node: Conv, format: IntegerFormat): Output
   if (stored) {
     const view = integerView(lowering, id);
     const address = { storage: view.storage, offset: view.offset };
-    const { quantization } = stored;
-    const smallSteps = quantization.inputScale < LEAST_SCALE;
-    return { ...view, address, store: format, smallSteps, rounding: roundingArguments(format, quantization) };
+    return { ...view, address, store: format, rounding: roundingArguments(format, stored.quantization) };
   }
   const { storage, offset, n, h, w, pixelBytes } = lowering.outputNhwc(id);
   const rowBytes = w * pixelBytes;
   const size = { n, h, w, pixelBytes, rowBytes, imageBytes: h * rowBytes };
-  return { ...size, address: { storage, offset }, store: undefined, smallSteps: false, rounding: NO_ROUNDING };
+  return { ...size, address: { storage, offset }, store: undefined, rounding: NO_ROUNDING };
 }
 
 /** Without a border all pixels are a single row. */

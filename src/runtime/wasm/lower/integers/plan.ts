@@ -13,6 +13,11 @@ import { bytesOf, type Quantization, TURN_BYTES } from "./view.js";
 export type QuantizationOf = (node: NodeOf<"conv2d">) => Quantization | undefined;
 
 const FLOAT = "float32";
+/**
+ * The least scale of a value that is stored. From it on SiLU, which is at least −4 in float32 wherever a sum may lead, is rounded right
+ * without a clamp: that is for numbers above −1.5 × 2²³ steps.
+ */
+const LEAST_SCALE = 2 ** -21;
 const keyOf = ({ inputScale, inputZeroPoint }: Quantization): string => `${inputScale} ${inputZeroPoint}`;
 
 /** Fills `lowering.integers`. */
@@ -29,7 +34,8 @@ export function planIntegers(lowering: Lowering, quantizationOf: QuantizationOf)
     wanted.clear();
     const want = (id: ValueId, quantization: Quantization | undefined): void => {
       const wishes = wanted.get(id) ?? new Map<string, Quantization | undefined>();
-      wanted.set(id, wishes.set(quantization ? keyOf(quantization) : FLOAT, quantization));
+      const stored = quantization && quantization.inputScale >= LEAST_SCALE ? quantization : undefined;
+      wanted.set(id, wishes.set(stored ? keyOf(stored) : FLOAT, stored));
     };
     for (const node of [...graph.nodes].reverse()) {
       const [output] = node.outputs;

@@ -22,8 +22,6 @@ export const BLOCK = 80;
 export interface Output extends Pick<IntegerView, "n" | "h" | "w" | "pixelBytes" | "rowBytes" | "imageBytes"> {
   readonly address: Address;
   readonly store: IntegerFormat | undefined;
-  /** The numbers stored are so many steps that they have to be clamped before they are rounded. */
-  readonly smallSteps: boolean;
   readonly rounding: RoundingArguments;
 }
 

@@ -4,7 +4,7 @@ import { type IntegerFormat, lanesOf, PANEL, packedFloats, WINOGRAD_PLANES } fro
 import { type ConvQuantization, wideBytes } from "../../../../ops/index.js";
 import type { HostTensor } from "../../../../tensor/index.js";
 import type { Lowering } from "../lowering.js";
-import type { Address } from "../storages.js";
+import { type Address, roundUp } from "../storages.js";
 import { type IntegerView, zeroPointOf } from "./view.js";
 
 type Weight = HostTensor<"float32">;
@@ -24,9 +24,8 @@ export function unrollOf(words: number): number {
 
 /** Words of 32 bits that a run of numbers takes: so many that their loop can be unrolled; what is beyond meets zero weights. */
 export function rowWords(numbers: number, lanes: 2 | 4): number {
-  let words = Math.ceil(numbers / lanes);
-  while (words > MOST_UNROLL && unrollOf(words) < UNROLL) words++;
-  return words;
+  const words = Math.ceil(numbers / lanes);
+  return words > MOST_UNROLL ? roundUp(words, UNROLL) : words;
 }
 
 /** The graph's weights are whole numbers × scale. */
