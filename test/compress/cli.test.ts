@@ -11,6 +11,7 @@ import { writeSafetensors } from "../../src/weights/index.js";
 import { createMember, openModel } from "../../src/yolov5/loadModel.js";
 import type { DetectionResult } from "../../src/yolov5/output/results.js";
 import { cli, EXAMPLE, scratchFolder } from "../cli/support.js";
+import { referencePath } from "../support/reference.js";
 import { noise } from "./support.js";
 
 const folder = await scratchFolder();
@@ -43,6 +44,7 @@ interface CompressJson {
     readonly map50: number;
     readonly latency: readonly { readonly backend: string; readonly medianMs: number; readonly peakBytes: number }[];
   }[];
+  readonly recovery?: { readonly curve: readonly { readonly step: number }[] };
 }
 
 describe("a run", () => {
@@ -85,6 +87,43 @@ describe("a run", () => {
     expect(html.match(/<svg/g)?.length).toBe(2);
     expect(html.match(/data:image\/jpeg/g)?.length).toBe(6);
     expect((await cli(["info", "--weights", path("int8.safetensors")])).code).toBe(0);
+  });
+
+  test("recovers: a row of its own, the curve, another run's state refused", async () => {
+    const [state, json] = [path("recover.state"), path("recover.json")];
+    const run = (...more: string[]) =>
+      cli([
+        ...["compress", "--data", path("data"), ...FAST, "--imgsz", "128", "--prune", "0.1", "--round", "4"],
+        ...[
+          "--iterations",
+          "1",
+          "--recover",
+          "--recover-steps",
+          "4",
+          "--recover-state",
+          state,
+          "--json",
+          json,
+          ...more,
+        ],
+      ]);
+    const { code, stdout, stderr } = await run("--report", path("recovered.html"));
+    expect([code, stderr]).toEqual([0, ""]);
+    expect(stdout).toMatch(/step 4: loss [\d.]+, agreement [\d.]+, distance [\d.]+\n/);
+    expect(stdout).toMatch(/Recovered: 4 steps in [\d.]+ min on 2 pictures; .* on 2 of them: agreement/);
+    const { rows, recovery } = JSON.parse(await readFile(json, "utf8")) as CompressJson;
+    expect(rows.map(({ name }) => name)).toEqual([
+      ...["embedded:codes", expect.stringMatching(/^pruned/), "+ re-estimated", "+ recovered"],
+    ]);
+    expect(recovery?.curve.map(({ step }) => step)).toEqual([0, 4]);
+    expect(await readFile(path("recovered.html"), "utf8")).toMatch(
+      /<h2>Recovery<\/h2>\s*<svg[\s\S]*pictures as they are/,
+    );
+    const other = await run("--imgsz", "160");
+    expect([other.code, other.stderr]).toEqual([
+      1,
+      expect.stringMatching(/recover\.state: is the training state of another run/),
+    ]);
   });
 
   test("pruned files work with detect, info, export and verify", async () => {
@@ -145,12 +184,26 @@ describe("wrong usage", () => {
     [["--prune", "0.1", "--max-drop", "2"], /cannot be combined; give one of them/],
     [["--prune", "1"], /a fraction below 1/],
     [["--output", "x.safetensors"], /--output needs a step/],
+    [["--recover"], /--recover trains a pruned network/],
+    [["--prune", "0.1", "--recover-minutes", "1"], /need --recover/],
+    [["--prune", "0.1", "--recover", "--recover-minutes", "1", "--recover-steps", "9"], /cannot be combined/],
+    [["--prune", "0.1", "--recover", "--shard", "0/2", "--json", "x.json"], /--recover would train/],
     [["--prune", "10"], /between 0 and 1/],
     [["--criterion", "magic"], /data, bn, l1, l2/],
   ])("%j", async (flags, message) => {
     const { code, stderr } = await cli(["compress", "--data", path("data"), ...FAST, ...flags]);
     expect(code).toBe(2);
     expect(stderr).toMatch(message);
+  });
+
+  test("networks that cannot be trained, before anything is pruned", async () => {
+    const weights = referencePath("weights", "zoo", "transformer.pt");
+    if (!weights) return;
+    const { code, stdout, stderr } = await cli([
+      ...["compress", "--data", path("data"), ...FAST, "--weights", weights, "--prune", "0.1", "--recover"],
+    ]);
+    expect([code, stderr]).toEqual([1, expect.stringMatching(/wasm: \w+Gradient has no kernel/)]);
+    expect(stdout).not.toMatch(/Pruned/);
   });
 
   test("classification models are refused", async () => {

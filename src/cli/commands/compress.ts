@@ -12,14 +12,15 @@ const CRITERIA = ["data", "bn", "l1", "l2"] as const;
 
 const AFTER = `
 Steps run in this order, each measured on --data: channel pruning, re-estimation on calibration pictures, weight
-pruning, float16, int8. Pruned files are smaller networks that every command and backend can run. Nothing is trained here:
-fine-tune a pruned checkpoint where it was trained to recover more accuracy (docs/optimising.md).
+pruning, float16, int8. Pruned files are smaller networks that every command and backend can run. With --recover the pruned
+network is trained, after re-estimation, to give what the unpruned one gives: on the CPU, without labels (docs/optimising.md).
 
 Examples:
   yolov5 compress --weights best.pt --data dataset.yaml                      measure only
   yolov5 compress --weights best.pt --data photos --prune 0.1 --output small.safetensors --report out.html
   yolov5 compress --weights best.pt --data photos --max-drop 2 --half        prune until 2 points of mAP50-95 are lost
   yolov5 compress --weights best.pt --data photos --target-flops 0.8 --latency wasm webgpu
+  yolov5 compress --weights best.pt --data photos --target-flops 0.8 --recover --recover-data more-photos
   yolov5 compress --weights best.pt --data photos --compare pruned-elsewhere.pt`;
 
 export function defineCompress(program: Command, start: Start): void {
@@ -73,6 +74,19 @@ export function defineCompress(program: Command, start: Start): void {
         .default("global"),
     )
     .option("--round <n>", "keep a multiple of this many channels; kernels run best with 8", whole(1), 8)
+    .optionsGroup("Recovery (training without labels, after pruning):")
+    .option("--recover", "train the pruned network to give what the unpruned one gives, on your own pictures")
+    .option("--recover-minutes <m>", "how long to train (default: 30)", positive)
+    .option(
+      "--recover-steps <n>",
+      "train so many steps of four pictures instead: the same result on every run",
+      whole(1),
+    )
+    .option(
+      "--recover-data <path>",
+      "folder or list of pictures to train on, labels not needed (default: --calibration-data)",
+    )
+    .option("--recover-state <file>", "keep the run in this file, and go on from it where it exists")
     .optionsGroup("Other steps:")
     .option(
       "--unstructured <share>",

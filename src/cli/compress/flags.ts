@@ -24,6 +24,14 @@ export interface CompressFlags extends CommonFlags {
   readonly criterion: PruningCriterion;
   readonly scope: "global" | "layer";
   readonly round: number;
+  /** Train the pruned network to give what the unpruned one gives. */
+  readonly recover?: boolean;
+  readonly recoverMinutes?: number;
+  readonly recoverSteps?: number;
+  /** Pictures to train on; default: the calibration pictures' data set. */
+  readonly recoverData?: string;
+  /** Where the run is kept and continued from. */
+  readonly recoverState?: string;
   readonly unstructured?: number;
   readonly half?: boolean;
   readonly int8?: boolean;

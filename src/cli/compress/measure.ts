@@ -28,7 +28,7 @@ import { benchInput } from "../bench/input.js";
 import { measure, quantile } from "../bench/measure.js";
 import type { Output } from "../output.js";
 import { steps } from "../val/progress.js";
-import type { Step } from "./steps.js";
+import type { Step } from "./step.js";
 
 /** A network and its file. */
 export interface Candidate {
@@ -104,30 +104,44 @@ export interface EvaluateContext {
   readonly shard?: Shard | undefined;
 }
 
-/** Runs `val` on one candidate. */
-export async function evaluateCandidate(
+/** Runs something with a candidate as a model, and frees that. */
+export async function withModel<T>(
   { opened, name, info }: Pick<Candidate, "opened" | "name" | "info">,
-  { backend, dataset, imgsz, output, onPicture, shard }: EvaluateContext,
-): Promise<Evaluation> {
+  backend: Backend,
+  use: (model: Model<never>) => Promise<T>,
+): Promise<T> {
   const { network } = createMember(opened, backend, { path: name, dtype: computeDTypeFor(opened, backend, {}) });
   // Not disposed: that would dispose of the backend too, which other candidates use.
-  const model = new Model(
+  const model = new Model<never>(
     new LocalRunner([{ network, info }], backend, () => unreachable("no pictures are read here")),
   );
-  const bar = steps(output, `measuring ${name}`);
   try {
-    return await evaluate(model, dataset, {
-      imgsz,
-      shard,
-      signal: output.io.signal,
-      onPicture: (outcome) => {
-        bar.update(outcome.done, outcome.total);
-        onPicture?.(outcome);
-      },
-    });
+    return await use(model);
+  } finally {
+    network.dispose();
+  }
+}
+
+/** Runs `val` on one candidate. */
+export async function evaluateCandidate(
+  candidate: Pick<Candidate, "opened" | "name" | "info">,
+  { backend, dataset, imgsz, output, onPicture, shard }: EvaluateContext,
+): Promise<Evaluation> {
+  const bar = steps(output, `measuring ${candidate.name}`);
+  try {
+    return await withModel(candidate, backend, (model) =>
+      evaluate(model, dataset, {
+        imgsz,
+        shard,
+        signal: output.io.signal,
+        onPicture: (outcome) => {
+          bar.update(outcome.done, outcome.total);
+          onPicture?.(outcome);
+        },
+      }),
+    );
   } finally {
     bar.stop();
-    network.dispose();
   }
 }
 

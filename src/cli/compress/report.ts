@@ -2,6 +2,8 @@
 
 import { Breather } from "../../breathe.js";
 import type { LayerSensitivity } from "../../compress/index.js";
+import type { CurvePoint } from "../../compress/recover/state.js";
+import { learningCurveSpecs } from "../../compress/report/learningCurve.js";
 import { type ParetoPoint, paretoSpec, sensitivitySpec } from "../../compress/report/pareto.js";
 import { renderSvg } from "../../eval/plots/render.js";
 import { encodeJpeg, type RgbImage } from "../../image/index.js";
@@ -30,6 +32,8 @@ export interface ReportContent {
   readonly notes: readonly string[];
   readonly sensitivities: readonly LayerSensitivity[];
   readonly examples: readonly Example[];
+  /** How the training went; empty without one. */
+  readonly curve: readonly CurvePoint[];
   /** Name of the row shown as `after` in the examples. */
   readonly last: string;
 }
@@ -60,6 +64,11 @@ export async function reportHtml(content: ReportContent, signal?: AbortSignal): 
     charts.push(await renderSvg(paretoSpec(points, backend)));
     await breather.rest();
   }
+  const learning: string[] = [];
+  for (const spec of content.curve.length > 1 ? learningCurveSpecs(content.curve) : []) {
+    learning.push(await renderSvg(spec));
+    await breather.rest();
+  }
   const pictures: string[] = [];
   for (const example of examples) {
     pictures.push(exampleHtml(example, content));
@@ -78,6 +87,7 @@ ${notes.map((note) => `<p>${escapeHtml(note)}</p>`).join("\n")}
 <p class="hint">Small grey figures: change from the first row. Size: .safetensors; deflated: as in a zip. Times: median for one picture through the network, all steps interleaved.</p>
 <h2>Accuracy over time</h2>
 ${charts.join("\n")}
+${learning.length > 0 ? `<h2>Recovery</h2>\n${learning.join("\n")}` : ""}
 ${examples.length > 0 ? `<h2>Examples</h2>\n${pictures.join("\n")}` : ""}
 ${bars === "" ? "" : `<h2>Where it hurts</h2>\n${bars}`}
 </body>

@@ -2,6 +2,7 @@
 
 import { basename } from "node:path";
 import { spread } from "../../compress/calibration/pictures.js";
+import { splitPictures } from "../../compress/recover/pictures.js";
 import { assertPictures } from "../../eval/assertPictures.js";
 import type { DetectionDataset } from "../../eval/dataset/types.js";
 import type { Evaluation, PictureOutcome } from "../../eval/evaluation.js";
@@ -19,7 +20,7 @@ import { checkImageSize } from "../../yolov5/options.js";
 import { EXIT, InterruptedError, UsageError } from "../errors.js";
 import { Attempts } from "../files/attempts.js";
 import { writeOrRefuse } from "../files/replacing.js";
-import { orInterrupted } from "../interrupt.js";
+import { LastWork, orInterrupted } from "../interrupt.js";
 import { refuseOwnDecoding } from "../options/ownDecoding.js";
 import { noteSize } from "../options/sizeNote.js";
 import { readModelConfig } from "../options/yamlFile.js";
@@ -32,6 +33,7 @@ import { statisticsToJson } from "../shards/statisticsJson.js";
 import { counted } from "../table.js";
 import { interruptible, steps as openSteps } from "../val/progress.js";
 import { identityOf } from "../val/shard.js";
+import { checkFlags, checkShard } from "./checkFlags.js";
 import type { CompressFlags } from "./flags.js";
 import {
   asFile,
@@ -43,7 +45,8 @@ import {
   rowOf,
 } from "./measure.js";
 import { type Example, reportHtml } from "./report.js";
-import { makeSteps, type Step } from "./steps.js";
+import type { Step } from "./step.js";
+import { makeSteps } from "./steps.js";
 import { compressionTable } from "./table.js";
 
 /** Example pictures in the report. */
@@ -61,36 +64,12 @@ export async function runCompress(flags: CompressFlags, output: Output): Promise
     onNote: (text) => output.line(`note: ${text}`),
     threads: flags.threads,
   });
+  const run = new CompressRun(flags, output, backend, shard);
   try {
-    return await orInterrupted(output.io.signal, new CompressRun(flags, output, backend, shard).run());
+    return await orInterrupted(output.io.signal, run.run());
   } finally {
+    await run.keeping.settled();
     backend.dispose();
-  }
-}
-
-function checkFlags({ prune, targetFlops, maxDrop, output, unstructured, half, int8 }: CompressFlags): void {
-  const goals = [prune, targetFlops, maxDrop].filter((goal) => goal !== undefined);
-  if (goals.length > 1)
-    throw new UsageError("--prune, --target-flops and --max-drop cannot be combined; give one of them");
-  if (prune !== undefined && prune >= 1)
-    throw new UsageError("--prune takes a fraction below 1: 0.1 removes 10 % of the channels");
-  if (output !== undefined && goals.length === 0 && unstructured === undefined && !half && !int8) {
-    throw new UsageError(
-      "--output needs a step: --prune, --target-flops, --max-drop, --unstructured, --half or --int8",
-    );
-  }
-}
-
-/** @throws UsageError for options that need the figures of all pictures, and without a file for the shard's own. */
-function checkShard({ maxDrop, report }: CompressFlags, output: Output): void {
-  if (maxDrop !== undefined) {
-    throw new UsageError(
-      "--max-drop needs the figures of all pictures, which a shard does not have; give --prune or --target-flops",
-    );
-  }
-  if (report !== undefined) throw new UsageError("--report shows a whole run, which a shard is not; leave it out");
-  if (output.jsonFile === undefined) {
-    throw new UsageError("--shard needs --json FILE here, which merge reads: for example --json out-{shard}.json");
   }
 }
 
@@ -98,6 +77,9 @@ function checkShard({ maxDrop, report }: CompressFlags, output: Output): void {
 type Tiles = ReadonlyMap<string, MosaicTiles>;
 
 class CompressRun {
+  /** A training whose best weights are kept on Ctrl-C. */
+  readonly keeping = new LastWork();
+
   constructor(
     private readonly flags: CompressFlags,
     private readonly output: Output,
@@ -122,6 +104,11 @@ class CompressRun {
     const dataset = await this.readDataset(flags.data, info);
     const { calibrationData } = flags;
     const calibration = calibrationData === undefined ? dataset : await this.readDataset(calibrationData, info);
+    const { recoverData } = flags;
+    const recovery = recoverData === undefined ? calibration : await this.readDataset(recoverData, info);
+    // Re-estimation fits the network to the pictures it sees: those that are held out must be new to both.
+    const seen =
+      flags.recover && recovery === calibration ? splitPictures(calibration.samples).trained : calibration.samples;
     const own = shard && new ShardRun({ shard, parent: "", json: output.jsonFile });
     const identity = own && fingerprint("compress", flags, [bytes ?? path], dataset.samples.map(identityOf));
     const skipped = identity === undefined ? undefined : await own?.skipped(flags, identity, output);
@@ -133,7 +120,10 @@ class CompressRun {
     const context = { backend, dataset, imgsz, output, shard };
     const made = await makeSteps(opened, {
       ...context,
-      calibration,
+      calibration: { ...calibration, samples: seen },
+      recovery,
+      keeping: this.keeping,
+      keepBest: (module) => this.keepBest(module, opened),
       flags,
       info,
       mapOf: async (module, name) => {
@@ -201,6 +191,7 @@ class CompressRun {
         rows,
         notes: made.notes,
         sensitivities: made.sensitivities,
+        curve: made.recovery?.curve ?? [],
         examples: examplesOf(tiles[0], tiles[lastIndex > 0 ? lastIndex : candidates.length - 1]),
         last: rows[lastIndex > 0 ? lastIndex : rows.length - 1].name,
       };
@@ -218,6 +209,7 @@ class CompressRun {
       rows,
       notes: made.notes,
       sensitivities: made.sensitivities,
+      ...(made.recovery ? { recovery: made.recovery } : {}),
       ...(written ? { output: target } : {}),
       ...(attempts.errors.length === 0 ? {} : { errors: attempts.errors }),
     };
@@ -227,6 +219,17 @@ class CompressRun {
       await own.publish(block, { ...results, statistics }, output);
     } else await output.writeJson(results);
     return attempts.errors.length === 0 ? EXIT.done : EXIT.failed;
+  }
+
+  /** What a training that is interrupted has reached. */
+  private async keepBest(module: ModuleNode, from: OpenedModel): Promise<void> {
+    const { flags, output, backend } = this;
+    if (flags.output === undefined) return;
+    // The run's own signal has ended it.
+    const { signal } = new AbortController();
+    const { bytes } = await asFile("recovered so far", module, from, backend, { half: flags.half, signal });
+    await writeOrRefuse(flags.output, bytes, true, output);
+    output.line(`Interrupted: the best network so far is in ${flags.output}`);
   }
 
   private complete(evaluation: Evaluation): Evaluation {

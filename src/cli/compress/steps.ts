@@ -10,7 +10,7 @@ import {
   reestimate,
 } from "../../compress/index.js";
 import { pruneUnstructuredPieces } from "../../compress/prune/unstructured.js";
-import { type QuantizationFacts, type QuantizedModule, quantizeTree } from "../../compress/quantize/index.js";
+import { type QuantizedModule, quantizeTree } from "../../compress/quantize/index.js";
 import type { DetectionDataset } from "../../eval/dataset/types.js";
 import type { Backend } from "../../runtime/backend.js";
 import type { Float32Tensor } from "../../tensor/index.js";
@@ -18,18 +18,13 @@ import type { ModuleNode } from "../../weights/types.js";
 import type { ModelInfo } from "../../yolov5/checkpoint/modelInfo.js";
 import { letterbox, toTensor } from "../../yolov5/input/letterbox.js";
 import type { OpenedModel } from "../../yolov5/loadModel.js";
+import type { LastWork } from "../interrupt.js";
 import type { Output } from "../output.js";
 import { grouped } from "../table.js";
 import { interruptible, steps } from "../val/progress.js";
 import type { CompressFlags } from "./flags.js";
-
-export interface Step {
-  readonly name: string;
-  readonly module: ModuleNode;
-  /** Store weights as float16. */
-  readonly half: boolean;
-  readonly int8?: QuantizationFacts;
-}
+import { checkTrainable, type RecoveryFacts, recoverAccuracy } from "./recover.js";
+import type { Step } from "./step.js";
 
 export interface StepsContext {
   readonly flags: CompressFlags;
@@ -37,6 +32,12 @@ export interface StepsContext {
   readonly backend: Backend;
   /** Calibration pictures. */
   readonly calibration: DetectionDataset;
+  /** Pictures to train on. */
+  readonly recovery: DetectionDataset;
+  /** Waits for a training that Ctrl-C has ended. */
+  readonly keeping: LastWork;
+  /** Receives the best network of such a training. */
+  readonly keepBest: (module: ModuleNode) => Promise<void>;
   readonly info: ModelInfo;
   readonly imgsz: number;
   /** mAP50-95 of a network, 0 to 1. */
@@ -48,6 +49,7 @@ export interface Steps {
   readonly sensitivities: readonly LayerSensitivity[];
   /** What was done, human-readable. */
   readonly notes: readonly string[];
+  readonly recovery?: RecoveryFacts | undefined;
 }
 
 /** One bar per stage, one at a time. */
@@ -81,6 +83,7 @@ export async function makeSteps(opened: OpenedModel, context: StepsContext): Pro
   };
   let sensitivities: readonly LayerSensitivity[] = [];
   let { module } = opened;
+  let recovery: RecoveryFacts | undefined;
   let half = false;
   const bars = new Stages(output);
   const calibration = async (): Promise<Float32Tensor[]> =>
@@ -91,6 +94,7 @@ export async function makeSteps(opened: OpenedModel, context: StepsContext): Pro
       signal,
       onProgress: (done, total) => bars.update("reading calibration pictures", done, total),
     });
+  if (flags.recover) await interruptible(signal, checkTrainable(module, context.info.stride));
   try {
     if (flags.prune !== undefined || flags.targetFlops !== undefined || flags.maxDrop !== undefined) {
       const inputs = await interruptible(signal, calibration());
@@ -111,6 +115,16 @@ export async function makeSteps(opened: OpenedModel, context: StepsContext): Pro
       made.push({ name: `pruned ${percent(pruned.removed)}`, module: pruned.cut, half });
       made.push({ name: "+ re-estimated", module: pruned.module, half });
       module = pruned.module;
+      if (flags.recover) {
+        const recovered = await interruptible(
+          signal,
+          context.keeping.of(recoverAccuracy(opened, module, { ...context, bars })),
+        );
+        note(recovered.note);
+        recovery = recovered.facts;
+        module = recovered.module;
+        made.push({ name: "+ recovered", module, half });
+      }
     }
     if (flags.unstructured !== undefined) {
       const pieces = pruneUnstructuredPieces(module, flags.unstructured);
@@ -142,7 +156,7 @@ export async function makeSteps(opened: OpenedModel, context: StepsContext): Pro
   } finally {
     bars.stop();
   }
-  return { steps: made, sensitivities, notes };
+  return { steps: made, sensitivities, notes, recovery };
 }
 
 /** Chooses the channels to keep, for whichever goal was given. */

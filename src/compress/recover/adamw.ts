@@ -18,7 +18,15 @@ export interface AdamWStep {
   readonly scale: number;
   /** How much of the moving average stays; 0 for none. */
   readonly average: number;
+  /** Factor of the learning rate for each tensor. Default: 1. */
+  readonly rates?: readonly number[] | undefined;
 }
+
+/** Of a weight that is next to nothing. */
+const LEAST_SIZE = 1e-3;
+/** Biases count fully in every pixel, so they move more slowly. */
+const BIAS_SHARE = 0.3;
+const LEAST_BIAS_RATE = 0.02;
 
 interface Weight {
   readonly shape: readonly number[];
@@ -51,21 +59,34 @@ export function globalNorm(gradients: readonly Float32Array[]): number {
   return Math.sqrt(sum);
 }
 
+/**
+ * Rates for weights of very different sizes: a step changes every tensor by the same share of its own size, as in LARS (You et
+ * al. 2017). With BatchNorm folded, sizes differ by a factor of a hundred between layers, and one rate for all would ruin some
+ * of them.
+ */
+export function relativeRates(weights: readonly Weight[]): number[] {
+  return weights.map(({ data, shape }) => {
+    const size = Math.sqrt(data.reduce((sum, v) => sum + v * v, 0) / Math.max(1, data.length));
+    return shape.length > 1 ? Math.max(size, LEAST_SIZE) : Math.max(size * BIAS_SHARE, LEAST_BIAS_RATE);
+  });
+}
+
 /** One step: changes weights and state in place. */
 export function adamWStep(
   weights: readonly Weight[],
   gradients: readonly Float32Array[],
   state: AdamWState,
   { beta1, beta2, epsilon, weightDecay }: AdamWSettings,
-  { learningRate, scale, average }: AdamWStep,
+  { learningRate, scale, average, rates }: AdamWStep,
 ): void {
   state.steps++;
-  const stepSize = learningRate / (1 - beta1 ** state.steps);
   const correction = 1 / Math.sqrt(1 - beta2 ** state.steps);
   for (const [k, { data, shape }] of weights.entries()) {
     const gradient = gradients[k];
     const [first, second, averages] = [state.first[k], state.second[k], state.averages[k]];
-    const keep = shape.length > 1 ? 1 - learningRate * weightDecay : 1;
+    const rate = learningRate * (rates?.[k] ?? 1);
+    const stepSize = rate / (1 - beta1 ** state.steps);
+    const keep = shape.length > 1 ? 1 - rate * weightDecay : 1;
     for (let i = 0; i < data.length; i++) {
       const g = gradient[i] * scale;
       const m = beta1 * first[i] + (1 - beta1) * g;

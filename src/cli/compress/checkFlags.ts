@@ -1,0 +1,50 @@
+/** Which options of `compress` go together. */
+
+import { UsageError } from "../errors.js";
+import type { Output } from "../output.js";
+import type { CompressFlags } from "./flags.js";
+
+/** @throws UsageError for options that contradict each other, or that have no effect. */
+export function checkFlags(flags: CompressFlags): void {
+  const { prune, targetFlops, maxDrop, output, unstructured, half, int8 } = flags;
+  const goals = [prune, targetFlops, maxDrop].filter((goal) => goal !== undefined);
+  if (flags.recover && goals.length === 0) {
+    throw new UsageError("--recover trains a pruned network; give --prune, --target-flops or --max-drop");
+  }
+  const { recoverMinutes, recoverSteps, recoverData, recoverState } = flags;
+  if (
+    !flags.recover &&
+    [recoverMinutes, recoverSteps, recoverData, recoverState].some((value) => value !== undefined)
+  ) {
+    throw new UsageError("--recover-minutes, --recover-steps, --recover-data and --recover-state need --recover");
+  }
+  if (recoverMinutes !== undefined && recoverSteps !== undefined)
+    throw new UsageError("--recover-minutes and --recover-steps cannot be combined; give one of them");
+  if (goals.length > 1)
+    throw new UsageError("--prune, --target-flops and --max-drop cannot be combined; give one of them");
+  if (prune !== undefined && prune >= 1)
+    throw new UsageError("--prune takes a fraction below 1: 0.1 removes 10 % of the channels");
+  if (output !== undefined && goals.length === 0 && unstructured === undefined && !half && !int8) {
+    throw new UsageError(
+      "--output needs a step: --prune, --target-flops, --max-drop, --unstructured, --half or --int8",
+    );
+  }
+}
+
+/** @throws UsageError for what needs the figures of all pictures, and without a file for the shard's own. */
+export function checkShard({ maxDrop, report, recover }: CompressFlags, output: Output): void {
+  if (recover) {
+    throw new UsageError(
+      "--recover would train a network in every shard; recover first, then measure with val --shard",
+    );
+  }
+  if (maxDrop !== undefined) {
+    throw new UsageError(
+      "--max-drop needs the figures of all pictures, which a shard does not have; give --prune or --target-flops",
+    );
+  }
+  if (report !== undefined) throw new UsageError("--report shows a whole run, which a shard is not; leave it out");
+  if (output.jsonFile === undefined) {
+    throw new UsageError("--shard needs --json FILE here, which merge reads: for example --json out-{shard}.json");
+  }
+}

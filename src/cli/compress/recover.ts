@@ -1,0 +1,134 @@
+/** `compress --recover`: trains the pruned network to give what the unpruned one gives, keeps the run, and tells how it goes. */
+
+import { readFile } from "node:fs/promises";
+import { splitPictures } from "../../compress/recover/pictures.js";
+import { recover } from "../../compress/recover/recover.js";
+import { type CurvePoint, keptPoint } from "../../compress/recover/state.js";
+import { studentOf } from "../../compress/recover/student.js";
+import { EngineError } from "../../errors.js";
+import type { DetectionDataset } from "../../eval/dataset/types.js";
+import { writeAtomically } from "../../node/files/writeFile.js";
+import { openWasmTrainer } from "../../node/trainers.js";
+import type { Backend } from "../../runtime/backend.js";
+import type { ModuleNode } from "../../weights/types.js";
+import type { ModelInfo } from "../../yolov5/checkpoint/modelInfo.js";
+import type { OpenedModel } from "../../yolov5/loadModel.js";
+import type { Output } from "../output.js";
+import { counted } from "../table.js";
+import { agreementWith } from "./agreement.js";
+import type { CompressFlags } from "./flags.js";
+
+/** Default of `--recover-minutes`; its help says so. */
+const MINUTES = 30;
+
+export interface RecoveryFacts {
+  readonly steps: number;
+  readonly seconds: number;
+  readonly trainedOn: number;
+  /** Pictures that the curve is about. */
+  readonly watched: number;
+  /** Watched pictures were not trained on. */
+  readonly heldOut: boolean;
+  readonly curve: readonly CurvePoint[];
+}
+
+export interface RecoveryContext {
+  readonly flags: CompressFlags;
+  readonly output: Output;
+  readonly backend: Backend;
+  /** Pictures to train on. */
+  readonly recovery: DetectionDataset;
+  readonly info: ModelInfo;
+  readonly imgsz: number;
+  readonly bars: { update(name: string, done: number, total: number): void; stop(): void };
+  /** Receives the best network of a training that Ctrl-C has ended. */
+  readonly keepBest: (module: ModuleNode) => Promise<void>;
+}
+
+/**
+ * Before minutes of pruning: whether the network can be trained.
+ * @throws UnsupportedError for one without boxes, or with an op that has no gradient.
+ */
+export async function checkTrainable(module: ModuleNode, stride: number): Promise<void> {
+  const { training } = studentOf(module, [1, 3, 2 * stride, 2 * stride]);
+  (await openWasmTrainer(training, { threads: 1 })).dispose();
+}
+
+export async function recoverAccuracy(
+  teacher: OpenedModel,
+  student: ModuleNode,
+  { flags, output, backend, recovery, info, imgsz, bars, keepBest }: RecoveryContext,
+): Promise<{ readonly module: ModuleNode; readonly facts: RecoveryFacts; readonly note: string }> {
+  const { signal } = output.io;
+  const { recoverMinutes: minutes = MINUTES, recoverSteps: steps, recoverState: file, threads } = flags;
+  const saved = file === undefined ? undefined : await readState(file);
+  if (flags.recoverData === undefined && flags.calibrationData === undefined) {
+    output.line("note: these pictures are measured too, which flatters; name others with --recover-data");
+  }
+  const { watched, heldOut } = splitPictures(recovery.samples);
+  if (!heldOut) {
+    output.line(
+      `note: ${counted(recovery.samples.length, "picture")} to train on are few, so none is held out; only --data tells how well it went`,
+    );
+  }
+  let last: CurvePoint | undefined;
+  try {
+    const result = await recover(teacher.module, student, {
+      backend,
+      openTrainer: (graph) => openWasmTrainer(graph, threads === undefined ? {} : { threads }),
+      pictures: recovery.samples,
+      imgsz,
+      limit: steps === undefined ? { minutes } : { steps },
+      agreement: await agreementWith(teacher, watched, { backend, info, imgsz, signal }),
+      signal,
+      saved,
+      onProgress: (progress) => {
+        bars.update(`recovering, ${timeLeft(progress.secondsLeft)}`, progress.step, progress.steps);
+        if (progress.last === last) return;
+        last = progress.last;
+        bars.stop();
+        output.line(`  step ${last.step}: loss ${last.loss.toFixed(3)}, ${curveText(last)}`);
+      },
+      onState: async (bytes, best) => {
+        if (file !== undefined) await writeAtomically(file, bytes());
+        if (signal.aborted) await keepBest(best());
+      },
+    });
+    const { curve } = result;
+    const point = keptPoint(curve);
+    const { trained, watched: looked } = result.pictures;
+    const on = heldOut ? counted(looked, "held-out picture") : `${looked} of them`;
+    const kept =
+      point === curve[0] ? "it came no closer to the original, so the start is kept" : `step ${point.step} is kept`;
+    const note = `Recovered: ${counted(result.steps, "step")} in ${(result.seconds / 60).toFixed(1)} min on ${counted(trained, "picture")}; ${kept}; on ${on}: ${curveText(curve[0])} → ${curveText(point)}`;
+    return {
+      module: result.module,
+      facts: { steps: result.steps, seconds: result.seconds, trainedOn: trained, watched: looked, heldOut, curve },
+      note,
+    };
+  } catch (error) {
+    if (file !== undefined && error instanceof EngineError && error.code === "CHECKPOINT") {
+      error.message = `${file}: ${error.message}`;
+    }
+    throw error;
+  }
+}
+
+function curveText({ agreement, distance }: CurvePoint): string {
+  const text = `distance ${distance.toFixed(3)}`;
+  return agreement === undefined ? text : `agreement ${agreement.toFixed(3)}, ${text}`;
+}
+
+function timeLeft(seconds: number): string {
+  return seconds < 90 ? "about a minute left" : `${Math.round(seconds / 60)} min left`;
+}
+
+/** The file's bytes, undefined where there is none yet. */
+async function readState(file: string): Promise<Uint8Array | undefined> {
+  try {
+    return await readFile(file);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
+    throw error;
+  }
+}

@@ -1,0 +1,95 @@
+/** The pictures of a training run: read once, small enough for the network, and kept while there is room. */
+
+import { type RgbImage, resizeArea } from "../../image/index.js";
+import { letterbox, toTensor } from "../../yolov5/input/letterbox.js";
+import { type CalibrationSample, spread } from "../calibration/pictures.js";
+import { augmented, randomNumbers } from "./augment.js";
+
+/** Bytes of pictures that are kept. */
+const KEPT_BYTES = 512 * 2 ** 20;
+const HELD_OUT_EVERY = 5;
+const MOST_WATCHED = 32;
+/** Of fewer pictures, none is held out. */
+const LEAST_TO_HOLD_OUT = 80;
+
+export interface SplitPictures<T> {
+  readonly trained: readonly T[];
+  /** What the network is measured on. */
+  readonly watched: readonly T[];
+  /** The watched ones are not trained on, and must not be calibrated on either. */
+  readonly heldOut: boolean;
+}
+
+/**
+ * Of many pictures every fifth, at most 32, is held out. Of few, none is: they are missed in training, and so few would say less
+ * about the network than chance does. Then some of those that are trained on are watched.
+ */
+export function splitPictures<T>(samples: readonly T[]): SplitPictures<T> {
+  if (samples.length < LEAST_TO_HOLD_OUT) {
+    return { trained: samples, watched: spread(samples, MOST_WATCHED), heldOut: false };
+  }
+  const isHeldOut = (_: T, i: number): boolean => i % HELD_OUT_EVERY === 0 && i / HELD_OUT_EVERY < MOST_WATCHED;
+  return {
+    trained: samples.filter((sample, i) => !isHeldOut(sample, i)),
+    watched: samples.filter(isHeldOut),
+    heldOut: true,
+  };
+}
+
+export class TrainingPictures {
+  readonly trained: readonly CalibrationSample[];
+  readonly watched: readonly CalibrationSample[];
+  private readonly kept = new Map<CalibrationSample, RgbImage>();
+  private keptBytes = 0;
+
+  /** @param imgsz longer side of networks' inputs that the pictures are meant for */
+  constructor(
+    samples: readonly CalibrationSample[],
+    private readonly imgsz: number,
+  ) {
+    ({ trained: this.trained, watched: this.watched } = splitPictures(samples));
+  }
+
+  /** The batch of a step, [N, 3, size, size]. */
+  async batch(step: number, seed: number, count: number, size: number): Promise<Float32Array> {
+    const random = randomNumbers(seed * 1_000_003 + step);
+    const input = new Float32Array(count * 3 * size * size);
+    for (let i = 0; i < count; i++) {
+      const target = input.subarray(i * 3 * size * size, (i + 1) * 3 * size * size);
+      const pick = (at: number): Promise<RgbImage> => this.read(this.trained[Math.floor(at * this.trained.length)]);
+      await augmented(target, size, random, pick);
+    }
+    return input;
+  }
+
+  /** Watched pictures as they are, in batches; the last is filled with the first. */
+  async watchedBatches(count: number, size: number): Promise<Float32Array[]> {
+    const batches: Float32Array[] = [];
+    for (let first = 0; first < this.watched.length; first += count) {
+      const images: RgbImage[] = [];
+      for (let i = 0; i < count; i++) {
+        const sample = this.watched[(first + i) % this.watched.length];
+        const options = { size: [size, size], stride: 32, auto: false } as const;
+        images.push(letterbox(await this.read(sample), options).image);
+      }
+      batches.push(toTensor(images).data);
+    }
+    return batches;
+  }
+
+  private async read(sample: CalibrationSample): Promise<RgbImage> {
+    const known = this.kept.get(sample);
+    if (known) return known;
+    const image = await sample.load();
+    const gain = this.imgsz / Math.max(image.width, image.height);
+    const small =
+      gain < 1
+        ? resizeArea(image, Math.max(1, Math.round(image.width * gain)), Math.max(1, Math.round(image.height * gain)))
+        : image;
+    if (this.keptBytes + small.data.byteLength <= KEPT_BYTES) {
+      this.kept.set(sample, small);
+      this.keptBytes += small.data.byteLength;
+    }
+    return small;
+  }
+}

@@ -1,0 +1,301 @@
+/**
+ * Accuracy back by distillation, without labels (Hinton et al. 2015): the student learns to give its teacher's head maps on the
+ * user's own pictures. Adam with warm-up and cosine schedule, clipped gradients, and a moving average of the weights, which is
+ * what is measured on watched pictures and kept.
+ */
+
+import { Breather } from "../../breathe.js";
+import { DatasetError } from "../../errors.js";
+import type { TrainingGraph } from "../../ops/gradients/index.js";
+import type { Backend, Executable } from "../../runtime/backend.js";
+import type { Trainer } from "../../runtime/trainer.js";
+import { tensor } from "../../tensor/index.js";
+import type { ModuleNode } from "../../weights/types.js";
+import type { CalibrationSample } from "../calibration/pictures.js";
+import { adamWState, adamWStep, globalNorm, relativeRates } from "./adamw.js";
+import { distillationLoss } from "./loss.js";
+import { TrainingPictures } from "./pictures.js";
+import { type CurvePoint, keptPoint, readState, type TrainingState, writeState } from "./state.js";
+import { headMaps, type Student, studentOf } from "./student.js";
+
+export interface RecoverProgress {
+  readonly step: number;
+  /** As far as is known: a run that is limited by time finds out while it runs. */
+  readonly steps: number;
+  readonly loss: number;
+  /** The last look at watched pictures. */
+  readonly last: CurvePoint;
+  readonly secondsLeft: number;
+}
+
+export interface RecoverOptions {
+  readonly backend: Backend;
+  readonly openTrainer: (graph: TrainingGraph) => Promise<Trainer>;
+  readonly pictures: readonly CalibrationSample[];
+  /** Longer side of networks' inputs that the student is meant for. */
+  readonly imgsz: number;
+  /** How long to train. A run of `steps` is the same whenever it is made; one of `minutes` does what it can in that time. */
+  readonly limit: { readonly minutes: number } | { readonly steps: number };
+  /** How much a step may change a tensor, as a share of its size. */
+  readonly learningRate?: number | undefined;
+  /**
+   * How well a tree agrees with the teacher on the watched pictures (`splitPictures`), from 0 to 1; decides which weights are kept.
+   * Default: the distance of the maps decides.
+   */
+  readonly agreement?: ((module: ModuleNode) => Promise<number>) | undefined;
+  readonly seed?: number | undefined;
+  readonly signal?: AbortSignal | undefined;
+  readonly onProgress?: ((progress: RecoverProgress) => void) | undefined;
+  /** A run that was interrupted. */
+  readonly saved?: Uint8Array | undefined;
+  /** Receives the run now and then, and when it is interrupted. */
+  readonly onState?: ((bytes: () => Uint8Array, best: () => ModuleNode) => Promise<void>) | undefined;
+}
+
+export interface Recovered {
+  readonly module: ModuleNode;
+  readonly curve: readonly CurvePoint[];
+  readonly steps: number;
+  readonly seconds: number;
+  /** How many were trained on, and how many the curve is about. */
+  readonly pictures: { readonly trained: number; readonly watched: number };
+}
+
+/** Pictures of a step, and the side of its inputs: the sizes at which two cores train best. */
+const BATCH = 4;
+const SIZE = 320;
+const SETTINGS = { beta1: 0.9, beta2: 0.99, epsilon: 1e-10, weightDecay: 0 } as const;
+const LEARNING_RATE = 2e-3;
+/** Share of the steps in which the rate rises, and what is left of it at the end. */
+const WARM_UP = 0.05;
+const LAST_RATE = 0.02;
+const LARGEST_NORM = 10;
+const AVERAGE = 0.98;
+/** Looks at watched pictures in a run, and how many in a row that are worse than the start end it. */
+const LOOKS = 16;
+const LEAST_STEPS_PER_LOOK = 20;
+const PATIENCE = 8;
+/** Of the run; before, the rate is so high that a network that will end well may look bad. */
+const LEAST_PROGRESS = 0.75;
+/** Seconds between two states. */
+const STATE_SECONDS = 60;
+
+/**
+ * Trains a student.
+ * @returns its tree with the weights of the curve's `keptPoint`
+ * @throws UnsupportedError for networks without boxes, or with an op that has no gradient; DatasetError without pictures; the
+ *   signal's reason where it is aborted, after `onState`.
+ */
+export async function recover(teacher: ModuleNode, student: ModuleNode, options: RecoverOptions): Promise<Recovered> {
+  if (options.pictures.length === 0) throw new DatasetError("recover: needs at least one picture");
+  const size = Math.min(SIZE, options.imgsz);
+  const shape = [BATCH, 3, size, size] as const;
+  const own = studentOf(student, shape);
+  const maps = headMaps(teacher, shape);
+  const executable = await options.backend.compile(maps.graph);
+  try {
+    const trainer = await options.openTrainer(own.training);
+    try {
+      return await new Recovery(own, executable, trainer, size, options).run();
+    } finally {
+      trainer.dispose();
+    }
+  } finally {
+    executable.dispose();
+  }
+}
+
+class Recovery {
+  private readonly state: TrainingState;
+  private readonly pictures: TrainingPictures;
+  private readonly shapes: readonly (readonly number[])[];
+  private readonly identity: string;
+  private readonly rates: readonly number[];
+  private watched: { readonly input: Float32Array; readonly wanted: readonly Float32Array[] }[] = [];
+  private started = 0;
+
+  constructor(
+    private readonly student: Student,
+    private readonly teacher: Executable,
+    private readonly trainer: Trainer,
+    private readonly size: number,
+    private readonly options: RecoverOptions,
+  ) {
+    const weights = trainer.parameters.map(({ data }) => data);
+    this.rates = relativeRates(trainer.parameters);
+    this.state = {
+      weights,
+      optimiser: adamWState(trainer.parameters),
+      best: weights.map((data) => data.slice()),
+      curve: [],
+      pending: [0, 0],
+      seconds: 0,
+    };
+    this.pictures = new TrainingPictures(options.pictures, options.imgsz);
+    const { values } = student.graph;
+    this.shapes = student.graph.outputs.map((id) => values[id].shape);
+    this.identity = JSON.stringify({
+      parameters: trainer.parameters.map(({ name, shape }) => [name, shape]),
+      weights: weights.reduce((sum, data) => sum + data.reduce((a, b) => a + b, 0), 0),
+      pictures: options.pictures.map(({ name }) => name),
+      limit: "steps" in options.limit ? options.limit : {},
+      imgsz: options.imgsz,
+      rate: this.rate,
+      seed: this.seed,
+    });
+  }
+
+  private get seed(): number {
+    return this.options.seed ?? 0;
+  }
+
+  private get rate(): number {
+    return this.options.learningRate ?? LEARNING_RATE;
+  }
+
+  async run(): Promise<Recovered> {
+    const { state, options } = this;
+    const { signal, onState } = options;
+    if (options.saved) {
+      readState(options.saved, state, this.identity);
+      await this.trainer.update();
+    }
+    this.started = performance.now() - state.seconds * 1000;
+    for (const input of await this.pictures.watchedBatches(BATCH, this.size)) {
+      this.watched.push({ input, wanted: await this.teach(input) });
+    }
+    if (state.curve.length === 0) await this.look();
+    const breather = new Breather();
+    let saved = performance.now();
+    const save = async (): Promise<void> => {
+      state.seconds = this.seconds;
+      await onState?.(
+        () => writeState(state, this.identity),
+        () => this.bestModule(),
+      );
+      saved = performance.now();
+    };
+    while (this.progress() < 1 && !this.exhausted()) {
+      if (signal?.aborted) {
+        await save();
+        signal.throwIfAborted();
+      }
+      const loss = await this.step();
+      state.pending = [state.pending[0] + loss, state.pending[1] + 1];
+      if (state.pending[1] >= this.stepsPerLook()) await this.look();
+      if (performance.now() - saved > STATE_SECONDS * 1000) await save();
+      this.tell(loss);
+      await breather.rest();
+    }
+    if (state.pending[1] > 0) await this.look();
+    this.tell(state.curve[state.curve.length - 1].loss);
+    await save();
+    const { trained, watched } = this.pictures;
+    return {
+      module: this.bestModule(),
+      curve: state.curve,
+      steps: state.optimiser.steps,
+      seconds: this.seconds,
+      pictures: { trained: trained.length, watched: watched.length },
+    };
+  }
+
+  private tell(loss: number): void {
+    const { optimiser, curve } = this.state;
+    const { steps } = optimiser;
+    const total = Math.max(steps, this.total());
+    const secondsLeft = (this.seconds / Math.max(1, steps)) * (total - steps);
+    this.options.onProgress?.({ step: steps, steps: total, loss, last: curve[curve.length - 1], secondsLeft });
+  }
+
+  private get seconds(): number {
+    return (performance.now() - this.started) / 1000;
+  }
+
+  /** From 0 to 1. */
+  private progress(): number {
+    const { limit } = this.options;
+    return "steps" in limit ? this.state.optimiser.steps / limit.steps : this.seconds / (60 * limit.minutes);
+  }
+
+  private total(): number {
+    const { limit } = this.options;
+    const { steps } = this.state.optimiser;
+    return "steps" in limit ? limit.steps : Math.round(steps / Math.max(1e-9, this.progress()));
+  }
+
+  private stepsPerLook(): number {
+    return Math.max(LEAST_STEPS_PER_LOOK, Math.ceil(this.total() / LOOKS));
+  }
+
+  private exhausted(): boolean {
+    const { curve } = this.state;
+    return this.progress() > LEAST_PROGRESS && curve.length - 1 - curve.indexOf(keptPoint(curve)) >= PATIENCE;
+  }
+
+  private async teach(input: Float32Array): Promise<readonly Float32Array[]> {
+    const { size } = this;
+    const outputs = await this.teacher.run([tensor("float32", [BATCH, 3, size, size], input)]);
+    return outputs.map(({ data }) => data as Float32Array);
+  }
+
+  /** @returns the loss before the step */
+  private async step(): Promise<number> {
+    const { state, trainer } = this;
+    const input = await this.pictures.batch(state.optimiser.steps, this.seed, BATCH, this.size);
+    const wanted = await this.teach(input);
+    const given = await trainer.forward([input]);
+    const { loss, seeds } = distillationLoss(this.student.head, this.shapes, wanted, given);
+    const gradients = await trainer.backward(seeds);
+    const norm = globalNorm(gradients);
+    const progress = Math.min(1, this.progress());
+    const warm = Math.min(1, (progress + 1e-3) / WARM_UP);
+    const cosine = LAST_RATE + (1 - LAST_RATE) * 0.5 * (1 + Math.cos(Math.PI * progress));
+    adamWStep(trainer.parameters, gradients, state.optimiser, SETTINGS, {
+      learningRate: this.rate * warm * cosine,
+      scale: norm > LARGEST_NORM ? LARGEST_NORM / norm : 1,
+      average: Math.min(AVERAGE, state.optimiser.steps / (state.optimiser.steps + 10)),
+      rates: this.rates,
+    });
+    await trainer.update();
+    return loss;
+  }
+
+  /** Measures the moving averages on watched pictures. */
+  private async look(): Promise<void> {
+    const { state, trainer } = this;
+    const own = state.weights.map((data) => data.slice());
+    const averages = state.optimiser.steps === 0 ? own : state.optimiser.averages;
+    const use = async (weights: readonly Float32Array[]): Promise<void> => {
+      for (const [i, data] of state.weights.entries()) data.set(weights[i]);
+      await trainer.update();
+    };
+    await use(averages);
+    let distance = 0;
+    for (const { input, wanted } of this.watched) {
+      const given = await trainer.forward([input]);
+      distance += distillationLoss(this.student.head, this.shapes, wanted, given).loss / this.watched.length;
+    }
+    await use(own);
+    const [sum, count] = state.pending;
+    const agreement = await this.options.agreement?.(this.moduleOf(averages));
+    const point = {
+      step: state.optimiser.steps,
+      loss: count > 0 ? sum / count : distance,
+      distance,
+      ...(agreement === undefined ? {} : { agreement }),
+    };
+    state.curve.push(point);
+    if (keptPoint(state.curve) === point) for (const [i, data] of state.best.entries()) data.set(averages[i]);
+    state.pending = [0, 0];
+  }
+
+  private bestModule(): ModuleNode {
+    return this.moduleOf(this.state.best);
+  }
+
+  private moduleOf(weights: readonly Float32Array[]): ModuleNode {
+    const names = this.trainer.parameters.map(({ name }) => name);
+    return this.student.withWeights(new Map(names.map((name, i) => [name, weights[i]])));
+  }
+}
