@@ -11,7 +11,7 @@ import { type DetectionFit, detectionSize, type RectBatch, rectBatches } from ".
 import { checkImageSize, checkOnlySize } from "../yolov5/options.js";
 import type { Size } from "../yolov5/output/boxes.js";
 import { type ResolvedNmsOptions, resolveNmsOptions } from "../yolov5/output/nms/nmsOptions.js";
-import { assertClasses } from "./assertClasses.js";
+import { assertLabels } from "./assertLabels.js";
 import { assertPictures } from "./assertPictures.js";
 import type { DetectionDataset, Sample } from "./dataset/types.js";
 import type { EvaluateOptions, Evaluation } from "./evaluation.js";
@@ -39,18 +39,12 @@ export async function evaluateIn(
   if (model.info.task === "classify") {
     throw new OptionError("evaluate: a classification model has no boxes; use evaluateClassification", {});
   }
-  if (model.info.task === "pose" && !dataset.samples.some(({ truth }) => truth.keypoints?.some((p) => p))) {
-    throw new OptionError(
-      `evaluate: no label of ${dataset.name} has keypoints; a pose model needs label files with points after the box, or COCO annotations with keypoints, read with the option keypoints`,
-      {},
-    );
-  }
   if (options.asDetect && options.slice) {
     throw new OptionError(
       "evaluate: asDetect measures whole pictures and slice measures windows; leave out one of them",
     );
   }
-  assertClasses(model, dataset, options.singleClass ?? false);
+  assertLabels(model, dataset, options.singleClass ?? false);
   const excluded = dataset.excluded.map(({ reason }) => reason);
   assertPictures(dataset.samples.length, excluded, dataset.name);
   const { stride, defaultImgsz = [640] } = model.info;

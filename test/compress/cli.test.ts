@@ -196,6 +196,16 @@ describe("wrong usage", () => {
     expect(stderr).toMatch(message);
   });
 
+  test("labels of classes that the model lacks, before anything is pruned", async () => {
+    const labelled = await scratchFolder();
+    for (const name of ["images", "labels"]) await mkdir(join(labelled, name));
+    await cp(EXAMPLE, join(labelled, "images", "a.png"));
+    await writeFile(join(labelled, "labels", "a.txt"), "99 0.5 0.5 0.1 0.1\n");
+    const { code, stdout, stderr } = await cli(["compress", "--data", labelled, ...FAST, "--prune", "0.1"]);
+    expect([code, stderr]).toEqual([1, expect.stringMatching(/its labels use class 99 \(1 label\)(?!.*--single-cls)/)]);
+    expect(stdout).not.toMatch(/Pruned/);
+  });
+
   test("networks that cannot be trained, before anything is pruned", async () => {
     const weights = referencePath("weights", "zoo", "transformer.pt");
     if (!weights) return;

@@ -4,7 +4,7 @@
  * frequent classes while the rare ones get lost.
  */
 
-import type { DetectionDataset, Sample } from "../../eval/dataset/types.js";
+import { type DetectionDataset, NO_OBJECTS, type Sample } from "../../eval/dataset/types.js";
 import type { PictureOutcome } from "../../eval/evaluation.js";
 import { evaluate } from "../../eval/onDemand.js";
 import type { Backend } from "../../runtime/backend.js";
@@ -50,7 +50,9 @@ export async function agreementWith(
     };
     labelled.push({ ...sample, truth, load: async () => image });
   };
-  await measured(original, samples, context, collect);
+  // Labels beside them may be of other classes, and are not asked.
+  const unlabelled = samples.map((sample): Sample => ({ ...sample, truth: NO_OBJECTS, load: () => sample.load() }));
+  await measured(original, unlabelled, context, collect);
   if (labelled.every(({ truth }) => truth.classes.length === 0)) return undefined;
   return async (module) => (await measured({ ...original, module }, labelled, context)).map50_95;
 }

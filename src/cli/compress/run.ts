@@ -3,6 +3,7 @@
 import { basename } from "node:path";
 import { spread } from "../../compress/calibration/pictures.js";
 import { splitPictures } from "../../compress/recover/pictures.js";
+import { assertLabels } from "../../eval/assertLabels.js";
 import { assertPictures } from "../../eval/assertPictures.js";
 import type { DetectionDataset } from "../../eval/dataset/types.js";
 import type { Evaluation, PictureOutcome } from "../../eval/evaluation.js";
@@ -102,6 +103,8 @@ class CompressRun {
     const [imgsz] = checkImageSize([flags.imgsz ?? 640, flags.imgsz ?? 640], info.stride, (text) => output.warn(text));
     noteSize([info], [imgsz, imgsz], output);
     const dataset = await this.readDataset(flags.data, info);
+    // Before minutes of work that nothing could measure.
+    assertLabels({ info }, dataset, undefined);
     const { calibrationData } = flags;
     const calibration = calibrationData === undefined ? dataset : await this.readDataset(calibrationData, info);
     const { recoverData } = flags;
