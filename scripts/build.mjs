@@ -113,6 +113,8 @@ const browser = {
   ...common,
   platform: "browser",
   minify: true,
+  // Fields that only a constructor assigns are not declared a second time: a kilobyte less.
+  tsconfigRaw: { compilerOptions: { useDefineForClassFields: false } },
   plugins: [decoderGlue, gpuJsForPages, compactShaders],
 };
 
