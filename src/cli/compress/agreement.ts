@@ -1,7 +1,7 @@
 /**
  * How well a smaller network finds what the original one finds, without labels: mAP50-95 on pictures whose labels are the
- * original's own boxes. It predicts the figure that counts better than any distance between head maps: that falls for the
- * frequent classes while the rare ones get lost.
+ * original's own boxes. The distance between head maps alone would not do: it falls for the frequent classes while the rare ones
+ * get lost.
  */
 
 import { type DetectionDataset, NO_OBJECTS, type Sample } from "../../eval/dataset/types.js";
@@ -25,7 +25,7 @@ export interface AgreementContext {
 
 /**
  * @param original the network whose boxes are right
- * @param samples pictures to measure on; they are kept in memory
+ * @param samples pictures to measure on
  * @returns measures trees; undefined where nothing can be measured: the original finds nothing in the pictures, or it finds
  *   poses, whose figures need keypoints
  */
@@ -36,7 +36,7 @@ export async function agreementWith(
 ): Promise<((module: ModuleNode) => Promise<number>) | undefined> {
   if (context.info.task === "pose") return undefined;
   const labelled: Sample[] = [];
-  const collect = ({ sample, image, detections }: PictureOutcome): void => {
+  const collect = ({ sample, detections }: PictureOutcome): void => {
     const { width, height } = sample;
     const kept = [...detections.confidences.keys()].filter((i) => detections.confidences[i] >= LEAST_CONFIDENCE);
     const boxes = kept.flatMap((i) => {
@@ -48,7 +48,7 @@ export async function agreementWith(
       boxes: Float32Array.from(boxes),
       polygons: kept.map(() => []),
     };
-    labelled.push({ ...sample, truth, load: async () => image });
+    labelled.push({ ...sample, truth });
   };
   // Labels beside them may be of other classes, and are not asked.
   const unlabelled = samples.map((sample): Sample => ({ ...sample, truth: NO_OBJECTS, load: () => sample.load() }));

@@ -82,6 +82,7 @@ export async function recoverAccuracy(
       agreement: await agreementWith(teacher, watched, { backend, info, imgsz, signal }),
       signal,
       saved,
+      onUnreadable: ({ message }) => output.warn(`${message}; the picture is left out`),
       onProgress: (progress) => {
         bars.update(`recovering, ${timeLeft(progress.secondsLeft)}`, progress.step, progress.steps);
         if (progress.last === last) return;

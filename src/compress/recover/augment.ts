@@ -5,17 +5,6 @@
 
 import { type RgbImage, resizeLinear } from "../../image/index.js";
 
-/** Random numbers in [0, 1) from a seed: mulberry32. */
-export function randomNumbers(seed: number): () => number {
-  let state = seed | 0;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let t = Math.imul(state ^ (state >>> 15), 1 | state);
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
-    return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32;
-  };
-}
-
 /** Grey of what no picture covers. */
 const GREY = 114;
 /** How often four pictures are put into one. */

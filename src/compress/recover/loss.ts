@@ -1,7 +1,7 @@
 /**
  * How far a student's head maps are from its teacher's, before decoding, and the gradient of that. Without labels: where the
  * teacher sees something, boxes, classes, mask coefficients and keypoints count as much as it is sure; objectness counts everywhere.
- * Comparing all numbers of the maps everywhere was tried: it takes the little that a pruned network can still do for the background.
+ * Comparing all numbers of the maps everywhere was tried: it spends what a pruned network can still do on the background.
  */
 
 import { mapsOfLevel } from "../../ops/index.js";

@@ -1,9 +1,11 @@
 /** The pictures of a training run: read once, small enough for the network, and kept while there is room. */
 
+import { DatasetError, ImageError } from "../../errors.js";
 import { type RgbImage, resizeArea } from "../../image/index.js";
+import { seededRandom } from "../../tensor/index.js";
 import { letterbox, toTensor } from "../../yolov5/input/letterbox.js";
 import { type CalibrationSample, spread } from "../calibration/pictures.js";
-import { augmented, randomNumbers } from "./augment.js";
+import { augmented } from "./augment.js";
 
 /** Bytes of pictures that are kept. */
 const KEPT_BYTES = 512 * 2 ** 20;
@@ -40,23 +42,28 @@ export class TrainingPictures {
   readonly trained: readonly CalibrationSample[];
   readonly watched: readonly CalibrationSample[];
   private readonly kept = new Map<CalibrationSample, RgbImage>();
+  private readonly unreadable = new Set<CalibrationSample>();
   private keptBytes = 0;
 
-  /** @param imgsz longer side of networks' inputs that the pictures are meant for */
+  /**
+   * @param imgsz longer side of networks' inputs that the pictures are meant for
+   * @param onUnreadable told once of every picture that cannot be decoded; the next one is used in its place
+   */
   constructor(
     samples: readonly CalibrationSample[],
     private readonly imgsz: number,
+    private readonly onUnreadable: (error: ImageError) => void = () => undefined,
   ) {
     ({ trained: this.trained, watched: this.watched } = splitPictures(samples));
   }
 
   /** The batch of a step, [N, 3, size, size]. */
   async batch(step: number, seed: number, count: number, size: number): Promise<Float32Array> {
-    const random = randomNumbers(seed * 1_000_003 + step);
+    const random = seededRandom(seed * 1_000_003 + step);
     const input = new Float32Array(count * 3 * size * size);
     for (let i = 0; i < count; i++) {
       const target = input.subarray(i * 3 * size * size, (i + 1) * 3 * size * size);
-      const pick = (at: number): Promise<RgbImage> => this.read(this.trained[Math.floor(at * this.trained.length)]);
+      const pick = (at: number): Promise<RgbImage> => this.readable(this.trained, Math.floor(at * this.trained.length));
       await augmented(target, size, random, pick);
     }
     return input;
@@ -68,13 +75,28 @@ export class TrainingPictures {
     for (let first = 0; first < this.watched.length; first += count) {
       const images: RgbImage[] = [];
       for (let i = 0; i < count; i++) {
-        const sample = this.watched[(first + i) % this.watched.length];
         const options = { size: [size, size], stride: 32, auto: false } as const;
-        images.push(letterbox(await this.read(sample), options).image);
+        images.push(letterbox(await this.readable(this.watched, first + i), options).image);
       }
       batches.push(toTensor(images).data);
     }
     return batches;
+  }
+
+  /** @throws DatasetError if none can be read */
+  private async readable(samples: readonly CalibrationSample[], first: number): Promise<RgbImage> {
+    for (let i = 0; i < samples.length; i++) {
+      const sample = samples[(first + i) % samples.length];
+      if (this.unreadable.has(sample)) continue;
+      try {
+        return await this.read(sample);
+      } catch (error) {
+        if (!(error instanceof ImageError)) throw error;
+        this.unreadable.add(sample);
+        this.onUnreadable(error);
+      }
+    }
+    throw new DatasetError("recover: none of the pictures can be read");
   }
 
   private async read(sample: CalibrationSample): Promise<RgbImage> {

@@ -5,7 +5,7 @@
  */
 
 import { Breather } from "../../breathe.js";
-import { DatasetError } from "../../errors.js";
+import { DatasetError, type ImageError } from "../../errors.js";
 import type { TrainingGraph } from "../../ops/gradients/index.js";
 import type { Backend, Executable } from "../../runtime/backend.js";
 import type { Trainer } from "../../runtime/trainer.js";
@@ -46,6 +46,8 @@ export interface RecoverOptions {
   readonly seed?: number | undefined;
   readonly signal?: AbortSignal | undefined;
   readonly onProgress?: ((progress: RecoverProgress) => void) | undefined;
+  /** Told once of every picture that cannot be decoded, and is therefore left out. */
+  readonly onUnreadable?: ((error: ImageError) => void) | undefined;
   /** A run that was interrupted. */
   readonly saved?: Uint8Array | undefined;
   /** Receives the run now and then, and when it is interrupted. */
@@ -131,7 +133,7 @@ class Recovery {
       pending: [0, 0],
       seconds: 0,
     };
-    this.pictures = new TrainingPictures(options.pictures, options.imgsz);
+    this.pictures = new TrainingPictures(options.pictures, options.imgsz, options.onUnreadable);
     const { values } = student.graph;
     this.shapes = student.graph.outputs.map((id) => values[id].shape);
     this.identity = JSON.stringify({

@@ -8,7 +8,7 @@ import { splitPictures } from "../../../src/compress/recover/pictures.js";
 import { type RecoverOptions, recover } from "../../../src/compress/recover/recover.js";
 import { keptPoint } from "../../../src/compress/recover/state.js";
 import { type Head, studentOf } from "../../../src/compress/recover/student.js";
-import { CheckpointError, UnsupportedError } from "../../../src/errors.js";
+import { CheckpointError, ImageError, UnsupportedError } from "../../../src/errors.js";
 import { openWasmTrainer } from "../../../src/node/trainers.js";
 import { openWasm } from "../../../src/node/wasm.js";
 import { evaluateTraining } from "../../../src/ops/gradients/index.js";
@@ -259,6 +259,17 @@ describe("a run", () => {
     const continued = await recover(teacher, student, options({ saved: state }));
     expect(continued.curve).toEqual(whole.curve);
     expect(bytesOf(continued.module)).toEqual(bytesOf(whole.module));
+
+    // A picture that cannot be decoded is left out, and said once.
+    const broken = { ...pictures[0], name: "broken", load: () => Promise.reject(new ImageError("broken: is cut")) };
+    const said: string[] = [];
+    const onUnreadable = ({ message }: ImageError): number => said.push(message);
+    const limit = { steps: 3 };
+    await recover(teacher, student, options({ pictures: [broken, ...pictures.slice(0, 2)], limit, onUnreadable }));
+    expect(said).toEqual(["broken: is cut"]);
+    await expect(recover(teacher, student, options({ pictures: [broken], limit }))).rejects.toThrow(
+      /none of the pictures/,
+    );
 
     await expect(recover(teacher, student, options({ saved: state, seed: 1 }))).rejects.toThrow(/another run/);
     await expect(recover(teacher, student, options({ saved: state.subarray(0, -4) }))).rejects.toThrow(/is cut/);
