@@ -126,6 +126,20 @@ describe("a run", () => {
     ]);
   });
 
+  test("labels beside pictures to calibrate and to train on are not read", async () => {
+    const unlabelled = await scratchFolder();
+    for (const name of ["images", "labels"]) await mkdir(join(unlabelled, name));
+    for (const name of ["a", "b"]) await cp(EXAMPLE, join(unlabelled, "images", `${name}.png`));
+    const data = ["--data", path("data"), "--calibration-data", unlabelled, "--recover-data", unlabelled];
+    const run = () =>
+      cli(["compress", ...data, ...FAST, "--prune", "0.1", "--criterion", "l1", "--recover", "--recover-steps", "1"]);
+    const none = await run();
+    expect([none.code, none.stderr]).toEqual([0, ""]);
+    await writeFile(join(unlabelled, "labels", "a.txt"), "no label\n");
+    const wrong = await run();
+    expect([wrong.code, wrong.stderr]).toEqual([0, ""]);
+  });
+
   test("pruned files work with detect, info, export and verify", async () => {
     const { code, stderr } = await cli([
       ...["compress", "--data", path("data"), ...FAST, "--target-flops", "0.8", "--criterion", "l1", "--output", small],

@@ -106,9 +106,9 @@ class CompressRun {
     // Before minutes of work that nothing could measure.
     assertLabels({ info }, dataset, undefined);
     const { calibrationData } = flags;
-    const calibration = calibrationData === undefined ? dataset : await this.readDataset(calibrationData, info);
+    const calibration = calibrationData === undefined ? dataset : await this.readDataset(calibrationData, info, false);
     const { recoverData } = flags;
-    const recovery = recoverData === undefined ? calibration : await this.readDataset(recoverData, info);
+    const recovery = recoverData === undefined ? calibration : await this.readDataset(recoverData, info, false);
     // Re-estimation fits the network to the pictures it sees: those that are held out must be new to both.
     const seen =
       flags.recover && recovery === calibration ? splitPictures(calibration.samples).trained : calibration.samples;
@@ -251,7 +251,8 @@ class CompressRun {
     return openWeights(weights, { onProgress, signal, config, onWarning }).finally(() => progress.stop());
   }
 
-  private async readDataset(data: string, { names, keypoints }: ModelInfo): Promise<DetectionDataset> {
+  private async readDataset(data: string, info: ModelInfo, labels = true): Promise<DetectionDataset> {
+    const { names, keypoints } = info;
     const { flags, output } = this;
     const { signal } = output.io;
     const bar = openSteps(output, "reading labels");
@@ -259,7 +260,10 @@ class CompressRun {
     const onWarning = (text: string): void => output.warn(text);
     const dataset = await interruptible(
       signal,
-      openDataset(data, { split, names, keypoints, images, maxPixels, signal, onWarning, onProgress: bar.update }),
+      openDataset(data, {
+        ...{ split, names, keypoints, labels, images, maxPixels },
+        ...{ signal, onWarning, onProgress: bar.update },
+      }),
     ).finally(() => bar.stop());
     const reasons = dataset.excluded.map(({ reason }) => reason);
     assertPictures(dataset.samples.length, reasons, dataset.name);

@@ -23,6 +23,8 @@ export interface ReadOptions {
   readonly signal?: AbortSignal | undefined;
   /** Read keypoints after the boxes of label files: how many, and numbers of each (`model.info.keypoints`). */
   readonly keypoints?: KeypointShape | undefined;
+  /** False: label files are neither needed nor read. Default true. */
+  readonly labels?: boolean | undefined;
 }
 
 /** YOLOv5 v7.0 treats smaller pictures as corrupt. */
@@ -46,7 +48,7 @@ export async function readYoloDataset(
   }
   reader.refuse();
   reader.leftOut.finish(name);
-  if (reader.labelled === 0 && pictures.length > 0) {
+  if (options.labels !== false && reader.labelled === 0 && pictures.length > 0) {
     options.onWarning?.(
       `${name}: no labels found for any of its ${pictures.length} pictures, so there is nothing to compare with; ` +
         `labels of ${shown(pictures[0])} are expected in ${shown(labelPathOf(pictures[0]))}`,
@@ -124,6 +126,7 @@ class Reader {
 
   /** Undefined if the picture is left out. A picture without a label file is background. */
   private async readTruth(picture: string): Promise<GroundTruth | undefined> {
+    if (this.options.labels === false) return NO_OBJECTS;
     const path = labelPathOf(picture);
     let text: string;
     try {
