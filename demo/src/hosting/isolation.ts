@@ -9,8 +9,8 @@
  * entry: session storage may lose what was written shortly before a page becomes isolated, or stops being so.
  */
 const RELOADED = "loaded again for threads";
-/** A worker that takes longer to activate serves the next visit. */
-const READY_MS = 4000;
+/** Activating is the browser's own work and fetches nothing: only a broken one, or a machine without any time left, takes so long. */
+const READY_MS = 30_000;
 
 const never = new Promise<never>(() => undefined);
 
@@ -74,8 +74,11 @@ export async function isolate(): Promise<string | undefined> {
  */
 export async function keepFiles(more: readonly string[]): Promise<void> {
   if (import.meta.hot || !isSecureContext || navigator.serviceWorker?.controller) return;
-  const registration = await navigator.serviceWorker?.getRegistration("./").catch(() => undefined);
+  // Later than the first result where the machine is busy; never where the page has no worker.
+  const registration = await navigator.serviceWorker?.ready;
+  // Below another page, its worker may be the one that is ready.
+  if (registration?.scope !== new URL("./", location.href).href) return;
   const loaded = performance.getEntriesByType("resource").map(({ name }) => name);
   const here = more.map((address) => new URL(address, location.href).href);
-  registration?.active?.postMessage({ keep: [location.href, ...loaded, ...here] });
+  registration.active?.postMessage({ keep: [location.href, ...loaded, ...here] });
 }

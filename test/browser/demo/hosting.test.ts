@@ -188,17 +188,37 @@ describe.skipIf(chromiumMissing())("hosting the demo page", LONG, () => {
   });
 
   /** Waits until the service worker keeps the page and every file that it has fetched. */
-  async function kept(page: Page): Promise<void> {
-    await page.waitForFunction(async () => {
-      const [name] = await caches.keys();
-      if (!name) return false;
-      const urls = (await (await caches.open(name)).keys()).map(({ url }) => url);
-      const fetched = performance.getEntriesByType("resource").map((entry) => entry.name);
-      return [new URL("../", location.href).href, ...fetched]
-        .filter((url) => url.startsWith("http") && !url.endsWith("service-worker.js"))
-        .every((url) => urls.includes(url) && urls.some((one) => one.endsWith(".safetensors")));
-    });
+  function kept(page: Page): Promise<void> {
+    // Playwright's waitForFunction takes a promise for a result, whatever it resolves to.
+    const all = (): Promise<boolean> =>
+      page.evaluate(async () => {
+        const [name] = await caches.keys();
+        if (!name) return false;
+        const urls = (await (await caches.open(name)).keys()).map(({ url }) => url);
+        const fetched = performance.getEntriesByType("resource").map((entry) => entry.name);
+        return [new URL("./", location.href).href, ...fetched]
+          .filter((url) => url.startsWith("http") && !url.endsWith("service-worker.js"))
+          .every((url) => urls.includes(url) && urls.some((one) => one.endsWith(".safetensors")));
+      });
+    return expect.poll(all, PATIENCE).toBe(true);
   }
+
+  test("a service worker that is there only after the first result keeps the page all the same", async () => {
+    const { context, page, errors } = await openDemo(browser, `${site.origin}/demo-isolated/`, {}, (waiting) =>
+      waiting.addInitScript(() => {
+        const register = ServiceWorkerContainer.prototype.register;
+        ServiceWorkerContainer.prototype.register = async function (...which) {
+          while (!document.querySelector("#list li")) await new Promise((resolve) => setTimeout(resolve, 50));
+          await new Promise((resolve) => setTimeout(resolve, 1000));
+          return register.apply(this, which);
+        };
+      }),
+    );
+    await ready(page);
+    await kept(page);
+    expect(errors).toEqual([]);
+    await context.close();
+  });
 
   test("a new build is shown at the next load, and the files of the old one are deleted", async () => {
     const folder = join(workspace.folder, "updated");
