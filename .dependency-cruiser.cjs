@@ -35,7 +35,7 @@ const BACKENDS = ["cpu", "wasm", "webgpu", "gpujs"];
 
 module.exports = {
   forbidden: [
-    ...rooms("runtime/webgpu", ["lower", "device", "choose", "run", "tune"]),
+    ...rooms("runtime/webgpu", ["lower", "device", "choose", "run", "tune", "train"]),
     ...rooms("runtime/wasm", ["lower", "device", "run"]),
     ...rooms("yolov5/onnx", ["graph", "layers", "head", "tree"]),
     ...rooms("runtime/gpujs", ["kernels", "device", "lower", "run"]),

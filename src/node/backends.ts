@@ -27,8 +27,9 @@ const ownGpu = (): GPU | undefined => (globalThis.navigator as { readonly gpu?: 
 /**
  * Dawn's entry point for Node. The object it returns keeps the process alive until it is garbage. Where the package
  * does not load, the runtime's own WebGPU.
+ * @throws DeviceError where there is no WebGPU.
  */
-async function openGpu(hardwareOnly: boolean): Promise<AdapterSource> {
+export async function openGpu(hardwareOnly: boolean): Promise<AdapterSource> {
   if (!mayHaveVulkan()) {
     throw new DeviceError(
       "webgpu: this machine has no Vulkan driver; install the one for your graphics card (Debian: mesa-vulkan-drivers for AMD, Intel and software rendering), or use --backend wasm",

@@ -1,5 +1,9 @@
 /** What trains a network: a step for one input shape, compiled once and replayed. */
 
+import { invariant } from "../errors.js";
+import type { TrainingGraph } from "../ops/gradients/index.js";
+import type { HostTensor } from "../tensor/index.js";
+
 export interface TrainingOptions {
   /** Most bytes of values that a step may keep; beyond, activations are computed again. Default: no limit. */
   readonly bytes?: number | undefined;
@@ -30,4 +34,14 @@ export interface Trainer {
   backward(seeds: readonly Float32Array[]): Promise<readonly Float32Array[]>;
   update(): Promise<void>;
   dispose(): void;
+}
+
+/** The weights that a step trains, as the graph has them. */
+export function parametersOf(graph: TrainingGraph): TrainedParameter[] {
+  return graph.parameters.map(({ value }) => {
+    const constant = graph.constants.get(value);
+    invariant(constant?.dtype === "float32", `parameter ${value} is no float32 constant`);
+    const { data, shape } = constant as HostTensor<"float32">;
+    return { name: graph.values[value].name, shape, data };
+  });
 }

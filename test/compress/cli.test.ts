@@ -12,8 +12,10 @@ import { createMember, openModel } from "../../src/yolov5/loadModel.js";
 import type { DetectionResult } from "../../src/yolov5/output/results.js";
 import { cli, EXAMPLE, scratchFolder } from "../cli/support.js";
 import { referencePath } from "../support/reference.js";
+import { webgpuOrSkip } from "../support/webgpu.js";
 import { noise } from "./support.js";
 
+const gpu = await webgpuOrSkip();
 const folder = await scratchFolder();
 const path = (...names: string[]): string => join(folder, ...names);
 const FAST = ["--weights", "codes", "--backend", "wasm", "--imgsz", "256", "--iterations", "2"] as const;
@@ -124,6 +126,23 @@ describe("a run", () => {
       1,
       expect.stringMatching(/recover\.state: is the training state of another run/),
     ]);
+  });
+
+  test.skipIf(!gpu)("recovers on WebGPU, networks with attention too", async () => {
+    const transformer = referencePath("weights", "zoo", "transformer.pt");
+    for (const [i, weights] of (transformer ? ["codes", transformer] : ["codes"]).entries()) {
+      const output = path(`recovered ${i}.safetensors`);
+      const { code, stdout, stderr } = await cli([
+        ...["compress", "--data", path("data"), ...FAST, "--weights", weights, "--backend", "webgpu", "--imgsz", "64"],
+        ...["--prune", "0.1", "--criterion", "l1", "--iterations", "1", "--recover", "--recover-steps", "3"],
+        ...["--output", output],
+      ]);
+      expect([code, stderr]).toEqual([0, ""]);
+      expect(stdout).toMatch(/Backend: webgpu/);
+      expect(stdout).toMatch(/Recovered: 3 steps in [\d.]+ min on 2 pictures/);
+      const detect = ["detect", "--weights", output, "--source", EXAMPLE, "--imgsz", "64", "--nosave"];
+      expect((await cli([...detect, "--backend", "wasm"])).code).toBe(0);
+    }
   });
 
   test("labels beside pictures to calibrate and to train on are not read", async () => {

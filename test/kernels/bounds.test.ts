@@ -11,6 +11,8 @@ import { BufferUsage, MapMode } from "../../src/runtime/webgpu/device/flags.js";
 import { PipelineCache } from "../../src/runtime/webgpu/device/pipelineCache.js";
 import { lowerGraph } from "../../src/runtime/webgpu/lower/lowerGraph.js";
 import { type Constant, type Plan, type Step, type Tensor, tensorBytes } from "../../src/runtime/webgpu/lower/plan.js";
+import { createTrainingPlan } from "../../src/runtime/webgpu/train/program.js";
+import { cases, trainingOf } from "../runtime/training.js";
 import { buildCase, CONV_CASES, convProblemOf, GROUP_CASES, type OpCase, OTHER_CASES } from "../support/cases/index.js";
 import { FULL } from "../support/full.js";
 import { webgpuOrSkip } from "../support/webgpu.js";
@@ -35,7 +37,7 @@ class Guarded {
   }
 
   /** Runs a plan's steps; returns the words beyond each output that changed. */
-  async run(plan: Plan): Promise<string[]> {
+  async run(plan: Pick<Plan, "steps" | "storages">): Promise<string[]> {
     const { device } = this.context;
     const buffers = plan.storages.map((s) => this.buffer(new Uint32Array((s.bytes + GUARD) / 4).fill(PATTERN)));
     const changed: string[] = [];
@@ -130,6 +132,10 @@ describe.skipIf(!gpu)("kernels stay within their outputs", () => {
 
   it.each([...OTHER_CASES, ...GROUP_CASES])("$name", async (opCase) => {
     expect(await guarded.run(lower(opCase))).toEqual([]);
+  });
+
+  it.each(cases.map((c) => [`${c.op}: ${c.name}`, c] as const))("training, %s", async (_, c) => {
+    expect(await guarded.run(createTrainingPlan(trainingOf(c).training, firstOf([])))).toEqual([]);
   });
 
   /** Outputs that fill no tile; each kernel gets the first that it can do, or all of them with YOLOV5_FULL=1. */

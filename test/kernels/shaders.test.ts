@@ -20,6 +20,8 @@ import { DeviceContext } from "../../src/runtime/webgpu/device/deviceContext.js"
 import { PipelineCache } from "../../src/runtime/webgpu/device/pipelineCache.js";
 import { CONV_KERNELS } from "../../src/runtime/webgpu/index.js";
 import { lowerGraph } from "../../src/runtime/webgpu/lower/lowerGraph.js";
+import { createTrainingPlan } from "../../src/runtime/webgpu/train/program.js";
+import { cases, trainingOf } from "../runtime/training.js";
 import { buildCase, CONV_CASES, GROUP_CASES, OTHER_CASES } from "../support/cases/index.js";
 import { REPOSITORY } from "../support/reference.js";
 import { webgpuOrSkip } from "../support/webgpu.js";
@@ -61,6 +63,19 @@ describe.skipIf(!gpu)("shaders", () => {
         if (/\bWeights\b/.test(call.kernel.source)) await pipelines.pipeline({ ...call, byteWeights: true }, new Set());
         if (call.params) paramsBytes(call.kernel, call.params);
         // As where inputs and output are slices of one concat.
+        const reads = call.kernel.bindings.flatMap(({ access }, i) => (access === "read" ? [i] : []));
+        await pipelines.pipeline(call, new Set(reads));
+        compiled.add(call.kernel.name);
+      }
+    }
+  });
+
+  it("compile for training", async () => {
+    const graphs = cases.map((c) => trainingOf(c).training);
+    for (const graph of graphs) {
+      for (const { call } of createTrainingPlan(graph, firstOf([])).steps) {
+        await pipelines.pipeline(call, new Set());
+        if (call.params) paramsBytes(call.kernel, call.params);
         const reads = call.kernel.bindings.flatMap(({ access }, i) => (access === "read" ? [i] : []));
         await pipelines.pipeline(call, new Set(reads));
         compiled.add(call.kernel.name);

@@ -8,7 +8,7 @@ import { studentOf } from "../../compress/recover/student.js";
 import { EngineError } from "../../errors.js";
 import type { DetectionDataset } from "../../eval/dataset/types.js";
 import { writeAtomically } from "../../node/files/writeFile.js";
-import { openWasmTrainer } from "../../node/trainers.js";
+import { openTrainer } from "../../node/trainers.js";
 import type { Backend } from "../../runtime/backend.js";
 import type { ModuleNode } from "../../weights/types.js";
 import type { ModelInfo } from "../../yolov5/checkpoint/modelInfo.js";
@@ -46,12 +46,12 @@ export interface RecoveryContext {
 }
 
 /**
- * Before minutes of pruning: whether the network can be trained.
- * @throws UnsupportedError for one without boxes, or with an op that has no gradient.
+ * Before minutes of pruning: whether the network can be trained beside this backend.
+ * @throws UnsupportedError for one without boxes, or with an op that has no gradient there.
  */
-export async function checkTrainable(module: ModuleNode, stride: number): Promise<void> {
+export async function checkTrainable(module: ModuleNode, stride: number, { name }: Backend): Promise<void> {
   const { training } = studentOf(module, [1, 3, 2 * stride, 2 * stride]);
-  (await openWasmTrainer(training, { threads: 1 })).dispose();
+  (await openTrainer(name, training, { threads: 1 })).dispose();
 }
 
 export async function recoverAccuracy(
@@ -75,7 +75,7 @@ export async function recoverAccuracy(
   try {
     const result = await recover(teacher.module, student, {
       backend,
-      openTrainer: (graph) => openWasmTrainer(graph, threads === undefined ? {} : { threads }),
+      openTrainer: (graph) => openTrainer(backend.name, graph, { threads }),
       pictures: recovery.samples,
       imgsz,
       limit: steps === undefined ? { minutes } : { steps },

@@ -94,7 +94,7 @@ export async function makeSteps(opened: OpenedModel, context: StepsContext): Pro
       signal,
       onProgress: (done, total) => bars.update("reading calibration pictures", done, total),
     });
-  if (flags.recover) await interruptible(signal, checkTrainable(module, context.info.stride));
+  if (flags.recover) await interruptible(signal, checkTrainable(module, context.info.stride, backend));
   try {
     if (flags.prune !== undefined || flags.targetFlops !== undefined || flags.maxDrop !== undefined) {
       const inputs = await interruptible(signal, calibration());

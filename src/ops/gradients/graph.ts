@@ -1,6 +1,6 @@
 /** The graph of a training step: a forward graph, and behind it the nodes that compute gradients. */
 
-import type { HostTensor } from "../../tensor/index.js";
+import { type HostTensor, tensor } from "../../tensor/index.js";
 import type { Graph, Node, ValueId } from "../graph/graph.js";
 import { opOf } from "../registry.js";
 import type { GradientAttributes, GradientType } from "./attributes.js";
@@ -50,4 +50,12 @@ export function referenceOf(node: TrainingNode, inputs: readonly HostTensor[]): 
   if (!isGradientNode(node)) return opOf(node).reference(inputs, node.attrs);
   const op: GradientOp = GRADIENT_OPS[node.type];
   return op.reference(inputs, node.attrs);
+}
+
+/** The graph with weights that nobody else reads, as float32. */
+export function copyConstants(graph: TrainingGraph): TrainingGraph {
+  const copies = [...graph.constants].map(
+    ([id, { shape, data }]) => [id, tensor("float32", shape, Float32Array.from(data as Float32Array))] as const,
+  );
+  return { ...graph, constants: new Map<number, HostTensor>(copies) };
 }

@@ -5,6 +5,7 @@ export { backward } from "./backward.js";
 export { evaluateTraining } from "./evaluate.js";
 export {
   asGraph,
+  copyConstants,
   type GradientNode,
   type GradientNodeOf,
   isGradientNode,
@@ -14,3 +15,4 @@ export {
 } from "./graph.js";
 export { trainingBytes, withinBudget } from "./recompute.js";
 export { GRADIENT_OPS } from "./registry.js";
+export { type Turned, turnTransposed } from "./turn.js";

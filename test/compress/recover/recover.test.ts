@@ -9,7 +9,7 @@ import { type RecoverOptions, recover } from "../../../src/compress/recover/reco
 import { keptPoint } from "../../../src/compress/recover/state.js";
 import { type Head, studentOf } from "../../../src/compress/recover/student.js";
 import { CheckpointError, ImageError, UnsupportedError } from "../../../src/errors.js";
-import { openWasmTrainer } from "../../../src/node/trainers.js";
+import { openTrainer, openWasmTrainer } from "../../../src/node/trainers.js";
 import { openWasm } from "../../../src/node/wasm.js";
 import { evaluateTraining } from "../../../src/ops/gradients/index.js";
 import { compare, type HostTensor, seededRandom, tensor } from "../../../src/tensor/index.js";
@@ -19,8 +19,10 @@ import { openModel } from "../../../src/yolov5/loadModel.js";
 import { relativeError } from "../../ops/gradients/fixture.js";
 import { allOr } from "../../support/full.js";
 import { referencePath } from "../../support/reference.js";
+import { webgpuOrSkip } from "../../support/webgpu.js";
 import { codes, noise, outputsOf } from "../support.js";
 
+const gpu = await webgpuOrSkip();
 const backend = await openWasm({ threads: 1 });
 afterAll(() => backend.dispose());
 
@@ -124,17 +126,26 @@ describe("a student", () => {
     for (const [i, output] of actual.entries()) expect(compare(output, expected[i]).nmse).toBeLessThan(1e-5);
   });
 
-  it.each(
+  const sample = (names: readonly string[]) =>
     allOr(
       networks,
-      networks.filter(([name]) => ["codes", "ghost", "v8"].includes(name)),
-    ),
-  )("%s has the reference's gradients on wasm", async (_, open) => {
+      networks.filter(([name]) => names.includes(name)),
+    );
+  /** Trained on WebGPU only. */
+  const attentive: readonly (readonly [string, () => ModuleNode | undefined])[] = [
+    ["transformer", () => fileOf("zoo", "transformer.pt")],
+    ["11", () => fileOf("anchor-free", "11.pt")],
+    ["26", () => fileOf("anchor-free", "26.pt")],
+  ];
+  it.each([
+    ...sample(["codes", "ghost", "v8"]).map((network) => ["wasm", ...network] as const),
+    ...(gpu ? [...sample(["codes", "v8"]), ...attentive].map((network) => ["webgpu", ...network] as const) : []),
+  ])("on %s, %s has the reference's gradients", async (on, _, open) => {
     const module = open();
     if (!module) return;
     const { training } = studentOf(module, [1, 3, 64, 64]);
     const input = noise(64, 64);
-    const trainer = await openWasmTrainer(training, { threads: 1 });
+    const trainer = await openTrainer(on, training, { threads: 1 });
     const results = await trainer.forward([input.data]);
     // The gradient of half the sum of squares.
     const seeds = results.map((data) => data.slice());

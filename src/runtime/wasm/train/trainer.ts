@@ -1,10 +1,16 @@
 /** Trains on WASM: one step is compiled once, for one input shape, and replayed; weights are changed in place by the caller. */
 
-import { DisposedError, invariant } from "../../../errors.js";
+import { DisposedError } from "../../../errors.js";
 import type { Target } from "../../../kernels/wasm/index.js";
-import { type TrainingGraph, withinBudget } from "../../../ops/gradients/index.js";
-import { elementCount, type HostTensor, tensor } from "../../../tensor/index.js";
-import type { Trainer, TrainingOptions } from "../../trainer.js";
+import {
+  copyConstants,
+  type TrainingGraph,
+  type Turned,
+  turnTransposed,
+  withinBudget,
+} from "../../../ops/gradients/index.js";
+import { elementCount } from "../../../tensor/index.js";
+import { parametersOf, type Trainer, type TrainingOptions } from "../../trainer.js";
 import { openMachine, type WasmBackendOptions } from "../backend.js";
 import { KernelLibrary } from "../device/kernelLibrary.js";
 import { LinearMemory } from "../device/linearMemory.js";
@@ -13,7 +19,6 @@ import type { Dense } from "../lower/layout.js";
 import type { Constant } from "../lower/steps.js";
 import { countersOf, imageOf } from "../run/planImage.js";
 import { createTrainingProgram, type TrainingProgram } from "./program.js";
-import { type Turned, turnTransposed } from "./turn.js";
 
 /**
  * Compiles a training step. The graph's weights are copied; `parameters` of the result are those copies.
@@ -34,14 +39,6 @@ export async function createWasmTrainer(
     opened.dispose();
     throw error;
   }
-}
-
-/** Weights that nobody else reads, as float32. */
-function copyConstants(graph: TrainingGraph): TrainingGraph {
-  const copies = [...graph.constants].map(
-    ([id, { shape, data }]) => [id, tensor("float32", shape, Float32Array.from(data as Float32Array))] as const,
-  );
-  return { ...graph, constants: new Map<number, HostTensor>(copies) };
 }
 
 type Opened = Awaited<ReturnType<typeof openMachine>>;
@@ -80,12 +77,7 @@ class WasmTrainer implements Trainer {
     for (const at of image.workspace) words[at] += workspace;
     const machine = opened.open(memory);
     await machine.load(library.batches);
-    const parameters = graph.parameters.map(({ value }) => {
-      const constant = graph.constants.get(value);
-      invariant(constant?.dtype === "float32", `parameter ${value} is no constant`);
-      const { data, shape } = constant as HostTensor<"float32">;
-      return { name: graph.values[value].name, shape, data };
-    });
+    const parameters = parametersOf(graph);
     const trained = new Set<object>(graph.parameters.map(({ value }) => graph.constants.get(value) as object));
     for (const { of, tensor: made } of turned) if (trained.has(of)) trained.add(made);
     const changing = program.constants.filter(({ sources }) => sources.some((source) => trained.has(source)));

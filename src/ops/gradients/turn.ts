@@ -3,9 +3,9 @@
  * half a turn and inputs and outputs changed over, for which there are fast kernels.
  */
 
-import { asGraph, type TrainingGraph, type TrainingNode } from "../../../ops/gradients/index.js";
-import { consumersOf, type NodeOf, type ValueId } from "../../../ops/index.js";
-import { type HostTensor, tensor } from "../../../tensor/index.js";
+import { type HostTensor, tensor } from "../../tensor/index.js";
+import { consumersOf, type NodeOf, type ValueId } from "../graph/graph.js";
+import { asGraph, type TrainingGraph, type TrainingNode } from "./graph.js";
 
 /** A constant that is made of another one, anew whenever that changes. */
 export interface Turned {

@@ -1,0 +1,20 @@
+// Adds parts in their order: [parts, count] → [count].
+
+struct Params { parts: u32, count: u32 }
+
+@group(0) @binding(0) var<storage, read> x: array<f32>;
+@group(0) @binding(1) var<storage, read_write> y: array<f32>;
+@group(0) @binding(2) var<uniform> params: Params;
+
+@compute @workgroup_size(64)
+fn main(
+  @builtin(workgroup_id) group: vec3u,
+  @builtin(num_workgroups) grid: vec3u,
+  @builtin(local_invocation_index) lane: u32,
+) {
+  let item = (group.x + group.z * grid.x) * 64u + lane;
+  if (item >= params.count) { return; }
+  var sum = 0.0;
+  for (var part = 0u; part < params.parts; part++) { sum += x[part * params.count + item]; }
+  y[item] = sum;
+}

@@ -1,0 +1,20 @@
+// Transposes square matrices: dense [outer, size, size].
+
+struct Params { size: u32, count: u32 }
+
+@group(0) @binding(0) var<storage, read> x: array<f32>;
+@group(0) @binding(1) var<storage, read_write> y: array<f32>;
+@group(0) @binding(2) var<uniform> params: Params;
+
+@compute @workgroup_size(64)
+fn main(
+  @builtin(workgroup_id) group: vec3u,
+  @builtin(num_workgroups) grid: vec3u,
+  @builtin(local_invocation_index) lane: u32,
+) {
+  let item = (group.x + group.z * grid.x) * 64u + lane;
+  if (item >= params.count) { return; }
+  let area = params.size * params.size;
+  let within = item % area;
+  y[item] = x[item - within + (within % params.size) * params.size + within / params.size];
+}
