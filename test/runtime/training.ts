@@ -3,7 +3,7 @@
 import { expect } from "vitest";
 import { adamWState, adamWStep } from "../../src/compress/recover/adamw.js";
 import { backward, type TrainingGraph } from "../../src/ops/gradients/index.js";
-import { GraphBuilder, type OpType } from "../../src/ops/index.js";
+import { GraphBuilder } from "../../src/ops/index.js";
 import type { Trainer } from "../../src/runtime/trainer.js";
 import { type HostTensor, tensor } from "../../src/tensor/index.js";
 import { float32Of, float64Of } from "../ops/fixture.js";
@@ -18,11 +18,11 @@ import {
 export const { cases, steps } = readGradientFixture();
 
 /** The case's training graph, and in `extra` its data as if they were parameters too: gradients of these are read alike. */
-export function trainingOf(c: GradientCase, untrained: readonly OpType[] = []) {
+export function trainingOf(c: GradientCase) {
   const inputs = c.inputs.map(float32Of);
   const { graph, ids, data } = graphOfOp(c, inputs);
   const weights = new Set(ids.filter((_, i) => i >= data && c.gradients[i]));
-  const training = backward(graph, untrained.includes(c.op) ? new Set() : weights, ids.slice(0, data));
+  const training = backward(graph, weights, ids.slice(0, data));
   const extra = ids.slice(0, data).map((value, i) => ({ value, gradient: training.inputGradients[i] }));
   return { inputs, data, ids, training, extra };
 }

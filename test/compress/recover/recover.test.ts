@@ -15,7 +15,7 @@ import { evaluateTraining } from "../../../src/ops/gradients/index.js";
 import { compare, type HostTensor, seededRandom, tensor } from "../../../src/tensor/index.js";
 import { collectStateDict } from "../../../src/weights/index.js";
 import type { ModuleNode } from "../../../src/weights/types.js";
-import { openModel } from "../../../src/yolov5/loadModel.js";
+import { openModel, randomModel } from "../../../src/yolov5/loadModel.js";
 import { relativeError } from "../../ops/gradients/fixture.js";
 import { allOr } from "../../support/full.js";
 import { referencePath } from "../../support/reference.js";
@@ -131,14 +131,14 @@ describe("a student", () => {
       networks,
       networks.filter(([name]) => names.includes(name)),
     );
-  /** Trained on WebGPU only. */
+  // The fixtures of 11 and 26 have scores of attention in the hundreds, where the last bits of float32 decide what is attended to.
   const attentive: readonly (readonly [string, () => ModuleNode | undefined])[] = [
     ["transformer", () => fileOf("zoo", "transformer.pt")],
-    ["11", () => fileOf("anchor-free", "11.pt")],
-    ["26", () => fileOf("anchor-free", "26.pt")],
+    ["yolo11n", () => randomModel("yolo11n").module],
+    ["yolo26n", () => randomModel("yolo26n").module],
   ];
   it.each([
-    ...sample(["codes", "ghost", "v8"]).map((network) => ["wasm", ...network] as const),
+    ...[...sample(["codes", "ghost", "v8"]), ...attentive].map((network) => ["wasm", ...network] as const),
     ...(gpu ? [...sample(["codes", "v8"]), ...attentive].map((network) => ["webgpu", ...network] as const) : []),
   ])("on %s, %s has the reference's gradients", async (on, _, open) => {
     const module = open();
@@ -159,13 +159,6 @@ describe("a student", () => {
       const own = tensor("float32", expected.shape, found[i]);
       expect(relativeError(own, expected), training.values[value].name).toBeLessThanOrEqual(1e-4);
     }
-  });
-
-  it("that has an op without kernel is refused by name", async () => {
-    const module = fileOf("zoo", "transformer.pt");
-    if (!module) return;
-    const { training } = studentOf(module, [1, 3, 64, 64]);
-    await expect(openWasmTrainer(training, { threads: 1 })).rejects.toThrow(/wasm: .*Gradient has no kernel/);
   });
 
   it("that gives no boxes is refused", () => {

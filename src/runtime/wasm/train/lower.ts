@@ -1,6 +1,5 @@
 /** One lowering for each op that only training has. */
 
-import { UnsupportedError } from "../../../errors.js";
 import {
   activationGradientKernel,
   channelSum,
@@ -16,6 +15,13 @@ import { type Nhwc, pixelRows } from "../lower/layout.js";
 import type { Lowering } from "../lower/lowering.js";
 import { elementwise, scaleRun } from "../lower/pointwise.js";
 import type { Address } from "../lower/storages.js";
+import { lowerAttentionGradient } from "./attention.js";
+import {
+  lowerBatchNormWeightGradient,
+  lowerLayerNormGradient,
+  lowerLayerNormWeightGradient,
+  lowerSoftmaxGradient,
+} from "./normalize.js";
 import { lowerWeightGradient } from "./weightGradient.js";
 
 type Lower<T extends GradientType> = (lowering: Lowering, node: GradientNodeOf<T>) => void;
@@ -179,13 +185,6 @@ const lowerSpaceToDepthGradient: Lower<"spaceToDepthGradient"> = (lowering, node
   lowering.clearGaps(out);
 };
 
-const refuse = (_: Lowering, { type, name }: GradientNode): never => {
-  throw new UnsupportedError(`wasm: ${type} has no kernel, so this network cannot be trained on wasm (${name})`, {
-    type,
-    node: name,
-  });
-};
-
 const LOWERINGS: { readonly [T in keyof GradientAttributes]: Lower<T> } = {
   convWeightGradient: lowerWeightGradient,
   channelSum: lowerChannelSum,
@@ -198,17 +197,14 @@ const LOWERINGS: { readonly [T in keyof GradientAttributes]: Lower<T> } = {
   spreadPixels: lowerSpreadPixels,
   reshape: lowerReshape,
   spaceToDepthGradient: lowerSpaceToDepthGradient,
-  batchNormWeightGradient: refuse,
-  softmaxGradient: refuse,
-  layerNormGradient: refuse,
-  layerNormWeightGradient: refuse,
-  attentionGradient: refuse,
+  batchNormWeightGradient: lowerBatchNormWeightGradient,
+  softmaxGradient: lowerSoftmaxGradient,
+  layerNormGradient: lowerLayerNormGradient,
+  layerNormWeightGradient: lowerLayerNormWeightGradient,
+  attentionGradient: lowerAttentionGradient,
 };
 
-/**
- * Appends the steps of one node.
- * @throws UnsupportedError for an op without kernel.
- */
+/** Appends the steps of one node. */
 export function lowerGradient(lowering: Lowering, node: GradientNode): void {
   (LOWERINGS[node.type] as (lowering: Lowering, node: GradientNode) => void)(lowering, node);
 }

@@ -22,7 +22,7 @@ import { createTrainingProgram, type TrainingProgram } from "./program.js";
 
 /**
  * Compiles a training step. The graph's weights are copied; `parameters` of the result are those copies.
- * @throws DeviceError where the host lacks WebAssembly; UnsupportedError for an op without kernel; LimitError beyond
+ * @throws DeviceError where the host lacks WebAssembly; UnsupportedError for weights that are computed; LimitError beyond
  *   `options.bytes`.
  */
 export async function createWasmTrainer(

@@ -1,14 +1,10 @@
 /** Training on WASM: gradients of every op against PyTorch, ten steps of a network, threads, recomputation. */
 
 import { afterAll, describe, expect, it } from "vitest";
-import { UnsupportedError } from "../../../../src/errors.js";
 import { openWasmTrainer } from "../../../../src/node/trainers.js";
 import type { TrainingGraph } from "../../../../src/ops/gradients/index.js";
 import type { Trainer } from "../../../../src/runtime/trainer.js";
 import { cases, expectGradients, expectTen, smallTraining, trainingOf, trainTen } from "../../training.js";
-
-/** Ops whose gradients have no kernel: networks with them are refused. */
-const REFUSED = ["attention", "layerNorm", "softmax"];
 
 const open: Trainer[] = [];
 afterAll(() => {
@@ -22,24 +18,17 @@ async function trainerOf(graph: TrainingGraph, options: Parameters<typeof openWa
 }
 
 describe("gradients on WASM equal PyTorch's", () => {
-  const supported = cases.filter(({ op }) => !REFUSED.includes(op));
   const builds = [
     ["relaxed", 1],
     ["scalar", 1],
     ["relaxed", 3],
   ] as const;
   it.each(builds)("of every op: %s, %i threads", async (instructions, threads) => {
-    for (const c of supported) {
-      const made = trainingOf(c, ["batchNorm"]);
+    for (const c of cases) {
+      const made = trainingOf(c);
       const trainer = await openWasmTrainer(made.training, { instructions, threads, extra: made.extra });
       await expectGradients(c, made, trainer, 5e-6);
       trainer.dispose();
-    }
-  });
-
-  it("refuses ops without kernels by name", async () => {
-    for (const c of cases.filter(({ op }) => REFUSED.includes(op))) {
-      await expect(openWasmTrainer(trainingOf(c).training, { threads: 1 })).rejects.toThrow(UnsupportedError);
     }
   });
 });
