@@ -27,21 +27,32 @@ export function trainingOf(c: GradientCase) {
   return { inputs, data, ids, training, extra };
 }
 
-/** Compares all gradients of a case with PyTorch's. `open` gets the graph and what is asked for in addition. */
-export async function expectGradients(
+/** How far all gradients of a case are from PyTorch's, by the index of the input. */
+export async function gradientErrors(
   c: GradientCase,
   { inputs, data, ids, training, extra }: ReturnType<typeof trainingOf>,
+  trainer: Pick<Trainer, "forward" | "backward">,
+): Promise<{ readonly input: number; readonly error: number }[]> {
+  await trainer.forward(inputs.slice(0, data).map(({ data: numbers }) => numbers));
+  const found = await trainer.backward([float32Of(c.dy).data]);
+  return [...training.parameters, ...extra].flatMap(({ value }, k) => {
+    const input = ids.indexOf(value);
+    const expected = c.gradients[input];
+    if (!expected) return [];
+    const gradient = tensor("float32", expected.shape, found[k].slice());
+    return [{ input, error: relativeError(gradient, float64Of(expected)) }];
+  });
+}
+
+/** Compares all gradients of a case with PyTorch's. */
+export async function expectGradients(
+  c: GradientCase,
+  made: ReturnType<typeof trainingOf>,
   trainer: Trainer,
   most: number,
 ): Promise<void> {
-  await trainer.forward(inputs.slice(0, data).map(({ data: numbers }) => numbers));
-  const found = await trainer.backward([float32Of(c.dy).data]);
-  for (const [k, { value }] of [...training.parameters, ...extra].entries()) {
-    const i = ids.indexOf(value);
-    const expected = c.gradients[i];
-    if (!expected) continue;
-    const gradient = tensor("float32", expected.shape, found[k].slice());
-    expect(relativeError(gradient, float64Of(expected)), `${c.op} ${c.name}: input ${i}`).toBeLessThanOrEqual(most);
+  for (const { input, error } of await gradientErrors(c, made, trainer)) {
+    expect(error, `${c.op} ${c.name}: input ${input}`).toBeLessThanOrEqual(most);
   }
 }
 

@@ -4,7 +4,6 @@
  */
 
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { type KernelCall, pixelCount } from "../../../src/kernels/wgsl/index.js";
 import { firstOf } from "../../../src/runtime/webgpu/choose/convKernels.js";
 import { DevicePlan, type Services } from "../../../src/runtime/webgpu/device/bindings.js";
 import { ConstantCache } from "../../../src/runtime/webgpu/device/constantCache.js";
@@ -12,7 +11,7 @@ import { DeviceContext } from "../../../src/runtime/webgpu/device/deviceContext.
 import { PipelineCache } from "../../../src/runtime/webgpu/device/pipelineCache.js";
 import { CONV_KERNELS } from "../../../src/runtime/webgpu/index.js";
 import { lowerGraph } from "../../../src/runtime/webgpu/lower/lowerGraph.js";
-import type { Plan, Step } from "../../../src/runtime/webgpu/lower/plan.js";
+import type { Plan } from "../../../src/runtime/webgpu/lower/plan.js";
 import { Compiled } from "../../../src/runtime/webgpu/run/compiled.js";
 import { WebGpuExecutable } from "../../../src/runtime/webgpu/run/executable.js";
 import { allClose } from "../../../src/tensor/index.js";
@@ -26,34 +25,13 @@ import {
 } from "../../support/cases/index.js";
 import { FULL } from "../../support/full.js";
 import { webgpuOrSkip } from "../../support/webgpu.js";
+import { withFault } from "./broken.js";
 
 const gpu = await webgpuOrSkip();
 /** Kernels with shapes baked in compile anew for every case: one tile of each unless YOLOV5_FULL=1. */
 const VARIANTS = [...CONV_KERNELS].filter(
   ([name], i, all) => FULL || all.findIndex(([other]) => other.split(" ")[0] === name.split(" ")[0]) === i,
 );
-
-/** What is added to the one element: ten times what the comparison allows for the deepest case, and little beside 1. */
-const FAULT = 2e-3;
-
-/** The kernel's text with a fault in element `index` of what it writes: the first number of a quad, or a number. */
-function broken(call: KernelCall, index: number): KernelCall {
-  const { source } = call.kernel;
-  const quads = /var<storage, read_write> y: array<Quad>/.test(source);
-  const fault = quads ? `Quad(${FAULT}, 0.0, 0.0, 0.0)` : `${FAULT}`;
-  const text = source.replace(
-    /y\[([^;{}]+?)\] =\s([^;]+);/g,
-    `{ let faultAt = $1; let right = $2; y[faultAt] = select(right, right + ${fault}, faultAt == ${index}u); }`,
-  );
-  expect(text).not.toBe(source);
-  return { ...call, kernel: { ...call.kernel, source: text } };
-}
-
-function lastElement({ operands }: Step): number {
-  const y = operands[operands.length - 1];
-  if (y.kind === "blocked") return (y.stored.quads - 1) * y.stored.plane + pixelCount(y.stored) - 1;
-  return y.kind === "dense" ? y.elements - 1 : 0;
-}
 
 describe.skipIf(!gpu)("one wrong element", () => {
   let services: Services;
@@ -73,8 +51,7 @@ describe.skipIf(!gpu)("one wrong element", () => {
   /** Whether the case, with this step of its plan broken, still passes. */
   async function passes(opCase: OpCase, plan: Plan, step: number): Promise<boolean> {
     const { graph, inputs, expected } = buildCase(opCase);
-    const steps = plan.steps.map((s, i) => (i === step ? { ...s, call: broken(s.call, lastElement(s)) } : s));
-    const faulty = { ...plan, steps };
+    const faulty = { ...plan, steps: withFault(plan.steps, step) };
     const executable = await WebGpuExecutable.create(
       graph,
       { keepTaps: [], half: false },
