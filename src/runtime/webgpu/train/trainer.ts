@@ -1,6 +1,6 @@
 /** Trains on WebGPU: one step is compiled once, for one input shape, and replayed; weights are changed in place by the caller. */
 
-import { DisposedError } from "../../../errors.js";
+import { DeviceLostError, DisposedError } from "../../../errors.js";
 import { copyConstants, type TrainingGraph, turnTransposed, withinBudget } from "../../../ops/gradients/index.js";
 import { parametersOf, type Trainer, type TrainingOptions } from "../../trainer.js";
 import { usualKernels } from "../choose/convKernels.js";
@@ -87,13 +87,11 @@ class WebGpuTrainer implements Trainer {
   }
 
   async forward(inputs: readonly Float32Array[]): Promise<readonly Float32Array[]> {
-    this.check();
-    return this.forwards.run(inputs);
+    return this.run(this.forwards, inputs);
   }
 
   async backward(seeds: readonly Float32Array[]): Promise<readonly Float32Array[]> {
-    this.check();
-    return this.backwards.run(seeds);
+    return this.run(this.backwards, seeds);
   }
 
   async update(): Promise<void> {
@@ -109,6 +107,17 @@ class WebGpuTrainer implements Trainer {
     this.disposed = true;
     // All buffers go with the device.
     this.services.context.dispose();
+  }
+
+  private async run(pass: Pass, given: readonly Float32Array[]): Promise<readonly Float32Array[]> {
+    try {
+      this.check();
+      return await pass.run(given);
+    } catch (error) {
+      // The weights on the host are whole, but what both passes share has gone with the device.
+      if (!(error instanceof DeviceLostError)) throw error;
+      throw new DeviceLostError("webgpu: the device was lost while training; start again", error.details);
+    }
   }
 
   private check(): void {

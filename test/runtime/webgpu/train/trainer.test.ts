@@ -87,6 +87,28 @@ describe.skipIf(!gpu)("a small network on WebGPU", () => {
     await expect(trainerOf(graph, { bytes: 1000 })).rejects.toThrow(LimitError);
   });
 
+  it("says that training ends where the device is lost", async () => {
+    let device: GPUDevice | undefined;
+    const watched = {
+      requestAdapter: async (options?: GPURequestAdapterOptions) => {
+        const adapter = await (gpu as GPU).requestAdapter(options);
+        const { requestDevice } = adapter as GPUAdapter;
+        const request = async (descriptor?: GPUDeviceDescriptor): Promise<GPUDevice> => {
+          device = await requestDevice.call(adapter, descriptor);
+          return device;
+        };
+        return Object.assign(adapter as GPUAdapter, { requestDevice: request });
+      },
+    };
+    const trainer = await createWebGpuTrainer(smallTraining(), { gpu: watched });
+    device?.destroy();
+    const input = new Float32Array(steps.input.shape.reduce((a, b) => a * b));
+    for (let call = 0; call < 2; call++) {
+      await expect(trainer.forward([input])).rejects.toThrow(/lost while training; start again/);
+    }
+    trainer.dispose();
+  });
+
   it("says what memory it takes, and does nothing once it is disposed of", async () => {
     const trainer = await createWebGpuTrainer(smallTraining(), { gpu: gpu as GPU });
     const weights = trainer.parameters.reduce((sum, { data }) => sum + data.byteLength, 0);
