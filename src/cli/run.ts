@@ -7,6 +7,7 @@ import { defineBench } from "./commands/bench.js";
 import type { Start } from "./commands/common.js";
 import { defineCompress } from "./commands/compress.js";
 import { defineDetect } from "./commands/detect.js";
+import { defineDistill } from "./commands/distill.js";
 import { defineExport } from "./commands/export.js";
 import { defineInfo } from "./commands/info.js";
 import { defineMerge } from "./commands/merge.js";
@@ -32,6 +33,7 @@ Examples:
   yolov5 merge runs/detect/exp --output merged             join what shards wrote (detect --shard i/n)
   yolov5 serve --weights best.pt                           answers over HTTP: POST /detect
   yolov5 compress --weights best.pt --data photos --prune 0.1 --report out.html   prune, and report the cost
+  yolov5 distill --teacher best.pt --student random:yolov5n --data photos         train a small model, without labels
 
 "yolov5 <command> --help" lists all options of a command. Exit codes: 0 success, 1 an input or the run failed,
 2 wrong usage. Set DEBUG=1 for stack traces.`;
@@ -94,6 +96,7 @@ function createProgram(io: Io, start: Start): Command {
     defineInfo,
     defineExport,
     defineCompress,
+    defineDistill,
     defineBench,
     defineMerge,
     defineEnqueue,

@@ -8,7 +8,7 @@ import type { WeightSource } from "../api/sources.js";
 import { Breather } from "../breathe.js";
 import { CheckpointError, OptionError } from "../errors.js";
 import { throwIfAborted } from "../yolov5/calls/abort.js";
-import { type OpenedModel, openModelFile, randomModelPieces } from "../yolov5/loadModel.js";
+import { type OpenedModel, openModelFile, type RandomHead, randomModelPieces } from "../yolov5/loadModel.js";
 import { embeddedModelPath } from "./embeddedModel.js";
 import { readFailure, readRegularFile } from "./files/regularFile.js";
 import { type KnownModelOptions, knownModelName, readKnownModel } from "./knownModels.js";
@@ -20,6 +20,8 @@ export interface OpenWeightsOptions extends KnownModelOptions {
   readonly onProgress?: OnProgress | undefined;
   /** Model description for a bare state dict. */
   readonly config?: unknown;
+  /** The model whose head random weights get. */
+  readonly like?: RandomHead | undefined;
 }
 
 export interface OpenedWeights {
@@ -138,7 +140,7 @@ async function findNamed(source: string, options: OpenWeightsOptions): Promise<F
  */
 export async function openFound(
   found: FoundWeights,
-  { config, signal }: Pick<OpenWeightsOptions, "config" | "signal"> = {},
+  { config, signal, like }: Pick<OpenWeightsOptions, "config" | "signal" | "like"> = {},
 ): Promise<OpenedWeights> {
   const { bytes, path, file } = found;
   if (bytes) return { ...found, opened: await openModelFile(bytes, { path, config, readOnnx: readOnnxFile(file) }) };
@@ -146,5 +148,5 @@ export async function openFound(
   if (!/^\d+$/.test(seed)) {
     throw new OptionError(`${path}: the seed ${JSON.stringify(seed)} must be a whole number, as in random:yolov5s:1`);
   }
-  return { ...found, opened: await new Breather(signal).through(randomModelPieces(name, Number(seed))) };
+  return { ...found, opened: await new Breather(signal).through(randomModelPieces(name, Number(seed), like)) };
 }

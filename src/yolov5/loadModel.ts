@@ -13,6 +13,7 @@ import { normalizeNames } from "./checkpoint/names.js";
 import { isQuantized } from "./checkpoint/quantized.js";
 import { refuseOtherInputs } from "./checkpoint/refuse.js";
 import { architecture } from "./config/architectures.js";
+import type { ModelConfig } from "./config/modelConfig.js";
 import { randomSource } from "./config/sources.js";
 import { synthesizeModule } from "./config/synthesize.js";
 import type { Member } from "./model.js";
@@ -83,9 +84,12 @@ export function randomModel(name: string, seed = 0): OpenedModel {
   return atOnce(randomModelPieces(name, seed));
 }
 
-/** The same in pieces, one tensor each. */
-export function* randomModelPieces(name: string, seed: number): Pieces<OpenedModel> {
-  const config = architecture(name);
+/** What random weights can take over from another model, so that both heads have the same maps. */
+export type RandomHead = Pick<ModelInfo, "classes" | "anchors" | "keypoints">;
+
+/** The same in pieces, one tensor each. With `like`, the head is that of another model as far as the architecture allows. */
+export function* randomModelPieces(name: string, seed: number, like?: RandomHead): Pieces<OpenedModel> {
+  const config = like ? withHead(architecture(name), like) : architecture(name);
   const head = config.layers[config.layers.length - 1];
   const levels = head.module === "Classify" ? 0 : head.from.length;
   const strides = Array.from({ length: levels }, (_, level) => 8 * 2 ** level);
@@ -97,6 +101,17 @@ export function* randomModelPieces(name: string, seed: number): Pieces<OpenedMod
     yield;
   }
   return { module, checkpoint: { format: "safetensors", module, extra: new Map() } };
+}
+
+function withHead(config: ModelConfig, { classes, anchors, keypoints }: RandomHead): ModelConfig {
+  return {
+    ...config,
+    classes,
+    ...(anchors.length > 0 && !config.newer ? { anchors } : {}),
+    ...(config.newer && keypoints
+      ? { newer: { ...config.newer, keypoints: [keypoints.count, keypoints.size] as const } }
+      : {}),
+  };
 }
 
 /** A model's facts, once its graph is known. */

@@ -1,4 +1,4 @@
-/** `compress --recover`: trains the pruned network to give what the unpruned one gives, keeps the run, and tells how it goes. */
+/** `compress --recover` and `distill`: train a network to give what another one gives, keep the run, and tell how it goes. */
 
 import { readFile } from "node:fs/promises";
 import { splitPictures } from "../../compress/recover/pictures.js";
@@ -16,9 +16,8 @@ import type { OpenedModel } from "../../yolov5/loadModel.js";
 import type { Output } from "../output.js";
 import { counted } from "../table.js";
 import { agreementWith } from "./agreement.js";
-import type { CompressFlags } from "./flags.js";
 
-/** Default of `--recover-minutes`; its help says so. */
+/** Default of `--recover-minutes` and of `--minutes` of `distill`; their help says so. */
 const MINUTES = 30;
 
 export interface RecoveryFacts {
@@ -32,14 +31,36 @@ export interface RecoveryFacts {
   readonly curve: readonly CurvePoint[];
 }
 
+/** What the user says of a training. */
+export interface TrainingFlags {
+  readonly minutes?: number | undefined;
+  readonly steps?: number | undefined;
+  /** File that the run is kept in and continued from. */
+  readonly state?: string | undefined;
+  readonly threads?: number | undefined;
+}
+
+/** What a command calls a training. */
+export interface TrainingWords {
+  /** At the progress bar. */
+  readonly doing: string;
+  /** Begins the note about how it went. */
+  readonly done: string;
+  readonly teacher: string;
+  /** How to know how well it went, where no picture is held out. */
+  readonly measure: string;
+}
+
 export interface RecoveryContext {
-  readonly flags: CompressFlags;
+  readonly training: TrainingFlags;
+  readonly words: TrainingWords;
   readonly output: Output;
   readonly backend: Backend;
   /** Pictures to train on. */
   readonly recovery: DetectionDataset;
   readonly info: ModelInfo;
   readonly imgsz: number;
+  readonly learningRate?: number | undefined;
   readonly bars: { update(name: string, done: number, total: number): void; stop(): void };
   /** Receives the best network of a training that Ctrl-C has ended. */
   readonly keepBest: (module: ModuleNode) => Promise<void>;
@@ -57,18 +78,15 @@ export async function checkTrainable(module: ModuleNode, stride: number, { name 
 export async function recoverAccuracy(
   teacher: OpenedModel,
   student: ModuleNode,
-  { flags, output, backend, recovery, info, imgsz, bars, keepBest }: RecoveryContext,
+  { training, words, output, backend, recovery, info, imgsz, learningRate, bars, keepBest }: RecoveryContext,
 ): Promise<{ readonly module: ModuleNode; readonly facts: RecoveryFacts; readonly note: string }> {
   const { signal } = output.io;
-  const { recoverMinutes: minutes = MINUTES, recoverSteps: steps, recoverState: file, threads } = flags;
+  const { minutes = MINUTES, steps, state: file, threads } = training;
   const saved = file === undefined ? undefined : await readState(file);
-  if (flags.recoverData === undefined && flags.calibrationData === undefined) {
-    output.line("note: these pictures are measured too, which flatters; name others with --recover-data");
-  }
   const { watched, heldOut } = splitPictures(recovery.samples);
   if (!heldOut) {
     output.line(
-      `note: ${counted(recovery.samples.length, "picture")} to train on are few, so none is held out; only --data tells how well it went`,
+      `note: ${counted(recovery.samples.length, "picture")} to train on are few, so none is held out; ${words.measure}`,
     );
   }
   let last: CurvePoint | undefined;
@@ -78,13 +96,14 @@ export async function recoverAccuracy(
       openTrainer: (graph) => openTrainer(backend.name, graph, { threads }),
       pictures: recovery.samples,
       imgsz,
+      learningRate,
       limit: steps === undefined ? { minutes } : { steps },
       agreement: await agreementWith(teacher, watched, { backend, info, imgsz, signal }),
       signal,
       saved,
       onUnreadable: ({ message }) => output.warn(`${message}; the picture is left out`),
       onProgress: (progress) => {
-        bars.update(`recovering, ${timeLeft(progress.secondsLeft)}`, progress.step, progress.steps);
+        bars.update(`${words.doing}, ${timeLeft(progress.secondsLeft)}`, progress.step, progress.steps);
         if (progress.last === last) return;
         last = progress.last;
         bars.stop();
@@ -100,8 +119,10 @@ export async function recoverAccuracy(
     const { trained, watched: looked } = result.pictures;
     const on = heldOut ? counted(looked, "held-out picture") : `${looked} of them`;
     const kept =
-      point === curve[0] ? "it came no closer to the original, so the start is kept" : `step ${point.step} is kept`;
-    const note = `Recovered: ${counted(result.steps, "step")} in ${(result.seconds / 60).toFixed(1)} min on ${counted(trained, "picture")}; ${kept}; on ${on}: ${curveText(curve[0])} → ${curveText(point)}`;
+      point === curve[0]
+        ? `it came no closer to the ${words.teacher}, so the start is kept`
+        : `step ${point.step} is kept`;
+    const note = `${words.done}: ${counted(result.steps, "step")} in ${(result.seconds / 60).toFixed(1)} min on ${counted(trained, "picture")}; ${kept}; on ${on}: ${curveText(curve[0])} → ${curveText(point)}`;
     return {
       module: result.module,
       facts: { steps: result.steps, seconds: result.seconds, trainedOn: trained, watched: looked, heldOut, curve },

@@ -3,14 +3,12 @@
 import { Breather } from "../../breathe.js";
 import type { LayerSensitivity } from "../../compress/index.js";
 import type { CurvePoint } from "../../compress/recover/state.js";
-import { learningCurveSpecs } from "../../compress/report/learningCurve.js";
 import { type ParetoPoint, paretoSpec, sensitivitySpec } from "../../compress/report/pareto.js";
 import { renderSvg } from "../../eval/plots/render.js";
 import { encodeJpeg, type RgbImage } from "../../image/index.js";
-import { printable } from "../../printable.js";
-import { VERSION } from "../../version.js";
 import { counted } from "../table.js";
 import type { CompressionRow } from "./measure.js";
+import { escapeHtml, learningHtml, pageHtml } from "./page.js";
 import { compressionCells } from "./table.js";
 
 /** One picture with its labels and the detections of the first and the last step. */
@@ -38,20 +36,6 @@ export interface ReportContent {
   readonly last: string;
 }
 
-const STYLE = `
-body { font: 15px/1.5 system-ui, sans-serif; color: #222; margin: 2rem auto; max-width: 1180px; padding: 0 1rem; }
-h1 { font-size: 1.5rem; margin: 0 0 .3rem; } h2 { font-size: 1.15rem; margin: 2rem 0 .6rem; }
-.facts, .hint { color: #666; margin: 0 0 .4rem; }
-.scroll { overflow-x: auto; }
-table { border-collapse: collapse; font-size: 13.5px; white-space: nowrap; }
-th, td { padding: .35rem .7rem; border-bottom: 1px solid #e4e4e4; text-align: right; font-variant-numeric: tabular-nums; }
-th:first-child, td:first-child { text-align: left; } th { border-bottom: 2px solid #bbb; font-weight: 600; }
-tr:hover td { background: #f5f8ff; } .delta { color: #888; font-size: 11.5px; display: block; line-height: 1.1; }
-svg { max-width: 100%; height: auto; }
-.example { display: grid; grid-template-columns: repeat(3, 1fr); gap: .6rem; margin-bottom: 1rem; }
-figure { margin: 0; } figure img { width: 100%; display: block; } figcaption { font-size: 12.5px; color: #555; }
-`;
-
 /** @throws the signal's reason once it is aborted. */
 export async function reportHtml(content: ReportContent, signal?: AbortSignal): Promise<string> {
   const breather = new Breather(signal);
@@ -64,35 +48,27 @@ export async function reportHtml(content: ReportContent, signal?: AbortSignal): 
     charts.push(await renderSvg(paretoSpec(points, backend)));
     await breather.rest();
   }
-  const learning: string[] = [];
-  for (const spec of content.curve.length > 1 ? learningCurveSpecs(content.curve) : []) {
-    learning.push(await renderSvg(spec));
-    await breather.rest();
-  }
+  const learning = await learningHtml(content.curve, breather);
   const pictures: string[] = [];
   for (const example of examples) {
     pictures.push(exampleHtml(example, content));
     await breather.rest();
   }
   const bars = sensitivities.length > 0 ? await renderSvg(sensitivitySpec(sensitivities)) : "";
-  return `<!doctype html>
-<html lang="en">
-<head><meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>${escapeHtml(content.weights)}: compression</title><style>${STYLE}</style></head>
-<body>
-<h1>${escapeHtml(content.weights)}</h1>
-<p class="facts">${counted(content.pictures, "picture")} of ${escapeHtml(content.data)} at ${content.imgsz} px · ${escapeHtml(content.device)} · yolov5-ts ${VERSION}</p>
-${notes.map((note) => `<p>${escapeHtml(note)}</p>`).join("\n")}
+  return pageHtml({
+    title: `${content.weights}: compression`,
+    heading: content.weights,
+    facts: `${counted(content.pictures, "picture")} of ${content.data} at ${content.imgsz} px · ${content.device}`,
+    body: `${notes.map((note) => `<p>${escapeHtml(note)}</p>`).join("\n")}
 <h2>Every step</h2>
 <div class="scroll">${table(rows)}</div>
 <p class="hint">Small grey figures: change from the first row. Size: .safetensors; deflated: as in a zip. Times: median for one picture through the network, all steps interleaved.</p>
 <h2>Accuracy over time</h2>
 ${charts.join("\n")}
-${learning.length > 0 ? `<h2>Recovery</h2>\n${learning.join("\n")}` : ""}
+${learning === "" ? "" : `<h2>Recovery</h2>\n${learning}`}
 ${examples.length > 0 ? `<h2>Examples</h2>\n${pictures.join("\n")}` : ""}
-${bars === "" ? "" : `<h2>Where it hurts</h2>\n${bars}`}
-</body>
-</html>
-`;
+${bars === "" ? "" : `<h2>Where it hurts</h2>\n${bars}`}`,
+  });
 }
 
 /** Columns that show their change from the first row. */
@@ -134,9 +110,4 @@ function exampleHtml({ name, labels, before, after }: Example, { rows, last }: R
     return `<figure><img alt="${escapeHtml(caption)}" src="data:image/jpeg;base64,${data}"><figcaption>${escapeHtml(caption)}</figcaption></figure>`;
   };
   return `<div class="example">${figure(labels, `${name}, labels`)}${figure(before, rows[0]?.name ?? "before")}${figure(after, last)}</div>`;
-}
-
-/** Names come from files and must not become markup. */
-function escapeHtml(text: string): string {
-  return printable(text).replace(/[&<>"']/g, (c) => `&#${c.charCodeAt(0)};`);
 }

@@ -21,9 +21,10 @@ import type { OpenedModel } from "../../yolov5/loadModel.js";
 import type { LastWork } from "../interrupt.js";
 import type { Output } from "../output.js";
 import { grouped } from "../table.js";
-import { interruptible, steps } from "../val/progress.js";
+import { interruptible } from "../val/progress.js";
 import type { CompressFlags } from "./flags.js";
 import { checkTrainable, type RecoveryFacts, recoverAccuracy } from "./recover.js";
+import { Stages } from "./stages.js";
 import type { Step } from "./step.js";
 
 export interface StepsContext {
@@ -52,25 +53,12 @@ export interface Steps {
   readonly recovery?: RecoveryFacts | undefined;
 }
 
-/** One bar per stage, one at a time. */
-class Stages {
-  private current: { name: string; bar: ReturnType<typeof steps> } | undefined;
-
-  constructor(private readonly output: Output) {}
-
-  readonly update = (name: string, done: number, total: number): void => {
-    if (this.current?.name !== name) {
-      this.stop();
-      this.current = { name, bar: steps(this.output, name) };
-    }
-    this.current.bar.update(done, total);
-  };
-
-  stop(): void {
-    this.current?.bar.stop();
-    this.current = undefined;
-  }
-}
+const WORDS = {
+  doing: "recovering",
+  done: "Recovered",
+  teacher: "original",
+  measure: "only --data tells how well it went",
+} as const;
 
 export async function makeSteps(opened: OpenedModel, context: StepsContext): Promise<Steps> {
   const { flags, output, backend } = context;
@@ -116,9 +104,14 @@ export async function makeSteps(opened: OpenedModel, context: StepsContext): Pro
       made.push({ name: "+ re-estimated", module: pruned.module, half });
       module = pruned.module;
       if (flags.recover) {
+        if (flags.recoverData === undefined && flags.calibrationData === undefined) {
+          output.line("note: these pictures are measured too, which flatters; name others with --recover-data");
+        }
+        const { recoverMinutes: minutes, recoverSteps: steps, recoverState: state, threads } = flags;
+        const training = { minutes, steps, state, threads };
         const recovered = await interruptible(
           signal,
-          context.keeping.of(recoverAccuracy(opened, module, { ...context, bars })),
+          context.keeping.of(recoverAccuracy(opened, module, { ...context, training, words: WORDS, bars })),
         );
         note(recovered.note);
         recovery = recovered.facts;

@@ -16,6 +16,8 @@ export interface FileFlags {
   readonly output?: string | undefined;
   readonly report?: string | undefined;
   readonly weights?: Paths;
+  readonly teacher?: Paths;
+  readonly student?: Paths;
   readonly source?: Paths;
   readonly data?: Paths;
   readonly cfg?: Paths;
@@ -24,7 +26,7 @@ export interface FileFlags {
 }
 
 const OUTPUTS = ["json", "ndjson", "output", "report"] as const;
-const INPUTS = ["weights", "source", "data", "cfg", "reference", "compare"] as const;
+const INPUTS = ["weights", "teacher", "student", "source", "data", "cfg", "reference", "compare"] as const;
 
 /**
  * @throws UsageError for one file named twice, or for an input that would be replaced; InputError where a file cannot be

@@ -16,7 +16,7 @@ import type { Backend } from "../../runtime/backend.js";
 import { elementCount, type Float32Tensor, type HostTensor, reshape, tensor, toFloat32 } from "../../tensor/index.js";
 import type { ModuleNode } from "../../weights/types.js";
 import { buildGraph } from "../../yolov5/graph/buildGraph.js";
-import { changeTree, storedLike, tensorOfPath } from "../prune/moduleTensors.js";
+import { changeTree, isAsStored, storedLike, tensorOfPath } from "../prune/moduleTensors.js";
 import { LayerwiseRun } from "./layerwise.js";
 import { channelMoments } from "./moments.js";
 import { type ChannelRegression, regressChannels } from "./regression.js";
@@ -145,16 +145,11 @@ class Reestimation {
     for (const map of this.left.of(y)) addToChannels(map, shift);
   }
 
-  /** Whether a constant is the file's tensor: that of 11's and 26's attention has its rows in another order, and stays. */
-  private isAsStored(value: ValueId, old: HostTensor): boolean {
-    const [used, stored] = [floatsOf(this.after.constants.get(value)), toFloat32(old).data];
-    return used.every((v, i) => v === stored[i]);
-  }
-
   /** Changes a constant of the pruned network, rounded to the dtype that its file has. */
   private set(value: ValueId, data: Float32Array): void {
     const old = tensorOfPath(this.pruned, this.after.values[value].name);
-    if (!old || elementCount(old.shape) !== data.length || !this.isAsStored(value, old)) return;
+    const used = this.after.constants.get(value);
+    if (!old || !used || elementCount(old.shape) !== data.length || !isAsStored(used, old)) return;
     const stored = storedLike(old, old.shape, data);
     this.changed.set(old, stored);
     this.left.setConstant(value, reshape(toFloat32(stored), this.after.values[value].shape));

@@ -1,6 +1,6 @@
 /** Maps graph node names back to the tree's modules and tensors, and builds trees with other tensors. */
 
-import { float32ArrayToHalf, type HostTensor, tensor } from "../../tensor/index.js";
+import { float32ArrayToHalf, type HostTensor, tensor, toFloat32 } from "../../tensor/index.js";
 import type { ModuleNode, PlainValue } from "../../weights/types.js";
 import { unusedBranches } from "../../yolov5/graph/anchorFreeHead.js";
 import { layersOf } from "../../yolov5/graph/buildGraph.js";
@@ -19,6 +19,13 @@ export function tensorOfPath(root: ModuleNode, path: string): HostTensor | undef
   const module = moduleOfPath(root, path.slice(0, dot));
   const name = path.slice(dot + 1);
   return module?.parameters.get(name) ?? module?.buffers.get(name);
+}
+
+/** Whether a constant of the graph is the file's tensor: attention of newer networks has its rows in another order. */
+export function isAsStored(used: HostTensor, stored: HostTensor): boolean {
+  const file = toFloat32(stored).data;
+  const own = toFloat32(used).data;
+  return own.length === file.length && own.every((v, i) => v === file[i]);
 }
 
 /** Replacements for tensors and for attributes of modules; everything else stays. */

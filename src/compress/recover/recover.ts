@@ -15,9 +15,11 @@ import type { CalibrationSample } from "../calibration/pictures.js";
 import { adamWState, adamWStep, globalNorm, relativeRates } from "./adamw.js";
 import { distillationLoss } from "./loss.js";
 import { TrainingPictures } from "./pictures.js";
+import { assertSameHead } from "./sameHead.js";
 import { type CurvePoint, keptPoint, readState, type TrainingState, writeState } from "./state.js";
 import { headMaps, type Student, studentOf } from "./student.js";
 
+/** How a training goes, after each step. */
 export interface RecoverProgress {
   readonly step: number;
   /** As far as is known: a run that is limited by time finds out while it runs. */
@@ -85,7 +87,7 @@ const STATE_SECONDS = 60;
 /**
  * Trains a student.
  * @returns its tree with the weights of the curve's `keptPoint`
- * @throws UnsupportedError for networks without boxes, or with an op that has no gradient; DatasetError without pictures; the
+ * @throws UnsupportedError for networks without boxes, with heads that differ, or with an op that has no gradient; DatasetError without pictures; the
  *   signal's reason where it is aborted, after `onState`.
  */
 export async function recover(teacher: ModuleNode, student: ModuleNode, options: RecoverOptions): Promise<Recovered> {
@@ -94,6 +96,7 @@ export async function recover(teacher: ModuleNode, student: ModuleNode, options:
   const shape = [BATCH, 3, size, size] as const;
   const own = studentOf(student, shape);
   const maps = headMaps(teacher, shape);
+  assertSameHead(maps, own);
   const executable = await options.backend.compile(maps.graph);
   try {
     const trainer = await options.openTrainer(own.training);

@@ -3,13 +3,14 @@
 import { CheckpointError } from "../../errors.js";
 import type { AdamWState } from "./adamw.js";
 
+/** A look at watched pictures. */
 export interface CurvePoint {
   readonly step: number;
   /** Mean over the steps since the last point. */
   readonly loss: number;
   /** From the teacher, on the watched pictures as they are. */
   readonly distance: number;
-  /** What `RecoverOptions.agreement` said. */
+  /** mAP50-95 with the teacher's boxes as labels, from 0 to 1, where it is measured. */
   readonly agreement?: number | undefined;
 }
 
@@ -96,11 +97,11 @@ export function readState(bytes: Uint8Array, state: TrainingState, run: string):
     // It has no format, which is said below.
   }
   if (header.format !== "yolov5-ts training state 1") {
-    throw new CheckpointError("is no training state of yolov5-ts; give another file to --recover-state", {});
+    throw new CheckpointError("is no training state of yolov5-ts; give another file", {});
   }
   if (header.run !== run) {
     throw new CheckpointError(
-      "is the training state of another run (other networks, pictures or options); remove it or give another file to --recover-state",
+      "is the training state of another run (other networks, pictures or options); remove it or give another file",
       {},
     );
   }

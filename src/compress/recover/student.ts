@@ -6,7 +6,7 @@ import { consumersOf, foldBatchNorm, type Graph, type NodeOf, type ValueId } fro
 import { elementCount, type HostTensor, toFloat32 } from "../../tensor/index.js";
 import type { ModuleNode } from "../../weights/types.js";
 import { buildGraph } from "../../yolov5/graph/buildGraph.js";
-import { changeTree, storedLike, tensorOfPath } from "../prune/moduleTensors.js";
+import { changeTree, isAsStored, storedLike, tensorOfPath } from "../prune/moduleTensors.js";
 
 export type Head = NodeOf<"detect"> | NodeOf<"detectAnchorFree">;
 
@@ -74,13 +74,6 @@ export function studentOf(module: ModuleNode, shape: readonly [number, number, n
 
 function isConvolution(node: { readonly type: string }): node is Convolution {
   return node.type === "conv2d" || node.type === "convTranspose2d";
-}
-
-/** Attention of newer networks has its rows in another order than the file. */
-function isAsStored(used: HostTensor, stored: HostTensor): boolean {
-  const file = toFloat32(stored).data;
-  const own = toFloat32(used).data;
-  return own.length === file.length && own.every((v, i) => v === file[i]);
 }
 
 function putBack(module: ModuleNode, graph: Graph, weights: ReadonlyMap<string, Float32Array>): ModuleNode {

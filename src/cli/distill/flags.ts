@@ -1,0 +1,20 @@
+/** The options of `yolov5 distill`. */
+
+import type { CommonFlags } from "../options/flags.js";
+
+export interface DistillFlags extends CommonFlags {
+  readonly teacher: string;
+  readonly student: string;
+  readonly data: string;
+  readonly images?: string;
+  readonly task: "train" | "val" | "test";
+  readonly imgsz?: number;
+  readonly maxPixels?: number;
+  readonly minutes?: number;
+  readonly steps?: number;
+  /** Where the run is kept and continued from. */
+  readonly state?: string;
+  readonly output?: string;
+  readonly existOk?: boolean;
+  readonly report?: string;
+}
