@@ -3,10 +3,11 @@
 import { cp, mkdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { beforeAll, describe, expect, test } from "vitest";
+import { convolutionWeights } from "../../src/compress/prune/unstructured.js";
 import { encodePng } from "../../src/image/index.js";
 import { load } from "../../src/node.js";
 import { createCpuBackend } from "../../src/runtime/cpu/backend.js";
-import { tensor } from "../../src/tensor/index.js";
+import { tensor, toFloat32 } from "../../src/tensor/index.js";
 import { writeSafetensors } from "../../src/weights/index.js";
 import { createMember, openModel } from "../../src/yolov5/loadModel.js";
 import type { DetectionResult } from "../../src/yolov5/output/results.js";
@@ -128,6 +129,19 @@ describe("a run", () => {
     ]);
   });
 
+  test("recovers after weights were set to zero, and leaves them there", async () => {
+    const output = path("sparse.safetensors");
+    const { code, stdout, stderr } = await cli([
+      ...["compress", "--data", path("data"), ...FAST, "--imgsz", "128", "--unstructured", "0.5", "--iterations", "1"],
+      ...["--recover", "--recover-steps", "3", "--output", output],
+    ]);
+    expect([code, stderr]).toEqual([0, ""]);
+    expect(stdout).toMatch(/\+ 50 % zeroed .*\n\+ recovered /);
+    const weights = convolutionWeights(openModel(await readFile(output), { path: output }).module);
+    const all = weights.flatMap((weight) => [...toFloat32(weight).data]);
+    expect(all.filter((weight) => weight === 0).length / all.length).toBeGreaterThan(0.49);
+  });
+
   test.each([
     ["webgpu", "codes"],
     ["wasm", "transformer"],
@@ -219,7 +233,7 @@ describe("wrong usage", () => {
     [["--prune", "0.1", "--max-drop", "2"], /cannot be combined; give one of them/],
     [["--prune", "1"], /a fraction below 1/],
     [["--output", "x.safetensors"], /--output needs a step/],
-    [["--recover"], /--recover trains a pruned network/],
+    [["--recover"], /--recover trains a pruned network; give --prune, .* or --unstructured/],
     [["--prune", "0.1", "--recover-minutes", "1"], /need --recover/],
     [["--prune", "0.1", "--recover", "--recover-minutes", "1", "--recover-steps", "9"], /cannot be combined/],
     [["--prune", "0.1", "--recover", "--shard", "0/2", "--json", "x.json"], /--recover would train/],

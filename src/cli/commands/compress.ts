@@ -12,8 +12,9 @@ const CRITERIA = ["data", "bn", "l1", "l2"] as const;
 
 const AFTER = `
 Steps run in this order, each measured on --data: channel pruning, re-estimation on calibration pictures, weight
-pruning, float16, int8. Pruned files are smaller networks that every command and backend can run. With --recover the pruned
-network is trained, after re-estimation, to give what the unpruned one gives: without labels, on WebGPU or the CPU (docs/optimising.md).
+pruning, recovery, float16, int8. Pruned files are smaller networks that every command and backend can run. With --recover
+the pruned network is trained to give what the unpruned one gives: without labels, on WebGPU or the CPU; weights that were
+set to zero stay zero (docs/optimising.md).
 
 Examples:
   yolov5 compress --weights best.pt --data dataset.yaml                      measure only

@@ -8,8 +8,10 @@ import type { CompressFlags } from "./flags.js";
 export function checkFlags(flags: CompressFlags): void {
   const { prune, targetFlops, maxDrop, output, unstructured, half, int8 } = flags;
   const goals = [prune, targetFlops, maxDrop].filter((goal) => goal !== undefined);
-  if (flags.recover && goals.length === 0) {
-    throw new UsageError("--recover trains a pruned network; give --prune, --target-flops or --max-drop");
+  if (flags.recover && goals.length === 0 && unstructured === undefined) {
+    throw new UsageError(
+      "--recover trains a pruned network; give --prune, --target-flops, --max-drop or --unstructured",
+    );
   }
   const { recoverMinutes, recoverSteps, recoverData, recoverState } = flags;
   if (

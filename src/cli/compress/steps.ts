@@ -103,21 +103,6 @@ export async function makeSteps(opened: OpenedModel, context: StepsContext): Pro
       made.push({ name: `pruned ${percent(pruned.removed)}`, module: pruned.cut, half });
       made.push({ name: "+ re-estimated", module: pruned.module, half });
       module = pruned.module;
-      if (flags.recover) {
-        if (flags.recoverData === undefined && flags.calibrationData === undefined) {
-          output.line("note: these pictures are measured too, which flatters; name others with --recover-data");
-        }
-        const { recoverMinutes: minutes, recoverSteps: steps, recoverState: state, threads } = flags;
-        const training = { minutes, steps, state, threads };
-        const recovered = await interruptible(
-          signal,
-          context.keeping.of(recoverAccuracy(opened, module, { ...context, training, words: WORDS, bars })),
-        );
-        note(recovered.note);
-        recovery = recovered.facts;
-        module = recovered.module;
-        made.push({ name: "+ recovered", module, half });
-      }
     }
     if (flags.unstructured !== undefined) {
       const pieces = pruneUnstructuredPieces(module, flags.unstructured);
@@ -136,6 +121,22 @@ export async function makeSteps(opened: OpenedModel, context: StepsContext): Pro
       );
       module = corrected;
       made.push({ name: `+ ${(100 * flags.unstructured).toFixed(0)} % zeroed`, module, half });
+    }
+    // After every pruning: weights that are zero stay zero.
+    if (flags.recover) {
+      if (flags.recoverData === undefined && flags.calibrationData === undefined) {
+        output.line("note: these pictures are measured too, which flatters; name others with --recover-data");
+      }
+      const { recoverMinutes: minutes, recoverSteps: steps, recoverState: state, threads } = flags;
+      const training = { minutes, steps, state, threads };
+      const recovered = await interruptible(
+        signal,
+        context.keeping.of(recoverAccuracy(opened, module, { ...context, training, words: WORDS, bars })),
+      );
+      note(recovered.note);
+      recovery = recovered.facts;
+      module = recovered.module;
+      made.push({ name: "+ recovered", module, half });
     }
     if (flags.half) {
       half = true;

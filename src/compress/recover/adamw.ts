@@ -71,6 +71,13 @@ export function relativeRates(weights: readonly Weight[]): number[] {
   });
 }
 
+/** Where weights are zero. Of biases, nowhere: they start at zero in many networks. */
+export function zeroPlaces(weights: readonly Weight[]): Uint32Array[] {
+  return weights.map(({ data, shape }) =>
+    Uint32Array.from(shape.length > 1 ? [...data.keys()].filter((i) => data[i] === 0) : []),
+  );
+}
+
 /** One step: changes weights and state in place. */
 export function adamWStep(
   weights: readonly Weight[],

@@ -9,15 +9,15 @@ import { DatasetError, type ImageError } from "../../errors.js";
 import type { TrainingGraph } from "../../ops/gradients/index.js";
 import type { Backend, Executable } from "../../runtime/backend.js";
 import type { Trainer } from "../../runtime/trainer.js";
-import { tensor } from "../../tensor/index.js";
+import { tensor, toFloat32 } from "../../tensor/index.js";
 import type { ModuleNode } from "../../weights/types.js";
 import type { CalibrationSample } from "../calibration/pictures.js";
-import { adamWState, adamWStep, globalNorm, relativeRates } from "./adamw.js";
+import { adamWState, adamWStep, globalNorm, relativeRates, zeroPlaces } from "./adamw.js";
 import { distillationLoss } from "./loss.js";
 import { TrainingPictures } from "./pictures.js";
 import { assertSameHead } from "./sameHead.js";
 import { type CurvePoint, keptPoint, readState, type TrainingState, writeState } from "./state.js";
-import { headMaps, type Student, studentOf } from "./student.js";
+import { type HeadMaps, headMaps, type Student, studentOf } from "./student.js";
 
 /** How a training goes, after each step. */
 export interface RecoverProgress {
@@ -85,10 +85,10 @@ const LEAST_PROGRESS = 0.75;
 const STATE_SECONDS = 60;
 
 /**
- * Trains a student.
+ * Trains a student. Weights of convolutions that are zero stay zero, so whatever pattern pruning has left is kept.
  * @returns its tree with the weights of the curve's `keptPoint`
- * @throws UnsupportedError for networks without boxes, with heads that differ, or with an op that has no gradient; DatasetError without pictures; the
- *   signal's reason where it is aborted, after `onState`.
+ * @throws UnsupportedError for networks without boxes, with heads that differ, or with an op that has no gradient; DatasetError
+ *   without pictures; the signal's reason where it is aborted, after `onState`.
  */
 export async function recover(teacher: ModuleNode, student: ModuleNode, options: RecoverOptions): Promise<Recovered> {
   if (options.pictures.length === 0) throw new DatasetError("recover: needs at least one picture");
@@ -101,7 +101,7 @@ export async function recover(teacher: ModuleNode, student: ModuleNode, options:
   try {
     const trainer = await options.openTrainer(own.training);
     try {
-      return await new Recovery(own, executable, trainer, size, options).run();
+      return await new Recovery(own, maps, executable, trainer, size, options).run();
     } finally {
       trainer.dispose();
     }
@@ -110,17 +110,24 @@ export async function recover(teacher: ModuleNode, student: ModuleNode, options:
   }
 }
 
+/** Tells networks apart. */
+const sumOf = (tensors: readonly Float32Array[]): number =>
+  tensors.reduce((sum, data) => sum + data.reduce((a, b) => a + b, 0), 0);
+
 class Recovery {
   private readonly state: TrainingState;
   private readonly pictures: TrainingPictures;
   private readonly shapes: readonly (readonly number[])[];
   private readonly identity: string;
   private readonly rates: readonly number[];
+  /** Places of weights that are zero and stay so: pruning put them there. */
+  private readonly zeros: readonly Uint32Array[];
   private watched: { readonly input: Float32Array; readonly wanted: readonly Float32Array[] }[] = [];
   private started = 0;
 
   constructor(
     private readonly student: Student,
+    taught: HeadMaps,
     private readonly teacher: Executable,
     private readonly trainer: Trainer,
     private readonly size: number,
@@ -128,6 +135,7 @@ class Recovery {
   ) {
     const weights = trainer.parameters.map(({ data }) => data);
     this.rates = relativeRates(trainer.parameters);
+    this.zeros = zeroPlaces(trainer.parameters);
     this.state = {
       weights,
       optimiser: adamWState(trainer.parameters),
@@ -141,7 +149,8 @@ class Recovery {
     this.shapes = student.graph.outputs.map((id) => values[id].shape);
     this.identity = JSON.stringify({
       parameters: trainer.parameters.map(({ name, shape }) => [name, shape]),
-      weights: weights.reduce((sum, data) => sum + data.reduce((a, b) => a + b, 0), 0),
+      weights: sumOf(weights),
+      teacher: sumOf([...taught.graph.constants.values()].map((constant) => toFloat32(constant).data)),
       pictures: options.pictures.map(({ name }) => name),
       limit: "steps" in options.limit ? options.limit : {},
       imgsz: options.imgsz,
@@ -252,6 +261,8 @@ class Recovery {
     const given = await trainer.forward([input]);
     const { loss, seeds } = distillationLoss(this.student.head, this.shapes, wanted, given);
     const gradients = await trainer.backward(seeds);
+    // Without a gradient ever, Adam leaves them where they are.
+    for (const [k, places] of this.zeros.entries()) for (const place of places) gradients[k][place] = 0;
     const norm = globalNorm(gradients);
     const progress = Math.min(1, this.progress());
     const warm = Math.min(1, (progress + 1e-3) / WARM_UP);

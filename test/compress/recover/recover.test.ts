@@ -197,6 +197,7 @@ describe("a run", () => {
     );
 
     await expect(recover(teacher, student, options({ saved: state, seed: 1 }))).rejects.toThrow(/another run/);
+    await expect(recover(student, student, options({ saved: state }))).rejects.toThrow(/another run/);
     await expect(recover(teacher, student, options({ saved: state.subarray(0, -4) }))).rejects.toThrow(/is cut/);
     await expect(recover(teacher, student, options({ saved: Uint8Array.of(1, 2) }))).rejects.toThrow(CheckpointError);
   });
