@@ -6,8 +6,11 @@
 export * from "./api/nodeOnly.js";
 export * from "./browser.js";
 export * from "./compress/index.js";
+export type { RecoverProgress } from "./compress/recover/recover.js";
+export type { CurvePoint } from "./compress/recover/state.js";
 export * from "./eval/index.js";
 export type { OpenDatasetOptions } from "./node/datasets/open.js";
+export type { DistilledModel, DistillOptions } from "./node/distill.js";
 export type { LabelFontOptions } from "./node/pictures/labelFont.js";
 export type { SavePictureOptions } from "./node/pictures/savePicture.js";
 export type { ServedModelSource, ServeLogLevel, ServeOptions } from "./node/serve/options.js";

@@ -4,6 +4,7 @@ import { UnsupportedError } from "../errors.js";
 import type * as encoding from "../image/encode.js";
 import type * as classification from "../node/datasets/classification.js";
 import type * as datasets from "../node/datasets/open.js";
+import type * as distillation from "../node/distill.js";
 import type * as models from "../node/knownModels.js";
 import type * as fonts from "../node/pictures/labelFont.js";
 import type * as saving from "../node/pictures/savePicture.js";
@@ -32,6 +33,7 @@ export const knownModelNames: typeof models.knownModelNames = missing(
   "load a checkpoint by its URL or file",
 );
 export const openLabelFont: typeof fonts.openLabelFont = missing("openLabelFont", "pass annotate a CSS fontFamily");
+export const distill: typeof distillation.distill = missing("distill", "load a student that was trained in Node");
 export const savePicture: typeof saving.savePicture = missing("savePicture", CANVAS);
 export const encodeJpeg: typeof encoding.encodeJpeg = missing("encodeJpeg", CANVAS);
 export const encodePng: typeof encoding.encodePng = missing("encodePng", CANVAS);
