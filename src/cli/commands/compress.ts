@@ -22,6 +22,7 @@ Examples:
   yolov5 compress --weights best.pt --data photos --max-drop 2 --half        prune until 2 points of mAP50-95 are lost
   yolov5 compress --weights best.pt --data photos --target-flops 0.8 --latency wasm webgpu
   yolov5 compress --weights best.pt --data photos --target-flops 0.8 --recover --recover-data more-photos
+  yolov5 compress --weights best.pt --data photos --target-flops 0.6 --recover --recover-rounds 3 --recover-minutes 60
   yolov5 compress --weights best.pt --data photos --compare pruned-elsewhere.pt`;
 
 export function defineCompress(program: Command, start: Start): void {
@@ -82,6 +83,11 @@ export function defineCompress(program: Command, start: Start): void {
       "--recover-steps <n>",
       "train so many steps of four pictures instead: the same result on every run",
       whole(1),
+    )
+    .option(
+      "--recover-rounds <n>",
+      "prune and train so many times, an equal part of the channels or operations and of the training each (default: 1)",
+      whole(1, 100),
     )
     .option(
       "--recover-data <path>",

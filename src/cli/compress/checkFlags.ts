@@ -13,13 +13,18 @@ export function checkFlags(flags: CompressFlags): void {
       "--recover trains a pruned network; give --prune, --target-flops, --max-drop or --unstructured",
     );
   }
-  const { recoverMinutes, recoverSteps, recoverData, recoverState } = flags;
-  if (
-    !flags.recover &&
-    [recoverMinutes, recoverSteps, recoverData, recoverState].some((value) => value !== undefined)
-  ) {
-    throw new UsageError("--recover-minutes, --recover-steps, --recover-data and --recover-state need --recover");
+  const { recoverMinutes, recoverSteps, recoverRounds, recoverData, recoverState } = flags;
+  const ofRecovery = { recoverMinutes, recoverSteps, recoverRounds, recoverData, recoverState };
+  if (!flags.recover && Object.values(ofRecovery).some((value) => value !== undefined)) {
+    throw new UsageError("--recover-minutes and the other options of recovery need --recover");
   }
+  if (recoverRounds !== undefined && recoverRounds > 1 && prune === undefined && targetFlops === undefined) {
+    throw new UsageError("--recover-rounds reaches an amount in steps; give --prune or --target-flops");
+  }
+  if (recoverSteps !== undefined && recoverRounds !== undefined && recoverSteps < recoverRounds)
+    throw new UsageError(
+      `--recover-steps ${recoverSteps} cannot be shared by ${recoverRounds} rounds; give at least one step for each`,
+    );
   if (recoverMinutes !== undefined && recoverSteps !== undefined)
     throw new UsageError("--recover-minutes and --recover-steps cannot be combined; give one of them");
   if (goals.length > 1)

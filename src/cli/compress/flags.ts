@@ -28,6 +28,8 @@ export interface CompressFlags extends CommonFlags {
   readonly recover?: boolean;
   readonly recoverMinutes?: number;
   readonly recoverSteps?: number;
+  /** How often to prune and train, an equal part each time. */
+  readonly recoverRounds?: number;
   /** Pictures to train on; default: the calibration pictures' data set. */
   readonly recoverData?: string;
   /** Where the run is kept and continued from. */

@@ -34,6 +34,8 @@ export interface RecoveryFacts {
 /** What the user says of a training. */
 export interface TrainingFlags {
   readonly minutes?: number | undefined;
+  /** Of the minutes. Default: all. */
+  readonly share?: number | undefined;
   readonly steps?: number | undefined;
   /** File that the run is kept in and continued from. */
   readonly state?: string | undefined;
@@ -47,8 +49,8 @@ export interface TrainingWords {
   /** Begins the note about how it went. */
   readonly done: string;
   readonly teacher: string;
-  /** How to know how well it went, where no picture is held out. */
-  readonly measure: string;
+  /** How to know how well it went, where no picture is held out; undefined where that was said. */
+  readonly measure?: string | undefined;
 }
 
 export interface RecoveryContext {
@@ -61,6 +63,7 @@ export interface RecoveryContext {
   readonly info: ModelInfo;
   readonly imgsz: number;
   readonly learningRate?: number | undefined;
+  readonly seed?: number | undefined;
   readonly bars: { update(name: string, done: number, total: number): void; stop(): void };
   /** Receives the best network of a training that Ctrl-C has ended. */
   readonly keepBest: (module: ModuleNode) => Promise<void>;
@@ -78,13 +81,13 @@ export async function checkTrainable(module: ModuleNode, stride: number, { name 
 export async function recoverAccuracy(
   teacher: OpenedModel,
   student: ModuleNode,
-  { training, words, output, backend, recovery, info, imgsz, learningRate, bars, keepBest }: RecoveryContext,
+  { training, words, output, backend, recovery, info, imgsz, learningRate, seed, bars, keepBest }: RecoveryContext,
 ): Promise<{ readonly module: ModuleNode; readonly facts: RecoveryFacts; readonly note: string }> {
   const { signal } = output.io;
-  const { minutes = MINUTES, steps, state: file, threads } = training;
+  const { minutes = MINUTES, share = 1, steps, state: file, threads } = training;
   const saved = file === undefined ? undefined : await readState(file);
   const { watched, heldOut } = splitPictures(recovery.samples);
-  if (!heldOut) {
+  if (!heldOut && words.measure !== undefined) {
     output.line(
       `note: ${counted(recovery.samples.length, "picture")} to train on are few, so none is held out; ${words.measure}`,
     );
@@ -97,7 +100,8 @@ export async function recoverAccuracy(
       pictures: recovery.samples,
       imgsz,
       learningRate,
-      limit: steps === undefined ? { minutes } : { steps },
+      seed,
+      limit: steps === undefined ? { minutes: minutes * share } : { steps },
       agreement: await agreementWith(teacher, watched, { backend, info, imgsz, signal }),
       signal,
       saved,

@@ -126,7 +126,7 @@ class CompressRun {
       calibration: { ...calibration, samples: seen },
       recovery,
       keeping: this.keeping,
-      keepBest: (module) => this.keepBest(module, opened),
+      keepBest: (module, undone) => this.keepBest(module, opened, undone),
       flags,
       info,
       mapOf: async (module, name) => {
@@ -225,14 +225,16 @@ class CompressRun {
   }
 
   /** What a training that is interrupted has reached. */
-  private async keepBest(module: ModuleNode, from: OpenedModel): Promise<void> {
+  private async keepBest(module: ModuleNode, from: OpenedModel, undone: string | undefined): Promise<void> {
     const { flags, output, backend } = this;
     if (flags.output === undefined) return;
     // The run's own signal has ended it.
     const { signal } = new AbortController();
     const { bytes } = await asFile("recovered so far", module, from, backend, { half: flags.half, signal });
     await writeOrRefuse(flags.output, bytes, true, output);
-    output.line(`Interrupted: the best network so far is in ${flags.output}`);
+    output.line(
+      `Interrupted: the best network so far is in ${flags.output}${undone === undefined ? "" : `, of ${undone}`}`,
+    );
   }
 
   private complete(evaluation: Evaluation): Evaluation {

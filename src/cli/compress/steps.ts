@@ -24,6 +24,7 @@ import { grouped } from "../table.js";
 import { interruptible } from "../val/progress.js";
 import type { CompressFlags } from "./flags.js";
 import { checkTrainable, type RecoveryFacts, recoverAccuracy } from "./recover.js";
+import { type Goal, joinedFacts, percent, Rounds } from "./rounds.js";
 import { Stages } from "./stages.js";
 import type { Step } from "./step.js";
 
@@ -37,8 +38,8 @@ export interface StepsContext {
   readonly recovery: DetectionDataset;
   /** Waits for a training that Ctrl-C has ended. */
   readonly keeping: LastWork;
-  /** Receives the best network of such a training. */
-  readonly keepBest: (module: ModuleNode) => Promise<void>;
+  /** Receives the best network of such a training, and what was asked for beyond it. */
+  readonly keepBest: (module: ModuleNode, undone: string | undefined) => Promise<void>;
   readonly info: ModelInfo;
   readonly imgsz: number;
   /** mAP50-95 of a network, 0 to 1. */
@@ -71,7 +72,7 @@ export async function makeSteps(opened: OpenedModel, context: StepsContext): Pro
   };
   let sensitivities: readonly LayerSensitivity[] = [];
   let { module } = opened;
-  let recovery: RecoveryFacts | undefined;
+  let inputs: Float32Tensor[] | undefined;
   let half = false;
   const bars = new Stages(output);
   const calibration = async (): Promise<Float32Tensor[]> =>
@@ -82,62 +83,89 @@ export async function makeSteps(opened: OpenedModel, context: StepsContext): Pro
       signal,
       onProgress: (done, total) => bars.update("reading calibration pictures", done, total),
     });
-  if (flags.recover) await interruptible(signal, checkTrainable(module, context.info.stride, backend));
-  try {
-    if (flags.prune !== undefined || flags.targetFlops !== undefined || flags.maxDrop !== undefined) {
-      const inputs = await interruptible(signal, calibration());
-      const { criterion, scope, round } = flags;
-      const pruner = await interruptible(
-        signal,
-        ChannelPruner.prepare(module, inputs, backend, { criterion, scope, round, signal, onProgress: bars.update }),
-      );
-      sensitivities = pruner.sensitivities;
-      const counts = await interruptible(signal, countsFor(pruner, module, context));
-      const pruned = await interruptible(signal, pruner.prune(counts));
-      bars.stop();
-      const percent = (share: number): string => `${(100 * share).toFixed(1)} %`;
-      note(
-        `Pruned: ${percent(pruned.removed)} of the channels removed, ${percent(pruned.flopsRatio)} of the operations left (criterion ${criterion}, ${scope}, multiples of ${round})`,
-      );
+  const rounds = new Rounds(flags);
+  const trainings: RecoveryFacts[] = [];
+  const named = (name: string): string => (rounds.count === 1 ? name : `round ${rounds.round}: ${name}`);
+  const pruneChannels = async (): Promise<void> => {
+    inputs ??= await interruptible(signal, calibration());
+    const { criterion, scope, round } = flags;
+    const pruner = await interruptible(
+      signal,
+      ChannelPruner.prepare(module, inputs, backend, { criterion, scope, round, signal, onProgress: bars.update }),
+    );
+    if (rounds.round === 1) ({ sensitivities } = pruner);
+    const counts = await interruptible(signal, countsFor(pruner, module, rounds.goal(), context));
+    const pruned = await interruptible(signal, pruner.prune(counts));
+    bars.stop();
+    ({ module } = pruned);
+    rounds.pruned(pruned);
+    const removed = percent(rounds.removed);
+    note(
+      `Pruned${rounds.name}: ${removed} of the channels removed, ${percent(rounds.operations)} of the operations left (criterion ${criterion}, ${scope}, multiples of ${round})`,
+    );
+    if (rounds.round === 1) {
       for (const { layer, why } of pruned.kept) if (!why.includes("head")) note(`${layer} keeps its channels: ${why}`);
-      made.push({ name: `pruned ${percent(pruned.removed)}`, module: pruned.cut, half });
-      made.push({ name: "+ re-estimated", module: pruned.module, half });
-      module = pruned.module;
     }
-    if (flags.unstructured !== undefined) {
-      const pieces = pruneUnstructuredPieces(module, flags.unstructured);
-      const sparse = await interruptible(signal, new Breather(signal).through(pieces));
-      note(
-        `Zeroed: ${grouped(sparse.zeros)} of ${grouped(sparse.weights)} convolution weights are zero; the network runs as fast as before`,
-      );
-      const inputs = await interruptible(signal, calibration());
-      const corrected = await interruptible(
+    made.push({ name: named(`pruned ${removed}`), module: pruned.cut, half });
+    made.push({ name: named("+ re-estimated"), module, half });
+  };
+  const setToZero = async (share: number): Promise<void> => {
+    const pieces = pruneUnstructuredPieces(module, share);
+    const sparse = await interruptible(signal, new Breather(signal).through(pieces));
+    note(
+      `Zeroed: ${grouped(sparse.zeros)} of ${grouped(sparse.weights)} convolution weights are zero; the network runs as fast as before`,
+    );
+    inputs ??= await interruptible(signal, calibration());
+    module = await interruptible(
+      signal,
+      reestimate(module, sparse.module, inputs, backend, {
+        reconstruct: false,
         signal,
-        reestimate(module, sparse.module, inputs, backend, {
-          reconstruct: false,
-          signal,
-          onProgress: (done, total) => bars.update("re-estimation", done, total),
-        }),
-      );
-      module = corrected;
-      made.push({ name: `+ ${(100 * flags.unstructured).toFixed(0)} % zeroed`, module, half });
-    }
-    // After every pruning: weights that are zero stay zero.
-    if (flags.recover) {
-      if (flags.recoverData === undefined && flags.calibrationData === undefined) {
-        output.line("note: these pictures are measured too, which flatters; name others with --recover-data");
+        onProgress: (done, total) => bars.update("re-estimation", done, total),
+      }),
+    );
+    made.push({ name: `+ ${(100 * share).toFixed(0)} % zeroed`, module, half });
+  };
+  const runRound = async (): Promise<void> => {
+    let kept = false;
+    const keepBest = async (best: ModuleNode): Promise<void> => {
+      kept = true;
+      await context.keepBest(best, rounds.undone());
+    };
+    try {
+      if (flags.prune !== undefined || flags.targetFlops !== undefined || flags.maxDrop !== undefined) {
+        await pruneChannels();
       }
-      const { recoverMinutes: minutes, recoverSteps: steps, recoverState: state, threads } = flags;
-      const training = { minutes, steps, state, threads };
-      const recovered = await interruptible(
-        signal,
-        context.keeping.of(recoverAccuracy(opened, module, { ...context, training, words: WORDS, bars })),
-      );
+      if (flags.unstructured !== undefined && rounds.isLast) await setToZero(flags.unstructured);
+      // After every pruning: weights that are zero stay zero.
+      if (!flags.recover) return;
+      const words = {
+        ...WORDS,
+        doing: `${WORDS.doing}${rounds.name}`,
+        done: `${WORDS.done}${rounds.name}`,
+      };
+      const recovered = await recoverAccuracy(opened, module, {
+        ...{ ...context, keepBest, bars, training: rounds.training(), seed: rounds.round - 1 },
+        words: rounds.round === 1 ? words : { ...words, measure: undefined },
+      });
       note(recovered.note);
-      recovery = recovered.facts;
+      trainings.push(recovered.facts);
       module = recovered.module;
-      made.push({ name: "+ recovered", module, half });
+      made.push({ name: named("+ recovered"), module, half });
+    } catch (error) {
+      // Between trainings, what those before have reached.
+      if (signal.aborted && !kept && trainings.length > 0) await keepBest(module);
+      throw error;
     }
+  };
+  if (flags.recover) {
+    await interruptible(signal, checkTrainable(module, context.info.stride, backend));
+    if (flags.recoverData === undefined && flags.calibrationData === undefined) {
+      output.line("note: these pictures are measured too, which flatters; name others with --recover-data");
+    }
+  }
+  try {
+    for (; rounds.round <= rounds.count; rounds.round++) await interruptible(signal, context.keeping.of(runRound()));
     if (flags.half) {
       half = true;
       made.push({ name: "+ float16", module, half });
@@ -150,15 +178,18 @@ export async function makeSteps(opened: OpenedModel, context: StepsContext): Pro
   } finally {
     bars.stop();
   }
-  return { steps: made, sensitivities, notes, recovery };
+  return { steps: made, sensitivities, notes, recovery: joinedFacts(trainings) };
 }
 
 /** Chooses the channels to keep, for whichever goal was given. */
-async function countsFor(pruner: ChannelPruner, module: ModuleNode, context: StepsContext): Promise<number[]> {
-  const { flags, output, mapOf } = context;
-  if (flags.prune !== undefined) return pruner.countsForAmount(flags.prune);
-  if (flags.targetFlops !== undefined) return pruner.findCountsForFlops(flags.targetFlops);
-  const { maxDrop = 0 } = flags;
+async function countsFor(
+  pruner: ChannelPruner,
+  module: ModuleNode,
+  { prune, targetFlops, maxDrop = 0 }: Goal,
+  { output, mapOf }: StepsContext,
+): Promise<number[]> {
+  if (prune !== undefined) return pruner.countsForAmount(prune);
+  if (targetFlops !== undefined) return pruner.findCountsForFlops(targetFlops);
   const before = await mapOf(module, "original");
   const amount = await largestAmount(maxDrop, async (candidate) => {
     const { module: pruned, flopsRatio } = await pruner.prune(pruner.countsForAmount(candidate));

@@ -242,8 +242,10 @@ class Recovery {
     return Math.max(LEAST_STEPS_PER_LOOK, Math.ceil(this.total() / LOOKS));
   }
 
+  /** Only right after a look: so a run that has ended is found to have ended when it is read again. */
   private exhausted(): boolean {
-    const { curve } = this.state;
+    const { curve, pending } = this.state;
+    if (pending[1] > 0) return false;
     return this.progress() > LEAST_PROGRESS && curve.length - 1 - curve.indexOf(keptPoint(curve)) >= PATIENCE;
   }
 

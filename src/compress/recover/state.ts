@@ -5,6 +5,8 @@ import type { AdamWState } from "./adamw.js";
 
 /** A look at watched pictures. */
 export interface CurvePoint {
+  /** Of pruning and training, from 1 on, where there are several. */
+  readonly round?: number | undefined;
   readonly step: number;
   /** Mean over the steps since the last point. */
   readonly loss: number;

@@ -15,25 +15,35 @@ const LOSS: Line = { name: "augmented pictures", colour: "#999", of: ({ loss }) 
 const DISTANCE: Line = { name: "pictures as they are", colour: "#0b57d0", of: ({ distance }) => distance };
 const AGREEMENT: Line = { name: "pictures as they are", colour: "#0b57d0", of: ({ agreement }) => agreement };
 
-/** The agreement, where it was measured, then the distances. A dashed rule marks the step whose weights are kept. */
+/** The agreement, where it was measured, then the distances. Dashed rules mark the steps whose weights are kept, one a round. */
 export function learningCurveSpecs(curve: readonly CurvePoint[]): Spec[] {
-  const kept = keptPoint(curve).step;
+  const rounds = new Set(curve.map(({ round }) => round));
+  const kept = [...rounds].map((own) => keptPoint(curve.filter(({ round }) => round === own)).step);
   const distances = chart(curve, kept, [LOSS, DISTANCE], "Distance from the original network", "distance");
   if (curve.every(({ agreement }) => agreement === undefined)) return [distances];
   return [chart(curve, kept, [AGREEMENT], "Agreement with the original network's boxes", "mAP50-95"), distances];
 }
 
-function chart(curve: readonly CurvePoint[], kept: number, lines: readonly Line[], text: string, axis: string): Spec {
+function chart(
+  curve: readonly CurvePoint[],
+  kept: readonly number[],
+  lines: readonly Line[],
+  text: string,
+  axis: string,
+): Spec {
   const values = lines.flatMap(({ name, of }) =>
     curve.map((point) => ({ line: name, step: point.step, value: of(point) })),
   );
   const x = { scale: "x", field: "step" };
   return {
     ...STYLE,
-    title: { text, subtitle: `dashed: step ${kept}, which is kept` },
+    title: { text, subtitle: `dashed: ${kept.length > 1 ? "steps" : "step"} ${kept.join(", ")}: kept` },
     width: 680,
     height: 220,
-    data: [{ name: "points", values: values.filter(({ value }) => value !== undefined) }],
+    data: [
+      { name: "points", values: values.filter(({ value }) => value !== undefined) },
+      { name: "kept", values: kept.map((step) => ({ step })) },
+    ],
     scales: [
       { name: "x", domain: { data: "points", field: "step" }, range: "width" },
       { name: "y", domain: { data: "points", field: "value" }, range: "height", zero: true, nice: true },
@@ -52,9 +62,10 @@ function chart(curve: readonly CurvePoint[], kept: number, lines: readonly Line[
     marks: [
       {
         type: "rule",
+        from: { data: "kept" },
         encode: {
           enter: {
-            x: { scale: "x", value: kept },
+            x,
             y: { value: 0 },
             y2: { signal: "height" },
             stroke: { value: "#333" },

@@ -1,0 +1,93 @@
+/** `--recover-rounds`: how much each round prunes and trains, and what is left of the network after it. */
+
+import type { CompressFlags } from "./flags.js";
+import type { RecoveryFacts, TrainingFlags } from "./recover.js";
+
+/** What a round prunes, as shares of the network as the round before left it. */
+export type Goal = { readonly [K in "prune" | "targetFlops" | "maxDrop"]?: CompressFlags[K] | undefined };
+
+export class Rounds {
+  readonly count: number;
+  /** The one that is running, from 1 on. */
+  round = 1;
+  /** The last one that has pruned. */
+  private reached = 0;
+  /** Of the channels that can be removed, and of the operations: shares of the unpruned network. */
+  private readonly left = { channels: 1, operations: 1 };
+
+  constructor(private readonly flags: CompressFlags) {
+    this.count = flags.recoverRounds ?? 1;
+  }
+
+  get isLast(): boolean {
+    return this.round === this.count;
+  }
+
+  /** ", round 2 of 3"; empty where there is only one. */
+  get name(): string {
+    return this.count === 1 ? "" : `, round ${this.round} of ${this.count}`;
+  }
+
+  /** Rounds remove equally many channels, or operations. */
+  goal(round = this.round): Goal {
+    const { prune, targetFlops, maxDrop } = this.flags;
+    const { channels, operations } = this.left;
+    if (prune !== undefined) return { prune: Math.max(0, (prune * round) / this.count - (1 - channels)) / channels };
+    if (targetFlops === undefined) return { maxDrop };
+    const wanted = (targetFlops * round + this.count - round) / this.count;
+    return { targetFlops: Math.min(1, wanted / operations) };
+  }
+
+  /** @param removed of the channels that the round before left */
+  pruned({ removed, flopsRatio }: { readonly removed: number; readonly flopsRatio: number }): void {
+    this.reached = this.round;
+    this.left.channels *= 1 - removed;
+    this.left.operations *= flopsRatio;
+  }
+
+  get removed(): number {
+    return 1 - this.left.channels;
+  }
+
+  get operations(): number {
+    return this.left.operations;
+  }
+
+  /** Each round's share of the training. Rounds after the first have a file of their own for their state. */
+  training(): TrainingFlags {
+    const { recoverMinutes, recoverSteps, recoverState, threads } = this.flags;
+    const until = (round: number): number => Math.floor(((recoverSteps ?? 0) * round) / this.count);
+    return {
+      minutes: recoverMinutes,
+      share: 1 / this.count,
+      steps: recoverSteps === undefined ? undefined : until(this.round) - until(this.round - 1),
+      state: recoverState !== undefined && this.round > 1 ? `${recoverState}.${this.round}` : recoverState,
+      threads,
+    };
+  }
+
+  /** What Ctrl-C leaves undone; undefined once the last round has pruned. */
+  undone(): string | undefined {
+    if (this.reached === this.count) return undefined;
+    const { prune, targetFlops } = this.goal(this.count);
+    const rest = prune === undefined ? `--target-flops ${targetFlops?.toFixed(3)}` : `--prune ${prune.toFixed(3)}`;
+    const again =
+      this.flags.recoverState === undefined ? "" : "; the same command goes on, for all of what was asked for";
+    return `round ${this.reached} of ${this.count}, so ${percent(this.operations)} of the operations are left; compress ${rest} prunes the rest of it${again}`;
+  }
+}
+
+/** The rounds of a training as one: steps are counted on. */
+export function joinedFacts(rounds: readonly RecoveryFacts[]): RecoveryFacts | undefined {
+  if (rounds.length <= 1) return rounds[0];
+  let [steps, seconds] = [0, 0];
+  const curve = rounds.flatMap((facts, i) => {
+    const points = facts.curve.map((point) => ({ ...point, step: steps + point.step, round: i + 1 }));
+    steps += facts.steps;
+    seconds += facts.seconds;
+    return points;
+  });
+  return { ...rounds[0], steps, seconds, curve };
+}
+
+export const percent = (share: number): string => `${(100 * share).toFixed(1)} %`;
