@@ -6,7 +6,7 @@
 export * from "./api/nodeOnly.js";
 export * from "./browser.js";
 export * from "./compress/index.js";
-export type { RecoverProgress } from "./compress/recover/recover.js";
+export type { RecoverProgress } from "./compress/recover/options.js";
 export type { CurvePoint } from "./compress/recover/state.js";
 export * from "./eval/index.js";
 export type { OpenDatasetOptions } from "./node/datasets/open.js";

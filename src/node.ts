@@ -13,7 +13,7 @@ import type { Model } from "./yolov5/model.js";
 export * from "./api/browserOnly.js";
 export * from "./common.js";
 export * from "./compress/index.js";
-export type { RecoverProgress } from "./compress/recover/recover.js";
+export type { RecoverProgress } from "./compress/recover/options.js";
 export type { CurvePoint } from "./compress/recover/state.js";
 export * from "./eval/index.js";
 export { encodeJpeg, encodePng } from "./image/encode.js";

@@ -1,10 +1,11 @@
-/** Distillation between two checkpoints: a student of any size learns to give what its teacher gives, without labels. */
+/** Distillation between two checkpoints: a student of any size learns to give what its teacher gives, with or without labels. */
 
 import type { WeightSource } from "../api/sources.js";
 import { measureNorms } from "../compress/calibration/normStatistics.js";
 import { type CalibrationSample, calibrationInputs } from "../compress/calibration/pictures.js";
-import { splitPictures } from "../compress/recover/pictures.js";
-import { type RecoverProgress, recover } from "../compress/recover/recover.js";
+import type { RecoverProgress } from "../compress/recover/options.js";
+import { splitPictures, type TrainingSample } from "../compress/recover/pictures.js";
+import { recover } from "../compress/recover/recover.js";
 import { assertSameHead } from "../compress/recover/sameHead.js";
 import type { CurvePoint } from "../compress/recover/state.js";
 import { headMaps } from "../compress/recover/student.js";
@@ -120,6 +121,8 @@ export interface DistillOptions {
   readonly steps?: number | undefined;
   /** How much a step may change a tensor, as a share of its size. Default 0.002, and 0.01 for random weights. */
   readonly learningRate?: number | undefined;
+  /** Learn from the labels of the samples too (`truth`), with the loss of heads with anchors. Default false. */
+  readonly labels?: boolean | undefined;
   /** Default 0. */
   readonly seed?: number | undefined;
   /** Default `auto`. WebGPU trains on the device, every other backend on WASM. */
@@ -155,8 +158,8 @@ export interface DistilledModel {
  * Trains a student to give what a teacher gives, on pictures without labels (Hinton et al. 2015). Both must have the same
  * classes, anchors, strides and head; widths, depths and blocks may differ. See docs/optimising.md.
  * @param student a checkpoint, or `random:yolov5n` for random weights, which get the teacher's classes and anchors.
- * @param pictures samples of a data set, see `openDataset`; labels are not read.
- * @throws UnsupportedError for heads that differ, or networks that cannot be trained; DatasetError without pictures; as `load`;
+ * @param pictures samples of a data set, see `openDataset`; labels are used only with `labels`.
+ * @throws UnsupportedError for heads that differ, networks that cannot be trained, or labels with a head without anchors; DatasetError without pictures; as `load`;
  *   the signal's reason, after `onState`.
  * @example
  * const { samples } = await openDataset("photos", { names: [], labels: false });
@@ -165,7 +168,7 @@ export interface DistilledModel {
 export async function distill(
   teacher: WeightSource,
   student: WeightSource,
-  pictures: readonly CalibrationSample[],
+  pictures: readonly TrainingSample[],
   options: DistillOptions = {},
 ): Promise<DistilledModel> {
   const { signal, onNote, threads, minutes = 30, steps, onState } = options;
@@ -176,9 +179,9 @@ export async function distill(
     const wanted = options.imgsz ?? 640;
     const [imgsz] = checkImageSize([wanted, wanted], pair.info.stride, onNote ?? (() => undefined));
     const start = await startOf(pair, pictures, backend, { imgsz, signal });
-    const { learningRate = pair.learningRate, seed, saved, onProgress, onUnreadable } = options;
+    const { learningRate = pair.learningRate, labels, seed, saved, onProgress, onUnreadable } = options;
     const { module, ...facts } = await recover(pair.teacher.opened.module, start, {
-      ...{ backend, pictures, imgsz, learningRate, seed, signal, saved, onProgress, onUnreadable },
+      ...{ backend, pictures, labels, imgsz, learningRate, seed, signal, saved, onProgress, onUnreadable },
       openTrainer: (graph) => openTrainer(backend.name, graph, { threads }),
       limit: steps === undefined ? { minutes } : { steps },
       onState: onState && ((state, best) => onState(state, () => distilledFile(pair, best()))),

@@ -122,6 +122,11 @@ describe("refuses in one line", () => {
     [["--student", "random:yolov5n-cls"], 1, /yolov5n-cls: is a classification model/],
     [["--student", "random:yolov9"], 2, /is not an architecture/],
     [["--output", data], 2, /is what --data reads/],
+    [
+      ["--teacher", "random:yolov8n", "--student", "random:yolov8n", "--labels"],
+      1,
+      /labels are used with heads that have/,
+    ],
   ])("%j", async (flags, expected, message) => {
     const models = ["--teacher", "codes", "--student", "random:yolov5n"];
     const { code, stderr } = await cli(["distill", ...models, ...FAST, ...flags]);
@@ -164,6 +169,20 @@ describe("the function", () => {
     expect(openModel(best as Uint8Array, { path: "best" }).module).toBeDefined();
     const continued = await distill("codes", "random:yolov5n", samples, { ...options, steps: 3, saved });
     expect(Buffer.from(continued.bytes).equals(bytes)).toBe(true);
+  });
+
+  test("learns from labels, or says that there are none", async () => {
+    const { samples } = await openDataset(data, { names: [], labels: false });
+    const truth = { classes: Int32Array.of(0), boxes: Float32Array.of(0.5, 0.5, 0.5, 0.5), polygons: [[]] };
+    const labelled = samples.map((sample) => ({ ...sample, truth }));
+    const own = { ...options, steps: 2 };
+    const [with_, without] = await Promise.all(
+      [true, false].map((labels) => distill("codes", "random:yolov5n", labelled, { ...own, labels })),
+    );
+    expect(with_.curve[1].loss).toBeGreaterThan(without.curve[1].loss);
+    await expect(distill("codes", "random:yolov5n", samples, { ...own, labels: true })).rejects.toThrow(
+      /have no labels/,
+    );
   });
 
   test("refuses heads that differ, and no pictures", async () => {

@@ -161,18 +161,29 @@ describe("a run", () => {
     expect((await cli([...detect, "--backend", "wasm"])).code).toBe(0);
   });
 
-  test("labels beside pictures to calibrate and to train on are not read", async () => {
+  test("labels beside pictures to calibrate and to train on are read only with --recover-labels", async () => {
     const unlabelled = await scratchFolder();
     for (const name of ["images", "labels"]) await mkdir(join(unlabelled, name));
     for (const name of ["a", "b"]) await cp(EXAMPLE, join(unlabelled, "images", `${name}.png`));
     const data = ["--data", path("data"), "--calibration-data", unlabelled, "--recover-data", unlabelled];
-    const run = () =>
-      cli(["compress", ...data, ...FAST, "--prune", "0.1", "--criterion", "l1", "--recover", "--recover-steps", "1"]);
+    const prune = ["--prune", "0.1", "--criterion", "l1", "--recover", "--recover-steps", "1"];
+    const run = (...more: string[]) => cli(["compress", ...data, ...FAST, ...prune, ...more]);
     const none = await run();
     expect([none.code, none.stderr]).toEqual([0, ""]);
     await writeFile(join(unlabelled, "labels", "a.txt"), "no label\n");
     const wrong = await run();
     expect([wrong.code, wrong.stderr]).toEqual([0, ""]);
+    const read = await run("--recover-labels");
+    expect([read.code, read.stderr]).toEqual([1, expect.stringMatching(/a\.txt:1: .*; fix the label file/)]);
+    await writeFile(join(unlabelled, "labels", "a.txt"), "");
+    const empty = await run("--recover-labels");
+    expect([empty.code, empty.stderr]).toEqual([1, expect.stringMatching(/: has no labels to learn from/)]);
+    expect(empty.stdout).not.toMatch(/Pruned/);
+    await writeFile(join(unlabelled, "labels", "a.txt"), "0 0.5 0.5 0.2 0.2\n");
+    const learnt = await run("--recover-labels");
+    expect([learnt.code, learnt.stderr]).toEqual([0, ""]);
+    const lossOf = ({ stdout }: { readonly stdout: string }): string => /step 1: loss ([\d.]+)/.exec(stdout)?.[1] ?? "";
+    expect(Number(lossOf(learnt))).toBeGreaterThan(Number(lossOf(wrong)));
   });
 
   test("pruned files work with detect, info, export and verify", async () => {

@@ -93,6 +93,7 @@ export function defineCompress(program: Command, start: Start): void {
       "--recover-data <path>",
       "folder or list of pictures to train on, labels not needed (default: --calibration-data)",
     )
+    .option("--recover-labels", "learn from the labels of those pictures too, where the head has anchors")
     .option("--recover-state <file>", "keep the run in this file, and go on from it where it exists")
     .optionsGroup("Other steps:")
     .option(

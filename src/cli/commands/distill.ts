@@ -19,13 +19,15 @@ export function defineDistill(program: Command, start: Start): void {
   const command = program
     .command("distill")
     .summary("train a small network to give what a large one gives, without labels")
-    .description("Trains a student to give what its teacher gives, on your own pictures; labels are not read.")
+    .description(
+      "Trains a student to give what its teacher gives, on your own pictures, without labels or with them in addition.",
+    )
     .optionsGroup("Models and data:")
     .requiredOption("--teacher <w>", WEIGHTS_HELP)
     .requiredOption("--student <w>", "weights to start from, in the same forms")
     .requiredOption(
       "--data <path>",
-      "folder or list of pictures to train on, or a data set as for val; labels are not read",
+      "folder or list of pictures to train on, or a data set as for val; labels are read only for --labels",
     )
     .option("--images <folder>", "folder of the pictures that annotations of other tools refer to")
     .addOption(
@@ -38,6 +40,7 @@ export function defineDistill(program: Command, start: Start): void {
     .optionsGroup("Training:")
     .option("--minutes <m>", "how long to train (default: 30)", positive)
     .option("--steps <n>", "train so many steps of four pictures instead: the same result on every run", whole(1))
+    .option("--labels", "learn from the labels of --data too, where heads have anchors")
     .option("--state <file>", "keep the run in this file, and go on from it where it exists")
     .optionsGroup("Results:")
     .option("--output <file>", "name of the student's .safetensors file (default: distilled.safetensors)")

@@ -32,6 +32,8 @@ export interface CompressFlags extends CommonFlags {
   readonly recoverRounds?: number;
   /** Pictures to train on; default: the calibration pictures' data set. */
   readonly recoverData?: string;
+  /** Learn from the labels of those pictures too. */
+  readonly recoverLabels?: boolean;
   /** Where the run is kept and continued from. */
   readonly recoverState?: string;
   readonly unstructured?: number;

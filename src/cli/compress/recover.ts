@@ -1,11 +1,13 @@
 /** `compress --recover` and `distill`: train a network to give what another one gives, keep the run, and tell how it goes. */
 
 import { readFile } from "node:fs/promises";
+import { assertLabelHead } from "../../compress/recover/labelLoss.js";
 import { splitPictures } from "../../compress/recover/pictures.js";
 import { recover } from "../../compress/recover/recover.js";
 import { type CurvePoint, keptPoint } from "../../compress/recover/state.js";
 import { studentOf } from "../../compress/recover/student.js";
-import { EngineError } from "../../errors.js";
+import { DatasetError, EngineError } from "../../errors.js";
+import { assertLabels } from "../../eval/assertLabels.js";
 import type { DetectionDataset } from "../../eval/dataset/types.js";
 import { writeAtomically } from "../../node/files/writeFile.js";
 import { openTrainer } from "../../node/trainers.js";
@@ -40,6 +42,8 @@ export interface TrainingFlags {
   /** File that the run is kept in and continued from. */
   readonly state?: string | undefined;
   readonly threads?: number | undefined;
+  /** Learn from the labels of the pictures too. */
+  readonly labels?: boolean | undefined;
 }
 
 /** What a command calls a training. */
@@ -70,12 +74,27 @@ export interface RecoveryContext {
 }
 
 /**
- * Before minutes of pruning: whether the network can be trained beside this backend.
- * @throws UnsupportedError for one without boxes, or with an op that has no gradient there.
+ * Before minutes of pruning: whether the network can be trained beside this backend, and with labels where they are given.
+ * @throws UnsupportedError for one without boxes, or with an op that has no gradient there; for labels without anchors.
  */
-export async function checkTrainable(module: ModuleNode, stride: number, { name }: Backend): Promise<void> {
-  const { training } = studentOf(module, [1, 3, 2 * stride, 2 * stride]);
+export async function checkTrainable(
+  module: ModuleNode,
+  stride: number,
+  { name }: Backend,
+  labels: boolean | undefined,
+): Promise<void> {
+  const { training, head } = studentOf(module, [1, 3, 2 * stride, 2 * stride]);
+  if (labels) assertLabelHead(head);
   (await openTrainer(name, training, { threads: 1 })).dispose();
+}
+
+/** @throws DatasetError where labels are to be learnt, and there are none, or of classes that the model lacks. */
+export function checkTrainingLabels(info: ModelInfo, recovery: DetectionDataset): void {
+  assertLabels({ info }, recovery, undefined);
+  if (recovery.samples.some(({ truth }) => truth.classes.length > 0)) return;
+  throw new DatasetError(
+    `${recovery.name}: has no labels to learn from; train without them, or name labelled pictures`,
+  );
 }
 
 export async function recoverAccuracy(
@@ -84,7 +103,7 @@ export async function recoverAccuracy(
   { training, words, output, backend, recovery, info, imgsz, learningRate, seed, bars, keepBest }: RecoveryContext,
 ): Promise<{ readonly module: ModuleNode; readonly facts: RecoveryFacts; readonly note: string }> {
   const { signal } = output.io;
-  const { minutes = MINUTES, share = 1, steps, state: file, threads } = training;
+  const { minutes = MINUTES, share = 1, steps, state: file, threads, labels } = training;
   const saved = file === undefined ? undefined : await readState(file);
   const { watched, heldOut } = splitPictures(recovery.samples);
   if (!heldOut && words.measure !== undefined) {
@@ -98,6 +117,7 @@ export async function recoverAccuracy(
       backend,
       openTrainer: (graph) => openTrainer(backend.name, graph, { threads }),
       pictures: recovery.samples,
+      labels,
       imgsz,
       learningRate,
       seed,

@@ -55,13 +55,14 @@ export class Rounds {
 
   /** Each round's share of the training. Rounds after the first have a file of their own for their state. */
   training(): TrainingFlags {
-    const { recoverMinutes, recoverSteps, recoverState, threads } = this.flags;
+    const { recoverMinutes, recoverSteps, recoverState, recoverLabels, threads } = this.flags;
     const until = (round: number): number => Math.floor(((recoverSteps ?? 0) * round) / this.count);
     return {
       minutes: recoverMinutes,
       share: 1 / this.count,
       steps: recoverSteps === undefined ? undefined : until(this.round) - until(this.round - 1),
       state: recoverState !== undefined && this.round > 1 ? `${recoverState}.${this.round}` : recoverState,
+      labels: recoverLabels,
       threads,
     };
   }

@@ -45,6 +45,7 @@ import {
   measureLatencies,
   rowOf,
 } from "./measure.js";
+import { checkTrainingLabels } from "./recover.js";
 import { type Example, reportHtml } from "./report.js";
 import type { Step } from "./step.js";
 import { makeSteps } from "./steps.js";
@@ -105,10 +106,13 @@ class CompressRun {
     const dataset = await this.readDataset(flags.data, info);
     // Before minutes of work that nothing could measure.
     assertLabels({ info }, dataset, undefined);
-    const { calibrationData } = flags;
-    const calibration = calibrationData === undefined ? dataset : await this.readDataset(calibrationData, info, false);
-    const { recoverData } = flags;
-    const recovery = recoverData === undefined ? calibration : await this.readDataset(recoverData, info, false);
+    const { calibrationData, recoverData, recoverLabels = false } = flags;
+    const calibration =
+      calibrationData === undefined
+        ? dataset
+        : await this.readDataset(calibrationData, info, recoverLabels && recoverData === undefined);
+    const recovery = recoverData === undefined ? calibration : await this.readDataset(recoverData, info, recoverLabels);
+    if (recoverLabels) checkTrainingLabels(info, recovery);
     // Re-estimation fits the network to the pictures it sees: those that are held out must be new to both.
     const seen =
       flags.recover && recovery === calibration ? splitPictures(calibration.samples).trained : calibration.samples;

@@ -159,7 +159,7 @@ export async function makeSteps(opened: OpenedModel, context: StepsContext): Pro
     }
   };
   if (flags.recover) {
-    await interruptible(signal, checkTrainable(module, context.info.stride, backend));
+    await interruptible(signal, checkTrainable(module, context.info.stride, backend, flags.recoverLabels));
     if (flags.recoverData === undefined && flags.calibrationData === undefined) {
       output.line("note: these pictures are measured too, which flatters; name others with --recover-data");
     }

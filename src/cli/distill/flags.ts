@@ -12,6 +12,8 @@ export interface DistillFlags extends CommonFlags {
   readonly maxPixels?: number;
   readonly minutes?: number;
   readonly steps?: number;
+  /** Learn from the labels of those pictures too. */
+  readonly labels?: boolean;
   /** Where the run is kept and continued from. */
   readonly state?: string;
   readonly output?: string;

@@ -14,7 +14,7 @@ import type { Backend } from "../../runtime/backend.js";
 import type { ModuleNode } from "../../weights/types.js";
 import { checkImageSize } from "../../yolov5/options.js";
 import { escapeHtml, learningHtml, pageHtml } from "../compress/page.js";
-import { checkTrainable, type RecoveryFacts, recoverAccuracy } from "../compress/recover.js";
+import { checkTrainable, checkTrainingLabels, type RecoveryFacts, recoverAccuracy } from "../compress/recover.js";
 import { Stages } from "../compress/stages.js";
 import { EXIT, UsageError } from "../errors.js";
 import { Attempts } from "../files/attempts.js";
@@ -79,7 +79,7 @@ class DistillRun {
     const size = flags.imgsz ?? 640;
     const [imgsz] = checkImageSize([size, size], info.stride, (text) => output.warn(text));
     noteSize([info], [imgsz, imgsz], output);
-    await interruptible(signal, checkTrainable(student.opened.module, info.stride, backend));
+    await interruptible(signal, checkTrainable(student.opened.module, info.stride, backend, flags.labels));
     const dataset = await this.readPictures(pair);
     output.line(`Backend: ${backend.name} (${backend.adapter})`);
     output.line(`Teacher: ${teacher.path}`);
@@ -162,17 +162,29 @@ class DistillRun {
     return opening.finally(() => progress.stop());
   }
 
-  private async readPictures({ info: { names, keypoints } }: Pair): Promise<DetectionDataset> {
+  private async readPictures({ info }: Pair): Promise<DetectionDataset> {
     const { flags, output } = this;
     const { signal } = output.io;
+    const { names, keypoints } = info;
     const { task: split, images, maxPixels } = flags;
     const bars = new Stages(output);
     const onProgress = (done: number, total: number): void => bars.update("reading pictures", done, total);
     const onWarning = (text: string): void => output.warn(text);
-    const options = { split, names, keypoints, labels: false, images, maxPixels, signal, onWarning, onProgress };
+    const options = {
+      split,
+      names,
+      keypoints,
+      labels: flags.labels ?? false,
+      images,
+      maxPixels,
+      signal,
+      onWarning,
+      onProgress,
+    };
     const dataset = await interruptible(signal, openDataset(flags.data, options)).finally(() => bars.stop());
     const reasons = dataset.excluded.map(({ reason }) => reason);
     assertPictures(dataset.samples.length, reasons, dataset.name);
+    if (flags.labels) checkTrainingLabels(info, dataset);
     return dataset;
   }
 

@@ -1,11 +1,13 @@
 /** The pictures of a training run: read once, small enough for the network, and kept while there is room. */
 
 import { DatasetError, ImageError } from "../../errors.js";
+import type { GroundTruth } from "../../eval/dataset/types.js";
 import { type RgbImage, resizeArea } from "../../image/index.js";
 import { seededRandom } from "../../tensor/index.js";
 import { letterbox, toTensor } from "../../yolov5/input/letterbox.js";
 import { type CalibrationSample, spread } from "../calibration/pictures.js";
-import { augmented } from "./augment.js";
+import { augmented, type LabelledPicture } from "./augment.js";
+import type { PlacedObjects } from "./labelLoss.js";
 
 /** Bytes of pictures that are kept. */
 const KEPT_BYTES = 512 * 2 ** 20;
@@ -38,11 +40,22 @@ export function splitPictures<T>(samples: readonly T[]): SplitPictures<T> {
   };
 }
 
+/** A picture to train on, perhaps with labels. */
+export interface TrainingSample extends CalibrationSample {
+  readonly truth?: GroundTruth | undefined;
+}
+
+/** Inputs of a step, [N, 3, size, size], and the labelled objects of each. */
+export interface TrainingBatch {
+  readonly input: Float32Array;
+  readonly objects: readonly PlacedObjects[];
+}
+
 export class TrainingPictures {
-  readonly trained: readonly CalibrationSample[];
-  readonly watched: readonly CalibrationSample[];
-  private readonly kept = new Map<CalibrationSample, RgbImage>();
-  private readonly unreadable = new Set<CalibrationSample>();
+  readonly trained: readonly TrainingSample[];
+  readonly watched: readonly TrainingSample[];
+  private readonly kept = new Map<TrainingSample, RgbImage>();
+  private readonly unreadable = new Set<TrainingSample>();
   private keptBytes = 0;
 
   /**
@@ -50,23 +63,23 @@ export class TrainingPictures {
    * @param onUnreadable told once of every picture that cannot be decoded; the next one is used in its place
    */
   constructor(
-    samples: readonly CalibrationSample[],
+    samples: readonly TrainingSample[],
     private readonly imgsz: number,
     private readonly onUnreadable: (error: ImageError) => void = () => undefined,
   ) {
     ({ trained: this.trained, watched: this.watched } = splitPictures(samples));
   }
 
-  /** The batch of a step, [N, 3, size, size]. */
-  async batch(step: number, seed: number, count: number, size: number): Promise<Float32Array> {
+  async batch(step: number, seed: number, count: number, size: number): Promise<TrainingBatch> {
     const random = seededRandom(seed * 1_000_003 + step);
     const input = new Float32Array(count * 3 * size * size);
+    const objects: PlacedObjects[] = [];
     for (let i = 0; i < count; i++) {
       const target = input.subarray(i * 3 * size * size, (i + 1) * 3 * size * size);
-      const pick = (at: number): Promise<RgbImage> => this.readable(this.trained, Math.floor(at * this.trained.length));
-      await augmented(target, size, random, pick);
+      const pick = (at: number) => this.readable(this.trained, Math.floor(at * this.trained.length));
+      objects.push(await augmented(target, size, random, pick));
     }
-    return input;
+    return { input, objects };
   }
 
   /** Watched pictures as they are, in batches; the last is filled with the first. */
@@ -76,7 +89,8 @@ export class TrainingPictures {
       const images: RgbImage[] = [];
       for (let i = 0; i < count; i++) {
         const options = { size: [size, size], stride: 32, auto: false } as const;
-        images.push(letterbox(await this.readable(this.watched, first + i), options).image);
+        const { image } = await this.readable(this.watched, first + i);
+        images.push(letterbox(image, options).image);
       }
       batches.push(toTensor(images).data);
     }
@@ -84,12 +98,12 @@ export class TrainingPictures {
   }
 
   /** @throws DatasetError if none can be read */
-  private async readable(samples: readonly CalibrationSample[], first: number): Promise<RgbImage> {
+  private async readable(samples: readonly TrainingSample[], first: number): Promise<LabelledPicture> {
     for (let i = 0; i < samples.length; i++) {
       const sample = samples[(first + i) % samples.length];
       if (this.unreadable.has(sample)) continue;
       try {
-        return await this.read(sample);
+        return { image: await this.read(sample), truth: sample.truth };
       } catch (error) {
         if (!(error instanceof ImageError)) throw error;
         this.unreadable.add(sample);
@@ -99,7 +113,7 @@ export class TrainingPictures {
     throw new DatasetError("recover: none of the pictures can be read");
   }
 
-  private async read(sample: CalibrationSample): Promise<RgbImage> {
+  private async read(sample: TrainingSample): Promise<RgbImage> {
     const known = this.kept.get(sample);
     if (known) return known;
     const image = await sample.load();

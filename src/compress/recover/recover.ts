@@ -1,69 +1,23 @@
 /**
- * Accuracy back by distillation, without labels (Hinton et al. 2015): the student learns to give its teacher's head maps on the
+ * Accuracy back by distillation, without labels or with them in addition (Hinton et al. 2015): the student learns to give its teacher's head maps on the
  * user's own pictures. Adam with warm-up and cosine schedule, clipped gradients, and a moving average of the weights, which is
  * what is measured on watched pictures and kept.
  */
 
 import { Breather } from "../../breathe.js";
-import { DatasetError, type ImageError } from "../../errors.js";
-import type { TrainingGraph } from "../../ops/gradients/index.js";
-import type { Backend, Executable } from "../../runtime/backend.js";
+import { DatasetError } from "../../errors.js";
+import type { Executable } from "../../runtime/backend.js";
 import type { Trainer } from "../../runtime/trainer.js";
 import { tensor, toFloat32 } from "../../tensor/index.js";
 import type { ModuleNode } from "../../weights/types.js";
-import type { CalibrationSample } from "../calibration/pictures.js";
 import { adamWState, adamWStep, globalNorm, relativeRates, zeroPlaces } from "./adamw.js";
+import { assertLearnable, labelLoss } from "./labelLoss.js";
 import { distillationLoss } from "./loss.js";
+import type { Recovered, RecoverOptions } from "./options.js";
 import { TrainingPictures } from "./pictures.js";
 import { assertSameHead } from "./sameHead.js";
-import { type CurvePoint, keptPoint, readState, type TrainingState, writeState } from "./state.js";
+import { keptPoint, readState, type TrainingState, writeState } from "./state.js";
 import { type HeadMaps, headMaps, type Student, studentOf } from "./student.js";
-
-/** How a training goes, after each step. */
-export interface RecoverProgress {
-  readonly step: number;
-  /** As far as is known: a run that is limited by time finds out while it runs. */
-  readonly steps: number;
-  readonly loss: number;
-  /** The last look at watched pictures. */
-  readonly last: CurvePoint;
-  readonly secondsLeft: number;
-}
-
-export interface RecoverOptions {
-  readonly backend: Backend;
-  readonly openTrainer: (graph: TrainingGraph) => Promise<Trainer>;
-  readonly pictures: readonly CalibrationSample[];
-  /** Longer side of networks' inputs that the student is meant for. */
-  readonly imgsz: number;
-  /** How long to train. A run of `steps` is the same whenever it is made; one of `minutes` does what it can in that time. */
-  readonly limit: { readonly minutes: number } | { readonly steps: number };
-  /** How much a step may change a tensor, as a share of its size. */
-  readonly learningRate?: number | undefined;
-  /**
-   * How well a tree agrees with the teacher on the watched pictures (`splitPictures`), from 0 to 1; decides which weights are kept.
-   * Default: the distance of the maps decides.
-   */
-  readonly agreement?: ((module: ModuleNode) => Promise<number>) | undefined;
-  readonly seed?: number | undefined;
-  readonly signal?: AbortSignal | undefined;
-  readonly onProgress?: ((progress: RecoverProgress) => void) | undefined;
-  /** Told once of every picture that cannot be decoded, and is therefore left out. */
-  readonly onUnreadable?: ((error: ImageError) => void) | undefined;
-  /** A run that was interrupted. */
-  readonly saved?: Uint8Array | undefined;
-  /** Receives the run now and then, and when it is interrupted. */
-  readonly onState?: ((bytes: () => Uint8Array, best: () => ModuleNode) => Promise<void>) | undefined;
-}
-
-export interface Recovered {
-  readonly module: ModuleNode;
-  readonly curve: readonly CurvePoint[];
-  readonly steps: number;
-  readonly seconds: number;
-  /** How many were trained on, and how many the curve is about. */
-  readonly pictures: { readonly trained: number; readonly watched: number };
-}
 
 /** Pictures of a step, and the side of its inputs: the sizes at which two cores train best. */
 const BATCH = 4;
@@ -87,8 +41,8 @@ const STATE_SECONDS = 60;
 /**
  * Trains a student. Weights of convolutions that are zero stay zero, so whatever pattern pruning has left is kept.
  * @returns its tree with the weights of the curve's `keptPoint`
- * @throws UnsupportedError for networks without boxes, with heads that differ, or with an op that has no gradient; DatasetError
- *   without pictures; the signal's reason where it is aborted, after `onState`.
+ * @throws UnsupportedError for networks without boxes, with heads that differ, or with an op that has no gradient, and for labels
+ *   with a head without anchors; DatasetError without pictures; the signal's reason where it is aborted, after `onState`.
  */
 export async function recover(teacher: ModuleNode, student: ModuleNode, options: RecoverOptions): Promise<Recovered> {
   if (options.pictures.length === 0) throw new DatasetError("recover: needs at least one picture");
@@ -97,6 +51,7 @@ export async function recover(teacher: ModuleNode, student: ModuleNode, options:
   const own = studentOf(student, shape);
   const maps = headMaps(teacher, shape);
   assertSameHead(maps, own);
+  if (options.labels) assertLearnable(own.head, options.pictures);
   const executable = await options.backend.compile(maps.graph);
   try {
     const trainer = await options.openTrainer(own.training);
@@ -152,6 +107,7 @@ class Recovery {
       weights: sumOf(weights),
       teacher: sumOf([...taught.graph.constants.values()].map((constant) => toFloat32(constant).data)),
       pictures: options.pictures.map(({ name }) => name),
+      labels: options.labels ? options.pictures.map(({ truth }) => sumOf(truth ? [truth.boxes] : [])) : undefined,
       limit: "steps" in options.limit ? options.limit : {},
       imgsz: options.imgsz,
       rate: this.rate,
@@ -258,10 +214,13 @@ class Recovery {
   /** @returns the loss before the step */
   private async step(): Promise<number> {
     const { state, trainer } = this;
-    const input = await this.pictures.batch(state.optimiser.steps, this.seed, BATCH, this.size);
+    const { head } = this.student;
+    const { input, objects } = await this.pictures.batch(state.optimiser.steps, this.seed, BATCH, this.size);
     const wanted = await this.teach(input);
     const given = await trainer.forward([input]);
-    const { loss, seeds } = distillationLoss(this.student.head, this.shapes, wanted, given);
+    const { loss: distance, seeds } = distillationLoss(head, this.shapes, wanted, given);
+    const labelled = this.options.labels && head.type === "detect";
+    const loss = distance + (labelled ? labelLoss(head, this.shapes, objects, given, seeds) : 0);
     const gradients = await trainer.backward(seeds);
     // Without a gradient ever, Adam leaves them where they are.
     for (const [k, places] of this.zeros.entries()) for (const place of places) gradients[k][place] = 0;

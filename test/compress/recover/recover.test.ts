@@ -3,8 +3,9 @@
 import { afterAll, describe, expect, it } from "vitest";
 import { pruneChannels } from "../../../src/compress/prune/pruneChannels.js";
 import { distillationLoss } from "../../../src/compress/recover/loss.js";
+import type { RecoverOptions } from "../../../src/compress/recover/options.js";
 import { splitPictures } from "../../../src/compress/recover/pictures.js";
-import { type RecoverOptions, recover } from "../../../src/compress/recover/recover.js";
+import { recover } from "../../../src/compress/recover/recover.js";
 import { keptPoint } from "../../../src/compress/recover/state.js";
 import type { Head } from "../../../src/compress/recover/student.js";
 import { CheckpointError, ImageError } from "../../../src/errors.js";
