@@ -1,7 +1,8 @@
 /** Builds `dist/`: the Node entry, the browser entry and the command line (esbuild), and the types (tsc). */
 
 import { execFileSync } from "node:child_process";
-import { chmod, readFile, rm, writeFile } from "node:fs/promises";
+import { createHash } from "node:crypto";
+import { chmod, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { build } from "esbuild";
 import { bundledCommonJs } from "./bundledCommonJs.mjs";
@@ -30,6 +31,15 @@ const common = {
   metafile: true,
 };
 
+/** Changes with any source: what one build keeps between runs is of no use to another. */
+async function digestOfSources() {
+  const hash = createHash("sha256");
+  const names = await readdir("src", { recursive: true, withFileTypes: true });
+  const files = names.filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath, entry.name));
+  for (const file of files.sort()) hash.update(`${file}\n`).update(await readFile(file));
+  return hash.digest("hex").slice(0, 16);
+}
+
 // Node: dependencies stay packages, all else that the sources import is bundled (scripts/bundledCommonJs.mjs says why);
 // shared code goes into chunks, so that the command starts fast, and these into a few groups.
 const nodeEntries = {
@@ -45,6 +55,7 @@ const forNode = await build({
   ...common,
   entryPoints: nodeEntries,
   platform: "node",
+  define: { ...common.define, __BUILD__: JSON.stringify(await digestOfSources()) },
   splitting: true,
   chunkNames: "chunks/[name]-[hash]",
   plugins: [decoderGlue, bundledCommonJs],

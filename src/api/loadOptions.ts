@@ -56,7 +56,8 @@ export interface LoadOptions {
   readonly fitPictures?: boolean | undefined;
   /**
    * Pages: keep downloads in Cache Storage and reuse them next time. Default false. Node always caches released
-   * models.
+   * models, and this says whether weights are kept in the cache folder as the WASM backend packs them, so that the next start
+   * is faster. Default: true if the weights come from a file or by a released name, false for bytes and addresses.
    */
   readonly cache?: boolean | undefined;
 }

@@ -2,6 +2,7 @@
 
 import { EMBEDDED_MODEL } from "../api/names.js";
 import { type Loaded, loadWeights } from "../node/loadWeights.js";
+import { expectPicture } from "../node/pictures/expectPicture.js";
 import { workersByMemory } from "../node/workers/howMany.js";
 import { type NamedSeed, weightsSeed } from "../node/workers/modelSeed.js";
 import type { BackendChoice } from "../runtime/backend.js";
@@ -11,6 +12,7 @@ import { normalizeNames } from "../yolov5/checkpoint/names.js";
 import type { Picture } from "../yolov5/input/pictures.js";
 import { LocalRunner } from "../yolov5/localRunner.js";
 import { type Member, Model } from "../yolov5/model.js";
+import { type DetectOptions, resolveOptions } from "../yolov5/options.js";
 import { throwIfInterrupted } from "./interrupt.js";
 import type { DeviceChoice } from "./options/devices.js";
 import { readModelConfig, readNames } from "./options/yamlFile.js";
@@ -43,6 +45,8 @@ export interface LoadedModel {
   readonly contents: readonly (Uint8Array | string)[];
   /** The same model for other threads. */
   readonly seed: () => NamedSeed;
+  /** Prepares for the first picture while its file is decoded; settles when that may begin. */
+  readonly expect: (bytes: Uint8Array, options: DetectOptions) => Promise<void>;
   /** How many workers to start of those that the number of cores and pictures suggests. */
   readonly workersOf: (given: number | undefined, suggested: number) => number;
 }
@@ -82,7 +86,8 @@ export async function loadWithSeed(flags: LoadFlags, output: Output): Promise<Lo
     output.line("note: the only GPU here is emulated on the CPU; --device cpu is faster");
   }
   const named = dataNames === undefined ? members : withNames(members, dataNames, output);
-  const model = new Model(new LocalRunner(named, backend, (picture: Picture) => Promise.resolve(picture)));
+  const runner = new LocalRunner(named, backend, (picture: Picture) => Promise.resolve(picture));
+  const model = new Model(runner);
   // Ends the pending forward pass, which may take very long.
   output.io.signal.addEventListener("abort", () => model.dispose(), { once: true });
   const { weights } = loaded;
@@ -99,7 +104,9 @@ export async function loadWithSeed(flags: LoadFlags, output: Output): Promise<Lo
     return given ?? Math.max(1, Math.min(suggested, workersByMemory(fileBytes)));
   };
   const contents = weights.map(({ bytes, path }) => bytes ?? path);
-  return { model, contents, seed, workersOf };
+  const expect = (bytes: Uint8Array, options: DetectOptions): Promise<void> =>
+    expectPicture(runner.pipeline, named, bytes, resolveOptions(options, model.info));
+  return { model, contents, seed, workersOf, expect };
 }
 
 /** The data set's names, for a checkpoint without names. As in YOLOv5, a checkpoint's own names win. */

@@ -24,18 +24,27 @@ export async function readPictureSize(
   what: string,
   { decode = decodeImage, ...options }: BudgetOptions & { readonly decode?: typeof decodeImage } = {},
 ): Promise<PictureSize> {
+  const size = sizeInHeader(bytes, what);
+  if (size) return size;
+  const { width, height } = await decode(bytes, { ...options, path: what });
+  return { width, height };
+}
+
+/**
+ * The size of the upright picture, if the header of its format has it: JPEG and PNG.
+ * @throws ImageError for a damaged header.
+ */
+export function sizeInHeader(bytes: Uint8Array, what: string): PictureSize | undefined {
   const found = sniff(bytes);
-  if (found.kind === "picture" && found.format === "jpeg") {
+  if (found.kind !== "picture") return undefined;
+  if (found.format === "jpeg") {
     const header = readJpegHeader(bytes);
     if (!header) throw new ImageError(`${what}: damaged JPEG: it has no frame header (truncated?)`, {});
     return upright(header, header.orientation);
   }
-  if (found.kind === "picture" && found.format === "png") {
-    const { header, exif } = readPngChunks(bytes, what);
-    return upright(header, exif && exifOrientation(exif));
-  }
-  const { width, height } = await decode(bytes, { ...options, path: what });
-  return { width, height };
+  if (found.format !== "png") return undefined;
+  const { header, exif } = readPngChunks(bytes, what);
+  return upright(header, exif && exifOrientation(exif));
 }
 
 function upright({ width, height }: PictureSize, orientation: number | undefined): PictureSize {

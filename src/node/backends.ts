@@ -19,6 +19,8 @@ export interface BackendOptions {
   readonly onNote?: ((note: string) => void) | undefined;
   /** Threads of the WASM backend. Default: the number of cores, at most eight. */
   readonly threads?: number | undefined;
+  /** Keep packed weights of the WASM backend in the cache folder. Default false. */
+  readonly keepPrepared?: boolean | undefined;
 }
 
 /** The runtime's own WebGPU, as Deno has it. */
@@ -69,8 +71,8 @@ async function openWebGpu({ onNote }: BackendOptions, hardwareOnly = false): Pro
  * @throws DeviceError if the chosen backend is not available; OptionError for an unknown name.
  */
 export async function openBackend(choice: BackendChoice, options: BackendOptions = {}): Promise<Backend> {
-  const { threads, onNote } = options;
-  const wasm = threads === undefined ? {} : { threads, onNote };
+  const { threads, onNote, keepPrepared = false } = options;
+  const wasm = { keepPrepared, ...(threads === undefined ? {} : { threads, onNote }) };
   switch (choice) {
     case "cpu":
       return createCpuBackend();

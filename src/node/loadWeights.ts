@@ -10,7 +10,7 @@ import { Model, type PictureReader } from "../yolov5/model.js";
 import { openBackend } from "./backends.js";
 import { createMembers } from "./createMembers.js";
 import { readWithSaver } from "./pictures/resultSaver.js";
-import { type OpenedWeights, openWeights } from "./weightSource.js";
+import { keepsPrepared, type OpenedWeights, openWeights } from "./weightSource.js";
 
 export interface Loaded {
   readonly model: Model<PictureSource>;
@@ -41,7 +41,8 @@ export async function loadWeights(
     const [first] = weights;
     const { threadsFor } = options;
     const threads = threadsFor && first ? threadsFor(taskOf(first.opened.module, first.path)) : options.threads;
-    backend = await openBackend(options.backend ?? "auto", { onNote: options.onNote, threads });
+    const keepPrepared = keepsPrepared(weights, options.cache);
+    backend = await openBackend(options.backend ?? "auto", { onNote: options.onNote, threads, keepPrepared });
     throwIfAborted(signal);
     const read: PictureReader<PictureSource> = (item, { maxPixels = options.maxPixels, ...reading } = {}) =>
       readWithSaver(item, { maxPixels, ...reading });

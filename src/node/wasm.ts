@@ -12,23 +12,92 @@ import {
   type WasmBackendOptions,
   WORKER_SOURCE,
 } from "../runtime/wasm/index.js";
+import { type AsideRead, filePreparedStore, type ReadAside } from "./kept/preparedStore.js";
 
+/** `readAside` answers a message of its own type, which the kernels' threads do not know. */
 const PLUMBING = `
 const { parentPort } = require("node:worker_threads");
-parentPort.on("message", (message) => handle(message, (answer) => parentPort.postMessage(answer)));
+function readAside({ path, memory, places }) {
+  const { closeSync, openSync, readSync } = require("node:fs");
+  const { crc32 } = require("node:zlib");
+  const fd = openSync(path, "r");
+  try {
+    let checksum = 0;
+    for (const [address, bytes] of places) {
+      const place = new Uint8Array(memory, address, bytes);
+      if (readSync(fd, place, 0, bytes, null) !== bytes) return undefined;
+      checksum = crc32(place, checksum);
+    }
+    return checksum;
+  } finally {
+    closeSync(fd);
+  }
+}
+parentPort.on("message", (message) => {
+  if (message.type !== "read") return handle(message, (answer) => parentPort.postMessage(answer));
+  let checksum;
+  try {
+    checksum = readAside(message);
+  } catch {}
+  parentPort.postMessage({ type: "read", checksum });
+});
 `;
 
 /** Worker threads that do not keep the process alive. */
-export const spawn: SpawnWorker = ({ onMessage, onError }) => {
+export const spawn: SpawnWorker = (handlers) => connect(start(), handlers);
+
+function start(): Worker {
   const worker = new Worker(WORKER_SOURCE + PLUMBING, { eval: true, stdout: false, stderr: false });
-  worker.on("message", (message: FromWorker) => onMessage(message));
-  worker.on("error", (error) => onError(String(error)));
   worker.unref();
+  return worker;
+}
+
+function connect(worker: Worker, { onMessage, onError }: Parameters<SpawnWorker>[0]): ReturnType<SpawnWorker> {
+  worker.on("message", (message: FromWorker | ReadDone) => {
+    if (message.type !== "read") onMessage(message);
+  });
+  worker.on("error", (error) => onError(String(error)));
   return {
     post: (message) => worker.postMessage(message),
     terminate: () => void worker.terminate(),
   };
-};
+}
+
+interface ReadDone {
+  readonly type: "read";
+  readonly checksum: number | undefined;
+}
+
+/** `spawn`, and a way to read with the first thread that it started: it is idle while a model is loaded. */
+export function spawnReaders(): { readonly spawn: SpawnWorker; readonly aside: () => ReadAside | undefined } {
+  let first: Worker | undefined;
+  return {
+    spawn: (handlers) => {
+      const worker = start();
+      first ??= worker;
+      return connect(worker, handlers);
+    },
+    aside: () => first && ((read) => readWith(first as Worker, read)),
+  };
+}
+
+async function readWith(worker: Worker, read: AsideRead): Promise<number | undefined> {
+  // Nothing else may keep the process alive meanwhile.
+  worker.ref();
+  try {
+    return await new Promise((resolve) => {
+      worker.on("message", function listen(message: FromWorker | ReadDone) {
+        if (message.type !== "read") return;
+        worker.off("message", listen);
+        resolve(message.checksum);
+      });
+      worker.once("exit", () => resolve(undefined));
+      worker.postMessage({ type: "read", ...read });
+    });
+  } finally {
+    worker.unref();
+  }
+}
 
 /** Sets V8's flag for relaxed SIMD where it is needed and wanted; comes before the first module is compiled. */
 export function allowRelaxedSimd(instructions: WasmBackendOptions["instructions"] = "auto"): void {
@@ -37,12 +106,20 @@ export function allowRelaxedSimd(instructions: WasmBackendOptions["instructions"
   }
 }
 
+export interface NodeWasmOptions extends WasmBackendOptions {
+  /** Keep packed weights and kernels in the cache folder. Default false. */
+  readonly keepPrepared?: boolean | undefined;
+}
+
 /**
  * Opens the WASM backend in Node. V8 in Node 20 compiles relaxed SIMD only behind a flag, which is set before the
  * first module is compiled, unless `instructions` asks for less. Multiply-add then rounds once instead of twice.
  * @throws DeviceError, OptionError like `createWasmBackend`.
  */
-export async function openWasm(options: WasmBackendOptions = {}): Promise<Backend> {
-  allowRelaxedSimd(options.instructions);
-  return createWasmBackend({ spawn, cores: availableParallelism(), ...options });
+export async function openWasm(options: NodeWasmOptions = {}): Promise<Backend> {
+  const { keepPrepared = false, ...plain } = options;
+  allowRelaxedSimd(plain.instructions);
+  const readers = spawnReaders();
+  const store = keepPrepared ? filePreparedStore(readers.aside) : undefined;
+  return createWasmBackend({ spawn: readers.spawn, cores: availableParallelism(), store, ...plain });
 }

@@ -41,6 +41,13 @@ async function fileExists(path: string): Promise<boolean> {
   );
 }
 
+/**
+ * Whether packed weights may be kept in the cache folder: yes if they come from files of this machine, unless the user says
+ * otherwise. Nothing is written of weights that were given as bytes or downloaded from an address.
+ */
+export const keepsPrepared = (weights: readonly FoundWeights[], cache: boolean | undefined): boolean =>
+  cache ?? weights.every(({ file }) => file !== undefined);
+
 /** Begins the name of weights that are made from it. */
 const RANDOM = "random:";
 
@@ -127,10 +134,14 @@ async function findNamed(source: string, options: OpenWeightsOptions): Promise<F
   if (source.startsWith(RANDOM)) return { path: source };
   if (await fileExists(source)) return { bytes: await readWeightFile(source), path: source, file: source };
   if (source === EMBEDDED_MODEL) {
-    return { bytes: await readFile(embeddedModelPath()), path: `embedded:${EMBEDDED_MODEL}` };
+    const file = embeddedModelPath();
+    return { bytes: await readFile(file), path: `embedded:${EMBEDDED_MODEL}`, file };
   }
   const known = knownModelName(source);
-  if (known) return readKnownModel(known, options);
+  if (known) {
+    const found = await readKnownModel(known, options);
+    return { ...found, file: found.path };
+  }
   return { bytes: await readWeightFile(source), path: source };
 }
 

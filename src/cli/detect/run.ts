@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { isHttp } from "../../api/address.js";
 import { EMBEDDED_MODEL } from "../../api/names.js";
 import { partOf } from "../../eval/statistics/shard.js";
-import { LiveServer } from "../../node/live/liveServer.js";
+import type { LiveServer } from "../../node/live/liveServer.js";
 import { packageRoot } from "../../node/packageRoot.js";
 import { openLabelFont } from "../../node/pictures/labelFont.js";
 import { EXIT, UsageError } from "../errors.js";
@@ -58,6 +58,8 @@ export async function runDetect(flags: DetectFlags, output: Output): Promise<num
   let live: LiveServer | undefined;
   try {
     if (flags.live !== undefined) {
+      // Node's HTTP modules take 20 ms of a cold start.
+      const { LiveServer } = await import("../../node/live/liveServer.js");
       live = await LiveServer.open({ port: flags.live, source: items[0].source });
       output.line(`live: ${live.address}`);
     }

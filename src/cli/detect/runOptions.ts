@@ -34,6 +34,7 @@ export interface DetectSetup {
   readonly font: Font | undefined;
   /** Undefined: this thread processes the pictures. */
   readonly workers: DetectWorkers | undefined;
+  readonly expect: LoadedModel["expect"];
 }
 
 export interface DetectMeans {
@@ -48,7 +49,7 @@ export interface DetectMeans {
 /** @throws OptionError; UsageError for classes to hide that the model does not know. */
 export function setUpDetect(
   flags: DetectFlags,
-  { model, seed }: LoadedModel,
+  { model, seed, expect }: LoadedModel,
   { videos, font, count, output }: DetectMeans,
 ): DetectSetup {
   const hidden = hiddenParts(flags, model.task, model.names);
@@ -78,7 +79,7 @@ export function setUpDetect(
   const finish = sequence.ordered ? undefined : finishing;
   const workers =
     count === 0 ? undefined : new DetectWorkers(count, { model: seed(), options, maxPixels, finish, font: flags.font });
-  return { options: warned, finishing, sequence, font, workers };
+  return { options: warned, finishing, sequence, font, workers, expect };
 }
 
 /** If only redacted pictures are requested, a shard's own JSON lists them without the hidden objects. */

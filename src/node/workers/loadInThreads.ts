@@ -46,7 +46,7 @@ export async function loadInThreads(
   source: WeightSource | readonly WeightSource[],
   options: LoadOptions,
 ): Promise<Model<PictureSource>> {
-  const { onProgress, onNote, config, backend = "auto", half = false, names, maxPixels, workers } = options;
+  const { onProgress, onNote, config, backend = "auto", half = false, names, maxPixels, workers, cache } = options;
   const sources: readonly WeightSource[] = Array.isArray(source) ? source : [source as WeightSource];
   const signal = signalOf(options.signal);
   const weights: FoundWeights[] = [];
@@ -60,7 +60,7 @@ export async function loadInThreads(
     throwIfAborted(signal);
   }
   if (mayHaveVulkan() && (backend === "webgpu" || (backend === "auto" && mayHaveHardware()))) await prepareThreads();
-  const seed: ModelSeed = { weights, backend, half, config };
+  const seed: ModelSeed = { weights, backend, half, config, cache };
   const threads = options.threads ?? (workers === undefined ? undefined : 1);
   const tune = options.tune === true ? {} : options.tune || undefined;
   const data: ModelThreadData = {

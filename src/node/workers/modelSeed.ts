@@ -5,7 +5,7 @@ import type { Backend, BackendChoice } from "../../runtime/backend.js";
 import type { Member } from "../../yolov5/model.js";
 import { openBackend } from "../backends.js";
 import { createMembers } from "../createMembers.js";
-import { type FoundWeights, type OpenedWeights, openFound } from "../weightSource.js";
+import { type FoundWeights, keepsPrepared, type OpenedWeights, openFound } from "../weightSource.js";
 
 export interface ModelSeed {
   readonly weights: readonly FoundWeights[];
@@ -13,6 +13,8 @@ export interface ModelSeed {
   readonly half: boolean;
   /** Model description for a bare state dict. */
   readonly config: unknown;
+  /** As `LoadOptions.cache`. */
+  readonly cache?: boolean | undefined;
   /** Class names in place of those of the files, such as a data set's. */
   readonly names?: readonly string[] | undefined;
 }
@@ -32,13 +34,13 @@ export function weightsSeed({ bytes, path, file }: FoundWeights): FoundWeights {
 
 /** The thread's own model. */
 export async function openSeed(
-  { weights, backend: choice, half, config, names }: ModelSeed,
+  { weights, backend: choice, half, config, names, cache }: ModelSeed,
   options: Pick<LoadOptions, "threads" | "names" | "tune" | "onNote">,
 ): Promise<{ members: readonly Member[]; backend: Backend }> {
   const opened: OpenedWeights[] = [];
   for (const found of weights) opened.push(await openFound(found, { config }));
   const { threads, onNote } = options;
-  const backend = await openBackend(choice, { threads, onNote });
+  const backend = await openBackend(choice, { threads, onNote, keepPrepared: keepsPrepared(weights, cache) });
   try {
     const members = createMembers(opened, backend, { ...options, half });
     return { members: names ? members.map((member) => named(member, names)) : members, backend };

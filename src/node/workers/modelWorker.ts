@@ -5,6 +5,7 @@ import type { TuneOptions } from "../../runtime/backend.js";
 import { buffersOf, type HostTensor } from "../../tensor/index.js";
 import { decodePicture, type Picture, rawToRgb } from "../../yolov5/input/pictures.js";
 import { LocalRunner } from "../../yolov5/localRunner.js";
+import { expectPicture } from "../pictures/expectPicture.js";
 import { decodeAside } from "../pictures/pictureThread.js";
 import type { SentPicture } from "../pictures/sentPicture.js";
 import type { ModelAnswer, ModelEvent, ModelJob, ModelThreadData } from "./modelJobs.js";
@@ -37,6 +38,8 @@ async function open({ seed, options, tune }: ModelThreadData, opening: JobContex
       case "facts":
         return [{ kind: "facts", info, fitsPictures: runner.fitsPictures }];
       case "detect": {
+        const [first] = job.pictures;
+        if (first && "bytes" in first) await expectPicture(pipeline, members, first.bytes, job.options);
         const pictures: Picture[] = [];
         for (const picture of job.pictures) pictures.push(await read(picture, signal, job.options.maxPixels));
         const onWarning = (text: string): void => {

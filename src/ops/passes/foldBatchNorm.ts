@@ -5,7 +5,7 @@
  */
 
 import { atOnce, type Pieces } from "../../breathe.js";
-import { elementCount, type HostTensor, halvesOf, scaleHalves, tensor } from "../../tensor/index.js";
+import { elementCount, type HostTensor, halvesOf, scaleHalves, tensorLater } from "../../tensor/index.js";
 import type { Graph, Node, NodeOf } from "../graph/graph.js";
 import { floats } from "../shapes.js";
 import { GraphDraft } from "./rewrite.js";
@@ -23,13 +23,36 @@ export type FoldCache = WeakMap<
 
 type Convolution = NodeOf<"conv2d"> | NodeOf<"convTranspose2d">;
 
-function fold(
+/** Computed when one of them is read: packed weights that were kept from an earlier run need neither. */
+function foldLater(
   weight: HostTensor,
   bias: HostTensor | undefined,
   norm: readonly HostTensor[],
   eps: number,
   conv: Convolution,
 ): FoldedConv {
+  let folded: ReturnType<typeof fold> | undefined;
+  const numbers = () => {
+    folded ??= fold(weight, bias, norm, eps, conv);
+    return folded;
+  };
+  const recipe = {
+    name: `${conv.type} ${conv.attrs.groups} ${eps}`,
+    from: [weight, ...norm, ...(bias ? [bias] : [])],
+  };
+  return {
+    weight: tensorLater(weight.shape, recipe, () => numbers().scaled),
+    bias: tensorLater(norm[0].shape, { ...recipe, name: `bias ${recipe.name}` }, () => numbers().shifted),
+  };
+}
+
+function fold(
+  weight: HostTensor,
+  bias: HostTensor | undefined,
+  norm: readonly HostTensor[],
+  eps: number,
+  conv: Convolution,
+): { readonly scaled: Float32Array; readonly shifted: Float32Array } {
   const [gamma, beta, mean, variance] = norm.map(floats);
   const channels = gamma.length;
   const halves = conv.type === "conv2d" ? halvesOf(weight) : undefined;
@@ -62,7 +85,7 @@ function fold(
     const scaledBias = bias ? Math.fround(floats(bias)[c] * scales[c]) : 0;
     shifted[c] = scaledBias + Math.fround(beta[c] - centre);
   }
-  return { weight: tensor("float32", weight.shape, scaled), bias: tensor("float32", [channels], shifted) };
+  return { scaled, shifted };
 }
 
 /** Pass: conv2d or convTranspose2d (no activation yet) whose only reader is a batchNorm becomes one convolution. */
@@ -87,7 +110,7 @@ export function* foldBatchNormPieces(graph: Graph, cache: FoldCache = new WeakMa
     const key = [...norm, bias ?? 0, node.attrs.eps];
     let entry = cache.get(weight);
     if (!entry?.key.every((part, i) => part === key[i])) {
-      entry = { key, folded: fold(weight, bias, norm, node.attrs.eps, conv) };
+      entry = { key, folded: foldLater(weight, bias, norm, node.attrs.eps, conv) };
       cache.set(weight, entry);
     }
     const inputs = [

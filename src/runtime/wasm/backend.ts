@@ -28,6 +28,7 @@ import { mayBlock, ThreadPool } from "./device/pool.js";
 import { type SpawnWorker, webWorkers } from "./device/worker.js";
 import { type ExecutableHost, WasmExecutable } from "./run/executable.js";
 import { ModelMemory } from "./run/modelMemory.js";
+import type { PreparedStore } from "./run/preparedStore.js";
 import { createProgram, type Program } from "./run/program.js";
 
 export interface WasmBackendOptions {
@@ -58,6 +59,8 @@ export interface WasmBackendOptions {
   readonly blocking?: boolean;
   /** Starts worker threads on hosts without web workers (Node: `src/node/wasm.ts`). */
   readonly spawn?: SpawnWorker;
+  /** Keeps what models are prepared from between runs. */
+  readonly store?: PreparedStore | undefined;
 }
 
 /** Threads beyond which a network of small layers gains little. */
@@ -147,11 +150,12 @@ class WasmBackend implements Backend {
     private readonly target: Target,
     private readonly integers: IntegerFormat,
     private readonly pool: ThreadPool | undefined,
+    private readonly store: PreparedStore | undefined,
   ) {
     // The integer kernels have no scalar twins.
     const dtypes: Capabilities["dtypes"] = target.simd ? ["float32", "int8"] : ["float32"];
     this.capabilities = { ...FLOAT32_TENSORS, dtypes, fitsPictures: true };
-    this.kernels = new KernelLibrary(target);
+    this.kernels = new KernelLibrary(target, store);
     const threads = pool?.threads ?? 1;
     const instructions = target.relaxed ? "relaxed SIMD" : target.simd ? "SIMD" : "scalar";
     this.adapter = `WebAssembly ${instructions}, ${threads} thread${threads === 1 ? "" : "s"}`;
@@ -214,7 +218,8 @@ class WasmBackend implements Backend {
     const known = this.models.get(token);
     if (known) return known;
     const machine: OpenMachine = (memory) => this.pool?.open(memory) ?? singleThread(memory);
-    const made = new ModelMemory(this.target.shared, this.kernels, machine, () => this.models.delete(token));
+    const onUnused = () => this.models.delete(token);
+    const made = new ModelMemory(this.target.shared, this.kernels, machine, onUnused, this.store);
     this.models.set(token, made);
     return made;
   }
@@ -241,7 +246,7 @@ export async function createWasmBackend(options: WasmBackendOptions = {}): Promi
   const pool = await openPool(options);
   try {
     const [integers, target] = chooseIntegers(options, chooseTarget(options, pool !== undefined));
-    return new WasmBackend(target, integers, pool);
+    return new WasmBackend(target, integers, pool, options.store);
   } catch (error) {
     pool?.dispose();
     throw error;

@@ -21,6 +21,8 @@ export interface ReadPicture {
 export interface ReadOptions extends ReadPictureOptions {
   readonly signal: AbortSignal;
   readonly onProgress?: OnProgress | undefined;
+  /** Told of the file, and awaited, before it is decoded. */
+  readonly expect?: ((bytes: Uint8Array) => Promise<void>) | undefined;
 }
 
 /**
@@ -29,7 +31,7 @@ export interface ReadOptions extends ReadPictureOptions {
  * a video.
  */
 export async function readPicture(source: string, options: ReadOptions): Promise<ReadPicture> {
-  const { signal, onProgress } = options;
+  const { signal, onProgress, expect } = options;
   const remote = isHttp(source);
   const bytes = remote ? await downloadPicture(source, { signal, onProgress }) : await readPictureFile(source);
   // For files this is already known.
@@ -38,6 +40,7 @@ export async function readPicture(source: string, options: ReadOptions): Promise
   if (remote && sniffed.kind === "other" && hasVideoMagic(bytes.subarray(0, HEAD_BYTES))) {
     throw new VideoAddressError(source, "by its first bytes");
   }
+  await expect?.(bytes);
   const decode: typeof decodeAside = (own, decoding) => decodeAside(own, { ...decoding, signal });
   const picture = await decodePicture(bytes, shownAddress(source), { ...options, decode });
   return { picture, format: sniffed.kind === "picture" ? sniffed.format : undefined };

@@ -1,6 +1,7 @@
 /** A thread that does all the work for a picture: reads and decodes it, runs the network, draws and encodes. */
 
 import type { TransferListItem } from "node:worker_threads";
+import { expectPicture } from "../../../node/pictures/expectPicture.js";
 import { openLabelFont } from "../../../node/pictures/labelFont.js";
 import { openSeed } from "../../../node/workers/modelSeed.js";
 import { type Done, serveJobs } from "../../../node/workers/serveJobs.js";
@@ -26,6 +27,7 @@ serveJobs(async ({ model, options, maxPixels, finish, font: file }: DetectSeed) 
     // A thread is interrupted by ending it.
     signal: new AbortController().signal,
     maxPixels,
+    expect: (bytes) => expectPicture(pipeline, members, bytes, resolved),
     detect,
     resultOf: (outcome) => resultOf(outcome, names),
     finish: finish && { ...finish, font },

@@ -45,6 +45,7 @@ export class PartDetector {
         signal: output.io.signal,
         maxPixels: flags.maxPixels,
         onProgress: progress.onProgress,
+        expect: (bytes) => setup.expect(bytes, this.options),
         detect: (pictures) => model.detect(pictures, this.options),
         resultOf: (result) => result,
         finish: sequence.ordered ? undefined : { ...finishing, font },

@@ -10,7 +10,7 @@ import type { Picture } from "../../../yolov5/input/pictures.js";
 import type { Result } from "../../../yolov5/model.js";
 import { errorLine } from "../../errors.js";
 import { throwIfInterrupted } from "../../interrupt.js";
-import { type ReadPicture, readPicture } from "../sources/readPicture.js";
+import { type ReadOptions, type ReadPicture, readPicture } from "../sources/readPicture.js";
 import type { SourceItem } from "../sources/sourceItem.js";
 import { isFatal } from "./fatal.js";
 import { type Finished, type FinishOptions, type FinishTools, finish } from "./finish.js";
@@ -32,6 +32,8 @@ export interface BatchContext<Found> {
   readonly signal: AbortSignal;
   readonly maxPixels: number | undefined;
   readonly onProgress?: OnProgress | undefined;
+  /** Told of a picture's file before it is decoded. */
+  readonly expect?: ReadOptions["expect"];
   readonly detect: (pictures: readonly Picture[]) => Promise<readonly Found[]>;
   readonly resultOf: (found: Found) => Result;
   /** Undefined: results are finished elsewhere. */
@@ -88,11 +90,11 @@ export async function processBatch<Found>(
 
 async function readItem(
   item: SourceItem,
-  { signal, maxPixels, onProgress }: Pick<BatchContext<never>, "signal" | "maxPixels" | "onProgress">,
+  { signal, maxPixels, onProgress, expect }: Pick<ReadOptions, "signal" | "maxPixels" | "onProgress" | "expect">,
 ): Promise<ReadPicture | Processed<never>> {
   if (item.error !== undefined) return { kind: "failed", message: item.error };
   try {
-    return await readPicture(item.address ?? item.source, { signal, onProgress, maxPixels });
+    return await readPicture(item.address ?? item.source, { signal, onProgress, maxPixels, expect });
   } catch (error) {
     throwIfInterrupted(signal);
     if (error instanceof VideoAddressError) return { kind: "video" };

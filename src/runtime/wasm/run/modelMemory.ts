@@ -9,10 +9,11 @@ import type { Stopwatch } from "../../stopwatch.js";
 import type { KernelLibrary } from "../device/kernelLibrary.js";
 import { LinearMemory } from "../device/linearMemory.js";
 import type { Machine, OpenMachine, StepsAt, TilePart } from "../device/machine.js";
-import type { Constant, Preparation } from "../lower/steps.js";
+import type { Constant, Preparation, Step } from "../lower/steps.js";
 import { type Held, PackedWeights } from "./packedWeights.js";
 import { PictureRows } from "./pictureRows.js";
 import { countersOf, imageOf, type PlanImage } from "./planImage.js";
+import type { PreparedStore } from "./preparedStore.js";
 import type { Program } from "./program.js";
 
 /** Left free below the workspace for the tables of further shapes: so it can grow where it lies. */
@@ -58,6 +59,7 @@ export class ModelMemory {
     private readonly kernels: KernelLibrary,
     private readonly openMachine: OpenMachine,
     private readonly onUnused: () => void,
+    private readonly store?: PreparedStore,
   ) {
     this.memory = new LinearMemory(shared);
     this.weights = new PackedWeights(this.memory);
@@ -94,7 +96,7 @@ export class ModelMemory {
   }
 
   /**
-   * Puts a program into the memory: packs the weights that are not there yet, writes its tables.
+   * Puts a program into the memory: packs the weights that are not there yet, or reads what an earlier run packed, writes its tables.
    * @throws LimitError beyond 4 GiB; what `loading.check` throws.
    */
   load(program: Program, loading: Loading): Promise<LoadedPlan> {
@@ -102,14 +104,19 @@ export class ModelMemory {
     return this.turns.add(async () => {
       const { held, missing } = this.weights.acquire(program.constants);
       try {
-        const steps = [...program.steps, ...preparationsOf(missing).map(({ step }) => step)];
-        this.kernels.add(steps.map(({ kernel }) => kernel));
+        const { target } = this.kernels;
+        const reading = this.store?.readWeights(missing, this.memory.memory.buffer, target);
+        // Where weights are kept, those that pack them come in a module of their own, which a later start does without.
+        this.addKernels(program.steps, this.store ? [] : missing);
         watch.lap("kernels");
-        await this.fill(missing, loading);
+        const made = (await reading) ? [] : missing;
+        await this.fill(made, loading);
         watch.lap("weights");
+        if (this.store) this.addKernels([], made);
         await this.machine.load(this.kernels.batches);
         watch.lap("kernels");
-        await this.prepare(preparationsOf(missing), program, loading);
+        await this.prepare(preparationsOf(made), program, loading);
+        if (made.length > 0) this.store?.writeWeights(made, this.memory.memory.buffer, target);
         const { workspaceBytes } = program;
         // Done here, so that a lack of memory is reported before the first run.
         this.reserve(workspaceBytes);
@@ -157,6 +164,11 @@ export class ModelMemory {
     const base = this.workspace?.address ?? 0;
     for (const at of workspace) target[at] += base;
     return { header, counters: header + countersOf(steps), workspace: base };
+  }
+
+  private addKernels(steps: readonly Step[], made: readonly Constant[]): void {
+    const preparing = preparationsOf(made).map(({ step }) => step);
+    this.kernels.add([...steps, ...preparing].map(({ kernel }) => kernel));
   }
 
   /** Writes constants that the host makes. */
