@@ -5,6 +5,7 @@
 
 import { atOnce, Breather, type Pieces } from "../breathe.js";
 import { OptionError } from "../errors.js";
+import type { ValueId } from "../ops/index.js";
 import type { Backend } from "../runtime/backend.js";
 import type { Float32Tensor } from "../tensor/index.js";
 import type { ModuleNode } from "../weights/types.js";
@@ -44,6 +45,8 @@ export interface PrunedNetwork extends PruneResult {
   readonly cut: ModuleNode;
   /** Remaining operations, as a fraction of the original's. */
   readonly flopsRatio: number;
+  /** For each channel of a pruned value of the graph, its index in the unpruned one. */
+  readonly keptOf: (value: ValueId) => readonly number[];
 }
 
 /** Pictures for layer sensitivities, which run them once per layer. */
@@ -154,13 +157,15 @@ export class ChannelPruner {
     const breather = new Breather(signal);
     const result = await breather.through(pruneToPieces(plan, counts));
     const removed = removedUnits(plan.grouping.groups, plan.scores, counts);
+    const keptOf = (value: ValueId): readonly number[] =>
+      plan.map.unitsOf(value).flatMap((unit, i) => (removed.has(unit) ? [] : [i]));
     const module = await reestimate(plan.module, result.module, inputs, backend, {
-      keptOf: (value) => plan.map.unitsOf(value).flatMap((unit, i) => (removed.has(unit) ? [] : [i])),
+      keptOf,
       signal,
       onProgress: (done, total) => onProgress?.("re-estimation", done, total),
     });
     const flopsRatio = await breather.through(this.ratioOf(plan, counts));
-    return { ...result, cut: result.module, module, flopsRatio };
+    return { ...result, cut: result.module, module, flopsRatio, keptOf };
   }
 
   private counts({ grouping, scores }: PruningPlan, amount: number, atLeast?: number): number[] {

@@ -123,6 +123,8 @@ export interface DistillOptions {
   readonly learningRate?: number | undefined;
   /** Learn from the labels of the samples too (`truth`), with the loss of heads with anchors. Default false. */
   readonly labels?: boolean | undefined;
+  /** Compare what the necks give their heads too, with this weight. Default: the heads' maps alone. */
+  readonly features?: number | undefined;
   /** Default 0. */
   readonly seed?: number | undefined;
   /** Default `auto`. WebGPU trains on the device, every other backend on WASM. */
@@ -179,10 +181,11 @@ export async function distill(
     const wanted = options.imgsz ?? 640;
     const [imgsz] = checkImageSize([wanted, wanted], pair.info.stride, onNote ?? (() => undefined));
     const start = await startOf(pair, pictures, backend, { imgsz, signal });
-    const { learningRate = pair.learningRate, labels, seed, saved, onProgress, onUnreadable } = options;
+    const { learningRate = pair.learningRate, labels, features, seed, saved, onProgress, onUnreadable } = options;
     const { module, ...facts } = await recover(pair.teacher.opened.module, start, {
       ...{ backend, pictures, labels, imgsz, learningRate, seed, signal, saved, onProgress, onUnreadable },
       openTrainer: (graph) => openTrainer(backend.name, graph, { threads }),
+      features: features === undefined ? undefined : { weight: features },
       limit: steps === undefined ? { minutes } : { steps },
       onState: onState && ((state, best) => onState(state, () => distilledFile(pair, best()))),
     });

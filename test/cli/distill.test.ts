@@ -171,15 +171,19 @@ describe("the function", () => {
     expect(Buffer.from(continued.bytes).equals(bytes)).toBe(true);
   });
 
-  test("learns from labels, or says that there are none", async () => {
+  test("learns from labels and features, or says that there are none", async () => {
     const { samples } = await openDataset(data, { names: [], labels: false });
     const truth = { classes: Int32Array.of(0), boxes: Float32Array.of(0.5, 0.5, 0.5, 0.5), polygons: [[]] };
     const labelled = samples.map((sample) => ({ ...sample, truth }));
     const own = { ...options, steps: 2 };
-    const [with_, without] = await Promise.all(
-      [true, false].map((labels) => distill("codes", "random:yolov5n", labelled, { ...own, labels })),
+    const given = [{ labels: false }, { labels: true }, { features: 1 }];
+    const [without, ...others] = await Promise.all(
+      given.map((what) => distill("codes", "random:yolov5n", labelled, { ...own, ...what })),
     );
-    expect(with_.curve[1].loss).toBeGreaterThan(without.curve[1].loss);
+    for (const { curve } of others) {
+      expect(curve[0]).toEqual(without.curve[0]);
+      expect(curve[1].loss).toBeGreaterThan(without.curve[1].loss);
+    }
     await expect(distill("codes", "random:yolov5n", samples, { ...own, labels: true })).rejects.toThrow(
       /have no labels/,
     );

@@ -3,6 +3,8 @@
 import { cp, readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { beforeAll, describe, expect, test } from "vitest";
+import type { CompressFlags } from "../../src/cli/compress/flags.js";
+import { Rounds } from "../../src/cli/compress/rounds.js";
 import { type CurvePoint, keptPoint } from "../../src/compress/recover/state.js";
 import { learningCurveSpecs } from "../../src/compress/report/learningCurve.js";
 import { cli, EXAMPLE, scratchFolder } from "../cli/support.js";
@@ -40,20 +42,8 @@ describe("rounds", () => {
     ["--prune", "0.3"],
   ])("%s %s is reached in equal parts, each trained with its part of the steps", async (goal, amount) => {
     const files = ["--json", path("out.json"), "--report", path(`out${goal}.html`)];
-    const run = command(
-      "codes",
-      pictures,
-      "--imgsz",
-      "64",
-      goal,
-      amount,
-      "--criterion",
-      "l1",
-      "--recover-rounds",
-      "3",
-      "--recover-steps",
-      "8",
-    );
+    const how = ["--imgsz", "64", "--criterion", "l1", "--recover-rounds", "3", "--recover-features", "0.1"];
+    const run = command("codes", pictures, goal, amount, ...how, "--recover-steps", "8");
     const { code, stdout, stderr } = await cli([...run, ...files]);
     expect([code, stderr]).toEqual([0, ""]);
     const found = [
@@ -84,6 +74,19 @@ describe("rounds", () => {
     ]);
     expect(recovery.steps).toBe(8);
     expect(await readFile(path(`out${goal}.html`), "utf8")).toMatch(/dashed: steps \d, \d, \d: kept/);
+  });
+
+  test("channels are those of the unpruned network after each", () => {
+    const rounds = new Rounds({ prune: 0.4, recoverRounds: 2, recoverSteps: 9 } as CompressFlags);
+    expect([rounds.keptOf, rounds.goal(), rounds.training().steps]).toEqual([undefined, { prune: 0.2 }, 4]);
+    rounds.pruned({ removed: 0.25, flopsRatio: 0.8, keptOf: () => [0, 2, 3] });
+    expect(rounds.keptOf?.(7)).toEqual([0, 2, 3]);
+    rounds.round++;
+    expect(rounds.goal().prune).toBeCloseTo(0.2);
+    rounds.pruned({ removed: 0.2, flopsRatio: 0.5, keptOf: () => [1, 2] });
+    expect(rounds.keptOf?.(7)).toEqual([2, 3]);
+    expect([rounds.removed, rounds.operations]).toEqual([expect.closeTo(0.4), expect.closeTo(0.4)]);
+    expect(rounds.training().steps).toBe(5);
   });
 
   test("the report marks the kept step of every round", () => {

@@ -94,6 +94,11 @@ export function defineCompress(program: Command, start: Start): void {
       "folder or list of pictures to train on, labels not needed (default: --calibration-data)",
     )
     .option("--recover-labels", "learn from the labels of those pictures too, where the head has anchors")
+    .option(
+      "--recover-features <w>",
+      "compare what the neck gives the head too, with this weight, e.g. 0.1 (default: compare the head's maps alone)",
+      positive,
+    )
     .option("--recover-state <file>", "keep the run in this file, and go on from it where it exists")
     .optionsGroup("Other steps:")
     .option(

@@ -41,6 +41,11 @@ export function defineDistill(program: Command, start: Start): void {
     .option("--minutes <m>", "how long to train (default: 30)", positive)
     .option("--steps <n>", "train so many steps of four pictures instead: the same result on every run", whole(1))
     .option("--labels", "learn from the labels of --data too, where heads have anchors")
+    .option(
+      "--features <w>",
+      "compare what the necks give their heads too, with this weight, e.g. 0.1 (default: compare the heads' maps alone)",
+      positive,
+    )
     .option("--state <file>", "keep the run in this file, and go on from it where it exists")
     .optionsGroup("Results:")
     .option("--output <file>", "name of the student's .safetensors file (default: distilled.safetensors)")

@@ -13,8 +13,17 @@ export function checkFlags(flags: CompressFlags): void {
       "--recover trains a pruned network; give --prune, --target-flops, --max-drop or --unstructured",
     );
   }
-  const { recoverMinutes, recoverSteps, recoverRounds, recoverData, recoverLabels, recoverState } = flags;
-  const ofRecovery = { recoverMinutes, recoverSteps, recoverRounds, recoverData, recoverLabels, recoverState };
+  const { recoverMinutes, recoverSteps, recoverRounds, recoverData, recoverLabels, recoverState, recoverFeatures } =
+    flags;
+  const ofRecovery = {
+    recoverMinutes,
+    recoverSteps,
+    recoverRounds,
+    recoverData,
+    recoverLabels,
+    recoverState,
+    recoverFeatures,
+  };
   if (!flags.recover && Object.values(ofRecovery).some((value) => value !== undefined)) {
     throw new UsageError("--recover-minutes and the other options of recovery need --recover");
   }

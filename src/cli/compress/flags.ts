@@ -34,6 +34,8 @@ export interface CompressFlags extends CommonFlags {
   readonly recoverData?: string;
   /** Learn from the labels of those pictures too. */
   readonly recoverLabels?: boolean;
+  /** Weight of the neck's features; default: not compared. */
+  readonly recoverFeatures?: number;
   /** Where the run is kept and continued from. */
   readonly recoverState?: string;
   readonly unstructured?: number;

@@ -2,6 +2,7 @@
 
 import { readFile } from "node:fs/promises";
 import { assertLabelHead } from "../../compress/recover/labelLoss.js";
+import type { FeatureOptions } from "../../compress/recover/options.js";
 import { splitPictures } from "../../compress/recover/pictures.js";
 import { recover } from "../../compress/recover/recover.js";
 import { type CurvePoint, keptPoint } from "../../compress/recover/state.js";
@@ -44,6 +45,8 @@ export interface TrainingFlags {
   readonly threads?: number | undefined;
   /** Learn from the labels of the pictures too. */
   readonly labels?: boolean | undefined;
+  /** Weight of the neck's features. */
+  readonly features?: number | undefined;
 }
 
 /** What a command calls a training. */
@@ -68,6 +71,7 @@ export interface RecoveryContext {
   readonly imgsz: number;
   readonly learningRate?: number | undefined;
   readonly seed?: number | undefined;
+  readonly keptOf?: FeatureOptions["keptOf"];
   readonly bars: { update(name: string, done: number, total: number): void; stop(): void };
   /** Receives the best network of a training that Ctrl-C has ended. */
   readonly keepBest: (module: ModuleNode) => Promise<void>;
@@ -100,10 +104,23 @@ export function checkTrainingLabels(info: ModelInfo, recovery: DetectionDataset)
 export async function recoverAccuracy(
   teacher: OpenedModel,
   student: ModuleNode,
-  { training, words, output, backend, recovery, info, imgsz, learningRate, seed, bars, keepBest }: RecoveryContext,
+  {
+    training,
+    words,
+    output,
+    backend,
+    recovery,
+    info,
+    imgsz,
+    learningRate,
+    seed,
+    keptOf,
+    bars,
+    keepBest,
+  }: RecoveryContext,
 ): Promise<{ readonly module: ModuleNode; readonly facts: RecoveryFacts; readonly note: string }> {
   const { signal } = output.io;
-  const { minutes = MINUTES, share = 1, steps, state: file, threads, labels } = training;
+  const { minutes = MINUTES, share = 1, steps, state: file, threads, labels, features } = training;
   const saved = file === undefined ? undefined : await readState(file);
   const { watched, heldOut } = splitPictures(recovery.samples);
   if (!heldOut && words.measure !== undefined) {
@@ -118,6 +135,7 @@ export async function recoverAccuracy(
       openTrainer: (graph) => openTrainer(backend.name, graph, { threads }),
       pictures: recovery.samples,
       labels,
+      features: features === undefined ? undefined : { weight: features, keptOf },
       imgsz,
       learningRate,
       seed,

@@ -1,5 +1,6 @@
 /** `--recover-rounds`: how much each round prunes and trains, and what is left of the network after it. */
 
+import type { PrunedNetwork } from "../../compress/index.js";
 import type { CompressFlags } from "./flags.js";
 import type { RecoveryFacts, TrainingFlags } from "./recover.js";
 
@@ -14,6 +15,7 @@ export class Rounds {
   private reached = 0;
   /** Of the channels that can be removed, and of the operations: shares of the unpruned network. */
   private readonly left = { channels: 1, operations: 1 };
+  private kept: PrunedNetwork["keptOf"] | undefined;
 
   constructor(private readonly flags: CompressFlags) {
     this.count = flags.recoverRounds ?? 1;
@@ -38,11 +40,18 @@ export class Rounds {
     return { targetFlops: Math.min(1, wanted / operations) };
   }
 
-  /** @param removed of the channels that the round before left */
-  pruned({ removed, flopsRatio }: { readonly removed: number; readonly flopsRatio: number }): void {
+  /** @param pruned by this round: its shares and channels are those of the network that the round before left */
+  pruned({ removed, flopsRatio, keptOf }: Pick<PrunedNetwork, "removed" | "flopsRatio" | "keptOf">): void {
     this.reached = this.round;
     this.left.channels *= 1 - removed;
     this.left.operations *= flopsRatio;
+    const before = this.kept;
+    this.kept = before ? (value) => keptOf(value).map((channel) => before(value)[channel]) : keptOf;
+  }
+
+  /** For each channel of a value, its index in the unpruned network; undefined where nothing was pruned. */
+  get keptOf(): PrunedNetwork["keptOf"] | undefined {
+    return this.kept;
   }
 
   get removed(): number {
@@ -55,7 +64,7 @@ export class Rounds {
 
   /** Each round's share of the training. Rounds after the first have a file of their own for their state. */
   training(): TrainingFlags {
-    const { recoverMinutes, recoverSteps, recoverState, recoverLabels, threads } = this.flags;
+    const { recoverMinutes, recoverSteps, recoverState, recoverLabels, recoverFeatures, threads } = this.flags;
     const until = (round: number): number => Math.floor(((recoverSteps ?? 0) * round) / this.count);
     return {
       minutes: recoverMinutes,
@@ -63,6 +72,7 @@ export class Rounds {
       steps: recoverSteps === undefined ? undefined : until(this.round) - until(this.round - 1),
       state: recoverState !== undefined && this.round > 1 ? `${recoverState}.${this.round}` : recoverState,
       labels: recoverLabels,
+      features: recoverFeatures,
       threads,
     };
   }

@@ -145,7 +145,7 @@ export async function makeSteps(opened: OpenedModel, context: StepsContext): Pro
         done: `${WORDS.done}${rounds.name}`,
       };
       const recovered = await recoverAccuracy(opened, module, {
-        ...{ ...context, keepBest, bars, training: rounds.training(), seed: rounds.round - 1 },
+        ...{ ...context, keepBest, bars, training: rounds.training(), seed: rounds.round - 1, keptOf: rounds.keptOf },
         words: rounds.round === 1 ? words : { ...words, measure: undefined },
       });
       note(recovered.note);

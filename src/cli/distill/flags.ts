@@ -14,6 +14,8 @@ export interface DistillFlags extends CommonFlags {
   readonly steps?: number;
   /** Learn from the labels of those pictures too. */
   readonly labels?: boolean;
+  /** Weight of the neck's features; default: not compared. */
+  readonly features?: number;
   /** Where the run is kept and continued from. */
   readonly state?: string;
   readonly output?: string;

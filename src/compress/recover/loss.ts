@@ -20,7 +20,7 @@ export interface LossWeights {
 
 export const LOSS_WEIGHTS: LossWeights = { objectness: 1, classes: 1, boxes: 2, extras: 1, prototypes: 1 };
 
-/** Added to variances of prototypes: a channel that hardly changes must not outweigh the others. */
+/** Added to variances: a channel that hardly changes must not outweigh the others. */
 const LEAST_VARIANCE = 0.05;
 /** Below this the teacher sees nothing. */
 const LEAST_SCORE = 0.01;
@@ -35,7 +35,7 @@ function excess(logit: number, target: number): number {
 }
 
 /** A map of a level: [N, C, H, W], dense. */
-interface Maps {
+export interface Maps {
   readonly teacher: Float32Array;
   readonly student: Float32Array;
   readonly gradient: Float32Array;
@@ -80,13 +80,13 @@ export function distillationLoss(
   }
   let loss = terms.finish(seeds);
   for (let i = head.inputs.length; i < shapes.length; i++) {
-    loss += matchPrototypes(mapsAt(i), shapes[i], weights.prototypes);
+    loss += matchMaps(mapsAt(i), shapes[i], weights.prototypes);
   }
   return { loss, seeds };
 }
 
-/** @returns the weighted mean square of the differences; adds its gradient */
-function matchPrototypes(maps: Maps, [n, c, h, w]: readonly number[], weight: number): number {
+/** @returns the weighted mean square of the differences, each channel in units of the teacher's variance; adds its gradient */
+export function matchMaps(maps: Maps, [n, c, h, w]: readonly number[], weight: number): number {
   const plane = h * w;
   let total = 0;
   for (let channel = 0; channel < c; channel++) {

@@ -2,6 +2,7 @@
 
 import type { ImageError } from "../../errors.js";
 import type { TrainingGraph } from "../../ops/gradients/index.js";
+import type { ValueId } from "../../ops/index.js";
 import type { Backend } from "../../runtime/backend.js";
 import type { Trainer } from "../../runtime/trainer.js";
 import type { ModuleNode } from "../../weights/types.js";
@@ -19,12 +20,21 @@ export interface RecoverProgress {
   readonly secondsLeft: number;
 }
 
+export interface FeatureOptions {
+  /** Of the features' distance, beside that of the head's maps. */
+  readonly weight: number;
+  /** For each channel of a student's value that was pruned, its index in the teacher. Default: not known. */
+  readonly keptOf?: ((value: ValueId) => readonly number[]) | undefined;
+}
+
 export interface RecoverOptions {
   readonly backend: Backend;
   readonly openTrainer: (graph: TrainingGraph) => Promise<Trainer>;
   readonly pictures: readonly TrainingSample[];
   /** Learn from the pictures' labels too, with the loss of the field in addition. Default false: labels are not looked at. */
   readonly labels?: boolean | undefined;
+  /** Bring what the neck gives the head closer to the teacher's too. Default: not. */
+  readonly features?: FeatureOptions | undefined;
   /** Longer side of networks' inputs that the student is meant for. */
   readonly imgsz: number;
   /** How long to train. A run of `steps` is the same whenever it is made; one of `minutes` does what it can in that time. */

@@ -1,6 +1,6 @@
 /**
- * Accuracy back by distillation, without labels or with them in addition (Hinton et al. 2015): the student learns to give its teacher's head maps on the
- * user's own pictures. Adam with warm-up and cosine schedule, clipped gradients, and a moving average of the weights, which is
+ * Accuracy back by distillation, without labels or with them in addition (Hinton et al. 2015): the student learns to give its
+ * teacher's head maps on the user's own pictures. Adam with warm-up and cosine schedule, clipped gradients, and a moving average of the weights, which is
  * what is measured on watched pictures and kept.
  */
 
@@ -11,11 +11,9 @@ import type { Trainer } from "../../runtime/trainer.js";
 import { tensor, toFloat32 } from "../../tensor/index.js";
 import type { ModuleNode } from "../../weights/types.js";
 import { adamWState, adamWStep, globalNorm, relativeRates, zeroPlaces } from "./adamw.js";
-import { assertLearnable, labelLoss } from "./labelLoss.js";
-import { distillationLoss } from "./loss.js";
+import { Objective } from "./objective.js";
 import type { Recovered, RecoverOptions } from "./options.js";
 import { TrainingPictures } from "./pictures.js";
-import { assertSameHead } from "./sameHead.js";
 import { keptPoint, readState, type TrainingState, writeState } from "./state.js";
 import { type HeadMaps, headMaps, type Student, studentOf } from "./student.js";
 
@@ -48,15 +46,15 @@ export async function recover(teacher: ModuleNode, student: ModuleNode, options:
   if (options.pictures.length === 0) throw new DatasetError("recover: needs at least one picture");
   const size = Math.min(SIZE, options.imgsz);
   const shape = [BATCH, 3, size, size] as const;
-  const own = studentOf(student, shape);
-  const maps = headMaps(teacher, shape);
-  assertSameHead(maps, own);
-  if (options.labels) assertLearnable(own.head, options.pictures);
+  const asked = { neck: options.features !== undefined };
+  const own = studentOf(student, shape, asked);
+  const maps = headMaps(teacher, shape, asked);
+  const objective = new Objective(maps, own, options);
   const executable = await options.backend.compile(maps.graph);
   try {
     const trainer = await options.openTrainer(own.training);
     try {
-      return await new Recovery(own, maps, executable, trainer, size, options).run();
+      return await new Recovery(own, maps, objective, executable, trainer, size, options).run();
     } finally {
       trainer.dispose();
     }
@@ -72,7 +70,6 @@ const sumOf = (tensors: readonly Float32Array[]): number =>
 class Recovery {
   private readonly state: TrainingState;
   private readonly pictures: TrainingPictures;
-  private readonly shapes: readonly (readonly number[])[];
   private readonly identity: string;
   private readonly rates: readonly number[];
   /** Places of weights that are zero and stay so: pruning put them there. */
@@ -83,6 +80,7 @@ class Recovery {
   constructor(
     private readonly student: Student,
     taught: HeadMaps,
+    private readonly objective: Objective,
     private readonly teacher: Executable,
     private readonly trainer: Trainer,
     private readonly size: number,
@@ -100,8 +98,6 @@ class Recovery {
       seconds: 0,
     };
     this.pictures = new TrainingPictures(options.pictures, options.imgsz, options.onUnreadable);
-    const { values } = student.graph;
-    this.shapes = student.graph.outputs.map((id) => values[id].shape);
     this.identity = JSON.stringify({
       parameters: trainer.parameters.map(({ name, shape }) => [name, shape]),
       weights: sumOf(weights),
@@ -109,6 +105,7 @@ class Recovery {
       pictures: options.pictures.map(({ name }) => name),
       labels: options.labels ? options.pictures.map(({ truth }) => sumOf(truth ? [truth.boxes] : [])) : undefined,
       limit: "steps" in options.limit ? options.limit : {},
+      features: options.features?.weight,
       imgsz: options.imgsz,
       rate: this.rate,
       seed: this.seed,
@@ -214,13 +211,10 @@ class Recovery {
   /** @returns the loss before the step */
   private async step(): Promise<number> {
     const { state, trainer } = this;
-    const { head } = this.student;
     const { input, objects } = await this.pictures.batch(state.optimiser.steps, this.seed, BATCH, this.size);
     const wanted = await this.teach(input);
     const given = await trainer.forward([input]);
-    const { loss: distance, seeds } = distillationLoss(head, this.shapes, wanted, given);
-    const labelled = this.options.labels && head.type === "detect";
-    const loss = distance + (labelled ? labelLoss(head, this.shapes, objects, given, seeds) : 0);
+    const { loss, seeds } = this.objective.lossOf(wanted, given, objects);
     const gradients = await trainer.backward(seeds);
     // Without a gradient ever, Adam leaves them where they are.
     for (const [k, places] of this.zeros.entries()) for (const place of places) gradients[k][place] = 0;
@@ -251,7 +245,7 @@ class Recovery {
     let distance = 0;
     for (const { input, wanted } of this.watched) {
       const given = await trainer.forward([input]);
-      distance += distillationLoss(this.student.head, this.shapes, wanted, given).loss / this.watched.length;
+      distance += this.objective.distance(wanted, given).loss / this.watched.length;
     }
     await use(own);
     const [sum, count] = state.pending;

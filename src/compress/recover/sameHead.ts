@@ -33,7 +33,7 @@ export function assertSameHead(
 type Fact = readonly (number | string | readonly number[])[];
 
 /** In the order in which a difference is easiest to understand. */
-function factsOf({ head, graph }: HeadMaps): ReadonlyMap<string, Fact> {
+function factsOf({ head, graph, neck }: HeadMaps): ReadonlyMap<string, Fact> {
   const facts = new Map<string, Fact>();
   facts.set("boxes", [head.type === "detect" ? "with anchors" : "without anchors"]);
   if (head.type === "detect") {
@@ -53,7 +53,7 @@ function factsOf({ head, graph }: HeadMaps): ReadonlyMap<string, Fact> {
   }
   facts.set(
     "maps",
-    graph.outputs.map((id) => graph.values[id].shape.slice(1).join("×")),
+    graph.outputs.slice(0, graph.outputs.length - neck.length).map((id) => graph.values[id].shape.slice(1).join("×")),
   );
   return facts;
 }

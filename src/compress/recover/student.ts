@@ -12,18 +12,33 @@ export type Head = NodeOf<"detect"> | NodeOf<"detectAnchorFree">;
 
 /** A network up to what its head decodes. */
 export interface HeadMaps {
-  /** As built; outputs are the head's inputs, then those that are not decoded: prototypes of masks. */
+  /** As built; outputs are the head's inputs, then those that are not decoded, prototypes of masks, then `neck`. */
   readonly graph: Graph;
   readonly head: Head;
+  /** What the head reads, where it is asked for; the finest map first. */
+  readonly neck: readonly ValueId[];
 }
 
+type InputShape = readonly [number, number, number, number];
+
 /** @throws UnsupportedError for a network without boxes. */
-export function headMaps(module: ModuleNode, shape: readonly [number, number, number, number]): HeadMaps {
+export function headMaps(module: ModuleNode, shape: InputShape, { neck = false } = {}): HeadMaps {
   const { graph } = buildGraph(module, shape);
   const head = graph.nodes.find((node): node is Head => node.type === "detect" || node.type === "detectAnchorFree");
   if (!head) throw new UnsupportedError("recover: trains networks that detect boxes; this one has no such head");
-  const outputs = [...head.inputs, ...graph.outputs.filter((id) => !head.outputs.includes(id))];
-  return { graph: { ...graph, nodes: reachable(graph, outputs), outputs, taps: new Map() }, head };
+  const own = [...head.inputs, ...graph.outputs.filter((id) => !head.outputs.includes(id))];
+  const nodes = reachable(graph, own);
+  const maps = neck ? neckMaps({ ...graph, nodes }, head.name) : [];
+  return { graph: { ...graph, nodes, outputs: [...own, ...maps], taps: new Map() }, head, neck: maps };
+}
+
+/** What nodes of the head read from others, the finest map first. */
+function neckMaps(graph: Graph, head: string): ValueId[] {
+  const within = (name: string): boolean => name === head || name.startsWith(`${head}.`);
+  const own = new Set(graph.nodes.flatMap(({ name, outputs }) => (within(name) ? outputs : [])));
+  const read = graph.nodes.flatMap(({ name, inputs }) => (within(name) ? inputs : []));
+  const maps = new Set(read.filter((id) => !own.has(id) && !graph.constants.has(id)));
+  return [...maps].sort((a, b) => graph.values[b].shape[2] - graph.values[a].shape[2]);
 }
 
 /** Nodes that some values depend on. */
@@ -57,8 +72,8 @@ export interface Student extends HeadMaps {
 const LEAST_GAIN = 1e-4;
 
 /** Trains all convolutions that stand in the file as they are used; everything else stays. */
-export function studentOf(module: ModuleNode, shape: readonly [number, number, number, number]): Student {
-  const maps = headMaps(module, shape);
+export function studentOf(module: ModuleNode, shape: InputShape, asked: { readonly neck?: boolean } = {}): Student {
+  const maps = headMaps(module, shape, asked);
   const folded = foldBatchNorm(maps.graph);
   const trained = new Set<ValueId>();
   for (const node of folded.nodes) {

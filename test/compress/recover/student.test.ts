@@ -67,10 +67,16 @@ describe("a student", () => {
   it.each([
     ...[...sample(["codes", "ghost", "v8"]), ...attentive].map((network) => ["wasm", ...network] as const),
     ...(gpu ? [...sample(["codes", "v8"]), ...attentive].map((network) => ["webgpu", ...network] as const) : []),
-  ])("on %s, %s has the reference's gradients", async (on, _, open) => {
+    ...(gpu ? (["wasm", "webgpu"] as const) : (["wasm"] as const)).flatMap((on) =>
+      networks
+        .filter(([name]) => ["codes", "v8-seg"].includes(name))
+        .map(([name, open]) => [on, `${name} with its neck`, open] as const),
+    ),
+  ])("on %s, %s has the reference's gradients", async (on, name, open) => {
     const module = open();
     if (!module) return;
-    const { training } = studentOf(module, [1, 3, 64, 64]);
+    const { training, neck } = studentOf(module, [1, 3, 64, 64], { neck: name.includes("neck") });
+    expect(neck.map((id) => training.values[id].shape[2])).toEqual(name.includes("neck") ? [8, 4, 2] : []);
     const input = noise(64, 64);
     const trainer = await openTrainer(on, training, { threads: 1 });
     const results = await trainer.forward([input.data]);
@@ -81,6 +87,10 @@ describe("a student", () => {
     const asTensors = (ids: readonly number[]): HostTensor[] =>
       ids.map((id, i) => tensor("float32", training.values[id].shape, seeds[i]));
     const values = evaluateTraining(training, [input], () => asTensors(training.results));
+    for (const [i, id] of training.results.entries()) {
+      const expected = values.get(id) as HostTensor;
+      expect(relativeError(tensor("float32", expected.shape, seeds[i]), expected)).toBeLessThanOrEqual(1e-4);
+    }
     for (const [i, { value, gradient }] of training.parameters.entries()) {
       const expected = values.get(gradient) as HostTensor;
       const own = tensor("float32", expected.shape, found[i]);
