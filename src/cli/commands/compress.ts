@@ -11,8 +11,8 @@ import { addCommonOptions, MAX_PIXELS_HELP, type Start, WEIGHTS_HELP } from "./c
 const CRITERIA = ["data", "bn", "l1", "l2"] as const;
 
 const AFTER = `
-Steps run in this order, each measured on --data: channel pruning, re-estimation on calibration pictures, weight
-pruning, recovery, float16, int8. Pruned files are smaller networks that every command and backend can run. With --recover
+Steps run in this order, each measured on --data: channel pruning, re-estimation on calibration pictures, factoring of
+convolutions, weight pruning, recovery, float16, int8. Pruned files are smaller networks that every command and backend can run. With --recover
 the pruned network is trained to give what the unpruned one gives: without labels, on WebGPU or the CPU; weights that were
 set to zero stay zero (docs/optimising.md).
 
@@ -21,6 +21,7 @@ Examples:
   yolov5 compress --weights best.pt --data photos --prune 0.1 --output small.safetensors --report out.html
   yolov5 compress --weights best.pt --data photos --max-drop 2 --half        prune until 2 points of mAP50-95 are lost
   yolov5 compress --weights best.pt --data photos --target-flops 0.8 --latency wasm webgpu
+  yolov5 compress --weights best.pt --data photos --low-rank 0.8 --output small.safetensors
   yolov5 compress --weights best.pt --data photos --target-flops 0.8 --recover --recover-data more-photos
   yolov5 compress --weights best.pt --data photos --target-flops 0.6 --recover --recover-rounds 3 --recover-minutes 60
   yolov5 compress --weights best.pt --data photos --compare pruned-elsewhere.pt`;
@@ -76,6 +77,12 @@ export function defineCompress(program: Command, start: Start): void {
         .default("global"),
     )
     .option("--round <n>", "keep a multiple of this many channels; kernels run best with 8", whole(1), 8)
+    .optionsGroup("Low rank (convolutions replaced by two smaller ones, after pruning):")
+    .option(
+      "--low-rank <share>",
+      "factor convolutions until this fraction of the original's operations is left, e.g. 0.8; alone or after pruning",
+      fraction,
+    )
     .optionsGroup("Recovery (training without labels, after pruning):")
     .option("--recover", "train the pruned network to give what the unpruned one gives, on your own pictures")
     .option("--recover-minutes <m>", "how long to train (default: 30)", positive)

@@ -6,11 +6,12 @@ import type { CompressFlags } from "./flags.js";
 
 /** @throws UsageError for options that contradict each other, or that have no effect. */
 export function checkFlags(flags: CompressFlags): void {
-  const { prune, targetFlops, maxDrop, output, unstructured, half, int8 } = flags;
+  const { prune, targetFlops, maxDrop, lowRank, output, unstructured, half, int8 } = flags;
   const goals = [prune, targetFlops, maxDrop].filter((goal) => goal !== undefined);
-  if (flags.recover && goals.length === 0 && unstructured === undefined) {
+  const shrinks = goals.length > 0 || lowRank !== undefined || unstructured !== undefined;
+  if (flags.recover && !shrinks) {
     throw new UsageError(
-      "--recover trains a pruned network; give --prune, --target-flops, --max-drop or --unstructured",
+      "--recover trains a pruned network; give --prune, --target-flops, --max-drop, --low-rank or --unstructured",
     );
   }
   const { recoverMinutes, recoverSteps, recoverRounds, recoverData, recoverLabels, recoverState, recoverFeatures } =
@@ -40,9 +41,9 @@ export function checkFlags(flags: CompressFlags): void {
     throw new UsageError("--prune, --target-flops and --max-drop cannot be combined; give one of them");
   if (prune !== undefined && prune >= 1)
     throw new UsageError("--prune takes a fraction below 1: 0.1 removes 10 % of the channels");
-  if (output !== undefined && goals.length === 0 && unstructured === undefined && !half && !int8) {
+  if (output !== undefined && !shrinks && !half && !int8) {
     throw new UsageError(
-      "--output needs a step: --prune, --target-flops, --max-drop, --unstructured, --half or --int8",
+      "--output needs a step: --prune, --target-flops, --max-drop, --low-rank, --unstructured, --half or --int8",
     );
   }
 }

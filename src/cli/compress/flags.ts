@@ -38,6 +38,8 @@ export interface CompressFlags extends CommonFlags {
   readonly recoverFeatures?: number;
   /** Where the run is kept and continued from. */
   readonly recoverState?: string;
+  /** Fraction of the operations to keep by factoring convolutions. */
+  readonly lowRank?: number;
   readonly unstructured?: number;
   readonly half?: boolean;
   readonly int8?: boolean;

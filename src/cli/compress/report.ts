@@ -2,6 +2,7 @@
 
 import { Breather } from "../../breathe.js";
 import type { LayerSensitivity } from "../../compress/index.js";
+import type { FactoredLayer } from "../../compress/lowRank/lowRankFactorizer.js";
 import type { CurvePoint } from "../../compress/recover/state.js";
 import { type ParetoPoint, paretoSpec, sensitivitySpec } from "../../compress/report/pareto.js";
 import { renderSvg } from "../../eval/plots/render.js";
@@ -29,6 +30,8 @@ export interface ReportContent {
   readonly rows: readonly CompressionRow[];
   readonly notes: readonly string[];
   readonly sensitivities: readonly LayerSensitivity[];
+  /** Convolutions that two have replaced; empty without any. */
+  readonly ranks: readonly FactoredLayer[];
   readonly examples: readonly Example[];
   /** How the training went; empty without one. */
   readonly curve: readonly CurvePoint[];
@@ -67,8 +70,20 @@ export async function reportHtml(content: ReportContent, signal?: AbortSignal): 
 ${charts.join("\n")}
 ${learning === "" ? "" : `<h2>Recovery</h2>\n${learning}`}
 ${examples.length > 0 ? `<h2>Examples</h2>\n${pictures.join("\n")}` : ""}
+${ranksHtml(content.ranks)}
 ${bars === "" ? "" : `<h2>Where it hurts</h2>\n${bars}`}`,
   });
+}
+
+function ranksHtml(ranks: readonly FactoredLayer[]): string {
+  if (ranks.length === 0) return "";
+  const rows = ranks.map(
+    ({ layer, channels, rank, left }) =>
+      `<tr><td>${escapeHtml(layer)}</td><td>${channels}</td><td>${rank}</td><td>${(100 * left).toFixed(2)} %</td></tr>`,
+  );
+  return `<h2>Ranks</h2>
+<p class="hint">Convolutions replaced by two: output channels, channels between the two, and what is left of the effect on the outputs.</p>
+<div class="scroll"><table><thead><tr><th>layer</th><th>channels</th><th>rank</th><th>left</th></tr></thead><tbody>${rows.join("\n")}</tbody></table></div>`;
 }
 
 /** Columns that show their change from the first row. */

@@ -9,6 +9,7 @@ import {
   largestAmount,
   reestimate,
 } from "../../compress/index.js";
+import type { FactoredLayer } from "../../compress/lowRank/lowRankFactorizer.js";
 import { pruneUnstructuredPieces } from "../../compress/prune/unstructured.js";
 import { type QuantizedModule, quantizeTree } from "../../compress/quantize/index.js";
 import type { DetectionDataset } from "../../eval/dataset/types.js";
@@ -23,6 +24,7 @@ import type { Output } from "../output.js";
 import { grouped } from "../table.js";
 import { interruptible } from "../val/progress.js";
 import type { CompressFlags } from "./flags.js";
+import { lowRankStep } from "./lowRank.js";
 import { checkTrainable, type RecoveryFacts, recoverAccuracy } from "./recover.js";
 import { type Goal, joinedFacts, percent, Rounds } from "./rounds.js";
 import { Stages } from "./stages.js";
@@ -49,6 +51,8 @@ export interface StepsContext {
 export interface Steps {
   readonly steps: readonly Step[];
   readonly sensitivities: readonly LayerSensitivity[];
+  /** Convolutions that two have replaced. */
+  readonly ranks: readonly FactoredLayer[];
   /** What was done, human-readable. */
   readonly notes: readonly string[];
   readonly recovery?: RecoveryFacts | undefined;
@@ -71,6 +75,7 @@ export async function makeSteps(opened: OpenedModel, context: StepsContext): Pro
     output.line(text);
   };
   let sensitivities: readonly LayerSensitivity[] = [];
+  let ranks: readonly FactoredLayer[] = [];
   let { module } = opened;
   let inputs: Float32Tensor[] | undefined;
   let half = false;
@@ -109,6 +114,19 @@ export async function makeSteps(opened: OpenedModel, context: StepsContext): Pro
     made.push({ name: named(`pruned ${removed}`), module: pruned.cut, half });
     made.push({ name: named("+ re-estimated"), module, half });
   };
+  const lowerRanks = async (share: number): Promise<void> => {
+    inputs ??= await interruptible(signal, calibration());
+    const step = await interruptible(
+      signal,
+      lowRankStep(opened.module, module, share, inputs, { flags, backend, signal, bars }),
+    );
+    bars.stop();
+    ({ module } = step);
+    ranks = step.layers;
+    note(step.note);
+    made.push({ name: `${made.length > 0 ? "+ " : ""}low rank ${percent(step.operations)}`, module: step.cut, half });
+    made.push({ name: "+ refitted", module, half });
+  };
   const setToZero = async (share: number): Promise<void> => {
     const pieces = pruneUnstructuredPieces(module, share);
     const sparse = await interruptible(signal, new Breather(signal).through(pieces));
@@ -136,6 +154,7 @@ export async function makeSteps(opened: OpenedModel, context: StepsContext): Pro
       if (flags.prune !== undefined || flags.targetFlops !== undefined || flags.maxDrop !== undefined) {
         await pruneChannels();
       }
+      if (flags.lowRank !== undefined && rounds.isLast) await lowerRanks(flags.lowRank);
       if (flags.unstructured !== undefined && rounds.isLast) await setToZero(flags.unstructured);
       // After every pruning: weights that are zero stay zero.
       if (!flags.recover) return;
@@ -178,7 +197,7 @@ export async function makeSteps(opened: OpenedModel, context: StepsContext): Pro
   } finally {
     bars.stop();
   }
-  return { steps: made, sensitivities, notes, recovery: joinedFacts(trainings) };
+  return { steps: made, sensitivities, ranks, notes, recovery: joinedFacts(trainings) };
 }
 
 /** Chooses the channels to keep, for whichever goal was given. */

@@ -12,7 +12,7 @@ import { buildGraph } from "../../yolov5/graph/buildGraph.js";
 import type { ChannelMap } from "../prune/channels.js";
 import type { Reader } from "../prune/elimination.js";
 import { LayerwiseRun } from "./layerwise.js";
-import { channelCovariance } from "./regression.js";
+import { channelStatistics } from "./regression.js";
 
 export interface ReaderOptions {
   readonly onProgress?: ((done: number, total: number) => void) | undefined;
@@ -40,7 +40,7 @@ export async function observeReaders(
     await breather.rest();
     await run.advance(index);
     const [x] = node.inputs;
-    const covariance = covariances.get(x) ?? (await channelCovariance(run.of(x), breather));
+    const covariance = covariances.get(x) ?? (await channelStatistics(run.of(x), breather)).covariance;
     covariances.set(x, covariance);
     readers.push({ use, covariance });
     options.onProgress?.(readers.length, uses.size);

@@ -26,11 +26,27 @@ const PIXELS_PER_CHANNEL = 24;
  * @param left the same value in the pruned one.
  * @param kept index in `full` of each channel of `left`.
  */
-export async function regressChannels(
+export function regressChannels(
   full: readonly HostTensor[],
   left: readonly HostTensor[],
   kept: readonly number[],
   breather = new Breather(),
+): Promise<ChannelRegression> {
+  const [c, d] = [full[0].shape[1], left[0].shape[1]];
+  const itself = new Float64Array(c * d);
+  for (const [j, i] of kept.entries()) itself[i * d + j] = 1;
+  return regressTowards(itself, full, left, breather);
+}
+
+/**
+ * The same, with A drawn towards any matrix.
+ * @param prior [channels of `full` × channels of `left`], row by row.
+ */
+export async function regressTowards(
+  prior: Float64Array | Float32Array,
+  full: readonly HostTensor[],
+  left: readonly HostTensor[],
+  breather: Breather,
 ): Promise<ChannelRegression> {
   const x = samplePixels(full);
   const y = samplePixels(left);
@@ -43,7 +59,7 @@ export async function regressChannels(
   for (let j = 0; j < d; j++) trace += own[j * d + j];
   const ridge = (RIDGE * trace) / d + 1e-12;
   for (let j = 0; j < d; j++) own[j * d + j] += ridge;
-  for (const [j, i] of kept.entries()) cross[i * d + j] += ridge;
+  for (let k = 0; k < cross.length; k++) cross[k] += ridge * prior[k];
   const factor = await cholesky(own, d, breather);
   for (let i = 0; i < c; i++) {
     solve(factor, d, cross.subarray(i * d, (i + 1) * d));
@@ -57,14 +73,18 @@ export async function regressChannels(
   return { matrix: cross, offset };
 }
 
-/**
- * Covariances of a value's channels, [channels × channels], on sampled pixels.
- * @param maps NCHW, one tensor per picture.
- */
-export function channelCovariance(maps: readonly HostTensor[], breather: Breather): Promise<Float64Array> {
+/** How a value's channels vary, on sampled pixels. */
+export interface ChannelStatistics {
+  readonly mean: Float64Array;
+  /** [channels × channels]. */
+  readonly covariance: Float64Array;
+}
+
+/** @param maps NCHW, one tensor per picture. */
+export async function channelStatistics(maps: readonly HostTensor[], breather: Breather): Promise<ChannelStatistics> {
   const x = samplePixels(maps);
-  centre(x);
-  return products(x, x, breather);
+  const mean = centre(x);
+  return { mean, covariance: await products(x, x, breather) };
 }
 
 /** Inverse of a symmetric positive definite matrix. */
@@ -139,7 +159,7 @@ async function products(a: Samples, b: Samples, breather: Breather): Promise<Flo
 }
 
 /** Lower triangle L of a positive definite matrix, M = L·Lᵀ. */
-async function cholesky(matrix: Float64Array, n: number, breather: Breather): Promise<Float64Array> {
+export async function cholesky(matrix: Float64Array, n: number, breather: Breather): Promise<Float64Array> {
   const l = new Float64Array(n * n);
   for (let i = 0; i < n; i++) {
     for (let j = 0; j <= i; j++) {

@@ -28,21 +28,22 @@ export function isAsStored(used: HostTensor, stored: HostTensor): boolean {
   return own.length === file.length && own.every((v, i) => v === file[i]);
 }
 
-/** Replacements for tensors and for attributes of modules; everything else stays. */
+/** Replacements for tensors, for attributes of modules, and for whole modules; everything else stays. */
 export interface TreeChanges {
-  readonly tensors: ReadonlyMap<HostTensor, HostTensor>;
-  readonly attributes: ReadonlyMap<ModuleNode, ReadonlyMap<string, PlainValue>>;
+  readonly tensors?: ReadonlyMap<HostTensor, HostTensor> | undefined;
+  readonly attributes?: ReadonlyMap<ModuleNode, ReadonlyMap<string, PlainValue>> | undefined;
+  readonly modules?: ReadonlyMap<ModuleNode, ModuleNode> | undefined;
 }
 
 /** A copy of the tree. A module or tensor that occurs twice occurs twice in the copy. */
 export function changeTree(root: ModuleNode, changes: TreeChanges): ModuleNode {
   const done = new Map<ModuleNode, ModuleNode>();
   const swap = (tensors: ReadonlyMap<string, HostTensor>): Map<string, HostTensor> =>
-    new Map([...tensors].map(([name, value]) => [name, changes.tensors.get(value) ?? value]));
+    new Map([...tensors].map(([name, value]) => [name, changes.tensors?.get(value) ?? value]));
   const visit = (module: ModuleNode): ModuleNode => {
-    const known = done.get(module);
+    const known = done.get(module) ?? changes.modules?.get(module);
     if (known) return known;
-    const own = changes.attributes.get(module) ?? new Map<string, PlainValue>();
+    const own = changes.attributes?.get(module) ?? new Map<string, PlainValue>();
     const copy: ModuleNode = {
       ...module,
       attributes: new Map([...module.attributes, ...own]),
@@ -54,6 +55,20 @@ export function changeTree(root: ModuleNode, changes: TreeChanges): ModuleNode {
     return copy;
   };
   return visit(root);
+}
+
+/** Drops YOLOv5's description (yaml), which has the layers and widths of the network before it was changed. */
+export function withoutDescription(module: ModuleNode): ModuleNode {
+  const strip = (node: ModuleNode): ModuleNode => ({
+    ...node,
+    attributes: new Map([...node.attributes].filter(([name]) => name !== "yaml" && name !== "yaml_file")),
+  });
+  const inner = module.children.get("model");
+  if (!inner) return strip(module);
+  return {
+    ...strip(module),
+    children: new Map([...module.children].map(([n, c]) => [n, n === "model" ? strip(c) : c])),
+  };
 }
 
 /** A copy of the tree without the branches of its head that are not run. A module that occurs twice occurs twice in the copy. */

@@ -6,7 +6,7 @@ import type { ModuleNode } from "../../weights/types.js";
 import { buildGraph } from "../../yolov5/graph/buildGraph.js";
 import { type ChannelMap, traceChannels, type Unit } from "./channels.js";
 import { type Criterion, type Grouping, groupChannels, scoreUnits } from "./groups.js";
-import { tensorOfPath, withoutUnusedBranches } from "./moduleTensors.js";
+import { tensorOfPath, withoutDescription, withoutUnusedBranches } from "./moduleTensors.js";
 import { removeChannels } from "./removeChannels.js";
 import { keptCounts, removedUnits, type SelectOptions } from "./select.js";
 
@@ -98,18 +98,4 @@ export function* pruneToPieces(plan: PruningPlan, counts: readonly number[]): Pi
 export function pruneChannels(module: ModuleNode, options: PruneOptions): PruneResult {
   const plan = planPruning(module, options.criterion);
   return pruneTo(plan, keptCounts(plan.grouping.groups, plan.scores, options));
-}
-
-/** Drops YOLOv5's description (yaml), which has the widths of the unpruned network. */
-function withoutDescription(module: ModuleNode): ModuleNode {
-  const strip = (node: ModuleNode): ModuleNode => ({
-    ...node,
-    attributes: new Map([...node.attributes].filter(([name]) => name !== "yaml" && name !== "yaml_file")),
-  });
-  const inner = module.children.get("model");
-  if (!inner) return strip(module);
-  return {
-    ...strip(module),
-    children: new Map([...module.children].map(([n, c]) => [n, n === "model" ? strip(c) : c])),
-  };
 }

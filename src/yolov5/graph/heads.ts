@@ -62,15 +62,14 @@ export interface HeadFacts {
 }
 
 /**
- * Facts of a Detect or Segment head: anchors from its buffer (in cells, × stride), outputs from its convolutions.
+ * Facts of a Detect or Segment head: anchors from its buffer (in cells, × stride), outputs from the channels of its maps.
  * `strides` are the module's, the model's, or measured ones.
  * @throws WeightError, GraphError for inconsistent heads.
  */
-function detectFacts(module: ModuleNode, path: string, strides: readonly number[]): HeadFacts {
+function detectFacts(module: ModuleNode, path: string, strides: readonly number[], channels: number): HeadFacts {
   const buffer = tensorOf(module, "anchors");
   if (!buffer) throw new WeightError(`${path} has no anchors`, { path });
-  const levels = [...child(module, "m", path).children.values()];
-  const nl = levels.length;
+  const nl = child(module, "m", path).children.size;
   checkAnchors(buffer.data.length, nl, path);
   checkStrides(strides, path);
   const cells = toFloat32(buffer);
@@ -86,16 +85,14 @@ function detectFacts(module: ModuleNode, path: string, strides: readonly number[
   const anchors = strides.map((stride, level) =>
     Array.from(cells.data.subarray(level * perLevel, (level + 1) * perLevel), (v) => Math.fround(v * stride)),
   );
-  const convWeight = levels[0].parameters.get("weight");
-  if (!convWeight) throw new WeightError(`${path}.m.0 has no tensor weight`, { path });
-  const outputs = convWeight.shape[0] / (perLevel / 2);
+  const outputs = channels / (perLevel / 2);
   const maskCoefficients = module.children.has("proto") ? numberAttribute(module, "nm", 32, path) : 0;
   const classes = outputs - 5 - maskCoefficients;
   if (!Number.isInteger(maskCoefficients) || maskCoefficients < 0) {
     throw new GraphError(`${path}.nm must be a whole number from 0, got ${maskCoefficients}`, { path });
   }
   if (!Number.isInteger(outputs) || classes < 1) {
-    throw new GraphError(`${path}: ${convWeight.shape[0]} channels are not ${perLevel / 2} anchors × (5 + classes)`, {
+    throw new GraphError(`${path}: ${channels} channels are not ${perLevel / 2} anchors × (5 + classes)`, {
       path,
     });
   }
@@ -125,7 +122,7 @@ export function applyDetect(
   }
   const maps = levels.map(([name, conv], level) => context.apply(conv, `${path}.m.${name}`, [inputs[level]]));
   const measured = maps.map((map) => inputHeight / builder.shape(map)[2]);
-  const facts = detectFacts(module, path, strides ?? measured);
+  const facts = detectFacts(module, path, strides ?? measured, builder.shape(maps[0])[1]);
   const prediction = builder.add("detect", path, maps, {
     anchors: facts.anchors,
     strides: facts.strides,

@@ -53,6 +53,7 @@ describe("forged names", () => {
     const html = await reportHtml({
       ...{ weights: NAMES[0], data: NAMES[1], device: NAMES[2], last: NAMES[3], notes: NAMES },
       ...{ pictures: 1, imgsz: 64, rows: [], sensitivities: [], examples: [], curve: [] },
+      ranks: [{ layer: NAMES[0], channels: 8, rank: 4, left: 0.9 }],
     });
     expectHarmless(html);
     expect(html).not.toContain("\ufffe");
