@@ -9,6 +9,7 @@ import { load } from "../../src/node.js";
 import { createCpuBackend } from "../../src/runtime/cpu/backend.js";
 import { tensor, toFloat32 } from "../../src/tensor/index.js";
 import { writeSafetensors } from "../../src/weights/index.js";
+import { isQuantized } from "../../src/yolov5/checkpoint/quantized.js";
 import { createMember, openModel } from "../../src/yolov5/loadModel.js";
 import type { DetectionResult } from "../../src/yolov5/output/results.js";
 import { cli, EXAMPLE, scratchFolder } from "../cli/support.js";
@@ -47,6 +48,12 @@ interface CompressJson {
     readonly map50: number;
     readonly latency: readonly { readonly backend: string; readonly medianMs: number; readonly peakBytes: number }[];
   }[];
+  readonly int8Recovery?: {
+    readonly steps: number;
+    readonly heldOut: boolean;
+    readonly kept: { readonly step: number };
+    readonly curve: readonly { readonly step: number }[];
+  };
   readonly recovery?: { readonly curve: readonly { readonly step: number }[] };
 }
 
@@ -128,6 +135,52 @@ describe("a run", () => {
       expect.stringMatching(/recover\.state: is the training state of another run/),
     ]);
   });
+
+  test.each([
+    ["alone", ["--int8-head"], ["+ int8", "+ recovered in int8"], 8],
+    ["after pruning", ["--prune", "0.1", "--round", "4"], ["+ recovered", "+ int8", "+ recovered in int8"], 2],
+  ] as const)(
+    "recovers int8 %s: rows before and after, the curve, a state of its own",
+    async (_, more, names, steps) => {
+      const [state, json, output] = ["int8.state", "int8.json", "int8.safetensors"].map((name) =>
+        path(`${steps}-${name}`),
+      );
+      const run = () =>
+        cli([
+          ...[
+            "compress",
+            "--data",
+            path("data"),
+            ...FAST,
+            "--imgsz",
+            "128",
+            "--iterations",
+            "1",
+            "--int8",
+            "--recover",
+          ],
+          ...[...more, "--recover-steps", "8", "--recover-state", state, "--json", json, "--output", output],
+          ...["--report", path(`${steps}-int8.html`)],
+        ]);
+      const { code, stdout, stderr } = await run();
+      expect([code, stderr]).toEqual([0, ""]);
+      expect(stdout).toMatch("2 pictures to train on are few, so the distance on the 1 held out decides");
+      expect(stdout).toMatch(
+        new RegExp(`Recovered in int8: ${steps} steps? in .* kept; on 1 held-out picture: distance [\\d.]+ → distance`),
+      );
+      const { rows, int8Recovery } = JSON.parse(await readFile(json, "utf8")) as CompressJson;
+      expect(rows.map(({ name }) => name).slice(-names.length)).toEqual(names);
+      // Biases of the head are float32 once they are trained.
+      expect(rows[rows.length - 1].bytes / rows[rows.length - 2].bytes).toBeCloseTo(1, 2);
+      expect(int8Recovery).toMatchObject({ steps, heldOut: true, curve: [{ step: 0 }, { step: steps }] });
+      expect(await readFile(path(`${steps}-int8.html`), "utf8")).toMatch(/<h2>Recovery in int8<\/h2>\s*<svg/);
+      const first = await readFile(output);
+      expect(isQuantized(openModel(first, { path: output }).module)).toBe(true);
+      // Goes on from both states, which have ended.
+      expect((await run()).code).toBe(0);
+      expect(Buffer.compare(await readFile(output), first)).toBe(0);
+    },
+  );
 
   test("recovers after weights were set to zero, and leaves them there", async () => {
     const output = path("sparse.safetensors");
@@ -244,7 +297,13 @@ describe("wrong usage", () => {
     [["--prune", "0.1", "--max-drop", "2"], /cannot be combined; give one of them/],
     [["--prune", "1"], /a fraction below 1/],
     [["--output", "x.safetensors"], /--output needs a step/],
-    [["--recover"], /--recover trains a pruned network; give --prune, .* or --unstructured/],
+    [["--recover"], /--recover trains a pruned or quantized network; give --prune, .* or --int8/],
+    [["--int8-head"], /--int8-head needs --int8/],
+    [["--int8", "--recover", "--recover-features", "1"], /--recover-features is for recovery of a pruned network/],
+    [
+      ["--prune", "0.1", "--recover", "--int8", "--recover-steps", "4", "--recover-rounds", "4"],
+      /cannot be shared by 4 rounds and int8/,
+    ],
     [["--prune", "0.1", "--recover-minutes", "1"], /need --recover/],
     [["--prune", "0.1", "--recover", "--recover-minutes", "1", "--recover-steps", "9"], /cannot be combined/],
     [["--prune", "0.1", "--recover", "--shard", "0/2", "--json", "x.json"], /--recover would train/],

@@ -14,7 +14,7 @@ const AFTER = `
 Steps run in this order, each measured on --data: channel pruning, re-estimation on calibration pictures, factoring of
 convolutions, weight pruning, recovery, float16, int8. Pruned files are smaller networks that every command and backend can run. With --recover
 the pruned network is trained to give what the unpruned one gives: without labels, on WebGPU or the CPU; weights that were
-set to zero stay zero (docs/optimising.md).
+set to zero stay zero. With --int8 it is then trained as int8 rounds it, and the better one is written (docs/optimising.md).
 
 Examples:
   yolov5 compress --weights best.pt --data dataset.yaml                      measure only
@@ -83,8 +83,8 @@ export function defineCompress(program: Command, start: Start): void {
       "factor convolutions until this fraction of the original's operations is left, e.g. 0.8; alone or after pruning",
       fraction,
     )
-    .optionsGroup("Recovery (training without labels, after pruning):")
-    .option("--recover", "train the pruned network to give what the unpruned one gives, on your own pictures")
+    .optionsGroup("Recovery (training without labels, after pruning and after int8):")
+    .option("--recover", "train the network to give what the original one gives, on your own pictures")
     .option("--recover-minutes <m>", "how long to train (default: 30)", positive)
     .option(
       "--recover-steps <n>",
@@ -115,6 +115,7 @@ export function defineCompress(program: Command, start: Start): void {
     )
     .option("--half", "store weights as float16")
     .option("--int8", "quantize to int8 with calibration, as export --int8 does")
+    .option("--int8-head", "int8: the last layers of a head with anchors read bytes too: faster")
     .option("--calibration-images <n>", "maximum number of pictures for re-estimation and int8", whole(1), 32)
     .option("--calibration-data <path>", "folder or list of those pictures, labels not needed (default: --data)")
     .optionsGroup("Results:")

@@ -3,17 +3,23 @@
 import { UsageError } from "../errors.js";
 import type { Output } from "../output.js";
 import type { CompressFlags } from "./flags.js";
+import { float32Steps } from "./rounds.js";
 
 /** @throws UsageError for options that contradict each other, or that have no effect. */
 export function checkFlags(flags: CompressFlags): void {
   const { prune, targetFlops, maxDrop, lowRank, output, unstructured, half, int8 } = flags;
   const goals = [prune, targetFlops, maxDrop].filter((goal) => goal !== undefined);
   const shrinks = goals.length > 0 || lowRank !== undefined || unstructured !== undefined;
-  if (flags.recover && !shrinks) {
+  if (flags.recover && !shrinks && !int8) {
     throw new UsageError(
-      "--recover trains a pruned network; give --prune, --target-flops, --max-drop, --low-rank or --unstructured",
+      "--recover trains a pruned or quantized network; give --prune, --target-flops, --max-drop, --low-rank, --unstructured or --int8",
     );
   }
+  if (flags.int8Head && !int8) throw new UsageError("--int8-head needs --int8");
+  if (flags.recoverFeatures !== undefined && flags.recover && !shrinks)
+    throw new UsageError(
+      "--recover-features is for recovery of a pruned network; leave it out where only int8 recovers",
+    );
   const { recoverMinutes, recoverSteps, recoverRounds, recoverData, recoverLabels, recoverState, recoverFeatures } =
     flags;
   const ofRecovery = {
@@ -31,9 +37,10 @@ export function checkFlags(flags: CompressFlags): void {
   if (recoverRounds !== undefined && recoverRounds > 1 && prune === undefined && targetFlops === undefined) {
     throw new UsageError("--recover-rounds reaches an amount in steps; give --prune or --target-flops");
   }
-  if (recoverSteps !== undefined && recoverRounds !== undefined && recoverSteps < recoverRounds)
+  const steps = recoverSteps === undefined ? undefined : float32Steps(recoverSteps, int8);
+  if (steps !== undefined && recoverRounds !== undefined && steps < recoverRounds)
     throw new UsageError(
-      `--recover-steps ${recoverSteps} cannot be shared by ${recoverRounds} rounds; give at least one step for each`,
+      `--recover-steps ${recoverSteps} cannot be shared by ${recoverRounds} rounds${int8 ? " and int8" : ""}; give at least one step for each`,
     );
   if (recoverMinutes !== undefined && recoverSteps !== undefined)
     throw new UsageError("--recover-minutes and --recover-steps cannot be combined; give one of them");

@@ -24,7 +24,7 @@ export interface CompressFlags extends CommonFlags {
   readonly criterion: PruningCriterion;
   readonly scope: "global" | "layer";
   readonly round: number;
-  /** Train the pruned network to give what the unpruned one gives. */
+  /** Train the pruned or quantized network to give what the original one gives. */
   readonly recover?: boolean;
   readonly recoverMinutes?: number;
   readonly recoverSteps?: number;
@@ -43,6 +43,7 @@ export interface CompressFlags extends CommonFlags {
   readonly unstructured?: number;
   readonly half?: boolean;
   readonly int8?: boolean;
+  readonly int8Head?: true;
   readonly calibrationImages: number;
   /** Calibration pictures; default: those of `data`. */
   readonly calibrationData?: string;

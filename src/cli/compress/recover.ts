@@ -1,11 +1,18 @@
 /** `compress --recover` and `distill`: train a network to give what another one gives, keep the run, and tell how it goes. */
 
 import { readFile } from "node:fs/promises";
+import {
+  type CalibratedTree,
+  calibratedLike,
+  convertTree,
+  type QuantizationFacts,
+} from "../../compress/quantize/index.js";
+import { roundingOf } from "../../compress/recover/int8.js";
 import { assertLabelHead } from "../../compress/recover/labelLoss.js";
 import type { FeatureOptions } from "../../compress/recover/options.js";
-import { splitPictures } from "../../compress/recover/pictures.js";
+import { LEAST_TO_HOLD_OUT, splitPictures } from "../../compress/recover/pictures.js";
 import { recover } from "../../compress/recover/recover.js";
-import { type CurvePoint, keptPoint } from "../../compress/recover/state.js";
+import type { CurvePoint } from "../../compress/recover/state.js";
 import { studentOf } from "../../compress/recover/student.js";
 import { DatasetError, EngineError } from "../../errors.js";
 import { assertLabels } from "../../eval/assertLabels.js";
@@ -23,6 +30,9 @@ import { agreementWith } from "./agreement.js";
 /** Default of `--recover-minutes` and of `--minutes` of `distill`; their help says so. */
 const MINUTES = 30;
 
+/** With int8, what training gains is small, and pictures that were trained on would flatter it: even of few, some are held out. */
+const LEAST_OF_INT8 = 2;
+
 export interface RecoveryFacts {
   readonly steps: number;
   readonly seconds: number;
@@ -31,6 +41,8 @@ export interface RecoveryFacts {
   readonly watched: number;
   /** Watched pictures were not trained on. */
   readonly heldOut: boolean;
+  /** The one whose weights are kept. */
+  readonly kept: CurvePoint;
   readonly curve: readonly CurvePoint[];
 }
 
@@ -72,9 +84,11 @@ export interface RecoveryContext {
   readonly learningRate?: number | undefined;
   readonly seed?: number | undefined;
   readonly keptOf?: FeatureOptions["keptOf"];
+  /** The student is trained for int8, as it was calibrated. */
+  readonly int8?: CalibratedTree | undefined;
   readonly bars: { update(name: string, done: number, total: number): void; stop(): void };
   /** Receives the best network of a training that Ctrl-C has ended. */
-  readonly keepBest: (module: ModuleNode) => Promise<void>;
+  readonly keepBest: (module: ModuleNode, int8?: QuantizationFacts) => Promise<void>;
 }
 
 /**
@@ -115,6 +129,7 @@ export async function recoverAccuracy(
     learningRate,
     seed,
     keptOf,
+    int8,
     bars,
     keepBest,
   }: RecoveryContext,
@@ -122,14 +137,21 @@ export async function recoverAccuracy(
   const { signal } = output.io;
   const { minutes = MINUTES, share = 1, steps, state: file, threads, labels, features } = training;
   const saved = file === undefined ? undefined : await readState(file);
-  const { watched, heldOut } = splitPictures(recovery.samples);
-  if (!heldOut && words.measure !== undefined) {
+  const leastToHoldOut = int8 ? LEAST_OF_INT8 : LEAST_TO_HOLD_OUT;
+  const { watched, heldOut } = splitPictures(recovery.samples, leastToHoldOut);
+  const few = recovery.samples.length < LEAST_TO_HOLD_OUT;
+  if (few && words.measure !== undefined) {
+    const held = heldOut ? `the distance on the ${watched.length} held out decides` : "none is held out";
     output.line(
-      `note: ${counted(recovery.samples.length, "picture")} to train on are few, so none is held out; ${words.measure}`,
+      `note: ${counted(recovery.samples.length, "picture")} to train on are few, so ${held}; ${words.measure}`,
     );
   }
+  const inInt8 = async (module: ModuleNode): Promise<ModuleNode> =>
+    int8 ? (await convertTree(module, calibratedLike(module, int8), signal)).module : module;
   let last: CurvePoint | undefined;
   try {
+    // Boxes in a few pictures say less than the distance of all numbers of their maps.
+    const agreement = int8 && few ? undefined : await agreementWith(teacher, watched, { backend, info, imgsz, signal });
     const result = await recover(teacher.module, student, {
       backend,
       openTrainer: (graph) => openTrainer(backend.name, graph, { threads }),
@@ -140,7 +162,9 @@ export async function recoverAccuracy(
       learningRate,
       seed,
       limit: steps === undefined ? { minutes: minutes * share } : { steps },
-      agreement: await agreementWith(teacher, watched, { backend, info, imgsz, signal }),
+      agreement: agreement && (async (module) => agreement(await inInt8(module))),
+      rounding: int8 && roundingOf(int8),
+      leastToHoldOut,
       signal,
       saved,
       onUnreadable: ({ message }) => output.warn(`${message}; the picture is left out`),
@@ -153,11 +177,10 @@ export async function recoverAccuracy(
       },
       onState: async (bytes, best) => {
         if (file !== undefined) await writeAtomically(file, bytes());
-        if (signal.aborted) await keepBest(best());
+        if (signal.aborted) await keepBest(await inInt8(best()), int8?.facts);
       },
     });
-    const { curve } = result;
-    const point = keptPoint(curve);
+    const { curve, kept: point } = result;
     const { trained, watched: looked } = result.pictures;
     const on = heldOut ? counted(looked, "held-out picture") : `${looked} of them`;
     const kept =
@@ -166,8 +189,12 @@ export async function recoverAccuracy(
         : `step ${point.step} is kept`;
     const note = `${words.done}: ${counted(result.steps, "step")} in ${(result.seconds / 60).toFixed(1)} min on ${counted(trained, "picture")}; ${kept}; on ${on}: ${curveText(curve[0])} → ${curveText(point)}`;
     return {
-      module: result.module,
-      facts: { steps: result.steps, seconds: result.seconds, trainedOn: trained, watched: looked, heldOut, curve },
+      module: await inInt8(result.module),
+      facts: {
+        ...{ steps: result.steps, seconds: result.seconds, trainedOn: trained, watched: looked, heldOut },
+        kept: point,
+        curve,
+      },
       note,
     };
   } catch (error) {

@@ -35,6 +35,8 @@ export interface ReportContent {
   readonly examples: readonly Example[];
   /** How the training went; empty without one. */
   readonly curve: readonly CurvePoint[];
+  /** The same of the training for int8. */
+  readonly int8Curve: readonly CurvePoint[];
   /** Name of the row shown as `after` in the examples. */
   readonly last: string;
 }
@@ -52,6 +54,7 @@ export async function reportHtml(content: ReportContent, signal?: AbortSignal): 
     await breather.rest();
   }
   const learning = await learningHtml(content.curve, breather);
+  const int8Learning = await learningHtml(content.int8Curve, breather);
   const pictures: string[] = [];
   for (const example of examples) {
     pictures.push(exampleHtml(example, content));
@@ -69,6 +72,7 @@ export async function reportHtml(content: ReportContent, signal?: AbortSignal): 
 <h2>Accuracy over time</h2>
 ${charts.join("\n")}
 ${learning === "" ? "" : `<h2>Recovery</h2>\n${learning}`}
+${int8Learning === "" ? "" : `<h2>Recovery in int8</h2>\n${int8Learning}`}
 ${examples.length > 0 ? `<h2>Examples</h2>\n${pictures.join("\n")}` : ""}
 ${ranksHtml(content.ranks)}
 ${bars === "" ? "" : `<h2>Where it hurts</h2>\n${bars}`}`,

@@ -7,6 +7,12 @@ import type { RecoveryFacts, TrainingFlags } from "./recover.js";
 /** What a round prunes, as shares of the network as the round before left it. */
 export type Goal = { readonly [K in "prune" | "targetFlops" | "maxDrop"]?: CompressFlags[K] | undefined };
 
+/** Share of `--recover-minutes` or `--recover-steps` that int8 gets where recovery in float32 comes before it. */
+export const INT8_SHARE = 0.25;
+
+/** How many steps of both are in float32. */
+export const float32Steps = (steps: number, int8 = false): number => Math.ceil(int8 ? (1 - INT8_SHARE) * steps : steps);
+
 export class Rounds {
   readonly count: number;
   /** The one that is running, from 1 on. */
@@ -64,11 +70,12 @@ export class Rounds {
 
   /** Each round's share of the training. Rounds after the first have a file of their own for their state. */
   training(): TrainingFlags {
-    const { recoverMinutes, recoverSteps, recoverState, recoverLabels, recoverFeatures, threads } = this.flags;
-    const until = (round: number): number => Math.floor(((recoverSteps ?? 0) * round) / this.count);
+    const { recoverMinutes, recoverSteps, recoverState, recoverLabels, recoverFeatures, threads, int8 } = this.flags;
+    const all = float32Steps(recoverSteps ?? 0, int8);
+    const until = (round: number): number => Math.floor((all * round) / this.count);
     return {
       minutes: recoverMinutes,
-      share: 1 / this.count,
+      share: (int8 ? 1 - INT8_SHARE : 1) / this.count,
       steps: recoverSteps === undefined ? undefined : until(this.round) - until(this.round - 1),
       state: recoverState !== undefined && this.round > 1 ? `${recoverState}.${this.round}` : recoverState,
       labels: recoverLabels,
@@ -92,13 +99,15 @@ export class Rounds {
 export function joinedFacts(rounds: readonly RecoveryFacts[]): RecoveryFacts | undefined {
   if (rounds.length <= 1) return rounds[0];
   let [steps, seconds] = [0, 0];
+  let { kept } = rounds[0];
   const curve = rounds.flatMap((facts, i) => {
     const points = facts.curve.map((point) => ({ ...point, step: steps + point.step, round: i + 1 }));
+    kept = { ...facts.kept, step: steps + facts.kept.step };
     steps += facts.steps;
     seconds += facts.seconds;
     return points;
   });
-  return { ...rounds[0], steps, seconds, curve };
+  return { ...rounds[0], steps, seconds, kept, curve };
 }
 
 export const percent = (share: number): string => `${(100 * share).toFixed(1)} %`;

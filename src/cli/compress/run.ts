@@ -2,6 +2,7 @@
 
 import { basename } from "node:path";
 import { spread } from "../../compress/calibration/pictures.js";
+import type { QuantizationFacts } from "../../compress/quantize/index.js";
 import { splitPictures } from "../../compress/recover/pictures.js";
 import { assertLabels } from "../../eval/assertLabels.js";
 import { assertPictures } from "../../eval/assertPictures.js";
@@ -130,7 +131,7 @@ class CompressRun {
       calibration: { ...calibration, samples: seen },
       recovery,
       keeping: this.keeping,
-      keepBest: (module, undone) => this.keepBest(module, opened, undone),
+      keepBest: (module, undone, int8) => this.keepBest(module, opened, undone, int8),
       flags,
       info,
       mapOf: async (module, name) => {
@@ -200,6 +201,7 @@ class CompressRun {
         sensitivities: made.sensitivities,
         ranks: made.ranks,
         curve: made.recovery?.curve ?? [],
+        int8Curve: made.int8Recovery?.curve ?? [],
         examples: examplesOf(tiles[0], tiles[lastIndex > 0 ? lastIndex : candidates.length - 1]),
         last: rows[lastIndex > 0 ? lastIndex : rows.length - 1].name,
       };
@@ -219,6 +221,7 @@ class CompressRun {
       sensitivities: made.sensitivities,
       ...(made.ranks.length > 0 ? { ranks: made.ranks } : {}),
       ...(made.recovery ? { recovery: made.recovery } : {}),
+      ...(made.int8Recovery ? { int8Recovery: made.int8Recovery } : {}),
       ...(written ? { output: target } : {}),
       ...(attempts.errors.length === 0 ? {} : { errors: attempts.errors }),
     };
@@ -231,12 +234,17 @@ class CompressRun {
   }
 
   /** What a training that is interrupted has reached. */
-  private async keepBest(module: ModuleNode, from: OpenedModel, undone: string | undefined): Promise<void> {
+  private async keepBest(
+    module: ModuleNode,
+    from: OpenedModel,
+    undone: string | undefined,
+    int8: QuantizationFacts | undefined,
+  ): Promise<void> {
     const { flags, output, backend } = this;
     if (flags.output === undefined) return;
     // The run's own signal has ended it.
     const { signal } = new AbortController();
-    const { bytes } = await asFile("recovered so far", module, from, backend, { half: flags.half, signal });
+    const { bytes } = await asFile("recovered so far", module, from, backend, { half: flags.half, int8, signal });
     await writeOrRefuse(flags.output, bytes, true, output);
     output.line(
       `Interrupted: the best network so far is in ${flags.output}${undone === undefined ? "" : `, of ${undone}`}`,

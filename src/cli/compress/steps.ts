@@ -1,7 +1,6 @@
 /** The steps of a run, in order: each returns a network as the file it would be saved as. */
 
 import { Breather } from "../../breathe.js";
-import { spread } from "../../compress/calibration/pictures.js";
 import {
   ChannelPruner,
   calibrationInputs,
@@ -11,19 +10,19 @@ import {
 } from "../../compress/index.js";
 import type { FactoredLayer } from "../../compress/lowRank/lowRankFactorizer.js";
 import { pruneUnstructuredPieces } from "../../compress/prune/unstructured.js";
-import { type QuantizedModule, quantizeTree } from "../../compress/quantize/index.js";
+import type { QuantizationFacts } from "../../compress/quantize/index.js";
 import type { DetectionDataset } from "../../eval/dataset/types.js";
 import type { Backend } from "../../runtime/backend.js";
 import type { Float32Tensor } from "../../tensor/index.js";
 import type { ModuleNode } from "../../weights/types.js";
 import type { ModelInfo } from "../../yolov5/checkpoint/modelInfo.js";
-import { letterbox, toTensor } from "../../yolov5/input/letterbox.js";
 import type { OpenedModel } from "../../yolov5/loadModel.js";
 import type { LastWork } from "../interrupt.js";
 import type { Output } from "../output.js";
 import { grouped } from "../table.js";
 import { interruptible } from "../val/progress.js";
 import type { CompressFlags } from "./flags.js";
+import { int8Steps } from "./int8.js";
 import { lowRankStep } from "./lowRank.js";
 import { checkTrainable, type RecoveryFacts, recoverAccuracy } from "./recover.js";
 import { type Goal, joinedFacts, percent, Rounds } from "./rounds.js";
@@ -41,7 +40,7 @@ export interface StepsContext {
   /** Waits for a training that Ctrl-C has ended. */
   readonly keeping: LastWork;
   /** Receives the best network of such a training, and what was asked for beyond it. */
-  readonly keepBest: (module: ModuleNode, undone: string | undefined) => Promise<void>;
+  readonly keepBest: (module: ModuleNode, undone: string | undefined, int8?: QuantizationFacts) => Promise<void>;
   readonly info: ModelInfo;
   readonly imgsz: number;
   /** mAP50-95 of a network, 0 to 1. */
@@ -56,6 +55,7 @@ export interface Steps {
   /** What was done, human-readable. */
   readonly notes: readonly string[];
   readonly recovery?: RecoveryFacts | undefined;
+  readonly int8Recovery?: RecoveryFacts | undefined;
 }
 
 const WORDS = {
@@ -90,6 +90,9 @@ export async function makeSteps(opened: OpenedModel, context: StepsContext): Pro
     });
   const rounds = new Rounds(flags);
   const trainings: RecoveryFacts[] = [];
+  let int8Recovery: RecoveryFacts | undefined;
+  const cut = flags.prune !== undefined || flags.targetFlops !== undefined || flags.maxDrop !== undefined;
+  const pruned = cut || flags.lowRank !== undefined || flags.unstructured !== undefined;
   const named = (name: string): string => (rounds.count === 1 ? name : `round ${rounds.round}: ${name}`);
   const pruneChannels = async (): Promise<void> => {
     inputs ??= await interruptible(signal, calibration());
@@ -100,18 +103,18 @@ export async function makeSteps(opened: OpenedModel, context: StepsContext): Pro
     );
     if (rounds.round === 1) ({ sensitivities } = pruner);
     const counts = await interruptible(signal, countsFor(pruner, module, rounds.goal(), context));
-    const pruned = await interruptible(signal, pruner.prune(counts));
+    const small = await interruptible(signal, pruner.prune(counts));
     bars.stop();
-    ({ module } = pruned);
-    rounds.pruned(pruned);
+    ({ module } = small);
+    rounds.pruned(small);
     const removed = percent(rounds.removed);
     note(
       `Pruned${rounds.name}: ${removed} of the channels removed, ${percent(rounds.operations)} of the operations left (criterion ${criterion}, ${scope}, multiples of ${round})`,
     );
     if (rounds.round === 1) {
-      for (const { layer, why } of pruned.kept) if (!why.includes("head")) note(`${layer} keeps its channels: ${why}`);
+      for (const { layer, why } of small.kept) if (!why.includes("head")) note(`${layer} keeps its channels: ${why}`);
     }
-    made.push({ name: named(`pruned ${removed}`), module: pruned.cut, half });
+    made.push({ name: named(`pruned ${removed}`), module: small.cut, half });
     made.push({ name: named("+ re-estimated"), module, half });
   };
   const lowerRanks = async (share: number): Promise<void> => {
@@ -151,13 +154,11 @@ export async function makeSteps(opened: OpenedModel, context: StepsContext): Pro
       await context.keepBest(best, rounds.undone());
     };
     try {
-      if (flags.prune !== undefined || flags.targetFlops !== undefined || flags.maxDrop !== undefined) {
-        await pruneChannels();
-      }
+      if (cut) await pruneChannels();
       if (flags.lowRank !== undefined && rounds.isLast) await lowerRanks(flags.lowRank);
       if (flags.unstructured !== undefined && rounds.isLast) await setToZero(flags.unstructured);
       // After every pruning: weights that are zero stay zero.
-      if (!flags.recover) return;
+      if (!flags.recover || !pruned) return;
       const words = {
         ...WORDS,
         doing: `${WORDS.doing}${rounds.name}`,
@@ -190,14 +191,14 @@ export async function makeSteps(opened: OpenedModel, context: StepsContext): Pro
       made.push({ name: "+ float16", module, half });
     }
     if (flags.int8) {
-      const { module: converted, facts } = await interruptible(signal, quantized(module, context, bars));
-      module = converted;
-      made.push({ name: "+ int8", module, half, int8: facts });
+      const own = await int8Steps(opened, module, { ...context, bars, note, half, alone: !pruned });
+      made.push(...own.steps);
+      int8Recovery = own.recovery;
     }
   } finally {
     bars.stop();
   }
-  return { steps: made, sensitivities, ranks, notes, recovery: joinedFacts(trainings) };
+  return { steps: made, sensitivities, ranks, notes, recovery: joinedFacts(trainings), int8Recovery };
 }
 
 /** Chooses the channels to keep, for whichever goal was given. */
@@ -222,23 +223,4 @@ async function countsFor(
     output.warn(`every amount tried loses more than ${maxDrop} points; nothing is pruned`);
   }
   return pruner.countsForAmount(amount);
-}
-
-/** Letterboxed to the full square, as for `export --int8`. */
-async function quantized(module: ModuleNode, context: StepsContext, bars: Stages): Promise<QuantizedModule> {
-  const { backend, calibration: pictures, flags, imgsz, info, output } = context;
-  const { graph } = (await import("../../yolov5/graph/buildGraph.js")).buildGraph(module, [1, 3, imgsz, imgsz]);
-  const samples = spread(pictures.samples, flags.calibrationImages);
-  async function* inputs(): AsyncGenerator<Float32Tensor> {
-    for (const sample of samples) {
-      const { image } = letterbox(await sample.load(), { size: [imgsz, imgsz], stride: info.stride, auto: false });
-      yield toTensor([image]);
-    }
-  }
-  return quantizeTree(backend, module, graph, inputs(), {
-    imgsz: [imgsz, imgsz],
-    method: "percentile",
-    signal: output.io.signal,
-    onInput: (done) => bars.update("calibrating int8", done, samples.length),
-  });
 }

@@ -1,6 +1,7 @@
 /** Maps graph node names back to the tree's modules and tensors, and builds trees with other tensors. */
 
 import { float32ArrayToHalf, type HostTensor, tensor, toFloat32 } from "../../tensor/index.js";
+import { collectStateDict } from "../../weights/index.js";
 import type { ModuleNode, PlainValue } from "../../weights/types.js";
 import { unusedBranches } from "../../yolov5/graph/anchorFreeHead.js";
 import { layersOf } from "../../yolov5/graph/buildGraph.js";
@@ -69,6 +70,14 @@ export function withoutDescription(module: ModuleNode): ModuleNode {
     ...strip(module),
     children: new Map([...module.children].map(([n, c]) => [n, n === "model" ? strip(c) : c])),
   };
+}
+
+/** The tree with float32 where it has float16. */
+export function inFloat32(root: ModuleNode): ModuleNode {
+  const wider = [...collectStateDict(root).values()]
+    .filter(({ dtype }) => dtype === "float16")
+    .map((stored) => [stored, toFloat32(stored)] as const);
+  return changeTree(root, { tensors: new Map<HostTensor, HostTensor>(wider), attributes: new Map() });
 }
 
 /** A copy of the tree without the branches of its head that are not run. A module that occurs twice occurs twice in the copy. */

@@ -9,13 +9,14 @@ import type { HostTensor } from "../../tensor/index.js";
 import type { ModuleNode } from "../../weights/types.js";
 import { exportSafetensors } from "../../yolov5/checkpoint/exportSafetensors.js";
 import { isQuantized } from "../../yolov5/checkpoint/quantized.js";
+import { buildGraph } from "../../yolov5/graph/buildGraph.js";
 import { CLASSIFY_TRANSFORMS } from "../../yolov5/input/classifyTransform.js";
 import { letterbox, toTensor } from "../../yolov5/input/letterbox.js";
 import type { Member } from "../../yolov5/model.js";
 import { checkImageSize } from "../../yolov5/options.js";
-import { type CalibrationOptions, calibrate } from "./calibrate.js";
+import { type Calibration, type CalibrationOptions, calibrate } from "./calibrate.js";
 import { quantizeModulePieces } from "./convert.js";
-import { type PlanOptions, planQuantization } from "./plan.js";
+import { type PlanOptions, planQuantization, type QuantizationPlan } from "./plan.js";
 import type { CalibrationMethod } from "./ranges.js";
 import { layersThatHurt, noiseOfLayers } from "./sensitivity.js";
 
@@ -99,6 +100,15 @@ export async function quantizeMember(
 /** Inputs on which convolutions are compared in both precisions. */
 const COMPARED = 2;
 
+type TreeOptions = CalibrationOptions & Pick<PlanOptions, "head"> & { readonly imgsz: readonly [number, number] };
+
+/** A network that can be quantized, with its own weights or with others. */
+export interface CalibratedTree {
+  readonly plan: QuantizationPlan;
+  readonly calibration: Calibration;
+  readonly facts: QuantizationFacts;
+}
+
 /**
  * A tree with its convolutions in int8, but for those that suffer most.
  * @param built its graph as built
@@ -109,8 +119,36 @@ export async function quantizeTree(
   root: ModuleNode,
   built: Graph,
   inputs: AsyncIterable<HostTensor>,
-  options: CalibrationOptions & Pick<PlanOptions, "head"> & { readonly imgsz: readonly [number, number] },
+  options: TreeOptions,
 ): Promise<QuantizedModule> {
+  const calibrated = await calibrateTree(backend, root, built, inputs, options);
+  return convertTree(root, calibrated, options.signal);
+}
+
+/** A calibrated tree in int8. */
+export async function convertTree(
+  root: ModuleNode,
+  { plan, calibration, facts }: CalibratedTree,
+  signal?: AbortSignal,
+): Promise<QuantizedModule> {
+  return { module: await new Breather(signal).through(quantizeModulePieces(root, plan, calibration)), facts };
+}
+
+/** What `calibrateTree` found, for a tree that differs in its weights alone. */
+export function calibratedLike(root: ModuleNode, { calibration, facts }: CalibratedTree): CalibratedTree {
+  const { graph } = buildGraph(root, [1, 3, ...facts.imgsz]);
+  const head = facts.head !== undefined;
+  return { plan: planQuantization(root, graph, { except: new Set(facts.float32), head }), calibration, facts };
+}
+
+/** Which convolutions of a tree are to be in int8, and how; parameters as of `quantizeTree`. */
+export async function calibrateTree(
+  backend: Backend,
+  root: ModuleNode,
+  built: Graph,
+  inputs: AsyncIterable<HostTensor>,
+  options: TreeOptions,
+): Promise<CalibratedTree> {
   const { imgsz, method, head, signal } = options;
   const plan = planQuantization(root, built, { head });
   const compared: HostTensor[] = [];
@@ -124,7 +162,8 @@ export async function quantizeTree(
   const left = layersThatHurt(plan, await noiseOfLayers(backend, plan, calibration, compared, signal));
   const chosen = left.length === 0 ? plan : planQuantization(root, built, { except: new Set(left), head });
   return {
-    module: await new Breather(signal).through(quantizeModulePieces(root, chosen, calibration)),
+    plan: chosen,
+    calibration,
     facts: {
       calibration: method,
       images: calibration.inputs,

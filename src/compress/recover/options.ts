@@ -6,6 +6,7 @@ import type { ValueId } from "../../ops/index.js";
 import type { Backend } from "../../runtime/backend.js";
 import type { Trainer } from "../../runtime/trainer.js";
 import type { ModuleNode } from "../../weights/types.js";
+import type { Rounding } from "./int8.js";
 import type { TrainingSample } from "./pictures.js";
 import type { CurvePoint } from "./state.js";
 
@@ -46,6 +47,10 @@ export interface RecoverOptions {
    * Default: the distance of the maps decides.
    */
   readonly agreement?: ((module: ModuleNode) => Promise<number>) | undefined;
+  /** What the student rounds in training, as the int8 network does that it is meant for. */
+  readonly rounding?: Rounding | undefined;
+  /** Of fewer pictures, none is held out. Default: `LEAST_TO_HOLD_OUT`. */
+  readonly leastToHoldOut?: number | undefined;
   readonly seed?: number | undefined;
   readonly signal?: AbortSignal | undefined;
   readonly onProgress?: ((progress: RecoverProgress) => void) | undefined;
@@ -59,6 +64,8 @@ export interface RecoverOptions {
 
 export interface Recovered {
   readonly module: ModuleNode;
+  /** The one whose weights these are. */
+  readonly kept: CurvePoint;
   readonly curve: readonly CurvePoint[];
   readonly steps: number;
   readonly seconds: number;

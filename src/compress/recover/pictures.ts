@@ -14,7 +14,7 @@ const KEPT_BYTES = 512 * 2 ** 20;
 const HELD_OUT_EVERY = 5;
 const MOST_WATCHED = 32;
 /** Of fewer pictures, none is held out. */
-const LEAST_TO_HOLD_OUT = 80;
+export const LEAST_TO_HOLD_OUT = 80;
 
 export interface SplitPictures<T> {
   readonly trained: readonly T[];
@@ -27,9 +27,10 @@ export interface SplitPictures<T> {
 /**
  * Of many pictures every fifth, at most 32, is held out. Of few, none is: they are missed in training, and so few would say less
  * about the network than chance does. Then some of those that are trained on are watched.
+ * @param least how many are many
  */
-export function splitPictures<T>(samples: readonly T[]): SplitPictures<T> {
-  if (samples.length < LEAST_TO_HOLD_OUT) {
+export function splitPictures<T>(samples: readonly T[], least = LEAST_TO_HOLD_OUT): SplitPictures<T> {
+  if (samples.length < least) {
     return { trained: samples, watched: spread(samples, MOST_WATCHED), heldOut: false };
   }
   const isHeldOut = (_: T, i: number): boolean => i % HELD_OUT_EVERY === 0 && i / HELD_OUT_EVERY < MOST_WATCHED;
@@ -51,6 +52,14 @@ export interface TrainingBatch {
   readonly objects: readonly PlacedObjects[];
 }
 
+export interface TrainingPicturesOptions {
+  /** Longer side of networks' inputs that the pictures are meant for. */
+  readonly imgsz: number;
+  readonly leastToHoldOut?: number | undefined;
+  /** Told once of every picture that cannot be decoded; the next one is used in its place. */
+  readonly onUnreadable?: ((error: ImageError) => void) | undefined;
+}
+
 export class TrainingPictures {
   readonly trained: readonly TrainingSample[];
   readonly watched: readonly TrainingSample[];
@@ -58,16 +67,11 @@ export class TrainingPictures {
   private readonly unreadable = new Set<TrainingSample>();
   private keptBytes = 0;
 
-  /**
-   * @param imgsz longer side of networks' inputs that the pictures are meant for
-   * @param onUnreadable told once of every picture that cannot be decoded; the next one is used in its place
-   */
   constructor(
     samples: readonly TrainingSample[],
-    private readonly imgsz: number,
-    private readonly onUnreadable: (error: ImageError) => void = () => undefined,
+    private readonly options: TrainingPicturesOptions,
   ) {
-    ({ trained: this.trained, watched: this.watched } = splitPictures(samples));
+    ({ trained: this.trained, watched: this.watched } = splitPictures(samples, options.leastToHoldOut));
   }
 
   async batch(step: number, seed: number, count: number, size: number): Promise<TrainingBatch> {
@@ -107,7 +111,7 @@ export class TrainingPictures {
       } catch (error) {
         if (!(error instanceof ImageError)) throw error;
         this.unreadable.add(sample);
-        this.onUnreadable(error);
+        this.options.onUnreadable?.(error);
       }
     }
     throw new DatasetError("recover: none of the pictures can be read");
@@ -117,7 +121,7 @@ export class TrainingPictures {
     const known = this.kept.get(sample);
     if (known) return known;
     const image = await sample.load();
-    const gain = this.imgsz / Math.max(image.width, image.height);
+    const gain = this.options.imgsz / Math.max(image.width, image.height);
     const small =
       gain < 1
         ? resizeArea(image, Math.max(1, Math.round(image.width * gain)), Math.max(1, Math.round(image.height * gain)))

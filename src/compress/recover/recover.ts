@@ -10,11 +10,13 @@ import type { Executable } from "../../runtime/backend.js";
 import type { Trainer } from "../../runtime/trainer.js";
 import { tensor, toFloat32 } from "../../tensor/index.js";
 import type { ModuleNode } from "../../weights/types.js";
+import { inFloat32 } from "../prune/moduleTensors.js";
 import { adamWState, adamWStep, globalNorm, relativeRates, zeroPlaces } from "./adamw.js";
+import { closestPoint, withRoundedWeights } from "./int8.js";
 import { Objective } from "./objective.js";
 import type { Recovered, RecoverOptions } from "./options.js";
 import { TrainingPictures } from "./pictures.js";
-import { keptPoint, readState, type TrainingState, writeState } from "./state.js";
+import { type CurvePoint, keptPoint, readState, type TrainingState, writeState } from "./state.js";
 import { type HeadMaps, headMaps, type Student, studentOf } from "./student.js";
 
 /** Pictures of a step, and the side of its inputs: the sizes at which two cores train best. */
@@ -46,17 +48,22 @@ export async function recover(teacher: ModuleNode, student: ModuleNode, options:
   if (options.pictures.length === 0) throw new DatasetError("recover: needs at least one picture");
   const size = Math.min(SIZE, options.imgsz);
   const shape = [BATCH, 3, size, size] as const;
+  const { rounding } = options;
   const asked = { neck: options.features !== undefined };
-  const own = studentOf(student, shape, asked);
+  // Rounded to float16, trained weights would take other steps of int8.
+  const start = rounding ? inFloat32(student) : student;
+  const own = studentOf(start, shape, { ...asked, rounded: rounding?.inputs });
   const maps = headMaps(teacher, shape, asked);
   const objective = new Objective(maps, own, options);
   const executable = await options.backend.compile(maps.graph);
   try {
-    const trainer = await options.openTrainer(own.training);
+    const opened = await options.openTrainer(own.training);
     try {
-      return await new Recovery(own, maps, objective, executable, trainer, size, options).run();
+      const trainer = rounding ? await withRoundedWeights(opened, rounding.weights) : opened;
+      const trained = await new Recovery(own, maps, objective, executable, trainer, size, options).run();
+      return trained.kept === trained.curve[0] ? { ...trained, module: student } : trained;
     } finally {
-      trainer.dispose();
+      opened.dispose();
     }
   } finally {
     executable.dispose();
@@ -97,7 +104,7 @@ class Recovery {
       pending: [0, 0],
       seconds: 0,
     };
-    this.pictures = new TrainingPictures(options.pictures, options.imgsz, options.onUnreadable);
+    this.pictures = new TrainingPictures(options.pictures, options);
     this.identity = JSON.stringify({
       parameters: trainer.parameters.map(({ name, shape }) => [name, shape]),
       weights: sumOf(weights),
@@ -109,6 +116,7 @@ class Recovery {
       imgsz: options.imgsz,
       rate: this.rate,
       seed: this.seed,
+      ...(options.rounding ? { rounding: [...options.rounding.inputs] } : {}),
     });
   }
 
@@ -138,7 +146,7 @@ class Recovery {
       state.seconds = this.seconds;
       await onState?.(
         () => writeState(state, this.identity),
-        () => this.bestModule(),
+        () => this.moduleOf(state.best),
       );
       saved = performance.now();
     };
@@ -159,7 +167,8 @@ class Recovery {
     await save();
     const { trained, watched } = this.pictures;
     return {
-      module: this.bestModule(),
+      module: this.moduleOf(state.best),
+      kept: this.kept,
       curve: state.curve,
       steps: state.optimiser.steps,
       seconds: this.seconds,
@@ -199,7 +208,7 @@ class Recovery {
   private exhausted(): boolean {
     const { curve, pending } = this.state;
     if (pending[1] > 0) return false;
-    return this.progress() > LEAST_PROGRESS && curve.length - 1 - curve.indexOf(keptPoint(curve)) >= PATIENCE;
+    return this.progress() > LEAST_PROGRESS && curve.length - 1 - curve.indexOf(this.kept) >= PATIENCE;
   }
 
   private async teach(input: Float32Array): Promise<readonly Float32Array[]> {
@@ -257,12 +266,13 @@ class Recovery {
       ...(agreement === undefined ? {} : { agreement }),
     };
     state.curve.push(point);
-    if (keptPoint(state.curve) === point) for (const [i, data] of state.best.entries()) data.set(averages[i]);
+    if (this.kept === point) for (const [i, data] of state.best.entries()) data.set(averages[i]);
     state.pending = [0, 0];
   }
 
-  private bestModule(): ModuleNode {
-    return this.moduleOf(this.state.best);
+  private get kept(): CurvePoint {
+    const { curve } = this.state;
+    return this.options.rounding ? closestPoint(curve) : keptPoint(curve);
   }
 
   private moduleOf(weights: readonly Float32Array[]): ModuleNode {

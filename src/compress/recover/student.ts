@@ -1,7 +1,7 @@
 /** A module tree as what is trained: its graph up to the maps of the head, which weights change, and how they go back into the tree. */
 
 import { UnsupportedError } from "../../errors.js";
-import { backward, type TrainingGraph } from "../../ops/gradients/index.js";
+import { backward, type TrainingGraph, withFakeQuantizedInputs } from "../../ops/gradients/index.js";
 import { consumersOf, foldBatchNorm, type Graph, type NodeOf, type ValueId } from "../../ops/index.js";
 import { elementCount, type HostTensor, toFloat32 } from "../../tensor/index.js";
 import type { ModuleNode } from "../../weights/types.js";
@@ -71,8 +71,16 @@ export interface Student extends HeadMaps {
 /** Below this, a channel's BatchNorm hides whatever the convolution gives. */
 const LEAST_GAIN = 1e-4;
 
+/** What a student is to give and to round. */
+export interface StudentOptions {
+  readonly neck?: boolean;
+  /** Steps to which inputs of convolutions are rounded, by their names. */
+  readonly rounded?: Parameters<typeof withFakeQuantizedInputs>[1] | undefined;
+}
+
 /** Trains all convolutions that stand in the file as they are used; everything else stays. */
-export function studentOf(module: ModuleNode, shape: InputShape, asked: { readonly neck?: boolean } = {}): Student {
+export function studentOf(module: ModuleNode, shape: InputShape, asked: StudentOptions = {}): Student {
+  const { rounded = new Map() } = asked;
   const maps = headMaps(module, shape, asked);
   const folded = foldBatchNorm(maps.graph);
   const trained = new Set<ValueId>();
@@ -83,7 +91,7 @@ export function studentOf(module: ModuleNode, shape: InputShape, asked: { readon
     const weight = asBuilt && maps.graph.constants.get(asBuilt.inputs[1]);
     if (stored && weight && isAsStored(weight, stored)) for (const id of node.inputs.slice(1)) trained.add(id);
   }
-  const training = backward(folded, trained);
+  const training = backward(withFakeQuantizedInputs(folded, rounded), trained);
   return { ...maps, training, withWeights: (weights) => putBack(module, maps.graph, weights) };
 }
 

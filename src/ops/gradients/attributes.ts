@@ -1,4 +1,7 @@
-/** Attributes of the ops that only training has: what gradients are computed with, beside the ops of inference. */
+/**
+ * Attributes of the ops that only training has: what gradients are computed with, beside the ops of inference, and rounding that a
+ * gradient passes through.
+ */
 
 import type { OpAttributes, Pair } from "../attributes.js";
 
@@ -41,6 +44,10 @@ export interface GradientAttributes {
   layerNormWeightGradient: OpAttributes["layerNorm"];
   /** With respect to one of its inputs. Inputs: q, k, v, dy. */
   attentionGradient: OpAttributes["attention"] & { readonly of: "q" | "k" | "v" };
+  /** x in whole steps from the zero point, 0 … 255 as stored, × scale: what an integer convolution sees of its input. */
+  fakeQuantize: { readonly scale: number; readonly zeroPoint: number };
+  /** dy where x is not clipped. Inputs: x, dy. */
+  fakeQuantizeGradient: GradientAttributes["fakeQuantize"];
 }
 
 export type GradientType = keyof GradientAttributes;

@@ -1,9 +1,9 @@
 /** The pass that appends to a graph the nodes that compute the gradients of its weights. */
 
 import { GraphError } from "../../errors.js";
-import type { Graph, Node, ValueId } from "../graph/graph.js";
+import type { ValueId } from "../graph/graph.js";
 import { TrainingDraft } from "./draft.js";
-import type { Parameter, TrainingGraph } from "./graph.js";
+import type { ForwardGraph, Parameter, TrainingGraph } from "./graph.js";
 import { RULES, type RuleContext } from "./rules.js";
 
 /**
@@ -17,7 +17,7 @@ import { RULES, type RuleContext } from "./rules.js";
  *   depends on
  */
 export function backward(
-  graph: Graph,
+  graph: ForwardGraph,
   trained: ReadonlySet<ValueId>,
   inputs: readonly ValueId[] = [],
 ): TrainingGraph & { readonly inputGradients: readonly ValueId[] } {
@@ -44,7 +44,10 @@ export function backward(
     const dy = total(output);
     if (dy === undefined) continue;
     const wants = (input: number): boolean => needed.has(node.inputs[input]);
-    const rule = RULES[node.type] as (node: Node, context: RuleContext) => readonly (ValueId | undefined)[];
+    const rule = RULES[node.type] as (
+      node: ForwardGraph["nodes"][number],
+      context: RuleContext,
+    ) => readonly (ValueId | undefined)[];
     for (const [i, gradient] of rule(node, { draft, dy, wants }).entries()) {
       if (gradient !== undefined && wants(i)) give(node.inputs[i], gradient);
     }
@@ -72,7 +75,7 @@ export function backward(
 }
 
 /** Values that depend on some others, those included. */
-function dependents(graph: Graph, on: readonly ValueId[]): ReadonlySet<ValueId> {
+function dependents(graph: ForwardGraph, on: readonly ValueId[]): ReadonlySet<ValueId> {
   const found = new Set<ValueId>(on);
   for (const { inputs, outputs } of graph.nodes) {
     if (inputs.some((id) => found.has(id))) for (const id of outputs) found.add(id);

@@ -2,10 +2,10 @@
 
 import { allocate, type HostTensor } from "../../tensor/index.js";
 import type { OpAttributes, OpType } from "../attributes.js";
-import type { Graph, TensorDesc, Value, ValueId } from "../graph/graph.js";
+import type { TensorDesc, Value, ValueId } from "../graph/graph.js";
 import { OPS } from "../registry.js";
 import type { GradientAttributes, GradientType } from "./attributes.js";
-import type { TrainingNode } from "./graph.js";
+import type { ForwardGraph, TrainingNode } from "./graph.js";
 import { GRADIENT_OPS } from "./registry.js";
 
 /** A type of node, and its attributes. */
@@ -20,7 +20,7 @@ export class TrainingDraft {
   readonly values: Value[];
   readonly constants: Map<ValueId, HostTensor>;
 
-  constructor(graph: Graph) {
+  constructor(graph: ForwardGraph) {
     this.nodes = [...graph.nodes];
     this.values = [...graph.values];
     this.constants = new Map(graph.constants);

@@ -18,6 +18,11 @@ export interface GradientNodeOf<T extends GradientType> {
 export type GradientNode = { [T in GradientType]: GradientNodeOf<T> }[GradientType];
 export type TrainingNode = Node | GradientNode;
 
+/** A graph to differentiate: as built, and with what only training computes. */
+export type ForwardGraph = Omit<Graph, "nodes"> & {
+  readonly nodes: readonly (Node | GradientNodeOf<"fakeQuantize">)[];
+};
+
 /** A weight that is trained. */
 export interface Parameter {
   /** The constant. */

@@ -16,6 +16,7 @@ const CHEAP: ReadonlySet<string> = new Set([
   "add",
   "batchNorm",
   "concat",
+  "fakeQuantize",
   "maxPool2d",
   "pad2d",
   "scale",

@@ -4,6 +4,7 @@ import { activationGradientOp } from "./activation.js";
 import { attentionGradientOp } from "./attention.js";
 import type { GradientType } from "./attributes.js";
 import { channelSumOp, convWeightGradientOp } from "./convolution.js";
+import { fakeQuantizeGradientOp, fakeQuantizeOp } from "./fakeQuantize.js";
 import type { GradientOp } from "./gradientOp.js";
 import {
   insertChannelsOp,
@@ -37,4 +38,6 @@ export const GRADIENT_OPS: { readonly [T in GradientType]: GradientOp<T> } = {
   layerNormGradient: layerNormGradientOp,
   layerNormWeightGradient: layerNormWeightGradientOp,
   attentionGradient: attentionGradientOp,
+  fakeQuantize: fakeQuantizeOp,
+  fakeQuantizeGradient: fakeQuantizeGradientOp,
 };

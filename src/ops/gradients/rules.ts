@@ -4,6 +4,7 @@ import { UnsupportedError } from "../../errors.js";
 import type { OpType } from "../attributes.js";
 import type { NodeOf, ValueId } from "../graph/graph.js";
 import type { TrainingDraft } from "./draft.js";
+import type { GradientNodeOf } from "./graph.js";
 
 export interface RuleContext {
   readonly draft: TrainingDraft;
@@ -16,6 +17,11 @@ export interface RuleContext {
 /** Gradients of inputs by their index; those that nobody wants may be left out. */
 type Gradients = readonly (ValueId | undefined)[];
 type Rule<T extends OpType> = (node: NodeOf<T>, context: RuleContext) => Gradients;
+
+/** Ops of inference, and those of training that stand in the forward pass. */
+type Rules = { readonly [T in OpType]: Rule<T> } & {
+  readonly fakeQuantize: (node: GradientNodeOf<"fakeQuantize">, context: RuleContext) => Gradients;
+};
 
 /** @throws UnsupportedError for a convolution that passes have fused something into. */
 function checkAsBuilt({ name, attrs }: NodeOf<"conv2d"> | NodeOf<"convTranspose2d">): void {
@@ -106,7 +112,7 @@ function refuseHead({ name }: { readonly name: string }): never {
   throw new UnsupportedError(`backward: the gradient of decoded boxes is not computed; take the head's maps (${name})`);
 }
 
-export const RULES: { readonly [T in OpType]: Rule<T> } = {
+export const RULES: Rules = {
   conv2d,
   convTranspose2d,
   batchNorm,
@@ -142,6 +148,9 @@ export const RULES: { readonly [T in OpType]: Rule<T> } = {
   ],
   sliceChannels: ({ name, inputs: [x], attrs: { start } }, { draft, dy }) => [
     draft.add("insertChannels", `${name}.dx`, [dy], { start, channels: draft.shape(x)[1] }),
+  ],
+  fakeQuantize: ({ name, inputs: [x], attrs }, { draft, dy }) => [
+    draft.add("fakeQuantizeGradient", `${name}.dx`, [x, dy], attrs),
   ],
   detect: refuseHead,
   detectAnchorFree: refuseHead,

@@ -52,7 +52,7 @@ describe("forged names", () => {
   test("are escaped in the HTML report", async () => {
     const html = await reportHtml({
       ...{ weights: NAMES[0], data: NAMES[1], device: NAMES[2], last: NAMES[3], notes: NAMES },
-      ...{ pictures: 1, imgsz: 64, rows: [], sensitivities: [], examples: [], curve: [] },
+      ...{ pictures: 1, imgsz: 64, rows: [], sensitivities: [], examples: [], curve: [], int8Curve: [] },
       ranks: [{ layer: NAMES[0], channels: 8, rank: 4, left: 0.9 }],
     });
     expectHarmless(html);

@@ -1,6 +1,7 @@
 /** gradients/cases.json: gradients of ops and ten steps of AdamW as PyTorch computes them (made by its make.py). */
 
 import { readFileSync } from "node:fs";
+import { type ForwardGraph, withFakeQuantizedInputs } from "../../../src/ops/gradients/index.js";
 import type { OpAttributes, OpType, TensorDesc, ValueId } from "../../../src/ops/index.js";
 import { type Graph, GraphBuilder } from "../../../src/ops/index.js";
 import type { HostTensor } from "../../../src/tensor/index.js";
@@ -12,6 +13,8 @@ export interface GradientCase {
   readonly attrs: OpAttributes[OpType];
   readonly inputs: readonly Packed[];
   readonly dy: Packed;
+  /** Steps to which the first input is rounded before the op. */
+  readonly input?: { readonly scale: number; readonly zeroPoint: number };
   /** One an input; null where it is not differentiated. */
   readonly gradients: readonly (Packed | null)[];
 }
@@ -34,6 +37,8 @@ export interface TrainingSteps {
 export interface GradientFixture {
   readonly cases: readonly GradientCase[];
   readonly steps: TrainingSteps;
+  /** Weights rounded as in int8 networks, [O, …], and the gradient of the exact ones. */
+  readonly weights: Readonly<Record<"weight" | "rounded" | "dy" | "gradient", Packed>>;
 }
 
 export function readGradientFixture(): GradientFixture {
@@ -46,13 +51,14 @@ const DATA_INPUTS: Partial<Record<OpType, number>> = { conv2d: 1, convTranspose2
 
 /** A graph of one op: its weights are constants, its other inputs the graph's. */
 export function graphOfOp(
-  { op, attrs }: Pick<GradientCase, "op" | "attrs">,
+  { op, attrs, input }: Pick<GradientCase, "op" | "attrs" | "input">,
   inputs: readonly HostTensor[],
-): { readonly graph: Graph; readonly ids: readonly ValueId[]; readonly data: number } {
+): { readonly graph: ForwardGraph; readonly ids: readonly ValueId[]; readonly data: number } {
   const b = new GraphBuilder();
   const data = DATA_INPUTS[op] ?? inputs.length;
   const ids = inputs.map((input, i) => (i < data ? b.input(`x${i}`, input as TensorDesc) : b.constant(`w${i}`, input)));
-  return { graph: b.finish([b.add(op, "op", ids, attrs)]), ids, data };
+  const graph = b.finish([b.add(op, "op", ids, attrs)]);
+  return { graph: input ? withFakeQuantizedInputs(graph, new Map([["op", input]])) : graph, ids, data };
 }
 
 /** Largest difference relative to the largest expected element. */

@@ -1,6 +1,7 @@
-/** Gradients element by element: of activations. */
+/** Element by element: gradients of activations, rounding to the steps of a quantization and its gradient. */
 
 import type { Activation } from "../../../ops/attributes.js";
+import type { QuantizationSteps } from "../../../ops/gradients/index.js";
 import { type FunctionBuilder, type Vec, vec } from "../emit/index.js";
 import type { Kernel } from "../kernel.js";
 import { activationKey } from "../map/activations.js";
@@ -72,4 +73,27 @@ export function activationGradientKernel(activation: Activation): Kernel<Element
   return elementwiseMap(`activationGradient ${activationKey(activation)}`, (f, x, y) =>
     vec.mul(f.vec(derivative(f, activation, x)), y()),
   );
+}
+
+/** Added to a small number, it leaves the nearest whole one, ties to even. */
+const ROUNDING = vec.splat(12582912);
+const clamped = (x: Vec, low: number, high: number): Vec => vec.pmin(vec.pmax(x, vec.splat(low)), vec.splat(high));
+const rounded = (x: Vec): Vec => vec.sub(vec.add(x, ROUNDING), ROUNDING);
+const stepsKey = ({ scale, low }: QuantizationSteps): string => `${scale} ${low}`;
+
+export function fakeQuantizeKernel(steps: QuantizationSteps): Kernel<ElementwiseField> {
+  const { scale, inverse, low, high } = steps;
+  return elementwiseMap(`fakeQuantize ${stepsKey(steps)}`, (_, x) =>
+    vec.mul(rounded(clamped(vec.mul(x, vec.splat(inverse)), low, high)), vec.splat(scale)),
+  );
+}
+
+/** `x` before it is rounded, `y` the gradient of what it gave: it stays where nothing is clipped. */
+export function fakeQuantizeGradientKernel(steps: QuantizationSteps): Kernel<ElementwiseField> {
+  const { inverse, low, high } = steps;
+  return elementwiseMap(`fakeQuantizeGradient ${stepsKey(steps)}`, (f, x, y) => {
+    const whole = f.vec(rounded(clamped(vec.mul(x, vec.splat(inverse)), low - 1, high + 1)));
+    const beyond = vec.abs(vec.sub(whole, clamped(whole, low, high)));
+    return vec.mul(vec.sub(vec.splat(1), beyond), y());
+  });
 }

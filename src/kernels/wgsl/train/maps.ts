@@ -1,11 +1,14 @@
-/** Descriptors of gradients that keep the shape of their input: activations, softmax, layerNorm. */
+/** Descriptors of what keeps the shape of its input: gradients of activations, softmax, layerNorm; rounding and its gradient. */
 
 import type { Activation } from "../../../ops/attributes.js";
+import type { QuantizationSteps } from "../../../ops/gradients/index.js";
 import { defineKernel, foldWorkgroups, type KernelCall } from "../kernel.js";
 import { activationOverrides } from "../map/activation.js";
 import activation from "../map/activation.wgsl";
 import { pixelCount, type Stored } from "../stored.js";
 import activationSource from "./activation_gradient.wgsl";
+import fakeQuantizeSource from "./fake_quantize.wgsl";
+import fakeQuantizeGradientSource from "./fake_quantize_gradient.wgsl";
 import layerNormSource from "./layer_norm_gradient.wgsl";
 import softmaxSource from "./softmax_gradient.wgsl";
 
@@ -51,5 +54,31 @@ export function layerNormGradientCall(t: Stored, channels: number, eps: number):
     overrides: {},
     params: { plane: t.plane, outPixels: pixelCount(t), channels, quads: t.quads, eps },
     workgroups: foldWorkgroups(Math.ceil(pixelCount(t) / 64)),
+  };
+}
+
+const fakeQuantize = defineKernel("fake_quantize", fakeQuantizeSource, { x: "read", y: "write" });
+const fakeQuantizeGradient = defineKernel("fake_quantize_gradient", fakeQuantizeGradientSource, {
+  x: "read",
+  dy: "read",
+  y: "write",
+});
+
+export function fakeQuantizeCall(t: Stored, { scale, inverse, low, high }: QuantizationSteps): KernelCall {
+  return {
+    kernel: fakeQuantize,
+    overrides: {},
+    params: { plane: t.plane, outPixels: pixelCount(t), scale, inverse, low, high },
+    workgroups: foldWorkgroups(Math.ceil(pixelCount(t) / 64), t.quads),
+  };
+}
+
+/** All three tensors are stored alike. */
+export function fakeQuantizeGradientCall(t: Stored, { inverse, low, high }: QuantizationSteps): KernelCall {
+  return {
+    kernel: fakeQuantizeGradient,
+    overrides: {},
+    params: { plane: t.plane, outPixels: pixelCount(t), inverse, low, high },
+    workgroups: foldWorkgroups(Math.ceil(pixelCount(t) / 64), t.quads),
   };
 }

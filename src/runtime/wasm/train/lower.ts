@@ -3,12 +3,20 @@
 import {
   activationGradientKernel,
   channelSum,
+  fakeQuantizeGradientKernel,
+  fakeQuantizeKernel,
   MAX_POOL_GRADIENT_SCRATCH,
   maxPoolGradient,
   SUM_VECTORS,
   sumBlocks,
 } from "../../../kernels/wasm/train/index.js";
-import type { GradientAttributes, GradientNode, GradientNodeOf, GradientType } from "../../../ops/gradients/index.js";
+import {
+  fakeQuantizeSteps,
+  type GradientAttributes,
+  type GradientNode,
+  type GradientNodeOf,
+  type GradientType,
+} from "../../../ops/gradients/index.js";
 import { elementCount } from "../../../tensor/index.js";
 import { storedChannels } from "../../channels.js";
 import { type Nhwc, pixelRows } from "../lower/layout.js";
@@ -202,6 +210,10 @@ const LOWERINGS: { readonly [T in keyof GradientAttributes]: Lower<T> } = {
   layerNormGradient: lowerLayerNormGradient,
   layerNormWeightGradient: lowerLayerNormWeightGradient,
   attentionGradient: lowerAttentionGradient,
+  fakeQuantize: (lowering, { inputs, outputs, attrs }) =>
+    elementwise(lowering, fakeQuantizeKernel(fakeQuantizeSteps(attrs)), inputs, outputs[0]),
+  fakeQuantizeGradient: (lowering, { inputs, outputs, attrs }) =>
+    elementwise(lowering, fakeQuantizeGradientKernel(fakeQuantizeSteps(attrs)), inputs, outputs[0]),
 };
 
 /** Appends the steps of one node. */

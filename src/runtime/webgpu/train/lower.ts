@@ -2,7 +2,12 @@
 
 import * as kernels from "../../../kernels/wgsl/index.js";
 import * as gradients from "../../../kernels/wgsl/train/index.js";
-import type { GradientNode, GradientNodeOf, GradientType } from "../../../ops/gradients/index.js";
+import {
+  fakeQuantizeSteps,
+  type GradientNode,
+  type GradientNodeOf,
+  type GradientType,
+} from "../../../ops/gradients/index.js";
 import { IDENTITY, type ValueId } from "../../../ops/index.js";
 import { elementCount, toFloat32 } from "../../../tensor/index.js";
 import { channelsOfStored, oneSegment, storedOfChannels } from "../../channels.js";
@@ -80,6 +85,19 @@ const activationGradient: Lower<"activationGradient"> = (lowering, { inputs, out
     const y = lowering.denseOutput(outputs[0]);
     lowering.emit(gradients.activationGradientCall(lowering.asPixels(y), activation), [x, dy, y]);
   }
+};
+
+/** Of pictures: the inputs of convolutions. */
+const fakeQuantize: Lower<"fakeQuantize"> = (lowering, { inputs, outputs, attrs }) => {
+  const x = lowering.compact(inputs[0]);
+  const y = lowering.output(outputs[0]);
+  lowering.emit(gradients.fakeQuantizeCall(y.stored, fakeQuantizeSteps(attrs)), [x, y]);
+};
+
+const fakeQuantizeGradient: Lower<"fakeQuantizeGradient"> = (lowering, { inputs, outputs, attrs }) => {
+  const [x, dy] = inputs.map((id) => lowering.compact(id));
+  const y = lowering.output(outputs[0]);
+  lowering.emit(gradients.fakeQuantizeGradientCall(y.stored, fakeQuantizeSteps(attrs)), [x, dy, y]);
 };
 
 const batchNormWeightGradient: Lower<"batchNormWeightGradient"> = (lowering, { inputs, outputs, attrs: { eps } }) => {
@@ -220,6 +238,8 @@ const LOWER: { readonly [T in GradientType]: Lower<T> } = {
   layerNormGradient,
   layerNormWeightGradient,
   attentionGradient: emitAttentionGradient,
+  fakeQuantize,
+  fakeQuantizeGradient,
 };
 
 /** Appends the steps of one node. */
