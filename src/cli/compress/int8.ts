@@ -1,12 +1,8 @@
 /** The steps of `--int8`: calibration, and with `--recover` training that knows what int8 rounds. */
 
 import { spread } from "../../compress/calibration/pictures.js";
-import {
-  type CalibratedTree,
-  calibrateTree,
-  convertTree,
-  type QuantizationFacts,
-} from "../../compress/quantize/index.js";
+import { convertTree } from "../../compress/quantize/calibrated.js";
+import { type CalibratedTree, calibrateTree, type QuantizationFacts } from "../../compress/quantize/quantize.js";
 import type { DetectionDataset } from "../../eval/dataset/types.js";
 import type { Float32Tensor } from "../../tensor/index.js";
 import type { ModuleNode } from "../../weights/types.js";

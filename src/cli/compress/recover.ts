@@ -1,12 +1,8 @@
 /** `compress --recover` and `distill`: train a network to give what another one gives, keep the run, and tell how it goes. */
 
 import { readFile } from "node:fs/promises";
-import {
-  type CalibratedTree,
-  calibratedLike,
-  convertTree,
-  type QuantizationFacts,
-} from "../../compress/quantize/index.js";
+import { calibratedLike, convertTree } from "../../compress/quantize/calibrated.js";
+import type { CalibratedTree, QuantizationFacts } from "../../compress/quantize/quantize.js";
 import { roundingOf } from "../../compress/recover/int8.js";
 import { assertLabelHead } from "../../compress/recover/labelLoss.js";
 import type { FeatureOptions } from "../../compress/recover/options.js";

@@ -5,10 +5,6 @@ export { quantizeModule, quantizeModulePieces } from "./convert.js";
 export { Histogram } from "./histogram.js";
 export { planQuantization, type QuantizationPlan } from "./plan.js";
 export {
-  type CalibratedTree,
-  calibratedLike,
-  calibrateTree,
-  convertTree,
   type QuantizationFacts,
   type QuantizedModule,
   type QuantizeOptions,

@@ -9,7 +9,6 @@ import type { HostTensor } from "../../tensor/index.js";
 import type { ModuleNode } from "../../weights/types.js";
 import { exportSafetensors } from "../../yolov5/checkpoint/exportSafetensors.js";
 import { isQuantized } from "../../yolov5/checkpoint/quantized.js";
-import { buildGraph } from "../../yolov5/graph/buildGraph.js";
 import { CLASSIFY_TRANSFORMS } from "../../yolov5/input/classifyTransform.js";
 import { letterbox, toTensor } from "../../yolov5/input/letterbox.js";
 import type { Member } from "../../yolov5/model.js";
@@ -121,24 +120,8 @@ export async function quantizeTree(
   inputs: AsyncIterable<HostTensor>,
   options: TreeOptions,
 ): Promise<QuantizedModule> {
-  const calibrated = await calibrateTree(backend, root, built, inputs, options);
-  return convertTree(root, calibrated, options.signal);
-}
-
-/** A calibrated tree in int8. */
-export async function convertTree(
-  root: ModuleNode,
-  { plan, calibration, facts }: CalibratedTree,
-  signal?: AbortSignal,
-): Promise<QuantizedModule> {
-  return { module: await new Breather(signal).through(quantizeModulePieces(root, plan, calibration)), facts };
-}
-
-/** What `calibrateTree` found, for a tree that differs in its weights alone. */
-export function calibratedLike(root: ModuleNode, { calibration, facts }: CalibratedTree): CalibratedTree {
-  const { graph } = buildGraph(root, [1, 3, ...facts.imgsz]);
-  const head = facts.head !== undefined;
-  return { plan: planQuantization(root, graph, { except: new Set(facts.float32), head }), calibration, facts };
+  const { plan, calibration, facts } = await calibrateTree(backend, root, built, inputs, options);
+  return { module: await new Breather(options.signal).through(quantizeModulePieces(root, plan, calibration)), facts };
 }
 
 /** Which convolutions of a tree are to be in int8, and how; parameters as of `quantizeTree`. */

@@ -6,7 +6,7 @@
 import type { Trainer } from "../../runtime/trainer.js";
 import { tensor } from "../../tensor/index.js";
 import { dequantizeWeight } from "../../yolov5/checkpoint/quantized.js";
-import type { CalibratedTree } from "../quantize/index.js";
+import type { CalibratedTree } from "../quantize/quantize.js";
 import type { ActivationQuantization } from "../quantize/ranges.js";
 import { quantizeWeight } from "../quantize/weights.js";
 import type { CurvePoint } from "./state.js";

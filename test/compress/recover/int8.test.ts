@@ -2,12 +2,8 @@
 
 import { readFile } from "node:fs/promises";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import {
-  type CalibratedTree,
-  calibratedLike,
-  calibrateTree,
-  convertTree,
-} from "../../../src/compress/quantize/index.js";
+import { calibratedLike, convertTree } from "../../../src/compress/quantize/calibrated.js";
+import { type CalibratedTree, calibrateTree } from "../../../src/compress/quantize/quantize.js";
 import { quantizeWeight } from "../../../src/compress/quantize/weights.js";
 import { closestPoint, roundingOf, withRoundedWeights } from "../../../src/compress/recover/int8.js";
 import type { RecoverOptions } from "../../../src/compress/recover/options.js";
