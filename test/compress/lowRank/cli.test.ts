@@ -61,7 +61,7 @@ describe("compress --low-rank", () => {
     };
     expect(rows.map(({ name }) => name.replace(/\d+\.\d/, "x"))).toEqual([
       ...["embedded:codes", "pruned x %", "+ re-estimated", "+ low rank x %", "+ refitted"],
-      ...["+ recovered", "+ float16", "+ int8"],
+      ...["+ recovered", "+ float16", "+ int8", "+ recovered in int8"],
     ]);
     const [original, , pruned, , refitted, , , int8] = rows;
     expect(refitted.gflops / original.gflops).toBeLessThanOrEqual(0.7005);
