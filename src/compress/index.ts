@@ -24,4 +24,5 @@ export {
   pruneChannels,
 } from "./prune/pruneChannels.js";
 export { pruneUnstructured, type UnstructuredResult } from "./prune/unstructured.js";
+export type { TrainingSample } from "./recover/pictures.js";
 export { type LayerSensitivity, layerSensitivities, outputErrorOf, type SensitivityOptions } from "./sensitivity.js";
