@@ -106,6 +106,11 @@ export function defineCompress(program: Command, start: Start): void {
       "compare what the neck gives the head too, with this weight, e.g. 0.1 (default: compare the head's maps alone)",
       positive,
     )
+    .option(
+      "--recover-rate <r>",
+      "learning rate, relative to the size of each tensor (default: 0.002; after --low-rank 0.0005)",
+      positive,
+    )
     .option("--recover-state <file>", "keep the run in this file, and go on from it where it exists")
     .optionsGroup("Other steps:")
     .option(

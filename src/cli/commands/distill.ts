@@ -46,6 +46,11 @@ export function defineDistill(program: Command, start: Start): void {
       "compare what the necks give their heads too, with this weight, e.g. 0.1 (default: compare the heads' maps alone)",
       positive,
     )
+    .option(
+      "--rate <r>",
+      "learning rate, relative to the size of each tensor (default: 0.002; for random weights 0.01)",
+      positive,
+    )
     .option("--state <file>", "keep the run in this file, and go on from it where it exists")
     .optionsGroup("Results:")
     .option("--output <file>", "name of the student's .safetensors file (default: distilled.safetensors)")

@@ -20,8 +20,16 @@ export function checkFlags(flags: CompressFlags): void {
     throw new UsageError(
       "--recover-features is for recovery of a pruned network; leave it out where only int8 recovers",
     );
-  const { recoverMinutes, recoverSteps, recoverRounds, recoverData, recoverLabels, recoverState, recoverFeatures } =
-    flags;
+  const {
+    recoverMinutes,
+    recoverSteps,
+    recoverRounds,
+    recoverData,
+    recoverLabels,
+    recoverState,
+    recoverFeatures,
+    recoverRate,
+  } = flags;
   const ofRecovery = {
     recoverMinutes,
     recoverSteps,
@@ -30,6 +38,7 @@ export function checkFlags(flags: CompressFlags): void {
     recoverLabels,
     recoverState,
     recoverFeatures,
+    recoverRate,
   };
   if (!flags.recover && Object.values(ofRecovery).some((value) => value !== undefined)) {
     throw new UsageError("--recover-minutes and the other options of recovery need --recover");

@@ -36,6 +36,8 @@ export interface CompressFlags extends CommonFlags {
   readonly recoverLabels?: boolean;
   /** Weight of the neck's features; default: not compared. */
   readonly recoverFeatures?: number;
+  /** Learning rate; default: as the step before it needs. */
+  readonly recoverRate?: number;
   /** Where the run is kept and continued from. */
   readonly recoverState?: string;
   /** Fraction of the operations to keep by factoring convolutions. */

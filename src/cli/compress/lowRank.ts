@@ -28,6 +28,8 @@ export interface LowRankStep {
   readonly note: string;
 }
 
+/** Of recovery behind it: pairs are near their original, and a higher rate takes them away from it first. */
+export const LOW_RANK_LEARNING_RATE = 5e-4;
 /** Operations are counted at this size; their ratio is the same at any size. */
 const FLOPS_SIZE = [256, 256] as const;
 

@@ -23,7 +23,7 @@ import { grouped } from "../table.js";
 import { interruptible } from "../val/progress.js";
 import type { CompressFlags } from "./flags.js";
 import { int8Steps } from "./int8.js";
-import { lowRankStep } from "./lowRank.js";
+import { LOW_RANK_LEARNING_RATE, lowRankStep } from "./lowRank.js";
 import { checkTrainable, type RecoveryFacts, recoverAccuracy } from "./recover.js";
 import { type Goal, joinedFacts, percent, Rounds } from "./rounds.js";
 import { Stages } from "./stages.js";
@@ -166,6 +166,7 @@ export async function makeSteps(opened: OpenedModel, context: StepsContext): Pro
       };
       const recovered = await recoverAccuracy(opened, module, {
         ...{ ...context, keepBest, bars, training: rounds.training(), seed: rounds.round - 1, keptOf: rounds.keptOf },
+        learningRate: flags.recoverRate ?? (flags.lowRank === undefined ? undefined : LOW_RANK_LEARNING_RATE),
         words: rounds.round === 1 ? words : { ...words, measure: undefined },
       });
       note(recovered.note);

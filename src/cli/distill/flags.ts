@@ -16,6 +16,8 @@ export interface DistillFlags extends CommonFlags {
   readonly labels?: boolean;
   /** Weight of the neck's features; default: not compared. */
   readonly features?: number;
+  /** Learning rate. */
+  readonly rate?: number;
   /** Where the run is kept and continued from. */
   readonly state?: string;
   readonly output?: string;

@@ -94,7 +94,7 @@ class DistillRun {
       const start = await interruptible(signal, startOf(pair, dataset.samples, backend, options));
       const training = recoverAccuracy(teacher.opened, start, {
         ...{ training: flags, words: WORDS, output, backend, recovery: dataset, info, imgsz, bars },
-        learningRate: pair.learningRate,
+        learningRate: flags.rate ?? pair.learningRate,
         keepBest: (module) => this.keepBest(pair, module),
       });
       return interruptible(signal, this.keeping.of(training));
