@@ -10,8 +10,10 @@ import { buildGraph } from "../../yolov5/graph/buildGraph.js";
 import { letterbox, toTensor } from "../../yolov5/input/letterbox.js";
 import type { OpenedModel } from "../../yolov5/loadModel.js";
 import type { LastWork } from "../interrupt.js";
+import type { Output } from "../output.js";
 import { interruptible } from "../val/progress.js";
 import type { CompressFlags } from "./flags.js";
+import type { CompressionRow } from "./measure.js";
 import { type RecoveryContext, type RecoveryFacts, recoverAccuracy } from "./recover.js";
 import { float32Steps, INT8_SHARE } from "./rounds.js";
 import type { Step } from "./step.js";
@@ -78,6 +80,29 @@ export async function int8Steps(opened: OpenedModel, module: ModuleNode, context
   note(recovered.note);
   const { module: trained, facts: recovery } = recovered;
   return { steps: [plain, { ...plain, name: "+ recovered in int8", module: trained }], recovery };
+}
+
+/**
+ * Which row is the result: the last step, or if that is training in int8, the one of the two int8 rows with the higher mAP50-95. Training takes
+ * a network towards the original one, with which labels do not always agree.
+ */
+export function resultAmong(
+  rows: readonly Pick<CompressionRow, "name" | "map50_95">[],
+  made: {
+    readonly steps: readonly Step[];
+    readonly int8Recovery?: RecoveryFacts | undefined;
+    readonly notes: readonly string[];
+  },
+  output: Pick<Output, "line">,
+): { readonly lastIndex: number; readonly notes: readonly string[] } {
+  const { steps, int8Recovery, notes } = made;
+  const lastIndex = steps.length;
+  const [before, after] = [rows[lastIndex - 1], rows[lastIndex]];
+  if (!int8Recovery || after.map50_95 >= before.map50_95) return { lastIndex, notes };
+  const figures = `${before.map50_95.toFixed(3)} instead of ${after.map50_95.toFixed(3)}`;
+  const note = `int8 has a higher mAP50-95 without training (${figures}), so the result is the row "${before.name.trim()}"`;
+  output.line(`note: ${note}`);
+  return { lastIndex: lastIndex - 1, notes: [...notes, note] };
 }
 
 /** On pictures letterboxed to the full square, as for `export --int8`. */

@@ -37,6 +37,7 @@ import { interruptible, steps as openSteps } from "../val/progress.js";
 import { identityOf } from "../val/shard.js";
 import { checkFlags, checkShard } from "./checkFlags.js";
 import type { CompressFlags } from "./flags.js";
+import { resultAmong } from "./int8.js";
 import {
   asFile,
   type Candidate,
@@ -144,7 +145,6 @@ class CompressRun {
       interruptible(signal, asFile(name, module, from, backend, { half: stored?.half, int8: stored?.int8, signal }));
     const candidates: Candidate[] = [await fileOf(basename(path), opened.module, opened)];
     for (const step of made.steps) candidates.push(await fileOf(step.name, step.module, opened, step));
-    const last = candidates[candidates.length - 1];
     for (const other of flags.compare ?? []) {
       const further = await this.open(other);
       candidates.push(await fileOf(basename(further.path), further.opened.module, further.opened));
@@ -174,6 +174,8 @@ class CompressRun {
     }
     output.line();
     output.lines(() => compressionTable(rows));
+    const { lastIndex, notes } = resultAmong(rows, made, output);
+    const last = candidates[lastIndex];
 
     const attempts = new Attempts(output);
     const target = flags.output;
@@ -187,7 +189,6 @@ class CompressRun {
         output.line(`${target}: the model of the row "${last.name.trim()}"`);
         output.line(`Use it with --weights ${target}`);
       }));
-    const lastIndex = candidates.indexOf(last);
     const { report } = flags;
     if (report !== undefined) {
       const content = {
@@ -197,7 +198,7 @@ class CompressRun {
         imgsz,
         device: `${backend.name} (${backend.adapter})`,
         rows,
-        notes: made.notes,
+        notes,
         sensitivities: made.sensitivities,
         ranks: made.ranks,
         curve: made.recovery?.curve ?? [],
@@ -217,7 +218,7 @@ class CompressRun {
       images: dataset.samples.length,
       imgsz,
       rows,
-      notes: made.notes,
+      notes,
       sensitivities: made.sensitivities,
       ...(made.ranks.length > 0 ? { ranks: made.ranks } : {}),
       ...(made.recovery ? { recovery: made.recovery } : {}),
