@@ -182,6 +182,26 @@ describe("a run", () => {
     },
   );
 
+  test.each([
+    ["2:4 zeroed", ["--unstructured", "2:4"]],
+    ["50 % zeroed in blocks of 1x4", ["--unstructured", "0.5", "--block", "1x4"]],
+  ])("sets weights to zero in a pattern: %s", async (name, flags) => {
+    const output = path("pattern.safetensors");
+    const { code, stdout } = await cli([
+      ...["compress", "--data", path("data"), ...FAST, "--imgsz", "128", "--iterations", "1", "--output", output],
+      ...flags,
+    ]);
+    expect([code, stdout]).toEqual([0, expect.stringContaining(`\n+ ${name} `)]);
+    const weights = convolutionWeights(openModel(await readFile(output), { path: output }).module);
+    const [zeros, all] = weights
+      .map((weight) => toFloat32(weight).data)
+      .reduce(([sum, total], data) => [sum + data.filter((v) => v === 0).length, total + data.length], [0, 0]);
+    expect(zeros / all).toBeGreaterThan(0.48);
+    expect(stdout).toMatch(
+      `Zeroed: ${zeros.toLocaleString("en-US")} of ${all.toLocaleString("en-US")} convolution weights`,
+    );
+  });
+
   test("recovers after weights were set to zero, and leaves them there", async () => {
     const output = path("sparse.safetensors");
     const { code, stdout, stderr } = await cli([
@@ -299,6 +319,10 @@ describe("wrong usage", () => {
     [["--output", "x.safetensors"], /--output needs a step/],
     [["--recover"], /--recover trains a pruned or quantized network; give --prune, .* or --int8/],
     [["--int8-head"], /--int8-head needs --int8/],
+    [["--block", "1x4"], /--block needs --unstructured with a fraction/],
+    [["--unstructured", "2:4", "--block", "1x4"], /--block needs --unstructured with a fraction/],
+    [["--unstructured", "4:4"], /must keep some of each group/],
+    [["--unstructured", "0.5", "--block", "0x4"], /two whole numbers above 0/],
     [["--int8", "--recover", "--recover-features", "1"], /--recover-features is for recovery of a pruned network/],
     [
       ["--prune", "0.1", "--recover", "--int8", "--recover-steps", "4", "--recover-rounds", "4"],

@@ -3,7 +3,7 @@
 import { type Command, Option } from "commander";
 import type { CompressFlags } from "../compress/flags.js";
 import { BACKEND_LIST, backend } from "../options/devices.js";
-import { fraction, list, positive, whole } from "../options/values.js";
+import { blockSize, fraction, list, positive, sparsity, whole } from "../options/values.js";
 import { RESUME_HELP, SHARD_HELP, shardFlag } from "../shards/shardOption.js";
 import { addCommonOptions, MAX_PIXELS_HELP, type Start, WEIGHTS_HELP } from "./common.js";
 
@@ -115,8 +115,13 @@ export function defineCompress(program: Command, start: Start): void {
     .optionsGroup("Other steps:")
     .option(
       "--unstructured <share>",
-      "set this fraction of the weights to zero, smallest first; the file compresses better but runs no faster",
-      fraction,
+      "set this fraction of the weights to zero, smallest first, or of each 4 input channels all but 2 with 2:4 (any n:m); the file compresses better but runs no faster",
+      sparsity,
+    )
+    .option(
+      "--block <o x i>",
+      "set whole blocks of output × input channels to zero, e.g. 1x4; --unstructured says what fraction of them",
+      blockSize,
     )
     .option("--half", "store weights as float16")
     .option("--int8", "quantize to int8 with calibration, as export --int8 does")

@@ -15,6 +15,8 @@ export function checkFlags(flags: CompressFlags): void {
       "--recover trains a pruned or quantized network; give --prune, --target-flops, --max-drop, --low-rank, --unstructured or --int8",
     );
   }
+  if (flags.block !== undefined && typeof unstructured !== "number")
+    throw new UsageError("--block needs --unstructured with a fraction of the blocks, such as 0.5");
   if (flags.int8Head && !int8) throw new UsageError("--int8-head needs --int8");
   if (flags.recoverFeatures !== undefined && flags.recover && !shrinks)
     throw new UsageError(

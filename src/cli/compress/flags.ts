@@ -1,6 +1,7 @@
 /** The options of `yolov5 compress`. */
 
 import type { PruningCriterion } from "../../compress/channelPruner.js";
+import type { BlockPattern, GroupPattern } from "../../compress/prune/patterns.js";
 import type { BackendChoice } from "../../runtime/backend.js";
 import type { CommonFlags } from "../options/flags.js";
 import type { ShardFlag } from "../shards/shardOption.js";
@@ -42,7 +43,9 @@ export interface CompressFlags extends CommonFlags {
   readonly recoverState?: string;
   /** Fraction of the operations to keep by factoring convolutions. */
   readonly lowRank?: number;
-  readonly unstructured?: number;
+  readonly unstructured?: number | GroupPattern;
+  /** Of output and input channels. */
+  readonly block?: BlockPattern["block"];
   readonly half?: boolean;
   readonly int8?: boolean;
   readonly int8Head?: true;

@@ -9,6 +9,7 @@ import {
   reestimate,
 } from "../../compress/index.js";
 import type { FactoredLayer } from "../../compress/lowRank/lowRankFactorizer.js";
+import { type Pattern, prunePatternPieces } from "../../compress/prune/patterns.js";
 import { pruneUnstructuredPieces } from "../../compress/prune/unstructured.js";
 import type { QuantizationFacts } from "../../compress/quantize/index.js";
 import type { DetectionDataset } from "../../eval/dataset/types.js";
@@ -19,7 +20,7 @@ import type { ModelInfo } from "../../yolov5/checkpoint/modelInfo.js";
 import type { OpenedModel } from "../../yolov5/loadModel.js";
 import type { LastWork } from "../interrupt.js";
 import type { Output } from "../output.js";
-import { grouped } from "../table.js";
+import { counted, grouped } from "../table.js";
 import { interruptible } from "../val/progress.js";
 import type { CompressFlags } from "./flags.js";
 import { int8Steps } from "./int8.js";
@@ -130,11 +131,16 @@ export async function makeSteps(opened: OpenedModel, context: StepsContext): Pro
     made.push({ name: `${made.length > 0 ? "+ " : ""}low rank ${percent(step.operations)}`, module: step.cut, half });
     made.push({ name: "+ refitted", module, half });
   };
-  const setToZero = async (share: number): Promise<void> => {
-    const pieces = pruneUnstructuredPieces(module, share);
-    const sparse = await interruptible(signal, new Breather(signal).through(pieces));
+  const setToZero = async (sparsity: number | Pattern): Promise<void> => {
+    const breather = new Breather(signal);
+    const zeroing =
+      typeof sparsity === "number"
+        ? breather.through(pruneUnstructuredPieces(module, sparsity)).then((made) => ({ ...made, dense: 0 }))
+        : breather.through(prunePatternPieces(module, sparsity));
+    const { dense, ...sparse } = await interruptible(signal, zeroing);
+    const rest = dense === 0 ? "" : ` (${counted(dense, "convolution")} of other numbers of channels keep all)`;
     note(
-      `Zeroed: ${grouped(sparse.zeros)} of ${grouped(sparse.weights)} convolution weights are zero; the network runs as fast as before`,
+      `Zeroed: ${grouped(sparse.zeros)} of ${grouped(sparse.weights)} convolution weights are zero${rest}; the network runs as fast as before`,
     );
     inputs ??= await interruptible(signal, calibration());
     module = await interruptible(
@@ -145,7 +151,7 @@ export async function makeSteps(opened: OpenedModel, context: StepsContext): Pro
         onProgress: (done, total) => bars.update("re-estimation", done, total),
       }),
     );
-    made.push({ name: `+ ${(100 * share).toFixed(0)} % zeroed`, module, half });
+    made.push({ name: `+ ${sparsityText(sparsity)}`, module, half });
   };
   const runRound = async (): Promise<void> => {
     let kept = false;
@@ -156,7 +162,10 @@ export async function makeSteps(opened: OpenedModel, context: StepsContext): Pro
     try {
       if (cut) await pruneChannels();
       if (flags.lowRank !== undefined && rounds.isLast) await lowerRanks(flags.lowRank);
-      if (flags.unstructured !== undefined && rounds.isLast) await setToZero(flags.unstructured);
+      const { unstructured, block } = flags;
+      if (unstructured !== undefined && rounds.isLast) {
+        await setToZero(block && typeof unstructured === "number" ? { share: unstructured, block } : unstructured);
+      }
       // After every pruning: weights that are zero stay zero.
       if (!flags.recover || !pruned) return;
       const words = {
@@ -200,6 +209,13 @@ export async function makeSteps(opened: OpenedModel, context: StepsContext): Pro
     bars.stop();
   }
   return { steps: made, sensitivities, ranks, notes, recovery: joinedFacts(trainings), int8Recovery };
+}
+
+function sparsityText(sparsity: number | Pattern): string {
+  const zeroed = (share: number): string => `${(100 * share).toFixed(0)} % zeroed`;
+  if (typeof sparsity === "number") return zeroed(sparsity);
+  if ("of" in sparsity) return `${sparsity.keep}:${sparsity.of} zeroed`;
+  return `${zeroed(sparsity.share)} in blocks of ${sparsity.block.join("x")}`;
 }
 
 /** Chooses the channels to keep, for whichever goal was given. */

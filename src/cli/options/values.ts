@@ -15,6 +15,21 @@ export function fraction(text: string): number {
   return value;
 }
 
+/** 0 to 1, or N:M: N of M numbers are kept. */
+export function sparsity(text: string): number | { readonly keep: number; readonly of: number } {
+  const [, keep, of] = (/^(\d{1,4}):(\d{1,4})$/.exec(text) ?? []).map(Number);
+  if (keep === undefined || of === undefined) return fraction(text);
+  if (keep < 1 || keep >= of) throw new InvalidArgumentError("It must keep some of each group, as 2:4 does.");
+  return { keep, of };
+}
+
+/** `1x4`: two whole numbers above 0. */
+export function blockSize(text: string): readonly [number, number] {
+  const [, first, second] = (/^(\d{1,4})[x×](\d{1,4})$/.exec(text) ?? []).map(Number);
+  if (!first || !second) throw new InvalidArgumentError("It must be two whole numbers above 0, such as 1x4.");
+  return [first, second];
+}
+
 export function positive(text: string): number {
   const value = number(text);
   if (!(value > 0)) throw new InvalidArgumentError("It must be above 0.");

@@ -1,7 +1,7 @@
 /**
  * Unstructured pruning: sets the smallest weights of all convolutions to zero, like
  * `torch.nn.utils.prune.global_unstructured(…, pruning_method=L1Unstructured, amount=…)` (checked against PyTorch's
- * own masks). The network keeps its size and speed; only the compressed file shrinks.
+ * own masks), or weights in a pattern. The network keeps its size and speed; only the compressed file shrinks.
  */
 
 import { atOnce, type Pieces } from "../../breathe.js";
@@ -72,7 +72,15 @@ export function pruneUnstructured(module: ModuleNode, amount: number): Unstructu
 /** The same in pieces: one tensor, or a million values of the selection, each. */
 export function* pruneUnstructuredPieces(module: ModuleNode, amount: number): Pieces<UnstructuredResult> {
   const weights = convolutionWeights(module);
-  const masks = yield* l1MaskPieces(weights, amount);
+  return yield* maskedPieces(module, weights, yield* l1MaskPieces(weights, amount));
+}
+
+/** Keeps the weights of convolutions whose masks are 1. */
+export function* maskedPieces(
+  module: ModuleNode,
+  weights: readonly HostTensor[],
+  masks: readonly Uint8Array[],
+): Pieces<UnstructuredResult> {
   const tensors = new Map<HostTensor, HostTensor>();
   let [zeros, total] = [0, 0];
   for (const [i, weight] of weights.entries()) {

@@ -1,6 +1,8 @@
 /** Recovery of networks with weights that pruning has set to zero: they stay zero. */
 
 import { afterAll, expect, it } from "vitest";
+import { atOnce } from "../../../src/breathe.js";
+import { prunePatternPieces } from "../../../src/compress/prune/patterns.js";
 import { convolutionWeights, pruneUnstructured } from "../../../src/compress/prune/unstructured.js";
 import { recover } from "../../../src/compress/recover/recover.js";
 import { openWasmTrainer } from "../../../src/node/trainers.js";
@@ -15,9 +17,15 @@ afterAll(() => backend.dispose());
 const weightsOf = (module: ModuleNode): Float32Array[] =>
   convolutionWeights(module).map((weight) => toFloat32(weight).data);
 
-it("weights that are zero stay zero, and the others learn", async () => {
+it.each([
+  ["a share", 0.5],
+  ["2:4", { keep: 2, of: 4 }],
+  ["blocks", { share: 0.5, block: [1, 4] }],
+] as const)("weights that are zero stay zero, and the others learn: %s", async (_, sparsity) => {
   const teacher = codes().module;
-  const student = pruneUnstructured(teacher, 0.5).module;
+  const student = (
+    typeof sparsity === "number" ? pruneUnstructured(teacher, sparsity) : atOnce(prunePatternPieces(teacher, sparsity))
+  ).module;
   const random = seededRandom(3);
   const picture = Uint8Array.from({ length: 96 * 80 * 3 }, () => 255 * random());
   const { module, curve } = await recover(teacher, student, {
