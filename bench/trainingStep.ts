@@ -7,9 +7,10 @@
  */
 
 import { readFile } from "node:fs/promises";
+import { headMaps } from "../src/compress/headMaps.js";
 import { adamWState, adamWStep, globalNorm, relativeRates } from "../src/compress/recover/adamw.js";
 import { distillationLoss } from "../src/compress/recover/loss.js";
-import { headMaps, studentOf } from "../src/compress/recover/student.js";
+import { studentOf } from "../src/compress/recover/student.js";
 import { openWasmTrainer } from "../src/node/trainers.js";
 import { openWasm } from "../src/node/wasm.js";
 import { seededRandom, tensor } from "../src/tensor/index.js";

@@ -18,32 +18,16 @@ export function checkFlags(flags: CompressFlags): void {
   if (flags.block !== undefined && typeof unstructured !== "number")
     throw new UsageError("--block needs --unstructured with a fraction of the blocks, such as 0.5");
   if (flags.int8Head && !int8) throw new UsageError("--int8-head needs --int8");
-  if (flags.recoverFeatures !== undefined && flags.recover && !shrinks)
-    throw new UsageError(
-      "--recover-features is for recovery of a pruned network; leave it out where only int8 recovers",
-    );
-  const {
-    recoverMinutes,
-    recoverSteps,
-    recoverRounds,
-    recoverData,
-    recoverLabels,
-    recoverState,
-    recoverFeatures,
-    recoverRate,
-  } = flags;
-  const ofRecovery = {
-    recoverMinutes,
-    recoverSteps,
-    recoverRounds,
-    recoverData,
-    recoverLabels,
-    recoverState,
-    recoverFeatures,
-    recoverRate,
-  };
-  if (!flags.recover && Object.values(ofRecovery).some((value) => value !== undefined)) {
+  const { recoverMinutes, recoverSteps, recoverRounds, recoverFeatures, recoverRate } = flags;
+  const { recoverData, recoverLabels, recoverState } = flags;
+  const ofPruned = { "--recover-features": recoverFeatures, "--recover-rate": recoverRate };
+  const others = [recoverMinutes, recoverSteps, recoverRounds, recoverData, recoverLabels, recoverState];
+  if (!flags.recover && [...Object.values(ofPruned), ...others].some((value) => value !== undefined)) {
     throw new UsageError("--recover-minutes and the other options of recovery need --recover");
+  }
+  for (const [flag, value] of Object.entries(ofPruned)) {
+    if (value !== undefined && !shrinks)
+      throw new UsageError(`${flag} is for recovery of a pruned network; leave it out where only int8 recovers`);
   }
   if (recoverRounds !== undefined && recoverRounds > 1 && prune === undefined && targetFlops === undefined) {
     throw new UsageError("--recover-rounds reaches an amount in steps; give --prune or --target-flops");

@@ -79,7 +79,8 @@ export interface RecoveryContext {
   readonly imgsz: number;
   readonly learningRate?: number | undefined;
   readonly seed?: number | undefined;
-  readonly keptOf?: FeatureOptions["keptOf"];
+  /** What pruning has left of the neck's channels. */
+  readonly kept?: FeatureOptions["kept"];
   /** The student is trained for int8, as it was calibrated. */
   readonly int8?: CalibratedTree | undefined;
   readonly bars: { update(name: string, done: number, total: number): void; stop(): void };
@@ -124,7 +125,7 @@ export async function recoverAccuracy(
     imgsz,
     learningRate,
     seed,
-    keptOf,
+    kept: keptChannels,
     int8,
     bars,
     keepBest,
@@ -153,7 +154,7 @@ export async function recoverAccuracy(
       openTrainer: (graph) => openTrainer(backend.name, graph, { threads }),
       pictures: recovery.samples,
       labels,
-      features: features === undefined ? undefined : { weight: features, keptOf },
+      features: features === undefined ? undefined : { weight: features, kept: keptChannels },
       imgsz,
       learningRate,
       seed,

@@ -1,6 +1,7 @@
 /** The steps of a run, in order: each returns a network as the file it would be saved as. */
 
 import { Breather } from "../../breathe.js";
+import { keptInNeck } from "../../compress/headMaps.js";
 import {
   ChannelPruner,
   calibrationInputs,
@@ -80,6 +81,7 @@ export async function makeSteps(opened: OpenedModel, context: StepsContext): Pro
   let { module } = opened;
   let inputs: Float32Tensor[] | undefined;
   let half = false;
+  let kept: ReturnType<typeof keptInNeck> | undefined;
   const bars = new Stages(output);
   const calibration = async (): Promise<Float32Tensor[]> =>
     calibrationInputs(context.calibration.samples, {
@@ -108,6 +110,7 @@ export async function makeSteps(opened: OpenedModel, context: StepsContext): Pro
     bars.stop();
     ({ module } = small);
     rounds.pruned(small);
+    if (flags.recoverFeatures !== undefined && rounds.keptOf) kept = keptInNeck(module, rounds.keptOf);
     const removed = percent(rounds.removed);
     note(
       `Pruned${rounds.name}: ${removed} of the channels removed, ${percent(rounds.operations)} of the operations left (criterion ${criterion}, ${scope}, multiples of ${round})`,
@@ -154,9 +157,9 @@ export async function makeSteps(opened: OpenedModel, context: StepsContext): Pro
     made.push({ name: `+ ${sparsityText(sparsity)}`, module, half });
   };
   const runRound = async (): Promise<void> => {
-    let kept = false;
+    let told = false;
     const keepBest = async (best: ModuleNode): Promise<void> => {
-      kept = true;
+      told = true;
       await context.keepBest(best, rounds.undone());
     };
     try {
@@ -174,7 +177,7 @@ export async function makeSteps(opened: OpenedModel, context: StepsContext): Pro
         done: `${WORDS.done}${rounds.name}`,
       };
       const recovered = await recoverAccuracy(opened, module, {
-        ...{ ...context, keepBest, bars, training: rounds.training(), seed: rounds.round - 1, keptOf: rounds.keptOf },
+        ...{ ...context, keepBest, bars, training: rounds.training(), seed: rounds.round - 1, kept },
         learningRate: flags.recoverRate ?? (flags.lowRank === undefined ? undefined : LOW_RANK_LEARNING_RATE),
         words: rounds.round === 1 ? words : { ...words, measure: undefined },
       });
@@ -184,7 +187,7 @@ export async function makeSteps(opened: OpenedModel, context: StepsContext): Pro
       made.push({ name: named("+ recovered"), module, half });
     } catch (error) {
       // Between trainings, what those before have reached.
-      if (signal.aborted && !kept && trainings.length > 0) await keepBest(module);
+      if (signal.aborted && !told && trainings.length > 0) await keepBest(module);
       throw error;
     }
   };

@@ -60,5 +60,5 @@ export async function measureNorms(
     onProgress?.(done + 1, norms.length);
     await breather.rest();
   }
-  return changeTree(module, { tensors: changed, attributes: new Map() });
+  return changeTree(module, { tensors: changed });
 }

@@ -89,7 +89,7 @@ class Reestimation {
       else if (node.type === "conv2d" || node.type === "convTranspose2d") await this.setConvolution(node, i);
       onProgress?.(done + 1, stops.length);
     }
-    return changeTree(this.pruned, { tensors: this.changed, attributes: new Map() });
+    return changeTree(this.pruned, { tensors: this.changed });
   }
 
   private async advance(end: number): Promise<void> {

@@ -3,6 +3,7 @@
 import { type NodeOf, nodeFlops } from "../../ops/index.js";
 import { elementCount, type HostTensor, toFloat32 } from "../../tensor/index.js";
 import type { ModuleNode, PlainValue } from "../../weights/types.js";
+import type { HeadMaps } from "../headMaps.js";
 import {
   changeTree,
   isAsStored,
@@ -11,7 +12,6 @@ import {
   tensorOfPath,
   withoutDescription,
 } from "../prune/moduleTensors.js";
-import type { HeadMaps } from "../recover/student.js";
 
 /** A convolution that can be replaced. */
 export interface Factorable {

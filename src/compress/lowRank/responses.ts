@@ -10,7 +10,7 @@ import type { Trainer, TrainingOptions } from "../../runtime/trainer.js";
 import { type Float32Tensor, seededRandom } from "../../tensor/index.js";
 import { LayerwiseRun } from "../calibration/layerwise.js";
 import { type ChannelStatistics, channelStatistics } from "../calibration/regression.js";
-import type { HeadMaps } from "../recover/student.js";
+import type { HeadMaps } from "../headMaps.js";
 import type { Factorable } from "./layers.js";
 import { outputSeeds } from "./seeds.js";
 

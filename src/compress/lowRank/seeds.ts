@@ -5,7 +5,7 @@
  */
 
 import { mapsOfLevel } from "../../ops/index.js";
-import type { Head } from "../recover/student.js";
+import type { Head } from "../headMaps.js";
 
 /**
  * What a box error counts, relative to the distance of its score: squared shift and stretch, both relative to the size. A twentieth

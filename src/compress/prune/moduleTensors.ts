@@ -77,7 +77,7 @@ export function inFloat32(root: ModuleNode): ModuleNode {
   const wider = [...collectStateDict(root).values()]
     .filter(({ dtype }) => dtype === "float16")
     .map((stored) => [stored, toFloat32(stored)] as const);
-  return changeTree(root, { tensors: new Map<HostTensor, HostTensor>(wider), attributes: new Map() });
+  return changeTree(root, { tensors: new Map<HostTensor, HostTensor>(wider) });
 }
 
 /** A copy of the tree without the branches of its head that are not run. A module that occurs twice occurs twice in the copy. */

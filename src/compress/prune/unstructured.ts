@@ -90,7 +90,7 @@ export function* maskedPieces(
     for (let at = 0; at < own.data.length; at++) if (Number(own.data[at]) === 0) zeros++;
     yield;
   }
-  return { module: changeTree(module, { tensors, attributes: new Map() }), zeros, weights: total };
+  return { module: changeTree(module, { tensors }), zeros, weights: total };
 }
 
 function masked(weight: HostTensor, mask: Uint8Array): HostTensor {

@@ -7,8 +7,8 @@
 import { DatasetError, UnsupportedError } from "../../errors.js";
 import type { GroundTruth } from "../../eval/dataset/types.js";
 import type { NodeOf } from "../../ops/index.js";
+import type { Head } from "../headMaps.js";
 import { type CentredBox, completeIoU } from "./ciou.js";
-import type { Head } from "./student.js";
 
 /** The objects of a picture, in pixels of the input. */
 export interface PlacedObjects {

@@ -5,7 +5,7 @@
  */
 
 import { mapsOfLevel } from "../../ops/index.js";
-import type { Head } from "./student.js";
+import type { Head } from "../headMaps.js";
 
 /** Of the terms of the loss. */
 export interface LossWeights {

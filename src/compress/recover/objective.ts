@@ -1,11 +1,11 @@
 /** What a student learns, as one loss of its outputs: the maps of its head, those of its neck, and labels. */
 
+import type { HeadMaps } from "../headMaps.js";
 import { featureLoss, type Projection, projectionsOf } from "./features.js";
 import { assertLearnable, labelLoss, type PlacedObjects } from "./labelLoss.js";
 import { type Distillation, distillationLoss } from "./loss.js";
 import type { RecoverOptions } from "./options.js";
 import { assertSameHead } from "./sameHead.js";
-import type { HeadMaps } from "./student.js";
 
 type Maps = readonly Float32Array[];
 
@@ -27,8 +27,11 @@ export class Objective {
     const shapesOf = ({ graph }: HeadMaps) => graph.outputs.map((id) => graph.values[id].shape);
     this.shapes = shapesOf(student);
     this.neck = this.shapes.length - student.neck.length;
-    const kept = options.features?.keptOf && student.neck.map(options.features.keptOf);
-    this.projections = projectionsOf(shapesOf(teacher).slice(this.neck), this.shapes.slice(this.neck), kept);
+    this.projections = projectionsOf(
+      shapesOf(teacher).slice(this.neck),
+      this.shapes.slice(this.neck),
+      options.features?.kept,
+    );
   }
 
   /** Of the head's maps alone: what is told of watched pictures. */

@@ -2,7 +2,6 @@
 
 import type { ImageError } from "../../errors.js";
 import type { TrainingGraph } from "../../ops/gradients/index.js";
-import type { ValueId } from "../../ops/index.js";
 import type { Backend } from "../../runtime/backend.js";
 import type { Trainer } from "../../runtime/trainer.js";
 import type { ModuleNode } from "../../weights/types.js";
@@ -24,8 +23,8 @@ export interface RecoverProgress {
 export interface FeatureOptions {
   /** Of the features' distance, beside that of the head's maps. */
   readonly weight: number;
-  /** For each channel of a student's value that was pruned, its index in the teacher. Default: not known. */
-  readonly keptOf?: ((value: ValueId) => readonly number[]) | undefined;
+  /** For each level of a pruned student's neck, the finest first, the teacher's channel of each of its own. Default: not known. */
+  readonly kept?: readonly (readonly number[])[] | undefined;
 }
 
 export interface RecoverOptions {

@@ -10,6 +10,7 @@ import type { Executable } from "../../runtime/backend.js";
 import type { Trainer } from "../../runtime/trainer.js";
 import { tensor, toFloat32 } from "../../tensor/index.js";
 import type { ModuleNode } from "../../weights/types.js";
+import { type HeadMaps, headMaps } from "../headMaps.js";
 import { inFloat32 } from "../prune/moduleTensors.js";
 import { adamWState, adamWStep, globalNorm, relativeRates, zeroPlaces } from "./adamw.js";
 import { closestPoint, withRoundedWeights } from "./int8.js";
@@ -17,7 +18,7 @@ import { Objective } from "./objective.js";
 import type { Recovered, RecoverOptions } from "./options.js";
 import { TrainingPictures } from "./pictures.js";
 import { type CurvePoint, keptPoint, readState, type TrainingState, writeState } from "./state.js";
-import { type HeadMaps, headMaps, type Student, studentOf } from "./student.js";
+import { type Student, studentOf } from "./student.js";
 
 /** Pictures of a step, and the side of its inputs: the sizes at which two cores train best. */
 const BATCH = 4;

@@ -1,7 +1,7 @@
 /** Whether a student can give what its teacher gives: the maps of both heads must mean the same, number by number. */
 
 import { UnsupportedError } from "../../errors.js";
-import type { HeadMaps } from "./student.js";
+import type { HeadMaps } from "../headMaps.js";
 
 /** File names, for the message. */
 export interface PairNames {

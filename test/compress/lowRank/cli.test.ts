@@ -99,6 +99,15 @@ describe("compress --low-rank", () => {
     expect([again.code, again.stderr]).toEqual([0, ""]);
   });
 
+  test("of a pruned network is trained with the features that pruning has left", async () => {
+    const { code, stdout, stderr } = await compress(
+      ...["--target-flops", "0.85", "--criterion", "l2", "--low-rank", "0.7", "--round", "4"],
+      ...["--recover", "--recover-steps", "2", "--recover-features", "0.1", "--json", path("features.json")],
+    );
+    expect([code, stderr]).toEqual([0, ""]);
+    expect(stdout).toContain("Recovered: 2 steps");
+  });
+
   test("says in one line what cannot be reached", async () => {
     const already = await compress("--target-flops", "0.8", "--criterion", "l2", "--low-rank", "0.9");
     expect([already.code, already.stderr]).toEqual([2, expect.stringMatching(/--low-rank 0\.9: .* are left already/)]);

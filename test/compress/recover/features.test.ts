@@ -1,13 +1,13 @@
 /** Features of necks: which channels are compared, the loss and its gradient, and runs that use it. */
 
 import { afterAll, describe, expect, it } from "vitest";
+import { headMaps } from "../../../src/compress/headMaps.js";
 import { planPruning, pruneTo } from "../../../src/compress/prune/pruneChannels.js";
 import { keptCounts, removedUnits } from "../../../src/compress/prune/select.js";
 import { featureLoss, type Projection, projectionsOf } from "../../../src/compress/recover/features.js";
 import { Objective } from "../../../src/compress/recover/objective.js";
 import type { RecoverOptions } from "../../../src/compress/recover/options.js";
 import { recover } from "../../../src/compress/recover/recover.js";
-import { headMaps } from "../../../src/compress/recover/student.js";
 import { openWasmTrainer } from "../../../src/node/trainers.js";
 import { openWasm } from "../../../src/node/wasm.js";
 import type { ValueId } from "../../../src/ops/index.js";
@@ -162,7 +162,10 @@ describe("networks", () => {
       }),
     );
     const lossWith = (own: typeof keptOf | undefined): number => {
-      const objective = new Objective(teacher, student, { features: { weight: 1, keptOf: own }, pictures: [] });
+      const objective = new Objective(teacher, student, {
+        features: { weight: 1, kept: own && student.neck.map(own) },
+        pictures: [],
+      });
       return objective.lossOf(given[0], given[1], []).loss - objective.distance(given[0], given[1]).loss;
     };
     expect(keptOf(student.neck[0]).length).toBeLessThan(teacher.graph.values[teacher.neck[0]].shape[1]);

@@ -2,6 +2,7 @@
 
 import { readFile } from "node:fs/promises";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { headMaps } from "../../../src/compress/headMaps.js";
 import { calibratedLike, convertTree } from "../../../src/compress/quantize/calibrated.js";
 import { type CalibratedTree, calibrateTree } from "../../../src/compress/quantize/quantize.js";
 import { quantizeWeight } from "../../../src/compress/quantize/weights.js";
@@ -9,7 +10,7 @@ import { closestPoint, roundingOf, withRoundedWeights } from "../../../src/compr
 import type { RecoverOptions } from "../../../src/compress/recover/options.js";
 import { splitPictures } from "../../../src/compress/recover/pictures.js";
 import { recover } from "../../../src/compress/recover/recover.js";
-import { headMaps, studentOf } from "../../../src/compress/recover/student.js";
+import { studentOf } from "../../../src/compress/recover/student.js";
 import { crop, decodeImage } from "../../../src/image/index.js";
 import { openTrainer, openWasmTrainer } from "../../../src/node/trainers.js";
 import { openWasm } from "../../../src/node/wasm.js";

@@ -3,12 +3,12 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
+import type { Head } from "../../../src/compress/headMaps.js";
 import { pruneChannels } from "../../../src/compress/prune/pruneChannels.js";
 import { augmented } from "../../../src/compress/recover/augment.js";
 import { assertLearnable, labelLoss } from "../../../src/compress/recover/labelLoss.js";
 import type { RecoverOptions } from "../../../src/compress/recover/options.js";
 import { recover } from "../../../src/compress/recover/recover.js";
-import type { Head } from "../../../src/compress/recover/student.js";
 import { openTrainer, openWasmTrainer } from "../../../src/node/trainers.js";
 import { openWasm } from "../../../src/node/wasm.js";
 import type { NodeOf } from "../../../src/ops/index.js";

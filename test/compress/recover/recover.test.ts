@@ -1,13 +1,13 @@
 /** Recovery: the loss and its gradient, which pictures and which weights, runs that go on. */
 
 import { afterAll, describe, expect, it } from "vitest";
+import type { Head } from "../../../src/compress/headMaps.js";
 import { pruneChannels } from "../../../src/compress/prune/pruneChannels.js";
 import { distillationLoss } from "../../../src/compress/recover/loss.js";
 import type { RecoverOptions } from "../../../src/compress/recover/options.js";
 import { splitPictures } from "../../../src/compress/recover/pictures.js";
 import { recover } from "../../../src/compress/recover/recover.js";
 import { keptPoint } from "../../../src/compress/recover/state.js";
-import type { Head } from "../../../src/compress/recover/student.js";
 import { CheckpointError, ImageError } from "../../../src/errors.js";
 import { openTrainer, openWasmTrainer } from "../../../src/node/trainers.js";
 import { openWasm } from "../../../src/node/wasm.js";
