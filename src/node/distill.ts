@@ -3,12 +3,12 @@
 import type { WeightSource } from "../api/sources.js";
 import { measureNorms } from "../compress/calibration/normStatistics.js";
 import { type CalibrationSample, calibrationInputs } from "../compress/calibration/pictures.js";
+import { headMaps } from "../compress/headMaps.js";
 import type { RecoverProgress } from "../compress/recover/options.js";
 import { splitPictures, type TrainingSample } from "../compress/recover/pictures.js";
 import { recover } from "../compress/recover/recover.js";
 import { assertSameHead } from "../compress/recover/sameHead.js";
 import type { CurvePoint } from "../compress/recover/state.js";
-import { headMaps } from "../compress/recover/student.js";
 import { type ImageError, UnsupportedError } from "../errors.js";
 import type { Backend, BackendChoice } from "../runtime/backend.js";
 import type { ModuleNode } from "../weights/types.js";

@@ -35,11 +35,12 @@ function readAside({ path, memory, places }) {
 }
 parentPort.on("message", (message) => {
   if (message.type !== "read") return handle(message, (answer) => parentPort.postMessage(answer));
+  const { id } = message;
   let checksum;
   try {
     checksum = readAside(message);
   } catch {}
-  parentPort.postMessage({ type: "read", checksum });
+  parentPort.postMessage({ type: "read", id, checksum });
 });
 `;
 
@@ -65,38 +66,50 @@ function connect(worker: Worker, { onMessage, onError }: Parameters<SpawnWorker>
 
 interface ReadDone {
   readonly type: "read";
+  readonly id: number;
   readonly checksum: number | undefined;
 }
 
 /** `spawn`, and a way to read with the first thread that it started: it is idle while a model is loaded. */
 export function spawnReaders(): { readonly spawn: SpawnWorker; readonly aside: () => ReadAside | undefined } {
-  let first: Worker | undefined;
+  let read: ReadAside | undefined;
   return {
     spawn: (handlers) => {
       const worker = start();
-      first ??= worker;
+      read ??= reader(worker);
       return connect(worker, handlers);
     },
-    aside: () => first && ((read) => readWith(first as Worker, read)),
+    aside: () => read,
   };
 }
 
-async function readWith(worker: Worker, read: AsideRead): Promise<number | undefined> {
-  // Nothing else may keep the process alive meanwhile.
-  worker.ref();
-  try {
-    return await new Promise((resolve) => {
-      worker.on("message", function listen(message: FromWorker | ReadDone) {
-        if (message.type !== "read") return;
-        worker.off("message", listen);
-        resolve(message.checksum);
-      });
-      worker.once("exit", () => resolve(undefined));
-      worker.postMessage({ type: "read", ...read });
+/** Models that are loaded at the same time read at the same time. */
+function reader(worker: Worker): ReadAside {
+  const waiting = new Map<number, (checksum: number | undefined) => void>();
+  let ids = 0;
+  let gone = false;
+  const answer = (id: number, checksum: number | undefined): void => {
+    waiting.get(id)?.(checksum);
+    waiting.delete(id);
+    if (waiting.size === 0) worker.unref();
+  };
+  worker.on("message", (message: FromWorker | ReadDone) => {
+    if (message.type === "read") answer(message.id, message.checksum);
+  });
+  worker.once("exit", () => {
+    gone = true;
+    for (const id of [...waiting.keys()]) answer(id, undefined);
+  });
+  return async (read: AsideRead) => {
+    if (gone) return undefined;
+    const id = ids++;
+    return new Promise((resolve) => {
+      waiting.set(id, resolve);
+      // Nothing else may keep the process alive meanwhile.
+      worker.ref();
+      worker.postMessage({ type: "read", id, ...read });
     });
-  } finally {
-    worker.unref();
-  }
+  };
 }
 
 /** Sets V8's flag for relaxed SIMD where it is needed and wanted; comes before the first module is compiled. */

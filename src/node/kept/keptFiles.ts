@@ -21,6 +21,8 @@ import { crc32 } from "node:zlib";
 import { cacheFolder } from "../files/cacheFolder.js";
 import { temporaryName } from "../files/writeFile.js";
 
+/** All are looked at when one is written. */
+const MOST_FILES = 256;
 /** Of all files. */
 const BUDGET = 512 * 2 ** 20;
 /** Ends a file: magic number and checksum. Written last, so a file without it is not whole. */
@@ -118,7 +120,7 @@ function writeWhole(fd: number, bytes: Uint8Array): void {
   for (let at = 0; at < bytes.length; ) at += writeSync(fd, bytes, at);
 }
 
-/** Removes what was not used for longest until `bytes` more fit, and what killed processes left. */
+/** Removes what was not used for longest until a file of `bytes` fits, and what killed processes left. */
 function makeRoom(folder: string, bytes: number): void {
   const files = readdirSync(folder).map((name) => {
     const path = join(folder, name);
@@ -127,9 +129,11 @@ function makeRoom(folder: string, bytes: number): void {
   });
   files.sort((a, b) => a.mtimeMs - b.mtimeMs);
   let total = files.reduce((sum, { size }) => sum + size, bytes);
+  let left = files.length;
   for (const { path, size, mtimeMs, whole } of files) {
-    if (whole ? total <= BUDGET : Date.now() - mtimeMs < ABANDONED_MS) continue;
+    if (whole ? total <= BUDGET && left < MOST_FILES : Date.now() - mtimeMs < ABANDONED_MS) continue;
     rmSync(path, { force: true });
     total -= size;
+    left--;
   }
 }

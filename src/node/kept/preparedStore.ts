@@ -43,14 +43,16 @@ export function filePreparedStore(
   if (build === undefined || process.env.YOLOV5_DISABLE_PREPARED_CACHE === "1") return undefined;
   const kind = (target: object): string =>
     `${build} ${process.arch} ${process.versions.v8 ?? ""} ${JSON.stringify(target)}`;
+  const names = new WeakMap<Constants, string>();
   return {
     readWeights(constants, memory, target) {
       const name = nameOf(constants, kind(target));
+      if (name !== undefined) names.set(constants, name);
       const file = name === undefined ? undefined : openKept(name);
       return file && fill(file, constants, memory, aside()).finally(() => closeSync(file.fd));
     },
-    writeWeights(constants, memory, target) {
-      const name = nameOf(constants, kind(target));
+    writeWeights(constants, memory) {
+      const name = names.get(constants);
       if (name !== undefined) keep(name, placesOf(constants, memory));
     },
     readKernels(kernels, target) {

@@ -4,9 +4,10 @@ import { existsSync } from "node:fs";
 import { mkdir, mkdtemp, open, readdir, readFile, rm, stat, truncate, utimes, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { crc32 } from "node:zlib";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { keptFolder } from "../../../src/node/kept/keptFiles.js";
-import { filePreparedStore } from "../../../src/node/kept/preparedStore.js";
+import { filePreparedStore, type ReadAside } from "../../../src/node/kept/preparedStore.js";
 import { spawnReaders } from "../../../src/node/wasm.js";
 import { createWasmBackend, type PreparedStore } from "../../../src/runtime/wasm/index.js";
 import { tensor } from "../../../src/tensor/index.js";
@@ -145,6 +146,27 @@ describe("a prepared model", () => {
     }
   });
 
+  it("is not mistaken for another one that is read at the same time, and not waited for if the thread has ended", async () => {
+    const readers = spawnReaders();
+    const handle = readers.spawn({ onMessage: () => {}, onError: () => {} });
+    const read = readers.aside() as ReadAside;
+    const memory = new SharedArrayBuffer(3 * 4096);
+    const asked = ["one", "another", "a third"].map((text, i) => {
+      const bytes = Buffer.alloc(4096, text);
+      return { path: join(folder, text), bytes, places: [[i * 4096, 4096]] as const };
+    });
+    for (const { path, bytes } of asked) await writeFile(path, bytes);
+    const reads = asked.map(({ path, places }) => read({ path, memory, places }));
+    expect(await Promise.all(reads)).toEqual(asked.map(({ bytes }) => crc32(bytes)));
+    expect(Buffer.from(memory).equals(Buffer.concat(asked.map(({ bytes }) => bytes)))).toBe(true);
+    const [{ path, places }] = asked;
+    const missing = read({ path: join(folder, "missing"), memory, places });
+    expect(await missing).toBeUndefined();
+    handle.terminate();
+    expect(await read({ path, memory, places })).toBeUndefined();
+    expect(await read({ path, memory, places })).toBeUndefined();
+  });
+
   it("emits kernels again if their file is damaged", async () => {
     const first = await start();
     for (const name of await readdir(keptFolder())) await flip(join(keptFolder(), name), 100);
@@ -191,6 +213,21 @@ describe("the files", () => {
     await start();
     const left = Object.keys(ages).filter((name) => existsSync(join(keptFolder(), name)));
     expect(left).toEqual(["older", "newer", ".3-4.part"]);
+  });
+
+  it("are not more than a few hundred", async () => {
+    await mkdir(keptFolder(), { recursive: true });
+    const names = Array.from({ length: 300 }, (_, i) => `file-${i}`);
+    for (const [i, name] of names.entries()) {
+      const path = join(keptFolder(), name);
+      await writeFile(path, "");
+      const then = new Date(Date.now() - (300 - i) * 60_000);
+      await utimes(path, then, then);
+    }
+    await start();
+    const left = await readdir(keptFolder());
+    expect(left.length).toBe(256);
+    expect(left).toEqual(expect.arrayContaining(names.slice(-250)));
   });
 
   it("are not made from source, nor if the user wants none", () => {
