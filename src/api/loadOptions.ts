@@ -57,7 +57,8 @@ export interface LoadOptions {
   /**
    * Pages: keep downloads in Cache Storage and reuse them next time. Default false. Node always caches released
    * models, and this says whether weights are kept in the cache folder as the WASM backend packs them, so that the next start
-   * is faster. Default: true if the weights come from a file or by a released name, false for bytes and addresses.
+   * is faster. Default: yes if the weights come from a file or by a released name; of bytes and addresses only kernels are
+   * kept, which hold nothing of the model. With `false`, nothing is kept.
    */
   readonly cache?: boolean | undefined;
 }

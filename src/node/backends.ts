@@ -10,6 +10,7 @@ import { BACKEND_CHOICES, type BackendChoice } from "../runtime/backendNames.js"
 import { createCpuBackend } from "../runtime/cpu/backend.js";
 import type { AdapterSource } from "../runtime/webgpu/device/findAdapter.js";
 import { quietGpu } from "./dawnOutput.js";
+import type { Prepared } from "./kept/preparedStore.js";
 import { fileTuningStore } from "./tuningStore.js";
 import { mayHaveHardware, mayHaveVulkan } from "./vulkan.js";
 import { openWasm } from "./wasm.js";
@@ -19,8 +20,8 @@ export interface BackendOptions {
   readonly onNote?: ((note: string) => void) | undefined;
   /** Threads of the WASM backend. Default: the number of cores, at most eight. */
   readonly threads?: number | undefined;
-  /** Keep packed weights of the WASM backend in the cache folder. Default false. */
-  readonly keepPrepared?: boolean | undefined;
+  /** What of the WASM backend is kept in the cache folder. Default "nothing". */
+  readonly keep?: Prepared | undefined;
 }
 
 /** The runtime's own WebGPU, as Deno has it. */
@@ -71,8 +72,8 @@ async function openWebGpu({ onNote }: BackendOptions, hardwareOnly = false): Pro
  * @throws DeviceError if the chosen backend is not available; OptionError for an unknown name.
  */
 export async function openBackend(choice: BackendChoice, options: BackendOptions = {}): Promise<Backend> {
-  const { threads, onNote, keepPrepared = false } = options;
-  const wasm = { keepPrepared, ...(threads === undefined ? {} : { threads, onNote }) };
+  const { threads, onNote, keep = "nothing" } = options;
+  const wasm = { keep, ...(threads === undefined ? {} : { threads, onNote }) };
   switch (choice) {
     case "cpu":
       return createCpuBackend();

@@ -10,7 +10,7 @@ import { Model, type PictureReader } from "../yolov5/model.js";
 import { openBackend } from "./backends.js";
 import { createMembers } from "./createMembers.js";
 import { readWithSaver } from "./pictures/resultSaver.js";
-import { keepsPrepared, type OpenedWeights, openWeights } from "./weightSource.js";
+import { type OpenedWeights, openWeights, preparedToKeep } from "./weightSource.js";
 
 export interface Loaded {
   readonly model: Model<PictureSource>;
@@ -41,8 +41,8 @@ export async function loadWeights(
     const [first] = weights;
     const { threadsFor } = options;
     const threads = threadsFor && first ? threadsFor(taskOf(first.opened.module, first.path)) : options.threads;
-    const keepPrepared = keepsPrepared(weights, options.cache);
-    backend = await openBackend(options.backend ?? "auto", { onNote: options.onNote, threads, keepPrepared });
+    const keep = preparedToKeep(weights, options.cache);
+    backend = await openBackend(options.backend ?? "auto", { onNote: options.onNote, threads, keep });
     throwIfAborted(signal);
     const read: PictureReader<PictureSource> = (item, { maxPixels = options.maxPixels, ...reading } = {}) =>
       readWithSaver(item, { maxPixels, ...reading });

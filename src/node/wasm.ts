@@ -12,7 +12,7 @@ import {
   type WasmBackendOptions,
   WORKER_SOURCE,
 } from "../runtime/wasm/index.js";
-import { type AsideRead, filePreparedStore, type ReadAside } from "./kept/preparedStore.js";
+import { type AsideRead, filePreparedStore, type Prepared, type ReadAside } from "./kept/preparedStore.js";
 
 /** `readAside` answers a message of its own type, which the kernels' threads do not know. */
 const PLUMBING = `
@@ -120,8 +120,8 @@ export function allowRelaxedSimd(instructions: WasmBackendOptions["instructions"
 }
 
 export interface NodeWasmOptions extends WasmBackendOptions {
-  /** Keep packed weights and kernels in the cache folder. Default false. */
-  readonly keepPrepared?: boolean | undefined;
+  /** What is kept in the cache folder. Default "nothing". */
+  readonly keep?: Prepared | undefined;
 }
 
 /**
@@ -130,9 +130,9 @@ export interface NodeWasmOptions extends WasmBackendOptions {
  * @throws DeviceError, OptionError like `createWasmBackend`.
  */
 export async function openWasm(options: NodeWasmOptions = {}): Promise<Backend> {
-  const { keepPrepared = false, ...plain } = options;
+  const { keep = "nothing", ...plain } = options;
   allowRelaxedSimd(plain.instructions);
   const readers = spawnReaders();
-  const store = keepPrepared ? filePreparedStore(readers.aside) : undefined;
+  const store = keep === "nothing" ? undefined : filePreparedStore(keep, readers.aside);
   return createWasmBackend({ spawn: readers.spawn, cores: availableParallelism(), store, ...plain });
 }

@@ -11,6 +11,7 @@ import { throwIfAborted } from "../yolov5/calls/abort.js";
 import { type OpenedModel, openModelFile, type RandomHead, randomModelPieces } from "../yolov5/loadModel.js";
 import { embeddedModelPath } from "./embeddedModel.js";
 import { readFailure, readRegularFile } from "./files/regularFile.js";
+import type { Prepared } from "./kept/preparedStore.js";
 import { type KnownModelOptions, knownModelName, readKnownModel } from "./knownModels.js";
 import { bytesInside, placeOf } from "./localAddress.js";
 import { download, type OnProgress } from "./net/download.js";
@@ -42,11 +43,14 @@ async function fileExists(path: string): Promise<boolean> {
 }
 
 /**
- * Whether packed weights may be kept in the cache folder: yes if they come from files of this machine, unless the user says
- * otherwise. Nothing is written of weights that were given as bytes or downloaded from an address.
+ * What may be kept in the cache folder: packed weights if they come from files of this machine, unless the user says otherwise.
+ * Of weights that were given as bytes or downloaded from an address, nothing is written: kernels say no more than which kinds of
+ * layers a network has.
  */
-export const keepsPrepared = (weights: readonly FoundWeights[], cache: boolean | undefined): boolean =>
-  cache ?? weights.every(({ file }) => file !== undefined);
+export function preparedToKeep(weights: readonly FoundWeights[], cache: boolean | undefined): Prepared {
+  if (cache === false) return "nothing";
+  return cache || weights.every(({ file }) => file !== undefined) ? "weights" : "kernels";
+}
 
 /** Begins the name of weights that are made from it. */
 const RANDOM = "random:";

@@ -7,6 +7,7 @@ import {
   closeSync,
   fstatSync,
   futimesSync,
+  lstatSync,
   mkdirSync,
   openSync,
   readdirSync,
@@ -33,6 +34,18 @@ const ABANDONED_MS = 3_600_000;
 
 export const keptFolder = (): string => join(cacheFolder(), "prepared");
 
+/**
+ * Whether files of others are told from one's own here. What is kept is computed with, and machine code is run: neither may come
+ * from somebody else.
+ */
+export const keptByUserAlone = process.getuid !== undefined;
+
+function assertOwn(folder: string): void {
+  const found = lstatSync(folder);
+  const own = !keptByUserAlone || (found.uid === process.getuid?.() && (found.mode & 0o022) === 0);
+  if (!found.isDirectory() || !own) throw new Error(`${folder}: others may write to it`);
+}
+
 /** A kept file, opened. */
 export interface Opened {
   readonly fd: number;
@@ -45,9 +58,11 @@ export interface Opened {
 
 /** Opens a kept file, for `closeSync` to close; undefined if there is none, or none that was written to its end. */
 export function openKept(name: string): Opened | undefined {
-  const path = join(keptFolder(), name);
+  const folder = keptFolder();
+  const path = join(folder, name);
   let fd: number | undefined;
   try {
+    assertOwn(folder);
     fd = openSync(path, "r");
     const bytes = fstatSync(fd).size - TRAILER_BYTES;
     const trailer = new Uint32Array(2);
@@ -84,8 +99,10 @@ export function keep(name: string, parts: readonly Uint8Array[]): void {
   try {
     const folder = keptFolder();
     mkdirSync(folder, { recursive: true, mode: 0o700 });
+    assertOwn(folder);
     makeRoom(
       folder,
+      name,
       parts.reduce((sum, { length }) => sum + length, 0),
     );
     const path = join(folder, name);
@@ -120,12 +137,13 @@ function writeWhole(fd: number, bytes: Uint8Array): void {
   for (let at = 0; at < bytes.length; ) at += writeSync(fd, bytes, at);
 }
 
-/** Removes what was not used for longest until a file of `bytes` fits, and what killed processes left. */
-function makeRoom(folder: string, bytes: number): void {
-  const files = readdirSync(folder).map((name) => {
-    const path = join(folder, name);
+/** Removes what was not used for longest until file `name` fits with `bytes`, and what killed processes left. */
+function makeRoom(folder: string, name: string, bytes: number): void {
+  const others = readdirSync(folder).filter((other) => other !== name);
+  const files = others.map((other) => {
+    const path = join(folder, other);
     const { size, mtimeMs } = statSync(path);
-    return { path, size, mtimeMs, whole: !name.endsWith(".part") };
+    return { path, size, mtimeMs, whole: !other.endsWith(".part") };
   });
   files.sort((a, b) => a.mtimeMs - b.mtimeMs);
   let total = files.reduce((sum, { size }) => sum + size, bytes);

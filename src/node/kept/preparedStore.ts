@@ -6,8 +6,8 @@ import { crc32 } from "node:zlib";
 import { ALIGNMENT, type PreparedStore, roundUp } from "../../runtime/wasm/index.js";
 import { type HostTensor, recipeOf } from "../../tensor/index.js";
 import { BUILD } from "../../version.js";
-import { sha256 } from "../files/sha256.js";
-import { keep, type Opened, openKept, readKept } from "./keptFiles.js";
+import { keep, type Opened, openKept } from "./keptFiles.js";
+import { keptKernels } from "./keptKernels.js";
 
 type Constants = Parameters<PreparedStore["readWeights"]>[0];
 
@@ -17,10 +17,6 @@ const LEAST_BYTES = 2 ** 20;
 const MOST_BYTES = 256 * 2 ** 20;
 /** Parts of a file that several threads read at a time. */
 const PART_BYTES = 4 * 2 ** 20;
-
-/** A file of kernels: bytes of its table of slots, that table, the module. */
-const HEAD_AT = 4;
-type SlotTable = [name: string, slot: number][];
 
 /** Parts of memory that all threads share, to be filled one after the other from the start of a file. */
 export interface AsideRead {
@@ -32,11 +28,15 @@ export interface AsideRead {
 /** Reads on an idle thread. @returns the checksum of what it read; undefined if it could not */
 export type ReadAside = (read: AsideRead) => Promise<number | undefined>;
 
+/** What is kept of a model: its kernels, or its packed weights too. */
+export type Prepared = "nothing" | "kernels" | "weights";
+
 /**
  * Undefined where nothing is kept: from source, where an edit would not change the name of a file, and with
  * `YOLOV5_DISABLE_PREPARED_CACHE=1`.
  */
 export function filePreparedStore(
+  prepared: Exclude<Prepared, "nothing">,
   aside: () => ReadAside | undefined = () => undefined,
   build: string | undefined = BUILD,
 ): PreparedStore | undefined {
@@ -46,7 +46,7 @@ export function filePreparedStore(
   const names = new WeakMap<Constants, string>();
   return {
     readWeights(constants, memory, target) {
-      const name = nameOf(constants, kind(target));
+      const name = prepared === "weights" ? nameOf(constants, kind(target)) : undefined;
       if (name !== undefined) names.set(constants, name);
       const file = name === undefined ? undefined : openKept(name);
       return file && fill(file, constants, memory, aside()).finally(() => closeSync(file.fd));
@@ -55,19 +55,7 @@ export function filePreparedStore(
       const name = names.get(constants);
       if (name !== undefined) keep(name, placesOf(constants, memory));
     },
-    readKernels(kernels, target) {
-      const contents = readKept(sha256(`${kind(target)} ${kernels}`));
-      if (!contents) return undefined;
-      const [headBytes] = new Uint32Array(contents.buffer, 0, 1);
-      const end = HEAD_AT + headBytes;
-      const head: SlotTable = JSON.parse(new TextDecoder().decode(contents.subarray(HEAD_AT, end)));
-      return { slots: new Map(head), bytes: contents.subarray(end) };
-    },
-    writeKernels({ bytes, slots }, kernels, target) {
-      const head = new TextEncoder().encode(JSON.stringify([...slots] satisfies SlotTable));
-      const size = new Uint8Array(Uint32Array.of(head.length).buffer);
-      keep(sha256(`${kind(target)} ${kernels}`), [size, head, bytes]);
-    },
+    ...keptKernels(kind),
   };
 }
 

@@ -5,7 +5,7 @@ import type { Backend, BackendChoice } from "../../runtime/backend.js";
 import type { Member } from "../../yolov5/model.js";
 import { openBackend } from "../backends.js";
 import { createMembers } from "../createMembers.js";
-import { type FoundWeights, keepsPrepared, type OpenedWeights, openFound } from "../weightSource.js";
+import { type FoundWeights, type OpenedWeights, openFound, preparedToKeep } from "../weightSource.js";
 
 export interface ModelSeed {
   readonly weights: readonly FoundWeights[];
@@ -40,7 +40,7 @@ export async function openSeed(
   const opened: OpenedWeights[] = [];
   for (const found of weights) opened.push(await openFound(found, { config }));
   const { threads, onNote } = options;
-  const backend = await openBackend(choice, { threads, onNote, keepPrepared: keepsPrepared(weights, cache) });
+  const backend = await openBackend(choice, { threads, onNote, keep: preparedToKeep(weights, cache) });
   try {
     const members = createMembers(opened, backend, { ...options, half });
     return { members: names ? members.map((member) => named(member, names)) : members, backend };

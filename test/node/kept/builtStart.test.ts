@@ -1,7 +1,7 @@
 /** The built command and library, started again: what they keep, and of which weights. */
 
 import { execFileSync } from "node:child_process";
-import { existsSync, readdirSync, rmSync } from "node:fs";
+import { existsSync, readdirSync, rmSync, statSync } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -12,6 +12,8 @@ import { EXAMPLE } from "../../cli/support.js";
 import { REPOSITORY } from "../../support/reference.js";
 
 const WEIGHTS = join(REPOSITORY, "models", "codes.safetensors");
+/** Packed weights take more. */
+const LEAST_WEIGHTS = 2 ** 20;
 const ARGS = ["detect", "--weights", WEIGHTS, "--source", EXAMPLE, "--backend", "wasm", "--threads", "2"];
 
 describe.skipIf(!built)("the built package", () => {
@@ -21,6 +23,7 @@ describe.skipIf(!built)("the built package", () => {
     const prepared = join(folder, "cache", "prepared");
     return existsSync(prepared) ? readdirSync(prepared).sort() : [];
   };
+  const sizes = (): number[] => kept().map((name) => statSync(join(folder, "cache", "prepared", name)).size);
   beforeAll(async () => {
     folder = await mkdtemp(join(tmpdir(), "yolov5-start-"));
     env = { ...process.env, YOLOV5_CACHE: join(folder, "cache") };
@@ -41,11 +44,18 @@ describe.skipIf(!built)("the built package", () => {
     return execFileSync(process.execPath, argv, { env, encoding: "utf8" });
   }
 
-  it("keeps nothing of weights that are given as bytes, nor if the user wants none", async () => {
-    library(`load(readFileSync(weights), { backend: "wasm" })`);
+  it("keeps nothing if the user wants none, and of weights that are given as bytes no more than kernels", async () => {
     library(`load(weights, { backend: "wasm", cache: false })`);
     await run(folder, ARGS, { env: { ...env, YOLOV5_DISABLE_PREPARED_CACHE: "1" } });
     expect(kept()).toEqual([]);
+    const ofBytes = library(`load(readFileSync(weights), { backend: "wasm" })`);
+    expect(JSON.parse(ofBytes).length).toBeGreaterThan(1);
+    expect(sizes().length).toBeGreaterThan(0);
+    expect(Math.max(...sizes())).toBeLessThan(LEAST_WEIGHTS);
+    expect(library(`load(readFileSync(weights), { backend: "wasm" })`)).toBe(ofBytes);
+    library(`load(weights, { backend: "wasm" })`);
+    expect(Math.max(...sizes())).toBeGreaterThan(LEAST_WEIGHTS);
+    rmSync(join(folder, "cache"), { recursive: true });
   });
 
   it("detects the same from what it kept, in the library too", async () => {

@@ -42,7 +42,7 @@ async function start(
   { threads = 1, build = "test" }: { threads?: number; build?: string } = {},
 ): Promise<Run> {
   const readers = spawnReaders();
-  const store = filePreparedStore(readers.aside, build) as PreparedStore;
+  const store = filePreparedStore("weights", readers.aside, build) as PreparedStore;
   const found: boolean[] = [];
   let weights = false;
   const watched: PreparedStore = {
@@ -231,9 +231,9 @@ describe("the files", () => {
   });
 
   it("are not made from source, nor if the user wants none", () => {
-    expect(filePreparedStore()).toBeUndefined();
+    expect(filePreparedStore("weights")).toBeUndefined();
     vi.stubEnv("YOLOV5_DISABLE_PREPARED_CACHE", "1");
-    expect(filePreparedStore(undefined, "test")).toBeUndefined();
+    expect(filePreparedStore("weights", undefined, "test")).toBeUndefined();
   });
 });
 

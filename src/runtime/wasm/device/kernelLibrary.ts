@@ -19,17 +19,41 @@ export interface KernelBatch {
   readonly slots: number;
 }
 
+/** As a store has them. */
+export interface StoredKernels extends KernelModule {
+  /** Compiled as far as earlier runs have got. */
+  readonly compiled?: WebAssembly.Module | undefined;
+}
+
+/** A module after some runs. */
+export interface UsedModule {
+  readonly compiled: WebAssembly.Module;
+  /** Of an instance. */
+  readonly functions: readonly unknown[];
+}
+
+/** Runs after which a store is shown what has been optimised: most of it by the first. */
+const SHOWN_AFTER: readonly number[] = [1, 8, 64];
+
 /** Keeps modules between runs. `target` says what they are emitted for. */
 export interface KernelStore {
   /** @param kernels says which kernels a module has, and in which slots. */
-  readKernels(kernels: string, target: Target): KernelModule | undefined;
+  readKernels(kernels: string, target: Target): StoredKernels | undefined;
   /** Never throws. */
   writeKernels(module: KernelModule, kernels: string, target: Target): void;
+  /** Keeps what the host has optimised of a module that was read or written here, if that is more than before. Never throws. */
+  writeOptimized(used: UsedModule, kernels: string, target: Target): void;
 }
 
 export class KernelLibrary {
   readonly batches: KernelBatch[] = [];
   private readonly slots = new Map<string, number>();
+  private readonly stored: {
+    readonly names: string;
+    readonly module: Promise<WebAssembly.Module>;
+    readonly slots: readonly number[];
+  }[] = [];
+  private runs = 0;
   private pictureRows: Promise<WebAssembly.Module> | undefined;
 
   constructor(
@@ -42,20 +66,32 @@ export class KernelLibrary {
     const missing = new Map<string, Kernel>();
     for (const kernel of kernels) if (!this.slots.has(kernel.name)) missing.set(kernel.name, kernel);
     if (missing.size === 0) return;
-    const { bytes, slots } = this.build(missing);
+    const names = `${this.slots.size} ${[...missing.keys()]}`;
+    const { bytes, slots, compiled } = this.build(missing, names);
     for (const [name, slot] of slots) this.slots.set(name, slot);
-    const module = WebAssembly.compile(bytes);
+    const module = compiled ? Promise.resolve(compiled) : WebAssembly.compile(bytes);
     // A failure is reported to whoever loads it.
     module.catch(() => undefined);
     this.batches.push({ module, slots: this.slots.size });
+    if (this.store) this.stored.push({ names, module, slots: [...slots.values()] });
   }
 
-  private build(kernels: ReadonlyMap<string, Kernel>): KernelModule {
-    const first = this.slots.size;
-    const names = `${first} ${[...kernels.keys()]}`;
+  /** To be told of every run, and of the table that it ran with: kernels are optimised while they run. */
+  ran(table: WebAssembly.Table | undefined): void {
+    const { store, target } = this;
+    if (!store || !table || !SHOWN_AFTER.includes(++this.runs)) return;
+    for (const { names, module, slots } of this.stored) {
+      // A memory has the modules that its plans need.
+      if (Math.max(...slots) >= table.length) continue;
+      const functions = slots.map((slot) => table.get(slot));
+      module.then((compiled) => store.writeOptimized({ compiled, functions }, names, target)).catch(() => undefined);
+    }
+  }
+
+  private build(kernels: ReadonlyMap<string, Kernel>, names: string): StoredKernels {
     const kept = this.store?.readKernels(names, this.target);
     if (kept) return kept;
-    const made = buildModule(this.target, kernels.values(), first);
+    const made = buildModule(this.target, kernels.values(), this.slots.size);
     this.store?.writeKernels(made, names, this.target);
     return made;
   }

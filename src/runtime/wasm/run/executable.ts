@@ -232,9 +232,11 @@ export class WasmExecutable implements PictureExecutable {
 
   /** One call at a time, in the order they came. */
   private turn<T>(work: (plan: LoadedPlan) => Promise<T>): Promise<T> {
-    return this.model.turns.add(() => {
+    return this.model.turns.add(async () => {
       if (!this.plan) throw new DisposedError("the executable");
-      return work(this.plan);
+      const result = await work(this.plan);
+      this.model.ran();
+      return result;
     });
   }
 

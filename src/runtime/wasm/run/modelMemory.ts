@@ -136,6 +136,11 @@ export class ModelMemory {
     return this.machine.run(plan, first, last, parts);
   }
 
+  /** Ends a run. */
+  ran(): void {
+    this.kernels.ran(this.machine.table);
+  }
+
   /** Makes room for a plan's next run within its turn. @returns the address of its workspace */
   async place(plan: LoadedPlan): Promise<number> {
     await this.shrink(plan.workspaceBytes);

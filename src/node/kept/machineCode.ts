@@ -1,0 +1,54 @@
+/**
+ * The machine code that V8 has made of a WebAssembly module, as bytes and back. A module starts in slow code and is optimised while it
+ * runs; with the code of an earlier run, it starts fast. Browsers keep such code themselves. Node has no call for it, but V8's
+ * functions for its own tests do just that. V8 refuses code of another version, other flags or a processor with other
+ * instructions. Source: V8, `runtime-test-wasm.cc`.
+ */
+
+import { setFlagsFromString } from "node:v8";
+import { runInThisContext } from "node:vm";
+
+/** Of Node, and processors, where this is known to work; V8 in Node 26 has no such functions. */
+const TRIED = ["20", "22", "24"];
+const PROCESSORS = ["x64", "arm64"];
+const { node, electron, bun, deno } = process.versions as Partial<Record<string, string>>;
+const works =
+  TRIED.includes(node?.split(".")[0] ?? "") &&
+  PROCESSORS.includes(process.arch) &&
+  [electron, bun, deno].every((other) => other === undefined);
+
+/** @returns undefined where V8 has no such function */
+function call(name: string, ...given: readonly unknown[]): unknown {
+  if (!works) return undefined;
+  try {
+    setFlagsFromString("--allow-natives-syntax");
+    const names = given.map((_, i) => `a${i}`).join(", ");
+    // Compiled anew by every call: V8 drops the code of functions that are seldom used, and could not read them again.
+    return runInThisContext(`(${names}) => %${name}(${names})`)(...given);
+  } catch {
+    return undefined;
+  } finally {
+    setFlagsFromString("--no-allow-natives-syntax");
+  }
+}
+
+/**
+ * What of a module is optimised by now; undefined where nothing is, or where that cannot be told.
+ * @param functions some of an instance of the module
+ */
+export function codeOf(module: WebAssembly.Module, functions: readonly unknown[]): Uint8Array<ArrayBuffer> | undefined {
+  // V8 ends the process if it is asked for the code of a module without any.
+  if (!functions.some((each) => call("IsTurboFanFunction", each) === true)) return undefined;
+  const code = call("SerializeWasmModule", module);
+  return code instanceof ArrayBuffer ? new Uint8Array(code) : undefined;
+}
+
+/**
+ * A module that starts with its code. V8 does not look whether they belong together.
+ * @param code of `codeOf`, of the module with just these bytes
+ * @returns undefined if this host cannot run it
+ */
+export function withCode(bytes: Uint8Array, code: Uint8Array): WebAssembly.Module | undefined {
+  const module = call("DeserializeWasmModule", code.slice().buffer, bytes);
+  return module instanceof WebAssembly.Module ? module : undefined;
+}

@@ -1,0 +1,114 @@
+/** Machine code of kernels that is kept between runs. */
+
+import { chmod, mkdtemp, readdir, rm, stat } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { keep, keptFolder, readKept } from "../../../src/node/kept/keptFiles.js";
+import { codeOf, withCode } from "../../../src/node/kept/machineCode.js";
+import { filePreparedStore } from "../../../src/node/kept/preparedStore.js";
+import type { PreparedStore } from "../../../src/runtime/wasm/index.js";
+
+/** (func (export "f") (param i32) (result i32) (i32.add (local.get 0) (i32.const 1))) */
+const ADD = "0061736d0100000001060160017f017f0302010007050101660000" + "0a09010700200041016a0b";
+const BYTES = new Uint8Array(Buffer.from(ADD, "hex"));
+const TARGET = { simd: true, relaxed: false, shared: false };
+const KEPT = ["20", "22", "24"].includes(process.versions.node.split(".")[0]);
+
+let folder: string;
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), "yolov5-code-"));
+  vi.stubEnv("YOLOV5_CACHE", folder);
+});
+afterEach(async () => {
+  vi.unstubAllEnvs();
+  await rm(folder, { recursive: true, force: true });
+});
+
+const functionsOf = (module: WebAssembly.Module): unknown[] => Object.values(new WebAssembly.Instance(module).exports);
+
+/** A module whose code is optimised. */
+async function warm(bytes = BYTES): Promise<{ compiled: WebAssembly.Module; functions: unknown[]; code: Uint8Array }> {
+  const compiled = new WebAssembly.Module(bytes);
+  const functions = functionsOf(compiled);
+  const [add] = functions as ((n: number) => number)[];
+  const code = await vi.waitFor(
+    () => {
+      for (let n = 0; n < 100_000; n++) add(n);
+      const made = codeOf(compiled, functions);
+      expect(made).toBeDefined();
+      return made as Uint8Array;
+    },
+    { timeout: 30_000 },
+  );
+  return { compiled, functions, code };
+}
+
+describe.runIf(KEPT)("machine code", () => {
+  it("makes a module that computes the same, and is optimised from the start", async () => {
+    const { code } = await warm();
+    const other = BYTES.slice();
+    const module = withCode(other, code);
+    expect(module).toBeInstanceOf(WebAssembly.Module);
+    const functions = functionsOf(module as WebAssembly.Module);
+    const [add] = functions as ((n: number) => number)[];
+    expect([add(1), add(41)]).toEqual([2, 42]);
+    expect(codeOf(module as WebAssembly.Module, functions)).toBeDefined();
+  });
+
+  it("is none before anything is optimised", () => {
+    const module = new WebAssembly.Module(new Uint8Array(Buffer.from(ADD.replace("41016a", "41056a"), "hex")));
+    expect(codeOf(module, functionsOf(module))).toBeUndefined();
+    expect(codeOf(module, [])).toBeUndefined();
+  });
+
+  it.each([
+    ["nothing", (code: Uint8Array) => code.subarray(0, 0)],
+    ["code of another version", (code: Uint8Array) => code.map((byte, i) => (i === 5 ? byte ^ 1 : byte))],
+    [
+      "code for other flags or another processor",
+      (code: Uint8Array) => code.map((byte, i) => (i === 12 ? byte ^ 1 : byte)),
+    ],
+  ])("is refused if it is %s", async (_, damage) => {
+    const { code } = await warm();
+    expect(withCode(BYTES, damage(code))).toBeUndefined();
+  });
+
+  it("is kept with its module, and again if there is more of it", async () => {
+    const store = (): PreparedStore => filePreparedStore("kernels", undefined, "test") as PreparedStore;
+    const module = { bytes: BYTES, slots: new Map([["add", 0]]) };
+    const first = store();
+    first.writeKernels(module, "add", TARGET);
+    expect(first.readKernels("add", TARGET)?.compiled).toBeUndefined();
+    const [name] = await readdir(keptFolder());
+    const { size } = await stat(join(keptFolder(), name));
+    const used = await warm();
+    first.writeOptimized(used, "add", TARGET);
+    expect((await stat(join(keptFolder(), name))).size).toBe(size + used.code.length);
+    const again = store();
+    const read = again.readKernels("add", TARGET);
+    expect([read?.compiled instanceof WebAssembly.Module, read?.bytes, read?.slots]).toEqual([
+      true,
+      BYTES,
+      module.slots,
+    ]);
+    const before = await stat(join(keptFolder(), name));
+    again.writeOptimized(used, "add", TARGET);
+    expect((await stat(join(keptFolder(), name))).ino).toBe(before.ino);
+    vi.stubEnv("NODE_OPTIONS", "--max-old-space-size=4000 --disable-wasm-trap-handler");
+    expect(store().readKernels("add", TARGET)).toBeUndefined();
+  });
+});
+
+describe.skipIf(process.platform === "win32")("a folder that others may write to", () => {
+  it("is not read and not written", async () => {
+    keep("mine", [BYTES]);
+    expect(readKept("mine")).toEqual(BYTES);
+    await chmod(keptFolder(), 0o770);
+    expect(readKept("mine")).toBeUndefined();
+    keep("another", [BYTES]);
+    expect(await readdir(keptFolder())).toEqual(["mine"]);
+    await chmod(keptFolder(), 0o700);
+    expect(readKept("mine")).toEqual(BYTES);
+  });
+});
