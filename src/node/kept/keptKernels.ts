@@ -5,8 +5,7 @@ import { sha256 } from "../files/sha256.js";
 import { keep, keptByUserAlone, readKept } from "./keptFiles.js";
 import { codeOf, withCode } from "./machineCode.js";
 
-type KernelStore = Pick<PreparedStore, "readKernels" | "writeKernels" | "writeOptimized">;
-type KernelModule = Parameters<KernelStore["writeKernels"]>[0];
+type KernelStore = Pick<PreparedStore, "readKernels" | "writeKernels">;
 type Target = Parameters<KernelStore["writeKernels"]>[2];
 
 /** A file: bytes of its head, the head, the module, machine code if there is any. */
@@ -16,25 +15,14 @@ interface Head {
   readonly moduleBytes: number;
 }
 
-interface Filed {
-  readonly module: KernelModule;
-  /** Of machine code. */
-  readonly codeBytes: number;
-}
-
 /** @param kind of build and machine */
 export function keptKernels(kind: (target: Target) => string): KernelStore {
-  const filed = new Map<string, Filed>();
+  /** Bytes of machine code in files. */
+  const kept = new Map<string, number>();
   // `--disable-wasm-trap-handler` changes what machine code relies on, and V8, which looks at its own options, does not see it.
   const given = [...process.execArgv, ...(process.env.NODE_OPTIONS ?? "").split(" ")];
   const options = given.filter((option) => /^--\S*wasm/.test(option));
   const nameOf = (kernels: string, target: Target): string => sha256(`${kind(target)} ${options} ${kernels}`);
-  const write = (name: string, module: KernelModule, code = new Uint8Array()): void => {
-    filed.set(name, { module, codeBytes: code.length });
-    const head: Head = { slots: [...module.slots], moduleBytes: module.bytes.length };
-    const text = new TextEncoder().encode(JSON.stringify(head));
-    keep(name, [new Uint8Array(Uint32Array.of(text.length).buffer), text, module.bytes, code]);
-  };
   return {
     readKernels(kernels, target) {
       const name = nameOf(kernels, target);
@@ -47,18 +35,17 @@ export function keptKernels(kind: (target: Target) => string): KernelStore {
       const module = { slots: new Map(head.slots), bytes: contents.subarray(at, end) };
       const code = contents.subarray(end);
       const compiled = code.length > 0 ? withCode(module.bytes, code) : undefined;
-      filed.set(name, { module, codeBytes: compiled ? code.length : 0 });
+      kept.set(name, compiled ? code.length : 0);
       return { ...module, compiled };
     },
-    writeKernels(module, kernels, target) {
-      write(nameOf(kernels, target), module);
-    },
-    writeOptimized({ compiled, functions }, kernels, target) {
-      if (!keptByUserAlone) return;
+    writeKernels({ bytes, slots, compiled, functions }, kernels, target) {
       const name = nameOf(kernels, target);
-      const known = filed.get(name);
-      const code = known && codeOf(compiled, functions);
-      if (code && code.length > known.codeBytes) write(name, known.module, code);
+      const code = (keptByUserAlone && codeOf(compiled, functions)) || new Uint8Array();
+      if (code.length <= (kept.get(name) ?? -1)) return;
+      kept.set(name, code.length);
+      const head: Head = { slots: [...slots], moduleBytes: bytes.length };
+      const text = new TextEncoder().encode(JSON.stringify(head));
+      keep(name, [new Uint8Array(Uint32Array.of(text.length).buffer), text, bytes, code]);
     },
   };
 }

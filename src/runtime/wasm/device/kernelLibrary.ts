@@ -26,34 +26,35 @@ export interface StoredKernels extends KernelModule {
 }
 
 /** A module after some runs. */
-export interface UsedModule {
+export interface UsedKernels extends KernelModule {
   readonly compiled: WebAssembly.Module;
   /** Of an instance. */
   readonly functions: readonly unknown[];
 }
 
-/** Runs after which a store is shown what has been optimised: most of it by the first. */
-const SHOWN_AFTER: readonly number[] = [1, 8, 64];
-
 /** Keeps modules between runs. `target` says what they are emitted for. */
 export interface KernelStore {
   /** @param kernels says which kernels a module has, and in which slots. */
   readKernels(kernels: string, target: Target): StoredKernels | undefined;
-  /** Never throws. */
-  writeKernels(module: KernelModule, kernels: string, target: Target): void;
-  /** Keeps what the host has optimised of a module that was read or written here, if that is more than before. Never throws. */
-  writeOptimized(used: UsedModule, kernels: string, target: Target): void;
+  /** Keeps a module with what the host has optimised of it, if that is more than is kept. Never throws. */
+  writeKernels(used: UsedKernels, kernels: string, target: Target): void;
+}
+
+/** Runs after which a store is given a module: most of it is optimised by the first. */
+const GIVEN_AFTER: readonly number[] = [1, 8, 64];
+
+/** A module that a store may want. */
+interface Offered {
+  readonly made: KernelModule;
+  readonly names: string;
+  readonly module: Promise<WebAssembly.Module>;
+  runs: number;
 }
 
 export class KernelLibrary {
   readonly batches: KernelBatch[] = [];
   private readonly slots = new Map<string, number>();
-  private readonly stored: {
-    readonly names: string;
-    readonly module: Promise<WebAssembly.Module>;
-    readonly slots: readonly number[];
-  }[] = [];
-  private runs = 0;
+  private offered: Offered[] = [];
   private pictureRows: Promise<WebAssembly.Module> | undefined;
 
   constructor(
@@ -67,33 +68,31 @@ export class KernelLibrary {
     for (const kernel of kernels) if (!this.slots.has(kernel.name)) missing.set(kernel.name, kernel);
     if (missing.size === 0) return;
     const names = `${this.slots.size} ${[...missing.keys()]}`;
-    const { bytes, slots, compiled } = this.build(missing, names);
-    for (const [name, slot] of slots) this.slots.set(name, slot);
-    const module = compiled ? Promise.resolve(compiled) : WebAssembly.compile(bytes);
+    const stored = this.store?.readKernels(names, this.target);
+    const made = stored ?? buildModule(this.target, missing.values(), this.slots.size);
+    for (const [name, slot] of made.slots) this.slots.set(name, slot);
+    const module = stored?.compiled ? Promise.resolve(stored.compiled) : WebAssembly.compile(made.bytes);
     // A failure is reported to whoever loads it.
     module.catch(() => undefined);
     this.batches.push({ module, slots: this.slots.size });
-    if (this.store) this.stored.push({ names, module, slots: [...slots.values()] });
+    if (this.store) this.offered.push({ made, names, module, runs: 0 });
   }
 
   /** To be told of every run, and of the table that it ran with: kernels are optimised while they run. */
   ran(table: WebAssembly.Table | undefined): void {
     const { store, target } = this;
-    if (!store || !table || !SHOWN_AFTER.includes(++this.runs)) return;
-    for (const { names, module, slots } of this.stored) {
+    if (!store || !table) return;
+    for (const offer of this.offered) {
+      const { made, names, module } = offer;
+      const slots = [...made.slots.values()];
       // A memory has the modules that its plans need.
-      if (Math.max(...slots) >= table.length) continue;
+      if (Math.max(...slots) >= table.length || !GIVEN_AFTER.includes(++offer.runs)) continue;
       const functions = slots.map((slot) => table.get(slot));
-      module.then((compiled) => store.writeOptimized({ compiled, functions }, names, target)).catch(() => undefined);
+      const give = (compiled: WebAssembly.Module): void =>
+        store.writeKernels({ ...made, compiled, functions }, names, target);
+      module.then(give).catch(() => undefined);
     }
-  }
-
-  private build(kernels: ReadonlyMap<string, Kernel>, names: string): StoredKernels {
-    const kept = this.store?.readKernels(names, this.target);
-    if (kept) return kept;
-    const made = buildModule(this.target, kernels.values(), this.slots.size);
-    this.store?.writeKernels(made, names, this.target);
-    return made;
+    this.offered = this.offered.filter(({ runs }) => runs < Math.max(...GIVEN_AFTER));
   }
 
   /** The functions that write pictures; undefined on hosts without SIMD. */
