@@ -2,7 +2,11 @@
 
 import { encode as encodeJpegJs } from "jpeg-js";
 import { describe, expect, it } from "vitest";
+import { encoderModule } from "../../../scripts/jpegEncoder/module.js";
 import { decodeImage, encodeJpeg, type RgbImage } from "../../../src/image/index.js";
+import { encodeBaseline } from "../../../src/image/jpeg/encode/encode.js";
+import { WASM_BASE64 } from "../../../src/image/jpeg/encode/encoderModule.generated.js";
+import { encodeByWasm } from "../../../src/image/jpeg/encode/wasmEncoder.js";
 
 /** Smooth areas, edges and noise, from a seed. */
 function picture(width: number, height: number, seed: number): RgbImage {
@@ -26,14 +30,32 @@ function byJpegJs({ width, height, data }: RgbImage, quality: number): Buffer {
 }
 
 function expectSame(image: RgbImage, quality: number): void {
-  const own = Buffer.from(encodeJpeg(image, quality));
-  // Not `toEqual`, which takes seconds for as many bytes.
-  expect(own.equals(byJpegJs(image, quality)), `${image.width}×${image.height} at ${quality}`).toBe(true);
+  const wanted = byJpegJs(image, quality);
+  for (const wasm of [true, false]) {
+    const own = Buffer.from(encodeBaseline(image, quality, { wasm }));
+    // Not `toEqual`, which takes seconds for as many bytes.
+    expect(own.equals(wanted), `${image.width}×${image.height} at ${quality}, wasm ${wasm}`).toBe(true);
+  }
 }
 
 describe("encodeJpeg", () => {
   it("writes the same bytes as jpeg-js at every quality", () => {
     for (let quality = 1; quality <= 100; quality++) expectSame(picture(40, 24, quality), quality);
+  });
+
+  it("embeds the module of scripts/jpegEncoder, and this host runs it", () => {
+    expect(Buffer.from(encoderModule()).toString("base64")).toBe(WASM_BASE64);
+    const tables = { factors: new Float64Array(64), dc: new Uint32Array(256), ac: new Uint32Array(256) };
+    expect(encodeByWasm(picture(8, 8, 1), [tables, tables, tables], () => {})).toBeDefined();
+  });
+
+  it("does so for pictures that are wide or tall, one after the other", () => {
+    for (const [width, height] of [
+      [5000, 9],
+      [3, 2000],
+      [2049, 17],
+    ])
+      expectSame(picture(width, height, width), 90);
   });
 
   it("does so for sizes that do not fill their blocks", () => {

@@ -102,6 +102,22 @@ export class BitWriter {
     this.count = count;
   }
 
+  /** Whole bytes that end in `count` bits of `pending`, fewer than 32, which follow. */
+  bits(pending: number, count: number): void {
+    this.reserve(8);
+    for (let left = count; left > 0; left -= 8) {
+      const taken = Math.min(8, left);
+      const byte = (pending >>> (left - taken)) & ((1 << taken) - 1);
+      if (taken < 8) {
+        this.pending = byte;
+        this.count = taken;
+        return;
+      }
+      this.bytes[this.length++] = byte;
+      if (byte === 255) this.bytes[this.length++] = 0;
+    }
+  }
+
   /** Fills the last byte with ones. */
   flush(): void {
     this.reserve(4);

@@ -8,6 +8,7 @@ import type { RgbImage } from "../../types.js";
 import { BitWriter, type Codes } from "./bitWriter.js";
 import { transformBlock } from "./dct.js";
 import { HUFFMAN, type HuffmanSpec, huffmanCodes, type Quantization, quantizations, ZIGZAG } from "./tables.js";
+import { type BlockTables, encodeByWasm } from "./wasmEncoder.js";
 
 /** A block of 64 coefficients takes at most 27 bits each, and bytes that are 255 count twice. */
 const MOST_BLOCK_BYTES = 64 * 4 * 2;
@@ -22,21 +23,24 @@ class Component {
 
   constructor(
     private readonly writer: BitWriter,
-    private readonly factors: Float64Array,
-    private readonly codes: Codes,
+    private readonly tables: BlockTables,
   ) {}
 
   write(): void {
     const { coefficients } = this;
-    const last = transformBlock(this.block, this.words, this.factors, ZIGZAG, coefficients);
+    const last = transformBlock(this.block, this.words, this.tables.factors, ZIGZAG, coefficients);
     const difference = coefficients[0] - this.previous;
     this.previous = coefficients[0];
-    this.writer.block(coefficients, last, difference, this.codes);
+    this.writer.block(coefficients, last, difference, this.tables);
   }
 }
 
-/** @param quality 1 to 100, as libjpeg counts it. */
-export function encodeBaseline({ width, height, data }: RgbImage, quality: number): Uint8Array {
+/**
+ * @param quality 1 to 100, as libjpeg counts it.
+ * @param wasm whether WebAssembly does it where it can; the bytes are the same.
+ */
+export function encodeBaseline(image: RgbImage, quality: number, { wasm = true } = {}): Uint8Array {
+  const { width, height } = image;
   const [luminance, chrominance] = quantizations(quality);
   // Pictures at usual qualities take less.
   const writer = new BitWriter(1024 + (width * height) / 2);
@@ -45,10 +49,23 @@ export function encodeBaseline({ width, height, data }: RgbImage, quality: numbe
     dc: huffmanCodes(dc),
     ac: huffmanCodes(ac),
   });
-  const chromaCodes = codesOf(HUFFMAN.chrominance);
-  const y = new Component(writer, luminance.factors, codesOf(HUFFMAN.luminance));
-  const cb = new Component(writer, chrominance.factors, chromaCodes);
-  const cr = new Component(writer, chrominance.factors, chromaCodes);
+  const brightness = { factors: luminance.factors, ...codesOf(HUFFMAN.luminance) };
+  const colour = { factors: chrominance.factors, ...codesOf(HUFFMAN.chrominance) };
+  const tables = [brightness, colour, colour] as const;
+  const rest = wasm ? encodeByWasm(image, tables, (bytes) => writer.raw(bytes)) : undefined;
+  if (rest) writer.bits(rest.pending, rest.count);
+  else encodeBlocks(image, writer, tables);
+  writer.flush();
+  writer.raw([0xff, 0xd9]);
+  return writer.finished();
+}
+
+function encodeBlocks(
+  { width, height, data }: RgbImage,
+  writer: BitWriter,
+  tables: readonly [y: BlockTables, cb: BlockTables, cr: BlockTables],
+): void {
+  const [y, cb, cr] = tables.map((own) => new Component(writer, own));
   for (let top = 0; top < height; top += 8) {
     for (let left = 0; left < width; left += 8) {
       for (let row = 0, to = 0; row < 8; row++) {
@@ -71,9 +88,6 @@ export function encodeBaseline({ width, height, data }: RgbImage, quality: numbe
       cr.write();
     }
   }
-  writer.flush();
-  writer.raw([0xff, 0xd9]);
-  return writer.finished();
 }
 
 function header(width: number, height: number, luminance: Quantization, chrominance: Quantization): number[] {
