@@ -1,12 +1,14 @@
 /** Modules of kernels in files, and the machine code that they have got so far. */
 
+import { MAXIMUM_PAGES } from "../../kernels/wasm/index.js";
 import type { PreparedStore } from "../../runtime/wasm/index.js";
 import { sha256 } from "../files/sha256.js";
 import { keep, keptByUserAlone, readKept } from "./keptFiles.js";
 import { codeOf, withCode } from "./machineCode.js";
 
-type KernelStore = Pick<PreparedStore, "readKernels" | "writeKernels">;
-type Target = Parameters<KernelStore["writeKernels"]>[2];
+type KernelStore = Pick<PreparedStore, "readKernels" | "addKernels" | "ran">;
+type KernelModule = Parameters<KernelStore["addKernels"]>[0];
+type Target = Parameters<KernelStore["addKernels"]>[3];
 
 /** A file: bytes of its head, the head, the module, machine code if there is any. */
 const HEAD_AT = 4;
@@ -15,14 +17,34 @@ interface Head {
   readonly moduleBytes: number;
 }
 
+/** Runs with a module after which it is written, with what is optimised by then: most of it by the first. */
+const WRITTEN_AFTER: readonly number[] = [1, 8, 64];
+
+/** A module that runs. */
+interface Running {
+  readonly name: string;
+  readonly made: KernelModule;
+  readonly module: Promise<WebAssembly.Module>;
+  readonly target: Target;
+  runs: number;
+}
+
 /** @param kind of build and machine */
 export function keptKernels(kind: (target: Target) => string): KernelStore {
   /** Bytes of machine code in files. */
   const kept = new Map<string, number>();
+  let running: Running[] = [];
   // `--disable-wasm-trap-handler` changes what machine code relies on, and V8, which looks at its own options, does not see it.
   const given = [...process.execArgv, ...(process.env.NODE_OPTIONS ?? "").split(" ")];
   const options = given.filter((option) => /^--\S*wasm/.test(option));
   const nameOf = (kernels: string, target: Target): string => sha256(`${kind(target)} ${options} ${kernels}`);
+  const write = (name: string, { bytes, slots }: KernelModule, code: Uint8Array): void => {
+    if (code.length <= (kept.get(name) ?? -1)) return;
+    kept.set(name, code.length);
+    const head: Head = { slots: [...slots], moduleBytes: bytes.length };
+    const text = new TextEncoder().encode(JSON.stringify(head));
+    keep(name, [new Uint8Array(Uint32Array.of(text.length).buffer), text, bytes, code]);
+  };
   return {
     readKernels(kernels, target) {
       const name = nameOf(kernels, target);
@@ -36,16 +58,29 @@ export function keptKernels(kind: (target: Target) => string): KernelStore {
       const code = contents.subarray(end);
       const compiled = code.length > 0 ? withCode(module.bytes, code) : undefined;
       kept.set(name, compiled ? code.length : 0);
-      return { ...module, compiled };
+      return { ...module, compiled: compiled && Promise.resolve(compiled) };
     },
-    writeKernels({ bytes, slots, compiled, functions }, kernels, target) {
-      const name = nameOf(kernels, target);
-      const code = (keptByUserAlone && codeOf(compiled, functions)) || new Uint8Array();
-      if (code.length <= (kept.get(name) ?? -1)) return;
-      kept.set(name, code.length);
-      const head: Head = { slots: [...slots], moduleBytes: bytes.length };
-      const text = new TextEncoder().encode(JSON.stringify(head));
-      keep(name, [new Uint8Array(Uint32Array.of(text.length).buffer), text, bytes, code]);
+    addKernels(made, module, kernels, target) {
+      running.push({ name: nameOf(kernels, target), made, module, target, runs: 0 });
+    },
+    ran() {
+      for (const entry of running) {
+        const { name, made, module, target } = entry;
+        if (!WRITTEN_AFTER.includes(++entry.runs)) continue;
+        module.then((compiled) => write(name, made, optimized(compiled, made, target))).catch(() => undefined);
+      }
+      running = running.filter(({ runs }) => runs < Math.max(...WRITTEN_AFTER));
     },
   };
+}
+
+/** Machine code as far as there is any. */
+function optimized(module: WebAssembly.Module, { slots }: KernelModule, { shared }: Target): Uint8Array<ArrayBuffer> {
+  if (!keptByUserAlone) return new Uint8Array();
+  // All instances of a module have the same code.
+  const memory = new WebAssembly.Memory({ initial: 1, maximum: MAXIMUM_PAGES, shared });
+  const table = new WebAssembly.Table({ element: "anyfunc", initial: 1 + Math.max(...slots.values()) });
+  new WebAssembly.Instance(module, { env: { memory, table } });
+  const functions = [...slots.values()].map((slot) => table.get(slot));
+  return codeOf(module, functions) ?? new Uint8Array();
 }

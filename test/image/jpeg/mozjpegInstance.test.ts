@@ -1,6 +1,6 @@
 /** One instance of mozjpeg decodes many pictures, and none of them leaves anything behind. */
 
-import { describe, expect, it, vi } from "vitest";
+import { beforeAll, describe, expect, it, vi } from "vitest";
 import { encodeJpeg } from "../../../src/image/index.js";
 import { Mozjpeg } from "../../../src/image/jpeg/mozjpegInstance.js";
 import * as embedded from "../../../src/image/jpeg/mozjpegWasm.generated.js";
@@ -44,6 +44,9 @@ function stateOf({ exports }: WebAssembly.Instance) {
     globals: values.flatMap((value) => (value instanceof WebAssembly.Global ? [value.value as number] : [])),
   };
 }
+
+// The encoder has an instance of its own.
+beforeAll(() => void file(8, 8, 0));
 
 describe("an instance of mozjpeg", () => {
   it("decodes one picture after the other as the plain decoder does", async () => {

@@ -4,6 +4,8 @@ import { chmod, mkdtemp, readdir, rm, stat } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { i32, type ModuleBuilder } from "../../../src/kernels/wasm/emit/index.js";
+import { buildModule, type Kernel, MAXIMUM_PAGES } from "../../../src/kernels/wasm/index.js";
 import { keep, keptFolder, readKept } from "../../../src/node/kept/keptFiles.js";
 import { codeOf, withCode } from "../../../src/node/kept/machineCode.js";
 import { filePreparedStore } from "../../../src/node/kept/preparedStore.js";
@@ -44,6 +46,29 @@ async function warm(bytes = BYTES): Promise<{ compiled: WebAssembly.Module; func
   return { compiled, functions, code };
 }
 
+/** A kernel as the engine emits them: counts its calls in memory. */
+function emitted() {
+  const define = (module: ModuleBuilder) =>
+    module.define("count", 5, { inTable: true }, (f) => f.store(0, i32.add(i32.load(0), 1)));
+  return buildModule(TARGET, [{ name: "count", define } as Kernel], 0);
+}
+
+async function optimize({ slots }: ReturnType<typeof emitted>, module: WebAssembly.Module): Promise<Uint8Array> {
+  const memory = new WebAssembly.Memory({ initial: 1, maximum: MAXIMUM_PAGES });
+  const table = new WebAssembly.Table({ element: "anyfunc", initial: 1 });
+  new WebAssembly.Instance(module, { env: { memory, table } });
+  const [count] = [...slots.values()].map((slot) => table.get(slot) as () => void);
+  return vi.waitFor(
+    () => {
+      for (let n = 0; n < 100_000; n++) count();
+      const made = codeOf(module, [count]);
+      expect(made).toBeDefined();
+      return made as Uint8Array;
+    },
+    { timeout: 30_000 },
+  );
+}
+
 describe.runIf(KEPT)("machine code", () => {
   it("makes a module that computes the same, and is optimised from the start", async () => {
     const { code } = await warm();
@@ -76,24 +101,31 @@ describe.runIf(KEPT)("machine code", () => {
 
   it("is kept with its module, and again if there is more of it", async () => {
     const store = (): PreparedStore => filePreparedStore("kernels", undefined, "test") as PreparedStore;
-    const module = { bytes: BYTES, slots: new Map([["add", 0]]) };
-    const used = await warm();
+    const kernel = emitted();
+    const made = { bytes: kernel.bytes, slots: kernel.slots };
+    const compiled = new WebAssembly.Module(made.bytes);
+    const run = async (own: PreparedStore, runs: number): Promise<void> => {
+      for (let i = 0; i < runs; i++) own.ran();
+      await Promise.resolve();
+    };
     const first = store();
-    first.writeKernels({ ...module, ...used, functions: [] }, "add", TARGET);
-    expect(first.readKernels("add", TARGET)).toEqual({ ...module, compiled: undefined });
+    first.addKernels(made, Promise.resolve(compiled), "add", TARGET);
+    await run(first, 1);
+    expect(first.readKernels("add", TARGET)).toEqual({ ...made, compiled: undefined });
     const [name] = await readdir(keptFolder());
     const { size } = await stat(join(keptFolder(), name));
-    first.writeKernels({ ...module, ...used }, "add", TARGET);
-    expect((await stat(join(keptFolder(), name))).size).toBe(size + used.code.length);
+    const code = await optimize(kernel, compiled);
+    await run(first, 6);
+    expect((await stat(join(keptFolder(), name))).size).toBe(size);
+    await run(first, 1);
+    expect((await stat(join(keptFolder(), name))).size).toBe(size + code.length);
     const again = store();
     const read = again.readKernels("add", TARGET);
-    expect([read?.compiled instanceof WebAssembly.Module, read?.bytes, read?.slots]).toEqual([
-      true,
-      BYTES,
-      module.slots,
-    ]);
+    expect(await read?.compiled).toBeInstanceOf(WebAssembly.Module);
+    expect([read?.bytes, read?.slots]).toEqual([made.bytes, made.slots]);
     const before = await stat(join(keptFolder(), name));
-    again.writeKernels({ ...module, ...used }, "add", TARGET);
+    again.addKernels(made, Promise.resolve(compiled), "add", TARGET);
+    await run(again, 100);
     expect((await stat(join(keptFolder(), name))).ino).toBe(before.ino);
     vi.stubEnv("NODE_OPTIONS", "--max-old-space-size=4000 --disable-wasm-trap-handler");
     expect(store().readKernels("add", TARGET)).toBeUndefined();

@@ -22,39 +22,25 @@ export interface KernelBatch {
 /** As a store has them. */
 export interface StoredKernels extends KernelModule {
   /** Compiled as far as earlier runs have got. */
-  readonly compiled?: WebAssembly.Module | undefined;
+  readonly compiled?: Promise<WebAssembly.Module> | undefined;
 }
 
-/** A module after some runs. */
-export interface UsedKernels extends KernelModule {
-  readonly compiled: WebAssembly.Module;
-  /** Of an instance. */
-  readonly functions: readonly unknown[];
-}
-
-/** Keeps modules between runs. `target` says what they are emitted for. */
+/** Keeps modules between runs. */
 export interface KernelStore {
-  /** @param kernels says which kernels a module has, and in which slots. */
+  /**
+   * @param kernels says which kernels a module has, and in which slots
+   * @param target what they are emitted for
+   */
   readKernels(kernels: string, target: Target): StoredKernels | undefined;
-  /** Keeps a module with what the host has optimised of it, if that is more than is kept. Never throws. */
-  writeKernels(used: UsedKernels, kernels: string, target: Target): void;
-}
-
-/** Runs after which a store is given a module: most of it is optimised by the first. */
-const GIVEN_AFTER: readonly number[] = [1, 8, 64];
-
-/** A module that a store may want. */
-interface Offered {
-  readonly made: KernelModule;
-  readonly names: string;
-  readonly module: Promise<WebAssembly.Module>;
-  runs: number;
+  /** Told of every module, whether it was read or not. */
+  addKernels(made: KernelModule, module: Promise<WebAssembly.Module>, kernels: string, target: Target): void;
+  /** Told of every run, or part of one: kernels are optimised while they run. Never throws. */
+  ran(): void;
 }
 
 export class KernelLibrary {
   readonly batches: KernelBatch[] = [];
   private readonly slots = new Map<string, number>();
-  private offered: Offered[] = [];
   private pictureRows: Promise<WebAssembly.Module> | undefined;
 
   constructor(
@@ -68,31 +54,15 @@ export class KernelLibrary {
     for (const kernel of kernels) if (!this.slots.has(kernel.name)) missing.set(kernel.name, kernel);
     if (missing.size === 0) return;
     const names = `${this.slots.size} ${[...missing.keys()]}`;
-    const stored = this.store?.readKernels(names, this.target);
-    const made = stored ?? buildModule(this.target, missing.values(), this.slots.size);
+    const { store, target } = this;
+    const stored = store?.readKernels(names, target);
+    const made = stored ?? buildModule(target, missing.values(), this.slots.size);
     for (const [name, slot] of made.slots) this.slots.set(name, slot);
-    const module = stored?.compiled ? Promise.resolve(stored.compiled) : WebAssembly.compile(made.bytes);
+    const module = stored?.compiled ?? WebAssembly.compile(made.bytes);
     // A failure is reported to whoever loads it.
     module.catch(() => undefined);
     this.batches.push({ module, slots: this.slots.size });
-    if (this.store) this.offered.push({ made, names, module, runs: 0 });
-  }
-
-  /** To be told of every run, and of the table that it ran with: kernels are optimised while they run. */
-  ran(table: WebAssembly.Table | undefined): void {
-    const { store, target } = this;
-    if (!store || !table) return;
-    for (const offer of this.offered) {
-      const { made, names, module } = offer;
-      const slots = [...made.slots.values()];
-      // A memory has the modules that its plans need.
-      if (Math.max(...slots) >= table.length || !GIVEN_AFTER.includes(++offer.runs)) continue;
-      const functions = slots.map((slot) => table.get(slot));
-      const give = (compiled: WebAssembly.Module): void =>
-        store.writeKernels({ ...made, compiled, functions }, names, target);
-      module.then(give).catch(() => undefined);
-    }
-    this.offered = this.offered.filter(({ runs }) => runs < Math.max(...GIVEN_AFTER));
+    store?.addKernels(made, module, names, target);
   }
 
   /** The functions that write pictures; undefined on hosts without SIMD. */

@@ -20,8 +20,6 @@ export interface TilePart {
 }
 
 export interface Machine {
-  /** The kernels' functions on the calling thread; undefined where it does not compute. */
-  readonly table?: WebAssembly.Table | undefined;
   /** Puts kernels on every thread, in their order; those that are there already are passed over. */
   load(batches: readonly KernelBatch[]): Promise<void>;
   /** Runs the steps [first, last); of those in `parts` some tiles alone. */
@@ -41,7 +39,6 @@ export const singleThread: OpenMachine = ({ memory }) => {
   const loader = new BatchLoader(memory);
   let run: Run | undefined;
   return {
-    table: loader.table,
     async load(batches) {
       for (const exports of await loader.load(batches)) run ??= exports.run as Run | undefined;
     },
@@ -69,7 +66,7 @@ export function setTiles(buffer: ArrayBufferLike, header: number, step: number, 
 
 /** Instantiates batches of kernels over one memory on the calling thread. */
 export class BatchLoader {
-  readonly table = new WebAssembly.Table({ element: "anyfunc", initial: 0 });
+  private readonly table = new WebAssembly.Table({ element: "anyfunc", initial: 0 });
   private loaded = 0;
 
   constructor(private readonly memory: WebAssembly.Memory) {}

@@ -152,7 +152,6 @@ export class ThreadPool {
       await this.answer(id, begin(steps, first, last, parts));
     };
     return {
-      table: loader?.table,
       load: async (batches) => {
         while (sent.length < batches.length) {
           const { module, slots } = batches[sent.length];

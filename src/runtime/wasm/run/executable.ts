@@ -202,6 +202,7 @@ export class WasmExecutable implements PictureExecutable {
       next = Math.min(pace.end(at), end);
       await this.runPiece(plan, at, next, skipped, breather);
     }
+    this.model.ran();
   }
 
   /** A single step that takes long is divided further. */
@@ -232,11 +233,9 @@ export class WasmExecutable implements PictureExecutable {
 
   /** One call at a time, in the order they came. */
   private turn<T>(work: (plan: LoadedPlan) => Promise<T>): Promise<T> {
-    return this.model.turns.add(async () => {
+    return this.model.turns.add(() => {
       if (!this.plan) throw new DisposedError("the executable");
-      const result = await work(this.plan);
-      this.model.ran();
-      return result;
+      return work(this.plan);
     });
   }
 

@@ -116,7 +116,7 @@ export class ModelMemory {
         await this.machine.load(this.kernels.batches);
         watch.lap("kernels");
         await this.prepare(preparationsOf(made), program, loading);
-        if (made.length > 0) this.store?.writeWeights(made, this.memory.memory.buffer, target);
+        if (made.length > 0) this.store?.writeWeights(made, this.memory.memory.buffer);
         const { workspaceBytes } = program;
         // Done here, so that a lack of memory is reported before the first run.
         this.reserve(workspaceBytes);
@@ -136,9 +136,9 @@ export class ModelMemory {
     return this.machine.run(plan, first, last, parts);
   }
 
-  /** Ends a run. */
+  /** Ends a run, or a part of one. */
   ran(): void {
-    this.kernels.ran(this.machine.table);
+    this.store?.ran();
   }
 
   /** Makes room for a plan's next run within its turn. @returns the address of its workspace */

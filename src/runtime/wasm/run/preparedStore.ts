@@ -11,6 +11,6 @@ export interface PreparedStore extends KernelStore {
    * @returns undefined if just these are not kept; false if they are not whole, and the memory may then hold anything there
    */
   readWeights(constants: readonly Constant[], memory: ArrayBufferLike, target: Target): Promise<boolean> | undefined;
-  /** Keeps what lies there. */
-  writeWeights(constants: readonly Constant[], memory: ArrayBufferLike, target: Target): void;
+  /** Keeps what lies there of constants that `readWeights` was asked for. */
+  writeWeights(constants: readonly Constant[], memory: ArrayBufferLike): void;
 }
