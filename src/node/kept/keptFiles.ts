@@ -38,11 +38,11 @@ export const keptFolder = (): string => join(cacheFolder(), "prepared");
  * Whether files of others are told from one's own here. What is kept is computed with, and machine code is run: neither may come
  * from somebody else.
  */
-export const keptByUserAlone = process.getuid !== undefined;
+export const keptByUserAlone = process.geteuid !== undefined;
 
 function assertOwn(folder: string): void {
   const found = lstatSync(folder);
-  const own = !keptByUserAlone || (found.uid === process.getuid?.() && (found.mode & 0o022) === 0);
+  const own = !keptByUserAlone || (found.uid === process.geteuid?.() && (found.mode & 0o022) === 0);
   if (!found.isDirectory() || !own) throw new Error(`${folder}: others may write to it`);
 }
 

@@ -4,7 +4,7 @@ import { MAXIMUM_PAGES } from "../../kernels/wasm/index.js";
 import type { PreparedStore } from "../../runtime/wasm/index.js";
 import { sha256 } from "../files/sha256.js";
 import { keep, keptByUserAlone, readKept } from "./keptFiles.js";
-import { codeOf, withCode } from "./machineCode.js";
+import { codeOf, keepsCode, withCode } from "./machineCode.js";
 
 type KernelStore = Pick<PreparedStore, "readKernels" | "addKernels" | "ran">;
 type KernelModule = Parameters<KernelStore["addKernels"]>[0];
@@ -76,7 +76,7 @@ export function keptKernels(kind: (target: Target) => string): KernelStore {
 
 /** Machine code as far as there is any. */
 function optimized(module: WebAssembly.Module, { slots }: KernelModule, { shared }: Target): Uint8Array<ArrayBuffer> {
-  if (!keptByUserAlone) return new Uint8Array();
+  if (!keptByUserAlone || !keepsCode) return new Uint8Array();
   // All instances of a module have the same code.
   const memory = new WebAssembly.Memory({ initial: 1, maximum: MAXIMUM_PAGES, shared });
   const table = new WebAssembly.Table({ element: "anyfunc", initial: 1 + Math.max(...slots.values()) });

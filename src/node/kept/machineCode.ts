@@ -12,14 +12,15 @@ import { runInThisContext } from "node:vm";
 const TRIED = ["20", "22", "24"];
 const PROCESSORS = ["x64", "arm64"];
 const { node, electron, bun, deno } = process.versions as Partial<Record<string, string>>;
-const works =
+/** Whether this host is one of them. */
+export const keepsCode =
   TRIED.includes(node?.split(".")[0] ?? "") &&
   PROCESSORS.includes(process.arch) &&
   [electron, bun, deno].every((other) => other === undefined);
 
 /** @returns undefined where V8 has no such function */
 function call(name: string, ...given: readonly unknown[]): unknown {
-  if (!works) return undefined;
+  if (!keepsCode) return undefined;
   try {
     setFlagsFromString("--allow-natives-syntax");
     const names = given.map((_, i) => `a${i}`).join(", ");
