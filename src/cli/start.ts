@@ -12,8 +12,8 @@ import { makeFolder } from "../node/files/writeFile.js";
 const { enableCompileCache } = module as { readonly enableCompileCache?: (folder: string) => unknown };
 
 if (enableCompileCache && process.env.NODE_COMPILE_CACHE === undefined) {
-  const folder = join(cacheFolder(), "code");
   try {
+    const folder = join(cacheFolder(), "code");
     await makeFolder(folder);
     enableCompileCache(folder);
     // Worker threads find it there.

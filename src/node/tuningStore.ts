@@ -29,8 +29,12 @@ function parseTables(text: string): Tables {
 
 /** The file's tables; none if it is missing, damaged or from another version: it is only a cache. */
 async function readTables(onNote: (note: string) => void): Promise<Tables> {
-  const text = await readTextFile(tuningPath()).catch(() => undefined);
-  if (text === undefined) return {};
+  let text: string;
+  try {
+    text = await readTextFile(tuningPath());
+  } catch {
+    return {};
+  }
   try {
     return parseTables(text);
   } catch (error) {

@@ -4,24 +4,25 @@
  */
 
 import { readdirSync } from "node:fs";
-import { homedir } from "node:os";
 import { basename, join } from "node:path";
+import { homeFolder } from "./files/homeFolder.js";
 
 /**
  * Where the Vulkan loader looks for drivers (see its documentation, "Linux driver discovery"), and where NVIDIA's
  * containers mount theirs.
  */
 function driverFolders(environment: NodeJS.ProcessEnv): string[] {
+  const home = homeFolder();
   const data = [
-    environment.XDG_DATA_HOME ?? join(homedir(), ".local", "share"),
+    environment.XDG_DATA_HOME ?? (home && join(home, ".local", "share")),
     ...(environment.XDG_DATA_DIRS ?? "/usr/local/share:/usr/share").split(":"),
     "/etc",
     "/usr/local/etc",
     ...(environment.XDG_CONFIG_DIRS ?? "/etc/xdg").split(":"),
-    environment.XDG_CONFIG_HOME ?? join(homedir(), ".config"),
+    environment.XDG_CONFIG_HOME ?? (home && join(home, ".config")),
     "/usr/local/nvidia/share",
   ];
-  return data.map((folder) => join(folder, "vulkan", "icd.d"));
+  return data.flatMap((folder) => (folder ? [join(folder, "vulkan", "icd.d")] : []));
 }
 
 /** Manifests of software drivers: Mesa's lavapipe, Google's SwiftShader. */

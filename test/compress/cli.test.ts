@@ -323,8 +323,14 @@ describe("wrong usage", () => {
     [["--unstructured", "2:4", "--block", "1x4"], /--block needs --unstructured with a fraction/],
     [["--unstructured", "4:4"], /must keep some of each group/],
     [["--unstructured", "0.5", "--block", "0x4"], /two whole numbers above 0/],
-    [["--int8", "--recover", "--recover-features", "1"], /--recover-features is for recovery of a pruned network/],
-    [["--int8", "--recover", "--recover-rate", "0.001"], /--recover-rate is for recovery of a pruned network/],
+    [
+      ["--int8", "--recover", "--recover-features", "1"],
+      /--recover-features is for recovery of a pruned or factored network/,
+    ],
+    [
+      ["--int8", "--recover", "--recover-rate", "0.001"],
+      /--recover-rate is for recovery of a pruned or factored network/,
+    ],
     [
       ["--prune", "0.1", "--recover", "--int8", "--recover-steps", "4", "--recover-rounds", "4"],
       /cannot be shared by 4 rounds and int8/,

@@ -27,7 +27,9 @@ export function checkFlags(flags: CompressFlags): void {
   }
   for (const [flag, value] of Object.entries(ofPruned)) {
     if (value !== undefined && !shrinks)
-      throw new UsageError(`${flag} is for recovery of a pruned network; leave it out where only int8 recovers`);
+      throw new UsageError(
+        `${flag} is for recovery of a pruned or factored network; leave it out where only int8 recovers`,
+      );
   }
   if (recoverRounds !== undefined && recoverRounds > 1 && prune === undefined && targetFlops === undefined) {
     throw new UsageError("--recover-rounds reaches an amount in steps; give --prune or --target-flops");

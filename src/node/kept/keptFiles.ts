@@ -7,7 +7,6 @@ import {
   closeSync,
   fstatSync,
   futimesSync,
-  lstatSync,
   mkdirSync,
   openSync,
   readdirSync,
@@ -34,16 +33,20 @@ const ABANDONED_MS = 3_600_000;
 
 export const keptFolder = (): string => join(cacheFolder(), "prepared");
 
+/** Files that are written here; whatever else lies in the folder is left alone. */
+const OWN_NAME = /^([0-9a-f]{64}|\..+\.part)$/;
+
 /**
  * Whether files of others are told from one's own here. What is kept is computed with, and machine code is run: neither may come
  * from somebody else.
  */
 export const keptByUserAlone = process.geteuid !== undefined;
 
+/** @throws where others may write, or where there is no folder. */
 function assertOwn(folder: string): void {
-  const found = lstatSync(folder);
+  const found = statSync(folder);
   const own = !keptByUserAlone || (found.uid === process.geteuid?.() && (found.mode & 0o022) === 0);
-  if (!found.isDirectory() || !own) throw new Error(`${folder}: others may write to it`);
+  if (!found.isDirectory() || !own) throw new Error(`${folder}: is not a folder of this user alone`);
 }
 
 /** A kept file, opened. */
@@ -58,18 +61,16 @@ export interface Opened {
 
 /** Opens a kept file, for `closeSync` to close; undefined if there is none, or none that was written to its end. */
 export function openKept(name: string): Opened | undefined {
-  const folder = keptFolder();
-  const path = join(folder, name);
   let fd: number | undefined;
   try {
+    const folder = keptFolder();
     assertOwn(folder);
+    const path = join(folder, name);
     fd = openSync(path, "r");
     const bytes = fstatSync(fd).size - TRAILER_BYTES;
     const trailer = new Uint32Array(2);
     if (bytes >= 0 && readSync(fd, trailer, 0, TRAILER_BYTES, bytes) === TRAILER_BYTES && trailer[0] === MAGIC) {
-      // The least recently used are removed first.
-      const now = Date.now() / 1000;
-      futimesSync(fd, now, now);
+      touch(fd);
       return { fd, path, bytes, checksum: trailer[1] };
     }
   } catch {
@@ -77,6 +78,16 @@ export function openKept(name: string): Opened | undefined {
   }
   if (fd !== undefined) closeSync(fd);
   return undefined;
+}
+
+/** The least recently used files are removed first. */
+function touch(fd: number): void {
+  try {
+    const now = Date.now() / 1000;
+    futimesSync(fd, now, now);
+  } catch {
+    // Nothing is removed where nothing can be written.
+  }
 }
 
 /** The contents of a kept file; undefined if there is none, or none that is whole. */
@@ -139,19 +150,30 @@ function writeWhole(fd: number, bytes: Uint8Array): void {
 
 /** Removes what was not used for longest until file `name` fits with `bytes`, and what killed processes left. */
 function makeRoom(folder: string, name: string, bytes: number): void {
-  const others = readdirSync(folder).filter((other) => other !== name);
-  const files = others.map((other) => {
-    const path = join(folder, other);
-    const { size, mtimeMs } = statSync(path);
-    return { path, size, mtimeMs, whole: !other.endsWith(".part") };
-  });
+  const files = readdirSync(folder)
+    .filter((other) => other !== name && OWN_NAME.test(other))
+    .flatMap((other) => found(join(folder, other)));
   files.sort((a, b) => a.mtimeMs - b.mtimeMs);
   let total = files.reduce((sum, { size }) => sum + size, bytes);
   let left = files.length;
   for (const { path, size, mtimeMs, whole } of files) {
     if (whole ? total <= BUDGET && left < MOST_FILES : Date.now() - mtimeMs < ABANDONED_MS) continue;
-    rmSync(path, { force: true });
+    try {
+      rmSync(path, { force: true });
+    } catch {
+      continue;
+    }
     total -= size;
     left--;
+  }
+}
+
+/** A file that is there; none if another process has removed it in the meantime. */
+function found(path: string): { path: string; size: number; mtimeMs: number; whole: boolean }[] {
+  try {
+    const { size, mtimeMs } = statSync(path);
+    return [{ path, size, mtimeMs, whole: !path.endsWith(".part") }];
+  } catch {
+    return [];
   }
 }

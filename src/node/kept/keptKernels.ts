@@ -34,10 +34,9 @@ export function keptKernels(kind: (target: Target) => string): KernelStore {
   /** Bytes of machine code in files. */
   const kept = new Map<string, number>();
   let running: Running[] = [];
-  // `--disable-wasm-trap-handler` changes what machine code relies on, and V8, which looks at its own options, does not see it.
-  const given = [...process.execArgv, ...(process.env.NODE_OPTIONS ?? "").split(" ")];
-  const options = given.filter((option) => /^--\S*wasm/.test(option));
-  const nameOf = (kernels: string, target: Target): string => sha256(`${kind(target)} ${options} ${kernels}`);
+  // It changes what machine code relies on, and V8, which looks at its own options, does not see it.
+  const bounds = `${process.execArgv} ${process.env.NODE_OPTIONS}`.includes("disable-wasm-trap-handler");
+  const nameOf = (kernels: string, target: Target): string => sha256(`${kind(target)} ${bounds} ${kernels}`);
   const write = (name: string, { bytes, slots }: KernelModule, code: Uint8Array): void => {
     if (code.length <= (kept.get(name) ?? -1)) return;
     kept.set(name, code.length);
@@ -48,17 +47,12 @@ export function keptKernels(kind: (target: Target) => string): KernelStore {
   return {
     readKernels(kernels, target) {
       const name = nameOf(kernels, target);
-      const contents = readKept(name);
-      if (!contents) return undefined;
-      const [headBytes] = new Uint32Array(contents.buffer, 0, 1);
-      const at = HEAD_AT + headBytes;
-      const head: Head = JSON.parse(new TextDecoder().decode(contents.subarray(HEAD_AT, at)));
-      const end = at + head.moduleBytes;
-      const module = { slots: new Map(head.slots), bytes: contents.subarray(at, end) };
-      const code = contents.subarray(end);
-      const compiled = code.length > 0 ? withCode(module.bytes, code) : undefined;
+      const file = parsed(readKept(name));
+      if (!file) return undefined;
+      const { bytes, slots, code } = file;
+      const compiled = code.length > 0 ? withCode(bytes, code) : undefined;
       kept.set(name, compiled ? code.length : 0);
-      return { ...module, compiled: compiled && Promise.resolve(compiled) };
+      return { bytes, slots, compiled: compiled && Promise.resolve(compiled) };
     },
     addKernels(made, module, kernels, target) {
       running.push({ name: nameOf(kernels, target), made, module, target, runs: 0 });
@@ -74,13 +68,39 @@ export function keptKernels(kind: (target: Target) => string): KernelStore {
   };
 }
 
+/** Undefined for what is no file of kernels. */
+function parsed(
+  contents: Uint8Array<ArrayBuffer> | undefined,
+): (KernelModule & { readonly code: Uint8Array }) | undefined {
+  if (!contents) return undefined;
+  try {
+    const [headBytes] = new Uint32Array(contents.buffer, 0, 1);
+    const at = HEAD_AT + headBytes;
+    const head: Head = JSON.parse(new TextDecoder().decode(contents.subarray(HEAD_AT, at)));
+    const end = at + head.moduleBytes;
+    return { slots: new Map(head.slots), bytes: contents.subarray(at, end), code: contents.subarray(end) };
+  } catch {
+    return undefined;
+  }
+}
+
 /** Machine code as far as there is any. */
 function optimized(module: WebAssembly.Module, { slots }: KernelModule, { shared }: Target): Uint8Array<ArrayBuffer> {
-  if (!keptByUserAlone || !keepsCode) return new Uint8Array();
-  // All instances of a module have the same code.
-  const memory = new WebAssembly.Memory({ initial: 1, maximum: MAXIMUM_PAGES, shared });
-  const table = new WebAssembly.Table({ element: "anyfunc", initial: 1 + Math.max(...slots.values()) });
-  new WebAssembly.Instance(module, { env: { memory, table } });
-  const functions = [...slots.values()].map((slot) => table.get(slot));
-  return codeOf(module, functions) ?? new Uint8Array();
+  const none = new Uint8Array();
+  if (!keptByUserAlone || !keepsCode) return none;
+  try {
+    // All instances of a module have the same code.
+    const memory = new WebAssembly.Memory({ initial: 1, maximum: MAXIMUM_PAGES, shared });
+    const table = new WebAssembly.Table({ element: "anyfunc", initial: 1 + Math.max(...slots.values()) });
+    new WebAssembly.Instance(module, { env: { memory, table } });
+    return (
+      codeOf(
+        module,
+        [...slots.values()].map((slot) => table.get(slot)),
+      ) ?? none
+    );
+  } catch {
+    // No room for a further memory.
+    return none;
+  }
 }

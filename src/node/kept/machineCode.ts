@@ -6,7 +6,7 @@
  */
 
 import { setFlagsFromString } from "node:v8";
-import { runInThisContext } from "node:vm";
+import { runInThisContext, Script } from "node:vm";
 
 /** Of Node, and processors, where this is known to work; V8 in Node 26 has no such functions. */
 const TRIED = ["20", "22", "24"];
@@ -18,38 +18,51 @@ export const keepsCode =
   PROCESSORS.includes(process.arch) &&
   [electron, bun, deno].every((other) => other === undefined);
 
-/** @returns undefined where V8 has no such function */
-function call(name: string, ...given: readonly unknown[]): unknown {
-  if (!keepsCode) return undefined;
+/** Whether the user has switched on what `call` needs. */
+function hasNatives(): boolean {
   try {
-    setFlagsFromString("--allow-natives-syntax");
-    const names = given.map((_, i) => `a${i}`).join(", ");
-    // Compiled anew by every call: V8 drops the code of functions that are seldom used, and could not read them again.
-    return runInThisContext(`(${names}) => %${name}(${names})`)(...given);
+    new Script("%IsSmi(0)");
+    return true;
   } catch {
-    return undefined;
-  } finally {
-    setFlagsFromString("--no-allow-natives-syntax");
+    return false;
   }
 }
 
+/** @returns undefined where V8 has no such functions */
+function call(program: string, ...given: readonly unknown[]): unknown {
+  if (!keepsCode) return undefined;
+  const had = hasNatives();
+  try {
+    setFlagsFromString("--allow-natives-syntax");
+    // Compiled anew by every call: V8 drops the code of functions that are seldom used, and could not read them again.
+    return runInThisContext(program)(...given);
+  } catch {
+    return undefined;
+  } finally {
+    if (!had) setFlagsFromString("--no-allow-natives-syntax");
+  }
+}
+
+/** V8 ends the process if it is asked for the code of a module without any. */
+const CODE_OF = `(module, functions) =>
+  functions.some((each) => %IsTurboFanFunction(each)) ? %SerializeWasmModule(module) : undefined`;
+const WITH_CODE = "(code, bytes) => %DeserializeWasmModule(code, bytes)";
+
 /**
  * What of a module is optimised by now; undefined where nothing is, or where that cannot be told.
- * @param functions some of an instance of the module
+ * @param functions some of an instance of the module, and nothing else
  */
 export function codeOf(module: WebAssembly.Module, functions: readonly unknown[]): Uint8Array<ArrayBuffer> | undefined {
-  // V8 ends the process if it is asked for the code of a module without any.
-  if (!functions.some((each) => call("IsTurboFanFunction", each) === true)) return undefined;
-  const code = call("SerializeWasmModule", module);
+  const code = call(CODE_OF, module, functions);
   return code instanceof ArrayBuffer ? new Uint8Array(code) : undefined;
 }
 
 /**
- * A module that starts with its code. V8 does not look whether they belong together.
+ * A module that starts with its code. V8 does not check that they belong together.
  * @param code of `codeOf`, of the module with just these bytes
  * @returns undefined if this host cannot run it
  */
 export function withCode(bytes: Uint8Array, code: Uint8Array): WebAssembly.Module | undefined {
-  const module = call("DeserializeWasmModule", code.slice().buffer, bytes);
+  const module = call(WITH_CODE, code.slice().buffer, bytes);
   return module instanceof WebAssembly.Module ? module : undefined;
 }

@@ -1,8 +1,9 @@
 /** The system's font files in a stable order, those likely to cover many scripts first. */
 
 import { readdir } from "node:fs/promises";
-import { homedir, platform } from "node:os";
+import { platform } from "node:os";
 import { basename, join } from "node:path";
+import { homeFolder } from "../files/homeFolder.js";
 
 /** Names of fonts with wide coverage, the best first. */
 const PREFERRED: readonly RegExp[] = [
@@ -21,7 +22,8 @@ const MAX_DEPTH = 6;
 const MAX_FILES = 20_000;
 
 function folders(): string[] {
-  const home = homedir();
+  // A folder that is not there for a user without a home.
+  const home = homeFolder() ?? "/nonexistent";
   const { env } = process;
   switch (platform()) {
     case "darwin":

@@ -1,8 +1,10 @@
 /** Machine code of kernels that is kept between runs. */
 
-import { chmod, mkdtemp, readdir, rm, stat } from "node:fs/promises";
+import { chmod, mkdir, mkdtemp, readdir, rm, stat, symlink } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { setFlagsFromString } from "node:v8";
+import { Script } from "node:vm";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { i32, type ModuleBuilder } from "../../../src/kernels/wasm/emit/index.js";
 import { buildModule, type Kernel, MAXIMUM_PAGES } from "../../../src/kernels/wasm/index.js";
@@ -10,6 +12,15 @@ import { keep, keptFolder, readKept } from "../../../src/node/kept/keptFiles.js"
 import { codeOf, withCode } from "../../../src/node/kept/machineCode.js";
 import { filePreparedStore } from "../../../src/node/kept/preparedStore.js";
 import type { PreparedStore } from "../../../src/runtime/wasm/index.js";
+
+vi.mock("node:os", async (original) => {
+  const os = await original<typeof import("node:os")>();
+  const homedir = (): string => {
+    if (process.env.TEST_HOMELESS) throw new Error("no home");
+    return os.homedir();
+  };
+  return { ...os, homedir };
+});
 
 /** (func (export "f") (param i32) (result i32) (i32.add (local.get 0) (i32.const 1))) */
 const ADD = "0061736d0100000001060160017f017f0302010007050101660000" + "0a09010700200041016a0b";
@@ -81,6 +92,18 @@ describe.runIf(KEPT)("machine code", () => {
     expect(codeOf(module as WebAssembly.Module, functions)).toBeDefined();
   });
 
+  it("leaves V8's option for such functions as it was", async () => {
+    const { code } = await warm();
+    expect(() => new Script("%IsSmi(0)")).toThrow();
+    setFlagsFromString("--allow-natives-syntax");
+    try {
+      expect(withCode(BYTES, code)).toBeDefined();
+      expect(() => new Script("%IsSmi(0)")).not.toThrow();
+    } finally {
+      setFlagsFromString("--no-allow-natives-syntax");
+    }
+  });
+
   it("is none before anything is optimised", () => {
     const module = new WebAssembly.Module(new Uint8Array(Buffer.from(ADD.replace("41016a", "41056a"), "hex")));
     expect(codeOf(module, functionsOf(module))).toBeUndefined();
@@ -132,8 +155,20 @@ describe.runIf(KEPT)("machine code", () => {
   });
 });
 
-describe.skipIf(process.platform === "win32")("a folder that others may write to", () => {
-  it("is not read and not written", async () => {
+describe.skipIf(process.platform === "win32")("the folder", () => {
+  it("may be a link, and is not needed where there is no home", async () => {
+    await mkdir(join(folder, "elsewhere"), { mode: 0o700 });
+    await symlink(join(folder, "elsewhere"), keptFolder());
+    keep("mine", [BYTES]);
+    expect(readKept("mine")).toEqual(BYTES);
+    vi.stubEnv("YOLOV5_CACHE", undefined);
+    vi.stubEnv("TEST_HOMELESS", "1");
+    expect(keptFolder).toThrow("no home");
+    keep("mine", [BYTES]);
+    expect(readKept("mine")).toBeUndefined();
+  });
+
+  it("is not read and not written if others may write to it", async () => {
     keep("mine", [BYTES]);
     expect(readKept("mine")).toEqual(BYTES);
     await chmod(keptFolder(), 0o770);

