@@ -7,6 +7,7 @@
 
 import { setFlagsFromString } from "node:v8";
 import { runInThisContext, Script } from "node:vm";
+import { getEnvironmentData, setEnvironmentData } from "node:worker_threads";
 
 /** Of Node, and processors, where this is known to work; V8 in Node 26 has no such functions. */
 const TRIED = ["20", "22", "24"];
@@ -28,10 +29,14 @@ function hasNatives(): boolean {
   }
 }
 
+/** Asked once for a thread and those that it starts: the option is the process's, and others may just be using it. */
+const HAD_NATIVES = "yolov5-ts: V8's test functions";
+const had = getEnvironmentData(HAD_NATIVES) ?? hasNatives();
+setEnvironmentData(HAD_NATIVES, had);
+
 /** @returns undefined where V8 has no such functions */
 function call(program: string, ...given: readonly unknown[]): unknown {
   if (!keepsCode) return undefined;
-  const had = hasNatives();
   try {
     setFlagsFromString("--allow-natives-syntax");
     // Compiled anew by every call: V8 drops the code of functions that are seldom used, and could not read them again.

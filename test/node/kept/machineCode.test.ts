@@ -1,10 +1,11 @@
 /** Machine code of kernels that is kept between runs. */
 
+import { execFileSync } from "node:child_process";
 import { chmod, mkdir, mkdtemp, readdir, rm, stat, symlink } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { setFlagsFromString } from "node:v8";
 import { Script } from "node:vm";
+import { build } from "esbuild";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { i32, type ModuleBuilder } from "../../../src/kernels/wasm/emit/index.js";
 import { buildModule, type Kernel, MAXIMUM_PAGES } from "../../../src/kernels/wasm/index.js";
@@ -12,6 +13,7 @@ import { keep, keptFolder, readKept } from "../../../src/node/kept/keptFiles.js"
 import { codeOf, withCode } from "../../../src/node/kept/machineCode.js";
 import { filePreparedStore } from "../../../src/node/kept/preparedStore.js";
 import type { PreparedStore } from "../../../src/runtime/wasm/index.js";
+import { REPOSITORY } from "../../support/reference.js";
 
 vi.mock("node:os", async (original) => {
   const os = await original<typeof import("node:os")>();
@@ -80,6 +82,27 @@ async function optimize({ slots }: ReturnType<typeof emitted>, module: WebAssemb
   );
 }
 
+/** A program that uses machine code on two threads, and then says whether V8's option is on. */
+async function bundledHere(): Promise<string> {
+  const entry = join(REPOSITORY, "src", "node", "kept", "machineCode.ts");
+  const program = `
+    import { Script } from "node:vm";
+    import { isMainThread, Worker } from "node:worker_threads";
+    import { withCode } from ${JSON.stringify(entry)};
+    withCode(new Uint8Array(8), new Uint8Array(8));
+    if (isMainThread) {
+      const file = process.argv[1];
+      await Promise.all([1, 2].map(() => new Promise((end) => new Worker(file, { execArgv: [] }).on("exit", end))));
+      let on = true;
+      try { new Script("%IsSmi(0)"); } catch { on = false; }
+      console.log(on ? "on" : "off");
+    }`;
+  const outfile = join(folder, "natives.mjs");
+  const stdin = { contents: program, resolveDir: REPOSITORY, loader: "ts" } as const;
+  await build({ stdin, outfile, bundle: true, platform: "node", format: "esm", logLevel: "silent" });
+  return outfile;
+}
+
 describe.runIf(KEPT)("machine code", () => {
   it("makes a module that computes the same, and is optimised from the start", async () => {
     const { code } = await warm();
@@ -94,14 +117,12 @@ describe.runIf(KEPT)("machine code", () => {
 
   it("leaves V8's option for such functions as it was", async () => {
     const { code } = await warm();
+    expect(withCode(BYTES, code)).toBeDefined();
     expect(() => new Script("%IsSmi(0)")).toThrow();
-    setFlagsFromString("--allow-natives-syntax");
-    try {
-      expect(withCode(BYTES, code)).toBeDefined();
-      expect(() => new Script("%IsSmi(0)")).not.toThrow();
-    } finally {
-      setFlagsFromString("--no-allow-natives-syntax");
-    }
+    const program = await bundledHere();
+    const keeping = (...options: string[]): string =>
+      execFileSync(process.execPath, [...options, program], { encoding: "utf8" }).trim();
+    expect([keeping(), keeping("--allow-natives-syntax")]).toEqual(["off", "on"]);
   });
 
   it("is none before anything is optimised", () => {
