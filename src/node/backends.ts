@@ -10,7 +10,7 @@ import { BACKEND_CHOICES, type BackendChoice } from "../runtime/backendNames.js"
 import { createCpuBackend } from "../runtime/cpu/backend.js";
 import type { AdapterSource } from "../runtime/webgpu/device/findAdapter.js";
 import { quietGpu } from "./dawnOutput.js";
-import type { Prepared } from "./kept/preparedStore.js";
+import type { Prepared } from "./kept/prepared.js";
 import { fileTuningStore } from "./tuningStore.js";
 import { mayHaveHardware, mayHaveVulkan } from "./vulkan.js";
 import { openWasm } from "./wasm.js";

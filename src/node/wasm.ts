@@ -12,7 +12,8 @@ import {
   type WasmBackendOptions,
   WORKER_SOURCE,
 } from "../runtime/wasm/index.js";
-import { type AsideRead, filePreparedStore, type Prepared, type ReadAside } from "./kept/preparedStore.js";
+import type { Prepared } from "./kept/prepared.js";
+import { type AsideRead, filePreparedStore, type ReadAside } from "./kept/preparedStore.js";
 
 /** `readAside` answers a message of its own type, which the kernels' threads do not know. */
 const PLUMBING = `

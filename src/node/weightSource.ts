@@ -11,7 +11,7 @@ import { throwIfAborted } from "../yolov5/calls/abort.js";
 import { type OpenedModel, openModelFile, type RandomHead, randomModelPieces } from "../yolov5/loadModel.js";
 import { embeddedModelPath } from "./embeddedModel.js";
 import { readFailure, readRegularFile } from "./files/regularFile.js";
-import type { Prepared } from "./kept/preparedStore.js";
+import type { Prepared } from "./kept/prepared.js";
 import { type KnownModelOptions, knownModelName, readKnownModel } from "./knownModels.js";
 import { bytesInside, placeOf } from "./localAddress.js";
 import { download, type OnProgress } from "./net/download.js";

@@ -8,6 +8,7 @@ import { type HostTensor, recipeOf } from "../../tensor/index.js";
 import { BUILD } from "../../version.js";
 import { keep, type Opened, openKept } from "./keptFiles.js";
 import { keptKernels } from "./keptKernels.js";
+import type { Prepared } from "./prepared.js";
 
 type Constants = Parameters<PreparedStore["readWeights"]>[0];
 
@@ -27,9 +28,6 @@ export interface AsideRead {
 
 /** Reads on an idle thread. @returns the checksum of what it read; undefined if it could not */
 export type ReadAside = (read: AsideRead) => Promise<number | undefined>;
-
-/** What is kept of a model: its kernels, or its packed weights too. */
-export type Prepared = "nothing" | "kernels" | "weights";
 
 /**
  * Undefined where nothing is kept: from source, where an edit would not change the name of a file, and with
