@@ -4,6 +4,7 @@
  * quantisation, Huffman codes.
  */
 
+import { C4, C6, LESS, MORE } from "../../src/image/jpeg/encode/dct.js";
 import { AT, BLOCK_PIXELS, COMPONENT, STATE } from "../../src/image/jpeg/encode/layout.js";
 import { ZIGZAG } from "../../src/image/jpeg/encode/tables.js";
 import {
@@ -105,8 +106,7 @@ function defineSamples(f: FunctionBuilder, pixels: I32Local, stride: I32Local): 
 function transformed(f: FunctionBuilder, v: readonly Vec[]): Vec[] {
   const { add, sub, mul } = f64x2;
   const local = (value: Vec): Vec => f.vec(value);
-  // biome-ignore lint/suspicious/noApproximativeNumericConstant: the digits with which others compute the same files
-  const [c4, c6, less, more] = [0.707106781, 0.382683433, 0.5411961, 1.306562965].map((value) => f64x2.const(value));
+  const [c4, c6, less, more] = [C4, C6, LESS, MORE].map((value) => f64x2.const(value));
   const [s0, s1, s2, s3] = [0, 1, 2, 3].map((i) => local(add(v[i], v[7 - i])));
   const [d0, d1, d2, d3] = [0, 1, 2, 3].map((i) => local(sub(v[i], v[7 - i])));
   const outer = local(add(s0, s3));

@@ -58,6 +58,7 @@ export function keptKernels(kind: (target: Target) => string): KernelStore {
       running.push({ name: nameOf(kernels, target), made, module, target, runs: 0 });
     },
     ran() {
+      if (running.length === 0) return;
       for (const entry of running) {
         const { name, made, module, target } = entry;
         if (!WRITTEN_AFTER.includes(++entry.runs)) continue;

@@ -1,7 +1,7 @@
 /** Machine code of kernels that is kept between runs. */
 
 import { execFileSync } from "node:child_process";
-import { chmod, mkdir, mkdtemp, readdir, rm, stat, symlink } from "node:fs/promises";
+import { mkdtemp, readdir, rm, stat } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Script } from "node:vm";
@@ -9,20 +9,11 @@ import { build } from "esbuild";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { i32, type ModuleBuilder } from "../../../src/kernels/wasm/emit/index.js";
 import { buildModule, type Kernel, MAXIMUM_PAGES } from "../../../src/kernels/wasm/index.js";
-import { keep, keptFolder, readKept } from "../../../src/node/kept/keptFiles.js";
+import { keptFolder } from "../../../src/node/kept/keptFiles.js";
 import { codeOf, withCode } from "../../../src/node/kept/machineCode.js";
 import { filePreparedStore } from "../../../src/node/kept/preparedStore.js";
 import type { PreparedStore } from "../../../src/runtime/wasm/index.js";
 import { REPOSITORY } from "../../support/reference.js";
-
-vi.mock("node:os", async (original) => {
-  const os = await original<typeof import("node:os")>();
-  const homedir = (): string => {
-    if (process.env.TEST_HOMELESS) throw new Error("no home");
-    return os.homedir();
-  };
-  return { ...os, homedir };
-});
 
 /** (func (export "f") (param i32) (result i32) (i32.add (local.get 0) (i32.const 1))) */
 const ADD = "0061736d0100000001060160017f017f0302010007050101660000" + "0a09010700200041016a0b";
@@ -173,30 +164,5 @@ describe.runIf(KEPT)("machine code", () => {
     expect((await stat(join(keptFolder(), name))).ino).toBe(before.ino);
     vi.stubEnv("NODE_OPTIONS", "--max-old-space-size=4000 --disable-wasm-trap-handler");
     expect(store().readKernels("add", TARGET)).toBeUndefined();
-  });
-});
-
-describe.skipIf(process.platform === "win32")("the folder", () => {
-  it("may be a link, and is not needed where there is no home", async () => {
-    await mkdir(join(folder, "elsewhere"), { mode: 0o700 });
-    await symlink(join(folder, "elsewhere"), keptFolder());
-    keep("mine", [BYTES]);
-    expect(readKept("mine")).toEqual(BYTES);
-    vi.stubEnv("YOLOV5_CACHE", undefined);
-    vi.stubEnv("TEST_HOMELESS", "1");
-    expect(keptFolder).toThrow("no home");
-    keep("mine", [BYTES]);
-    expect(readKept("mine")).toBeUndefined();
-  });
-
-  it("is not read and not written if others may write to it", async () => {
-    keep("mine", [BYTES]);
-    expect(readKept("mine")).toEqual(BYTES);
-    await chmod(keptFolder(), 0o770);
-    expect(readKept("mine")).toBeUndefined();
-    keep("another", [BYTES]);
-    expect(await readdir(keptFolder())).toEqual(["mine"]);
-    await chmod(keptFolder(), 0o700);
-    expect(readKept("mine")).toEqual(BYTES);
   });
 });

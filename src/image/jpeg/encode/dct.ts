@@ -4,11 +4,11 @@
  */
 
 // biome-ignore lint/suspicious/noApproximativeNumericConstant: the digits with which others compute the same files
-const C4 = 0.707106781;
-const C6 = 0.382683433;
+export const C4 = 0.707106781;
+export const C6 = 0.382683433;
 /** c2 − c6 and c2 + c6. */
-const LESS = 0.5411961;
-const MORE = 1.306562965;
+export const LESS = 0.5411961;
+export const MORE = 1.306562965;
 
 /** Eight values at `at`, `at + step`, …, in place. */
 function transform(data: Float64Array, at: number, step: number): void {

@@ -6,11 +6,9 @@
 import type { RgbImage } from "../../types.js";
 import { BitWriter, type Codes } from "./bitWriter.js";
 import { transformBlock } from "./dct.js";
+import { MOST_BLOCK_BYTES } from "./layout.js";
 import { HUFFMAN, type HuffmanSpec, huffmanCodes, type Quantization, quantizations, ZIGZAG } from "./tables.js";
 import { type BlockTables, encodeByWasm } from "./wasmEncoder.js";
-
-/** A block of 64 coefficients takes at most 27 bits each, and bytes that are 255 count twice. */
-const MOST_BLOCK_BYTES = 64 * 4 * 2;
 
 /** Writes one component's blocks, each with the difference of its mean from the one before. */
 class Component {

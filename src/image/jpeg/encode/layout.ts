@@ -1,6 +1,8 @@
-/** Where the WebAssembly encoder (`scripts/jpegEncoder`) has its tables in memory, in bytes. */
+/** The size of blocks, and where the WebAssembly encoder (`scripts/jpegEncoder`) has its tables in memory, in bytes. */
 
 export const BLOCK_PIXELS = 64;
+/** A block of 64 coefficients takes at most 27 bits each, and bytes that are 255 count twice. */
+export const MOST_BLOCK_BYTES = BLOCK_PIXELS * 4 * 2;
 
 /** What stands for a component. */
 export const COMPONENT = {

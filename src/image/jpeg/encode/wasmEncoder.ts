@@ -2,7 +2,7 @@
 
 import type { RgbImage } from "../../types.js";
 import { WASM_BASE64 } from "./encoderModule.generated.js";
-import { AT, COMPONENT, STATE } from "./layout.js";
+import { AT, COMPONENT, MOST_BLOCK_BYTES, STATE } from "./layout.js";
 
 /** What a component's blocks are encoded with. */
 export interface BlockTables {
@@ -21,8 +21,6 @@ const SIDE = 8;
 const PAGE = 65536;
 /** A strip of the widest picture takes 14 MB. */
 const MOST_PAGES = 256;
-/** Bytes that three blocks take at most, if all of them are 255. */
-const MOST_BYTES = 3 * 64 * 4 * 2;
 /** Read behind the last pixel. */
 const OVERHANG = 16;
 
@@ -71,7 +69,7 @@ export function encodeByWasm(
   const blocks = Math.ceil(width / SIDE);
   const stride = 3 * SIDE * blocks;
   const target = AT.pixels + SIDE * stride + OVERHANG;
-  const missing = target + blocks * MOST_BYTES - memory.buffer.byteLength;
+  const missing = target + blocks * 3 * MOST_BLOCK_BYTES - memory.buffer.byteLength;
   if (missing > 0 && !grow(memory, Math.ceil(missing / PAGE))) return undefined;
   const bytes = new Uint8Array(memory.buffer);
   const words = new Int32Array(memory.buffer);
