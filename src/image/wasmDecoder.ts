@@ -5,7 +5,7 @@
  * pictures, do it in another way: see `jpeg/mozjpegInstance.ts`.
  */
 
-import { inflateSync } from "fflate";
+import { inflateInto } from "../inflate.js";
 import { DecodeBudget } from "./limits.js";
 import type { RgbImage } from "./types.js";
 import { withMemoryBound } from "./wasmMemory.js";
@@ -41,7 +41,9 @@ function unpack({ WASM_BASE64, WASM_BYTES }: EmbeddedWasm): Uint8Array {
   const text = atob(WASM_BASE64);
   const packed = new Uint8Array(text.length);
   for (let i = 0; i < packed.length; i++) packed[i] = text.charCodeAt(i);
-  return inflateSync(packed, { out: new Uint8Array(WASM_BYTES) });
+  const wasm = new Uint8Array(WASM_BYTES);
+  inflateInto(packed, wasm);
+  return wasm;
 }
 
 /** An embedded module, compiled for a limit of its memory. */

@@ -6,7 +6,6 @@ import { applyOrientation } from "../orient.js";
 import type { RgbImage } from "../types.js";
 import { JpegDamage } from "./frame.js";
 import { type JpegHeader, readJpegHeader, samplesOf, scansOf } from "./header.js";
-import { decodeWithMozjpeg, mozjpegAvailable } from "./mozjpeg.js";
 import { decodePlain } from "./plainDecoder.js";
 
 /**
@@ -20,23 +19,15 @@ export async function decodeJpeg(bytes: Uint8Array, budget: DecodeBudget): Promi
   if (!header) throw new ImageError(`${what}: damaged JPEG: it has no frame header (truncated?)`, {});
   budget.size(header.width, header.height);
   const scans = checkWork(header, bytes, budget);
-  const fits = mozjpegBytes(header, scans) <= budget.maxBytes;
-  const fast =
-    fits && suitsMozjpeg(header) && (await mozjpegAvailable()) ? await decodeWithMozjpeg(bytes, budget) : undefined;
-  return applyOrientation(fast ?? decodeSlowly(bytes, budget), header.orientation);
+  // Without their chunk, as without WebAssembly, all files are for the plain decoder.
+  const fast = await import("./fast.js").catch(() => undefined);
+  const decoded = (await fast?.decodeFast(bytes, header, scans, budget)) ?? decodeSlowly(bytes, budget);
+  return applyOrientation(decoded, header.orientation);
 }
 
 /** No complete JPEG has more than 1024 pixels per byte; large truncated ones may have up to this many. */
 const MAX_PIXELS_PER_BYTE = 4096;
 const ALWAYS_ALLOWED_PIXELS = 2 ** 24;
-/** RGBA inside mozjpeg and outside, and the RGB bytes. */
-const MOZJPEG_PIXEL_BYTES = 11;
-
-/** With several scans, all coefficients are kept, two bytes each. */
-function mozjpegBytes(header: JpegHeader, scans: number): number {
-  const { width, height } = header;
-  return width * height * MOZJPEG_PIXEL_BYTES + (scans > 1 ? samplesOf(header) * 2 : 0);
-}
 
 /**
  * Refuses small files that cause endless work: huge empty pictures, thousands of scans (encoders write about ten).
@@ -53,12 +44,6 @@ function checkWork(header: JpegHeader, bytes: Uint8Array, budget: DecodeBudget):
   const { scans, passes } = scansOf(bytes, header);
   budget.work(passes * samplesOf(header), `a JPEG of ${scans} scans over ${pixels} pixels`);
   return scans;
-}
-
-/** Mozjpeg's wrapper refuses CMYK, and mozjpeg upsamples 4:4:0 chroma less smoothly than libjpeg-turbo. */
-function suitsMozjpeg({ components, sampling }: JpegHeader): boolean {
-  const tallest = Math.max(...sampling.map((factors) => factors & 15));
-  return components <= 3 && sampling.every((factors) => (factors & 15) === tallest || factors >> 4 < sampling[0] >> 4);
 }
 
 function decodeSlowly(bytes: Uint8Array, budget: DecodeBudget): RgbImage {

@@ -76,32 +76,34 @@ const SEGMENTS: ReadonlySet<number> = new Set([
 /** Frames and tables of arithmetic coding. */
 const ARITHMETIC: ReadonlySet<number> = new Set([0xc9, 0xca, 0xcc]);
 
+export function allocateCoefficients({ height, maxV, progressive, components }: Frame): void {
+  for (const component of components) {
+    const blocks = component.blockStride * Math.ceil(height / (maxV * 8)) * component.v;
+    component.coefficients = new Int16Array(blocks * 64);
+    if (progressive) component.detailed = new Uint8Array(blocks);
+  }
+}
+
 export class JpegFile {
   readonly reader: BitReader;
   frame: Frame | undefined;
   sawJfif = false;
   /** Adobe's colour transform: 0 none, 1 YCbCr, 2 YCCK; undefined without its marker. */
   adobeTransform: number | undefined;
-  private readonly bytes: Uint8Array;
-  private readonly beforeAllocating: (layout: Frame) => void;
-  private readonly onSegment: () => void;
   private readonly quantization: (Uint16Array | undefined)[] = [];
   private readonly dcTables: (HuffmanTable | "damaged" | undefined)[] = [];
   private readonly acTables: (HuffmanTable | "damaged" | undefined)[] = [];
   private restartInterval = 0;
 
   /**
-   * @param beforeAllocating called with the frame's layout before its coefficients are allocated; may throw.
+   * @param onFrame called with the frame, which has no memory for coefficients yet; may throw.
    * @param onSegment called before each table, scan and comment is read; may throw.
    */
   constructor(
-    bytes: Uint8Array,
-    beforeAllocating: (layout: Frame) => void = () => undefined,
-    onSegment: () => void = () => undefined,
+    private readonly bytes: Uint8Array,
+    private readonly onFrame?: (frame: Frame) => void,
+    private readonly onSegment?: () => void,
   ) {
-    this.bytes = bytes;
-    this.beforeAllocating = beforeAllocating;
-    this.onSegment = onSegment;
     this.reader = new BitReader(bytes, 2);
   }
 
@@ -115,7 +117,7 @@ export class JpegFile {
       if (marker === 0x01 || (marker >= 0xd0 && marker <= 0xd7)) continue;
       if (ARITHMETIC.has(marker)) damaged("its arithmetic coding is not supported; recompress it with Huffman coding");
       if (!SEGMENTS.has(marker)) damaged(`marker 0x${marker.toString(16)} is not supported`);
-      this.onSegment();
+      this.onSegment?.();
       const segment = this.segment();
       if (marker >= 0xe0 && marker <= 0xef) this.application(marker, segment);
       else if (marker === 0xc4) this.readHuffman(segment);
@@ -175,12 +177,7 @@ export class JpegFile {
       };
     });
     this.frame = { width, height, progressive: marker === 0xc2, maxH, maxV, components };
-    this.beforeAllocating(this.frame);
-    for (const component of components) {
-      const rows = Math.ceil(height / (maxV * 8)) * component.v;
-      component.coefficients = new Int16Array(component.blockStride * rows * 64);
-      if (this.frame.progressive) component.detailed = new Uint8Array(component.blockStride * rows);
-    }
+    this.onFrame?.(this.frame);
   }
 
   private readHuffman(segment: Uint8Array): void {

@@ -5,18 +5,19 @@
  * reproduced too, since that is what OpenCV's users run.
  */
 
-const FIX_0_298 = 2446;
-const FIX_0_390 = 3196;
-const FIX_0_541 = 4433;
-const FIX_0_765 = 6270;
-const FIX_0_899 = 7373;
-const FIX_1_175 = 9633;
-const FIX_1_501 = 12299;
-const FIX_1_847 = 15137;
-const FIX_1_961 = 16069;
-const FIX_2_053 = 16819;
-const FIX_2_562 = 20995;
-const FIX_3_072 = 25172;
+/** In units of 1/8192. */
+export const FIX_0_298 = 2446;
+export const FIX_0_390 = 3196;
+export const FIX_0_541 = 4433;
+export const FIX_0_765 = 6270;
+export const FIX_0_899 = 7373;
+export const FIX_1_175 = 9633;
+export const FIX_1_501 = 12299;
+export const FIX_1_847 = 15137;
+export const FIX_1_961 = 16069;
+export const FIX_2_053 = 16819;
+export const FIX_2_562 = 20995;
+export const FIX_3_072 = 25172;
 
 /** Wraps to 16 bits, like a vector register. */
 function wrap16(value: number): number {

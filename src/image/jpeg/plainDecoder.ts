@@ -7,7 +7,7 @@
 import type { DecodeBudget } from "../limits.js";
 import type { RgbImage } from "../types.js";
 import { type ColorModel, colorModel, rowToRgb } from "./color.js";
-import { type Component, damaged, type Frame, JpegFile } from "./frame.js";
+import { allocateCoefficients, type Component, damaged, type Frame, JpegFile } from "./frame.js";
 import { flatBlock, inverseDct } from "./idct.js";
 import { decodeScan } from "./scan.js";
 import { blockSmoother, type SmoothingContext, smoothingHelps } from "./smoothing.js";
@@ -97,6 +97,7 @@ export function decodePlain(bytes: Uint8Array, budget: DecodeBudget, stated?: Co
     (frame) => {
       budget.size(frame.width, frame.height);
       budget.memory(bytesFor(frame));
+      allocateCoefficients(frame);
     },
     () => budget.work(SEGMENT_WORK, "a JPEG of so many tables and comments"),
   );

@@ -2,7 +2,7 @@
 
 import { encode as encodeJpegJs } from "jpeg-js";
 import { describe, expect, it } from "vitest";
-import { encoderModule } from "../../../scripts/jpegEncoder/module.js";
+import { encoderModule } from "../../../scripts/jpeg/encoder.js";
 import { decodeImage, encodeJpeg, type RgbImage } from "../../../src/image/index.js";
 import { encodeBaseline } from "../../../src/image/jpeg/encode/encode.js";
 import { WASM_BASE64 } from "../../../src/image/jpeg/encode/encoderModule.generated.js";
@@ -43,7 +43,7 @@ describe("encodeJpeg", () => {
     for (let quality = 1; quality <= 100; quality++) expectSame(picture(40, 24, quality), quality);
   });
 
-  it("embeds the module of scripts/jpegEncoder, and this host runs it", () => {
+  it("embeds the module of scripts/jpeg, and this host runs it", () => {
     expect(Buffer.from(encoderModule()).toString("base64")).toBe(WASM_BASE64);
     const tables = { factors: new Float64Array(64), dc: new Uint32Array(256), ac: new Uint32Array(256) };
     expect(encodeByWasm(picture(8, 8, 1), [tables, tables, tables], () => {})).toBeDefined();

@@ -1,4 +1,4 @@
-/** The size of blocks, and where the WebAssembly encoder (`scripts/jpegEncoder`) has its tables in memory, in bytes. */
+/** The size of blocks, and where the WebAssembly encoder (`scripts/jpeg/encoder.ts`) has its tables in memory, in bytes. */
 
 export const BLOCK_PIXELS = 64;
 /** A block of 64 coefficients takes at most 27 bits each, and bytes that are 255 count twice. */

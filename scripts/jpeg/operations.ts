@@ -1,4 +1,4 @@
-/** Instructions that only the JPEG encoder needs: float64 pairs, 64-bit words, single bytes. SIMD only. */
+/** Instructions that only the JPEG encoder and decoder need: float64 pairs, int16, 64-bit words, single bytes. SIMD only. */
 
 import type { Code } from "../../src/kernels/wasm/emit/code.js";
 import {
@@ -11,6 +11,7 @@ import {
   writeMemoryOperands,
 } from "../../src/kernels/wasm/emit/expression.js";
 import { simd, vecOf } from "../../src/kernels/wasm/emit/simd.js";
+import { vec } from "../../src/kernels/wasm/emit/vector.js";
 
 const lanes =
   (opcode: number) =>
@@ -39,6 +40,57 @@ export const f64x2 = {
   toI32: lanes(0xfc) as (a: Vec) => Vec,
 };
 
+const eights = (...values: readonly number[]): Vec =>
+  constant(new Uint8Array(Int16Array.from({ length: 8 }, (_, i) => values[i % values.length]).buffer));
+
+const shifted =
+  (opcode: number) =>
+  (value: Vec, count: number): Vec =>
+    vecOf((out) => {
+      value.write(out, WHOLE);
+      out.byte(0x41).signed(count);
+      simd(out, opcode);
+    });
+
+const shuffled = (a: Vec, b: Vec, ...order: readonly number[]): Vec =>
+  vec.shuffle(
+    a,
+    b,
+    order.flatMap((lane) => [2 * lane, 2 * lane + 1]),
+  );
+
+/** Eight int16. */
+export const i16x8 = {
+  /** The values given, over and over. */
+  const: eights,
+  splat: (value: I32): Vec =>
+    vecOf((out) => {
+      value.write(out);
+      simd(out, 0x10);
+    }),
+  add: lanes(0x8e) as (a: Vec, b: Vec) => Vec,
+  addSaturated: lanes(0x8f) as (a: Vec, b: Vec) => Vec,
+  sub: lanes(0x91) as (a: Vec, b: Vec) => Vec,
+  mul: lanes(0x95) as (a: Vec, b: Vec) => Vec,
+  shl: shifted(0x8b),
+  shrS: shifted(0x8c),
+  shrU: shifted(0x8d),
+  /** The low or high half of sixteen bytes, unsigned. */
+  fromLowBytes: lanes(0x89) as (a: Vec) => Vec,
+  fromHighBytes: lanes(0x8a) as (a: Vec) => Vec,
+  /** Lanes of both in turn. */
+  interleaveLow: (a: Vec, b: Vec): Vec => shuffled(a, b, 0, 8, 1, 9, 2, 10, 3, 11),
+  interleaveHigh: (a: Vec, b: Vec): Vec => shuffled(a, b, 4, 12, 5, 13, 6, 14, 7, 15),
+  /** The first lane in all. */
+  splatFirst: (a: Vec): Vec => shuffled(a, a, 0, 0, 0, 0, 0, 0, 0, 0),
+};
+
+export const bytes16 = {
+  const: (value: number): Vec => constant(new Uint8Array(16).fill(value)),
+  equal: lanes(0x23) as (a: Vec, b: Vec) => Vec,
+  xor: lanes(0x51) as (a: Vec, b: Vec) => Vec,
+};
+
 export const bits = {
   const: (value: bigint): Vec => constant(new Uint8Array(BigUint64Array.of(value, value).buffer)),
   and: lanes(0x4e) as (a: Vec, b: Vec) => Vec,
@@ -65,6 +117,20 @@ export const nonZeroBytes = (vector: Vec): I32 =>
     simd(out, 0x64);
   });
 
+/** Whether any bit is set. */
+export const anyTrue = (vector: Vec): I32 =>
+  i32Of((out) => {
+    vector.write(out, WHOLE);
+    simd(out, 0x53);
+  });
+
+/** The top bit of each byte. */
+export const topBits = (vector: Vec): I32 =>
+  i32Of((out) => {
+    vector.write(out, WHOLE);
+    simd(out, 0x64);
+  });
+
 export const zero: Vec = constant(new Uint8Array(16));
 
 /** Sixteen bytes from any address. */
@@ -72,6 +138,31 @@ export const loadVector = (address: I32, offset: number): Vec =>
   vecOf((out) => {
     address.write(out);
     writeMemoryOperands(out, [0xfd, 0x00], 0, offset);
+  });
+
+/** Eight bytes from any address, and zeros. */
+export const loadEight = (address: I32, offset: number): Vec =>
+  vecOf((out) => {
+    address.write(out);
+    writeMemoryOperands(out, [0xfd, 0x5d], 0, offset);
+  });
+
+/** An unsigned byte, or two. */
+export const loadByte = (address: I32, offset = 0): I32 =>
+  i32Of((out) => {
+    address.write(out);
+    writeMemoryOperands(out, [0x2d], 0, offset);
+  });
+export const loadHalf = (address: I32, offset = 0): I32 =>
+  i32Of((out) => {
+    address.write(out);
+    writeMemoryOperands(out, [0x2f], 0, offset);
+  });
+
+export const trailingZeros = (value: I32): I32 =>
+  i32Of((out) => {
+    value.write(out);
+    out.byte(0x68);
   });
 
 export const leadingZeros = (value: I32): I32 =>
@@ -101,7 +192,35 @@ export const storeByte = (address: I32, value: I32): I32 =>
     out.byte(0x41).signed(0);
   });
 
+/** Stores the lowest two bytes; an effect, with the value 0. */
+export const storeHalf = (address: I32, value: I32, offset = 0): I32 =>
+  i32Of((out) => {
+    address.write(out);
+    value.write(out);
+    writeMemoryOperands(out, [0x3b], 0, offset);
+    out.byte(0x41).signed(0);
+  });
+
+/** Stores the first or second eight bytes; an effect, with the value 0. */
+export const storeEight = (address: I32, vector: Vec, lane: 0 | 1, offset = 0): I32 =>
+  i32Of((out) => {
+    address.write(out);
+    vector.write(out, WHOLE);
+    writeMemoryOperands(out, [0xfd, 0x5b], 0, offset);
+    out.byte(lane);
+    out.byte(0x41).signed(0);
+  });
+
+const LAST_FIRST = [7, 6, 5, 4, 3, 2, 1, 0, 16, 16, 16, 16, 16, 16, 16, 16];
+
 export const word = {
+  /** Eight bytes, the first on top. */
+  loadSwapped: (address: I32): I64 =>
+    i64Of((out) => {
+      vec.shuffle(loadEight(address, 0), zero, LAST_FIRST).write(out, WHOLE);
+      simd(out, 0x1d);
+      out.byte(0);
+    }),
   load: (address: I32, offset: number): I64 =>
     i64Of((out) => {
       address.write(out);
@@ -134,6 +253,7 @@ export const word = {
   and: (a: I64, b: I64): I64 => binary64(0x83, a, b),
   or: (a: I64, b: I64): I64 => binary64(0x84, a, b),
   shl: (a: I64, b: I64): I64 => binary64(0x86, a, b),
+  shrS: (a: I64, b: I64): I64 => binary64(0x87, a, b),
 };
 
 function binary64(opcode: number, a: I64, b: I64): I64 {

@@ -1,0 +1,65 @@
+/** The decoder's module and its memory. One instance decodes one picture after the other. */
+
+import { WASM_BASE64 } from "./decoderModule.generated.js";
+
+const PAGE = 65536;
+const MOST_PAGES = 65536;
+/** Memory beyond which an instance is not kept: it would hold it for ever. */
+const MOST_KEPT_BYTES = 2 ** 24;
+
+/** Pixels of rows `first` to before `end`, written to `to`. */
+type Rows = (first: number, end: number, to: number) => void;
+
+/** See `scripts/jpeg/decoder.ts`. */
+export interface Decoder {
+  readonly memory: WebAssembly.Memory;
+  readonly unstuff: (from: number, end: number, to: number) => void;
+  /** Goes to the next row of MCUs; `odd` is 1 for every other one. */
+  readonly turn: (odd: number) => void;
+  /** 0 if the data are damaged. */
+  readonly mcus: (count: number) => number;
+  readonly halved: Rows;
+  readonly full: Rows;
+  readonly plain: Rows;
+}
+
+let compiled: Promise<WebAssembly.Module | undefined> | undefined;
+let idle: Decoder | undefined;
+
+async function compile(): Promise<WebAssembly.Module | undefined> {
+  try {
+    return await WebAssembly.compile(Uint8Array.from(atob(WASM_BASE64), (letter) => letter.charCodeAt(0)));
+  } catch {
+    return undefined;
+  }
+}
+
+/** Undefined where there is no WebAssembly with SIMD, or a page's policy forbids it. */
+export function decoderModule(): Promise<WebAssembly.Module | undefined> {
+  compiled ??= compile();
+  return compiled;
+}
+
+/** A decoder with so much memory, for one picture; undefined if this host has none. */
+export function takeDecoder(module: WebAssembly.Module, bytes: number): Decoder | undefined {
+  const pages = Math.ceil(bytes / PAGE);
+  const kept = idle;
+  idle = undefined;
+  try {
+    if (kept) {
+      const missing = pages - kept.memory.buffer.byteLength / PAGE;
+      if (missing > 0) kept.memory.grow(missing);
+      return kept;
+    }
+    const memory = new WebAssembly.Memory({ initial: pages, maximum: MOST_PAGES });
+    const { exports } = new WebAssembly.Instance(module, { env: { memory } });
+    return { ...(exports as unknown as Omit<Decoder, "memory">), memory };
+  } catch {
+    return undefined;
+  }
+}
+
+/** For the next picture, which overwrites all that this one has left. */
+export function keepDecoder(decoder: Decoder): void {
+  if (decoder.memory.buffer.byteLength <= MOST_KEPT_BYTES) idle = decoder;
+}
