@@ -104,7 +104,20 @@ describe("decodeBaseline", () => {
   it("keeps nothing of a picture before, of whatever size, or that was damaged", async () => {
     const [small, large] = [encodeJpeg(noise(40, 30, 1), 90), encodeJpeg(noise(900, 500, 2), 90)];
     const cut = large.subarray(0, large.length / 2);
-    for (const bytes of [small, large, cut, bytesOf("grey.jpg"), small, bytesOf("sampling 2x2.jpg"), cut, large]) {
+    // 17 MB of data behind the picture, more than a decoder keeps.
+    const huge = new Uint8Array(17_000_000);
+    huge.set(small);
+    for (const bytes of [
+      small,
+      large,
+      cut,
+      bytesOf("grey.jpg"),
+      huge,
+      small,
+      bytesOf("sampling 2x2.jpg"),
+      cut,
+      large,
+    ]) {
       expect(await expectSame(bytes, `${bytes.length} bytes`)).toBe(bytes !== cut);
     }
   });

@@ -3,9 +3,8 @@
 import { WASM_BASE64 } from "./decoderModule.generated.js";
 
 const PAGE = 65536;
-const MOST_PAGES = 65536;
 /** Memory beyond which an instance is not kept: it would hold it for ever. */
-const MOST_KEPT_BYTES = 2 ** 24;
+const MOST_KEPT_PAGES = 256;
 
 /** Pixels of rows `first` to before `end`, written to `to`. */
 type Rows = (first: number, end: number, to: number) => void;
@@ -43,15 +42,15 @@ export function decoderModule(): Promise<WebAssembly.Module | undefined> {
 /** A decoder with so much memory, for one picture; undefined if this host has none. */
 export function takeDecoder(module: WebAssembly.Module, bytes: number): Decoder | undefined {
   const pages = Math.ceil(bytes / PAGE);
-  const kept = idle;
-  idle = undefined;
   try {
-    if (kept) {
-      const missing = pages - kept.memory.buffer.byteLength / PAGE;
-      if (missing > 0) kept.memory.grow(missing);
-      return kept;
+    if (idle && pages <= MOST_KEPT_PAGES) {
+      const decoder = idle;
+      idle = undefined;
+      const missing = pages - decoder.memory.buffer.byteLength / PAGE;
+      if (missing > 0) decoder.memory.grow(missing);
+      return decoder;
     }
-    const memory = new WebAssembly.Memory({ initial: pages, maximum: MOST_PAGES });
+    const memory = new WebAssembly.Memory({ initial: pages, maximum: Math.max(pages, MOST_KEPT_PAGES) });
     const { exports } = new WebAssembly.Instance(module, { env: { memory } });
     return { ...(exports as unknown as Omit<Decoder, "memory">), memory };
   } catch {
@@ -61,5 +60,5 @@ export function takeDecoder(module: WebAssembly.Module, bytes: number): Decoder 
 
 /** For the next picture, which overwrites all that this one has left. */
 export function keepDecoder(decoder: Decoder): void {
-  if (decoder.memory.buffer.byteLength <= MOST_KEPT_BYTES) idle = decoder;
+  if (decoder.memory.buffer.byteLength <= MOST_KEPT_PAGES * PAGE) idle = decoder;
 }
