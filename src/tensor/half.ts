@@ -59,10 +59,14 @@ export function halfTable(): Float32Array {
 }
 
 export function halfArrayToFloat32(source: Uint16Array): Float32Array {
-  const values = halfTable();
   const out = new Float32Array(source.length);
-  for (let i = 0; i < source.length; i++) out[i] = values[source[i]];
+  convertHalves(out, source);
   return out;
+}
+
+export function convertHalves(target: Float32Array, source: Uint16Array): void {
+  const values = halfTable();
+  for (let i = 0; i < source.length; i++) target[i] = values[source[i]];
 }
 
 export function float32ArrayToHalf(source: ArrayLike<number>): Uint16Array {

@@ -5,7 +5,7 @@
  */
 
 import { atOnce, type Pieces } from "../../breathe.js";
-import { elementCount, type HostTensor, halvesOf, scaleHalves, tensorLater } from "../../tensor/index.js";
+import { copyNumbers, type HostTensor, tensorLater } from "../../tensor/index.js";
 import type { Graph, Node, NodeOf } from "../graph/graph.js";
 import { floats } from "../shapes.js";
 import { GraphDraft } from "./rewrite.js";
@@ -23,7 +23,7 @@ export type FoldCache = WeakMap<
 
 type Convolution = NodeOf<"conv2d"> | NodeOf<"convTranspose2d">;
 
-/** Computed when one of them is read: packed weights that were kept from an earlier run need neither. */
+/** Computed when they are read: packed weights that were kept from an earlier run need neither. */
 function foldLater(
   weight: HostTensor,
   bias: HostTensor | undefined,
@@ -31,44 +31,38 @@ function foldLater(
   eps: number,
   conv: Convolution,
 ): FoldedConv {
-  let folded: ReturnType<typeof fold> | undefined;
-  const numbers = () => {
-    folded ??= fold(weight, bias, norm, eps, conv);
-    return folded;
-  };
   const recipe = {
     name: `${conv.type} ${conv.attrs.groups} ${eps}`,
     from: [weight, ...norm, ...(bias ? [bias] : [])],
   };
+  const scaling = () => scalingOf(norm, eps);
   return {
-    weight: tensorLater(weight.shape, recipe, () => numbers().scaled),
-    bias: tensorLater(norm[0].shape, { ...recipe, name: `bias ${recipe.name}` }, () => numbers().shifted),
+    weight: tensorLater(weight.shape, recipe, (target) => scaleWeights(target, weight, scaling().scales, conv)),
+    bias: tensorLater(norm[0].shape, { ...recipe, name: `bias ${recipe.name}` }, (target) =>
+      shiftBias(target, bias, norm, scaling()),
+    ),
   };
 }
 
-function fold(
-  weight: HostTensor,
-  bias: HostTensor | undefined,
-  norm: readonly HostTensor[],
-  eps: number,
-  conv: Convolution,
-): { readonly scaled: Float32Array; readonly shifted: Float32Array } {
-  const [gamma, beta, mean, variance] = norm.map(floats);
-  const channels = gamma.length;
-  const halves = conv.type === "conv2d" ? halvesOf(weight) : undefined;
-  const scaled = new Float32Array(elementCount(weight.shape));
-  const shifted = new Float32Array(channels);
+interface Scaling {
+  readonly deviations: Float32Array;
+  /** γ / deviation of each channel. */
+  readonly scales: Float32Array;
+}
+
+function scalingOf(norm: readonly HostTensor[], eps: number): Scaling {
+  const [gamma, , , variance] = norm.map(floats);
   const deviations = Float32Array.from(variance, (v) => Math.sqrt(Math.fround(v + Math.fround(eps))));
-  const scales = Float32Array.from(gamma, (g, c) => g / deviations[c]);
-  const source = halves ?? floats(weight);
+  return { deviations, scales: Float32Array.from(gamma, (g, c) => g / deviations[c]) };
+}
+
+function scaleWeights(scaled: Float32Array, weight: HostTensor, scales: Float32Array, conv: Convolution): void {
+  copyNumbers(scaled, weight);
   if (conv.type === "conv2d") {
-    const perChannel = scaled.length / channels;
-    for (let c = 0, i = 0; c < channels; c++) {
+    const perChannel = scaled.length / scales.length;
+    for (let c = 0, i = 0; c < scales.length; c++) {
       const scale = scales[c];
-      const end = i + perChannel;
-      if (halves) scaleHalves(scaled, halves, i, end, scale);
-      else for (let k = i; k < end; k++) scaled[k] = source[k] * scale;
-      i = end;
+      for (const end = i + perChannel; i < end; i++) scaled[i] *= scale;
     }
   } else {
     // [C, O/groups, kh, kw]: the output channel is the group's first plus the second index.
@@ -77,15 +71,23 @@ function fold(
     for (let i = 0; i < scaled.length; i++) {
       const input = Math.floor(i / (perGroup * kh * kw));
       const output = Math.floor(input / inPerGroup) * perGroup + (Math.floor(i / (kh * kw)) % perGroup);
-      scaled[i] = source[i] * scales[output];
+      scaled[i] *= scales[output];
     }
   }
-  for (let c = 0; c < channels; c++) {
+}
+
+function shiftBias(
+  shifted: Float32Array,
+  bias: HostTensor | undefined,
+  norm: readonly HostTensor[],
+  { deviations, scales }: Scaling,
+): void {
+  const [gamma, beta, mean] = norm.map(floats);
+  for (let c = 0; c < shifted.length; c++) {
     const centre = Math.fround(Math.fround(gamma[c] * mean[c]) / deviations[c]);
     const scaledBias = bias ? Math.fround(floats(bias)[c] * scales[c]) : 0;
     shifted[c] = scaledBias + Math.fround(beta[c] - centre);
   }
-  return { scaled, shifted };
 }
 
 /** Pass: conv2d or convTranspose2d (no activation yet) whose only reader is a batchNorm becomes one convolution. */

@@ -1,6 +1,7 @@
 /** conv2d: which kernel computes it. */
 
 import type { NodeOf } from "../../../../ops/index.js";
+import { numbersInPassing } from "../../../../tensor/index.js";
 import { channelsOfStored, segmentsKey, storedChannels } from "../../../channels.js";
 import { integerConv, lowerInteger } from "../integers/conv.js";
 import type { Lowering } from "../lowering.js";
@@ -60,8 +61,10 @@ export function lowerConv(lowering: Lowering, node: NodeOf<"conv2d">): void {
       weights: {
         source: weight,
         key: groups === 1 ? segmentsKey(input.segments) : `groups ${first}+${here} of ${groups}`,
-        data: () =>
-          here === 1 ? weight.data : blockDiagonal(weight.data, first, here, outPerGroup, perGroup, kh * kw),
+        data: () => {
+          if (groups === 1) return numbersInPassing(weight);
+          return here === 1 ? weight.data : blockDiagonal(weight.data, first, here, outPerGroup, perGroup, kh * kw);
+        },
       },
       weight: (tap, float) => {
         const width = here * perGroup;

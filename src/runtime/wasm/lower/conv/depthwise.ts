@@ -2,6 +2,7 @@
 
 import { depthwise } from "../../../../kernels/wasm/index.js";
 import type { NodeOf } from "../../../../ops/index.js";
+import { numbersInPassing } from "../../../../tensor/index.js";
 import type { Nhwc } from "../layout.js";
 import type { Lowering } from "../lowering.js";
 import { packedBias } from "./gemm.js";
@@ -19,9 +20,10 @@ export function lowerDepthwise(
   const padded = Math.ceil(channels / 4) * 4;
   const bias = attrs.hasBias ? lowering.weight(node.inputs[2], node) : undefined;
   const weights = lowering.constant("depthwise", [weight], kh * kw * padded, (target) => {
+    const numbers = numbersInPassing(weight);
     target.fill(0);
     for (let tap = 0; tap < kh * kw; tap++) {
-      for (let c = 0; c < channels; c++) target[tap * padded + c] = weight.data[c * kh * kw + tap];
+      for (let c = 0; c < channels; c++) target[tap * padded + c] = numbers[c * kh * kw + tap];
     }
   });
   const view = residual ?? output;

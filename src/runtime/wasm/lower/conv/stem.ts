@@ -17,6 +17,7 @@ import {
 } from "../../../../kernels/wasm/index.js";
 import { consumersOf, type NodeOf } from "../../../../ops/index.js";
 import type { HostTensor } from "../../../../tensor/index.js";
+import { numbersInPassing } from "../../../../tensor/index.js";
 import { oneSegment } from "../../../channels.js";
 import { NO_ROUNDING } from "../integers/view.js";
 import type { Nhwc } from "../layout.js";
@@ -145,7 +146,7 @@ export function lowerStem(lowering: Lowering, node: Conv): void {
       tapTable: lowering.table(taps),
       depth: kw,
       weights: lowering.constant(`rows ${outputs}×${depth}`, [weight], packedFloats(outputs, depth), (target) =>
-        packPanels(target, weight.data, outputs, depth, (k) => [k, depth]),
+        packPanels(target, numbersInPassing(weight), outputs, depth, (k) => [k, depth]),
       ),
       panelBytes: depth * PANEL * 4,
       bias: packedBias(lowering, bias, 0, outputs),

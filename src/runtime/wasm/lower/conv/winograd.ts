@@ -18,7 +18,7 @@ import {
   winogradStagedFloats,
 } from "../../../../kernels/wasm/index.js";
 import type { NodeOf } from "../../../../ops/index.js";
-import type { HostTensor } from "../../../../tensor/index.js";
+import { type HostTensor, numbersInPassing } from "../../../../tensor/index.js";
 import { channelsOfStored, segmentsKey, storedChannels } from "../../../channels.js";
 import type { Nhwc } from "../layout.js";
 import type { Lowering } from "../lowering.js";
@@ -123,7 +123,7 @@ export function lowerWinograd(
     residual,
     padding: attrs.padding,
     activation: attrs.activation,
-    weights: { source: weight, key: segmentsKey(input.segments), data: () => weight.data },
+    weights: { source: weight, key: segmentsKey(input.segments), data: () => numbersInPassing(weight) },
     outputs,
     at: (o, float) => (map[float] < 0 ? -1 : (o * channels + map[float]) * 9),
     bias: attrs.hasBias ? lowering.weight(node.inputs[2], node) : undefined,
