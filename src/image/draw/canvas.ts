@@ -50,10 +50,11 @@ export class Canvas implements Surface {
 
   polyline(points: ArrayLike<number>, color: Color, thickness: number, alpha = 1): void {
     const radius = Math.max(thickness, 1) / 2;
-    const shapes: number[][] = [];
+    const shapes: ArrayLike<number>[] = [];
     const count = points.length >> 1;
     for (let i = 0; i < count; i++) {
-      const [x, y] = [points[i * 2], points[i * 2 + 1]];
+      const x = points[i * 2];
+      const y = points[i * 2 + 1];
       shapes.push(disc(x, y, radius));
       if (i + 1 < count) shapes.push(bar(x, y, points[i * 2 + 2], points[i * 2 + 3], radius));
     }
@@ -80,7 +81,10 @@ export class Canvas implements Surface {
     const { width, height } = this.image;
     const clipped = shapes.map((shape) => clipPolygon(shape, 0, 0, width, height)).filter((shape) => shape.length >= 6);
     if (clipped.length === 0) return;
-    let [left, top, right, bottom] = [width, height, 0, 0];
+    let left = width;
+    let top = height;
+    let right = 0;
+    let bottom = 0;
     for (const shape of clipped) {
       for (let i = 0; i < shape.length; i += 2) {
         left = Math.min(left, shape[i]);
@@ -116,12 +120,15 @@ function blend(data: Uint8Array, at: number, color: Color, alpha: number): void 
 }
 
 /** A circle as a polygon, clockwise on screen. */
-function disc(x: number, y: number, radius: number): number[] {
+function disc(x: number, y: number, radius: number): Float64Array {
   const corners = Math.max(8, Math.ceil(radius * 3));
-  return Array.from({ length: corners * 2 }, (_, i) => {
-    const angle = ((i >> 1) / corners) * 2 * Math.PI;
-    return i % 2 === 0 ? x + radius * Math.cos(angle) : y + radius * Math.sin(angle);
-  });
+  const points = new Float64Array(corners * 2);
+  for (let i = 0; i < corners; i++) {
+    const angle = (i / corners) * 2 * Math.PI;
+    points[2 * i] = x + radius * Math.cos(angle);
+    points[2 * i + 1] = y + radius * Math.sin(angle);
+  }
+  return points;
 }
 
 /** A segment of a thick line, clockwise on screen like `disc`, so that overlaps add up instead of cancelling. */

@@ -22,8 +22,17 @@ export class Coverage {
     this.changes = new Float32Array(width * height + 2);
   }
 
-  /** Adds one edge of an outline, in picture pixels. */
-  line(fromX: number, fromY: number, toX: number, toY: number): void {
+  /** Adds the edges of an outline x, y, x, y, …, which ends where it begins, in picture pixels. */
+  outline(points: Float64Array): void {
+    for (let i = 0; i + 3 < points.length; i += 2) this.edge(points, i, i + 2);
+  }
+
+  /** From one point to another. Numbers stay where they are: handed over one by one, each would be an object. */
+  private edge(points: ArrayLike<number>, from: number, to: number): void {
+    const fromX = points[from];
+    const fromY = points[from + 1];
+    const toX = points[to];
+    const toY = points[to + 1];
     if (fromY === toY) return;
     const down = fromY < toY;
     const direction = down ? 1 : -1;
@@ -74,10 +83,7 @@ export class Coverage {
   polygon(points: ArrayLike<number>): void {
     const n = points.length;
     if (n < 6) return;
-    for (let i = 0; i < n; i += 2) {
-      const j = (i + 2) % n;
-      this.line(points[i], points[i + 1], points[j], points[j + 1]);
-    }
+    for (let i = 0; i < n; i += 2) this.edge(points, i, (i + 2) % n);
   }
 
   /** The coverage of each pixel, 0 to 1, row-major. */
@@ -102,7 +108,8 @@ export function clipPolygon(
   minY: number,
   maxX: number,
   maxY: number,
-): readonly number[] {
+): ArrayLike<number> {
+  if (liesWithin(points, minX, minY, maxX, maxY)) return points;
   let polygon: readonly number[] = Array.from(points);
   const sides = [
     { axis: 0, bound: minX, sign: 1 },
@@ -125,4 +132,13 @@ export function clipPolygon(
     polygon = kept;
   }
   return polygon;
+}
+
+function liesWithin(points: ArrayLike<number>, minX: number, minY: number, maxX: number, maxY: number): boolean {
+  for (let i = 0; i < points.length; i += 2) {
+    const x = points[i];
+    const y = points[i + 1];
+    if (!(x >= minX && x <= maxX && y >= minY && y <= maxY)) return false;
+  }
+  return true;
 }

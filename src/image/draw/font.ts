@@ -147,61 +147,78 @@ export function textWidth(font: Font, text: string, size: number): number {
   return (units * size) / font.unitsPerEm;
 }
 
+/** Points of a contour, then of its outline, x, y, x, y, …: memory that the next contour overwrites. */
+let contourPoints = new Float64Array(512);
+let outline = new Float64Array(512);
+
 /** Adds a glyph's outline to `coverage` with its origin at (x, y) in the picture; curves become line segments. */
 function addContour(coverage: Coverage, contour: Int16Array, x: number, y: number, scale: number): void {
   const n = contour.length / 3;
   if (n < 2) return;
-  const px = (i: number) => x + contour[(i % n) * 3] * scale;
-  const py = (i: number) => y - contour[(i % n) * 3 + 1] * scale;
+  if (contourPoints.length < 2 * n) contourPoints = new Float64Array(2 * n);
+  const points = contourPoints;
+  for (let i = 0; i < n; i++) {
+    points[2 * i] = x + contour[3 * i] * scale;
+    points[2 * i + 1] = y - contour[3 * i + 1] * scale;
+  }
   const on = (i: number) => contour[(i % n) * 3 + 2] === 1;
   // Start on the curve: at an on-curve point, or halfway between two control points.
   let start = 0;
   while (start < n && !on(start)) start++;
   const implied = start === n;
   if (implied) start = 0;
-  let fromX = implied ? (px(n - 1) + px(0)) / 2 : px(start);
-  let fromY = implied ? (py(n - 1) + py(0)) / 2 : py(start);
+  outline[0] = implied ? (points[2 * n - 2] + points[0]) / 2 : points[2 * start];
+  outline[1] = implied ? (points[2 * n - 1] + points[1]) / 2 : points[2 * start + 1];
+  let end = 2;
   for (let k = implied ? 0 : 1; k <= (implied ? n - 1 : n); k++) {
-    const i = start + k;
+    const i = (start + k) % n;
     if (on(i)) {
-      coverage.line(fromX, fromY, px(i), py(i));
-      fromX = px(i);
-      fromY = py(i);
+      reserve(end + 2);
+      outline[end++] = points[2 * i];
+      outline[end++] = points[2 * i + 1];
       continue;
     }
-    const nextOn = on(i + 1);
-    const toX = nextOn ? px(i + 1) : (px(i) + px(i + 1)) / 2;
-    const toY = nextOn ? py(i + 1) : (py(i) + py(i + 1)) / 2;
-    addCurve(coverage, fromX, fromY, px(i), py(i), toX, toY);
-    fromX = toX;
-    fromY = toY;
+    const next = (i + 1) % n;
+    const nextOn = on(next);
+    end = addCurve(points, 2 * i, 2 * next, nextOn, end);
     if (nextOn) k++;
   }
+  coverage.outline(outline.subarray(0, end));
 }
 
-function addCurve(
-  coverage: Coverage,
-  x0: number,
-  y0: number,
-  controlX: number,
-  controlY: number,
-  x1: number,
-  y1: number,
-): void {
+/** Makes room for the outline's points up to `length`. */
+function reserve(length: number): void {
+  if (length <= outline.length) return;
+  const larger = new Float64Array(2 * length);
+  larger.set(outline);
+  outline = larger;
+}
+
+/**
+ * From the last point of the outline, past a control point, to the next point, or halfway to it if that is another control point.
+ * @returns the end of the outline
+ */
+function addCurve(points: Float64Array, control: number, next: number, nextOn: boolean, at: number): number {
+  const x0 = outline[at - 2];
+  const y0 = outline[at - 1];
+  const controlX = points[control];
+  const controlY = points[control + 1];
+  const x1 = nextOn ? points[next] : (controlX + points[next]) / 2;
+  const y1 = nextOn ? points[next + 1] : (controlY + points[next + 1]) / 2;
   // A quadratic deviates from its chord by a quarter of this; 1/16 pixel is invisible.
-  const bend = Math.hypot(x0 - 2 * controlX + x1, y0 - 2 * controlY + y1);
+  const bendX = x0 - 2 * controlX + x1;
+  const bendY = y0 - 2 * controlY + y1;
+  const bend = Math.sqrt(bendX * bendX + bendY * bendY);
   const steps = Math.max(1, Math.ceil(Math.sqrt(bend * 4)));
-  let px = x0;
-  let py = y0;
+  reserve(at + 2 * steps);
+  let end = at;
   for (let i = 1; i <= steps; i++) {
     const t = i / steps;
     const u = 1 - t;
-    const x = u * u * x0 + 2 * u * t * controlX + t * t * x1;
-    const y = u * u * y0 + 2 * u * t * controlY + t * t * y1;
-    coverage.line(px, py, x, y);
-    px = x;
-    py = y;
+    outline[end++] = u * u * x0 + 2 * u * t * controlX + t * t * x1;
+    outline[end++] = u * u * y0 + 2 * u * t * controlY + t * t * y1;
   }
+  return end;
 }
 
 /**

@@ -1,14 +1,13 @@
 /** Where a picture lies in the decoder's memory, and what the decoder reads before it begins. */
 
-import type { Frame, Scan } from "../frame.js";
-import { NATURAL_ORDER } from "../frame.js";
+import { type Frame, NATURAL_ORDER, type Scan } from "../frame.js";
 import type { HuffmanTable } from "../huffman.js";
 import { AT, BLOCK, COMPONENT, FRAME, OVERHANG, OVERRUN, PLANE, SIDE, STATE, TABLE } from "./layout.js";
 import { writeTable } from "./tables.js";
 
 /** How the planes lie in memory: of each, two rows of MCUs. */
 export interface Layout {
-  readonly planes: readonly { readonly at: number; readonly stride: number; readonly rows: number }[];
+  readonly planes: readonly { readonly at: number; readonly stride: number }[];
   readonly sums: readonly [number, number];
   readonly pixels: number;
   /** The file's data without what is stuffed, and where they are read from. */
@@ -27,8 +26,7 @@ export function layoutOf(frame: Frame, length: number): Layout {
   };
   const planes = frame.components.map(({ v, blockStride }) => {
     const stride = (blockStride * SIDE + 15) & ~15;
-    const rows = 2 * SIDE * v;
-    return { at: take(stride * rows), stride, rows };
+    return { at: take(2 * SIDE * v * stride), stride };
   });
   const sumBytes = frame.width + 2 * OVERHANG;
   const sums = [take(sumBytes) + OVERHANG, take(sumBytes) + OVERHANG] as const;
