@@ -138,6 +138,16 @@ function overRows(
   });
 }
 
+/** As `overRows`, with pointers to the samples of all three planes. */
+function overPlanes(f: FunctionBuilder, write: (to: I32Local, pointers: readonly I32Local[]) => void): void {
+  const pointers = [0, 1, 2].map(() => f.i32());
+  const prepare = (row: I32Local): readonly I32Local[] => {
+    for (const [component, pointer] of pointers.entries()) f.set(pointer, rowAt(component, row));
+    return pointers;
+  };
+  overRows(f, prepare, write);
+}
+
 /** Adds `halved`, `full` and `plain` (first row, end, where the pixels go): chroma of half the width, of the full, and no chroma. */
 export function defineColours(module: ModuleBuilder): void {
   const sums: FunctionRef = module.define("sums", 4, {}, (f) =>
@@ -180,38 +190,23 @@ export function defineColours(module: ModuleBuilder): void {
     );
   });
   module.define("full", 3, { exported: true }, (f) => {
-    const pointers = [0, 1, 2].map(() => f.i32());
-    overRows(
-      f,
-      (row) => {
-        for (const [component, pointer] of pointers.entries()) f.set(pointer, rowAt(component, row));
-        return pointers;
-      },
-      (to, [luma, ...others]) => {
-        const chroma = others.map((pointer) => {
-          const samples = f.vec(loadVector(pointer, 0));
-          return [i16x8.fromLowBytes, i16x8.fromHighBytes].map((half) =>
-            f.vec(i16x8.sub(half(samples), i16x8.const(128))),
-          );
-        });
-        storeColours(f, to, f.vec(loadVector(luma, 0)), chroma);
-      },
-    );
+    overPlanes(f, (to, [luma, ...others]) => {
+      const chroma = others.map((pointer) => {
+        const samples = f.vec(loadVector(pointer, 0));
+        return [i16x8.fromLowBytes, i16x8.fromHighBytes].map((half) =>
+          f.vec(i16x8.sub(half(samples), i16x8.const(128))),
+        );
+      });
+      storeColours(f, to, f.vec(loadVector(luma, 0)), chroma);
+    });
   });
   module.define("plain", 3, { exported: true }, (f) => {
-    const pointers = [0, 1, 2].map(() => f.i32());
-    overRows(
-      f,
-      (row) => {
-        for (const [component, pointer] of pointers.entries()) f.set(pointer, rowAt(component, row));
-        return pointers;
-      },
-      (to, planes) =>
-        storePixels(
-          f,
-          to,
-          planes.map((pointer) => f.vec(loadVector(pointer, 0))),
-        ),
+    overPlanes(f, (to, planes) =>
+      storePixels(
+        f,
+        to,
+        planes.map((pointer) => f.vec(loadVector(pointer, 0))),
+      ),
     );
   });
 }
